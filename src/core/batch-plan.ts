@@ -1,0 +1,52 @@
+/**
+ * The flat arrays of one step, all that a Runner knows of the sequences in it.
+ *
+ * Letters: T tokens, S sequences, R rows that need logits, P block size. Rows come decode first, so tokens
+ * `[0, numDecodeTokens)` are each the only token of their sequence in this step.
+ */
+export interface BatchPlan {
+  /** T */
+  readonly numTokens: number;
+  /** S */
+  readonly numSequences: number;
+  /** Tokens `[0, numDecodeTokens)` belong to sequences with exactly one token in this step. */
+  readonly numDecodeTokens: number;
+  /** [T] token id, or `-1 - tokenSlot`: take the id from `nextTokens[tokenSlot]` on the GPU. */
+  readonly tokenIds: Int32Array;
+  /** [T] absolute position of the token in its sequence. */
+  readonly positions: Int32Array;
+  /** [T] KV slot = block · P + offset; −1 pads. */
+  readonly slotMapping: Int32Array;
+  /** [T] row of `blockTables` and `contextLens`. */
+  readonly sequenceIndex: Int32Array;
+  /** [S + 1] first token of each sequence, then T. */
+  readonly queryStartLoc: Int32Array;
+  /** [S] tokens of the sequence in the cache once this step has run. */
+  readonly contextLens: Int32Array;
+  /** [S, maxBlocks] block ids in order of position; −1 pads. */
+  readonly blockTables: Int32Array;
+  /** Row length of `blockTables`. */
+  readonly maxBlocks: number;
+  /** [R] index of the token whose logits are wanted, ascending. */
+  readonly logitsRows: Int32Array;
+  /** [R] how to sample from each row of logits. */
+  readonly samplingRows: readonly SamplingRow[];
+}
+
+/** How one row of logits becomes the next token of its sequence. */
+export interface SamplingRow {
+  /** 0 is greedy. */
+  readonly temperature: number;
+  /** Keep the k most likely tokens; 0 keeps all. */
+  readonly topK: number;
+  /** Keep the smallest set of tokens with at least this mass; 1 keeps all. */
+  readonly topP: number;
+  /** Keep tokens with at least this fraction of the best token's probability; 0 keeps all. */
+  readonly minP: number;
+  /** Integer in [0, 2^53). */
+  readonly seed: number;
+  /** Absolute position of the token that is being sampled: the noise is a function of (seed, position, token id). */
+  readonly position: number;
+  /** Where in `nextTokens` the sampled id is left for the next step. */
+  readonly tokenSlot: number;
+}

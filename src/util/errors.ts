@@ -1,0 +1,25 @@
+/**
+ * Root of every error the project throws on purpose. Its message is one line that names the thing, the value and what
+ * was expected; command-line tools print that line alone.
+ */
+export class RoseinferError extends Error {
+  override readonly name: string = new.target.name;
+}
+
+/** A value outside its documented range. */
+export class RangeValueError extends RoseinferError {
+  readonly parameter: string;
+  readonly value: unknown;
+  readonly expected: string;
+
+  constructor(parameter: string, value: unknown, expected: string) {
+    super(`${parameter} is ${describe(value)}, expected ${expected}`);
+    this.parameter = parameter;
+    this.value = value;
+    this.expected = expected;
+  }
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+}
