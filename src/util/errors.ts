@@ -3,7 +3,10 @@
  * was expected; command-line tools print that line alone.
  */
 export class RoseinferError extends Error {
-  override readonly name: string = new.target.name;
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
 }
 
 /** A value outside its documented range. */
