@@ -1,0 +1,37 @@
+import package::packed_weights::{TILE, K_STEP};
+@if(IMMEDIATES) requires immediate_address_space;
+
+// out[t, c] = wte[id_t, c] + wpe[position_t, c] for tokens with first <= id_t < first + N
+//   id_t = token_ids[t], or next_tokens[-1 - token_ids[t]] where that is negative.
+//   wte holds a range of N vocabulary rows as columns of weight tiles (packed_weights), wpe[X, C] f32, out[T, C].
+//   A vocabulary beyond the largest binding takes one dispatch a range; each writes only its own tokens' rows.
+// One lane an element; grid: (C / LANES, T).
+
+struct Params { T: u32, C: u32, N: u32, first: u32 }
+
+@if(IMMEDIATES) var<immediate> params: Params;
+@else @group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> token_ids: array<i32>;
+@group(0) @binding(1) var<storage, read> next_tokens: array<i32>;
+@group(0) @binding(2) var<storage, read> positions: array<i32>;
+@group(0) @binding(3) var<storage, read> wte: array<u32>;
+@group(0) @binding(4) var<storage, read> wpe: array<f32>;
+@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+
+override LANES: u32 = 64;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(global_invocation_id) global: vec3u) {
+  let c = global.x;
+  let t = global.y;
+  if (c >= params.C) { return; }
+  var id = token_ids[t];
+  if (id < 0) { id = next_tokens[-1 - id]; }
+  let n = u32(id) - params.first;
+  if (u32(id) < params.first || n >= params.N) { return; }
+  let k_padded = (params.C + K_STEP - 1u) / K_STEP * K_STEP;
+  @if(W_F16) let pair = unpack2x16float(wte[(n / TILE * (k_padded / 2u) + c / 2u) * TILE + n % TILE]);
+  @if(W_F16) let token = select(pair.x, pair.y, c % 2u == 1u);
+  @if(!W_F16) let token = bitcast<f32>(wte[(n / TILE * k_padded + c) * TILE + n % TILE]);
+  out[t * params.C + c] = token + wpe[u32(positions[t]) * params.C + c];
+}

@@ -1,0 +1,17 @@
+// The one way in which finished splits of a softmax are put together, in prefill, chunk and decode alike: splits in
+// ascending order, n = max(M, m); S = S exp(M - n) + s exp(m - n); O likewise.
+
+// Finite stand-in for minus infinity: the maximum over nothing.
+const MASKED = -1e30;
+// Keys of one split: running maxima and sums restart at every absolute multiple.
+const SPLIT_KEYS = 256u;
+
+// Factors of the accumulated and of the new split.
+fn fold_weights(accumulated_max: f32, split_max: f32) -> vec2f {
+  let n = max(accumulated_max, split_max);
+  return vec2f(exp(accumulated_max - n), exp(split_max - n));
+}
+
+fn fold(accumulated: f32, split: f32, weights: vec2f) -> f32 {
+  return fma(accumulated, weights.x, split * weights.y);
+}

@@ -1,0 +1,99 @@
+import { createRequire } from 'node:module';
+import { create } from 'webgpu';
+import { AdapterError } from './errors.ts';
+
+/** Which adapter to open. */
+export interface AdapterChoice {
+  /** Substring of the adapter's name, upper or lower case; the first that matches is taken. */
+  readonly adapter?: string;
+  /** Dawn backend: `vulkan`, `metal`, `d3d12`, …; the platform's usual ones when absent. */
+  readonly backend?: string;
+}
+
+/** What reports and caches say of an adapter. */
+export interface AdapterIdentity {
+  readonly name: string;
+  readonly backend: string;
+  readonly driver: string;
+  readonly isSoftware: boolean;
+  /** Version of the npm package `webgpu`, i.e. of Dawn. */
+  readonly webgpu: string;
+}
+
+const PLATFORM_BACKENDS: Readonly<Record<string, readonly string[]>> = {
+  darwin: ['metal'],
+  win32: ['d3d12', 'vulkan'],
+};
+const DEFAULT_BACKENDS: readonly string[] = ['vulkan'];
+
+/** Dawn lives as long as the object that `create` returned: dropping it while a device is open crashes the process. */
+const instances = new Set<GPU>();
+
+/** The adapter that was found and the backend that answered. */
+export interface FoundAdapter {
+  readonly adapter: GPUAdapter;
+  readonly identity: AdapterIdentity;
+}
+
+/**
+ * Finds an adapter.
+ *
+ * @throws AdapterError when none answers (with what was tried and what to do) or none has the given name (with the
+ * names there are).
+ */
+export async function findAdapter(choice: AdapterChoice = {}): Promise<FoundAdapter> {
+  const backends = choice.backend ? [choice.backend] : (PLATFORM_BACKENDS[process.platform] ?? DEFAULT_BACKENDS);
+  const names: string[] = [];
+  for (const backend of backends) {
+    for (const name of await adapterNames(backend)) {
+      names.push(name);
+      if (choice.adapter && !name.toLowerCase().includes(choice.adapter.toLowerCase())) continue;
+      const adapter = await requestAdapter(backend, name);
+      if (adapter) return { adapter, identity: identify(adapter, backend, name) };
+    }
+  }
+  if (names.length > 0 && choice.adapter) {
+    throw new AdapterError(`no adapter named like "${choice.adapter}"; there are: ${names.join(', ')}`, backends);
+  }
+  throw new AdapterError(
+    `no WebGPU adapter answered (tried: ${backends.join(', ')}${driverHint()}); ` +
+      '`npm run setup` installs a software Vulkan driver where it can',
+    backends,
+  );
+}
+
+function driverHint(): string {
+  const variable = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'].find((name) => process.env[name]);
+  return variable ? `, with ${variable}=${process.env[variable]}` : '';
+}
+
+/**
+ * Names of a backend's adapters. WebGPU has no list, but Dawn's answer to a name that no adapter has is one: each line
+ * ends in `name: '…'`.
+ */
+async function adapterNames(backend: string): Promise<string[]> {
+  try {
+    await requestAdapter(backend, '(list)');
+    return [];
+  } catch (error) {
+    return [...String(error).matchAll(/name: '(.*)'$/gm)].flatMap((match) => match[1] ?? []);
+  }
+}
+
+function requestAdapter(backend: string, name: string): Promise<GPUAdapter | null> {
+  // Exact timestamps: by default Dawn rounds them to 65.5 µs.
+  const gpu = create([`backend=${backend}`, `adapter=${name}`, 'disable-dawn-features=timestamp_quantization']);
+  instances.add(gpu);
+  return gpu.requestAdapter();
+}
+
+function identify(adapter: GPUAdapter, backend: string, name: string): AdapterIdentity {
+  const version: unknown = createRequire(import.meta.url)('webgpu/package.json').version;
+  return {
+    name,
+    backend,
+    driver: adapter.info.description || adapter.info.device || 'unknown',
+    isSoftware: adapter.info.isFallbackAdapter === true,
+    webgpu: String(version),
+  };
+}

@@ -1,0 +1,57 @@
+/** A range of a buffer as a kernel sees it. */
+export interface BoundRange {
+  readonly buffer: GPUBuffer;
+  /** Bytes. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/**
+ * Bind groups by layout and ranges: creating one costs about ten times as much as a dispatch in Node, so each is made
+ * once and lives as long as its buffers.
+ */
+export class BindGroupCache {
+  readonly #gpu: GPUDevice;
+  readonly #groups = new Map<string, GPUBindGroup>();
+  readonly #keysOfBuffer = new Map<GPUBuffer, Set<string>>();
+  readonly #ids = new WeakMap<object, number>();
+  #nextId = 0;
+
+  constructor(gpu: GPUDevice) {
+    this.#gpu = gpu;
+  }
+
+  /** Number of bind groups alive. */
+  get size(): number {
+    return this.#groups.size;
+  }
+
+  get(label: string, layout: GPUBindGroupLayout, ranges: readonly BoundRange[]): GPUBindGroup {
+    const parts = ranges.map(({ buffer, offset, size }) => `${this.#id(buffer)}:${offset}:${size}`);
+    const key = `${this.#id(layout)}|${parts.join('|')}`;
+    const known = this.#groups.get(key);
+    if (known) return known;
+    const entries = ranges.map((resource, binding) => ({ binding, resource }));
+    const group = this.#gpu.createBindGroup({ label, layout, entries });
+    this.#groups.set(key, group);
+    for (const { buffer } of ranges) {
+      const keys = this.#keysOfBuffer.get(buffer) ?? new Set();
+      this.#keysOfBuffer.set(buffer, keys.add(key));
+    }
+    return group;
+  }
+
+  /** Drops the bind groups that hold the buffer. */
+  forget(buffer: GPUBuffer): void {
+    for (const key of this.#keysOfBuffer.get(buffer) ?? []) this.#groups.delete(key);
+    this.#keysOfBuffer.delete(buffer);
+  }
+
+  #id(object: object): number {
+    const known = this.#ids.get(object);
+    if (known !== undefined) return known;
+    this.#ids.set(object, this.#nextId);
+    return this.#nextId++;
+  }
+}

@@ -1,0 +1,149 @@
+import { type AdapterChoice, type AdapterIdentity, findAdapter } from './adapter.ts';
+import { BindGroupCache } from './bind-group-cache.ts';
+import { DeviceLostError, GpuError } from './errors.ts';
+
+/** How to open a device. */
+export interface DeviceOptions extends AdapterChoice {
+  /**
+   * `auto` (default) uses the optional features that the adapter has; `base` uses none of them, as the simplest adapter
+   * would: no subgroups, no immediates, WebGPU's default limits.
+   */
+  readonly features?: 'auto' | 'base';
+}
+
+/** What kernels may rely on when they choose a variant. */
+export interface DeviceTraits {
+  /** Lanes of the narrowest subgroup, or 0 where subgroups can't be used. */
+  readonly minSubgroupSize: number;
+  /** Scalars of a dispatch go through immediates; otherwise through a uniform buffer. */
+  readonly immediates: boolean;
+  /** GPU time can be measured. */
+  readonly timestamps: boolean;
+  /** A software adapter: few wide lanes on a CPU. */
+  readonly isSoftware: boolean;
+}
+
+const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
+const RAISED_LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxStorageBuffersPerShaderStage',
+] as const;
+/** Bytes of immediates that WebGPU implementations with immediates guarantee. */
+const IMMEDIATE_BYTES = 64;
+
+/** An open GPU device, the owner of all buffers on it. Close it to free them and to let the process end. */
+export class Device {
+  readonly gpu: GPUDevice;
+  readonly identity: AdapterIdentity;
+  readonly traits: DeviceTraits;
+  readonly bindGroups: BindGroupCache;
+  readonly #buffers = new Set<GPUBuffer>();
+  #liveBytes = 0;
+  #failure: Error | null = null;
+  #closed = false;
+
+  private constructor(gpu: GPUDevice, identity: AdapterIdentity, traits: DeviceTraits) {
+    this.gpu = gpu;
+    this.identity = identity;
+    this.traits = traits;
+    this.bindGroups = new BindGroupCache(gpu);
+    gpu.addEventListener('uncapturederror', (event) => {
+      event.preventDefault();
+      this.#failure ??= new GpuError('GPU', event.error.message);
+    });
+    void gpu.lost.then((info) => {
+      this.#failure = new DeviceLostError(this.#closed ? 'closed' : info.reason, info.message);
+    });
+  }
+
+  /** @throws AdapterError when no adapter fits. */
+  static async open(options: DeviceOptions = {}): Promise<Device> {
+    const { adapter, identity } = await findAdapter(options);
+    const auto = options.features !== 'base';
+    const requiredFeatures = auto ? OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)) : [];
+    const requiredLimits: Record<string, number> = {};
+    if (auto) for (const limit of RAISED_LIMITS) requiredLimits[limit] = adapter.limits[limit];
+    const immediates = auto && (adapter.limits.maxImmediateSize ?? 0) >= IMMEDIATE_BYTES;
+    if (immediates) requiredLimits.maxImmediateSize = IMMEDIATE_BYTES;
+    const gpu = await adapter.requestDevice({ label: 'roseinfer', requiredFeatures, requiredLimits });
+    return new Device(gpu, identity, {
+      minSubgroupSize: gpu.features.has('subgroups') ? (adapter.info.subgroupMinSize ?? 0) : 0,
+      immediates,
+      timestamps: gpu.features.has('timestamp-query'),
+      isSoftware: identity.isSoftware,
+    });
+  }
+
+  /** Buffers created and not yet destroyed. */
+  get liveBuffers(): number {
+    return this.#buffers.size;
+  }
+
+  /** Bytes in them. */
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
+
+  /** @throws GpuError when the size is beyond the adapter's limit. A failed allocation is reported by `checked`. */
+  createBuffer(descriptor: GPUBufferDescriptor & { label: string }): GPUBuffer {
+    const max = this.gpu.limits.maxBufferSize;
+    if (descriptor.size > max) {
+      throw new GpuError(descriptor.label, `buffer of ${descriptor.size} bytes, the adapter's largest is ${max}`);
+    }
+    const buffer = this.gpu.createBuffer(descriptor);
+    this.#buffers.add(buffer);
+    this.#liveBytes += buffer.size;
+    return buffer;
+  }
+
+  /** Frees a buffer and the bind groups that hold it; a second call does nothing. */
+  destroyBuffer(buffer: GPUBuffer): void {
+    if (!this.#buffers.delete(buffer)) return;
+    this.#liveBytes -= buffer.size;
+    this.bindGroups.forget(buffer);
+    buffer.destroy();
+  }
+
+  /**
+   * Runs GPU calls whose errors WebGPU would report later, and waits for the report.
+   *
+   * @throws GpuError with the driver's first line.
+   */
+  async checked<T>(label: string, calls: () => T | Promise<T>): Promise<T> {
+    this.throwIfFailed();
+    const filters = ['validation', 'out-of-memory', 'internal'] as const;
+    for (const filter of filters) this.gpu.pushErrorScope(filter);
+    // All three are popped before anything is awaited, so that scopes of calls running side by side stay paired.
+    const outcome = Promise.try(calls);
+    const reports = filters.map(() => this.gpu.popErrorScope());
+    const [settled] = await Promise.allSettled([outcome]);
+    const error = (await Promise.all(reports)).find((report) => report !== null);
+    if (error) throw new GpuError(label, error.message);
+    if (settled.status === 'rejected') throw settled.reason;
+    return settled.value;
+  }
+
+  /** @throws the first error that arrived outside `checked`, or DeviceLostError. */
+  throwIfFailed(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Settles as soon as the device is lost, with the error that says why. */
+  get lost(): Promise<Error> {
+    return this.gpu.lost.then((info) => this.#failure ?? new DeviceLostError(info.reason, info.message));
+  }
+
+  /** Frees every buffer and the device; idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const buffer of [...this.#buffers]) this.destroyBuffer(buffer);
+    this.gpu.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

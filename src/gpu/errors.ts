@@ -1,0 +1,41 @@
+import { RoseinferError } from '../util/errors.ts';
+
+/** No adapter answered, or none of the given name. */
+export class AdapterError extends RoseinferError {
+  readonly tried: readonly string[];
+
+  constructor(message: string, tried: readonly string[]) {
+    super(message);
+    this.tried = tried;
+  }
+}
+
+/** The device is gone (driver reset, unplugged, or closed); nothing on it can be read back any more. */
+export class DeviceLostError extends RoseinferError {
+  readonly reason: string;
+
+  constructor(reason: string, message: string) {
+    super(`the GPU device was lost (${reason}): ${message || 'no reason given by the driver'}`);
+    this.reason = reason;
+  }
+}
+
+/** The driver or Dawn reported an error that WebGPU itself would only have logged. */
+export class GpuError extends RoseinferError {
+  readonly label: string;
+
+  constructor(label: string, message: string) {
+    super(`${label}: ${message.split('\n', 1)[0]}`, { cause: message });
+    this.label = label;
+  }
+}
+
+/** A kernel was declared, built or called in a way that its spec or the adapter does not allow. */
+export class KernelError extends RoseinferError {
+  readonly kernel: string;
+
+  constructor(kernel: string, message: string) {
+    super(`${kernel}: ${message}`);
+    this.kernel = kernel;
+  }
+}

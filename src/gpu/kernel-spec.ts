@@ -1,0 +1,101 @@
+import type { DeviceTraits } from './device.ts';
+import type { DType } from './tensor.ts';
+
+/** Solved sizes by shape letter. */
+export type Dims = Readonly<Record<string, number>>;
+
+/** One size of a binding's shape: a letter to solve for, a number, or a function of the solved letters. */
+export type Dim = string | number | ((dims: Dims) => number);
+
+/** A storage buffer of a kernel. */
+export interface BindingSpec<D extends Dim = Dim> {
+  readonly access: 'read' | 'read_write';
+  readonly dtype: DType;
+  readonly shape: readonly D[];
+}
+
+type Declare = <const D extends Dim>(...shape: readonly D[]) => BindingSpec<D>;
+
+function declare(access: BindingSpec['access'], dtype: DType): Declare {
+  return (...shape) => ({ access, dtype, shape });
+}
+
+/** An input of f32; `read.i32`, `read.u32` for the other element types. */
+export const read: Declare & { readonly i32: Declare; readonly u32: Declare } = Object.assign(declare('read', 'f32'), {
+  i32: declare('read', 'i32'),
+  u32: declare('read', 'u32'),
+});
+
+/** An output, or a tensor changed in place; `write.i32`, `write.u32` for the other element types. */
+export const write: Declare & { readonly i32: Declare; readonly u32: Declare } = Object.assign(
+  declare('read_write', 'f32'),
+  { i32: declare('read_write', 'i32'), u32: declare('read_write', 'u32') },
+);
+
+/** Type of a scalar. */
+export type ScalarType = 'u32' | 'f32';
+
+/** Values that a variant is built with. All are part of its name. */
+export interface Variant {
+  /** `@if(NAME)` of the shader. */
+  readonly conditions: Readonly<Record<string, boolean>>;
+  /** `constants::NAME` of the shader: sizes that shape its code. */
+  readonly constants: Readonly<Record<string, number>>;
+  /** `override NAME` of the shader. */
+  readonly overrides: Readonly<Record<string, number>>;
+}
+
+/** Part of a variant; what is left out takes the kernel's default for the adapter. */
+export type VariantChoice = { readonly [K in keyof Variant]?: Variant[K] };
+
+/** Bytes moved and floating-point operations of one dispatch. */
+export interface Cost {
+  readonly bytes: number;
+  readonly flops: number;
+}
+
+type Bindings = Readonly<Record<string, BindingSpec>>;
+type LettersOf<B extends Bindings> = Extract<B[keyof B]['shape'][number], string>;
+
+/**
+ * The declaration of a kernel: all that the host must know of `shaders/<shader>.wgsl`, compared with the linked shader
+ * when a variant is first built.
+ */
+export interface KernelSpec<
+  B extends Bindings = Bindings,
+  P extends Readonly<Record<string, ScalarType>> = Readonly<Record<string, ScalarType>>,
+> {
+  readonly name: string;
+  /** File name in `shaders/` without extension; the kernel's name when absent. */
+  readonly shader?: string;
+  /** WGSL instead of that file's text. */
+  readonly source?: string;
+  /** In order of `@binding`. */
+  readonly bindings: B;
+  /** Fields of the shader's `Params`, in order; those that are shape letters are filled in from the tensors. */
+  readonly params: P;
+  /** Names of further numbers that shapes or the grid need and the shader does not. */
+  readonly extras?: readonly string[];
+  /** Every `@if` condition of the shader, with its default. */
+  readonly conditions?: (traits: DeviceTraits) => Readonly<Record<string, boolean>>;
+  /** Every `constants::` of the shader, with its default; `allowed` lists the choices where there are several. */
+  readonly constants?: (traits: DeviceTraits) => Readonly<Record<string, number>>;
+  /** Every `override` of the shader, with its default. */
+  readonly overrides?: (traits: DeviceTraits) => Readonly<Record<string, number>>;
+  /** Choices of constants and overrides that a tuner may make and that the tests run. */
+  readonly tunables?: Readonly<Record<string, readonly number[]>>;
+  /** Names the first thing wrong with the sizes, or null. */
+  readonly check?: (dims: Dims, variant: Variant) => string | null;
+  readonly workgroups: (dims: Dims, variant: Variant) => readonly [number, number, number];
+  readonly cost: (dims: Dims) => Cost;
+}
+
+/** Tensors that a kernel takes, by name. */
+export type TensorsOf<S extends KernelSpec, T> = { readonly [K in keyof S['bindings']]: T };
+
+/** Scalars that the caller gives: params that no tensor's shape determines, and the extras. */
+export type ScalarsOf<S extends KernelSpec> = {
+  readonly [K in
+    | Exclude<keyof S['params'], LettersOf<S['bindings']>>
+    | (S['extras'] extends readonly (infer E extends string)[] ? E : never)]: number;
+};
