@@ -1,0 +1,218 @@
+import { RangeValueError, RoseinferError } from '../util/errors.ts';
+import { attention, gelu, geluNew, layerNorm, matmul, matmulTransposed, relu } from './operators.ts';
+
+/** What the forward pass needs to know of a GPT-2; C = hiddenSize = numHeads · headDim. */
+export interface ReferenceConfig {
+  readonly numLayers: number;
+  readonly numHeads: number;
+  readonly headDim: number;
+  readonly hiddenSize: number;
+  readonly mlpSize: number;
+  readonly vocabSize: number;
+  readonly numPositions: number;
+  readonly layerNormEpsilon: number;
+  readonly activation: 'gelu_new' | 'gelu' | 'relu';
+  /** Divide attention scores by √headDim. */
+  readonly scaleAttnWeights: boolean;
+  /** Divide attention scores of layer l (counted from 0) by l + 1 as well. */
+  readonly scaleAttnByInverseLayerIdx: boolean;
+}
+
+/** Keys and values of the tokens seen so far; made by `createState`, filled by `extend`. */
+export interface ReferenceState {
+  /** Tokens seen. */
+  length: number;
+  /** Per layer: [numPositions, C], of which the first `length` rows are filled. */
+  readonly keys: readonly Float64Array[];
+  /** Per layer, as `keys`. */
+  readonly values: readonly Float64Array[];
+}
+
+/** What a forward pass over T tokens gives. */
+export interface ReferenceOutput {
+  /** [T, V], or one row for each of `logitsRows`. */
+  readonly logits: Float64Array;
+  /** L + 1 arrays [T, C]: the residual stream entering each layer, then the output of the final layer norm. */
+  readonly hidden: readonly Float64Array[];
+}
+
+interface LayerNormWeights {
+  readonly gamma: Float64Array;
+  readonly beta: Float64Array;
+}
+
+interface LinearWeights {
+  readonly weight: Float64Array;
+  readonly bias: Float64Array;
+}
+
+interface Layer {
+  readonly ln1: LayerNormWeights;
+  readonly qkv: LinearWeights;
+  readonly attnProj: LinearWeights;
+  readonly ln2: LayerNormWeights;
+  readonly fc: LinearWeights;
+  readonly mlpProj: LinearWeights;
+  readonly attnScale: number;
+}
+
+const ACTIVATIONS = { gelu_new: geluNew, gelu, relu };
+
+/**
+ * GPT-2 in float64 on the CPU, one sequence at a time, independent of the shaders: the oracle.
+ *
+ * Weights have the published names without the `transformer.` prefix: `wte.weight` [V, C], `wpe.weight`
+ * [numPositions, C], `h.N.ln_1`, `h.N.attn.c_attn` (`weight` [C, 3C], `bias`), `h.N.attn.c_proj`, `h.N.ln_2`,
+ * `h.N.mlp.c_fc`, `h.N.mlp.c_proj`, `ln_f`, and for a head that is not tied to `wte` also `lm_head.weight` [V, C].
+ */
+export class ReferenceGPT2 {
+  readonly config: ReferenceConfig;
+  readonly #wte: Float64Array;
+  readonly #wpe: Float64Array;
+  readonly #layers: readonly Layer[];
+  readonly #lnF: LayerNormWeights;
+  readonly #lmHead: Float64Array;
+
+  /**
+   * @param tensors gives a weight by its name, `undefined` where there is none; without `lm_head.weight` the head is tied.
+   * @throws RoseinferError naming a weight that is missing or has the wrong number of elements.
+   */
+  constructor(config: ReferenceConfig, tensors: (name: string) => Float64Array | undefined) {
+    const { numLayers, headDim, hiddenSize: C, mlpSize: F, vocabSize: V, numPositions } = config;
+    const weight = (name: string, ...shape: number[]) => {
+      const data = tensors(name);
+      if (data === undefined) throw new RoseinferError(`${name} is missing, expected [${shape}]`);
+      const elements = shape.reduce((a, b) => a * b);
+      if (data.length !== elements) {
+        throw new RangeValueError(`${name}.length`, data.length, `${elements} for [${shape}]`);
+      }
+      return data;
+    };
+    const norm = (name: string) => ({ gamma: weight(`${name}.weight`, C), beta: weight(`${name}.bias`, C) });
+    const linear = (name: string, K: number, N: number) => ({
+      weight: weight(`${name}.weight`, K, N),
+      bias: weight(`${name}.bias`, N),
+    });
+
+    this.config = config;
+    this.#wte = weight('wte.weight', V, C);
+    this.#wpe = weight('wpe.weight', numPositions, C);
+    this.#layers = Array.from({ length: numLayers }, (_, l) => ({
+      ln1: norm(`h.${l}.ln_1`),
+      qkv: linear(`h.${l}.attn.c_attn`, C, 3 * C),
+      attnProj: linear(`h.${l}.attn.c_proj`, C, C),
+      ln2: norm(`h.${l}.ln_2`),
+      fc: linear(`h.${l}.mlp.c_fc`, C, F),
+      mlpProj: linear(`h.${l}.mlp.c_proj`, F, C),
+      attnScale:
+        (config.scaleAttnWeights ? 1 / Math.sqrt(headDim) : 1) / (config.scaleAttnByInverseLayerIdx ? l + 1 : 1),
+    }));
+    this.#lnF = norm('ln_f');
+    this.#lmHead = tensors('lm_head.weight') === undefined ? this.#wte : weight('lm_head.weight', V, C);
+  }
+
+  /** An empty sequence. */
+  createState(): ReferenceState {
+    const { numLayers, numPositions, hiddenSize } = this.config;
+    const perLayer = () => Array.from({ length: numLayers }, () => new Float64Array(numPositions * hiddenSize));
+    return { length: 0, keys: perLayer(), values: perLayer() };
+  }
+
+  /** The forward pass over a whole sequence; options and errors as in `extend`. */
+  forward(ids: ArrayLike<number>, options: { logitsRows?: readonly number[] } = {}): ReferenceOutput {
+    return this.extend(this.createState(), ids, options);
+  }
+
+  /**
+   * Appends T tokens to a sequence and gives the logits and hidden states of these T.
+   *
+   * @param options.logitsRows which of the T rows go through the LM head, by index from 0; all by default.
+   * @throws RangeValueError when an id or a row is out of range or the sequence would outgrow numPositions; the state
+   * then stays at its length.
+   */
+  extend(
+    state: ReferenceState,
+    ids: ArrayLike<number>,
+    { logitsRows }: { logitsRows?: readonly number[] } = {},
+  ): ReferenceOutput {
+    const { hiddenSize: C, vocabSize: V } = this.config;
+    const T = ids.length;
+    let x = this.#embed(ids, state.length);
+    const hidden: Float64Array[] = [];
+    for (const [l, layer] of this.#layers.entries()) {
+      hidden.push(x);
+      x = add(x, this.#attend(x, layer, state, l, T));
+      x = add(x, this.#feedForward(x, layer, T));
+    }
+    const final = this.#norm(x, this.#lnF, T);
+    hidden.push(final);
+    const rows = logitsRows === undefined ? final : gatherRows(final, logitsRows, C);
+    const logits = matmulTransposed(rows, this.#lmHead, { M: rows.length / C, K: C, N: V });
+    state.length += T;
+    return { logits, hidden };
+  }
+
+  /** [T, C]: token embedding plus embedding of the absolute position. */
+  #embed(ids: ArrayLike<number>, start: number): Float64Array {
+    const { hiddenSize: C, vocabSize, numPositions } = this.config;
+    const T = ids.length;
+    if (start + T > numPositions) throw new RangeValueError('sequence length', start + T, `at most ${numPositions}`);
+    const out = new Float64Array(T * C);
+    for (let t = 0; t < T; t++) {
+      const id = ids[t]!;
+      if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
+        throw new RangeValueError(`ids[${t}]`, id, `an integer in [0, ${vocabSize})`);
+      }
+      for (let c = 0; c < C; c++) out[t * C + c] = this.#wte[id * C + c]! + this.#wpe[(start + t) * C + c]!;
+    }
+    return out;
+  }
+
+  #attend(x: Float64Array, layer: Layer, state: ReferenceState, l: number, T: number): Float64Array {
+    const { hiddenSize: C, numHeads: H, headDim: D } = this.config;
+    const qkv = this.#linear(this.#norm(x, layer.ln1, T), layer.qkv, { M: T, K: C, N: 3 * C });
+    const queries = new Float64Array(T * C);
+    const keys = state.keys[l]!;
+    const values = state.values[l]!;
+    for (let t = 0; t < T; t++) {
+      const row = qkv.subarray(t * 3 * C, (t + 1) * 3 * C);
+      queries.set(row.subarray(0, C), t * C);
+      keys.set(row.subarray(C, 2 * C), (state.length + t) * C);
+      values.set(row.subarray(2 * C), (state.length + t) * C);
+    }
+    const S = state.length + T;
+    const shape = { T, S, H, D, scale: layer.attnScale };
+    const mixed = attention(queries, keys.subarray(0, S * C), values.subarray(0, S * C), shape);
+    return this.#linear(mixed, layer.attnProj, { M: T, K: C, N: C });
+  }
+
+  #feedForward(x: Float64Array, layer: Layer, T: number): Float64Array {
+    const { hiddenSize: C, mlpSize: F, activation } = this.config;
+    const inner = this.#linear(this.#norm(x, layer.ln2, T), layer.fc, { M: T, K: C, N: F });
+    return this.#linear(ACTIVATIONS[activation](inner), layer.mlpProj, { M: T, K: F, N: C });
+  }
+
+  #norm(x: Float64Array, { gamma, beta }: LayerNormWeights, T: number): Float64Array {
+    return layerNorm(x, gamma, beta, { N: T, C: this.config.hiddenSize, epsilon: this.config.layerNormEpsilon });
+  }
+
+  #linear(x: Float64Array, { weight, bias }: LinearWeights, shape: { M: number; K: number; N: number }): Float64Array {
+    return matmul(x, weight, bias, shape);
+  }
+}
+
+function add(a: Float64Array, b: Float64Array): Float64Array {
+  return a.map((value, i) => value + b[i]!);
+}
+
+function gatherRows(x: Float64Array, rows: readonly number[], C: number): Float64Array {
+  const out = new Float64Array(rows.length * C);
+  const T = x.length / C;
+  for (const [i, row] of rows.entries()) {
+    if (!Number.isInteger(row) || row < 0 || row >= T) {
+      throw new RangeValueError(`logitsRows[${i}]`, row, `an integer in [0, ${T})`);
+    }
+    out.set(x.subarray(row * C, (row + 1) * C), i * C);
+  }
+  return out;
+}

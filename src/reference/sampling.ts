@@ -1,0 +1,54 @@
+import { uniform } from '../util/rng.ts';
+import { argmax, softmax } from './operators.ts';
+
+/** The part of SamplingParams that shapes one row of logits on its own. */
+export interface SamplingFilters {
+  /** 0 keeps the most likely token alone. */
+  readonly temperature: number;
+  /** Keep the k most likely tokens; 0, or k ≥ V, keeps all. */
+  readonly topK: number;
+  /** Keep the most likely tokens up to and including the one whose running sum reaches topP, in (0, 1]; 1 keeps all. */
+  readonly topP: number;
+  /** Keep tokens with at least this fraction of the best token's probability; 0 keeps all. */
+  readonly minP: number;
+}
+
+/**
+ * The distribution [V] that a token is drawn from: temperature, then topK, topP and minP, each filter working on the
+ * renormalised rest of the one before; among equal logits the lower id is the more likely.
+ */
+export function processLogits(logits: Float64Array, filters: SamplingFilters): Float64Array {
+  return softmax(filterLogits(logits, filters));
+}
+
+/**
+ * The token that the GPU draws, in float64: argmax of logit / temperature + g over the kept tokens, the lowest id on a
+ * tie, with Gumbel noise g = −log(−log u) and u the uniform number of (seed, absolute position, token id).
+ */
+export function gumbelSample(logits: Float64Array, filters: SamplingFilters, seed: number, position: number): number {
+  const kept = filterLogits(logits, filters);
+  return argmax(kept.map((logit, id) => logit - Math.log(-Math.log(uniform(seed, position, id)))));
+}
+
+/** (logit − max) / temperature for kept tokens, −Infinity for the others. */
+function filterLogits(logits: Float64Array, { temperature, topK, topP, minP }: SamplingFilters): Float64Array {
+  const best = argmax(logits);
+  const max = logits[best]!;
+  if (temperature === 0) return logits.map((_, id) => (id === best ? 0 : Number.NEGATIVE_INFINITY));
+  const scaled = logits.map((logit) => (logit - max) / temperature);
+
+  // The sort is stable, so that lower ids lead among equals. Every filter keeps a prefix of this order.
+  let order = [...scaled.keys()].sort((a, b) => scaled[b]! - scaled[a]!);
+  if (topK > 0) order = order.slice(0, topK);
+  if (topP < 1) {
+    const probs = softmax(Float64Array.from(order, (id) => scaled[id]!));
+    let kept = 0;
+    for (let sum = 0; kept < order.length && sum < topP; kept++) sum += probs[kept]!;
+    order = order.slice(0, kept);
+  }
+  if (minP > 0) order = order.filter((id) => Math.exp(scaled[id]!) >= minP);
+
+  const out = new Float64Array(logits.length).fill(Number.NEGATIVE_INFINITY);
+  for (const id of order) out[id] = scaled[id]!;
+  return out;
+}

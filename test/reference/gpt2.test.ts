@@ -1,0 +1,167 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { ReferenceGPT2 } from '../../src/reference/gpt2.ts';
+import { argmax, logSoftmax } from '../../src/reference/operators.ts';
+import { expectClose } from '../support/approx.ts';
+import { loadModelTensors, readSafetensors } from '../support/read-safetensors.ts';
+import { loadReferenceModel } from '../support/reference-model.ts';
+
+/**
+ * Goldens stored as float32 are off by half a unit in the last place. Both sides also round in float64: values up to 20
+ * through at most 6 layers with sums of at most 1024 terms stay below 6 · 1024 · 20 · 2^-53 < 2e-11.
+ */
+const ROUNDED = { rel: 2 ** -24, abs: 2e-11 };
+/** Goldens in JSON are float64. */
+const FLOAT64 = { abs: 2e-11 };
+
+interface Greedy {
+  readonly prompt: readonly number[];
+  readonly completion: readonly number[];
+  readonly gap: readonly number[];
+  readonly logprob: readonly number[];
+}
+
+/** Continues the prompt token by token and compares ids, gaps between the two best logits, and logprobs. */
+function expectGreedy(model: ReferenceGPT2, { prompt, completion, gap, logprob }: Greedy, label: string): void {
+  const state = model.createState();
+  const ids: number[] = [];
+  const gaps: number[] = [];
+  const logprobs: number[] = [];
+  let next: ArrayLike<number> = prompt;
+  while (ids.length < completion.length) {
+    const { logits } = model.extend(state, next, { logitsRows: [next.length - 1] });
+    const id = argmax(logits);
+    const others = logits.map((logit, other) => (other === id ? Number.NEGATIVE_INFINITY : logit));
+    ids.push(id);
+    gaps.push(logits[id]! - logits[argmax(others)]!);
+    logprobs.push(logSoftmax(logits)[id]!);
+    next = [id];
+  }
+  expect(ids, label).toEqual(completion);
+  expectClose(gaps, gap, FLOAT64, `${label} gap`);
+  expectClose(logprobs, logprob, FLOAT64, `${label} logprob`);
+}
+
+describe.each(['plain', 'odd', 'two', 'untied', 'legacy', 'sharded'])('fixture model %s', (name) => {
+  const directory = `test/fixtures/models/${name}`;
+  const model = loadReferenceModel(directory);
+  const golden = readSafetensors(`${directory}/golden.safetensors`);
+  const prompts = [...golden.keys()].filter((key) => key.startsWith('ids.')).map((key) => Number(key.slice(4)));
+
+  test('has the golden logits at every position', () => {
+    expect(prompts.length).toBeGreaterThan(1);
+    for (const i of prompts) {
+      const { logits } = model.forward(golden.get(`ids.${i}`)!);
+      expectClose(logits, golden.get(`logits.${i}`)!, ROUNDED, `${name} logits ${i}`);
+    }
+  });
+
+  test('has the golden hidden states', () => {
+    const { hidden } = model.forward(golden.get('ids.1')!, { logitsRows: [] });
+    expect(hidden.length).toBe(model.config.numLayers + 1);
+    for (const [l, state] of hidden.entries()) {
+      expectClose(state, golden.get(`hidden.1.${l}`)!, ROUNDED, `${name} hidden ${l}`);
+    }
+  });
+
+  test('continues greedily as the golden does', () => {
+    const { greedy } = JSON.parse(readFileSync(`${directory}/golden.json`, 'utf8'));
+    expectGreedy(model, greedy, name);
+  });
+});
+
+describe('tales', () => {
+  const model = loadReferenceModel('weights/tales');
+  const golden = readSafetensors('test/fixtures/tales/golden.safetensors');
+  const { greedy } = JSON.parse(readFileSync('test/fixtures/tales/golden.json', 'utf8'));
+  const V = model.config.vocabSize;
+
+  test('has the golden logits of every prompt', () => {
+    for (let i = 0; i < greedy.length; i++) {
+      const { logits } = model.forward(golden.get(`ids.${i}`)!);
+      expectClose(logits, golden.get(`logits.${i}`)!, ROUNDED, `tales logits ${i}`);
+    }
+  });
+
+  // Prompt 1 has the narrowest gap of all steps, prompt 3 is a single token.
+  test.each([1, 3])('continues prompt %d greedily as the golden does', (i) => {
+    const { prompt_ids: prompt, completion_ids: completion, gap, logprob } = greedy[i];
+    expectGreedy(model, { prompt, completion, gap, logprob }, `tales greedy ${i}`);
+  });
+
+  test('has the golden logprobs and logits of a text of 700 tokens', () => {
+    const ids = golden.get('long.ids')!;
+    const { logits } = model.forward(ids);
+    const row = (t: number) => logits.subarray(t * V, (t + 1) * V);
+    const logprobs = Float64Array.from(ids.subarray(1), (id, t) => logSoftmax(row(t))[id]!);
+    expectClose(logprobs, golden.get('long.logprobs')!, ROUNDED, 'tales long logprobs');
+    const chosen = [255, 256, 511, 512, 699].flatMap((t) => [...row(t)]);
+    expectClose(chosen, golden.get('long.logits_at_255_256_511_512_699')!, ROUNDED, 'tales long logits');
+  });
+});
+
+describe('ReferenceGPT2', () => {
+  const directory = 'test/fixtures/models/plain';
+  const model = loadReferenceModel(directory);
+  const ids = readSafetensors(`${directory}/golden.safetensors`).get('ids.1')!;
+  const { hiddenSize: C, vocabSize: V, numPositions } = model.config;
+
+  test('extending in chunks gives the same bits as one forward pass', () => {
+    const whole = model.forward(ids);
+    const state = model.createState();
+    const parts = [
+      [0, 1],
+      [1, 8],
+      [8, 17],
+    ].map(([from, to]) => model.extend(state, ids.subarray(from, to)));
+    expect(state.length).toBe(17);
+    expect(parts.flatMap(({ logits }) => [...logits])).toEqual([...whole.logits]);
+    for (const [l, hidden] of whole.hidden.entries()) {
+      expect(parts.flatMap((part) => [...part.hidden[l]!])).toEqual([...hidden]);
+    }
+  });
+
+  test('logitsRows picks rows of the full logits', () => {
+    const whole = model.forward(ids).logits;
+    const { logits } = model.forward(ids, { logitsRows: [16, 3] });
+    expect(logits).toEqual(Float64Array.of(...whole.subarray(16 * V, 17 * V), ...whole.subarray(3 * V, 4 * V)));
+    expect(() => model.forward(ids, { logitsRows: [17] })).toThrow(
+      'logitsRows[0] is 17, expected an integer in [0, 17)',
+    );
+  });
+
+  test('refuses ids outside the vocabulary and sequences beyond the context, and leaves the state usable', () => {
+    const state = model.createState();
+    model.extend(state, ids);
+    expect(() => model.extend(state, [5, V])).toThrow(`ids[1] is ${V}, expected an integer in [0, ${V})`);
+    expect(() => model.extend(state, new Int32Array(numPositions))).toThrow(
+      `sequence length is ${numPositions + 17}, expected at most ${numPositions}`,
+    );
+    expect(model.extend(state, [5]).logits).toEqual(model.forward([...ids, 5], { logitsRows: [17] }).logits);
+  });
+
+  test('names a weight that is missing or has the wrong size', () => {
+    const tensors = loadModelTensors(directory);
+    const build = (name: string, data: Float64Array | undefined) => () =>
+      new ReferenceGPT2(model.config, (wanted) => (wanted === name ? data : tensors.get(wanted)));
+    expect(build('h.1.ln_2.bias', undefined)).toThrow(`h.1.ln_2.bias is missing, expected [${C}]`);
+    expect(build('wpe.weight', new Float64Array(3))).toThrow(
+      `wpe.weight.length is 3, expected ${numPositions * C} for [${numPositions},${C}]`,
+    );
+  });
+
+  test('without scaleAttnWeights the scores are not divided by √headDim', () => {
+    const tensors = loadModelTensors(directory);
+    const unscaled = new ReferenceGPT2({ ...model.config, scaleAttnWeights: false }, (name) => tensors.get(name));
+    // Scaling the query's weights and bias by 1/√D = 1/8, a power of two, gives back the scaled model's bits.
+    const scaleQueries = (name: string, data: Float64Array) =>
+      /c_attn/.test(name) ? data.map((value, i) => (i % (3 * C) < C ? value / 8 : value)) : data;
+    const rescaled = new ReferenceGPT2({ ...model.config, scaleAttnWeights: false }, (name) => {
+      const data = tensors.get(name);
+      return data === undefined ? undefined : scaleQueries(name, data);
+    });
+    const want = model.forward(ids).logits;
+    expect(rescaled.forward(ids).logits).toEqual(want);
+    expect(unscaled.forward(ids).logits).not.toEqual(want);
+  });
+});

@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import {
+  argmax,
+  attention,
+  gelu,
+  geluNew,
+  layerNorm,
+  logSoftmax,
+  matmul,
+  matmulTransposed,
+  relu,
+  softmax,
+} from '../../src/reference/operators.ts';
+import { expectClose } from '../support/approx.ts';
+import { readSafetensors } from '../support/read-safetensors.ts';
+
+const fixtures = readSafetensors('test/fixtures/ops.safetensors');
+const fixture = (name: string) => fixtures.get(name)!;
+
+/**
+ * The stored values are float64 results rounded to float32, half a unit in the last place. The absolute part covers the
+ * float64 sums of up to 768 terms on both sides: 2 · 768 · 2^-53 · |terms| < 1e-11 with terms up to 50.
+ */
+const ROUNDED = { rel: 2 ** -24, abs: 1e-11 };
+
+describe('against torch in float64', () => {
+  test('layerNorm, with outlier, constant and huge rows', () => {
+    const out = layerNorm(fixture('layernorm.x'), fixture('layernorm.gamma'), fixture('layernorm.beta'), {
+      N: 7,
+      C: 768,
+      epsilon: 1e-5,
+    });
+    expectClose(out, fixture('layernorm.out'), ROUNDED, 'layerNorm');
+  });
+
+  test.each([
+    { name: 'gelu', operator: gelu },
+    { name: 'gelu_new', operator: geluNew },
+    { name: 'relu', operator: relu },
+  ])('$name, up to ±3e38', ({ name, operator }) => {
+    // torch's 1 + erf and 1 + tanh cancel in the negative tail, where |x| < 12: an error of 12 · 2^-53 at most.
+    expectClose(operator(fixture('gelu.x')), fixture(`gelu.${name}`), { rel: 2 ** -24, abs: 12 * 2 ** -53 }, name);
+  });
+
+  test('matmul with bias', () => {
+    const out = matmul(fixture('matmul.x'), fixture('matmul.w'), fixture('matmul.b'), { M: 5, K: 300, N: 77 });
+    expectClose(out, fixture('matmul.out'), ROUNDED, 'matmul');
+  });
+
+  test.each([
+    { name: 'prefill', T: 33, S: 33, H: 3, D: 64 },
+    { name: 'decode', T: 1, S: 77, H: 3, D: 64 },
+    { name: 'chunk', T: 9, S: 41, H: 2, D: 16 },
+  ])('attention: $name', ({ name, ...shape }) => {
+    const input = (part: string) => fixture(`attention.${name}.${part}`);
+    const out = attention(input('q'), input('k'), input('v'), { ...shape, scale: 1 / Math.sqrt(shape.D) });
+    expectClose(out, fixture(`attention.${name}.out`), ROUNDED, name);
+  });
+});
+
+test('the GELUs keep their relative accuracy in the negative tail, where 1 + erf and 1 + tanh would cancel', () => {
+  // Computed with 60 digits.
+  expectClose(gelu(Float64Array.of(-10, -8)), [-7.619853024160526e-23, -4.976768459417427e-15], { rel: 1e-13 }, 'gelu');
+  expectClose(
+    geluNew(Float64Array.of(-10, -8)),
+    [-1.204092348209806e-37, -3.1077829375011112e-21],
+    { rel: 1e-13 },
+    'geluNew',
+  );
+});
+
+test('matmul sums every K, also those that are no multiple of four', () => {
+  for (const K of [1, 2, 3, 4, 5, 6, 7, 8, 9]) {
+    const M = 2;
+    const N = 3;
+    // Small integers: exact in float64.
+    const x = Float64Array.from({ length: M * K }, (_, i) => i + 1);
+    const w = Float64Array.from({ length: K * N }, (_, i) => 10 - i);
+    const want = Float64Array.from({ length: M * N }, (_, index) => {
+      const [i, j] = [Math.floor(index / N), index % N];
+      let sum = 0;
+      for (let k = 0; k < K; k++) sum += (i * K + k + 1) * (10 - (k * N + j));
+      return sum;
+    });
+    expect(matmul(x, w, undefined, { M, K, N })).toEqual(want);
+    const transposed = Float64Array.from({ length: N * K }, (_, i) => w[(i % K) * N + Math.floor(i / K)]!);
+    expect(matmulTransposed(x, transposed, { M, K, N })).toEqual(want);
+  }
+});
+
+test('attention does not read the keys and values after a query', () => {
+  const NaNs = [Number.NaN, Number.NaN];
+  const q = Float64Array.of(1, 2, 3, 4);
+  const keys = Float64Array.of(1, 1, 5, 6, ...NaNs);
+  const values = Float64Array.of(3, 4, 7, 8, ...NaNs);
+  const shape = { H: 1, D: 2, scale: 1 };
+  const whole = attention(Float64Array.of(...q, 0, 0), keys, values, { T: 3, S: 3, ...shape });
+  const known = attention(q, keys.subarray(0, 4), values.subarray(0, 4), { T: 2, S: 2, ...shape });
+  expect(whole.subarray(0, 4)).toEqual(known);
+  expect([...known.subarray(0, 2)]).toEqual([3, 4]);
+});
+
+test('softmax and logSoftmax neither overflow nor underflow, and give masked values nothing', () => {
+  const x = Float64Array.of(5000, 5000 + Math.log(3), Number.NEGATIVE_INFINITY);
+  // 5000 + log 3 is rounded to 2^-41 at 5000.
+  expectClose(softmax(x), [0.25, 0.75, 0], { abs: 1e-12 }, 'softmax');
+  expectClose(logSoftmax(x), [Math.log(0.25), Math.log(0.75), Number.NEGATIVE_INFINITY], { abs: 1e-12 }, 'logSoftmax');
+  expect(logSoftmax(Float64Array.of(0, -4000))[1]).toBe(-4000);
+});
+
+test('argmax takes the lowest index of equal values', () => {
+  expect(argmax(Float64Array.of(-2, 7, 3, 7))).toBe(1);
+});
+
+test('a wrong length is refused by name', () => {
+  const shape = { M: 1, K: 2, N: 3 };
+  const [x, w, bias] = [new Float64Array(2), new Float64Array(6), new Float64Array(3)];
+  expect(() => matmul(x, w.subarray(1), bias, shape)).toThrow('matmul w.length is 5, expected 6');
+  expect(() => matmul(x, w, bias.subarray(1), shape)).toThrow('matmul bias.length is 2, expected 3');
+});

@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { gumbelSample, processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';
+import { expectClose } from '../support/approx.ts';
+import { readSafetensors } from '../support/read-safetensors.ts';
+
+interface FixtureCase {
+  readonly name: string;
+  readonly temperature?: number;
+  readonly top_k?: number;
+  readonly top_p?: number;
+  readonly min_p?: number;
+}
+
+const tensors = readSafetensors('test/fixtures/sampling.safetensors');
+const allCases: FixtureCase[] = JSON.parse(readFileSync('test/fixtures/sampling.json', 'utf8'));
+const ADJUSTS_LOGITS = ['repetition_penalty', 'presence_penalty', 'frequency_penalty', 'logit_bias'];
+const cases = allCases
+  .map((fixture, index) => ({
+    ...fixture,
+    logits: tensors.get(`${index}.logits`)!,
+    probs: tensors.get(`${index}.probs`)!,
+  }))
+  .filter((fixture) => !ADJUSTS_LOGITS.some((key) => key in fixture));
+
+const OFF: SamplingFilters = { temperature: 1, topK: 0, topP: 1, minP: 0 };
+const logitsOf = (...probs: number[]) => Float64Array.from(probs, Math.log);
+
+describe('processLogits', () => {
+  test.each(cases)('equals Hugging Face: $name', ({ name, logits, probs, ...fixture }) => {
+    const filters = {
+      temperature: fixture.temperature ?? 1,
+      topK: fixture.top_k ?? 0,
+      topP: fixture.top_p ?? 1,
+      minP: fixture.min_p ?? 0,
+    };
+    // Stored as float32: half a unit in the last place, or of the smallest subnormal; 1e-12 for 50257-term sums.
+    expectClose(processLogits(logits, filters), probs, { rel: 2 ** -24 + 1e-12, abs: 2 ** -150 }, name);
+  });
+
+  test('the fixture covers every filter', () => {
+    expect(cases.length).toBe(38);
+  });
+
+  test('temperature 0 is the lowest id of the best logits', () => {
+    expect([...processLogits(Float64Array.of(1, 5, 5, -2), { ...OFF, temperature: 0 })]).toEqual([0, 1, 0, 0]);
+  });
+
+  test('a tiny temperature does not overflow', () => {
+    expect([...processLogits(Float64Array.of(1, 5, -2), { ...OFF, temperature: 1e-320 })]).toEqual([0, 1, 0]);
+  });
+
+  test('topK keeps exactly k tokens, the lower ids of equal ones', () => {
+    const probs = processLogits(Float64Array.of(0, 2, 2, 2, 1), { ...OFF, topK: 2 });
+    expect([...probs]).toEqual([0, 0.5, 0.5, 0, 0]);
+  });
+
+  test('topP keeps the token that crosses, the lower ids of equal ones, and at least one token', () => {
+    const equal = new Float64Array(4);
+    expect([...processLogits(equal, { ...OFF, topP: 0.5 })]).toEqual([0.5, 0.5, 0, 0]);
+    expectClose(processLogits(equal, { ...OFF, topP: 0.51 }), [1 / 3, 1 / 3, 1 / 3, 0], { abs: 1e-15 }, 'crossing');
+    expect([...processLogits(equal, { ...OFF, topP: 1e-9 })]).toEqual([1, 0, 0, 0]);
+  });
+
+  test('minP is a fraction of the best probability and keeps a token that equals it', () => {
+    expect([...processLogits(new Float64Array(2), { ...OFF, minP: 1 })]).toEqual([0.5, 0.5]);
+    const probs = processLogits(logitsOf(0.6, 0.3, 0.1), { ...OFF, minP: 0.4 });
+    expectClose(probs, [2 / 3, 1 / 3, 0], { abs: 1e-15 }, 'minP');
+  });
+
+  test('the order is temperature, topK, topP, minP', () => {
+    // p² ∝ 16, 9, 4, 1 out of 30: topP 0.5 of the sharpened distribution keeps one token, of the flat one two.
+    const sharpened = processLogits(logitsOf(0.4, 0.3, 0.2, 0.1), { ...OFF, temperature: 0.5, topP: 0.5 });
+    expect([...sharpened]).toEqual([1, 0, 0, 0]);
+    // 0.4 is 0.57 of the two tokens that topK leaves.
+    const topKFirst = processLogits(logitsOf(0.4, 0.3, 0.2, 0.1), { ...OFF, topK: 2, topP: 0.55 });
+    expect([...topKFirst]).toEqual([1, 0, 0, 0]);
+    // 0.5 would be 0.625 of the two tokens that minP leaves.
+    const minPLast = processLogits(logitsOf(0.5, 0.3, 0.2), { ...OFF, topP: 0.6, minP: 0.5 });
+    expectClose(minPLast, [0.625, 0.375, 0], { abs: 1e-15 }, 'minP last');
+  });
+});
+
+describe('gumbelSample', () => {
+  const filters = { temperature: 0.8, topK: 12, topP: 0.95, minP: 0.02 };
+  const { logits } = cases.find(({ name }) => name === 'v50 plain')!;
+  const probs = processLogits(logits, filters);
+  const draws = 20_000;
+
+  test.each([
+    { what: 'seeds', draw: (i: number) => gumbelSample(logits, filters, i, 3) },
+    { what: 'positions of one seed', draw: (i: number) => gumbelSample(logits, filters, 11, i) },
+  ])('draws from the processed distribution over $what', ({ draw }) => {
+    const counts = new Float64Array(logits.length);
+    for (let i = 0; i < draws; i++) counts[draw(i)]! += 1;
+    const kept = [...probs.keys()].filter((id) => probs[id]! > 0);
+    expect(kept.length).toBeGreaterThan(3);
+    // Only kept tokens are drawn.
+    expect(kept.reduce((sum, id) => sum + counts[id]!, 0)).toBe(draws);
+    const chiSquare = kept.reduce((sum, id) => sum + (counts[id]! - draws * probs[id]!) ** 2 / (draws * probs[id]!), 0);
+    // Mean and variance of χ² are its degrees of freedom and twice that; five standard deviations.
+    const freedom = kept.length - 1;
+    expect(chiSquare).toBeLessThan(freedom + 5 * Math.sqrt(2 * freedom));
+  });
+
+  test('the same seed and position give the same token, and temperature 0 ignores both', () => {
+    expect(gumbelSample(logits, filters, 2 ** 52 + 1, 9)).toBe(gumbelSample(logits, filters, 2 ** 52 + 1, 9));
+    for (let seed = 0; seed < 20; seed++) {
+      expect(gumbelSample(Float64Array.of(1, 3, 3), { ...OFF, temperature: 0 }, seed, seed)).toBe(1);
+    }
+  });
+
+  test('the noise belongs to the token id: a dropped token changes no other draw', () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const all = gumbelSample(logits, OFF, seed, 0);
+      const without = logits.map((logit, id) => (id === (all + 1) % logits.length ? Number.NEGATIVE_INFINITY : logit));
+      expect(gumbelSample(without, OFF, seed, 0)).toBe(all);
+    }
+  });
+});

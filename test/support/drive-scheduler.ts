@@ -1,0 +1,78 @@
+import { planBatch } from '../../src/core/plan-batch.ts';
+import type { StepResult } from '../../src/core/runner.ts';
+import type { SchedulerRow } from '../../src/core/scheduler-output.ts';
+import { Sequence } from '../../src/core/sequence.ts';
+import type { Scheduler } from '../../src/scheduler/scheduler.ts';
+import type { FakeRunner } from './fake-runner.ts';
+
+export interface TestSequence {
+  readonly promptIds: readonly number[];
+  readonly maxTokens: number;
+  readonly requestId?: string;
+  readonly eosId?: number | null;
+  readonly ignoreEos?: boolean;
+  readonly seed?: number;
+}
+
+export function testSequence(fields: TestSequence): Sequence {
+  const { promptIds, maxTokens, requestId = 'request', eosId = null, ignoreEos = false, seed = 0 } = fields;
+  const params = { maxTokens, temperature: 0, topK: 0, topP: 1, minP: 0, seed, ignoreEos };
+  return new Sequence({ requestId, promptIds, params, eosId, arrival: 0 });
+}
+
+interface Step {
+  readonly rows: readonly SchedulerRow[];
+  readonly sampled: readonly SchedulerRow[];
+  /** Null when the step failed. */
+  readonly result: StepResult | null;
+}
+
+/** Turns the loop of an engine by hand: one scheduler, one runner, results applied a step late when `overlap` is set. */
+export class SchedulerLoop {
+  readonly ends: Sequence[] = [];
+  readonly #scheduler: Scheduler;
+  readonly #runner: FakeRunner;
+  readonly #overlap: boolean;
+  #inFlight: Step | null = null;
+
+  constructor(scheduler: Scheduler, runner: FakeRunner, overlap: boolean) {
+    this.#scheduler = scheduler;
+    this.#runner = runner;
+    this.#overlap = overlap;
+  }
+
+  get hasWork(): boolean {
+    return this.#scheduler.hasUnfinished() || this.#inFlight !== null;
+  }
+
+  /** One turn; returns the rows it scheduled. A failing step reaches the runner never. */
+  turn(fails = false): readonly SchedulerRow[] {
+    const hadWork = this.#scheduler.hasUnfinished();
+    const { rows } = this.#scheduler.schedule();
+    this.#scheduler.checkIntegrity();
+    if (hadWork && rows.length === 0 && this.#inFlight === null)
+      throw new Error('nothing to run and nothing in flight');
+
+    const { plan, sampled } = planBatch(rows, this.#runner.limits);
+    const next = rows.length === 0 ? null : { rows, sampled, result: fails ? null : this.#runner.compute(plan) };
+    const due = this.#overlap ? this.#inFlight : next;
+    this.#inFlight = this.#overlap ? next : null;
+    if (due !== null) this.#apply(due);
+    this.#scheduler.checkIntegrity();
+    return rows;
+  }
+
+  run(): void {
+    while (this.hasWork) this.turn();
+  }
+
+  #apply({ rows, sampled, result }: Step): void {
+    if (result === null) {
+      this.ends.push(...this.#scheduler.fail(rows));
+      return;
+    }
+    for (const { sequence, finishReason } of this.#scheduler.update(sampled, result)) {
+      if (finishReason !== null) this.ends.push(sequence);
+    }
+  }
+}

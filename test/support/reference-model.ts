@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ReferenceGPT2 } from '../../src/reference/gpt2.ts';
+import { loadModelTensors } from './read-safetensors.ts';
+
+/** The float64 GPT-2 of a model directory, read without help from `src/model`. */
+export function loadReferenceModel(directory: string): ReferenceGPT2 {
+  const config = JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8'));
+  const tensors = loadModelTensors(directory);
+  return new ReferenceGPT2(
+    {
+      numLayers: config.n_layer,
+      numHeads: config.n_head,
+      headDim: config.n_embd / config.n_head,
+      hiddenSize: config.n_embd,
+      mlpSize: config.n_inner ?? 4 * config.n_embd,
+      vocabSize: config.vocab_size,
+      numPositions: config.n_positions,
+      layerNormEpsilon: config.layer_norm_epsilon,
+      activation: config.activation_function,
+      scaleAttnWeights: config.scale_attn_weights,
+      scaleAttnByInverseLayerIdx: config.scale_attn_by_inverse_layer_idx,
+    },
+    (name) => tensors.get(name),
+  );
+}
