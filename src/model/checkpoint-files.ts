@@ -1,0 +1,80 @@
+// Which files of a model directory hold the weights: one model.safetensors, or the shards of an index.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isJsonObject, readJsonObject } from './json.ts';
+import { ModelFileError, quote } from './model-file-error.ts';
+import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
+
+const WEIGHTS = 'model.safetensors';
+const INDEX = 'model.safetensors.index.json';
+
+/** Weights that are missing, doubled, unexplained or don't match the configuration. */
+export class CheckpointError extends ModelFileError {}
+
+/**
+ * Opens the weight files of `dir` into `opened`, which owns them. With both a single file and an index, the single
+ * file is taken, as in transformers.
+ * @throws {CheckpointError} when there are no weights, or when index and shards disagree
+ * @throws {SafetensorsError} when a file can't be read
+ */
+export async function openCheckpointFiles(dir: string, opened: AsyncDisposableStack): Promise<SafetensorsFile[]> {
+  const weights = join(dir, WEIGHTS);
+  if (existsSync(weights)) return [opened.use(await openSafetensors(weights))];
+  const index = join(dir, INDEX);
+  if (!existsSync(index)) {
+    const readme = join(dir, 'README.md');
+    const advice = existsSync(readme) ? `; ${readme} says how to get them` : '';
+    const expected = `${WEIGHTS} or ${INDEX}${advice}`;
+    throw new CheckpointError(dir, { subject: 'weights file', found: 'missing', expected });
+  }
+
+  const weightMap = await readWeightMap(index);
+  const shards = new Map<string, SafetensorsFile>();
+  for (const shard of new Set(weightMap.values())) {
+    shards.set(shard, opened.use(await openSafetensors(join(dir, shard))));
+  }
+  checkShards(index, weightMap, shards);
+  return [...shards.values()];
+}
+
+/** Tensor name → shard. */
+async function readWeightMap(index: string): Promise<Map<string, string>> {
+  const { weight_map: entries } = await readJsonObject(index, (problem) => new CheckpointError(index, problem));
+  if (!isJsonObject(entries)) {
+    const expected = 'an object of tensor names and file names';
+    throw new CheckpointError(index, { subject: 'weight_map', found: quote(entries), expected });
+  }
+  const weightMap = new Map<string, string>();
+  for (const [tensor, shard] of Object.entries(entries)) {
+    if (!isBareFileName(shard)) {
+      const expected = 'a file name without directories';
+      throw new CheckpointError(index, { tensor, subject: 'shard', found: quote(shard), expected });
+    }
+    weightMap.set(tensor, shard);
+  }
+  return weightMap;
+}
+
+function isBareFileName(value: unknown): value is string {
+  return typeof value === 'string' && /^[^/\\\p{Cc}]+$/u.test(value) && value !== '.' && value !== '..';
+}
+
+/** Every tensor must be in the shard that the index names, and only there. */
+function checkShards(
+  index: string,
+  weightMap: ReadonlyMap<string, string>,
+  shards: ReadonlyMap<string, SafetensorsFile>,
+): void {
+  for (const [shard, file] of shards) {
+    for (const tensor of file.tensors.keys()) {
+      const listed = weightMap.get(tensor);
+      if (listed === shard) continue;
+      const expected = listed === undefined ? 'a tensor of weight_map' : `only in ${listed}, as weight_map says`;
+      throw new CheckpointError(index, { tensor, subject: 'data', found: `in ${shard}`, expected });
+    }
+  }
+  for (const [tensor, shard] of weightMap) {
+    if (shards.get(shard)?.tensors.has(tensor)) continue;
+    throw new CheckpointError(index, { tensor, subject: 'data', found: 'missing', expected: `in ${shard}` });
+  }
+}

@@ -1,0 +1,80 @@
+// JSON of model files, read with distrust: JSON.parse keeps the last of two equal keys and says nothing.
+import { readFile } from 'node:fs/promises';
+import { fileProblem, type Problem, quote } from './model-file-error.ts';
+
+/** An object as JSON.parse makes it: `__proto__` is an own key like any other. */
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Far above what any model file nests; keeps recursion over the parsed value (JSON.stringify) off the stack's end. */
+const MAX_DEPTH = 64;
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Parses `text`, whose name in messages is `subject`, as one JSON object without duplicate keys at any depth.
+ * @throws what `toError` makes of the problem
+ */
+export function parseJsonObject(text: string, subject: string, toError: (problem: Problem) => Error): JsonObject {
+  let value: unknown;
+  let problem: Problem | undefined;
+  try {
+    problem = checkStructure(text, subject);
+    if (problem === undefined) value = JSON.parse(text);
+  } catch (cause) {
+    problem = { subject, found: 'not JSON', expected: 'a JSON object', cause };
+  }
+  if (problem !== undefined) throw toError(problem);
+  if (!isJsonObject(value)) throw toError({ subject, found: quote(value), expected: 'a JSON object' });
+  return value;
+}
+
+/**
+ * Reads a file that holds one JSON object.
+ * @throws what `toError` makes of the problem
+ */
+export async function readJsonObject(path: string, toError: (problem: Problem) => Error): Promise<JsonObject> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw toError(fileProblem(error, 'a JSON file'));
+  });
+  return parseJsonObject(text, 'file', toError);
+}
+
+/** Finds a duplicate key or too deep nesting; whatever else is wrong is left to JSON.parse. */
+function checkStructure(text: string, subject: string): Problem | undefined {
+  const scopes: Set<string>[] = []; // the keys seen in each open object (an open array has none)
+  const path: string[] = []; // the key last seen in each open object
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i];
+    if (char === '{' || char === '[') {
+      if (scopes.length === MAX_DEPTH) {
+        return { subject, found: 'nested deeper', expected: `at most ${MAX_DEPTH} levels` };
+      }
+      scopes.push(new Set());
+      path.push('');
+    } else if (char === '}' || char === ']') {
+      scopes.pop();
+      path.pop();
+    } else if (char === '"') {
+      const start = i;
+      for (i++; i < text.length && text[i] !== '"'; i++) if (text[i] === '\\') i++;
+      const keys = scopes.at(-1);
+      if (keys === undefined || !isFollowedByColon(text, i + 1)) continue;
+      const key: string = JSON.parse(text.slice(start, i + 1)); // "\u0061" and "a" are one key
+      path[path.length - 1] = key;
+      if (keys.has(key)) {
+        return { subject: `key ${path.map(quote).join('.')}`, found: 'given twice', expected: 'once' };
+      }
+      keys.add(key);
+    }
+  }
+  return undefined;
+}
+
+const COLON = /\s*:/y;
+
+function isFollowedByColon(text: string, index: number): boolean {
+  COLON.lastIndex = index;
+  return COLON.test(text);
+}

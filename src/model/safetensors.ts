@@ -1,0 +1,112 @@
+// Reader of one safetensors file: u64 length of the header, header, data. Only the header is held in memory; tensors
+// are read in ranges, so weights can stream from file to GPU.
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { RangeValueError } from '../util/errors.ts';
+import { fileProblem } from './model-file-error.ts';
+import {
+  parseSafetensorsHeader,
+  SafetensorsError,
+  type SafetensorsHeader,
+  type SafetensorsTensor,
+} from './safetensors-header.ts';
+
+const LENGTH_BYTES = 8;
+/** The format's own limit. */
+const MAX_HEADER_BYTES = 100_000_000n;
+/** Node reads at most 2^31 − 1 bytes in one call. */
+const MAX_READ_BYTES = 2 ** 30;
+
+/** An open safetensors file; made by `openSafetensors`. */
+export class SafetensorsFile implements AsyncDisposable {
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly #handle: FileHandle;
+  readonly #dataStart: number;
+
+  constructor(path: string, handle: FileHandle, { tensors, metadata }: SafetensorsHeader, dataStart: number) {
+    this.path = path;
+    this.tensors = tensors;
+    this.metadata = metadata;
+    this.#handle = handle;
+    this.#dataStart = dataStart;
+  }
+
+  /**
+   * Fills `out` with bytes `[start, start + out.length)` of a tensor of this file.
+   * @throws {RangeValueError} when the range is not within the tensor
+   * @throws {SafetensorsError} when the file has been shortened meanwhile
+   */
+  async read(tensor: SafetensorsTensor, start: number, out: Uint8Array): Promise<void> {
+    const last = tensor.byteLength - out.length;
+    if (!Number.isSafeInteger(start) || start < 0 || start > last) {
+      throw new RangeValueError('start', start, `0 to ${last} for ${out.length} bytes of ${tensor.name}`);
+    }
+    await readFully(this.path, this.#handle, this.#dataStart + tensor.byteOffset + start, out);
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/**
+ * Opens a safetensors file and reads its header.
+ * @throws {SafetensorsError} when the file is missing, truncated or its header is not to be trusted
+ */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  await using opened = new AsyncDisposableStack();
+  const handle = opened.use(await openFile(path));
+  const fileBytes = (await handle.stat()).size;
+  const headerBytes = await readHeaderLength(path, handle, fileBytes);
+  const headerText = new Uint8Array(headerBytes);
+  await readFully(path, handle, LENGTH_BYTES, headerText);
+  const dataStart = LENGTH_BYTES + headerBytes;
+  const header = parseSafetensorsHeader(path, headerText, fileBytes - dataStart);
+  opened.move(); // from here on the file owns the handle
+  return new SafetensorsFile(path, handle, header, dataStart);
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  const expected = 'a safetensors file';
+  const unreadable = (error: NodeJS.ErrnoException) => {
+    throw new SafetensorsError(path, fileProblem(error, expected));
+  };
+  // Asked before opening: opening a pipe would wait for its other end.
+  const stats = await stat(path).catch(unreadable);
+  if (!stats.isFile()) throw new SafetensorsError(path, { subject: 'path', found: 'not a file', expected });
+  return open(path).catch(unreadable);
+}
+
+async function readHeaderLength(path: string, handle: FileHandle, fileBytes: number): Promise<number> {
+  const available = fileBytes - LENGTH_BYTES;
+  if (available < 0) {
+    const expected = `at least the ${LENGTH_BYTES} of the header length`;
+    throw new SafetensorsError(path, { subject: 'file', found: `${fileBytes} bytes long`, expected });
+  }
+  const bytes = new Uint8Array(LENGTH_BYTES);
+  await readFully(path, handle, 0, bytes);
+  const length = new DataView(bytes.buffer).getBigUint64(0, true);
+  if (length > MAX_HEADER_BYTES || length > available) {
+    const limit = length > MAX_HEADER_BYTES ? `at most ${MAX_HEADER_BYTES}` : `at most the remaining ${available}`;
+    throw new SafetensorsError(path, { subject: 'header length', found: length, expected: `${limit} bytes` });
+  }
+  return Number(length);
+}
+
+async function readFully(path: string, handle: FileHandle, position: number, out: Uint8Array): Promise<void> {
+  for (let done = 0; done < out.length; ) {
+    const length = Math.min(out.length - done, MAX_READ_BYTES);
+    const { bytesRead } = await handle.read(out, done, length, position + done);
+    if (bytesRead === 0) {
+      const expected = `at least ${position + out.length} bytes`;
+      throw new SafetensorsError(path, { subject: 'file', found: `cut at ${position + done} bytes`, expected });
+    }
+    done += bytesRead;
+  }
+}
