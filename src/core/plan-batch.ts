@@ -1,0 +1,105 @@
+import { RangeValueError } from '../util/errors.ts';
+import { ceilDiv } from '../util/math.ts';
+import type { BatchPlan, SamplingRow } from './batch-plan.ts';
+
+/** What `planBatch` reads of a row; the scheduler's rows have it, and a caller without an engine can write it down. */
+export interface BatchRow {
+  readonly sequence: {
+    readonly promptIds: readonly number[];
+    readonly ids: readonly number[];
+    readonly params: Pick<SamplingRow, 'temperature' | 'topK' | 'topP' | 'minP' | 'seed'>;
+  };
+  readonly start: number;
+  readonly numTokens: number;
+  readonly samples: boolean;
+  readonly tokenSlot: number;
+  readonly blockTable: readonly number[];
+}
+
+/** A step as flat arrays, and the rows that sample in the order of `plan.logitsRows`. */
+export interface PlannedBatch<Row extends BatchRow> {
+  readonly plan: BatchPlan;
+  readonly sampled: readonly Row[];
+}
+
+/**
+ * Flattens the rows of one step. Rows with one token come first and otherwise keep their order. An id that is not on
+ * the host yet is written as `-1 - tokenSlot`.
+ *
+ * @throws RangeValueError when a block table is too short for its row.
+ */
+export function planBatch<Row extends BatchRow>(
+  rows: readonly Row[],
+  { blockSize }: { readonly blockSize: number },
+): PlannedBatch<Row> {
+  const decodes = rows.filter((row) => row.numTokens === 1);
+  const ordered = [...decodes, ...rows.filter((row) => row.numTokens !== 1)];
+
+  const numTokens = rows.reduce((sum, row) => sum + row.numTokens, 0);
+  const numBlocks = ordered.map((row) => numBlocksRead(row, blockSize));
+  const maxBlocks = Math.max(1, ...numBlocks);
+
+  const tokenIds = new Int32Array(numTokens);
+  const positions = new Int32Array(numTokens);
+  const slotMapping = new Int32Array(numTokens);
+  const sequenceIndex = new Int32Array(numTokens);
+  const queryStartLoc = new Int32Array(rows.length + 1);
+  const contextLens = new Int32Array(rows.length);
+  const blockTables = new Int32Array(rows.length * maxBlocks).fill(-1);
+  const logitsRows: number[] = [];
+  const samplingRows: SamplingRow[] = [];
+  const sampled: Row[] = [];
+
+  let token = 0;
+  for (const [index, row] of ordered.entries()) {
+    const { start, tokenSlot, blockTable } = row;
+    const { promptIds, ids, params } = row.sequence;
+    const end = start + row.numTokens;
+    for (let position = start; position < end; position++, token++) {
+      tokenIds[token] = promptIds[position] ?? ids[position - promptIds.length] ?? -1 - tokenSlot;
+      positions[token] = position;
+      slotMapping[token] = blockTable[Math.floor(position / blockSize)]! * blockSize + (position % blockSize);
+      sequenceIndex[token] = index;
+    }
+    queryStartLoc[index + 1] = token;
+    contextLens[index] = end;
+    for (let block = 0; block < numBlocks[index]!; block++) {
+      blockTables[index * maxBlocks + block] = blockTable[block]!;
+    }
+    if (row.samples) {
+      const { temperature, topK, topP, minP, seed } = params;
+      logitsRows.push(token - 1);
+      samplingRows.push({ temperature, topK, topP, minP, seed, position: end, tokenSlot });
+      sampled.push(row);
+    }
+  }
+
+  const plan: BatchPlan = {
+    numTokens,
+    numSequences: rows.length,
+    numDecodeTokens: decodes.length,
+    tokenIds,
+    positions,
+    slotMapping,
+    sequenceIndex,
+    queryStartLoc,
+    contextLens,
+    blockTables,
+    maxBlocks,
+    logitsRows: Int32Array.from(logitsRows),
+    samplingRows,
+  };
+  return { plan, sampled };
+}
+
+function numBlocksRead({ start, numTokens, blockTable }: BatchRow, blockSize: number): number {
+  const needed = ceilDiv(start + numTokens, blockSize);
+  if (blockTable.length < needed) {
+    throw new RangeValueError(
+      'block table length',
+      blockTable.length,
+      `at least ${needed} for ${start + numTokens} tokens`,
+    );
+  }
+  return needed;
+}

@@ -1,0 +1,23 @@
+import type { Sequence } from './sequence.ts';
+
+/**
+ * One sequence's part of a step: tokens `[start, start + numTokens)`. The one number covers prefill, chunk and decode.
+ * What may change before the result arrives is kept here as it was when the row was scheduled.
+ */
+export interface SchedulerRow {
+  readonly sequence: Sequence;
+  /** Absolute position of the row's first token. */
+  readonly start: number;
+  readonly numTokens: number;
+  /** Whether the row ends with the last known token, so that its logits give the next id. */
+  readonly samples: boolean;
+  readonly epoch: number;
+  readonly tokenSlot: number;
+  /** Block ids in order of position, enough for `start + numTokens` tokens. */
+  readonly blockTable: readonly number[];
+}
+
+/** What one step computes. Without rows there is nothing to run: every sequence waits for ids in flight. */
+export interface SchedulerOutput {
+  readonly rows: readonly SchedulerRow[];
+}

@@ -1,0 +1,20 @@
+import type { Sequence } from '../core/sequence.ts';
+import type { KVCacheManager } from '../kv/kv-cache-manager.ts';
+
+/** What a policy may look at. */
+export interface AdmissionState {
+  /** Oldest first; the head is the next to start. */
+  readonly waiting: readonly Sequence[];
+  readonly numRunning: number;
+  readonly maxBatchSize: number;
+  readonly kv: Pick<KVCacheManager, 'numFreeBlocks' | 'numBlocksFor'>;
+}
+
+/** All that the three schedulers differ in. */
+export interface AdmissionPolicy {
+  /**
+   * Whether the sequence at the head of the waiting queue may start, or resume, in this step. Asked only when a place in
+   * the batch and enough of maxBatchTokens are left; blocks are looked for afterwards.
+   */
+  admits(state: AdmissionState, head: Sequence): boolean;
+}

@@ -1,0 +1,27 @@
+import type { Sequence } from '../core/sequence.ts';
+import type { AdmissionPolicy, AdmissionState } from './admission-policy.ts';
+
+/**
+ * Static batching: a fixed group runs until all its members have ended, then the next group is formed. Members whose
+ * prompts exceed maxBatchTokens together start over several steps, and a preempted member resumes within its group.
+ */
+export class OfflinePolicy implements AdmissionPolicy {
+  #group: ReadonlySet<Sequence> = new Set();
+
+  admits(state: AdmissionState, head: Sequence): boolean {
+    if ([...this.#group].every((member) => member.status === 'finished')) this.#group = formGroup(state);
+    return this.#group.has(head);
+  }
+}
+
+/** As many sequences from the head of the queue as the batch and the free blocks hold. */
+function formGroup({ waiting, maxBatchSize, kv }: AdmissionState): ReadonlySet<Sequence> {
+  const group = new Set<Sequence>();
+  let numFreeBlocks = kv.numFreeBlocks;
+  for (const sequence of waiting.slice(0, maxBatchSize)) {
+    numFreeBlocks -= kv.numBlocksFor(sequence.numTokens);
+    if (numFreeBlocks < 0) break;
+    group.add(sequence);
+  }
+  return group;
+}

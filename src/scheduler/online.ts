@@ -1,0 +1,8 @@
+import type { AdmissionPolicy } from './admission-policy.ts';
+
+/** Continuous batching: whoever is next starts as soon as there is a place. */
+export class OnlinePolicy implements AdmissionPolicy {
+  admits(): boolean {
+    return true;
+  }
+}

@@ -1,0 +1,39 @@
+import type { StepResult } from '../core/runner.ts';
+import type { SchedulerOutput, SchedulerRow } from '../core/scheduler-output.ts';
+import type { FinishReason, Sequence } from '../core/sequence.ts';
+
+/** What a step's result changed for one sequence. */
+export interface SequenceUpdate {
+  readonly sequence: Sequence;
+  /** The id that was appended; null when its logits were not finite. */
+  readonly id: number | null;
+  /** Null while the sequence goes on. */
+  readonly finishReason: FinishReason | null;
+}
+
+/**
+ * Decides what each step computes, and keeps the books of sequences, blocks and token slots. It knows no GPU and no
+ * clock.
+ *
+ * `schedule` may be called for the next step before `update` or `fail` of this one: a row in flight counts as one
+ * pending id. If the id then ends its sequence, the row scheduled behind it is wasted and its result dropped.
+ */
+export interface Scheduler {
+  readonly numWaiting: number;
+  readonly numRunning: number;
+  /** Times that a sequence lost its blocks to an older one so far. */
+  readonly numPreemptions: number;
+  /** @throws RequestTooLargeError for a sequence that could not run even alone. */
+  addRequest(sequence: Sequence): void;
+  /** The rows of the next step. None when every sequence waits for ids in flight, or when there is no sequence. */
+  schedule(): SchedulerOutput;
+  /** Applies a step's result to the rows that sampled, in the order of `plan.logitsRows`; rows without meaning are dropped. */
+  update(sampled: readonly SchedulerRow[], result: StepResult): readonly SequenceUpdate[];
+  /** Ends the sequences of a step that gave no result, with `error`; returns them. */
+  fail(rows: readonly SchedulerRow[]): readonly Sequence[];
+  /** Ends a sequence in whatever state and frees its blocks at once; nothing happens when it has finished. */
+  abort(sequence: Sequence, reason?: 'abort' | 'error'): void;
+  hasUnfinished(): boolean;
+  /** @throws RoseinferError when blocks or token slots are lost, shared or held by a sequence that does not run. */
+  checkIntegrity(): void;
+}

@@ -1,0 +1,83 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Sequence } from '../../src/core/sequence.ts';
+import { createScheduler, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
+import { SchedulerLoop, testSequence } from '../support/drive-scheduler.ts';
+import { FakeRunner, fakeCompletion } from '../support/fake-runner.ts';
+
+// 12 + 10 tokens at most, so that 22 tokens of blocks and of context hold any single request.
+const LONGEST = 22;
+const VOCAB = 24;
+
+const request = fc.record({
+  promptIds: fc.array(fc.nat(VOCAB - 1), { minLength: 1, maxLength: 12 }),
+  maxTokens: fc.integer({ min: 1, max: 10 }),
+  eosId: fc.option(fc.nat(VOCAB - 1), { freq: 1 }),
+  arrival: fc.nat(8),
+  abortAt: fc.option(fc.nat(25), { freq: 1 }),
+  brokenAt: fc.option(fc.nat(LONGEST), { freq: 1 }),
+});
+
+const setting = fc.record({
+  name: fc.constantFrom(...schedulerNames),
+  overlap: fc.boolean(),
+  maxBatchSize: fc.integer({ min: 1, max: 5 }),
+  spareTokens: fc.nat(20),
+  blockSize: fc.integer({ min: 1, max: 5 }),
+  spareBlocks: fc.nat(4),
+  failAt: fc.option(fc.nat(15), { freq: 1 }),
+  requests: fc.array(request, { minLength: 1, maxLength: 9, size: '+1' }),
+});
+
+test('whatever arrives, aborts, breaks or fails: one end each, the right ids, no limit passed, nothing lost or shared', () => {
+  let numPreemptions = 0;
+  fc.assert(
+    fc.property(setting, ({ name, overlap, maxBatchSize, spareTokens, blockSize, spareBlocks, failAt, requests }) => {
+      const runner = new FakeRunner({
+        maxBatchSize,
+        maxModelLen: LONGEST,
+        maxBatchTokens: LONGEST + spareTokens,
+        blockSize,
+        numBlocks: Math.ceil(LONGEST / blockSize) + spareBlocks,
+        vocabSize: VOCAB,
+      });
+      const scheduler = createScheduler(name, runner.limits);
+      const loop = new SchedulerLoop(scheduler, runner, overlap);
+      const live = requests.map((fields, index) => ({ ...fields, sequence: testSequence({ ...fields, seed: index }) }));
+      runner.isBroken = ({ seed, position }) => position === live[seed]?.brokenAt;
+
+      const aborted: Sequence[] = [];
+      const started: Sequence[] = [];
+      // Every turn runs a row or waits for one in flight, so a request takes at most 2 · 10 turns between preemptions.
+      for (let turn = 0; turn <= 25 || loop.hasWork; turn++) {
+        if (turn > 2000) throw new Error('no end in 2000 turns');
+        for (const { sequence, arrival } of live) if (arrival === turn) scheduler.addRequest(sequence);
+        for (const { sequence, arrival, abortAt } of live) {
+          if (abortAt !== turn || arrival > turn || sequence.status === 'finished') continue;
+          scheduler.abort(sequence);
+          aborted.push(sequence);
+        }
+        const rows = loop.turn(turn === failAt);
+        started.push(...rows.map((row) => row.sequence).filter((sequence) => !started.includes(sequence)));
+      }
+
+      const ends = [...loop.ends, ...aborted];
+      expect(ends).toHaveLength(live.length);
+      expect(new Set(ends).size).toBe(live.length);
+      for (const { sequence, promptIds, maxTokens, eosId } of live) {
+        const { ids, finishReason, params } = sequence;
+        const whole = fakeCompletion({ promptIds, maxTokens, eosId, seed: params.seed, vocabSize: VOCAB });
+        const complete = finishReason === 'stop' || finishReason === 'length';
+        expect(ids).toEqual(complete ? whole : whole.slice(0, ids.length));
+        expect(finishReason === 'stop').toBe(complete && ids.at(-1) === eosId);
+        expect(sequence).toMatchObject({ status: 'finished', numPendingIds: 0 });
+      }
+      const arrivals = started.map((sequence) => live.find((each) => each.sequence === sequence)?.arrival);
+      expect(arrivals).toEqual(arrivals.toSorted((a, b) => Number(a) - Number(b)));
+      numPreemptions += scheduler.numPreemptions;
+    }),
+    { seed: 7, numRuns: 600 },
+  );
+  // The property means little unless it met the hard case.
+  expect(numPreemptions).toBeGreaterThan(100);
+});
