@@ -40,6 +40,7 @@ export class Device {
   readonly traits: DeviceTraits;
   readonly bindGroups: BindGroupCache;
   readonly #buffers = new Set<GPUBuffer>();
+  readonly #lost: Promise<never>;
   #liveBytes = 0;
   #failure: Error | null = null;
   #closed = false;
@@ -53,9 +54,11 @@ export class Device {
       event.preventDefault();
       this.#failure ??= new GpuError('GPU', event.error.message);
     });
-    void gpu.lost.then((info) => {
+    this.#lost = gpu.lost.then((info) => {
       this.#failure = new DeviceLostError(this.#closed ? 'closed' : info.reason, info.message);
+      throw this.#failure;
     });
+    this.#lost.catch(() => {});
   }
 
   /** @throws AdapterError when no adapter fits. */
@@ -130,9 +133,9 @@ export class Device {
     if (this.#failure) throw this.#failure;
   }
 
-  /** Settles as soon as the device is lost, with the error that says why. */
-  get lost(): Promise<Error> {
-    return this.gpu.lost.then((info) => this.#failure ?? new DeviceLostError(info.reason, info.message));
+  /** Rejects when the device is lost; else stays pending. */
+  get failed(): Promise<never> {
+    return this.#lost;
   }
 
   /** Frees every buffer and the device; idempotent. */

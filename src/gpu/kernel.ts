@@ -1,8 +1,9 @@
 import type { Device, DeviceTraits } from './device.ts';
+import { type Dispatch, PARAMS_GROUP, paramsLayout } from './dispatch.ts';
 import { KernelError } from './errors.ts';
 import { ShaderStage } from './flags.ts';
 import type { Dims, KernelSpec, ScalarsOf, ScalarType, TensorsOf, Variant, VariantChoice } from './kernel-spec.ts';
-import { Recorder } from './recorder.ts';
+import { Program } from './program.ts';
 import { checkAgainstShader, linkShader } from './shader-linker.ts';
 import { solveDims } from './shapes.ts';
 import type { Tensor } from './tensor.ts';
@@ -15,20 +16,6 @@ export interface BuiltKernel {
   readonly bindGroupLayout: GPUBindGroupLayout;
   readonly variant: Variant;
 }
-
-/** One checked dispatch. */
-export interface Dispatch {
-  readonly label: string;
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
-  /** The shader's `Params`, or null where it has none. */
-  readonly params: Uint32Array | null;
-  readonly workgroups: readonly [number, number, number];
-  readonly dims: Dims;
-}
-
-/** Group of the uniform buffer that carries `Params` where immediates are missing. */
-const PARAMS_GROUP = 1;
 
 /** A kernel: its declaration, and the variants of it that each device has compiled. */
 export class Kernel<S extends KernelSpec = KernelSpec> {
@@ -130,7 +117,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
   ): Promise<void> {
     await this.build(device, choice);
     await device.checked(this.spec.name, () => {
-      using program = new Recorder(device).add(this, tensors, scalars, choice).finish(this.spec.name);
+      using program = new Program(device, this.spec.name, [this.dispatch(device, tensors, scalars, choice)]);
       program.submit();
     });
   }
@@ -178,15 +165,6 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
 /** Declares a kernel; see KernelSpec. */
 export function defineKernel<const S extends KernelSpec>(spec: S): Kernel<S> {
   return new Kernel(spec);
-}
-
-/** Layout of the group that carries `Params` in a uniform buffer at a dynamic offset. */
-export function paramsLayout(gpu: GPUDevice): GPUBindGroupLayout {
-  const buffer: GPUBufferBindingLayout = { type: 'uniform', hasDynamicOffset: true };
-  return gpu.createBindGroupLayout({
-    label: 'params',
-    entries: [{ binding: 0, visibility: ShaderStage.COMPUTE, buffer }],
-  });
 }
 
 function merge<T>(

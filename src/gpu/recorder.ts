@@ -1,12 +1,9 @@
-import { roundUp } from '../util/math.ts';
 import type { Device } from './device.ts';
-import { BufferUsage } from './flags.ts';
-import { type Dispatch, type Kernel, paramsLayout } from './kernel.ts';
+import type { Dispatch } from './dispatch.ts';
+import type { Kernel } from './kernel.ts';
 import type { KernelSpec, ScalarsOf, TensorsOf, VariantChoice } from './kernel-spec.ts';
+import { Program } from './program.ts';
 import type { Tensor } from './tensor.ts';
-
-/** Uniform buffer offsets are aligned to this on every WebGPU adapter. */
-const UNIFORM_ALIGNMENT = 256;
 
 /** Collects checked dispatches into a Program. */
 export class Recorder {
@@ -30,105 +27,5 @@ export class Recorder {
 
   finish(label: string): Program {
     return new Program(this.#device, label, this.#dispatches);
-  }
-}
-
-/**
- * A recorded list of dispatches. Replaying it checks nothing and creates nothing but the encoder: that is what a decode
- * step costs.
- */
-export class Program {
-  readonly label: string;
-  readonly dispatches: readonly Dispatch[];
-  readonly #device: Device;
-  readonly #params: UniformParams | null;
-
-  constructor(device: Device, label: string, dispatches: readonly Dispatch[]) {
-    this.#device = device;
-    this.label = label;
-    this.dispatches = dispatches;
-    this.#params = device.traits.immediates ? null : new UniformParams(device, label, dispatches);
-  }
-
-  /** Encodes all dispatches into one compute pass. */
-  encode(encoder: GPUCommandEncoder): void {
-    const pass = encoder.beginComputePass({ label: this.label });
-    let pipeline: GPUComputePipeline | null = null;
-    for (let i = 0; i < this.dispatches.length; i++) {
-      const dispatch = this.dispatches[i]!;
-      if (dispatch.pipeline !== pipeline) pass.setPipeline(dispatch.pipeline);
-      pipeline = dispatch.pipeline;
-      this.encodeDispatch(pass, i);
-    }
-    pass.end();
-  }
-
-  /** Binds and dispatches one entry; its pipeline must be set. */
-  encodeDispatch(pass: GPUComputePassEncoder, index: number): void {
-    const dispatch = this.dispatches[index];
-    if (!dispatch) return;
-    pass.setBindGroup(0, dispatch.bindGroup);
-    if (this.#params) this.#params.bind(pass, index);
-    else if (dispatch.params) pass.setImmediates(0, dispatch.params);
-    pass.dispatchWorkgroups(...dispatch.workgroups);
-  }
-
-  /** Encodes and submits the program by itself. */
-  submit(): void {
-    const encoder = this.#device.gpu.createCommandEncoder({ label: this.label });
-    this.encode(encoder);
-    this.#device.gpu.queue.submit([encoder.finish()]);
-  }
-
-  /** Frees what the program owns; its tensors and bind groups are not among it. */
-  close(): void {
-    this.#params?.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-}
-
-/** The `Params` of all dispatches of a program in one uniform buffer, for adapters without immediates. */
-class UniformParams {
-  readonly #device: Device;
-  readonly #buffer: GPUBuffer;
-  readonly #group: GPUBindGroup;
-  readonly #offsets: readonly (readonly [number] | null)[];
-
-  constructor(device: Device, label: string, dispatches: readonly Dispatch[]) {
-    const bytes = UNIFORM_ALIGNMENT;
-    const slots = dispatches.filter(({ params }) => params !== null).length;
-    const words = new Uint32Array((bytes / 4) * Math.max(slots, 1));
-    let next = 0;
-    this.#offsets = dispatches.map(({ params }) => {
-      if (!params) return null;
-      words.set(params, next / 4);
-      next += bytes;
-      return [next - bytes];
-    });
-    this.#device = device;
-    this.#buffer = device.createBuffer({
-      label: `${label} (params)`,
-      size: roundUp(words.byteLength, bytes),
-      usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST,
-    });
-    device.gpu.queue.writeBuffer(this.#buffer, 0, words);
-    const resource = { buffer: this.#buffer, offset: 0, size: bytes };
-    this.#group = device.gpu.createBindGroup({
-      label,
-      layout: paramsLayout(device.gpu),
-      entries: [{ binding: 0, resource }],
-    });
-  }
-
-  bind(pass: GPUComputePassEncoder, index: number): void {
-    const offset = this.#offsets[index];
-    if (offset) pass.setBindGroup(1, this.#group, offset);
-  }
-
-  close(): void {
-    this.#device.destroyBuffer(this.#buffer);
   }
 }

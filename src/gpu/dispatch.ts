@@ -1,0 +1,25 @@
+import { ShaderStage } from './flags.ts';
+import type { Dims } from './kernel-spec.ts';
+
+/** One checked dispatch. */
+export interface Dispatch {
+  readonly label: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  /** The shader's `Params`, or null where it has none. */
+  readonly params: Uint32Array | null;
+  readonly workgroups: readonly [number, number, number];
+  readonly dims: Dims;
+}
+
+/** Group of the uniform buffer that carries `Params` where immediates are missing. */
+export const PARAMS_GROUP = 1;
+
+/** Layout of the group that carries `Params` in a uniform buffer at a dynamic offset. */
+export function paramsLayout(gpu: GPUDevice): GPUBindGroupLayout {
+  const buffer: GPUBufferBindingLayout = { type: 'uniform', hasDynamicOffset: true };
+  return gpu.createBindGroupLayout({
+    label: 'params',
+    entries: [{ binding: 0, visibility: ShaderStage.COMPUTE, buffer }],
+  });
+}

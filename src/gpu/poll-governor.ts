@@ -1,0 +1,53 @@
+type ImmediateCallback = (...args: unknown[]) => void;
+
+/** Share of the expected wait that is slept; the rest is polled, so that a short step is not noticed late. */
+const SLEPT_SHARE = 0.85;
+/** Weight of the newest wait in the running mean. */
+const NEWEST = 0.2;
+/** A timer can't wait less, in milliseconds. */
+const SHORTEST_TIMER = 1;
+
+/**
+ * Keeps Dawn from polling in a tight loop while a readback is pending. Dawn's Node binding re-arms
+ * `globalThis.setImmediate` at every poll, which takes a whole core: on a software adapter, half of the "GPU". While a
+ * readback is pending the governor stands in for `setImmediate` and puts Dawn's own callbacks (native functions without
+ * arguments) to sleep for most of the time that steps have been taking; all other callers get the real one.
+ *
+ * This is the one place that touches a global; only the benchmark and the command line switch it on.
+ */
+export class PollGovernor {
+  readonly #real = globalThis.setImmediate;
+  #pending = 0;
+  #waitingSince = 0;
+  #meanWait = 0;
+
+  /** A readback begins. */
+  begin(): void {
+    if (this.#pending++ > 0) return;
+    this.#waitingSince = performance.now();
+    globalThis.setImmediate = Object.assign(this.#immediate, this.#real);
+  }
+
+  /** A readback has settled. */
+  end(): void {
+    const now = performance.now();
+    const wait = now - this.#waitingSince;
+    this.#meanWait += NEWEST * (wait - this.#meanWait);
+    this.#waitingSince = now;
+    if (--this.#pending === 0) globalThis.setImmediate = this.#real;
+  }
+
+  readonly #immediate = (callback: ImmediateCallback, ...args: unknown[]): NodeJS.Immediate => {
+    const sleep = this.#waitingSince + SLEPT_SHARE * this.#meanWait - performance.now();
+    if (sleep < SHORTEST_TIMER || args.length > 0 || !isNative(callback)) return this.#real(callback, ...args);
+    setTimeout(callback, Math.floor(sleep));
+    return PARKED;
+  };
+}
+
+/** What the caller gets for a callback that sleeps; Dawn ignores it. */
+const PARKED = setImmediate(() => {});
+
+function isNative(callback: ImmediateCallback): boolean {
+  return Function.prototype.toString.call(callback).includes('[native code]');
+}

@@ -1,0 +1,204 @@
+import type { Device } from '../gpu/device.ts';
+import { Tensor } from '../gpu/tensor.ts';
+import { packTiles, TILE, tiledShape, tileRows, type WeightDType } from '../kernels/weight-tiles.ts';
+import { ceilDiv } from '../util/math.ts';
+import type { GPT2Config } from './config.ts';
+import type { WeightSource } from './weight-source.ts';
+
+/** Scale and shift of a layer norm: [C] each. */
+export interface NormWeights {
+  readonly gamma: Tensor;
+  readonly beta: Tensor;
+}
+
+/** A matmul's weight in column tiles, and its bias [N]. */
+export interface LinearWeights {
+  readonly w: Tensor;
+  readonly bias: Tensor;
+}
+
+/** Weights of one transformer layer. */
+export interface LayerWeights {
+  readonly norm1: NormWeights;
+  readonly qkv: LinearWeights;
+  readonly projection: LinearWeights;
+  readonly norm2: NormWeights;
+  readonly fc: LinearWeights;
+  readonly fcProjection: LinearWeights;
+}
+
+/** Vocabulary rows [first, first + size) of the embedding or the LM head, as columns of a C×size weight. */
+export interface VocabularyRange {
+  readonly first: number;
+  readonly size: number;
+  readonly w: Tensor;
+}
+
+/** Called while weights load, with bytes written so far. */
+export type LoadProgress = (bytes: number) => void;
+
+/** Bytes of vocabulary that are packed at a time. */
+const CHUNK_BYTES = 8 * 2 ** 20;
+
+/** All weights of a GPT-2 on the GPU: matrices in column tiles of `dtype`, vectors and wpe in f32. */
+export class GPT2Weights {
+  readonly dtype: WeightDType;
+  readonly layers: readonly LayerWeights[];
+  readonly finalNorm: NormWeights;
+  /** wpe[X, C] */
+  readonly positions: Tensor;
+  readonly embedding: readonly VocabularyRange[];
+  /** The embedding's own ranges where the head is tied. */
+  readonly head: readonly VocabularyRange[];
+  /** [V] zeros: the LM head has no bias. */
+  readonly noBias: Tensor;
+  readonly #tensors: readonly Tensor[];
+
+  private constructor(fields: Omit<GPT2Weights, 'close'>, tensors: readonly Tensor[]) {
+    this.dtype = fields.dtype;
+    this.layers = fields.layers;
+    this.finalNorm = fields.finalNorm;
+    this.positions = fields.positions;
+    this.embedding = fields.embedding;
+    this.head = fields.head;
+    this.noBias = fields.noBias;
+    this.#tensors = tensors;
+  }
+
+  /**
+   * Streams the weights from their source to the GPU: at most one matrix, or a chunk of the vocabulary, is in host
+   * memory at a time.
+   *
+   * @throws GpuError when the adapter has no room for them.
+   */
+  static async load(
+    device: Device,
+    config: GPT2Config,
+    source: WeightSource,
+    dtype: WeightDType,
+    onProgress: LoadProgress = () => {},
+  ): Promise<GPT2Weights> {
+    const loader = new WeightLoader(device, source, dtype, onProgress);
+    try {
+      return await device.checked('loading weights', () => loadAll(loader, config, source.tiedHead));
+    } catch (error) {
+      for (const tensor of loader.tensors) tensor.close();
+      throw error;
+    }
+
+    async function loadAll(from: WeightLoader, { numLayers, vocabSize, hiddenSize }: GPT2Config, tied: boolean) {
+      const embedding = await from.vocabulary('wte.weight', vocabSize, hiddenSize);
+      const layers: LayerWeights[] = [];
+      for (let l = 0; l < numLayers; l++) layers.push(await loadLayer(from, `h.${l}`));
+      const fields = {
+        dtype,
+        layers,
+        finalNorm: await from.norm('ln_f'),
+        positions: await from.tensor('wpe.weight'),
+        embedding,
+        head: tied ? embedding : await from.vocabulary('lm_head.weight', vocabSize, hiddenSize),
+        noBias: from.zeros('no bias', vocabSize),
+      };
+      return new GPT2Weights(fields, from.tensors);
+    }
+  }
+
+  /** Idempotent. */
+  close(): void {
+    for (const tensor of this.#tensors) tensor.close();
+  }
+}
+
+async function loadLayer(from: WeightLoader, name: string): Promise<LayerWeights> {
+  return {
+    norm1: await from.norm(`${name}.ln_1`),
+    qkv: await from.linear(`${name}.attn.c_attn`),
+    projection: await from.linear(`${name}.attn.c_proj`),
+    norm2: await from.norm(`${name}.ln_2`),
+    fc: await from.linear(`${name}.mlp.c_fc`),
+    fcProjection: await from.linear(`${name}.mlp.c_proj`),
+  };
+}
+
+class WeightLoader {
+  readonly tensors: Tensor[] = [];
+  readonly #device: Device;
+  readonly #source: WeightSource;
+  readonly #dtype: WeightDType;
+  readonly #onProgress: LoadProgress;
+  #bytes = 0;
+
+  constructor(device: Device, source: WeightSource, dtype: WeightDType, onProgress: LoadProgress) {
+    this.#device = device;
+    this.#source = source;
+    this.#dtype = dtype;
+    this.#onProgress = onProgress;
+  }
+
+  /** A vector or table in f32, as it is. */
+  async tensor(name: string): Promise<Tensor> {
+    const shape = this.#source.shape(name);
+    const data = await this.#rows(name, 0, shape[0] ?? 0);
+    const tensor = this.#own(Tensor.create(this.#device, name, 'f32', shape));
+    tensor.write(data);
+    this.#wrote(data.byteLength);
+    return tensor;
+  }
+
+  zeros(name: string, size: number): Tensor {
+    return this.#own(Tensor.create(this.#device, name, 'f32', [size]));
+  }
+
+  async norm(name: string): Promise<NormWeights> {
+    return { gamma: await this.tensor(`${name}.weight`), beta: await this.tensor(`${name}.bias`) };
+  }
+
+  /** A K×N matrix, stored [K, N]. */
+  async linear(name: string): Promise<LinearWeights> {
+    const matrix = `${name}.weight`;
+    const [K = 0, N = 0] = this.#source.shape(matrix);
+    const words = packTiles(K, N, this.#dtype, await this.#rows(matrix, 0, K), 'kn');
+    const w = this.#own(Tensor.create(this.#device, matrix, 'u32', tiledShape(K, N, this.#dtype)));
+    w.write(words);
+    this.#wrote(words.byteLength);
+    return { w, bias: await this.tensor(`${name}.bias`) };
+  }
+
+  /** A [V, C] table in as few ranges as the adapter's largest binding allows. */
+  async vocabulary(name: string, V: number, C: number): Promise<VocabularyRange[]> {
+    const tileBytes = 4 * tileRows(C, this.#dtype) * TILE;
+    const rangeTiles = Math.max(Math.floor(this.#device.gpu.limits.maxStorageBufferBindingSize / tileBytes), 1);
+    const chunkRows = TILE * Math.max(Math.floor(CHUNK_BYTES / tileBytes), 1);
+    const ranges: VocabularyRange[] = [];
+    for (let first = 0; first < V; first += rangeTiles * TILE) {
+      const size = Math.min(rangeTiles * TILE, V - first);
+      const label = `${name}[${first}:${first + size}]`;
+      const w = this.#own(Tensor.create(this.#device, label, 'u32', tiledShape(C, size, this.#dtype)));
+      for (let row = 0; row < size; row += chunkRows) {
+        const rows = Math.min(chunkRows, size - row);
+        const words = packTiles(C, rows, this.#dtype, await this.#rows(name, first + row, rows), 'nk');
+        w.write(words, ceilDiv(row, TILE) * tileRows(C, this.#dtype) * TILE);
+        this.#wrote(words.byteLength);
+      }
+      ranges.push({ first, size, w });
+    }
+    return ranges;
+  }
+
+  async #rows(name: string, start: number, count: number): Promise<Float32Array> {
+    const [, ...row] = this.#source.shape(name);
+    const out = new Float32Array(count * row.reduce((product, size) => product * size, 1));
+    await this.#source.readRows(name, start, count, out);
+    return out;
+  }
+
+  #own(tensor: Tensor): Tensor {
+    this.tensors.push(tensor);
+    return tensor;
+  }
+
+  #wrote(bytes: number): void {
+    this.#bytes += bytes;
+    this.#onProgress(this.#bytes);
+  }
+}

@@ -1,0 +1,31 @@
+import type { Device } from '../gpu/device.ts';
+import { Tensor } from '../gpu/tensor.ts';
+import { type KVDType, kvRowWords } from '../kernels/kv-write.ts';
+import type { GPT2Config } from './config.ts';
+
+/** Size of a KV cache. */
+export interface KVCacheOptions {
+  /** B */
+  readonly numBlocks: number;
+  /** P, tokens per block */
+  readonly blockSize: number;
+  readonly dtype: KVDType;
+}
+
+/** Keys and values of all layers on the GPU, in blocks: one tensor [B, 2, H, P, W] a layer, W words a row. */
+export class KVCache {
+  readonly layers: readonly Tensor[];
+  readonly dtype: KVDType;
+
+  constructor(device: Device, config: GPT2Config, { numBlocks, blockSize, dtype }: KVCacheOptions) {
+    const { numLayers, numHeads, headDim } = config;
+    const shape = [numBlocks, 2, numHeads, blockSize, kvRowWords(headDim, dtype)];
+    this.dtype = dtype;
+    this.layers = Array.from({ length: numLayers }, (_, l) => Tensor.create(device, `kv.${l}`, 'u32', shape));
+  }
+
+  /** Idempotent. */
+  close(): void {
+    for (const layer of this.layers) layer.close();
+  }
+}
