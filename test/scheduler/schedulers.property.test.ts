@@ -12,10 +12,10 @@ const VOCAB = 24;
 const request = fc.record({
   promptIds: fc.array(fc.nat(VOCAB - 1), { minLength: 1, maxLength: 12 }),
   maxTokens: fc.integer({ min: 1, max: 10 }),
-  eosId: fc.option(fc.nat(VOCAB - 1), { freq: 1 }),
+  eosId: fc.option(fc.nat(VOCAB - 1), { freq: 2 }),
   arrival: fc.nat(8),
-  abortAt: fc.option(fc.nat(25), { freq: 1 }),
-  brokenAt: fc.option(fc.nat(LONGEST), { freq: 1 }),
+  abortAt: fc.option(fc.nat(25), { freq: 2 }),
+  brokenAt: fc.option(fc.nat(LONGEST), { freq: 2 }),
 });
 
 const setting = fc.record({
@@ -25,7 +25,7 @@ const setting = fc.record({
   spareTokens: fc.nat(20),
   blockSize: fc.integer({ min: 1, max: 5 }),
   spareBlocks: fc.nat(4),
-  failAt: fc.option(fc.nat(15), { freq: 1 }),
+  failAt: fc.option(fc.nat(15), { freq: 2 }),
   requests: fc.array(request, { minLength: 1, maxLength: 9, size: '+1' }),
 });
 

@@ -1,0 +1,89 @@
+import type { FinishReason, Sequence } from '../core/sequence.ts';
+import type { Detokenizer } from './detokenizer.ts';
+import type { FinishedRequest, TextPiece } from './request.ts';
+import { requestTimings } from './timings.ts';
+
+/** How and when a request ended; `error` is what went wrong, if something did. */
+export interface RequestEnd {
+  readonly finishReason: FinishReason;
+  /** Milliseconds of the engine's clock. */
+  readonly time: number;
+  readonly error: string | null;
+}
+
+/** What the engine keeps of a request besides its sequence: text, stamps and whoever waits for them. */
+export class LiveRequest {
+  readonly sequence: Sequence;
+  /** Settles when the request ends; never rejects. */
+  readonly finished: Promise<FinishedRequest>;
+  readonly #finish: (response: FinishedRequest) => void;
+  readonly #detokenizer: Pick<Detokenizer, 'push' | 'finish'>;
+  /** One per id whose text is known. */
+  readonly #pieces: TextPiece[] = [];
+  /** One per id. */
+  readonly #tokenTimes: number[] = [];
+  /** What readers of a piece that isn't there yet wait for. */
+  #news: PromiseWithResolvers<void> | null = null;
+  #stopListening = () => {};
+  #hasEnded = false;
+
+  constructor(sequence: Sequence, detokenizer: Pick<Detokenizer, 'push' | 'finish'>) {
+    const { promise, resolve } = Promise.withResolvers<FinishedRequest>();
+    this.sequence = sequence;
+    this.finished = promise;
+    this.#finish = resolve;
+    this.#detokenizer = detokenizer;
+  }
+
+  /** Calls `abort` when the signal aborts while the request lives; at once when it has aborted before. */
+  listen(signal: AbortSignal, abort: () => void): void {
+    if (signal.aborted) {
+      abort();
+      return;
+    }
+    signal.addEventListener('abort', abort);
+    this.#stopListening = () => signal.removeEventListener('abort', abort);
+  }
+
+  /** Takes the newest id of the sequence, which reached the host at `time`. The last id brings the rest of the text. */
+  receive(id: number, time: number): void {
+    const { finishReason } = this.sequence;
+    this.#tokenTimes.push(time);
+    let text = finishReason === 'stop' ? '' : this.#detokenizer.push(id);
+    if (finishReason !== null) text += this.#detokenizer.finish();
+    this.#pieces.push({ id, text });
+    this.#tellReaders();
+  }
+
+  /** Settles the request, which must not have ended before. */
+  end({ finishReason, time, error }: RequestEnd): void {
+    const { requestId, promptIds, ids, params, arrival } = this.sequence;
+    this.#stopListening();
+    this.#hasEnded = true;
+    this.#finish({
+      requestId,
+      promptTokens: promptIds.length,
+      ids,
+      text: this.#pieces.map((piece) => piece.text).join(''),
+      finishReason,
+      error,
+      seed: params.seed,
+      timings: requestTimings(arrival, this.#tokenTimes, time),
+    });
+    this.#tellReaders();
+  }
+
+  /** The piece of generated id `index` once it is there; null when the request ends without it. */
+  async piece(index: number): Promise<TextPiece | null> {
+    while (index >= this.#pieces.length && !this.#hasEnded) {
+      this.#news ??= Promise.withResolvers<void>();
+      await this.#news.promise;
+    }
+    return this.#pieces[index] ?? null;
+  }
+
+  #tellReaders(): void {
+    this.#news?.resolve();
+    this.#news = null;
+  }
+}

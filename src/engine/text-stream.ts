@@ -1,0 +1,51 @@
+import { RequestFailedError } from './errors.ts';
+import type { LiveRequest } from './live-request.ts';
+import type { FinishedRequest, TextPiece } from './request.ts';
+
+/**
+ * The pieces of one request as its ids arrive, then its end. A reader that falls behind holds nobody up.
+ *
+ * No generator function: leaving one before its first `next` would run none of its code and let the request go on, and
+ * leaving one while a `next` waits would be heard only with the next id.
+ */
+export class TextStream implements AsyncGenerator<TextPiece, FinishedRequest, void> {
+  readonly #request: LiveRequest;
+  readonly #abort: () => void;
+  #numRead = 0;
+
+  /** @param abort Ends the request; does nothing when it has ended. */
+  constructor(request: LiveRequest, abort: () => void) {
+    this.#request = request;
+    this.#abort = abort;
+  }
+
+  /** @throws RequestFailedError behind the last piece of a request that ended with `error`. */
+  async next(): Promise<IteratorResult<TextPiece, FinishedRequest>> {
+    const piece = await this.#request.piece(this.#numRead++);
+    if (piece !== null) return { done: false, value: piece };
+    const value = await this.#request.finished;
+    if (value.error !== null) throw new RequestFailedError(value.requestId, value.error);
+    return { done: true, value };
+  }
+
+  /** Leaves the stream, and aborts the request if it has not ended. */
+  async return(): Promise<IteratorReturnResult<FinishedRequest>> {
+    this.#numRead = Number.POSITIVE_INFINITY;
+    this.#abort();
+    return { done: true, value: await this.#request.finished };
+  }
+
+  /** Leaves the stream as `return` does, and rejects with `error`. */
+  async throw(error: unknown): Promise<IteratorReturnResult<FinishedRequest>> {
+    await this.return();
+    throw error;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

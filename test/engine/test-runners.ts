@@ -1,0 +1,106 @@
+import type { BatchPlan } from '../../src/core/batch-plan.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import type { RunnerLimits, StepResult } from '../../src/core/runner.ts';
+import { FakeRunner, fakeCompletion } from '../support/fake-runner.ts';
+
+/** Vocabulary and eos of weights/tales. */
+export const VOCAB = 8192;
+export const EOS = 8191;
+
+/** A FakeRunner that samples ids which the tales tokenizer knows. */
+export function talesRunner(limits: Partial<RunnerLimits> = {}): FakeRunner {
+  return new FakeRunner({ vocabSize: VOCAB, ...limits });
+}
+
+export interface Prompt {
+  readonly promptIds: readonly number[];
+  readonly sampling: { readonly seed: number; readonly maxTokens: number };
+}
+
+/** The ids that a request gets when nothing else runs. */
+export function completion({ promptIds, sampling }: Prompt): number[] {
+  return fakeCompletion({ promptIds, ...sampling, eosId: EOS, vocabSize: VOCAB });
+}
+
+/** A request for at most 12 tokens that meets its eos as token 3 to 9. */
+export function promptThatStops(): Prompt {
+  for (let seed = 0; ; seed++) {
+    const prompt = { promptIds: [1, 2, 3], sampling: { seed, maxTokens: 12 } };
+    const { length } = completion(prompt);
+    if (length >= 3 && length <= 9) return prompt;
+  }
+}
+
+/** Steps settle when the test says so, oldest first. */
+export class HeldRunner extends FakeRunner {
+  readonly #held: { readonly result: StepResult; readonly deferred: PromiseWithResolvers<StepResult> }[] = [];
+
+  constructor(limits: Partial<RunnerLimits> = {}) {
+    super({ vocabSize: VOCAB, ...limits });
+  }
+
+  override execute(plan: BatchPlan): Promise<StepResult> {
+    const deferred = Promise.withResolvers<StepResult>();
+    this.#held.push({ result: this.compute(plan), deferred });
+    return deferred.promise;
+  }
+
+  get numHeld(): number {
+    return this.#held.length;
+  }
+
+  settle(): void {
+    const step = this.#held.shift();
+    step?.deferred.resolve(step.result);
+  }
+
+  fail(message: string): void {
+    this.#held.shift()?.deferred.reject(new Error(message));
+  }
+}
+
+/** Step number `faultyStep`, counted from 0, goes the way of `fault`. */
+export class FaultyRunner extends FakeRunner {
+  readonly #faultyStep: number | null;
+  readonly #fault: (result: StepResult) => Promise<StepResult>;
+
+  constructor(
+    faultyStep: number | null,
+    fault: (result: StepResult) => Promise<StepResult>,
+    limits: Partial<RunnerLimits> = {},
+  ) {
+    super({ vocabSize: VOCAB, ...limits });
+    this.#faultyStep = faultyStep;
+    this.#fault = fault;
+  }
+
+  override execute(plan: BatchPlan): Promise<StepResult> {
+    const isFaulty = this.plans.length === this.#faultyStep;
+    const result = this.compute(plan);
+    return isFaulty ? this.#fault(result) : Promise.resolve(result);
+  }
+}
+
+/** Steps give the ids of a script to the one request that runs; its prompt is a single token. */
+export class ScriptedRunner extends FakeRunner {
+  readonly #script: readonly number[];
+
+  constructor(script: readonly number[]) {
+    super({ vocabSize: VOCAB });
+    this.#script = script;
+  }
+
+  override compute(plan: BatchPlan): StepResult {
+    const { finite } = super.compute(plan);
+    return { finite, ids: Int32Array.from(plan.samplingRows, ({ position }) => this.#script[position - 1] ?? 0) };
+  }
+}
+
+/** Stands still until a test moves it. */
+export class TestClock implements Clock {
+  time = 0;
+
+  now(): number {
+    return this.time;
+  }
+}
