@@ -15,3 +15,7 @@ fn fold_weights(accumulated_max: f32, split_max: f32) -> vec2f {
 fn fold(accumulated: f32, split: f32, weights: vec2f) -> f32 {
   return fma(accumulated, weights.x, split * weights.y);
 }
+
+fn fold4(accumulated: vec4f, split: vec4f, weights: vec2f) -> vec4f {
+  return fma(accumulated, vec4f(weights.x), split * weights.y);
+}

@@ -14,7 +14,7 @@ export interface BindingSpec<D extends Dim = Dim> {
   readonly shape: readonly D[];
 }
 
-type Declare = <const D extends Dim>(...shape: readonly D[]) => BindingSpec<D>;
+type Declare = <const Shape extends readonly Dim[]>(...shape: Shape) => BindingSpec<Shape[number]>;
 
 function declare(access: BindingSpec['access'], dtype: DType): Declare {
   return (...shape) => ({ access, dtype, shape });

@@ -2,8 +2,8 @@ type ImmediateCallback = (...args: unknown[]) => void;
 
 /** Share of the expected wait that is slept; the rest is polled, so that a short step is not noticed late. */
 const SLEPT_SHARE = 0.85;
-/** Weight of the newest wait in the running mean. */
-const NEWEST = 0.2;
+/** Waits that are remembered; the shortest of them is expected next, for one slow step says nothing of the others. */
+const REMEMBERED = 4;
 /** A timer can't wait less, in milliseconds. */
 const SHORTEST_TIMER = 1;
 
@@ -19,7 +19,7 @@ export class PollGovernor {
   readonly #real = globalThis.setImmediate;
   #pending = 0;
   #waitingSince = 0;
-  #meanWait = 0;
+  readonly #waits: number[] = [];
 
   /** A readback begins. */
   begin(): void {
@@ -31,14 +31,15 @@ export class PollGovernor {
   /** A readback has settled. */
   end(): void {
     const now = performance.now();
-    const wait = now - this.#waitingSince;
-    this.#meanWait += NEWEST * (wait - this.#meanWait);
+    this.#waits.push(now - this.#waitingSince);
+    if (this.#waits.length > REMEMBERED) this.#waits.shift();
     this.#waitingSince = now;
     if (--this.#pending === 0) globalThis.setImmediate = this.#real;
   }
 
   readonly #immediate = (callback: ImmediateCallback, ...args: unknown[]): NodeJS.Immediate => {
-    const sleep = this.#waitingSince + SLEPT_SHARE * this.#meanWait - performance.now();
+    const expected = this.#waits.length < REMEMBERED ? 0 : Math.min(...this.#waits);
+    const sleep = this.#waitingSince + SLEPT_SHARE * expected - performance.now();
     if (sleep < SHORTEST_TIMER || args.length > 0 || !isNative(callback)) return this.#real(callback, ...args);
     setTimeout(callback, Math.floor(sleep));
     return PARKED;

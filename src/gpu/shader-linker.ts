@@ -62,7 +62,7 @@ function checkNames(kernel: string, source: string, variant: Variant): void {
 
 /** Compares what the linked shader declares with the spec. @throws KernelError with both lists. */
 export function checkAgainstShader(spec: KernelSpec, wgsl: string, immediates: boolean): void {
-  const shader = new WgslReflect(withoutBodies(wgsl));
+  const shader = new WgslReflect(declarations(wgsl));
   const storage = [...shader.storage].sort((a, b) => a.binding - b.binding);
   const got = storage.map(
     (v) =>
@@ -76,8 +76,8 @@ export function checkAgainstShader(spec: KernelSpec, wgsl: string, immediates: b
   compareLists(spec.name, 'params', fields, declared);
 }
 
-/** The text with every function's body emptied: declarations are all that is compared, and all that the parser needs. */
-function withoutBodies(wgsl: string): string {
+/** Resource and type declarations only: the parser need not understand what functions, constants and scratch memory do. */
+function declarations(wgsl: string): string {
   let kept = '';
   let from = 0;
   for (const { index } of wgsl.matchAll(/\bfn\s/g)) {
@@ -93,7 +93,7 @@ function withoutBodies(wgsl: string): string {
     kept += `${wgsl.slice(from, open)}{}`;
     from = end;
   }
-  return kept + wgsl.slice(from);
+  return (kept + wgsl.slice(from)).replaceAll(/^(const|var<workgroup>)[^;]*;$/gm, '');
 }
 
 function scalarOf(element: string | undefined, component: string | undefined): string {

@@ -57,7 +57,7 @@ export const attention = defineKernel({
 export const attentionSplit = defineKernel({
   name: 'attention_split',
   shader: 'attention',
-  bindings: { ...inputs, partials: write('T', 'H', 'Z', ({ D = 0 }) => D + 2) },
+  bindings: { ...inputs, partials: write('U', 'H', 'Z', ({ D = 0 }) => D + 2) },
   params,
   extras: ['count', 'splits'],
   conditions: () => ({ SPLIT: true, KV_F16: false }),

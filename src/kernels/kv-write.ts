@@ -1,13 +1,16 @@
 import { defineKernel } from '../gpu/kernel.ts';
 import { read, write } from '../gpu/kernel-spec.ts';
-import { ceilDiv } from '../util/math.ts';
+import { ceilDiv, roundUp } from '../util/math.ts';
 
 /** Storage of keys and values. */
 export type KVDType = 'f32' | 'f16';
 
-/** u32 words of one key or value row of D elements. */
+/** Words that attention loads at a time. */
+const VECTOR_WORDS = 4;
+
+/** u32 words of one key or value row of D elements, zeros behind them included: whole vectors. */
 export function kvRowWords(D: number, dtype: KVDType): number {
-  return dtype === 'f16' ? ceilDiv(D, 2) : D;
+  return roundUp(dtype === 'f16' ? ceilDiv(D, 2) : D, VECTOR_WORDS);
 }
 
 /** Puts k and v of qkv[T, 3C] into kv[B, 2, H, P, W] at slot_mapping[T]; a negative slot is padding. */
@@ -18,13 +21,14 @@ export const kvWrite = defineKernel({
     slot_mapping: read.i32('T'),
     kv: write.u32('B', 2, 'H', 'P', 'W'),
   },
-  params: { T: 'u32', H: 'u32', D: 'u32', P: 'u32', W: 'u32' },
+  params: { H: 'u32', D: 'u32', P: 'u32', W: 'u32' },
   conditions: () => ({ KV_F16: false }),
-  overrides: () => ({ LANES: 64 }),
+  overrides: ({ isSoftware }) => ({ LANES: isSoftware ? 8 : 32 }),
+  tunables: { LANES: [8, 32, 64] },
   check: ({ D = 0, W = 0 }, { conditions }) => {
     const words = kvRowWords(D, conditions.KV_F16 ? 'f16' : 'f32');
     return W === words ? null : `kv has rows of ${W} words, expected ${words} for D = ${D}`;
   },
-  workgroups: ({ T = 0, H = 0, W = 0 }, { overrides }) => [ceilDiv(2 * H * W, overrides.LANES ?? 1), T, 1],
+  workgroups: ({ T = 0, H = 0 }) => [H, 2, T],
   cost: ({ T = 0, H = 0, D = 0, W = 0 }) => ({ bytes: 8 * T * H * (D + W), flops: 0 }),
 });

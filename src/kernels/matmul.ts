@@ -25,10 +25,14 @@ export const matmul = defineKernel({
     RELU: false,
     RESIDUAL: false,
   }),
-  // K_TILE values of x are spread over as many lanes, so it may not exceed the subgroup.
-  constants: ({ minSubgroupSize }) => ({ ROWS: 1, K_TILE: minSubgroupSize === 4 ? 4 : K_STEP }),
+  // K_TILE values of x are spread over as many lanes, so it may not exceed the subgroup. Without subgroups a larger tile
+  // only makes a larger program.
+  constants: ({ minSubgroupSize }) => ({
+    ROWS: 1,
+    K_TILE: minSubgroupSize < 4 ? 2 : Math.min(minSubgroupSize, K_STEP),
+  }),
   overrides: ({ isSoftware }) => ({ LANES: isSoftware ? LANES_PER_TILE : 4 * LANES_PER_TILE }),
-  tunables: { ROWS: [1, 2, 4, 8], K_TILE: [4, 8], LANES: [8, 32, 64] },
+  tunables: { ROWS: [1, 2, 4, 8], K_TILE: [2, 4, 8], LANES: [8, 32, 64] },
   check: ({ N = 0, K = 0, O = 0, KW = 0, first = 0 }, { conditions }) => {
     const rows = tileRows(K, conditions.W_F16 ? 'f16' : 'f32');
     if (KW !== rows) return `w has ${KW} rows of words a tile, expected ${rows} for K = ${K}`;

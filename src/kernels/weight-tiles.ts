@@ -1,4 +1,4 @@
-import { type Dim, read } from '../gpu/kernel-spec.ts';
+import { read } from '../gpu/kernel-spec.ts';
 import { ceilDiv, roundUp } from '../util/math.ts';
 
 /** Storage of a weight matrix. */
@@ -21,7 +21,7 @@ export function tiledShape(K: number, N: number, dtype: WeightDType): readonly [
 }
 
 /** Binding of a weight of N columns: its rows are checked by the kernel, for they depend on the storage type. */
-export const tiledWeight = read.u32<Dim>(({ N }) => ceilDiv(N ?? 0, TILE), 'KW', TILE);
+export const tiledWeight = read.u32(({ N }) => ceilDiv(N ?? 0, TILE), 'KW', TILE);
 
 /**
  * Packs columns `[0, N)` of a K×N matrix into tiles.

@@ -1,9 +1,10 @@
 // Weights of a Hugging Face directory. Which tensor is which is never guessed: each must be known, there once, and of
 // the shape that the configuration gives it.
+import type { WeightDType } from '../kernels/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { CheckpointError, openCheckpointFiles } from './checkpoint-files.ts';
 import type { GPT2Config } from './config.ts';
-import { decodeFloats, isWeightDtype, type StorageDtype, type WeightDtype } from './dtypes.ts';
+import { decodeFloats, type FileDtype, isFileDtype } from './dtypes.ts';
 import { gpt2Tensors, LM_HEAD } from './gpt2-tensors.ts';
 import type { SafetensorsFile } from './safetensors.ts';
 import type { SafetensorsTensor } from './safetensors-header.ts';
@@ -19,13 +20,13 @@ const COMPARED_ELEMENTS = 2 ** 18;
 /** Where a tensor of the model is stored. */
 interface StoredTensor extends SafetensorsTensor {
   readonly file: SafetensorsFile;
-  readonly dtype: WeightDtype;
+  readonly dtype: FileDtype;
 }
 
 /** The open weights of a model directory; made by `openCheckpoint`. */
 export class Checkpoint implements WeightSource {
   /** f16 when every matrix in the files is F16, else f32. */
-  readonly dtype: StorageDtype;
+  readonly dtype: WeightDType;
   readonly tiedHead: boolean;
   readonly #dir: string;
   readonly #tensors: ReadonlyMap<string, StoredTensor>;
@@ -99,7 +100,7 @@ function mapTensors(dir: string, files: readonly SafetensorsFile[], config: GPT2
       const other = tensors.get(name);
       if (other !== undefined) throw fail('weight', 'doubled', `only one of it and ${other.name}`);
       const { dtype } = entry;
-      if (!isWeightDtype(dtype)) throw fail('dtype', dtype, 'F32, F16 or BF16');
+      if (!isFileDtype(dtype)) throw fail('dtype', dtype, 'F32, F16 or BF16');
       const [got, want] = [showShape(entry.shape), showShape(shape)];
       if (got !== want) throw fail('shape', got, `${want} by the config`);
       tensors.set(name, { ...entry, file, dtype });

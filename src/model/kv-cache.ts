@@ -4,12 +4,12 @@ import { type KVDType, kvRowWords } from '../kernels/kv-write.ts';
 import type { GPT2Config } from './config.ts';
 
 /** Size of a KV cache. */
-export interface KVCacheOptions {
+export interface KVCacheSizes {
   /** B */
   readonly numBlocks: number;
   /** P, tokens per block */
   readonly blockSize: number;
-  readonly dtype: KVDType;
+  readonly kvDtype: KVDType;
 }
 
 /** Keys and values of all layers on the GPU, in blocks: one tensor [B, 2, H, P, W] a layer, W words a row. */
@@ -17,10 +17,10 @@ export class KVCache {
   readonly layers: readonly Tensor[];
   readonly dtype: KVDType;
 
-  constructor(device: Device, config: GPT2Config, { numBlocks, blockSize, dtype }: KVCacheOptions) {
-    const { numLayers, numHeads, headDim } = config;
-    const shape = [numBlocks, 2, numHeads, blockSize, kvRowWords(headDim, dtype)];
-    this.dtype = dtype;
+  constructor(device: Device, { numLayers, numHeads, headDim }: GPT2Config, sizes: KVCacheSizes) {
+    const { numBlocks, blockSize, kvDtype } = sizes;
+    const shape = [numBlocks, 2, numHeads, blockSize, kvRowWords(headDim, kvDtype)];
+    this.dtype = kvDtype;
     this.layers = Array.from({ length: numLayers }, (_, l) => Tensor.create(device, `kv.${l}`, 'u32', shape));
   }
 

@@ -1,50 +1,84 @@
+import { tiledShape, type WeightDType } from '../kernels/weight-tiles.ts';
+import { RoseinferError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
+import { activationShapes } from './activations.ts';
 import type { GPT2Config } from './config.ts';
-import { STORAGE_BYTES, type StorageDtype } from './dtypes.ts';
-import { gpt2Tensors, numElements } from './gpt2-tensors.ts';
-
-/** What decides how much memory a model takes, besides its configuration. */
-export interface MemoryOptions {
-  /** Of the weight matrices. */
-  readonly dtype: StorageDtype;
-  readonly kvDtype: StorageDtype;
-  /** B, blocks in the KV pool. */
-  readonly numBlocks: number;
-  /** P, tokens per block. */
-  readonly blockSize: number;
-  /** Tokens per step. */
-  readonly maxBatchTokens: number;
-  /** Sequences per step. */
-  readonly maxBatchSize: number;
-  /** Tokens per sequence. */
-  readonly maxModelLen: number;
-}
+import { gpt2Tensors, LM_HEAD, numElements } from './gpt2-tensors.ts';
+import { kvBlockBytes, type RunnerSizes } from './runner-sizes.ts';
+import { stepInputBytes } from './step-inputs.ts';
 
 /** Bytes on the GPU. */
 export interface MemoryPlan {
   readonly weights: number;
   readonly kv: number;
+  /** What a step's kernels leave for each other, and the step's inputs. */
   readonly activations: number;
   readonly total: number;
 }
 
-/**
- * Bytes a model takes, before anything is allocated. With T = maxBatchTokens and S = maxBatchSize:
- * - weights: matrices in `dtype`; layer norms and biases in f32
- * - kv: K and V of every slot, 2 · L · B · P · C in `kvDtype`
- * - activations: f32 residual stream, normed input, Q, K, V and attention output (6C per token), MLP (F per token), and
- *   of each sequence the last hidden state (C), the logits (V) and a block table row
- */
-export function planMemory(config: GPT2Config, options: MemoryOptions): MemoryPlan {
-  const { numLayers: L, hiddenSize: C, mlpSize: F, vocabSize: V } = config;
-  const { numBlocks: B, blockSize: P, maxBatchTokens: T, maxBatchSize: S } = options;
-  let weights = 0;
-  for (const shape of gpt2Tensors(config).values()) {
-    weights += numElements(shape) * STORAGE_BYTES[shape.length === 2 ? options.dtype : 'f32'];
+/** A model that the adapter or the machine has no room for. */
+export class MemoryError extends RoseinferError {
+  readonly needed: number;
+  readonly available: number;
+
+  constructor(what: string, needed: number, available: number, whose: string) {
+    super(`${what} need ${needed} bytes (${formatBytes(needed)}), expected at most ${whose} ${available}`);
+    this.needed = needed;
+    this.available = available;
   }
-  const kv = 2 * L * B * P * C * STORAGE_BYTES[options.kvDtype];
-  const activations = 4 * (T * (6 * C + F) + S * (C + V + ceilDiv(options.maxModelLen, P)));
+}
+
+/** Bytes that a model of these sizes takes on the GPU, before anything is allocated. */
+export function planMemory(config: GPT2Config, sizes: RunnerSizes): MemoryPlan {
+  const { numLayers, vocabSize } = config;
+  let words = vocabSize; // the LM head's bias of zeros
+  for (const [name, shape] of gpt2Tensors(config)) words += numElements(storedShape(name, shape, sizes.dtype));
+  const shapes = Object.values(activationShapes(config, sizes));
+  const activationWords = shapes.reduce((sum, shape) => sum + numElements(shape), 0);
+  const weights = 4 * words;
+  const kv = numLayers * sizes.numBlocks * kvBlockBytes(config, sizes.blockSize, sizes.kvDtype);
+  const maxBlocks = ceilDiv(sizes.maxModelLen, sizes.blockSize);
+  const activations = 4 * activationWords + stepInputBytes({ ...sizes, maxBlocks });
   return { weights, kv, activations, total: weights + kv + activations };
+}
+
+/**
+ * Refuses what can't fit.
+ *
+ * @param maxBindingBytes largest binding of the adapter; only a vocabulary may be cut into several.
+ * @param hostBytes memory that is free, where the adapter shares the host's.
+ * @throws MemoryError with both numbers.
+ */
+export function checkMemory(
+  config: GPT2Config,
+  sizes: RunnerSizes,
+  { maxBindingBytes, hostBytes }: { readonly maxBindingBytes: number; readonly hostBytes?: number | undefined },
+): void {
+  const { total } = planMemory(config, sizes);
+  if (hostBytes !== undefined && total > hostBytes) {
+    throw new MemoryError('weights, KV cache and activations', total, hostBytes, "the machine's free");
+  }
+  const check = (what: string, elements: number) => {
+    if (4 * elements <= maxBindingBytes) return;
+    throw new MemoryError(what, 4 * elements, maxBindingBytes, "the adapter's largest binding,");
+  };
+  for (const [name, shape] of Object.entries(activationShapes(config, sizes))) {
+    check(`${name} activations of ${sizes.maxBatchTokens} tokens`, numElements(shape));
+  }
+  for (const [name, shape] of gpt2Tensors(config)) {
+    if (!isVocabulary(name)) check(`weights of ${name}`, numElements(storedShape(name, shape, sizes.dtype)));
+  }
+}
+
+/** Shape in 32-bit words on the GPU. */
+function storedShape(name: string, shape: readonly number[], dtype: WeightDType): readonly number[] {
+  const [rows = 0, columns] = shape;
+  if (columns === undefined || name === 'wpe.weight') return shape;
+  return isVocabulary(name) ? tiledShape(columns, rows, dtype) : tiledShape(rows, columns, dtype);
+}
+
+function isVocabulary(name: string): boolean {
+  return name === 'wte.weight' || name === LM_HEAD;
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

@@ -1,11 +1,11 @@
+import type { WeightDType } from '../kernels/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
-import type { StorageDtype } from './dtypes.ts';
 import { numElements } from './gpt2-tensors.ts';
 
 /** Where the weights of a GPT-2 come from, under the canonical names of `gpt2Tensors`. */
 export interface WeightSource extends AsyncDisposable {
   /** Type in which to keep the matrices when none is asked for. */
-  readonly dtype: StorageDtype;
+  readonly dtype: WeightDType;
   /** The output head is `wte.weight`; otherwise there is an `lm_head.weight`. */
   readonly tiedHead: boolean;
 

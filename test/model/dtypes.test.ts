@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeFloats, isWeightDtype } from '../../src/model/dtypes.ts';
+import { decodeFloats, isFileDtype } from '../../src/model/dtypes.ts';
 
 /** All 2^16 bit patterns of a format with this many mantissa bits, decoded by the formula of IEEE 754. */
 function everyPattern(mantissaBits: number, exponentBits: number): Float64Array {
@@ -44,5 +44,5 @@ describe('decoding is exact', () => {
 });
 
 test('weights may be F32, F16 or BF16 and nothing else', () => {
-  expect(['F32', 'F16', 'BF16', 'F64', 'I32', 'f32'].filter(isWeightDtype)).toEqual(['F32', 'F16', 'BF16']);
+  expect(['F32', 'F16', 'BF16', 'F64', 'I32', 'f32'].filter(isFileDtype)).toEqual(['F32', 'F16', 'BF16']);
 });

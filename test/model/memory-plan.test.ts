@@ -1,39 +1,89 @@
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
 import { parseGPT2Config, randomConfig } from '../../src/model/config.ts';
-import { formatBytes, type MemoryOptions, planMemory } from '../../src/model/memory-plan.ts';
+import { checkMemory, formatBytes, MemoryError, planMemory } from '../../src/model/memory-plan.ts';
+import { ModelRunner } from '../../src/model/model-runner.ts';
+import { RandomCheckpoint } from '../../src/model/random-checkpoint.ts';
+import { type RunnerOptions, resolveSizes } from '../../src/model/runner-sizes.ts';
 
-const keys = { n_layer: 2, n_head: 2, n_embd: 4, n_inner: 10, vocab_size: 7, n_positions: 6 };
+const keys = { n_layer: 2, n_head: 2, n_embd: 12, n_inner: 10, vocab_size: 70, n_positions: 300 };
 const config = parseGPT2Config(keys, 'test');
-const options: MemoryOptions = {
-  dtype: 'f32',
-  kvDtype: 'f16',
-  numBlocks: 5,
-  blockSize: 16,
-  maxBatchTokens: 3,
-  maxBatchSize: 2,
-  maxModelLen: 33,
-};
+const MAX_BINDING = 2 ** 27;
 
-test('a small model takes the bytes that were counted by hand', () => {
-  // matrices: wte 28, wpe 24, per layer 48 + 16 + 40 + 40; vectors: per layer 16 + 12 + 4 + 10 + 4, ln_f 8
-  const matrices = 28 + 24 + 2 * 144;
-  const vectors = 2 * 46 + 8;
-  // per token 6 · 4 + 10 f32; per sequence 4 hidden, 7 logits and 3 blocks for 33 tokens
-  const activations = 4 * (3 * 34 + 2 * 14);
-  const kv = 2 * 2 * 5 * 16 * 4 * 2;
-  const weights = 4 * (matrices + vectors);
-  expect(planMemory(config, options)).toEqual({ weights, kv, activations, total: weights + kv + activations });
-  expect(planMemory(config, { ...options, dtype: 'f16' }).weights).toBe(2 * matrices + 4 * vectors);
-  expect(planMemory(config, { ...options, kvDtype: 'f32' }).kv).toBe(2 * kv);
+function sizesOf(options: RunnerOptions, model = config) {
+  return resolveSizes(model, options, 'f32', MAX_BINDING);
+}
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+test.each([
+  ['f32', 'f32', true],
+  ['f16', 'f16', false],
+] as const)(
+  '%s weights and %s keys take exactly the bytes that are alive on the device',
+  async (dtype, kvDtype, tied) => {
+    const model = parseGPT2Config({ ...keys, tie_word_embeddings: tied }, 'test');
+    const sizes = sizesOf({ dtype, kvDtype, maxBatchSize: 3, numBlocks: 20 }, model);
+    const plan = planMemory(model, sizes);
+    expect(plan.total).toBe(plan.weights + plan.kv + plan.activations);
+    expect(device.liveBytes).toBe(0);
+    const runner = await ModelRunner.create(device, model, new RandomCheckpoint(model, 0), sizes);
+    expect(device.liveBytes).toBe(plan.total);
+    await runner.close();
+    await runner.close();
+    expect(device.liveBytes).toBe(0);
+    expect(device.liveBuffers).toBe(0);
+  },
+);
+
+test('the f32 matrices of GPT-2 dominate its 124,439,808 parameters', () => {
+  const gpt2 = randomConfig('gpt2');
+  const { weights } = planMemory(gpt2, sizesOf({ dtype: 'f32', numBlocks: 1 }, gpt2));
+  // Besides the parameters there are zeros that fill the last vocabulary tile (50257 = 1570 · 32 + 17), and a zero bias.
+  expect(weights).toBe(4 * (124_439_808 + 15 * 768 + 50257));
 });
 
-test('an untied head takes another V · C', () => {
-  const untied = planMemory({ ...config, tieWordEmbeddings: false }, options);
-  expect(untied.weights - planMemory(config, options).weights).toBe(4 * 28);
+test('what the host has no memory for is refused with both numbers', () => {
+  const sizes = sizesOf({});
+  const { total } = planMemory(config, sizes);
+  const check = (hostBytes: number) => checkMemory(config, sizes, { maxBindingBytes: MAX_BINDING, hostBytes });
+  check(total);
+  expect(() => check(total - 1)).toThrow(MemoryError);
+  expect(() => check(total - 1)).toThrow(new RegExp(`need ${total} bytes .* free ${total - 1}$`));
 });
 
-test('GPT-2 in f32 has 124,439,808 parameters', () => {
-  expect(planMemory(randomConfig('gpt2'), options).weights / 4).toBe(124_439_808);
+test('activations and matrices beyond the largest binding are refused, a vocabulary is not', () => {
+  const sizes = sizesOf({ maxBatchSize: 1, maxBatchTokens: 300 });
+  const check = (maxBindingBytes: number) => checkMemory(config, sizes, { maxBindingBytes });
+  const qkv = 4 * 300 * 3 * 12;
+  check(qkv);
+  expect(() => check(qkv - 1)).toThrow(`qkv activations of 300 tokens need ${qkv} bytes`);
+  const wide = parseGPT2Config({ ...keys, vocab_size: 100_000 }, 'test');
+  checkMemory(wide, sizesOf({ maxBatchSize: 1 }, wide), { maxBindingBytes: 100_000 * 4 });
+  const deep = sizesOf({ maxBatchSize: 1, maxBatchTokens: 1, maxModelLen: 1 });
+  expect(() => checkMemory(config, deep, { maxBindingBytes: 3000 })).toThrow('weights of wpe.weight need 14400 bytes');
+});
+
+test.each([
+  [{ maxModelLen: 301 }, "maxModelLen is 301, expected at most the model's 300 positions"],
+  [{ numBlocks: 0 }, 'numBlocks is 0, expected an integer ≥ 1'],
+  [{ maxBatchSize: 1.5 }, 'maxBatchSize is 1.5, expected an integer ≥ 1'],
+  [{ maxBatchTokens: 7 }, 'maxBatchTokens is 7, expected at least maxBatchSize, 8'],
+  [
+    { numBlocks: 70_000 },
+    "numBlocks is 70000, expected at most 65536: a layer's blocks of 2048 bytes share one binding of 134217728 bytes",
+  ],
+])('sizes of %j are refused', (options, message) => {
+  expect(() => sizesOf(options)).toThrow(message);
+});
+
+test('the default pool holds the longest sequences of a whole batch, or what one binding holds', () => {
+  expect(sizesOf({ maxBatchSize: 3 }).numBlocks).toBe(3 * 19);
+  expect(resolveSizes(config, {}, 'f32', 10 * 2048 + 5).numBlocks).toBe(10);
 });
 
 test.each([

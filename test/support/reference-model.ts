@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { ReferenceGPT2 } from '../../src/reference/gpt2.ts';
 import { loadModelTensors } from './read-safetensors.ts';
 
-/** The float64 GPT-2 of a model directory, read without help from `src/model`. */
-export function loadReferenceModel(directory: string): ReferenceGPT2 {
+/** The float64 GPT-2 of a model directory, read without help from `src/model`; `change` may alter its weights. */
+export function loadReferenceModel(
+  directory: string,
+  change: (name: string, data: Float64Array) => Float64Array = (_, data) => data,
+): ReferenceGPT2 {
   const config = JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8'));
   const tensors = loadModelTensors(directory);
   return new ReferenceGPT2(
@@ -21,6 +24,9 @@ export function loadReferenceModel(directory: string): ReferenceGPT2 {
       scaleAttnWeights: config.scale_attn_weights,
       scaleAttnByInverseLayerIdx: config.scale_attn_by_inverse_layer_idx,
     },
-    (name) => tensors.get(name),
+    (name) => {
+      const data = tensors.get(name);
+      return data && change(name, data);
+    },
   );
 }

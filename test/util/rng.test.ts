@@ -37,7 +37,7 @@ function correlation(a: Float64Array, b: Float64Array): number {
 }
 
 describe('pcg4d', () => {
-  test.each([
+  test.each<{ input: [number, number, number, number]; words: number[] }>([
     { input: [0, 0, 0, 0], words: [0x0f02f829, 0x2d568769, 0x32b0c43b, 0xd32548ea] },
     { input: [1, 2, 3, 4], words: [0x3622cd16, 0xf11471d8, 0xe1109b3f, 0x02b94c2f] },
     { input: [42, 0, 7, 8191], words: [0xdbd2fbe3, 0x3bddd232, 0x52172285, 0x7d8aafa2] },
@@ -45,7 +45,7 @@ describe('pcg4d', () => {
       input: [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
       words: [0x974ed892, 0xc015dc67, 0x9f955760, 0xa1bba208],
     },
-  ] as const)('gives the known words for $input', ({ input, words }) => {
+  ])('gives the known words for $input', ({ input, words }) => {
     expect(pcg4d(...input)).toEqual(words);
   });
 

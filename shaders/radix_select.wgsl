@@ -1,0 +1,90 @@
+// One digit of a radix select: weights are added up by bucket; then, from the highest bucket down, that one is found in
+// which the running sum reaches what is needed. Sums are 64-bit integers (low word, high word), so they do not depend on
+// the order of the additions. The barriers between the steps are the caller's.
+
+const DIGIT_BITS = 8u;
+const BUCKETS = 1u << DIGIT_BITS;
+const GROUPS = 16u;
+const BUCKETS_PER_GROUP = BUCKETS / GROUPS;
+
+var<workgroup> low_words: array<atomic<u32>, BUCKETS>;
+var<workgroup> high_words: array<atomic<u32>, BUCKETS>;
+var<workgroup> group_sums: array<vec2u, GROUPS>;
+
+struct Crossing {
+  bucket: u32,
+  // Of that bucket alone.
+  sum: vec2u,
+  // What the buckets above leave to be reached.
+  need: vec2u,
+}
+
+fn add(a: vec2u, b: vec2u) -> vec2u {
+  let low = a.x + b.x;
+  return vec2u(low, a.y + b.y + u32(low < a.x));
+}
+
+fn subtract(a: vec2u, b: vec2u) -> vec2u {
+  return vec2u(a.x - b.x, a.y - b.y - u32(a.x < b.x));
+}
+
+fn at_least(a: vec2u, b: vec2u) -> bool {
+  return a.y > b.y || (a.y == b.y && a.x >= b.x);
+}
+
+// To 24 bits.
+fn to_f32(a: vec2u) -> f32 {
+  return f32(a.y) * 0x1p32 + f32(a.x);
+}
+
+// The fraction of a sum, to 24 bits and at least 1.
+fn scale(a: vec2u, fraction: f32) -> vec2u {
+  let scaled = max(to_f32(a) * fraction, 1.0);
+  let high = floor(scaled * 0x1p-32);
+  return vec2u(u32(scaled - high * 0x1p32), u32(high));
+}
+
+fn clear_buckets(lane: u32, lanes: u32) {
+  for (var bucket = lane; bucket < BUCKETS; bucket += lanes) {
+    atomicStore(&low_words[bucket], 0u);
+    atomicStore(&high_words[bucket], 0u);
+  }
+}
+
+fn add_to_bucket(bucket: u32, weight: u32) {
+  let before = atomicAdd(&low_words[bucket], weight);
+  if (before + weight < before) { atomicAdd(&high_words[bucket], 1u); }
+}
+
+fn add_sum_to_bucket(bucket: u32, sum: vec2u) {
+  add_to_bucket(bucket, sum.x);
+  atomicAdd(&high_words[bucket], sum.y);
+}
+
+fn bucket_sum(bucket: u32) -> vec2u {
+  return vec2u(atomicLoad(&low_words[bucket]), atomicLoad(&high_words[bucket]));
+}
+
+fn sum_groups(lane: u32, lanes: u32) {
+  for (var group = lane; group < GROUPS; group += lanes) {
+    var sum = vec2u(0u);
+    for (var i = 0u; i < BUCKETS_PER_GROUP; i++) { sum = add(sum, bucket_sum(group * BUCKETS_PER_GROUP + i)); }
+    group_sums[group] = sum;
+  }
+}
+
+// The lowest bucket when all together do not reach it.
+fn find_crossing(needed: vec2u) -> Crossing {
+  var need = needed;
+  var group = GROUPS - 1u;
+  while (group > 0u && !at_least(group_sums[group], need)) {
+    need = subtract(need, group_sums[group]);
+    group--;
+  }
+  var bucket = (group + 1u) * BUCKETS_PER_GROUP - 1u;
+  while (bucket > group * BUCKETS_PER_GROUP && !at_least(bucket_sum(bucket), need)) {
+    need = subtract(need, bucket_sum(bucket));
+    bucket--;
+  }
+  return Crossing(bucket, bucket_sum(bucket), need);
+}

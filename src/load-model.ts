@@ -1,0 +1,100 @@
+// Puts the layers together: a device, a model on it and the model's tokenizer.
+import { freemem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Runner } from './core/runner.ts';
+import { checkVocabSize, Tokenizer } from './engine/tokenizer.ts';
+import type { AdapterIdentity } from './gpu/adapter.ts';
+import { Device, type DeviceOptions } from './gpu/device.ts';
+import type { WeightDType } from './kernels/weight-tiles.ts';
+import { openCheckpoint } from './model/checkpoint.ts';
+import { type GPT2Config, randomConfig, readGPT2Config } from './model/config.ts';
+import { checkMemory, type MemoryPlan, planMemory } from './model/memory-plan.ts';
+import { ModelRunner, type ModelRunnerOptions } from './model/model-runner.ts';
+import { RandomCheckpoint } from './model/random-checkpoint.ts';
+import { type RunnerOptions, resolveSizes } from './model/runner-sizes.ts';
+import type { WeightSource } from './model/weight-source.ts';
+
+/** Directory of the bundled model. */
+export const BUNDLED_MODEL = fileURLToPath(new URL('../weights/tales', import.meta.url));
+
+/** `random:gpt2` and its larger sizes: the published shape with pseudo-random weights. */
+const RANDOM = 'random:';
+/** Whose config and tokenizer random models have. */
+const GPT2_DIRECTORY = fileURLToPath(new URL('../weights/gpt2', import.meta.url));
+
+/** How to load a model. */
+export interface LoadModelOptions
+  extends RunnerOptions,
+    DeviceOptions,
+    Omit<ModelRunnerOptions, 'numSampledIds' | 'onProgress'> {
+  /** Seed of the weights of a random model; 0. */
+  readonly seed?: number | undefined;
+  /** Told the bytes that the model will take before any is allocated. */
+  readonly onPlan?: ((plan: MemoryPlan) => void) | undefined;
+  /** Told the bytes of weights on the GPU so far, and of all. */
+  readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
+}
+
+/** A model on a device, ready for an Engine. Close it to free the device and to let the process end. */
+export interface LoadedModel extends AsyncDisposable {
+  /** As given: a directory or `random:…`. */
+  readonly name: string;
+  readonly config: GPT2Config;
+  /** Storage of the weight matrices. */
+  readonly dtype: WeightDType;
+  readonly memory: MemoryPlan;
+  readonly adapter: AdapterIdentity;
+  readonly runner: Runner;
+  readonly tokenizer: Tokenizer;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads a model: a Hugging Face directory, or `random:gpt2[-medium|-large|-xl]`.
+ *
+ * @throws RoseinferError of the kind that fits: files, configuration, tokenizer, sizes, memory or adapter.
+ */
+export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModelOptions = {}): Promise<LoadedModel> {
+  await using opened = new AsyncDisposableStack();
+  const { config, source, tokenizer } = await openModel(name, options.seed ?? 0);
+  await using weights = source;
+  checkVocabSize(tokenizer, config.vocabSize);
+  const device = opened.use(await Device.open(options));
+  const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
+  const sizes = resolveSizes(config, options, weights.dtype, maxBindingBytes);
+  const memory = planMemory(config, sizes);
+  options.onPlan?.(memory);
+  checkMemory(config, sizes, { maxBindingBytes, hostBytes: device.traits.isSoftware ? freemem() : undefined });
+  const onProgress = (bytes: number) => options.onProgress?.(bytes, memory.weights);
+  const runnerOptions = { ...options, onProgress, numSampledIds: tokenizer.vocabSize };
+  const runner = opened.use(await ModelRunner.create(device, config, weights, sizes, runnerOptions));
+  const owned = opened.move();
+  return {
+    name,
+    config,
+    dtype: sizes.dtype,
+    memory,
+    adapter: device.identity,
+    runner,
+    tokenizer,
+    close: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+interface OpenModel {
+  readonly config: GPT2Config;
+  readonly source: WeightSource;
+  readonly tokenizer: Tokenizer;
+}
+
+async function openModel(name: string, seed: number): Promise<OpenModel> {
+  if (name.startsWith(RANDOM)) {
+    const config = randomConfig(name.slice(RANDOM.length));
+    return { config, source: new RandomCheckpoint(config, seed), tokenizer: await Tokenizer.load(GPT2_DIRECTORY) };
+  }
+  const config = await readGPT2Config(name);
+  const tokenizer = await Tokenizer.load(name);
+  return { config, source: await openCheckpoint(name, config), tokenizer };
+}

@@ -1,0 +1,34 @@
+import type { Device } from '../gpu/device.ts';
+import { forward, type GPT2Parts, MATMUL_ROWS, type StepShape, type StepSink } from './gpt2.ts';
+
+/** What decides which variants a step can reach. */
+export interface ReachableSteps {
+  readonly maxBatchSize: number;
+  readonly maxBatchTokens: number;
+  /** Splits of the longest context. */
+  readonly maxSplits: number;
+}
+
+/** Compiles every kernel variant that some step of the model can reach, side by side. */
+export async function compileForward(device: Device, parts: GPT2Parts, reachable: ReachableSteps): Promise<void> {
+  const building: Promise<unknown>[] = [];
+  const compiler: StepSink = {
+    add(kernel, _tensors, _scalars, choice) {
+      building.push(kernel.build(device, choice));
+    },
+  };
+  for (const shape of stepShapes(reachable)) forward(compiler, parts, shape);
+  await Promise.all(building);
+}
+
+/** At least one step for each variant: variants follow the number of rows, the kind of rows and the number of splits. */
+function stepShapes({ maxBatchSize, maxBatchTokens, maxSplits }: ReachableSteps): StepShape[] {
+  const shapes: StepShape[] = [];
+  for (const rows of MATMUL_ROWS) {
+    const sizes = { numTokens: Math.min(rows, maxBatchTokens), numLogitsRows: Math.min(rows, maxBatchSize) };
+    const decode = { ...sizes, numDecodeTokens: sizes.numTokens, numPrefillTiles: 0, logitsOfAll: false };
+    shapes.push({ ...decode, numDecodeSplits: 1 }, { ...decode, numDecodeSplits: maxSplits });
+    shapes.push({ ...decode, numDecodeTokens: 0, numPrefillTiles: 1, numDecodeSplits: 1 });
+  }
+  return shapes;
+}

@@ -1,0 +1,22 @@
+import { attention, attentionFold, attentionSplit } from '../kernels/attention.ts';
+import { embed } from '../kernels/embed.ts';
+import { gatherRows } from '../kernels/gather-rows.ts';
+import { kvWrite } from '../kernels/kv-write.ts';
+import { layernorm } from '../kernels/layernorm.ts';
+import { matmul } from '../kernels/matmul.ts';
+import { sample } from '../kernels/sample.ts';
+
+/** The kernels of a GPT-2 step. Research and tests may put others of the same declaration in their places. */
+export const gpt2Kernels = {
+  embed,
+  layernorm,
+  matmul,
+  kvWrite,
+  attention,
+  attentionSplit,
+  attentionFold,
+  gatherRows,
+  sample,
+};
+
+export type GPT2Kernels = typeof gpt2Kernels;

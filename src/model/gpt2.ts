@@ -1,0 +1,157 @@
+import type { Kernel } from '../gpu/kernel.ts';
+import type { KernelSpec, ScalarsOf, TensorsOf, VariantChoice } from '../gpu/kernel-spec.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import type { Activations } from './activations.ts';
+import type { Activation, GPT2Config } from './config.ts';
+import type { GPT2Kernels } from './gpt2-kernels.ts';
+import type { GPT2Weights, LinearWeights, NormWeights } from './gpt2-weights.ts';
+import type { KVCache } from './kv-cache.ts';
+import type { StepInputs } from './step-inputs.ts';
+
+/** Query rows of a prompt that share an attention tile. */
+export const PREFILL_TILE_ROWS = 8;
+/** Most rows that share a weight load in a matmul. */
+const MAX_MATMUL_ROWS = 8;
+/** Choices of that number: the first that holds all rows is taken, else the last. */
+export const MATMUL_ROWS: readonly number[] = [1, 2, 4, MAX_MATMUL_ROWS];
+
+/** Sizes of one step; equal sizes run the same dispatches. */
+export interface StepShape {
+  /** T */
+  readonly numTokens: number;
+  /** Tokens that are their sequence's only one in this step; they come first. */
+  readonly numDecodeTokens: number;
+  /** Attention tiles of the other tokens. */
+  readonly numPrefillTiles: number;
+  /** Splits of the longest context among the decode tokens. */
+  readonly numDecodeSplits: number;
+  /** R */
+  readonly numLogitsRows: number;
+  /** The rows that need logits are all tokens, in order. */
+  readonly logitsOfAll: boolean;
+}
+
+/** What takes the dispatches of a step. */
+export interface StepSink {
+  add<S extends KernelSpec>(
+    kernel: Kernel<S>,
+    tensors: TensorsOf<S, Tensor>,
+    scalars: ScalarsOf<S>,
+    choice?: VariantChoice,
+  ): unknown;
+}
+
+/** A GPT-2 on the GPU with all that its forward pass reads and writes. */
+export interface GPT2Parts {
+  readonly config: GPT2Config;
+  readonly weights: GPT2Weights;
+  readonly kv: KVCache;
+  readonly inputs: StepInputs;
+  readonly activations: Activations;
+  readonly kernels: GPT2Kernels;
+  /** Ids from here on are never sampled. */
+  readonly numSampledIds: number;
+}
+
+const ACTIVATION_CONDITION: Readonly<Record<Activation, string>> = { gelu_new: 'GELU_NEW', gelu: 'GELU', relu: 'RELU' };
+
+/**
+ * Adds the forward pass over the tokens of one step, whatever sequences they belong to: from token ids to sampled ids.
+ * Letters are those of the kernels.
+ */
+export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): void {
+  const { config, weights, kv, inputs, activations, kernels } = parts;
+  const { hiddenSize: C, headDim: D, mlpSize: F, vocabSize: V } = config;
+  const { numTokens: T, numDecodeTokens, numPrefillTiles, numDecodeSplits: splits, numLogitsRows: R } = shape;
+  const W_F16 = weights.dtype === 'f16';
+  const KV_F16 = kv.dtype === 'f16';
+
+  const hidden = activations.hidden.view([T, C]);
+  const normed = activations.normed.view([T, C]);
+  const qkv = activations.qkv.view([T, 3 * C]);
+  const attended = activations.attended.view([T, C]);
+  const mlp = activations.mlp.view([T, F]);
+  const positions = inputs.positions.view([T]);
+  const nextTokens = activations.nextTokens;
+
+  for (const { first, size: N, w: wte } of weights.embedding) {
+    const tokens = { token_ids: inputs.tokenIds.view([T]), next_tokens: nextTokens, positions };
+    const tables = { wte, wpe: weights.positions };
+    step.add(kernels.embed, { ...tokens, ...tables, out: hidden }, { N, first }, { conditions: { W_F16 } });
+  }
+  for (const [l, layer] of weights.layers.entries()) {
+    norm(hidden, layer.norm1, normed);
+    linear(normed, layer.qkv, qkv);
+    attend(kv.layers[l]!, attentionScale(config, l));
+    linear(attended, layer.projection, hidden, 'RESIDUAL');
+    norm(hidden, layer.norm2, normed);
+    linear(normed, layer.fc, mlp, ACTIVATION_CONDITION[config.activation]);
+    linear(mlp, layer.fcProjection, hidden, 'RESIDUAL');
+  }
+  if (R > 0) sampleRows();
+
+  function norm(x: Tensor, { gamma, beta }: NormWeights, out: Tensor): void {
+    step.add(kernels.layernorm, { x, gamma, beta, out }, { eps: config.layerNormEpsilon });
+  }
+
+  /** out[M, first + n] (+)= f(x[M, K] · w[K, N] + bias[N]) */
+  function linear(x: Tensor, { w, bias }: LinearWeights, out: Tensor, epilogue?: string, first = 0): void {
+    const [M = 0] = x.shape;
+    const ROWS = MATMUL_ROWS.find((rows) => rows >= M) ?? MAX_MATMUL_ROWS;
+    const conditions = { W_F16, ...(epilogue && { [epilogue]: true }) };
+    step.add(kernels.matmul, { x, w, bias, out }, { first }, { conditions, constants: { ROWS } });
+  }
+
+  /** Puts k and v into the cache, then attends: decode rows by splits where a context needs several, the rest by tiles. */
+  function attend(cache: Tensor, scale: number): void {
+    const slots = { qkv, slot_mapping: inputs.slotMapping.view([T]), kv: cache };
+    step.add(kernels.kvWrite, slots, { D }, { conditions: { KV_F16 } });
+    const tiles = {
+      query_tiles: inputs.queryTiles.view([numDecodeTokens + numPrefillTiles, 2]),
+      positions,
+      sequence_index: inputs.sequenceIndex.view([T]),
+      block_tables: inputs.blockTables,
+    };
+    const variant = (rows: number) => ({ conditions: { KV_F16 }, constants: { D, ROWS: rows } });
+    const whole = { qkv, kv: cache, ...tiles, out: attended };
+    if (numDecodeTokens > 0 && splits === 1) {
+      step.add(kernels.attention, whole, { first: 0, count: numDecodeTokens, scale, Z: 1 }, variant(1));
+    } else if (numDecodeTokens > 0) {
+      const { partials } = activations;
+      const count = numDecodeTokens;
+      step.add(
+        kernels.attentionSplit,
+        { qkv, kv: cache, ...tiles, partials },
+        { first: 0, count, splits, scale },
+        variant(1),
+      );
+      step.add(kernels.attentionFold, { partials, positions, out: attended }, { count, D });
+    }
+    if (numPrefillTiles > 0) {
+      const scalars = { first: numDecodeTokens, count: numPrefillTiles, scale, Z: 1 };
+      step.add(kernels.attention, whole, scalars, variant(PREFILL_TILE_ROWS));
+    }
+  }
+
+  /** The last norm, the LM head and the sampler, on the rows that need logits only. */
+  function sampleRows(): void {
+    const rows = activations.gathered.view([R, C]);
+    if (!shape.logitsOfAll) {
+      step.add(kernels.gatherRows, { x: hidden, rows: inputs.logitsRows.view([R]), out: rows }, {});
+    }
+    const lastNormed = activations.normed.view([R, C]);
+    const logits = activations.logits.view([R, V]);
+    norm(shape.logitsOfAll ? hidden : rows, weights.finalNorm, lastNormed);
+    for (const { first, size, w } of weights.head) {
+      linear(lastNormed, { w, bias: weights.noBias.view([size]) }, logits, undefined, first);
+    }
+    const sampling = inputs.sampling.view([R, inputs.sampling.shape[1] ?? 0]);
+    const outputs = { next_tokens: nextTokens, sampled: activations.sampled.view([R, 2]) };
+    step.add(kernels.sample, { logits, sampling, ...outputs }, { allowed: parts.numSampledIds });
+  }
+}
+
+/** Factor of the attention scores of layer l, as Hugging Face's GPT2Attention has it. */
+function attentionScale({ headDim, scaleAttnWeights, scaleAttnByInverseLayerIdx }: GPT2Config, l: number): number {
+  return (scaleAttnWeights ? 1 / Math.sqrt(headDim) : 1) / (scaleAttnByInverseLayerIdx ? l + 1 : 1);
+}
