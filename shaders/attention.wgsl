@@ -13,7 +13,7 @@ import package::packed_rows::{first_quad, second_quad};
 // One workgroup a (query tile, head); grid: (tiles from `first` on, H, 1). Lanes run over keys, then over vectors of v.
 // With SPLIT one workgroup takes one split (grid z) and leaves its m, l, o in partials[U, H, Z, D + 2] for attention_fold.
 
-struct Params { H: u32, P: u32, X: u32, Z: u32, first: u32, scale: f32 }
+struct Params { H: u32, P: u32, W: u32, X: u32, Z: u32, first: u32, scale: f32 }
 
 @if(IMMEDIATES) var<immediate> params: Params;
 @else @group(1) @binding(0) var<uniform> params: Params;
@@ -107,7 +107,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         if (j < u32(KEYS)) { key_rows[j] = rows[n]; }
       }
       var s = array<f32, ROWS * KEYS_PER_LANE>();
-      for (var v = 0u; v < u32(VECS); v++) {
+      // As long as VECS, but not to be unrolled: the code would outgrow the instruction cache.
+      for (var v = 0u; v < params.W / 4u; v++) {
         var k = array<vec4u, KEYS_PER_LANE>();
         for (var n = 0; n < KEYS_PER_LANE; n++) { k[n] = kv[rows[n] + v]; }
         for (var r = 0; r < ROWS; r++) {
@@ -133,7 +134,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       var rescale = array<f32, ROWS>();
       for (var r = 0; r < ROWS; r++) {
         var tile_max = running_max[r];
-        for (var j = 0; j < KEYS; j++) { tile_max = max(tile_max, scores[r * KEYS + j]); }
+        for (var j = 0u; j < tile_keys; j++) { tile_max = max(tile_max, scores[u32(r * KEYS) + j]); }
         rescale[r] = exp(running_max[r] - tile_max);
         running_max[r] = tile_max;
         for (var j = lane; j < u32(KEYS); j += u32(LANES)) {

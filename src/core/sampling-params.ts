@@ -71,7 +71,7 @@ function check(parameter: keyof SamplingParams, value: unknown, valid: boolean, 
 }
 
 /** A random integer in [0, 2^53). */
-export function drawSeed(): number {
+function drawSeed(): number {
   const [bits] = crypto.getRandomValues(new BigUint64Array(1));
   return Number(bits! >> 11n);
 }

@@ -5,9 +5,9 @@ import { AdapterError } from './errors.ts';
 /** Which adapter to open. */
 export interface AdapterChoice {
   /** Substring of the adapter's name, upper or lower case; the first that matches is taken. */
-  readonly adapter?: string;
+  readonly adapter?: string | undefined;
   /** Dawn backend: `vulkan`, `metal`, `d3d12`, …; the platform's usual ones when absent. */
-  readonly backend?: string;
+  readonly backend?: string | undefined;
 }
 
 /** What reports and caches say of an adapter. */

@@ -1,6 +1,7 @@
 import { type AdapterChoice, type AdapterIdentity, findAdapter } from './adapter.ts';
 import { BindGroupCache } from './bind-group-cache.ts';
 import { DeviceLostError, GpuError } from './errors.ts';
+import { MapMode } from './flags.ts';
 
 /** How to open a device. */
 export interface DeviceOptions extends AdapterChoice {
@@ -8,7 +9,7 @@ export interface DeviceOptions extends AdapterChoice {
    * `auto` (default) uses the optional features that the adapter has; `base` uses none of them, as the simplest adapter
    * would: no subgroups, no immediates, WebGPU's default limits.
    */
-  readonly features?: 'auto' | 'base';
+  readonly features?: 'auto' | 'base' | undefined;
 }
 
 /** What kernels may rely on when they choose a variant. */
@@ -55,7 +56,7 @@ export class Device {
       this.#failure ??= new GpuError('GPU', event.error.message);
     });
     this.#lost = gpu.lost.then((info) => {
-      this.#failure = new DeviceLostError(this.#closed ? 'closed' : info.reason, info.message);
+      if (!this.#closed) this.#failure = new DeviceLostError(info.reason, info.message);
       throw this.#failure;
     });
     this.#lost.catch(() => {});
@@ -133,15 +134,26 @@ export class Device {
     if (this.#failure) throw this.#failure;
   }
 
-  /** Rejects when the device is lost; else stays pending. */
-  get failed(): Promise<never> {
-    return this.#lost;
+  /**
+   * Waits for all work submitted so far and maps the first `size` bytes of a staging buffer.
+   *
+   * @throws DeviceLostError when the device goes away meanwhile, which `lost` and `mapAsync` may report in either order;
+   * the first error that arrived outside `checked`.
+   */
+  async map(staging: GPUBuffer, size: number): Promise<ArrayBuffer> {
+    const mapped = staging.mapAsync(MapMode.READ, 0, size).catch((error) => {
+      throw this.#failure ?? new DeviceLostError('unknown', String(error));
+    });
+    await Promise.race([mapped, this.#lost]);
+    this.throwIfFailed();
+    return staging.getMappedRange(0, size);
   }
 
   /** Frees every buffer and the device; idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#failure ??= new DeviceLostError('closed', 'close() was called');
     for (const buffer of [...this.#buffers]) this.destroyBuffer(buffer);
     this.gpu.destroy();
   }

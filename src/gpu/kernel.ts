@@ -1,6 +1,6 @@
 import type { Device, DeviceTraits } from './device.ts';
 import { type Dispatch, PARAMS_GROUP, paramsLayout } from './dispatch.ts';
-import { KernelError } from './errors.ts';
+import { GpuError, KernelError } from './errors.ts';
 import { ShaderStage } from './flags.ts';
 import type { Dims, KernelSpec, ScalarsOf, ScalarType, TensorsOf, Variant, VariantChoice } from './kernel-spec.ts';
 import { Program } from './program.ts';
@@ -86,18 +86,24 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
       throw new KernelError(labelOf(spec.name, variant), 'used before it was built');
     const ordered = orderTensors(spec, tensors);
     const values: Record<string, number> = { ...variant.constants, ...scalars };
+    for (const name of spec.extras ?? []) {
+      if (values[name] === undefined) throw new KernelError(spec.name, `scalar ${name} is missing`);
+    }
     const dims = solveDims(spec, ordered, values);
     const wrong = spec.check?.(dims, variant);
     if (wrong) throw new KernelError(spec.name, wrong);
     const workgroups = spec.workgroups(dims, variant);
-    const maxGroups = device.gpu.limits.maxComputeWorkgroupsPerDimension;
+    const { maxComputeWorkgroupsPerDimension: maxGroups, maxStorageBufferBindingSize: maxBytes } = device.gpu.limits;
     if (workgroups.some((count) => count > maxGroups)) {
       throw new KernelError(
         spec.name,
         `grid [${workgroups}] is beyond the adapter's ${maxGroups} workgroups a dimension`,
       );
     }
-    const ranges = ordered.map(([, tensor]) => tensor.range);
+    const ranges = ordered.map(([name, { range }]) => {
+      if (range.size <= maxBytes) return range;
+      throw new KernelError(spec.name, `${name} takes ${range.size} bytes, the adapter binds at most ${maxBytes}`);
+    });
     return {
       label: built.label,
       pipeline: built.pipeline,
@@ -152,10 +158,9 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
       const immediateSize = immediates ? 4 * numParams : 0;
       const layout = gpu.createPipelineLayout({ label, bindGroupLayouts, ...(immediateSize > 0 && { immediateSize }) });
       const constants = { ...variant.overrides };
-      const pipeline = await gpu.createComputePipelineAsync({
-        label,
-        layout,
-        compute: { module, entryPoint: 'main', constants },
+      const compute = { module, entryPoint: 'main', constants };
+      const pipeline = await gpu.createComputePipelineAsync({ label, layout, compute }).catch((error) => {
+        throw new GpuError(label, error.message);
       });
       return { label, pipeline, bindGroupLayout, variant };
     });

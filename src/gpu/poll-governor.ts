@@ -49,6 +49,7 @@ export class PollGovernor {
 /** What the caller gets for a callback that sleeps; Dawn ignores it. */
 const PARKED = setImmediate(() => {});
 
+/** A function of a native module. Bound functions and promise resolvers print alike, but have no prototype. */
 function isNative(callback: ImmediateCallback): boolean {
-  return Function.prototype.toString.call(callback).includes('[native code]');
+  return Object.hasOwn(callback, 'prototype') && Function.prototype.toString.call(callback).includes('[native code]');
 }

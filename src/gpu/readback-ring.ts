@@ -1,5 +1,5 @@
 import type { Device } from './device.ts';
-import { BufferUsage, MapMode } from './flags.ts';
+import { BufferUsage } from './flags.ts';
 import type { PollGovernor } from './poll-governor.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -52,13 +52,8 @@ export class ReadbackRing {
 
   async #read(staging: GPUBuffer, parts: readonly ReadbackPart[], end: number): Promise<ArrayBuffer[]> {
     this.#governor?.begin();
-    try {
-      await Promise.race([staging.mapAsync(MapMode.READ, 0, end), this.#device.failed]);
-    } finally {
-      this.#governor?.end();
-    }
-    this.#device.throwIfFailed();
-    const bytes = staging.getMappedRange(0, end);
+    const mapped = this.#device.map(staging, end);
+    const bytes = await mapped.finally(() => this.#governor?.end());
     let start = 0;
     const copies = parts.map(({ size }) => {
       start += size;

@@ -2,7 +2,7 @@ import { roundUp } from '../util/math.ts';
 import type { BoundRange } from './bind-group-cache.ts';
 import type { Device } from './device.ts';
 import { KernelError } from './errors.ts';
-import { BufferUsage, MapMode } from './flags.ts';
+import { BufferUsage } from './flags.ts';
 
 /** Element type of a tensor as WGSL sees it; packed storage (f16 pairs) is `u32`. */
 export type DType = 'f32' | 'i32' | 'u32';
@@ -102,10 +102,8 @@ export class Tensor {
       const encoder = device.gpu.createCommandEncoder({ label });
       encoder.copyBufferToBuffer(this.range.buffer, this.range.offset, staging, 0, size);
       device.gpu.queue.submit([encoder.finish()]);
-      await staging.mapAsync(MapMode.READ);
-      const bytes = staging.getMappedRange().slice(0);
-      device.throwIfFailed();
-      return toTypedArray(bytes, this.dtype).subarray(0, this.length);
+      const bytes = await device.map(staging, size);
+      return toTypedArray(bytes.slice(0), this.dtype).subarray(0, this.length);
     } finally {
       device.destroyBuffer(staging);
     }

@@ -7,9 +7,7 @@ import { kvRowWords } from './kv-write.ts';
 /** Keys between two restarts of the running softmax: `SPLIT_KEYS` of shaders/softmax_fold.wgsl. */
 export const SPLIT_KEYS = 256;
 /** Keys of a tile. It belongs to the reduction class: another value gives other bits. */
-export const KEYS = 32;
-/** Head dimensions that the kernels are built for. */
-export const MAX_HEAD_DIM = 128;
+const KEYS = 32;
 
 const inputs = {
   qkv: read('T', ({ H = 0, D = 0 }) => 3 * H * D),
@@ -19,7 +17,7 @@ const inputs = {
   sequence_index: read.i32('T'),
   block_tables: read.i32('S', 'X'),
 };
-const params = { H: 'u32', P: 'u32', X: 'u32', Z: 'u32', first: 'u32', scale: 'f32' } as const;
+const params = { H: 'u32', P: 'u32', W: 'u32', X: 'u32', Z: 'u32', first: 'u32', scale: 'f32' } as const;
 
 function constants({ isSoftware }: DeviceTraits) {
   return { D: 64, ROWS: 1, LANES: isSoftware ? 8 : KEYS, KEYS };

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { packTiles, TILE, tiledShape, tileRows, type WeightDType } from '../kernels/weight-tiles.ts';
@@ -34,7 +35,7 @@ export interface VocabularyRange {
   readonly w: Tensor;
 }
 
-/** Called while weights load, with bytes written so far. */
+/** Called while weights load, with bytes written so far; what it throws ends the loading. */
 export type LoadProgress = (bytes: number) => void;
 
 /** Bytes of vocabulary that are packed at a time. */
@@ -141,7 +142,7 @@ class WeightLoader {
     const data = await this.#rows(name, 0, shape[0] ?? 0);
     const tensor = this.#own(Tensor.create(this.#device, name, 'f32', shape));
     tensor.write(data);
-    this.#wrote(data.byteLength);
+    await this.#wrote(data.byteLength);
     return tensor;
   }
 
@@ -160,7 +161,7 @@ class WeightLoader {
     const words = packTiles(K, N, this.#dtype, await this.#rows(matrix, 0, K), 'kn');
     const w = this.#own(Tensor.create(this.#device, matrix, 'u32', tiledShape(K, N, this.#dtype)));
     w.write(words);
-    this.#wrote(words.byteLength);
+    await this.#wrote(words.byteLength);
     return { w, bias: await this.tensor(`${name}.bias`) };
   }
 
@@ -178,7 +179,7 @@ class WeightLoader {
         const rows = Math.min(chunkRows, size - row);
         const words = packTiles(C, rows, this.#dtype, await this.#rows(name, first + row, rows), 'nk');
         w.write(words, ceilDiv(row, TILE) * tileRows(C, this.#dtype) * TILE);
-        this.#wrote(words.byteLength);
+        await this.#wrote(words.byteLength);
       }
       ranges.push({ first, size, w });
     }
@@ -197,8 +198,10 @@ class WeightLoader {
     return tensor;
   }
 
-  #wrote(bytes: number): void {
+  /** Signals and timers get a turn between two writes, so that loading can be interrupted: `onProgress` may throw. */
+  async #wrote(bytes: number): Promise<void> {
     this.#bytes += bytes;
+    await setImmediate();
     this.#onProgress(this.#bytes);
   }
 }

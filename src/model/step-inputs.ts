@@ -6,7 +6,7 @@ import { roundUp } from '../util/math.ts';
 import { splitSeed } from '../util/rng.ts';
 
 /** Words of a row of `sampling`. */
-export const SAMPLING_WORDS = 8;
+const SAMPLING_WORDS = 8;
 /** Every adapter lets a binding start at multiples of this many bytes. */
 const OFFSET_ALIGNMENT = 256;
 
