@@ -1,0 +1,77 @@
+import type { InferredOptionTypes } from 'yargs';
+import {
+  choiceFlag,
+  integerFlag,
+  modelFlags,
+  samplingFlags,
+  seedFlag,
+  switchFlag,
+  textFlag,
+  textListFlag,
+} from '../src/cli/flags.ts';
+import { createParser, UsageError } from '../src/cli/parser.ts';
+import { type SchedulerName, schedulerNames } from '../src/scheduler/create-scheduler.ts';
+
+const flags = {
+  ...modelFlags,
+  mode: {
+    ...choiceFlag('mode', [...schedulerNames, 'all']),
+    default: 'all' as const,
+    describe: 'scheduler to run: naive, offline, online, or all, which also compares their token ids',
+  },
+  prompt: { ...textFlag('prompt'), describe: 'prompt of every request; without it 16 built-in ones take turns' },
+  prompts: { ...textListFlag('prompts'), describe: 'prompts of one request each; --num-requests has no effect then' },
+  'num-requests': { ...integerFlag('num-requests', 1), default: 16, describe: 'requests, all there from the start' },
+  'max-batch-size': { ...integerFlag('max-batch-size', 1), default: 8, describe: 'most sequences in one step' },
+  'max-new-tokens': {
+    ...integerFlag('max-new-tokens', 1),
+    default: 100,
+    describe: 'most tokens to generate per request',
+  },
+  'do-sample': {
+    ...switchFlag('do-sample'),
+    describe: 'draw tokens as the next four flags say; without it the most likely one is taken',
+  },
+  ...samplingFlags,
+  seed: { ...seedFlag('seed'), default: 0, describe: 'request i draws with a seed derived from this one and i' },
+  warmup: { ...integerFlag('warmup', 0), default: 1, describe: 'short runs of each mode before the clock starts' },
+  repeat: {
+    ...integerFlag('repeat', 1),
+    default: 1,
+    describe: 'runs of each mode, taking turns; the one with the median time is reported',
+  },
+  'num-blocks': {
+    ...integerFlag('num-blocks', 1),
+    defaultDescription: 'enough for the batch',
+    describe: 'blocks in the KV pool',
+  },
+  'max-model-len': {
+    ...integerFlag('max-model-len', 1),
+    defaultDescription: "the model's positions",
+    describe: 'most tokens of one request, prompt and completion',
+  },
+  json: { ...textFlag('json'), describe: 'file to write the results to' },
+};
+
+/** The benchmark's flags, checked, under the names they have on the command line. */
+export type BenchArgs = InferredOptionTypes<typeof flags>;
+
+/**
+ * Reads the command line; null when it asked for help, which has been printed then.
+ *
+ * @throws UsageError naming the flag, its value and what was expected.
+ */
+export function parseArgs(argv: readonly string[]): BenchArgs | null {
+  const usage =
+    'node bench/run.ts [flags]\n\nRuns the same requests under each scheduler and compares speed and token ids.';
+  const parser = createParser(argv).usage(usage).version(false).options(flags);
+  const { _: strays, $0: _script, help, ...args } = parser.parseSync();
+  if (help) return null;
+  if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
+  return args;
+}
+
+/** The schedulers that a run compares, in the order of the report. */
+export function modesOf({ mode }: Pick<BenchArgs, 'mode'>): readonly SchedulerName[] {
+  return mode === 'all' ? schedulerNames : [mode];
+}

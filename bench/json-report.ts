@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { AdapterIdentity } from '../src/gpu/adapter.ts';
+import type { BenchArgs } from './args.ts';
+import type { ModeReport } from './mode-report.ts';
+
+/** Where the numbers come from. */
+export interface Provenance {
+  readonly args: BenchArgs;
+  readonly adapter: AdapterIdentity;
+  readonly model: string;
+  readonly dtype: string;
+  readonly commit: string | null;
+}
+
+/** All numbers of a benchmark and what they depend on. */
+export function reportJson(modes: ReadonlyMap<string, ModeReport>, provenance: Provenance) {
+  const { args, adapter, model, dtype, commit } = provenance;
+  return {
+    schema: 'roseinfer-benchmark-1',
+    meta: {
+      date: new Date().toISOString(),
+      adapter: adapter.name,
+      driver: adapter.driver,
+      node: process.versions.node,
+      webgpu: adapter.webgpu,
+      commit,
+      args,
+      seed: args.seed,
+      model,
+      dtype,
+    },
+    modes: Object.fromEntries(modes),
+  };
+}
+
+/** The commit checked out in `root`; null where that is not the top of a git checkout. */
+export async function readCommit(root: string): Promise<string | null> {
+  try {
+    const { stdout } = await promisify(execFile)('git', ['rev-parse', '--show-prefix', 'HEAD'], { cwd: root });
+    const [prefix, commit] = stdout.split('\n');
+    return prefix === '' && commit !== undefined ? commit : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,48 @@
+import { deriveSeed, type SamplingParams } from '../src/core/sampling-params.ts';
+import type { GenerationRequest } from '../src/engine/request.ts';
+import type { BenchArgs } from './args.ts';
+import { builtInPrompts } from './prompts.ts';
+
+/** A request that leaves nothing to a default. */
+export interface BenchRequest extends GenerationRequest {
+  readonly requestId: string;
+  readonly prompt: string;
+  readonly sampling: SamplingParams;
+}
+
+/** The requests of a run. Request i has the id i and its own seed, so that a repeated prompt has many completions. */
+export function buildRequests(args: BenchArgs): BenchRequest[] {
+  return buildPrompts(args).map((prompt, index) => ({
+    requestId: String(index),
+    prompt,
+    sampling: {
+      maxTokens: args['max-new-tokens'],
+      temperature: args['do-sample'] ? args.temperature : 0,
+      topK: args['top-k'],
+      topP: args['top-p'],
+      minP: args['min-p'],
+      seed: deriveSeed(args.seed, index),
+      ignoreEos: args['ignore-eos'] ?? false,
+    },
+  }));
+}
+
+function buildPrompts({ prompt, prompts, 'num-requests': numRequests }: BenchArgs): readonly string[] {
+  if (prompts !== undefined) return prompts;
+  const source = prompt === undefined ? builtInPrompts : [prompt];
+  return Array.from({ length: numRequests }, (_, index) => source[index % source.length]!);
+}
+
+/** Lengths of warm-up completions. */
+const WARMUP_LENGTHS = [2, 3, 4, 5, 6, 7, 8, 9] as const;
+
+/**
+ * The requests cut short, each to another length: a batch of them is prefilled, decoded whole and then shrinks row by
+ * row, so the steps of every batch size have run once.
+ */
+export function buildWarmup(requests: readonly BenchRequest[]): BenchRequest[] {
+  return requests.map((request, index) => {
+    const length = WARMUP_LENGTHS[index % WARMUP_LENGTHS.length]!;
+    return { ...request, sampling: { ...request.sampling, maxTokens: Math.min(length, request.sampling.maxTokens) } };
+  });
+}

@@ -1,0 +1,23 @@
+/** Mean, median and 99th percentile of some samples. */
+export interface Summary {
+  readonly mean: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Null when there is no sample. */
+export function summarize(samples: readonly number[]): Summary | null {
+  if (samples.length === 0) return null;
+  const mean = samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
+  const sorted = samples.toSorted((a, b) => a - b);
+  return { mean, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) };
+}
+
+/** The value at `fraction` of the way through ascending samples, between two of them in proportion. */
+function percentile(sorted: readonly number[], fraction: number): number {
+  const place = fraction * (sorted.length - 1);
+  const below = Math.floor(place);
+  const low = sorted[below]!;
+  const high = sorted[Math.ceil(place)]!;
+  return low + (high - low) * (place - below);
+}

@@ -1,0 +1,106 @@
+// Kinds of flags, and the flags that every command with a model has. A kind checks the text that was given and names
+// flag, value and expectation in its error; a flag given twice arrives as a list and is refused like any wrong value.
+import { RangeValueError } from '../util/errors.ts';
+
+/** The largest integer that a flag takes; it fits the 32-bit integers of a step. */
+const MAX_INTEGER = 2 ** 31 - 1;
+
+/** An integer ≥ `min`. */
+export function integerFlag(name: string, min: number) {
+  const expected = `an integer from ${min} to ${MAX_INTEGER}`;
+  return numberFlag(name, expected, (value) => Number.isInteger(value) && value >= min && value <= MAX_INTEGER);
+}
+
+/** A seed of random numbers. */
+export function seedFlag(name: string) {
+  return numberFlag(name, 'an integer in [0, 2^53)', (value) => Number.isSafeInteger(value) && value >= 0);
+}
+
+/** A finite number that `accepts` takes; `expected` says which those are. */
+function numberFlag(name: string, expected: string, accepts: (value: number) => boolean) {
+  const coerce = (raw: unknown): number => {
+    const value = typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : raw;
+    if (typeof value === 'number' && Number.isFinite(value) && accepts(value)) return value;
+    throw new RangeValueError(`--${name}`, String(value) === raw ? value : raw, expected);
+  };
+  return { nargs: 1, coerce };
+}
+
+/** Text, possibly empty. */
+export function textFlag(name: string) {
+  const coerce = (raw: unknown): string => {
+    if (typeof raw === 'string') return raw;
+    throw new RangeValueError(`--${name}`, raw, 'one text');
+  };
+  return { nargs: 1, coerce };
+}
+
+/** One or more texts. */
+export function textListFlag(name: string) {
+  const coerce = (raw: readonly unknown[]): string[] => {
+    if (raw.length === 0) throw new RangeValueError(`number of --${name}`, 0, 'at least 1');
+    return raw.map(String);
+  };
+  return { array: true, coerce };
+}
+
+/** One of `choices`. */
+export function choiceFlag<const T extends string>(name: string, choices: readonly T[]) {
+  const coerce = (raw: unknown): T => {
+    const choice = choices.find((value) => value === raw);
+    if (choice !== undefined) return choice;
+    throw new RangeValueError(`--${name}`, raw, `one of ${choices.join(', ')}`);
+  };
+  return { nargs: 1, coerce };
+}
+
+/** On when it is there. It takes no default: yargs would switch that over. */
+export function switchFlag(name: string) {
+  const coerce = (raw: unknown): boolean => {
+    if (raw === true || raw === 'true') return true;
+    if (raw === 'false') return false;
+    throw new RangeValueError(`--${name}`, raw, 'no value, or true or false');
+  };
+  return { coerce };
+}
+
+/** Which model to load, in which format, on which adapter. */
+export const modelFlags = {
+  model: {
+    ...textFlag('model'),
+    defaultDescription: 'weights/tales',
+    describe: 'directory with config.json, model.safetensors and tokenizer.json, or random:gpt2[-medium|-large|-xl]',
+  },
+  dtype: {
+    ...choiceFlag('dtype', ['f32', 'f16']),
+    defaultDescription: "the file's own; f16 for random:",
+    describe: 'storage of the weight matrices: f32, f16',
+  },
+  'kv-dtype': {
+    ...choiceFlag('kv-dtype', ['f32', 'f16']),
+    defaultDescription: 'f32',
+    describe: 'storage of keys and values: f32, f16',
+  },
+  adapter: { ...textFlag('adapter'), describe: "part of the WebGPU adapter's name" },
+};
+
+/** How tokens are chosen and where a completion ends. */
+export const samplingFlags = {
+  temperature: {
+    ...numberFlag('temperature', 'a number ≥ 0', (value) => value >= 0),
+    default: 1,
+    describe: 'divides the logits; 0 takes the most likely token',
+  },
+  'top-k': { ...integerFlag('top-k', 0), default: 0, describe: 'keep the k most likely tokens; 0 keeps all' },
+  'top-p': {
+    ...numberFlag('top-p', 'a number in (0, 1]', (value) => value > 0 && value <= 1),
+    default: 1,
+    describe: 'keep the most likely tokens up to this probability; 1 keeps all',
+  },
+  'min-p': {
+    ...numberFlag('min-p', 'a number in [0, 1]', (value) => value >= 0 && value <= 1),
+    default: 0,
+    describe: "keep tokens with this fraction of the best one's probability; 0 keeps all",
+  },
+  'ignore-eos': { ...switchFlag('ignore-eos'), describe: 'go on past the end-of-text token' },
+};

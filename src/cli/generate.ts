@@ -1,0 +1,102 @@
+import { text } from 'node:stream/consumers';
+import type { InferredOptionTypes } from 'yargs';
+import type { Runner } from '../core/runner.ts';
+import type { SamplingOptions } from '../core/sampling-params.ts';
+import { Engine } from '../engine/engine.ts';
+import type { FinishedRequest } from '../engine/request.ts';
+import type { Tokenizer } from '../engine/tokenizer.ts';
+import { integerFlag, modelFlags, samplingFlags, seedFlag, switchFlag, textFlag } from './flags.ts';
+import { openModel } from './open-model.ts';
+import { StatusLine } from './status-line.ts';
+
+/** The flags of `roseinfer generate`. */
+export const generateFlags = {
+  prompt: { ...textFlag('prompt'), demandOption: true as const, describe: 'text to continue; - reads it from stdin' },
+  'max-new-tokens': {
+    ...integerFlag('max-new-tokens', 1),
+    defaultDescription: '100, or what the context has room for',
+    describe: 'most tokens to generate',
+  },
+  ...samplingFlags,
+  seed: { ...seedFlag('seed'), defaultDescription: 'drawn', describe: 'same seed, same text' },
+  ...modelFlags,
+  verbose: { ...switchFlag('verbose'), describe: 'tell about memory, model, speed and seed on stderr' },
+};
+
+export type GenerateArgs = InferredOptionTypes<typeof generateFlags>;
+
+const DEFAULT_MAX_NEW_TOKENS = 100;
+
+/** Streams the completion of a prompt to stdout. */
+export async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> {
+  const prompt = args.prompt === '-' ? withoutLineEnd(await text(process.stdin)) : args.prompt;
+  using status = new StatusLine(process.stderr);
+  const log = args.verbose ? console.error : () => {};
+  await using model = await openModel(args.model, {
+    dtype: args.dtype,
+    kvDtype: args['kv-dtype'],
+    adapter: args.adapter,
+    maxBatchSize: 1,
+    signal,
+    status,
+    log,
+  });
+  const sampling = {
+    maxTokens: args['max-new-tokens'],
+    temperature: args.temperature,
+    topK: args['top-k'],
+    topP: args['top-p'],
+    minP: args['min-p'],
+    seed: args.seed,
+    ignoreEos: args['ignore-eos'],
+  };
+  const response = await streamText(model, { prompt, sampling, signal }, (piece) => process.stdout.write(piece));
+  log(describeResponse(response));
+}
+
+/** A prompt and how to continue it. */
+export interface TextRequest {
+  readonly prompt: string;
+  /** Without `maxTokens`: 100, or what the context has room for. */
+  readonly sampling: SamplingOptions;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Writes a completion as it arrives, and a line end behind it.
+ *
+ * @throws what `Engine.stream` throws, and the signal's reason.
+ */
+export async function streamText(
+  { runner, tokenizer }: { readonly runner: Runner; readonly tokenizer: Tokenizer },
+  { prompt, sampling, signal }: TextRequest,
+  write: (text: string) => void,
+): Promise<FinishedRequest> {
+  await using engine = new Engine({ runner, tokenizer });
+  const promptIds = tokenizer.encode(prompt);
+  const room = runner.limits.maxModelLen - Math.max(promptIds.length, 1);
+  const maxTokens = sampling.maxTokens ?? Math.max(1, Math.min(DEFAULT_MAX_NEW_TOKENS, room));
+  const stream = engine.stream({ promptIds, sampling: { ...sampling, maxTokens }, signal });
+  try {
+    let next = await stream.next();
+    for (; !next.done; next = await stream.next()) write(next.value.text);
+    signal.throwIfAborted();
+    return next.value;
+  } finally {
+    write('\n');
+  }
+}
+
+function describeResponse({ promptTokens, ids, seed, finishReason, timings }: FinishedRequest): string {
+  const seconds = timings.e2e / 1000;
+  const speed = (ids.length / seconds).toFixed(2);
+  return (
+    `generated: ${ids.length} tokens behind ${promptTokens} in ${seconds.toFixed(2)} s · ${speed} tokens/s · ` +
+    `seed ${seed} · ended by ${finishReason}`
+  );
+}
+
+/** What `echo` puts behind a prompt is no part of it. */
+function withoutLineEnd(text: string): string {
+  return text.replace(/\r?\n$/, '');
+}

@@ -1,0 +1,48 @@
+import { PollGovernor } from '../gpu/poll-governor.ts';
+import { type LoadedModel, type LoadModelOptions, loadModel } from '../load-model.ts';
+import { formatBytes, type MemoryPlan } from '../model/memory-plan.ts';
+import type { StatusLine } from './status-line.ts';
+
+export interface OpenModelOptions extends Omit<LoadModelOptions, 'governor' | 'onPlan' | 'onProgress'> {
+  readonly signal: AbortSignal;
+  /** Shows how far the loading is. */
+  readonly status: StatusLine;
+  /** Takes a line about the memory before the model is loaded, and one about the model after it. */
+  readonly log: (line: string) => void;
+}
+
+/**
+ * Loads a model for a command, the bundled one when `name` is undefined.
+ *
+ * @throws what `loadModel` throws, and the signal's reason.
+ */
+export async function openModel(name: string | undefined, options: OpenModelOptions): Promise<LoadedModel> {
+  const { signal, status, log, ...rest } = options;
+  const model = await loadModel(name, {
+    ...rest,
+    governor: new PollGovernor(),
+    onPlan: (plan) => log(describeMemory(plan)),
+    onProgress: (bytes, total) => {
+      signal.throwIfAborted();
+      status.show(`loading ${formatBytes(bytes)} of ${formatBytes(total)} of weights and compiling kernels`);
+    },
+  });
+  status.clear();
+  log(describeModel(modelName(name), model));
+  return model;
+}
+
+/** How a report calls the model of `--model`. */
+export function modelName(name: string | undefined): string {
+  return name ?? 'weights/tales';
+}
+
+function describeMemory({ weights, kv, activations, total }: MemoryPlan): string {
+  const [ofWeights, ofKv, ofActivations, ofAll] = [weights, kv, activations, total].map(formatBytes);
+  return `memory: ${ofAll} = weights ${ofWeights} + KV ${ofKv} + activations ${ofActivations}`;
+}
+
+function describeModel(name: string, { dtype, adapter, runner }: LoadedModel): string {
+  const { numBlocks, blockSize } = runner.limits;
+  return `model: ${name} (${dtype}) · adapter ${adapter.name} (${adapter.driver}) · KV ${numBlocks} blocks × ${blockSize} tokens`;
+}

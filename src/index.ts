@@ -1,0 +1,23 @@
+// What `import { … } from 'roseinfer'` gives: load a model, run requests.
+
+export type { BatchPlan, SamplingRow } from './core/batch-plan.ts';
+export { type Clock, systemClock } from './core/clock.ts';
+export { type BatchRow, type PlannedBatch, planBatch } from './core/plan-batch.ts';
+export type { Runner, RunnerLimits, StepResult } from './core/runner.ts';
+export { deriveSeed, type SamplingOptions, type SamplingParams } from './core/sampling-params.ts';
+export type { FinishReason } from './core/sequence.ts';
+export { Engine, type EngineOptions } from './engine/engine.ts';
+export { EngineClosedError, RequestFailedError } from './engine/errors.ts';
+export type { FinishedRequest, GenerationRequest, RequestHandle, TextPiece } from './engine/request.ts';
+export type { TextStream } from './engine/text-stream.ts';
+export type { RequestTimings } from './engine/timings.ts';
+export { type DecodeOptions, type EncodeOptions, Tokenizer } from './engine/tokenizer.ts';
+export type { AdapterIdentity } from './gpu/adapter.ts';
+export { AdapterError, DeviceLostError, GpuError } from './gpu/errors.ts';
+export { PollGovernor } from './gpu/poll-governor.ts';
+export { BUNDLED_MODEL, type LoadedModel, type LoadModelOptions, loadModel } from './load-model.ts';
+export { MemoryError, type MemoryPlan } from './model/memory-plan.ts';
+export { ModelFileError } from './model/model-file-error.ts';
+export { type SchedulerName, schedulerNames } from './scheduler/create-scheduler.ts';
+export { RequestTooLargeError } from './scheduler/request-too-large-error.ts';
+export { RangeValueError, RoseinferError } from './util/errors.ts';

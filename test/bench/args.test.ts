@@ -1,0 +1,130 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { modesOf, parseArgs } from '../../bench/args.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('parseArgs', () => {
+  test("has the defaults of the seed's benchmark, and no value for what the model or the adapter decides", () => {
+    expect(parseArgs([])).toEqual({
+      mode: 'all',
+      'num-requests': 16,
+      'max-batch-size': 8,
+      'max-new-tokens': 100,
+      temperature: 1,
+      'top-k': 0,
+      'top-p': 1,
+      'min-p': 0,
+      seed: 0,
+      warmup: 1,
+      repeat: 1,
+    });
+  });
+
+  test('reads every flag', () => {
+    const line =
+      '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --mode online --prompt a --prompts b c --num-requests 2 ' +
+      '--max-batch-size 3 --max-new-tokens 4 --do-sample --temperature 0.7 --top-k 5 --top-p 0.9 --min-p 0.1 ' +
+      '--ignore-eos --seed 6 --warmup 0 --repeat 7 --num-blocks 8 --max-model-len 9 --json out.json';
+    expect(parseArgs(line.split(' '))).toEqual({
+      model: 'dir',
+      dtype: 'f32',
+      'kv-dtype': 'f16',
+      adapter: 'llvm',
+      mode: 'online',
+      prompt: 'a',
+      prompts: ['b', 'c'],
+      'num-requests': 2,
+      'max-batch-size': 3,
+      'max-new-tokens': 4,
+      'do-sample': true,
+      temperature: 0.7,
+      'top-k': 5,
+      'top-p': 0.9,
+      'min-p': 0.1,
+      'ignore-eos': true,
+      seed: 6,
+      warmup: 0,
+      repeat: 7,
+      'num-blocks': 8,
+      'max-model-len': 9,
+      json: 'out.json',
+    });
+  });
+
+  test('takes a value behind an equals sign or as the next argument', () => {
+    expect(parseArgs(['--top-k=3', '--prompt=-5', '--do-sample=true'])).toMatchObject({
+      'top-k': 3,
+      prompt: '-5',
+      'do-sample': true,
+    });
+    expect(parseArgs(['--top-k', '3', '--prompt', '-', '--do-sample', 'false'])).toMatchObject({
+      'top-k': 3,
+      prompt: '-',
+      'do-sample': false,
+    });
+  });
+
+  test('keeps the largest seed exact, an empty prompt empty and a prompt of digits a text', () => {
+    expect(parseArgs(['--seed', '9007199254740991', '--prompt', ''])).toMatchObject({ seed: 2 ** 53 - 1, prompt: '' });
+    expect(parseArgs(['--prompt', '007'])).toMatchObject({ prompt: '007' });
+    expect(parseArgs(['--prompts', '1', '--prompts', '2'])).toMatchObject({ prompts: ['1', '2'] });
+  });
+
+  test.each([
+    ['--num-requests 0', '--num-requests is 0, expected an integer from 1 to 2147483647'],
+    ['--num-requests 1.5', '--num-requests is 1.5, expected an integer from 1 to 2147483647'],
+    ['--num-requests -3', '--num-requests is -3, expected an integer from 1 to 2147483647'],
+    ['--num-requests many', '--num-requests is "many", expected an integer from 1 to 2147483647'],
+    ['--num-requests 2147483648', '--num-requests is 2147483648, expected an integer from 1 to 2147483647'],
+    ['--max-batch-size 0', '--max-batch-size is 0, expected an integer from 1 to 2147483647'],
+    ['--max-new-tokens 0', '--max-new-tokens is 0, expected an integer from 1 to 2147483647'],
+    ['--max-model-len 0', '--max-model-len is 0, expected an integer from 1 to 2147483647'],
+    ['--num-blocks 0', '--num-blocks is 0, expected an integer from 1 to 2147483647'],
+    ['--warmup -1', '--warmup is -1, expected an integer from 0 to 2147483647'],
+    ['--repeat 0', '--repeat is 0, expected an integer from 1 to 2147483647'],
+    ['--top-k -1', '--top-k is -1, expected an integer from 0 to 2147483647'],
+    ['--temperature -0.5', '--temperature is -0.5, expected a number ≥ 0'],
+    ['--temperature Infinity', '--temperature is Infinity, expected a number ≥ 0'],
+    ['--temperature=', '--temperature is "", expected a number ≥ 0'],
+    ['--top-p 1.5', '--top-p is 1.5, expected a number in (0, 1]'],
+    ['--top-p 0', '--top-p is 0, expected a number in (0, 1]'],
+    ['--top-p NaN', '--top-p is NaN, expected a number in (0, 1]'],
+    ['--min-p 2', '--min-p is 2, expected a number in [0, 1]'],
+    ['--seed -1', '--seed is -1, expected an integer in [0, 2^53)'],
+    ['--seed 9007199254740993', '--seed is "9007199254740993", expected an integer in [0, 2^53)'],
+    ['--mode fast', '--mode is "fast", expected one of naive, offline, online, all'],
+    ['--dtype q4', '--dtype is "q4", expected one of f32, f16'],
+    ['--kv-dtype bf16', '--kv-dtype is "bf16", expected one of f32, f16'],
+    ['--do-sample=maybe', '--do-sample is "maybe", expected no value, or true or false'],
+    ['--prompts', 'number of --prompts is 0, expected at least 1'],
+    ['--prompt a --prompt b', '--prompt is a,b, expected one text'],
+    ['--top-k 1 --top-k 2', '--top-k is 1,2, expected an integer from 0 to 2147483647'],
+    ['--top-k', '--top-k has no value, expected one'],
+    ['--mode --top-k 1', '--mode has no value, expected one'],
+    ['--topp 0.9', 'Unknown argument: topp'],
+    ['--topK 3', 'Unknown argument: topK'],
+    ['--no-do-sample', 'Unknown argument: no-do-sample'],
+    ['--top-p 0.9 stray', 'Unknown argument: stray'],
+    ['-- stray', 'Unknown argument: stray'],
+  ])('refuses %s', (line, message) => {
+    expect(() => parseArgs(line.split(' '))).toThrow(expect.objectContaining({ name: 'UsageError', message }));
+  });
+
+  test('prints every flag with its default when asked for help', () => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    expect(parseArgs(['--help'])).toBeNull();
+    const help = String(log.mock.calls);
+    for (const flag of Object.keys(parseArgs([]) ?? {})) expect(help).toContain(`--${flag} `);
+    expect(help).toMatch(/--num-requests .*\[default: 16\]/);
+    expect(help).toMatch(/\[default: weights\/tales\]/);
+  });
+});
+
+describe('modesOf', () => {
+  test('is the mode, or all of them in the order of the report', () => {
+    expect(modesOf({ mode: 'offline' })).toEqual(['offline']);
+    expect(modesOf({ mode: 'all' })).toEqual(['naive', 'offline', 'online']);
+  });
+});

@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { reportJson } from '../../bench/json-report.ts';
+import { errorsIn, runNode } from '../support/run-node.ts';
+
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'roseinfer-bench-'));
+});
+
+afterAll(() => rm(directory, { recursive: true }));
+
+const bench = (...argv: string[]) => runNode(['bench/run.ts', ...argv]);
+
+/** A benchmark's JSON file, whose shape another test checks. */
+async function readReport(path: string): Promise<ReturnType<typeof reportJson>> {
+  return JSON.parse(await readFile(path, 'utf8'));
+}
+
+describe('node bench/run.ts', () => {
+  test('reports the three modes, compares them and writes the same numbers to the JSON file', async () => {
+    const path = join(directory, 'out.json');
+    const { status, stdout } = bench('--num-requests', '2', '--max-new-tokens', '4', '--ignore-eos', '--json', path);
+    const seconds = String.raw`\d+\.\d{6} seconds`;
+    const speed = String.raw`\d+\.\d\d tokens/s`;
+    const latency = String.raw`mean \d+\.\d\d ms, p50 \d+\.\d\d ms, p99 \d+\.\d\d ms`;
+    const sections = ['naive', 'offline', 'online'].map(
+      (mode) =>
+        `=== ${mode} ===\nRequests: 2\nElapsed: ${seconds}\nPrompt tokens: 83\nCompletion tokens: 8\nTotal tokens: 91\n` +
+        `Throughput \\(completion\\): ${speed}\nThroughput \\(total\\): ${speed}\n` +
+        `TTFT: ${latency}\nTPOT: ${latency}\nITL: ${latency}\nE2E: ${latency}\n\n`,
+    );
+    const table = `mode +completion tok/s +× naive\nnaive +[\\d.]+ +1\\.00\noffline +[\\d. ]+\nonline +[\\d. ]+\n`;
+    expect(stdout).toMatch(new RegExp(`^${sections.join('')}${table}ids equal in all modes: 2/2\n$`));
+    expect(status).toBe(0);
+
+    const { meta, modes } = await readReport(path);
+    expect(meta).toMatchObject({ model: 'weights/tales', dtype: 'f16', seed: 0, args: { 'max-new-tokens': 4 } });
+    expect(Object.keys(modes)).toEqual(['naive', 'offline', 'online']);
+    for (const report of Object.values(modes)) {
+      expect(report.completion_tokens).toBe(report.per_request.flatMap(({ ids }) => ids).length);
+      expect(report.throughput_completion).toBeCloseTo(report.completion_tokens / report.elapsed_s, 6);
+      expect(report.throughput_total).toBeCloseTo((8 + 83) / report.elapsed_s, 6);
+      expect(stdout).toContain(`Elapsed: ${report.elapsed_s.toFixed(6)} seconds`);
+      expect(report.per_request.map(({ ids, seed }) => ({ ids, seed }))).toEqual(
+        modes.naive?.per_request.map(({ ids, seed }) => ({ ids, seed })),
+      );
+    }
+  });
+
+  test('finds its model from any directory, and shows no comparison of one mode', () => {
+    const cwd = ['--import', `data:text/javascript,process.chdir(${JSON.stringify(directory)})`];
+    const flags = ['--num-requests', '1', '--max-new-tokens', '1', '--warmup', '0', '--mode', 'online'];
+    const { status, stdout } = runNode([...cwd, resolve('bench/run.ts'), ...flags]);
+    expect(stdout).toMatch(/^=== online ===\nRequests: 1\n[^=]*TPOT: n\/a\nITL: n\/a\nE2E: .*\n\n$/);
+    expect(status).toBe(0);
+  });
+
+  test('ends within moments of Ctrl-C, with 130', async () => {
+    const flags = ['--ignore-eos', '--max-new-tokens', '900'];
+    const child = spawn(process.execPath, ['bench/run.ts', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    child.stdout.on('data', (data) => {
+      stdout += data;
+    });
+    for await (const data of child.stderr) {
+      if (String(data).includes('model: weights/tales')) break;
+    }
+    child.kill('SIGINT');
+    const [code, signal] = await once(child, 'exit');
+    expect({ code, signal, stdout }).toEqual({ code: 130, signal: null, stdout: '' });
+  });
+
+  test.each([
+    [['--num-requests', '0'], '--num-requests is 0, expected an integer from 1 to 2147483647'],
+    [['--json', 'nowhere/out.json'], '--json is "nowhere/out.json" (ENOENT), expected a file that can be written'],
+    [
+      ['--model', 'nowhere'],
+      'nowhere: model directory is missing, expected a directory with config.json and model.safetensors',
+    ],
+    [['--adapter', 'abacus'], expect.stringMatching(/^no adapter named like "abacus"; there are: \w/)],
+    [['--max-new-tokens', '1024'], expect.stringMatching(/^maxTokens is 1024, expected at most 1006/)],
+  ])('refuses %j with one line and 1', (flags, message) => {
+    const { status, stdout, stderr } = bench(...flags);
+    expect({ status, stdout, errors: errorsIn(stderr) }).toEqual({ status: 1, stdout: '', errors: [message] });
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+});

@@ -1,0 +1,31 @@
+import type { ModeRun } from '../../bench/run-mode.ts';
+import type { FinishedRequest } from '../../src/engine/request.ts';
+import { requestTimings } from '../../src/engine/timings.ts';
+
+export interface TestResponse extends Partial<Omit<FinishedRequest, 'timings'>> {
+  readonly arrival?: number;
+  /** Milliseconds at which the ids came. */
+  readonly tokenTimes?: readonly number[];
+  readonly end?: number;
+}
+
+/** A response with an id per token time: 1, 2, 3, … */
+export function testResponse({ arrival = 0, tokenTimes = [], end, ...fields }: TestResponse): FinishedRequest {
+  return {
+    requestId: '0',
+    promptTokens: 4,
+    ids: tokenTimes.map((_, index) => index + 1),
+    text: '',
+    finishReason: 'length',
+    error: null,
+    seed: 5,
+    timings: requestTimings(arrival, tokenTimes, end ?? tokenTimes.at(-1) ?? arrival),
+    ...fields,
+  };
+}
+
+/** A run from 0 ms to its last response. */
+export function testRun(responses: readonly FinishedRequest[], fields: Partial<ModeRun> = {}): ModeRun {
+  const end = Math.max(0, ...responses.map(({ timings }) => timings.arrival + timings.e2e));
+  return { mode: 'online', start: 0, end, responses, ...fields };
+}

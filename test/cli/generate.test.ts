@@ -1,0 +1,85 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { streamText } from '../../src/cli/generate.ts';
+import type { SamplingOptions } from '../../src/core/sampling-params.ts';
+import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { FakeRunner, fakeCompletion } from '../support/fake-runner.ts';
+
+const prompt = 'Once upon a time';
+const limits = { maxBatchTokens: 256, maxModelLen: 256, vocabSize: 8192 };
+let tokenizer: Tokenizer;
+
+beforeAll(async () => {
+  tokenizer = await Tokenizer.load('weights/tales');
+});
+
+interface Run {
+  readonly runner?: FakeRunner;
+  readonly sampling?: SamplingOptions;
+  readonly signal?: AbortSignal;
+  readonly text?: string;
+}
+
+async function generate({ runner = new FakeRunner(limits), sampling = {}, signal, text = prompt }: Run = {}) {
+  const pieces: string[] = [];
+  const request = { prompt: text, sampling, signal: signal ?? new AbortController().signal };
+  const response = streamText({ runner, tokenizer }, request, (piece) => pieces.push(piece));
+  const [outcome] = await Promise.allSettled([response]);
+  return { outcome, pieces, written: pieces.join('') };
+}
+
+describe('streamText', () => {
+  test('writes the completion piece by piece and a line end behind it', async () => {
+    const { written, pieces } = await generate({ sampling: { seed: 3, maxTokens: 20 } });
+    const promptIds = tokenizer.encode(prompt);
+    const ids = fakeCompletion({ promptIds, seed: 3, maxTokens: 20, eosId: tokenizer.eosId, vocabSize: 8192 });
+    expect(written).toBe(`${tokenizer.decode(ids, { skipSpecialTokens: true })}\n`);
+    expect(pieces).toHaveLength(21);
+  });
+
+  test('generates 100 tokens, or what the context has room for', async () => {
+    const ignoreEos = true;
+    const lengthWith = async (maxModelLen: number, text = prompt) => {
+      const { outcome } = await generate({
+        runner: new FakeRunner({ ...limits, maxModelLen }),
+        sampling: { ignoreEos },
+        text,
+      });
+      return outcome.status === 'fulfilled' ? outcome.value.ids.length : outcome.reason.message;
+    };
+    const numPromptTokens = tokenizer.encode(prompt).length;
+    expect(await lengthWith(256)).toBe(100);
+    expect(await lengthWith(20)).toBe(20 - numPromptTokens);
+    expect(await lengthWith(20, '')).toBe(19);
+    expect(await lengthWith(numPromptTokens)).toMatch(/^prompt length is \d+, expected at most \d+/);
+  });
+
+  test('refuses more tokens than the context has room for', async () => {
+    const { outcome, written } = await generate({ sampling: { maxTokens: 256 } });
+    expect(outcome).toMatchObject({
+      status: 'rejected',
+      reason: { message: expect.stringContaining('maxTokens is 256') },
+    });
+    expect(written).toBe('');
+  });
+
+  test('rejects when the request fails', async () => {
+    const runner = new FakeRunner(limits);
+    runner.isBroken = ({ position }) => position === 7;
+    const { outcome, pieces } = await generate({ runner });
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { name: 'RequestFailedError' } });
+    expect(pieces).toHaveLength(7 - tokenizer.encode(prompt).length + 1);
+  });
+
+  test('stops when it is aborted, on a new line', async () => {
+    const abort = new AbortController();
+    const runner = new FakeRunner(limits);
+    runner.isBroken = ({ position }) => {
+      if (position === 30) abort.abort(new Error('enough'));
+      return false;
+    };
+    const { outcome, written } = await generate({ runner, signal: abort.signal });
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { message: 'enough' } });
+    expect(written).toMatch(/.\n$/);
+    expect(runner.plans.length).toBeLessThan(40);
+  });
+});

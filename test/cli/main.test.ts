@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { errorsIn, runNode } from '../support/run-node.ts';
+
+interface Golden {
+  readonly greedy: readonly { readonly prompt: string; readonly completion_ids: readonly number[] }[];
+}
+
+let tokenizer: Tokenizer;
+
+beforeAll(async () => {
+  tokenizer = await Tokenizer.load('weights/tales');
+});
+
+const roseinfer = (argv: readonly string[], input = '') => runNode(['src/cli/roseinfer.js', ...argv], { input });
+
+describe('roseinfer', () => {
+  test('prints its version', () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+    expect(roseinfer(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  test('lists its commands and their flags', () => {
+    expect(roseinfer(['--help']).stdout).toContain('roseinfer generate  continue a text');
+    const { status, stdout } = roseinfer(['generate', '--help']);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/--prompt .*\[required\]/);
+  });
+
+  test.each([
+    [[], 'command is missing, expected one that --help lists'],
+    [['dance'], 'Unknown argument: dance'],
+    [['generate'], 'Missing required argument: prompt'],
+    [['generate', '--prompt', 'a', '--top-q', '1'], 'Unknown argument: top-q'],
+    [['generate', '--prompt', 'a', '--seed', '-1'], '--seed is -1, expected an integer in [0, 2^53)'],
+    [
+      ['generate', '--prompt', 'a', '--model', 'nowhere'],
+      expect.stringMatching(/^nowhere: model directory is missing/),
+    ],
+  ])('refuses %j with one line and 1', (argv, message) => {
+    const { status, stdout, stderr } = roseinfer(argv);
+    expect({ status, stdout, errors: errorsIn(stderr) }).toEqual({ status: 1, stdout: '', errors: [message] });
+  });
+});
+
+describe('roseinfer generate', () => {
+  test('continues a prompt on stdout, the same from an argument and from stdin', () => {
+    const golden: Golden = JSON.parse(readFileSync('test/fixtures/tales/golden.json', 'utf8'));
+    const [{ prompt, completion_ids } = { prompt: '', completion_ids: [] }] = golden.greedy;
+    const text = `${tokenizer.decode(completion_ids.slice(0, 16), { skipSpecialTokens: true })}\n`;
+    const flags = ['generate', '--temperature', '0', '--max-new-tokens', '16'];
+    const fromArgument = roseinfer([...flags, '--prompt', prompt, '--verbose']);
+    expect(fromArgument).toMatchObject({ status: 0, stdout: text });
+    expect(fromArgument.stderr).toMatch(/^generated: 16 tokens behind 9 in .* · seed \d+ · ended by length$/m);
+    const fromStdin = roseinfer([...flags, '--prompt', '-'], `${prompt}\n`);
+    expect(fromStdin).toMatchObject({ status: 0, stdout: text });
+    expect(fromStdin.stderr).not.toContain('model:');
+  });
+
+  test('draws the same text with the same seed', () => {
+    const flags = ['generate', '--prompt', 'Once', '--max-new-tokens', '8', '--seed'];
+    const first = roseinfer([...flags, '1']).stdout;
+    expect(roseinfer([...flags, '1']).stdout).toBe(first);
+    expect(roseinfer([...flags, '2']).stdout).not.toBe(first);
+  });
+});
