@@ -72,7 +72,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let row = token + min(i / u32(VECS * QUADS), count - 1u);
     let d = 4u * (i % u32(VECS * QUADS));
     let start = row * 3u * channels + h * u32(D);
-    var quad: vec4f;
+    var quad = vec4f();
     for (var c = 0u; c < 4u; c++) { if (d + c < u32(D)) { quad[c] = qkv[start + d + c]; } }
     q[i] = quad;
   }

@@ -44,8 +44,16 @@ export class BindGroupCache {
 
   /** Drops the bind groups that hold the buffer. */
   forget(buffer: GPUBuffer): void {
-    for (const key of this.#keysOfBuffer.get(buffer) ?? []) this.#groups.delete(key);
+    const keys = this.#keysOfBuffer.get(buffer);
+    if (keys === undefined) return;
     this.#keysOfBuffer.delete(buffer);
+    for (const key of keys) {
+      this.#groups.delete(key);
+      for (const [other, keysOfOther] of this.#keysOfBuffer) {
+        keysOfOther.delete(key);
+        if (keysOfOther.size === 0) this.#keysOfBuffer.delete(other);
+      }
+    }
   }
 
   #id(object: object): number {

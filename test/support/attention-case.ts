@@ -24,10 +24,18 @@ export interface AttentionShape {
 }
 
 /** Queries, keys and values of one sequence, [tokens, H, D] each. */
-interface SequenceData extends Span {
+export interface SequenceData extends Span {
   readonly q: Float32Array;
   readonly k: Float32Array;
   readonly v: Float32Array;
+}
+
+interface TileRange {
+  readonly tiles: readonly number[];
+  readonly first: number;
+  readonly count: number;
+  /** What the output holds before. */
+  readonly out?: Operand;
 }
 
 type Constants = Readonly<Record<string, number>>;
@@ -44,26 +52,28 @@ export class AttentionCase {
   readonly #tables: readonly (readonly number[])[];
   readonly #cache: PagedCache;
 
-  /**
-   * @param seed of the numbers.
-   * @param placing seed of the blocks' order: it moves the sequences in the cache and changes no number.
-   */
-  constructor(shape: AttentionShape, spans: readonly Span[], seed: number, placing = seed) {
+  /** @param placing seed of the blocks' order: it moves the sequences in the cache and changes no number. */
+  constructor(shape: AttentionShape, sequences: readonly SequenceData[], placing = 1) {
     const { H, D, P, dtype } = shape;
     this.shape = shape;
-    this.sequences = spans.map((span, i) => sequenceData(shape, span, seed + 10 * i));
-    this.numTokens = spans.reduce((sum, { queries }) => sum + queries, 0);
-    this.maxContext = Math.max(...spans.map(({ context }) => context));
-    const needed = spans.map(({ context }) => ceilDiv(context, P));
+    this.sequences = sequences;
+    this.numTokens = sequences.reduce((sum, { queries }) => sum + queries, 0);
+    this.maxContext = Math.max(...sequences.map(({ context }) => context));
+    const needed = sequences.map(({ context }) => ceilDiv(context, P));
     // Two blocks more than needed, so that some stay unwritten.
     const numBlocks = needed.reduce((sum, blocks) => sum + blocks, 2);
     const order = permutation(placing, numBlocks);
     this.#tables = needed.map((blocks) => order.splice(0, blocks));
     // Slots that hold no token of a sequence are NaN, also those behind its context in its last block.
     this.#cache = new PagedCache({ numBlocks, H, P, D, dtype }, dtype === 'f16' ? 0x7e007e00 : NAN_WORD);
-    for (const [i, { context, k, v }] of this.sequences.entries()) {
+    for (const [i, { context, k, v }] of sequences.entries()) {
       for (let j = 0; j < context; j++) this.putKey(i, j, k, v);
     }
+  }
+
+  static random(shape: AttentionShape, spans: readonly Span[], placing?: number): AttentionCase {
+    const sequences = spans.map((span, i) => randomSequence(shape, span, 10 * i));
+    return new AttentionCase(shape, sequences, placing);
   }
 
   /** Puts row j of k and v into the cache as token j of sequence i. */
@@ -128,42 +138,44 @@ export class AttentionCase {
   }
 
   /** Words of out[T, C] from `attention` over all tiles. */
-  run(device: Device, constants: Constants & { readonly ROWS: number }): Promise<Uint32Array> {
+  run(
+    device: Device,
+    constants: Constants & { readonly ROWS: number },
+    kernel: Kernel<typeof attention.spec> = attention,
+  ): Promise<Uint32Array> {
     const tiles = this.queryTiles(constants.ROWS);
-    return this.runTiles(device, constants, tiles, 0, tiles.length / 2, nans(this.numTokens, this.#channels));
+    return this.runTiles(device, constants, { tiles, first: 0, count: tiles.length / 2 }, kernel);
   }
 
-  /** Words of `out` after `attention` over `count` tiles from `first` on. */
+  /** Words of `out` after `attention` over `count` of the tiles from `first` on. */
   runTiles(
     device: Device,
     constants: Constants,
-    tiles: readonly number[],
-    first: number,
-    count: number,
-    out: Operand,
+    { tiles, first, count, out = nans(this.numTokens, this.#channels) }: TileRange,
+    kernel: Kernel<typeof attention.spec> = attention,
   ): Promise<Uint32Array> {
     const scalars = { Z: 0, first, scale: this.#scale, count };
-    return runKernel(device, attention, { ...this.#inputs(tiles), out }, scalars, this.#choice(constants));
+    return runKernel(device, kernel, { ...this.#inputs(tiles), out }, scalars, this.#choice(constants));
   }
 
   /** Words of out[T, C] from `attentionSplit` and `attentionFold`. */
   async runSplit(
     device: Device,
     constants: Constants = {},
-    fold: Kernel<typeof attentionFold.spec> = attentionFold,
+    { fold = attentionFold, count = this.numTokens }: { fold?: Kernel<typeof attentionFold.spec>; count?: number } = {},
   ): Promise<Uint32Array> {
     const { H, D } = this.shape;
     const tiles = this.queryTiles(1);
     const [T, Z] = [this.numTokens, ceilDiv(this.maxContext, SPLIT_KEYS)];
     const operands = { ...this.#inputs(tiles), partials: nans(T, H, Z, D + 2) };
-    const scalars = { first: 0, scale: this.#scale, count: T, splits: Z };
+    const scalars = { first: 0, scale: this.#scale, count, splits: Z };
     const partials = await runKernel(device, attentionSplit, operands, scalars, this.#choice(constants));
     const folded = {
       partials: operand(floatsOf(partials), T, H, Z, D + 2),
       positions: this.#positions,
       out: nans(T, H * D),
     };
-    return runKernel(device, fold, folded, { D, count: T });
+    return runKernel(device, fold, folded, { D, count });
   }
 
   /** out[T, C] in float64 and how far f32 may be from it. */
@@ -186,7 +198,11 @@ export class AttentionCase {
  * Normal numbers, keys growing with the position so that the running maximum keeps moving; in the first head one key, and
  * one value of another token, are 30 times as large. Keys and values are rounded to the storage type.
  */
-function sequenceData({ H, D, dtype }: AttentionShape, { context, queries }: Span, seed: number): SequenceData {
+export function randomSequence(
+  { H, D, dtype }: AttentionShape,
+  { context, queries }: Span,
+  seed: number,
+): SequenceData {
   const C = H * D;
   const [k, v] = [normals(seed + 1, context * C), normals(seed + 2, context * C)];
   k.forEach((value, i) => {

@@ -1,0 +1,51 @@
+@if(IMMEDIATES) requires immediate_address_space;
+
+// Causal attention of one sequence, S tokens of H heads of D: qkv[S, 3C] (q, k, v side by side), out[S, C], C = H D.
+//   out[t, h, d] = sum_j p_j v[j, h, d] / sum_j p_j,  p_j = exp(s_j - max s),  s_j = scale q[t, h, :] . k[j, h, :],  j <= t
+// The plain way, to learn from and to judge attention by: every element finds its row's maximum and sums for itself, with
+// no tiles, no cache and nothing shared.
+// One lane an element; grid: (C / LANES, S).
+
+struct Params { S: u32, H: u32, D: u32, scale: f32 }
+
+@if(IMMEDIATES) var<immediate> params: Params;
+@else @group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+
+override LANES: u32 = 64;
+
+// Head h of token t: which = 0 for q, 1 for k, 2 for v.
+fn row_start(t: u32, which: u32, h: u32) -> u32 {
+  return ((t * 3u + which) * params.H + h) * params.D;
+}
+
+fn score(t: u32, j: u32, h: u32) -> f32 {
+  let q = row_start(t, 0u, h);
+  let k = row_start(j, 1u, h);
+  var dot = 0.0;
+  for (var d = 0u; d < params.D; d++) { dot = fma(qkv[q + d], qkv[k + d], dot); }
+  return dot * params.scale;
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(global_invocation_id) global: vec3u) {
+  let c = global.x;
+  let t = global.y;
+  if (c >= params.H * params.D) { return; }
+  let h = c / params.D;
+  let d = c % params.D;
+
+  var largest = score(t, 0u, h);
+  for (var j = 1u; j <= t; j++) { largest = max(largest, score(t, j, h)); }
+
+  // exp of the distance to the maximum can't overflow, and the factor exp(-max) cancels in the quotient.
+  var sum = 0.0;
+  var weighted = 0.0;
+  for (var j = 0u; j <= t; j++) {
+    let p = exp(score(t, j, h) - largest);
+    sum += p;
+    weighted = fma(p, qkv[row_start(j, 2u, h) + d], weighted);
+  }
+  out[t * params.H * params.D + c] = weighted / sum;
+}

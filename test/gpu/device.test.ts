@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { AdapterError, DeviceLostError, GpuError } from '../../src/gpu/errors.ts';
+import { Tensor } from '../../src/gpu/tensor.ts';
+import { gatherRows } from '../../src/kernels/gather-rows.ts';
+
+const STORAGE = 0x80;
+const errorOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+describe('an adapter', () => {
+  test('is found by part of its name in either case', async () => {
+    const { name, backend } = device.identity;
+    using other = await Device.open({ adapter: name.slice(1, 5).toUpperCase(), backend });
+    expect(other.identity).toEqual(device.identity);
+    expect(other.identity.webgpu).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  test('that has no such name is refused with the names there are', async () => {
+    const error = await errorOf(Device.open({ adapter: 'no such adapter' }));
+    expect(error).toBeInstanceOf(AdapterError);
+    expect(String(error)).toContain('no adapter named like "no such adapter"; there are: ');
+    expect(String(error)).toContain(device.identity.name);
+  });
+
+  test('that does not answer is refused with what was tried and what to do', async () => {
+    const backend = process.platform === 'darwin' ? 'vulkan' : 'metal';
+    const error = await errorOf(Device.open({ backend }));
+    expect(error).toBeInstanceOf(AdapterError);
+    expect(error).toMatchObject({ tried: [backend] });
+    expect(String(error)).toMatch(/no WebGPU adapter answered \(tried: \w+.*\); `npm run setup` installs/);
+  });
+});
+
+test('a base device uses no optional feature and no raised limit', async () => {
+  using base = await Device.open({ features: 'base' });
+  expect(base.traits).toMatchObject({ minSubgroupSize: 0, immediates: false, timestamps: false });
+  const { maxStorageBuffersPerShaderStage, maxComputeWorkgroupStorageSize } = base.gpu.limits;
+  expect([maxStorageBuffersPerShaderStage, maxComputeWorkgroupStorageSize]).toEqual([8, 16384]);
+  expect(base.gpu.limits.maxStorageBufferBindingSize).toBe(128 * 2 ** 20);
+});
+
+describe('buffers', () => {
+  test('are counted until they are destroyed, and all gone after close, which may be called twice', async () => {
+    const other = await Device.open();
+    const first = other.createBuffer({ label: 'first', size: 64, usage: STORAGE });
+    other.createBuffer({ label: 'second', size: 16, usage: STORAGE });
+    expect([other.liveBuffers, other.liveBytes]).toEqual([2, 80]);
+    other.destroyBuffer(first);
+    other.destroyBuffer(first);
+    expect([other.liveBuffers, other.liveBytes]).toEqual([1, 16]);
+    other.close();
+    other.close();
+    expect([other.liveBuffers, other.liveBytes]).toEqual([0, 0]);
+  });
+
+  test('beyond the limit are refused with both numbers', () => {
+    const limit = device.gpu.limits.maxBufferSize;
+    const create = () => device.createBuffer({ label: 'kv.0', size: limit + 4, usage: STORAGE });
+    expect(create).toThrow(new GpuError('kv.0', `buffer of ${limit + 4} bytes, the adapter's largest is ${limit}`));
+    expect(device.liveBuffers).toBe(0);
+  });
+});
+
+describe('an error', () => {
+  const wrongLayout = { label: 'wrong', entries: [0, 0].map((binding) => ({ binding, visibility: 4, buffer: {} })) };
+
+  test('inside `checked` is thrown there, with the label and in one line, and nowhere else', async () => {
+    const error = await errorOf(device.checked('layout', () => device.gpu.createBindGroupLayout(wrongLayout)));
+    expect(error).toBeInstanceOf(GpuError);
+    expect(String(error)).toMatch(/^GpuError: layout: .*binding index \(0\)/);
+    expect(String(error)).not.toContain('\n');
+    expect(() => device.throwIfFailed()).not.toThrow();
+  });
+
+  test('of one of two checked calls side by side is thrown by that one', async () => {
+    const outcomes = await Promise.allSettled([
+      device.checked('right', async () => {
+        await Promise.resolve();
+        return 'right';
+      }),
+      device.checked('wrong', () => device.gpu.createBindGroupLayout(wrongLayout)),
+      device.checked('right too', () => 'right too'),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  test('that the checked calls throw themselves is passed on', async () => {
+    const mine = new RangeError('mine');
+    const throwing = () => {
+      throw mine;
+    };
+    expect(await errorOf(device.checked('throws', throwing))).toBe(mine);
+    expect(await errorOf(device.checked('rejects', () => Promise.reject(mine)))).toBe(mine);
+    expect(() => device.throwIfFailed()).not.toThrow();
+  });
+
+  test('outside fails the calls that follow', async () => {
+    using other = await Device.open();
+    const tensor = Tensor.create(other, 'x', 'f32', [4]);
+    other.gpu.createBindGroupLayout(wrongLayout);
+    const error = await errorOf(tensor.read());
+    expect(error).toBeInstanceOf(GpuError);
+    expect(String(error)).toContain('binding index (0)');
+    expect(() => other.throwIfFailed()).toThrow('binding index (0)');
+    expect(await errorOf(gatherRows.build(other))).toBe(error);
+  });
+});
+
+describe('when a device is lost', () => {
+  test('reads that are pending and those that follow fail with DeviceLostError', async () => {
+    using other = await Device.open();
+    const tensor = Tensor.create(other, 'x', 'f32', [2 ** 20]);
+    const pending = [tensor.read(), tensor.read()];
+    other.gpu.destroy();
+    for (const read of pending) expect(await errorOf(read)).toBeInstanceOf(DeviceLostError);
+    const error = await errorOf(tensor.read());
+    expect(error).toBeInstanceOf(DeviceLostError);
+    expect(error).toMatchObject({ reason: 'destroyed' });
+    expect(await errorOf(gatherRows.build(other))).toBe(error);
+  });
+
+  test('by close, too', async () => {
+    const other = await Device.open();
+    const tensor = Tensor.create(other, 'x', 'f32', [2 ** 20]);
+    const pending = tensor.read();
+    other.close();
+    const error = await errorOf(pending);
+    expect(error).toBeInstanceOf(DeviceLostError);
+    expect(String(error)).toContain('(closed)');
+    expect(await errorOf(tensor.read())).toBe(error);
+    expect(other.liveBuffers).toBe(0);
+  });
+});

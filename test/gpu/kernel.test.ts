@@ -1,0 +1,246 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { GpuError, KernelError } from '../../src/gpu/errors.ts';
+import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
+import { read } from '../../src/gpu/kernel-spec.ts';
+import { Recorder } from '../../src/gpu/recorder.ts';
+import { Tensor } from '../../src/gpu/tensor.ts';
+import { attentionFold } from '../../src/kernels/attention.ts';
+import { gatherRows } from '../../src/kernels/gather-rows.ts';
+import { layernorm } from '../../src/kernels/layernorm.ts';
+import { matmul } from '../../src/kernels/matmul.ts';
+import { mutant } from '../support/mutant.ts';
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+  await Promise.all([layernorm, gatherRows, matmul, attentionFold].map((kernel: Kernel) => kernel.build(device)));
+});
+afterAll(() => device.close());
+
+const f32 = (...shape: number[]) => Tensor.create(device, 'f32', 'f32', shape);
+const i32 = (...shape: number[]) => Tensor.create(device, 'i32', 'i32', shape);
+
+/** What `dispatch` says of tensors and scalars that TypeScript would not let pass. */
+function refusal(kernel: Kernel, tensors: Readonly<Record<string, Tensor>>, scalars: Readonly<Record<string, number>>) {
+  try {
+    kernel.dispatch(device, tensors, scalars);
+  } catch (error) {
+    if (error instanceof KernelError) return error.message;
+    throw error;
+  }
+  return 'no error';
+}
+
+describe('a dispatch is refused for', () => {
+  const eps = 1e-5;
+  /** Tensors of a layer norm of two rows of three, with others in some places. */
+  const norm = (others: Readonly<Record<string, Tensor>> = {}) => ({
+    x: f32(2, 3),
+    gamma: f32(3),
+    beta: f32(3),
+    out: f32(2, 3),
+    ...others,
+  });
+
+  test('nothing, when all fits', () => {
+    expect(refusal(layernorm, norm(), { eps })).toBe('no error');
+    const both = f32(3);
+    expect(refusal(layernorm, norm({ gamma: both, beta: both }), { eps })).toBe('no error');
+  });
+
+  test('a size that another tensor contradicts', () => {
+    const message = refusal(layernorm, norm({ gamma: f32(4) }), { eps });
+    expect(message).toBe('layernorm: gamma is [4], expected [C] with C = 3');
+    expect(refusal(layernorm, norm({ out: f32(3, 3) }), { eps })).toBe(
+      'layernorm: out is [3, 3], expected [N, C] with N = 2, C = 3',
+    );
+  });
+
+  test('a wrong number of dimensions', () => {
+    expect(refusal(layernorm, norm({ x: f32(6) }), { eps })).toBe('layernorm: x is [6], expected [N, C]');
+    expect(refusal(layernorm, norm({ beta: f32(3, 1) }), { eps })).toContain('beta is [3, 1], expected [C] with C = 3');
+  });
+
+  test('a size that is a function of others', () => {
+    const w = Tensor.create(device, 'w', 'u32', [1, 8, 32]);
+    const tensors = { x: f32(2, 3), w, bias: f32(33), out: f32(2, 33) };
+    expect(refusal(matmul, tensors, { first: 0 })).toBe('matmul: w is [1, 8, 32], expected [2, KW, 32] with KW = 8');
+  });
+
+  test('another element type', () => {
+    expect(refusal(layernorm, norm({ gamma: i32(3) }), { eps })).toBe('layernorm: gamma is i32, expected f32');
+  });
+
+  test('an output that is an input too', () => {
+    const tensors = norm();
+    const message = 'layernorm: x and out are the same buffer and one of them is written';
+    expect(refusal(layernorm, { ...tensors, out: tensors.x }, { eps })).toBe(message);
+    expect(refusal(layernorm, { ...tensors, out: tensors.x.view([2, 3]) }, { eps })).toBe(message);
+  });
+
+  test('a missing tensor', () => {
+    const { gamma, ...others } = norm();
+    expect(refusal(layernorm, others, { eps })).toBe('layernorm: tensor gamma is missing');
+  });
+
+  test('a missing scalar, also one that only the grid needs', () => {
+    expect(refusal(layernorm, norm(), {})).toBe('layernorm: scalar eps is missing');
+    const tensors = { partials: f32(1, 1, 1, 6), positions: i32(1), out: f32(1, 4) };
+    expect(refusal(attentionFold, tensors, { D: 4 })).toBe('attention_fold: scalar count is missing');
+  });
+
+  test('a grid beyond the limit', () => {
+    const rows = device.gpu.limits.maxComputeWorkgroupsPerDimension + 1;
+    const tensors = { x: f32(1, 1), rows: i32(rows), out: f32(rows, 1) };
+    expect(refusal(gatherRows, tensors, {})).toBe(
+      `gather_rows: grid [1,${rows},1] is beyond the adapter's ${rows - 1} workgroups a dimension`,
+    );
+  });
+
+  test('a tensor that is larger than a binding may be', () => {
+    const limit = device.gpu.limits.maxStorageBufferBindingSize;
+    const x = Tensor.create(device, 'x', 'f32', [limit / 4 + 1, 1]);
+    const message = refusal(gatherRows, { x, rows: i32(1), out: f32(1, 1) }, {});
+    x.close();
+    expect(message).toBe(`gather_rows: x takes ${limit + 4} bytes, the adapter binds at most ${limit}`);
+  });
+
+  test('a variant that was not built', () => {
+    const choice = { overrides: { LANES: 7 } };
+    const tensors = { x: f32(1, 1), rows: i32(1), out: f32(1, 1) };
+    expect(() => new Recorder(device).add(gatherRows, tensors, {}, choice)).toThrow(
+      new KernelError('gather_rows[LANES=7]', 'used before it was built'),
+    );
+  });
+});
+
+describe('a variant with a name that the kernel does not have is refused:', () => {
+  test('condition', async () => {
+    await expect(matmul.build(device, { conditions: { GELUU: true } })).rejects.toThrow(
+      'matmul: has no condition GELUU; it has: SUBGROUPS, W_F16, GELU_NEW, GELU, RELU, RESIDUAL',
+    );
+  });
+
+  test('constant', async () => {
+    await expect(gatherRows.build(device, { constants: { ROWS: 2 } })).rejects.toThrow(
+      'gather_rows: has no constant ROWS; it has: none',
+    );
+  });
+
+  test('override', async () => {
+    await expect(gatherRows.build(device, { overrides: { WG: 2 } })).rejects.toThrow(
+      'gather_rows: has no override WG; it has: LANES',
+    );
+  });
+});
+
+describe('a kernel that its shader contradicts prints both lists:', () => {
+  const { spec } = layernorm;
+  const { x, gamma, beta, out } = spec.bindings;
+
+  test('bindings in another order', async () => {
+    const swapped = defineKernel({ ...spec, bindings: { gamma, x, beta, out } });
+    await expect(swapped.build(device)).rejects.toThrow(
+      'layernorm: bindings of the shader are ' +
+        '[0.0 x: read f32; 0.1 gamma: read f32; 0.2 beta: read f32; 0.3 out: read_write f32], the kernel declares ' +
+        '[0.0 gamma: read f32; 0.1 x: read f32; 0.2 beta: read f32; 0.3 out: read_write f32]',
+    );
+  });
+
+  test.each([
+    { what: 'an element type', bindings: { x: read.i32('N', 'C'), gamma, beta, out }, list: '[0.0 x: read i32;' },
+    { what: 'an access', bindings: { x, gamma, beta, out: read('N', 'C') }, list: '0.3 out: read f32]' },
+    { what: 'a missing binding', bindings: { x, gamma, beta }, list: '0.2 beta: read f32]' },
+  ])('$what', async ({ bindings, list }) => {
+    const kernel = defineKernel({ ...spec, bindings });
+    const error = await kernel.build(device).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(KernelError);
+    expect(String(error)).toContain('the kernel declares [0.0 x');
+    expect(String(error)).toContain(list);
+  });
+
+  test.each(['auto', 'base'] as const)('params, on a device with %s features', async (features) => {
+    using other = await Device.open({ features });
+    const kernel = defineKernel({ ...spec, params: { N: 'u32', eps: 'f32', C: 'u32' } });
+    await expect(kernel.build(other)).rejects.toThrow(
+      'layernorm: params of the shader are [N: u32 at 0; C: u32 at 4; eps: f32 at 8], ' +
+        'the kernel declares [N: u32 at 0; eps: f32 at 4; C: u32 at 8]',
+    );
+  });
+
+  test('a condition that is misspelt in the shader', async () => {
+    const kernel = mutant(gatherRows, [['out[global.y', '@if(RESIDUALL) out[global.y']]);
+    await expect(kernel.build(device)).rejects.toThrow(
+      'gather_rows: @if conditions of the shader are [RESIDUALL], the kernel declares []',
+    );
+  });
+
+  test('a condition or constant that the shader does not use', async () => {
+    const conditions = defineKernel({ ...spec, conditions: () => ({ W_F16: false }) });
+    await expect(conditions.build(device)).rejects.toThrow(
+      '@if conditions of the shader are [], the kernel declares [W_F16]',
+    );
+    const constants = defineKernel({ ...spec, constants: () => ({ ROWS: 1 }) });
+    await expect(constants.build(device)).rejects.toThrow('constants of the shader are [], the kernel declares [ROWS]');
+  });
+});
+
+describe('a shader', () => {
+  test('that is not there is named', async () => {
+    const kernel = defineKernel({ ...gatherRows.spec, shader: 'nothing' });
+    await expect(kernel.build(device)).rejects.toThrow('gather_rows: no shader file shaders/nothing.wgsl');
+  });
+
+  test('that imports what is not there does not link', async () => {
+    const kernel = mutant(matmul, [['import package::activation', 'import package::activations']]);
+    await expect(kernel.build(device, { conditions: { GELU: true } })).rejects.toThrow('matmul: does not link: ');
+  });
+
+  test('that is wrong WGSL gives a GpuError with the label of kernel and variant, each time', async () => {
+    const kernel = mutant(gatherRows, [['x[u32(rows[global.y])', 'x[vec2f(1.0)']]);
+    for (let n = 0; n < 2; n++) {
+      const error = await kernel.build(device).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(GpuError);
+      expect(error).toMatchObject({ label: 'gather_rows[LANES=64]' });
+      expect(String(error)).toContain('vec2');
+      expect(String(error)).not.toContain('\n');
+    }
+  });
+
+  test('that the driver refuses gives a GpuError too', async () => {
+    const error = await gatherRows.build(device, { overrides: { LANES: 4096 } }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(GpuError);
+    expect(String(error)).toContain('gather_rows[LANES=4096]: ');
+    expect(String(error)).toContain('4096');
+  });
+});
+
+test('a variant is compiled once, however often it is asked for', async () => {
+  const kernel = defineKernel(gatherRows.spec);
+  const spy = vi.spyOn(device.gpu, 'createComputePipelineAsync');
+  const [first, second] = await Promise.all([kernel.build(device), kernel.build(device)]);
+  expect(await kernel.build(device)).toBe(first);
+  expect(second).toBe(first);
+  expect(spy).toHaveBeenCalledTimes(1);
+  await kernel.build(device, { overrides: { LANES: 8 } });
+  expect(spy).toHaveBeenCalledTimes(2);
+  spy.mockRestore();
+});
+
+test('a kernel runs in three lines of a script, and counts its cost', async () => {
+  const x = Tensor.from(device, 'x', Float32Array.of(1, 2, 3, 4), [2, 2]);
+  const rows = Tensor.from(device, 'rows', Int32Array.of(1, 1, 0));
+  const out = f32(3, 2);
+  await gatherRows.run(device, { x, rows, out }, {});
+  expect([...(await out.readF32())]).toEqual([3, 4, 3, 4, 1, 2]);
+  const { dims } = gatherRows.dispatch(device, { x, rows, out }, {});
+  expect(gatherRows.spec.cost(dims)).toEqual({ bytes: 4 * 2 * 6, flops: 0 });
+});
+
+test('plain WGSL of a variant has no imports and no conditions left', async () => {
+  const wgsl = await matmul.wgsl(device, { conditions: { GELU: true } });
+  expect(wgsl).toContain('fn main');
+  expect(wgsl).toContain('erfc');
+  expect(wgsl).not.toMatch(/@if|import|package::|constants::/);
+});

@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { DeviceLostError } from '../../src/gpu/errors.ts';
+import { ReadbackRing } from '../../src/gpu/readback-ring.ts';
+import { Tensor } from '../../src/gpu/tensor.ts';
+
+const errorOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+
+let device: Device;
+let ids: Tensor;
+let logprobs: Tensor;
+let ring: ReadbackRing;
+beforeEach(async () => {
+  device = await Device.open();
+  ids = Tensor.from(device, 'ids', Int32Array.of(1, 2, 3));
+  logprobs = Tensor.from(device, 'logprobs', Float32Array.of(-0.5, -1.5));
+  ring = new ReadbackRing(device, 'ids', 64);
+});
+afterEach(() => device.close());
+
+/** Reads the first two ids and one logprob. */
+function readBack(): Promise<ArrayBuffer[]> {
+  const encoder = device.gpu.createCommandEncoder({ label: 'readback' });
+  const read = ring.encode(encoder, [
+    { tensor: ids, size: 8 },
+    { tensor: logprobs, size: 4 },
+  ]);
+  device.gpu.queue.submit([encoder.finish()]);
+  return read();
+}
+
+async function values(parts: Promise<ArrayBuffer[]>): Promise<number[]> {
+  const [first, second] = await parts;
+  return [...new Int32Array(first!), ...new Float32Array(second!)];
+}
+
+describe('a ring of staging buffers', () => {
+  test('gives each part as it was at its submit', async () => {
+    const first = readBack();
+    ids.write(Int32Array.of(7, 8, 9));
+    const second = readBack();
+    expect(await values(first)).toEqual([1, 2, -0.5]);
+    expect(await values(second)).toEqual([7, 8, -0.5]);
+  });
+
+  test('makes a buffer only while more readbacks are pending than ever before, and frees all of them', async () => {
+    const before = device.liveBuffers;
+    for (let n = 0; n < 3; n++) await readBack();
+    expect(device.liveBuffers).toBe(before + 1);
+    await Promise.all([readBack(), readBack(), readBack()]);
+    expect(device.liveBuffers).toBe(before + 3);
+    await Promise.all([readBack(), readBack()]);
+    expect(device.liveBuffers).toBe(before + 3);
+    ring.close();
+    ring.close();
+    expect(device.liveBuffers).toBe(before);
+  });
+
+  test('settles what is pending when the device is lost', async () => {
+    const pending = [readBack(), readBack()];
+    device.gpu.destroy();
+    for (const read of pending) expect(await errorOf(read)).toBeInstanceOf(DeviceLostError);
+  });
+
+  test('settles what is pending when the device is closed', async () => {
+    const pending = readBack();
+    device.close();
+    expect(await errorOf(pending)).toBeInstanceOf(DeviceLostError);
+  });
+
+  test('passes an error of the work on', async () => {
+    const pending = readBack();
+    const encoder = device.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(ids.range.buffer, 1, logprobs.range.buffer, 0, 4);
+    device.gpu.queue.submit([encoder.finish()]);
+    await errorOf(pending);
+    expect(String(await errorOf(readBack()))).toMatch(/^GpuError: /);
+  });
+});

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention.ts';
+import type { KVDType } from '../../src/kernels/kv-write.ts';
+import { AttentionCase, randomSequence, type SequenceData } from '../support/attention-case.ts';
+import { expectSameBits } from '../support/expect-within.ts';
+import { mutant } from '../support/mutant.ts';
+import { singleTunings } from '../support/run-kernel.ts';
+
+let auto: Device;
+let base: Device;
+beforeAll(async () => {
+  auto = await Device.open();
+  base = await Device.open({ features: 'base' });
+});
+afterAll(() => {
+  auto.close();
+  base.close();
+});
+
+const [H, D] = [1, 64];
+const C = H * D;
+/** Rows at positions 500 to 799: two to four splits. */
+const SPAN = { context: 800, queries: 300 };
+const FIRST_POSITION = SPAN.context - SPAN.queries;
+
+/** The rows at some positions, each as the only token of a sequence that ends there. */
+function decodeRows({ q, k, v }: SequenceData, positions: readonly number[]): SequenceData[] {
+  return positions.map((position) => {
+    const [row, context] = [position - FIRST_POSITION, position + 1];
+    const query = q.subarray(row * C, (row + 1) * C);
+    return { queries: 1, context, q: query, k: k.subarray(0, context * C), v: v.subarray(0, context * C) };
+  });
+}
+
+function countDifferences(got: Uint32Array, want: Uint32Array): number {
+  return got.filter((word, i) => word !== want[i]).length;
+}
+
+describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', (dtype) => {
+  const shape = { H, D, P: 16, dtype };
+  const sequence = randomSequence(shape, SPAN, 3);
+  const step = new AttentionCase(shape, [sequence]);
+  let want: Uint32Array;
+  beforeAll(async () => {
+    want = await step.run(auto, { ROWS: 1 });
+  });
+
+  test('in every tiling and with every number of lanes', async () => {
+    // The storage type changes how a row is loaded, not how lanes share the work: f16 takes fewer of the variants.
+    const single = dtype === 'f32' ? singleTunings(attention, auto.traits) : [{ constants: { ROWS: 8 } }];
+    for (const { constants } of [...single, { constants: { ROWS: 4, LANES: 32 } }]) {
+      expectSameBits(await step.run(auto, { ROWS: 1, ...constants }), want, JSON.stringify(constants));
+    }
+  });
+
+  test('in splits that are folded', async () => {
+    const tunings = dtype === 'f32' ? singleTunings(attentionSplit, auto.traits) : [{ constants: {} }];
+    for (const { constants } of tunings) {
+      expectSameBits(await step.runSplit(auto, constants), want, `splits, ${JSON.stringify(constants)}`);
+    }
+  });
+
+  test('in tiles that begin at another row, in other blocks and in blocks of another size', async () => {
+    const later = new AttentionCase(
+      { ...shape, P: 5 },
+      [{ ...sequence, queries: 297, q: sequence.q.subarray(3 * C) }],
+      9,
+    );
+    expectSameBits(await later.run(auto, { ROWS: 4 }), want.subarray(3 * C), 'from row 3 on');
+  });
+
+  test('as the only token of its sequence in a step of others', async () => {
+    const positions = [500, 510, 511, 512, 640, 767, 768, 799];
+    const decode = new AttentionCase(shape, decodeRows(sequence, positions), 7);
+    const rows = positions.flatMap((position) => {
+      const row = position - FIRST_POSITION;
+      return [...want.subarray(row * C, (row + 1) * C)];
+    });
+    expectSameBits(await decode.run(auto, { ROWS: 1 }), Uint32Array.from(rows), 'decode');
+    expectSameBits(await decode.runSplit(auto), Uint32Array.from(rows), 'decode in splits');
+  });
+
+  test('on a device without optional features', async () => {
+    expectSameBits(await step.run(base, { ROWS: dtype === 'f32' ? 4 : 1 }), want, 'tiles');
+    expectSameBits(await step.runSplit(base), want, 'splits');
+  });
+});
+
+describe('the bits differ', () => {
+  const shape = { H, D, P: 16, dtype: 'f32' as const };
+  const step = new AttentionCase(shape, [randomSequence(shape, SPAN, 3)]);
+
+  test('with other tiles of keys', async () => {
+    const differences = countDifferences(
+      await step.run(auto, { ROWS: 1, KEYS: 64 }),
+      await step.run(auto, { ROWS: 1 }),
+    );
+    expect(differences).toBeGreaterThan((SPAN.queries * C) / 4);
+  });
+
+  test('with a fold by the maximum over all splits', async () => {
+    const maximum =
+      'for (var z = 0u; z < splits; z++) { folded_max = max(folded_max, partials[((t * params.H + h) * params.Z + z) * (params.D + 2u)]); }';
+    const fold = mutant(attentionFold, [['var folded_max = MASKED;', `var folded_max = MASKED; ${maximum}`]]);
+    const differences = countDifferences(await step.runSplit(auto, {}, { fold }), await step.runSplit(auto));
+    expect(differences).toBeGreaterThan(SPAN.queries);
+  });
+});

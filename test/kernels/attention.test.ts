@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { attention, attentionFold } from '../../src/kernels/attention.ts';
+import { attentionNaive } from '../../src/kernels/attention-naive.ts';
+import type { KVDType } from '../../src/kernels/kv-write.ts';
+import { AttentionCase, type AttentionShape, type SequenceData, type Span } from '../support/attention-case.ts';
+import { expectSameBits, expectWithin } from '../support/expect-within.ts';
+import { nans, operand } from '../support/guarded-tensor.ts';
+import { type Changes, mutant } from '../support/mutant.ts';
+import { PagedCache } from '../support/paged-cache.ts';
+import { readSafetensors } from '../support/read-safetensors.ts';
+import { floatsOf, runKernel } from '../support/run-kernel.ts';
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+const DTYPES: readonly KVDType[] = ['f32', 'f16'];
+
+/** Contexts around a block, a tile and a split, as decode rows of one step. */
+function decodeSpans(P: number): Span[] {
+  return [1, P, P + 1, 31, 33, 255, 256, 257, 512, 520].map((context) => ({ context, queries: 1 }));
+}
+
+/** Whole prompts, and chunks: the last of their sequences' tokens. */
+const PREFILL_SPANS: readonly Span[] = [
+  { context: 1, queries: 1 },
+  { context: 9, queries: 9 },
+  { context: 70, queries: 70 },
+  { context: 41, queries: 9 },
+  { context: 260, queries: 7 },
+  { context: 520, queries: 13 },
+];
+
+describe('decode rows agree with float64', () => {
+  test.each<AttentionShape>([
+    ...DTYPES.flatMap((dtype) => [1, 7, 12, 64].map((D) => ({ H: 3, D, P: 16, dtype }))),
+    { H: 2, D: 128, P: 16, dtype: 'f16' },
+    { H: 3, D: 12, P: 5, dtype: 'f32' },
+    { H: 3, D: 12, P: 1, dtype: 'f32' },
+  ])('H $H, D $D, P $P, cache of $dtype', async (shape) => {
+    const decode = AttentionCase.random(shape, decodeSpans(shape.P));
+    const { want, tolerance } = decode.expected();
+    expectWithin(floatsOf(await decode.run(device, { ROWS: 1 })), want, tolerance, 'a workgroup a row');
+    expectWithin(floatsOf(await decode.runSplit(device)), want, tolerance, 'a workgroup a split');
+  });
+});
+
+describe.each([4, 8])('in tiles of %i rows', (ROWS) => {
+  test.each(DTYPES)('prefill, whole and in chunks, agrees with float64, cache of %s', async (dtype) => {
+    const prefill = AttentionCase.random({ H: 2, D: 12, P: 16, dtype }, PREFILL_SPANS);
+    const { want, tolerance } = prefill.expected();
+    expectWithin(floatsOf(await prefill.run(device, { ROWS })), want, tolerance, `ROWS ${ROWS}, ${dtype}`);
+  });
+
+  test('a row does not read the keys behind it, not even those of its own tile', async () => {
+    const shape: AttentionShape = { H: 2, D: 12, P: 16, dtype: 'f32' };
+    const step = AttentionCase.random(shape, [{ context: 40, queries: 20 }]);
+    const clean = await step.run(device, { ROWS });
+    const poisoned = 33;
+    const poison = new Float32Array(40 * 24).fill(Number.NaN);
+    step.putKey(0, poisoned, poison, poison);
+    const got = await step.run(device, { ROWS });
+    const before = (poisoned - 20) * 24;
+    expectSameBits(got.subarray(0, before), clean.subarray(0, before), 'rows before the NaN');
+    expect(floatsOf(got).subarray(before).every(Number.isNaN)).toBe(true);
+  });
+});
+
+test('decode rows and prefill tiles of a step may run in two dispatches over one list of tiles', async () => {
+  const shape: AttentionShape = { H: 2, D: 12, P: 16, dtype: 'f16' };
+  const numDecodes = 3;
+  const decodes = [17, 300, 64].map((context) => ({ context, queries: 1 }));
+  const step = AttentionCase.random(shape, [...decodes, { context: 21, queries: 21 }, { context: 41, queries: 9 }]);
+  const tiles = step.queryTiles(8);
+  const decoded = await step.runTiles(device, { ROWS: 1 }, { tiles, first: 0, count: numDecodes });
+  expect(
+    floatsOf(decoded)
+      .subarray(numDecodes * 24)
+      .every(Number.isNaN),
+  ).toBe(true);
+  const out = operand(floatsOf(decoded), step.numTokens, 24);
+  const count = tiles.length / 2 - numDecodes;
+  const got = await step.runTiles(device, { ROWS: 8 }, { tiles, first: numDecodes, count, out });
+  const { want, tolerance } = step.expected();
+  expectWithin(floatsOf(got), want, tolerance, 'mixed');
+});
+
+test('splits and fold leave the tokens behind the first `count` alone', async () => {
+  const step = AttentionCase.random({ H: 2, D: 12, P: 16, dtype: 'f32' }, decodeSpans(16));
+  const count = 7;
+  const got = floatsOf(await step.runSplit(device, {}, { count }));
+  const { want, tolerance } = step.expected();
+  expectWithin(got.subarray(0, count * 24), want.slice(0, count * 24), tolerance, 'first tokens');
+  expect(got.subarray(count * 24).every(Number.isNaN)).toBe(true);
+});
+
+test('attention refuses tiles beyond the list, and a cache of another type', async () => {
+  const step = AttentionCase.random({ H: 2, D: 12, P: 16, dtype: 'f32' }, [{ context: 3, queries: 3 }]);
+  await expect(step.runTiles(device, { ROWS: 1 }, { tiles: step.queryTiles(1), first: 2, count: 2 })).rejects.toThrow(
+    'attention: tiles [2, 4) are beyond the 3 query tiles',
+  );
+
+  const operands = {
+    qkv: nans(1, 3 * 128),
+    kv: new PagedCache({ numBlocks: 1, H: 2, P: 16, D: 64, dtype: 'f16' }, 0).operand,
+    query_tiles: operand(Int32Array.of(0, 1), 1, 2),
+    positions: operand(Int32Array.of(0), 1),
+    sequence_index: operand(Int32Array.of(0), 1),
+    block_tables: operand(Int32Array.of(0), 1, 1),
+    out: nans(1, 128),
+  };
+  await expect(runKernel(device, attention, operands, { Z: 0, first: 0, scale: 1, count: 1 })).rejects.toThrow(
+    'attention: kv has rows of 32 words, expected 64 for D = 64',
+  );
+});
+
+describe('against torch in float64', () => {
+  const fixtures = readSafetensors('test/fixtures/ops.safetensors');
+
+  test.each([
+    { name: 'prefill', queries: 33, context: 33, H: 3, D: 64, ROWS: 4 },
+    { name: 'decode', queries: 1, context: 77, H: 3, D: 64, ROWS: 1 },
+    { name: 'chunk', queries: 9, context: 41, H: 2, D: 16, ROWS: 1 },
+  ])('$name', async ({ name, queries, context, H, D, ROWS }) => {
+    const part = (letter: string) => Float32Array.from(fixtures.get(`attention.${name}.${letter}`)!);
+    const sequence: SequenceData = { queries, context, q: part('q'), k: part('k'), v: part('v') };
+    const step = new AttentionCase({ H, D, P: 16, dtype: 'f32' }, [sequence]);
+    const { tolerance } = step.expected();
+    expectWithin(floatsOf(await step.run(device, { ROWS })), part('out'), tolerance, 'tiles');
+    expectWithin(floatsOf(await step.runSplit(device)), part('out'), tolerance, 'splits');
+  });
+});
+
+test('the naive attention agrees with float64', async () => {
+  const [S, H, D] = [70, 2, 12];
+  const step = AttentionCase.random({ H, D, P: 16, dtype: 'f32' }, [{ context: S, queries: S }]);
+  const [{ q, k, v } = { q: [], k: [], v: [] }] = step.sequences;
+  const qkv = Float32Array.from({ length: S * 3 * H * D }, (_, i) => {
+    const [t, c] = [Math.floor(i / (3 * H * D)), i % (H * D)];
+    return [q, k, v][Math.floor(i / (H * D)) % 3]![t * H * D + c]!;
+  });
+  const operands = { qkv: operand(qkv, S, 3 * H * D), out: nans(S, H * D) };
+  const got = await runKernel(device, attentionNaive, operands, { H, D, scale: 1 / Math.sqrt(D) });
+  const { want, tolerance } = step.expected();
+  // Its one chain of S additions is no longer than twice that of `attention`, 32 + 2 · 3 roundings.
+  expectWithin(
+    floatsOf(got),
+    want,
+    tolerance.map((value) => 2 * value),
+    'naive',
+  );
+});
+
+describe('the checks above find', () => {
+  const shape: AttentionShape = { H: 2, D: 12, P: 16, dtype: 'f32' };
+
+  test.each<{ fault: string; changes: Changes }>([
+    {
+      fault: 'a row that does not see its own key',
+      changes: [['let position = u32(positions[token]);', 'let position = u32(max(positions[token] - 1, 0));']],
+    },
+    {
+      fault: 'a row that sees one key too many',
+      changes: [['let position = u32(positions[token]);', 'let position = u32(positions[token] + 1);']],
+    },
+    { fault: 'scores without their scale', changes: [[' * params.scale', '']] },
+    {
+      fault: "a neighbour's blocks",
+      changes: [['u32(sequence_index[token])', 'u32(max(sequence_index[token] - 1, 0))']],
+    },
+  ])('$fault', async ({ changes }) => {
+    const step = AttentionCase.random(shape, PREFILL_SPANS);
+    const { want, tolerance } = step.expected();
+    const got = floatsOf(await step.run(device, { ROWS: 1 }, mutant(attention, changes)));
+    expect(() => expectWithin(got, want, tolerance, 'mutant')).toThrow('mutant: element');
+  });
+
+  test('a fold that stops one split early', async () => {
+    const step = AttentionCase.random(shape, decodeSpans(16));
+    const { want, tolerance } = step.expected();
+    const fold = mutant(attentionFold, [['/ SPLIT_KEYS + 1u', '/ SPLIT_KEYS + u32(positions[t] == 0)']]);
+    const got = floatsOf(await step.runSplit(device, {}, { fold }));
+    expect(() => expectWithin(got, want, tolerance, 'mutant')).toThrow('mutant: element');
+  });
+});

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
+import { matmul } from '../../src/kernels/matmul.ts';
+import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { expectSameBits } from '../support/expect-within.ts';
+import { nans, operand } from '../support/guarded-tensor.ts';
+import {
+  type MatmulInputs,
+  type MatmulKernel,
+  matmulConditions,
+  matmulInputs,
+  matmulOperands,
+  someRows,
+} from '../support/matmul-case.ts';
+import { mutant } from '../support/mutant.ts';
+import { normals, permutation } from '../support/random-data.ts';
+import { allTunings, runKernel, singleTunings } from '../support/run-kernel.ts';
+
+const DTYPES: readonly WeightDType[] = ['f32', 'f16'];
+const SHAPE = { M: 17, K: 100, N: 72 };
+
+let auto: Device;
+let base: Device;
+beforeAll(async () => {
+  auto = await Device.open();
+  base = await Device.open({ features: 'base' });
+});
+afterAll(() => {
+  auto.close();
+  base.close();
+});
+
+/** A residual that is the same in every row, so that it is a row's own wherever the row stands. */
+const residualRow = normals(9, SHAPE.N);
+
+function run(
+  device: Device,
+  inputs: MatmulInputs,
+  choice: VariantChoice = {},
+  kernel: MatmulKernel = matmul,
+): Promise<Uint32Array> {
+  const { M, N, dtype } = inputs;
+  const conditions: Record<string, boolean> = { ...matmulConditions(dtype), ...choice.conditions };
+  const residual = Float32Array.from({ length: M * N }, (_, i) => residualRow[i % N]!);
+  const out = conditions.RESIDUAL ? operand(residual, M, N) : nans(M, N);
+  return runKernel(device, kernel, matmulOperands(inputs, out), { first: 0 }, { ...choice, conditions });
+}
+
+/** Every row by itself, in the adapter's default variant. */
+async function rowsAlone(inputs: MatmulInputs, choice: VariantChoice = {}): Promise<Uint32Array> {
+  const rows = new Uint32Array(inputs.M * inputs.N);
+  for (let m = 0; m < inputs.M; m++) rows.set(await run(auto, someRows(inputs, m, m + 1), choice), m * inputs.N);
+  return rows;
+}
+
+/** Expects the bits of `alone` from batches of 1, 2, 5, 8 and all rows. */
+async function expectRowBits(
+  device: Device,
+  inputs: MatmulInputs,
+  alone: Uint32Array,
+  choice: VariantChoice,
+  kernel: MatmulKernel = matmul,
+): Promise<void> {
+  for (const [start, end] of [
+    [3, 4],
+    [3, 5],
+    [4, 9],
+    [5, 13],
+    [0, inputs.M],
+  ] as const) {
+    const got = await run(device, someRows(inputs, start, end), choice, kernel);
+    const label = `rows ${start} to ${end} of ${inputs.dtype}, ${JSON.stringify(choice)}`;
+    expectSameBits(got, alone.subarray(start * inputs.N, end * inputs.N), label);
+  }
+}
+
+describe.each(DTYPES)('a row alone has the bits of the row in a batch, weights of %s,', (dtype) => {
+  const inputs = matmulInputs(1, SHAPE, dtype);
+  let alone: Uint32Array;
+  beforeAll(async () => {
+    alone = await rowsAlone(inputs);
+  });
+
+  test('with subgroups', async () => {
+    const { minSubgroupSize } = auto.traits;
+    const tunings = dtype === 'f16' ? allTunings(matmul, auto.traits) : singleTunings(matmul, auto.traits);
+    // A K tile is spread over as many lanes of a subgroup; on an adapter without subgroups nothing is left to run.
+    for (const tuning of tunings.filter(({ constants: { K_TILE = 4 } }) => K_TILE <= minSubgroupSize)) {
+      await expectRowBits(auto, inputs, alone, { ...tuning, conditions: { SUBGROUPS: true } });
+    }
+  });
+
+  test('without subgroups', async () => {
+    for (const ROWS of [1, 4]) {
+      await expectRowBits(auto, inputs, alone, { conditions: { SUBGROUPS: false }, constants: { ROWS } });
+    }
+  });
+
+  test('on a device without optional features', async () => {
+    const tunings = dtype === 'f16' ? singleTunings(matmul, base.traits) : [{ constants: { ROWS: 4 } }];
+    for (const tuning of tunings) await expectRowBits(base, inputs, alone, tuning);
+  });
+});
+
+test.each(['GELU_NEW', 'GELU', 'RELU', 'RESIDUAL'])('so it is with %s', async (condition) => {
+  const inputs = matmulInputs(1, SHAPE, 'f16');
+  const conditions = { [condition]: true };
+  const alone = await rowsAlone(inputs, { conditions });
+  await expectRowBits(auto, inputs, alone, { conditions, constants: { ROWS: 4 } });
+  await expectRowBits(base, inputs, alone, { conditions });
+});
+
+describe('the bits differ', () => {
+  const inputs = matmulInputs(1, SHAPE, 'f32');
+
+  test('when k runs in another order', async () => {
+    const { M, K, N, x, w } = inputs;
+    const order = permutation(5, K);
+    const shuffled = {
+      ...inputs,
+      x: x.map((_, i) => x[i - (i % K) + order[i % K]!]!),
+      w: w.map((_, i) => w[order[Math.floor(i / N)]! * N + (i % N)]!),
+    };
+    const [got, want] = [await run(auto, shuffled), await run(auto, inputs)];
+    const differing = got.filter((word, i) => word !== want[i]).length;
+    expect(differing).toBeGreaterThan((M * N) / 4);
+  });
+
+  test('when even and odd k are summed apart, which the checks above find', async () => {
+    const twoSums = mutant(matmul, [
+      [
+        'var acc: array<vec4f, constants::ROWS>;',
+        'var acc: array<vec4f, constants::ROWS>; var odd: array<vec4f, constants::ROWS>;',
+      ],
+      [
+        'acc[r] = fma(vec4f(subgroupShuffle(xs[r], i + 1u)), w1, acc[r])',
+        'odd[r] = fma(vec4f(subgroupShuffle(xs[r], i + 1u)), w1, odd[r])',
+      ],
+      [
+        'acc[r] = fma(vec4f(select(0.0, x[start + min(k0 + 1u, params.K - 1u)], k0 + 1u < params.K)), w1, acc[r])',
+        'odd[r] = fma(vec4f(select(0.0, x[start + min(k0 + 1u, params.K - 1u)], k0 + 1u < params.K)), w1, odd[r])',
+      ],
+      ['acc[r][j] + bias[n]', '(acc[r][j] + odd[r][j]) + bias[n]'],
+    ]);
+    const alone = await rowsAlone(inputs);
+    for (const device of [auto, base]) {
+      await expect(expectRowBits(device, inputs, alone, {}, twoSums)).rejects.toThrow('words differ');
+    }
+  });
+});
