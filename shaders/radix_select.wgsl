@@ -6,6 +6,7 @@ const DIGIT_BITS = 8u;
 const BUCKETS = 1u << DIGIT_BITS;
 const GROUPS = 16u;
 const BUCKETS_PER_GROUP = BUCKETS / GROUPS;
+const SIGN = 0x80000000u;
 
 var<workgroup> low_words: array<atomic<u32>, BUCKETS>;
 var<workgroup> high_words: array<atomic<u32>, BUCKETS>;
@@ -15,8 +16,18 @@ struct Crossing {
   bucket: u32,
   // Of that bucket alone.
   sum: vec2u,
-  // What the buckets above leave to be reached.
+  // What the buckets above it leave to be reached.
   need: vec2u,
+}
+
+// Integers in the order of the floats; the zeros are equal, and no finite float has key 0.
+fn key_of(x: f32) -> u32 {
+  let bits = bitcast<u32>(x);
+  return select(bits | SIGN, ~bits, bits > SIGN);
+}
+
+fn value_of(key: u32) -> f32 {
+  return bitcast<f32>(select(~key, key & ~SIGN, key >= SIGN));
 }
 
 fn add(a: vec2u, b: vec2u) -> vec2u {
@@ -73,7 +84,7 @@ fn sum_groups(lane: u32, lanes: u32) {
   }
 }
 
-// The lowest bucket when all together do not reach it.
+// Bucket 0 when all together do not reach it.
 fn find_crossing(needed: vec2u) -> Crossing {
   var need = needed;
   var group = GROUPS - 1u;

@@ -1,18 +1,18 @@
-import package::rng::{pcg4d, unit_interval};
 import package::exp_ln::{exp_minus, ln};
 import package::gumbel::{gumbel, gumbel_bound};
 import package::radix_select::{
-  DIGIT_BITS, add, at_least, subtract, scale, to_f32, add_sum_to_bucket, add_to_bucket, bucket_sum, clear_buckets,
-  find_crossing, sum_groups
+  DIGIT_BITS, add, add_sum_to_bucket, add_to_bucket, at_least, bucket_sum, clear_buckets, find_crossing, key_of, scale,
+  subtract, sum_groups, to_f32, value_of
 };
+import package::rng::{pcg4d, unit_interval};
 @if(IMMEDIATES) requires immediate_address_space;
 
 // Draws a token from each row of logits: temperature, top-k, top-p, min-p, then
 //   id = argmax over kept ids of logits[r, id] / temperature + gumbel(u(seed, position, id)), the lowest id on a tie.
 //   logits[R, V], sampling[R, WORDS] (see there), next_tokens[X], sampled[R, 2] = (id, 1), or (0, 0) where a logit of the
-//   row is not finite; with PROBS probs[R, V], the distribution that the row is drawn from. Ids from `allowed` on never are.
-// Every filter keeps a prefix of the order (logit descending, id ascending). Its end is found by radix select: top-k weighs
-// each token 1, top-p exp((logit - best) / temperature) in fixed point. Only maxima and integer sums cross lanes, so
+//   row is not finite; with PROBS probs[R, V], the distribution drawn from. Ids from `allowed` on are never drawn.
+// Each filter keeps a prefix of the order (logit descending, id ascending). Its end is found by radix select: top-k weighs
+// every token 1, top-p exp((logit - best) / temperature) in fixed point. Only maxima and integer sums cross lanes, so
 // nothing depends on LANES.
 // One workgroup a row; grid: (R).
 
@@ -39,36 +39,48 @@ const POSITION = 6u;
 const TOKEN_SLOT = 7u;
 const WORDS = 8u;
 
-const SIGN = 0x80000000u;
 const EXPONENT = 0x7f800000u;
 const NO_ID = 0xffffffffu;
-// A smaller temperature counts as 0, a smaller min-p too: adapters may flush them.
+// A smaller temperature or min-p counts as 0: adapters may flush it.
 const SMALLEST_NORMAL = 0x1p-126;
-// Stands for any greater distance, so that no infinity is computed with.
+// Stands for any greater distance.
 const FAR = 1e37;
-// Fixed-point weight of the best token.
+// Weight of the best token in top-p.
 const UNIT = 0x1p31;
-// Distances 1, 2, 4, ... from the best token, the last up to the worst.
+// Octave j ends 2^j temperatures below the best logit, the last one at the worst.
 const OCTAVES = 6u;
+// Tokens down to the end of this octave are noted as candidates, if they are at most so many.
+const NEAR = 3u;
+const CANDIDATES = 1024u;
 
 // What is the same for all lanes.
 struct Row {
   // Where the row's logits and its words of `sampling` start.
   logits: u32,
   sampling: u32,
-  // 1 / temperature.
-  sharpness: f32,
+  temperature: f32,
   best: f32,
   best_key: u32,
   best_id: u32,
   worst_key: u32,
 }
 
-// End of a prefix: kept are greater keys, and of this key the ids up to this one.
+// The end of a prefix: kept are all greater keys, and of this key the ids up to this one.
 struct Cut { key: u32, id: u32 }
 
-// Words low .. low + span; `need` is the weight to be reached in them.
-struct Range { low: u32, span: u32, need: vec2u }
+// What a lane looks through: slots lane, lane + LANES, ... below `end` of the candidates, or of all ids.
+struct Tokens { end: u32, are_candidates: bool }
+
+// A search for the word in low .. low + span down to which the tokens' weights reach `need`.
+struct Search {
+  by_mass: bool,
+  // The word is ~id, among the tokens with this key; else it is the key.
+  by_id: bool,
+  tie_key: u32,
+  low: u32,
+  span: u32,
+  need: vec2u,
+}
 
 struct Found {
   word: u32,
@@ -78,114 +90,122 @@ struct Found {
   is_tied: bool,
 }
 
+// Maxima over the lanes; those of a pair take two.
+var<workgroup> maxima: array<atomic<u32>, 8>;
 const BEST = 0u;
 const DRAWN = 2u;
 const LOWEST = 4u;
 const BROKEN = 5u;
-var<workgroup> maxima: array<atomic<u32>, 6>;
-var<workgroup> shared_words: vec4u;
+// One for each filter.
+const CROWDED = 6u;
 
-// Orders as the floats do, the zeros alike; never 0 for a finite one.
-fn key_of(x: f32) -> u32 {
-  let bits = bitcast<u32>(x);
-  return select(bits | SIGN, ~bits, bits > SIGN);
-}
+// From lane 0 to all.
+var<workgroup> message: vec4u;
+// Ids; every lane has its own slots.
+var<workgroup> candidates: array<u32, CANDIDATES>;
 
-fn value_of(key: u32) -> f32 {
-  return bitcast<f32>(select(~key, key & ~SIGN, key >= SIGN));
-}
-
-// From the best token down, in units of the temperature.
+// From the best logit down, in temperatures.
 fn distance_of(row: Row, logit: f32) -> f32 {
-  return min(min(row.best - logit, FAR) * row.sharpness, FAR);
+  return min(min(row.best - logit, FAR) * (1.0 / row.temperature), FAR);
 }
 
-fn mass_of(row: Row, logit: f32) -> u32 {
-  return u32(exp_minus(distance_of(row, logit)) * UNIT + 0.5);
+fn weight_of(row: Row, logit: f32, by_mass: bool) -> u32 {
+  var weight = 1u;
+  if (by_mass) { weight = u32(exp_minus(distance_of(row, logit)) * UNIT + 0.5); }
+  return weight;
 }
 
 fn is_kept(cut: Cut, key: u32, id: u32) -> bool {
   return key > cut.key || (key == cut.key && id <= cut.id);
 }
 
-// Lane 0's words, the same for all lanes.
-fn share(lane: u32, words: vec4u) -> vec4u {
-  if (lane == 0u) { shared_words = words; }
-  return workgroupUniformLoad(&shared_words);
+fn id_at(tokens: Tokens, slot: u32) -> u32 {
+  var id = slot;
+  if (tokens.are_candidates) { id = candidates[slot]; }
+  return id;
 }
 
 // The greatest key of all lanes and the lowest id that has it.
-fn greatest(slot: u32, key: u32, id: u32) -> vec2u {
-  atomicMax(&maxima[slot], key);
+fn greatest(pair: u32, key: u32, id: u32) -> vec2u {
+  atomicMax(&maxima[pair], key);
   workgroupBarrier();
-  if (atomicLoad(&maxima[slot]) == key) { atomicMax(&maxima[slot + 1u], ~id); }
+  if (atomicLoad(&maxima[pair]) == key) { atomicMax(&maxima[pair + 1u], ~id); }
   workgroupBarrier();
-  return vec2u(atomicLoad(&maxima[slot]), ~atomicLoad(&maxima[slot + 1u]));
+  return vec2u(atomicLoad(&maxima[pair]), ~atomicLoad(&maxima[pair + 1u]));
 }
 
-// Key of the logit 2^octave temperatures below the best; of the worst for the last octave.
-fn key_below(row: Row, octave: u32) -> u32 {
-  let key = key_of(row.best - min(f32(1u << octave) / row.sharpness, FAR));
+// Key of the lowest logit of an octave.
+fn octave_end(row: Row, octave: u32) -> u32 {
+  let key = key_of(row.best - min(f32(1u << octave) * row.temperature, FAR));
   return select(max(key, row.worst_key), row.worst_key, octave == OCTAVES - 1u);
 }
 
-fn weight_of(row: Row, logit: f32, by_mass: bool) -> u32 {
-  var weight = 1u;
-  if (by_mass) { weight = mass_of(row, logit); }
-  return weight;
-}
-
-// Narrows the keys down to those between two distances from the best token, a power of two apart: lanes add up in
-// registers here, so that few tokens are left for the buckets.
-fn find_octave(lane: u32, row: Row, cut: Cut, by_mass: bool) -> Range {
+// The octave in which the weights reach what the filter needs: its sums are kept in registers, and few tokens are left for
+// the buckets. From here on lanes look through the candidates alone, where these are enough and found room.
+fn find_octave(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass: bool) -> Search {
   clear_buckets(lane, LANES);
-  var lows: array<u32, OCTAVES>;
-  for (var j = 0u; j < OCTAVES; j++) { lows[j] = key_below(row, j); }
+  var ends: array<u32, OCTAVES>;
+  for (var octave = 0u; octave < OCTAVES; octave++) { ends[octave] = octave_end(row, octave); }
+  // Running sums: an octave's includes those before it.
   var sums: array<vec2u, OCTAVES>;
-  for (var id = lane; id < params.allowed; id += LANES) {
+  var free = lane;
+  for (var slot = lane; slot < (*tokens).end; slot += LANES) {
+    let id = id_at(*tokens, slot);
     let logit = logits[row.logits + id];
     let key = key_of(logit);
     if (is_kept(cut, key, id)) {
       let weight = weight_of(row, logit, by_mass);
-      for (var j = 0u; j < OCTAVES; j++) { sums[j] = add(sums[j], vec2u(select(0u, weight, key >= lows[j]), 0u)); }
+      for (var octave = 0u; octave < OCTAVES; octave++) {
+        sums[octave] = add(sums[octave], vec2u(select(0u, weight, key >= ends[octave]), 0u));
+      }
+      if (key >= ends[NEAR]) {
+        if (free < CANDIDATES) { candidates[free] = id; }
+        free += LANES;
+      }
     }
   }
+  let crowded = CROWDED + u32(by_mass);
+  atomicMax(&maxima[crowded], u32(free >= CANDIDATES + LANES));
   workgroupBarrier();
-  for (var j = 0u; j < OCTAVES; j++) { add_sum_to_bucket(j, sums[j]); }
+  for (var octave = 0u; octave < OCTAVES; octave++) { add_sum_to_bucket(octave, sums[octave]); }
   workgroupBarrier();
   if (lane == 0u) {
     var need = vec2u(sampling[row.sampling + TOP_K], 0u);
     if (by_mass) { need = scale(bucket_sum(OCTAVES - 1u), bitcast<f32>(sampling[row.sampling + TOP_P])); }
-    var j = 0u;
-    while (j < OCTAVES - 1u && !at_least(bucket_sum(j), need)) { j++; }
-    if (j > 0u) { need = subtract(need, bucket_sum(j - 1u)); }
-    shared_words = vec4u(j, need, 0u);
+    var octave = 0u;
+    while (octave < OCTAVES - 1u && !at_least(bucket_sum(octave), need)) { octave++; }
+    if (octave > 0u) { need = subtract(need, bucket_sum(octave - 1u)); }
+    message = vec4u(octave, need, atomicLoad(&maxima[crowded]));
   }
-  let octave = workgroupUniformLoad(&shared_words);
-  let low = key_below(row, octave.x);
-  var above = row.best_key + 1u;
-  if (octave.x > 0u) { above = key_below(row, octave.x - 1u); }
-  return Range(low, above - 1u - low, octave.yz);
+  let told = workgroupUniformLoad(&message);
+  let octave = told.x;
+  if (octave <= NEAR && told.w == 0u) { *tokens = Tokens(free, true); }
+  let low = octave_end(row, octave);
+  var high = row.best_key;
+  if (octave > 0u) { high = octave_end(row, octave - 1u) - 1u; }
+  return Search(by_mass, false, 0u, low, high - low, told.yz);
 }
 
-// The greatest word (key, or ~id of the tokens with tie_key) down to which the weights of the tokens inside `cut` reach
-// what the range needs, digit by digit. Stops early once one token is left to choose from: its word lies at or above the
-// one returned, no other's does.
-fn search(lane: u32, row: Row, cut: Cut, by_mass: bool, by_id: bool, tie_key: u32, range: Range) -> Found {
-  var low = range.low;
-  var span = range.span;
-  var need = range.need;
+// Digit by digit. Stops early once a single token is left to choose from: then that one's word lies at or above the word
+// returned, and no other's between.
+fn find_word(lane: u32, row: Row, cut: Cut, tokens: Tokens, search: Search) -> Found {
+  var low = search.low;
+  var span = search.span;
+  var need = search.need;
   var is_tied = true;
   var shift = 32u - DIGIT_BITS - min(countLeadingZeros(span), 32u - DIGIT_BITS);
   loop {
     clear_buckets(lane, LANES);
     workgroupBarrier();
-    for (var id = lane; id < params.allowed; id += LANES) {
+    for (var slot = lane; slot < tokens.end; slot += LANES) {
+      let id = id_at(tokens, slot);
       let logit = logits[row.logits + id];
       let key = key_of(logit);
-      let word = select(key, ~id, by_id);
-      let sought = word >= low && word - low <= span && (!by_id || key == tie_key);
-      if (sought && is_kept(cut, key, id)) { add_to_bucket((word - low) >> shift, weight_of(row, logit, by_mass)); }
+      let word = select(key, ~id, search.by_id);
+      let is_sought = word >= low && word - low <= span && (!search.by_id || key == search.tie_key);
+      if (is_sought && is_kept(cut, key, id)) {
+        add_to_bucket((word - low) >> shift, weight_of(row, logit, search.by_mass));
+      }
     }
     workgroupBarrier();
     sum_groups(lane, LANES);
@@ -194,43 +214,50 @@ fn search(lane: u32, row: Row, cut: Cut, by_mass: bool, by_id: bool, tie_key: u3
       let crossing = find_crossing(need);
       let word = low + (crossing.bucket << shift);
       // Up to rounding, no token of the bucket weighs less than its lowest word.
-      let least = weight_of(row, value_of(select(word, tie_key, by_id)), by_mass);
+      let least = weight_of(row, value_of(select(word, search.tie_key, search.by_id)), search.by_mass);
       let several = crossing.sum.y > 0u || crossing.sum.x > least + least / 2u;
-      shared_words = vec4u(word, crossing.need, u32(several));
+      message = vec4u(word, crossing.need, u32(several));
     }
-    let agreed = workgroupUniformLoad(&shared_words);
-    low = agreed.x;
-    need = agreed.yz;
-    is_tied = agreed.w == 1u;
+    let told = workgroupUniformLoad(&message);
+    span = min(span - (told.x - low), (1u << shift) - 1u);
+    low = told.x;
+    need = told.yz;
+    is_tied = told.w == 1u;
     if (!is_tied || shift == 0u) { break; }
-    span = (1u << shift) - 1u;
     shift -= min(shift, DIGIT_BITS);
   }
   return Found(low, need, is_tied);
 }
 
-// The shortest prefix of what `cut` keeps that has top-k tokens, or with by_mass the fraction top-p of the weight.
-fn prefix(lane: u32, row: Row, cut: Cut, by_mass: bool) -> Cut {
-  let by_key = search(lane, row, cut, by_mass, false, 0u, find_octave(lane, row, cut, by_mass));
-  var end = Cut(by_key.word, select(NO_ID, cut.id, by_key.word == cut.key));
-  if (by_key.is_tied) {
-    let ids = Range(~(params.allowed - 1u), params.allowed - 1u, by_key.need);
-    end.id = min(end.id, ~search(lane, row, cut, by_mass, true, by_key.word, ids).word);
+// The shortest prefix of what `cut` keeps that has top-k tokens, or by mass the fraction top-p of the weight: searched by
+// key, and among equal keys by id.
+fn prefix(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass: bool) -> Cut {
+  var search = find_octave(lane, row, cut, tokens, by_mass);
+  var end = Cut(0u, NO_ID);
+  loop {
+    let found = find_word(lane, row, cut, *tokens, search);
+    if (search.by_id) {
+      end.id = min(end.id, ~found.word);
+      break;
+    }
+    end = Cut(found.word, select(NO_ID, cut.id, found.word == cut.key));
+    if (!found.is_tied) { break; }
+    search = Search(by_mass, true, found.word, ~(params.allowed - 1u), params.allowed - 1u, found.need);
   }
   return end;
 }
 
 fn noise(row: Row, id: u32) -> f32 {
-  let at = row.sampling;
-  let words = vec4u(sampling[at + SEED_LOW], sampling[at + SEED_HIGH], sampling[at + POSITION], id);
-  return unit_interval(pcg4d(words).x);
+  let words = row.sampling;
+  return unit_interval(pcg4d(vec4u(sampling[words + SEED_LOW], sampling[words + SEED_HIGH], sampling[words + POSITION], id)).x);
 }
 
-// Lanes start from the best token: most tokens can't reach it, and for them the logarithms are not taken.
-fn draw(lane: u32, row: Row, cut: Cut, reach: f32) -> u32 {
+// Lanes start from the best token: most others can't get past it whatever their noise, and their logarithms are not taken.
+fn draw(lane: u32, row: Row, cut: Cut, tokens: Tokens, reach: f32) -> u32 {
   var score = gumbel(noise(row, row.best_id));
   var drawn = row.best_id;
-  for (var id = lane; id < params.allowed; id += LANES) {
+  for (var slot = lane; slot < tokens.end; slot += LANES) {
+    let id = id_at(tokens, slot);
     let logit = logits[row.logits + id];
     let distance = distance_of(row, logit);
     if (distance <= reach && is_kept(cut, key_of(logit), id)) {
@@ -253,30 +280,31 @@ fn write_probs(lane: u32, row: Row, cut: Cut, reach: f32, finite: bool) {
   workgroupBarrier();
   for (var id = lane; id < params.allowed; id += LANES) {
     let logit = logits[row.logits + id];
-    if (distance_of(row, logit) <= reach && is_kept(cut, key_of(logit), id)) { add_to_bucket(0u, mass_of(row, logit)); }
+    if (distance_of(row, logit) <= reach && is_kept(cut, key_of(logit), id)) {
+      add_to_bucket(0u, weight_of(row, logit, true));
+    }
   }
   workgroupBarrier();
   let scaling = UNIT / to_f32(bucket_sum(0u));
   for (var id = lane; id < params.V; id += LANES) {
     let logit = logits[row.logits + id];
     let distance = distance_of(row, logit);
-    let kept = finite && id < params.allowed && distance <= reach && is_kept(cut, key_of(logit), id);
-    probs[row.logits + id] = select(0.0, exp_minus(distance) * scaling, kept);
+    let is_drawn = finite && id < params.allowed && distance <= reach && is_kept(cut, key_of(logit), id);
+    probs[row.logits + id] = select(0.0, exp_minus(distance) * scaling, is_drawn);
   }
 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
   let start = workgroup.x * params.V;
-  let settings = workgroup.x * WORDS;
+  let words = workgroup.x * WORDS;
 
   var best = Cut(0u, NO_ID);
   var lowest = 0u;
   var broken = 0u;
   for (var id = lane; id < params.V; id += LANES) {
     let logit = logits[start + id];
-    let exponent = bitcast<u32>(logit) & EXPONENT;
-    broken = max(broken, u32(exponent == EXPONENT));
+    broken = max(broken, u32((bitcast<u32>(logit) & EXPONENT) == EXPONENT));
     let key = key_of(logit);
     if (id < params.allowed) {
       if (key > best.key) { best = Cut(key, id); }
@@ -286,15 +314,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   atomicMax(&maxima[LOWEST], lowest);
   atomicMax(&maxima[BROKEN], broken);
   let top = greatest(BEST, best.key, best.id);
-  let agreed = share(lane, vec4u(top, ~atomicLoad(&maxima[LOWEST]), atomicLoad(&maxima[BROKEN])));
-  let finite = agreed.w == 0u;
+  if (lane == 0u) { message = vec4u(top, ~atomicLoad(&maxima[LOWEST]), atomicLoad(&maxima[BROKEN])); }
+  let told = workgroupUniformLoad(&message);
+  let finite = told.w == 0u;
 
-  let temperature = bitcast<f32>(sampling[settings + TEMPERATURE]);
-  let top_k = sampling[settings + TOP_K];
-  let top_p = bitcast<f32>(sampling[settings + TOP_P]);
-  let min_p = bitcast<f32>(sampling[settings + MIN_P]);
+  let temperature = bitcast<f32>(sampling[words + TEMPERATURE]);
+  let top_k = sampling[words + TOP_K];
+  let top_p = bitcast<f32>(sampling[words + TOP_P]);
+  let min_p = bitcast<f32>(sampling[words + MIN_P]);
   let greedy = temperature < SMALLEST_NORMAL;
-  let row = Row(start, settings, 1.0 / select(temperature, 1.0, greedy), value_of(agreed.x), agreed.x, agreed.y, agreed.z);
+  let row = Row(start, words, select(temperature, 1.0, greedy), value_of(told.x), told.x, told.y, told.z);
 
   // Greedy keeps the best token alone.
   var cut = Cut(row.best_key, row.best_id);
@@ -302,15 +331,20 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var drawn = select(0u, row.best_id, finite);
   if (finite && !greedy) {
     cut = Cut(0u, 0u);
-    if (top_k > 0u && top_k < params.allowed) { cut = prefix(lane, row, cut, false); }
-    if (top_p < 1.0) { cut = prefix(lane, row, cut, true); }
+    var tokens = Tokens(params.allowed, false);
+    // One loop, for the code of two calls takes a driver twice as long to compile.
+    let first_filter = select(TOP_P, TOP_K, top_k > 0u && top_k < params.allowed);
+    let last_filter = select(TOP_K, TOP_P, top_p < 1.0);
+    for (var filter_word = first_filter; filter_word <= last_filter; filter_word++) {
+      cut = prefix(lane, row, cut, &tokens, filter_word == TOP_P);
+    }
     if (min_p >= SMALLEST_NORMAL) { reach = -ln(min_p); }
-    drawn = draw(lane, row, cut, reach);
+    drawn = draw(lane, row, cut, tokens, reach);
   }
   @if(PROBS) write_probs(lane, row, cut, reach, finite);
 
   if (lane == 0u) {
     sampled[workgroup.x] = vec2u(drawn, u32(finite));
-    next_tokens[sampling[settings + TOKEN_SLOT]] = i32(drawn);
+    next_tokens[sampling[words + TOKEN_SLOT]] = i32(drawn);
   }
 }

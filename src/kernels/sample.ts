@@ -1,5 +1,5 @@
-import { defineKernel } from '../gpu/kernel.ts';
 import type { DeviceTraits } from '../gpu/device.ts';
+import { defineKernel } from '../gpu/kernel.ts';
 import { type Dims, read, write } from '../gpu/kernel-spec.ts';
 
 const bindings = {
