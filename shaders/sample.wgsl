@@ -43,8 +43,8 @@ const EXPONENT = 0x7f800000u;
 const NO_ID = 0xffffffffu;
 // A smaller temperature or min-p counts as 0: adapters may flush it.
 const SMALLEST_NORMAL = 0x1p-126;
-// Stands for any greater distance.
-const FAR = 1e37;
+// Stands for any greater distance or difference.
+const FAR = 3.4e38;
 // Weight of the best token in top-p.
 const UNIT = 0x1p31;
 // Octave j ends 2^j temperatures below the best logit, the last one at the worst.
@@ -71,24 +71,8 @@ struct Cut { key: u32, id: u32 }
 // What a lane looks through: slots lane, lane + LANES, ... below `end` of the candidates, or of all ids.
 struct Tokens { end: u32, are_candidates: bool }
 
-// A search for the word in low .. low + span down to which the tokens' weights reach `need`.
-struct Search {
-  by_mass: bool,
-  // The word is ~id, among the tokens with this key; else it is the key.
-  by_id: bool,
-  tie_key: u32,
-  low: u32,
-  span: u32,
-  need: vec2u,
-}
-
-struct Found {
-  word: u32,
-  // What the tokens above it leave to be reached.
-  need: vec2u,
-  // Several tokens share the word.
-  is_tied: bool,
-}
+// Keys low .. low + span; `need` is the weight to be reached in them.
+struct Range { low: u32, span: u32, need: vec2u }
 
 // Maxima over the lanes; those of a pair take two.
 var<workgroup> maxima: array<atomic<u32>, 8>;
@@ -142,7 +126,7 @@ fn octave_end(row: Row, octave: u32) -> u32 {
 
 // The octave in which the weights reach what the filter needs: its sums are kept in registers, and few tokens are left for
 // the buckets. From here on lanes look through the candidates alone, where these are enough and found room.
-fn find_octave(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass: bool) -> Search {
+fn find_octave(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass: bool) -> Range {
   clear_buckets(lane, LANES);
   var ends: array<u32, OCTAVES>;
   for (var octave = 0u; octave < OCTAVES; octave++) { ends[octave] = octave_end(row, octave); }
@@ -183,29 +167,35 @@ fn find_octave(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_
   let low = octave_end(row, octave);
   var high = row.best_key;
   if (octave > 0u) { high = octave_end(row, octave - 1u) - 1u; }
-  return Search(by_mass, false, 0u, low, high - low, told.yz);
+  return Range(low, high - low, told.yz);
 }
 
-// Digit by digit. Stops early once a single token is left to choose from: then that one's word lies at or above the word
-// returned, and no other's between.
-fn find_word(lane: u32, row: Row, cut: Cut, tokens: Tokens, search: Search) -> Found {
-  var low = search.low;
-  var span = search.span;
-  var need = search.need;
-  var is_tied = true;
-  var shift = 32u - DIGIT_BITS - min(countLeadingZeros(span), 32u - DIGIT_BITS);
+// Position of the first digit of a number up to span.
+fn first_shift(span: u32) -> u32 {
+  return 32u - DIGIT_BITS - min(countLeadingZeros(span), 32u - DIGIT_BITS);
+}
+
+// The shortest prefix of what `cut` keeps that has top-k tokens, or by mass the fraction top-p of the weight. The word of
+// its last token, key and then ~id among the tokens of that key, is searched for digit by digit, until a single token is
+// left to choose from: that one's word lies at or above the lowest word left, and no other's between.
+fn prefix(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass: bool) -> Cut {
+  let range = find_octave(lane, row, cut, tokens, by_mass);
+  var low = range.low;
+  var span = range.span;
+  var need = range.need;
+  var shift = first_shift(span);
+  var by_id = false;
+  var tie_key = 0u;
   loop {
     clear_buckets(lane, LANES);
     workgroupBarrier();
-    for (var slot = lane; slot < tokens.end; slot += LANES) {
-      let id = id_at(tokens, slot);
+    for (var slot = lane; slot < (*tokens).end; slot += LANES) {
+      let id = id_at(*tokens, slot);
       let logit = logits[row.logits + id];
       let key = key_of(logit);
-      let word = select(key, ~id, search.by_id);
-      let is_sought = word >= low && word - low <= span && (!search.by_id || key == search.tie_key);
-      if (is_sought && is_kept(cut, key, id)) {
-        add_to_bucket((word - low) >> shift, weight_of(row, logit, search.by_mass));
-      }
+      let word = select(key, ~id, by_id);
+      let is_sought = word >= low && word - low <= span && (!by_id || key == tie_key);
+      if (is_sought && is_kept(cut, key, id)) { add_to_bucket((word - low) >> shift, weight_of(row, logit, by_mass)); }
     }
     workgroupBarrier();
     sum_groups(lane, LANES);
@@ -214,7 +204,7 @@ fn find_word(lane: u32, row: Row, cut: Cut, tokens: Tokens, search: Search) -> F
       let crossing = find_crossing(need);
       let word = low + (crossing.bucket << shift);
       // Up to rounding, no token of the bucket weighs less than its lowest word.
-      let least = weight_of(row, value_of(select(word, search.tie_key, search.by_id)), search.by_mass);
+      let least = weight_of(row, value_of(select(word, tie_key, by_id)), by_mass);
       let several = crossing.sum.y > 0u || crossing.sum.x > least + least / 2u;
       message = vec4u(word, crossing.need, u32(several));
     }
@@ -222,34 +212,25 @@ fn find_word(lane: u32, row: Row, cut: Cut, tokens: Tokens, search: Search) -> F
     span = min(span - (told.x - low), (1u << shift) - 1u);
     low = told.x;
     need = told.yz;
-    is_tied = told.w == 1u;
-    if (!is_tied || shift == 0u) { break; }
-    shift -= min(shift, DIGIT_BITS);
-  }
-  return Found(low, need, is_tied);
-}
-
-// The shortest prefix of what `cut` keeps that has top-k tokens, or by mass the fraction top-p of the weight: searched by
-// key, and among equal keys by id.
-fn prefix(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass: bool) -> Cut {
-  var search = find_octave(lane, row, cut, tokens, by_mass);
-  var end = Cut(0u, NO_ID);
-  loop {
-    let found = find_word(lane, row, cut, *tokens, search);
-    if (search.by_id) {
-      end.id = min(end.id, ~found.word);
-      break;
+    if (told.w == 0u || (by_id && shift == 0u)) { break; }
+    if (shift == 0u) {
+      by_id = true;
+      tie_key = low;
+      span = params.allowed - 1u;
+      low = ~span;
+      shift = first_shift(span);
+    } else {
+      shift -= min(shift, DIGIT_BITS);
     }
-    end = Cut(found.word, select(NO_ID, cut.id, found.word == cut.key));
-    if (!found.is_tied) { break; }
-    search = Search(by_mass, true, found.word, ~(params.allowed - 1u), params.allowed - 1u, found.need);
   }
-  return end;
+  let key = select(low, tie_key, by_id);
+  return Cut(key, min(select(NO_ID, ~low, by_id), select(NO_ID, cut.id, key == cut.key)));
 }
 
 fn noise(row: Row, id: u32) -> f32 {
   let words = row.sampling;
-  return unit_interval(pcg4d(vec4u(sampling[words + SEED_LOW], sampling[words + SEED_HIGH], sampling[words + POSITION], id)).x);
+  let seed = vec2u(sampling[words + SEED_LOW], sampling[words + SEED_HIGH]);
+  return unit_interval(pcg4d(vec4u(seed, sampling[words + POSITION], id)).x);
 }
 
 // Lanes start from the best token: most others can't get past it whatever their noise, and their logarithms are not taken.
@@ -325,22 +306,19 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let greedy = temperature < SMALLEST_NORMAL;
   let row = Row(start, words, select(temperature, 1.0, greedy), value_of(told.x), told.x, told.y, told.z);
 
-  // Greedy keeps the best token alone.
+  // Greedy keeps the best token alone. A loop that may have no turn stands for branches around two calls: their inlined code
+  // took lavapipe five times as long to compile.
+  let is_random = finite && !greedy;
   var cut = Cut(row.best_key, row.best_id);
-  var reach = FAR;
-  var drawn = select(0u, row.best_id, finite);
-  if (finite && !greedy) {
-    cut = Cut(0u, 0u);
-    var tokens = Tokens(params.allowed, false);
-    // One loop, for the code of two calls takes a driver twice as long to compile.
-    let first_filter = select(TOP_P, TOP_K, top_k > 0u && top_k < params.allowed);
-    let last_filter = select(TOP_K, TOP_P, top_p < 1.0);
-    for (var filter_word = first_filter; filter_word <= last_filter; filter_word++) {
-      cut = prefix(lane, row, cut, &tokens, filter_word == TOP_P);
-    }
-    if (min_p >= SMALLEST_NORMAL) { reach = -ln(min_p); }
-    drawn = draw(lane, row, cut, tokens, reach);
+  if (is_random) { cut = Cut(0u, 0u); }
+  var tokens = Tokens(select(0u, params.allowed, is_random), false);
+  let first_filter = select(TOP_P, TOP_K, top_k > 0u && top_k < params.allowed);
+  let filter_end = select(0u, select(TOP_P, TOP_P + 1u, top_p < 1.0), is_random);
+  for (var filter_word = first_filter; filter_word < filter_end; filter_word++) {
+    cut = prefix(lane, row, cut, &tokens, filter_word == TOP_P);
   }
+  let reach = select(FAR, -ln(min_p), is_random && min_p >= SMALLEST_NORMAL);
+  let drawn = select(0u, draw(lane, row, cut, tokens, reach), finite);
   @if(PROBS) write_probs(lane, row, cut, reach, finite);
 
   if (lane == 0u) {

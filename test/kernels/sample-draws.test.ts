@@ -152,15 +152,17 @@ describe('a row has the same bits', () => {
     want = await bits(auto, rows);
   });
 
-  test('whatever the number of lanes, the kernel with and without probabilities', async () => {
-    const ids = want.map(([id]) => id);
+  test('whatever the number of lanes', async () => {
     for (const { overrides } of singleTunings(sampleProbs, auto.traits)) {
       const got = await bits(auto, rows, overrides.LANES);
       got.forEach((row, r) => {
         expectSameBits(row, want[r]!, `row ${r}, ${JSON.stringify(overrides)}`);
       });
-      expect((await draw(auto, rows, { LANES: overrides.LANES! })).ids).toEqual(ids);
     }
+  });
+
+  test('from the kernel that leaves no probabilities', async () => {
+    expect((await draw(auto, rows)).ids).toEqual(want.map(([id]) => id));
   });
 
   test('alone, and among other rows in another order', async () => {
@@ -173,11 +175,9 @@ describe('a row has the same bits', () => {
   });
 
   test('on a device without optional features', async () => {
-    for (const LANES of [8, 256]) {
-      const got = await bits(base, rows, LANES);
-      got.forEach((row, r) => {
-        expectSameBits(row, want[r]!, `row ${r}, LANES ${LANES}`);
-      });
-    }
+    const got = await bits(base, rows);
+    got.forEach((row, r) => {
+      expectSameBits(row, want[r]!, `row ${r}`);
+    });
   });
 });

@@ -1,15 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { SamplingRow } from '../../src/core/batch-plan.ts';
 import { Device } from '../../src/gpu/device.ts';
-import { Tensor } from '../../src/gpu/tensor.ts';
-import { sample, sampleProbs } from '../../src/kernels/sample.ts';
-import { gumbelSample, processLogits } from '../../src/reference/sampling.ts';
-import { splitSeed, uniform } from '../../src/util/rng.ts';
+import { sampleProbs } from '../../src/kernels/sample.ts';
+import { processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';
+import { uniform } from '../../src/util/rng.ts';
 import { expectClose } from '../support/approx.ts';
-import { GuardedTensor, operand } from '../support/guarded-tensor.ts';
+import { type Changes, mutant } from '../support/mutant.ts';
+import { normals } from '../support/random-data.ts';
 import { readSafetensors } from '../support/read-safetensors.ts';
-import { floatsOf } from '../support/run-kernel.ts';
+import { draw, drawWithProbs, filtersOf, NO_TOKEN, type SamplingCase } from '../support/sampling-case.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -17,84 +16,20 @@ beforeAll(async () => {
 });
 afterAll(() => device.close());
 
-interface Row extends Partial<Omit<SamplingRow, 'tokenSlot'>> {
-  readonly logits: ArrayLike<number>;
+/**
+ * The figure that the project promises for every probability. A token d temperatures below the best has d off by
+ * 2^-23 d, so its probability by exp(-d) d 2^-23 < 1e-7. Fixed-point weights are off by 2^-32 each, the sum of 50257 of
+ * them by 1.2e-5 if all erred one way, and by a two-hundredth of that as they fall.
+ */
+const PROBABILITY = { abs: 1e-5 };
+
+const kept = (probs: ArrayLike<number>) => Array.from(probs, (p, id) => (p > 0 ? id : -1)).filter((id) => id >= 0);
+
+async function probsOf(row: SamplingCase): Promise<Float32Array> {
+  return (await drawWithProbs(device, [row])).probs[0]!;
 }
 
-interface Options {
-  readonly on?: Device;
-  readonly allowed?: number;
-  readonly lanes?: number;
-}
-
-interface Drawn {
-  readonly ids: number[];
-  readonly finite: number[];
-  readonly nextTokens: number[];
-  /** [R, V] */
-  readonly probs: Float32Array;
-}
-
-/** Runs both kernels, which must draw the same; outputs start as garbage. Row r's token slot is R − 1 − r. */
-async function draw(rows: readonly Row[], options: Options = {}): Promise<Drawn> {
-  const { on = device, lanes } = options;
-  const R = rows.length;
-  const V = rows[0]!.logits.length;
-  const logits = new Float32Array(R * V);
-  const words = new Uint32Array(R * 8);
-  for (const [
-    r,
-    { logits: row, temperature = 1, topK = 0, topP = 1, minP = 0, seed = 0, position = 0 },
-  ] of rows.entries()) {
-    logits.set(row, r * V);
-    const [t, p, m] = new Uint32Array(Float32Array.of(temperature, topP, minP).buffer);
-    words.set([t!, topK, p!, m!, ...splitSeed(seed), position, R - 1 - r], 8 * r);
-  }
-  using owned = new DisposableStack();
-  const guarded = (label: string, data: Float32Array | Int32Array | Uint32Array, ...shape: number[]) =>
-    owned.use(new GuardedTensor(on, label, operand(data, ...shape)));
-  const inputs = {
-    logits: owned.use(Tensor.from(on, 'logits', logits, [R, V])),
-    sampling: owned.use(Tensor.from(on, 'sampling', words, [R, 8])),
-  };
-  const outputs = ['sample', 'sampleProbs'].map((name) => ({
-    sampled: guarded(`${name} sampled`, new Uint32Array(2 * R).fill(77), R, 2),
-    next_tokens: guarded(`${name} next tokens`, new Int32Array(R + 2).fill(-7), R + 2),
-  }));
-  const probs = guarded('probs', new Float32Array(R * V).fill(Number.NaN), R, V);
-  const [plain, withProbs] = outputs.map(({ sampled, next_tokens }) => ({
-    sampled: sampled.tensor,
-    next_tokens: next_tokens.tensor,
-  }));
-  const scalars = { allowed: options.allowed ?? V };
-  const choice = lanes === undefined ? {} : { overrides: { LANES: lanes } };
-  await sample.run(on, { ...inputs, ...plain! }, scalars, choice);
-  await sampleProbs.run(on, { ...inputs, ...withProbs!, probs: probs.tensor }, scalars, choice);
-  const [a, b] = await Promise.all(
-    outputs.map(async ({ sampled, next_tokens }) => ({
-      sampled: [...(await sampled.readWords())],
-      nextTokens: [...new Int32Array(await next_tokens.readWords())],
-    })),
-  );
-  expect(b).toEqual(a);
-  expect(a!.nextTokens.slice(R)).toEqual([-7, -7]);
-  return {
-    ids: a!.sampled.filter((_, i) => i % 2 === 0),
-    finite: a!.sampled.filter((_, i) => i % 2 === 1),
-    nextTokens: a!.nextTokens.slice(0, R),
-    probs: floatsOf(await probs.readWords()),
-  };
-}
-
-/** Logits whose differences look like a model's. */
-function randomLogits(V: number, seed: number, spread = 4): Float32Array {
-  return Float32Array.from({ length: V }, (_, id) => {
-    const [u, v] = [uniform(seed, 1, id), uniform(seed, 2, id)];
-    return spread * Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
-  });
-}
-
-describe('the distribution of a row', () => {
+describe('the distribution of a row equals Hugging Face', () => {
   interface FixtureCase {
     readonly name: string;
     readonly temperature?: number;
@@ -106,143 +41,247 @@ describe('the distribution of a row', () => {
   const all: FixtureCase[] = JSON.parse(readFileSync('test/fixtures/sampling.json', 'utf8'));
   const ADJUSTS_LOGITS = ['repetition_penalty', 'presence_penalty', 'frequency_penalty', 'logit_bias'];
   const cases = all
-    .map((fixture, i) => ({ ...fixture, logits: tensors.get(`${i}.logits`)!, probs: tensors.get(`${i}.probs`)! }))
+    .map((fixture, index) => ({ ...fixture, index }))
     .filter((fixture) => !ADJUSTS_LOGITS.some((key) => key in fixture));
 
-  test('is covered by 38 fixtures', () => {
+  test('in 38 fixtures', () => {
     expect(cases.length).toBe(38);
   });
 
-  test.each(cases)('equals Hugging Face: $name', async ({ name, logits, probs: want, ...fixture }) => {
-    const { temperature = 1, top_k: topK = 0, top_p: topP = 1, min_p: minP = 0 } = fixture;
-    const { probs, ids } = await draw([{ logits, temperature, topK, topP, minP }]);
-    // The figure that the project promises for every probability.
-    expectClose(probs, want, { abs: 1e-5 }, name);
+  test.each(cases)('$name', async ({ name, index, temperature, top_k, top_p, min_p }) => {
+    const logits = Float32Array.from(tensors.get(`${index}.logits`)!);
+    const filters = { temperature: temperature ?? 1, topK: top_k ?? 0, topP: top_p ?? 1, minP: min_p ?? 0 };
+    const want = tensors.get(`${index}.probs`)!;
+    const { probs, ids } = await drawWithProbs(device, [{ logits, ...filters }]);
+    expectClose(probs[0]!, want, PROBABILITY, name);
     expect(want[ids[0]!]).toBeGreaterThan(0);
-  });
-
-  const ties = [0, 2, 1, 2, 2, -1, 2, 0, 1];
-  test.each<Omit<Row, 'logits'>>([
-    { topK: 1 },
-    { topK: 3 },
-    { topK: 5 },
-    { topK: 9 },
-    { topK: 100 },
-    { topP: 1e-6 },
-    { topP: 0.5 },
-    { topP: 0.99 },
-    { minP: 1 },
-    { minP: 0.2 },
-    { topK: 6, topP: 0.8, minP: 0.1 },
-    { temperature: 0 },
-    { temperature: 1e-3, topP: 0.9 },
-    { temperature: 50, topK: 7 },
-  ])('keeps as many equal logits as %j says, the lower ids first', async (params) => {
-    const want = processLogits(Float64Array.from(ties), { temperature: 1, topK: 0, topP: 1, minP: 0, ...params });
-    const { probs } = await draw([{ logits: ties, ...params }]);
-    expectClose(probs, want, { abs: 1e-6 }, JSON.stringify(params));
-  });
-
-  test.each([1, 2, 31, 257, 8192, 50257])('equals the float64 reference for %d tokens', async (V) => {
-    const logits = randomLogits(V, V);
-    const params = { temperature: 0.8, topK: Math.ceil(V / 2), topP: 0.95, minP: 1e-3 };
-    const { probs } = await draw([{ logits, ...params }]);
-    expectClose(probs, processLogits(Float64Array.from(logits), params), { abs: 1e-5 }, `V = ${V}`);
   });
 });
 
-describe('the drawn id', () => {
-  test('of a greedy row is the lowest of the best, whatever the filters say', async () => {
-    const logits = [0, 3, -1, 3, 3];
-    const { ids } = await draw([
-      { logits, temperature: 0 },
-      { logits, temperature: 0, topK: 2, topP: 0.1, minP: 0.5, seed: 9 },
-      { logits: [-5, -5, -5, -5, -4], temperature: 0 },
-    ]);
-    expect(ids).toEqual([1, 1, 4]);
-  });
-
-  test('is the one that the float64 reference draws, wherever the two best scores are not too near', async () => {
-    const rows = Array.from({ length: 400 }, (_, i) => ({
-      logits: randomLogits(300, i % 7),
-      temperature: 0.7 + (i % 3) / 5,
-      topP: i % 2 ? 0.9 : 1,
-      topK: i % 5 ? 0 : 40,
-      seed: 2 ** 40 + i,
-      position: 3 * i,
-    }));
-    const { ids } = await draw(rows);
-    const want = rows.map(({ logits, seed, position, ...filters }) =>
-      gumbelSample(Float64Array.from(logits), { minP: 0, ...filters }, seed, position),
-    );
-    const numEqual = ids.filter((id, i) => id === want[i]).length;
-    // A score is off by a few ulp of 16, 1e-5 at most; scores lie that near in fewer than one row of a thousand.
-    expect(numEqual).toBeGreaterThanOrEqual(399);
-  });
-
-  /** Σ (count − expected)² / expected over the draws from log(probs) / temperature. */
-  async function chiSquare(probs: readonly number[], numDraws: number, temperature: number): Promise<number> {
-    const logits = probs.map(Math.log);
-    const rows = Array.from({ length: numDraws }, (_, i) => ({ logits, temperature, seed: 11, position: i }));
-    const { ids } = await draw(rows);
-    const counts = probs.map((_, id) => ids.filter((drawn) => drawn === id).length);
-    return probs.reduce((sum, p, id) => sum + (counts[id]! - numDraws * p) ** 2 / (numDraws * p), 0);
+describe('the distribution of a row equals the float64 reference', () => {
+  /** Steep and flat rows around several means, each cut somewhere else by several filters. */
+  function sweep(): SamplingCase[] {
+    const V = 3000;
+    const shapes = [
+      { scale: 3, mean: 0 },
+      { scale: 0.4, mean: 0 },
+      { scale: 6, mean: -60 },
+      { scale: 2, mean: 40 },
+    ];
+    return Array.from({ length: 64 }, (_, i) => {
+      const { scale, mean } = shapes[i % 4]!;
+      return {
+        logits: normals(i, V, scale).map((logit) => logit + mean),
+        temperature: 0.3 + uniform(1, i, 0) * 1.5,
+        topK: i % 3 === 0 ? 1 + Math.floor(uniform(1, i, 1) ** 3 * V) : 0,
+        topP: i % 5 === 0 ? 1 : 0.05 + uniform(1, i, 2) * 0.949,
+        minP: i % 7 === 0 ? uniform(1, i, 3) * 0.1 : 0,
+      };
+    });
   }
-  const probs = [0.4, 0.25, 0.15, 0.1, 0.06, 0.03, 0.01];
-  // 6 degrees of freedom: beyond 22.46 once in a thousand seeds; this one is fixed.
-  const CRITICAL = 22.46;
 
-  test('is drawn with its probability: 20,000 draws pass a χ² test', async () => {
-    expect(await chiSquare(probs, 20_000, 1)).toBeLessThan(CRITICAL);
+  /** Whether as many tokens are kept when the bounds move by more than the error of f32 weights, 2.4e-6 at most. */
+  function isClearCut(logits: Float64Array, filters: SamplingFilters): boolean {
+    const [tighter, looser] = [-4e-6, 4e-6].map((step) => {
+      const topP = filters.topP === 1 ? 1 : filters.topP * (1 + step);
+      return kept(processLogits(logits, { ...filters, topP, minP: filters.minP * (1 - step) })).length;
+    });
+    return tighter === looser;
+  }
+
+  /** Returns how many rows were clear-cut and so could be compared. */
+  async function checkSweep(kernel = sampleProbs): Promise<number> {
+    const rows = sweep();
+    const { probs } = await drawWithProbs(device, rows, {}, kernel);
+    let compared = 0;
+    for (const [r, row] of rows.entries()) {
+      const logits = Float64Array.from(row.logits);
+      const filters = filtersOf(row);
+      if (!isClearCut(logits, filters)) continue;
+      compared++;
+      const label = `row ${r}, ${JSON.stringify(filters)}`;
+      const want = processLogits(logits, filters);
+      expect(kept(probs[r]!).length, `${label}: kept`).toBe(kept(want).length);
+      expectClose(probs[r]!, want, PROBABILITY, label);
+    }
+    return compared;
+  }
+
+  test('for filters in many combinations', async () => {
+    expect(await checkSweep()).toBeGreaterThanOrEqual(60);
   });
 
-  test('fails the χ² test when the temperature is off by a tenth', async () => {
-    expect(await chiSquare(probs, 20_000, 1.1)).toBeGreaterThan(CRITICAL);
+  test.each<{ fault: string; changes: Changes }>([
+    {
+      fault: 'strays past the end of its octave',
+      changes: [['span = min(span - (told.x - low), (1u << shift) - 1u);', 'span = (1u << shift) - 1u;']],
+    },
+    { fault: 'takes too few tokens for candidates', changes: [['octave <= NEAR && told.w', 'told.w']] },
+    { fault: 'takes two tokens for one', changes: [['least + least / 2u', 'least + least + least / 2u']] },
+    {
+      fault: 'forgets what top-k dropped',
+      changes: [['cut = prefix(lane, row, cut,', 'cut = prefix(lane, row, Cut(0u, 0u),']],
+    },
+  ])('and that check finds a search that $fault', async ({ changes }) => {
+    await expect(checkSweep(mutant(sampleProbs, changes))).rejects.toThrow('row');
   });
 
-  const mixed: Row[] = [
-    { logits: randomLogits(3000, 1), temperature: 0 },
-    { logits: randomLogits(3000, 2), seed: 5, position: 8 },
-    { logits: randomLogits(3000, 3), topP: 0.9, temperature: 0.7, seed: 6 },
-    { logits: randomLogits(3000, 4), topK: 50, seed: 7 },
-    { logits: randomLogits(3000, 5, 0.01), topP: 0.5, topK: 2000, seed: 8 },
-    { logits: new Float32Array(3000), topP: 0.3, seed: 9 },
-  ];
+  test.each([1, 2, 31, 257, 8192, 50257])('for %i tokens', async (V) => {
+    const logits = normals(V, V, 2);
+    const filters = [{}, { temperature: 0 }, { topK: 2 }, { topK: 40, topP: 0.8, temperature: 0.7 }, { topP: 0.6 }];
+    const rows = filters.map((filter) => ({ ...filter, logits }));
+    const { probs } = await drawWithProbs(device, rows);
+    for (const [r, filter] of filters.entries()) {
+      const want = processLogits(Float64Array.from(logits), filtersOf(filter));
+      expectClose(probs[r]!, want, PROBABILITY, JSON.stringify(filter));
+    }
+  });
+});
 
-  test('does not depend on the lanes, the optional features or the other rows, nor do the probabilities', async () => {
-    const want = await draw(mixed, { lanes: 64 });
-    for (const lanes of [8, 32, 256]) expect(await draw(mixed, { lanes }), `${lanes} lanes`).toEqual(want);
-    using base = await Device.open({ features: 'base' });
-    expect(await draw(mixed, { on: base })).toEqual(want);
-    for (const [r, row] of mixed.entries()) expect((await draw([row])).ids[0], `row ${r} alone`).toBe(want.ids[r]);
-    expect((await draw(mixed.toReversed())).ids).toEqual(want.ids.toReversed());
-    expect(want.nextTokens).toEqual(want.ids.toReversed());
+describe('temperature', () => {
+  test('0 is the lowest id of the best logits, whatever the seed and the filters', async () => {
+    const logits = normals(1, 700);
+    for (const id of [612, 97, 98, 350]) logits[id] = 9;
+    const rows = [0, 1, 2, 3, 4].map((seed) => ({ logits, temperature: 0, seed, topK: 5, topP: 0.1, minP: 1 }));
+    expect((await draw(device, rows)).ids).toEqual([97, 97, 97, 97, 97]);
   });
 
-  test('is never one beyond the allowed ids, although the best logit lies there', async () => {
-    const logits = randomLogits(500, 1).map((logit, id) => (id >= 100 ? logit + 50 : logit));
-    const rows = Array.from({ length: 60 }, (_, i) => ({ logits, seed: i, topP: i % 2 ? 0.9 : 1, temperature: i % 3 }));
-    const { ids, probs } = await draw(rows, { allowed: 100 });
-    expect(Math.max(...ids)).toBeLessThan(100);
-    const { probs: alone } = await draw([{ logits: logits.subarray(0, 100), topP: 0.9, temperature: 1 }]);
-    expect(probs.slice(500, 600)).toEqual(alone);
-    expect(Math.max(...probs.filter((_, i) => i % 500 >= 100))).toBe(0);
+  test('0 takes zeros of both signs for equal', async () => {
+    const greedy = (...logits: number[]) => ({ logits: Float32Array.from(logits), temperature: 0 });
+    expect((await draw(device, [greedy(-1, -0, 0), greedy(-1, 0, -0)])).ids).toEqual([1, 1]);
   });
 
-  test.each([Number.NaN, Infinity, -Infinity])('of a row with %d is flagged, and no other row is', async (broken) => {
-    const bad = randomLogits(300, 1);
-    bad[299] = broken;
-    const good = randomLogits(300, 2);
-    const rows = [good, bad, good].map((logits) => ({ logits, topP: 0.9, seed: 4 }));
-    const { ids, finite, probs } = await draw(rows);
-    expect(finite).toEqual([1, 0, 1]);
-    expect(ids[1]).toBe(0);
-    expect(ids[2]).toBe(ids[0]);
-    expect([...probs.subarray(300, 600)].every((p) => p === 0)).toBe(true);
+  test('and logits may come close to the ends of f32', async () => {
+    const logits = Float32Array.of(-3e38, 3e38, 2.9e38, -3e38);
+    const rows = [1e-45, 1.2e-38, 1, 1e37].map((temperature) => ({ logits, temperature, topK: 3, topP: 0.9 }));
+    const { probs } = await drawWithProbs(device, rows);
+    for (const row of probs.slice(0, 3)) expectClose(row, [0, 1, 0, 0], {}, 'greedy in effect');
+    // One temperature between the two best, sixty to the others.
+    expectClose(probs[3]!, [0, Math.E / (1 + Math.E), 1 / (1 + Math.E), 0], PROBABILITY, '1e37');
+    const hot = await probsOf({ logits: Float32Array.of(1, 2, 3), temperature: 3e38 });
+    expectClose(hot, [1 / 3, 1 / 3, 1 / 3], PROBABILITY, '3e38');
+  });
+});
+
+describe('equal logits', () => {
+  const V = 5000;
+  const equal = new Float32Array(V).fill(-2.5);
+
+  test.each([
+    { filters: { topK: 17 }, count: 17 },
+    { filters: { topK: 1 }, count: 1 },
+    { filters: { topK: V }, count: V },
+    { filters: { topK: V + 1 }, count: V },
+    { filters: { topK: 0xffffffff }, count: V },
+    { filters: { topP: 0.5 }, count: 2500 },
+    { filters: { topP: 1e-9 }, count: 1 },
+    { filters: { topK: 100, topP: 0.25 }, count: 25 },
+    { filters: { topK: 100, topP: 0.999 }, count: 100 },
+    { filters: { minP: 1 }, count: V },
+  ])('of which $filters keeps $count: the lowest ids', async ({ filters, count }) => {
+    const probs = await probsOf({ logits: equal, ...filters });
+    expect(kept(probs)).toEqual(Array.from({ length: count }, (_, id) => id));
+    expectClose(probs.subarray(0, count), new Array(count).fill(1 / count), { rel: 1e-6 }, 'probability');
   });
 
-  test('is refused where no id, or more than there are, may be drawn', async () => {
-    await expect(draw([{ logits: [1, 2] }], { allowed: 0 })).rejects.toThrow('allowed is 0, expected 1 to V = 2');
-    await expect(draw([{ logits: [1, 2] }], { allowed: 3 })).rejects.toThrow('allowed is 3, expected 1 to V = 2');
+  test('at the end of top-k: exactly k, the lower ids', async () => {
+    const logits = normals(3, 1000);
+    for (const id of [300, 7, 999]) logits[id] = 20;
+    for (const id of [2, 5, 411, 640, 998]) logits[id] = 10;
+    const rows = [3, 4, 6, 8].map((topK) => ({ logits, topK }));
+    const { probs } = await drawWithProbs(device, rows);
+    expect(probs.map(kept)).toEqual([
+      [7, 300, 999],
+      [2, 7, 300, 999],
+      [2, 5, 7, 300, 411, 999],
+      [2, 5, 7, 300, 411, 640, 998, 999],
+    ]);
   });
+
+  test('at the end of top-p: the lower ids up to the one that crosses', async () => {
+    const logits = new Float32Array(400).fill(-30);
+    // Half of the mass, and an eighth for each of four.
+    logits[200] = Math.log(4);
+    for (const id of [3, 50, 201, 399]) logits[id] = 0;
+    const { probs } = await drawWithProbs(
+      device,
+      [0.45, 0.55, 0.7, 0.8].map((topP) => ({ logits, topP })),
+    );
+    expect(probs.map(kept)).toEqual([[200], [3, 200], [3, 50, 200], [3, 50, 200, 201]]);
+  });
+});
+
+test('min-p 0 keeps tokens of any weight', async () => {
+  const logits = Float32Array.of(0, -1, -80);
+  expect(kept(await probsOf({ logits }))).toEqual([0, 1, 2]);
+  expect(kept(await probsOf({ logits, minP: 1e-20 }))).toEqual([0, 1]);
+});
+
+describe('allowed ids', () => {
+  const logits = normals(5, 300).map((logit, id) => (id < 250 ? logit : logit + 30));
+
+  test('alone are drawn, although the best logits lie beyond them', async () => {
+    const filters = [
+      {},
+      { temperature: 0 },
+      { topK: 20 },
+      { topP: 0.9 },
+      { topK: 280 },
+      { topK: 9, topP: 0.5, minP: 0.1 },
+    ];
+    const rows = filters.map((filter) => ({ ...filter, logits }));
+    const { ids, probs } = await drawWithProbs(device, rows, { allowed: 250 });
+    for (const [r, filter] of filters.entries()) {
+      const want = processLogits(Float64Array.from(logits.subarray(0, 250)), filtersOf(filter));
+      expectClose(probs[r]!, [...want, ...new Array(50).fill(0)], PROBABILITY, JSON.stringify(filter));
+      expect(want[ids[r]!]).toBeGreaterThan(0);
+    }
+  });
+
+  test('may be one', async () => {
+    expect((await draw(device, [{ logits, topK: 3, topP: 0.5, seed: 4 }], { allowed: 1 })).ids).toEqual([0]);
+  });
+
+  test.each([0, 301])('may not be %i of 300', async (allowed) => {
+    const refused = draw(device, [{ logits }], { allowed });
+    await expect(refused).rejects.toThrow(`sample: allowed is ${allowed}, expected 1 to V = 300`);
+  });
+});
+
+test.each<Partial<SamplingFilters>>([{ temperature: 0 }, {}, { topK: 20, topP: 0.9, minP: 0.01 }])(
+  'a logit that is not finite flags its row and no other: %j',
+  async (filters) => {
+    const V = 300;
+    // Infinities and NaN of both signs and kinds; id, whether allowed or not.
+    const faults = [
+      [0x7f800000, 0],
+      [0xff800000, 299],
+      [0x7fc00000, 17],
+      [0xffc00001, 260],
+      [0x7f800001, 128],
+    ] as const;
+    const clean = Array.from({ length: 2 * faults.length }, (_, r) => ({ ...filters, seed: r, logits: normals(r, V) }));
+    const rows = clean.map((row, r) => {
+      if (r % 2 === 0) return row;
+      const logits = Float32Array.from(row.logits);
+      const [bits, id] = faults[(r - 1) / 2]!;
+      new Uint32Array(logits.buffer)[id] = bits;
+      return { ...row, logits };
+    });
+    const want = await draw(device, clean, { allowed: 280 });
+    const { ids, finite, nextTokens, probs } = await drawWithProbs(device, rows, { allowed: 280 });
+    expect(want.finite).toEqual(clean.map(() => 1));
+    expect(finite).toEqual(rows.map((_, r) => (r + 1) % 2));
+    expect(ids).toEqual(want.ids.map((id, r) => (r % 2 === 0 ? id : 0)));
+    expect(nextTokens).toEqual(ids);
+    expect(probs.map((row) => kept(row).length > 0)).toEqual(rows.map((_, r) => r % 2 === 0));
+    expect(probs.flatMap((row) => [...row]).some(Number.isNaN)).toBe(false);
+  },
+);
+
+test('an id goes to its token slot and to no other', async () => {
+  const rows = [3, 4, 5].map((seed) => ({ logits: normals(seed, 50), temperature: 0 }));
+  const { ids, nextTokens } = await draw(device, rows, { tokenSlots: [4, 0, 2], numSlots: 6 });
+  expect(ids).toEqual(rows.map(({ logits }) => logits.indexOf(Math.max(...logits))));
+  expect(nextTokens).toEqual([ids[1], NO_TOKEN, ids[2], NO_TOKEN, ids[0], NO_TOKEN]);
 });
