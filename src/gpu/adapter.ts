@@ -42,7 +42,7 @@ export interface FoundAdapter {
  * names there are).
  */
 export async function findAdapter(choice: AdapterChoice = {}): Promise<FoundAdapter> {
-  const backends = choice.backend ? [choice.backend] : (PLATFORM_BACKENDS[process.platform] ?? DEFAULT_BACKENDS);
+  const backends = backendsOf(choice);
   const names: string[] = [];
   for (const backend of backends) {
     for (const name of await adapterNames(backend)) {
@@ -60,6 +60,17 @@ export async function findAdapter(choice: AdapterChoice = {}): Promise<FoundAdap
       '`npm run setup` installs a software Vulkan driver where it can',
     backends,
   );
+}
+
+/** Names of the adapters that each backend has, for the backends that `findAdapter` would try. */
+export async function listAdapters(choice: AdapterChoice = {}): Promise<ReadonlyMap<string, readonly string[]>> {
+  const names = new Map<string, readonly string[]>();
+  for (const backend of backendsOf(choice)) names.set(backend, await adapterNames(backend));
+  return names;
+}
+
+function backendsOf({ backend }: AdapterChoice): readonly string[] {
+  return backend ? [backend] : (PLATFORM_BACKENDS[process.platform] ?? DEFAULT_BACKENDS);
 }
 
 function driverHint(): string {
@@ -87,13 +98,17 @@ function requestAdapter(backend: string, name: string): Promise<GPUAdapter | nul
   return gpu.requestAdapter();
 }
 
+/** Version of the npm package `webgpu`, i.e. of Dawn. */
+export function webgpuVersion(): string {
+  return String(createRequire(import.meta.url)('webgpu/package.json').version);
+}
+
 function identify(adapter: GPUAdapter, backend: string, name: string): AdapterIdentity {
-  const version: unknown = createRequire(import.meta.url)('webgpu/package.json').version;
   return {
     name,
     backend,
     driver: adapter.info.description || adapter.info.device || 'unknown',
     isSoftware: adapter.info.isFallbackAdapter === true,
-    webgpu: String(version),
+    webgpu: webgpuVersion(),
   };
 }

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type AdapterChoice, type AdapterIdentity, findAdapter } from './adapter.ts';
 import { BindGroupCache } from './bind-group-cache.ts';
 import { DeviceLostError, GpuError } from './errors.ts';
@@ -33,6 +34,15 @@ const RAISED_LIMITS = [
 ] as const;
 /** Bytes of immediates that WebGPU implementations with immediates guarantee. */
 const IMMEDIATE_BYTES = 64;
+
+/**
+ * Opens a device, as `Device.open`: the first adapter that answers, with the optional features that it has.
+ *
+ * @throws AdapterError when no adapter fits.
+ */
+export function openDevice(options: DeviceOptions = {}): Promise<Device> {
+  return Device.open(options);
+}
 
 /** An open GPU device, the owner of all buffers on it. Close it to free them and to let the process end. */
 export class Device {
@@ -100,6 +110,11 @@ export class Device {
     this.#buffers.add(buffer);
     this.#liveBytes += buffer.size;
     return buffer;
+  }
+
+  /** Whether the buffer was created here and not yet destroyed. */
+  isLive(buffer: GPUBuffer): boolean {
+    return this.#buffers.has(buffer);
   }
 
   /** Frees a buffer and the bind groups that hold it; a second call does nothing. */

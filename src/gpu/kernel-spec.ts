@@ -20,17 +20,21 @@ function declare(access: BindingSpec['access'], dtype: DType): Declare {
   return (...shape) => ({ access, dtype, shape });
 }
 
-/** An input of f32; `read.i32`, `read.u32` for the other element types. */
-export const read: Declare & { readonly i32: Declare; readonly u32: Declare } = Object.assign(declare('read', 'f32'), {
-  i32: declare('read', 'i32'),
-  u32: declare('read', 'u32'),
-});
+type DeclareAny = Declare & { readonly f16: Declare; readonly i32: Declare; readonly u32: Declare };
 
-/** An output, or a tensor changed in place; `write.i32`, `write.u32` for the other element types. */
-export const write: Declare & { readonly i32: Declare; readonly u32: Declare } = Object.assign(
-  declare('read_write', 'f32'),
-  { i32: declare('read_write', 'i32'), u32: declare('read_write', 'u32') },
-);
+function declareAny(access: BindingSpec['access']): DeclareAny {
+  const [f16, i32, u32] = [declare(access, 'f16'), declare(access, 'i32'), declare(access, 'u32')];
+  return Object.assign(declare(access, 'f32'), { f16, i32, u32 });
+}
+
+/**
+ * An input of f32; `read.f16`, `read.i32`, `read.u32` for the other element types. The shader of an f16 binding declares
+ * u32 words: element i is half `i & 1` (the low one first) of word `i >> 1`, whatever the shape.
+ */
+export const read: DeclareAny = declareAny('read');
+
+/** An output, or a tensor changed in place; its element types are those of `read`. */
+export const write: DeclareAny = declareAny('read_write');
 
 /** Type of a scalar. */
 export type ScalarType = 'u32' | 'f32';
@@ -47,6 +51,17 @@ export interface Variant {
 
 /** Part of a variant; what is left out takes the kernel's default for the adapter. */
 export type VariantChoice = { readonly [K in keyof Variant]?: Variant[K] };
+
+/** Part of a variant of one kernel, by the names that it declares; what is left out takes its default. */
+export interface ChoiceOf<S extends KernelSpec> {
+  readonly conditions?: Choices<S['conditions'], boolean>;
+  readonly constants?: Choices<S['constants'], number>;
+  readonly overrides?: Choices<S['overrides'], number>;
+}
+
+type Choices<Defaults, Value> = Defaults extends (traits: DeviceTraits) => infer Names
+  ? { readonly [K in keyof Names]?: Value }
+  : { readonly [name: string]: never };
 
 /** Bytes moved and floating-point operations of one dispatch. */
 export interface Cost {
@@ -68,8 +83,19 @@ export interface KernelSpec<
   readonly name: string;
   /** File name in `shaders/` without extension; the kernel's name when absent. */
   readonly shader?: string;
-  /** WGSL instead of that file's text. */
+  /**
+   * WGSL instead of that file's text: one's own shader. It may import from `shaders/` as `package::<file>::<name>`. It
+   * declares its bindings as `@group(0)` in their order and, if `params` is not empty,
+   * ```
+   * struct Params { … }
+   * @if(IMMEDIATES) var<immediate> params: Params;
+   * @else @group(1) @binding(0) var<uniform> params: Params;
+   * ```
+   * with `@if(IMMEDIATES) requires immediate_address_space;` on top.
+   */
   readonly source?: string;
+  /** WGSL instead of the text of other files in `shaders/`, by name without extension: modules that the shader imports. */
+  readonly modules?: Readonly<Record<string, string>>;
   /** In order of `@binding`. */
   readonly bindings: B;
   /** Fields of the shader's `Params`, in order; those that are shape letters are filled in from the tensors. */
@@ -78,12 +104,14 @@ export interface KernelSpec<
   readonly extras?: readonly string[];
   /** Every `@if` condition of the shader, with its default. */
   readonly conditions?: (traits: DeviceTraits) => Readonly<Record<string, boolean>>;
-  /** Every `constants::` of the shader, with its default; `allowed` lists the choices where there are several. */
+  /** Every `constants::` of the shader, with its default. */
   readonly constants?: (traits: DeviceTraits) => Readonly<Record<string, number>>;
   /** Every `override` of the shader, with its default. */
   readonly overrides?: (traits: DeviceTraits) => Readonly<Record<string, number>>;
-  /** Choices of constants and overrides that a tuner may make and that the tests run. */
+  /** Values that constants and overrides may take, defaults included, where there are several: the tests run them all. */
   readonly tunables?: Readonly<Record<string, readonly number[]>>;
+  /** Names what keeps a variant from running on a device, or null. */
+  readonly checkVariant?: (variant: Variant, traits: DeviceTraits) => string | null;
   /** Names the first thing wrong with the sizes, or null. */
   readonly check?: (dims: Dims, variant: Variant) => string | null;
   readonly workgroups: (dims: Dims, variant: Variant) => readonly [number, number, number];
@@ -98,4 +126,9 @@ export type ScalarsOf<S extends KernelSpec> = {
   readonly [K in
     | Exclude<keyof S['params'], LettersOf<S['bindings']>>
     | (S['extras'] extends readonly (infer E extends string)[] ? E : never)]: number;
+};
+
+/** Sizes and scalars by name, as `cost` takes them. */
+export type DimsOf<S extends KernelSpec> = {
+  readonly [K in LettersOf<S['bindings']> | keyof ScalarsOf<S>]?: number;
 };

@@ -2,11 +2,22 @@ import type { Device, DeviceTraits } from './device.ts';
 import { type Dispatch, PARAMS_GROUP, paramsLayout } from './dispatch.ts';
 import { GpuError, KernelError } from './errors.ts';
 import { ShaderStage } from './flags.ts';
-import type { Dims, KernelSpec, ScalarsOf, ScalarType, TensorsOf, Variant, VariantChoice } from './kernel-spec.ts';
+import type {
+  ChoiceOf,
+  Cost,
+  Dims,
+  DimsOf,
+  KernelSpec,
+  ScalarsOf,
+  ScalarType,
+  TensorsOf,
+  Variant,
+  VariantChoice,
+} from './kernel-spec.ts';
 import { Program } from './program.ts';
 import { checkAgainstShader, linkShader } from './shader-linker.ts';
 import { solveDims } from './shapes.ts';
-import type { Tensor } from './tensor.ts';
+import { Tensor } from './tensor.ts';
 
 /** A variant of a kernel, compiled for one device. */
 export interface BuiltKernel {
@@ -33,28 +44,72 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
   /**
    * The full variant that a choice means on a device.
    *
-   * @throws KernelError for a name that the kernel does not declare.
+   * @throws KernelError for a name that the kernel does not declare, a value that is not among those of a tunable, and
+   * a variant that the device can't run.
    */
-  variant(traits: DeviceTraits, choice: VariantChoice = {}): Variant {
+  variant(traits: DeviceTraits, choice: ChoiceOf<S> = {}): Variant {
     const { spec } = this;
-    return {
-      conditions: merge(spec.name, 'condition', spec.conditions?.(traits), choice.conditions),
-      constants: merge(spec.name, 'constant', spec.constants?.(traits), choice.constants),
-      overrides: merge(spec.name, 'override', spec.overrides?.(traits), choice.overrides),
-    };
+    const variant = this.#merged(traits, choice);
+    const numbers: Readonly<Record<string, number>> = { ...variant.constants, ...variant.overrides };
+    for (const [name, allowed] of Object.entries(spec.tunables ?? {})) {
+      const value = numbers[name];
+      if (value !== undefined && allowed.includes(value)) continue;
+      throw new KernelError(spec.name, `${name} is ${value}, expected one of ${allowed.join(', ')}`);
+    }
+    const wrong = spec.checkVariant?.(variant, traits);
+    if (wrong) throw new KernelError(spec.name, wrong);
+    return variant;
   }
 
-  /** Plain WGSL of a variant. */
-  wgsl(device: Device, choice?: VariantChoice): Promise<string> {
+  /** Every combination of the values of the tunables that a device can run; one empty choice where there are none. */
+  variants(traits: DeviceTraits): ChoiceOf<S>[];
+  variants(traits: DeviceTraits): VariantChoice[] {
+    const { spec } = this;
+    const kinds = this.#merged(traits, {});
+    let choices: VariantChoice[] = [{}];
+    for (const [name, values] of Object.entries(spec.tunables ?? {})) {
+      const kind = Object.hasOwn(kinds.constants, name) ? 'constants' : 'overrides';
+      choices = choices.flatMap((choice) =>
+        values.map((value) => ({ ...choice, [kind]: { ...choice[kind], [name]: value } })),
+      );
+    }
+    return choices.filter((choice) => !spec.checkVariant?.(this.#merged(traits, choice), traits));
+  }
+
+  /**
+   * Bytes moved and floating-point operations of one dispatch.
+   *
+   * @param dims the sizes that it depends on, by shape letter or scalar.
+   * @throws KernelError that names a size that it needs and did not get.
+   */
+  cost(dims: DimsOf<S>): Cost;
+  cost(dims: Dims): Cost {
+    const { name, cost } = this.spec;
+    const required = new Proxy(dims, {
+      get(target, key) {
+        const value = Reflect.get(target, key);
+        if (value === undefined) throw new KernelError(name, `cost needs the size ${String(key)}`);
+        return value;
+      },
+    });
+    return cost(required);
+  }
+
+  /**
+   * Plain WGSL of a variant, imports and conditions resolved: what the driver gets.
+   *
+   * @throws KernelError, as `variant`, and when the shader is missing or does not link.
+   */
+  async wgsl(device: Device, choice?: ChoiceOf<S>): Promise<string> {
     return linkShader(this.spec, this.variant(device.traits, choice), device.traits.immediates);
   }
 
   /**
    * Compiles a variant, once per device.
    *
-   * @throws KernelError when the shader and the spec differ; GpuError when the driver refuses it.
+   * @throws KernelError, as `variant`, and when the shader and the spec differ; GpuError when the driver refuses it.
    */
-  async build(device: Device, choice?: VariantChoice): Promise<BuiltKernel> {
+  async build(device: Device, choice?: ChoiceOf<S>): Promise<BuiltKernel> {
     const variant = this.variant(device.traits, choice);
     const label = labelOf(this.spec.name, variant);
     const variants = this.#variants(device);
@@ -78,17 +133,15 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
    *
    * @throws KernelError that names the kernel and the tensor or scalar, what was expected and what was given.
    */
-  dispatch(device: Device, tensors: TensorsOf<S, Tensor>, scalars: ScalarsOf<S>, choice?: VariantChoice): Dispatch {
+  dispatch(device: Device, tensors: TensorsOf<S, Tensor>, scalars: ScalarsOf<S>, choice?: ChoiceOf<S>): Dispatch {
     const { spec } = this;
     const variant = this.variant(device.traits, choice);
     const built = this.#variants(device).get(labelOf(spec.name, variant));
     if (!built || built instanceof Promise)
       throw new KernelError(labelOf(spec.name, variant), 'used before it was built');
-    const ordered = orderTensors(spec, tensors);
+    const ordered = orderTensors(device, spec, tensors);
+    checkScalars(spec, scalars);
     const values: Record<string, number> = { ...variant.constants, ...scalars };
-    for (const name of spec.extras ?? []) {
-      if (values[name] === undefined) throw new KernelError(spec.name, `scalar ${name} is missing`);
-    }
     const dims = solveDims(spec, ordered, values);
     const wrong = spec.check?.(dims, variant);
     if (wrong) throw new KernelError(spec.name, wrong);
@@ -114,18 +167,29 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
     };
   }
 
-  /** Builds the variant if need be, runs it once and returns when it has been submitted. */
-  async run(
-    device: Device,
-    tensors: TensorsOf<S, Tensor>,
-    scalars: ScalarsOf<S>,
-    choice?: VariantChoice,
-  ): Promise<void> {
+  /**
+   * Builds the variant if need be, runs it once and returns when it has been submitted.
+   *
+   * @param tensors one for each binding of the spec, by name.
+   * @param scalars numbers by name: params that no tensor's shape determines, and extras.
+   * @param choice what differs from the kernel's defaults for the device.
+   * @throws KernelError, as `build` and `dispatch`; GpuError when the driver refuses something; DeviceLostError.
+   */
+  async run(device: Device, tensors: TensorsOf<S, Tensor>, scalars: ScalarsOf<S>, choice?: ChoiceOf<S>): Promise<void> {
     await this.build(device, choice);
     await device.checked(this.spec.name, () => {
       using program = new Program(device, this.spec.name, [this.dispatch(device, tensors, scalars, choice)]);
       program.submit();
     });
+  }
+
+  #merged(traits: DeviceTraits, choice: ChoiceOf<S> | VariantChoice): Variant {
+    const { spec } = this;
+    return {
+      conditions: merge(spec.name, 'condition', spec.conditions?.(traits), choice.conditions),
+      constants: merge(spec.name, 'constant', spec.constants?.(traits), choice.constants),
+      overrides: merge(spec.name, 'override', spec.overrides?.(traits), choice.overrides),
+    };
   }
 
   #variants(device: Device): Map<string, BuiltKernel | Promise<BuiltKernel>> {
@@ -167,7 +231,10 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
   }
 }
 
-/** Declares a kernel; see KernelSpec. */
+/**
+ * Declares a kernel over a file in `shaders/`, or over WGSL of one's own (`source`); see KernelSpec. The shader is
+ * compared with the declaration when a variant is first built, and each call's tensors and scalars are checked against it.
+ */
 export function defineKernel<const S extends KernelSpec>(spec: S): Kernel<S> {
   return new Kernel(spec);
 }
@@ -176,31 +243,56 @@ function merge<T>(
   kernel: string,
   what: string,
   defaults: Readonly<Record<string, T>> = {},
-  choice: Readonly<Record<string, T>> = {},
+  choice: Readonly<Record<string, T | undefined>> = {},
 ): Readonly<Record<string, T>> {
-  for (const name of Object.keys(choice)) {
-    if (Object.hasOwn(defaults, name)) continue;
-    throw new KernelError(kernel, `has no ${what} ${name}; it has: ${Object.keys(defaults).join(', ') || 'none'}`);
+  const merged = { ...defaults };
+  for (const [name, value] of Object.entries(choice)) {
+    if (!Object.hasOwn(defaults, name)) throw unknownName(kernel, what, name, Object.keys(defaults));
+    if (value !== undefined) merged[name] = value;
   }
-  return { ...defaults, ...choice };
+  return merged;
 }
 
-/** `matmul[GELU W_F16 ROWS=8 WG=32]` */
-function labelOf(kernel: string, variant: Variant): string {
+function unknownName(kernel: string, what: string, name: string, known: readonly string[]): KernelError {
+  return new KernelError(kernel, `has no ${what} ${name}; it has: ${known.join(', ') || 'none'}`);
+}
+
+/** Name of a variant: `matmul[GELU W_F16 ROWS=8 LANES=32]`. */
+export function labelOf(kernel: string, variant: Variant): string {
   const on = Object.entries(variant.conditions).flatMap(([name, value]) => (value ? [name] : []));
   const numbers = Object.entries({ ...variant.constants, ...variant.overrides }).map(([name, n]) => `${name}=${n}`);
   return `${kernel}[${[...on, ...numbers].join(' ')}]`;
 }
 
-function orderTensors<S extends KernelSpec>(
-  spec: S,
+function orderTensors(
+  device: Device,
+  spec: KernelSpec,
   tensors: Readonly<Record<string, Tensor>>,
 ): (readonly [string, Tensor])[] {
-  return Object.keys(spec.bindings).map((name) => {
+  const names = Object.keys(spec.bindings);
+  for (const name of Object.keys(tensors)) {
+    if (!names.includes(name)) throw unknownName(spec.name, 'tensor', name, names);
+  }
+  return names.map((name) => {
     const tensor = tensors[name];
     if (!tensor) throw new KernelError(spec.name, `tensor ${name} is missing`);
+    if (!(tensor instanceof Tensor)) throw new KernelError(spec.name, `${name} is no Tensor; Tensor.from makes one`);
+    if (!device.isLive(tensor.range.buffer)) {
+      throw new KernelError(spec.name, `${name} was closed or is on another device`);
+    }
     return [name, tensor];
   });
+}
+
+function checkScalars(spec: KernelSpec, scalars: Readonly<Record<string, number>>): void {
+  const { extras = [] } = spec;
+  const names = [...Object.keys(spec.params), ...extras];
+  for (const name of Object.keys(scalars)) {
+    if (!names.includes(name)) throw unknownName(spec.name, 'scalar', name, names);
+  }
+  for (const name of extras) {
+    if (scalars[name] === undefined) throw new KernelError(spec.name, `scalar ${name} is missing`);
+  }
 }
 
 function packParams(spec: KernelSpec, dims: Dims): Uint32Array | null {
@@ -212,7 +304,8 @@ function packParams(spec: KernelSpec, dims: Dims): Uint32Array | null {
     const value = dims[name];
     if (value === undefined) throw new KernelError(spec.name, `scalar ${name} is missing`);
     if (type === 'f32') floats[i] = value;
-    else words[i] = value;
+    else if (value >>> 0 === value) words[i] = value;
+    else throw new KernelError(spec.name, `scalar ${name} is ${value}, expected a u32`);
   });
   return words;
 }

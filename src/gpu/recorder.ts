@@ -1,7 +1,7 @@
 import type { Device } from './device.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { Kernel } from './kernel.ts';
-import type { KernelSpec, ScalarsOf, TensorsOf, VariantChoice } from './kernel-spec.ts';
+import type { ChoiceOf, KernelSpec, ScalarsOf, TensorsOf } from './kernel-spec.ts';
 import { Program } from './program.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -19,7 +19,7 @@ export class Recorder {
     kernel: Kernel<S>,
     tensors: TensorsOf<S, Tensor>,
     scalars: ScalarsOf<S>,
-    choice?: VariantChoice,
+    choice?: ChoiceOf<S>,
   ): this {
     this.#dispatches.push(kernel.dispatch(this.#device, tensors, scalars, choice));
     return this;

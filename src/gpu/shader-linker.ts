@@ -28,7 +28,7 @@ export function shaderSources(): Readonly<Record<string, string>> {
  */
 export async function linkShader(spec: KernelSpec, variant: Variant, immediates: boolean): Promise<string> {
   const name = spec.shader ?? spec.name;
-  const files = shaderSources();
+  const files = { ...shaderSources(), ...spec.modules };
   const source = spec.source ?? files[name];
   if (source === undefined) throw new KernelError(spec.name, `no shader file shaders/${name}.wgsl`);
   checkNames(spec.name, source, variant);
@@ -68,7 +68,9 @@ export function checkAgainstShader(spec: KernelSpec, wgsl: string, immediates: b
     (v) =>
       `${v.group}.${v.binding} ${v.name}: ${v.access} ${scalarOf(v.type.format?.name, v.type.format?.format?.name)}`,
   );
-  const want = Object.entries(spec.bindings).map(([name, b], i) => `0.${i} ${name}: ${b.access} ${b.dtype}`);
+  const want = Object.entries(spec.bindings).map(
+    ([name, b], i) => `0.${i} ${name}: ${b.access} ${b.dtype === 'f16' ? 'u32' : b.dtype}`,
+  );
   compareLists(spec.name, 'bindings', got, want);
   const params = (immediates ? shader.immediates : shader.uniforms)[0];
   const fields = (params?.type.members ?? []).map((m) => `${m.name}: ${m.type.name} at ${m.offset}`);

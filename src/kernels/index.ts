@@ -1,28 +1,40 @@
 // What `import { … } from 'roseinfer/kernels'` gives: the kernels, and what it takes to run, record and time them.
 export { type AdapterChoice, type AdapterIdentity, type FoundAdapter, findAdapter } from '../gpu/adapter.ts';
-export { Device, type DeviceOptions, type DeviceTraits } from '../gpu/device.ts';
+export { type Device, type DeviceOptions, type DeviceTraits, openDevice } from '../gpu/device.ts';
 export type { Dispatch } from '../gpu/dispatch.ts';
 export { AdapterError, DeviceLostError, GpuError, KernelError } from '../gpu/errors.ts';
 export { type BuiltKernel, defineKernel, Kernel } from '../gpu/kernel.ts';
 export {
+  type BindingSpec,
+  type ChoiceOf,
   type Cost,
+  type Dim,
   type Dims,
+  type DimsOf,
   type KernelSpec,
   read,
+  type ScalarsOf,
+  type TensorsOf,
   type Variant,
   type VariantChoice,
   write,
 } from '../gpu/kernel-spec.ts';
+export { type KernelTime, type KernelTotal, profile, totalTimes } from '../gpu/profiler.ts';
 export type { Program } from '../gpu/program.ts';
 export { Recorder } from '../gpu/recorder.ts';
-export { type DType, Tensor, type TensorData } from '../gpu/tensor.ts';
+export { type DType, Tensor, type TensorData, type TensorSource } from '../gpu/tensor.ts';
+export { type TimeOptions, type Timing, time } from '../gpu/time.ts';
+export { RangeValueError, RoseinferError } from '../util/errors.ts';
+export { adjustLogits } from './adjust-logits.ts';
 export { attention, attentionFold, attentionSplit } from './attention.ts';
 export { attentionNaive } from './attention-naive.ts';
 export { embed } from './embed.ts';
 export { gatherRows } from './gather-rows.ts';
 export { type KVDType, kvRowWords, kvWrite } from './kv-write.ts';
 export { layernorm } from './layernorm.ts';
+export { logprobs } from './logprobs.ts';
 export { matmul } from './matmul.ts';
 export { matmulNaive } from './matmul-naive.ts';
+export { type PackWeightOptions, packWeight } from './pack-weight.ts';
 export { sample, sampleProbs } from './sample.ts';
 export { packTiles, tiledShape, type WeightDType } from './weight-tiles.ts';

@@ -33,6 +33,10 @@ export const matmul = defineKernel({
   }),
   overrides: ({ isSoftware }) => ({ LANES: isSoftware ? LANES_PER_TILE : 4 * LANES_PER_TILE }),
   tunables: { ROWS: [1, 2, 4, 8], K_TILE: [2, 4, 8], LANES: [8, 32, 64] },
+  checkVariant: ({ conditions, constants: { K_TILE = 0 } }, { minSubgroupSize }) =>
+    conditions.SUBGROUPS && K_TILE > minSubgroupSize
+      ? `K_TILE is ${K_TILE}, with SUBGROUPS expected at most the ${minSubgroupSize} lanes of a subgroup`
+      : null,
   check: ({ N = 0, K = 0, O = 0, KW = 0, first = 0 }, { conditions }) => {
     const rows = tileRows(K, conditions.W_F16 ? 'f16' : 'f32');
     if (KW !== rows) return `w has ${KW} rows of words a tile, expected ${rows} for K = ${K}`;

@@ -5,7 +5,7 @@ import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import { read } from '../../src/gpu/kernel-spec.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { attentionFold } from '../../src/kernels/attention.ts';
+import { attention, attentionFold } from '../../src/kernels/attention.ts';
 import { gatherRows } from '../../src/kernels/gather-rows.ts';
 import { layernorm } from '../../src/kernels/layernorm.ts';
 import { matmul } from '../../src/kernels/matmul.ts';
@@ -90,6 +90,36 @@ describe('a dispatch is refused for', () => {
     expect(refusal(attentionFold, tensors, { D: 4 })).toBe('attention_fold: scalar count is missing');
   });
 
+  test('a tensor or scalar that the kernel does not have', () => {
+    expect(refusal(layernorm, norm({ weight: f32(3) }), { eps })).toBe(
+      'layernorm: has no tensor weight; it has: x, gamma, beta, out',
+    );
+    expect(refusal(layernorm, norm(), { eps, epsilon: 1 })).toBe('layernorm: has no scalar epsilon; it has: N, C, eps');
+  });
+
+  test('a scalar that its type can not hold', () => {
+    const w = Tensor.create(device, 'w', 'u32', [1, 8, 32]);
+    const tensors = { x: f32(1, 3), w, bias: f32(1), out: f32(1, 1) };
+    expect(refusal(matmul, tensors, { first: -1 })).toBe('matmul: scalar first is -1, expected a u32');
+    expect(refusal(matmul, tensors, { first: -0.5 })).toBe('matmul: scalar first is -0.5, expected a u32');
+  });
+
+  test('a tensor that was closed or is on another device', async () => {
+    using other = await Device.open();
+    const foreign = Tensor.create(other, 'gamma', 'f32', [3]);
+    const closed = f32(3);
+    closed.close();
+    const message = 'layernorm: gamma was closed or is on another device';
+    expect(refusal(layernorm, norm({ gamma: foreign }), { eps })).toBe(message);
+    expect(refusal(layernorm, norm({ gamma: closed }), { eps })).toBe(message);
+  });
+
+  test('an array in place of a tensor', () => {
+    const tensors: Record<string, Tensor> = norm();
+    Object.assign(tensors, { gamma: Float32Array.of(1, 1, 1) });
+    expect(refusal(layernorm, tensors, { eps })).toBe('layernorm: gamma is no Tensor; Tensor.from makes one');
+  });
+
   test('a grid beyond the limit', () => {
     const rows = device.gpu.limits.maxComputeWorkgroupsPerDimension + 1;
     const tensors = { x: f32(1, 1), rows: i32(rows), out: f32(rows, 1) };
@@ -117,22 +147,56 @@ describe('a dispatch is refused for', () => {
 
 describe('a variant with a name that the kernel does not have is refused:', () => {
   test('condition', async () => {
+    // @ts-expect-error: no such condition
     await expect(matmul.build(device, { conditions: { GELUU: true } })).rejects.toThrow(
       'matmul: has no condition GELUU; it has: SUBGROUPS, W_F16, GELU_NEW, GELU, RELU, RESIDUAL',
     );
   });
 
   test('constant', async () => {
+    // @ts-expect-error: no such constant
     await expect(gatherRows.build(device, { constants: { ROWS: 2 } })).rejects.toThrow(
       'gather_rows: has no constant ROWS; it has: none',
     );
   });
 
   test('override', async () => {
+    // @ts-expect-error: no such override
     await expect(gatherRows.build(device, { overrides: { WG: 2 } })).rejects.toThrow(
       'gather_rows: has no override WG; it has: LANES',
     );
   });
+});
+
+describe('a variant is refused', () => {
+  test('for a value that is not among those of its tunable', async () => {
+    await expect(matmul.build(device, { constants: { ROWS: 3 } })).rejects.toThrow(
+      'matmul: ROWS is 3, expected one of 1, 2, 4, 8',
+    );
+    await expect(matmul.wgsl(device, { overrides: { LANES: 7 } })).rejects.toThrow(
+      'matmul: LANES is 7, expected one of 8, 32, 64',
+    );
+  });
+
+  test('where the device can not run it', async () => {
+    using base = await Device.open({ features: 'base' });
+    await expect(matmul.build(base, { conditions: { SUBGROUPS: true } })).rejects.toThrow(
+      'matmul: K_TILE is 2, with SUBGROUPS expected at most the 0 lanes of a subgroup',
+    );
+  });
+});
+
+test('the variants of a kernel are all combinations of its tunables that the device can run', () => {
+  expect(layernorm.variants(device.traits)).toEqual([{}]);
+  const { traits } = device;
+  const all = attention.variants(traits);
+  expect(all).toHaveLength(9);
+  expect(all).toContainEqual({ constants: { ROWS: 4, LANES: 64 } });
+  const labels = new Set(matmul.variants(traits).map((choice) => JSON.stringify(choice)));
+  expect(labels).toContain('{"constants":{"ROWS":2,"K_TILE":2},"overrides":{"LANES":32}}');
+  const narrow = matmul.variants({ ...traits, minSubgroupSize: 4 });
+  expect(narrow).toHaveLength(4 * 2 * 3);
+  expect(narrow.every(({ constants }) => (constants?.K_TILE ?? 0) <= 4)).toBe(true);
 });
 
 describe('a kernel that its shader contradicts prints both lists:', () => {
@@ -236,6 +300,11 @@ test('a kernel runs in three lines of a script, and counts its cost', async () =
   expect([...(await out.readF32())]).toEqual([3, 4, 3, 4, 1, 2]);
   const { dims } = gatherRows.dispatch(device, { x, rows, out }, {});
   expect(gatherRows.spec.cost(dims)).toEqual({ bytes: 4 * 2 * 6, flops: 0 });
+});
+
+test('the cost of sizes needs those that it depends on', () => {
+  expect(layernorm.cost({ N: 2, C: 8 })).toEqual({ bytes: 4 * (2 * 16 + 16), flops: 8 * 16 });
+  expect(() => layernorm.cost({ N: 2 })).toThrow('layernorm: cost needs the size C');
 });
 
 test('plain WGSL of a variant has no imports and no conditions left', async () => {

@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { defineKernel } from '../../src/gpu/kernel.ts';
+import { Tensor } from '../../src/gpu/tensor.ts';
+import { gatherRows } from '../../src/kernels/gather-rows.ts';
+
+const ROUNDS = 1000;
+
+/** What a device holds for its tensors and kernels. */
+const held = ({ liveBuffers, liveBytes, bindGroups }: Device) => [liveBuffers, liveBytes, bindGroups.size];
+
+describe.each(['auto', 'base'] as const)('on a device with %s features', (features) => {
+  test(`${ROUNDS} rounds of making, running and disposing tensors and kernels leave nothing behind`, async () => {
+    using device = await Device.open({ features });
+    using x = Tensor.from(device, 'x', [1, 2, 3, 4], [2, 2]);
+    const before = held(device);
+    for (let round = 0; round < ROUNDS; round++) {
+      const kernel = defineKernel(gatherRows.spec);
+      using rows = Tensor.from(device, 'rows', Int32Array.of(1, round % 2, 0));
+      using out = Tensor.create(device, 'out', 'f32', [3, 2]);
+      await kernel.run(device, { x, rows, out: out.view([3, 2]) }, {});
+      const got = await out.readF32();
+      if (got[0] !== 3 || got[4] !== 1) expect.fail(`round ${round}: ${got}`);
+    }
+    expect(held(device)).toEqual(before);
+    expect(before).toEqual([1, 16, 0]);
+  });
+
+  test('tensors that are not disposed are counted, with the bind groups that hold them', async () => {
+    using device = await Device.open({ features });
+    const x = Tensor.from(device, 'x', [1, 2, 3, 4], [2, 2]);
+    for (let round = 1; round <= 3; round++) {
+      const rows = Tensor.from(device, 'rows', Int32Array.of(1));
+      using out = Tensor.create(device, 'out', 'f32', [1, 2]);
+      await gatherRows.run(device, { x, rows, out }, {});
+      expect(held(device)).toEqual([2 + round, 16 + 4 * round + 8, 1]);
+    }
+  });
+});

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { Tensor } from '../../src/gpu/tensor.ts';
+import { time } from '../../src/gpu/time.ts';
+import { gatherRows } from '../../src/kernels/gather-rows.ts';
+
+describe.each(['auto', 'base'] as const)('timing a kernel on a device with %s features', (features) => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await Device.open({ features });
+  });
+  afterAll(() => device.close());
+
+  function tensors(on: Device, owned: DisposableStack) {
+    return {
+      x: owned.use(Tensor.from(on, 'x', [1, 2, 3, 4], [2, 2])),
+      rows: owned.use(Tensor.from(on, 'rows', Int32Array.of(1, 0, 1))),
+      out: owned.use(Tensor.create(on, 'out', 'f32', [3, 2])),
+    };
+  }
+
+  test('gives the median, the spread and what they mean by the cost, and leaves nothing behind', async () => {
+    using owned = new DisposableStack();
+    const { x, rows, out } = tensors(device, owned);
+    const before = [device.liveBuffers, device.liveBytes];
+    const timing = await time(
+      device,
+      gatherRows,
+      { x, rows, out },
+      {},
+      { runs: 5, choice: { overrides: { LANES: 8 } } },
+    );
+    const timer = device.traits.timestamps ? 'timestamps' : 'clock';
+    expect(timing).toMatchObject({ label: 'gather_rows[LANES=8]', timer, runs: 5, gflops: 0 });
+    const { median, p10, p90 } = timing.milliseconds;
+    expect(p10).toBeGreaterThan(0);
+    expect(median).toBeGreaterThanOrEqual(p10);
+    expect(p90).toBeGreaterThanOrEqual(median);
+    // 48 bytes in `median` milliseconds, in 1e9 bytes a second.
+    expect(timing.gigabytes).toBeCloseTo(48 / (median * 1e6), 12);
+    expect(await out.read()).toEqual(Float32Array.of(3, 4, 1, 2, 3, 4));
+    expect([device.liveBuffers, device.liveBytes]).toEqual(before);
+  });
+
+  test('refuses no runs, and what the kernel refuses', async () => {
+    using owned = new DisposableStack();
+    const { x, rows, out } = tensors(device, owned);
+    await expect(time(device, gatherRows, { x, rows, out }, {}, { runs: 0 })).rejects.toThrow(
+      'runs is 0, expected an integer from 1 on',
+    );
+    await expect(time(device, gatherRows, { x, rows, out }, {}, { warmUps: -1 })).rejects.toThrow(
+      'warmUps is -1, expected an integer from 0 on',
+    );
+    await expect(time(device, gatherRows, { x, rows, out: x }, {})).rejects.toThrow('gather_rows: out is [2, 2]');
+  });
+});
