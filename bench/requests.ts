@@ -1,13 +1,13 @@
-import { deriveSeed, type SamplingParams } from '../src/core/sampling-params.ts';
+import { deriveSeed, type SamplingOptions, type SamplingParams } from '../src/core/sampling-params.ts';
 import type { GenerationRequest } from '../src/engine/request.ts';
 import type { BenchArgs } from './args.ts';
 import { builtInPrompts } from './prompts.ts';
 
-/** A request that leaves nothing to a default. */
+/** A request that leaves nothing that the benchmark has a flag for to a default. */
 export interface BenchRequest extends GenerationRequest {
   readonly requestId: string;
   readonly prompt: string;
-  readonly sampling: SamplingParams;
+  readonly sampling: SamplingOptions & Pick<SamplingParams, 'maxTokens' | 'seed'>;
 }
 
 /** The requests of a run. Request i has the id i and its own seed, so that a repeated prompt has many completions. */

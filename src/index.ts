@@ -2,8 +2,9 @@
 
 export type { BatchPlan, SamplingRow } from './core/batch-plan.ts';
 export { type Clock, systemClock } from './core/clock.ts';
+export type { LogitsAdjustment, TokenAdjustment } from './core/logits-adjustment.ts';
 export { type BatchRow, type PlannedBatch, planBatch } from './core/plan-batch.ts';
-export type { Runner, RunnerLimits, StepResult } from './core/runner.ts';
+export type { Runner, RunnerLimits, StepResult, TokenLogprob, TokenLogprobs } from './core/runner.ts';
 export { deriveSeed, type SamplingOptions, type SamplingParams } from './core/sampling-params.ts';
 export type { FinishReason } from './core/sequence.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';
@@ -15,9 +16,13 @@ export { type DecodeOptions, type EncodeOptions, Tokenizer } from './engine/toke
 export type { AdapterIdentity } from './gpu/adapter.ts';
 export { AdapterError, DeviceLostError, GpuError } from './gpu/errors.ts';
 export { PollGovernor } from './gpu/poll-governor.ts';
+export { type LoadedGPT2, type LoadGPT2Options, loadGPT2 } from './load-gpt2.ts';
 export { BUNDLED_MODEL, type LoadedModel, type LoadModelOptions, loadModel } from './load-model.ts';
+export { type GPT2Kernels, gpt2Kernels } from './model/gpt2-kernels.ts';
+export type { ChooseId, ForwardResult, GPT2Model } from './model/gpt2-model.ts';
 export { MemoryError, type MemoryPlan } from './model/memory-plan.ts';
 export { ModelFileError } from './model/model-file-error.ts';
+export { type Perplexity, type PerplexityOptions, perplexity } from './model/perplexity.ts';
 export { type SchedulerName, schedulerNames } from './scheduler/create-scheduler.ts';
 export { RequestTooLargeError } from './scheduler/request-too-large-error.ts';
 export { RangeValueError, RoseinferError } from './util/errors.ts';

@@ -2,25 +2,18 @@
 import { freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Runner } from './core/runner.ts';
-import { checkVocabSize, Tokenizer } from './engine/tokenizer.ts';
+import type { Tokenizer } from './engine/tokenizer.ts';
 import type { AdapterIdentity } from './gpu/adapter.ts';
 import { Device, type DeviceOptions } from './gpu/device.ts';
 import type { WeightDType } from './kernels/weight-tiles.ts';
-import { openCheckpoint } from './model/checkpoint.ts';
-import { type GPT2Config, randomConfig, readGPT2Config } from './model/config.ts';
+import type { GPT2Config } from './model/config.ts';
 import { checkMemory, type MemoryPlan, planMemory } from './model/memory-plan.ts';
 import { ModelRunner, type ModelRunnerOptions } from './model/model-runner.ts';
-import { RandomCheckpoint } from './model/random-checkpoint.ts';
 import { type RunnerOptions, resolveSizes } from './model/runner-sizes.ts';
-import type { WeightSource } from './model/weight-source.ts';
+import { openSource } from './open-source.ts';
 
 /** Directory of the bundled model. */
 export const BUNDLED_MODEL = fileURLToPath(new URL('../weights/tales', import.meta.url));
-
-/** `random:gpt2` and its larger sizes: the published shape with pseudo-random weights. */
-const RANDOM = 'random:';
-/** Whose config and tokenizer random models have. */
-const GPT2_DIRECTORY = fileURLToPath(new URL('../weights/gpt2', import.meta.url));
 
 /** How to load a model. */
 export interface LoadModelOptions
@@ -57,9 +50,8 @@ export interface LoadedModel extends AsyncDisposable {
  */
 export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModelOptions = {}): Promise<LoadedModel> {
   await using opened = new AsyncDisposableStack();
-  const { config, source, tokenizer } = await openModel(name, options.seed ?? 0);
+  const { config, source, tokenizer } = await openSource(name, options.seed);
   await using weights = source;
-  checkVocabSize(tokenizer, config.vocabSize);
   const device = opened.use(await Device.open(options));
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
   const sizes = resolveSizes(config, options, weights.dtype, maxBindingBytes);
@@ -81,20 +73,4 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
     close: () => owned.disposeAsync(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-interface OpenModel {
-  readonly config: GPT2Config;
-  readonly source: WeightSource;
-  readonly tokenizer: Tokenizer;
-}
-
-async function openModel(name: string, seed: number): Promise<OpenModel> {
-  if (name.startsWith(RANDOM)) {
-    const config = randomConfig(name.slice(RANDOM.length));
-    return { config, source: new RandomCheckpoint(config, seed), tokenizer: await Tokenizer.load(GPT2_DIRECTORY) };
-  }
-  const config = await readGPT2Config(name);
-  const tokenizer = await Tokenizer.load(name);
-  return { config, source: await openCheckpoint(name, config), tokenizer };
 }

@@ -16,6 +16,11 @@ export function seedFlag(name: string) {
   return numberFlag(name, 'an integer in [0, 2^53)', (value) => Number.isSafeInteger(value) && value >= 0);
 }
 
+/** A finite number from `min` to `max`. */
+function boundedFlag(name: string, min: number, max: number) {
+  return numberFlag(name, `a number in [${min}, ${max}]`, (value) => value >= min && value <= max);
+}
+
 /** A finite number that `accepts` takes; `expected` says which those are. */
 function numberFlag(name: string, expected: string, accepts: (value: number) => boolean) {
   const coerce = (raw: unknown): number => {
@@ -103,4 +108,29 @@ export const samplingFlags = {
     describe: "keep tokens with this fraction of the best one's probability; 0 keeps all",
   },
   'ignore-eos': { ...switchFlag('ignore-eos'), describe: 'go on past the end-of-text token' },
+};
+
+/** What the tokens so far change, and where a completion ends besides its length and eos. */
+export const penaltyFlags = {
+  'repetition-penalty': {
+    ...numberFlag('repetition-penalty', 'a number > 0', (value) => value > 0),
+    default: 1,
+    describe: 'divides the logits above 0 of tokens in prompt and completion, multiplies the others; 1 is off',
+  },
+  'presence-penalty': {
+    ...boundedFlag('presence-penalty', -2, 2),
+    default: 0,
+    describe: 'subtracted from the logit of every token in the completion',
+  },
+  'frequency-penalty': {
+    ...boundedFlag('frequency-penalty', -2, 2),
+    default: 0,
+    describe: 'subtracted from the logit of a token each time that the completion has it',
+  },
+  'min-tokens': {
+    ...integerFlag('min-tokens', 0),
+    default: 0,
+    describe: 'tokens before the end-of-text token or a stop text may come',
+  },
+  stop: { ...textListFlag('stop'), describe: 'texts that end the completion and are left out of it' },
 };

@@ -5,7 +5,7 @@ import type { SamplingOptions } from '../core/sampling-params.ts';
 import { Engine } from '../engine/engine.ts';
 import type { FinishedRequest } from '../engine/request.ts';
 import type { Tokenizer } from '../engine/tokenizer.ts';
-import { integerFlag, modelFlags, samplingFlags, seedFlag, switchFlag, textFlag } from './flags.ts';
+import { integerFlag, modelFlags, penaltyFlags, samplingFlags, seedFlag, switchFlag, textFlag } from './flags.ts';
 import { openModel } from './open-model.ts';
 import { StatusLine } from './status-line.ts';
 
@@ -18,6 +18,7 @@ export const generateFlags = {
     describe: 'most tokens to generate',
   },
   ...samplingFlags,
+  ...penaltyFlags,
   seed: { ...seedFlag('seed'), defaultDescription: 'drawn', describe: 'same seed, same text' },
   ...modelFlags,
   verbose: { ...switchFlag('verbose'), describe: 'tell about memory, model, speed and seed on stderr' },
@@ -47,6 +48,11 @@ export async function generate(args: GenerateArgs, signal: AbortSignal): Promise
     topK: args['top-k'],
     topP: args['top-p'],
     minP: args['min-p'],
+    repetitionPenalty: args['repetition-penalty'],
+    presencePenalty: args['presence-penalty'],
+    frequencyPenalty: args['frequency-penalty'],
+    minTokens: args['min-tokens'],
+    stop: args.stop,
     seed: args.seed,
     ignoreEos: args['ignore-eos'],
   };
@@ -87,12 +93,13 @@ export async function streamText(
   }
 }
 
-function describeResponse({ promptTokens, ids, seed, finishReason, timings }: FinishedRequest): string {
+function describeResponse(response: FinishedRequest): string {
+  const { promptTokens, ids, seed, finishReason, stopReason, timings } = response;
   const seconds = timings.e2e / 1000;
   const speed = (ids.length / seconds).toFixed(2);
   return (
     `generated: ${ids.length} tokens behind ${promptTokens} in ${seconds.toFixed(2)} s · ${speed} tokens/s · ` +
-    `seed ${seed} · ended by ${finishReason}`
+    `seed ${seed} · ended by ${finishReason}${stopReason === null ? '' : ` ${JSON.stringify(stopReason)}`}`
   );
 }
 

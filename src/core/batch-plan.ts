@@ -1,3 +1,5 @@
+import type { LogitsAdjustment } from './logits-adjustment.ts';
+
 /**
  * The flat arrays of one step, all that a Runner knows of the sequences in it.
  *
@@ -49,4 +51,8 @@ export interface SamplingRow {
   readonly position: number;
   /** Where in `nextTokens` the sampled id is left for the next step. */
   readonly tokenSlot: number;
+  /** How the logits change before they are sampled; null leaves them as they are. */
+  readonly adjustment: LogitsAdjustment | null;
+  /** Report the log-probabilities of the sampled id and of so many of the most likely ids; null reports none. */
+  readonly logprobs: number | null;
 }

@@ -1,13 +1,13 @@
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
 import type { BatchPlan, SamplingRow } from './batch-plan.ts';
+import { type AdjustedSequence, adjustmentOf } from './logits-adjustment.ts';
 
 /** What `planBatch` reads of a row; the scheduler's rows have it, and a caller without an engine can write it down. */
 export interface BatchRow {
-  readonly sequence: {
-    readonly promptIds: readonly number[];
-    readonly ids: readonly number[];
-    readonly params: Pick<SamplingRow, 'temperature' | 'topK' | 'topP' | 'minP' | 'seed'>;
+  readonly sequence: AdjustedSequence & {
+    readonly params: Pick<SamplingRow, 'temperature' | 'topK' | 'topP' | 'minP' | 'seed'> &
+      Partial<Pick<SamplingRow, 'logprobs'>>;
   };
   readonly start: number;
   readonly numTokens: number;
@@ -67,9 +67,10 @@ export function planBatch<Row extends BatchRow>(
       blockTables[index * maxBlocks + block] = blockTable[block]!;
     }
     if (row.samples) {
-      const { temperature, topK, topP, minP, seed } = params;
+      const { temperature, topK, topP, minP, seed, logprobs = null } = params;
+      const adjustment = adjustmentOf(row.sequence, end, tokenSlot);
       logitsRows.push(token - 1);
-      samplingRows.push({ temperature, topK, topP, minP, seed, position: end, tokenSlot });
+      samplingRows.push({ temperature, topK, topP, minP, seed, position: end, tokenSlot, adjustment, logprobs });
       sampled.push(row);
     }
   }

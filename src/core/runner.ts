@@ -15,12 +15,26 @@ export interface RunnerLimits {
   readonly vocabSize: number;
 }
 
+/** A token id and its log-probability, in nats, by the raw logits: before bias, penalties, temperature and filters. */
+export interface TokenLogprob {
+  readonly id: number;
+  readonly logprob: number;
+}
+
+/** A sampled id and the most likely ids in its place. */
+export interface TokenLogprobs extends TokenLogprob {
+  /** The most likely first, the lower id first among equals. */
+  readonly top: readonly TokenLogprob[];
+}
+
 /** What comes back from one step, in the order of `plan.logitsRows`. */
 export interface StepResult {
   /** [R] sampled ids. */
   readonly ids: Int32Array;
   /** [R] 0 where the row's logits held an infinity or NaN: its id means nothing and only that request fails. */
   readonly finite: Uint8Array;
+  /** [R] null for rows that did not ask; absent when none did. */
+  readonly logprobs?: readonly (TokenLogprobs | null)[];
   /** [R, V] raw logits, present only when the runner was asked to return them. */
   readonly logits?: Float32Array;
 }

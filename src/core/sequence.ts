@@ -2,7 +2,7 @@ import type { SamplingParams } from './sampling-params.ts';
 
 export type SequenceStatus = 'waiting' | 'running' | 'preempted' | 'finished';
 
-/** Why a sequence ended: its eos token, `maxTokens` (or the context), its caller, or a fault. */
+/** Why a sequence ended: its eos token, a stop id or stop string, `maxTokens` (or the context), its caller, or a fault. */
 export type FinishReason = 'stop' | 'length' | 'abort' | 'error';
 
 export interface SequenceInit {
@@ -28,10 +28,12 @@ export class Sequence {
   readonly eosId: number | null;
   readonly arrival: number;
 
-  /** Generated ids on the host, the eos that ended the sequence included. */
+  /** Generated ids on the host, the eos or stop id that ended the sequence included. */
   readonly ids: number[] = [];
   status: SequenceStatus = 'waiting';
   finishReason: FinishReason | null = null;
+  /** The stop id that ended the sequence; null when something else did, be it the eos. */
+  stopTokenId: number | null = null;
   /** Tokens that are in the KV cache once every submitted step has run. */
   numComputedTokens = 0;
   /** Ids that submitted steps sample and the host has not read. */

@@ -35,7 +35,7 @@ export function createSequence(request: GenerationRequest, { tokenizer, limits, 
     const expected = `at most ${maxModelLen - 1}, for maxModelLen ${maxModelLen} and one token to generate`;
     throw new RangeValueError('prompt length', promptIds.length, expected);
   }
-  const params = resolveSamplingParams(sampling, { room });
+  const params = resolveSamplingParams(sampling, { room, vocabSize });
   return new Sequence({ requestId, promptIds, params, eosId: tokenizer.eosId, arrival });
 }
 

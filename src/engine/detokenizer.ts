@@ -1,25 +1,47 @@
+import { StopSearch } from './stop-search.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
+/** Where a text ends besides its last id. */
+export interface TextStops {
+  /** The text ends before the first of these strings. */
+  readonly stop: readonly string[];
+  /** A stop string that one of so many first ids completes is text. */
+  readonly minTokens: number;
+}
+
 /**
- * Turns ids into text while they arrive. The pieces joined are `tokenizer.decode` of all ids without special tokens;
- * bytes of a character that isn't complete yet are held back, so no piece holds half a character.
+ * Turns ids into text while they arrive. The pieces joined are `tokenizer.decode` of all ids without special tokens, up
+ * to the first stop string; bytes of a character that isn't complete yet, and what may become a stop string, are held
+ * back, so no piece holds half a character or a part of a stop string.
  */
 export class Detokenizer {
   readonly #tokenizer: Tokenizer;
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  readonly #stops: StopSearch;
+  readonly #minTokens: number;
+  #numIds = 0;
 
-  constructor(tokenizer: Tokenizer) {
+  constructor(tokenizer: Tokenizer, { stop, minTokens }: TextStops = { stop: [], minTokens: 0 }) {
     this.#tokenizer = tokenizer;
+    this.#stops = new StopSearch(stop);
+    this.#minTokens = minTokens;
+  }
+
+  /** The stop string that the text has come to; no id may follow it. */
+  get foundStop(): string | null {
+    return this.#stops.found;
   }
 
   /** The text that `id` makes certain; '' for a special token. */
   push(id: number): string {
+    this.#numIds++;
     if (this.#tokenizer.isSpecial(id)) return '';
-    return this.#decoder.decode(this.#tokenizer.tokenBytes(id), { stream: true });
+    const bytes = this.#stops.push(this.#tokenizer.tokenBytes(id), this.#numIds > this.#minTokens);
+    return this.#decoder.decode(bytes, { stream: true });
   }
 
-  /** The end of the text: U+FFFD where it stops inside a character. */
+  /** The end of the text: what was held back, and U+FFFD where it stops inside a character. */
   finish(): string {
-    return this.#decoder.decode();
+    return this.#decoder.decode(this.#stops.finish());
   }
 }

@@ -9,7 +9,7 @@ import type { Scheduler, SequenceUpdate } from '../scheduler/scheduler.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { createSequence } from './create-sequence.ts';
 import { Detokenizer } from './detokenizer.ts';
-import { EngineClosedError, StepResultError } from './errors.ts';
+import { EngineClosedError, MissingLogprobsError, StepResultError } from './errors.ts';
 import { LiveRequest, type RequestEnd } from './live-request.ts';
 import type { FinishedRequest, GenerationRequest, RequestHandle } from './request.ts';
 import { TextStream } from './text-stream.ts';
@@ -176,7 +176,7 @@ export class Engine {
       throw new RangeValueError('requestId', requestId, 'one that no unfinished request has');
     }
     this.#scheduler.addRequest(sequence);
-    const live = new LiveRequest(sequence, new Detokenizer(this.#tokenizer));
+    const live = new LiveRequest(sequence, new Detokenizer(this.#tokenizer, sequence.params));
     this.#live.set(requestId, live);
     if (request.signal !== undefined) live.listen(request.signal, () => this.#abort(live));
     return live;
@@ -223,10 +223,7 @@ export class Engine {
     try {
       const { plan, sampled } = planBatch(rows, this.#runner.limits);
       const result = await this.#runner.execute(plan);
-      const { ids, finite } = result;
-      if (ids.length !== sampled.length || finite.length !== sampled.length) {
-        throw new StepResultError(ids.length, finite.length, sampled.length);
-      }
+      checkResult(result, sampled);
       return { time: this.#clock.now(), error: null, sampled, result };
     } catch (error) {
       return { time: this.#clock.now(), error: messageOf(error) };
@@ -245,14 +242,18 @@ export class Engine {
     }
   }
 
-  #deliver(live: LiveRequest, { sequence, id, finishReason }: SequenceUpdate, time: number): void {
+  #deliver(live: LiveRequest, { sequence, id, logprobs, finishReason }: SequenceUpdate, time: number): void {
     if (id === null) {
       const error = `logits for position ${sequence.numTokens} are not finite`;
       this.#end(sequence, { finishReason: 'error', time, error });
       return;
     }
     try {
-      live.receive(id, time);
+      if (live.receive(id, time, logprobs)) {
+        this.#scheduler.abort(sequence, 'stop');
+        this.#end(sequence, { finishReason: 'stop', time, error: null });
+        return;
+      }
     } catch (error) {
       this.#stop(live, 'error', messageOf(error)); // its text can't be made; the others go on
       return;
@@ -277,6 +278,15 @@ export class Engine {
     this.#live.delete(requestId);
     live?.end(end);
   }
+}
+
+/** @throws StepResultError when a row lacks its id, its flag or the log-probabilities that it asked for. */
+function checkResult({ ids, finite, logprobs }: StepResult, sampled: readonly SchedulerRow[]): void {
+  const numRows = sampled.length;
+  if (ids.length !== numRows || finite.length !== numRows)
+    throw new StepResultError(ids.length, finite.length, numRows);
+  const lacking = sampled.findIndex(({ sequence }, row) => sequence.params.logprobs !== null && !logprobs?.[row]);
+  if (lacking >= 0) throw new MissingLogprobsError(lacking);
 }
 
 function messageOf(error: unknown): string {

@@ -23,3 +23,10 @@ export class StepResultError extends RoseinferError {
     super(`runner gave ${numIds} ids and ${numFinite} finite flags, expected ${numRows} of each`);
   }
 }
+
+/** A runner's answer without the log-probabilities that a row of the step asked for. */
+export class MissingLogprobsError extends RoseinferError {
+  constructor(row: number) {
+    super(`runner gave no logprobs of row ${row}, expected them as its request asks`);
+  }
+}

@@ -1,3 +1,4 @@
+import type { TokenLogprobs } from '../core/runner.ts';
 import type { FinishReason, Sequence } from '../core/sequence.ts';
 import type { Detokenizer } from './detokenizer.ts';
 import type { FinishedRequest, TextPiece } from './request.ts';
@@ -11,15 +12,19 @@ export interface RequestEnd {
   readonly error: string | null;
 }
 
+type TextSource = Pick<Detokenizer, 'push' | 'finish' | 'foundStop'>;
+
 /** What the engine keeps of a request besides its sequence: text, stamps and whoever waits for them. */
 export class LiveRequest {
   readonly sequence: Sequence;
   /** Settles when the request ends; never rejects. */
   readonly finished: Promise<FinishedRequest>;
   readonly #finish: (response: FinishedRequest) => void;
-  readonly #detokenizer: Pick<Detokenizer, 'push' | 'finish'>;
+  readonly #detokenizer: TextSource;
   /** One per id whose text is known. */
   readonly #pieces: TextPiece[] = [];
+  /** One per id of a request that asked for them. */
+  readonly #logprobs: TokenLogprobs[] = [];
   /** One per id. */
   readonly #tokenTimes: number[] = [];
   /** What readers of a piece that isn't there yet wait for. */
@@ -27,7 +32,7 @@ export class LiveRequest {
   #stopListening = () => {};
   #hasEnded = false;
 
-  constructor(sequence: Sequence, detokenizer: Pick<Detokenizer, 'push' | 'finish'>) {
+  constructor(sequence: Sequence, detokenizer: TextSource) {
     const { promise, resolve } = Promise.withResolvers<FinishedRequest>();
     this.sequence = sequence;
     this.finished = promise;
@@ -45,19 +50,25 @@ export class LiveRequest {
     this.#stopListening = () => signal.removeEventListener('abort', abort);
   }
 
-  /** Takes the newest id of the sequence, which reached the host at `time`. The last id brings the rest of the text. */
-  receive(id: number, time: number): void {
+  /**
+   * Takes the newest id of the sequence, which reached the host at `time`. The last id brings the rest of the text.
+   * Returns whether the text has come to a stop string.
+   */
+  receive(id: number, time: number, logprobs: TokenLogprobs | null): boolean {
     const { finishReason } = this.sequence;
     this.#tokenTimes.push(time);
+    if (logprobs !== null) this.#logprobs.push(logprobs);
     let text = finishReason === 'stop' ? '' : this.#detokenizer.push(id);
-    if (finishReason !== null) text += this.#detokenizer.finish();
+    const isStopped = this.#detokenizer.foundStop !== null;
+    if (isStopped || finishReason !== null) text += this.#detokenizer.finish();
     this.#pieces.push({ id, text });
     this.#tellReaders();
+    return isStopped;
   }
 
   /** Settles the request, which must not have ended before. */
   end({ finishReason, time, error }: RequestEnd): void {
-    const { requestId, promptIds, ids, params, arrival } = this.sequence;
+    const { requestId, promptIds, ids, params, arrival, stopTokenId } = this.sequence;
     this.#stopListening();
     this.#hasEnded = true;
     this.#finish({
@@ -66,8 +77,10 @@ export class LiveRequest {
       ids,
       text: this.#pieces.map((piece) => piece.text).join(''),
       finishReason,
+      stopReason: this.#detokenizer.foundStop ?? stopTokenId,
       error,
       seed: params.seed,
+      logprobs: params.logprobs === null ? null : this.#logprobs,
       timings: requestTimings(arrival, this.#tokenTimes, time),
     });
     this.#tellReaders();

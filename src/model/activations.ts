@@ -1,6 +1,7 @@
 import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { SPLIT_KEYS } from '../kernels/attention.ts';
+import { LOGPROB_WORDS } from '../kernels/logprobs.ts';
 import { ceilDiv } from '../util/math.ts';
 import type { GPT2Config } from './config.ts';
 
@@ -28,7 +29,9 @@ export function activationShapes(config: GPT2Config, sizes: ActivationSizes) {
     mlp: [T, F],
     gathered: [R, C],
     logits: [R, V],
+    adjusted: [S, V],
     sampled: [R, 2],
+    logprobs: [R, LOGPROB_WORDS],
     nextTokens: [S],
   } as const;
 }
@@ -49,10 +52,14 @@ export class Activations {
   readonly mlp: Tensor;
   /** [R, C] last hidden states of the rows that need logits. */
   readonly gathered: Tensor;
-  /** [R, V] */
+  /** [R, V] of the model; nothing changes them. */
   readonly logits: Tensor;
+  /** [S, V] logits to sample from in steps where some row has penalties, biases or masked ids. */
+  readonly adjusted: Tensor;
   /** [R, 2] sampled id, and 1 where the logits were finite. */
   readonly sampled: Tensor;
+  /** [R, LOGPROB_WORDS] of rows that asked; see shaders/logprobs.wgsl. */
+  readonly logprobs: Tensor;
   /** [S] last sampled id of each token slot: here the next step finds ids that the host has not read. */
   readonly nextTokens: Tensor;
 
@@ -66,7 +73,9 @@ export class Activations {
     this.mlp = Tensor.create(device, 'mlp', 'f32', shapes.mlp);
     this.gathered = Tensor.create(device, 'gathered', 'f32', shapes.gathered);
     this.logits = Tensor.create(device, 'logits', 'f32', shapes.logits);
+    this.adjusted = Tensor.create(device, 'adjusted logits', 'f32', shapes.adjusted);
     this.sampled = Tensor.create(device, 'sampled', 'u32', shapes.sampled);
+    this.logprobs = Tensor.create(device, 'logprobs', 'u32', shapes.logprobs);
     this.nextTokens = Tensor.create(device, 'next tokens', 'i32', shapes.nextTokens);
   }
 

@@ -26,7 +26,8 @@ function stepShapes({ maxBatchSize, maxBatchTokens, maxSplits }: ReachableSteps)
   const shapes: StepShape[] = [];
   for (const rows of MATMUL_ROWS) {
     const sizes = { numTokens: Math.min(rows, maxBatchTokens), numLogitsRows: Math.min(rows, maxBatchSize) };
-    const decode = { ...sizes, numDecodeTokens: sizes.numTokens, numPrefillTiles: 0, logitsOfAll: false };
+    const kinds = { logitsOfAll: false, adjustsLogits: true, reportsLogprobs: true };
+    const decode = { ...sizes, ...kinds, numDecodeTokens: sizes.numTokens, numPrefillTiles: 0 };
     shapes.push({ ...decode, numDecodeSplits: 1 }, { ...decode, numDecodeSplits: maxSplits });
     shapes.push({ ...decode, numDecodeTokens: 0, numPrefillTiles: 1, numDecodeSplits: 1 });
   }

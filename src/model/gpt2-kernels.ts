@@ -1,8 +1,10 @@
+import { adjustLogits } from '../kernels/adjust-logits.ts';
 import { attention, attentionFold, attentionSplit } from '../kernels/attention.ts';
 import { embed } from '../kernels/embed.ts';
 import { gatherRows } from '../kernels/gather-rows.ts';
 import { kvWrite } from '../kernels/kv-write.ts';
 import { layernorm } from '../kernels/layernorm.ts';
+import { logprobs } from '../kernels/logprobs.ts';
 import { matmul } from '../kernels/matmul.ts';
 import { sample } from '../kernels/sample.ts';
 
@@ -16,7 +18,9 @@ export const gpt2Kernels = {
   attentionSplit,
   attentionFold,
   gatherRows,
+  adjustLogits,
   sample,
+  logprobs,
 };
 
 export type GPT2Kernels = typeof gpt2Kernels;

@@ -1,5 +1,5 @@
 import type { Kernel } from '../gpu/kernel.ts';
-import type { KernelSpec, ScalarsOf, TensorsOf, VariantChoice } from '../gpu/kernel-spec.ts';
+import type { ChoiceOf, KernelSpec, ScalarsOf, TensorsOf } from '../gpu/kernel-spec.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import type { Activations } from './activations.ts';
 import type { Activation, GPT2Config } from './config.ts';
@@ -29,16 +29,24 @@ export interface StepShape {
   readonly numLogitsRows: number;
   /** The rows that need logits are all tokens, in order. */
   readonly logitsOfAll: boolean;
+  /** Some row samples from other logits than the model's. */
+  readonly adjustsLogits: boolean;
+  /** Some row reports log-probabilities. */
+  readonly reportsLogprobs: boolean;
 }
 
-/** What takes the dispatches of a step. */
+/** What takes the dispatches of a step, and may look inside it. */
 export interface StepSink {
   add<S extends KernelSpec>(
     kernel: Kernel<S>,
     tensors: TensorsOf<S, Tensor>,
     scalars: ScalarsOf<S>,
-    choice?: VariantChoice,
+    choice?: ChoiceOf<S>,
   ): unknown;
+  /** A tensor of this shape that is to get the output of a module, too; names are those in Hugging Face's GPT-2. */
+  tap?(module: string, shape: readonly number[]): Tensor | null;
+  /** Told the residual stream behind each layer, before it changes again. */
+  passLayer?(module: string, hidden: Tensor): void;
 }
 
 /** A GPT-2 on the GPU with all that its forward pass reads and writes. */
@@ -53,7 +61,14 @@ export interface GPT2Parts {
   readonly numSampledIds: number;
 }
 
-const ACTIVATION_CONDITION: Readonly<Record<Activation, string>> = { gelu_new: 'GELU_NEW', gelu: 'GELU', relu: 'RELU' };
+/** What a matmul does to its sums, as a condition of the kernel. */
+type Epilogue = 'GELU_NEW' | 'GELU' | 'RELU' | 'RESIDUAL';
+
+const ACTIVATION_CONDITION: Readonly<Record<Activation, Epilogue>> = {
+  gelu_new: 'GELU_NEW',
+  gelu: 'GELU',
+  relu: 'RELU',
+};
 
 /**
  * Adds the forward pass over the tokens of one step, whatever sequences they belong to: from token ids to sampled ids.
@@ -63,6 +78,7 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
   const { config, weights, kv, inputs, activations, kernels } = parts;
   const { hiddenSize: C, headDim: D, mlpSize: F, vocabSize: V } = config;
   const { numTokens: T, numDecodeTokens, numPrefillTiles, numDecodeSplits: splits, numLogitsRows: R } = shape;
+  const { norm, linear } = operations(step, parts);
   const W_F16 = weights.dtype === 'f16';
   const KV_F16 = kv.dtype === 'f16';
 
@@ -80,27 +96,16 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
     step.add(kernels.embed, { ...tokens, ...tables, out: hidden }, { N, first }, { conditions: { W_F16 } });
   }
   for (const [l, layer] of weights.layers.entries()) {
-    norm(hidden, layer.norm1, normed);
-    linear(normed, layer.qkv, qkv);
+    norm(`h.${l}.ln_1`, hidden, layer.norm1, normed);
+    linear(`h.${l}.attn.c_attn`, normed, layer.qkv, qkv);
     attend(kv.layers[l]!, attentionScale(config, l));
-    linear(attended, layer.projection, hidden, 'RESIDUAL');
-    norm(hidden, layer.norm2, normed);
-    linear(normed, layer.fc, mlp, ACTIVATION_CONDITION[config.activation]);
-    linear(mlp, layer.fcProjection, hidden, 'RESIDUAL');
+    linear(`h.${l}.attn`, attended, layer.projection, hidden, 'RESIDUAL');
+    norm(`h.${l}.ln_2`, hidden, layer.norm2, normed);
+    linear(`h.${l}.mlp.act`, normed, layer.fc, mlp, ACTIVATION_CONDITION[config.activation]);
+    linear(`h.${l}.mlp`, mlp, layer.fcProjection, hidden, 'RESIDUAL');
+    step.passLayer?.(`h.${l}`, hidden);
   }
   if (R > 0) sampleRows();
-
-  function norm(x: Tensor, { gamma, beta }: NormWeights, out: Tensor): void {
-    step.add(kernels.layernorm, { x, gamma, beta, out }, { eps: config.layerNormEpsilon });
-  }
-
-  /** out[M, first + n] (+)= f(x[M, K] · w[K, N] + bias[N]) */
-  function linear(x: Tensor, { w, bias }: LinearWeights, out: Tensor, epilogue?: string, first = 0): void {
-    const [M = 0] = x.shape;
-    const ROWS = MATMUL_ROWS.find((rows) => rows >= M) ?? MAX_MATMUL_ROWS;
-    const conditions = { W_F16, ...(epilogue && { [epilogue]: true }) };
-    step.add(kernels.matmul, { x, w, bias, out }, { first }, { conditions, constants: { ROWS } });
-  }
 
   /** Puts k and v into the cache, then attends: decode rows by splits where a context needs several, the rest by tiles. */
   function attend(cache: Tensor, scale: number): void {
@@ -133,22 +138,89 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
     }
   }
 
-  /** The last norm, the LM head and the sampler, on the rows that need logits only. */
+  /** The last norm, the LM head and the sampler, on the rows that need logits only. Log-probabilities are the model's. */
   function sampleRows(): void {
     const rows = activations.gathered.view([R, C]);
     if (!shape.logitsOfAll) {
       step.add(kernels.gatherRows, { x: hidden, rows: inputs.logitsRows.view([R]), out: rows }, {});
     }
-    const lastNormed = activations.normed.view([R, C]);
     const logits = activations.logits.view([R, V]);
-    norm(shape.logitsOfAll ? hidden : rows, weights.finalNorm, lastNormed);
-    for (const { first, size, w } of weights.head) {
-      linear(lastNormed, { w, bias: weights.noBias.view([size]) }, logits, undefined, first);
+    const lastNormed = activations.normed.view([R, C]);
+    lastNorm(step, parts, shape.logitsOfAll ? hidden : rows, lastNormed);
+    lmHead(step, parts, lastNormed, logits);
+    const sampled = activations.sampled.view([R, 2]);
+    const sampling = firstRows(inputs.sampling, R);
+    const outputs = { next_tokens: nextTokens, sampled };
+    const source = shape.adjustsLogits ? adjust(logits) : logits;
+    step.add(kernels.sample, { logits: source, sampling, ...outputs }, { allowed: parts.numSampledIds });
+    if (shape.reportsLogprobs) {
+      const wanted = inputs.wantedLogprobs.view([R]);
+      const records = firstRows(activations.logprobs, R);
+      step.add(kernels.logprobs, { logits, chosen: sampled, wanted, records }, {});
     }
-    const sampling = inputs.sampling.view([R, inputs.sampling.shape[1] ?? 0]);
-    const outputs = { next_tokens: nextTokens, sampled: activations.sampled.view([R, 2]) };
-    step.add(kernels.sample, { logits, sampling, ...outputs }, { allowed: parts.numSampledIds });
   }
+
+  function adjust(logits: Tensor): Tensor {
+    const out = activations.adjusted.view([R, V]);
+    const rows = firstRows(inputs.adjustRows, R);
+    step.add(kernels.adjustLogits, { logits, rows, entries: inputs.adjustEntries, next_tokens: nextTokens, out }, {});
+    return out;
+  }
+}
+
+/** Adds the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
+export function lastNorm(step: StepSink, parts: GPT2Parts, hidden: Tensor, out: Tensor): void {
+  operations(step, parts).norm('ln_f', hidden, parts.weights.finalNorm, out);
+}
+
+/** Adds the LM head: logits[R, V] of normed[R, C]. */
+export function lmHead(step: StepSink, parts: GPT2Parts, normed: Tensor, logits: Tensor): void {
+  const { linear } = operations(step, parts);
+  const { head, noBias } = parts.weights;
+  for (const { first, size, w } of head)
+    linear(null, normed, { w, bias: noBias.view([size]) }, logits, undefined, first);
+}
+
+/** The two operations of which most of a GPT-2 consists. */
+function operations(step: StepSink, { config, weights, kernels }: GPT2Parts) {
+  return { norm, linear };
+
+  function norm(module: string, x: Tensor, { gamma, beta }: NormWeights, out: Tensor): void {
+    compute(module, out, (to) => {
+      step.add(kernels.layernorm, { x, gamma, beta, out: to }, { eps: config.layerNormEpsilon });
+    });
+  }
+
+  /** out[M, first + n] (+)= f(x[M, K] · w[K, N] + bias[N]) */
+  function linear(
+    module: string | null,
+    x: Tensor,
+    { w, bias }: LinearWeights,
+    out: Tensor,
+    epilogue?: Epilogue,
+    first = 0,
+  ) {
+    const [M = 0] = x.shape;
+    const ROWS = MATMUL_ROWS.find((rows) => rows >= M) ?? MAX_MATMUL_ROWS;
+    compute(module, out, (to) => {
+      // What a module adds to the residual stream is its output.
+      const adds = epilogue !== 'RESIDUAL' || to === out;
+      const conditions = { W_F16: weights.dtype === 'f16', ...(epilogue && adds && { [epilogue]: true }) };
+      step.add(kernels.matmul, { x, w, bias, out: to }, { first }, { conditions, constants: { ROWS } });
+    });
+  }
+
+  /** Computes a module's output, and once more for whoever taps it. */
+  function compute(module: string | null, out: Tensor, add: (to: Tensor) => void): void {
+    add(out);
+    const tapped = module === null ? null : step.tap?.(module, out.shape);
+    if (tapped) add(tapped);
+  }
+}
+
+/** [R, …] of a tensor with as many rows or more. */
+function firstRows(tensor: Tensor, R: number): Tensor {
+  return tensor.view([R, ...tensor.shape.slice(1)]);
 }
 
 /** Factor of the attention scores of layer l, as Hugging Face's GPT2Attention has it. */

@@ -5,29 +5,22 @@ import type { PollGovernor } from '../gpu/poll-governor.ts';
 import type { Program } from '../gpu/program.ts';
 import { ReadbackRing } from '../gpu/readback-ring.ts';
 import { Recorder } from '../gpu/recorder.ts';
-import { SPLIT_KEYS } from '../kernels/attention.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
-import { Activations } from './activations.ts';
-import { compileForward } from './compile-forward.ts';
 import type { GPT2Config } from './config.ts';
-import { forward, type GPT2Parts, PREFILL_TILE_ROWS, type StepShape } from './gpt2.ts';
-import { type GPT2Kernels, gpt2Kernels } from './gpt2-kernels.ts';
-import { GPT2Weights, type LoadProgress } from './gpt2-weights.ts';
-import { KVCache } from './kv-cache.ts';
+import { forward, type GPT2Parts, type StepShape } from './gpt2.ts';
+import { closeParts, createParts, type GPT2Options } from './gpt2-parts.ts';
 import type { RunnerSizes } from './runner-sizes.ts';
-import { StepInputs } from './step-inputs.ts';
+import { adjusts } from './step-inputs.ts';
+import { LOGPROB_BYTES, readLogprobs, readSampled, SAMPLED_BYTES } from './step-result.ts';
+import { stepShape } from './step-shape.ts';
 import type { WeightSource } from './weight-source.ts';
 
 /** What a runner is made with, besides its model and sizes. */
-export interface ModelRunnerOptions {
-  /** Ids from here on are never sampled; the vocabulary's size when absent. */
-  readonly numSampledIds?: number | undefined;
+export interface ModelRunnerOptions extends GPT2Options {
   /** Bring the raw logits of every sampled row to the host, too. */
   readonly returnLogits?: boolean | undefined;
-  readonly kernels?: GPT2Kernels | undefined;
   readonly governor?: PollGovernor | undefined;
-  readonly onProgress?: LoadProgress | undefined;
 }
 
 /** Runs the steps of a GPT-2 on a device, which it does not own. */
@@ -44,7 +37,7 @@ export class ModelRunner implements Runner {
 
   private constructor(device: Device, parts: GPT2Parts, sizes: RunnerSizes, options: ModelRunnerOptions) {
     const { maxLogitsRows, vocabSize } = sizes;
-    const rowBytes = RESULT_BYTES + (options.returnLogits ? 4 * vocabSize : 0);
+    const rowBytes = SAMPLED_BYTES + LOGPROB_BYTES + (options.returnLogits ? 4 * vocabSize : 0);
     this.limits = sizes;
     this.#device = device;
     this.#parts = parts;
@@ -65,22 +58,7 @@ export class ModelRunner implements Runner {
     sizes: RunnerSizes,
     options: ModelRunnerOptions = {},
   ): Promise<ModelRunner> {
-    const { maxBatchTokens, maxBatchSize, maxModelLen, blockSize } = sizes;
-    using created = new DisposableStack();
-    const own = <T extends { close(): void }>(resource: T): T => created.adopt(resource, (owned) => owned.close());
-    const weights = own(await GPT2Weights.load(device, config, source, sizes.dtype, options.onProgress));
-    const capacity = { ...sizes, maxBlocks: ceilDiv(maxModelLen, blockSize) };
-    const parts = await device.checked('buffers of the model', () => ({
-      config,
-      weights,
-      kv: own(new KVCache(device, config, sizes)),
-      inputs: own(new StepInputs(device, capacity, PREFILL_TILE_ROWS)),
-      activations: own(new Activations(device, config, sizes)),
-      kernels: options.kernels ?? gpt2Kernels,
-      numSampledIds: options.numSampledIds ?? config.vocabSize,
-    }));
-    await compileForward(device, parts, { maxBatchSize, maxBatchTokens, maxSplits: ceilDiv(maxModelLen, SPLIT_KEYS) });
-    created.move();
+    const parts = await createParts(device, config, source, sizes, options);
     return new ModelRunner(device, parts, sizes, options);
   }
 
@@ -100,10 +78,8 @@ export class ModelRunner implements Runner {
   /** Waits for the steps in flight and frees everything; idempotent. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#inFlight);
-    const { weights, kv, inputs, activations } = this.#parts;
-    for (const resource of [weights, kv, inputs, activations, this.#ring, ...this.#decodePrograms.values()]) {
-      resource.close();
-    }
+    closeParts(this.#parts);
+    for (const resource of [this.#ring, ...this.#decodePrograms.values()]) resource.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -122,13 +98,26 @@ export class ModelRunner implements Runner {
     const isDecode = plan.numDecodeTokens === plan.numTokens;
     const program = isDecode ? this.#decodeProgram(shape) : this.#record(shape);
     program.encode(encoder);
-    const parts = [{ tensor: activations.sampled, size: R * RESULT_BYTES }];
-    if (this.#returnLogits) parts.push({ tensor: activations.logits, size: 4 * R * this.limits.vocabSize });
+    const logprobBytes = shape.reportsLogprobs ? R * LOGPROB_BYTES : 0;
+    const logitBytes = this.#returnLogits ? 4 * R * this.limits.vocabSize : 0;
+    const parts = [
+      { tensor: activations.sampled, size: R * SAMPLED_BYTES },
+      { tensor: activations.logprobs, size: logprobBytes },
+      { tensor: activations.logits, size: logitBytes },
+    ];
     const read = this.#ring.encode(encoder, parts);
     gpu.queue.submit([encoder.finish()]);
     if (!isDecode) program.close();
-    const [sampled, logits] = await read();
-    return stepResult(sampled, logits);
+    const [sampled, records, logits] = await read();
+    const { ids, finite } = readSampled(sampled);
+    const { vocabSize } = this.limits;
+    const logprobs = shape.reportsLogprobs && readLogprobs(records, { ids, rows: plan.samplingRows, vocabSize });
+    return {
+      ids,
+      finite,
+      ...(logprobs && { logprobs }),
+      ...(this.#returnLogits && logits && { logits: new Float32Array(logits) }),
+    };
   }
 
   #decodeProgram(shape: StepShape): Program {
@@ -146,36 +135,19 @@ export class ModelRunner implements Runner {
     return recorder.finish('step');
   }
 
-  #checkPlan({ numTokens, numSequences, logitsRows, maxBlocks }: BatchPlan): void {
+  #checkPlan(plan: BatchPlan): void {
+    const { numTokens, numSequences, logitsRows, maxBlocks, samplingRows } = plan;
     const { maxBatchTokens, maxBatchSize, maxModelLen, blockSize } = this.limits;
     checkCount('tokens of the step', numTokens, maxBatchTokens);
     checkCount('sequences of the step', numSequences, maxBatchSize);
     checkCount('rows of logits', logitsRows.length, this.#maxLogitsRows);
     checkCount('blocks of a sequence', maxBlocks, ceilDiv(maxModelLen, blockSize));
+    if (!adjusts(plan)) return;
+    const numAdjusted = samplingRows.reduce((sum, { adjustment }) => sum + (adjustment?.tokens.length ?? 0), 0);
+    checkCount('rows of a step with adjusted logits', logitsRows.length, maxBatchSize);
+    const [maxAdjusted = 0] = this.#parts.inputs.adjustEntries.shape;
+    if (numAdjusted > maxAdjusted) throw new RangeValueError('adjusted logits', numAdjusted, `at most ${maxAdjusted}`);
   }
-}
-
-/** Bytes that come back of a row: u32 id, u32 finite. */
-const RESULT_BYTES = 8;
-
-function stepShape(plan: BatchPlan, numPrefillTiles: number): StepShape {
-  const { numTokens, numDecodeTokens, contextLens, logitsRows } = plan;
-  const longest = contextLens.subarray(0, numDecodeTokens).reduce((max, length) => Math.max(max, length), 1);
-  return {
-    numTokens,
-    numDecodeTokens,
-    numPrefillTiles,
-    numDecodeSplits: ceilDiv(longest, SPLIT_KEYS),
-    numLogitsRows: logitsRows.length,
-    logitsOfAll: logitsRows.length === numTokens,
-  };
-}
-
-function stepResult(sampled: ArrayBuffer = new ArrayBuffer(0), logits?: ArrayBuffer): StepResult {
-  const pairs = new Int32Array(sampled);
-  const ids = pairs.filter((_, i) => i % 2 === 0);
-  const finite = Uint8Array.from(pairs.filter((_, i) => i % 2 === 1));
-  return { ids, finite, ...(logits && { logits: new Float32Array(logits) }) };
 }
 
 function checkCount(name: string, count: number, max: number): void {

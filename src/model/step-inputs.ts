@@ -1,7 +1,16 @@
 import type { BatchPlan, SamplingRow } from '../core/batch-plan.ts';
+import type { LogitsAdjustment, TokenAdjustment } from '../core/logits-adjustment.ts';
+import { MAX_LOGIT_BIASES, MAX_STOPS } from '../core/sampling-params.ts';
 import type { Device } from '../gpu/device.ts';
 import { BufferUsage } from '../gpu/flags.ts';
 import { type DType, Tensor } from '../gpu/tensor.ts';
+import {
+  ADJUST_ENTRY_WORDS,
+  ADJUST_MASKED,
+  ADJUST_ROW_WORDS,
+  ADJUST_SEEN,
+  NO_NEWEST_SLOT,
+} from '../kernels/adjust-logits.ts';
 import { roundUp } from '../util/math.ts';
 import { splitSeed } from '../util/rng.ts';
 
@@ -20,12 +29,24 @@ export interface StepCapacity {
   readonly maxLogitsRows: number;
   /** X, blocks of the longest sequence. */
   readonly maxBlocks: number;
+  readonly maxModelLen: number;
+  readonly vocabSize: number;
 }
 
 /** Bytes of a StepInputs. */
-export function stepInputBytes({ maxBatchTokens: T, maxBatchSize: S, maxLogitsRows: R, maxBlocks: X }: StepCapacity) {
-  const shapes = [[T], [T], [T], [T], [T, 2], [R], [R, SAMPLING_WORDS], [S, X]];
-  return shapes.reduce((sum, shape) => sum + regionBytes(shape), 0);
+export function stepInputBytes(capacity: StepCapacity): number {
+  const { maxBatchTokens: T, maxBatchSize: S, maxLogitsRows: R, maxBlocks: X } = capacity;
+  const shapes = [[T], [T], [T], [T], [T, 2], [R], [R, SAMPLING_WORDS], [S, X], [R]];
+  const adjustment = [
+    [S, ADJUST_ROW_WORDS],
+    [maxAdjustEntries(capacity), ADJUST_ENTRY_WORDS],
+  ];
+  return [...shapes, ...adjustment].reduce((sum, shape) => sum + regionBytes(shape), 0);
+}
+
+/** Most logits that a step adjusts: a row's are of tokens of its sequence, biased ids, stop ids and the eos. */
+function maxAdjustEntries({ maxBatchSize, maxModelLen, vocabSize }: StepCapacity): number {
+  return maxBatchSize * Math.min(vocabSize, maxModelLen + MAX_LOGIT_BIASES + MAX_STOPS + 1);
 }
 
 /**
@@ -49,9 +70,17 @@ export class StepInputs {
   readonly sampling: Tensor;
   /** [S, X] */
   readonly blockTables: Tensor;
+  /** [R] 1 + the number of most likely ids to report, or 0 for no log-probabilities; see shaders/logprobs.wgsl. */
+  readonly wantedLogprobs: Tensor;
+  /** [S, ADJUST_ROW_WORDS]; see shaders/adjust_logits.wgsl. */
+  readonly adjustRows: Tensor;
+  /** [E, ADJUST_ENTRY_WORDS] */
+  readonly adjustEntries: Tensor;
   readonly #device: Device;
   readonly #buffer: GPUBuffer;
   readonly #words: Int32Array<ArrayBuffer>;
+  /** The same bytes. */
+  readonly #floats: Float32Array;
   readonly #maxBlocks: number;
   readonly #tileRows: number;
 
@@ -70,6 +99,7 @@ export class StepInputs {
     this.#device = device;
     this.#buffer = buffer;
     this.#words = new Int32Array(bytes / 4);
+    this.#floats = new Float32Array(this.#words.buffer);
     this.#maxBlocks = X;
     this.#tileRows = tileRows;
     this.tokenIds = region('token ids', 'i32', [T]);
@@ -80,6 +110,10 @@ export class StepInputs {
     this.logitsRows = region('logits rows', 'i32', [R]);
     this.sampling = region('sampling', 'u32', [R, SAMPLING_WORDS]);
     this.blockTables = region('block tables', 'i32', [S, X]);
+    this.wantedLogprobs = region('wanted logprobs', 'u32', [R]);
+    // Last, because most steps leave them out.
+    this.adjustRows = region('adjust rows', 'u32', [S, ADJUST_ROW_WORDS]);
+    this.adjustEntries = region('adjust entries', 'u32', [maxAdjustEntries(capacity), ADJUST_ENTRY_WORDS]);
   }
 
   /** Puts a step in place of the last one; returns the number of attention tiles behind the decode rows. */
@@ -93,12 +127,14 @@ export class StepInputs {
     this.#set(this.logitsRows, plan.logitsRows);
     plan.samplingRows.forEach((row, r) => {
       this.#set(this.sampling, samplingWords(row), r * SAMPLING_WORDS);
+      this.#set(this.wantedLogprobs, [row.logprobs === null ? 0 : row.logprobs + 1], r);
     });
     for (let s = 0; s < plan.numSequences; s++) {
       const row = plan.blockTables.subarray(s * plan.maxBlocks, (s + 1) * plan.maxBlocks);
       this.#set(this.blockTables, row, s * this.#maxBlocks);
     }
-    this.#device.gpu.queue.writeBuffer(this.#buffer, 0, this.#words);
+    const end = adjusts(plan) ? this.#setAdjustments(plan.samplingRows) : this.adjustRows.range.offset / 4;
+    this.#device.gpu.queue.writeBuffer(this.#buffer, 0, this.#words, 0, end);
     return tiles.length - plan.numDecodeTokens;
   }
 
@@ -107,9 +143,35 @@ export class StepInputs {
     this.#device.destroyBuffer(this.#buffer);
   }
 
+  /** Returns the end of the entries in words. */
+  #setAdjustments(rows: readonly SamplingRow[]): number {
+    let end = 0;
+    for (const [r, { adjustment }] of rows.entries()) {
+      const first = end;
+      for (const token of adjustment?.tokens ?? []) {
+        this.#setEntry(end++, token);
+      }
+      this.#set(this.adjustRows, adjustRowWords(adjustment, first, end), r * ADJUST_ROW_WORDS);
+    }
+    return this.adjustEntries.range.offset / 4 + end * ADJUST_ENTRY_WORDS;
+  }
+
+  #setEntry(entry: number, { id, outputCount, bias, isSeen, isMasked }: TokenAdjustment): void {
+    const start = this.adjustEntries.range.offset / 4 + entry * ADJUST_ENTRY_WORDS;
+    this.#words[start] = id;
+    this.#words[start + 1] = outputCount;
+    this.#floats[start + 2] = bias;
+    this.#words[start + 3] = (isSeen ? ADJUST_SEEN : 0) | (isMasked ? ADJUST_MASKED : 0);
+  }
+
   #set(region: Tensor, values: ArrayLike<number>, start = 0): void {
     this.#words.set(values, region.range.offset / 4 + start);
   }
+}
+
+/** Whether some row of the step samples from other logits than the model's. */
+export function adjusts({ samplingRows }: BatchPlan): boolean {
+  return samplingRows.some(({ adjustment }) => adjustment !== null);
 }
 
 function regionBytes(shape: readonly number[]): number {
@@ -128,11 +190,22 @@ function queryTiles({ numDecodeTokens, numSequences, queryStartLoc }: BatchPlan,
   return tiles;
 }
 
+/** Hotter draws would be as uniform, and a masked logit must stay many temperatures below the others. */
+const MAX_TEMPERATURE = 1e30;
+
 /** Words are set into an Int32Array, which keeps the bits of numbers up to 2^32 − 1. */
 function samplingWords({ temperature, topK, topP, minP, seed, position, tokenSlot }: SamplingRow): number[] {
-  const [temperatureBits = 0, topPBits = 0, minPBits = 0] = new Uint32Array(
-    Float32Array.of(temperature, topP, minP).buffer,
-  );
   const [seedLo, seedHi] = splitSeed(seed);
-  return [temperatureBits, topK, topPBits, minPBits, seedLo, seedHi, position, tokenSlot];
+  const temperatureBits = f32Bits(Math.min(temperature, MAX_TEMPERATURE));
+  return [temperatureBits, topK, f32Bits(topP), f32Bits(minP), seedLo, seedHi, position, tokenSlot];
+}
+
+function adjustRowWords(adjustment: LogitsAdjustment | null, firstEntry: number, endEntry: number): number[] {
+  const { repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0, newestTokenSlot } = adjustment ?? {};
+  const penalties = [repetitionPenalty, presencePenalty, frequencyPenalty].map(f32Bits);
+  return [firstEntry, endEntry, ...penalties, newestTokenSlot ?? NO_NEWEST_SLOT];
+}
+
+function f32Bits(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }

@@ -13,6 +13,36 @@ export interface SamplingFilters {
   readonly minP: number;
 }
 
+/** The part of SamplingParams that shapes single logits by the tokens so far; what is left out is off. */
+export interface LogitPenalties {
+  readonly promptIds?: readonly number[];
+  readonly outputIds?: readonly number[];
+  /** Added, by token id. */
+  readonly logitBias?: Readonly<Record<number, number>>;
+  /** Divides logits above 0 of tokens in prompt and output, multiplies others. */
+  readonly repetitionPenalty?: number;
+  /** Subtracted once for each token in the output. */
+  readonly presencePenalty?: number;
+  /** Subtracted for each time that the output has a token. */
+  readonly frequencyPenalty?: number;
+  /** Never drawn. */
+  readonly maskedIds?: readonly number[];
+}
+
+/** The logits [V] after bias, repetition, presence and frequency penalty and mask, in that order. */
+export function adjustLogits(logits: Float64Array, penalties: LogitPenalties): Float64Array {
+  const { promptIds = [], outputIds = [], logitBias = {}, maskedIds = [] } = penalties;
+  const { repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0 } = penalties;
+  const out = logits.map((logit, id) => logit + (logitBias[id] ?? 0));
+  for (const id of new Set([...promptIds, ...outputIds])) {
+    out[id] = out[id]! > 0 ? out[id]! / repetitionPenalty : out[id]! * repetitionPenalty;
+  }
+  for (const id of new Set(outputIds)) out[id]! -= presencePenalty;
+  for (const id of outputIds) out[id]! -= frequencyPenalty;
+  for (const id of maskedIds) out[id] = Number.NEGATIVE_INFINITY;
+  return out;
+}
+
 /**
  * The distribution [V] that a token is drawn from: temperature, then topK, topP and minP, each filter working on the
  * renormalised rest of the one before; among equal logits the lower id is the more likely.

@@ -102,7 +102,7 @@ export class FcfsScheduler implements Scheduler {
     return { rows };
   }
 
-  update(sampled: readonly SchedulerRow[], { ids, finite }: StepResult): readonly SequenceUpdate[] {
+  update(sampled: readonly SchedulerRow[], { ids, finite, logprobs }: StepResult): readonly SequenceUpdate[] {
     const updates: SequenceUpdate[] = [];
     for (const [index, { sequence, epoch }] of sampled.entries()) {
       if (epoch !== sequence.epoch) continue;
@@ -111,7 +111,8 @@ export class FcfsScheduler implements Scheduler {
       if (id !== null) sequence.ids.push(id);
       const finishReason = id === null ? 'error' : reasonToStop(sequence, id);
       if (finishReason !== null) this.#finish(sequence, finishReason);
-      updates.push({ sequence, id, finishReason });
+      if (finishReason === 'stop' && !isEos(sequence, id)) sequence.stopTokenId = id;
+      updates.push({ sequence, id, logprobs: logprobs?.[index] ?? null, finishReason });
     }
     return updates;
   }
@@ -122,7 +123,7 @@ export class FcfsScheduler implements Scheduler {
     return failed;
   }
 
-  abort(sequence: Sequence, reason: 'abort' | 'error' = 'abort'): void {
+  abort(sequence: Sequence, reason: 'abort' | 'error' | 'stop' = 'abort'): void {
     if (sequence.status !== 'finished') this.#finish(sequence, reason);
   }
 
@@ -202,7 +203,13 @@ export class FcfsScheduler implements Scheduler {
 }
 
 /** Why a sequence ends with the id it got last, if it does. */
-function reasonToStop({ ids, params, eosId }: Sequence, id: number): 'stop' | 'length' | null {
-  if (id === eosId && !params.ignoreEos) return 'stop';
+function reasonToStop(sequence: Sequence, id: number): 'stop' | 'length' | null {
+  const { ids, params } = sequence;
+  if (isEos(sequence, id) || params.stopTokenIds.includes(id)) return 'stop';
   return ids.length >= params.maxTokens ? 'length' : null;
+}
+
+/** Whether the id ends the sequence as its eos. */
+function isEos({ eosId, params }: Sequence, id: number | null): boolean {
+  return id === eosId && !params.ignoreEos;
 }

@@ -1,4 +1,4 @@
-import type { StepResult } from '../core/runner.ts';
+import type { StepResult, TokenLogprobs } from '../core/runner.ts';
 import type { SchedulerOutput, SchedulerRow } from '../core/scheduler-output.ts';
 import type { FinishReason, Sequence } from '../core/sequence.ts';
 
@@ -7,6 +7,8 @@ export interface SequenceUpdate {
   readonly sequence: Sequence;
   /** The id that was appended; null when its logits were not finite. */
   readonly id: number | null;
+  /** Of that id; null when the sequence did not ask. */
+  readonly logprobs: TokenLogprobs | null;
   /** Null while the sequence goes on. */
   readonly finishReason: FinishReason | null;
 }
@@ -31,8 +33,11 @@ export interface Scheduler {
   update(sampled: readonly SchedulerRow[], result: StepResult): readonly SequenceUpdate[];
   /** Ends the sequences of a step that gave no result, with `error`; returns them. */
   fail(rows: readonly SchedulerRow[]): readonly Sequence[];
-  /** Ends a sequence in whatever state and frees its blocks at once; nothing happens when it has finished. */
-  abort(sequence: Sequence, reason?: 'abort' | 'error'): void;
+  /**
+   * Ends a sequence in whatever state and frees its blocks at once; nothing happens when it has finished. The reason is
+   * `stop` where its text has come to a stop string.
+   */
+  abort(sequence: Sequence, reason?: 'abort' | 'error' | 'stop'): void;
   hasUnfinished(): boolean;
   /** @throws RoseinferError when blocks or token slots are lost, shared or held by a sequence that does not run. */
   checkIntegrity(): void;

@@ -17,8 +17,10 @@ export function testResponse({ arrival = 0, tokenTimes = [], end, ...fields }: T
     ids: tokenTimes.map((_, index) => index + 1),
     text: '',
     finishReason: 'length',
+    stopReason: null,
     error: null,
     seed: 5,
+    logprobs: null,
     timings: requestTimings(arrival, tokenTimes, end ?? tokenTimes.at(-1) ?? arrival),
     ...fields,
   };

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type BatchRow, planBatch } from '../../src/core/plan-batch.ts';
 
 const params = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
+const plain = { adjustment: null, logprobs: null };
 
 function row(fields: Partial<BatchRow> & { promptIds?: number[]; ids?: number[]; seed?: number }): BatchRow {
   const { promptIds = [10, 11, 12, 13, 14], ids = [], seed = 0, ...rest } = fields;
@@ -48,9 +49,9 @@ describe('planBatch', () => {
       maxBlocks: 2,
       logitsRows: Int32Array.of(0, 1, 6),
       samplingRows: [
-        { ...params, seed: 22, position: 4, tokenSlot: 0 },
-        { ...params, seed: 24, position: 5, tokenSlot: 3 },
-        { ...params, seed: 21, position: 5, tokenSlot: 2 },
+        { ...params, ...plain, seed: 22, position: 4, tokenSlot: 0 },
+        { ...params, ...plain, seed: 24, position: 5, tokenSlot: 3 },
+        { ...params, ...plain, seed: 21, position: 5, tokenSlot: 2 },
       ],
     });
     expect(sampled).toEqual([decode, pending, prefill]);
@@ -98,11 +99,24 @@ describe('planBatch', () => {
     expect(sampled).toEqual([]);
   });
 
+  test('adjusts logits by the tokens in front of the sampled one, and takes the newest from its slot when it is pending', () => {
+    const penalized = { ...params, repetitionPenalty: 2, frequencyPenalty: 1 };
+    const sequence = { promptIds: [7, 8], ids: [8], params: penalized };
+    const rows = [2, 3].map((start) => ({ ...row({ start, tokenSlot: 5 }), sequence }));
+    const [known, pending] = planBatch(rows, { blockSize: 4 }).plan.samplingRows.map(({ adjustment }) => adjustment);
+    expect(known?.tokens.map(({ id, outputCount }) => [id, outputCount])).toEqual([
+      [7, 0],
+      [8, 1],
+    ]);
+    expect(known?.newestTokenSlot).toBe(null);
+    expect(pending).toEqual({ ...known, newestTokenSlot: 5 });
+  });
+
   test('carries every sampling parameter of a row', () => {
-    const sampling = { temperature: 0.7, topK: 5, topP: 0.9, minP: 0.1, seed: 2 ** 53 - 1 };
+    const sampling = { temperature: 0.7, topK: 5, topP: 0.9, minP: 0.1, seed: 2 ** 53 - 1, logprobs: 3 };
     const { plan } = planBatch([{ ...row({}), sequence: { promptIds: [1], ids: [], params: sampling } }], {
       blockSize: 4,
     });
-    expect(plan.samplingRows).toEqual([{ ...sampling, position: 1, tokenSlot: 0 }]);
+    expect(plan.samplingRows).toEqual([{ ...sampling, position: 1, tokenSlot: 0, adjustment: null }]);
   });
 });

@@ -43,6 +43,18 @@ describe.each(['auto', 'base'] as const)('with %s features', (features) => {
     expect(counts).toEqual({ ...want, submit: 1, writeBuffer: 1, createCommandEncoder: 1 });
   });
 
+  test('so does one with penalties and log-probabilities, whose entries grow', async () => {
+    await using runner = await openRunner(device, 'test/fixtures/models/plain', { maxBatchSize: 3 });
+    const params = { repetitionPenalty: 1.2, frequencyPenalty: 0.5, logitBias: { 7: 2 }, logprobs: 3 };
+    const sequences = places(runner, 3, 30).map(
+      (place, i) => new TestSequence([1, 2, 3 + i], place, i === 1 ? {} : params),
+    );
+    for (let n = 0; n < 3; n++) await step(runner, sequences);
+    const counts = await countCalls(device, () => step(runner, sequences));
+    const want = Object.fromEntries([...QUEUE_CALLS, ...DEVICE_CALLS].map((name) => [name, 0]));
+    expect(counts).toEqual({ ...want, submit: 1, writeBuffer: 1, createCommandEncoder: 1 });
+  });
+
   test('the count sees what a first step creates', async () => {
     await using runner = await openRunner(device, 'test/fixtures/models/plain', { maxBatchSize: 3 });
     const sequences = places(runner, 3, 30).map((place, i) => new TestSequence([1, 2, 3 + i], place));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { gumbelSample, processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';
+import { adjustLogits, gumbelSample, processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';
 import { expectClose } from '../support/approx.ts';
 import { readSafetensors } from '../support/read-safetensors.ts';
 
@@ -10,24 +10,27 @@ interface FixtureCase {
   readonly top_k?: number;
   readonly top_p?: number;
   readonly min_p?: number;
+  readonly history: readonly number[];
+  readonly output_from?: number;
+  readonly repetition_penalty?: number;
+  readonly presence_penalty?: number;
+  readonly frequency_penalty?: number;
+  readonly logit_bias?: Readonly<Record<string, number>>;
 }
 
 const tensors = readSafetensors('test/fixtures/sampling.safetensors');
 const allCases: FixtureCase[] = JSON.parse(readFileSync('test/fixtures/sampling.json', 'utf8'));
-const ADJUSTS_LOGITS = ['repetition_penalty', 'presence_penalty', 'frequency_penalty', 'logit_bias'];
-const cases = allCases
-  .map((fixture, index) => ({
-    ...fixture,
-    logits: tensors.get(`${index}.logits`)!,
-    probs: tensors.get(`${index}.probs`)!,
-  }))
-  .filter((fixture) => !ADJUSTS_LOGITS.some((key) => key in fixture));
+const cases = allCases.map((fixture, index) => ({
+  ...fixture,
+  logits: tensors.get(`${index}.logits`)!,
+  probs: tensors.get(`${index}.probs`)!,
+}));
 
 const OFF: SamplingFilters = { temperature: 1, topK: 0, topP: 1, minP: 0 };
 const logitsOf = (...probs: number[]) => Float64Array.from(probs, Math.log);
 
-describe('processLogits', () => {
-  test.each(cases)('equals Hugging Face: $name', ({ name, logits, probs, ...fixture }) => {
+describe('adjustLogits and processLogits', () => {
+  test.each(cases)('equal Hugging Face: $name', ({ name, logits, probs, history, output_from = 0, ...fixture }) => {
     const filters = {
       temperature: fixture.temperature ?? 1,
       topK: fixture.top_k ?? 0,
@@ -35,13 +38,48 @@ describe('processLogits', () => {
       minP: fixture.min_p ?? 0,
     };
     // Stored as float32: half a unit in the last place, or of the smallest subnormal; 1e-12 for 50257-term sums.
-    expectClose(processLogits(logits, filters), probs, { rel: 2 ** -24 + 1e-12, abs: 2 ** -150 }, name);
+    const adjusted = adjustLogits(logits, {
+      promptIds: history.slice(0, output_from),
+      outputIds: history.slice(output_from),
+      logitBias: fixture.logit_bias ?? {},
+      repetitionPenalty: fixture.repetition_penalty ?? 1,
+      presencePenalty: fixture.presence_penalty ?? 0,
+      frequencyPenalty: fixture.frequency_penalty ?? 0,
+    });
+    expectClose(processLogits(adjusted, filters), probs, { rel: 2 ** -24 + 1e-12, abs: 2 ** -150 }, name);
   });
 
-  test('the fixture covers every filter', () => {
-    expect(cases.length).toBe(38);
+  test('the fixture covers every parameter', () => {
+    const keys = cases.flatMap(({ logits: _, probs: __, ...fixture }) => Object.keys(fixture));
+    expect(cases.length).toBe(43);
+    const parameters = ['temperature', 'top_k', 'top_p', 'min_p', 'repetition_penalty', 'presence_penalty'];
+    expect(keys).toEqual(expect.arrayContaining([...parameters, 'frequency_penalty', 'logit_bias', 'output_from']));
+  });
+});
+
+describe('adjustLogits', () => {
+  test('has the order bias, repetition, presence and frequency, mask', () => {
+    const penalties = { repetitionPenalty: 2, presencePenalty: 0.5, frequencyPenalty: 0.25 };
+    const adjusted = adjustLogits(Float64Array.of(1, 1, -1, 4, 7), {
+      ...penalties,
+      promptIds: [0, 0],
+      outputIds: [1, 2, 2, 4],
+      logitBias: { 0: 3, 1: -2 },
+      maskedIds: [4],
+    });
+    // (1 + 3) / 2; (1 − 2) · 2 − 0.5 − 0.25; −1 · 2 − 0.5 − 2 · 0.25; untouched; masked.
+    expect([...adjusted]).toEqual([2, -2.75, -3, 4, Number.NEGATIVE_INFINITY]);
   });
 
+  test('leaves its argument alone, and changes nothing without penalties', () => {
+    const logits = Float64Array.of(1, -2, 3);
+    expect(adjustLogits(logits, { promptIds: [0], outputIds: [1] })).toEqual(logits);
+    adjustLogits(logits, { logitBias: { 0: 1 } });
+    expect([...logits]).toEqual([1, -2, 3]);
+  });
+});
+
+describe('processLogits', () => {
   test('temperature 0 is the lowest id of the best logits', () => {
     expect([...processLogits(Float64Array.of(1, 5, 5, -2), { ...OFF, temperature: 0 })]).toEqual([0, 1, 0, 0]);
   });

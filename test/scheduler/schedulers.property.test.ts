@@ -16,6 +16,7 @@ const request = fc.record({
   arrival: fc.nat(8),
   abortAt: fc.option(fc.nat(25), { freq: 2 }),
   brokenAt: fc.option(fc.nat(LONGEST), { freq: 2 }),
+  countsOutput: fc.boolean(),
 });
 
 const setting = fc.record({
@@ -43,7 +44,10 @@ test('whatever arrives, aborts, breaks or fails: one end each, the right ids, no
       });
       const scheduler = createScheduler(name, runner.limits);
       const loop = new SchedulerLoop(scheduler, runner, overlap);
-      const live = requests.map((fields, index) => ({ ...fields, sequence: testSequence({ ...fields, seed: index }) }));
+      const live = requests.map((fields, index) => ({
+        ...fields,
+        sequence: testSequence({ ...fields, seed: index, sampling: { presencePenalty: fields.countsOutput ? 1 : 0 } }),
+      }));
       runner.isBroken = ({ seed, position }) => position === live[seed]?.brokenAt;
 
       const aborted: Sequence[] = [];
@@ -64,9 +68,16 @@ test('whatever arrives, aborts, breaks or fails: one end each, the right ids, no
       const ends = [...loop.ends, ...aborted];
       expect(ends).toHaveLength(live.length);
       expect(new Set(ends).size).toBe(live.length);
-      for (const { sequence, promptIds, maxTokens, eosId } of live) {
+      for (const { sequence, promptIds, maxTokens, eosId, countsOutput } of live) {
         const { ids, finishReason, params } = sequence;
-        const whole = fakeCompletion({ promptIds, maxTokens, eosId, seed: params.seed, vocabSize: VOCAB });
+        const whole = fakeCompletion({
+          promptIds,
+          maxTokens,
+          eosId,
+          seed: params.seed,
+          vocabSize: VOCAB,
+          countsOutput,
+        });
         const complete = finishReason === 'stop' || finishReason === 'length';
         expect(ids).toEqual(complete ? whole : whole.slice(0, ids.length));
         expect(finishReason === 'stop').toBe(complete && ids.at(-1) === eosId);

@@ -1,5 +1,6 @@
 import { planBatch } from '../../src/core/plan-batch.ts';
 import type { StepResult } from '../../src/core/runner.ts';
+import { resolveSamplingParams, type SamplingOptions } from '../../src/core/sampling-params.ts';
 import type { SchedulerRow } from '../../src/core/scheduler-output.ts';
 import { Sequence } from '../../src/core/sequence.ts';
 import type { Scheduler } from '../../src/scheduler/scheduler.ts';
@@ -12,11 +13,13 @@ export interface TestSequence {
   readonly eosId?: number | null;
   readonly ignoreEos?: boolean;
   readonly seed?: number;
+  readonly sampling?: SamplingOptions;
 }
 
 export function testSequence(fields: TestSequence): Sequence {
-  const { promptIds, maxTokens, requestId = 'request', eosId = null, ignoreEos = false, seed = 0 } = fields;
-  const params = { maxTokens, temperature: 0, topK: 0, topP: 1, minP: 0, seed, ignoreEos };
+  const { promptIds, maxTokens, requestId = 'request', eosId = null, ignoreEos = false, seed = 0, sampling } = fields;
+  const options = { maxTokens, temperature: 0, seed, ignoreEos, ...sampling };
+  const params = resolveSamplingParams(options, { room: maxTokens, vocabSize: 64 });
   return new Sequence({ requestId, promptIds, params, eosId, arrival: 0 });
 }
 

@@ -1,10 +1,11 @@
 import type { BatchPlan, SamplingRow } from '../../src/core/batch-plan.ts';
-import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts';
+import type { Runner, RunnerLimits, StepResult, TokenLogprobs } from '../../src/core/runner.ts';
 
 /**
  * A runner without a model, but with a KV cache: it stores token ids in the slots that the plan names and reads each
  * context back through the block table. The next id is a hash of that context, so a wrong slot, a shared block or a
- * stale token gives other ids than `fakeCompletion`.
+ * stale token gives other ids than `fakeCompletion`. Adjusted logits count as part of the context: how often the output has
+ * each token.
  */
 export class FakeRunner implements Runner {
   readonly limits: RunnerLimits;
@@ -46,13 +47,15 @@ export class FakeRunner implements Runner {
       const context = Array.from({ length: plan.contextLens[sequence]! }, (_, position) =>
         this.#read(plan, sequence, position),
       );
-      return nextId(context, row.seed, this.limits.vocabSize);
+      return nextId([...context, ...this.#outputCounts(row)], row.seed, this.limits.vocabSize);
     });
     plan.samplingRows.forEach((row, index) => {
       this.#nextTokens[row.tokenSlot] = ids[index]!;
     });
     const finite = plan.samplingRows.map((row) => (this.isBroken(row) ? 0 : 1));
-    return { ids: Int32Array.from(ids), finite: Uint8Array.from(finite) };
+    const logprobs = plan.samplingRows.map((row, index) => fakeLogprobs(row, ids[index]!));
+    const asked = logprobs.some((each) => each !== null);
+    return { ids: Int32Array.from(ids), finite: Uint8Array.from(finite), ...(asked && { logprobs }) };
   }
 
   close(): Promise<void> {
@@ -64,6 +67,14 @@ export class FakeRunner implements Runner {
     const { blockSize } = this.limits;
     const block = plan.blockTables[sequence * plan.maxBlocks + Math.floor(position / blockSize)]!;
     return this.#slots[block * blockSize + (position % blockSize)]!;
+  }
+
+  /** As the GPU sees them: by the plan, and the newest id from its slot. */
+  #outputCounts({ adjustment }: SamplingRow): number[] {
+    if (adjustment === null) return [];
+    const { tokens, newestTokenSlot } = adjustment;
+    const output = tokens.flatMap(({ id, outputCount }) => Array<number>(outputCount).fill(id));
+    return countsOf(newestTokenSlot === null ? output : [...output, this.#nextTokens[newestTokenSlot]!]);
   }
 
   #checkLimits({ numTokens, numSequences, slotMapping, samplingRows }: BatchPlan): void {
@@ -84,17 +95,34 @@ export interface FakePrompt {
   readonly maxTokens: number;
   readonly eosId?: number | null;
   readonly vocabSize?: number;
+  /** The request has a presence or frequency penalty. */
+  readonly countsOutput?: boolean;
 }
 
 /** What `FakeRunner` generates behind a prompt, computed without blocks, steps or batches. */
-export function fakeCompletion({ promptIds, seed, maxTokens, eosId = null, vocabSize = 64 }: FakePrompt): number[] {
+export function fakeCompletion(prompt: FakePrompt): number[] {
+  const { promptIds, seed, maxTokens, eosId = null, vocabSize = 64, countsOutput = false } = prompt;
   const ids: number[] = [];
   while (ids.length < maxTokens) {
-    const id = nextId([...promptIds, ...ids], seed, vocabSize);
+    const id = nextId([...promptIds, ...ids, ...countsOf(countsOutput ? ids : [])], seed, vocabSize);
     ids.push(id);
     if (id === eosId) break;
   }
   return ids;
+}
+
+/** What `FakeRunner` reports of a row; null where it did not ask. */
+export function fakeLogprobs({ logprobs, position }: SamplingRow, id: number): TokenLogprobs | null {
+  if (logprobs === null) return null;
+  const top = Array.from({ length: logprobs }, (_, rank) => ({ id: rank, logprob: -rank - 1 / position }));
+  return { id, logprob: -position, top };
+}
+
+/** Each id and how often it is there, the lowest first. */
+function countsOf(ids: readonly number[]): number[] {
+  const counts = new Map<number, number>();
+  for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return [...counts].sort(([a], [b]) => a - b).flat();
 }
 
 /** FNV-1a over the context and the seed. */

@@ -1,4 +1,3 @@
-import type { SamplingRow } from '../../src/core/batch-plan.ts';
 import { type BatchRow, planBatch } from '../../src/core/plan-batch.ts';
 import type { StepResult } from '../../src/core/runner.ts';
 import type { Device } from '../../src/gpu/device.ts';
@@ -30,7 +29,7 @@ export class TestSequence {
   readonly tokenSlot: number;
   numComputedTokens = 0;
 
-  constructor(promptIds: readonly number[], place: Place, params: Partial<SamplingRow> = {}) {
+  constructor(promptIds: readonly number[], place: Place, params: Partial<TestSequence['params']> = {}) {
     this.promptIds = promptIds;
     this.params = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0, ...params };
     this.blockTable = place.blockTable;

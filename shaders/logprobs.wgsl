@@ -1,0 +1,88 @@
+import package::exp_ln::{exp_minus, ln};
+import package::radix_select::{add, add_sum_to_bucket, bucket_sum, clear_buckets, key_of, to_f32, value_of};
+@if(IMMEDIATES) requires immediate_address_space;
+
+// logprob[r, id] = logits[r, id] - max - ln sum exp(logits[r, id] - max), of a chosen id and of the most likely ones:
+//   logits[R, V], chosen[R, X] = (id, ...), wanted[R] = 1 + number of the most likely ids, or 0 for none of it;
+//   records[R, 1 + 2 MAX_TOP] = logprob of the chosen id, then (id, logprob) of the most likely ones, the most likely
+//   first and the lower id first among equals. Words that are not wanted are not written.
+// The sum is one of fixed-point weights, so nothing depends on LANES.
+// One workgroup a row; grid: (R).
+
+struct Params { V: u32, X: u32 }
+
+@if(IMMEDIATES) var<immediate> params: Params;
+@else @group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(1) var<storage, read> chosen: array<u32>;
+@group(0) @binding(2) var<storage, read> wanted: array<u32>;
+@group(0) @binding(3) var<storage, read_write> records: array<u32>;
+
+override LANES: u32 = 64;
+
+const MAX_TOP = 20u;
+const RECORD_WORDS = 1u + 2u * MAX_TOP;
+const NO_ID = 0xffffffffu;
+// Weight of the most likely token.
+const UNIT = 0x1p31;
+
+// A token by its key, greater for a greater logit. The key is 0 where there is none.
+struct Token { key: u32, id: u32 }
+
+// A pair for each rank: the greatest key, and the greatest ~id that has it.
+var<workgroup> maxima: array<atomic<u32>, 2u * (MAX_TOP + 1u)>;
+
+// The best token of all lanes.
+fn best_of_all(rank: u32, mine: Token) -> Token {
+  atomicMax(&maxima[2u * rank], mine.key);
+  workgroupBarrier();
+  if (atomicLoad(&maxima[2u * rank]) == mine.key) { atomicMax(&maxima[2u * rank + 1u], ~mine.id); }
+  workgroupBarrier();
+  return Token(atomicLoad(&maxima[2u * rank]), ~atomicLoad(&maxima[2u * rank + 1u]));
+}
+
+// The lane's best token behind `last` in the order of the ranks.
+fn best_behind(lane: u32, start: u32, last: Token) -> Token {
+  var best = Token(0u, NO_ID);
+  for (var id = lane; id < params.V; id += LANES) {
+    let key = key_of(logits[start + id]);
+    if (key > best.key && (key < last.key || (key == last.key && id > last.id))) { best = Token(key, id); }
+  }
+  return best;
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row_wanted = wanted[workgroup.x];
+  if (row_wanted == 0u) { return; }
+  let start = workgroup.x * params.V;
+  let record = workgroup.x * RECORD_WORDS;
+
+  var mine = best_behind(lane, start, Token(NO_ID, NO_ID));
+  let best = best_of_all(0u, mine);
+  let max_logit = value_of(best.key);
+
+  clear_buckets(lane, LANES);
+  workgroupBarrier();
+  var sum = vec2u(0u);
+  for (var id = lane; id < params.V; id += LANES) {
+    sum = add(sum, vec2u(u32(exp_minus(max_logit - logits[start + id]) * UNIT + 0.5), 0u));
+  }
+  add_sum_to_bucket(0u, sum);
+  workgroupBarrier();
+  let log_sum = ln(to_f32(bucket_sum(0u)) * (1.0 / UNIT));
+
+  if (lane == 0u) {
+    let logit = logits[start + chosen[workgroup.x * params.X]];
+    records[record] = bitcast<u32>(logit - max_logit - log_sum);
+  }
+  for (var rank = 1u; rank < min(row_wanted, min(params.V, MAX_TOP) + 1u); rank++) {
+    let token = best_of_all(rank, mine);
+    if (token.id == mine.id) {
+      let words = record + 2u * rank - 1u;
+      records[words] = token.id;
+      records[words + 1u] = bitcast<u32>(value_of(token.key) - max_logit - log_sum);
+      mine = best_behind(lane, start, token);
+    }
+  }
+}

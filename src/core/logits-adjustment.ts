@@ -1,0 +1,91 @@
+import type { SamplingParams } from './sampling-params.ts';
+
+/** How the logit of one token id changes before a row is sampled. */
+export interface TokenAdjustment {
+  readonly id: number;
+  /** Added to the logit. */
+  readonly bias: number;
+  /** Whether the repetition penalty applies. */
+  readonly isSeen: boolean;
+  /** How often the output has the id: presence and frequency penalty. */
+  readonly outputCount: number;
+  /** The id must not be sampled, whatever else is said of it. */
+  readonly isMasked: boolean;
+}
+
+/**
+ * How the logits of one row change before it is sampled: bias, then repetition, presence and frequency penalty, then
+ * mask. It is a function of the prompt and the output alone, so that nothing has to be kept from step to step.
+ */
+export interface LogitsAdjustment {
+  /** Logits above 0 are divided by it, others multiplied; 1 is off. */
+  readonly repetitionPenalty: number;
+  readonly presencePenalty: number;
+  readonly frequencyPenalty: number;
+  /** Every id at most once. */
+  readonly tokens: readonly TokenAdjustment[];
+  /** Slot of `nextTokens` with the newest id of the output, which `tokens` does not count; null where there is none. */
+  readonly newestTokenSlot: number | null;
+}
+
+/** What decides the adjustment of a row. What is left out is off. */
+export interface AdjustedSequence {
+  readonly promptIds: readonly number[];
+  /** Output on the host. */
+  readonly ids: readonly number[];
+  /** The token that ends the sequence, if there is one. */
+  readonly eosId?: number | null;
+  readonly params: Partial<AdjustingParams>;
+}
+
+type AdjustingParams = Pick<
+  SamplingParams,
+  | 'repetitionPenalty'
+  | 'presencePenalty'
+  | 'frequencyPenalty'
+  | 'logitBias'
+  | 'minTokens'
+  | 'stopTokenIds'
+  | 'ignoreEos'
+>;
+
+/**
+ * The adjustment of the row that samples behind `numTokens` tokens of a sequence, or null where its logits stay as they
+ * are. If one more token is known than the host has, its id is in `nextTokens[tokenSlot]`.
+ */
+export function adjustmentOf(
+  { promptIds, ids, eosId = null, params }: AdjustedSequence,
+  numTokens: number,
+  tokenSlot: number,
+): LogitsAdjustment | null {
+  const { repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0 } = params;
+  const { logitBias = {}, minTokens = 0, stopTokenIds = [], ignoreEos = false } = params;
+  const countsOutput = presencePenalty !== 0 || frequencyPenalty !== 0;
+  const hasPenalty = repetitionPenalty !== 1 || countsOutput;
+  const numOutputIds = numTokens - promptIds.length;
+
+  const tokens = new Map<number, Mutable<TokenAdjustment>>();
+  const tokenOf = (id: number) => {
+    const known = tokens.get(id);
+    if (known !== undefined) return known;
+    const token = { id, bias: 0, isSeen: false, outputCount: 0, isMasked: false };
+    tokens.set(id, token);
+    return token;
+  };
+  for (const [id, bias] of Object.entries(logitBias)) tokenOf(Number(id)).bias = bias;
+  if (repetitionPenalty !== 1) {
+    for (const id of promptIds) tokenOf(id).isSeen = true;
+    for (const id of ids) tokenOf(id).isSeen = true;
+  }
+  if (countsOutput) for (const id of ids) tokenOf(id).outputCount++;
+  if (numOutputIds < minTokens) {
+    for (const id of stopTokenIds) tokenOf(id).isMasked = true;
+    if (eosId !== null && !ignoreEos) tokenOf(eosId).isMasked = true;
+  }
+
+  const newestTokenSlot = hasPenalty && numOutputIds > ids.length ? tokenSlot : null;
+  if (tokens.size === 0 && newestTokenSlot === null) return null;
+  return { repetitionPenalty, presencePenalty, frequencyPenalty, tokens: [...tokens.values()], newestTokenSlot };
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };

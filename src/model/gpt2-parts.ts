@@ -1,0 +1,57 @@
+import type { Device } from '../gpu/device.ts';
+import { SPLIT_KEYS } from '../kernels/attention.ts';
+import { ceilDiv } from '../util/math.ts';
+import { Activations } from './activations.ts';
+import { compileForward } from './compile-forward.ts';
+import type { GPT2Config } from './config.ts';
+import { type GPT2Parts, PREFILL_TILE_ROWS } from './gpt2.ts';
+import { type GPT2Kernels, gpt2Kernels } from './gpt2-kernels.ts';
+import { GPT2Weights, type LoadProgress } from './gpt2-weights.ts';
+import { KVCache } from './kv-cache.ts';
+import type { RunnerSizes } from './runner-sizes.ts';
+import { StepInputs } from './step-inputs.ts';
+import type { WeightSource } from './weight-source.ts';
+
+/** What a model is made with, besides its weights and sizes. */
+export interface GPT2Options {
+  /** Ids from here on are never sampled; the vocabulary's size when absent. */
+  readonly numSampledIds?: number | undefined;
+  readonly kernels?: GPT2Kernels | undefined;
+  readonly onProgress?: LoadProgress | undefined;
+}
+
+/**
+ * Loads the weights, makes every buffer and compiles every kernel that a step can reach.
+ *
+ * @throws GpuError when the adapter has no room; nothing is left on the device then.
+ */
+export async function createParts(
+  device: Device,
+  config: GPT2Config,
+  source: WeightSource,
+  sizes: RunnerSizes,
+  options: GPT2Options = {},
+): Promise<GPT2Parts> {
+  const { maxBatchTokens, maxBatchSize, maxModelLen, blockSize } = sizes;
+  using created = new DisposableStack();
+  const own = <T extends { close(): void }>(resource: T): T => created.adopt(resource, (owned) => owned.close());
+  const weights = own(await GPT2Weights.load(device, config, source, sizes.dtype, options.onProgress));
+  const capacity = { ...sizes, maxBlocks: ceilDiv(maxModelLen, blockSize) };
+  const parts = await device.checked('buffers of the model', () => ({
+    config,
+    weights,
+    kv: own(new KVCache(device, config, sizes)),
+    inputs: own(new StepInputs(device, capacity, PREFILL_TILE_ROWS)),
+    activations: own(new Activations(device, config, sizes)),
+    kernels: options.kernels ?? gpt2Kernels,
+    numSampledIds: options.numSampledIds ?? config.vocabSize,
+  }));
+  await compileForward(device, parts, { maxBatchSize, maxBatchTokens, maxSplits: ceilDiv(maxModelLen, SPLIT_KEYS) });
+  created.move();
+  return parts;
+}
+
+/** Frees what `createParts` made; idempotent. */
+export function closeParts({ weights, kv, inputs, activations }: GPT2Parts): void {
+  for (const resource of [weights, kv, inputs, activations]) resource.close();
+}

@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { LOGPROB_WORDS, logprobs } from '../../src/kernels/logprobs.ts';
+import { expectSameBits } from '../support/expect-within.ts';
+import { checkLogprobs, logprobRows, runLogprobs } from '../support/logprobs-case.ts';
+import { type Changes, mutant } from '../support/mutant.ts';
+import { singleTunings } from '../support/run-kernel.ts';
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+describe('log-probabilities', () => {
+  test.each([1, 2, 7, 8, 19, 20, 21, 257, 8192, 50257])('of rows of %i agree with float64', (V) =>
+    checkLogprobs(device, V),
+  );
+
+  test('have the same bits for every number of lanes, alone and among other rows', async () => {
+    const rows = logprobRows(1500);
+    const want = await runLogprobs(device, rows);
+    for (const { overrides } of singleTunings(logprobs, device.traits)) {
+      expectSameBits(await runLogprobs(device, rows, logprobs, overrides.LANES), want, JSON.stringify(overrides));
+    }
+    for (const [r, row] of rows.entries()) {
+      const record = want.slice(r * LOGPROB_WORDS, (r + 1) * LOGPROB_WORDS);
+      expectSameBits(await runLogprobs(device, [row]), record, `row ${r} alone`);
+    }
+  });
+
+  test('on a device without optional features have the same bits', async () => {
+    using base = await Device.open({ features: 'base' });
+    const rows = logprobRows(300);
+    expectSameBits(await runLogprobs(base, rows), await runLogprobs(device, rows), 'base');
+  });
+});
+
+describe('the checks above find', () => {
+  test.each<{ fault: string; changes: Changes }>([
+    { fault: 'a sum without its maximum', changes: [['logit - max_logit - log_sum', 'logit - log_sum']] },
+    {
+      fault: 'ties to the higher id',
+      changes: [
+        ['atomicMax(&maxima[2u * rank + 1u], ~mine.id)', 'atomicMax(&maxima[2u * rank + 1u], mine.id)'],
+        ['~atomicLoad(&maxima[2u * rank + 1u])', 'atomicLoad(&maxima[2u * rank + 1u])'],
+      ],
+    },
+    { fault: 'an equal logit that is passed over', changes: [['(key == last.key && id > last.id)', 'false']] },
+    { fault: 'a best token that is not replaced', changes: [['      mine = best_behind(lane, start, token);\n', '']] },
+    { fault: 'the chosen id of another row', changes: [['chosen[workgroup.x * params.X]', 'chosen[0]']] },
+    { fault: 'one id too few', changes: [['rank < min(row_wanted,', 'rank + 1u < min(row_wanted,']] },
+    { fault: 'a row that asked for nothing', changes: [['if (row_wanted == 0u) { return; }', '']] },
+  ])('$fault', async ({ changes }) => {
+    await expect(checkLogprobs(device, 257, mutant(logprobs, changes))).rejects.toThrow('row');
+  });
+});
