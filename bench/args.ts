@@ -23,6 +23,11 @@ const flags = {
   prompts: { ...textListFlag('prompts'), describe: 'prompts of one request each; --num-requests has no effect then' },
   'num-requests': { ...integerFlag('num-requests', 1), default: 16, describe: 'requests, all there from the start' },
   'max-batch-size': { ...integerFlag('max-batch-size', 1), default: 8, describe: 'most sequences in one step' },
+  'max-batch-tokens': {
+    ...integerFlag('max-batch-tokens', 1),
+    defaultDescription: "the model's positions",
+    describe: 'most tokens in one step; a longer prompt comes in chunks',
+  },
   'max-new-tokens': {
     ...integerFlag('max-new-tokens', 1),
     default: 100,

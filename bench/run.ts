@@ -21,6 +21,7 @@ async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
     kvDtype: args['kv-dtype'],
     adapter: args.adapter,
     maxBatchSize: args['max-batch-size'],
+    maxBatchTokens: args['max-batch-tokens'],
     maxModelLen: args['max-model-len'],
     numBlocks: args['num-blocks'],
     signal,

@@ -30,13 +30,16 @@ async function idsOf({ runner, tokenizer }: LoadedModel, scheduler: (typeof sche
 }
 
 describe('the bundled model', () => {
-  test('gives each request the same ids under every scheduler, and with a pool that makes sequences lose their blocks', async () => {
+  test('gives each request the same ids under every scheduler, with a pool that makes sequences lose their blocks, and with prompts in chunks', async () => {
     const alone = await idsOf(await load({ maxBatchSize: 5 }), 'naive');
     expect(new Set(alone.map((ids) => ids.join())).size).toBe(requests.length);
     for (const scheduler of schedulerNames) expect(await idsOf(model!, scheduler), scheduler).toEqual(alone);
     // Five sequences of up to 41 tokens need 15 blocks of 16 together.
     const small = await load({ maxBatchSize: 5, numBlocks: 4, blockSize: 16 });
     for (const scheduler of schedulerNames) expect(await idsOf(small, scheduler), `${scheduler}, small`).toEqual(alone);
+    const chunked = await load({ maxBatchSize: 5, maxBatchTokens: 6 });
+    for (const scheduler of schedulerNames)
+      expect(await idsOf(chunked, scheduler), `${scheduler}, chunks`).toEqual(alone);
   });
 
   test('gives the same ids on an adapter without optional features', async () => {

@@ -101,7 +101,8 @@ export class ModelRunner implements Runner {
     const logprobBytes = shape.reportsLogprobs ? R * LOGPROB_BYTES : 0;
     const logitBytes = this.#returnLogits ? 4 * R * this.limits.vocabSize : 0;
     const parts = [
-      { tensor: activations.sampled, size: R * SAMPLED_BYTES },
+      // Without a row to sample something is read all the same: its arrival says that the step has run.
+      { tensor: activations.sampled, size: Math.max(R, 1) * SAMPLED_BYTES },
       { tensor: activations.logprobs, size: logprobBytes },
       { tensor: activations.logits, size: logitBytes },
     ];
@@ -109,7 +110,7 @@ export class ModelRunner implements Runner {
     gpu.queue.submit([encoder.finish()]);
     if (!isDecode) program.close();
     const [sampled, records, logits] = await read();
-    const { ids, finite } = readSampled(sampled);
+    const { ids, finite } = readSampled(R, sampled);
     const { vocabSize } = this.limits;
     const logprobs = shape.reportsLogprobs && readLogprobs(records, { ids, rows: plan.samplingRows, vocabSize });
     return {
@@ -140,7 +141,7 @@ export class ModelRunner implements Runner {
     const { maxBatchTokens, maxBatchSize, maxModelLen, blockSize } = this.limits;
     checkCount('tokens of the step', numTokens, maxBatchTokens);
     checkCount('sequences of the step', numSequences, maxBatchSize);
-    checkCount('rows of logits', logitsRows.length, this.#maxLogitsRows);
+    checkCount('rows of logits', Math.max(logitsRows.length, 1), this.#maxLogitsRows);
     checkCount('blocks of a sequence', maxBlocks, ceilDiv(maxModelLen, blockSize));
     if (!adjusts(plan)) return;
     const numAdjusted = samplingRows.reduce((sum, { adjustment }) => sum + (adjustment?.tokens.length ?? 0), 0);

@@ -14,7 +14,7 @@ export interface AdmissionState {
 export interface AdmissionPolicy {
   /**
    * Whether the sequence at the head of the waiting queue may start, or resume, in this step. Asked only when a place in
-   * the batch and enough of maxBatchTokens are left; blocks are looked for afterwards.
+   * the batch and some of maxBatchTokens are left; blocks are looked for afterwards.
    */
   admits(state: AdmissionState, head: Sequence): boolean;
 }

@@ -26,15 +26,11 @@ export class FcfsScheduler implements Scheduler {
   readonly #freeTokenSlots: number[];
   #numPreemptions = 0;
 
-  /** @throws RangeValueError for a limit that is no integer ≥ 1, or maxBatchTokens < maxModelLen. */
+  /** @throws RangeValueError for a limit that is no integer ≥ 1. */
   constructor(policy: AdmissionPolicy, limits: SchedulerLimits) {
     const { maxBatchSize, maxBatchTokens, maxModelLen } = limits;
     for (const [name, value] of Object.entries({ maxBatchSize, maxBatchTokens, maxModelLen })) {
       if (!Number.isInteger(value) || value < 1) throw new RangeValueError(name, value, 'an integer ≥ 1');
-    }
-    // A prompt is prefilled whole, and after a preemption its generated ids with it.
-    if (maxBatchTokens < maxModelLen) {
-      throw new RangeValueError('maxBatchTokens', maxBatchTokens, `at least maxModelLen, ${maxModelLen}`);
     }
     this.#policy = policy;
     this.#limits = limits;
@@ -79,8 +75,8 @@ export class FcfsScheduler implements Scheduler {
     // Preemption takes sequences off the end of the map that this loop walks.
     for (const [sequence, tokenSlot] of this.#running) {
       if (sequence.isFullLength) continue;
-      const numTokens = sequence.numUncomputedTokens;
-      if (numTokens > budget || !this.#allocateOrPreempt(sequence, numTokens)) break;
+      const numTokens = Math.min(sequence.numUncomputedTokens, budget);
+      if (numTokens === 0 || !this.#allocateOrPreempt(sequence, numTokens)) break;
       budget -= numTokens;
       rows.push(this.#scheduleRow(sequence, numTokens, tokenSlot));
     }
@@ -89,9 +85,9 @@ export class FcfsScheduler implements Scheduler {
     if (this.#numPreemptions > preemptionsBefore) return { rows };
 
     for (let head = this.#waiting[0]; head !== undefined; head = this.#waiting[0]) {
-      const numTokens = head.numUncomputedTokens;
+      const numTokens = Math.min(head.numUncomputedTokens, budget);
       const tokenSlot = this.#freeTokenSlots.at(-1);
-      if (tokenSlot === undefined || numTokens > budget || !this.#admits(head, numTokens)) break;
+      if (tokenSlot === undefined || numTokens === 0 || !this.#admits(head)) break;
       budget -= numTokens;
       this.#waiting.shift();
       this.#freeTokenSlots.pop();
@@ -141,14 +137,14 @@ export class FcfsScheduler implements Scheduler {
     }
   }
 
-  /** Whether the head of the queue starts now; it has its blocks then. */
-  #admits(head: Sequence, numTokens: number): boolean {
+  /** Whether the head of the queue starts now; it has the blocks of all its tokens then, in however many chunks they come. */
+  #admits(head: Sequence): boolean {
     // An id in flight would be missing from the recomputed prompt.
     if (head.numPendingIds > 0) return false;
     const { numRunning } = this;
     const { maxBatchSize } = this.#limits;
     const state = { waiting: this.#waiting, numRunning, maxBatchSize, kv: this.#kv };
-    return this.#policy.admits(state, head) && this.#kv.allocateSlots(head, numTokens);
+    return this.#policy.admits(state, head) && this.#kv.allocateSlots(head, head.numUncomputedTokens);
   }
 
   /** Takes blocks from the newest sequences until there are enough. False when that was `sequence` itself. */

@@ -87,6 +87,21 @@ describe.each([
     expect(preempted.ids).toEqual(alone.ids);
   });
 
+  test.each([1, 7, 32, 100])(
+    'a prompt of 290 tokens in chunks of %d has the same logits as in one piece',
+    async (chunk) => {
+      const runner = await open(storage);
+      const long = text.slice(0, 290);
+      const whole = await generate(runner, long, 4);
+      const [place, other] = places(runner, 2, LONGEST, 3);
+      const chunked = new TestSequence(long, place!);
+      const beside = new TestSequence(text.slice(40, 57), other!);
+      while (chunked.ids.length < 4) await step(runner, [beside, chunked], chunk);
+      expect(firstDifference(whole.logits, chunked.logits)).toBe(-1);
+      expect(chunked.ids).toEqual(whole.ids);
+    },
+  );
+
   test('a context over 520 tokens has the same logits decoded and prefilled', async () => {
     const runner = await open({ ...storage, maxLogitsRows: LONGEST });
     expect(await decodedAgainstPrefilled(runner)).toBe(-1);

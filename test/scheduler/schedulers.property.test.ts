@@ -23,7 +23,7 @@ const setting = fc.record({
   name: fc.constantFrom(...schedulerNames),
   overlap: fc.boolean(),
   maxBatchSize: fc.integer({ min: 1, max: 5 }),
-  spareTokens: fc.nat(20),
+  maxBatchTokens: fc.integer({ min: 1, max: 40 }),
   blockSize: fc.integer({ min: 1, max: 5 }),
   spareBlocks: fc.nat(4),
   failAt: fc.option(fc.nat(15), { freq: 2 }),
@@ -33,60 +33,67 @@ const setting = fc.record({
 test('whatever arrives, aborts, breaks or fails: one end each, the right ids, no limit passed, nothing lost or shared', () => {
   let numPreemptions = 0;
   fc.assert(
-    fc.property(setting, ({ name, overlap, maxBatchSize, spareTokens, blockSize, spareBlocks, failAt, requests }) => {
-      const runner = new FakeRunner({
-        maxBatchSize,
-        maxModelLen: LONGEST,
-        maxBatchTokens: LONGEST + spareTokens,
-        blockSize,
-        numBlocks: Math.ceil(LONGEST / blockSize) + spareBlocks,
-        vocabSize: VOCAB,
-      });
-      const scheduler = createScheduler(name, runner.limits);
-      const loop = new SchedulerLoop(scheduler, runner, overlap);
-      const live = requests.map((fields, index) => ({
-        ...fields,
-        sequence: testSequence({ ...fields, seed: index, sampling: { presencePenalty: fields.countsOutput ? 1 : 0 } }),
-      }));
-      runner.isBroken = ({ seed, position }) => position === live[seed]?.brokenAt;
-
-      const aborted: Sequence[] = [];
-      const started: Sequence[] = [];
-      // Every turn runs a row or waits for one in flight, so a request takes at most 2 · 10 turns between preemptions.
-      for (let turn = 0; turn <= 25 || loop.hasWork; turn++) {
-        if (turn > 2000) throw new Error('no end in 2000 turns');
-        for (const { sequence, arrival } of live) if (arrival === turn) scheduler.addRequest(sequence);
-        for (const { sequence, arrival, abortAt } of live) {
-          if (abortAt !== turn || arrival > turn || sequence.status === 'finished') continue;
-          scheduler.abort(sequence);
-          aborted.push(sequence);
-        }
-        const rows = loop.turn(turn === failAt);
-        started.push(...rows.map((row) => row.sequence).filter((sequence) => !started.includes(sequence)));
-      }
-
-      const ends = [...loop.ends, ...aborted];
-      expect(ends).toHaveLength(live.length);
-      expect(new Set(ends).size).toBe(live.length);
-      for (const { sequence, promptIds, maxTokens, eosId, countsOutput } of live) {
-        const { ids, finishReason, params } = sequence;
-        const whole = fakeCompletion({
-          promptIds,
-          maxTokens,
-          eosId,
-          seed: params.seed,
+    fc.property(
+      setting,
+      ({ name, overlap, maxBatchSize, maxBatchTokens, blockSize, spareBlocks, failAt, requests }) => {
+        const runner = new FakeRunner({
+          maxBatchSize,
+          maxModelLen: LONGEST,
+          maxBatchTokens,
+          blockSize,
+          numBlocks: Math.ceil(LONGEST / blockSize) + spareBlocks,
           vocabSize: VOCAB,
-          countsOutput,
         });
-        const complete = finishReason === 'stop' || finishReason === 'length';
-        expect(ids).toEqual(complete ? whole : whole.slice(0, ids.length));
-        expect(finishReason === 'stop').toBe(complete && ids.at(-1) === eosId);
-        expect(sequence).toMatchObject({ status: 'finished', numPendingIds: 0 });
-      }
-      const arrivals = started.map((sequence) => live.find((each) => each.sequence === sequence)?.arrival);
-      expect(arrivals).toEqual(arrivals.toSorted((a, b) => Number(a) - Number(b)));
-      numPreemptions += scheduler.numPreemptions;
-    }),
+        const scheduler = createScheduler(name, runner.limits);
+        const loop = new SchedulerLoop(scheduler, runner, overlap);
+        const live = requests.map((fields, index) => ({
+          ...fields,
+          sequence: testSequence({
+            ...fields,
+            seed: index,
+            sampling: { presencePenalty: fields.countsOutput ? 1 : 0 },
+          }),
+        }));
+        runner.isBroken = ({ seed, position }) => position === live[seed]?.brokenAt;
+
+        const aborted: Sequence[] = [];
+        const started: Sequence[] = [];
+        // Every turn runs a token or waits for one in flight, so a request takes at most 22 + 2 · 10 turns between preemptions.
+        for (let turn = 0; turn <= 25 || loop.hasWork; turn++) {
+          if (turn > 2000) throw new Error('no end in 2000 turns');
+          for (const { sequence, arrival } of live) if (arrival === turn) scheduler.addRequest(sequence);
+          for (const { sequence, arrival, abortAt } of live) {
+            if (abortAt !== turn || arrival > turn || sequence.status === 'finished') continue;
+            scheduler.abort(sequence);
+            aborted.push(sequence);
+          }
+          const rows = loop.turn(turn === failAt);
+          started.push(...rows.map((row) => row.sequence).filter((sequence) => !started.includes(sequence)));
+        }
+
+        const ends = [...loop.ends, ...aborted];
+        expect(ends).toHaveLength(live.length);
+        expect(new Set(ends).size).toBe(live.length);
+        for (const { sequence, promptIds, maxTokens, eosId, countsOutput } of live) {
+          const { ids, finishReason, params } = sequence;
+          const whole = fakeCompletion({
+            promptIds,
+            maxTokens,
+            eosId,
+            seed: params.seed,
+            vocabSize: VOCAB,
+            countsOutput,
+          });
+          const complete = finishReason === 'stop' || finishReason === 'length';
+          expect(ids).toEqual(complete ? whole : whole.slice(0, ids.length));
+          expect(finishReason === 'stop').toBe(complete && ids.at(-1) === eosId);
+          expect(sequence).toMatchObject({ status: 'finished', numPendingIds: 0 });
+        }
+        const arrivals = started.map((sequence) => live.find((each) => each.sequence === sequence)?.arrival);
+        expect(arrivals).toEqual(arrivals.toSorted((a, b) => Number(a) - Number(b)));
+        numPreemptions += scheduler.numPreemptions;
+      },
+    ),
     { seed: 7, numRuns: 600 },
   );
   // The property means little unless it met the hard case.

@@ -246,7 +246,7 @@ describe('admission', () => {
 
   test('offline starts a group over several steps when its prompts exceed maxBatchTokens', () => {
     const limits = { maxModelLen: 5, maxBatchTokens: 5 };
-    expect(timeline('offline', limits)).toEqual(['r0 r1', 'r0 r2 r3', 'r0 r2 r3']);
+    expect(timeline('offline', limits)).toEqual(['r0 r1 r2', 'r0 r2 r3', 'r0 r2 r3']);
   });
 
   test('offline lets a request that arrives later wait for the next group', () => {
@@ -258,8 +258,8 @@ describe('admission', () => {
 
   test('online keeps to the order of arrival: a prompt that can not be placed is not overtaken', () => {
     const requests = [6, 7, 1].map((length, index) => ({ promptIds: Array(length).fill(index), maxTokens: 2 }));
-    const { loop } = setUp('online', false, { maxModelLen: 12, maxBatchTokens: 12 }, requests);
-    expect([loop.turn(), loop.turn(), loop.turn()].map(ids)).toEqual(['r0', 'r0 r1 r2', 'r1 r2']);
+    const { loop } = setUp('online', false, { maxModelLen: 12, blockSize: 4, numBlocks: 3 }, requests);
+    expect([loop.turn(), loop.turn(), loop.turn()].map(ids)).toEqual(['r0', 'r0', 'r1 r2']);
   });
 
   test('online gives no place to a newcomer in a step that preempted', () => {
@@ -271,9 +271,26 @@ describe('admission', () => {
 });
 
 describe('limits', () => {
-  test('maxBatchTokens below maxModelLen is refused with both numbers', () => {
-    const { limits } = new FakeRunner({ maxBatchTokens: 31, maxModelLen: 32 });
-    expect(() => createScheduler('online', limits)).toThrow('maxBatchTokens is 31, expected at least maxModelLen, 32');
+  test('a prompt longer than maxBatchTokens comes in chunks, beside the decoding sequences and with all its blocks', () => {
+    const requests = [2, 9, 1].map((length, index) => ({ promptIds: Array(length).fill(index), maxTokens: 3 }));
+    const { loop } = setUp('online', false, { maxBatchTokens: 4, maxModelLen: 12, blockSize: 4 }, requests);
+    const turns = [1, 2, 3, 4, 5].map(() => loop.turn().map((row) => `${row.sequence.requestId} ${row.numTokens}`));
+    expect(turns).toEqual([
+      ['r0 2', 'r1 2'],
+      ['r0 1', 'r1 3'],
+      ['r0 1', 'r1 3'],
+      ['r1 1', 'r2 1'],
+      ['r1 1', 'r2 1'],
+    ]);
+  });
+
+  test('only the chunk that ends the prompt samples', () => {
+    const { loop } = setUp('naive', false, { maxBatchTokens: 4 }, [{ promptIds: [1, 2, 3, 4, 5, 6], maxTokens: 1 }]);
+    const rows = [loop.turn(), loop.turn()].flat();
+    expect(rows.map(({ start, numTokens, samples }) => ({ start, numTokens, samples }))).toEqual([
+      { start: 0, numTokens: 4, samples: false },
+      { start: 4, numTokens: 2, samples: true },
+    ]);
   });
 
   test.each(['maxBatchSize', 'maxBatchTokens', 'maxModelLen'])('%s of 0 is refused', (name) => {

@@ -36,8 +36,12 @@ export class TestSequence {
     this.tokenSlot = place.tokenSlot;
   }
 
+  get numUncomputedTokens(): number {
+    return this.promptIds.length + this.ids.length - this.numComputedTokens;
+  }
+
   /** The row that computes what has not been computed yet, or its first `numTokens` tokens. */
-  row(numTokens = this.promptIds.length + this.ids.length - this.numComputedTokens): BatchRow {
+  row(numTokens = this.numUncomputedTokens): BatchRow {
     const { numComputedTokens: start, tokenSlot, blockTable } = this;
     const samples = start + numTokens === this.promptIds.length + this.ids.length;
     return { sequence: this, start, numTokens, samples, tokenSlot, blockTable };
@@ -65,9 +69,16 @@ export function places(runner: ModelRunner, count: number, numTokens: number, st
   }));
 }
 
-/** Runs one step over all that the sequences have not computed; each gets its id and logits. */
-export async function step(runner: ModelRunner, sequences: readonly TestSequence[]): Promise<StepResult> {
-  const rows = sequences.map((sequence) => ({ ...sequence.row(), owner: sequence }));
+/** Runs one step over what the sequences have not computed, or the first `chunk` tokens of it; each gets its id and logits. */
+export async function step(
+  runner: ModelRunner,
+  sequences: readonly TestSequence[],
+  chunk = Number.POSITIVE_INFINITY,
+): Promise<StepResult> {
+  const rows = sequences.map((sequence) => ({
+    ...sequence.row(Math.min(sequence.numUncomputedTokens, chunk)),
+    owner: sequence,
+  }));
   const { plan, sampled } = planBatch(rows, runner.limits);
   const result = await runner.execute(plan);
   for (const { owner, start, numTokens } of rows) owner.numComputedTokens = start + numTokens;
