@@ -33,6 +33,8 @@ describe('roseinfer', () => {
     [['dance'], 'Unknown argument: dance'],
     [['generate'], 'Missing required argument: prompt'],
     [['generate', '--prompt', 'a', '--top-q', '1'], 'Unknown argument: top-q'],
+    [['generate', '--prompt', 'a', '--presence-penalty', '3'], '--presence-penalty is 3, expected a number in [-2, 2]'],
+    [['generate', '--prompt', 'a', '--repetition-penalty', '0'], '--repetition-penalty is 0, expected a number > 0'],
     [['generate', '--prompt', 'a', '--seed', '-1'], '--seed is -1, expected an integer in [0, 2^53)'],
     [
       ['generate', '--prompt', 'a', '--model', 'nowhere'],
@@ -56,6 +58,16 @@ describe('roseinfer generate', () => {
     const fromStdin = roseinfer([...flags, '--prompt', '-'], `${prompt}\n`);
     expect(fromStdin).toMatchObject({ status: 0, stdout: text });
     expect(fromStdin.stderr).not.toContain('model:');
+  });
+
+  test('ends before a stop text, and takes penalties', () => {
+    const flags = ['generate', '--prompt', 'The king had', '--temperature', '0', '--max-new-tokens', '24'];
+    const plain = roseinfer(flags).stdout;
+    const stop = plain.slice(20, 24);
+    const stopped = roseinfer([...flags, '--stop', stop, 'no such text', '--verbose']);
+    expect(stopped.stdout).toBe(`${plain.slice(0, plain.indexOf(stop))}\n`);
+    expect(stopped.stderr).toContain(`ended by stop ${JSON.stringify(stop)}`);
+    expect(roseinfer([...flags, '--frequency-penalty', '2', '--repetition-penalty', '1.5']).stdout).not.toBe(plain);
   });
 
   test('draws the same text with the same seed', () => {

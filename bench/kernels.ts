@@ -1,0 +1,49 @@
+// The kernel benchmark: every kernel at the shapes of a model, beside what the adapter could do. `--help` lists its flags.
+import { readModelShape } from '../src/cli/model-shape.ts';
+import { packageRoot } from '../src/cli/package-info.ts';
+import { runCommand } from '../src/cli/run-command.ts';
+import { StatusLine } from '../src/cli/status-line.ts';
+import { Device } from '../src/gpu/device.ts';
+import { checkWritable, writeJson } from './json-file.ts';
+import { readCommit } from './json-report.ts';
+import { type KernelArgs, parseKernelArgs } from './kernel-args.ts';
+import { formatResult, formatRoofline, type KernelResult, kernelReportJson, TABLE_HEAD } from './kernel-report.ts';
+import { measureRoofline } from './roofline.ts';
+import { selectCandidates, timeCandidate } from './time-kernels.ts';
+
+async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void> {
+  const { model = 'random:gpt2', filter = '', runs, json } = args;
+  if (json !== undefined) await checkWritable(json);
+  const shape = { ...(await readModelShape(model, args.dtype)), kvDtype: args['kv-dtype'] ?? ('f32' as const) };
+  using status = new StatusLine(process.stderr);
+  using device = await Device.open({ adapter: args.adapter });
+  const candidates = selectCandidates({ device, ...shape }, filter);
+  const print = (text: string) => {
+    status.clear();
+    console.log(text);
+  };
+  print(
+    `model: ${model} (${shape.dtype}, KV ${shape.kvDtype}) · adapter ${device.identity.name} (${device.identity.driver})`,
+  );
+  status.show('measuring what the adapter could do');
+  const roofline = await measureRoofline(device);
+  print(`${formatRoofline(roofline)}\n\n${TABLE_HEAD}`);
+  const results: KernelResult[] = [];
+  for (const candidate of candidates) {
+    signal.throwIfAborted();
+    const result = await timeCandidate(device, candidate, { runs, roofline });
+    results.push(result);
+    print(formatResult(result));
+    status.show(`${results.length} of ${candidates.length} timed`);
+  }
+  if (json !== undefined) {
+    const commit = await readCommit(packageRoot);
+    const provenance = { args, adapter: device.identity, model, dtype: shape.dtype, kvDtype: shape.kvDtype, commit };
+    await writeJson(json, kernelReportJson(roofline, results, provenance));
+  }
+}
+
+await runCommand(async (signal) => {
+  const args = parseKernelArgs(process.argv.slice(2));
+  if (args !== null) await benchKernels(args, signal);
+});

@@ -1,0 +1,25 @@
+@if(IMMEDIATES) requires immediate_address_space;
+
+// sums[w LANES + lane] = sum over j < 4 ROUNDS of the words of vectors[(4 w ROUNDS + j) LANES + lane]: reads each vector once.
+// How fast an adapter reads: four loads a turn hide the cost of the loop, and the sums only keep them alive.
+// One workgroup for 4 ROUNDS LANES neighbouring vectors; grid: (workgroups).
+
+struct Params { ROUNDS: u32 }
+
+@if(IMMEDIATES) var<immediate> params: Params;
+@else @group(1) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> vectors: array<vec4u>;
+@group(0) @binding(1) var<storage, read_write> sums: array<u32>;
+
+override LANES: u32 = 64;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+  var at = 4u * workgroup.x * params.ROUNDS * LANES + lane;
+  var sum = vec4u();
+  for (var r = 0u; r < params.ROUNDS; r++) {
+    sum += vectors[at] + vectors[at + LANES] + vectors[at + 2u * LANES] + vectors[at + 3u * LANES];
+    at += 4u * LANES;
+  }
+  sums[workgroup.x * LANES + lane] = sum.x + sum.y + sum.z + sum.w;
+}

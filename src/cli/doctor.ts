@@ -1,0 +1,68 @@
+import type { InferredOptionTypes } from 'yargs';
+import { Device } from '../gpu/device.ts';
+import { gpt2Kernels } from '../model/gpt2-kernels.ts';
+import { RoseinferError } from '../util/errors.ts';
+import type { KernelReport } from './doctor/judge.ts';
+import { describeMachine, type Machine } from './doctor/machine.ts';
+import { runDoctor } from './doctor/run-doctor.ts';
+import type { Subject } from './doctor/subject.ts';
+import { formatKernel, formatMachine, formatModel, TABLE_HEAD } from './doctor/text-report.ts';
+import { modelFlags, switchFlag } from './flags.ts';
+import { readModelShape } from './model-shape.ts';
+import { modelName } from './open-model.ts';
+import { StatusLine } from './status-line.ts';
+
+/** The flags of `roseinfer doctor`. */
+export const doctorFlags = {
+  ...modelFlags,
+  json: { ...switchFlag('json'), describe: 'print one JSON object instead of text' },
+};
+
+export type DoctorArgs = InferredOptionTypes<typeof doctorFlags>;
+
+/** Kernels give wrong results on this adapter. */
+class DiagnosisError extends RoseinferError {}
+
+/**
+ * Prints what the machine offers, then checks the kernels of a model at its shapes on the adapter.
+ *
+ * @throws AdapterError when none answers; DiagnosisError when a kernel's base variant, or one that the model takes, is wrong.
+ */
+export async function doctor(args: DoctorArgs, signal: AbortSignal): Promise<void> {
+  using status = new StatusLine(process.stderr);
+  const machine = await describeMachine(args.adapter);
+  const print = args.json
+    ? () => {}
+    : (text: string) => {
+        status.clear();
+        console.log(text);
+      };
+  print(formatMachine(machine));
+  if (args.json && machine.adapter === null) console.log(JSON.stringify(reportJson(machine, null, [])));
+  using device = await Device.open({ adapter: args.adapter });
+  const shape = { ...(await readModelShape(args.model, args.dtype)), kvDtype: args['kv-dtype'] ?? ('f32' as const) };
+  print(`${formatModel(modelName(args.model), shape)}\n\n${TABLE_HEAD}`);
+  status.show('checking kernels');
+  const reports: KernelReport[] = [];
+  for await (const report of runDoctor({ device, kernels: gpt2Kernels, ...shape })) {
+    signal.throwIfAborted();
+    reports.push(report);
+    print(formatKernel(report));
+    status.show(`checking kernels: ${reports.length} done`);
+  }
+  status.clear();
+  if (args.json) console.log(JSON.stringify(reportJson(machine, { name: modelName(args.model), ...shape }, reports)));
+  const wrong = reports.filter(({ verdict }) => verdict === 'wrong').map(({ kernel }) => kernel);
+  if (wrong.length > 0) throw new DiagnosisError(`wrong on ${device.identity.name}: ${wrong.join(', ')}`);
+  print('\nall is well');
+}
+
+/** All findings. `avoid` lists the variants that are wrong. */
+function reportJson(
+  machine: Machine,
+  model: (Omit<Subject, 'device' | 'kernels'> & { name: string }) | null,
+  kernels: readonly KernelReport[],
+) {
+  const avoid = kernels.flatMap(({ faults }) => faults.map(({ variant }) => variant));
+  return { schema: 'roseinfer-doctor-1', date: new Date().toISOString(), machine, model, kernels, avoid };
+}

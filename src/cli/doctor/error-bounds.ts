@@ -1,0 +1,131 @@
+// How far the kernels may be from float64: first-order bounds of the rounding of f32, u = 2^-24, with the accuracies that
+// WGSL states for its functions.
+import { softmax } from '../../reference/operators.ts';
+import { ceilDiv } from '../../util/math.ts';
+
+const U = 2 ** -24;
+/** The smallest normal f32: below it an adapter may flush to zero. */
+const SMALLEST_NORMAL = 2 ** -126;
+/** Lanes that share the sums of a layer norm's row. */
+const NORM_LANES = 32;
+/** Keys of attention between two rescalings, and between two restarts. */
+const TILE_KEYS = 32;
+const SPLIT_KEYS = 256;
+
+/**
+ * Bound for layer norm, `want`[N, C] of x[N, C]. A sum takes n = ⌈C / 32⌉ + 32 additions one after another, so the mean errs
+ * by δ ≤ (n + 1) u · mean |x|, and d = x − mean by δ + u |d|. That of the variance moves 1 / √(variance + ε) by half its
+ * relative error, (n + 4) u / 2, to which the accuracy of sqrt and of two divisions adds 2 · (3 + 2.5 + 2.5) u. An error of
+ * δ in every d is of second order in the variance: δ² / (variance + ε) / 2.
+ */
+export function layerNormBound(
+  x: Float64Array,
+  gamma: Float64Array,
+  want: Float64Array,
+  { C, epsilon }: { C: number; epsilon: number },
+): Float64Array {
+  const n = ceilDiv(C, NORM_LANES) + NORM_LANES;
+  const bound = new Float64Array(want.length);
+  for (let start = 0; start < want.length; start += C) {
+    const row = x.subarray(start, start + C);
+    const mean = row.reduce((sum, v) => sum + v, 0) / C;
+    const variance = row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / C;
+    const delta = ((n + 1) * U * row.reduce((sum, v) => sum + Math.abs(v), 0)) / C;
+    const scale = 1 / Math.sqrt(variance + epsilon);
+    const relative = ((n + 4) / 2 + 16 + 3) * U + (delta * scale) ** 2 / 2;
+    row.forEach((v, c) => {
+      const d = Math.abs(v - mean);
+      const out = Math.abs(want[start + c]!);
+      bound[start + c] = Math.abs(gamma[c]!) * scale * (delta + relative * (d + delta)) + 2 * U * out;
+    });
+  }
+  return bound;
+}
+
+/**
+ * Bound for a sum of K products and a bias of which `magnitude` = Σ|x w| + |bias|: each of K products and K + 1 additions
+ * rounds by u of at most that, whether or not fma is fused.
+ */
+export function sumBound(magnitude: number, K: number): number {
+  return (K + 2) * U * magnitude + SMALLEST_NORMAL;
+}
+
+/** The argument of the exp inside an activation of x. */
+const EXPONENTS = {
+  gelu_new: (x: number) => 2 * Math.sqrt(2 / Math.PI) * Math.abs(x + 0.044715 * x ** 3),
+  gelu: (x: number) => (x * x) / 2 + 2,
+  relu: () => 0,
+};
+/** Largest |exponent| that the shader does not clamp away: exp(−87) is about the smallest normal f32. */
+const MAX_EXPONENT = 88;
+
+/**
+ * Bound for f(x) = `want` where x errs by `error`. No activation is steeper than 1.13. exp errs by 3 + 2 |e| units in the
+ * last place (of 2 u), its argument by about six roundings, division by 2.5 units, and the rational erfc of GELU by 1.2e-7.
+ * Where exp(−|e|) leaves the range of f32 the result is 0, and x exp(−87) with |x| < 14 is below 3e-37.
+ */
+export function activationBound(f: keyof typeof EXPONENTS, x: number, error: number, want: number): number {
+  const relative = (16 + 10 * Math.min(EXPONENTS[f](x), MAX_EXPONENT)) * U + 1.2e-7;
+  return 1.13 * error + relative * Math.abs(want) + 3e-37;
+}
+
+/** Bound for adding a number that errs by `error`, with the sum `want`. */
+export function additionBound(error: number, want: number): number {
+  return error + 2 * U * Math.abs(want);
+}
+
+/**
+ * Bound for attention, `out`[T, H, D] of q[T, H, D], k and v[S, H, D]. A score and the maximum err by (D + 2) u A each, A
+ * being the largest scale · Σ|q k|. p passes one exp for its tile and one for each later rescaling, n in all; their
+ * arguments add up to max − s, so the 3 + 2 |x| units (of 2 u) an exp and the rounding of the arguments give
+ * (6 n + 5 (max − s)) u. An error η of p_j moves the quotient by p_j |v_j − out| η. A sum is a chain of 32 additions in a
+ * tile and of two roundings a rescaling; there are two sums, and the division errs by 2.5 units.
+ */
+export function attentionBound(
+  q: Float64Array,
+  k: Float64Array,
+  v: Float64Array,
+  out: Float64Array,
+  { T, S, H, D, scale }: { T: number; S: number; H: number; D: number; scale: number },
+): Float64Array {
+  const C = H * D;
+  const numExps = ceilDiv(S, TILE_KEYS) + ceilDiv(S, SPLIT_KEYS) + 1;
+  const chain = 2 * (TILE_KEYS + 2 * numExps) + 5;
+  const bound = new Float64Array(T * C);
+  for (let row = 0; row < T * C; row += D) {
+    const head = row % C;
+    const scores = new Float64Array(S - T + Math.floor(row / C) + 1);
+    let largest = 0;
+    for (let j = 0; j < scores.length; j++) {
+      let magnitude = 0;
+      for (let d = 0; d < D; d++) {
+        const term = scale * q[row + d]! * k[j * C + head + d]!;
+        scores[j]! += term;
+        magnitude += Math.abs(term);
+      }
+      largest = Math.max(largest, magnitude);
+    }
+    const max = scores.reduce((a, b) => Math.max(a, b));
+    softmax(scores).forEach((p, j) => {
+      const relative = Math.expm1(U * (2 * (D + 2) * largest + 6 * numExps + 5 * (max - scores[j]!)));
+      for (let d = 0; d < D; d++) {
+        const value = v[j * C + head + d]!;
+        bound[row + d]! += p * (Math.abs(value - out[row + d]!) * relative + chain * U * Math.abs(value));
+      }
+    });
+  }
+  return bound;
+}
+
+/**
+ * Bound for the adjustment of a logit: adding the bias, dividing or multiplying by the repetition penalty (2.5 units in the
+ * last place), subtracting the presence penalty and `frequency`, the frequency penalty times the count, round by 9 u of
+ * at most the sum of the sizes.
+ */
+export function adjustmentBound(
+  logit: number,
+  { repetition, presence, frequency, bias }: { repetition: number; presence: number; frequency: number; bias: number },
+): number {
+  const scaled = (Math.abs(logit) + Math.abs(bias)) * Math.max(repetition, 1 / repetition);
+  return 9 * U * (scaled + Math.abs(presence) + Math.abs(frequency));
+}

@@ -1,0 +1,27 @@
+import type { WeightDType } from '../kernels/weight-tiles.ts';
+import { BUNDLED_MODEL } from '../load-model.ts';
+import { openCheckpoint } from '../model/checkpoint.ts';
+import { type GPT2Config, randomConfig, readGPT2Config } from '../model/config.ts';
+
+/** Sizes of a model and the storage of its weights: all that its kernels depend on. */
+export interface ModelShape {
+  readonly config: GPT2Config;
+  readonly dtype: WeightDType;
+}
+
+/** Names of models with random weights, which are stored as f16. */
+const RANDOM = 'random:';
+
+/**
+ * Reads the shape of the model of `--model`, the bundled one when `name` is undefined, without its weights. The files are
+ * looked at only when `dtype` is undefined; a directory with a config.json alone will do then.
+ *
+ * @throws RoseinferError of the kind that fits: configuration or files.
+ */
+export async function readModelShape(name: string = BUNDLED_MODEL, dtype?: WeightDType): Promise<ModelShape> {
+  if (name.startsWith(RANDOM)) return { config: randomConfig(name.slice(RANDOM.length)), dtype: dtype ?? 'f16' };
+  const config = await readGPT2Config(name);
+  if (dtype !== undefined) return { config, dtype };
+  await using checkpoint = await openCheckpoint(name, config);
+  return { config, dtype: checkpoint.dtype };
+}

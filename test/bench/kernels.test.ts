@@ -1,0 +1,143 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { parseKernelArgs } from '../../bench/kernel-args.ts';
+import { SIZES } from '../../bench/kernel-case.ts';
+import { kernelCases } from '../../bench/kernel-cases.ts';
+import type { kernelReportJson } from '../../bench/kernel-report.ts';
+import { Device } from '../../src/gpu/device.ts';
+import { Kernel } from '../../src/gpu/kernel.ts';
+import * as library from '../../src/kernels/index.ts';
+import { parseGPT2Config } from '../../src/model/config.ts';
+import { errorsIn, runNode } from '../support/run-node.ts';
+
+let directory: string;
+let device: Device;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'roseinfer-kernels-'));
+  device = await Device.open();
+});
+afterAll(async () => {
+  device.close();
+  await rm(directory, { recursive: true });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('parseKernelArgs', () => {
+  test('has ten runs, and no value for what the model or the adapter decides', () => {
+    expect(parseKernelArgs([])).toEqual({ runs: 10 });
+  });
+
+  test('reads every flag', () => {
+    const line = '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --filter qkv --runs 3 --json out.json';
+    expect(parseKernelArgs(line.split(' '))).toEqual({
+      model: 'dir',
+      dtype: 'f32',
+      'kv-dtype': 'f16',
+      adapter: 'llvm',
+      filter: 'qkv',
+      runs: 3,
+      json: 'out.json',
+    });
+  });
+
+  test.each([
+    ['--runs 0', '--runs is 0, expected an integer from 1 to 2147483647'],
+    ['--filter a --filter b', '--filter is a,b, expected one text'],
+    ['--filters a', 'Unknown argument: filters'],
+    ['--runs 1 stray', 'Unknown argument: stray'],
+  ])('refuses %s', (line, message) => {
+    expect(() => parseKernelArgs(line.split(' '))).toThrow(expect.objectContaining({ name: 'UsageError', message }));
+  });
+
+  test('prints every flag when asked for help', () => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    expect(parseKernelArgs(['--help'])).toBeNull();
+    for (const flag of ['model', 'dtype', 'kv-dtype', 'adapter', 'filter', 'runs', 'json']) {
+      expect(String(log.mock.calls)).toContain(`--${flag} `);
+    }
+  });
+});
+
+describe('the cases', () => {
+  const config = parseGPT2Config({ n_layer: 1, n_head: 3, n_embd: 48, vocab_size: 331, n_positions: 600 }, 'small');
+
+  test('are of every kernel of the library, at each size', () => {
+    const cases = kernelCases({ device, config, dtype: 'f16', kvDtype: 'f32' });
+    const exported: unknown[] = Object.values(library);
+    const names = exported.flatMap((value) => (value instanceof Kernel ? [value.name] : []));
+    expect(new Set(cases.map(({ kernel }) => kernel.name))).toEqual(new Set(names));
+    for (const M of SIZES) {
+      const timed = new Set(cases.filter((candidate) => candidate.M === M).map(({ kernel }) => kernel.name));
+      expect(timed, `M ${M}`).toEqual(new Set(names));
+    }
+  });
+
+  test.each(['f32', 'f16'] as const)('have operands that their kernels take, in %s', async (dtype) => {
+    const before = device.liveBuffers;
+    for (const { kernel, M, variants, prepare } of kernelCases({ device, config, dtype, kvDtype: dtype })) {
+      if (M !== 8) continue;
+      for (const variant of variants.filter(({ usedByModel }) => usedByModel)) {
+        using owned = new DisposableStack();
+        const { tensors, scalars, cost } = prepare(owned, variant);
+        await kernel.build(device, variant.choice);
+        const { dims } = kernel.dispatch(device, tensors, scalars, variant.choice);
+        expect((cost ?? kernel.spec.cost(dims)).bytes, variant.label).toBeGreaterThan(0);
+      }
+    }
+    expect(device.liveBuffers).toBe(before);
+  });
+});
+
+describe('node bench/kernels.ts', () => {
+  const bench = (...argv: string[]) => runNode(['bench/kernels.ts', '--model', 'weights/tales', ...argv]);
+
+  async function readReport(path: string): Promise<ReturnType<typeof kernelReportJson>> {
+    return JSON.parse(await readFile(path, 'utf8'));
+  }
+
+  test('measures the adapter, prints a line a variant and writes the same numbers to the JSON file', async (context) => {
+    if (!device.traits.timestamps) context.skip('the adapter has no timestamp-query');
+    const path = join(directory, 'out.json');
+    const { status, stdout, stderr } = bench('--filter', 'kv_write tokens M=4', '--runs', '2', '--json', path);
+    expect({ status, errors: errorsIn(stderr) }).toEqual({ status: 0, errors: [] });
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^model: weights\/tales \(f16, KV f32\) · adapter /);
+    expect(lines[1]).toMatch(/^this adapter at best: [\d.]+ GB\/s read, [\d.]+ GFLOP\/s in multiply-adds$/);
+    expect(lines[3]).toMatch(/^kernel +case +M +ms +GFLOP\/s +GB\/s +roofline +variant$/);
+    const rows = lines.slice(4);
+    const number = String.raw`[\d.]+`;
+    for (const row of rows) {
+      expect(row).toMatch(new RegExp(`^kv_write +tokens +4 +(${number} +){4}% [ *] \\[LANES=\\d+\\]$`));
+    }
+
+    const { schema, meta, roofline, kernels } = await readReport(path);
+    expect(schema).toBe('roseinfer-kernels-1');
+    expect(meta).toMatchObject({ model: 'weights/tales', dtype: 'f16', kv_dtype: 'f32', args: { runs: 2 } });
+    expect(kernels.map(({ variant }) => variant).sort()).toEqual(
+      [8, 32, 64].map((lanes) => `kv_write[LANES=${lanes}]`).sort(),
+    );
+    expect(rows.length).toBe(kernels.length);
+    for (const { ms, gflops, gigabytes, roofline: share } of kernels) {
+      // Four tokens of k and v, 256 channels each, read and written.
+      const bytes = 4 * 2 * 256 * 4 * 2;
+      expect(gigabytes).toBeCloseTo((1e-6 * bytes) / ms.median, 9);
+      expect(share).toBeCloseTo(gigabytes / roofline.gigabytes, 9);
+      expect(gflops).toBe(0);
+    }
+    expect(kernels.filter(({ usedByModel }) => usedByModel)).toHaveLength(1);
+  });
+
+  test.each([
+    [['--runs', '0'], '--runs is 0, expected an integer from 1 to 2147483647'],
+    [['--json', 'nowhere/out.json'], '--json is "nowhere/out.json" (ENOENT), expected a file that can be written'],
+    [['--filter', 'abacus'], expect.stringMatching(/^--filter is "abacus", expected part of /)],
+    [['--adapter', 'abacus'], expect.stringMatching(/^no adapter named like "abacus"; there are: \w/)],
+  ])('refuses %j with one line and 1', (flags, message) => {
+    const { status, stderr } = bench(...flags);
+    expect({ status, errors: errorsIn(stderr) }).toEqual({ status: 1, errors: [message] });
+  });
+});
