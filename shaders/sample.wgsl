@@ -223,7 +223,8 @@ fn prefix(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass:
       shift -= min(shift, DIGIT_BITS);
     }
   }
-  let key = select(low, tie_key, by_id);
+  // A single token at the end of `cut` may have been found by a lower word than its own.
+  let key = max(select(low, tie_key, by_id), cut.key);
   return Cut(key, min(select(NO_ID, ~low, by_id), select(NO_ID, cut.id, key == cut.key)));
 }
 

@@ -3,6 +3,7 @@ import { Device } from '../../src/gpu/device.ts';
 import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention.ts';
 import type { KVDType } from '../../src/kernels/kv-write.ts';
 import { AttentionCase, randomSequence, type SequenceData } from '../support/attention-case.ts';
+import { checkScoreOrder, checkValueOrder } from '../support/attention-order.ts';
 import { expectSameBits } from '../support/expect-within.ts';
 import { mutant } from '../support/mutant.ts';
 import { singleTunings } from '../support/run-kernel.ts';
@@ -84,6 +85,24 @@ describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', 
   test('on a device without optional features', async () => {
     expectSameBits(await step.run(base, { ROWS: dtype === 'f32' ? 4 : 1 }), want, 'tiles');
     expectSameBits(await step.runSplit(base), want, 'splits');
+  });
+});
+
+describe('the order of the sums is the promised one', () => {
+  test.each<KVDType>(['f32', 'f16'])('of scores, over d, cache of %s', (dtype) => checkScoreOrder(auto, dtype));
+
+  test('of values, over the keys of a tile, the tiles of a split and the splits', () => checkValueOrder(auto));
+
+  test('which the checks find broken', async () => {
+    const dot = 'fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))))';
+    const swapped = 'fma(a.w, b.w, fma(a.z, b.z, fma(a.x, b.x, fma(a.y, b.y, sum))))';
+    await expect(checkScoreOrder(auto, 'f32', mutant(attention, [[dot, swapped]]))).rejects.toThrow(
+      'order of the scores',
+    );
+    const turned = mutant(attention, [
+      ['let start = key_rows[j] + values;', 'let start = key_rows[tile_keys - 1u - j] + values;'],
+    ]);
+    await expect(checkValueOrder(auto, turned)).rejects.toThrow('order of the values');
   });
 });
 

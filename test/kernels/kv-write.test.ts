@@ -1,53 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
 import { type KVDType, kvWrite } from '../../src/kernels/kv-write.ts';
-import { expectSameBits, expectWithin } from '../support/expect-within.ts';
+import { expectWithin } from '../support/expect-within.ts';
 import { operand } from '../support/guarded-tensor.ts';
+import { checkKVWrite, UNWRITTEN } from '../support/kv-write-case.ts';
 import { type Changes, mutant } from '../support/mutant.ts';
-import { type CacheShape, KEY, PagedCache, VALUE } from '../support/paged-cache.ts';
-import { normals, permutation } from '../support/random-data.ts';
+import { type CacheShape, PagedCache } from '../support/paged-cache.ts';
+import { normals } from '../support/random-data.ts';
 import { allTunings, runKernel } from '../support/run-kernel.ts';
-
-const UNWRITTEN = 0xdeadbeef;
-const T = 7;
 
 let device: Device;
 beforeAll(async () => {
   device = await Device.open();
 });
 afterAll(() => device.close());
-
-/** Tokens in slots spread over shuffled blocks, every third one padding. */
-function slotsOf({ numBlocks, P }: CacheShape): Int32Array {
-  const order = permutation(1, numBlocks * P);
-  return Int32Array.from({ length: T }, (_, t) => (t % 3 === 2 ? -1 : order[t]!));
-}
-
-async function check(shape: CacheShape, kernel = kvWrite, tuning: VariantChoice = {}): Promise<void> {
-  const { H, D, dtype } = shape;
-  const C = H * D;
-  const exact = normals(2, T * 3 * C);
-  // Numbers that f16 holds too, since WGSL leaves open how others are rounded.
-  const qkv = dtype === 'f16' ? Float32Array.from(Float16Array.from(exact)) : exact;
-  const slots = slotsOf(shape);
-  const want = new PagedCache(shape, UNWRITTEN);
-  slots.forEach((slot, t) => {
-    for (let h = 0; h < H && slot >= 0; h++) {
-      for (const [which, part] of [
-        [KEY, 1],
-        [VALUE, 2],
-      ] as const) {
-        const start = (3 * t + part) * C + h * D;
-        want.put(slot, which, h, qkv.subarray(start, start + D));
-      }
-    }
-  });
-  const kv = new PagedCache(shape, UNWRITTEN).operand;
-  const operands = { qkv: operand(qkv, T, 3 * C), slot_mapping: operand(slots, T), kv };
-  const choice = { ...tuning, conditions: { KV_F16: dtype === 'f16' } };
-  expectSameBits(await runKernel(device, kernel, operands, { D }, choice), want.words, JSON.stringify(shape));
-}
 
 const DTYPES: readonly KVDType[] = ['f32', 'f16'];
 const SHAPES = [
@@ -61,13 +27,13 @@ const SHAPES = [
 
 describe.each(DTYPES)('kv_write of %s', (dtype) => {
   test.each(SHAPES)('puts each head of k and v into its slot and nothing anywhere else: H $H, D $D, P $P', (shape) =>
-    check({ ...shape, numBlocks: 9, dtype }),
+    checkKVWrite(device, { ...shape, numBlocks: 9, dtype }),
   );
 });
 
 test('kv_write does so with any number of lanes', async () => {
   const shape: CacheShape = { H: 2, D: 33, P: 16, numBlocks: 9, dtype: 'f32' };
-  for (const tuning of allTunings(kvWrite, device.traits)) await check(shape, kvWrite, tuning);
+  for (const tuning of allTunings(kvWrite, device.traits)) await checkKVWrite(device, shape, kvWrite, tuning);
 });
 
 test('kv_write rounds to a neighbouring f16', async () => {
@@ -111,6 +77,6 @@ describe('the checks above find', () => {
     },
   ])('$fault', async ({ changes }) => {
     const shape: CacheShape = { numBlocks: 9, H: 3, D: 7, P: 5, dtype: 'f32' };
-    await expect(check(shape, mutant(kvWrite, changes))).rejects.toThrow('words differ');
+    await expect(checkKVWrite(device, shape, mutant(kvWrite, changes))).rejects.toThrow('words differ');
   });
 });

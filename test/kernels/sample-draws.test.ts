@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { sample, sampleProbs } from '../../src/kernels/sample.ts';
-import { gumbelSample, processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';
-import { uniform } from '../../src/util/rng.ts';
+import { processLogits } from '../../src/reference/sampling.ts';
 import { expectSameBits } from '../support/expect-within.ts';
 import { type Changes, mutant } from '../support/mutant.ts';
-import { normals } from '../support/random-data.ts';
 import { singleTunings } from '../support/run-kernel.ts';
-import { draw, drawWithProbs, filtersOf, type SamplingCase } from '../support/sampling-case.ts';
+import { draw, filtersOf } from '../support/sampling-case.ts';
+import { bitRows, bitsOf, checkDraws, checkNoiseTies, drawRows, expectSameRows } from '../support/sampling-checks.ts';
 
 let auto: Device;
 let base: Device;
@@ -21,42 +20,6 @@ afterAll(() => {
 });
 
 describe('draws the token of the float64 reference', () => {
-  /** Seeds on both sides of 2^32, so that both words of them count. */
-  const seedOf = (r: number) => r * 2 ** (r % 40) + r;
-
-  /** Difference of the two best perturbed scores: a draw can't hang on less than f32's error of them. */
-  function gap({ logits, seed = 0, position = 0 }: SamplingCase, filters: SamplingFilters): number {
-    const probs = processLogits(Float64Array.from(logits), filters);
-    let [best, second] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    probs.forEach((p, id) => {
-      const score = Math.log(p) - Math.log(-Math.log(uniform(seed, position, id)));
-      if (score > best) [best, second] = [score, best];
-      else if (score > second) second = score;
-    });
-    return best - second;
-  }
-
-  async function countAgreeing(rows: readonly SamplingCase[], kernel = sample): Promise<number> {
-    const { ids } = await draw(auto, rows, {}, kernel);
-    let clear = 0;
-    rows.forEach((row, r) => {
-      const filters = filtersOf(row);
-      // Scores are below 40 in size, where f32 steps by 3.8e-6.
-      if (gap(row, filters) <= 1e-4) return;
-      clear++;
-      const want = gumbelSample(Float64Array.from(row.logits), filters, row.seed ?? 0, row.position ?? 0);
-      expect(ids[r], `row ${r}`).toBe(want);
-    });
-    return clear;
-  }
-
-  function rowsOf(V: number, R: number, scale: number, filters: Partial<SamplingFilters>): SamplingCase[] {
-    return Array.from({ length: R }, (_, r) => {
-      const logits = normals(r % 10, V, scale);
-      return { ...filters, logits, seed: seedOf(r), position: (r * 7) % 1024 };
-    });
-  }
-
   test.each([
     { V: 257, R: 1500, scale: 1, filters: {} },
     { V: 257, R: 1500, scale: 2, filters: { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.01 } },
@@ -64,7 +27,14 @@ describe('draws the token of the float64 reference', () => {
     { V: 8192, R: 100, scale: 1, filters: { temperature: 1.3 } },
     { V: 50257, R: 6, scale: 0.3, filters: {} },
   ])('V $V, $filters', async ({ V, R, scale, filters }) => {
-    expect(await countAgreeing(rowsOf(V, R, scale, filters))).toBeGreaterThanOrEqual(0.99 * R - 1);
+    expect(await checkDraws(auto, drawRows(V, R, scale, filters))).toBeGreaterThanOrEqual(0.99 * R - 1);
+  });
+
+  test('the lower id of two with equal scores', () => checkNoiseTies(auto));
+
+  test('and the check of those finds the higher id', async () => {
+    const higher = mutant(sample, [['(candidate == score && id < drawn)', '(candidate == score && id > drawn)']]);
+    await expect(checkNoiseTies(auto, higher)).rejects.toThrow('121');
   });
 
   test.each<{ fault: string; changes: Changes }>([
@@ -72,8 +42,8 @@ describe('draws the token of the float64 reference', () => {
     { fault: 'noise without the upper word of the seed', changes: [['sampling[words + SEED_HIGH]', '0u']] },
     { fault: 'tokens passed over that could still win', changes: [['gumbel_bound(u) -', 'gumbel_bound(u) - 0.5 -']] },
   ])('and the check finds $fault', async ({ changes }) => {
-    const rows = rowsOf(257, 1500, 1, {});
-    await expect(countAgreeing(rows, mutant(sample, changes))).rejects.toThrow('row');
+    const rows = drawRows(257, 1500, 1, {});
+    await expect(checkDraws(auto, rows, mutant(sample, changes))).rejects.toThrow('row');
   });
 });
 
@@ -122,42 +92,17 @@ describe('20480 draws', () => {
 });
 
 describe('a row has the same bits', () => {
-  const V = 3001;
-  const filterSets: Partial<SamplingFilters>[] = [
-    {},
-    { temperature: 0 },
-    { topK: 50 },
-    { topP: 0.9 },
-    { topK: 900, topP: 0.7 },
-    { minP: 0.05, temperature: 1.4 },
-  ];
-  // Steep rows fit the candidates of any number of lanes, flat ones of none, rounded ones have many equal logits.
-  const shapes = [
-    (i: number) => normals(i, V, 4),
-    (i: number) => normals(i, V, 0.3),
-    (i: number) => normals(i, V, 4).map(Math.round),
-  ];
-  const rows: SamplingCase[] = shapes.flatMap((logitsOf, s) =>
-    filterSets.map((filters, i) => ({ ...filters, logits: logitsOf(10 * s + i), seed: 2 ** 40 + i, position: s })),
-  );
-
-  /** Ids and probabilities of all rows. */
-  async function bits(device: Device, cases: readonly SamplingCase[], LANES?: number): Promise<Uint32Array[]> {
-    const { ids, probs } = await drawWithProbs(device, cases, LANES === undefined ? {} : { LANES });
-    return probs.map((p, r) => Uint32Array.of(ids[r]!, ...new Uint32Array(p.slice().buffer)));
-  }
+  const rows = bitRows();
 
   let want: Uint32Array[];
   beforeAll(async () => {
-    want = await bits(auto, rows);
+    want = await bitsOf(auto, rows);
   });
 
   test('whatever the number of lanes', async () => {
     for (const { overrides } of singleTunings(sampleProbs, auto.traits)) {
-      const got = await bits(auto, rows, overrides.LANES);
-      got.forEach((row, r) => {
-        expectSameBits(row, want[r]!, `row ${r}, ${JSON.stringify(overrides)}`);
-      });
+      const got = await bitsOf(auto, rows, overrides.LANES);
+      expectSameRows(got, want, JSON.stringify(overrides));
     }
   });
 
@@ -166,18 +111,15 @@ describe('a row has the same bits', () => {
   });
 
   test('alone, and among other rows in another order', async () => {
-    const reversed = await bits(auto, [...rows].reverse());
+    const reversed = await bitsOf(auto, [...rows].reverse());
     for (const [r, row] of rows.entries()) {
       expectSameBits(reversed.at(-1 - r)!, want[r]!, `row ${r} reversed`);
-      const [alone] = await bits(auto, [row]);
+      const [alone] = await bitsOf(auto, [row]);
       expectSameBits(alone!, want[r]!, `row ${r} alone`);
     }
   });
 
   test('on a device without optional features', async () => {
-    const got = await bits(base, rows);
-    got.forEach((row, r) => {
-      expectSameBits(row, want[r]!, `row ${r}`);
-    });
+    expectSameRows(await bitsOf(base, rows), want, 'base');
   });
 });

@@ -3,27 +3,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { sampleProbs } from '../../src/kernels/sample.ts';
 import { processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';
-import { uniform } from '../../src/util/rng.ts';
 import { expectClose } from '../support/approx.ts';
 import { type Changes, mutant } from '../support/mutant.ts';
 import { normals } from '../support/random-data.ts';
 import { readSafetensors } from '../support/read-safetensors.ts';
 import { draw, drawWithProbs, filtersOf, NO_TOKEN, type SamplingCase } from '../support/sampling-case.ts';
+import { checkSweep, kept, PROBABILITY } from '../support/sampling-checks.ts';
 
 let device: Device;
 beforeAll(async () => {
   device = await Device.open();
 });
 afterAll(() => device.close());
-
-/**
- * The figure that the project promises for every probability. A token d temperatures below the best has d off by
- * 2^-23 d, so its probability by exp(-d) d 2^-23 < 1e-7. Fixed-point weights are off by 2^-32 each, the sum of 50257 of
- * them by 1.2e-5 if all erred one way, and by a two-hundredth of that as they fall.
- */
-const PROBABILITY = { abs: 1e-5 };
-
-const kept = (probs: ArrayLike<number>) => Array.from(probs, (p, id) => (p > 0 ? id : -1)).filter((id) => id >= 0);
 
 async function probsOf(row: SamplingCase): Promise<Float32Array> {
   return (await drawWithProbs(device, [row])).probs[0]!;
@@ -59,56 +50,8 @@ describe('the distribution of a row equals Hugging Face', () => {
 });
 
 describe('the distribution of a row equals the float64 reference', () => {
-  /** Steep and flat rows around several means, each cut somewhere else by several filters. */
-  function sweep(): SamplingCase[] {
-    const V = 3000;
-    const shapes = [
-      { scale: 3, mean: 0 },
-      { scale: 0.4, mean: 0 },
-      { scale: 6, mean: -60 },
-      { scale: 2, mean: 40 },
-    ];
-    return Array.from({ length: 64 }, (_, i) => {
-      const { scale, mean } = shapes[i % 4]!;
-      return {
-        logits: normals(i, V, scale).map((logit) => logit + mean),
-        temperature: 0.3 + uniform(1, i, 0) * 1.5,
-        topK: i % 3 === 0 ? 1 + Math.floor(uniform(1, i, 1) ** 3 * V) : 0,
-        topP: i % 5 === 0 ? 1 : 0.05 + uniform(1, i, 2) * 0.949,
-        minP: i % 7 === 0 ? uniform(1, i, 3) * 0.1 : 0,
-      };
-    });
-  }
-
-  /** Whether as many tokens are kept when the bounds move by more than the error of f32 weights, 2.4e-6 at most. */
-  function isClearCut(logits: Float64Array, filters: SamplingFilters): boolean {
-    const [tighter, looser] = [-4e-6, 4e-6].map((step) => {
-      const topP = filters.topP === 1 ? 1 : filters.topP * (1 + step);
-      return kept(processLogits(logits, { ...filters, topP, minP: filters.minP * (1 - step) })).length;
-    });
-    return tighter === looser;
-  }
-
-  /** Returns how many rows were clear-cut and so could be compared. */
-  async function checkSweep(kernel = sampleProbs): Promise<number> {
-    const rows = sweep();
-    const { probs } = await drawWithProbs(device, rows, {}, kernel);
-    let compared = 0;
-    for (const [r, row] of rows.entries()) {
-      const logits = Float64Array.from(row.logits);
-      const filters = filtersOf(row);
-      if (!isClearCut(logits, filters)) continue;
-      compared++;
-      const label = `row ${r}, ${JSON.stringify(filters)}`;
-      const want = processLogits(logits, filters);
-      expect(kept(probs[r]!).length, `${label}: kept`).toBe(kept(want).length);
-      expectClose(probs[r]!, want, PROBABILITY, label);
-    }
-    return compared;
-  }
-
   test('for filters in many combinations', async () => {
-    expect(await checkSweep()).toBeGreaterThanOrEqual(60);
+    expect(await checkSweep(device, 64)).toBeGreaterThanOrEqual(60);
   });
 
   test.each<{ fault: string; changes: Changes }>([
@@ -123,7 +66,7 @@ describe('the distribution of a row equals the float64 reference', () => {
       changes: [['cut = prefix(lane, row, cut,', 'cut = prefix(lane, row, Cut(0u, 0u),']],
     },
   ])('and that check finds a search that $fault', async ({ changes }) => {
-    await expect(checkSweep(mutant(sampleProbs, changes))).rejects.toThrow('row');
+    await expect(checkSweep(device, 64, mutant(sampleProbs, changes))).rejects.toThrow('row');
   });
 
   test.each([1, 2, 31, 257, 8192, 50257])('for %i tokens', async (V) => {
@@ -195,6 +138,20 @@ describe('equal logits', () => {
       [2, 7, 300, 999],
       [2, 5, 7, 300, 411, 999],
       [2, 5, 7, 300, 411, 640, 998, 999],
+    ]);
+  });
+
+  test('at the end of top-k, where top-p ends too: still exactly k', async () => {
+    const logits = new Float32Array(400).fill(-30);
+    logits[200] = 3;
+    for (const id of [3, 50, 201, 399]) logits[id] = 0;
+    const { probs } = await drawWithProbs(device, [
+      { logits, topK: 2, topP: 0.99 },
+      { logits, topK: 3, topP: 0.99 },
+    ]);
+    expect(probs.map(kept)).toEqual([
+      [3, 200],
+      [3, 50, 200],
     ]);
   });
 

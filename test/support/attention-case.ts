@@ -2,9 +2,9 @@ import type { Device } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import { attention, attentionFold, attentionSplit, SPLIT_KEYS } from '../../src/kernels/attention.ts';
 import type { KVDType } from '../../src/kernels/kv-write.ts';
+import { attentionBound } from '../../src/reference/error-bounds.ts';
 import * as reference from '../../src/reference/operators.ts';
 import { ceilDiv } from '../../src/util/math.ts';
-import { attentionTolerance } from './attention-tolerance.ts';
 import { nans, type Operand, operand } from './guarded-tensor.ts';
 import { KEY, PagedCache, VALUE } from './paged-cache.ts';
 import { normals, permutation } from './random-data.ts';
@@ -36,6 +36,13 @@ interface TileRange {
   readonly count: number;
   /** What the output holds before. */
   readonly out?: Operand;
+}
+
+interface SplitOptions {
+  readonly split?: Kernel<typeof attentionSplit.spec>;
+  readonly fold?: Kernel<typeof attentionFold.spec>;
+  /** Tokens of which splits are computed and folded. */
+  readonly count?: number;
 }
 
 type Constants = Readonly<Record<string, number>>;
@@ -74,6 +81,15 @@ export class AttentionCase {
   static random(shape: AttentionShape, spans: readonly Span[], placing?: number): AttentionCase {
     const sequences = spans.map((span, i) => randomSequence(shape, span, 10 * i));
     return new AttentionCase(shape, sequences, placing);
+  }
+
+  /** As `random`, with scores that lie so far apart that exp of their differences overflows f32. */
+  static steep(shape: AttentionShape, spans: readonly Span[]): AttentionCase {
+    const sequences = spans.map((span, i) => {
+      const sequence = randomSequence(shape, span, 10 * i);
+      return { ...sequence, q: sequence.q.map((value) => 40 * value) };
+    });
+    return new AttentionCase(shape, sequences);
   }
 
   /** Puts row j of k and v into the cache as token j of sequence i. */
@@ -162,20 +178,33 @@ export class AttentionCase {
   async runSplit(
     device: Device,
     constants: Constants = {},
-    { fold = attentionFold, count = this.numTokens }: { fold?: Kernel<typeof attentionFold.spec>; count?: number } = {},
+    { split = attentionSplit, fold = attentionFold, count = this.numTokens }: SplitOptions = {},
   ): Promise<Uint32Array> {
     const { H, D } = this.shape;
     const tiles = this.queryTiles(1);
     const [T, Z] = [this.numTokens, ceilDiv(this.maxContext, SPLIT_KEYS)];
     const operands = { ...this.#inputs(tiles), partials: nans(T, H, Z, D + 2) };
     const scalars = { first: 0, scale: this.#scale, count, splits: Z };
-    const partials = await runKernel(device, attentionSplit, operands, scalars, this.#choice(constants));
+    const partials = await runKernel(device, split, operands, scalars, this.#choice(constants));
     const folded = {
       partials: operand(floatsOf(partials), T, H, Z, D + 2),
       positions: this.#positions,
       out: nans(T, H * D),
     };
     return runKernel(device, fold, folded, { D, count });
+  }
+
+  /** Queries, keys and values of a step of one whole prompt side by side: qkv[S, 3C], as `attentionNaive` reads them. */
+  get qkv(): Operand {
+    const C = this.#channels;
+    const qkv = new Float32Array(this.numTokens * 3 * C);
+    const { q, k, v } = this.sequences[0]!;
+    for (let t = 0; t < this.numTokens; t++) {
+      [q, k, v].forEach((part, i) => {
+        qkv.set(part.subarray(t * C, (t + 1) * C), (3 * t + i) * C);
+      });
+    }
+    return operand(qkv, this.numTokens, 3 * C);
   }
 
   /** out[T, C] in float64 and how far f32 may be from it. */
@@ -188,7 +217,7 @@ export class AttentionCase {
       const dims = { T: queries, S: context, H, D, scale: this.#scale };
       const out = reference.attention(q64, k64, v64, dims);
       want.push(...out);
-      tolerance.push(...attentionTolerance(q64, k64, v64, out, dims));
+      tolerance.push(...attentionBound(q64, k64, v64, out, dims));
     }
     return { want, tolerance };
   }

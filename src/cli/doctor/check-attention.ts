@@ -1,10 +1,10 @@
 import { SPLIT_KEYS } from '../../kernels/attention.ts';
 import type { GPT2Config } from '../../model/config.ts';
 import { PREFILL_TILE_ROWS } from '../../model/gpt2.ts';
+import { attentionBound } from '../../reference/error-bounds.ts';
 import { attention as referenceAttention } from '../../reference/operators.ts';
 import { ceilDiv } from '../../util/math.ts';
 import { allVariants, type NamedVariant } from '../kernel-variants.ts';
-import { attentionBound } from './error-bounds.ts';
 import { type Expected, Judge, type KernelReport } from './judge.ts';
 import { BLOCK_SIZE, PagedRows } from './paged-rows.ts';
 import { randomValues } from './random-values.ts';

@@ -1,6 +1,6 @@
+import { layerNormBound } from '../../reference/error-bounds.ts';
 import { layerNorm } from '../../reference/operators.ts';
 import { modelVariants } from '../kernel-variants.ts';
-import { layerNormBound } from './error-bounds.ts';
 import { Judge, type KernelReport } from './judge.ts';
 import { randomValues } from './random-values.ts';
 import type { Subject } from './subject.ts';

@@ -6,10 +6,10 @@ import {
   NO_NEWEST_SLOT,
 } from '../../kernels/adjust-logits.ts';
 import { LOGPROB_WORDS } from '../../kernels/logprobs.ts';
+import { adjustmentBound } from '../../reference/error-bounds.ts';
 import { logSoftmax } from '../../reference/operators.ts';
 import { adjustLogits } from '../../reference/sampling.ts';
 import { allVariants, type NamedVariant } from '../kernel-variants.ts';
-import { adjustmentBound } from './error-bounds.ts';
 import { Judge, type KernelReport, type PlannedRun } from './judge.ts';
 import { randomValues } from './random-values.ts';
 import type { Subject } from './subject.ts';

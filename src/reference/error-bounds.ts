@@ -1,7 +1,8 @@
 // How far the kernels may be from float64: first-order bounds of the rounding of f32, u = 2^-24, with the accuracies that
 // WGSL states for its functions.
-import { softmax } from '../../reference/operators.ts';
-import { ceilDiv } from '../../util/math.ts';
+
+import { ceilDiv } from '../util/math.ts';
+import { softmax } from './operators.ts';
 
 const U = 2 ** -24;
 /** The smallest normal f32: below it an adapter may flush to zero. */

@@ -1,0 +1,15 @@
+import { afterAll, beforeAll, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { checkNoise } from '../support/exp-ln-case.ts';
+import { checkHashes } from '../support/rng-case.ts';
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+test("the shader's hash gives all four words of its twin", () => checkHashes(device));
+
+test('exp, ln and Gumbel noise are right to a few units in the last place, and noise is within its bound', () =>
+  checkNoise(device));

@@ -1,0 +1,24 @@
+// The child process of `Judge`: runs the tables of one shader after another, for a mutant may hang or crash the driver.
+import { Device } from '../../src/gpu/device.ts';
+import { DeviceLostError } from '../../src/gpu/errors.ts';
+import { RoseinferError } from '../../src/util/errors.ts';
+import { withShader } from './replace.ts';
+import { tablesOf } from './tables.ts';
+import type { Verdict } from './verdict.ts';
+
+async function judge(shader: string, source: string): Promise<Verdict> {
+  using device = await Device.open();
+  try {
+    for (const check of tablesOf(shader)) await check(device, withShader(shader, source));
+    return { state: 'survived', reason: '' };
+  } catch (error) {
+    const reason = String(error).split('\n', 1)[0] ?? '';
+    // The library refuses what does not link or compile; the tables throw assertions.
+    const refused = error instanceof RoseinferError && !(error instanceof DeviceLostError);
+    return { state: refused ? 'invalid' : 'killed', reason };
+  }
+}
+
+process.on('message', async ([shader, source]: [string, string]) => {
+  process.send?.(await judge(shader, source));
+});

@@ -1,0 +1,111 @@
+import { describe, expect, test } from 'vitest';
+import { Kernel } from '../../src/gpu/kernel.ts';
+import { shaderSources } from '../../src/gpu/shader-linker.ts';
+import * as library from '../../src/kernels/index.ts';
+import { runNode } from '../support/run-node.ts';
+import { EXPLANATIONS } from './explanations.ts';
+import { inTurns, mutantsOf } from './mutants.ts';
+import { OPERATORS } from './operators.ts';
+import { tablesOf } from './tables.ts';
+
+const LOOP = `const N = 4u;
+fn main(lane: u32) {
+  for (var i = 0u; i < N; i++) { sum = fma(x[i], y[i], sum); }
+  var tile = 0.0;
+  for (var k = 0u; k < N; k += 2u) {
+    var part = array<f32, 2>();
+    workgroupBarrier();
+    tile += select(1.0, x[k - lane], k < lane && k > 1u);
+  }
+}`;
+
+/** Lines that an operator turns lines of the text into. */
+function changed(operator: string, source = LOOP): string[] {
+  return mutantsOf('loop', source)
+    .filter((mutant) => mutant.operator === operator)
+    .map(({ after }) => after);
+}
+
+describe('an operator', () => {
+  test.each([
+    { operator: 'comparison reversed', after: 'tile += select(1.0, x[k - lane], k > lane && k > 1u);' },
+    { operator: 'bound ± 1', after: 'for (var k = 0u; k < (N - 1); k += 2u) {' },
+    { operator: 'barrier removed', after: '' },
+    { operator: 'arithmetic changed', after: 'tile += select(1.0, x[k + lane], k < lane && k > 1u);' },
+    { operator: 'term dropped', after: 'tile += select(1.0, x[k ], k < lane && k > 1u);' },
+    { operator: 'operands swapped', after: 'tile += select(1.0, x[(lane) - (k)], k < lane && k > 1u);' },
+    { operator: 'operands swapped', after: 'tile += select(x[k - lane], 1.0, k < lane && k > 1u);' },
+    { operator: 'mask inverted', after: 'tile += select(1.0, x[k - lane], !(k < lane && k > 1u));' },
+    { operator: 'conjunct dropped', after: 'tile += select(1.0, x[k - lane], k > 1u);' },
+    { operator: 'initial value changed', after: 'var tile = 1.0;' },
+    { operator: 'constant perturbed', after: 'const N = (4u - 1);' },
+    { operator: 'fma cut', after: 'for (var i = 0u; i < N; i++) { sum = ((x[i]) * (y[i])); }' },
+    { operator: 'sum replaced by its last term', after: 'tile = select(1.0, x[k - lane], k < lane && k > 1u);' },
+    { operator: 'index ± 1', after: 'tile += select(1.0, x[(k - lane) + 1], k < lane && k > 1u);' },
+  ])('$operator makes "$after"', ({ operator, after }) => {
+    expect(changed(operator).map((line) => line.replaceAll(/\s+/g, ' '))).toContain(after);
+  });
+
+  test('"order reversed" runs a loop backwards', () => {
+    expect(changed('order reversed')).toEqual([
+      'for (var i_up = 0u; i_up < N; i_up++) { let i = (0u) + (N) - 1 - i_up; sum = fma(x[i], y[i], sum); }',
+    ]);
+  });
+
+  test('"reset removed" moves a variable of a loop out of the function', () => {
+    const [mutant] = mutantsOf('loop', LOOP).filter(({ operator }) => operator === 'reset removed');
+    expect(mutant?.source).toBe(
+      `${LOOP.replace('var part = array<f32, 2>();', '')}\nvar<private> part = array<f32, 2>();\n`,
+    );
+  });
+
+  test('finds a site in some shader', () => {
+    const found = new Set(
+      Object.entries(shaderSources()).flatMap(([shader, source]) =>
+        mutantsOf(shader, source).map(({ operator }) => operator),
+      ),
+    );
+    expect([...found].sort()).toEqual(Object.keys(OPERATORS).sort());
+  });
+
+  test('leaves declarations, comments and template lists alone', () => {
+    const quiet = '// a < b\n@group(0) @binding(1) var<storage, read> x: array<vec2<f32>, 8>;\nstruct P { N: u32 }\n';
+    expect(mutantsOf('quiet', quiet)).toEqual([]);
+  });
+});
+
+test('every explanation of a survivor still has its line and its operators', () => {
+  for (const { shader, before, operators } of EXPLANATIONS) {
+    const lines = shaderSources()[shader]!.split('\n');
+    expect(
+      lines.some((line) => before.test(line)),
+      `${shader}: ${before}`,
+    ).toBe(true);
+    for (const operator of operators) expect(Object.keys(OPERATORS)).toContain(operator);
+  }
+});
+
+test('every kernel of the library has a table', () => {
+  const kernels: Kernel[] = Object.values(library).filter((value) => value instanceof Kernel);
+  expect(kernels.length).toBeGreaterThan(10);
+  const untested = kernels.filter(({ spec }) => tablesOf(spec.shader ?? spec.name).length === 0);
+  expect(untested.map(({ name }) => name)).toEqual([]);
+});
+
+test('operators take turns, in an order that the seed gives', () => {
+  const all = mutantsOf('loop', LOOP);
+  const order = inTurns(all, 3);
+  expect(inTurns(all, 3)).toEqual(order);
+  expect(inTurns(all, 4)).not.toEqual(order);
+  expect(order.toSorted((a, b) => all.indexOf(a) - all.indexOf(b))).toEqual(all);
+  const operators = new Set(all.map(({ operator }) => operator)).size;
+  expect(new Set(order.slice(0, operators).map(({ operator }) => operator)).size).toBe(operators);
+});
+
+test('a run says what it sampled, what was killed and what survived', () => {
+  const { status, stdout } = runNode(['test/mutants/run.ts', '--seed', '5', '--count', '6', '--shader', 'gather_rows']);
+  expect(stdout).toMatch(/^seed 5: 6 of \d+ mutants of 1 shaders\nno clean shader is flagged\n/);
+  expect(stdout).toMatch(/killed \/ compiled by shader\n {2}gather_rows +\d \/ \d\n/);
+  expect(stdout).toMatch(/\d of \d killed \(\d+\.\d %\), \d more are equivalent\n$/);
+  expect(status).toBe(0);
+});

@@ -1,0 +1,48 @@
+import { explain } from './explanations.ts';
+import type { Mutant } from './mutants.ts';
+import type { Verdict } from './verdict.ts';
+
+/** A mutant and what became of it. */
+export interface Judged {
+  readonly mutant: Mutant;
+  readonly verdict: Verdict;
+}
+
+/** Killed / total by shader and by operator, then every survivor, then the sum; `score` is the share of the killable. */
+export function report(judged: readonly Judged[]): { lines: string[]; score: number } {
+  const compiled = judged.filter(({ verdict }) => verdict.state !== 'invalid');
+  const survivors = compiled.filter(({ verdict }) => verdict.state === 'survived');
+  const equivalents = survivors.filter(({ mutant }) => explain(mutant)?.isEquivalent);
+  const killed = compiled.length - survivors.length;
+  const killable = compiled.length - equivalents.length;
+  const score = killable === 0 ? 1 : killed / killable;
+  const lines = [
+    ...tally('by shader', compiled, ({ shader }) => shader),
+    ...tally('by operator', compiled, ({ operator }) => operator),
+    ...survivors.flatMap(({ mutant }) => describe(mutant)),
+    `${compiled.length} compiled, ${judged.length - compiled.length} did not`,
+    `${killed} of ${killable} killed (${(100 * score).toFixed(1)} %), ${equivalents.length} more are equivalent`,
+  ];
+  return { lines, score };
+}
+
+function tally(title: string, judged: readonly Judged[], nameOf: (mutant: Mutant) => string): string[] {
+  const groups = Object.entries(Object.groupBy(judged, ({ mutant }) => nameOf(mutant)));
+  const rows = groups
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([name, group = []]) => {
+      const killed = group.filter(({ verdict }) => verdict.state === 'killed').length;
+      return `  ${name.padEnd(30)} ${String(killed).padStart(4)} / ${group.length}`;
+    });
+  return [`killed / compiled ${title}`, ...rows];
+}
+
+function describe(mutant: Mutant): string[] {
+  const { isEquivalent, reason } = explain(mutant) ?? { isEquivalent: false, reason: 'not explained' };
+  return [
+    `survived: shaders/${mutant.shader}.wgsl:${mutant.line}, ${mutant.operator}`,
+    `  - ${mutant.before}`,
+    `  + ${mutant.after}`,
+    `  ${isEquivalent ? 'equivalent' : 'MISSED'}: ${reason}`,
+  ];
+}

@@ -1,0 +1,69 @@
+// Do the tests bite? Plants one fault after another in the shaders and runs the kernels' tables against each.
+//   node test/mutants/run.ts [--seed 1] [--count 200] [--shader NAME]
+import { parseArgs } from 'node:util';
+import { shaderSources } from '../../src/gpu/shader-linker.ts';
+import { JudgeProcess } from './judge-process.ts';
+import { inTurns, type Mutant, mutantsOf } from './mutants.ts';
+import { type Judged, report } from './report.ts';
+import { tablesOf } from './tables.ts';
+
+const PROCESSES = 2;
+/** Share of the mutants not known to be equivalent that must be killed. */
+const PASSING_SCORE = 0.95;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    count: { type: 'string', default: '200' },
+    shader: { type: 'string' },
+  },
+});
+const [seed, count] = [Number(values.seed), Number(values.count)];
+const wanted = Object.entries(shaderSources()).filter(([name]) => name === (values.shader ?? name));
+const sources = wanted.filter(([name]) => tablesOf(name).length > 0);
+const untested = wanted.map(([name]) => name).filter((name) => tablesOf(name).length === 0);
+const mutants = inTurns(
+  sources.flatMap(([shader, source]) => mutantsOf(shader, source)),
+  seed,
+);
+console.log(`seed ${seed}: ${count} of ${mutants.length} mutants of ${sources.length} shaders`);
+if (untested.length > 0) console.log(`in no table: ${untested.join(', ')}`);
+
+const compiled = (judged: readonly Judged[]) => judged.filter(({ verdict }) => verdict.state !== 'invalid').length;
+
+/** Judges mutants until enough have compiled. */
+async function judgeAll(queue: Iterator<Mutant>, judged: Judged[]): Promise<void> {
+  using judge = new JudgeProcess();
+  while (compiled(judged) < count) {
+    const { value: mutant, done } = queue.next();
+    if (done) return;
+    const verdict = await judge.judge(mutant.shader, mutant.source);
+    judged.push({ mutant, verdict });
+    console.log(`${mutant.shader}:${mutant.line} ${mutant.operator}: ${verdict.state} ${verdict.reason}`);
+  }
+}
+
+/** The shaders that fail their own tables without a fault. */
+async function flaggedClean(): Promise<string[]> {
+  using judge = new JudgeProcess();
+  const flagged: string[] = [];
+  for (const [shader, source] of sources) {
+    const { state, reason } = await judge.judge(shader, source);
+    if (state !== 'survived') flagged.push(`clean shaders/${shader}.wgsl is flagged: ${reason}`);
+  }
+  return flagged;
+}
+
+const flagged = await flaggedClean();
+if (flagged.length > 0) {
+  console.error(flagged.join('\n'));
+  process.exitCode = 1;
+} else {
+  console.log('no clean shader is flagged');
+  const judged: Judged[] = [];
+  const queue = mutants.values();
+  await Promise.all(Array.from({ length: PROCESSES }, () => judgeAll(queue, judged)));
+  const { lines, score } = report(judged);
+  console.log(lines.join('\n'));
+  if (score < PASSING_SCORE) process.exitCode = 1;
+}

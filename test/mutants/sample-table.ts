@@ -1,0 +1,77 @@
+import { expect } from 'vitest';
+import type { Device } from '../../src/gpu/device.ts';
+import { sample, sampleProbs } from '../../src/kernels/sample.ts';
+import { processLogits } from '../../src/reference/sampling.ts';
+import { expectClose } from '../support/approx.ts';
+import { normals } from '../support/random-data.ts';
+import { draw, drawWithProbs, filtersOf, NO_TOKEN } from '../support/sampling-case.ts';
+import {
+  bitRows,
+  bitsOf,
+  checkDraws,
+  checkNoiseTies,
+  checkSweep,
+  drawRows,
+  expectSameRows,
+  kept,
+  PROBABILITY,
+} from '../support/sampling-checks.ts';
+import type { Replace } from './replace.ts';
+
+/** The quick table of the sampler, with and without probabilities. */
+export async function checkSample(device: Device, replace: Replace): Promise<void> {
+  const [drawn, probed] = [replace(sample), replace(sampleProbs)];
+  const narrow = await bitsOf(device, bitRows(), undefined, probed);
+  await checkEnds(device, probed);
+  await checkSweep(device, 40, probed);
+  expectSameRows(await bitsOf(device, bitRows(), 64, probed), narrow, '64 lanes');
+  await checkNoiseTies(device, drawn);
+  await checkDraws(device, drawRows(257, 600, 1, {}), drawn);
+  await checkDraws(device, drawRows(257, 200, 2, { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.01 }), drawn);
+  await checkDraws(device, drawRows(8192, 20, 1, { temperature: 1.3 }), drawn);
+}
+
+/** Ties, ids that are not allowed, rows that are not finite, and logits at the ends of f32. */
+async function checkEnds(device: Device, kernel: typeof sampleProbs): Promise<void> {
+  const V = 700;
+  const logits = normals(1, V);
+  for (const id of [612, 97, 98, 350]) logits[id] = 9.3;
+  const infinite = Float32Array.from(logits).fill(Number.NEGATIVE_INFINITY, V - 1);
+  const equal = new Float32Array(V).fill(-2.5);
+  const huge = Float32Array.from(logits, (_, id) => [-3e38, 3e38, 2.9e38][id] ?? -3e38);
+  const filters = [
+    { logits, topK: 2 },
+    { logits, temperature: 0, topK: 5, topP: 0.1 },
+    { logits: Float32Array.from(logits, (logit, id) => (id === 40 ? 12 : logit)), topK: 2, topP: 0.99 },
+    { logits: infinite, topK: 2 },
+    { logits: equal, topK: 17 },
+    { logits: equal, topP: 0.25 },
+    { logits: equal, topK: 100, topP: 0.25 },
+    { logits: equal, minP: 1 },
+    { logits: huge, temperature: 1e37, topK: 3, topP: 0.9 },
+    { logits: huge, temperature: 1e-45 },
+  ];
+  const rows = filters.map((filter, seed) => ({ ...filter, seed }));
+  const allowed = 650;
+  const tokenSlots = rows.map((_, r) => (r * 5) % (rows.length + 2));
+  const options = { allowed, tokenSlots, numSlots: rows.length + 2 };
+  const { probs, ids, finite, nextTokens } = await drawWithProbs(device, rows, options, kernel);
+  for (const [r, row] of rows.entries()) {
+    const usable = row.logits !== infinite;
+    const distribution = usable
+      ? processLogits(Float64Array.from(row.logits.subarray(0, allowed)), filtersOf(row))
+      : [];
+    const want = Array.from({ length: V }, (_, id) => distribution[id] ?? 0);
+    expectClose(probs[r]!, want, PROBABILITY, `row ${r}`);
+    expect(kept(probs[r]!), `row ${r}`).toEqual(kept(want));
+    expect(finite[r], `row ${r}`).toBe(usable ? 1 : 0);
+    expect(usable ? want[ids[r]!]! > 0 : ids[r] === 0, `row ${r}: id ${ids[r]}`).toBe(true);
+    expect(nextTokens[tokenSlots[r]!], `row ${r}`).toBe(ids[r]);
+  }
+  expect(nextTokens.filter((id) => id === NO_TOKEN).length, 'untouched').toBe(2);
+  const zeros = [
+    [-1, -0, 0],
+    [-1, 0, -0],
+  ].map((row) => ({ logits: Float32Array.from(row), temperature: 0 }));
+  expect((await draw(device, zeros, {}, kernel)).ids).toEqual([1, 1]);
+}

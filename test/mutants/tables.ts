@@ -1,0 +1,168 @@
+import { probeFma, probeRead } from '../../bench/probes.ts';
+import type { Device } from '../../src/gpu/device.ts';
+import { shaderSources } from '../../src/gpu/shader-linker.ts';
+import { adjustLogits } from '../../src/kernels/adjust-logits.ts';
+import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention.ts';
+import { attentionNaive } from '../../src/kernels/attention-naive.ts';
+import { embed } from '../../src/kernels/embed.ts';
+import { gatherRows } from '../../src/kernels/gather-rows.ts';
+import { kvWrite } from '../../src/kernels/kv-write.ts';
+import { layernorm } from '../../src/kernels/layernorm.ts';
+import { logprobs } from '../../src/kernels/logprobs.ts';
+import { matmul } from '../../src/kernels/matmul.ts';
+import { matmulNaive } from '../../src/kernels/matmul-naive.ts';
+import { ACTIVATIONS, checkActivationValues } from '../support/activation-checks.ts';
+import { adjustedRows, checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../support/adjust-logits-case.ts';
+import { AttentionCase, type Span } from '../support/attention-case.ts';
+import { checkAttentionNaive } from '../support/attention-naive-case.ts';
+import { checkScoreOrder, checkValueOrder } from '../support/attention-order.ts';
+import { checkEmbed, V } from '../support/embed-case.ts';
+import { checkNoise, noiseKernel } from '../support/exp-ln-case.ts';
+import { expectSameBits, expectWithin } from '../support/expect-within.ts';
+import { checkGatherRows } from '../support/gather-rows-case.ts';
+import { checkKVWrite } from '../support/kv-write-case.ts';
+import { checkLayernorm, checkLayernormOrder, layernormInputs, runLayernorm } from '../support/layernorm-case.ts';
+import { checkLogprobs, logprobRows, runLogprobs } from '../support/logprobs-case.ts';
+import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual } from '../support/matmul-checks.ts';
+import { checkProbeFma, checkProbeRead } from '../support/probe-checks.ts';
+import { readSafetensors } from '../support/read-safetensors.ts';
+import { checkHashes, pcg4dKernel } from '../support/rng-case.ts';
+import { floatsOf } from '../support/run-kernel.ts';
+import type { Replace } from './replace.ts';
+import { checkSample } from './sample-table.ts';
+
+/** The quick table of a kernel: throws where the kernel is wrong. */
+type Check = (device: Device, replace: Replace) => Promise<void>;
+
+async function checkLayernorms(device: Device, replace: Replace): Promise<void> {
+  const kernel = replace(layernorm);
+  for (const C of [1, 33, 257]) await checkLayernorm(device, C, kernel);
+  await checkLayernormOrder(device, kernel);
+  const row = { x: Float32Array.of(-1, 1), gamma: Float32Array.of(1, 1), beta: Float32Array.of(0, 0) };
+  expectWithin(floatsOf(await runLayernorm(device, row, 3, kernel)), [-0.5, 0.5], [0, 0], 'epsilon 3');
+  const inputs = layernormInputs(1, 60);
+  const [together, alone] = [inputs, { ...inputs, x: inputs.x.slice(-60) }];
+  const words = await runLayernorm(device, together, undefined, kernel);
+  expectSameBits(await runLayernorm(device, alone, undefined, kernel), words.slice(-60), 'alone');
+}
+
+async function checkEmbeds(device: Device, replace: Replace): Promise<void> {
+  const kernel = replace(embed);
+  for (const dtype of ['f32', 'f16'] as const) {
+    await checkEmbed(device, { C: 65, dtype, first: 0, N: V }, kernel);
+    await checkEmbed(device, { C: 7, dtype, first: 96, N: 96 }, kernel);
+  }
+}
+
+async function checkKVWrites(device: Device, replace: Replace): Promise<void> {
+  const kernel = replace(kvWrite);
+  for (const dtype of ['f32', 'f16'] as const) {
+    await checkKVWrite(device, { H: 3, D: 7, P: 5, numBlocks: 9, dtype }, kernel);
+    await checkKVWrite(device, { H: 2, D: 33, P: 16, numBlocks: 9, dtype }, kernel);
+  }
+}
+
+async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
+  const kernel = replace(matmul);
+  await checkColumns(device, kernel);
+  for (const dtype of ['f16', 'f32'] as const) {
+    const shape = { M: 5, K: 100, N: 331 };
+    const want = await checkMatmul(device, shape, dtype, kernel, { ROWS: 4, LANES: 32 });
+    const got = await checkMatmul(device, shape, dtype, kernel, { ROWS: 2, SUBGROUPS: false });
+    expectSameBits(got, want, `without subgroups, ${dtype}`);
+    await checkMatmul(device, { M: 3, K: 9, N: 33 }, dtype, kernel);
+  }
+  await checkResidual(device, kernel);
+  await checkMatmulNaive(device, 257, undefined, kernel);
+  const x = Float32Array.from(readSafetensors('test/fixtures/ops.safetensors').get('gelu.x')!);
+  for (const activation of ACTIVATIONS) await checkActivationValues(device, activation, x, kernel);
+}
+
+/** Contexts around a block, a tile and a split. */
+const DECODES: readonly Span[] = [1, 5, 6, 31, 33, 255, 256, 257, 512, 520].map((context) => ({ context, queries: 1 }));
+/** Whole prompts, and chunks: the last of their sequences' tokens. */
+const PREFILLS: readonly Span[] = [
+  { context: 1, queries: 1 },
+  { context: 9, queries: 9 },
+  { context: 70, queries: 70 },
+  { context: 260, queries: 7 },
+  { context: 520, queries: 13 },
+];
+
+async function checkAttentions(device: Device, replace: Replace): Promise<void> {
+  const [kernel, split, fold] = [replace(attention), replace(attentionSplit), replace(attentionFold)];
+  // Rows of nine vectors: two for some of eight lanes.
+  const shape = { H: 2, D: 36, P: 5, dtype: 'f32' } as const;
+  const decode = AttentionCase.random(shape, DECODES);
+  const { want, tolerance } = decode.expected();
+  const rows = await decode.run(device, { ROWS: 1, LANES: 8 }, kernel);
+  expectWithin(floatsOf(rows), want, tolerance, 'decode');
+  const steep = AttentionCase.steep(shape, DECODES);
+  const apart = steep.expected();
+  expectWithin(floatsOf(await steep.run(device, { ROWS: 1, LANES: 8 }, kernel)), apart.want, apart.tolerance, 'steep');
+  await checkScoreOrder(device, 'f32', kernel);
+  await checkValueOrder(device, kernel);
+  expectSameBits(await decode.runSplit(device, { LANES: 64 }, { split, fold }), rows, 'splits');
+
+  const prefill = AttentionCase.random(shape, PREFILLS);
+  const tiles = await prefill.run(device, { ROWS: 4, LANES: 32 }, kernel);
+  const expected = prefill.expected();
+  expectWithin(floatsOf(tiles), expected.want, expected.tolerance, 'prefill');
+  expectSameBits(await prefill.run(device, { ROWS: 1, LANES: 8 }, kernel), tiles, 'single rows');
+
+  const half = AttentionCase.random({ H: 3, D: 7, P: 16, dtype: 'f16' }, PREFILLS);
+  const halves = half.expected();
+  const got = floatsOf(await half.run(device, { ROWS: 8, LANES: 8 }, kernel));
+  expectWithin(got, halves.want, halves.tolerance, 'prefill, f16');
+  await checkScoreOrder(device, 'f16', kernel);
+}
+
+async function checkLogprobses(device: Device, replace: Replace): Promise<void> {
+  const kernel = replace(logprobs);
+  for (const V of [19, 257]) await checkLogprobs(device, V, kernel);
+  const rows = logprobRows(1500);
+  const words = await runLogprobs(device, rows, kernel, 64);
+  expectSameBits(words, await runLogprobs(device, rows, kernel), '64 lanes');
+}
+
+async function checkAdjustments(device: Device, replace: Replace): Promise<void> {
+  const kernel = replace(adjustLogits);
+  await checkAdjustLogits(device, 257, kernel);
+  await checkExtremeLogits(device, kernel);
+  const rows = adjustedRows(700);
+  const words = await runAdjustLogits(device, rows, kernel, 64);
+  expectSameBits(words, await runAdjustLogits(device, rows, kernel), '64 lanes');
+}
+
+/** Every kernel's table, and the shaders that its kernels start from. */
+const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Check }[] = [
+  { shaders: ['layernorm'], check: checkLayernorms },
+  { shaders: ['embed'], check: checkEmbeds },
+  { shaders: ['gather_rows'], check: (device, replace) => checkGatherRows(device, 65, replace(gatherRows)) },
+  { shaders: ['kv_write'], check: checkKVWrites },
+  { shaders: ['matmul'], check: checkMatmuls },
+  { shaders: ['matmul_naive'], check: (device, replace) => checkMatmulNaive(device, 60, replace(matmulNaive)) },
+  { shaders: ['attention', 'attention_fold'], check: checkAttentions },
+  { shaders: ['attention_naive'], check: (device, replace) => checkAttentionNaive(device, replace(attentionNaive)) },
+  { shaders: ['sample'], check: checkSample },
+  { shaders: ['rng'], check: (device, replace) => checkHashes(device, replace(pcg4dKernel)) },
+  { shaders: ['exp_ln', 'gumbel'], check: (device, replace) => checkNoise(device, replace(noiseKernel)) },
+  { shaders: ['logprobs'], check: checkLogprobses },
+  { shaders: ['adjust_logits'], check: checkAdjustments },
+  { shaders: ['probe_read'], check: (device, replace) => checkProbeRead(device, replace(probeRead)) },
+  { shaders: ['probe_fma'], check: (device, replace) => checkProbeFma(device, replace(probeFma)) },
+];
+
+/** The tables of the kernels that a shader is part of. */
+export function tablesOf(shader: string): Check[] {
+  return TABLES.filter(({ shaders }) => shaders.some((root) => modulesOf(root).has(shader))).map(({ check }) => check);
+}
+
+/** A shader and all that it imports. */
+function modulesOf(shader: string, found = new Set<string>()): Set<string> {
+  if (found.has(shader)) return found;
+  found.add(shader);
+  const imports = shaderSources()[shader]?.matchAll(/^import package::(\w+)/gm) ?? [];
+  for (const [, module = ''] of imports) modulesOf(module, found);
+  return found;
+}
