@@ -30,6 +30,8 @@ const PREFILL_SPANS: readonly Span[] = [
   { context: 9, queries: 9 },
   { context: 70, queries: 70 },
   { context: 41, queries: 9 },
+  // Query tiles of four and of eight rows that cross the start of a tile of keys.
+  { context: 70, queries: 41 },
   { context: 260, queries: 7 },
   { context: 520, queries: 13 },
 ];

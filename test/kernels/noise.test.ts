@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { checkNoise } from '../support/exp-ln-case.ts';
-import { checkHashes } from '../support/rng-case.ts';
+import { checkRng } from '../support/rng-case.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.close());
 
-test("the shader's hash gives all four words of its twin", () => checkHashes(device));
+test("the shader's hash and uniform numbers have the bits of their twins", () => checkRng(device));
 
 test('exp, ln and Gumbel noise are right to a few units in the last place, and noise is within its bound', () =>
   checkNoise(device));

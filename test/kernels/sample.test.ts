@@ -118,6 +118,7 @@ describe('equal logits', () => {
     { filters: { topK: 0xffffffff }, count: V },
     { filters: { topP: 0.5 }, count: 2500 },
     { filters: { topP: 1e-9 }, count: 1 },
+    { filters: { topP: 1e-20 }, count: 1 },
     { filters: { topK: 100, topP: 0.25 }, count: 25 },
     { filters: { topK: 100, topP: 0.999 }, count: 100 },
     { filters: { minP: 1 }, count: V },
@@ -153,6 +154,12 @@ describe('equal logits', () => {
       [3, 200],
       [3, 50, 200],
     ]);
+  });
+
+  test('of which two weigh all and top-p keeps one', async () => {
+    const logits = new Float32Array(400).fill(-30);
+    for (const id of [3, 9]) logits[id] = 5;
+    expect(kept(await probsOf({ logits, topP: 0.3 }))).toEqual([3]);
   });
 
   test('at the end of top-p: the lower ids up to the one that crosses', async () => {

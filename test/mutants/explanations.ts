@@ -3,182 +3,112 @@ import type { Mutant } from './mutants.ts';
 /** Why mutants survive. */
 export interface Explanation {
   readonly shader: string;
-  readonly operators: readonly string[];
-  /** Found in the line without and with the fault. */
-  readonly before: RegExp;
-  readonly after?: RegExp;
+  /** Found in `operator: line → line with the fault`. */
+  readonly fault: RegExp;
   /** False where another adapter could tell the mutant from the shader: it counts as missed. */
   readonly isEquivalent: boolean;
   readonly reason: string;
 }
 
-const READS = ['limit dropped', 'term dropped', 'constant perturbed', 'operands swapped', 'arithmetic changed'];
-const GUARDS = ['mask inverted', 'condition fixed', 'comparison flipped', 'constant perturbed'];
-const BOUNDS = ['comparison flipped', 'bound ± 1', 'constant perturbed', 'term dropped', 'arithmetic changed'];
+type Pair = readonly [fault: RegExp, reason: string];
 
-function equivalent(
-  shader: string,
-  operators: readonly string[],
-  before: RegExp,
-  reason: string,
-  after?: RegExp,
-): Explanation {
-  return { shader, operators, before, reason, isEquivalent: true, ...(after && { after }) };
-}
-
-function hiddenRace(shader: string, before: RegExp, reason: string): Explanation {
-  return { shader, operators: ['barrier removed'], before, reason, isEquivalent: false };
-}
-
+const SAME_LANES = 'all lanes hold the same, and would write the same';
+const MASKED_READ = 'what is read behind a row is masked, and what is computed of it not written';
+const ROUNDING = 'weights are rounded by 2^-31 in place of 2^-32, within the tolerance';
+const EMPTY_SPLIT = 'the first split, or tile of a split, multiplies it by exp(MASKED - max) = 0';
+const EARLY_END = 'the search goes on where it could end, to the same token';
+const NO_ORDER = 'maxima, and sums of integers, have no order';
+const REDUNDANT = 'the rest of the condition says the same';
 const IN_ORDER = 'subgroups run one after another here, up to a barrier; seen where a later one overtakes the first';
 
-export const EXPLANATIONS: readonly Explanation[] = [
-  equivalent(
-    'activation',
-    ['limit dropped'],
-    /fma\(-z, z, p\), -EXP_LIMIT/,
-    'where x is not replaced by 0 or x, the argument stays above the limit',
-  ),
+/** No input within the kernel's contract tells these from the shader. */
+const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
+  activation: [
+    [/limit dropped: .*-EXP_LIMIT\)/, 'where x is not replaced by 0 or x, the argument stays above the limit'],
+    [/limit dropped: let z = /, 'the tail is 0 long before'],
+  ],
+  adjust_logits: [[/x > 0\.0.* → .*x >= 0\.0/, 'zero over and zero times are zero']],
+  attention: [
+    [/reset removed: var (rows|k|p|rescale|running_max) = /, 'every element is written before it is read'],
+    [/reset removed: var (o|running_sum) = /, EMPTY_SPLIT],
+    [/: var quad = /, 'components behind D meet the zeros behind a cached key'],
+    [/order reversed: .*tile_max = max\(/, NO_ORDER],
+    [/split < end_split.* → .*(<= end_split|end_split \+ 1)/, 'a split behind the last has no key that any row sees'],
+    [/end_split = last \/.* → .*(last \* SPLIT_KEYS|1u \+ 1)/, 'a split behind the last has no key that any row sees'],
+    [/tile < end_key.* → .*(<= end_key|end_key \+ 1)/, 'a tile of no keys changes nothing'],
+    [/j < tile_keys && .* → .*(j <= tile_keys|tile_keys \+ 1|\(0\.0, p, +tile \+ j)/, REDUNDANT],
+    [/: let key = tile \+ min\(j.* → let key = tile \+ (j|min\(j, tile_keys *)[;)]/, MASKED_READ],
+    [/: let words = kv\[start \+ min\(lane/, MASKED_READ],
+    [/: let row = token \+ min\(/, MASKED_READ],
+    [/: if \(lane == 0u\)/, SAME_LANES],
+    [/: if \(visible && u32\(r\) < count\)/, 'query tiles of splits have one row'],
+    [/let visible = ROWS == 1 \|\| .* → let visible = +tile/, REDUNDANT],
+  ],
+  attention_fold: [[/: var folded(_sum)? = 0\.0/, EMPTY_SPLIT]],
+  attention_naive: [
+    [/: var dot = 0\.0/, 'softmax does not change when all scores grow by the same'],
+    [/order reversed/, 'the order of its sums is not promised'],
+  ],
+  embed: [[/u32\(id\) < params\.first \|\| .* → if \( n >=/, REDUNDANT]],
+  exp_ln: [[/SQRT_HALF_BITS = .*[+-] 1\)/, 'either end of the range of m is as good']],
+  kv_write: [[/: .*qkv\[source \+ min\(d/, MASKED_READ]],
+  layernorm: [[/operands swapped: let d = /, 'd is only squared']],
+  logprobs: [
+    [/term dropped: .*UNIT \+ 0\.5/, ROUNDING],
+    [/limit dropped: .*min\(params\.V, MAX_TOP\)/, 'no row may ask for more than MAX_TOP'],
+  ],
+  matmul: [
+    [/(limit|term) dropped: .*min\((row \+ r|k0|xk)/, MASKED_READ],
+    [/constant perturbed: .*min\((row \+ r|k0|xk).*params\.[MK] - \(1u - 1\)/, MASKED_READ],
+  ],
+  probe_fma: [[/order reversed/, 'the loop only counts its turns']],
+  probe_read: [[/order reversed/, NO_ORDER]],
+  radix_select: [
+    [/order reversed/, NO_ORDER],
+    [/index ± 1: atomicStore\(/, 'all buckets are cleared: an index off the end is clamped to the other one'],
+    [/bits > \(SIGN \+ 1\)/, 'adapters may take the smallest number for 0'],
+  ],
+  sample: [
+    [/term dropped: .*UNIT \+ 0\.5/, ROUNDING],
+    [/: if \(lane == 0u\)/, SAME_LANES],
+    [/: while \(octave < OCTAVES - 1u/, 'the last octave reaches whatever is needed, but for rounding'],
+    [
+      /: (let key = key_of\(row\.best - min|return select\(max\(key, row\.worst)/,
+      'octaves decide how much work there is',
+    ],
+    [/: if \(octave > 0u\) \{ need .* → if \(true/, 'bucket -1 is clamped to one that is empty'],
+    [/add_sum_to_bucket\(octave.* → .*(octave <= OCTAVES|OCTAVES \+ 1)/, 'the bucket behind the octaves is not read'],
+    [/free < CANDIDATES.* → .*(<= CANDIDATES|CANDIDATES \+ 1)/, 'the lane is crowded then: candidates are not used'],
+    [/key >= ends\[\(NEAR\) \+ 1\]/, 'more candidates are noted than are needed'],
+    [/let crowded = CROWDED - /, 'another flag, which has been read by then'],
+    [/conjunct dropped: if \(told\.w == 0u/, EARLY_END],
+    [/: let least = .* → .*select\(tie_key, word/, EARLY_END],
+    [/is_sought && is_kept.* → if \(is_sought \)/, 'what was dropped lies behind the end that is sought'],
+    [/top_k > 0u && .* → .*(<= params\.allowed|params\.allowed \+ 1|top_k > 0u \))/, 'top-k of all keeps all'],
+    [/words [+-] TEMPERATURE|\[words \]/, 'TEMPERATURE is 0'],
+    [/is_random = finite && .* → .*is_random = +!greedy/, 'what a row that is not finite draws is not written'],
+    [/id < drawn.* → .*(id <= drawn|drawn \+ 1)/, 'the id is taken for itself'],
+    [/Cut\(\(0u \+ 1\), NO_ID\)/, 'no finite number has a key below 0x800000'],
+    [/NO_ID = \(0xffffffffu - 1\)/, 'no id is as great'],
+  ],
+};
 
-  equivalent('attention', ['reset removed'], /var (rows|k|p|rescale) = /, 'every element is written before it is read'),
-  equivalent('attention', ['reset removed'], /var running_max = /, 'the next line sets every element'),
-  equivalent(
-    'attention',
-    ['reset removed'],
-    /var (o|running_sum) = /,
-    'the first tile of a split multiplies them by exp(MASKED - max) = 0',
-  ),
-  equivalent('attention', ['reset removed'], /var quad = /, 'components behind D meet the zeros behind a cached key'),
-  equivalent('attention', ['order reversed'], /tile_max = max\(/, 'a maximum has no order'),
-  equivalent(
-    'attention',
-    BOUNDS,
-    /split < end_split|let end_split = last/,
-    'a split behind the last has no key that any row sees',
-    /<= end_split|end_split \+ 1|1u \+ 1/,
-  ),
-  equivalent(
-    'attention',
-    READS,
-    /tile \+ min\(j, tile_keys - 1u\)/,
-    'keys behind the last one are masked, whatever stands for them',
-  ),
-  equivalent('attention', READS, /kv\[start \+ min\(lane/, 'components behind the row are not written'),
-  equivalent('attention', GUARDS, /if \(lane == 0u\)/, 'all lanes hold the same numbers'),
+/** Faults that these adapters hide. */
+const MISSED: Readonly<Record<string, readonly Pair[]>> = {
+  adjust_logits: [[/barrier removed/, IN_ORDER]],
+  embed: [[/: if \(id < 0\).* → .*(<= 0|0 \+ 1)/, 'a read before the array gives 0 here, which is the id']],
+  logprobs: [[/barrier removed/, IN_ORDER]],
+  sample: [[/barrier removed/, IN_ORDER]],
+};
 
-  equivalent(
-    'attention_fold',
-    ['initial value changed', 'constant perturbed'],
-    /var folded(_sum)? = 0\.0/,
-    'the first split multiplies it by exp(MASKED - max) = 0',
+export const EXPLANATIONS: readonly Explanation[] = [EQUIVALENT, MISSED].flatMap((table) =>
+  Object.entries(table).flatMap(([shader, pairs]) =>
+    pairs.map(([fault, reason]) => ({ shader, fault, reason, isEquivalent: table === EQUIVALENT })),
   ),
-  equivalent(
-    'attention_naive',
-    ['initial value changed', 'constant perturbed'],
-    /var dot = 0\.0/,
-    'softmax does not change when all scores grow by the same',
-  ),
-
-  equivalent(
-    'kv_write',
-    READS,
-    /qkv\[source \+ min\(d/,
-    'what is read behind the row is masked',
-    /min\(|\[source \+ d/,
-  ),
-  equivalent('layernorm', ['operands swapped'], /let d = x\[row \+ c\] - mean/, 'd is only squared'),
-  equivalent(
-    'logprobs',
-    ['term dropped'],
-    /\* UNIT \+ 0\.5/,
-    'weights are rounded by 2^-31 in place of 2^-32, within the tolerance',
-  ),
-  equivalent(
-    'matmul',
-    READS,
-    /min\((row \+ r|k0|xk)/,
-    'what is read behind a row is masked, and rows behind the last are not written',
-  ),
-
-  equivalent('radix_select', ['order reversed'], /sum = add\(sum/, 'sums of integers have no order'),
-  equivalent(
-    'radix_select',
-    ['index ± 1'],
-    /atomicStore\(&(low|high)_words\[bucket\]/,
-    'all buckets are cleared: an index off the end is clamped to the other one',
-  ),
-
-  equivalent(
-    'sample',
-    ['term dropped'],
-    /\* UNIT \+ 0\.5/,
-    'weights are rounded by 2^-31 in place of 2^-32, within the tolerance',
-  ),
-  equivalent('sample', GUARDS, /if \(lane == 0u\)/, 'all lanes would write the same'),
-  equivalent(
-    'sample',
-    [...BOUNDS, 'operands swapped', 'conjunct dropped'],
-    /while \(octave < OCTAVES - 1u/,
-    'the last octave reaches whatever is needed, but for rounding',
-  ),
-  equivalent(
-    'sample',
-    ['factor dropped', 'term dropped', 'limit dropped', 'min and max swapped', 'constant perturbed'],
-    /key_of\(row\.best - min\(|max\(key, row\.worst_key\)/,
-    'where an octave ends decides how much work there is, not what is kept',
-  ),
-  equivalent(
-    'sample',
-    BOUNDS,
-    /if \(free < CANDIDATES\)/,
-    'the lane has found too many by then, and candidates are not used',
-    /<= CANDIDATES|CANDIDATES \+ 1/,
-  ),
-  equivalent(
-    'sample',
-    ['index ± 1'],
-    /key >= ends\[NEAR\]/,
-    'more candidates are noted than are needed',
-    /NEAR\) \+ 1/,
-  ),
-  equivalent(
-    'sample',
-    ['conjunct dropped'],
-    /told\.w == 0u \|\| \(by_id/,
-    'the search goes on where it could end, to the same token',
-  ),
-  equivalent(
-    'sample',
-    BOUNDS,
-    /top_k < params\.allowed/,
-    'top-k of all that is allowed keeps all',
-    /<= params\.allowed|params\.allowed \+ 1/,
-  ),
-  equivalent('sample', ['arithmetic changed', 'term dropped'], /words \+ TEMPERATURE/, 'TEMPERATURE is 0'),
-
-  equivalent('probe_fma', ['order reversed'], /r < params\.ROUNDS/, 'r only counts the rounds'),
-  equivalent('probe_read', ['order reversed'], /r < params\.ROUNDS/, 'sums of integers have no order'),
-  equivalent(
-    'sample',
-    ['constant perturbed'],
-    /var best = Cut\(0u, NO_ID\)/,
-    'no finite number has a key below 0x800000',
-    /0u \+ 1/,
-  ),
-
-  hiddenRace('logprobs', /workgroupBarrier/, IN_ORDER),
-  hiddenRace('adjust_logits', /workgroupBarrier/, IN_ORDER),
-  hiddenRace('sample', /workgroupBarrier/, IN_ORDER),
-];
+);
 
 /** Why a mutant that survived did, or null. */
-export function explain(mutant: Mutant): Explanation | null {
-  const known = EXPLANATIONS.find(
-    ({ shader, operators, before, after }) =>
-      shader === mutant.shader &&
-      operators.includes(mutant.operator) &&
-      before.test(mutant.before) &&
-      (after?.test(mutant.after) ?? true),
-  );
-  return known ?? null;
+export function explain({ shader, operator, before, after }: Mutant): Explanation | null {
+  const text = `${operator}: ${before} → ${after}`;
+  return EXPLANATIONS.find((known) => known.shader === shader && known.fault.test(text)) ?? null;
 }

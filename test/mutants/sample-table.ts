@@ -33,7 +33,7 @@ export async function checkSample(device: Device, replace: Replace): Promise<voi
 
 /** Ties, ids that are not allowed, rows that are not finite, and logits at the ends of f32. */
 async function checkEnds(device: Device, kernel: typeof sampleProbs): Promise<void> {
-  const V = 700;
+  const [V, allowed] = [700, 650];
   const logits = normals(1, V);
   for (const id of [612, 97, 98, 350]) logits[id] = 9.3;
   const infinite = Float32Array.from(logits).fill(Number.NEGATIVE_INFINITY, V - 1);
@@ -45,6 +45,10 @@ async function checkEnds(device: Device, kernel: typeof sampleProbs): Promise<vo
     { logits: Float32Array.from(logits, (logit, id) => (id === 40 ? 12 : logit)), topK: 2, topP: 0.99 },
     { logits: infinite, topK: 2 },
     { logits: equal, topK: 17 },
+    { logits: equal, topK: 0xffffffff },
+    { logits: equal, topP: 1e-20 },
+    { logits: Float32Array.from(logits, (_, id) => (id === 3 || id === 9 ? 5 : -30)), topP: 0.3 },
+    { logits: Float32Array.from(logits, (logit, id) => (id === allowed ? 50 : logit)), topK: 3 },
     { logits: equal, topP: 0.25 },
     { logits: equal, topK: 100, topP: 0.25 },
     { logits: equal, minP: 1 },
@@ -52,7 +56,6 @@ async function checkEnds(device: Device, kernel: typeof sampleProbs): Promise<vo
     { logits: huge, temperature: 1e-45 },
   ];
   const rows = filters.map((filter, seed) => ({ ...filter, seed }));
-  const allowed = 650;
   const tokenSlots = rows.map((_, r) => (r * 5) % (rows.length + 2));
   const options = { allowed, tokenSlots, numSlots: rows.length + 2 };
   const { probs, ids, finite, nextTokens } = await drawWithProbs(device, rows, options, kernel);

@@ -26,7 +26,7 @@ import { checkLogprobs, logprobRows, runLogprobs } from '../support/logprobs-cas
 import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual } from '../support/matmul-checks.ts';
 import { checkProbeFma, checkProbeRead } from '../support/probe-checks.ts';
 import { readSafetensors } from '../support/read-safetensors.ts';
-import { checkHashes, pcg4dKernel } from '../support/rng-case.ts';
+import { checkRng, rngKernel } from '../support/rng-case.ts';
 import { floatsOf } from '../support/run-kernel.ts';
 import type { Replace } from './replace.ts';
 import { checkSample } from './sample-table.ts';
@@ -85,6 +85,7 @@ const PREFILLS: readonly Span[] = [
   { context: 1, queries: 1 },
   { context: 9, queries: 9 },
   { context: 70, queries: 70 },
+  { context: 70, queries: 41 },
   { context: 260, queries: 7 },
   { context: 520, queries: 13 },
 ];
@@ -145,7 +146,7 @@ const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Ch
   { shaders: ['attention', 'attention_fold'], check: checkAttentions },
   { shaders: ['attention_naive'], check: (device, replace) => checkAttentionNaive(device, replace(attentionNaive)) },
   { shaders: ['sample'], check: checkSample },
-  { shaders: ['rng'], check: (device, replace) => checkHashes(device, replace(pcg4dKernel)) },
+  { shaders: ['rng'], check: (device, replace) => checkRng(device, replace(rngKernel)) },
   { shaders: ['exp_ln', 'gumbel'], check: (device, replace) => checkNoise(device, replace(noiseKernel)) },
   { shaders: ['logprobs'], check: checkLogprobses },
   { shaders: ['adjust_logits'], check: checkAdjustments },
