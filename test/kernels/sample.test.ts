@@ -89,6 +89,12 @@ describe('temperature', () => {
     expect((await draw(device, rows)).ids).toEqual([97, 97, 97, 97, 97]);
   });
 
+  test('0 tells logits that are next to each other in f32', async () => {
+    const logits = normals(1, 700);
+    [logits[8], logits[72]] = [20, 20 + 2 ** -19];
+    expect((await draw(device, [{ logits, temperature: 0 }])).ids).toEqual([72]);
+  });
+
   test('0 takes zeros of both signs for equal', async () => {
     const greedy = (...logits: number[]) => ({ logits: Float32Array.from(logits), temperature: 0 });
     expect((await draw(device, [greedy(-1, -0, 0), greedy(-1, 0, -0)])).ids).toEqual([1, 1]);

@@ -83,11 +83,11 @@ export class AttentionCase {
     return new AttentionCase(shape, sequences, placing);
   }
 
-  /** As `random`, with scores that lie so far apart that exp of their differences overflows f32. */
+  /** As `random`, with scores so far from each other, and from 0, that exp of any difference but the right one leaves f32. */
   static steep(shape: AttentionShape, spans: readonly Span[]): AttentionCase {
     const sequences = spans.map((span, i) => {
       const sequence = randomSequence(shape, span, 10 * i);
-      return { ...sequence, q: sequence.q.map((value) => 40 * value) };
+      return { ...sequence, q: sequence.q.map((value) => 400 * value) };
     });
     return new AttentionCase(shape, sequences);
   }
