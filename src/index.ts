@@ -6,11 +6,14 @@ export type { LogitsAdjustment, TokenAdjustment } from './core/logits-adjustment
 export { type BatchRow, type PlannedBatch, planBatch } from './core/plan-batch.ts';
 export type { Runner, RunnerLimits, StepResult, TokenLogprob, TokenLogprobs } from './core/runner.ts';
 export { deriveSeed, type SamplingOptions, type SamplingParams } from './core/sampling-params.ts';
-export type { FinishReason } from './core/sequence.ts';
-export { Engine, type EngineOptions } from './engine/engine.ts';
-export { EngineClosedError, RequestFailedError } from './engine/errors.ts';
+export type { FinishReason, PrefixMiss } from './core/sequence.ts';
+export { Engine } from './engine/engine.ts';
+export type { EngineOptions } from './engine/engine-options.ts';
+export { EngineClosedError, QueueFullError, RequestFailedError, UnknownRequestError } from './engine/errors.ts';
 export type { FinishedRequest, GenerationRequest, RequestHandle, TextPiece } from './engine/request.ts';
+export type { StepRecord, StepRecordRow } from './engine/step-record.ts';
 export type { TextStream } from './engine/text-stream.ts';
+export type { TimelineKind, TimelineSpan, TimelineStep } from './engine/timeline.ts';
 export type { RequestTimings } from './engine/timings.ts';
 export { type DecodeOptions, type EncodeOptions, Tokenizer } from './engine/tokenizer.ts';
 export type { AdapterIdentity } from './gpu/adapter.ts';
@@ -23,6 +26,11 @@ export type { ChooseId, ForwardResult, GPT2Model } from './model/gpt2-model.ts';
 export { MemoryError, type MemoryPlan } from './model/memory-plan.ts';
 export { ModelFileError } from './model/model-file-error.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './model/perplexity.ts';
-export { type SchedulerName, schedulerNames } from './scheduler/create-scheduler.ts';
+export {
+  type QueuePolicyName,
+  queuePolicyNames,
+  type SchedulerName,
+  schedulerNames,
+} from './scheduler/create-scheduler.ts';
 export { RequestTooLargeError } from './scheduler/request-too-large-error.ts';
 export { RangeValueError, RoseinferError } from './util/errors.ts';

@@ -20,4 +20,8 @@ export interface SchedulerRow {
 /** What one step computes. Without rows there is nothing to run: every sequence waits for ids in flight. */
 export interface SchedulerOutput {
   readonly rows: readonly SchedulerRow[];
+  /** Sequences that start or resume with this step. */
+  readonly admitted: readonly Sequence[];
+  /** Sequences that lost their blocks when it was scheduled. */
+  readonly preempted: readonly Sequence[];
 }

@@ -13,7 +13,17 @@ export interface SequenceInit {
   readonly eosId: number | null;
   /** Milliseconds of the engine's clock. */
   readonly arrival: number;
+  /** The lower, the more urgent; 0 when left out. */
+  readonly priority?: number;
+  /** Shares KV blocks with sequences of the same group only; null, as when left out, shares with none. */
+  readonly prefixGroup?: string | null;
 }
+
+/**
+ * Why a prompt took no more tokens from the prefix cache than it did: sharing was off; fewer tokens than a block were
+ * left; nobody had computed the next block; or somebody had and its block has been given to others since.
+ */
+export type PrefixMiss = 'off' | 'short' | 'new' | 'evicted';
 
 /**
  * A prompt and what has been generated behind it. Only the scheduler changes one; everybody else reads.
@@ -27,6 +37,8 @@ export class Sequence {
   readonly params: SamplingParams;
   readonly eosId: number | null;
   readonly arrival: number;
+  readonly priority: number;
+  readonly prefixGroup: string | null;
 
   /** Generated ids on the host, the eos or stop id that ended the sequence included. */
   readonly ids: number[] = [];
@@ -40,13 +52,25 @@ export class Sequence {
   numPendingIds = 0;
   /** Rises when results in flight lose their meaning; a row that carries another epoch is dropped. */
   epoch = 0;
+  /** Place in the queue, least first: the queue policy's rank, then the order of arrival. */
+  rank = 0;
+  order = 0;
+  /** Tokens that the first start took from the prefix cache, and why they were no more; null before that start. */
+  prefixHit: { readonly numTokens: number; readonly miss: PrefixMiss } | null = null;
+  numPreemptions = 0;
+  /** Most tokens that were ever in the KV cache. */
+  numEverComputedTokens = 0;
+  /** Tokens computed again because a preemption had lost them. */
+  numRecomputedTokens = 0;
 
-  constructor({ requestId, promptIds, params, eosId, arrival }: SequenceInit) {
+  constructor({ requestId, promptIds, params, eosId, arrival, priority = 0, prefixGroup = null }: SequenceInit) {
     this.requestId = requestId;
     this.promptIds = promptIds;
     this.params = params;
     this.eosId = eosId;
     this.arrival = arrival;
+    this.priority = priority;
+    this.prefixGroup = prefixGroup;
   }
 
   /** Prompt, ids on the host and pending ids. */

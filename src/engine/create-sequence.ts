@@ -5,24 +5,44 @@ import { RangeValueError } from '../util/errors.ts';
 import type { GenerationRequest } from './request.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
+/** Largest size of a priority. */
+const MAX_PRIORITY = 100;
+
 export interface RequestContext {
   readonly tokenizer: Pick<Tokenizer, 'encode' | 'eosId'>;
   readonly limits: Pick<RunnerLimits, 'maxModelLen' | 'vocabSize'>;
   /** Milliseconds of the engine's clock. */
-  readonly arrival: number;
+  readonly now: number;
+  /** Whether prompts are shared with every request of the same salt. */
+  readonly sharesPrefixes: boolean;
+  /** With whom the prompt is shared whatever else is said. */
+  readonly prefixGroup?: string | undefined;
 }
 
 /**
  * Checks all of a request and encodes its prompt.
  *
  * @throws RangeValueError when the prompt is missing, given twice, no text, fills the context or has an id that is not in
- * the vocabulary, when a sampling parameter is out of range, or when the signal is none.
+ * the vocabulary, when a sampling parameter, the priority, the deadline or the arrival is out of range, or when the
+ * signal is none.
  */
-export function createSequence(request: GenerationRequest, { tokenizer, limits, arrival }: RequestContext): Sequence {
+export function createSequence(request: GenerationRequest, context: RequestContext): Sequence {
+  const { tokenizer, limits, now, sharesPrefixes } = context;
   const { requestId = crypto.randomUUID(), sampling = {}, signal } = request;
+  const { priority = 0, arrival = now, deadlineMs = Number.POSITIVE_INFINITY, cacheSalt = '' } = request;
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new RangeValueError('signal', signal, 'an AbortSignal');
   }
+  if (typeof requestId !== 'string') throw new RangeValueError('requestId', requestId, 'text');
+  if (typeof cacheSalt !== 'string') throw new RangeValueError('cacheSalt', cacheSalt, 'text');
+  check('priority', priority, Math.abs(priority) <= MAX_PRIORITY, `a number in [-${MAX_PRIORITY}, ${MAX_PRIORITY}]`);
+  check('arrival', arrival, arrival <= now, `at most ${now}, which it is now`);
+  check(
+    'deadlineMs',
+    deadlineMs,
+    arrival + deadlineMs > now,
+    `a number above ${now - arrival}, the time since arrival`,
+  );
   const promptIds = encodePrompt(request, tokenizer);
   const { maxModelLen, vocabSize } = limits;
   for (const [index, id] of promptIds.entries()) {
@@ -36,7 +56,12 @@ export function createSequence(request: GenerationRequest, { tokenizer, limits, 
     throw new RangeValueError('prompt length', promptIds.length, expected);
   }
   const params = resolveSamplingParams(sampling, { room, vocabSize });
-  return new Sequence({ requestId, promptIds, params, eosId: tokenizer.eosId, arrival });
+  const prefixGroup = context.prefixGroup ?? (sharesPrefixes ? cacheSalt : null);
+  return new Sequence({ requestId, promptIds, params, eosId: tokenizer.eosId, arrival, priority, prefixGroup });
+}
+
+function check(name: keyof GenerationRequest, value: unknown, isValid: boolean, expected: string): void {
+  if (typeof value !== 'number' || !isValid) throw new RangeValueError(name, value, expected);
 }
 
 function encodePrompt({ prompt, promptIds }: GenerationRequest, tokenizer: RequestContext['tokenizer']): number[] {

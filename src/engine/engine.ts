@@ -1,48 +1,31 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { planBatch } from '../core/plan-batch.ts';
-import type { Runner, StepResult } from '../core/runner.ts';
+import type { Runner } from '../core/runner.ts';
+import { deriveSeed, drawSeed } from '../core/sampling-params.ts';
 import type { SchedulerRow } from '../core/scheduler-output.ts';
 import type { Sequence } from '../core/sequence.ts';
-import { createScheduler, type SchedulerName } from '../scheduler/create-scheduler.ts';
+import { createScheduler } from '../scheduler/create-scheduler.ts';
 import type { Scheduler, SequenceUpdate } from '../scheduler/scheduler.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { createSequence } from './create-sequence.ts';
 import { Detokenizer } from './detokenizer.ts';
-import { EngineClosedError, MissingLogprobsError, StepResultError } from './errors.ts';
+import type { EngineOptions } from './engine-options.ts';
+import { EngineClosedError, UnknownRequestError } from './errors.ts';
 import { LiveRequest, type RequestEnd } from './live-request.ts';
+import { QueueGate } from './queue-gate.ts';
 import type { FinishedRequest, GenerationRequest, RequestHandle } from './request.ts';
+import { messageOf, runStep, type StepOutcome } from './run-step.ts';
+import { type ScheduledStep, StepLog } from './step-log.ts';
 import { TextStream } from './text-stream.ts';
 import type { Tokenizer } from './tokenizer.ts';
-
-export interface EngineOptions {
-  /** Stays the caller's: engines may use one runner one after another, each from its start to its `close`. */
-  readonly runner: Runner;
-  readonly tokenizer: Tokenizer;
-  /** Default `online`. */
-  readonly scheduler?: SchedulerName | undefined;
-  /** Default: the machine's. */
-  readonly clock?: Clock | undefined;
-  /** Whether a step is submitted before the ids of the one before it are read; default true. The ids are the same. */
-  readonly overlap?: boolean | undefined;
-}
 
 /** A submitted step. */
 interface Step {
   readonly rows: readonly SchedulerRow[];
+  readonly description: ScheduledStep;
   /** Never rejects. */
   readonly outcome: Promise<StepOutcome>;
 }
-
-/** What came of a step; `time` is when the host knew, in milliseconds of the engine's clock. */
-type StepOutcome =
-  | { readonly time: number; readonly error: string }
-  | {
-      readonly time: number;
-      readonly error: null;
-      readonly sampled: readonly SchedulerRow[];
-      readonly result: StepResult;
-    };
 
 /**
  * Generates text: requests in, finished requests or streams out.
@@ -56,22 +39,33 @@ export class Engine {
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
   readonly #overlap: boolean;
+  readonly #sharesPrefixes: boolean;
+  readonly #gate: QueueGate;
+  readonly #log: StepLog;
   /** Requests that have not ended, by id. */
   readonly #live = new Map<string, LiveRequest>();
+  /** Those of them that have a deadline. */
+  readonly #timed = new Set<LiveRequest>();
   /** Oldest first: at most one between turns, two within. */
   readonly #inFlight: Step[] = [];
   /** The turn and the loop under way, for others to join. */
   #turn: Promise<boolean> | null = null;
   #loop: Promise<void> | null = null;
   #isClosed = false;
+  #numForked = 0;
 
-  /** @throws RangeValueError for an unknown scheduler or limits of the runner that make no sense. */
-  constructor({ runner, tokenizer, scheduler = 'online', clock = systemClock, overlap = true }: EngineOptions) {
+  /** @throws RangeValueError for an option out of range or limits of the runner that make no sense. */
+  constructor(options: EngineOptions) {
+    const { runner, tokenizer, scheduler = 'online', policy = 'fcfs', clock = systemClock, overlap = true } = options;
+    const { prefixCache = true, maxStepMs, onStep = () => {} } = options;
     this.#runner = runner;
     this.#tokenizer = tokenizer;
-    this.#scheduler = createScheduler(scheduler, runner.limits);
+    this.#scheduler = createScheduler(scheduler, runner.limits, policy);
     this.#clock = clock;
     this.#overlap = overlap;
+    this.#sharesPrefixes = prefixCache;
+    this.#gate = new QueueGate(options, runner.limits);
+    this.#log = new StepLog({ maxStepMs, onStep });
   }
 
   /** Whether a request has not ended or a step is in flight. */
@@ -84,6 +78,7 @@ export class Engine {
    *
    * @throws RangeValueError for a request that is not valid or has the id of one that has not ended.
    * @throws RequestTooLargeError for one that could not run even alone.
+   * @throws QueueFullError for one that would wait behind too many.
    * @throws EngineClosedError after `close`.
    */
   addRequest(request: GenerationRequest): RequestHandle {
@@ -125,13 +120,28 @@ export class Engine {
    * @throws what `addRequest` throws.
    */
   async generateBatch(requests: readonly GenerationRequest[]): Promise<FinishedRequest[]> {
-    const added: LiveRequest[] = [];
-    try {
-      for (const request of requests) added.push(this.#add(request));
-    } catch (error) {
-      for (const live of added) this.#abort(live);
-      throw error;
-    }
+    const added = this.#addAll(requests);
+    this.#startLoop();
+    return Promise.all(added.map((live) => live.finished));
+  }
+
+  /**
+   * Queues `n` completions of one prompt, which is computed once: they share its full blocks. Choice j has the id of the
+   * request with `-j` behind it and draws with `deriveSeed(seed, j)`. If one is refused, none is queued.
+   *
+   * @throws RangeValueError unless `n` is an integer ≥ 1; and what `addRequest` throws.
+   */
+  addChoices(request: GenerationRequest, n: number): RequestHandle[] {
+    return this.#addChoices(request, n).map(({ sequence, finished }) => ({ requestId: sequence.requestId, finished }));
+  }
+
+  /**
+   * Runs `n` completions of one prompt to their ends.
+   *
+   * @throws what `addChoices` throws.
+   */
+  async generateChoices(request: GenerationRequest, n: number): Promise<FinishedRequest[]> {
+    const added = this.#addChoices(request, n);
     this.#startLoop();
     return Promise.all(added.map((live) => live.finished));
   }
@@ -148,12 +158,15 @@ export class Engine {
     return new TextStream(live, () => this.#abort(live));
   }
 
-  /** Ends a request at once and frees its blocks. False when no unfinished request has this id. */
-  abort(requestId: string): boolean {
+  /**
+   * Ends a request at once and frees its blocks.
+   *
+   * @throws UnknownRequestError when no unfinished request has this id.
+   */
+  abort(requestId: string): void {
     const live = this.#live.get(requestId);
-    if (live === undefined) return false;
+    if (live === undefined) throw new UnknownRequestError(requestId);
     this.#abort(live);
-    return true;
   }
 
   /** Aborts what is unfinished, waits for steps in flight and takes no more requests; idempotent. The runner stays open. */
@@ -167,19 +180,55 @@ export class Engine {
     return this.close();
   }
 
-  #add(request: GenerationRequest): LiveRequest {
+  #add(request: GenerationRequest, prefixGroup?: string): LiveRequest {
     if (this.#isClosed) throw new EngineClosedError();
-    const arrival = this.#clock.now();
-    const sequence = createSequence(request, { tokenizer: this.#tokenizer, limits: this.#runner.limits, arrival });
-    const { requestId } = sequence;
+    const context = {
+      tokenizer: this.#tokenizer,
+      limits: this.#runner.limits,
+      now: this.#clock.now(),
+      sharesPrefixes: this.#sharesPrefixes,
+      prefixGroup,
+    };
+    const sequence = createSequence(request, context);
+    const { requestId, arrival } = sequence;
     if (this.#live.has(requestId)) {
       throw new RangeValueError('requestId', requestId, 'one that no unfinished request has');
     }
+    this.#gate.check(sequence, this.#scheduler);
     this.#scheduler.addRequest(sequence);
-    const live = new LiveRequest(sequence, new Detokenizer(this.#tokenizer, sequence.params));
+    const { timeline, deadlineMs, signal } = request;
+    const live = new LiveRequest(sequence, new Detokenizer(this.#tokenizer, sequence.params), {
+      timeline,
+      ...(deadlineMs !== undefined && { deadline: arrival + deadlineMs }),
+    });
     this.#live.set(requestId, live);
-    if (request.signal !== undefined) live.listen(request.signal, () => this.#abort(live));
+    if (deadlineMs !== undefined) this.#timed.add(live);
+    if (signal !== undefined) live.listen(signal, () => this.#abort(live));
     return live;
+  }
+
+  /** Adds all or none. */
+  #addAll(requests: readonly GenerationRequest[], prefixGroup?: string): LiveRequest[] {
+    const added: LiveRequest[] = [];
+    try {
+      for (const request of requests) added.push(this.#add(request, prefixGroup));
+    } catch (error) {
+      for (const live of added) this.#abort(live);
+      throw error;
+    }
+    return added;
+  }
+
+  #addChoices(request: GenerationRequest, n: number): LiveRequest[] {
+    if (!Number.isInteger(n) || n < 1) throw new RangeValueError('n', n, 'an integer ≥ 1');
+    const { requestId = crypto.randomUUID(), sampling } = request;
+    const seed = sampling?.seed ?? drawSeed();
+    const choices = Array.from({ length: n }, (_, j) => ({
+      ...request,
+      requestId: `${requestId}-${j}`,
+      sampling: { ...sampling, seed: deriveSeed(seed, j) },
+    }));
+    return this.#addAll(choices, this.#sharesPrefixes ? undefined : `choices ${this.#numForked++}`);
   }
 
   /** The loop for callers who wait for a request and not for the loop: a fault of the loop ends the request. */
@@ -201,14 +250,14 @@ export class Engine {
 
   async #takeTurn(): Promise<boolean> {
     try {
-      const { rows } = this.#scheduler.schedule();
-      if (rows.length > 0) this.#inFlight.push({ rows, outcome: this.#execute(rows) });
-      const numLeft = this.#overlap && rows.length > 0 ? 1 : 0;
+      this.#expire();
+      const step = this.#submitStep();
+      const numLeft = this.#overlap && step ? 1 : 0;
       const [due] = this.#inFlight;
       if (due !== undefined && this.#inFlight.length > numLeft) {
         const outcome = await due.outcome;
         this.#inFlight.shift();
-        this.#apply(due.rows, outcome);
+        this.#apply(due, outcome);
       }
     } catch (error) {
       // No step to blame: everybody hears of it, so that nobody waits for a loop that has ended.
@@ -218,20 +267,33 @@ export class Engine {
     return this.hasUnfinished;
   }
 
-  /** Submits a step before it returns. The ids are stamped as they arrive, not when a later turn reads them. */
-  async #execute(rows: readonly SchedulerRow[]): Promise<StepOutcome> {
-    try {
-      const { plan, sampled } = planBatch(rows, this.#runner.limits);
-      const result = await this.#runner.execute(plan);
-      checkResult(result, sampled);
-      return { time: this.#clock.now(), error: null, sampled, result };
-    } catch (error) {
-      return { time: this.#clock.now(), error: messageOf(error) };
+  /** Aborts requests whose deadline has passed. */
+  #expire(): void {
+    if (this.#timed.size === 0) return;
+    const now = this.#clock.now();
+    for (const live of this.#timed) {
+      if (live.deadline <= now) this.#stop(live, 'abort', `deadline passed ${now - live.deadline} ms ago`);
     }
   }
 
-  #apply(rows: readonly SchedulerRow[], outcome: StepOutcome): void {
+  /** Schedules the next step and submits it. False when there is nothing to run. */
+  #submitStep(): boolean {
+    const output = this.#scheduler.schedule(this.#log.targetTokens);
+    const { rows, preempted } = output;
+    for (const { requestId } of preempted) this.#live.get(requestId)?.preempt(this.#log.nextIndex);
+    if (rows.length === 0) {
+      this.#log.addPreempted(preempted);
+      return false;
+    }
+    const description = this.#log.describe(output, this.#clock.now(), this.#scheduler.numWaiting);
+    this.#inFlight.push({ rows, description, outcome: runStep(this.#runner, this.#clock, rows) });
+    return true;
+  }
+
+  #apply({ rows, description }: Step, outcome: StepOutcome): void {
     const { time, error } = outcome;
+    const record = this.#log.finish(description, time);
+    for (const row of record.rows) this.#live.get(row.requestId)?.addStep(record, row);
     if (error !== null) {
       for (const sequence of this.#scheduler.fail(rows)) this.#end(sequence, { finishReason: 'error', time, error });
       return;
@@ -275,20 +337,9 @@ export class Engine {
   /** Settles a live request, whose sequence has finished. */
   #end({ requestId }: Sequence, end: RequestEnd): void {
     const live = this.#live.get(requestId);
+    if (live === undefined) return;
     this.#live.delete(requestId);
-    live?.end(end);
+    this.#timed.delete(live);
+    live.end(end);
   }
-}
-
-/** @throws StepResultError when a row lacks its id, its flag or the log-probabilities that it asked for. */
-function checkResult({ ids, finite, logprobs }: StepResult, sampled: readonly SchedulerRow[]): void {
-  const numRows = sampled.length;
-  if (ids.length !== numRows || finite.length !== numRows)
-    throw new StepResultError(ids.length, finite.length, numRows);
-  const lacking = sampled.findIndex(({ sequence }, row) => sequence.params.logprobs !== null && !logprobs?.[row]);
-  if (lacking >= 0) throw new MissingLogprobsError(lacking);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

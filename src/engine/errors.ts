@@ -30,3 +30,28 @@ export class MissingLogprobsError extends RoseinferError {
     super(`runner gave no logprobs of row ${row}, expected them as its request asks`);
   }
 }
+
+/** A request that would wait behind more than the engine lets wait. */
+export class QueueFullError extends RoseinferError {
+  readonly requestId: string;
+  /** With the refused one. */
+  readonly queued: number;
+  readonly max: number;
+
+  constructor(requestId: string, queued: number, max: number, unit: 'requests' | 'prompt tokens') {
+    super(`request ${requestId} would make ${queued} ${unit} wait, expected at most ${max}`);
+    this.requestId = requestId;
+    this.queued = queued;
+    this.max = max;
+  }
+}
+
+/** An id that no unfinished request has. */
+export class UnknownRequestError extends RoseinferError {
+  readonly requestId: string;
+
+  constructor(requestId: string) {
+    super(`request ${requestId} is unknown, expected the id of one that has not ended`);
+    this.requestId = requestId;
+  }
+}

@@ -2,6 +2,8 @@ import type { TokenLogprobs } from '../core/runner.ts';
 import type { FinishReason, Sequence } from '../core/sequence.ts';
 import type { Detokenizer } from './detokenizer.ts';
 import type { FinishedRequest, TextPiece } from './request.ts';
+import type { StepRecord, StepRecordRow } from './step-record.ts';
+import { Timeline } from './timeline.ts';
 import { requestTimings } from './timings.ts';
 
 /** How and when a request ended; `error` is what went wrong, if something did. */
@@ -12,15 +14,26 @@ export interface RequestEnd {
   readonly error: string | null;
 }
 
+export interface LiveRequestOptions {
+  /** Keep what `FinishedRequest.timeline` tells; default false. */
+  readonly timeline?: boolean | undefined;
+  /** Milliseconds of the engine's clock; default never. */
+  readonly deadline?: number;
+}
+
 type TextSource = Pick<Detokenizer, 'push' | 'finish' | 'foundStop'>;
 
 /** What the engine keeps of a request besides its sequence: text, stamps and whoever waits for them. */
 export class LiveRequest {
   readonly sequence: Sequence;
+  /** When the request has to be done, in milliseconds of the engine's clock. */
+  readonly deadline: number;
   /** Settles when the request ends; never rejects. */
   readonly finished: Promise<FinishedRequest>;
   readonly #finish: (response: FinishedRequest) => void;
   readonly #detokenizer: TextSource;
+  /** Null when the request did not ask. */
+  readonly #timeline: Timeline | null;
   /** One per id whose text is known. */
   readonly #pieces: TextPiece[] = [];
   /** One per id of a request that asked for them. */
@@ -32,12 +45,15 @@ export class LiveRequest {
   #stopListening = () => {};
   #hasEnded = false;
 
-  constructor(sequence: Sequence, detokenizer: TextSource) {
+  constructor(sequence: Sequence, detokenizer: TextSource, options: LiveRequestOptions = {}) {
+    const { timeline = false, deadline = Number.POSITIVE_INFINITY } = options;
     const { promise, resolve } = Promise.withResolvers<FinishedRequest>();
     this.sequence = sequence;
+    this.deadline = deadline;
     this.finished = promise;
     this.#finish = resolve;
     this.#detokenizer = detokenizer;
+    this.#timeline = timeline ? new Timeline(sequence.arrival, sequence.promptIds.length) : null;
   }
 
   /** Calls `abort` when the signal aborts while the request lives; at once when it has aborted before. */
@@ -66,14 +82,29 @@ export class LiveRequest {
     return isStopped;
   }
 
+  /** Takes down that the request was in a step. */
+  addStep(step: StepRecord, row: StepRecordRow): void {
+    this.#timeline?.addStep(step, row);
+  }
+
+  /** Takes down that the request lost its blocks when step `index` was scheduled. */
+  preempt(index: number): void {
+    this.#timeline?.preempt(index);
+  }
+
   /** Settles the request, which must not have ended before. */
   end({ finishReason, time, error }: RequestEnd): void {
     const { requestId, promptIds, ids, params, arrival, stopTokenId } = this.sequence;
+    const { prefixHit, numPreemptions, numRecomputedTokens } = this.sequence;
     this.#stopListening();
     this.#hasEnded = true;
     this.#finish({
       requestId,
       promptTokens: promptIds.length,
+      cachedTokens: prefixHit?.numTokens ?? 0,
+      cacheMiss: prefixHit?.miss ?? null,
+      preemptions: numPreemptions,
+      recomputedTokens: numRecomputedTokens,
       ids,
       text: this.#pieces.map((piece) => piece.text).join(''),
       finishReason,
@@ -82,6 +113,7 @@ export class LiveRequest {
       seed: params.seed,
       logprobs: params.logprobs === null ? null : this.#logprobs,
       timings: requestTimings(arrival, this.#tokenTimes, time),
+      timeline: this.#timeline?.finish(time) ?? null,
     });
     this.#tellReaders();
   }

@@ -1,6 +1,7 @@
 import type { TokenLogprobs } from '../core/runner.ts';
 import type { SamplingOptions } from '../core/sampling-params.ts';
-import type { FinishReason } from '../core/sequence.ts';
+import type { FinishReason, PrefixMiss } from '../core/sequence.ts';
+import type { TimelineSpan } from './timeline.ts';
 import type { RequestTimings } from './timings.ts';
 
 /** What a caller asks for: text or token ids, one of the two. */
@@ -11,6 +12,16 @@ export interface GenerationRequest {
   /** Drawn when missing; no other live request may have it. */
   readonly requestId?: string | undefined;
   readonly sampling?: SamplingOptions | undefined;
+  /** The lower, the more urgent, from -100 to 100; 0. Heeded by the policy `priority`. */
+  readonly priority?: number | undefined;
+  /** The request is aborted when it has not ended so many milliseconds after its arrival. */
+  readonly deadlineMs?: number | undefined;
+  /** When it arrived, in milliseconds of the engine's clock; by default now. */
+  readonly arrival?: number | undefined;
+  /** Prefixes are shared only among requests with the same salt. */
+  readonly cacheSalt?: string | undefined;
+  /** Tell where the request's time went. */
+  readonly timeline?: boolean | undefined;
   /** Aborts the request. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -27,6 +38,14 @@ export interface FinishedRequest {
   readonly requestId: string;
   /** Length of the prompt in tokens. */
   readonly promptTokens: number;
+  /** Tokens of the prompt whose keys and values were taken from the prefix cache. */
+  readonly cachedTokens: number;
+  /** Why they were no more; null for a request that never started. */
+  readonly cacheMiss: PrefixMiss | null;
+  /** Times that it lost its blocks to another request. */
+  readonly preemptions: number;
+  /** Tokens that were computed again because of that. */
+  readonly recomputedTokens: number;
   /** Generated ids, up to the eos, the stop id or the token that completed a stop string, and with it. */
   readonly ids: readonly number[];
   /** The ids as text, without what ended them; what an aborted request has streamed so far. */
@@ -34,13 +53,15 @@ export interface FinishedRequest {
   readonly finishReason: FinishReason;
   /** The stop id or stop string that ended the request; null when something else did, be it the eos. */
   readonly stopReason: number | string | null;
-  /** What went wrong, when `finishReason` is `error`. */
+  /** What went wrong, when `finishReason` is `error`; which deadline passed, when that aborted it. */
   readonly error: string | null;
   /** Given or drawn: with it the same request gives the same ids. */
   readonly seed: number;
   /** One per id, or null when the request did not ask. */
   readonly logprobs: readonly TokenLogprobs[] | null;
   readonly timings: RequestTimings;
+  /** From arrival to end without a gap, or null when the request did not ask. */
+  readonly timeline: readonly TimelineSpan[] | null;
 }
 
 /** What one id adds to the text: nothing where the id is special, or a character or what may become a stop string is not complete yet. */

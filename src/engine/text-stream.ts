@@ -24,7 +24,7 @@ export class TextStream implements AsyncGenerator<TextPiece, FinishedRequest, vo
     const piece = await this.#request.piece(this.#numRead++);
     if (piece !== null) return { done: false, value: piece };
     const value = await this.#request.finished;
-    if (value.error !== null) throw new RequestFailedError(value.requestId, value.error);
+    if (value.finishReason === 'error') throw new RequestFailedError(value.requestId, value.error ?? 'unknown');
     return { done: true, value };
   }
 

@@ -1,46 +1,80 @@
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
 
-/** Which blocks of the KV cache are free. Blocks have no contents here, only ids in [0, numBlocks). */
+/**
+ * Which blocks of the KV cache are free, and how many owners each of the others has. Blocks have no contents here, only
+ * ids in [0, numBlocks).
+ *
+ * A block may be freed with contents that are worth keeping: it is free like any other, but given away last, and the
+ * one that was freed first goes first.
+ */
 export class BlockPool {
   readonly numBlocks: number;
-  readonly #free: number[];
-  /** [B] 1 while the block is in use. */
-  readonly #used: Uint8Array;
+  /** Free blocks without contents. */
+  readonly #empty: number[];
+  /** Free blocks with contents, the least recently used first. */
+  readonly #kept = new Set<number>();
+  /** [B] owners of each block. */
+  readonly #refCounts: Uint32Array;
 
   /** @throws RangeValueError unless `numBlocks` is an integer ≥ 1. */
   constructor(numBlocks: number) {
     if (!Number.isInteger(numBlocks) || numBlocks < 1)
       throw new RangeValueError('numBlocks', numBlocks, 'an integer ≥ 1');
     this.numBlocks = numBlocks;
-    this.#free = Array.from({ length: numBlocks }, (_, index) => numBlocks - 1 - index);
-    this.#used = new Uint8Array(numBlocks);
+    this.#empty = Array.from({ length: numBlocks }, (_, index) => numBlocks - 1 - index);
+    this.#refCounts = new Uint32Array(numBlocks);
   }
 
   get numFree(): number {
-    return this.#free.length;
+    return this.#empty.length + this.#kept.size;
   }
 
-  /** Takes `count` blocks, or none: null when fewer are free. */
+  /** Owners of a block; 0 while it is free. */
+  refCount(block: number): number {
+    return this.#refCounts[block] ?? 0;
+  }
+
+  /** Takes `count` blocks for one owner, or none: null when fewer are free. */
   allocate(count: number): number[] | null {
-    if (count > this.#free.length) return null;
-    const blocks = this.#free.splice(this.#free.length - count).reverse();
-    for (const block of blocks) this.#used[block] = 1;
+    if (count > this.numFree) return null;
+    const blocks = this.#empty.splice(Math.max(this.#empty.length - count, 0)).reverse();
+    for (const block of this.#kept) {
+      if (blocks.length === count) break;
+      this.#kept.delete(block);
+      blocks.push(block);
+    }
+    for (const block of blocks) this.#refCounts[block] = 1;
     return blocks;
   }
 
-  /** @throws RangeValueError for a block that is not in use; the blocks before it are free by then. */
-  free(blocks: readonly number[]): void {
-    for (const block of blocks) {
-      if (this.#used[block] !== 1) throw new RangeValueError('block to free', block, 'one that is in use');
-      this.#used[block] = 0;
-      this.#free.push(block);
+  /**
+   * Gives a block one more owner, be it free with contents or in use.
+   *
+   * @throws RangeValueError for a block that is neither.
+   */
+  share(block: number): void {
+    if (!this.#kept.delete(block) && this.refCount(block) === 0) {
+      throw new RangeValueError('block to share', block, 'one that is in use or was kept');
     }
+    this.#refCounts[block]!++;
   }
 
-  /** @throws RoseinferError unless every block is either free or in use. */
+  /**
+   * Takes one owner from a block; with the last one the block is free, and kept when `keeps` is set.
+   *
+   * @throws RangeValueError for a block that is not in use.
+   */
+  free(block: number, keeps = false): void {
+    if (this.refCount(block) === 0) throw new RangeValueError('block to free', block, 'one that is in use');
+    if (--this.#refCounts[block]! > 0) return;
+    if (keeps) this.#kept.add(block);
+    else this.#empty.push(block);
+  }
+
+  /** @throws RoseinferError unless every block is either free, once, or in use. */
   checkIntegrity(): void {
-    const free = new Set(this.#free.filter((block) => this.#used[block] === 0));
-    const numUsed = this.#used.reduce((sum, used) => sum + used, 0);
+    const free = new Set([...this.#empty, ...this.#kept].filter((block) => this.refCount(block) === 0));
+    const numUsed = this.#refCounts.reduce((sum, count) => sum + Math.min(count, 1), 0);
     if (free.size !== this.numFree || free.size + numUsed !== this.numBlocks) {
       throw new RoseinferError(
         `block pool has ${this.numFree} free and ${numUsed} used blocks, expected ${this.numBlocks}`,

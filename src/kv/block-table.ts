@@ -1,9 +1,11 @@
 import { ceilDiv } from '../util/math.ts';
+import type { CachedBlock } from './prefix-cache.ts';
 
 /** The blocks of one sequence in order of position: token p lies in `blocks[floor(p / blockSize)]`. */
 export class BlockTable {
   readonly blockSize: number;
   readonly #blocks: number[] = [];
+  readonly #prefix: CachedBlock[] = [];
 
   constructor(blockSize: number) {
     this.blockSize = blockSize;
@@ -13,6 +15,11 @@ export class BlockTable {
     return this.#blocks;
   }
 
+  /** What the prefix cache knows of the first blocks; a block of the same tokens may stand there for one of the table's. */
+  get prefix(): readonly CachedBlock[] {
+    return this.#prefix;
+  }
+
   /** Blocks to append before the table holds `numTokens` tokens. */
   numMissing(numTokens: number): number {
     return Math.max(0, ceilDiv(numTokens, this.blockSize) - this.#blocks.length);
@@ -20,5 +27,9 @@ export class BlockTable {
 
   append(blocks: readonly number[]): void {
     this.#blocks.push(...blocks);
+  }
+
+  appendPrefix(cached: CachedBlock): void {
+    this.#prefix.push(cached);
   }
 }

@@ -3,13 +3,15 @@ import type { AdmissionPolicy, AdmissionState } from './admission-policy.ts';
 
 /**
  * Static batching: a fixed group runs until all its members have ended, then the next group is formed. Members whose
- * prompts exceed maxBatchTokens together start over several steps, and a preempted member resumes within its group.
+ * prompts exceed maxBatchTokens together start over several steps, and a preempted member resumes within its group. When
+ * an urgent request comes before members that have not started, and nobody runs, a new group is formed.
  */
 export class OfflinePolicy implements AdmissionPolicy {
   #group: ReadonlySet<Sequence> = new Set();
 
   admits(state: AdmissionState, head: Sequence): boolean {
-    if ([...this.#group].every((member) => member.status === 'finished')) this.#group = formGroup(state);
+    const isOver = [...this.#group].every((member) => member.status === 'finished');
+    if (isOver || (state.numRunning === 0 && !this.#group.has(head))) this.#group = formGroup(state);
     return this.#group.has(head);
   }
 }

@@ -22,16 +22,25 @@ export interface SequenceUpdate {
  */
 export interface Scheduler {
   readonly numWaiting: number;
+  /** Prompt tokens of the sequences that wait. */
+  readonly numWaitingTokens: number;
   readonly numRunning: number;
-  /** Times that a sequence lost its blocks to an older one so far. */
+  /** Times that a sequence lost its blocks to one ranked before it so far. */
   readonly numPreemptions: number;
   /** @throws RequestTooLargeError for a sequence that could not run even alone. */
   addRequest(sequence: Sequence): void;
-  /** The rows of the next step. None when every sequence waits for ids in flight, or when there is no sequence. */
-  schedule(): SchedulerOutput;
+  /**
+   * The rows of the next step. None when every sequence waits for ids in flight, or when there is no sequence.
+   *
+   * @param targetTokens cuts prompts into chunks so that the step has about so many tokens; decoding rows always run.
+   */
+  schedule(targetTokens?: number): SchedulerOutput;
   /** Applies a step's result to the rows that sampled, in the order of `plan.logitsRows`; rows without meaning are dropped. */
   update(sampled: readonly SchedulerRow[], result: StepResult): readonly SequenceUpdate[];
-  /** Ends the sequences of a step that gave no result, with `error`; returns them. */
+  /**
+   * Ends the sequences of a step that gave no result, with `error`; returns them. Others that may share
+   * blocks with them start again with the ids that they have.
+   */
   fail(rows: readonly SchedulerRow[]): readonly Sequence[];
   /**
    * Ends a sequence in whatever state and frees its blocks at once; nothing happens when it has finished. The reason is

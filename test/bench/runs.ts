@@ -14,6 +14,10 @@ export function testResponse({ arrival = 0, tokenTimes = [], end, ...fields }: T
   return {
     requestId: '0',
     promptTokens: 4,
+    cachedTokens: 0,
+    cacheMiss: null,
+    preemptions: 0,
+    recomputedTokens: 0,
     ids: tokenTimes.map((_, index) => index + 1),
     text: '',
     finishReason: 'length',
@@ -21,6 +25,7 @@ export function testResponse({ arrival = 0, tokenTimes = [], end, ...fields }: T
     error: null,
     seed: 5,
     logprobs: null,
+    timeline: null,
     timings: requestTimings(arrival, tokenTimes, end ?? tokenTimes.at(-1) ?? arrival),
     ...fields,
   };

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
-import { EngineClosedError } from '../../src/engine/errors.ts';
+import { EngineClosedError, UnknownRequestError } from '../../src/engine/errors.ts';
 import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { completion, HeldRunner, talesRunner } from './test-runners.ts';
@@ -119,9 +119,9 @@ describe('abort', () => {
   test('tells whether there was anything to abort', async () => {
     await using engine = new Engine({ runner: talesRunner(), tokenizer });
     const { requestId, finished } = engine.addRequest(prompt);
-    expect(engine.abort('other')).toBe(false);
-    expect(engine.abort(requestId)).toBe(true);
-    expect(engine.abort(requestId)).toBe(false);
+    expect(() => engine.abort('other')).toThrow(new UnknownRequestError('other'));
+    engine.abort(requestId);
+    expect(() => engine.abort(requestId)).toThrow(UnknownRequestError);
     expect((await finished).finishReason).toBe('abort');
   });
 
@@ -183,7 +183,7 @@ describe('close', () => {
     expect(() => engine.stream(prompt)).toThrow('engine is closed, expected requests before close()');
     await expect(engine.generate(prompt)).rejects.toThrow(EngineClosedError);
     await expect(engine.generateBatch([prompt])).rejects.toThrow(EngineClosedError);
-    expect(engine.abort('any')).toBe(false);
+    expect(() => engine.abort('any')).toThrow(UnknownRequestError);
     expect(await engine.step()).toBe(false);
     await engine.run();
   });

@@ -140,7 +140,7 @@ describe('request ids', () => {
     await using engine = new Engine({ runner: talesRunner(), tokenizer });
     const [first, second] = [engine.addRequest(prompt), engine.addRequest(prompt)];
     expect(first.requestId).not.toBe(second.requestId);
-    expect(engine.abort(first.requestId) && engine.abort(second.requestId)).toBe(true);
+    for (const { requestId } of [first, second]) engine.abort(requestId);
   });
 });
 
@@ -154,7 +154,12 @@ describe('an empty prompt', () => {
   });
 
   test('is refused where there is no eos token', () => {
-    const context = { tokenizer: { encode: () => [], eosId: null }, limits: talesRunner().limits, arrival: 0 };
+    const context = {
+      tokenizer: { encode: () => [], eosId: null },
+      limits: talesRunner().limits,
+      now: 0,
+      sharesPrefixes: true,
+    };
     expect(() => createSequence({ prompt: '' }, context)).toThrow('prompt is "", expected at least one token');
   });
 });

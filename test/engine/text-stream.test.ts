@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
-import { RequestFailedError } from '../../src/engine/errors.ts';
+import { RequestFailedError, UnknownRequestError } from '../../src/engine/errors.ts';
 import type { FinishedRequest, TextPiece } from '../../src/engine/request.ts';
 import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { completion, EOS, HeldRunner, promptThatStops, ScriptedRunner, talesRunner } from './test-runners.ts';
@@ -188,7 +188,7 @@ describe('leaving a stream early', () => {
       await using stream = engine.stream({ ...endless, requestId: 'scoped' });
       await stream.next();
     }
-    expect(engine.abort('scoped')).toBe(false);
+    expect(() => engine.abort('scoped')).toThrow(UnknownRequestError);
   });
 
   test('drops unread pieces but not the response of a request that has ended', async () => {

@@ -77,6 +77,7 @@ describe('the checks above find', () => {
     },
   ])('$fault', async ({ changes }) => {
     const shape: CacheShape = { numBlocks: 9, H: 3, D: 7, P: 5, dtype: 'f32' };
-    await expect(checkKVWrite(device, shape, mutant(kvWrite, changes))).rejects.toThrow('words differ');
+    // A negative slot is off either end: adapters drop the write, or move it to the last word that is bound.
+    await expect(checkKVWrite(device, shape, mutant(kvWrite, changes))).rejects.toThrow(/words differ|was overwritten/);
   });
 });

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Runner } from '../../src/core/runner.ts';
 import type { SamplingOptions } from '../../src/core/sampling-params.ts';
-import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import type { FinishedRequest, GenerationRequest } from '../../src/engine/request.ts';
 import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { Device } from '../../src/gpu/device.ts';

@@ -1,41 +1,58 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Sequence } from '../../src/core/sequence.ts';
-import { createScheduler, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
+import { createScheduler, queuePolicyNames, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { SchedulerLoop, testSequence } from '../support/drive-scheduler.ts';
 import { FakeRunner, fakeCompletion } from '../support/fake-runner.ts';
 
 // 12 + 10 tokens at most, so that 22 tokens of blocks and of context hold any single request.
 const LONGEST = 22;
 const VOCAB = 24;
+const TURN_MS = 30;
 
 const request = fc.record({
-  promptIds: fc.array(fc.nat(VOCAB - 1), { minLength: 1, maxLength: 12 }),
+  // Half of the prompts begin alike, so that they share blocks.
+  promptIds: fc.oneof(
+    fc.array(fc.nat(VOCAB - 1), { minLength: 1, maxLength: 12 }),
+    fc.integer({ min: 1, max: 12 }).map((length) => Array.from({ length }, (_, index) => index)),
+  ),
   maxTokens: fc.integer({ min: 1, max: 10 }),
   eosId: fc.option(fc.nat(VOCAB - 1), { freq: 2 }),
   arrival: fc.nat(8),
   abortAt: fc.option(fc.nat(25), { freq: 2 }),
   brokenAt: fc.option(fc.nat(LONGEST), { freq: 2 }),
   countsOutput: fc.boolean(),
+  priority: fc.integer({ min: -2, max: 2 }),
+  group: fc.constantFrom('a', 'a', 'b', null),
 });
 
 const setting = fc.record({
   name: fc.constantFrom(...schedulerNames),
+  policy: fc.constantFrom(...queuePolicyNames),
+  targetTokens: fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined }),
   overlap: fc.boolean(),
   maxBatchSize: fc.integer({ min: 1, max: 5 }),
   maxBatchTokens: fc.integer({ min: 1, max: 40 }),
   blockSize: fc.integer({ min: 1, max: 5 }),
   spareBlocks: fc.nat(4),
   failAt: fc.option(fc.nat(15), { freq: 2 }),
-  requests: fc.array(request, { minLength: 1, maxLength: 9, size: '+1' }),
+  requests: fc.array(request, { minLength: 1, maxLength: 9, size: 'max' }),
 });
+
+/** Where the policies put a request in the queue. */
+const placeIn = {
+  fcfs: ({ arrival }: { arrival: number }) => arrival,
+  priority: ({ arrival, priority }: { arrival: number; priority: number }) => arrival * TURN_MS + 1000 * priority,
+  'shortest-prompt-first': ({ arrival, promptIds }: { arrival: number; promptIds: readonly number[] }) =>
+    arrival * TURN_MS + 10 * promptIds.length,
+};
 
 test('whatever arrives, aborts, breaks or fails: one end each, the right ids, no limit passed, nothing lost or shared', () => {
   let numPreemptions = 0;
   fc.assert(
     fc.property(
       setting,
-      ({ name, overlap, maxBatchSize, maxBatchTokens, blockSize, spareBlocks, failAt, requests }) => {
+      ({ name, overlap, maxBatchSize, maxBatchTokens, blockSize, spareBlocks, failAt, requests, ...queue }) => {
         const runner = new FakeRunner({
           maxBatchSize,
           maxModelLen: LONGEST,
@@ -44,12 +61,13 @@ test('whatever arrives, aborts, breaks or fails: one end each, the right ids, no
           numBlocks: Math.ceil(LONGEST / blockSize) + spareBlocks,
           vocabSize: VOCAB,
         });
-        const scheduler = createScheduler(name, runner.limits);
-        const loop = new SchedulerLoop(scheduler, runner, overlap);
+        const scheduler = createScheduler(name, runner.limits, queue.policy);
+        const loop = new SchedulerLoop(scheduler, runner, { overlap, targetTokens: queue.targetTokens });
         const live = requests.map((fields, index) => ({
           ...fields,
           sequence: testSequence({
             ...fields,
+            arrival: fields.arrival * TURN_MS,
             seed: index,
             sampling: { presencePenalty: fields.countsOutput ? 1 : 0 },
           }),
@@ -57,7 +75,6 @@ test('whatever arrives, aborts, breaks or fails: one end each, the right ids, no
         runner.isBroken = ({ seed, position }) => position === live[seed]?.brokenAt;
 
         const aborted: Sequence[] = [];
-        const started: Sequence[] = [];
         // Every turn runs a token or waits for one in flight, so a request takes at most 22 + 2 · 10 turns between preemptions.
         for (let turn = 0; turn <= 25 || loop.hasWork; turn++) {
           if (turn > 2000) throw new Error('no end in 2000 turns');
@@ -67,8 +84,13 @@ test('whatever arrives, aborts, breaks or fails: one end each, the right ids, no
             scheduler.abort(sequence);
             aborted.push(sequence);
           }
-          const rows = loop.turn(turn === failAt);
-          started.push(...rows.map((row) => row.sequence).filter((sequence) => !started.includes(sequence)));
+          const waited = live.filter(({ sequence, arrival }) => sequence.status === 'waiting' && arrival <= turn);
+          loop.turn(turn === failAt);
+          const [left, started] = [true, false].map((isLeft) =>
+            waited.filter(({ sequence }) => (sequence.status === 'waiting') === isLeft).map(placeIn[queue.policy]),
+          );
+          // Nobody is overtaken.
+          expect(Math.max(...(started ?? []))).toBeLessThanOrEqual(Math.min(...(left ?? [])));
         }
 
         const ends = [...loop.ends, ...aborted];
@@ -89,12 +111,10 @@ test('whatever arrives, aborts, breaks or fails: one end each, the right ids, no
           expect(finishReason === 'stop').toBe(complete && ids.at(-1) === eosId);
           expect(sequence).toMatchObject({ status: 'finished', numPendingIds: 0 });
         }
-        const arrivals = started.map((sequence) => live.find((each) => each.sequence === sequence)?.arrival);
-        expect(arrivals).toEqual(arrivals.toSorted((a, b) => Number(a) - Number(b)));
         numPreemptions += scheduler.numPreemptions;
       },
     ),
-    { seed: 7, numRuns: 600 },
+    { seed: 7, numRuns: 2000 },
   );
   // The property means little unless it met the hard case.
   expect(numPreemptions).toBeGreaterThan(100);

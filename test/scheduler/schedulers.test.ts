@@ -26,7 +26,7 @@ function setUp(
   const scheduler = createScheduler(name, runner.limits);
   const sequences = requests.map((request, index) => testSequence({ requestId: `r${index}`, seed: index, ...request }));
   for (const sequence of sequences) scheduler.addRequest(sequence);
-  return { scheduler, runner, loop: new SchedulerLoop(scheduler, runner, overlap), sequences };
+  return { scheduler, runner, loop: new SchedulerLoop(scheduler, runner, { overlap }), sequences };
 }
 
 function expected({ promptIds, params, eosId }: Sequence): number[] {
@@ -183,7 +183,7 @@ describe('overlap', () => {
 
   test('a sequence preempted with an id in flight keeps the id and starts again only with it', () => {
     const requests = [0, 1].map((seed) => ({ promptIds: [1, 2, 3, 4], maxTokens: 4, seed }));
-    const { scheduler, sequences } = setUp('online', true, { numBlocks: 2, blockSize: 4 }, requests);
+    const { scheduler, sequences } = setUp('online', true, { numBlocks: 3, blockSize: 4 }, requests);
     const [older, newer] = sequences;
     const prefill = scheduler.schedule().rows;
     expect(ids(prefill)).toBe('r0 r1');
@@ -201,13 +201,14 @@ describe('overlap', () => {
 
   test('a preempted sequence whose id in flight was its last finishes without running again', () => {
     const requests = [
-      { promptIds: [1, 2, 3, 4], maxTokens: 4 },
-      { promptIds: [1, 2, 3, 4], maxTokens: 1 },
+      { promptIds: [1, 2, 3, 4], maxTokens: 9 },
+      { promptIds: [1, 2, 3, 4], maxTokens: 5 },
     ];
-    const { runner, loop, sequences } = setUp('online', true, { numBlocks: 2, blockSize: 4 }, requests);
+    const { runner, loop, sequences, scheduler } = setUp('online', true, { numBlocks: 4, blockSize: 4 }, requests);
     loop.run();
+    expect(scheduler.numPreemptions).toBe(1);
     expect(sequences[1]).toMatchObject({ finishReason: 'length', ids: expected(sequences[1]!) });
-    expect(runner.plans.map((plan) => plan.numSequences)).toEqual([2, 1, 1, 1]);
+    expect(runner.plans.map((plan) => plan.numSequences)).toEqual([2, 2, 2, 2, 2, 1, 1, 1, 1]);
   });
 });
 
@@ -234,14 +235,24 @@ describe('admission', () => {
   });
 
   test('offline cuts a group to what the pool holds and lets a preempted member resume within it', () => {
-    expect(timeline('offline', { numBlocks: 3, blockSize: 2, maxModelLen: 5 })).toEqual([
-      'r0 r1 r2',
-      'r0', // takes the block of r1; r2 finds none and loses its own
+    const requests = [7, 7, 1, 1].map((maxTokens, index) => ({ promptIds: [index, 1], maxTokens }));
+    const { loop, scheduler } = setUp('offline', false, { numBlocks: 5, blockSize: 2 }, requests);
+    const steps: string[] = [];
+    while (loop.hasWork) steps.push(ids(loop.turn()));
+    expect(steps).toEqual([
+      'r0 r1 r2', // a block for each of r0 and r1 stays free, so r3 waits
+      'r0 r1',
+      'r0 r1',
+      'r0', // takes a third block; r1 finds none and loses its own
       'r0',
-      'r2',
-      'r3',
-      'r3',
+      'r0',
+      'r0',
+      'r1 r3',
+      'r1',
+      'r1',
+      'r1',
     ]);
+    expect(scheduler.numPreemptions).toBe(1);
   });
 
   test('offline starts a group over several steps when its prompts exceed maxBatchTokens', () => {
@@ -263,9 +274,9 @@ describe('admission', () => {
   });
 
   test('online gives no place to a newcomer in a step that preempted', () => {
-    const requests = [0, 1, 2].map((seed) => ({ promptIds: [1, 2, 3, 4], maxTokens: 4, seed }));
-    const { loop, scheduler } = setUp('online', false, { numBlocks: 2, blockSize: 4 }, requests);
-    expect([loop.turn(), loop.turn(), loop.turn()].map(ids)).toEqual(['r0 r1', 'r0', 'r0']);
+    const requests = [0, 1, 2].map((seed) => ({ promptIds: [1, 2, 3, 4], maxTokens: 8, seed }));
+    const { loop, scheduler } = setUp('online', false, { numBlocks: 4, blockSize: 4 }, requests);
+    expect(Array.from({ length: 6 }, () => ids(loop.turn()))).toEqual([...Array(5).fill('r0 r1'), 'r0']);
     expect(scheduler.numPreemptions).toBe(1);
   });
 });

@@ -14,13 +14,17 @@ export interface TestSequence {
   readonly ignoreEos?: boolean;
   readonly seed?: number;
   readonly sampling?: SamplingOptions;
+  readonly arrival?: number;
+  readonly priority?: number;
+  readonly group?: string | null;
 }
 
 export function testSequence(fields: TestSequence): Sequence {
   const { promptIds, maxTokens, requestId = 'request', eosId = null, ignoreEos = false, seed = 0, sampling } = fields;
+  const { arrival = 0, priority = 0, group: prefixGroup = null } = fields;
   const options = { maxTokens, temperature: 0, seed, ignoreEos, ...sampling };
   const params = resolveSamplingParams(options, { room: maxTokens, vocabSize: 64 });
-  return new Sequence({ requestId, promptIds, params, eosId, arrival: 0 });
+  return new Sequence({ requestId, promptIds, params, eosId, arrival, priority, prefixGroup });
 }
 
 interface Step {
@@ -36,12 +40,18 @@ export class SchedulerLoop {
   readonly #scheduler: Scheduler;
   readonly #runner: FakeRunner;
   readonly #overlap: boolean;
+  readonly #targetTokens: number | undefined;
   #inFlight: Step | null = null;
 
-  constructor(scheduler: Scheduler, runner: FakeRunner, overlap: boolean) {
+  constructor(
+    scheduler: Scheduler,
+    runner: FakeRunner,
+    { overlap, targetTokens }: { readonly overlap: boolean; readonly targetTokens?: number | undefined },
+  ) {
     this.#scheduler = scheduler;
     this.#runner = runner;
     this.#overlap = overlap;
+    this.#targetTokens = targetTokens;
   }
 
   get hasWork(): boolean {
@@ -51,7 +61,7 @@ export class SchedulerLoop {
   /** One turn; returns the rows it scheduled. A failing step reaches the runner never. */
   turn(fails = false): readonly SchedulerRow[] {
     const hadWork = this.#scheduler.hasUnfinished();
-    const { rows } = this.#scheduler.schedule();
+    const { rows } = this.#scheduler.schedule(this.#targetTokens);
     this.#scheduler.checkIntegrity();
     if (hadWork && rows.length === 0 && this.#inFlight === null)
       throw new Error('nothing to run and nothing in flight');

@@ -1,0 +1,285 @@
+import type { RunnerLimits, StepResult } from '../core/runner.ts';
+import type { SchedulerOutput, SchedulerRow } from '../core/scheduler-output.ts';
+import type { FinishReason, Sequence } from '../core/sequence.ts';
+import { KVCacheManager } from '../kv/kv-cache-manager.ts';
+import { RangeValueError, RoseinferError } from '../util/errors.ts';
+import type { AdmissionPolicy } from './admission-policy.ts';
+import { chooseVictim } from './choose-victim.ts';
+import type { QueuePolicy } from './queue-policy.ts';
+import { RequestTooLargeError } from './request-too-large-error.ts';
+import type { Scheduler, SequenceUpdate } from './scheduler.ts';
+import { insertByRank, WaitingQueue } from './waiting-queue.ts';
+
+export type SchedulerLimits = Omit<RunnerLimits, 'vocabSize'>;
+
+/** What decides who runs. */
+export interface SchedulingPolicies {
+  /** When a waiting sequence may start. */
+  readonly admission: AdmissionPolicy;
+  /** Which one is next. */
+  readonly queue: QueuePolicy;
+}
+
+/** A sequence with a place in the batch. */
+interface RunningSequence {
+  readonly sequence: Sequence;
+  readonly tokenSlot: number;
+}
+
+/**
+ * The machinery that every policy shares.
+ *
+ * Waiting and running sequences are kept in the order of their ranks. When blocks are short, only a sequence ranked
+ * behind the one that needs them loses its own, so the first one always moves on: it can have every block, and alone it
+ * fits. Steps run in the order of their submission, so blocks and token slots freed here may go to the next step while
+ * one is in flight.
+ */
+export class BatchScheduler implements Scheduler {
+  readonly #policies: SchedulingPolicies;
+  readonly #limits: SchedulerLimits;
+  readonly #kv: KVCacheManager;
+  readonly #waiting = new WaitingQueue();
+  readonly #running: RunningSequence[] = [];
+  readonly #freeTokenSlots: number[];
+  #numAdded = 0;
+  #numPreemptions = 0;
+
+  /** @throws RangeValueError for a limit that is no integer ≥ 1. */
+  constructor(policies: SchedulingPolicies, limits: SchedulerLimits) {
+    const { maxBatchSize, maxBatchTokens, maxModelLen } = limits;
+    for (const [name, value] of Object.entries({ maxBatchSize, maxBatchTokens, maxModelLen })) {
+      if (!Number.isInteger(value) || value < 1) throw new RangeValueError(name, value, 'an integer ≥ 1');
+    }
+    this.#policies = policies;
+    this.#limits = limits;
+    this.#kv = new KVCacheManager(limits);
+    this.#freeTokenSlots = Array.from({ length: maxBatchSize }, (_, index) => maxBatchSize - 1 - index);
+  }
+
+  get numWaiting(): number {
+    return this.#waiting.length;
+  }
+
+  get numWaitingTokens(): number {
+    return this.#waiting.numTokens;
+  }
+
+  get numRunning(): number {
+    return this.#running.length;
+  }
+
+  get numPreemptions(): number {
+    return this.#numPreemptions;
+  }
+
+  hasUnfinished(): boolean {
+    return this.numWaiting + this.numRunning > 0;
+  }
+
+  addRequest(sequence: Sequence): void {
+    const { requestId, promptIds, params } = sequence;
+    const { maxModelLen } = this.#limits;
+    const maxLength = promptIds.length + params.maxTokens;
+    if (maxLength > maxModelLen) throw new RequestTooLargeError(requestId, maxLength, maxModelLen, 'tokens');
+    const { numBlocks, blockSize } = this.#kv;
+    const maxBlocks = this.#kv.numBlocksFor(maxLength);
+    if (maxBlocks > numBlocks) {
+      throw new RequestTooLargeError(requestId, maxBlocks, numBlocks, `blocks of ${blockSize} tokens`);
+    }
+    sequence.rank = this.#policies.queue.rank(sequence);
+    sequence.order = this.#numAdded++;
+    this.#waiting.add(sequence);
+  }
+
+  schedule(targetTokens = Number.POSITIVE_INFINITY): SchedulerOutput {
+    const step: StepDraft = { rows: [], admitted: [], preempted: [], budget: this.#limits.maxBatchTokens };
+    const isDecode = ({ sequence }: RunningSequence) => sequence.numUncomputedTokens === 1;
+
+    // One token each, and before any chunk: a long prompt does not stop those that decode.
+    for (const running of this.#running.filter(isDecode)) {
+      if (step.budget === 0) break;
+      // An earlier one may have taken its blocks.
+      if (running.sequence.status !== 'running' || running.sequence.isFullLength) continue;
+      if (this.#allocateOrPreempt(step, running.sequence)) this.#addRow(step, running, 1);
+    }
+    // What the decoding rows leave of the target, but enough to get on.
+    const target = Math.max(targetTokens - step.rows.length, 1);
+    step.budget = Math.min(step.budget, target);
+    for (const running of this.#running) {
+      const { sequence } = running;
+      if (sequence.isFullLength || isDecode(running)) continue;
+      const numTokens = Math.min(sequence.numUncomputedTokens, step.budget);
+      if (numTokens > 0) this.#addRow(step, running, numTokens);
+    }
+    // When blocks are short, whoever started now would be the next to lose its own.
+    if (step.preempted.length === 0) this.#admit(step);
+    return step;
+  }
+
+  update(sampled: readonly SchedulerRow[], { ids, finite, logprobs }: StepResult): readonly SequenceUpdate[] {
+    const updates: SequenceUpdate[] = [];
+    for (const [index, { sequence, epoch }] of sampled.entries()) {
+      if (epoch !== sequence.epoch) continue;
+      const id = finite[index] === 0 ? null : ids[index]!;
+      sequence.numPendingIds--;
+      if (id !== null) sequence.ids.push(id);
+      // What gave no finite logits may have left no finite keys.
+      if (id === null) this.#kv.evict(this.#kv.blockTable(sequence));
+      else this.#kv.cacheBlocks(sequence);
+      const finishReason = id === null ? 'error' : reasonToStop(sequence, id);
+      if (finishReason !== null) this.#finish(sequence, finishReason);
+      if (finishReason === 'stop' && !isEos(sequence, id)) sequence.stopTokenId = id;
+      updates.push({ sequence, id, logprobs: logprobs?.[index] ?? null, finishReason });
+    }
+    return updates;
+  }
+
+  fail(rows: readonly SchedulerRow[]): readonly Sequence[] {
+    // Steps in flight may have computed blocks from those that the failed step left out, and made them known.
+    this.#kv.evictAll();
+    const failed = rows.filter(({ sequence, epoch }) => epoch === sequence.epoch).map(({ sequence }) => sequence);
+    for (const sequence of failed) this.#finish(sequence, 'error');
+    for (const { sequence } of this.#running.filter(({ sequence }) => sequence.prefixGroup !== null)) {
+      sequence.epoch++;
+      sequence.numPendingIds = 0;
+      this.#preempt(sequence);
+    }
+    return failed;
+  }
+
+  abort(sequence: Sequence, reason: 'abort' | 'error' | 'stop' = 'abort'): void {
+    if (sequence.status !== 'finished') this.#finish(sequence, reason);
+  }
+
+  checkIntegrity(): void {
+    this.#kv.checkIntegrity();
+    const held = this.#running.flatMap(({ sequence }) => this.#kv.blockTable(sequence));
+    const numUsed = this.#kv.numBlocks - this.#kv.numFreeBlocks;
+    if (new Set(held).size !== numUsed) {
+      throw new RoseinferError(
+        `running sequences hold ${new Set(held).size} blocks, expected ${numUsed}, as the pool has in use`,
+      );
+    }
+    const slots = new Set([...this.#freeTokenSlots, ...this.#running.map(({ tokenSlot }) => tokenSlot)]);
+    const { maxBatchSize } = this.#limits;
+    if (slots.size !== maxBatchSize || this.#freeTokenSlots.length + this.numRunning !== maxBatchSize) {
+      throw new RoseinferError(`token slots are ${[...slots].join(', ')}, expected each below ${maxBatchSize} once`);
+    }
+  }
+
+  /** Starts sequences from the head of the queue while there is room for all of their tokens. */
+  #admit(step: StepDraft): void {
+    for (let head = this.#waiting.head; head !== undefined; head = this.#waiting.head) {
+      const tokenSlot = this.#freeTokenSlots.at(-1);
+      if (tokenSlot === undefined || step.budget === 0 || !this.#startHead(head)) break;
+      this.#waiting.remove(head);
+      this.#freeTokenSlots.pop();
+      const running = { sequence: head, tokenSlot };
+      insertByRank(this.#running, running, ({ sequence }) => sequence);
+      head.status = 'running';
+      step.admitted.push(head);
+      this.#addRow(step, running, Math.min(head.numUncomputedTokens, step.budget));
+    }
+  }
+
+  /**
+   * Whether the head of the queue starts now; it has the blocks of all its tokens then, in however many chunks they come.
+   * A block is left for each running sequence that will need another, or the newcomer would soon cost one of them its own.
+   */
+  #startHead(head: Sequence): boolean {
+    // An id in flight would be missing from the recomputed prompt.
+    if (head.numPendingIds > 0) return false;
+    const { numRunning } = this;
+    const { maxBatchSize } = this.#limits;
+    const state = { waiting: this.#waiting.sequences, numRunning, maxBatchSize, kv: this.#kv };
+    if (!this.#policies.admission.admits(state, head)) return false;
+    const hit = this.#kv.start(head, this.#running.filter(({ sequence }) => this.#willGrow(sequence)).length);
+    if (hit === null) return false;
+    head.numComputedTokens = hit.numTokens;
+    head.prefixHit ??= hit;
+    return true;
+  }
+
+  /** Whether a sequence may need more blocks than it has. The last id is never computed. */
+  #willGrow(sequence: Sequence): boolean {
+    const maxComputed = sequence.promptIds.length + sequence.params.maxTokens - 1;
+    return this.#kv.numBlocksFor(maxComputed) > this.#kv.blockTable(sequence).length;
+  }
+
+  /** Takes blocks for one more token from sequences ranked behind until there are enough. False when its own were taken. */
+  #allocateOrPreempt(step: StepDraft, sequence: Sequence): boolean {
+    while (!this.#kv.allocateSlots(sequence, 1)) {
+      const behind = this.#running.slice(1 + this.#running.findIndex((running) => running.sequence === sequence));
+      const victim = chooseVictim(
+        behind.map((running) => running.sequence),
+        this.#kv,
+      );
+      this.#preempt(victim ?? sequence);
+      step.preempted.push(victim ?? sequence);
+      if (victim === undefined) return false;
+    }
+    return true;
+  }
+
+  #preempt(sequence: Sequence): void {
+    this.#release(sequence);
+    sequence.status = 'preempted';
+    sequence.numComputedTokens = 0;
+    sequence.numPreemptions++;
+    this.#waiting.add(sequence);
+    this.#numPreemptions++;
+  }
+
+  #addRow(step: StepDraft, { sequence, tokenSlot }: RunningSequence, numTokens: number): void {
+    const samples = numTokens === sequence.numUncomputedTokens;
+    const start = sequence.numComputedTokens;
+    const blockTable = this.#kv.blockTable(sequence);
+    step.rows.push({ sequence, start, numTokens, samples, epoch: sequence.epoch, tokenSlot, blockTable });
+    step.budget -= numTokens;
+    const end = start + numTokens;
+    sequence.numRecomputedTokens += Math.max(0, Math.min(end, sequence.numEverComputedTokens) - start);
+    sequence.numEverComputedTokens = Math.max(sequence.numEverComputedTokens, end);
+    sequence.numComputedTokens = end;
+    if (samples) sequence.numPendingIds++;
+    this.#kv.cacheBlocks(sequence);
+  }
+
+  #finish(sequence: Sequence, reason: FinishReason): void {
+    if (!this.#release(sequence)) this.#waiting.remove(sequence);
+    sequence.status = 'finished';
+    sequence.finishReason = reason;
+    sequence.numPendingIds = 0;
+    sequence.epoch++;
+  }
+
+  /** Takes a sequence off the running ones with its blocks and token slot. False when it does not run. */
+  #release(sequence: Sequence): boolean {
+    const index = this.#running.findIndex((running) => running.sequence === sequence);
+    const [running] = index < 0 ? [] : this.#running.splice(index, 1);
+    if (running === undefined) return false;
+    this.#freeTokenSlots.push(running.tokenSlot);
+    this.#kv.free(sequence);
+    return true;
+  }
+}
+
+/** A step as it comes together. */
+interface StepDraft extends SchedulerOutput {
+  readonly rows: SchedulerRow[];
+  readonly admitted: Sequence[];
+  readonly preempted: Sequence[];
+  /** Tokens that still fit. */
+  budget: number;
+}
+
+/** Why a sequence ends with the id it got last, if it does. */
+function reasonToStop(sequence: Sequence, id: number): 'stop' | 'length' | null {
+  const { ids, params } = sequence;
+  if (isEos(sequence, id) || params.stopTokenIds.includes(id)) return 'stop';
+  return ids.length >= params.maxTokens ? 'length' : null;
+}
+
+/** Whether the id ends the sequence as its eos. */
+function isEos({ eosId, params }: Sequence, id: number | null): boolean {
+  return id === eosId && !params.ignoreEos;
+}

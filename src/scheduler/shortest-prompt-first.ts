@@ -1,0 +1,12 @@
+import type { QueuePolicy } from './queue-policy.ts';
+
+/** Milliseconds of waiting that make up for one token of prompt. */
+export const PROMPT_AGEING_MS = 10;
+
+/**
+ * The shortest prompt first, and waiting counts: a prompt is overtaken by one that is d tokens shorter only while that
+ * arrives less than d · `PROMPT_AGEING_MS` after it.
+ */
+export const shortestPromptFirst: QueuePolicy = {
+  rank: ({ arrival, promptIds }) => arrival + promptIds.length * PROMPT_AGEING_MS,
+};

@@ -1,0 +1,68 @@
+/** A sequence as the manager reads one. */
+export class ModelSequence {
+  promptIds: number[];
+  ids: number[] = [];
+  numComputedTokens = 0;
+  readonly prefixGroup: string | null;
+
+  constructor(promptIds: number[], prefixGroup: string | null) {
+    this.promptIds = promptIds;
+    this.prefixGroup = prefixGroup;
+  }
+
+  get numTokens(): number {
+    return this.promptIds.length + this.ids.length;
+  }
+}
+
+/**
+ * What a KV cache must do, by contents alone: each block holds tokens and the tokens before them. It knows no lists of free
+ * blocks, no hashes and no counts, but finds everything by looking at all there is.
+ */
+export class KVModel {
+  readonly blockSize: number;
+  readonly numBlocks: number;
+  /** Blocks of each sequence that has some. */
+  readonly tables = new Map<ModelSequence, readonly number[]>();
+  /** For each block that can be shared, the group and all tokens up to its end. */
+  readonly contents = new Map<number, string>();
+  /** Blocks of each sequence that were learnt; what is found wrong later is not learnt again. */
+  readonly numLearned = new Map<ModelSequence, number>();
+
+  constructor(numBlocks: number, blockSize: number) {
+    this.numBlocks = numBlocks;
+    this.blockSize = blockSize;
+  }
+
+  owners(block: number): number {
+    return [...this.tables.values()].filter((blocks) => blocks.includes(block)).length;
+  }
+
+  get numFree(): number {
+    return this.numBlocks - new Set([...this.tables.values()].flat()).size;
+  }
+
+  /** Group and tokens up to the end of block `index`; null where the ids are not all known. */
+  prefix({ promptIds, ids, prefixGroup }: ModelSequence, index: number): string | null {
+    const tokens = [...promptIds, ...ids].slice(0, (index + 1) * this.blockSize);
+    return tokens.length < (index + 1) * this.blockSize ? null : JSON.stringify([prefixGroup, tokens]);
+  }
+
+  /** Blocks that hold tokens from here on were given to `sequence`: what they held is lost. */
+  give(sequence: ModelSequence, blocks: readonly number[], from: number): void {
+    for (const block of blocks.slice(from)) this.contents.delete(block);
+    this.tables.set(sequence, [...blocks]);
+  }
+
+  /** What was computed becomes shareable, unless another block holds the same. */
+  learn(sequence: ModelSequence): void {
+    if (sequence.prefixGroup === null) return;
+    const blocks = this.tables.get(sequence) ?? [];
+    for (let index = this.numLearned.get(sequence) ?? 0; index < blocks.length; index++) {
+      const prefix = (index + 1) * this.blockSize <= sequence.numComputedTokens ? this.prefix(sequence, index) : null;
+      if (prefix === null) return;
+      this.numLearned.set(sequence, index + 1);
+      if (![...this.contents.values()].includes(prefix)) this.contents.set(blocks[index]!, prefix);
+    }
+  }
+}
