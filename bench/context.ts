@@ -1,0 +1,38 @@
+// The cost of context: milliseconds per decoded token of one sequence at several context lengths. `--help` lists its flags.
+
+import { modelName, openModel } from '../src/cli/open-model.ts';
+import { runCommand } from '../src/cli/run-command.ts';
+import { StatusLine } from '../src/cli/status-line.ts';
+import { deriveSeed } from '../src/core/sampling-params.ts';
+import { type ContextArgs, parseContextArgs } from './context-args.ts';
+import { contextLengths, fitLine, formatContextCosts, measureContexts } from './context-cost.ts';
+
+async function benchContext(args: ContextArgs, signal: AbortSignal): Promise<void> {
+  using status = new StatusLine(process.stderr);
+  await using model = await openModel(args.model ?? 'random:gpt2', {
+    dtype: args.dtype,
+    kvDtype: args['kv-dtype'],
+    adapter: args.adapter,
+    maxBatchSize: 1,
+    signal,
+    status,
+    log: console.error,
+  });
+  const { runner, tokenizer } = model;
+  const lengths = contextLengths(runner.limits);
+  const longest = Math.max(...lengths);
+  const promptIds = Array.from({ length: longest }, (_, index) => deriveSeed(0, index) % tokenizer.vocabSize);
+  const onRound = (round: number) => status.show(`round ${round} of ${args.rounds}`);
+  const costs = await measureContexts(
+    { runner, tokenizer },
+    { promptIds, lengths, rounds: args.rounds, signal, onRound },
+  );
+  status.clear();
+  console.log(`${modelName(args.model ?? 'random:gpt2')} (${model.dtype}, KV ${args['kv-dtype'] ?? 'f32'})`);
+  console.log(formatContextCosts(costs, fitLine(costs)));
+}
+
+await runCommand(async (signal) => {
+  const args = parseContextArgs(process.argv.slice(2));
+  if (args !== null) await benchContext(args, signal);
+});
