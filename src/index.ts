@@ -4,7 +4,17 @@ export type { BatchPlan, SamplingRow } from './core/batch-plan.ts';
 export { type Clock, systemClock } from './core/clock.ts';
 export type { LogitsAdjustment, TokenAdjustment } from './core/logits-adjustment.ts';
 export { type BatchRow, type PlannedBatch, planBatch } from './core/plan-batch.ts';
-export type { Runner, RunnerLimits, StepResult, TokenLogprob, TokenLogprobs } from './core/runner.ts';
+export type {
+  ExecuteOptions,
+  GpuInterval,
+  Runner,
+  RunnerLimits,
+  StepKernel,
+  StepResult,
+  StepTimes,
+  TokenLogprob,
+  TokenLogprobs,
+} from './core/runner.ts';
 export { deriveSeed, type SamplingOptions, type SamplingParams } from './core/sampling-params.ts';
 export type { FinishReason, PrefixMiss } from './core/sequence.ts';
 export { Engine } from './engine/engine.ts';

@@ -27,6 +27,38 @@ export interface TokenLogprobs extends TokenLogprob {
   readonly top: readonly TokenLogprob[];
 }
 
+/** When something ran on the GPU, by the GPU's clock. */
+export interface GpuInterval {
+  /** Nanoseconds from a zero that all steps of a runner share. */
+  readonly start: number;
+  readonly nanoseconds: number;
+}
+
+/** GPU time of one dispatch of a step. */
+export interface StepKernel extends GpuInterval {
+  /** Kernel and variant. */
+  readonly label: string;
+  /** Its sizes and scalars by name. */
+  readonly dims: Readonly<Record<string, number>>;
+  /** Bytes moved and floating-point operations, as the kernel declares them; what depends on contexts is not among them. */
+  readonly cost: { readonly bytes: number; readonly flops: number };
+}
+
+/** GPU time of a step, from the beginning of its first dispatch to the end of its last. */
+export interface StepTimes extends GpuInterval {
+  /** One a dispatch, in their order; empty unless the step was timed by `kernels`. */
+  readonly kernels: readonly StepKernel[];
+}
+
+/** How to run a step. */
+export interface ExecuteOptions {
+  /**
+   * What to measure by the GPU's clock: the `step` as a whole, which costs nothing to speak of, or its `kernels` one by
+   * one, which needs a pass a dispatch and slows the step down. The ids are the same.
+   */
+  readonly timed?: 'step' | 'kernels' | undefined;
+}
+
 /** What comes back from one step, in the order of `plan.logitsRows`. */
 export interface StepResult {
   /** [R] sampled ids. */
@@ -37,6 +69,8 @@ export interface StepResult {
   readonly logprobs?: readonly (TokenLogprobs | null)[];
   /** [R, V] raw logits, present only when the runner was asked to return them. */
   readonly logits?: Float32Array;
+  /** Present only when the step was timed and the adapter has timestamps. */
+  readonly times?: StepTimes;
 }
 
 /**
@@ -45,7 +79,7 @@ export interface StepResult {
  */
 export interface Runner {
   readonly limits: RunnerLimits;
-  execute(plan: BatchPlan): Promise<StepResult>;
+  execute(plan: BatchPlan, options?: ExecuteOptions): Promise<StepResult>;
   /** Frees what the runner owns; idempotent. */
   close(): Promise<void>;
 }

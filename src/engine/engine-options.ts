@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
 import type { QueuePolicyName, SchedulerName } from '../scheduler/create-scheduler.ts';
 import type { QueueBounds } from './queue-gate.ts';
+import type { FinishedRequest } from './request.ts';
 import type { StepRecord } from './step-record.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -24,4 +25,10 @@ export interface EngineOptions extends QueueBounds {
   readonly maxStepMs?: number | undefined;
   /** Told of every step once its result is there. It must not throw. */
   readonly onStep?: ((step: StepRecord) => void) | undefined;
+  /** Told of every request that has ended. It must not throw. */
+  readonly onFinish?: ((request: FinishedRequest) => void) | undefined;
+  /** What `timeline` of a request is that doesn't say; default false. */
+  readonly timeline?: boolean | undefined;
+  /** Whether each kernel is timed by the GPU's clock, for `StepRecord.times`, which slows steps down; default false. */
+  readonly timeKernels?: boolean | undefined;
 }

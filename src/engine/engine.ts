@@ -42,6 +42,7 @@ export class Engine {
   readonly #sharesPrefixes: boolean;
   readonly #gate: QueueGate;
   readonly #log: StepLog;
+  readonly #observed: Pick<EngineOptions, 'onFinish' | 'timeline' | 'timeKernels'>;
   /** Requests that have not ended, by id. */
   readonly #live = new Map<string, LiveRequest>();
   /** Those of them that have a deadline. */
@@ -57,7 +58,7 @@ export class Engine {
   /** @throws RangeValueError for an option out of range or limits of the runner that make no sense. */
   constructor(options: EngineOptions) {
     const { runner, tokenizer, scheduler = 'online', policy = 'fcfs', clock = systemClock, overlap = true } = options;
-    const { prefixCache = true, maxStepMs, onStep = () => {} } = options;
+    const { prefixCache = true, maxStepMs, onStep = () => {}, onFinish, timeline, timeKernels } = options;
     this.#runner = runner;
     this.#tokenizer = tokenizer;
     this.#scheduler = createScheduler(scheduler, runner.limits, policy);
@@ -66,6 +67,7 @@ export class Engine {
     this.#sharesPrefixes = prefixCache;
     this.#gate = new QueueGate(options, runner.limits);
     this.#log = new StepLog({ maxStepMs, onStep });
+    this.#observed = { onFinish, timeline, timeKernels };
   }
 
   /** Whether a request has not ended or a step is in flight. */
@@ -196,7 +198,7 @@ export class Engine {
     }
     this.#gate.check(sequence, this.#scheduler);
     this.#scheduler.addRequest(sequence);
-    const { timeline, deadlineMs, signal } = request;
+    const { timeline = this.#observed.timeline, deadlineMs, signal } = request;
     const live = new LiveRequest(sequence, new Detokenizer(this.#tokenizer, sequence.params), {
       timeline,
       ...(deadlineMs !== undefined && { deadline: arrival + deadlineMs }),
@@ -286,13 +288,14 @@ export class Engine {
       return false;
     }
     const description = this.#log.describe(output, this.#clock.now(), this.#scheduler.numWaiting);
-    this.#inFlight.push({ rows, description, outcome: runStep(this.#runner, this.#clock, rows) });
+    const timing = this.#observed.timeKernels ? { timed: 'kernels' as const } : {};
+    this.#inFlight.push({ rows, description, outcome: runStep(this.#runner, this.#clock, rows, timing) });
     return true;
   }
 
   #apply({ rows, description }: Step, outcome: StepOutcome): void {
     const { time, error } = outcome;
-    const record = this.#log.finish(description, time);
+    const record = this.#log.finish(description, time, error === null ? outcome.result.times : undefined);
     for (const row of record.rows) this.#live.get(row.requestId)?.addStep(record, row);
     if (error !== null) {
       for (const sequence of this.#scheduler.fail(rows)) this.#end(sequence, { finishReason: 'error', time, error });
@@ -340,6 +343,7 @@ export class Engine {
     if (live === undefined) return;
     this.#live.delete(requestId);
     this.#timed.delete(live);
-    live.end(end);
+    const response = live.end(end);
+    this.#observed.onFinish?.(response);
   }
 }

@@ -92,13 +92,13 @@ export class LiveRequest {
     this.#timeline?.preempt(index);
   }
 
-  /** Settles the request, which must not have ended before. */
-  end({ finishReason, time, error }: RequestEnd): void {
+  /** Settles the request, which must not have ended before; returns what it is at its end. */
+  end({ finishReason, time, error }: RequestEnd): FinishedRequest {
     const { requestId, promptIds, ids, params, arrival, stopTokenId } = this.sequence;
     const { prefixHit, numPreemptions, numRecomputedTokens } = this.sequence;
     this.#stopListening();
     this.#hasEnded = true;
-    this.#finish({
+    const response: FinishedRequest = {
       requestId,
       promptTokens: promptIds.length,
       cachedTokens: prefixHit?.numTokens ?? 0,
@@ -114,8 +114,10 @@ export class LiveRequest {
       logprobs: params.logprobs === null ? null : this.#logprobs,
       timings: requestTimings(arrival, this.#tokenTimes, time),
       timeline: this.#timeline?.finish(time) ?? null,
-    });
+    };
+    this.#finish(response);
     this.#tellReaders();
+    return response;
   }
 
   /** The piece of generated id `index` once it is there; null when the request ends without it. */

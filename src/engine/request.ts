@@ -20,7 +20,7 @@ export interface GenerationRequest {
   readonly arrival?: number | undefined;
   /** Prefixes are shared only among requests with the same salt. */
   readonly cacheSalt?: string | undefined;
-  /** Tell where the request's time went. */
+  /** Tell where the request's time went; by default as the engine's option says. */
   readonly timeline?: boolean | undefined;
   /** Aborts the request. */
   readonly signal?: AbortSignal | undefined;

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { planBatch } from '../core/plan-batch.ts';
-import type { Runner, StepResult } from '../core/runner.ts';
+import type { ExecuteOptions, Runner, StepResult } from '../core/runner.ts';
 import type { SchedulerRow } from '../core/scheduler-output.ts';
 import { MissingLogprobsError, StepResultError } from './errors.ts';
 
@@ -17,10 +17,15 @@ export type StepOutcome =
 /**
  * Submits a step before it returns; never rejects. The ids are stamped as they arrive, not when a later turn reads them.
  */
-export async function runStep(runner: Runner, clock: Clock, rows: readonly SchedulerRow[]): Promise<StepOutcome> {
+export async function runStep(
+  runner: Runner,
+  clock: Clock,
+  rows: readonly SchedulerRow[],
+  options?: ExecuteOptions,
+): Promise<StepOutcome> {
   try {
     const { plan, sampled } = planBatch(rows, runner.limits);
-    const result = await runner.execute(plan);
+    const result = await runner.execute(plan, options);
     checkResult(result, sampled);
     return { time: clock.now(), error: null, sampled, result };
   } catch (error) {

@@ -1,10 +1,11 @@
+import type { StepTimes } from '../core/runner.ts';
 import type { SchedulerOutput } from '../core/scheduler-output.ts';
 import type { Sequence } from '../core/sequence.ts';
 import type { StepRecord } from './step-record.ts';
 import { StepTarget } from './step-target.ts';
 
 /** The part of a record that is known when a step is scheduled. */
-export type ScheduledStep = Omit<StepRecord, 'finished'>;
+export type ScheduledStep = Omit<StepRecord, 'finished' | 'times'>;
 
 export interface StepLogOptions {
   /** Milliseconds that a step should take at most; undefined for any number. */
@@ -63,8 +64,8 @@ export class StepLog {
   }
 
   /** Completes the record of a step. Of two that overlap, the second took its time from the end of the first. */
-  finish(step: ScheduledStep, finished: number): StepRecord {
-    const record = { ...step, finished };
+  finish(step: ScheduledStep, finished: number, times?: StepTimes): StepRecord {
+    const record = { ...step, finished, ...(times && { times }) };
     const numTokens = step.rows.reduce((sum, row) => sum + row.numTokens, 0);
     this.#target?.observe(numTokens, finished - Math.max(step.submitted, this.#lastFinished));
     this.#lastFinished = finished;

@@ -1,3 +1,5 @@
+import type { StepTimes } from '../core/runner.ts';
+
 /** What one sequence had of a step. */
 export interface StepRecordRow {
   readonly requestId: string;
@@ -22,4 +24,6 @@ export interface StepRecord {
   readonly preempted: readonly string[];
   /** Requests that were left waiting. */
   readonly numWaiting: number;
+  /** By the GPU's clock; present only where the engine times kernels, the adapter can and the step succeeded. */
+  readonly times?: StepTimes;
 }

@@ -1,5 +1,5 @@
 import { ShaderStage } from './flags.ts';
-import type { Dims } from './kernel-spec.ts';
+import type { Cost, Dims } from './kernel-spec.ts';
 
 /** One checked dispatch. */
 export interface Dispatch {
@@ -10,6 +10,7 @@ export interface Dispatch {
   readonly params: Uint32Array | null;
   readonly workgroups: readonly [number, number, number];
   readonly dims: Dims;
+  readonly cost: Cost;
 }
 
 /** Group of the uniform buffer that carries `Params` where immediates are missing. */

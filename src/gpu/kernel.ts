@@ -164,6 +164,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
       params: packParams(spec, dims),
       workgroups,
       dims,
+      cost: spec.cost(dims),
     };
   }
 

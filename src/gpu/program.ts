@@ -23,9 +23,9 @@ export class Program {
     this.#params = device.traits.immediates ? null : new UniformParams(device, label, dispatches);
   }
 
-  /** Encodes all dispatches into one compute pass. */
-  encode(encoder: GPUCommandEncoder): void {
-    const pass = encoder.beginComputePass({ label: this.label });
+  /** Encodes all dispatches into one compute pass, between two timestamps where they are asked for. */
+  encode(encoder: GPUCommandEncoder, timestampWrites?: GPUComputePassTimestampWrites): void {
+    const pass = encoder.beginComputePass({ label: this.label, ...(timestampWrites && { timestampWrites }) });
     let pipeline: GPUComputePipeline | null = null;
     for (let i = 0; i < this.dispatches.length; i++) {
       const dispatch = this.dispatches[i]!;

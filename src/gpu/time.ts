@@ -61,7 +61,7 @@ export async function time<S extends KernelSpec>(
   const sorted = measured.sort((a, b) => a - b);
   const at = (fraction: number) => sorted[Math.round(fraction * (runs - 1))]!;
   const median = (at(0.5) + sorted[Math.floor((runs - 1) / 2)]!) / 2;
-  const { bytes, flops } = kernel.spec.cost(dispatch.dims);
+  const { bytes, flops } = dispatch.cost;
   const perSecond = 1e-6 / median;
   return {
     label,

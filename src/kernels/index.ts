@@ -19,7 +19,8 @@ export {
   type VariantChoice,
   write,
 } from '../gpu/kernel-spec.ts';
-export { type KernelTime, type KernelTotal, profile, totalTimes } from '../gpu/profiler.ts';
+export type { GpuSpan, KernelTime } from '../gpu/kernel-timer.ts';
+export { type KernelTotal, profile, totalTimes } from '../gpu/profiler.ts';
 export type { Program } from '../gpu/program.ts';
 export { Recorder } from '../gpu/recorder.ts';
 export { type DType, Tensor, type TensorData, type TensorSource } from '../gpu/tensor.ts';

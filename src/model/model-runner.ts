@@ -1,6 +1,7 @@
 import type { BatchPlan } from '../core/batch-plan.ts';
-import type { Runner, RunnerLimits, StepResult } from '../core/runner.ts';
+import type { ExecuteOptions, Runner, RunnerLimits, StepResult, StepTimes } from '../core/runner.ts';
 import type { Device } from '../gpu/device.ts';
+import { KernelTimer } from '../gpu/kernel-timer.ts';
 import type { PollGovernor } from '../gpu/poll-governor.ts';
 import type { Program } from '../gpu/program.ts';
 import { ReadbackRing } from '../gpu/readback-ring.ts';
@@ -29,6 +30,7 @@ export class ModelRunner implements Runner {
   readonly #device: Device;
   readonly #parts: GPT2Parts;
   readonly #ring: ReadbackRing;
+  readonly #timer: KernelTimer;
   readonly #returnLogits: boolean;
   readonly #maxLogitsRows: number;
   /** Steps of decode rows only, by shape: they come again and again. */
@@ -42,6 +44,7 @@ export class ModelRunner implements Runner {
     this.#device = device;
     this.#parts = parts;
     this.#ring = new ReadbackRing(device, 'step result', maxLogitsRows * rowBytes, options.governor);
+    this.#timer = new KernelTimer(device);
     this.#returnLogits = options.returnLogits ?? false;
     this.#maxLogitsRows = maxLogitsRows;
   }
@@ -63,12 +66,12 @@ export class ModelRunner implements Runner {
   }
 
   /**
-   * Submits a step: one write, one submit.
+   * Submits a step: one write, one submit. One that is timed creates GPU objects besides.
    *
    * @throws RangeValueError for a plan beyond the limits; DeviceLostError or GpuError when the device has failed.
    */
-  execute(plan: BatchPlan): Promise<StepResult> {
-    const step = this.#execute(plan);
+  execute(plan: BatchPlan, options: ExecuteOptions = {}): Promise<StepResult> {
+    const step = this.#execute(plan, options);
     this.#inFlight.add(step);
     const done = () => this.#inFlight.delete(step);
     step.then(done, done);
@@ -86,7 +89,7 @@ export class ModelRunner implements Runner {
     await this.close();
   }
 
-  async #execute(plan: BatchPlan): Promise<StepResult> {
+  async #execute(plan: BatchPlan, { timed }: ExecuteOptions): Promise<StepResult> {
     this.#device.throwIfFailed();
     this.#checkPlan(plan);
     const { gpu } = this.#device;
@@ -97,7 +100,7 @@ export class ModelRunner implements Runner {
     const encoder = gpu.createCommandEncoder({ label: 'step' });
     const isDecode = plan.numDecodeTokens === plan.numTokens;
     const program = isDecode ? this.#decodeProgram(shape) : this.#record(shape);
-    program.encode(encoder);
+    const readTimes = this.#encode(encoder, program, timed);
     const logprobBytes = shape.reportsLogprobs ? R * LOGPROB_BYTES : 0;
     const logitBytes = this.#returnLogits ? 4 * R * this.limits.vocabSize : 0;
     const parts = [
@@ -109,7 +112,7 @@ export class ModelRunner implements Runner {
     const read = this.#ring.encode(encoder, parts);
     gpu.queue.submit([encoder.finish()]);
     if (!isDecode) program.close();
-    const [sampled, records, logits] = await read();
+    const [[sampled, records, logits], times] = await Promise.all([read(), readTimes?.()]);
     const { ids, finite } = readSampled(R, sampled);
     const { vocabSize } = this.limits;
     const logprobs = shape.reportsLogprobs && readLogprobs(records, { ids, rows: plan.samplingRows, vocabSize });
@@ -118,6 +121,30 @@ export class ModelRunner implements Runner {
       finite,
       ...(logprobs && { logprobs }),
       ...(this.#returnLogits && logits && { logits: new Float32Array(logits) }),
+      ...(times && { times }),
+    };
+  }
+
+  /** Encodes a program; returns what reads its times, where they are wanted and can be had. */
+  #encode(
+    encoder: GPUCommandEncoder,
+    program: Program,
+    timed: ExecuteOptions['timed'],
+  ): (() => Promise<StepTimes>) | null {
+    if (timed === undefined || !this.#device.traits.timestamps) {
+      program.encode(encoder);
+      return null;
+    }
+    if (timed === 'step') {
+      const read = this.#timer.encodeWhole(encoder, program);
+      return async () => ({ ...(await read()), kernels: [] });
+    }
+    const read = this.#timer.encodeEach(encoder, program);
+    return async () => {
+      const kernels = await read();
+      const start = kernels[0]?.start ?? 0;
+      const end = kernels.reduce((latest, kernel) => Math.max(latest, kernel.start + kernel.nanoseconds), start);
+      return { start, nanoseconds: end - start, kernels };
     };
   }
 
