@@ -8,6 +8,7 @@ import {
   switchFlag,
   textFlag,
   textListFlag,
+  traceFlag,
 } from '../src/cli/flags.ts';
 import { createParser, UsageError } from '../src/cli/parser.ts';
 import { type SchedulerName, schedulerNames } from '../src/scheduler/create-scheduler.ts';
@@ -56,6 +57,7 @@ const flags = {
     describe: 'most tokens of one request, prompt and completion',
   },
   json: { ...textFlag('json'), describe: 'file to write the results to' },
+  ...traceFlag,
 };
 
 /** The benchmark's flags, checked, under the names they have on the command line. */

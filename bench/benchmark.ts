@@ -1,9 +1,10 @@
 import { Engine } from '../src/engine/engine.ts';
+import type { EngineWatch } from '../src/engine/engine-options.ts';
 import type { SchedulerName } from '../src/scheduler/create-scheduler.ts';
 import { type BenchRequest, buildWarmup } from './requests.ts';
 import { type ModeOptions, type ModeRun, runMode } from './run-mode.ts';
 
-export interface BenchmarkOptions extends Omit<ModeOptions, 'onIds'> {
+export interface BenchmarkOptions extends Omit<ModeOptions, 'onIds' | 'watch'> {
   readonly modes: readonly SchedulerName[];
   /** Warm-up runs of each mode. */
   readonly warmup: number;
@@ -13,6 +14,8 @@ export interface BenchmarkOptions extends Omit<ModeOptions, 'onIds'> {
   readonly onProgress: (label: string, numIds: number) => void;
   /** Takes the run to report of a mode, as soon as its last one is done. */
   readonly onMode: (run: ModeRun) => void;
+  /** What watches the engine of a run, which gets a name; warm-ups are not watched. */
+  readonly watchRun?: (name: string) => EngineWatch | undefined;
 }
 
 /**
@@ -22,10 +25,10 @@ export interface BenchmarkOptions extends Omit<ModeOptions, 'onIds'> {
  */
 export async function runBenchmark(
   requests: readonly BenchRequest[],
-  { modes, warmup, repeat, onProgress, onMode, ...options }: BenchmarkOptions,
+  { modes, warmup, repeat, onProgress, onMode, watchRun, ...options }: BenchmarkOptions,
 ): Promise<ModeRun[]> {
-  const run = (mode: SchedulerName, label: string, batch: readonly BenchRequest[]) =>
-    runMode(mode, batch, { ...options, onIds: (numIds) => onProgress(`${mode} ${label}`, numIds) });
+  const run = (mode: SchedulerName, label: string, batch: readonly BenchRequest[], watch?: EngineWatch) =>
+    runMode(mode, batch, { ...options, watch, onIds: (numIds) => onProgress(`${mode} ${label}`, numIds) });
 
   await checkRequests(requests, options);
   for (const mode of modes) {
@@ -34,7 +37,8 @@ export async function runBenchmark(
   const runs: ModeRun[] = [];
   for (let i = 1; i <= repeat; i++) {
     for (const mode of modes) {
-      runs.push(await run(mode, `run ${i} of ${repeat}`, requests));
+      const label = `run ${i} of ${repeat}`;
+      runs.push(await run(mode, label, requests, watchRun?.(`${mode} ${label}`)));
       if (i === repeat) onMode(medianRun(runs.filter((other) => other.mode === mode)));
     }
   }

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../src/core/clock.ts';
 import type { Runner } from '../src/core/runner.ts';
 import { Engine } from '../src/engine/engine.ts';
+import type { EngineWatch } from '../src/engine/engine-options.ts';
 import type { FinishedRequest } from '../src/engine/request.ts';
 import type { Tokenizer } from '../src/engine/tokenizer.ts';
 import type { SchedulerName } from '../src/scheduler/create-scheduler.ts';
@@ -14,6 +15,8 @@ export interface ModeOptions {
   readonly clock?: Clock;
   /** Told how many ids there are so far. */
   readonly onIds?: (numIds: number) => void;
+  /** Told what the engine does. */
+  readonly watch?: EngineWatch | undefined;
 }
 
 /** One run of all requests under one scheduler; times in milliseconds of one clock. */
@@ -35,10 +38,10 @@ export interface ModeRun {
 export async function runMode(
   mode: SchedulerName,
   requests: readonly BenchRequest[],
-  { runner, tokenizer, signal, clock = systemClock, onIds = () => {} }: ModeOptions,
+  { runner, tokenizer, signal, clock = systemClock, onIds = () => {}, watch }: ModeOptions,
 ): Promise<ModeRun> {
   const abortable = requests.map((request) => ({ ...request, signal }));
-  await using engine = new Engine({ runner: countIds(runner, onIds), tokenizer, scheduler: mode, clock });
+  await using engine = new Engine({ ...watch, runner: countIds(runner, onIds), tokenizer, scheduler: mode, clock });
   const start = clock.now();
   const responses = await engine.generateBatch(abortable);
   const end = clock.now();
@@ -50,8 +53,8 @@ function countIds(runner: Runner, onIds: (numIds: number) => void): Runner {
   let numIds = 0;
   return {
     limits: runner.limits,
-    execute: async (plan) => {
-      const result = await runner.execute(plan);
+    execute: async (plan, options) => {
+      const result = await runner.execute(plan, options);
       numIds += result.ids.length;
       onIds(numIds);
       return result;

@@ -3,6 +3,7 @@ import { modelName, openModel } from '../src/cli/open-model.ts';
 import { packageRoot } from '../src/cli/package-info.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
+import { TraceFile } from '../src/cli/trace-file.ts';
 import { type BenchArgs, modesOf, parseArgs } from './args.ts';
 import { runBenchmark } from './benchmark.ts';
 import { checkWritable, writeJson } from './json-file.ts';
@@ -14,6 +15,7 @@ import { judgeRuns, throwIfUnsound } from './verdict.ts';
 
 async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
   if (args.json !== undefined) await checkWritable(args.json);
+  await using trace = args.trace === undefined ? null : await TraceFile.open(args.trace);
   const requests = buildRequests(args);
   using status = new StatusLine(process.stderr);
   await using model = await openModel(args.model, {
@@ -28,6 +30,7 @@ async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
     status,
     log: console.error,
   });
+  trace?.describe(modelName(args.model), model);
   const reports = new Map<string, ModeReport>();
   const runs = await runBenchmark(requests, {
     runner: model.runner,
@@ -36,6 +39,7 @@ async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
     warmup: args.warmup,
     repeat: args.repeat,
     signal,
+    watchRun: (name) => trace?.watch(name),
     onProgress: (label, numIds) => status.show(`${label}: ${numIds} tokens`),
     onMode: (run) => {
       const report = reportMode(run);

@@ -22,7 +22,7 @@ function boundedFlag(name: string, min: number, max: number) {
 }
 
 /** A finite number that `accepts` takes; `expected` says which those are. */
-function numberFlag(name: string, expected: string, accepts: (value: number) => boolean) {
+export function numberFlag(name: string, expected: string, accepts: (value: number) => boolean) {
   const coerce = (raw: unknown): number => {
     const value = typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : raw;
     if (typeof value === 'number' && Number.isFinite(value) && accepts(value)) return value;
@@ -87,6 +87,16 @@ export const modelFlags = {
     describe: 'storage of keys and values: f32, f16',
   },
   adapter: { ...textFlag('adapter'), describe: "part of the WebGPU adapter's name" },
+};
+
+/** Where a command tells what it did. */
+export const traceFlag = {
+  trace: {
+    ...textFlag('trace'),
+    describe:
+      'file for a trace of steps, kernels and requests, for ui.perfetto.dev or chrome://tracing; ' +
+      'timing each kernel slows the run down',
+  },
 };
 
 /** How tokens are chosen and where a completion ends. */

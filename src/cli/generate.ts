@@ -1,13 +1,22 @@
 import { text } from 'node:stream/consumers';
 import type { InferredOptionTypes } from 'yargs';
-import type { Runner } from '../core/runner.ts';
 import type { SamplingOptions } from '../core/sampling-params.ts';
 import { Engine } from '../engine/engine.ts';
+import type { EngineOptions } from '../engine/engine-options.ts';
 import type { FinishedRequest } from '../engine/request.ts';
-import type { Tokenizer } from '../engine/tokenizer.ts';
-import { integerFlag, modelFlags, penaltyFlags, samplingFlags, seedFlag, switchFlag, textFlag } from './flags.ts';
-import { openModel } from './open-model.ts';
+import {
+  integerFlag,
+  modelFlags,
+  penaltyFlags,
+  samplingFlags,
+  seedFlag,
+  switchFlag,
+  textFlag,
+  traceFlag,
+} from './flags.ts';
+import { modelName, openModel } from './open-model.ts';
 import { StatusLine } from './status-line.ts';
+import { TraceFile } from './trace-file.ts';
 
 /** The flags of `roseinfer generate`. */
 export const generateFlags = {
@@ -21,6 +30,7 @@ export const generateFlags = {
   ...penaltyFlags,
   seed: { ...seedFlag('seed'), defaultDescription: 'drawn', describe: 'same seed, same text' },
   ...modelFlags,
+  ...traceFlag,
   verbose: { ...switchFlag('verbose'), describe: 'tell about memory, model, speed and seed on stderr' },
 };
 
@@ -30,6 +40,7 @@ const DEFAULT_MAX_NEW_TOKENS = 100;
 
 /** Streams the completion of a prompt to stdout. */
 export async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> {
+  await using trace = args.trace === undefined ? null : await TraceFile.open(args.trace);
   const prompt = args.prompt === '-' ? withoutLineEnd(await text(process.stdin)) : args.prompt;
   using status = new StatusLine(process.stderr);
   const log = args.verbose ? console.error : () => {};
@@ -42,6 +53,7 @@ export async function generate(args: GenerateArgs, signal: AbortSignal): Promise
     status,
     log,
   });
+  trace?.describe(modelName(args.model), model);
   const sampling = {
     maxTokens: args['max-new-tokens'],
     temperature: args.temperature,
@@ -56,7 +68,9 @@ export async function generate(args: GenerateArgs, signal: AbortSignal): Promise
     seed: args.seed,
     ignoreEos: args['ignore-eos'],
   };
-  const response = await streamText(model, { prompt, sampling, signal }, (piece) => process.stdout.write(piece));
+  const { runner, tokenizer } = model;
+  const engine = { runner, tokenizer, ...trace?.watch('generate') };
+  const response = await streamText(engine, { prompt, sampling, signal }, (piece) => process.stdout.write(piece));
   log(describeResponse(response));
 }
 
@@ -74,11 +88,12 @@ export interface TextRequest {
  * @throws what `Engine.stream` throws, and the signal's reason.
  */
 export async function streamText(
-  { runner, tokenizer }: { readonly runner: Runner; readonly tokenizer: Tokenizer },
+  options: EngineOptions,
   { prompt, sampling, signal }: TextRequest,
   write: (text: string) => void,
 ): Promise<FinishedRequest> {
-  await using engine = new Engine({ runner, tokenizer });
+  const { runner, tokenizer } = options;
+  await using engine = new Engine(options);
   const promptIds = tokenizer.encode(prompt);
   const room = runner.limits.maxModelLen - Math.max(promptIds.length, 1);
   const maxTokens = sampling.maxTokens ?? Math.max(1, Math.min(DEFAULT_MAX_NEW_TOKENS, room));

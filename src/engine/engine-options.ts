@@ -32,3 +32,6 @@ export interface EngineOptions extends QueueBounds {
   /** Whether each kernel is timed by the GPU's clock, for `StepRecord.times`, which slows steps down; default false. */
   readonly timeKernels?: boolean | undefined;
 }
+
+/** What somebody who watches an engine asks it for. */
+export type EngineWatch = Pick<EngineOptions, 'onStep' | 'onFinish' | 'timeline' | 'timeKernels'>;

@@ -72,7 +72,7 @@ describe('checkWritable', () => {
   test('refuses a directory and a file in a directory that is missing', async () => {
     const path = join(directory, 'nowhere', 'out.json');
     const message = `--json is "${path}" (ENOENT), expected a file that can be written`;
-    await expect(checkWritable(path)).rejects.toThrow(expect.objectContaining({ name: 'JsonFileError', message }));
+    await expect(checkWritable(path)).rejects.toThrow(expect.objectContaining({ name: 'OutputFileError', message }));
     await expect(checkWritable(directory)).rejects.toThrow('(EISDIR)');
   });
 });
