@@ -58,6 +58,10 @@ const flags = {
   },
   json: { ...textFlag('json'), describe: 'file to write the results to' },
   ...traceFlag,
+  profile: {
+    ...switchFlag('profile'),
+    describe: 'instead of running requests, show where the time of a decode step and of a prefill step goes, by kernel',
+  },
 };
 
 /** The benchmark's flags, checked, under the names they have on the command line. */
@@ -75,6 +79,8 @@ export function parseArgs(argv: readonly string[]): BenchArgs | null {
   const { _: strays, $0: _script, help, ...args } = parser.parseSync();
   if (help) return null;
   if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
+  if (args.profile && args.trace !== undefined)
+    throw new UsageError('--trace is given with --profile, expected one of them');
   return args;
 }
 

@@ -15,22 +15,22 @@ export interface Provenance {
 
 /** All numbers of a benchmark and what they depend on. */
 export function reportJson(modes: ReadonlyMap<string, ModeReport>, provenance: Provenance) {
-  const { args, adapter, model, dtype, commit } = provenance;
+  return { schema: 'roseinfer-benchmark-1', meta: provenanceJson(provenance), modes: Object.fromEntries(modes) };
+}
+
+/** The `meta` of a report, as of now. */
+export function provenanceJson({ args, adapter, model, dtype, commit }: Provenance) {
   return {
-    schema: 'roseinfer-benchmark-1',
-    meta: {
-      date: new Date().toISOString(),
-      adapter: adapter.name,
-      driver: adapter.driver,
-      node: process.versions.node,
-      webgpu: adapter.webgpu,
-      commit,
-      args,
-      seed: args.seed,
-      model,
-      dtype,
-    },
-    modes: Object.fromEntries(modes),
+    date: new Date().toISOString(),
+    adapter: adapter.name,
+    driver: adapter.driver,
+    node: process.versions.node,
+    webgpu: adapter.webgpu,
+    commit,
+    args,
+    seed: args.seed,
+    model,
+    dtype,
   };
 }
 

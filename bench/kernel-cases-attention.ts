@@ -41,7 +41,11 @@ export function attentionCases(subject: BenchSubject): KernelCase[] {
       const make = new Operands(device, owned);
       const tiles = queryTiles(batch, choice.constants.ROWS ?? 1);
       const tensors = { ...inputs(subject, make, batch, tiles), out: make.empty('f32', M, C) };
-      return { tensors, scalars: { first: 0, count: tiles.length / 2, scale, Z: 1 }, cost: costOf(subject, batch) };
+      return {
+        tensors,
+        scalars: { first: 0, count: tiles.length / 2, scale, Z: 1 },
+        cost: attentionCost(subject, batch),
+      };
     },
   });
   return [
@@ -61,7 +65,7 @@ export function attentionCases(subject: BenchSubject): KernelCase[] {
           const batch = decodes(M, numPositions);
           const partials = make.empty('f32', ...partialsShape(M));
           const tensors = { ...inputs(subject, make, batch, queryTiles(batch, 1)), partials };
-          const cost = costOf(subject, batch);
+          const cost = attentionCost(subject, batch);
           const bytes = cost.bytes + partials.range.size;
           return { tensors, scalars: { first: 0, count: M, splits: Z, scale }, cost: { ...cost, bytes } };
         },
@@ -126,8 +130,11 @@ function inputs({ device, config, kvDtype }: BenchSubject, make: Operands, batch
   };
 }
 
-/** Each key and value is read once; a row's scores and its sum of values are two multiply-adds a visible key and channel. */
-function costOf({ config, kvDtype }: BenchSubject, { sequences, queries, context }: Batch): Cost {
+/** Cost of attention over a batch. Each key and value is read once; a row's scores and its sum of values are two multiply-adds a visible key and channel. */
+export function attentionCost(
+  { config, kvDtype }: Pick<BenchSubject, 'config' | 'kvDtype'>,
+  { sequences, queries, context }: Batch,
+): Cost {
   const { numHeads: H, headDim: D, hiddenSize: C } = config;
   const visibleKeys = sequences * queries * (context - (queries - 1) / 2);
   const cacheBytes = 4 * 2 * H * kvRowWords(D, kvDtype) * sequences * context;

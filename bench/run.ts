@@ -9,6 +9,7 @@ import { runBenchmark } from './benchmark.ts';
 import { checkWritable, writeJson } from './json-file.ts';
 import { readCommit, reportJson } from './json-report.ts';
 import { type ModeReport, reportMode } from './mode-report.ts';
+import { profileModel } from './profile-model.ts';
 import { buildRequests } from './requests.ts';
 import { formatComparison, formatMode } from './text-report.ts';
 import { judgeRuns, throwIfUnsound } from './verdict.ts';
@@ -30,6 +31,10 @@ async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
     status,
     log: console.error,
   });
+  if (args.profile) {
+    await profileModel(model, args, { signal, status });
+    return;
+  }
   trace?.describe(modelName(args.model), model);
   const reports = new Map<string, ModeReport>();
   const runs = await runBenchmark(requests, {

@@ -13,6 +13,11 @@ export function summarize(samples: readonly number[]): Summary | null {
   return { mean, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) };
 }
 
+/** The middle one of some samples; NaN when there is none. */
+export function median(samples: readonly number[]): number {
+  return summarize(samples)?.p50 ?? Number.NaN;
+}
+
 /** The value at `fraction` of the way through ascending samples, between two of them in proportion. */
 function percentile(sorted: readonly number[], fraction: number): number {
   const place = fraction * (sorted.length - 1);

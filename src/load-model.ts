@@ -37,6 +37,8 @@ export interface LoadedModel extends AsyncDisposable {
   readonly dtype: WeightDType;
   readonly memory: MemoryPlan;
   readonly adapter: AdapterIdentity;
+  /** Where the model is. */
+  readonly device: Device;
   readonly runner: Runner;
   readonly tokenizer: Tokenizer;
   /** Idempotent. */
@@ -68,6 +70,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
     dtype: sizes.dtype,
     memory,
     adapter: device.identity,
+    device,
     runner,
     tokenizer,
     close: () => owned.disposeAsync(),

@@ -26,7 +26,7 @@ describe('parseArgs', () => {
     const line =
       '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --mode online --prompt a --prompts b c --num-requests 2 ' +
       '--max-batch-size 3 --max-batch-tokens 10 --max-new-tokens 4 --do-sample --temperature 0.7 --top-k 5 --top-p 0.9 --min-p 0.1 ' +
-      '--ignore-eos --seed 6 --warmup 0 --repeat 7 --num-blocks 8 --max-model-len 9 --json out.json --trace t.json';
+      '--ignore-eos --seed 6 --warmup 0 --repeat 7 --num-blocks 8 --max-model-len 9 --json out.json --profile';
     expect(parseArgs(line.split(' '))).toEqual({
       model: 'dir',
       dtype: 'f32',
@@ -51,8 +51,12 @@ describe('parseArgs', () => {
       'num-blocks': 8,
       'max-model-len': 9,
       json: 'out.json',
-      trace: 't.json',
+      profile: true,
     });
+  });
+
+  test('takes a trace file', () => {
+    expect(parseArgs(['--trace', 't.json'])).toMatchObject({ trace: 't.json' });
   });
 
   test('takes a value behind an equals sign or as the next argument', () => {
@@ -105,6 +109,8 @@ describe('parseArgs', () => {
     ['--top-k 1 --top-k 2', '--top-k is 1,2, expected an integer from 0 to 2147483647'],
     ['--top-k', '--top-k has no value, expected one'],
     ['--mode --top-k 1', '--mode has no value, expected one'],
+    ['--profile --trace t.json', '--trace is given with --profile, expected one of them'],
+    ['--trace a --trace b', '--trace is a,b, expected one text'],
     ['--topp 0.9', 'Unknown argument: topp'],
     ['--topK 3', 'Unknown argument: topK'],
     ['--no-do-sample', 'Unknown argument: no-do-sample'],
