@@ -1,0 +1,32 @@
+import { uniform } from '../../src/util/rng.ts';
+
+/** A stream of random choices that is a function of its seed. */
+export class Draws {
+  readonly #seed: number;
+  #count = 0;
+
+  /** `seed`: an integer in [0, 2^53). */
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  /** Whether something of probability `p` happens. */
+  chance(p: number): boolean {
+    return uniform(this.#seed, this.#count++, 0) < p;
+  }
+
+  /** An integer in [min, max]. */
+  integer(min: number, max: number): number {
+    return min + Math.floor(uniform(this.#seed, this.#count++, 0) * (max - min + 1));
+  }
+
+  /** One of the values. */
+  pick<T>(values: readonly [T, ...T[]]): T {
+    return values[this.integer(0, values.length - 1)] ?? values[0];
+  }
+
+  /** So many integers in [0, end). */
+  ids(length: number, end: number): number[] {
+    return Array.from({ length }, () => this.integer(0, end - 1));
+  }
+}

@@ -1,0 +1,94 @@
+// The models whose schedules are drawn at random.
+import type { Device } from '../../src/gpu/device.ts';
+import type { KVDType } from '../../src/kernels/kv-write.ts';
+import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { parseGPT2Config } from '../../src/model/config.ts';
+import { ModelRunner, type ModelRunnerOptions } from '../../src/model/model-runner.ts';
+import { RandomCheckpoint } from '../../src/model/random-checkpoint.ts';
+import { resolveSizes } from '../../src/model/runner-sizes.ts';
+import { openRunner } from '../support/model-session.ts';
+import { readSafetensors } from '../support/read-safetensors.ts';
+import { Draws } from './draws.ts';
+
+/** Longest sequence of any request, over two splits of 256 keys. */
+export const LONGEST = 576;
+const MAX_BATCH_SIZE = 8;
+
+export interface FuzzModel {
+  readonly name: string;
+  readonly vocabSize: number;
+  readonly blockSize: number;
+  /** Texts of `LONGEST` ids, whose beginnings the prompts have. */
+  texts(): readonly (readonly number[])[];
+  /** A runner that returns logits, with blocks for every place in the batch. */
+  open(device: Device, kernels?: ModelRunnerOptions['kernels']): Promise<ModelRunner>;
+}
+
+interface Storage {
+  readonly dtype: WeightDType;
+  readonly kvDtype: KVDType;
+  /** Sizes that don't divide a tile of 32 keys, too. */
+  readonly blockSize: number;
+}
+
+const STORAGES: readonly Storage[] = [
+  { dtype: 'f32', kvDtype: 'f32', blockSize: 4 },
+  { dtype: 'f16', kvDtype: 'f32', blockSize: 16 },
+  { dtype: 'f32', kvDtype: 'f16', blockSize: 5 },
+  { dtype: 'f16', kvDtype: 'f16', blockSize: 3 },
+];
+
+/** Models of two layers with random weights: a step is nearly nothing but its dispatches. */
+export const tinyModels: readonly FuzzModel[] = STORAGES.map(tinyModel);
+
+/** The bundled model. */
+export const tales: readonly FuzzModel[] = [
+  talesModel({ dtype: 'f16', kvDtype: 'f32', blockSize: 16 }),
+  talesModel({ dtype: 'f32', kvDtype: 'f16', blockSize: 8 }),
+];
+
+function tinyModel({ dtype, kvDtype, blockSize }: Storage): FuzzModel {
+  const vocabSize = 97;
+  const json = { n_layer: 2, n_head: 2, n_embd: 32, n_inner: 64, vocab_size: vocabSize, n_positions: 1024 };
+  const config = parseGPT2Config(json, 'tiny');
+  return {
+    name: `tiny-${dtype}-kv-${kvDtype}`,
+    vocabSize,
+    blockSize,
+    texts: () => [1, 2, 3].map((seed) => new Draws(seed).ids(LONGEST, vocabSize)),
+    open: async (device, kernels) => {
+      const options = { dtype, kvDtype, blockSize, maxBatchSize: MAX_BATCH_SIZE };
+      const sizes = resolveSizes(config, options, dtype, device.gpu.limits.maxStorageBufferBindingSize);
+      return await ModelRunner.create(device, config, new WideCheckpoint(config, 7), sizes, {
+        kernels,
+        returnLogits: true,
+      });
+    },
+  };
+}
+
+function talesModel({ dtype, kvDtype, blockSize }: Storage): FuzzModel {
+  return {
+    name: `tales-${dtype}-kv-${kvDtype}`,
+    vocabSize: 8192,
+    blockSize,
+    texts: () => {
+      const text = Array.from(readSafetensors('test/fixtures/tales/golden.safetensors').get('long.ids') ?? []);
+      return [0, 50, 110].map((start) => text.slice(start, start + LONGEST));
+    },
+    open: (device, kernels) => {
+      const sizes = { dtype, kvDtype, blockSize, maxBatchSize: MAX_BATCH_SIZE, maxModelLen: 640, maxBatchTokens: 1024 };
+      return openRunner(device, 'weights/tales', { ...sizes, ...(kernels && { kernels }) });
+    },
+  };
+}
+
+/** Random matrices with a spread of about 1 / √C, so that attention and MLP count as much as the embedding. */
+class WideCheckpoint extends RandomCheckpoint {
+  static readonly #SPREAD = 10;
+
+  override async readRows(name: string, startRow: number, numRows: number, out: Float32Array): Promise<void> {
+    await super.readRows(name, startRow, numRows, out);
+    if (this.shape(name).length > 1) for (let i = 0; i < out.length; i++) out[i]! *= WideCheckpoint.#SPREAD;
+  }
+}

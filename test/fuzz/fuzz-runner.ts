@@ -1,0 +1,74 @@
+import type { BatchPlan } from '../../src/core/batch-plan.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts';
+
+/** A row of logits that was sampled from, known by the seed of its request and the position of the id. */
+export interface SampledLogits {
+  readonly seed: number;
+  readonly position: number;
+  /** Of the V raw logits. */
+  readonly bytes: Buffer;
+}
+
+/** Milliseconds of a step, and of each token in it. */
+const STEP_MS = 2;
+const TOKEN_MS = 0.1;
+
+/**
+ * A runner within tighter limits that keeps all logits. Its clock tells a time in which a step takes as long as its tokens
+ * say, and steps settle when they are released, so that a schedule runs the same way each time.
+ */
+export class FuzzRunner implements Runner, Clock {
+  readonly limits: RunnerLimits;
+  readonly logits: SampledLogits[] = [];
+  /** Tokens of each sequence, and of each step. */
+  readonly plans: BatchPlan[] = [];
+  readonly #runner: Runner;
+  readonly #held: (() => void)[] = [];
+  #time = 0;
+  #done = 0;
+
+  constructor(runner: Runner, limits: Partial<RunnerLimits> = {}) {
+    this.#runner = runner;
+    this.limits = { ...runner.limits, ...limits };
+  }
+
+  now(): number {
+    return this.#time;
+  }
+
+  /** Lets time pass while nothing runs. */
+  wait(milliseconds: number): void {
+    this.#time += milliseconds;
+  }
+
+  async execute(plan: BatchPlan): Promise<StepResult> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.plans.push(plan);
+    this.#held.push(resolve);
+    const done = Math.max(this.#time, this.#done) + STEP_MS + TOKEN_MS * plan.numTokens;
+    this.#done = done;
+    const [result] = await Promise.all([this.#runner.execute(plan), promise]);
+    this.#time = Math.max(this.#time, done);
+    this.#keep(plan, result);
+    return result;
+  }
+
+  /** Lets steps settle, the oldest first, but for the last `numHeld`. */
+  release(numHeld: number): void {
+    while (this.#held.length > numHeld) this.#held.shift()?.();
+  }
+
+  /** The runner behind it stays open. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #keep({ samplingRows }: BatchPlan, { logits = new Float32Array() }: StepResult): void {
+    const { buffer, byteOffset } = logits;
+    const size = 4 * this.limits.vocabSize;
+    for (const [index, { seed, position }] of samplingRows.entries()) {
+      this.logits.push({ seed, position, bytes: Buffer.from(buffer, byteOffset + index * size, size) });
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import { deriveSeed } from '../../src/core/sampling-params.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { FinishedRequest } from '../../src/engine/request.ts';
+import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import type { Device } from '../../src/gpu/device.ts';
+import type { ModelRunner, ModelRunnerOptions } from '../../src/model/model-runner.ts';
+import type { FuzzModel } from './fuzz-models.ts';
+import { type FuzzRequest, fuzzRequests } from './fuzz-requests.ts';
+import { FuzzRunner } from './fuzz-runner.ts';
+
+/** What a request gives when nothing else runs. */
+export interface SoloRun {
+  readonly response: FinishedRequest;
+  /** Of the row that each id was sampled from, by the position of the id. */
+  readonly logits: ReadonlyMap<number, Buffer>;
+}
+
+/** A model on a device, its requests, and their solo runs as they come to be needed. */
+export class FuzzSession implements AsyncDisposable {
+  readonly model: FuzzModel;
+  readonly runner: ModelRunner;
+  readonly tokenizer: Tokenizer;
+  readonly requests: readonly FuzzRequest[];
+  readonly #solo = new Map<number, Promise<SoloRun>>();
+
+  private constructor(model: FuzzModel, runner: ModelRunner, tokenizer: Tokenizer) {
+    this.model = model;
+    this.runner = runner;
+    this.tokenizer = tokenizer;
+    this.requests = fuzzRequests(model);
+  }
+
+  static async open(device: Device, model: FuzzModel, kernels?: ModelRunnerOptions['kernels']): Promise<FuzzSession> {
+    return new FuzzSession(model, await model.open(device, kernels), await Tokenizer.load('weights/tales'));
+  }
+
+  /** The request alone, without chunks, overlap or prefix cache; with a number, that choice of it. */
+  solo({ promptIds, sampling }: FuzzRequest, choice: number | null): Promise<SoloRun> {
+    const seed = choice === null ? sampling.seed : deriveSeed(sampling.seed, choice);
+    const known = this.#solo.get(seed);
+    if (known !== undefined) return known;
+    const run = this.#runAlone({ promptIds, sampling: { ...sampling, seed } });
+    this.#solo.set(seed, run);
+    return run;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.runner.close();
+  }
+
+  async #runAlone(request: FuzzRequest): Promise<SoloRun> {
+    const runner = new FuzzRunner(this.runner);
+    const options = { scheduler: 'naive', overlap: false, prefixCache: false } as const;
+    await using engine = new Engine({ runner, clock: runner, tokenizer: this.tokenizer, ...options });
+    const { finished } = engine.addRequest(request);
+    while (engine.hasUnfinished) {
+      const turn = engine.step();
+      runner.release(0);
+      await turn;
+    }
+    return { response: await finished, logits: new Map(runner.logits.map(({ position, bytes }) => [position, bytes])) };
+  }
+}

@@ -1,0 +1,121 @@
+// The promise under random schedules. The thousand of them: `npm run test:fuzz`, which runs one seed alone, too.
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { type CachedBlock, PrefixCache } from '../../src/kv/prefix-cache.ts';
+import { gpt2Kernels } from '../../src/model/gpt2-kernels.ts';
+import { mutant } from '../support/mutant.ts';
+import { type FuzzModel, tales, tinyModels } from './fuzz-models.ts';
+import { FuzzSession } from './fuzz-session.ts';
+import { runSchedule } from './run-schedule.ts';
+
+/** Schedules of each model. */
+const [TINY, TALES] = [30, 3];
+/** Schedules in which a fault must show. */
+const MOST_FOR_FAULT = 60;
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+afterAll(() => device.close());
+
+const totals: Record<string, number> = {};
+const cases = [
+  ...tinyModels.map((model) => ({ model, count: TINY })),
+  ...tales.map((model) => ({ model, count: TALES })),
+];
+
+test.each(cases)('$count random schedules of $model.name change no bit of any request', async ({ model, count }) => {
+  await using session = await FuzzSession.open(device, model);
+  for (let seed = 0; seed < count; seed++) {
+    const { differences, counts } = await runSchedule(session, seed);
+    expect(differences, `npm run test:fuzz -- --model ${model.name} --seed ${seed} --count 1 --tales 1`).toEqual([]);
+    for (const [key, value] of Object.entries(counts)) totals[key] = (totals[key] ?? 0) + value;
+  }
+});
+
+test('the schedules had chunks, hits, preemptions, aborts, choices and long contexts, all of them often', () => {
+  const least = {
+    'steps of chunks and decodes': 200,
+    overlapped: 50,
+    preemptions: 30,
+    recomputedTokens: 200,
+    cachedTokens: 5000,
+    aborted: 50,
+    choices: 50,
+    'adjusted rows': 500,
+    'with logprobs': 50,
+    'beyond 256': 40,
+    'beyond 512': 10,
+  };
+  const met = Object.entries(totals).map(([key, value]) => `${key} ${value}`);
+  for (const [key, value] of Object.entries(least)) {
+    expect(totals[key], `${key} of: ${met.join(', ')}`).toBeGreaterThanOrEqual(value);
+  }
+});
+
+describe('a fault shows in a difference:', () => {
+  const [model] = tinyModels;
+
+  test('prefill with key tiles of 64, decode with tiles of 32', async () => {
+    const wide = mutant(gpt2Kernels.attention, [
+      ['const KEYS = constants::KEYS;', 'const KEYS = select(constants::KEYS, 64, constants::ROWS > 1);'],
+      [
+        'const KEYS_PER_LANE = (constants::KEYS + constants::LANES - 1) / constants::LANES;',
+        'const KEYS_PER_LANE = (KEYS + constants::LANES - 1) / constants::LANES;',
+      ],
+    ]);
+    await using session = await FuzzSession.open(device, model!, { ...gpt2Kernels, attention: wide });
+    expect(await firstDifference(session)).not.toBeNull();
+  });
+
+  test('a hash that is taken for the tokens', async () => {
+    await using session = await open(model!);
+    const known: CachedBlock[] = [];
+    const { add, find } = PrefixCache.prototype;
+    vi.spyOn(PrefixCache.prototype, 'add').mockImplementation(function (this: PrefixCache, ...block) {
+      known.push(add.apply(this, block));
+      return known.at(-1)!;
+    });
+    vi.spyOn(PrefixCache.prototype, 'find').mockImplementation(function (this: PrefixCache, group, parent, ids) {
+      const first = known.find(
+        (cached) => cached.parent === parent && cached.group === group && this.has(cached.block),
+      );
+      return first ?? find.call(this, group, parent, ids);
+    });
+    expect(await firstDifference(session)).not.toBeNull();
+  });
+
+  test('a block that is found after others have got it', async () => {
+    await using session = await open(model!);
+    vi.spyOn(PrefixCache.prototype, 'evict').mockImplementation(() => {});
+    expect(await firstDifference(session)).not.toBeNull();
+  });
+
+  test('noise that depends on the place in the batch', async () => {
+    await using session = await open(model!);
+    const { runner } = session;
+    const execute = runner.execute.bind(runner);
+    vi.spyOn(runner, 'execute').mockImplementation((plan) => {
+      const samplingRows = plan.samplingRows.map((row) => ({ ...row, seed: row.seed + row.tokenSlot }));
+      return execute({ ...plan, samplingRows });
+    });
+    expect(await firstDifference(session)).not.toBeNull();
+  });
+});
+
+function open(model: FuzzModel): Promise<FuzzSession> {
+  return FuzzSession.open(device, model);
+}
+
+/** The first seed whose schedule differs from the solo runs; null when none does. */
+async function firstDifference(session: FuzzSession): Promise<number | null> {
+  for (let seed = 0; seed < MOST_FOR_FAULT; seed++) {
+    const { differences } = await runSchedule(session, seed);
+    if (differences.length > 0) return seed;
+  }
+  return null;
+}

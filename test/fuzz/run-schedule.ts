@@ -1,0 +1,158 @@
+import { Engine } from '../../src/engine/engine.ts';
+import { QueueFullError, UnknownRequestError } from '../../src/engine/errors.ts';
+import type { FinishedRequest, RequestHandle } from '../../src/engine/request.ts';
+import { FuzzRunner } from './fuzz-runner.ts';
+import type { FuzzSession, SoloRun } from './fuzz-session.ts';
+import { drawSchedule, type Schedule, type ScheduleEntry } from './schedule.ts';
+
+/** What a schedule met, and where it differed from the solo runs of its requests. */
+export interface ScheduleReport {
+  readonly differences: readonly string[];
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+const MAX_TURNS = 5000;
+
+/** Runs the schedule of a seed and compares each request with its solo run: ids, text, log-probabilities and logits, bit by bit. */
+export async function runSchedule(session: FuzzSession, seed: number): Promise<ScheduleReport> {
+  const schedule = drawSchedule(seed, session.model, session.requests);
+  const runner = new FuzzRunner(session.runner, schedule.limits);
+  const solo = await soloRuns(session, schedule);
+  const engine = new Engine({ runner, clock: runner, tokenizer: session.tokenizer, ...schedule.options });
+  const { handles, numRefused } = await turnToEnd(engine, runner, schedule);
+  const responses = await Promise.all(handles.map(({ finished }) => finished));
+  const differences = [
+    ...responses.flatMap((response) => differencesOf(response, solo.get(response.seed))),
+    ...logitDifferences(runner, solo, responses),
+  ];
+  return { differences, counts: countAll(schedule, runner, responses, numRefused) };
+}
+
+/** By seed. They come first, as they use the same blocks. */
+async function soloRuns(session: FuzzSession, { entries }: Schedule): Promise<ReadonlyMap<number, SoloRun>> {
+  const runs = new Map<number, SoloRun>();
+  for (const { request, numChoices } of entries) {
+    const choices = numChoices === null ? [null] : Array(numChoices).keys();
+    for (const choice of choices) {
+      const run = await session.solo(request, choice);
+      runs.set(run.response.seed, run);
+    }
+  }
+  return runs;
+}
+
+async function turnToEnd(engine: Engine, runner: FuzzRunner, { entries, options }: Schedule) {
+  const handles: RequestHandle[] = [];
+  let numRefused = 0;
+  const lastArrival = Math.max(...entries.map(({ arrivesAt }) => arrivesAt));
+  for (let turn = 0; turn <= lastArrival || engine.hasUnfinished; turn++) {
+    if (turn > MAX_TURNS) throw new Error(`no end in ${MAX_TURNS} turns`);
+    for (const [index, entry] of entries.entries()) {
+      if (entry.arrivesAt === turn) {
+        const added = add(engine, entry, index);
+        if (added === null) numRefused++;
+        else handles.push(...added);
+      }
+      if (entry.abortsAt === turn) abortIfLive(engine, entry.numChoices === null ? `${index}` : `${index}-0`);
+    }
+    const numSubmitted = runner.plans.length;
+    const turned = engine.step();
+    const isIdle = runner.plans.length === numSubmitted;
+    if (isIdle) runner.wait(1);
+    runner.release(isIdle || !options.overlap ? 0 : 1);
+    await turned;
+  }
+  return { handles, numRefused };
+}
+
+/** The handles of an entry's requests; null when the queue is full. */
+function add(engine: Engine, entry: ScheduleEntry, index: number): RequestHandle[] | null {
+  const { request, numChoices, priority, deadlineMs, cacheSalt } = entry;
+  const whole = { ...request, requestId: `${index}`, priority, deadlineMs, cacheSalt, timeline: true };
+  try {
+    return numChoices === null ? [engine.addRequest(whole)] : engine.addChoices(whole, numChoices);
+  } catch (error) {
+    if (error instanceof QueueFullError) return null;
+    throw error;
+  }
+}
+
+function abortIfLive(engine: Engine, requestId: string): void {
+  try {
+    engine.abort(requestId);
+  } catch (error) {
+    if (!(error instanceof UnknownRequestError)) throw error;
+  }
+}
+
+/** How a response is not that of the solo run; of an aborted one, not its beginning. */
+function differencesOf(response: FinishedRequest, run: SoloRun | undefined): string[] {
+  if (run === undefined) return [`request ${response.requestId} has no solo run`];
+  const solo = run.response;
+  const isCut = response.finishReason === 'abort';
+  const numIds = isCut ? response.ids.length : solo.ids.length;
+  const want = {
+    ids: solo.ids.slice(0, numIds),
+    logprobs: solo.logprobs?.slice(0, numIds) ?? null,
+    ...(!isCut && { text: solo.text, finishReason: solo.finishReason, stopReason: solo.stopReason, error: null }),
+  };
+  const differences = Object.entries(want).flatMap(([key, value]) => {
+    const got = JSON.stringify(response[key as keyof typeof want]);
+    return got === JSON.stringify(value) ? [] : [`${key} ${got}, alone ${JSON.stringify(value)}`];
+  });
+  if (!solo.text.startsWith(response.text)) differences.push(`text ${response.text}, alone ${solo.text}`);
+  return differences.map((difference) => `request ${response.requestId} has ${difference}`);
+}
+
+/** Rows of logits that are not those of the solo run, and survivors whose last row was not seen. */
+function logitDifferences(
+  runner: FuzzRunner,
+  solo: ReadonlyMap<number, SoloRun>,
+  responses: readonly FinishedRequest[],
+): string[] {
+  const seen = new Set<string>();
+  const differences: string[] = [];
+  for (const { seed, position, bytes } of runner.logits) {
+    // A row behind the end of its request means nothing.
+    const alone = solo.get(seed)?.logits.get(position);
+    if (alone === undefined) continue;
+    seen.add(`${seed} ${position}`);
+    if (!alone.equals(bytes)) differences.push(`logits of seed ${seed} for position ${position} differ in a bit`);
+  }
+  for (const { requestId, seed, finishReason, promptTokens, ids } of responses) {
+    const last = promptTokens + ids.length - 1;
+    if (finishReason !== 'abort' && !seen.has(`${seed} ${last}`)) {
+      differences.push(`request ${requestId} has no logits for position ${last}`);
+    }
+  }
+  return differences;
+}
+
+function countAll(
+  schedule: Schedule,
+  { plans, logits }: FuzzRunner,
+  responses: readonly FinishedRequest[],
+  numRefused: number,
+): Record<string, number> {
+  const survivors = responses.filter(({ finishReason }) => finishReason !== 'abort');
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const lengths = survivors.map(({ promptTokens, ids }) => promptTokens + ids.length);
+  return {
+    schedules: 1,
+    overlapped: schedule.options.overlap ? 1 : 0,
+    steps: plans.length,
+    'steps of chunks and decodes': plans.filter((plan) => plan.numDecodeTokens % plan.numTokens !== 0).length,
+    rows: logits.length,
+    survivors: survivors.length,
+    aborted: responses.length - survivors.length,
+    refused: numRefused,
+    choices: responses.filter(({ requestId }) => requestId.includes('-')).length,
+    preemptions: sum(responses.map(({ preemptions }) => preemptions)),
+    recomputedTokens: sum(responses.map(({ recomputedTokens }) => recomputedTokens)),
+    cachedTokens: sum(responses.map(({ cachedTokens }) => cachedTokens)),
+    'adjusted rows': plans.flatMap(({ samplingRows }) => samplingRows).filter(({ adjustment }) => adjustment).length,
+    'with logprobs': survivors.filter(({ logprobs }) => logprobs !== null).length,
+    'beyond 256': lengths.filter((length) => length > 256).length,
+    'beyond 512': lengths.filter((length) => length > 512).length,
+  };
+}

@@ -1,0 +1,59 @@
+// Do a request's bits depend on what else runs? Random schedules, each request compared with its solo run.
+//   node test/fuzz/run.ts [--count 1000] [--tales 60] [--seed 0] [--model NAME]
+import { parseArgs } from 'node:util';
+import { Device } from '../../src/gpu/device.ts';
+import { RangeValueError } from '../../src/util/errors.ts';
+import { type FuzzModel, tales, tinyModels } from './fuzz-models.ts';
+import { FuzzSession } from './fuzz-session.ts';
+import { runSchedule } from './run-schedule.ts';
+
+const { values } = parseArgs({
+  options: {
+    /** Schedules of the tiny models, and of tales. */
+    count: { type: 'string', default: process.env.FUZZ_COUNT ?? '1000' },
+    tales: { type: 'string', default: process.env.FUZZ_TALES ?? '60' },
+    /** Of the first schedule; the others follow. */
+    seed: { type: 'string', default: process.env.FUZZ_SEED ?? '0' },
+    /** One model by its name. */
+    model: { type: 'string' },
+  },
+});
+
+/** Differences of one schedule, and characters of each. */
+const [SHOWN, SHOWN_LENGTH] = [5, 300];
+const first = integer('seed', values.seed);
+const shares: readonly (readonly [readonly FuzzModel[], number])[] = [
+  [tinyModels, integer('count', values.count)],
+  [tales, integer('tales', values.tales)],
+];
+const names = shares.flatMap(([models]) => models.map(({ name }) => name));
+const totals: Record<string, number> = {};
+let numFailed = 0;
+
+using device = await Device.open();
+for (const [models, count] of shares) {
+  const chosen = models.filter(({ name }) => values.model === undefined || values.model === name);
+  for (const [index, model] of chosen.entries()) {
+    await using session = await FuzzSession.open(device, model);
+    for (let seed = first + index; seed < first + count; seed += chosen.length) await runOne(session, seed);
+    console.log(`${model.name}: ${totals.schedules ?? 0} schedules so far, ${numFailed} with differences`);
+  }
+}
+if (totals.schedules === undefined) throw new RangeValueError('model', values.model, `one of ${names.join(', ')}`);
+console.log(totals);
+process.exitCode = numFailed === 0 ? 0 : 1;
+
+async function runOne(session: FuzzSession, seed: number): Promise<void> {
+  const { differences, counts } = await runSchedule(session, seed);
+  for (const [key, count] of Object.entries(counts)) totals[key] = (totals[key] ?? 0) + count;
+  if (differences.length === 0) return;
+  numFailed++;
+  console.error(`schedule ${seed}, alone again by --model ${session.model.name} --seed ${seed} --count 1 --tales 1`);
+  for (const difference of differences.slice(0, SHOWN)) console.error(`  ${difference.slice(0, SHOWN_LENGTH)}`);
+}
+
+function integer(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeValueError(name, text, 'an integer ≥ 0');
+  return value;
+}

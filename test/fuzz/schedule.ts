@@ -1,0 +1,79 @@
+import type { EngineOptions } from '../../src/engine/engine-options.ts';
+import { queuePolicyNames } from '../../src/scheduler/create-scheduler.ts';
+import { ceilDiv } from '../../src/util/math.ts';
+import { hashSeed } from '../../src/util/rng.ts';
+import { Draws } from './draws.ts';
+import type { FuzzModel } from './fuzz-models.ts';
+import { type FuzzRequest, isShort } from './fuzz-requests.ts';
+
+/** Who comes when to an engine of which settings: all that a request's ids must not depend on. */
+export interface Schedule {
+  readonly limits: { readonly maxBatchSize: number; readonly maxBatchTokens: number; readonly numBlocks: number };
+  readonly options: Pick<EngineOptions, 'scheduler' | 'policy' | 'maxStepMs' | 'maxQueuedRequests'> & {
+    readonly overlap: boolean;
+    readonly prefixCache: boolean;
+  };
+  readonly entries: readonly ScheduleEntry[];
+}
+
+/** A request, or choices of one, at a turn of the engine. */
+export interface ScheduleEntry {
+  readonly request: FuzzRequest;
+  /** Null for the request itself. */
+  readonly numChoices: number | null;
+  readonly arrivesAt: number;
+  /** The turn at which it is aborted, and of choices the first; null for never. */
+  readonly abortsAt: number | null;
+  readonly priority: number;
+  readonly deadlineMs: number | undefined;
+  readonly cacheSalt: string;
+}
+
+/** Most steps that the prompts of a schedule are cut into. */
+const MAX_CHUNKS = 150;
+/** Most turns before the last request arrives. */
+const MAX_ARRIVAL = 25;
+
+/** The schedule of a seed. */
+export function drawSchedule(seed: number, { blockSize }: FuzzModel, requests: readonly FuzzRequest[]): Schedule {
+  const draws = new Draws(hashSeed(3, seed));
+  const entries = drawEntries(draws, requests);
+  const numTokens = entries.reduce((sum, entry) => sum + entry.request.promptIds.length * (entry.numChoices ?? 1), 0);
+  const maxBatchTokens = Math.max(draws.pick([1, 2, 5, 8, 16, 31, 64, 150, 1024]), ceilDiv(numTokens, MAX_CHUNKS));
+  return {
+    limits: { maxBatchSize: draws.integer(1, 8), maxBatchTokens, numBlocks: drawNumBlocks(draws, entries, blockSize) },
+    options: {
+      scheduler: draws.pick(['online', 'online', 'online', 'online', 'online', 'offline', 'naive']),
+      policy: queuePolicyNames[draws.integer(0, queuePolicyNames.length - 1)],
+      overlap: draws.chance(0.6),
+      prefixCache: draws.chance(0.8),
+      maxStepMs: draws.chance(0.4) ? draws.integer(3, 12) : undefined,
+      maxQueuedRequests: draws.chance(0.1) ? draws.integer(0, 4) : undefined,
+    },
+    entries,
+  };
+}
+
+function drawEntries(draws: Draws, requests: readonly FuzzRequest[]): ScheduleEntry[] {
+  const candidates = draws.chance(0.5) ? requests.filter(isShort) : requests;
+  const favourites = Array.from({ length: draws.pick([2, 5, 40]) }, () => draws.integer(0, candidates.length - 1));
+  return Array.from({ length: draws.integer(2, 9) }, () => {
+    const arrivesAt = draws.chance(0.5) ? 0 : draws.integer(0, MAX_ARRIVAL);
+    const favourite = favourites[draws.integer(0, favourites.length - 1)] ?? 0;
+    return {
+      request: candidates[favourite]!,
+      numChoices: draws.chance(0.12) ? draws.integer(1, 3) : null,
+      arrivesAt,
+      abortsAt: draws.chance(0.2) ? arrivesAt + draws.integer(0, 20) : null,
+      priority: draws.integer(-2, 2),
+      deadlineMs: draws.chance(0.1) ? draws.integer(1, 120) : undefined,
+      cacheSalt: draws.chance(0.1) ? 'other' : '',
+    };
+  });
+}
+
+/** Mostly little more than the largest request needs, so that sequences lose their blocks to others. */
+function drawNumBlocks(draws: Draws, entries: readonly ScheduleEntry[], blockSize: number): number {
+  const needs = entries.map(({ request }) => ceilDiv(request.promptIds.length + request.sampling.maxTokens, blockSize));
+  return Math.max(...needs) + draws.pick([0, 0, 1, 2, 4, 10, 40]);
+}
