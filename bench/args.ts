@@ -12,12 +12,14 @@ import {
 } from '../src/cli/flags.ts';
 import { createParser, UsageError } from '../src/cli/parser.ts';
 import { type SchedulerName, schedulerNames } from '../src/scheduler/create-scheduler.ts';
+import { engineFlags } from './engine-settings.ts';
+import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags } from './load-flags.ts';
 
 const flags = {
   ...modelFlags,
   mode: {
     ...choiceFlag('mode', [...schedulerNames, 'all']),
-    default: 'all' as const,
+    defaultDescription: 'all; online when requests arrive over time',
     describe: 'scheduler to run: naive, offline, online, or all, which also compares their token ids',
   },
   prompt: { ...textFlag('prompt'), describe: 'prompt of every request; without it 16 built-in ones take turns' },
@@ -62,10 +64,20 @@ const flags = {
     ...switchFlag('profile'),
     describe: 'instead of running requests, show where the time of a decode step and of a prefill step goes, by kernel',
   },
+  ...engineFlags,
+  ...loadFlags,
+  record: {
+    ...textFlag('record'),
+    describe: 'file to write arrivals and steps to, for bench/simulate.ts; in an open loop of one mode',
+  },
 };
 
+type Flags = InferredOptionTypes<typeof flags>;
+
 /** The benchmark's flags, checked, under the names they have on the command line. */
-export type BenchArgs = InferredOptionTypes<typeof flags>;
+export interface BenchArgs extends Omit<Flags, 'mode'> {
+  readonly mode: NonNullable<Flags['mode']>;
+}
 
 /**
  * Reads the command line; null when it asked for help, which has been printed then.
@@ -74,14 +86,22 @@ export type BenchArgs = InferredOptionTypes<typeof flags>;
  */
 export function parseArgs(argv: readonly string[]): BenchArgs | null {
   const usage =
-    'node bench/run.ts [flags]\n\nRuns the same requests under each scheduler and compares speed and token ids.';
+    'node bench/run.ts [flags]\n\nRuns the same requests under each scheduler and compares speed and token ids, or lets them arrive over time.';
   const parser = createParser(argv).usage(usage).version(false).options(flags);
   const { _: strays, $0: _script, help, ...args } = parser.parseSync();
   if (help) return null;
   if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
   if (args.profile && args.trace !== undefined)
     throw new UsageError('--trace is given with --profile, expected one of them');
-  return args;
+  checkLoad(args);
+  checkClosedLoop(args);
+  const openLoop = isOpenLoop(args);
+  const { mode = openLoop ? 'online' : 'all', record, repeat } = args;
+  if (record !== undefined && (!openLoop || mode === 'all')) {
+    throw new UsageError('--record needs requests that arrive over time, and one --mode');
+  }
+  if (openLoop && repeat > 1) throw new UsageError(`--repeat is ${repeat}, expected 1 when requests arrive over time`);
+  return { ...args, mode };
 }
 
 /** The schedulers that a run compares, in the order of the report. */

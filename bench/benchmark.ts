@@ -45,8 +45,12 @@ export async function runBenchmark(
   return runs;
 }
 
-/** Refuses requests that can't run, before the GPU gets to work. */
-async function checkRequests(
+/**
+ * Refuses requests that can't run, before the GPU gets to work.
+ *
+ * @throws RangeValueError or RequestTooLargeError.
+ */
+export async function checkRequests(
   requests: readonly BenchRequest[],
   { runner, tokenizer }: Pick<ModeOptions, 'runner' | 'tokenizer'>,
 ): Promise<void> {

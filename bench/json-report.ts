@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { AdapterIdentity } from '../src/gpu/adapter.ts';
 import type { BenchArgs } from './args.ts';
-import type { ModeReport } from './mode-report.ts';
 
 /** Where the numbers come from. */
 export interface Provenance {
@@ -13,8 +12,8 @@ export interface Provenance {
   readonly commit: string | null;
 }
 
-/** All numbers of a benchmark and what they depend on. */
-export function reportJson(modes: ReadonlyMap<string, ModeReport>, provenance: Provenance) {
+/** All numbers of a benchmark, by mode, and what they depend on. */
+export function reportJson<Report>(modes: ReadonlyMap<string, Report>, provenance: Provenance) {
   return { schema: 'roseinfer-benchmark-1', meta: provenanceJson(provenance), modes: Object.fromEntries(modes) };
 }
 

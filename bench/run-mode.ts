@@ -5,6 +5,7 @@ import type { EngineWatch } from '../src/engine/engine-options.ts';
 import type { FinishedRequest } from '../src/engine/request.ts';
 import type { Tokenizer } from '../src/engine/tokenizer.ts';
 import type { SchedulerName } from '../src/scheduler/create-scheduler.ts';
+import { DEFAULT_SETTINGS, type EngineSettings } from './engine-settings.ts';
 import type { BenchRequest } from './requests.ts';
 
 /** What runs the requests, and who watches. */
@@ -13,6 +14,7 @@ export interface ModeOptions {
   readonly tokenizer: Tokenizer;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
+  readonly settings?: EngineSettings;
   /** Told how many ids there are so far. */
   readonly onIds?: (numIds: number) => void;
   /** Told what the engine does. */
@@ -38,10 +40,17 @@ export interface ModeRun {
 export async function runMode(
   mode: SchedulerName,
   requests: readonly BenchRequest[],
-  { runner, tokenizer, signal, clock = systemClock, onIds = () => {}, watch }: ModeOptions,
+  { runner, tokenizer, signal, clock = systemClock, settings = DEFAULT_SETTINGS, onIds = () => {}, watch }: ModeOptions,
 ): Promise<ModeRun> {
   const abortable = requests.map((request) => ({ ...request, signal }));
-  await using engine = new Engine({ ...watch, runner: countIds(runner, onIds), tokenizer, scheduler: mode, clock });
+  await using engine = new Engine({
+    ...watch,
+    ...settings,
+    runner: countIds(runner, onIds),
+    tokenizer,
+    scheduler: mode,
+    clock,
+  });
   const start = clock.now();
   const responses = await engine.generateBatch(abortable);
   const end = clock.now();

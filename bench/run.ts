@@ -1,23 +1,52 @@
-// The benchmark: the same requests under the naive, offline and online scheduler. `--help` lists its flags.
+// The benchmark: the same requests under the naive, offline and online scheduler, all there from the start or arriving
+// over time. `--help` lists its flags.
 import { modelName, openModel } from '../src/cli/open-model.ts';
+import { checkOutput, replaceFile } from '../src/cli/output-file.ts';
 import { packageRoot } from '../src/cli/package-info.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
 import { TraceFile } from '../src/cli/trace-file.ts';
+import type { LoadedModel } from '../src/load-model.ts';
 import { type BenchArgs, modesOf, parseArgs } from './args.ts';
 import { runBenchmark } from './benchmark.ts';
+import { readDataset, type TraceEntry } from './dataset.ts';
+import { engineSettings } from './engine-settings.ts';
 import { checkWritable, writeJson } from './json-file.ts';
 import { readCommit, reportJson } from './json-report.ts';
+import { isOpenLoop } from './load-flags.ts';
 import { type ModeReport, reportMode } from './mode-report.ts';
 import { profileModel } from './profile-model.ts';
 import { buildRequests } from './requests.ts';
-import { formatComparison, formatMode } from './text-report.ts';
-import { judgeRuns, throwIfUnsound } from './verdict.ts';
+import { RunLog } from './run-log.ts';
+import { serve } from './serve.ts';
+import { servingJson } from './serving-json.ts';
+import { reportServing } from './serving-report.ts';
+import { formatServing } from './serving-text.ts';
+import { formatComparison, formatEqual, formatMode } from './text-report.ts';
+import { judgeRuns, throwIfUnsound, type Verdict } from './verdict.ts';
+
+const RECORD_FLAG = '--record';
+
+/** What a run has to show: its numbers for the JSON file, by mode, and whether they are worth something. */
+interface Results {
+  readonly reports: ReadonlyMap<string, unknown>;
+  readonly verdict: Verdict;
+}
+
+/** Where a run takes place. */
+interface Bench {
+  readonly model: LoadedModel;
+  readonly trace: TraceFile | null;
+  readonly dataset: readonly TraceEntry[] | null;
+  readonly signal: AbortSignal;
+  readonly status: StatusLine;
+}
 
 async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
   if (args.json !== undefined) await checkWritable(args.json);
+  if (args.record !== undefined) await checkOutput(RECORD_FLAG, args.record);
   await using trace = args.trace === undefined ? null : await TraceFile.open(args.trace);
-  const requests = buildRequests(args);
+  const dataset = args.dataset === undefined ? null : await readDataset(args.dataset);
   using status = new StatusLine(process.stderr);
   await using model = await openModel(args.model, {
     dtype: args.dtype,
@@ -36,13 +65,25 @@ async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
     return;
   }
   trace?.describe(modelName(args.model), model);
+  const run = isOpenLoop(args) ? runOpenLoop : runClosedLoop;
+  const { reports, verdict } = await run(args, { model, trace, dataset, signal, status });
+  if (args.json !== undefined) {
+    const { adapter, dtype } = model;
+    const commit = await readCommit(packageRoot);
+    await writeJson(args.json, reportJson(reports, { args, adapter, model: modelName(args.model), dtype, commit }));
+  }
+  throwIfUnsound(verdict);
+}
+
+async function runClosedLoop(args: BenchArgs, { model, trace, signal, status }: Bench): Promise<Results> {
   const reports = new Map<string, ModeReport>();
-  const runs = await runBenchmark(requests, {
+  const runs = await runBenchmark(buildRequests(args), {
     runner: model.runner,
     tokenizer: model.tokenizer,
     modes: modesOf(args),
     warmup: args.warmup,
     repeat: args.repeat,
+    settings: engineSettings(args),
     signal,
     watchRun: (name) => trace?.watch(name),
     onProgress: (label, numIds) => status.show(`${label}: ${numIds} tokens`),
@@ -55,12 +96,39 @@ async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
   });
   const verdict = judgeRuns(runs);
   if (reports.size > 1) console.log(formatComparison(reports, verdict.numEqual));
-  if (args.json !== undefined) {
-    const { adapter, dtype } = model;
-    const commit = await readCommit(packageRoot);
-    await writeJson(args.json, reportJson(reports, { args, adapter, model: modelName(args.model), dtype, commit }));
-  }
-  throwIfUnsound(verdict);
+  return { reports, verdict };
+}
+
+async function runOpenLoop(args: BenchArgs, { model, trace, dataset, signal, status }: Bench): Promise<Results> {
+  const { runner, tokenizer } = model;
+  const [firstMode = 'online'] = modesOf(args);
+  const { record } = args;
+  const settings = engineSettings(args);
+  const header = { mode: firstMode, limits: runner.limits, settings, eosId: tokenizer.eosId };
+  const log = record === undefined ? undefined : new RunLog(header);
+  const reports = new Map<string, ReturnType<typeof servingJson>>();
+  const runs = await serve(args, {
+    runner,
+    tokenizer,
+    dataset,
+    signal,
+    settings,
+    log,
+    watchRun: (name) => trace?.watch(name),
+    onProgress: (label, numEnded) => status.show(`${label}: ${numEnded} requests have ended`),
+    onRun: (run) => {
+      const report = reportServing(run, args.goodput);
+      reports.set(run.mode, servingJson(report, args));
+      status.clear();
+      console.log(`${formatServing(report, { ...args, mode: run.mode })}\n`);
+    },
+  });
+  if (log !== undefined && record !== undefined) await replaceFile(RECORD_FLAG, record, log.lines());
+  const verdict = judgeRuns(
+    runs.map(({ mode, served }) => ({ mode, responses: served.map(({ response }) => response) })),
+  );
+  if (runs.length > 1) console.log(formatEqual(verdict.numEqual, runs[0]?.served.length ?? 0));
+  return { reports, verdict };
 }
 
 await runCommand(async (signal) => {

@@ -18,6 +18,24 @@ export function median(samples: readonly number[]): number {
   return summarize(samples)?.p50 ?? Number.NaN;
 }
 
+/** What vLLM's serving benchmark says of some samples. */
+export interface Spread {
+  readonly mean: number;
+  readonly median: number;
+  /** Of the samples themselves, not an estimate from them. */
+  readonly std: number;
+  readonly p99: number;
+}
+
+/** Null when there is no sample. */
+export function spread(samples: readonly number[]): Spread | null {
+  const summary = summarize(samples);
+  if (summary === null) return null;
+  const { mean, p50: median, p99 } = summary;
+  const variance = samples.reduce((sum, sample) => sum + (sample - mean) ** 2, 0) / samples.length;
+  return { mean, median, std: Math.sqrt(variance), p99 };
+}
+
 /** The value at `fraction` of the way through ascending samples, between two of them in proportion. */
 function percentile(sorted: readonly number[], fraction: number): number {
   const place = fraction * (sorted.length - 1);

@@ -32,11 +32,12 @@ export function formatComparison(reports: ReadonlyMap<string, ModeReport>, numEq
     formatRow(mode, speed.toFixed(2), naive ? (speed / naive).toFixed(2) : 'n/a'),
   );
   const numRequests = Math.max(...[...reports.values()].map((report) => report.requests));
-  return [
-    formatRow('mode', 'completion tok/s', '× naive'),
-    ...rows,
-    `ids equal in all modes: ${numEqual}/${numRequests}`,
-  ].join('\n');
+  return [formatRow('mode', 'completion tok/s', '× naive'), ...rows, formatEqual(numEqual, numRequests)].join('\n');
+}
+
+/** How many requests have the same ids in all modes. */
+export function formatEqual(numEqual: number, numRequests: number): string {
+  return `ids equal in all modes: ${numEqual}/${numRequests}`;
 }
 
 function formatRow(mode: string, speed: string, ratio: string): string {

@@ -1,8 +1,14 @@
+import type { FinishedRequest } from '../src/engine/request.ts';
 import { RoseinferError } from '../src/util/errors.ts';
-import type { ModeRun } from './run-mode.ts';
 
 /** A benchmark that ran, but whose numbers are worth nothing. */
 export class BenchmarkError extends RoseinferError {}
+
+/** What a run gave, in the order of its requests; null for one that was turned away, which is no fault. */
+export interface JudgedRun {
+  readonly mode: string;
+  readonly responses: readonly (FinishedRequest | null)[];
+}
 
 /** Whether the runs did the same work. */
 export interface Verdict {
@@ -13,7 +19,7 @@ export interface Verdict {
 }
 
 /** Compares runs of the same requests. */
-export function judgeRuns(runs: readonly ModeRun[]): Verdict {
+export function judgeRuns(runs: readonly JudgedRun[]): Verdict {
   const numRequests = runs[0]?.responses.length ?? 0;
   const problems = Array.from(
     { length: numRequests },
@@ -23,19 +29,21 @@ export function judgeRuns(runs: readonly ModeRun[]): Verdict {
   return { numEqual: numRequests - found.length, problems: found };
 }
 
-function findFailure(runs: readonly ModeRun[], index: number): string | null {
+function findFailure(runs: readonly JudgedRun[], index: number): string | null {
   for (const { mode, responses } of runs) {
-    const { finishReason, error } = responses[index]!;
-    if (finishReason === 'error') return `request ${index} failed in ${mode}: ${error}`;
+    const response = responses[index];
+    if (response?.finishReason === 'error') return `request ${index} failed in ${mode}: ${response.error}`;
   }
   return null;
 }
 
-function findDifference(runs: readonly ModeRun[], index: number): string | null {
-  const [first, ...others] = runs;
-  const want = first?.responses[index]?.ids ?? [];
-  for (const { mode, responses } of others) {
-    const { ids } = responses[index]!;
+function findDifference(runs: readonly JudgedRun[], index: number): string | null {
+  const [first, ...others] = runs.flatMap(({ mode, responses }) => {
+    const ids = responses[index]?.ids;
+    return ids === undefined ? [] : [{ mode, ids }];
+  });
+  const want = first?.ids ?? [];
+  for (const { mode, ids } of others) {
     const place = Array.from({ length: Math.max(ids.length, want.length) }, (_, i) => i).find(
       (i) => ids[i] !== want[i],
     );

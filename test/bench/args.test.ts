@@ -59,6 +59,31 @@ describe('parseArgs', () => {
     expect(parseArgs(['--trace', 't.json'])).toMatchObject({ trace: 't.json' });
   });
 
+  test('reads the flags of an open loop and of the engine', () => {
+    const line =
+      '--request-rate 2.5 --burstiness 0.5 --input-len 10-20 --output-len lognormal:50:0.7 --shared-prefix 8 ' +
+      '--max-concurrency 4 --goodput ttft:100 tpot:20 --record run.jsonl --prefix-cache --policy priority ' +
+      '--max-step-ms 30 --max-queued-requests 0 --max-queued-tokens 900';
+    expect(parseArgs(line.split(' '))).toMatchObject({
+      mode: 'online',
+      'request-rate': 2.5,
+      burstiness: 0.5,
+      'input-len': { kind: 'uniform', min: 10, max: 20 },
+      'output-len': { kind: 'lognormal', median: 50, sigma: 0.7 },
+      'shared-prefix': 8,
+      'max-concurrency': 4,
+      goodput: { ttft: 100, tpot: 20 },
+      record: 'run.jsonl',
+      'prefix-cache': true,
+      policy: 'priority',
+      'max-step-ms': 30,
+      'max-queued-requests': 0,
+      'max-queued-tokens': 900,
+    });
+    expect(parseArgs(['--request-rate', 'inf'])).toMatchObject({ 'request-rate': 'inf', mode: 'online' });
+    expect(parseArgs(['--dataset', 'trace.jsonl', '--mode', 'all'])).toMatchObject({ mode: 'all' });
+  });
+
   test('takes a value behind an equals sign or as the next argument', () => {
     expect(parseArgs(['--top-k=3', '--prompt=-5', '--do-sample=true'])).toMatchObject({
       'top-k': 3,
@@ -116,6 +141,32 @@ describe('parseArgs', () => {
     ['--no-do-sample', 'Unknown argument: no-do-sample'],
     ['--top-p 0.9 stray', 'Unknown argument: stray'],
     ['-- stray', 'Unknown argument: stray'],
+    ['--request-rate 0', '--request-rate is 0, expected a number > 0, or inf'],
+    ['--request-rate Infinity', '--request-rate is Infinity, expected a number > 0, or inf'],
+    ['--request-rate 1 --request-rate 2', '--request-rate is 1,2, expected a number > 0, or inf'],
+    ['--request-rate 1 --burstiness 0', '--burstiness is 0, expected a number > 0'],
+    ['--input-len 9-3', '--input-len is "9-3", expected N, MIN-MAX or lognormal:MEDIAN:SIGMA, in tokens from 1 on'],
+    [
+      '--request-rate 1 --goodput itl:3',
+      '--goodput is "itl:3", expected ttft:MS, tpot:MS and e2e:MS, each at most once',
+    ],
+    ['--policy lifo', '--policy is "lifo", expected one of fcfs, priority, shortest-prompt-first'],
+    ['--max-step-ms 0', '--max-step-ms is 0, expected a number > 0'],
+    ['--burstiness 2', '--burstiness has no effect without --request-rate'],
+    ['--request-rate 1 --shared-prefix 3', '--shared-prefix has no effect without --input-len, --dataset'],
+    ['--goodput ttft:9', '--goodput has no effect without --request-rate, --input-len, --output-len, --dataset'],
+    ['--max-concurrency 2', expect.stringMatching(/^--max-concurrency has no effect without --request-rate, /)],
+    ['--max-queued-requests 2', expect.stringMatching(/^--max-queued-requests has no effect without --request-rate, /)],
+    ['--max-queued-tokens 2', expect.stringMatching(/^--max-queued-tokens has no effect without --request-rate, /)],
+    ['--dataset a --input-len 3', '--dataset excludes --input-len, expected one of them'],
+    ['--dataset a --output-len 3', '--dataset excludes --output-len, expected one of them'],
+    ['--dataset a --prompt b', '--dataset excludes --prompt, expected one of them'],
+    ['--dataset a --prompts b', '--dataset excludes --prompts, expected one of them'],
+    ['--input-len 3 --prompt b', '--input-len excludes --prompt, expected one of them'],
+    ['--input-len 3 --prompts b', '--input-len excludes --prompts, expected one of them'],
+    ['--record a', '--record needs requests that arrive over time, and one --mode'],
+    ['--record a --request-rate 1 --mode all', '--record needs requests that arrive over time, and one --mode'],
+    ['--request-rate 1 --repeat 2', '--repeat is 2, expected 1 when requests arrive over time'],
   ])('refuses %s', (line, message) => {
     expect(() => parseArgs(line.split(' '))).toThrow(expect.objectContaining({ name: 'UsageError', message }));
   });

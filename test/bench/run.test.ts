@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { reportJson } from '../../bench/json-report.ts';
+import type { ModeReport } from '../../bench/mode-report.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 let directory: string;
@@ -18,7 +19,7 @@ afterAll(() => rm(directory, { recursive: true }));
 const bench = (...argv: string[]) => runNode(['bench/run.ts', ...argv]);
 
 /** A benchmark's JSON file, whose shape another test checks. */
-async function readReport(path: string): Promise<ReturnType<typeof reportJson>> {
+async function readReport(path: string): Promise<ReturnType<typeof reportJson<ModeReport>>> {
   return JSON.parse(await readFile(path, 'utf8'));
 }
 
@@ -61,6 +62,55 @@ describe('node bench/run.ts', () => {
     expect(status).toBe(0);
   });
 
+  test('lets requests arrive over time, and records a run that the simulator repeats and calibrates with', async () => {
+    const [json, record] = [join(directory, 'serving.json'), join(directory, 'run.jsonl')];
+    const load = ['--request-rate', '40', '--num-requests', '6', '--input-len', '4-20', '--output-len', '3-5'];
+    const { status, stdout } = bench(...load, '--goodput', 'e2e:60000', '--json', json, '--record', record);
+    expect(stdout).toMatch(/^=+ Serving Benchmark Result =+\nScheduler: +online *\nSuccessful requests: +6 *\n/);
+    expect(stdout).not.toContain('naive');
+    expect(status).toBe(0);
+
+    const { meta, modes } = JSON.parse(await readFile(json, 'utf8'));
+    expect(meta.args).toMatchObject({ mode: 'online', 'request-rate': 40, goodput: { e2e: 60000 } });
+    expect(Object.keys(modes)).toEqual(['online']);
+    const { online } = modes;
+    expect(online).toMatchObject({ num_prompts: 6, completed: 6, failed: 0, rejected: 0, request_rate: 40 });
+    expect(online.request_goodput).toBe(online.request_throughput);
+    expect(online.output_lens.every((length: number) => length >= 3 && length <= 5)).toBe(true);
+    expect(online.itls.map((itls: number[]) => itls.length + 1)).toEqual(online.output_lens);
+
+    const replayed = runNode(['bench/simulate.ts', '--replay', record]);
+    expect(replayed.stdout).toMatch(/^\d+ steps: the same rows, admissions and preemptions in each\n/);
+    expect(replayed.stdout).toContain(`Mean TTFT (ms):                          ${online.mean_ttft_ms.toFixed(2)} `);
+    expect(replayed.status).toBe(0);
+
+    const out = join(directory, 'simulated.json');
+    const simulated = runNode(['bench/simulate.ts', '--calibrate', record, '--compare', record, '--json', out]);
+    expect(simulated.stdout).toMatch(/6 requests simulated in \d+\.\d s\n\n +measured +simulated +error\nMedian TTFT/);
+    expect(simulated.status).toBe(0);
+    const result = JSON.parse(await readFile(out, 'utf8'));
+    expect(result).toMatchObject({ completed: 6, total_output_tokens: online.total_output_tokens });
+    expect(result.output_lens).toEqual(online.output_lens);
+  });
+
+  test('compares the ids of all modes when requests arrive over time, too', () => {
+    const { status, stdout } = bench(
+      '--request-rate',
+      'inf',
+      '--mode',
+      'all',
+      '--prompts',
+      'a',
+      'b',
+      '--output-len',
+      '3',
+    );
+    const schedulers = [...stdout.matchAll(/^Scheduler: +(\w+)/gm)].map(([, name]) => name);
+    expect(schedulers).toEqual(['naive', 'offline', 'online']);
+    expect(stdout).toMatch(/\nids equal in all modes: 2\/2\n$/);
+    expect(status).toBe(0);
+  });
+
   test('ends within moments of Ctrl-C, with 130', async () => {
     const flags = ['--ignore-eos', '--max-new-tokens', '900'];
     const child = spawn(process.execPath, ['bench/run.ts', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -77,6 +127,11 @@ describe('node bench/run.ts', () => {
   });
 
   test.each([
+    [
+      ['--record', 'nowhere/run.jsonl', '--request-rate', '1'],
+      '--record is "nowhere/run.jsonl" (ENOENT), expected a file that can be written',
+    ],
+    [['--dataset', 'nowhere'], 'nowhere: ENOENT, expected a file that can be read'],
     [['--num-requests', '0'], '--num-requests is 0, expected an integer from 1 to 2147483647'],
     [['--json', 'nowhere/out.json'], '--json is "nowhere/out.json" (ENOENT), expected a file that can be written'],
     [

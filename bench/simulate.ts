@@ -1,0 +1,84 @@
+// The simulator: the engine, its scheduler and its KV manager in virtual time. `--help` lists its flags.
+import { runCommand } from '../src/cli/run-command.ts';
+import { StatusLine } from '../src/cli/status-line.ts';
+import { Tokenizer } from '../src/engine/tokenizer.ts';
+import { BUNDLED_MODEL } from '../src/load-model.ts';
+import { calibrate } from './calibration.ts';
+import { readDataset } from './dataset.ts';
+import { engineSettings } from './engine-settings.ts';
+import { checkWritable, writeJson } from './json-file.ts';
+import { isOpenLoop } from './load-flags.ts';
+import type { ServingRun } from './open-loop.ts';
+import { formatPrediction } from './prediction-text.ts';
+import { replay } from './replay.ts';
+import type { TimedRequest } from './requests.ts';
+import { type RecordedRun, readRun } from './run-file.ts';
+import type { RunHeader } from './run-log.ts';
+import { servingJson } from './serving-json.ts';
+import { reportServing } from './serving-report.ts';
+import { formatServing } from './serving-text.ts';
+import { parseSimulateArgs, type SimulateArgs } from './simulate-args.ts';
+import { repeatedRequests, simulatedRequests } from './simulated-requests.ts';
+import { simulate } from './simulation.ts';
+import { BenchmarkError } from './verdict.ts';
+import { buildWorkload } from './workload.ts';
+
+async function main(args: SimulateArgs, signal: AbortSignal): Promise<void> {
+  if (args.json !== undefined) await checkWritable(args.json);
+  // Nobody reads the texts: any tokenizer will do.
+  const tokenizer = await Tokenizer.load(BUNDLED_MODEL);
+  const recorded = args.replay === undefined ? null : await readRun(args.replay);
+  const run = recorded === null ? await simulateLoad(args, tokenizer, signal) : await replayRun(recorded, tokenizer);
+  const report = reportServing(run, args.goodput);
+  console.log(formatServing(report, { ...args, mode: run.mode }));
+  if (args.json !== undefined) await writeJson(args.json, servingJson(report, args));
+}
+
+/** @throws BenchmarkError when a decision differs. */
+async function replayRun(recorded: RecordedRun, tokenizer: Tokenizer): Promise<ServingRun> {
+  const { run, numSteps, difference } = await replay(recorded, tokenizer);
+  if (difference !== null) throw new BenchmarkError(`${recorded.path} went another way: ${difference}`);
+  console.log(`${numSteps} steps: the same rows, admissions and preemptions in each\n`);
+  return run;
+}
+
+async function simulateLoad(args: SimulateArgs, tokenizer: Tokenizer, signal: AbortSignal): Promise<ServingRun> {
+  const runs = await Promise.all((args.calibrate ?? []).map(readRun));
+  const [first] = runs;
+  if (first === undefined) throw new Error('the parser lets no empty --calibrate pass');
+  const header = { ...first.header, settings: engineSettings(args, first.header.settings) };
+  const compared = args.compare === undefined ? null : await readRun(args.compare);
+  const requests =
+    compared !== null && !isOpenLoop(args) ? repeatedRequests(compared) : await drawRequests(args, tokenizer, header);
+
+  const calibration = calibrate(runs.map(({ entries }) => entries));
+  console.log(`a step takes ${calibration.costs.describe()}`);
+  using status = new StatusLine(process.stderr);
+  const onEnd = (numEnded: number) => {
+    if (numEnded % REPORT_EVERY === 0) status.show(`${numEnded} of ${requests.length} requests have ended`);
+  };
+  const before = performance.now();
+  const options = { header, calibration, seed: args.seed, maxConcurrency: args['max-concurrency'], tokenizer, signal };
+  const run = await simulate(requests, { ...options, onEnd });
+  status.clear();
+  console.log(`${requests.length} requests simulated in ${((performance.now() - before) / 1000).toFixed(1)} s\n`);
+  if (compared !== null) {
+    const measured = await replay(compared, tokenizer);
+    console.log(`${formatPrediction(reportServing(measured.run, undefined), reportServing(run, undefined))}\n`);
+  }
+  return run;
+}
+
+/** Requests between two reports of progress. */
+const REPORT_EVERY = 100;
+
+async function drawRequests(args: SimulateArgs, tokenizer: Tokenizer, { limits }: RunHeader): Promise<TimedRequest[]> {
+  const trace = args.dataset === undefined ? null : await readDataset(args.dataset);
+  const prompts = Array.from({ length: args['num-requests'] }, () => '');
+  return simulatedRequests(buildWorkload(args, { trace, prompts }, limits), tokenizer, args.seed);
+}
+
+await runCommand(async (signal) => {
+  const args = parseSimulateArgs(process.argv.slice(2));
+  if (args !== null) await main(args, signal);
+});

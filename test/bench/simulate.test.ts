@@ -1,0 +1,127 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { parseSimulateArgs } from '../../bench/simulate-args.ts';
+import { errorsIn, runNode } from '../support/run-node.ts';
+
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'roseinfer-simulate-'));
+});
+
+afterAll(() => rm(directory, { recursive: true }));
+
+const limits = { maxBatchSize: 8, maxBatchTokens: 64, maxModelLen: 64, numBlocks: 64, blockSize: 4, vocabSize: 100 };
+
+/** A run of one request of two steps: 2 prompt tokens in 8 ms, one more in 4 ms. */
+function recording(change: (step: { rows: unknown[] }) => void = () => {}): string {
+  const step = (index: number, submitted: number, finished: number, row: object) => ({
+    index,
+    submitted,
+    finished,
+    rows: [{ requestId: 'a', samples: true, ...row }],
+    admitted: index === 0 ? ['a'] : [],
+    preempted: [],
+    numWaiting: 0,
+  });
+  const last = step(1, 2, 14, { start: 2, numTokens: 1 });
+  change(last);
+  const request = { requestId: 'a', start: 1, added: 1, promptIds: [5, 6], maxTokens: 2, seed: 1, ignoreEos: false };
+  return [
+    { schema: 'roseinfer-run-1', mode: 'online', limits, settings: {}, eosId: 3, start: 0 },
+    { request: { ...request, ids: [8, 9] } },
+    { turn: 2, step: step(0, 2, 10, { start: 0, numTokens: 2 }) },
+    { turn: 2, step: last },
+    { turn: 10, step: null },
+  ]
+    .map((line) => `${JSON.stringify(line)}\n`)
+    .join('');
+}
+
+async function simulate(text: string, ...flags: string[]) {
+  const path = join(directory, 'run.jsonl');
+  await writeFile(path, text);
+  return { path, ...runNode(['bench/simulate.ts', ...flags.map((flag) => (flag === 'RUN' ? path : flag))]) };
+}
+
+describe('node bench/simulate.ts', () => {
+  test('replays a run, with the times that it took', async () => {
+    const { status, stdout, stderr } = await simulate(recording(), '--replay', 'RUN', '--goodput', 'ttft:9');
+    expect(stderr).toBe('');
+    expect(stdout).toContain('2 steps: the same rows, admissions and preemptions in each\n');
+    expect(stdout).toMatch(/Mean TTFT \(ms\): +9\.00/);
+    expect(stdout).toMatch(/Mean TPOT \(ms\): +4\.00/);
+    expect(stdout).toMatch(/Request goodput/);
+    expect(status).toBe(0);
+  });
+
+  test('names the step in which a replay goes another way, and ends with 1', async () => {
+    const { status, stderr, path } = await simulate(
+      recording((step) => step.rows.pop()),
+      '--replay',
+      'RUN',
+    );
+    expect(errorsIn(stderr)).toEqual([expect.stringContaining(`${path} went another way: step 1 is {`)]);
+    expect(status).toBe(1);
+  });
+
+  test('simulates drawn requests, and those of a trace', async () => {
+    const drawn = ['--input-len', '10', '--output-len', '5', '--num-requests', '30', '--request-rate', '5'];
+    const { status, stdout } = await simulate(recording(), '--calibrate', 'RUN', 'RUN', ...drawn);
+    expect(stdout).toMatch(/^a step takes .* ms \/ .*\n30 requests simulated in \d+\.\d s\n\n=+ Serving/);
+    expect(stdout).toMatch(/Total input tokens: +300 *\nTotal generated tokens: +150/);
+    expect(status).toBe(0);
+
+    const trace = join(directory, 'trace.jsonl');
+    await writeFile(trace, '{"timestamp_ms":1,"prompt":"a b","output_length":5}\n{"timestamp_ms":2,"output_length":5}');
+    const refused = await simulate(recording(), '--calibrate', 'RUN', '--dataset', trace);
+    expect(errorsIn(refused.stderr)).toEqual([
+      `${trace}, line 2: input_length is missing, expected an integer ≥ 1, or a prompt instead`,
+    ]);
+    expect(refused.status).toBe(1);
+  });
+
+  test('turns requests away as its flags say, whatever the recorded engine did', async () => {
+    const flags = ['--input-len', '4', '--output-len', '4', '--num-requests', '20', '--max-queued-requests', '2'];
+    const { stdout } = await simulate(recording(), '--calibrate', 'RUN', ...flags);
+    expect(stdout).toMatch(/Successful requests: +10 *\nFailed requests: +0 *\nRejected requests: +10/);
+  });
+
+  test('lets an hour pass in virtual time', async () => {
+    const flags = ['--input-len', '2', '--output-len', '1', '--num-requests', '1000', '--request-rate', '0.25'];
+    const { stdout } = await simulate(recording(), '--calibrate', 'RUN', ...flags);
+    const [, duration] = /Benchmark duration \(s\): +([\d.]+)/.exec(stdout) ?? [];
+    expect(Number(duration)).toBeGreaterThan(3000);
+  });
+});
+
+describe('parseSimulateArgs', () => {
+  test.each([
+    ['', 'either --calibrate or --replay is needed'],
+    ['--calibrate a --replay b', 'either --calibrate or --replay is needed'],
+    ['--calibrate a', '--calibrate needs requests: --dataset, --compare, or --input-len and --output-len'],
+    [
+      '--calibrate a --input-len 3',
+      '--calibrate needs requests: --dataset, --compare, or --input-len and --output-len',
+    ],
+    ['--calibrate', 'number of --calibrate is 0, expected at least 1'],
+    ['--replay a --compare b', '--compare has no effect without --calibrate'],
+    ['--replay a --dataset b', '--dataset has no effect without --calibrate'],
+    ['--replay a --burstiness 1', '--burstiness has no effect without --request-rate'],
+    ['--replay a stray', 'Unknown argument: stray'],
+  ])('refuses %j', (line, message) => {
+    const argv = line === '' ? [] : line.split(' ');
+    expect(() => parseSimulateArgs(argv)).toThrow(expect.objectContaining({ name: 'UsageError', message }));
+  });
+
+  test('prints every flag when asked for help', () => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    expect(parseSimulateArgs(['--help'])).toBeNull();
+    for (const flag of ['calibrate', 'replay', 'compare', 'dataset', 'request-rate', 'prefix-cache']) {
+      expect(String(log.mock.calls)).toContain(`--${flag} `);
+    }
+    log.mockRestore();
+  });
+});
