@@ -80,12 +80,13 @@ function* runEvents({ name, steps, requests }: TracedRun, pid: number, zero: num
     return { ph: 'X', pid, tid, cat, name, ts: from! / NS_PER_US, dur: (to! - from!) / NS_PER_US, args };
   }
 
+  const promptTokens = new Map(requests.map((request) => [request.requestId, request.promptTokens]));
   let free = Number.NEGATIVE_INFINITY;
   for (const step of steps) {
     const { submitted: start, finished: end } = step;
     const { tid } = start >= free ? STEPS : OVERLAPPING_STEPS;
     if (tid === STEPS.tid) free = end;
-    yield complete(tid, 'step', kindOf(step), { start, end }, stepArgs(step));
+    yield complete(tid, 'step', kindOf(step, promptTokens), { start, end }, stepArgs(step));
   }
   const timed = steps.filter(isTimed);
   for (const [s, spans] of placeKernels(timed).entries()) {
@@ -112,9 +113,12 @@ function* trackEvents(pid: number, tid: number, name: string): Generator<Metadat
   yield { ph: 'M', pid, tid, name: 'thread_sort_index', args: { sort_index: tid } };
 }
 
-/** By its rows, of which those with one token decode. */
-function kindOf({ rows }: StepRecord): string {
-  const numDecodes = rows.filter(({ numTokens }) => numTokens === 1).length;
+/** By its rows: one decodes with a single token behind its prompt, whose length may be unknown. */
+function kindOf({ rows }: StepRecord, promptTokens: ReadonlyMap<string, number>): string {
+  const decodes = rows.filter(
+    ({ requestId, start, numTokens }) => numTokens === 1 && start >= (promptTokens.get(requestId) ?? 0),
+  );
+  const numDecodes = decodes.length;
   if (numDecodes === rows.length) return 'decode';
   return numDecodes === 0 ? 'prefill' : 'prefill and decode';
 }
