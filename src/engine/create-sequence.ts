@@ -36,7 +36,7 @@ export function createSequence(request: GenerationRequest, context: RequestConte
   if (typeof requestId !== 'string') throw new RangeValueError('requestId', requestId, 'text');
   if (typeof cacheSalt !== 'string') throw new RangeValueError('cacheSalt', cacheSalt, 'text');
   check('priority', priority, Math.abs(priority) <= MAX_PRIORITY, `a number in [-${MAX_PRIORITY}, ${MAX_PRIORITY}]`);
-  check('arrival', arrival, arrival <= now, `at most ${now}, which it is now`);
+  check('arrival', arrival, Number.isFinite(arrival) && arrival <= now, `a number, at most ${now}, which it is now`);
   check(
     'deadlineMs',
     deadlineMs,

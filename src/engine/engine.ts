@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
-import { deriveSeed, drawSeed } from '../core/sampling-params.ts';
 import type { SchedulerRow } from '../core/scheduler-output.ts';
 import type { Sequence } from '../core/sequence.ts';
 import { createScheduler } from '../scheduler/create-scheduler.ts';
 import type { Scheduler, SequenceUpdate } from '../scheduler/scheduler.ts';
 import { RangeValueError } from '../util/errors.ts';
+import { choicesOf } from './choices.ts';
 import { createSequence } from './create-sequence.ts';
 import { Detokenizer } from './detokenizer.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -131,7 +131,7 @@ export class Engine {
    * Queues `n` completions of one prompt, which is computed once: they share its full blocks. Choice j has the id of the
    * request with `-j` behind it and draws with `deriveSeed(seed, j)`. If one is refused, none is queued.
    *
-   * @throws RangeValueError unless `n` is an integer ≥ 1; and what `addRequest` throws.
+   * @throws RangeValueError unless `n` is an integer in [1, 128]; and what `addRequest` throws.
    */
   addChoices(request: GenerationRequest, n: number): RequestHandle[] {
     return this.#addChoices(request, n).map(({ sequence, finished }) => ({ requestId: sequence.requestId, finished }));
@@ -182,16 +182,16 @@ export class Engine {
     return this.close();
   }
 
-  #add(request: GenerationRequest, prefixGroup?: string): LiveRequest {
+  #createSequence(request: GenerationRequest, prefixGroup?: string): Sequence {
     if (this.#isClosed) throw new EngineClosedError();
-    const context = {
-      tokenizer: this.#tokenizer,
-      limits: this.#runner.limits,
-      now: this.#clock.now(),
-      sharesPrefixes: this.#sharesPrefixes,
-      prefixGroup,
-    };
-    const sequence = createSequence(request, context);
+    const now = this.#clock.now();
+    const { limits } = this.#runner;
+    const sharesPrefixes = this.#sharesPrefixes;
+    return createSequence(request, { tokenizer: this.#tokenizer, limits, now, sharesPrefixes, prefixGroup });
+  }
+
+  #add(request: GenerationRequest, prefixGroup?: string): LiveRequest {
+    const sequence = this.#createSequence(request, prefixGroup);
     const { requestId, arrival } = sequence;
     if (this.#live.has(requestId)) {
       throw new RangeValueError('requestId', requestId, 'one that no unfinished request has');
@@ -222,14 +222,7 @@ export class Engine {
   }
 
   #addChoices(request: GenerationRequest, n: number): LiveRequest[] {
-    if (!Number.isInteger(n) || n < 1) throw new RangeValueError('n', n, 'an integer ≥ 1');
-    const { requestId = crypto.randomUUID(), sampling } = request;
-    const seed = sampling?.seed ?? drawSeed();
-    const choices = Array.from({ length: n }, (_, j) => ({
-      ...request,
-      requestId: `${requestId}-${j}`,
-      sampling: { ...sampling, seed: deriveSeed(seed, j) },
-    }));
+    const choices = choicesOf(request, this.#createSequence(request), n);
     return this.#addAll(choices, this.#sharesPrefixes ? undefined : `choices ${this.#numForked++}`);
   }
 
@@ -296,7 +289,11 @@ export class Engine {
   #apply({ rows, description }: Step, outcome: StepOutcome): void {
     const { time, error } = outcome;
     const record = this.#log.finish(description, time, error === null ? outcome.result.times : undefined);
-    for (const row of record.rows) this.#live.get(row.requestId)?.addStep(record, row);
+    for (const [index, row] of record.rows.entries()) {
+      const live = this.#live.get(row.requestId);
+      // A newer request may have the id of one that was aborted.
+      if (live?.sequence === rows[index]?.sequence) live?.addStep(record, row);
+    }
     if (error !== null) {
       for (const sequence of this.#scheduler.fail(rows)) this.#end(sequence, { finishReason: 'error', time, error });
       return;

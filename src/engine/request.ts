@@ -42,7 +42,7 @@ export interface FinishedRequest {
   readonly cachedTokens: number;
   /** Why they were no more; null for a request that never started. */
   readonly cacheMiss: PrefixMiss | null;
-  /** Times that it lost its blocks to another request. */
+  /** Times that it lost its blocks: to a request before it in the queue, or because a step of others failed. */
   readonly preemptions: number;
   /** Tokens that were computed again because of that. */
   readonly recomputedTokens: number;

@@ -54,7 +54,8 @@ export class Timeline {
 
   /** The spans of a request that ended at `end`. */
   finish(end: number): readonly TimelineSpan[] {
-    this.#add(this.#spans.length === 0 ? 'queued' : 'finishing', end, null);
+    const waited = this.#preemptedAt < Number.POSITIVE_INFINITY ? 'preempted' : 'finishing';
+    this.#add(this.#spans.length === 0 ? 'queued' : waited, end, null);
     return this.#spans;
   }
 

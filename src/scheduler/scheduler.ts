@@ -25,7 +25,7 @@ export interface Scheduler {
   /** Prompt tokens of the sequences that wait. */
   readonly numWaitingTokens: number;
   readonly numRunning: number;
-  /** Times that a sequence lost its blocks to one ranked before it so far. */
+  /** Times that a sequence lost its blocks so far: to one ranked before it, or because a step of others failed. */
   readonly numPreemptions: number;
   /** @throws RequestTooLargeError for a sequence that could not run even alone. */
   addRequest(sequence: Sequence): void;

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { RunnerLimits, StepResult } from '../../src/core/runner.ts';
@@ -102,5 +103,35 @@ export class TestClock implements Clock {
 
   now(): number {
     return this.time;
+  }
+}
+
+/** Steps run one after another, each as long as its tokens say, on a clock that moves when a result arrives. */
+export class TimedRunner extends FakeRunner implements Clock {
+  readonly #stepMs: (numTokens: number) => number;
+  #time = 0;
+  #free = 0;
+
+  constructor(stepMs: (numTokens: number) => number, limits: Partial<RunnerLimits> = {}) {
+    super({ vocabSize: VOCAB, ...limits });
+    this.#stepMs = stepMs;
+  }
+
+  now(): number {
+    return this.#time;
+  }
+
+  /** Lets time pass. */
+  wait(milliseconds: number): void {
+    this.#time += milliseconds;
+  }
+
+  override async execute(plan: BatchPlan): Promise<StepResult> {
+    const result = this.compute(plan);
+    this.#free = Math.max(this.#free, this.#time) + this.#stepMs(plan.numTokens);
+    const end = this.#free;
+    await setImmediate();
+    this.#time = Math.max(this.#time, end);
+    return result;
   }
 }
