@@ -7,6 +7,8 @@ export interface VirtualClockOptions {
   readonly pauseMs?: number;
   /** Milliseconds by which `until` is late, as a timer is. */
   readonly lateMs?: number;
+  /** Turns of the event loop that everybody gets before time moves; 1. A loop that gives turns away itself, such as the engine's own, needs more. */
+  readonly turns?: number;
 }
 
 /** Everybody waits for a time that nothing brings. */
@@ -20,13 +22,15 @@ export class StalledError extends RoseinferError {
 export class VirtualClock implements WaitingClock {
   readonly #pauseMs: number;
   readonly #lateMs: number;
+  readonly #turns: number;
   #now = 0;
   /** Latest first; of equal times, the one asked for last comes first. */
   readonly #events: { readonly time: number; readonly resolve: () => void }[] = [];
 
-  constructor({ pauseMs = 0, lateMs = 0 }: VirtualClockOptions = {}) {
+  constructor({ pauseMs = 0, lateMs = 0, turns = 1 }: VirtualClockOptions = {}) {
     this.#pauseMs = pauseMs;
     this.#lateMs = lateMs;
+    this.#turns = turns;
   }
 
   now(): number {
@@ -63,8 +67,8 @@ export class VirtualClock implements WaitingClock {
     };
     work.then(settle, settle);
     for (;;) {
-      // A turn of the event loop: whoever can go on does.
-      await setImmediate();
+      // Whoever can go on does.
+      for (let turn = 0; turn < this.#turns; turn++) await setImmediate();
       if (isSettled) return work;
       const next = this.#events.pop();
       if (next === undefined) throw new StalledError(this.#now);

@@ -1,0 +1,23 @@
+/** What an experiment measured, against what it was to show. */
+export interface Claim {
+  /** What was compared, as a sentence. */
+  readonly title: string;
+  /** The numbers behind it, a line each. */
+  readonly details: readonly string[];
+  readonly ratio: number;
+  /** The ratio's bound. */
+  readonly bound: { readonly atMost: number } | { readonly atLeast: number };
+}
+
+/** Whether the ratio keeps its bound. */
+export function holds({ ratio, bound }: Claim): boolean {
+  return 'atMost' in bound ? ratio <= bound.atMost : ratio >= bound.atLeast;
+}
+
+/** The claim as a section of text. */
+export function formatClaim(claim: Claim): string {
+  const { title, details, ratio, bound } = claim;
+  const expected = 'atMost' in bound ? `at most ${bound.atMost}` : `at least ${bound.atLeast}`;
+  const verdict = `ratio ${ratio.toPrecision(3)}, expected ${expected}: ${holds(claim) ? 'holds' : 'MISSED'}`;
+  return [title, ...details.map((line) => `  ${line}`), `  ${verdict}`].join('\n');
+}

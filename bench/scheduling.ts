@@ -1,0 +1,47 @@
+// What scheduling gains on a model: chunks of a long prompt, shared prefixes, admission control. `--help` lists its flags.
+import { choiceFlag, modelFlags } from '../src/cli/flags.ts';
+import { openModel } from '../src/cli/open-model.ts';
+import { createParser, UsageError } from '../src/cli/parser.ts';
+import { runCommand } from '../src/cli/run-command.ts';
+import { StatusLine } from '../src/cli/status-line.ts';
+import { formatClaim, holds } from './claim.ts';
+import { chunking } from './experiment-chunking.ts';
+import { overload } from './experiment-overload.ts';
+import { prefix } from './experiment-prefix.ts';
+import { BenchmarkError } from './verdict.ts';
+import { systemWaitingClock } from './waiting-clock.ts';
+
+const experiments = [chunking, prefix, overload];
+const names = experiments.map(({ name }) => name);
+
+const flags = {
+  ...modelFlags,
+  only: { ...choiceFlag('only', names), describe: `one experiment: ${names.join(', ')}` },
+};
+
+await runCommand(async (signal) => {
+  const usage =
+    'node bench/scheduling.ts [flags]\n\nMeasures what chunked prefill, the prefix cache and admission control do.';
+  const parser = createParser(process.argv.slice(2)).usage(usage).version(false).options(flags);
+  const { _: strays, $0: _script, help, ...args } = parser.parseSync();
+  if (help) return;
+  if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
+  using status = new StatusLine(process.stderr);
+  let numMissed = 0;
+  for (const { name, maxBatchSize, run } of experiments) {
+    if (args.only !== undefined && args.only !== name) continue;
+    const { model: modelName, dtype, adapter, 'kv-dtype': kvDtype } = args;
+    const options = { dtype, kvDtype, adapter, maxBatchSize, signal, status, log: console.error };
+    await using model = await openModel(modelName, options);
+    const claims = await run({
+      model,
+      clock: systemWaitingClock,
+      signal,
+      onProgress: (label) => status.show(`${name}: ${label}`),
+    });
+    status.clear();
+    for (const claim of claims) console.log(`${formatClaim(claim)}\n`);
+    numMissed += claims.filter((claim) => !holds(claim)).length;
+  }
+  if (numMissed > 0) throw new BenchmarkError(`${numMissed} of the claims missed`);
+});
