@@ -1,0 +1,90 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { measureReadback, measureStep } from '../../bench/measure-step.ts';
+import type { StepReport } from '../../bench/profile-report.ts';
+import { decodeStep, prefillStep } from '../../bench/step-plans.ts';
+import { Device } from '../../src/gpu/device.ts';
+import { Recorder } from '../../src/gpu/recorder.ts';
+import { openRunner } from '../support/model-session.ts';
+import { runNode } from '../support/run-node.ts';
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
+const never = new AbortController().signal;
+
+describe('a model of two layers', () => {
+  test.for([
+    ['decode', decodeStep],
+    ['prefill', prefillStep],
+  ] as const)('has in a %s step the dispatches of its program, each with a time', async ([, of], { skip }) => {
+    if (!device.traits.timestamps) skip('the adapter has no timestamp-query');
+    const finish = vi.spyOn(Recorder.prototype, 'finish');
+    await using runner = await openRunner(device, 'test/fixtures/models/plain', { maxBatchSize: 3 });
+    const rounds: string[] = [];
+    const onRound = (round: string) => rounds.push(round);
+    const measured = await measureStep(runner, of(runner.limits, sampling), { signal: never, onRound });
+    const programs = finish.mock.results.flatMap((result) => (result.type === 'return' ? [result.value] : []));
+    const labels = programs.at(-1)!.dispatches.map(({ label }) => label);
+    expect(measured.kernels.map(({ label }) => label)).toEqual(labels);
+    expect(measured.kernels.filter(({ label }) => label.startsWith('layernorm'))).toHaveLength(2 * 2 + 1);
+    for (const { ms, cost } of measured.kernels) {
+      expect(ms).toBeGreaterThanOrEqual(0);
+      expect(cost.bytes).toBeGreaterThan(0);
+    }
+    for (const time of [measured.wall, measured.encode, measured.gpu]) expect(time).toBeGreaterThan(0);
+    expect(rounds).toEqual(['warm-up', 'round 1 of 3', 'round 2 of 3', 'round 3 of 3']);
+  });
+
+  test('is left alone when the signal says so', async () => {
+    await using runner = await openRunner(device, 'test/fixtures/models/plain', { maxBatchSize: 3 });
+    const signal = AbortSignal.abort(new Error('enough'));
+    const step = decodeStep(runner.limits, sampling);
+    await expect(measureStep(runner, step, { signal, onRound: () => {} })).rejects.toThrow('enough');
+  });
+});
+
+test('a readback takes time and leaves nothing on the device', async () => {
+  const before = device.liveBuffers;
+  expect(await measureReadback(device)).toBeGreaterThan(0);
+  expect(device.liveBuffers).toBe(before);
+});
+
+test('--profile shows both steps, how they were measured, and writes the same numbers to the JSON file', async (context) => {
+  if (!device.traits.timestamps) context.skip('the adapter has no timestamp-query');
+  const directory = await mkdtemp(join(tmpdir(), 'roseinfer-profile-'));
+  const path = join(directory, 'profile.json');
+  const flags = ['--max-batch-size', '2', '--max-model-len', '40', '--kv-dtype', 'f16'];
+  const { status, stdout } = runNode(['bench/run.ts', '--profile', ...flags, '--json', path]);
+  const { schema, meta, method, roofline, steps } = JSON.parse(await readFile(path, 'utf8'));
+  await rm(directory, { recursive: true });
+  expect(status).toBe(0);
+  expect(schema).toBe('roseinfer-profile-1');
+  expect(meta).toMatchObject({ model: 'weights/tales', dtype: 'f16', args: { profile: true, 'max-batch-size': 2 } });
+  expect(stdout).toContain(`this adapter at best: ${roofline.gigabytes.toFixed(1)} GB/s read`);
+  expect(stdout).toContain(`How: ${method}.`);
+  expect(method).toContain('steps without timestamps');
+  expect(stdout).toContain('=== decode step: 2 tokens, 2 sequences, context 40 ===');
+  expect(stdout).toContain('=== prefill step: 40 tokens, 1 sequence, context 40 ===');
+  const reports: StepReport[] = [steps.decode, steps.prefill];
+  for (const report of reports) {
+    const sum = (value: (row: StepReport['kernels'][number]) => number) =>
+      report.kernels.reduce((total, row) => total + value(row), 0);
+    expect(sum(({ ms }) => ms)).toBeCloseTo(report.kernel_ms, 9);
+    expect(sum(({ share }) => share)).toBeCloseTo(1, 9);
+    expect(report.kernels_per_wall).toBeCloseTo(report.kernel_ms / report.wall_ms, 9);
+    expect(stdout).toContain(`Sum of kernel times / wall: ${report.kernels_per_wall.toFixed(3)}`);
+    // Two norms a layer and the last one.
+    const norms = report.kernels.filter(({ kernel }) => kernel === 'layernorm');
+    expect(norms.reduce((total, { dispatches }) => total + dispatches, 0)).toBe(2 * 6 + 1);
+  }
+});
