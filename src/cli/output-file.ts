@@ -2,7 +2,7 @@ import { access, constants, open, realpath, rename, stat, unlink, writeFile } fr
 import { RoseinferError } from '../util/errors.ts';
 
 /** A file of a flag that can't be written. */
-export class OutputFileError extends RoseinferError {
+class OutputFileError extends RoseinferError {
   readonly flag: string;
   readonly path: string;
 

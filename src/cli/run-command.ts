@@ -19,7 +19,8 @@ class Interruption extends RoseinferError {
  * Runs a command to its end and sets the exit code; the process then ends by itself. Ctrl-C aborts `signal`, with
  * which the command stops and cleans up; a second one ends the process at once. A closed stdout aborts it, too.
  *
- * An error becomes one line on stderr, or all that is known of it when the environment variable DEBUG is set.
+ * An error becomes one line on stderr, or all that is known of it when the environment variable DEBUG is set. One that
+ * comes while the command cleans up behind another is told, too.
  */
 export async function runCommand(command: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const interrupt = new AbortController();
@@ -38,7 +39,9 @@ export async function runCommand(command: (signal: AbortSignal) => Promise<void>
     await command(signal);
     signal.throwIfAborted();
   } catch (error) {
-    const cause: unknown = signal.aborted ? signal.reason : error;
+    const isDouble = error instanceof SuppressedError;
+    if (isDouble) console.error(describeError(error.error, process.env.DEBUG)); // what failed while cleaning up
+    const cause: unknown = signal.aborted ? signal.reason : isDouble ? error.suppressed : error;
     if (!(cause instanceof Interruption)) console.error(describeError(cause, process.env.DEBUG));
     process.exitCode = cause instanceof Interruption ? cause.exitCode : 1;
   }

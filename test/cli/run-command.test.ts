@@ -44,6 +44,25 @@ describe('runCommand', () => {
     });
   });
 
+  test('prints what failed and what failed while cleaning up', () => {
+    const body = "using file = { [Symbol.dispose]() { throw new Error('disk full') } }; throw new Error('refused')";
+    expect(run(body)).toEqual({ status: 1, stdout: '', stderr: 'error: Error: disk full\nerror: Error: refused\n' });
+  });
+
+  test('prints what failed while cleaning up behind Ctrl-C, and exits with 130', async () => {
+    const child = await start(`
+      using file = { [Symbol.dispose]() { throw new Error('disk full') } };
+      console.log('ready');
+      await setTimeout(60_000, null, { signal });`);
+    let errors = '';
+    child.stderr?.on('data', (data) => {
+      errors += data;
+    });
+    child.kill('SIGINT');
+    expect(await exitOf(child)).toBe(130);
+    expect(errors).toBe('error: Error: disk full\n');
+  });
+
   test('aborts the command on Ctrl-C, lets it clean up and exits with 130', async () => {
     const child = await start(`
       console.log('ready');
