@@ -29,6 +29,16 @@ export interface MeasuredStep {
   readonly milliseconds: number;
 }
 
+/** How far a step of the fit was from what its costs say. */
+interface Miss {
+  /** In milliseconds. */
+  readonly expected: number;
+  /** Measured / expected. */
+  readonly factor: number;
+}
+
+/** Steps among which a factor is drawn. What is a large factor of a short step is none of a long one. */
+const NUM_ALIKE = 32;
 /** Rounds of fitting; each weighs the steps by the times that the one before it expects. */
 const NUM_ROUNDS = 4;
 /** A share of the mean step: below it, a step's weight does not grow. */
@@ -40,12 +50,12 @@ const MIN_EXPECTED = 0.01;
  */
 export class CostModel {
   readonly #costs: readonly number[];
-  /** Measured / expected time of each step of the fit. */
-  readonly #factors: readonly number[];
+  /** The shortest first. */
+  readonly #misses: readonly Miss[];
 
-  private constructor(costs: readonly number[], factors: readonly number[]) {
+  private constructor(costs: readonly number[], misses: readonly Miss[]) {
     this.#costs = costs;
-    this.#factors = factors;
+    this.#misses = misses.toSorted((a, b) => a.expected - b.expected);
   }
 
   /**
@@ -68,10 +78,11 @@ export class CostModel {
       );
       expected = features.map((row) => dot(row, costs));
     }
-    return new CostModel(
-      costs,
-      steps.map(({ milliseconds }, i) => milliseconds / Math.max(expected[i]!, least)),
-    );
+    const misses = steps.map(({ milliseconds }, i) => {
+      const weighed = Math.max(expected[i]!, least);
+      return { expected: weighed, factor: milliseconds / weighed };
+    });
+    return new CostModel(costs, misses);
   }
 
   /** Milliseconds of a step with these rows. */
@@ -79,9 +90,29 @@ export class CostModel {
     return dot(featuresOf(rows), this.#costs);
   }
 
-  /** As `expect`, times one of the factors. */
+  /** As `expect`, times the factor by which one of the steps missed that were expected to take about as long. */
   draw(rows: readonly StepRow[], random: RandomStream): number {
-    return this.expect(rows) * this.#factors[random.integer(0, this.#factors.length - 1)]!;
+    const expected = this.expect(rows);
+    let first = this.#placeOf(expected);
+    let end = first;
+    while (end - first < Math.min(NUM_ALIKE, this.#misses.length)) {
+      const below = expected - (this.#misses[first - 1]?.expected ?? Number.NEGATIVE_INFINITY);
+      const above = (this.#misses[end]?.expected ?? Number.POSITIVE_INFINITY) - expected;
+      if (above <= below) end++;
+      else first--;
+    }
+    return expected * this.#misses[random.integer(first, end - 1)]!.factor;
+  }
+
+  /** Number of steps that were expected to take less. */
+  #placeOf(expected: number): number {
+    let [low, high] = [0, this.#misses.length];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.#misses[middle]!.expected < expected) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** The costs in words, those that are not 0. */

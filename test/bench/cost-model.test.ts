@@ -55,6 +55,18 @@ describe('CostModel', () => {
     expect(new Set(ratios.map((ratio) => ratio.toFixed(6)))).toEqual(new Set(['0.800000', '1.200000']));
   });
 
+  test('lets the hiccups of short steps lengthen short steps only', () => {
+    const measured = Array.from({ length: 64 }, (_, i) => [
+      { rows: [decode(5)], milliseconds: i % 2 === 0 ? 7 : 70 },
+      { rows: [prefill(400)], milliseconds: 900 },
+    ]).flat();
+    const model = CostModel.fit(measured);
+    const random = new RandomStream(2, 'step times');
+    const draw = (rows: StepRow[]) => new Set(Array.from({ length: 50 }, () => model.draw(rows, random).toFixed(6)));
+    expect(draw([decode(5)])).toEqual(new Set(['7.000000', '70.000000']));
+    expect(draw([prefill(400)])).toEqual(new Set(['900.000000']));
+  });
+
   test('has no negative cost, whatever was measured', () => {
     const step = fc.record({
       rows: fc.constantFrom(...steps),
