@@ -1,29 +1,48 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { deriveSeed } from '../../src/core/sampling-params.ts';
 import { Detokenizer } from '../../src/engine/detokenizer.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { UnknownRequestError } from '../../src/engine/errors.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
+import type { StepRecord } from '../../src/engine/step-record.ts';
 import type { TextStream } from '../../src/engine/text-stream.ts';
 import { Tokenizer } from '../../src/engine/tokenizer.ts';
-import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
-import { completion, FaultyRunner, VOCAB } from './test-runners.ts';
+import { queuePolicyNames, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
+import { recount } from './recount.ts';
+import { completion, FaultyRunner, TestClock, VOCAB } from './test-runners.ts';
 
 // 12 + 10 tokens at most, so that 22 tokens of blocks and of context hold any single request.
 const LONGEST = 22;
+const TURN_MS = 3;
+
+/** Mostly nothing. */
+function seldom<T, U>(some: fc.Arbitrary<T>, none: U): fc.Arbitrary<T | U> {
+  return fc.oneof({ weight: 3, arbitrary: fc.constant(none) }, { weight: 1, arbitrary: some });
+}
 
 const request = fc.record({
-  promptIds: fc.array(fc.nat(VOCAB - 1), { minLength: 1, maxLength: 12 }),
+  // Half of the prompts begin alike, so that they share blocks.
+  promptIds: fc.oneof(
+    fc.array(fc.nat(VOCAB - 1), { minLength: 1, maxLength: 12 }),
+    fc.integer({ min: 1, max: 12 }).map((length) => Array.from({ length }, (_, position) => 5 * position)),
+  ),
   maxTokens: fc.integer({ min: 1, max: 10 }),
   arrival: fc.nat(8),
   abortAt: fc.option(fc.nat(25), { freq: 3 }),
   brokenAt: fc.option(fc.nat(LONGEST), { freq: 3 }),
+  deadlineMs: seldom(fc.integer({ min: 1, max: 100 }), undefined),
+  priority: fc.integer({ min: -1, max: 1 }),
   isStream: fc.boolean(),
+  numChoices: seldom(fc.integer({ min: 1, max: 3 }), null),
 });
 
 const setting = fc.record({
   scheduler: fc.constantFrom(...schedulerNames),
+  policy: fc.constantFrom(...queuePolicyNames),
   overlap: fc.boolean(),
+  prefixCache: fc.boolean(),
+  maxStepMs: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
   maxBatchSize: fc.integer({ min: 1, max: 5 }),
   blockSize: fc.integer({ min: 1, max: 5 }),
   spareBlocks: fc.nat(4),
@@ -34,7 +53,7 @@ const setting = fc.record({
 
 /** What a request came to, and what was seen of it on the way. */
 interface Outcome {
-  readonly seed: number;
+  readonly index: number;
   readonly response: FinishedRequest;
   readonly streamed?: { readonly ids: number[]; readonly text: string };
 }
@@ -49,7 +68,7 @@ function abortIfLive(engine: Engine, requestId: string): void {
 }
 
 /** Reads a stream to its end, whether it ends well or not. */
-async function read(stream: TextStream, seed: number): Promise<Outcome> {
+async function read(stream: TextStream, index: number): Promise<Outcome> {
   const ids: number[] = [];
   const texts: string[] = [];
   try {
@@ -58,17 +77,27 @@ async function read(stream: TextStream, seed: number): Promise<Outcome> {
       texts.push(text);
     }
   } catch (error) {
-    expect(error).toMatchObject({ name: 'RequestFailedError', requestId: `r${seed}` });
+    expect(error).toMatchObject({ name: 'RequestFailedError', requestId: `r${index}` });
   }
-  return { seed, response: (await stream.return()).value, streamed: { ids, text: texts.join('') } };
+  return { index, response: (await stream.return()).value, streamed: { ids, text: texts.join('') } };
 }
 
-test('whatever arrives, aborts, breaks, fails or closes: one end each, the right ids, text and stamps', async () => {
+/** The spans of a request follow each other from its arrival to its end. */
+function checkTimeline({ timeline, timings }: FinishedRequest): void {
+  let end = timings.arrival;
+  for (const span of timeline ?? []) {
+    expect(span.start).toBe(end);
+    end = span.end;
+  }
+  expect(end).toBe(timings.arrival + timings.e2e);
+}
+
+test('whatever arrives, aborts, is late, breaks, fails or closes: one end each, the right ids, text, stamps and counts', async () => {
   const tokenizer = await Tokenizer.load('weights/tales');
-  const ends: Record<string, number> = { length: 0, stop: 0, abort: 0, error: 0 };
+  const met: Record<string, number> = { length: 0, stop: 0, abort: 0, error: 0, late: 0, preempted: 0, cached: 0 };
 
   const property = fc.asyncProperty(setting, async ({ requests, ...fields }) => {
-    const { scheduler, overlap, maxBatchSize, blockSize, spareBlocks, failAt, closeAt } = fields;
+    const { maxBatchSize, blockSize, spareBlocks, failAt, closeAt, ...options } = fields;
     const runner = new FaultyRunner(failAt, () => Promise.reject(new Error('step failed')), {
       maxBatchSize,
       maxModelLen: LONGEST,
@@ -76,43 +105,73 @@ test('whatever arrives, aborts, breaks, fails or closes: one end each, the right
       blockSize,
       numBlocks: Math.ceil(LONGEST / blockSize) + spareBlocks,
     });
-    runner.isBroken = ({ seed, position }) => position === requests[seed]?.brokenAt;
-    const engine = new Engine({ runner, tokenizer, scheduler, overlap });
+    // A choice is known by its seed.
+    const seedsOf = ({ numChoices }: (typeof requests)[number], index: number) =>
+      numChoices === null ? [index] : Array.from({ length: numChoices }, (_, j) => deriveSeed(index, j));
+    const indexOf = new Map(requests.flatMap((each, index) => seedsOf(each, index).map((seed) => [seed, index])));
+    runner.isBroken = ({ seed, position }) => position === requests[indexOf.get(seed) ?? -1]?.brokenAt;
+    const clock = new TestClock();
+    const steps: StepRecord[] = [];
+    const engine = new Engine({
+      ...{ runner, tokenizer, clock, timeline: true, ...options },
+      onStep: (step) => steps.push(step),
+    });
 
     // Streams start the loop; turns by hand come in between.
     const outcomes: Promise<Outcome>[] = [];
     for (let turn = 0; turn !== closeAt && (turn <= 8 || engine.hasUnfinished); turn++) {
       if (turn > 2000) throw new Error('no end in 2000 turns');
-      for (const [seed, { promptIds, maxTokens, arrival, abortAt, isStream }] of requests.entries()) {
-        if (abortAt === turn && arrival < turn) abortIfLive(engine, `r${seed}`);
+      for (const [index, each] of requests.entries()) {
+        const { promptIds, maxTokens, priority, deadlineMs, arrival, abortAt, isStream, numChoices } = each;
+        const requestId = `r${index}`;
+        if (abortAt === turn && arrival < turn) abortIfLive(engine, numChoices === null ? requestId : `${requestId}-0`);
         if (arrival !== turn) continue;
-        const added = { promptIds, requestId: `r${seed}`, sampling: { maxTokens, seed } };
-        if (isStream) outcomes.push(read(engine.stream(added), seed));
-        else outcomes.push(engine.addRequest(added).finished.then((response) => ({ seed, response })));
+        const added = { promptIds, requestId, priority, deadlineMs, sampling: { maxTokens, seed: index } };
+        if (isStream && numChoices === null) {
+          outcomes.push(read(engine.stream(added), index));
+          continue;
+        }
+        const handles = numChoices === null ? [engine.addRequest(added)] : engine.addChoices(added, numChoices);
+        for (const { finished } of handles) outcomes.push(finished.then((response) => ({ index, response })));
       }
       await engine.step();
+      clock.time += TURN_MS;
     }
     await engine.close();
     expect(engine.hasUnfinished).toBe(false);
 
-    for (const { seed, response, streamed } of await Promise.all(outcomes)) {
-      const { ids, text, finishReason, error, timings } = response;
-      const { promptIds = [], maxTokens = 0 } = requests[seed] ?? {};
+    const all = await Promise.all(outcomes);
+    for (const { index, response, streamed } of all) {
+      const { requestId, ids, text, seed, finishReason, error, timings } = response;
+      const { promptIds = [], maxTokens = 0 } = requests[index] ?? {};
       const whole = completion({ promptIds, sampling: { maxTokens, seed } });
       const isComplete = finishReason === 'stop' || finishReason === 'length';
       expect(ids).toEqual(isComplete ? whole : whole.slice(0, ids.length));
-      expect(error !== null).toBe(finishReason === 'error');
+      const isLate = finishReason === 'abort' && error !== null;
+      if (isLate) expect(error).toMatch(/^deadline passed \d+ ms ago$/);
+      expect(error !== null).toBe(finishReason === 'error' || isLate);
       expect(timings.tokenTimes).toHaveLength(ids.length);
+      checkTimeline(response);
+      const { recomputedTokens, preemptions } = recount(steps, requestId);
+      expect(response.recomputedTokens).toBe(recomputedTokens);
+      // Whoever shared blocks with a failed step starts again, too.
+      expect(response.preemptions - preemptions).toBeOneOf(failAt === null ? [0] : [0, 1]);
       // Half a character at the end is shown only where the text is complete.
       const detokenizer = new Detokenizer(tokenizer);
       const shown = ids.map((id) => detokenizer.push(id)).join('');
       expect(text).toBe(isComplete ? shown + detokenizer.finish() : shown);
       expect(streamed ?? { ids, text }).toEqual({ ids, text });
-      ends[finishReason] = (ends[finishReason] ?? 0) + 1;
+
+      met[finishReason]!++;
+      if (isLate) met.late!++;
+      if (preemptions > 0) met.preempted!++;
+      if (response.cachedTokens > 0) met.cached!++;
     }
   });
-  await fc.assert(property, { seed: 11, numRuns: 400 });
+  await fc.assert(property, { seed: 11, numRuns: 600 });
 
-  // The property means little unless it met these ends often; an eos is rare among 8192 tokens.
-  for (const reason of ['length', 'abort', 'error']) expect(ends[reason]).toBeGreaterThan(100);
+  // The property means little unless it met these often; an eos is rare among 8192 tokens.
+  for (const key of ['length', 'abort', 'error', 'late', 'preempted', 'cached']) {
+    expect(met[key], JSON.stringify(met)).toBeGreaterThan(50);
+  }
 });

@@ -4,6 +4,7 @@ import { Engine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import type { StepRecord } from '../../src/engine/step-record.ts';
 import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { recount } from './recount.ts';
 import { completion, FaultyRunner, HeldRunner, type Prompt, talesRunner } from './test-runners.ts';
 
 let tokenizer: Tokenizer;
@@ -85,10 +86,7 @@ describe.each([true, false])('with overlap %s, preemptions and recomputedTokens'
     const responses = await engine.generateBatch(requests);
     let numPreemptions = 0;
     for (const { requestId, preemptions, recomputedTokens, ids } of responses) {
-      const rows = records.flatMap((record) => record.rows.filter((row) => row.requestId === requestId));
-      const computed = rows.flatMap(({ start, numTokens }) => Array.from({ length: numTokens }, (_, t) => start + t));
-      expect(recomputedTokens).toBe(computed.length - new Set(computed).size);
-      expect(preemptions).toBe(records.flatMap(({ preempted }) => preempted).filter((id) => id === requestId).length);
+      expect({ recomputedTokens, preemptions }).toEqual(recount(records, requestId));
       expect(ids).toEqual(completion(requests.find((request) => request.requestId === requestId)!));
       numPreemptions += preemptions;
     }

@@ -1,0 +1,17 @@
+import type { StepRecord } from '../../src/engine/step-record.ts';
+
+/** What the steps say of a request: tokens that it computed though it had had them before, and how often it lost its blocks. */
+export function recount(steps: readonly StepRecord[], requestId: string) {
+  const had = new Set<number>();
+  let recomputedTokens = 0;
+  for (const { start, numTokens } of steps.flatMap(({ rows }) => rows.filter((row) => row.requestId === requestId))) {
+    // Wherever they come from, the tokens before a row are in the cache when it runs.
+    for (let position = 0; position < start; position++) had.add(position);
+    for (let position = start; position < start + numTokens; position++) {
+      if (had.has(position)) recomputedTokens++;
+      had.add(position);
+    }
+  }
+  const preempted = steps.flatMap((step) => step.preempted).filter((id) => id === requestId);
+  return { recomputedTokens, preemptions: preempted.length };
+}
