@@ -1,6 +1,6 @@
 import { allVariants } from '../src/cli/kernel-variants.ts';
 import { matmulNaive } from '../src/kernels/matmul-naive.ts';
-import { TILE, tiledShape, tileRows } from '../src/kernels/weight-tiles.ts';
+import { TILE, tileRows, weightConditions } from '../src/kernels/weight-tiles.ts';
 import { MATMUL_ROWS } from '../src/model/gpt2.ts';
 import { gpt2Kernels } from '../src/model/gpt2-kernels.ts';
 import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
@@ -33,7 +33,7 @@ export function matmulCases({ device, config, dtype }: BenchSubject): KernelCase
     ...linears.flatMap(({ name, K, N, conditions }) =>
       SIZES.map((M): KernelCase => {
         const ROWS = MATMUL_ROWS.find((rows) => rows >= M) ?? Math.max(...MATMUL_ROWS);
-        const fixed = { conditions: { W_F16: dtype === 'f16', ...conditions } };
+        const fixed = { conditions: { ...weightConditions(dtype), X_VEC4: K % 4 === 0, ...conditions } };
         return {
           kernel: matmul,
           name,
@@ -41,7 +41,7 @@ export function matmulCases({ device, config, dtype }: BenchSubject): KernelCase
           variants: allVariants(matmul, device.traits, fixed, [{ constants: { ROWS } }]),
           prepare: (owned) => {
             const make = new Operands(device, owned);
-            const w = make.packed(dtype, ...tiledShape(K, N, dtype));
+            const w = make.weight(dtype, K, N);
             const tensors = { x: make.floats(M, K), w, bias: make.floats(N), out: make.empty('f32', M, N) };
             return { tensors, scalars: { first: 0 } };
           },

@@ -3,7 +3,7 @@ import { ADJUST_ENTRY_WORDS, ADJUST_ROW_WORDS, NO_NEWEST_SLOT } from '../src/ker
 import { kvRowWords } from '../src/kernels/kv-write.ts';
 import { LOGPROB_WORDS } from '../src/kernels/logprobs.ts';
 import { sampleProbs } from '../src/kernels/sample.ts';
-import { tiledShape, tileRows } from '../src/kernels/weight-tiles.ts';
+import { tileRows, weightConditions } from '../src/kernels/weight-tiles.ts';
 import { gpt2Kernels } from '../src/model/gpt2-kernels.ts';
 import { ceilDiv } from '../src/util/math.ts';
 import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
@@ -26,7 +26,7 @@ export function rowCases({ device, config, dtype, kvDtype }: BenchSubject): Kern
         kernel: embed,
         name: 'tokens',
         M,
-        variants: allVariants(embed, device.traits, { conditions: { W_F16: dtype === 'f16' } }),
+        variants: allVariants(embed, device.traits, { conditions: weightConditions(dtype) }),
         prepare: (owned) => {
           const make = new Operands(device, owned);
           const ids = Int32Array.from({ length: M }, (_, t) => (t * 7919) % N);
@@ -35,7 +35,7 @@ export function rowCases({ device, config, dtype, kvDtype }: BenchSubject): Kern
             token_ids: make.of(ids),
             next_tokens: make.empty('i32', M),
             positions: make.of(positions),
-            wte: make.packed(dtype, ...tiledShape(C, N, dtype)),
+            wte: make.weight(dtype, C, N),
             wpe: make.floats(numPositions, C),
             out: make.empty('f32', M, C),
           };

@@ -1,4 +1,4 @@
-import package::packed_weights::{TILE, K_STEP};
+import package::packed_weights::{TILE, K_STEP, Q8_GROUP, Q8_ROWS, signed_byte};
 @if(IMMEDIATES) requires immediate_address_space;
 
 // out[t, c] = wte[id_t, c] + wpe[position_t, c] for tokens with first <= id_t < first + N
@@ -30,8 +30,12 @@ fn main(@builtin(global_invocation_id) global: vec3u) {
   let n = u32(id) - params.first;
   if (u32(id) < params.first || n >= params.N) { return; }
   let k_padded = (params.C + K_STEP - 1u) / K_STEP * K_STEP;
+  @if(W_Q8) let group = n / TILE * ((params.C + Q8_GROUP - 1u) / Q8_GROUP) + c / Q8_GROUP;
+  @if(W_Q8) let scale = bitcast<f32>(wte[group * Q8_ROWS * TILE + n % TILE]);
+  @if(W_Q8) let word = wte[(group * Q8_ROWS + 1u + c % Q8_GROUP / 4u) * TILE + n % TILE];
+  @if(W_Q8) let token = signed_byte(word, c % 4u) * scale;
   @if(W_F16) let pair = unpack2x16float(wte[(n / TILE * (k_padded / 2u) + c / 2u) * TILE + n % TILE]);
   @if(W_F16) let token = select(pair.x, pair.y, c % 2u == 1u);
-  @if(!W_F16) let token = bitcast<f32>(wte[(n / TILE * k_padded + c) * TILE + n % TILE]);
+  @if(!W_F16 && !W_Q8) let token = bitcast<f32>(wte[(n / TILE * k_padded + c) * TILE + n % TILE]);
   out[t * params.C + c] = token + wpe[u32(positions[t]) * params.C + c];
 }

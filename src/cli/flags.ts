@@ -77,9 +77,9 @@ export const modelFlags = {
     describe: 'directory with config.json, model.safetensors and tokenizer.json, or random:gpt2[-medium|-large|-xl]',
   },
   dtype: {
-    ...choiceFlag('dtype', ['f32', 'f16']),
+    ...choiceFlag('dtype', ['f32', 'f16', 'q8']),
     defaultDescription: "the file's own; f16 for random:",
-    describe: 'storage of the weight matrices: f32, f16',
+    describe: 'storage of the weight matrices: f32, f16, q8 (bytes with a scale for 64 of them)',
   },
   'kv-dtype': {
     ...choiceFlag('kv-dtype', ['f32', 'f16']),

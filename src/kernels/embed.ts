@@ -1,7 +1,7 @@
 import { defineKernel } from '../gpu/kernel.ts';
 import { read, write } from '../gpu/kernel-spec.ts';
 import { ceilDiv } from '../util/math.ts';
-import { tiledWeight, tileRows } from './weight-tiles.ts';
+import { tiledWeight, tileRows, weightDType } from './weight-tiles.ts';
 
 /**
  * out[t, c] = wte[id, c] + wpe[positions[t], c] for tokens whose id lies in [first, first + N). A negative entry i of
@@ -18,10 +18,10 @@ export const embed = defineKernel({
     out: write('T', 'C'),
   },
   params: { T: 'u32', C: 'u32', N: 'u32', first: 'u32' },
-  conditions: () => ({ W_F16: false }),
+  conditions: () => ({ W_F16: false, W_Q8: false }),
   overrides: () => ({ LANES: 64 }),
   check: ({ C = 0, KW = 0 }, { conditions }) => {
-    const rows = tileRows(C, conditions.W_F16 ? 'f16' : 'f32');
+    const rows = tileRows(C, weightDType(conditions));
     return KW === rows ? null : `wte has ${KW} rows of words a tile, expected ${rows} for C = ${C}`;
   },
   workgroups: ({ T = 0, C = 0 }, { overrides }) => [ceilDiv(C, overrides.LANES ?? 1), T, 1],

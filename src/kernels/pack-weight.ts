@@ -5,7 +5,7 @@ import { packTiles, tiledShape, type WeightDType } from './weight-tiles.ts';
 
 /** How a matrix is given and stored. */
 export interface PackWeightOptions {
-  /** Storage; f16 for a Float16Array, else f32. `matmul` and `embed` take f16 under the condition W_F16. */
+  /** Storage; f16 for a Float16Array, else f32. `matmul` and `embed` take f16 and q8 under the conditions W_F16 and W_Q8. */
   readonly dtype?: WeightDType | undefined;
   /** `kn` (default): rows of N, as x · w reads; `nk`: rows of K, the transpose, as an embedding table is. */
   readonly order?: 'kn' | 'nk' | undefined;

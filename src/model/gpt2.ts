@@ -1,6 +1,7 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { ChoiceOf, KernelSpec, ScalarsOf, TensorsOf } from '../gpu/kernel-spec.ts';
 import type { Tensor } from '../gpu/tensor.ts';
+import { weightConditions } from '../kernels/weight-tiles.ts';
 import type { Activations } from './activations.ts';
 import type { Activation, GPT2Config } from './config.ts';
 import type { GPT2Kernels } from './gpt2-kernels.ts';
@@ -13,7 +14,7 @@ export const PREFILL_TILE_ROWS = 8;
 /** Most rows that share a weight load in a matmul. */
 const MAX_MATMUL_ROWS = 8;
 /** Choices of that number: the first that holds all rows is taken, else the last. */
-export const MATMUL_ROWS: readonly number[] = [1, 2, 4, MAX_MATMUL_ROWS];
+export const MATMUL_ROWS: readonly number[] = [1, 2, MAX_MATMUL_ROWS];
 
 /** Sizes of one step; equal sizes run the same dispatches. */
 export interface StepShape {
@@ -79,7 +80,6 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
   const { hiddenSize: C, headDim: D, mlpSize: F, vocabSize: V } = config;
   const { numTokens: T, numDecodeTokens, numPrefillTiles, numDecodeSplits: splits, numLogitsRows: R } = shape;
   const { norm, linear } = operations(step, parts);
-  const W_F16 = weights.dtype === 'f16';
   const KV_F16 = kv.dtype === 'f16';
 
   const hidden = activations.hidden.view([T, C]);
@@ -93,7 +93,12 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
   for (const { first, size: N, w: wte } of weights.embedding) {
     const tokens = { token_ids: inputs.tokenIds.view([T]), next_tokens: nextTokens, positions };
     const tables = { wte, wpe: weights.positions };
-    step.add(kernels.embed, { ...tokens, ...tables, out: hidden }, { N, first }, { conditions: { W_F16 } });
+    step.add(
+      kernels.embed,
+      { ...tokens, ...tables, out: hidden },
+      { N, first },
+      { conditions: weightConditions(weights.dtype) },
+    );
   }
   for (const [l, layer] of weights.layers.entries()) {
     norm(`h.${l}.ln_1`, hidden, layer.norm1, normed);
@@ -200,12 +205,16 @@ function operations(step: StepSink, { config, weights, kernels }: GPT2Parts) {
     epilogue?: Epilogue,
     first = 0,
   ) {
-    const [M = 0] = x.shape;
+    const [M = 0, K = 0] = x.shape;
     const ROWS = MATMUL_ROWS.find((rows) => rows >= M) ?? MAX_MATMUL_ROWS;
     compute(module, out, (to) => {
       // What a module adds to the residual stream is its output.
       const adds = epilogue !== 'RESIDUAL' || to === out;
-      const conditions = { W_F16: weights.dtype === 'f16', ...(epilogue && adds && { [epilogue]: true }) };
+      const conditions = {
+        ...weightConditions(weights.dtype),
+        X_VEC4: K % 4 === 0,
+        ...(epilogue && adds && { [epilogue]: true }),
+      };
       step.add(kernels.matmul, { x, w, bias, out: to }, { first }, { conditions, constants: { ROWS } });
     });
   }

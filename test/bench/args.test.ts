@@ -126,7 +126,7 @@ describe('parseArgs', () => {
     ['--seed -1', '--seed is -1, expected an integer in [0, 2^53)'],
     ['--seed 9007199254740993', '--seed is "9007199254740993", expected an integer in [0, 2^53)'],
     ['--mode fast', '--mode is "fast", expected one of naive, offline, online, all'],
-    ['--dtype q4', '--dtype is "q4", expected one of f32, f16'],
+    ['--dtype q4', '--dtype is "q4", expected one of f32, f16, q8'],
     ['--kv-dtype bf16', '--kv-dtype is "bf16", expected one of f32, f16'],
     ['--do-sample=maybe', '--do-sample is "maybe", expected no value, or true or false'],
     ['--prompts', 'number of --prompts is 0, expected at least 1'],

@@ -4,6 +4,7 @@ import { runDoctor } from '../../src/cli/doctor/run-doctor.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';
 import { shaderSources } from '../../src/gpu/shader-linker.ts';
+import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
 import { parseGPT2Config } from '../../src/model/config.ts';
 import { type GPT2Kernels, gpt2Kernels } from '../../src/model/gpt2-kernels.ts';
 import { type Changes, mutant } from '../support/mutant.ts';
@@ -21,8 +22,8 @@ const config = parseGPT2Config(
   'small',
 );
 
-async function examine(kernels: Partial<GPT2Kernels>): Promise<KernelReport[]> {
-  const subject = { device, kernels: { ...gpt2Kernels, ...kernels }, config, dtype: 'f16', kvDtype: 'f32' } as const;
+async function examine(kernels: Partial<GPT2Kernels>, dtype: WeightDType = 'f16'): Promise<KernelReport[]> {
+  const subject = { device, kernels: { ...gpt2Kernels, ...kernels }, config, dtype, kvDtype: 'f32' } as const;
   const reports: KernelReport[] = [];
   for await (const report of runDoctor(subject)) reports.push(report);
   return reports;
@@ -36,19 +37,12 @@ async function findings(kernels: Partial<GPT2Kernels>) {
 
 /** In one sum for even and one for odd k, where there is one row only. */
 const OTHER_ORDER_ALONE: Changes = [
+  ['var sum = acc[t * ROWS + r];', 'var sum = acc[t * ROWS + r]; var odd = vec4f();'],
   [
-    'var acc: array<vec4f, constants::ROWS>;',
-    'var acc: array<vec4f, constants::ROWS>; var odd: array<vec4f, constants::ROWS>; let alone = params.M == 1u;',
+    'sum = fma(vec4f(x_of_k), quads_of_w[i], sum);',
+    'if (i % 2u == 1u && params.M == 1u) { odd = fma(vec4f(x_of_k), quads_of_w[i], odd); } else { sum = fma(vec4f(x_of_k), quads_of_w[i], sum); }',
   ],
-  [
-    'acc[r] = fma(vec4f(subgroupShuffle(xs[r], i + 1u)), w1, acc[r]);',
-    'let x1 = subgroupShuffle(xs[r], i + 1u); if (alone) { odd[r] = fma(vec4f(x1), w1, odd[r]); } else { acc[r] = fma(vec4f(x1), w1, acc[r]); }',
-  ],
-  [
-    'acc[r] = fma(vec4f(select(0.0, x[start + min(k0 + 1u, params.K - 1u)], k0 + 1u < params.K)), w1, acc[r]);',
-    'let x1 = select(0.0, x[start + min(k0 + 1u, params.K - 1u)], k0 + 1u < params.K); if (alone) { odd[r] = fma(vec4f(x1), w1, odd[r]); } else { acc[r] = fma(vec4f(x1), w1, acc[r]); }',
-  ],
-  ['acc[r][j] + bias[n]', '(acc[r][j] + odd[r][j]) + bias[n]'],
+  ['acc[t * ROWS + r] = sum;', 'acc[t * ROWS + r] = select(sum, sum + odd, params.M == 1u);'],
 ];
 
 const GLOBAL_MAXIMUM =
@@ -73,6 +67,14 @@ describe('doctor', () => {
     for (const { worst } of reports) if (worst) expect(worst.error).toBeLessThan(worst.tolerance);
   });
 
+  test('finds weights in bytes right, and a scale that is left out', async () => {
+    const reports = await examine({}, 'q8');
+    expect(reports.filter(({ faults }) => faults.length > 0)).toEqual([]);
+    const matmul = mutant(gpt2Kernels.matmul, [['signed_bytes(words, b) * scales[t]', 'signed_bytes(words, b)']]);
+    const wrong = (await examine({ matmul }, 'q8')).filter(({ verdict }) => verdict === 'wrong');
+    expect(wrong.map(({ kernel }) => kernel)).toEqual(['matmul']);
+  });
+
   test.each<{ fault: string; kernel: string; planted: () => Partial<GPT2Kernels> }>([
     {
       fault: 'a position that is one too low',
@@ -92,7 +94,7 @@ describe('doctor', () => {
     {
       fault: 'a missing bias',
       kernel: 'matmul',
-      planted: () => ({ matmul: mutant(gpt2Kernels.matmul, [['acc[r][j] + bias[n]', 'acc[r][j]']]) }),
+      planted: () => ({ matmul: mutant(gpt2Kernels.matmul, [[' + bias_of_n', '']]) }),
     },
     {
       fault: 'a residual that is overwritten',

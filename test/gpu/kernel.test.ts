@@ -154,7 +154,7 @@ describe('a variant with a name that the kernel does not have is refused:', () =
   test('condition', async () => {
     // @ts-expect-error: no such condition
     await expect(matmul.build(device, { conditions: { GELUU: true } })).rejects.toThrow(
-      'matmul: has no condition GELUU; it has: SUBGROUPS, W_F16, GELU_NEW, GELU, RELU, RESIDUAL',
+      'matmul: has no condition GELUU; it has: SUBGROUPS, W_F16, W_Q8, X_VEC4, GELU_NEW, GELU, RELU, RESIDUAL',
     );
   });
 
@@ -186,7 +186,7 @@ describe('a variant is refused', () => {
   test('where the device can not run it', async () => {
     using base = await Device.open({ features: 'base' });
     await expect(matmul.build(base, { conditions: { SUBGROUPS: true } })).rejects.toThrow(
-      'matmul: K_TILE is 2, with SUBGROUPS expected at most the 0 lanes of a subgroup',
+      'matmul: X_LANES is 4, with SUBGROUPS expected at most the 0 lanes of a subgroup',
     );
   });
 });
@@ -198,10 +198,10 @@ test('the variants of a kernel are all combinations of its tunables that the dev
   expect(all).toHaveLength(9);
   expect(all).toContainEqual({ constants: { ROWS: 4, LANES: 64 } });
   const labels = new Set(matmul.variants(traits).map((choice) => JSON.stringify(choice)));
-  expect(labels).toContain('{"constants":{"ROWS":2,"K_TILE":2},"overrides":{"LANES":32}}');
+  expect(labels).toContain('{"constants":{"ROWS":2,"TILES":1,"X_LANES":4},"overrides":{"LANES":32}}');
   const narrow = matmul.variants({ ...traits, minSubgroupSize: 4 });
-  expect(narrow).toHaveLength(4 * 2 * 3);
-  expect(narrow.every(({ constants }) => (constants?.K_TILE ?? 0) <= 4)).toBe(true);
+  expect(narrow).toHaveLength(4 * 3 * 3);
+  expect(narrow.every(({ constants }) => constants?.X_LANES === 4)).toBe(true);
 });
 
 describe('a kernel that its shader contradicts prints both lists:', () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { embed } from '../../src/kernels/embed.ts';
-import { packTiles, tiledShape, type WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { packTiles, tiledShape, WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
 import { checkEmbed, V } from '../support/embed-case.ts';
 import { nans, operand } from '../support/guarded-tensor.ts';
 import { type Changes, mutant } from '../support/mutant.ts';
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.close());
 
-describe.each<WeightDType>(['f32', 'f16'])('embed from weights of %s', (dtype) => {
+describe.each(WEIGHT_DTYPES)('embed from weights of %s', (dtype) => {
   test.each([1, 2, 7, 63, 64, 65, 131, 768])('adds token and position rows of %i', (C) =>
     checkEmbed(device, { C, dtype, first: 0, N: V }),
   );

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
 import { matmul } from '../../src/kernels/matmul.ts';
-import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
 import { expectSameBits } from '../support/expect-within.ts';
 import { nans, operand } from '../support/guarded-tensor.ts';
 import {
@@ -15,9 +15,8 @@ import {
 } from '../support/matmul-case.ts';
 import { mutant } from '../support/mutant.ts';
 import { normals, permutation } from '../support/random-data.ts';
-import { allTunings, runKernel, singleTunings } from '../support/run-kernel.ts';
+import { runKernel, singleTunings } from '../support/run-kernel.ts';
 
-const DTYPES: readonly WeightDType[] = ['f32', 'f16'];
 const SHAPE = { M: 17, K: 100, N: 72 };
 
 let auto: Device;
@@ -75,7 +74,7 @@ async function expectRowBits(
   }
 }
 
-describe.each(DTYPES)('a row alone has the bits of the row in a batch, weights of %s,', (dtype) => {
+describe.each(WEIGHT_DTYPES)('a row alone has the bits of the row in a batch, weights of %s,', (dtype) => {
   const inputs = matmulInputs(1, SHAPE, dtype);
   let alone: Uint32Array;
   beforeAll(async () => {
@@ -84,10 +83,20 @@ describe.each(DTYPES)('a row alone has the bits of the row in a batch, weights o
 
   test('with subgroups', async () => {
     const { minSubgroupSize } = auto.traits;
-    const tunings = dtype === 'f16' ? allTunings(matmul, auto.traits) : singleTunings(matmul, auto.traits);
-    // A K tile is spread over as many lanes of a subgroup; on an adapter without subgroups nothing is left to run.
-    for (const tuning of tunings.filter(({ constants: { K_TILE = 4 } }) => K_TILE <= minSubgroupSize)) {
+    const shared = [1, 2, 4, 8].flatMap((ROWS) => [1, 3].map((TILES) => ({ constants: { ROWS, TILES } })));
+    const tunings: { constants: Readonly<Record<string, number>> }[] = [
+      ...singleTunings(matmul, auto.traits),
+      ...(dtype === 'f16' ? shared : []),
+    ];
+    // So many lanes of a subgroup share the loads of x; on an adapter without subgroups nothing is left to run.
+    for (const tuning of tunings.filter(({ constants: { X_LANES = 4 } }) => X_LANES <= minSubgroupSize)) {
       await expectRowBits(auto, inputs, alone, { ...tuning, conditions: { SUBGROUPS: true } });
+    }
+  });
+
+  test('where four k are one load', async () => {
+    for (const ROWS of [1, 2, 8]) {
+      await expectRowBits(auto, inputs, alone, { conditions: { X_VEC4: true }, constants: { ROWS } });
     }
   });
 
@@ -129,19 +138,12 @@ describe('the bits differ', () => {
 
   test('when even and odd k are summed apart, which the checks above find', async () => {
     const twoSums = mutant(matmul, [
+      ['var sum = acc[t * ROWS + r];', 'var sum = acc[t * ROWS + r]; var odd = vec4f();'],
       [
-        'var acc: array<vec4f, constants::ROWS>;',
-        'var acc: array<vec4f, constants::ROWS>; var odd: array<vec4f, constants::ROWS>;',
+        'sum = fma(vec4f(x_of_k), quads_of_w[i], sum);',
+        'if (i % 2u == 0u) { sum = fma(vec4f(x_of_k), quads_of_w[i], sum); } else { odd = fma(vec4f(x_of_k), quads_of_w[i], odd); }',
       ],
-      [
-        'acc[r] = fma(vec4f(subgroupShuffle(xs[r], i + 1u)), w1, acc[r])',
-        'odd[r] = fma(vec4f(subgroupShuffle(xs[r], i + 1u)), w1, odd[r])',
-      ],
-      [
-        'acc[r] = fma(vec4f(select(0.0, x[start + min(k0 + 1u, params.K - 1u)], k0 + 1u < params.K)), w1, acc[r])',
-        'odd[r] = fma(vec4f(select(0.0, x[start + min(k0 + 1u, params.K - 1u)], k0 + 1u < params.K)), w1, odd[r])',
-      ],
-      ['acc[r][j] + bias[n]', '(acc[r][j] + odd[r][j]) + bias[n]'],
+      ['acc[t * ROWS + r] = sum;', 'acc[t * ROWS + r] = sum + odd;'],
     ]);
     const alone = await rowsAlone(inputs);
     for (const device of [auto, base]) {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { matmul } from '../../src/kernels/matmul.ts';
-import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
 import { ACTIVATIONS, checkActivation, checkActivationValues } from '../support/activation-checks.ts';
 import { expectWithin } from '../support/expect-within.ts';
 import { nans } from '../support/guarded-tensor.ts';
@@ -10,8 +10,6 @@ import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual, expectedSum
 import { type Changes, mutant } from '../support/mutant.ts';
 import { readSafetensors } from '../support/read-safetensors.ts';
 import { floatsOf, runKernel } from '../support/run-kernel.ts';
-
-const DTYPES: readonly WeightDType[] = ['f32', 'f16'];
 
 const fixtures = readSafetensors('test/fixtures/ops.safetensors');
 const fixture = (name: string) => Float32Array.from(fixtures.get(name)!);
@@ -24,13 +22,13 @@ afterAll(() => device.close());
 
 describe('matmul agrees with float64', () => {
   const shapes: readonly MatmulShape[] = [
-    ...[1, 2, 7, 8, 9, 60, 100, 257].map((K) => ({ M: 3, K, N: 33 })),
+    ...[1, 2, 7, 8, 9, 60, 64, 65, 100, 257].map((K) => ({ M: 3, K, N: 33 })),
     ...[1, 31, 32, 33, 331].map((N) => ({ M: 2, K: 9, N })),
     ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 17].map((M) => ({ M, K: 60, N: 40 })),
     { M: 2, K: 768, N: 2304 },
     { M: 1, K: 3072, N: 768 },
   ];
-  test.each(shapes.flatMap((shape) => DTYPES.map((dtype) => ({ ...shape, dtype }))))(
+  test.each(shapes.flatMap((shape) => WEIGHT_DTYPES.map((dtype) => ({ ...shape, dtype }))))(
     'M $M, K $K, N $N, weights of $dtype',
     async ({ dtype, ...shape }) => {
       await checkMatmul(device, shape, dtype);
@@ -49,7 +47,7 @@ describe('matmul agrees with float64', () => {
 describe.each(ACTIVATIONS)('with $condition', (activation) => {
   const { condition } = activation;
 
-  test.each(DTYPES)('matmul on weights of %s applies it to sum and bias', (dtype) =>
+  test.each(WEIGHT_DTYPES)('matmul on weights of %s applies it to sum and bias', (dtype) =>
     checkActivation(device, activation, dtype),
   );
 
@@ -86,9 +84,13 @@ describe('the checks above find', () => {
       changes: [['k < params.K; k +=', 'k + 1u < params.K; k +=']],
       message: /element/,
     },
-    { fault: 'a missing bias', changes: [['acc[r][j] + bias[n]', 'acc[r][j]']], message: /element/ },
-    { fault: 'a write behind the last row', changes: [['row + r < params.M && ', '']], message: /out: word/ },
-    { fault: 'a write behind the last column', changes: [[' && n < params.N', '']], message: /out: word/ },
+    { fault: 'a missing bias', changes: [[' + bias_of_n', '']], message: /element/ },
+    { fault: 'a write behind the last row', changes: [['row + u32(r) < params.M', 'true']], message: /out: word/ },
+    {
+      fault: 'a write behind the last column',
+      changes: [['if (n >= params.N) { continue; }', '']],
+      message: /out: word/,
+    },
   ])('$fault', async ({ changes, message }) => {
     const faulty = mutant(matmul, changes);
     await expect(checkMatmul(device, { M: 3, K: 257, N: 33 }, 'f16', faulty, { ROWS: 4 })).rejects.toThrow(message);

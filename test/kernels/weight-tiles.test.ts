@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { packTiles, tiledShape, type WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { packTiles, storedValues, tiledShape } from '../../src/kernels/weight-tiles.ts';
+import { normals } from '../support/random-data.ts';
+import { storedWeight } from '../support/stored-weight.ts';
 
 const COLUMNS = 32;
 
 /** Where element (k, n) of a K×N weight lies, written down from the layout: [tile][k][column in the tile], K in steps of 8. */
-function read(words: Uint32Array, K: number, dtype: WeightDType, k: number, n: number): number {
+function read(words: Uint32Array, K: number, dtype: 'f32' | 'f16', k: number, n: number): number {
   const padded = 8 * Math.ceil(K / 8);
   const tile = Math.floor(n / COLUMNS);
   const column = n % COLUMNS;
@@ -13,7 +15,7 @@ function read(words: Uint32Array, K: number, dtype: WeightDType, k: number, n: n
   return new Float16Array(words.buffer)[2 * word + (k % 2)]!;
 }
 
-describe.each<WeightDType>(['f32', 'f16'])('tiles of %s', (dtype) => {
+describe.each(['f32', 'f16'] as const)('tiles of %s', (dtype) => {
   test.each([
     { K: 1, N: 1, shape: { f32: [1, 8, 32], f16: [1, 4, 32] } },
     { K: 8, N: 32, shape: { f32: [1, 8, 32], f16: [1, 4, 32] } },
@@ -39,5 +41,51 @@ describe.each<WeightDType>(['f32', 'f16'])('tiles of %s', (dtype) => {
       stored.reduce((total, value) => total + value, 0),
       'sum, padding included',
     ).toBe(sum);
+  });
+});
+
+/** As `read`, of q8: [tile][group of 64 k][17 rows: scales, then four k each][column in the tile]. */
+function readQ8(words: Uint32Array, K: number, k: number, n: number): number {
+  const group = Math.floor(n / COLUMNS) * Math.ceil(K / 64) + Math.floor(k / 64);
+  const word = (row: number) => (group * 17 + row) * COLUMNS + (n % COLUMNS);
+  const byte = new Int8Array(words.buffer)[4 * word(1 + Math.floor((k % 64) / 4)) + (k % 4)]!;
+  return Math.fround(byte * new Float32Array(words.buffer)[word(0)]!);
+}
+
+describe('tiles of q8', () => {
+  test.each([
+    { K: 1, N: 1, shape: [1, 17, 32] },
+    { K: 64, N: 32, shape: [1, 17, 32] },
+    { K: 65, N: 33, shape: [2, 34, 32] },
+    { K: 130, N: 70, shape: [3, 51, 32] },
+  ])('hold every element of a weight of $K by $N to half a step of its group', ({ K, N, shape }) => {
+    expect(tiledShape(K, N, 'q8')).toEqual(shape);
+    const matrix = normals(1, K * N);
+    const transposed = matrix.map((_, i) => matrix[(i % K) * N + Math.floor(i / K)]!);
+    const words = packTiles(K, N, 'q8', matrix, 'kn');
+    expect(packTiles(K, N, 'q8', transposed, 'nk')).toEqual(words);
+    const got = matrix.map((_, i) => readQ8(words, K, Math.floor(i / N), i % N));
+    expect(got).toEqual(storedWeight('q8', matrix, { rows: K, columns: N, along: 'columns' }));
+    expect(storedValues(K, N, 'q8', matrix, 'kn')).toEqual(got);
+    expect(storedValues(K, N, 'q8', transposed, 'nk')).toEqual(
+      storedWeight('q8', transposed, { rows: N, columns: K, along: 'rows' }),
+    );
+    // The largest of a group is 127 steps, a step rounded up by less than 2^-15 of it; no error exceeds half a step.
+    const worst = matrix.reduce((max, value, i) => Math.max(max, Math.abs(value - got[i]!)), 0);
+    const largest = matrix.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+    expect(worst).toBeLessThanOrEqual(((0.5 * largest) / 127) * (1 + 2 ** -15));
+    expect(words.filter((word) => word !== 0).length).toBeLessThanOrEqual(Math.ceil(K / 4) * N + Math.ceil(K / 64) * N);
+  });
+
+  test('keep zeros, a group of nothing but the smallest numbers, and what is not finite', () => {
+    const store = (...column: number[]) => storedValues(column.length, 1, 'q8', Float32Array.from(column), 'kn');
+    expect(store(0, -0, 0)).toEqual(Float32Array.of(0, 0, 0));
+    expect(store(127, -127, 63.5, -63.6)).toEqual(Float32Array.of(127, -127, 64, -64));
+    // The scale of such a group is a whole number of f32's smallest steps, two here, and no byte leaves its range.
+    const tiny = 190 * 2 ** -149;
+    expect(store(tiny, -tiny)).toEqual(Float32Array.of(tiny, -tiny));
+    expect(store(1, Number.NaN, 2)).toEqual(new Float32Array(3).fill(Number.NaN));
+    expect(store(1, Number.POSITIVE_INFINITY)).toEqual(new Float32Array(2).fill(Number.NaN));
+    expect(packTiles(1, 1, 'q8', Float32Array.of(Number.NaN), 'kn').filter((word) => word !== 0)).toHaveLength(1);
   });
 });

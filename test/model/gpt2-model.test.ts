@@ -145,7 +145,7 @@ describe('a kernel of the model', () => {
     const same = mutant(gpt2Kernels.layernorm, [['let mean =', 'let  mean =']]);
     expect(await model.replaceKernel('layernorm', same)).toBe(0);
     const near = mutant(gpt2Kernels.matmul, [
-      ['var value = acc[r][j] + bias[n];', 'var value = acc[r][j] * 1.000001 + bias[n];'],
+      ['= acc[t * ROWS + r][j] + bias_of_n', '= acc[t * ROWS + r][j] * 1.000001 + bias_of_n'],
     ]);
     const worst = await model.replaceKernel('matmul', near);
     expect(worst).toBeGreaterThan(0);

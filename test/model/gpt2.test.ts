@@ -7,6 +7,7 @@ import { expectClose } from '../support/approx.ts';
 import { logitsOfAll, openRunner, places, step, TestSequence } from '../support/model-session.ts';
 import { readSafetensors } from '../support/read-safetensors.ts';
 import { loadReferenceModel } from '../support/reference-model.ts';
+import { storedWeight } from '../support/stored-weight.ts';
 
 /** What the fixtures state for a correct f32 engine: 2e-4 · (1 + max |logit|), here with the largest golden logit. */
 function tolerance(golden: Float64Array): { abs: number } {
@@ -67,19 +68,21 @@ describe.each(['plain', 'odd', 'two', 'untied', 'legacy', 'sharded'])('fixture m
     expect(await expectGreedy(runner, greedy, name)).toBeGreaterThan(0);
   });
 
-  test('with f16 weights has the logits of the reference whose matrices are rounded to f16', async () => {
-    const ids = golden.get('ids.1')!;
-    await using runner = await openRunner(device, directory, {
-      dtype: 'f16',
-      maxBatchSize: 1,
-      maxLogitsRows: ids.length,
-    });
-    const isMatrix = (tensor: string) => tensor.endsWith('.weight') && !/ln_|wpe/.test(tensor);
-    const round = (data: Float64Array) => Float64Array.from(new Float16Array(data));
-    const reference = loadReferenceModel(directory, (tensor, data) => (isMatrix(tensor) ? round(data) : data));
-    const want = reference.forward(ids).logits;
-    expectClose(await logitsOfAll(runner, ids), want, tolerance(want), `${name} logits 1 in f16`);
-  });
+  test.each(['f16', 'q8'] as const)(
+    'with %s weights has the logits of the reference whose matrices are stored so',
+    async (dtype) => {
+      const ids = golden.get('ids.1')!;
+      await using runner = await openRunner(device, directory, { dtype, maxBatchSize: 1, maxLogitsRows: ids.length });
+      const reference = loadReferenceModel(directory, (tensor, data, rows) => {
+        if (!tensor.endsWith('.weight') || /ln_|wpe/.test(tensor)) return data;
+        const along = /wte|lm_head/.test(tensor) ? 'rows' : 'columns';
+        const columns = data.length / rows;
+        return Float64Array.from(storedWeight(dtype, Float32Array.from(data), { rows, columns, along }));
+      });
+      const want = reference.forward(ids).logits;
+      expectClose(await logitsOfAll(runner, ids), want, tolerance(want), `${name} logits 1 in ${dtype}`);
+    },
+  );
 });
 
 describe('tales', () => {

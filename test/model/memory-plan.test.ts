@@ -23,6 +23,7 @@ afterAll(() => device.close());
 test.each([
   ['f32', 'f32', true],
   ['f16', 'f16', false],
+  ['q8', 'f32', false],
 ] as const)(
   '%s weights and %s keys take exactly the bytes that are alive on the device',
   async (dtype, kvDtype, tied) => {

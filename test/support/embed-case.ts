@@ -1,11 +1,12 @@
 import type { Device } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import { embed } from '../../src/kernels/embed.ts';
-import { packTiles, tiledShape, type WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { packTiles, tiledShape, type WeightDType, weightConditions } from '../../src/kernels/weight-tiles.ts';
 import { expectSameBits } from './expect-within.ts';
 import { nans, operand } from './guarded-tensor.ts';
 import { normals } from './random-data.ts';
 import { runKernel } from './run-kernel.ts';
+import { storedWeight } from './stored-weight.ts';
 
 /** V of the model. */
 export const V = 331;
@@ -32,7 +33,7 @@ export async function checkEmbed(
   kernel: Kernel<typeof embed.spec> = embed,
 ): Promise<void> {
   const exact = normals(C, V * C);
-  const wte = dtype === 'f16' ? Float32Array.from(Float16Array.from(exact)) : exact;
+  const wte = storedWeight(dtype, exact, { rows: V, columns: C, along: 'rows' });
   const wpe = normals(C + 1, POSITIONS * C);
   const range = packTiles(C, N, dtype, wte.subarray(first * C, (first + N) * C), 'nk');
   const operands = {
@@ -43,7 +44,7 @@ export async function checkEmbed(
     wpe: operand(wpe, POSITIONS, C),
     out: nans(T, C),
   };
-  const choice = { conditions: { W_F16: dtype === 'f16' } };
+  const choice = { conditions: weightConditions(dtype) };
   const got = await runKernel(device, kernel, operands, { N, first }, choice);
   // One addition, which f32 rounds in one way only.
   const want = Float32Array.from({ length: T * C }, (_, i) => {

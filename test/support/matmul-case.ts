@@ -1,8 +1,9 @@
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import type { matmul } from '../../src/kernels/matmul.ts';
-import { packTiles, tiledShape, type WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { packTiles, tiledShape, type WeightDType, weightConditions } from '../../src/kernels/weight-tiles.ts';
 import { nans, type Operand, operand } from './guarded-tensor.ts';
 import { normals } from './random-data.ts';
+import { storedWeight } from './stored-weight.ts';
 
 export interface MatmulShape {
   readonly M: number;
@@ -35,7 +36,7 @@ export function matmulInputs(seed: number, { M, K, N }: MatmulShape, dtype: Weig
     N,
     dtype,
     x,
-    w: dtype === 'f16' ? Float32Array.from(Float16Array.from(w)) : w,
+    w: storedWeight(dtype, w, { rows: K, columns: N, along: 'columns' }),
     bias: normals(seed + 2, N),
   };
 }
@@ -56,7 +57,7 @@ export function matmulOperands({ M, K, N, x, w, bias, dtype }: MatmulInputs, out
 
 /** Conditions of a matmul on weights of a type, with those that are named besides. */
 export function matmulConditions(dtype: WeightDType, ...names: readonly string[]) {
-  return { W_F16: dtype === 'f16', ...Object.fromEntries(names.map((name) => [name, true])) };
+  return { ...weightConditions(dtype), ...Object.fromEntries(names.map((name) => [name, true])) };
 }
 
 /** A kernel that stands in for `matmul`. */

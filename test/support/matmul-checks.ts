@@ -44,7 +44,7 @@ export async function checkMatmul(
   shape: MatmulShape,
   dtype: WeightDType,
   kernel: MatmulKernel = matmul,
-  { SUBGROUPS, LANES, ...constants }: { ROWS?: number; K_TILE?: number; LANES?: number; SUBGROUPS?: boolean } = {},
+  { SUBGROUPS, LANES, ...constants }: { ROWS?: number; TILES?: number; LANES?: number; SUBGROUPS?: boolean } = {},
 ): Promise<Uint32Array> {
   const inputs = matmulInputs(shape.M + shape.N, shape, dtype);
   const { sums, tolerance } = expectedSums(inputs);

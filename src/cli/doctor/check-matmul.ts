@@ -1,6 +1,6 @@
 import type { Kernel } from '../../gpu/kernel.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
-import { packTiles, tiledShape } from '../../kernels/weight-tiles.ts';
+import { packTiles, storedValues, tiledShape, weightConditions } from '../../kernels/weight-tiles.ts';
 import type { Activation } from '../../model/config.ts';
 import { MATMUL_ROWS } from '../../model/gpt2.ts';
 import { activationBound, additionBound, sumBound } from '../../reference/error-bounds.ts';
@@ -63,7 +63,7 @@ async function checkLinear(subject: Subject, judge: Judge, linear: Linear, seed:
   const { name, K, N, head = { first: 0, O: N } } = linear;
   const kernel: Kernel = subject.kernels.matmul;
   const x = randomValues(4 * seed, M * K);
-  const w = randomValues(4 * seed + 1, N * K, 1 / Math.sqrt(K), dtype);
+  const w = storedValues(K, N, dtype, randomValues(4 * seed + 1, N * K, 1 / Math.sqrt(K)), 'nk');
   const bias = linear.head ? new Float32Array(N) : randomValues(4 * seed + 2, N);
   const before = linear.residual ? randomValues(4 * seed + 3, M * N) : null;
   using owned = new DisposableStack();
@@ -94,9 +94,10 @@ async function checkLinear(subject: Subject, judge: Judge, linear: Linear, seed:
   await judge.check(runs, expect(linear, { x, w, bias, before }));
 }
 
-function variantsOf({ device, dtype, kernels }: Subject, { name, activation, residual }: Linear): NamedVariant[] {
+function variantsOf({ device, dtype, kernels }: Subject, { name, K, activation, residual }: Linear): NamedVariant[] {
   const conditions = {
-    W_F16: dtype === 'f16',
+    ...weightConditions(dtype),
+    X_VEC4: K % 4 === 0,
     ...(activation && { [ACTIVATIONS[activation].condition]: true }),
     ...(residual && { RESIDUAL: true }),
   };

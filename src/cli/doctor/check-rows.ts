@@ -1,4 +1,4 @@
-import { packTiles, tiledShape } from '../../kernels/weight-tiles.ts';
+import { packTiles, storedValues, tiledShape, weightConditions } from '../../kernels/weight-tiles.ts';
 import { modelVariants } from '../kernel-variants.ts';
 import { type Expected, Judge, type KernelReport } from './judge.ts';
 import { randomValues } from './random-values.ts';
@@ -16,7 +16,7 @@ export async function checkEmbed(subject: Subject): Promise<KernelReport> {
   const { device, kernels, config, dtype } = subject;
   const { hiddenSize: C, vocabSize: V, numPositions } = config;
   const { first, size: N } = lastRange(subject);
-  const wte = randomValues(1, N * C, 1, dtype);
+  const wte = storedValues(C, N, dtype, randomValues(1, N * C), 'nk');
   const wpe = randomValues(2, numPositions * C);
   const ids = [first, V - 1, Math.min(first + 31, V - 1), Math.min(first + 32, V - 1), 0, first + (N >> 1)];
   // The last two come from the GPU: entry −1 − i stands for next token i.
@@ -40,7 +40,7 @@ export async function checkEmbed(subject: Subject): Promise<KernelReport> {
   };
   const kernel = kernels.embed;
   const judge = new Judge(kernel.name);
-  const runs = modelVariants(kernel, device.traits, { conditions: { W_F16: dtype === 'f16' } }).map((variant) => ({
+  const runs = modelVariants(kernel, device.traits, { conditions: weightConditions(dtype) }).map((variant) => ({
     variant,
     what: `${T} tokens of ${C}`,
     run: () => runOnce(device, { kernel, tensors, scalars: { N, first }, choice: variant.choice, output: 'out' }),

@@ -1,0 +1,30 @@
+// What f16 and q8 weights change in a model's predictions of a text, beside f32. `--help` lists its flags.
+import { readFile } from 'node:fs/promises';
+import { integerFlag, modelFlags, textFlag } from '../src/cli/flags.ts';
+import { createParser } from '../src/cli/parser.ts';
+import { runCommand } from '../src/cli/run-command.ts';
+import { measureWeightQuality } from './weight-quality.ts';
+
+/** Of what tales was not trained on. */
+const HELD_OUT = 'test/fixtures/tales-heldout-part.txt';
+
+const { model, adapter } = modelFlags;
+const flags = {
+  model,
+  adapter,
+  text: { ...textFlag('text'), default: HELD_OUT, describe: 'file with a text that the model has not seen' },
+  window: { ...integerFlag('window', 1), default: 256, describe: 'tokens that a token is predicted from at most' },
+};
+
+async function quality(argv: readonly string[]): Promise<void> {
+  const args = createParser(argv).usage('node bench/quality.ts --text FILE').version(false).options(flags).parseSync();
+  if (args.help) return;
+  const text = await readFile(args.text, 'utf8');
+  console.log('weights      tokens  perplexity    increase          KL');
+  for (const { dtype, tokens, perplexity, perplexityIncrease, kl } of await measureWeightQuality({ ...args, text })) {
+    const columns = [perplexity.toFixed(4), `${(100 * perplexityIncrease).toFixed(3)} %`, kl.toExponential(2)];
+    console.log(dtype.padEnd(8), String(tokens).padStart(10), ...columns.map((column) => column.padStart(11)));
+  }
+}
+
+await runCommand(() => quality(process.argv.slice(2)));
