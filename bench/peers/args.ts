@@ -1,0 +1,59 @@
+import type { InferredOptionTypes } from 'yargs';
+import { choiceFlag, integerFlag, modelFlags, textFlag } from '../../src/cli/flags.ts';
+import { createParser, UsageError } from '../../src/cli/parser.ts';
+
+/** Engines beside roseinfer, in the order in which they take turns. */
+export const peerNames = ['llama-vulkan', 'llama-cpu', 'onnx-webgpu', 'onnx-cpu'] as const;
+
+/** A library on a backend. */
+export type PeerName = (typeof peerNames)[number];
+
+const flags = {
+  ...modelFlags,
+  'max-new-tokens': { ...integerFlag('max-new-tokens', 2), default: 64, describe: 'tokens to generate per request' },
+  repeat: {
+    ...integerFlag('repeat', 1),
+    default: 1,
+    describe: 'rounds in which every engine runs once, in a process of its own; medians are reported',
+  },
+  peer: {
+    ...choiceFlag('peer', [...peerNames, 'all']),
+    default: 'all' as const,
+    describe: `what to compare with: ${peerNames.join(', ')} or all`,
+  },
+  threads: {
+    ...integerFlag('threads', 1),
+    defaultDescription: 'its own choice',
+    describe: 'threads of llama.cpp',
+  },
+  timeout: { ...integerFlag('timeout', 1), default: 900, describe: 'seconds that an engine has for a round' },
+  'peers-dir': {
+    ...textFlag('peers-dir'),
+    defaultDescription: 'a temporary one',
+    describe: 'directory in which peers are installed, and kept for the next time',
+  },
+  json: { ...textFlag('json'), describe: 'file to write the results to' },
+};
+
+/** The flags of the comparison with peers, checked, under the names they have on the command line. */
+export type PeersArgs = InferredOptionTypes<typeof flags>;
+
+/**
+ * Reads the command line; null when it asked for help, which has been printed then.
+ *
+ * @throws UsageError naming the flag, its value and what was expected.
+ */
+export function parsePeersArgs(argv: readonly string[]): PeersArgs | null {
+  const usage =
+    'node bench/peers.ts [flags]\n\nInstalls other engines into a temporary directory and compares their speed with the same weights on the same adapter.';
+  const parser = createParser(argv).usage(usage).version(false).options(flags);
+  const { _: strays, $0: _script, help, ...args } = parser.parseSync();
+  if (help) return null;
+  if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
+  return args;
+}
+
+/** The peers that a run compares with. */
+export function peersOf({ peer }: Pick<PeersArgs, 'peer'>): readonly PeerName[] {
+  return peer === 'all' ? peerNames : [peer];
+}

@@ -1,0 +1,61 @@
+import { fork } from 'node:child_process';
+import { PeerError } from './peer-error.ts';
+
+/** What a child process sends. */
+export type ChildMessage<R> = { readonly result: R } | { readonly error: string } | { readonly done: true };
+
+export interface ChildOptions<R> {
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutSeconds: number;
+  readonly signal: AbortSignal;
+  /** Takes each result as it comes: those before a failure count. */
+  readonly onResult: (result: R) => void;
+}
+
+/** Characters of a child's stderr that are kept to find a reason in. */
+const KEPT_STDERR = 4096;
+
+/**
+ * Runs a script that ends in `serveJob` in a process of its own, with one job, until it is done.
+ *
+ * @throws PeerError when it reports an error, crashes or takes too long; and the signal's reason.
+ */
+export async function runChild<J extends object, R>(script: URL, job: J, options: ChildOptions<R>): Promise<void> {
+  const { env = {}, timeoutSeconds, signal, onResult } = options;
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const child = fork(script, { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  let stderr = '';
+  child.stderr?.on('data', (data) => {
+    stderr = (stderr + data).slice(-KEPT_STDERR);
+  });
+  child.on('message', (message: ChildMessage<R>) => {
+    if ('result' in message) onResult(message.result);
+    else if ('error' in message) reject(new PeerError(message.error));
+    else resolve();
+  });
+  child.on('error', reject);
+  child.on('exit', (code, killedBy) => {
+    const [lastLine] = stderr.trim().split('\n').slice(-1);
+    reject(new PeerError(`its process ended with ${killedBy ?? code}${lastLine ? `: ${lastLine}` : ''}`));
+  });
+  const timer = setTimeout(
+    () => reject(new PeerError(`not done after ${timeoutSeconds} s`)),
+    Math.min(1000 * timeoutSeconds, 2 ** 31 - 1),
+  );
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort);
+  child.send(job);
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+    if (child.exitCode === null && child.signalCode === null) {
+      const exited = new Promise((ended) => child.once('exit', ended));
+      child.kill('SIGKILL');
+      await exited;
+    }
+  }
+}

@@ -1,0 +1,191 @@
+import { join } from 'node:path';
+import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
+import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { BUNDLED_MODEL } from '../../src/load-model.ts';
+import { openSource } from '../../src/open-source.ts';
+import type { PeerName, PeersArgs } from './args.ts';
+import { type ChildOptions, runChild } from './child.ts';
+import type { DecodeJob, DecodeResult } from './decode-job.ts';
+import type { GgmlType } from './ggml-type.ts';
+import { writeGguf } from './gguf-model.ts';
+import { installPeer, LLAMA, ONNX, type PeerPackage } from './install.ts';
+import type { LlamaDecodeJob } from './llama-decode.ts';
+import type { MatmulResult, MatmulShape } from './matmul-job.ts';
+import type { OnnxMatmulJob } from './onnx-matmul.ts';
+import { PeerError } from './peer-error.ts';
+import type { RoseinferDecodeJob, RoseinferDecodeResult } from './roseinfer-decode.ts';
+import type { RoseinferMatmulJob } from './roseinfer-matmul.ts';
+import { vulkanEnvironment } from './vulkan-device.ts';
+
+/** An engine in the results. */
+export type EngineName = 'roseinfer' | PeerName;
+
+/** Where and how roseinfer ran. */
+export interface Subject {
+  readonly adapter: AdapterIdentity;
+  readonly dtype: WeightDType;
+}
+
+export interface ComparisonOptions {
+  readonly args: PeersArgs;
+  /** Prompts as ids. */
+  readonly prompts: DecodeJob['prompts'];
+  /** A directory for what is installed and written. */
+  readonly scratch: string;
+  readonly signal: AbortSignal;
+  /** Told what is being done. */
+  readonly onProgress: (text: string) => void;
+}
+
+/** The published GPT-2 at whose shapes matmuls are compared. */
+const MATMUL_SIZE = 'gpt2';
+
+/** The same weights in a GGUF file. */
+const GGML_TYPE_OF: Readonly<Record<'f32' | 'f16' | 'q8', GgmlType>> = { f32: 'F32', f16: 'F16', q8: 'Q8_0' };
+
+/**
+ * node-llama-cpp samples the sequences of a batch in parallel on Node's thread pool, and llama.cpp sorts the logits at
+ * the first look: now and then two sequences get each other's token. With one thread in the pool they don't.
+ */
+const ONE_SAMPLER = { UV_THREADPOOL_SIZE: '1' } as const;
+
+const script = (name: string) => new URL(`./${name}.ts`, import.meta.url);
+
+/** Runs roseinfer and its peers in turns, each in a process of its own, and collects what they tell. */
+export class Comparison {
+  readonly decode = new Map<EngineName, DecodeResult[]>();
+  readonly matmul = new Map<EngineName, MatmulResult[]>();
+  /** Why a peer did not run, or not to its end. */
+  readonly problems = new Map<PeerName, string>();
+  readonly #options: ComparisonOptions;
+  // What peers share is made when the first of them needs it.
+  readonly #llama = once(() => this.#install(LLAMA));
+  readonly #onnx = once(() => this.#install(ONNX));
+  readonly #gguf = once(() => this.#writeModel());
+  readonly #vulkan = once(() => this.#findVulkan());
+  #subject: Subject | null = null;
+
+  constructor(options: ComparisonOptions) {
+    this.#options = options;
+  }
+
+  /** Known once roseinfer has run. */
+  get subject(): Subject {
+    if (this.#subject === null) throw new PeerError('roseinfer has not run');
+    return this.#subject;
+  }
+
+  /**
+   * One round: every engine once. A peer that fails is left out from then on.
+   *
+   * @throws PeerError when roseinfer itself fails, and the signal's reason.
+   */
+  async runRound(peers: readonly PeerName[]): Promise<void> {
+    await this.#decodeRoseinfer();
+    if (peers.includes('llama-vulkan')) await this.#attempt('llama-vulkan', () => this.#decodeLlama('llama-vulkan'));
+    if (peers.includes('llama-cpu')) await this.#attempt('llama-cpu', () => this.#decodeLlama('llama-cpu'));
+    const providers = (['webgpu', 'cpu'] as const).filter((provider) => peers.includes(`onnx-${provider}`));
+    if (providers.length > 0) await this.#multiplyRoseinfer();
+    for (const provider of providers) await this.#attempt(`onnx-${provider}`, () => this.#multiplyOnnx(provider));
+  }
+
+  async #attempt(peer: PeerName, run: () => Promise<void>): Promise<void> {
+    if (this.problems.has(peer)) return;
+    try {
+      await run();
+    } catch (error) {
+      this.#options.signal.throwIfAborted();
+      if (!(error instanceof PeerError)) throw error;
+      this.problems.set(peer, error.message);
+    }
+  }
+
+  async #decodeRoseinfer(): Promise<void> {
+    const { args, prompts } = this.#options;
+    const { model, dtype, 'kv-dtype': kvDtype, adapter, 'max-new-tokens': maxNewTokens } = args;
+    const job: RoseinferDecodeJob = { prompts, maxNewTokens, model, options: { dtype, kvDtype, adapter } };
+    await this.#run<RoseinferDecodeJob, RoseinferDecodeResult>('roseinfer-decode', 'roseinfer', job, (result) => {
+      if ('adapter' in result) this.#subject = result;
+      else collect(this.decode, 'roseinfer', result);
+    });
+  }
+
+  async #decodeLlama(peer: 'llama-vulkan' | 'llama-cpu'): Promise<void> {
+    const { args, prompts } = this.#options;
+    const onVulkan = peer === 'llama-vulkan';
+    const job: LlamaDecodeJob = {
+      prompts,
+      maxNewTokens: args['max-new-tokens'],
+      directory: await this.#llama(),
+      model: await this.#gguf(),
+      gpu: onVulkan ? 'vulkan' : false,
+      threads: args.threads,
+    };
+    const env = { ...ONE_SAMPLER, ...(onVulkan ? await this.#vulkan() : {}) };
+    await this.#run('llama-decode', peer, job, (result: DecodeResult) => collect(this.decode, peer, result), env);
+  }
+
+  async #multiplyRoseinfer(): Promise<void> {
+    const { dtype } = this.subject;
+    const job: RoseinferMatmulJob = { size: MATMUL_SIZE, dtype, adapter: this.#options.args.adapter };
+    await this.#run('roseinfer-matmul', 'roseinfer', job, (result: MatmulResult) =>
+      collect(this.matmul, 'roseinfer', result),
+    );
+  }
+
+  async #multiplyOnnx(provider: OnnxMatmulJob['provider']): Promise<void> {
+    const peer = `onnx-${provider}` as const;
+    const shapes = new Map(
+      this.matmul.get('roseinfer')?.map(({ name, K, N }): [string, MatmulShape] => [name, { name, K, N }]),
+    );
+    const job: OnnxMatmulJob = { directory: await this.#onnx(), provider, shapes: [...shapes.values()] };
+    await this.#run('onnx-matmul', peer, job, (result: MatmulResult) => collect(this.matmul, peer, result));
+  }
+
+  async #run<J extends object, R>(
+    file: string,
+    engine: EngineName,
+    job: J,
+    onResult: (result: R) => void,
+    env: ChildOptions<R>['env'] = {},
+  ): Promise<void> {
+    const { args, signal, onProgress } = this.#options;
+    onProgress(`${engine} runs`);
+    await runChild(script(file), job, { env, timeoutSeconds: args.timeout, signal, onResult });
+  }
+
+  #install(peer: PeerPackage): Promise<string> {
+    const { args, scratch, signal, onProgress } = this.#options;
+    onProgress(`installing ${peer.name}`);
+    return installPeer(peer, args['peers-dir'] ?? scratch, signal);
+  }
+
+  async #findVulkan(): Promise<Readonly<Record<string, string>>> {
+    const { args, signal } = this.#options;
+    const options = { timeoutSeconds: args.timeout, signal };
+    return vulkanEnvironment(await this.#llama(), this.subject.adapter.name, options);
+  }
+
+  async #writeModel(): Promise<string> {
+    const { args, scratch, onProgress } = this.#options;
+    onProgress('writing the GGUF file');
+    const path = join(scratch, 'model.gguf');
+    const { config, source } = await openSource(args.model ?? BUNDLED_MODEL);
+    await using weights = source;
+    await writeGguf(path, config, weights, GGML_TYPE_OF[this.subject.dtype]);
+    return path;
+  }
+}
+
+/** Makes something at the first call; later ones get the same, be it the failure. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+function collect<R>(results: Map<EngineName, R[]>, engine: EngineName, result: R): void {
+  results.set(engine, [...(results.get(engine) ?? []), result]);
+}

@@ -1,0 +1,52 @@
+// What every engine does for the comparison of decode speeds, and what it tells.
+
+/** Sequences that are decoded together. */
+export const BATCH_SIZES: readonly number[] = [1, 8];
+/** Ids of a warm-up: every engine compiles what a batch size needs before its clock starts. */
+const WARM_UP_IDS = 4;
+
+/** Greedy decoding past the eos: the first B prompts at once, for every batch size B. */
+export interface DecodeJob {
+  /** Prompts as ids, of equal length, as many as the largest batch. */
+  readonly prompts: readonly (readonly number[])[];
+  readonly maxNewTokens: number;
+}
+
+/** One batch. */
+export interface DecodeResult {
+  readonly batchSize: number;
+  /** Generated ids, by prompt. */
+  readonly ids: readonly (readonly number[])[];
+  readonly tokensPerSecond: number;
+}
+
+/** A generated sequence: ids, and when each of them was there, in milliseconds. */
+export interface TimedIds {
+  readonly ids: readonly number[];
+  readonly times: readonly number[];
+}
+
+/**
+ * Runs every batch size, each behind a short warm-up of its own.
+ *
+ * @param generate decodes the prompts together.
+ */
+export async function decodeBatches(
+  { prompts, maxNewTokens }: DecodeJob,
+  generate: (prompts: DecodeJob['prompts'], numIds: number) => Promise<readonly TimedIds[]>,
+  report: (result: DecodeResult) => void,
+): Promise<void> {
+  for (const batchSize of BATCH_SIZES) {
+    const batch = prompts.slice(0, batchSize);
+    await generate(batch, Math.min(WARM_UP_IDS, maxNewTokens));
+    const sequences = await generate(batch, maxNewTokens);
+    report({ batchSize, ids: sequences.map(({ ids }) => ids), tokensPerSecond: decodeSpeed(sequences) });
+  }
+}
+
+/** Σ(n − 1) over the sequences / (last − first token of all of them), per second. */
+export function decodeSpeed(sequences: readonly TimedIds[]): number {
+  const times = sequences.flatMap((sequence) => sequence.times);
+  const numDecoded = sequences.reduce((sum, { ids }) => sum + ids.length - 1, 0);
+  return (1000 * numDecoded) / (Math.max(...times) - Math.min(...times));
+}

@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { PeerError } from './peer-error.ts';
+
+/** An npm package of one version. */
+export interface PeerPackage {
+  readonly name: string;
+  readonly version: string;
+}
+
+export const LLAMA: PeerPackage = { name: 'node-llama-cpp', version: '3.21.1' };
+export const ONNX: PeerPackage = { name: 'onnxruntime-node', version: '1.30.0' };
+
+/**
+ * Installs a package into a subdirectory of `dir`, unless it is there; returns the package's directory. No install
+ * script runs: both packages bring their binaries along.
+ *
+ * @throws PeerError with npm's reason, and the signal's reason.
+ */
+export async function installPeer({ name, version }: PeerPackage, dir: string, signal: AbortSignal): Promise<string> {
+  const prefix = join(dir, name);
+  const installed = join(prefix, 'node_modules', name);
+  if ((await installedVersion(installed)) === version) return installed;
+  await mkdir(prefix, { recursive: true });
+  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--no-save'];
+  try {
+    await promisify(execFile)('npm', ['install', ...quiet, '--prefix', prefix, `${name}@${version}`], { signal });
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new PeerError(`npm can't install ${name}@${version} (${npmReason(cause)})`, { cause });
+  }
+  return installed;
+}
+
+async function installedVersion(directory: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')).version;
+  } catch {
+    return undefined;
+  }
+}
+
+/** npm's own code for what went wrong, else the code of starting npm. */
+function npmReason(error: unknown): string {
+  const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
+  const [, code] = /^npm error code (\S+)/m.exec(stderr) ?? [];
+  return code ?? (error instanceof Error && 'code' in error ? String(error.code) : String(error));
+}

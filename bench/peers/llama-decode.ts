@@ -1,0 +1,43 @@
+// Child process: llama.cpp's side of the decode comparison.
+import { type DecodeJob, type DecodeResult, decodeBatches, type TimedIds } from './decode-job.ts';
+import { type LlamaSequence, openLlama } from './llama.ts';
+import { PeerError } from './peer-error.ts';
+import { serveJob } from './serve-job.ts';
+
+export interface LlamaDecodeJob extends DecodeJob {
+  /** The package node-llama-cpp. */
+  readonly directory: string;
+  /** The GGUF file. */
+  readonly model: string;
+  readonly gpu: 'vulkan' | false;
+  readonly threads: number | undefined;
+}
+
+serveJob(async (job: LlamaDecodeJob, report: (result: DecodeResult) => void) => {
+  const llama = await openLlama(job.directory, { gpu: job.gpu, maxThreads: job.threads });
+  // The check guesses how much memory a GPU has; what doesn't fit fails by itself.
+  const layers = { gpuLayers: job.gpu === false ? 0 : 'max', ignoreMemorySafetyChecks: true };
+  const model = await llama.loadModel({ modelPath: job.model, ...layers });
+  if (job.gpu !== false && model.gpuLayers < model.fileInsights.totalLayers) {
+    throw new PeerError(`${model.gpuLayers} of ${model.fileInsights.totalLayers} layers are on the GPU`);
+  }
+
+  const generate = async (prompts: DecodeJob['prompts'], numIds: number): Promise<TimedIds[]> => {
+    const contextSize = Math.max(...prompts.map((prompt) => prompt.length)) + numIds;
+    const context = await model.createContext({ contextSize, sequences: prompts.length, threads: job.threads });
+    const sequences = await Promise.all(prompts.map((prompt) => decode(context.getSequence(), prompt, numIds)));
+    await context.dispose();
+    return sequences;
+  };
+  await decodeBatches(job, generate, report);
+});
+
+async function decode(sequence: LlamaSequence, prompt: readonly number[], numIds: number): Promise<TimedIds> {
+  const ids: number[] = [];
+  const times: number[] = [];
+  for await (const id of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
+    times.push(performance.now());
+    if (ids.push(id) === numIds) break;
+  }
+  return { ids, times };
+}

@@ -1,0 +1,140 @@
+import { summarize } from '../statistics.ts';
+import type { PeerName, PeersArgs } from './args.ts';
+import type { Comparison, EngineName } from './comparison.ts';
+import { BATCH_SIZES, type DecodeResult } from './decode-job.ts';
+import { LLAMA, ONNX } from './install.ts';
+import type { MatmulResult } from './matmul-job.ts';
+
+const TITLES: Readonly<Record<EngineName, string>> = {
+  roseinfer: 'roseinfer',
+  'llama-vulkan': 'llama.cpp, Vulkan',
+  'llama-cpu': 'llama.cpp, CPU',
+  'onnx-webgpu': 'ONNX Runtime, WebGPU',
+  'onnx-cpu': 'ONNX Runtime, CPU',
+};
+
+const OF_LLAMA = `${LLAMA.name} ${LLAMA.version} on the same weights, its KV in f16: ids in, ids out, so no text, where roseinfer's time has detokenizing in it`;
+const OF_ONNX = `${ONNX.name} ${ONNX.version}: a MatMul in f32 without the bias, activation and residual that roseinfer's has; no model`;
+
+/** What the figures of a peer leave out. */
+export const LEFT_OUT: Readonly<Record<PeerName, string>> = {
+  'llama-vulkan': `${OF_LLAMA}; samples on the CPU`,
+  'llama-cpu': `${OF_LLAMA}; not on the adapter`,
+  'onnx-webgpu': `${OF_ONNX}; it chooses its adapter itself`,
+  'onnx-cpu': `${OF_ONNX}; not on the adapter`,
+};
+
+/** What a comparison found; what it is made of. */
+export type Findings = Pick<Comparison, 'decode' | 'matmul' | 'problems'>;
+
+/** A table of decode speeds, one of matmuls where there are any, and a line on what each peer leaves out or why it is missing. */
+export function formatFindings({ decode, matmul, problems }: Findings, peers: readonly PeerName[]): string {
+  return [
+    DECODE_HEAD,
+    ...[...decode].flatMap(([engine, results]) => formatDecode(engine, results, decode.get('roseinfer') ?? [])),
+    ...(matmul.size > 0 ? ['', MATMUL_HEAD] : []),
+    ...[...matmul].flatMap(([engine, results]) => formatMatmul(engine, results, matmul.get('roseinfer') ?? [])),
+    '',
+    ...peers.map((peer) => {
+      const problem = problems.get(peer);
+      return `${TITLES[peer]}: ${problem === undefined ? LEFT_OUT[peer] : `not run to its end: ${problem}`}`;
+    }),
+  ].join('\n');
+}
+
+const DECODE_WIDTHS = [22, -5, -9, -12, -11] as const;
+const MATMUL_WIDTHS = [22, 16, -3, -11, -9, -12] as const;
+const DECODE_HEAD = formatRow(['decode', 'batch', 'tokens/s', 'roseinfer ×', 'equal ids'], DECODE_WIDTHS);
+const MATMUL_HEAD = formatRow(['matmul', 'shape', 'M', 'K×N', 'ms', 'roseinfer ×'], MATMUL_WIDTHS);
+
+function formatDecode(engine: EngineName, results: readonly DecodeResult[], own: readonly DecodeResult[]): string[] {
+  return BATCH_SIZES.flatMap((batchSize) => {
+    const theirs = results.filter((result) => result.batchSize === batchSize);
+    const ours = own.filter((result) => result.batchSize === batchSize);
+    const [their] = theirs;
+    const [our] = ours;
+    if (their === undefined || our === undefined) return [];
+    const speed = decodeMedian(theirs);
+    const numIds = our.ids.flat().length;
+    const ratio = (decodeMedian(ours) / speed).toFixed(2);
+    const equal = `${countEqualIds(our.ids, their.ids)}/${numIds}`;
+    return formatRow([TITLES[engine], String(batchSize), speed.toFixed(2), ratio, equal], DECODE_WIDTHS);
+  });
+}
+
+function formatMatmul(engine: EngineName, results: readonly MatmulResult[], own: readonly MatmulResult[]): string[] {
+  const isFirst = ({ name, M }: MatmulResult, i: number) =>
+    results.findIndex((other) => other.name === name && other.M === M) === i;
+  return results.filter(isFirst).map(({ name, M, K, N }) => {
+    const ms = matmulMedian(results, name, M);
+    const ratio = (ms / matmulMedian(own, name, M)).toFixed(2);
+    return formatRow([TITLES[engine], name, String(M), `${K}×${N}`, ms.toFixed(3), ratio], MATMUL_WIDTHS);
+  });
+}
+
+function decodeMedian(results: readonly DecodeResult[]): number {
+  return summarize(results.map(({ tokensPerSecond }) => tokensPerSecond))?.p50 ?? 0;
+}
+
+function matmulMedian(results: readonly MatmulResult[], name: string, M: number): number {
+  return summarize(results.filter((one) => one.name === name && one.M === M).map(({ ms }) => ms))?.p50 ?? 0;
+}
+
+/** Ids before the first one of each sequence that differs: behind it, two engines continue different texts. */
+export function countEqualIds(ours: DecodeResult['ids'], theirs: DecodeResult['ids']): number {
+  const counts = ours.map((ids, i) => {
+    const place = ids.findIndex((id, k) => id !== theirs[i]?.[k]);
+    return place < 0 ? ids.length : place;
+  });
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+function formatRow(cells: readonly string[], widths: readonly number[]): string {
+  const padded = cells.map((cell, i) => {
+    const width = widths[i] ?? 0;
+    return width < 0 ? cell.padStart(-width) : cell.padEnd(width);
+  });
+  return padded.join(' ');
+}
+
+/** Where the numbers come from. */
+export interface PeersProvenance extends Pick<Comparison, 'subject'> {
+  readonly args: PeersArgs;
+  readonly model: string;
+  readonly commit: string | null;
+}
+
+/** All numbers of a comparison and what they depend on. */
+export function peersReportJson({ decode, matmul, problems }: Findings, provenance: PeersProvenance) {
+  const { subject, args, model, commit } = provenance;
+  const { adapter, dtype } = subject;
+  return {
+    schema: 'roseinfer-peers-1',
+    meta: {
+      date: new Date().toISOString(),
+      adapter: adapter.name,
+      driver: adapter.driver,
+      node: process.versions.node,
+      webgpu: adapter.webgpu,
+      [LLAMA.name]: LLAMA.version,
+      [ONNX.name]: ONNX.version,
+      commit,
+      args,
+      model,
+      dtype,
+    },
+    decode: Object.fromEntries(
+      [...decode].map(([engine, results]) => [
+        engine,
+        results.map(({ batchSize, tokensPerSecond, ids }) => ({
+          batch_size: batchSize,
+          decode_tokens_per_s: tokensPerSecond,
+          ids,
+        })),
+      ]),
+    ),
+    matmul: Object.fromEntries(matmul),
+    problems: Object.fromEntries(problems),
+    left_out: LEFT_OUT,
+  };
+}

@@ -1,0 +1,34 @@
+// Child process: roseinfer's side of the decode comparison.
+import { Engine } from '../../src/engine/engine.ts';
+import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
+import { PollGovernor } from '../../src/gpu/poll-governor.ts';
+import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { type LoadModelOptions, loadModel } from '../../src/load-model.ts';
+import { BATCH_SIZES, type DecodeJob, type DecodeResult, decodeBatches, type TimedIds } from './decode-job.ts';
+import { PeerError } from './peer-error.ts';
+import { serveJob } from './serve-job.ts';
+
+export interface RoseinferDecodeJob extends DecodeJob {
+  readonly model: string | undefined;
+  readonly options: Pick<LoadModelOptions, 'dtype' | 'kvDtype' | 'adapter'>;
+}
+
+/** Where and how the model runs, before the first batch; then the batches. */
+export type RoseinferDecodeResult = DecodeResult | { readonly adapter: AdapterIdentity; readonly dtype: WeightDType };
+
+serveJob(async (job: RoseinferDecodeJob, report: (result: RoseinferDecodeResult) => void) => {
+  const maxBatchSize = Math.max(...BATCH_SIZES);
+  const model = await loadModel(job.model, { ...job.options, maxBatchSize, governor: new PollGovernor() });
+  report({ adapter: model.adapter, dtype: model.dtype });
+
+  const generate = async (prompts: DecodeJob['prompts'], maxTokens: number): Promise<TimedIds[]> => {
+    await using engine = new Engine(model);
+    const sampling = { maxTokens, temperature: 0, ignoreEos: true };
+    const responses = await engine.generateBatch(prompts.map((promptIds) => ({ promptIds, sampling })));
+    return responses.map(({ ids, timings, error }) => {
+      if (error !== null) throw new PeerError(error);
+      return { ids, times: timings.tokenTimes };
+    });
+  };
+  await decodeBatches(job, generate, report);
+});

@@ -1,0 +1,42 @@
+// Child process: roseinfer's side of the matmul comparison, with the kernel variants that a model takes.
+import { Device } from '../../src/gpu/device.ts';
+import { PollGovernor } from '../../src/gpu/poll-governor.ts';
+import { matmul } from '../../src/kernels/matmul.ts';
+import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { randomConfig } from '../../src/model/config.ts';
+import { matmulCases } from '../kernel-cases-matmul.ts';
+import { MATMUL_ROWS, type MatmulResult, timeMatmul } from './matmul-job.ts';
+import { PeerError } from './peer-error.ts';
+import { serveJob } from './serve-job.ts';
+
+export interface RoseinferMatmulJob {
+  /** The published GPT-2 whose shapes they are. */
+  readonly size: string;
+  readonly dtype: WeightDType;
+  readonly adapter: string | undefined;
+}
+
+serveJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void) => {
+  const device = await Device.open({ adapter: job.adapter });
+  const governor = new PollGovernor();
+  const config = randomConfig(job.size);
+  const cases = matmulCases({ device, config, dtype: job.dtype, kvDtype: 'f32' });
+  for (const { kernel, name, M, variants, prepare } of cases) {
+    if (kernel !== matmul || !MATMUL_ROWS.includes(M)) continue;
+    const variant = variants.find(({ usedByModel }) => usedByModel);
+    if (variant === undefined) throw new PeerError(`no variant of matmul is the model's for ${name} at M = ${M}`);
+    using owned = new DisposableStack();
+    const { tensors, scalars } = prepare(owned, variant);
+    const { x, out } = tensors;
+    const [, K = 0] = x?.shape ?? [];
+    const [, N = 0] = out?.shape ?? [];
+    const values = new Float32Array(M * K).fill(1);
+    const ms = await timeMatmul(async () => {
+      x?.write(values);
+      await kernel.run(device, tensors, scalars, variant.choice);
+      governor.begin();
+      await out?.read().finally(() => governor.end());
+    });
+    report({ name, K, N, M, ms });
+  }
+});

@@ -1,0 +1,59 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { parsePeersArgs, peerNames, peersOf } from '../../../bench/peers/args.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('parsePeersArgs', () => {
+  test('compares with every peer once, and has no value for what the model or the adapter decides', () => {
+    expect(parsePeersArgs([])).toEqual({ 'max-new-tokens': 64, repeat: 1, peer: 'all', timeout: 900 });
+  });
+
+  test('reads every flag', () => {
+    const line =
+      '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --max-new-tokens 9 --repeat 3 --peer llama-cpu --threads 2 ' +
+      '--timeout 60 --peers-dir peers --json out.json';
+    expect(parsePeersArgs(line.split(' '))).toEqual({
+      model: 'dir',
+      dtype: 'f32',
+      'kv-dtype': 'f16',
+      adapter: 'llvm',
+      'max-new-tokens': 9,
+      repeat: 3,
+      peer: 'llama-cpu',
+      threads: 2,
+      timeout: 60,
+      'peers-dir': 'peers',
+      json: 'out.json',
+    });
+  });
+
+  test.each([
+    // One id has no decode speed.
+    ['--max-new-tokens 1', '--max-new-tokens is 1, expected an integer from 2 to 2147483647'],
+    ['--repeat 0', '--repeat is 0, expected an integer from 1 to 2147483647'],
+    ['--threads 0', '--threads is 0, expected an integer from 1 to 2147483647'],
+    ['--timeout 0', '--timeout is 0, expected an integer from 1 to 2147483647'],
+    ['--peer vllm', '--peer is "vllm", expected one of llama-vulkan, llama-cpu, onnx-webgpu, onnx-cpu, all'],
+    ['--peers all', 'Unknown argument: peers'],
+    ['--repeat 1 stray', 'Unknown argument: stray'],
+  ])('refuses %s', (line, message) => {
+    expect(() => parsePeersArgs(line.split(' '))).toThrow(expect.objectContaining({ name: 'UsageError', message }));
+  });
+
+  test('prints every flag when asked for help', () => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    expect(parsePeersArgs(['--help'])).toBeNull();
+    for (const flag of ['model', 'max-new-tokens', 'repeat', 'peer', 'threads', 'timeout', 'peers-dir', 'json']) {
+      expect(String(log.mock.calls)).toContain(`--${flag} `);
+    }
+  });
+});
+
+describe('peersOf', () => {
+  test('is the peer, or all of them', () => {
+    expect(peersOf({ peer: 'onnx-cpu' })).toEqual(['onnx-cpu']);
+    expect(peersOf({ peer: 'all' })).toEqual(peerNames);
+  });
+});

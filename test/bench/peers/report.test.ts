@@ -1,0 +1,134 @@
+import { describe, expect, test } from 'vitest';
+import { parsePeersArgs } from '../../../bench/peers/args.ts';
+import { type DecodeResult, decodeBatches, decodeSpeed } from '../../../bench/peers/decode-job.ts';
+import {
+  countEqualIds,
+  type Findings,
+  formatFindings,
+  LEFT_OUT,
+  peersReportJson,
+} from '../../../bench/peers/report.ts';
+
+const decoded = (batchSize: number, tokensPerSecond: number, ids: number[][]): DecodeResult => ({
+  batchSize,
+  tokensPerSecond,
+  ids,
+});
+const multiplied = (M: number, ms: number) => ({ name: 'qkv', K: 4, N: 12, M, ms });
+
+const findings: Findings = {
+  decode: new Map([
+    ['roseinfer', [10, 30, 20].map((speed) => decoded(1, speed, [[1, 2, 3]]))],
+    ['llama-cpu', [5, 1, 4].map((speed) => decoded(1, speed, [[1, 2, 4]]))],
+  ]),
+  matmul: new Map([
+    ['roseinfer', [multiplied(1, 2), multiplied(8, 4)]],
+    ['onnx-cpu', [multiplied(1, 1), multiplied(8, 12)]],
+  ]),
+  problems: new Map([['llama-vulkan', 'no device']]),
+};
+
+describe('formatFindings', () => {
+  test('shows medians of the rounds and how many times faster roseinfer is, and why a peer is missing', () => {
+    expect(formatFindings(findings, ['llama-vulkan', 'llama-cpu', 'onnx-cpu']).split('\n')).toEqual([
+      'decode                 batch  tokens/s  roseinfer ×   equal ids',
+      'roseinfer                  1     20.00         1.00         3/3',
+      'llama.cpp, CPU             1      4.00         5.00         2/3',
+      '',
+      'matmul                 shape              M         K×N        ms  roseinfer ×',
+      'roseinfer              qkv                1        4×12     2.000         1.00',
+      'roseinfer              qkv                8        4×12     4.000         1.00',
+      'ONNX Runtime, CPU      qkv                1        4×12     1.000         0.50',
+      'ONNX Runtime, CPU      qkv                8        4×12    12.000         3.00',
+      '',
+      'llama.cpp, Vulkan: not run to its end: no device',
+      `llama.cpp, CPU: ${LEFT_OUT['llama-cpu']}`,
+      `ONNX Runtime, CPU: ${LEFT_OUT['onnx-cpu']}`,
+    ]);
+  });
+
+  test('has no table of matmuls where none ran', () => {
+    const text = formatFindings({ ...findings, matmul: new Map() }, []);
+    expect(text).not.toContain('matmul');
+  });
+});
+
+test('peersReportJson has every round of every engine, and where the numbers come from', () => {
+  const adapter = { name: 'card', backend: 'vulkan', driver: 'driver 1', isSoftware: false, webgpu: '0.6.2' };
+  const args = parsePeersArgs(['--repeat', '3']);
+  if (args === null) throw new Error('help was asked for');
+  const provenance = { subject: { adapter, dtype: 'f16' as const }, args, model: 'weights/tales', commit: null };
+  const json: unknown = JSON.parse(JSON.stringify(peersReportJson(findings, provenance)));
+  expect(json).toMatchObject({
+    schema: 'roseinfer-peers-1',
+    meta: {
+      adapter: 'card',
+      driver: 'driver 1',
+      'node-llama-cpp': '3.21.1',
+      args,
+      model: 'weights/tales',
+      dtype: 'f16',
+    },
+    decode: {
+      'llama-cpu': [5, 1, 4].map((speed) => ({ batch_size: 1, decode_tokens_per_s: speed, ids: [[1, 2, 4]] })),
+    },
+    matmul: { 'onnx-cpu': [multiplied(1, 1), multiplied(8, 12)] },
+    problems: { 'llama-vulkan': 'no device' },
+    left_out: LEFT_OUT,
+  });
+});
+
+test('countEqualIds counts the ids before the first difference of each sequence', () => {
+  const ours = [
+    [1, 2, 3],
+    [4, 5, 6],
+  ];
+  expect(
+    countEqualIds(ours, [
+      [1, 9, 3],
+      [4, 5, 6],
+    ]),
+  ).toBe(1 + 3);
+  expect(
+    countEqualIds(ours, [
+      [1, 2],
+      [4, 5, 6],
+    ]),
+  ).toBe(2 + 3);
+  expect(countEqualIds(ours, [[1, 2, 3]])).toBe(3);
+});
+
+test('decodeSpeed counts ids behind the first of each sequence, between the first and the last of all', () => {
+  expect(decodeSpeed([{ ids: [1, 2, 3], times: [1000, 1500, 2000] }])).toBe(2);
+  const batch = [
+    { ids: [1, 2], times: [1000, 2000] },
+    { ids: [1, 2], times: [1500, 3000] },
+  ];
+  expect(decodeSpeed(batch)).toBe(1);
+});
+
+test('decodeBatches warms every batch size up and reports only what follows', async () => {
+  const prompts = Array.from({ length: 8 }, (_, i) => [i]);
+  const calls: [number, number][] = [];
+  const generate = async (batch: readonly (readonly number[])[], numIds: number) => {
+    calls.push([batch.length, numIds]);
+    return batch.map(([id = 0]) => ({ ids: [id, numIds], times: [0, 1000] }));
+  };
+  const results: DecodeResult[] = [];
+  await decodeBatches({ prompts, maxNewTokens: 20 }, generate, (result) => results.push(result));
+  expect(calls).toEqual([
+    [1, 4],
+    [1, 20],
+    [8, 4],
+    [8, 20],
+  ]);
+  expect(results).toEqual(
+    [1, 8].map((size) =>
+      decoded(
+        size,
+        size,
+        prompts.slice(0, size).map(([id = 0]) => [id, 20]),
+      ),
+    ),
+  );
+});
