@@ -37,6 +37,8 @@ interface Step {
 /** Turns the loop of an engine by hand: one scheduler, one runner, results applied a step late when `overlap` is set. */
 export class SchedulerLoop {
   readonly ends: Sequence[] = [];
+  /** Those that lost their blocks when the last step was scheduled. */
+  preempted: readonly Sequence[] = [];
   readonly #scheduler: Scheduler;
   readonly #runner: FakeRunner;
   readonly #overlap: boolean;
@@ -61,7 +63,8 @@ export class SchedulerLoop {
   /** One turn; returns the rows it scheduled. A failing step reaches the runner never. */
   turn(fails = false): readonly SchedulerRow[] {
     const hadWork = this.#scheduler.hasUnfinished();
-    const { rows } = this.#scheduler.schedule(this.#targetTokens);
+    const { rows, preempted } = this.#scheduler.schedule(this.#targetTokens);
+    this.preempted = preempted;
     this.#scheduler.checkIntegrity();
     if (hadWork && rows.length === 0 && this.#inFlight === null)
       throw new Error('nothing to run and nothing in flight');
