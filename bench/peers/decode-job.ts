@@ -2,9 +2,6 @@
 
 /** Sequences that are decoded together. */
 export const BATCH_SIZES: readonly number[] = [1, 8];
-/** Ids of a warm-up: every engine compiles what a batch size needs before its clock starts. */
-const WARM_UP_IDS = 4;
-
 /** Greedy decoding past the eos: the first B prompts at once, for every batch size B. */
 export interface DecodeJob {
   /** Prompts as ids, of equal length, as many as the largest batch. */
@@ -27,7 +24,8 @@ export interface TimedIds {
 }
 
 /**
- * Runs every batch size, each behind a short warm-up of its own.
+ * Runs every batch size twice and reports the second run: engines compile some shaders only as the context grows or a
+ * batch happens to be split.
  *
  * @param generate decodes the prompts together.
  */
@@ -38,7 +36,7 @@ export async function decodeBatches(
 ): Promise<void> {
   for (const batchSize of BATCH_SIZES) {
     const batch = prompts.slice(0, batchSize);
-    await generate(batch, Math.min(WARM_UP_IDS, maxNewTokens));
+    await generate(batch, maxNewTokens);
     const sequences = await generate(batch, maxNewTokens);
     report({ batchSize, ids: sequences.map(({ ids }) => ids), tokensPerSecond: decodeSpeed(sequences) });
   }

@@ -1,5 +1,5 @@
 // Child process: llama.cpp's side of the decode comparison.
-import { type DecodeJob, type DecodeResult, decodeBatches, type TimedIds } from './decode-job.ts';
+import { BATCH_SIZES, type DecodeJob, type DecodeResult, decodeBatches, type TimedIds } from './decode-job.ts';
 import { type LlamaSequence, openLlama } from './llama.ts';
 import { PeerError } from './peer-error.ts';
 import { serveJob } from './serve-job.ts';
@@ -13,6 +13,12 @@ export interface LlamaDecodeJob extends DecodeJob {
   readonly threads: number | undefined;
 }
 
+/**
+ * Most tokens of a step, prompts included: no more than decoding takes. Larger steps need other shaders, which a software
+ * adapter compiles for minutes, and prompts are not timed.
+ */
+const LLAMA_BATCH_TOKENS = Math.max(...BATCH_SIZES);
+
 serveJob(async (job: LlamaDecodeJob, report: (result: DecodeResult) => void) => {
   const llama = await openLlama(job.directory, { gpu: job.gpu, maxThreads: job.threads });
   // The check guesses how much memory a GPU has; what doesn't fit fails by itself.
@@ -24,7 +30,8 @@ serveJob(async (job: LlamaDecodeJob, report: (result: DecodeResult) => void) => 
 
   const generate = async (prompts: DecodeJob['prompts'], numIds: number): Promise<TimedIds[]> => {
     const contextSize = Math.max(...prompts.map((prompt) => prompt.length)) + numIds;
-    const context = await model.createContext({ contextSize, sequences: prompts.length, threads: job.threads });
+    const sizes = { contextSize, sequences: prompts.length, batchSize: LLAMA_BATCH_TOKENS };
+    const context = await model.createContext({ ...sizes, threads: job.threads });
     const sequences = await Promise.all(prompts.map((prompt) => decode(context.getSequence(), prompt, numIds)));
     await context.dispose();
     return sequences;
