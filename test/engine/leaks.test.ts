@@ -1,0 +1,120 @@
+// Thousands of requests, and all that they took is given back.
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, beforeAll, expect, test, vi } from 'vitest';
+import type { Runner } from '../../src/core/runner.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { FinishedRequest } from '../../src/engine/request.ts';
+import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { Device } from '../../src/gpu/device.ts';
+import { KVCacheManager } from '../../src/kv/kv-cache-manager.ts';
+import { BatchScheduler } from '../../src/scheduler/batch-scheduler.ts';
+import { Draws } from '../fuzz/draws.ts';
+import { tinyModels } from '../fuzz/fuzz-models.ts';
+import { TimedRunner } from './test-runners.ts';
+
+let tokenizer: Tokenizer;
+beforeAll(async () => {
+  tokenizer = await Tokenizer.load('weights/tales');
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** So many requests through an engine, a few at a time: some share prompts, some are aborted, late or choices. */
+async function serve(engine: Engine, count: number, vocabSize: number): Promise<Record<string, number>> {
+  const draws = new Draws(4);
+  const ends: Record<string, number> = { preempted: 0, cached: 0 };
+  const note = ({ finishReason, preemptions, cachedTokens }: FinishedRequest) => {
+    ends[finishReason] = (ends[finishReason] ?? 0) + 1;
+    if (preemptions > 0) ends.preempted!++;
+    if (cachedTokens > 0) ends.cached!++;
+  };
+  for (let added = 0; added < count; ) {
+    const shared = Array.from({ length: draws.integer(0, 12) }, (_, position) => (3 * position) % vocabSize);
+    const promptIds = [...shared, ...draws.ids(draws.integer(1, 4), vocabSize)];
+    const deadlineMs = draws.chance(0.05) ? draws.integer(1, 20) : undefined;
+    const request = { promptIds, deadlineMs, sampling: { maxTokens: draws.pick([1, 2, 3, 4, 16]), seed: added } };
+    const handles = draws.chance(0.1) ? engine.addChoices(request, 2) : [engine.addRequest(request)];
+    for (const { finished } of handles) void finished.then(note);
+    added += handles.length;
+    if (draws.chance(0.05)) engine.abort(handles[0]!.requestId);
+    while (draws.chance(0.45)) await engine.step();
+  }
+  await engine.run();
+  return ends;
+}
+
+/** The scheduler and the KV cache manager of the engine that runs next, by the calls that they get. */
+function watch(): () => { scheduler: BatchScheduler; kv: KVCacheManager } {
+  const schedules = vi.spyOn(BatchScheduler.prototype, 'schedule');
+  const frees = vi.spyOn(KVCacheManager.prototype, 'free');
+  return () => {
+    const [scheduler] = new Set(schedules.mock.contexts);
+    const [kv] = new Set(frees.mock.contexts);
+    if (!(scheduler instanceof BatchScheduler && kv instanceof KVCacheManager)) throw new Error('nothing has run');
+    return { scheduler, kv };
+  };
+}
+
+/** All queues are empty and all blocks free, and what the prefix cache keeps is in the blocks that there are. */
+function checkIdle({ scheduler, kv }: { scheduler: BatchScheduler; kv: KVCacheManager }): void {
+  scheduler.checkIntegrity();
+  const { numWaiting, numWaitingTokens, numRunning } = scheduler;
+  expect({ numWaiting, numWaitingTokens, numRunning }).toEqual({ numWaiting: 0, numWaitingTokens: 0, numRunning: 0 });
+  expect(kv.numFreeBlocks).toBe(kv.numBlocks);
+  expect(kv.numCachedBlocks).toBeLessThanOrEqual(kv.numBlocks);
+}
+
+test('2,000 requests through a small pool on a GPU leave bytes, buffers and queues as they were', async () => {
+  using device = await Device.open();
+  const held = () => [device.liveBuffers, device.liveBytes];
+  const atFirst = held();
+  {
+    await using runner = await tinyModels[0]!.open(device);
+    const limits = { ...runner.limits, maxBatchSize: 6, numBlocks: 12, maxModelLen: 40, maxBatchTokens: 32 };
+    const small: Runner = { limits, execute: (plan) => runner.execute(plan), close: async () => {} };
+    // The first steps make the staging buffers.
+    {
+      await using engine = new Engine({ runner: small, tokenizer });
+      await serve(engine, 20, limits.vocabSize);
+    }
+    const before = held();
+    const parts = watch();
+    await using engine = new Engine({ runner: small, tokenizer });
+    const ends = await serve(engine, 2000, limits.vocabSize);
+    expect(engine.hasUnfinished).toBe(false);
+    expect(ends.abort).toBeGreaterThan(50);
+    expect(ends.preempted).toBeGreaterThan(50);
+    expect(ends.cached).toBeGreaterThan(500);
+    checkIdle(parts());
+    expect(held()).toEqual(before);
+  }
+  expect(held()).toEqual(atFirst);
+});
+
+// A request that is kept would be kept with its prompt, ids and text.
+test('10,000 more requests leave the heap as 10,000 have left it', async () => {
+  expect(await heapBytesPerRequest(10_000)).toBeLessThan(100);
+  const kept: FinishedRequest[] = [];
+  expect(await heapBytesPerRequest(1000, (response) => kept.push(response))).toBeGreaterThan(500);
+});
+
+/** By how much the heap grows with each of so many requests, when as many have run before. */
+async function heapBytesPerRequest(count: number, onFinish?: (response: FinishedRequest) => void): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const heap = async () => {
+    await setImmediate();
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const runner = new TimedRunner(() => 1, { maxBatchSize: 6, numBlocks: 10, maxModelLen: 40, maxBatchTokens: 32 });
+  const onStep = () => runner.plans.splice(0);
+  await using engine = new Engine({ runner, tokenizer, clock: runner, onStep, onFinish });
+  await serve(engine, count, 97);
+  const before = await heap();
+  await serve(engine, count, 97);
+  return ((await heap()) - before) / count;
+}
