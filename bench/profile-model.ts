@@ -8,9 +8,9 @@ import { writeJson } from './json-file.ts';
 import { provenanceJson, readCommit } from './json-report.ts';
 import { attentionCost } from './kernel-cases-attention.ts';
 import { formatRoofline } from './kernel-report.ts';
-import { measureReadback, measureStep } from './measure-step.ts';
+import { measureReadback, measureStep, type StepMeasurement } from './measure-step.ts';
 import { formatStep, METHOD, type ProfileContext, reportStep, type StepReport } from './profile-report.ts';
-import { measureRoofline } from './roofline.ts';
+import { bestRoofline, measureRoofline } from './roofline.ts';
 import { decodeStep, type ProfiledStep, prefillStep } from './step-plans.ts';
 
 /**
@@ -35,26 +35,31 @@ export async function profileModel(
   };
   const limits = { ...runner.limits, vocabSize: tokenizer.vocabSize };
   const steps = [decodeStep(limits, sampling), prefillStep(limits, sampling)];
-  status.show('measuring what the adapter could do');
-  const context: ProfileContext = {
-    roofline: await measureRoofline(device),
-    readback: await measureReadback(device),
-    costOf: (kernel, step) => (kernel === 'attention' ? attentionCost({ config, kvDtype }, step) : null),
+  const probe = () => {
+    status.show('measuring what the adapter could do');
+    return measureRoofline(device);
   };
-  status.clear();
-  console.log(`${formatRoofline(context.roofline)}\n`);
-  const reports: Partial<Record<ProfiledStep['kind'], StepReport>> = {};
+  const before = await probe();
+  const readback = await measureReadback(device);
+  const measured: { readonly step: ProfiledStep; readonly measurement: StepMeasurement }[] = [];
   for (const step of steps) {
     const onRound = (round: string) => status.show(`${step.kind} step: ${round}`);
-    const report = reportStep(step, await measureStep(runner, step, { signal, onRound }), context);
+    measured.push({ step, measurement: await measureStep(runner, step, { signal, onRound }) });
+  }
+  const roofline = bestRoofline(before, await probe());
+  status.clear();
+  console.log(`${formatRoofline(roofline)}\n`);
+  const costOf: ProfileContext['costOf'] = (kernel, step) =>
+    kernel === 'attention' ? attentionCost({ config, kvDtype }, step) : null;
+  const reports: Partial<Record<ProfiledStep['kind'], StepReport>> = {};
+  for (const { step, measurement } of measured) {
+    const report = reportStep(step, measurement, { roofline, readback, costOf });
     reports[step.kind] = report;
-    status.clear();
     console.log(`${formatStep(step, report)}\n`);
   }
   console.log(`How: ${METHOD}.`);
   if (args.json === undefined) return;
   const commit = await readCommit(packageRoot);
   const meta = provenanceJson({ args, adapter, model: modelName(args.model), dtype, commit });
-  const { roofline } = context;
   await writeJson(args.json, { schema: 'roseinfer-profile-1', meta, method: METHOD, roofline, steps: reports });
 }

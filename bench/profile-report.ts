@@ -38,7 +38,8 @@ export interface StepReport {
 export const METHOD =
   'medians; wall (from one result to the next) and host encode: steps without timestamps, each submitted before the one ' +
   'before it is read; GPU: steps between two timestamps; idle: wall - GPU; readback: a submit that only copies a word, on ' +
-  'an idle device; kernels: steps with a pass and two timestamps for each dispatch, which take longer';
+  'an idle device; kernels: steps with a pass and two timestamps for each dispatch, which take longer; roofline: the better ' +
+  'of probes before and behind the steps';
 
 /** What a report needs besides the measurement. */
 export interface ProfileContext {

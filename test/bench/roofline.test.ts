@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { probeFma, probeRead } from '../../bench/probes.ts';
-import { shareOfRoofline } from '../../bench/roofline.ts';
+import { bestRoofline, shareOfRoofline } from '../../bench/roofline.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { mutant } from '../support/mutant.ts';
 import { checkProbeFma, checkProbeRead } from '../support/probe-checks.ts';
@@ -27,6 +27,14 @@ describe('the probe of multiply-adds', () => {
     const lazy = mutant(probeFma, [['  }\n  let sum', '    a = start;\n  }\n  let sum']]);
     await expect(checkProbeFma(device, lazy)).rejects.toThrow('element');
   });
+});
+
+test('the better of two rooflines has the better of each', () => {
+  const [a, b] = [
+    { gigabytes: 10, gflops: 90 },
+    { gigabytes: 8, gflops: 100 },
+  ];
+  expect(bestRoofline(a, b)).toEqual({ gigabytes: 10, gflops: 100 });
 });
 
 test('the share of the roofline is that of the bound that the work meets first', () => {
