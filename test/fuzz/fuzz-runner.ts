@@ -8,7 +8,12 @@ export interface SampledLogits {
   readonly position: number;
   /** Of the V raw logits. */
   readonly bytes: Buffer;
+  /** The step was submitted when one before it had failed and nobody knew yet; what it gave may mean nothing. */
+  readonly isDoubtful: boolean;
 }
+
+/** What a step that never ran says. */
+export const STEP_FAILED = 'step failed';
 
 /** Milliseconds of a step, and of each token in it. */
 const STEP_MS = 2;
@@ -21,15 +26,18 @@ const TOKEN_MS = 0.1;
 export class FuzzRunner implements Runner, Clock {
   readonly limits: RunnerLimits;
   readonly logits: SampledLogits[] = [];
-  /** Tokens of each sequence, and of each step. */
   readonly plans: BatchPlan[] = [];
   readonly #runner: Runner;
+  readonly #failsAt: number | null;
   readonly #held: (() => void)[] = [];
+  #hidesFailure = false;
   #time = 0;
   #done = 0;
 
-  constructor(runner: Runner, limits: Partial<RunnerLimits> = {}) {
+  /** @param failsAt the step that never runs, counted from 0. */
+  constructor(runner: Runner, limits: Partial<RunnerLimits> = {}, failsAt: number | null = null) {
     this.#runner = runner;
+    this.#failsAt = failsAt;
     this.limits = { ...runner.limits, ...limits };
   }
 
@@ -44,13 +52,20 @@ export class FuzzRunner implements Runner, Clock {
 
   async execute(plan: BatchPlan): Promise<StepResult> {
     const { promise, resolve } = Promise.withResolvers<void>();
+    const fails = this.plans.length === this.#failsAt;
+    const isDoubtful = this.#hidesFailure;
+    if (fails) this.#hidesFailure = true;
     this.plans.push(plan);
     this.#held.push(resolve);
     const done = Math.max(this.#time, this.#done) + STEP_MS + TOKEN_MS * plan.numTokens;
     this.#done = done;
-    const [result] = await Promise.all([this.#runner.execute(plan), promise]);
+    const [result] = await Promise.all([fails ? null : this.#runner.execute(plan), promise]);
     this.#time = Math.max(this.#time, done);
-    this.#keep(plan, result);
+    if (result === null) {
+      this.#hidesFailure = false;
+      throw new Error(STEP_FAILED);
+    }
+    this.#keep(plan, result, isDoubtful);
     return result;
   }
 
@@ -64,11 +79,11 @@ export class FuzzRunner implements Runner, Clock {
     return Promise.resolve();
   }
 
-  #keep({ samplingRows }: BatchPlan, { logits = new Float32Array() }: StepResult): void {
+  #keep({ samplingRows }: BatchPlan, { logits = new Float32Array() }: StepResult, isDoubtful: boolean): void {
     const { buffer, byteOffset } = logits;
     const size = 4 * this.limits.vocabSize;
     for (const [index, { seed, position }] of samplingRows.entries()) {
-      this.logits.push({ seed, position, bytes: Buffer.from(buffer, byteOffset + index * size, size) });
+      this.logits.push({ seed, position, bytes: Buffer.from(buffer, byteOffset + index * size, size), isDoubtful });
     }
   }
 }

@@ -1,5 +1,5 @@
 // Do a request's bits depend on what else runs? Random schedules, each request compared with its solo run.
-//   node test/fuzz/run.ts [--count 1000] [--tales 60] [--seed 0] [--model NAME]
+//   node test/fuzz/run.ts [--count 1000] [--tales 60] [--seed 0] [--model NAME] [--base]
 import { parseArgs } from 'node:util';
 import { Device } from '../../src/gpu/device.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
@@ -16,6 +16,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: process.env.FUZZ_SEED ?? '0' },
     /** One model by its name. */
     model: { type: 'string' },
+    /** On a device without optional features. */
+    base: { type: 'boolean', default: false },
   },
 });
 
@@ -30,7 +32,7 @@ const names = shares.flatMap(([models]) => models.map(({ name }) => name));
 const totals: Record<string, number> = {};
 let numFailed = 0;
 
-using device = await Device.open();
+using device = await Device.open({ features: values.base ? 'base' : 'auto' });
 for (const [models, count] of shares) {
   const chosen = models.filter(({ name }) => values.model === undefined || values.model === name);
   for (const [index, model] of chosen.entries()) {

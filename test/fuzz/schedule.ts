@@ -14,6 +14,8 @@ export interface Schedule {
     readonly prefixCache: boolean;
   };
   readonly entries: readonly ScheduleEntry[];
+  /** The step that fails; null for none. */
+  readonly failsAt: number | null;
 }
 
 /** A request, or choices of one, at a turn of the engine. */
@@ -51,6 +53,7 @@ export function drawSchedule(seed: number, { blockSize }: FuzzModel, requests: r
       maxQueuedRequests: draws.chance(0.1) ? draws.integer(0, 4) : undefined,
     },
     entries,
+    failsAt: draws.chance(0.15) ? draws.integer(0, 25) : null,
   };
 }
 
