@@ -36,6 +36,7 @@ const STORAGES: readonly Storage[] = [
   { dtype: 'f16', kvDtype: 'f32', blockSize: 16 },
   { dtype: 'f32', kvDtype: 'f16', blockSize: 5 },
   { dtype: 'f16', kvDtype: 'f16', blockSize: 3 },
+  { dtype: 'q8', kvDtype: 'f32', blockSize: 4 },
 ];
 
 /** Models of two layers with random weights: a step is nearly nothing but its dispatches. */
@@ -45,11 +46,12 @@ export const tinyModels: readonly FuzzModel[] = STORAGES.map(tinyModel);
 export const tales: readonly FuzzModel[] = [
   talesModel({ dtype: 'f16', kvDtype: 'f32', blockSize: 16 }),
   talesModel({ dtype: 'f32', kvDtype: 'f16', blockSize: 8 }),
+  talesModel({ dtype: 'q8', kvDtype: 'f32', blockSize: 16 }),
 ];
 
 function tinyModel({ dtype, kvDtype, blockSize }: Storage): FuzzModel {
   const vocabSize = 97;
-  const json = { n_layer: 2, n_head: 2, n_embd: 32, n_inner: 64, vocab_size: vocabSize, n_positions: 1024 };
+  const json = { n_layer: 2, n_head: 2, n_embd: 32, n_inner: 160, vocab_size: vocabSize, n_positions: 1024 };
   const config = parseGPT2Config(json, 'tiny');
   return {
     name: `tiny-${dtype}-kv-${kvDtype}`,

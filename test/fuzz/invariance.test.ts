@@ -10,7 +10,7 @@ import { FuzzSession } from './fuzz-session.ts';
 import { runSchedule } from './run-schedule.ts';
 
 /** Schedules of each model. */
-const [TINY, TALES] = [30, 2];
+const [TINY, TALES] = [25, 2];
 const TIMEOUT = 600_000;
 /** Schedules in which a fault must show. */
 const MOST_FOR_FAULT = 60;
