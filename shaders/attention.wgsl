@@ -1,5 +1,6 @@
 import package::softmax_fold::{MASKED, SPLIT_KEYS, fold, fold4, fold_weights};
 import package::packed_rows::{first_quad, second_quad};
+@if(SUBGROUPS) enable subgroups;
 @if(IMMEDIATES) requires immediate_address_space;
 
 // Causal attention of query rows over a paged KV cache; the rows' own keys are in the cache already.
@@ -11,7 +12,8 @@ import package::packed_rows::{first_quad, second_quad};
 // fma(p, v, o) ascend; maxima and sums restart every SPLIT_KEYS keys and splits are folded in ascending order.
 // Arrays in loops have initializers: without one, Dawn keeps the last turn's values.
 // One workgroup a (query tile, head); grid: (tiles from `first` on, H, 1). Lanes run over keys, then over vectors of v.
-// With SPLIT one workgroup takes one split (grid z) and leaves its m, l, o in partials[U, H, Z, D + 2] for attention_fold.
+// With SUBGROUPS a workgroup is (part of) one subgroup: lanes hand each other what they own; else it goes through workgroup
+// memory. With SPLIT one workgroup takes one split (grid z) and leaves its m, l, o in partials[U, H, Z, D + 2] for attention_fold.
 
 struct Params { H: u32, P: u32, W: u32, X: u32, Z: u32, first: u32, scale: f32 }
 
@@ -40,14 +42,27 @@ const KEYS_PER_LANE = (constants::KEYS + constants::LANES - 1) / constants::LANE
 const VECS_PER_LANE = (VECS + constants::LANES - 1) / constants::LANES;
 const O_QUADS = VECS_PER_LANE * QUADS;
 
-var<workgroup> q: array<vec4f, ROWS * VECS * QUADS>;
-var<workgroup> key_rows: array<u32, KEYS>;
-var<workgroup> scores: array<f32, ROWS * KEYS>;
-var<workgroup> probabilities: array<f32, ROWS * KEYS>;
+// Quads of a row of q that a lane owns: lane, lane + LANES, ...
+const Q_PER_LANE = (VECS * QUADS + constants::LANES - 1) / constants::LANES;
+
+@if(!SUBGROUPS) var<workgroup> q: array<vec4f, ROWS * VECS * QUADS>;
+@if(!SUBGROUPS) var<workgroup> key_rows: array<u32, KEYS>;
+@if(!SUBGROUPS) var<workgroup> scores: array<f32, ROWS * KEYS>;
+@if(!SUBGROUPS) var<workgroup> probabilities: array<f32, ROWS * KEYS>;
 
 // sum + a . b, components ascending.
 fn dot_on(a: vec4f, b: vec4f, sum: f32) -> f32 {
   return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
+}
+
+// What `lane` of the subgroup has.
+@if(SUBGROUPS) fn shuffle4(own: vec4f, lane: u32) -> vec4f {
+  return vec4f(
+    subgroupShuffle(own.x, lane),
+    subgroupShuffle(own.y, lane),
+    subgroupShuffle(own.z, lane),
+    subgroupShuffle(own.w, lane),
+  );
 }
 
 // Quad `i` of a vector of the cache.
@@ -68,13 +83,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   // From a key's row to its value's, in vectors.
   let values = params.H * params.P * u32(VECS);
 
-  for (var i = lane; i < u32(ROWS * VECS * QUADS); i += u32(LANES)) {
+  @if(SUBGROUPS) var own_q = array<vec4f, ROWS * Q_PER_LANE>();
+  @if(SUBGROUPS) for (var i = 0u; i < u32(ROWS * Q_PER_LANE); i++) {
+    // The last to come moves the others up: only what constants index stays in registers.
+    for (var n = 1; n < ROWS * Q_PER_LANE; n++) { own_q[n - 1] = own_q[n]; }
+    let row = token + min(i / u32(Q_PER_LANE), count - 1u);
+    own_q[ROWS * Q_PER_LANE - 1] = load_q(row * 3u * channels + h * u32(D), 4u * (lane + i % u32(Q_PER_LANE) * u32(LANES)));
+  }
+  @if(!SUBGROUPS) for (var i = lane; i < u32(ROWS * VECS * QUADS); i += u32(LANES)) {
     let row = token + min(i / u32(VECS * QUADS), count - 1u);
-    let d = 4u * (i % u32(VECS * QUADS));
-    let start = row * 3u * channels + h * u32(D);
-    var quad = vec4f();
-    for (var c = 0u; c < 4u; c++) { if (d + c < u32(D)) { quad[c] = qkv[start + d + c]; } }
-    q[i] = quad;
+    q[i] = load_q(row * 3u * channels + h * u32(D), 4u * (i % u32(VECS * QUADS)));
   }
 
   @if(SPLIT) let first_split = workgroup.z;
@@ -97,14 +115,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       let tile_keys = min(u32(KEYS), end_key - tile);
 
       // Scores. Keys behind the last one stand in for it: they are masked.
-      workgroupBarrier();
+      @if(!SUBGROUPS) workgroupBarrier();
       var rows = array<u32, KEYS_PER_LANE>();
       for (var n = 0; n < KEYS_PER_LANE; n++) {
         let j = lane + u32(n * LANES);
         let key = tile + min(j, tile_keys - 1u);
         let block = u32(block_tables[table + key / params.P]);
         rows[n] = ((block * 2u * params.H + h) * params.P + key % params.P) * u32(VECS);
-        if (j < u32(KEYS)) { key_rows[j] = rows[n]; }
+        @if(!SUBGROUPS) if (j < u32(KEYS)) { key_rows[j] = rows[n]; }
       }
       var s = array<f32, ROWS * KEYS_PER_LANE>();
       // As long as VECS, but not to be unrolled: the code would outgrow the instruction cache.
@@ -113,7 +131,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         for (var n = 0; n < KEYS_PER_LANE; n++) { k[n] = kv[rows[n] + v]; }
         for (var r = 0; r < ROWS; r++) {
           for (var i = 0; i < QUADS; i++) {
-            let query = q[(u32(r * VECS) + v) * u32(QUADS) + u32(i)];
+            let at_q = v * u32(QUADS) + u32(i);
+            @if(!SUBGROUPS) let query = q[u32(r * VECS * QUADS) + at_q];
+            @if(SUBGROUPS) var query = own_q[r * Q_PER_LANE];
+            @if(SUBGROUPS) {
+              for (var n = 1; n < Q_PER_LANE; n++) {
+                query = select(query, own_q[r * Q_PER_LANE + n], at_q / u32(LANES) == u32(n));
+              }
+              query = shuffle4(query, at_q % u32(LANES));
+            }
             for (var n = 0; n < KEYS_PER_LANE; n++) {
               let at = r * KEYS_PER_LANE + n;
               s[at] = dot_on(query, quad_of(k[n], i), s[at]);
@@ -126,31 +152,54 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
           let j = lane + u32(n * LANES);
           let visible = j < tile_keys && tile + j <= position + u32(r);
           let score = select(MASKED, s[r * KEYS_PER_LANE + n] * params.scale, visible);
-          if (j < u32(KEYS)) { scores[u32(r * KEYS) + j] = score; }
+          @if(SUBGROUPS) s[r * KEYS_PER_LANE + n] = score;
+          @else if (j < u32(KEYS)) { scores[u32(r * KEYS) + j] = score; }
         }
       }
 
-      workgroupBarrier();
+      @if(!SUBGROUPS) workgroupBarrier();
       var rescale = array<f32, ROWS>();
       for (var r = 0; r < ROWS; r++) {
         var tile_max = running_max[r];
-        for (var j = 0u; j < tile_keys; j++) { tile_max = max(tile_max, scores[u32(r * KEYS) + j]); }
+        @if(SUBGROUPS) {
+          for (var n = 0; n < KEYS_PER_LANE; n++) { tile_max = max(tile_max, s[r * KEYS_PER_LANE + n]); }
+          for (var step = 1u; step < u32(LANES); step *= 2u) { tile_max = max(tile_max, subgroupShuffleXor(tile_max, step)); }
+        }
+        @else {
+          for (var j = 0u; j < tile_keys; j++) { tile_max = max(tile_max, scores[u32(r * KEYS) + j]); }
+        }
         rescale[r] = exp(running_max[r] - tile_max);
         running_max[r] = tile_max;
-        for (var j = lane; j < u32(KEYS); j += u32(LANES)) {
-          let p = exp(scores[u32(r * KEYS) + j] - tile_max);
-          probabilities[u32(r * KEYS) + j] = select(0.0, p, j < tile_keys && tile + j <= position + u32(r));
+        for (var n = 0; n < KEYS_PER_LANE; n++) {
+          let j = lane + u32(n * LANES);
+          @if(SUBGROUPS) let score = s[r * KEYS_PER_LANE + n];
+          @else let score = scores[u32(r * KEYS) + min(j, u32(KEYS - 1))];
+          let p = select(0.0, exp(score - tile_max), j < tile_keys && tile + j <= position + u32(r));
+          @if(SUBGROUPS) s[r * KEYS_PER_LANE + n] = p;
+          @else if (j < u32(KEYS)) { probabilities[u32(r * KEYS) + j] = p; }
         }
       }
 
-      workgroupBarrier();
+      @if(!SUBGROUPS) workgroupBarrier();
       var tile_sum = array<f32, ROWS>();
       var tile_o = array<vec4f, ROWS * O_QUADS>();
       for (var j = 0u; j < tile_keys; j++) {
-        let start = key_rows[j] + values;
+        @if(!SUBGROUPS) let start = key_rows[j] + values;
+        @if(SUBGROUPS) var key_row = rows[0];
+        @if(SUBGROUPS) for (var n = 1; n < KEYS_PER_LANE; n++) {
+          key_row = select(key_row, rows[n], j / u32(LANES) == u32(n));
+        }
+        @if(SUBGROUPS) let start = subgroupShuffle(key_row, j % u32(LANES)) + values;
         var p = array<f32, ROWS>();
         for (var r = 0; r < ROWS; r++) {
-          p[r] = probabilities[u32(r * KEYS) + j];
+          @if(!SUBGROUPS) p[r] = probabilities[u32(r * KEYS) + j];
+          @if(SUBGROUPS) {
+            p[r] = s[r * KEYS_PER_LANE];
+            for (var n = 1; n < KEYS_PER_LANE; n++) {
+              p[r] = select(p[r], s[r * KEYS_PER_LANE + n], j / u32(LANES) == u32(n));
+            }
+            p[r] = subgroupShuffle(p[r], j % u32(LANES));
+          }
           tile_sum[r] += p[r];
         }
         for (var n = 0; n < VECS_PER_LANE; n++) {
@@ -216,6 +265,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       }
     }
   }
+}
+
+// Components d to d + 3 of a query, zeros behind D.
+fn load_q(start: u32, d: u32) -> vec4f {
+  var quad = vec4f();
+  for (var c = 0u; c < 4u; c++) { if (d + c < u32(D)) { quad[c] = qkv[start + d + c]; } }
+  return quad;
 }
 
 // The d of component c in a lane's quad i of o.

@@ -23,6 +23,17 @@ function constants({ isSoftware }: DeviceTraits) {
   return { D: 64, ROWS: 1, LANES: isSoftware ? 8 : KEYS, KEYS };
 }
 
+/** Whether the default number of lanes is sure to lie in one subgroup. */
+function sharesSubgroup(traits: DeviceTraits): boolean {
+  return constants(traits).LANES <= traits.minSubgroupSize;
+}
+
+function checkVariant({ conditions, constants: { LANES = 0 } }: Variant, traits: DeviceTraits): string | null {
+  return conditions.SUBGROUPS && LANES > traits.minSubgroupSize
+    ? `LANES is ${LANES}, with SUBGROUPS expected at most the ${traits.minSubgroupSize} lanes of a subgroup`
+    : null;
+}
+
 function check({ D = 0, W = 0, first = 0, count = 0, Q = 0 }: Dims, variant: Variant): string | null {
   const words = kvRowWords(D, variant.conditions.KV_F16 ? 'f16' : 'f32');
   if (W !== words) return `kv has rows of ${W} words, expected ${words} for D = ${D}`;
@@ -40,8 +51,9 @@ export const attention = defineKernel({
   bindings: { ...inputs, out: write('T', ({ H = 0, D = 0 }) => H * D) },
   params,
   extras: ['count'],
-  conditions: () => ({ SPLIT: false, KV_F16: false }),
+  conditions: (traits) => ({ SPLIT: false, KV_F16: false, SUBGROUPS: sharesSubgroup(traits) }),
   constants,
+  checkVariant,
   tunables: { ROWS: [1, 4, 8], LANES: [8, 32, 64] },
   check,
   workgroups: ({ count = 0, H = 0 }) => [count, H, 1],
@@ -58,8 +70,9 @@ export const attentionSplit = defineKernel({
   bindings: { ...inputs, partials: write('U', 'H', 'Z', ({ D = 0 }) => D + 2) },
   params,
   extras: ['count', 'splits'],
-  conditions: () => ({ SPLIT: true, KV_F16: false }),
+  conditions: (traits) => ({ SPLIT: true, KV_F16: false, SUBGROUPS: sharesSubgroup(traits) }),
   constants,
+  checkVariant,
   tunables: { ROWS: [1], LANES: [8, 32, 64] },
   check,
   workgroups: ({ count = 0, H = 0, splits = 0 }) => [count, H, splits],

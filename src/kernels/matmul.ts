@@ -28,10 +28,10 @@ export const matmul = defineKernel({
     RELU: false,
     RESIDUAL: false,
   }),
-  // Lanes of a subgroup that share the loads of x.
+  // On a processor loads cost most, and several tiles share those of x; without subgroups it would only be a larger program.
   constants: ({ minSubgroupSize, isSoftware }) => ({
     ROWS: 1,
-    TILES: isSoftware ? 3 : 1,
+    TILES: isSoftware && minSubgroupSize >= 4 ? 3 : 1,
     X_LANES: minSubgroupSize < 8 ? 4 : 8,
   }),
   overrides: ({ isSoftware }) => ({ LANES: isSoftware ? LANES_PER_TILE : 4 * LANES_PER_TILE }),

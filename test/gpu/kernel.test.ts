@@ -194,9 +194,12 @@ describe('a variant is refused', () => {
 test('the variants of a kernel are all combinations of its tunables that the device can run', () => {
   expect(layernorm.variants(device.traits)).toEqual([{}]);
   const { traits } = device;
-  const all = attention.variants(traits);
+  const all = attention.variants({ ...traits, minSubgroupSize: 0 });
   expect(all).toHaveLength(9);
   expect(all).toContainEqual({ constants: { ROWS: 4, LANES: 64 } });
+  expect(attention.variants({ ...traits, minSubgroupSize: 32 })).not.toContainEqual({
+    constants: { ROWS: 4, LANES: 64 },
+  });
   const labels = new Set(matmul.variants(traits).map((choice) => JSON.stringify(choice)));
   expect(labels).toContain('{"constants":{"ROWS":2,"TILES":1,"X_LANES":4},"overrides":{"LANES":32}}');
   const narrow = matmul.variants({ ...traits, minSubgroupSize: 4 });

@@ -50,14 +50,15 @@ describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', 
   test('in every tiling and with every number of lanes', async () => {
     // The storage type changes how a row is loaded, not how lanes share the work: f16 takes fewer of the variants.
     const single = dtype === 'f32' ? singleTunings(attention, auto.traits) : [{ constants: { ROWS: 8 } }];
-    for (const { constants } of [...single, { constants: { ROWS: 4, LANES: 32 } }]) {
+    const lanesApart = [1, 8].map((ROWS) => ({ constants: { ROWS, SUBGROUPS: 0 } }));
+    for (const { constants } of [...single, ...lanesApart, { constants: { ROWS: 4, LANES: 32 } }]) {
       expectSameBits(await step.run(auto, { ROWS: 1, ...constants }), want, JSON.stringify(constants));
     }
   });
 
   test('in splits that are folded', async () => {
     const tunings = dtype === 'f32' ? singleTunings(attentionSplit, auto.traits) : [{ constants: {} }];
-    for (const { constants } of tunings) {
+    for (const { constants } of [...tunings, { constants: { SUBGROUPS: 0 } }]) {
       expectSameBits(await step.runSplit(auto, constants), want, `splits, ${JSON.stringify(constants)}`);
     }
   });
@@ -100,7 +101,10 @@ describe('the order of the sums is the promised one', () => {
       'order of the scores',
     );
     const turned = mutant(attention, [
-      ['let start = key_rows[j] + values;', 'let start = key_rows[tile_keys - 1u - j] + values;'],
+      [
+        'for (var j = 0u; j < tile_keys; j++) {\n        @if(!SUBGROUPS) let start',
+        'for (var n = 0u; n < tile_keys; n++) {\n let j = tile_keys - 1u - n;\n @if(!SUBGROUPS) let start',
+      ],
     ]);
     await expect(checkValueOrder(auto, turned)).rejects.toThrow('order of the values');
   });

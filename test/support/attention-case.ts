@@ -141,8 +141,14 @@ export class AttentionCase {
     };
   }
 
-  #choice(constants: Constants) {
-    return { conditions: { KV_F16: this.shape.dtype === 'f16' }, constants: { D: this.shape.D, ...constants } };
+  /** SUBGROUPS is 0 or 1; without a word on it, lanes that are sure to lie in one subgroup use it. */
+  #choice({ traits }: Device, { SUBGROUPS, ...constants }: Constants) {
+    const { LANES = attention.variant(traits).constants.LANES ?? 0 } = constants;
+    const conditions = {
+      KV_F16: this.shape.dtype === 'f16',
+      SUBGROUPS: SUBGROUPS === undefined ? LANES <= traits.minSubgroupSize : SUBGROUPS === 1,
+    };
+    return { conditions, constants: { D: this.shape.D, ...constants } };
   }
 
   get #channels(): number {
@@ -171,7 +177,7 @@ export class AttentionCase {
     kernel: Kernel<typeof attention.spec> = attention,
   ): Promise<Uint32Array> {
     const scalars = { Z: 0, first, scale: this.#scale, count };
-    return runKernel(device, kernel, { ...this.#inputs(tiles), out }, scalars, this.#choice(constants));
+    return runKernel(device, kernel, { ...this.#inputs(tiles), out }, scalars, this.#choice(device, constants));
   }
 
   /** Words of out[T, C] from `attentionSplit` and `attentionFold`. */
@@ -185,7 +191,7 @@ export class AttentionCase {
     const [T, Z] = [this.numTokens, ceilDiv(this.maxContext, SPLIT_KEYS)];
     const operands = { ...this.#inputs(tiles), partials: nans(T, H, Z, D + 2) };
     const scalars = { first: 0, scale: this.#scale, count, splits: Z };
-    const partials = await runKernel(device, split, operands, scalars, this.#choice(constants));
+    const partials = await runKernel(device, split, operands, scalars, this.#choice(device, constants));
     const folded = {
       partials: operand(floatsOf(partials), T, H, Z, D + 2),
       positions: this.#positions,
