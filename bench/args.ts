@@ -9,6 +9,7 @@ import {
   textFlag,
   textListFlag,
   traceFlag,
+  tuneFlag,
 } from '../src/cli/flags.ts';
 import { createParser, UsageError } from '../src/cli/parser.ts';
 import { type SchedulerName, schedulerNames } from '../src/scheduler/create-scheduler.ts';
@@ -17,6 +18,7 @@ import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags } from './load-flags.
 
 const flags = {
   ...modelFlags,
+  ...tuneFlag,
   mode: {
     ...choiceFlag('mode', [...schedulerNames, 'all']),
     defaultDescription: 'all; online when requests arrive over time',

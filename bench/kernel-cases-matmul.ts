@@ -1,8 +1,8 @@
 import { allVariants } from '../src/cli/kernel-variants.ts';
 import { matmulNaive } from '../src/kernels/matmul-naive.ts';
 import { TILE, tileRows, weightConditions } from '../src/kernels/weight-tiles.ts';
-import { MATMUL_ROWS } from '../src/model/gpt2.ts';
 import { gpt2Kernels } from '../src/model/gpt2-kernels.ts';
+import { priorChoice } from '../src/model/matmul-tuning.ts';
 import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
 import { Operands } from './operands.ts';
 
@@ -32,13 +32,12 @@ export function matmulCases({ device, config, dtype }: BenchSubject): KernelCase
   return [
     ...linears.flatMap(({ name, K, N, conditions }) =>
       SIZES.map((M): KernelCase => {
-        const ROWS = MATMUL_ROWS.find((rows) => rows >= M) ?? Math.max(...MATMUL_ROWS);
         const fixed = { conditions: { ...weightConditions(dtype), X_VEC4: K % 4 === 0, ...conditions } };
         return {
           kernel: matmul,
           name,
           M,
-          variants: allVariants(matmul, device.traits, fixed, [{ constants: { ROWS } }]),
+          variants: allVariants(matmul, device.traits, fixed, [priorChoice(device.traits, M)]),
           prepare: (owned) => {
             const make = new Operands(device, owned);
             const w = make.weight(dtype, K, N);

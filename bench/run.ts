@@ -52,6 +52,7 @@ async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
     dtype: args.dtype,
     kvDtype: args['kv-dtype'],
     adapter: args.adapter,
+    tune: args.tune,
     maxBatchSize: args['max-batch-size'],
     maxBatchTokens: args['max-batch-tokens'],
     maxModelLen: args['max-model-len'],

@@ -89,6 +89,17 @@ export const modelFlags = {
   adapter: { ...textFlag('adapter'), describe: "part of the WebGPU adapter's name" },
 };
 
+/** How fast variants of kernels are chosen. */
+export const tuneFlag = {
+  tune: {
+    ...choiceFlag('tune', ['off', 'on', 'force']),
+    defaultDescription: 'on; off on a software adapter',
+    describe:
+      'which variants of matmuls run: off, built-in choices; on, those measured on this adapter, now where they were not ' +
+      'before; force, all measured now. The results are the same, bit by bit',
+  },
+};
+
 /** Where a command tells what it did. */
 export const traceFlag = {
   trace: {

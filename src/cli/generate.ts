@@ -13,6 +13,7 @@ import {
   switchFlag,
   textFlag,
   traceFlag,
+  tuneFlag,
 } from './flags.ts';
 import { modelName, openModel } from './open-model.ts';
 import { StatusLine } from './status-line.ts';
@@ -30,6 +31,7 @@ export const generateFlags = {
   ...penaltyFlags,
   seed: { ...seedFlag('seed'), defaultDescription: 'drawn', describe: 'same seed, same text' },
   ...modelFlags,
+  ...tuneFlag,
   ...traceFlag,
   verbose: { ...switchFlag('verbose'), describe: 'tell about memory, model, speed and seed on stderr' },
 };
@@ -48,6 +50,7 @@ export async function generate(args: GenerateArgs, signal: AbortSignal): Promise
     dtype: args.dtype,
     kvDtype: args['kv-dtype'],
     adapter: args.adapter,
+    tune: args.tune,
     maxBatchSize: 1,
     signal,
     status,

@@ -3,7 +3,7 @@ import { type LoadedModel, type LoadModelOptions, loadModel } from '../load-mode
 import { formatBytes, type MemoryPlan } from '../model/memory-plan.ts';
 import type { StatusLine } from './status-line.ts';
 
-export interface OpenModelOptions extends Omit<LoadModelOptions, 'governor' | 'onPlan' | 'onProgress'> {
+export interface OpenModelOptions extends Omit<LoadModelOptions, 'governor' | 'onPlan' | 'onProgress' | 'onTuned'> {
   readonly signal: AbortSignal;
   /** Shows how far the loading is. */
   readonly status: StatusLine;
@@ -25,6 +25,10 @@ export async function openModel(name: string | undefined, options: OpenModelOpti
     onProgress: (bytes, total) => {
       signal.throwIfAborted();
       status.show(`loading ${formatBytes(bytes)} of ${formatBytes(total)} of weights and compiling kernels`);
+    },
+    onTuned: (numDone, numShapes) => {
+      signal.throwIfAborted();
+      status.show(`measuring which variants of matmuls are fast here: ${numDone} of ${numShapes} shapes`);
     },
   });
   status.clear();

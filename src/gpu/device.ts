@@ -23,6 +23,8 @@ export interface DeviceTraits {
   readonly timestamps: boolean;
   /** A software adapter: few wide lanes on a CPU. */
   readonly isSoftware: boolean;
+  /** As WebGPU names it, such as `nvidia`; empty where it does not. */
+  readonly vendor: string;
 }
 
 const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
@@ -87,6 +89,7 @@ export class Device {
       immediates,
       timestamps: gpu.features.has('timestamp-query'),
       isSoftware: identity.isSoftware,
+      vendor: adapter.info.vendor,
     });
   }
 

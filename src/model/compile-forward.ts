@@ -1,5 +1,6 @@
 import type { Device } from '../gpu/device.ts';
-import { forward, type GPT2Parts, MATMUL_ROWS, type StepShape, type StepSink } from './gpt2.ts';
+import { forward, type GPT2Parts, type StepShape, type StepSink } from './gpt2.ts';
+import { MATMUL_BUCKETS } from './matmul-tuning.ts';
 
 /** What decides which variants a step can reach. */
 export interface ReachableSteps {
@@ -24,7 +25,7 @@ export async function compileForward(device: Device, parts: GPT2Parts, reachable
 /** At least one step for each variant: variants follow the number of rows, the kind of rows and the number of splits. */
 function stepShapes({ maxBatchSize, maxBatchTokens, maxSplits }: ReachableSteps): StepShape[] {
   const shapes: StepShape[] = [];
-  for (const rows of MATMUL_ROWS) {
+  for (const rows of MATMUL_BUCKETS) {
     const sizes = { numTokens: Math.min(rows, maxBatchTokens), numLogitsRows: Math.min(rows, maxBatchSize) };
     const kinds = { logitsOfAll: false, adjustsLogits: true, reportsLogprobs: true };
     const decode = { ...sizes, ...kinds, numDecodeTokens: sizes.numTokens, numPrefillTiles: 0 };

@@ -7,14 +7,11 @@ import type { Activation, GPT2Config } from './config.ts';
 import type { GPT2Kernels } from './gpt2-kernels.ts';
 import type { GPT2Weights, LinearWeights, NormWeights } from './gpt2-weights.ts';
 import type { KVCache } from './kv-cache.ts';
+import type { MatmulTuning } from './matmul-tuning.ts';
 import type { StepInputs } from './step-inputs.ts';
 
 /** Query rows of a prompt that share an attention tile. */
 export const PREFILL_TILE_ROWS = 8;
-/** Most rows that share a weight load in a matmul. */
-const MAX_MATMUL_ROWS = 8;
-/** Choices of that number: the first that holds all rows is taken, else the last. */
-export const MATMUL_ROWS: readonly number[] = [1, 2, MAX_MATMUL_ROWS];
 
 /** Sizes of one step; equal sizes run the same dispatches. */
 export interface StepShape {
@@ -58,6 +55,7 @@ export interface GPT2Parts {
   readonly inputs: StepInputs;
   readonly activations: Activations;
   readonly kernels: GPT2Kernels;
+  readonly tuning: MatmulTuning;
   /** Ids from here on are never sampled. */
   readonly numSampledIds: number;
 }
@@ -187,7 +185,7 @@ export function lmHead(step: StepSink, parts: GPT2Parts, normed: Tensor, logits:
 }
 
 /** The two operations of which most of a GPT-2 consists. */
-function operations(step: StepSink, { config, weights, kernels }: GPT2Parts) {
+function operations(step: StepSink, { config, weights, kernels, tuning }: GPT2Parts) {
   return { norm, linear };
 
   function norm(module: string, x: Tensor, { gamma, beta }: NormWeights, out: Tensor): void {
@@ -206,7 +204,7 @@ function operations(step: StepSink, { config, weights, kernels }: GPT2Parts) {
     first = 0,
   ) {
     const [M = 0, K = 0] = x.shape;
-    const ROWS = MATMUL_ROWS.find((rows) => rows >= M) ?? MAX_MATMUL_ROWS;
+    const choice = tuning.choose({ M, K, N: bias.shape[0] ?? 0 });
     compute(module, out, (to) => {
       // What a module adds to the residual stream is its output.
       const adds = epilogue !== 'RESIDUAL' || to === out;
@@ -215,7 +213,7 @@ function operations(step: StepSink, { config, weights, kernels }: GPT2Parts) {
         X_VEC4: K % 4 === 0,
         ...(epilogue && adds && { [epilogue]: true }),
       };
-      step.add(kernels.matmul, { x, w, bias, out: to }, { first }, { conditions, constants: { ROWS } });
+      step.add(kernels.matmul, { x, w, bias, out: to }, { first }, { conditions, ...choice });
     });
   }
 

@@ -2,7 +2,7 @@ import type { Kernel } from '../../gpu/kernel.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { packTiles, storedValues, tiledShape, weightConditions } from '../../kernels/weight-tiles.ts';
 import type { Activation } from '../../model/config.ts';
-import { MATMUL_ROWS } from '../../model/gpt2.ts';
+import { MATMUL_BUCKETS, priorChoice } from '../../model/matmul-tuning.ts';
 import { activationBound, additionBound, sumBound } from '../../reference/error-bounds.ts';
 import { gelu, geluNew, matmulTransposed, relu } from '../../reference/operators.ts';
 import { allVariants, modelVariants, type NamedVariant } from '../kernel-variants.ts';
@@ -101,7 +101,7 @@ function variantsOf({ device, dtype, kernels }: Subject, { name, K, activation, 
     ...(activation && { [ACTIVATIONS[activation].condition]: true }),
     ...(residual && { RESIDUAL: true }),
   };
-  const model = MATMUL_ROWS.map((ROWS) => ({ constants: { ROWS } }));
+  const model = MATMUL_BUCKETS.map((M) => priorChoice(device.traits, M));
   const list = name === 'qkv' ? allVariants : modelVariants;
   return list(kernels.matmul, device.traits, { conditions }, model);
 }
