@@ -168,7 +168,7 @@ function isId(value: unknown, vocabSize: number): boolean {
 }
 
 /** A random integer in [0, 2^53). */
-export function drawSeed(): number {
+function drawSeed(): number {
   const [bits] = crypto.getRandomValues(new BigUint64Array(1));
   return Number(bits! >> 11n);
 }

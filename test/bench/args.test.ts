@@ -63,7 +63,7 @@ describe('parseArgs', () => {
     const line =
       '--request-rate 2.5 --burstiness 0.5 --input-len 10-20 --output-len lognormal:50:0.7 --shared-prefix 8 ' +
       '--max-concurrency 4 --goodput ttft:100 tpot:20 --record run.jsonl --prefix-cache --policy priority ' +
-      '--max-step-ms 30 --max-queued-requests 0 --max-queued-tokens 900';
+      '--max-step-ms 30 --max-queued-requests 0 --max-queued-tokens 900 --tune force';
     expect(parseArgs(line.split(' '))).toMatchObject({
       mode: 'online',
       'request-rate': 2.5,
@@ -79,6 +79,7 @@ describe('parseArgs', () => {
       'max-step-ms': 30,
       'max-queued-requests': 0,
       'max-queued-tokens': 900,
+      tune: 'force',
     });
     expect(parseArgs(['--request-rate', 'inf'])).toMatchObject({ 'request-rate': 'inf', mode: 'online' });
     expect(parseArgs(['--dataset', 'trace.jsonl', '--mode', 'all'])).toMatchObject({ mode: 'all' });
@@ -128,6 +129,7 @@ describe('parseArgs', () => {
     ['--mode fast', '--mode is "fast", expected one of naive, offline, online, all'],
     ['--dtype q4', '--dtype is "q4", expected one of f32, f16, q8'],
     ['--kv-dtype bf16', '--kv-dtype is "bf16", expected one of f32, f16'],
+    ['--tune fast', '--tune is "fast", expected one of off, on, force'],
     ['--do-sample=maybe', '--do-sample is "maybe", expected no value, or true or false'],
     ['--prompts', 'number of --prompts is 0, expected at least 1'],
     ['--prompt a --prompt b', '--prompt is a,b, expected one text'],
