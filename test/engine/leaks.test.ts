@@ -34,7 +34,7 @@ async function serve(engine: Engine, count: number, vocabSize: number): Promise<
   for (let added = 0; added < count; ) {
     const shared = Array.from({ length: draws.integer(0, 12) }, (_, position) => (3 * position) % vocabSize);
     const promptIds = [...shared, ...draws.ids(draws.integer(1, 4), vocabSize)];
-    const deadlineMs = draws.chance(0.05) ? draws.integer(1, 20) : undefined;
+    const deadlineMs = draws.chance(0.3) ? draws.pick([5, 500]) : undefined;
     const request = { promptIds, deadlineMs, sampling: { maxTokens: draws.pick([1, 2, 3, 4, 16]), seed: added } };
     const handles = draws.chance(0.1) ? engine.addChoices(request, 2) : [engine.addRequest(request)];
     for (const { finished } of handles) void finished.then(note);

@@ -128,6 +128,16 @@ describe('a failed step', () => {
   });
 });
 
+test('a request whose logits are not finite leaves nothing that others find', async () => {
+  const runner = talesRunner({ blockSize: 4 });
+  runner.isBroken = ({ seed, position }) => seed === 1 && position === 16;
+  await using engine = new Engine({ runner, tokenizer });
+  // Two ids come before the one that is none; what the last steps wrote may not be finite.
+  expect(await engine.generate(prompt(12, 2, 1))).toMatchObject({ finishReason: 'error' });
+  const again = { ...prompt(12, 2, 1), sampling: { seed: 2, maxTokens: 4 } };
+  expect(await engine.generate(again)).toMatchObject({ cachedTokens: 0, cacheMiss: 'evicted', ids: completion(again) });
+});
+
 describe.each([true, false])('an abort (prefixCache %s)', (prefixCache) => {
   test('frees blocks and place at once: who waited for them is in the next step', async () => {
     const runner = new HeldRunner({ blockSize: 4, numBlocks: 8, maxModelLen: 32 });
