@@ -58,8 +58,9 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/limit dropped: .*min\(params\.V, MAX_TOP\)/, 'no row may ask for more than MAX_TOP'],
   ],
   matmul: [
-    [/(limit|term) dropped: .*min\((row \+ r|k0|xk)/, MASKED_READ],
-    [/constant perturbed: .*min\((row \+ r|k0|xk).*params\.[MK] - \(1u - 1\)/, MASKED_READ],
+    [/(limit|term) dropped: .*min\((row|k|k \+ i), params\.[MK]/, MASKED_READ],
+    [/constant perturbed: .*min\((row|k|k \+ i), params\.[MK] - \([14]u - 1\)/, MASKED_READ],
+    [/(limit|term) dropped: .*min\(first_tile \+ u32\(t\)/, MASKED_READ],
   ],
   probe_fma: [[/order reversed/, 'the loop only counts its turns']],
   probe_read: [[/order reversed/, NO_ORDER]],

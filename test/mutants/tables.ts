@@ -11,6 +11,7 @@ import { layernorm } from '../../src/kernels/layernorm.ts';
 import { logprobs } from '../../src/kernels/logprobs.ts';
 import { matmul } from '../../src/kernels/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul-naive.ts';
+import { WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
 import { ACTIVATIONS, checkActivationValues } from '../support/activation-checks.ts';
 import { adjustedRows, checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../support/adjust-logits-case.ts';
 import { AttentionCase, type Span } from '../support/attention-case.ts';
@@ -48,8 +49,8 @@ async function checkLayernorms(device: Device, replace: Replace): Promise<void> 
 
 async function checkEmbeds(device: Device, replace: Replace): Promise<void> {
   const kernel = replace(embed);
-  for (const dtype of ['f32', 'f16'] as const) {
-    await checkEmbed(device, { C: 65, dtype, first: 0, N: V }, kernel);
+  for (const dtype of WEIGHT_DTYPES) {
+    await checkEmbed(device, { C: 131, dtype, first: 0, N: V }, kernel);
     await checkEmbed(device, { C: 7, dtype, first: 96, N: 96 }, kernel);
   }
 }
@@ -65,11 +66,13 @@ async function checkKVWrites(device: Device, replace: Replace): Promise<void> {
 async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
   const kernel = replace(matmul);
   await checkColumns(device, kernel);
-  for (const dtype of ['f16', 'f32'] as const) {
-    const shape = { M: 5, K: 100, N: 331 };
-    const want = await checkMatmul(device, shape, dtype, kernel, { ROWS: 4, LANES: 32 });
-    const got = await checkMatmul(device, shape, dtype, kernel, { ROWS: 2, SUBGROUPS: false });
+  for (const dtype of WEIGHT_DTYPES) {
+    const shape = { M: 5, K: 132, N: 331 };
+    const want = await checkMatmul(device, shape, dtype, kernel, { ROWS: 4, TILES: 2, LANES: 32 });
+    const got = await checkMatmul(device, shape, dtype, kernel, { ROWS: 2, TILES: 1, SUBGROUPS: false });
     expectSameBits(got, want, `without subgroups, ${dtype}`);
+    const quads = await checkMatmul(device, shape, dtype, kernel, { ROWS: 8, TILES: 1, X_LANES: 4, X_VEC4: true });
+    expectSameBits(quads, want, `four k in a load, ${dtype}`);
     await checkMatmul(device, { M: 3, K: 9, N: 33 }, dtype, kernel);
   }
   await checkResidual(device, kernel);
@@ -110,6 +113,7 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   const expected = prefill.expected();
   expectWithin(floatsOf(tiles), expected.want, expected.tolerance, 'prefill');
   expectSameBits(await prefill.run(device, { ROWS: 1, LANES: 8 }, kernel), tiles, 'single rows');
+  expectSameBits(await prefill.run(device, { ROWS: 4, LANES: 8, SUBGROUPS: 0 }, kernel), tiles, 'lanes apart');
 
   const half = AttentionCase.random({ H: 3, D: 7, P: 16, dtype: 'f16' }, PREFILLS);
   const halves = half.expected();

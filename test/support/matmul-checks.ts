@@ -38,18 +38,32 @@ export function expectedSums({ M, K, N, x, w, bias }: MatmulInputs): Expected {
   return { sums, tolerance: magnitudes.map((magnitude) => (K + 2) * U * magnitude + TINY) };
 }
 
+/** What differs from the default variant. */
+interface MatmulTuning {
+  readonly ROWS?: number;
+  readonly TILES?: number;
+  readonly X_LANES?: number;
+  readonly LANES?: number;
+  readonly SUBGROUPS?: boolean;
+  readonly X_VEC4?: boolean;
+}
+
 /** Expects the sums of float64; returns the bits. */
 export async function checkMatmul(
   device: Device,
   shape: MatmulShape,
   dtype: WeightDType,
   kernel: MatmulKernel = matmul,
-  { SUBGROUPS, LANES, ...constants }: { ROWS?: number; TILES?: number; LANES?: number; SUBGROUPS?: boolean } = {},
+  { SUBGROUPS, X_VEC4, LANES, ...constants }: MatmulTuning = {},
 ): Promise<Uint32Array> {
   const inputs = matmulInputs(shape.M + shape.N, shape, dtype);
   const { sums, tolerance } = expectedSums(inputs);
   const choice = {
-    conditions: { ...matmulConditions(dtype), ...(SUBGROUPS !== undefined && { SUBGROUPS }) },
+    conditions: {
+      ...matmulConditions(dtype),
+      ...(SUBGROUPS !== undefined && { SUBGROUPS }),
+      ...(X_VEC4 !== undefined && { X_VEC4 }),
+    },
     constants,
     overrides: { ...(LANES !== undefined && { LANES }) },
   };
