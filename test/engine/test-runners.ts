@@ -106,11 +106,15 @@ export class TestClock implements Clock {
   }
 }
 
-/** Steps run one after another, each as long as its tokens say, on a clock that moves when a result arrives. */
+/**
+ * Steps run one after another, each as long as its tokens say, on a clock that moves when a result arrives. With overlap
+ * the next step is submitted before.
+ */
 export class TimedRunner extends FakeRunner implements Clock {
   readonly #stepMs: (numTokens: number) => number;
   #time = 0;
   #free = 0;
+  #last = Promise.resolve();
 
   constructor(stepMs: (numTokens: number) => number, limits: Partial<RunnerLimits> = {}) {
     super({ vocabSize: VOCAB, ...limits });
@@ -130,8 +134,12 @@ export class TimedRunner extends FakeRunner implements Clock {
     const result = this.compute(plan);
     this.#free = Math.max(this.#free, this.#time) + this.#stepMs(plan.numTokens);
     const end = this.#free;
-    await setImmediate();
-    this.#time = Math.max(this.#time, end);
+    this.#last = this.#last.then(async () => {
+      // The loop of the engine takes one for each turn.
+      for (let turn = 0; turn < 2; turn++) await setImmediate();
+      this.#time = Math.max(this.#time, end);
+    });
+    await this.#last;
     return result;
   }
 }
