@@ -24,6 +24,9 @@ interface Gaps {
   readonly ttft: number;
 }
 
+/** Runs of each kind, taking turns; the median of their worst gaps counts, as a hiccup of the machine makes a gap, too. */
+const NUM_RUNS = 3;
+
 /** A long prompt arrives among requests that decode: how long do they stand still? */
 export const chunking: Experiment = {
   name: 'chunking',
@@ -31,25 +34,34 @@ export const chunking: Experiment = {
   run: async (context) => {
     context.onProgress('warm-up');
     const { quiet } = await measureGaps(context, undefined);
-    context.onProgress('whole prompt');
-    const whole = await measureGaps(context, undefined);
     const maxStepMs = STEP_TARGET * quiet;
-    context.onProgress('chunks, warm-up');
     await measureGaps(context, maxStepMs);
-    context.onProgress('chunks');
-    const chunks = await measureGaps(context, maxStepMs);
-    const describe = (name: string, { quiet, worst, ttft }: Gaps) =>
-      `${name}: worst gap ${worst.toFixed(1)} ms, median gap before ${quiet.toFixed(1)} ms, TTFT ${ttft.toFixed(0)} ms`;
+    const [whole, chunks]: [Gaps[], Gaps[]] = [[], []];
+    for (let run = 1; run <= NUM_RUNS; run++) {
+      context.onProgress(`run ${run} of ${NUM_RUNS}`);
+      whole.push(await measureGaps(context, undefined));
+      chunks.push(await measureGaps(context, maxStepMs));
+    }
     return [
       {
         title: `worst ITL of ${NUM_DECODING} decoding requests when a prompt of ${LONG_PROMPT} tokens arrives, in chunks against whole`,
         details: [describe('whole', whole), describe(`steps of ${maxStepMs.toFixed(1)} ms`, chunks)],
-        ratio: chunks.worst / whole.worst,
+        ratio: medianOf(chunks, 'worst') / medianOf(whole, 'worst'),
         bound: { atMost: 1 / 8 },
       },
     ];
   },
 };
+
+function describe(name: string, runs: readonly Gaps[]): string {
+  const worst = runs.map((run) => run.worst.toFixed(1)).join(', ');
+  const [quiet, ttft] = [medianOf(runs, 'quiet').toFixed(1), medianOf(runs, 'ttft').toFixed(0)];
+  return `${name}: worst gaps ${worst} ms; medians: gap before ${quiet} ms, TTFT of the prompt ${ttft} ms`;
+}
+
+function medianOf(runs: readonly Gaps[], name: keyof Gaps): number {
+  return median(runs.map((run) => run[name]));
+}
 
 async function measureGaps({ model, clock, signal }: ExperimentContext, maxStepMs: number | undefined): Promise<Gaps> {
   const { runner, tokenizer } = model;
