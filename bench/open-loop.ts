@@ -63,7 +63,9 @@ export async function runOpenLoop(
     await clock.until(due, signal);
     const isHeldBack = await places.take();
     signal.throwIfAborted();
-    served.push(loop.send(request, isHeldBack ? clock.now() : due).finally(() => places.release()));
+    const sent = loop.send(request, isHeldBack ? clock.now() : due).finally(() => places.release());
+    sent.catch(() => {}); // heard of below, when all are sent
+    served.push(sent);
   }
   const results = await Promise.all(served);
   const end = clock.now();

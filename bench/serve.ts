@@ -4,7 +4,7 @@ import type { Tokenizer } from '../src/engine/tokenizer.ts';
 import { type BenchArgs, modesOf } from './args.ts';
 import { checkRequests } from './benchmark.ts';
 import type { TraceEntry } from './dataset.ts';
-import type { EngineSettings } from './engine-settings.ts';
+import { DEFAULT_SETTINGS, type EngineSettings } from './engine-settings.ts';
 import { runOpenLoop, type ServingRun } from './open-loop.ts';
 import { buildPrompts, buildWarmup, type TimedRequest, timeRequests } from './requests.ts';
 import type { RunLog } from './run-log.ts';
@@ -30,6 +30,8 @@ export interface ServeOptions {
 
 /** Requests of a warm-up. */
 const NUM_WARMUP = 16;
+/** They come at once, so the bounds of the queue are not for them. */
+const WARMUP_SETTINGS = DEFAULT_SETTINGS;
 
 /**
  * Warms every mode up and lets the same requests arrive over time in each. Returns the runs.
@@ -45,7 +47,7 @@ export async function serve(args: BenchArgs, options: ServeOptions): Promise<Ser
   for (const mode of modes) {
     for (let i = 1; i <= args.warmup; i++) {
       onProgress(`${mode} warm-up ${i} of ${args.warmup}`, 0);
-      await runMode(mode, buildWarmup(requests.slice(0, NUM_WARMUP)), options);
+      await runMode(mode, buildWarmup(requests.slice(0, NUM_WARMUP)), { ...options, settings: WARMUP_SETTINGS });
     }
   }
   const sent = log === undefined ? requests : requests.map((request) => encodePrompt(request, tokenizer));

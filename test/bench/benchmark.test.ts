@@ -105,6 +105,21 @@ describe('runBenchmark', () => {
     expect(judgeRuns(runs)).toMatchObject({ numEqual: 0, problems: { length: 4 } });
   });
 
+  test('computes repeated prompts anew unless its settings say otherwise', async () => {
+    const argv = [
+      '--prompt',
+      'There was once a tailor so poor that he had only a single button.',
+      '--num-requests',
+      '6',
+    ];
+    const cachedTokens = async (options: Partial<BenchmarkOptions>) => {
+      const { runs } = await benchmark([...argv, '--max-new-tokens', '2'], { modes: ['online'], ...options });
+      return runs.flatMap(({ responses }) => responses.map((response) => response.cachedTokens));
+    };
+    expect(await cachedTokens({})).toEqual([0, 0, 0, 0, 0, 0]);
+    expect((await cachedTokens({ settings: { prefixCache: true } })).slice(1).every((tokens) => tokens > 0)).toBe(true);
+  });
+
   test('goes on when a request fails, and names it', async () => {
     const [, broken] = requestsOf();
     const runner = new FakeRunner(limits);

@@ -101,8 +101,7 @@ describe('runOpenLoop', () => {
   });
 
   test('refuses a request that can never run', async () => {
-    const [request] = requestsAt([0], 100);
-    if (request === undefined) throw new Error('there is one');
-    await expect(simulated([request])).rejects.toThrow('maxTokens is 100, expected at most 63');
+    const requests = [...requestsAt([0], 100), ...requestsAt([50])];
+    await expect(simulated(requests)).rejects.toThrow('maxTokens is 100, expected at most 63');
   });
 });
