@@ -106,12 +106,7 @@ describe('runBenchmark', () => {
   });
 
   test('computes repeated prompts anew unless its settings say otherwise', async () => {
-    const argv = [
-      '--prompt',
-      'There was once a tailor so poor that he had only a single button.',
-      '--num-requests',
-      '6',
-    ];
+    const argv = ['--prompt', 'There was once a tailor so poor. '.repeat(5), '--num-requests', '6'];
     const cachedTokens = async (options: Partial<BenchmarkOptions>) => {
       const { runs } = await benchmark([...argv, '--max-new-tokens', '2'], { modes: ['online'], ...options });
       return runs.flatMap(({ responses }) => responses.map((response) => response.cachedTokens));
