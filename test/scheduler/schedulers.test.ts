@@ -281,56 +281,6 @@ describe('admission', () => {
   });
 });
 
-test('nobody starts in a step in which somebody lost blocks, though they are enough for who is next', () => {
-  const limits = { numBlocks: 7, blockSize: 4, maxModelLen: 24 };
-  const { limits: all } = new FakeRunner(limits);
-  const scheduler = createScheduler('online', all, 'priority');
-  const add = (requestId: string, length: number, priority: number) => {
-    const sequence = testSequence({ requestId, promptIds: Array(length).fill(priority + 9), maxTokens: 6, priority });
-    scheduler.addRequest(sequence);
-    return sequence;
-  };
-  const loop = new SchedulerLoop(scheduler, new FakeRunner(limits), { overlap: false });
-  add('first', 8, -2);
-  const last = add('last', 15, 2);
-  expect(ids(loop.turn())).toBe('first last');
-  // Six blocks are taken, the first one takes the seventh, and then there is none for the last one.
-  const next = add('next', 5, 0);
-  const turns = Array.from(
-    { length: 4 },
-    () => `${ids(loop.turn())}; ${ids(loop.preempted.map((sequence) => ({ sequence })))}`,
-  );
-  expect(turns).toEqual(['first last; ', 'first; last', 'first next; ', 'first next; ']);
-  expect([last.numPreemptions, next.numPreemptions]).toEqual([1, 0]);
-});
-
-describe('a target for the tokens of a step', () => {
-  const requests = [1, 1, 9].map((length, index) => ({ promptIds: Array(length).fill(index), maxTokens: 12 }));
-  const shares = (targetTokens: number) => {
-    const { scheduler, runner, sequences } = setUp('online', false, { blockSize: 4 }, requests.slice(0, 2));
-    const loop = new SchedulerLoop(scheduler, runner, { overlap: false, targetTokens });
-    loop.turn();
-    loop.turn();
-    scheduler.addRequest(testSequence({ ...requests[2]!, requestId: 'r2', seed: 2 }));
-    const turns = [1, 2, 3].map(() =>
-      loop
-        .turn()
-        .map((row) => `${row.sequence.requestId} ${row.numTokens}`)
-        .join(', '),
-    );
-    expect(sequences.every(({ ids }) => ids.length > 2)).toBe(true);
-    return turns;
-  };
-
-  test('cuts a prompt to what the decoding rows leave of it', () => {
-    expect(shares(6)).toEqual(['r0 1, r1 1, r2 4', 'r0 1, r1 1, r2 4', 'r0 1, r1 1, r2 1']);
-  });
-
-  test('that the decoding rows alone reach lets them run all the same, and the prompt get on by a token', () => {
-    for (const target of [1, 2, 3]) expect(shares(target)).toEqual(Array(3).fill('r0 1, r1 1, r2 1'));
-  });
-});
-
 describe('limits', () => {
   test('a prompt longer than maxBatchTokens comes in chunks, beside the decoding sequences and with all its blocks', () => {
     const requests = [2, 9, 1].map((length, index) => ({ promptIds: Array(length).fill(index), maxTokens: 3 }));
