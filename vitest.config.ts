@@ -7,7 +7,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 1,
     isolate: false,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Against hangs only: a software adapter compiles for a while when it meets a kernel for the first time.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });
