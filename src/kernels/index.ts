@@ -38,4 +38,4 @@ export { matmul } from './matmul.ts';
 export { matmulNaive } from './matmul-naive.ts';
 export { type PackWeightOptions, packWeight } from './pack-weight.ts';
 export { sample, sampleProbs } from './sample.ts';
-export { packTiles, tiledShape, type WeightDType } from './weight-tiles.ts';
+export { packTiles, storedValues, tiledShape, type WeightDType, weightConditions } from './weight-tiles.ts';
