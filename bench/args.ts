@@ -13,8 +13,8 @@ import {
 } from '../src/cli/flags.ts';
 import { createParser, UsageError } from '../src/cli/parser.ts';
 import { type SchedulerName, schedulerNames } from '../src/scheduler/create-scheduler.ts';
-import { engineFlags } from './engine-settings.ts';
-import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags } from './load-flags.ts';
+import { engineFlags } from './open-loop/engine-settings.ts';
+import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags } from './open-loop/load-flags.ts';
 
 const flags = {
   ...modelFlags,

@@ -4,8 +4,8 @@ import { modelName, openModel } from '../src/cli/open-model.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
 import { deriveSeed } from '../src/core/sampling-params.ts';
-import { type ContextArgs, parseContextArgs } from './context-args.ts';
-import { contextLengths, fitLine, formatContextCosts, measureContexts } from './context-cost.ts';
+import { type ContextArgs, parseContextArgs } from './experiments/context-args.ts';
+import { contextLengths, fitLine, formatContextCosts, measureContexts } from './experiments/context-cost.ts';
 
 async function benchContext(args: ContextArgs, signal: AbortSignal): Promise<void> {
   using status = new StatusLine(process.stderr);

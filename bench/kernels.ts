@@ -4,12 +4,18 @@ import { packageRoot } from '../src/cli/package-info.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
 import { Device } from '../src/gpu/device.ts';
+import { readCommit } from './closed-loop/json-report.ts';
 import { checkWritable, writeJson } from './json-file.ts';
-import { readCommit } from './json-report.ts';
-import { type KernelArgs, parseKernelArgs } from './kernel-args.ts';
-import { formatResult, formatRoofline, type KernelResult, kernelReportJson, TABLE_HEAD } from './kernel-report.ts';
-import { measureRoofline } from './roofline.ts';
-import { selectCandidates, timeCandidate } from './time-kernels.ts';
+import { type KernelArgs, parseKernelArgs } from './kernels/kernel-args.ts';
+import {
+  formatResult,
+  formatRoofline,
+  type KernelResult,
+  kernelReportJson,
+  TABLE_HEAD,
+} from './kernels/kernel-report.ts';
+import { measureRoofline } from './kernels/roofline.ts';
+import { selectCandidates, timeCandidate } from './kernels/time-kernels.ts';
 
 async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void> {
   const { model = 'random:gpt2', filter = '', runs, json } = args;

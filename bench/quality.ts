@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { integerFlag, modelFlags, textFlag } from '../src/cli/flags.ts';
 import { createParser } from '../src/cli/parser.ts';
 import { runCommand } from '../src/cli/run-command.ts';
-import { measureWeightQuality } from './weight-quality.ts';
+import { measureWeightQuality } from './experiments/weight-quality.ts';
 
 /** Of what tales was not trained on. */
 const HELD_OUT = 'test/fixtures/tales-heldout-part.txt';

@@ -4,12 +4,12 @@ import { openModel } from '../src/cli/open-model.ts';
 import { createParser, UsageError } from '../src/cli/parser.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
-import { formatClaim, holds } from './claim.ts';
-import { chunking } from './experiment-chunking.ts';
-import { overload } from './experiment-overload.ts';
-import { prefix } from './experiment-prefix.ts';
-import { BenchmarkError } from './verdict.ts';
-import { systemWaitingClock } from './waiting-clock.ts';
+import { BenchmarkError } from './closed-loop/verdict.ts';
+import { formatClaim, holds } from './experiments/claim.ts';
+import { chunking } from './experiments/experiment-chunking.ts';
+import { overload } from './experiments/experiment-overload.ts';
+import { prefix } from './experiments/experiment-prefix.ts';
+import { systemWaitingClock } from './open-loop/waiting-clock.ts';
 
 const experiments = [chunking, prefix, overload];
 const names = experiments.map(({ name }) => name);

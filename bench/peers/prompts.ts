@@ -1,5 +1,5 @@
 import type { Tokenizer } from '../../src/engine/tokenizer.ts';
-import { builtInPrompts } from '../prompts.ts';
+import { builtInPrompts } from '../closed-loop/prompts.ts';
 
 /** Tokens of every prompt. */
 export const PROMPT_TOKENS = 8;

@@ -4,7 +4,7 @@ import { PollGovernor } from '../../src/gpu/poll-governor.ts';
 import { matmul } from '../../src/kernels/matmul.ts';
 import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
 import { randomConfig } from '../../src/model/config.ts';
-import { matmulCases } from '../kernel-cases-matmul.ts';
+import { matmulCases } from '../kernels/kernel-cases-matmul.ts';
 import { MATMUL_ROWS, type MatmulResult, timeMatmul } from './matmul-job.ts';
 import { PeerError } from './peer-error.ts';
 import { serveJob } from './serve-job.ts';

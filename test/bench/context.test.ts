@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseContextArgs } from '../../bench/context-args.ts';
-import { contextLengths, fitLine, formatContextCosts, measureContexts } from '../../bench/context-cost.ts';
+import { parseContextArgs } from '../../bench/experiments/context-args.ts';
+import { contextLengths, fitLine, formatContextCosts, measureContexts } from '../../bench/experiments/context-cost.ts';
 import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { FakeRunner } from '../support/fake-runner.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';

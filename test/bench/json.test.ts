@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseArgs } from '../../bench/args.ts';
+import { readCommit, reportJson } from '../../bench/closed-loop/json-report.ts';
+import { reportMode } from '../../bench/closed-loop/mode-report.ts';
 import { checkWritable, writeJson } from '../../bench/json-file.ts';
-import { readCommit, reportJson } from '../../bench/json-report.ts';
-import { reportMode } from '../../bench/mode-report.ts';
 import { testResponse, testRun } from './runs.ts';
 
 let directory: string;

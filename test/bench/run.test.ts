@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { reportJson } from '../../bench/json-report.ts';
-import type { ModeReport } from '../../bench/mode-report.ts';
+import type { reportJson } from '../../bench/closed-loop/json-report.ts';
+import type { ModeReport } from '../../bench/closed-loop/mode-report.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 let directory: string;

@@ -1,4 +1,4 @@
-import type { ModeRun } from '../../bench/run-mode.ts';
+import type { ModeRun } from '../../bench/closed-loop/run-mode.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import { requestTimings } from '../../src/engine/timings.ts';
 

@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { formatClaim, holds } from '../../bench/claim.ts';
-import type { Experiment } from '../../bench/experiment.ts';
-import { chunking } from '../../bench/experiment-chunking.ts';
-import { overload } from '../../bench/experiment-overload.ts';
-import { prefix } from '../../bench/experiment-prefix.ts';
-import { SimulatedRunner } from '../../bench/simulated-runner.ts';
-import { VirtualClock } from '../../bench/virtual-clock.ts';
+import { formatClaim, holds } from '../../bench/experiments/claim.ts';
+import type { Experiment } from '../../bench/experiments/experiment.ts';
+import { chunking } from '../../bench/experiments/experiment-chunking.ts';
+import { overload } from '../../bench/experiments/experiment-overload.ts';
+import { prefix } from '../../bench/experiments/experiment-prefix.ts';
+import { SimulatedRunner } from '../../bench/simulation/simulated-runner.ts';
+import { VirtualClock } from '../../bench/simulation/virtual-clock.ts';
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import { Tokenizer } from '../../src/engine/tokenizer.ts';
 

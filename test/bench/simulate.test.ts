@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { parseSimulateArgs } from '../../bench/simulate-args.ts';
+import { parseSimulateArgs } from '../../bench/simulation/simulate-args.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 let directory: string;

@@ -1,4 +1,4 @@
-import { probeFma, probeRead } from '../../bench/probes.ts';
+import { probeFma, probeRead } from '../../bench/kernels/probes.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { shaderSources } from '../../src/gpu/shader-linker.ts';
 import { adjustLogits } from '../../src/kernels/adjust-logits.ts';

@@ -1,4 +1,4 @@
-import { probeFma, probeRead, WORDS_PER_ROUND } from '../../bench/probes.ts';
+import { probeFma, probeRead, WORDS_PER_ROUND } from '../../bench/kernels/probes.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { expectSameBits, expectWithin } from './expect-within.ts';
 import { nans, operand } from './guarded-tensor.ts';

@@ -1,0 +1,65 @@
+import { Engine } from '../../src/engine/engine.ts';
+import type { EngineWatch } from '../../src/engine/engine-options.ts';
+import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
+import { type BenchRequest, buildWarmup } from './requests.ts';
+import { type ModeOptions, type ModeRun, runMode } from './run-mode.ts';
+
+export interface BenchmarkOptions extends Omit<ModeOptions, 'onIds' | 'watch'> {
+  readonly modes: readonly SchedulerName[];
+  /** Warm-up runs of each mode. */
+  readonly warmup: number;
+  /** Runs of each mode. */
+  readonly repeat: number;
+  /** Told what runs and how many ids it has so far. */
+  readonly onProgress: (label: string, numIds: number) => void;
+  /** Takes the run to report of a mode, as soon as its last one is done. */
+  readonly onMode: (run: ModeRun) => void;
+  /** What watches the engine of a run, which gets a name; warm-ups are not watched. */
+  readonly watchRun?: (name: string) => EngineWatch | undefined;
+}
+
+/**
+ * Warms every mode up, then runs them in turns, so that a machine that slows down slows all of them. Returns all runs.
+ *
+ * @throws what `runMode` throws.
+ */
+export async function runBenchmark(
+  requests: readonly BenchRequest[],
+  { modes, warmup, repeat, onProgress, onMode, watchRun, ...options }: BenchmarkOptions,
+): Promise<ModeRun[]> {
+  const run = (mode: SchedulerName, label: string, batch: readonly BenchRequest[], watch?: EngineWatch) =>
+    runMode(mode, batch, { ...options, watch, onIds: (numIds) => onProgress(`${mode} ${label}`, numIds) });
+
+  await checkRequests(requests, options);
+  for (const mode of modes) {
+    for (let i = 1; i <= warmup; i++) await run(mode, `warm-up ${i} of ${warmup}`, buildWarmup(requests));
+  }
+  const runs: ModeRun[] = [];
+  for (let i = 1; i <= repeat; i++) {
+    for (const mode of modes) {
+      const label = `run ${i} of ${repeat}`;
+      runs.push(await run(mode, label, requests, watchRun?.(`${mode} ${label}`)));
+      if (i === repeat) onMode(medianRun(runs.filter((other) => other.mode === mode)));
+    }
+  }
+  return runs;
+}
+
+/**
+ * Refuses requests that can't run, before the GPU gets to work.
+ *
+ * @throws RangeValueError or RequestTooLargeError.
+ */
+export async function checkRequests(
+  requests: readonly BenchRequest[],
+  { runner, tokenizer }: Pick<ModeOptions, 'runner' | 'tokenizer'>,
+): Promise<void> {
+  await using engine = new Engine({ runner, tokenizer });
+  for (const request of requests) engine.addRequest(request);
+}
+
+/** The run with the median time; of an even number, the faster of the two in the middle. */
+function medianRun(runs: readonly ModeRun[]): ModeRun {
+  const sorted = runs.toSorted((a, b) => a.end - a.start - (b.end - b.start));
+  return sorted[Math.floor((sorted.length - 1) / 2)]!;
+}

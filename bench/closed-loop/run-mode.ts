@@ -1,0 +1,73 @@
+import { type Clock, systemClock } from '../../src/core/clock.ts';
+import type { Runner } from '../../src/core/runner.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { EngineWatch } from '../../src/engine/engine-options.ts';
+import type { FinishedRequest } from '../../src/engine/request.ts';
+import type { Tokenizer } from '../../src/engine/tokenizer.ts';
+import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
+import { DEFAULT_SETTINGS, type EngineSettings } from '../open-loop/engine-settings.ts';
+import type { BenchRequest } from './requests.ts';
+
+/** What runs the requests, and who watches. */
+export interface ModeOptions {
+  readonly runner: Runner;
+  readonly tokenizer: Tokenizer;
+  readonly signal: AbortSignal;
+  readonly clock?: Clock;
+  readonly settings?: EngineSettings;
+  /** Told how many ids there are so far. */
+  readonly onIds?: (numIds: number) => void;
+  /** Told what the engine does. */
+  readonly watch?: EngineWatch | undefined;
+}
+
+/** One run of all requests under one scheduler; times in milliseconds of one clock. */
+export interface ModeRun {
+  readonly mode: SchedulerName;
+  /** Every request is there; nothing is encoded yet. */
+  readonly start: number;
+  /** The last text is complete. */
+  readonly end: number;
+  /** In the order of the requests. */
+  readonly responses: readonly FinishedRequest[];
+}
+
+/**
+ * Runs the requests, which all arrive at once, under one scheduler.
+ *
+ * @throws RangeValueError or RequestTooLargeError when one of them can't run, and the signal's reason.
+ */
+export async function runMode(
+  mode: SchedulerName,
+  requests: readonly BenchRequest[],
+  { runner, tokenizer, signal, clock = systemClock, settings = DEFAULT_SETTINGS, onIds = () => {}, watch }: ModeOptions,
+): Promise<ModeRun> {
+  const abortable = requests.map((request) => ({ ...request, signal }));
+  await using engine = new Engine({
+    ...watch,
+    ...settings,
+    runner: countIds(runner, onIds),
+    tokenizer,
+    scheduler: mode,
+    clock,
+  });
+  const start = clock.now();
+  const responses = await engine.generateBatch(abortable);
+  const end = clock.now();
+  signal.throwIfAborted();
+  return { mode, start, end, responses };
+}
+
+function countIds(runner: Runner, onIds: (numIds: number) => void): Runner {
+  let numIds = 0;
+  return {
+    limits: runner.limits,
+    execute: async (plan, options) => {
+      const result = await runner.execute(plan, options);
+      numIds += result.ids.length;
+      onIds(numIds);
+      return result;
+    },
+    close: () => runner.close(),
+  };
+}

@@ -1,0 +1,102 @@
+import type { Runner, RunnerLimits } from '../../src/core/runner.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { RangeValueError } from '../../src/util/errors.ts';
+import { summarize } from '../statistics.ts';
+
+/** Time of a decoded token behind so many tokens. */
+export interface ContextCost {
+  readonly context: number;
+  /** Median. */
+  readonly milliseconds: number;
+}
+
+/** milliseconds = fixed + perToken · context. */
+export interface Line {
+  readonly fixed: number;
+  readonly perToken: number;
+  /** Largest distance of a measurement from the line, as a part of the line's value there. */
+  readonly worstResidual: number;
+}
+
+/** Ids that are decoded at each length; the gap behind the first belongs to the prompt. */
+const NEW_TOKENS = 9;
+/** Two would always lie on a line. */
+const MIN_LENGTHS = 3;
+/** Both sides of the place where a context needs another split, among others. */
+const LENGTHS = [32, 64, 128, 256, 257, 384, 512, 640, 768, 896, 1000];
+
+/**
+ * The lengths that a runner has room for.
+ *
+ * @throws RangeValueError when they are too few for a line.
+ */
+export function contextLengths({ maxModelLen }: Pick<RunnerLimits, 'maxModelLen'>): readonly number[] {
+  const lengths = LENGTHS.filter((length) => length + NEW_TOKENS <= maxModelLen);
+  const expected = `room for ${LENGTHS.slice(0, MIN_LENGTHS).join(', ')} and ${NEW_TOKENS} more tokens`;
+  if (lengths.length < MIN_LENGTHS) throw new RangeValueError('maxModelLen', maxModelLen, expected);
+  return lengths;
+}
+
+export interface ContextOptions {
+  readonly promptIds: readonly number[];
+  readonly lengths: readonly number[];
+  readonly rounds: number;
+  readonly signal: AbortSignal;
+  /** Told of each round, from 1 on, as it begins. */
+  readonly onRound: (round: number) => void;
+}
+
+/**
+ * Decodes behind the first tokens of one prompt, whose keys stay in the prefix cache. The lengths take turns, so that a
+ * machine that slows down slows all of them.
+ */
+export async function measureContexts(
+  { runner, tokenizer }: { readonly runner: Runner; readonly tokenizer: Tokenizer },
+  { promptIds, lengths, rounds, signal, onRound }: ContextOptions,
+): Promise<readonly ContextCost[]> {
+  await using engine = new Engine({ runner, tokenizer, prefixCache: true });
+  const gaps = new Map(lengths.map((length) => [length, [] as number[]]));
+  const sampling = { maxTokens: NEW_TOKENS, temperature: 0, ignoreEos: true };
+  // A round before the first fills the cache and compiles.
+  for (let round = 0; round <= rounds; round++) {
+    onRound(Math.max(round, 1));
+    for (const [length, samples] of gaps) {
+      const { timings } = await engine.generate({ promptIds: promptIds.slice(0, length), sampling, signal });
+      signal.throwIfAborted();
+      const { tokenTimes } = timings;
+      if (round > 0) for (let i = 2; i < tokenTimes.length; i++) samples.push(tokenTimes[i]! - tokenTimes[i - 1]!);
+    }
+  }
+  // Gap i decodes behind i more tokens; NEW_TOKENS / 2 of them in the middle.
+  return [...gaps].map(([length, samples]) => {
+    return { context: length + NEW_TOKENS / 2, milliseconds: summarize(samples)?.p50 ?? Number.NaN };
+  });
+}
+
+/** The line with the least squares. */
+export function fitLine(costs: readonly ContextCost[]): Line {
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const meanX = mean(costs.map(({ context }) => context));
+  const meanY = mean(costs.map(({ milliseconds }) => milliseconds));
+  const covariance = mean(costs.map(({ context, milliseconds }) => (context - meanX) * (milliseconds - meanY)));
+  const perToken = covariance / mean(costs.map(({ context }) => (context - meanX) ** 2));
+  const fixed = meanY - perToken * meanX;
+  const residuals = costs.map(({ context, milliseconds }) => Math.abs(milliseconds / (fixed + perToken * context) - 1));
+  return { fixed, perToken, worstResidual: Math.max(...residuals) };
+}
+
+/** A line per length, the fit, and the longest against the shortest. */
+export function formatContextCosts(costs: readonly ContextCost[], { fixed, perToken, worstResidual }: Line): string {
+  const rows = costs.map(
+    ({ context, milliseconds }) =>
+      `${Math.round(context).toString().padStart(7)}  ${milliseconds.toFixed(3).padStart(8)}  ${(fixed + perToken * context).toFixed(3).padStart(8)}`,
+  );
+  const ratio = (costs.at(-1)?.milliseconds ?? Number.NaN) / (costs[0]?.milliseconds ?? Number.NaN);
+  return [
+    'context  ms/token      line',
+    ...rows,
+    `line: ${fixed.toFixed(3)} ms + ${(1000 * perToken).toFixed(3)} ms per 1,000 tokens, worst residual ${(100 * worstResidual).toFixed(1)} %`,
+    `longest / shortest: ${ratio.toFixed(2)}`,
+  ].join('\n');
+}

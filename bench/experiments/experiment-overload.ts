@@ -1,0 +1,98 @@
+import type { TimedRequest } from '../closed-loop/requests.ts';
+import { drawArrivals } from '../open-loop/arrivals.ts';
+import type { EngineSettings } from '../open-loop/engine-settings.ts';
+import type { GoodputLimits } from '../open-loop/goodput.ts';
+import { runOpenLoop } from '../open-loop/open-loop.ts';
+import { RandomStream } from '../open-loop/random-stream.ts';
+import { reportServing, type ServingReport } from '../open-loop/serving-report.ts';
+import { type Experiment, type ExperimentContext, randomRequest } from './experiment.ts';
+
+const BATCH_SIZE = 8;
+const NUM_REQUESTS = 96;
+/** Requests that measure the capacity, all there from the start. */
+const NUM_SATURATING = 40;
+/** Tokens of a prompt, and to generate: every number in between alike. */
+const INPUT = { min: 16, max: 64 } as const;
+const OUTPUT = { min: 12, max: 36 } as const;
+const SEED = 1;
+
+/** A request is good if its first token comes within the time in which the saturated engine serves a whole batch … */
+const TTFT_BATCHES = 1;
+/** … and the others in so many times the median TPOT of the saturated engine. */
+const TPOT_FACTOR = 2;
+/** With admission control, at most so many requests wait: half of what the first limit leaves time for. */
+const CONTROLLED: EngineSettings = { prefixCache: false, maxQueuedRequests: BATCH_SIZE / 2 };
+const UNCONTROLLED: EngineSettings = { prefixCache: false };
+/** Without admission control, goodput under overload is worse by at least this factor. */
+const MEASURABLY = 0.8;
+
+/** Twice as many requests arrive as can be served: how many are served in time? */
+export const overload: Experiment = {
+  name: 'overload',
+  maxBatchSize: BATCH_SIZE,
+  run: async (context) => {
+    const serve = async (
+      label: string,
+      rate: number | 'inf',
+      count: number,
+      settings: EngineSettings,
+      limits?: GoodputLimits,
+    ) => {
+      context.onProgress(label);
+      const run = await serveAt(context, drawRequests(context, rate, count), settings);
+      return reportServing(run, limits);
+    };
+    await serve('warm-up', 'inf', BATCH_SIZE, UNCONTROLLED);
+    const saturated = await serve('capacity', 'inf', NUM_SATURATING, UNCONTROLLED);
+    const capacity = saturated.requestThroughput;
+    const limits = {
+      ttft: (1000 * TTFT_BATCHES * BATCH_SIZE) / capacity,
+      tpot: TPOT_FACTOR * (saturated.latencies.tpot?.median ?? Number.NaN),
+    };
+    const atCapacity = await serve('at capacity', capacity, NUM_REQUESTS, CONTROLLED, limits);
+    const controlled = await serve('overload', 2 * capacity, NUM_REQUESTS, CONTROLLED, limits);
+    const uncontrolled = await serve('overload without control', 2 * capacity, NUM_REQUESTS, UNCONTROLLED, limits);
+    const goodput = (report: ServingReport) => report.goodput ?? 0;
+    const describe = (name: string, report: ServingReport) =>
+      `${name}: goodput ${goodput(report).toFixed(2)}/s, ${report.completed} completed, ${report.rejected} rejected, ` +
+      `TTFT median ${report.latencies.ttft?.median.toFixed(0)} ms, p99 ${report.latencies.ttft?.p99.toFixed(0)} ms`;
+    return [
+      {
+        title: 'goodput at twice the capacity against that at capacity, with admission control',
+        details: [
+          `capacity ${capacity.toFixed(2)} requests/s; good: TTFT ≤ ${limits.ttft.toFixed(0)} ms, TPOT ≤ ${limits.tpot.toFixed(1)} ms`,
+          describe('at capacity', atCapacity),
+          describe('overload', controlled),
+        ],
+        ratio: goodput(controlled) / goodput(atCapacity),
+        bound: { atLeast: 0.9 },
+      },
+      {
+        title: 'goodput at twice the capacity, without against with admission control',
+        details: [describe('without', uncontrolled)],
+        ratio: goodput(uncontrolled) / goodput(controlled),
+        bound: { atMost: MEASURABLY },
+      },
+    ];
+  },
+};
+
+function drawRequests({ model }: ExperimentContext, rate: number | 'inf', count: number): TimedRequest[] {
+  const [inputs, outputs] = [new RandomStream(SEED, 'input lengths'), new RandomStream(SEED, 'output lengths')];
+  return drawArrivals(count, { rate, burstiness: 1, seed: SEED }).map((due, index) => {
+    const length = inputs.integer(INPUT.min, INPUT.max);
+    const maxTokens = outputs.integer(OUTPUT.min, OUTPUT.max);
+    const { promptIds } = randomRequest(index, model.runner.limits, { length, maxTokens });
+    const sampling = { maxTokens, seed: index, temperature: 0, ignoreEos: true };
+    return { requestId: String(index), due, promptIds, sampling };
+  });
+}
+
+function serveAt(
+  { model, clock, signal }: ExperimentContext,
+  requests: readonly TimedRequest[],
+  settings: EngineSettings,
+) {
+  const { runner, tokenizer } = model;
+  return runOpenLoop('online', requests, { runner, tokenizer, signal, settings, clock });
+}

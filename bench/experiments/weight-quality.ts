@@ -1,0 +1,98 @@
+import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { loadGPT2 } from '../../src/load-gpt2.ts';
+
+/** How far a model with stored weights is from the same one with f32 weights, on a text. */
+export interface WeightQuality {
+  readonly dtype: WeightDType;
+  /** Predicted tokens. */
+  readonly tokens: number;
+  readonly perplexity: number;
+  /** Perplexity over that of f32, less 1. */
+  readonly perplexityIncrease: number;
+  /** Mean over the predicted tokens of KL(f32 ‖ dtype), in nats. */
+  readonly kl: number;
+}
+
+/** What to compare, and on what. */
+export interface WeightQualityOptions {
+  readonly model?: string | undefined;
+  readonly adapter?: string | undefined;
+  readonly text: string;
+  /** Tokens that a token is predicted from at most; no two windows overlap. */
+  readonly window: number;
+  /** Tokens of the text; all when absent. */
+  readonly maxTokens?: number | undefined;
+}
+
+const COMPARED: readonly WeightDType[] = ['f16', 'q8'];
+
+/** Sums over the predicted tokens of a window. */
+interface WindowSums {
+  nats: number;
+  kl: number;
+}
+
+/**
+ * Compares f16 and q8 weights with f32 on a text.
+ *
+ * @throws RoseinferError, as `loadGPT2`; RangeValueError for a text of fewer than two tokens or a window beyond the model.
+ */
+export async function measureWeightQuality(options: WeightQualityOptions): Promise<WeightQuality[]> {
+  const { model, adapter, text, window, maxTokens } = options;
+  using opened = new DisposableStack();
+  const load = async (dtype: WeightDType) => opened.use(await loadGPT2(model, { dtype, adapter }));
+  const exact = await load('f32');
+  const stored = await Promise.all(COMPARED.map(load));
+  const ids = exact.tokenizer.encode(text).slice(0, maxTokens);
+  const totals = COMPARED.map((): WindowSums => ({ nats: 0, kl: 0 }));
+  let nats = 0;
+  for (let start = 0; start < Math.max(ids.length - 1, 1); start += window) {
+    const inputs = ids.slice(start, Math.min(start + window, ids.length - 1));
+    const targets = ids.slice(start + 1, start + 1 + inputs.length);
+    const logprobs = await logprobsOf(exact, inputs);
+    nats += sumNats(logprobs, targets);
+    for (const [i, loaded] of stored.entries()) {
+      const got = await logprobsOf(loaded, inputs);
+      totals[i]!.nats += sumNats(got, targets);
+      totals[i]!.kl += sumDivergence(logprobs, got);
+    }
+  }
+  const tokens = ids.length - 1;
+  const exactly = { dtype: 'f32', tokens, perplexity: Math.exp(nats / tokens), perplexityIncrease: 0, kl: 0 } as const;
+  return [
+    exactly,
+    ...totals.map((sums, i) => {
+      const perplexity = Math.exp(sums.nats / tokens);
+      const perplexityIncrease = perplexity / exactly.perplexity - 1;
+      return { dtype: COMPARED[i]!, tokens, perplexity, perplexityIncrease, kl: sums.kl / tokens };
+    }),
+  ];
+}
+
+/** Log-probabilities behind every id, a row of V each. */
+async function logprobsOf({ model }: Awaited<ReturnType<typeof loadGPT2>>, ids: readonly number[]) {
+  const { logits } = await model.forward(ids);
+  using owned = logits;
+  const all = await owned.readF32();
+  const V = model.config.vocabSize;
+  return ids.map((_, t) => {
+    const row = Float64Array.from(all.subarray(t * V, (t + 1) * V));
+    const max = row.reduce((largest, logit) => Math.max(largest, logit), Number.NEGATIVE_INFINITY);
+    const log = max + Math.log(row.reduce((sum, logit) => sum + Math.exp(logit - max), 0));
+    return row.map((logit) => logit - log);
+  });
+}
+
+function sumNats(rows: readonly Float64Array[], targets: readonly number[]): number {
+  return -rows.reduce((sum, row, t) => sum + row[targets[t]!]!, 0);
+}
+
+/** Σ over rows of Σ p (log p − log q). */
+function sumDivergence(p: readonly Float64Array[], q: readonly Float64Array[]): number {
+  let sum = 0;
+  for (const [t, row] of p.entries())
+    row.forEach((logp, id) => {
+      sum += Math.exp(logp) * (logp - q[t]![id]!);
+    });
+  return sum;
+}

@@ -1,0 +1,33 @@
+import type { InferredOptionTypes } from 'yargs';
+import { integerFlag, modelFlags, textFlag } from '../../src/cli/flags.ts';
+import { createParser, UsageError } from '../../src/cli/parser.ts';
+
+const flags = {
+  ...modelFlags,
+  model: {
+    ...modelFlags.model,
+    defaultDescription: 'random:gpt2',
+    describe: 'whose shapes are timed: directory with config.json, or random:gpt2[-medium|-large|-xl]',
+  },
+  filter: { ...textFlag('filter'), describe: 'time only what has this in kernel, case, M=… or variant' },
+  runs: { ...integerFlag('runs', 1), default: 10, describe: 'timed dispatches of each variant, behind two warm-ups' },
+  json: { ...textFlag('json'), describe: 'file to write the results to' },
+};
+
+/** The flags of the kernel benchmark, checked, under the names they have on the command line. */
+export type KernelArgs = InferredOptionTypes<typeof flags>;
+
+/**
+ * Reads the command line; null when it asked for help, which has been printed then.
+ *
+ * @throws UsageError naming the flag, its value and what was expected.
+ */
+export function parseKernelArgs(argv: readonly string[]): KernelArgs | null {
+  const usage =
+    'node bench/kernels.ts [flags]\n\nTimes every kernel at the shapes of a model, beside what the adapter could do at best.';
+  const parser = createParser(argv).usage(usage).version(false).options(flags);
+  const { _: strays, $0: _script, help, ...args } = parser.parseSync();
+  if (help) return null;
+  if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
+  return args;
+}

@@ -1,0 +1,70 @@
+import { allVariants } from '../../src/cli/kernel-variants.ts';
+import { matmulNaive } from '../../src/kernels/matmul-naive.ts';
+import { TILE, tileRows, weightConditions } from '../../src/kernels/weight-tiles.ts';
+import { gpt2Kernels } from '../../src/model/gpt2-kernels.ts';
+import { priorChoice } from '../../src/model/matmul-tuning.ts';
+import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
+import { Operands } from './operands.ts';
+
+/** A matmul of the model. */
+interface Linear {
+  readonly name: string;
+  readonly K: number;
+  readonly N: number;
+  readonly conditions?: Readonly<Record<string, boolean>>;
+}
+
+const ACTIVATIONS = { gelu_new: 'GELU_NEW', gelu: 'GELU', relu: 'RELU' } as const;
+
+/** The matmuls of a layer and the LM head over M rows; the first of them also by the naive kernel, in f32. */
+export function matmulCases({ device, config, dtype }: BenchSubject): KernelCase[] {
+  const { hiddenSize: C, mlpSize: F, vocabSize: V, activation } = config;
+  // A vocabulary beyond the largest binding is multiplied in ranges: this is the first of them.
+  const largest = Math.floor(device.gpu.limits.maxStorageBufferBindingSize / (4 * tileRows(C, dtype) * TILE)) * TILE;
+  const linears: readonly Linear[] = [
+    { name: 'qkv', K: C, N: 3 * C },
+    { name: 'projection', K: C, N: C, conditions: { RESIDUAL: true } },
+    { name: 'MLP', K: C, N: F, conditions: { [ACTIVATIONS[activation]]: true } },
+    { name: 'MLP projection', K: F, N: C, conditions: { RESIDUAL: true } },
+    { name: 'LM head', K: C, N: Math.min(V, largest) },
+  ];
+  const { matmul } = gpt2Kernels;
+  return [
+    ...linears.flatMap(({ name, K, N, conditions }) =>
+      SIZES.map((M): KernelCase => {
+        const fixed = { conditions: { ...weightConditions(dtype), X_VEC4: K % 4 === 0, ...conditions } };
+        return {
+          kernel: matmul,
+          name,
+          M,
+          variants: allVariants(matmul, device.traits, fixed, [priorChoice(device.traits, M)]),
+          prepare: (owned) => {
+            const make = new Operands(device, owned);
+            const w = make.weight(dtype, K, N);
+            const tensors = { x: make.floats(M, K), w, bias: make.floats(N), out: make.empty('f32', M, N) };
+            return { tensors, scalars: { first: 0 } };
+          },
+        };
+      }),
+    ),
+    ...SIZES.map(
+      (M): KernelCase => ({
+        kernel: matmulNaive,
+        name: 'qkv',
+        M,
+        variants: allVariants(matmulNaive, device.traits),
+        prepare: (owned) => {
+          const make = new Operands(device, owned);
+          const [K, N] = [C, 3 * C];
+          const tensors = {
+            x: make.floats(M, K),
+            w: make.floats(K, N),
+            bias: make.floats(N),
+            out: make.empty('f32', M, N),
+          };
+          return { tensors, scalars: {} };
+        },
+      }),
+    ),
+  ];
+}

@@ -1,0 +1,183 @@
+import { allVariants } from '../../src/cli/kernel-variants.ts';
+import { ADJUST_ENTRY_WORDS, ADJUST_ROW_WORDS, NO_NEWEST_SLOT } from '../../src/kernels/adjust-logits.ts';
+import { kvRowWords } from '../../src/kernels/kv-write.ts';
+import { LOGPROB_WORDS } from '../../src/kernels/logprobs.ts';
+import { sampleProbs } from '../../src/kernels/sample.ts';
+import { tileRows, weightConditions } from '../../src/kernels/weight-tiles.ts';
+import { gpt2Kernels } from '../../src/model/gpt2-kernels.ts';
+import { ceilDiv } from '../../src/util/math.ts';
+import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
+import { Operands } from './operands.ts';
+
+const BLOCK_SIZE = 16;
+
+/** The kernels that copy or norm the rows of M tokens. */
+export function rowCases({ device, config, dtype, kvDtype }: BenchSubject): KernelCase[] {
+  const { hiddenSize: C, numHeads: H, headDim: D, vocabSize: V, numPositions } = config;
+  const { embed, layernorm, kvWrite, gatherRows } = gpt2Kernels;
+  const tokens = (M: number) => Int32Array.from({ length: M }, (_, t) => t);
+  // A vocabulary beyond the largest binding is embedded in ranges: this is the first of them.
+  const largest = Math.floor(device.gpu.limits.maxStorageBufferBindingSize / (4 * tileRows(C, dtype)));
+  const N = Math.min(V, largest - (largest % 32));
+  const withKV = { conditions: { KV_F16: kvDtype === 'f16' } };
+  return [
+    ...SIZES.map(
+      (M): KernelCase => ({
+        kernel: embed,
+        name: 'tokens',
+        M,
+        variants: allVariants(embed, device.traits, { conditions: weightConditions(dtype) }),
+        prepare: (owned) => {
+          const make = new Operands(device, owned);
+          const ids = Int32Array.from({ length: M }, (_, t) => (t * 7919) % N);
+          const positions = tokens(M).map((t) => t % numPositions);
+          const tensors = {
+            token_ids: make.of(ids),
+            next_tokens: make.empty('i32', M),
+            positions: make.of(positions),
+            wte: make.weight(dtype, C, N),
+            wpe: make.floats(numPositions, C),
+            out: make.empty('f32', M, C),
+          };
+          return { tensors, scalars: { N, first: 0 } };
+        },
+      }),
+    ),
+    ...SIZES.map(
+      (M): KernelCase => ({
+        kernel: layernorm,
+        name: 'rows',
+        M,
+        variants: allVariants(layernorm, device.traits),
+        prepare: (owned) => {
+          const make = new Operands(device, owned);
+          const tensors = {
+            x: make.floats(M, C),
+            gamma: make.floats(C),
+            beta: make.floats(C),
+            out: make.empty('f32', M, C),
+          };
+          return { tensors, scalars: { eps: config.layerNormEpsilon } };
+        },
+      }),
+    ),
+    ...SIZES.map(
+      (M): KernelCase => ({
+        kernel: kvWrite,
+        name: 'tokens',
+        M,
+        variants: allVariants(kvWrite, device.traits, withKV),
+        prepare: (owned) => {
+          const make = new Operands(device, owned);
+          const shape = [ceilDiv(M, BLOCK_SIZE), 2, H, BLOCK_SIZE, kvRowWords(D, kvDtype)];
+          const tensors = {
+            qkv: make.floats(M, 3 * C),
+            slot_mapping: make.of(tokens(M)),
+            kv: make.empty('u32', ...shape),
+          };
+          return { tensors, scalars: { D } };
+        },
+      }),
+    ),
+    ...SIZES.map(
+      (M): KernelCase => ({
+        kernel: gatherRows,
+        name: 'rows',
+        M,
+        variants: allVariants(gatherRows, device.traits),
+        prepare: (owned) => {
+          const make = new Operands(device, owned);
+          return {
+            tensors: { x: make.floats(M, C), rows: make.of(tokens(M)), out: make.empty('f32', M, C) },
+            scalars: {},
+          };
+        },
+      }),
+    ),
+  ];
+}
+
+/** Words of a row of `sampling`. */
+const SAMPLING_WORDS = 8;
+/** How rows are drawn. */
+const DRAWS = [
+  { name: 'greedy', temperature: 0, topK: 0, topP: 1 },
+  { name: 'top-p', temperature: 0.7, topK: 0, topP: 0.9 },
+] as const;
+/** Logits of a row that a penalty changes, and most likely ids that are reported. */
+const ADJUSTED = 256;
+const TOP_LOGPROBS = 5;
+
+/** The kernels that work on M rows of logits. */
+export function logitsCases({ device, config }: BenchSubject): KernelCase[] {
+  const V = config.vocabSize;
+  const { adjustLogits, sample, logprobs } = gpt2Kernels;
+  return [
+    ...SIZES.map(
+      (M): KernelCase => ({
+        kernel: adjustLogits,
+        name: `${ADJUSTED} penalties a row`,
+        M,
+        variants: allVariants(adjustLogits, device.traits),
+        prepare: (owned) => {
+          const make = new Operands(device, owned);
+          const perRow = Math.min(ADJUSTED, V);
+          const bits = new Uint32Array(Float32Array.of(1.1, 0, 0).buffer);
+          const rows = Array.from({ length: M }, (_, r) => [r * perRow, (r + 1) * perRow, ...bits, NO_NEWEST_SLOT]);
+          const entries = Array.from({ length: M * perRow }, (_, e) => [e % perRow, 1, 0, 1]);
+          const tensors = {
+            logits: make.floats(M, V),
+            rows: make.of(Uint32Array.from(rows.flat()), M, ADJUST_ROW_WORDS),
+            entries: make.of(Uint32Array.from(entries.flat()), M * perRow, ADJUST_ENTRY_WORDS),
+            next_tokens: make.empty('i32', M),
+            out: make.empty('f32', M, V),
+          };
+          return { tensors, scalars: {} };
+        },
+      }),
+    ),
+    ...[sample, sampleProbs].flatMap((kernel) =>
+      DRAWS.flatMap(({ name, temperature, topK, topP }) =>
+        SIZES.map(
+          (M): KernelCase => ({
+            kernel,
+            name,
+            M,
+            variants: allVariants(kernel, device.traits),
+            prepare: (owned) => {
+              const make = new Operands(device, owned);
+              const [temperatureBits = 0, topPBits = 0] = new Uint32Array(Float32Array.of(temperature, topP).buffer);
+              const rows = Array.from({ length: M }, (_, r) => [temperatureBits, topK, topPBits, 0, r, 0, r, r]);
+              const tensors = {
+                logits: make.floats(M, V),
+                sampling: make.of(Uint32Array.from(rows.flat()), M, SAMPLING_WORDS),
+                next_tokens: make.empty('i32', M),
+                sampled: make.empty('u32', M, 2),
+                ...('probs' in kernel.spec.bindings && { probs: make.empty('f32', M, V) }),
+              };
+              return { tensors, scalars: { allowed: V } };
+            },
+          }),
+        ),
+      ),
+    ),
+    ...SIZES.map(
+      (M): KernelCase => ({
+        kernel: logprobs,
+        name: `${TOP_LOGPROBS} most likely`,
+        M,
+        variants: allVariants(logprobs, device.traits),
+        prepare: (owned) => {
+          const make = new Operands(device, owned);
+          const tensors = {
+            logits: make.floats(M, V),
+            chosen: make.empty('u32', M, 2),
+            wanted: make.of(new Uint32Array(M).fill(1 + TOP_LOGPROBS)),
+            records: make.empty('u32', M, LOGPROB_WORDS),
+          };
+          return { tensors, scalars: {} };
+        },
+      }),
+    ),
+  ];
+}

@@ -1,0 +1,88 @@
+import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
+import type { KernelArgs } from './kernel-args.ts';
+import type { Roofline } from './roofline.ts';
+
+/** How fast a variant of a kernel is. */
+export interface KernelResult {
+  readonly kernel: string;
+  /** Which of the kernel's uses in the model. */
+  readonly case: string;
+  readonly M: number;
+  /** Kernel and variant. */
+  readonly variant: string;
+  readonly isBase: boolean;
+  /** A model takes it on this adapter. */
+  readonly usedByModel: boolean;
+  /** Of one dispatch. */
+  readonly ms: { readonly median: number; readonly p10: number; readonly p90: number };
+  /** 1e9 floating-point operations a second. */
+  readonly gflops: number;
+  /** 1e9 bytes a second. */
+  readonly gigabytes: number;
+  /** Of what the adapter could do at best: 1 is all of it, more comes from caches. */
+  readonly roofline: number;
+}
+
+/** The probes' results, in a line. */
+export function formatRoofline({ gigabytes, gflops }: Roofline): string {
+  return `this adapter at best: ${gigabytes.toFixed(1)} GB/s read, ${gflops.toFixed(1)} GFLOP/s in multiply-adds`;
+}
+
+/** Widths of the columns; negative ones are right-aligned. */
+const WIDTHS = [16, 22, -4, -10, -9, -8, -9, 0] as const;
+
+export const TABLE_HEAD = formatRow(['kernel', 'case', 'M', 'ms', 'GFLOP/s', 'GB/s', 'roofline', 'variant']);
+
+/** A line of the table; a star marks what the model takes on this adapter. */
+export function formatResult(result: KernelResult): string {
+  const { kernel, case: name, M, variant, usedByModel, ms, gflops, gigabytes, roofline } = result;
+  const share = `${(100 * roofline).toFixed(1)} %`;
+  const numbers = [ms.median.toFixed(4), gflops.toFixed(2), gigabytes.toFixed(2), share];
+  return formatRow([
+    kernel,
+    name,
+    String(M),
+    ...numbers,
+    `${usedByModel ? '* ' : '  '}${variant.slice(kernel.length)}`,
+  ]);
+}
+
+function formatRow(cells: readonly string[]): string {
+  const padded = cells.map((cell, i) => {
+    const width = WIDTHS[i] ?? 0;
+    return width < 0 ? cell.padStart(-width) : cell.padEnd(width);
+  });
+  return padded.join(' ').trimEnd();
+}
+
+/** Where the numbers come from. */
+interface Provenance {
+  readonly args: KernelArgs;
+  readonly adapter: AdapterIdentity;
+  readonly model: string;
+  readonly dtype: string;
+  readonly kvDtype: string;
+  readonly commit: string | null;
+}
+
+/** All numbers of a kernel benchmark and what they depend on. */
+export function kernelReportJson(roofline: Roofline, kernels: readonly KernelResult[], provenance: Provenance) {
+  const { args, adapter, model, dtype, kvDtype, commit } = provenance;
+  return {
+    schema: 'roseinfer-kernels-1',
+    meta: {
+      date: new Date().toISOString(),
+      adapter: adapter.name,
+      driver: adapter.driver,
+      node: process.versions.node,
+      webgpu: adapter.webgpu,
+      commit,
+      args,
+      model,
+      dtype,
+      kv_dtype: kvDtype,
+    },
+    roofline,
+    kernels,
+  };
+}

@@ -1,0 +1,56 @@
+import type { NamedVariant } from '../../src/cli/kernel-variants.ts';
+import type { Device } from '../../src/gpu/device.ts';
+import { time } from '../../src/gpu/time.ts';
+import { RangeValueError } from '../../src/util/errors.ts';
+import type { BenchSubject, KernelCase } from './kernel-case.ts';
+import { kernelCases } from './kernel-cases.ts';
+import type { KernelResult } from './kernel-report.ts';
+import { type Roofline, shareOfRoofline } from './roofline.ts';
+
+/** A variant on operands of one size. */
+export interface Candidate {
+  readonly case: KernelCase;
+  readonly variant: NamedVariant;
+}
+
+/**
+ * The variants of every kernel at the model's shapes of which `<kernel> <case> M=<M> <variant>` has the filter in it.
+ *
+ * @throws RangeValueError when there is none.
+ */
+export function selectCandidates(subject: BenchSubject, filter: string): Candidate[] {
+  const all = kernelCases(subject).flatMap((one) => one.variants.map((variant) => ({ case: one, variant })));
+  const chosen = all.filter(({ case: { kernel, name, M }, variant }) =>
+    `${kernel.name} ${name} M=${M} ${variant.label}`.includes(filter),
+  );
+  if (chosen.length > 0) return chosen;
+  throw new RangeValueError('--filter', filter, 'part of "matmul qkv M=8 matmul[W_F16 ROWS=8 …]" or the like');
+}
+
+/** Dispatches that do not count. */
+const WARM_UPS = 2;
+
+/** Times a variant over `runs` dispatches. @throws GpuError or DeviceLostError when the device fails. */
+export async function timeCandidate(
+  device: Device,
+  { case: { kernel, name, M, prepare }, variant }: Candidate,
+  { runs, roofline }: { readonly runs: number; readonly roofline: Roofline },
+): Promise<KernelResult> {
+  using owned = new DisposableStack();
+  const { choice, label, isBase, usedByModel } = variant;
+  const { tensors, scalars, cost: known } = prepare(owned, variant);
+  const { milliseconds } = await time(device, kernel, tensors, scalars, { choice, runs, warmUps: WARM_UPS });
+  const cost = known ?? kernel.spec.cost(kernel.dispatch(device, tensors, scalars, choice).dims);
+  return {
+    kernel: kernel.name,
+    case: name,
+    M,
+    variant: label,
+    isBase,
+    usedByModel,
+    ms: milliseconds,
+    gflops: (1e-6 * cost.flops) / milliseconds.median,
+    gigabytes: (1e-6 * cost.bytes) / milliseconds.median,
+    roofline: shareOfRoofline(cost, milliseconds.median, roofline),
+  };
+}

@@ -1,0 +1,49 @@
+import type { InferredOptionTypes } from 'yargs';
+import { choiceFlag, integerFlag, numberFlag, switchFlag } from '../../src/cli/flags.ts';
+import type { EngineOptions } from '../../src/engine/engine-options.ts';
+import { queuePolicyNames } from '../../src/scheduler/create-scheduler.ts';
+
+/** How an engine schedules, but for the name of its scheduler. */
+export type EngineSettings = Pick<
+  EngineOptions,
+  'policy' | 'prefixCache' | 'maxStepMs' | 'maxQueuedRequests' | 'maxQueuedTokens'
+>;
+
+/** The benchmark compares schedulers, so what makes later requests cheaper than earlier ones is off unless asked for. */
+export const DEFAULT_SETTINGS: EngineSettings = { prefixCache: false };
+
+/** How the engine schedules. */
+export const engineFlags = {
+  'prefix-cache': { ...switchFlag('prefix-cache'), describe: 'share the blocks of prompts that begin alike' },
+  policy: {
+    ...choiceFlag('policy', queuePolicyNames),
+    defaultDescription: 'fcfs',
+    describe: 'which waiting request is next: fcfs, priority, shortest-prompt-first',
+  },
+  'max-step-ms': {
+    ...numberFlag('max-step-ms', 'a number > 0', (value) => value > 0),
+    describe: 'cut prompts so that a step takes about so long',
+  },
+  'max-queued-requests': {
+    ...integerFlag('max-queued-requests', 0),
+    describe: 'turn requests away that would wait behind so many others',
+  },
+  'max-queued-tokens': {
+    ...integerFlag('max-queued-tokens', 0),
+    describe: 'turn requests away when more prompt tokens would wait',
+  },
+};
+
+/** The flags above, checked. */
+export type EngineArgs = InferredOptionTypes<typeof engineFlags>;
+
+/** What the flags say, and else `defaults`. */
+export function engineSettings(args: EngineArgs, defaults: EngineSettings = DEFAULT_SETTINGS): EngineSettings {
+  return {
+    policy: args.policy ?? defaults.policy,
+    prefixCache: args['prefix-cache'] ?? defaults.prefixCache,
+    maxStepMs: args['max-step-ms'] ?? defaults.maxStepMs,
+    maxQueuedRequests: args['max-queued-requests'] ?? defaults.maxQueuedRequests,
+    maxQueuedTokens: args['max-queued-tokens'] ?? defaults.maxQueuedTokens,
+  };
+}

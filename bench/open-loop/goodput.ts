@@ -1,0 +1,41 @@
+import { RangeValueError } from '../../src/util/errors.ts';
+
+/** The times of a request, in milliseconds; null where it has no sample. */
+export interface RequestLatency {
+  readonly ttft: number | null;
+  readonly tpot: number | null;
+  readonly e2e: number;
+}
+
+/** Most milliseconds that a good request takes; what is left out does not count. */
+export type GoodputLimits = { readonly [K in keyof RequestLatency]?: number };
+
+const LIMIT = /^(ttft|tpot|e2e|e2el):(\d+(?:\.\d+)?)$/;
+
+/**
+ * Reads `ttft:MS`, `tpot:MS` and `e2e:MS` (or `e2el:MS`, vLLM's name for it).
+ *
+ * @throws RangeValueError for another text or a name that is there twice.
+ */
+export function parseGoodput(texts: readonly unknown[]): GoodputLimits {
+  const limits: { -readonly [K in keyof GoodputLimits]: GoodputLimits[K] } = {};
+  for (const text of texts) {
+    const [, name, limit] = LIMIT.exec(String(text)) ?? [];
+    const key = name === 'e2el' ? 'e2e' : name;
+    if ((key !== 'ttft' && key !== 'tpot' && key !== 'e2e') || limits[key] !== undefined) {
+      throw new RangeValueError('--goodput', text, 'ttft:MS, tpot:MS and e2e:MS, each at most once');
+    }
+    limits[key] = Number(limit);
+  }
+  if (texts.length === 0) throw new RangeValueError('number of --goodput', 0, 'at least 1');
+  return limits;
+}
+
+/** Whether a request that ended well keeps every limit. One that has no TPOT, having one token, keeps that limit. */
+export function isGood({ ttft, tpot, e2e }: RequestLatency, limits: GoodputLimits): boolean {
+  return isWithin(ttft, limits.ttft) && isWithin(tpot, limits.tpot) && isWithin(e2e, limits.e2e);
+}
+
+function isWithin(value: number | null, limit = Number.POSITIVE_INFINITY): boolean {
+  return value === null || value <= limit;
+}

@@ -1,0 +1,30 @@
+import { RangeValueError } from '../../src/util/errors.ts';
+import type { RandomStream } from './random-stream.ts';
+
+/** Lengths in tokens: every integer in [min, max] alike, or lognormal with this median and standard deviation of the logarithm. */
+export type LengthDistribution =
+  | { readonly kind: 'uniform'; readonly min: number; readonly max: number }
+  | { readonly kind: 'lognormal'; readonly median: number; readonly sigma: number };
+
+const UNIFORM = /^([1-9]\d*)(?:-([1-9]\d*))?$/;
+const LOGNORMAL = /^lognormal:(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)$/;
+
+/**
+ * Reads `N`, `MIN-MAX` or `lognormal:MEDIAN:SIGMA`.
+ *
+ * @throws RangeValueError naming the flag.
+ */
+export function parseLengths(flag: string, text: unknown): LengthDistribution {
+  const [, min, max = min] = UNIFORM.exec(String(text)) ?? [];
+  if (min !== undefined && Number(min) <= Number(max)) return { kind: 'uniform', min: Number(min), max: Number(max) };
+  const [, median, sigma] = LOGNORMAL.exec(String(text)) ?? [];
+  if (Number(median) >= 1) return { kind: 'lognormal', median: Number(median), sigma: Number(sigma) };
+  throw new RangeValueError(flag, text, 'N, MIN-MAX or lognormal:MEDIAN:SIGMA, in tokens from 1 on');
+}
+
+/** A length. The tail of a lognormal one is cut at `max`; the ends of a uniform one are the user's and hold. */
+export function drawLength(lengths: LengthDistribution, random: RandomStream, max: number): number {
+  if (lengths.kind === 'uniform') return random.integer(lengths.min, lengths.max);
+  const length = Math.round(lengths.median * Math.exp(lengths.sigma * random.normal()));
+  return Math.max(1, Math.min(length, max));
+}

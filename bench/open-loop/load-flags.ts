@@ -1,0 +1,114 @@
+import type { InferredOptionTypes } from 'yargs';
+import { integerFlag, numberFlag, textFlag, textListFlag } from '../../src/cli/flags.ts';
+import { UsageError } from '../../src/cli/parser.ts';
+import type { EngineArgs } from './engine-settings.ts';
+import { parseGoodput } from './goodput.ts';
+import { parseLengths } from './lengths.ts';
+
+const EXPECTED_RATE = 'a number > 0, or inf';
+const rate = numberFlag('request-rate', EXPECTED_RATE, (value) => value > 0);
+
+function lengthsFlag(name: string) {
+  return { nargs: 1, coerce: (raw: unknown) => parseLengths(`--${name}`, raw) };
+}
+
+/** Which requests arrive when, in an open loop; vLLM's names where it has one. */
+export const loadFlags = {
+  'request-rate': {
+    nargs: 1,
+    coerce: (raw: unknown): number | 'inf' => (raw === 'inf' ? 'inf' : rate.coerce(raw)),
+    describe: 'open loop: so many requests arrive per second, whatever the engine does; inf: all at once',
+  },
+  burstiness: {
+    ...numberFlag('burstiness', 'a number > 0', (value) => value > 0),
+    defaultDescription: '1',
+    describe: 'shape of the gamma distribution of the gaps between arrivals; 1 is a Poisson process, less is burstier',
+  },
+  'input-len': {
+    ...lengthsFlag('input-len'),
+    describe: 'prompts of random tokens: N, MIN-MAX or lognormal:MEDIAN:SIGMA of them',
+  },
+  'output-len': {
+    ...lengthsFlag('output-len'),
+    describe: 'tokens to generate per request, past any end of text: N, MIN-MAX or lognormal:MEDIAN:SIGMA',
+  },
+  'shared-prefix': {
+    ...integerFlag('shared-prefix', 0),
+    defaultDescription: '0',
+    describe: 'the first so many tokens of all random prompts are the same',
+  },
+  dataset: {
+    ...textFlag('dataset'),
+    describe:
+      'requests from a file, one JSON object a line: timestamp_ms, output_length, and input_length or prompt; ' +
+      '--request-rate replaces the timestamps, --num-requests has no effect',
+  },
+  'max-concurrency': {
+    ...integerFlag('max-concurrency', 1),
+    describe: 'a request is held back, and its clock does not run, while so many have not ended',
+  },
+  goodput: {
+    ...textListFlag('goodput'),
+    coerce: (raw: readonly unknown[]) => parseGoodput(raw),
+    describe: 'ttft:MS, tpot:MS, e2e:MS: count the requests that keep these limits',
+  },
+};
+
+/** The flags of an open loop, checked. */
+export type LoadArgs = InferredOptionTypes<typeof loadFlags>;
+
+/** Flags that make requests arrive over time. */
+export const OPEN_LOOP = ['request-rate', 'input-len', 'output-len', 'dataset'] as const;
+
+type FlagName = keyof LoadArgs | keyof EngineArgs | 'prompt' | 'prompts';
+type Given = { readonly [Flag in FlagName]?: unknown };
+
+/** A flag, and those of which it needs one. */
+const NEEDS: readonly [FlagName, readonly FlagName[]][] = [
+  ['burstiness', ['request-rate']],
+  ['shared-prefix', ['input-len', 'dataset']],
+];
+
+/** Flags that say the same thing twice. */
+const RIVALS: readonly [FlagName, FlagName][] = [
+  ['dataset', 'input-len'],
+  ['dataset', 'output-len'],
+  ['dataset', 'prompt'],
+  ['dataset', 'prompts'],
+  ['input-len', 'prompt'],
+  ['input-len', 'prompts'],
+];
+
+/**
+ * Refuses flags of the load that would have no effect.
+ *
+ * @throws UsageError naming them.
+ */
+export function checkLoad(args: Given): void {
+  for (const [flag, needed] of NEEDS) checkNeeds(args, flag, needed);
+  for (const [flag, rival] of RIVALS) {
+    if (args[flag] !== undefined && args[rival] !== undefined) {
+      throw new UsageError(`--${flag} excludes --${rival}, expected one of them`);
+    }
+  }
+}
+
+/**
+ * Refuses flags that would have no effect when all requests are there from the start.
+ *
+ * @throws UsageError naming the flag.
+ */
+export function checkClosedLoop(args: Given): void {
+  const needy = ['max-concurrency', 'goodput', 'max-queued-requests', 'max-queued-tokens'] as const;
+  for (const flag of needy) checkNeeds(args, flag, OPEN_LOOP);
+}
+
+function checkNeeds(args: Given, flag: FlagName, needed: readonly FlagName[]): void {
+  if (args[flag] === undefined || needed.some((other) => args[other] !== undefined)) return;
+  throw new UsageError(`--${flag} has no effect without ${needed.map((other) => `--${other}`).join(', ')}`);
+}
+
+/** Whether requests arrive over time (open loop) and are not all there from the start. */
+export function isOpenLoop(args: LoadArgs): boolean {
+  return OPEN_LOOP.some((flag) => args[flag] !== undefined);
+}

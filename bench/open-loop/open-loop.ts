@@ -1,0 +1,118 @@
+import { Engine } from '../../src/engine/engine.ts';
+import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
+import type { TimedRequest } from '../closed-loop/requests.ts';
+import type { ModeOptions } from '../closed-loop/run-mode.ts';
+import { admit, type Served } from './admit.ts';
+import { ConcurrencyLimit } from './concurrency-limit.ts';
+import { DEFAULT_SETTINGS } from './engine-settings.ts';
+import type { RunLog } from './run-log.ts';
+import type { WaitingClock } from './waiting-clock.ts';
+
+export interface OpenLoopOptions extends Omit<ModeOptions, 'clock' | 'onIds'> {
+  readonly clock: WaitingClock;
+  /** Most requests that have been sent and not ended; no limit when missing. */
+  readonly maxConcurrency?: number | undefined;
+  /** Takes what happens. */
+  readonly log?: RunLog | undefined;
+  /** Told how many requests have ended. */
+  readonly onEnd?: ((numEnded: number) => void) | undefined;
+}
+
+/** One run of all requests under one scheduler; times in milliseconds of one clock. */
+export interface ServingRun {
+  readonly mode: SchedulerName;
+  readonly start: number;
+  /** The last request has ended. */
+  readonly end: number;
+  /** In the order of the requests. */
+  readonly served: readonly Served[];
+}
+
+/**
+ * Sends requests, which come in order of arrival, when they are due, whatever the engine does. Their clocks run from
+ * then, even when a timer rings late; the clock of one that `maxConcurrency` held back runs from when it was let go.
+ *
+ * @throws RangeValueError or RequestTooLargeError when one of them can't run, and the signal's reason.
+ */
+export async function runOpenLoop(
+  mode: SchedulerName,
+  requests: readonly TimedRequest[],
+  options: OpenLoopOptions,
+): Promise<ServingRun> {
+  const { runner, tokenizer, clock, signal, maxConcurrency = Number.POSITIVE_INFINITY, log } = options;
+  const { settings = DEFAULT_SETTINGS, watch } = options;
+  const engine = new Engine({
+    ...watch,
+    ...settings,
+    runner: log?.watch(runner) ?? runner,
+    tokenizer,
+    scheduler: mode,
+    clock,
+    onStep: (record) => {
+      watch?.onStep?.(record);
+      log?.addStep(record);
+    },
+  });
+  await using loop = new OpenLoop(engine, options);
+  const places = new ConcurrencyLimit(maxConcurrency);
+  const start = clock.now();
+  log?.begin(start);
+  const served: Promise<Served>[] = [];
+  for (const request of requests) {
+    const due = start + request.due;
+    await clock.until(due, signal);
+    const isHeldBack = await places.take();
+    signal.throwIfAborted();
+    const sent = loop.send(request, isHeldBack ? clock.now() : due).finally(() => places.release());
+    sent.catch(() => {}); // heard of below, when all are sent
+    served.push(sent);
+  }
+  const results = await Promise.all(served);
+  const end = clock.now();
+  signal.throwIfAborted();
+  return { mode, start, end, served: results };
+}
+
+/** An engine whose steps are taken here, one after another while there is something to do. */
+class OpenLoop implements AsyncDisposable {
+  readonly #engine: Engine;
+  readonly #options: OpenLoopOptions;
+  #isStepping = false;
+  #numEnded = 0;
+
+  constructor(engine: Engine, options: OpenLoopOptions) {
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  /** Adds a request whose clock runs from `start`; resolves when it has ended. */
+  async send({ due: _, ...request }: TimedRequest, start: number): Promise<Served> {
+    const { signal, clock, log, onEnd } = this.#options;
+    log?.addRequest(request, start, clock.now());
+    const ended = admit(this.#engine, { ...request, signal }, start);
+    // A fault of the loop ends the requests, and they tell of it.
+    if (!this.#isStepping) this.#step().catch(() => {});
+    const served = await ended;
+    if (served.response !== null) log?.endRequest(served.response);
+    onEnd?.(++this.#numEnded);
+    return served;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#engine.close();
+  }
+
+  async #step(): Promise<void> {
+    const { clock, log } = this.#options;
+    this.#isStepping = true;
+    try {
+      while (this.#engine.hasUnfinished) {
+        await clock.pause();
+        log?.beginTurn(clock.now());
+        await this.#engine.step();
+      }
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+}

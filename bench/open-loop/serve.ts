@@ -1,0 +1,72 @@
+import type { Runner } from '../../src/core/runner.ts';
+import type { EngineWatch } from '../../src/engine/engine-options.ts';
+import type { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { type BenchArgs, modesOf } from '../args.ts';
+import { checkRequests } from '../closed-loop/benchmark.ts';
+import { buildPrompts, buildWarmup, type TimedRequest, timeRequests } from '../closed-loop/requests.ts';
+import { runMode } from '../closed-loop/run-mode.ts';
+import type { TraceEntry } from './dataset.ts';
+import { DEFAULT_SETTINGS, type EngineSettings } from './engine-settings.ts';
+import { runOpenLoop, type ServingRun } from './open-loop.ts';
+import type { RunLog } from './run-log.ts';
+import { systemWaitingClock } from './waiting-clock.ts';
+import { buildWorkload } from './workload.ts';
+
+export interface ServeOptions {
+  readonly runner: Runner;
+  readonly tokenizer: Tokenizer;
+  /** The requests, where they come from a file. */
+  readonly dataset: readonly TraceEntry[] | null;
+  readonly signal: AbortSignal;
+  readonly settings: EngineSettings;
+  /** Takes what happens in the run of the only mode; prompts are encoded before it starts then. */
+  readonly log?: RunLog | undefined;
+  /** What watches the engine of a run, which gets a name; warm-ups are not watched. */
+  readonly watchRun?: (name: string) => EngineWatch | undefined;
+  /** Told what runs and how many requests have ended. */
+  readonly onProgress: (label: string, numEnded: number) => void;
+  readonly onRun: (run: ServingRun) => void;
+}
+
+/** Requests of a warm-up. */
+const NUM_WARMUP = 16;
+/** They come at once, so the bounds of the queue are not for them. */
+const WARMUP_SETTINGS = DEFAULT_SETTINGS;
+
+/**
+ * Warms every mode up and lets the same requests arrive over time in each. Returns the runs.
+ *
+ * @throws what `runOpenLoop` throws.
+ */
+export async function serve(args: BenchArgs, options: ServeOptions): Promise<ServingRun[]> {
+  const { runner, tokenizer, dataset, log, watchRun, onProgress, onRun } = options;
+  const workload = buildWorkload(args, { trace: dataset, prompts: buildPrompts(args) }, runner.limits);
+  const requests = timeRequests(args, workload);
+  await checkRequests(requests, options);
+  const modes = modesOf(args);
+  for (const mode of modes) {
+    for (let i = 1; i <= args.warmup; i++) {
+      onProgress(`${mode} warm-up ${i} of ${args.warmup}`, 0);
+      await runMode(mode, buildWarmup(requests.slice(0, NUM_WARMUP)), { ...options, settings: WARMUP_SETTINGS });
+    }
+  }
+  const sent = log === undefined ? requests : requests.map((request) => encodePrompt(request, tokenizer));
+  const runs: ServingRun[] = [];
+  for (const mode of modes) {
+    const run = await runOpenLoop(mode, sent, {
+      ...options,
+      clock: systemWaitingClock,
+      maxConcurrency: args['max-concurrency'],
+      watch: watchRun?.(mode),
+      onEnd: (numEnded) => onProgress(mode, numEnded),
+    });
+    runs.push(run);
+    onRun(run);
+  }
+  return runs;
+}
+
+/** The request with ids in the place of its text. */
+function encodePrompt({ prompt, ...request }: TimedRequest, tokenizer: Tokenizer): TimedRequest {
+  return prompt === undefined ? request : { ...request, promptIds: tokenizer.encode(prompt) };
+}

@@ -1,0 +1,88 @@
+import type { RunnerLimits } from '../../src/core/runner.ts';
+import { pcg4d, splitSeed } from '../../src/util/rng.ts';
+import { drawArrivals } from './arrivals.ts';
+import type { TraceEntry } from './dataset.ts';
+import { drawLength } from './lengths.ts';
+import type { LoadArgs } from './load-flags.ts';
+import { RandomStream } from './random-stream.ts';
+
+/** A request of an open loop before anything is said of its sampling: a text or ids for its prompt. */
+export interface Arrival {
+  /** Milliseconds from the start of the run. */
+  readonly due: number;
+  readonly prompt?: string;
+  readonly promptIds?: readonly number[];
+  /** Tokens to generate; missing where the flags of the closed loop decide. */
+  readonly outputLength?: number;
+  readonly priority?: number;
+}
+
+export interface WorkloadArgs extends LoadArgs {
+  readonly seed: number;
+}
+
+/** What the requests are made of: a trace, or texts, or so many of random tokens. */
+export interface WorkloadSource {
+  readonly trace: readonly TraceEntry[] | null;
+  /** One per request; their number counts even where the prompts are random tokens. */
+  readonly prompts: readonly string[];
+}
+
+type WorkloadLimits = Pick<RunnerLimits, 'maxModelLen' | 'vocabSize'>;
+
+/** The requests that an open loop sends, in order of arrival; the same ones for the same flags, seed and limits. */
+export function buildWorkload(
+  args: WorkloadArgs,
+  { trace, prompts }: WorkloadSource,
+  limits: WorkloadLimits,
+): Arrival[] {
+  const arrivals = trace === null ? drawRequests(args, prompts, limits) : trace.map(traceArrival(args, limits));
+  const { 'request-rate': rate, burstiness = 1, seed } = args;
+  if (rate === undefined && trace !== null) return arrivals;
+  const dues = drawArrivals(arrivals.length, { rate: rate ?? 'inf', burstiness, seed });
+  return arrivals.map((arrival, index) => ({ ...arrival, due: dues[index]! }));
+}
+
+function traceArrival(args: WorkloadArgs, limits: WorkloadLimits) {
+  return ({ timestampMs, prompt, inputLength = 0, outputLength, priority }: TraceEntry, index: number): Arrival => ({
+    due: timestampMs,
+    ...(prompt === undefined ? { promptIds: randomPrompt(args, index, inputLength, limits) } : { prompt }),
+    outputLength,
+    ...(priority !== undefined && { priority }),
+  });
+}
+
+function drawRequests(args: WorkloadArgs, prompts: readonly string[], limits: WorkloadLimits): Arrival[] {
+  const { 'input-len': inputs, 'output-len': outputs, seed } = args;
+  const [inputRandom, outputRandom] = [
+    new RandomStream(seed, 'input lengths'),
+    new RandomStream(seed, 'output lengths'),
+  ];
+  const { maxModelLen } = limits;
+  return prompts.map((prompt, index) => {
+    const inputLength = inputs && drawLength(inputs, inputRandom, maxModelLen - 1);
+    const outputLength = outputs && drawLength(outputs, outputRandom, Math.max(1, maxModelLen - (inputLength ?? 1)));
+    return {
+      due: 0,
+      ...(inputLength === undefined ? { prompt } : { promptIds: randomPrompt(args, index, inputLength, limits) }),
+      ...(outputLength !== undefined && { outputLength }),
+    };
+  });
+}
+
+/** Stands for the index of a request in the tokens that all have. */
+const SHARED = 0xffffffff;
+
+/** Ids that look like nothing: the first `shared-prefix` of them are those of every prompt. */
+function randomPrompt(
+  { seed, 'shared-prefix': numShared = 0 }: WorkloadArgs,
+  index: number,
+  length: number,
+  { vocabSize }: WorkloadLimits,
+): number[] {
+  const [lo, hi] = splitSeed(seed);
+  return Array.from({ length }, (_, position) => {
+    const [word] = pcg4d(lo, hi, position, position < numShared ? SHARED : index);
+    return word % vocabSize;
+  });
+}

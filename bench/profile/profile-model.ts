@@ -1,0 +1,65 @@
+import { modelName } from '../../src/cli/open-model.ts';
+import { packageRoot } from '../../src/cli/package-info.ts';
+import type { StatusLine } from '../../src/cli/status-line.ts';
+import { deriveSeed } from '../../src/core/sampling-params.ts';
+import type { LoadedModel } from '../../src/load-model.ts';
+import type { BenchArgs } from '../args.ts';
+import { provenanceJson, readCommit } from '../closed-loop/json-report.ts';
+import { writeJson } from '../json-file.ts';
+import { attentionCost } from '../kernels/kernel-cases-attention.ts';
+import { formatRoofline } from '../kernels/kernel-report.ts';
+import { bestRoofline, measureRoofline } from '../kernels/roofline.ts';
+import { measureReadback, measureStep, type StepMeasurement } from './measure-step.ts';
+import { formatStep, METHOD, type ProfileContext, reportStep, type StepReport } from './profile-report.ts';
+import { decodeStep, type ProfiledStep, prefillStep } from './step-plans.ts';
+
+/**
+ * Prints where the time of a decode and of a prefill step of a model goes, kernel by kernel, and writes it to the file of
+ * `--json`.
+ *
+ * @throws GpuError when the adapter has no timestamps or no room for the probes; the signal's reason.
+ */
+export async function profileModel(
+  model: LoadedModel,
+  args: BenchArgs,
+  { signal, status }: { readonly signal: AbortSignal; readonly status: StatusLine },
+): Promise<void> {
+  const { runner, device, config, adapter, dtype, tokenizer } = model;
+  const kvDtype = args['kv-dtype'] ?? 'f32';
+  const sampling = {
+    temperature: args['do-sample'] ? args.temperature : 0,
+    topK: args['top-k'],
+    topP: args['top-p'],
+    minP: args['min-p'],
+    seed: deriveSeed(args.seed, 0),
+  };
+  const limits = { ...runner.limits, vocabSize: tokenizer.vocabSize };
+  const steps = [decodeStep(limits, sampling), prefillStep(limits, sampling)];
+  const probe = () => {
+    status.show('measuring what the adapter could do');
+    return measureRoofline(device);
+  };
+  const before = await probe();
+  const readback = await measureReadback(device);
+  const measured: { readonly step: ProfiledStep; readonly measurement: StepMeasurement }[] = [];
+  for (const step of steps) {
+    const onRound = (round: string) => status.show(`${step.kind} step: ${round}`);
+    measured.push({ step, measurement: await measureStep(runner, step, { signal, onRound }) });
+  }
+  const roofline = bestRoofline(before, await probe());
+  status.clear();
+  console.log(`${formatRoofline(roofline)}\n`);
+  const costOf: ProfileContext['costOf'] = (kernel, step) =>
+    kernel === 'attention' ? attentionCost({ config, kvDtype }, step) : null;
+  const reports: Partial<Record<ProfiledStep['kind'], StepReport>> = {};
+  for (const { step, measurement } of measured) {
+    const report = reportStep(step, measurement, { roofline, readback, costOf });
+    reports[step.kind] = report;
+    console.log(`${formatStep(step, report)}\n`);
+  }
+  console.log(`How: ${METHOD}.`);
+  if (args.json === undefined) return;
+  const commit = await readCommit(packageRoot);
+  const meta = provenanceJson({ args, adapter, model: modelName(args.model), dtype, commit });
+  await writeJson(args.json, { schema: 'roseinfer-profile-1', meta, method: METHOD, roofline, steps: reports });
+}

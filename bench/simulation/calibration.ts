@@ -1,0 +1,56 @@
+import type { StepRecord } from '../../src/engine/step-record.ts';
+import type { LogEntry, LoggedTurn } from '../open-loop/run-log.ts';
+import { summarize } from '../statistics.ts';
+import { CostModel, type MeasuredStep } from './cost-model.ts';
+
+/** What a simulation takes from a recorded run. */
+export interface Calibration {
+  /** What steps take on the device. */
+  readonly costs: CostModel;
+  /** Mean milliseconds of the host's work between the end of a step and the submission that follows it. */
+  readonly pauseMs: number;
+  /** Median milliseconds by which requests came to the engine late. */
+  readonly lateMs: number;
+}
+
+/** Learns from what was recorded, of one run or several. */
+export function calibrate(runs: readonly (readonly LogEntry[])[]): Calibration {
+  const turns = runs.map((entries) => entries.filter((entry) => 'turn' in entry));
+  const requests = runs.flat().flatMap((entry) => ('request' in entry ? [entry.request] : []));
+  return {
+    costs: CostModel.fit(turns.flatMap(measureSteps)),
+    pauseMs: summarize(turns.flatMap(measurePauses))?.mean ?? 0,
+    lateMs: summarize(requests.map(({ start, added }) => added - start))?.p50 ?? 0,
+  };
+}
+
+/** Steps run one after another: one that was submitted early begins at the end of the one before it. */
+function measureSteps(turns: readonly LoggedTurn[]): MeasuredStep[] {
+  let freeAt = Number.NEGATIVE_INFINITY;
+  return stepsOf(turns).map(({ submitted, finished, rows }) => {
+    const milliseconds = finished - Math.max(submitted, freeAt);
+    freeAt = finished;
+    return { rows, milliseconds };
+  });
+}
+
+/**
+ * From the end of the step that a turn waits for to the submission in the next turn. Where nothing is in flight between
+ * them, the host may have waited for requests, so that says nothing.
+ */
+function measurePauses(turns: readonly LoggedTurn[]): number[] {
+  const inFlight: StepRecord[] = [];
+  const pauses: number[] = [];
+  let ready: number | null = null;
+  for (const { turn, step } of turns) {
+    if (ready !== null && step !== null) pauses.push(step.submitted - ready);
+    if (step !== null) inFlight.push(step);
+    const awaited = inFlight.length > (step === null ? 0 : 1) ? inFlight.shift() : undefined;
+    ready = awaited === undefined || inFlight.length === 0 ? null : Math.max(awaited.finished, turn);
+  }
+  return pauses;
+}
+
+function stepsOf(turns: readonly LoggedTurn[]): StepRecord[] {
+  return turns.flatMap(({ step }) => (step === null ? [] : [step]));
+}

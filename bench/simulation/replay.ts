@@ -1,0 +1,143 @@
+import { setImmediate } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import type { BatchPlan, SamplingRow } from '../../src/core/batch-plan.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { StepRecord } from '../../src/engine/step-record.ts';
+import type { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { admit, type Served } from '../open-loop/admit.ts';
+import type { ServingRun } from '../open-loop/open-loop.ts';
+import type { RecordedRun } from '../open-loop/run-file.ts';
+import type { LoggedRequest, RunHeader } from '../open-loop/run-log.ts';
+
+/** A run that was repeated. */
+export interface Replay {
+  readonly run: ServingRun;
+  readonly numSteps: number;
+  /** The first step that differs, in words; null when every step has the same rows, admissions and preemptions. */
+  readonly difference: string | null;
+}
+
+/**
+ * Repeats a recorded run: the same events in the same order at the same times, steps as long as they were, and the ids
+ * that came. All that the engine, its scheduler and its KV manager decide they decide anew.
+ */
+export async function replay({ header, entries }: RecordedRun, tokenizer: Tokenizer): Promise<Replay> {
+  const recorded = entries.flatMap((entry) => ('turn' in entry && entry.step !== null ? [entry.step] : []));
+  const requests = entries.flatMap((entry) => ('request' in entry ? [entry.request] : []));
+  const runner = new ReplayRunner(header, recorded, requests);
+  const steps: StepRecord[] = [];
+  const onStep = (record: StepRecord) => steps.push(record);
+  const engine = new Engine({ ...header.settings, runner, tokenizer, scheduler: header.mode, clock: runner, onStep });
+  const served: Promise<Served>[] = [];
+  let turn: Promise<unknown> = Promise.resolve();
+  for (const entry of entries) {
+    if ('request' in entry) {
+      const { request } = entry;
+      await runner.advance(request.added);
+      served.push(admit(engine, toRequest(request, header), request.start));
+    } else {
+      await runner.settle(turn);
+      await runner.advance(entry.step?.submitted ?? entry.turn);
+      turn = engine.step();
+    }
+  }
+  await runner.settle(turn);
+  const end = runner.now();
+  // A run that went the same way has nothing left to abort.
+  await runner.settle(engine.close());
+  const run = { mode: header.mode, start: header.start, end, served: await Promise.all(served) };
+  return { run, numSteps: steps.length, difference: findDifference(recorded, steps) };
+}
+
+/** The end of sequence is an id to stop at here, so that the tokenizer's own does not matter. */
+function toRequest(
+  { requestId, promptIds, maxTokens, ignoreEos, seed, priority }: LoggedRequest,
+  { eosId }: RunHeader,
+) {
+  const stopTokenIds = ignoreEos || eosId === null ? [] : [eosId];
+  return { requestId, promptIds, priority, sampling: { maxTokens, seed, ignoreEos: true, stopTokenIds } };
+}
+
+function findDifference(recorded: readonly StepRecord[], replayed: readonly StepRecord[]): string | null {
+  for (let index = 0; index < Math.max(recorded.length, replayed.length); index++) {
+    const [want, got] = [decisionsOf(recorded[index]), decisionsOf(replayed[index])];
+    if (!isDeepStrictEqual(want, got))
+      return `step ${index} is ${JSON.stringify(got)}, recorded ${JSON.stringify(want)}`;
+  }
+  return null;
+}
+
+function decisionsOf(step: StepRecord | undefined) {
+  if (step === undefined) return null;
+  const { rows, admitted, preempted, numWaiting } = step;
+  return { admitted, preempted, numWaiting, rows };
+}
+
+/** Clock and runner of a replay: steps end when they ended. */
+class ReplayRunner implements Runner, Clock {
+  readonly limits: RunnerLimits;
+  readonly #steps: readonly StepRecord[];
+  /** By the seeds of their requests, which tell them apart. */
+  readonly #requests: ReadonlyMap<number, LoggedRequest>;
+  /** Steps that have not ended, oldest first. */
+  readonly #inFlight: { readonly finished: number; readonly resolve: () => void }[] = [];
+  #numSubmitted = 0;
+  #now: number;
+
+  constructor({ limits, start }: RunHeader, steps: readonly StepRecord[], requests: readonly LoggedRequest[]) {
+    this.limits = limits;
+    this.#steps = steps;
+    this.#requests = new Map(requests.map((request) => [request.seed, request]));
+    this.#now = start;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  execute({ samplingRows }: BatchPlan): Promise<StepResult> {
+    const { promise, resolve } = Promise.withResolvers<StepResult>();
+    const ids = Int32Array.from(samplingRows, (row) => this.#idOf(row));
+    const finite = new Uint8Array(ids.length).fill(1);
+    // A step too many ends at once; the comparison will tell of it.
+    const finished = this.#steps[this.#numSubmitted++]?.finished ?? this.#now;
+    this.#inFlight.push({ finished, resolve: () => resolve({ ids, finite }) });
+    return promise;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Lets time pass until `time`, ending the steps that end before. */
+  async advance(time: number): Promise<void> {
+    while (this.#inFlight[0] !== undefined && this.#inFlight[0].finished <= time) await this.#endStep();
+    this.#now = Math.max(this.#now, time);
+  }
+
+  /** Lets time pass until `work` is done, ending as few steps as it takes. */
+  async settle(work: Promise<unknown>): Promise<void> {
+    let isSettled = false;
+    work.finally(() => {
+      isSettled = true;
+    });
+    await setImmediate();
+    while (!isSettled) await this.#endStep();
+    await work;
+  }
+
+  async #endStep(): Promise<void> {
+    const step = this.#inFlight.shift();
+    this.#now = Math.max(this.#now, step?.finished ?? this.#now);
+    step?.resolve();
+    await setImmediate();
+  }
+
+  /** What the row got; a row behind its request's last id gets what nobody looks at. */
+  #idOf({ seed, position }: SamplingRow): number {
+    const request = this.#requests.get(seed);
+    return request?.ids[position - request.promptIds.length] ?? 0;
+  }
+}

@@ -1,0 +1,71 @@
+import type { InferredOptionTypes } from 'yargs';
+import { integerFlag, seedFlag, textFlag, textListFlag } from '../../src/cli/flags.ts';
+import { createParser, UsageError } from '../../src/cli/parser.ts';
+import { engineFlags } from '../open-loop/engine-settings.ts';
+import { checkLoad, loadFlags, OPEN_LOOP } from '../open-loop/load-flags.ts';
+
+const flags = {
+  calibrate: {
+    ...textListFlag('calibrate'),
+    describe: 'runs recorded by bench/run.ts --record; step times and the sizes of the runner come from them',
+  },
+  replay: {
+    ...textFlag('replay'),
+    describe: 'a recorded run: repeat it with its own step times and compare every decision',
+  },
+  compare: {
+    ...textFlag('compare'),
+    describe: 'another recorded run, of the same requests: print how far the simulated latencies are off',
+  },
+  'num-requests': { ...integerFlag('num-requests', 1), default: 1000, describe: 'requests, without a --dataset' },
+  seed: { ...seedFlag('seed'), default: 0, describe: 'of arrivals, lengths and the scatter of step times' },
+  json: { ...textFlag('json'), describe: 'file to write the results to' },
+  ...engineFlags,
+  ...loadFlags,
+};
+
+/** The simulator's flags, checked, under the names they have on the command line. */
+export type SimulateArgs = InferredOptionTypes<typeof flags>;
+
+/** What a recorded run decides for its replay. */
+const REPLAYED = [
+  'compare',
+  'max-concurrency',
+  ...OPEN_LOOP,
+  'prefix-cache',
+  'policy',
+  'max-step-ms',
+  'max-queued-requests',
+  'max-queued-tokens',
+] as const;
+
+const USAGE = `node bench/simulate.ts --calibrate RUN [flags]
+node bench/simulate.ts --replay RUN
+
+Runs the engine, its scheduler and its KV manager in virtual time: no GPU, no waiting.`;
+
+/**
+ * Reads the command line; null when it asked for help, which has been printed then.
+ *
+ * @throws UsageError naming the flag, its value and what was expected.
+ */
+export function parseSimulateArgs(argv: readonly string[]): SimulateArgs | null {
+  const parser = createParser(argv).usage(USAGE).version(false).options(flags);
+  const { _: strays, $0: _script, help, ...args } = parser.parseSync();
+  if (help) return null;
+  if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
+  if ((args.calibrate === undefined) === (args.replay === undefined)) {
+    throw new UsageError('either --calibrate or --replay is needed');
+  }
+  checkLoad(args);
+  const useless = REPLAYED.find((flag) => args[flag] !== undefined);
+  if (args.replay !== undefined && useless !== undefined) {
+    throw new UsageError(`--${useless} has no effect without --calibrate`);
+  }
+  const { dataset, compare, 'input-len': inputs, 'output-len': outputs } = args;
+  const isDrawn = inputs !== undefined && outputs !== undefined;
+  if (args.calibrate !== undefined && dataset === undefined && compare === undefined && !isDrawn) {
+    throw new UsageError('--calibrate needs requests: --dataset, --compare, or --input-len and --output-len');
+  }
+  return args;
+}

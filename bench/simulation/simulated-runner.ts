@@ -1,0 +1,41 @@
+import type { BatchPlan } from '../../src/core/batch-plan.ts';
+import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+
+export interface SimulatedRunnerOptions {
+  readonly limits: RunnerLimits;
+  readonly clock: Pick<VirtualClock, 'now' | 'at'>;
+  /** Milliseconds that the device takes for a step. */
+  readonly stepMs: (plan: BatchPlan) => number;
+}
+
+/**
+ * A runner that takes its time and computes nothing: steps run one after another, each from its submission or the end of
+ * the one before it. Its ids mean nothing; they are a function of the request's seed and the position, as real ones are.
+ */
+export class SimulatedRunner implements Runner {
+  readonly limits: RunnerLimits;
+  readonly #clock: SimulatedRunnerOptions['clock'];
+  readonly #stepMs: SimulatedRunnerOptions['stepMs'];
+  /** When the device has run all that was submitted. */
+  #freeAt = 0;
+
+  constructor({ limits, clock, stepMs }: SimulatedRunnerOptions) {
+    this.limits = limits;
+    this.#clock = clock;
+    this.#stepMs = stepMs;
+  }
+
+  async execute(plan: BatchPlan): Promise<StepResult> {
+    this.#freeAt = Math.max(this.#freeAt, this.#clock.now()) + this.#stepMs(plan);
+    const { vocabSize } = this.limits;
+    const ids = Int32Array.from(plan.samplingRows, ({ seed, position }) => ((seed % vocabSize) + position) % vocabSize);
+    const finite = new Uint8Array(ids.length).fill(1);
+    await this.#clock.at(this.#freeAt);
+    return { ids, finite };
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

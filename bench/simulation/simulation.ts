@@ -1,0 +1,41 @@
+import type { BatchPlan } from '../../src/core/batch-plan.ts';
+import type { Tokenizer } from '../../src/engine/tokenizer.ts';
+import type { TimedRequest } from '../closed-loop/requests.ts';
+import { runOpenLoop, type ServingRun } from '../open-loop/open-loop.ts';
+import { RandomStream } from '../open-loop/random-stream.ts';
+import type { RunHeader } from '../open-loop/run-log.ts';
+import type { Calibration } from './calibration.ts';
+import type { StepRow } from './cost-model.ts';
+import { SimulatedRunner } from './simulated-runner.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+export interface SimulationOptions {
+  readonly header: Pick<RunHeader, 'mode' | 'limits' | 'settings'>;
+  readonly calibration: Calibration;
+  /** Of the scatter of step times. */
+  readonly seed: number;
+  readonly tokenizer: Tokenizer;
+  readonly signal: AbortSignal;
+  readonly maxConcurrency?: number | undefined;
+  readonly onEnd?: (numEnded: number) => void;
+}
+
+/** Runs the engine in virtual time: the same code as against a GPU, but for clock and runner. */
+export function simulate(requests: readonly TimedRequest[], options: SimulationOptions): Promise<ServingRun> {
+  const { header, calibration, seed, ...rest } = options;
+  const clock = new VirtualClock(calibration);
+  const random = new RandomStream(seed, 'step times');
+  const stepMs = (plan: BatchPlan) => calibration.costs.draw(rowsOf(plan), random);
+  const runner = new SimulatedRunner({ limits: header.limits, clock, stepMs });
+  return clock.run(runOpenLoop(header.mode, requests, { ...rest, settings: header.settings, runner, clock }));
+}
+
+/** The rows of a step, in the order of its sequences. */
+export function rowsOf({ queryStartLoc, contextLens, logitsRows }: BatchPlan): StepRow[] {
+  const sampled = new Set(logitsRows);
+  return Array.from(contextLens, (contextLen, sequence) => {
+    const next = queryStartLoc[sequence + 1]!;
+    const numTokens = next - queryStartLoc[sequence]!;
+    return { start: contextLen - numTokens, numTokens, samples: sampled.has(next - 1) };
+  });
+}

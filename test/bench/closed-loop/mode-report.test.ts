@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { reportMode } from '../../../bench/closed-loop/mode-report.ts';
+import { testResponse, testRun } from '../runs.ts';
+
+describe('reportMode', () => {
+  test('counts ids and prompt tokens, and divides by the time from the start to the last text', () => {
+    const responses = [
+      testResponse({ promptTokens: 3, tokenTimes: [1100, 1200, 1400] }),
+      testResponse({ promptTokens: 5, tokenTimes: [1500] }),
+    ];
+    expect(reportMode(testRun(responses, { start: 1000, end: 1500 }))).toMatchObject({
+      requests: 2,
+      elapsed_s: 0.5,
+      prompt_tokens: 8,
+      completion_tokens: 4,
+      throughput_completion: 8,
+      throughput_total: 24,
+    });
+  });
+
+  test('measures each request from the start of the run, whenever its prompt was encoded', () => {
+    const responses = [
+      testResponse({ arrival: 1010, tokenTimes: [1100, 1200, 1400], end: 1450 }),
+      testResponse({ arrival: 1020, tokenTimes: [1300, 1400] }),
+    ];
+    const report = reportMode(testRun(responses, { start: 1000, end: 1450 }));
+    expect(report.per_request).toEqual([
+      { prompt_tokens: 4, ids: [1, 2, 3], seed: 5, finish_reason: 'length', ttft_ms: 100, e2e_ms: 450 },
+      { prompt_tokens: 4, ids: [1, 2], seed: 5, finish_reason: 'length', ttft_ms: 300, e2e_ms: 400 },
+    ]);
+    expect(report.ttft_ms).toEqual({ mean: 200, p50: 200, p99: 298 });
+    expect(report.e2e_ms).toEqual({ mean: 425, p50: 425, p99: 449.5 });
+  });
+
+  test('tells the gaps between tokens from their mean per request', () => {
+    const responses = [testResponse({ tokenTimes: [100, 200, 400] }), testResponse({ tokenTimes: [100, 600] })];
+    const report = reportMode(testRun(responses));
+    expect(report.itl_ms).toMatchObject({ mean: (100 + 200 + 500) / 3, p50: 200 });
+    expect(report.tpot_ms).toMatchObject({ mean: (150 + 500) / 2, p50: 325 });
+  });
+
+  test('has as decode speed the tokens behind the first ones over the time from the first token to the last', () => {
+    const responses = [testResponse({ tokenTimes: [500, 600, 900] }), testResponse({ tokenTimes: [700, 1500] })];
+    expect(reportMode(testRun(responses)).decode_tokens_per_s).toBe(3);
+  });
+
+  test('has null where there is no sample', () => {
+    const single = reportMode(testRun([testResponse({ tokenTimes: [100] })]));
+    expect(single).toMatchObject({ ttft_ms: { mean: 100 }, tpot_ms: null, itl_ms: null, decode_tokens_per_s: null });
+
+    const failed = testResponse({ finishReason: 'error', error: 'no logits', end: 50 });
+    const none = reportMode(testRun([failed]));
+    expect(none).toMatchObject({
+      completion_tokens: 0,
+      throughput_completion: 0,
+      ttft_ms: null,
+      tpot_ms: null,
+      itl_ms: null,
+      decode_tokens_per_s: null,
+      e2e_ms: { mean: 50 },
+    });
+    expect(none.per_request[0]).toMatchObject({ finish_reason: 'error', ttft_ms: null, e2e_ms: 50 });
+  });
+});

@@ -1,0 +1,79 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { parseArgs } from '../../../bench/args.ts';
+import { engineSettings } from '../../../bench/open-loop/engine-settings.ts';
+import type { ServingRun } from '../../../bench/open-loop/open-loop.ts';
+import { RunLog } from '../../../bench/open-loop/run-log.ts';
+import { serve } from '../../../bench/open-loop/serve.ts';
+import { Tokenizer } from '../../../src/engine/tokenizer.ts';
+import { FakeRunner } from '../../support/fake-runner.ts';
+
+const limits = { maxBatchSize: 2, maxBatchTokens: 64, maxModelLen: 64, numBlocks: 64, blockSize: 4, vocabSize: 8192 };
+const { signal } = new AbortController();
+let tokenizer: Tokenizer;
+
+beforeAll(async () => {
+  tokenizer = await Tokenizer.load('weights/tales');
+});
+
+async function serveLine(line: string, log?: RunLog) {
+  const args = parseArgs(line.split(' '));
+  if (args === null) throw new Error('help was asked for');
+  const runner = new FakeRunner(limits);
+  const [labels, reported]: [string[], ServingRun[]] = [[], []];
+  const runs = await serve(args, {
+    runner,
+    tokenizer,
+    dataset: null,
+    signal,
+    settings: engineSettings(args),
+    log,
+    onProgress: (label) => labels.push(label),
+    onRun: (run) => reported.push(run),
+  });
+  expect(reported).toEqual(runs);
+  return { runs, labels: [...new Set(labels)], runner };
+}
+
+const idsOf = ({ served }: ServingRun) => served.map(({ response }) => response?.ids);
+
+describe('serve', () => {
+  const load = '--request-rate inf --input-len 3-9 --output-len 2-5 --num-requests 9';
+
+  test('warms every mode up, then gives requests the same ids in each', async () => {
+    const { runs, labels } = await serveLine(`${load} --mode all --warmup 1`);
+    const modes = ['naive', 'offline', 'online'];
+    expect(runs.map(({ mode }) => mode)).toEqual(modes);
+    expect(labels).toEqual([...modes.map((mode) => `${mode} warm-up 1 of 1`), ...modes]);
+    const [naive, offline, online] = runs.map(idsOf);
+    expect(naive?.every((ids) => ids !== undefined && ids.length >= 2)).toBe(true);
+    expect([offline, online]).toEqual([naive, naive]);
+  });
+
+  test('bounds the queue of the run, but not that of the warm-up', async () => {
+    const { runs, runner } = await serveLine(`${load} --max-queued-requests 1`);
+    const rejected = runs.flatMap(({ served }) => served.filter(({ response }) => response === null));
+    expect(rejected).toHaveLength(9 - 2 - 1);
+    const alone = await serveLine(`${load} --max-queued-requests 1 --warmup 0`);
+    expect(runner.plans.length).toBeGreaterThan(alone.runner.plans.length);
+  });
+
+  test('shares prefixes only when asked to', async () => {
+    const cached = async (flag: string) => {
+      const { runs } = await serveLine(`--input-len 20 --output-len 2 --num-requests 4 --shared-prefix 16${flag}`);
+      return runs.flatMap(({ served }) => served.map(({ response }) => response?.cachedTokens));
+    };
+    expect(await cached('')).toEqual([0, 0, 0, 0]);
+    expect(await cached(' --prefix-cache')).toEqual([0, 16, 16, 16]);
+  });
+
+  test('logs texts as ids, which give the same completions', async () => {
+    const log = new RunLog({ mode: 'online', limits, settings: {}, eosId: null });
+    const texts = '--request-rate inf --prompts Once Long --max-new-tokens 4 --ignore-eos';
+    const { runs } = await serveLine(texts, log);
+    const requests = log.entries.flatMap((entry) => ('request' in entry ? [entry.request] : []));
+    expect(requests.map(({ promptIds }) => promptIds)).toEqual([tokenizer.encode('Once'), tokenizer.encode('Long')]);
+    const plain = await serveLine(texts);
+    expect(runs.map(idsOf)).toEqual(plain.runs.map(idsOf));
+    expect(requests.map(({ ids }) => ids)).toEqual(runs.flatMap(idsOf));
+  });
+});

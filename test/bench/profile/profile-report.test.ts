@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import type { MeasuredKernel } from '../../../bench/profile/measure-step.ts';
+import { formatStep, reportStep } from '../../../bench/profile/profile-report.ts';
+
+const kernel = (label: string, ms: number, dims: Record<string, number>, bytes = 1e6): MeasuredKernel => {
+  return { label, ms, dims, cost: { bytes, flops: 0 } };
+};
+
+const STEP = { kind: 'decode', sequences: 2, queries: 1, context: 64, rows: [] } as const;
+const MEASURED = {
+  wall: 10,
+  encode: 0.5,
+  gpu: 8,
+  kernels: [
+    kernel('matmul[ROWS=2]', 2, { M: 2, N: 8, K: 4, KW: 2 }),
+    kernel('attention[D=4]', 1, { T: 2 }),
+    kernel('matmul[ROWS=2]', 3, { M: 2, N: 8, K: 4, KW: 2 }),
+    kernel('matmul[ROWS=2]', 1, { M: 2, N: 16, K: 4, KW: 2 }),
+    kernel('sample[]', 1, { R: 2 }, 0),
+  ],
+};
+const CONTEXT = {
+  roofline: { gigabytes: 1, gflops: 1000 },
+  readback: 0.25,
+  costOf: (name: string) => (name === 'attention' ? { bytes: 5e5, flops: 0 } : null),
+};
+
+describe('reportStep', () => {
+  const report = reportStep(STEP, MEASURED, CONTEXT);
+
+  test('adds up the dispatches of a variant at one size, the longest first', () => {
+    expect(report.kernels.map(({ kernel, sizes, dispatches, ms }) => [kernel, sizes.N, dispatches, ms])).toEqual([
+      ['matmul', 8, 2, 5],
+      ['attention', undefined, 1, 1],
+      ['matmul', 16, 1, 1],
+      ['sample', undefined, 1, 1],
+    ]);
+  });
+
+  test('gives shares of the sum and of the roofline, by the cost that is known better where there is one', () => {
+    // 1e6 bytes take 1 ms at 1 GB/s.
+    expect(report.kernels.map(({ share }) => share)).toEqual([5 / 8, 1 / 8, 1 / 8, 1 / 8]);
+    const rooflines = report.kernels.map(({ roofline }) => roofline);
+    for (const [i, want] of [2 / 5, 0.5, 1, 0].entries()) expect(rooflines[i]).toBeCloseTo(want, 12);
+  });
+
+  test('tells of the step as a whole', () => {
+    expect(report).toMatchObject({ sequences: 2, tokens: 2, context: 64, wall_ms: 10, gpu_ms: 8, idle_ms: 2 });
+    expect(report).toMatchObject({ encode_ms: 0.5, readback_ms: 0.25, kernel_ms: 8, kernels_per_wall: 0.8 });
+    // Noise may make the GPU's time longer than the wall's.
+    expect(reportStep(STEP, { ...MEASURED, gpu: 11 }, CONTEXT).idle_ms).toBe(0);
+  });
+
+  test('is a table, in which rows of one variant are told apart by the sizes that differ', () => {
+    expect(formatStep(STEP, report).split('\n')).toEqual([
+      '=== decode step: 2 tokens, 2 sequences, context 64 ===',
+      'kernel           dispatches         ms    share  roofline variant and sizes',
+      'matmul                    2      5.000   62.5 %    40.0 % [ROWS=2] N=8',
+      'attention                 1      1.000   12.5 %    50.0 % [D=4]',
+      'matmul                    1      1.000   12.5 %   100.0 % [ROWS=2] N=16',
+      'sample                    1      1.000   12.5 %     0.0 % []',
+      'sum                       5      8.000',
+      'Wall: 10.000 ms = GPU 8.000 ms + idle 2.000 ms',
+      'Host encode: 0.500 ms, readback: 0.250 ms',
+      'Sum of kernel times / wall: 0.800',
+    ]);
+  });
+});

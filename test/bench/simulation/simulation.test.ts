@@ -1,0 +1,189 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TimedRequest } from '../../../bench/closed-loop/requests.ts';
+import type { EngineSettings } from '../../../bench/open-loop/engine-settings.ts';
+import { runOpenLoop, type ServingRun } from '../../../bench/open-loop/open-loop.ts';
+import { RandomStream } from '../../../bench/open-loop/random-stream.ts';
+import { type RecordedRun, readRun } from '../../../bench/open-loop/run-file.ts';
+import { RunLog } from '../../../bench/open-loop/run-log.ts';
+import { reportServing } from '../../../bench/open-loop/serving-report.ts';
+import { calibrate } from '../../../bench/simulation/calibration.ts';
+import { replay } from '../../../bench/simulation/replay.ts';
+import { repeatedRequests } from '../../../bench/simulation/simulated-requests.ts';
+import { SimulatedRunner } from '../../../bench/simulation/simulated-runner.ts';
+import { rowsOf, simulate } from '../../../bench/simulation/simulation.ts';
+import { VirtualClock } from '../../../bench/simulation/virtual-clock.ts';
+import type { BatchPlan } from '../../../src/core/batch-plan.ts';
+import { Tokenizer } from '../../../src/engine/tokenizer.ts';
+import { FakeRunner } from '../../support/fake-runner.ts';
+
+// So few blocks that sequences are preempted.
+const limits = { maxBatchSize: 6, maxBatchTokens: 48, maxModelLen: 64, numBlocks: 40, blockSize: 4, vocabSize: 40 };
+const { signal } = new AbortController();
+let tokenizer: Tokenizer;
+let directory: string;
+
+beforeAll(async () => {
+  tokenizer = await Tokenizer.load('weights/tales');
+  directory = await mkdtemp(join(tmpdir(), 'roseinfer-simulation-'));
+});
+
+afterAll(() => rm(directory, { recursive: true }));
+
+function drawRequests(count: number, seed: number): TimedRequest[] {
+  const random = new RandomStream(seed, 'arrivals');
+  let due = 0;
+  return Array.from({ length: count }, (_, index) => {
+    due += random.integer(0, 40);
+    return {
+      requestId: `r${index}`,
+      due,
+      promptIds: Array.from({ length: random.integer(1, 40) }, (_, i) => (i < 12 ? i : random.integer(0, 39))),
+      priority: random.integer(-3, 3),
+      sampling: {
+        maxTokens: random.integer(1, 24),
+        seed: 1000 * seed + index,
+        temperature: 0,
+        ignoreEos: index % 2 === 0,
+      },
+    };
+  });
+}
+
+/** What a step takes on the machine that is recorded here. */
+const stepMs = (plan: BatchPlan) => 3 + 0.4 * (plan.numTokens - plan.numDecodeTokens) + 1.5 * plan.numDecodeTokens;
+
+/** A virtual machine with real ids, among which are ends of sequence, recorded to a file and read back. */
+async function record(requests: readonly TimedRequest[], settings: EngineSettings): Promise<[RecordedRun, ServingRun]> {
+  const clock = new VirtualClock({ pauseMs: 0.3, lateMs: 0.7 });
+  const [times, ids] = [new SimulatedRunner({ limits, clock, stepMs }), new FakeRunner(limits)];
+  const runner = {
+    limits,
+    execute: async (plan: BatchPlan) => {
+      const result = ids.compute(plan);
+      await times.execute(plan);
+      return result;
+    },
+    close: () => Promise.resolve(),
+  };
+  // Every 40th id or so ends a request.
+  const withEos = new Proxy(tokenizer, {
+    get: (target, key) => {
+      if (key === 'eosId') return 7;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  const log = new RunLog({ mode: 'online', limits, settings, eosId: 7 });
+  const run = await clock.run(
+    runOpenLoop('online', requests, { runner, tokenizer: withEos, signal, clock, settings, log }),
+  );
+  const path = join(directory, 'run.jsonl');
+  await writeFile(path, log.lines());
+  return [await readRun(path), run];
+}
+
+const settings: EngineSettings[] = [
+  { prefixCache: false },
+  { prefixCache: true, policy: 'priority' },
+  { prefixCache: true, policy: 'shortest-prompt-first', maxStepMs: 15 },
+  { prefixCache: false, maxQueuedRequests: 4 },
+  { prefixCache: false, maxQueuedTokens: 60, maxStepMs: 12 },
+];
+
+describe('replay', () => {
+  test.each(settings)('makes the decisions of a recorded run again under %j', async (setting) => {
+    const [recorded, run] = await record(drawRequests(80, 3), setting);
+    const replayed = await replay(recorded, tokenizer);
+    expect(replayed.difference).toBeNull();
+    expect(replayed.numSteps).toBeGreaterThan(100);
+    const report = (each: ServingRun) => {
+      const { requests, latencies, rejected } = reportServing(each, undefined);
+      return { requests, latencies, rejected };
+    };
+    expect(report(replayed.run)).toEqual(report(run));
+    // The run has what could go another way: preemptions, and ends of sequence.
+    const steps = recorded.entries.flatMap((entry) => ('turn' in entry && entry.step !== null ? [entry.step] : []));
+    expect(steps.some(({ preempted }) => preempted.length > 0)).toBe(true);
+    expect(run.served.some(({ response }) => response?.finishReason === 'stop')).toBe(true);
+    const isBounded = setting.maxQueuedRequests !== undefined || setting.maxQueuedTokens !== undefined;
+    expect(report(run).rejected > 0).toBe(isBounded);
+  });
+
+  test.each([
+    [
+      'another policy',
+      (run: RecordedRun) => ({ ...run.header, settings: { policy: 'shortest-prompt-first' as const } }),
+    ],
+    ['fewer blocks', (run: RecordedRun) => ({ ...run.header, limits: { ...limits, numBlocks: 30 } })],
+    ['a smaller batch', (run: RecordedRun) => ({ ...run.header, limits: { ...limits, maxBatchSize: 3 } })],
+  ])('names the first step that differs with %s', async (_, change) => {
+    const [recorded] = await record(drawRequests(80, 3), { prefixCache: false });
+    const { difference } = await replay({ ...recorded, header: change(recorded) }, tokenizer);
+    expect(difference).toMatch(/^step \d+ is \{.*\}, recorded \{.*\}$/);
+  });
+});
+
+describe('readRun', () => {
+  test.each([
+    [[0], '{"schema":"other"}', 1, 'no header of a recorded run, expected schema roseinfer-run-1'],
+    [[4], '{"turn":', 5, '{"turn": is no JSON object, expected one a line'],
+    [[4], '{"turn":"now"}', 5, 'neither a turn nor a request, expected what --record writes'],
+    [[4], '{"request":{}}', 5, 'neither a turn nor a request, expected what --record writes'],
+  ])('names line %j when it is %s', async ([index = 0], line, number, problem) => {
+    await record(drawRequests(3, 1), {});
+    const path = join(directory, 'run.jsonl');
+    const lines = (await readFile(path, 'utf8')).split('\n');
+    await writeFile(path, lines.with(index, line).join('\n'));
+    await expect(readRun(path)).rejects.toThrow(`${path}, line ${number}: ${problem}`);
+  });
+});
+
+describe('simulate', () => {
+  test('calibrated with a recorded run, predicts another one on the same machine', async () => {
+    const [calibration] = await record(drawRequests(200, 5), {});
+    const [heldOut, run] = await record(drawRequests(200, 6), {});
+    const { costs, pauseMs, lateMs } = calibrate([calibration.entries]);
+    expect({ pauseMs, lateMs }).toEqual({ pauseMs: expect.closeTo(0.3, 6), lateMs: expect.closeTo(0.7, 6) });
+    const options = { header: heldOut.header, calibration: { costs, pauseMs, lateMs }, seed: 0, tokenizer, signal };
+    const simulated = reportServing(await simulate(repeatedRequests(heldOut), options), undefined);
+    const measured = reportServing(run, undefined);
+    for (const name of ['ttft', 'tpot', 'itl', 'e2el'] as const) {
+      for (const statistic of ['median', 'p99'] as const) {
+        const ratio = (simulated.latencies[name]?.[statistic] ?? 0) / (measured.latencies[name]?.[statistic] ?? 0);
+        // The machine is one that the model can describe; what is left is that ends of sequence are foreseen.
+        expect(Math.abs(ratio - 1)).toBeLessThan(0.05);
+      }
+    }
+  });
+
+  test('is the same again with the same seed', async () => {
+    const [recorded] = await record(drawRequests(50, 8), {});
+    const calibration = calibrate([recorded.entries]);
+    const options = { header: recorded.header, calibration, seed: 2, tokenizer, signal };
+    const [first, again] = [await simulate(drawRequests(50, 9), options), await simulate(drawRequests(50, 9), options)];
+    expect(reportServing(again, undefined)).toEqual(reportServing(first, undefined));
+  });
+});
+
+describe('rowsOf', () => {
+  test('finds the rows of a plan', async () => {
+    const plans: BatchPlan[] = [];
+    const [recorded] = await record(drawRequests(30, 2), {});
+    const clock = new VirtualClock();
+    const runner = new SimulatedRunner({ limits, clock, stepMs: (plan) => plans.push(plan) });
+    const log = new RunLog({ mode: 'online', limits, settings: {}, eosId: null });
+    await clock.run(
+      runOpenLoop('online', repeatedRequests(recorded), { runner, tokenizer, signal, clock, settings: {}, log }),
+    );
+    const steps = log.entries.flatMap((entry) => ('turn' in entry && entry.step !== null ? [entry.step] : []));
+    expect(steps).toHaveLength(plans.length);
+    for (const [index, { rows }] of steps.entries()) {
+      const isDecode = ({ numTokens }: { numTokens: number }) => numTokens === 1;
+      const ordered = [...rows.filter(isDecode), ...rows.filter((row) => !isDecode(row))];
+      expect(rowsOf(plans[index]!)).toEqual(ordered.map(({ requestId: _, ...row }) => row));
+    }
+  });
+});
