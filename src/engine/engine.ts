@@ -267,7 +267,7 @@ export class Engine {
     if (this.#timed.size === 0) return;
     const now = this.#clock.now();
     for (const live of this.#timed) {
-      if (live.deadline <= now) this.#stop(live, 'abort', `deadline passed ${now - live.deadline} ms ago`);
+      if (live.deadline <= now) this.#stop(live, 'abort', `deadline passed ${Math.ceil(now - live.deadline)} ms ago`);
     }
   }
 
