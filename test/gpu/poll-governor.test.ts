@@ -12,8 +12,8 @@ afterEach(() => {
   expect(globalThis.setImmediate).toBe(real);
 });
 
-/** A governor that has seen readbacks of 100 ms, and the time that it sees. */
-function practised() {
+/** A governor that has seen readbacks of 100 ms, or others, and the time that it sees. */
+function practised(milliseconds = 100) {
   let now = 1000;
   vi.spyOn(performance, 'now').mockImplementation(() => now);
   const wait = (milliseconds: number) => {
@@ -22,7 +22,7 @@ function practised() {
   const governor = new PollGovernor();
   for (let n = 0; n < 10; n++) {
     governor.begin();
-    wait(100);
+    wait(milliseconds);
     governor.end();
   }
   return { governor, wait };
@@ -61,7 +61,7 @@ describe('a poll governor', () => {
     governor.end();
   });
 
-  test("puts a native module's callbacks to sleep for most of the expected wait, and not at its end", () => {
+  test("puts a native module's callbacks to sleep for most of a long wait, then for a millisecond at a time", () => {
     const { governor, wait } = practised();
     const timer = setTimeout(() => {}, 0);
     const sleep = vi.spyOn(globalThis, 'setTimeout').mockReturnValue(timer);
@@ -74,7 +74,23 @@ describe('a poll governor', () => {
     expect(sleep).toHaveBeenLastCalledWith(Date, 25);
     wait(30);
     setImmediate(Date);
-    expect(sleep).toHaveBeenCalledTimes(2);
+    expect(sleep).toHaveBeenLastCalledWith(Date, 1);
+    wait(500);
+    setImmediate(Date);
+    expect(sleep).toHaveBeenLastCalledWith(Date, 1);
+    governor.end();
+  });
+
+  test('lets the end of a short wait be polled without a pause', () => {
+    const { governor, wait } = practised(3);
+    const timer = setTimeout(() => {}, 0);
+    const sleep = vi.spyOn(globalThis, 'setTimeout').mockReturnValue(timer);
+    governor.begin();
+    setImmediate(Date);
+    expect(sleep).toHaveBeenLastCalledWith(Date, 2);
+    wait(2);
+    setImmediate(Date);
+    expect(sleep).toHaveBeenCalledTimes(1);
     governor.end();
   });
 
