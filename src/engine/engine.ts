@@ -65,7 +65,7 @@ export class Engine {
     this.#clock = clock;
     this.#overlap = overlap;
     this.#sharesPrefixes = prefixCache;
-    this.#gate = new QueueGate(options, runner.limits);
+    this.#gate = new QueueGate(options);
     this.#log = new StepLog({ maxStepMs, onStep });
     this.#observed = { onFinish, timeline, timeKernels };
   }

@@ -1,4 +1,3 @@
-import type { RunnerLimits } from '../core/runner.ts';
 import type { Sequence } from '../core/sequence.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import { RangeValueError } from '../util/errors.ts';
@@ -12,14 +11,15 @@ export interface QueueBounds {
   readonly maxQueuedTokens?: number | undefined;
 }
 
+type QueueState = Pick<Scheduler, 'numWaiting' | 'numRunning' | 'maxRunning' | 'numWaitingTokens'>;
+
 /** Turns requests away that would wait too long: a refusal at once is worth more than an answer too late. */
 export class QueueGate {
   readonly #maxRequests: number;
   readonly #maxTokens: number;
-  readonly #maxBatchSize: number;
 
   /** @throws RangeValueError for a bound that is no integer ≥ 0. */
-  constructor({ maxQueuedRequests, maxQueuedTokens }: QueueBounds, { maxBatchSize }: RunnerLimits) {
+  constructor({ maxQueuedRequests, maxQueuedTokens }: QueueBounds) {
     for (const [name, bound] of Object.entries({ maxQueuedRequests, maxQueuedTokens })) {
       if (bound !== undefined && !(Number.isInteger(bound) && bound >= 0)) {
         throw new RangeValueError(name, bound, 'an integer ≥ 0');
@@ -27,7 +27,6 @@ export class QueueGate {
     }
     this.#maxRequests = maxQueuedRequests ?? Number.POSITIVE_INFINITY;
     this.#maxTokens = maxQueuedTokens ?? Number.POSITIVE_INFINITY;
-    this.#maxBatchSize = maxBatchSize;
   }
 
   /**
@@ -37,9 +36,9 @@ export class QueueGate {
    */
   check(
     { requestId, promptIds }: Sequence,
-    { numWaiting, numRunning, numWaitingTokens }: Pick<Scheduler, 'numWaiting' | 'numRunning' | 'numWaitingTokens'>,
+    { numWaiting, numRunning, maxRunning, numWaitingTokens }: QueueState,
   ): void {
-    const numQueued = numWaiting + 1 - (this.#maxBatchSize - numRunning);
+    const numQueued = numWaiting + 1 - (maxRunning - numRunning);
     if (numQueued <= 0) return;
     if (numQueued > this.#maxRequests) throw new QueueFullError(requestId, numQueued, this.#maxRequests, 'requests');
     const numTokens = numWaitingTokens + promptIds.length;

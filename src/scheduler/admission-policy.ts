@@ -12,6 +12,8 @@ export interface AdmissionState {
 
 /** All that the three schedulers differ in. */
 export interface AdmissionPolicy {
+  /** Most sequences that it lets run at a time, whatever the batch holds. */
+  readonly maxRunning: number;
   /**
    * Whether the sequence at the head of the waiting queue may start, or resume, in this step. Asked only when a place in
    * the batch and some of maxBatchTokens are left; blocks are looked for afterwards.

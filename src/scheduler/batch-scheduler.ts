@@ -68,6 +68,10 @@ export class BatchScheduler implements Scheduler {
     return this.#running.length;
   }
 
+  get maxRunning(): number {
+    return Math.min(this.#limits.maxBatchSize, this.#policies.admission.maxRunning);
+  }
+
   get numPreemptions(): number {
     return this.#numPreemptions;
   }

@@ -7,6 +7,7 @@ import type { AdmissionPolicy, AdmissionState } from './admission-policy.ts';
  * an urgent request comes before members that have not started, and nobody runs, a new group is formed.
  */
 export class OfflinePolicy implements AdmissionPolicy {
+  readonly maxRunning = Number.POSITIVE_INFINITY;
   #group: ReadonlySet<Sequence> = new Set();
 
   admits(state: AdmissionState, head: Sequence): boolean {

@@ -25,6 +25,8 @@ export interface Scheduler {
   /** Prompt tokens of the sequences that wait. */
   readonly numWaitingTokens: number;
   readonly numRunning: number;
+  /** Most sequences that run at a time. */
+  readonly maxRunning: number;
   /** Times that a sequence lost its blocks so far: to one ranked before it, or because a step of others failed. */
   readonly numPreemptions: number;
   /** @throws RequestTooLargeError for a sequence that could not run even alone. */

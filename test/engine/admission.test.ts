@@ -55,6 +55,14 @@ describe('a bound of waiting requests', () => {
     expect((await next.finished).ids).toEqual(completion(ofLength(3, 3)));
   });
 
+  test('knows that the naive scheduler runs one at a time, however many the batch holds', async () => {
+    const runner = talesRunner({ maxBatchSize: 4 });
+    await using engine = new Engine({ runner, tokenizer, scheduler: 'naive', maxQueuedRequests: 1 });
+    for (const seed of [1, 2]) engine.addRequest(ofLength(3, seed));
+    expect(() => engine.addRequest(ofLength(3, 3))).toThrow(QueueFullError);
+    await engine.run();
+  });
+
   test('refuses a batch or choices as a whole', async () => {
     await using engine = new Engine({ runner: talesRunner({ maxBatchSize: 2 }), tokenizer, maxQueuedRequests: 1 });
     const running = engine.addRequest(ofLength(3, 1));
