@@ -11,10 +11,11 @@ import {
   traceFlag,
   tuneFlag,
 } from '../src/cli/flags.ts';
-import { createParser, UsageError } from '../src/cli/parser.ts';
+import { UsageError } from '../src/cli/parser.ts';
 import { type SchedulerName, schedulerNames } from '../src/scheduler/create-scheduler.ts';
 import { engineFlags } from './open-loop/engine-settings.ts';
 import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags } from './open-loop/load-flags.ts';
+import { parseFlags } from './parse-flags.ts';
 
 const flags = {
   ...modelFlags,
@@ -89,10 +90,8 @@ export interface BenchArgs extends Omit<Flags, 'mode'> {
 export function parseArgs(argv: readonly string[]): BenchArgs | null {
   const usage =
     'node bench/run.ts [flags]\n\nRuns the same requests under each scheduler and compares speed and token ids, or lets them arrive over time.';
-  const parser = createParser(argv).usage(usage).version(false).options(flags);
-  const { _: strays, $0: _script, help, ...args } = parser.parseSync();
-  if (help) return null;
-  if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
+  const args = parseFlags(argv, usage, flags);
+  if (args === null) return null;
   if (args.profile && args.trace !== undefined)
     throw new UsageError('--trace is given with --profile, expected one of them');
   checkLoad(args);

@@ -1,9 +1,9 @@
 // What f16 and q8 weights change in a model's predictions of a text, beside f32. `--help` lists its flags.
 import { readFile } from 'node:fs/promises';
 import { integerFlag, modelFlags, textFlag } from '../src/cli/flags.ts';
-import { createParser } from '../src/cli/parser.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { measureWeightQuality } from './experiments/weight-quality.ts';
+import { parseFlags } from './parse-flags.ts';
 
 /** Of what tales was not trained on. */
 const HELD_OUT = 'test/fixtures/tales-heldout-part.txt';
@@ -17,8 +17,8 @@ const flags = {
 };
 
 async function quality(argv: readonly string[]): Promise<void> {
-  const args = createParser(argv).usage('node bench/quality.ts --text FILE').version(false).options(flags).parseSync();
-  if (args.help) return;
+  const args = parseFlags(argv, 'node bench/quality.ts --text FILE', flags);
+  if (args === null) return;
   const text = await readFile(args.text, 'utf8');
   console.log('weights      tokens  perplexity    increase          KL');
   for (const { dtype, tokens, perplexity, perplexityIncrease, kl } of await measureWeightQuality({ ...args, text })) {

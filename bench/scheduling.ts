@@ -1,7 +1,6 @@
 // What scheduling gains on a model: chunks of a long prompt, shared prefixes, admission control. `--help` lists its flags.
 import { choiceFlag, modelFlags } from '../src/cli/flags.ts';
 import { openModel } from '../src/cli/open-model.ts';
-import { createParser, UsageError } from '../src/cli/parser.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
 import { BenchmarkError } from './closed-loop/verdict.ts';
@@ -10,6 +9,7 @@ import { chunking } from './experiments/experiment-chunking.ts';
 import { overload } from './experiments/experiment-overload.ts';
 import { prefix } from './experiments/experiment-prefix.ts';
 import { systemWaitingClock } from './open-loop/waiting-clock.ts';
+import { parseFlags } from './parse-flags.ts';
 
 const experiments = [chunking, prefix, overload];
 const names = experiments.map(({ name }) => name);
@@ -22,10 +22,8 @@ const flags = {
 await runCommand(async (signal) => {
   const usage =
     'node bench/scheduling.ts [flags]\n\nMeasures what chunked prefill, the prefix cache and admission control do.';
-  const parser = createParser(process.argv.slice(2)).usage(usage).version(false).options(flags);
-  const { _: strays, $0: _script, help, ...args } = parser.parseSync();
-  if (help) return;
-  if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
+  const args = parseFlags(process.argv.slice(2), usage, flags);
+  if (args === null) return;
   using status = new StatusLine(process.stderr);
   let numMissed = 0;
   for (const { name, maxBatchSize, run } of experiments) {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
 import type { BenchArgs } from '../args.ts';
+import { environmentJson } from '../environment-json.ts';
 
 /** Where the numbers come from. */
 export interface Provenance {
@@ -20,11 +21,7 @@ export function reportJson<Report>(modes: ReadonlyMap<string, Report>, provenanc
 /** The `meta` of a report, as of now. */
 export function provenanceJson({ args, adapter, model, dtype, commit }: Provenance) {
   return {
-    date: new Date().toISOString(),
-    adapter: adapter.name,
-    driver: adapter.driver,
-    node: process.versions.node,
-    webgpu: adapter.webgpu,
+    ...environmentJson(adapter),
     commit,
     args,
     seed: args.seed,

@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { integerFlag, modelFlags } from '../../src/cli/flags.ts';
-import { createParser, UsageError } from '../../src/cli/parser.ts';
+import { parseFlags } from '../parse-flags.ts';
 
 const flags = {
   ...modelFlags,
@@ -18,9 +18,5 @@ export type ContextArgs = InferredOptionTypes<typeof flags>;
  */
 export function parseContextArgs(argv: readonly string[]): ContextArgs | null {
   const usage = 'node bench/context.ts [flags]\n\nTimes the decoding of one sequence at several context lengths.';
-  const parser = createParser(argv).usage(usage).version(false).options(flags);
-  const { _: strays, $0: _script, help, ...args } = parser.parseSync();
-  if (help) return null;
-  if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
-  return args;
+  return parseFlags(argv, usage, flags);
 }

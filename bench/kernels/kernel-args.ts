@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { integerFlag, modelFlags, textFlag } from '../../src/cli/flags.ts';
-import { createParser, UsageError } from '../../src/cli/parser.ts';
+import { parseFlags } from '../parse-flags.ts';
 
 const flags = {
   ...modelFlags,
@@ -25,9 +25,5 @@ export type KernelArgs = InferredOptionTypes<typeof flags>;
 export function parseKernelArgs(argv: readonly string[]): KernelArgs | null {
   const usage =
     'node bench/kernels.ts [flags]\n\nTimes every kernel at the shapes of a model, beside what the adapter could do at best.';
-  const parser = createParser(argv).usage(usage).version(false).options(flags);
-  const { _: strays, $0: _script, help, ...args } = parser.parseSync();
-  if (help) return null;
-  if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
-  return args;
+  return parseFlags(argv, usage, flags);
 }

@@ -1,4 +1,5 @@
 import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
+import { environmentJson } from '../environment-json.ts';
 import type { KernelArgs } from './kernel-args.ts';
 import type { Roofline } from './roofline.ts';
 
@@ -71,11 +72,7 @@ export function kernelReportJson(roofline: Roofline, kernels: readonly KernelRes
   return {
     schema: 'roseinfer-kernels-1',
     meta: {
-      date: new Date().toISOString(),
-      adapter: adapter.name,
-      driver: adapter.driver,
-      node: process.versions.node,
-      webgpu: adapter.webgpu,
+      ...environmentJson(adapter),
       commit,
       args,
       model,

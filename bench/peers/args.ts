@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { choiceFlag, integerFlag, modelFlags, textFlag } from '../../src/cli/flags.ts';
-import { createParser, UsageError } from '../../src/cli/parser.ts';
+import { parseFlags } from '../parse-flags.ts';
 
 /** Engines beside roseinfer, in the order in which they take turns. */
 export const peerNames = ['llama-vulkan', 'llama-cpu', 'onnx-webgpu', 'onnx-cpu'] as const;
@@ -46,11 +46,7 @@ export type PeersArgs = InferredOptionTypes<typeof flags>;
 export function parsePeersArgs(argv: readonly string[]): PeersArgs | null {
   const usage =
     'node bench/peers.ts [flags]\n\nInstalls other engines into a temporary directory and compares their speed with the same weights on the same adapter.';
-  const parser = createParser(argv).usage(usage).version(false).options(flags);
-  const { _: strays, $0: _script, help, ...args } = parser.parseSync();
-  if (help) return null;
-  if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
-  return args;
+  return parseFlags(argv, usage, flags);
 }
 
 /** The peers that a run compares with. */

@@ -1,3 +1,4 @@
+import { environmentJson } from '../environment-json.ts';
 import { summarize } from '../statistics.ts';
 import type { PeerName, PeersArgs } from './args.ts';
 import type { Comparison, EngineName } from './comparison.ts';
@@ -111,11 +112,7 @@ export function peersReportJson({ decode, matmul, problems }: Findings, provenan
   return {
     schema: 'roseinfer-peers-1',
     meta: {
-      date: new Date().toISOString(),
-      adapter: adapter.name,
-      driver: adapter.driver,
-      node: process.versions.node,
-      webgpu: adapter.webgpu,
+      ...environmentJson(adapter),
       [LLAMA.name]: LLAMA.version,
       [ONNX.name]: ONNX.version,
       commit,

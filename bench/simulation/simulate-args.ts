@@ -1,8 +1,9 @@
 import type { InferredOptionTypes } from 'yargs';
 import { integerFlag, seedFlag, textFlag, textListFlag } from '../../src/cli/flags.ts';
-import { createParser, UsageError } from '../../src/cli/parser.ts';
+import { UsageError } from '../../src/cli/parser.ts';
 import { engineFlags } from '../open-loop/engine-settings.ts';
 import { checkLoad, loadFlags, OPEN_LOOP } from '../open-loop/load-flags.ts';
+import { parseFlags } from '../parse-flags.ts';
 
 const flags = {
   calibrate: {
@@ -50,10 +51,8 @@ Runs the engine, its scheduler and its KV manager in virtual time: no GPU, no wa
  * @throws UsageError naming the flag, its value and what was expected.
  */
 export function parseSimulateArgs(argv: readonly string[]): SimulateArgs | null {
-  const parser = createParser(argv).usage(USAGE).version(false).options(flags);
-  const { _: strays, $0: _script, help, ...args } = parser.parseSync();
-  if (help) return null;
-  if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
+  const args = parseFlags(argv, USAGE, flags);
+  if (args === null) return null;
   if ((args.calibrate === undefined) === (args.replay === undefined)) {
     throw new UsageError('either --calibrate or --replay is needed');
   }

@@ -1,0 +1,22 @@
+import type { InferredOptionTypes, Options } from 'yargs';
+import { createParser, UsageError } from '../src/cli/parser.ts';
+
+type Flags = { readonly [name: string]: Options };
+
+/**
+ * Reads the command line of a benchmark; null when it asked for help, which has been printed then.
+ *
+ * @throws UsageError naming the flag, its value and what was expected.
+ */
+export function parseFlags<F extends Flags>(
+  argv: readonly string[],
+  usage: string,
+  flags: F,
+): InferredOptionTypes<F> | null;
+export function parseFlags(argv: readonly string[], usage: string, flags: Flags): object | null {
+  const parser = createParser(argv).usage(usage).version(false).options(flags);
+  const { _: strays, $0: _script, help, ...args } = parser.parseSync();
+  if (help) return null;
+  if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
+  return args;
+}
