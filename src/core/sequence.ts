@@ -25,6 +25,14 @@ export interface SequenceInit {
  */
 export type PrefixMiss = 'off' | 'short' | 'new' | 'evicted';
 
+/** What a sequence found in the prefix cache. */
+export interface PrefixHit {
+  /** Tokens whose keys and values are there. */
+  readonly numTokens: number;
+  /** Why they are no more. */
+  readonly miss: PrefixMiss;
+}
+
 /**
  * A prompt and what has been generated behind it. Only the scheduler changes one; everybody else reads.
  *
@@ -55,8 +63,8 @@ export class Sequence {
   /** Place in the queue, least first: the queue policy's rank, then the order of arrival. */
   rank = 0;
   order = 0;
-  /** Tokens that the first start took from the prefix cache, and why they were no more; null before that start. */
-  prefixHit: { readonly numTokens: number; readonly miss: PrefixMiss } | null = null;
+  /** What its first start found; null before that start. */
+  prefixHit: PrefixHit | null = null;
   numPreemptions = 0;
   /** Most tokens that were ever in the KV cache. */
   numEverComputedTokens = 0;

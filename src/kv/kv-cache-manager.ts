@@ -1,4 +1,4 @@
-import type { PrefixMiss, Sequence } from '../core/sequence.ts';
+import type { PrefixHit, PrefixMiss, Sequence } from '../core/sequence.ts';
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
 import { BlockPool } from './block-pool.ts';
@@ -18,14 +18,6 @@ export interface KVCacheManagerOptions {
   readonly blockSize: number;
   /** For tests of collisions. */
   readonly hash?: BlockHash | undefined;
-}
-
-/** What a sequence found in the prefix cache. */
-export interface PrefixHit {
-  /** Tokens whose keys and values are there. */
-  readonly numTokens: number;
-  /** Why they are no more. */
-  readonly miss: PrefixMiss;
 }
 
 /**

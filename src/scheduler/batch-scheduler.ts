@@ -126,10 +126,13 @@ export class BatchScheduler implements Scheduler {
       if (epoch !== sequence.epoch) continue;
       const id = finite[index] === 0 ? null : ids[index]!;
       sequence.numPendingIds--;
-      if (id !== null) sequence.ids.push(id);
-      // What gave no finite logits may have left no finite keys.
-      if (id === null) this.#kv.evict(this.#kv.blockTable(sequence));
-      else this.#kv.cacheBlocks(sequence);
+      if (id === null) {
+        // What gave no finite logits may have left no finite keys.
+        this.#kv.evict(this.#kv.blockTable(sequence));
+      } else {
+        sequence.ids.push(id);
+        this.#kv.cacheBlocks(sequence);
+      }
       const finishReason = id === null ? 'error' : reasonToStop(sequence, id);
       if (finishReason !== null) this.#finish(sequence, finishReason);
       if (finishReason === 'stop' && !isEos(sequence, id)) sequence.stopTokenId = id;
@@ -197,7 +200,8 @@ export class BatchScheduler implements Scheduler {
     const { maxBatchSize } = this.#limits;
     const state = { waiting: this.#waiting.sequences, numRunning, maxBatchSize, kv: this.#kv };
     if (!this.#policies.admission.admits(state, head)) return false;
-    const hit = this.#kv.start(head, this.#running.filter(({ sequence }) => this.#willGrow(sequence)).length);
+    const numReserved = this.#running.filter(({ sequence }) => this.#willGrow(sequence)).length;
+    const hit = this.#kv.start(head, numReserved);
     if (hit === null) return false;
     head.numComputedTokens = hit.numTokens;
     head.prefixHit ??= hit;
@@ -213,14 +217,11 @@ export class BatchScheduler implements Scheduler {
   /** Takes blocks for one more token from sequences ranked behind until there are enough. False when its own were taken. */
   #allocateOrPreempt(step: StepDraft, sequence: Sequence): boolean {
     while (!this.#kv.allocateSlots(sequence, 1)) {
-      const behind = this.#running.slice(1 + this.#running.findIndex((running) => running.sequence === sequence));
-      const victim = chooseVictim(
-        behind.map((running) => running.sequence),
-        this.#kv,
-      );
-      this.#preempt(victim ?? sequence);
-      step.preempted.push(victim ?? sequence);
-      if (victim === undefined) return false;
+      const sequences = this.#running.map((running) => running.sequence);
+      const loser = chooseVictim(sequences.slice(1 + sequences.indexOf(sequence)), this.#kv) ?? sequence;
+      this.#preempt(loser);
+      step.preempted.push(loser);
+      if (loser === sequence) return false;
     }
     return true;
   }
