@@ -1,6 +1,7 @@
 // Child process: roseinfer's side of the decode comparison.
 import { Engine } from '../../src/engine/engine.ts';
 import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
+import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
 import { PollGovernor } from '../../src/gpu/poll-governor.ts';
 import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
 import { type LoadModelOptions, loadModel } from '../../src/load-model.ts';
@@ -19,6 +20,7 @@ export type RoseinferDecodeResult = DecodeResult | { readonly adapter: AdapterId
 serveJob(async (job: RoseinferDecodeJob, report: (result: RoseinferDecodeResult) => void) => {
   const maxBatchSize = Math.max(...BATCH_SIZES);
   const model = await loadModel(job.model, { ...job.options, maxBatchSize, governor: new PollGovernor() });
+  yieldToAdapter(model.device.traits);
   report({ adapter: model.adapter, dtype: model.dtype });
 
   const generate = async (prompts: DecodeJob['prompts'], maxTokens: number): Promise<TimedIds[]> => {

@@ -1,3 +1,4 @@
+import { yieldToAdapter } from '../gpu/host-priority.ts';
 import { PollGovernor } from '../gpu/poll-governor.ts';
 import { type LoadedModel, type LoadModelOptions, loadModel } from '../load-model.ts';
 import { formatBytes, type MemoryPlan } from '../model/memory-plan.ts';
@@ -12,7 +13,7 @@ export interface OpenModelOptions extends Omit<LoadModelOptions, 'governor' | 'o
 }
 
 /**
- * Loads a model for a command, the bundled one when `name` is undefined.
+ * Loads a model for a command, the bundled one when `name` is undefined, and leaves the processor to a software adapter.
  *
  * @throws what `loadModel` throws, and the signal's reason.
  */
@@ -32,6 +33,7 @@ export async function openModel(name: string | undefined, options: OpenModelOpti
     },
   });
   status.clear();
+  yieldToAdapter(model.device.traits);
   log(describeModel(modelName(name), model));
   return model;
 }
