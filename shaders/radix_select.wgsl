@@ -79,7 +79,8 @@ fn bucket_sum(bucket: u32) -> vec2u {
 fn sum_groups(lane: u32, lanes: u32) {
   for (var group = lane; group < GROUPS; group += lanes) {
     var sum = vec2u(0u);
-    for (var i = 0u; i < BUCKETS_PER_GROUP; i++) { sum = add(sum, bucket_sum(group * BUCKETS_PER_GROUP + i)); }
+    let end = (group + 1u) * BUCKETS_PER_GROUP;
+    for (var bucket = end - BUCKETS_PER_GROUP; bucket < end; bucket++) { sum = add(sum, bucket_sum(bucket)); }
     group_sums[group] = sum;
   }
 }

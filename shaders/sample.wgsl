@@ -12,8 +12,9 @@ import package::rng::{pcg4d, unit_interval};
 //   logits[R, V], sampling[R, WORDS] (see there), next_tokens[X], sampled[R, 2] = (id, 1), or (0, 0) where a logit of the
 //   row is not finite; with PROBS probs[R, V], the distribution drawn from. Ids from `allowed` on are never drawn.
 // Each filter keeps a prefix of the order (logit descending, id ascending). Its end is found by radix select: top-k weighs
-// every token 1, top-p exp((logit - best) / temperature) in fixed point. Only maxima and integer sums cross lanes, so
-// nothing depends on LANES.
+// every token 1, top-p exp((logit - best) / temperature) in fixed point. Before a small top-k comes a filter of as many
+// strips of the row by their maxima: they hold enough tokens, and the other strips are not looked at again. Only maxima and
+// integer sums cross lanes, so nothing depends on LANES.
 // One workgroup a row; grid: (R).
 
 struct Params { V: u32, allowed: u32 }
@@ -40,6 +41,7 @@ const TOKEN_SLOT = 7u;
 const WORDS = 8u;
 
 const EXPONENT = 0x7f800000u;
+const MAGNITUDE = 0x7fffffffu;
 const NO_ID = 0xffffffffu;
 // A smaller temperature or min-p counts as 0: adapters may flush it.
 const SMALLEST_NORMAL = 0x1p-126;
@@ -47,11 +49,17 @@ const SMALLEST_NORMAL = 0x1p-126;
 const FAR = 3.4e38;
 // Weight of the best token in top-p.
 const UNIT = 0x1p31;
-// Octave j ends 2^j temperatures below the best logit, the last one at the worst.
+// Octave j ends 2^j temperatures below the best logit, the last one at the end of what is kept.
 const OCTAVES = 6u;
 // Tokens down to the end of this octave are noted as candidates, if they are at most so many.
 const NEAR = 3u;
 const CANDIDATES = 1024u;
+// Parts of a row.
+const STRIPS = 1024u;
+// The most strips that are picked for top-k: more would hold too many tokens for the candidates.
+const FEW = STRIPS / 2u;
+// The filter before top-k; top-k and top-p go by their words of `sampling`.
+const STRIPS_OF_TOP_K = TOP_K - 1u;
 
 // What is the same for all lanes.
 struct Row {
@@ -62,7 +70,6 @@ struct Row {
   best: f32,
   best_key: u32,
   best_id: u32,
-  worst_key: u32,
 }
 
 // The end of a prefix: kept are all greater keys, and of this key the ids up to this one.
@@ -75,18 +82,17 @@ struct Tokens { end: u32, are_candidates: bool }
 struct Range { low: u32, span: u32, need: vec2u }
 
 // Maxima over the lanes; those of a pair take two.
-var<workgroup> maxima: array<atomic<u32>, 8>;
+var<workgroup> maxima: array<atomic<u32>, 5>;
 const BEST = 0u;
 const DRAWN = 2u;
-const LOWEST = 4u;
-const BROKEN = 5u;
-// One for each filter.
-const CROWDED = 6u;
+const BROKEN = 4u;
 
 // From lane 0 to all.
 var<workgroup> message: vec4u;
 // Ids; every lane has its own slots.
 var<workgroup> candidates: array<u32, CANDIDATES>;
+// The greatest key of each strip, 0 where it is empty; every lane has its own strips.
+var<workgroup> strip_maxima: array<u32, STRIPS>;
 
 // From the best logit down, in temperatures.
 fn distance_of(row: Row, logit: f32) -> f32 {
@@ -118,18 +124,54 @@ fn greatest(pair: u32, key: u32, id: u32) -> vec2u {
   return vec2u(atomicLoad(&maxima[pair]), ~atomicLoad(&maxima[pair + 1u]));
 }
 
+// A strip has the ids .x, .x + LANES, ... below .y, of those below `end`.
+fn strip_of(lane: u32, strip: u32, end: u32) -> vec2u {
+  let turns = (params.V + STRIPS - 1u) / STRIPS;
+  let first = (strip - lane) * turns;
+  return vec2u(first + lane, min(first + turns * LANES, end));
+}
+
 // Key of the lowest logit of an octave.
-fn octave_end(row: Row, octave: u32) -> u32 {
+fn octave_end(row: Row, cut: Cut, octave: u32) -> u32 {
   let key = key_of(row.best - min(f32(1u << octave) * row.temperature, FAR));
-  return select(max(key, row.worst_key), row.worst_key, octave == OCTAVES - 1u);
+  return select(max(key, cut.key), cut.key, octave == OCTAVES - 1u);
+}
+
+// Notes a candidate, if there is room.
+fn note(free: ptr<function, u32>, id: u32) {
+  if (*free < CANDIDATES) { candidates[*free] = id; }
+  *free += LANES;
+}
+
+// The candidates that a lane has noted, if all found room.
+fn noted(free: u32, otherwise: Tokens) -> Tokens {
+  var tokens = otherwise;
+  if (free < CANDIDATES + LANES) { tokens = Tokens(free, true); }
+  return tokens;
+}
+
+// Tokens from a key on, found in the strips that reach it.
+fn find_candidates(lane: u32, row: Row, low: u32, tokens: Tokens) -> Tokens {
+  var free = lane;
+  for (var strip = lane; strip < STRIPS; strip += LANES) {
+    if (strip_maxima[strip] >= low) {
+      let ids = strip_of(lane, strip, params.allowed);
+      for (var id = ids.x; id < ids.y; id += LANES) {
+        if (key_of(logits[row.logits + id]) >= low) { note(&free, id); }
+      }
+    }
+  }
+  return noted(free, tokens);
 }
 
 // The octave in which the weights reach what the filter needs: its sums are kept in registers, and few tokens are left for
-// the buckets. From here on lanes look through the candidates alone, where these are enough and found room.
+// the buckets. From here on a lane looks through its candidates alone, where these are enough and found room.
 fn find_octave(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass: bool) -> Range {
   clear_buckets(lane, LANES);
   var ends: array<u32, OCTAVES>;
-  for (var octave = 0u; octave < OCTAVES; octave++) { ends[octave] = octave_end(row, octave); }
+  for (var octave = 0u; octave < OCTAVES; octave++) { ends[octave] = octave_end(row, cut, octave); }
+  // Candidates stay candidates, however far they are.
+  let near = select(ends[NEAR], cut.key, (*tokens).are_candidates);
   // Running sums: an octave's includes those before it.
   var sums: array<vec2u, OCTAVES>;
   var free = lane;
@@ -142,14 +184,9 @@ fn find_octave(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_
       for (var octave = 0u; octave < OCTAVES; octave++) {
         sums[octave] = add(sums[octave], vec2u(select(0u, weight, key >= ends[octave]), 0u));
       }
-      if (key >= ends[NEAR]) {
-        if (free < CANDIDATES) { candidates[free] = id; }
-        free += LANES;
-      }
+      if (key >= near) { note(&free, id); }
     }
   }
-  let crowded = CROWDED + u32(by_mass);
-  atomicMax(&maxima[crowded], u32(free >= CANDIDATES + LANES));
   workgroupBarrier();
   for (var octave = 0u; octave < OCTAVES; octave++) { add_sum_to_bucket(octave, sums[octave]); }
   workgroupBarrier();
@@ -159,14 +196,14 @@ fn find_octave(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_
     var octave = 0u;
     while (octave < OCTAVES - 1u && !at_least(bucket_sum(octave), need)) { octave++; }
     if (octave > 0u) { need = subtract(need, bucket_sum(octave - 1u)); }
-    message = vec4u(octave, need, atomicLoad(&maxima[crowded]));
+    message = vec4u(octave, need, 0u);
   }
   let told = workgroupUniformLoad(&message);
   let octave = told.x;
-  if (octave <= NEAR && told.w == 0u) { *tokens = Tokens(free, true); }
-  let low = octave_end(row, octave);
+  let low = octave_end(row, cut, octave);
+  if (low >= near) { *tokens = noted(free, *tokens); }
   var high = row.best_key;
-  if (octave > 0u) { high = octave_end(row, octave - 1u) - 1u; }
+  if (octave > 0u) { high = octave_end(row, cut, octave - 1u) - 1u; }
   return Range(low, high - low, told.yz);
 }
 
@@ -177,9 +214,15 @@ fn first_shift(span: u32) -> u32 {
 
 // The shortest prefix of what `cut` keeps that has top-k tokens, or by mass the fraction top-p of the weight. The word of
 // its last token, key and then ~id among the tokens of that key, is searched for digit by digit, until a single token is
-// left to choose from: that one's word lies at or above the lowest word left, and no other's between.
-fn prefix(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass: bool) -> Cut {
-  let range = find_octave(lane, row, cut, tokens, by_mass);
+// left to choose from: that one's word lies at or above the lowest word left, and no other's between. With STRIPS_OF_TOP_K
+// all tokens from the key on that top-k strips reach: at least so many, and seldom many more.
+fn prefix(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, filter_word: u32) -> Cut {
+  let by_mass = filter_word == TOP_P;
+  let by_strip = filter_word == STRIPS_OF_TOP_K;
+  var range = Range(0u, row.best_key, vec2u(sampling[row.sampling + TOP_K], 0u));
+  if (!by_strip) { range = find_octave(lane, row, cut, tokens, by_mass); }
+  var sought = *tokens;
+  if (by_strip) { sought = Tokens(STRIPS, false); }
   var low = range.low;
   var span = range.span;
   var need = range.need;
@@ -189,13 +232,16 @@ fn prefix(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass:
   loop {
     clear_buckets(lane, LANES);
     workgroupBarrier();
-    for (var slot = lane; slot < (*tokens).end; slot += LANES) {
-      let id = id_at(*tokens, slot);
+    for (var slot = lane; slot < sought.end; slot += LANES) {
+      let id = id_at(sought, slot);
       let logit = logits[row.logits + id];
-      let key = key_of(logit);
+      var key = key_of(logit);
+      if (by_strip) { key = strip_maxima[slot]; }
       let word = select(key, ~id, by_id);
       let is_sought = word >= low && word - low <= span && (!by_id || key == tie_key);
-      if (is_sought && is_kept(cut, key, id)) { add_to_bucket((word - low) >> shift, weight_of(row, logit, by_mass)); }
+      if (is_sought && is_kept(cut, key, id)) {
+        add_to_bucket((word - low) >> shift, weight_of(row, logit, by_mass));
+      }
     }
     workgroupBarrier();
     sum_groups(lane, LANES);
@@ -212,7 +258,7 @@ fn prefix(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass:
     span = min(span - (told.x - low), (1u << shift) - 1u);
     low = told.x;
     need = told.yz;
-    if (told.w == 0u || (by_id && shift == 0u)) { break; }
+    if (told.w == 0u || (shift == 0u && (by_id || by_strip))) { break; }
     if (shift == 0u) {
       by_id = true;
       tie_key = low;
@@ -223,6 +269,7 @@ fn prefix(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass:
       shift -= min(shift, DIGIT_BITS);
     }
   }
+  if (by_strip) { *tokens = find_candidates(lane, row, low, *tokens); }
   // A single token at the end of `cut` may have been found by a lower word than its own.
   let key = max(select(low, tie_key, by_id), cut.key);
   return Cut(key, min(select(NO_ID, ~low, by_id), select(NO_ID, cut.id, key == cut.key)));
@@ -282,30 +329,33 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let words = workgroup.x * WORDS;
 
   var best = Cut(0u, NO_ID);
-  var lowest = 0u;
   var broken = 0u;
-  for (var id = lane; id < params.V; id += LANES) {
-    let logit = logits[start + id];
-    broken = max(broken, u32((bitcast<u32>(logit) & EXPONENT) == EXPONENT));
-    let key = key_of(logit);
-    if (id < params.allowed) {
-      if (key > best.key) { best = Cut(key, id); }
-      lowest = max(lowest, ~key);
+  for (var strip = lane; strip < STRIPS; strip += LANES) {
+    var maximum = 0u;
+    let ids = strip_of(lane, strip, params.V);
+    for (var id = ids.x; id < ids.y; id += LANES) {
+      let logit = logits[start + id];
+      broken = max(broken, bitcast<u32>(logit) & MAGNITUDE);
+      let key = key_of(logit);
+      if (id < params.allowed) {
+        if (key > best.key) { best = Cut(key, id); }
+        maximum = max(maximum, key);
+      }
     }
+    strip_maxima[strip] = maximum;
   }
-  atomicMax(&maxima[LOWEST], lowest);
   atomicMax(&maxima[BROKEN], broken);
   let top = greatest(BEST, best.key, best.id);
-  if (lane == 0u) { message = vec4u(top, ~atomicLoad(&maxima[LOWEST]), atomicLoad(&maxima[BROKEN])); }
+  if (lane == 0u) { message = vec4u(top, atomicLoad(&maxima[BROKEN]), 0u); }
   let told = workgroupUniformLoad(&message);
-  let finite = told.w == 0u;
+  let finite = told.z < EXPONENT;
 
   let temperature = bitcast<f32>(sampling[words + TEMPERATURE]);
   let top_k = sampling[words + TOP_K];
   let top_p = bitcast<f32>(sampling[words + TOP_P]);
   let min_p = bitcast<f32>(sampling[words + MIN_P]);
   let greedy = temperature < SMALLEST_NORMAL;
-  let row = Row(start, words, select(temperature, 1.0, greedy), value_of(told.x), told.x, told.y, told.z);
+  let row = Row(start, words, select(temperature, 1.0, greedy), value_of(told.x), told.x, told.y);
 
   // Greedy keeps the best token alone. A loop that may have no turn stands for branches around two calls: their inlined code
   // took lavapipe five times as long to compile.
@@ -313,10 +363,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var cut = Cut(row.best_key, row.best_id);
   if (is_random) { cut = Cut(0u, 0u); }
   var tokens = Tokens(select(0u, params.allowed, is_random), false);
-  let first_filter = select(TOP_P, TOP_K, top_k > 0u && top_k < params.allowed);
+  let of_top_k = select(TOP_K, STRIPS_OF_TOP_K, top_k <= FEW);
+  let first_filter = select(TOP_P, of_top_k, top_k > 0u && top_k < params.allowed);
   let filter_end = select(0u, select(TOP_P, TOP_P + 1u, top_p < 1.0), is_random);
   for (var filter_word = first_filter; filter_word < filter_end; filter_word++) {
-    cut = prefix(lane, row, cut, &tokens, filter_word == TOP_P);
+    cut = prefix(lane, row, cut, &tokens, filter_word);
   }
   let reach = select(FAR, -ln(min_p), is_random && min_p >= SMALLEST_NORMAL);
   let drawn = select(0u, draw(lane, row, cut, tokens, reach), finite);

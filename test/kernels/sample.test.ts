@@ -59,7 +59,20 @@ describe('the distribution of a row equals the float64 reference', () => {
       fault: 'strays past the end of its octave',
       changes: [['span = min(span - (told.x - low), (1u << shift) - 1u);', 'span = (1u << shift) - 1u;']],
     },
-    { fault: 'takes too few tokens for candidates', changes: [['octave <= NEAR && told.w', 'told.w']] },
+    { fault: 'takes too few tokens for candidates', changes: [['if (low >= near)', 'if (true)']] },
+    {
+      fault: 'drops candidates that are far',
+      changes: [['let near = select(ends[NEAR], cut.key,', 'let near = select(ends[NEAR], ends[NEAR],']],
+    },
+    {
+      fault: 'picks strips that hold too few tokens',
+      changes: [
+        [
+          'var range = Range(0u, row.best_key, vec2u(sampling[row.sampling + TOP_K], 0u));',
+          'var range = Range(0u, row.best_key, vec2u(1u, 0u));',
+        ],
+      ],
+    },
     { fault: 'takes two tokens for one', changes: [['least + least / 2u', 'least + least + least / 2u']] },
     {
       fault: 'forgets what top-k dropped',
