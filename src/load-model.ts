@@ -1,7 +1,6 @@
 // Puts the layers together: a device, a model on it and the model's tokenizer.
 import { freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { Runner } from './core/runner.ts';
 import type { Tokenizer } from './engine/tokenizer.ts';
 import type { AdapterIdentity } from './gpu/adapter.ts';
 import { Device, type DeviceOptions } from './gpu/device.ts';
@@ -39,7 +38,7 @@ export interface LoadedModel extends AsyncDisposable {
   readonly adapter: AdapterIdentity;
   /** Where the model is. */
   readonly device: Device;
-  readonly runner: Runner;
+  readonly runner: ModelRunner;
   readonly tokenizer: Tokenizer;
   /** Idempotent. */
   close(): Promise<void>;

@@ -1,4 +1,4 @@
-import type { RunnerLimits } from '../../src/core/runner.ts';
+import type { Runner, RunnerLimits } from '../../src/core/runner.ts';
 import type { GenerationRequest } from '../../src/engine/request.ts';
 import type { LoadedModel } from '../../src/load-model.ts';
 import { pcg4d } from '../../src/util/rng.ts';
@@ -14,7 +14,7 @@ export interface Experiment {
 }
 
 export interface ExperimentContext {
-  readonly model: Pick<LoadedModel, 'runner' | 'tokenizer'>;
+  readonly model: Pick<LoadedModel, 'tokenizer'> & { readonly runner: Runner };
   readonly clock: WaitingClock;
   readonly signal: AbortSignal;
   /** Told what is going on. */

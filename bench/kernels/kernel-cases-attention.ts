@@ -44,7 +44,7 @@ export function attentionCases(subject: BenchSubject): KernelCase[] {
       return {
         tensors,
         scalars: { first: 0, count: tiles.length / 2, scale, Z: 1 },
-        cost: attentionCost(subject, batch),
+        cost: attentionCost(subject, batch, choice.constants.ROWS),
       };
     },
   });
@@ -130,13 +130,23 @@ function inputs({ device, config, kvDtype }: BenchSubject, make: Operands, batch
   };
 }
 
-/** Cost of attention over a batch. Each key and value is read once; a row's scores and its sum of values are two multiply-adds a visible key and channel. */
+/**
+ * Cost of attention over a batch in tiles of ROWS queries: each key and value comes from memory once, and each tile loads those
+ * that its last row sees; a row's scores and its sum of values are two multiply-adds a visible key and channel.
+ */
 export function attentionCost(
   { config, kvDtype }: Pick<BenchSubject, 'config' | 'kvDtype'>,
   { sequences, queries, context }: Batch,
+  ROWS = 1,
 ): Cost {
   const { numHeads: H, headDim: D, hiddenSize: C } = config;
   const visibleKeys = sequences * queries * (context - (queries - 1) / 2);
-  const cacheBytes = 4 * 2 * H * kvRowWords(D, kvDtype) * sequences * context;
-  return { bytes: cacheBytes + 8 * C * sequences * queries, flops: 4 * C * visibleKeys };
+  const keyWords = 2 * H * kvRowWords(D, kvDtype);
+  let loadedKeys = 0;
+  for (let end = ROWS; end < queries + ROWS; end += ROWS) loadedKeys += context - queries + Math.min(end, queries);
+  return {
+    bytes: 4 * keyWords * sequences * context + 8 * C * sequences * queries,
+    loads: keyWords * sequences * loadedKeys,
+    flops: 4 * C * visibleKeys,
+  };
 }

@@ -1,8 +1,11 @@
 import { allVariants } from '../../src/cli/kernel-variants.ts';
+import { kvRowWords } from '../../src/kernels/kv-write.ts';
+import { fillsKVRow } from '../../src/kernels/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul-naive.ts';
 import { TILE, tileRows, weightConditions } from '../../src/kernels/weight-tiles.ts';
 import { gpt2Kernels } from '../../src/model/gpt2-kernels.ts';
 import { priorChoice } from '../../src/model/matmul-tuning.ts';
+import { ceilDiv } from '../../src/util/math.ts';
 import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
 import { Operands } from './operands.ts';
 
@@ -14,11 +17,12 @@ interface Linear {
   readonly conditions?: Readonly<Record<string, boolean>>;
 }
 
+const BLOCK_SIZE = 16;
 const ACTIVATIONS = { gelu_new: 'GELU_NEW', gelu: 'GELU', relu: 'RELU' } as const;
 
-/** The matmuls of a layer and the LM head over M rows; the first of them also by the naive kernel, in f32. */
-export function matmulCases({ device, config, dtype }: BenchSubject): KernelCase[] {
-  const { hiddenSize: C, mlpSize: F, vocabSize: V, activation } = config;
+/** The matmuls of a layer and the LM head over M rows; the first of them also with KV write, and by the naive kernel, in f32. */
+export function matmulCases({ device, config, dtype, kvDtype }: BenchSubject): KernelCase[] {
+  const { hiddenSize: C, mlpSize: F, numHeads: H, headDim: D, vocabSize: V, activation } = config;
   // A vocabulary beyond the largest binding is multiplied in ranges: this is the first of them.
   const largest = Math.floor(device.gpu.limits.maxStorageBufferBindingSize / (4 * tileRows(C, dtype) * TILE)) * TILE;
   const linears: readonly Linear[] = [
@@ -28,11 +32,12 @@ export function matmulCases({ device, config, dtype }: BenchSubject): KernelCase
     { name: 'MLP projection', K: F, N: C, conditions: { RESIDUAL: true } },
     { name: 'LM head', K: C, N: Math.min(V, largest) },
   ];
-  const { matmul } = gpt2Kernels;
+  const { matmul, matmulKVWrite } = gpt2Kernels;
+  const common = (K: number) => ({ ...weightConditions(dtype), X_VEC4: K % 4 === 0 });
   return [
     ...linears.flatMap(({ name, K, N, conditions }) =>
       SIZES.map((M): KernelCase => {
-        const fixed = { conditions: { ...weightConditions(dtype), X_VEC4: K % 4 === 0, ...conditions } };
+        const fixed = { conditions: { ...common(K), ...conditions } };
         return {
           kernel: matmul,
           name,
@@ -47,6 +52,28 @@ export function matmulCases({ device, config, dtype }: BenchSubject): KernelCase
         };
       }),
     ),
+    ...(fillsKVRow(D, kvDtype) ? SIZES : []).map((M): KernelCase => {
+      const [K, N] = [C, 3 * C];
+      const fixed = { conditions: { ...common(K), KV_F16: kvDtype === 'f16' } };
+      return {
+        kernel: matmulKVWrite,
+        name: 'qkv',
+        M,
+        variants: allVariants(matmulKVWrite, device.traits, fixed, [priorChoice(device.traits, M)]),
+        prepare: (owned) => {
+          const make = new Operands(device, owned);
+          const tensors = {
+            x: make.floats(M, K),
+            w: make.weight(dtype, K, N),
+            bias: make.floats(N),
+            out: make.empty('f32', M, N),
+            slot_mapping: make.of(Int32Array.from({ length: M }, (_, t) => t)),
+            kv: make.empty('u32', ceilDiv(M, BLOCK_SIZE), 2, H, BLOCK_SIZE, kvRowWords(D, kvDtype)),
+          };
+          return { tensors, scalars: { first: 0, D } };
+        },
+      };
+    }),
     ...SIZES.map(
       (M): KernelCase => ({
         kernel: matmulNaive,

@@ -40,7 +40,7 @@ export async function timeCandidate(
   const { choice, label, isBase, usedByModel } = variant;
   const { tensors, scalars, cost: known } = prepare(owned, variant);
   const { milliseconds } = await time(device, kernel, tensors, scalars, { choice, runs, warmUps: WARM_UPS });
-  const cost = known ?? kernel.spec.cost(kernel.dispatch(device, tensors, scalars, choice).dims);
+  const cost = known ?? kernel.dispatch(device, tensors, scalars, choice).cost;
   return {
     kernel: kernel.name,
     case: name,

@@ -95,7 +95,7 @@ export const tuneFlag = {
     ...choiceFlag('tune', ['off', 'on', 'force']),
     defaultDescription: 'on; off on a software adapter',
     describe:
-      'which variants of matmuls run: off, built-in choices; on, those measured on this adapter, now where they were not ' +
+      'which variants of kernels run: off, built-in choices; on, those measured on this adapter, now where they were not ' +
       'before; force, all measured now. The results are the same, bit by bit',
   },
 };

@@ -27,9 +27,9 @@ export async function openModel(name: string | undefined, options: OpenModelOpti
       signal.throwIfAborted();
       status.show(`loading ${formatBytes(bytes)} of ${formatBytes(total)} of weights and compiling kernels`);
     },
-    onTuned: (numDone, numShapes) => {
+    onTuned: (numDone, numSizes) => {
       signal.throwIfAborted();
-      status.show(`measuring which variants of matmuls are fast here: ${numDone} of ${numShapes} shapes`);
+      status.show(`measuring which variants of kernels are fast here: ${numDone} of ${numSizes} sizes`);
     },
   });
   status.clear();

@@ -43,7 +43,7 @@ export type ScalarType = 'u32' | 'f32';
 export interface Variant {
   /** `@if(NAME)` of the shader. */
   readonly conditions: Readonly<Record<string, boolean>>;
-  /** `constants::NAME` of the shader: sizes that shape its code. */
+  /** `constants::NAME` of the shader: sizes that shape its code, and `@if(NAME)`, which holds where it is not 0. */
   readonly constants: Readonly<Record<string, number>>;
   /** `override NAME` of the shader. */
   readonly overrides: Readonly<Record<string, number>>;
@@ -63,10 +63,14 @@ type Choices<Defaults, Value> = Defaults extends (traits: DeviceTraits) => infer
   ? { readonly [K in keyof Names]?: Value }
   : { readonly [name: string]: never };
 
-/** Bytes moved and floating-point operations of one dispatch. */
+/** What one dispatch has to do. */
 export interface Cost {
+  /** Read and written, each word once however often it is loaded. */
   readonly bytes: number;
+  /** Floating-point operations. */
   readonly flops: number;
+  /** Words that the lanes load, from memory or caches, where that is more than bytes / 4. */
+  readonly loads?: number;
 }
 
 type Bindings = Readonly<Record<string, BindingSpec>>;
@@ -104,7 +108,7 @@ export interface KernelSpec<
   readonly extras?: readonly string[];
   /** Every `@if` condition of the shader, with its default. */
   readonly conditions?: (traits: DeviceTraits) => Readonly<Record<string, boolean>>;
-  /** Every `constants::` of the shader, with its default. */
+  /** Every `constants::` of the shader, with its default. `@if` of one holds where it is not 0. */
   readonly constants?: (traits: DeviceTraits) => Readonly<Record<string, number>>;
   /** Every `override` of the shader, with its default. */
   readonly overrides?: (traits: DeviceTraits) => Readonly<Record<string, number>>;
@@ -115,7 +119,7 @@ export interface KernelSpec<
   /** Names the first thing wrong with the sizes, or null. */
   readonly check?: (dims: Dims, variant: Variant) => string | null;
   readonly workgroups: (dims: Dims, variant: Variant) => readonly [number, number, number];
-  readonly cost: (dims: Dims) => Cost;
+  readonly cost: (dims: Dims, variant: Variant) => Cost;
 }
 
 /** Tensors that a kernel takes, by name. */

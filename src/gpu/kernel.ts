@@ -19,6 +19,9 @@ import { checkAgainstShader, linkShader } from './shader-linker.ts';
 import { solveDims } from './shapes.ts';
 import { Tensor } from './tensor.ts';
 
+/** A variant without anything. */
+const PLAIN: Variant = { conditions: {}, constants: {}, overrides: {} };
+
 /** A variant of a kernel, compiled for one device. */
 export interface BuiltKernel {
   /** Kernel name and variant: the label of its GPU objects. */
@@ -77,13 +80,14 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
   }
 
   /**
-   * Bytes moved and floating-point operations of one dispatch.
+   * What one dispatch has to do.
    *
    * @param dims the sizes that it depends on, by shape letter or scalar.
+   * @param variant what its loads may depend on, as `variant` gives it; without it, all off and 1.
    * @throws KernelError that names a size that it needs and did not get.
    */
-  cost(dims: DimsOf<S>): Cost;
-  cost(dims: Dims): Cost {
+  cost(dims: DimsOf<S>, variant?: Variant): Cost;
+  cost(dims: Dims, variant: Variant = PLAIN): Cost {
     const { name, cost } = this.spec;
     const required = new Proxy(dims, {
       get(target, key) {
@@ -92,7 +96,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
         return value;
       },
     });
-    return cost(required);
+    return cost(required, variant);
   }
 
   /**
@@ -164,7 +168,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
       params: packParams(spec, dims),
       workgroups,
       dims,
-      cost: spec.cost(dims),
+      cost: spec.cost(dims, variant),
     };
   }
 

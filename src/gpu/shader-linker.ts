@@ -32,13 +32,14 @@ export async function linkShader(spec: KernelSpec, variant: Variant, immediates:
   const source = spec.source ?? files[name];
   if (source === undefined) throw new KernelError(spec.name, `no shader file shaders/${name}.wgsl`);
   checkNames(spec.name, source, variant);
+  const nonzero = Object.entries(variant.constants).map(([constant, value]) => [constant, value !== 0]);
   const weslSrc: Record<string, string> = { [`${name}.wgsl`]: source };
   for (const [file, text] of Object.entries(files)) if (file !== name) weslSrc[`${file}.wgsl`] = text;
   try {
     const linked = await link({
       weslSrc,
       rootModuleName: name,
-      conditions: { ...variant.conditions, [IMMEDIATES]: immediates },
+      conditions: { ...Object.fromEntries(nonzero), ...variant.conditions, [IMMEDIATES]: immediates },
       constants: { ...variant.constants },
       keepComments: false,
       sourceMap: false,
@@ -54,7 +55,7 @@ function checkNames(kernel: string, source: string, variant: Variant): void {
   const conditions = new Set(
     [...code.matchAll(/@(?:if|elif)\s*\(([^)]*)\)/g)].flatMap(([, e]) => e?.match(/\w+/g) ?? []),
   );
-  conditions.delete(IMMEDIATES);
+  for (const name of [IMMEDIATES, ...Object.keys(variant.constants)]) conditions.delete(name);
   compare(kernel, '@if conditions', conditions, Object.keys(variant.conditions));
   const constants = new Set([...code.matchAll(/constants::(\w+)/g)].flatMap(([, constant]) => constant ?? []));
   compare(kernel, 'constants', constants, Object.keys(variant.constants));

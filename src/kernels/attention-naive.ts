@@ -15,6 +15,10 @@ export const attentionNaive = defineKernel({
   params: { S: 'u32', H: 'u32', D: 'u32', scale: 'f32' },
   overrides: () => ({ LANES: 64 }),
   workgroups: ({ S = 0, H = 0, D = 0 }, { overrides }) => [ceilDiv(H * D, overrides.LANES ?? 1), S, 1],
-  // Half of the S² scores, each found twice by every one of D elements.
-  cost: ({ S = 0, H = 0, D = 0 }) => ({ bytes: 16 * S * H * D, flops: 2 * S * S * H * D * (D + 1) }),
+  // Half of the S² scores, each found twice by every one of D elements from D pairs of words; and a word of v.
+  cost: ({ S = 0, H = 0, D = 0 }) => ({
+    bytes: 16 * S * H * D,
+    loads: S * S * H * D * (2 * D + 0.5),
+    flops: 2 * S * S * H * D * (D + 1),
+  }),
 });

@@ -57,6 +57,7 @@ export const attention = defineKernel({
   tunables: { ROWS: [1, 4, 8], LANES: [8, 32, 64] },
   check,
   workgroups: ({ count = 0, H = 0 }) => [count, H, 1],
+  // Without the keys and values that are in the cache: no size tells how many there are.
   cost: ({ count = 0, H = 0, D = 0 }) => ({ bytes: 8 * count * H * D, flops: 4 * count * H * D }),
 });
 
@@ -76,6 +77,7 @@ export const attentionSplit = defineKernel({
   tunables: { ROWS: [1], LANES: [8, 32, 64] },
   check,
   workgroups: ({ count = 0, H = 0, splits = 0 }) => [count, H, splits],
+  // Without the keys and values that are in the cache: no size tells how many there are.
   cost: ({ count = 0, H = 0, D = 0 }) => ({ bytes: 8 * count * H * D, flops: 4 * count * H * D }),
 });
 
@@ -91,5 +93,10 @@ export const attentionFold = defineKernel({
   extras: ['count'],
   overrides: () => ({ LANES: 32 }),
   workgroups: ({ count = 0, H = 0, D = 0 }, { overrides }) => [ceilDiv(D, overrides.LANES ?? 1), H, count],
-  cost: ({ count = 0, H = 0, Z = 0, D = 0 }) => ({ bytes: 4 * count * H * D * (Z + 1), flops: 4 * count * H * Z * D }),
+  // An element takes m, l and its own o from each split.
+  cost: ({ count = 0, H = 0, Z = 0, D = 0 }) => ({
+    bytes: 4 * count * H * (Z * (D + 2) + D),
+    loads: 3 * count * H * Z * D,
+    flops: 4 * count * H * Z * D,
+  }),
 });

@@ -25,5 +25,6 @@ export const embed = defineKernel({
     return KW === rows ? null : `wte has ${KW} rows of words a tile, expected ${rows} for C = ${C}`;
   },
   workgroups: ({ T = 0, C = 0 }, { overrides }) => [ceilDiv(C, overrides.LANES ?? 1), T, 1],
-  cost: ({ T = 0, C = 0 }) => ({ bytes: 12 * T * C, flops: T * C }),
+  // An element takes its token's id and position, too.
+  cost: ({ T = 0, C = 0 }) => ({ bytes: 12 * T * C, loads: 4 * T * C, flops: T * C }),
 });

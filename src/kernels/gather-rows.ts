@@ -9,5 +9,6 @@ export const gatherRows = defineKernel({
   params: { C: 'u32' },
   overrides: () => ({ LANES: 64 }),
   workgroups: ({ R = 0, C = 0 }, { overrides }) => [ceilDiv(C, overrides.LANES ?? 1), R, 1],
-  cost: ({ R = 0, C = 0 }) => ({ bytes: 8 * R * C, flops: 0 }),
+  // An element takes the index of its row, too.
+  cost: ({ R = 0, C = 0 }) => ({ bytes: 8 * R * C, loads: 2 * R * C, flops: 0 }),
 });

@@ -34,7 +34,7 @@ export { gatherRows } from './gather-rows.ts';
 export { type KVDType, kvRowWords, kvWrite } from './kv-write.ts';
 export { layernorm } from './layernorm.ts';
 export { logprobs } from './logprobs.ts';
-export { matmul } from './matmul.ts';
+export { fillsKVRow, matmul, matmulKVWrite } from './matmul.ts';
 export { matmulNaive } from './matmul-naive.ts';
 export { type PackWeightOptions, packWeight } from './pack-weight.ts';
 export { sample, sampleProbs } from './sample.ts';

@@ -12,5 +12,9 @@ export const matmulNaive = defineKernel({
   params: { M: 'u32', K: 'u32', N: 'u32' },
   overrides: () => ({ LANES: 64 }),
   workgroups: ({ M = 0, N = 0 }, { overrides }) => [ceilDiv(N, overrides.LANES ?? 1), M, 1],
-  cost: ({ M = 0, N = 0, K = 0 }) => ({ bytes: 4 * (M * K + K * N + N + M * N), flops: 2 * M * K * N }),
+  cost: ({ M = 0, N = 0, K = 0 }) => ({
+    bytes: 4 * (M * K + K * N + N + M * N),
+    loads: 2 * M * K * N,
+    flops: 2 * M * K * N,
+  }),
 });

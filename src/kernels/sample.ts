@@ -35,7 +35,8 @@ export const sample = defineKernel({
   tunables: { LANES: [8, 32, 64, 256] },
   check,
   workgroups: ({ R = 0 }) => [R, 1, 1],
-  cost: ({ R = 0, V = 0 }) => ({ bytes: 8 * R * V, flops: 20 * R * V }),
+  // The most likely token takes one look at each logit. What a filter or a draw takes besides depends on the logits.
+  cost: ({ R = 0, V = 0 }) => ({ bytes: 4 * R * V, flops: 0 }),
 });
 
 /** As `sample`, and leaves in probs[R, V] the distribution that each row was drawn from; zeros where it is not finite. */
@@ -49,5 +50,6 @@ export const sampleProbs = defineKernel({
   tunables: { LANES: [8, 32, 64, 256] },
   check,
   workgroups: ({ R = 0 }) => [R, 1, 1],
-  cost: ({ R = 0, V = 0 }) => ({ bytes: 12 * R * V, flops: 20 * R * V }),
+  // As for `sample`, two more looks, and about 20 operations for an exponential.
+  cost: ({ R = 0, V = 0 }) => ({ bytes: 8 * R * V, loads: 3 * R * V, flops: 20 * R * V }),
 });

@@ -6,6 +6,7 @@ import { MATMUL_BUCKETS } from './matmul-tuning.ts';
 export interface ReachableSteps {
   readonly maxBatchSize: number;
   readonly maxBatchTokens: number;
+  readonly maxLogitsRows: number;
   /** Splits of the longest context. */
   readonly maxSplits: number;
 }
@@ -23,14 +24,18 @@ export async function compileForward(device: Device, parts: GPT2Parts, reachable
 }
 
 /** At least one step for each variant: variants follow the number of rows, the kind of rows and the number of splits. */
-function stepShapes({ maxBatchSize, maxBatchTokens, maxSplits }: ReachableSteps): StepShape[] {
+function stepShapes({ maxBatchSize, maxBatchTokens, maxLogitsRows, maxSplits }: ReachableSteps): StepShape[] {
   const shapes: StepShape[] = [];
   for (const rows of MATMUL_BUCKETS) {
-    const sizes = { numTokens: Math.min(rows, maxBatchTokens), numLogitsRows: Math.min(rows, maxBatchSize) };
-    const kinds = { logitsOfAll: false, adjustsLogits: true, reportsLogprobs: true };
-    const decode = { ...sizes, ...kinds, numDecodeTokens: sizes.numTokens, numPrefillTiles: 0 };
-    shapes.push({ ...decode, numDecodeSplits: 1 }, { ...decode, numDecodeSplits: maxSplits });
-    shapes.push({ ...decode, numDecodeTokens: 0, numPrefillTiles: 1, numDecodeSplits: 1 });
+    const numTokens = Math.min(rows, maxBatchTokens);
+    const kinds = { logitsOfAll: false, reportsLogprobs: true };
+    const decode = { numTokens, ...kinds, numDecodeTokens: numTokens, numPrefillTiles: 0 };
+    // Only rows that are some sequence's last have adjusted logits.
+    const ofSequences = { numLogitsRows: Math.min(rows, maxBatchSize), adjustsLogits: true };
+    const ofPrompt = { numLogitsRows: Math.min(numTokens, maxLogitsRows), adjustsLogits: false };
+    shapes.push({ ...decode, ...ofSequences, numDecodeSplits: 1 });
+    shapes.push({ ...decode, ...ofSequences, numDecodeSplits: maxSplits });
+    shapes.push({ ...decode, ...ofPrompt, numDecodeTokens: 0, numPrefillTiles: 1, numDecodeSplits: 1 });
   }
   return shapes;
 }

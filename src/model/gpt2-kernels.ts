@@ -5,7 +5,7 @@ import { gatherRows } from '../kernels/gather-rows.ts';
 import { kvWrite } from '../kernels/kv-write.ts';
 import { layernorm } from '../kernels/layernorm.ts';
 import { logprobs } from '../kernels/logprobs.ts';
-import { matmul } from '../kernels/matmul.ts';
+import { matmul, matmulKVWrite } from '../kernels/matmul.ts';
 import { sample } from '../kernels/sample.ts';
 
 /** The kernels of a GPT-2 step. Research and tests may put others of the same declaration in their places. */
@@ -13,6 +13,7 @@ export const gpt2Kernels = {
   embed,
   layernorm,
   matmul,
+  matmulKVWrite,
   kvWrite,
   attention,
   attentionSplit,

@@ -272,14 +272,13 @@ export class GPT2Model {
   }
 
   async #submit(step: TappedRecorder): Promise<void> {
-    using program = step.finish('forward');
+    using program = await step.finish('forward');
     await this.#device.checked('forward', () => program.submit());
   }
 
   async #compile(): Promise<void> {
-    const { maxBatchSize, maxBatchTokens, maxModelLen } = this.#sizes;
-    const reachable = { maxBatchSize, maxBatchTokens, maxSplits: ceilDiv(maxModelLen, SPLIT_KEYS) };
-    await compileForward(this.#device, this.#parts, reachable);
+    const maxSplits = ceilDiv(this.#sizes.maxModelLen, SPLIT_KEYS);
+    await compileForward(this.#device, this.#parts, { ...this.#sizes, maxSplits });
   }
 
   /** Logits of a random text, all at once and then of some tokens one by one. */

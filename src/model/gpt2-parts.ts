@@ -8,7 +8,7 @@ import { type GPT2Parts, PREFILL_TILE_ROWS } from './gpt2.ts';
 import { type GPT2Kernels, gpt2Kernels } from './gpt2-kernels.ts';
 import { GPT2Weights, type LoadProgress } from './gpt2-weights.ts';
 import { KVCache } from './kv-cache.ts';
-import { loadTuning, type TuneMode } from './load-tuning.ts';
+import { loadTuning, modelTunables, type TuneMode } from './load-tuning.ts';
 import type { RunnerSizes } from './runner-sizes.ts';
 import { StepInputs } from './step-inputs.ts';
 import type { WeightSource } from './weight-source.ts';
@@ -19,10 +19,10 @@ export interface GPT2Options {
   readonly numSampledIds?: number | undefined;
   readonly kernels?: GPT2Kernels | undefined;
   readonly onProgress?: LoadProgress | undefined;
-  /** Where the choices of matmul variants come from; by default `off` on a software adapter, else `on`. */
+  /** Where the choices of variants come from; by default `off` on a software adapter, else `on`. */
   readonly tune?: TuneMode | undefined;
-  /** Told how many shapes of matmuls are measured, and of how many. */
-  readonly onTuned?: ((numDone: number, numShapes: number) => void) | undefined;
+  /** Told how many sizes of kernels are measured, and of how many. */
+  readonly onTuned?: ((numDone: number, numSizes: number) => void) | undefined;
 }
 
 /**
@@ -37,18 +37,14 @@ export async function createParts(
   sizes: RunnerSizes,
   options: GPT2Options = {},
 ): Promise<GPT2Parts> {
-  const { maxBatchTokens, maxBatchSize, maxModelLen, blockSize } = sizes;
+  const { maxBatchTokens, maxModelLen, blockSize } = sizes;
   using created = new DisposableStack();
   const own = <T extends { close(): void }>(resource: T): T => created.adopt(resource, (owned) => owned.close());
   const weights = own(await GPT2Weights.load(device, config, source, sizes.dtype, options.onProgress));
-  const tuning = await loadTuning(device, config, {
-    mode: options.tune,
-    kernel: (options.kernels ?? gpt2Kernels).matmul,
-    dtype: sizes.dtype,
-    maxRows: maxBatchTokens,
-    headColumns: weights.head.map(({ size }) => size),
-    onProgress: options.onTuned ?? (() => {}),
-  });
+  const kernels = options.kernels ?? gpt2Kernels;
+  const headColumns = weights.head.map(({ size }) => size);
+  const tunables = modelTunables(device, { ...sizes, config, kernels, maxRows: maxBatchTokens, headColumns });
+  const tuning = await loadTuning(device, tunables, { mode: options.tune, onProgress: options.onTuned });
   const capacity = { ...sizes, maxBlocks: ceilDiv(maxModelLen, blockSize) };
   const parts = await device.checked('buffers of the model', () => ({
     config,
@@ -56,11 +52,11 @@ export async function createParts(
     kv: own(new KVCache(device, config, sizes)),
     inputs: own(new StepInputs(device, capacity, PREFILL_TILE_ROWS)),
     activations: own(new Activations(device, config, sizes)),
-    kernels: options.kernels ?? gpt2Kernels,
+    kernels,
     tuning,
     numSampledIds: options.numSampledIds ?? config.vocabSize,
   }));
-  await compileForward(device, parts, { maxBatchSize, maxBatchTokens, maxSplits: ceilDiv(maxModelLen, SPLIT_KEYS) });
+  await compileForward(device, parts, { ...sizes, maxSplits: ceilDiv(maxModelLen, SPLIT_KEYS) });
   created.move();
   return parts;
 }

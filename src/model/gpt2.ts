@@ -1,14 +1,15 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import type { ChoiceOf, KernelSpec, ScalarsOf, TensorsOf } from '../gpu/kernel-spec.ts';
 import type { Tensor } from '../gpu/tensor.ts';
+import { fillsKVRow } from '../kernels/matmul.ts';
 import { weightConditions } from '../kernels/weight-tiles.ts';
 import type { Activations } from './activations.ts';
 import type { Activation, GPT2Config } from './config.ts';
 import type { GPT2Kernels } from './gpt2-kernels.ts';
 import type { GPT2Weights, LinearWeights, NormWeights } from './gpt2-weights.ts';
 import type { KVCache } from './kv-cache.ts';
-import type { MatmulTuning } from './matmul-tuning.ts';
 import type { StepInputs } from './step-inputs.ts';
+import type { Tuning } from './tuning.ts';
 
 /** Query rows of a prompt that share an attention tile. */
 export const PREFILL_TILE_ROWS = 8;
@@ -55,7 +56,7 @@ export interface GPT2Parts {
   readonly inputs: StepInputs;
   readonly activations: Activations;
   readonly kernels: GPT2Kernels;
-  readonly tuning: MatmulTuning;
+  readonly tuning: Tuning;
   /** Ids from here on are never sampled. */
   readonly numSampledIds: number;
 }
@@ -75,9 +76,9 @@ const ACTIVATION_CONDITION: Readonly<Record<Activation, Epilogue>> = {
  */
 export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): void {
   const { config, weights, kv, inputs, activations, kernels } = parts;
-  const { hiddenSize: C, headDim: D, mlpSize: F, vocabSize: V } = config;
+  const { hiddenSize: C, numHeads: H, headDim: D, mlpSize: F, vocabSize: V } = config;
   const { numTokens: T, numDecodeTokens, numPrefillTiles, numDecodeSplits: splits, numLogitsRows: R } = shape;
-  const { norm, linear } = operations(step, parts);
+  const { norm, linear, variantOf } = operations(step, parts);
   const KV_F16 = kv.dtype === 'f16';
 
   const hidden = activations.hidden.view([T, C]);
@@ -100,7 +101,7 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
   }
   for (const [l, layer] of weights.layers.entries()) {
     norm(`h.${l}.ln_1`, hidden, layer.norm1, normed);
-    linear(`h.${l}.attn.c_attn`, normed, layer.qkv, qkv);
+    projectQKV(`h.${l}.attn.c_attn`, layer.qkv, kv.layers[l]!);
     attend(kv.layers[l]!, attentionScale(config, l));
     linear(`h.${l}.attn`, attended, layer.projection, hidden, 'RESIDUAL');
     norm(`h.${l}.ln_2`, hidden, layer.norm2, normed);
@@ -110,20 +111,37 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
   }
   if (R > 0) sampleRows();
 
-  /** Puts k and v into the cache, then attends: decode rows by splits where a context needs several, the rest by tiles. */
+  /** q goes to `qkv`, k and v to the cache: with one kernel where they fill its rows, else by way of `qkv`. */
+  function projectQKV(module: string, weights: LinearWeights, cache: Tensor): void {
+    const slots = { slot_mapping: inputs.slotMapping.view([T]), kv: cache };
+    if (!fillsKVRow(D, kv.dtype)) {
+      linear(module, normed, weights, qkv);
+      step.add(kernels.kvWrite, { qkv, ...slots }, { D }, { conditions: { KV_F16 } });
+      return;
+    }
+    const { conditions, ...choice } = variantOf(normed, weights);
+    const tensors = { x: normed, ...weights, out: qkv, ...slots };
+    step.add(kernels.matmulKVWrite, tensors, { first: 0, D }, { conditions: { ...conditions, KV_F16 }, ...choice });
+    const tapped = step.tap?.(module, qkv.shape);
+    if (tapped) linear(null, normed, weights, tapped);
+  }
+
+  /** Decode rows by splits where a context needs several, the rest by tiles. */
   function attend(cache: Tensor, scale: number): void {
-    const slots = { qkv, slot_mapping: inputs.slotMapping.view([T]), kv: cache };
-    step.add(kernels.kvWrite, slots, { D }, { conditions: { KV_F16 } });
     const tiles = {
       query_tiles: inputs.queryTiles.view([numDecodeTokens + numPrefillTiles, 2]),
       positions,
       sequence_index: inputs.sequenceIndex.view([T]),
       block_tables: inputs.blockTables,
     };
-    const variant = (rows: number) => ({ conditions: { KV_F16 }, constants: { D, ROWS: rows } });
+    const variant = ({ name }: typeof kernels.attention | typeof kernels.attentionSplit, ROWS: number) => {
+      const { conditions, constants } = parts.tuning.attention(name, { H, ROWS });
+      return { conditions: { ...conditions, KV_F16 }, constants: { ...constants, D, ROWS } };
+    };
     const whole = { qkv, kv: cache, ...tiles, out: attended };
     if (numDecodeTokens > 0 && splits === 1) {
-      step.add(kernels.attention, whole, { first: 0, count: numDecodeTokens, scale, Z: 1 }, variant(1));
+      const scalars = { first: 0, count: numDecodeTokens, scale, Z: 1 };
+      step.add(kernels.attention, whole, scalars, variant(kernels.attention, 1));
     } else if (numDecodeTokens > 0) {
       const { partials } = activations;
       const count = numDecodeTokens;
@@ -131,13 +149,13 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
         kernels.attentionSplit,
         { qkv, kv: cache, ...tiles, partials },
         { first: 0, count, splits, scale },
-        variant(1),
+        variant(kernels.attentionSplit, 1),
       );
       step.add(kernels.attentionFold, { partials, positions, out: attended }, { count, D });
     }
     if (numPrefillTiles > 0) {
       const scalars = { first: numDecodeTokens, count: numPrefillTiles, scale, Z: 1 };
-      step.add(kernels.attention, whole, scalars, variant(PREFILL_TILE_ROWS));
+      step.add(kernels.attention, whole, scalars, variant(kernels.attention, PREFILL_TILE_ROWS));
     }
   }
 
@@ -155,7 +173,8 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
     const sampling = firstRows(inputs.sampling, R);
     const outputs = { next_tokens: nextTokens, sampled };
     const source = shape.adjustsLogits ? adjust(logits) : logits;
-    step.add(kernels.sample, { logits: source, sampling, ...outputs }, { allowed: parts.numSampledIds });
+    const allowed = parts.numSampledIds;
+    step.add(kernels.sample, { logits: source, sampling, ...outputs }, { allowed }, parts.tuning.sample({ V }));
     if (shape.reportsLogprobs) {
       const wanted = inputs.wantedLogprobs.view([R]);
       const records = firstRows(activations.logprobs, R);
@@ -186,7 +205,7 @@ export function lmHead(step: StepSink, parts: GPT2Parts, normed: Tensor, logits:
 
 /** The two operations of which most of a GPT-2 consists. */
 function operations(step: StepSink, { config, weights, kernels, tuning }: GPT2Parts) {
-  return { norm, linear };
+  return { norm, linear, variantOf };
 
   function norm(module: string, x: Tensor, { gamma, beta }: NormWeights, out: Tensor): void {
     compute(module, out, (to) => {
@@ -203,18 +222,21 @@ function operations(step: StepSink, { config, weights, kernels, tuning }: GPT2Pa
     epilogue?: Epilogue,
     first = 0,
   ) {
-    const [M = 0, K = 0] = x.shape;
-    const choice = tuning.choose({ M, K, N: bias.shape[0] ?? 0 });
+    const variant = variantOf(x, { w, bias });
     compute(module, out, (to) => {
       // What a module adds to the residual stream is its output.
       const adds = epilogue !== 'RESIDUAL' || to === out;
-      const conditions = {
-        ...weightConditions(weights.dtype),
-        X_VEC4: K % 4 === 0,
-        ...(epilogue && adds && { [epilogue]: true }),
-      };
-      step.add(kernels.matmul, { x, w, bias, out: to }, { first }, { conditions, ...choice });
+      const conditions = { ...variant.conditions, ...(epilogue && adds && { [epilogue]: true }) };
+      step.add(kernels.matmul, { x, w, bias, out: to }, { first }, { ...variant, conditions });
     });
+  }
+
+  /** The variant of a matmul, but for its epilogue. */
+  function variantOf(x: Tensor, { bias }: LinearWeights) {
+    const [M = 0, K = 0] = x.shape;
+    const conditions = { ...weightConditions(weights.dtype), X_VEC4: K % 4 === 0 };
+    const choice = tuning.matmul({ M, K, N: bias.shape[0] ?? 0 });
+    return { ...choice, conditions: { ...choice.conditions, ...conditions } };
   }
 
   /** Computes a module's output, and once more for whoever taps it. */

@@ -1,9 +1,12 @@
-import type { Device, DeviceTraits } from '../gpu/device.ts';
-import type { matmul } from '../kernels/matmul.ts';
-import { type WeightDType, weightConditions } from '../kernels/weight-tiles.ts';
+import type { Device } from '../gpu/device.ts';
+import type { Dims } from '../gpu/kernel-spec.ts';
+import { type AttentionSizes, tunableAttention } from './attention-tuning.ts';
 import type { GPT2Config } from './config.ts';
-import { MATMUL_BUCKETS, type MatmulChoice, type MatmulShape, MatmulTuning } from './matmul-tuning.ts';
-import { tuneMatmul } from './tune-matmul.ts';
+import type { GPT2Kernels } from './gpt2-kernels.ts';
+import { type MatmulSizes, tunableMatmuls } from './matmul-tuning.ts';
+import { tunableSample } from './sample-tuning.ts';
+import { type Tunable, tuneKernel } from './tune-kernel.ts';
+import { keyOf, type TunedChoice, Tuning } from './tuning.ts';
 import { TuningFile } from './tuning-file.ts';
 
 /**
@@ -12,63 +15,80 @@ import { TuningFile } from './tuning-file.ts';
  */
 export type TuneMode = 'off' | 'on' | 'force';
 
-type MatmulSizes = Pick<GPT2Config, 'hiddenSize' | 'mlpSize'>;
-
+/** How choices come about. */
 export interface TuningOptions {
   /** Default `off` on a software adapter, for which the built-in choices were measured, else `on`. */
   readonly mode: TuneMode | undefined;
-  readonly kernel: typeof matmul;
-  readonly dtype: WeightDType;
-  /** Rows of the largest matmul. */
-  readonly maxRows: number;
-  /** Columns of the parts of the LM head. */
-  readonly headColumns: readonly number[];
-  /** Told how many shapes are measured, and of how many. */
-  readonly onProgress: (numDone: number, numShapes: number) => void;
+  /** Milliseconds for which `on` measures, by default 5000; what is left is measured at the next start. */
+  readonly budget?: number;
+  /** Told how many sizes of kernels are measured, and of how many. */
+  readonly onProgress?: ((numDone: number, numSizes: number) => void) | undefined;
 }
 
-/** Milliseconds that a start spends on measuring; what is left is measured at the next one. */
+/** Milliseconds that a start spends on measuring. */
 const BUDGET = 5000;
 
-/** The choices for the matmuls of a model, measured where they have to be. */
-export async function loadTuning(device: Device, config: MatmulSizes, options: TuningOptions): Promise<MatmulTuning> {
-  const { mode = device.traits.isSoftware ? 'off' : 'on', kernel, dtype, onProgress } = options;
-  if (mode === 'off') return new MatmulTuning(device.traits);
-  const wgsl = await kernel.wgsl(device, { conditions: weightConditions(dtype) });
-  const file = new TuningFile({ adapter: device.identity, kernel: `${dtype}\n${wgsl}` }, (choice) =>
-    canRun(kernel, device.traits, choice),
-  );
-  const known = mode === 'force' ? [] : await file.read();
-  const missing = new MatmulTuning(device.traits, known).untuned(matmulShapes(config, options));
-  if (missing.length === 0) return new MatmulTuning(device.traits, known);
-  onProgress(0, missing.length);
-  const measured = await tuneMatmul(missing, {
-    ...{ device, kernel, dtype },
-    ...(mode === 'on' && { budget: BUDGET }),
-    onProgress: (numDone) => onProgress(numDone, missing.length),
-  });
-  const tuned = [...known, ...measured];
-  await file.write(tuned);
-  return new MatmulTuning(device.traits, tuned);
+/** What decides which variants a model may choose from, and at which sizes. */
+export interface TunedModel extends MatmulSizes, AttentionSizes {
+  readonly config: GPT2Config;
+  readonly kernels: GPT2Kernels;
 }
 
-/** The shapes of all matmuls of a model, for as many rows as it may have. */
-export function matmulShapes(
-  { hiddenSize: C, mlpSize: F }: MatmulSizes,
-  { maxRows, headColumns }: Pick<TuningOptions, 'maxRows' | 'headColumns'>,
-): readonly MatmulShape[] {
-  const weights = [[C, 3 * C], [C, C], [C, F], [F, C], ...headColumns.map((N) => [C, N])];
-  const distinct = new Map(weights.map(([K = 0, N = 0]) => [`${K} ${N}`, { K, N }]));
-  const last = MATMUL_BUCKETS.findIndex((rows) => rows >= maxRows);
-  const buckets = last < 0 ? MATMUL_BUCKETS : MATMUL_BUCKETS.slice(0, last + 1);
-  return buckets.flatMap((M) => [...distinct.values()].map((size) => ({ M, ...size })));
-}
-
-function canRun(kernel: typeof matmul, traits: DeviceTraits, choice: MatmulChoice): boolean {
-  try {
-    kernel.variant(traits, choice);
-    return true;
-  } catch {
-    return false;
+/** The choices for some kernels, measured where they have to be. */
+export async function loadTuning(
+  device: Device,
+  tunables: readonly Tunable[],
+  options: TuningOptions,
+): Promise<Tuning> {
+  const { mode = device.traits.isSoftware ? 'off' : 'on', budget = BUDGET, onProgress = () => {} } = options;
+  if (mode === 'off') return new Tuning(device.traits);
+  const works = await Promise.all(tunables.map((tunable) => findWork(device, tunable, mode)));
+  const numSizes = works.reduce((sum, { missing }) => sum + missing.length, 0);
+  const deadline = mode === 'force' ? Number.POSITIVE_INFINITY : performance.now() + budget;
+  const tuned: TunedChoice[] = [];
+  let numDone = 0;
+  if (numSizes > 0) onProgress(numDone, numSizes);
+  for (const { tunable, file, known, missing } of works) {
+    const measured: TunedChoice[] = [];
+    for (const sizes of missing) {
+      const choice = await tuneKernel(device, tunable, sizes, deadline);
+      if (choice === null) break;
+      measured.push({ kernel: tunable.kernel.name, sizes, choice });
+      onProgress(++numDone, numSizes);
+    }
+    if (measured.length > 0) await file.write([...known, ...measured]);
+    tuned.push(...known, ...measured);
   }
+  return new Tuning(device.traits, tuned);
+}
+
+/** The kernels of a model that have variants to choose from. */
+export function modelTunables(device: Device, model: TunedModel): readonly Tunable[] {
+  const { kernels, config } = model;
+  return [
+    ...tunableAttention(device, kernels, model),
+    tunableSample(device, kernels.sample, config),
+    ...tunableMatmuls(device, kernels.matmul, model),
+  ];
+}
+
+interface Work {
+  readonly tunable: Tunable;
+  readonly file: TuningFile;
+  /** What stays as it is. */
+  readonly known: readonly TunedChoice[];
+  /** Sizes to be measured: there is something to choose. */
+  readonly missing: readonly Dims[];
+}
+
+async function findWork(device: Device, tunable: Tunable, mode: 'on' | 'force'): Promise<Work> {
+  const { kernel } = tunable;
+  const sizes = tunable.sizes.filter((each) => tunable.candidates(each).length > 1);
+  const file = await TuningFile.of(device, tunable);
+  const kept = await file.read();
+  const keyOfSizes = (each: Dims) => keyOf(kernel.name, each);
+  const keptKeys = new Set(kept.map((each) => keyOfSizes(each.sizes)));
+  const missing = mode === 'force' ? sizes : sizes.filter((each) => !keptKeys.has(keyOfSizes(each)));
+  const missingKeys = new Set(missing.map(keyOfSizes));
+  return { tunable, file, missing, known: kept.filter((each) => !missingKeys.has(keyOfSizes(each.sizes))) };
 }

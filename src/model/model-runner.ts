@@ -78,6 +78,18 @@ export class ModelRunner implements Runner {
     return step;
   }
 
+  /**
+   * Puts a step's inputs in place and returns its dispatches in a program of the caller's: for a profiler, which may run them
+   * in parts. Steps after that find in the cache what those left.
+   *
+   * @throws as `execute`.
+   */
+  record(plan: BatchPlan): Program {
+    this.#device.throwIfFailed();
+    this.#checkPlan(plan);
+    return this.#record(stepShape(plan, this.#parts.inputs.write(plan)));
+  }
+
   /** Waits for the steps in flight and frees everything; idempotent. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#inFlight);

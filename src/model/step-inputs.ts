@@ -194,7 +194,8 @@ function queryTiles({ numDecodeTokens, numSequences, queryStartLoc }: BatchPlan,
 const MAX_TEMPERATURE = 1e30;
 
 /** Words are set into an Int32Array, which keeps the bits of numbers up to 2^32 − 1. */
-function samplingWords({ temperature, topK, topP, minP, seed, position, tokenSlot }: SamplingRow): number[] {
+export function samplingWords(row: Omit<SamplingRow, 'adjustment' | 'logprobs'>): number[] {
+  const { temperature, topK, topP, minP, seed, position, tokenSlot } = row;
   const [seedLo, seedHi] = splitSeed(seed);
   const temperatureBits = f32Bits(Math.min(temperature, MAX_TEMPERATURE));
   return [temperatureBits, topK, f32Bits(topP), f32Bits(minP), seedLo, seedHi, position, tokenSlot];

@@ -8,12 +8,16 @@ import { RangeValueError } from '../util/errors.ts';
 import type { StepSink } from './gpt2.ts';
 import type { GPT2Kernels } from './gpt2-kernels.ts';
 
-/** Records a step and keeps what some of its modules put out, in tensors that are the caller's. */
+/**
+ * Records a step and keeps what some of its modules put out, in tensors that are the caller's. What only a tap needs is
+ * compiled when it is recorded.
+ */
 export class TappedRecorder implements StepSink {
   /** By module, in the order in which they run. */
   readonly taps = new Map<string, Tensor>();
   readonly #device: Device;
-  readonly #recorder: Recorder;
+  readonly #building: Promise<unknown>[] = [];
+  readonly #record: ((recorder: Recorder) => void)[] = [];
   readonly #gatherRows: GPT2Kernels['gatherRows'];
   readonly #rows: Tensor;
   readonly #wanted: ReadonlySet<string>;
@@ -22,7 +26,6 @@ export class TappedRecorder implements StepSink {
   /** @param rows 0, 1, 2, … up to the largest step's T. */
   constructor(device: Device, { gatherRows }: GPT2Kernels, rows: Tensor, wanted: Iterable<string>) {
     this.#device = device;
-    this.#recorder = new Recorder(device);
     this.#gatherRows = gatherRows;
     this.#rows = rows;
     this.#wanted = new Set(wanted);
@@ -34,7 +37,8 @@ export class TappedRecorder implements StepSink {
     scalars: ScalarsOf<S>,
     choice?: ChoiceOf<S>,
   ): void {
-    this.#recorder.add(kernel, tensors, scalars, choice);
+    this.#building.push(kernel.build(this.#device, choice));
+    this.#record.push((recorder) => recorder.add(kernel, tensors, scalars, choice));
   }
 
   tap(module: string, shape: readonly number[]): Tensor | null {
@@ -47,17 +51,24 @@ export class TappedRecorder implements StepSink {
 
   passLayer(module: string, hidden: Tensor): void {
     const out = this.tap(module, hidden.shape);
-    if (out)
-      this.#recorder.add(this.#gatherRows, { x: hidden, rows: this.#rows.view([hidden.shape[0] ?? 0]), out }, {});
+    if (out) this.add(this.#gatherRows, { x: hidden, rows: this.#rows.view([hidden.shape[0] ?? 0]), out }, {});
   }
 
-  /** @throws RangeValueError for a module that the model does not have; the taps are closed then. */
-  finish(label: string): Program {
-    for (const module of this.#wanted) {
-      if (this.#known.has(module)) continue;
+  /**
+   * @throws RangeValueError for a module that the model does not have, KernelError, and GpuError when a kernel does not
+   * compile; the taps are closed then.
+   */
+  async finish(label: string): Promise<Program> {
+    try {
+      await Promise.all(this.#building);
+      const unknown = [...this.#wanted].find((module) => !this.#known.has(module));
+      if (unknown !== undefined) throw new RangeValueError('tap', unknown, `one of ${[...this.#known].join(', ')}`);
+      const recorder = new Recorder(this.#device);
+      for (const record of this.#record) record(recorder);
+      return recorder.finish(label);
+    } catch (error) {
       for (const tensor of this.taps.values()) tensor.close();
-      throw new RangeValueError('tap', module, `one of ${[...this.#known].join(', ')}`);
+      throw error;
     }
-    return this.#recorder.finish(label);
   }
 }

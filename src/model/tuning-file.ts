@@ -2,34 +2,39 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { AdapterIdentity } from '../gpu/adapter.ts';
-import type { MatmulChoice, TunedMatmul } from './matmul-tuning.ts';
-
-/** What measured choices depend on besides their shapes. */
-export interface TuningKey {
-  readonly adapter: AdapterIdentity;
-  /** Everything else: storage type and text of the kernel, say. Another text has to be measured again. */
-  readonly kernel: string;
-}
+import type { Device } from '../gpu/device.ts';
+import { labelOf } from '../gpu/kernel.ts';
+import { canRun, joinChoices, type Tunable } from './tune-kernel.ts';
+import type { TunedChoice } from './tuning.ts';
 
 /**
- * Where choices are kept: a file for each adapter, driver, version of Dawn and kernel.
+ * Where the choices for a kernel are kept: a file for each adapter, driver, version of Dawn, and text of the kernel with
+ * what is fixed in it. Another text has to be measured again.
  *
  * It is a cache. What can't be read counts as not there, and what can't be written is measured again next time.
  */
 export class TuningFile {
   readonly path: string;
-  readonly #accepts: (choice: MatmulChoice) => boolean;
+  readonly #device: Device;
+  readonly #tunable: Tunable;
 
-  /** @param accepts whether a choice that the file has is one that the kernel can run. */
-  constructor({ adapter, kernel }: TuningKey, accepts: (choice: MatmulChoice) => boolean) {
-    const { name, backend, driver, webgpu } = adapter;
-    const hash = createHash('sha256').update(JSON.stringify([name, backend, driver, webgpu, kernel]));
-    this.path = join(cacheDirectory(), `matmul-${hash.digest('hex').slice(0, 16)}.json`);
-    this.#accepts = accepts;
+  private constructor(path: string, device: Device, tunable: Tunable) {
+    this.path = path;
+    this.#device = device;
+    this.#tunable = tunable;
   }
 
-  async read(): Promise<readonly TunedMatmul[]> {
+  static async of(device: Device, tunable: Tunable): Promise<TuningFile> {
+    const { kernel, fixed } = tunable;
+    const { name, backend, driver, webgpu } = device.identity;
+    const text = [labelOf(kernel.name, kernel.variant(device.traits, fixed)), await kernel.wgsl(device, fixed)];
+    const hash = createHash('sha256').update(JSON.stringify([name, backend, driver, webgpu, ...text]));
+    const path = join(cacheDirectory(), `${kernel.name}-${hash.digest('hex').slice(0, 16)}.json`);
+    return new TuningFile(path, device, tunable);
+  }
+
+  /** What is there and can run, also for sizes of other models. */
+  async read(): Promise<readonly TunedChoice[]> {
     try {
       const entries: unknown = JSON.parse(await readFile(this.path, 'utf8'));
       return Array.isArray(entries) ? entries.filter((entry) => this.#isTuned(entry)) : [];
@@ -39,7 +44,7 @@ export class TuningFile {
   }
 
   /** Replaces the file at once, so that a reader finds the old one or the new one. */
-  async write(tuned: readonly TunedMatmul[]): Promise<void> {
+  async write(tuned: readonly TunedChoice[]): Promise<void> {
     const draft = `${this.path}.${process.pid}`;
     try {
       await mkdir(dirname(this.path), { recursive: true });
@@ -50,11 +55,17 @@ export class TuningFile {
     }
   }
 
-  #isTuned(entry: unknown): entry is TunedMatmul {
-    if (typeof entry !== 'object' || entry === null) return false;
-    const { M, K, N, choice } = Object.assign({ M: null, K: null, N: null, choice: null }, entry);
-    return [M, K, N].every(Number.isInteger) && typeof choice === 'object' && choice !== null && this.#accepts(choice);
+  #isTuned(entry: unknown): entry is TunedChoice {
+    if (!isObject(entry)) return false;
+    const { kernel, sizes, choice } = Object.assign({ kernel: null, sizes: null, choice: null }, entry);
+    const hasSizes = isObject(sizes) && Object.values(sizes).every(Number.isInteger);
+    if (kernel !== this.#tunable.kernel.name || !hasSizes || !isObject(choice)) return false;
+    return canRun(this.#tunable.kernel, this.#device.traits, joinChoices(choice, this.#tunable.fixed));
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Directory of files that may be deleted at any time: `$ROSEINFER_CACHE`, or the user's own cache directory. */

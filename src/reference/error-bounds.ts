@@ -76,6 +76,14 @@ export function additionBound(error: number, want: number): number {
 }
 
 /**
+ * Bound for a number that errs by `error`, about `want`, once it is stored as f16: WGSL leaves open which neighbour it
+ * becomes, and they are 2^-10 of it apart, or 2^-24 where f16 is subnormal.
+ */
+export function halfBound(error: number, want: number): number {
+  return error + 2 ** -10 * (Math.abs(want) + error) + 2 ** -24;
+}
+
+/**
  * Bound for attention, `out`[T, H, D] of q[T, H, D], k and v[S, H, D]. A score and the maximum err by (D + 2) u A each, A
  * being the largest scale · Σ|q k|. p passes one exp for its tile and one for each later rescaling, n in all; their
  * arguments add up to max − s, so the 3 + 2 |x| units (of 2 u) an exp and the rounding of the arguments give

@@ -107,6 +107,15 @@ describe('doctor', () => {
       planted: () => ({ matmul: defineKernel({ ...gpt2Kernels.matmul.spec, modules: { activation: otherGelu } }) }),
     },
     {
+      fault: 'values in the place of keys',
+      kernel: 'matmul_kv_write',
+      planted: () => ({
+        matmulKVWrite: mutant(gpt2Kernels.matmulKVWrite, [
+          ['let head = n / params.D - params.H;', 'let head = 3u * params.H - 1u - n / params.D;'],
+        ]),
+      }),
+    },
+    {
       fault: 'heads in another order',
       kernel: 'kv_write',
       planted: () => ({

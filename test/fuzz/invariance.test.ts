@@ -4,13 +4,15 @@ import { Device } from '../../src/gpu/device.ts';
 import { KVCacheManager } from '../../src/kv/kv-cache-manager.ts';
 import { type CachedBlock, PrefixCache } from '../../src/kv/prefix-cache.ts';
 import { gpt2Kernels } from '../../src/model/gpt2-kernels.ts';
+import { Tuning } from '../../src/model/tuning.ts';
+import { inventedChoices, inventedMatmulChoice } from '../support/invented-choices.ts';
 import { mutant } from '../support/mutant.ts';
 import { type FuzzModel, tales, tinyModels } from './fuzz-models.ts';
 import { FuzzSession } from './fuzz-session.ts';
 import { runSchedule } from './run-schedule.ts';
 
-/** Schedules of each model. */
-const [TINY, TALES] = [25, 2];
+/** Schedules of each model, and of one with other variants. */
+const [TINY, TALES, TUNED] = [25, 2, 10];
 const TIMEOUT = 600_000;
 /** Schedules in which a fault must show. */
 const MOST_FOR_FAULT = 60;
@@ -42,6 +44,17 @@ test.each(cases)(
   },
   TIMEOUT,
 );
+
+test('a number of rows that takes other variants of the kernels than the solo runs changes no bit', async () => {
+  vi.spyOn(Tuning.prototype, 'matmul').mockImplementation(({ M }) => inventedMatmulChoice(M));
+  // Decode rows whole and in splits, and tiles of prompts, have a choice each.
+  vi.spyOn(Tuning.prototype, 'attention').mockImplementation((kernel, { ROWS }) =>
+    kernel === 'attention' && ROWS === 1 ? {} : inventedChoices.attention,
+  );
+  vi.spyOn(Tuning.prototype, 'sample').mockReturnValue(inventedChoices.sample);
+  await using session = await FuzzSession.open(device, tinyModels[1]!);
+  for (let seed = 0; seed < TUNED; seed++) expect((await runSchedule(session, seed)).differences).toEqual([]);
+});
 
 test('the schedules had chunks, hits, preemptions, aborts, choices and long contexts, all of them often', () => {
   const least = {

@@ -201,9 +201,10 @@ test('the variants of a kernel are all combinations of its tunables that the dev
     constants: { ROWS: 4, LANES: 64 },
   });
   const labels = new Set(matmul.variants(traits).map((choice) => JSON.stringify(choice)));
-  expect(labels).toContain('{"constants":{"ROWS":2,"TILES":1,"X_LANES":4},"overrides":{"LANES":32}}');
+  expect(labels).toContain('{"constants":{"ROWS":2,"TILES":1,"X_LANES":4,"K_TILE":16},"overrides":{"LANES":32}}');
   const narrow = matmul.variants({ ...traits, minSubgroupSize: 4 });
-  expect(narrow).toHaveLength(4 * 3 * 3);
+  // K_TILE needs more lanes than a tile has; 32 of it, 8 rows and 3 tiles are too much to share for 64 of them.
+  expect(narrow).toHaveLength(4 * 3 * (3 + 2 * 2) - 1);
   expect(narrow.every(({ constants }) => constants?.X_LANES === 4)).toBe(true);
 });
 
@@ -306,13 +307,31 @@ test('a kernel runs in three lines of a script, and counts its cost', async () =
   const out = f32(3, 2);
   await gatherRows.run(device, { x, rows, out }, {});
   expect([...(await out.readF32())]).toEqual([3, 4, 3, 4, 1, 2]);
-  const { dims } = gatherRows.dispatch(device, { x, rows, out }, {});
-  expect(gatherRows.spec.cost(dims)).toEqual({ bytes: 4 * 2 * 6, flops: 0 });
+  const { cost } = gatherRows.dispatch(device, { x, rows, out }, {});
+  expect(cost).toEqual({ bytes: 4 * 2 * 6, loads: 2 * 6, flops: 0 });
 });
 
 test('the cost of sizes needs those that it depends on', () => {
-  expect(layernorm.cost({ N: 2, C: 8 })).toEqual({ bytes: 4 * (2 * 16 + 16), flops: 8 * 16 });
+  expect(layernorm.cost({ N: 2, C: 8 })).toEqual({ bytes: 4 * (2 * 16 + 16), loads: 5 * 16, flops: 8 * 16 });
   expect(() => layernorm.cost({ N: 2 })).toThrow('layernorm: cost needs the size C');
+});
+
+test('the cost of a matmul counts the words that the lanes of its variant load', () => {
+  // Three tiles of 32 columns, 64 rows of words each.
+  const sizes = { M: 5, K: 64, N: 96, KW: 64 };
+  const words = 3 * 64 * 32;
+  const loads = (conditions: Record<string, boolean>, constants: Record<string, number>) =>
+    matmul.cost(sizes, { conditions, constants, overrides: {} }).loads;
+  // Each of 8 lanes a tile loads x of its row; w comes again for each group of rows.
+  expect(matmul.cost(sizes).loads).toBe(5 * (words + 3 * 8 * 64));
+  expect(loads({}, { ROWS: 4, TILES: 3, X_LANES: 8 })).toBe(2 * (words + 8 * 4 * 64));
+  expect(loads({ SUBGROUPS: true }, { ROWS: 4, TILES: 2, X_LANES: 4 })).toBe(2 * (words + 2 * 2 * 4 * 64));
+});
+
+test('a condition that is the name of a constant holds where that is not 0', async () => {
+  const tiled = { constants: { K_TILE: 16 }, overrides: { LANES: 32 } };
+  expect(await matmul.wgsl(device, tiled)).toContain('workgroupBarrier');
+  expect(await matmul.wgsl(device, { constants: { K_TILE: 0 } })).not.toContain('workgroupBarrier');
 });
 
 test('plain WGSL of a variant has no imports and no conditions left', async () => {

@@ -9,7 +9,7 @@ import { gatherRows } from '../../src/kernels/gather-rows.ts';
 import { kvWrite } from '../../src/kernels/kv-write.ts';
 import { layernorm } from '../../src/kernels/layernorm.ts';
 import { logprobs } from '../../src/kernels/logprobs.ts';
-import { matmul } from '../../src/kernels/matmul.ts';
+import { matmul, matmulKVWrite } from '../../src/kernels/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul-naive.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
 import { ACTIVATIONS, checkActivationValues } from '../support/activation-checks.ts';
@@ -25,6 +25,7 @@ import { checkKVWrite } from '../support/kv-write-case.ts';
 import { checkLayernorm, checkLayernormOrder, layernormInputs, runLayernorm } from '../support/layernorm-case.ts';
 import { checkLogprobs, logprobRows, runLogprobs } from '../support/logprobs-case.ts';
 import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual } from '../support/matmul-checks.ts';
+import { checkMatmulKVWrite } from '../support/matmul-kv-write-case.ts';
 import { checkProbeFma, checkProbeRead } from '../support/probe-checks.ts';
 import { readSafetensors } from '../support/read-safetensors.ts';
 import { checkRng, rngKernel } from '../support/rng-case.ts';
@@ -63,6 +64,9 @@ async function checkKVWrites(device: Device, replace: Replace): Promise<void> {
   }
 }
 
+/** Several rows and several tiles a lane, but not in one program: it would compile for long. */
+const SHARED_TILES = { f32: { ROWS: 1, TILES: 1 }, f16: { ROWS: 2, TILES: 1 }, q8: { ROWS: 1, TILES: 2 } } as const;
+
 async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
   const kernel = replace(matmul);
   await checkColumns(device, kernel);
@@ -73,9 +77,15 @@ async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
     expectSameBits(got, want, `without subgroups, ${dtype}`);
     const quads = await checkMatmul(device, shape, dtype, kernel, { ROWS: 8, TILES: 1, X_LANES: 4, X_VEC4: true });
     expectSameBits(quads, want, `four k in a load, ${dtype}`);
+    const shared = await checkMatmul(device, shape, dtype, kernel, { ...SHARED_TILES[dtype], K_TILE: 16, LANES: 32 });
+    expectSameBits(shared, want, `tiles that lanes share, ${dtype}`);
     await checkMatmul(device, { M: 3, K: 9, N: 33 }, dtype, kernel);
   }
   await checkResidual(device, kernel);
+  const projection = { M: 5, K: 20, H: 3, D: 8, P: 5, numBlocks: 9, weights: 'f16' } as const;
+  for (const dtype of ['f32', 'f16'] as const) {
+    await checkMatmulKVWrite(device, { ...projection, dtype }, replace(matmulKVWrite));
+  }
   await checkMatmulNaive(device, 257, undefined, kernel);
   const x = Float32Array.from(readSafetensors('test/fixtures/ops.safetensors').get('gelu.x')!);
   for (const activation of ACTIVATIONS) await checkActivationValues(device, activation, x, kernel);

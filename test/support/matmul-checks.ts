@@ -43,6 +43,7 @@ interface MatmulTuning {
   readonly ROWS?: number;
   readonly TILES?: number;
   readonly X_LANES?: number;
+  readonly K_TILE?: number;
   readonly LANES?: number;
   readonly SUBGROUPS?: boolean;
   readonly X_VEC4?: boolean;

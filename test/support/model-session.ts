@@ -11,7 +11,7 @@ import { ceilDiv } from '../../src/util/math.ts';
 export async function openRunner(
   device: Device,
   directory: string,
-  options: RunnerOptions & Pick<ModelRunnerOptions, 'kernels' | 'tune'> = {},
+  options: RunnerOptions & Pick<ModelRunnerOptions, 'kernels' | 'tune' | 'onTuned'> = {},
 ): Promise<ModelRunner> {
   const config = await readGPT2Config(directory);
   await using source = await openCheckpoint(directory, config);

@@ -3,6 +3,7 @@ import { checkKVWrite } from './check-kv-write.ts';
 import { checkLayernorm } from './check-layernorm.ts';
 import { checkAdjustLogits, checkLogprobs } from './check-logits.ts';
 import { checkMatmul } from './check-matmul.ts';
+import { checkMatmulKVWrite } from './check-matmul-kv-write.ts';
 import { checkEmbed, checkGatherRows } from './check-rows.ts';
 import { checkSample } from './check-sample.ts';
 import type { KernelReport } from './judge.ts';
@@ -12,6 +13,7 @@ const CHECKS = [
   checkEmbed,
   checkLayernorm,
   checkMatmul,
+  checkMatmulKVWrite,
   checkKVWrite,
   checkAttention,
   checkGatherRows,

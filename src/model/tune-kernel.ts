@@ -1,0 +1,121 @@
+import type { Device, DeviceTraits } from '../gpu/device.ts';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { Dims, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { time } from '../gpu/time.ts';
+import { pcg4d, unitInterval } from '../util/rng.ts';
+
+/** A kernel whose variants give the same bits, and the sizes at which the fastest of them is wanted. */
+export interface Tunable {
+  readonly kernel: Kernel;
+  /** What all variants share, such as types of storage. */
+  readonly fixed: VariantChoice;
+  readonly sizes: readonly Dims[];
+  /** What is measured at some sizes, apart from what is fixed; the first is the prior. */
+  readonly candidates: (sizes: Dims) => readonly VariantChoice[];
+  /** Invents operands of some sizes. */
+  readonly prepare: (owned: DisposableStack, sizes: Dims) => TuningOperands;
+}
+
+/** What a kernel is measured on. */
+export interface TuningOperands {
+  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly scalars: Readonly<Record<string, number>>;
+  /** The tensor that is compared bit by bit. */
+  readonly output: Tensor;
+}
+
+/** What an output holds before: the bits of a NaN, so that what a variant leaves out is seen. */
+const UNWRITTEN = 0xffffffff;
+/** Dispatches of a candidate. */
+const MEASUREMENT = { runs: 5, warmUps: 1 };
+/** A candidate takes the prior's place when it needs less than this part of its time: less of a gain is noise. */
+const WORTHWHILE = 0.95;
+
+/**
+ * Measures which candidate is the fastest at some sizes. One is timed only when its output has the bits of the base
+ * variant's, which needs no optional feature.
+ *
+ * @param deadline by `performance.now()`; a compilation that has begun by then is waited for.
+ * @returns a candidate, or the base variant when no candidate has its bits; null when time was up before all were measured.
+ * @throws GpuError or DeviceLostError when the device fails.
+ */
+export async function tuneKernel(
+  device: Device,
+  tunable: Tunable,
+  sizes: Dims,
+  deadline: number = Number.POSITIVE_INFINITY,
+): Promise<VariantChoice | null> {
+  const isLate = () => performance.now() >= deadline;
+  if (isLate()) return null;
+  using owned = new DisposableStack();
+  const { kernel, fixed } = tunable;
+  const { tensors, scalars, output } = tunable.prepare(owned, sizes);
+  const base = kernel.variant({ ...device.traits, minSubgroupSize: 0 }, fixed);
+
+  const bits = async (variant: VariantChoice): Promise<Uint32Array> => {
+    output.view(output.shape, 'u32').write(new Uint32Array(output.length).fill(UNWRITTEN));
+    await kernel.run(device, tensors, scalars, variant);
+    return new Uint32Array((await output.read()).buffer);
+  };
+  const want = await bits(base);
+  const times: { readonly choice: VariantChoice; readonly milliseconds: number }[] = [];
+  for (const choice of tunable.candidates(sizes)) {
+    if (isLate()) return null;
+    const variant = joinChoices(choice, fixed);
+    const got = await bits(variant);
+    if (!got.every((word, index) => word === want[index])) continue;
+    const { milliseconds } = await time(device, kernel, tensors, scalars, { choice: variant, ...MEASUREMENT });
+    times.push({ choice, milliseconds: milliseconds.median });
+  }
+  const [prior, ...others] = times;
+  if (prior === undefined) return differences(base, kernel.variant(device.traits, fixed));
+  const best = others.reduce((a, b) => (b.milliseconds < a.milliseconds ? b : a), prior);
+  return best.milliseconds < WORTHWHILE * prior.milliseconds ? best.choice : prior.choice;
+}
+
+/** The choice that makes a variant of the defaults. */
+function differences(variant: Variant, defaults: Variant): VariantChoice {
+  const differing = <T>(values: Readonly<Record<string, T>>, others: Readonly<Record<string, T>>) =>
+    Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== others[name]));
+  return {
+    conditions: differing(variant.conditions, defaults.conditions),
+    constants: differing(variant.constants, defaults.constants),
+    overrides: differing(variant.overrides, defaults.overrides),
+  };
+}
+
+/** A choice within what is fixed. */
+export function joinChoices(choice: VariantChoice, fixed: VariantChoice): Variant {
+  return {
+    conditions: { ...choice.conditions, ...fixed.conditions },
+    constants: { ...choice.constants, ...fixed.constants },
+    overrides: { ...choice.overrides, ...fixed.overrides },
+  };
+}
+
+/** The prior, and then the variants that differ from it in one tunable. */
+export function neighbours(kernel: Kernel, traits: DeviceTraits, prior: VariantChoice): readonly VariantChoice[] {
+  const variant = kernel.variant(traits, prior);
+  const others = Object.entries(kernel.spec.tunables ?? {}).flatMap(([name, values]) => {
+    const kind = Object.hasOwn(variant.constants, name) ? 'constants' : 'overrides';
+    const otherValues = values.filter((value) => value !== variant[kind][name]);
+    return otherValues.map((value) => ({ ...prior, [kind]: { ...prior[kind], [name]: value } }));
+  });
+  return [prior, ...others.filter((choice) => canRun(kernel, traits, choice))];
+}
+
+/** Whether a kernel has such a variant, and the device can run it. */
+export function canRun(kernel: Kernel, traits: DeviceTraits, choice: VariantChoice): boolean {
+  try {
+    kernel.variant(traits, choice);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Values between −1 and 1, the same ones each time. */
+export function noise(length: number): Float32Array {
+  return Float32Array.from({ length }, (_, i) => 2 * unitInterval(pcg4d(i, 0, 0, 0)[0]) - 1);
+}

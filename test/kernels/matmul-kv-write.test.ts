@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import type { KVDType } from '../../src/kernels/kv-write.ts';
+import { fillsKVRow, matmulKVWrite } from '../../src/kernels/matmul.ts';
+import { checkMatmulKVWrite, type ProjectionShape } from '../support/matmul-kv-write-case.ts';
+import { type Changes, mutant } from '../support/mutant.ts';
+
+let auto: Device;
+let base: Device;
+beforeAll(async () => {
+  auto = await Device.open();
+  base = await Device.open({ features: 'base' });
+});
+afterAll(() => {
+  auto.close();
+  base.close();
+});
+
+const SHAPE: ProjectionShape = { M: 5, K: 20, H: 3, D: 8, P: 5, numBlocks: 9, dtype: 'f16', weights: 'f16' };
+
+describe.each(['f32', 'f16'] as const)('matmul_kv_write leaves what matmul and kv_write do, keys of %s', (dtype) => {
+  test.each([
+    // Heads that end inside of a tile and of a lane's tiles, and such as are wider than a tile.
+    { H: 3, D: 8, P: 5, weights: 'f16', ROWS: 8 },
+    { H: 1, D: 8, P: 16, weights: 'q8', ROWS: 2 },
+    { H: 2, D: 64, P: 16, weights: 'f32', ROWS: 1 },
+    { H: 5, D: 40, P: 1, weights: 'f16', ROWS: 4 },
+  ] as const)('H $H, D $D, P $P, weights of $weights, $ROWS rows a lane', async ({ ROWS, ...shape }) => {
+    for (const M of [1, 2, 9]) {
+      await checkMatmulKVWrite(auto, { ...SHAPE, ...shape, dtype, M }, matmulKVWrite, { constants: { ROWS } });
+    }
+  });
+
+  test('on a device without optional features', () =>
+    checkMatmulKVWrite(base, { ...SHAPE, dtype }, matmulKVWrite, { constants: { ROWS: 4 } }));
+});
+
+test('heads of four elements fill the rows of a cache of f32', () =>
+  checkMatmulKVWrite(auto, { ...SHAPE, D: 4, dtype: 'f32' }));
+
+test('so it does however many tiles and lanes share the work', async () => {
+  for (const tuning of [{ constants: { TILES: 1 } }, { constants: { TILES: 2 }, overrides: { LANES: 64 } }]) {
+    await checkMatmulKVWrite(auto, { ...SHAPE, H: 5, D: 40 }, matmulKVWrite, tuning);
+  }
+});
+
+describe('matmul_kv_write refuses', () => {
+  const run = (shape: Partial<ProjectionShape>, choice = {}) =>
+    checkMatmulKVWrite(auto, { ...SHAPE, ...shape }, matmulKVWrite, choice);
+
+  test.each([
+    { D: 12, dtype: 'f16', multiple: 8 },
+    { D: 6, dtype: 'f32', multiple: 4 },
+  ] as const)('heads of $D elements of $dtype, which end in zeros', async ({ D, dtype, multiple }) => {
+    const message = `matmul_kv_write: D is ${D}, expected a multiple of ${multiple} for keys of ${dtype}`;
+    await expect(run({ D, dtype })).rejects.toThrow(message);
+  });
+
+  test('an activation', async () => {
+    const message = 'matmul_kv_write: GELU is true, expected no epilogue';
+    await expect(run({}, { conditions: { GELU: true } })).rejects.toThrow(message);
+  });
+});
+
+test.each<[number, KVDType, boolean]>([
+  [4, 'f32', true],
+  [7, 'f32', false],
+  [64, 'f32', true],
+  [4, 'f16', false],
+  [12, 'f16', false],
+  [64, 'f16', true],
+])('whether heads of %i fill the rows of a cache of %s', (D, dtype, fills) => {
+  expect(fillsKVRow(D, dtype)).toBe(fills);
+});
+
+describe('the checks above find', () => {
+  test.each<{ fault: string; changes: Changes; message: RegExp }>([
+    {
+      fault: 'padding that is written',
+      changes: [['m >= params.M || slot_mapping[m] < 0', 'm >= params.M']],
+      message: /kv: word|kv, .* words differ/,
+    },
+    {
+      fault: 'a bias that is left out',
+      changes: [['acc[t * ROWS + r] + biases', 'acc[t * ROWS + r]']],
+      message: /kv, /,
+    },
+    {
+      fault: 'values in the place of keys',
+      changes: [['n / params.D - params.H;', '(n / params.D) % params.H;']],
+      message: /kv, /,
+    },
+    {
+      fault: 'keys that go to the output, too',
+      changes: [['      continue;\n    }\n    for (var j', '    }\n    for (var j']],
+      message: /out, /,
+    },
+  ])('$fault', async ({ changes, message }) => {
+    await expect(checkMatmulKVWrite(auto, SHAPE, mutant(matmulKVWrite, changes))).rejects.toThrow(message);
+  });
+});
