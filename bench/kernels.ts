@@ -7,14 +7,9 @@ import { Device } from '../src/gpu/device.ts';
 import { readCommit } from './closed-loop/json-report.ts';
 import { checkWritable, writeJson } from './json-file.ts';
 import { type KernelArgs, parseKernelArgs } from './kernels/kernel-args.ts';
-import {
-  formatResult,
-  formatRoofline,
-  type KernelResult,
-  kernelReportJson,
-  TABLE_HEAD,
-} from './kernels/kernel-report.ts';
-import { measureRoofline } from './kernels/roofline.ts';
+import { formatResult, type KernelResult, kernelReportJson, TABLE_HEAD } from './kernels/kernel-report.ts';
+import { bestRoofline, formatRoofline } from './kernels/roofline.ts';
+import { RooflineProbe } from './kernels/roofline-probe.ts';
 import { selectCandidates, timeCandidate } from './kernels/time-kernels.ts';
 
 async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void> {
@@ -32,12 +27,14 @@ async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void
     `model: ${model} (${shape.dtype}, KV ${shape.kvDtype}) · adapter ${device.identity.name} (${device.identity.driver})`,
   );
   status.show('measuring what the adapter could do');
-  const roofline = await measureRoofline(device);
-  print(`${formatRoofline(roofline)}\n\n${TABLE_HEAD}`);
+  using probe = await RooflineProbe.create(device);
+  let best = await probe.measure();
+  print(`${formatRoofline(best)}\n\n${TABLE_HEAD}`);
   const results: KernelResult[] = [];
   for (const candidate of candidates) {
     signal.throwIfAborted();
-    const result = await timeCandidate(device, candidate, { runs, roofline });
+    best = bestRoofline(best, await probe.measure());
+    const result = await timeCandidate(device, candidate, { runs, best });
     results.push(result);
     print(formatResult(result));
     status.show(`${results.length} of ${candidates.length} timed`);
@@ -45,7 +42,7 @@ async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void
   if (json !== undefined) {
     const commit = await readCommit(packageRoot);
     const provenance = { args, adapter: device.identity, model, dtype: shape.dtype, kvDtype: shape.kvDtype, commit };
-    await writeJson(json, kernelReportJson(roofline, results, provenance));
+    await writeJson(json, kernelReportJson(best, results, provenance));
   }
 }
 

@@ -20,13 +20,10 @@ export interface KernelResult {
   readonly gflops: number;
   /** 1e9 bytes a second. */
   readonly gigabytes: number;
-  /** Of what the adapter could do at best: 1 is all of it, more comes from caches. */
+  /** Of what the adapter could do at best: 1 is all of it. */
   readonly roofline: number;
-}
-
-/** The probes' results, in a line. */
-export function formatRoofline({ gigabytes, gflops }: Roofline): string {
-  return `this adapter at best: ${gigabytes.toFixed(1)} GB/s read, ${gflops.toFixed(1)} GFLOP/s in multiply-adds`;
+  /** What that was, as far as it had been seen by then. */
+  readonly best: Roofline;
 }
 
 /** Widths of the columns; negative ones are right-aligned. */

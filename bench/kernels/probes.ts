@@ -4,24 +4,45 @@ import { read, write } from '../../src/gpu/kernel-spec.ts';
 
 /** Workgroup sizes to try. */
 const LANES = [8, 64, 256];
+/** Vectors that a lane loads in a turn. */
+export const LOADS = 4;
+/** Words of a vector. */
+export const VECTOR = 4;
 
-/** Words that a lane of probe_read adds up in a round: four vectors of four. */
-export const WORDS_PER_ROUND = 16;
-
-/** Reads vectors[N, 4] once, 4 · ROUNDS a lane; see shaders/probe_read.wgsl. */
+/** Reads vectors[N, 4] once, LOADS · ROUNDS a lane; see shaders/probe_read.wgsl. */
 export const probeRead = defineKernel({
   name: 'probe_read',
   bindings: {
-    vectors: read.u32('N', 4),
-    sums: write.u32(({ N = 0, ROUNDS = 1 }) => (4 * N) / WORDS_PER_ROUND / ROUNDS),
+    vectors: read.u32('N', VECTOR),
+    sums: write.u32(({ N = 0, ROUNDS = 1 }) => N / LOADS / ROUNDS),
   },
   params: { ROUNDS: 'u32' },
+  constants: () => ({ STREAMS: 1 }),
+  overrides: () => ({ LANES: 64 }),
+  tunables: { STREAMS: [1, 4], LANES },
+  check: ({ N = 0, ROUNDS = 1 }, { overrides: { LANES: lanes = 1 } }) =>
+    N % (LOADS * ROUNDS * lanes) === 0
+      ? null
+      : `vectors is [${N}, ${VECTOR}], expected a multiple of ${LOADS * ROUNDS * lanes}`,
+  workgroups: ({ N = 0, ROUNDS = 1 }, { overrides: { LANES: lanes = 1 } }) => [N / LOADS / ROUNDS / lanes, 1, 1],
+  cost: ({ N = 0, ROUNDS = 1 }) => ({ bytes: 4 * (VECTOR * N + N / LOADS / ROUNDS), flops: 0 }),
+});
+
+/** Loads vectors[N, 4] ROUNDS times in each workgroup, for S lanes in all; see shaders/probe_load.wgsl. */
+export const probeLoad = defineKernel({
+  name: 'probe_load',
+  bindings: { vectors: read.u32('N', VECTOR), sums: write.u32('S') },
+  params: { N: 'u32', ROUNDS: 'u32' },
   overrides: () => ({ LANES: 64 }),
   tunables: { LANES },
-  check: ({ N = 0, ROUNDS = 1 }, { overrides: { LANES: lanes = 1 } }) =>
-    N % (4 * ROUNDS * lanes) === 0 ? null : `vectors is [${N}, 4], expected a multiple of ${4 * ROUNDS * lanes}`,
-  workgroups: ({ N = 0, ROUNDS = 1 }, { overrides: { LANES: lanes = 1 } }) => [N / 4 / ROUNDS / lanes, 1, 1],
-  cost: ({ N = 0, ROUNDS = 1 }) => ({ bytes: 16 * N + N / ROUNDS, flops: 0 }),
+  check: ({ N = 0, S = 0 }, { overrides: { LANES: lanes = 1 } }) => {
+    if (S % lanes !== 0) return `sums is [${S}], expected a multiple of ${lanes}`;
+    return N % (LOADS * lanes) === 0 ? null : `vectors is [${N}, ${VECTOR}], expected a multiple of ${LOADS * lanes}`;
+  },
+  workgroups: ({ S = 0 }, { overrides: { LANES: lanes = 1 } }) => [S / lanes, 1, 1],
+  cost: ({ N = 0, S = 0, ROUNDS = 0 }, { overrides: { LANES: lanes = 1 } }) => {
+    return { bytes: 4 * (VECTOR * N + S), loads: (VECTOR * N * ROUNDS * S) / lanes, flops: 0 };
+  },
 });
 
 /** Multiply-adds of a lane in a round: four steps of two chains of vectors. */

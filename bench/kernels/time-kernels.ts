@@ -5,6 +5,7 @@ import { RangeValueError } from '../../src/util/errors.ts';
 import type { BenchSubject, KernelCase } from './kernel-case.ts';
 import { kernelCases } from './kernel-cases.ts';
 import type { KernelResult } from './kernel-report.ts';
+import { rested } from './rested.ts';
 import { type Roofline, shareOfRoofline } from './roofline.ts';
 
 /** A variant on operands of one size. */
@@ -34,12 +35,13 @@ const WARM_UPS = 2;
 export async function timeCandidate(
   device: Device,
   { case: { kernel, name, M, prepare }, variant }: Candidate,
-  { runs, roofline }: { readonly runs: number; readonly roofline: Roofline },
+  { runs, best }: { readonly runs: number; readonly best: Roofline },
 ): Promise<KernelResult> {
   using owned = new DisposableStack();
   const { choice, label, isBase, usedByModel } = variant;
   const { tensors, scalars, cost: known } = prepare(owned, variant);
-  const { milliseconds } = await time(device, kernel, tensors, scalars, { choice, runs, warmUps: WARM_UPS });
+  const options = { choice, runs, warmUps: WARM_UPS };
+  const { milliseconds } = await rested(() => time(device, kernel, tensors, scalars, options));
   const cost = known ?? kernel.dispatch(device, tensors, scalars, choice).cost;
   return {
     kernel: kernel.name,
@@ -51,6 +53,7 @@ export async function timeCandidate(
     ms: milliseconds,
     gflops: (1e-6 * cost.flops) / milliseconds.median,
     gigabytes: (1e-6 * cost.bytes) / milliseconds.median,
-    roofline: shareOfRoofline(cost, milliseconds.median, roofline),
+    roofline: shareOfRoofline(cost, milliseconds.median, best),
+    best,
   };
 }

@@ -1,71 +1,88 @@
 import { planBatch } from '../../src/core/plan-batch.ts';
-import type { ExecuteOptions, Runner, StepKernel, StepResult } from '../../src/core/runner.ts';
+import type { ExecuteOptions, StepResult } from '../../src/core/runner.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { ReadbackRing } from '../../src/gpu/readback-ring.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
+import type { ModelRunner } from '../../src/model/model-runner.ts';
+import { medianRoofline, type Roofline } from '../kernels/roofline.ts';
+import type { RooflineProbe } from '../kernels/roofline-probe.ts';
 import { median } from '../statistics.ts';
+import { type MeasuredKernel, StepKernels } from './step-kernels.ts';
 import type { ProfiledStep } from './step-plans.ts';
 
-/** A dispatch of a step. */
-export type MeasuredKernel = Pick<StepKernel, 'label' | 'dims' | 'cost'> & { readonly ms: number };
-
-/** What a step takes, in milliseconds: medians. */
+/** What a step takes, in milliseconds: medians, but for the kernels. */
 export interface StepMeasurement {
-  /** From the end of one step to that of the next, which was submitted meanwhile. No timestamps. */
+  /** Of a step in a row of steps, each submitted before the one before it is read. No timestamps. */
   readonly wall: number;
   /** What the host does to submit such a step. */
   readonly encode: number;
   /** Between two timestamps around such a step. */
   readonly gpu: number;
-  /** In order, each in a pass of its own. */
+  /** In the order of their first dispatches. */
   readonly kernels: readonly MeasuredKernel[];
+  /** What the adapter could do meanwhile. */
+  readonly roofline: Roofline;
 }
 
-const ROUNDS = 3;
-/** Steps of a round that are measured in one way: as many as this takes, within bounds. Of longer ones there are fewer rounds. */
-const ROUND_MS = 500;
-const ROUNDS_OF_LONG_STEPS = 2;
+/** What a step is measured with. */
+export interface MeasureOptions {
+  readonly device: Device;
+  readonly probe: RooflineProbe;
+  readonly signal: AbortSignal;
+  readonly onRound: (round: string) => void;
+}
+
+/** All rounds of a step take about so long, and there are no more and, of long steps, no fewer. */
+const TOTAL_MS = 4000;
+const MIN_ROUNDS = 2;
+const MAX_ROUNDS = 16;
+/** Steps of a round that are measured in one way: as many as this takes, at most. */
+const WAY_MS = 100;
 const MAX_STEPS = 8;
+/** A step of this or more needs no second warm-up. */
+const LONG_MS = 500;
 const READBACKS = 20;
 const BYTES = 4;
 
 /**
- * Runs a step over and over, by turns without timestamps, between two, and with some around each kernel.
+ * Runs a step over and over, by turns without timestamps, between two, and kernel by kernel, and measures what the adapter
+ * can do in between, so that whatever else the machine does meets all of them alike.
  *
  * @throws the signal's reason; DeviceLostError or GpuError when the device fails.
  */
 export async function measureStep(
-  runner: Runner,
+  runner: ModelRunner,
   step: ProfiledStep,
-  { signal, onRound }: { readonly signal: AbortSignal; readonly onRound: (round: string) => void },
+  { device, probe, signal, onRound }: MeasureOptions,
 ): Promise<StepMeasurement> {
   onRound('warm-up');
   const ms = await warmUp(runner, step);
-  const count = Math.max(1, Math.min(MAX_STEPS, Math.floor(ROUND_MS / ms)));
-  const rounds = ms > ROUND_MS ? ROUNDS_OF_LONG_STEPS : ROUNDS;
+  const count = Math.max(1, Math.min(MAX_STEPS, Math.floor(WAY_MS / ms)));
+  const rounds = Math.max(MIN_ROUNDS, Math.min(MAX_ROUNDS, Math.floor(TOTAL_MS / ((3 * count + 1) * ms))));
+  using kernels = new StepKernels(device, runner.record(planBatch(step.rows, runner.limits).plan));
   const samples = { walls: [] as number[], encodes: [] as number[], gpus: [] as number[] };
-  const kernels: (readonly StepKernel[])[] = [];
+  const rooflines: Roofline[] = [];
   for (let round = 1; round <= rounds; round++) {
     onRound(`round ${round} of ${rounds}`);
+    rooflines.push(await probe.measure());
     signal.throwIfAborted();
-    const { walls, encodes } = await runSteps(runner, step, count + 1);
-    samples.walls.push(...walls);
+    const { wall, encodes } = await runSteps(runner, step, count + 1);
+    samples.walls.push(wall);
     samples.encodes.push(...encodes);
     signal.throwIfAborted();
     const whole = await runSteps(runner, step, count, { timed: 'step' });
     samples.gpus.push(...whole.results.flatMap(({ times }) => (times ? [times.nanoseconds / 1e6] : [])));
-    signal.throwIfAborted();
-    const each = await runSteps(runner, step, count, { timed: 'kernels' });
-    kernels.push(...each.results.flatMap(({ times }) => (times ? [times.kernels] : [])));
+    for (let n = 0; n < count; n++) {
+      signal.throwIfAborted();
+      await kernels.run();
+    }
   }
   return {
     wall: median(samples.walls),
     encode: median(samples.encodes),
     gpu: median(samples.gpus),
-    kernels: (kernels[0] ?? []).map(({ label, dims, cost }, k) => {
-      const times = kernels.map((dispatches) => dispatches[k]!.nanoseconds / 1e6);
-      return { label, dims, cost, ms: median(times) };
-    }),
+    kernels: kernels.measured(),
+    roofline: medianRoofline(rooflines),
   };
 }
 
@@ -92,9 +109,9 @@ export async function measureReadback(device: Device): Promise<number> {
 }
 
 /** Milliseconds of a step by itself, not counting what its first run prepares unless it is long. */
-async function warmUp(runner: Runner, step: ProfiledStep): Promise<number> {
+async function warmUp(runner: ModelRunner, step: ProfiledStep): Promise<number> {
   let ms = Number.POSITIVE_INFINITY;
-  for (let n = 0; n < 2 && (n === 0 || ms < ROUND_MS); n++) {
+  for (let n = 0; n < 2 && (n === 0 || ms < LONG_MS); n++) {
     const start = performance.now();
     await runSteps(runner, step, 1);
     ms = performance.now() - start;
@@ -102,15 +119,15 @@ async function warmUp(runner: Runner, step: ProfiledStep): Promise<number> {
   return ms;
 }
 
-/** As the engine does: a step is submitted before the one before it is read. The first, which none comes before, has no wall. */
-async function runSteps(runner: Runner, { rows }: ProfiledStep, count: number, options: ExecuteOptions = {}) {
-  const [ends, encodes, results]: [number[], number[], StepResult[]] = [[], [], []];
+/** As the engine does: a step is submitted before the one before it is read. */
+async function runSteps(runner: ModelRunner, { rows }: ProfiledStep, count: number, options: ExecuteOptions = {}) {
+  const [encodes, results]: [number[], StepResult[]] = [[], []];
+  const begin = performance.now();
   const submit = async () => {
     const start = performance.now();
     const step = runner.execute(planBatch(rows, runner.limits).plan, options);
     encodes.push(performance.now() - start);
     results.push(await step);
-    ends.push(performance.now());
   };
   let before = submit();
   for (let n = 1; n < count; n++) {
@@ -120,6 +137,5 @@ async function runSteps(runner: Runner, { rows }: ProfiledStep, count: number, o
     before = next;
   }
   await before;
-  const walls = ends.slice(1).map((end, n) => end - ends[n]!);
-  return { walls, encodes, results };
+  return { wall: (performance.now() - begin) / count, encodes, results };
 }

@@ -7,11 +7,13 @@ import type { BenchArgs } from '../args.ts';
 import { provenanceJson, readCommit } from '../closed-loop/json-report.ts';
 import { writeJson } from '../json-file.ts';
 import { attentionCost } from '../kernels/kernel-cases-attention.ts';
-import { formatRoofline } from '../kernels/kernel-report.ts';
-import { bestRoofline, measureRoofline } from '../kernels/roofline.ts';
-import { measureReadback, measureStep, type StepMeasurement } from './measure-step.ts';
+import { RooflineProbe } from '../kernels/roofline-probe.ts';
+import { measureReadback, measureStep } from './measure-step.ts';
 import { formatStep, METHOD, type ProfileContext, reportStep, type StepReport } from './profile-report.ts';
 import { decodeStep, type ProfiledStep, prefillStep } from './step-plans.ts';
+
+/** Kernels whose work depends on contexts. */
+const ATTENTION = ['attention', 'attention_split'];
 
 /**
  * Prints where the time of a decode and of a prefill step of a model goes, kernel by kernel, and writes it to the file of
@@ -35,25 +37,17 @@ export async function profileModel(
   };
   const limits = { ...runner.limits, vocabSize: tokenizer.vocabSize };
   const steps = [decodeStep(limits, sampling), prefillStep(limits, sampling)];
-  const probe = () => {
-    status.show('measuring what the adapter could do');
-    return measureRoofline(device);
-  };
-  const before = await probe();
+  status.show('looking for what the adapter can do');
+  using probe = await RooflineProbe.create(device);
   const readback = await measureReadback(device);
-  const measured: { readonly step: ProfiledStep; readonly measurement: StepMeasurement }[] = [];
+  const reports: Partial<Record<ProfiledStep['kind'], StepReport>> = {};
   for (const step of steps) {
     const onRound = (round: string) => status.show(`${step.kind} step: ${round}`);
-    measured.push({ step, measurement: await measureStep(runner, step, { signal, onRound }) });
-  }
-  const roofline = bestRoofline(before, await probe());
-  status.clear();
-  console.log(`${formatRoofline(roofline)}\n`);
-  const costOf: ProfileContext['costOf'] = (kernel, step) =>
-    kernel === 'attention' ? attentionCost({ config, kvDtype }, step) : null;
-  const reports: Partial<Record<ProfiledStep['kind'], StepReport>> = {};
-  for (const { step, measurement } of measured) {
-    const report = reportStep(step, measurement, { roofline, readback, costOf });
+    const measurement = await measureStep(runner, step, { device, probe, signal, onRound });
+    status.clear();
+    const costOf: ProfileContext['costOf'] = (kernel, { dims }) =>
+      ATTENTION.includes(kernel) ? attentionCost({ config, kvDtype }, step, dims.ROWS) : null;
+    const report = reportStep(step, measurement, { readback, costOf });
     reports[step.kind] = report;
     console.log(`${formatStep(step, report)}\n`);
   }
@@ -61,5 +55,5 @@ export async function profileModel(
   if (args.json === undefined) return;
   const commit = await readCommit(packageRoot);
   const meta = provenanceJson({ args, adapter, model: modelName(args.model), dtype, commit });
-  await writeJson(args.json, { schema: 'roseinfer-profile-1', meta, method: METHOD, roofline, steps: reports });
+  await writeJson(args.json, { schema: 'roseinfer-profile-1', meta, method: METHOD, steps: reports });
 }

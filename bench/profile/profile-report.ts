@@ -1,6 +1,7 @@
 import type { Cost } from '../../src/gpu/kernel-spec.ts';
-import { type Roofline, shareOfRoofline } from '../kernels/roofline.ts';
-import type { MeasuredKernel, StepMeasurement } from './measure-step.ts';
+import { formatRoofline, type Roofline, shareOfRoofline } from '../kernels/roofline.ts';
+import type { StepMeasurement } from './measure-step.ts';
+import type { MeasuredKernel } from './step-kernels.ts';
 import type { ProfiledStep } from './step-plans.ts';
 
 /** The dispatches of one variant at one size. */
@@ -14,7 +15,7 @@ export interface ProfileRow {
   readonly ms: number;
   /** Of the sum of all kernels. */
   readonly share: number;
-  /** Of what the adapter could do at best: 1 is all of it, more comes from caches. */
+  /** Of what the adapter could do at best: 1 is all of it. */
   readonly roofline: number;
 }
 
@@ -31,27 +32,32 @@ export interface StepReport {
   readonly readback_ms: number;
   readonly kernel_ms: number;
   readonly kernels_per_wall: number;
+  /** What the adapter could do meanwhile. */
+  readonly best: Roofline;
   readonly kernels: readonly ProfileRow[];
 }
 
 /** How the numbers came about. */
 export const METHOD =
-  'medians; wall (from one result to the next) and host encode: steps without timestamps, each submitted before the one ' +
-  'before it is read; GPU: steps between two timestamps; idle: wall - GPU; readback: a submit that only copies a word, on ' +
-  'an idle device; kernels: steps with a pass and two timestamps for each dispatch, which take longer; roofline: the better ' +
-  'of probes before and behind the steps';
+  'medians over rounds that take turns; wall (of a step in a row) and host encode: steps without timestamps, each submitted ' +
+  'before the one before it is read; GPU: steps between two timestamps; idle: wall - GPU; readback: a submit that ' +
+  'only copies a word, on an idle device; kernels: all dispatches of a kernel, variant and size of the step in one pass ' +
+  'between two timestamps, the mean of the middle half of the runs; roofline: the longest that their bytes, loads or operations take at the best of the adapter, by ' +
+  'probes in the same rounds, over that time';
 
 /** What a report needs besides the measurement. */
 export interface ProfileContext {
-  readonly roofline: Roofline;
+  /** Milliseconds. */
   readonly readback: number;
-  /** Cost of a dispatch that its own declaration can't know, because it depends on contexts; else null. */
-  readonly costOf: (kernel: string, step: ProfiledStep) => Cost | null;
+  /** Cost of a dispatch where its own declaration can't know it, because it depends on contexts; else null. */
+  readonly costOf: (kernel: string, measured: MeasuredKernel) => Cost | null;
 }
 
-export function reportStep(step: ProfiledStep, measured: StepMeasurement, context: ProfileContext): StepReport {
-  const { sequences, queries, context: tokensBefore } = step;
-  const { wall, gpu, encode, kernels } = measured;
+export function reportStep(
+  { sequences, queries, context: tokensBefore }: ProfiledStep,
+  { wall, gpu, encode, kernels, roofline }: StepMeasurement,
+  { readback, costOf }: ProfileContext,
+): StepReport {
   const sum = kernels.reduce((total, { ms }) => total + ms, 0);
   return {
     sequences,
@@ -61,34 +67,19 @@ export function reportStep(step: ProfiledStep, measured: StepMeasurement, contex
     gpu_ms: gpu,
     idle_ms: Math.max(wall - gpu, 0),
     encode_ms: encode,
-    readback_ms: context.readback,
+    readback_ms: readback,
     kernel_ms: sum,
     kernels_per_wall: sum / wall,
-    kernels: [...groups(kernels).values()]
-      .map((group): ProfileRow => {
-        const [{ label, dims, cost }] = group;
+    best: roofline,
+    kernels: kernels
+      .map((measured): ProfileRow => {
+        const { label, dims, cost, dispatches, ms } = measured;
         const kernel = label.split('[', 1)[0] ?? label;
-        const ms = group.reduce((total, dispatch) => total + dispatch.ms, 0);
-        const known = context.costOf(kernel, step) ?? cost;
-        const roofline = shareOfRoofline(known, ms / group.length, context.roofline);
-        return { kernel, variant: label, sizes: dims, dispatches: group.length, ms, share: ms / sum, roofline };
+        const share = shareOfRoofline(costOf(kernel, measured) ?? cost, ms / dispatches, roofline);
+        return { kernel, variant: label, sizes: dims, dispatches, ms, share: ms / sum, roofline: share };
       })
       .sort((a, b) => b.ms - a.ms),
   };
-}
-
-type Group = [MeasuredKernel, ...MeasuredKernel[]];
-
-/** By variant and sizes. */
-function groups(kernels: readonly MeasuredKernel[]): Map<string, Group> {
-  const found = new Map<string, Group>();
-  for (const kernel of kernels) {
-    const key = kernel.label + JSON.stringify(kernel.dims);
-    const group = found.get(key);
-    if (group) group.push(kernel);
-    else found.set(key, [kernel]);
-  }
-  return found;
 }
 
 /** Widths of the columns; negative ones are right-aligned. */
@@ -108,7 +99,7 @@ export function formatStep({ kind }: Pick<ProfiledStep, 'kind'>, report: StepRep
     ]),
   );
   const dispatches = kernels.reduce((sum, row) => sum + row.dispatches, 0);
-  const { wall_ms, gpu_ms, idle_ms, encode_ms, readback_ms, kernel_ms, kernels_per_wall } = report;
+  const { wall_ms, gpu_ms, idle_ms, encode_ms, readback_ms, kernel_ms, kernels_per_wall, best } = report;
   return [
     `=== ${kind} step: ${tokens} tokens, ${sequences} ${sequences === 1 ? 'sequence' : 'sequences'}, context ${context} ===`,
     formatRow(['kernel', 'dispatches', 'ms', 'share', 'roofline', 'variant and sizes']),
@@ -117,6 +108,7 @@ export function formatStep({ kind }: Pick<ProfiledStep, 'kind'>, report: StepRep
     `Wall: ${wall_ms.toFixed(3)} ms = GPU ${gpu_ms.toFixed(3)} ms + idle ${idle_ms.toFixed(3)} ms`,
     `Host encode: ${encode_ms.toFixed(3)} ms, readback: ${readback_ms.toFixed(3)} ms`,
     `Sum of kernel times / wall: ${kernels_per_wall.toFixed(3)}`,
+    `Meanwhile ${formatRoofline(best)}`,
   ].join('\n');
 }
 

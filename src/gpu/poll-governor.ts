@@ -26,6 +26,12 @@ export class PollGovernor {
   #pending = 0;
   #waitingSince = 0;
   readonly #waits: number[] = [];
+  readonly #longWait: number;
+
+  /** @param longWait milliseconds of an expected wait from which on polls come a timer apart; 0 for each, also an unknown one. */
+  constructor(longWait = LONG_WAIT) {
+    this.#longWait = longWait;
+  }
 
   /** A readback begins. */
   begin(): void {
@@ -46,7 +52,7 @@ export class PollGovernor {
   readonly #immediate = (callback: ImmediateCallback, ...args: unknown[]): NodeJS.Immediate => {
     const expected = this.#waits.length < REMEMBERED ? 0 : Math.min(...this.#waits);
     const left = this.#waitingSince + SLEPT_SHARE * expected - performance.now();
-    const sleep = expected < LONG_WAIT ? left : Math.max(left, SHORTEST_TIMER);
+    const sleep = expected < this.#longWait ? left : Math.max(left, SHORTEST_TIMER);
     if (sleep < SHORTEST_TIMER || args.length > 0 || !isNative(callback)) return this.#real(callback, ...args);
     setTimeout(callback, Math.floor(sleep));
     return PARKED;

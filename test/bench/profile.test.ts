@@ -2,9 +2,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { RooflineProbe } from '../../bench/kernels/roofline-probe.ts';
 import { measureReadback, measureStep } from '../../bench/profile/measure-step.ts';
 import type { StepReport } from '../../bench/profile/profile-report.ts';
 import { decodeStep, prefillStep } from '../../bench/profile/step-plans.ts';
+import { planBatch } from '../../src/core/plan-batch.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { openRunner } from '../support/model-session.ts';
@@ -23,34 +25,69 @@ const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
 const never = new AbortController().signal;
 
 describe('a model of two layers', () => {
+  let probe: RooflineProbe | undefined;
+  beforeAll(async () => {
+    if (device.traits.timestamps) probe = await RooflineProbe.create(device);
+  });
+  afterAll(() => probe?.close());
+
   test.for([
     ['decode', decodeStep],
     ['prefill', prefillStep],
-  ] as const)('has in a %s step the dispatches of its program, each with a time', async ([, of], { skip }) => {
-    if (!device.traits.timestamps) skip('the adapter has no timestamp-query');
-    const finish = vi.spyOn(Recorder.prototype, 'finish');
+  ] as const)(
+    'has in a %s step the dispatches of its program, those of a kernel and size together',
+    async ([, of], { skip }) => {
+      if (!probe) return skip('the adapter has no timestamp-query');
+      const finish = vi.spyOn(Recorder.prototype, 'finish');
+      await using runner = await openRunner(device, 'test/fixtures/models/plain', { maxBatchSize: 3 });
+      const rounds: string[] = [];
+      const onRound = (round: string) => rounds.push(round);
+      const step = of(runner.limits, sampling);
+      const measured = await measureStep(runner, step, { device, probe, signal: never, onRound });
+      const programs = finish.mock.results.flatMap((result) => (result.type === 'return' ? [result.value] : []));
+      const counts = new Map<string, number>();
+      for (const { label, dims } of programs.at(-1)!.dispatches) {
+        const key = label + JSON.stringify(dims);
+        counts.set(key, (counts.get(key) ?? 0) + 1);
+      }
+      const measuredCounts = measured.kernels.map(({ label, dims, dispatches }) => [
+        label + JSON.stringify(dims),
+        dispatches,
+      ]);
+      expect(measuredCounts).toEqual([...counts]);
+      const norms = measured.kernels.filter(({ label }) => label.startsWith('layernorm'));
+      expect(norms.reduce((sum, { dispatches }) => sum + dispatches, 0)).toBe(2 * 2 + 1);
+      for (const { ms, cost } of measured.kernels) {
+        expect(ms).toBeGreaterThan(0);
+        expect(cost.bytes).toBeGreaterThan(0);
+      }
+      expect(Object.values(measured.roofline).every((number) => number > 0)).toBe(true);
+      for (const time of [measured.wall, measured.encode, measured.gpu]) expect(time).toBeGreaterThan(0);
+      // How many there are depends on how long a step takes.
+      expect(rounds.slice(0, 2)).toEqual(['warm-up', expect.stringMatching(/^round 1 of \d+$/)]);
+    },
+  );
+
+  test('gives after it the ids and logits that it gave before', async ({ skip }) => {
+    if (!probe) return skip('the adapter has no timestamp-query');
     await using runner = await openRunner(device, 'test/fixtures/models/plain', { maxBatchSize: 3 });
-    const rounds: string[] = [];
-    const onRound = (round: string) => rounds.push(round);
-    const measured = await measureStep(runner, of(runner.limits, sampling), { signal: never, onRound });
-    const programs = finish.mock.results.flatMap((result) => (result.type === 'return' ? [result.value] : []));
-    const labels = programs.at(-1)!.dispatches.map(({ label }) => label);
-    expect(measured.kernels.map(({ label }) => label)).toEqual(labels);
-    expect(measured.kernels.filter(({ label }) => label.startsWith('layernorm'))).toHaveLength(2 * 2 + 1);
-    for (const { ms, cost } of measured.kernels) {
-      expect(ms).toBeGreaterThanOrEqual(0);
-      expect(cost.bytes).toBeGreaterThan(0);
-    }
-    for (const time of [measured.wall, measured.encode, measured.gpu]) expect(time).toBeGreaterThan(0);
-    // How many there are depends on how long a step takes.
-    expect(rounds.slice(0, 2)).toEqual(['warm-up', expect.stringMatching(/^round 1 of [23]$/)]);
+    const step = prefillStep(runner.limits, sampling);
+    const run = async () => {
+      const { ids, logits } = await runner.execute(planBatch(step.rows, runner.limits).plan);
+      return { ids, logits };
+    };
+    const before = await run();
+    await measureStep(runner, step, { device, probe, signal: never, onRound: () => {} });
+    expect(await run()).toEqual(before);
   });
 
-  test('is left alone when the signal says so', async () => {
+  test('is left alone when the signal says so', async ({ skip }) => {
+    if (!probe) return skip('the adapter has no timestamp-query');
     await using runner = await openRunner(device, 'test/fixtures/models/plain', { maxBatchSize: 3 });
     const signal = AbortSignal.abort(new Error('enough'));
     const step = decodeStep(runner.limits, sampling);
-    await expect(measureStep(runner, step, { signal, onRound: () => {} })).rejects.toThrow('enough');
+    const stopped = measureStep(runner, step, { device, probe, signal, onRound: () => {} });
+    await expect(stopped).rejects.toThrow('enough');
   });
 });
 
@@ -66,12 +103,11 @@ test('--profile shows both steps, how they were measured, and writes the same nu
   const path = join(directory, 'profile.json');
   const flags = ['--max-batch-size', '2', '--max-model-len', '40', '--kv-dtype', 'f16'];
   const { status, stdout } = runNode(['bench/run.ts', '--profile', ...flags, '--json', path]);
-  const { schema, meta, method, roofline, steps } = JSON.parse(await readFile(path, 'utf8'));
+  const { schema, meta, method, steps } = JSON.parse(await readFile(path, 'utf8'));
   await rm(directory, { recursive: true });
   expect(status).toBe(0);
   expect(schema).toBe('roseinfer-profile-1');
   expect(meta).toMatchObject({ model: 'weights/tales', dtype: 'f16', args: { profile: true, 'max-batch-size': 2 } });
-  expect(stdout).toContain(`this adapter at best: ${roofline.gigabytes.toFixed(1)} GB/s read`);
   expect(stdout).toContain(`How: ${method}.`);
   expect(method).toContain('steps without timestamps');
   expect(stdout).toContain('=== decode step: 2 tokens, 2 sequences, context 40 ===');
@@ -84,6 +120,7 @@ test('--profile shows both steps, how they were measured, and writes the same nu
     expect(sum(({ share }) => share)).toBeCloseTo(1, 9);
     expect(report.kernels_per_wall).toBeCloseTo(report.kernel_ms / report.wall_ms, 9);
     expect(stdout).toContain(`Sum of kernel times / wall: ${report.kernels_per_wall.toFixed(3)}`);
+    expect(stdout).toContain(`this adapter at best: ${report.best.gigabytes.toFixed(1)} GB/s read`);
     // Two norms a layer and the last one.
     const norms = report.kernels.filter(({ kernel }) => kernel === 'layernorm');
     expect(norms.reduce((total, { dispatches }) => total + dispatches, 0)).toBe(2 * 6 + 1);

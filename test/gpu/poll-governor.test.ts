@@ -61,6 +61,16 @@ describe('a poll governor', () => {
     governor.end();
   });
 
+  test('lets polls rest from the first on where each wait counts as long', () => {
+    const governor = new PollGovernor(0);
+    const timer = setTimeout(() => {}, 0);
+    const sleep = vi.spyOn(globalThis, 'setTimeout').mockReturnValue(timer);
+    governor.begin();
+    setImmediate(Date);
+    expect(sleep).toHaveBeenLastCalledWith(Date, 1);
+    governor.end();
+  });
+
   test("puts a native module's callbacks to sleep for most of a long wait, then for a millisecond at a time", () => {
     const { governor, wait } = practised();
     const timer = setTimeout(() => {}, 0);

@@ -1,4 +1,4 @@
-import { probeFma, probeRead, WORDS_PER_ROUND } from '../../bench/kernels/probes.ts';
+import { LOADS, probeFma, probeLoad, probeRead, VECTOR } from '../../bench/kernels/probes.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { expectSameBits, expectWithin } from './expect-within.ts';
 import { nans, operand } from './guarded-tensor.ts';
@@ -6,22 +6,41 @@ import { floatsOf, runKernel } from './run-kernel.ts';
 
 const U = 2 ** -24;
 
-/** Every word is added to one sum, the right one, at each workgroup size. */
+/** Every word is added to one sum, the right one, in each variant. */
 export async function checkProbeRead(device: Device, kernel = probeRead): Promise<void> {
   const ROUNDS = 3;
   for (const choice of kernel.variants(device.traits)) {
     const lanes = choice.overrides?.LANES ?? 1;
     const numSums = 2 * lanes;
-    const words = Uint32Array.from({ length: numSums * ROUNDS * WORDS_PER_ROUND }, (_, i) => Math.imul(i, 0x9e3779b1));
+    const words = Uint32Array.from({ length: numSums * ROUNDS * LOADS * VECTOR }, (_, i) => Math.imul(i, 0x9e3779b1));
     const want = new Uint32Array(numSums);
     words.forEach((word, i) => {
-      const vector = Math.floor(i / 4);
-      want[Math.floor(vector / (4 * ROUNDS * lanes)) * lanes + (vector % lanes)]! += word;
+      const vector = Math.floor(i / VECTOR);
+      want[Math.floor(vector / (LOADS * ROUNDS * lanes)) * lanes + (vector % lanes)]! += word;
     });
     const operands = {
-      vectors: operand(words, words.length / 4, 4),
+      vectors: operand(words, words.length / VECTOR, VECTOR),
       sums: operand(new Uint32Array(numSums), numSums),
     };
+    const got = await runKernel(device, kernel, operands, { ROUNDS }, choice);
+    expectSameBits(got, want, `${lanes} lanes, ${choice.constants?.STREAMS} streams`);
+  }
+}
+
+/** Every lane adds up its words ROUNDS times, and the same in each workgroup, at each workgroup size. */
+export async function checkProbeLoad(device: Device, kernel = probeLoad): Promise<void> {
+  const [ROUNDS, turns, workgroups] = [3, 2, 2];
+  for (const choice of kernel.variants(device.traits)) {
+    const lanes = choice.overrides?.LANES ?? 1;
+    const N = turns * LOADS * lanes;
+    const words = Uint32Array.from({ length: N * VECTOR }, (_, i) => Math.imul(i, 0x9e3779b1));
+    const want = new Uint32Array(workgroups * lanes);
+    for (let w = 0; w < workgroups; w++) {
+      words.forEach((word, i) => {
+        want[w * lanes + (Math.floor(i / VECTOR) % lanes)]! += Math.imul(ROUNDS, word);
+      });
+    }
+    const operands = { vectors: operand(words, N, VECTOR), sums: operand(new Uint32Array(want.length), want.length) };
     const got = await runKernel(device, kernel, operands, { ROUNDS }, choice);
     expectSameBits(got, want, `${lanes} lanes`);
   }

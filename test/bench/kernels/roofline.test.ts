@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { probeFma, probeRead } from '../../../bench/kernels/probes.ts';
-import { bestRoofline, shareOfRoofline } from '../../../bench/kernels/roofline.ts';
+import { probeFma, probeLoad, probeRead } from '../../../bench/kernels/probes.ts';
+import { bestRoofline, formatRoofline, medianRoofline, shareOfRoofline } from '../../../bench/kernels/roofline.ts';
+import { RooflineProbe } from '../../../bench/kernels/roofline-probe.ts';
 import { Device } from '../../../src/gpu/device.ts';
 import { mutant } from '../../support/mutant.ts';
-import { checkProbeFma, checkProbeRead } from '../../support/probe-checks.ts';
+import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../../support/probe-checks.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -15,8 +16,17 @@ describe('the probe of reading', () => {
   test('reads every word once', () => checkProbeRead(device));
 
   test('and the check finds one that reads its first vectors again and again', async () => {
-    const lazy = mutant(probeRead, [['at += 4u * LANES;', '']]);
+    const lazy = mutant(probeRead, [['at += 4u / STREAMS * LANES;', '']]);
     await expect(checkProbeRead(device, lazy)).rejects.toThrow('words differ');
+  });
+});
+
+describe('the probe of loads', () => {
+  test('loads every word in every round', () => checkProbeLoad(device));
+
+  test('and the check finds one that leaves out all rounds but the first', async () => {
+    const lazy = mutant(probeLoad, [['r < params.ROUNDS', 'r < min(params.ROUNDS, 1u)']]);
+    await expect(checkProbeLoad(device, lazy)).rejects.toThrow('words differ');
   });
 });
 
@@ -29,17 +39,43 @@ describe('the probe of multiply-adds', () => {
   });
 });
 
-test('the better of two rooflines has the better of each', () => {
-  const [a, b] = [
-    { gigabytes: 10, gflops: 90 },
-    { gigabytes: 8, gflops: 100 },
+test('the probes measure each number, again and again, and leave nothing behind', async ({ skip }) => {
+  if (!device.traits.timestamps) skip('the adapter has no timestamp-query');
+  const before = device.liveBuffers;
+  const probe = await RooflineProbe.create(device);
+  const measured = [await probe.measure(), await probe.measure()];
+  probe.close();
+  probe.close();
+  expect(device.liveBuffers).toBe(before);
+  for (const numbers of measured) {
+    for (const number of Object.values(numbers)) expect(number).toBeGreaterThan(0);
+  }
+});
+
+const ROOFLINE = { gigabytes: 10, gigawords: 5, gflops: 100 };
+
+test('the better of two rooflines has the better of each number', () => {
+  const other = { gigabytes: 11, gigawords: 4, gflops: 101 };
+  expect(bestRoofline(ROOFLINE, other)).toEqual({ gigabytes: 11, gigawords: 5, gflops: 101 });
+});
+
+test('the middle of some rooflines has the middle of each number', () => {
+  const others = [
+    { gigabytes: 8, gigawords: 7, gflops: 101 },
+    { gigabytes: 11, gigawords: 4, gflops: 90 },
   ];
-  expect(bestRoofline(a, b)).toEqual({ gigabytes: 10, gflops: 100 });
+  expect(medianRoofline([ROOFLINE, ...others])).toEqual(ROOFLINE);
 });
 
 test('the share of the roofline is that of the bound that the work meets first', () => {
-  const roofline = { gigabytes: 10, gflops: 100 };
-  // 2e7 bytes take 2 ms at best, 1e8 operations 1 ms.
-  expect(shareOfRoofline({ bytes: 2e7, flops: 1e8 }, 4, roofline)).toBeCloseTo(0.5, 12);
-  expect(shareOfRoofline({ bytes: 1e6, flops: 1e9 }, 40, roofline)).toBeCloseTo(0.25, 12);
+  // 2e7 bytes take 2 ms at best, 2e7 words 4 ms, 1e8 operations 1 ms.
+  expect(shareOfRoofline({ bytes: 2e7, flops: 1e8 }, 4, ROOFLINE)).toBeCloseTo(0.5, 12);
+  expect(shareOfRoofline({ bytes: 2e7, loads: 2e7, flops: 1e8 }, 4, ROOFLINE)).toBeCloseTo(1, 12);
+  expect(shareOfRoofline({ bytes: 1e6, loads: 1e6, flops: 1e9 }, 40, ROOFLINE)).toBeCloseTo(0.25, 12);
+});
+
+test('a roofline is a line of text', () => {
+  expect(formatRoofline(ROOFLINE)).toBe(
+    'this adapter at best: 10.0 GB/s read, 5.0 Gwords/s loaded, 100.0 GFLOP/s in multiply-adds',
+  );
 });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { MeasuredKernel } from '../../../bench/profile/measure-step.ts';
 import { formatStep, reportStep } from '../../../bench/profile/profile-report.ts';
+import type { MeasuredKernel } from '../../../bench/profile/step-kernels.ts';
 
-const kernel = (label: string, ms: number, dims: Record<string, number>, bytes = 1e6): MeasuredKernel => {
-  return { label, ms, dims, cost: { bytes, flops: 0 } };
+const kernel = (label: string, ms: number, dispatches: number, dims: Record<string, number>): MeasuredKernel => {
+  return { label, ms, dispatches, dims, cost: { bytes: label === 'sample[]' ? 0 : 1e6, flops: 0 } };
 };
 
 const STEP = { kind: 'decode', sequences: 2, queries: 1, context: 64, rows: [] } as const;
@@ -12,23 +12,23 @@ const MEASURED = {
   encode: 0.5,
   gpu: 8,
   kernels: [
-    kernel('matmul[ROWS=2]', 2, { M: 2, N: 8, K: 4, KW: 2 }),
-    kernel('attention[D=4]', 1, { T: 2 }),
-    kernel('matmul[ROWS=2]', 3, { M: 2, N: 8, K: 4, KW: 2 }),
-    kernel('matmul[ROWS=2]', 1, { M: 2, N: 16, K: 4, KW: 2 }),
-    kernel('sample[]', 1, { R: 2 }, 0),
+    kernel('attention[D=4]', 1, 1, { T: 2, ROWS: 2 }),
+    kernel('matmul[ROWS=2]', 5, 2, { M: 2, N: 8, K: 4, KW: 2 }),
+    kernel('matmul[ROWS=2]', 1, 1, { M: 2, N: 16, K: 4, KW: 2 }),
+    kernel('sample[]', 1, 1, { R: 2 }),
   ],
+  roofline: { gigabytes: 1, gigawords: 1, gflops: 1000 },
 };
 const CONTEXT = {
-  roofline: { gigabytes: 1, gflops: 1000 },
   readback: 0.25,
-  costOf: (name: string) => (name === 'attention' ? { bytes: 5e5, flops: 0 } : null),
+  costOf: (name: string, { dims }: MeasuredKernel) =>
+    name === 'attention' ? { bytes: 0, loads: 2.5e5 * dims.ROWS!, flops: 0 } : null,
 };
 
 describe('reportStep', () => {
   const report = reportStep(STEP, MEASURED, CONTEXT);
 
-  test('adds up the dispatches of a variant at one size, the longest first', () => {
+  test('lists the kernels, the longest first', () => {
     expect(report.kernels.map(({ kernel, sizes, dispatches, ms }) => [kernel, sizes.N, dispatches, ms])).toEqual([
       ['matmul', 8, 2, 5],
       ['attention', undefined, 1, 1],
@@ -63,6 +63,7 @@ describe('reportStep', () => {
       'Wall: 10.000 ms = GPU 8.000 ms + idle 2.000 ms',
       'Host encode: 0.500 ms, readback: 0.250 ms',
       'Sum of kernel times / wall: 0.800',
+      'Meanwhile this adapter at best: 1.0 GB/s read, 1.0 Gwords/s loaded, 1000.0 GFLOP/s in multiply-adds',
     ]);
   });
 });

@@ -1,0 +1,171 @@
+import type { Device } from '../../src/gpu/device.ts';
+import type { Dispatch } from '../../src/gpu/dispatch.ts';
+import type { Kernel } from '../../src/gpu/kernel.ts';
+import type { Cost, Variant } from '../../src/gpu/kernel-spec.ts';
+import type { KernelTime } from '../../src/gpu/kernel-timer.ts';
+import { profile } from '../../src/gpu/profiler.ts';
+import { Program } from '../../src/gpu/program.ts';
+import { Tensor } from '../../src/gpu/tensor.ts';
+import { ceilDiv } from '../../src/util/math.ts';
+import { median } from '../statistics.ts';
+import { LOADS, probeFma, probeLoad, probeRead, VECTOR } from './probes.ts';
+import { rested } from './rested.ts';
+import type { Roofline } from './roofline.ts';
+
+/** Read in turn, so much is beyond every cache. */
+const READ_BYTES = 2 ** 30;
+/** Each measurement reads the next part of it. */
+const TURNS = 4;
+/** That a workgroup reads: its start and its end then count little. */
+const WORKGROUP_VECTORS = 2 ** 14;
+const VECTOR_BYTES = 4 * VECTOR;
+/** That fit the nearest cache of a processor or a GPU. */
+const CACHED_VECTORS = 2 ** 10;
+const FMA_ROUNDS = 2 ** 9;
+/** Values come near 1 and stay there. */
+const FMA_SCALARS = { ROUNDS: FMA_ROUNDS, factor: 0.999, term: 0.001 };
+/** Dispatches of a measurement that read no memory, of each kind. */
+const REPEATS = 8;
+const MOST_LANES = Math.max(...probeRead.spec.tunables.LANES);
+
+/**
+ * Work of a dispatch: it keeps a GPU busy for about a tenth of a millisecond, or a processor for one. Not longer, so that
+ * other programs of the machine meet some dispatches and not all, as they do a kernel's.
+ */
+const GPU_WORK = { readBytes: 2 ** 28, loadLanes: 2 ** 18, fmaLanes: 2 ** 18 } as const;
+const SOFTWARE_WORK = { readBytes: 2 ** 24, loadLanes: 2 ** 11, fmaLanes: 2 ** 12 } as const;
+
+/** A kernel that shows one number of the roofline. */
+interface Probe {
+  readonly kernel: Kernel;
+  readonly amount: (cost: Cost) => number;
+  /** What it is dispatched on in a measurement, in workgroups of so many lanes. */
+  readonly operands: (lanes: number, turn: number) => readonly Operands[];
+}
+
+interface Operands {
+  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly scalars: Readonly<Record<string, number>>;
+}
+
+/** Measures again and again how fast an adapter reads what no cache holds, loads what the nearest one holds, and multiplies and adds. */
+export class RooflineProbe {
+  readonly #device: Device;
+  readonly #owned: DisposableStack;
+  readonly #probes: readonly Probe[];
+  /** One a turn. */
+  readonly #programs: readonly Program[];
+  #turn = 0;
+
+  private constructor(device: Device, owned: DisposableStack, probes: readonly Probe[], programs: readonly Program[]) {
+    this.#device = device;
+    this.#owned = owned;
+    this.#probes = probes;
+    this.#programs = programs;
+  }
+
+  /**
+   * Makes the buffers and finds the variant of each probe that suits the adapter best.
+   *
+   * @throws GpuError when the device has no timestamps or no room.
+   */
+  static async create(device: Device): Promise<RooflineProbe> {
+    using owned = new DisposableStack();
+    const probes = await device.checked('buffers of the probes', () => createProbes(device, owned));
+    const variants: Variant[] = [];
+    for (const probe of probes) variants.push(await fastest(device, probe));
+    const programs = Array.from({ length: TURNS }, (_, turn) => {
+      const dispatches = probes.flatMap((probe, p) => dispatchAll(device, probe, variants[p]!, turn));
+      return owned.use(new Program(device, 'probes', dispatches));
+    });
+    // WebGPU clears a buffer when it is first read.
+    for (const program of programs) await timesOf(device, program);
+    return new RooflineProbe(device, owned.move(), probes, programs);
+  }
+
+  /** Takes a tenth of a second on a processor. @throws DeviceLostError or GpuError when the device fails. */
+  async measure(): Promise<Roofline> {
+    const times = await timesOf(this.#device, this.#programs[this.#turn]!);
+    this.#turn = (this.#turn + 1) % TURNS;
+    const [gigabytes = 0, gigawords = 0, gflops = 0] = this.#probes.map((probe) => speed(probe, times));
+    return { gigabytes, gigawords, gflops };
+  }
+
+  /** Frees the buffers; idempotent. */
+  close(): void {
+    this.#owned.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function timesOf(device: Device, program: Program): Promise<KernelTime[]> {
+  return rested(() => profile(device, program));
+}
+
+/** In the order of the numbers of a Roofline. */
+function createProbes(device: Device, owned: DisposableStack): readonly Probe[] {
+  const { readBytes, loadLanes, fmaLanes } = device.traits.isSoftware ? SOFTWARE_WORK : GPU_WORK;
+  const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
+  const most = Math.min(maxStorageBufferBindingSize, maxBufferSize, readBytes);
+  const workgroups = Math.floor(most / VECTOR_BYTES / WORKGROUP_VECTORS);
+  const N = workgroups * WORKGROUP_VECTORS;
+  const parts = ceilDiv(READ_BYTES / TURNS, N * VECTOR_BYTES);
+  const create = (shape: number[]) => owned.use(Tensor.create(device, 'probe', 'u32', shape));
+  const buffers = Array.from({ length: TURNS * parts }, () => create([N, VECTOR]));
+  const cached = create([CACHED_VECTORS, VECTOR]);
+  const sums = create([Math.max(workgroups * MOST_LANES, loadLanes, fmaLanes)]);
+  const repeat = (operands: Operands) => Array<Operands>(REPEATS).fill(operands);
+  return [
+    {
+      kernel: probeRead,
+      amount: ({ bytes }) => bytes,
+      operands: (lanes, turn) =>
+        buffers.slice(turn * parts, (turn + 1) * parts).map((vectors) => ({
+          tensors: { vectors, sums: sums.view([workgroups * lanes]) },
+          scalars: { ROUNDS: WORKGROUP_VECTORS / LOADS / lanes },
+        })),
+    },
+    {
+      kernel: probeLoad,
+      amount: ({ loads = 0 }) => loads,
+      // Workgroups of more lanes have more rounds, so that a lane loads as much in each variant.
+      operands: (lanes) =>
+        repeat({ tensors: { vectors: cached, sums: sums.view([loadLanes]) }, scalars: { ROUNDS: lanes } }),
+    },
+    {
+      kernel: probeFma,
+      amount: ({ flops }) => flops,
+      operands: () => repeat({ tensors: { out: sums.view([fmaLanes], 'f32') }, scalars: FMA_SCALARS }),
+    },
+  ];
+}
+
+function dispatchAll(device: Device, { kernel, operands }: Probe, variant: Variant, turn: number): Dispatch[] {
+  const { LANES = 1 } = variant.overrides;
+  return operands(LANES, turn).map(({ tensors, scalars }) => kernel.dispatch(device, tensors, scalars, variant));
+}
+
+/** The variant of a probe that does most in a second, behind a run that warms up. */
+async function fastest(device: Device, probe: Probe): Promise<Variant> {
+  const { kernel } = probe;
+  let best = kernel.variant(device.traits);
+  let most = 0;
+  for (const choice of kernel.variants(device.traits)) {
+    await kernel.build(device, choice);
+    const variant = kernel.variant(device.traits, choice);
+    using program = new Program(device, kernel.name, dispatchAll(device, probe, variant, 0));
+    await timesOf(device, program);
+    const found = speed(probe, await timesOf(device, program));
+    if (found > most) [best, most] = [variant, found];
+  }
+  return best;
+}
+
+/** 1e9 a second: the middle of its dispatches. */
+function speed({ kernel, amount }: Probe, times: readonly KernelTime[]): number {
+  const own = times.filter(({ label }) => label.startsWith(`${kernel.name}[`));
+  return median(own.map(({ cost, nanoseconds }) => amount(cost) / nanoseconds));
+}
