@@ -39,11 +39,12 @@ export interface StepReport {
 
 /** How the numbers came about. */
 export const METHOD =
-  'medians over rounds that take turns; wall (of a step in a row) and host encode: steps without timestamps, each submitted ' +
-  'before the one before it is read; GPU: steps between two timestamps; idle: wall - GPU; readback: a submit that ' +
-  'only copies a word, on an idle device; kernels: all dispatches of a kernel, variant and size of the step in one pass ' +
-  'between two timestamps, the mean of the middle half of the runs; roofline: the longest that their bytes, loads or operations take at the best of the adapter, by ' +
-  'probes in the same rounds, over that time';
+  'medians over rounds that take turns; wall: a step in a row of steps without timestamps, each submitted before the one ' +
+  'before it is read; host encode: the least of those steps, for the host may have to wait for the processor meanwhile; ' +
+  'GPU: steps between two timestamps; idle: wall - GPU; readback: a submit that only copies a word, on an idle device; ' +
+  'kernels: all dispatches of a kernel, variant and size of the step in one pass between two timestamps, the mean of the ' +
+  'middle half of the runs; roofline: the longest that their bytes, loads or operations take at the best of the adapter, ' +
+  'by probes in the same rounds, over that time';
 
 /** What a report needs besides the measurement. */
 export interface ProfileContext {
