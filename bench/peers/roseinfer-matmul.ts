@@ -1,6 +1,8 @@
 // Child process: roseinfer's side of the matmul comparison, with the kernel variants that a model takes.
 import { Device } from '../../src/gpu/device.ts';
+import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
 import { PollGovernor } from '../../src/gpu/poll-governor.ts';
+import { Recorder } from '../../src/gpu/recorder.ts';
 import { matmul } from '../../src/kernels/matmul.ts';
 import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
 import { randomConfig } from '../../src/model/config.ts';
@@ -19,6 +21,7 @@ export interface RoseinferMatmulJob {
 serveJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void) => {
   const device = await Device.open({ adapter: job.adapter });
   const governor = new PollGovernor();
+  yieldToAdapter(device.traits);
   const config = randomConfig(job.size);
   const cases = matmulCases({ device, config, dtype: job.dtype, kvDtype: 'f32' });
   for (const { kernel, name, M, variants, prepare } of cases) {
@@ -31,9 +34,13 @@ serveJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void)
     const [, K = 0] = x?.shape ?? [];
     const [, N = 0] = out?.shape ?? [];
     const values = new Float32Array(M * K).fill(1);
+    await kernel.build(device, variant.choice);
+    const recorder = new Recorder(device);
+    recorder.add(kernel, tensors, scalars, variant.choice);
+    const program = owned.use(recorder.finish(name));
     const ms = await timeMatmul(async () => {
       x?.write(values);
-      await kernel.run(device, tensors, scalars, variant.choice);
+      program.submit();
       governor.begin();
       await out?.read().finally(() => governor.end());
     });
