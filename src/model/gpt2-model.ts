@@ -36,7 +36,10 @@ export const MAX_TEXTS = 8;
 const TRIAL_TOKENS = 40;
 const TRIAL_DECODED = 3;
 
-/** A GPT-2 for research: forward passes over any ids, without engine, scheduler and sampler. It does not own the device. */
+/**
+ * A GPT-2 for research: forward passes over any ids, without engine, scheduler and sampler. Calls run one after another. It
+ * does not own the device.
+ */
 export class GPT2Model {
   readonly config: GPT2Config;
   readonly #device: Device;
@@ -50,6 +53,8 @@ export class GPT2Model {
   readonly #wanted: Tensor;
   /** [T, LOGPROB_WORDS] */
   readonly #records: Tensor;
+  /** Settles when the calls so far have. */
+  #idle: Promise<unknown> = Promise.resolve();
 
   private constructor(device: Device, parts: GPT2Parts, sizes: RunnerSizes) {
     const T = sizes.maxBatchTokens;
@@ -94,14 +99,7 @@ export class GPT2Model {
     { taps = [] }: { readonly taps?: readonly string[] } = {},
   ): Promise<ForwardResult> {
     this.#checkIds(ids);
-    const logits = Tensor.create(this.#device, 'logits', 'f32', [ids.length, this.config.vocabSize]);
-    try {
-      const tapped = await this.#run([ids], taps, logits);
-      return { logits, taps: tapped };
-    } catch (error) {
-      logits.close();
-      throw error;
-    }
+    return this.#inTurn(() => this.#forward(ids, taps));
   }
 
   /**
@@ -125,6 +123,10 @@ export class GPT2Model {
       this.#checkIds(text.slice(0, -1));
       this.#checkIds(text.slice(-1));
     }
+    return this.#inTurn(() => this.#score(texts));
+  }
+
+  async #score(texts: readonly (readonly number[])[]): Promise<Float32Array[]> {
     // In the order that a step has: texts with a single input first.
     const ordered = [...texts.filter((text) => text.length === 2), ...texts.filter((text) => text.length > 2)];
     this.#targets.write(Uint32Array.from(ordered.flatMap((text) => text.slice(1))));
@@ -159,18 +161,21 @@ export class GPT2Model {
     checkCount('maxTokens', maxTokens, this.config.numPositions - ids.length);
     this.#checkIds(ids);
     const text = [...ids];
-    for (let start = 0; text.length < ids.length + maxTokens; start = text.length - 1) {
-      const id = choose(await this.#nextLogits(text, start), text);
-      if (id === null) break;
-      this.#checkIds([id]);
-      text.push(id);
-    }
+    await this.#inTurn(async () => {
+      for (let start = 0; text.length < ids.length + maxTokens; start = text.length - 1) {
+        const id = choose(await this.#nextLogits(text, start), text);
+        if (id === null) break;
+        this.#checkIds([id]);
+        text.push(id);
+      }
+    });
     return text.slice(ids.length);
   }
 
   /**
    * Puts another kernel in the place of one of the model's, once it has given the same logits on a random text, prefilled
-   * and decoded.
+   * and decoded. What that does not run is taken unseen: the sampler, splits of a context beyond 256 tokens, and `kvWrite`
+   * of a model whose heads fill the rows of the cache, where `matmulKVWrite` has its place and that of `matmul` for QKV.
    *
    * @param tolerance largest difference of a logit, as a part of 1 + the largest logit.
    * @returns the worst difference of a logit.
@@ -180,6 +185,14 @@ export class GPT2Model {
     name: K,
     kernel: GPT2Kernels[K],
     { tolerance = 2e-4 }: { readonly tolerance?: number } = {},
+  ): Promise<number> {
+    return this.#inTurn(() => this.#replaceKernel(name, kernel, tolerance));
+  }
+
+  async #replaceKernel<K extends keyof GPT2Kernels>(
+    name: K,
+    kernel: GPT2Kernels[K],
+    tolerance: number,
   ): Promise<number> {
     const original = this.#parts;
     const want = await this.#trial();
@@ -210,29 +223,51 @@ export class GPT2Model {
     this.close();
   }
 
+  /** Calls share the cache and the activations. */
+  #inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const result = this.#idle.then(call);
+    this.#idle = result.catch(() => {});
+    return result;
+  }
+
+  async #forward(ids: readonly number[], taps: readonly string[]): Promise<ForwardResult> {
+    const logits = Tensor.create(this.#device, 'logits', 'f32', [ids.length, this.config.vocabSize]);
+    try {
+      return { logits, taps: await this.#run([ids], taps, logits) };
+    } catch (error) {
+      logits.close();
+      throw error;
+    }
+  }
+
   /** Runs texts from their start; each row's logits go to `logits`, or its target's logprob to the records. */
   async #run(texts: readonly (readonly number[])[], taps: readonly string[], logits: Tensor | null) {
     const { kernels, activations } = this.#parts;
     const step = new TappedRecorder(this.#device, kernels, this.#rows, taps);
-    const numTokens = this.#addLayers(
-      step,
-      texts.map((promptIds) => ({ promptIds, start: 0 })),
-    );
-    const { hiddenSize: C, vocabSize: V } = this.config;
-    const normed = activations.normed.view([numTokens, C]);
-    lastNorm(step, this.#parts, activations.hidden.view([numTokens, C]), normed);
-    for (let first = 0; first < numTokens; first += CHUNK_ROWS) {
-      const n = Math.min(CHUNK_ROWS, numTokens - first);
-      const chunk = (of: Tensor) => rowsOf(this.#device, of, first, n);
-      const chunkLogits = logits ? chunk(logits) : activations.logits.view([n, V]);
-      lmHead(step, this.#parts, chunk(normed), chunkLogits);
-      if (logits) continue;
-      const wanted = this.#wanted.view([n]);
-      const [chosen, records] = [chunk(this.#targets), chunk(this.#records)];
-      step.add(kernels.logprobs, { logits: chunkLogits, chosen, wanted, records }, {});
+    try {
+      const numTokens = this.#addLayers(
+        step,
+        texts.map((promptIds) => ({ promptIds, start: 0 })),
+      );
+      const { hiddenSize: C, vocabSize: V } = this.config;
+      const normed = activations.normed.view([numTokens, C]);
+      lastNorm(step, this.#parts, activations.hidden.view([numTokens, C]), normed);
+      for (let first = 0; first < numTokens; first += CHUNK_ROWS) {
+        const n = Math.min(CHUNK_ROWS, numTokens - first);
+        const chunk = (of: Tensor) => rowsOf(this.#device, of, first, n);
+        const chunkLogits = logits ? chunk(logits) : activations.logits.view([n, V]);
+        lmHead(step, this.#parts, chunk(normed), chunkLogits);
+        if (logits) continue;
+        const wanted = this.#wanted.view([n]);
+        const [chosen, records] = [chunk(this.#targets), chunk(this.#records)];
+        step.add(kernels.logprobs, { logits: chunkLogits, chosen, wanted, records }, {});
+      }
+      await this.#submit(step);
+      return step.taps;
+    } catch (error) {
+      step.close();
+      throw error;
     }
-    await this.#submit(step);
-    return step.taps;
   }
 
   /** Logits [V] behind a text whose ids before `start` are in the cache. */
@@ -286,7 +321,7 @@ export class GPT2Model {
     const { vocabSize: V, numPositions } = this.config;
     const length = Math.min(TRIAL_TOKENS, numPositions);
     const ids = Array.from({ length }, (_, t) => Math.floor(uniform(0, t, 0) * V));
-    const { logits } = await this.forward(ids);
+    const { logits } = await this.#forward(ids, []);
     using owned = logits;
     const parts = [await owned.readF32()];
     for (let end = length - TRIAL_DECODED; end < length; end++) {

@@ -37,7 +37,9 @@ export class TappedRecorder implements StepSink {
     scalars: ScalarsOf<S>,
     choice?: ChoiceOf<S>,
   ): void {
-    this.#building.push(kernel.build(this.#device, choice));
+    const building = kernel.build(this.#device, choice);
+    building.catch(() => {}); // `finish` tells of it, if it comes to that
+    this.#building.push(building);
     this.#record.push((recorder) => recorder.add(kernel, tensors, scalars, choice));
   }
 
@@ -56,19 +58,19 @@ export class TappedRecorder implements StepSink {
 
   /**
    * @throws RangeValueError for a module that the model does not have, KernelError, and GpuError when a kernel does not
-   * compile; the taps are closed then.
+   * compile.
    */
   async finish(label: string): Promise<Program> {
-    try {
-      await Promise.all(this.#building);
-      const unknown = [...this.#wanted].find((module) => !this.#known.has(module));
-      if (unknown !== undefined) throw new RangeValueError('tap', unknown, `one of ${[...this.#known].join(', ')}`);
-      const recorder = new Recorder(this.#device);
-      for (const record of this.#record) record(recorder);
-      return recorder.finish(label);
-    } catch (error) {
-      for (const tensor of this.taps.values()) tensor.close();
-      throw error;
-    }
+    await Promise.all(this.#building);
+    const unknown = [...this.#wanted].find((module) => !this.#known.has(module));
+    if (unknown !== undefined) throw new RangeValueError('tap', unknown, `one of ${[...this.#known].join(', ')}`);
+    const recorder = new Recorder(this.#device);
+    for (const record of this.#record) record(recorder);
+    return recorder.finish(label);
+  }
+
+  /** Closes the taps, where nobody gets them. */
+  close(): void {
+    for (const tensor of this.taps.values()) tensor.close();
   }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type LoadedGPT2, loadGPT2 } from '../../src/load-gpt2.ts';
 import { gpt2Kernels } from '../../src/model/gpt2-kernels.ts';
 import type { GPT2Model } from '../../src/model/gpt2-model.ts';
@@ -62,6 +62,32 @@ describe('forward', () => {
     await expect(model.forward([])).rejects.toThrow('number of ids is 0, expected an integer in [1, 1024]');
     expect(loaded.device.liveBuffers).toBe(before);
   });
+
+  test('leaves nothing behind, taps included, when a kernel fails to run', async () => {
+    const before = loaded.device.liveBuffers;
+    const refusing = vi.spyOn(loaded.device, 'checked').mockRejectedValueOnce(new Error('refused'));
+    await expect(model.forward(ids, { taps: ['h.0', 'ln_f'] })).rejects.toThrow('refused');
+    refusing.mockRestore();
+    expect(loaded.device.liveBuffers).toBe(before);
+  });
+});
+
+test('calls that are made side by side give what each gives alone', async () => {
+  const texts = [long.slice(0, 40), long.slice(40, 80)];
+  const logitsOf = async (ids: readonly number[]) => {
+    const { logits } = await model.forward(ids);
+    using owned = logits;
+    return owned.readF32();
+  };
+  const continueText = (ids: readonly number[]) =>
+    model.generate(ids, { maxTokens: 3, choose: (logits) => logits.indexOf(Math.max(...logits)) });
+  const alone = [];
+  for (const ids of texts) alone.push([await logitsOf(ids), await continueText(ids), await model.scoreTokens(ids)]);
+  const together = await Promise.all(
+    texts.map((ids) => Promise.all([logitsOf(ids), continueText(ids), model.scoreTokens(ids)])),
+  );
+  expect(together).toEqual(alone);
+  expect(together[0]).not.toEqual(together[1]);
 });
 
 describe('scoreTokens', () => {
