@@ -1,6 +1,7 @@
 import type { DeviceTraits } from '../gpu/device.ts';
 import { type Kernel, labelOf } from '../gpu/kernel.ts';
 import type { Variant, VariantChoice } from '../gpu/kernel-spec.ts';
+import { joinChoices } from '../model/tune-kernel.ts';
 
 /** A variant of a kernel to be checked or timed. */
 export interface NamedVariant {
@@ -26,7 +27,7 @@ export function modelVariants(
   model: readonly VariantChoice[] = [{}],
 ): NamedVariant[] {
   const base = kernel.variant({ ...traits, minSubgroupSize: 0 }, fixed);
-  const chosen = model.map((choice) => kernel.variant(traits, merge(fixed, choice)));
+  const chosen = model.map((choice) => kernel.variant(traits, joinChoices(choice, fixed)));
   const used = new Set(chosen.map((choice) => labelOf(kernel.name, choice)));
   return distinct(kernel, [base, ...chosen]).map(([label, choice], i) => {
     return { label, choice, isBase: i === 0, usedByModel: used.has(label) };
@@ -45,14 +46,6 @@ export function allVariants(
   const possible = tuned.filter((choice) => !kernel.spec.checkVariant?.(choice, traits));
   const others = distinct(kernel, possible).filter(([label]) => known.every((variant) => variant.label !== label));
   return [...known, ...others.map(([label, choice]) => ({ label, choice, isBase: false, usedByModel: false }))];
-}
-
-function merge(a: VariantChoice, b: VariantChoice): VariantChoice {
-  return {
-    conditions: { ...a.conditions, ...b.conditions },
-    constants: { ...a.constants, ...b.constants },
-    overrides: { ...a.overrides, ...b.overrides },
-  };
 }
 
 function tunings({ spec }: Kernel, variant: Variant): Variant[] {

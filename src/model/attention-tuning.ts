@@ -99,10 +99,10 @@ function inventedAttention(
   if (splits) {
     const Z = ceilDiv(CONTEXT, SPLIT_KEYS);
     const partials = owned.use(Tensor.create(device, 'partials', 'f32', [T, H, Z, D + 2]));
-    return { tensors: { ...inputs, partials }, scalars: { ...scalars, splits: Z }, output: partials };
+    return { tensors: { ...inputs, partials }, scalars: { ...scalars, splits: Z }, outputs: [partials] };
   }
   const out = owned.use(Tensor.create(device, 'out', 'f32', [T, H * D]));
-  return { tensors: { ...inputs, out }, scalars: { ...scalars, Z: 1 }, output: out };
+  return { tensors: { ...inputs, out }, scalars: { ...scalars, Z: 1 }, outputs: [out] };
 }
 
 /** Words of keys and values. What is behind the D elements of a row is noise, too: no kernel may count it. */

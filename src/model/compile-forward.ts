@@ -29,13 +29,12 @@ function stepShapes({ maxBatchSize, maxBatchTokens, maxLogitsRows, maxSplits }: 
   for (const rows of MATMUL_BUCKETS) {
     const numTokens = Math.min(rows, maxBatchTokens);
     const kinds = { logitsOfAll: false, reportsLogprobs: true };
-    const decode = { numTokens, ...kinds, numDecodeTokens: numTokens, numPrefillTiles: 0 };
+    const common = { numTokens, ...kinds, numDecodeTokens: numTokens, numPrefillTiles: 0, numDecodeSplits: 1 };
     // Only rows that are some sequence's last have adjusted logits.
     const ofSequences = { numLogitsRows: Math.min(rows, maxBatchSize), adjustsLogits: true };
     const ofPrompt = { numLogitsRows: Math.min(numTokens, maxLogitsRows), adjustsLogits: false };
-    shapes.push({ ...decode, ...ofSequences, numDecodeSplits: 1 });
-    shapes.push({ ...decode, ...ofSequences, numDecodeSplits: maxSplits });
-    shapes.push({ ...decode, ...ofPrompt, numDecodeTokens: 0, numPrefillTiles: 1, numDecodeSplits: 1 });
+    shapes.push({ ...common, ...ofSequences }, { ...common, ...ofSequences, numDecodeSplits: maxSplits });
+    shapes.push({ ...common, ...ofPrompt, numDecodeTokens: 0, numPrefillTiles: 1 });
   }
   return shapes;
 }

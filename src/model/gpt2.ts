@@ -9,6 +9,7 @@ import type { GPT2Kernels } from './gpt2-kernels.ts';
 import type { GPT2Weights, LinearWeights, NormWeights } from './gpt2-weights.ts';
 import type { KVCache } from './kv-cache.ts';
 import type { StepInputs } from './step-inputs.ts';
+import { joinChoices } from './tune-kernel.ts';
 import type { Tuning } from './tuning.ts';
 
 /** Query rows of a prompt that share an attention tile. */
@@ -75,7 +76,7 @@ const ACTIVATION_CONDITION: Readonly<Record<Activation, Epilogue>> = {
  * Letters are those of the kernels.
  */
 export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): void {
-  const { config, weights, kv, inputs, activations, kernels } = parts;
+  const { config, weights, kv, inputs, activations, kernels, tuning } = parts;
   const { hiddenSize: C, numHeads: H, headDim: D, mlpSize: F, vocabSize: V } = config;
   const { numTokens: T, numDecodeTokens, numPrefillTiles, numDecodeSplits: splits, numLogitsRows: R } = shape;
   const { norm, linear, variantOf } = operations(step, parts);
@@ -119,9 +120,8 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
       step.add(kernels.kvWrite, { qkv, ...slots }, { D }, { conditions: { KV_F16 } });
       return;
     }
-    const { conditions, ...choice } = variantOf(normed, weights);
-    const tensors = { x: normed, ...weights, out: qkv, ...slots };
-    step.add(kernels.matmulKVWrite, tensors, { first: 0, D }, { conditions: { ...conditions, KV_F16 }, ...choice });
+    const variant = joinChoices(variantOf(kernels.matmulKVWrite, normed, weights), { conditions: { KV_F16 } });
+    step.add(kernels.matmulKVWrite, { x: normed, ...weights, out: qkv, ...slots }, { first: 0, D }, variant);
     const tapped = step.tap?.(module, qkv.shape);
     if (tapped) linear(null, normed, weights, tapped);
   }
@@ -134,8 +134,8 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
       sequence_index: inputs.sequenceIndex.view([T]),
       block_tables: inputs.blockTables,
     };
-    const variant = ({ name }: typeof kernels.attention | typeof kernels.attentionSplit, ROWS: number) => {
-      const { conditions, constants } = parts.tuning.attention(name, { H, ROWS });
+    const variant = ({ name }: Pick<Kernel, 'name'>, ROWS: number) => {
+      const { conditions, constants } = tuning.attention(name, { H, ROWS });
       return { conditions: { ...conditions, KV_F16 }, constants: { ...constants, D, ROWS } };
     };
     const whole = { qkv, kv: cache, ...tiles, out: attended };
@@ -174,7 +174,8 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
     const outputs = { next_tokens: nextTokens, sampled };
     const source = shape.adjustsLogits ? adjust(logits) : logits;
     const allowed = parts.numSampledIds;
-    step.add(kernels.sample, { logits: source, sampling, ...outputs }, { allowed }, parts.tuning.sample({ V }));
+    const variant = tuning.sample(kernels.sample.name, { V });
+    step.add(kernels.sample, { logits: source, sampling, ...outputs }, { allowed }, variant);
     if (shape.reportsLogprobs) {
       const wanted = inputs.wantedLogprobs.view([R]);
       const records = firstRows(activations.logprobs, R);
@@ -222,21 +223,20 @@ function operations(step: StepSink, { config, weights, kernels, tuning }: GPT2Pa
     epilogue?: Epilogue,
     first = 0,
   ) {
-    const variant = variantOf(x, { w, bias });
+    const variant = variantOf(kernels.matmul, x, { w, bias });
     compute(module, out, (to) => {
       // What a module adds to the residual stream is its output.
       const adds = epilogue !== 'RESIDUAL' || to === out;
-      const conditions = { ...variant.conditions, ...(epilogue && adds && { [epilogue]: true }) };
-      step.add(kernels.matmul, { x, w, bias, out: to }, { first }, { ...variant, conditions });
+      const conditions = epilogue && adds ? { [epilogue]: true } : {};
+      step.add(kernels.matmul, { x, w, bias, out: to }, { first }, joinChoices(variant, { conditions }));
     });
   }
 
-  /** The variant of a matmul, but for its epilogue. */
-  function variantOf(x: Tensor, { bias }: LinearWeights) {
+  /** The variant of a matmul, but for what it does with its sums. */
+  function variantOf({ name }: Pick<Kernel, 'name'>, x: Tensor, { bias }: LinearWeights) {
     const [M = 0, K = 0] = x.shape;
-    const conditions = { ...weightConditions(weights.dtype), X_VEC4: K % 4 === 0 };
-    const choice = tuning.matmul({ M, K, N: bias.shape[0] ?? 0 });
-    return { ...choice, conditions: { ...choice.conditions, ...conditions } };
+    const choice = tuning.matmul(name, { M, K, N: bias.shape[0] ?? 0 });
+    return joinChoices(choice, { conditions: { ...weightConditions(weights.dtype), X_VEC4: K % 4 === 0 } });
   }
 
   /** Computes a module's output, and once more for whoever taps it. */

@@ -34,7 +34,11 @@ export interface TunedModel extends MatmulSizes, AttentionSizes {
   readonly kernels: GPT2Kernels;
 }
 
-/** The choices for some kernels, measured where they have to be. */
+/**
+ * The choices for some kernels, measured where they have to be.
+ *
+ * @throws GpuError or DeviceLostError when the device fails, and what `onProgress` throws; what was measured is kept.
+ */
 export async function loadTuning(
   device: Device,
   tunables: readonly Tunable[],
@@ -48,16 +52,20 @@ export async function loadTuning(
   const tuned: TunedChoice[] = [];
   let numDone = 0;
   if (numSizes > 0) onProgress(numDone, numSizes);
-  for (const { tunable, file, known, missing } of works) {
-    const measured: TunedChoice[] = [];
-    for (const sizes of missing) {
-      const choice = await tuneKernel(device, tunable, sizes, deadline);
-      if (choice === null) break;
-      measured.push({ kernel: tunable.kernel.name, sizes, choice });
-      onProgress(++numDone, numSizes);
+  for (const { tunable, file, choices, missing } of works) {
+    const kernel = tunable.kernel.name;
+    const numDoneBefore = numDone;
+    try {
+      for (const sizes of missing) {
+        const choice = await tuneKernel(device, tunable, sizes, deadline);
+        if (choice === null) break;
+        choices.set(keyOf(kernel, sizes), { kernel, sizes, choice });
+        onProgress(++numDone, numSizes);
+      }
+    } finally {
+      if (numDone > numDoneBefore) await file.write([...choices.values()]);
     }
-    if (measured.length > 0) await file.write([...known, ...measured]);
-    tuned.push(...known, ...measured);
+    tuned.push(...choices.values());
   }
   return new Tuning(device.traits, tuned);
 }
@@ -68,15 +76,15 @@ export function modelTunables(device: Device, model: TunedModel): readonly Tunab
   return [
     ...tunableAttention(device, kernels, model),
     tunableSample(device, kernels.sample, config),
-    ...tunableMatmuls(device, kernels.matmul, model),
+    ...tunableMatmuls(device, kernels, model),
   ];
 }
 
 interface Work {
   readonly tunable: Tunable;
   readonly file: TuningFile;
-  /** What stays as it is. */
-  readonly known: readonly TunedChoice[];
+  /** By `keyOf`: what the file has, until it is measured anew. */
+  readonly choices: Map<string, TunedChoice>;
   /** Sizes to be measured: there is something to choose. */
   readonly missing: readonly Dims[];
 }
@@ -85,10 +93,7 @@ async function findWork(device: Device, tunable: Tunable, mode: 'on' | 'force'):
   const { kernel } = tunable;
   const sizes = tunable.sizes.filter((each) => tunable.candidates(each).length > 1);
   const file = await TuningFile.of(device, tunable);
-  const kept = await file.read();
-  const keyOfSizes = (each: Dims) => keyOf(kernel.name, each);
-  const keptKeys = new Set(kept.map((each) => keyOfSizes(each.sizes)));
-  const missing = mode === 'force' ? sizes : sizes.filter((each) => !keptKeys.has(keyOfSizes(each)));
-  const missingKeys = new Set(missing.map(keyOfSizes));
-  return { tunable, file, missing, known: kept.filter((each) => !missingKeys.has(keyOfSizes(each.sizes))) };
+  const choices = new Map((await file.read()).map((each) => [keyOf(kernel.name, each.sizes), each]));
+  const missing = mode === 'force' ? sizes : sizes.filter((each) => !choices.has(keyOf(kernel.name, each)));
+  return { tunable, file, choices, missing };
 }

@@ -46,7 +46,7 @@ export function tunableSample(
         next_tokens: owned.use(Tensor.create(device, 'next tokens', 'i32', [R])),
         sampled,
       };
-      return { tensors, scalars: { allowed: V }, output: sampled };
+      return { tensors, scalars: { allowed: V }, outputs: [sampled] };
     },
   };
 }

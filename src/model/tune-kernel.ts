@@ -21,11 +21,11 @@ export interface Tunable {
 export interface TuningOperands {
   readonly tensors: Readonly<Record<string, Tensor>>;
   readonly scalars: Readonly<Record<string, number>>;
-  /** The tensor that is compared bit by bit. */
-  readonly output: Tensor;
+  /** The tensors that are compared bit by bit. */
+  readonly outputs: readonly Tensor[];
 }
 
-/** What an output holds before: the bits of a NaN, so that what a variant leaves out is seen. */
+/** What outputs hold before: the bits of a NaN, so that what a variant leaves out is seen. */
 const UNWRITTEN = 0xffffffff;
 /** Dispatches of a candidate. */
 const MEASUREMENT = { runs: 5, warmUps: 1 };
@@ -33,7 +33,7 @@ const MEASUREMENT = { runs: 5, warmUps: 1 };
 const WORTHWHILE = 0.95;
 
 /**
- * Measures which candidate is the fastest at some sizes. One is timed only when its output has the bits of the base
+ * Measures which candidate is the fastest at some sizes. One is timed only when its outputs have the bits of the base
  * variant's, which needs no optional feature.
  *
  * @param deadline by `performance.now()`; a compilation that has begun by then is waited for.
@@ -50,13 +50,15 @@ export async function tuneKernel(
   if (isLate()) return null;
   using owned = new DisposableStack();
   const { kernel, fixed } = tunable;
-  const { tensors, scalars, output } = tunable.prepare(owned, sizes);
+  const { tensors, scalars, outputs } = tunable.prepare(owned, sizes);
   const base = kernel.variant({ ...device.traits, minSubgroupSize: 0 }, fixed);
 
-  const bits = async (variant: VariantChoice): Promise<Uint32Array> => {
-    output.view(output.shape, 'u32').write(new Uint32Array(output.length).fill(UNWRITTEN));
+  const bits = async (variant: VariantChoice): Promise<readonly Uint32Array[]> => {
+    for (const output of outputs) {
+      output.view(output.shape, 'u32').write(new Uint32Array(output.length).fill(UNWRITTEN));
+    }
     await kernel.run(device, tensors, scalars, variant);
-    return new Uint32Array((await output.read()).buffer);
+    return Promise.all(outputs.map(async (output) => new Uint32Array((await output.read()).buffer)));
   };
   const want = await bits(base);
   const times: { readonly choice: VariantChoice; readonly milliseconds: number }[] = [];
@@ -64,7 +66,7 @@ export async function tuneKernel(
     if (isLate()) return null;
     const variant = joinChoices(choice, fixed);
     const got = await bits(variant);
-    if (!got.every((word, index) => word === want[index])) continue;
+    if (!got.every((words, o) => words.every((word, i) => word === want[o]?.[i]))) continue;
     const { milliseconds } = await time(device, kernel, tensors, scalars, { choice: variant, ...MEASUREMENT });
     times.push({ choice, milliseconds: milliseconds.median });
   }

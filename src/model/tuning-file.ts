@@ -3,7 +3,8 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Device } from '../gpu/device.ts';
-import { labelOf } from '../gpu/kernel.ts';
+import { type Kernel, labelOf } from '../gpu/kernel.ts';
+import type { VariantChoice } from '../gpu/kernel-spec.ts';
 import { canRun, joinChoices, type Tunable } from './tune-kernel.ts';
 import type { TunedChoice } from './tuning.ts';
 
@@ -33,7 +34,7 @@ export class TuningFile {
     return new TuningFile(path, device, tunable);
   }
 
-  /** What is there and can run, also for sizes of other models. */
+  /** What is there, can run and may be chosen, also for sizes of other models. */
   async read(): Promise<readonly TunedChoice[]> {
     try {
       const entries: unknown = JSON.parse(await readFile(this.path, 'utf8'));
@@ -60,8 +61,18 @@ export class TuningFile {
     const { kernel, sizes, choice } = Object.assign({ kernel: null, sizes: null, choice: null }, entry);
     const hasSizes = isObject(sizes) && Object.values(sizes).every(Number.isInteger);
     if (kernel !== this.#tunable.kernel.name || !hasSizes || !isObject(choice)) return false;
+    if (!isMatterOfSpeed(choice, this.#tunable.kernel)) return false;
     return canRun(this.#tunable.kernel, this.#device.traits, joinChoices(choice, this.#tunable.fixed));
   }
+}
+
+/** Whether a choice sets tunables and the use of subgroups only: what else a variant has may change what it computes. */
+function isMatterOfSpeed({ conditions, constants, overrides }: VariantChoice, { spec }: Kernel): boolean {
+  const tunables = Object.keys(spec.tunables ?? {});
+  return (
+    Object.keys(conditions ?? {}).every((name) => name === 'SUBGROUPS') &&
+    Object.keys({ ...constants, ...overrides }).every((name) => tunables.includes(name))
+  );
 }
 
 function isObject(value: unknown): value is object {

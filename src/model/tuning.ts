@@ -29,10 +29,10 @@ export class Tuning {
     this.#tuned = new Map(tuned.map(({ kernel, sizes, choice }) => [keyOf(kernel, sizes), choice]));
   }
 
-  /** For x[M, K] · w[K, N]: that of the first of MATMUL_BUCKETS that holds the rows, else of the last. */
-  matmul({ M, K, N }: MatmulShape): MatmulChoice {
+  /** Of `matmul` or `matmul_kv_write`, for x[M, K] · w[K, N]: that of the bucket that M rows fall into (`bucketOf`). */
+  matmul(kernel: string, { M, K, N }: MatmulShape): MatmulChoice {
     const rows = bucketOf(M);
-    return this.#tuned.get(keyOf('matmul', { M: rows, K, N })) ?? priorChoice(this.#traits, rows);
+    return this.#tuned.get(keyOf(kernel, { M: rows, K, N })) ?? priorChoice(this.#traits, rows);
   }
 
   /** Of `attention` or `attention_split`, for tiles of so many query rows. */
@@ -40,9 +40,9 @@ export class Tuning {
     return this.#tuned.get(keyOf(kernel, sizes)) ?? {};
   }
 
-  /** For rows of V logits. */
-  sample(sizes: { readonly V: number }): SampleChoice {
-    return this.#tuned.get(keyOf('sample', sizes)) ?? {};
+  /** Of `sample`, for rows of V logits. */
+  sample(kernel: string, sizes: { readonly V: number }): SampleChoice {
+    return this.#tuned.get(keyOf(kernel, sizes)) ?? {};
   }
 }
 

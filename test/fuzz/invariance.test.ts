@@ -46,7 +46,7 @@ test.each(cases)(
 );
 
 test('a number of rows that takes other variants of the kernels than the solo runs changes no bit', async () => {
-  vi.spyOn(Tuning.prototype, 'matmul').mockImplementation(({ M }) => inventedMatmulChoice(M));
+  vi.spyOn(Tuning.prototype, 'matmul').mockImplementation((_, { M }) => inventedMatmulChoice(M));
   // Decode rows whole and in splits, and tiles of prompts, have a choice each.
   vi.spyOn(Tuning.prototype, 'attention').mockImplementation((kernel, { ROWS }) =>
     kernel === 'attention' && ROWS === 1 ? {} : inventedChoices.attention,

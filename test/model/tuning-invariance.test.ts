@@ -1,10 +1,7 @@
 // The promise over tuning: a request's logits and ids are the same whichever variants run, whatever else is in its step.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { matmul } from '../../src/kernels/matmul.ts';
+import { matmul, matmulKVWrite } from '../../src/kernels/matmul.ts';
 import { WEIGHT_DTYPES, type WeightDType } from '../../src/kernels/weight-tiles.ts';
 import { readGPT2Config } from '../../src/model/config.ts';
 import { type GPT2Kernels, gpt2Kernels } from '../../src/model/gpt2-kernels.ts';
@@ -16,6 +13,7 @@ import { inventedChoices, inventedMatmulChoice } from '../support/invented-choic
 import { matmulOfOtherOrder } from '../support/matmul-mutants.ts';
 import { openRunner, places, step, TestSequence } from '../support/model-session.ts';
 import { mutant } from '../support/mutant.ts';
+import { tuningCacheOfEachTest } from '../support/tuning-cache.ts';
 
 const DIRECTORY = 'test/fixtures/models/plain';
 /** Rows of a step on both sides of every number up to which matmuls take one choice. */
@@ -25,19 +23,11 @@ const sizes = { maxBatchSize: Math.max(...ROWS), maxModelLen: 96, maxBatchTokens
 const promptIds = Array.from({ length: 66 }, (_, i) => (37 * i * i + 11) % 319);
 
 let device: Device;
-let directory: string;
 beforeAll(async () => {
   device = await Device.open();
 });
 afterAll(() => device.close());
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'roseinfer-tuning-'));
-  vi.stubEnv('ROSEINFER_CACHE', directory);
-});
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  await rm(directory, { recursive: true, force: true });
-});
+tuningCacheOfEachTest();
 
 /** What a request gave: its ids, and the words of the logits that each was drawn from. */
 interface Answer {
@@ -89,7 +79,7 @@ async function pretendToHaveMeasured(storage: Case): Promise<void> {
     const tuned = tunable.sizes.map((each) => {
       const { attention, sample } = inventedChoices;
       const other = kernel.name === 'sample' ? sample : attention;
-      const choice = kernel.name === 'matmul' ? inventedMatmulChoice(each.M ?? 0) : other;
+      const choice = each.M === undefined ? other : inventedMatmulChoice(each.M);
       return { kernel: kernel.name, sizes: each, choice };
     });
     const file = await TuningFile.of(device, tunable);
@@ -146,13 +136,25 @@ describe('a fault of some variants', () => {
     expect(batched[what]).not.toEqual(alone[what]);
   });
 
-  test('is found by the tuner, which takes none of the others, however fast', async () => {
-    const config = { hiddenSize: 64, mlpSize: 64 };
-    const [tunable] = tunableMatmuls(device, turned, { config, dtype: 'f32', maxRows: 1, headColumns: [] });
-    const candidates = [2, 1].map(inventedMatmulChoice);
-    const tune = (kernel: Tunable['kernel']) =>
-      tuneKernel(device, { ...tunable!, kernel, candidates: () => candidates }, { M: 1, K: 64, N: 96 });
-    expect(await tune(turned)).toEqual(inventedMatmulChoice(1));
-    expect(candidates).toContainEqual(await tune(matmul));
-  });
+  const [sumOfQ, sumOfKV] = ['acc[t * ROWS + r][j] + bias_of_n', 'acc[t * ROWS + r] + biases'] as const;
+  const scaledSum = (sum: string) => mutant(matmulKVWrite, [[sum, `(${sum}) * select(1.0, 1.001, ${isFaulty})`]]);
+
+  test.each([
+    ['sums in another order', matmul, turned],
+    ['scales queries', matmulKVWrite, scaledSum(sumOfQ)],
+    ['scales keys and values', matmulKVWrite, scaledSum(sumOfKV)],
+  ] as const)(
+    'that %s is found by the tuner, which takes none of the others, however fast',
+    async (_, right, wrong) => {
+      const config = { hiddenSize: 64, mlpSize: 64, numHeads: 2, headDim: 32 };
+      const storage = { dtype: 'f32', kvDtype: 'f16', blockSize: 16, maxRows: 1, headColumns: [] } as const;
+      const tunables = tunableMatmuls(device, gpt2Kernels, { config, ...storage });
+      const tunable = tunables.find(({ kernel }) => kernel === right)!;
+      const candidates = [2, 1].map(inventedMatmulChoice);
+      const tune = (kernel: Tunable['kernel']) =>
+        tuneKernel(device, { ...tunable, kernel, candidates: () => candidates }, { ...tunable.sizes[0] });
+      expect(await tune(wrong)).toEqual(inventedMatmulChoice(1));
+      expect(candidates).toContainEqual(await tune(right));
+    },
+  );
 });
