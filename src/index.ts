@@ -35,6 +35,7 @@ export { type GPT2Kernels, gpt2Kernels } from './model/gpt2-kernels.ts';
 export type { ChooseId, ForwardResult, GPT2Model } from './model/gpt2-model.ts';
 export { MemoryError, type MemoryPlan } from './model/memory-plan.ts';
 export { ModelFileError } from './model/model-file-error.ts';
+export type { ModelRunner } from './model/model-runner.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './model/perplexity.ts';
 export {
   type QueuePolicyName,

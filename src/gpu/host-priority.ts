@@ -9,8 +9,8 @@ const THIS_THREAD = 0;
  * next step fits into the pauses of this one, but a thread of the adapter that has to wait for the host's keeps all others
  * waiting at the end of its dispatch. Only Linux has priorities of threads; elsewhere, and on a GPU, this does nothing.
  *
- * To be called when the device is open, for threads inherit the priority. It is for the whole process and can't be taken
- * back: for commands that run a model and nothing else.
+ * Call it when the device is open: threads made later inherit the priority. Without privileges it can't be taken back, so it
+ * is for commands that run a model and nothing else.
  */
 export function yieldToAdapter({ isSoftware }: Pick<DeviceTraits, 'isSoftware'>): void {
   if (!isSoftware || platform() !== 'linux') return;

@@ -55,6 +55,8 @@ function checkNames(kernel: string, source: string, variant: Variant): void {
   const conditions = new Set(
     [...code.matchAll(/@(?:if|elif)\s*\(([^)]*)\)/g)].flatMap(([, e]) => e?.match(/\w+/g) ?? []),
   );
+  const both = Object.keys(variant.constants).find((name) => Object.hasOwn(variant.conditions, name));
+  if (both !== undefined) throw new KernelError(kernel, `${both} is a condition and a constant, expected one of them`);
   for (const name of [IMMEDIATES, ...Object.keys(variant.constants)]) conditions.delete(name);
   compare(kernel, '@if conditions', conditions, Object.keys(variant.conditions));
   const constants = new Set([...code.matchAll(/constants::(\w+)/g)].flatMap(([, constant]) => constant ?? []));

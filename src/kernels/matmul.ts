@@ -114,7 +114,10 @@ export const matmul = defineKernel({
   constants,
   overrides,
   tunables,
-  checkVariant,
+  checkVariant: (variant, traits) => {
+    const ofKV = ['KV_WRITE', 'KV_F16'].find((name) => variant.conditions[name]);
+    return ofKV === undefined ? checkVariant(variant, traits) : `${ofKV} is true, which only matmulKVWrite can be`;
+  },
   check,
   workgroups,
   cost: ({ M = 0, N = 0, K = 0, KW = 0 }, variant) => ({

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KernelReport } from '../../src/cli/doctor/judge.ts';
 import { runDoctor } from '../../src/cli/doctor/run-doctor.ts';
+import { formatKernel } from '../../src/cli/doctor/text-report.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';
 import { shaderSources } from '../../src/gpu/shader-linker.ts';
@@ -53,6 +54,18 @@ const otherGelu = (shaderSources().activation ?? '').replace('0.044715', '0.0457
 const SPLIT_AND_FOLD = 'attention_split + attention_fold';
 
 describe('doctor', () => {
+  test('says what it did not run', () => {
+    const report = {
+      kernel: 'matmul_kv_write',
+      numVariants: 0,
+      numRuns: 0,
+      worst: null,
+      faults: [],
+      verdict: 'ok',
+    } as const;
+    expect(formatKernel(report)).toMatch(/^matmul_kv_write +0 +0 {2}not run: such a model does without it$/);
+  });
+
   test('says that all is well where it is', async () => {
     const reports = await examine({});
     expect(reports.filter(({ faults }) => faults.length > 0)).toEqual([]);

@@ -257,6 +257,17 @@ describe('a kernel that its shader contradicts prints both lists:', () => {
     const constants = defineKernel({ ...spec, constants: () => ({ ROWS: 1 }) });
     await expect(constants.build(device)).rejects.toThrow('constants of the shader are [], the kernel declares [ROWS]');
   });
+
+  test('a name that is a condition and a constant', async () => {
+    const kernel = defineKernel({ ...spec, conditions: () => ({ ROWS: false }), constants: () => ({ ROWS: 1 }) });
+    await expect(kernel.build(device)).rejects.toThrow('ROWS is a condition and a constant, expected one of them');
+  });
+
+  test.each(['KV_WRITE', 'KV_F16'])('a matmul with %s, which needs bindings that it has not', async (name) => {
+    await expect(matmul.build(device, { conditions: { [name]: true } })).rejects.toThrow(
+      `matmul: ${name} is true, which only matmulKVWrite can be`,
+    );
+  });
 });
 
 describe('a shader', () => {

@@ -34,8 +34,8 @@ export const TABLE_HEAD = formatRow('kernel', 'variants', 'runs', 'result');
 
 /** A kernel's line of the table, and a line for each variant that is wrong. */
 export function formatKernel({ kernel, numVariants, numRuns, worst, faults, verdict }: KernelReport): string {
-  const exact = worst === null ? 'ok, exact' : `ok, ${formatWorst(worst)}`;
-  const result = verdict === 'ok' ? exact : verdict;
+  const ok = worst === null ? 'ok, exact' : `ok, ${formatWorst(worst)}`;
+  const result = numRuns === 0 ? 'not run: such a model does without it' : verdict === 'ok' ? ok : verdict;
   return [
     formatRow(kernel, String(numVariants), String(numRuns), result),
     ...faults.map(({ variant, isBase, usedByModel, message }) => {
