@@ -6,11 +6,24 @@ const DIGIT_BITS = 8u;
 const BUCKETS = 1u << DIGIT_BITS;
 const GROUPS = 16u;
 const BUCKETS_PER_GROUP = BUCKETS / GROUPS;
+// Tokens noted by the lanes, to be looked through alone.
+const CANDIDATES = 2048u;
 const SIGN = 0x80000000u;
 
 var<workgroup> low_words: array<atomic<u32>, BUCKETS>;
 var<workgroup> high_words: array<atomic<u32>, BUCKETS>;
 var<workgroup> group_sums: array<vec2u, GROUPS>;
+// Ids; every lane has its own slots.
+var<workgroup> candidates: array<u32, CANDIDATES>;
+
+// The end of a prefix: kept are all greater keys, and of this key the ids up to this one.
+struct Cut { key: u32, id: u32 }
+
+// What a lane looks through: slots lane, lane + lanes, ... below `end` of the candidates, or of all ids.
+struct Tokens { end: u32, are_candidates: bool }
+
+// Keys low .. low + span; `need` is the weight to be reached in them.
+struct Range { low: u32, span: u32, need: vec2u }
 
 struct Crossing {
   bucket: u32,
@@ -18,6 +31,11 @@ struct Crossing {
   sum: vec2u,
   // What the buckets above it leave to be reached.
   need: vec2u,
+}
+
+// Position of the first digit of a number up to span.
+fn first_shift(span: u32) -> u32 {
+  return 32u - DIGIT_BITS - min(countLeadingZeros(span), 32u - DIGIT_BITS);
 }
 
 // Integers in the order of the floats; the zeros are equal, and no finite float has key 0.
@@ -55,6 +73,29 @@ fn scale(a: vec2u, fraction: f32) -> vec2u {
   return vec2u(u32(scaled - high * 0x1p32), u32(high));
 }
 
+fn is_kept(cut: Cut, key: u32, id: u32) -> bool {
+  return key > cut.key || (key == cut.key && id <= cut.id);
+}
+
+fn id_at(tokens: Tokens, slot: u32) -> u32 {
+  var id = slot;
+  if (tokens.are_candidates) { id = candidates[slot]; }
+  return id;
+}
+
+// Notes a candidate, if there is room.
+fn note(free: ptr<function, u32>, id: u32, lanes: u32) {
+  if (*free < CANDIDATES) { candidates[*free] = id; }
+  *free += lanes;
+}
+
+// The candidates that a lane has noted, if all found room.
+fn noted(free: u32, otherwise: Tokens, lanes: u32) -> Tokens {
+  var tokens = otherwise;
+  if (free < CANDIDATES + lanes) { tokens = Tokens(free, true); }
+  return tokens;
+}
+
 fn clear_buckets(lane: u32, lanes: u32) {
   for (var bucket = lane; bucket < BUCKETS; bucket += lanes) {
     atomicStore(&low_words[bucket], 0u);
@@ -85,6 +126,12 @@ fn sum_groups(lane: u32, lanes: u32) {
   }
 }
 
+fn all_groups() -> vec2u {
+  var sum = vec2u(0u);
+  for (var group = 0u; group < GROUPS; group++) { sum = add(sum, group_sums[group]); }
+  return sum;
+}
+
 // Bucket 0 when all together do not reach it.
 fn find_crossing(needed: vec2u) -> Crossing {
   var need = needed;
@@ -99,4 +146,9 @@ fn find_crossing(needed: vec2u) -> Crossing {
     bucket--;
   }
   return Crossing(bucket, bucket_sum(bucket), need);
+}
+
+// About what part of the bucket it takes to reach it.
+fn part_needed(crossing: Crossing) -> f32 {
+  return min(to_f32(crossing.need) / max(to_f32(crossing.sum), 1.0), 1.0);
 }

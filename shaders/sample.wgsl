@@ -1,8 +1,9 @@
 import package::exp_ln::{exp_minus, ln};
 import package::gumbel::{gumbel, gumbel_bound};
 import package::radix_select::{
-  DIGIT_BITS, add, add_sum_to_bucket, add_to_bucket, at_least, bucket_sum, clear_buckets, find_crossing, key_of, scale,
-  subtract, sum_groups, to_f32, value_of
+  BUCKETS, CANDIDATES, Cut, DIGIT_BITS, Range, Tokens, add, add_sum_to_bucket, add_to_bucket, all_groups, at_least,
+  bucket_sum, clear_buckets, find_crossing, first_shift, id_at, is_kept, key_of, note, noted, part_needed, scale, subtract,
+  sum_groups, to_f32, value_of
 };
 import package::rng::{pcg4d, unit_interval};
 @if(IMMEDIATES) requires immediate_address_space;
@@ -12,9 +13,10 @@ import package::rng::{pcg4d, unit_interval};
 //   logits[R, V], sampling[R, WORDS] (see there), next_tokens[X], sampled[R, 2] = (id, 1), or (0, 0) where a logit of the
 //   row is not finite; with PROBS probs[R, V], the distribution drawn from. Ids from `allowed` on are never drawn.
 // Each filter keeps a prefix of the order (logit descending, id ascending). Its end is found by radix select: top-k weighs
-// every token 1, top-p exp((logit - best) / temperature) in fixed point. Before a small top-k comes a filter of as many
-// strips of the row by their maxima: they hold enough tokens, and the other strips are not looked at again. Only maxima and
-// integer sums cross lanes, so nothing depends on LANES.
+// every token 1, top-p exp((logit - best) / temperature) in fixed point. It starts from keys that a sample of the row
+// points to, and few tokens are left after one look at all. Before a small top-k comes a filter of as many strips of the
+// row by their maxima: they hold enough tokens, and the other strips are not looked at again. Only maxima and integer sums
+// cross lanes, so nothing depends on LANES.
 // One workgroup a row; grid: (R).
 
 struct Params { V: u32, allowed: u32 }
@@ -49,15 +51,18 @@ const SMALLEST_NORMAL = 0x1p-126;
 const FAR = 3.4e38;
 // Weight of the best token in top-p.
 const UNIT = 0x1p31;
-// Octave j ends 2^j temperatures below the best logit, the last one at the end of what is kept.
-const OCTAVES = 6u;
-// Tokens down to the end of this octave are noted as candidates, if they are at most so many.
-const NEAR = 3u;
-const CANDIDATES = 1024u;
 // Parts of a row.
 const STRIPS = 1024u;
 // The most strips that are picked for top-k: more would hold too many tokens for the candidates.
 const FEW = STRIPS / 2u;
+// An estimate samples every so many-th token, takes a temperature for so many buckets, and of a fraction f of all that is
+// left is off by less than SLACK f (1 - f), as a rule.
+const SPARSITY = 16u;
+const FINENESS = 16.0;
+const SLACK = 0.06;
+// Parts of the keys: above those that are expected to hold the end of the prefix, these, and below.
+const PARTS = 3u;
+const EXPECTED = 1u;
 // The filter before top-k; top-k and top-p go by their words of `sampling`.
 const STRIPS_OF_TOP_K = TOP_K - 1u;
 
@@ -72,15 +77,6 @@ struct Row {
   best_id: u32,
 }
 
-// The end of a prefix: kept are all greater keys, and of this key the ids up to this one.
-struct Cut { key: u32, id: u32 }
-
-// What a lane looks through: slots lane, lane + LANES, ... below `end` of the candidates, or of all ids.
-struct Tokens { end: u32, are_candidates: bool }
-
-// Keys low .. low + span; `need` is the weight to be reached in them.
-struct Range { low: u32, span: u32, need: vec2u }
-
 // Maxima over the lanes; those of a pair take two.
 var<workgroup> maxima: array<atomic<u32>, 5>;
 const BEST = 0u;
@@ -89,8 +85,6 @@ const BROKEN = 4u;
 
 // From lane 0 to all.
 var<workgroup> message: vec4u;
-// Ids; every lane has its own slots.
-var<workgroup> candidates: array<u32, CANDIDATES>;
 // The greatest key of each strip, 0 where it is empty; every lane has its own strips.
 var<workgroup> strip_maxima: array<u32, STRIPS>;
 
@@ -103,16 +97,6 @@ fn weight_of(row: Row, logit: f32, by_mass: bool) -> u32 {
   var weight = 1u;
   if (by_mass) { weight = u32(exp_minus(distance_of(row, logit)) * UNIT + 0.5); }
   return weight;
-}
-
-fn is_kept(cut: Cut, key: u32, id: u32) -> bool {
-  return key > cut.key || (key == cut.key && id <= cut.id);
-}
-
-fn id_at(tokens: Tokens, slot: u32) -> u32 {
-  var id = slot;
-  if (tokens.are_candidates) { id = candidates[slot]; }
-  return id;
 }
 
 // The greatest key of all lanes and the lowest id that has it.
@@ -131,25 +115,6 @@ fn strip_of(lane: u32, strip: u32, end: u32) -> vec2u {
   return vec2u(first + lane, min(first + turns * LANES, end));
 }
 
-// Key of the lowest logit of an octave.
-fn octave_end(row: Row, cut: Cut, octave: u32) -> u32 {
-  let key = key_of(row.best - min(f32(1u << octave) * row.temperature, FAR));
-  return select(max(key, cut.key), cut.key, octave == OCTAVES - 1u);
-}
-
-// Notes a candidate, if there is room.
-fn note(free: ptr<function, u32>, id: u32) {
-  if (*free < CANDIDATES) { candidates[*free] = id; }
-  *free += LANES;
-}
-
-// The candidates that a lane has noted, if all found room.
-fn noted(free: u32, otherwise: Tokens) -> Tokens {
-  var tokens = otherwise;
-  if (free < CANDIDATES + LANES) { tokens = Tokens(free, true); }
-  return tokens;
-}
-
 // Tokens from a key on, found in the strips that reach it.
 fn find_candidates(lane: u32, row: Row, low: u32, tokens: Tokens) -> Tokens {
   var free = lane;
@@ -157,23 +122,81 @@ fn find_candidates(lane: u32, row: Row, low: u32, tokens: Tokens) -> Tokens {
     if (strip_maxima[strip] >= low) {
       let ids = strip_of(lane, strip, params.allowed);
       for (var id = ids.x; id < ids.y; id += LANES) {
-        if (key_of(logits[row.logits + id]) >= low) { note(&free, id); }
+        if (key_of(logits[row.logits + id]) >= low) { note(&free, id, LANES); }
       }
     }
   }
-  return noted(free, tokens);
+  return noted(free, tokens, LANES);
 }
 
-// The octave in which the weights reach what the filter needs: its sums are kept in registers, and few tokens are left for
-// the buckets. From here on a lane looks through its candidates alone, where these are enough and found room.
-fn find_octave(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass: bool) -> Range {
+// In an estimate a token may count SPARSITY times: its weight is divided by that first.
+fn part_of_weight(row: Row, logit: f32, by_mass: bool) -> u32 {
+  return select(SPARSITY, weight_of(row, logit, by_mass), by_mass) / SPARSITY;
+}
+
+// Key of the logit some part of the way down a bucket.
+fn key_in_bucket(row: Row, bucket: u32, part: f32) -> u32 {
+  return key_of(row.best - min((f32(BUCKETS - 1u - bucket) + part) / FINENESS * row.temperature, FAR));
+}
+
+// Keys .x to .y, where the prefix is expected to end; .y is the best key if few tokens are expected from .x on. Each strip's
+// maximum is weighed and a sample of the other tokens. It decides how much work there is, not what is found.
+fn estimate(lane: u32, row: Row, cut: Cut, by_mass: bool) -> vec2u {
+  let turns = (params.V + STRIPS - 1u) / STRIPS;
+  // What strips of top-k leave is not worth it.
+  let end = select(STRIPS + params.allowed / SPARSITY, 0u, sampling[row.sampling + TOP_K] - 1u < FEW);
   clear_buckets(lane, LANES);
-  var ends: array<u32, OCTAVES>;
-  for (var octave = 0u; octave < OCTAVES; octave++) { ends[octave] = octave_end(row, cut, octave); }
-  // Candidates stay candidates, however far they are.
-  let near = select(ends[NEAR], cut.key, (*tokens).are_candidates);
-  // Running sums: an octave's includes those before it.
-  var sums: array<vec2u, OCTAVES>;
+  workgroupBarrier();
+  for (var slot = lane; slot < end; slot += LANES) {
+    var key = 0u;
+    var times = 1u;
+    if (slot < STRIPS) {
+      key = strip_maxima[slot];
+    } else {
+      let turn = (slot - STRIPS) / LANES * SPARSITY;
+      key = key_of(logits[row.logits + turn * LANES + lane]);
+      times = select(0u, SPARSITY, key < strip_maxima[turn / turns * LANES + lane]);
+    }
+    if (key > cut.key) {
+      let logit = value_of(key);
+      let bucket = BUCKETS - 1u - u32(min(distance_of(row, logit) * FINENESS, f32(BUCKETS - 1u)));
+      add_to_bucket(bucket, part_of_weight(row, logit, by_mass) * times);
+    }
+  }
+  workgroupBarrier();
+  sum_groups(lane, LANES);
+  workgroupBarrier();
+  if (lane == 0u) {
+    var fraction = f32(sampling[row.sampling + TOP_K]) / f32(params.allowed);
+    if (by_mass) { fraction = bitcast<f32>(sampling[row.sampling + TOP_P]); }
+    let slack = SLACK * fraction * (1.0 - fraction);
+    let total = all_groups();
+    let need = scale(total, fraction + slack);
+    let first = find_crossing(scale(total, fraction - slack));
+    let last = find_crossing(need);
+    var low = key_in_bucket(row, last.bucket, part_needed(last));
+    var high = key_in_bucket(row, first.bucket, part_needed(first));
+    // There are no more tokens than the weight of all holds that of the last one.
+    let bucket_end = key_in_bucket(row, last.bucket, 1.0);
+    if (to_f32(need) <= f32(part_of_weight(row, value_of(bucket_end), by_mass)) * f32(CANDIDATES / 2u)) {
+      low = bucket_end;
+      high = row.best_key;
+    }
+    low = clamp(low, cut.key, row.best_key);
+    message = vec4u(low, clamp(high, low, row.best_key), 0u, 0u);
+  }
+  return workgroupUniformLoad(&message).xy;
+}
+
+// The keys in which the weights reach what the filter needs: those expected, or all above or below. The expected ones
+// become candidates, and then a lane looks through these alone, if they found room.
+fn find_range(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_mass: bool) -> Range {
+  let expected = estimate(lane, row, cut, by_mass);
+  clear_buckets(lane, LANES);
+  let is_noting = !(*tokens).are_candidates;
+  let ends = array(expected.y + 1u, expected.x, cut.key);
+  // Running sums: a part's includes those before it.
+  var sums: array<vec2u, PARTS>;
   var free = lane;
   for (var slot = lane; slot < (*tokens).end; slot += LANES) {
     let id = id_at(*tokens, slot);
@@ -181,35 +204,29 @@ fn find_octave(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, by_
     let key = key_of(logit);
     if (is_kept(cut, key, id)) {
       let weight = weight_of(row, logit, by_mass);
-      for (var octave = 0u; octave < OCTAVES; octave++) {
-        sums[octave] = add(sums[octave], vec2u(select(0u, weight, key >= ends[octave]), 0u));
+      for (var part = 0u; part < PARTS; part++) {
+        sums[part] = add(sums[part], vec2u(select(0u, weight, key >= ends[part]), 0u));
       }
-      if (key >= near) { note(&free, id); }
+      if (is_noting && key >= expected.x && key <= expected.y) { note(&free, id, LANES); }
     }
   }
   workgroupBarrier();
-  for (var octave = 0u; octave < OCTAVES; octave++) { add_sum_to_bucket(octave, sums[octave]); }
+  for (var part = 0u; part < PARTS; part++) { add_sum_to_bucket(part, sums[part]); }
   workgroupBarrier();
   if (lane == 0u) {
     var need = vec2u(sampling[row.sampling + TOP_K], 0u);
-    if (by_mass) { need = scale(bucket_sum(OCTAVES - 1u), bitcast<f32>(sampling[row.sampling + TOP_P])); }
-    var octave = 0u;
-    while (octave < OCTAVES - 1u && !at_least(bucket_sum(octave), need)) { octave++; }
-    if (octave > 0u) { need = subtract(need, bucket_sum(octave - 1u)); }
-    message = vec4u(octave, need, 0u);
+    if (by_mass) { need = scale(bucket_sum(PARTS - 1u), bitcast<f32>(sampling[row.sampling + TOP_P])); }
+    var part = 0u;
+    while (ends[part] > cut.key && !at_least(bucket_sum(part), need)) { part++; }
+    if (part > 0u) { need = subtract(need, bucket_sum(part - 1u)); }
+    message = vec4u(part, need, 0u);
   }
   let told = workgroupUniformLoad(&message);
-  let octave = told.x;
-  let low = octave_end(row, cut, octave);
-  if (low >= near) { *tokens = noted(free, *tokens); }
+  let part = told.x;
+  if (is_noting && part == EXPECTED) { *tokens = noted(free, *tokens, LANES); }
   var high = row.best_key;
-  if (octave > 0u) { high = octave_end(row, cut, octave - 1u) - 1u; }
-  return Range(low, high - low, told.yz);
-}
-
-// Position of the first digit of a number up to span.
-fn first_shift(span: u32) -> u32 {
-  return 32u - DIGIT_BITS - min(countLeadingZeros(span), 32u - DIGIT_BITS);
+  if (part > 0u) { high = ends[part - 1u] - 1u; }
+  return Range(ends[part], high - ends[part], told.yz);
 }
 
 // The shortest prefix of what `cut` keeps that has top-k tokens, or by mass the fraction top-p of the weight. The word of
@@ -220,9 +237,13 @@ fn prefix(lane: u32, row: Row, cut: Cut, tokens: ptr<function, Tokens>, filter_w
   let by_mass = filter_word == TOP_P;
   let by_strip = filter_word == STRIPS_OF_TOP_K;
   var range = Range(0u, row.best_key, vec2u(sampling[row.sampling + TOP_K], 0u));
-  if (!by_strip) { range = find_octave(lane, row, cut, tokens, by_mass); }
   var sought = *tokens;
-  if (by_strip) { sought = Tokens(STRIPS, false); }
+  if (by_strip) {
+    sought = Tokens(STRIPS, false);
+  } else {
+    range = find_range(lane, row, cut, &sought, by_mass);
+    if (range.low + range.span == row.best_key) { *tokens = sought; }
+  }
   var low = range.low;
   var span = range.span;
   var need = range.need;

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { sampleProbs } from '../../src/kernels/sample.ts';
+import { sample, sampleProbs } from '../../src/kernels/sample.ts';
 import { processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';
 import { expectClose } from '../support/approx.ts';
 import { type Changes, mutant } from '../support/mutant.ts';
 import { normals } from '../support/random-data.ts';
 import { readSafetensors } from '../support/read-safetensors.ts';
 import { draw, drawWithProbs, filtersOf, NO_TOKEN, type SamplingCase } from '../support/sampling-case.ts';
-import { checkSweep, kept, PROBABILITY } from '../support/sampling-checks.ts';
+import { checkDraws, checkSweep, kept, PROBABILITY } from '../support/sampling-checks.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -56,13 +56,20 @@ describe('the distribution of a row equals the float64 reference', () => {
 
   test.each<{ fault: string; changes: Changes }>([
     {
-      fault: 'strays past the end of its octave',
+      fault: 'strays past the end of what is expected',
       changes: [['span = min(span - (told.x - low), (1u << shift) - 1u);', 'span = (1u << shift) - 1u;']],
     },
-    { fault: 'takes too few tokens for candidates', changes: [['if (low >= near)', 'if (true)']] },
     {
-      fault: 'drops candidates that are far',
-      changes: [['let near = select(ends[NEAR], cut.key,', 'let near = select(ends[NEAR], ends[NEAR],']],
+      fault: 'takes too few tokens for candidates',
+      changes: [['if (is_noting && part == EXPECTED)', 'if (is_noting)']],
+    },
+    {
+      fault: 'draws from the candidates for the end alone',
+      changes: [['if (range.low + range.span == row.best_key)', 'if (true)']],
+    },
+    {
+      fault: 'looks for the end where the estimate is off',
+      changes: [['!at_least(bucket_sum(part), need)', 'part < EXPECTED']],
     },
     {
       fault: 'picks strips that hold too few tokens',
@@ -80,6 +87,18 @@ describe('the distribution of a row equals the float64 reference', () => {
     },
   ])('and that check finds a search that $fault', async ({ changes }) => {
     await expect(checkSweep(device, 64, mutant(sampleProbs, changes))).rejects.toThrow('row');
+  });
+
+  test('where top-p ends among the candidates of a large top-k, and a draw finds a search that notes over them', async () => {
+    const rows = Array.from({ length: 48 }, (_, seed) => ({
+      logits: normals(seed, 1024, seed % 2 === 0 ? 0.4 : 1),
+      topK: 700 + 6 * seed,
+      topP: 0.5 + 0.01 * seed,
+      seed,
+    }));
+    expect(await checkDraws(device, rows)).toBeGreaterThanOrEqual(46);
+    const notesOver = mutant(sample, [['let is_noting = !(*tokens).are_candidates;', 'let is_noting = true;']]);
+    await expect(checkDraws(device, rows, notesOver)).rejects.toThrow('row');
   });
 
   test.each([1, 2, 31, 257, 8192, 50257])('for %i tokens', async (V) => {

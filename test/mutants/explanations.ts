@@ -16,6 +16,7 @@ const SAME_LANES = 'all lanes hold the same, and would write the same';
 const MASKED_READ = 'what is read behind a row is masked, and what is computed of it not written';
 const ROUNDING = 'weights are rounded by 2^-31 in place of 2^-32, within the tolerance';
 const EMPTY_SPLIT = 'the first split, or tile of a split, multiplies it by exp(MASKED - max) = 0';
+const ESTIMATE = 'an estimate decides how much work there is';
 const EARLY_END = 'the search goes on where it could end, to the same token';
 const NO_ORDER = 'maxima, and sums of integers, have no order';
 const REDUNDANT = 'the rest of the condition says the same';
@@ -68,27 +69,31 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/order reversed/, NO_ORDER],
     [/index ± 1: atomicStore\(/, 'all buckets are cleared: an index off the end is clamped to the other one'],
     [/bits > \(SIGN \+ 1\)/, 'adapters may take the smallest number for 0'],
+    [/free < CANDIDATES.* → .*(<= CANDIDATES|CANDIDATES \+ 1)/, 'the lane is crowded then: candidates are not used'],
+    [
+      /: if \(free < CANDIDATES \+ lanes\).* → if \((false|free < CANDIDATES( - lanes| )\)|free < \(CANDIDATES \+ lanes - 1)/,
+      'candidates are used where they are, or not',
+    ],
+    [/: return min\(to_f32\(crossing/, ESTIMATE],
   ],
   sample: [
     [/term dropped: .*UNIT \+ 0\.5/, ROUNDING],
     [/: if \(lane == 0u\)/, SAME_LANES],
-    [/: while \(octave < OCTAVES - 1u/, 'the last octave reaches whatever is needed, but for rounding'],
+    [/: if \(by_strip\) \{ \*tokens = .* → if \(false/, 'candidates are used where they are, or not'],
     [
-      /: (let key = key_of\(row\.best - min|return select\(max\(key, cut\.key)/,
-      'octaves decide how much work there is',
+      /: (let (end = select|turn =|bucket =|slack|need = scale\(total|first = find|last =|bucket_end)|if \((slot < STRIPS|to_f32\(need))/,
+      ESTIMATE,
     ],
-    [/: if \(octave > 0u\) \{ need .* → if \(true/, 'bucket -1 is clamped to one that is empty'],
-    [/: if \(octave > 0u\) \{ high.* → if \(true/, 'the span wraps around, and holds the octave'],
-    [/add_sum_to_bucket\(octave.* → .*(octave <= OCTAVES|OCTAVES \+ 1)/, 'the bucket behind the octaves is not read'],
-    [/free < CANDIDATES.* → .*(<= CANDIDATES|CANDIDATES \+ 1)/, 'the lane is crowded then: candidates are not used'],
-    [/: if \(key >= near.* → if \((true|key >= \(near - 1)/, 'more candidates are noted than are needed'],
     [
-      /: if \(free < CANDIDATES \+ LANES\).* → if \((false|free < CANDIDATES( - LANES| )\)|free < \(CANDIDATES \+ LANES - 1)/,
+      /: (var (times|fraction|low = key_in|high = key_in)|times = |return (key_of\(row\.best|select\(SPARSITY))/,
+      ESTIMATE,
+    ],
+    [/limit dropped: (low = clamp|message = vec4u\(low, clamp)/, 'keys beyond those that are kept hold no token'],
+    [/: (const (SPARSITY|FINENESS|SLACK)|.*part_of_weight\(row, logit, by_mass\) \* times)/, ESTIMATE],
+    [
+      /: if \(is_noting && (key|part)[^→]* → if \((is_noting && key >= expected\.x \)|false)/,
       'candidates are used where they are, or not',
     ],
-    [/: if \(by_strip\) \{ \*tokens = .* → if \(false/, 'candidates are used where they are, or not'],
-    [/→ (const NEAR|let near = select\(ends\[\(NEAR\))/, 'candidates are used where they are, or not'],
-    [/: if \(low >= near.* → if \(low >= \(near - 1/, 'candidates are used where they are, or not'],
     [/: (let of_top_k|const FEW) = /, 'strips decide how much work there is'],
     [/: let turns = .* → .*(STRIPS \+ 1u|STRIPS \)|\(1u - 1\)|- 1u\) ;)/, 'strips decide how much work there is'],
     [/: if \(strip_maxima.* → if \((true|.*\(low - 1)/, 'strips decide how much work there is'],
