@@ -20,7 +20,7 @@ export interface KernelResult {
   readonly gflops: number;
   /** 1e9 bytes a second. */
   readonly gigabytes: number;
-  /** Of what the adapter could do at best: 1 is all of it. */
+  /** Of what the adapter could do at best: 1 is all of it, more where operands stay in a cache. */
   readonly roofline: number;
   /** What that was, as far as it had been seen by then. */
   readonly best: Roofline;

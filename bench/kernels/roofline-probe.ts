@@ -1,5 +1,7 @@
+import { freemem } from 'node:os';
 import type { Device } from '../../src/gpu/device.ts';
 import type { Dispatch } from '../../src/gpu/dispatch.ts';
+import { GpuError } from '../../src/gpu/errors.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import type { Cost, Variant } from '../../src/gpu/kernel-spec.ts';
 import type { KernelTime } from '../../src/gpu/kernel-timer.ts';
@@ -9,8 +11,8 @@ import { Tensor } from '../../src/gpu/tensor.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import { median } from '../statistics.ts';
 import { LOADS, probeFma, probeLoad, probeRead, VECTOR } from './probes.ts';
-import { rested } from './rested.ts';
 import type { Roofline } from './roofline.ts';
+import { pollSlowly } from './slow-polling.ts';
 
 /** Read in turn, so much is beyond every cache. */
 const READ_BYTES = 2 ** 30;
@@ -70,6 +72,9 @@ export class RooflineProbe {
    * @throws GpuError when the device has no timestamps or no room.
    */
   static async create(device: Device): Promise<RooflineProbe> {
+    if (device.traits.isSoftware && freemem() < READ_BYTES) {
+      throw new GpuError('probes', `${freemem()} bytes of memory are free, expected ${READ_BYTES} to read from`);
+    }
     using owned = new DisposableStack();
     const probes = await device.checked('buffers of the probes', () => createProbes(device, owned));
     const variants: Variant[] = [];
@@ -102,7 +107,7 @@ export class RooflineProbe {
 }
 
 function timesOf(device: Device, program: Program): Promise<KernelTime[]> {
-  return rested(() => profile(device, program));
+  return pollSlowly(() => profile(device, program));
 }
 
 /** In the order of the numbers of a Roofline. */

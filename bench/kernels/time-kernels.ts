@@ -5,8 +5,8 @@ import { RangeValueError } from '../../src/util/errors.ts';
 import type { BenchSubject, KernelCase } from './kernel-case.ts';
 import { kernelCases } from './kernel-cases.ts';
 import type { KernelResult } from './kernel-report.ts';
-import { rested } from './rested.ts';
 import { type Roofline, shareOfRoofline } from './roofline.ts';
+import { pollSlowly } from './slow-polling.ts';
 
 /** A variant on operands of one size. */
 export interface Candidate {
@@ -41,7 +41,7 @@ export async function timeCandidate(
   const { choice, label, isBase, usedByModel } = variant;
   const { tensors, scalars, cost: known } = prepare(owned, variant);
   const options = { choice, runs, warmUps: WARM_UPS };
-  const { milliseconds } = await rested(() => time(device, kernel, tensors, scalars, options));
+  const { milliseconds } = await pollSlowly(() => time(device, kernel, tensors, scalars, options));
   const cost = known ?? kernel.dispatch(device, tensors, scalars, choice).cost;
   return {
     kernel: kernel.name,

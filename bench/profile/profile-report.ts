@@ -15,7 +15,7 @@ export interface ProfileRow {
   readonly ms: number;
   /** Of the sum of all kernels. */
   readonly share: number;
-  /** Of what the adapter could do at best: 1 is all of it. */
+  /** Of what the adapter could do at best: 1 is all of it, more where operands stay in a cache. */
   readonly roofline: number;
 }
 

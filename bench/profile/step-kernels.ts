@@ -2,7 +2,7 @@ import type { Device } from '../../src/gpu/device.ts';
 import type { Dispatch } from '../../src/gpu/dispatch.ts';
 import { KernelTimer } from '../../src/gpu/kernel-timer.ts';
 import { Program } from '../../src/gpu/program.ts';
-import { rested } from '../kernels/rested.ts';
+import { pollSlowly } from '../kernels/slow-polling.ts';
 
 /** The dispatches of a step that are of one kernel, variant and size. */
 export interface MeasuredKernel extends Pick<Dispatch, 'label' | 'dims' | 'cost'> {
@@ -41,7 +41,7 @@ export class StepKernels {
     const encoder = this.#device.gpu.createCommandEncoder({ label: 'kernels of a step' });
     const reads = this.#programs.map((program) => this.#timer.encodeWhole(encoder, program));
     this.#device.gpu.queue.submit([encoder.finish()]);
-    const spans = await rested(() => Promise.all(reads.map((read) => read())));
+    const spans = await pollSlowly(() => Promise.all(reads.map((read) => read())));
     this.#runs.push(spans.map(({ nanoseconds }) => nanoseconds / 1e6));
   }
 

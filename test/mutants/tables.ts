@@ -1,4 +1,4 @@
-import { probeFma, probeRead } from '../../bench/kernels/probes.ts';
+import { probeFma, probeLoad, probeRead } from '../../bench/kernels/probes.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { shaderSources } from '../../src/gpu/shader-linker.ts';
 import { adjustLogits } from '../../src/kernels/adjust-logits.ts';
@@ -26,7 +26,7 @@ import { checkLayernorm, checkLayernormOrder, layernormInputs, runLayernorm } fr
 import { checkLogprobs, logprobRows, runLogprobs } from '../support/logprobs-case.ts';
 import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual } from '../support/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/matmul-kv-write-case.ts';
-import { checkProbeFma, checkProbeRead } from '../support/probe-checks.ts';
+import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../support/probe-checks.ts';
 import { readSafetensors } from '../support/read-safetensors.ts';
 import { checkRng, rngKernel } from '../support/rng-case.ts';
 import { floatsOf } from '../support/run-kernel.ts';
@@ -165,6 +165,7 @@ const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Ch
   { shaders: ['logprobs'], check: checkLogprobses },
   { shaders: ['adjust_logits'], check: checkAdjustments },
   { shaders: ['probe_read'], check: (device, replace) => checkProbeRead(device, replace(probeRead)) },
+  { shaders: ['probe_load'], check: (device, replace) => checkProbeLoad(device, replace(probeLoad)) },
   { shaders: ['probe_fma'], check: (device, replace) => checkProbeFma(device, replace(probeFma)) },
 ];
 

@@ -4,7 +4,7 @@ import { PollGovernor } from '../../src/gpu/poll-governor.ts';
  * What `work` gives, while polls for its readbacks come a millisecond apart: what the GPU's clock times may be noticed late,
  * and polls without a pause would take a core from a software adapter.
  */
-export async function rested<T>(work: () => Promise<T>): Promise<T> {
+export async function pollSlowly<T>(work: () => Promise<T>): Promise<T> {
   const governor = new PollGovernor(0);
   governor.begin();
   return await work().finally(() => governor.end());
