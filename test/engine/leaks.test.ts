@@ -101,7 +101,10 @@ test('10,000 more requests leave the heap as 10,000 have left it', async () => {
   expect(await heapBytesPerRequest(1000, (response) => kept.push(response))).toBeGreaterThan(500);
 });
 
-/** By how much the heap grows with each of so many requests, when as many have run before. */
+/** Rounds of requests: what else makes the heap of the process grow once does not do so in each of them. */
+const ROUNDS = 3;
+
+/** By how much the heap grows with each of so many requests, when as many have run before: the least of the rounds. */
 async function heapBytesPerRequest(count: number, onFinish?: (response: FinishedRequest) => void): Promise<number> {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
@@ -114,7 +117,10 @@ async function heapBytesPerRequest(count: number, onFinish?: (response: Finished
   const onStep = () => runner.plans.splice(0);
   await using engine = new Engine({ runner, tokenizer, clock: runner, onStep, onFinish });
   await serve(engine, count, 97);
-  const before = await heap();
-  await serve(engine, count, 97);
-  return ((await heap()) - before) / count;
+  const sizes = [await heap()];
+  for (let round = 0; round < ROUNDS; round++) {
+    await serve(engine, count, 97);
+    sizes.push(await heap());
+  }
+  return Math.min(...sizes.slice(1).map((size, round) => (size - sizes[round]!) / count));
 }
