@@ -19,6 +19,7 @@ const EMPTY_SPLIT = 'the first split, or tile of a split, multiplies it by exp(M
 const ESTIMATE = 'an estimate decides how much work there is';
 const EARLY_END = 'the search goes on where it could end, to the same token';
 const NO_ORDER = 'maxima, and sums of integers, have no order';
+const WRITTEN = 'every element is written before it is read';
 const REDUNDANT = 'the rest of the condition says the same';
 const IN_ORDER = 'subgroups run one after another here, up to a barrier; seen where a later one overtakes the first';
 
@@ -30,7 +31,7 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
   ],
   adjust_logits: [[/x > 0\.0.* → .*x >= 0\.0/, 'zero over and zero times are zero']],
   attention: [
-    [/reset removed: var (rows|k|p|rescale|running_max) = /, 'every element is written before it is read'],
+    [/reset removed: var (rows|k|p|rescale|running_max) = /, WRITTEN],
     [/reset removed: var (o|running_sum) = /, EMPTY_SPLIT],
     [/: var quad = /, 'components behind D meet the zeros behind a cached key'],
     [/order reversed: .*tile_max = max\(/, NO_ORDER],
@@ -62,8 +63,10 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/(limit|term) dropped: .*min\((row|k|k \+ i), params\.[MK]/, MASKED_READ],
     [/constant perturbed: .*min\((row|k|k \+ i), params\.[MK] - \([14]u - 1\)/, MASKED_READ],
     [/(limit|term) dropped: .*min\(tile, /, MASKED_READ],
+    [/: var (quad|quads_of_w) = /, WRITTEN],
   ],
   probe_fma: [[/order reversed/, 'the loop only counts its turns']],
+  probe_load: [[/order reversed/, NO_ORDER]],
   probe_read: [[/order reversed/, NO_ORDER]],
   radix_select: [
     [/order reversed/, NO_ORDER],
@@ -101,7 +104,10 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/STRIPS_OF_TOP_K = \(1u\) - /, 'TOP_K is 1'],
     [/conjunct dropped: if \(told\.w == 0u/, EARLY_END],
     [/: let least = .* → .*(select\(tie_key, word|!\(by_id\))/, EARLY_END],
-    [/: let several = .*sum\.y >= 0u/, EARLY_END],
+    [/: let several = .*(sum\.y >= 0u|least \/ \(2u \+ 1\))/, EARLY_END],
+    [/: var key = 0u/, WRITTEN],
+    [/: if \(is_random\) \{ cut = Cut\(0u, /, 'no finite logit has key 0'],
+    [/conjunct dropped: let reach = .*-ln\(min_p\), +min_p/, 'greedy keeps the best token alone'],
     [
       /: span = .*(\(1u\) - \(params\.allowed\)|allowed( ;|.*\(1u - 1\)))/,
       'the search starts from more ids than there are',
