@@ -1,3 +1,8 @@
+/** 0 when there is no value. */
+export function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
 /** Mean, median and 99th percentile of some samples. */
 export interface Summary {
   readonly mean: number;
@@ -8,7 +13,7 @@ export interface Summary {
 /** Null when there is no sample. */
 export function summarize(samples: readonly number[]): Summary | null {
   if (samples.length === 0) return null;
-  const mean = samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
+  const mean = sum(samples) / samples.length;
   const sorted = Float64Array.from(samples).sort();
   return { mean, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) };
 }
@@ -32,7 +37,7 @@ export function spread(samples: readonly number[]): Spread | null {
   const summary = summarize(samples);
   if (summary === null) return null;
   const { mean, p50: median, p99 } = summary;
-  const variance = samples.reduce((sum, sample) => sum + (sample - mean) ** 2, 0) / samples.length;
+  const variance = sum(samples.map((sample) => (sample - mean) ** 2)) / samples.length;
   return { mean, median, std: Math.sqrt(variance), p99 };
 }
 

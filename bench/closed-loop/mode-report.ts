@@ -1,5 +1,5 @@
 import type { FinishedRequest } from '../../src/engine/request.ts';
-import { type Summary, summarize } from '../statistics.ts';
+import { type Summary, sum, summarize } from '../statistics.ts';
 import type { ModeRun } from './run-mode.ts';
 
 /** The numbers of a run, under the names that they have in the JSON file. A metric without samples is null. */
@@ -85,8 +85,4 @@ function gaps(times: readonly number[]): number[] {
 
 function present<T>(values: readonly (T | null)[]): T[] {
   return values.filter((value) => value !== null);
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

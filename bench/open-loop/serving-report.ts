@@ -1,5 +1,5 @@
 import type { FinishedRequest } from '../../src/engine/request.ts';
-import { type Spread, spread } from '../statistics.ts';
+import { type Spread, spread, sum } from '../statistics.ts';
 import type { Served } from './admit.ts';
 import { type GoodputLimits, isGood, type RequestLatency } from './goodput.ts';
 import type { ServingRun } from './open-loop.ts';
@@ -126,8 +126,4 @@ function peakConcurrency(requests: readonly ServedRequest[]): number {
 
 function present<T>(values: readonly (T | null)[]): T[] {
   return values.filter((value) => value !== null);
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

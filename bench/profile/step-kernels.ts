@@ -3,6 +3,7 @@ import type { Dispatch } from '../../src/gpu/dispatch.ts';
 import { KernelTimer } from '../../src/gpu/kernel-timer.ts';
 import { Program } from '../../src/gpu/program.ts';
 import { pollSlowly } from '../kernels/slow-polling.ts';
+import { sum } from '../statistics.ts';
 
 /** The dispatches of a step that are of one kernel, variant and size. */
 export interface MeasuredKernel extends Pick<Dispatch, 'label' | 'dims' | 'cost'> {
@@ -65,10 +66,6 @@ export class StepKernels {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }
 
 /** By variant and sizes. */
