@@ -1,7 +1,7 @@
 import type { DeviceTraits } from '../gpu/device.ts';
+import { joinChoices } from '../gpu/join-choices.ts';
 import { type Kernel, labelOf } from '../gpu/kernel.ts';
 import type { Variant, VariantChoice } from '../gpu/kernel-spec.ts';
-import { joinChoices } from '../model/tune-kernel.ts';
 
 /** A variant of a kernel to be checked or timed. */
 export interface NamedVariant {

@@ -1,3 +1,4 @@
+import { joinChoices } from '../gpu/join-choices.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { ChoiceOf, KernelSpec, ScalarsOf, TensorsOf } from '../gpu/kernel-spec.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -9,7 +10,6 @@ import type { GPT2Kernels } from './gpt2-kernels.ts';
 import type { GPT2Weights, LinearWeights, NormWeights } from './gpt2-weights.ts';
 import type { KVCache } from './kv-cache.ts';
 import type { StepInputs } from './step-inputs.ts';
-import { joinChoices } from './tune-kernel.ts';
 import type { Tuning } from './tuning.ts';
 
 /** Query rows of a prompt that share an attention tile. */

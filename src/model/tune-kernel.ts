@@ -1,4 +1,5 @@
 import type { Device, DeviceTraits } from '../gpu/device.ts';
+import { joinChoices } from '../gpu/join-choices.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Dims, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -84,15 +85,6 @@ function differences(variant: Variant, defaults: Variant): VariantChoice {
     conditions: differing(variant.conditions, defaults.conditions),
     constants: differing(variant.constants, defaults.constants),
     overrides: differing(variant.overrides, defaults.overrides),
-  };
-}
-
-/** A choice within what is fixed. */
-export function joinChoices(choice: VariantChoice, fixed: VariantChoice): Variant {
-  return {
-    conditions: { ...choice.conditions, ...fixed.conditions },
-    constants: { ...choice.constants, ...fixed.constants },
-    overrides: { ...choice.overrides, ...fixed.overrides },
   };
 }
 

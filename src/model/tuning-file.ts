@@ -3,9 +3,10 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Device } from '../gpu/device.ts';
+import { joinChoices } from '../gpu/join-choices.ts';
 import { type Kernel, labelOf } from '../gpu/kernel.ts';
 import type { VariantChoice } from '../gpu/kernel-spec.ts';
-import { canRun, joinChoices, type Tunable } from './tune-kernel.ts';
+import { canRun, type Tunable } from './tune-kernel.ts';
 import type { TunedChoice } from './tuning.ts';
 
 /**

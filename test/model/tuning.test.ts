@@ -1,6 +1,7 @@
 // The choice of variants. That it is kept, tuning-file.test.ts shows; that it is never seen in a result, tuning-invariance.test.ts.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device, type DeviceTraits } from '../../src/gpu/device.ts';
+import { joinChoices } from '../../src/gpu/join-choices.ts';
 import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
 import { attention, attentionSplit } from '../../src/kernels/attention.ts';
@@ -18,7 +19,7 @@ import {
   tunableMatmuls,
 } from '../../src/model/matmul-tuning.ts';
 import { sampleCandidates } from '../../src/model/sample-tuning.ts';
-import { joinChoices, type Tunable, tuneKernel } from '../../src/model/tune-kernel.ts';
+import { type Tunable, tuneKernel } from '../../src/model/tune-kernel.ts';
 import { Tuning } from '../../src/model/tuning.ts';
 import { mutant } from '../support/mutant.ts';
 import { sum, tunableSum } from '../support/tunable-sum.ts';
