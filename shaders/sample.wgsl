@@ -63,7 +63,8 @@ const SLACK = 0.06;
 // Parts of the keys: above those that are expected to hold the end of the prefix, these, and below.
 const PARTS = 3u;
 const EXPECTED = 1u;
-// The filter before top-k; top-k and top-p go by their words of `sampling`.
+// The filter before top-k. Filters run in ascending order; top-k and top-p go by their words of `sampling`, and this one
+// has none.
 const STRIPS_OF_TOP_K = TOP_K - 1u;
 
 // What is the same for all lanes.
