@@ -1,4 +1,5 @@
 import { RangeValueError } from '../util/errors.ts';
+import { checkKeys, type KeyTable } from '../util/keys.ts';
 import { hashSeed } from '../util/rng.ts';
 
 /** How the tokens of one request are chosen and where it ends; every value is in its range. */
@@ -52,23 +53,23 @@ export const MAX_STOPS = 16;
 const MAX_LOGPROBS = 20;
 const DEFAULT_MAX_TOKENS = 16;
 
-const KNOWN = [
-  'maxTokens',
-  'minTokens',
-  'temperature',
-  'topK',
-  'topP',
-  'minP',
-  'repetitionPenalty',
-  'presencePenalty',
-  'frequencyPenalty',
-  'logitBias',
-  'seed',
-  'stop',
-  'stopTokenIds',
-  'ignoreEos',
-  'logprobs',
-] satisfies (keyof SamplingParams)[];
+const KEYS: KeyTable<SamplingParams> = {
+  maxTokens: true,
+  minTokens: true,
+  temperature: true,
+  topK: true,
+  topP: true,
+  minP: true,
+  repetitionPenalty: true,
+  presencePenalty: true,
+  frequencyPenalty: true,
+  logitBias: true,
+  seed: true,
+  stop: true,
+  stopTokenIds: true,
+  ignoreEos: true,
+  logprobs: true,
+};
 
 /**
  * Checks a caller's options and fills in the defaults: temperature 1, no filters, penalties or stops, at most 16 tokens,
@@ -77,10 +78,7 @@ const KNOWN = [
  * @throws RangeValueError for an unknown option, a value out of range, or a `maxTokens` beyond `room`.
  */
 export function resolveSamplingParams(options: SamplingOptions, { room, vocabSize }: SamplingBounds): SamplingParams {
-  const known: readonly string[] = KNOWN;
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw new RangeValueError('sampling parameter', key, `one of ${KNOWN.join(', ')}`);
-  }
+  checkKeys('sampling', options, KEYS);
   const {
     maxTokens = Math.min(DEFAULT_MAX_TOKENS, room),
     minTokens = 0,

@@ -1,3 +1,5 @@
+import { quote } from './quote.ts';
+
 /**
  * Root of every error the project throws on purpose. Its message is one line that names the thing, the value and what
  * was expected; command-line tools print that line alone.
@@ -16,13 +18,9 @@ export class RangeValueError extends RoseinferError {
   readonly expected: string;
 
   constructor(parameter: string, value: unknown, expected: string) {
-    super(`${parameter} is ${describe(value)}, expected ${expected}`);
+    super(`${parameter} is ${quote(value)}, expected ${expected}`);
     this.parameter = parameter;
     this.value = value;
     this.expected = expected;
   }
-}
-
-function describe(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }

@@ -50,7 +50,7 @@ describe('resolveSamplingParams', () => {
   test('names an unknown option and the known ones', () => {
     const misspelt: object = { top_k: 3 };
     expect(() => resolveSamplingParams(misspelt, { room, vocabSize })).toThrow(
-      'sampling parameter is "top_k", expected one of maxTokens, minTokens, temperature, topK, topP, minP, ' +
+      'key of sampling is "top_k", expected one of maxTokens, minTokens, temperature, topK, topP, minP, ' +
         'repetitionPenalty, presencePenalty, frequencyPenalty, logitBias, seed, stop, stopTokenIds, ignoreEos, logprobs',
     );
   });

@@ -68,7 +68,7 @@ describe('a request with', () => {
     expect(() => engine.addRequest({ ...prompt, signal: 'stop' })).toThrow('signal is "stop", expected an AbortSignal');
     // @ts-expect-error: likewise
     expect(() => engine.addRequest({ ...prompt, sampling: { max_tokens: 3 } })).toThrow(
-      'sampling parameter is "max_tokens", expected one of maxTokens',
+      'key of sampling is "max_tokens", expected one of maxTokens',
     );
     expect(engine.hasUnfinished).toBe(false);
   });
