@@ -3,8 +3,8 @@ import type { KVCacheManager } from '../kv/kv-cache-manager.ts';
 
 /** What a policy may look at. */
 export interface AdmissionState {
-  /** Oldest first; the head is the next to start. */
-  readonly waiting: readonly Sequence[];
+  /** In the order of their ranks: the next to start comes first. */
+  readonly waiting: Iterable<Sequence>;
   readonly numRunning: number;
   readonly maxBatchSize: number;
   readonly kv: Pick<KVCacheManager, 'numFreeBlocks' | 'numBlocksFor'>;

@@ -144,7 +144,8 @@ export class BatchScheduler implements Scheduler {
   fail(rows: readonly SchedulerRow[]): readonly Sequence[] {
     // Steps in flight may have computed blocks from those that the failed step left out, and made them known.
     this.#kv.evictAll();
-    const failed = rows.filter(({ sequence, epoch }) => epoch === sequence.epoch).map(({ sequence }) => sequence);
+    // Those that the failure before started again, too: or each failure would acquit whom the next one concerns.
+    const failed = rows.map(({ sequence }) => sequence).filter(({ status }) => status !== 'finished');
     for (const sequence of failed) this.#finish(sequence, 'error');
     for (const { sequence } of this.#running.filter(({ sequence }) => sequence.prefixGroup !== null)) {
       sequence.epoch++;
@@ -198,7 +199,7 @@ export class BatchScheduler implements Scheduler {
     if (head.numPendingIds > 0) return false;
     const { numRunning } = this;
     const { maxBatchSize } = this.#limits;
-    const state = { waiting: this.#waiting.sequences, numRunning, maxBatchSize, kv: this.#kv };
+    const state = { waiting: this.#waiting, numRunning, maxBatchSize, kv: this.#kv };
     if (!this.#policies.admission.admits(state, head)) return false;
     const numReserved = this.#running.filter(({ sequence }) => this.#willGrow(sequence)).length;
     const hit = this.#kv.start(head, numReserved);

@@ -21,7 +21,8 @@ export class OfflinePolicy implements AdmissionPolicy {
 function formGroup({ waiting, maxBatchSize, kv }: AdmissionState): ReadonlySet<Sequence> {
   const group = new Set<Sequence>();
   let numFreeBlocks = kv.numFreeBlocks;
-  for (const sequence of waiting.slice(0, maxBatchSize)) {
+  for (const sequence of waiting) {
+    if (group.size === maxBatchSize) break;
     numFreeBlocks -= kv.numBlocksFor(sequence.numTokens);
     if (numFreeBlocks < 0) break;
     group.add(sequence);

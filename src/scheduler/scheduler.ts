@@ -40,8 +40,8 @@ export interface Scheduler {
   /** Applies a step's result to the rows that sampled, in the order of `plan.logitsRows`; rows without meaning are dropped. */
   update(sampled: readonly SchedulerRow[], result: StepResult): readonly SequenceUpdate[];
   /**
-   * Ends the sequences of a step that gave no result, with `error`; returns them. Others that may share
-   * blocks with them start again with the ids that they have.
+   * Ends every sequence of a step that gave no result, with `error`; returns them. So each failing step ends all whom it
+   * concerns, however many fail in a row. Others that may share blocks with them start again with the ids that they have.
    */
   fail(rows: readonly SchedulerRow[]): readonly Sequence[];
   /**

@@ -1,14 +1,10 @@
 import type { Sequence } from '../core/sequence.ts';
+import { partitionPoint, SortedList } from '../util/sorted-list.ts';
 
 /** Sequences that wait, in the order of their ranks. */
-export class WaitingQueue {
-  readonly #sequences: Sequence[] = [];
+export class WaitingQueue implements Iterable<Sequence> {
+  readonly #sequences = new SortedList<Sequence>(comesBefore);
   #numTokens = 0;
-
-  /** The next to start comes first. */
-  get sequences(): readonly Sequence[] {
-    return this.#sequences;
-  }
 
   get length(): number {
     return this.#sequences.length;
@@ -19,31 +15,38 @@ export class WaitingQueue {
     return this.#numTokens;
   }
 
+  /** The next to start. */
   get head(): Sequence | undefined {
-    return this.#sequences[0];
+    return this.#sequences.first;
+  }
+
+  /** The next to start comes first. */
+  [Symbol.iterator](): Iterator<Sequence> {
+    return this.#sequences[Symbol.iterator]();
   }
 
   add(sequence: Sequence): void {
-    insertByRank(this.#sequences, sequence, (each) => each);
+    this.#sequences.add(sequence);
     this.#numTokens += sequence.promptIds.length;
   }
 
   /** Nothing happens when the sequence does not wait. */
   remove(sequence: Sequence): void {
-    const index = this.#sequences[0] === sequence ? 0 : this.#sequences.indexOf(sequence);
-    if (index < 0) return;
-    this.#sequences.splice(index, 1);
-    this.#numTokens -= sequence.promptIds.length;
+    if (this.#sequences.delete(sequence)) this.#numTokens -= sequence.promptIds.length;
   }
 }
 
-/** Puts an item into a list that is sorted by the rank of its sequences; the later arrival goes behind its equals. */
+/** Puts an item into a list that is sorted by the rank of its sequences; the later arrival goes after its equals. */
 export function insertByRank<T>(items: T[], item: T, sequenceOf: (item: T) => Sequence): void {
-  const { rank, order } = sequenceOf(item);
-  let index = items.length;
-  for (; index > 0; index--) {
-    const before = sequenceOf(items[index - 1]!);
-    if (before.rank < rank || (before.rank === rank && before.order < order)) break;
-  }
-  items.splice(index, 0, item);
+  const sequence = sequenceOf(item);
+  items.splice(
+    partitionPoint(items, (each) => comesBefore(sequenceOf(each), sequence)),
+    0,
+    item,
+  );
+}
+
+/** Whether a sequence has its place in the queue before another. */
+function comesBefore(a: Sequence, b: Sequence): boolean {
+  return a.rank === b.rank ? a.order < b.order : a.rank < b.rank;
 }

@@ -24,17 +24,17 @@ describe('the waiting queue', () => {
     const queue = new WaitingQueue();
     for (const sequence of [placed('c', 5, 2), placed('a', 1, 3), placed('b', 5, 0), placed('d', 9, 1)])
       queue.add(sequence);
-    expect(names(queue.sequences)).toBe('a b c d');
+    expect(names([...queue])).toBe('a b c d');
     expect(queue.head?.requestId).toBe('a');
     // One that lost its blocks comes back to its place.
     queue.add(placed('e', 5, 1));
-    expect(names(queue.sequences)).toBe('a b e c d');
+    expect(names([...queue])).toBe('a b e c d');
   });
 
   test('takes ranks below zero, of any size, and of halves', () => {
     const queue = new WaitingQueue();
     for (const [order, rank] of [1e12, -3, 0.5, 0, -1e9].entries()) queue.add(placed(`${rank}`, rank, order));
-    expect(names(queue.sequences)).toBe('-1000000000 -3 0 0.5 1000000000000');
+    expect(names([...queue])).toBe('-1000000000 -3 0 0.5 1000000000000');
   });
 
   test('counts requests and prompt tokens, and forgets what is taken out, from wherever', () => {
@@ -43,10 +43,10 @@ describe('the waiting queue', () => {
     for (const sequence of [a, b, c]) queue.add(sequence);
     expect([queue.length, queue.numTokens]).toEqual([3, 15]);
     queue.remove(b);
-    expect([names(queue.sequences), queue.numTokens]).toEqual(['a c', 10]);
+    expect([names([...queue]), queue.numTokens]).toEqual(['a c', 10]);
     queue.remove(b);
     queue.remove(a);
-    expect([names(queue.sequences), queue.numTokens]).toEqual(['c', 7]);
+    expect([names([...queue]), queue.numTokens]).toEqual(['c', 7]);
     queue.remove(c);
     expect([queue.length, queue.numTokens, queue.head]).toEqual([0, 0, undefined]);
   });

@@ -35,7 +35,8 @@ const setting = fc.record({
   maxBatchTokens: fc.integer({ min: 1, max: 40 }),
   blockSize: fc.integer({ min: 1, max: 5 }),
   spareBlocks: fc.nat(4),
-  failAt: fc.option(fc.nat(15), { freq: 2 }),
+  /** The first step that fails, and steps that fail with it. */
+  failures: fc.option(fc.tuple(fc.nat(15), fc.constantFrom(1, 1, 2, 3, Number.POSITIVE_INFINITY)), { freq: 2 }),
   requests: fc.array(request, { minLength: 1, maxLength: 9, size: 'max' }),
 });
 
@@ -49,12 +50,12 @@ const placeIn = {
 
 const byRank = (a: Sequence, b: Sequence) => a.rank - b.rank || a.order - b.order;
 
-test('whatever arrives, aborts, breaks or fails: one end each, the right ids, no limit passed, nothing lost or shared', () => {
+test('whatever arrives, aborts, breaks or fails, once, in a row or for ever: one end each, the right ids, no limit passed, nothing lost or shared', () => {
   let numPreemptions = 0;
   fc.assert(
     fc.property(
       setting,
-      ({ name, overlap, maxBatchSize, maxBatchTokens, blockSize, spareBlocks, failAt, requests, ...queue }) => {
+      ({ name, overlap, maxBatchSize, maxBatchTokens, blockSize, spareBlocks, failures, requests, ...queue }) => {
         const runner = new FakeRunner({
           maxBatchSize,
           maxModelLen: LONGEST,
@@ -74,9 +75,16 @@ test('whatever arrives, aborts, breaks or fails: one end each, the right ids, no
             sampling: { presencePenalty: fields.countsOutput ? 1 : 0 },
           }),
         }));
-        runner.isBroken = ({ seed, position }) => position === live[seed]?.brokenAt;
+        const isBroken = new Set<number>();
+        runner.isBroken = ({ seed, position }) => {
+          if (position !== live[seed]?.brokenAt) return false;
+          isBroken.add(seed);
+          return true;
+        };
 
         const aborted: Sequence[] = [];
+        const concerned = new Set<Sequence>();
+        const [failAt, numFailures] = failures ?? [Number.POSITIVE_INFINITY, 0];
         // Every turn runs a token or waits for one in flight, so a request takes at most 22 + 2 · 10 turns between preemptions.
         for (let turn = 0; turn <= 25 || loop.hasWork; turn++) {
           if (turn > 2000) throw new Error('no end in 2000 turns');
@@ -91,7 +99,9 @@ test('whatever arrives, aborts, breaks or fails: one end each, the right ids, no
             .filter(({ status }) => status === 'running')
             .sort(byRank)[0];
           const waited = live.filter(({ sequence, arrival }) => sequence.status === 'waiting' && arrival <= turn);
-          loop.turn(turn === failAt);
+          const fails = turn >= failAt && turn < failAt + numFailures;
+          const rows = loop.turn(fails);
+          if (fails) for (const { sequence } of rows) concerned.add(sequence);
           const [left, started] = [true, false].map((isLeft) =>
             waited.filter(({ sequence }) => (sequence.status === 'waiting') === isLeft).map(placeIn[queue.policy]),
           );
@@ -106,6 +116,9 @@ test('whatever arrives, aborts, breaks or fails: one end each, the right ids, no
         expect(new Set(ends).size).toBe(live.length);
         for (const { sequence, promptIds, maxTokens, eosId, countsOutput } of live) {
           const { ids, finishReason, params } = sequence;
+          // A failing step ends those in it, unless something else has before, and nobody else.
+          if (concerned.has(sequence)) expect(finishReason).not.toBe('length');
+          else if (!isBroken.has(params.seed)) expect(finishReason).not.toBe('error');
           const whole = fakeCompletion({
             promptIds,
             maxTokens,
