@@ -2,6 +2,7 @@ import type { NamedVariant } from '../../src/cli/kernel-variants.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import type { Cost } from '../../src/gpu/kernel-spec.ts';
+import type { PackedMatrix } from '../../src/gpu/packed-matrix.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import type { KVDType } from '../../src/kernels/kv-write.ts';
 import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
@@ -30,7 +31,7 @@ export interface KernelCase {
 }
 
 export interface PreparedCase {
-  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly tensors: Readonly<Record<string, Tensor | PackedMatrix>>;
   readonly scalars: Readonly<Record<string, number>>;
   /** Where the kernel's own `cost` can't know it, because it depends on the contents of tensors. */
   readonly cost?: Cost;

@@ -39,7 +39,7 @@ export function rowCases({ device, config, dtype, kvDtype }: BenchSubject): Kern
             wpe: make.floats(numPositions, C),
             out: make.empty('f32', M, C),
           };
-          return { tensors, scalars: { N, first: 0 } };
+          return { tensors, scalars: { first: 0 } };
         },
       }),
     ),

@@ -1,7 +1,8 @@
 import { randomValues } from '../../src/cli/doctor/random-values.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { type DType, Tensor, type TensorData } from '../../src/gpu/tensor.ts';
-import { packTiles, TILE, tiledShape, type WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { PackedWeight } from '../../src/kernels/packed-weight.ts';
+import { TILE, type WeightDType } from '../../src/kernels/weight-tiles.ts';
 
 /** Words of the random block that fills a tensor, again and again. */
 const BLOCK_WORDS = 2 ** 16;
@@ -35,12 +36,11 @@ export class Operands {
     return tensor;
   }
 
-  /** A K×N weight of random numbers: a few tiles of columns, again and again. */
-  weight(dtype: WeightDType, K: number, N: number): Tensor {
-    const tensor = this.empty('u32', ...tiledShape(K, N, dtype));
-    const columns = TILE * Math.max(Math.floor(BLOCK_WORDS / (K * TILE)), 1);
-    const block = packTiles(K, columns, dtype, randomValues(2, K * columns, 0.05), 'nk');
-    return fill(tensor, block);
+  /** A K×N weight of random numbers: a tile of columns, again and again. */
+  weight(dtype: WeightDType, K: number, N: number): PackedWeight {
+    const weight = this.#owned.use(PackedWeight.create(this.#device, 'weight', [K, N], dtype));
+    weight.repeatTile(randomValues(2, K * TILE, 0.05));
+    return weight;
   }
 
   /** u32 words that hold random numbers in a storage type. */

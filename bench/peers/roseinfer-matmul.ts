@@ -3,6 +3,7 @@ import { Device } from '../../src/gpu/device.ts';
 import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
 import { PollGovernor } from '../../src/gpu/poll-governor.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
+import { Tensor } from '../../src/gpu/tensor.ts';
 import { matmul } from '../../src/kernels/matmul.ts';
 import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
 import { randomConfig } from '../../src/model/config.ts';
@@ -31,18 +32,19 @@ serveJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void)
     using owned = new DisposableStack();
     const { tensors, scalars } = prepare(owned, variant);
     const { x, out } = tensors;
-    const [, K = 0] = x?.shape ?? [];
-    const [, N = 0] = out?.shape ?? [];
+    if (!(x instanceof Tensor && out instanceof Tensor)) throw new PeerError(`${name} has no tensors x and out`);
+    const [, K = 0] = x.shape;
+    const [, N = 0] = out.shape;
     const values = new Float32Array(M * K).fill(1);
     await kernel.build(device, variant.choice);
     const recorder = new Recorder(device);
     recorder.add(kernel, tensors, scalars, variant.choice);
     const program = owned.use(recorder.finish(name));
     const ms = await timeMatmul(async () => {
-      x?.write(values);
+      x.write(values);
       program.submit();
       governor.begin();
-      await out?.read().finally(() => governor.end());
+      await out.read().finally(() => governor.end());
     });
     report({ name, K, N, M, ms });
   }

@@ -1,5 +1,6 @@
 import type { DeviceTraits } from './device.ts';
-import type { DType } from './tensor.ts';
+import type { PackedMatrix } from './packed-matrix.ts';
+import type { DType, Tensor } from './tensor.ts';
 
 /** Solved sizes by shape letter. */
 export type Dims = Readonly<Record<string, number>>;
@@ -7,24 +8,44 @@ export type Dims = Readonly<Record<string, number>>;
 /** One size of a binding's shape: a letter to solve for, a number, or a function of the solved letters. */
 export type Dim = string | number | ((dims: Dims) => number);
 
-/** A storage buffer of a kernel. */
-export interface BindingSpec<D extends Dim = Dim> {
+/** A storage buffer of a kernel that takes a Tensor. */
+export interface TensorBinding<D extends Dim = Dim> {
   readonly access: 'read' | 'read_write';
   readonly dtype: DType;
   readonly shape: readonly D[];
+  readonly packed?: never;
 }
 
-type Declare = <const Shape extends readonly Dim[]>(...shape: Shape) => BindingSpec<Shape[number]>;
+/** A storage buffer of u32 words that takes a PackedMatrix; the shape is the matrix's. */
+export interface PackedBinding<D extends Dim = Dim> {
+  readonly access: 'read';
+  readonly dtype: 'u32';
+  readonly shape: readonly [rows: D, columns: D];
+  readonly packed: true;
+}
 
-function declare(access: BindingSpec['access'], dtype: DType): Declare {
+/** A storage buffer of a kernel. */
+export type BindingSpec<D extends Dim = Dim> = TensorBinding<D> | PackedBinding<D>;
+
+type Declare = <const Shape extends readonly Dim[]>(...shape: Shape) => TensorBinding<Shape[number]>;
+
+function declare(access: TensorBinding['access'], dtype: DType): Declare {
   return (...shape) => ({ access, dtype, shape });
 }
 
 type DeclareAny = Declare & { readonly f16: Declare; readonly i32: Declare; readonly u32: Declare };
 
-function declareAny(access: BindingSpec['access']): DeclareAny {
+function declareAny(access: TensorBinding['access']): DeclareAny {
   const [f16, i32, u32] = [declare(access, 'f16'), declare(access, 'i32'), declare(access, 'u32')];
   return Object.assign(declare(access, 'f32'), { f16, i32, u32 });
+}
+
+/** An input that is a packed matrix, such as a weight of `packWeight`. The kernel takes the matrix's own conditions. */
+export function readPacked<const Rows extends Dim, const Columns extends Dim>(
+  rows: Rows,
+  columns: Columns,
+): PackedBinding<Rows | Columns> {
+  return { access: 'read', dtype: 'u32', shape: [rows, columns], packed: true };
 }
 
 /**
@@ -122,8 +143,12 @@ export interface KernelSpec<
   readonly cost: (dims: Dims, variant: Variant) => Cost;
 }
 
-/** Tensors that a kernel takes, by name. */
-export type TensorsOf<S extends KernelSpec, T> = { readonly [K in keyof S['bindings']]: T };
+/** What a kernel takes, by name: a T for a tensor, a P for a packed matrix. */
+export type TensorsOf<S extends KernelSpec, T = Tensor, P = PackedMatrix> = {
+  readonly [K in keyof S['bindings']]: OperandOf<S['bindings'][K], T, P>;
+};
+
+type OperandOf<B, T, P> = B extends PackedBinding ? P : T;
 
 /** Scalars that the caller gives: params that no tensor's shape determines, and the extras. */
 export type ScalarsOf<S extends KernelSpec> = {

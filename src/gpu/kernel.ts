@@ -14,10 +14,10 @@ import type {
   Variant,
   VariantChoice,
 } from './kernel-spec.ts';
+import { bindOperands, checkScalars, type Operands, unknownName, withPackedConditions } from './operands.ts';
 import { Program } from './program.ts';
 import { checkAgainstShader, linkShader } from './shader-linker.ts';
 import { solveDims } from './shapes.ts';
-import { Tensor } from './tensor.ts';
 
 /** A variant without anything. */
 const PLAIN: Variant = { conditions: {}, constants: {}, overrides: {} };
@@ -62,6 +62,17 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
     const wrong = spec.checkVariant?.(variant, traits);
     if (wrong) throw new KernelError(spec.name, wrong);
     return variant;
+  }
+
+  /**
+   * The choice that a call means: that of the caller, with the conditions under which the kernel reads the packed matrices
+   * among the operands.
+   *
+   * @throws KernelError for a choice that contradicts one of them.
+   */
+  choiceFor(tensors: TensorsOf<S>, choice?: ChoiceOf<S>): ChoiceOf<S>;
+  choiceFor(tensors: Operands, choice?: VariantChoice): VariantChoice {
+    return withPackedConditions(this.spec, tensors, choice);
   }
 
   /** Every combination of the values of the tunables that a device can run; one empty choice where there are none. */
@@ -137,16 +148,16 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
    *
    * @throws KernelError that names the kernel and the tensor or scalar, what was expected and what was given.
    */
-  dispatch(device: Device, tensors: TensorsOf<S, Tensor>, scalars: ScalarsOf<S>, choice?: ChoiceOf<S>): Dispatch {
+  dispatch(device: Device, tensors: TensorsOf<S>, scalars: ScalarsOf<S>, choice?: ChoiceOf<S>): Dispatch {
     const { spec } = this;
-    const variant = this.variant(device.traits, choice);
+    const operands = bindOperands(device, spec, tensors);
+    const variant = this.variant(device.traits, this.choiceFor(tensors, choice));
     const built = this.#variants(device).get(labelOf(spec.name, variant));
     if (!built || built instanceof Promise)
       throw new KernelError(labelOf(spec.name, variant), 'used before it was built');
-    const ordered = orderTensors(device, spec, tensors);
     checkScalars(spec, scalars);
     const values: Record<string, number> = { ...variant.constants, ...scalars };
-    const dims = solveDims(spec, ordered, values);
+    const dims = solveDims(spec, operands, values);
     const wrong = spec.check?.(dims, variant);
     if (wrong) throw new KernelError(spec.name, wrong);
     const workgroups = spec.workgroups(dims, variant);
@@ -157,7 +168,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
         `grid [${workgroups}] is beyond the adapter's ${maxGroups} workgroups a dimension`,
       );
     }
-    const ranges = ordered.map(([name, { range }]) => {
+    const ranges = operands.map(({ name, range }) => {
       if (range.size <= maxBytes) return range;
       throw new KernelError(spec.name, `${name} takes ${range.size} bytes, the adapter binds at most ${maxBytes}`);
     });
@@ -175,13 +186,14 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
   /**
    * Builds the variant if need be, runs it once and returns when it has been submitted.
    *
-   * @param tensors one for each binding of the spec, by name.
+   * @param tensors one for each binding of the spec, by name; a packed matrix where it asks for one.
    * @param scalars numbers by name: params that no tensor's shape determines, and extras.
    * @param choice what differs from the kernel's defaults for the device.
    * @throws KernelError, as `build` and `dispatch`; GpuError when the driver refuses something; DeviceLostError.
    */
-  async run(device: Device, tensors: TensorsOf<S, Tensor>, scalars: ScalarsOf<S>, choice?: ChoiceOf<S>): Promise<void> {
-    await this.build(device, choice);
+  async run(device: Device, tensors: TensorsOf<S>, scalars: ScalarsOf<S>, choice?: ChoiceOf<S>): Promise<void> {
+    bindOperands(device, this.spec, tensors);
+    await this.build(device, this.choiceFor(tensors, choice));
     await device.checked(this.spec.name, () => {
       using program = new Program(device, this.spec.name, [this.dispatch(device, tensors, scalars, choice)]);
       program.submit();
@@ -258,46 +270,11 @@ function merge<T>(
   return merged;
 }
 
-function unknownName(kernel: string, what: string, name: string, known: readonly string[]): KernelError {
-  return new KernelError(kernel, `has no ${what} ${name}; it has: ${known.join(', ') || 'none'}`);
-}
-
 /** Name of a variant: `matmul[GELU W_F16 ROWS=8 LANES=32]`. */
 export function labelOf(kernel: string, variant: Variant): string {
   const on = Object.entries(variant.conditions).flatMap(([name, value]) => (value ? [name] : []));
   const numbers = Object.entries({ ...variant.constants, ...variant.overrides }).map(([name, n]) => `${name}=${n}`);
   return `${kernel}[${[...on, ...numbers].join(' ')}]`;
-}
-
-function orderTensors(
-  device: Device,
-  spec: KernelSpec,
-  tensors: Readonly<Record<string, Tensor>>,
-): (readonly [string, Tensor])[] {
-  const names = Object.keys(spec.bindings);
-  for (const name of Object.keys(tensors)) {
-    if (!names.includes(name)) throw unknownName(spec.name, 'tensor', name, names);
-  }
-  return names.map((name) => {
-    const tensor = tensors[name];
-    if (!tensor) throw new KernelError(spec.name, `tensor ${name} is missing`);
-    if (!(tensor instanceof Tensor)) throw new KernelError(spec.name, `${name} is no Tensor; Tensor.from makes one`);
-    if (!device.isLive(tensor.range.buffer)) {
-      throw new KernelError(spec.name, `${name} was closed or is on another device`);
-    }
-    return [name, tensor];
-  });
-}
-
-function checkScalars(spec: KernelSpec, scalars: Readonly<Record<string, number>>): void {
-  const { extras = [] } = spec;
-  const names = [...Object.keys(spec.params), ...extras];
-  for (const name of Object.keys(scalars)) {
-    if (!names.includes(name)) throw unknownName(spec.name, 'scalar', name, names);
-  }
-  for (const name of extras) {
-    if (scalars[name] === undefined) throw new KernelError(spec.name, `scalar ${name} is missing`);
-  }
 }
 
 function packParams(spec: KernelSpec, dims: Dims): Uint32Array | null {

@@ -3,7 +3,6 @@ import type { Dispatch } from './dispatch.ts';
 import type { Kernel } from './kernel.ts';
 import type { ChoiceOf, KernelSpec, ScalarsOf, TensorsOf } from './kernel-spec.ts';
 import { Program } from './program.ts';
-import type { Tensor } from './tensor.ts';
 
 /** Collects checked dispatches into a Program. */
 export class Recorder {
@@ -17,7 +16,7 @@ export class Recorder {
   /** Adds one dispatch; see Kernel.dispatch for what is checked. */
   add<S extends KernelSpec>(
     kernel: Kernel<S>,
-    tensors: TensorsOf<S, Tensor>,
+    tensors: TensorsOf<S>,
     scalars: ScalarsOf<S>,
     choice?: ChoiceOf<S>,
   ): this {

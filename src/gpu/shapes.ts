@@ -1,9 +1,9 @@
 import { KernelError } from './errors.ts';
 import type { Dim, Dims, KernelSpec } from './kernel-spec.ts';
-import type { Tensor } from './tensor.ts';
+import type { BoundOperand } from './operands.ts';
 
 /**
- * Solves a kernel's shape letters over all its tensors and checks types, sizes and aliasing.
+ * Solves a kernel's shape letters over all its operands and checks types, sizes and aliasing.
  *
  * @param scalars values given by name; they count as solved letters too.
  * @returns the scalars and every letter.
@@ -11,27 +11,23 @@ import type { Tensor } from './tensor.ts';
  */
 export function solveDims(
   spec: KernelSpec,
-  tensors: readonly (readonly [string, Tensor])[],
+  operands: readonly BoundOperand[],
   scalars: Readonly<Record<string, number>>,
 ): Dims {
   const dims: Record<string, number> = { ...scalars };
-  for (const [name, tensor] of tensors) {
-    const binding = spec.bindings[name];
-    if (!binding) continue;
-    if (tensor.dtype !== binding.dtype) {
-      throw new KernelError(spec.name, `${name} is ${tensor.dtype}, expected ${binding.dtype}`);
-    }
-    if (tensor.shape.length !== binding.shape.length) throw mismatch(spec.name, name, tensor, binding.shape, dims);
+  for (const operand of operands) {
+    const { name, binding, dtype, shape } = operand;
+    if (dtype !== binding.dtype) throw new KernelError(spec.name, `${name} is ${dtype}, expected ${binding.dtype}`);
+    if (shape.length !== binding.shape.length) throw mismatch(spec.name, operand, dims);
     binding.shape.forEach((dim, i) => {
-      if (typeof dim === 'string') dims[dim] ??= tensor.shape[i] ?? 0;
+      if (typeof dim === 'string') dims[dim] ??= shape[i] ?? 0;
     });
   }
-  for (const [name, tensor] of tensors) {
-    const shape = spec.bindings[name]?.shape ?? [];
-    const fits = shape.every((dim, i) => sizeOf(dim, dims) === tensor.shape[i]);
-    if (!fits) throw mismatch(spec.name, name, tensor, shape, dims);
+  for (const operand of operands) {
+    const fits = operand.binding.shape.every((dim, i) => sizeOf(dim, dims) === operand.shape[i]);
+    if (!fits) throw mismatch(spec.name, operand, dims);
   }
-  checkAliasing(spec, tensors);
+  checkAliasing(spec, operands);
   return dims;
 }
 
@@ -40,22 +36,23 @@ function sizeOf(dim: Dim, dims: Dims): number {
   return typeof dim === 'string' ? (dims[dim] ?? 0) : dim(dims);
 }
 
-function mismatch(kernel: string, name: string, tensor: Tensor, shape: readonly Dim[], dims: Dims): KernelError {
+function mismatch(kernel: string, { name, binding, shape: given }: BoundOperand, dims: Dims): KernelError {
+  const shape: readonly Dim[] = binding.shape;
   const letters = shape.map((dim) => (typeof dim === 'function' ? sizeOf(dim, dims) : dim));
   const known = shape.flatMap((dim) =>
     typeof dim === 'string' && dims[dim] !== undefined ? [`${dim} = ${dims[dim]}`] : [],
   );
   const where = known.length > 0 ? ` with ${[...new Set(known)].join(', ')}` : '';
-  return new KernelError(kernel, `${name} is [${tensor.shape.join(', ')}], expected [${letters.join(', ')}]${where}`);
+  return new KernelError(kernel, `${name} is [${given.join(', ')}], expected [${letters.join(', ')}]${where}`);
 }
 
 /** WebGPU refuses a buffer that is bound for writing and bound again in the same dispatch, whatever the ranges. */
-function checkAliasing(spec: KernelSpec, tensors: readonly (readonly [string, Tensor])[]): void {
+function checkAliasing(spec: KernelSpec, operands: readonly BoundOperand[]): void {
   const users = new Map<GPUBuffer, string>();
   const written = new Set<GPUBuffer>();
-  for (const [name, tensor] of tensors) {
-    const { buffer } = tensor.range;
-    const writes = spec.bindings[name]?.access === 'read_write';
+  for (const { name, binding, range } of operands) {
+    const { buffer } = range;
+    const writes = binding.access === 'read_write';
     const other = users.get(buffer);
     if (other !== undefined && (writes || written.has(buffer))) {
       throw new KernelError(spec.name, `${other} and ${name} are the same buffer and one of them is written`);

@@ -47,13 +47,13 @@ const MAX_BURST = 4096;
 export async function time<S extends KernelSpec>(
   device: Device,
   kernel: Kernel<S>,
-  tensors: TensorsOf<S, Tensor>,
+  tensors: TensorsOf<S>,
   scalars: ScalarsOf<S>,
   { choice, runs = 20, warmUps = 3 }: TimeOptions<S> = {},
 ): Promise<Timing> {
   checkCount('runs', runs, 1);
   checkCount('warmUps', warmUps, 0);
-  const { label } = await kernel.build(device, choice);
+  const { label } = await kernel.build(device, kernel.choiceFor(tensors, choice));
   const dispatch = kernel.dispatch(device, tensors, scalars, choice);
   const { timestamps } = device.traits;
   const measure = timestamps ? byTimestamps : byClock;

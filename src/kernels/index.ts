@@ -13,6 +13,7 @@ export {
   type DimsOf,
   type KernelSpec,
   read,
+  readPacked,
   type ScalarsOf,
   type TensorsOf,
   type Variant,
@@ -20,6 +21,7 @@ export {
   write,
 } from '../gpu/kernel-spec.ts';
 export type { GpuSpan, KernelTime } from '../gpu/kernel-timer.ts';
+export { PackedMatrix } from '../gpu/packed-matrix.ts';
 export { type KernelTotal, profile, totalTimes } from '../gpu/profiler.ts';
 export type { Program } from '../gpu/program.ts';
 export { Recorder } from '../gpu/recorder.ts';
@@ -36,6 +38,14 @@ export { layernorm } from './layernorm.ts';
 export { logprobs } from './logprobs.ts';
 export { fillsKVRow, matmul, matmulKVWrite } from './matmul.ts';
 export { matmulNaive } from './matmul-naive.ts';
-export { type PackWeightOptions, packWeight } from './pack-weight.ts';
+export { type MatrixSource, type PackWeightOptions, packWeight } from './pack-weight.ts';
+export { PackedWeight } from './packed-weight.ts';
 export { sample, sampleProbs } from './sample.ts';
-export { packTiles, storedValues, tiledShape, type WeightDType, weightConditions } from './weight-tiles.ts';
+export {
+  packTiles,
+  storedValues,
+  tiledShape,
+  type WeightDType,
+  type WeightOrder,
+  weightConditions,
+} from './weight-tiles.ts';

@@ -1,14 +1,14 @@
 import type { DeviceTraits } from '../gpu/device.ts';
 import { defineKernel } from '../gpu/kernel.ts';
-import { type Dims, read, type Variant, write } from '../gpu/kernel-spec.ts';
+import { type Dims, read, readPacked, type Variant, write } from '../gpu/kernel-spec.ts';
 import { ceilDiv } from '../util/math.ts';
 import { type KVDType, kvRowWords } from './kv-write.ts';
-import { TILE, tiledWeight, tileRows, weightDType } from './weight-tiles.ts';
+import { TILE, tileRows, weightDType } from './weight-tiles.ts';
 
 /** Lanes that share a weight tile: each owns four neighbouring columns. */
 const LANES_PER_TILE = TILE / 4;
 
-const operands = { x: read('M', 'K'), w: tiledWeight, bias: read('N'), out: write('M', 'O') };
+const operands = { x: read('M', 'K'), w: readPacked('K', 'N'), bias: read('N'), out: write('M', 'O') };
 const params = { M: 'u32', N: 'u32', K: 'u32', O: 'u32', first: 'u32' } as const;
 /** What a matmul may do to its sums. */
 const EPILOGUES = ['GELU_NEW', 'GELU', 'RELU', 'RESIDUAL'];
@@ -69,9 +69,7 @@ function checkVariant(variant: Variant, { minSubgroupSize }: DeviceTraits): stri
     : null;
 }
 
-function check({ N = 0, K = 0, O = 0, KW = 0, first = 0 }: Dims, { conditions }: Variant): string | null {
-  const rows = tileRows(K, weightDType(conditions));
-  if (KW !== rows) return `w has ${KW} rows of words a tile, expected ${rows} for K = ${K}`;
+function check({ N = 0, K = 0, O = 0, first = 0 }: Dims, { conditions }: Variant): string | null {
   if (conditions.X_VEC4 && K % 4 !== 0) return `K is ${K}, with X_VEC4 expected a multiple of 4`;
   return first + N > O ? `columns [${first}, ${first + N}) are beyond out's ${O}` : null;
 }
@@ -81,26 +79,32 @@ function workgroups({ M = 0, N = 0 }: Dims, variant: Variant): [number, number, 
   return [ceilDiv(ceilDiv(N, TILE), tiles), ceilDiv(M, rows), 1];
 }
 
+/** Words of w, with its padding. */
+function weightWords({ N = 0, K = 0 }: Dims, { conditions }: Variant): number {
+  return ceilDiv(N, TILE) * tileRows(K, weightDType(conditions)) * TILE;
+}
+
 /**
  * Words that lanes load: each of w for every ROWS rows, and each of x for every TILES tiles, by all their lanes or by
  * X_LANES of them together; with K_TILE each once a workgroup.
  */
-function loads({ M = 0, N = 0, K = 0, KW = 0 }: Dims, variant: Variant): number {
+function loads({ M = 0, N = 0, K = 0 }: Dims, variant: Variant): number {
   const { conditions, constants } = variant;
+  const words = weightWords({ N, K }, variant);
   const { ROWS = 1, TILES = 1, X_LANES = 1, K_TILE = 0 } = constants;
   const tiles = ceilDiv(N, TILE);
   if (K_TILE > 0) {
     const { rows } = workgroupSize(variant);
-    return ceilDiv(M, rows) * (tiles * KW * TILE + ceilDiv(tiles, TILES) * rows * K);
+    return ceilDiv(M, rows) * (words + ceilDiv(tiles, TILES) * rows * K);
   }
   const rounds = ceilDiv(tiles, TILES) * (LANES_PER_TILE / (conditions.SUBGROUPS ? X_LANES : 1));
-  return ceilDiv(M, ROWS) * (tiles * KW * TILE + rounds * ROWS * K);
+  return ceilDiv(M, ROWS) * (words + rounds * ROWS * K);
 }
 
 /**
  * out[M, first + n] = f(x[M, K] · w[K, N] + bias[N]) (+ out): f is the identity or one of the conditions GELU_NEW, GELU,
- * RELU; RESIDUAL adds what `out` held. Weights are column tiles (weight-tiles.ts): f32, with W_F16 packed f16, with W_Q8
- * bytes and scales. X_VEC4 asks for K % 4 = 0 and loads less.
+ * RELU; RESIDUAL adds what `out` held. w is a PackedWeight, whose storage type decides W_F16 (packed f16) and W_Q8 (bytes and
+ * scales). X_VEC4 asks for K % 4 = 0 and loads less.
  *
  * Every variant sums k ascending with one fma chain an output, so results are bit-equal whatever ROWS, TILES, K_TILE,
  * LANES or SUBGROUPS: a row's result does not depend on M. With K_TILE > 0 a workgroup shares the weights of so many k
@@ -120,9 +124,9 @@ export const matmul = defineKernel({
   },
   check,
   workgroups,
-  cost: ({ M = 0, N = 0, K = 0, KW = 0 }, variant) => ({
-    bytes: 4 * (M * K + ceilDiv(N, TILE) * KW * TILE + N + M * N),
-    loads: loads({ M, N, K, KW }, variant),
+  cost: ({ M = 0, N = 0, K = 0 }, variant) => ({
+    bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * N),
+    loads: loads({ M, N, K }, variant),
     flops: 2 * M * K * N,
   }),
 });
@@ -160,9 +164,9 @@ export const matmulKVWrite = defineKernel({
     return check(dims, variant);
   },
   workgroups,
-  cost: ({ M = 0, N = 0, K = 0, KW = 0, H = 0, D = 0, W = 0 }, variant) => ({
-    bytes: 4 * (M * K + ceilDiv(N, TILE) * KW * TILE + N + M * (1 + H * D + 2 * H * W)),
-    loads: loads({ M, N, K, KW }, variant),
+  cost: ({ M = 0, N = 0, K = 0, H = 0, D = 0, W = 0 }, variant) => ({
+    bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * (1 + H * D + 2 * H * W)),
+    loads: loads({ M, N, K }, variant),
     flops: 2 * M * K * N,
   }),
 });

@@ -1,30 +1,54 @@
 import type { Device } from '../gpu/device.ts';
 import { KernelError } from '../gpu/errors.ts';
-import { Tensor } from '../gpu/tensor.ts';
-import { packTiles, tiledShape, type WeightDType } from './weight-tiles.ts';
+import { checkKeys, type KeyTable } from '../util/keys.ts';
+import { quote } from '../util/quote.ts';
+import { PackedWeight } from './packed-weight.ts';
+import { WEIGHT_ORDERS, type WeightDType, type WeightOrder } from './weight-tiles.ts';
 
 /** How a matrix is given and stored. */
 export interface PackWeightOptions {
-  /** Storage; f16 for a Float16Array, else f32. `matmul` and `embed` take f16 and q8 under the conditions W_F16 and W_Q8. */
+  /** Storage; f16 for a Float16Array, else f32. Kernels read it by themselves from the weight. */
   readonly dtype?: WeightDType | undefined;
   /** `kn` (default): rows of N, as x · w reads; `nk`: rows of K, the transpose, as an embedding table is. */
-  readonly order?: 'kn' | 'nk' | undefined;
+  readonly order?: WeightOrder | undefined;
 }
 
+const OPTION_KEYS: KeyTable<PackWeightOptions> = { dtype: true, order: true };
+
+/** A matrix of numbers on the host. */
+export type MatrixSource = Float32Array | Float64Array | Float16Array | readonly number[];
+
 /**
- * A K×N matrix on the GPU as `matmul` and `embed` take weights: u32 words in column tiles (weight-tiles.ts).
+ * A K×N matrix on the GPU as `matmul` and `embed` take weights.
  *
- * @throws KernelError unless the matrix has K · N elements.
+ * @throws KernelError unless the matrix is one of the given types and has K · N elements, and for an unknown storage type
+ * or order; RangeValueError for an unknown option.
  */
 export function packWeight(
   device: Device,
   label: string,
-  matrix: Float32Array | Float16Array | readonly number[],
+  matrix: MatrixSource,
   [K, N]: readonly [number, number],
-  { dtype = matrix instanceof Float16Array ? 'f16' : 'f32', order = 'kn' }: PackWeightOptions = {},
-): Tensor {
-  if (matrix.length !== K * N) {
-    throw new KernelError(label, `${matrix.length} elements, expected ${K * N} for K = ${K}, N = ${N}`);
+  options: PackWeightOptions = {},
+): PackedWeight {
+  checkKeys('options of packWeight', options, OPTION_KEYS);
+  const { dtype = matrix instanceof Float16Array ? 'f16' : 'f32', order = 'kn' } = options;
+  if (!WEIGHT_ORDERS.includes(order)) {
+    throw new KernelError(label, `order is ${quote(order)}, expected one of ${WEIGHT_ORDERS.join(', ')}`);
   }
-  return Tensor.from(device, label, packTiles(K, N, dtype, Float32Array.from(matrix), order), tiledShape(K, N, dtype));
+  const values = toFloats(label, matrix);
+  if (values.length !== K * N) {
+    throw new KernelError(label, `${values.length} elements, expected ${K * N} for K = ${K}, N = ${N}`);
+  }
+  const weight = PackedWeight.create(device, label, [K, N], dtype);
+  weight.writeColumns(0, N, values, order);
+  return weight;
+}
+
+function toFloats(label: string, matrix: MatrixSource): Float32Array {
+  if (matrix instanceof Float32Array) return matrix;
+  if (matrix instanceof Float64Array || matrix instanceof Float16Array) return new Float32Array(matrix);
+  if (Array.isArray(matrix) && matrix.every((value) => typeof value === 'number')) return Float32Array.from(matrix);
+  const expected = 'a Float32Array, Float64Array, Float16Array or an array of numbers';
+  throw new KernelError(label, `matrix is ${quote(matrix)}, expected ${expected}`);
 }

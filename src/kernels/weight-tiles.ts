@@ -1,4 +1,3 @@
-import { read } from '../gpu/kernel-spec.ts';
 import { ceilDiv, roundUp } from '../util/math.ts';
 
 /** Storage of a weight matrix. q8: signed bytes, with an f32 scale for each group of Q8_GROUP of a column. */
@@ -6,6 +5,12 @@ export type WeightDType = 'f32' | 'f16' | 'q8';
 
 /** All of them. */
 export const WEIGHT_DTYPES: readonly WeightDType[] = ['f32', 'f16', 'q8'];
+
+/** How a matrix lies on the host. `kn`: rows of N; `nk`: rows of K. */
+export type WeightOrder = 'kn' | 'nk';
+
+/** All of them. */
+export const WEIGHT_ORDERS: readonly WeightOrder[] = ['kn', 'nk'];
 
 /** Columns of a weight tile: `TILE` of shaders/packed_weights.wgsl. */
 export const TILE = 32;
@@ -22,9 +27,15 @@ const Q8_SCALE_BITS = 16;
 /** log2 of f32's smallest number. */
 const MIN_EXPONENT = -149;
 
+const CONDITIONS = {
+  f32: { W_F16: false, W_Q8: false },
+  f16: { W_F16: true, W_Q8: false },
+  q8: { W_F16: false, W_Q8: true },
+} as const;
+
 /** The conditions under which `matmul` and `embed` read weights of a type. */
-export function weightConditions(dtype: WeightDType): { W_F16: boolean; W_Q8: boolean } {
-  return { W_F16: dtype === 'f16', W_Q8: dtype === 'q8' };
+export function weightConditions(dtype: WeightDType): { readonly W_F16: boolean; readonly W_Q8: boolean } {
+  return CONDITIONS[dtype];
 }
 
 /** The type of weights that a kernel reads under these conditions. */
@@ -35,17 +46,20 @@ export function weightDType({ W_F16, W_Q8 }: Readonly<Record<string, boolean>>):
 
 /** Rows of u32 words in a tile of a K×N weight. */
 export function tileRows(K: number, dtype: WeightDType): number {
-  if (dtype === 'q8') return ceilDiv(K, Q8_GROUP) * Q8_ROWS;
-  return roundUp(K, K_STEP) / (dtype === 'f16' ? 2 : 1);
+  switch (dtype) {
+    case 'f32':
+      return roundUp(K, K_STEP);
+    case 'f16':
+      return roundUp(K, K_STEP) / 2;
+    case 'q8':
+      return ceilDiv(K, Q8_GROUP) * Q8_ROWS;
+  }
 }
 
 /** Shape [tiles, rows, TILE] of a K×N weight in u32 words. */
 export function tiledShape(K: number, N: number, dtype: WeightDType): readonly [number, number, number] {
   return [ceilDiv(N, TILE), tileRows(K, dtype), TILE];
 }
-
-/** Binding of a weight of N columns: its rows are checked by the kernel, for they depend on the storage type. */
-export const tiledWeight = read.u32(({ N }) => ceilDiv(N ?? 0, TILE), 'KW', TILE);
 
 /**
  * Packs a K×N matrix into tiles.
@@ -58,7 +72,7 @@ export function packTiles(
   N: number,
   dtype: WeightDType,
   source: Float32Array,
-  order: 'kn' | 'nk',
+  order: WeightOrder,
 ): Uint32Array {
   const [tiles, rows] = tiledShape(K, N, dtype);
   const words = new Uint32Array(tiles * rows * TILE);
@@ -77,7 +91,7 @@ export function storedValues(
   N: number,
   dtype: WeightDType,
   source: Float32Array,
-  order: 'kn' | 'nk',
+  order: WeightOrder,
 ): Float32Array {
   if (dtype === 'f32') return source;
   if (dtype === 'f16') return new Float32Array(new Float16Array(source));

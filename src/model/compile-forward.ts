@@ -15,8 +15,8 @@ export interface ReachableSteps {
 export async function compileForward(device: Device, parts: GPT2Parts, reachable: ReachableSteps): Promise<void> {
   const building: Promise<unknown>[] = [];
   const compiler: StepSink = {
-    add(kernel, _tensors, _scalars, choice) {
-      building.push(kernel.build(device, choice));
+    add(kernel, tensors, _scalars, choice) {
+      building.push(kernel.build(device, kernel.choiceFor(tensors, choice)));
     },
   };
   for (const shape of stepShapes(reachable)) forward(compiler, parts, shape);

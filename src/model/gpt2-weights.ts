@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
-import { packTiles, TILE, tiledShape, tileRows, type WeightDType } from '../kernels/weight-tiles.ts';
-import { ceilDiv } from '../util/math.ts';
+import { PackedWeight } from '../kernels/packed-weight.ts';
+import { TILE, tileRows, type WeightDType } from '../kernels/weight-tiles.ts';
 import type { GPT2Config } from './config.ts';
 import type { WeightSource } from './weight-source.ts';
 
@@ -12,9 +12,9 @@ export interface NormWeights {
   readonly beta: Tensor;
 }
 
-/** A matmul's weight in column tiles, and its bias [N]. */
+/** A matmul's weight, and its bias [N]. */
 export interface LinearWeights {
-  readonly w: Tensor;
+  readonly w: PackedWeight;
   readonly bias: Tensor;
 }
 
@@ -32,7 +32,7 @@ export interface LayerWeights {
 export interface VocabularyRange {
   readonly first: number;
   readonly size: number;
-  readonly w: Tensor;
+  readonly w: PackedWeight;
 }
 
 /** Called while weights load, with bytes written so far; what it throws ends the loading. */
@@ -53,9 +53,9 @@ export class GPT2Weights {
   readonly head: readonly VocabularyRange[];
   /** [V] zeros: the LM head has no bias. */
   readonly noBias: Tensor;
-  readonly #tensors: readonly Tensor[];
+  readonly #tensors: readonly (Tensor | PackedWeight)[];
 
-  private constructor(fields: Omit<GPT2Weights, 'close'>, tensors: readonly Tensor[]) {
+  private constructor(fields: Omit<GPT2Weights, 'close'>, tensors: readonly (Tensor | PackedWeight)[]) {
     this.dtype = fields.dtype;
     this.layers = fields.layers;
     this.finalNorm = fields.finalNorm;
@@ -122,7 +122,7 @@ async function loadLayer(from: WeightLoader, name: string): Promise<LayerWeights
 }
 
 class WeightLoader {
-  readonly tensors: Tensor[] = [];
+  readonly tensors: (Tensor | PackedWeight)[] = [];
   readonly #device: Device;
   readonly #source: WeightSource;
   readonly #dtype: WeightDType;
@@ -158,10 +158,9 @@ class WeightLoader {
   async linear(name: string): Promise<LinearWeights> {
     const matrix = `${name}.weight`;
     const [K = 0, N = 0] = this.#source.shape(matrix);
-    const words = packTiles(K, N, this.#dtype, await this.#rows(matrix, 0, K), 'kn');
-    const w = this.#own(Tensor.create(this.#device, matrix, 'u32', tiledShape(K, N, this.#dtype)));
-    w.write(words);
-    await this.#wrote(words.byteLength);
+    const rows = await this.#rows(matrix, 0, K);
+    const w = this.#own(PackedWeight.create(this.#device, matrix, [K, N], this.#dtype));
+    await this.#wrote(w.writeColumns(0, N, rows));
     return { w, bias: await this.tensor(`${name}.bias`) };
   }
 
@@ -174,12 +173,11 @@ class WeightLoader {
     for (let first = 0; first < V; first += rangeTiles * TILE) {
       const size = Math.min(rangeTiles * TILE, V - first);
       const label = `${name}[${first}:${first + size}]`;
-      const w = this.#own(Tensor.create(this.#device, label, 'u32', tiledShape(C, size, this.#dtype)));
+      const w = this.#own(PackedWeight.create(this.#device, label, [C, size], this.#dtype));
       for (let row = 0; row < size; row += chunkRows) {
         const rows = Math.min(chunkRows, size - row);
-        const words = packTiles(C, rows, this.#dtype, await this.#rows(name, first + row, rows), 'nk');
-        w.write(words, ceilDiv(row, TILE) * tileRows(C, this.#dtype) * TILE);
-        await this.#wrote(words.byteLength);
+        const table = await this.#rows(name, first + row, rows);
+        await this.#wrote(w.writeColumns(row, rows, table, 'nk'));
       }
       ranges.push({ first, size, w });
     }
@@ -193,7 +191,7 @@ class WeightLoader {
     return out;
   }
 
-  #own(tensor: Tensor): Tensor {
+  #own<T extends Tensor | PackedWeight>(tensor: T): T {
     this.tensors.push(tensor);
     return tensor;
   }

@@ -3,7 +3,6 @@ import type { Kernel } from '../gpu/kernel.ts';
 import type { ChoiceOf, KernelSpec, ScalarsOf, TensorsOf } from '../gpu/kernel-spec.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { fillsKVRow } from '../kernels/matmul.ts';
-import { weightConditions } from '../kernels/weight-tiles.ts';
 import type { Activations } from './activations.ts';
 import type { Activation, GPT2Config } from './config.ts';
 import type { GPT2Kernels } from './gpt2-kernels.ts';
@@ -39,7 +38,7 @@ export interface StepShape {
 export interface StepSink {
   add<S extends KernelSpec>(
     kernel: Kernel<S>,
-    tensors: TensorsOf<S, Tensor>,
+    tensors: TensorsOf<S>,
     scalars: ScalarsOf<S>,
     choice?: ChoiceOf<S>,
   ): unknown;
@@ -90,15 +89,10 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
   const positions = inputs.positions.view([T]);
   const nextTokens = activations.nextTokens;
 
-  for (const { first, size: N, w: wte } of weights.embedding) {
+  for (const { first, w: wte } of weights.embedding) {
     const tokens = { token_ids: inputs.tokenIds.view([T]), next_tokens: nextTokens, positions };
     const tables = { wte, wpe: weights.positions };
-    step.add(
-      kernels.embed,
-      { ...tokens, ...tables, out: hidden },
-      { N, first },
-      { conditions: weightConditions(weights.dtype) },
-    );
+    step.add(kernels.embed, { ...tokens, ...tables, out: hidden }, { first });
   }
   for (const [l, layer] of weights.layers.entries()) {
     norm(`h.${l}.ln_1`, hidden, layer.norm1, normed);
@@ -205,7 +199,7 @@ export function lmHead(step: StepSink, parts: GPT2Parts, normed: Tensor, logits:
 }
 
 /** The two operations of which most of a GPT-2 consists. */
-function operations(step: StepSink, { config, weights, kernels, tuning }: GPT2Parts) {
+function operations(step: StepSink, { config, kernels, tuning }: GPT2Parts) {
   return { norm, linear, variantOf };
 
   function norm(module: string, x: Tensor, { gamma, beta }: NormWeights, out: Tensor): void {
@@ -236,7 +230,7 @@ function operations(step: StepSink, { config, weights, kernels, tuning }: GPT2Pa
   function variantOf({ name }: Pick<Kernel, 'name'>, x: Tensor, { bias }: LinearWeights) {
     const [M = 0, K = 0] = x.shape;
     const choice = tuning.matmul(name, { M, K, N: bias.shape[0] ?? 0 });
-    return joinChoices(choice, { conditions: { ...weightConditions(weights.dtype), X_VEC4: K % 4 === 0 } });
+    return joinChoices(choice, { conditions: { X_VEC4: K % 4 === 0 } });
   }
 
   /** Computes a module's output, and once more for whoever taps it. */

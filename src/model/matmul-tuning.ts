@@ -4,7 +4,8 @@ import type { ChoiceOf, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { type KVDType, kvRowWords } from '../kernels/kv-write.ts';
 import { fillsKVRow, type matmul, workgroupSize } from '../kernels/matmul.ts';
-import { packTiles, TILE, tiledShape, type WeightDType, weightConditions } from '../kernels/weight-tiles.ts';
+import { PackedWeight } from '../kernels/packed-weight.ts';
+import { TILE, type WeightDType, weightConditions } from '../kernels/weight-tiles.ts';
 import { ceilDiv } from '../util/math.ts';
 import type { GPT2Config } from './config.ts';
 import type { GPT2Kernels } from './gpt2-kernels.ts';
@@ -153,12 +154,9 @@ function inventedKVWrite(
   return { tensors: { ...tensors, slot_mapping, kv }, scalars: { ...scalars, D }, outputs: [...outputs, kv] };
 }
 
-/** [K, N] of which all tiles are alike: packing one is quick. */
-function inventedWeight(device: Device, K: number, N: number, dtype: WeightDType): Tensor {
-  const shape = tiledShape(K, N, dtype);
-  const [tiles] = shape;
-  const tile = packTiles(K, TILE, dtype, noise(K * TILE), 'kn');
-  const words = new Uint32Array(tiles * tile.length);
-  for (let i = 0; i < tiles; i++) words.set(tile, i * tile.length);
-  return Tensor.from(device, 'w', words, shape);
+/** [K, N] of which all tiles are alike: inventing one is quick. */
+function inventedWeight(device: Device, K: number, N: number, dtype: WeightDType): PackedWeight {
+  const weight = PackedWeight.create(device, 'w', [K, N], dtype);
+  weight.repeatTile(noise(K * TILE));
+  return weight;
 }

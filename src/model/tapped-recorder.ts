@@ -33,11 +33,11 @@ export class TappedRecorder implements StepSink {
 
   add<S extends KernelSpec>(
     kernel: Kernel<S>,
-    tensors: TensorsOf<S, Tensor>,
+    tensors: TensorsOf<S>,
     scalars: ScalarsOf<S>,
     choice?: ChoiceOf<S>,
   ): void {
-    const building = kernel.build(this.#device, choice);
+    const building = kernel.build(this.#device, kernel.choiceFor(tensors, choice));
     building.catch(() => {}); // `finish` tells of it, if it comes to that
     this.#building.push(building);
     this.#record.push((recorder) => recorder.add(kernel, tensors, scalars, choice));

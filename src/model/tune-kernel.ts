@@ -2,6 +2,7 @@ import type { Device, DeviceTraits } from '../gpu/device.ts';
 import { joinChoices } from '../gpu/join-choices.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Dims, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
+import type { PackedMatrix } from '../gpu/packed-matrix.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { time } from '../gpu/time.ts';
 import { pcg4d, unitInterval } from '../util/rng.ts';
@@ -20,7 +21,7 @@ export interface Tunable {
 
 /** What a kernel is measured on. */
 export interface TuningOperands {
-  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly tensors: Readonly<Record<string, Tensor | PackedMatrix>>;
   readonly scalars: Readonly<Record<string, number>>;
   /** The tensors that are compared bit by bit. */
   readonly outputs: readonly Tensor[];

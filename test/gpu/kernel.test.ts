@@ -9,6 +9,8 @@ import { attention, attentionFold } from '../../src/kernels/attention.ts';
 import { gatherRows } from '../../src/kernels/gather-rows.ts';
 import { layernorm } from '../../src/kernels/layernorm.ts';
 import { matmul } from '../../src/kernels/matmul.ts';
+import { packWeight } from '../../src/kernels/pack-weight.ts';
+import type { PackedWeight } from '../../src/kernels/packed-weight.ts';
 import { mutant } from '../support/mutant.ts';
 
 let device: Device;
@@ -22,7 +24,11 @@ const f32 = (...shape: number[]) => Tensor.create(device, 'f32', 'f32', shape);
 const i32 = (...shape: number[]) => Tensor.create(device, 'i32', 'i32', shape);
 
 /** What `dispatch` says of tensors and scalars that TypeScript would not let pass. */
-function refusal(kernel: Kernel, tensors: Readonly<Record<string, Tensor>>, scalars: Readonly<Record<string, number>>) {
+function refusal(
+  kernel: Kernel,
+  tensors: Readonly<Record<string, Tensor | PackedWeight>>,
+  scalars: Readonly<Record<string, number>>,
+) {
   try {
     kernel.dispatch(device, tensors, scalars);
   } catch (error) {
@@ -63,9 +69,10 @@ describe('a dispatch is refused for', () => {
   });
 
   test('a size that is a function of others', () => {
-    const w = Tensor.create(device, 'w', 'u32', [1, 8, 32]);
-    const tensors = { x: f32(2, 3), w, bias: f32(33), out: f32(2, 33) };
-    expect(refusal(matmul, tensors, { first: 0 })).toBe('matmul: w is [1, 8, 32], expected [2, KW, 32] with KW = 8');
+    const tensors = { partials: f32(1, 2, 1, 6), positions: i32(1), out: f32(1, 9) };
+    expect(refusal(attentionFold, tensors, { D: 4, count: 1 })).toBe(
+      'attention_fold: out is [1, 9], expected [T, 8] with T = 1',
+    );
   });
 
   test('another element type', () => {
@@ -98,7 +105,7 @@ describe('a dispatch is refused for', () => {
   });
 
   test('a scalar that its type can not hold', () => {
-    const w = Tensor.create(device, 'w', 'u32', [1, 8, 32]);
+    const w = packWeight(device, 'w', [1, 2, 3], [3, 1]);
     const tensors = { x: f32(1, 3), w, bias: f32(1), out: f32(1, 1) };
     expect(refusal(matmul, tensors, { first: -1 })).toBe('matmul: scalar first is -1, expected a u32');
     expect(refusal(matmul, tensors, { first: -0.5 })).toBe('matmul: scalar first is -0.5, expected a u32');
@@ -329,7 +336,7 @@ test('the cost of sizes needs those that it depends on', () => {
 
 test('the cost of a matmul counts the words that the lanes of its variant load', () => {
   // Three tiles of 32 columns, 64 rows of words each.
-  const sizes = { M: 5, K: 64, N: 96, KW: 64 };
+  const sizes = { M: 5, K: 64, N: 96 };
   const words = 3 * 64 * 32;
   const loads = (conditions: Record<string, boolean>, constants: Record<string, number>) =>
     matmul.cost(sizes, { conditions, constants, overrides: {} }).loads;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { embed } from '../../src/kernels/embed.ts';
-import { packTiles, tiledShape, WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
+import { WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
 import { checkEmbed, V } from '../support/embed-case.ts';
-import { nans, operand } from '../support/guarded-tensor.ts';
+import { nans, operand, packed } from '../support/guarded-tensor.ts';
 import { type Changes, mutant } from '../support/mutant.ts';
 import { runKernel } from '../support/run-kernel.ts';
 
@@ -28,17 +28,21 @@ describe.each(WEIGHT_DTYPES)('embed from weights of %s', (dtype) => {
   );
 });
 
-test('embed refuses a wte of another type', async () => {
+test('embed refuses a wte of another width, and a choice of another storage type', async () => {
   const operands = {
     token_ids: operand(Int32Array.of(0), 1),
     next_tokens: operand(Int32Array.of(0), 1),
     positions: operand(Int32Array.of(0), 1),
-    wte: operand(packTiles(60, 2, 'f32', new Float32Array(120), 'nk'), ...tiledShape(60, 2, 'f32')),
+    wte: packed({ K: 60, N: 2, dtype: 'f32' }, new Float32Array(120), 'nk'),
     wpe: operand(new Float32Array(60), 1, 60),
     out: nans(1, 60),
   };
-  const run = runKernel(device, embed, operands, { N: 2, first: 0 }, { conditions: { W_F16: true } });
-  await expect(run).rejects.toThrow('embed: wte has 64 rows of words a tile, expected 32 for C = 60');
+  const run = runKernel(device, embed, operands, { first: 0 }, { conditions: { W_F16: true } });
+  await expect(run).rejects.toThrow('embed: W_F16 is chosen as true, but wte is f32');
+  const narrow = { ...operands, wpe: operand(new Float32Array(59), 1, 59), out: nans(1, 59) };
+  await expect(runKernel(device, embed, narrow, { first: 0 })).rejects.toThrow(
+    'embed: wpe is [1, 59], expected [Y, C] with Y = 1, C = 60',
+  );
 });
 
 describe('the checks above find', () => {

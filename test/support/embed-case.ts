@@ -1,9 +1,9 @@
 import type { Device } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import { embed } from '../../src/kernels/embed.ts';
-import { packTiles, tiledShape, type WeightDType, weightConditions } from '../../src/kernels/weight-tiles.ts';
+import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
 import { expectSameBits } from './expect-within.ts';
-import { nans, operand } from './guarded-tensor.ts';
+import { nans, operand, packed } from './guarded-tensor.ts';
 import { normals } from './random-data.ts';
 import { runKernel } from './run-kernel.ts';
 import { storedWeight } from './stored-weight.ts';
@@ -35,17 +35,15 @@ export async function checkEmbed(
   const exact = normals(C, V * C);
   const wte = storedWeight(dtype, exact, { rows: V, columns: C, along: 'rows' });
   const wpe = normals(C + 1, POSITIONS * C);
-  const range = packTiles(C, N, dtype, wte.subarray(first * C, (first + N) * C), 'nk');
   const operands = {
     token_ids: operand(Int32Array.from(TOKEN_IDS), T),
     next_tokens: operand(Int32Array.from(NEXT_TOKENS), NEXT_TOKENS.length),
     positions: operand(Int32Array.from(positions), T),
-    wte: operand(range, ...tiledShape(C, N, dtype)),
+    wte: packed({ K: C, N, dtype }, wte.subarray(first * C, (first + N) * C), 'nk'),
     wpe: operand(wpe, POSITIONS, C),
     out: nans(T, C),
   };
-  const choice = { conditions: weightConditions(dtype) };
-  const got = await runKernel(device, kernel, operands, { N, first }, choice);
+  const got = await runKernel(device, kernel, operands, { first });
   // One addition, which f32 rounds in one way only.
   const want = Float32Array.from({ length: T * C }, (_, i) => {
     const [t, c] = [Math.floor(i / C), i % C];

@@ -1,11 +1,21 @@
 import { expect } from 'vitest';
 import type { Device } from '../../src/gpu/device.ts';
 import { Tensor, type TensorData } from '../../src/gpu/tensor.ts';
+import { PackedWeight } from '../../src/kernels/packed-weight.ts';
+import { packTiles, tiledShape, type WeightDType, type WeightOrder } from '../../src/kernels/weight-tiles.ts';
 
 /** Shape and contents of a tensor in a test. */
 export interface Operand {
   readonly shape: readonly number[];
   readonly data: TensorData;
+  /** The data are the tiles of this weight. */
+  readonly weight?: WeightSize;
+}
+
+interface WeightSize {
+  readonly K: number;
+  readonly N: number;
+  readonly dtype: WeightDType;
 }
 
 const GUARD_WORDS = 64;
@@ -24,13 +34,16 @@ function guardWord(label: string): number {
  */
 export class GuardedTensor {
   readonly tensor: Tensor;
+  /** The tensor, or the weight that it holds. */
+  readonly bound: Tensor | PackedWeight;
   readonly #owner: Tensor;
   readonly #label: string;
 
-  constructor(device: Device, label: string, { shape, data }: Operand) {
+  constructor(device: Device, label: string, { shape, data, weight }: Operand) {
     this.#label = label;
     this.#owner = Tensor.create(device, label, dtypeOf(data), [data.length + GUARD_WORDS]);
     this.tensor = this.#owner.view(shape);
+    this.bound = weight ? PackedWeight.over(this.tensor, [weight.K, weight.N], weight.dtype) : this.tensor;
     expect(this.tensor.length, `${label}: elements of [${shape}]`).toBe(data.length);
     this.#owner.write(data);
     const guards = new Uint32Array(GUARD_WORDS).fill(guardWord(label));
@@ -56,6 +69,12 @@ export class GuardedTensor {
 /** An operand of the given numbers in row-major order. */
 export function operand(data: TensorData, ...shape: readonly number[]): Operand {
   return { data, shape };
+}
+
+/** An operand that is a K×N weight. */
+export function packed(weight: WeightSize, matrix: Float32Array, order: WeightOrder): Operand {
+  const { K, N, dtype } = weight;
+  return { data: packTiles(K, N, dtype, matrix, order), shape: tiledShape(K, N, dtype), weight };
 }
 
 /** What outputs hold before a kernel runs: an element that it leaves out is a NaN afterwards. */

@@ -1,7 +1,7 @@
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import type { matmul } from '../../src/kernels/matmul.ts';
-import { packTiles, tiledShape, type WeightDType, weightConditions } from '../../src/kernels/weight-tiles.ts';
-import { nans, type Operand, operand } from './guarded-tensor.ts';
+import { type WeightDType, weightConditions } from '../../src/kernels/weight-tiles.ts';
+import { nans, type Operand, operand, packed } from './guarded-tensor.ts';
 import { normals } from './random-data.ts';
 import { storedWeight } from './stored-weight.ts';
 
@@ -49,7 +49,7 @@ export function someRows(inputs: MatmulInputs, start: number, end: number): Matm
 export function matmulOperands({ M, K, N, x, w, bias, dtype }: MatmulInputs, out: Operand = nans(M, N)) {
   return {
     x: operand(x, M, K),
-    w: operand(packTiles(K, N, dtype, w, 'kn'), ...tiledShape(K, N, dtype)),
+    w: packed({ K, N, dtype }, w, 'kn'),
     bias: operand(bias, N),
     out,
   };

@@ -50,7 +50,7 @@ export async function checkMatmulKVWrite(
   const guarded = Object.fromEntries(
     operands.map(([name, contents]) => [name, owned.use(new GuardedTensor(device, name, contents))]),
   );
-  const tensors = Object.fromEntries(Object.entries(guarded).map(([name, { tensor }]) => [name, tensor]));
+  const tensors = Object.fromEntries(Object.entries(guarded).map(([name, { bound }]) => [name, bound]));
   const anyKernel: Kernel = kernel;
   const choice = { ...tuning, conditions: { ...conditions, ...tuning.conditions, KV_F16 } };
   await anyKernel.run(device, tensors, { first: 0, D }, choice);

@@ -1,6 +1,7 @@
 import type { Device, DeviceTraits } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import type { KernelSpec, ScalarsOf, TensorsOf, VariantChoice } from '../../src/gpu/kernel-spec.ts';
+import type { PackedMatrix } from '../../src/gpu/packed-matrix.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { GuardedTensor, type Operand } from './guarded-tensor.ts';
 
@@ -12,18 +13,18 @@ import { GuardedTensor, type Operand } from './guarded-tensor.ts';
 export async function runKernel<S extends KernelSpec>(
   device: Device,
   kernel: Kernel<S>,
-  operands: TensorsOf<S, Operand>,
+  operands: TensorsOf<S, Operand, Operand>,
   scalars: ScalarsOf<S>,
   choice?: VariantChoice,
 ): Promise<Uint32Array> {
   using owned = new DisposableStack();
   const anyKernel: Kernel = kernel;
-  const tensors: Record<string, Tensor> = {};
+  const tensors: Record<string, Tensor | PackedMatrix> = {};
   let written: GuardedTensor | null = null;
   for (const [name, { access }] of Object.entries(anyKernel.spec.bindings)) {
     const given: Readonly<Record<string, Operand>> = operands;
     const guarded = owned.use(new GuardedTensor(device, name, given[name]!));
-    tensors[name] = guarded.tensor;
+    tensors[name] = guarded.bound;
     if (access === 'read_write') written = guarded;
   }
   await anyKernel.run(device, tensors, scalars, choice);

@@ -3,8 +3,10 @@ import { expectTypeOf, test } from 'vitest';
 import {
   type Device,
   defineKernel,
+  embed,
   layernorm,
   matmul,
+  type PackedWeight,
   Recorder,
   read,
   type Tensor,
@@ -15,6 +17,8 @@ import {
 
 declare const device: Device;
 declare const t: Tensor;
+declare const w: PackedWeight;
+declare const embedTensors: Parameters<typeof embed.run>[1];
 const eps = 1e-5;
 
 /** y[N] = a · x[N] */
@@ -54,6 +58,19 @@ test('a kernel takes the scalars that no tensor determines, and no others', () =
     layernorm.run(device, { x: t, gamma: t, beta: t, out: t }, { eps, N: 1 }),
     // @ts-expect-error: a number
     scale.dispatch(device, { x: t, y: t }, { a: '1', count: 1 }),
+  ]);
+});
+
+test('a weight is packed, and a tensor is not', () => {
+  void (() => [
+    matmul.run(device, { x: t, w, bias: t, out: t }, { first: 0 }),
+    // @ts-expect-error: a tensor does not know its K, N and storage type
+    matmul.run(device, { x: t, w: t, bias: t, out: t }, { first: 0 }),
+    // @ts-expect-error: x is no weight
+    matmul.run(device, { x: w, w, bias: t, out: t }, { first: 0 }),
+    // @ts-expect-error: N comes from wte
+    new Recorder(device).add(embed, embedTensors, { N: 1, first: 0 }),
+    new Recorder(device).add(embed, embedTensors, { first: 0 }),
   ]);
 });
 

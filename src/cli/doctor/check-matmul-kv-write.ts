@@ -1,5 +1,6 @@
 import { fillsKVRow } from '../../kernels/matmul.ts';
-import { packTiles, storedValues, tiledShape, weightConditions } from '../../kernels/weight-tiles.ts';
+import { packWeight } from '../../kernels/pack-weight.ts';
+import { storedValues, weightConditions } from '../../kernels/weight-tiles.ts';
 import { MATMUL_BUCKETS, priorChoice } from '../../model/matmul-tuning.ts';
 import { halfBound, sumBound } from '../../reference/error-bounds.ts';
 import { matmulTransposed } from '../../reference/operators.ts';
@@ -38,9 +39,10 @@ export async function checkMatmulKVWrite(subject: Subject): Promise<KernelReport
   const bounds = sizes.map((size, i) => sumBound(size + Math.abs(bias[i % N]!), K + 1));
   const stored = kvDtype === 'f16' ? bounds.map((bound, i) => halfBound(bound, sums[i]!)) : bounds;
 
+  using weight = packWeight(device, 'w', w, [K, N], { dtype, order: 'nk' });
   const tensors = {
     x: { data: x, shape: [T, K] },
-    w: { data: packTiles(K, N, dtype, w, 'nk'), shape: tiledShape(K, N, dtype) },
+    w: weight,
     bias: { data: bias, shape: [N] },
     out: unwritten(T, N),
     slot_mapping: { data: Int32Array.from(SLOTS), shape: [T] },

@@ -1,6 +1,7 @@
 import type { Kernel } from '../../gpu/kernel.ts';
-import type { Tensor } from '../../gpu/tensor.ts';
-import { packTiles, storedValues, tiledShape, weightConditions } from '../../kernels/weight-tiles.ts';
+import { Tensor } from '../../gpu/tensor.ts';
+import { packWeight } from '../../kernels/pack-weight.ts';
+import { storedValues, weightConditions } from '../../kernels/weight-tiles.ts';
 import type { Activation } from '../../model/config.ts';
 import { MATMUL_BUCKETS, priorChoice } from '../../model/matmul-tuning.ts';
 import { activationBound, additionBound, sumBound } from '../../reference/error-bounds.ts';
@@ -9,7 +10,7 @@ import { allVariants, modelVariants, type NamedVariant } from '../kernel-variant
 import { type Expected, Judge, type KernelReport, type PlannedRun } from './judge.ts';
 import { randomValues } from './random-values.ts';
 import type { Subject } from './subject.ts';
-import { type Operand, runOnce, toFloats, unwritten, upload } from './tensors.ts';
+import { runOnce, toFloats, unwritten } from './tensors.ts';
 import { lastRange } from './vocabulary.ts';
 
 /** A matmul of the model. */
@@ -66,10 +67,8 @@ async function checkLinear(subject: Subject, judge: Judge, linear: Linear, seed:
   const w = storedValues(K, N, dtype, randomValues(4 * seed + 1, N * K, 1 / Math.sqrt(K)), 'nk');
   const bias = linear.head ? new Float32Array(N) : randomValues(4 * seed + 2, N);
   const before = linear.residual ? randomValues(4 * seed + 3, M * N) : null;
-  using owned = new DisposableStack();
-  const keep = (label: string, operand: Operand): Tensor => owned.use(upload(device, label, operand));
-  const weight = keep('w', { data: packTiles(K, N, dtype, w, 'nk'), shape: tiledShape(K, N, dtype) });
-  const biasTensor = keep('bias', { data: bias, shape: [N] });
+  using weight = packWeight(device, 'w', w, [K, N], { dtype, order: 'nk' });
+  using biasTensor = Tensor.from(device, 'bias', bias);
 
   const runBatch = (variant: NamedVariant, { first, count }: (typeof BATCHES)[number]): PlannedRun => ({
     variant,

@@ -1,4 +1,5 @@
-import { packTiles, storedValues, tiledShape, weightConditions } from '../../kernels/weight-tiles.ts';
+import { packWeight } from '../../kernels/pack-weight.ts';
+import { storedValues, weightConditions } from '../../kernels/weight-tiles.ts';
 import { modelVariants } from '../kernel-variants.ts';
 import { type Expected, Judge, type KernelReport } from './judge.ts';
 import { randomValues } from './random-values.ts';
@@ -30,11 +31,12 @@ export async function checkEmbed(subject: Subject): Promise<KernelReport> {
     if (id < first) continue;
     for (let c = 0; c < C; c++) want[t * C + c] = wte[(id - first) * C + c]! + wpe[positions[t]! * C + c]!;
   }
+  using weight = packWeight(device, 'wte', wte, [C, N], { dtype, order: 'nk' });
   const tensors = {
     token_ids: { data: Int32Array.from(tokenIds), shape: [T] },
     next_tokens: { data: Int32Array.from(nextTokens), shape: [nextTokens.length] },
     positions: { data: Int32Array.from(positions), shape: [T] },
-    wte: { data: packTiles(C, N, dtype, wte, 'nk'), shape: tiledShape(C, N, dtype) },
+    wte: weight,
     wpe: { data: wpe, shape: [numPositions, C] },
     out: unwritten(T, C),
   };
@@ -43,7 +45,7 @@ export async function checkEmbed(subject: Subject): Promise<KernelReport> {
   const runs = modelVariants(kernel, device.traits, { conditions: weightConditions(dtype) }).map((variant) => ({
     variant,
     what: `${T} tokens of ${C}`,
-    run: () => runOnce(device, { kernel, tensors, scalars: { N, first }, choice: variant.choice, output: 'out' }),
+    run: () => runOnce(device, { kernel, tensors, scalars: { first }, choice: variant.choice, output: 'out' }),
   }));
   await judge.check(runs, exactly(want));
   return judge.report();

@@ -1,0 +1,99 @@
+// What a caller hands a kernel, checked against its bindings: each a live Tensor or PackedMatrix of this device, as the
+// binding asks, and of a packed matrix the conditions under which the kernel reads its format.
+import { clip, quote } from '../util/quote.ts';
+import type { BoundRange } from './bind-group-cache.ts';
+import type { Device } from './device.ts';
+import { KernelError } from './errors.ts';
+import type { BindingSpec, KernelSpec, VariantChoice } from './kernel-spec.ts';
+import { PackedMatrix } from './packed-matrix.ts';
+import { type DType, Tensor } from './tensor.ts';
+
+/** A binding's operand: its own shape, and the bytes that are bound. */
+export interface BoundOperand {
+  readonly name: string;
+  readonly binding: BindingSpec;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly range: BoundRange;
+}
+
+/** Operands by name, of any kind. */
+export type Operands = Readonly<Record<string, Tensor | PackedMatrix>>;
+
+/**
+ * Puts operands into the order of the bindings.
+ *
+ * @throws KernelError for one that is missing, unknown, of the wrong kind, closed, or on another device.
+ */
+export function bindOperands(device: Device, spec: KernelSpec, operands: Operands): BoundOperand[] {
+  if (typeof operands !== 'object' || operands === null) {
+    throw new KernelError(spec.name, `tensors are ${quote(operands)}, expected an object`);
+  }
+  const names = Object.keys(spec.bindings);
+  for (const name of Object.keys(operands)) {
+    if (!names.includes(name)) throw unknownName(spec.name, 'tensor', name, names);
+  }
+  return Object.entries(spec.bindings).map(([name, binding]) => {
+    const { dtype, shape, range } = bound(spec.name, name, binding, operands[name]);
+    if (!device.isLive(range.buffer)) throw new KernelError(spec.name, `${name} was closed or is on another device`);
+    return { name, binding, dtype, shape, range };
+  });
+}
+
+function bound(kernel: string, name: string, binding: BindingSpec, operand: Tensor | PackedMatrix | undefined) {
+  if (operand === undefined || operand === null) throw new KernelError(kernel, `tensor ${name} is missing`);
+  if (binding.packed) {
+    if (!(operand instanceof PackedMatrix)) {
+      throw new KernelError(kernel, `${name} is no packed matrix; packWeight makes one`);
+    }
+    const { shape, words } = operand;
+    return { dtype: words.dtype, shape, range: words.range };
+  }
+  if (operand instanceof PackedMatrix) throw new KernelError(kernel, `${name} is a packed matrix, expected a Tensor`);
+  if (!(operand instanceof Tensor)) throw new KernelError(kernel, `${name} is no Tensor; Tensor.from makes one`);
+  return operand;
+}
+
+/**
+ * A choice with the conditions of the packed matrices among the operands.
+ *
+ * @throws KernelError for a choice that contradicts one of them.
+ */
+export function withPackedConditions(spec: KernelSpec, operands: Operands, choice: VariantChoice = {}): VariantChoice {
+  let conditions = choice.conditions;
+  for (const name of Object.keys(spec.bindings)) {
+    const operand = operands[name];
+    if (!(operand instanceof PackedMatrix)) continue;
+    for (const [condition, value] of Object.entries(operand.conditions)) {
+      const chosen = conditions?.[condition];
+      if (chosen !== undefined && chosen !== value) {
+        throw new KernelError(spec.name, `${condition} is chosen as ${chosen}, but ${name} is ${operand.dtype}`);
+      }
+    }
+    conditions = { ...conditions, ...operand.conditions };
+  }
+  return conditions === undefined ? choice : { ...choice, conditions };
+}
+
+/** Checks that scalars are numbers that the kernel declares. @throws KernelError that names the first that is not. */
+export function checkScalars(spec: KernelSpec, scalars: Readonly<Record<string, number>>): void {
+  if (typeof scalars !== 'object' || scalars === null) {
+    throw new KernelError(spec.name, `scalars are ${quote(scalars)}, expected an object`);
+  }
+  const { extras = [] } = spec;
+  const names = [...Object.keys(spec.params), ...extras];
+  for (const [name, value] of Object.entries(scalars)) {
+    if (!names.includes(name)) throw unknownName(spec.name, 'scalar', name, names);
+    if (typeof value !== 'number' || Number.isNaN(value)) {
+      throw new KernelError(spec.name, `scalar ${name} is ${quote(value)}, expected a number`);
+    }
+  }
+  for (const name of extras) {
+    if (scalars[name] === undefined) throw new KernelError(spec.name, `scalar ${name} is missing`);
+  }
+}
+
+/** An error for a name that a kernel does not declare. */
+export function unknownName(kernel: string, what: string, name: string, known: readonly string[]): KernelError {
+  return new KernelError(kernel, `has no ${what} ${clip(name)}; it has: ${known.join(', ') || 'none'}`);
+}
