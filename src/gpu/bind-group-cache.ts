@@ -12,14 +12,15 @@ export interface BoundRange {
  * once and lives as long as its buffers.
  */
 export class BindGroupCache {
-  readonly #gpu: GPUDevice;
+  readonly #create: (descriptor: GPUBindGroupDescriptor & { label: string }) => GPUBindGroup;
   readonly #groups = new Map<string, GPUBindGroup>();
   readonly #keysOfBuffer = new Map<GPUBuffer, Set<string>>();
   readonly #ids = new WeakMap<object, number>();
   #nextId = 0;
 
-  constructor(gpu: GPUDevice) {
-    this.#gpu = gpu;
+  /** @param create throws where the adapter refuses a bind group, so that no invalid one is kept. */
+  constructor(create: (descriptor: GPUBindGroupDescriptor & { label: string }) => GPUBindGroup) {
+    this.#create = create;
   }
 
   /** Number of bind groups alive. */
@@ -33,7 +34,7 @@ export class BindGroupCache {
     const known = this.#groups.get(key);
     if (known) return known;
     const entries = ranges.map((resource, binding) => ({ binding, resource }));
-    const group = this.#gpu.createBindGroup({ label, layout, entries });
+    const group = this.#create({ label, layout, entries });
     this.#groups.set(key, group);
     for (const { buffer } of ranges) {
       const keys = this.#keysOfBuffer.get(buffer) ?? new Set();

@@ -1,8 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { setTimeout } from 'node:timers/promises';
 import { type AdapterChoice, type AdapterIdentity, findAdapter } from './adapter.ts';
 import { BindGroupCache } from './bind-group-cache.ts';
 import { DeviceLostError, GpuError } from './errors.ts';
 import { MapMode } from './flags.ts';
+import { UncapturedErrors } from './uncaptured-errors.ts';
 
 /** How to open a device. */
 export interface DeviceOptions extends AdapterChoice {
@@ -36,6 +38,8 @@ const RAISED_LIMITS = [
 ] as const;
 /** Bytes of immediates that WebGPU implementations with immediates guarantee. */
 const IMMEDIATE_BYTES = 64;
+/** How much later than a failed `mapAsync` the loss of the device may be reported that it failed for. */
+const LOSS_MILLISECONDS = 100;
 
 /**
  * Opens a device, as `Device.open`: the first adapter that answers, with the optional features that it has.
@@ -54,22 +58,22 @@ export class Device {
   readonly bindGroups: BindGroupCache;
   readonly #buffers = new Set<GPUBuffer>();
   readonly #lost: Promise<never>;
+  readonly #uncaptured: UncapturedErrors;
   #liveBytes = 0;
-  #failure: Error | null = null;
+  #lostError: DeviceLostError | null = null;
   #closed = false;
 
   private constructor(gpu: GPUDevice, identity: AdapterIdentity, traits: DeviceTraits) {
     this.gpu = gpu;
     this.identity = identity;
     this.traits = traits;
-    this.bindGroups = new BindGroupCache(gpu);
-    gpu.addEventListener('uncapturederror', (event) => {
-      event.preventDefault();
-      this.#failure ??= new GpuError('GPU', event.error.message);
-    });
+    this.#uncaptured = new UncapturedErrors(gpu);
+    this.bindGroups = new BindGroupCache((descriptor) =>
+      this.attempt(descriptor.label, () => gpu.createBindGroup(descriptor)),
+    );
     this.#lost = gpu.lost.then((info) => {
-      if (!this.#closed) this.#failure = new DeviceLostError(info.reason, info.message);
-      throw this.#failure;
+      this.#lostError ??= new DeviceLostError(info.reason, info.message);
+      throw this.#lostError;
     });
     this.#lost.catch(() => {});
   }
@@ -103,13 +107,13 @@ export class Device {
     return this.#liveBytes;
   }
 
-  /** @throws GpuError when the size is beyond the adapter's limit. A failed allocation is reported by `checked`. */
+  /** @throws GpuError when the size is beyond the adapter's limit, or it has no room. */
   createBuffer(descriptor: GPUBufferDescriptor & { label: string }): GPUBuffer {
     const max = this.gpu.limits.maxBufferSize;
     if (descriptor.size > max) {
       throw new GpuError(descriptor.label, `buffer of ${descriptor.size} bytes, the adapter's largest is ${max}`);
     }
-    const buffer = this.gpu.createBuffer(descriptor);
+    const buffer = this.attempt(descriptor.label, () => this.gpu.createBuffer(descriptor));
     this.#buffers.add(buffer);
     this.#liveBytes += buffer.size;
     return buffer;
@@ -129,9 +133,18 @@ export class Device {
   }
 
   /**
-   * Runs GPU calls whose errors WebGPU would report later, and waits for the report.
+   * Runs GPU calls that are done when they return; costs nothing on the GPU.
    *
-   * @throws GpuError with the driver's first line.
+   * @throws GpuError with the first line of what WebGPU reported meanwhile, and otherwise to nobody.
+   */
+  attempt<T>(label: string, calls: () => T): T {
+    return this.#uncaptured.during(label, calls);
+  }
+
+  /**
+   * Runs GPU calls whose errors WebGPU may report later, and waits for the report.
+   *
+   * @throws GpuError with the driver's first line; as `throwIfFailed`.
    */
   async checked<T>(label: string, calls: () => T | Promise<T>): Promise<T> {
     this.throwIfFailed();
@@ -147,23 +160,37 @@ export class Device {
     return settled.value;
   }
 
-  /** @throws the first error that arrived outside `checked`, or DeviceLostError. */
+  /**
+   * Every call begins with it, so that no error stays unheard.
+   *
+   * @throws DeviceLostError, always, of a device that is lost or closed; GpuError, once, for what arrived outside `attempt`
+   * and `checked`: a mistake of GPU calls past this class, which does no harm to others.
+   */
   throwIfFailed(): void {
-    if (this.#failure) throw this.#failure;
+    if (this.#lostError) throw this.#lostError;
+    this.#uncaptured.throwUnheard();
   }
 
   /**
    * Waits for all work submitted so far and maps the first `size` bytes of a staging buffer.
    *
    * @throws DeviceLostError when the device goes away meanwhile, which `lost` and `mapAsync` may report in either order;
-   * the first error that arrived outside `checked`.
+   * GpuError when the buffer can't be mapped.
    */
   async map(staging: GPUBuffer, size: number): Promise<ArrayBuffer> {
-    const mapped = staging.mapAsync(MapMode.READ, 0, size).catch((error) => {
-      throw this.#failure ?? new DeviceLostError('unknown', String(error));
+    const { label } = staging;
+    const mapped = this.attempt(label, () => {
+      const mapping = staging.mapAsync(MapMode.READ, 0, size);
+      mapping.catch(() => {}); // `attempt` may throw first
+      return mapping;
     });
-    await Promise.race([mapped, this.#lost]);
-    this.throwIfFailed();
+    try {
+      await Promise.race([mapped, this.#lost]);
+    } catch (error) {
+      await Promise.race([this.#lost, setTimeout(LOSS_MILLISECONDS)]);
+      throw new GpuError(label, error instanceof Error ? error.message : String(error));
+    }
+    if (this.#lostError) throw this.#lostError;
     return staging.getMappedRange(0, size);
   }
 
@@ -171,7 +198,7 @@ export class Device {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#failure ??= new DeviceLostError('closed', 'close() was called');
+    this.#lostError ??= new DeviceLostError('closed', 'close() was called');
     for (const buffer of [...this.#buffers]) this.destroyBuffer(buffer);
     this.gpu.destroy();
   }

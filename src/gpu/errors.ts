@@ -23,10 +23,14 @@ export class DeviceLostError extends RoseinferError {
 /** The driver or Dawn reported an error that WebGPU itself would only have logged. */
 export class GpuError extends RoseinferError {
   readonly label: string;
+  /** Errors that came with it. */
+  readonly numOthers: number;
 
-  constructor(label: string, message: string) {
-    super(`${label}: ${message.split('\n', 1)[0]}`, { cause: message });
+  constructor(label: string, message: string, numOthers = 0) {
+    const others = numOthers > 0 ? ` (and ${numOthers} more)` : '';
+    super(`${label}: ${message.split('\n', 1)[0]}${others}`, { cause: message });
     this.label = label;
+    this.numOthers = numOthers;
   }
 }
 

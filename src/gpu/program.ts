@@ -46,11 +46,14 @@ export class Program {
     pass.dispatchWorkgroups(...dispatch.workgroups);
   }
 
-  /** Encodes and submits the program by itself. */
+  /** Encodes and submits the program by itself. @throws GpuError when the driver refuses something. */
   submit(): void {
-    const encoder = this.#device.gpu.createCommandEncoder({ label: this.label });
-    this.encode(encoder);
-    this.#device.gpu.queue.submit([encoder.finish()]);
+    const { gpu } = this.#device;
+    this.#device.attempt(this.label, () => {
+      const encoder = gpu.createCommandEncoder({ label: this.label });
+      this.encode(encoder);
+      gpu.queue.submit([encoder.finish()]);
+    });
   }
 
   /** Frees what the program owns; its tensors and bind groups are not among it. */

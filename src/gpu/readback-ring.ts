@@ -20,7 +20,7 @@ export class ReadbackRing {
   readonly #bytes: number;
   readonly #governor: PollGovernor | null;
   readonly #free: GPUBuffer[] = [];
-  readonly #all: GPUBuffer[] = [];
+  readonly #all = new Set<GPUBuffer>();
 
   /** @param bytes most that one readback takes. */
   constructor(device: Device, label: string, bytes: number, governor: PollGovernor | null = null) {
@@ -31,18 +31,27 @@ export class ReadbackRing {
   }
 
   /**
-   * Encodes the copies, and returns what to call after the submit: it resolves to one ArrayBuffer a part.
+   * Encodes the copies behind what the encoder holds, and submits it all.
    *
-   * @throws (from the returned call) DeviceLostError or GpuError when the work or the device failed.
+   * @returns one ArrayBuffer a part; it rejects with DeviceLostError when the device goes away.
+   * @throws GpuError when the driver refuses something, or has no room.
    */
-  encode(encoder: GPUCommandEncoder, parts: readonly ReadbackPart[]): () => Promise<ArrayBuffer[]> {
+  submit(encoder: GPUCommandEncoder, parts: readonly ReadbackPart[]): Promise<ArrayBuffer[]> {
     const staging = this.#free.pop() ?? this.#create();
     let end = 0;
-    for (const { tensor, size } of parts) {
-      encoder.copyBufferToBuffer(tensor.range.buffer, tensor.range.offset, staging, end, size);
-      end += size;
+    try {
+      this.#device.attempt(this.#label, () => {
+        for (const { tensor, size } of parts) {
+          encoder.copyBufferToBuffer(tensor.range.buffer, tensor.range.offset, staging, end, size);
+          end += size;
+        }
+        this.#device.gpu.queue.submit([encoder.finish()]);
+      });
+    } catch (error) {
+      this.#discard(staging);
+      throw error;
     }
-    return () => this.#read(staging, parts, end);
+    return this.#read(staging, parts, end);
   }
 
   /** Frees the staging buffers; idempotent. */
@@ -52,8 +61,15 @@ export class ReadbackRing {
 
   async #read(staging: GPUBuffer, parts: readonly ReadbackPart[], end: number): Promise<ArrayBuffer[]> {
     this.#governor?.begin();
-    const mapped = this.#device.map(staging, end);
-    const bytes = await mapped.finally(() => this.#governor?.end());
+    let bytes: ArrayBuffer;
+    try {
+      bytes = await this.#device.map(staging, end);
+    } catch (error) {
+      this.#discard(staging);
+      throw error;
+    } finally {
+      this.#governor?.end();
+    }
     let start = 0;
     const copies = parts.map(({ size }) => {
       start += size;
@@ -64,11 +80,17 @@ export class ReadbackRing {
     return copies;
   }
 
+  /** Frees a buffer that nobody knows the state of. */
+  #discard(buffer: GPUBuffer): void {
+    this.#all.delete(buffer);
+    this.#device.destroyBuffer(buffer);
+  }
+
   #create(): GPUBuffer {
-    const label = `${this.#label} staging ${this.#all.length}`;
+    const label = `${this.#label} staging ${this.#all.size}`;
     const usage = BufferUsage.MAP_READ | BufferUsage.COPY_DST;
     const buffer = this.#device.createBuffer({ label, size: this.#bytes, usage });
-    this.#all.push(buffer);
+    this.#all.add(buffer);
     return buffer;
   }
 }

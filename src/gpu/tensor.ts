@@ -127,7 +127,8 @@ export class Tensor {
     }
     this.#checkLive();
     const { buffer, offset } = this.range;
-    this.#device.gpu.queue.writeBuffer(buffer, offset + bytes, wholeWords(data));
+    const { queue } = this.#device.gpu;
+    this.#device.attempt(this.label, () => queue.writeBuffer(buffer, offset + bytes, wholeWords(data)));
   }
 
   /**
@@ -143,9 +144,11 @@ export class Tensor {
     const label = `${this.label} (read)`;
     const staging = device.createBuffer({ label, size, usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST });
     try {
-      const encoder = device.gpu.createCommandEncoder({ label });
-      encoder.copyBufferToBuffer(this.range.buffer, this.range.offset, staging, 0, size);
-      device.gpu.queue.submit([encoder.finish()]);
+      device.attempt(label, () => {
+        const encoder = device.gpu.createCommandEncoder({ label });
+        encoder.copyBufferToBuffer(this.range.buffer, this.range.offset, staging, 0, size);
+        device.gpu.queue.submit([encoder.finish()]);
+      });
       const bytes = await device.map(staging, size);
       return toTypedArray(bytes.slice(0), this.dtype).subarray(0, this.length);
     } finally {

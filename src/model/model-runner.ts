@@ -121,10 +121,13 @@ export class ModelRunner implements Runner {
       { tensor: activations.logprobs, size: logprobBytes },
       { tensor: activations.logits, size: logitBytes },
     ];
-    const read = this.#ring.encode(encoder, parts);
-    gpu.queue.submit([encoder.finish()]);
-    if (!isDecode) program.close();
-    const [[sampled, records, logits], times] = await Promise.all([read(), readTimes?.()]);
+    let result: Promise<ArrayBuffer[]>;
+    try {
+      result = this.#ring.submit(encoder, parts);
+    } finally {
+      if (!isDecode) program.close();
+    }
+    const [[sampled, records, logits], times] = await Promise.all([result, readTimes?.()]);
     const { ids, finite } = readSampled(R, sampled);
     const { vocabSize } = this.limits;
     const logprobs = shape.reportsLogprobs && readLogprobs(records, { ids, rows: plan.samplingRows, vocabSize });

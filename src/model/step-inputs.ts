@@ -116,7 +116,11 @@ export class StepInputs {
     this.adjustEntries = region('adjust entries', 'u32', [maxAdjustEntries(capacity), ADJUST_ENTRY_WORDS]);
   }
 
-  /** Puts a step in place of the last one; returns the number of attention tiles behind the decode rows. */
+  /**
+   * Puts a step in place of the last one; returns the number of attention tiles behind the decode rows.
+   *
+   * @throws GpuError when the driver refuses the write.
+   */
   write(plan: BatchPlan): number {
     this.#set(this.tokenIds, plan.tokenIds);
     this.#set(this.positions, plan.positions);
@@ -134,7 +138,8 @@ export class StepInputs {
       this.#set(this.blockTables, row, s * this.#maxBlocks);
     }
     const end = adjusts(plan) ? this.#setAdjustments(plan.samplingRows) : this.adjustRows.range.offset / 4;
-    this.#device.gpu.queue.writeBuffer(this.#buffer, 0, this.#words, 0, end);
+    const { queue } = this.#device.gpu;
+    this.#device.attempt('step inputs', () => queue.writeBuffer(this.#buffer, 0, this.#words, 0, end));
     return tiles.length - plan.numDecodeTokens;
   }
 

@@ -104,15 +104,69 @@ describe('an error', () => {
     expect(() => device.throwIfFailed()).not.toThrow();
   });
 
-  test('outside fails the calls that follow', async () => {
-    using other = await Device.open();
-    const tensor = Tensor.create(other, 'x', 'f32', [4]);
-    other.gpu.createBindGroupLayout(wrongLayout);
-    const error = await errorOf(tensor.read());
-    expect(error).toBeInstanceOf(GpuError);
-    expect(String(error)).toContain('binding index (0)');
-    expect(() => other.throwIfFailed()).toThrow('binding index (0)');
-    expect(await errorOf(gatherRows.build(other))).toBe(error);
+  test.each([1, 2, 3, 100])(
+    'outside is thrown by the next call and by no other, of %i errors the first',
+    async (count) => {
+      const tensor = Tensor.from(device, 'x', [1, 2]);
+      for (let n = 0; n < count; n++) device.gpu.createBindGroupLayout(wrongLayout);
+      const [first, second] = await Promise.all([errorOf(tensor.read()), errorOf(tensor.read())]);
+      expect(first).toBeInstanceOf(GpuError);
+      expect(first).toMatchObject({ numOthers: count - 1 });
+      expect(String(first)).toMatch(/binding index \(0\)/);
+      expect(String(first).includes(`(and ${count - 1} more)`)).toBe(count > 1);
+      expect(second).toBeNull();
+      await gatherRows.build(device);
+      tensor.close();
+    },
+  );
+
+  test('of a write past the API costs one call each time, whatever runs beside it', async () => {
+    const tensor = Tensor.from(device, 'x', [1, 2]);
+    const victim = Tensor.from(device, 'y', [3, 4]);
+    for (let n = 0; n < 3; n++) {
+      const pending = victim.read();
+      device.gpu.queue.writeBuffer(tensor.range.buffer, 1024, new Uint8Array(4));
+      expect(await pending).toEqual(Float32Array.of(3, 4));
+      expect(await errorOf(tensor.read())).toBeInstanceOf(GpuError);
+      expect(await tensor.read()).toEqual(Float32Array.of(1, 2));
+    }
+    tensor.close();
+    victim.close();
+  });
+
+  test('of calls that are done when they return is thrown to them', () => {
+    const wrong = () => device.gpu.createBindGroupLayout(wrongLayout);
+    expect(() => device.attempt('layout', wrong)).toThrow(/^layout: .*binding index \(0\)/);
+    const nested = () => device.attempt('outer', () => [1, 2].map((n) => device.attempt(`inner ${n}`, wrong)));
+    expect(nested).toThrow(/^inner 1: /);
+    const throwing = () => {
+      throw new RangeError('mine');
+    };
+    expect(() => device.attempt('layout', throwing)).toThrow('mine');
+    expect(device.attempt('layout', () => 7)).toBe(7);
+    expect(() => device.throwIfFailed()).not.toThrow();
+  });
+
+  test('of a bind group is thrown to its call, and the bind group is not kept', async () => {
+    const { bindGroupLayout } = await gatherRows.build(device);
+    const get = () => device.bindGroups.get('wrong', bindGroupLayout, []);
+    const { size } = device.bindGroups;
+    expect(get).toThrow(/^wrong: /);
+    expect(get).toThrow(/^wrong: /);
+    expect(device.bindGroups.size).toBe(size);
+  });
+
+  test('of a buffer is thrown by its creation, and the buffer is not counted', () => {
+    expect(() => device.createBuffer({ label: 'both', size: 4, usage: 0x1 | 0x2 })).toThrow(/^both: /);
+    expect(device.liveBuffers).toBe(0);
+  });
+
+  test('of a map is no loss of the device', async () => {
+    const staging = device.createBuffer({ label: 'staging', size: 4, usage: 0x1 | 0x8 });
+    const pending = [errorOf(device.map(staging, 4)), errorOf(device.map(staging, 4))];
+    device.destroyBuffer(staging);
+    for (const error of pending) expect(await error).toBeInstanceOf(GpuError);
+    expect(() => device.throwIfFailed()).not.toThrow();
   });
 });
 

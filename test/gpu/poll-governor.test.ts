@@ -110,9 +110,7 @@ describe('a poll governor', () => {
     const ring = new ReadbackRing(device, 'x', 4 * 2 ** 20, new PollGovernor());
     const readBack = () => {
       const encoder = device.gpu.createCommandEncoder();
-      const read = ring.encode(encoder, [{ tensor, size: 4 * 2 ** 20 }]);
-      device.gpu.queue.submit([encoder.finish()]);
-      return read();
+      return ring.submit(encoder, [{ tensor, size: 4 * 2 ** 20 }]);
     };
     for (let n = 0; n < 6; n++) {
       const pending = readBack();
