@@ -19,7 +19,15 @@ export { deriveSeed, type SamplingOptions, type SamplingParams } from './core/sa
 export type { FinishReason, PrefixMiss } from './core/sequence.ts';
 export { Engine } from './engine/engine.ts';
 export type { EngineOptions } from './engine/engine-options.ts';
-export { EngineClosedError, QueueFullError, RequestFailedError, UnknownRequestError } from './engine/errors.ts';
+export {
+  EngineClosedError,
+  QueueFullError,
+  RequestFailedError,
+  RunnerFailedError,
+  RunnerInUseError,
+  StepResultError,
+  UnknownRequestError,
+} from './engine/errors.ts';
 export type { FinishedRequest, GenerationRequest, RequestHandle, TextPiece } from './engine/request.ts';
 export type { StepRecord, StepRecordRow } from './engine/step-record.ts';
 export type { TextStream } from './engine/text-stream.ts';

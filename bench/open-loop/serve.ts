@@ -42,12 +42,13 @@ export async function serve(args: BenchArgs, options: ServeOptions): Promise<Ser
   const { runner, tokenizer, dataset, log, watchRun, onProgress, onRun } = options;
   const workload = buildWorkload(args, { trace: dataset, prompts: buildPrompts(args) }, runner.limits);
   const requests = timeRequests(args, workload);
-  await checkRequests(requests, options);
+  const untimed = requests.map(({ due: _, ...request }) => request);
+  await checkRequests(untimed, options);
   const modes = modesOf(args);
   for (const mode of modes) {
     for (let i = 1; i <= args.warmup; i++) {
       onProgress(`${mode} warm-up ${i} of ${args.warmup}`, 0);
-      await runMode(mode, buildWarmup(requests.slice(0, NUM_WARMUP)), { ...options, settings: WARMUP_SETTINGS });
+      await runMode(mode, buildWarmup(untimed.slice(0, NUM_WARMUP)), { ...options, settings: WARMUP_SETTINGS });
     }
   }
   const sent = log === undefined ? requests : requests.map((request) => encodePrompt(request, tokenizer));

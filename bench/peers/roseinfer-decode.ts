@@ -24,7 +24,7 @@ serveJob(async (job: RoseinferDecodeJob, report: (result: RoseinferDecodeResult)
   report({ adapter: model.adapter, dtype: model.dtype });
 
   const generate = async (prompts: DecodeJob['prompts'], maxTokens: number): Promise<TimedIds[]> => {
-    await using engine = new Engine(model);
+    await using engine = new Engine({ runner: model.runner, tokenizer: model.tokenizer });
     const sampling = { maxTokens, temperature: 0, ignoreEos: true };
     const responses = await engine.generateBatch(prompts.map((promptIds) => ({ promptIds, sampling })));
     return responses.map(({ ids, timings, error }) => {

@@ -75,10 +75,13 @@ export interface StepResult {
 
 /**
  * Runs steps. `execute` submits before it returns its promise, and steps run in the order they were submitted, so the
- * next step may be executed before the promise of this one has settled.
+ * next step may be executed before the promise of this one has settled. Every promise settles: an engine that closes waits
+ * for it.
  */
 export interface Runner {
   readonly limits: RunnerLimits;
+  /** Why no step can run any more, such as a lost device; null or absent while steps can. It stays once it is there. */
+  readonly failure?: Error | null | undefined;
   execute(plan: BatchPlan, options?: ExecuteOptions): Promise<StepResult>;
   /** Frees what the runner owns; idempotent. */
   close(): Promise<void>;

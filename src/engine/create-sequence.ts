@@ -2,11 +2,25 @@ import type { RunnerLimits } from '../core/runner.ts';
 import { resolveSamplingParams } from '../core/sampling-params.ts';
 import { Sequence } from '../core/sequence.ts';
 import { RangeValueError } from '../util/errors.ts';
+import { checkKeys, type KeyTable } from '../util/keys.ts';
 import type { GenerationRequest } from './request.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** Largest size of a priority. */
 const MAX_PRIORITY = 100;
+
+const KEYS: KeyTable<GenerationRequest> = {
+  prompt: true,
+  promptIds: true,
+  requestId: true,
+  sampling: true,
+  priority: true,
+  deadlineMs: true,
+  arrival: true,
+  cacheSalt: true,
+  timeline: true,
+  signal: true,
+};
 
 export interface RequestContext {
   readonly tokenizer: Pick<Tokenizer, 'encode' | 'eosId'>;
@@ -22,25 +36,37 @@ export interface RequestContext {
 /**
  * Checks all of a request and encodes its prompt.
  *
- * @throws RangeValueError when the prompt is missing, given twice, no text, fills the context or has an id that is not in
- * the vocabulary, when a sampling parameter, the priority, the deadline or the arrival is out of range, or when the
- * signal is none.
+ * @throws RangeValueError when the request has an unknown key, when the prompt is missing, given twice, fills the context or
+ * has an id that is not in the vocabulary, or when a field is of another type or out of range.
  */
 export function createSequence(request: GenerationRequest, context: RequestContext): Sequence {
   const { tokenizer, limits, now, sharesPrefixes } = context;
-  const { requestId = crypto.randomUUID(), sampling = {}, signal } = request;
+  checkKeys('request', request, KEYS);
+  const { requestId = crypto.randomUUID(), sampling = {}, signal, timeline = false } = request;
   const { priority = 0, arrival = now, deadlineMs = Number.POSITIVE_INFINITY, cacheSalt = '' } = request;
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new RangeValueError('signal', signal, 'an AbortSignal');
   }
-  if (typeof requestId !== 'string') throw new RangeValueError('requestId', requestId, 'text');
-  if (typeof cacheSalt !== 'string') throw new RangeValueError('cacheSalt', cacheSalt, 'text');
-  check('priority', priority, Math.abs(priority) <= MAX_PRIORITY, `a number in [-${MAX_PRIORITY}, ${MAX_PRIORITY}]`);
-  check('arrival', arrival, Number.isFinite(arrival) && arrival <= now, `a number, at most ${now}, which it is now`);
-  check(
+  for (const [name, value] of Object.entries({ requestId, cacheSalt })) {
+    if (typeof value !== 'string') throw new RangeValueError(name, value, 'text');
+  }
+  if (typeof timeline !== 'boolean') throw new RangeValueError('timeline', timeline, 'true or false');
+  checkNumber(
+    'priority',
+    priority,
+    (p) => Math.abs(p) <= MAX_PRIORITY,
+    `a number in [-${MAX_PRIORITY}, ${MAX_PRIORITY}]`,
+  );
+  checkNumber(
+    'arrival',
+    arrival,
+    (time) => Number.isFinite(time) && time <= now,
+    `a number, at most ${now}, which it is now`,
+  );
+  checkNumber(
     'deadlineMs',
     deadlineMs,
-    arrival + deadlineMs > now,
+    (limit) => arrival + limit > now,
     `a number above ${now - arrival}, the time since arrival`,
   );
   const promptIds = encodePrompt(request, tokenizer);
@@ -60,8 +86,8 @@ export function createSequence(request: GenerationRequest, context: RequestConte
   return new Sequence({ requestId, promptIds, params, eosId: tokenizer.eosId, arrival, priority, prefixGroup });
 }
 
-function check(name: keyof GenerationRequest, value: unknown, isValid: boolean, expected: string): void {
-  if (typeof value !== 'number' || !isValid) throw new RangeValueError(name, value, expected);
+function checkNumber(name: string, value: unknown, isValid: (value: number) => boolean, expected: string): void {
+  if (typeof value !== 'number' || !isValid(value)) throw new RangeValueError(name, value, expected);
 }
 
 function encodePrompt({ prompt, promptIds }: GenerationRequest, tokenizer: RequestContext['tokenizer']): number[] {
@@ -69,9 +95,16 @@ function encodePrompt({ prompt, promptIds }: GenerationRequest, tokenizer: Reque
     const given = prompt === undefined ? 'without prompt' : 'with both';
     throw new RangeValueError('request', given, 'either prompt or promptIds');
   }
+  if (promptIds !== undefined && !isList(promptIds))
+    throw new RangeValueError('promptIds', promptIds, 'a list of token ids');
   if (prompt !== undefined && typeof prompt !== 'string') throw new RangeValueError('prompt', prompt, 'text');
   const ids = prompt === undefined ? [...(promptIds ?? [])] : tokenizer.encode(prompt);
   if (ids.length > 0) return ids;
   if (tokenizer.eosId === null) throw new RangeValueError('prompt', '', 'at least one token, as there is no eos token');
   return [tokenizer.eosId];
+}
+
+/** Whether a value is an array, or a typed one: an Int32Array of ids is one for a caller without types. */
+function isList(value: unknown): boolean {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && Symbol.iterator in value);
 }

@@ -1,6 +1,8 @@
-import type { Clock } from '../core/clock.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
 import type { QueuePolicyName, SchedulerName } from '../scheduler/create-scheduler.ts';
+import { RangeValueError } from '../util/errors.ts';
+import { checkKeys, type KeyTable } from '../util/keys.ts';
 import type { QueueBounds } from './queue-gate.ts';
 import type { FinishedRequest } from './request.ts';
 import type { StepRecord } from './step-record.ts';
@@ -8,7 +10,7 @@ import type { Tokenizer } from './tokenizer.ts';
 
 /** What an engine runs on and how it schedules. */
 export interface EngineOptions extends QueueBounds {
-  /** Stays the caller's: engines may use one runner one after another, each from its start to its `close`. */
+  /** Stays the caller's, and is this engine's alone until its `close` has finished; then another engine may have it. */
   readonly runner: Runner;
   readonly tokenizer: Tokenizer;
   /** Default `online`. */
@@ -23,9 +25,9 @@ export interface EngineOptions extends QueueBounds {
   readonly prefixCache?: boolean | undefined;
   /** Cut prompts so that a step takes about so long, by what the steps before it took. By default only maxBatchTokens cuts. */
   readonly maxStepMs?: number | undefined;
-  /** Told of every step once its result is there. It must not throw. */
+  /** Told of every step once its result is there. What it throws is reported once, as a warning, and changes nothing. */
   readonly onStep?: ((step: StepRecord) => void) | undefined;
-  /** Told of every request that has ended. It must not throw. */
+  /** Told of every request that has ended. What it throws is reported once, as a warning, and changes nothing. */
   readonly onFinish?: ((request: FinishedRequest) => void) | undefined;
   /** What `timeline` of a request is that doesn't say; default false. */
   readonly timeline?: boolean | undefined;
@@ -35,3 +37,54 @@ export interface EngineOptions extends QueueBounds {
 
 /** What somebody who watches an engine asks it for. */
 export type EngineWatch = Pick<EngineOptions, 'onStep' | 'onFinish' | 'timeline' | 'timeKernels'>;
+
+const KEYS: KeyTable<EngineOptions> = {
+  runner: true,
+  tokenizer: true,
+  scheduler: true,
+  clock: true,
+  overlap: true,
+  policy: true,
+  prefixCache: true,
+  maxStepMs: true,
+  maxQueuedRequests: true,
+  maxQueuedTokens: true,
+  onStep: true,
+  onFinish: true,
+  timeline: true,
+  timeKernels: true,
+};
+
+/**
+ * Checks the names and types of an engine's options. Names of schedulers and policies, bounds and limits are checked by
+ * what they are for.
+ *
+ * @throws RangeValueError for an unknown option, or one of another type.
+ */
+export function checkEngineOptions(options: EngineOptions): void {
+  checkKeys('options of Engine', options, KEYS);
+  const { runner, tokenizer, clock = systemClock, onStep, onFinish } = options;
+  checkMethods('runner', runner, ['execute']);
+  checkMethods('tokenizer', tokenizer, ['encode', 'isSpecial', 'tokenBytes']);
+  checkMethods('clock', clock, ['now']);
+  const limits: unknown = runner.limits;
+  if (typeof limits !== 'object' || limits === null) throw new RangeValueError('runner.limits', limits, 'an object');
+  const { vocabSize } = runner.limits;
+  if (!Number.isInteger(vocabSize) || vocabSize < 1)
+    throw new RangeValueError('vocabSize', vocabSize, 'an integer ≥ 1');
+  const { overlap = true, prefixCache = true, timeline = false, timeKernels = false } = options;
+  for (const [name, value] of Object.entries({ overlap, prefixCache, timeline, timeKernels })) {
+    if (typeof value !== 'boolean') throw new RangeValueError(name, value, 'true or false');
+  }
+  for (const [name, value] of Object.entries({ onStep, onFinish })) {
+    if (value !== undefined && typeof value !== 'function') throw new RangeValueError(name, value, 'a function');
+  }
+}
+
+/** @throws RangeValueError for a value without these methods. */
+function checkMethods(name: string, value: unknown, methods: readonly string[]): void {
+  const isObject = typeof value === 'object' && value !== null;
+  if (!isObject || !methods.every((method) => typeof Reflect.get(value, method) === 'function')) {
+    throw new RangeValueError(name, value, `an object that has ${methods.map((method) => `${method}()`).join(', ')}`);
+  }
+}

@@ -9,13 +9,19 @@ import { RangeValueError } from '../util/errors.ts';
 import { choicesOf } from './choices.ts';
 import { createSequence } from './create-sequence.ts';
 import { Detokenizer } from './detokenizer.ts';
-import type { EngineOptions } from './engine-options.ts';
-import { EngineClosedError, UnknownRequestError } from './errors.ts';
-import { LiveRequest, type RequestEnd } from './live-request.ts';
+import { checkEngineOptions, type EngineOptions } from './engine-options.ts';
+import { EngineClosedError, RunnerFailedError, UnknownRequestError } from './errors.ts';
+import { LiveRequest } from './live-request.ts';
+import { LiveRequests } from './live-requests.ts';
+import { messageOf } from './message-of.ts';
+import { Observer } from './observer.ts';
 import { QueueGate } from './queue-gate.ts';
 import type { FinishedRequest, GenerationRequest, RequestHandle } from './request.ts';
-import { messageOf, runStep, type StepOutcome } from './run-step.ts';
+import { runStep, type StepOutcome } from './run-step.ts';
+import { RunnerLease } from './runner-lease.ts';
+import { SteadyClock } from './steady-clock.ts';
 import { type ScheduledStep, StepLog } from './step-log.ts';
+import type { StepRecord } from './step-record.ts';
 import { TextStream } from './text-stream.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -31,10 +37,11 @@ interface Step {
  * Generates text: requests in, finished requests or streams out.
  *
  * All callers share one loop of steps, so their requests are batched. A fault inside a step ends the requests in it and
- * no others.
+ * no others; a runner that can run no more steps ends all of them.
  */
 export class Engine {
   readonly #runner: Runner;
+  readonly #lease: RunnerLease;
   readonly #tokenizer: Tokenizer;
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
@@ -42,11 +49,9 @@ export class Engine {
   readonly #sharesPrefixes: boolean;
   readonly #gate: QueueGate;
   readonly #log: StepLog;
-  readonly #observed: Pick<EngineOptions, 'onFinish' | 'timeline' | 'timeKernels'>;
-  /** Requests that have not ended, by id. */
-  readonly #live = new Map<string, LiveRequest>();
-  /** Those of them that have a deadline. */
-  readonly #timed = new Set<LiveRequest>();
+  readonly #onStep: Observer<StepRecord>;
+  readonly #defaults: Pick<EngineOptions, 'timeline' | 'timeKernels'>;
+  readonly #live: LiveRequests;
   /** Oldest first: at most one between turns, two within. */
   readonly #inFlight: Step[] = [];
   /** The turn and the loop under way, for others to join. */
@@ -55,19 +60,32 @@ export class Engine {
   #isClosed = false;
   #numForked = 0;
 
-  /** @throws RangeValueError for an option out of range or limits of the runner that make no sense. */
+  /**
+   * @throws RangeValueError for an option that is unknown, of another type or out of range, or limits of the runner that
+   * make no sense.
+   * @throws RunnerInUseError while another engine that is not closed has the runner.
+   */
   constructor(options: EngineOptions) {
+    checkEngineOptions(options);
     const { runner, tokenizer, scheduler = 'online', policy = 'fcfs', clock = systemClock, overlap = true } = options;
-    const { prefixCache = true, maxStepMs, onStep = () => {}, onFinish, timeline, timeKernels } = options;
+    const { prefixCache = true, maxStepMs, onStep, onFinish, timeline, timeKernels } = options;
     this.#runner = runner;
     this.#tokenizer = tokenizer;
     this.#scheduler = createScheduler(scheduler, runner.limits, policy);
-    this.#clock = clock;
+    this.#clock = new SteadyClock(clock);
     this.#overlap = overlap;
     this.#sharesPrefixes = prefixCache;
     this.#gate = new QueueGate(options);
-    this.#log = new StepLog({ maxStepMs, onStep });
-    this.#observed = { onFinish, timeline, timeKernels };
+    this.#log = new StepLog(maxStepMs);
+    this.#onStep = new Observer('onStep', onStep);
+    this.#defaults = { timeline, timeKernels };
+    this.#live = new LiveRequests({
+      scheduler: this.#scheduler,
+      clock: this.#clock,
+      kind: clock,
+      onFinish: new Observer('onFinish', onFinish),
+    });
+    this.#lease = new RunnerLease(runner);
   }
 
   /** Whether a request has not ended or a step is in flight. */
@@ -82,6 +100,7 @@ export class Engine {
    * @throws RequestTooLargeError for one that could not run even alone.
    * @throws QueueFullError for one that would wait behind too many.
    * @throws EngineClosedError after `close`.
+   * @throws RunnerFailedError when the runner can run no more steps.
    */
   addRequest(request: GenerationRequest): RequestHandle {
     const { sequence, finished } = this.#add(request);
@@ -93,13 +112,17 @@ export class Engine {
    * while a turn is under way joins it. Returns whether there is more to do.
    */
   step(): Promise<boolean> {
-    this.#turn ??= this.#takeTurn().finally(() => {
-      this.#turn = null;
-    });
-    return this.#turn;
+    if (this.#turn !== null) return this.#turn;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#turn = promise;
+    resolve(this.#takeTurn());
+    return promise;
   }
 
-  /** Steps until nothing is unfinished, requests that arrive meanwhile included. A call while it runs joins the loop. */
+  /**
+   * Steps until nothing is unfinished, requests that arrive meanwhile included. A call while it runs joins the loop. It
+   * rejects, at its end, with the first fault that no step was to blame for.
+   */
   run(): Promise<void> {
     if (this.hasUnfinished) this.#loop ??= this.#runLoop();
     return this.#loop ?? Promise.resolve();
@@ -119,9 +142,10 @@ export class Engine {
   /**
    * Runs requests to their ends; the responses come in the order of the requests. If one is refused, none runs.
    *
-   * @throws what `addRequest` throws.
+   * @throws what `addRequest` throws, and RangeValueError for what is no list.
    */
   async generateBatch(requests: readonly GenerationRequest[]): Promise<FinishedRequest[]> {
+    if (!Array.isArray(requests)) throw new RangeValueError('requests', requests, 'a list of requests');
     const added = this.#addAll(requests);
     this.#startLoop();
     return Promise.all(added.map((live) => live.finished));
@@ -157,7 +181,7 @@ export class Engine {
   stream(request: GenerationRequest): TextStream {
     const live = this.#add(request);
     this.#startLoop();
-    return new TextStream(live, () => this.#abort(live));
+    return new TextStream(live, () => this.#live.abort(live));
   }
 
   /**
@@ -168,14 +192,19 @@ export class Engine {
   abort(requestId: string): void {
     const live = this.#live.get(requestId);
     if (live === undefined) throw new UnknownRequestError(requestId);
-    this.#abort(live);
+    this.#live.abort(live);
   }
 
-  /** Aborts what is unfinished, waits for steps in flight and takes no more requests; idempotent. The runner stays open. */
+  /**
+   * Aborts what is unfinished at once and takes no more requests; then waits for steps in flight, as long as the runner
+   * takes for them, and leaves the runner, which stays open, to the next engine. Idempotent.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const live of this.#live.values()) this.#abort(live);
-    await this.run();
+    this.#live.stopAll('abort', null);
+    // Whoever runs the loop hears of its faults.
+    while (this.hasUnfinished) await this.run().catch(() => {});
+    this.#lease[Symbol.dispose]();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -184,6 +213,8 @@ export class Engine {
 
   #createSequence(request: GenerationRequest, prefixGroup?: string): Sequence {
     if (this.#isClosed) throw new EngineClosedError();
+    const { failure } = this.#runner;
+    if (failure) throw new RunnerFailedError(failure);
     const now = this.#clock.now();
     const { limits } = this.#runner;
     const sharesPrefixes = this.#sharesPrefixes;
@@ -192,20 +223,14 @@ export class Engine {
 
   #add(request: GenerationRequest, prefixGroup?: string): LiveRequest {
     const sequence = this.#createSequence(request, prefixGroup);
-    const { requestId, arrival } = sequence;
-    if (this.#live.has(requestId)) {
-      throw new RangeValueError('requestId', requestId, 'one that no unfinished request has');
-    }
+    this.#live.checkIsNew(sequence.requestId);
+    const { timeline = this.#defaults.timeline, deadlineMs = Number.POSITIVE_INFINITY, signal } = request;
+    const deadline = sequence.arrival + deadlineMs;
+    const live = new LiveRequest(sequence, new Detokenizer(this.#tokenizer, sequence.params), { timeline, deadline });
     this.#gate.check(sequence, this.#scheduler);
     this.#scheduler.addRequest(sequence);
-    const { timeline = this.#observed.timeline, deadlineMs, signal } = request;
-    const live = new LiveRequest(sequence, new Detokenizer(this.#tokenizer, sequence.params), {
-      timeline,
-      ...(deadlineMs !== undefined && { deadline: arrival + deadlineMs }),
-    });
-    this.#live.set(requestId, live);
-    if (deadlineMs !== undefined) this.#timed.add(live);
-    if (signal !== undefined) live.listen(signal, () => this.#abort(live));
+    this.#live.add(live);
+    if (signal !== undefined) live.listen(signal, () => this.#live.abort(live));
     return live;
   }
 
@@ -215,7 +240,7 @@ export class Engine {
     try {
       for (const request of requests) added.push(this.#add(request, prefixGroup));
     } catch (error) {
-      for (const live of added) this.#abort(live);
+      for (const live of added) this.#live.abort(live);
       throw error;
     }
     return added;
@@ -226,26 +251,34 @@ export class Engine {
     return this.#addAll(choices, this.#sharesPrefixes ? undefined : `choices ${this.#numForked++}`);
   }
 
-  /** The loop for callers who wait for a request and not for the loop: a fault of the loop ends the request. */
+  /**
+   * The loop for callers who wait for a request and not for the loop: its faults end requests, which tell of them. Only a
+   * new loop gets a handler, as one that never ends would keep all that it gets.
+   */
   #startLoop(): void {
-    this.run().catch(() => {});
+    if (this.#loop === null) this.run().catch(() => {});
   }
 
+  /** Goes on after a fault: a request that was made since then has joined it. */
   async #runLoop(): Promise<void> {
-    try {
-      while (this.hasUnfinished) {
-        // Timers, sockets and signals get a turn before each step, and requests that come together start together.
-        await setImmediate();
+    const faults: unknown[] = [];
+    while (this.hasUnfinished) {
+      // Timers, sockets and signals get a turn before each step, and requests that come together start together.
+      await setImmediate();
+      try {
         await this.step();
+      } catch (fault) {
+        if (faults.length === 0) faults.push(fault);
       }
-    } finally {
-      this.#loop = null;
     }
+    this.#loop = null;
+    if (faults.length > 0) throw faults[0];
   }
 
   async #takeTurn(): Promise<boolean> {
     try {
-      this.#expire();
+      this.#live.expire();
+      this.#endIfRunnerFailed();
       const step = this.#submitStep();
       const numLeft = this.#overlap && step ? 1 : 0;
       const [due] = this.#inFlight;
@@ -254,34 +287,40 @@ export class Engine {
         this.#inFlight.shift();
         this.#apply(due, outcome);
       }
-    } catch (error) {
-      // No step to blame: everybody hears of it, so that nobody waits for a loop that has ended.
-      for (const live of this.#live.values()) this.#stop(live, 'error', messageOf(error));
-      throw error;
+    } catch (fault) {
+      // Whoever hears of the fault may go on with a new turn.
+      this.#turn = null;
+      this.#endAll(fault);
+      throw fault;
     }
+    this.#turn = null;
     return this.hasUnfinished;
   }
 
-  /** Aborts requests whose deadline has passed. */
-  #expire(): void {
-    if (this.#timed.size === 0) return;
-    const now = this.#clock.now();
-    for (const live of this.#timed) {
-      if (live.deadline <= now) this.#stop(live, 'abort', `deadline passed ${Math.ceil(now - live.deadline)} ms ago`);
-    }
+  /** Ends all requests for a fault that no step is to blame for: what was scheduled may not have been computed. */
+  #endAll(fault: unknown): void {
+    this.#live.stopAll('error', messageOf(fault));
+    this.#scheduler.fail([]);
+  }
+
+  /** Ends all requests when the runner says that no step can run any more. */
+  #endIfRunnerFailed(): void {
+    const { failure } = this.#runner;
+    if (failure && this.#live.size > 0) this.#live.stopAll('error', messageOf(failure));
   }
 
   /** Schedules the next step and submits it. False when there is nothing to run. */
   #submitStep(): boolean {
+    if (this.#live.size === 0) return false;
     const output = this.#scheduler.schedule(this.#log.targetTokens);
     const { rows, preempted } = output;
-    for (const { requestId } of preempted) this.#live.get(requestId)?.preempt(this.#log.nextIndex);
+    for (const sequence of preempted) this.#live.of(sequence)?.preempt(this.#log.nextIndex);
     if (rows.length === 0) {
       this.#log.addPreempted(preempted);
       return false;
     }
     const description = this.#log.describe(output, this.#clock.now(), this.#scheduler.numWaiting);
-    const timing = this.#observed.timeKernels ? { timed: 'kernels' as const } : {};
+    const timing = this.#defaults.timeKernels ? { timed: 'kernels' as const } : {};
     this.#inFlight.push({ rows, description, outcome: runStep(this.#runner, this.#clock, rows, timing) });
     return true;
   }
@@ -289,17 +328,16 @@ export class Engine {
   #apply({ rows, description }: Step, outcome: StepOutcome): void {
     const { time, error } = outcome;
     const record = this.#log.finish(description, time, error === null ? outcome.result.times : undefined);
-    for (const [index, row] of record.rows.entries()) {
-      const live = this.#live.get(row.requestId);
-      // A newer request may have the id of one that was aborted.
-      if (live?.sequence === rows[index]?.sequence) live?.addStep(record, row);
-    }
+    for (const [index, { sequence }] of rows.entries()) this.#live.of(sequence)?.addStep(record, record.rows[index]!);
+    this.#onStep.tell(record);
     if (error !== null) {
-      for (const sequence of this.#scheduler.fail(rows)) this.#end(sequence, { finishReason: 'error', time, error });
+      for (const sequence of this.#scheduler.fail(rows))
+        this.#live.end(sequence, { finishReason: 'error', time, error });
+      this.#endIfRunnerFailed();
       return;
     }
     for (const update of this.#scheduler.update(outcome.sampled, outcome.result)) {
-      const live = this.#live.get(update.sequence.requestId);
+      const live = this.#live.of(update.sequence);
       if (live !== undefined) this.#deliver(live, update, time);
     }
   }
@@ -307,40 +345,19 @@ export class Engine {
   #deliver(live: LiveRequest, { sequence, id, logprobs, finishReason }: SequenceUpdate, time: number): void {
     if (id === null) {
       const error = `logits for position ${sequence.numTokens} are not finite`;
-      this.#end(sequence, { finishReason: 'error', time, error });
+      this.#live.end(sequence, { finishReason: 'error', time, error });
       return;
     }
     try {
       if (live.receive(id, time, logprobs)) {
         this.#scheduler.abort(sequence, 'stop');
-        this.#end(sequence, { finishReason: 'stop', time, error: null });
+        this.#live.end(sequence, { finishReason: 'stop', time, error: null });
         return;
       }
     } catch (error) {
-      this.#stop(live, 'error', messageOf(error)); // its text can't be made; the others go on
+      this.#live.stop(live, 'error', messageOf(error)); // its text can't be made; the others go on
       return;
     }
-    if (finishReason !== null) this.#end(sequence, { finishReason, time, error: null });
-  }
-
-  /** Aborts a request; nothing happens when it has ended. */
-  #abort(live: LiveRequest): void {
-    if (live.sequence.status !== 'finished') this.#stop(live, 'abort', null);
-  }
-
-  /** Ends a live request for a reason that the scheduler doesn't know of. */
-  #stop({ sequence }: LiveRequest, finishReason: 'abort' | 'error', error: string | null): void {
-    this.#scheduler.abort(sequence, finishReason);
-    this.#end(sequence, { finishReason, time: this.#clock.now(), error });
-  }
-
-  /** Settles a live request, whose sequence has finished. */
-  #end({ requestId }: Sequence, end: RequestEnd): void {
-    const live = this.#live.get(requestId);
-    if (live === undefined) return;
-    this.#live.delete(requestId);
-    this.#timed.delete(live);
-    const response = live.end(end);
-    this.#observed.onFinish?.(response);
+    if (finishReason !== null) this.#live.end(sequence, { finishReason, time, error: null });
   }
 }

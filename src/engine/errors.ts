@@ -1,4 +1,7 @@
+import type { Runner } from '../core/runner.ts';
 import { RoseinferError } from '../util/errors.ts';
+import { clip, quote } from '../util/quote.ts';
+import { messageOf } from './message-of.ts';
 
 /** A request to an engine that was closed. */
 export class EngineClosedError extends RoseinferError {
@@ -7,27 +10,45 @@ export class EngineClosedError extends RoseinferError {
   }
 }
 
+/** A runner that another open engine has. */
+export class RunnerInUseError extends RoseinferError {
+  constructor() {
+    super('runner is in use by another engine, expected one whose engine was closed');
+  }
+}
+
+/** A request to an engine whose runner can run no more steps: its device was lost, or it was closed. */
+export class RunnerFailedError extends RoseinferError {
+  /** What the runner gives as the reason. */
+  override readonly cause: Runner['failure'];
+
+  constructor(cause: Runner['failure']) {
+    super(`runner can run no more steps: ${messageOf(cause)}`);
+    this.cause = cause;
+  }
+}
+
 /** A streamed request that ended with a fault; what came before it has been yielded. */
 export class RequestFailedError extends RoseinferError {
   readonly requestId: string;
+  readonly reason: string;
 
   constructor(requestId: string, reason: string) {
-    super(`request ${requestId} failed: ${reason}`);
+    super(`request ${idText(requestId)} failed: ${reason}`);
     this.requestId = requestId;
+    this.reason = reason;
   }
 }
 
 /** A runner's answer that doesn't belong to the step it was given. */
 export class StepResultError extends RoseinferError {
-  constructor(numIds: number, numFinite: number, numRows: number) {
-    super(`runner gave ${numIds} ids and ${numFinite} finite flags, expected ${numRows} of each`);
-  }
-}
+  readonly found: string;
+  readonly expected: string;
 
-/** A runner's answer without the log-probabilities that a row of the step asked for. */
-export class MissingLogprobsError extends RoseinferError {
-  constructor(row: number) {
-    super(`runner gave no logprobs of row ${row}, expected them as its request asks`);
+  constructor(found: string, expected: string) {
+    super(`runner gave ${found}, expected ${expected}`);
+    this.found = found;
+    this.expected = expected;
   }
 }
 
@@ -37,12 +58,14 @@ export class QueueFullError extends RoseinferError {
   /** With the refused one. */
   readonly queued: number;
   readonly max: number;
+  readonly unit: 'requests' | 'prompt tokens';
 
   constructor(requestId: string, queued: number, max: number, unit: 'requests' | 'prompt tokens') {
-    super(`request ${requestId} would make ${queued} ${unit} wait, expected at most ${max}`);
+    super(`request ${idText(requestId)} would make ${queued} ${unit} wait, expected at most ${max}`);
     this.requestId = requestId;
     this.queued = queued;
     this.max = max;
+    this.unit = unit;
   }
 }
 
@@ -51,7 +74,12 @@ export class UnknownRequestError extends RoseinferError {
   readonly requestId: string;
 
   constructor(requestId: string) {
-    super(`request ${requestId} is unknown, expected the id of one that has not ended`);
+    super(`request ${idText(requestId)} is unknown, expected the id of one that has not ended`);
     this.requestId = requestId;
   }
+}
+
+/** An id that a caller chose, of bounded length. */
+function idText(requestId: unknown): string {
+  return typeof requestId === 'string' ? clip(requestId) : quote(requestId);
 }

@@ -2,7 +2,9 @@ import type { Clock } from '../core/clock.ts';
 import { planBatch } from '../core/plan-batch.ts';
 import type { ExecuteOptions, Runner, StepResult } from '../core/runner.ts';
 import type { SchedulerRow } from '../core/scheduler-output.ts';
-import { MissingLogprobsError, StepResultError } from './errors.ts';
+import { quote } from '../util/quote.ts';
+import { StepResultError } from './errors.ts';
+import { messageOf } from './message-of.ts';
 
 /** What came of a step; `time` is when the host knew, in milliseconds of the engine's clock. */
 export type StepOutcome =
@@ -26,22 +28,44 @@ export async function runStep(
   try {
     const { plan, sampled } = planBatch(rows, runner.limits);
     const result = await runner.execute(plan, options);
-    checkResult(result, sampled);
+    checkResult(result, sampled, runner.limits.vocabSize);
     return { time: clock.now(), error: null, sampled, result };
   } catch (error) {
     return { time: clock.now(), error: messageOf(error) };
   }
 }
 
-/** @throws StepResultError when a row lacks its id, its flag or the log-probabilities that it asked for. */
-function checkResult({ ids, finite, logprobs }: StepResult, sampled: readonly SchedulerRow[]): void {
-  const numRows = sampled.length;
-  if (ids.length !== numRows || finite.length !== numRows)
-    throw new StepResultError(ids.length, finite.length, numRows);
-  const lacking = sampled.findIndex(({ sequence }, row) => sequence.params.logprobs !== null && !logprobs?.[row]);
-  if (lacking >= 0) throw new MissingLogprobsError(lacking);
+/**
+ * Checks that a step's result is whole: nothing of one that is not is applied.
+ *
+ * @throws StepResultError when a row lacks its flag, its id or the log-probabilities that it asked for, or when the id is
+ * not in the vocabulary.
+ */
+function checkResult(result: StepResult, sampled: readonly SchedulerRow[], vocabSize: number): void {
+  if (typeof result !== 'object' || result === null) throw new StepResultError(quote(result), 'a StepResult');
+  const { ids, finite, logprobs } = result;
+  const [numIds, numFlags] = [lengthOf(ids), lengthOf(finite)];
+  if (numIds !== sampled.length || numFlags !== sampled.length) {
+    throw new StepResultError(`${numIds} ids and ${numFlags} finite flags`, `${sampled.length} of each`);
+  }
+  for (const [row, { sequence }] of sampled.entries()) {
+    const [id, flag] = [ids[row], finite[row]];
+    if (flag !== 0 && flag !== 1) throw new StepResultError(`finite flag ${quote(flag)} of row ${row}`, '0 or 1');
+    if (flag === 1 && !isId(id, vocabSize)) {
+      throw new StepResultError(`id ${quote(id)} of row ${row}`, `an integer in [0, ${vocabSize})`);
+    }
+    if (sequence.params.logprobs !== null && !logprobs?.[row]) {
+      throw new StepResultError(`no logprobs of row ${row}`, 'them as its request asks');
+    }
+  }
 }
 
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** 0 for what is no list. */
+function lengthOf(list: unknown): number {
+  const isList = Array.isArray(list) || list instanceof Int32Array || list instanceof Uint8Array;
+  return isList ? list.length : 0;
+}
+
+function isId(id: unknown, vocabSize: number): boolean {
+  return typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < vocabSize;
 }

@@ -7,26 +7,21 @@ import { StepTarget } from './step-target.ts';
 /** The part of a record that is known when a step is scheduled. */
 export type ScheduledStep = Omit<StepRecord, 'finished' | 'times'>;
 
-export interface StepLogOptions {
-  /** Milliseconds that a step should take at most; undefined for any number. */
-  readonly maxStepMs: number | undefined;
-  readonly onStep: (step: StepRecord) => void;
-}
-
 /** Describes each step, and learns from its time how many tokens the next one may have. */
 export class StepLog {
   readonly #target: StepTarget | null;
-  readonly #onStep: (step: StepRecord) => void;
   #numSteps = 0;
   /** Sequences that lost their blocks since the last step was described. */
   #preempted: readonly Sequence[] = [];
   /** When the last step was done, in milliseconds of the engine's clock. */
   #lastFinished = Number.NEGATIVE_INFINITY;
 
-  /** @throws RangeValueError unless `maxStepMs` is a number > 0. */
-  constructor({ maxStepMs, onStep }: StepLogOptions) {
+  /**
+   * @param maxStepMs Milliseconds that a step should take at most; undefined for any number.
+   * @throws RangeValueError unless it is a number > 0.
+   */
+  constructor(maxStepMs: number | undefined) {
     this.#target = maxStepMs === undefined ? null : new StepTarget(maxStepMs);
-    this.#onStep = onStep;
   }
 
   /** Of the step that comes next. */
@@ -69,7 +64,6 @@ export class StepLog {
     const numTokens = step.rows.reduce((sum, row) => sum + row.numTokens, 0);
     this.#target?.observe(numTokens, finished - Math.max(step.submitted, this.#lastFinished));
     this.#lastFinished = finished;
-    this.#onStep(record);
     return record;
   }
 }

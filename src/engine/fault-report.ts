@@ -1,0 +1,23 @@
+import { emitWarning } from 'node:process';
+import { messageOf } from './message-of.ts';
+
+/**
+ * Reports the first fault of a function that a caller gave, by a warning of the process. The engine goes on: who only
+ * watches costs nobody a request.
+ */
+export class FaultReport {
+  readonly #name: string;
+  #hasReported = false;
+
+  /** @param name of the function, as the caller knows it. */
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** Takes what was thrown; all but the first is dropped. */
+  add(error: unknown): void {
+    if (this.#hasReported) return;
+    this.#hasReported = true;
+    emitWarning(`${this.#name} failed: ${messageOf(error)} (told once; requests are not affected)`, 'RoseinferWarning');
+  }
+}

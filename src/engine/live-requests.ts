@@ -1,0 +1,101 @@
+import type { Clock } from '../core/clock.ts';
+import type { Sequence } from '../core/sequence.ts';
+import type { Scheduler } from '../scheduler/scheduler.ts';
+import { RangeValueError } from '../util/errors.ts';
+import { Deadlines } from './deadlines.ts';
+import type { LiveRequest, RequestEnd } from './live-request.ts';
+import type { Observer } from './observer.ts';
+import type { FinishedRequest } from './request.ts';
+
+export interface LiveRequestsOptions {
+  readonly scheduler: Pick<Scheduler, 'abort'>;
+  readonly clock: Clock;
+  /** The caller's clock, which `clock` reads. */
+  readonly kind: Clock;
+  readonly onFinish: Observer<FinishedRequest>;
+}
+
+/** The requests that have not ended. Each is ended here and nowhere else, so it has one end. */
+export class LiveRequests {
+  readonly #scheduler: Pick<Scheduler, 'abort'>;
+  readonly #clock: Clock;
+  readonly #onFinish: Observer<FinishedRequest>;
+  readonly #byId = new Map<string, LiveRequest>();
+  readonly #deadlines: Deadlines;
+
+  constructor({ scheduler, clock, kind, onFinish }: LiveRequestsOptions) {
+    this.#scheduler = scheduler;
+    this.#clock = clock;
+    this.#onFinish = onFinish;
+    this.#deadlines = new Deadlines(clock, kind, (live, lateMs) =>
+      this.stop(live, 'abort', `deadline passed ${Math.ceil(lateMs)} ms ago`),
+    );
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(requestId: string): LiveRequest | undefined {
+    return this.#byId.get(requestId);
+  }
+
+  /** The request of a sequence; undefined once it has ended, though a newer one may have its id. */
+  of(sequence: Sequence): LiveRequest | undefined {
+    const live = this.#byId.get(sequence.requestId);
+    return live?.sequence === sequence ? live : undefined;
+  }
+
+  /** @throws RangeValueError for an id that a request has which has not ended. */
+  checkIsNew(requestId: string): void {
+    if (this.#byId.has(requestId))
+      throw new RangeValueError('requestId', requestId, 'one that no unfinished request has');
+  }
+
+  /** Adds a request whose id is new. */
+  add(live: LiveRequest): void {
+    this.#byId.set(live.sequence.requestId, live);
+    this.#deadlines.add(live);
+  }
+
+  /** Aborts requests whose deadline has passed. */
+  expire(): void {
+    this.#deadlines.expire();
+  }
+
+  /** Aborts a request for its caller; nothing happens when it has ended or is about to. */
+  abort(live: LiveRequest): void {
+    if (live.sequence.status !== 'finished') this.stop(live, 'abort', null);
+  }
+
+  /** Ends a request for a reason that the scheduler doesn't know of. */
+  stop(live: LiveRequest, finishReason: 'abort' | 'error', error: string | null): void {
+    try {
+      this.#scheduler.abort(live.sequence, finishReason);
+    } finally {
+      this.end(live.sequence, { finishReason, time: this.#clock.now(), error });
+    }
+  }
+
+  /** Ends all requests that there are; those that observers add meanwhile are new ones. */
+  stopAll(finishReason: 'abort' | 'error', error: string | null): void {
+    const faults: unknown[] = [];
+    for (const live of [...this.#byId.values()]) {
+      try {
+        this.stop(live, finishReason, error);
+      } catch (fault) {
+        faults.push(fault);
+      }
+    }
+    if (faults.length > 0) throw faults[0];
+  }
+
+  /** Settles the request of a sequence that has finished; nothing happens when it has ended. */
+  end(sequence: Sequence, end: RequestEnd): void {
+    const live = this.of(sequence);
+    if (live === undefined) return;
+    this.#byId.delete(sequence.requestId);
+    this.#deadlines.delete(live);
+    this.#onFinish.tell(live.end(end));
+  }
+}

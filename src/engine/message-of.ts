@@ -1,0 +1,22 @@
+import { clip, quote } from '../util/quote.ts';
+
+/** Longest message of a request that failed, in UTF-16 units. */
+const MAX_LENGTH = 500;
+
+/** Says on one line of bounded length why something failed, whatever was thrown; never empty, and never throws itself. */
+export function messageOf(error: unknown): string {
+  try {
+    const text = textOf(error).replaceAll(/\s+/g, ' ').trim();
+    return clip(text, MAX_LENGTH) || quote(error);
+  } catch {
+    return 'an error that can not be read';
+  }
+}
+
+function textOf(error: unknown): string {
+  if (typeof error === 'object' && error !== null && 'message' in error) {
+    const { message } = error;
+    if (typeof message === 'string' && message.trim() !== '') return message;
+  }
+  return typeof error === 'string' ? error : quote(error);
+}
