@@ -1,32 +1,42 @@
+import { RangeValueError } from '../util/errors.ts';
 import { roundUp } from '../util/math.ts';
+import { quote } from '../util/quote.ts';
 import type { BoundRange } from './bind-group-cache.ts';
 import type { Device } from './device.ts';
 import { KernelError } from './errors.ts';
 import { BufferUsage } from './flags.ts';
+import {
+  checkDType,
+  checkShape,
+  type DType,
+  dtypeOf,
+  elementBytes,
+  numElements,
+  type TensorData,
+  type TensorSource,
+  toData,
+  toTypedArray,
+} from './tensor-data.ts';
 
-/** Element type of a tensor. f16 lies two to a u32 word, the first in the low half, and is what WGSL sees as u32. */
-export type DType = 'f32' | 'f16' | 'i32' | 'u32';
-
-/** Typed array of an element type. */
-export type TensorData = Float32Array | Float16Array | Int32Array | Uint32Array;
-
-/** What a tensor is made from: its typed array, the bits of f16 (Uint16Array), or numbers. */
-export type TensorSource = TensorData | Uint16Array | readonly number[];
+export type { DType, TensorData, TensorSource };
 
 const WORD = 4;
 
 /**
- * An array on the GPU with a shape. A view shares its owner's buffer and binds the same bytes, so that a kernel's bind
- * group does not depend on how many rows of a scratch tensor are in use.
+ * An array on the GPU with a shape. Others may share its buffer from the start: a `view` binds its own bytes alone, a
+ * `prefix` those of the owner, so that a kernel's bind group does not depend on how many rows of a scratch tensor are in
+ * use.
  */
 export class Tensor {
   readonly label: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
-  /** The bytes that a kernel binds: those of the owner. */
+  /** The bytes that a kernel binds, and that `arrayLength` counts. */
   readonly range: BoundRange;
   readonly #device: Device;
   readonly #ownsBuffer: boolean;
+  /** Where the elements end that the buffer holds for anybody, in bytes from the start; the rest of their word is padding. */
+  readonly #end: number;
 
   private constructor(
     device: Device,
@@ -35,24 +45,27 @@ export class Tensor {
     shape: readonly number[],
     range: BoundRange,
     ownsBuffer: boolean,
+    end: number = numElements(shape) * elementBytes(dtype),
   ) {
     this.#device = device;
     this.label = label;
     this.dtype = dtype;
-    this.shape = shape;
+    this.shape = [...shape];
     this.range = range;
     this.#ownsBuffer = ownsBuffer;
+    this.#end = end;
   }
 
   /**
    * A new tensor of zeros. It takes whole words, and an empty one a word too: WebGPU binds no empty range.
    *
-   * @throws KernelError for a size that is no natural number; GpuError beyond the adapter's largest buffer.
+   * @throws KernelError for an unknown element type and a size that is no natural number; RangeValueError for a label that
+   * is no text; GpuError beyond the adapter's largest buffer.
    */
   static create(device: Device, label: string, dtype: DType, shape: readonly number[]): Tensor {
-    if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
-      throw new KernelError(label, `shape is [${shape}], expected natural numbers`);
-    }
+    if (typeof label !== 'string') throw new RangeValueError('label of a tensor', label, 'a text');
+    checkDType(label, dtype);
+    checkShape(label, shape);
     const size = numBytes(dtype, shape);
     const buffer = device.createBuffer({
       label,
@@ -63,18 +76,20 @@ export class Tensor {
   }
 
   /**
-   * A new tensor with the given contents. The element type is the array's; plain numbers become f32, a Uint16Array holds
-   * the bits of f16.
+   * A new tensor with the given contents. The element type is the array's; numbers, in an array or a Float64Array, become
+   * f32; a Uint16Array holds the bits of f16.
    *
    * @param shape one dimension where absent.
-   * @throws KernelError unless the data fill the shape; GpuError beyond the adapter's largest buffer.
+   * @throws KernelError for other data, a number that f32 can't hold, and unless the data fill the shape; as `create`.
    */
-  static from(device: Device, label: string, source: TensorSource, shape: readonly number[] = [source.length]): Tensor {
-    if (elements(shape) !== source.length) {
-      throw new KernelError(label, `${source.length} elements, expected ${elements(shape)} for [${shape}]`);
+  static from(device: Device, label: string, source: TensorSource, shape?: readonly number[]): Tensor {
+    const data = toData(label, source, 'f32');
+    const sizes = shape ?? [data.length];
+    checkShape(label, sizes);
+    if (numElements(sizes) !== data.length) {
+      throw new KernelError(label, `${data.length} elements, expected ${numElements(sizes)} for [${sizes}]`);
     }
-    const data = toData(source, 'f32');
-    const tensor = Tensor.create(device, label, dtypeOf(data), shape);
+    const tensor = Tensor.create(device, label, dtypeOf(data), sizes);
     tensor.write(data);
     return tensor;
   }
@@ -82,47 +97,79 @@ export class Tensor {
   /**
    * A tensor over part of a buffer that someone else owns and frees, e.g. a region of the step's metadata.
    *
-   * @param offset bytes, a multiple of the adapter's storage offset alignment.
+   * @param range its offset is a multiple of the adapter's storage offset alignment; at least as large as the shape needs.
+   * @throws KernelError for a range that can't be bound or is too small; as `create`.
    */
   static overRange(device: Device, label: string, dtype: DType, shape: readonly number[], range: BoundRange): Tensor {
+    checkDType(label, dtype);
+    checkShape(label, shape);
+    const { buffer, offset, size } = range;
+    const alignment = device.gpu.limits.minStorageBufferOffsetAlignment;
+    const isInside = offset >= 0 && size % WORD === 0 && offset + size <= buffer.size;
+    if (!(offset % alignment === 0 && isInside && size >= numBytes(dtype, shape))) {
+      const expected = `an offset of a multiple of ${alignment} and at least the ${numBytes(dtype, shape)} of ${dtype}[${shape}]`;
+      throw new KernelError(
+        label,
+        `range is bytes [${offset}, ${offset + size}) of ${buffer.size}, expected ${expected}`,
+      );
+    }
     return new Tensor(device, label, dtype, shape, range, false);
   }
 
   /** Number of elements. */
   get length(): number {
-    return elements(this.shape);
+    return numElements(this.shape);
   }
 
   /**
-   * The same bytes under another shape of at most as many, and perhaps as another element type (f16 pairs as u32 words);
-   * owns nothing.
+   * The first elements under another shape, and perhaps as another element type (f16 pairs as u32 words); owns nothing. A
+   * kernel binds these elements alone, so that `arrayLength` counts them (in whole words).
    *
-   * @throws KernelError when the view is larger.
+   * @throws KernelError when the view is larger, or its shape or type is none.
    */
   view(shape: readonly number[], dtype: DType = this.dtype): Tensor {
-    if (numBytes(dtype, shape) > this.range.size) {
+    checkDType(this.label, dtype);
+    checkShape(this.label, shape);
+    const size = numBytes(dtype, shape);
+    return this.#part(shape, dtype, numBytes(this.dtype, this.shape), { ...this.range, size });
+  }
+
+  /**
+   * The first elements under another shape, as `view`, but a kernel binds all that this tensor binds: its bind group is the
+   * same for any number of rows. For kernels that take their sizes from shapes, not from `arrayLength`.
+   *
+   * @throws as `view`.
+   */
+  prefix(shape: readonly number[]): Tensor {
+    checkShape(this.label, shape);
+    return this.#part(shape, this.dtype, this.range.size, this.range);
+  }
+
+  #part(shape: readonly number[], dtype: DType, available: number, range: BoundRange): Tensor {
+    if (numBytes(dtype, shape) > available) {
       const as = dtype === this.dtype ? '' : ` as ${dtype}`;
       throw new KernelError(
         this.label,
-        `view [${shape}]${as} has ${elements(shape)} elements, the tensor [${this.shape}]`,
+        `view [${shape}]${as} has ${numElements(shape)} elements, the tensor [${this.shape}]`,
       );
     }
-    return new Tensor(this.#device, this.label, dtype, shape, this.range, false);
+    return new Tensor(this.#device, this.label, dtype, shape, range, false, this.#end);
   }
 
   /**
-   * Overwrites elements from `start` on. Plain numbers are converted to the tensor's type. WebGPU writes whole words: f16
-   * starts at an even element, and an odd number of them ends the tensor.
+   * Overwrites elements from `start` on. Numbers are converted to the tensor's type. WebGPU writes whole words: f16 starts at
+   * an even element, and an odd number of them ends the tensor.
    *
-   * @throws KernelError for another element type, data beyond the end, a torn word, or a tensor that was closed.
+   * @throws KernelError for another element type, a number that the type can't hold, data beyond the end, a torn word, or a
+   * tensor that was closed.
    */
   write(source: TensorSource, start = 0): void {
-    const data = toData(source, this.dtype);
+    const data = toData(this.label, source, this.dtype);
     const bytes = start * data.BYTES_PER_ELEMENT;
-    const end = start + data.length;
-    const whole = bytes % WORD === 0 && (data.byteLength % WORD === 0 || end === this.length);
-    if (dtypeOf(data) !== this.dtype || !whole || end > Math.max(this.length, 1)) {
-      const got = `${dtypeOf(data)}[${data.length}] at ${start}`;
+    const whole = bytes % WORD === 0 && (data.byteLength % WORD === 0 || bytes + data.byteLength === this.#end);
+    const isInside = Number.isSafeInteger(start) && start >= 0 && start + data.length <= this.length;
+    if (dtypeOf(data) !== this.dtype || !whole || !isInside) {
+      const got = `${dtypeOf(data)}[${data.length}] at ${quote(start)}`;
       throw new KernelError(this.label, `write of ${got}, the tensor is ${this.dtype}[${this.shape}]`);
     }
     this.#checkLive();
@@ -177,38 +224,9 @@ export class Tensor {
   }
 }
 
-function elements(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
-}
-
+/** Bytes that it takes: whole words, and one where it is empty. */
 function numBytes(dtype: DType, shape: readonly number[]): number {
-  return roundUp(Math.max(elements(shape), 1) * (dtype === 'f16' ? 2 : WORD), WORD);
-}
-
-/** Plain numbers as an array of the given type, f16 bits as f16; typed arrays as they are. */
-function toData(source: TensorSource, dtype: DType): TensorData {
-  if (source instanceof Uint16Array) return new Float16Array(source.buffer, source.byteOffset, source.length);
-  if (!isNumbers(source)) return source;
-  switch (dtype) {
-    case 'f32':
-      return Float32Array.from(source);
-    case 'f16':
-      return Float16Array.from(source);
-    case 'i32':
-      return Int32Array.from(source);
-    case 'u32':
-      return Uint32Array.from(source);
-  }
-}
-
-function isNumbers(source: TensorSource): source is readonly number[] {
-  return Array.isArray(source);
-}
-
-function dtypeOf(data: TensorData): DType {
-  if (data instanceof Float32Array) return 'f32';
-  if (data instanceof Float16Array) return 'f16';
-  return data instanceof Int32Array ? 'i32' : 'u32';
+  return roundUp(Math.max(numElements(shape), 1) * elementBytes(dtype), WORD);
 }
 
 /** The bytes of the data, zeros behind an odd number of f16. */
@@ -218,17 +236,4 @@ function wholeWords(data: TensorData): Uint8Array {
   const padded = new Uint8Array(roundUp(bytes.length, WORD));
   padded.set(bytes);
   return padded;
-}
-
-function toTypedArray(bytes: ArrayBuffer, dtype: DType): TensorData {
-  switch (dtype) {
-    case 'f32':
-      return new Float32Array(bytes);
-    case 'f16':
-      return new Float16Array(bytes);
-    case 'i32':
-      return new Int32Array(bytes);
-    case 'u32':
-      return new Uint32Array(bytes);
-  }
 }

@@ -53,7 +53,7 @@ export class PackedWeight extends PackedMatrix {
       const expected = `u32[${shape}] for K = ${K}, N = ${N} in ${dtype}`;
       throw new KernelError(words.label, `words are ${words.dtype}[${words.shape}], expected ${expected}`);
     }
-    return new PackedWeight(K, N, dtype, words.view(words.shape));
+    return new PackedWeight(K, N, dtype, words.prefix(words.shape));
   }
 
   get conditions(): Readonly<Record<string, boolean>> {

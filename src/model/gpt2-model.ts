@@ -250,15 +250,15 @@ export class GPT2Model {
         texts.map((promptIds) => ({ promptIds, start: 0 })),
       );
       const { hiddenSize: C, vocabSize: V } = this.config;
-      const normed = activations.normed.view([numTokens, C]);
-      lastNorm(step, this.#parts, activations.hidden.view([numTokens, C]), normed);
+      const normed = activations.normed.prefix([numTokens, C]);
+      lastNorm(step, this.#parts, activations.hidden.prefix([numTokens, C]), normed);
       for (let first = 0; first < numTokens; first += CHUNK_ROWS) {
         const n = Math.min(CHUNK_ROWS, numTokens - first);
         const chunk = (of: Tensor) => rowsOf(this.#device, of, first, n);
-        const chunkLogits = logits ? chunk(logits) : activations.logits.view([n, V]);
+        const chunkLogits = logits ? chunk(logits) : activations.logits.prefix([n, V]);
         lmHead(step, this.#parts, chunk(normed), chunkLogits);
         if (logits) continue;
-        const wanted = this.#wanted.view([n]);
+        const wanted = this.#wanted.prefix([n]);
         const [chosen, records] = [chunk(this.#targets), chunk(this.#records)];
         step.add(kernels.logprobs, { logits: chunkLogits, chosen, wanted, records }, {});
       }
@@ -276,10 +276,10 @@ export class GPT2Model {
     const { hiddenSize: C, vocabSize: V } = this.config;
     const step = new TappedRecorder(this.#device, kernels, this.#rows, []);
     const numTokens = this.#addLayers(step, [{ promptIds, start }]);
-    const [x, out] = [activations.hidden.view([numTokens, C]), activations.gathered.view([1, C])];
-    step.add(kernels.gatherRows, { x, rows: inputs.logitsRows.view([1]), out }, {});
-    const logits = activations.logits.view([1, V]);
-    const normed = activations.normed.view([1, C]);
+    const [x, out] = [activations.hidden.prefix([numTokens, C]), activations.gathered.prefix([1, C])];
+    step.add(kernels.gatherRows, { x, rows: inputs.logitsRows.prefix([1]), out }, {});
+    const logits = activations.logits.prefix([1, V]);
+    const normed = activations.normed.prefix([1, C]);
     lastNorm(step, this.#parts, out, normed);
     lmHead(step, this.#parts, normed, logits);
     await this.#submit(step);

@@ -81,16 +81,16 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
   const { norm, linear, variantOf } = operations(step, parts);
   const KV_F16 = kv.dtype === 'f16';
 
-  const hidden = activations.hidden.view([T, C]);
-  const normed = activations.normed.view([T, C]);
-  const qkv = activations.qkv.view([T, 3 * C]);
-  const attended = activations.attended.view([T, C]);
-  const mlp = activations.mlp.view([T, F]);
-  const positions = inputs.positions.view([T]);
+  const hidden = activations.hidden.prefix([T, C]);
+  const normed = activations.normed.prefix([T, C]);
+  const qkv = activations.qkv.prefix([T, 3 * C]);
+  const attended = activations.attended.prefix([T, C]);
+  const mlp = activations.mlp.prefix([T, F]);
+  const positions = inputs.positions.prefix([T]);
   const nextTokens = activations.nextTokens;
 
   for (const { first, w: wte } of weights.embedding) {
-    const tokens = { token_ids: inputs.tokenIds.view([T]), next_tokens: nextTokens, positions };
+    const tokens = { token_ids: inputs.tokenIds.prefix([T]), next_tokens: nextTokens, positions };
     const tables = { wte, wpe: weights.positions };
     step.add(kernels.embed, { ...tokens, ...tables, out: hidden }, { first });
   }
@@ -108,7 +108,7 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
 
   /** q goes to `qkv`, k and v to the cache: with one kernel where they fill its rows, else by way of `qkv`. */
   function projectQKV(module: string, weights: LinearWeights, cache: Tensor): void {
-    const slots = { slot_mapping: inputs.slotMapping.view([T]), kv: cache };
+    const slots = { slot_mapping: inputs.slotMapping.prefix([T]), kv: cache };
     if (!fillsKVRow(D, kv.dtype)) {
       linear(module, normed, weights, qkv);
       step.add(kernels.kvWrite, { qkv, ...slots }, { D }, { conditions: { KV_F16 } });
@@ -123,9 +123,9 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
   /** Decode rows by splits where a context needs several, the rest by tiles. */
   function attend(cache: Tensor, scale: number): void {
     const tiles = {
-      query_tiles: inputs.queryTiles.view([numDecodeTokens + numPrefillTiles, 2]),
+      query_tiles: inputs.queryTiles.prefix([numDecodeTokens + numPrefillTiles, 2]),
       positions,
-      sequence_index: inputs.sequenceIndex.view([T]),
+      sequence_index: inputs.sequenceIndex.prefix([T]),
       block_tables: inputs.blockTables,
     };
     const variant = ({ name }: Pick<Kernel, 'name'>, ROWS: number) => {
@@ -155,15 +155,15 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
 
   /** The last norm, the LM head and the sampler, on the rows that need logits only. Log-probabilities are the model's. */
   function sampleRows(): void {
-    const rows = activations.gathered.view([R, C]);
+    const rows = activations.gathered.prefix([R, C]);
     if (!shape.logitsOfAll) {
-      step.add(kernels.gatherRows, { x: hidden, rows: inputs.logitsRows.view([R]), out: rows }, {});
+      step.add(kernels.gatherRows, { x: hidden, rows: inputs.logitsRows.prefix([R]), out: rows }, {});
     }
-    const logits = activations.logits.view([R, V]);
-    const lastNormed = activations.normed.view([R, C]);
+    const logits = activations.logits.prefix([R, V]);
+    const lastNormed = activations.normed.prefix([R, C]);
     lastNorm(step, parts, shape.logitsOfAll ? hidden : rows, lastNormed);
     lmHead(step, parts, lastNormed, logits);
-    const sampled = activations.sampled.view([R, 2]);
+    const sampled = activations.sampled.prefix([R, 2]);
     const sampling = firstRows(inputs.sampling, R);
     const outputs = { next_tokens: nextTokens, sampled };
     const source = shape.adjustsLogits ? adjust(logits) : logits;
@@ -171,14 +171,14 @@ export function forward(step: StepSink, parts: GPT2Parts, shape: StepShape): voi
     const variant = tuning.sample(kernels.sample.name, { V });
     step.add(kernels.sample, { logits: source, sampling, ...outputs }, { allowed }, variant);
     if (shape.reportsLogprobs) {
-      const wanted = inputs.wantedLogprobs.view([R]);
+      const wanted = inputs.wantedLogprobs.prefix([R]);
       const records = firstRows(activations.logprobs, R);
       step.add(kernels.logprobs, { logits, chosen: sampled, wanted, records }, {});
     }
   }
 
   function adjust(logits: Tensor): Tensor {
-    const out = activations.adjusted.view([R, V]);
+    const out = activations.adjusted.prefix([R, V]);
     const rows = firstRows(inputs.adjustRows, R);
     step.add(kernels.adjustLogits, { logits, rows, entries: inputs.adjustEntries, next_tokens: nextTokens, out }, {});
     return out;
@@ -195,7 +195,7 @@ export function lmHead(step: StepSink, parts: GPT2Parts, normed: Tensor, logits:
   const { linear } = operations(step, parts);
   const { head, noBias } = parts.weights;
   for (const { first, size, w } of head)
-    linear(null, normed, { w, bias: noBias.view([size]) }, logits, undefined, first);
+    linear(null, normed, { w, bias: noBias.prefix([size]) }, logits, undefined, first);
 }
 
 /** The two operations of which most of a GPT-2 consists. */
@@ -243,7 +243,7 @@ function operations(step: StepSink, { config, kernels, tuning }: GPT2Parts) {
 
 /** [R, …] of a tensor with as many rows or more. */
 function firstRows(tensor: Tensor, R: number): Tensor {
-  return tensor.view([R, ...tensor.shape.slice(1)]);
+  return tensor.prefix([R, ...tensor.shape.slice(1)]);
 }
 
 /** Factor of the attention scores of layer l, as Hugging Face's GPT2Attention has it. */

@@ -53,7 +53,7 @@ export class TappedRecorder implements StepSink {
 
   passLayer(module: string, hidden: Tensor): void {
     const out = this.tap(module, hidden.shape);
-    if (out) this.add(this.#gatherRows, { x: hidden, rows: this.#rows.view([hidden.shape[0] ?? 0]), out }, {});
+    if (out) this.add(this.#gatherRows, { x: hidden, rows: this.#rows.prefix([hidden.shape[0] ?? 0]), out }, {});
   }
 
   /**

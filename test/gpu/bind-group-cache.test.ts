@@ -23,7 +23,7 @@ describe('bind groups', () => {
     const { x, rows, out } = tensors();
     const { bindGroup } = gatherRows.dispatch(device, { x, rows, out }, {});
     expect(gatherRows.dispatch(device, { x, rows, out }, {}).bindGroup).toBe(bindGroup);
-    const views = { x: x.view([3, 2]), rows: rows.view([2]), out: out.view([2, 2]) };
+    const views = { x: x.prefix([3, 2]), rows: rows.prefix([2]), out: out.prefix([2, 2]) };
     expect(gatherRows.dispatch(device, views, {}).bindGroup).toBe(bindGroup);
   });
 

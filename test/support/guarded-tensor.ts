@@ -42,7 +42,7 @@ export class GuardedTensor {
   constructor(device: Device, label: string, { shape, data, weight }: Operand) {
     this.#label = label;
     this.#owner = Tensor.create(device, label, dtypeOf(data), [data.length + GUARD_WORDS]);
-    this.tensor = this.#owner.view(shape);
+    this.tensor = this.#owner.prefix(shape);
     this.bound = weight ? PackedWeight.over(this.tensor, [weight.K, weight.N], weight.dtype) : this.tensor;
     expect(this.tensor.length, `${label}: elements of [${shape}]`).toBe(data.length);
     this.#owner.write(data);
