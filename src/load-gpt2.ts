@@ -1,20 +1,11 @@
 // Puts the layers together for research: a device and a GPT-2 on it that takes ids, and the model's tokenizer.
 import type { Tokenizer } from './engine/tokenizer.ts';
-import { Device, type DeviceOptions } from './gpu/device.ts';
+import type { Device } from './gpu/device.ts';
 import { BUNDLED_MODEL } from './load-model.ts';
+import { checkLoadGPT2, type LoadGPT2Options } from './load-options.ts';
 import { GPT2Model } from './model/gpt2-model.ts';
-import type { GPT2Options } from './model/gpt2-parts.ts';
-import type { RunnerOptions } from './model/runner-sizes.ts';
+import { openModelDevice } from './open-model-device.ts';
 import { openSource } from './open-source.ts';
-
-/** How to load a GPT-2 for research. */
-export interface LoadGPT2Options
-  extends DeviceOptions,
-    Pick<RunnerOptions, 'dtype' | 'kvDtype'>,
-    Pick<GPT2Options, 'kernels'> {
-  /** Seed of the weights of a random model; 0. */
-  readonly seed?: number | undefined;
-}
 
 /** A GPT-2 for research and what belongs to it. Close it to free the device and to let the process end. */
 export interface LoadedGPT2 extends Disposable {
@@ -28,13 +19,14 @@ export interface LoadedGPT2 extends Disposable {
 /**
  * Loads a model by name, as `loadModel` does, without engine, scheduler and sampler.
  *
- * @throws RoseinferError of the kind that fits: files, configuration, tokenizer, memory or adapter.
+ * @throws RoseinferError of the kind that fits: options, files, configuration, tokenizer, memory or adapter.
  */
 export async function loadGPT2(name: string = BUNDLED_MODEL, options: LoadGPT2Options = {}): Promise<LoadedGPT2> {
+  checkLoadGPT2(name, options);
   const { config, source, tokenizer } = await openSource(name, options.seed);
   await using weights = source;
   using opened = new DisposableStack();
-  const device = opened.use(await Device.open(options));
+  const device = opened.use(await openModelDevice(options));
   const model = opened.use(await GPT2Model.open(device, config, weights, options));
   const owned = opened.move();
   const close = () => owned.dispose();

@@ -5,7 +5,5 @@ import { PollGovernor } from '../../src/gpu/poll-governor.ts';
  * and polls without a pause would take a core from a software adapter.
  */
 export async function pollSlowly<T>(work: () => Promise<T>): Promise<T> {
-  const governor = new PollGovernor(0);
-  governor.begin();
-  return await work().finally(() => governor.end());
+  return await new PollGovernor(0).during(work);
 }

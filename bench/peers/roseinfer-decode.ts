@@ -2,9 +2,9 @@
 import { Engine } from '../../src/engine/engine.ts';
 import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
 import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
-import { PollGovernor } from '../../src/gpu/poll-governor.ts';
 import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
-import { type LoadModelOptions, loadModel } from '../../src/load-model.ts';
+import { loadModel } from '../../src/load-model.ts';
+import type { LoadModelOptions } from '../../src/load-options.ts';
 import { BATCH_SIZES, type DecodeJob, type DecodeResult, decodeBatches, type TimedIds } from './decode-job.ts';
 import { PeerError } from './peer-error.ts';
 import { serveJob } from './serve-job.ts';
@@ -19,7 +19,7 @@ export type RoseinferDecodeResult = DecodeResult | { readonly adapter: AdapterId
 
 serveJob(async (job: RoseinferDecodeJob, report: (result: RoseinferDecodeResult) => void) => {
   const maxBatchSize = Math.max(...BATCH_SIZES);
-  const model = await loadModel(job.model, { ...job.options, maxBatchSize, governor: new PollGovernor() });
+  const model = await loadModel(job.model, { ...job.options, maxBatchSize });
   yieldToAdapter(model.device.traits);
   report({ adapter: model.adapter, dtype: model.dtype });
 

@@ -21,7 +21,7 @@ export interface RoseinferMatmulJob {
 
 serveJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void) => {
   const device = await Device.open({ adapter: job.adapter });
-  const governor = new PollGovernor();
+  device.governPolls(new PollGovernor());
   yieldToAdapter(device.traits);
   const config = randomConfig(job.size);
   const cases = matmulCases({ device, config, dtype: job.dtype, kvDtype: 'f32' });
@@ -43,8 +43,7 @@ serveJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void)
     const ms = await timeMatmul(async () => {
       x.write(values);
       program.submit();
-      governor.begin();
-      await out.read().finally(() => governor.end());
+      await out.read();
     });
     report({ name, K, N, M, ms });
   }

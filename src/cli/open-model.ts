@@ -1,10 +1,10 @@
 import { yieldToAdapter } from '../gpu/host-priority.ts';
-import { PollGovernor } from '../gpu/poll-governor.ts';
-import { type LoadedModel, type LoadModelOptions, loadModel } from '../load-model.ts';
+import { type LoadedModel, loadModel } from '../load-model.ts';
+import type { LoadModelOptions, LoadProgress } from '../load-options.ts';
 import { formatBytes, type MemoryPlan } from '../model/memory-plan.ts';
 import type { StatusLine } from './status-line.ts';
 
-export interface OpenModelOptions extends Omit<LoadModelOptions, 'governor' | 'onPlan' | 'onProgress' | 'onTuned'> {
+export interface OpenModelOptions extends Omit<LoadModelOptions, 'onPlan' | 'onProgress'> {
   readonly signal: AbortSignal;
   /** Shows how far the loading is. */
   readonly status: StatusLine;
@@ -21,21 +21,25 @@ export async function openModel(name: string | undefined, options: OpenModelOpti
   const { signal, status, log, ...rest } = options;
   const model = await loadModel(name, {
     ...rest,
-    governor: new PollGovernor(),
     onPlan: (plan) => log(describeMemory(plan)),
-    onProgress: (bytes, total) => {
+    onProgress: (progress) => {
       signal.throwIfAborted();
-      status.show(`loading ${formatBytes(bytes)} of ${formatBytes(total)} of weights and compiling kernels`);
-    },
-    onTuned: (numDone, numSizes) => {
-      signal.throwIfAborted();
-      status.show(`measuring which variants of kernels are fast here: ${numDone} of ${numSizes} sizes`);
+      status.show(describeProgress(progress));
     },
   });
   status.clear();
   yieldToAdapter(model.device.traits);
   log(describeModel(modelName(name), model));
   return model;
+}
+
+function describeProgress({ phase, done, total }: LoadProgress): string {
+  switch (phase) {
+    case 'weights':
+      return `loading ${formatBytes(done)} of ${formatBytes(total)} of weights and compiling kernels`;
+    case 'tuning':
+      return `measuring which variants of kernels are fast here: ${done} of ${total} sizes`;
+  }
 }
 
 /** How a report calls the model of `--model`. */

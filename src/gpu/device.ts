@@ -4,6 +4,7 @@ import { type AdapterChoice, type AdapterIdentity, findAdapter } from './adapter
 import { BindGroupCache } from './bind-group-cache.ts';
 import { DeviceLostError, GpuError } from './errors.ts';
 import { MapMode } from './flags.ts';
+import type { PollGovernor } from './poll-governor.ts';
 import { UncapturedErrors } from './uncaptured-errors.ts';
 
 /** How to open a device. */
@@ -61,6 +62,7 @@ export class Device {
   readonly #uncaptured: UncapturedErrors;
   #liveBytes = 0;
   #lostError: DeviceLostError | null = null;
+  #governor: PollGovernor | null = null;
   #closed = false;
 
   private constructor(gpu: GPUDevice, identity: AdapterIdentity, traits: DeviceTraits) {
@@ -171,13 +173,35 @@ export class Device {
     this.#uncaptured.throwUnheard();
   }
 
+  /** Lets a governor space the polls for all readbacks from here on: `setImmediate` is replaced while one is pending. */
+  governPolls(governor: PollGovernor): void {
+    this.#governor = governor;
+  }
+
   /**
    * Waits for all work submitted so far and maps the first `size` bytes of a staging buffer.
    *
    * @throws DeviceLostError when the device goes away meanwhile, which `lost` and `mapAsync` may report in either order;
    * GpuError when the buffer can't be mapped.
    */
-  async map(staging: GPUBuffer, size: number): Promise<ArrayBuffer> {
+  map(staging: GPUBuffer, size: number): Promise<ArrayBuffer> {
+    return this.#governor ? this.#governor.during(() => this.#map(staging, size)) : this.#map(staging, size);
+  }
+
+  /** Frees every buffer and the device; idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#lostError ??= new DeviceLostError('closed', 'close() was called');
+    for (const buffer of [...this.#buffers]) this.destroyBuffer(buffer);
+    this.gpu.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #map(staging: GPUBuffer, size: number): Promise<ArrayBuffer> {
     const { label } = staging;
     const mapped = this.attempt(label, () => {
       const mapping = staging.mapAsync(MapMode.READ, 0, size);
@@ -192,18 +216,5 @@ export class Device {
     }
     if (this.#lostError) throw this.#lostError;
     return staging.getMappedRange(0, size);
-  }
-
-  /** Frees every buffer and the device; idempotent. */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#lostError ??= new DeviceLostError('closed', 'close() was called');
-    for (const buffer of [...this.#buffers]) this.destroyBuffer(buffer);
-    this.gpu.destroy();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 }

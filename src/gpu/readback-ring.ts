@@ -1,6 +1,5 @@
 import type { Device } from './device.ts';
 import { BufferUsage } from './flags.ts';
-import type { PollGovernor } from './poll-governor.ts';
 import type { Tensor } from './tensor.ts';
 
 /** A tensor's first bytes, to be copied to the host. */
@@ -18,16 +17,14 @@ export class ReadbackRing {
   readonly #device: Device;
   readonly #label: string;
   readonly #bytes: number;
-  readonly #governor: PollGovernor | null;
   readonly #free: GPUBuffer[] = [];
   readonly #all = new Set<GPUBuffer>();
 
   /** @param bytes most that one readback takes. */
-  constructor(device: Device, label: string, bytes: number, governor: PollGovernor | null = null) {
+  constructor(device: Device, label: string, bytes: number) {
     this.#device = device;
     this.#label = label;
     this.#bytes = bytes;
-    this.#governor = governor;
   }
 
   /**
@@ -60,15 +57,12 @@ export class ReadbackRing {
   }
 
   async #read(staging: GPUBuffer, parts: readonly ReadbackPart[], end: number): Promise<ArrayBuffer[]> {
-    this.#governor?.begin();
     let bytes: ArrayBuffer;
     try {
       bytes = await this.#device.map(staging, end);
     } catch (error) {
       this.#discard(staging);
       throw error;
-    } finally {
-      this.#governor?.end();
     }
     let start = 0;
     const copies = parts.map(({ size }) => {

@@ -5,6 +5,8 @@ import { ceilDiv, roundUp } from '../util/math.ts';
 /** Storage of keys and values. */
 export type KVDType = 'f32' | 'f16';
 
+export const KV_DTYPES: readonly KVDType[] = ['f32', 'f16'];
+
 /** Words that attention loads at a time. */
 const VECTOR_WORDS = 4;
 

@@ -15,6 +15,8 @@ import { TuningFile } from './tuning-file.ts';
  */
 export type TuneMode = 'off' | 'on' | 'force';
 
+export const TUNE_MODES: readonly TuneMode[] = ['off', 'on', 'force'];
+
 /** How choices come about. */
 export interface TuningOptions {
   /** Default `off` on a software adapter, for which the built-in choices were measured, else `on`. */

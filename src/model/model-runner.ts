@@ -2,7 +2,6 @@ import type { BatchPlan } from '../core/batch-plan.ts';
 import type { ExecuteOptions, Runner, RunnerLimits, StepResult, StepTimes } from '../core/runner.ts';
 import type { Device } from '../gpu/device.ts';
 import { KernelTimer } from '../gpu/kernel-timer.ts';
-import type { PollGovernor } from '../gpu/poll-governor.ts';
 import type { Program } from '../gpu/program.ts';
 import { ReadbackRing } from '../gpu/readback-ring.ts';
 import { Recorder } from '../gpu/recorder.ts';
@@ -21,7 +20,6 @@ import type { WeightSource } from './weight-source.ts';
 export interface ModelRunnerOptions extends GPT2Options {
   /** Bring the raw logits of every sampled row to the host, too. */
   readonly returnLogits?: boolean | undefined;
-  readonly governor?: PollGovernor | undefined;
 }
 
 /** Runs the steps of a GPT-2 on a device, which it does not own. */
@@ -43,7 +41,7 @@ export class ModelRunner implements Runner {
     this.limits = sizes;
     this.#device = device;
     this.#parts = parts;
-    this.#ring = new ReadbackRing(device, 'step result', maxLogitsRows * rowBytes, options.governor);
+    this.#ring = new ReadbackRing(device, 'step result', maxLogitsRows * rowBytes);
     this.#timer = new KernelTimer(device);
     this.#returnLogits = options.returnLogits ?? false;
     this.#maxLogitsRows = maxLogitsRows;

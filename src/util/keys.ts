@@ -11,7 +11,7 @@ export type KeyTable<T> = { readonly [K in keyof Required<T>]: true };
  * @param what names the object in the error, e.g. `request`.
  * @throws RangeValueError for anything that is no object, and for an unknown key, with the nearest known one.
  */
-export function checkKeys(what: string, value: unknown, keys: Readonly<Record<string, true>>): void {
+export function checkKeys(what: string, value: unknown, keys: Readonly<Record<string, unknown>>): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new RangeValueError(what, value, 'an object');
   }

@@ -1,0 +1,113 @@
+// What callers may ask of a model that is loaded: one table of checks for each function that loads one.
+import type { DeviceOptions } from './gpu/device.ts';
+import { Kernel } from './gpu/kernel.ts';
+import { KV_DTYPES } from './kernels/kv-write.ts';
+import { WEIGHT_DTYPES } from './kernels/weight-tiles.ts';
+import { gpt2Kernels } from './model/gpt2-kernels.ts';
+import type { GPT2Options } from './model/gpt2-parts.ts';
+import { TUNE_MODES } from './model/load-tuning.ts';
+import type { MemoryPlan } from './model/memory-plan.ts';
+import type { ModelRunnerOptions } from './model/model-runner.ts';
+import type { RunnerOptions } from './model/runner-sizes.ts';
+import { RangeValueError } from './util/errors.ts';
+import {
+  type Check,
+  type Checks,
+  callback,
+  checkOptions,
+  count,
+  flag,
+  oneOf,
+  seed,
+  text,
+} from './util/option-checks.ts';
+
+/** How to open the device of a model. */
+export interface ModelDeviceOptions extends DeviceOptions {
+  /**
+   * Whether polls for the GPU's results are spaced while some are pending, by a stand-in for `globalThis.setImmediate`:
+   * polled without a pause they take a core. By default on a software adapter only, which needs that core itself.
+   */
+  readonly pollGovernor?: boolean | undefined;
+}
+
+/** How far a model is loaded. */
+export interface LoadProgress {
+  /** `weights` are counted in bytes on the GPU, `tuning` in sizes of kernels that are measured. */
+  readonly phase: 'weights' | 'tuning';
+  readonly done: number;
+  readonly total: number;
+}
+
+/** How to load a model. */
+export interface LoadModelOptions
+  extends RunnerOptions,
+    ModelDeviceOptions,
+    Pick<ModelRunnerOptions, 'kernels' | 'tune' | 'returnLogits'> {
+  /** Seed of the weights of a random model; 0. */
+  readonly seed?: number | undefined;
+  /** Told the bytes that the model will take before any is allocated. */
+  readonly onPlan?: ((plan: MemoryPlan) => void) | undefined;
+  /** Told how far the loading is; what it throws ends the loading. */
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+/** How to load a GPT-2 for research. */
+export interface LoadGPT2Options
+  extends ModelDeviceOptions,
+    Pick<RunnerOptions, 'dtype' | 'kvDtype'>,
+    Pick<GPT2Options, 'kernels'> {
+  /** Seed of the weights of a random model; 0. */
+  readonly seed?: number | undefined;
+}
+
+const kernelNames = Object.keys(gpt2Kernels);
+const allKernels: Check = {
+  expected: `a kernel for each of ${kernelNames.join(', ')}`,
+  accepts: (value) => {
+    const kernels: Record<string, unknown> = { ...Object(value) };
+    const isComplete = Object.keys(kernels).length === kernelNames.length;
+    return isComplete && kernelNames.every((name) => kernels[name] instanceof Kernel);
+  },
+};
+
+const DEVICE: Checks<DeviceOptions> = { adapter: text, backend: text, features: oneOf(['auto', 'base']) };
+
+const LOAD_GPT2: Checks<LoadGPT2Options> = {
+  ...DEVICE,
+  pollGovernor: flag,
+  dtype: oneOf(WEIGHT_DTYPES),
+  kvDtype: oneOf(KV_DTYPES),
+  kernels: allKernels,
+  seed,
+};
+
+const LOAD_MODEL: Checks<LoadModelOptions> = {
+  ...LOAD_GPT2,
+  maxBatchSize: count,
+  maxBatchTokens: count,
+  maxModelLen: count,
+  blockSize: count,
+  numBlocks: count,
+  maxLogitsRows: count,
+  tune: oneOf(TUNE_MODES),
+  returnLogits: flag,
+  onPlan: callback,
+  onProgress: callback,
+};
+
+/** @throws RangeValueError for a name that is no text, an unknown option, or one of another type. */
+export function checkLoadModel(name: unknown, options: LoadModelOptions): void {
+  checkName(name);
+  checkOptions('options of loadModel', options, LOAD_MODEL);
+}
+
+/** @throws as `checkLoadModel`. */
+export function checkLoadGPT2(name: unknown, options: LoadGPT2Options): void {
+  checkName(name);
+  checkOptions('options of loadGPT2', options, LOAD_GPT2);
+}
+
+function checkName(name: unknown): void {
+  if (typeof name !== 'string' || name === '') throw new RangeValueError('model', name, 'a directory, or random:gpt2');
+}

@@ -1,0 +1,16 @@
+import { Device } from './gpu/device.ts';
+import { PollGovernor } from './gpu/poll-governor.ts';
+import type { ModelDeviceOptions } from './load-options.ts';
+
+/**
+ * Opens the device that a model is for.
+ *
+ * @throws as `Device.open`.
+ */
+export async function openModelDevice(options: ModelDeviceOptions): Promise<Device> {
+  const { adapter, backend, features } = options;
+  const device = await Device.open({ adapter, backend, features });
+  const { pollGovernor = device.traits.isSoftware } = options;
+  if (pollGovernor) device.governPolls(new PollGovernor());
+  return device;
+}
