@@ -1,7 +1,7 @@
 // The benchmark: the same requests under the naive, offline and online scheduler, all there from the start or arriving
 // over time. `--help` lists its flags.
 import { modelName, openModel } from '../src/cli/open-model.ts';
-import { checkOutput, replaceFile } from '../src/cli/output-file.ts';
+import { checkOutputs, replaceFile } from '../src/cli/output-file.ts';
 import { packageRoot } from '../src/cli/package-info.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
@@ -14,7 +14,7 @@ import { type ModeReport, reportMode } from './closed-loop/mode-report.ts';
 import { buildRequests } from './closed-loop/requests.ts';
 import { formatComparison, formatEqual, formatMode } from './closed-loop/text-report.ts';
 import { judgeRuns, throwIfUnsound, type Verdict } from './closed-loop/verdict.ts';
-import { checkWritable, writeJson } from './json-file.ts';
+import { writeJson } from './json-file.ts';
 import { readDataset, type TraceEntry } from './open-loop/dataset.ts';
 import { engineSettings } from './open-loop/engine-settings.ts';
 import { isOpenLoop } from './open-loop/load-flags.ts';
@@ -43,8 +43,8 @@ interface Bench {
 }
 
 async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
-  if (args.json !== undefined) await checkWritable(args.json);
-  if (args.record !== undefined) await checkOutput(RECORD_FLAG, args.record);
+  const outputs = { '--json': args.json, [RECORD_FLAG]: args.record, '--trace': args.trace };
+  await checkOutputs(outputs, { '--dataset': args.dataset });
   await using trace = args.trace === undefined ? null : await TraceFile.open(args.trace);
   const dataset = args.dataset === undefined ? null : await readDataset(args.dataset);
   using status = new StatusLine(process.stderr);

@@ -1,11 +1,12 @@
 // The simulator: the engine, its scheduler and its KV manager in virtual time. `--help` lists its flags.
+import { checkOutputs } from '../src/cli/output-file.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
 import { Tokenizer } from '../src/engine/tokenizer.ts';
 import { BUNDLED_MODEL } from '../src/load-model.ts';
 import type { TimedRequest } from './closed-loop/requests.ts';
 import { BenchmarkError } from './closed-loop/verdict.ts';
-import { checkWritable, writeJson } from './json-file.ts';
+import { writeJson } from './json-file.ts';
 import { readDataset } from './open-loop/dataset.ts';
 import { engineSettings } from './open-loop/engine-settings.ts';
 import { isOpenLoop } from './open-loop/load-flags.ts';
@@ -24,7 +25,9 @@ import { repeatedRequests, simulatedRequests } from './simulation/simulated-requ
 import { simulate } from './simulation/simulation.ts';
 
 async function main(args: SimulateArgs, signal: AbortSignal): Promise<void> {
-  if (args.json !== undefined) await checkWritable(args.json);
+  const { calibrate: calibrated, replay: replayed, compare, dataset } = args;
+  const inputs = { '--calibrate': calibrated, '--replay': replayed, '--compare': compare, '--dataset': dataset };
+  await checkOutputs({ '--json': args.json }, inputs);
   // Nobody reads the texts: any tokenizer will do.
   const tokenizer = await Tokenizer.load(BUNDLED_MODEL);
   const recorded = args.replay === undefined ? null : await readRun(args.replay);
