@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { create } from 'webgpu';
+import { variable } from '../util/environment.ts';
 import { AdapterError } from './errors.ts';
 
 /** Which adapter to open. */
@@ -74,8 +75,8 @@ function backendsOf({ backend }: AdapterChoice): readonly string[] {
 }
 
 function driverHint(): string {
-  const variable = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'].find((name) => process.env[name]);
-  return variable ? `, with ${variable}=${process.env[variable]}` : '';
+  const name = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'].find((each) => variable(each) !== undefined);
+  return name === undefined ? '' : `, with ${name}=${variable(name)}`;
 }
 
 /**

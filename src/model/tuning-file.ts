@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Device } from '../gpu/device.ts';
 import { joinChoices } from '../gpu/join-choices.ts';
 import { type Kernel, labelOf } from '../gpu/kernel.ts';
 import type { VariantChoice } from '../gpu/kernel-spec.ts';
+import { writeAtomically } from '../util/atomic-write.ts';
+import { cacheDirectory } from '../util/environment.ts';
 import { canRun, type Tunable } from './tune-kernel.ts';
 import type { TunedChoice } from './tuning.ts';
 
@@ -16,11 +17,12 @@ import type { TunedChoice } from './tuning.ts';
  * It is a cache. What can't be read counts as not there, and what can't be written is measured again next time.
  */
 export class TuningFile {
-  readonly path: string;
+  /** Null where there is no directory for a cache. */
+  readonly path: string | null;
   readonly #device: Device;
   readonly #tunable: Tunable;
 
-  private constructor(path: string, device: Device, tunable: Tunable) {
+  private constructor(path: string | null, device: Device, tunable: Tunable) {
     this.path = path;
     this.#device = device;
     this.#tunable = tunable;
@@ -31,12 +33,14 @@ export class TuningFile {
     const { name, backend, driver, webgpu } = device.identity;
     const text = [labelOf(kernel.name, kernel.variant(device.traits, fixed)), await kernel.wgsl(device, fixed)];
     const hash = createHash('sha256').update(JSON.stringify([name, backend, driver, webgpu, ...text]));
-    const path = join(cacheDirectory(), `${kernel.name}-${hash.digest('hex').slice(0, 16)}.json`);
+    const directory = cacheDirectory();
+    const path = directory && join(directory, `${kernel.name}-${hash.digest('hex').slice(0, 16)}.json`);
     return new TuningFile(path, device, tunable);
   }
 
   /** What is there, can run and may be chosen, also for sizes of other models. */
   async read(): Promise<readonly TunedChoice[]> {
+    if (this.path === null) return [];
     try {
       const entries: unknown = JSON.parse(await readFile(this.path, 'utf8'));
       return Array.isArray(entries) ? entries.filter((entry) => this.#isTuned(entry)) : [];
@@ -47,11 +51,10 @@ export class TuningFile {
 
   /** Replaces the file at once, so that a reader finds the old one or the new one. */
   async write(tuned: readonly TunedChoice[]): Promise<void> {
-    const draft = `${this.path}.${process.pid}`;
+    if (this.path === null) return;
     try {
-      await mkdir(dirname(this.path), { recursive: true });
-      await writeFile(draft, `${JSON.stringify(tuned)}\n`);
-      await rename(draft, this.path);
+      await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
+      await writeAtomically(this.path, `${JSON.stringify(tuned)}\n`);
     } catch {
       // A cache that can't be kept is no reason to stop.
     }
@@ -78,10 +81,4 @@ function isMatterOfSpeed({ conditions, constants, overrides }: VariantChoice, { 
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
-}
-
-/** Directory of files that may be deleted at any time: `$ROSEINFER_CACHE`, or the user's own cache directory. */
-function cacheDirectory(): string {
-  const { ROSEINFER_CACHE, XDG_CACHE_HOME } = process.env;
-  return ROSEINFER_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'roseinfer');
 }

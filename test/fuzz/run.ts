@@ -10,10 +10,10 @@ import { runSchedule } from './run-schedule.ts';
 const { values } = parseArgs({
   options: {
     /** Schedules of the tiny models, and of tales. */
-    count: { type: 'string', default: process.env.FUZZ_COUNT ?? '1000' },
-    tales: { type: 'string', default: process.env.FUZZ_TALES ?? '60' },
+    count: { type: 'string', default: process.env.FUZZ_COUNT || '1000' },
+    tales: { type: 'string', default: process.env.FUZZ_TALES || '60' },
     /** Of the first schedule; the others follow. */
-    seed: { type: 'string', default: process.env.FUZZ_SEED ?? '0' },
+    seed: { type: 'string', default: process.env.FUZZ_SEED || '0' },
     /** One model by its name. */
     model: { type: 'string' },
     /** On a device without optional features. */

@@ -1,5 +1,6 @@
 import { findAdapter, listAdapters, webgpuVersion } from '../../gpu/adapter.ts';
 import { AdapterError } from '../../gpu/errors.ts';
+import { variable } from '../../util/environment.ts';
 import { packageVersion } from '../package-info.ts';
 
 /** Limits that decide what the kernels may do. */
@@ -54,7 +55,10 @@ export async function describeMachine(adapter: string | undefined): Promise<Mach
     glibc: glibcVersion(),
     backends: Object.fromEntries(await listAdapters()),
     environment: Object.fromEntries(
-      DRIVER_VARIABLES.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
+      DRIVER_VARIABLES.flatMap((name) => {
+        const value = variable(name);
+        return value === undefined ? [] : [[name, value]];
+      }),
     ),
     adapter: await describeAdapter(adapter),
   };
