@@ -160,7 +160,7 @@ describe('replaceFile', () => {
 
   test('waits for the reader of a named pipe, and writes more than the pipe holds', async (context) => {
     if (process.platform === 'win32') context.skip('no named pipes');
-    execFileSync('mkfifo', [at('pipe')]);
+    execFileSync('sh', ['-c', 'mkfifo "$0"', at('pipe')]);
     await checkOutput('--trace', at('pipe'));
     const content = 'x'.repeat(2 ** 18);
     const written = replaceFile('--trace', at('pipe'), content);
@@ -172,7 +172,7 @@ describe('replaceFile', () => {
 
   test('does not keep the process from ending while nobody reads a named pipe', async (context) => {
     if (process.platform === 'win32') context.skip('no named pipes');
-    execFileSync('mkfifo', [at('pipe')]);
+    execFileSync('sh', ['-c', 'mkfifo "$0"', at('pipe')]);
     const program = `
       import { replaceFile } from './src/cli/output-file.ts';
       setTimeout(() => process.exit(3), 50);
