@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { integerFlag, modelFlags, textFlag } from '../src/cli/flags.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { measureWeightQuality } from './experiments/weight-quality.ts';
+import { formatFigure, formatPercent } from './figures.ts';
 import { parseFlags } from './parse-flags.ts';
 
 /** Of what tales was not trained on. */
@@ -22,7 +23,7 @@ async function quality(argv: readonly string[]): Promise<void> {
   const text = await readFile(args.text, 'utf8');
   console.log('weights      tokens  perplexity    increase          KL');
   for (const { dtype, tokens, perplexity, perplexityIncrease, kl } of await measureWeightQuality({ ...args, text })) {
-    const columns = [perplexity.toFixed(4), `${(100 * perplexityIncrease).toFixed(3)} %`, kl.toExponential(2)];
+    const columns = [formatFigure(perplexity, 4), formatPercent(perplexityIncrease, 3), kl.toExponential(2)];
     console.log(dtype.padEnd(8), String(tokens).padStart(10), ...columns.map((column) => column.padStart(11)));
   }
 }

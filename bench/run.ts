@@ -96,7 +96,7 @@ async function runClosedLoop(args: BenchArgs, { model, trace, signal, status }: 
     },
   });
   const verdict = judgeRuns(runs);
-  if (reports.size > 1) console.log(formatComparison(reports, verdict.numEqual));
+  if (reports.size > 1) console.log(formatComparison(reports, verdict));
   return { reports, verdict };
 }
 
@@ -128,7 +128,7 @@ async function runOpenLoop(args: BenchArgs, { model, trace, dataset, signal, sta
   const verdict = judgeRuns(
     runs.map(({ mode, served }) => ({ mode, responses: served.map(({ response }) => response) })),
   );
-  if (runs.length > 1) console.log(formatEqual(verdict.numEqual, runs[0]?.served.length ?? 0));
+  if (runs.length > 1) console.log(formatEqual(verdict));
   return { reports, verdict };
 }
 

@@ -3,7 +3,7 @@ import { choiceFlag, modelFlags } from '../src/cli/flags.ts';
 import { openModel } from '../src/cli/open-model.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
-import { BenchmarkError } from './closed-loop/verdict.ts';
+import { BenchmarkError } from './completion.ts';
 import { formatClaim, holds } from './experiments/claim.ts';
 import { chunking } from './experiments/experiment-chunking.ts';
 import { overload } from './experiments/experiment-overload.ts';

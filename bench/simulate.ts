@@ -5,7 +5,7 @@ import { StatusLine } from '../src/cli/status-line.ts';
 import { Tokenizer } from '../src/engine/tokenizer.ts';
 import { BUNDLED_MODEL } from '../src/load-model.ts';
 import type { TimedRequest } from './closed-loop/requests.ts';
-import { BenchmarkError } from './closed-loop/verdict.ts';
+import { BenchmarkError } from './completion.ts';
 import { writeJson } from './json-file.ts';
 import { readDataset } from './open-loop/dataset.ts';
 import { engineSettings } from './open-loop/engine-settings.ts';

@@ -1,6 +1,13 @@
+import type { Figure } from './figures.ts';
+
 /** 0 when there is no value. */
 export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
+}
+
+/** The values that are there. */
+export function present<T>(values: readonly (T | null)[]): T[] {
+  return values.filter((value) => value !== null);
 }
 
 /** Mean, median and 99th percentile of some samples. */
@@ -18,9 +25,19 @@ export function summarize(samples: readonly number[]): Summary | null {
   return { mean, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) };
 }
 
-/** The middle one of some samples; NaN when there is none. */
-export function median(samples: readonly number[]): number {
-  return summarize(samples)?.p50 ?? Number.NaN;
+/** The middle one of some samples; null when there is none. */
+export function median(samples: readonly number[]): Figure {
+  return summarize(samples)?.p50 ?? null;
+}
+
+/** The largest of some samples, however many; null when there is none. */
+export function largest(samples: readonly number[]): Figure {
+  return samples.reduce<Figure>((most, value) => (most === null ? value : Math.max(most, value)), null);
+}
+
+/** The smallest of some samples, however many; null when there is none. */
+export function smallest(samples: readonly number[]): Figure {
+  return samples.reduce<Figure>((least, value) => (least === null ? value : Math.min(least, value)), null);
 }
 
 /** What vLLM's serving benchmark says of some samples. */
@@ -39,6 +56,11 @@ export function spread(samples: readonly number[]): Spread | null {
   const { mean, p50: median, p99 } = summary;
   const variance = sum(samples.map((sample) => (sample - mean) ** 2)) / samples.length;
   return { mean, median, std: Math.sqrt(variance), p99 };
+}
+
+/** The gaps between tokens that came at these times: one fewer than there are tokens. */
+export function gapsOf(times: readonly number[]): number[] {
+  return times.slice(1).map((time, index) => time - times[index]!);
 }
 
 /** The value at `fraction` of the way through ascending samples, between two of them in proportion. */

@@ -1,20 +1,27 @@
 import type { FinishedRequest } from '../../src/engine/request.ts';
-import { type Summary, sum, summarize } from '../statistics.ts';
+import { faultOf, isComplete } from '../completion.ts';
+import { type Figure, ratio } from '../figures.ts';
+import { gapsOf, largest, present, type Summary, smallest, sum, summarize } from '../statistics.ts';
 import type { ModeRun } from './run-mode.ts';
 
-/** The numbers of a run, under the names that they have in the JSON file. A metric without samples is null. */
+/**
+ * The numbers of a run, under the names that they have in the JSON file. Tokens, rates and latencies are those of completed
+ * requests; a metric without samples is null.
+ */
 export interface ModeReport {
   readonly requests: number;
+  /** Requests that ended with a fault, or before they were complete. */
+  readonly failed: number;
   readonly elapsed_s: number;
   readonly prompt_tokens: number;
   /** Generated ids. */
   readonly completion_tokens: number;
   /** Completion tokens per second. */
-  readonly throughput_completion: number;
+  readonly throughput_completion: Figure;
   /** Prompt and completion tokens per second. */
-  readonly throughput_total: number;
+  readonly throughput_total: Figure;
   /** Σ(n − 1) over the requests / (last − first token of the run). */
-  readonly decode_tokens_per_s: number | null;
+  readonly decode_tokens_per_s: Figure;
   /** First token − start of the run, per request. */
   readonly ttft_ms: Summary | null;
   /** (Last − first token) / (n − 1), per request with n ≥ 2 tokens. */
@@ -23,6 +30,7 @@ export interface ModeReport {
   readonly itl_ms: Summary | null;
   /** End of the request − start of the run, per request. */
   readonly e2e_ms: Summary | null;
+  /** Every request, failed ones too. */
   readonly per_request: readonly RequestReport[];
 }
 
@@ -31,6 +39,8 @@ export interface RequestReport {
   readonly ids: readonly number[];
   readonly seed: number;
   readonly finish_reason: string;
+  /** Why the request is not complete; null when it is. */
+  readonly error: string | null;
   readonly ttft_ms: number | null;
   readonly e2e_ms: number;
 }
@@ -38,51 +48,47 @@ export interface RequestReport {
 /** Every request arrived when the run started, so its times count from there, not from when it was encoded. */
 export function reportMode({ start, end, responses }: ModeRun): ModeReport {
   const elapsed = (end - start) / 1000;
-  const promptTokens = sum(responses.map((response) => response.promptTokens));
-  const completionTokens = sum(responses.map((response) => response.ids.length));
-  const requests = responses.map((response) => reportRequest(response, start));
+  const completed = responses.filter(isComplete);
+  const promptTokens = sum(completed.map((response) => response.promptTokens));
+  const completionTokens = sum(completed.map((response) => response.ids.length));
+  const rate = (tokens: number) => (completed.length === 0 ? null : ratio(tokens, elapsed));
+  const rows = responses.map((response) => reportRequest(response, start));
+  const counted = rows.filter((row) => row.error === null);
   return {
     requests: responses.length,
+    failed: responses.length - completed.length,
     elapsed_s: elapsed,
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
-    throughput_completion: completionTokens / elapsed,
-    throughput_total: (promptTokens + completionTokens) / elapsed,
-    decode_tokens_per_s: decodeSpeed(responses),
-    ttft_ms: summarize(present(requests.map((request) => request.ttft_ms))),
-    tpot_ms: summarize(present(responses.map((response) => response.timings.tpot))),
-    itl_ms: summarize(responses.flatMap((response) => gaps(response.timings.tokenTimes))),
-    e2e_ms: summarize(requests.map((request) => request.e2e_ms)),
-    per_request: requests,
+    throughput_completion: rate(completionTokens),
+    throughput_total: rate(promptTokens + completionTokens),
+    decode_tokens_per_s: decodeSpeed(completed),
+    ttft_ms: summarize(present(counted.map((row) => row.ttft_ms))),
+    tpot_ms: summarize(present(completed.map((response) => response.timings.tpot))),
+    itl_ms: summarize(completed.flatMap((response) => gapsOf(response.timings.tokenTimes))),
+    e2e_ms: summarize(counted.map((row) => row.e2e_ms)),
+    per_request: rows,
   };
 }
 
-function reportRequest(
-  { promptTokens, ids, seed, finishReason, timings }: FinishedRequest,
-  start: number,
-): RequestReport {
+function reportRequest(response: FinishedRequest, start: number): RequestReport {
+  const { promptTokens, ids, seed, finishReason, timings } = response;
   const { arrival, firstToken, e2e } = timings;
   return {
     prompt_tokens: promptTokens,
     ids,
     seed,
     finish_reason: finishReason,
+    error: faultOf(response),
     ttft_ms: firstToken === null ? null : firstToken - start,
     e2e_ms: arrival + e2e - start,
   };
 }
 
-function decodeSpeed(responses: readonly FinishedRequest[]): number | null {
-  const times = responses.flatMap(({ timings }) => present([timings.firstToken, timings.lastToken]));
-  const numDecoded = sum(responses.map(({ ids }) => Math.max(ids.length - 1, 0)));
-  const seconds = (Math.max(...times) - Math.min(...times)) / 1000;
-  return numDecoded === 0 || seconds === 0 ? null : numDecoded / seconds;
-}
-
-function gaps(times: readonly number[]): number[] {
-  return times.slice(1).map((time, index) => time - times[index]!);
-}
-
-function present<T>(values: readonly (T | null)[]): T[] {
-  return values.filter((value) => value !== null);
+function decodeSpeed(completed: readonly FinishedRequest[]): Figure {
+  const first = smallest(present(completed.map(({ timings }) => timings.firstToken)));
+  const last = largest(present(completed.map(({ timings }) => timings.lastToken)));
+  if (first === null || last === null) return null;
+  const numDecoded = sum(completed.map(({ ids }) => Math.max(ids.length - 1, 0)));
+  return numDecoded === 0 ? null : ratio(1000 * numDecoded, last - first);
 }

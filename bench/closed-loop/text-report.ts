@@ -1,17 +1,20 @@
+import { formatFigure, NO_FIGURE, ratio } from '../figures.ts';
 import type { Summary } from '../statistics.ts';
 import type { ModeReport } from './mode-report.ts';
+import type { Verdict } from './verdict.ts';
 
 /** The section of one mode. */
 export function formatMode(mode: string, report: ModeReport): string {
   return [
     `=== ${mode} ===`,
     `Requests: ${report.requests}`,
+    ...(report.failed === 0 ? [] : [`Failed: ${report.failed} (in no figure below)`]),
     `Elapsed: ${report.elapsed_s.toFixed(6)} seconds`,
     `Prompt tokens: ${report.prompt_tokens}`,
     `Completion tokens: ${report.completion_tokens}`,
     `Total tokens: ${report.prompt_tokens + report.completion_tokens}`,
-    `Throughput (completion): ${report.throughput_completion.toFixed(2)} tokens/s`,
-    `Throughput (total): ${report.throughput_total.toFixed(2)} tokens/s`,
+    `Throughput (completion): ${formatFigure(report.throughput_completion, 2, ' tokens/s')}`,
+    `Throughput (total): ${formatFigure(report.throughput_total, 2, ' tokens/s')}`,
     formatSummary('TTFT', report.ttft_ms),
     formatSummary('TPOT', report.tpot_ms),
     formatSummary('ITL', report.itl_ms),
@@ -20,24 +23,23 @@ export function formatMode(mode: string, report: ModeReport): string {
 }
 
 function formatSummary(name: string, summary: Summary | null): string {
-  if (summary === null) return `${name}: n/a`;
+  if (summary === null) return `${name}: ${NO_FIGURE}`;
   const { mean, p50, p99 } = summary;
   return `${name}: mean ${mean.toFixed(2)} ms, p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`;
 }
 
 /** The modes side by side, and how many requests have the same ids in all of them. */
-export function formatComparison(reports: ReadonlyMap<string, ModeReport>, numEqual: number): string {
-  const naive = reports.get('naive')?.throughput_completion;
+export function formatComparison(reports: ReadonlyMap<string, ModeReport>, verdict: Verdict): string {
+  const naive = reports.get('naive')?.throughput_completion ?? null;
   const rows = [...reports].map(([mode, { throughput_completion: speed }]) =>
-    formatRow(mode, speed.toFixed(2), naive ? (speed / naive).toFixed(2) : 'n/a'),
+    formatRow(mode, formatFigure(speed, 2), formatFigure(ratio(speed, naive), 2)),
   );
-  const numRequests = Math.max(...[...reports.values()].map((report) => report.requests));
-  return [formatRow('mode', 'completion tok/s', '× naive'), ...rows, formatEqual(numEqual, numRequests)].join('\n');
+  return [formatRow('mode', 'completion tok/s', '× naive'), ...rows, formatEqual(verdict)].join('\n');
 }
 
 /** How many requests have the same ids in all modes. */
-export function formatEqual(numEqual: number, numRequests: number): string {
-  return `ids equal in all modes: ${numEqual}/${numRequests}`;
+export function formatEqual({ numEqual, numCompared }: Verdict): string {
+  return `ids equal in all modes: ${numCompared === 0 ? NO_FIGURE : `${numEqual}/${numCompared}`}`;
 }
 
 function formatRow(mode: string, speed: string, ratio: string): string {

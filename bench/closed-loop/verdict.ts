@@ -1,8 +1,5 @@
 import type { FinishedRequest } from '../../src/engine/request.ts';
-import { RoseinferError } from '../../src/util/errors.ts';
-
-/** A benchmark that ran, but whose numbers are worth nothing. */
-export class BenchmarkError extends RoseinferError {}
+import { BenchmarkError, faultOf } from '../completion.ts';
 
 /** What a run gave, in the order of its requests; null for one that was turned away, which is no fault. */
 export interface JudgedRun {
@@ -12,7 +9,9 @@ export interface JudgedRun {
 
 /** Whether the runs did the same work. */
 export interface Verdict {
-  /** Requests that got the same ids in every run. */
+  /** Requests that no run turned away. */
+  readonly numCompared: number;
+  /** Those of them that came to their end with the same ids in every run. */
   readonly numEqual: number;
   /** A phrase for each request that failed or got other ids. */
   readonly problems: readonly string[];
@@ -25,14 +24,20 @@ export function judgeRuns(runs: readonly JudgedRun[]): Verdict {
     { length: numRequests },
     (_, index) => findFailure(runs, index) ?? findDifference(runs, index),
   );
-  const found = problems.filter((problem) => problem !== null);
-  return { numEqual: numRequests - found.length, problems: found };
+  const isCompared = (_: string | null, index: number) => runs.every(({ responses }) => responses[index] !== null);
+  const compared = problems.filter(isCompared);
+  return {
+    numCompared: compared.length,
+    numEqual: compared.filter((problem) => problem === null).length,
+    problems: problems.filter((problem) => problem !== null),
+  };
 }
 
 function findFailure(runs: readonly JudgedRun[], index: number): string | null {
   for (const { mode, responses } of runs) {
-    const response = responses[index];
-    if (response?.finishReason === 'error') return `request ${index} failed in ${mode}: ${response.error}`;
+    const response = responses[index] ?? null;
+    const fault = response === null ? null : faultOf(response);
+    if (fault !== null) return `request ${index} failed in ${mode}: ${fault}`;
   }
   return null;
 }

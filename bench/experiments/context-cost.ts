@@ -2,7 +2,9 @@ import type { Runner, RunnerLimits } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { summarize } from '../statistics.ts';
+import { BenchmarkError, throwIfFailed } from '../completion.ts';
+import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../figures.ts';
+import { gapsOf, largest, median, present, sum } from '../statistics.ts';
 
 /** Time of a decoded token behind so many tokens. */
 export interface ContextCost {
@@ -16,7 +18,7 @@ export interface Line {
   readonly fixed: number;
   readonly perToken: number;
   /** Largest distance of a measurement from the line, as a part of the line's value there. */
-  readonly worstResidual: number;
+  readonly worstResidual: Figure;
 }
 
 /** Ids that are decoded at each length; the gap behind the first belongs to the prompt. */
@@ -62,28 +64,32 @@ export async function measureContexts(
   for (let round = 0; round <= rounds; round++) {
     onRound(Math.max(round, 1));
     for (const [length, samples] of gaps) {
-      const { timings } = await engine.generate({ promptIds: promptIds.slice(0, length), sampling, signal });
+      const response = await engine.generate({ promptIds: promptIds.slice(0, length), sampling, signal });
       signal.throwIfAborted();
-      const { tokenTimes } = timings;
-      if (round > 0) for (let i = 2; i < tokenTimes.length; i++) samples.push(tokenTimes[i]! - tokenTimes[i - 1]!);
+      throwIfFailed([response]);
+      if (round > 0) samples.push(...gapsOf(response.timings.tokenTimes).slice(1));
     }
   }
   // Gap i decodes behind i more tokens; NEW_TOKENS / 2 of them in the middle.
   return [...gaps].map(([length, samples]) => {
-    return { context: length + NEW_TOKENS / 2, milliseconds: summarize(samples)?.p50 ?? Number.NaN };
+    const milliseconds = median(samples);
+    if (milliseconds === null) throw new BenchmarkError(`no gap behind ${length} tokens, expected ${NEW_TOKENS - 2}`);
+    return { context: length + NEW_TOKENS / 2, milliseconds };
   });
 }
 
 /** The line with the least squares. */
 export function fitLine(costs: readonly ContextCost[]): Line {
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const mean = (values: readonly number[]) => sum(values) / values.length;
   const meanX = mean(costs.map(({ context }) => context));
   const meanY = mean(costs.map(({ milliseconds }) => milliseconds));
   const covariance = mean(costs.map(({ context, milliseconds }) => (context - meanX) * (milliseconds - meanY)));
   const perToken = covariance / mean(costs.map(({ context }) => (context - meanX) ** 2));
   const fixed = meanY - perToken * meanX;
-  const residuals = costs.map(({ context, milliseconds }) => Math.abs(milliseconds / (fixed + perToken * context) - 1));
-  return { fixed, perToken, worstResidual: Math.max(...residuals) };
+  const residuals = costs.map(({ context, milliseconds }) =>
+    mapFigure(ratio(milliseconds, fixed + perToken * context), (factor) => Math.abs(factor - 1)),
+  );
+  return { fixed, perToken, worstResidual: largest(present(residuals)) };
 }
 
 /** A line per length, the fit, and the longest against the shortest. */
@@ -92,11 +98,11 @@ export function formatContextCosts(costs: readonly ContextCost[], { fixed, perTo
     ({ context, milliseconds }) =>
       `${Math.round(context).toString().padStart(7)}  ${milliseconds.toFixed(3).padStart(8)}  ${(fixed + perToken * context).toFixed(3).padStart(8)}`,
   );
-  const ratio = (costs.at(-1)?.milliseconds ?? Number.NaN) / (costs[0]?.milliseconds ?? Number.NaN);
+  const growth = ratio(costs.at(-1)?.milliseconds ?? null, costs[0]?.milliseconds ?? null);
   return [
     'context  ms/token      line',
     ...rows,
-    `line: ${fixed.toFixed(3)} ms + ${(1000 * perToken).toFixed(3)} ms per 1,000 tokens, worst residual ${(100 * worstResidual).toFixed(1)} %`,
-    `longest / shortest: ${ratio.toFixed(2)}`,
+    `line: ${fixed.toFixed(3)} ms + ${(1000 * perToken).toFixed(3)} ms per 1,000 tokens, worst residual ${formatPercent(worstResidual)}`,
+    `longest / shortest: ${formatFigure(growth, 2)}`,
   ].join('\n');
 }

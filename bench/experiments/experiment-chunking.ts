@@ -1,7 +1,9 @@
 import { Engine } from '../../src/engine/engine.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import type { TextStream } from '../../src/engine/text-stream.ts';
-import { median } from '../statistics.ts';
+import { BenchmarkError, throwIfFailed } from '../completion.ts';
+import { type Figure, formatFigure, ratio } from '../figures.ts';
+import { gapsOf, largest, median, present } from '../statistics.ts';
 import { type Experiment, type ExperimentContext, randomRequest } from './experiment.ts';
 
 const NUM_DECODING = 7;
@@ -17,11 +19,11 @@ const STEP_TARGET = 3;
 /** Gaps between the tokens of the requests that decode, in milliseconds. */
 interface Gaps {
   /** Median before the long prompt came. */
-  readonly quiet: number;
+  readonly quiet: Figure;
   /** Longest from then until its first token. */
-  readonly worst: number;
+  readonly worst: Figure;
   /** The long prompt's TTFT. */
-  readonly ttft: number;
+  readonly ttft: Figure;
 }
 
 /** Runs of each kind, taking turns; the median of their worst gaps counts, as a hiccup of the machine makes a gap, too. */
@@ -34,6 +36,7 @@ export const chunking: Experiment = {
   run: async (context) => {
     context.onProgress('warm-up');
     const { quiet } = await measureGaps(context, undefined);
+    if (quiet === null) throw new BenchmarkError('no gap before the long prompt, expected one to set a target by');
     const maxStepMs = STEP_TARGET * quiet;
     await measureGaps(context, maxStepMs);
     const [whole, chunks]: [Gaps[], Gaps[]] = [[], []];
@@ -46,7 +49,7 @@ export const chunking: Experiment = {
       {
         title: `worst ITL of ${NUM_DECODING} decoding requests when a prompt of ${LONG_PROMPT} tokens arrives, in chunks against whole`,
         details: [describe('whole', whole), describe(`steps of ${maxStepMs.toFixed(1)} ms`, chunks)],
-        ratio: medianOf(chunks, 'worst') / medianOf(whole, 'worst'),
+        ratio: ratio(medianOf(chunks, 'worst'), medianOf(whole, 'worst')),
         bound: { atMost: 1 / 8 },
       },
     ];
@@ -54,13 +57,13 @@ export const chunking: Experiment = {
 };
 
 function describe(name: string, runs: readonly Gaps[]): string {
-  const worst = runs.map((run) => run.worst.toFixed(1)).join(', ');
-  const [quiet, ttft] = [medianOf(runs, 'quiet').toFixed(1), medianOf(runs, 'ttft').toFixed(0)];
+  const worst = runs.map((run) => formatFigure(run.worst, 1)).join(', ');
+  const [quiet, ttft] = [formatFigure(medianOf(runs, 'quiet'), 1), formatFigure(medianOf(runs, 'ttft'), 0)];
   return `${name}: worst gaps ${worst} ms; medians: gap before ${quiet} ms, TTFT of the prompt ${ttft} ms`;
 }
 
-function medianOf(runs: readonly Gaps[], name: keyof Gaps): number {
-  return median(runs.map((run) => run[name]));
+function medianOf(runs: readonly Gaps[], name: keyof Gaps): Figure {
+  return median(present(runs.map((run) => run[name])));
 }
 
 async function measureGaps({ model, clock, signal }: ExperimentContext, maxStepMs: number | undefined): Promise<Gaps> {
@@ -75,16 +78,17 @@ async function measureGaps({ model, clock, signal }: ExperimentContext, maxStepM
   const long = await engine.generate(request(NUM_DECODING, LONG_PROMPT, 1));
   const short = await Promise.all(streams.map(endStream));
   signal.throwIfAborted();
-  const { arrival, firstToken } = long.timings;
-  const end = firstToken ?? Number.NaN;
+  throwIfFailed([long]); // a stream throws its own fault
+  const { arrival, firstToken, ttft } = long.timings;
   const gaps = short.flatMap(({ timings: { tokenTimes } }) =>
-    tokenTimes.slice(1).map((time, i) => ({ from: tokenTimes[i]!, to: time })),
+    gapsOf(tokenTimes).map((length, i) => ({ length, from: tokenTimes[i]!, to: tokenTimes[i + 1]! })),
   );
-  const lengthOf = ({ from, to }: { from: number; to: number }) => to - from;
+  const isDisturbed = ({ from, to }: { from: number; to: number }) =>
+    to > arrival && firstToken !== null && from < firstToken;
   return {
-    quiet: median(gaps.filter(({ to }) => to <= arrival).map(lengthOf)),
-    worst: Math.max(...gaps.filter(({ from, to }) => to > arrival && from < end).map(lengthOf)),
-    ttft: end - arrival,
+    quiet: median(gaps.filter(({ to }) => to <= arrival).map(({ length }) => length)),
+    worst: largest(gaps.filter(isDisturbed).map(({ length }) => length)),
+    ttft,
   };
 }
 

@@ -1,10 +1,13 @@
 import type { TimedRequest } from '../closed-loop/requests.ts';
+import { BenchmarkError, throwIfFailed } from '../completion.ts';
+import { formatFigure, ratio } from '../figures.ts';
 import { drawArrivals } from '../open-loop/arrivals.ts';
 import type { EngineSettings } from '../open-loop/engine-settings.ts';
 import type { GoodputLimits } from '../open-loop/goodput.ts';
 import { runOpenLoop } from '../open-loop/open-loop.ts';
 import { RandomStream } from '../open-loop/random-stream.ts';
 import { reportServing, type ServingReport } from '../open-loop/serving-report.ts';
+import { present } from '../statistics.ts';
 import { type Experiment, type ExperimentContext, randomRequest } from './experiment.ts';
 
 const BATCH_SIZE = 8;
@@ -40,22 +43,25 @@ export const overload: Experiment = {
     ) => {
       context.onProgress(label);
       const run = await serveAt(context, drawRequests(context, rate, count), settings);
+      throwIfFailed(present(run.served.map(({ response }) => response)));
       return reportServing(run, limits);
     };
     await serve('warm-up', 'inf', BATCH_SIZE, UNCONTROLLED);
     const saturated = await serve('capacity', 'inf', NUM_SATURATING, UNCONTROLLED);
-    const capacity = saturated.requestThroughput;
+    const { requestThroughput: capacity, latencies } = saturated;
+    if (capacity === null || latencies.tpot === null) {
+      throw new BenchmarkError('the saturated engine has no throughput, expected one to set rates and limits by');
+    }
     const limits = {
       ttft: (1000 * TTFT_BATCHES * BATCH_SIZE) / capacity,
-      tpot: TPOT_FACTOR * (saturated.latencies.tpot?.median ?? Number.NaN),
+      tpot: TPOT_FACTOR * latencies.tpot.median,
     };
     const atCapacity = await serve('at capacity', capacity, NUM_REQUESTS, CONTROLLED, limits);
     const controlled = await serve('overload', 2 * capacity, NUM_REQUESTS, CONTROLLED, limits);
     const uncontrolled = await serve('overload without control', 2 * capacity, NUM_REQUESTS, UNCONTROLLED, limits);
-    const goodput = (report: ServingReport) => report.goodput ?? 0;
     const describe = (name: string, report: ServingReport) =>
-      `${name}: goodput ${goodput(report).toFixed(2)}/s, ${report.completed} completed, ${report.rejected} rejected, ` +
-      `TTFT median ${report.latencies.ttft?.median.toFixed(0)} ms, p99 ${report.latencies.ttft?.p99.toFixed(0)} ms`;
+      `${name}: goodput ${formatFigure(report.goodput, 2, '/s')}, ${report.completed} completed, ${report.rejected} rejected, ` +
+      `TTFT median ${formatTtft(report, 'median')}, p99 ${formatTtft(report, 'p99')}`;
     return [
       {
         title: 'goodput at twice the capacity against that at capacity, with admission control',
@@ -64,18 +70,22 @@ export const overload: Experiment = {
           describe('at capacity', atCapacity),
           describe('overload', controlled),
         ],
-        ratio: goodput(controlled) / goodput(atCapacity),
+        ratio: ratio(controlled.goodput, atCapacity.goodput),
         bound: { atLeast: 0.9 },
       },
       {
         title: 'goodput at twice the capacity, without against with admission control',
         details: [describe('without', uncontrolled)],
-        ratio: goodput(uncontrolled) / goodput(controlled),
+        ratio: ratio(uncontrolled.goodput, controlled.goodput),
         bound: { atMost: MEASURABLY },
       },
     ];
   },
 };
+
+function formatTtft({ latencies }: ServingReport, statistic: 'median' | 'p99'): string {
+  return formatFigure(latencies.ttft?.[statistic] ?? null, 0, ' ms');
+}
 
 function drawRequests({ model }: ExperimentContext, rate: number | 'inf', count: number): TimedRequest[] {
   const [inputs, outputs] = [new RandomStream(SEED, 'input lengths'), new RandomStream(SEED, 'output lengths')];

@@ -1,4 +1,7 @@
 import { Engine } from '../../src/engine/engine.ts';
+import { throwIfFailed } from '../completion.ts';
+import { type Figure, formatFigure, ratio } from '../figures.ts';
+import { largest, present, smallest, sum } from '../statistics.ts';
 import { type Experiment, type ExperimentContext, randomRequest } from './experiment.ts';
 
 const NUM_REQUESTS = 16;
@@ -18,12 +21,12 @@ export const prefix: Experiment = {
     context.onProgress('with cache');
     const cached = await prefill(context, true, { shared: SHARED });
     const describe = (name: string, { milliseconds, cachedTokens }: Prefill) =>
-      `${name}: ${milliseconds.toFixed(0)} ms, ${cachedTokens} of ${NUM_REQUESTS * (SHARED + OWN)} tokens cached`;
+      `${name}: ${formatFigure(milliseconds, 0, ' ms')}, ${cachedTokens} of ${NUM_REQUESTS * (SHARED + OWN)} tokens cached`;
     return [
       {
         title: `prefill of ${NUM_REQUESTS} requests that share ${SHARED} tokens and arrive together, without against with the prefix cache`,
         details: [describe('without', without), describe('with', cached)],
-        ratio: without.milliseconds / cached.milliseconds,
+        ratio: ratio(without.milliseconds, cached.milliseconds),
         bound: { atLeast: 8 },
       },
     ];
@@ -32,7 +35,7 @@ export const prefix: Experiment = {
 
 interface Prefill {
   /** From the arrival to the last first token. */
-  readonly milliseconds: number;
+  readonly milliseconds: Figure;
   /** Of all prompts. */
   readonly cachedTokens: number;
 }
@@ -50,10 +53,11 @@ async function prefill(
   const requests = Array.from({ length: NUM_REQUESTS }, (_, i) => randomRequest(i + 1, limits, options));
   const responses = await engine.generateBatch(requests.map((request) => ({ ...request, signal })));
   signal.throwIfAborted();
-  const arrivals = responses.map(({ timings }) => timings.arrival);
-  const firstTokens = responses.map(({ timings }) => timings.firstToken ?? Number.NaN);
+  throwIfFailed(responses);
+  const begin = smallest(responses.map(({ timings }) => timings.arrival));
+  const end = largest(present(responses.map(({ timings }) => timings.firstToken)));
   return {
-    milliseconds: Math.max(...firstTokens) - Math.min(...arrivals),
-    cachedTokens: responses.reduce((sum, { cachedTokens }) => sum + cachedTokens, 0),
+    milliseconds: begin === null || end === null ? null : end - begin,
+    cachedTokens: sum(responses.map(({ cachedTokens }) => cachedTokens)),
   };
 }

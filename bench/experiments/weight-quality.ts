@@ -1,5 +1,6 @@
 import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
 import { loadGPT2 } from '../../src/load-gpt2.ts';
+import { type Figure, mapFigure, ratio } from '../figures.ts';
 
 /** How far a model with stored weights is from the same one with f32 weights, on a text. */
 export interface WeightQuality {
@@ -8,7 +9,7 @@ export interface WeightQuality {
   readonly tokens: number;
   readonly perplexity: number;
   /** Perplexity over that of f32, less 1. */
-  readonly perplexityIncrease: number;
+  readonly perplexityIncrease: Figure;
   /** Mean over the predicted tokens of KL(f32 ‖ dtype), in nats. */
   readonly kl: number;
 }
@@ -63,7 +64,7 @@ export async function measureWeightQuality(options: WeightQualityOptions): Promi
     exactly,
     ...totals.map((sums, i) => {
       const perplexity = Math.exp(sums.nats / tokens);
-      const perplexityIncrease = perplexity / exactly.perplexity - 1;
+      const perplexityIncrease = mapFigure(ratio(perplexity, exactly.perplexity), (factor) => factor - 1);
       return { dtype: COMPARED[i]!, tokens, perplexity, perplexityIncrease, kl: sums.kl / tokens };
     }),
   ];

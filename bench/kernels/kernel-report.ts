@@ -1,5 +1,6 @@
 import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
 import { environmentJson } from '../environment-json.ts';
+import { type Figure, formatFigure, formatPercent } from '../figures.ts';
 import type { KernelArgs } from './kernel-args.ts';
 import type { Roofline } from './roofline.ts';
 
@@ -17,11 +18,11 @@ export interface KernelResult {
   /** Of one dispatch. */
   readonly ms: { readonly median: number; readonly p10: number; readonly p90: number };
   /** 1e9 floating-point operations a second. */
-  readonly gflops: number;
+  readonly gflops: Figure;
   /** 1e9 bytes a second. */
-  readonly gigabytes: number;
+  readonly gigabytes: Figure;
   /** Of what the adapter could do at best: 1 is all of it, more where operands stay in a cache. */
-  readonly roofline: number;
+  readonly roofline: Figure;
   /** What that was, as far as it had been seen by then. */
   readonly best: Roofline;
 }
@@ -34,8 +35,8 @@ export const TABLE_HEAD = formatRow(['kernel', 'case', 'M', 'ms', 'GFLOP/s', 'GB
 /** A line of the table; a star marks what the model takes on this adapter. */
 export function formatResult(result: KernelResult): string {
   const { kernel, case: name, M, variant, usedByModel, ms, gflops, gigabytes, roofline } = result;
-  const share = `${(100 * roofline).toFixed(1)} %`;
-  const numbers = [ms.median.toFixed(4), gflops.toFixed(2), gigabytes.toFixed(2), share];
+  const speeds = [gflops, gigabytes].map((speed) => formatFigure(speed, 2));
+  const numbers = [ms.median.toFixed(4), ...speeds, formatPercent(roofline)];
   return formatRow([
     kernel,
     name,

@@ -9,7 +9,8 @@ import { profile } from '../../src/gpu/profiler.ts';
 import { Program } from '../../src/gpu/program.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { ceilDiv } from '../../src/util/math.ts';
-import { median } from '../statistics.ts';
+import { type Figure, ratio } from '../figures.ts';
+import { median, present } from '../statistics.ts';
 import { LOADS, probeFma, probeLoad, probeRead, VECTOR } from './probes.ts';
 import type { Roofline } from './roofline.ts';
 import { pollSlowly } from './slow-polling.ts';
@@ -92,7 +93,7 @@ export class RooflineProbe {
   async measure(): Promise<Roofline> {
     const times = await timesOf(this.#device, this.#programs[this.#turn]!);
     this.#turn = (this.#turn + 1) % TURNS;
-    const [gigabytes = 0, gigawords = 0, gflops = 0] = this.#probes.map((probe) => speed(probe, times));
+    const [gigabytes = null, gigawords = null, gflops = null] = this.#probes.map((probe) => speed(probe, times));
     return { gigabytes, gigawords, gflops };
   }
 
@@ -164,13 +165,13 @@ async function fastest(device: Device, probe: Probe): Promise<Variant> {
     using program = new Program(device, kernel.name, dispatchAll(device, probe, variant, 0));
     await timesOf(device, program);
     const found = speed(probe, await timesOf(device, program));
-    if (found > most) [best, most] = [variant, found];
+    if (found !== null && found > most) [best, most] = [variant, found];
   }
   return best;
 }
 
-/** 1e9 a second: the middle of its dispatches. */
-function speed({ kernel, amount }: Probe, times: readonly KernelTime[]): number {
+/** 1e9 a second: the middle of its dispatches that took a time. */
+function speed({ kernel, amount }: Probe, times: readonly KernelTime[]): Figure {
   const own = times.filter(({ label }) => label.startsWith(`${kernel.name}[`));
-  return median(own.map(({ cost, nanoseconds }) => amount(cost) / nanoseconds));
+  return median(present(own.map(({ cost, nanoseconds }) => ratio(amount(cost), nanoseconds))));
 }

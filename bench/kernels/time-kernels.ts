@@ -2,6 +2,7 @@ import type { NamedVariant } from '../../src/cli/kernel-variants.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { time } from '../../src/gpu/time.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
+import { ratio } from '../figures.ts';
 import type { BenchSubject, KernelCase } from './kernel-case.ts';
 import { kernelCases } from './kernel-cases.ts';
 import type { KernelResult } from './kernel-report.ts';
@@ -51,8 +52,8 @@ export async function timeCandidate(
     isBase,
     usedByModel,
     ms: milliseconds,
-    gflops: (1e-6 * cost.flops) / milliseconds.median,
-    gigabytes: (1e-6 * cost.bytes) / milliseconds.median,
+    gflops: ratio(1e-6 * cost.flops, milliseconds.median),
+    gigabytes: ratio(1e-6 * cost.bytes, milliseconds.median),
     roofline: shareOfRoofline(cost, milliseconds.median, best),
     best,
   };

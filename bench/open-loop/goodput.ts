@@ -4,7 +4,7 @@ import { RangeValueError } from '../../src/util/errors.ts';
 export interface RequestLatency {
   readonly ttft: number | null;
   readonly tpot: number | null;
-  readonly e2e: number;
+  readonly e2e: number | null;
 }
 
 /** Most milliseconds that a good request takes; what is left out does not count. */

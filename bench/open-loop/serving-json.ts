@@ -1,3 +1,4 @@
+import { type Figure, ratio } from '../figures.ts';
 import type { Spread } from '../statistics.ts';
 import type { LoadArgs } from './load-flags.ts';
 import { latencyNames, type ServingReport } from './serving-report.ts';
@@ -32,15 +33,15 @@ export function servingJson(
     input_lens: requests.map(({ inputLength }) => inputLength),
     output_lens: requests.map(({ outputLength }) => outputLength),
     start_times: requests.map(({ start }) => start / 1000),
-    ttfts: requests.map(({ ttft }) => (ttft === null ? null : ttft / 1000)),
+    ttfts: requests.map(({ ttft }) => ratio(ttft, 1000)),
     itls: requests.map(({ itls }) => itls.map((itl) => itl / 1000)),
-    latencies: requests.map(({ e2e }) => e2e / 1000),
+    latencies: requests.map(({ e2e }) => ratio(e2e, 1000)),
     statuses: requests.map(({ status }) => status),
     errors: requests.map(({ error }) => error ?? ''),
   };
 }
 
-function spreadEntries(name: string, spread: Spread | null): [string, number | null][] {
+function spreadEntries(name: string, spread: Spread | null): [string, Figure][] {
   const statistics = ['mean', 'median', 'std', 'p99'] as const;
   return statistics.map((statistic) => [`${statistic}_${name}_ms`, spread?.[statistic] ?? null]);
 }

@@ -1,5 +1,6 @@
-import type { FinishedRequest } from '../../src/engine/request.ts';
-import { type Spread, spread, sum } from '../statistics.ts';
+import { faultOf, isComplete } from '../completion.ts';
+import { type Figure, ratio } from '../figures.ts';
+import { gapsOf, largest, present, type Spread, spread, sum } from '../statistics.ts';
 import type { Served } from './admit.ts';
 import { type GoodputLimits, isGood, type RequestLatency } from './goodput.ts';
 import type { ServingRun } from './open-loop.ts';
@@ -8,7 +9,9 @@ import type { ServingRun } from './open-loop.ts';
 export const latencyNames = ['ttft', 'tpot', 'itl', 'e2el'] as const;
 export type LatencyName = (typeof latencyNames)[number];
 
-/** The numbers of an open-loop run. What counts tokens or times counts completed requests only. */
+/**
+ * The numbers of an open-loop run. What counts tokens or times counts completed requests only; a rate without any is null.
+ */
 export interface ServingReport {
   /** Seconds from the start to the last request's end. */
   readonly duration: number;
@@ -20,15 +23,17 @@ export interface ServingReport {
   readonly inputTokens: number;
   readonly outputTokens: number;
   /** Completed requests per second. */
-  readonly requestThroughput: number;
-  /** Completed requests within the limits per second; null without limits. */
-  readonly goodput: number | null;
+  readonly requestThroughput: Figure;
+  /** Completed requests within the limits per second. */
+  readonly goodput: Figure;
+  /** Whether there are limits. */
+  readonly hasLimits: boolean;
   /** Generated tokens per second. */
-  readonly outputThroughput: number;
+  readonly outputThroughput: Figure;
   /** Prompt and generated tokens per second. */
-  readonly totalThroughput: number;
+  readonly totalThroughput: Figure;
   /** Most tokens that came in one of the seconds from the start on. */
-  readonly peakOutputThroughput: number;
+  readonly peakOutputThroughput: Figure;
   /** Most requests that had arrived and not ended. */
   readonly peakConcurrency: number;
   /** Milliseconds; null where there is no sample. */
@@ -53,7 +58,7 @@ export function reportServing(run: ServingRun, limits: GoodputLimits | undefined
   const duration = (run.end - run.start) / 1000;
   const inputTokens = sum(completed.map(({ inputLength }) => inputLength));
   const outputTokens = sum(completed.map(({ outputLength }) => outputLength));
-  const numGood = limits && completed.filter((request) => isGood(request, limits)).length;
+  const rate = (count: number) => (completed.length === 0 ? null : ratio(count, duration));
   const count = (status: ServedRequest['status']) => requests.filter((request) => request.status === status).length;
   return {
     duration,
@@ -62,59 +67,67 @@ export function reportServing(run: ServingRun, limits: GoodputLimits | undefined
     rejected: count('rejected'),
     inputTokens,
     outputTokens,
-    requestThroughput: completed.length / duration,
-    goodput: numGood === undefined ? null : numGood / duration,
-    outputThroughput: outputTokens / duration,
-    totalThroughput: (inputTokens + outputTokens) / duration,
+    requestThroughput: rate(completed.length),
+    goodput: limits === undefined ? null : rate(completed.filter((request) => isGood(request, limits)).length),
+    hasLimits: limits !== undefined,
+    outputThroughput: rate(outputTokens),
+    totalThroughput: rate(inputTokens + outputTokens),
     peakOutputThroughput: peakOutputThroughput(run),
     peakConcurrency: peakConcurrency(requests),
     latencies: {
       ttft: spread(present(completed.map(({ ttft }) => ttft))),
       tpot: spread(present(completed.map(({ tpot }) => tpot))),
       itl: spread(completed.flatMap(({ itls }) => itls)),
-      e2el: spread(completed.map(({ e2e }) => e2e)),
+      e2el: spread(present(completed.map(({ e2e }) => e2e))),
     },
     requests,
   };
 }
 
-const NOTHING = { inputLength: 0, outputLength: 0, ttft: null, tpot: null, e2e: 0, itls: [] };
+const NOTHING = { inputLength: 0, outputLength: 0, ttft: null, tpot: null, e2e: null, itls: [] };
 
 function reportRequest(served: Served, runStart: number): ServedRequest {
   const { start, response } = served;
   if (response === null) return { ...NOTHING, start: start - runStart, status: 'rejected', error: served.refusal };
-  const { promptTokens, ids, finishReason, error, timings } = response;
+  const { promptTokens, ids, timings } = response;
   const { arrival, firstToken, tpot, e2e, tokenTimes } = timings;
-  const isComplete = finishReason === 'stop' || finishReason === 'length';
+  const error = faultOf(response);
   return {
     start: start - runStart,
-    status: isComplete ? 'completed' : 'failed',
+    status: error === null ? 'completed' : 'failed',
     inputLength: promptTokens,
     outputLength: ids.length,
     ttft: firstToken === null ? null : firstToken - start,
     tpot,
     e2e: arrival + e2e - start,
-    itls: tokenTimes.slice(1).map((time, index) => time - tokenTimes[index]!),
-    error: isComplete ? null : (error ?? finishReason),
+    itls: gapsOf(tokenTimes),
+    error,
   };
 }
 
-function peakOutputThroughput({ start, end, served }: ServingRun): number {
-  const perSecond = new Uint32Array(Math.floor((end - start) / 1000) + 1);
-  const times = (response: FinishedRequest | null) => response?.timings.tokenTimes ?? [];
+/** Null where no request was completed. */
+function peakOutputThroughput({ start, served }: ServingRun): Figure {
+  const perSecond = new Map<number, number>();
   for (const { response } of served) {
-    for (const time of times(response)) perSecond[Math.floor((time - start) / 1000)]!++;
+    if (response === null || !isComplete(response)) continue;
+    for (const time of response.timings.tokenTimes) {
+      const second = Math.floor((time - start) / 1000);
+      perSecond.set(second, (perSecond.get(second) ?? 0) + 1);
+    }
   }
-  return perSecond.reduce((most, each) => Math.max(most, each), 0);
+  return largest([...perSecond.values()]);
 }
 
 /** At equal times a request ends before another one arrives. */
 function peakConcurrency(requests: readonly ServedRequest[]): number {
-  const admitted = requests.filter(({ status }) => status !== 'rejected');
-  const events = admitted.flatMap(({ start, e2e }) => [
-    { time: start, change: 1 },
-    { time: start + e2e, change: -1 },
-  ]);
+  const events = requests.flatMap(({ start, e2e }) =>
+    e2e === null
+      ? []
+      : [
+          { time: start, change: 1 },
+          { time: start + e2e, change: -1 },
+        ],
+  );
   events.sort((a, b) => a.time - b.time || a.change - b.change);
   let [now, most] = [0, 0];
   for (const { change } of events) {
@@ -122,8 +135,4 @@ function peakConcurrency(requests: readonly ServedRequest[]): number {
     most = Math.max(most, now);
   }
   return most;
-}
-
-function present<T>(values: readonly (T | null)[]): T[] {
-  return values.filter((value) => value !== null);
 }

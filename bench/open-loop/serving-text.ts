@@ -1,3 +1,4 @@
+import { formatFigure } from '../figures.ts';
 import type { LoadArgs } from './load-flags.ts';
 import { type LatencyName, latencyNames, type ServingReport } from './serving-report.ts';
 
@@ -31,12 +32,12 @@ export function formatServing(report: ServingReport, load: LoadDescription): str
     formatRow('Benchmark duration (s):', report.duration.toFixed(2)),
     formatRow('Total input tokens:', report.inputTokens),
     formatRow('Total generated tokens:', report.outputTokens),
-    formatRow('Request throughput (req/s):', report.requestThroughput.toFixed(2)),
-    ...(report.goodput === null ? [] : [formatRow('Request goodput (req/s):', report.goodput.toFixed(2))]),
-    formatRow('Output token throughput (tok/s):', report.outputThroughput.toFixed(2)),
-    formatRow('Peak output token throughput (tok/s):', report.peakOutputThroughput.toFixed(2)),
+    formatRow('Request throughput (req/s):', formatFigure(report.requestThroughput, 2)),
+    ...(report.hasLimits ? [formatRow('Request goodput (req/s):', formatFigure(report.goodput, 2))] : []),
+    formatRow('Output token throughput (tok/s):', formatFigure(report.outputThroughput, 2)),
+    formatRow('Peak output token throughput (tok/s):', formatFigure(report.peakOutputThroughput, 2)),
     formatRow('Peak concurrent requests:', report.peakConcurrency.toFixed(2)),
-    formatRow('Total token throughput (tok/s):', report.totalThroughput.toFixed(2)),
+    formatRow('Total token throughput (tok/s):', formatFigure(report.totalThroughput, 2)),
     ...latencyNames.flatMap((name) => formatLatency(name, report)),
     '='.repeat(WIDTH),
   ].join('\n');
@@ -45,7 +46,7 @@ export function formatServing(report: ServingReport, load: LoadDescription): str
 function formatLatency(name: LatencyName, { latencies }: ServingReport): string[] {
   const { mean, median, p99 } = latencies[name] ?? {};
   const row = (statistic: string, value: number | undefined) =>
-    formatRow(`${statistic} ${name.toUpperCase()} (ms):`, value?.toFixed(2) ?? 'n/a');
+    formatRow(`${statistic} ${name.toUpperCase()} (ms):`, formatFigure(value ?? null, 2));
   return [formatTitle(TITLES[name], '-'), row('Mean', mean), row('Median', median), row('P99', p99)];
 }
 

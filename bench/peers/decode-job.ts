@@ -1,7 +1,11 @@
 // What every engine does for the comparison of decode speeds, and what it tells.
 
+import { type Figure, ratio } from '../figures.ts';
+import { largest, smallest, sum } from '../statistics.ts';
+
 /** Sequences that are decoded together. */
 export const BATCH_SIZES: readonly number[] = [1, 8];
+
 /** Greedy decoding past the eos: the first B prompts at once, for every batch size B. */
 export interface DecodeJob {
   /** Prompts as ids, of equal length, as many as the largest batch. */
@@ -14,7 +18,8 @@ export interface DecodeResult {
   readonly batchSize: number;
   /** Generated ids, by prompt. */
   readonly ids: readonly (readonly number[])[];
-  readonly tokensPerSecond: number;
+  /** Null when all ids came at once. */
+  readonly tokensPerSecond: Figure;
 }
 
 /** A generated sequence: ids, and when each of them was there, in milliseconds. */
@@ -43,8 +48,9 @@ export async function decodeBatches(
 }
 
 /** Σ(n − 1) over the sequences / (last − first token of all of them), per second. */
-export function decodeSpeed(sequences: readonly TimedIds[]): number {
+export function decodeSpeed(sequences: readonly TimedIds[]): Figure {
   const times = sequences.flatMap((sequence) => sequence.times);
-  const numDecoded = sequences.reduce((sum, { ids }) => sum + ids.length - 1, 0);
-  return (1000 * numDecoded) / (Math.max(...times) - Math.min(...times));
+  const [first, last] = [smallest(times), largest(times)];
+  const numDecoded = sum(sequences.map(({ ids }) => Math.max(ids.length - 1, 0)));
+  return first === null || last === null || numDecoded === 0 ? null : ratio(1000 * numDecoded, last - first);
 }

@@ -1,5 +1,6 @@
 // What every engine does for the comparison of matmuls, and what it tells.
-import { summarize } from '../statistics.ts';
+import type { Figure } from '../figures.ts';
+import { median } from '../statistics.ts';
 
 /** Rows of x. */
 export const MATMUL_ROWS: readonly number[] = [1, 8];
@@ -16,16 +17,16 @@ export interface MatmulShape {
 /** A multiplication: milliseconds on the host's clock from x there to out here, the median of some runs. */
 export interface MatmulResult extends MatmulShape {
   readonly M: number;
-  readonly ms: number;
+  readonly ms: Figure;
 }
 
 /** Times a multiplication after some warm-up. @param run from x on the host to out on the host. */
-export async function timeMatmul(run: () => Promise<unknown>): Promise<number> {
+export async function timeMatmul(run: () => Promise<unknown>): Promise<Figure> {
   const samples: number[] = [];
   for (let i = 0; i < WARM_UPS + RUNS; i++) {
     const start = performance.now();
     await run();
     if (i >= WARM_UPS) samples.push(performance.now() - start);
   }
-  return summarize(samples)?.p50 ?? 0;
+  return median(samples);
 }

@@ -1,5 +1,6 @@
 import { environmentJson } from '../environment-json.ts';
-import { summarize } from '../statistics.ts';
+import { type Figure, formatFigure, ratio } from '../figures.ts';
+import { median, present, sum } from '../statistics.ts';
 import type { PeerName, PeersArgs } from './args.ts';
 import type { Comparison, EngineName } from './comparison.ts';
 import { BATCH_SIZES, type DecodeResult } from './decode-job.ts';
@@ -57,9 +58,9 @@ function formatDecode(engine: EngineName, results: readonly DecodeResult[], own:
     if (their === undefined || our === undefined) return [];
     const speed = decodeMedian(theirs);
     const numIds = our.ids.flat().length;
-    const ratio = (decodeMedian(ours) / speed).toFixed(2);
+    const factor = formatFigure(ratio(decodeMedian(ours), speed), 2);
     const equal = `${countEqualIds(our.ids, their.ids)}/${numIds}`;
-    return formatRow([TITLES[engine], String(batchSize), speed.toFixed(2), ratio, equal], DECODE_WIDTHS);
+    return formatRow([TITLES[engine], String(batchSize), formatFigure(speed, 2), factor, equal], DECODE_WIDTHS);
   });
 }
 
@@ -68,17 +69,17 @@ function formatMatmul(engine: EngineName, results: readonly MatmulResult[], own:
     results.findIndex((other) => other.name === name && other.M === M) === i;
   return results.filter(isFirst).map(({ name, M, K, N }) => {
     const ms = matmulMedian(results, name, M);
-    const ratio = (ms / matmulMedian(own, name, M)).toFixed(2);
-    return formatRow([TITLES[engine], name, String(M), `${K}×${N}`, ms.toFixed(3), ratio], MATMUL_WIDTHS);
+    const factor = formatFigure(ratio(ms, matmulMedian(own, name, M)), 2);
+    return formatRow([TITLES[engine], name, String(M), `${K}×${N}`, formatFigure(ms, 3), factor], MATMUL_WIDTHS);
   });
 }
 
-function decodeMedian(results: readonly DecodeResult[]): number {
-  return summarize(results.map(({ tokensPerSecond }) => tokensPerSecond))?.p50 ?? 0;
+function decodeMedian(results: readonly DecodeResult[]): Figure {
+  return median(present(results.map(({ tokensPerSecond }) => tokensPerSecond)));
 }
 
-function matmulMedian(results: readonly MatmulResult[], name: string, M: number): number {
-  return summarize(results.filter((one) => one.name === name && one.M === M).map(({ ms }) => ms))?.p50 ?? 0;
+function matmulMedian(results: readonly MatmulResult[], name: string, M: number): Figure {
+  return median(present(results.filter((one) => one.name === name && one.M === M).map(({ ms }) => ms)));
 }
 
 /** Ids before the first one of each sequence that differs: behind it, two engines continue different texts. */
@@ -87,7 +88,7 @@ export function countEqualIds(ours: DecodeResult['ids'], theirs: DecodeResult['i
     const place = ids.findIndex((id, k) => id !== theirs[i]?.[k]);
     return place < 0 ? ids.length : place;
   });
-  return counts.reduce((sum, count) => sum + count, 0);
+  return sum(counts);
 }
 
 function formatRow(cells: readonly string[], widths: readonly number[]): string {

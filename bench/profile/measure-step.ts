@@ -4,20 +4,21 @@ import type { Device } from '../../src/gpu/device.ts';
 import { ReadbackRing } from '../../src/gpu/readback-ring.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import type { ModelRunner } from '../../src/model/model-runner.ts';
+import type { Figure } from '../figures.ts';
 import { medianRoofline, type Roofline } from '../kernels/roofline.ts';
 import type { RooflineProbe } from '../kernels/roofline-probe.ts';
-import { median } from '../statistics.ts';
+import { median, smallest } from '../statistics.ts';
 import { type MeasuredKernel, StepKernels } from './step-kernels.ts';
 import type { ProfiledStep } from './step-plans.ts';
 
 /** What a step takes, in milliseconds: medians where nothing else is said. */
 export interface StepMeasurement {
   /** Of a step in a row of steps, each submitted before the one before it is read. No timestamps. */
-  readonly wall: number;
+  readonly wall: Figure;
   /** What the host does to submit such a step: the least, since its thread may have to wait for the processor meanwhile. */
-  readonly encode: number;
+  readonly encode: Figure;
   /** Between two timestamps around such a step. */
-  readonly gpu: number;
+  readonly gpu: Figure;
   /** In the order of their first dispatches. */
   readonly kernels: readonly MeasuredKernel[];
   /** What the adapter could do meanwhile. */
@@ -79,7 +80,7 @@ export async function measureStep(
   }
   return {
     wall: median(samples.walls),
-    encode: Math.min(...samples.encodes),
+    encode: smallest(samples.encodes),
     gpu: median(samples.gpus),
     kernels: kernels.measured(),
     roofline: medianRoofline(rooflines),
@@ -92,7 +93,7 @@ export async function measureStep(
  *
  * @throws DeviceLostError or GpuError when the device fails.
  */
-export async function measureReadback(device: Device): Promise<number> {
+export async function measureReadback(device: Device): Promise<Figure> {
   using tensor = Tensor.create(device, 'readback', 'u32', [1]);
   using owned = new DisposableStack();
   const ring = owned.adopt(new ReadbackRing(device, 'readback', BYTES), (each) => each.close());

@@ -1,4 +1,5 @@
 import type { Cost } from '../../src/gpu/kernel-spec.ts';
+import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../figures.ts';
 import { formatRoofline, type Roofline, shareOfRoofline } from '../kernels/roofline.ts';
 import type { StepMeasurement } from './measure-step.ts';
 import type { MeasuredKernel } from './step-kernels.ts';
@@ -14,9 +15,9 @@ export interface ProfileRow {
   /** Of all of them. */
   readonly ms: number;
   /** Of the sum of all kernels. */
-  readonly share: number;
+  readonly share: Figure;
   /** Of what the adapter could do at best: 1 is all of it, more where operands stay in a cache. */
-  readonly roofline: number;
+  readonly roofline: Figure;
 }
 
 /** Where the time of a step goes, under the names that it has in the JSON file; milliseconds. */
@@ -24,14 +25,14 @@ export interface StepReport {
   readonly sequences: number;
   readonly tokens: number;
   readonly context: number;
-  readonly wall_ms: number;
-  readonly gpu_ms: number;
+  readonly wall_ms: Figure;
+  readonly gpu_ms: Figure;
   /** The part of the wall time in which the GPU did nothing for the step. */
-  readonly idle_ms: number;
-  readonly encode_ms: number;
-  readonly readback_ms: number;
+  readonly idle_ms: Figure;
+  readonly encode_ms: Figure;
+  readonly readback_ms: Figure;
   readonly kernel_ms: number;
-  readonly kernels_per_wall: number;
+  readonly kernels_per_wall: Figure;
   /** What the adapter could do meanwhile. */
   readonly best: Roofline;
   readonly kernels: readonly ProfileRow[];
@@ -49,7 +50,7 @@ export const METHOD =
 /** What a report needs besides the measurement. */
 export interface ProfileContext {
   /** Milliseconds. */
-  readonly readback: number;
+  readonly readback: Figure;
   /** Cost of a dispatch where its own declaration can't know it, because it depends on contexts; else null. */
   readonly costOf: (kernel: string, measured: MeasuredKernel) => Cost | null;
 }
@@ -66,18 +67,18 @@ export function reportStep(
     context: tokensBefore,
     wall_ms: wall,
     gpu_ms: gpu,
-    idle_ms: Math.max(wall - gpu, 0),
+    idle_ms: wall === null ? null : mapFigure(gpu, (busy) => Math.max(wall - busy, 0)),
     encode_ms: encode,
     readback_ms: readback,
     kernel_ms: sum,
-    kernels_per_wall: sum / wall,
+    kernels_per_wall: ratio(sum, wall),
     best: roofline,
     kernels: kernels
       .map((measured): ProfileRow => {
         const { label, dims, cost, dispatches, ms } = measured;
         const kernel = label.split('[', 1)[0] ?? label;
         const share = shareOfRoofline(costOf(kernel, measured) ?? cost, ms / dispatches, roofline);
-        return { kernel, variant: label, sizes: dims, dispatches, ms, share: ms / sum, roofline: share };
+        return { kernel, variant: label, sizes: dims, dispatches, ms, share: ratio(ms, sum), roofline: share };
       })
       .sort((a, b) => b.ms - a.ms),
   };
@@ -94,8 +95,8 @@ export function formatStep({ kind }: Pick<ProfiledStep, 'kind'>, report: StepRep
       row.kernel,
       String(row.dispatches),
       row.ms.toFixed(3),
-      percent(row.share),
-      percent(row.roofline),
+      formatPercent(row.share),
+      formatPercent(row.roofline),
       [row.variant.slice(row.kernel.length), ...sizesThatTell(row, kernels)].join(' '),
     ]),
   );
@@ -106,11 +107,15 @@ export function formatStep({ kind }: Pick<ProfiledStep, 'kind'>, report: StepRep
     formatRow(['kernel', 'dispatches', 'ms', 'share', 'roofline', 'variant and sizes']),
     ...rows,
     formatRow(['sum', String(dispatches), kernel_ms.toFixed(3), '', '', '']),
-    `Wall: ${wall_ms.toFixed(3)} ms = GPU ${gpu_ms.toFixed(3)} ms + idle ${idle_ms.toFixed(3)} ms`,
-    `Host encode: ${encode_ms.toFixed(3)} ms, readback: ${readback_ms.toFixed(3)} ms`,
-    `Sum of kernel times / wall: ${kernels_per_wall.toFixed(3)}`,
+    `Wall: ${formatMs(wall_ms)} = GPU ${formatMs(gpu_ms)} + idle ${formatMs(idle_ms)}`,
+    `Host encode: ${formatMs(encode_ms)}, readback: ${formatMs(readback_ms)}`,
+    `Sum of kernel times / wall: ${formatFigure(kernels_per_wall, 3)}`,
     `Meanwhile ${formatRoofline(best)}`,
   ].join('\n');
+}
+
+function formatMs(figure: Figure): string {
+  return formatFigure(figure, 3, ' ms');
 }
 
 /** The sizes by which a row differs from others of its variant. */
@@ -119,10 +124,6 @@ function sizesThatTell({ variant, sizes }: ProfileRow, rows: readonly ProfileRow
   return Object.entries(sizes).flatMap(([name, size]) =>
     name.length === 1 && others.some((row) => row.sizes[name] !== size) ? [`${name}=${size}`] : [],
   );
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }
 
 function formatRow(cells: readonly string[]): string {

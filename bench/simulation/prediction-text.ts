@@ -1,14 +1,15 @@
+import { formatFigure, formatPercent, mapFigure, ratio } from '../figures.ts';
 import type { ServingReport } from '../open-loop/serving-report.ts';
 
 /** Measured latencies, simulated ones, and how far these are off. */
 export function formatPrediction(measured: ServingReport, simulated: ServingReport): string {
   const rows = (['ttft', 'tpot'] as const).flatMap((name) =>
     (['median', 'p99'] as const).map((statistic) => {
-      const [want, got] = [measured, simulated].map(({ latencies }) => latencies[name]?.[statistic]);
+      const [want = null, got = null] = [measured, simulated].map(({ latencies }) => latencies[name]?.[statistic]);
       const label = `${statistic === 'median' ? 'Median' : 'P99'} ${name.toUpperCase()} (ms)`;
-      if (want === undefined || got === undefined) return formatRow(label, 'n/a', 'n/a', 'n/a');
-      const error = `${got < want ? '' : '+'}${((got / want - 1) * 100).toFixed(1)} %`;
-      return formatRow(label, want.toFixed(2), got.toFixed(2), error);
+      const error = mapFigure(ratio(got, want), (factor) => factor - 1);
+      const sign = error !== null && error >= 0 ? '+' : '';
+      return formatRow(label, formatFigure(want, 2), formatFigure(got, 2), sign + formatPercent(error));
     }),
   );
   return [formatRow('', 'measured', 'simulated', 'error'), ...rows].join('\n');

@@ -23,6 +23,12 @@ test('the report has a line a length and the longest against the shortest', () =
   expect(text).toContain('longest / shortest: 1.48');
 });
 
+test('the report has a dash where there is nothing to divide by', () => {
+  const instant = costs.map((cost) => ({ ...cost, milliseconds: 0 }));
+  const text = formatContextCosts(instant, fitLine(instant));
+  expect(text).toContain('worst residual -\nlongest / shortest: -');
+});
+
 test('lengths are those that the context holds, and too few are refused', () => {
   expect(Math.max(...contextLengths({ maxModelLen: 1024 }))).toBe(1000);
   expect(contextLengths({ maxModelLen: 300 })).toEqual([32, 64, 128, 256, 257]);
@@ -49,6 +55,15 @@ test('measuring decodes behind every length in every round, and computes a prefi
   expect(rounds).toEqual([1, 1, 2]);
   const prefills = runner.plans.filter(({ numTokens }) => numTokens > 1).reduce((sum, plan) => sum + plan.numTokens, 0);
   expect(prefills).toBeLessThan(512 + 3 * 3 * 8);
+});
+
+test('measuring ends with the fault of a request, and no figure', async () => {
+  const runner = new FakeRunner({ maxBatchSize: 1, maxModelLen: 600, maxBatchTokens: 600, numBlocks: 200 });
+  runner.isBroken = () => true;
+  const tokenizer = await Tokenizer.load('weights/tales');
+  const { signal } = new AbortController();
+  const options = { promptIds: [1, 2, 3, 4], lengths: [2, 3, 4], rounds: 1, signal, onRound: () => {} };
+  await expect(measureContexts({ runner, tokenizer }, options)).rejects.toThrow(/^request 0 of 1 failed: logits/);
 });
 
 describe('node bench/context.ts', () => {

@@ -42,6 +42,7 @@ describe('reportJson', () => {
       modes: {
         online: {
           requests: 1,
+          failed: 0,
           elapsed_s: 0.1,
           prompt_tokens: 4,
           completion_tokens: 1,
@@ -52,7 +53,17 @@ describe('reportJson', () => {
           tpot_ms: null,
           itl_ms: null,
           e2e_ms: { mean: 100, p50: 100, p99: 100 },
-          per_request: [{ prompt_tokens: 4, ids: [1], seed: 5, finish_reason: 'length', ttft_ms: 100, e2e_ms: 100 }],
+          per_request: [
+            {
+              prompt_tokens: 4,
+              ids: [1],
+              seed: 5,
+              finish_reason: 'length',
+              error: null,
+              ttft_ms: 100,
+              e2e_ms: 100,
+            },
+          ],
         },
       },
     });

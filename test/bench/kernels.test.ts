@@ -128,7 +128,7 @@ describe('node bench/kernels.ts', () => {
       // Four tokens of k and v, 256 channels each, read and written.
       const bytes = 4 * 2 * 256 * 4 * 2;
       expect(gigabytes).toBeCloseTo((1e-6 * bytes) / ms.median, 9);
-      expect(share).toBeCloseTo(gigabytes / best.gigabytes, 9);
+      expect(share).toBeCloseTo(gigabytes! / best.gigabytes!, 9);
       expect(gflops).toBe(0);
     }
     expect(kernels.filter(({ usedByModel }) => usedByModel)).toHaveLength(1);

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { formatClaim, holds } from '../../bench/experiments/claim.ts';
 import type { Experiment } from '../../bench/experiments/experiment.ts';
 import { chunking } from '../../bench/experiments/experiment-chunking.ts';
@@ -32,7 +32,7 @@ const ratios = async (experiment: Experiment) => (await measure(experiment)).map
 describe('chunking', () => {
   test('finds the worst gap: the whole prompt against a step of the target', async () => {
     // Whole: 6 + 900 + 7 ms. A step of decoding takes 13 ms, so the target is 39 ms: 6 + 7 and 26 tokens, or a token less.
-    const [ratio = NaN] = await ratios(chunking);
+    const [ratio] = await ratios(chunking);
     expect(ratio).toBeGreaterThan(36 / 913);
     expect(ratio).toBeLessThan(40 / 913);
   });
@@ -55,6 +55,18 @@ describe('overload', () => {
   });
 });
 
+describe.each([chunking, prefix, overload])('$name', (experiment) => {
+  test('ends with the fault of a request, and no figure', async () => {
+    const execute = SimulatedRunner.prototype.execute;
+    vi.spyOn(SimulatedRunner.prototype, 'execute').mockImplementation(async function (this: SimulatedRunner, plan) {
+      const result = await execute.call(this, plan);
+      return { ...result, finite: result.finite.map(() => 0) };
+    });
+    await expect(measure(experiment)).rejects.toThrow(/^request .* failed: logits/);
+    vi.restoreAllMocks();
+  });
+});
+
 describe('a claim', () => {
   const claim = { title: 'a against b', details: ['a: 1', 'b: 8'], ratio: 1 / 8 };
 
@@ -69,6 +81,9 @@ describe('a claim', () => {
     const atLeast = { ...claim, bound: { atLeast: 0.13 } };
     expect(holds(atLeast)).toBe(false);
     expect(formatClaim(atLeast)).toContain('ratio 0.125, expected at least 0.13: MISSED');
-    expect(holds({ ...atLeast, ratio: NaN })).toBe(false);
+    expect(holds({ ...atLeast, ratio: null })).toBe(false);
+    expect(formatClaim({ ...claim, bound: { atMost: 1 }, ratio: null })).toContain(
+      'ratio -, expected at most 1: MISSED',
+    );
   });
 });

@@ -79,7 +79,7 @@ describe('runBenchmark', () => {
   test('gives every request the same ids in every mode, as if it ran alone', async () => {
     const { runs } = await benchmark(['--num-requests', '10', '--max-new-tokens', '12', '--seed', '3']);
     expect(runs.map(({ mode }) => mode)).toEqual(['naive', 'offline', 'online']);
-    expect(judgeRuns(runs)).toEqual({ numEqual: 10, problems: [] });
+    expect(judgeRuns(runs)).toEqual({ numCompared: 10, numEqual: 10, problems: [] });
     for (const [index, { prompt, sampling }] of requestsOf('--num-requests', '10', '--seed', '3').entries()) {
       const alone = { promptIds: tokenizer.encode(prompt), seed: sampling.seed, maxTokens: 12 };
       const ids = fakeCompletion({ ...alone, eosId: tokenizer.eosId, vocabSize: limits.vocabSize });

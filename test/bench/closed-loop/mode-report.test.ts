@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { reportMode } from '../../../bench/closed-loop/mode-report.ts';
+import type { FinishedRequest } from '../../../src/engine/request.ts';
 import { testResponse, testRun } from '../runs.ts';
 
 describe('reportMode', () => {
@@ -25,8 +26,8 @@ describe('reportMode', () => {
     ];
     const report = reportMode(testRun(responses, { start: 1000, end: 1450 }));
     expect(report.per_request).toEqual([
-      { prompt_tokens: 4, ids: [1, 2, 3], seed: 5, finish_reason: 'length', ttft_ms: 100, e2e_ms: 450 },
-      { prompt_tokens: 4, ids: [1, 2], seed: 5, finish_reason: 'length', ttft_ms: 300, e2e_ms: 400 },
+      { prompt_tokens: 4, ids: [1, 2, 3], seed: 5, finish_reason: 'length', error: null, ttft_ms: 100, e2e_ms: 450 },
+      { prompt_tokens: 4, ids: [1, 2], seed: 5, finish_reason: 'length', error: null, ttft_ms: 300, e2e_ms: 400 },
     ]);
     expect(report.ttft_ms).toEqual({ mean: 200, p50: 200, p99: 298 });
     expect(report.e2e_ms).toEqual({ mean: 425, p50: 425, p99: 449.5 });
@@ -48,17 +49,63 @@ describe('reportMode', () => {
     const single = reportMode(testRun([testResponse({ tokenTimes: [100] })]));
     expect(single).toMatchObject({ ttft_ms: { mean: 100 }, tpot_ms: null, itl_ms: null, decode_tokens_per_s: null });
 
-    const failed = testResponse({ finishReason: 'error', error: 'no logits', end: 50 });
+    const failed = testResponse({ finishReason: 'error', error: 'no logits', tokenTimes: [10, 20], end: 50 });
     const none = reportMode(testRun([failed]));
     expect(none).toMatchObject({
+      requests: 1,
+      failed: 1,
+      prompt_tokens: 0,
       completion_tokens: 0,
-      throughput_completion: 0,
+      throughput_completion: null,
+      throughput_total: null,
       ttft_ms: null,
       tpot_ms: null,
       itl_ms: null,
+      e2e_ms: null,
       decode_tokens_per_s: null,
-      e2e_ms: { mean: 50 },
     });
-    expect(none.per_request[0]).toMatchObject({ finish_reason: 'error', ttft_ms: null, e2e_ms: 50 });
+  });
+
+  test.each([
+    ['error', 'no logits', 'no logits'],
+    ['abort', 'deadline of 5 ms', 'deadline of 5 ms'],
+    ['abort', null, 'abort'],
+  ] as const)(
+    'keeps a request that ended with %s out of every figure, and has a row of it',
+    (finishReason, error, told) => {
+      const completed = [testResponse({ tokenTimes: [100, 200, 400] }), testResponse({ tokenTimes: [100, 600] })];
+      const failed = testResponse({ promptTokens: 90, finishReason, error, tokenTimes: [5, 900], end: 1000 });
+      const within = { start: 0, end: 1000 };
+      const {
+        requests,
+        failed: numFailed,
+        per_request,
+        ...figures
+      } = reportMode(testRun([...completed, failed], within));
+      const { requests: _, failed: __, per_request: rows, ...want } = reportMode(testRun(completed, within));
+      expect(figures).toEqual(want);
+      expect({ requests, numFailed }).toEqual({ requests: 3, numFailed: 1 });
+      expect(per_request).toEqual([
+        ...rows,
+        { prompt_tokens: 90, ids: [1, 2], seed: 5, finish_reason: finishReason, error: told, ttft_ms: 5, e2e_ms: 1000 },
+      ]);
+    },
+  );
+
+  test('has no rate where no time passed', () => {
+    const instant = reportMode(testRun([testResponse({ tokenTimes: [0, 0] })]));
+    expect(instant).toMatchObject({
+      elapsed_s: 0,
+      completion_tokens: 2,
+      throughput_completion: null,
+      throughput_total: null,
+      decode_tokens_per_s: null,
+      tpot_ms: { mean: 0 },
+    });
+  });
+
+  test('sums up as many requests as there are', () => {
+    const responses = Array<FinishedRequest>(300_000).fill(testResponse({ tokenTimes: [500, 1000] }));
+    expect(reportMode({ mode: 'online', start: 0, end: 1000, responses }).decode_tokens_per_s).toBe(600_000);
   });
 });

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { ModeReport } from '../../../bench/closed-loop/mode-report.ts';
+import { type ModeReport, reportMode } from '../../../bench/closed-loop/mode-report.ts';
 import { formatComparison, formatMode } from '../../../bench/closed-loop/text-report.ts';
+import { testResponse, testRun } from '../runs.ts';
 
 const report: ModeReport = {
   requests: 8,
+  failed: 0,
   elapsed_s: 1.70823,
   prompt_tokens: 64,
   completion_tokens: 512,
@@ -17,6 +19,8 @@ const report: ModeReport = {
   per_request: [],
 };
 
+const verdict = { numEqual: 7, numCompared: 8, problems: [] };
+
 describe('formatMode', () => {
   test("has the seed's lines, then the latencies", () => {
     expect(formatMode('naive', report)).toBe(`=== naive ===
@@ -29,8 +33,28 @@ Throughput (completion): 299.73 tokens/s
 Throughput (total): 337.19 tokens/s
 TTFT: mean 12.35 ms, p50 12.00 ms, p99 20.50 ms
 TPOT: mean 3.00 ms, p50 3.00 ms, p99 3.00 ms
-ITL: n/a
+ITL: -
 E2E: mean 1000.00 ms, p50 1000.00 ms, p99 1708.23 ms`);
+  });
+
+  test('counts failed requests, and has a dash for every figure that does not exist', () => {
+    const failed = testResponse({ finishReason: 'error', error: 'no logits', tokenTimes: [0] });
+    const lines = formatMode('online', reportMode(testRun([failed, failed]))).split('\n');
+    expect(lines).toEqual([
+      '=== online ===',
+      'Requests: 2',
+      'Failed: 2 (in no figure below)',
+      'Elapsed: 0.000000 seconds',
+      'Prompt tokens: 0',
+      'Completion tokens: 0',
+      'Total tokens: 0',
+      'Throughput (completion): -',
+      'Throughput (total): -',
+      'TTFT: -',
+      'TPOT: -',
+      'ITL: -',
+      'E2E: -',
+    ]);
   });
 });
 
@@ -41,19 +65,24 @@ describe('formatComparison', () => {
       ['offline', { ...report, throughput_completion: 1052.312 }],
       ['online', { ...report, throughput_completion: 66.9 }],
     ]);
-    expect(formatComparison(reports, 7)).toBe(`mode     completion tok/s  × naive
+    expect(formatComparison(reports, verdict)).toBe(`mode     completion tok/s  × naive
 naive              299.73     1.00
 offline           1052.31     3.51
 online              66.90     0.22
 ids equal in all modes: 7/8`);
   });
 
-  test('has no ratio to a naive mode that generated nothing', () => {
-    const nothing = { ...report, throughput_completion: 0 };
+  test('has no ratio to a naive mode without a speed, and no count where nothing was compared', () => {
+    const nothing = { ...report, throughput_completion: null };
     const reports = new Map([
       ['naive', nothing],
       ['online', report],
     ]);
-    expect(formatComparison(reports, 0)).toContain('online             299.73      n/a');
+    expect(
+      formatComparison(reports, { numEqual: 0, numCompared: 0, problems: [] }),
+    ).toBe(`mode     completion tok/s  × naive
+naive                   -        -
+online             299.73        -
+ids equal in all modes: -`);
   });
 });

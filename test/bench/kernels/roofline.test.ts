@@ -74,6 +74,16 @@ test('the share of the roofline is that of the bound that the work meets first',
   expect(shareOfRoofline({ bytes: 1e6, loads: 1e6, flops: 1e9 }, 40, ROOFLINE)).toBeCloseTo(0.25, 12);
 });
 
+test('the share of the roofline is none where the time or a speed that counts is none', () => {
+  const unknown = { ...ROOFLINE, gigawords: null };
+  expect(shareOfRoofline({ bytes: 2e7, flops: 1e8 }, 0, ROOFLINE)).toBeNull();
+  expect(shareOfRoofline({ bytes: 2e7, loads: 1, flops: 1e8 }, 4, unknown)).toBeNull();
+  expect(shareOfRoofline({ bytes: 2e7, flops: 1e8 }, 4, unknown)).toBeCloseTo(0.5, 12);
+  expect(bestRoofline(unknown, ROOFLINE)).toEqual(ROOFLINE);
+  expect(medianRoofline([unknown]).gigawords).toBeNull();
+  expect(formatRoofline(unknown)).toContain('10.0 GB/s read, - Gwords/s loaded');
+});
+
 test('a roofline is a line of text', () => {
   expect(formatRoofline(ROOFLINE)).toBe(
     'this adapter at best: 10.0 GB/s read, 5.0 Gwords/s loaded, 100.0 GFLOP/s in multiply-adds',

@@ -61,10 +61,57 @@ describe('reportServing', () => {
     const nothing = run([{ start: 1000, response: null, refusal: 'full' }], 1500);
     expect(reportServing(nothing, {})).toMatchObject({
       completed: 0,
-      goodput: 0,
-      outputThroughput: 0,
+      requestThroughput: null,
+      goodput: null,
+      outputThroughput: null,
+      totalThroughput: null,
+      peakOutputThroughput: null,
       latencies: { ttft: null, tpot: null, itl: null, e2el: null },
     });
+  });
+
+  test.each(['error', 'abort'] as const)(
+    'keeps a request that ended with %s out of every rate, peaks too',
+    (finishReason) => {
+      const completed = [served(1000, { arrival: 1000, tokenTimes: [1100, 1300], end: 1300 })];
+      const failed = served(1000, { arrival: 1000, tokenTimes: [1101, 1102, 1103], finishReason, end: 1200 });
+      const [got, want] = [run([...completed, failed], 3000), run(completed, 3000)].map((each) => {
+        const { requests: _, failed: __, peakConcurrency: ___, ...figures } = reportServing(each, { e2e: 500 });
+        return figures;
+      });
+      expect(got).toEqual(want);
+      expect(got?.peakOutputThroughput).toBe(2);
+    },
+  );
+
+  test('tells no good request among completed ones from no completed request', () => {
+    const slow = run([served(1000, { arrival: 1000, tokenTimes: [2000] })], 2000);
+    expect(reportServing(slow, { ttft: 1 }).goodput).toBe(0);
+    expect(formatServing(reportServing(run([], 1000), { ttft: 1 }), { mode: 'online' })).toMatch(
+      /goodput \(req\/s\): +-/,
+    );
+  });
+
+  test('has no rate where no time passed, in JSON and in text', () => {
+    const instant = run([served(1000, { arrival: 1000, tokenTimes: [1000] })], 1000);
+    const report = reportServing(instant, { ttft: 1 });
+    expect(servingJson(report, {})).toMatchObject({
+      duration: 0,
+      completed: 1,
+      request_throughput: null,
+      request_goodput: null,
+      output_throughput: null,
+      total_token_throughput: null,
+      mean_ttft_ms: 0,
+      mean_tpot_ms: null,
+    });
+    expect(formatServing(report, { mode: 'online' })).toMatch(/Request throughput \(req\/s\): +- *\n/);
+  });
+
+  test('takes no more memory for a run of years', () => {
+    const years = 1e12;
+    const long = run([served(1000, { arrival: 1000, tokenTimes: [years, years + 1] })], years + 1);
+    expect(reportServing(long, undefined).peakOutputThroughput).toBe(2);
   });
 });
 
@@ -109,7 +156,7 @@ describe('servingJson', () => {
       start_times: [0, 1, 1.1, 1.2],
       ttfts: [0.1, 0.3, 0.1, null],
       itls: [[0.1, 0.3], [], [], []],
-      latencies: [0.5, 0.3, 0.15, 0],
+      latencies: [0.5, 0.3, 0.15, null],
       statuses: ['completed', 'completed', 'failed', 'rejected'],
       errors: ['', '', 'no logits', 'request 3 would make 9 requests wait, expected at most 8'],
     });
@@ -117,7 +164,7 @@ describe('servingJson', () => {
 });
 
 describe('formatServing', () => {
-  test("has the rows of vLLM's serving benchmark, and n/a for what has no sample", () => {
+  test("has the rows of vLLM's serving benchmark, and a dash for what has no sample", () => {
     const single = run([served(1000, { promptTokens: 7, tokenTimes: [1200], end: 1200 })], 2000);
     const text = formatServing(reportServing(single, { ttft: 500 }), {
       mode: 'online',
@@ -146,13 +193,13 @@ describe('formatServing', () => {
       'Median TTFT (ms):                        200.00',
       'P99 TTFT (ms):                           200.00',
       '---- Time per Output Token (excl. 1st token) -----',
-      'Mean TPOT (ms):                          n/a',
-      'Median TPOT (ms):                        n/a',
-      'P99 TPOT (ms):                           n/a',
+      'Mean TPOT (ms):                          -',
+      'Median TPOT (ms):                        -',
+      'P99 TPOT (ms):                           -',
       '-------------- Inter-token Latency ---------------',
-      'Mean ITL (ms):                           n/a',
-      'Median ITL (ms):                         n/a',
-      'P99 ITL (ms):                            n/a',
+      'Mean ITL (ms):                           -',
+      'Median ITL (ms):                         -',
+      'P99 ITL (ms):                            -',
       '--------------- End-to-end Latency ---------------',
       'Mean E2EL (ms):                          200.00',
       'Median E2EL (ms):                        200.00',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parsePeersArgs } from '../../../bench/peers/args.ts';
+import type { EngineName } from '../../../bench/peers/comparison.ts';
 import { type DecodeResult, decodeBatches, decodeSpeed } from '../../../bench/peers/decode-job.ts';
 import {
   countEqualIds,
@@ -44,6 +45,25 @@ describe('formatFindings', () => {
       'llama.cpp, Vulkan: not run to its end: no device',
       `llama.cpp, CPU: ${LEFT_OUT['llama-cpu']}`,
       `ONNX Runtime, CPU: ${LEFT_OUT['onnx-cpu']}`,
+    ]);
+  });
+
+  test('has a dash for a speed or a ratio that no clock could tell', () => {
+    const decode = new Map<EngineName, DecodeResult[]>([
+      ['roseinfer', [{ batchSize: 1, tokensPerSecond: null, ids: [[1]] }]],
+      ['llama-cpu', [decoded(1, 5, [[1]])]],
+    ]);
+    const matmul = new Map([['roseinfer' as const, [{ ...multiplied(1, 2), ms: 0 }]]]);
+    expect(
+      formatFindings({ ...findings, decode, matmul }, [])
+        .split('\n')
+        .slice(1, 6),
+    ).toEqual([
+      'roseinfer                  1         -            -         1/1',
+      'llama.cpp, CPU             1      5.00            -         1/1',
+      '',
+      'matmul                 shape              M         K×N        ms  roseinfer ×',
+      'roseinfer              qkv                1        4×12     0.000            -',
     ]);
   });
 
@@ -105,6 +125,9 @@ test('decodeSpeed counts ids behind the first of each sequence, between the firs
     { ids: [1, 2], times: [1500, 3000] },
   ];
   expect(decodeSpeed(batch)).toBe(1);
+  expect(decodeSpeed([{ ids: [1, 2], times: [5, 5] }])).toBeNull();
+  expect(decodeSpeed([{ ids: [1], times: [5] }])).toBeNull();
+  expect(decodeSpeed([])).toBeNull();
 });
 
 test('decodeBatches runs every batch size twice and reports the second run', async () => {

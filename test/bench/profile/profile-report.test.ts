@@ -66,4 +66,14 @@ describe('reportStep', () => {
       'Meanwhile this adapter at best: 1.0 GB/s read, 1.0 Gwords/s loaded, 1000.0 GFLOP/s in multiply-adds',
     ]);
   });
+
+  test('has a dash for what no clock could tell from nothing', () => {
+    const kernels = MEASURED.kernels.map((each) => ({ ...each, ms: 0 }));
+    const report = reportStep(STEP, { ...MEASURED, wall: 0, gpu: null, kernels }, { ...CONTEXT, readback: null });
+    expect(report).toMatchObject({ idle_ms: null, kernels_per_wall: null });
+    expect(report.kernels.every(({ share, roofline }) => share === null && roofline === null)).toBe(true);
+    const text = formatStep(STEP, report);
+    expect(text).not.toMatch(/NaN|Infinity/);
+    expect(text).toContain('Wall: 0.000 ms = GPU - + idle -\nHost encode: 0.500 ms, readback: -');
+  });
 });
