@@ -15,6 +15,7 @@ export type {
   TokenLogprob,
   TokenLogprobs,
 } from './core/runner.ts';
+export { RunnerClosedError } from './core/runner-closed-error.ts';
 export { deriveSeed, type SamplingOptions, type SamplingParams } from './core/sampling-params.ts';
 export type { FinishReason, PrefixMiss } from './core/sequence.ts';
 export { Engine } from './engine/engine.ts';

@@ -162,6 +162,11 @@ export class Device {
     return settled.value;
   }
 
+  /** Why nothing on the device can run any more; null while it is there. */
+  get loss(): DeviceLostError | null {
+    return this.#lostError;
+  }
+
   /**
    * Every call begins with it, so that no error stays unheard.
    *

@@ -1,5 +1,6 @@
 import type { BatchPlan } from '../core/batch-plan.ts';
 import type { ExecuteOptions, Runner, RunnerLimits, StepResult, StepTimes } from '../core/runner.ts';
+import { RunnerClosedError } from '../core/runner-closed-error.ts';
 import type { Device } from '../gpu/device.ts';
 import { KernelTimer } from '../gpu/kernel-timer.ts';
 import type { Program } from '../gpu/program.ts';
@@ -34,6 +35,7 @@ export class ModelRunner implements Runner {
   /** Steps of decode rows only, by shape: they come again and again. */
   readonly #decodePrograms = new Map<string, Program>();
   readonly #inFlight = new Set<Promise<StepResult>>();
+  #closed: RunnerClosedError | null = null;
 
   private constructor(device: Device, parts: GPT2Parts, sizes: RunnerSizes, options: ModelRunnerOptions) {
     const { maxLogitsRows, vocabSize } = sizes;
@@ -63,10 +65,16 @@ export class ModelRunner implements Runner {
     return new ModelRunner(device, parts, sizes, options);
   }
 
+  /** DeviceLostError on a device that is lost or closed, RunnerClosedError after `close`. */
+  get failure(): Error | null {
+    return this.#device.loss ?? this.#closed;
+  }
+
   /**
    * Submits a step: one write, one submit. One that is timed creates GPU objects besides.
    *
-   * @throws RangeValueError for a plan beyond the limits; DeviceLostError or GpuError when the device has failed.
+   * @throws RangeValueError for a plan beyond the limits; DeviceLostError or GpuError when the device has failed;
+   * RunnerClosedError after `close`.
    */
   execute(plan: BatchPlan, options: ExecuteOptions = {}): Promise<StepResult> {
     const step = this.#execute(plan, options);
@@ -83,13 +91,13 @@ export class ModelRunner implements Runner {
    * @throws as `execute`.
    */
   record(plan: BatchPlan): Program {
-    this.#device.throwIfFailed();
-    this.#checkPlan(plan);
+    this.#check(plan);
     return this.#record(stepShape(plan, this.#parts.inputs.write(plan)));
   }
 
-  /** Waits for the steps in flight and frees everything; idempotent. */
+  /** Takes no more steps, waits for those in flight and frees everything; idempotent. */
   async close(): Promise<void> {
+    this.#closed ??= new RunnerClosedError();
     await Promise.allSettled(this.#inFlight);
     closeParts(this.#parts);
     for (const resource of [this.#ring, ...this.#decodePrograms.values()]) resource.close();
@@ -100,8 +108,7 @@ export class ModelRunner implements Runner {
   }
 
   async #execute(plan: BatchPlan, { timed }: ExecuteOptions): Promise<StepResult> {
-    this.#device.throwIfFailed();
-    this.#checkPlan(plan);
+    this.#check(plan);
     const { gpu } = this.#device;
     const { inputs, activations } = this.#parts;
     const numPrefillTiles = inputs.write(plan);
@@ -176,7 +183,9 @@ export class ModelRunner implements Runner {
     return recorder.finish('step');
   }
 
-  #checkPlan(plan: BatchPlan): void {
+  #check(plan: BatchPlan): void {
+    this.#device.throwIfFailed();
+    if (this.#closed !== null) throw this.#closed;
     const { numTokens, numSequences, logitsRows, maxBlocks, samplingRows } = plan;
     const { maxBatchTokens, maxBatchSize, maxModelLen, blockSize } = this.limits;
     checkCount('tokens of the step', numTokens, maxBatchTokens);

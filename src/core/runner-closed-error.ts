@@ -1,0 +1,8 @@
+import { RoseinferError } from '../util/errors.ts';
+
+/** A step for a runner that was closed. */
+export class RunnerClosedError extends RoseinferError {
+  constructor() {
+    super('runner is closed, expected steps before close()');
+  }
+}
