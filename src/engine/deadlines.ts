@@ -19,7 +19,7 @@ export class Deadlines {
 
   /**
    * @param kind the caller's clock, which `clock` reads.
-   * @param onDue Ends a request whose deadline has passed, and with that deletes it here.
+   * @param onDue Ends a request whose deadline has passed, which is no more here.
    */
   constructor(clock: Clock, kind: Clock, onDue: (request: LiveRequest, lateMs: number) => void) {
     this.#clock = clock;
@@ -45,9 +45,13 @@ export class Deadlines {
     if (this.#requests.length === 0) return;
     const now = this.#clock.now();
     for (let { first } = this.#requests; first !== undefined && first.deadline <= now; { first } = this.#requests) {
-      this.#requests.delete(first);
+      this.delete(first);
       this.#onDue(first, now - first.deadline);
     }
+  }
+
+  #ring(): void {
+    this.expire();
     this.#setTimer();
   }
 
@@ -58,7 +62,7 @@ export class Deadlines {
     const { first } = this.#requests;
     this.#timerAt = first?.deadline ?? Number.POSITIVE_INFINITY;
     const delay = Math.min(Math.max(Math.ceil(this.#timerAt - this.#clock.now()), 1), MAX_DELAY);
-    this.#timer = first === undefined ? null : setTimeout(() => this.expire(), delay);
+    this.#timer = first === undefined ? null : setTimeout(() => this.#ring(), delay);
   }
 }
 
