@@ -60,23 +60,23 @@ export class HeldRunner extends FakeRunner {
   }
 }
 
-/** Step number `faultyStep`, counted from 0, goes the way of `fault`. */
+/** Step number `faultyStep`, or those for which it holds, counted from 0, go the way of `fault`. */
 export class FaultyRunner extends FakeRunner {
-  readonly #faultyStep: number | null;
+  readonly #isFaulty: (step: number) => boolean;
   readonly #fault: (result: StepResult) => Promise<StepResult>;
 
   constructor(
-    faultyStep: number | null,
+    faultyStep: number | null | ((step: number) => boolean),
     fault: (result: StepResult) => Promise<StepResult>,
     limits: Partial<RunnerLimits> = {},
   ) {
     super({ vocabSize: VOCAB, ...limits });
-    this.#faultyStep = faultyStep;
+    this.#isFaulty = typeof faultyStep === 'function' ? faultyStep : (step) => step === faultyStep;
     this.#fault = fault;
   }
 
   override execute(plan: BatchPlan): Promise<StepResult> {
-    const isFaulty = this.plans.length === this.#faultyStep;
+    const isFaulty = this.#isFaulty(this.plans.length);
     const result = this.compute(plan);
     return isFaulty ? this.#fault(result) : Promise.resolve(result);
   }
