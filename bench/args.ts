@@ -45,7 +45,11 @@ const flags = {
   },
   ...samplingFlags,
   seed: { ...seedFlag('seed'), default: 0, describe: 'request i draws with a seed derived from this one and i' },
-  warmup: { ...integerFlag('warmup', 0), default: 1, describe: 'short runs of each mode before the clock starts' },
+  warmup: {
+    ...integerFlag('warmup', 0),
+    default: 1,
+    describe: 'short runs of each mode, of at most two batches, before the clock starts',
+  },
   repeat: {
     ...integerFlag('repeat', 1),
     default: 1,

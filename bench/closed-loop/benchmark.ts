@@ -1,17 +1,12 @@
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineWatch } from '../../src/engine/engine-options.ts';
-import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
-import { type BenchRequest, buildWarmup } from './requests.ts';
+import type { BenchRequest } from './requests.ts';
 import { type ModeOptions, type ModeRun, runMode } from './run-mode.ts';
+import { type WarmUpOptions, warmUp } from './warm-up.ts';
 
-export interface BenchmarkOptions extends Omit<ModeOptions, 'onIds' | 'watch'> {
-  readonly modes: readonly SchedulerName[];
-  /** Warm-up runs of each mode. */
-  readonly warmup: number;
+export interface BenchmarkOptions extends WarmUpOptions {
   /** Runs of each mode. */
   readonly repeat: number;
-  /** Told what runs and how many ids it has so far. */
-  readonly onProgress: (label: string, numIds: number) => void;
   /** Takes the run to report of a mode, as soon as its last one is done. */
   readonly onMode: (run: ModeRun) => void;
   /** What watches the engine of a run, which gets a name; warm-ups are not watched. */
@@ -27,18 +22,14 @@ export async function runBenchmark(
   requests: readonly BenchRequest[],
   { modes, warmup, repeat, onProgress, onMode, watchRun, ...options }: BenchmarkOptions,
 ): Promise<ModeRun[]> {
-  const run = (mode: SchedulerName, label: string, batch: readonly BenchRequest[], watch?: EngineWatch) =>
-    runMode(mode, batch, { ...options, watch, onIds: (numIds) => onProgress(`${mode} ${label}`, numIds) });
-
   await checkRequests(requests, options);
-  for (const mode of modes) {
-    for (let i = 1; i <= warmup; i++) await run(mode, `warm-up ${i} of ${warmup}`, buildWarmup(requests));
-  }
+  await warmUp(requests, { modes, warmup, onProgress, ...options });
   const runs: ModeRun[] = [];
   for (let i = 1; i <= repeat; i++) {
     for (const mode of modes) {
-      const label = `run ${i} of ${repeat}`;
-      runs.push(await run(mode, label, requests, watchRun?.(`${mode} ${label}`)));
+      const label = `${mode} run ${i} of ${repeat}`;
+      const onIds = (numIds: number) => onProgress(label, numIds);
+      runs.push(await runMode(mode, requests, { ...options, watch: watchRun?.(label), onIds }));
       if (i === repeat) onMode(medianRun(runs.filter((other) => other.mode === mode)));
     }
   }

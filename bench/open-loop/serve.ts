@@ -3,10 +3,10 @@ import type { EngineWatch } from '../../src/engine/engine-options.ts';
 import type { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { type BenchArgs, modesOf } from '../args.ts';
 import { checkRequests } from '../closed-loop/benchmark.ts';
-import { buildPrompts, buildWarmup, type TimedRequest, timeRequests } from '../closed-loop/requests.ts';
-import { runMode } from '../closed-loop/run-mode.ts';
+import { buildPrompts, type TimedRequest, timeRequests } from '../closed-loop/requests.ts';
+import { warmUp } from '../closed-loop/warm-up.ts';
 import type { TraceEntry } from './dataset.ts';
-import { DEFAULT_SETTINGS, type EngineSettings } from './engine-settings.ts';
+import type { EngineSettings } from './engine-settings.ts';
 import { runOpenLoop, type ServingRun } from './open-loop.ts';
 import type { RunLog } from './run-log.ts';
 import { systemWaitingClock } from './waiting-clock.ts';
@@ -28,11 +28,6 @@ export interface ServeOptions {
   readonly onRun: (run: ServingRun) => void;
 }
 
-/** Requests of a warm-up. */
-const NUM_WARMUP = 16;
-/** They come at once, so the bounds of the queue are not for them. */
-const WARMUP_SETTINGS = DEFAULT_SETTINGS;
-
 /**
  * Warms every mode up and lets the same requests arrive over time in each. Returns the runs.
  *
@@ -45,12 +40,7 @@ export async function serve(args: BenchArgs, options: ServeOptions): Promise<Ser
   const untimed = requests.map(({ due: _, ...request }) => request);
   await checkRequests(untimed, options);
   const modes = modesOf(args);
-  for (const mode of modes) {
-    for (let i = 1; i <= args.warmup; i++) {
-      onProgress(`${mode} warm-up ${i} of ${args.warmup}`, 0);
-      await runMode(mode, buildWarmup(untimed.slice(0, NUM_WARMUP)), { ...options, settings: WARMUP_SETTINGS });
-    }
-  }
+  await warmUp(untimed, { ...options, modes, warmup: args.warmup, onProgress: (label) => onProgress(label, 0) });
   const sent = log === undefined ? requests : requests.map((request) => encodePrompt(request, tokenizer));
   const runs: ServingRun[] = [];
   for (const mode of modes) {

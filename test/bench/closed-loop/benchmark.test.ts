@@ -147,6 +147,30 @@ describe('runBenchmark', () => {
     expect(runs).toHaveLength(4);
   });
 
+  test.each([
+    [1, 60],
+    [4, 60],
+    [32, 60],
+    [32, 3],
+  ])('warms up with at most two batches of %i, of %i requests', async (maxBatchSize, numRequests) => {
+    const runner = new FakeRunner({ ...limits, maxBatchSize, numBlocks: 1024 });
+    const plans = new Map<string, BatchPlan[]>();
+    const onProgress = (label: string) => {
+      const seen = [...plans.values()].flat().length;
+      plans.set(label, [...(plans.get(label) ?? []), ...runner.plans.slice(seen)]);
+    };
+    const argv = ['--num-requests', String(numRequests), '--max-new-tokens', '12', '--ignore-eos'];
+    await benchmark(argv, { runner, warmup: 2, onProgress });
+    for (const mode of schedulerNames) {
+      for (const round of [1, 2]) {
+        const warmup = plans.get(`${mode} warm-up ${round} of 2`) ?? [];
+        const seeds = new Set(warmup.flatMap(({ samplingRows }) => samplingRows.map(({ seed }) => seed)));
+        const batchSize = mode === 'naive' ? 1 : maxBatchSize;
+        expect(seeds.size, mode).toBe(Math.min(2 * batchSize, numRequests));
+      }
+    }
+  });
+
   test('decodes batches of every size while it warms up', async () => {
     const runner = new FakeRunner(limits);
     let numWarmups = 0;

@@ -57,6 +57,14 @@ describe('serve', () => {
     expect(runner.plans.length).toBeGreaterThan(alone.runner.plans.length);
   });
 
+  test('warms up with two batches, whatever else is to come', async () => {
+    const many = load.replace('--num-requests 9', '--num-requests 40');
+    const [warm, cold] = [await serveLine(many), await serveLine(`${many} --warmup 0`)];
+    const rows = warm.runner.plans.slice(0, warm.runner.plans.length - cold.runner.plans.length);
+    const seeds = new Set(rows.flatMap(({ samplingRows }) => samplingRows.map(({ seed }) => seed)));
+    expect(seeds.size).toBe(2 * limits.maxBatchSize);
+  });
+
   test('shares prefixes only when asked to', async () => {
     const cached = async (flag: string) => {
       const { runs } = await serveLine(`--input-len 20 --output-len 2 --num-requests 4 --shared-prefix 16${flag}`);

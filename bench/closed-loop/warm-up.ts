@@ -1,0 +1,37 @@
+// Short runs before the clock starts: at most two batches of each scheduler, however many requests are to come.
+
+import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
+import { DEFAULT_SETTINGS } from '../open-loop/engine-settings.ts';
+import { type BenchRequest, buildWarmup } from './requests.ts';
+import { type ModeOptions, runMode } from './run-mode.ts';
+
+/** Batches of a warm-up: the second one meets the places of sequences that have ended. */
+const NUM_BATCHES = 2;
+
+export interface WarmUpOptions extends Omit<ModeOptions, 'onIds' | 'watch'> {
+  readonly modes: readonly SchedulerName[];
+  /** Warm-up runs of each mode. */
+  readonly warmup: number;
+  /** Told what runs and how many ids it has so far. */
+  readonly onProgress: (label: string, numIds: number) => void;
+}
+
+/**
+ * Runs the first requests, cut short, under every scheduler. They come at once, so the bounds of the queue are not for them.
+ *
+ * @throws what `runMode` throws.
+ */
+export async function warmUp(
+  requests: readonly BenchRequest[],
+  { modes, warmup, onProgress, settings = DEFAULT_SETTINGS, ...options }: WarmUpOptions,
+): Promise<void> {
+  const unbounded = { ...settings, maxQueuedRequests: undefined, maxQueuedTokens: undefined };
+  for (const mode of modes) {
+    const batchSize = mode === 'naive' ? 1 : options.runner.limits.maxBatchSize;
+    const batches = buildWarmup(requests.slice(0, NUM_BATCHES * batchSize));
+    for (let i = 1; i <= warmup; i++) {
+      const onIds = (numIds: number) => onProgress(`${mode} warm-up ${i} of ${warmup}`, numIds);
+      await runMode(mode, batches, { ...options, settings: unbounded, onIds });
+    }
+  }
+}
