@@ -1,7 +1,7 @@
 // The benchmark: the same requests under the naive, offline and online scheduler, all there from the start or arriving
 // over time. `--help` lists its flags.
 import { modelName, openModel } from '../src/cli/open-model.ts';
-import { checkOutputs, replaceFile } from '../src/cli/output-file.ts';
+import { checkOutputs, replaceFile, tellNothingYet } from '../src/cli/output-file.ts';
 import { packageRoot } from '../src/cli/package-info.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
@@ -27,12 +27,6 @@ import { profileModel } from './profile/profile-model.ts';
 
 const RECORD_FLAG = '--record';
 
-/** What a run has to show: its numbers for the JSON file, by mode, and whether they are worth something. */
-interface Results {
-  readonly reports: ReadonlyMap<string, unknown>;
-  readonly verdict: Verdict;
-}
-
 /** Where a run takes place. */
 interface Bench {
   readonly model: LoadedModel;
@@ -40,12 +34,14 @@ interface Bench {
   readonly dataset: readonly TraceEntry[] | null;
   readonly signal: AbortSignal;
   readonly status: StatusLine;
+  /** Takes the numbers of each mode for the JSON file. */
+  readonly reports: Map<string, unknown>;
 }
 
 async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
   const outputs = { '--json': args.json, [RECORD_FLAG]: args.record, '--trace': args.trace };
   await checkOutputs(outputs, { '--dataset': args.dataset });
-  await using trace = args.trace === undefined ? null : await TraceFile.open(args.trace);
+  await using trace = args.trace === undefined ? null : await TraceFile.open(args.trace, signal);
   const dataset = args.dataset === undefined ? null : await readDataset(args.dataset);
   using status = new StatusLine(process.stderr);
   await using model = await openModel(args.model, {
@@ -67,16 +63,29 @@ async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
   }
   trace?.describe(modelName(args.model), model);
   const run = isOpenLoop(args) ? runOpenLoop : runClosedLoop;
-  const { reports, verdict } = await run(args, { model, trace, dataset, signal, status });
-  if (args.json !== undefined) {
-    const { adapter, dtype } = model;
-    const commit = await readCommit(packageRoot);
-    await writeJson(args.json, reportJson(reports, { args, adapter, model: modelName(args.model), dtype, commit }));
-  }
-  throwIfUnsound(verdict);
+  const reports = new Map<string, unknown>();
+  await using unsaved = new AsyncDisposableStack();
+  unsaved.defer(() => saveReports(args, model, reports, signal));
+  throwIfUnsound(await run(args, { model, trace, dataset, signal, status, reports }));
 }
 
-async function runClosedLoop(args: BenchArgs, { model, trace, signal, status }: Bench): Promise<Results> {
+/** Writes the numbers of all modes that ran to the file of --json, also when the run was interrupted or failed. */
+async function saveReports(
+  args: BenchArgs,
+  { adapter, dtype }: LoadedModel,
+  reports: ReadonlyMap<string, unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { json } = args;
+  if (json === undefined) return;
+  if (reports.size > 0) {
+    const commit = await readCommit(packageRoot);
+    await writeJson(json, reportJson(reports, { args, adapter, model: modelName(args.model), dtype, commit }));
+  } else if (signal.aborted) tellNothingYet('--json', json);
+}
+
+async function runClosedLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
+  const { model, trace, signal, status } = bench;
   const reports = new Map<string, ModeReport>();
   const runs = await runBenchmark(buildRequests(args), {
     runner: model.runner,
@@ -88,26 +97,34 @@ async function runClosedLoop(args: BenchArgs, { model, trace, signal, status }: 
     signal,
     watchRun: (name) => trace?.watch(name),
     onProgress: (label, numIds) => status.show(`${label}: ${numIds} tokens`),
+    onInterrupted: (run) => bench.reports.set(run.mode, reportMode(run)),
     onMode: (run) => {
       const report = reportMode(run);
       reports.set(run.mode, report);
+      bench.reports.set(run.mode, report);
       status.clear();
       console.log(`${formatMode(run.mode, report)}\n`);
     },
   });
   const verdict = judgeRuns(runs);
   if (reports.size > 1) console.log(formatComparison(reports, verdict));
-  return { reports, verdict };
+  return verdict;
 }
 
-async function runOpenLoop(args: BenchArgs, { model, trace, dataset, signal, status }: Bench): Promise<Results> {
+async function runOpenLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
+  const { model, trace, dataset, signal, status, reports } = bench;
   const { runner, tokenizer } = model;
   const [firstMode = 'online'] = modesOf(args);
   const { record } = args;
   const settings = engineSettings(args);
   const header = { mode: firstMode, limits: runner.limits, settings, eosId: tokenizer.eosId };
   const log = record === undefined ? undefined : new RunLog(header);
-  const reports = new Map<string, ReturnType<typeof servingJson>>();
+  await using unsaved = new AsyncDisposableStack();
+  unsaved.defer(async () => {
+    if (log === undefined || record === undefined) return;
+    if (log.entries.length > 0) await replaceFile(RECORD_FLAG, record, log.lines());
+    else if (signal.aborted) tellNothingYet(RECORD_FLAG, record);
+  });
   const runs = await serve(args, {
     runner,
     tokenizer,
@@ -117,6 +134,7 @@ async function runOpenLoop(args: BenchArgs, { model, trace, dataset, signal, sta
     log,
     watchRun: (name) => trace?.watch(name),
     onProgress: (label, numEnded) => status.show(`${label}: ${numEnded} requests have ended`),
+    onInterrupted: (run) => reports.set(run.mode, servingJson(reportServing(run, args.goodput), args)),
     onRun: (run) => {
       const report = reportServing(run, args.goodput);
       reports.set(run.mode, servingJson(report, args));
@@ -124,12 +142,11 @@ async function runOpenLoop(args: BenchArgs, { model, trace, dataset, signal, sta
       console.log(`${formatServing(report, { ...args, mode: run.mode })}\n`);
     },
   });
-  if (log !== undefined && record !== undefined) await replaceFile(RECORD_FLAG, record, log.lines());
   const verdict = judgeRuns(
     runs.map(({ mode, served }) => ({ mode, responses: served.map(({ response }) => response) })),
   );
   if (runs.length > 1) console.log(formatEqual(verdict));
-  return { reports, verdict };
+  return verdict;
 }
 
 await runCommand(async (signal) => {

@@ -1,5 +1,6 @@
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineWatch } from '../../src/engine/engine-options.ts';
+import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import type { BenchRequest } from './requests.ts';
 import { type ModeOptions, type ModeRun, runMode } from './run-mode.ts';
 import { type WarmUpOptions, warmUp } from './warm-up.ts';
@@ -7,7 +8,7 @@ import { type WarmUpOptions, warmUp } from './warm-up.ts';
 export interface BenchmarkOptions extends WarmUpOptions {
   /** Runs of each mode. */
   readonly repeat: number;
-  /** Takes the run to report of a mode, as soon as its last one is done. */
+  /** Takes the run to report of a mode, as soon as its last one is done; `onInterrupted` takes those that there are. */
   readonly onMode: (run: ModeRun) => void;
   /** What watches the engine of a run, which gets a name; warm-ups are not watched. */
   readonly watchRun?: (name: string) => EngineWatch | undefined;
@@ -20,17 +21,23 @@ export interface BenchmarkOptions extends WarmUpOptions {
  */
 export async function runBenchmark(
   requests: readonly BenchRequest[],
-  { modes, warmup, repeat, onProgress, onMode, watchRun, ...options }: BenchmarkOptions,
+  { modes, warmup, repeat, onProgress, onMode, onInterrupted, watchRun, ...options }: BenchmarkOptions,
 ): Promise<ModeRun[]> {
   await checkRequests(requests, options);
   await warmUp(requests, { modes, warmup, onProgress, ...options });
   const runs: ModeRun[] = [];
+  const ofMode = (mode: SchedulerName) => runs.filter((other) => other.mode === mode);
+  const reportRuns = (interrupted: ModeRun) => {
+    for (const mode of modes) if (ofMode(mode).length > 0) onInterrupted?.(medianRun(ofMode(mode)));
+    if (ofMode(interrupted.mode).length === 0) onInterrupted?.(interrupted);
+  };
   for (let i = 1; i <= repeat; i++) {
     for (const mode of modes) {
       const label = `${mode} run ${i} of ${repeat}`;
       const onIds = (numIds: number) => onProgress(label, numIds);
-      runs.push(await runMode(mode, requests, { ...options, watch: watchRun?.(label), onIds }));
-      if (i === repeat) onMode(medianRun(runs.filter((other) => other.mode === mode)));
+      const run = { ...options, watch: watchRun?.(label), onIds, onInterrupted: reportRuns };
+      runs.push(await runMode(mode, requests, run));
+      if (i === repeat) onMode(medianRun(ofMode(mode)));
     }
   }
   return runs;

@@ -19,6 +19,8 @@ export interface ModeOptions {
   readonly onIds?: (numIds: number) => void;
   /** Told what the engine does. */
   readonly watch?: EngineWatch | undefined;
+  /** Takes what there is of a run that the signal ends, before the signal's reason is thrown. */
+  readonly onInterrupted?: ((run: ModeRun) => void) | undefined;
 }
 
 /** One run of all requests under one scheduler; times in milliseconds of one clock. */
@@ -40,8 +42,17 @@ export interface ModeRun {
 export async function runMode(
   mode: SchedulerName,
   requests: readonly BenchRequest[],
-  { runner, tokenizer, signal, clock = systemClock, settings = DEFAULT_SETTINGS, onIds = () => {}, watch }: ModeOptions,
+  options: ModeOptions,
 ): Promise<ModeRun> {
+  const {
+    runner,
+    tokenizer,
+    signal,
+    watch,
+    clock = systemClock,
+    settings = DEFAULT_SETTINGS,
+    onIds = () => {},
+  } = options;
   const abortable = requests.map((request) => ({ ...request, signal }));
   await using engine = new Engine({
     ...watch,
@@ -53,9 +64,10 @@ export async function runMode(
   });
   const start = clock.now();
   const responses = await engine.generateBatch(abortable);
-  const end = clock.now();
+  const run = { mode, start, end: clock.now(), responses };
+  if (signal.aborted) options.onInterrupted?.(run);
   signal.throwIfAborted();
-  return { mode, start, end, responses };
+  return run;
 }
 
 function countIds(runner: Runner, onIds: (numIds: number) => void): Runner {

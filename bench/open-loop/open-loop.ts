@@ -8,7 +8,7 @@ import { DEFAULT_SETTINGS } from './engine-settings.ts';
 import type { RunLog } from './run-log.ts';
 import type { WaitingClock } from './waiting-clock.ts';
 
-export interface OpenLoopOptions extends Omit<ModeOptions, 'clock' | 'onIds'> {
+export interface OpenLoopOptions extends Omit<ModeOptions, 'clock' | 'onIds' | 'onInterrupted'> {
   readonly clock: WaitingClock;
   /** Most requests that have been sent and not ended; no limit when missing. */
   readonly maxConcurrency?: number | undefined;
@@ -16,6 +16,8 @@ export interface OpenLoopOptions extends Omit<ModeOptions, 'clock' | 'onIds'> {
   readonly log?: RunLog | undefined;
   /** Told how many requests have ended. */
   readonly onEnd?: ((numEnded: number) => void) | undefined;
+  /** Takes what there is of a run that the signal ends, before the signal's reason is thrown. */
+  readonly onInterrupted?: ((run: ServingRun) => void) | undefined;
 }
 
 /** One run of all requests under one scheduler; times in milliseconds of one clock. */
@@ -60,17 +62,27 @@ export async function runOpenLoop(
   const served: Promise<Served>[] = [];
   for (const request of requests) {
     const due = start + request.due;
-    await clock.until(due, signal);
+    await untilDue(clock, due, signal);
     const isHeldBack = await places.take();
-    signal.throwIfAborted();
+    if (signal.aborted) break;
     const sent = loop.send(request, isHeldBack ? clock.now() : due).finally(() => places.release());
     sent.catch(() => {}); // heard of below, when all are sent
     served.push(sent);
   }
   const results = await Promise.all(served);
-  const end = clock.now();
+  const run = { mode, start, end: clock.now(), served: results };
+  if (signal.aborted && results.length > 0) options.onInterrupted?.(run);
   signal.throwIfAborted();
-  return { mode, start, end, served: results };
+  return run;
+}
+
+/** Waits for a time or the signal, whichever comes first. */
+async function untilDue(clock: WaitingClock, due: number, signal: AbortSignal): Promise<void> {
+  try {
+    await clock.until(due, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 /** An engine whose steps are taken here, one after another while there is something to do. */

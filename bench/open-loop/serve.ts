@@ -26,6 +26,8 @@ export interface ServeOptions {
   /** Told what runs and how many requests have ended. */
   readonly onProgress: (label: string, numEnded: number) => void;
   readonly onRun: (run: ServingRun) => void;
+  /** Takes what there is of the run that the signal ends. */
+  readonly onInterrupted: (run: ServingRun) => void;
 }
 
 /**
@@ -40,7 +42,9 @@ export async function serve(args: BenchArgs, options: ServeOptions): Promise<Ser
   const untimed = requests.map(({ due: _, ...request }) => request);
   await checkRequests(untimed, options);
   const modes = modesOf(args);
-  await warmUp(untimed, { ...options, modes, warmup: args.warmup, onProgress: (label) => onProgress(label, 0) });
+  const { settings, signal } = options;
+  const warmup = { runner, tokenizer, settings, signal, modes, warmup: args.warmup };
+  await warmUp(untimed, { ...warmup, onProgress: (label) => onProgress(label, 0) });
   const sent = log === undefined ? requests : requests.map((request) => encodePrompt(request, tokenizer));
   const runs: ServingRun[] = [];
   for (const mode of modes) {

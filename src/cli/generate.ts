@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { InferredOptionTypes } from 'yargs';
 import type { SamplingOptions } from '../core/sampling-params.ts';
@@ -42,8 +43,8 @@ const DEFAULT_MAX_NEW_TOKENS = 100;
 
 /** Streams the completion of a prompt to stdout. */
 export async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> {
-  await using trace = args.trace === undefined ? null : await TraceFile.open(args.trace);
-  const prompt = args.prompt === '-' ? withoutLineEnd(await text(process.stdin)) : args.prompt;
+  await using trace = args.trace === undefined ? null : await TraceFile.open(args.trace, signal);
+  const prompt = args.prompt === '-' ? withoutLineEnd(await text(addAbortSignal(signal, process.stdin))) : args.prompt;
   using status = new StatusLine(process.stderr);
   const log = args.verbose ? console.error : () => {};
   await using model = await openModel(args.model, {

@@ -82,6 +82,11 @@ export async function replaceFile(flag: string, path: string, content: string | 
   }
 }
 
+/** Tells on stderr that an interrupted command has nothing to write to a file yet. */
+export function tellNothingYet(flag: string, path: string): void {
+  console.error(`${flag}: nothing has run yet, so ${quote(path)} is not written`);
+}
+
 /** What a path means, links followed. */
 type Target =
   | { readonly kind: 'file'; readonly path: string; readonly exists: boolean; readonly identity: string }

@@ -1,8 +1,12 @@
+// How a command ends: with what exit code, and what it says of errors, signals and a stdout that is gone.
+import { setImmediate } from 'node:timers/promises';
 import { inspect } from 'node:util';
+import { variable } from '../util/environment.ts';
 import { RoseinferError } from '../util/errors.ts';
 
-/** Exit codes of a program that a signal ended: 128 + its number. */
-const SIGINT_EXIT = 130;
+/** Signals that ask a command to stop, and its exit code then: 128 + the signal's number. */
+const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
 const SIGPIPE_EXIT = 141;
 
 /** A command was told to stop. */
@@ -15,36 +19,52 @@ class Interruption extends RoseinferError {
   }
 }
 
+/** What a command prints does not arrive. */
+class StdoutError extends RoseinferError {}
+
 /**
- * Runs a command to its end and sets the exit code; the process then ends by itself. Ctrl-C aborts `signal`, with
- * which the command stops and cleans up; a second one ends the process at once. A closed stdout aborts it, too.
+ * Runs a command to its end and sets the exit code; the process then ends by itself. Ctrl-C, SIGTERM and SIGHUP abort
+ * `signal`, with which the command stops and cleans up; a second one ends the process at once. A stdout that is closed
+ * or full aborts it, too.
  *
  * An error becomes one line on stderr, or all that is known of it when the environment variable DEBUG is set. One that
- * comes while the command cleans up behind another is told, too.
+ * comes while the command cleans up after another is told, too.
  */
 export async function runCommand(command: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const interrupt = new AbortController();
   const { signal } = interrupt;
-  process.on('SIGINT', () => {
-    if (signal.aborted) process.exit(SIGINT_EXIT);
-    interrupt.abort(new Interruption('interrupted', SIGINT_EXIT));
-  });
+  for (const name of SIGNALS) {
+    process.on(name, () => {
+      if (signal.aborted) process.exit(EXIT_CODES[name]);
+      interrupt.abort(new Interruption(`interrupted by ${name}`, EXIT_CODES[name]));
+    });
+  }
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    interrupt.abort(error.code === 'EPIPE' ? new Interruption('stdout was closed', SIGPIPE_EXIT) : error);
+    const isClosed = error.code === 'EPIPE';
+    const full = new StdoutError(`stdout can't be written (${error.code ?? error.message})`, { cause: error });
+    interrupt.abort(isClosed ? new Interruption('stdout was closed', SIGPIPE_EXIT) : full);
   });
   // Without a stderr there is nobody to tell.
   process.stderr.on('error', () => {});
 
   try {
     await command(signal);
+    await stdoutIsWritten();
     signal.throwIfAborted();
   } catch (error) {
+    await stdoutIsWritten();
     const isDouble = error instanceof SuppressedError;
-    if (isDouble) console.error(describeError(error.error, process.env.DEBUG)); // what failed while cleaning up
+    if (isDouble) console.error(describeError(error.error, variable('DEBUG'))); // what failed while cleaning up
     const cause: unknown = signal.aborted ? signal.reason : isDouble ? error.suppressed : error;
-    if (!(cause instanceof Interruption)) console.error(describeError(cause, process.env.DEBUG));
+    if (!(cause instanceof Interruption)) console.error(describeError(cause, variable('DEBUG')));
     process.exitCode = cause instanceof Interruption ? cause.exitCode : 1;
   }
+}
+
+/** Resolves when all that was printed has been written, and an error of that has been heard of. */
+async function stdoutIsWritten(): Promise<void> {
+  await new Promise((resolve) => process.stdout.write('', resolve));
+  await setImmediate();
 }
 
 /** What the user sees of an error. */

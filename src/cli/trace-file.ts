@@ -3,7 +3,7 @@ import type { FinishedRequest } from '../engine/request.ts';
 import type { StepRecord } from '../engine/step-record.ts';
 import { traceEvents } from '../engine/trace-events.ts';
 import type { LoadedModel } from '../load-model.ts';
-import { checkOutput, replaceFile } from './output-file.ts';
+import { checkOutput, replaceFile, tellNothingYet } from './output-file.ts';
 import { packageVersion } from './package-info.ts';
 
 const FLAG = '--trace';
@@ -27,21 +27,24 @@ interface Recording {
 /** Collects what engines do, and writes it when it is disposed of: a trace for Perfetto or chrome://tracing. */
 export class TraceFile implements AsyncDisposable {
   readonly #path: string;
+  readonly #signal: AbortSignal;
   readonly #recordings: Recording[] = [];
   #about: Readonly<Record<string, string>> = {};
 
-  private constructor(path: string) {
+  private constructor(path: string, signal: AbortSignal) {
     this.#path = path;
+    this.#signal = signal;
   }
 
   /**
    * Writes nothing yet.
    *
+   * @param signal interrupts the command.
    * @throws OutputFileError when the file can't be written.
    */
-  static async open(path: string): Promise<TraceFile> {
+  static async open(path: string, signal: AbortSignal): Promise<TraceFile> {
     await checkOutput(FLAG, path);
-    return new TraceFile(path);
+    return new TraceFile(path, signal);
   }
 
   /** Puts into the trace what ran: `model` as a report calls it. */
@@ -63,13 +66,14 @@ export class TraceFile implements AsyncDisposable {
   }
 
   /**
-   * Writes the file, unless nothing ran that it could tell of.
+   * Writes the file, unless nothing ran that it could tell of; says so when that is because of an interruption.
    *
    * @throws OutputFileError
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const isEmpty = this.#recordings.every(({ steps, requests }) => steps.length + requests.length === 0);
     if (!isEmpty) await replaceFile(FLAG, this.#path, this.#chunks());
+    else if (this.#signal.aborted) tellNothingYet(FLAG, this.#path);
   }
 
   /** The JSON object, an event a line. */

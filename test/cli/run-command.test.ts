@@ -63,10 +63,14 @@ describe('runCommand', () => {
     expect(errors).toBe('error: Error: disk full\n');
   });
 
-  test('aborts the command on Ctrl-C, lets it clean up and exits with 130', async () => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('aborts the command on %s, lets it clean up and exits with %i', async (signal, code) => {
     const child = await start(`
       console.log('ready');
-      try { await setTimeout(60_000, null, { signal }) } finally { console.log('cleaned up') }`);
+      try { await setTimeout(60_000, null, { signal }) } finally { await setTimeout(20); console.log('cleaned up') }`);
     let rest = '';
     child.stdout?.on('data', (data) => {
       rest += data;
@@ -75,8 +79,8 @@ describe('runCommand', () => {
     child.stderr?.on('data', (data) => {
       errors += data;
     });
-    child.kill('SIGINT');
-    expect(await exitOf(child)).toBe(130);
+    child.kill(signal);
+    expect(await exitOf(child)).toBe(code);
     expect({ rest, errors }).toEqual({ rest: 'cleaned up\n', errors: '' });
   });
 
@@ -86,15 +90,33 @@ describe('runCommand', () => {
     expect(await exitOf(child)).toBe(130);
   });
 
-  test('ends at once on a second Ctrl-C', async () => {
+  test.each([
+    ['SIGINT', 'SIGINT', 130],
+    ['SIGTERM', 'SIGTERM', 143],
+    ['SIGTERM', 'SIGINT', 130],
+    ['SIGINT', 'SIGHUP', 129],
+  ] as const)('ends at once when %s is followed by %s', async (first, second, code) => {
     const child = await start(`
       signal.addEventListener('abort', () => console.log('aborted'));
       console.log('ready');
       await setTimeout(60_000);`);
-    child.kill('SIGINT');
+    child.kill(first);
     if (child.stdout) await once(child.stdout, 'data');
-    child.kill('SIGINT');
-    expect(await exitOf(child)).toBe(130);
+    child.kill(second);
+    expect(await exitOf(child)).toBe(code);
+  });
+
+  test.for([
+    ["console.log('text')"],
+    ["process.stdout.write('text')"],
+    ["console.log('text'); await setTimeout(60_000, null, { signal })"],
+  ])('exits with 1 and one line when stdout is full: %s', ([body = ''], context) => {
+    if (process.platform !== 'linux') context.skip('no /dev/full');
+    const script = '"$0" "$@" > /dev/full';
+    const { status, stderr } = spawnSync('sh', ['-c', script, process.execPath, ...command(body)], {
+      encoding: 'utf8',
+    });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: "error: stdout can't be written (ENOSPC)\n" });
   });
 
   test('stops quietly with 141 when stdout is closed', async () => {

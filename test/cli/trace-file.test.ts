@@ -1,10 +1,11 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { streamText } from '../../src/cli/generate.ts';
 import { TraceFile } from '../../src/cli/trace-file.ts';
 import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { quote } from '../../src/util/quote.ts';
 import { FakeRunner } from '../support/fake-runner.ts';
 import { SimulatedClock, SimulatedGpu } from '../support/simulated-gpu.ts';
 import { checkCover, checkTrace, completeEvents } from '../support/trace-checks.ts';
@@ -24,11 +25,13 @@ afterEach(() => rm(directory, { recursive: true }));
 
 const limits = { maxBatchTokens: 256, maxModelLen: 256, vocabSize: 8192 };
 const adapter = { name: 'card', backend: 'vulkan', driver: 'driver 1', isSoftware: false, webgpu: '0.6.2' };
+/** Of a command that nobody interrupts. */
+const running = new AbortController().signal;
 const readTrace = async () => JSON.parse(await readFile(path, 'utf8'));
 
 /** Streams a completion under a trace; the signal aborts it when the text has so many pieces. */
 async function traced(runner: FakeRunner, { pieces = Number.POSITIVE_INFINITY, clock = new SimulatedClock() } = {}) {
-  await using trace = await TraceFile.open(path);
+  await using trace = await TraceFile.open(path, running);
   trace.describe('weights/tales', { adapter, dtype: 'f16' });
   const abort = new AbortController();
   let count = 0;
@@ -85,7 +88,7 @@ test('a run that was aborted leaves the trace of what it did, its request with i
 test('where nothing ran, the file is as it was', async () => {
   await writeFile(path, 'an older trace');
   const run = async () => {
-    await using trace = await TraceFile.open(path);
+    await using trace = await TraceFile.open(path, running);
     trace.watch('generate');
     throw new Error('refused');
   };
@@ -93,7 +96,20 @@ test('where nothing ran, the file is as it was', async () => {
   expect(await readFile(path, 'utf8')).toBe('an older trace');
 });
 
+test.each([true, false])('where nothing ran, a line says so if that was an interruption: %s', async (isInterrupted) => {
+  const error = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const abort = new AbortController();
+  const trace = await TraceFile.open(path, abort.signal);
+  trace.watch('generate');
+  if (isInterrupted) abort.abort();
+  await trace[Symbol.asyncDispose]();
+  const line = `--trace: nothing has run yet, so ${quote(path)} is not written`;
+  expect(error.mock.calls).toEqual(isInterrupted ? [[line]] : []);
+  expect(await readdir(directory)).toEqual([]);
+  error.mockRestore();
+});
+
 test('a path that can not be written is refused when it is opened', async () => {
   const message = `--trace is "${directory}" (EISDIR), expected a file that can be written`;
-  await expect(TraceFile.open(directory)).rejects.toThrow(message);
+  await expect(TraceFile.open(directory, running)).rejects.toThrow(message);
 });

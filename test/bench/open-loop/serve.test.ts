@@ -28,6 +28,7 @@ async function serveLine(line: string, log?: RunLog) {
     settings: engineSettings(args),
     log,
     onProgress: (label) => labels.push(label),
+    onInterrupted: () => {},
     onRun: (run) => reported.push(run),
   });
   expect(reported).toEqual(runs);
