@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { create } from 'webgpu';
 import { variable } from '../util/environment.ts';
+import { type Checks, checkOptions, text } from '../util/option-checks.ts';
 import { AdapterError } from './errors.ts';
 
 /** Which adapter to open. */
@@ -21,6 +22,8 @@ export interface AdapterIdentity {
   readonly webgpu: string;
 }
 
+const CHOICE: Checks<AdapterChoice> = { adapter: text, backend: text };
+
 const PLATFORM_BACKENDS: Readonly<Record<string, readonly string[]>> = {
   darwin: ['metal'],
   win32: ['d3d12', 'vulkan'],
@@ -40,9 +43,10 @@ export interface FoundAdapter {
  * Finds an adapter.
  *
  * @throws AdapterError when none answers (with what was tried and what to do) or none has the given name (with the
- * names there are).
+ * names there are); RangeValueError for an unknown key, or a value that is no text.
  */
 export async function findAdapter(choice: AdapterChoice = {}): Promise<FoundAdapter> {
+  checkOptions('choice of an adapter', choice, CHOICE);
   const backends = backendsOf(choice);
   const names: string[] = [];
   for (const backend of backends) {
@@ -63,8 +67,13 @@ export async function findAdapter(choice: AdapterChoice = {}): Promise<FoundAdap
   );
 }
 
-/** Names of the adapters that each backend has, for the backends that `findAdapter` would try. */
+/**
+ * Names of the adapters that each backend has, for the backends that `findAdapter` would try.
+ *
+ * @throws RangeValueError as `findAdapter`.
+ */
 export async function listAdapters(choice: AdapterChoice = {}): Promise<ReadonlyMap<string, readonly string[]>> {
+  checkOptions('choice of an adapter', choice, CHOICE);
   const names = new Map<string, readonly string[]>();
   for (const backend of backendsOf(choice)) names.set(backend, await adapterNames(backend));
   return names;

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { setTimeout } from 'node:timers/promises';
+import { type Checks, checkOptions, oneOf, text } from '../util/option-checks.ts';
 import { type AdapterChoice, type AdapterIdentity, findAdapter } from './adapter.ts';
 import { BindGroupCache } from './bind-group-cache.ts';
 import { DeviceLostError, GpuError } from './errors.ts';
@@ -30,6 +31,7 @@ export interface DeviceTraits {
   readonly vendor: string;
 }
 
+const OPTIONS: Checks<DeviceOptions> = { adapter: text, backend: text, features: oneOf(['auto', 'base']) };
 const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
 const RAISED_LIMITS = [
   'maxBufferSize',
@@ -45,7 +47,7 @@ const LOSS_MILLISECONDS = 100;
 /**
  * Opens a device, as `Device.open`: the first adapter that answers, with the optional features that it has.
  *
- * @throws AdapterError when no adapter fits.
+ * @throws RangeValueError for an unknown option or value; AdapterError when no adapter fits.
  */
 export function openDevice(options: DeviceOptions = {}): Promise<Device> {
   return Device.open(options);
@@ -80,10 +82,12 @@ export class Device {
     this.#lost.catch(() => {});
   }
 
-  /** @throws AdapterError when no adapter fits. */
+  /** @throws RangeValueError for an unknown option or value; AdapterError when no adapter fits. */
   static async open(options: DeviceOptions = {}): Promise<Device> {
-    const { adapter, identity } = await findAdapter(options);
-    const auto = options.features !== 'base';
+    checkOptions('options of a device', options, OPTIONS);
+    const { features = 'auto', ...choice } = options;
+    const { adapter, identity } = await findAdapter(choice);
+    const auto = features === 'auto';
     const requiredFeatures = auto ? OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)) : [];
     const requiredLimits: Record<string, number> = {};
     if (auto) for (const limit of RAISED_LIMITS) requiredLimits[limit] = adapter.limits[limit];

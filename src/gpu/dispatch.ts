@@ -1,5 +1,5 @@
 import { ShaderStage } from './flags.ts';
-import type { Cost, Dims } from './kernel-spec.ts';
+import type { Cost, Dims, Grid } from './kernel-spec.ts';
 
 /** One checked dispatch. */
 export interface Dispatch {
@@ -8,7 +8,7 @@ export interface Dispatch {
   readonly bindGroup: GPUBindGroup;
   /** The shader's `Params`, or null where it has none. */
   readonly params: Uint32Array | null;
-  readonly workgroups: readonly [number, number, number];
+  readonly workgroups: Grid;
   readonly dims: Dims;
   readonly cost: Cost;
 }

@@ -84,6 +84,9 @@ type Choices<Defaults, Value> = Defaults extends (traits: DeviceTraits) => infer
   ? { readonly [K in keyof Names]?: Value }
   : { readonly [name: string]: never };
 
+/** Workgroups in each dimension. */
+export type Grid = readonly [x: number, y: number, z: number];
+
 /** What one dispatch has to do. */
 export interface Cost {
   /** Read and written, each word once however often it is loaded. */
@@ -139,7 +142,8 @@ export interface KernelSpec<
   readonly checkVariant?: (variant: Variant, traits: DeviceTraits) => string | null;
   /** Names the first thing wrong with the sizes, or null. */
   readonly check?: (dims: Dims, variant: Variant) => string | null;
-  readonly workgroups: (dims: Dims, variant: Variant) => readonly [number, number, number];
+  /** Whole numbers of workgroups in x, y and z; `Math.ceil` where a workgroup is left in part. */
+  readonly workgroups: (dims: Dims, variant: Variant) => Grid;
   readonly cost: (dims: Dims, variant: Variant) => Cost;
 }
 

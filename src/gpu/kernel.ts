@@ -1,7 +1,9 @@
+import { checkSpec } from './check-spec.ts';
 import type { Device, DeviceTraits } from './device.ts';
 import { type Dispatch, PARAMS_GROUP, paramsLayout } from './dispatch.ts';
 import { GpuError, KernelError } from './errors.ts';
 import { ShaderStage } from './flags.ts';
+import { checkGrid } from './grid.ts';
 import type {
   ChoiceOf,
   Cost,
@@ -14,7 +16,8 @@ import type {
   Variant,
   VariantChoice,
 } from './kernel-spec.ts';
-import { bindOperands, checkScalars, type Operands, unknownName, withPackedConditions } from './operands.ts';
+import { mergeChoice } from './merge-choice.ts';
+import { bindOperands, checkScalars, type Operands, withPackedConditions } from './operands.ts';
 import { Program } from './program.ts';
 import { checkAgainstShader, linkShader } from './shader-linker.ts';
 import { solveDims } from './shapes.ts';
@@ -36,7 +39,9 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
   readonly spec: S;
   readonly #built = new WeakMap<Device, Map<string, BuiltKernel | Promise<BuiltKernel>>>();
 
+  /** @throws KernelError and RangeValueError for a declaration that is none; see `defineKernel`. */
   constructor(spec: S) {
+    checkSpec(spec);
     this.spec = spec;
   }
 
@@ -47,12 +52,12 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
   /**
    * The full variant that a choice means on a device.
    *
-   * @throws KernelError for a name that the kernel does not declare, a value that is not among those of a tunable, and
-   * a variant that the device can't run.
+   * @throws KernelError for a name that the kernel does not declare, a value of another type or not among those of a tunable,
+   * and a variant that the device can't run; RangeValueError for a choice of unknown keys.
    */
   variant(traits: DeviceTraits, choice: ChoiceOf<S> = {}): Variant {
     const { spec } = this;
-    const variant = this.#merged(traits, choice);
+    const variant = mergeChoice(spec, traits, choice);
     const numbers: Readonly<Record<string, number>> = { ...variant.constants, ...variant.overrides };
     for (const [name, allowed] of Object.entries(spec.tunables ?? {})) {
       const value = numbers[name];
@@ -79,7 +84,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
   variants(traits: DeviceTraits): ChoiceOf<S>[];
   variants(traits: DeviceTraits): VariantChoice[] {
     const { spec } = this;
-    const kinds = this.#merged(traits, {});
+    const kinds = mergeChoice(spec, traits, {});
     let choices: VariantChoice[] = [{}];
     for (const [name, values] of Object.entries(spec.tunables ?? {})) {
       const kind = Object.hasOwn(kinds.constants, name) ? 'constants' : 'overrides';
@@ -87,7 +92,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
         values.map((value) => ({ ...choice, [kind]: { ...choice[kind], [name]: value } })),
       );
     }
-    return choices.filter((choice) => !spec.checkVariant?.(this.#merged(traits, choice), traits));
+    return choices.filter((choice) => !spec.checkVariant?.(mergeChoice(spec, traits, choice), traits));
   }
 
   /**
@@ -162,12 +167,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
     if (wrong) throw new KernelError(spec.name, wrong);
     const workgroups = spec.workgroups(dims, variant);
     const { maxComputeWorkgroupsPerDimension: maxGroups, maxStorageBufferBindingSize: maxBytes } = device.gpu.limits;
-    if (workgroups.some((count) => count > maxGroups)) {
-      throw new KernelError(
-        spec.name,
-        `grid [${workgroups}] is beyond the adapter's ${maxGroups} workgroups a dimension`,
-      );
-    }
+    checkGrid(spec.name, workgroups, operands, maxGroups);
     const ranges = operands.map(({ name, range }) => {
       if (range.size <= maxBytes) return range;
       throw new KernelError(spec.name, `${name} takes ${range.size} bytes, the adapter binds at most ${maxBytes}`);
@@ -198,15 +198,6 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
       using program = new Program(device, this.spec.name, [this.dispatch(device, tensors, scalars, choice)]);
       program.submit();
     });
-  }
-
-  #merged(traits: DeviceTraits, choice: ChoiceOf<S> | VariantChoice): Variant {
-    const { spec } = this;
-    return {
-      conditions: merge(spec.name, 'condition', spec.conditions?.(traits), choice.conditions),
-      constants: merge(spec.name, 'constant', spec.constants?.(traits), choice.constants),
-      overrides: merge(spec.name, 'override', spec.overrides?.(traits), choice.overrides),
-    };
   }
 
   #variants(device: Device): Map<string, BuiltKernel | Promise<BuiltKernel>> {
@@ -251,23 +242,11 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
 /**
  * Declares a kernel over a file in `shaders/`, or over WGSL of one's own (`source`); see KernelSpec. The shader is
  * compared with the declaration when a variant is first built, and each call's tensors and scalars are checked against it.
+ *
+ * @throws RangeValueError for an unknown key; KernelError for a value of another type than the key's.
  */
 export function defineKernel<const S extends KernelSpec>(spec: S): Kernel<S> {
   return new Kernel(spec);
-}
-
-function merge<T>(
-  kernel: string,
-  what: string,
-  defaults: Readonly<Record<string, T>> = {},
-  choice: Readonly<Record<string, T | undefined>> = {},
-): Readonly<Record<string, T>> {
-  const merged = { ...defaults };
-  for (const [name, value] of Object.entries(choice)) {
-    if (!Object.hasOwn(defaults, name)) throw unknownName(kernel, what, name, Object.keys(defaults));
-    if (value !== undefined) merged[name] = value;
-  }
-  return merged;
 }
 
 /** Name of a variant: `matmul[GELU W_F16 ROWS=8 LANES=32]`. */
@@ -281,13 +260,20 @@ function packParams(spec: KernelSpec, dims: Dims): Uint32Array | null {
   const entries = Object.entries(spec.params);
   if (entries.length === 0) return null;
   const words = new Uint32Array(entries.length);
-  const floats = new Float32Array(words.buffer);
+  const kinds = {
+    u32: { array: words, holds: (value: number) => value >>> 0 === value },
+    // Rounded, but never to infinity.
+    f32: {
+      array: new Float32Array(words.buffer),
+      holds: (value: number) => Number.isFinite(Math.fround(value)) === Number.isFinite(value),
+    },
+  };
   entries.forEach(([name, type]: [string, ScalarType], i) => {
     const value = dims[name];
     if (value === undefined) throw new KernelError(spec.name, `scalar ${name} is missing`);
-    if (type === 'f32') floats[i] = value;
-    else if (value >>> 0 === value) words[i] = value;
-    else throw new KernelError(spec.name, `scalar ${name} is ${value}, expected a u32`);
+    const { array, holds } = kinds[type];
+    if (!holds(value)) throw new KernelError(spec.name, `scalar ${name} is ${value}, expected ${type}`);
+    array[i] = value;
   });
   return words;
 }

@@ -1,6 +1,7 @@
 // Turns a shader file and a variant into plain WGSL. The linker takes a misspelt condition for false and leaves out what
 // is unused, so every condition and constant that the text names is compared with what the kernel declares.
 import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { link } from 'wesl';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { KernelError } from './errors.ts';
@@ -12,12 +13,31 @@ const IMMEDIATES = 'IMMEDIATES';
 
 let sources: Record<string, string> | null = null;
 
-/** Text of every file in `shaders/`, by file name without extension. */
+/**
+ * Text of every file in `shaders/`, by file name without extension.
+ *
+ * @throws KernelError when they are not where the code expects them, as in a program that was bundled without them.
+ */
 export function shaderSources(): Readonly<Record<string, string>> {
   if (sources) return sources;
-  const names = readdirSync(SHADERS).filter((name) => name.endsWith('.wgsl'));
+  const names = readNames().filter((name) => name.endsWith('.wgsl'));
+  if (names.length === 0) throw lostShaders('it holds none');
   sources = Object.fromEntries(names.map((name) => [name.slice(0, -5), readFileSync(new URL(name, SHADERS), 'utf8')]));
   return sources;
+}
+
+function readNames(): readonly string[] {
+  try {
+    return readdirSync(SHADERS);
+  } catch (error) {
+    throw lostShaders(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function lostShaders(reason: string): KernelError {
+  const expected = `expected the WGSL files of roseinfer in ${fileURLToPath(SHADERS)}, but ${reason}`;
+  const remedy = "copy the package's shaders/ there, or let the bundler leave roseinfer out (as external)";
+  return new KernelError('shaders', `${expected}; where a program was bundled, ${remedy}`);
 }
 
 /**
@@ -30,7 +50,8 @@ export async function linkShader(spec: KernelSpec, variant: Variant, immediates:
   const name = spec.shader ?? spec.name;
   const files = { ...shaderSources(), ...spec.modules };
   const source = spec.source ?? files[name];
-  if (source === undefined) throw new KernelError(spec.name, `no shader file shaders/${name}.wgsl`);
+  if (source === undefined)
+    throw new KernelError(spec.name, `no shader file ${fileURLToPath(new URL(`${name}.wgsl`, SHADERS))}`);
   checkNames(spec.name, source, variant);
   const nonzero = Object.entries(variant.constants).map(([constant, value]) => [constant, value !== 0]);
   const weslSrc: Record<string, string> = { [`${name}.wgsl`]: source };

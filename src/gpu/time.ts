@@ -1,4 +1,5 @@
 import { RangeValueError } from '../util/errors.ts';
+import { checkKeys, type KeyTable } from '../util/keys.ts';
 import type { Device } from './device.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { Kernel } from './kernel.ts';
@@ -16,6 +17,8 @@ export interface TimeOptions<S extends KernelSpec> {
   /** Measurements before them, which do not count; 3. */
   readonly warmUps?: number | undefined;
 }
+
+const OPTION_KEYS: KeyTable<TimeOptions<KernelSpec>> = { choice: true, runs: true, warmUps: true };
 
 /** What `time` measured. */
 export interface Timing {
@@ -41,7 +44,7 @@ const MAX_BURST = 4096;
  * Times a kernel on tensors: it runs warmUps + runs times or, by the host's clock, many times more, so what it changes in
  * place goes on changing. Its operands stay in whatever caches hold them.
  *
- * @throws RangeValueError unless runs is a natural number from 1 on and warmUps one from 0 on; KernelError, GpuError and
+ * @throws RangeValueError for an unknown option, and unless runs is a natural number from 1 on and warmUps one from 0 on; KernelError, GpuError and
  * DeviceLostError, as `Kernel.run`.
  */
 export async function time<S extends KernelSpec>(
@@ -49,8 +52,10 @@ export async function time<S extends KernelSpec>(
   kernel: Kernel<S>,
   tensors: TensorsOf<S>,
   scalars: ScalarsOf<S>,
-  { choice, runs = 20, warmUps = 3 }: TimeOptions<S> = {},
+  options: TimeOptions<S> = {},
 ): Promise<Timing> {
+  checkKeys('options of time', options, OPTION_KEYS);
+  const { choice, runs = 20, warmUps = 3 } = options;
   checkCount('runs', runs, 1);
   checkCount('warmUps', warmUps, 0);
   const { label } = await kernel.build(device, kernel.choiceFor(tensors, choice));

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { GpuError, KernelError } from '../../src/gpu/errors.ts';
 import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
-import { read } from '../../src/gpu/kernel-spec.ts';
+import { read, type ScalarsOf } from '../../src/gpu/kernel-spec.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { attention, attentionFold } from '../../src/kernels/attention.ts';
@@ -107,8 +107,12 @@ describe('a dispatch is refused for', () => {
   test('a scalar that its type can not hold', () => {
     const w = packWeight(device, 'w', [1, 2, 3], [3, 1]);
     const tensors = { x: f32(1, 3), w, bias: f32(1), out: f32(1, 1) };
-    expect(refusal(matmul, tensors, { first: -1 })).toBe('matmul: scalar first is -1, expected a u32');
-    expect(refusal(matmul, tensors, { first: -0.5 })).toBe('matmul: scalar first is -0.5, expected a u32');
+    expect(refusal(matmul, tensors, { first: -1 })).toBe('matmul: scalar first is -1, expected u32');
+    expect(refusal(matmul, tensors, { first: -0.5 })).toBe('matmul: scalar first is -0.5, expected u32');
+    expect(refusal(layernorm, norm(), { eps: 1e39 })).toBe('layernorm: scalar eps is 1e+39, expected f32');
+    expect(refusal(layernorm, norm(), { eps: Number.NaN })).toBe('layernorm: scalar eps is NaN, expected a number');
+    const text: ScalarsOf<typeof layernorm.spec> = JSON.parse('{ "eps": "1e-5" }');
+    expect(refusal(layernorm, norm(), text)).toBe('layernorm: scalar eps is "1e-5", expected a number');
   });
 
   test('a tensor that was closed or is on another device', async () => {
@@ -131,7 +135,7 @@ describe('a dispatch is refused for', () => {
     const rows = device.gpu.limits.maxComputeWorkgroupsPerDimension + 1;
     const tensors = { x: f32(1, 1), rows: i32(rows), out: f32(rows, 1) };
     expect(refusal(gatherRows, tensors, {})).toBe(
-      `gather_rows: grid [1,${rows},1] is beyond the adapter's ${rows - 1} workgroups a dimension`,
+      `gather_rows: workgroups y is ${rows} of [1, ${rows}, 1], expected at most the adapter's ${rows - 1}: spread them over two dimensions`,
     );
   });
 
@@ -280,7 +284,9 @@ describe('a kernel that its shader contradicts prints both lists:', () => {
 describe('a shader', () => {
   test('that is not there is named', async () => {
     const kernel = defineKernel({ ...gatherRows.spec, shader: 'nothing' });
-    await expect(kernel.build(device)).rejects.toThrow('gather_rows: no shader file shaders/nothing.wgsl');
+    await expect(kernel.build(device)).rejects.toThrow(
+      /^gather_rows: no shader file .*[\\/]shaders[\\/]nothing\.wgsl$/,
+    );
   });
 
   test('that imports what is not there does not link', async () => {

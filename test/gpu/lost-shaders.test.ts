@@ -1,0 +1,44 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { runNode } from '../support/run-node.ts';
+
+/** A program beside the package's code, as a bundler may leave it: without shaders. */
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'roseinfer-lost-'));
+  cpSync('src', join(directory, 'src'), { recursive: true });
+  symlinkSync(resolve('node_modules'), join(directory, 'node_modules'));
+  writeFileSync(join(directory, 'package.json'), '{ "type": "module" }');
+  writeFileSync(
+    join(directory, 'program.ts'),
+    `import { KernelError, layernorm, openDevice } from './src/kernels/index.ts';
+using device = await openDevice();
+const error = await layernorm.build(device).catch((reason) => reason);
+console.log(error instanceof KernelError, error.message);`,
+  );
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const shaders = () => `${join(directory, 'shaders')}/`;
+
+test.each([
+  { what: 'without shaders/', prepare: () => {}, reason: 'ENOENT: ' },
+  { what: 'with an empty shaders/', prepare: () => mkdirSync(shaders()), reason: 'it holds none' },
+  {
+    what: 'with a file in its place',
+    prepare: () => writeFileSync(join(directory, 'shaders'), ''),
+    reason: 'ENOTDIR: ',
+  },
+])('a program $what is told where they are expected and what to do', ({ prepare, reason }) => {
+  prepare();
+  const { stdout } = runNode([join(directory, 'program.ts')]);
+  expect(stdout).toContain(`true shaders: expected the WGSL files of roseinfer in ${shaders()}, but ${reason}`);
+  expect(stdout).toContain("copy the package's shaders/ there, or let the bundler leave roseinfer out (as external)");
+});
+
+test('a program with them runs', () => {
+  cpSync('shaders', shaders(), { recursive: true });
+  expect(runNode([join(directory, 'program.ts')]).stdout).toBe('false undefined\n');
+});
