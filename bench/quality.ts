@@ -17,15 +17,16 @@ const flags = {
   window: { ...integerFlag('window', 1), default: 256, describe: 'tokens that a token is predicted from at most' },
 };
 
-async function quality(argv: readonly string[]): Promise<void> {
+async function quality(argv: readonly string[], signal: AbortSignal): Promise<void> {
   const args = parseFlags(argv, 'node bench/quality.ts --text FILE', flags);
   if (args === null) return;
   const text = await readFile(args.text, 'utf8');
+  const rows = await measureWeightQuality({ ...args, text, signal });
   console.log('weights      tokens  perplexity    increase          KL');
-  for (const { dtype, tokens, perplexity, perplexityIncrease, kl } of await measureWeightQuality({ ...args, text })) {
+  for (const { dtype, tokens, perplexity, perplexityIncrease, kl } of rows) {
     const columns = [formatFigure(perplexity, 4), formatPercent(perplexityIncrease, 3), kl.toExponential(2)];
     console.log(dtype.padEnd(8), String(tokens).padStart(10), ...columns.map((column) => column.padStart(11)));
   }
 }
 
-await runCommand(() => quality(process.argv.slice(2)));
+await runCommand((signal) => quality(process.argv.slice(2), signal));

@@ -23,6 +23,7 @@ export interface WeightQualityOptions {
   readonly window: number;
   /** Tokens of the text; all when absent. */
   readonly maxTokens?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const COMPARED: readonly WeightDType[] = ['f16', 'q8'];
@@ -36,10 +37,10 @@ interface WindowSums {
 /**
  * Compares f16 and q8 weights with f32 on a text.
  *
- * @throws RoseinferError, as `loadGPT2`; RangeValueError for a text of fewer than two tokens or a window beyond the model.
+ * @throws the signal's reason; RoseinferError, as `loadGPT2`; RangeValueError for a text of fewer than two tokens or a window beyond the model.
  */
 export async function measureWeightQuality(options: WeightQualityOptions): Promise<WeightQuality[]> {
-  const { model, adapter, text, window, maxTokens } = options;
+  const { model, adapter, text, window, maxTokens, signal } = options;
   using opened = new DisposableStack();
   const load = async (dtype: WeightDType) => opened.use(await loadGPT2(model, { dtype, adapter }));
   const exact = await load('f32');
@@ -48,6 +49,7 @@ export async function measureWeightQuality(options: WeightQualityOptions): Promi
   const totals = COMPARED.map((): WindowSums => ({ nats: 0, kl: 0 }));
   let nats = 0;
   for (let start = 0; start < Math.max(ids.length - 1, 1); start += window) {
+    signal?.throwIfAborted();
     const inputs = ids.slice(start, Math.min(start + window, ids.length - 1));
     const targets = ids.slice(start + 1, start + 1 + inputs.length);
     const logprobs = await logprobsOf(exact, inputs);

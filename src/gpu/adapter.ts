@@ -30,8 +30,12 @@ const PLATFORM_BACKENDS: Readonly<Record<string, readonly string[]>> = {
 };
 const DEFAULT_BACKENDS: readonly string[] = ['vulkan'];
 
-/** Dawn lives as long as the object that `create` returned: dropping it while a device is open crashes the process. */
-const instances = new Set<GPU>();
+/**
+ * Dawn, by what it was created for. It lives as long as the object that `create` returned: dropping it while a device is
+ * open crashes the process. Each writes warnings about an adapter's limits to stderr when it first looks for adapters, so
+ * a device that is opened later finds the one that has done so.
+ */
+const instances = new Map<string, GPU>();
 
 /** The adapter that was found and the backend that answered. */
 export interface FoundAdapter {
@@ -102,9 +106,13 @@ async function adapterNames(backend: string): Promise<string[]> {
 }
 
 function requestAdapter(backend: string, name: string): Promise<GPUAdapter | null> {
-  // Exact timestamps: by default Dawn rounds them to 65.5 µs.
-  const gpu = create([`backend=${backend}`, `adapter=${name}`, 'disable-dawn-features=timestamp_quantization']);
-  instances.add(gpu);
+  const key = JSON.stringify([backend, name, variable('VK_DRIVER_FILES'), variable('VK_ICD_FILENAMES')]);
+  let gpu = instances.get(key);
+  if (gpu === undefined) {
+    // Exact timestamps: by default Dawn rounds them to 65.5 µs.
+    gpu = create([`backend=${backend}`, `adapter=${name}`, 'disable-dawn-features=timestamp_quantization']);
+    instances.set(key, gpu);
+  }
   return gpu.requestAdapter();
 }
 

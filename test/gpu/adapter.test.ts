@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { runNode } from '../support/run-node.ts';
+
+test('what Dawn writes of an adapter comes before the first device is open, and nothing between later lines', () => {
+  const program = `
+    import { listAdapters } from './src/gpu/adapter.ts';
+    import { Device } from './src/gpu/device.ts';
+    using first = await Device.open();
+    console.error('first line');
+    using second = await Device.open();
+    using third = await Device.open({ adapter: first.identity.name });
+    await listAdapters();
+    console.error('last line');`;
+  const { status, stdout, stderr } = runNode(['--input-type=module', '--eval', program]);
+  expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+  expect(stderr.slice(stderr.indexOf('first'))).toBe('first line\nlast line\n');
+});
