@@ -211,18 +211,17 @@ export class Engine {
     return this.close();
   }
 
-  #createSequence(request: GenerationRequest, prefixGroup?: string): Sequence {
+  #createSequence(request: GenerationRequest, now: number, prefixGroup?: string): Sequence {
     if (this.#isClosed) throw new EngineClosedError();
     const { failure } = this.#runner;
     if (failure) throw new RunnerFailedError(failure);
-    const now = this.#clock.now();
     const { limits } = this.#runner;
     const sharesPrefixes = this.#sharesPrefixes;
     return createSequence(request, { tokenizer: this.#tokenizer, limits, now, sharesPrefixes, prefixGroup });
   }
 
-  #add(request: GenerationRequest, prefixGroup?: string): LiveRequest {
-    const sequence = this.#createSequence(request, prefixGroup);
+  #add(request: GenerationRequest, now = this.#clock.now(), prefixGroup?: string): LiveRequest {
+    const sequence = this.#createSequence(request, now, prefixGroup);
     this.#live.checkIsNew(sequence.requestId);
     const { timeline = this.#defaults.timeline, deadlineMs = Number.POSITIVE_INFINITY, signal } = request;
     const deadline = sequence.arrival + deadlineMs;
@@ -234,11 +233,11 @@ export class Engine {
     return live;
   }
 
-  /** Adds all or none. */
-  #addAll(requests: readonly GenerationRequest[], prefixGroup?: string): LiveRequest[] {
+  /** Adds all, which arrive together, or none. */
+  #addAll(requests: readonly GenerationRequest[], now = this.#clock.now(), prefixGroup?: string): LiveRequest[] {
     const added: LiveRequest[] = [];
     try {
-      for (const request of requests) added.push(this.#add(request, prefixGroup));
+      for (const request of requests) added.push(this.#add(request, now, prefixGroup));
     } catch (error) {
       for (const live of added) this.#live.abort(live);
       throw error;
@@ -247,8 +246,9 @@ export class Engine {
   }
 
   #addChoices(request: GenerationRequest, n: number): LiveRequest[] {
-    const choices = choicesOf(request, this.#createSequence(request), n);
-    return this.#addAll(choices, this.#sharesPrefixes ? undefined : `choices ${this.#numForked++}`);
+    const now = this.#clock.now();
+    const choices = choicesOf(request, this.#createSequence(request, now), n);
+    return this.#addAll(choices, now, this.#sharesPrefixes ? undefined : `choices ${this.#numForked++}`);
   }
 
   /**

@@ -71,6 +71,16 @@ describe('choices', () => {
     expect(new Set(responses.map(({ seed }) => seed)).size).toBe(3);
   });
 
+  test('arrive together: a deadline that passes while they are added refuses none of them', async () => {
+    let time = 0;
+    const clock = { now: () => time++ };
+    await using engine = new Engine({ runner: talesRunner(), tokenizer, clock });
+    const handles = engine.addChoices({ ...request, deadlineMs: 1 }, 20);
+    await engine.run();
+    const ends = await Promise.all(handles.map(({ finished }) => finished.then(({ timings }) => timings.arrival)));
+    expect(new Set(ends).size).toBe(1);
+  });
+
   test('end one by one: the abort of one leaves the others', async () => {
     await using engine = new Engine({ runner: talesRunner(), tokenizer });
     const handles = engine.addChoices(request, 3);
