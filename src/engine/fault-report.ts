@@ -1,4 +1,4 @@
-import { emitWarning } from 'node:process';
+import process from 'node:process';
 import { messageOf } from './message-of.ts';
 
 /**
@@ -18,6 +18,9 @@ export class FaultReport {
   add(error: unknown): void {
     if (this.#hasReported) return;
     this.#hasReported = true;
-    emitWarning(`${this.#name} failed: ${messageOf(error)} (told once; requests are not affected)`, 'RoseinferWarning');
+    process.emitWarning(
+      `${this.#name} failed: ${messageOf(error)} (told once; requests are not affected)`,
+      'RoseinferWarning',
+    );
   }
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { deriveSeed } from '../../src/core/sampling-params.ts';
 import { Detokenizer } from '../../src/engine/detokenizer.ts';
 import { Engine } from '../../src/engine/engine.ts';
@@ -46,7 +46,10 @@ const setting = fc.record({
   maxBatchSize: fc.integer({ min: 1, max: 5 }),
   blockSize: fc.integer({ min: 1, max: 5 }),
   spareBlocks: fc.nat(4),
-  failAt: fc.option(fc.nat(15), { freq: 3 }),
+  /** The first step that fails, and how many fail with it. */
+  failures: fc.option(fc.tuple(fc.nat(15), fc.constantFrom(1, 1, 2, 3, Number.POSITIVE_INFINITY)), { freq: 3 }),
+  /** What observers throw. */
+  watchFails: seldom(fc.boolean(), false),
   closeAt: fc.option(fc.nat(30), { freq: 2 }),
   requests: fc.array(request, { minLength: 1, maxLength: 9, size: '+1' }),
 });
@@ -92,13 +95,25 @@ function checkTimeline({ timeline, timings }: FinishedRequest): void {
   expect(end).toBe(timings.arrival + timings.e2e);
 }
 
-test('whatever arrives, aborts, is late, breaks, fails or closes: one end each, the right ids, text, stamps and counts', async () => {
+test('whatever arrives, aborts, is late, breaks, fails once or for ever, or closes: one end each, the right ids, text, stamps and counts', async () => {
   const tokenizer = await Tokenizer.load('weights/tales');
-  const met: Record<string, number> = { length: 0, stop: 0, abort: 0, error: 0, late: 0, preempted: 0, cached: 0 };
+  const warn = vi.spyOn(process, 'emitWarning').mockReturnValue();
+  const met: Record<string, number> = {
+    restarted: 0,
+    length: 0,
+    stop: 0,
+    abort: 0,
+    error: 0,
+    late: 0,
+    preempted: 0,
+    cached: 0,
+  };
 
   const property = fc.asyncProperty(setting, async ({ requests, ...fields }) => {
-    const { maxBatchSize, blockSize, spareBlocks, failAt, closeAt, ...options } = fields;
-    const runner = new FaultyRunner(failAt, () => Promise.reject(new Error('step failed')), {
+    const { maxBatchSize, blockSize, spareBlocks, failures, watchFails, closeAt, ...options } = fields;
+    const [failAt, numFailures] = failures ?? [Number.POSITIVE_INFINITY, 0];
+    const isFaulty = (step: number) => step >= failAt && step < failAt + numFailures;
+    const runner = new FaultyRunner(isFaulty, () => Promise.reject(new Error('step failed')), {
       maxBatchSize,
       maxModelLen: LONGEST,
       maxBatchTokens: LONGEST,
@@ -112,9 +127,17 @@ test('whatever arrives, aborts, is late, breaks, fails or closes: one end each, 
     runner.isBroken = ({ seed, position }) => position === requests[indexOf.get(seed) ?? -1]?.brokenAt;
     const clock = new TestClock();
     const steps: StepRecord[] = [];
+    const ended: FinishedRequest[] = [];
     const engine = new Engine({
       ...{ runner, tokenizer, clock, timeline: true, ...options },
-      onStep: (step) => steps.push(step),
+      onStep: (step) => {
+        steps.push(step);
+        if (watchFails) throw new Error('observer failed');
+      },
+      onFinish: (response) => {
+        ended.push(response);
+        if (watchFails) throw new Error('observer failed');
+      },
     });
 
     // Streams start the loop; turns by hand come in between.
@@ -141,6 +164,15 @@ test('whatever arrives, aborts, is late, breaks, fails or closes: one end each, 
     expect(engine.hasUnfinished).toBe(false);
 
     const all = await Promise.all(outcomes);
+    // One end each, and none for nobody.
+    expect(new Set(ended)).toEqual(new Set(all.map(({ response }) => response)));
+    expect(ended).toHaveLength(all.length);
+    // A failing step ends those in it, or had been submitted when the one before it did.
+    const numFailing = runner.plans.filter((_, step) => isFaulty(step)).length;
+    expect(numFailing).toBeLessThanOrEqual(2 * all.length);
+    const inFailing = new Set(
+      runner.plans.flatMap(({ samplingRows }, step) => (isFaulty(step) ? samplingRows.map(({ seed }) => seed) : [])),
+    );
     for (const { index, response, streamed } of all) {
       const { requestId, ids, text, seed, finishReason, error, timings } = response;
       const { promptIds = [], maxTokens = 0 } = requests[index] ?? {};
@@ -150,12 +182,15 @@ test('whatever arrives, aborts, is late, breaks, fails or closes: one end each, 
       const isLate = finishReason === 'abort' && error !== null;
       if (isLate) expect(error).toMatch(/^deadline passed \d+ ms ago$/);
       expect(error !== null).toBe(finishReason === 'error' || isLate);
+      if (inFailing.has(seed)) expect(finishReason).not.toBe('length');
       expect(timings.tokenTimes).toHaveLength(ids.length);
       checkTimeline(response);
       const { recomputedTokens, preemptions } = recount(steps, requestId);
       expect(response.recomputedTokens).toBe(recomputedTokens);
-      // Whoever shared blocks with a failed step starts again, too.
-      expect(response.preemptions - preemptions).toBeOneOf(failAt === null ? [0] : [0, 1]);
+      // Whoever shared blocks with a failed step starts again, too, at most once for each.
+      const numRestarts = response.preemptions - preemptions;
+      expect(numRestarts).toBeGreaterThanOrEqual(0);
+      expect(numRestarts).toBeLessThanOrEqual(numFailing);
       // Half a character at the end is shown only where the text is complete.
       const detokenizer = new Detokenizer(tokenizer);
       const shown = ids.map((id) => detokenizer.push(id)).join('');
@@ -164,14 +199,17 @@ test('whatever arrives, aborts, is late, breaks, fails or closes: one end each, 
 
       met[finishReason]!++;
       if (isLate) met.late!++;
+      if (numRestarts > 0) met.restarted!++;
       if (preemptions > 0) met.preempted!++;
       if (response.cachedTokens > 0) met.cached!++;
     }
   });
   await fc.assert(property, { seed: 11, numRuns: 600 });
+  expect(warn).toHaveBeenCalled();
+  vi.restoreAllMocks();
 
   // The property means little unless it met these often; an eos is rare among 8192 tokens.
-  for (const key of ['length', 'abort', 'error', 'late', 'preempted', 'cached']) {
+  for (const key of ['length', 'abort', 'error', 'late', 'preempted', 'cached', 'restarted']) {
     expect(met[key], JSON.stringify(met)).toBeGreaterThan(50);
   }
 });

@@ -106,21 +106,59 @@ const ROUNDS = 3;
 
 /** By how much the heap grows with each of so many requests, when as many have run before: the least of the rounds. */
 async function heapBytesPerRequest(count: number, onFinish?: (response: FinishedRequest) => void): Promise<number> {
-  setFlagsFromString('--expose-gc');
-  const collect: () => void = runInNewContext('gc');
-  const heap = async () => {
-    await setImmediate();
-    collect();
-    return process.memoryUsage().heapUsed;
-  };
-  const runner = new TimedRunner(() => 1, { maxBatchSize: 6, numBlocks: 10, maxModelLen: 40, maxBatchTokens: 32 });
+  const runner = smallRunner();
   const onStep = () => runner.plans.splice(0);
   await using engine = new Engine({ runner, tokenizer, clock: runner, onStep, onFinish });
-  await serve(engine, count, 97);
-  const sizes = [await heap()];
-  for (let round = 0; round < ROUNDS; round++) {
-    await serve(engine, count, 97);
-    sizes.push(await heap());
+  return await leastGrowth(count, () => serve(engine, count, 97));
+}
+
+// 20 bytes are less than any object: what is kept for a request, such as a handler of the loop's promise, takes more.
+test('5,000 more requests by generate, while the engine is never idle, leave nothing each', async () => {
+  expect(await heapBytesWhileBusy(5_000)).toBeLessThan(20);
+  // As if each request waited for the loop, which does not end.
+  const waitForLoop = (engine: Engine) => void engine.run().catch(() => {});
+  expect(await heapBytesWhileBusy(5_000, waitForLoop)).toBeGreaterThan(50);
+});
+
+/** The same with requests that wait for themselves, some at a time, and one more all the time. */
+async function heapBytesWhileBusy(count: number, each: (engine: Engine) => void = () => {}): Promise<number> {
+  const runner = smallRunner();
+  const onStep = () => runner.plans.splice(0);
+  await using engine = new Engine({ runner, tokenizer, clock: runner, onStep });
+  let isOver = false;
+  let numStarted = 0;
+  const ask = async (until: () => boolean) => {
+    while (!until()) {
+      const done = engine.generate({ promptIds: [++numStarted % 97, 1], sampling: { maxTokens: 3, seed: numStarted } });
+      each(engine);
+      await done;
+    }
+  };
+  const busy = ask(() => isOver);
+  const growth = await leastGrowth(count, async () => {
+    const end = numStarted + count;
+    await Promise.all(Array.from({ length: 4 }, () => ask(() => numStarted >= end)));
+    expect(engine.hasUnfinished).toBe(true);
+  });
+  isOver = true;
+  await busy;
+  return growth;
+}
+
+function smallRunner(): TimedRunner {
+  return new TimedRunner(() => 1, { maxBatchSize: 6, numBlocks: 10, maxModelLen: 40, maxBatchTokens: 32 });
+}
+
+/** By how much the heap grows in a round of so many requests, for each of them: the least of some rounds after the first. */
+async function leastGrowth(count: number, round: () => Promise<unknown>): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const sizes: number[] = [];
+  for (let index = 0; index <= ROUNDS; index++) {
+    await round();
+    await setImmediate();
+    collect();
+    sizes.push(process.memoryUsage().heapUsed);
   }
-  return Math.min(...sizes.slice(1).map((size, round) => (size - sizes[round]!) / count));
+  return Math.min(...sizes.slice(1).map((size, index) => (size - sizes[index]!) / count));
 }

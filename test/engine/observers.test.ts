@@ -1,6 +1,6 @@
 // Who only watches costs nobody anything, whatever it does; and no request joins a loop that is about to end.
 import { setImmediate } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import { EngineClosedError } from '../../src/engine/errors.ts';
@@ -15,24 +15,24 @@ beforeAll(async () => {
   tokenizer = await Tokenizer.load('weights/tales');
 });
 
-/** What reaches the process instead of somebody who waits. */
-const [stray, warned] = [vi.fn(), vi.fn()];
-const onWarning = ({ message }: Error) => warned(message);
+/** What reaches the process instead of somebody who waits, and what it is told. */
+const [stray, warn] = [vi.fn(), vi.fn()];
 beforeAll(() => {
   process.on('unhandledRejection', stray);
   process.on('uncaughtExceptionMonitor', stray);
-  process.on('warning', onWarning);
 });
 afterAll(() => {
   process.off('unhandledRejection', stray);
   process.off('uncaughtExceptionMonitor', stray);
-  process.off('warning', onWarning);
+});
+beforeEach(() => {
+  vi.spyOn(process, 'emitWarning').mockImplementation(warn);
 });
 afterEach(async () => {
+  for (let turn = 0; turn < 3; turn++) await setImmediate();
   vi.restoreAllMocks();
-  await setImmediate();
   expect(stray).not.toHaveBeenCalled();
-  warned.mockReset();
+  warn.mockReset();
 });
 
 const requests = Array.from({ length: 6 }, (_, seed) => ({ promptIds: [seed, 1], sampling: { maxTokens: 5, seed } }));
@@ -62,8 +62,8 @@ describe.each(['onStep', 'onFinish'] as const)('%s', (name) => {
       }
       expect((await engine.generate(later)).ids).toEqual(completion(later));
       for (let turn = 0; turn < 3; turn++) await setImmediate();
-      expect(warned).toHaveBeenCalledTimes(1);
-      expect(warned.mock.calls[0]?.[0]).toMatch(new RegExp(`^${name} failed: .*told once`));
+      expect(warn).toHaveBeenCalledTimes(1);
+      expect(warn.mock.calls[0]?.[0]).toMatch(new RegExp(`^${name} failed: .*told once`));
     });
   });
 
@@ -230,8 +230,7 @@ describe('a clock', () => {
     await aborted.finished;
     expect(responses.map(({ ids }) => ids)).toEqual(requests.map(completion));
     expect(responses.map(({ timings }) => timings.e2e)).toEqual(requests.map(() => 0));
-    await setImmediate();
-    expect(warned.mock.calls.length).toBeLessThanOrEqual(1);
+    expect(warn.mock.calls.length).toBeLessThanOrEqual(1);
   });
 
   test('that has no time at first is refused', () => {
