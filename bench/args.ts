@@ -14,7 +14,7 @@ import {
 import { UsageError } from '../src/cli/parser.ts';
 import { type SchedulerName, schedulerNames } from '../src/scheduler/create-scheduler.ts';
 import { engineFlags } from './open-loop/engine-settings.ts';
-import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags } from './open-loop/load-flags.ts';
+import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags, numRequestsFlag } from './open-loop/load-flags.ts';
 import { parseFlags } from './parse-flags.ts';
 
 const flags = {
@@ -27,7 +27,7 @@ const flags = {
   },
   prompt: { ...textFlag('prompt'), describe: 'prompt of every request; without it 16 built-in ones take turns' },
   prompts: { ...textListFlag('prompts'), describe: 'prompts of one request each; --num-requests has no effect then' },
-  'num-requests': { ...integerFlag('num-requests', 1), default: 16, describe: 'requests, all there from the start' },
+  'num-requests': { ...numRequestsFlag, default: 16, describe: 'requests, all there from the start' },
   'max-batch-size': { ...integerFlag('max-batch-size', 1), default: 8, describe: 'most sequences in one step' },
   'max-batch-tokens': {
     ...integerFlag('max-batch-tokens', 1),

@@ -4,10 +4,11 @@ import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
 import { Tokenizer } from '../src/engine/tokenizer.ts';
 import { BUNDLED_MODEL } from '../src/load-model.ts';
+import { checkRequests } from './closed-loop/benchmark.ts';
 import type { TimedRequest } from './closed-loop/requests.ts';
 import { BenchmarkError } from './completion.ts';
 import { writeJson } from './json-file.ts';
-import { readDataset } from './open-loop/dataset.ts';
+import { explainBy, readDataset } from './open-loop/dataset.ts';
 import { engineSettings } from './open-loop/engine-settings.ts';
 import { isOpenLoop } from './open-loop/load-flags.ts';
 import type { ServingRun } from './open-loop/open-loop.ts';
@@ -16,13 +17,15 @@ import type { RunHeader } from './open-loop/run-log.ts';
 import { servingJson } from './open-loop/serving-json.ts';
 import { reportServing } from './open-loop/serving-report.ts';
 import { formatServing } from './open-loop/serving-text.ts';
-import { buildWorkload } from './open-loop/workload.ts';
+import { buildWorkload, checkArrivals } from './open-loop/workload.ts';
 import { calibrate } from './simulation/calibration.ts';
 import { formatPrediction } from './simulation/prediction-text.ts';
 import { replay } from './simulation/replay.ts';
 import { parseSimulateArgs, type SimulateArgs } from './simulation/simulate-args.ts';
 import { repeatedRequests, simulatedRequests } from './simulation/simulated-requests.ts';
+import { SimulatedRunner } from './simulation/simulated-runner.ts';
 import { simulate } from './simulation/simulation.ts';
+import { VirtualClock } from './simulation/virtual-clock.ts';
 
 async function main(args: SimulateArgs, signal: AbortSignal): Promise<void> {
   const { calibrate: calibrated, replay: replayed, compare, dataset } = args;
@@ -78,7 +81,13 @@ const REPORT_EVERY = 100;
 async function drawRequests(args: SimulateArgs, tokenizer: Tokenizer, { limits }: RunHeader): Promise<TimedRequest[]> {
   const trace = args.dataset === undefined ? null : await readDataset(args.dataset);
   const prompts = Array.from({ length: args['num-requests'] }, () => '');
-  return simulatedRequests(buildWorkload(args, { trace, prompts }, limits), tokenizer, args.seed);
+  const arrivals = buildWorkload(args, { trace, prompts }, limits);
+  checkArrivals(arrivals, args, { trace, maxWaitMs: Number.MAX_SAFE_INTEGER });
+  const requests = simulatedRequests(arrivals, tokenizer, args.seed);
+  const untimed = requests.map(({ due: _, ...request }) => request);
+  const runner = new SimulatedRunner({ limits, clock: new VirtualClock(), stepMs: () => 0 });
+  await checkRequests(untimed, { runner, tokenizer }, explainBy(trace));
+  return requests;
 }
 
 await runCommand(async (signal) => {

@@ -46,14 +46,22 @@ export async function runBenchmark(
 /**
  * Refuses requests that can't run, before the GPU gets to work.
  *
+ * @param explain makes of the error about a request what is thrown; by default the error itself.
  * @throws RangeValueError or RequestTooLargeError.
  */
 export async function checkRequests(
   requests: readonly BenchRequest[],
   { runner, tokenizer }: Pick<ModeOptions, 'runner' | 'tokenizer'>,
+  explain: (error: unknown, index: number) => unknown = (error) => error,
 ): Promise<void> {
   await using engine = new Engine({ runner, tokenizer });
-  for (const request of requests) engine.addRequest(request);
+  for (const [index, request] of requests.entries()) {
+    try {
+      engine.addRequest(request);
+    } catch (error) {
+      throw explain(error, index);
+    }
+  }
 }
 
 /** The run with the median time; of an even number, the faster of the two in the middle. */

@@ -1,8 +1,13 @@
-import { type JsonObject, type LineFault, readJsonLines, shorten } from './json-lines.ts';
+import { RoseinferError } from '../../src/util/errors.ts';
+import { checkKeys } from '../../src/util/keys.ts';
+import { quote } from '../../src/util/quote.ts';
+import { JsonLinesError, type JsonObject, type LineFault, type LinePlace, readJsonLines } from './json-lines.ts';
 
 /** One request of a trace. */
 export interface TraceEntry {
-  /** Milliseconds from the start of the run to its arrival. */
+  /** Where it is written. */
+  readonly place: LinePlace;
+  /** Milliseconds from the arrival of the first entry to its own. */
   readonly timestampMs: number;
   /** The prompt's text, or its length in tokens; one of the two. */
   readonly prompt?: string;
@@ -12,28 +17,54 @@ export interface TraceEntry {
   readonly priority?: number;
 }
 
+/** Keys of a line. Published traces say with `hash_ids` which prompts begin alike, which is not looked at. */
+const KEYS = {
+  timestamp_ms: true,
+  input_length: true,
+  output_length: true,
+  prompt: true,
+  priority: true,
+  hash_ids: true,
+} as const;
+
 /**
  * Reads a trace of requests: JSON objects, one a line, with `timestamp_ms`, `output_length`, `input_length` or `prompt`,
- * and perhaps `priority`. Other keys and empty lines are skipped. Returns the entries in order of arrival.
+ * and perhaps `priority`. Returns the entries in order of arrival, whatever order and epoch their times have.
  *
  * @throws JsonLinesError naming file and line.
  */
 export async function readDataset(path: string): Promise<TraceEntry[]> {
   const entries = await readJsonLines(path, parseEntry);
-  return entries.sort((a, b) => a.timestampMs - b.timestampMs);
+  entries.sort((a, b) => a.timestampMs - b.timestampMs);
+  const start = entries[0]?.timestampMs ?? 0;
+  return entries.map((entry) => ({ ...entry, timestampMs: entry.timestampMs - start }));
 }
 
-function parseEntry(entry: JsonObject, fault: LineFault): TraceEntry {
-  const { timestamp_ms: timestampMs, input_length: inputLength, output_length: outputLength, prompt, priority } = entry;
-  const refuse = (key: string, expected: string) =>
-    fault(
-      `${key} is ${entry[key] === undefined ? 'missing' : shorten(JSON.stringify(entry[key]))}, expected ${expected}`,
-    );
+/** Says of an error about request `index` which line of the dataset, if there is one, the request comes from. */
+export function explainBy(dataset: readonly TraceEntry[] | null) {
+  return (error: unknown, index: number): unknown => {
+    const place = dataset?.[index]?.place;
+    if (place === undefined || !(error instanceof RoseinferError)) return error;
+    return new JsonLinesError(place.path, place.line, error.message, { cause: error });
+  };
+}
 
+function parseEntry(entry: JsonObject, fault: LineFault, place: LinePlace): TraceEntry {
+  const refuse = (key: keyof typeof KEYS, expected: string) => {
+    const found = entry[key] === undefined ? 'missing' : quote(entry[key]);
+    return fault(`${key} is ${found}, expected ${expected}`);
+  };
+  try {
+    checkKeys('request', entry, KEYS);
+  } catch (error) {
+    throw error instanceof RoseinferError ? fault(error.message, { cause: error }) : error;
+  }
+
+  const { timestamp_ms: timestampMs, input_length: inputLength, output_length: outputLength, prompt, priority } = entry;
   if (!isNumber(timestampMs) || timestampMs < 0) throw refuse('timestamp_ms', 'a number ≥ 0');
   if (!isLength(outputLength)) throw refuse('output_length', 'an integer ≥ 1');
   if (priority !== undefined && !isNumber(priority)) throw refuse('priority', 'a number');
-  const common = { timestampMs, outputLength, ...(priority !== undefined && { priority }) };
+  const common = { place, timestampMs, outputLength, ...(priority !== undefined && { priority }) };
   if (prompt === undefined) {
     if (!isLength(inputLength)) throw refuse('input_length', 'an integer ≥ 1, or a prompt instead');
     return { ...common, inputLength };

@@ -22,7 +22,11 @@ export function parseGoodput(texts: readonly unknown[]): GoodputLimits {
   for (const text of texts) {
     const [, name, limit] = LIMIT.exec(String(text)) ?? [];
     const key = name === 'e2el' ? 'e2e' : name;
-    if ((key !== 'ttft' && key !== 'tpot' && key !== 'e2e') || limits[key] !== undefined) {
+    if (
+      (key !== 'ttft' && key !== 'tpot' && key !== 'e2e') ||
+      limits[key] !== undefined ||
+      !Number.isFinite(Number(limit))
+    ) {
       throw new RangeValueError('--goodput', text, 'ttft:MS, tpot:MS and e2e:MS, each at most once');
     }
     limits[key] = Number(limit);

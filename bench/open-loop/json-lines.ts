@@ -1,10 +1,20 @@
-import { readFile } from 'node:fs/promises';
+// Files of JSON objects, one a line, read with distrust: as a stream, so that memory holds one line and what came of the
+// lines before it, and by the byte, so that an encoding that is not UTF-8 is told and not guessed at.
+import { createReadStream } from 'node:fs';
+import { isJsonObject, parseJsonObject } from '../../src/model/json.ts';
 import { RoseinferError } from '../../src/util/errors.ts';
+import { quote } from '../../src/util/quote.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Makes the error that says what is wrong with a line. */
-export type LineFault = (problem: string) => JsonLinesError;
+export type LineFault = (problem: string, options?: ErrorOptions) => JsonLinesError;
+
+/** A line of a file; the first is 1. */
+export interface LinePlace {
+  readonly path: string;
+  readonly line: number;
+}
 
 /** A file of JSON lines that can't be used; `line` counts from 1 and is null when the file as a whole is at fault. */
 export class JsonLinesError extends RoseinferError {
@@ -18,46 +28,96 @@ export class JsonLinesError extends RoseinferError {
   }
 }
 
+export { isJsonObject };
+
+/** Bytes of the longest line; a file of requests has some hundred, a prompt of a whole book some million. */
+const MAX_LINE_BYTES = 2 ** 26;
+const NEWLINE = 0x0a;
+const UTF8_BOM = [0xef, 0xbb, 0xbf];
+
 /**
- * Reads a file of JSON objects, one a line, at least one; empty lines are skipped.
+ * Reads a file of JSON objects, one a line, at least one; empty lines and a byte order mark are skipped.
  *
  * @param parse throws what `fault` makes of a problem.
  * @throws JsonLinesError naming file and line.
  */
 export async function readJsonLines<Value>(
   path: string,
-  parse: (object: JsonObject, fault: LineFault) => Value,
+  parse: (object: JsonObject, fault: LineFault, place: LinePlace) => Value,
 ): Promise<Value[]> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new JsonLinesError(path, null, `${cause.code}, expected a file that can be read`, { cause });
-  });
-  const values = text.split('\n').flatMap((line, index) => {
-    if (line.trim() === '') return [];
-    const fault = (problem: string) => new JsonLinesError(path, index + 1, problem);
-    return [parse(parseObject(line, fault), fault)];
-  });
+  const values: Value[] = [];
+  let line = 0;
+  for await (const bytes of linesOf(path)) {
+    const place = { path, line: ++line };
+    const fault: LineFault = (problem, options) => new JsonLinesError(path, place.line, problem, options);
+    if (line === 1) checkEncoding(path, bytes);
+    const text = decode(line === 1 && startsWith(bytes, UTF8_BOM) ? bytes.subarray(UTF8_BOM.length) : bytes, fault);
+    if (text.trim() !== '') values.push(parse(parseLine(text, fault), fault, place));
+  }
   if (values.length === 0) throw new JsonLinesError(path, null, 'no lines, expected at least 1');
   return values;
 }
 
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function parseObject(line: string, fault: LineFault): JsonObject {
-  try {
-    const value: unknown = JSON.parse(line);
-    if (isJsonObject(value)) return value;
-  } catch {
-    // The message is the same as for JSON that is no object.
+/** The lines of a file as bytes, without their ends. */
+async function* linesOf(path: string): AsyncGenerator<Buffer> {
+  let rest: Buffer[] = [];
+  let numBytes = 0;
+  let line = 1;
+  const add = (bytes: Buffer) => {
+    rest.push(bytes);
+    numBytes += bytes.length;
+    if (numBytes > MAX_LINE_BYTES) throw new JsonLinesError(path, line, `longer than ${MAX_LINE_BYTES} bytes`);
+  };
+  for await (const chunk of chunksOf(path)) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      add(chunk.subarray(start, end));
+      yield Buffer.concat(rest);
+      [rest, numBytes, start] = [[], 0, end + 1];
+      line++;
+    }
+    add(chunk.subarray(start));
   }
-  throw fault(`${shorten(line)} is no JSON object, expected one a line`);
+  yield Buffer.concat(rest);
 }
 
-/** Characters of a value that a message shows. */
-const SHOWN = 40;
+async function* chunksOf(path: string): AsyncGenerator<Buffer> {
+  const stream: AsyncIterable<Buffer> = createReadStream(path);
+  try {
+    yield* stream;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : cause;
+    throw new JsonLinesError(path, null, `${code}, expected a file that can be read`, { cause });
+  }
+}
 
-/** A value's text, cut where it gets long. */
-export function shorten(text: string): string {
-  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+/** @throws JsonLinesError for UTF-16, with or without its byte order mark: no JSON in UTF-8 has a zero byte near its start. */
+function checkEncoding(path: string, bytes: Buffer): void {
+  const isMarked = startsWith(bytes, [0xff, 0xfe]) || startsWith(bytes, [0xfe, 0xff]);
+  if (isMarked || bytes.subarray(0, 2).includes(0)) {
+    throw new JsonLinesError(path, null, 'is UTF-16, expected UTF-8');
+  }
+}
+
+function startsWith(bytes: Buffer, start: readonly number[]): boolean {
+  return start.every((byte, index) => bytes[index] === byte);
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function decode(bytes: Buffer, fault: LineFault): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw fault('invalid UTF-8, expected text', { cause });
+  }
+}
+
+/** One object, each of its keys once. */
+function parseLine(text: string, fault: LineFault): JsonObject {
+  return parseJsonObject(text, 'line', ({ subject, found, expected, cause }) =>
+    subject === 'line'
+      ? fault(`${quote(text.trim())} is no JSON object, expected one a line`, { cause })
+      : fault(`${subject} is ${found}, expected ${expected}`, { cause }),
+  );
 }

@@ -16,9 +16,11 @@ const LOGNORMAL = /^lognormal:(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)$/;
  */
 export function parseLengths(flag: string, text: unknown): LengthDistribution {
   const [, min, max = min] = UNIFORM.exec(String(text)) ?? [];
-  if (min !== undefined && Number(min) <= Number(max)) return { kind: 'uniform', min: Number(min), max: Number(max) };
+  const isOrdered = Number(min) <= Number(max) && Number.isSafeInteger(Number(max));
+  if (min !== undefined && isOrdered) return { kind: 'uniform', min: Number(min), max: Number(max) };
   const [, median, sigma] = LOGNORMAL.exec(String(text)) ?? [];
-  if (Number(median) >= 1) return { kind: 'lognormal', median: Number(median), sigma: Number(sigma) };
+  const isDefinite = Number.isFinite(Number(median)) && Number.isFinite(Number(sigma));
+  if (Number(median) >= 1 && isDefinite) return { kind: 'lognormal', median: Number(median), sigma: Number(sigma) };
   throw new RangeValueError(flag, text, 'N, MIN-MAX or lognormal:MEDIAN:SIGMA, in tokens from 1 on');
 }
 

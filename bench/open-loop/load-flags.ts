@@ -12,6 +12,16 @@ function lengthsFlag(name: string) {
   return { nargs: 1, coerce: (raw: unknown) => parseLengths(`--${name}`, raw) };
 }
 
+/** Requests are made before the first of them runs, so there is a bound. */
+const MAX_REQUESTS = 1_000_000;
+
+/** How many requests there are. */
+export const numRequestsFlag = numberFlag(
+  'num-requests',
+  `an integer from 1 to ${MAX_REQUESTS}`,
+  (value) => Number.isInteger(value) && value >= 1 && value <= MAX_REQUESTS,
+);
+
 /** Which requests arrive when, in an open loop; vLLM's names where it has one. */
 export const loadFlags = {
   'request-rate': {

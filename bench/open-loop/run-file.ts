@@ -1,5 +1,10 @@
-import { isJsonObject, type JsonObject, type LineFault, readJsonLines } from './json-lines.ts';
-import { type LogEntry, type LoggedRequest, type LoggedTurn, RUN_SCHEMA, type RunHeader } from './run-log.ts';
+import type { RunnerLimits } from '../../src/core/runner.ts';
+import type { StepRecord } from '../../src/engine/step-record.ts';
+import { queuePolicyNames, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
+import type { EngineSettings } from './engine-settings.ts';
+import { JsonFields } from './json-fields.ts';
+import { type JsonObject, type LineFault, readJsonLines } from './json-lines.ts';
+import { type LogEntry, type LoggedRequest, RUN_SCHEMA, type RunHeader } from './run-log.ts';
 
 /** A recorded run. */
 export interface RecordedRun {
@@ -10,17 +15,21 @@ export interface RecordedRun {
 }
 
 /**
- * Reads what `--record` has written. Nobody writes such a file by hand, so the form of its lines is checked and not
- * every value.
+ * Reads what `--record` has written; keys that nobody reads are passed over.
  *
  * @throws JsonLinesError naming file and line.
  */
 export async function readRun(path: string): Promise<RecordedRun> {
   const headers: RunHeader[] = [];
+  const seen = new Set<string | number>();
   const lines = await readJsonLines(path, (object, fault) => {
-    if (headers.length > 0) return [parseEntry(object, fault)];
-    if (!isHeader(object)) throw fault(`no header of a recorded run, expected schema ${RUN_SCHEMA}`);
-    headers.push(object);
+    const [header] = headers;
+    if (header !== undefined) {
+      const entry = parseEntry(object, header, fault);
+      if ('request' in entry) checkUnique(seen, entry.request, fault);
+      return [entry];
+    }
+    headers.push(parseHeader(object, fault));
     return [];
   });
   const [header] = headers;
@@ -28,30 +37,94 @@ export async function readRun(path: string): Promise<RecordedRun> {
   return { path, header, entries: lines.flat() };
 }
 
-function parseEntry(object: JsonObject, fault: LineFault): LogEntry {
-  if (isTurn(object)) return object;
-  const { request } = object;
-  if (isRequest(request)) return { request };
-  throw fault('neither a turn nor a request, expected what --record writes');
+function parseHeader(object: JsonObject, fault: LineFault): RunHeader {
+  if (object.schema !== RUN_SCHEMA) throw fault(`no header of a recorded run, expected schema ${RUN_SCHEMA}`);
+  const fields = new JsonFields(object, '', fault);
+  return {
+    schema: RUN_SCHEMA,
+    mode: fields.choice('mode', schedulerNames),
+    limits: parseLimits(fields.object('limits')),
+    settings: parseSettings(fields.object('settings')),
+    eosId: object.eosId === null ? null : fields.integer('eosId', 0),
+    start: fields.number('start'),
+  };
 }
 
-function isHeader(value: JsonObject): value is JsonObject & RunHeader {
-  return (
-    value.schema === RUN_SCHEMA &&
-    typeof value.mode === 'string' &&
-    typeof value.start === 'number' &&
-    isJsonObject(value.limits) &&
-    isJsonObject(value.settings)
-  );
+function parseLimits(fields: JsonFields): RunnerLimits {
+  return {
+    maxBatchSize: fields.integer('maxBatchSize', 1),
+    maxBatchTokens: fields.integer('maxBatchTokens', 1),
+    maxModelLen: fields.integer('maxModelLen', 1),
+    numBlocks: fields.integer('numBlocks', 1),
+    blockSize: fields.integer('blockSize', 1),
+    vocabSize: fields.integer('vocabSize', 1),
+  };
 }
 
-function isTurn(value: JsonObject): value is JsonObject & LoggedTurn {
-  const { turn, step } = value;
-  if (typeof turn !== 'number') return false;
-  if (step === null) return true;
-  return isJsonObject(step) && typeof step.finished === 'number' && Array.isArray(step.rows);
+/** Those that are there. */
+function parseSettings(fields: JsonFields): EngineSettings {
+  const given = <T>(key: keyof EngineSettings, take: (key: string) => T) => (fields.has(key) ? take(key) : undefined);
+  return {
+    policy: given('policy', (key) => fields.choice(key, queuePolicyNames)),
+    prefixCache: given('prefixCache', (key) => fields.boolean(key)),
+    maxStepMs: given('maxStepMs', (key) => fields.number(key)),
+    maxQueuedRequests: given('maxQueuedRequests', (key) => fields.integer(key, 0)),
+    maxQueuedTokens: given('maxQueuedTokens', (key) => fields.integer(key, 0)),
+  };
 }
 
-function isRequest(value: unknown): value is LoggedRequest {
-  return isJsonObject(value) && typeof value.requestId === 'string' && Array.isArray(value.promptIds);
+function parseEntry(object: JsonObject, { limits }: RunHeader, fault: LineFault): LogEntry {
+  const fields = new JsonFields(object, '', fault);
+  if (fields.has('request')) return { request: parseRequest(fields.object('request'), limits, fault) };
+  if (!fields.has('turn')) throw fault('neither a turn nor a request, expected what --record writes');
+  return { turn: fields.number('turn'), step: object.step === null ? null : parseStep(fields.object('step')) };
+}
+
+function parseStep(fields: JsonFields): StepRecord {
+  return {
+    index: fields.integer('index', 0),
+    submitted: fields.number('submitted'),
+    finished: fields.number('finished'),
+    rows: fields.objects('rows').map((row) => ({
+      requestId: row.text('requestId'),
+      start: row.integer('start', 0),
+      numTokens: row.integer('numTokens', 1),
+      samples: row.boolean('samples'),
+    })),
+    admitted: fields.texts('admitted'),
+    preempted: fields.texts('preempted'),
+    numWaiting: fields.integer('numWaiting', 0),
+  };
+}
+
+function parseRequest(fields: JsonFields, { maxModelLen, vocabSize }: RunnerLimits, fault: LineFault): LoggedRequest {
+  const [start, added] = [fields.number('start'), fields.number('added')];
+  if (start > added) throw fault(`request.start is ${start}, expected at most ${added}, when it was added`);
+  const [promptIds, ids] = [fields.integers('promptIds', 0), fields.integers('ids', 0)];
+  const alien = [...promptIds, ...ids].find((id) => id >= vocabSize);
+  if (alien !== undefined) throw fault(`an id of request is ${alien}, expected one below ${vocabSize}`);
+  const maxTokens = fields.integer('maxTokens', 1);
+  const numTokens = promptIds.length + maxTokens;
+  if (promptIds.length === 0 || numTokens > maxModelLen) {
+    throw fault(`request has a prompt of ${promptIds.length} and ${numTokens} tokens, expected 1 to ${maxModelLen}`);
+  }
+  return {
+    requestId: fields.text('requestId'),
+    start,
+    added,
+    promptIds,
+    maxTokens,
+    ignoreEos: fields.boolean('ignoreEos'),
+    seed: fields.integer('seed', 0),
+    priority: fields.has('priority') ? fields.number('priority') : undefined,
+    ids,
+  };
+}
+
+/** A replay tells requests apart by both. */
+function checkUnique(seen: Set<string | number>, { requestId, seed }: LoggedRequest, fault: LineFault): void {
+  for (const name of [requestId, seed]) {
+    if (seen.has(name)) throw fault(`request ${requestId} has the id or the seed of one before it, expected its own`);
+    seen.add(name);
+  }
 }

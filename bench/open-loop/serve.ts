@@ -5,12 +5,12 @@ import { type BenchArgs, modesOf } from '../args.ts';
 import { checkRequests } from '../closed-loop/benchmark.ts';
 import { buildPrompts, type TimedRequest, timeRequests } from '../closed-loop/requests.ts';
 import { warmUp } from '../closed-loop/warm-up.ts';
-import type { TraceEntry } from './dataset.ts';
+import { explainBy, type TraceEntry } from './dataset.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { runOpenLoop, type ServingRun } from './open-loop.ts';
 import type { RunLog } from './run-log.ts';
-import { systemWaitingClock } from './waiting-clock.ts';
-import { buildWorkload } from './workload.ts';
+import { MAX_WAIT_MS, systemWaitingClock } from './waiting-clock.ts';
+import { buildWorkload, checkArrivals } from './workload.ts';
 
 export interface ServeOptions {
   readonly runner: Runner;
@@ -38,9 +38,10 @@ export interface ServeOptions {
 export async function serve(args: BenchArgs, options: ServeOptions): Promise<ServingRun[]> {
   const { runner, tokenizer, dataset, log, watchRun, onProgress, onRun } = options;
   const workload = buildWorkload(args, { trace: dataset, prompts: buildPrompts(args) }, runner.limits);
+  checkArrivals(workload, args, { trace: dataset, maxWaitMs: MAX_WAIT_MS });
   const requests = timeRequests(args, workload);
   const untimed = requests.map(({ due: _, ...request }) => request);
-  await checkRequests(untimed, options);
+  await checkRequests(untimed, options, explainBy(dataset));
   const modes = modesOf(args);
   const { settings, signal } = options;
   const warmup = { runner, tokenizer, settings, signal, modes, warmup: args.warmup };

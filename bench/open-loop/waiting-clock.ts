@@ -9,7 +9,10 @@ export interface WaitingClock extends Clock {
   pause(): Promise<void>;
 }
 
-/** The machine's clock and timers. */
+/** The longest wait of a timer; it rings at once when it is to wait longer. */
+export const MAX_WAIT_MS = 2 ** 31 - 1;
+
+/** The machine's clock and timers: waits are up to MAX_WAIT_MS. */
 export const systemWaitingClock: WaitingClock = {
   ...systemClock,
   // A timer may ring a little early.

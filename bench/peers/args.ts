@@ -1,5 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
-import { choiceFlag, integerFlag, modelFlags, textFlag } from '../../src/cli/flags.ts';
+import { choiceFlag, integerFlag, modelFlags, numberFlag, textFlag } from '../../src/cli/flags.ts';
+import { MAX_WAIT_MS } from '../open-loop/waiting-clock.ts';
 import { parseFlags } from '../parse-flags.ts';
 
 /** Engines beside roseinfer, in the order in which they take turns. */
@@ -7,6 +8,10 @@ export const peerNames = ['llama-vulkan', 'llama-cpu', 'onnx-webgpu', 'onnx-cpu'
 
 /** A library on a backend. */
 export type PeerName = (typeof peerNames)[number];
+
+/** That a timer can wait for. */
+const MAX_SECONDS = Math.floor(MAX_WAIT_MS / 1000);
+const isTimeout = (value: number) => Number.isInteger(value) && value >= 1 && value <= MAX_SECONDS;
 
 const flags = {
   ...modelFlags,
@@ -26,7 +31,11 @@ const flags = {
     defaultDescription: 'its own choice',
     describe: 'threads of llama.cpp',
   },
-  timeout: { ...integerFlag('timeout', 1), default: 900, describe: 'seconds that an engine has for a round' },
+  timeout: {
+    ...numberFlag('timeout', `an integer from 1 to ${MAX_SECONDS}`, isTimeout),
+    default: 900,
+    describe: 'seconds that an engine has for a round',
+  },
   'peers-dir': {
     ...textFlag('peers-dir'),
     defaultDescription: 'a temporary one',

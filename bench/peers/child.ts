@@ -40,10 +40,7 @@ export async function runChild<J extends object, R>(script: URL, job: J, options
     const [lastLine] = stderr.trim().split('\n').slice(-1);
     reject(new PeerError(`its process ended with ${killedBy ?? code}${lastLine ? `: ${lastLine}` : ''}`));
   });
-  const timer = setTimeout(
-    () => reject(new PeerError(`not done after ${timeoutSeconds} s`)),
-    Math.min(1000 * timeoutSeconds, 2 ** 31 - 1),
-  );
+  const timer = setTimeout(() => reject(new PeerError(`not done after ${timeoutSeconds} s`)), 1000 * timeoutSeconds);
   const abort = () => reject(signal.reason);
   signal.addEventListener('abort', abort);
   child.send(job);

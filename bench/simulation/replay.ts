@@ -36,7 +36,9 @@ export async function replay({ header, entries }: RecordedRun, tokenizer: Tokeni
     if ('request' in entry) {
       const { request } = entry;
       await runner.advance(request.added);
-      served.push(admit(engine, toRequest(request, header), request.start));
+      const ended = admit(engine, toRequest(request, header), request.start);
+      ended.catch(() => {}); // heard of below, when all are served
+      served.push(ended);
     } else {
       await runner.settle(turn);
       await runner.advance(entry.step?.submitted ?? entry.turn);

@@ -1,8 +1,8 @@
 import type { InferredOptionTypes } from 'yargs';
-import { integerFlag, seedFlag, textFlag, textListFlag } from '../../src/cli/flags.ts';
+import { seedFlag, textFlag, textListFlag } from '../../src/cli/flags.ts';
 import { UsageError } from '../../src/cli/parser.ts';
 import { engineFlags } from '../open-loop/engine-settings.ts';
-import { checkLoad, loadFlags, OPEN_LOOP } from '../open-loop/load-flags.ts';
+import { checkLoad, loadFlags, numRequestsFlag, OPEN_LOOP } from '../open-loop/load-flags.ts';
 import { parseFlags } from '../parse-flags.ts';
 
 const flags = {
@@ -18,7 +18,7 @@ const flags = {
     ...textFlag('compare'),
     describe: 'another recorded run, of the same requests: print how far the simulated latencies are off',
   },
-  'num-requests': { ...integerFlag('num-requests', 1), default: 1000, describe: 'requests, without a --dataset' },
+  'num-requests': { ...numRequestsFlag, default: 1000, describe: 'requests, without a --dataset' },
   seed: { ...seedFlag('seed'), default: 0, describe: 'of arrivals, lengths and the scatter of step times' },
   json: { ...textFlag('json'), describe: 'file to write the results to' },
   ...engineFlags,

@@ -132,7 +132,7 @@ describe('node bench/run.ts', () => {
       '--record is "nowhere/run.jsonl" (ENOENT), expected a file that can be written',
     ],
     [['--dataset', 'nowhere'], 'nowhere: ENOENT, expected a file that can be read'],
-    [['--num-requests', '0'], '--num-requests is 0, expected an integer from 1 to 2147483647'],
+    [['--num-requests', '0'], '--num-requests is 0, expected an integer from 1 to 1000000'],
     [['--json', 'nowhere/out.json'], '--json is "nowhere/out.json" (ENOENT), expected a file that can be written'],
     [
       ['--model', 'nowhere'],

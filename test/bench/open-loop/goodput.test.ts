@@ -7,12 +7,18 @@ describe('parseGoodput', () => {
     expect(parseGoodput(['e2e:1000'])).toEqual(parseGoodput(['e2el:1000']));
   });
 
-  test.each([['ttft'], ['ttft:'], ['itl:3'], ['ttft:-1'], ['ttft:1', 'ttft:2'], ['e2e:1', 'e2el:2']])(
-    'refuses %j %j',
-    (...texts) => {
-      expect(() => parseGoodput(texts)).toThrow(/^--goodput is ".*", expected ttft:MS, tpot:MS and e2e:MS/);
-    },
-  );
+  test.each([
+    ['ttft'],
+    ['ttft:'],
+    ['itl:3'],
+    ['ttft:-1'],
+    ['ttft:1', 'ttft:2'],
+    ['e2e:1', 'e2el:2'],
+    ['ttft:NaN'],
+    [`ttft:${'9'.repeat(400)}`],
+  ])('refuses %j %j', (...texts) => {
+    expect(() => parseGoodput(texts)).toThrow(/^--goodput is ".*", expected ttft:MS, tpot:MS and e2e:MS/);
+  });
 
   test('refuses nothing at all', () => {
     expect(() => parseGoodput([])).toThrow('number of --goodput is 0, expected at least 1');

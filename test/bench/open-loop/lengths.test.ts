@@ -27,13 +27,29 @@ describe('parseLengths and drawLength', () => {
     expect(new Set(draws('500', 120))).toEqual(new Set([500]));
   });
 
-  test.each(['0', '-3', '8-5', '1.5', '', 'many', 'lognormal:100', 'lognormal:0:1', 'lognormal:100:-1', '0-4'])(
-    'refuse %j',
-    (text) => {
-      const message = `--input-len is "${text}", expected N, MIN-MAX or lognormal:MEDIAN:SIGMA, in tokens from 1 on`;
-      expect(() => parseLengths('--input-len', text)).toThrow(
-        expect.objectContaining({ name: 'RangeValueError', message }),
-      );
-    },
-  );
+  test.each([
+    '0',
+    '-3',
+    '8-5',
+    '1.5',
+    '',
+    'many',
+    'lognormal:100',
+    'lognormal:0:1',
+    'lognormal:100:-1',
+    '0-4',
+    'NaN',
+    '1e9',
+    '3-',
+    '16–64',
+    'lognormal:NaN:1',
+    `1-${'9'.repeat(30)}`,
+    `lognormal:${'9'.repeat(400)}:1`,
+  ])('refuse %j', (text) => {
+    const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text;
+    const message = `--input-len is "${shown}", expected N, MIN-MAX or lognormal:MEDIAN:SIGMA, in tokens from 1 on`;
+    expect(() => parseLengths('--input-len', text)).toThrow(
+      expect.objectContaining({ name: 'RangeValueError', message }),
+    );
+  });
 });

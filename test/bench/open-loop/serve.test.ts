@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parseArgs } from '../../../bench/args.ts';
+import type { TraceEntry } from '../../../bench/open-loop/dataset.ts';
 import { engineSettings } from '../../../bench/open-loop/engine-settings.ts';
 import type { ServingRun } from '../../../bench/open-loop/open-loop.ts';
 import { RunLog } from '../../../bench/open-loop/run-log.ts';
@@ -15,7 +16,7 @@ beforeAll(async () => {
   tokenizer = await Tokenizer.load('weights/tales');
 });
 
-async function serveLine(line: string, log?: RunLog) {
+async function serveLine(line: string, log?: RunLog, dataset: readonly TraceEntry[] | null = null) {
   const args = parseArgs(line.split(' '));
   if (args === null) throw new Error('help was asked for');
   const runner = new FakeRunner(limits);
@@ -23,7 +24,7 @@ async function serveLine(line: string, log?: RunLog) {
   const runs = await serve(args, {
     runner,
     tokenizer,
-    dataset: null,
+    dataset,
     signal,
     settings: engineSettings(args),
     log,
@@ -84,5 +85,23 @@ describe('serve', () => {
     const plain = await serveLine(texts);
     expect(runs.map(idsOf)).toEqual(plain.runs.map(idsOf));
     expect(requests.map(({ ids }) => ids)).toEqual(runs.flatMap(idsOf));
+  });
+
+  test('refuses a time that no timer can hold before anything runs, and says whose request the engine refuses', async () => {
+    const entry = (line: number, timestampMs: number) => ({ place: { path: 'f', line }, timestampMs, outputLength: 2 });
+    const serving = (...dataset: TraceEntry[]) => serveLine('--dataset f', undefined, dataset);
+    const far = { ...entry(2, 2 ** 31), prompt: 'a' };
+    await expect(serving({ ...entry(1, 0), prompt: 'a' }, far)).rejects.toThrow(
+      'f, line 2: timestamp_ms is 2147483648',
+    );
+    const long = { ...entry(5, 1), prompt: 'word '.repeat(100) };
+    await expect(serving({ ...entry(1, 0), prompt: 'a' }, long)).rejects.toThrow(
+      /^f, line 5: prompt length is \d+, expected/,
+    );
+    const urgent = { ...entry(6, 1), prompt: 'a', priority: 1e9 };
+    await expect(serving(urgent)).rejects.toThrow(
+      'f, line 6: priority is 1000000000, expected a number in [-100, 100]',
+    );
+    await expect(serveLine('--request-rate 1e-9 --num-requests 2')).rejects.toThrow('--request-rate is 1e-9, expected');
   });
 });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type BenchArgs, parseArgs } from '../../../bench/args.ts';
 import { buildPrompts, timeRequests } from '../../../bench/closed-loop/requests.ts';
+import { drawArrivals } from '../../../bench/open-loop/arrivals.ts';
 import type { TraceEntry } from '../../../bench/open-loop/dataset.ts';
-import { buildWorkload } from '../../../bench/open-loop/workload.ts';
+import { buildWorkload, checkArrivals } from '../../../bench/open-loop/workload.ts';
 
 const limits = { maxModelLen: 256, vocabSize: 1000 };
 
@@ -63,8 +64,8 @@ describe('buildWorkload', () => {
 
   test('takes a trace with its times, or with those of a rate', () => {
     const trace = [
-      { timestampMs: 5, inputLength: 4, outputLength: 3, priority: 2 },
-      { timestampMs: 9, prompt: 'text', outputLength: 7 },
+      { place: { path: 'file', line: 1 }, timestampMs: 5, inputLength: 4, outputLength: 3, priority: 2 },
+      { place: { path: 'file', line: 2 }, timestampMs: 9, prompt: 'text', outputLength: 7 },
     ];
     const requests = workload('--dataset file --seed 3', trace);
     expect(requests).toMatchObject([
@@ -75,5 +76,55 @@ describe('buildWorkload', () => {
     const rated = workload('--dataset file --seed 3 --request-rate 2', trace);
     expect(rated.map(({ promptIds }) => promptIds)).toEqual(requests.map(({ promptIds }) => promptIds));
     expect(rated[0]?.due).not.toBe(5);
+  });
+
+  test.each([
+    ['--input-len 256', '--input-len is 256, expected at most 255, for a context of 256 tokens'],
+    ['--input-len 1-1000000000', '--input-len is 1000000000, expected at most 255, for a context of 256 tokens'],
+    ['--input-len lognormal:300:1', '--input-len is 300, expected at most 255, for a context of 256 tokens'],
+    ['--output-len 1000000000', '--output-len is 1000000000, expected at most 255, for a context of 256 tokens'],
+    [
+      '--input-len 4-9 --shared-prefix 10',
+      '--shared-prefix is 10, expected at most 9, the length of the longest random prompt',
+    ],
+    [
+      '--input-len lognormal:9:1 --shared-prefix 2147483647',
+      expect.stringMatching(/^--shared-prefix is 2147483647, expected at most 255/),
+    ],
+  ])('refuses %s, which no request can have', (line, message) => {
+    expect(() => workload(line)).toThrow(expect.objectContaining({ name: 'RangeValueError', message }));
+  });
+
+  test('names the line of a trace that the context has no room for', () => {
+    const place = { path: 'file', line: 7 };
+    const fails = (entry: Omit<TraceEntry, 'place'>) => expect(() => workload('--dataset file', [{ ...entry, place }]));
+    const message = 'file, line 7: 257 tokens, expected at most 256, the context';
+    fails({ timestampMs: 0, inputLength: 250, outputLength: 7 }).toThrow(message);
+    fails({ timestampMs: 0, prompt: 'a', outputLength: 256 }).toThrow(message);
+    fails({ timestampMs: 0, inputLength: 2 ** 40, outputLength: 1 }).toThrow('file, line 7: 1099511627777 tokens');
+  });
+});
+
+describe('checkArrivals', () => {
+  const maxWaitMs = 1000;
+  const arrivals = [{ due: 0 }, { due: 1000 }, { due: 1000.5 }];
+  const entry = (line: number) => ({ place: { path: 'file', line }, timestampMs: 0, outputLength: 1 });
+
+  test('names the line of a time that no timer can hold', () => {
+    const trace = [entry(4), entry(2), entry(9)];
+    const asWritten = { 'request-rate': undefined };
+    checkArrivals(arrivals.slice(0, 2), asWritten, { trace, maxWaitMs });
+    expect(() => checkArrivals(arrivals, asWritten, { trace, maxWaitMs })).toThrow(
+      'file, line 9: timestamp_ms is 1000.5 after the first, expected at most 1000',
+    );
+  });
+
+  test.each([1e-9, 5e-324])('names a rate of %d, whose requests no timer can hold', (rate) => {
+    const dues = drawArrivals(3, { rate, burstiness: 1, seed: 0 });
+    const late = dues.map((due) => ({ due }));
+    const message = `--request-rate is ${rate}, expected a rate at which 3 requests arrive within 1000 ms`;
+    for (const trace of [null, [entry(1), entry(2), entry(3)]]) {
+      expect(() => checkArrivals(late, { 'request-rate': rate }, { trace, maxWaitMs })).toThrow(message);
+    }
   });
 });

@@ -34,7 +34,9 @@ describe('parsePeersArgs', () => {
     ['--max-new-tokens 1', '--max-new-tokens is 1, expected an integer from 2 to 2147483647'],
     ['--repeat 0', '--repeat is 0, expected an integer from 1 to 2147483647'],
     ['--threads 0', '--threads is 0, expected an integer from 1 to 2147483647'],
-    ['--timeout 0', '--timeout is 0, expected an integer from 1 to 2147483647'],
+    ['--timeout 0', '--timeout is 0, expected an integer from 1 to 2147483'],
+    // A timer that is to wait longer rings at once.
+    ['--timeout 2147484', '--timeout is 2147484, expected an integer from 1 to 2147483'],
     ['--peer vllm', '--peer is "vllm", expected one of llama-vulkan, llama-cpu, onnx-webgpu, onnx-cpu, all'],
     ['--peers all', 'Unknown argument: peers'],
     ['--repeat 1 stray', 'Unknown argument: stray'],

@@ -129,9 +129,45 @@ describe('replay', () => {
 describe('readRun', () => {
   test.each([
     [[0], '{"schema":"other"}', 1, 'no header of a recorded run, expected schema roseinfer-run-1'],
-    [[4], '{"turn":', 5, '{"turn": is no JSON object, expected one a line'],
-    [[4], '{"turn":"now"}', 5, 'neither a turn nor a request, expected what --record writes'],
-    [[4], '{"request":{}}', 5, 'neither a turn nor a request, expected what --record writes'],
+    [[0], '{"schema":"roseinfer-run-1","mode":"lifo"}', 1, 'mode is "lifo", expected one of naive, offline, online'],
+    [
+      [0],
+      '{"schema":"roseinfer-run-1","mode":"online","limits":{"maxBatchSize":0}}',
+      1,
+      'limits.maxBatchSize is 0, expected an integer ≥ 1',
+    ],
+    [[4], '{"turn":', 5, '"{\\"turn\\":" is no JSON object, expected one a line'],
+    [[4], '{"turn":1,"turn":2}', 5, 'key "turn" is given twice, expected once'],
+    [[4], '{"turn":"now"}', 5, 'turn is "now", expected a number'],
+    [[4], '{"turn":1}', 5, 'step is missing, expected an object'],
+    [[4], '{"turn":1,"step":{"index":0,"submitted":1e999}}', 5, 'step.submitted is Infinity, expected a number'],
+    [
+      [4],
+      '{"turn":1,"step":{"index":0,"submitted":1,"finished":2,"rows":[{"requestId":7}]}}',
+      5,
+      'step.rows[0].requestId is 7, expected text',
+    ],
+    [[4], '{"request":{}}', 5, 'request.start is missing, expected a number'],
+    [[4], '{"request":{"start":2,"added":1}}', 5, 'request.start is 2, expected at most 1, when it was added'],
+    [
+      [4],
+      '{"request":{"start":1,"added":1,"promptIds":[0.5]}}',
+      5,
+      'request.promptIds[0] is 0.5, expected an integer ≥ 0',
+    ],
+    [
+      [4],
+      '{"request":{"start":1,"added":1,"promptIds":[40],"ids":[]}}',
+      5,
+      'an id of request is 40, expected one below 40',
+    ],
+    [
+      [4],
+      '{"request":{"start":1,"added":1,"promptIds":[1],"ids":[],"maxTokens":64}}',
+      5,
+      'request has a prompt of 1 and 65 tokens, expected 1 to 64',
+    ],
+    [[4], '{}', 5, 'neither a turn nor a request, expected what --record writes'],
   ])('names line %j when it is %s', async ([index = 0], line, number, problem) => {
     await record(drawRequests(3, 1), {});
     const path = join(directory, 'run.jsonl');
@@ -139,6 +175,15 @@ describe('readRun', () => {
     await writeFile(path, lines.with(index, line).join('\n'));
     await expect(readRun(path)).rejects.toThrow(`${path}, line ${number}: ${problem}`);
   });
+});
+
+test('readRun refuses a request that can not be told from one before it', async () => {
+  await record(drawRequests(3, 1), {});
+  const path = join(directory, 'run.jsonl');
+  const lines = (await readFile(path, 'utf8')).split('\n');
+  const index = lines.findIndex((line) => line.startsWith('{"request"'));
+  await writeFile(path, lines.toSpliced(index, 0, lines[index] ?? '').join('\n'));
+  await expect(readRun(path)).rejects.toThrow(/, line \d+: request \d+ has the id or the seed of one before it/);
 });
 
 describe('simulate', () => {

@@ -1,0 +1,97 @@
+// The fields of an object of a JSON line, each checked when it is taken: whoever gets a value gets its type.
+import { quote } from '../../src/util/quote.ts';
+import { isJsonObject, type JsonObject, type LineFault } from './json-lines.ts';
+
+/** Takes values out of an object; a value that is none of what was asked for is a fault of the line, with its name. */
+export class JsonFields {
+  readonly #object: JsonObject;
+  readonly #name: string;
+  readonly #fault: LineFault;
+
+  /** @param name goes before the names of its fields, with a point: empty for the line's own object. */
+  constructor(object: JsonObject, name: string, fault: LineFault) {
+    this.#object = object;
+    this.#name = name;
+    this.#fault = fault;
+  }
+
+  /** Whether the field is there. */
+  has(key: string): boolean {
+    return this.#object[key] !== undefined;
+  }
+
+  number(key: string): number {
+    const value = this.#object[key];
+    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    throw this.#refuse(key, 'a number');
+  }
+
+  integer(key: string, least: number): number {
+    const value = this.number(key);
+    if (Number.isSafeInteger(value) && value >= least) return value;
+    throw this.#refuse(key, `an integer ≥ ${least}`);
+  }
+
+  boolean(key: string): boolean {
+    const value = this.#object[key];
+    if (typeof value === 'boolean') return value;
+    throw this.#refuse(key, 'true or false');
+  }
+
+  text(key: string): string {
+    const value = this.#object[key];
+    if (typeof value === 'string') return value;
+    throw this.#refuse(key, 'text');
+  }
+
+  choice<T extends string>(key: string, choices: readonly T[]): T {
+    const choice = choices.find((one) => one === this.#object[key]);
+    if (choice !== undefined) return choice;
+    throw this.#refuse(key, `one of ${choices.join(', ')}`);
+  }
+
+  object(key: string): JsonFields {
+    const value = this.#object[key];
+    if (isJsonObject(value)) return new JsonFields(value, this.#nameOf(key), this.#fault);
+    throw this.#refuse(key, 'an object');
+  }
+
+  objects(key: string): JsonFields[] {
+    return this.#list(key).map((value, index) => {
+      const name = `${this.#nameOf(key)}[${index}]`;
+      if (isJsonObject(value)) return new JsonFields(value, name, this.#fault);
+      throw this.#fault(`${name} is ${quote(value)}, expected an object`);
+    });
+  }
+
+  integers(key: string, least: number): number[] {
+    return this.#list(key).map((value, index) => {
+      if (Number.isSafeInteger(value) && Number(value) >= least) return Number(value);
+      throw this.#fault(`${this.#nameOf(key)}[${index}] is ${quote(value)}, expected an integer ≥ ${least}`);
+    });
+  }
+
+  texts(key: string): string[] {
+    return this.#list(key).map((value, index) => {
+      if (typeof value === 'string') return value;
+      throw this.#fault(`${this.#nameOf(key)}[${index}] is ${quote(value)}, expected text`);
+    });
+  }
+
+  #list(key: string): readonly unknown[] {
+    const value = this.#object[key];
+    if (Array.isArray(value)) return value;
+    throw this.#refuse(key, 'a list');
+  }
+
+  #nameOf(key: string): string {
+    return this.#name === '' ? key : `${this.#name}.${key}`;
+  }
+
+  #refuse(key: string, expected: string) {
+    const value = this.#object[key];
+    return this.#fault(
+      `${this.#nameOf(key)} is ${value === undefined ? 'missing' : quote(value)}, expected ${expected}`,
+    );
+  }
+}
