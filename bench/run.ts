@@ -6,6 +6,7 @@ import { packageRoot } from '../src/cli/package-info.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
 import { TraceFile } from '../src/cli/trace-file.ts';
+import { uniteEosIds } from '../src/engine/eos-ids.ts';
 import type { LoadedModel } from '../src/load-model.ts';
 import { type BenchArgs, modesOf, parseArgs } from './args.ts';
 import { runBenchmark } from './closed-loop/benchmark.ts';
@@ -117,7 +118,7 @@ async function runOpenLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
   const [firstMode = 'online'] = modesOf(args);
   const { record } = args;
   const settings = engineSettings(args);
-  const header = { mode: firstMode, limits: runner.limits, settings, eosId: tokenizer.eosId };
+  const header = { mode: firstMode, limits: runner.limits, settings, eosIds: uniteEosIds(runner, tokenizer) };
   const log = record === undefined ? undefined : new RunLog(header);
   await using unsaved = new AsyncDisposableStack();
   unsaved.defer(async () => {

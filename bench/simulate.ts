@@ -34,15 +34,15 @@ async function main(args: SimulateArgs, signal: AbortSignal): Promise<void> {
   // Nobody reads the texts: any tokenizer will do.
   const tokenizer = await Tokenizer.load(BUNDLED_MODEL);
   const recorded = args.replay === undefined ? null : await readRun(args.replay);
-  const run = recorded === null ? await simulateLoad(args, tokenizer, signal) : await replayRun(recorded, tokenizer);
+  const run = recorded === null ? await simulateLoad(args, tokenizer, signal) : await replayRun(recorded);
   const report = reportServing(run, args.goodput);
   console.log(formatServing(report, { ...args, mode: run.mode }));
   if (args.json !== undefined) await writeJson(args.json, servingJson(report, args));
 }
 
 /** @throws BenchmarkError when a decision differs. */
-async function replayRun(recorded: RecordedRun, tokenizer: Tokenizer): Promise<ServingRun> {
-  const { run, numSteps, difference } = await replay(recorded, tokenizer);
+async function replayRun(recorded: RecordedRun): Promise<ServingRun> {
+  const { run, numSteps, difference } = await replay(recorded);
   if (difference !== null) throw new BenchmarkError(`${recorded.path} went another way: ${difference}`);
   console.log(`${numSteps} steps: the same rows, admissions and preemptions in each\n`);
   return run;
@@ -69,7 +69,7 @@ async function simulateLoad(args: SimulateArgs, tokenizer: Tokenizer, signal: Ab
   status.clear();
   console.log(`${requests.length} requests simulated in ${((performance.now() - before) / 1000).toFixed(1)} s\n`);
   if (compared !== null) {
-    const measured = await replay(compared, tokenizer);
+    const measured = await replay(compared);
     console.log(`${formatPrediction(reportServing(measured.run, undefined), reportServing(run, undefined))}\n`);
   }
   return run;

@@ -43,7 +43,6 @@ export type { LoadGPT2Options, LoadModelOptions, LoadProgress, ModelDeviceOption
 export { type GPT2Kernels, gpt2Kernels } from './model/gpt2-kernels.ts';
 export type { ChooseId, ForwardResult, GPT2Model } from './model/gpt2-model.ts';
 export { MemoryError, type MemoryPlan } from './model/memory-plan.ts';
-export { ModelFileError } from './model/model-file-error.ts';
 export type { ModelRunner } from './model/model-runner.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './model/perplexity.ts';
 export {
@@ -54,3 +53,4 @@ export {
 } from './scheduler/create-scheduler.ts';
 export { RequestTooLargeError } from './scheduler/request-too-large-error.ts';
 export { RangeValueError, RoseinferError } from './util/errors.ts';
+export { ModelFileError } from './util/model-file-error.ts';

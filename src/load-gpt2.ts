@@ -5,11 +5,12 @@ import { BUNDLED_MODEL } from './load-model.ts';
 import { checkLoadGPT2, type LoadGPT2Options } from './load-options.ts';
 import { GPT2Model } from './model/gpt2-model.ts';
 import { openModelDevice } from './open-model-device.ts';
-import { openSource } from './open-source.ts';
+import { openSource, warn } from './open-source.ts';
 
 /** A GPT-2 for research and what belongs to it. Close it to free the device and to let the process end. */
 export interface LoadedGPT2 extends Disposable {
   readonly model: GPT2Model;
+  /** Of ids only where the directory has no tokenizer.json. */
   readonly tokenizer: Tokenizer;
   readonly device: Device;
   /** Idempotent. */
@@ -23,8 +24,10 @@ export interface LoadedGPT2 extends Disposable {
  */
 export async function loadGPT2(name: string = BUNDLED_MODEL, options: LoadGPT2Options = {}): Promise<LoadedGPT2> {
   checkLoadGPT2(name, options);
-  const { config, source, tokenizer } = await openSource(name, options.seed);
+  const { config, source, tokenizer, notices } = await openSource(name, options.seed);
   await using weights = source;
+  const { onNotice = warn } = options;
+  for (const notice of notices) onNotice(notice);
   using opened = new DisposableStack();
   const device = opened.use(await openModelDevice(options));
   const model = opened.use(await GPT2Model.open(device, config, weights, options));

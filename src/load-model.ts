@@ -11,7 +11,7 @@ import { checkMemory, type MemoryPlan, planMemory } from './model/memory-plan.ts
 import { ModelRunner } from './model/model-runner.ts';
 import { resolveSizes } from './model/runner-sizes.ts';
 import { openModelDevice } from './open-model-device.ts';
-import { openSource } from './open-source.ts';
+import { openSource, warn } from './open-source.ts';
 
 /** Directory of the bundled model. */
 export const BUNDLED_MODEL = fileURLToPath(new URL('../weights/tales', import.meta.url));
@@ -28,6 +28,7 @@ export interface LoadedModel extends AsyncDisposable {
   /** Where the model is. */
   readonly device: Device;
   readonly runner: ModelRunner;
+  /** Of ids only where the directory has no tokenizer.json. */
   readonly tokenizer: Tokenizer;
   /** Idempotent. */
   close(): Promise<void>;
@@ -41,13 +42,14 @@ export interface LoadedModel extends AsyncDisposable {
 export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModelOptions = {}): Promise<LoadedModel> {
   checkLoadModel(name, options);
   await using opened = new AsyncDisposableStack();
-  const { config, source, tokenizer } = await openSource(name, options.seed);
+  const { config, source, tokenizer, eosIds, notices } = await openSource(name, options.seed);
   await using weights = source;
   const device = opened.use(await openModelDevice(options));
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
   const sizes = resolveSizes(config, options, weights.dtype, maxBindingBytes);
   const memory = planMemory(config, sizes);
-  const { kernels, tune, returnLogits, onPlan, onProgress = () => {} } = options;
+  const { kernels, tune, returnLogits, onPlan, onProgress = () => {}, onNotice = warn } = options;
+  for (const notice of notices) onNotice(notice);
   onPlan?.(memory);
   checkMemory(config, sizes, { maxBindingBytes, hostBytes: device.traits.isSoftware ? freemem() : undefined });
   const runner = opened.use(
@@ -55,7 +57,8 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
       kernels,
       tune,
       returnLogits,
-      numSampledIds: tokenizer.vocabSize,
+      eosIds,
+      numSampledIds: Math.min(tokenizer.vocabSize, config.vocabSize),
       onProgress: (bytes) => onProgress({ phase: 'weights', done: bytes, total: memory.weights }),
       onTuned: (done, total) => onProgress({ phase: 'tuning', done, total }),
     }),

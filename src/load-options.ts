@@ -46,6 +46,8 @@ export interface LoadModelOptions
     Pick<ModelRunnerOptions, 'kernels' | 'tune' | 'returnLogits'> {
   /** Seed of the weights of a random model; 0. */
   readonly seed?: number | undefined;
+  /** Told what the model's files hold and the model does not use, a line each; by default a warning of the process. */
+  readonly onNotice?: ((notice: string) => void) | undefined;
   /** Told the bytes that the model will take before any is allocated. */
   readonly onPlan?: ((plan: MemoryPlan) => void) | undefined;
   /** Told how far the loading is; what it throws ends the loading. */
@@ -59,6 +61,8 @@ export interface LoadGPT2Options
     Pick<GPT2Options, 'kernels'> {
   /** Seed of the weights of a random model; 0. */
   readonly seed?: number | undefined;
+  /** As for `loadModel`. */
+  readonly onNotice?: ((notice: string) => void) | undefined;
 }
 
 const kernelNames = Object.keys(gpt2Kernels);
@@ -80,6 +84,7 @@ const LOAD_GPT2: Checks<LoadGPT2Options> = {
   kvDtype: oneOf(KV_DTYPES),
   kernels: allKernels,
   seed,
+  onNotice: callback,
 };
 
 const LOAD_MODEL: Checks<LoadModelOptions> = {

@@ -1,9 +1,14 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkVocabSize, Tokenizer } from './engine/tokenizer.ts';
+import { TOKENIZER_FILE } from './engine/tokenizer-files.ts';
 import { openCheckpoint } from './model/checkpoint.ts';
 import { type GPT2Config, randomConfig, readGPT2Config } from './model/config.ts';
+import { readEosIds } from './model/eos-ids.ts';
 import { RandomCheckpoint } from './model/random-checkpoint.ts';
 import type { WeightSource } from './model/weight-source.ts';
+import { quote } from './util/quote.ts';
+import { isAbsent } from './util/regular-file.ts';
 
 /** `random:gpt2` and its larger sizes: the published shape with pseudo-random weights. */
 const RANDOM = 'random:';
@@ -14,22 +19,48 @@ const GPT2_DIRECTORY = fileURLToPath(new URL('../weights/gpt2', import.meta.url)
 export interface OpenSource {
   readonly config: GPT2Config;
   readonly source: WeightSource;
+  /** Of ids only where the directory has no tokenizer.json. */
   readonly tokenizer: Tokenizer;
+  /** The tokens that end a text by the model's files. */
+  readonly eosIds: readonly number[];
+  /** What the files hold and the model does not use, a line each. */
+  readonly notices: readonly string[];
 }
 
 /**
  * Opens a model by name: a Hugging Face directory, or `random:gpt2[-medium|-large|-xl]`.
  *
  * @param seed of the weights of a random model.
- * @throws RoseinferError of the kind that fits; VocabSizeError for a tokenizer with more ids than the model.
+ * @throws RoseinferError of the kind that fits; VocabSizeError for a tokenizer that is not the model's.
  */
 export async function openSource(name: string, seed = 0): Promise<OpenSource> {
   if (name.startsWith(RANDOM)) {
     const config = randomConfig(name.slice(RANDOM.length));
-    return { config, source: new RandomCheckpoint(config, seed), tokenizer: await Tokenizer.load(GPT2_DIRECTORY) };
+    const tokenizer = await Tokenizer.load(GPT2_DIRECTORY);
+    const source = new RandomCheckpoint(config, seed);
+    return { config, source, tokenizer, eosIds: config.eosTokenIds, notices: [] };
   }
   const config = await readGPT2Config(name);
-  const tokenizer = await Tokenizer.load(name);
-  checkVocabSize(tokenizer, config.vocabSize);
-  return { config, source: await openCheckpoint(name, config), tokenizer };
+  const { eosIds, unused } = await readEosIds(name, config);
+  const tokenizer = await openTokenizer(name, config.vocabSize);
+  const lost = [...unused, ...tokenizer.eosIds.filter((id) => id >= config.vocabSize)];
+  const notices =
+    lost.length === 0
+      ? []
+      : [`${name}: eos ${quote(lost)} is beyond the ${config.vocabSize} tokens of the model and never generated`];
+  const source = await openCheckpoint(name, config);
+  return { config, source, tokenizer, eosIds, notices: [...notices, ...source.notices] };
+}
+
+async function openTokenizer(dir: string, vocabSize: number): Promise<Tokenizer> {
+  const path = join(dir, TOKENIZER_FILE);
+  if (await isAbsent(path)) return Tokenizer.idsOnly(vocabSize, path);
+  const tokenizer = await Tokenizer.load(dir);
+  checkVocabSize(tokenizer, vocabSize);
+  return tokenizer;
+}
+
+/** Tells of a notice where nobody listens. */
+export function warn(notice: string): void {
+  process.emitWarning(notice, 'RoseinferWarning');
 }

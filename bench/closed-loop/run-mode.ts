@@ -74,6 +74,10 @@ function countIds(runner: Runner, onIds: (numIds: number) => void): Runner {
   let numIds = 0;
   return {
     limits: runner.limits,
+    eosIds: runner.eosIds,
+    get failure() {
+      return runner.failure;
+    },
     execute: async (plan, options) => {
       const result = await runner.execute(plan, options);
       numIds += result.ids.length;

@@ -1,8 +1,8 @@
 // Files of JSON objects, one a line, read with distrust: as a stream, so that memory holds one line and what came of the
 // lines before it, and by the byte, so that an encoding that is not UTF-8 is told and not guessed at.
 import { createReadStream } from 'node:fs';
-import { isJsonObject, parseJsonObject } from '../../src/model/json.ts';
 import { RoseinferError } from '../../src/util/errors.ts';
+import { isJsonObject, parseJsonObject } from '../../src/util/json.ts';
 import { quote } from '../../src/util/quote.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;

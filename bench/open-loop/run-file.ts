@@ -45,7 +45,7 @@ function parseHeader(object: JsonObject, fault: LineFault): RunHeader {
     mode: fields.choice('mode', schedulerNames),
     limits: parseLimits(fields.object('limits')),
     settings: parseSettings(fields.object('settings')),
-    eosId: object.eosId === null ? null : fields.integer('eosId', 0),
+    eosIds: fields.integers('eosIds', 0),
     start: fields.number('start'),
   };
 }

@@ -11,7 +11,8 @@ export interface RunHeader {
   readonly mode: SchedulerName;
   readonly limits: RunnerLimits;
   readonly settings: EngineSettings;
-  readonly eosId: number | null;
+  /** The tokens that end a text. */
+  readonly eosIds: readonly number[];
   /** When it began, in milliseconds of its clock. */
   readonly start: number;
 }
@@ -88,6 +89,10 @@ export class RunLog {
   watch(runner: Runner): Runner {
     return {
       limits: runner.limits,
+      eosIds: runner.eosIds,
+      get failure() {
+        return runner.failure;
+      },
       execute: (plan, options) => {
         if (this.#turn !== null) this.#steps.push(this.#turn);
         return runner.execute(plan, options);

@@ -58,8 +58,8 @@ function checkSupported({ activation, scaleAttnWeights, scaleAttnByInverseLayerI
 }
 
 function describeModel(config: GPT2Config): Map<string, GgufValue> {
-  const { numLayers, numHeads, hiddenSize, mlpSize, vocabSize, numPositions, layerNormEpsilon, eosTokenId } = config;
-  const eos = eosTokenId ?? 0;
+  const { numLayers, numHeads, hiddenSize, mlpSize, vocabSize, numPositions, layerNormEpsilon, eosTokenIds } = config;
+  const eos = eosTokenIds.find((id) => id >= 0 && id < vocabSize) ?? 0;
   const ids = Array.from({ length: vocabSize }, (_, id) => id);
   return new Map<string, GgufValue>([
     ['general.architecture', { text: 'gpt2' }],

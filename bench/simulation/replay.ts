@@ -5,7 +5,6 @@ import type { Clock } from '../../src/core/clock.ts';
 import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { StepRecord } from '../../src/engine/step-record.ts';
-import type { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { admit, type Served } from '../open-loop/admit.ts';
 import type { ServingRun } from '../open-loop/open-loop.ts';
 import type { RecordedRun } from '../open-loop/run-file.ts';
@@ -23,20 +22,20 @@ export interface Replay {
  * Repeats a recorded run: the same events in the same order at the same times, steps as long as they were, and the ids
  * that came. All that the engine, its scheduler and its KV manager decide they decide anew.
  */
-export async function replay({ header, entries }: RecordedRun, tokenizer: Tokenizer): Promise<Replay> {
+export async function replay({ header, entries }: RecordedRun): Promise<Replay> {
   const recorded = entries.flatMap((entry) => ('turn' in entry && entry.step !== null ? [entry.step] : []));
   const requests = entries.flatMap((entry) => ('request' in entry ? [entry.request] : []));
   const runner = new ReplayRunner(header, recorded, requests);
   const steps: StepRecord[] = [];
   const onStep = (record: StepRecord) => steps.push(record);
-  const engine = new Engine({ ...header.settings, runner, tokenizer, scheduler: header.mode, clock: runner, onStep });
+  const engine = new Engine({ ...header.settings, runner, scheduler: header.mode, clock: runner, onStep });
   const served: Promise<Served>[] = [];
   let turn: Promise<unknown> = Promise.resolve();
   for (const entry of entries) {
     if ('request' in entry) {
       const { request } = entry;
       await runner.advance(request.added);
-      const ended = admit(engine, toRequest(request, header), request.start);
+      const ended = admit(engine, toRequest(request), request.start);
       ended.catch(() => {}); // heard of below, when all are served
       served.push(ended);
     } else {
@@ -53,13 +52,8 @@ export async function replay({ header, entries }: RecordedRun, tokenizer: Tokeni
   return { run, numSteps: steps.length, difference: findDifference(recorded, steps) };
 }
 
-/** The end of sequence is an id to stop at here, so that the tokenizer's own does not matter. */
-function toRequest(
-  { requestId, promptIds, maxTokens, ignoreEos, seed, priority }: LoggedRequest,
-  { eosId }: RunHeader,
-) {
-  const stopTokenIds = ignoreEos || eosId === null ? [] : [eosId];
-  return { requestId, promptIds, priority, sampling: { maxTokens, seed, ignoreEos: true, stopTokenIds } };
+function toRequest({ requestId, promptIds, maxTokens, ignoreEos, seed, priority }: LoggedRequest) {
+  return { requestId, promptIds, priority, sampling: { maxTokens, seed, ignoreEos } };
 }
 
 function findDifference(recorded: readonly StepRecord[], replayed: readonly StepRecord[]): string | null {
@@ -80,6 +74,7 @@ function decisionsOf(step: StepRecord | undefined) {
 /** Clock and runner of a replay: steps end when they ended. */
 class ReplayRunner implements Runner, Clock {
   readonly limits: RunnerLimits;
+  readonly eosIds: readonly number[];
   readonly #steps: readonly StepRecord[];
   /** By the seeds of their requests, which tell them apart. */
   readonly #requests: ReadonlyMap<number, LoggedRequest>;
@@ -88,8 +83,9 @@ class ReplayRunner implements Runner, Clock {
   #numSubmitted = 0;
   #now: number;
 
-  constructor({ limits, start }: RunHeader, steps: readonly StepRecord[], requests: readonly LoggedRequest[]) {
+  constructor({ limits, eosIds, start }: RunHeader, steps: readonly StepRecord[], requests: readonly LoggedRequest[]) {
     this.limits = limits;
+    this.eosIds = eosIds;
     this.#steps = steps;
     this.#requests = new Map(requests.map((request) => [request.seed, request]));
     this.#now = start;

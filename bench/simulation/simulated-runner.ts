@@ -15,6 +15,7 @@ export interface SimulatedRunnerOptions {
  */
 export class SimulatedRunner implements Runner {
   readonly limits: RunnerLimits;
+  readonly eosIds: readonly number[] = [];
   readonly #clock: SimulatedRunnerOptions['clock'];
   readonly #stepMs: SimulatedRunnerOptions['stepMs'];
   /** When the device has run all that was submitted. */

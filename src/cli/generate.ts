@@ -5,6 +5,7 @@ import type { SamplingOptions } from '../core/sampling-params.ts';
 import { Engine } from '../engine/engine.ts';
 import type { EngineOptions } from '../engine/engine-options.ts';
 import type { FinishedRequest } from '../engine/request.ts';
+import type { Tokenizer } from '../engine/tokenizer.ts';
 import {
   integerFlag,
   modelFlags,
@@ -92,7 +93,7 @@ export interface TextRequest {
  * @throws what `Engine.stream` throws, and the signal's reason.
  */
 export async function streamText(
-  options: EngineOptions,
+  options: EngineOptions & { readonly tokenizer: Tokenizer },
   { prompt, sampling, signal }: TextRequest,
   write: (text: string) => void,
 ): Promise<FinishedRequest> {

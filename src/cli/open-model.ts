@@ -4,7 +4,7 @@ import type { LoadModelOptions, LoadProgress } from '../load-options.ts';
 import { formatBytes, type MemoryPlan } from '../model/memory-plan.ts';
 import type { StatusLine } from './status-line.ts';
 
-export interface OpenModelOptions extends Omit<LoadModelOptions, 'onPlan' | 'onProgress'> {
+export interface OpenModelOptions extends Omit<LoadModelOptions, 'onNotice' | 'onPlan' | 'onProgress'> {
   readonly signal: AbortSignal;
   /** Shows how far the loading is. */
   readonly status: StatusLine;
@@ -21,6 +21,10 @@ export async function openModel(name: string | undefined, options: OpenModelOpti
   const { signal, status, log, ...rest } = options;
   const model = await loadModel(name, {
     ...rest,
+    onNotice: (notice) => {
+      status.clear();
+      console.error(notice);
+    },
     onPlan: (plan) => log(describeMemory(plan)),
     onProgress: (progress) => {
       signal.throwIfAborted();

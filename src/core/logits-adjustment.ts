@@ -33,8 +33,8 @@ export interface AdjustedSequence {
   readonly promptIds: readonly number[];
   /** Output on the host. */
   readonly ids: readonly number[];
-  /** The token that ends the sequence, if there is one. */
-  readonly eosId?: number | null;
+  /** The tokens that end the sequence. */
+  readonly eosIds?: readonly number[];
   readonly params: Partial<AdjustingParams>;
 }
 
@@ -54,7 +54,7 @@ type AdjustingParams = Pick<
  * are. If one more token is known than the host has, its id is in `nextTokens[tokenSlot]`.
  */
 export function adjustmentOf(
-  { promptIds, ids, eosId = null, params }: AdjustedSequence,
+  { promptIds, ids, eosIds = [], params }: AdjustedSequence,
   numTokens: number,
   tokenSlot: number,
 ): LogitsAdjustment | null {
@@ -80,7 +80,7 @@ export function adjustmentOf(
   if (countsOutput) for (const id of ids) tokenOf(id).outputCount++;
   if (numOutputIds < minTokens) {
     for (const id of stopTokenIds) tokenOf(id).isMasked = true;
-    if (eosId !== null && !ignoreEos) tokenOf(eosId).isMasked = true;
+    if (!ignoreEos) for (const id of eosIds) tokenOf(id).isMasked = true;
   }
 
   const newestTokenSlot = hasPenalty && numOutputIds > ids.length ? tokenSlot : null;

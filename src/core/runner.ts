@@ -82,6 +82,8 @@ export interface Runner {
   readonly limits: RunnerLimits;
   /** Why no step can run any more, such as a lost device; null or absent while steps can. It stays once it is there. */
   readonly failure?: Error | null | undefined;
+  /** The tokens that end a text by the model's files, which its tokenizer may add to. */
+  readonly eosIds: readonly number[];
   execute(plan: BatchPlan, options?: ExecuteOptions): Promise<StepResult>;
   /** Frees what the runner owns; idempotent. */
   close(): Promise<void>;

@@ -2,15 +2,18 @@ import type { SamplingParams } from './sampling-params.ts';
 
 export type SequenceStatus = 'waiting' | 'running' | 'preempted' | 'finished';
 
-/** Why a sequence ended: its eos token, a stop id or stop string, `maxTokens` (or the context), its caller, or a fault. */
+/** Why a sequence ended: an eos token, a stop id or stop string, `maxTokens` (or the context), its caller, or a fault. */
 export type FinishReason = 'stop' | 'length' | 'abort' | 'error';
+
+/** Most ids that may end a sequence as its eos: a step has room for the masks of so many a row. */
+export const MAX_EOS_IDS = 64;
 
 export interface SequenceInit {
   readonly requestId: string;
   readonly promptIds: readonly number[];
   readonly params: SamplingParams;
-  /** The token that ends a sequence, if the model has one. */
-  readonly eosId: number | null;
+  /** The tokens that end a sequence unless its request ignores them; at most MAX_EOS_IDS. */
+  readonly eosIds: readonly number[];
   /** Milliseconds of the engine's clock. */
   readonly arrival: number;
   /** The lower, the more urgent; 0 when left out. */
@@ -43,7 +46,7 @@ export class Sequence {
   readonly requestId: string;
   readonly promptIds: readonly number[];
   readonly params: SamplingParams;
-  readonly eosId: number | null;
+  readonly eosIds: readonly number[];
   readonly arrival: number;
   readonly priority: number;
   readonly prefixGroup: string | null;
@@ -71,11 +74,11 @@ export class Sequence {
   /** Tokens computed again because a preemption had lost them. */
   numRecomputedTokens = 0;
 
-  constructor({ requestId, promptIds, params, eosId, arrival, priority = 0, prefixGroup = null }: SequenceInit) {
+  constructor({ requestId, promptIds, params, eosIds, arrival, priority = 0, prefixGroup = null }: SequenceInit) {
     this.requestId = requestId;
     this.promptIds = promptIds;
     this.params = params;
-    this.eosId = eosId;
+    this.eosIds = eosIds;
     this.arrival = arrival;
     this.priority = priority;
     this.prefixGroup = prefixGroup;

@@ -23,7 +23,9 @@ const KEYS: KeyTable<GenerationRequest> = {
 };
 
 export interface RequestContext {
-  readonly tokenizer: Pick<Tokenizer, 'encode' | 'eosId'>;
+  readonly tokenizer: Pick<Tokenizer, 'encode' | 'missingFile'>;
+  /** The tokens that end a text; the first stands for an empty prompt. */
+  readonly eosIds: readonly number[];
   readonly limits: Pick<RunnerLimits, 'maxModelLen' | 'vocabSize'>;
   /** Milliseconds of the engine's clock. */
   readonly now: number;
@@ -37,10 +39,11 @@ export interface RequestContext {
  * Checks all of a request and encodes its prompt.
  *
  * @throws RangeValueError when the request has an unknown key, when the prompt is missing, given twice, fills the context or
- * has an id that is not in the vocabulary, or when a field is of another type or out of range.
+ * has an id that is not in the vocabulary, when a field is of another type or out of range, or when
+ * it needs text of a model that has no tokenizer.
  */
 export function createSequence(request: GenerationRequest, context: RequestContext): Sequence {
-  const { tokenizer, limits, now, sharesPrefixes } = context;
+  const { eosIds, limits, now, sharesPrefixes } = context;
   checkKeys('request', request, KEYS);
   const { requestId = crypto.randomUUID(), sampling = {}, signal, timeline = false } = request;
   const { priority = 0, arrival = now, deadlineMs = Number.POSITIVE_INFINITY, cacheSalt = '' } = request;
@@ -69,7 +72,7 @@ export function createSequence(request: GenerationRequest, context: RequestConte
     (limit) => arrival + limit > now,
     `a number above ${now - arrival}, the time since arrival`,
   );
-  const promptIds = encodePrompt(request, tokenizer);
+  const promptIds = encodePrompt(request, context);
   const { maxModelLen, vocabSize } = limits;
   for (const [index, id] of promptIds.entries()) {
     if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
@@ -82,15 +85,16 @@ export function createSequence(request: GenerationRequest, context: RequestConte
     throw new RangeValueError('prompt length', promptIds.length, expected);
   }
   const params = resolveSamplingParams(sampling, { room, vocabSize });
+  if (params.stop.length > 0) checkHasText('stop', params.stop, context);
   const prefixGroup = context.prefixGroup ?? (sharesPrefixes ? cacheSalt : null);
-  return new Sequence({ requestId, promptIds, params, eosId: tokenizer.eosId, arrival, priority, prefixGroup });
+  return new Sequence({ requestId, promptIds, params, eosIds, arrival, priority, prefixGroup });
 }
 
 function checkNumber(name: string, value: unknown, isValid: (value: number) => boolean, expected: string): void {
   if (typeof value !== 'number' || !isValid(value)) throw new RangeValueError(name, value, expected);
 }
 
-function encodePrompt({ prompt, promptIds }: GenerationRequest, tokenizer: RequestContext['tokenizer']): number[] {
+function encodePrompt({ prompt, promptIds }: GenerationRequest, { tokenizer, eosIds }: RequestContext): number[] {
   if ((prompt === undefined) === (promptIds === undefined)) {
     const given = prompt === undefined ? 'without prompt' : 'with both';
     throw new RangeValueError('request', given, 'either prompt or promptIds');
@@ -98,10 +102,18 @@ function encodePrompt({ prompt, promptIds }: GenerationRequest, tokenizer: Reque
   if (promptIds !== undefined && !isList(promptIds))
     throw new RangeValueError('promptIds', promptIds, 'a list of token ids');
   if (prompt !== undefined && typeof prompt !== 'string') throw new RangeValueError('prompt', prompt, 'text');
-  const ids = prompt === undefined ? [...(promptIds ?? [])] : tokenizer.encode(prompt);
+  if (prompt) checkHasText('prompt', prompt, { tokenizer });
+  const ids = prompt ? tokenizer.encode(prompt) : [...(promptIds ?? [])];
   if (ids.length > 0) return ids;
-  if (tokenizer.eosId === null) throw new RangeValueError('prompt', '', 'at least one token, as there is no eos token');
-  return [tokenizer.eosId];
+  const [eosId] = eosIds;
+  if (eosId === undefined) throw new RangeValueError('prompt', '', 'at least one token, as there is no eos token');
+  return [eosId];
+}
+
+function checkHasText(name: string, value: unknown, { tokenizer }: Pick<RequestContext, 'tokenizer'>): void {
+  const { missingFile } = tokenizer;
+  if (missingFile === null) return;
+  throw new RangeValueError(name, value, `ids in place of text, as there is no ${missingFile}`);
 }
 
 /** Whether a value is an array, or a typed one: an Int32Array of ids is one for a caller without types. */

@@ -12,7 +12,8 @@ import type { Tokenizer } from './tokenizer.ts';
 export interface EngineOptions extends QueueBounds {
   /** Stays the caller's, and is this engine's alone until its `close` has finished; then another engine may have it. */
   readonly runner: Runner;
-  readonly tokenizer: Tokenizer;
+  /** Without one the engine takes and gives ids only: a prompt or stop string as text is refused, and `text` is empty. */
+  readonly tokenizer?: Tokenizer | undefined;
   /** Default `online`. */
   readonly scheduler?: SchedulerName | undefined;
   /** Default: the machine's. */
@@ -65,7 +66,7 @@ export function checkEngineOptions(options: EngineOptions): void {
   checkKeys('options of Engine', options, KEYS);
   const { runner, tokenizer, clock = systemClock, onStep, onFinish } = options;
   checkMethods('runner', runner, ['execute']);
-  checkMethods('tokenizer', tokenizer, ['encode', 'isSpecial', 'tokenBytes']);
+  if (tokenizer !== undefined) checkMethods('tokenizer', tokenizer, ['encode', 'isSpecial', 'tokenBytes']);
   checkMethods('clock', clock, ['now']);
   const limits: unknown = runner.limits;
   if (typeof limits !== 'object' || limits === null) throw new RangeValueError('runner.limits', limits, 'an object');

@@ -10,6 +10,7 @@ import { choicesOf } from './choices.ts';
 import { createSequence } from './create-sequence.ts';
 import { Detokenizer } from './detokenizer.ts';
 import { checkEngineOptions, type EngineOptions } from './engine-options.ts';
+import { uniteEosIds } from './eos-ids.ts';
 import { EngineClosedError, RunnerFailedError, UnknownRequestError } from './errors.ts';
 import { LiveRequest } from './live-request.ts';
 import { LiveRequests } from './live-requests.ts';
@@ -23,7 +24,7 @@ import { SteadyClock } from './steady-clock.ts';
 import { type ScheduledStep, StepLog } from './step-log.ts';
 import type { StepRecord } from './step-record.ts';
 import { TextStream } from './text-stream.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import { Tokenizer } from './tokenizer.ts';
 
 /** A submitted step. */
 interface Step {
@@ -43,6 +44,7 @@ export class Engine {
   readonly #runner: Runner;
   readonly #lease: RunnerLease;
   readonly #tokenizer: Tokenizer;
+  readonly #eosIds: readonly number[];
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
   readonly #overlap: boolean;
@@ -67,10 +69,18 @@ export class Engine {
    */
   constructor(options: EngineOptions) {
     checkEngineOptions(options);
-    const { runner, tokenizer, scheduler = 'online', policy = 'fcfs', clock = systemClock, overlap = true } = options;
+    const {
+      runner,
+      tokenizer = Tokenizer.idsOnly(runner.limits.vocabSize),
+      scheduler = 'online',
+      policy = 'fcfs',
+      clock = systemClock,
+      overlap = true,
+    } = options;
     const { prefixCache = true, maxStepMs, onStep, onFinish, timeline, timeKernels } = options;
     this.#runner = runner;
     this.#tokenizer = tokenizer;
+    this.#eosIds = uniteEosIds(runner, tokenizer);
     this.#scheduler = createScheduler(scheduler, runner.limits, policy);
     this.#clock = new SteadyClock(clock);
     this.#overlap = overlap;
@@ -217,7 +227,8 @@ export class Engine {
     if (failure) throw new RunnerFailedError(failure);
     const { limits } = this.#runner;
     const sharesPrefixes = this.#sharesPrefixes;
-    return createSequence(request, { tokenizer: this.#tokenizer, limits, now, sharesPrefixes, prefixGroup });
+    const [tokenizer, eosIds] = [this.#tokenizer, this.#eosIds];
+    return createSequence(request, { tokenizer, eosIds, limits, now, sharesPrefixes, prefixGroup });
   }
 
   #add(request: GenerationRequest, now = this.#clock.now(), prefixGroup?: string): LiveRequest {

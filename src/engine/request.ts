@@ -6,7 +6,7 @@ import type { RequestTimings } from './timings.ts';
 
 /** What a caller asks for: text or token ids, one of the two. */
 export interface GenerationRequest {
-  /** Empty text stands for the eos token. */
+  /** Empty text stands for the eos token, the first where there are several. */
   readonly prompt?: string | undefined;
   readonly promptIds?: readonly number[] | undefined;
   /** Drawn when missing; no other live request may have it. */

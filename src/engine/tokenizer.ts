@@ -1,7 +1,14 @@
 // Text to token ids and back for byte-level BPE tokenizers, the kind GPT-2 has.
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { RoseinferError } from '../util/errors.ts';
-import { readTokenizerFiles, TokenizerError, type TokenizerFiles } from './tokenizer-files.ts';
+import { clip } from '../util/quote.ts';
+import {
+  missingTokenizer,
+  readTokenizerFiles,
+  TOKENIZER_FILE,
+  TokenizerError,
+  type TokenizerFiles,
+} from './tokenizer-files.ts';
 
 /** How text is read. */
 export interface EncodeOptions {
@@ -14,36 +21,52 @@ export interface DecodeOptions {
   readonly skipSpecialTokens: boolean;
 }
 
-/** The tokenizer of a model directory. */
+/** The tokenizer of a model directory, or what stands for one where there is none. */
 export class Tokenizer {
   /** Highest id + 1. */
   readonly vocabSize: number;
-  /** The token that ends a text. */
-  readonly eosId: number | null;
-  readonly #files: TokenizerFiles;
+  /** The tokens that end a text: the `eos_token` of tokenizer_config.json, or none. */
+  readonly eosIds: readonly number[];
+  /** The file whose absence leaves only ids, as a path or a name; null where ids have text. */
+  readonly missingFile: string | null;
+  /** Highest id + 1 of the tokens that any text may become. */
+  readonly mergedVocabSize: number;
   readonly #specialIds: ReadonlySet<number>;
-  readonly #tokenizer: HuggingFaceTokenizer;
-  #textOnly: HuggingFaceTokenizer | undefined;
+  readonly #encoders: Encoders | null;
 
-  private constructor(files: TokenizerFiles) {
-    this.vocabSize = files.vocabSize;
-    this.eosId = files.eosId;
-    this.#files = files;
-    this.#specialIds = new Set(files.addedTokens.filter((token) => token.special).map((token) => token.id));
-    this.#tokenizer = createTokenizer(files);
+  private constructor({ vocabSize, eosIds, missingFile, files }: TokenizerContent) {
+    const addedTokens = files?.addedTokens ?? [];
+    this.vocabSize = vocabSize;
+    this.eosIds = eosIds;
+    this.missingFile = missingFile;
+    this.mergedVocabSize = files?.mergedVocabSize ?? 0;
+    this.#specialIds = new Set(addedTokens.filter((token) => token.special).map((token) => token.id));
+    this.#encoders = files && new Encoders(files);
   }
 
   /**
-   * Reads `tokenizer.json` and `tokenizer_config.json` in `dir`.
-   * @throws {TokenizerError} when one is missing or malformed, or the tokenizer is no byte-level BPE
+   * Reads `tokenizer.json` and, if it is there, `tokenizer_config.json` in `dir`.
+   * @throws {TokenizerError} when one can't be read or contradicts itself, or describes a tokenizer that would be read
+   * in another way than Hugging Face reads it
    */
   static async load(dir: string): Promise<Tokenizer> {
-    return new Tokenizer(await readTokenizerFiles(dir));
+    const files = await readTokenizerFiles(dir);
+    const { vocabSize, eosIds } = files;
+    return new Tokenizer({ vocabSize, eosIds, missingFile: null, files });
   }
 
-  /** Ids of `text`; no special tokens are added around it. */
+  /** Stands for the tokenizer of a model that has none: ids have no text, and text can't be encoded. */
+  static idsOnly(vocabSize: number, missingFile: string = TOKENIZER_FILE): Tokenizer {
+    return new Tokenizer({ vocabSize, eosIds: [], missingFile, files: null });
+  }
+
+  /**
+   * Ids of `text`; no special tokens are added around it.
+   * @throws {TokenizerError} where there is no tokenizer
+   */
   encode(text: string, { parseSpecial = true }: EncodeOptions = {}): number[] {
-    const tokenizer = parseSpecial ? this.#tokenizer : this.#withoutSpecialTokens();
+    if (this.#encoders === null) throw missingTokenizer(this.missingFile ?? TOKENIZER_FILE);
+    const tokenizer = parseSpecial ? this.#encoders.all : this.#encoders.withoutSpecial;
     return tokenizer.encode(text, { add_special_tokens: false }).ids;
   }
 
@@ -56,7 +79,7 @@ export class Tokenizer {
 
   /** The bytes that `id` stands for, possibly a part of a character; none for an id that no token has. */
   tokenBytes(id: number): Uint8Array {
-    const token = this.#tokenizer.id_to_token(id) ?? '';
+    const token = this.#encoders?.all.id_to_token(id) ?? '';
     const bytes: number[] = [];
     for (const letter of token) {
       const byte = BYTE_OF_LETTER.get(letter);
@@ -70,15 +93,32 @@ export class Tokenizer {
   isSpecial(id: number): boolean {
     return this.#specialIds.has(id);
   }
+}
 
-  #withoutSpecialTokens(): HuggingFaceTokenizer {
+interface TokenizerContent extends Pick<Tokenizer, 'vocabSize' | 'eosIds' | 'missingFile'> {
+  readonly files: TokenizerFiles | null;
+}
+
+/** The library's tokenizer, which finds special tokens in a text, and one that takes their spelling for text. */
+class Encoders {
+  readonly all: HuggingFaceTokenizer;
+  readonly #files: TokenizerFiles;
+  #withoutSpecial: HuggingFaceTokenizer | undefined;
+
+  constructor(files: TokenizerFiles) {
+    this.all = createTokenizer(files);
+    this.#files = files;
+  }
+
+  /** Made when it is first asked for, as it seldom is. */
+  get withoutSpecial(): HuggingFaceTokenizer {
     const addedTokens = this.#files.addedTokens.filter((token) => !token.special);
-    this.#textOnly ??= createTokenizer({ ...this.#files, addedTokens });
-    return this.#textOnly;
+    this.#withoutSpecial ??= createTokenizer({ ...this.#files, addedTokens });
+    return this.#withoutSpecial;
   }
 }
 
-/** A tokenizer with ids that the model has no embedding for. */
+/** A tokenizer whose merges make ids that the model has no embedding for. */
 export class VocabSizeError extends RoseinferError {
   readonly tokenizerVocabSize: number;
   readonly modelVocabSize: number;
@@ -91,19 +131,24 @@ export class VocabSizeError extends RoseinferError {
 }
 
 /**
- * Refuses a tokenizer that can make ids beyond the model's vocabulary. Fewer are fine: models pad their vocabulary.
+ * Refuses a tokenizer that is not the model's: text could become ids beyond the model's vocabulary. Fewer ids are fine,
+ * for models pad their vocabulary, and so are added tokens beyond it: such an id is refused where it is used.
  * @throws {VocabSizeError}
  */
-export function checkVocabSize(tokenizer: Tokenizer, modelVocabSize: number): void {
-  if (tokenizer.vocabSize > modelVocabSize) throw new VocabSizeError(tokenizer.vocabSize, modelVocabSize);
+export function checkVocabSize({ mergedVocabSize }: Tokenizer, modelVocabSize: number): void {
+  if (mergedVocabSize > modelVocabSize) throw new VocabSizeError(mergedVocabSize, modelVocabSize);
 }
 
-function createTokenizer({ path, definition, config, addedTokens }: TokenizerFiles): HuggingFaceTokenizer {
+function createTokenizer({ path, definition, addedTokens }: TokenizerFiles): HuggingFaceTokenizer {
   try {
-    return new HuggingFaceTokenizer({ ...definition, added_tokens: addedTokens }, config);
+    return new HuggingFaceTokenizer({ ...definition, added_tokens: [...addedTokens] }, {});
   } catch (cause) {
-    const reason = String(cause).replaceAll(/\s+/g, ' ');
-    throw new TokenizerError(path, `not a tokenizer that can be used (${reason})`, { cause });
+    throw new TokenizerError(path, {
+      subject: 'tokenizer',
+      found: `refused (${clip(String(cause).replaceAll(/\s+/g, ' '))})`,
+      expected: 'one that can be used',
+      cause,
+    });
   }
 }
 

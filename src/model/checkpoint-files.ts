@@ -1,8 +1,8 @@
 // Which files of a model directory hold the weights: one model.safetensors, or the shards of an index.
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { isJsonObject, readJsonObject } from './json.ts';
-import { ModelFileError, quote } from './model-file-error.ts';
+import { isJsonObject, readJsonObject } from '../util/json.ts';
+import { ModelFileError, quoteJson } from '../util/model-file-error.ts';
+import { isAbsent } from '../util/regular-file.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
 const WEIGHTS = 'model.safetensors';
@@ -19,11 +19,11 @@ export class CheckpointError extends ModelFileError {}
  */
 export async function openCheckpointFiles(dir: string, opened: AsyncDisposableStack): Promise<SafetensorsFile[]> {
   const weights = join(dir, WEIGHTS);
-  if (existsSync(weights)) return [opened.use(await openSafetensors(weights))];
+  if (!(await isAbsent(weights))) return [opened.use(await openSafetensors(weights))];
   const index = join(dir, INDEX);
-  if (!existsSync(index)) {
+  if (await isAbsent(index)) {
     const readme = join(dir, 'README.md');
-    const advice = existsSync(readme) ? `; ${readme} says how to get them` : '';
+    const advice = !(await isAbsent(readme)) ? `; ${readme} says how to get them` : '';
     const expected = `${WEIGHTS} or ${INDEX}${advice}`;
     throw new CheckpointError(dir, { subject: 'weights file', found: 'missing', expected });
   }
@@ -42,13 +42,13 @@ async function readWeightMap(index: string): Promise<Map<string, string>> {
   const { weight_map: entries } = await readJsonObject(index, (problem) => new CheckpointError(index, problem));
   if (!isJsonObject(entries)) {
     const expected = 'an object of tensor names and file names';
-    throw new CheckpointError(index, { subject: 'weight_map', found: quote(entries), expected });
+    throw new CheckpointError(index, { subject: 'weight_map', found: quoteJson(entries), expected });
   }
   const weightMap = new Map<string, string>();
   for (const [tensor, shard] of Object.entries(entries)) {
     if (!isBareFileName(shard)) {
       const expected = 'a file name without directories';
-      throw new CheckpointError(index, { tensor, subject: 'shard', found: quote(shard), expected });
+      throw new CheckpointError(index, { tensor, subject: 'shard', found: quoteJson(shard), expected });
     }
     weightMap.set(tensor, shard);
   }

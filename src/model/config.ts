@@ -1,10 +1,11 @@
 // GPT-2's config.json in the project's words. Keys that change the maths in an unsupported way are errors; keys that
 // don't concern inference are ignored.
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { MAX_EOS_IDS } from '../core/sequence.ts';
 import { RangeValueError } from '../util/errors.ts';
-import { isJsonObject, readJsonObject } from './json.ts';
-import { ModelFileError, type Problem, quote } from './model-file-error.ts';
+import { isJsonObject, readJsonObject } from '../util/json.ts';
+import { ModelFileError, type Problem, quoteJson } from '../util/model-file-error.ts';
+import { checkDirectory } from '../util/regular-file.ts';
 
 /** A config.json that is missing or describes no supported GPT-2; `subject` is the key. */
 export class ConfigError extends ModelFileError {}
@@ -37,8 +38,8 @@ export interface GPT2Config {
   readonly scaleAttnByInverseLayerIdx: boolean;
   /** The output head is the token embedding. */
   readonly tieWordEmbeddings: boolean;
-  /** The token that ends a text. */
-  readonly eosTokenId: number | null;
+  /** The tokens that end a text, as in the file: the vocabulary may lack one. */
+  readonly eosTokenIds: readonly number[];
 }
 
 const MAX_HEAD_DIM = 128;
@@ -50,10 +51,10 @@ const ACTIVATIONS = ['gelu_new', 'gelu_pytorch_tanh', 'gelu', 'relu'] as const;
  * @throws {ConfigError} when the directory or the file is missing or not a supported configuration
  */
 export async function readGPT2Config(dir: string): Promise<GPT2Config> {
-  if (!existsSync(dir)) {
-    const expected = 'a directory with config.json and model.safetensors';
-    throw new ConfigError(dir, { subject: 'model directory', found: 'missing', expected });
-  }
+  const expected = 'a directory with config.json and model.safetensors';
+  await checkDirectory(dir, expected, ({ found, cause }) => {
+    return new ConfigError(dir, { subject: 'model directory', found, expected, cause });
+  });
   const path = join(dir, 'config.json');
   return parseGPT2Config(await readJsonObject(path, (problem) => new ConfigError(path, problem)), path);
 }
@@ -65,11 +66,11 @@ export async function readGPT2Config(dir: string): Promise<GPT2Config> {
  */
 export function parseGPT2Config(json: unknown, source: string): GPT2Config {
   const fail = (problem: Problem) => new ConfigError(source, problem);
-  if (!isJsonObject(json)) throw fail({ subject: 'config', found: quote(json), expected: 'a JSON object' });
+  if (!isJsonObject(json)) throw fail({ subject: 'config', found: quoteJson(json), expected: 'a JSON object' });
 
   const read = <T>(key: string, accepts: (value: unknown) => value is T, expected: string, absent?: T): T => {
     const value = json[key] === undefined ? absent : json[key];
-    if (!accepts(value)) throw fail({ subject: key, found: quote(value), expected });
+    if (!accepts(value)) throw fail({ subject: key, found: quoteJson(value), expected });
     return value;
   };
   const size = (key: string) => read(key, isSize, 'a positive integer');
@@ -87,6 +88,7 @@ export function parseGPT2Config(json: unknown, source: string): GPT2Config {
     throw fail({ subject: 'n_embd', found: hiddenSize, expected });
   }
   const vocabSize = size('vocab_size');
+  const defaultEosId = json.eos_token_id === undefined && GPT2_EOS_TOKEN_ID < vocabSize ? GPT2_EOS_TOKEN_ID : null;
   const activation = read('activation_function', isActivation, `one of ${ACTIVATIONS.join(', ')}`, 'gelu_new');
   return {
     numLayers: size('n_layer'),
@@ -102,12 +104,7 @@ export function parseGPT2Config(json: unknown, source: string): GPT2Config {
     scaleAttnWeights: flag('scale_attn_weights', true),
     scaleAttnByInverseLayerIdx: flag('scale_attn_by_inverse_layer_idx', false),
     tieWordEmbeddings: flag('tie_word_embeddings', true),
-    eosTokenId: read(
-      'eos_token_id',
-      (value): value is number | null => value === null || (isIndex(value) && value < vocabSize),
-      `an integer in [0, ${vocabSize}) or null`,
-      GPT2_EOS_TOKEN_ID < vocabSize ? GPT2_EOS_TOKEN_ID : null,
-    ),
+    eosTokenIds: parseEosIds(json.eos_token_id ?? defaultEosId, fail),
   };
 }
 
@@ -125,6 +122,28 @@ function isSize(value: unknown): value is number {
 
 function isPositive(value: unknown): value is number {
   return typeof value === 'number' && value > 0 && value < Infinity;
+}
+
+/**
+ * Checks an `eos_token_id`: null, an id or a list of ids; doubles are dropped.
+ * @throws what `fail` makes of the problem
+ */
+export function parseEosIds(value: unknown, fail: (problem: Problem) => Error): number[] {
+  if (value === null) return [];
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (!list.every((id): id is number => typeof id === 'number' && Number.isInteger(id))) {
+    throw fail({
+      subject: 'eos_token_id',
+      found: quoteJson(value),
+      expected: 'an integer, a list of integers or null',
+    });
+  }
+  // The tokenizer may add one more.
+  const ids = [...new Set(list)];
+  if (ids.length >= MAX_EOS_IDS) {
+    throw fail({ subject: 'number of eos_token_id', found: ids.length, expected: `at most ${MAX_EOS_IDS - 1}` });
+  }
+  return ids;
 }
 
 /** n_layer, n_head and n_embd of the published models; each has a vocabulary of 50257 and 1024 positions. */

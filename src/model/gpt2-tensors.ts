@@ -4,27 +4,46 @@ import type { GPT2Config } from './config.ts';
 /** The output head of a model whose head is not tied to `wte.weight`; [V, C]. */
 export const LM_HEAD = 'lm_head.weight';
 
-/** Name → shape of every weight tensor, `lm_head.weight` only when the head is untied. Matrices are [in, out]. */
-export function gpt2Tensors(config: GPT2Config): Map<string, readonly number[]> {
-  const { numLayers: L, hiddenSize: C, mlpSize: F, vocabSize: V, numPositions } = config;
-  const shapes = new Map<string, readonly number[]>([
-    ['wte.weight', [V, C]],
-    ['wpe.weight', [numPositions, C]],
-  ]);
-  const addAffine = (name: string, weight: readonly number[], bias: number) => {
-    shapes.set(`${name}.weight`, weight).set(`${name}.bias`, [bias]);
-  };
-  for (let layer = 0; layer < L; layer++) {
-    addAffine(`h.${layer}.ln_1`, [C], C);
-    addAffine(`h.${layer}.attn.c_attn`, [C, 3 * C], 3 * C);
-    addAffine(`h.${layer}.attn.c_proj`, [C, C], C);
-    addAffine(`h.${layer}.ln_2`, [C], C);
-    addAffine(`h.${layer}.mlp.c_fc`, [C, F], F);
-    addAffine(`h.${layer}.mlp.c_proj`, [F, C], C);
-  }
-  addAffine('ln_f', [C], C);
-  if (!config.tieWordEmbeddings) shapes.set(LM_HEAD, [V, C]);
-  return shapes;
+/** A weight tensor's name and shape. Matrices are [in, out]. */
+export type NamedShape = readonly [name: string, shape: readonly number[]];
+
+/**
+ * Every weight tensor, `lm_head.weight` only when the head is untied, one at a time: a configuration may claim any number
+ * of layers.
+ */
+export function* gpt2Tensors(config: GPT2Config): Generator<NamedShape> {
+  yield* outerTensors(config);
+  for (let layer = 0; layer < config.numLayers; layer++) yield* layerTensors(config, layer);
+}
+
+/** The tensors that belong to no layer. */
+export function outerTensors({
+  hiddenSize: C,
+  vocabSize: V,
+  numPositions,
+  tieWordEmbeddings,
+}: GPT2Config): NamedShape[] {
+  const head: NamedShape[] = tieWordEmbeddings ? [] : [[LM_HEAD, [V, C]]];
+  return [['wte.weight', [V, C]], ['wpe.weight', [numPositions, C]], ...affine('ln_f', [C], C), ...head];
+}
+
+/** The tensors of one layer. */
+export function layerTensors({ hiddenSize: C, mlpSize: F }: GPT2Config, layer: number): NamedShape[] {
+  return [
+    ...affine(`h.${layer}.ln_1`, [C], C),
+    ...affine(`h.${layer}.attn.c_attn`, [C, 3 * C], 3 * C),
+    ...affine(`h.${layer}.attn.c_proj`, [C, C], C),
+    ...affine(`h.${layer}.ln_2`, [C], C),
+    ...affine(`h.${layer}.mlp.c_fc`, [C, F], F),
+    ...affine(`h.${layer}.mlp.c_proj`, [F, C], C),
+  ];
+}
+
+function affine(name: string, weight: readonly number[], bias: number): NamedShape[] {
+  return [
+    [`${name}.weight`, weight],
+    [`${name}.bias`, [bias]],
+  ];
 }
 
 /** Elements of a tensor. */

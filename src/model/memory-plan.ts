@@ -3,7 +3,7 @@ import { RoseinferError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
 import { activationShapes } from './activations.ts';
 import type { GPT2Config } from './config.ts';
-import { gpt2Tensors, LM_HEAD, numElements } from './gpt2-tensors.ts';
+import { LM_HEAD, layerTensors, type NamedShape, numElements, outerTensors } from './gpt2-tensors.ts';
 import { kvBlockBytes, type RunnerSizes } from './runner-sizes.ts';
 import { stepInputBytes } from './step-inputs.ts';
 
@@ -32,7 +32,9 @@ export class MemoryError extends RoseinferError {
 export function planMemory(config: GPT2Config, sizes: RunnerSizes): MemoryPlan {
   const { numLayers, vocabSize } = config;
   let words = vocabSize; // the LM head's bias of zeros
-  for (const [name, shape] of gpt2Tensors(config)) words += numElements(storedShape(name, shape, sizes.dtype));
+  const wordsOf = (tensors: readonly NamedShape[]) =>
+    tensors.reduce((sum, [name, shape]) => sum + numElements(storedShape(name, shape, sizes.dtype)), 0);
+  words += wordsOf(outerTensors(config)) + numLayers * wordsOf(layerTensors(config, 0));
   const shapes = Object.values(activationShapes(config, sizes));
   const activationWords = shapes.reduce((sum, shape) => sum + numElements(shape), 0);
   const weights = 4 * words;
@@ -65,7 +67,7 @@ export function checkMemory(
   for (const [name, shape] of Object.entries(activationShapes(config, sizes))) {
     check(`${name} activations of ${sizes.maxBatchTokens} tokens`, numElements(shape));
   }
-  for (const [name, shape] of gpt2Tensors(config)) {
+  for (const [name, shape] of [...outerTensors(config), ...layerTensors(config, 0)]) {
     if (!isVocabulary(name)) check(`weights of ${name}`, numElements(storedShape(name, shape, sizes.dtype)));
   }
 }

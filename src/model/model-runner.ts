@@ -18,7 +18,7 @@ import { stepShape } from './step-shape.ts';
 import type { WeightSource } from './weight-source.ts';
 
 /** What a runner is made with, besides its model and sizes. */
-export interface ModelRunnerOptions extends GPT2Options {
+export interface ModelRunnerOptions extends GPT2Options, Partial<Pick<Runner, 'eosIds'>> {
   /** Bring the raw logits of every sampled row to the host, too. */
   readonly returnLogits?: boolean | undefined;
 }
@@ -26,6 +26,7 @@ export interface ModelRunnerOptions extends GPT2Options {
 /** Runs the steps of a GPT-2 on a device, which it does not own. */
 export class ModelRunner implements Runner {
   readonly limits: RunnerLimits;
+  readonly eosIds: readonly number[];
   readonly #device: Device;
   readonly #parts: GPT2Parts;
   readonly #ring: ReadbackRing;
@@ -41,6 +42,7 @@ export class ModelRunner implements Runner {
     const { maxLogitsRows, vocabSize } = sizes;
     const rowBytes = SAMPLED_BYTES + LOGPROB_BYTES + (options.returnLogits ? 4 * vocabSize : 0);
     this.limits = sizes;
+    this.eosIds = options.eosIds ?? [];
     this.#device = device;
     this.#parts = parts;
     this.#ring = new ReadbackRing(device, 'step result', maxLogitsRows * rowBytes);

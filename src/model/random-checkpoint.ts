@@ -24,7 +24,7 @@ export class RandomCheckpoint implements WeightSource {
   /** `seed`: an integer in [0, 2^53). */
   constructor(config: GPT2Config, seed: number) {
     this.tiedHead = config.tieWordEmbeddings;
-    this.#shapes = gpt2Tensors(config);
+    this.#shapes = new Map(gpt2Tensors(config));
     this.#residualStd = STD / Math.sqrt(2 * config.numLayers);
     this.#seed = seed;
   }

@@ -1,19 +1,19 @@
 // The header of a safetensors file: a JSON object of tensor entries and an optional `__metadata__`. Every claim it
 // makes is checked here, so that readers of the data need no checks of their own.
-import { isJsonObject, parseJsonObject } from './json.ts';
-import { ModelFileError, type Problem, quote } from './model-file-error.ts';
+import { decodeJson, isJsonObject, parseJsonObject } from '../util/json.ts';
+import { ModelFileError, type Problem, quoteJson } from '../util/model-file-error.ts';
 
 /** A safetensors file that is missing, truncated or contradicts itself. */
 export class SafetensorsError extends ModelFileError {}
 
 export interface SafetensorsTensor {
   readonly name: string;
-  /** As in the file: F32, F16, BF16, I64, … */
+  /** As in the file: F32, F16, BF16, I64, …, or one that the format has got since. */
   readonly dtype: string;
   readonly shape: readonly number[];
   /** Bytes from the start of the data section; any alignment. */
   readonly byteOffset: number;
-  /** Product of `shape` times the size of an element. */
+  /** Product of `shape` times the size of an element, where that is known. */
   readonly byteLength: number;
 }
 
@@ -38,12 +38,7 @@ const ELEMENT_BYTES: ReadonlyMap<unknown, number> = new Map(
  */
 export function parseSafetensorsHeader(path: string, bytes: Uint8Array, dataLength: number): SafetensorsHeader {
   const fail = (problem: Problem) => new SafetensorsError(path, problem);
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw fail({ subject: 'header', found: 'not UTF-8', expected: 'a JSON object', cause });
-  }
+  const text = decodeJson(bytes, 'header', fail);
   const tensors = new Map<string, SafetensorsTensor>();
   let metadata = new Map<string, string>();
   for (const [name, entry] of Object.entries(parseJsonObject(text, 'header', fail))) {
@@ -58,11 +53,11 @@ type Fail = (problem: Problem) => SafetensorsError;
 
 function parseMetadata(value: unknown, fail: Fail): Map<string, string> {
   const subject = '__metadata__';
-  if (!isJsonObject(value)) throw fail({ subject, found: quote(value), expected: 'an object of strings' });
+  if (!isJsonObject(value)) throw fail({ subject, found: quoteJson(value), expected: 'an object of strings' });
   const metadata = new Map<string, string>();
   for (const [key, item] of Object.entries(value)) {
     if (typeof item !== 'string') {
-      throw fail({ subject: `${subject} ${quote(key)}`, found: quote(item), expected: 'a string' });
+      throw fail({ subject: `${subject} ${quoteJson(key)}`, found: quoteJson(item), expected: 'a string' });
     }
     metadata.set(key, item);
   }
@@ -71,26 +66,24 @@ function parseMetadata(value: unknown, fail: Fail): Map<string, string> {
 
 function parseEntry(name: string, entry: unknown, dataLength: number, fail: Fail): SafetensorsTensor {
   const invalid = (subject: string, value: unknown, expected: string) =>
-    fail({ tensor: name, subject, found: quote(value), expected });
+    fail({ tensor: name, subject, found: quoteJson(value), expected });
   if (!isJsonObject(entry)) throw invalid('entry', entry, 'an object with dtype, shape and data_offsets');
   const { dtype, shape, data_offsets: offsets } = entry;
 
-  const elementBytes = ELEMENT_BYTES.get(dtype);
-  if (typeof dtype !== 'string' || elementBytes === undefined) {
-    throw invalid('dtype', dtype, `one of ${[...ELEMENT_BYTES.keys()].join(', ')}`);
-  }
+  if (typeof dtype !== 'string') throw invalid('dtype', dtype, 'text');
   if (!isSizes(shape)) throw invalid('shape', shape, 'a list of non-negative safe integers');
-  const byteLength = shape.reduce((product, size) => product * size, elementBytes);
-  if (!Number.isSafeInteger(byteLength)) throw invalid('shape', shape, 'fewer than 2^53 bytes');
-
   if (!isSizes(offsets)) throw invalid('data_offsets', offsets, 'two non-negative safe integers');
   const [begin, end, ...rest] = offsets;
   if (begin === undefined || end === undefined || rest.length > 0 || begin > end) {
     throw invalid('data_offsets', offsets, 'two integers in ascending order');
   }
   if (end > dataLength) throw invalid('data_offsets', offsets, `an end within the ${dataLength} bytes of data`);
+  const elementBytes = ELEMENT_BYTES.get(dtype);
+  const byteLength =
+    elementBytes === undefined ? end - begin : shape.reduce((product, size) => product * size, elementBytes);
+  if (!Number.isSafeInteger(byteLength)) throw invalid('shape', shape, 'fewer than 2^53 bytes');
   if (end - begin !== byteLength) {
-    throw invalid('data_offsets', offsets, `${byteLength} bytes for ${dtype} of shape [${shape.join(', ')}]`);
+    throw invalid('data_offsets', offsets, `${byteLength} bytes for ${dtype} of shape ${quoteJson(shape)}`);
   }
   return { name, dtype, shape, byteOffset: begin, byteLength };
 }
@@ -110,7 +103,7 @@ function checkCoverage(tensors: ReadonlyMap<string, SafetensorsTensor>, dataLeng
       throw fail({ tensor: name, subject: 'begin of data_offsets', found: byteOffset, expected });
     }
     covered += byteLength;
-    where = `where ${quote(name)} ends`;
+    where = `where ${quoteJson(name)} ends`;
   }
   if (covered !== dataLength) {
     throw fail({ subject: 'data', found: `${dataLength} bytes`, expected: `the ${covered} bytes of its tensors` });

@@ -1,8 +1,9 @@
 // Reader of one safetensors file: u64 length of the header, header, data. Only the header is held in memory; tensors
 // are read in ranges, so weights can stream from file to GPU.
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { RangeValueError } from '../util/errors.ts';
-import { fileProblem } from './model-file-error.ts';
+import type { Problem } from '../util/model-file-error.ts';
+import { openRegularFile } from '../util/regular-file.ts';
 import {
   parseSafetensorsHeader,
   SafetensorsError,
@@ -61,8 +62,9 @@ export class SafetensorsFile implements AsyncDisposable {
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   await using opened = new AsyncDisposableStack();
-  const handle = opened.use(await openFile(path));
-  const fileBytes = (await handle.stat()).size;
+  const toError = (problem: Problem) => new SafetensorsError(path, problem);
+  const { handle, numBytes: fileBytes } = await openRegularFile(path, 'a safetensors file', toError);
+  opened.use(handle);
   const headerBytes = await readHeaderLength(path, handle, fileBytes);
   const headerText = new Uint8Array(headerBytes);
   await readFully(path, handle, LENGTH_BYTES, headerText);
@@ -70,17 +72,6 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const header = parseSafetensorsHeader(path, headerText, fileBytes - dataStart);
   opened.move(); // from here on the file owns the handle
   return new SafetensorsFile(path, handle, header, dataStart);
-}
-
-async function openFile(path: string): Promise<FileHandle> {
-  const expected = 'a safetensors file';
-  const unreadable = (error: NodeJS.ErrnoException) => {
-    throw new SafetensorsError(path, fileProblem(error, expected));
-  };
-  // Asked before opening: opening a pipe would wait for its other end.
-  const stats = await stat(path).catch(unreadable);
-  if (!stats.isFile()) throw new SafetensorsError(path, { subject: 'path', found: 'not a file', expected });
-  return open(path).catch(unreadable);
 }
 
 async function readHeaderLength(path: string, handle: FileHandle, fileBytes: number): Promise<number> {

@@ -1,6 +1,7 @@
 import type { BatchPlan, SamplingRow } from '../core/batch-plan.ts';
 import type { LogitsAdjustment, TokenAdjustment } from '../core/logits-adjustment.ts';
 import { MAX_LOGIT_BIASES, MAX_STOPS } from '../core/sampling-params.ts';
+import { MAX_EOS_IDS } from '../core/sequence.ts';
 import type { Device } from '../gpu/device.ts';
 import { BufferUsage } from '../gpu/flags.ts';
 import { type DType, Tensor } from '../gpu/tensor.ts';
@@ -44,9 +45,9 @@ export function stepInputBytes(capacity: StepCapacity): number {
   return [...shapes, ...adjustment].reduce((sum, shape) => sum + regionBytes(shape), 0);
 }
 
-/** Most logits that a step adjusts: a row's are of tokens of its sequence, biased ids, stop ids and the eos. */
+/** Most logits that a step adjusts: a row's are of tokens of its sequence, biased ids, stop ids and eos ids. */
 function maxAdjustEntries({ maxBatchSize, maxModelLen, vocabSize }: StepCapacity): number {
-  return maxBatchSize * Math.min(vocabSize, maxModelLen + MAX_LOGIT_BIASES + MAX_STOPS + 1);
+  return maxBatchSize * Math.min(vocabSize, maxModelLen + MAX_LOGIT_BIASES + MAX_STOPS + MAX_EOS_IDS);
 }
 
 /**

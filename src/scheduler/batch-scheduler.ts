@@ -285,7 +285,7 @@ function reasonToStop(sequence: Sequence, id: number): 'stop' | 'length' | null 
   return ids.length >= params.maxTokens ? 'length' : null;
 }
 
-/** Whether the id ends the sequence as its eos. */
-function isEos({ eosId, params }: Sequence, id: number | null): boolean {
-  return id === eosId && !params.ignoreEos;
+/** Whether the id ends the sequence as an eos. */
+function isEos({ eosIds, params }: Sequence, id: number | null): boolean {
+  return id !== null && eosIds.includes(id) && !params.ignoreEos;
 }

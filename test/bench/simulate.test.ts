@@ -30,7 +30,7 @@ function recording(change: (step: { rows: unknown[] }) => void = () => {}): stri
   change(last);
   const request = { requestId: 'a', start: 1, added: 1, promptIds: [5, 6], maxTokens: 2, seed: 1, ignoreEos: false };
   return [
-    { schema: 'roseinfer-run-1', mode: 'online', limits, settings: {}, eosId: 3, start: 0 },
+    { schema: 'roseinfer-run-1', mode: 'online', limits, settings: {}, eosIds: [3], start: 0 },
     { request: { ...request, ids: [8, 9] } },
     { turn: 2, step: step(0, 2, 10, { start: 0, numTokens: 2 }) },
     { turn: 2, step: last },

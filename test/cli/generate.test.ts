@@ -31,7 +31,7 @@ describe('streamText', () => {
   test('writes the completion piece by piece and a line end behind it', async () => {
     const { written, pieces } = await generate({ sampling: { seed: 3, maxTokens: 20 } });
     const promptIds = tokenizer.encode(prompt);
-    const ids = fakeCompletion({ promptIds, seed: 3, maxTokens: 20, eosId: tokenizer.eosId, vocabSize: 8192 });
+    const ids = fakeCompletion({ promptIds, seed: 3, maxTokens: 20, eosIds: tokenizer.eosIds, vocabSize: 8192 });
     expect(written).toBe(`${tokenizer.decode(ids, { skipSpecialTokens: true })}\n`);
     expect(pieces).toHaveLength(21);
   });

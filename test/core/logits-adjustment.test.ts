@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { adjustmentOf } from '../../src/core/logits-adjustment.ts';
 
-const sequence = { promptIds: [3, 4, 4], ids: [4, 9, 9], eosId: 1 };
+const sequence = { promptIds: [3, 4, 4], ids: [4, 9, 9], eosIds: [1] };
 const TOKEN_SLOT = 6;
 
 /** Tokens by id of the row that samples behind `numTokens` tokens. */
@@ -52,9 +52,21 @@ describe('the adjustment of a row', () => {
     expect(tokensOf(params, 7)).toBe(null);
   });
 
+  test('masks every eos, each once', () => {
+    const masked = { ...untouched, isMasked: true };
+    const adjustment = adjustmentOf(
+      { ...sequence, eosIds: [1, 8, 2], params: { minTokens: 9, stopTokenIds: [8] } },
+      6,
+      0,
+    );
+    const byId = Object.fromEntries((adjustment?.tokens ?? []).map(({ id, ...token }) => [id, token]));
+    expect(byId).toEqual({ 1: masked, 2: masked, 8: masked });
+    expect(adjustment?.tokens).toHaveLength(3);
+  });
+
   test('leaves an eos that ends nothing unmasked', () => {
     expect(tokensOf({ minTokens: 9, ignoreEos: true })).toBe(null);
-    expect(adjustmentOf({ ...sequence, eosId: null, params: { minTokens: 9 } }, 6, 0)).toBe(null);
+    expect(adjustmentOf({ ...sequence, eosIds: [], params: { minTokens: 9 } }, 6, 0)).toBe(null);
   });
 
   test('names the slot of a newest id that is not on the host, if a penalty needs it', () => {

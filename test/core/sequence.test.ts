@@ -4,7 +4,7 @@ import { Sequence } from '../../src/core/sequence.ts';
 
 test('a sequence counts prompt, ids and pending ids, and is full when host and flight make maxTokens', () => {
   const params = resolveSamplingParams({ maxTokens: 2 }, { room: 10, vocabSize: 20 });
-  const sequence = new Sequence({ requestId: 'a', promptIds: [1, 2, 3], params, eosId: 0, arrival: 5 });
+  const sequence = new Sequence({ requestId: 'a', promptIds: [1, 2, 3], params, eosIds: [0], arrival: 5 });
   expect(sequence).toMatchObject({ status: 'waiting', numTokens: 3, numUncomputedTokens: 3, isFullLength: false });
 
   sequence.numComputedTokens = 3;

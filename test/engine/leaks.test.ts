@@ -74,7 +74,7 @@ test('2,000 requests through a small pool on a GPU leave bytes, buffers and queu
   {
     await using runner = await tinyModels[0]!.open(device);
     const limits = { ...runner.limits, maxBatchSize: 6, numBlocks: 12, maxModelLen: 40, maxBatchTokens: 32 };
-    const small: Runner = { limits, execute: (plan) => runner.execute(plan), close: async () => {} };
+    const small: Runner = { limits, eosIds: [], execute: (plan) => runner.execute(plan), close: async () => {} };
     // The first steps make the staging buffers.
     {
       await using engine = new Engine({ runner: small, tokenizer });

@@ -155,7 +155,8 @@ describe('an empty prompt', () => {
 
   test('is refused where there is no eos token', () => {
     const context = {
-      tokenizer: { encode: () => [], eosId: null },
+      tokenizer: { encode: () => [], missingFile: null },
+      eosIds: [],
       limits: talesRunner().limits,
       now: 0,
       sharesPrefixes: true,

@@ -74,6 +74,7 @@ describe('a runner that says that it can run no more steps', () => {
       const runner = talesRunner({ maxBatchSize: 1 });
       const failing: Runner & { failure: Error | null } = {
         limits: runner.limits,
+        eosIds: [],
         failure: null,
         execute: (plan) => {
           const result = runner.execute(plan);

@@ -20,7 +20,7 @@ export interface Prompt {
 
 /** The ids that a request gets when nothing else runs. */
 export function completion({ promptIds, sampling }: Prompt): number[] {
-  return fakeCompletion({ promptIds, ...sampling, eosId: EOS, vocabSize: VOCAB });
+  return fakeCompletion({ promptIds, ...sampling, eosIds: [EOS], vocabSize: VOCAB });
 }
 
 /** A request for at most 12 tokens that meets its eos as token 3 to 9. */

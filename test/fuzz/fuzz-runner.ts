@@ -25,6 +25,7 @@ const TOKEN_MS = 0.1;
  */
 export class FuzzRunner implements Runner, Clock {
   readonly limits: RunnerLimits;
+  readonly eosIds: readonly number[] = [];
   readonly logits: SampledLogits[] = [];
   readonly plans: BatchPlan[] = [];
   readonly #runner: Runner;

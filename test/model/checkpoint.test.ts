@@ -157,17 +157,67 @@ describe('names', () => {
     'h.0.attn.bias.weight',
     'transformer.lm_head.weight',
     'transformer.transformer.ln_f.bias',
-    '__proto__',
-  ])('that are unexplained are an error: %s', async (name) => {
-    const dir = modelDirectory(modelTensors().set(name, { dtype: 'F32', shape: [0], data: f32() }));
+    'h.0.attn.c_attn.weight_scale',
+    'wte.weight_scale',
+    'h.0.attn.c_attn.lora_A.weight',
+    'h.0.crossattention.c_attn.weight',
+    'lm_head.bias',
+  ])('that have a place in the model and are unknown are an error: %s', async (name) => {
+    const dir = modelDirectory(modelTensors().set(name, { dtype: 'F32', shape: [1], data: f32(0) }));
     expect(await refusal(dir)).toContain(
       `tensor "${name}": name is unknown, expected a tensor of a GPT-2 with 1 layers`,
     );
   });
 });
 
+describe('tensors that the model does not use', () => {
+  const bytes = (length: number) => new Uint8Array(length);
+  const strange: [string, TensorBytes][] = [
+    ['optimizer.exp_avg.h.0.ln_1.weight', { dtype: 'F64', shape: [2], data: bytes(16) }],
+    ['transformer.h.0.attn.rotary_emb.inv_freq', { dtype: 'F32', shape: [1], data: bytes(4) }],
+    ['h.0.attn.mask', { dtype: 'BOOL', shape: [2], data: bytes(2) }],
+    ['h.7.attn.empty', { dtype: 'F32', shape: [0, 3], data: bytes(0) }],
+    ['position_ids', { dtype: 'I64', shape: [1], data: bytes(8) }],
+    ['score.weight', { dtype: 'F8_E8M0', shape: [3], data: bytes(3) }],
+    ['packed', { dtype: 'F4', shape: [8], data: bytes(4) }],
+    ['__proto__', { dtype: 'F8_E4M3', shape: [], data: bytes(1) }],
+  ];
+
+  test('are loaded with one line that counts them and names the first', async () => {
+    const dir = modelDirectory(new Map([...modelTensors(), ...strange]));
+    await using checkpoint = await openCheckpoint(dir, config);
+    expect(checkpoint.shape('wte.weight')).toEqual([5, 2]);
+    expect(checkpoint.notices).toEqual([
+      `${dir}: 8 tensors are of no use to the model: "optimizer.exp_avg.h.0.ln_1.weight", ` +
+        '"transformer.h.0.attn.rotary_emb.inv_freq", "h.0.attn.mask", "h.7.attn.empty", "position_ids" and 3 more',
+    ]);
+  });
+
+  test.each(strange)('may be alone: %s', async (name, tensor) => {
+    const dir = modelDirectory(modelTensors().set(name, tensor));
+    await using checkpoint = await openCheckpoint(dir, config);
+    expect(checkpoint.notices).toEqual([`${dir}: 1 tensor is of no use to the model: "${name}"`]);
+  });
+
+  test('have names of bounded length there', async () => {
+    const dir = modelDirectory(modelTensors().set('x'.repeat(1e6), { dtype: 'F32', shape: [0], data: bytes(0) }));
+    await using checkpoint = await openCheckpoint(dir, config);
+    expect(checkpoint.notices.join().length).toBeLessThan(dir.length + 150);
+  });
+
+  test('are none in a directory without them', async () => {
+    await using checkpoint = await openCheckpoint(modelDirectory(modelTensors()), config);
+    expect(checkpoint.notices).toEqual([]);
+  });
+});
+
+test.each([3e6, 2 ** 52])('a claim of %d layers is refused by what the file holds', async (numLayers) => {
+  const dir = modelDirectory(modelTensors());
+  expect(await refusal(dir, { ...config, numLayers })).toContain('tensor "h.1.ln_1.weight": weight is missing');
+});
+
 describe('a tensor is refused', () => {
-  test.each([...gpt2Tensors(config).keys()])('when it is missing: %s', async (name) => {
+  test.each([...gpt2Tensors(config)].map(([name]) => name))('when it is missing: %s', async (name) => {
     const tensors = modelTensors();
     const shape = tensors.get(name)!.shape.join(', ');
     tensors.delete(name);
@@ -263,7 +313,7 @@ describe('a directory without weights', () => {
     writeFileSync(path, readFileSync(path).subarray(0, -1));
     const error = await errorOf(() => openCheckpoint(dir, config));
     expect(error).toBeInstanceOf(SafetensorsError);
-    expect(error).toHaveProperty('tensor', 'ln_f.bias');
+    expect(error).toHaveProperty('tensor', 'h.0.mlp.c_proj.bias');
   });
 });
 

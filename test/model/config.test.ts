@@ -21,9 +21,9 @@ test('absent keys have the defaults of transformers', () => {
     scaleAttnWeights: true,
     scaleAttnByInverseLayerIdx: false,
     tieWordEmbeddings: true,
-    eosTokenId: null, // 50256, the default, is not in this vocabulary
+    eosTokenIds: [], // 50256, the default, is not in this vocabulary
   });
-  expect(parse({ vocab_size: 50257 }).eosTokenId).toBe(50256);
+  expect(parse({ vocab_size: 50257 }).eosTokenIds).toEqual([50256]);
 });
 
 test('every key is read', () => {
@@ -44,12 +44,18 @@ test('every key is read', () => {
     scaleAttnWeights: false,
     scaleAttnByInverseLayerIdx: true,
     tieWordEmbeddings: false,
-    eosTokenId: 0,
+    eosTokenIds: [0],
   });
 });
 
+test('eos_token_id may be a list: each id counts once, and one beyond the vocabulary stays for the loader to report', () => {
+  expect(parse({ eos_token_id: [7, 3, 7, -1, 100] }).eosTokenIds).toEqual([7, 3, -1, 100]);
+  expect(parse({ eos_token_id: [] }).eosTokenIds).toEqual([]);
+  expect(parse({ vocab_size: 60000, eos_token_id: [5] }).eosTokenIds).toEqual([5]);
+});
+
 test('null means the default for n_inner and no token for eos_token_id', () => {
-  expect(parse({ n_inner: null, eos_token_id: null })).toMatchObject({ mlpSize: 48, eosTokenId: null });
+  expect(parse({ n_inner: null, eos_token_id: null })).toMatchObject({ mlpSize: 48, eosTokenIds: [] });
 });
 
 test('gelu_pytorch_tanh is gelu_new', () => {
@@ -96,8 +102,11 @@ describe('the configuration is refused', () => {
     [{ scale_attn_weights: 1 }, 'scale_attn_weights is 1, expected true or false'],
     [{ scale_attn_by_inverse_layer_idx: 'no' }, 'scale_attn_by_inverse_layer_idx is "no", expected true or false'],
     [{ tie_word_embeddings: null }, 'tie_word_embeddings is null, expected true or false'],
-    [{ eos_token_id: 100 }, 'eos_token_id is 100, expected an integer in [0, 100) or null'],
-    [{ eos_token_id: [1] }, 'eos_token_id is [1], expected an integer in [0, 100) or null'],
+    ...['1', 1.5, true, [[1]], [1, '2'], [1, null], {}].map((eos_token_id): [object, string] => [
+      { eos_token_id },
+      `eos_token_id is ${JSON.stringify(eos_token_id)}, expected an integer, a list of integers or null`,
+    ]),
+    [{ eos_token_id: Array.from({ length: 64 }, (_, id) => id) }, 'number of eos_token_id is 64, expected at most 63'],
   ])('with %j', (keys, message) => {
     expect(() => parse(keys)).toThrow(ConfigError);
     expect(() => parse(keys)).toThrow(`config.json: ${message}`);
@@ -110,7 +119,7 @@ describe('the configuration is refused', () => {
 
 describe('readGPT2Config', () => {
   test('reads config.json of the directory', async () => {
-    expect(await readGPT2Config('weights/tales')).toMatchObject({ numLayers: 6, hiddenSize: 256, eosTokenId: 8191 });
+    expect(await readGPT2Config('weights/tales')).toMatchObject({ numLayers: 6, hiddenSize: 256, eosTokenIds: [8191] });
   });
 
   test('names a directory, then a file, that is missing', async () => {

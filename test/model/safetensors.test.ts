@@ -90,7 +90,7 @@ describe('the file is refused', () => {
     const path = join(dir, 'model.safetensors');
     await expect(openSafetensors(path)).rejects.toThrow(`${path}: file is missing, expected a safetensors file`);
     mkdirSync(path);
-    await expect(openSafetensors(path)).rejects.toThrow(`${path}: path is not a file`);
+    await expect(openSafetensors(path)).rejects.toThrow(`${path}: file is a directory, expected a safetensors file`);
     symlinkSync('loop', join(dir, 'loop'));
     await expect(openSafetensors(join(dir, 'loop'))).rejects.toThrow('file is unreadable (ELOOP)');
   });
@@ -152,10 +152,8 @@ describe('the file is refused', () => {
   const sizes = 'a list of non-negative safe integers';
   test.each([
     ['an entry is no object', 7, 'entry is 7, expected an object with dtype, shape and data_offsets'],
-    ['dtype is missing', { shape: [2], data_offsets: [0, 8] }, 'dtype is missing, expected one of BOOL, U8'],
-    ['dtype is unknown', entry([0, 8], [2], 'F31'), 'dtype is "F31", expected one of BOOL, U8'],
-    ['dtype is a name that objects inherit', entry([0, 8], [2], 'toString'), 'dtype is "toString", expected'],
-    ['dtype is no string', entry([0, 8], [2], ['F32']), 'dtype is ["F32"], expected one of'],
+    ['dtype is missing', { shape: [2], data_offsets: [0, 8] }, 'dtype is missing, expected text'],
+    ['dtype is no string', entry([0, 8], [2], ['F32']), 'dtype is ["F32"], expected text'],
     ['shape is missing', { dtype: 'F32', data_offsets: [0, 8] }, `shape is missing, expected ${sizes}`],
     ['shape is no list', entry([0, 8], 2), `shape is 2, expected ${sizes}`],
     ['a size is negative', entry([0, 8], [-2, -1]), `shape is [-2,-1], expected ${sizes}`],

@@ -17,7 +17,7 @@ const request = fc.record({
     fc.integer({ min: 1, max: 12 }).map((length) => Array.from({ length }, (_, index) => index)),
   ),
   maxTokens: fc.integer({ min: 1, max: 10 }),
-  eosId: fc.option(fc.nat(VOCAB - 1), { freq: 2 }),
+  eosIds: fc.array(fc.nat(VOCAB - 1), { maxLength: 2 }),
   arrival: fc.nat(8),
   abortAt: fc.option(fc.nat(25), { freq: 2 }),
   brokenAt: fc.option(fc.nat(LONGEST), { freq: 2 }),
@@ -114,7 +114,7 @@ test('whatever arrives, aborts, breaks or fails, once, in a row or for ever: one
         const ends = [...loop.ends, ...aborted];
         expect(ends).toHaveLength(live.length);
         expect(new Set(ends).size).toBe(live.length);
-        for (const { sequence, promptIds, maxTokens, eosId, countsOutput } of live) {
+        for (const { sequence, promptIds, maxTokens, eosIds, countsOutput } of live) {
           const { ids, finishReason, params } = sequence;
           // A failing step ends those in it, unless something else has before, and nobody else.
           if (concerned.has(sequence)) expect(finishReason).not.toBe('length');
@@ -122,14 +122,14 @@ test('whatever arrives, aborts, breaks or fails, once, in a row or for ever: one
           const whole = fakeCompletion({
             promptIds,
             maxTokens,
-            eosId,
+            eosIds,
             seed: params.seed,
             vocabSize: VOCAB,
             countsOutput,
           });
           const complete = finishReason === 'stop' || finishReason === 'length';
           expect(ids).toEqual(complete ? whole : whole.slice(0, ids.length));
-          expect(finishReason === 'stop').toBe(complete && ids.at(-1) === eosId);
+          expect(finishReason === 'stop').toBe(complete && eosIds.includes(ids.at(-1) ?? -1));
           expect(sequence).toMatchObject({ status: 'finished', numPendingIds: 0 });
         }
         numPreemptions += scheduler.numPreemptions;

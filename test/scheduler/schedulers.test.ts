@@ -29,9 +29,9 @@ function setUp(
   return { scheduler, runner, loop: new SchedulerLoop(scheduler, runner, { overlap }), sequences };
 }
 
-function expected({ promptIds, params, eosId }: Sequence): number[] {
+function expected({ promptIds, params, eosIds }: Sequence): number[] {
   const { seed, maxTokens, ignoreEos } = params;
-  return fakeCompletion({ promptIds, seed, maxTokens, eosId: ignoreEos ? null : eosId });
+  return fakeCompletion({ promptIds, seed, maxTokens, eosIds: ignoreEos ? [] : eosIds });
 }
 
 /** Prompts of 1 to 13 tokens, 1 to 15 new ones. */
@@ -68,7 +68,9 @@ describe.each(cases)('$name scheduler, overlap $overlap', ({ name, overlap }) =>
     const whole = fakeCompletion({ promptIds, seed: 0, maxTokens: 12 });
     const eosId = whole[4]!;
     const length = whole.indexOf(eosId) + 1;
-    const { runner, loop, sequences } = setUp(name, overlap, {}, [{ promptIds, maxTokens: 12, eosId, seed: 0 }]);
+    const { runner, loop, sequences } = setUp(name, overlap, {}, [
+      { promptIds, maxTokens: 12, eosIds: [eosId], seed: 0 },
+    ]);
     loop.run();
     expect(sequences[0]).toMatchObject({ ids: whole.slice(0, length), finishReason: 'stop' });
     expect(runner.plans).toHaveLength(overlap ? length + 1 : length);
@@ -77,7 +79,7 @@ describe.each(cases)('$name scheduler, overlap $overlap', ({ name, overlap }) =>
   test('generates past the eos when told to', () => {
     const promptIds = [5, 6, 7];
     const whole = fakeCompletion({ promptIds, seed: 0, maxTokens: 12 });
-    const request = { promptIds, maxTokens: 12, eosId: whole[4]!, ignoreEos: true, seed: 0 };
+    const request = { promptIds, maxTokens: 12, eosIds: [whole[4]!], ignoreEos: true, seed: 0 };
     const { loop, sequences } = setUp(name, overlap, {}, [request]);
     loop.run();
     expect(sequences[0]).toMatchObject({ ids: whole, finishReason: 'length' });
@@ -87,7 +89,7 @@ describe.each(cases)('$name scheduler, overlap $overlap', ({ name, overlap }) =>
     const promptIds = [5, 6, 7];
     const whole = fakeCompletion({ promptIds, seed: 0, maxTokens: 12 });
     const length = whole.indexOf(whole[4]!) + 1;
-    const request = { promptIds, maxTokens: length, eosId: whole[4]!, seed: 0 };
+    const request = { promptIds, maxTokens: length, eosIds: [whole[4]!], seed: 0 };
     const { runner, loop, sequences } = setUp(name, overlap, {}, [request]);
     loop.run();
     expect(sequences[0]).toMatchObject({ finishReason: 'stop' });

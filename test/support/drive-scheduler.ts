@@ -10,7 +10,7 @@ export interface TestSequence {
   readonly promptIds: readonly number[];
   readonly maxTokens: number;
   readonly requestId?: string;
-  readonly eosId?: number | null;
+  readonly eosIds?: readonly number[];
   readonly ignoreEos?: boolean;
   readonly seed?: number;
   readonly sampling?: SamplingOptions;
@@ -20,11 +20,11 @@ export interface TestSequence {
 }
 
 export function testSequence(fields: TestSequence): Sequence {
-  const { promptIds, maxTokens, requestId = 'request', eosId = null, ignoreEos = false, seed = 0, sampling } = fields;
+  const { promptIds, maxTokens, requestId = 'request', eosIds = [], ignoreEos = false, seed = 0, sampling } = fields;
   const { arrival = 0, priority = 0, group: prefixGroup = null } = fields;
   const options = { maxTokens, temperature: 0, seed, ignoreEos, ...sampling };
   const params = resolveSamplingParams(options, { room: maxTokens, vocabSize: 64 });
-  return new Sequence({ requestId, promptIds, params, eosId, arrival, priority, prefixGroup });
+  return new Sequence({ requestId, promptIds, params, eosIds, arrival, priority, prefixGroup });
 }
 
 interface Step {

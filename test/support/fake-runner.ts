@@ -9,6 +9,7 @@ import type { Runner, RunnerLimits, StepResult, TokenLogprobs } from '../../src/
  */
 export class FakeRunner implements Runner {
   readonly limits: RunnerLimits;
+  eosIds: readonly number[] = [];
   /** Every plan executed so far. */
   readonly plans: BatchPlan[] = [];
   /** Rows for which it returns true come back as not finite. */
@@ -93,7 +94,7 @@ export interface FakePrompt {
   readonly promptIds: readonly number[];
   readonly seed: number;
   readonly maxTokens: number;
-  readonly eosId?: number | null;
+  readonly eosIds?: readonly number[];
   readonly vocabSize?: number;
   /** The request has a presence or frequency penalty. */
   readonly countsOutput?: boolean;
@@ -101,12 +102,12 @@ export interface FakePrompt {
 
 /** What `FakeRunner` generates behind a prompt, computed without blocks, steps or batches. */
 export function fakeCompletion(prompt: FakePrompt): number[] {
-  const { promptIds, seed, maxTokens, eosId = null, vocabSize = 64, countsOutput = false } = prompt;
+  const { promptIds, seed, maxTokens, eosIds = [], vocabSize = 64, countsOutput = false } = prompt;
   const ids: number[] = [];
   while (ids.length < maxTokens) {
     const id = nextId([...promptIds, ...ids, ...countsOf(countsOutput ? ids : [])], seed, vocabSize);
     ids.push(id);
-    if (id === eosId) break;
+    if (eosIds.includes(id)) break;
   }
   return ids;
 }

@@ -82,7 +82,7 @@ describe('runBenchmark', () => {
     expect(judgeRuns(runs)).toEqual({ numCompared: 10, numEqual: 10, problems: [] });
     for (const [index, { prompt, sampling }] of requestsOf('--num-requests', '10', '--seed', '3').entries()) {
       const alone = { promptIds: tokenizer.encode(prompt), seed: sampling.seed, maxTokens: 12 };
-      const ids = fakeCompletion({ ...alone, eosId: tokenizer.eosId, vocabSize: limits.vocabSize });
+      const ids = fakeCompletion({ ...alone, eosIds: tokenizer.eosIds, vocabSize: limits.vocabSize });
       expect(runs[0]?.responses[index]?.ids).toEqual(ids);
     }
   });

@@ -77,7 +77,7 @@ describe('serve', () => {
   });
 
   test('logs texts as ids, which give the same completions', async () => {
-    const log = new RunLog({ mode: 'online', limits, settings: {}, eosId: null });
+    const log = new RunLog({ mode: 'online', limits, settings: {}, eosIds: [] });
     const texts = '--request-rate inf --prompts Once Long --max-new-tokens 4 --ignore-eos';
     const { runs } = await serveLine(texts, log);
     const requests = log.entries.flatMap((entry) => ('request' in entry ? [entry.request] : []));

@@ -89,7 +89,7 @@ describe('writeGguf', () => {
       ),
     ] as const;
     expect(new Set(file.tensors.keys())).toEqual(new Set(names.map(([ggml]) => ggml)));
-    const shapes = gpt2Tensors(parseGPT2Config(json, 'test'));
+    const shapes = new Map(gpt2Tensors(parseGPT2Config(json, 'test')));
     for (const [ggml, name, transposed] of names) {
       const [rows = 1, columns = 1] = shapes.get(String(name)) ?? [];
       const want = weights.get(String(name)) ?? [];

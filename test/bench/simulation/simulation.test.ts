@@ -61,6 +61,7 @@ async function record(requests: readonly TimedRequest[], settings: EngineSetting
   const [times, ids] = [new SimulatedRunner({ limits, clock, stepMs }), new FakeRunner(limits)];
   const runner = {
     limits,
+    eosIds: [7], // every 40th id or so ends a request
     execute: async (plan: BatchPlan) => {
       const result = ids.compute(plan);
       await times.execute(plan);
@@ -68,17 +69,16 @@ async function record(requests: readonly TimedRequest[], settings: EngineSetting
     },
     close: () => Promise.resolve(),
   };
-  // Every 40th id or so ends a request.
-  const withEos = new Proxy(tokenizer, {
-    get: (target, key) => {
-      if (key === 'eosId') return 7;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-  const log = new RunLog({ mode: 'online', limits, settings, eosId: 7 });
+  const log = new RunLog({ mode: 'online', limits, settings, eosIds: [7] });
   const run = await clock.run(
-    runOpenLoop('online', requests, { runner, tokenizer: withEos, signal, clock, settings, log }),
+    runOpenLoop('online', requests, {
+      runner,
+      tokenizer: Tokenizer.idsOnly(limits.vocabSize),
+      signal,
+      clock,
+      settings,
+      log,
+    }),
   );
   const path = join(directory, 'run.jsonl');
   await writeFile(path, log.lines());
@@ -96,7 +96,7 @@ const settings: EngineSettings[] = [
 describe('replay', () => {
   test.each(settings)('makes the decisions of a recorded run again under %j', async (setting) => {
     const [recorded, run] = await record(drawRequests(80, 3), setting);
-    const replayed = await replay(recorded, tokenizer);
+    const replayed = await replay(recorded);
     expect(replayed.difference).toBeNull();
     expect(replayed.numSteps).toBeGreaterThan(100);
     const report = (each: ServingRun) => {
@@ -121,7 +121,7 @@ describe('replay', () => {
     ['a smaller batch', (run: RecordedRun) => ({ ...run.header, limits: { ...limits, maxBatchSize: 3 } })],
   ])('names the first step that differs with %s', async (_, change) => {
     const [recorded] = await record(drawRequests(80, 3), { prefixCache: false });
-    const { difference } = await replay({ ...recorded, header: change(recorded) }, tokenizer);
+    const { difference } = await replay({ ...recorded, header: change(recorded) });
     expect(difference).toMatch(/^step \d+ is \{.*\}, recorded \{.*\}$/);
   });
 });
@@ -219,7 +219,7 @@ describe('rowsOf', () => {
     const [recorded] = await record(drawRequests(30, 2), {});
     const clock = new VirtualClock();
     const runner = new SimulatedRunner({ limits, clock, stepMs: (plan) => plans.push(plan) });
-    const log = new RunLog({ mode: 'online', limits, settings: {}, eosId: null });
+    const log = new RunLog({ mode: 'online', limits, settings: {}, eosIds: [] });
     await clock.run(
       runOpenLoop('online', repeatedRequests(recorded), { runner, tokenizer, signal, clock, settings: {}, log }),
     );

@@ -1,4 +1,5 @@
-import { RoseinferError } from '../util/errors.ts';
+import { RoseinferError } from './errors.ts';
+import { clip, quote } from './quote.ts';
 
 /** What is wrong in a model file; reads as "subject is found, expected expected". */
 export interface Problem {
@@ -6,7 +7,7 @@ export interface Problem {
   readonly tensor?: string;
   /** The part of the file or the key. */
   readonly subject: string;
-  /** A number, or a phrase for a message; values that come from a file are passed through `quote`. */
+  /** A number, or a phrase for a message; values that come from a file are passed through `quoteJson`. */
   readonly found: string | number | bigint;
   readonly expected: string;
   readonly cause?: unknown;
@@ -31,16 +32,8 @@ export class ModelFileError extends RoseinferError {
   }
 }
 
-const MAX_QUOTED_LENGTH = 100;
-
-/** A JSON value as one short line for a message; `undefined` is "missing". */
-export function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'missing';
-  return text.length <= MAX_QUOTED_LENGTH ? text : `${text.slice(0, MAX_QUOTED_LENGTH)}…`;
-}
-
-/** Why a file could not be opened or read. */
-export function fileProblem(error: NodeJS.ErrnoException, expected: string): Problem {
-  const found = error.code === 'ENOENT' ? 'missing' : `unreadable (${error.code})`;
-  return { subject: 'file', found, expected, cause: error };
+/** Shows a JSON value on one short line; `undefined`, which JSON does not have, is a key that is missing. */
+export function quoteJson(value: unknown): string {
+  if (typeof value === 'string' || typeof value === 'number') return quote(value);
+  return clip(JSON.stringify(value) ?? 'missing');
 }

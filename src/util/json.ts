@@ -1,11 +1,14 @@
 // JSON of model files, read with distrust: JSON.parse keeps the last of two equal keys and says nothing.
-import { readFile } from 'node:fs/promises';
-import { fileProblem, type Problem, quote } from './model-file-error.ts';
+import { type Problem, quoteJson } from './model-file-error.ts';
+import { clip, quote } from './quote.ts';
+import { openRegularFile } from './regular-file.ts';
 
 /** An object as JSON.parse makes it: `__proto__` is an own key like any other. */
-type JsonObject = Readonly<Record<string, unknown>>;
+export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Far above what any model file nests; keeps recursion over the parsed value (JSON.stringify) off the stack's end. */
+/** The header of a safetensors file may be as long; no other JSON of a model comes near. */
+const MAX_BYTES = 100_000_000;
+/** Far above the depth of any model file. */
 const MAX_DEPTH = 64;
 
 export function isJsonObject(value: unknown): value is JsonObject {
@@ -26,7 +29,7 @@ export function parseJsonObject(text: string, subject: string, toError: (problem
     problem = { subject, found: 'not JSON', expected: 'a JSON object', cause };
   }
   if (problem !== undefined) throw toError(problem);
-  if (!isJsonObject(value)) throw toError({ subject, found: quote(value), expected: 'a JSON object' });
+  if (!isJsonObject(value)) throw toError({ subject, found: quoteJson(value), expected: 'a JSON object' });
   return value;
 }
 
@@ -35,10 +38,24 @@ export function parseJsonObject(text: string, subject: string, toError: (problem
  * @throws what `toError` makes of the problem
  */
 export async function readJsonObject(path: string, toError: (problem: Problem) => Error): Promise<JsonObject> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw toError(fileProblem(error, 'a JSON file'));
+  const { handle, numBytes } = await openRegularFile(path, 'a JSON file', toError);
+  await using _ = handle;
+  if (numBytes > MAX_BYTES) {
+    throw toError({ subject: 'file', found: `${numBytes} bytes long`, expected: `at most ${MAX_BYTES}` });
+  }
+  const bytes = await handle.readFile().catch((cause: unknown) => {
+    throw toError({ subject: 'file', found: `unreadable (${quote(cause)})`, expected: 'a JSON file', cause });
   });
-  return parseJsonObject(text, 'file', toError);
+  return parseJsonObject(decodeJson(bytes, 'file', toError), 'file', toError);
+}
+
+/** Decodes UTF-8 without the usual U+FFFD in place of what is none. */
+export function decodeJson(bytes: Uint8Array, subject: string, toError: (problem: Problem) => Error): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw toError({ subject, found: 'not UTF-8', expected: 'a JSON object', cause });
+  }
 }
 
 /** Finds a duplicate key or too deep nesting; whatever else is wrong is left to JSON.parse. */
@@ -64,7 +81,7 @@ function checkStructure(text: string, subject: string): Problem | undefined {
       const key: string = JSON.parse(text.slice(start, i + 1)); // "\u0061" and "a" are one key
       path[path.length - 1] = key;
       if (keys.has(key)) {
-        return { subject: `key ${path.map(quote).join('.')}`, found: 'given twice', expected: 'once' };
+        return { subject: `key ${clip(path.map(quote).join('.'))}`, found: 'given twice', expected: 'once' };
       }
       keys.add(key);
     }

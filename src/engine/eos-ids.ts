@@ -1,0 +1,26 @@
+// Which tokens end a text. Models name several, and some name none where their tokenizer does: all of them count.
+import type { Runner } from '../core/runner.ts';
+import { MAX_EOS_IDS } from '../core/sequence.ts';
+import { RangeValueError } from '../util/errors.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+/**
+ * Unites the ids that the model's files name, which come first, with those of its tokenizer. Ids of the tokenizer that
+ * the model has no row for are left out: the model never generates them.
+ *
+ * @throws RangeValueError when the runner names more than MAX_EOS_IDS or one that is no token of its vocabulary.
+ */
+export function uniteEosIds(
+  { eosIds = [], limits }: Pick<Runner, 'limits'> & Partial<Pick<Runner, 'eosIds'>>,
+  tokenizer: Pick<Tokenizer, 'eosIds'>,
+): number[] {
+  const isToken = (id: unknown) => typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < limits.vocabSize;
+  if (!Array.isArray(eosIds) || !eosIds.every(isToken)) {
+    throw new RangeValueError('eosIds of the runner', eosIds, `a list of integers in [0, ${limits.vocabSize})`);
+  }
+  const united = [...new Set([...eosIds, ...tokenizer.eosIds.filter(isToken)])];
+  if (united.length > MAX_EOS_IDS) {
+    throw new RangeValueError('number of eos tokens', united.length, `at most ${MAX_EOS_IDS}`);
+  }
+  return united;
+}
