@@ -41,10 +41,11 @@ export { type LoadedGPT2, loadGPT2 } from './load-gpt2.ts';
 export { BUNDLED_MODEL, type LoadedModel, loadModel } from './load-model.ts';
 export type { LoadGPT2Options, LoadModelOptions, LoadProgress, ModelDeviceOptions } from './load-options.ts';
 export { type GPT2Kernels, gpt2Kernels } from './model/gpt2-kernels.ts';
-export type { ChooseId, ForwardResult, GPT2Model } from './model/gpt2-model.ts';
+export type { ForwardResult, GPT2Model } from './model/gpt2-model.ts';
 export { MemoryError, type MemoryPlan } from './model/memory-plan.ts';
 export type { ModelRunner } from './model/model-runner.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './model/perplexity.ts';
+export type { ChooseId, ForwardOptions, GenerateOptions, ReplaceOptions } from './model/research-options.ts';
 export {
   type QueuePolicyName,
   queuePolicyNames,

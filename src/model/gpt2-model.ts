@@ -1,17 +1,29 @@
 import { type BatchRow, planBatch } from '../core/plan-batch.ts';
 import type { Device } from '../gpu/device.ts';
 import { KernelError } from '../gpu/errors.ts';
+import { Kernel } from '../gpu/kernel.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { SPLIT_KEYS } from '../kernels/attention.ts';
 import { LOGPROB_WORDS } from '../kernels/logprobs.ts';
 import { RangeValueError } from '../util/errors.ts';
+import { expectedNames } from '../util/keys.ts';
 import { ceilDiv } from '../util/math.ts';
 import { uniform } from '../util/rng.ts';
+import { checkId, checkIds, checkInteger } from './check-ids.ts';
 import { compileForward } from './compile-forward.ts';
 import type { GPT2Config } from './config.ts';
 import { forward, type GPT2Parts, lastNorm, lmHead } from './gpt2.ts';
 import type { GPT2Kernels } from './gpt2-kernels.ts';
 import { closeParts, createParts, type GPT2Options } from './gpt2-parts.ts';
+import { groupTexts } from './group-texts.ts';
+import {
+  checkForward,
+  checkGenerate,
+  checkReplace,
+  type ForwardOptions,
+  type GenerateOptions,
+  type ReplaceOptions,
+} from './research-options.ts';
 import { type RunnerOptions, type RunnerSizes, resolveSizes } from './runner-sizes.ts';
 import { stepShape } from './step-shape.ts';
 import { TappedRecorder } from './tapped-recorder.ts';
@@ -25,13 +37,10 @@ export interface ForwardResult {
   readonly taps: ReadonlyMap<string, Tensor>;
 }
 
-/** Chooses the next id from the logits [V] behind `ids`; null ends the text. */
-export type ChooseId = (logits: Float32Array, ids: readonly number[]) => number | null;
-
 /** Rows of logits that are held at a time; a multiple of 64 keeps every chunk of rows at an aligned offset. */
 const CHUNK_ROWS = 64;
-/** Most texts that can be scored side by side. */
-export const MAX_TEXTS = 8;
+/** Texts that are scored side by side. */
+const MAX_TEXTS = 8;
 /** Tokens of the random text on which a kernel is compared with the one it replaces, and those decoded one by one. */
 const TRIAL_TOKENS = 40;
 const TRIAL_DECODED = 3;
@@ -92,80 +101,91 @@ export class GPT2Model {
    * Computes logits, and what the named modules put out: `h.0.ln_1`, `h.0.attn.c_attn`, `h.0.attn` (what attention adds
    * to the residual stream), `h.0.ln_2`, `h.0.mlp.act`, `h.0.mlp`, `h.0` (the residual stream behind the layer), `ln_f`.
    *
-   * @throws RangeValueError for ids that are no text of the model, or a module that it does not have.
+   * @throws RangeValueError for ids that are no text of the model, an unknown option, or a module that it does not have.
    */
-  async forward(
-    ids: readonly number[],
-    { taps = [] }: { readonly taps?: readonly string[] } = {},
-  ): Promise<ForwardResult> {
-    this.#checkIds(ids);
-    return this.#inTurn(() => this.#forward(ids, taps));
+  async forward(ids: readonly number[], options: ForwardOptions = {}): Promise<ForwardResult> {
+    const { taps = [] } = checkForward(options);
+    checkIds('ids', ids, this.config, { least: 1, most: this.config.numPositions });
+    const [text, modules] = [[...ids], [...taps]];
+    return this.#inTurn(() => this.#forward(text, modules));
   }
 
   /**
    * Log-probability, in nats, of each id but the first, given those before it: [T − 1]. The same bits whatever else is
    * scored.
    *
-   * @throws RangeValueError for ids that are no text of the model; one more than it has positions may be scored.
+   * @throws RangeValueError for ids that are no text of the model, or fewer than two; one more than it has positions may be
+   * scored.
    */
   async scoreTokens(ids: readonly number[]): Promise<Float32Array> {
+    this.#checkScored('ids', ids);
     const [scores] = await this.scoreTexts([ids]);
     return scores ?? new Float32Array(0);
   }
 
   /**
-   * As `scoreTokens`, for texts side by side: at most 8, with as many ids together as the model has positions, and one
-   * more each.
+   * As `scoreTokens`, for any number of texts, which run side by side as far as there is room.
+   *
+   * @throws RangeValueError as `scoreTokens`, before any of them is scored.
    */
   async scoreTexts(texts: readonly (readonly number[])[]): Promise<Float32Array[]> {
-    for (const text of texts) {
-      if (text.length < 2) throw new RangeValueError('ids to score', text.length, 'at least 2');
-      this.#checkIds(text.slice(0, -1));
-      this.#checkIds(text.slice(-1));
-    }
-    return this.#inTurn(() => this.#score(texts));
+    if (!Array.isArray(texts)) throw new RangeValueError('texts', texts, 'an array of texts of ids');
+    const copies = Array.from(texts, (text, i) => {
+      this.#checkScored(`texts[${i}]`, text);
+      return [...text];
+    });
+    return this.#inTurn(async () => {
+      const scores: Float32Array[] = [];
+      for (const group of groupTexts(copies, { maxTexts: MAX_TEXTS, maxTokens: this.#sizes.maxBatchTokens }))
+        scores.push(...(await this.#score(group)));
+      return scores;
+    });
   }
+
+  #checkScored(what: string, ids: readonly number[]): void {
+    checkIds(what, ids, this.config, { least: 2, most: this.config.numPositions + 1 });
+  }
+
+  /** Scores texts side by side. */
 
   async #score(texts: readonly (readonly number[])[]): Promise<Float32Array[]> {
     // In the order that a step has: texts with a single input first.
-    const ordered = [...texts.filter((text) => text.length === 2), ...texts.filter((text) => text.length > 2)];
+    const order = [...texts.keys()].sort((a, b) => Number(texts[a]!.length > 2) - Number(texts[b]!.length > 2));
+    const ordered = order.map((i) => texts[i]!);
     this.#targets.write(Uint32Array.from(ordered.flatMap((text) => text.slice(1))));
     const inputs = ordered.map((text) => text.slice(0, -1));
     await this.#run(inputs, [], null);
     const numTokens = inputs.reduce((sum, input) => sum + input.length, 0);
     const { buffer } = await this.#records.view([numTokens, LOGPROB_WORDS]).read();
     const floats = new Float32Array(buffer);
-    const scores = new Map<readonly number[], Float32Array>();
+    const scores = texts.map(({ length }) => new Float32Array(length - 1));
     let row = 0;
-    for (const text of ordered) {
-      const first = row;
-      row += text.length - 1;
-      scores.set(
-        text,
-        Float32Array.from({ length: row - first }, (_, i) => floats[(first + i) * LOGPROB_WORDS]!),
-      );
+    for (const i of order) {
+      const ofText = scores[i]!;
+      for (let t = 0; t < ofText.length; t++, row++) ofText[t] = floats[row * LOGPROB_WORDS]!;
     }
-    return texts.map((text) => scores.get(text) ?? new Float32Array(0));
+    return scores;
   }
 
   /**
    * Generates with a sampler on the host: slow, but any JavaScript.
    *
    * @returns the new ids.
-   * @throws RangeValueError for ids that are no text of the model, and more tokens than it has positions for.
+   * @throws RangeValueError for ids that are no text of the model, more tokens than it has positions for, an unknown option,
+   * and a choice that is no id.
    */
-  async generate(
-    ids: readonly number[],
-    { maxTokens, choose }: { readonly maxTokens: number; readonly choose: ChooseId },
-  ): Promise<number[]> {
-    checkCount('maxTokens', maxTokens, this.config.numPositions - ids.length);
-    this.#checkIds(ids);
+  async generate(ids: readonly number[], options: GenerateOptions): Promise<number[]> {
+    const { numPositions, vocabSize } = this.config;
+    const { maxTokens, choose } = checkGenerate(options);
+    checkIds('ids', ids, this.config, { least: 1, most: numPositions });
+    checkInteger('maxTokens', maxTokens, 1, numPositions - ids.length);
     const text = [...ids];
+    const end = ids.length + maxTokens;
     await this.#inTurn(async () => {
-      for (let start = 0; text.length < ids.length + maxTokens; start = text.length - 1) {
-        const id = choose(await this.#nextLogits(text, start), text);
+      for (let start = 0; text.length < end; start = text.length - 1) {
+        const id = choose(await this.#nextLogits(text, start), [...text]);
         if (id === null) break;
-        this.#checkIds([id]);
+        checkId('id that choose returned', id, vocabSize);
         text.push(id);
       }
     });
@@ -177,15 +197,19 @@ export class GPT2Model {
    * and decoded. What that does not run is taken unseen: the sampler, splits of a context beyond 256 tokens, and `kvWrite`
    * of a model whose heads fill the rows of the cache, where `matmulKVWrite` has its place and that of `matmul` for QKV.
    *
-   * @param tolerance largest difference of a logit, as a part of 1 + the largest logit.
    * @returns the worst difference of a logit.
-   * @throws KernelError when it is beyond the tolerance; the model keeps its kernel then.
+   * @throws KernelError when it is beyond the tolerance, and the model keeps its kernel then; RangeValueError for another
+   * name, what is no kernel, and an unknown option.
    */
   async replaceKernel<K extends keyof GPT2Kernels>(
     name: K,
     kernel: GPT2Kernels[K],
-    { tolerance = 2e-4 }: { readonly tolerance?: number } = {},
+    options: ReplaceOptions = {},
   ): Promise<number> {
+    const { tolerance = 2e-4 } = checkReplace(options);
+    const names = Object.keys(this.#parts.kernels);
+    if (!names.includes(name)) throw new RangeValueError('kernel', name, expectedNames(name, names));
+    if (!(kernel instanceof Kernel)) throw new RangeValueError(name, kernel, 'a kernel; defineKernel makes one');
     return this.#inTurn(() => this.#replaceKernel(name, kernel, tolerance));
   }
 
@@ -335,16 +359,6 @@ export class GPT2Model {
     }
     return all;
   }
-
-  #checkIds(ids: readonly number[]): void {
-    const { vocabSize, numPositions } = this.config;
-    checkCount('number of ids', ids.length, numPositions);
-    for (const [index, id] of ids.entries()) {
-      if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
-        throw new RangeValueError(`id ${index}`, id, `an integer in [0, ${vocabSize})`);
-      }
-    }
-  }
 }
 
 /** What `planBatch` wants to know of sampling, of which there is none here. */
@@ -357,10 +371,4 @@ function rowsOf(device: Device, tensor: Tensor, first: number, count: number): T
   const { buffer, offset } = tensor.range;
   const range = { buffer, offset: offset + first * rowBytes, size: count * rowBytes };
   return Tensor.overRange(device, tensor.label, tensor.dtype, shape, range);
-}
-
-function checkCount(name: string, count: number, max: number): void {
-  if (!Number.isInteger(count) || count < 1 || count > max) {
-    throw new RangeValueError(name, count, `an integer in [1, ${max}]`);
-  }
 }

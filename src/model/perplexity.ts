@@ -1,5 +1,6 @@
-import { RangeValueError } from '../util/errors.ts';
-import { type GPT2Model, MAX_TEXTS } from './gpt2-model.ts';
+import { checkKeys, type KeyTable } from '../util/keys.ts';
+import { checkIds, checkInteger } from './check-ids.ts';
+import type { GPT2Model } from './gpt2-model.ts';
 
 /** How well a model predicts a text. */
 export interface Perplexity {
@@ -13,48 +14,44 @@ export interface Perplexity {
 /** How a long text is cut. */
 export interface PerplexityOptions {
   /** Most tokens that a token is predicted from; by default the model's positions. */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /** Tokens between two windows' starts; by default `window`: no overlap. */
-  readonly stride?: number;
+  readonly stride?: number | undefined;
 }
+
+const OPTION_KEYS: KeyTable<PerplexityOptions> = { window: true, stride: true };
 
 /**
  * Perplexity of a text, cut into windows of `window` tokens that each predict the token behind every one of theirs. With
  * overlap, a token counts in the first window that predicts it. Windows are scored side by side; that changes no bit.
  *
- * @throws RangeValueError for a window or stride out of range, or fewer than two ids.
+ * @throws RangeValueError for a window or stride out of range, an unknown option, fewer than two ids, or one that the model
+ * does not have.
  */
 export async function perplexity(
   model: GPT2Model,
   ids: readonly number[],
-  { window = model.config.numPositions, stride = window }: PerplexityOptions = {},
+  options: PerplexityOptions = {},
 ): Promise<Perplexity> {
-  const { numPositions } = model.config;
-  check('window', window, numPositions);
-  check('stride', stride, window);
+  const { config } = model;
+  checkKeys('options of perplexity', options, OPTION_KEYS);
+  const { window = config.numPositions, stride = window } = options;
+  checkInteger('window', window, 1, config.numPositions);
+  checkInteger('stride', stride, 1, window);
+  checkIds('ids', ids, config, { least: 2, most: Number.MAX_SAFE_INTEGER });
   const starts: number[] = [];
-  for (let covered = 0, start = 0; covered < Math.max(ids.length - 1, 1); start += stride) {
+  for (let covered = 0, start = 0; covered < ids.length - 1; start += stride) {
     starts.push(start);
     covered = start + window;
   }
-  const perStep = Math.min(MAX_TEXTS, Math.floor(numPositions / window));
+  const scores = await model.scoreTexts(starts.map((start) => ids.slice(start, start + window + 1)));
   let nats = 0;
   let tokens = 0;
-  for (let first = 0; first < starts.length; first += perStep) {
-    const group = starts.slice(first, first + perStep);
-    const scores = await model.scoreTexts(group.map((start) => ids.slice(start, start + window + 1)));
-    for (const [i, logprobs] of scores.entries()) {
-      const fresh = logprobs.subarray(tokens - group[i]!);
-      for (const logprob of fresh) nats -= logprob;
-      tokens += fresh.length;
-    }
+  for (const [i, logprobs] of scores.entries()) {
+    const fresh = logprobs.subarray(tokens - starts[i]!);
+    for (const logprob of fresh) nats -= logprob;
+    tokens += fresh.length;
   }
   const natsPerToken = nats / tokens;
   return { tokens, natsPerToken, perplexity: Math.exp(natsPerToken) };
-}
-
-function check(name: string, value: number, max: number): void {
-  if (!Number.isInteger(value) || value < 1 || value > max) {
-    throw new RangeValueError(name, value, `an integer in [1, ${max}]`);
-  }
 }

@@ -12,6 +12,7 @@ import {
   ADJUST_SEEN,
   NO_NEWEST_SLOT,
 } from '../kernels/adjust-logits.ts';
+import { RangeValueError } from '../util/errors.ts';
 import { roundUp } from '../util/math.ts';
 import { splitSeed } from '../util/rng.ts';
 
@@ -170,7 +171,11 @@ export class StepInputs {
     this.#words[start + 3] = (isSeen ? ADJUST_SEEN : 0) | (isMasked ? ADJUST_MASKED : 0);
   }
 
+  /** Puts values into a region; they would run on into the next one. @throws RangeValueError for more than it holds. */
   #set(region: Tensor, values: ArrayLike<number>, start = 0): void {
+    const end = start + values.length;
+    if (end > region.range.size / 4)
+      throw new RangeValueError(region.label, end, `at most ${region.range.size / 4} words`);
     this.#words.set(values, region.range.offset / 4 + start);
   }
 }

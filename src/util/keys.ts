@@ -22,7 +22,7 @@ export function checkKeys(what: string, value: unknown, keys: Readonly<Record<st
 }
 
 /** Says which names are known, and which of them is probably meant: for the end of "expected …". */
-function expectedNames(name: string, known: readonly string[]): string {
+export function expectedNames(name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
   const hint = nearest === undefined ? '' : ` (did you mean ${quote(nearest)}?)`;
   return `one of ${known.join(', ')}${hint}`;

@@ -5,6 +5,7 @@ import { gpt2Kernels } from '../../src/model/gpt2-kernels.ts';
 import type { GPT2Model } from '../../src/model/gpt2-model.ts';
 import { perplexity } from '../../src/model/perplexity.ts';
 import { logSoftmax } from '../../src/reference/operators.ts';
+import { RangeValueError } from '../../src/util/errors.ts';
 import { expectClose } from '../support/approx.ts';
 import { mutant } from '../support/mutant.ts';
 import { readSafetensors } from '../support/read-safetensors.ts';
@@ -58,8 +59,15 @@ describe('forward', () => {
     await expect(model.forward(ids, { taps: ['h.0', 'h.6.attn'] })).rejects.toThrow(
       /^tap is "h.6.attn", expected one of h.0.ln_1, /,
     );
-    await expect(model.forward([5, 8192])).rejects.toThrow('id 1 is 8192, expected an integer in [0, 8192)');
+    await expect(model.forward([5, 8192])).rejects.toThrow('ids[1] is 8192, expected an integer in [0, 8192)');
     await expect(model.forward([])).rejects.toThrow('number of ids is 0, expected an integer in [1, 1024]');
+    await expect(Reflect.apply(model.forward, model, [ids, { tap: ['h.0'] }])).rejects.toThrow('did you mean "taps"');
+    await expect(Reflect.apply(model.forward, model, [ids, { taps: 'h.0' }])).rejects.toThrow(
+      'taps is "h.0", expected an array of names',
+    );
+    await expect(Reflect.apply(model.forward, model, ['king'])).rejects.toThrow(
+      'ids is "king", expected an array of ids',
+    );
     expect(loaded.device.liveBuffers).toBe(before);
   });
 
@@ -101,8 +109,42 @@ describe('scoreTokens', () => {
     for (const [i, text] of texts.entries()) expect(together[i], `text ${i}`).toEqual(await model.scoreTokens(text));
   });
 
-  test('refuses a single id', async () => {
-    await expect(model.scoreTokens([3])).rejects.toThrow('ids to score is 1, expected at least 2');
+  test.each([0, 8, 9, 16, 40])('scores %i texts as each alone, whatever fits into a step', async (count) => {
+    const texts = Array.from({ length: count }, (_, i) => long.slice(i, i + 2 + ((5 * i) % 7)));
+    const together = await model.scoreTexts(texts);
+    expect(together).toHaveLength(count);
+    // Texts that repeat others are others all the same.
+    expect(await model.scoreTexts([...texts.slice(0, 9), ...texts.slice(0, 9)])).toEqual([
+      ...together.slice(0, 9),
+      ...together.slice(0, 9),
+    ]);
+    for (const i of [0, 7, 8, 15, 39].filter((i) => i < count)) {
+      expect(together[i], `text ${i}`).toEqual(await model.scoreTokens(texts[i]!));
+    }
+  });
+
+  test('scores texts that together are longer than the context', async () => {
+    const texts = [long.slice(0, 540), long.slice(50, 590), long.slice(0, 2)];
+    const together = await model.scoreTexts(texts);
+    expect(together.map(({ length }) => length)).toEqual([539, 539, 1]);
+    expect(together[2]).toEqual(await model.scoreTokens(texts[2]!));
+    expect(together[1]!.subarray(0, 9)).toEqual(await model.scoreTokens(long.slice(50, 60)));
+  });
+
+  test.each<[string, unknown, string]>([
+    ['a single id', [[3]], 'number of texts[0] is 1, expected an integer in [2, 1025]'],
+    ['an empty text', [[1, 2], []], 'number of texts[1] is 0, expected an integer in [2, 1025]'],
+    ['a text beyond the context', [Array(1026).fill(1)], 'number of texts[0] is 1026, expected'],
+    ['a last id beyond the vocabulary', [[1, 8192]], 'texts[0][1] is 8192, expected an integer in [0, 8192)'],
+    ['an id that is none', [[1, 1.5, 2]], 'texts[0][1] is 1.5, expected an integer in [0, 8192)'],
+    ['a hole', [Array(3)], 'texts[0][0] is undefined, expected'],
+    ['ids as text', [['1', '2']], 'texts[0][0] is "1", expected'],
+    ['a text that is no array', [[1, 2], 'king'], 'texts[1] is "king", expected an array of ids'],
+    ['no texts', undefined, 'texts is undefined, expected an array of texts of ids'],
+  ])('refuses %s', async (_, texts, message) => {
+    const refused = Reflect.apply(model.scoreTexts, model, [texts]);
+    await expect(refused).rejects.toThrow(RangeValueError);
+    await expect(refused).rejects.toThrow(message);
   });
 });
 
@@ -140,6 +182,16 @@ describe('perplexity', () => {
     await expect(perplexity(model, long, { window: 8, stride: 9 })).rejects.toThrow(
       'stride is 9, expected an integer in [1, 8]',
     );
+    for (const size of [0, -1, Number.NaN, 1.5, '8']) {
+      await expect(Reflect.apply(perplexity, null, [model, long, { window: size }])).rejects.toThrow(/^window is /);
+      await expect(Reflect.apply(perplexity, null, [model, long, { stride: size }])).rejects.toThrow(/^stride is /);
+    }
+    await expect(perplexity(model, [])).rejects.toThrow('number of ids is 0, expected an integer in [2, ');
+    await expect(perplexity(model, [7])).rejects.toThrow('number of ids is 1');
+    await expect(Reflect.apply(perplexity, null, [model, 'text'])).rejects.toThrow('ids is "text", expected an array');
+    await expect(Reflect.apply(perplexity, null, [model, long, { windows: 8 }])).rejects.toThrow(
+      'did you mean "window"',
+    );
   });
 });
 
@@ -162,7 +214,42 @@ describe('generate with a sampler on the host', () => {
   test('ends where the sampler says so, and refuses an id that it makes up', async () => {
     const ids = await model.generate([1, 2], { maxTokens: 9, choose: (_, { length }) => (length < 5 ? 7 : null) });
     expect(ids).toEqual([7, 7, 7]);
-    await expect(model.generate([1], { maxTokens: 2, choose: () => -1 })).rejects.toThrow('id 0 is -1');
+    await expect(model.generate([1], { maxTokens: 2, choose: () => -1 })).rejects.toThrow(
+      'id that choose returned is -1, expected an integer in [0, 8192)',
+    );
+  });
+
+  test.each([Number.NaN, 1.5, 8192, '7', undefined, Promise.resolve(7), [7]])('refuses the choice %o', async (id) => {
+    const generating = Reflect.apply(model.generate, model, [[1, 2], { maxTokens: 2, choose: () => id }]);
+    await expect(generating).rejects.toThrow(/^id that choose returned is /);
+  });
+
+  test('goes on after a sampler that throws, and keeps its text from one that changes it', async () => {
+    const throwing = () => {
+      throw new RangeError('mine');
+    };
+    await expect(model.generate([1, 2], { maxTokens: 2, choose: throwing })).rejects.toThrow('mine');
+    const options = { maxTokens: 3, choose: (_: unknown, ids: number[]) => ids.splice(0).length };
+    expect(await Reflect.apply(model.generate, model, [[1, 2], options])).toEqual([2, 3, 4]);
+  });
+
+  test.each<[unknown, RegExp]>([
+    [undefined, /^options of generate is undefined, expected an object$/],
+    [{ maxTokens: 2 }, /^choose is undefined, expected a function$/],
+    [{ maxTokens: 0, choose: () => 1 }, /^maxTokens is 0, expected an integer in \[1, 1022\]$/],
+    [{ maxTokens: Number.NaN, choose: () => 1 }, /^maxTokens is NaN, expected/],
+    [{ choose: () => 1 }, /^maxTokens is undefined, expected/],
+    [{ maxTokens: 1023, choose: () => 1 }, /^maxTokens is 1023, expected an integer in \[1, 1022\]$/],
+    [{ max_tokens: 2, choose: () => 1 }, /^key of options of generate is "max_tokens".*did you mean "maxTokens"/],
+  ])('refuses %o', async (options, message) => {
+    await expect(Reflect.apply(model.generate, model, [[1, 2], options])).rejects.toThrow(message);
+  });
+
+  test('refuses a prompt that fills the context', async () => {
+    const full = Array(1024).fill(1);
+    await expect(model.generate(full, { maxTokens: 1, choose: () => 1 })).rejects.toThrow(
+      'maxTokens is 1, expected room for 1, but there is none',
+    );
   });
 });
 
@@ -176,6 +263,17 @@ describe('a kernel of the model', () => {
     const worst = await model.replaceKernel('matmul', near);
     expect(worst).toBeGreaterThan(0);
     expect(await model.replaceKernel('matmul', gpt2Kernels.matmul)).toBe(worst);
+  });
+
+  test.each<[unknown[], RegExp]>([
+    [['layerNorm', gpt2Kernels.layernorm], /^kernel is "layerNorm", expected one of .*did you mean "layernorm"/],
+    [['toString', gpt2Kernels.layernorm], /^kernel is "toString", expected one of /],
+    [['layernorm', undefined], /^layernorm is undefined, expected a kernel/],
+    [['layernorm', gpt2Kernels.layernorm.spec], /^layernorm is an object, expected a kernel/],
+    [['layernorm', gpt2Kernels.layernorm, { tolerence: 1 }], /did you mean "tolerance"/],
+    [['layernorm', gpt2Kernels.layernorm, { tolerance: Number.NaN }], /^tolerance is NaN, expected a number ≥ 0$/],
+  ])('is not replaced by what is none: %o', async (args, message) => {
+    await expect(Reflect.apply(model.replaceKernel, model, args)).rejects.toThrow(message);
   });
 
   test.each([
