@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { checkOutput, replaceFile } from '../src/cli/output-file.ts';
 
 const FLAG = '--json';
@@ -14,4 +15,17 @@ export function checkWritable(path: string): Promise<void> {
 /** @throws OutputFileError */
 export function writeJson(path: string, value: unknown): Promise<void> {
   return replaceFile(FLAG, path, `${JSON.stringify(value)}\n`);
+}
+
+/**
+ * Writes what there is so far, where the whole can take its place later: into a regular file. A pipe gets the whole alone.
+ *
+ * @throws OutputFileError
+ */
+export async function writePartialJson(path: string, value: unknown): Promise<void> {
+  const canReplace = await stat(path).then(
+    (found) => found.isFile(),
+    () => true,
+  );
+  if (canReplace) await writeJson(path, value);
 }

@@ -9,12 +9,14 @@ import { StatusLine } from '../src/cli/status-line.ts';
 import { BUNDLED_MODEL } from '../src/load-model.ts';
 import { openSource } from '../src/open-source.ts';
 import { readCommit } from './closed-loop/json-report.ts';
-import { checkWritable, writeJson } from './json-file.ts';
+import { checkWritable, writeJson, writePartialJson } from './json-file.ts';
 import { type PeersArgs, parsePeersArgs, peersOf } from './peers/args.ts';
 import { Comparison } from './peers/comparison.ts';
 import { BATCH_SIZES } from './peers/decode-job.ts';
+import { LiveReport, type Reported } from './peers/live-report.ts';
+import { PeerError } from './peers/peer-error.ts';
 import { PROMPT_TOKENS, peerPrompts } from './peers/prompts.ts';
-import { formatFindings, peersReportJson } from './peers/report.ts';
+import { formatNotes, formatTables, peersReportJson } from './peers/report.ts';
 
 async function benchPeers(args: PeersArgs, signal: AbortSignal): Promise<void> {
   if (args.json !== undefined) await checkWritable(args.json);
@@ -28,22 +30,41 @@ async function benchPeers(args: PeersArgs, signal: AbortSignal): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'roseinfer-peers-'));
   scratch.defer(() => rm(directory, { recursive: true, force: true }));
   using status = new StatusLine(process.stderr);
+  const commit = await readCommit(packageRoot);
+  const json = (found: Reported, isPartial: boolean) =>
+    peersReportJson(found, { subject: found.subject, args, model, commit, isPartial });
+  const print = (text: string) => {
+    status.clear();
+    console.log(text);
+  };
+  const report = new LiveReport({
+    print,
+    describe: ({ adapter, dtype }) =>
+      `model: ${model} (${dtype}) · adapter ${adapter.name} (${adapter.driver}) · ` +
+      `prompts of ${PROMPT_TOKENS} tokens, ${args['max-new-tokens']} new ones, greedy`,
+    save: async (found) => {
+      if (args.json !== undefined) await writePartialJson(args.json, json(found, true));
+    },
+  });
   let round = 1;
-  const onProgress = (text: string) => status.show(`round ${round} of ${args.repeat}: ${text}`);
-  const comparison = new Comparison({ args, prompts, scratch: directory, signal, onProgress });
-  for (; round <= args.repeat; round++) await comparison.runRound(peers);
-
-  status.clear();
-  const { adapter, dtype } = comparison.subject;
-  console.log(
-    `model: ${model} (${dtype}) · adapter ${adapter.name} (${adapter.driver}) · ` +
-      `prompts of ${PROMPT_TOKENS} tokens, ${args['max-new-tokens']} new ones, greedy\n`,
-  );
-  console.log(formatFindings(comparison, peers));
-  if (args.json !== undefined) {
-    const commit = await readCommit(packageRoot);
-    await writeJson(args.json, peersReportJson(comparison, { subject: comparison.subject, args, model, commit }));
+  const comparison = new Comparison({
+    args,
+    prompts,
+    scratch: directory,
+    signal,
+    onProgress: (text) => status.show(`round ${round} of ${args.repeat}: ${text}`),
+    onFinding: (finding, found) => report.take(finding, found),
+  });
+  for (; round <= args.repeat; round++) {
+    if (args.repeat > 1) report.begin(`round ${round} of ${args.repeat}`);
+    await comparison.runRound(peers);
   }
+  if (args.repeat > 1) print(`\nmedians of ${args.repeat} rounds\n${formatTables(comparison)}`);
+  const notes = formatNotes(comparison, peers);
+  if (notes.length > 0) print(['', ...notes].join('\n'));
+  if (args.json !== undefined) await writeJson(args.json, json(comparison, false));
+  const problem = comparison.problems.get('roseinfer');
+  if (problem !== undefined) throw new PeerError(`roseinfer has not run to its end: ${problem}`);
 }
 
 await runCommand(async (signal) => {

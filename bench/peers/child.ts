@@ -9,8 +9,8 @@ export interface ChildOptions<R> {
   readonly env?: Readonly<Record<string, string>>;
   readonly timeoutSeconds: number;
   readonly signal: AbortSignal;
-  /** Takes each result as it comes: those before a failure count. */
-  readonly onResult: (result: R) => void;
+  /** Takes each result as it comes, one after another: those before a failure count. */
+  readonly onResult: (result: R) => void | Promise<void>;
 }
 
 /** Characters of a child's stderr that are kept to find a reason in. */
@@ -19,7 +19,7 @@ const KEPT_STDERR = 4096;
 /**
  * Runs a script that ends in `serveJob` in a process of its own, with one job, until it is done.
  *
- * @throws PeerError when it reports an error, crashes or takes too long; and the signal's reason.
+ * @throws PeerError when it reports an error, crashes or takes too long; the signal's reason; what `onResult` throws.
  */
 export async function runChild<J extends object, R>(script: URL, job: J, options: ChildOptions<R>): Promise<void> {
   const { env = {}, timeoutSeconds, signal, onResult } = options;
@@ -30,9 +30,12 @@ export async function runChild<J extends object, R>(script: URL, job: J, options
   child.stderr?.on('data', (data) => {
     stderr = (stderr + data).slice(-KEPT_STDERR);
   });
+  let taken: Promise<void> = Promise.resolve();
   child.on('message', (message: ChildMessage<R>) => {
-    if ('result' in message) onResult(message.result);
-    else if ('error' in message) reject(new PeerError(message.error));
+    if ('result' in message) {
+      taken = taken.then(() => onResult(message.result));
+      taken.catch(reject);
+    } else if ('error' in message) reject(new PeerError(message.error));
     else resolve();
   });
   child.on('error', reject);
@@ -54,5 +57,6 @@ export async function runChild<J extends object, R>(script: URL, job: J, options
       child.kill('SIGKILL');
       await exited;
     }
+    await taken;
   }
 }

@@ -26,6 +26,13 @@ export interface Subject {
   readonly dtype: WeightDType;
 }
 
+/** What has just become known. */
+export type Finding =
+  | { readonly kind: 'subject'; readonly subject: Subject }
+  | { readonly kind: 'decode'; readonly engine: EngineName; readonly result: DecodeResult }
+  | { readonly kind: 'matmul'; readonly engine: EngineName; readonly result: MatmulResult }
+  | { readonly kind: 'problem'; readonly engine: EngineName; readonly problem: string };
+
 export interface ComparisonOptions {
   readonly args: PeersArgs;
   /** Prompts as ids. */
@@ -35,6 +42,8 @@ export interface ComparisonOptions {
   readonly signal: AbortSignal;
   /** Told what is being done. */
   readonly onProgress: (text: string) => void;
+  /** Takes each finding once the comparison has it; nothing of that engine is found meanwhile. */
+  readonly onFinding: (finding: Finding, comparison: Comparison) => Promise<void>;
 }
 
 /** The published GPT-2 at whose shapes matmuls are compared. */
@@ -55,8 +64,8 @@ const script = (name: string) => new URL(`./${name}.ts`, import.meta.url);
 export class Comparison {
   readonly decode = new Map<EngineName, DecodeResult[]>();
   readonly matmul = new Map<EngineName, MatmulResult[]>();
-  /** Why a peer did not run, or not to its end. */
-  readonly problems = new Map<PeerName, string>();
+  /** Why an engine did not run, or not to its end. */
+  readonly problems = new Map<EngineName, string>();
   readonly #options: ComparisonOptions;
   // What peers share is made when the first of them needs it.
   readonly #llama = once(() => this.#install(LLAMA));
@@ -76,28 +85,37 @@ export class Comparison {
   }
 
   /**
-   * One round: every engine once. A peer that fails is left out from then on.
+   * One round: every engine once. One that fails is left out from then on.
    *
-   * @throws PeerError when roseinfer itself fails, and the signal's reason.
+   * @throws PeerError when roseinfer fails before it has told where it runs; the signal's reason; what `onFinding` throws.
    */
   async runRound(peers: readonly PeerName[]): Promise<void> {
-    await this.#decodeRoseinfer();
+    await this.#attempt('roseinfer', () => this.#decodeRoseinfer());
     if (peers.includes('llama-vulkan')) await this.#attempt('llama-vulkan', () => this.#decodeLlama('llama-vulkan'));
     if (peers.includes('llama-cpu')) await this.#attempt('llama-cpu', () => this.#decodeLlama('llama-cpu'));
     const providers = (['webgpu', 'cpu'] as const).filter((provider) => peers.includes(`onnx-${provider}`));
-    if (providers.length > 0) await this.#multiplyRoseinfer();
+    if (providers.length > 0) await this.#attempt('roseinfer', () => this.#multiplyRoseinfer());
     for (const provider of providers) await this.#attempt(`onnx-${provider}`, () => this.#multiplyOnnx(provider));
   }
 
-  async #attempt(peer: PeerName, run: () => Promise<void>): Promise<void> {
-    if (this.problems.has(peer)) return;
+  async #attempt(engine: EngineName, run: () => Promise<void>): Promise<void> {
+    if (this.problems.has(engine)) return;
     try {
       await run();
     } catch (error) {
       this.#options.signal.throwIfAborted();
-      if (!(error instanceof PeerError)) throw error;
-      this.problems.set(peer, error.message);
+      if (!(error instanceof PeerError) || this.#subject === null) throw error;
+      await this.#take({ kind: 'problem', engine, problem: error.message });
     }
+  }
+
+  /** Keeps a finding and tells of it. */
+  async #take(finding: Finding): Promise<void> {
+    if (finding.kind === 'subject') this.#subject = finding.subject;
+    else if (finding.kind === 'problem') this.problems.set(finding.engine, finding.problem);
+    else if (finding.kind === 'decode') collect(this.decode, finding.engine, finding.result);
+    else collect(this.matmul, finding.engine, finding.result);
+    await this.#options.onFinding(finding, this);
   }
 
   async #decodeRoseinfer(): Promise<void> {
@@ -105,8 +123,8 @@ export class Comparison {
     const { model, dtype, 'kv-dtype': kvDtype, adapter, 'max-new-tokens': maxNewTokens } = args;
     const job: RoseinferDecodeJob = { prompts, maxNewTokens, model, options: { dtype, kvDtype, adapter } };
     await this.#run<RoseinferDecodeJob, RoseinferDecodeResult>('roseinfer-decode', 'roseinfer', job, (result) => {
-      if ('adapter' in result) this.#subject = result;
-      else collect(this.decode, 'roseinfer', result);
+      if ('adapter' in result) return this.#take({ kind: 'subject', subject: result });
+      return this.#take({ kind: 'decode', engine: 'roseinfer', result });
     });
   }
 
@@ -122,15 +140,15 @@ export class Comparison {
       threads: args.threads,
     };
     const env = { ...ONE_SAMPLER, ...(onVulkan ? await this.#vulkan() : {}) };
-    await this.#run('llama-decode', peer, job, (result: DecodeResult) => collect(this.decode, peer, result), env);
+    const take = (result: DecodeResult) => this.#take({ kind: 'decode', engine: peer, result });
+    await this.#run('llama-decode', peer, job, take, env);
   }
 
   async #multiplyRoseinfer(): Promise<void> {
     const { dtype } = this.subject;
     const job: RoseinferMatmulJob = { size: MATMUL_SIZE, dtype, adapter: this.#options.args.adapter };
-    await this.#run('roseinfer-matmul', 'roseinfer', job, (result: MatmulResult) =>
-      collect(this.matmul, 'roseinfer', result),
-    );
+    const take = (result: MatmulResult) => this.#take({ kind: 'matmul', engine: 'roseinfer', result });
+    await this.#run('roseinfer-matmul', 'roseinfer', job, take);
   }
 
   async #multiplyOnnx(provider: OnnxMatmulJob['provider']): Promise<void> {
@@ -138,15 +156,17 @@ export class Comparison {
     const shapes = new Map(
       this.matmul.get('roseinfer')?.map(({ name, K, N }): [string, MatmulShape] => [name, { name, K, N }]),
     );
+    if (shapes.size === 0) throw new PeerError('roseinfer has multiplied nothing, expected shapes to multiply at');
     const job: OnnxMatmulJob = { directory: await this.#onnx(), provider, shapes: [...shapes.values()] };
-    await this.#run('onnx-matmul', peer, job, (result: MatmulResult) => collect(this.matmul, peer, result));
+    const take = (result: MatmulResult) => this.#take({ kind: 'matmul', engine: peer, result });
+    await this.#run('onnx-matmul', peer, job, take);
   }
 
   async #run<J extends object, R>(
     file: string,
     engine: EngineName,
     job: J,
-    onResult: (result: R) => void,
+    onResult: ChildOptions<R>['onResult'],
     env: ChildOptions<R>['env'] = {},
   ): Promise<void> {
     const { args, signal, onProgress } = this.#options;

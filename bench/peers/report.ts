@@ -1,5 +1,5 @@
 import { environmentJson } from '../environment-json.ts';
-import { type Figure, formatFigure, ratio } from '../figures.ts';
+import { type Figure, formatFigure, NO_FIGURE, ratio } from '../figures.ts';
 import { median, present, sum } from '../statistics.ts';
 import type { PeerName, PeersArgs } from './args.ts';
 import type { Comparison, EngineName } from './comparison.ts';
@@ -29,42 +29,56 @@ export const LEFT_OUT: Readonly<Record<PeerName, string>> = {
 /** What a comparison found; what it is made of. */
 export type Findings = Pick<Comparison, 'decode' | 'matmul' | 'problems'>;
 
-/** A table of decode speeds, one of matmuls where there are any, and a line on what each peer leaves out or why it is missing. */
-export function formatFindings({ decode, matmul, problems }: Findings, peers: readonly PeerName[]): string {
+/** A table of decode speeds, and one of matmuls where there are any: medians of the rounds. */
+export function formatTables({ decode, matmul }: Findings): string {
   return [
     DECODE_HEAD,
     ...[...decode].flatMap(([engine, results]) => formatDecode(engine, results, decode.get('roseinfer') ?? [])),
     ...(matmul.size > 0 ? ['', MATMUL_HEAD] : []),
     ...[...matmul].flatMap(([engine, results]) => formatMatmul(engine, results, matmul.get('roseinfer') ?? [])),
-    '',
-    ...peers.map((peer) => {
-      const problem = problems.get(peer);
-      return `${TITLES[peer]}: ${problem === undefined ? LEFT_OUT[peer] : `not run to its end: ${problem}`}`;
-    }),
   ].join('\n');
+}
+
+/** A line on what the figures of each peer that ran leave out. */
+export function formatNotes({ problems }: Findings, peers: readonly PeerName[]): string[] {
+  return peers.filter((peer) => !problems.has(peer)).map((peer) => `${TITLES[peer]}: ${LEFT_OUT[peer]}`);
+}
+
+/** A line on why an engine is missing, or some of its rows are. */
+export function formatProblem(engine: EngineName, problem: string): string {
+  return `${TITLES[engine]}: not run to its end: ${problem}`;
 }
 
 const DECODE_WIDTHS = [22, -5, -9, -12, -11] as const;
 const MATMUL_WIDTHS = [22, 16, -3, -11, -9, -12] as const;
-const DECODE_HEAD = formatRow(['decode', 'batch', 'tokens/s', 'roseinfer ×', 'equal ids'], DECODE_WIDTHS);
-const MATMUL_HEAD = formatRow(['matmul', 'shape', 'M', 'K×N', 'ms', 'roseinfer ×'], MATMUL_WIDTHS);
+export const DECODE_HEAD = formatRow(['decode', 'batch', 'tokens/s', 'roseinfer ×', 'equal ids'], DECODE_WIDTHS);
+export const MATMUL_HEAD = formatRow(['matmul', 'shape', 'M', 'K×N', 'ms', 'roseinfer ×'], MATMUL_WIDTHS);
 
-function formatDecode(engine: EngineName, results: readonly DecodeResult[], own: readonly DecodeResult[]): string[] {
+/** A row per batch size. */
+export function formatDecode(
+  engine: EngineName,
+  results: readonly DecodeResult[],
+  own: readonly DecodeResult[],
+): string[] {
   return BATCH_SIZES.flatMap((batchSize) => {
     const theirs = results.filter((result) => result.batchSize === batchSize);
     const ours = own.filter((result) => result.batchSize === batchSize);
     const [their] = theirs;
     const [our] = ours;
-    if (their === undefined || our === undefined) return [];
+    if (their === undefined) return [];
     const speed = decodeMedian(theirs);
-    const numIds = our.ids.flat().length;
     const factor = formatFigure(ratio(decodeMedian(ours), speed), 2);
-    const equal = `${countEqualIds(our.ids, their.ids)}/${numIds}`;
+    const equal = our === undefined ? NO_FIGURE : `${countEqualIds(our.ids, their.ids)}/${our.ids.flat().length}`;
     return formatRow([TITLES[engine], String(batchSize), formatFigure(speed, 2), factor, equal], DECODE_WIDTHS);
   });
 }
 
-function formatMatmul(engine: EngineName, results: readonly MatmulResult[], own: readonly MatmulResult[]): string[] {
+/** A row per shape and number of rows. */
+export function formatMatmul(
+  engine: EngineName,
+  results: readonly MatmulResult[],
+  own: readonly MatmulResult[],
+): string[] {
   const isFirst = ({ name, M }: MatmulResult, i: number) =>
     results.findIndex((other) => other.name === name && other.M === M) === i;
   return results.filter(isFirst).map(({ name, M, K, N }) => {
@@ -104,14 +118,17 @@ export interface PeersProvenance extends Pick<Comparison, 'subject'> {
   readonly args: PeersArgs;
   readonly model: string;
   readonly commit: string | null;
+  /** There is more to come, or would have been. */
+  readonly isPartial: boolean;
 }
 
 /** All numbers of a comparison and what they depend on. */
 export function peersReportJson({ decode, matmul, problems }: Findings, provenance: PeersProvenance) {
-  const { subject, args, model, commit } = provenance;
+  const { subject, args, model, commit, isPartial } = provenance;
   const { adapter, dtype } = subject;
   return {
     schema: 'roseinfer-peers-1',
+    partial: isPartial,
     meta: {
       ...environmentJson(adapter),
       [LLAMA.name]: LLAMA.version,

@@ -6,7 +6,9 @@ const script = new URL('./job-that.ts', import.meta.url);
 
 async function run(end: TestJob['end'], { timeoutSeconds = 60, signal = new AbortController().signal } = {}) {
   const results: string[] = [];
-  const onResult = (result: string) => results.push(result);
+  const onResult = (result: string) => {
+    results.push(result);
+  };
   const error: unknown = await runChild(
     script,
     { end },
@@ -41,4 +43,18 @@ test('runChild ends a child that takes too long, or when it is told to stop', as
   const stop = new AbortController();
   setTimeout(() => stop.abort(reason), 1000);
   expect((await run('hang', { signal: stop.signal })).error).toBe(reason);
+});
+
+test('runChild ends with what taking a result threw, and takes results one after another', async () => {
+  const options = { env: { GREETING: 'hi' }, timeoutSeconds: 60, signal: new AbortController().signal };
+  const reason = new Error('disk is full');
+  const full = runChild(script, { end: 'hang' }, { ...options, onResult: () => Promise.reject(reason) });
+  await expect(full).rejects.toBe(reason);
+  let isTaken = false;
+  const onResult = async () => {
+    await new Promise((taken) => setTimeout(taken, 50));
+    isTaken = true;
+  };
+  await runChild(script, { end: 'done' }, { ...options, onResult });
+  expect(isTaken).toBe(true);
 });

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,19 +29,50 @@ describe('node bench/peers.ts', () => {
     expect({ status, errors: errorsIn(stderr) }).toEqual({ status: 0, errors: [] });
     const lines = stdout.trimEnd().split('\n');
     expect(lines[0]).toMatch(/^model: weights\/tales \(f16\) · adapter .* · prompts of 8 tokens, 3 new ones, greedy$/);
-    expect(lines.slice(2)).toEqual([
+    const rows = (times: string) => [
       expect.stringMatching(/^decode +batch +tokens\/s +roseinfer × +equal ids$/),
-      expect.stringMatching(/^roseinfer +1 +[\d.]+ +1\.00 +3\/3$/),
-      expect.stringMatching(/^roseinfer +8 +[\d.]+ +1\.00 +24\/24$/),
+      expect.stringMatching(new RegExp(`^roseinfer +1 +[\\d.]+ +${times} +3/3$`)),
+      expect.stringMatching(new RegExp(`^roseinfer +8 +[\\d.]+ +${times} +24/24$`)),
+    ];
+    expect(lines.slice(1)).toEqual([
       '',
+      'round 1 of 2',
+      ...rows('1\\.00'),
       "llama.cpp, CPU: not run to its end: npm can't install node-llama-cpp@3.21.1 (ENOTCACHED)",
+      '',
+      'round 2 of 2',
+      // Beside the median of both rounds.
+      ...rows('[\\d.]+'),
+      '',
+      'medians of 2 rounds',
+      ...rows('1\\.00'),
     ]);
     const json: ReturnType<typeof peersReportJson> = JSON.parse(await readFile(path, 'utf8'));
+    expect(json.partial).toBe(false);
     expect(json.decode.roseinfer?.map(({ batch_size }) => batch_size)).toEqual([1, 8, 1, 8]);
     const [one, eight] = json.decode.roseinfer ?? [];
     expect(eight?.ids[0]).toEqual(one?.ids[0]);
     // The compile cache of Node and the like may be there; nothing of ours.
     expect((await readdir(temporary)).filter((name) => name.startsWith('roseinfer'))).toEqual([]);
+  });
+
+  test('keeps the rows that it had when a signal ended it, marked as partial', async () => {
+    const path = join(directory, 'partial.json');
+    const flags = ['--peer', 'llama-cpu', '--max-new-tokens', '3', '--repeat', '100', '--json', path];
+    const env = { ...process.env, ...offline() };
+    const child = spawn(process.execPath, ['bench/peers.ts', ...flags], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const exit = once(child, 'exit');
+    let stdout = '';
+    for await (const data of child.stdout) {
+      // A row is printed before it is saved: the row after it says that it was.
+      stdout += data;
+      if (stdout.includes('llama.cpp, CPU: not run')) child.kill('SIGINT');
+    }
+    expect(await exit).toEqual([130, null]);
+    const json: ReturnType<typeof peersReportJson> = JSON.parse(await readFile(path, 'utf8'));
+    expect(json.partial).toBe(true);
+    expect(json.decode.roseinfer?.slice(0, 2).map(({ batch_size }) => batch_size)).toEqual([1, 8]);
+    expect(stdout).toMatch(/\nroseinfer +8 /);
   });
 
   test.each([

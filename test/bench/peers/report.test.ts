@@ -5,7 +5,9 @@ import { type DecodeResult, decodeBatches, decodeSpeed } from '../../../bench/pe
 import {
   countEqualIds,
   type Findings,
-  formatFindings,
+  formatNotes,
+  formatProblem,
+  formatTables,
   LEFT_OUT,
   peersReportJson,
 } from '../../../bench/peers/report.ts';
@@ -29,9 +31,9 @@ const findings: Findings = {
   problems: new Map([['llama-vulkan', 'no device']]),
 };
 
-describe('formatFindings', () => {
-  test('shows medians of the rounds and how many times faster roseinfer is, and why a peer is missing', () => {
-    expect(formatFindings(findings, ['llama-vulkan', 'llama-cpu', 'onnx-cpu']).split('\n')).toEqual([
+describe('formatTables', () => {
+  test('shows medians of the rounds and how many times faster roseinfer is', () => {
+    expect(formatTables(findings).split('\n')).toEqual([
       'decode                 batch  tokens/s  roseinfer ×   equal ids',
       'roseinfer                  1     20.00         1.00         3/3',
       'llama.cpp, CPU             1      4.00         5.00         2/3',
@@ -41,11 +43,12 @@ describe('formatFindings', () => {
       'roseinfer              qkv                8        4×12     4.000         1.00',
       'ONNX Runtime, CPU      qkv                1        4×12     1.000         0.50',
       'ONNX Runtime, CPU      qkv                8        4×12    12.000         3.00',
-      '',
-      'llama.cpp, Vulkan: not run to its end: no device',
+    ]);
+    expect(formatNotes(findings, ['llama-vulkan', 'llama-cpu', 'onnx-cpu'])).toEqual([
       `llama.cpp, CPU: ${LEFT_OUT['llama-cpu']}`,
       `ONNX Runtime, CPU: ${LEFT_OUT['onnx-cpu']}`,
     ]);
+    expect(formatProblem('llama-vulkan', 'no device')).toBe('llama.cpp, Vulkan: not run to its end: no device');
   });
 
   test('has a dash for a speed or a ratio that no clock could tell', () => {
@@ -55,7 +58,7 @@ describe('formatFindings', () => {
     ]);
     const matmul = new Map([['roseinfer' as const, [{ ...multiplied(1, 2), ms: 0 }]]]);
     expect(
-      formatFindings({ ...findings, decode, matmul }, [])
+      formatTables({ ...findings, decode, matmul })
         .split('\n')
         .slice(1, 6),
     ).toEqual([
@@ -68,7 +71,7 @@ describe('formatFindings', () => {
   });
 
   test('has no table of matmuls where none ran', () => {
-    const text = formatFindings({ ...findings, matmul: new Map() }, []);
+    const text = formatTables({ ...findings, matmul: new Map() });
     expect(text).not.toContain('matmul');
   });
 });
@@ -77,10 +80,17 @@ test('peersReportJson has every round of every engine, and where the numbers com
   const adapter = { name: 'card', backend: 'vulkan', driver: 'driver 1', isSoftware: false, webgpu: '0.6.2' };
   const args = parsePeersArgs(['--repeat', '3']);
   if (args === null) throw new Error('help was asked for');
-  const provenance = { subject: { adapter, dtype: 'f16' as const }, args, model: 'weights/tales', commit: null };
+  const provenance = {
+    subject: { adapter, dtype: 'f16' as const },
+    args,
+    model: 'weights/tales',
+    commit: null,
+    isPartial: true,
+  };
   const json: unknown = JSON.parse(JSON.stringify(peersReportJson(findings, provenance)));
   expect(json).toMatchObject({
     schema: 'roseinfer-peers-1',
+    partial: true,
     meta: {
       adapter: 'card',
       driver: 'driver 1',

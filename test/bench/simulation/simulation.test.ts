@@ -183,7 +183,7 @@ test('readRun refuses a request that can not be told from one before it', async 
   const lines = (await readFile(path, 'utf8')).split('\n');
   const index = lines.findIndex((line) => line.startsWith('{"request"'));
   await writeFile(path, lines.toSpliced(index, 0, lines[index] ?? '').join('\n'));
-  await expect(readRun(path)).rejects.toThrow(/, line \d+: request \d+ has the id or the seed of one before it/);
+  await expect(readRun(path)).rejects.toThrow(/, line \d+: request \S+ has the id or the seed of one before it/);
 });
 
 describe('simulate', () => {
