@@ -1,6 +1,7 @@
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts';
+import { type Failures, isFailing } from './schedule.ts';
 
 /** A row of logits that was sampled from, known by the seed of its request and the position of the id. */
 export interface SampledLogits {
@@ -12,7 +13,7 @@ export interface SampledLogits {
   readonly isDoubtful: boolean;
 }
 
-/** What a step that never ran says. */
+/** What a failing step says. */
 export const STEP_FAILED = 'step failed';
 
 /** Milliseconds of a step, and of each token in it. */
@@ -29,16 +30,16 @@ export class FuzzRunner implements Runner, Clock {
   readonly logits: SampledLogits[] = [];
   readonly plans: BatchPlan[] = [];
   readonly #runner: Runner;
-  readonly #failsAt: number | null;
+  readonly #failures: Failures | null;
   readonly #held: (() => void)[] = [];
-  #hidesFailure = false;
+  /** Steps that have failed, and nobody knows yet. */
+  #numHiddenFailures = 0;
   #time = 0;
   #done = 0;
 
-  /** @param failsAt the step that never runs, counted from 0. */
-  constructor(runner: Runner, limits: Partial<RunnerLimits> = {}, failsAt: number | null = null) {
+  constructor(runner: Runner, limits: Partial<RunnerLimits> = {}, failures: Failures | null = null) {
     this.#runner = runner;
-    this.#failsAt = failsAt;
+    this.#failures = failures;
     this.limits = { ...runner.limits, ...limits };
   }
 
@@ -53,17 +54,17 @@ export class FuzzRunner implements Runner, Clock {
 
   async execute(plan: BatchPlan): Promise<StepResult> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const fails = this.plans.length === this.#failsAt;
-    const isDoubtful = this.#hidesFailure;
-    if (fails) this.#hidesFailure = true;
+    const fails = isFailing(this.#failures, this.plans.length);
+    const isDoubtful = this.#numHiddenFailures > 0;
+    if (fails) this.#numHiddenFailures++;
     this.plans.push(plan);
     this.#held.push(resolve);
     const done = Math.max(this.#time, this.#done) + STEP_MS + TOKEN_MS * plan.numTokens;
     this.#done = done;
-    const [result] = await Promise.all([fails ? null : this.#runner.execute(plan), promise]);
+    const [result] = await Promise.all([fails && !this.#failures?.runs ? null : this.#runner.execute(plan), promise]);
     this.#time = Math.max(this.#time, done);
-    if (result === null) {
-      this.#hidesFailure = false;
+    if (fails || result === null) {
+      this.#numHiddenFailures--;
       throw new Error(STEP_FAILED);
     }
     this.#keep(plan, result, isDoubtful);

@@ -1,10 +1,12 @@
 // The promise under random schedules. The thousand of them: `npm run test:fuzz`, which runs one seed alone, too.
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Sequence } from '../../src/core/sequence.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { KVCacheManager } from '../../src/kv/kv-cache-manager.ts';
 import { type CachedBlock, PrefixCache } from '../../src/kv/prefix-cache.ts';
 import { gpt2Kernels } from '../../src/model/gpt2-kernels.ts';
 import { Tuning } from '../../src/model/tuning.ts';
+import { BatchScheduler } from '../../src/scheduler/batch-scheduler.ts';
 import { inventedChoices, inventedMatmulChoice } from '../support/invented-choices.ts';
 import { mutant } from '../support/mutant.ts';
 import { type FuzzModel, tales, tinyModels } from './fuzz-models.ts';
@@ -64,7 +66,10 @@ test('the schedules had chunks, hits, preemptions, aborts, choices and long cont
     recomputedTokens: 200,
     cachedTokens: 5000,
     aborted: 50,
-    failed: 5,
+    failed: 20,
+    'steps that failed': 50,
+    'for ever': 3,
+    'survivors of failures': 10,
     choices: 50,
     'adjusted rows': 500,
     'with logprobs': 50,
@@ -128,6 +133,34 @@ describe('a fault shows in a difference:', () => {
     vi.spyOn(KVCacheManager.prototype, 'evictAll').mockImplementation(() => {});
     // Few schedules have such a step; it shows in the one of seed 45.
     expect(await firstDifference(session, 40)).not.toBeNull();
+  });
+
+  test('a failing step that acquits whom the failure before it started again', async () => {
+    await using session = await open(model!);
+    const { fail } = BatchScheduler.prototype;
+    vi.spyOn(BatchScheduler.prototype, 'fail').mockImplementation(function (this: BatchScheduler, rows) {
+      return fail.call(
+        this,
+        rows.filter(({ sequence, epoch }) => sequence.epoch === epoch),
+      );
+    });
+    expect(await firstDifference(session)).not.toBeNull();
+  });
+
+  test('a failing step that ends all requests', async () => {
+    await using session = await open(model!);
+    const { fail } = BatchScheduler.prototype;
+    vi.spyOn(BatchScheduler.prototype, 'fail').mockImplementation(function (this: BatchScheduler, rows) {
+      const others = [...alive.get(this)!].map((sequence) => ({ ...rows[0]!, sequence }));
+      return fail.call(this, [...rows, ...others]);
+    });
+    const alive = new WeakMap<BatchScheduler, Set<Sequence>>();
+    const { addRequest } = BatchScheduler.prototype;
+    vi.spyOn(BatchScheduler.prototype, 'addRequest').mockImplementation(function (this: BatchScheduler, sequence) {
+      addRequest.call(this, sequence);
+      alive.set(this, (alive.get(this) ?? new Set()).add(sequence));
+    });
+    expect(await firstDifference(session)).not.toBeNull();
   });
 
   test('noise that depends on the place in the batch', async () => {

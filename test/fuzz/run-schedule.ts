@@ -1,9 +1,10 @@
 import { Engine } from '../../src/engine/engine.ts';
 import { QueueFullError, UnknownRequestError } from '../../src/engine/errors.ts';
 import type { FinishedRequest, RequestHandle } from '../../src/engine/request.ts';
+import type { StepRecord } from '../../src/engine/step-record.ts';
 import { FuzzRunner, STEP_FAILED } from './fuzz-runner.ts';
 import type { FuzzSession, SoloRun } from './fuzz-session.ts';
-import { drawSchedule, type Schedule, type ScheduleEntry } from './schedule.ts';
+import { drawSchedule, isFailing, type Schedule, type ScheduleEntry } from './schedule.ts';
 
 /** What a schedule met, and where it differed from the solo runs of its requests. */
 export interface ScheduleReport {
@@ -16,16 +17,35 @@ const MAX_TURNS = 5000;
 /** Runs the schedule of a seed and compares each request with its solo run: ids, text, log-probabilities and logits, bit by bit. */
 export async function runSchedule(session: FuzzSession, seed: number): Promise<ScheduleReport> {
   const schedule = drawSchedule(seed, session.model, session.requests);
-  const runner = new FuzzRunner(session.runner, schedule.limits, schedule.failsAt);
+  const { failures } = schedule;
+  const runner = new FuzzRunner(session.runner, schedule.limits, failures);
   const solo = await soloRuns(session, schedule);
-  const engine = new Engine({ runner, clock: runner, tokenizer: session.tokenizer, ...schedule.options });
-  const { handles, numRefused } = await turnToEnd(engine, runner, schedule);
+  /** Requests in a step that failed. */
+  const concerned = new Set<string>();
+  const onStep = ({ index, rows }: StepRecord) => {
+    if (isFailing(failures, index)) for (const { requestId } of rows) concerned.add(requestId);
+  };
+  await using engine = new Engine({ runner, clock: runner, tokenizer: session.tokenizer, onStep, ...schedule.options });
+  const { handles, numRefused, isOver } = await turnToEnd(engine, runner, schedule);
+  // Where there was no end in time, closing makes one.
+  const closed = engine.close();
+  runner.release(0);
+  await closed;
   const responses = await Promise.all(handles.map(({ finished }) => finished));
   const differences = [
+    ...(isOver ? [] : [`no end in ${MAX_TURNS} turns`]),
     ...responses.flatMap((response) => differencesOf(response, solo.get(response.seed))),
+    ...responses.flatMap((response) => concernOf(response, concerned)),
     ...logitDifferences(runner, solo, responses),
   ];
   return { differences, counts: countAll(schedule, runner, responses, numRefused) };
+}
+
+/** A failing step ends its requests and nobody else; one whose text has come to an end by then has a wasted row in it. */
+function concernOf({ requestId, finishReason, error }: FinishedRequest, concerned: ReadonlySet<string>): string[] {
+  if (error === STEP_FAILED && !concerned.has(requestId)) return [`request ${requestId} was in no step that failed`];
+  const survived = finishReason === 'length' && concerned.has(requestId);
+  return survived ? [`request ${requestId} was in a step that failed, and survived`] : [];
 }
 
 /** By seed. They come first, as they use the same blocks. */
@@ -46,7 +66,7 @@ async function turnToEnd(engine: Engine, runner: FuzzRunner, { entries, options 
   let numRefused = 0;
   const lastArrival = Math.max(...entries.map(({ arrivesAt }) => arrivesAt));
   for (let turn = 0; turn <= lastArrival || engine.hasUnfinished; turn++) {
-    if (turn > MAX_TURNS) throw new Error(`no end in ${MAX_TURNS} turns`);
+    if (turn > MAX_TURNS) return { handles, numRefused, isOver: false };
     for (const [index, entry] of entries.entries()) {
       if (entry.arrivesAt === turn) {
         const added = add(engine, entry, index);
@@ -62,7 +82,7 @@ async function turnToEnd(engine: Engine, runner: FuzzRunner, { entries, options 
     runner.release(isIdle || !options.overlap ? 0 : 1);
     await turned;
   }
-  return { handles, numRefused };
+  return { handles, numRefused, isOver: true };
 }
 
 /** The handles of an entry's requests; null when the queue is full. */
@@ -145,6 +165,7 @@ function countAll(
   numRefused: number,
 ): Record<string, number> {
   const survivors = responses.filter((response) => !isCut(response));
+  const isHit = responses.some(({ error }) => error === STEP_FAILED);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const lengths = survivors.map(({ promptTokens, ids }) => promptTokens + ids.length);
   return {
@@ -155,6 +176,9 @@ function countAll(
     rows: logits.length,
     survivors: survivors.length,
     aborted: responses.filter(({ finishReason }) => finishReason === 'abort').length,
+    'steps that failed': plans.filter((_, step) => isFailing(schedule.failures, step)).length,
+    'for ever': schedule.failures?.length === Number.POSITIVE_INFINITY ? 1 : 0,
+    'survivors of failures': isHit ? survivors.length : 0,
     failed: responses.filter(({ error }) => error === STEP_FAILED).length,
     refused: numRefused,
     choices: responses.filter(({ requestId }) => requestId.includes('-')).length,

@@ -14,8 +14,25 @@ export interface Schedule {
     readonly prefixCache: boolean;
   };
   readonly entries: readonly ScheduleEntry[];
-  /** The step that fails; null for none. */
-  readonly failsAt: number | null;
+  /** Which steps fail; null for none. */
+  readonly failures: Failures | null;
+}
+
+/** Steps that fail, the first of them counted from 0. */
+export interface Failures {
+  readonly first: number;
+  /** How many fail in a row; Infinity for all from there on. */
+  readonly length: number;
+  /** How many steps come between the beginnings of two rows; Infinity for a single row. */
+  readonly period: number;
+  /** Whether such a step runs and its result is lost, or does not run. */
+  readonly runs: boolean;
+}
+
+/** Whether a step fails, by its index. */
+export function isFailing(failures: Failures | null, step: number): boolean {
+  if (failures === null || step < failures.first) return false;
+  return (step - failures.first) % failures.period < failures.length;
 }
 
 /** A request, or choices of one, at a turn of the engine. */
@@ -53,7 +70,18 @@ export function drawSchedule(seed: number, { blockSize }: FuzzModel, requests: r
       maxQueuedRequests: draws.chance(0.1) ? draws.integer(0, 4) : undefined,
     },
     entries,
-    failsAt: draws.chance(0.15) ? draws.integer(0, 25) : null,
+    failures: draws.chance(0.3) ? drawFailures(draws) : null,
+  };
+}
+
+/** Single steps, rows of them, and all steps for ever. */
+function drawFailures(draws: Draws): Failures {
+  const { POSITIVE_INFINITY: ever } = Number;
+  return {
+    first: draws.integer(0, 25),
+    length: draws.pick([1, 1, 1, 2, 3, ever]),
+    period: draws.pick([ever, ever, 4, 9]),
+    runs: draws.chance(0.5),
   };
 }
 
