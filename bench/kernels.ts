@@ -31,6 +31,14 @@ async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void
   let best = await probe.measure();
   print(`${formatRoofline(best)}\n\n${TABLE_HEAD}`);
   const results: KernelResult[] = [];
+  await using unsaved = new AsyncDisposableStack();
+  unsaved.defer(async () => {
+    if (json === undefined || results.length === 0) return;
+    const commit = await readCommit(packageRoot);
+    const provenance = { args, adapter: device.identity, model, dtype: shape.dtype, kvDtype: shape.kvDtype, commit };
+    const isPartial = results.length < candidates.length;
+    await writeJson(json, kernelReportJson(best, results, { ...provenance, isPartial }));
+  });
   for (const candidate of candidates) {
     signal.throwIfAborted();
     best = bestRoofline(best, await probe.measure());
@@ -38,11 +46,6 @@ async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void
     results.push(result);
     print(formatResult(result));
     status.show(`${results.length} of ${candidates.length} timed`);
-  }
-  if (json !== undefined) {
-    const commit = await readCommit(packageRoot);
-    const provenance = { args, adapter: device.identity, model, dtype: shape.dtype, kvDtype: shape.kvDtype, commit };
-    await writeJson(json, kernelReportJson(best, results, provenance));
   }
 }
 

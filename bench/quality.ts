@@ -1,10 +1,10 @@
 // What f16 and q8 weights change in a model's predictions of a text, beside f32. `--help` lists its flags.
-import { readFile } from 'node:fs/promises';
 import { integerFlag, modelFlags, textFlag } from '../src/cli/flags.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { measureWeightQuality } from './experiments/weight-quality.ts';
 import { formatFigure, formatPercent } from './figures.ts';
 import { parseFlags } from './parse-flags.ts';
+import { readText } from './utf8.ts';
 
 /** Of what tales was not trained on. */
 const HELD_OUT = 'test/fixtures/tales-heldout-part.txt';
@@ -20,7 +20,7 @@ const flags = {
 async function quality(argv: readonly string[], signal: AbortSignal): Promise<void> {
   const args = parseFlags(argv, 'node bench/quality.ts --text FILE', flags);
   if (args === null) return;
-  const text = await readFile(args.text, 'utf8');
+  const text = await readText('--text', args.text);
   const rows = await measureWeightQuality({ ...args, text, signal });
   console.log('weights      tokens  perplexity    increase          KL');
   for (const { dtype, tokens, perplexity, perplexityIncrease, kl } of rows) {

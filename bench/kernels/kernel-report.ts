@@ -62,13 +62,16 @@ interface Provenance {
   readonly dtype: string;
   readonly kvDtype: string;
   readonly commit: string | null;
+  /** Not every candidate has been timed. */
+  readonly isPartial: boolean;
 }
 
 /** All numbers of a kernel benchmark and what they depend on. */
 export function kernelReportJson(roofline: Roofline, kernels: readonly KernelResult[], provenance: Provenance) {
-  const { args, adapter, model, dtype, kvDtype, commit } = provenance;
+  const { args, adapter, model, dtype, kvDtype, commit, isPartial } = provenance;
   return {
     schema: 'roseinfer-kernels-1',
+    partial: isPartial,
     meta: {
       ...environmentJson(adapter),
       commit,

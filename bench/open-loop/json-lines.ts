@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { RoseinferError } from '../../src/util/errors.ts';
 import { isJsonObject, parseJsonObject } from '../../src/util/json.ts';
 import { quote } from '../../src/util/quote.ts';
+import { decodeUtf8, isUtf16 } from '../utf8.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -33,7 +34,6 @@ export { isJsonObject };
 /** Bytes of the longest line; a file of requests has some hundred, a prompt of a whole book some million. */
 const MAX_LINE_BYTES = 2 ** 26;
 const NEWLINE = 0x0a;
-const UTF8_BOM = [0xef, 0xbb, 0xbf];
 
 /**
  * Reads a file of JSON objects, one a line, at least one; empty lines and a byte order mark are skipped.
@@ -50,8 +50,8 @@ export async function readJsonLines<Value>(
   for await (const bytes of linesOf(path)) {
     const place = { path, line: ++line };
     const fault: LineFault = (problem, options) => new JsonLinesError(path, place.line, problem, options);
-    if (line === 1) checkEncoding(path, bytes);
-    const text = decode(line === 1 && startsWith(bytes, UTF8_BOM) ? bytes.subarray(UTF8_BOM.length) : bytes, fault);
+    if (line === 1 && isUtf16(bytes)) throw new JsonLinesError(path, null, 'is UTF-16, expected UTF-8');
+    const text = decode(bytes, fault);
     if (text.trim() !== '') values.push(parse(parseLine(text, fault), fault, place));
   }
   if (values.length === 0) throw new JsonLinesError(path, null, 'no lines, expected at least 1');
@@ -91,23 +91,9 @@ async function* chunksOf(path: string): AsyncGenerator<Buffer> {
   }
 }
 
-/** @throws JsonLinesError for UTF-16, with or without its byte order mark: no JSON in UTF-8 has a zero byte near its start. */
-function checkEncoding(path: string, bytes: Buffer): void {
-  const isMarked = startsWith(bytes, [0xff, 0xfe]) || startsWith(bytes, [0xfe, 0xff]);
-  if (isMarked || bytes.subarray(0, 2).includes(0)) {
-    throw new JsonLinesError(path, null, 'is UTF-16, expected UTF-8');
-  }
-}
-
-function startsWith(bytes: Buffer, start: readonly number[]): boolean {
-  return start.every((byte, index) => bytes[index] === byte);
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 function decode(bytes: Buffer, fault: LineFault): string {
   try {
-    return utf8.decode(bytes);
+    return decodeUtf8(bytes);
   } catch (cause) {
     throw fault('invalid UTF-8, expected text', { cause });
   }

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,6 +101,23 @@ describe('node bench/kernels.ts', () => {
     return JSON.parse(await readFile(path, 'utf8'));
   }
 
+  test('keeps what it had timed when a signal ended it, marked as partial', async (context) => {
+    if (!device.traits.timestamps) context.skip('the adapter has no timestamp-query');
+    const path = join(directory, 'partial.json');
+    const flags = ['--model', 'weights/tales', '--filter', 'kv_write', '--runs', '50', '--json', path];
+    const child = spawn(process.execPath, ['bench/kernels.ts', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const exit = once(child, 'exit');
+    let stdout = '';
+    for await (const data of child.stdout) {
+      stdout += data;
+      if (!child.killed && stdout.includes('\nkv_write')) child.kill('SIGINT');
+    }
+    expect(await exit).toEqual([130, null]);
+    const { partial, kernels } = await readReport(path);
+    expect(partial).toBe(true);
+    expect(kernels.length).toBe(stdout.split('\nkv_write').length - 1);
+  });
+
   test('measures the adapter, prints a line a variant and writes the same numbers to the JSON file', async (context) => {
     if (!device.traits.timestamps) context.skip('the adapter has no timestamp-query');
     const path = join(directory, 'out.json');
@@ -116,8 +135,8 @@ describe('node bench/kernels.ts', () => {
       expect(row).toMatch(new RegExp(`^kv_write +tokens +4 +(${number} +){4}% [ *] \\[LANES=\\d+\\]$`));
     }
 
-    const { schema, meta, roofline, kernels } = await readReport(path);
-    expect(schema).toBe('roseinfer-kernels-1');
+    const { schema, partial, meta, roofline, kernels } = await readReport(path);
+    expect({ schema, partial }).toEqual({ schema: 'roseinfer-kernels-1', partial: false });
     expect(meta).toMatchObject({ model: 'weights/tales', dtype: 'f16', kv_dtype: 'f32', args: { runs: 2 } });
     expect(kernels.map(({ variant }) => variant).sort()).toEqual(
       [8, 32, 64].map((lanes) => `kv_write[LANES=${lanes}]`).sort(),

@@ -66,7 +66,7 @@ describe('node bench/peers.ts', () => {
     for await (const data of child.stdout) {
       // A row is printed before it is saved: the row after it says that it was.
       stdout += data;
-      if (stdout.includes('llama.cpp, CPU: not run')) child.kill('SIGINT');
+      if (!child.killed && stdout.includes('llama.cpp, CPU: not run')) child.kill('SIGINT');
     }
     expect(await exit).toEqual([130, null]);
     const json: ReturnType<typeof peersReportJson> = JSON.parse(await readFile(path, 'utf8'));
