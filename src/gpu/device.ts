@@ -61,6 +61,8 @@ export class Device {
   readonly bindGroups: BindGroupCache;
   readonly #buffers = new Set<GPUBuffer>();
   readonly #lost: Promise<never>;
+  /** What to tell of a loss. */
+  readonly #waiting = new Set<(error: DeviceLostError) => void>();
   readonly #uncaptured: UncapturedErrors;
   #liveBytes = 0;
   #lostError: DeviceLostError | null = null;
@@ -77,6 +79,7 @@ export class Device {
     );
     this.#lost = gpu.lost.then((info) => {
       this.#lostError ??= new DeviceLostError(info.reason, info.message);
+      for (const tell of this.#waiting) tell(this.#lostError);
       throw this.#lostError;
     });
     this.#lost.catch(() => {});
@@ -210,6 +213,22 @@ export class Device {
     this.close();
   }
 
+  /**
+   * Settles as a promise does, or rejects when the device is lost before. `Promise.race` with `#lost` would leave a handler on
+   * it for every readback, until the device goes.
+   */
+  async #untilLost<T>(pending: Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    pending.then(resolve, reject);
+    if (this.#lostError) reject(this.#lostError);
+    this.#waiting.add(reject);
+    try {
+      return await promise;
+    } finally {
+      this.#waiting.delete(reject);
+    }
+  }
+
   async #map(staging: GPUBuffer, size: number): Promise<ArrayBuffer> {
     const { label } = staging;
     const mapped = this.attempt(label, () => {
@@ -218,7 +237,7 @@ export class Device {
       return mapping;
     });
     try {
-      await Promise.race([mapped, this.#lost]);
+      await this.#untilLost(mapped);
     } catch (error) {
       await Promise.race([this.#lost, setTimeout(LOSS_MILLISECONDS)]);
       throw new GpuError(label, error instanceof Error ? error.message : String(error));

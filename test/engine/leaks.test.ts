@@ -1,7 +1,4 @@
 // Thousands of requests, and all that they took is given back.
-import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type { Runner } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
@@ -12,6 +9,7 @@ import { KVCacheManager } from '../../src/kv/kv-cache-manager.ts';
 import { BatchScheduler } from '../../src/scheduler/batch-scheduler.ts';
 import { Draws } from '../fuzz/draws.ts';
 import { tinyModels } from '../fuzz/fuzz-models.ts';
+import { heapGrowth } from '../support/heap-growth.ts';
 import { TimedRunner } from './test-runners.ts';
 
 let tokenizer: Tokenizer;
@@ -101,15 +99,12 @@ test('10,000 more requests leave the heap as 10,000 have left it', async () => {
   expect(await heapBytesPerRequest(10_000, (response) => kept.push(response))).toBeGreaterThan(500);
 });
 
-/** Rounds of requests: what else makes the heap of the process grow once does not do so in each of them. */
-const ROUNDS = 3;
-
 /** By how much the heap grows with each of so many requests, when as many have run before: the least of the rounds. */
 async function heapBytesPerRequest(count: number, onFinish?: (response: FinishedRequest) => void): Promise<number> {
   const runner = smallRunner();
   const onStep = () => runner.plans.splice(0);
   await using engine = new Engine({ runner, tokenizer, clock: runner, onStep, onFinish });
-  return await leastGrowth(count, () => serve(engine, count, 97));
+  return await heapGrowth(count, () => serve(engine, count, 97));
 }
 
 // 20 bytes are less than any object: what is kept for a request, such as a handler of the loop's promise, takes more.
@@ -135,7 +130,7 @@ async function heapBytesWhileBusy(count: number, each: (engine: Engine) => void 
     }
   };
   const busy = ask(() => isOver);
-  const growth = await leastGrowth(count, async () => {
+  const growth = await heapGrowth(count, async () => {
     const end = numStarted + count;
     await Promise.all(Array.from({ length: 4 }, () => ask(() => numStarted >= end)));
     expect(engine.hasUnfinished).toBe(true);
@@ -147,18 +142,4 @@ async function heapBytesWhileBusy(count: number, each: (engine: Engine) => void 
 
 function smallRunner(): TimedRunner {
   return new TimedRunner(() => 1, { maxBatchSize: 6, numBlocks: 10, maxModelLen: 40, maxBatchTokens: 32 });
-}
-
-/** By how much the heap grows in a round of so many requests, for each of them: the least of some rounds after the first. */
-async function leastGrowth(count: number, round: () => Promise<unknown>): Promise<number> {
-  setFlagsFromString('--expose-gc');
-  const collect: () => void = runInNewContext('gc');
-  const sizes: number[] = [];
-  for (let index = 0; index <= ROUNDS; index++) {
-    await round();
-    await setImmediate();
-    collect();
-    sizes.push(process.memoryUsage().heapUsed);
-  }
-  return Math.min(...sizes.slice(1).map((size, index) => (size - sizes[index]!) / count));
 }

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
+import { BufferUsage } from '../../src/gpu/flags.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { gatherRows } from '../../src/kernels/gather-rows.ts';
+import { heapGrowth } from '../support/heap-growth.ts';
 
 const ROUNDS = 1000;
 
@@ -36,4 +38,19 @@ describe.each(['auto', 'base'] as const)('on a device with %s features', (featur
       expect(held(device)).toEqual([2 + round, 16 + 4 * round + 8, 1]);
     }
   });
+});
+
+// Less than any object takes: a device keeps nothing for a readback, though it may be lost during each.
+test('readbacks leave nothing on the heap', async () => {
+  using device = await Device.open();
+  const staging = device.createBuffer({ label: 'staging', size: 16, usage: BufferUsage.MAP_READ });
+  const readBack = async (wait: (mapped: Promise<unknown>) => Promise<unknown>) => {
+    for (let i = 0; i < ROUNDS; i++) {
+      await wait(device.map(staging, 16));
+      staging.unmap();
+    }
+  };
+  expect(await heapGrowth(ROUNDS, () => readBack((mapped) => mapped))).toBeLessThan(50);
+  const never = new Promise(() => {});
+  expect(await heapGrowth(ROUNDS, () => readBack((mapped) => Promise.race([mapped, never])))).toBeGreaterThan(100);
 });

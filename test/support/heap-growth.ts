@@ -1,0 +1,20 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+/** Rounds of work: what else makes the heap of the process grow once does not do so in each of them. */
+const ROUNDS = 3;
+
+/** By how many bytes the heap grows with each of `count` things that a round does: the least of some rounds after the first. */
+export async function heapGrowth(count: number, round: () => Promise<unknown>): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const sizes: number[] = [];
+  for (let index = 0; index <= ROUNDS; index++) {
+    await round();
+    await setImmediate();
+    collect();
+    sizes.push(process.memoryUsage().heapUsed);
+  }
+  return Math.min(...sizes.slice(1).map((size, index) => (size - sizes[index]!) / count));
+}
