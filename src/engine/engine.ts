@@ -2,21 +2,15 @@ import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
 import type { SchedulerRow } from '../core/scheduler-output.ts';
-import type { Sequence } from '../core/sequence.ts';
 import { createScheduler } from '../scheduler/create-scheduler.ts';
 import type { Scheduler, SequenceUpdate } from '../scheduler/scheduler.ts';
-import { RangeValueError } from '../util/errors.ts';
-import { choicesOf } from './choices.ts';
-import { createSequence } from './create-sequence.ts';
-import { Detokenizer } from './detokenizer.ts';
 import { checkEngineOptions, type EngineOptions } from './engine-options.ts';
-import { uniteEosIds } from './eos-ids.ts';
-import { EngineClosedError, RunnerFailedError, UnknownRequestError } from './errors.ts';
-import { LiveRequest } from './live-request.ts';
+import { UnknownRequestError } from './errors.ts';
+import { Intake } from './intake.ts';
+import type { LiveRequest } from './live-request.ts';
 import { LiveRequests } from './live-requests.ts';
 import { messageOf } from './message-of.ts';
 import { Observer } from './observer.ts';
-import { QueueGate } from './queue-gate.ts';
 import type { FinishedRequest, GenerationRequest, RequestHandle } from './request.ts';
 import { runStep, type StepOutcome } from './run-step.ts';
 import { RunnerLease } from './runner-lease.ts';
@@ -43,24 +37,19 @@ interface Step {
 export class Engine {
   readonly #runner: Runner;
   readonly #lease: RunnerLease;
-  readonly #tokenizer: Tokenizer;
-  readonly #eosIds: readonly number[];
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
   readonly #overlap: boolean;
-  readonly #sharesPrefixes: boolean;
-  readonly #gate: QueueGate;
+  readonly #intake: Intake;
   readonly #log: StepLog;
   readonly #onStep: Observer<StepRecord>;
-  readonly #defaults: Pick<EngineOptions, 'timeline' | 'timeKernels'>;
+  readonly #timeKernels: boolean;
   readonly #live: LiveRequests;
   /** Oldest first: at most one between turns, two within. */
   readonly #inFlight: Step[] = [];
   /** The turn and the loop under way, for others to join. */
   #turn: Promise<boolean> | null = null;
   #loop: Promise<void> | null = null;
-  #isClosed = false;
-  #numForked = 0;
 
   /**
    * @throws RangeValueError for an option that is unknown, of another type or out of range, or limits of the runner that
@@ -77,23 +66,29 @@ export class Engine {
       clock = systemClock,
       overlap = true,
     } = options;
-    const { prefixCache = true, maxStepMs, onStep, onFinish, timeline, timeKernels } = options;
+    const { prefixCache = true, maxStepMs, onStep, onFinish, timeline, timeKernels = false } = options;
     this.#runner = runner;
-    this.#tokenizer = tokenizer;
-    this.#eosIds = uniteEosIds(runner, tokenizer);
     this.#scheduler = createScheduler(scheduler, runner.limits, policy);
     this.#clock = new SteadyClock(clock);
     this.#overlap = overlap;
-    this.#sharesPrefixes = prefixCache;
-    this.#gate = new QueueGate(options);
     this.#log = new StepLog(maxStepMs);
     this.#onStep = new Observer('onStep', onStep);
-    this.#defaults = { timeline, timeKernels };
+    this.#timeKernels = timeKernels;
     this.#live = new LiveRequests({
       scheduler: this.#scheduler,
       clock: this.#clock,
       kind: clock,
       onFinish: new Observer('onFinish', onFinish),
+    });
+    this.#intake = new Intake({
+      runner,
+      tokenizer,
+      scheduler: this.#scheduler,
+      clock: this.#clock,
+      live: this.#live,
+      bounds: options,
+      sharesPrefixes: prefixCache,
+      timeline,
     });
     this.#lease = new RunnerLease(runner);
   }
@@ -113,7 +108,7 @@ export class Engine {
    * @throws RunnerFailedError when the runner can run no more steps.
    */
   addRequest(request: GenerationRequest): RequestHandle {
-    const { sequence, finished } = this.#add(request);
+    const { sequence, finished } = this.#intake.add(request);
     return { requestId: sequence.requestId, finished };
   }
 
@@ -144,7 +139,7 @@ export class Engine {
    * @throws what `addRequest` throws.
    */
   async generate(request: GenerationRequest): Promise<FinishedRequest> {
-    const { finished } = this.#add(request);
+    const { finished } = this.#intake.add(request);
     this.#startLoop();
     return finished;
   }
@@ -155,8 +150,7 @@ export class Engine {
    * @throws what `addRequest` throws, and RangeValueError for what is no list.
    */
   async generateBatch(requests: readonly GenerationRequest[]): Promise<FinishedRequest[]> {
-    if (!Array.isArray(requests)) throw new RangeValueError('requests', requests, 'a list of requests');
-    const added = this.#addAll(requests);
+    const added = this.#intake.addAll(requests);
     this.#startLoop();
     return Promise.all(added.map((live) => live.finished));
   }
@@ -168,7 +162,9 @@ export class Engine {
    * @throws RangeValueError unless `n` is an integer in [1, 128]; and what `addRequest` throws.
    */
   addChoices(request: GenerationRequest, n: number): RequestHandle[] {
-    return this.#addChoices(request, n).map(({ sequence, finished }) => ({ requestId: sequence.requestId, finished }));
+    return this.#intake
+      .addChoices(request, n)
+      .map(({ sequence, finished }) => ({ requestId: sequence.requestId, finished }));
   }
 
   /**
@@ -177,7 +173,7 @@ export class Engine {
    * @throws what `addChoices` throws.
    */
   async generateChoices(request: GenerationRequest, n: number): Promise<FinishedRequest[]> {
-    const added = this.#addChoices(request, n);
+    const added = this.#intake.addChoices(request, n);
     this.#startLoop();
     return Promise.all(added.map((live) => live.finished));
   }
@@ -189,7 +185,7 @@ export class Engine {
    * @throws what `addRequest` throws; and RequestFailedError, from `next`, for a request that ends with `error`.
    */
   stream(request: GenerationRequest): TextStream {
-    const live = this.#add(request);
+    const live = this.#intake.add(request);
     this.#startLoop();
     return new TextStream(live, () => this.#live.abort(live));
   }
@@ -210,7 +206,7 @@ export class Engine {
    * takes for them, and leaves the runner, which stays open, to the next engine. Idempotent.
    */
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#intake.close();
     this.#live.stopAll('abort', null);
     // Whoever runs the loop hears of its faults.
     while (this.hasUnfinished) await this.run().catch(() => {});
@@ -219,47 +215,6 @@ export class Engine {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #createSequence(request: GenerationRequest, now: number, prefixGroup?: string): Sequence {
-    if (this.#isClosed) throw new EngineClosedError();
-    const { failure } = this.#runner;
-    if (failure) throw new RunnerFailedError(failure);
-    const { limits } = this.#runner;
-    const sharesPrefixes = this.#sharesPrefixes;
-    const [tokenizer, eosIds] = [this.#tokenizer, this.#eosIds];
-    return createSequence(request, { tokenizer, eosIds, limits, now, sharesPrefixes, prefixGroup });
-  }
-
-  #add(request: GenerationRequest, now = this.#clock.now(), prefixGroup?: string): LiveRequest {
-    const sequence = this.#createSequence(request, now, prefixGroup);
-    this.#live.checkIsNew(sequence.requestId);
-    const { timeline = this.#defaults.timeline, deadlineMs = Number.POSITIVE_INFINITY, signal } = request;
-    const deadline = sequence.arrival + deadlineMs;
-    const live = new LiveRequest(sequence, new Detokenizer(this.#tokenizer, sequence.params), { timeline, deadline });
-    this.#gate.check(sequence, this.#scheduler);
-    this.#scheduler.addRequest(sequence);
-    this.#live.add(live);
-    if (signal !== undefined) live.listen(signal, () => this.#live.abort(live));
-    return live;
-  }
-
-  /** Adds all, which arrive together, or none. */
-  #addAll(requests: readonly GenerationRequest[], now = this.#clock.now(), prefixGroup?: string): LiveRequest[] {
-    const added: LiveRequest[] = [];
-    try {
-      for (const request of requests) added.push(this.#add(request, now, prefixGroup));
-    } catch (error) {
-      for (const live of added) this.#live.abort(live);
-      throw error;
-    }
-    return added;
-  }
-
-  #addChoices(request: GenerationRequest, n: number): LiveRequest[] {
-    const now = this.#clock.now();
-    const choices = choicesOf(request, this.#createSequence(request, now), n);
-    return this.#addAll(choices, now, this.#sharesPrefixes ? undefined : `choices ${this.#numForked++}`);
   }
 
   /**
@@ -331,7 +286,7 @@ export class Engine {
       return false;
     }
     const description = this.#log.describe(output, this.#clock.now(), this.#scheduler.numWaiting);
-    const timing = this.#defaults.timeKernels ? { timed: 'kernels' as const } : {};
+    const timing = this.#timeKernels ? { timed: 'kernels' as const } : {};
     this.#inFlight.push({ rows, description, outcome: runStep(this.#runner, this.#clock, rows, timing) });
     return true;
   }
