@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } f
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
-import { TokenizerError } from '../src/engine/tokenizer-files.ts';
+import { TokenizerError } from '../src/engine/tokenizer-error.ts';
 import { ConfigError } from '../src/model/config.ts';
 import { openSource } from '../src/open-source.ts';
 import { talesRunner } from './engine/test-runners.ts';

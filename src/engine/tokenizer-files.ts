@@ -1,14 +1,15 @@
-// tokenizer.json and tokenizer_config.json of a model directory, read with distrust.
+// tokenizer.json and tokenizer_config.json of a model directory, read with distrust: what the library would pass over or do in
+// another way than Hugging Face's tokenizers is refused, and the library gets what is left.
 import { join } from 'node:path';
 import { isJsonObject, type JsonObject, readJsonObject } from '../util/json.ts';
-import { ModelFileError, quoteJson } from '../util/model-file-error.ts';
+import { quoteJson } from '../util/model-file-error.ts';
 import { isAbsent } from '../util/regular-file.ts';
+import { checkId, parseBpeModel } from './bpe-model.ts';
+import { checkPostProcessor, rewriteNormalizer, rewritePreTokenizer } from './text-pipeline.ts';
+import { type Refuse, refuseIn, TokenizerError } from './tokenizer-error.ts';
 
 /** The file that makes text of ids. */
 export const TOKENIZER_FILE = 'tokenizer.json';
-
-/** A tokenizer file that can't be read or contradicts itself, or describes no byte-level BPE tokenizer. */
-export class TokenizerError extends ModelFileError {}
 
 /** The error of a text where ids are all that there is. */
 export function missingTokenizer(path: string): TokenizerError {
@@ -21,13 +22,15 @@ export interface AddedToken {
   readonly content: string;
   /** A control token, no part of the text. */
   readonly special: boolean;
+  /** It is looked for after normalization. */
+  readonly normalized: boolean;
 }
 
 /** What the two files say. */
 export interface TokenizerFiles {
   /** Path of tokenizer.json. */
   readonly path: string;
-  /** tokenizer.json */
+  /** tokenizer.json for the library, without the added tokens. */
   readonly definition: JsonObject;
   /** Tokens that are found in a text before any merge. */
   readonly addedTokens: readonly AddedToken[];
@@ -41,54 +44,77 @@ export interface TokenizerFiles {
 
 /**
  * Reads the tokenizer files in `dir`; a directory without tokenizer_config.json names no eos token.
- * @throws {TokenizerError} when one is malformed, or the tokenizer is no byte-level BPE
+ * @throws {TokenizerError} when one is malformed or contradicts itself, or asks for what would give other ids than
+ * Hugging Face's tokenizers
  */
 export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   const path = join(dir, TOKENIZER_FILE);
   const configPath = join(dir, 'tokenizer_config.json');
-  const fail = (subject: string, value: unknown, expected: string) =>
-    new TokenizerError(path, { subject, found: quoteJson(value), expected });
-  const definition = await readJsonObject(path, (problem) => new TokenizerError(path, problem));
+  const refuse = refuseIn(path);
+  const json = await readJsonObject(path, (problem) => new TokenizerError(path, problem));
   const config = (await isAbsent(configPath))
     ? {}
     : await readJsonObject(configPath, (problem) => new TokenizerError(configPath, problem));
 
-  const { model, decoder } = definition;
-  if (!isJsonObject(model) || !isJsonObject(model.vocab) || !Array.isArray(model.merges)) {
-    throw fail('model', model, 'byte-level BPE with vocab and merges');
+  const { vocab, merges, ignoresMerges } = parseBpeModel(json.model, refuse);
+  const addedTokens = parseAddedTokens(json.added_tokens, vocab, refuse);
+  const decoder = isJsonObject(json.decoder) ? json.decoder.type : json.decoder;
+  if (decoder !== 'ByteLevel') throw refuse('decoder', decoder, '"ByteLevel"');
+  for (const name of ['truncation', 'padding']) {
+    if ((json[name] ?? null) !== null) throw refuse(name, json[name], 'null: it would change the prompt');
   }
-  const decoderType = isJsonObject(decoder) ? decoder.type : decoder;
-  if (decoderType !== 'ByteLevel') throw fail('decoder', decoderType, '"ByteLevel"');
-  if (!Array.isArray(definition.added_tokens)) throw fail('added_tokens', definition.added_tokens, 'a list');
-  const addedTokens = definition.added_tokens.map((token) => parseAddedToken(token, fail));
-  const ids = new Map<string, number>();
-  for (const [token, id] of Object.entries(model.vocab)) ids.set(token, checkId(id, token, fail));
-  const added = new Set(addedTokens.map(({ content }) => content));
-  const merged = ids.entries().filter(([token]) => !added.has(token));
-  const mergedVocabSize = sizeOf(merged.map(([, id]) => id));
-  for (const { content, id } of addedTokens) ids.set(content, id);
-  const eosIds = findEos(config, ids, configPath);
-  return { path, definition, addedTokens, eosIds, vocabSize: sizeOf(ids.values()), mergedVocabSize };
-}
+  checkPostProcessor(json.post_processor, refuse);
+  const definition = {
+    normalizer: rewriteNormalizer(json.normalizer, refuse),
+    pre_tokenizer: rewritePreTokenizer(json.pre_tokenizer, refuse),
+    post_processor: null,
+    decoder: { type: decoder },
+    model: { type: 'BPE', vocab: Object.fromEntries(vocab), merges, ignore_merges: ignoresMerges },
+  };
 
-type Fail = (subject: string, value: unknown, expected: string) => TokenizerError;
+  const ids = new Map([...vocab, ...addedTokens.map(({ content, id }) => [content, id] satisfies [string, number])]);
+  const added = new Set(addedTokens.map(({ content }) => content));
+  const mergedIds = vocab.entries().flatMap(([token, id]) => (added.has(token) ? [] : [id]));
+  const [vocabSize, mergedVocabSize] = [sizeOf(ids.values()), sizeOf(mergedIds)];
+  return { path, definition, addedTokens, eosIds: findEos(config, ids, configPath), vocabSize, mergedVocabSize };
+}
 
 function sizeOf(ids: IteratorObject<number>): number {
   return 1 + ids.reduce((highest, id) => Math.max(highest, id), -1);
 }
 
-function parseAddedToken(value: unknown, fail: Fail): AddedToken {
-  const content = contentOf(value);
-  if (!isJsonObject(value) || content === undefined || content === '') {
-    throw fail('added token', value, 'an object with id and content');
+/** Checks that each token has an id that nothing else has. */
+function parseAddedTokens(list: unknown, vocab: ReadonlyMap<string, number>, refuse: Refuse): AddedToken[] {
+  if (!Array.isArray(list)) throw refuse('added_tokens', list, 'a list');
+  const tokens = list.map((token: unknown) => parseAddedToken(token, refuse));
+  const tokenOf = new Map(vocab.entries().map(([token, id]) => [id, token]));
+  const contents = new Set<string>();
+  for (const { content, id } of tokens) {
+    if (contents.has(content)) throw refuse('added token', content, 'each token once');
+    contents.add(content);
+    const known = vocab.get(content);
+    if (known !== undefined && known !== id) throw refuse(`id of ${quoteJson(content)}`, id, `${known}, as in vocab`);
+    const other = tokenOf.get(id) ?? content;
+    if (other !== content) throw refuse(`id ${id}`, [other, content], 'the id of one token');
+    tokenOf.set(id, content);
   }
-  return { ...value, id: checkId(value.id, content, fail), content, special: value.special === true };
+  return tokens;
 }
 
-/** Ids travel in 32-bit integers. */
-function checkId(id: unknown, token: string, fail: Fail): number {
-  if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < 2 ** 31) return id;
-  throw fail(`id of ${quoteJson(token)}`, id, 'an integer in [0, 2^31)');
+function parseAddedToken(value: unknown, refuse: Refuse): AddedToken {
+  const content = contentOf(value);
+  if (!isJsonObject(value) || content === undefined || content === '' || !content.isWellFormed()) {
+    throw refuse('added token', value, 'an object with id and content');
+  }
+  const name = quoteJson(content);
+  for (const option of ['lstrip', 'rstrip', 'single_word']) {
+    if ((value[option] ?? false) !== false)
+      throw refuse(`${option} of ${name}`, value[option], 'false: it is not supported');
+  }
+  const { special = false, normalized = !special } = value;
+  if (typeof special !== 'boolean') throw refuse(`special of ${name}`, special, 'true or false');
+  if (typeof normalized !== 'boolean') throw refuse(`normalized of ${name}`, normalized, 'true or false');
+  return { id: checkId(value.id, content, refuse), content, special, normalized };
 }
 
 function findEos(config: JsonObject, ids: ReadonlyMap<string, number>, path: string): number[] {

@@ -2,13 +2,9 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { RoseinferError } from '../util/errors.ts';
 import { clip } from '../util/quote.ts';
-import {
-  missingTokenizer,
-  readTokenizerFiles,
-  TOKENIZER_FILE,
-  TokenizerError,
-  type TokenizerFiles,
-} from './tokenizer-files.ts';
+import { BYTE_OF_LETTER } from './byte-letters.ts';
+import { TokenizerError } from './tokenizer-error.ts';
+import { missingTokenizer, readTokenizerFiles, TOKENIZER_FILE, type TokenizerFiles } from './tokenizer-files.ts';
 
 /** How text is read. */
 export interface EncodeOptions {
@@ -151,17 +147,3 @@ function createTokenizer({ path, definition, addedTokens }: TokenizerFiles): Hug
     });
   }
 }
-
-/**
- * The letters in which byte-level BPE writes bytes: printable Latin-1 stands for itself, the other bytes take the
- * letters from U+0100 on (`bytes_to_unicode` of GPT-2's encoder).
- */
-const BYTE_OF_LETTER: ReadonlyMap<string, number> = (() => {
-  const byteOfLetter = new Map<string, number>();
-  let numUnprintable = 0;
-  for (let byte = 0; byte < 256; byte++) {
-    const isPrintable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad);
-    byteOfLetter.set(String.fromCodePoint(isPrintable ? byte : 0x100 + numUnprintable++), byte);
-  }
-  return byteOfLetter;
-})();

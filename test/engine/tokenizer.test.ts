@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BYTE_OF_LETTER } from '../../src/engine/byte-letters.ts';
 import { checkVocabSize, Tokenizer, VocabSizeError } from '../../src/engine/tokenizer.ts';
-import { TokenizerError } from '../../src/engine/tokenizer-files.ts';
+import { TokenizerError } from '../../src/engine/tokenizer-error.ts';
 
 const FIXTURES = 'test/fixtures/gpt2-tokenizer';
 const EOS = '<|endoftext|>';
@@ -107,14 +108,23 @@ describe('tokenizer files', () => {
   });
   afterAll(() => rm(dir, { recursive: true }));
 
-  /** A byte-level BPE of three tokens; a test changes what it is about. */
+  const letters = [...BYTE_OF_LETTER.keys()];
+  const vocab: Readonly<Record<string, number>> = Object.fromEntries(
+    [...letters, 'ab', 'ba'].map((token, id) => [token, id]),
+  );
+  const model = { type: 'BPE', vocab, merges: [['a', 'b']] as unknown };
+  const [A, B, AB, WORDS] = [97, 98, 256, 258];
+  const words = { id: WORDS, content: 'two words', special: false };
+  const bytes = { type: 'ByteLevel', add_prefix_space: false };
+
+  /** A byte-level BPE of the 256 bytes, ab and ba; a test changes what it is about. */
   const small = {
-    added_tokens: [{ id: 3, content: 'two words', special: false }] as unknown,
+    added_tokens: [words] as unknown,
     normalizer: null as unknown,
-    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false },
-    post_processor: null,
+    pre_tokenizer: bytes as unknown,
+    post_processor: null as unknown,
     decoder: { type: 'ByteLevel' } as unknown,
-    model: { type: 'BPE', vocab: { a: 0, b: 1, ab: 2 }, merges: [['a', 'b']] } as unknown,
+    model: model as unknown,
   };
 
   /** `null` leaves a file out. */
@@ -130,7 +140,7 @@ describe('tokenizer files', () => {
   test('may name no eos token', async () => {
     const tokenizer = await load(small);
     expect(tokenizer.eosIds).toEqual([]);
-    expect(tokenizer.encode('abba')).toEqual([2, 1, 0]);
+    expect(tokenizer.encode('abba')).toEqual([AB, B, A]);
   });
 
   test('need no tokenizer_config.json', async () => {
@@ -138,31 +148,169 @@ describe('tokenizer files', () => {
   });
 
   test('may give the eos token as an object', async () => {
-    expect((await load(small, { eos_token: { content: 'two words' } })).eosIds).toEqual([3]);
+    expect((await load(small, { eos_token: { content: 'two words' } })).eosIds).toEqual([WORDS]);
   });
 
   test('may add tokens that the byte alphabet cannot write', async () => {
     const tokenizer = await load(small);
-    expect(tokenizer.encode('atwo wordsab')).toEqual([0, 3, 2]);
-    expect(tokenizer.decode([0, 3, 2], { skipSpecialTokens: true })).toBe('atwo wordsab');
-    expect(tokenizer.vocabSize).toBe(4);
+    expect(tokenizer.encode('atwo wordsab')).toEqual([A, WORDS, AB]);
+    expect(tokenizer.decode([A, WORDS, AB], { skipSpecialTokens: true })).toBe('atwo wordsab');
+    expect(tokenizer.vocabSize).toBe(259);
   });
 
-  const bpe = { type: 'BPE', merges: [] };
+  test.each<[string, object]>([
+    ['merges as text', { merges: ['a b'] }],
+    [
+      'no type of the model, and empty affixes, as in the published file',
+      { type: undefined, continuing_subword_prefix: '', end_of_word_suffix: '' },
+    ],
+    ['options without effect', { dropout: 0, unk_token: '<unk>', fuse_unk: true, byte_fallback: true }],
+  ])('may have %s', async (_, change) => {
+    expect((await load({ ...small, model: { ...model, ...change } })).encode('abba')).toEqual([AB, B, A]);
+  });
+
+  test('may say that a word which is a token is not made of parts', async () => {
+    const changed = { ...small, model: { ...model, ignore_merges: true } };
+    expect((await load(changed)).encode('ba')).toEqual([AB + 1]);
+    expect((await load(small)).encode('ba')).toEqual([B, A]);
+  });
+
+  test('have normalized and other added tokens found in that order, as Hugging Face does', async () => {
+    const added_tokens = [words, { id: 259, content: 'xtwo', normalized: true, special: false }];
+    const tokenizer = await load({ ...small, added_tokens: [{ ...words, normalized: false }, added_tokens[1]] });
+    expect(tokenizer.encode('xtwo words')).toEqual([120, WORDS]);
+    expect((await load({ ...small, added_tokens })).encode('xtwo')).toEqual([259]);
+  });
+
+  const without = (token: string) => ({
+    ...model,
+    vocab: Object.fromEntries(Object.entries(vocab).filter(([each]) => each !== token)),
+  });
+  const withVocab = (change: Record<string, unknown>) => ({
+    ...small,
+    model: { ...model, vocab: { ...vocab, ...change } },
+  });
+  const added = (...tokens: readonly object[]) => ({ ...small, added_tokens: tokens });
+  const splitBy = (pattern: unknown, rest: object = { behavior: 'Isolated' }) => ({
+    ...small,
+    pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Split', pattern, ...rest }, bytes] },
+  });
   test.for<[string, unknown, unknown, string]>([
     ['tokenizer.json is missing', null, {}, 'tokenizer.json: file is missing'],
     ['tokenizer.json is cut short', '{\n"model"', {}, 'tokenizer.json: file is not JSON'],
     ['tokenizer_config.json is a list', small, [], 'tokenizer_config.json: file is [], expected a JSON object'],
     ['there is no model', { ...small, model: null }, {}, 'tokenizer.json: model is null, expected byte-level BPE'],
+    ['the model is no BPE', { ...small, model: { ...model, type: 'Unigram' } }, {}, 'model type is "Unigram"'],
+    [
+      'a merge makes no token',
+      { ...small, model: without('ab') },
+      {},
+      'merge is ["a","b"], expected tokens of the vocabulary: it lacks "ab"',
+    ],
+    ['a merge has an unknown part', { ...small, model: { ...model, merges: ['ab q̈'] } }, {}, 'it lacks "q̈"'],
+    [
+      'a merge has three parts',
+      { ...small, model: { ...model, merges: ['a b a'] } },
+      {},
+      'merge is "a b a", expected two tokens',
+    ],
+    ['a merge is a number', { ...small, model: { ...model, merges: [1] } }, {}, 'merge is 1, expected two tokens'],
+    ['a byte has no token', { ...small, model: { ...without('c') } }, {}, 'token of byte 99 is missing, expected "c"'],
+    ['two tokens have one id', withVocab({ ba: AB }), {}, 'id 256 is ["ab","ba"], expected the id of one token'],
+    ['a token has half a character', withVocab({ '\ud800': 300 }), {}, 'token is "\\ud800"'],
+    ['a key is given twice', JSON.stringify(small).replace('"ab":256', '"ab":256,"ab":256'), {}, 'given twice'],
+    ['dropout is on', { ...small, model: { ...model, dropout: 0.1 } }, {}, 'dropout is 0.1, expected null'],
+    [
+      'parts have a prefix',
+      { ...small, model: { ...model, continuing_subword_prefix: '##' } },
+      {},
+      'continuing_subword_prefix is "##"',
+    ],
+    [
+      'words have a suffix',
+      { ...small, model: { ...model, end_of_word_suffix: '</w>' } },
+      {},
+      'end_of_word_suffix is "</w>"',
+    ],
     ['the decoder is another one', { ...small, decoder: { type: 'WordPiece' } }, {}, 'decoder is "WordPiece"'],
     ['there are no added tokens', { ...small, added_tokens: undefined }, {}, 'added_tokens is missing'],
-    ['an added token is empty', { ...small, added_tokens: [{ id: 1, content: '' }] }, {}, 'added token is {"id":1'],
-    ['an added token has no id', { ...small, added_tokens: [{ content: 'x' }] }, {}, 'id of "x" is missing'],
-    ['an id is negative', { ...small, model: { ...bpe, vocab: { a: -1 } } }, {}, 'id of "a" is -1'],
-    ['an id is a fraction', { ...small, model: { ...bpe, vocab: { a: 0.5 } } }, {}, 'id of "a" is 0.5'],
-    ['an id is beyond 31 bits', { ...small, model: { ...bpe, vocab: { a: 2 ** 31 } } }, {}, 'is 2147483648, expected'],
+    ['an added token is empty', added({ id: 1, content: '' }), {}, 'added token is {"id":1'],
+    ['an added token has no id', added({ content: 'x' }), {}, 'id of "x" is missing'],
+    [
+      'an added token has another id in the vocabulary',
+      added({ ...words, content: 'ab' }),
+      {},
+      'id of "ab" is 258, expected 256',
+    ],
+    ['an added token has the id of another', added({ ...words, id: AB }), {}, 'id 256 is ["ab","two words"]'],
+    ['two added tokens have one id', added(words, { ...words, content: 'x y' }), {}, 'id 258 is ["two words","x y"]'],
+    ['an added token comes twice', added(words, words), {}, 'added token is "two words", expected each token once'],
+    ['an added token takes spaces before it', added({ ...words, lstrip: true }), {}, 'lstrip of "two words" is true'],
+    ['an added token takes spaces after it', added({ ...words, rstrip: true }), {}, 'rstrip of "two words" is true'],
+    [
+      'an added token is a word by itself',
+      added({ ...words, single_word: true }),
+      {},
+      'single_word of "two words" is true',
+    ],
+    ['an added token is special by half', added({ ...words, special: 1 }), {}, 'special of "two words" is 1'],
+    ['an id is negative', withVocab({ x: -1 }), {}, 'id of "x" is -1'],
+    ['an id is a fraction', withVocab({ x: 0.5 }), {}, 'id of "x" is 0.5'],
+    ['an id is beyond 31 bits', withVocab({ x: 2 ** 31 }), {}, 'is 2147483648, expected'],
     ['the eos token is unknown', small, { eos_token: '</s>' }, 'tokenizer_config.json: eos_token is "</s>"'],
-    ['a part is unknown', { ...small, normalizer: { type: 'X' } }, {}, 'tokenizer is refused (Error: Unknown'],
+    ['the eos token is a number', small, { eos_token: 7 }, 'tokenizer_config.json: eos_token is 7'],
+    ['texts are cut', { ...small, truncation: { max_length: 3 } }, {}, 'truncation is {"max_length":3}, expected null'],
+    ['texts are padded', { ...small, padding: { strategy: { Fixed: 8 } } }, {}, 'padding is {"strategy"'],
+    [
+      'the normalizer is unknown',
+      { ...small, normalizer: { type: 'Lowercase' } },
+      {},
+      'normalizer is "Lowercase", expected one of NFC',
+    ],
+    ['there is no pre-tokenizer', { ...small, pre_tokenizer: null }, {}, 'pre_tokenizer is null, expected ByteLevel'],
+    [
+      'the pre-tokenizer is unknown',
+      { ...small, pre_tokenizer: { type: 'Whitespace' } },
+      {},
+      'pre_tokenizer is "Whitespace"',
+    ],
+    [
+      'bytes are split after all',
+      { ...small, pre_tokenizer: { type: 'Sequence', pretokenizers: [bytes, bytes] } },
+      {},
+      'pre_tokenizer is "ByteLevel", expected Split or Digits',
+    ],
+    ['the post-processor is unknown', { ...small, post_processor: { type: 'X' } }, {}, 'post_processor is "X"'],
+    [
+      'matches are merged',
+      splitBy({ Regex: 'a' }, { behavior: 'MergedWithNext' }),
+      {},
+      'behavior is "MergedWithNext", expected Isolated or Removed',
+    ],
+    ['a split has no pattern', splitBy('a'), {}, 'pattern is "a", expected a Regex or a String'],
+    ...[
+      'a++',
+      '(?>a)',
+      'a*?',
+      '\\w',
+      '\\bx',
+      '(?<=a)b',
+      '[a&&b]',
+      '[[:alpha:]]',
+      '\\p{Foo}',
+      '(?i:ss)',
+      '(?i:[st])',
+      '(?i)a',
+      'a{2}+',
+      '(a',
+      '^a',
+      '(a)\\1',
+    ].map((pattern): [string, unknown, unknown, string] => [
+      `a pattern is ${pattern}`,
+      splitBy({ Regex: pattern }),
+      {},
+      'tokenizer.json: pattern is',
+    ]),
   ])('are refused in one line that names the file when %s', async ([, definition, config, message]) => {
     const error = await load(definition, config).then(
       () => undefined,
@@ -172,5 +320,6 @@ describe('tokenizer files', () => {
     expect(String(error)).toContain(message);
     expect(String(error)).toContain(dir);
     expect(String(error)).not.toContain('\n');
+    expect(String(error).length).toBeLessThan(dir.length + 350);
   });
 });

@@ -1,0 +1,13 @@
+/**
+ * The letters in which byte-level BPE writes bytes: printable Latin-1 stands for itself, the other bytes take the
+ * letters from U+0100 on (`bytes_to_unicode` of GPT-2's encoder).
+ */
+export const BYTE_OF_LETTER: ReadonlyMap<string, number> = (() => {
+  const byteOfLetter = new Map<string, number>();
+  let numUnprintable = 0;
+  for (let byte = 0; byte < 256; byte++) {
+    const isPrintable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad);
+    byteOfLetter.set(String.fromCodePoint(isPrintable ? byte : 0x100 + numUnprintable++), byte);
+  }
+  return byteOfLetter;
+})();
