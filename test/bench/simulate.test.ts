@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -81,6 +81,47 @@ describe('node bench/simulate.ts', () => {
       `${trace}, line 2: input_length is missing, expected an integer ≥ 1, or a prompt instead`,
     ]);
     expect(refused.status).toBe(1);
+  });
+
+  test('names the line of a request that the recorded context has no room for, and a rate that no clock can hold', async () => {
+    const trace = join(directory, 'long.jsonl');
+    await writeFile(
+      trace,
+      '{"timestamp_ms":9,"prompt":"a b","output_length":5}\n{"timestamp_ms":1,"prompt":"a b c","output_length":63}',
+    );
+    const wide = recording().replace('"vocabSize":100', '"vocabSize":8192');
+    const long = await simulate(wide, '--calibrate', 'RUN', '--dataset', trace);
+    expect(errorsIn(long.stderr)).toEqual([
+      expect.stringMatching(/long\.jsonl, line 2: maxTokens is 63, expected at most/),
+    ]);
+    expect(long.status).toBe(1);
+    const slow = await simulate(
+      recording(),
+      '--calibrate',
+      'RUN',
+      '--input-len',
+      '4',
+      '--output-len',
+      '4',
+      '--request-rate',
+      '1e-300',
+    );
+    expect(errorsIn(slow.stderr)).toEqual([
+      expect.stringMatching(/^--request-rate is 1e-300, expected a rate at which/),
+    ]);
+    expect(slow.status).toBe(1);
+  });
+
+  test('has no figure of a run without requests, in text and in JSON', async () => {
+    const out = join(directory, 'none.json');
+    const [header = ''] = recording().split('\n');
+    const flags = ['--replay', 'RUN', '--goodput', 'ttft:1', '--json', out];
+    const { status, stdout } = await simulate(`${header}\n{"turn":2,"step":null}\n`, ...flags);
+    expect(status).toBe(0);
+    expect(stdout).not.toMatch(/NaN|Infinity|undefined|null/);
+    expect(stdout).toMatch(/Request goodput \(req\/s\): +- *\nOutput token throughput \(tok\/s\): +- *\n/);
+    const json: Record<string, unknown> = JSON.parse(await readFile(out, 'utf8'));
+    expect(json).toMatchObject({ completed: 0, request_goodput: null, output_throughput: null, mean_ttft_ms: null });
   });
 
   test('turns requests away as its flags say, whatever the recorded engine did', async () => {
