@@ -6,6 +6,7 @@ import package::radix_select::{add, add_sum_to_bucket, bucket_sum, clear_buckets
 //   logits[R, V], chosen[R, X] = (id, ...), wanted[R] = 1 + number of the most likely ids, or 0 for none of it;
 //   records[R, 1 + 2 MAX_TOP] = logprob of the chosen id, then (id, logprob) of the most likely ones, the most likely
 //   first and the lower id first among equals. Words that are not wanted are not written.
+// At least -LARGEST, where a smaller one is no f32; NaN in a row with a logit that is not finite.
 // The sum is one of fixed-point weights, so nothing depends on LANES.
 // One workgroup a row; grid: (R).
 
@@ -26,11 +27,26 @@ const NO_ID = 0xffffffffu;
 // Weight of the most likely token.
 const UNIT = 0x1p31;
 
+const EXPONENT = 0x7f800000u;
+const MAGNITUDE = 0x7fffffffu;
+const QUIET_NAN = 0x7fc00000u;
+const LARGEST = 0x1.fffffep127;
+
 // A token by its key, greater for a greater logit. The key is 0 where there is none.
 struct Token { key: u32, id: u32 }
 
 // A pair for each rank: the greatest key, and the greatest ~id that has it.
 var<workgroup> maxima: array<atomic<u32>, 2u * (MAX_TOP + 1u)>;
+
+// The greatest magnitude of a logit, as bits.
+var<workgroup> magnitude: atomic<u32>;
+
+// Bits of a log-probability; halves, for the difference itself may overflow.
+fn logprob_bits(logit: f32, max_logit: f32, log_sum: f32, is_finite: bool) -> u32 {
+  let is_least = 0.5 * max_logit - 0.5 * logit >= 0.5 * LARGEST;
+  let logprob = select(logit - max_logit - log_sum, -LARGEST, is_least);
+  return select(QUIET_NAN, bitcast<u32>(logprob), is_finite);
+}
 
 // The best token of all lanes.
 fn best_of_all(rank: u32, mine: Token) -> Token {
@@ -65,23 +81,28 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   clear_buckets(lane, LANES);
   workgroupBarrier();
   var sum = vec2u(0u);
+  var greatest = 0u;
   for (var id = lane; id < params.V; id += LANES) {
-    sum = add(sum, vec2u(u32(exp_minus(max_logit - logits[start + id]) * UNIT + 0.5), 0u));
+    let logit = logits[start + id];
+    sum = add(sum, vec2u(u32(exp_minus(max_logit - logit) * UNIT + 0.5), 0u));
+    greatest = max(greatest, bitcast<u32>(logit) & MAGNITUDE);
   }
   add_sum_to_bucket(0u, sum);
+  atomicMax(&magnitude, greatest);
   workgroupBarrier();
+  let is_finite = atomicLoad(&magnitude) < EXPONENT;
   let log_sum = ln(to_f32(bucket_sum(0u)) * (1.0 / UNIT));
 
   if (lane == 0u) {
     let logit = logits[start + chosen[workgroup.x * params.X]];
-    records[record] = bitcast<u32>(logit - max_logit - log_sum);
+    records[record] = logprob_bits(logit, max_logit, log_sum, is_finite);
   }
   for (var rank = 1u; rank < min(row_wanted, min(params.V, MAX_TOP) + 1u); rank++) {
     let token = best_of_all(rank, mine);
     if (token.id == mine.id) {
       let words = record + 2u * rank - 1u;
       records[words] = token.id;
-      records[words + 1u] = bitcast<u32>(value_of(token.key) - max_logit - log_sum);
+      records[words + 1u] = logprob_bits(value_of(token.key), max_logit, log_sum, is_finite);
       mine = best_behind(lane, start, token);
     }
   }

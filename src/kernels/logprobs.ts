@@ -13,7 +13,7 @@ export const LOGPROB_WORDS = 1 + 2 * MAX_TOP_LOGPROBS;
  * for each of the most likely ones, of which there are at most min(20, V); words behind them are not written.
  *
  * Off by at most 1e-5 from f32 logits below 100 in size. A row's record depends on its own logits, not on LANES or R.
- * Logits must be finite.
+ * Of finite logits they are finite: one below −3.4e38 is −3.4e38. In a row with a logit that is not finite all are NaN.
  */
 export const logprobs = defineKernel({
   name: 'logprobs',

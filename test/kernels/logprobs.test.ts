@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { LOGPROB_WORDS, logprobs } from '../../src/kernels/logprobs.ts';
 import { expectSameBits } from '../support/expect-within.ts';
-import { checkLogprobs, logprobRows, runLogprobs } from '../support/logprobs-case.ts';
+import { checkExtremeLogprobs, checkLogprobs, logprobRows, runLogprobs } from '../support/logprobs-case.ts';
 import { type Changes, mutant } from '../support/mutant.ts';
 import { singleTunings } from '../support/run-kernel.ts';
 
@@ -28,6 +28,9 @@ describe('log-probabilities', () => {
       expectSameBits(await runLogprobs(device, [row]), record, `row ${r} alone`);
     }
   });
+
+  test('of the greatest and least logits are finite, and those of a broken row NaN', () =>
+    checkExtremeLogprobs(device));
 
   test('on a device without optional features have the same bits', async () => {
     using base = await Device.open({ features: 'base' });

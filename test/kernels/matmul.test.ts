@@ -2,7 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { matmul } from '../../src/kernels/matmul.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
-import { ACTIVATIONS, checkActivation, checkActivationValues } from '../support/activation-checks.ts';
+import {
+  ACTIVATIONS,
+  checkActivation,
+  checkActivationValues,
+  checkBrokenValues,
+} from '../support/activation-checks.ts';
 import { expectWithin } from '../support/expect-within.ts';
 import { nans } from '../support/guarded-tensor.ts';
 import { type MatmulInputs, type MatmulShape, matmulInputs, matmulOperands } from '../support/matmul-case.ts';
@@ -50,6 +55,8 @@ describe.each(ACTIVATIONS)('with $condition', (activation) => {
   test.each(WEIGHT_DTYPES)('matmul on weights of %s applies it to sum and bias', (dtype) =>
     checkActivation(device, activation, dtype),
   );
+
+  test('what is not finite stays so, as in torch', () => checkBrokenValues(device, activation));
 
   test('every finite argument gives a finite result, that of torch', async () => {
     const { got, tolerance } = await checkActivationValues(device, activation, fixture('gelu.x'));

@@ -12,7 +12,7 @@ import { logprobs } from '../../src/kernels/logprobs.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul-naive.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
-import { ACTIVATIONS, checkActivationValues } from '../support/activation-checks.ts';
+import { ACTIVATIONS, checkActivationValues, checkBrokenValues } from '../support/activation-checks.ts';
 import { adjustedRows, checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../support/adjust-logits-case.ts';
 import { AttentionCase, type Span } from '../support/attention-case.ts';
 import { checkAttentionNaive } from '../support/attention-naive-case.ts';
@@ -23,7 +23,7 @@ import { expectSameBits, expectWithin } from '../support/expect-within.ts';
 import { checkGatherRows } from '../support/gather-rows-case.ts';
 import { checkKVWrite } from '../support/kv-write-case.ts';
 import { checkLayernorm, checkLayernormOrder, layernormInputs, runLayernorm } from '../support/layernorm-case.ts';
-import { checkLogprobs, logprobRows, runLogprobs } from '../support/logprobs-case.ts';
+import { checkExtremeLogprobs, checkLogprobs, logprobRows, runLogprobs } from '../support/logprobs-case.ts';
 import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual } from '../support/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/matmul-kv-write-case.ts';
 import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../support/probe-checks.ts';
@@ -88,7 +88,10 @@ async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
   }
   await checkMatmulNaive(device, 257, undefined, kernel);
   const x = Float32Array.from(readSafetensors('test/fixtures/ops.safetensors').get('gelu.x')!);
-  for (const activation of ACTIVATIONS) await checkActivationValues(device, activation, x, kernel);
+  for (const activation of ACTIVATIONS) {
+    await checkActivationValues(device, activation, x, kernel);
+    await checkBrokenValues(device, activation, kernel);
+  }
 }
 
 /** Contexts around a block, a tile and a split. */
@@ -138,6 +141,7 @@ async function checkLogprobses(device: Device, replace: Replace): Promise<void> 
   const rows = logprobRows(1500);
   const words = await runLogprobs(device, rows, kernel, 64);
   expectSameBits(words, await runLogprobs(device, rows, kernel), '64 lanes');
+  await checkExtremeLogprobs(device, kernel);
 }
 
 async function checkAdjustments(device: Device, replace: Replace): Promise<void> {

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { Device } from '../../src/gpu/device.ts';
 import { matmul } from '../../src/kernels/matmul.ts';
 import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
@@ -15,6 +16,8 @@ export interface Activation {
   readonly apply: (x: Float64Array) => Float64Array;
   /** The argument of the exp inside. */
   readonly exponent: (x: number) => number;
+  /** What PyTorch makes of −∞. */
+  readonly ofMinusInfinity: number;
 }
 
 export const ACTIVATIONS: readonly Activation[] = [
@@ -23,9 +26,16 @@ export const ACTIVATIONS: readonly Activation[] = [
     fixture: 'gelu_new',
     apply: reference.geluNew,
     exponent: (x) => 2 * Math.sqrt(2 / Math.PI) * Math.abs(x + 0.044715 * x ** 3),
+    ofMinusInfinity: Number.NaN,
   },
-  { condition: 'GELU', fixture: 'gelu', apply: reference.gelu, exponent: (x) => (x * x) / 2 + 2 },
-  { condition: 'RELU', fixture: 'relu', apply: reference.relu, exponent: () => 0 },
+  {
+    condition: 'GELU',
+    fixture: 'gelu',
+    apply: reference.gelu,
+    exponent: (x) => (x * x) / 2 + 2,
+    ofMinusInfinity: Number.NaN,
+  },
+  { condition: 'RELU', fixture: 'relu', apply: reference.relu, exponent: () => 0, ofMinusInfinity: 0 },
 ];
 
 /** Largest |exponent| that the shader does not clamp away: exp(-87) is the smallest normal f32. */
@@ -74,4 +84,29 @@ export async function checkActivationValues(
   const tolerance = activationTolerance(activation, exact);
   expectWithin(got, activation.apply(exact.sums), tolerance, activation.condition);
   return { got, tolerance };
+}
+
+/** Expects of what is not finite what PyTorch makes of it: NaN stays NaN, of either sign, and numbers do not come of it. */
+export async function checkBrokenValues(
+  device: Device,
+  { condition, ofMinusInfinity }: Activation,
+  kernel: MatmulKernel = matmul,
+): Promise<void> {
+  const { POSITIVE_INFINITY: inf, NEGATIVE_INFINITY, NaN: nan } = Number;
+  const [negativeNaN, signalling] = new Float32Array(Uint32Array.of(0xffc00000, 0x7f800001).buffer);
+  const x = Float32Array.of(nan, negativeNaN!, signalling!, inf, NEGATIVE_INFINITY, 3e38, -3e38);
+  const inputs: MatmulInputs = {
+    M: x.length,
+    K: 1,
+    N: 1,
+    x,
+    w: Float32Array.of(1),
+    bias: new Float32Array(1),
+    dtype: 'f32',
+  };
+  const choice = { conditions: matmulConditions('f32', condition) };
+  const got = floatsOf(await runKernel(device, kernel, matmulOperands(inputs), { first: 0 }, choice));
+  // −0 and 0 are alike.
+  const values = Array.from(got, (value) => value + 0);
+  expect(values, `${condition} of what is not finite`).toEqual([nan, nan, nan, inf, ofMinusInfinity, x[5], 0]);
 }
