@@ -1,8 +1,10 @@
 import type { InferredOptionTypes } from 'yargs';
+import { joinFlagValues, UsageError } from '../src/cli/flag-words.ts';
 import {
   choiceFlag,
   integerFlag,
   modelFlags,
+  nameFlag,
   samplingFlags,
   seedFlag,
   switchFlag,
@@ -11,7 +13,7 @@ import {
   traceFlag,
   tuneFlag,
 } from '../src/cli/flags.ts';
-import { UsageError } from '../src/cli/parser.ts';
+import { drawFlagNames, type IdleFlags, tellOfIdleFlags } from '../src/cli/idle-flags.ts';
 import { type SchedulerName, schedulerNames } from '../src/scheduler/create-scheduler.ts';
 import { engineFlags } from './open-loop/engine-settings.ts';
 import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags, numRequestsFlag } from './open-loop/load-flags.ts';
@@ -65,7 +67,7 @@ const flags = {
     defaultDescription: "the model's positions",
     describe: 'most tokens of one request, prompt and completion',
   },
-  json: { ...textFlag('json'), describe: 'file to write the results to' },
+  json: { ...nameFlag('json'), describe: 'file to write the results to' },
   ...traceFlag,
   profile: {
     ...switchFlag('profile'),
@@ -74,7 +76,7 @@ const flags = {
   ...engineFlags,
   ...loadFlags,
   record: {
-    ...textFlag('record'),
+    ...nameFlag('record'),
     describe: 'file to write arrivals and steps to, for bench/simulate.ts; in an open loop of one mode',
   },
 };
@@ -86,6 +88,18 @@ export interface BenchArgs extends Omit<Flags, 'mode'> {
   readonly mode: NonNullable<Flags['mode']>;
 }
 
+type Idle = IdleFlags<Flags>;
+
+/** Flags that change nothing beside others. */
+const IDLE: readonly Idle[] = [
+  { flags: [...drawFlagNames, 'temperature'], isIdle: (args) => !args['do-sample'], why: 'without --do-sample' },
+  { flags: drawFlagNames, isIdle: (args) => args.temperature === 0, why: 'at --temperature 0' },
+  { flags: ['seed'], isIdle: (args) => !args['do-sample'] && !isOpenLoop(args), why: 'without --do-sample' },
+  { flags: ['num-requests'], isIdle: (args) => args.prompts !== undefined, why: 'beside --prompts' },
+  { flags: ['num-requests'], isIdle: (args) => args.dataset !== undefined, why: 'beside --dataset' },
+  { flags: ['prompt'], isIdle: (args) => args.prompts !== undefined, why: 'beside --prompts' },
+];
+
 /**
  * Reads the command line; null when it asked for help, which has been printed then.
  *
@@ -96,11 +110,14 @@ export function parseArgs(argv: readonly string[]): BenchArgs | null {
     'node bench/run.ts [flags]\n\nRuns the same requests under each scheduler and compares speed and token ids, or lets them arrive over time.';
   const args = parseFlags(argv, usage, flags);
   if (args === null) return null;
-  if (args.profile && args.trace !== undefined)
-    throw new UsageError('--trace is given with --profile, expected one of them');
+  const unwritten = args.profile
+    ? (['trace', 'json', 'record'] as const).find((flag) => args[flag] !== undefined)
+    : undefined;
+  if (unwritten !== undefined) throw new UsageError(`--${unwritten} is given with --profile, expected one of them`);
   checkLoad(args);
   checkClosedLoop(args);
   const openLoop = isOpenLoop(args);
+  tellOfIdleFlags(joinFlagValues(argv, flags), args, IDLE);
   const { mode = openLoop ? 'online' : 'all', record, repeat } = args;
   if (record !== undefined && (!openLoop || mode === 'all')) {
     throw new UsageError('--record needs requests that arrive over time, and one --mode');

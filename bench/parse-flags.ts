@@ -1,7 +1,8 @@
 import type { InferredOptionTypes, Options } from 'yargs';
-import { createParser, UsageError } from '../src/cli/parser.ts';
+import { type FlagTable, joinFlagValues, UsageError } from '../src/cli/flag-words.ts';
+import { createParser } from '../src/cli/parser.ts';
 
-type Flags = { readonly [name: string]: Options };
+type Flags = FlagTable & { readonly [name: string]: Options };
 
 /**
  * Reads the command line of a benchmark; null when it asked for help, which has been printed then.
@@ -14,7 +15,7 @@ export function parseFlags<F extends Flags>(
   flags: F,
 ): InferredOptionTypes<F> | null;
 export function parseFlags(argv: readonly string[], usage: string, flags: Flags): object | null {
-  const parser = createParser(argv).usage(usage).version(false).options(flags);
+  const parser = createParser(joinFlagValues(argv, flags)).usage(usage).version(false).options(flags);
   const { _: strays, $0: _script, help, ...args } = parser.parseSync();
   if (help) return null;
   if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);

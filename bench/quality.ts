@@ -1,5 +1,5 @@
 // What f16 and q8 weights change in a model's predictions of a text, beside f32. `--help` lists its flags.
-import { integerFlag, modelFlags, textFlag } from '../src/cli/flags.ts';
+import { integerFlag, modelFlags, nameFlag } from '../src/cli/flags.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { measureWeightQuality } from './experiments/weight-quality.ts';
 import { formatFigure, formatPercent } from './figures.ts';
@@ -13,7 +13,7 @@ const { model, adapter } = modelFlags;
 const flags = {
   model,
   adapter,
-  text: { ...textFlag('text'), default: HELD_OUT, describe: 'file with a text that the model has not seen' },
+  text: { ...nameFlag('text'), default: HELD_OUT, describe: 'file with a text that the model has not seen' },
   window: { ...integerFlag('window', 1), default: 256, describe: 'tokens that a token is predicted from at most' },
 };
 

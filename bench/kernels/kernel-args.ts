@@ -1,5 +1,5 @@
 import type { InferredOptionTypes } from 'yargs';
-import { integerFlag, modelFlags, textFlag } from '../../src/cli/flags.ts';
+import { integerFlag, modelFlags, nameFlag } from '../../src/cli/flags.ts';
 import { parseFlags } from '../parse-flags.ts';
 
 const flags = {
@@ -9,9 +9,9 @@ const flags = {
     defaultDescription: 'random:gpt2',
     describe: 'whose shapes are timed: directory with config.json, or random:gpt2[-medium|-large|-xl]',
   },
-  filter: { ...textFlag('filter'), describe: 'time only what has this in kernel, case, M=… or variant' },
+  filter: { ...nameFlag('filter'), describe: 'time only what has this in kernel, case, M=… or variant' },
   runs: { ...integerFlag('runs', 1), default: 10, describe: 'timed dispatches of each variant, behind two warm-ups' },
-  json: { ...textFlag('json'), describe: 'file to write the results to' },
+  json: { ...nameFlag('json'), describe: 'file to write the results to' },
 };
 
 /** The flags of the kernel benchmark, checked, under the names they have on the command line. */

@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
-import { integerFlag, numberFlag, textFlag, textListFlag } from '../../src/cli/flags.ts';
-import { UsageError } from '../../src/cli/parser.ts';
+import { UsageError } from '../../src/cli/flag-words.ts';
+import { integerFlag, nameFlag, nameListFlag, numberFlag } from '../../src/cli/flags.ts';
 import type { EngineArgs } from './engine-settings.ts';
 import { parseGoodput } from './goodput.ts';
 import { parseLengths } from './lengths.ts';
@@ -9,7 +9,7 @@ const EXPECTED_RATE = 'a number > 0, or inf';
 const rate = numberFlag('request-rate', EXPECTED_RATE, (value) => value > 0);
 
 function lengthsFlag(name: string) {
-  return { nargs: 1, coerce: (raw: unknown) => parseLengths(`--${name}`, raw) };
+  return { takes: 'word' as const, nargs: 1, coerce: (raw: unknown) => parseLengths(`--${name}`, raw) };
 }
 
 /** Requests are made before the first of them runs, so there is a bound. */
@@ -25,6 +25,7 @@ export const numRequestsFlag = numberFlag(
 /** Which requests arrive when, in an open loop; vLLM's names where it has one. */
 export const loadFlags = {
   'request-rate': {
+    takes: 'word' as const,
     nargs: 1,
     coerce: (raw: unknown): number | 'inf' => (raw === 'inf' ? 'inf' : rate.coerce(raw)),
     describe: 'open loop: so many requests arrive per second, whatever the engine does; inf: all at once',
@@ -48,7 +49,7 @@ export const loadFlags = {
     describe: 'the first so many tokens of all random prompts are the same',
   },
   dataset: {
-    ...textFlag('dataset'),
+    ...nameFlag('dataset'),
     describe:
       'requests from a file, one JSON object a line: timestamp_ms, output_length, and input_length or prompt; ' +
       '--request-rate replaces the timestamps, --num-requests has no effect',
@@ -58,7 +59,7 @@ export const loadFlags = {
     describe: 'a request is held back, and its clock does not run, while so many have not ended',
   },
   goodput: {
-    ...textListFlag('goodput'),
+    ...nameListFlag('goodput'),
     coerce: (raw: readonly unknown[]) => parseGoodput(raw),
     describe: 'ttft:MS, tpot:MS, e2e:MS: count the requests that keep these limits',
   },

@@ -1,5 +1,5 @@
 import type { InferredOptionTypes } from 'yargs';
-import { choiceFlag, integerFlag, modelFlags, numberFlag, textFlag } from '../../src/cli/flags.ts';
+import { choiceFlag, integerFlag, modelFlags, nameFlag, numberFlag } from '../../src/cli/flags.ts';
 import { MAX_WAIT_MS } from '../open-loop/waiting-clock.ts';
 import { parseFlags } from '../parse-flags.ts';
 
@@ -37,11 +37,11 @@ const flags = {
     describe: 'seconds that an engine has for a round',
   },
   'peers-dir': {
-    ...textFlag('peers-dir'),
+    ...nameFlag('peers-dir'),
     defaultDescription: 'a temporary one',
     describe: 'directory in which peers are installed, and kept for the next time',
   },
-  json: { ...textFlag('json'), describe: 'file to write the results to' },
+  json: { ...nameFlag('json'), describe: 'file to write the results to' },
 };
 
 /** The flags of the comparison with peers, checked, under the names they have on the command line. */

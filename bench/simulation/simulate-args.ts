@@ -1,27 +1,28 @@
 import type { InferredOptionTypes } from 'yargs';
-import { seedFlag, textFlag, textListFlag } from '../../src/cli/flags.ts';
-import { UsageError } from '../../src/cli/parser.ts';
+import { UsageError } from '../../src/cli/flag-words.ts';
+import { nameFlag, nameListFlag, seedFlag } from '../../src/cli/flags.ts';
 import { engineFlags } from '../open-loop/engine-settings.ts';
 import { checkLoad, loadFlags, numRequestsFlag, OPEN_LOOP } from '../open-loop/load-flags.ts';
 import { parseFlags } from '../parse-flags.ts';
 
 const flags = {
   calibrate: {
-    ...textListFlag('calibrate'),
+    ...nameListFlag('calibrate'),
     describe: 'runs recorded by bench/run.ts --record; step times and the sizes of the runner come from them',
   },
   replay: {
-    ...textFlag('replay'),
+    ...nameFlag('replay'),
     describe: 'a recorded run: repeat it with its own step times and compare every decision',
   },
   compare: {
-    ...textFlag('compare'),
+    ...nameFlag('compare'),
     describe: 'another recorded run, of the same requests: print how far the simulated latencies are off',
   },
   'num-requests': { ...numRequestsFlag, default: 1000, describe: 'requests, without a --dataset' },
   seed: { ...seedFlag('seed'), default: 0, describe: 'of arrivals, lengths and the scatter of step times' },
-  json: { ...textFlag('json'), describe: 'file to write the results to' },
+  json: { ...nameFlag('json'), describe: 'file to write the results to' },
   ...engineFlags,
+  'prefix-cache': { ...engineFlags['prefix-cache'], defaultDescription: 'as recorded' },
   ...loadFlags,
 };
 

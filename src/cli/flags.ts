@@ -21,32 +21,45 @@ function boundedFlag(name: string, min: number, max: number) {
   return numberFlag(name, `a number in [${min}, ${max}]`, (value) => value >= min && value <= max);
 }
 
+/** A decimal number; `Number` takes more: white space, hexadecimal digits, nothing at all. */
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
 /** A finite number that `accepts` takes; `expected` says which those are. */
 export function numberFlag(name: string, expected: string, accepts: (value: number) => boolean) {
   const coerce = (raw: unknown): number => {
-    const value = typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : raw;
+    const value = typeof raw === 'string' && DECIMAL.test(raw) ? Number(raw) : raw;
     if (typeof value === 'number' && Number.isFinite(value) && accepts(value)) return value;
-    throw new RangeValueError(`--${name}`, String(value) === raw ? value : raw, expected);
+    throw new RangeValueError(`--${name}`, String(Number(raw)) === raw ? Number(raw) : raw, expected);
   };
-  return { nargs: 1, coerce };
+  return { takes: 'word' as const, nargs: 1, coerce };
 }
 
-/** Text, possibly empty. */
+/** Text, possibly empty, whatever it begins with. */
 export function textFlag(name: string) {
+  return { ...nameFlag(name), takes: 'text' as const };
+}
+
+/** One or more texts; the first may begin with whatever it likes. */
+export function textListFlag(name: string) {
+  return { ...nameListFlag(name), takes: 'texts' as const };
+}
+
+/** Text that names something, a file say. One that looks like a flag has to be written `--flag=--name`. */
+export function nameFlag(name: string) {
   const coerce = (raw: unknown): string => {
     if (typeof raw === 'string') return raw;
     throw new RangeValueError(`--${name}`, raw, 'one text');
   };
-  return { nargs: 1, coerce };
+  return { takes: 'word' as const, nargs: 1, coerce };
 }
 
-/** One or more texts. */
-export function textListFlag(name: string) {
+/** One or more names. */
+export function nameListFlag(name: string) {
   const coerce = (raw: readonly unknown[]): string[] => {
     if (raw.length === 0) throw new RangeValueError(`number of --${name}`, 0, 'at least 1');
     return raw.map(String);
   };
-  return { array: true, coerce };
+  return { takes: 'words' as const, array: true, coerce };
 }
 
 /** One of `choices`. */
@@ -56,23 +69,23 @@ export function choiceFlag<const T extends string>(name: string, choices: readon
     if (choice !== undefined) return choice;
     throw new RangeValueError(`--${name}`, raw, `one of ${choices.join(', ')}`);
   };
-  return { nargs: 1, coerce };
+  return { takes: 'word' as const, nargs: 1, coerce };
 }
 
-/** On when it is there. It takes no default: yargs would switch that over. */
+/** Off unless it is there; `--no-…` says so aloud. What is not given stays undefined. */
 export function switchFlag(name: string) {
   const coerce = (raw: unknown): boolean => {
-    if (raw === true || raw === 'true') return true;
+    if (raw === 'true') return true;
     if (raw === 'false') return false;
     throw new RangeValueError(`--${name}`, raw, 'no value, or true or false');
   };
-  return { coerce };
+  return { takes: 'nothing' as const, nargs: 1, coerce, defaultDescription: 'false' };
 }
 
 /** Which model to load, in which format, on which adapter. */
 export const modelFlags = {
   model: {
-    ...textFlag('model'),
+    ...nameFlag('model'),
     defaultDescription: 'weights/tales',
     describe: 'directory with config.json, model.safetensors and tokenizer.json, or random:gpt2[-medium|-large|-xl]',
   },
@@ -86,7 +99,7 @@ export const modelFlags = {
     defaultDescription: 'f32',
     describe: 'storage of keys and values: f32, f16',
   },
-  adapter: { ...textFlag('adapter'), describe: "part of the WebGPU adapter's name" },
+  adapter: { ...nameFlag('adapter'), describe: "part of the WebGPU adapter's name" },
 };
 
 /** How fast variants of kernels are chosen. */
@@ -103,7 +116,7 @@ export const tuneFlag = {
 /** Where a command tells what it did. */
 export const traceFlag = {
   trace: {
-    ...textFlag('trace'),
+    ...nameFlag('trace'),
     describe:
       'file for a trace of steps, kernels and requests, for ui.perfetto.dev or chrome://tracing; ' +
       'timing each kernel slows the run down',

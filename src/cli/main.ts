@@ -1,15 +1,41 @@
 import { doctor, doctorFlags } from './doctor.ts';
-import { generate, generateFlags } from './generate.ts';
+import { checkCommand, type FlagTable, joinFlagValues } from './flag-words.ts';
+import { type GenerateArgs, generate, generateFlags } from './generate.ts';
+import { drawFlagNames, type IdleFlags, tellOfIdleFlags } from './idle-flags.ts';
 import { packageVersion } from './package-info.ts';
 import { createParser } from './parser.ts';
 import { runCommand } from './run-command.ts';
 
+/** Flags by command. */
+const flags = { generate: generateFlags, doctor: doctorFlags };
+const tables: Readonly<Record<string, FlagTable>> = flags;
+/** What a command line without a command may ask for. */
+const QUESTIONS = ['--help', '--version'];
+
+/** Flags of `generate` that change nothing beside others. */
+const IDLE: readonly IdleFlags<GenerateArgs>[] = [
+  { flags: [...drawFlagNames, 'seed'], isIdle: ({ temperature }) => temperature === 0, why: 'at --temperature 0' },
+];
+
+/** Whether a command has a flag. */
+const hasFlag = (flag: string) => Object.values(flags).some((ofCommand) => Object.hasOwn(ofCommand, flag));
+
+/** The words of the command line; without any it asks for help. */
+function readWords([first = '--help', ...rest]: readonly string[]): string[] {
+  if (QUESTIONS.includes(first)) return [first];
+  checkCommand(first, Object.keys(flags));
+  return [first, ...joinFlagValues(rest, tables[first] ?? {})];
+}
+
 await runCommand(async (signal) => {
-  await createParser(process.argv.slice(2))
+  const words = readWords(process.argv.slice(2));
+  await createParser(words)
     .scriptName('roseinfer')
     .version(packageVersion())
-    .command('generate', 'continue a text', generateFlags, (args) => generate(args, signal))
-    .command('doctor', 'check the adapter and every kernel on it', doctorFlags, (args) => doctor(args, signal))
-    .demandCommand(1, 'command is missing, expected one that --help lists')
+    .command('generate', 'continue a text', flags.generate, (args) => {
+      tellOfIdleFlags(words, args, IDLE);
+      return generate(args, signal);
+    })
+    .command('doctor', 'check the adapter and every kernel on it', flags.doctor, (args) => doctor(args, signal))
     .parseAsync();
-});
+}, hasFlag);

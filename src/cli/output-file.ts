@@ -10,7 +10,7 @@ import { setTimeout } from 'node:timers/promises';
 import { probeDraft, writeAtomically } from '../util/atomic-write.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { quote } from '../util/quote.ts';
-import { UsageError } from './parser.ts';
+import { UsageError } from './flag-words.ts';
 
 /** A file of a flag that can't be written. */
 class OutputFileError extends RoseinferError {

@@ -1,24 +1,22 @@
 import yargs, { type Argv } from 'yargs';
-import { RoseinferError } from '../util/errors.ts';
-
-/** A command line that can't be understood. */
-export class UsageError extends RoseinferError {}
+import { UsageError } from './flag-words.ts';
 
 /**
- * A strict parser: an unknown flag, a missing value or a stray argument is a UsageError. Values stay text until the
- * `coerce` of their flag has checked them. Nothing but help and version is printed, and the process goes on.
+ * A strict parser of words in which `joinFlagValues` has joined flags and values: a stray word or a required flag that is
+ * missing is a UsageError. Values stay text until the `coerce` of their flag has checked them. Nothing but help and
+ * version is printed, and the process goes on.
  */
-export function createParser(argv: readonly string[]): Argv {
-  return yargs([...argv])
+export function createParser(words: readonly string[]): Argv {
+  return yargs([...words])
     .parserConfiguration({
       'boolean-negation': false,
       'camel-case-expansion': false,
       'dot-notation': false,
+      'greedy-arrays': false,
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })
     .locale('en')
-    .updateStrings({ 'Not enough arguments following: %s': '--%s has no value, expected one' })
     .strict()
     .exitProcess(false)
     .fail((message, error) => {

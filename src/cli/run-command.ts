@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { variable } from '../util/environment.ts';
 import { RoseinferError } from '../util/errors.ts';
+import { nameFlags } from './flag-names.ts';
 
 /** Signals that ask a command to stop, and its exit code then: 128 + the signal's number. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
@@ -27,10 +28,13 @@ class StdoutError extends RoseinferError {}
  * `signal`, with which the command stops and cleans up; a second one ends the process at once. A stdout that is closed
  * or full aborts it, too.
  *
- * An error becomes one line on stderr, or all that is known of it when the environment variable DEBUG is set. One that
+ * An error becomes one line on stderr, in terms of the command's flags, or all that is known of it when the environment variable DEBUG is set. One that
  * comes while the command cleans up after another is told, too.
  */
-export async function runCommand(command: (signal: AbortSignal) => Promise<void>): Promise<void> {
+export async function runCommand(
+  command: (signal: AbortSignal) => Promise<void>,
+  hasFlag: (flag: string) => boolean = () => true,
+): Promise<void> {
   const interrupt = new AbortController();
   const { signal } = interrupt;
   for (const name of SIGNALS) {
@@ -44,6 +48,7 @@ export async function runCommand(command: (signal: AbortSignal) => Promise<void>
     const full = new StdoutError(`stdout can't be written (${error.code ?? error.message})`, { cause: error });
     interrupt.abort(isClosed ? new Interruption('stdout was closed', SIGPIPE_EXIT) : full);
   });
+  const describe = (error: unknown) => nameFlags(describeError(error, variable('DEBUG')), hasFlag);
   // Without a stderr there is nobody to tell.
   process.stderr.on('error', () => {});
 
@@ -54,9 +59,9 @@ export async function runCommand(command: (signal: AbortSignal) => Promise<void>
   } catch (error) {
     await stdoutIsWritten();
     const isDouble = error instanceof SuppressedError;
-    if (isDouble) console.error(describeError(error.error, variable('DEBUG'))); // what failed while cleaning up
+    if (isDouble) console.error(describe(error.error)); // what failed while cleaning up
     const cause: unknown = signal.aborted ? signal.reason : isDouble ? error.suppressed : error;
-    if (!(cause instanceof Interruption)) console.error(describeError(cause, variable('DEBUG')));
+    if (!(cause instanceof Interruption)) console.error(describe(cause));
     process.exitCode = cause instanceof Interruption ? cause.exitCode : 1;
   }
 }

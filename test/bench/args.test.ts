@@ -26,7 +26,7 @@ describe('parseArgs', () => {
     const line =
       '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --mode online --prompt a --prompts b c --num-requests 2 ' +
       '--max-batch-size 3 --max-batch-tokens 10 --max-new-tokens 4 --do-sample --temperature 0.7 --top-k 5 --top-p 0.9 --min-p 0.1 ' +
-      '--ignore-eos --seed 6 --warmup 0 --repeat 7 --num-blocks 8 --max-model-len 9 --json out.json --profile';
+      '--ignore-eos --seed 6 --warmup 0 --repeat 7 --num-blocks 8 --max-model-len 9 --json out.json --no-profile';
     expect(parseArgs(line.split(' '))).toEqual({
       model: 'dir',
       dtype: 'f32',
@@ -51,7 +51,7 @@ describe('parseArgs', () => {
       'num-blocks': 8,
       'max-model-len': 9,
       json: 'out.json',
-      profile: true,
+      profile: false,
     });
   });
 
@@ -132,18 +132,19 @@ describe('parseArgs', () => {
     ['--kv-dtype bf16', '--kv-dtype is "bf16", expected one of f32, f16'],
     ['--tune fast', '--tune is "fast", expected one of off, on, force'],
     ['--do-sample=maybe', '--do-sample is "maybe", expected no value, or true or false'],
-    ['--prompts', 'number of --prompts is 0, expected at least 1'],
+    ['--prompts', '--prompts has no value, expected one'],
     ['--prompt a --prompt b', '--prompt is ["a", "b"], expected one text'],
     ['--top-k 1 --top-k 2', '--top-k is ["1", "2"], expected an integer from 0 to 2147483647'],
     ['--top-k', '--top-k has no value, expected one'],
     ['--mode --top-k 1', '--mode has no value, expected one'],
     ['--profile --trace t.json', '--trace is given with --profile, expected one of them'],
     ['--trace a --trace b', '--trace is ["a", "b"], expected one text'],
-    ['--topp 0.9', 'Unknown argument: topp'],
-    ['--topK 3', 'Unknown argument: topK'],
-    ['--no-do-sample', 'Unknown argument: no-do-sample'],
+    ['--topp 0.9', 'unknown flag "--topp", expected one that --help lists (did you mean --top-p?)'],
+    ['--topK 3', expect.stringContaining('did you mean --top-k?')],
+    ['--profile --json a', '--json is given with --profile, expected one of them'],
+    ['--no-do-sampel', expect.stringContaining('did you mean --do-sample?')],
     ['--top-p 0.9 stray', 'Unknown argument: stray'],
-    ['-- stray', 'Unknown argument: stray'],
+    ['-- stray', 'unknown flag "--", expected one that --help lists'],
     ['--request-rate 0', '--request-rate is 0, expected a number > 0, or inf'],
     ['--request-rate NaN', '--request-rate is NaN, expected a number > 0, or inf'],
     ['--request-rate -1', '--request-rate is -1, expected a number > 0, or inf'],
@@ -178,12 +179,39 @@ describe('parseArgs', () => {
     expect(() => parseArgs(line.split(' '))).toThrow(expect.objectContaining({ name: 'UsageError', message }));
   });
 
+  test.each<[string, readonly string[]]>([
+    ['--temperature 0.5 --top-k 5 --top-p 0.9 --min-p 0.1', ['top-k', 'top-p', 'min-p', 'temperature']],
+    ['--temperature 1 --no-do-sample', ['temperature']],
+    ['--seed 3', ['seed']],
+    ['--do-sample --temperature 0.5 --top-k 5 --seed 3', []],
+    ['--seed 3 --request-rate 2', []],
+    ['', []],
+  ])('says that flags of %j have no effect without --do-sample: %j', (line, flags) => {
+    const error = vi.spyOn(console, 'error').mockImplementation(() => {});
+    parseArgs(line === '' ? [] : line.split(' '));
+    expect(error.mock.calls).toEqual(flags.map((flag) => [`--${flag} has no effect without --do-sample`]));
+  });
+
+  test.each([
+    ['--do-sample --temperature 0 --top-k 5', '--top-k has no effect at --temperature 0'],
+    ['--prompts a b --num-requests 2', '--num-requests has no effect beside --prompts'],
+    ['--dataset a --num-requests 2', '--num-requests has no effect beside --dataset'],
+    ['--prompts a --prompt b', '--prompt has no effect beside --prompts'],
+  ])('says of %j that %s', (line, message) => {
+    const error = vi.spyOn(console, 'error').mockImplementation(() => {});
+    parseArgs(line.split(' '));
+    expect(error.mock.calls).toEqual([[message]]);
+  });
+
   test('prints every flag with its default when asked for help', () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
     expect(parseArgs(['--help'])).toBeNull();
     const help = String(log.mock.calls);
     for (const flag of Object.keys(parseArgs([]) ?? {})) expect(help).toContain(`--${flag} `);
     expect(help).toMatch(/--num-requests .*\[default: 16\]/);
+    for (const flag of ['do-sample', 'profile', 'prefix-cache', 'ignore-eos']) {
+      expect(help).toMatch(new RegExp(`--${flag} [^[]*\\[default: false\\]`));
+    }
     expect(help).toMatch(/\[default: weights\/tales\]/);
   });
 });

@@ -147,7 +147,7 @@ describe('parseSimulateArgs', () => {
       '--calibrate a --input-len 3',
       '--calibrate needs requests: --dataset, --compare, or --input-len and --output-len',
     ],
-    ['--calibrate', 'number of --calibrate is 0, expected at least 1'],
+    ['--calibrate', '--calibrate has no value, expected one'],
     ['--replay a --compare b', '--compare has no effect without --calibrate'],
     ['--replay a --dataset b', '--dataset has no effect without --calibrate'],
     ['--replay a --burstiness 1', '--burstiness has no effect without --request-rate'],

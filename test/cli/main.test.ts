@@ -21,18 +21,27 @@ describe('roseinfer', () => {
     expect(roseinfer(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
   });
 
+  test('prints its help when nothing is asked of it', () => {
+    expect(roseinfer([])).toEqual({ ...roseinfer(['--help']), status: 0, stderr: '' });
+  });
+
   test('lists its commands and their flags', () => {
     expect(roseinfer(['--help']).stdout).toContain('roseinfer generate  continue a text');
     const { status, stdout } = roseinfer(['generate', '--help']);
     expect(status).toBe(0);
     expect(stdout).toMatch(/--prompt .*\[required\]/);
+    expect(stdout).toMatch(/--verbose [^[]*\[default: false\]/);
   });
 
   test.each([
-    [[], 'command is missing, expected one that --help lists'],
-    [['dance'], 'Unknown argument: dance'],
+    [['dance'], 'command is "dance", expected generate or doctor'],
+    [['docter'], 'command is "docter", expected generate or doctor (did you mean doctor?)'],
+    [['--prompt', 'a'], 'command is missing, expected generate or doctor before flags'],
+    [['generate', '--prompt', 'a', '--json', 'x'], expect.stringMatching(/^unknown flag "--json"/)],
     [['generate'], 'Missing required argument: prompt'],
-    [['generate', '--prompt', 'a', '--top-q', '1'], 'Unknown argument: top-q'],
+    [['generate', '--prompt', 'a', '--top-q', '1'], expect.stringContaining('(did you mean --top-k?)')],
+    [['generate', '--prompt', 'a', '--max-new-tokens', '0'], expect.stringMatching(/^--max-new-tokens is 0, expected/)],
+    [['generate', '--prompt', 'a', '--max-new-tokens', '5000'], expect.stringMatching(/^--max-new-tokens is 5000, /)],
     [['generate', '--prompt', 'a', '--presence-penalty', '3'], '--presence-penalty is 3, expected a number in [-2, 2]'],
     [['generate', '--prompt', 'a', '--repetition-penalty', '0'], '--repetition-penalty is 0, expected a number > 0'],
     [['generate', '--prompt', 'a', '--seed', '-1'], '--seed is -1, expected an integer in [0, 2^53)'],
@@ -68,6 +77,15 @@ describe('roseinfer generate', () => {
     expect(stopped.stdout).toBe(`${plain.slice(0, plain.indexOf(stop))}\n`);
     expect(stopped.stderr).toContain(`ended by stop ${JSON.stringify(stop)}`);
     expect(roseinfer([...flags, '--frequency-penalty', '2', '--repetition-penalty', '1.5']).stdout).not.toBe(plain);
+  });
+
+  test('says which flags have no effect, and takes a prompt that begins with a dash', () => {
+    const flags = ['generate', '--prompt', '- a list', '--max-new-tokens', '2', '--temperature', '0'];
+    const { status, stdout, stderr } = roseinfer([...flags, '--top-k', '5', '--no-ignore-eos']);
+    expect(status).toBe(0);
+    expect(stderr).toContain('--top-k has no effect at --temperature 0\n');
+    expect(stderr).not.toContain('--top-p');
+    expect(stdout).toBe(roseinfer(flags).stdout);
   });
 
   test('draws the same text with the same seed', () => {

@@ -1,0 +1,100 @@
+// Which words of a command line are flags and which are their values. It is decided here, by what each flag takes, and
+// written out as `--flag=value`, so that yargs has nothing to guess: it takes no value that begins with a dash.
+import { RoseinferError } from '../util/errors.ts';
+import { nearestName } from '../util/keys.ts';
+import { quote } from '../util/quote.ts';
+
+/** A command line that can't be understood. */
+export class UsageError extends RoseinferError {}
+
+/** What a flag takes: a name or number, any text, several of either, or no value. */
+export type Taken = 'word' | 'text' | 'words' | 'texts' | 'nothing';
+
+/** Flags by name, without the dashes. */
+export type FlagTable = Readonly<Record<string, { readonly takes: Taken }>>;
+
+/** A flag that every command has. */
+const COMMON: FlagTable = { help: { takes: 'nothing' } };
+
+/** Something that looks like a flag. A text in which it occurs among others does not. */
+const FLAG = /^--([a-z][\w.-]*)(?:=(.*))?$/is;
+const NEGATION = 'no-';
+
+/**
+ * Writes every flag as one word with its value.
+ *
+ * A text is the next word, whatever it begins with; all other values are the next word unless it looks like a flag. A
+ * flag that takes several goes on up to the next word that looks like a flag.
+ *
+ * @throws UsageError naming a flag that is unknown, or has no value, or one that it does not take.
+ */
+export function joinFlagValues(argv: readonly string[], flags: FlagTable): string[] {
+  const known: FlagTable = { ...COMMON, ...flags };
+  const joined: string[] = [];
+  for (let i = 0; i < argv.length; ) {
+    const word = argv[i++]!;
+    const [, name, value] = FLAG.exec(word) ?? [];
+    if (name === undefined) {
+      if (/^-+\D/.test(word)) throw unknownFlag(word, known);
+      joined.push(word);
+      continue;
+    }
+    const [flag, isOff] = lookUp(name, known);
+    const take = (isValue: (next: string) => boolean) => (i < argv.length && isValue(argv[i]!) ? argv[i++] : undefined);
+    const isPlain = (next: string) => !FLAG.test(next);
+    const { takes } = known[flag]!;
+    if (takes === 'nothing') {
+      const given = value ?? (isOff ? undefined : take((next) => next === 'true' || next === 'false'));
+      if (isOff && given !== undefined) throw new UsageError(`--${name} is ${quote(given)}, expected no value`);
+      joined.push(`--${flag}=${given ?? !isOff}`);
+      continue;
+    }
+    const isFree = takes === 'text' || takes === 'texts';
+    const first = value ?? take(isFree ? () => true : isPlain);
+    if (first === undefined) throw new UsageError(`--${flag} has no value, expected one`);
+    if (takes !== 'words' && takes !== 'texts') {
+      joined.push(`--${flag}=${first}`);
+      continue;
+    }
+    for (let next: string | undefined = first; next !== undefined; next = take(isPlain)) {
+      joined.push(...listElement(flag, next));
+    }
+  }
+  return joined;
+}
+
+/** The flags that occur among joined words. */
+export function flagsAmong(words: readonly string[]): Set<string> {
+  return new Set(words.flatMap((word) => FLAG.exec(word)?.[1] ?? []));
+}
+
+/** @throws UsageError for a name that no command has, with the nearest. */
+export function checkCommand(name: string, commands: readonly string[]): void {
+  if (name.startsWith('-')) throw new UsageError(`command is missing, expected ${commands.join(' or ')} before flags`);
+  if (commands.includes(name)) return;
+  throw new UsageError(`command is ${quote(name)}, expected ${commands.join(' or ')}${hint(name, commands)}`);
+}
+
+/** Name in the table, and whether it was given as `--no-…`. */
+function lookUp(name: string, flags: FlagTable): [flag: string, isOff: boolean] {
+  if (Object.hasOwn(flags, name)) return [name, false];
+  const negated = name.startsWith(NEGATION) ? name.slice(NEGATION.length) : '';
+  if (Object.hasOwn(flags, negated) && flags[negated]?.takes === 'nothing') return [negated, true];
+  throw unknownFlag(`--${name}`, flags);
+}
+
+function unknownFlag(word: string, flags: FlagTable): UsageError {
+  const names = Object.keys(flags).map((name) => `--${name}`);
+  return new UsageError(`unknown flag ${quote(word)}, expected one that --help lists${hint(word, names)}`);
+}
+
+function hint(name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known);
+  return nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
+}
+
+/** A flag with a value of its list. There yargs takes quotes off, and an empty value after `=` for no element. */
+function listElement(flag: string, value: string): string[] {
+  const isQuoted = /^["']/.test(value) && value.endsWith(value.charAt(0));
+  return value === '' ? [`--${flag}`, ''] : [`--${flag}=${isQuoted ? `"${value}"` : value}`];
+}
