@@ -2,6 +2,7 @@
 
 export type { BatchPlan, SamplingRow } from './core/batch-plan.ts';
 export { type Clock, systemClock } from './core/clock.ts';
+export { type Lease, RunnerInUseError } from './core/lease.ts';
 export type { LogitsAdjustment, TokenAdjustment } from './core/logits-adjustment.ts';
 export { type BatchRow, type PlannedBatch, planBatch } from './core/plan-batch.ts';
 export type {
@@ -25,7 +26,6 @@ export {
   QueueFullError,
   RequestFailedError,
   RunnerFailedError,
-  RunnerInUseError,
   StepResultError,
   UnknownRequestError,
 } from './engine/errors.ts';

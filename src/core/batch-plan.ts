@@ -1,3 +1,4 @@
+import type { Lease } from './lease.ts';
 import type { LogitsAdjustment } from './logits-adjustment.ts';
 
 /**
@@ -33,6 +34,8 @@ export interface BatchPlan {
   readonly logitsRows: Int32Array;
   /** [R] how to sample from each row of logits. */
   readonly samplingRows: readonly SamplingRow[];
+  /** Of the engine whose step it is; absent where there is none. */
+  readonly lease?: Lease | undefined;
 }
 
 /** How one row of logits becomes the next token of its sequence. */

@@ -287,7 +287,8 @@ export class Engine {
     }
     const description = this.#log.describe(output, this.#clock.now(), this.#scheduler.numWaiting);
     const timing = this.#timeKernels ? { timed: 'kernels' as const } : {};
-    this.#inFlight.push({ rows, description, outcome: runStep(this.#runner, this.#clock, rows, timing) });
+    const context = { runner: this.#runner, clock: this.#clock, lease: this.#lease };
+    this.#inFlight.push({ rows, description, outcome: runStep(context, rows, timing) });
     return true;
   }
 

@@ -10,13 +10,6 @@ export class EngineClosedError extends RoseinferError {
   }
 }
 
-/** A runner that another open engine has. */
-export class RunnerInUseError extends RoseinferError {
-  constructor() {
-    super('runner is in use by another engine, expected one whose engine was closed');
-  }
-}
-
 /** A request to an engine whose runner can run no more steps: its device was lost, or it was closed. */
 export class RunnerFailedError extends RoseinferError {
   /** What the runner gives as the reason. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import type { Lease } from '../core/lease.ts';
 import { planBatch } from '../core/plan-batch.ts';
 import type { ExecuteOptions, Runner, StepResult } from '../core/runner.ts';
 import type { SchedulerRow } from '../core/scheduler-output.ts';
@@ -16,18 +17,24 @@ export type StepOutcome =
       readonly result: StepResult;
     };
 
+/** Whose step it is, where it runs and what stamps it. */
+export interface StepContext {
+  readonly runner: Runner;
+  readonly clock: Clock;
+  readonly lease: Lease;
+}
+
 /**
  * Submits a step before it returns; never rejects. The ids are stamped as they arrive, not when a later turn reads them.
  */
 export async function runStep(
-  runner: Runner,
-  clock: Clock,
+  { runner, clock, lease }: StepContext,
   rows: readonly SchedulerRow[],
   options?: ExecuteOptions,
 ): Promise<StepOutcome> {
   try {
     const { plan, sampled } = planBatch(rows, runner.limits);
-    const result = await runner.execute(plan, options);
+    const result = await runner.execute({ ...plan, lease }, options);
     checkResult(result, sampled, runner.limits.vocabSize);
     return { time: clock.now(), error: null, sampled, result };
   } catch (error) {

@@ -1,13 +1,13 @@
+import { type Lease, RunnerInUseError } from '../core/lease.ts';
 import type { Runner } from '../core/runner.ts';
-import { RunnerInUseError } from './errors.ts';
 
 /** Runners that an open engine has. */
 const leased = new WeakSet<Runner>();
 
-/** One engine's right to a runner: another engine's steps would overwrite its keys and values. */
-export class RunnerLease implements Disposable {
+/** The lease of a runner from the start of an engine to the end of its `close`. */
+export class RunnerLease implements Lease, Disposable {
   readonly #runner: Runner;
-  #hasEnded = false;
+  #isHeld = true;
 
   /** @throws RunnerInUseError while another lease of the runner has not ended. */
   constructor(runner: Runner) {
@@ -16,9 +16,13 @@ export class RunnerLease implements Disposable {
     this.#runner = runner;
   }
 
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
   /** Ends the lease; idempotent. */
   [Symbol.dispose](): void {
-    if (!this.#hasEnded) leased.delete(this.#runner);
-    this.#hasEnded = true;
+    if (this.#isHeld) leased.delete(this.#runner);
+    this.#isHeld = false;
   }
 }

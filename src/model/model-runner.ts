@@ -1,4 +1,5 @@
 import type { BatchPlan } from '../core/batch-plan.ts';
+import { type Lease, RunnerInUseError } from '../core/lease.ts';
 import type { ExecuteOptions, Runner, RunnerLimits, StepResult, StepTimes } from '../core/runner.ts';
 import { RunnerClosedError } from '../core/runner-closed-error.ts';
 import type { Device } from '../gpu/device.ts';
@@ -37,6 +38,8 @@ export class ModelRunner implements Runner {
   readonly #decodePrograms = new Map<string, Program>();
   readonly #inFlight = new Set<Promise<StepResult>>();
   #closed: RunnerClosedError | null = null;
+  /** Of the engine whose steps came last. */
+  #lease: Lease | null = null;
 
   private constructor(device: Device, parts: GPT2Parts, sizes: RunnerSizes, options: ModelRunnerOptions) {
     const { maxLogitsRows, vocabSize } = sizes;
@@ -76,7 +79,8 @@ export class ModelRunner implements Runner {
    * Submits a step: one write, one submit. One that is timed creates GPU objects besides.
    *
    * @throws RangeValueError for a plan beyond the limits; DeviceLostError or GpuError when the device has failed;
-   * RunnerClosedError after `close`.
+   * RunnerClosedError after `close`; RunnerInUseError for a plan of another engine while one that is not closed has the
+   * runner, wrapped or not.
    */
   execute(plan: BatchPlan, options: ExecuteOptions = {}): Promise<StepResult> {
     const step = this.#execute(plan, options);
@@ -188,6 +192,9 @@ export class ModelRunner implements Runner {
   #check(plan: BatchPlan): void {
     this.#device.throwIfFailed();
     if (this.#closed !== null) throw this.#closed;
+    const { lease = this.#lease } = plan;
+    if (lease !== this.#lease && this.#lease?.isHeld) throw new RunnerInUseError();
+    this.#lease = lease;
     const { numTokens, numSequences, logitsRows, maxBlocks, samplingRows } = plan;
     const { maxBatchTokens, maxBatchSize, maxModelLen, blockSize } = this.limits;
     checkCount('tokens of the step', numTokens, maxBatchTokens);

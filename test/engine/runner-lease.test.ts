@@ -1,10 +1,11 @@
 // A runner has one engine at a time; and what happens to its requests when the runner goes first.
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RunnerInUseError } from '../../src/core/lease.ts';
 import type { Runner } from '../../src/core/runner.ts';
 import { RunnerClosedError } from '../../src/core/runner-closed-error.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import { EngineClosedError, RunnerFailedError, RunnerInUseError } from '../../src/engine/errors.ts';
+import { EngineClosedError, RunnerFailedError } from '../../src/engine/errors.ts';
 import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
@@ -110,6 +111,32 @@ describe('on a GPU', () => {
     promptIds: [seed, 1, 2],
     sampling: { maxTokens: 60, seed },
   }));
+
+  test('a runner in wrappers of the callers knows its engine, and lets no step of another touch its cache', async () => {
+    await using runner = await tinyModels[0]!.open(device);
+    const wrap = (): Runner => ({
+      limits: runner.limits,
+      eosIds: runner.eosIds,
+      execute: (plan) => runner.execute(plan),
+      close: () => runner.close(),
+    });
+    const request = { promptIds: [1, 2, 3, 4, 5, 6, 7], sampling: { maxTokens: 12, seed: 4 } };
+    const alone = new Engine({ runner, tokenizer });
+    const { ids } = await alone.generate(request);
+    await alone.close();
+
+    const first = new Engine({ runner: wrap(), tokenizer });
+    const begun = first.generate(request);
+    for (let turn = 0; turn < 4; turn++) await first.step();
+    await using second = new Engine({ runner: wrap(), tokenizer });
+    expect(await second.generate(request)).toMatchObject({
+      finishReason: 'error',
+      error: 'runner is in use by another engine, expected one whose engine was closed',
+    });
+    expect((await begun).ids).toEqual(ids);
+    await first.close();
+    expect((await second.generate(request)).ids).toEqual(ids);
+  });
 
   test('closing a runner under its engine ends what runs and waits, and the engine closes after it', async () => {
     const runner = await tinyModels[0]!.open(device);
