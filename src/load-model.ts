@@ -1,5 +1,4 @@
 // Puts the layers together: a device, a model on it and the model's tokenizer.
-import { freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Tokenizer } from './engine/tokenizer.ts';
 import type { AdapterIdentity } from './gpu/adapter.ts';
@@ -7,7 +6,7 @@ import type { Device } from './gpu/device.ts';
 import type { WeightDType } from './kernels/weight-tiles.ts';
 import { checkLoadModel, type LoadModelOptions } from './load-options.ts';
 import type { GPT2Config } from './model/config.ts';
-import { checkMemory, type MemoryPlan, planMemory } from './model/memory-plan.ts';
+import { checkMemory, fitPool, type MemoryPlan, planMemory } from './model/memory-plan.ts';
 import { ModelRunner } from './model/model-runner.ts';
 import { resolveSizes } from './model/runner-sizes.ts';
 import { openModelDevice } from './open-model-device.ts';
@@ -46,12 +45,17 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
   await using weights = source;
   const device = opened.use(await openModelDevice(options));
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
-  const sizes = resolveSizes(config, options, weights.dtype, maxBindingBytes);
+  // What the machine and, in a container, its limit leave.
+  const hostBytes = device.traits.isSoftware ? process.availableMemory() : undefined;
+  const wanted = resolveSizes(config, options, weights.dtype, maxBindingBytes);
+  const isPoolFixed = options.numBlocks !== undefined || hostBytes === undefined;
+  const sizes = isPoolFixed ? wanted : fitPool(config, wanted, hostBytes);
   const memory = planMemory(config, sizes);
-  const { kernels, tune, returnLogits, onPlan, onProgress = () => {}, onNotice = warn } = options;
+  const { kernels, tune, returnLogits } = options;
+  const { onPlan, onProgress = () => {}, onNotice = warn } = options;
   for (const notice of notices) onNotice(notice);
   onPlan?.(memory);
-  checkMemory(config, sizes, { maxBindingBytes, hostBytes: device.traits.isSoftware ? freemem() : undefined });
+  checkMemory(config, sizes, { maxBindingBytes, hostBytes });
   const runner = opened.use(
     await ModelRunner.create(device, config, weights, sizes, {
       kernels,

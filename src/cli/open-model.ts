@@ -53,7 +53,7 @@ export function modelName(name: string | undefined): string {
 
 function describeMemory({ weights, kv, activations, total }: MemoryPlan): string {
   const [ofWeights, ofKv, ofActivations, ofAll] = [weights, kv, activations, total].map(formatBytes);
-  return `memory: ${ofAll} = weights ${ofWeights} + KV ${ofKv} + activations ${ofActivations}`;
+  return `memory: ${ofAll} = weights ${ofWeights} + KV up to ${ofKv} + activations ${ofActivations}`;
 }
 
 function describeModel(name: string, { dtype, adapter, runner }: LoadedModel): string {

@@ -30,6 +30,14 @@ const PLATFORM_BACKENDS: Readonly<Record<string, readonly string[]>> = {
 };
 const DEFAULT_BACKENDS: readonly string[] = ['vulkan'];
 
+/** What Dawn does by default and is not wanted. */
+const DISABLED = [
+  // Timestamps would be rounded to 65.5 µs.
+  'timestamp_quantization',
+  // The first use of a buffer would write all of it, and so take memory for what is only reserved. `Tensor.create` clears.
+  'lazy_clear_resource_on_first_use',
+];
+
 /**
  * Dawn, by what it was created for. It lives as long as the object that `create` returned: dropping it while a device is
  * open crashes the process. Each writes warnings about an adapter's limits to stderr when it first looks for adapters, so
@@ -109,8 +117,7 @@ function requestAdapter(backend: string, name: string): Promise<GPUAdapter | nul
   const key = JSON.stringify([backend, name, variable('VK_DRIVER_FILES'), variable('VK_ICD_FILENAMES')]);
   let gpu = instances.get(key);
   if (gpu === undefined) {
-    // Exact timestamps: by default Dawn rounds them to 65.5 µs.
-    gpu = create([`backend=${backend}`, `adapter=${name}`, 'disable-dawn-features=timestamp_quantization']);
+    gpu = create([`backend=${backend}`, `adapter=${name}`, `disable-dawn-features=${DISABLED.join()}`]);
     instances.set(key, gpu);
   }
   return gpu.requestAdapter();

@@ -63,6 +63,21 @@ export class Tensor {
    * is no text; GpuError beyond the adapter's largest buffer.
    */
   static create(device: Device, label: string, dtype: DType, shape: readonly number[]): Tensor {
+    const tensor = Tensor.reserve(device, label, dtype, shape);
+    device.attempt(label, () => {
+      const encoder = device.gpu.createCommandEncoder({ label });
+      encoder.clearBuffer(tensor.range.buffer);
+      device.gpu.queue.submit([encoder.finish()]);
+    });
+    return tensor;
+  }
+
+  /**
+   * A new tensor that holds whatever its memory held. A software adapter takes that memory from the host as it is written.
+   *
+   * @throws as `create`.
+   */
+  static reserve(device: Device, label: string, dtype: DType, shape: readonly number[]): Tensor {
     if (typeof label !== 'string') throw new RangeValueError('label of a tensor', label, 'a text');
     checkDType(label, dtype);
     checkShape(label, shape);

@@ -12,7 +12,10 @@ export interface KVCacheSizes {
   readonly kvDtype: KVDType;
 }
 
-/** Keys and values of all layers on the GPU, in blocks: one tensor [B, 2, H, P, W] a layer, W words a row. */
+/**
+ * Keys and values of all layers on the GPU, in blocks: one tensor [B, 2, H, P, W] a layer, W words a row. Slots that were
+ * never written hold anything, NaN too, and nothing reads them.
+ */
 export class KVCache {
   readonly layers: readonly Tensor[];
   readonly dtype: KVDType;
@@ -21,7 +24,7 @@ export class KVCache {
     const { numBlocks, blockSize, kvDtype } = sizes;
     const shape = [numBlocks, 2, numHeads, blockSize, kvRowWords(headDim, kvDtype)];
     this.dtype = kvDtype;
-    this.layers = Array.from({ length: numLayers }, (_, l) => Tensor.create(device, `kv.${l}`, 'u32', shape));
+    this.layers = Array.from({ length: numLayers }, (_, l) => Tensor.reserve(device, `kv.${l}`, 'u32', shape));
   }
 
   /** Idempotent. */

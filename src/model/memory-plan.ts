@@ -10,6 +10,7 @@ import { stepInputBytes } from './step-inputs.ts';
 /** Bytes on the GPU. */
 export interface MemoryPlan {
   readonly weights: number;
+  /** What the KV pool may hold. A software adapter takes it from the host's memory as blocks are first written. */
   readonly kv: number;
   /** What a step's kernels leave for each other, and the step's inputs. */
   readonly activations: number;
@@ -42,6 +43,20 @@ export function planMemory(config: GPT2Config, sizes: RunnerSizes): MemoryPlan {
   const maxBlocks = ceilDiv(sizes.maxModelLen, sizes.blockSize);
   const activations = 4 * activationWords + stepInputBytes({ ...sizes, maxBlocks });
   return { weights, kv, activations, total: weights + kv + activations };
+}
+
+/**
+ * Cuts a pool whose size nobody asked for to what the host has room for, but never to less than one longest sequence takes:
+ * `checkMemory` refuses what can't run at all.
+ *
+ * @param hostBytes memory that is free, where the adapter shares the host's.
+ */
+export function fitPool(config: GPT2Config, sizes: RunnerSizes, hostBytes: number): RunnerSizes {
+  const { numBlocks, maxModelLen, blockSize } = sizes;
+  const { total, kv } = planMemory(config, sizes);
+  const mostBlocks = Math.floor((hostBytes - (total - kv)) / (kv / numBlocks));
+  const fewestBlocks = Math.min(numBlocks, ceilDiv(maxModelLen, blockSize));
+  return { ...sizes, numBlocks: Math.max(fewestBlocks, Math.min(numBlocks, mostBlocks)) };
 }
 
 /**

@@ -16,7 +16,10 @@ export interface RunnerOptions {
   readonly maxModelLen?: number | undefined;
   /** Tokens per block; 16. */
   readonly blockSize?: number | undefined;
-  /** Blocks in the KV pool; by default enough for maxBatchSize of the longest sequences, or as many as one binding holds. */
+  /**
+   * Blocks in the KV pool; by default enough for maxBatchSize of the longest sequences, or as many as one binding holds, or
+   * `loadModel` finds room for in the memory that a software adapter shares with the host.
+   */
   readonly numBlocks?: number | undefined;
   /** Storage of the weight matrices; by default as in the file. */
   readonly dtype?: WeightDType | undefined;

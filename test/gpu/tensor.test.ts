@@ -46,6 +46,37 @@ describe('a tensor', () => {
     expect(await tensor.read()).toEqual(Int32Array.of(0, 0, 7, 8, 0));
   });
 
+  test('starts as zeros where another one lay before', async () => {
+    const size = 2 ** 18;
+    for (let n = 0; n < 3; n++) {
+      using before = Tensor.from(device, 'before', new Float32Array(size).fill(Number.NaN));
+      await before.read();
+      before.close();
+      using after = Tensor.create(device, 'after', 'f32', [size]);
+      expect((await after.readF32()).every((value) => value === 0)).toBe(true);
+    }
+  });
+
+  test('that is only reserved takes no memory of the host before it is written, one of zeros does', async () => {
+    const [count, rows] = [8, 2 ** 23];
+    using twos = Tensor.from(device, 'twos', [2, 2, 2]);
+    /** Bytes that the process takes for `count` tensors of which kernels write three elements each. */
+    const growth = async (make: (label: string) => Tensor): Promise<number> => {
+      const before = process.memoryUsage.rss();
+      using owned = new DisposableStack();
+      for (let n = 0; n < count; n++) {
+        const tensor = owned.use(make(`y${n}`));
+        await twice.run(device, { x: twos, y: tensor.view([3]) }, {});
+        expect(await tensor.view([3]).read()).toEqual(Float32Array.of(4, 4, 4));
+      }
+      return process.memoryUsage.rss() - before;
+    };
+    const bytes = 4 * count * rows;
+    expect(await growth((label) => Tensor.reserve(device, label, 'f32', [rows]))).toBeLessThan(bytes / 4);
+    const ofZeros = await growth((label) => Tensor.create(device, label, 'f32', [rows]));
+    if (device.traits.isSoftware) expect(ofZeros).toBeGreaterThan(bytes / 2);
+  });
+
   test('is made of plain numbers, as f32 or as what it already is', async () => {
     using made = Tensor.from(device, 'x', [1, 0.1, -3, 4], [2, 2]);
     expect(await made.read()).toEqual(Float32Array.of(1, 0.1, -3, 4));

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { parseGPT2Config, randomConfig } from '../../src/model/config.ts';
-import { checkMemory, formatBytes, MemoryError, planMemory } from '../../src/model/memory-plan.ts';
+import { checkMemory, fitPool, formatBytes, MemoryError, planMemory } from '../../src/model/memory-plan.ts';
 import { ModelRunner } from '../../src/model/model-runner.ts';
 import { RandomCheckpoint } from '../../src/model/random-checkpoint.ts';
 import { type RunnerOptions, resolveSizes } from '../../src/model/runner-sizes.ts';
@@ -55,6 +55,20 @@ test('what the host has no memory for is refused with both numbers', () => {
   check(total);
   expect(() => check(total - 1)).toThrow(MemoryError);
   expect(() => check(total - 1)).toThrow(new RegExp(`need ${total} bytes .* free ${total - 1}$`));
+});
+
+test('a default pool is cut to the blocks that the host has room for, but one longest sequence always has its own', () => {
+  const sizes = sizesOf({ maxBatchSize: 3 });
+  const { total, kv } = planMemory(config, sizes);
+  const ofBlock = kv / 57;
+  const blocks = (hostBytes: number) => fitPool(config, sizes, hostBytes).numBlocks;
+  expect(blocks(2 * total)).toBe(57);
+  expect(blocks(total)).toBe(57);
+  expect(blocks(total - 1)).toBe(56);
+  expect(blocks(total - 20 * ofBlock)).toBe(37);
+  expect(blocks(total - 38 * ofBlock)).toBe(19);
+  expect(blocks(total - 39 * ofBlock)).toBe(19);
+  expect(blocks(0)).toBe(19);
 });
 
 test('activations and matrices beyond the largest binding are refused, a vocabulary is not', () => {
