@@ -51,7 +51,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
   const isPoolFixed = options.numBlocks !== undefined || hostBytes === undefined;
   const sizes = isPoolFixed ? wanted : fitPool(config, wanted, hostBytes);
   const memory = planMemory(config, sizes);
-  const { kernels, tune, returnLogits } = options;
+  const { kernels, tune, returnLogits, warmUp = true } = options;
   const { onPlan, onProgress = () => {}, onNotice = warn } = options;
   for (const notice of notices) onNotice(notice);
   onPlan?.(memory);
@@ -63,10 +63,13 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
       returnLogits,
       eosIds,
       numSampledIds: Math.min(tokenizer.vocabSize, config.vocabSize),
+      warmUp,
       onProgress: (bytes) => onProgress({ phase: 'weights', done: bytes, total: memory.weights }),
       onTuned: (done, total) => onProgress({ phase: 'tuning', done, total }),
+      onWarmUp: (done, total) => onProgress({ phase: 'warm-up', done, total }),
     }),
   );
+  if (warmUp) warmUpTokenizer(tokenizer);
   const owned = opened.move();
   return {
     name,
@@ -80,4 +83,11 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
     close: () => owned.disposeAsync(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** The first text takes several times as long as the next. */
+function warmUpTokenizer(tokenizer: Tokenizer): void {
+  if (tokenizer.missingFile !== null) return;
+  const ids = tokenizer.encode('Once upon a time, there was a king.');
+  tokenizer.decode(ids, { skipSpecialTokens: true });
 }

@@ -33,8 +33,11 @@ export interface ModelDeviceOptions extends DeviceOptions {
 
 /** How far a model is loaded. */
 export interface LoadProgress {
-  /** `weights` are counted in bytes on the GPU, `tuning` in sizes of kernels that are measured. */
-  readonly phase: 'weights' | 'tuning';
+  /**
+   * `weights` are counted in bytes on the GPU, `tuning` in sizes of kernels that are measured, `warm-up` in kernel variants
+   * that have run once.
+   */
+  readonly phase: 'weights' | 'tuning' | 'warm-up';
   readonly done: number;
   readonly total: number;
 }
@@ -48,6 +51,11 @@ export interface LoadModelOptions
   readonly seed?: number | undefined;
   /** Told what the model's files hold and the model does not use, a line each; by default a warning of the process. */
   readonly onNotice?: ((notice: string) => void) | undefined;
+  /**
+   * Whether every kernel that a request can reach runs once before the model is there, default true: a driver may compile at
+   * the first run only, and the first requests would wait for it.
+   */
+  readonly warmUp?: boolean | undefined;
   /** Told the bytes that the model will take before any is allocated. */
   readonly onPlan?: ((plan: MemoryPlan) => void) | undefined;
   /** Told how far the loading is; what it throws ends the loading. */
@@ -97,6 +105,7 @@ const LOAD_MODEL: Checks<LoadModelOptions> = {
   maxLogitsRows: count,
   tune: oneOf(TUNE_MODES),
   returnLogits: flag,
+  warmUp: flag,
   onPlan: callback,
   onProgress: callback,
 };

@@ -38,6 +38,7 @@ test.each([
   [{ features: 'all' }, /^features is "all", expected one of auto, base$/],
   [{ tune: true }, /^tune is true, expected one of off, on, force$/],
   [{ returnLogits: 1 }, /^returnLogits is 1, expected true or false$/],
+  [{ warmUp: 'yes' }, /^warmUp is "yes", expected true or false$/],
   [{ pollGovernor: 'off' }, /^pollGovernor is "off", expected true or false$/],
   [{ seed: -1 }, /^seed is -1, expected an integer in \[0, 2\^53\)$/],
   [{ onPlan: 5 }, /^onPlan is 5, expected a function$/],

@@ -41,6 +41,8 @@ function describeProgress({ phase, done, total }: LoadProgress): string {
   switch (phase) {
     case 'weights':
       return `loading ${formatBytes(done)} of ${formatBytes(total)} of weights and compiling kernels`;
+    case 'warm-up':
+      return `letting the driver compile kernels: ${done} of ${total}`;
     case 'tuning':
       return `measuring which variants of kernels are fast here: ${done} of ${total} sizes`;
   }

@@ -1,4 +1,6 @@
 import type { Device } from '../gpu/device.ts';
+import { SPLIT_KEYS } from '../kernels/attention.ts';
+import { ceilDiv } from '../util/math.ts';
 import { forward, type GPT2Parts, type StepShape, type StepSink } from './gpt2.ts';
 import { MATMUL_BUCKETS } from './matmul-tuning.ts';
 
@@ -9,6 +11,13 @@ export interface ReachableSteps {
   readonly maxLogitsRows: number;
   /** Splits of the longest context. */
   readonly maxSplits: number;
+}
+
+/** The steps that a model of these sizes can run. */
+export function reachableSteps(
+  sizes: Omit<ReachableSteps, 'maxSplits'> & { readonly maxModelLen: number },
+): ReachableSteps {
+  return { ...sizes, maxSplits: ceilDiv(sizes.maxModelLen, SPLIT_KEYS) };
 }
 
 /** Compiles every kernel variant that some step of the model can reach, side by side. */
@@ -24,7 +33,7 @@ export async function compileForward(device: Device, parts: GPT2Parts, reachable
 }
 
 /** At least one step for each variant: variants follow the number of rows, the kind of rows and the number of splits. */
-function stepShapes({ maxBatchSize, maxBatchTokens, maxLogitsRows, maxSplits }: ReachableSteps): StepShape[] {
+export function stepShapes({ maxBatchSize, maxBatchTokens, maxLogitsRows, maxSplits }: ReachableSteps): StepShape[] {
   const shapes: StepShape[] = [];
   for (const rows of MATMUL_BUCKETS) {
     const numTokens = Math.min(rows, maxBatchTokens);

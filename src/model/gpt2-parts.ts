@@ -1,8 +1,7 @@
 import type { Device } from '../gpu/device.ts';
-import { SPLIT_KEYS } from '../kernels/attention.ts';
 import { ceilDiv } from '../util/math.ts';
 import { Activations } from './activations.ts';
-import { compileForward } from './compile-forward.ts';
+import { compileForward, reachableSteps } from './compile-forward.ts';
 import type { GPT2Config } from './config.ts';
 import { type GPT2Parts, PREFILL_TILE_ROWS } from './gpt2.ts';
 import { type GPT2Kernels, gpt2Kernels } from './gpt2-kernels.ts';
@@ -56,7 +55,7 @@ export async function createParts(
     tuning,
     numSampledIds: options.numSampledIds ?? config.vocabSize,
   }));
-  await compileForward(device, parts, { ...sizes, maxSplits: ceilDiv(maxModelLen, SPLIT_KEYS) });
+  await compileForward(device, parts, reachableSteps(sizes));
   created.move();
   return parts;
 }

@@ -98,7 +98,7 @@ export class GPT2Weights {
         positions: await from.tensor('wpe.weight'),
         embedding,
         head: tied ? embedding : await from.vocabulary('lm_head.weight', vocabSize, hiddenSize),
-        noBias: from.zeros('no bias', vocabSize),
+        noBias: await from.zeros('no bias', vocabSize),
       };
       return new GPT2Weights(fields, from.tensors);
     }
@@ -146,8 +146,10 @@ class WeightLoader {
     return tensor;
   }
 
-  zeros(name: string, size: number): Tensor {
-    return this.#own(Tensor.create(this.#device, name, 'f32', [size]));
+  async zeros(name: string, size: number): Promise<Tensor> {
+    const tensor = this.#own(Tensor.create(this.#device, name, 'f32', [size]));
+    await this.#wrote(4 * size);
+    return tensor;
   }
 
   async norm(name: string): Promise<NormWeights> {

@@ -18,6 +18,8 @@ import { splitSeed } from '../util/rng.ts';
 
 /** Words of a row of `sampling`. */
 const SAMPLING_WORDS = 8;
+/** In a slot mapping: this token's keys and values go nowhere. */
+export const PADDED_SLOT = -1;
 /** Every adapter lets a binding start at multiples of this many bytes. */
 const OFFSET_ALIGNMENT = 256;
 
@@ -143,6 +145,17 @@ export class StepInputs {
     const { queue } = this.#device.gpu;
     this.#device.attempt('step inputs', () => queue.writeBuffer(this.#buffer, 0, this.#words, 0, end));
     return tiles.length - plan.numDecodeTokens;
+  }
+
+  /** Puts a step in place whose tokens are written to no slot: greedy rows of token 0, each an attention tile at position 0. */
+  writePadding(): void {
+    this.#words.fill(0);
+    this.#set(this.slotMapping, new Int32Array(this.slotMapping.length).fill(PADDED_SLOT));
+    this.#set(
+      this.queryTiles,
+      Int32Array.from({ length: this.queryTiles.length }, (_, word) => word % 2),
+    );
+    this.#device.gpu.queue.writeBuffer(this.#buffer, 0, this.#words);
   }
 
   /** Idempotent. */
