@@ -12,16 +12,20 @@ fail() {
   exit 1
 }
 
-# A copy of the lock file inside node_modules says what was installed; npm ci removes it before it starts.
+# A copy of the lock file inside node_modules says what was installed and found to run; npm ci removes it before it starts.
 install_packages() {
-  if cmp -s package-lock.json node_modules/.installed-lock.json; then
+  stamp=node_modules/.installed-lock.json
+  if cmp -s package-lock.json "$stamp" && runs "$node"; then
     say 'npm packages are in step with the lock file'
-  else
-    npm ci --loglevel=error # no warning of an older Node: scripts run on the one in node_modules
-    cp package-lock.json node_modules/.installed-lock.json
+    return
   fi
-  "$node" --version >/dev/null || fail "$node does not run: npm must run the install scripts named in package.json"
+  npm ci --loglevel=error # no warning of an older Node: scripts run on the one in node_modules
+  runs "$node" || fail "$node does not run: npm must run the install scripts named in package.json"
+  cp package-lock.json "$stamp.new"
+  mv "$stamp.new" "$stamp"
 }
+
+runs() { "$1" --version >/dev/null 2>&1; }
 
 # Prints the adapter, or why there is none, without the warnings of the Vulkan loader.
 probe() { "$node" .setup/probe.mjs 2>/dev/null; }
@@ -29,6 +33,7 @@ probe() { "$node" .setup/probe.mjs 2>/dev/null; }
 # Debian 12's own Mesa is too old for Dawn; the one in its backports is not.
 install_driver() {
   suite=$VERSION_CODENAME-backports
+  file=
   if [ -z "$(sh .setup/apt-source.sh "$etc_apt" "$suite" "$suite")" ]; then
     entry=$(sh .setup/apt-source.sh "$etc_apt" "$VERSION_CODENAME" "$suite")
     case $entry in
@@ -37,10 +42,19 @@ install_driver() {
       *) file=$etc_apt/sources.list.d/roseinfer-backports.sources ;;
     esac
     say "adding $file"
-    printf '%s\n' "$entry" >"$file"
+    printf '%s\n' "$entry" >"$file" || give_up
   fi
-  apt-get update
-  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -t "$suite" mesa-vulkan-drivers libvulkan1
+  # What an interrupted installation has left half done would stop this one.
+  dpkg --configure -a || :
+  apt-get update || give_up
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -t "$suite" mesa-vulkan-drivers libvulkan1 ||
+    give_up
+}
+
+# Takes back the source that was added, lest a broken one stays: the next run adds it again.
+give_up() {
+  [ -z "$file" ] || rm -f "$file"
+  fail 'apt could not install the driver: its message is above; run setup again when that is mended'
 }
 
 install_packages
