@@ -21,7 +21,7 @@ async function benchContext(args: ContextArgs, signal: AbortSignal): Promise<voi
   const { runner, tokenizer } = model;
   const lengths = contextLengths(runner.limits);
   const longest = Math.max(...lengths);
-  const promptIds = Array.from({ length: longest }, (_, index) => deriveSeed(0, index) % tokenizer.vocabSize);
+  const promptIds = Array.from({ length: longest }, (_, index) => deriveSeed(0, index) % runner.limits.vocabSize);
   const onRound = (round: number) => status.show(`round ${round} of ${args.rounds}`);
   const costs = await measureContexts(
     { runner, tokenizer },

@@ -35,7 +35,7 @@ export async function profileModel(
     minP: args['min-p'],
     seed: deriveSeed(args.seed, 0),
   };
-  const limits = { ...runner.limits, vocabSize: tokenizer.vocabSize };
+  const limits = { ...runner.limits, vocabSize: Math.min(tokenizer.vocabSize, runner.limits.vocabSize) };
   const steps = [decodeStep(limits, sampling), prefillStep(limits, sampling)];
   status.show('looking for what the adapter can do');
   using probe = await RooflineProbe.create(device);
