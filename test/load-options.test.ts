@@ -78,7 +78,9 @@ test.each([undefined, true, false])(
   async (pollGovernor) => {
     await using model = await loadModel(BUNDLED_MODEL, { maxBatchSize: 1, maxModelLen: 64, pollGovernor });
     const seen = new Set<boolean>();
-    await using engine = new Engine({ ...model, onStep: () => seen.add(globalThis.setImmediate !== real) });
+    const { runner, tokenizer } = model;
+    const onStep = () => seen.add(globalThis.setImmediate !== real);
+    await using engine = new Engine({ runner, tokenizer, onStep });
     await engine.generate({ prompt: 'The king', sampling: { maxTokens: 6, ignoreEos: true } });
     // The result of a step is told while the next one is pending, but for the last.
     expect(seen.has(true)).toBe(pollGovernor ?? model.adapter.isSoftware);
@@ -90,7 +92,9 @@ test('two models govern the polls of both, and the one that is closed leaves the
   const options = { maxBatchSize: 1, maxModelLen: 64, pollGovernor: true };
   await using model = await loadModel(BUNDLED_MODEL, options);
   const other = await loadModel(BUNDLED_MODEL, options);
-  await using engine = new Engine({ runner: model.runner, tokenizer: model.tokenizer });
+  const seen = new Set<boolean>();
+  const onStep = () => seen.add(globalThis.setImmediate !== real);
+  await using engine = new Engine({ runner: model.runner, tokenizer: model.tokenizer, onStep });
   const otherEngine = new Engine({ runner: other.runner, tokenizer: other.tokenizer });
   const sampling = { maxTokens: 40, ignoreEos: true };
   const stream = otherEngine.stream({ prompt: 'A frog', sampling });
@@ -98,8 +102,10 @@ test('two models govern the polls of both, and the one that is closed leaves the
   const running = engine.generate({ prompt: 'The king', sampling });
   await otherEngine.close();
   await other.close();
-  expect(globalThis.setImmediate).not.toBe(real);
   expect((await running).ids.length).toBe(40);
+  seen.clear();
+  await engine.generate({ prompt: 'Once', sampling: { maxTokens: 6, ignoreEos: true } });
+  expect(seen.has(true)).toBe(true);
   await engine.close();
   expect(globalThis.setImmediate).toBe(real);
 });
