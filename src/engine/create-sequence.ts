@@ -112,7 +112,7 @@ function encodePrompt({ prompt, promptIds }: GenerationRequest, { tokenizer, eos
 
 function checkHasText(name: string, value: unknown, { tokenizer }: Pick<RequestContext, 'tokenizer'>): void {
   const { missingFile } = tokenizer;
-  if (missingFile === null) return;
+  if (!missingFile) return;
   throw new RangeValueError(name, value, `ids in place of text, as there is no ${missingFile}`);
 }
 

@@ -8,19 +8,23 @@ import type { Tokenizer } from './tokenizer.ts';
  * Unites the ids that the model's files name, which come first, with those of its tokenizer. Ids of the tokenizer that
  * the model has no row for are left out: the model never generates them.
  *
- * @throws RangeValueError when the runner names more than MAX_EOS_IDS or one that is no token of its vocabulary.
+ * @throws RangeValueError when they are more than MAX_EOS_IDS, or one of the runner is no token of its vocabulary.
  */
 export function uniteEosIds(
   { eosIds = [], limits }: Pick<Runner, 'limits'> & Partial<Pick<Runner, 'eosIds'>>,
   tokenizer: Pick<Tokenizer, 'eosIds'>,
 ): number[] {
-  const isToken = (id: unknown) => typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < limits.vocabSize;
-  if (!Array.isArray(eosIds) || !eosIds.every(isToken)) {
-    throw new RangeValueError('eosIds of the runner', eosIds, `a list of integers in [0, ${limits.vocabSize})`);
-  }
-  const united = [...new Set([...eosIds, ...tokenizer.eosIds.filter(isToken)])];
+  checkIds('eosIds of the runner', eosIds, limits.vocabSize);
+  checkIds('eosIds of the tokenizer', tokenizer.eosIds, Number.POSITIVE_INFINITY);
+  const united = [...new Set([...eosIds, ...tokenizer.eosIds.filter((id) => id < limits.vocabSize)])];
   if (united.length > MAX_EOS_IDS) {
     throw new RangeValueError('number of eos tokens', united.length, `at most ${MAX_EOS_IDS}`);
   }
   return united;
+}
+
+function checkIds(name: string, ids: unknown, end: number): void {
+  const isToken = (id: unknown) => typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < end;
+  if (!Array.isArray(ids) || !ids.every(isToken))
+    throw new RangeValueError(name, ids, `a list of integers in [0, ${end})`);
 }

@@ -1,4 +1,4 @@
-// tokenizer.json and tokenizer_config.json of a model directory, read with distrust: what the library would pass over or do in
+// tokenizer.json of a model directory and the files beside it, read with distrust: what the library would pass over or do in
 // another way than Hugging Face's tokenizers is refused, and the library gets what is left.
 import { join } from 'node:path';
 import { isJsonObject, type JsonObject, readJsonObject } from '../util/json.ts';
@@ -26,7 +26,7 @@ export interface AddedToken {
   readonly normalized: boolean;
 }
 
-/** What the two files say. */
+/** What the files say. */
 export interface TokenizerFiles {
   /** Path of tokenizer.json. */
   readonly path: string;
@@ -34,7 +34,7 @@ export interface TokenizerFiles {
   readonly definition: JsonObject;
   /** Tokens that are found in a text before any merge. */
   readonly addedTokens: readonly AddedToken[];
-  /** Id of the config's `eos_token`, if it has one. */
+  /** Id of the `eos_token`, if the files name one. */
   readonly eosIds: readonly number[];
   /** Highest id + 1. */
   readonly vocabSize: number;
@@ -43,18 +43,14 @@ export interface TokenizerFiles {
 }
 
 /**
- * Reads the tokenizer files in `dir`; a directory without tokenizer_config.json names no eos token.
+ * Reads the tokenizer files in `dir`; only tokenizer.json has to be there.
  * @throws {TokenizerError} when one is malformed or contradicts itself, or asks for what would give other ids than
  * Hugging Face's tokenizers
  */
 export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   const path = join(dir, TOKENIZER_FILE);
-  const configPath = join(dir, 'tokenizer_config.json');
   const refuse = refuseIn(path);
   const json = await readJsonObject(path, (problem) => new TokenizerError(path, problem));
-  const config = (await isAbsent(configPath))
-    ? {}
-    : await readJsonObject(configPath, (problem) => new TokenizerError(configPath, problem));
 
   const { vocab, merges, ignoresMerges } = parseBpeModel(json.model, refuse);
   const addedTokens = parseAddedTokens(json.added_tokens, vocab, refuse);
@@ -76,7 +72,8 @@ export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   const added = new Set(addedTokens.map(({ content }) => content));
   const mergedIds = vocab.entries().flatMap(([token, id]) => (added.has(token) ? [] : [id]));
   const [vocabSize, mergedVocabSize] = [sizeOf(ids.values()), sizeOf(mergedIds)];
-  return { path, definition, addedTokens, eosIds: findEos(config, ids, configPath), vocabSize, mergedVocabSize };
+  const eosIds = await findEos(dir, ids);
+  return { path, definition, addedTokens, eosIds, vocabSize, mergedVocabSize };
 }
 
 function sizeOf(ids: IteratorObject<number>): number {
@@ -117,16 +114,21 @@ function parseAddedToken(value: unknown, refuse: Refuse): AddedToken {
   return { id: checkId(value.id, content, refuse), content, special, normalized };
 }
 
-function findEos(config: JsonObject, ids: ReadonlyMap<string, number>, path: string): number[] {
-  const token = config.eos_token ?? null;
-  if (token === null) return [];
-  const content = contentOf(token);
-  const id = content === undefined ? undefined : ids.get(content);
-  if (id === undefined) {
-    const found = quoteJson(content ?? token);
-    throw new TokenizerError(path, { subject: 'eos_token', found, expected: 'a token of the vocabulary' });
+/** The `eos_token` of the first of these files that has one counts. */
+const EOS_FILES = ['tokenizer_config.json', 'special_tokens_map.json'];
+
+async function findEos(dir: string, ids: ReadonlyMap<string, number>): Promise<number[]> {
+  for (const path of EOS_FILES.map((name) => join(dir, name))) {
+    if (await isAbsent(path)) continue;
+    const config = await readJsonObject(path, (problem) => new TokenizerError(path, problem));
+    const token = config.eos_token ?? null;
+    if (token === null) continue;
+    const content = contentOf(token);
+    const id = content === undefined ? undefined : ids.get(content);
+    if (id === undefined) throw refuseIn(path)('eos_token', content ?? token, 'a token of the vocabulary');
+    return [id];
   }
-  return [id];
+  return [];
 }
 
 /** A token's text, given as it is or as an object with options. */

@@ -21,7 +21,7 @@ export interface DecodeOptions {
 export class Tokenizer {
   /** Highest id + 1. */
   readonly vocabSize: number;
-  /** The tokens that end a text: the `eos_token` of tokenizer_config.json, or none. */
+  /** The tokens that end a text: the `eos_token` of tokenizer_config.json, else of special_tokens_map.json, or none. */
   readonly eosIds: readonly number[];
   /** The file whose absence leaves only ids, as a path or a name; null where ids have text. */
   readonly missingFile: string | null;
@@ -41,7 +41,7 @@ export class Tokenizer {
   }
 
   /**
-   * Reads `tokenizer.json` and, if it is there, `tokenizer_config.json` in `dir`.
+   * Reads `tokenizer.json` in `dir`, and which token is the eos in the files beside it.
    * @throws {TokenizerError} when one can't be read or contradicts itself, or describes a tokenizer that would be read
    * in another way than Hugging Face reads it
    */

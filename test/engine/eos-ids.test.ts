@@ -78,6 +78,11 @@ test.each<[unknown, string]>([
   expect(() => new Engine({ runner, tokenizer })).toThrow(message);
 });
 
+test('a tokenizer whose eos ids are none is refused', () => {
+  const odd = Object.assign(Object.create(tokenizer), { eosIds: undefined });
+  expect(() => uniteEosIds(talesRunner(), odd)).toThrow('eosIds of the tokenizer is undefined, expected a list');
+});
+
 describe('an engine without a tokenizer', () => {
   test('takes and gives ids, with an empty text', async () => {
     await using engine = new Engine({ runner: runnerWith([whole[4]!]) });

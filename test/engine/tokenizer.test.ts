@@ -147,6 +147,16 @@ describe('tokenizer files', () => {
     expect((await load(small, null)).eosIds).toEqual([]);
   });
 
+  test('may name the eos token in special_tokens_map.json, if tokenizer_config.json names none', async () => {
+    const path = join(dir, 'special_tokens_map.json');
+    await writeFile(path, JSON.stringify({ eos_token: { content: 'ab' } }));
+    expect((await load(small, { model_max_length: 9 })).eosIds).toEqual([AB]);
+    expect((await load(small, { eos_token: 'ba' })).eosIds).toEqual([AB + 1]);
+    await writeFile(path, JSON.stringify({ eos_token: 'none' }));
+    await expect(load(small, null)).rejects.toThrow('special_tokens_map.json: eos_token is "none"');
+    await rm(path);
+  });
+
   test('may give the eos token as an object', async () => {
     expect((await load(small, { eos_token: { content: 'two words' } })).eosIds).toEqual([WORDS]);
   });
