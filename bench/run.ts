@@ -1,5 +1,6 @@
 // The benchmark: the same requests under the naive, offline and online scheduler, all there from the start or arriving
 // over time. `--help` lists its flags.
+import { modelFiles } from '../src/cli/model-files.ts';
 import { modelName, openModel } from '../src/cli/open-model.ts';
 import { checkOutputs, replaceFile, tellNothingYet } from '../src/cli/output-file.ts';
 import { packageRoot } from '../src/cli/package-info.ts';
@@ -41,7 +42,7 @@ interface Bench {
 
 async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
   const outputs = { '--json': args.json, [RECORD_FLAG]: args.record, '--trace': args.trace };
-  await checkOutputs(outputs, { '--dataset': args.dataset });
+  await checkOutputs(outputs, { '--dataset': args.dataset, '--model': await modelFiles(args.model) });
   await using trace = args.trace === undefined ? null : await TraceFile.open(args.trace, signal);
   const dataset = args.dataset === undefined ? null : await readDataset(args.dataset);
   using status = new StatusLine(process.stderr);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PeerError } from './peer-error.ts';
@@ -22,8 +22,11 @@ export const ONNX: PeerPackage = { name: 'onnxruntime-node', version: '1.30.0' }
 export async function installPeer({ name, version }: PeerPackage, dir: string, signal: AbortSignal): Promise<string> {
   const prefix = join(dir, name);
   const installed = join(prefix, 'node_modules', name);
-  if ((await installedVersion(installed)) === version) return installed;
+  // npm was done with it: what an interrupted one leaves has a package.json, too.
+  const stamp = join(prefix, '.installed');
+  if ((await stampedVersion(stamp)) === version) return installed;
   await mkdir(prefix, { recursive: true });
+  await rm(stamp, { force: true });
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--no-save'];
   try {
     await promisify(execFile)('npm', ['install', ...quiet, '--prefix', prefix, `${name}@${version}`], { signal });
@@ -31,15 +34,12 @@ export async function installPeer({ name, version }: PeerPackage, dir: string, s
     signal.throwIfAborted();
     throw new PeerError(`npm can't install ${name}@${version} (${npmReason(cause)})`, { cause });
   }
+  await writeFile(stamp, version);
   return installed;
 }
 
-async function installedVersion(directory: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')).version;
-  } catch {
-    return undefined;
-  }
+async function stampedVersion(stamp: string): Promise<string | null> {
+  return readFile(stamp, 'utf8').catch(() => null);
 }
 
 /** npm's own code for what went wrong, else the code of starting npm. */

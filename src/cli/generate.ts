@@ -17,7 +17,9 @@ import {
   traceFlag,
   tuneFlag,
 } from './flags.ts';
+import { modelFiles } from './model-files.ts';
 import { modelName, openModel } from './open-model.ts';
+import { checkOutputs } from './output-file.ts';
 import { StatusLine } from './status-line.ts';
 import { TraceFile } from './trace-file.ts';
 
@@ -44,6 +46,7 @@ const DEFAULT_MAX_NEW_TOKENS = 100;
 
 /** Streams the completion of a prompt to stdout. */
 export async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> {
+  await checkOutputs({ '--trace': args.trace }, { '--model': await modelFiles(args.model) });
   await using trace = args.trace === undefined ? null : await TraceFile.open(args.trace, signal);
   const prompt = args.prompt === '-' ? withoutLineEnd(await text(addAbortSignal(signal, process.stdin))) : args.prompt;
   using status = new StatusLine(process.stderr);

@@ -46,6 +46,10 @@ describe('roseinfer', () => {
     [['generate', '--prompt', 'a', '--repetition-penalty', '0'], '--repetition-penalty is 0, expected a number > 0'],
     [['generate', '--prompt', 'a', '--seed', '-1'], '--seed is -1, expected an integer in [0, 2^53)'],
     [
+      ['generate', '--prompt', 'a', '--model', 'weights/tales', '--trace', 'weights/../weights/tales/config.json'],
+      '--trace is "weights/../weights/tales/config.json", expected another file than --model names',
+    ],
+    [
       ['generate', '--prompt', 'a', '--model', 'nowhere'],
       expect.stringMatching(/^nowhere: model directory is missing/),
     ],

@@ -86,12 +86,16 @@ describe('node bench/peers.ts', () => {
   });
 });
 
-test('installPeer takes the version that is there and asks npm for another one', async () => {
+test('installPeer takes the version that npm was done with and asks npm for another, or for one half installed', async () => {
   const peer = { name: 'left', version: '1.2.3' };
   const installed = join(directory, 'left', 'node_modules', 'left');
   await mkdir(installed, { recursive: true });
   await writeFile(join(installed, 'package.json'), JSON.stringify({ version: '1.2.3' }));
   const { signal } = new AbortController();
+  const halfInstalled = new AbortController();
+  halfInstalled.abort(new Error('npm was asked'));
+  await expect(installPeer(peer, directory, halfInstalled.signal)).rejects.toThrow('npm was asked');
+  await writeFile(join(directory, 'left', '.installed'), '1.2.3');
   expect(await installPeer(peer, directory, signal)).toBe(installed);
   const stop = new AbortController();
   stop.abort(new Error('enough'));
