@@ -7,9 +7,9 @@ export type Figure = number | null;
 /** Stands in a text where there is no figure. */
 export const NO_FIGURE = '-';
 
-/** Divides; null where either is missing, the divisor is 0, or the quotient is no finite number. */
+/** Divides; null where either is missing or the quotient, as that by 0, is no finite number. */
 export function ratio(dividend: Figure, divisor: Figure): Figure {
-  if (dividend === null || divisor === null || divisor === 0) return null;
+  if (dividend === null || divisor === null) return null;
   const quotient = dividend / divisor;
   return Number.isFinite(quotient) ? quotient : null;
 }
