@@ -16,7 +16,8 @@ export interface TextStops {
  */
 export class Detokenizer {
   readonly #tokenizer: Tokenizer;
-  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  /** Made for the first id: thousands of requests may wait for theirs. */
+  #decoder: InstanceType<typeof TextDecoder> | null = null;
   readonly #stops: StopSearch;
   readonly #minTokens: number;
   #numIds = 0;
@@ -37,11 +38,16 @@ export class Detokenizer {
     this.#numIds++;
     if (this.#tokenizer.isSpecial(id)) return '';
     const bytes = this.#stops.push(this.#tokenizer.tokenBytes(id), this.#numIds > this.#minTokens);
-    return this.#decoder.decode(bytes, { stream: true });
+    return this.#decode(bytes, true);
   }
 
   /** The end of the text: what was held back, and U+FFFD where it stops inside a character. */
   finish(): string {
-    return this.#decoder.decode(this.#stops.finish());
+    return this.#decode(this.#stops.finish(), false);
+  }
+
+  #decode(bytes: Uint8Array, stream: boolean): string {
+    this.#decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
+    return this.#decoder.decode(bytes, { stream });
   }
 }

@@ -1,7 +1,7 @@
 // Items in order, cut into buckets of bounded length: what an addition or a removal moves does not grow with the list.
 
 /** Most items of a bucket; a full one is cut in halves. */
-const MAX_BUCKET = 256;
+const MAX_BUCKET = 64;
 
 /** A list that is always sorted. Adding and removing take a binary search and move at most a bucket of items. */
 export class SortedList<T> implements Iterable<T> {
