@@ -1,14 +1,19 @@
 import { defineConfig } from 'vitest/config';
 
-// One process owns the GPU: test files run one after another in a single fork.
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    tags: [
+      { name: 'slow', description: 'Minutes of its own: run by test:slow, not by npm test.' },
+      { name: 'sweep', description: 'Compiles or computes for long: left out of test:quick.' },
+    ],
+    // Two processes: a software adapter compiles shaders on one core. In each, test files run one after another.
     pool: 'forks',
-    maxWorkers: 1,
+    maxWorkers: 2,
     isolate: false,
+    execArgv: ['--import', './test/support/slow-polling.ts'],
     // Against hangs only: a software adapter compiles for a while when it meets a kernel for the first time.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 });

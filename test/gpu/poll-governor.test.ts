@@ -1,12 +1,15 @@
+import { setImmediate as real } from 'node:timers';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { BufferUsage } from '../../src/gpu/flags.ts';
 import { PollGovernor } from '../../src/gpu/poll-governor.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 
-const real = globalThis.setImmediate;
+// The tests' own processes have another one: test/support/slow-polling.ts.
+beforeAll(() => void vi.stubGlobal('setImmediate', real));
+afterAll(() => void vi.unstubAllGlobals());
 afterEach(() => {
   vi.restoreAllMocks();
   expect(globalThis.setImmediate).toBe(real);
