@@ -1,5 +1,7 @@
 // What `import { … } from 'roseinfer'` gives: load a model, run requests.
 
+import './util/platform-types.ts';
+
 export type { BatchPlan, SamplingRow } from './core/batch-plan.ts';
 export { type Clock, systemClock } from './core/clock.ts';
 export { type Lease, RunnerInUseError } from './core/lease.ts';

@@ -1,4 +1,3 @@
-/// <reference lib="esnext.disposable" preserve="true" />
 import { setTimeout } from 'node:timers/promises';
 import { type Checks, checkOptions, oneOf, text } from '../util/option-checks.ts';
 import { type AdapterChoice, type AdapterIdentity, findAdapter } from './adapter.ts';

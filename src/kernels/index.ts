@@ -1,4 +1,6 @@
 // What `import { … } from 'roseinfer/kernels'` gives: the kernels, and what it takes to run, record and time them.
+import '../util/platform-types.ts';
+
 export { type AdapterChoice, type AdapterIdentity, type FoundAdapter, findAdapter } from '../gpu/adapter.ts';
 export { type Device, type DeviceOptions, type DeviceTraits, openDevice } from '../gpu/device.ts';
 export type { Dispatch } from '../gpu/dispatch.ts';

@@ -1,75 +1,28 @@
-// Packs a copy of the repository, installs the tarball in an empty folder and uses it there as a stranger would.
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+// Uses the packed package in an empty folder as a stranger would.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { printedErrors, readmeExamples } from '../support/readme-examples.ts';
+import { printedErrors } from '../support/readme-examples.ts';
+import { examples, type PackedPackage, packPackage, ROOT, run } from './packed-package.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const NODE_MODULES = join(ROOT, 'node_modules');
-/** What the package is made from. */
-const SOURCES = ['.setup', 'LICENSE', 'README.md', 'package.json', 'shaders', 'src', 'tsconfig.json', 'weights'];
-
-const examples = readmeExamples(join(ROOT, 'README.md')).map((example, i) => {
-  return { ...example, file: `example-${i}.${example.language === 'js' ? 'mjs' : 'ts'}` };
-});
 /** Those that need no model. */
 const kernelExamples = examples.filter(({ code }) => code.includes("'roseinfer/kernels'"));
 
-let temporary: string;
-let tarball: string;
-/** The stranger's folder. */
+let packed: PackedPackage;
 let user: string;
 
-/** Runs a program to its end. */
-function run(command: string, args: readonly string[], cwd: string) {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8' });
-  if (error) throw error;
-  return { status, stdout, stderr };
-}
-
-function npm(args: readonly string[], cwd: string): string {
-  const { status, stdout, stderr } = run('npm', [...args, '--offline', '--loglevel=error'], cwd);
-  expect(status, `npm ${args.join(' ')}: ${stdout}${stderr}`).toBe(0);
-  return stdout;
-}
-
-/** Links a package of the repository's node_modules, for there is no network to install it from. */
-function linkPackage(name: string, into: string): void {
-  const path = join(into, 'node_modules', name);
-  mkdirSync(dirname(path), { recursive: true });
-  symlinkSync(join(NODE_MODULES, name), path);
-}
-
 beforeAll(() => {
-  temporary = mkdtempSync(join(tmpdir(), 'roseinfer-'));
-  const source = join(temporary, 'source');
-  for (const name of [...SOURCES, 'tsconfig.build.json']) {
-    cpSync(join(ROOT, name), join(source, name), { recursive: true });
-  }
-  symlinkSync(NODE_MODULES, join(source, 'node_modules'));
-  npm(['pack', '--pack-destination', temporary], source);
-  const manifest = readFileSync(join(source, 'package.json'), 'utf8');
-  expect(manifest, 'package.json after packing').toBe(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  const { name, version, dependencies } = JSON.parse(manifest);
-  tarball = join(temporary, `${name}-${version}.tgz`);
-
-  user = join(temporary, 'user');
-  for (const dependency of Object.keys(dependencies)) linkPackage(dependency, user);
-  writeFileSync(join(user, 'package.json'), '{ "private": true, "type": "module" }');
-  npm(['install', '--ignore-scripts', tarball], user);
-  for (const { file, code } of examples) writeFileSync(join(user, file), code);
+  packed = packPackage();
+  user = packed.user;
 });
-afterAll(() => rmSync(temporary, { recursive: true, force: true }));
+afterAll(() => packed[Symbol.dispose]());
 
 test('the package has nothing that publint or are-the-types-wrong would change', async () => {
   const { messages } = await publint({ pkgDir: join(user, 'node_modules/roseinfer'), pack: false, strict: true });
   expect(messages).toEqual([]);
-  const types = await checkPackage(createPackageFromTarballData(readFileSync(tarball)));
+  const types = await checkPackage(createPackageFromTarballData(readFileSync(packed.tarball)));
   const problems = types.types ? types.problems : [{ kind: 'untyped' }];
   // An ES module cannot be resolved as Node 10 did, and require() of one is typed as an import.
   const ofModules: unknown[] = ['node10', 'node16-cjs'];
@@ -77,11 +30,13 @@ test('the package has nothing that publint or are-the-types-wrong would change',
   expect(others).toEqual([]);
 });
 
-test('the package ships what was built, the shaders and the weights, and no sources', () => {
-  const files = run('tar', ['tzf', tarball], temporary).stdout.split('\n');
+test("the package ships what was built, the shaders, the weights, and the licence of GPT-2's tokenizer, and no sources", () => {
+  const files = run('tar', ['tzf', packed.tarball], user).stdout.split('\n');
   for (const file of ['dist/kernels/index.d.ts', 'shaders/matmul.wgsl', 'weights/tales/model.safetensors']) {
     expect(files).toContain(`package/${file}`);
   }
+  const licence = readFileSync(join(user, 'node_modules/roseinfer/weights/gpt2/LICENSE'), 'utf8');
+  expect(licence).toMatch(/^Modified MIT License\n\nSoftware Copyright \(c\) 2019 OpenAI\n/);
   expect(files.filter((file) => /^package\/(src|test|bench|\.setup)/.test(file))).toEqual([]);
 });
 
@@ -93,19 +48,6 @@ describe('in an empty folder', () => {
     const errors = printedErrors(stdout);
     expect(Object.keys(errors)).toEqual(['layernorm', 'matmul', 'attention']);
     for (const error of Object.values(errors)) expect(error).toBeLessThan(1e-5);
-  });
-
-  test('tsc --strict accepts the TypeScript of README, and not a wrong name in it', () => {
-    const scripts = examples.filter(({ language }) => language === 'ts').map(({ file }) => file);
-    const { code } = kernelExamples.find((example) => example.code.includes('{ eps }'))!;
-    writeFileSync(join(user, 'wrong.ts'), code.replace('{ eps }', '{ epsilon: eps }'));
-    const options = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'esnext'];
-    const types = ['--types', 'node', '--typeRoots', join(NODE_MODULES, '@types')]; // `process`
-    const args = [join(NODE_MODULES, 'typescript/bin/tsc'), ...options, ...types, ...scripts, 'wrong.ts'];
-    const { status, stdout } = run(process.execPath, args, user);
-    expect(status).not.toBe(0);
-    const diagnostics = stdout.split('\n').filter((line) => line.includes(' error TS'));
-    expect(diagnostics).toEqual([expect.stringMatching(/^wrong\.ts.* 'epsilon' does not exist in type/)]);
   });
 
   test('the command generates from the bundled model what it does in the repository', () => {

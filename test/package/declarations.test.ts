@@ -1,0 +1,107 @@
+// The package's declarations, read by every TypeScript in use with the settings that programs have. Nothing is skipped:
+// the compiler checks the declarations of the package as it checks a program's own code.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { examples, NODE_MODULES, type PackedPackage, packPackage, run } from './packed-package.ts';
+
+const COMPILERS: Readonly<Record<string, string>> = {
+  '5.9': import.meta.resolve('typescript-5.9/package.json'),
+  '6.0': import.meta.resolve('typescript/package.json'),
+  '7.0': import.meta.resolve('typescript-7/package.json'),
+};
+/** `module` for each way to resolve an import. */
+const RESOLUTIONS = { node16: 'node16', nodenext: 'nodenext', bundler: 'esnext' };
+
+/** A program that needs no library but the language's own. */
+const PROGRAM = `
+import { Engine, loadModel, RangeValueError, type GenerationRequest, type Runner } from 'roseinfer';
+import { layernorm, openDevice, Tensor, type Device, type TensorData } from 'roseinfer/kernels';
+
+export async function generate(request: GenerationRequest): Promise<string> {
+  await using model = await loadModel('weights/tales');
+  const runner: Runner = model.runner;
+  await using engine = new Engine({ runner, tokenizer: model.tokenizer });
+  for await (const { text } of engine.stream(request)) if (text === '') throw new RangeValueError('text', text, 'some');
+  const { text } = await engine.generate(request);
+  return text;
+}
+
+export async function normalize(halves: Float16Array): Promise<TensorData> {
+  using device: Device = await openDevice();
+  const x = Tensor.from(device, 'x', halves);
+  await layernorm.run(device, { x, gamma: x, beta: x, out: x }, { eps: 1e-5 });
+  return await x.read();
+}
+`;
+/** Wrong in a name alone, which a compiler that takes the package for `any` would not see. */
+const WRONG = `import { layernorm, type Device, type Tensor } from 'roseinfer/kernels';
+export const run = (device: Device, t: Tensor) => layernorm.run(device, { x: t, gamma: t, beta: t, out: t }, { epsilon: 1 });
+`;
+const STRICTEST = {
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  noPropertyAccessFromIndexSignature: true,
+  noImplicitOverride: true,
+  verbatimModuleSyntax: true,
+  isolatedModules: true,
+};
+
+let packed: PackedPackage;
+
+beforeAll(() => {
+  packed = packPackage();
+  writeFileSync(join(packed.user, 'program.ts'), PROGRAM);
+  writeFileSync(join(packed.user, 'wrong.ts'), WRONG);
+});
+afterAll(() => packed[Symbol.dispose]());
+
+/** The errors that a compiler finds, one line each. */
+function errorsOf(version: string, files: readonly string[], options: Readonly<Record<string, unknown>>): string[] {
+  const typeRoots = [join(NODE_MODULES, '@types'), NODE_MODULES];
+  const strict = { strict: true, noEmit: true, skipLibCheck: false, target: 'es2022', typeRoots };
+  writeFileSync(
+    join(packed.user, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: { ...strict, ...options }, files }),
+  );
+  const compiler = fileURLToPath(new URL('bin/tsc', COMPILERS[version]));
+  const { status, stdout } = run(process.execPath, [compiler, '--pretty', 'false', '-p', '.'], packed.user);
+  const errors = stdout.split('\n').filter((line) => line.includes('error TS'));
+  expect(status === 0, stdout).toBe(errors.length === 0);
+  return errors;
+}
+
+// The last one is fast; the others have a second tier.
+describe.each(Object.keys(COMPILERS))('TypeScript %s', (version) => {
+  const tags = version === '7.0' ? [] : ['slow'];
+  const cases = Object.entries(RESOLUTIONS).flatMap(([moduleResolution, module]) =>
+    [['es2022'], ['es2022', 'dom'], ['esnext', 'dom']].flatMap((lib) =>
+      [[], ['node']].map((types) => ({ moduleResolution, module, lib, types })),
+    ),
+  );
+
+  test.each(cases)('accepts a program with $moduleResolution, lib $lib and types $types', { tags }, (options) => {
+    expect(errorsOf(version, ['program.ts'], options)).toEqual([]);
+  });
+
+  test('accepts it where no lib is named, and with the strictest options', { tags }, () => {
+    expect(errorsOf(version, ['program.ts'], { module: 'nodenext', types: [] })).toEqual([]);
+    expect(errorsOf(version, ['program.ts'], { module: 'nodenext', types: [], ...STRICTEST })).toEqual([]);
+  });
+
+  test('accepts the programs that README prints, and finds a wrong name in one', { tags }, () => {
+    const typed = examples.filter(({ language }) => language === 'ts').map(({ file }) => file);
+    const untyped = examples.filter(({ language }) => language === 'js').map(({ file }) => file);
+    const options = { module: 'nodenext', target: 'esnext', lib: ['esnext'], types: ['node'] };
+    expect(errorsOf(version, typed, options)).toEqual([]);
+    expect(errorsOf(version, untyped, { ...options, strict: false, checkJs: true })).toEqual([]);
+    const found = expect.stringMatching(/^wrong\.ts.*'epsilon' does not exist in type/);
+    expect(errorsOf(version, ['wrong.ts'], options)).toEqual([found]);
+  });
+});
+
+test('TypeScript 5.9 accepts it beside @webgpu/types, which later ones have in `dom`', { tags: ['slow'] }, () => {
+  const options = { module: 'nodenext', lib: ['es2022', 'dom'], types: ['@webgpu/types', 'node'] };
+  expect(errorsOf('5.9', ['program.ts'], options)).toEqual([]);
+});
