@@ -1,3 +1,4 @@
+// @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KernelReport } from '../../src/cli/doctor/judge.ts';
 import { runDoctor } from '../../src/cli/doctor/run-doctor.ts';

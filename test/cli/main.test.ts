@@ -1,3 +1,4 @@
+// @module-tag sweep
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Tokenizer } from '../../src/engine/tokenizer.ts';

@@ -1,4 +1,5 @@
 // Thousands of requests, and all that they took is given back.
+// @module-tag sweep
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type { Runner } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';

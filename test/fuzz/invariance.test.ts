@@ -1,4 +1,5 @@
 // The promise under random schedules. The thousand of them: `npm run test:fuzz`, which runs one seed alone, too.
+// @module-tag sweep
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Sequence } from '../../src/core/sequence.ts';
 import { Device } from '../../src/gpu/device.ts';

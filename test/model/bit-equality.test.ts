@@ -1,4 +1,5 @@
 // The promise: a request's logits are the same u32 words whatever else runs, and so are its ids.
+// @module-tag sweep
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { gpt2Kernels } from '../../src/model/gpt2-kernels.ts';

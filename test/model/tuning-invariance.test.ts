@@ -1,4 +1,5 @@
 // The promise over tuning: a request's logits and ids are the same whichever variants run, whatever else is in its step.
+// @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul.ts';

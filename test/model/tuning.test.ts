@@ -1,4 +1,5 @@
 // The choice of variants. That it is kept, tuning-file.test.ts shows; that it is never seen in a result, tuning-invariance.test.ts.
+// @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device, type DeviceTraits } from '../../src/gpu/device.ts';
 import { joinChoices } from '../../src/gpu/join-choices.ts';

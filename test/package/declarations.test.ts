@@ -1,5 +1,6 @@
 // The package's declarations, read by every TypeScript in use with the settings that programs have. Nothing is skipped:
 // the compiler checks the declarations of the package as it checks a program's own code.
+// @module-tag sweep
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

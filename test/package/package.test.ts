@@ -1,4 +1,5 @@
 // Uses the packed package in an empty folder as a stranger would.
+// @module-tag sweep
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
