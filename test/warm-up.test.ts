@@ -1,4 +1,5 @@
 // What a model runs before its first request.
+// @module-tag sweep
 import { afterEach, expect, test, vi } from 'vitest';
 import type { SamplingOptions } from '../src/core/sampling-params.ts';
 import { Engine } from '../src/engine/engine.ts';

@@ -1,3 +1,4 @@
+// @module-tag sweep
 import { describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { BufferUsage } from '../../src/gpu/flags.ts';
