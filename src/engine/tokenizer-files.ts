@@ -56,9 +56,7 @@ export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   const addedTokens = parseAddedTokens(json.added_tokens, vocab, refuse);
   const decoder = isJsonObject(json.decoder) ? json.decoder.type : json.decoder;
   if (decoder !== 'ByteLevel') throw refuse('decoder', decoder, '"ByteLevel"');
-  for (const name of ['truncation', 'padding']) {
-    if ((json[name] ?? null) !== null) throw refuse(name, json[name], 'null: it would change the prompt');
-  }
+  // `truncation` and `padding` are settings of whoever saved the file: transformers switches both off to encode.
   checkPostProcessor(json.post_processor, refuse);
   const definition = {
     normalizer: rewriteNormalizer(json.normalizer, refuse),
