@@ -29,6 +29,12 @@ export interface ModelDeviceOptions extends DeviceOptions {
    * polled without a pause they take a core. By default on a software adapter only, which needs that core itself.
    */
   readonly pollGovernor?: boolean | undefined;
+  /**
+   * Whether JavaScript's thread has the lowest priority while the GPU's results are pending, where the system lets it take
+   * that back (on Linux, with the privilege to). By default on a software adapter only, whose threads it would keep waiting.
+   * What is started meanwhile, a worker or a process, inherits it.
+   */
+  readonly yieldToAdapter?: boolean | undefined;
 }
 
 /** How far a model is loaded. */
@@ -88,6 +94,7 @@ const DEVICE: Checks<DeviceOptions> = { adapter: text, backend: text, features: 
 const LOAD_GPT2: Checks<LoadGPT2Options> = {
   ...DEVICE,
   pollGovernor: flag,
+  yieldToAdapter: flag,
   dtype: oneOf(WEIGHT_DTYPES),
   kvDtype: oneOf(KV_DTYPES),
   kernels: allKernels,

@@ -10,7 +10,9 @@ import type { ModelDeviceOptions } from './load-options.ts';
 export async function openModelDevice(options: ModelDeviceOptions): Promise<Device> {
   const { adapter, backend, features } = options;
   const device = await Device.open({ adapter, backend, features });
-  const { pollGovernor = device.traits.isSoftware } = options;
+  const { isSoftware } = device.traits;
+  const { pollGovernor = isSoftware, yieldToAdapter = isSoftware } = options;
   if (pollGovernor) device.governPolls(new PollGovernor());
+  if (yieldToAdapter) device.yieldWhileWaiting();
   return device;
 }

@@ -39,6 +39,7 @@ test.each([
   [{ tune: true }, /^tune is true, expected one of off, on, force$/],
   [{ returnLogits: 1 }, /^returnLogits is 1, expected true or false$/],
   [{ warmUp: 'yes' }, /^warmUp is "yes", expected true or false$/],
+  [{ yieldToAdapter: 19 }, /^yieldToAdapter is 19, expected true or false$/],
   [{ pollGovernor: 'off' }, /^pollGovernor is "off", expected true or false$/],
   [{ seed: -1 }, /^seed is -1, expected an integer in \[0, 2\^53\)$/],
   [{ onPlan: 5 }, /^onPlan is 5, expected a function$/],

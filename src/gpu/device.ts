@@ -4,6 +4,7 @@ import { type AdapterChoice, type AdapterIdentity, findAdapter } from './adapter
 import { BindGroupCache } from './bind-group-cache.ts';
 import { DeviceLostError, GpuError } from './errors.ts';
 import { MapMode } from './flags.ts';
+import { lowPriority } from './host-priority.ts';
 import type { PollGovernor } from './poll-governor.ts';
 import { UncapturedErrors } from './uncaptured-errors.ts';
 
@@ -66,6 +67,7 @@ export class Device {
   #liveBytes = 0;
   #lostError: DeviceLostError | null = null;
   #governor: PollGovernor | null = null;
+  #yields = false;
   #closed = false;
 
   private constructor(gpu: GPUDevice, identity: AdapterIdentity, traits: DeviceTraits) {
@@ -86,6 +88,8 @@ export class Device {
 
   /** @throws RangeValueError for an unknown option or value; AdapterError when no adapter fits. */
   static async open(options: DeviceOptions = {}): Promise<Device> {
+    // A software adapter's threads would inherit it.
+    using _own = lowPriority.pause();
     checkOptions('options of a device', options, OPTIONS);
     const { features = 'auto', ...choice } = options;
     const { adapter, identity } = await findAdapter(choice);
@@ -189,14 +193,20 @@ export class Device {
     this.#governor = governor;
   }
 
+  /** Gives the calling thread the lowest priority while a readback is pending, where it can take it back; see `lowPriority`. */
+  yieldWhileWaiting(): void {
+    this.#yields = true;
+  }
+
   /**
    * Waits for all work submitted so far and maps the first `size` bytes of a staging buffer.
    *
    * @throws DeviceLostError when the device goes away meanwhile, which `lost` and `mapAsync` may report in either order;
    * GpuError when the buffer can't be mapped.
    */
-  map(staging: GPUBuffer, size: number): Promise<ArrayBuffer> {
-    return this.#governor ? this.#governor.during(() => this.#map(staging, size)) : this.#map(staging, size);
+  async map(staging: GPUBuffer, size: number): Promise<ArrayBuffer> {
+    using _low = this.#yields ? lowPriority.hold() : null;
+    return await (this.#governor ? this.#governor.during(() => this.#map(staging, size)) : this.#map(staging, size));
   }
 
   /** Frees every buffer and the device; idempotent. */

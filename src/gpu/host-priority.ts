@@ -1,5 +1,5 @@
-import { constants, platform, setPriority } from 'node:os';
-import type { DeviceTraits } from './device.ts';
+import { constants, getPriority, platform, setPriority } from 'node:os';
+import { SharedChange } from './shared-change.ts';
 
 /** The thread that asks. */
 const THIS_THREAD = 0;
@@ -12,7 +12,7 @@ const THIS_THREAD = 0;
  * Call it when the device is open: threads made later inherit the priority. Without privileges it can't be taken back, so it
  * is for commands that run a model and nothing else.
  */
-export function yieldToAdapter({ isSoftware }: Pick<DeviceTraits, 'isSoftware'>): void {
+export function yieldToAdapter({ isSoftware }: { readonly isSoftware: boolean }): void {
   if (!isSoftware || platform() !== 'linux') return;
   try {
     setPriority(THIS_THREAD, constants.priority.PRIORITY_LOW);
@@ -20,3 +20,21 @@ export function yieldToAdapter({ isSoftware }: Pick<DeviceTraits, 'isSoftware'>)
     // Some sandboxes forbid it: a matter of speed only.
   }
 }
+
+/**
+ * The lowest priority of the calling thread while anyone waits for a software adapter. Unlike `yieldToAdapter` it is taken
+ * back, so it is in force only where the system lets a thread do that. Threads and processes that are started meanwhile
+ * inherit it.
+ */
+export const lowPriority = new SharedChange(() => {
+  if (platform() !== 'linux') return () => {};
+  try {
+    const own = getPriority(THIS_THREAD);
+    // Only a thread that may go before its own priority may come back to it: else this throws, and changes nothing.
+    setPriority(THIS_THREAD, own - 1);
+    setPriority(THIS_THREAD, constants.priority.PRIORITY_LOW);
+    return () => setPriority(THIS_THREAD, own);
+  } catch {
+    return () => {};
+  }
+});

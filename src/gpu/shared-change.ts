@@ -1,9 +1,10 @@
 // A change to the whole process, such as a global that is replaced: it has no single owner, so whoever needs it holds it.
 
-/** A change that is in force while anyone holds it: the first makes it, the last takes it back. */
+/** A change that is in force while anyone holds it, and nobody has it paused: the first makes it, the last takes it back. */
 export class SharedChange {
   readonly #make: () => () => void;
-  #numHolders = 0;
+  #numHolds = 0;
+  #numPauses = 0;
   #takeBack: (() => void) | null = null;
 
   /** @param make makes the change, and returns what takes it back. */
@@ -11,20 +12,43 @@ export class SharedChange {
     this.#make = make;
   }
 
-  /** Holds the change until the returned hold is disposed of; a hold ends once, however often that happens. */
+  /** Holds the change until what is returned is disposed of. */
   hold(): Disposable {
-    this.#takeBack ??= this.#make();
-    this.#numHolders++;
-    let isHeld = true;
+    this.#numHolds++;
+    return this.#until(() => this.#numHolds--);
+  }
+
+  /** Takes the change back, for all, until what is returned is disposed of. */
+  pause(): Disposable {
+    this.#numPauses++;
+    return this.#until(() => this.#numPauses--);
+  }
+
+  /** Ends once, however often it is disposed of. */
+  #until(end: () => void): Disposable {
+    try {
+      this.#update();
+    } catch (error) {
+      end();
+      throw error;
+    }
+    let hasEnded = false;
     return {
       [Symbol.dispose]: () => {
-        if (!isHeld) return;
-        isHeld = false;
-        if (--this.#numHolders > 0) return;
-        const takeBack = this.#takeBack;
-        this.#takeBack = null;
-        takeBack?.();
+        if (hasEnded) return;
+        hasEnded = true;
+        end();
+        this.#update();
       },
     };
+  }
+
+  #update(): void {
+    const isWanted = this.#numHolds > 0 && this.#numPauses === 0;
+    if (isWanted) this.#takeBack ??= this.#make();
+    if (isWanted || this.#takeBack === null) return;
+    const takeBack = this.#takeBack;
+    this.#takeBack = null;
+    takeBack();
   }
 }

@@ -1,4 +1,4 @@
-import { constants, getPriority, platform } from 'node:os';
+import { constants, getPriority, platform, setPriority } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { runNode } from '../support/run-node.ts';
 
@@ -39,3 +39,52 @@ describe('yieldToAdapter', () => {
     expect(prioritiesOf({ isSoftware: false })).toEqual({ main: unchanged, other: unchanged });
   });
 });
+
+describe('lowPriority', () => {
+  /** Priorities before, while a readback is pending, while another device opens, again pending, and after it. */
+  const priorities = (prepare: string): unknown => {
+    const { stdout, stderr } = runNode([
+      '--input-type=module',
+      '--eval',
+      `
+      import { getPriority } from 'node:os';
+      import { lowPriority } from './src/gpu/host-priority.ts';
+      ${prepare}
+      const seen = [getPriority()];
+      const held = lowPriority.hold();
+      seen.push(getPriority());
+      const paused = lowPriority.pause();
+      seen.push(getPriority());
+      paused[Symbol.dispose]();
+      seen.push(getPriority());
+      held[Symbol.dispose]();
+      seen.push(getPriority());
+      console.log(JSON.stringify(seen));`,
+    ]);
+    return JSON.parse(stdout || JSON.stringify(stderr));
+  };
+  const own = getPriority();
+
+  test('is taken back where it can be, and else never taken', () => {
+    const low = mayRaisePriority() ? constants.priority.PRIORITY_LOW : own;
+    expect(priorities('')).toEqual([own, low, own, low, own]);
+  });
+
+  test('is never taken by a process without the privilege to take it back', () => {
+    const drop = "if (process.getuid?.() === 0) process.setuid('nobody');";
+    expect(priorities(drop)).toEqual([own, own, own, own, own]);
+  });
+});
+
+/** Whether this thread may go before its own priority; it ends where it was. */
+function mayRaisePriority(): boolean {
+  if (platform() !== 'linux') return false;
+  const own = getPriority();
+  try {
+    setPriority(own - 1);
+    setPriority(own);
+    return true;
+  } catch {
+    return false;
+  }
+}
