@@ -1,5 +1,6 @@
 import { defineKernel } from '../gpu/kernel.ts';
 import { read, write } from '../gpu/kernel-spec.ts';
+import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv, roundUp } from '../util/math.ts';
 
 /** Storage of keys and values. */
@@ -12,6 +13,7 @@ const VECTOR_WORDS = 4;
 
 /** u32 words of one key or value row of D elements, zeros behind them included: whole vectors. */
 export function kvRowWords(D: number, dtype: KVDType): number {
+  if (!KV_DTYPES.includes(dtype)) throw new RangeValueError('dtype', dtype, `one of ${KV_DTYPES.join(', ')}`);
   return roundUp(dtype === 'f16' ? ceilDiv(D, 2) : D, VECTOR_WORDS);
 }
 
