@@ -19,7 +19,8 @@ import { engineFlags } from './open-loop/engine-settings.ts';
 import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags, numRequestsFlag } from './open-loop/load-flags.ts';
 import { parseFlags } from './parse-flags.ts';
 
-const flags = {
+/** The flags of the benchmark by name. */
+export const benchFlags = {
   ...modelFlags,
   ...tuneFlag,
   mode: {
@@ -81,7 +82,7 @@ const flags = {
   },
 };
 
-type Flags = InferredOptionTypes<typeof flags>;
+type Flags = InferredOptionTypes<typeof benchFlags>;
 
 /** The benchmark's flags, checked, under the names they have on the command line. */
 export interface BenchArgs extends Omit<Flags, 'mode'> {
@@ -108,7 +109,7 @@ const IDLE: readonly Idle[] = [
 export function parseArgs(argv: readonly string[]): BenchArgs | null {
   const usage =
     'node bench/run.ts [flags]\n\nRuns the same requests under each scheduler and compares speed and token ids, or lets them arrive over time.';
-  const args = parseFlags(argv, usage, flags);
+  const args = parseFlags(argv, usage, benchFlags);
   if (args === null) return null;
   const unwritten = args.profile
     ? (['trace', 'json', 'record'] as const).find((flag) => args[flag] !== undefined)
@@ -117,7 +118,7 @@ export function parseArgs(argv: readonly string[]): BenchArgs | null {
   checkLoad(args);
   checkClosedLoop(args);
   const openLoop = isOpenLoop(args);
-  tellOfIdleFlags(joinFlagValues(argv, flags), args, IDLE);
+  tellOfIdleFlags(joinFlagValues(argv, benchFlags), args, IDLE);
   const { mode = openLoop ? 'online' : 'all', record, repeat } = args;
   if (record !== undefined && (!openLoop || mode === 'all')) {
     throw new UsageError('--record needs requests that arrive over time, and one --mode');

@@ -1,5 +1,5 @@
 import type { InferredOptionTypes, Options } from 'yargs';
-import { type FlagTable, joinFlagValues, UsageError } from '../src/cli/flag-words.ts';
+import { type FlagTable, joinFlagValues } from '../src/cli/flag-words.ts';
 import { createParser } from '../src/cli/parser.ts';
 
 type Flags = FlagTable & { readonly [name: string]: Options };
@@ -16,8 +16,6 @@ export function parseFlags<F extends Flags>(
 ): InferredOptionTypes<F> | null;
 export function parseFlags(argv: readonly string[], usage: string, flags: Flags): object | null {
   const parser = createParser(joinFlagValues(argv, flags)).usage(usage).version(false).options(flags);
-  const { _: strays, $0: _script, help, ...args } = parser.parseSync();
-  if (help) return null;
-  if (strays.length > 0) throw new UsageError(`Unknown argument: ${strays[0]}`);
-  return args;
+  const { _, $0: _script, help, ...args } = parser.parseSync();
+  return help ? null : args;
 }

@@ -10,7 +10,7 @@ import { BUNDLED_MODEL } from '../src/load-model.ts';
 import { openSource } from '../src/open-source.ts';
 import { readCommit } from './closed-loop/json-report.ts';
 import { checkWritable, writeJson, writePartialJson } from './json-file.ts';
-import { type PeersArgs, parsePeersArgs, peersOf } from './peers/args.ts';
+import { type PeersArgs, parsePeersArgs, peersFlags, peersOf } from './peers/args.ts';
 import { Comparison } from './peers/comparison.ts';
 import { BATCH_SIZES } from './peers/decode-job.ts';
 import { LiveReport, type Reported } from './peers/live-report.ts';
@@ -70,4 +70,4 @@ async function benchPeers(args: PeersArgs, signal: AbortSignal): Promise<void> {
 await runCommand(async (signal) => {
   const args = parsePeersArgs(process.argv.slice(2));
   if (args !== null) await benchPeers(args, signal);
-});
+}, peersFlags);

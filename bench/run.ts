@@ -9,7 +9,7 @@ import { StatusLine } from '../src/cli/status-line.ts';
 import { TraceFile } from '../src/cli/trace-file.ts';
 import { uniteEosIds } from '../src/engine/eos-ids.ts';
 import type { LoadedModel } from '../src/load-model.ts';
-import { type BenchArgs, modesOf, parseArgs } from './args.ts';
+import { type BenchArgs, benchFlags, modesOf, parseArgs } from './args.ts';
 import { runBenchmark } from './closed-loop/benchmark.ts';
 import { readCommit, reportJson } from './closed-loop/json-report.ts';
 import { type ModeReport, reportMode } from './closed-loop/mode-report.ts';
@@ -154,4 +154,4 @@ async function runOpenLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
 await runCommand(async (signal) => {
   const args = parseArgs(process.argv.slice(2));
   if (args !== null) await bench(args, signal);
-});
+}, benchFlags);

@@ -21,7 +21,7 @@ import { buildWorkload, checkArrivals } from './open-loop/workload.ts';
 import { calibrate } from './simulation/calibration.ts';
 import { formatPrediction } from './simulation/prediction-text.ts';
 import { replay } from './simulation/replay.ts';
-import { parseSimulateArgs, type SimulateArgs } from './simulation/simulate-args.ts';
+import { parseSimulateArgs, type SimulateArgs, simulateFlags } from './simulation/simulate-args.ts';
 import { repeatedRequests, simulatedRequests } from './simulation/simulated-requests.ts';
 import { SimulatedRunner } from './simulation/simulated-runner.ts';
 import { simulate } from './simulation/simulation.ts';
@@ -93,4 +93,4 @@ async function drawRequests(args: SimulateArgs, tokenizer: Tokenizer, { limits }
 await runCommand(async (signal) => {
   const args = parseSimulateArgs(process.argv.slice(2));
   if (args !== null) await main(args, signal);
-});
+}, simulateFlags);

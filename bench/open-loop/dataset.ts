@@ -45,7 +45,8 @@ export function explainBy(dataset: readonly TraceEntry[] | null) {
   return (error: unknown, index: number): unknown => {
     const place = dataset?.[index]?.place;
     if (place === undefined || !(error instanceof RoseinferError)) return error;
-    return new JsonLinesError(place.path, place.line, error.message, { cause: error });
+    const problem = error.message.replace(/^maxTokens\b/, 'output_length'); // what the line calls it
+    return new JsonLinesError(place.path, place.line, problem, { cause: error });
   };
 }
 

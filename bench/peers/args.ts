@@ -13,7 +13,8 @@ export type PeerName = (typeof peerNames)[number];
 const MAX_SECONDS = Math.floor(MAX_WAIT_MS / 1000);
 const isTimeout = (value: number) => Number.isInteger(value) && value >= 1 && value <= MAX_SECONDS;
 
-const flags = {
+/** The flags of the comparison with peers by name. */
+export const peersFlags = {
   ...modelFlags,
   'max-new-tokens': { ...integerFlag('max-new-tokens', 2), default: 64, describe: 'tokens to generate per request' },
   repeat: {
@@ -45,7 +46,7 @@ const flags = {
 };
 
 /** The flags of the comparison with peers, checked, under the names they have on the command line. */
-export type PeersArgs = InferredOptionTypes<typeof flags>;
+export type PeersArgs = InferredOptionTypes<typeof peersFlags>;
 
 /**
  * Reads the command line; null when it asked for help, which has been printed then.
@@ -55,7 +56,7 @@ export type PeersArgs = InferredOptionTypes<typeof flags>;
 export function parsePeersArgs(argv: readonly string[]): PeersArgs | null {
   const usage =
     'node bench/peers.ts [flags]\n\nInstalls other engines into a temporary directory and compares their speed with the same weights on the same adapter.';
-  return parseFlags(argv, usage, flags);
+  return parseFlags(argv, usage, peersFlags);
 }
 
 /** The peers that a run compares with. */

@@ -5,7 +5,8 @@ import { engineFlags } from '../open-loop/engine-settings.ts';
 import { checkLoad, loadFlags, numRequestsFlag, OPEN_LOOP } from '../open-loop/load-flags.ts';
 import { parseFlags } from '../parse-flags.ts';
 
-const flags = {
+/** The flags of the simulator by name. */
+export const simulateFlags = {
   calibrate: {
     ...nameListFlag('calibrate'),
     describe: 'runs recorded by bench/run.ts --record; step times and the sizes of the runner come from them',
@@ -27,7 +28,7 @@ const flags = {
 };
 
 /** The simulator's flags, checked, under the names they have on the command line. */
-export type SimulateArgs = InferredOptionTypes<typeof flags>;
+export type SimulateArgs = InferredOptionTypes<typeof simulateFlags>;
 
 /** What a recorded run decides for its replay. */
 const REPLAYED = [
@@ -52,7 +53,7 @@ Runs the engine, its scheduler and its KV manager in virtual time: no GPU, no wa
  * @throws UsageError naming the flag, its value and what was expected.
  */
 export function parseSimulateArgs(argv: readonly string[]): SimulateArgs | null {
-  const args = parseFlags(argv, USAGE, flags);
+  const args = parseFlags(argv, USAGE, simulateFlags);
   if (args === null) return null;
   if ((args.calibrate === undefined) === (args.replay === undefined)) {
     throw new UsageError('either --calibrate or --replay is needed');

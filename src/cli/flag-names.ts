@@ -26,11 +26,11 @@ const NAMES: Readonly<Record<string, readonly [flag: string, words: string]>> = 
 /** Text in quotes, which is the user's own, or a name that may be a parameter's. */
 const QUOTED_OR_NAME = /"(?:[^"\\]|\\.)*"|(?<![-\w.])[a-z]\w*(?![\w(]|\.\w)/g;
 
-/** A message with flags in the place of parameters; `hasFlag` says which flags the command has. */
-export function nameFlags(message: string, hasFlag: (flag: string) => boolean): string {
+/** A message with flags in the place of parameters, where the command has such a flag. */
+export function nameFlags(message: string, flags: object): string {
   return message.replaceAll(QUOTED_OR_NAME, (name) => {
     if (!Object.hasOwn(NAMES, name)) return name;
     const [flag, words] = NAMES[name]!;
-    return hasFlag(flag) ? `--${flag}` : words;
+    return Object.hasOwn(flags, flag) ? `--${flag}` : words;
   });
 }

@@ -10,8 +10,8 @@ export class UsageError extends RoseinferError {}
 /** What a flag takes: a name or number, any text, several of either, or no value. */
 export type Taken = 'word' | 'text' | 'words' | 'texts' | 'nothing';
 
-/** Flags by name, without the dashes. */
-export type FlagTable = Readonly<Record<string, { readonly takes: Taken }>>;
+/** Flags by name, without the dashes; one with `demandOption` has to be there. */
+export type FlagTable = Readonly<Record<string, { readonly takes: Taken; readonly demandOption?: boolean }>>;
 
 /** A flag that every command has. */
 const COMMON: FlagTable = { help: { takes: 'nothing' } };
@@ -26,7 +26,8 @@ const NEGATION = 'no-';
  * A text is the next word, whatever it begins with; all other values are the next word unless it looks like a flag. A
  * flag that takes several goes on up to the next word that looks like a flag.
  *
- * @throws UsageError naming a flag that is unknown, or has no value, or one that it does not take.
+ * @throws UsageError naming a flag that is unknown or missing, or has no value, or one that it does not take, or a word
+ * that belongs to no flag.
  */
 export function joinFlagValues(argv: readonly string[], flags: FlagTable): string[] {
   const known: FlagTable = { ...COMMON, ...flags };
@@ -35,9 +36,8 @@ export function joinFlagValues(argv: readonly string[], flags: FlagTable): strin
     const word = argv[i++]!;
     const [, name, value] = FLAG.exec(word) ?? [];
     if (name === undefined) {
-      if (/^-+\D/.test(word)) throw unknownFlag(word, known);
-      joined.push(word);
-      continue;
+      if (/^-./s.test(word)) throw unknownFlag(word, known);
+      throw new UsageError(`stray word ${quote(word)}, expected flags that --help lists`);
     }
     const [flag, isOff] = lookUp(name, known);
     const take = (isValue: (next: string) => boolean) => (i < argv.length && isValue(argv[i]!) ? argv[i++] : undefined);
@@ -60,6 +60,9 @@ export function joinFlagValues(argv: readonly string[], flags: FlagTable): strin
       joined.push(...listElement(flag, next));
     }
   }
+  const given = flagsAmong(joined);
+  const missing = Object.keys(flags).find((flag) => flags[flag]?.demandOption && !given.has(flag));
+  if (missing !== undefined && !given.has('help')) throw new UsageError(`--${missing} is missing, expected a value`);
   return joined;
 }
 

@@ -36,7 +36,11 @@ export function numberFlag(name: string, expected: string, accepts: (value: numb
 
 /** Text, possibly empty, whatever it begins with. */
 export function textFlag(name: string) {
-  return { ...nameFlag(name), takes: 'text' as const };
+  const coerce = (raw: unknown): string => {
+    if (typeof raw === 'string') return raw;
+    throw new RangeValueError(`--${name}`, raw, 'one text');
+  };
+  return { takes: 'text' as const, nargs: 1, coerce };
 }
 
 /** One or more texts; the first may begin with whatever it likes. */
@@ -47,8 +51,8 @@ export function textListFlag(name: string) {
 /** Text that names something, a file say. One that looks like a flag has to be written `--flag=--name`. */
 export function nameFlag(name: string) {
   const coerce = (raw: unknown): string => {
-    if (typeof raw === 'string') return raw;
-    throw new RangeValueError(`--${name}`, raw, 'one text');
+    if (typeof raw === 'string' && raw !== '') return raw;
+    throw new RangeValueError(`--${name}`, raw, 'one text that is not empty');
   };
   return { takes: 'word' as const, nargs: 1, coerce };
 }
@@ -166,5 +170,12 @@ export const penaltyFlags = {
     default: 0,
     describe: 'tokens before the end-of-text token or a stop text may come',
   },
-  stop: { ...textListFlag('stop'), describe: 'texts that end the completion and are left out of it' },
+  stop: {
+    ...textListFlag('stop'),
+    coerce: (texts: readonly string[]): readonly string[] => {
+      if (!texts.includes('')) return texts;
+      throw new RangeValueError('--stop', '', 'a text that is not empty');
+    },
+    describe: 'texts that end the completion and are left out of it',
+  },
 };

@@ -1,3 +1,4 @@
+import type { Argv, Options } from 'yargs';
 import { doctor, doctorFlags } from './doctor.ts';
 import { checkCommand, type FlagTable, joinFlagValues } from './flag-words.ts';
 import { type GenerateArgs, generate, generateFlags } from './generate.ts';
@@ -17,8 +18,11 @@ const IDLE: readonly IdleFlags<GenerateArgs>[] = [
   { flags: [...drawFlagNames, 'seed'], isIdle: ({ temperature }) => temperature === 0, why: 'at --temperature 0' },
 ];
 
-/** Whether a command has a flag. */
-const hasFlag = (flag: string) => Object.values(flags).some((ofCommand) => Object.hasOwn(ofCommand, flag));
+/** Flags of a command, which has no version of its own. */
+const command =
+  <F extends Record<string, Options>>(ofCommand: F) =>
+  (parser: Argv) =>
+    parser.version(false).options(ofCommand);
 
 /** The words of the command line; without any it asks for help. */
 function readWords([first = '--help', ...rest]: readonly string[]): string[] {
@@ -27,15 +31,20 @@ function readWords([first = '--help', ...rest]: readonly string[]): string[] {
   return [first, ...joinFlagValues(rest, tables[first] ?? {})];
 }
 
-await runCommand(async (signal) => {
-  const words = readWords(process.argv.slice(2));
-  await createParser(words)
-    .scriptName('roseinfer')
-    .version(packageVersion())
-    .command('generate', 'continue a text', flags.generate, (args) => {
-      tellOfIdleFlags(words, args, IDLE);
-      return generate(args, signal);
-    })
-    .command('doctor', 'check the adapter and every kernel on it', flags.doctor, (args) => doctor(args, signal))
-    .parseAsync();
-}, hasFlag);
+await runCommand(
+  async (signal) => {
+    const words = readWords(process.argv.slice(2));
+    await createParser(words)
+      .scriptName('roseinfer')
+      .version(packageVersion())
+      .command('generate', 'continue a text', command(flags.generate), (args) => {
+        tellOfIdleFlags(words, args, IDLE);
+        return generate(args, signal);
+      })
+      .command('doctor', 'check the adapter and every kernel on it', command(flags.doctor), (args) =>
+        doctor(args, signal),
+      )
+      .parseAsync();
+  },
+  { ...generateFlags, ...doctorFlags },
+);

@@ -2,8 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { UsageError } from './flag-words.ts';
 
 /**
- * A strict parser of words in which `joinFlagValues` has joined flags and values: a stray word or a required flag that is
- * missing is a UsageError. Values stay text until the `coerce` of their flag has checked them. Nothing but help and
+ * A strict parser of words in which `joinFlagValues` has joined flags and values. Values stay text until the `coerce` of their flag has checked them. Nothing but help and
  * version is printed, and the process goes on.
  */
 export function createParser(words: readonly string[]): Argv {

@@ -28,13 +28,12 @@ class StdoutError extends RoseinferError {}
  * `signal`, with which the command stops and cleans up; a second one ends the process at once. A stdout that is closed
  * or full aborts it, too.
  *
- * An error becomes one line on stderr, in terms of the command's flags, or all that is known of it when the environment variable DEBUG is set. One that
- * comes while the command cleans up after another is told, too.
+ * An error becomes one line on stderr, in terms of the command's flags, or all that is known of it when the environment
+ * variable DEBUG is set. One that comes while the command cleans up after another is told, too.
+ *
+ * @param flags the command's, by name.
  */
-export async function runCommand(
-  command: (signal: AbortSignal) => Promise<void>,
-  hasFlag: (flag: string) => boolean = () => true,
-): Promise<void> {
+export async function runCommand(command: (signal: AbortSignal) => Promise<void>, flags: object = {}): Promise<void> {
   const interrupt = new AbortController();
   const { signal } = interrupt;
   for (const name of SIGNALS) {
@@ -48,7 +47,7 @@ export async function runCommand(
     const full = new StdoutError(`stdout can't be written (${error.code ?? error.message})`, { cause: error });
     interrupt.abort(isClosed ? new Interruption('stdout was closed', SIGPIPE_EXIT) : full);
   });
-  const describe = (error: unknown) => nameFlags(describeError(error, variable('DEBUG')), hasFlag);
+  const describe = (error: unknown) => nameFlags(describeError(error, variable('DEBUG')), flags);
   // Without a stderr there is nobody to tell.
   process.stderr.on('error', () => {});
 

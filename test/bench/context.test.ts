@@ -69,7 +69,7 @@ test('measuring ends with the fault of a request, and no figure', async () => {
 describe('node bench/context.ts', () => {
   test.each([
     ['--rounds 0', '--rounds is 0, expected an integer from 1 to 2147483647'],
-    ['stray', 'Unknown argument: stray'],
+    ['stray', 'stray word "stray", expected flags that --help lists'],
   ])('refuses %s', (line, message) => {
     expect(() => parseContextArgs(line.split(' '))).toThrow(message);
   });

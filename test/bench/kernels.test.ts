@@ -49,9 +49,9 @@ describe('parseKernelArgs', () => {
 
   test.each([
     ['--runs 0', '--runs is 0, expected an integer from 1 to 2147483647'],
-    ['--filter a --filter b', '--filter is a,b, expected one text'],
-    ['--filters a', 'Unknown argument: filters'],
-    ['--runs 1 stray', 'Unknown argument: stray'],
+    ['--filter a --filter b', '--filter is ["a", "b"], expected one text that is not empty'],
+    ['--filters a', 'unknown flag "--filters", expected one that --help lists (did you mean --filter?)'],
+    ['--runs 1 stray', 'stray word "stray", expected flags that --help lists'],
   ])('refuses %s', (line, message) => {
     expect(() => parseKernelArgs(line.split(' '))).toThrow(expect.objectContaining({ name: 'UsageError', message }));
   });

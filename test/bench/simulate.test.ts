@@ -92,7 +92,7 @@ describe('node bench/simulate.ts', () => {
     const wide = recording().replace('"vocabSize":100', '"vocabSize":8192');
     const long = await simulate(wide, '--calibrate', 'RUN', '--dataset', trace);
     expect(errorsIn(long.stderr)).toEqual([
-      expect.stringMatching(/long\.jsonl, line 2: maxTokens is 63, expected at most/),
+      expect.stringMatching(/long\.jsonl, line 2: output_length is 63, expected at most/),
     ]);
     expect(long.status).toBe(1);
     const slow = await simulate(
@@ -151,7 +151,7 @@ describe('parseSimulateArgs', () => {
     ['--replay a --compare b', '--compare has no effect without --calibrate'],
     ['--replay a --dataset b', '--dataset has no effect without --calibrate'],
     ['--replay a --burstiness 1', '--burstiness has no effect without --request-rate'],
-    ['--replay a stray', 'Unknown argument: stray'],
+    ['--replay a stray', 'stray word "stray", expected flags that --help lists'],
   ])('refuses %j', (line, message) => {
     const argv = line === '' ? [] : line.split(' ');
     expect(() => parseSimulateArgs(argv)).toThrow(expect.objectContaining({ name: 'UsageError', message }));

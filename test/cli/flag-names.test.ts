@@ -2,7 +2,14 @@ import { expect, test } from 'vitest';
 import { nameFlags } from '../../src/cli/flag-names.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 
-const all = () => true;
+const all = {
+  'max-new-tokens': {},
+  'max-batch-tokens': {},
+  'max-batch-size': {},
+  'num-blocks': {},
+  'top-p': {},
+  'top-k': {},
+};
 
 test.each([
   [new RangeValueError('maxTokens', 0, 'an integer ≥ 1').message, '--max-new-tokens is 0, expected an integer ≥ 1'],
@@ -20,5 +27,5 @@ test.each([
 
 test('a parameter for which a command has no flag is told in words', () => {
   const message = 'prompt length is 9, expected at most 7, for maxModelLen 8 and one token to generate';
-  expect(nameFlags(message, () => false)).toBe(message.replace('maxModelLen', 'the context'));
+  expect(nameFlags(message, {})).toBe(message.replace('maxModelLen', 'the context'));
 });

@@ -95,7 +95,10 @@ test.each<[readonly string[], string]>([
   [['--seed', 'NaN'], expect.stringContaining('--seed is ')],
   [['--seed='], expect.stringContaining('--seed is ""')],
   [['--seed', '-1'], expect.stringContaining('--seed is -1')],
-  [['stray'], 'Unknown argument: stray'],
+  [['--json='], '--json is "", expected one text that is not empty'],
+  [['--prompt', 'a', 'b'], 'stray word "b", expected flags that --help lists'],
+  [['-5'], 'unknown flag "-5", expected one that --help lists'],
+  [['stray'], 'stray word "stray", expected flags that --help lists'],
 ])('%j is refused', (argv, message) => {
   expect(() => parse(...argv)).toThrow(expect.objectContaining({ message }));
 });

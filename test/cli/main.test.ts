@@ -32,6 +32,7 @@ describe('roseinfer', () => {
     expect(status).toBe(0);
     expect(stdout).toMatch(/--prompt .*\[required\]/);
     expect(stdout).toMatch(/--verbose [^[]*\[default: false\]/);
+    expect(stdout).not.toContain('--version');
   });
 
   test.each([
@@ -39,7 +40,9 @@ describe('roseinfer', () => {
     [['docter'], 'command is "docter", expected generate or doctor (did you mean doctor?)'],
     [['--prompt', 'a'], 'command is missing, expected generate or doctor before flags'],
     [['generate', '--prompt', 'a', '--json', 'x'], expect.stringMatching(/^unknown flag "--json"/)],
-    [['generate'], 'Missing required argument: prompt'],
+    [['generate'], '--prompt is missing, expected a value'],
+    [['generate', '--version'], expect.stringMatching(/^unknown flag "--version"/)],
+    [['generate', '--prompt', 'a', '--stop', 'b', ''], '--stop is "", expected a text that is not empty'],
     [['generate', '--prompt', 'a', '--top-q', '1'], expect.stringContaining('(did you mean --top-k?)')],
     [['generate', '--prompt', 'a', '--max-new-tokens', '0'], expect.stringMatching(/^--max-new-tokens is 0, expected/)],
     [['generate', '--prompt', 'a', '--max-new-tokens', '5000'], expect.stringMatching(/^--max-new-tokens is 5000, /)],

@@ -39,7 +39,7 @@ describe('parsePeersArgs', () => {
     ['--timeout 2147484', '--timeout is 2147484, expected an integer from 1 to 2147483'],
     ['--peer vllm', '--peer is "vllm", expected one of llama-vulkan, llama-cpu, onnx-webgpu, onnx-cpu, all'],
     ['--peers all', expect.stringContaining('did you mean --peer?')],
-    ['--repeat 1 stray', 'Unknown argument: stray'],
+    ['--repeat 1 stray', 'stray word "stray", expected flags that --help lists'],
   ])('refuses %s', (line, message) => {
     expect(() => parsePeersArgs(line.split(' '))).toThrow(expect.objectContaining({ name: 'UsageError', message }));
   });
