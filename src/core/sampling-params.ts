@@ -1,5 +1,5 @@
 import { RangeValueError } from '../util/errors.ts';
-import { checkKeys, type KeyTable } from '../util/keys.ts';
+import { checkKeys, isRecord, type KeyTable } from '../util/keys.ts';
 import { hashSeed } from '../util/rng.ts';
 
 /** How the tokens of one request are chosen and where it ends; every value is in its range. */
@@ -127,9 +127,7 @@ function check(parameter: keyof SamplingParams, value: unknown, valid: boolean, 
 }
 
 function checkLogitBias(logitBias: unknown, vocabSize: number): void {
-  if (typeof logitBias !== 'object' || logitBias === null || Array.isArray(logitBias)) {
-    throw new RangeValueError('logitBias', logitBias, 'an object of token ids and numbers');
-  }
+  if (!isRecord(logitBias)) throw new RangeValueError('logitBias', logitBias, 'an object of token ids and numbers');
   const biases = Object.entries(logitBias);
   if (biases.length > MAX_LOGIT_BIASES) {
     throw new RangeValueError('number of logitBias', biases.length, `at most ${MAX_LOGIT_BIASES}`);

@@ -1,6 +1,6 @@
 // The declaration of a kernel, checked as a whole when it is made: a key that is not understood would be a rule that never
 // applies.
-import { checkKeys, type KeyTable } from '../util/keys.ts';
+import { checkKeys, isRecord, type KeyTable } from '../util/keys.ts';
 import { quote } from '../util/quote.ts';
 import { KernelError } from './errors.ts';
 import type { BindingSpec, KernelSpec } from './kernel-spec.ts';
@@ -51,9 +51,7 @@ export function checkSpec(spec: KernelSpec): void {
     if (typeof spec[key] !== 'function') fail(key, spec[key], 'a function');
   }
   const entriesOf = <T>(key: string, value: Readonly<Record<string, T>>): [string, T][] =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.entries(value)
-      : fail(key, value, 'an object');
+    isRecord(value) ? Object.entries(value) : fail(key, value, 'an object');
   for (const [module, text] of entriesOf('modules', spec.modules ?? {})) {
     if (typeof text !== 'string') fail(`module ${module}`, text, 'a text');
   }

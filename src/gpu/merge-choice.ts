@@ -1,4 +1,4 @@
-import { checkKeys, type KeyTable } from '../util/keys.ts';
+import { checkKeys, isRecord, type KeyTable } from '../util/keys.ts';
 import { quote } from '../util/quote.ts';
 import type { DeviceTraits } from './device.ts';
 import { KernelError } from './errors.ts';
@@ -38,9 +38,7 @@ function merge<T>(
   defaults: Readonly<Record<string, T>> = {},
   choice: Readonly<Record<string, T | undefined>> = {},
 ): Readonly<Record<string, T>> {
-  if (typeof choice !== 'object' || choice === null) {
-    throw new KernelError(kernel, `${what}s are ${quote(choice)}, expected an object`);
-  }
+  if (!isRecord(choice)) throw new KernelError(kernel, `${what}s are ${quote(choice)}, expected an object`);
   const merged = { ...defaults };
   for (const [name, value] of Object.entries(choice)) {
     if (!Object.hasOwn(defaults, name)) throw unknownName(kernel, what, name, Object.keys(defaults));

@@ -1,5 +1,6 @@
 // What a caller hands a kernel, checked against its bindings: each a live Tensor or PackedMatrix of this device, as the
 // binding asks, and of a packed matrix the conditions under which the kernel reads its format.
+import { isRecord } from '../util/keys.ts';
 import { clip, quote } from '../util/quote.ts';
 import type { BoundRange } from './bind-group-cache.ts';
 import type { Device } from './device.ts';
@@ -26,9 +27,7 @@ export type Operands = Readonly<Record<string, Tensor | PackedMatrix>>;
  * @throws KernelError for one that is missing, unknown, of the wrong kind, closed, or on another device.
  */
 export function bindOperands(device: Device, spec: KernelSpec, operands: Operands): BoundOperand[] {
-  if (typeof operands !== 'object' || operands === null) {
-    throw new KernelError(spec.name, `tensors are ${quote(operands)}, expected an object`);
-  }
+  if (!isRecord(operands)) throw new KernelError(spec.name, `tensors are ${quote(operands)}, expected an object`);
   const names = Object.keys(spec.bindings);
   for (const name of Object.keys(operands)) {
     if (!names.includes(name)) throw unknownName(spec.name, 'tensor', name, names);
@@ -60,7 +59,8 @@ function bound(kernel: string, name: string, binding: BindingSpec, operand: Tens
  * @throws KernelError for a choice that contradicts one of them.
  */
 export function withPackedConditions(spec: KernelSpec, operands: Operands, choice: VariantChoice = {}): VariantChoice {
-  let conditions = choice.conditions;
+  if (!isRecord(choice)) return choice; // `mergeChoice` refuses it
+  let { conditions } = choice;
   for (const name of Object.keys(spec.bindings)) {
     const operand = operands[name];
     if (!(operand instanceof PackedMatrix)) continue;
@@ -77,9 +77,7 @@ export function withPackedConditions(spec: KernelSpec, operands: Operands, choic
 
 /** Checks that scalars are numbers that the kernel declares. @throws KernelError that names the first that is not. */
 export function checkScalars(spec: KernelSpec, scalars: Readonly<Record<string, number>>): void {
-  if (typeof scalars !== 'object' || scalars === null) {
-    throw new KernelError(spec.name, `scalars are ${quote(scalars)}, expected an object`);
-  }
+  if (!isRecord(scalars)) throw new KernelError(spec.name, `scalars are ${quote(scalars)}, expected an object`);
   const { extras = [] } = spec;
   const names = [...Object.keys(spec.params), ...extras];
   for (const [name, value] of Object.entries(scalars)) {

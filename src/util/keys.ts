@@ -5,18 +5,21 @@ import { quote } from './quote.ts';
 /** Every key of T, optional ones included; a table that lacks one or has another does not type-check. */
 export type KeyTable<T> = { readonly [K in keyof Required<T>]: true };
 
+/** Whether a value is an object of named values: no list, and no Map, whose entries are no keys. */
+export function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !(Symbol.iterator in value);
+}
+
 /**
- * Checks that a value is an object and has no other keys than those of a table.
+ * Checks that a value is an object of named values and has no other keys, inherited ones included, than those of a table.
  *
  * @param what names the object in the error, e.g. `request`.
- * @throws RangeValueError for anything that is no object, and for an unknown key, with the nearest known one.
+ * @throws RangeValueError for anything that is no such object, and for an unknown key, with the nearest known one.
  */
 export function checkKeys(what: string, value: unknown, keys: Readonly<Record<string, unknown>>): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new RangeValueError(what, value, 'an object');
-  }
+  if (!isRecord(value)) throw new RangeValueError(what, value, 'an object');
   const known = Object.keys(keys);
-  for (const key of Object.keys(value)) {
+  for (const key in value) {
     if (!Object.hasOwn(keys, key)) throw new RangeValueError(`key of ${what}`, key, expectedNames(key, known));
   }
 }

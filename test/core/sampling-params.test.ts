@@ -68,7 +68,7 @@ describe('resolveSamplingParams', () => {
     ['presencePenalty', [-2.01, 2.01, Number.NaN, '0', null]],
     ['frequencyPenalty', [-2.01, 2.01, Number.NaN, '0', null]],
     ['logprobs', [-1, 21, 0.5, Number.NaN, '1', true]],
-    ['logitBias', [null, 3, 'x', [1]]],
+    ['logitBias', [null, 3, 'x', [1], new Map([[7, 1]])]],
     ['stop', ['x', null, { 0: 'x' }]],
     ['stopTokenIds', [3, null, '3']],
   ];

@@ -20,6 +20,7 @@ test('an unknown key is refused by name, with the nearest known one', () => {
   expect(() => checkKeys('options', { colour: 5 }, KEYS)).toThrow(
     /^key of options is "colour", expected one of maxTokens, topK$/,
   );
+  expect(() => checkKeys('options', Object.create({ topk: 5 }), KEYS)).toThrow(/^key of options is "topk"/);
   // Names of every object are no keys of a table.
   for (const key of ['__proto__', 'constructor', 'toString']) {
     const value = Object.defineProperty({}, key, { value: 1, enumerable: true });
@@ -28,7 +29,8 @@ test('an unknown key is refused by name, with the nearest known one', () => {
 });
 
 test('anything that is no object is refused', () => {
-  for (const value of [undefined, null, 5, 'text', true, [], () => {}]) {
+  const lists = [[], new Map([['topK', 1]]), new Set(), new Float32Array(1)];
+  for (const value of [undefined, null, 5, 'text', true, () => {}, ...lists]) {
     expect(() => checkKeys('options', value, KEYS)).toThrow(/^options is .*, expected an object$/);
   }
 });
