@@ -1,6 +1,7 @@
 // Text to token ids and back for byte-level BPE tokenizers, the kind GPT-2 has.
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { RoseinferError } from '../util/errors.ts';
+import { RangeValueError, RoseinferError } from '../util/errors.ts';
+import { type Checks, checkOptions, flag } from '../util/option-checks.ts';
 import { clip } from '../util/quote.ts';
 import { BYTE_OF_LETTER } from './byte-letters.ts';
 import { TokenizerError } from './tokenizer-error.ts';
@@ -16,6 +17,9 @@ export interface EncodeOptions {
 export interface DecodeOptions {
   readonly skipSpecialTokens: boolean;
 }
+
+const ENCODE_OPTIONS: Checks<EncodeOptions> = { parseSpecial: flag };
+const DECODE_OPTIONS: Checks<DecodeOptions> = { skipSpecialTokens: flag };
 
 /** The tokenizer of a model directory, or what stands for one where there is none. */
 export class Tokenizer {
@@ -59,15 +63,28 @@ export class Tokenizer {
   /**
    * Ids of `text`; no special tokens are added around it.
    * @throws {TokenizerError} where there is no tokenizer
+   * @throws {RangeValueError} for what is no text, or an unknown option
    */
-  encode(text: string, { parseSpecial = true }: EncodeOptions = {}): number[] {
+  encode(text: string, options: EncodeOptions = {}): number[] {
+    if (typeof text !== 'string') throw new RangeValueError('text', text, 'a text');
+    checkOptions('options of encode', options, ENCODE_OPTIONS);
+    const { parseSpecial = true } = options;
     if (this.#encoders === null) throw missingTokenizer(this.missingFile ?? TOKENIZER_FILE);
     const tokenizer = parseSpecial ? this.#encoders.all : this.#encoders.withoutSpecial;
     return tokenizer.encode(text, { add_special_tokens: false }).ids;
   }
 
-  /** Text of `ids`: bytes that are no UTF-8 become U+FFFD, ids that no token has become nothing. */
-  decode(ids: readonly number[], { skipSpecialTokens }: DecodeOptions): string {
+  /**
+   * Text of `ids`: bytes that are no UTF-8 become U+FFFD, ids that no token has become nothing.
+   * @throws {RangeValueError} for what is no list of integers, or unless `skipSpecialTokens` alone is said
+   */
+  decode(ids: readonly number[], options: DecodeOptions): string {
+    checkOptions('options of decode', options, DECODE_OPTIONS);
+    const { skipSpecialTokens } = options;
+    if (skipSpecialTokens === undefined)
+      throw new RangeValueError('skipSpecialTokens', skipSpecialTokens, flag.expected);
+    if (!Array.isArray(ids) || !Array.from(ids, Number.isInteger).every(Boolean))
+      throw new RangeValueError('ids', ids, 'a list of integers');
     const shown = skipSpecialTokens ? ids.filter((id) => !this.isSpecial(id)) : ids;
     const bytes = Buffer.concat(shown.map((id) => this.tokenBytes(id)));
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);

@@ -87,6 +87,23 @@ describe('tales', () => {
     expect(single.map((bytes) => bytes[0] ?? -1).sort((a, b) => a - b)).toEqual(ids.slice(0, 256));
   });
 
+  test('refuses what is no text, no list of ids or no option', () => {
+    const call = (method: 'encode' | 'decode', ...args: unknown[]) => {
+      return () => Reflect.apply(tales[method], tales, args);
+    };
+    for (const text of [undefined, null, 5, ['a']])
+      expect(call('encode', text)).toThrow(/^text is .*, expected a text$/);
+    expect(call('encode', 'a', { parse_special: false })).toThrow(/did you mean "parseSpecial"/);
+    expect(call('encode', 'a', { parseSpecial: 1 })).toThrow('parseSpecial is 1, expected true or false');
+    const options = { skipSpecialTokens: true };
+    for (const ids of [undefined, '12', [1.5], ['1'], [[1]], Array(1)]) {
+      expect(call('decode', ids, options)).toThrow(/^ids is .*, expected a list of integers$/);
+    }
+    expect(call('decode', [1])).toThrow('options of decode is undefined, expected an object');
+    expect(call('decode', [1], {})).toThrow('skipSpecialTokens is undefined, expected true or false');
+    expect(call('decode', [1], { skipSpecial: true })).toThrow(/^key of options of decode is "skipSpecial"/);
+  });
+
   test('gives no text for ids that no token has', () => {
     expect(tales.decode([8192, -1, 1e9], { skipSpecialTokens: false })).toBe('');
   });
