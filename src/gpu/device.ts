@@ -119,8 +119,9 @@ export class Device {
     return this.#liveBytes;
   }
 
-  /** @throws GpuError when the size is beyond the adapter's limit, or it has no room. */
+  /** @throws GpuError when the size is beyond the adapter's limit, or it has no room; DeviceLostError. */
   createBuffer(descriptor: GPUBufferDescriptor & { label: string }): GPUBuffer {
+    if (this.#lostError) throw this.#lostError;
     const max = this.gpu.limits.maxBufferSize;
     if (descriptor.size > max) {
       throw new GpuError(descriptor.label, `buffer of ${descriptor.size} bytes, the adapter's largest is ${max}`);

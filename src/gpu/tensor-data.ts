@@ -77,7 +77,7 @@ function holds(dtype: DType, held: number, value: number): boolean {
 
 /** Checks an element type that a JavaScript caller may have misspelt. @throws KernelError */
 export function checkDType(label: string, dtype: DType): void {
-  if (Object.hasOwn(ARRAYS, dtype)) return;
+  if (typeof dtype === 'string' && Object.hasOwn(ARRAYS, dtype)) return;
   throw new KernelError(label, `dtype is ${quote(dtype)}, expected one of ${Object.keys(ARRAYS).join(', ')}`);
 }
 

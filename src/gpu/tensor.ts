@@ -145,8 +145,7 @@ export class Tensor {
   view(shape: readonly number[], dtype: DType = this.dtype): Tensor {
     checkDType(this.label, dtype);
     checkShape(this.label, shape);
-    const size = numBytes(dtype, shape);
-    return this.#part(shape, dtype, numBytes(this.dtype, this.shape), { ...this.range, size });
+    return this.#part(shape, dtype, { ...this.range, size: numBytes(dtype, shape) });
   }
 
   /**
@@ -157,11 +156,13 @@ export class Tensor {
    */
   prefix(shape: readonly number[]): Tensor {
     checkShape(this.label, shape);
-    return this.#part(shape, this.dtype, this.range.size, this.range);
+    return this.#part(shape, this.dtype, this.range);
   }
 
-  #part(shape: readonly number[], dtype: DType, available: number, range: BoundRange): Tensor {
-    if (numBytes(dtype, shape) > available) {
+  #part(shape: readonly number[], dtype: DType, range: BoundRange): Tensor {
+    const bytes = elementBytes(dtype);
+    // A pair of f16 that lacks its second half is a word, too.
+    if (numElements(shape) * bytes > roundUp(this.length * elementBytes(this.dtype), bytes)) {
       const as = dtype === this.dtype ? '' : ` as ${dtype}`;
       throw new KernelError(
         this.label,

@@ -31,13 +31,13 @@ export class PackedWeight extends PackedMatrix {
   /**
    * A new weight of zeros.
    *
-   * @throws KernelError for a size that is no natural number, or an unknown storage type; GpuError beyond the adapter's
+   * @throws KernelError for a size that is no integer ≥ 1, or an unknown storage type; GpuError beyond the adapter's
    * largest buffer.
    */
   static create(device: Device, label: string, [K, N]: readonly [number, number], dtype: WeightDType): PackedWeight {
     for (const [name, size] of Object.entries({ K, N })) {
       if (!Number.isSafeInteger(size) || size < 1) {
-        throw new KernelError(label, `${name} is ${quote(size)}, expected a natural number`);
+        throw new KernelError(label, `${name} is ${quote(size)}, expected an integer ≥ 1`);
       }
     }
     if (!WEIGHT_DTYPES.includes(dtype)) {
@@ -65,7 +65,8 @@ export class PackedWeight extends PackedMatrix {
    *
    * @param matrix K · count numbers.
    * @returns the bytes written.
-   * @throws KernelError for columns that it does not have, torn tiles, and a matrix of another size.
+   * @throws KernelError for columns that it does not have, torn tiles, and a matrix of another size; RangeValueError for a
+   * matrix of another type, or an unknown order.
    */
   writeColumns(first: number, count: number, matrix: Float32Array, order: WeightOrder = 'kn'): number {
     const { K, N, dtype, label } = this;

@@ -1,3 +1,4 @@
+import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv, roundUp } from '../util/math.ts';
 
 /** Storage of a weight matrix. q8: signed bytes, with an f32 scale for each group of Q8_GROUP of a column. */
@@ -33,8 +34,9 @@ const CONDITIONS = {
   q8: { W_F16: false, W_Q8: true },
 } as const;
 
-/** The conditions under which `matmul` and `embed` read weights of a type. */
+/** The conditions under which `matmul` and `embed` read weights of a type. @throws RangeValueError for an unknown type. */
 export function weightConditions(dtype: WeightDType): { readonly W_F16: boolean; readonly W_Q8: boolean } {
+  checkOneOf('dtype', dtype, WEIGHT_DTYPES);
   return CONDITIONS[dtype];
 }
 
@@ -44,8 +46,9 @@ export function weightDType({ W_F16, W_Q8 }: Readonly<Record<string, boolean>>):
   return W_F16 ? 'f16' : 'f32';
 }
 
-/** Rows of u32 words in a tile of a K×N weight. */
+/** Rows of u32 words in a tile of a K×N weight. @throws RangeValueError for an unknown type. */
 export function tileRows(K: number, dtype: WeightDType): number {
+  checkOneOf('dtype', dtype, WEIGHT_DTYPES);
   switch (dtype) {
     case 'f32':
       return roundUp(K, K_STEP);
@@ -56,7 +59,7 @@ export function tileRows(K: number, dtype: WeightDType): number {
   }
 }
 
-/** Shape [tiles, rows, TILE] of a K×N weight in u32 words. */
+/** Shape [tiles, rows, TILE] of a K×N weight in u32 words. @throws RangeValueError for an unknown type. */
 export function tiledShape(K: number, N: number, dtype: WeightDType): readonly [number, number, number] {
   return [ceilDiv(N, TILE), tileRows(K, dtype), TILE];
 }
@@ -66,6 +69,7 @@ export function tiledShape(K: number, N: number, dtype: WeightDType): readonly [
  *
  * @param order `kn`: the source holds rows of N; `nk`: rows of K.
  * @returns u32 words of shape `tiledShape(K, N, dtype)`, as shaders/packed_weights.wgsl describes them; padding is zero.
+ * @throws RangeValueError for an unknown type or order, and unless the source is K · N numbers of f32.
  */
 export function packTiles(
   K: number,
@@ -75,6 +79,7 @@ export function packTiles(
   order: WeightOrder,
 ): Uint32Array {
   const [tiles, rows] = tiledShape(K, N, dtype);
+  checkSource(K * N, source, order);
   const words = new Uint32Array(tiles * rows * TILE);
   const [strideK, strideN] = order === 'kn' ? [N, 1] : [1, K];
   const write = { f32: writeF32, f16: writeF16, q8: writeQ8 }[dtype](words);
@@ -85,7 +90,11 @@ export function packTiles(
   return words;
 }
 
-/** The values of a K×N matrix once they are stored: what `packTiles` keeps of them, in the source's order. */
+/**
+ * The values of a K×N matrix once they are stored: what `packTiles` keeps of them, in the source's order.
+ *
+ * @throws as `packTiles`.
+ */
 export function storedValues(
   K: number,
   N: number,
@@ -93,6 +102,8 @@ export function storedValues(
   source: Float32Array,
   order: WeightOrder,
 ): Float32Array {
+  checkOneOf('dtype', dtype, WEIGHT_DTYPES);
+  checkSource(K * N, source, order);
   if (dtype === 'f32') return source;
   if (dtype === 'f16') return new Float32Array(new Float16Array(source));
   const stored = new Float32Array(source.length);
@@ -109,6 +120,16 @@ export function storedValues(
     }
   }
   return stored;
+}
+
+function checkSource(numElements: number, source: Float32Array, order: WeightOrder): void {
+  checkOneOf('order', order, WEIGHT_ORDERS);
+  if (source instanceof Float32Array && source.length === numElements) return;
+  throw new RangeValueError('source', source, `a Float32Array of ${numElements}`);
+}
+
+function checkOneOf<T>(name: string, value: T, known: readonly T[]): void {
+  if (!known.includes(value)) throw new RangeValueError(name, value, `one of ${known.join(', ')}`);
 }
 
 /** Column of a matrix: K values from `start`, `stride` apart. */

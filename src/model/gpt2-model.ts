@@ -147,7 +147,6 @@ export class GPT2Model {
   }
 
   /** Scores texts side by side. */
-
   async #score(texts: readonly (readonly number[])[]): Promise<Float32Array[]> {
     // In the order that a step has: texts with a single input first.
     const order = [...texts.keys()].sort((a, b) => Number(texts[a]!.length > 2) - Number(texts[b]!.length > 2));
@@ -208,7 +207,7 @@ export class GPT2Model {
   ): Promise<number> {
     const { tolerance = 2e-4 } = checkReplace(options);
     const names = Object.keys(this.#parts.kernels);
-    if (!names.includes(name)) throw new RangeValueError('kernel', name, expectedNames(name, names));
+    if (!names.includes(name)) throw new RangeValueError('kernel', name, expectedNames(String(name), names));
     if (!(kernel instanceof Kernel)) throw new RangeValueError(name, kernel, 'a kernel; defineKernel makes one');
     return this.#inTurn(() => this.#replaceKernel(name, kernel, tolerance));
   }

@@ -194,4 +194,16 @@ describe('when a device is lost', () => {
     expect(await errorOf(tensor.read())).toBe(error);
     expect(other.liveBuffers).toBe(0);
   });
+
+  test('no tensor can be made on it, and no kernel run', async () => {
+    const other = await Device.open();
+    const x = Tensor.create(other, 'x', 'f32', [1, 1]);
+    const rows = Tensor.create(other, 'rows', 'i32', [1]);
+    const out = Tensor.create(other, 'out', 'f32', [1, 1]);
+    other.close();
+    expect(() => Tensor.create(other, 'y', 'f32', [1])).toThrow(DeviceLostError);
+    expect(() => Tensor.from(other, 'y', [1])).toThrow(DeviceLostError);
+    expect(await errorOf(gatherRows.run(other, { x, rows, out }, {}))).toBeInstanceOf(DeviceLostError);
+    expect(other.liveBuffers).toBe(0);
+  });
 });

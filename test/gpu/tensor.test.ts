@@ -171,6 +171,13 @@ describe('a view', () => {
     expect(() => tensor.view([7])).toThrow('x: view [7] has 7 elements, the tensor [3,2]');
     expect(() => tensor.view([13], 'f16')).toThrow('x: view [13] as f16 has 13 elements, the tensor [3,2]');
     expect(() => tensor.view([2]).view([3])).toThrow('x: view [3] has 3 elements, the tensor [2]');
+    using odd = Tensor.from(device, 'x', Float16Array.of(1, 2, 3));
+    expect(() => odd.view([4])).toThrow('x: view [4] has 4 elements, the tensor [3]');
+    expect(odd.view([2], 'u32').length).toBe(2);
+    expect(() => odd.view([3], 'u32')).toThrow('x: view [3] as u32 has 3 elements, the tensor [3]');
+    using empty = Tensor.create(device, 'x', 'f32', [0]);
+    expect(() => empty.view([1])).toThrow('x: view [1] has 1 elements, the tensor [0]');
+    expect(() => tensor.prefix([2]).prefix([3])).toThrow('x: view [3] has 3 elements, the tensor [2]');
     expect(() => tensor.prefix([7])).toThrow('x: view [7] has 7 elements, the tensor [3,2]');
   });
 
@@ -180,7 +187,7 @@ describe('a view', () => {
     expect(tensor.view([5], 'f16').range).toEqual({ ...tensor.range, size: 12 });
     expect(tensor.view([0]).range).toEqual({ ...tensor.range, size: 4 });
     expect(tensor.prefix([10]).range).toBe(tensor.range);
-    expect(tensor.prefix([10]).prefix([20]).range).toBe(tensor.range);
+    expect(tensor.prefix([20]).prefix([10]).range).toBe(tensor.range);
     expect(tensor.prefix([10]).view([4]).range.size).toBe(16);
   });
 

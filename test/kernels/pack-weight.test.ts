@@ -54,11 +54,17 @@ describe('packWeight refuses', () => {
 
   test.each([
     { given: [1, 2, 3], sizes: [2, 2], message: 'w: 3 elements, expected 4 for K = 2, N = 2' },
-    { given: [], sizes: [0, 2], message: 'w: K is 0, expected a natural number' },
-    { given: [1, 2, 3], sizes: [1.5, 2], message: 'w: K is 1.5, expected a natural number' },
+    { given: [], sizes: [0, 2], message: 'w: K is 0, expected an integer ≥ 1' },
+    { given: [1, 2, 3], sizes: [1.5, 2], message: 'w: K is 1.5, expected an integer ≥ 1' },
     { given: Int8Array.of(1), sizes: [1, 1], message: /w: matrix is .*Int8Array, expected a Float32Array/ },
-    { given: [[1, 2]], sizes: [1, 1], message: /w: matrix is .*expected a Float32Array/ },
-    { given: ['1'], sizes: [1, 1], message: /w: matrix is \["1"\], expected a Float32Array/ },
+    { given: [[1, 2]], sizes: [1, 1], message: 'w: element 0 is [1, 2], expected a number' },
+    { given: ['1'], sizes: [1, 1], message: 'w: element 0 is "1", expected a number' },
+    { given: Array(2), sizes: [1, 2], message: 'w: element 0 is undefined, expected a number' },
+    { given: [1, 1e39], sizes: [1, 2], message: 'w: element 1 is 1e+39, beyond f32' },
+    { given: Float64Array.of(-1e39), sizes: [1, 1], message: 'w: element 0 is -1e+39, beyond f32' },
+    { given: [65519, -65520], sizes: [1, 2], options: { dtype: 'f16' }, message: 'w: element 1 is -65520, beyond f16' },
+    { given: [1], sizes: undefined, message: 'w: shape is undefined, expected [K, N]' },
+    { given: [1], sizes: [1, 1, 1], message: 'w: shape is [1, 1, 1], expected [K, N]' },
     { given: undefined, sizes: [1, 1], message: /w: matrix is undefined, expected a Float32Array/ },
     { given: [1], sizes: [1, 1], options: { dtype: 'q4' }, message: 'w: dtype is "q4", expected one of f32, f16, q8' },
     { given: [1], sizes: [1, 1], options: { order: 'kk' }, message: 'w: order is "kk", expected one of kn, nk' },
@@ -110,6 +116,14 @@ describe('a kernel refuses', () => {
     using w = packWeight(device, 'w', Array(16).fill(1), [4, 4]);
     expect(await refusal(matmulNaive, { w })).toBe('matmul_naive: w is a packed matrix, expected a Tensor');
     expect(await refusal(matmul, { x: w, w })).toBe('matmul: x is a packed matrix, expected a Tensor');
+  });
+
+  test('a choice that is no object', () => {
+    using w = packWeight(device, 'w', Array(16).fill(1), [4, 4]);
+    for (const choice of [null, new Map()]) {
+      const variant = () => matmul.variant(device.traits, Reflect.apply(matmul.choiceFor, matmul, [{ w }, choice]));
+      expect(variant).toThrow(/^choice of matmul is .*, expected an object$/);
+    }
   });
 
   test('a weight that was closed', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { packTiles, storedValues, tiledShape } from '../../src/kernels/weight-tiles.ts';
+import { kvRowWords } from '../../src/kernels/kv-write.ts';
+import { packTiles, storedValues, tiledShape, weightConditions } from '../../src/kernels/weight-tiles.ts';
 import { normals } from '../support/random-data.ts';
 import { storedWeight } from '../support/stored-weight.ts';
 
@@ -88,4 +89,21 @@ describe('tiles of q8', () => {
     expect(store(1, Number.POSITIVE_INFINITY)).toEqual(new Float32Array(2).fill(Number.NaN));
     expect(packTiles(1, 1, 'q8', Float32Array.of(Number.NaN), 'kn').filter((word) => word !== 0)).toHaveLength(1);
   });
+});
+
+test('an unknown storage type or order, and a source of another size or type, are refused by name', () => {
+  const matrix = new Float32Array(6);
+  const call = (calls: (...args: never[]) => unknown, ...args: unknown[]) => {
+    return () => Reflect.apply(calls, null, args);
+  };
+  for (const tiles of [packTiles, storedValues]) {
+    expect(call(tiles, 2, 3, 'q8', matrix, 'nk')).not.toThrow();
+    expect(call(tiles, 2, 3, 'f64', matrix, 'kn')).toThrow('dtype is "f64", expected one of f32, f16, q8');
+    expect(call(tiles, 2, 3, 'f32', matrix, 'mn')).toThrow('order is "mn", expected one of kn, nk');
+    expect(call(tiles, 2, 4, 'f32', matrix, 'kn')).toThrow(/^source is .*, expected a Float32Array of 8$/);
+    expect(call(tiles, 2, 3, 'f32', [1, 2, 3, 4, 5, 6], 'kn')).toThrow(/^source is .*, expected a Float32Array of 6$/);
+  }
+  expect(call(weightConditions, 'f64')).toThrow('dtype is "f64", expected one of f32, f16, q8');
+  expect(call(tiledShape, 2, 3, 'f64')).toThrow('dtype is "f64", expected one of f32, f16, q8');
+  expect(call(kvRowWords, 16, 'q8')).toThrow('dtype is "q8", expected one of f32, f16');
 });
