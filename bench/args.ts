@@ -111,9 +111,7 @@ export function parseArgs(argv: readonly string[]): BenchArgs | null {
     'node bench/run.ts [flags]\n\nRuns the same requests under each scheduler and compares speed and token ids, or lets them arrive over time.';
   const args = parseFlags(argv, usage, benchFlags);
   if (args === null) return null;
-  const unwritten = args.profile
-    ? (['trace', 'json', 'record'] as const).find((flag) => args[flag] !== undefined)
-    : undefined;
+  const unwritten = args.profile ? (['trace', 'record'] as const).find((flag) => args[flag] !== undefined) : undefined;
   if (unwritten !== undefined) throw new UsageError(`--${unwritten} is given with --profile, expected one of them`);
   checkLoad(args);
   checkClosedLoop(args);
