@@ -88,8 +88,8 @@ export class ModelRunner implements Runner {
    * Submits a step: one write, one submit. One that is timed creates GPU objects besides.
    *
    * @throws RangeValueError for a plan beyond the limits; DeviceLostError or GpuError when the device has failed;
-   * RunnerClosedError after `close`; RunnerInUseError for a plan of another engine while one that is not closed has the
-   * runner, wrapped or not.
+   * RunnerClosedError after `close`; RunnerInUseError for a plan of another engine, or of none, while one that is not
+   * closed has the runner, wrapped or not.
    */
   execute(plan: BatchPlan, options: ExecuteOptions = {}): Promise<StepResult> {
     const step = this.#execute(plan, options);
@@ -212,7 +212,7 @@ export class ModelRunner implements Runner {
   #check(plan: BatchPlan): void {
     this.#device.throwIfFailed();
     if (this.#closed !== null) throw this.#closed;
-    const { lease = this.#lease } = plan;
+    const { lease = null } = plan;
     if (lease !== this.#lease && this.#lease?.isHeld) throw new RunnerInUseError();
     this.#lease = lease;
     const { numTokens, numSequences, logitsRows, maxBlocks, samplingRows } = plan;

@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RunnerInUseError } from '../../src/core/lease.ts';
+import { planBatch } from '../../src/core/plan-batch.ts';
 import type { Runner } from '../../src/core/runner.ts';
 import { RunnerClosedError } from '../../src/core/runner-closed-error.ts';
 import { Engine } from '../../src/engine/engine.ts';
@@ -133,8 +134,13 @@ describe('on a GPU', () => {
       finishReason: 'error',
       error: 'runner is in use by another engine, expected one whose engine was closed',
     });
+    const params = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
+    const row = { start: 0, numTokens: 1, samples: true, tokenSlot: 0, blockTable: [0] };
+    const { plan } = planBatch([{ ...row, sequence: { promptIds: [9], ids: [], params } }], runner.limits);
+    await expect(runner.execute(plan)).rejects.toThrow(RunnerInUseError);
     expect((await begun).ids).toEqual(ids);
     await first.close();
+    expect((await runner.execute(plan)).ids).toHaveLength(1);
     expect((await second.generate(request)).ids).toEqual(ids);
   });
 
