@@ -1,5 +1,5 @@
 // What callers may ask of a model that is loaded: one table of checks for each function that loads one.
-import type { DeviceOptions } from './gpu/device.ts';
+import { DEVICE_OPTIONS, type DeviceOptions } from './gpu/device.ts';
 import { Kernel } from './gpu/kernel.ts';
 import { KV_DTYPES } from './kernels/kv-write.ts';
 import { WEIGHT_DTYPES } from './kernels/weight-tiles.ts';
@@ -10,17 +10,7 @@ import type { MemoryPlan } from './model/memory-plan.ts';
 import type { ModelRunnerOptions } from './model/model-runner.ts';
 import type { RunnerOptions } from './model/runner-sizes.ts';
 import { RangeValueError } from './util/errors.ts';
-import {
-  type Check,
-  type Checks,
-  callback,
-  checkOptions,
-  count,
-  flag,
-  oneOf,
-  seed,
-  text,
-} from './util/option-checks.ts';
+import { type Check, type Checks, callback, checkOptions, count, flag, oneOf, seed } from './util/option-checks.ts';
 
 /** How to open the device of a model. */
 export interface ModelDeviceOptions extends DeviceOptions {
@@ -89,10 +79,8 @@ const allKernels: Check = {
   },
 };
 
-const DEVICE: Checks<DeviceOptions> = { adapter: text, backend: text, features: oneOf(['auto', 'base']) };
-
 const LOAD_GPT2: Checks<LoadGPT2Options> = {
-  ...DEVICE,
+  ...DEVICE_OPTIONS,
   pollGovernor: flag,
   yieldToAdapter: flag,
   dtype: oneOf(WEIGHT_DTYPES),

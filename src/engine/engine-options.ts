@@ -1,8 +1,8 @@
-import { type Clock, systemClock } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
 import type { QueuePolicyName, SchedulerName } from '../scheduler/create-scheduler.ts';
 import { RangeValueError } from '../util/errors.ts';
-import { checkKeys, type KeyTable } from '../util/keys.ts';
+import { type Check, type Checks, callback, checkOptions, flag } from '../util/option-checks.ts';
 import type { QueueBounds } from './queue-gate.ts';
 import type { FinishedRequest } from './request.ts';
 import type { StepRecord } from './step-record.ts';
@@ -39,21 +39,24 @@ export interface EngineOptions extends QueueBounds {
 /** What somebody who watches an engine asks it for. */
 export type EngineWatch = Pick<EngineOptions, 'onStep' | 'onFinish' | 'timeline' | 'timeKernels'>;
 
-const KEYS: KeyTable<EngineOptions> = {
-  runner: true,
-  tokenizer: true,
-  scheduler: true,
-  clock: true,
-  overlap: true,
-  policy: true,
-  prefixCache: true,
-  maxStepMs: true,
-  maxQueuedRequests: true,
-  maxQueuedTokens: true,
-  onStep: true,
-  onFinish: true,
-  timeline: true,
-  timeKernels: true,
+/** Checked by what it is for. */
+const anything: Check = { expected: 'anything', accepts: () => true };
+
+const OPTIONS: Checks<EngineOptions> = {
+  runner: withMethods('execute'),
+  tokenizer: withMethods('encode', 'isSpecial', 'tokenBytes'),
+  scheduler: anything,
+  clock: withMethods('now'),
+  overlap: flag,
+  policy: anything,
+  prefixCache: flag,
+  maxStepMs: anything,
+  maxQueuedRequests: anything,
+  maxQueuedTokens: anything,
+  onStep: callback,
+  onFinish: callback,
+  timeline: flag,
+  timeKernels: flag,
 };
 
 /**
@@ -63,29 +66,23 @@ const KEYS: KeyTable<EngineOptions> = {
  * @throws RangeValueError for an unknown option, or one of another type.
  */
 export function checkEngineOptions(options: EngineOptions): void {
-  checkKeys('options of Engine', options, KEYS);
-  const { runner, tokenizer, clock = systemClock, onStep, onFinish } = options;
-  checkMethods('runner', runner, ['execute']);
-  if (tokenizer !== undefined) checkMethods('tokenizer', tokenizer, ['encode', 'isSpecial', 'tokenBytes']);
-  checkMethods('clock', clock, ['now']);
+  checkOptions('options of Engine', options, OPTIONS);
+  const { runner } = options;
+  if (runner === undefined) throw new RangeValueError('runner', runner, OPTIONS.runner.expected);
   const limits: unknown = runner.limits;
   if (typeof limits !== 'object' || limits === null) throw new RangeValueError('runner.limits', limits, 'an object');
   const { vocabSize } = runner.limits;
   if (!Number.isInteger(vocabSize) || vocabSize < 1)
     throw new RangeValueError('vocabSize', vocabSize, 'an integer ≥ 1');
-  const { overlap = true, prefixCache = true, timeline = false, timeKernels = false } = options;
-  for (const [name, value] of Object.entries({ overlap, prefixCache, timeline, timeKernels })) {
-    if (typeof value !== 'boolean') throw new RangeValueError(name, value, 'true or false');
-  }
-  for (const [name, value] of Object.entries({ onStep, onFinish })) {
-    if (value !== undefined && typeof value !== 'function') throw new RangeValueError(name, value, 'a function');
-  }
 }
 
-/** @throws RangeValueError for a value without these methods. */
-function checkMethods(name: string, value: unknown, methods: readonly string[]): void {
-  const isObject = typeof value === 'object' && value !== null;
-  if (!isObject || !methods.every((method) => typeof Reflect.get(value, method) === 'function')) {
-    throw new RangeValueError(name, value, `an object that has ${methods.map((method) => `${method}()`).join(', ')}`);
-  }
+/** Accepts an object that has these methods. */
+function withMethods(...names: readonly string[]): Check {
+  return {
+    expected: `an object that has ${names.map((name) => `${name}()`).join(', ')}`,
+    accepts: (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      names.every((name) => typeof Reflect.get(value, name) === 'function'),
+  };
 }

@@ -31,7 +31,12 @@ export interface DeviceTraits {
   readonly vendor: string;
 }
 
-const OPTIONS: Checks<DeviceOptions> = { adapter: text, backend: text, features: oneOf(['auto', 'base']) };
+/** A check of each option. */
+export const DEVICE_OPTIONS: Checks<DeviceOptions> = {
+  adapter: text,
+  backend: text,
+  features: oneOf(['auto', 'base']),
+};
 const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
 const RAISED_LIMITS = [
   'maxBufferSize',
@@ -90,7 +95,7 @@ export class Device {
   static async open(options: DeviceOptions = {}): Promise<Device> {
     // A software adapter's threads would inherit it.
     using _own = lowPriority.pause();
-    checkOptions('options of a device', options, OPTIONS);
+    checkOptions('options of a device', options, DEVICE_OPTIONS);
     const { features = 'auto', ...choice } = options;
     const { adapter, identity } = await findAdapter(choice);
     const auto = features === 'auto';
