@@ -20,7 +20,7 @@ const flags = {
 async function quality(argv: readonly string[], signal: AbortSignal): Promise<void> {
   const args = parseFlags(argv, 'node bench/quality.ts --text FILE', flags);
   if (args === null) return;
-  const text = await readText('--text', args.text);
+  const text = await readText('--text', args.text, signal);
   const rows = await measureWeightQuality({ ...args, text, signal });
   console.log('weights      tokens  perplexity    increase          KL');
   for (const { dtype, tokens, perplexity, perplexityIncrease, kl } of rows) {

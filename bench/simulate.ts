@@ -33,7 +33,7 @@ async function main(args: SimulateArgs, signal: AbortSignal): Promise<void> {
   await checkOutputs({ '--json': args.json }, inputs);
   // Nobody reads the texts: any tokenizer will do.
   const tokenizer = await Tokenizer.load(BUNDLED_MODEL);
-  const recorded = args.replay === undefined ? null : await readRun(args.replay);
+  const recorded = args.replay === undefined ? null : await readRun(args.replay, signal);
   const run = recorded === null ? await simulateLoad(args, tokenizer, signal) : await replayRun(recorded);
   const report = reportServing(run, args.goodput);
   console.log(formatServing(report, { ...args, mode: run.mode }));
@@ -49,13 +49,15 @@ async function replayRun(recorded: RecordedRun): Promise<ServingRun> {
 }
 
 async function simulateLoad(args: SimulateArgs, tokenizer: Tokenizer, signal: AbortSignal): Promise<ServingRun> {
-  const runs = await Promise.all((args.calibrate ?? []).map(readRun));
+  const runs = await Promise.all((args.calibrate ?? []).map((path) => readRun(path, signal)));
   const [first] = runs;
   if (first === undefined) throw new Error('the parser lets no empty --calibrate pass');
   const header = { ...first.header, settings: engineSettings(args, first.header.settings) };
-  const compared = args.compare === undefined ? null : await readRun(args.compare);
+  const compared = args.compare === undefined ? null : await readRun(args.compare, signal);
   const requests =
-    compared !== null && !isOpenLoop(args) ? repeatedRequests(compared) : await drawRequests(args, tokenizer, header);
+    compared !== null && !isOpenLoop(args)
+      ? repeatedRequests(compared)
+      : await drawRequests(args, tokenizer, { header, signal });
 
   const calibration = calibrate(runs.map(({ entries }) => entries));
   console.log(`a step takes ${calibration.costs.describe()}`);
@@ -78,8 +80,12 @@ async function simulateLoad(args: SimulateArgs, tokenizer: Tokenizer, signal: Ab
 /** Requests between two reports of progress. */
 const REPORT_EVERY = 100;
 
-async function drawRequests(args: SimulateArgs, tokenizer: Tokenizer, { limits }: RunHeader): Promise<TimedRequest[]> {
-  const trace = args.dataset === undefined ? null : await readDataset(args.dataset);
+async function drawRequests(
+  args: SimulateArgs,
+  tokenizer: Tokenizer,
+  { header: { limits }, signal }: { header: RunHeader; signal: AbortSignal },
+): Promise<TimedRequest[]> {
+  const trace = args.dataset === undefined ? null : await readDataset(args.dataset, signal);
   const prompts = Array.from({ length: args['num-requests'] }, () => '');
   const arrivals = buildWorkload(args, { trace, prompts }, limits);
   checkArrivals(arrivals, args, { trace, maxWaitMs: Number.MAX_SAFE_INTEGER });

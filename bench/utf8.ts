@@ -1,7 +1,8 @@
 // Text of files in UTF-8, told from what is not: Node's own reading puts U+FFFD in the place of what it can't decode.
-import { readFile } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
 import { RoseinferError } from '../src/util/errors.ts';
 import { quote } from '../src/util/quote.ts';
+import { openInput } from './input-file.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -32,12 +33,15 @@ class TextFileError extends RoseinferError {
 /**
  * Reads a text file that a flag names.
  *
- * @throws TextFileError for one that can't be read or is not UTF-8.
+ * @throws TextFileError for one that can't be read or is not UTF-8, and the signal's reason.
  */
-export async function readText(flag: string, path: string): Promise<string> {
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new TextFileError(flag, path, String(cause.code), { cause });
-  });
+export async function readText(flag: string, path: string, signal: AbortSignal): Promise<string> {
+  const bytes = await openInput(path, signal)
+    .then(buffer)
+    .catch((cause: NodeJS.ErrnoException) => {
+      signal.throwIfAborted();
+      throw new TextFileError(flag, path, String(cause.code), { cause });
+    });
   if (isUtf16(bytes)) throw new TextFileError(flag, path, 'UTF-16', {});
   try {
     return decodeUtf8(bytes);

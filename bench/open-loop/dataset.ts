@@ -31,10 +31,10 @@ const KEYS = {
  * Reads a trace of requests: JSON objects, one a line, with `timestamp_ms`, `output_length`, `input_length` or `prompt`,
  * and perhaps `priority`. Returns the entries in order of arrival, whatever order and epoch their times have.
  *
- * @throws JsonLinesError naming file and line.
+ * @throws JsonLinesError naming file and line, and the signal's reason.
  */
-export async function readDataset(path: string): Promise<TraceEntry[]> {
-  const entries = await readJsonLines(path, parseEntry);
+export async function readDataset(path: string, signal: AbortSignal): Promise<TraceEntry[]> {
+  const entries = await readJsonLines(path, signal, parseEntry);
   entries.sort((a, b) => a.timestampMs - b.timestampMs);
   const start = entries[0]?.timestampMs ?? 0;
   return entries.map((entry) => ({ ...entry, timestampMs: entry.timestampMs - start }));

@@ -1,9 +1,9 @@
 // Files of JSON objects, one a line, read with distrust: as a stream, so that memory holds one line and what came of the
 // lines before it, and by the byte, so that an encoding that is not UTF-8 is told and not guessed at.
-import { createReadStream } from 'node:fs';
 import { RoseinferError } from '../../src/util/errors.ts';
 import { isJsonObject, parseJsonObject } from '../../src/util/json.ts';
 import { quote } from '../../src/util/quote.ts';
+import { openInput } from '../input-file.ts';
 import { decodeUtf8, isUtf16 } from '../utf8.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -39,15 +39,16 @@ const NEWLINE = 0x0a;
  * Reads a file of JSON objects, one a line, at least one; empty lines and a byte order mark are skipped.
  *
  * @param parse throws what `fault` makes of a problem.
- * @throws JsonLinesError naming file and line.
+ * @throws JsonLinesError naming file and line, and the signal's reason.
  */
 export async function readJsonLines<Value>(
   path: string,
+  signal: AbortSignal,
   parse: (object: JsonObject, fault: LineFault, place: LinePlace) => Value,
 ): Promise<Value[]> {
   const values: Value[] = [];
   let line = 0;
-  for await (const bytes of linesOf(path)) {
+  for await (const bytes of linesOf(path, signal)) {
     const place = { path, line: ++line };
     const fault: LineFault = (problem, options) => new JsonLinesError(path, place.line, problem, options);
     if (line === 1 && isUtf16(bytes)) throw new JsonLinesError(path, null, 'is UTF-16, expected UTF-8');
@@ -59,7 +60,7 @@ export async function readJsonLines<Value>(
 }
 
 /** The lines of a file as bytes, without their ends. */
-async function* linesOf(path: string): AsyncGenerator<Buffer> {
+async function* linesOf(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
   let rest: Buffer[] = [];
   let numBytes = 0;
   let line = 1;
@@ -68,7 +69,7 @@ async function* linesOf(path: string): AsyncGenerator<Buffer> {
     numBytes += bytes.length;
     if (numBytes > MAX_LINE_BYTES) throw new JsonLinesError(path, line, `longer than ${MAX_LINE_BYTES} bytes`);
   };
-  for await (const chunk of chunksOf(path)) {
+  for await (const chunk of chunksOf(path, signal)) {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
       add(chunk.subarray(start, end));
@@ -81,11 +82,11 @@ async function* linesOf(path: string): AsyncGenerator<Buffer> {
   yield Buffer.concat(rest);
 }
 
-async function* chunksOf(path: string): AsyncGenerator<Buffer> {
-  const stream: AsyncIterable<Buffer> = createReadStream(path);
+async function* chunksOf(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
   try {
-    yield* stream;
+    yield* await openInput(path, signal);
   } catch (cause) {
+    signal.throwIfAborted();
     const code = cause instanceof Error && 'code' in cause ? cause.code : cause;
     throw new JsonLinesError(path, null, `${code}, expected a file that can be read`, { cause });
   }

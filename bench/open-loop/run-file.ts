@@ -17,12 +17,12 @@ export interface RecordedRun {
 /**
  * Reads what `--record` has written; keys that nobody reads are passed over.
  *
- * @throws JsonLinesError naming file and line.
+ * @throws JsonLinesError naming file and line, and the signal's reason.
  */
-export async function readRun(path: string): Promise<RecordedRun> {
+export async function readRun(path: string, signal: AbortSignal): Promise<RecordedRun> {
   const headers: RunHeader[] = [];
   const seen = new Set<string | number>();
-  const lines = await readJsonLines(path, (object, fault) => {
+  const lines = await readJsonLines(path, signal, (object, fault) => {
     const [header] = headers;
     if (header !== undefined) {
       const entry = parseEntry(object, header, fault);

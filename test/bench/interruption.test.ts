@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readRun } from '../../bench/open-loop/run-file.ts';
 
+const { signal } = new AbortController();
 let directory: string;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'roseinfer-interruption-'));
@@ -46,7 +47,7 @@ test('SIGTERM in an open loop leaves results, trace and record of what ran until
   const { modes } = await readJson('out.json');
   expect(modes).toMatchObject({ online: { failed: 8, completed: 0 } });
   expect((await readJson('trace.json')).traceEvents.length).toBeGreaterThan(0);
-  const { entries } = await readRun(at('run.jsonl'));
+  const { entries } = await readRun(at('run.jsonl'), signal);
   expect(entries.filter((entry) => 'request' in entry)).toHaveLength(8);
 });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readText } from '../../bench/utf8.ts';
 
+const { signal } = new AbortController();
 let directory: string;
 
 beforeAll(async () => {
@@ -15,7 +16,7 @@ afterAll(() => rm(directory, { recursive: true }));
 async function read(bytes: Buffer): Promise<string> {
   const path = join(directory, 'text.txt');
   await writeFile(path, bytes);
-  return readText('--text', path).catch(({ message }: Error) => message.replace(directory, ''));
+  return readText('--text', path, signal).catch(({ message }: Error) => message.replace(directory, ''));
 }
 
 test('a text is read as UTF-8, without its byte order mark', async () => {
@@ -35,6 +36,6 @@ test.each([
 test('a text that is missing, or a directory, is refused with its flag', async () => {
   const missing = join(directory, 'nowhere');
   const expected = 'expected a text file in UTF-8';
-  await expect(readText('--text', missing)).rejects.toThrow(`--text is "${missing}" (ENOENT), ${expected}`);
-  await expect(readText('--text', directory)).rejects.toThrow(`(EISDIR), ${expected}`);
+  await expect(readText('--text', missing, signal)).rejects.toThrow(`--text is "${missing}" (ENOENT), ${expected}`);
+  await expect(readText('--text', directory, signal)).rejects.toThrow(`(EISDIR), ${expected}`);
 });

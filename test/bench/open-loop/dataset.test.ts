@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readDataset } from '../../../bench/open-loop/dataset.ts';
 
+const { signal } = new AbortController();
 let directory: string;
 
 beforeAll(async () => {
@@ -18,7 +19,7 @@ async function fileOf(text: string | Buffer): Promise<string> {
   return path;
 }
 
-const timesOf = async (path: string) => (await readDataset(path)).map(({ timestampMs }) => timestampMs);
+const timesOf = async (path: string) => (await readDataset(path, signal)).map(({ timestampMs }) => timestampMs);
 const entryAt = (time: number | string) => `{"timestamp_ms": ${time}, "input_length": 3, "output_length": 4}`;
 
 describe('readDataset', () => {
@@ -27,7 +28,7 @@ describe('readDataset', () => {
       '{"timestamp_ms": 20.5, "input_length": 3, "output_length": 4, "hash_ids": [1]}\n\n' +
         '{"timestamp_ms": 0, "prompt": "", "output_length": 1, "priority": -2}\n',
     );
-    expect(await readDataset(path)).toEqual([
+    expect(await readDataset(path, signal)).toEqual([
       { place: { path, line: 3 }, timestampMs: 0, prompt: '', outputLength: 1, priority: -2 },
       { place: { path, line: 1 }, timestampMs: 20.5, inputLength: 3, outputLength: 4 },
     ]);
@@ -45,12 +46,12 @@ describe('readDataset', () => {
     expect(await timesOf(await fileOf(text))).toEqual([0, 1]);
     const prompt = '€'.repeat(200_000);
     const path = await fileOf(`{"timestamp_ms":0,"output_length":1,"prompt":"${prompt}"}\n${entryAt(1)}`);
-    expect((await readDataset(path)).map((entry) => entry.prompt)).toEqual([prompt, undefined]);
+    expect((await readDataset(path, signal)).map((entry) => entry.prompt)).toEqual([prompt, undefined]);
   });
 
   test('takes a line of ten million characters', async () => {
     const path = await fileOf(`{"timestamp_ms":0,"output_length":1,"prompt":"${'x'.repeat(10_000_000)}"}`);
-    expect((await readDataset(path))[0]?.prompt).toHaveLength(10_000_000);
+    expect((await readDataset(path, signal))[0]?.prompt).toHaveLength(10_000_000);
   });
 
   test.each([
@@ -60,13 +61,13 @@ describe('readDataset', () => {
     ['UTF-16BE', Buffer.from(entryAt(1), 'utf16le').swap16()],
   ])('says that a file is %s', async (_, bytes) => {
     const path = await fileOf(bytes);
-    await expect(readDataset(path)).rejects.toThrow(`${path}: is UTF-16, expected UTF-8`);
+    await expect(readDataset(path, signal)).rejects.toThrow(`${path}: is UTF-16, expected UTF-8`);
   });
 
   test('names the line of invalid UTF-8, and of one that no memory should hold', async () => {
     const invalid = await fileOf(Buffer.concat([Buffer.from(`${entryAt(1)}\n`), Buffer.from([0x22, 0xff, 0x22])]));
-    await expect(readDataset(invalid)).rejects.toThrow(`${invalid}, line 2: invalid UTF-8, expected text`);
-    await expect(readDataset('/dev/zero')).rejects.toThrow('/dev/zero, line 1: longer than 67108864 bytes');
+    await expect(readDataset(invalid, signal)).rejects.toThrow(`${invalid}, line 2: invalid UTF-8, expected text`);
+    await expect(readDataset('/dev/zero', signal)).rejects.toThrow('/dev/zero, line 1: longer than 67108864 bytes');
   });
 
   const good = '{"timestamp_ms": 0, "input_length": 3, "output_length": 4}';
@@ -96,16 +97,18 @@ describe('readDataset', () => {
     [good.replace('"input_length": 3', '"prompt": 3'), 'prompt is 3, expected text'],
   ])('names file and line of %j', async (line, problem) => {
     const path = await fileOf(`${good}\n\n${line}\n${good}\n`);
-    await expect(readDataset(path)).rejects.toThrow(expect.objectContaining({ name: 'JsonLinesError', path, line: 3 }));
-    const message = await readDataset(path).catch(({ message }: Error) => message);
+    await expect(readDataset(path, signal)).rejects.toThrow(
+      expect.objectContaining({ name: 'JsonLinesError', path, line: 3 }),
+    );
+    const message = await readDataset(path, signal).catch(({ message }: Error) => message);
     expect(String(message).replace(`${path}, line 3: `, '')).toEqual(problem);
   });
 
   test('names a file that is missing, or has no requests', async () => {
     const missing = join(directory, 'missing.jsonl');
     const message = `${missing}: ENOENT, expected a file that can be read`;
-    await expect(readDataset(missing)).rejects.toThrow(expect.objectContaining({ message, line: null }));
+    await expect(readDataset(missing, signal)).rejects.toThrow(expect.objectContaining({ message, line: null }));
     const empty = await fileOf('\n');
-    await expect(readDataset(empty)).rejects.toThrow(`${empty}: no lines, expected at least 1`);
+    await expect(readDataset(empty, signal)).rejects.toThrow(`${empty}: no lines, expected at least 1`);
   });
 });

@@ -82,7 +82,7 @@ async function record(requests: readonly TimedRequest[], settings: EngineSetting
   );
   const path = join(directory, 'run.jsonl');
   await writeFile(path, log.lines());
-  return [await readRun(path), run];
+  return [await readRun(path, signal), run];
 }
 
 const settings: EngineSettings[] = [
@@ -173,7 +173,7 @@ describe('readRun', () => {
     const path = join(directory, 'run.jsonl');
     const lines = (await readFile(path, 'utf8')).split('\n');
     await writeFile(path, lines.with(index, line).join('\n'));
-    await expect(readRun(path)).rejects.toThrow(`${path}, line ${number}: ${problem}`);
+    await expect(readRun(path, signal)).rejects.toThrow(`${path}, line ${number}: ${problem}`);
   });
 });
 
@@ -183,7 +183,9 @@ test('readRun refuses a request that can not be told from one before it', async 
   const lines = (await readFile(path, 'utf8')).split('\n');
   const index = lines.findIndex((line) => line.startsWith('{"request"'));
   await writeFile(path, lines.toSpliced(index, 0, lines[index] ?? '').join('\n'));
-  await expect(readRun(path)).rejects.toThrow(/, line \d+: request \S+ has the id or the seed of one before it/);
+  await expect(readRun(path, signal)).rejects.toThrow(
+    /, line \d+: request \S+ has the id or the seed of one before it/,
+  );
 });
 
 describe('simulate', () => {
