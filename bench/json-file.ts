@@ -1,16 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { checkOutput, replaceFile } from '../src/cli/output-file.ts';
+import { replaceFile } from '../src/cli/output-file.ts';
 
 const FLAG = '--json';
-
-/**
- * Finds out now, not behind a long run, whether a file for the results can be written. Leaves it, or its absence, as it was.
- *
- * @throws OutputFileError
- */
-export function checkWritable(path: string): Promise<void> {
-  return checkOutput(FLAG, path);
-}
 
 /** @throws OutputFileError */
 export function writeJson(path: string, value: unknown): Promise<void> {

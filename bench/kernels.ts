@@ -1,11 +1,13 @@
 // The kernel benchmark: every kernel at the shapes of a model, beside what the adapter could do. `--help` lists its flags.
+import { modelFiles } from '../src/cli/model-files.ts';
 import { readModelShape } from '../src/cli/model-shape.ts';
+import { checkOutputs, tellNothingYet } from '../src/cli/output-file.ts';
 import { packageRoot } from '../src/cli/package-info.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
 import { Device } from '../src/gpu/device.ts';
 import { readCommit } from './closed-loop/json-report.ts';
-import { checkWritable, writeJson } from './json-file.ts';
+import { writeJson } from './json-file.ts';
 import { type KernelArgs, parseKernelArgs } from './kernels/kernel-args.ts';
 import { formatResult, type KernelResult, kernelReportJson, TABLE_HEAD } from './kernels/kernel-report.ts';
 import { bestRoofline, formatRoofline } from './kernels/roofline.ts';
@@ -14,7 +16,7 @@ import { selectCandidates, timeCandidate } from './kernels/time-kernels.ts';
 
 async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void> {
   const { model = 'random:gpt2', filter = '', runs, json } = args;
-  if (json !== undefined) await checkWritable(json);
+  await checkOutputs({ '--json': json }, { '--model': await modelFiles(model) });
   const shape = { ...(await readModelShape(model, args.dtype)), kvDtype: args['kv-dtype'] ?? ('f32' as const) };
   using status = new StatusLine(process.stderr);
   using device = await Device.open({ adapter: args.adapter });
@@ -33,7 +35,11 @@ async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void
   const results: KernelResult[] = [];
   await using unsaved = new AsyncDisposableStack();
   unsaved.defer(async () => {
-    if (json === undefined || results.length === 0) return;
+    if (json === undefined) return;
+    if (results.length === 0) {
+      if (signal.aborted) tellNothingYet('--json', json);
+      return;
+    }
     const commit = await readCommit(packageRoot);
     const provenance = { args, adapter: device.identity, model, dtype: shape.dtype, kvDtype: shape.kvDtype, commit };
     const isPartial = results.length < candidates.length;

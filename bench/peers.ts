@@ -2,14 +2,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { modelFiles } from '../src/cli/model-files.ts';
 import { modelName } from '../src/cli/open-model.ts';
+import { checkOutputs } from '../src/cli/output-file.ts';
 import { packageRoot } from '../src/cli/package-info.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { StatusLine } from '../src/cli/status-line.ts';
 import { BUNDLED_MODEL } from '../src/load-model.ts';
 import { openSource } from '../src/open-source.ts';
 import { readCommit } from './closed-loop/json-report.ts';
-import { checkWritable, writeJson, writePartialJson } from './json-file.ts';
+import { writeJson, writePartialJson } from './json-file.ts';
 import { type PeersArgs, parsePeersArgs, peersFlags, peersOf } from './peers/args.ts';
 import { Comparison } from './peers/comparison.ts';
 import { BATCH_SIZES } from './peers/decode-job.ts';
@@ -19,7 +21,7 @@ import { PROMPT_TOKENS, peerPrompts } from './peers/prompts.ts';
 import { formatNotes, formatTables, peersReportJson } from './peers/report.ts';
 
 async function benchPeers(args: PeersArgs, signal: AbortSignal): Promise<void> {
-  if (args.json !== undefined) await checkWritable(args.json);
+  await checkOutputs({ '--json': args.json }, { '--model': await modelFiles(args.model) });
   const { source, tokenizer } = await openSource(args.model ?? BUNDLED_MODEL);
   await source.close();
   const prompts = peerPrompts(tokenizer, Math.max(...BATCH_SIZES));

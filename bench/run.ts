@@ -82,7 +82,9 @@ async function saveReports(
   if (json === undefined) return;
   if (reports.size > 0) {
     const commit = await readCommit(packageRoot);
-    await writeJson(json, reportJson(reports, { args, adapter, model: modelName(args.model), dtype, commit }));
+    const isPartial = signal.aborted || reports.size < modesOf(args).length;
+    const provenance = { args, adapter, model: modelName(args.model), dtype, commit, isPartial };
+    await writeJson(json, reportJson(reports, provenance));
   } else if (signal.aborted) tellNothingYet('--json', json);
 }
 

@@ -13,9 +13,17 @@ export interface Provenance {
   readonly commit: string | null;
 }
 
-/** All numbers of a benchmark, by mode, and what they depend on. */
-export function reportJson<Report>(modes: ReadonlyMap<string, Report>, provenance: Provenance) {
-  return { schema: 'roseinfer-benchmark-1', meta: provenanceJson(provenance), modes: Object.fromEntries(modes) };
+/** All numbers of a benchmark, by mode, and what they depend on; `isPartial` when not every mode ran to its end. */
+export function reportJson<Report>(
+  modes: ReadonlyMap<string, Report>,
+  { isPartial, ...provenance }: Provenance & { readonly isPartial: boolean },
+) {
+  return {
+    schema: 'roseinfer-benchmark-1',
+    partial: isPartial,
+    meta: provenanceJson(provenance),
+    modes: Object.fromEntries(modes),
+  };
 }
 
 /** The `meta` of a report, as of now. */

@@ -44,7 +44,8 @@ test('SIGTERM in an open loop leaves results, trace and record of what ran until
   const line = `--request-rate inf --num-requests 8 --output-len 900 --warmup 0 --record ${at('run.jsonl')}`;
   const ended = await interrupt(line, 'SIGTERM', 'model:', LATER);
   expect(ended).toMatchObject({ code: 143, files: ['out.json', 'run.jsonl', 'trace.json'] });
-  const { modes } = await readJson('out.json');
+  const { partial, modes } = await readJson('out.json');
+  expect(partial).toBe(true);
   expect(modes).toMatchObject({ online: { failed: 8, completed: 0 } });
   expect((await readJson('trace.json')).traceEvents.length).toBeGreaterThan(0);
   const { entries } = await readRun(at('run.jsonl'), signal);
@@ -55,7 +56,8 @@ test('SIGTERM between two modes leaves the results of the first', async () => {
   const line = '--num-requests 2 --max-new-tokens 8 --warmup 0 --ignore-eos';
   const ended = await interrupt(line, 'SIGTERM', 'naive');
   expect(ended).toMatchObject({ code: 143, files: ['out.json', 'trace.json'] });
-  const { modes } = await readJson('out.json');
+  const { partial, modes } = await readJson('out.json');
+  expect(partial).toBe(true);
   expect(modes.naive.per_request.map(({ finish_reason }: { finish_reason: string }) => finish_reason)).toEqual([
     'length',
     'length',

@@ -157,6 +157,7 @@ describe('node bench/kernels.ts', () => {
   test.each([
     [['--runs', '0'], '--runs is 0, expected an integer from 1 to 2147483647'],
     [['--json', 'nowhere/out.json'], '--json is "nowhere/out.json" (ENOENT), expected a file that can be written'],
+    [['--json', 'weights/tales/config.json'], expect.stringContaining('expected another file than --model names')],
     [['--filter', 'abacus'], expect.stringMatching(/^--filter is "abacus", expected part of /)],
     [['--adapter', 'abacus'], expect.stringMatching(/^no adapter named like "abacus"; there are: \w/)],
   ])('refuses %j with one line and 1', (flags, message) => {
