@@ -91,6 +91,9 @@ export interface BenchArgs extends Omit<Flags, 'mode'> {
 
 type Idle = IdleFlags<Flags>;
 
+/** Flags that say where a completion ends. */
+const lengthFlagNames = ['max-new-tokens', 'ignore-eos'] as const;
+
 /** Flags that change nothing beside others. */
 const IDLE: readonly Idle[] = [
   { flags: [...drawFlagNames, 'temperature'], isIdle: (args) => !args['do-sample'], why: 'without --do-sample' },
@@ -99,6 +102,9 @@ const IDLE: readonly Idle[] = [
   { flags: ['num-requests'], isIdle: (args) => args.prompts !== undefined, why: 'beside --prompts' },
   { flags: ['num-requests'], isIdle: (args) => args.dataset !== undefined, why: 'beside --dataset' },
   { flags: ['prompt'], isIdle: (args) => args.prompts !== undefined, why: 'beside --prompts' },
+  { flags: lengthFlagNames, isIdle: (args) => args['output-len'] !== undefined, why: 'beside --output-len' },
+  { flags: lengthFlagNames, isIdle: (args) => args.dataset !== undefined, why: 'beside --dataset' },
+  { flags: ['burstiness'], isIdle: (args) => args['request-rate'] === 'inf', why: 'at --request-rate inf' },
 ];
 
 /**

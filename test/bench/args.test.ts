@@ -197,6 +197,9 @@ describe('parseArgs', () => {
     ['--prompts a b --num-requests 2', '--num-requests has no effect beside --prompts'],
     ['--dataset a --num-requests 2', '--num-requests has no effect beside --dataset'],
     ['--prompts a --prompt b', '--prompt has no effect beside --prompts'],
+    ['--output-len 3 --max-new-tokens 2', '--max-new-tokens has no effect beside --output-len'],
+    ['--dataset a --no-ignore-eos', '--ignore-eos has no effect beside --dataset'],
+    ['--request-rate inf --burstiness 2', '--burstiness has no effect at --request-rate inf'],
   ])('says of %j that %s', (line, message) => {
     const error = vi.spyOn(console, 'error').mockImplementation(() => {});
     parseArgs(line.split(' '));
