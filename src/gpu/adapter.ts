@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { create } from 'webgpu';
-import { variable } from '../util/environment.ts';
+import { unsetEmpty, variable } from '../util/environment.ts';
 import { type Checks, checkOptions, text } from '../util/option-checks.ts';
 import { AdapterError } from './errors.ts';
 
@@ -29,6 +29,9 @@ const PLATFORM_BACKENDS: Readonly<Record<string, readonly string[]>> = {
   win32: ['d3d12', 'vulkan'],
 };
 const DEFAULT_BACKENDS: readonly string[] = ['vulkan'];
+
+/** Where the Vulkan loader looks for drivers; empty, it would find none. */
+const DRIVER_VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
 
 /** What Dawn does by default and is not wanted. */
 const DISABLED = [
@@ -96,7 +99,7 @@ function backendsOf({ backend }: AdapterChoice): readonly string[] {
 }
 
 function driverHint(): string {
-  const name = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'].find((each) => variable(each) !== undefined);
+  const name = DRIVER_VARIABLES.find((each) => variable(each) !== undefined);
   return name === undefined ? '' : `, with ${name}=${variable(name)}`;
 }
 
@@ -114,7 +117,8 @@ async function adapterNames(backend: string): Promise<string[]> {
 }
 
 function requestAdapter(backend: string, name: string): Promise<GPUAdapter | null> {
-  const key = JSON.stringify([backend, name, variable('VK_DRIVER_FILES'), variable('VK_ICD_FILENAMES')]);
+  DRIVER_VARIABLES.forEach(unsetEmpty);
+  const key = JSON.stringify([backend, name, ...DRIVER_VARIABLES.map(variable)]);
   let gpu = instances.get(key);
   if (gpu === undefined) {
     gpu = create([`backend=${backend}`, `adapter=${name}`, `disable-dawn-features=${DISABLED.join()}`]);

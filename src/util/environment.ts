@@ -8,6 +8,11 @@ export function variable(name: string): string | undefined {
   return process.env[name] || undefined;
 }
 
+/** Unsets a variable that is empty, for a native library that would take it for a value. */
+export function unsetEmpty(name: string): void {
+  if (process.env[name] === '') delete process.env[name];
+}
+
 /**
  * Directory of files that may be deleted at any time: `$ROSEINFER_CACHE`, or one in the user's own cache. Null where
  * neither is known; nothing is kept then.

@@ -13,7 +13,7 @@ let pipe: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'roseinfer-input-'));
   pipe = join(directory, 'pipe');
-  execFileSync('mkfifo', [pipe]);
+  execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
 });
 
 afterAll(() => rm(directory, { recursive: true }));

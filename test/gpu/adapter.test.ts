@@ -15,3 +15,11 @@ test('what Dawn writes of an adapter comes before the first device is open, and 
   expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
   expect(stderr.slice(stderr.indexOf('first'))).toBe('first line\nlast line\n');
 });
+
+test('variables for drivers that are empty hide none', () => {
+  const program = `
+    import { findAdapter } from './src/gpu/adapter.ts';
+    console.log((await findAdapter()).identity.backend);`;
+  const env = { VK_DRIVER_FILES: '', VK_ICD_FILENAMES: '' };
+  expect(runNode(['--input-type=module', '--eval', program], { env }).stdout).toMatch(/^\w+\n$/);
+});
