@@ -16,38 +16,33 @@ export interface TextStops {
  */
 export class Detokenizer {
   readonly #tokenizer: Tokenizer;
+  readonly #ends: TextStops;
   /** Made for the first id: thousands of requests may wait for theirs. */
-  #decoder: InstanceType<typeof TextDecoder> | null = null;
-  readonly #stops: StopSearch;
-  readonly #minTokens: number;
+  #text: { readonly decoder: InstanceType<typeof TextDecoder>; readonly stops: StopSearch } | null = null;
   #numIds = 0;
 
-  constructor(tokenizer: Tokenizer, { stop, minTokens }: TextStops = { stop: [], minTokens: 0 }) {
+  constructor(tokenizer: Tokenizer, ends: TextStops = { stop: [], minTokens: 0 }) {
     this.#tokenizer = tokenizer;
-    this.#stops = new StopSearch(stop);
-    this.#minTokens = minTokens;
+    this.#ends = ends;
   }
 
   /** The stop string that the text has come to; no id may follow it. */
   get foundStop(): string | null {
-    return this.#stops.found;
+    return this.#text?.stops.found ?? null;
   }
 
   /** The text that `id` makes certain; '' for a special token. */
   push(id: number): string {
     this.#numIds++;
     if (this.#tokenizer.isSpecial(id)) return '';
-    const bytes = this.#stops.push(this.#tokenizer.tokenBytes(id), this.#numIds > this.#minTokens);
-    return this.#decode(bytes, true);
+    this.#text ??= { decoder: new TextDecoder('utf-8', { ignoreBOM: true }), stops: new StopSearch(this.#ends.stop) };
+    const { decoder, stops } = this.#text;
+    const bytes = stops.push(this.#tokenizer.tokenBytes(id), this.#numIds > this.#ends.minTokens);
+    return decoder.decode(bytes, { stream: true });
   }
 
   /** The end of the text: what was held back, and U+FFFD where it stops inside a character. */
   finish(): string {
-    return this.#decode(this.#stops.finish(), false);
-  }
-
-  #decode(bytes: Uint8Array, stream: boolean): string {
-    this.#decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
-    return this.#decoder.decode(bytes, { stream });
+    return this.#text?.decoder.decode(this.#text.stops.finish()) ?? '';
   }
 }

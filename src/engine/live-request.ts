@@ -42,7 +42,7 @@ export class LiveRequest {
   readonly #tokenTimes: number[] = [];
   /** What readers of a piece that isn't there yet wait for. */
   #news: PromiseWithResolvers<void> | null = null;
-  #stopListening = () => {};
+  #stopListening: (() => void) | null = null;
   #hasEnded = false;
 
   constructor(sequence: Sequence, detokenizer: TextSource, options: LiveRequestOptions = {}) {
@@ -96,7 +96,7 @@ export class LiveRequest {
   end({ finishReason, time, error }: RequestEnd): FinishedRequest {
     const { requestId, promptIds, ids, params, arrival, stopTokenId } = this.sequence;
     const { prefixHit, numPreemptions, numRecomputedTokens } = this.sequence;
-    this.#stopListening();
+    this.#stopListening?.();
     this.#hasEnded = true;
     const response: FinishedRequest = {
       requestId,
