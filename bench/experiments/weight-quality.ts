@@ -1,5 +1,6 @@
 import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
 import { loadGPT2 } from '../../src/load-gpt2.ts';
+import { RangeValueError } from '../../src/util/errors.ts';
 import { type Figure, mapFigure, ratio } from '../figures.ts';
 
 /** How far a model with stored weights is from the same one with f32 weights, on a text. */
@@ -37,18 +38,23 @@ interface WindowSums {
 /**
  * Compares f16 and q8 weights with f32 on a text.
  *
- * @throws the signal's reason; RoseinferError, as `loadGPT2`; RangeValueError for a text of fewer than two tokens or a window beyond the model.
+ * @throws the signal's reason; RoseinferError, as `loadGPT2`; RangeValueError for a text of fewer than two tokens or a
+ * window beyond the model.
  */
 export async function measureWeightQuality(options: WeightQualityOptions): Promise<WeightQuality[]> {
   const { model, adapter, text, window, maxTokens, signal } = options;
   using opened = new DisposableStack();
   const load = async (dtype: WeightDType) => opened.use(await loadGPT2(model, { dtype, adapter }));
   const exact = await load('f32');
-  const stored = await Promise.all(COMPARED.map(load));
   const ids = exact.tokenizer.encode(text).slice(0, maxTokens);
+  if (ids.length < 2) throw new RangeValueError('number of tokens of --text', ids.length, 'at least 2');
+  const { numPositions } = exact.model.config;
+  if (window > numPositions)
+    throw new RangeValueError('--window', window, `at most ${numPositions}, the model's positions`);
+  const stored = await Promise.all(COMPARED.map(load));
   const totals = COMPARED.map((): WindowSums => ({ nats: 0, kl: 0 }));
   let nats = 0;
-  for (let start = 0; start < Math.max(ids.length - 1, 1); start += window) {
+  for (let start = 0; start < ids.length - 1; start += window) {
     signal?.throwIfAborted();
     const inputs = ids.slice(start, Math.min(start + window, ids.length - 1));
     const targets = ids.slice(start + 1, start + 1 + inputs.length);

@@ -5,10 +5,14 @@ import type { Clock } from '../../src/core/clock.ts';
 import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { StepRecord } from '../../src/engine/step-record.ts';
+import { clip } from '../../src/util/quote.ts';
 import { admit, type Served } from '../open-loop/admit.ts';
 import type { ServingRun } from '../open-loop/open-loop.ts';
 import type { RecordedRun } from '../open-loop/run-file.ts';
 import type { LoggedRequest, RunHeader } from '../open-loop/run-log.ts';
+
+/** Characters of the decisions of a step in a message. */
+const MAX_DESCRIPTION = 500;
 
 /** A run that was repeated. */
 export interface Replay {
@@ -59,10 +63,13 @@ function toRequest({ requestId, promptIds, maxTokens, ignoreEos, seed, priority 
 function findDifference(recorded: readonly StepRecord[], replayed: readonly StepRecord[]): string | null {
   for (let index = 0; index < Math.max(recorded.length, replayed.length); index++) {
     const [want, got] = [decisionsOf(recorded[index]), decisionsOf(replayed[index])];
-    if (!isDeepStrictEqual(want, got))
-      return `step ${index} is ${JSON.stringify(got)}, recorded ${JSON.stringify(want)}`;
+    if (!isDeepStrictEqual(want, got)) return `step ${index} is ${describe(got)}, recorded ${describe(want)}`;
   }
   return null;
+}
+
+function describe(decisions: ReturnType<typeof decisionsOf>): string {
+  return clip(JSON.stringify(decisions), MAX_DESCRIPTION);
 }
 
 function decisionsOf(step: StepRecord | undefined) {

@@ -15,3 +15,11 @@ test('f16 and q8 weights predict a held-out text of tales nearly as f32 does', a
   expect(q8!.kl).toBeGreaterThan(1e-6);
   expect(q8!.perplexity).not.toBe(f32!.perplexity);
 });
+
+test.each([
+  ['', 128, 'number of tokens of --text is 0, expected at least 2'],
+  ['king', 128, 'number of tokens of --text is 1, expected at least 2'],
+  ['The king had', 1025, "--window is 1025, expected at most 1024, the model's positions"],
+])('the text %j in windows of %i is refused', async (text, window, message) => {
+  await expect(measureWeightQuality({ text, window })).rejects.toThrow(message);
+});
