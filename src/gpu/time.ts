@@ -29,10 +29,10 @@ export interface Timing {
   readonly runs: number;
   /** Milliseconds of a dispatch: the middle of all runs, and what a tenth of them stay below and above. */
   readonly milliseconds: { readonly median: number; readonly p10: number; readonly p90: number };
-  /** 1e9 floating-point operations a second, by the kernel's `cost` and the median. */
-  readonly gflops: number;
-  /** 1e9 bytes a second, by the kernel's `cost` and the median. */
-  readonly gigabytes: number;
+  /** 1e9 floating-point operations a second, by the kernel's `cost` and the median; null when the clock saw no time pass. */
+  readonly gflops: number | null;
+  /** 1e9 bytes a second, in the same way. */
+  readonly gigabytes: number | null;
 }
 
 /** What the host's clock times at once lasts this long, so that the submit and the readback around it count little. */
@@ -44,8 +44,8 @@ const MAX_BURST = 4096;
  * Times a kernel on tensors: it runs warmUps + runs times or, by the host's clock, many times more, so what it changes in
  * place goes on changing. Its operands stay in whatever caches hold them.
  *
- * @throws RangeValueError for an unknown option, and unless runs is a natural number from 1 on and warmUps one from 0 on; KernelError, GpuError and
- * DeviceLostError, as `Kernel.run`.
+ * @throws RangeValueError for an unknown option, and unless runs is a natural number from 1 on and warmUps one from 0 on;
+ * KernelError, GpuError and DeviceLostError, as `Kernel.run`.
  */
 export async function time<S extends KernelSpec>(
   device: Device,
@@ -67,14 +67,14 @@ export async function time<S extends KernelSpec>(
   const at = (fraction: number) => sorted[Math.round(fraction * (runs - 1))]!;
   const median = (at(0.5) + sorted[Math.floor((runs - 1) / 2)]!) / 2;
   const { bytes, flops } = dispatch.cost;
-  const perSecond = 1e-6 / median;
+  const perSecond = (work: number) => (median > 0 ? (1e-6 * work) / median : null);
   return {
     label,
     timer: timestamps ? 'timestamps' : 'clock',
     runs,
     milliseconds: { median, p10: at(0.1), p90: at(0.9) },
-    gflops: flops * perSecond,
-    gigabytes: bytes * perSecond,
+    gflops: perSecond(flops),
+    gigabytes: perSecond(bytes),
   };
 }
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { time } from '../../src/gpu/time.ts';
@@ -40,6 +40,15 @@ describe.each(['auto', 'base'] as const)('timing a kernel on a device with %s fe
     expect(timing.gigabytes).toBeCloseTo(48 / (median * 1e6), 12);
     expect(await out.read()).toEqual(Float32Array.of(3, 4, 1, 2, 3, 4));
     expect([device.liveBuffers, device.liveBytes]).toEqual(before);
+  });
+
+  test('gives no speed where the clock saw no time pass', async (context) => {
+    if (device.traits.timestamps) context.skip('the GPU has a clock of its own');
+    using owned = new DisposableStack();
+    const now = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const timing = await time(device, gatherRows, tensors(device, owned), {}, { runs: 1, warmUps: 0 });
+    now.mockRestore();
+    expect(timing).toMatchObject({ milliseconds: { median: 0 }, gflops: null, gigabytes: null });
   });
 
   test('refuses no runs, and what the kernel refuses', async () => {
