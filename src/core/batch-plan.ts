@@ -56,6 +56,6 @@ export interface SamplingRow {
   readonly tokenSlot: number;
   /** How the logits change before they are sampled; null leaves them as they are. */
   readonly adjustment: LogitsAdjustment | null;
-  /** Report the log-probabilities of the sampled id and of so many of the most likely ids; null reports none. */
+  /** Report the log-probabilities of the sampled id and of this number of the most likely ids; null reports none. */
   readonly logprobs: number | null;
 }

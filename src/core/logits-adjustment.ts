@@ -50,7 +50,7 @@ type AdjustingParams = Pick<
 >;
 
 /**
- * The adjustment of the row that samples behind `numTokens` tokens of a sequence, or null where its logits stay as they
+ * The adjustment of the row that samples after `numTokens` tokens of a sequence, or null where its logits stay as they
  * are. If one more token is known than the host has, its id is in `nextTokens[tokenSlot]`.
  */
 export function adjustmentOf(

@@ -6,7 +6,7 @@ import { hashSeed } from '../util/rng.ts';
 export interface SamplingParams {
   /** Most ids to generate. */
   readonly maxTokens: number;
-  /** So many ids come before the one that ends the request: eos and stop ids are not sampled, stop strings not heeded. */
+  /** Least number of ids before the one that ends the request: eos and stop ids are not sampled, stop strings not heeded. */
   readonly minTokens: number;
   /** 0 is greedy. */
   readonly temperature: number;
@@ -32,7 +32,7 @@ export interface SamplingParams {
   readonly stopTokenIds: readonly number[];
   /** Generate past the end-of-sequence token. */
   readonly ignoreEos: boolean;
-  /** Report the log-probability of every id and of so many of the most likely ones in its place; null reports none. */
+  /** Report the log-probability of every id and of this number of the most likely ones in its place; null reports none. */
   readonly logprobs: number | null;
 }
 
@@ -41,7 +41,7 @@ export type SamplingOptions = { readonly [K in keyof SamplingParams]?: SamplingP
 
 /** What bounds a request's parameters. */
 export interface SamplingBounds {
-  /** Tokens left in the model's context behind the prompt, at least 1. The default of `maxTokens` is clipped to it. */
+  /** Tokens left in the model's context after the prompt, at least 1. The default of `maxTokens` is clipped to it. */
   readonly room: number;
   readonly vocabSize: number;
 }

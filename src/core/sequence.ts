@@ -5,7 +5,7 @@ export type SequenceStatus = 'waiting' | 'running' | 'preempted' | 'finished';
 /** Why a sequence ended: an eos token, a stop id or stop string, `maxTokens` (or the context), its caller, or a fault. */
 export type FinishReason = 'stop' | 'length' | 'abort' | 'error';
 
-/** Most ids that may end a sequence as its eos: a step has room for the masks of so many a row. */
+/** Most ids that may end a sequence as its eos: the masks that a step has room for in each row. */
 export const MAX_EOS_IDS = 64;
 
 export interface SequenceInit {
@@ -37,7 +37,7 @@ export interface PrefixHit {
 }
 
 /**
- * A prompt and what has been generated behind it. Only the scheduler changes one; everybody else reads.
+ * A prompt and the ids generated after it. Only the scheduler changes one; everybody else reads.
  *
  * Tokens are known in three stages: computed (in the KV cache), on the host, and pending (sampled on the GPU, not read
  * yet). Ids are on the host before they are computed, except the pending one, which the next step takes on the GPU.
@@ -55,7 +55,7 @@ export class Sequence {
   readonly ids: number[] = [];
   status: SequenceStatus = 'waiting';
   finishReason: FinishReason | null = null;
-  /** The stop id that ended the sequence; null when something else did, be it the eos. */
+  /** The stop id that ended the sequence; null when something else did, such as the eos. */
   stopTokenId: number | null = null;
   /** Tokens that are in the KV cache once every submitted step has run. */
   numComputedTokens = 0;

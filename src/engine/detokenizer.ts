@@ -5,7 +5,7 @@ import type { Tokenizer } from './tokenizer.ts';
 export interface TextStops {
   /** The text ends before the first of these strings. */
   readonly stop: readonly string[];
-  /** A stop string that one of so many first ids completes is text. */
+  /** A stop string that one of the first `minTokens` ids completes is text. */
   readonly minTokens: number;
 }
 

@@ -24,7 +24,7 @@ export interface EngineOptions extends QueueBounds {
   readonly policy?: QueuePolicyName | undefined;
   /** Whether prompts take what others have computed of the same beginning; default true. The ids are the same. */
   readonly prefixCache?: boolean | undefined;
-  /** Cut prompts so that a step takes about so long, by what the steps before it took. By default only maxBatchTokens cuts. */
+  /** Milliseconds that a step takes at most, about: prompts are cut by the times of steps before. By default only maxBatchTokens cuts. */
   readonly maxStepMs?: number | undefined;
   /** Told of every step once its result is there. What it throws is reported once, as a warning, and changes nothing. */
   readonly onStep?: ((step: StepRecord) => void) | undefined;

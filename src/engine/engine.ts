@@ -103,7 +103,7 @@ export class Engine {
    *
    * @throws RangeValueError for a request that is not valid or has the id of one that has not ended.
    * @throws RequestTooLargeError for one that could not run even alone.
-   * @throws QueueFullError for one that would wait behind too many.
+   * @throws QueueFullError for one beyond the bounds of the queue.
    * @throws EngineClosedError after `close`.
    * @throws RunnerFailedError when the runner can run no more steps.
    */
@@ -157,7 +157,7 @@ export class Engine {
 
   /**
    * Queues `n` completions of one prompt, which is computed once: they share its full blocks. Choice j has the id of the
-   * request with `-j` behind it and draws with `deriveSeed(seed, j)`. If one is refused, none is queued.
+   * request followed by `-j` and draws with `deriveSeed(seed, j)`. If one is refused, none is queued.
    *
    * @throws RangeValueError unless `n` is an integer in [1, 128]; and what `addRequest` throws.
    */

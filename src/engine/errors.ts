@@ -45,7 +45,7 @@ export class StepResultError extends RoseinferError {
   }
 }
 
-/** A request that would wait behind more than the engine lets wait. */
+/** A request beyond the number of requests or tokens that the engine lets wait. */
 export class QueueFullError extends RoseinferError {
   readonly requestId: string;
   /** With the refused one. */

@@ -20,7 +20,7 @@ export function isTimed(step: StepRecord): step is TimedStep {
  * The kernels of steps, given in their order, on the engine's clock: by one offset for all, so that they keep their
  * distances. A step runs on the GPU after it was submitted and before its result is on the host, so each bounds the offset
  * from both sides; the middle between the tightest bounds is taken. Where the two clocks drift apart, a step's own bounds
- * come first: its kernels lie within it, one behind the other, whatever the stamps say.
+ * come first: its kernels lie within it, one after the other, whatever the stamps say.
  */
 export function placeKernels(steps: readonly TimedStep[]): PlacedKernel[][] {
   const bounds = steps.map(({ submitted, finished, times }) => ({

@@ -82,12 +82,12 @@ export class LiveRequest {
     return isStopped;
   }
 
-  /** Takes down that the request was in a step. */
+  /** Records that the request was in a step. */
   addStep(step: StepRecord, row: StepRecordRow): void {
     this.#timeline?.addStep(step, row);
   }
 
-  /** Takes down that the request lost its blocks when step `index` was scheduled. */
+  /** Records that the request lost its blocks when step `index` was scheduled. */
   preempt(index: number): void {
     this.#timeline?.preempt(index);
   }

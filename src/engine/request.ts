@@ -14,7 +14,7 @@ export interface GenerationRequest {
   readonly sampling?: SamplingOptions | undefined;
   /** The lower, the more urgent, from -100 to 100; 0. Heeded by the policy `priority`. */
   readonly priority?: number | undefined;
-  /** The request is aborted when it has not ended so many milliseconds after its arrival. */
+  /** Milliseconds after its arrival at which the request is aborted, if it has not ended. */
   readonly deadlineMs?: number | undefined;
   /** When it arrived, in milliseconds of the engine's clock; by default now. */
   readonly arrival?: number | undefined;
@@ -51,7 +51,7 @@ export interface FinishedRequest {
   /** The ids as text, without what ended them; what an aborted request has streamed so far. */
   readonly text: string;
   readonly finishReason: FinishReason;
-  /** The stop id or stop string that ended the request; null when something else did, be it the eos. */
+  /** The stop id or stop string that ended the request; null when something else did, such as the eos. */
   readonly stopReason: number | string | null;
   /** What went wrong, when `finishReason` is `error`; which deadline passed, when that aborted it. */
   readonly error: string | null;

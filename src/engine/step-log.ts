@@ -34,7 +34,7 @@ export class StepLog {
     return this.#target?.tokens;
   }
 
-  /** Takes down who lost blocks though no step came of it. */
+  /** Records who lost blocks though no step came of it. */
   addPreempted(preempted: readonly Sequence[]): void {
     this.#preempted = [...this.#preempted, ...preempted];
   }

@@ -6,7 +6,7 @@ const FIRST_TOKENS = 16;
 const MIN_TOKENS = 8;
 
 /**
- * How many tokens a step may have to take about so long, learnt from the steps before it: the tokens of a step that was
+ * How many tokens a step may have to take about the target time, learnt from the steps before it: the tokens of a step that was
  * full or too slow, scaled by target / time, at most to twice or half of what was asked for.
  */
 export class StepTarget {
@@ -26,7 +26,7 @@ export class StepTarget {
     return this.#tokens;
   }
 
-  /** Learns from a step of so many tokens that took so many milliseconds. */
+  /** Learns from the tokens of a step and the milliseconds that it took. */
   observe(numTokens: number, milliseconds: number): void {
     if (numTokens < this.#tokens && milliseconds <= this.#milliseconds) return;
     const wanted = Math.floor((numTokens * this.#milliseconds) / milliseconds);

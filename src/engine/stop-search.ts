@@ -19,7 +19,7 @@ export class StopSearch {
   }
 
   /**
-   * Takes the next bytes, none behind a stop string that has been found; returns those that have become certain.
+   * Takes the next bytes, none after a stop string that has been found; returns those that have become certain.
    *
    * @param heeds whether a stop string may end in them; a string that would is text.
    */
@@ -78,7 +78,7 @@ class Pattern {
     this.numMatched = this.#extend(this.numMatched, byte);
   }
 
-  /** Goes on behind a complete pattern with what of it may begin another. */
+  /** Goes on after a complete pattern with the end of it that may begin another. */
   passOver(): void {
     this.numMatched = this.#shorter[this.length]!;
   }

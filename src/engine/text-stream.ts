@@ -3,7 +3,7 @@ import type { LiveRequest } from './live-request.ts';
 import type { FinishedRequest, TextPiece } from './request.ts';
 
 /**
- * The pieces of one request as its ids arrive, then its end. A reader that falls behind holds nobody up.
+ * The pieces of one request as its ids arrive, then its end. A slow reader holds nobody up.
  *
  * No generator function: leaving one before its first `next` would run none of its code and let the request go on, and
  * leaving one while a `next` waits would be heard only with the next id.
@@ -19,7 +19,7 @@ export class TextStream implements AsyncGenerator<TextPiece, FinishedRequest, vo
     this.#abort = abort;
   }
 
-  /** @throws RequestFailedError behind the last piece of a request that ended with `error`. */
+  /** @throws RequestFailedError after the last piece of a request that ended with `error`. */
   async next(): Promise<IteratorResult<TextPiece, FinishedRequest>> {
     const piece = await this.#request.piece(this.#numRead++);
     if (piece !== null) return { done: false, value: piece };

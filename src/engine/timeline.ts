@@ -35,12 +35,12 @@ export class Timeline {
     this.#promptTokens = promptTokens;
   }
 
-  /** The request lost its blocks when step `index` was scheduled; a step before that may still be running. */
+  /** Records that the request lost its blocks when step `index` was scheduled; a step before that may still be running. */
   preempt(index: number): void {
     this.#preemptedAt = index;
   }
 
-  /** The request was in a step. Of steps that overlap, the second counts from the end of the first. */
+  /** Records that the request was in a step. Of steps that overlap, the second counts from the end of the first. */
   addStep({ index, submitted, finished, rows }: StepRecord, { start, numTokens }: StepRecordRow): void {
     const waited = this.#spans.length === 0 ? 'queued' : 'waiting';
     const isBack = index >= this.#preemptedAt;
@@ -52,7 +52,7 @@ export class Timeline {
     this.#add(isDecode ? 'decode' : 'prefill', finished, step);
   }
 
-  /** The spans of a request that ended at `end`. */
+  /** Ends the last span at `end`; returns all. */
   finish(end: number): readonly TimelineSpan[] {
     const waited = this.#preemptedAt < Number.POSITIVE_INFINITY ? 'preempted' : 'finishing';
     this.#add(this.#spans.length === 0 ? 'queued' : waited, end, null);

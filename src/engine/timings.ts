@@ -7,7 +7,7 @@ export interface RequestTimings {
   readonly tokenTimes: readonly number[];
   /** Time to first token: first token − arrival. */
   readonly ttft: number | null;
-  /** Time per output token behind the first: (last − first) / (n − 1). */
+  /** Time per output token after the first: (last − first) / (n − 1). */
   readonly tpot: number | null;
   /** End of the request − arrival. */
   readonly e2e: number;

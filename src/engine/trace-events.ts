@@ -113,7 +113,7 @@ function* trackEvents(pid: number, tid: number, name: string): Generator<Metadat
   yield { ph: 'M', pid, tid, name: 'thread_sort_index', args: { sort_index: tid } };
 }
 
-/** By its rows: one decodes with a single token behind its prompt, whose length may be unknown. */
+/** By its rows: one decodes with a single token after its prompt, whose length may be unknown. */
 function kindOf({ rows }: StepRecord, promptTokens: ReadonlyMap<string, number>): string {
   const decodes = rows.filter(
     ({ requestId, start, numTokens }) => numTokens === 1 && start >= (promptTokens.get(requestId) ?? 0),

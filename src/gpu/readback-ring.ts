@@ -28,7 +28,7 @@ export class ReadbackRing {
   }
 
   /**
-   * Encodes the copies behind what the encoder holds, and submits it all.
+   * Encodes the copies after what the encoder holds, and submits it all.
    *
    * @returns one ArrayBuffer a part; it rejects with DeviceLostError when the device goes away.
    * @throws GpuError when the driver refuses something, or has no room.

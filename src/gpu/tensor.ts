@@ -245,7 +245,7 @@ function numBytes(dtype: DType, shape: readonly number[]): number {
   return roundUp(Math.max(numElements(shape), 1) * elementBytes(dtype), WORD);
 }
 
-/** The bytes of the data, zeros behind an odd number of f16. */
+/** The bytes of the data, zeros after an odd number of f16. */
 function wholeWords(data: TensorData): Uint8Array {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (bytes.length % WORD === 0) return bytes;

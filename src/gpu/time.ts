@@ -98,7 +98,7 @@ async function byClock(device: Device, dispatch: Dispatch, count: number): Promi
   return times;
 }
 
-/** Milliseconds from the submit of so many dispatches to the end of the last. */
+/** Milliseconds from the submit of a burst of dispatches to the end of the last. */
 async function burstMilliseconds(device: Device, dispatch: Dispatch, burst: number, fence: Tensor): Promise<number> {
   using program = new Program(device, dispatch.label, Array<Dispatch>(burst).fill(dispatch));
   await fence.read();

@@ -11,7 +11,11 @@ export const KV_DTYPES: readonly KVDType[] = ['f32', 'f16'];
 /** Words that attention loads at a time. */
 const VECTOR_WORDS = 4;
 
-/** u32 words of one key or value row of D elements, zeros behind them included: whole vectors. @throws RangeValueError for an unknown type. */
+/**
+ * u32 words of one key or value row of D elements, zeros after them included: whole vectors.
+ *
+ * @throws RangeValueError for an unknown type.
+ */
 export function kvRowWords(D: number, dtype: KVDType): number {
   if (!KV_DTYPES.includes(dtype)) throw new RangeValueError('dtype', dtype, `one of ${KV_DTYPES.join(', ')}`);
   return roundUp(dtype === 'f16' ? ceilDiv(D, 2) : D, VECTOR_WORDS);

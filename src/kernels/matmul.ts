@@ -107,7 +107,7 @@ function loads({ M = 0, N = 0, K = 0 }: Dims, variant: Variant): number {
  * scales). X_VEC4 asks for K % 4 = 0 and loads less.
  *
  * Every variant sums k ascending with one fma chain an output, so results are bit-equal whatever ROWS, TILES, K_TILE,
- * LANES or SUBGROUPS: a row's result does not depend on M. With K_TILE > 0 a workgroup shares the weights of so many k
+ * LANES or SUBGROUPS: a row's result does not depend on M. With K_TILE > 0 a workgroup shares the weights of K_TILE k
  * among rows, for adapters with fast shared memory and many rows; SUBGROUPS and X_LANES change nothing then.
  */
 export const matmul = defineKernel({

@@ -30,7 +30,7 @@ interface RunningSequence {
  * The machinery that every policy shares.
  *
  * Waiting and running sequences are kept in the order of their ranks. When blocks are short, only a sequence ranked
- * behind the one that needs them loses its own, so the first one always moves on: it can have every block, and alone it
+ * after the one that needs them loses its own, so the first one always moves on: it can have every block, and alone it
  * fits. Steps run in the order of their submission, so blocks and token slots freed here may go to the next step while
  * one is in flight.
  */
@@ -215,7 +215,7 @@ export class BatchScheduler implements Scheduler {
     return this.#kv.numBlocksFor(maxComputed) > this.#kv.blockTable(sequence).length;
   }
 
-  /** Takes blocks for one more token from sequences ranked behind until there are enough. False when its own were taken. */
+  /** Takes blocks for one more token from sequences ranked after it until there are enough. False when its own were taken. */
   #allocateOrPreempt(step: StepDraft, sequence: Sequence): boolean {
     while (!this.#kv.allocateSlots(sequence, 1)) {
       const sequences = this.#running.map((running) => running.sequence);

@@ -18,7 +18,7 @@ export interface SequenceUpdate {
  * clock.
  *
  * `schedule` may be called for the next step before `update` or `fail` of this one: a row in flight counts as one
- * pending id. If the id then ends its sequence, the row scheduled behind it is wasted and its result dropped.
+ * pending id. If the id then ends its sequence, the row scheduled after it is wasted and its result dropped.
  */
 export interface Scheduler {
   readonly numWaiting: number;
@@ -34,7 +34,7 @@ export interface Scheduler {
   /**
    * The rows of the next step. None when every sequence waits for ids in flight, or when there is no sequence.
    *
-   * @param targetTokens cuts prompts into chunks so that the step has about so many tokens; decoding rows always run.
+   * @param targetTokens cuts prompts into chunks so that the step has about as many tokens; decoding rows always run.
    */
   schedule(targetTokens?: number): SchedulerOutput;
   /** Applies a step's result to the rows that sampled, in the order of `plan.logitsRows`; rows without meaning are dropped. */
