@@ -19,7 +19,7 @@ export function mapFigure(figure: Figure, apply: (value: number) => number): Fig
   return figure === null ? null : apply(figure);
 }
 
-/** Shows a figure with so many digits behind the point, and its unit; a dash alone where there is none. */
+/** Shows a figure with `digits` digits after the point, and its unit; a dash alone where there is none. */
 export function formatFigure(figure: Figure, digits: number, unit = ''): string {
   return figure === null || !Number.isFinite(figure) ? NO_FIGURE : figure.toFixed(digits) + unit;
 }

@@ -43,7 +43,7 @@ interface Bench {
 async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
   const outputs = { '--json': args.json, [RECORD_FLAG]: args.record, '--trace': args.trace };
   await checkOutputs(outputs, { '--dataset': args.dataset, '--model': await modelFiles(args.model) });
-  await using trace = args.trace === undefined ? null : await TraceFile.open(args.trace, signal);
+  await using trace = args.trace === undefined ? null : new TraceFile(args.trace, signal);
   const dataset = args.dataset === undefined ? null : await readDataset(args.dataset, signal);
   using status = new StatusLine(process.stderr);
   await using model = await openModel(args.model, {

@@ -73,7 +73,7 @@ export async function measureContexts(
   // Gap i decodes behind i more tokens; NEW_TOKENS / 2 of them in the middle.
   return [...gaps].map(([length, samples]) => {
     const milliseconds = median(samples);
-    if (milliseconds === null) throw new BenchmarkError(`no gap behind ${length} tokens, expected ${NEW_TOKENS - 2}`);
+    if (milliseconds === null) throw new BenchmarkError(`no gap after ${length} tokens, expected ${NEW_TOKENS - 2}`);
     return { context: length + NEW_TOKENS / 2, milliseconds };
   });
 }

@@ -47,7 +47,7 @@ const DEFAULT_MAX_NEW_TOKENS = 100;
 /** Streams the completion of a prompt to stdout. */
 export async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> {
   await checkOutputs({ '--trace': args.trace }, { '--model': await modelFiles(args.model) });
-  await using trace = args.trace === undefined ? null : await TraceFile.open(args.trace, signal);
+  await using trace = args.trace === undefined ? null : new TraceFile(args.trace, signal);
   const prompt = args.prompt === '-' ? withoutLineEnd(await text(addAbortSignal(signal, process.stdin))) : args.prompt;
   using status = new StatusLine(process.stderr);
   const log = args.verbose ? console.error : () => {};

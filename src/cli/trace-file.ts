@@ -3,7 +3,7 @@ import type { FinishedRequest } from '../engine/request.ts';
 import type { StepRecord } from '../engine/step-record.ts';
 import { traceEvents } from '../engine/trace-events.ts';
 import type { LoadedModel } from '../load-model.ts';
-import { checkOutput, replaceFile, tellNothingYet } from './output-file.ts';
+import { replaceFile, tellNothingYet } from './output-file.ts';
 import { packageVersion } from './package-info.ts';
 
 const FLAG = '--trace';
@@ -31,20 +31,15 @@ export class TraceFile implements AsyncDisposable {
   readonly #recordings: Recording[] = [];
   #about: Readonly<Record<string, string>> = {};
 
-  private constructor(path: string, signal: AbortSignal) {
-    this.#path = path;
-    this.#signal = signal;
-  }
-
   /**
    * Writes nothing yet.
    *
+   * @param path a file that `checkOutputs` has looked at.
    * @param signal interrupts the command.
-   * @throws OutputFileError when the file can't be written.
    */
-  static async open(path: string, signal: AbortSignal): Promise<TraceFile> {
-    await checkOutput(FLAG, path);
-    return new TraceFile(path, signal);
+  constructor(path: string, signal: AbortSignal) {
+    this.#path = path;
+    this.#signal = signal;
   }
 
   /** Puts into the trace what ran: `model` as a report calls it. */
