@@ -12,20 +12,21 @@ fail() {
   exit 1
 }
 
-# A copy of the lock file inside node_modules says what was installed and found to run; npm ci removes it before it starts.
+# A copy of the lock file inside node_modules says what was installed and found to work; npm ci removes it before it starts.
 install_packages() {
   stamp=node_modules/.installed-lock.json
-  if cmp -s package-lock.json "$stamp" && runs "$node"; then
+  if cmp -s package-lock.json "$stamp" && packages_work; then
     say 'npm packages are in step with the lock file'
     return
   fi
   npm ci --loglevel=error # no warning of an older Node: scripts run on the one in node_modules
-  runs "$node" || fail "$node does not run: npm must run the install scripts named in package.json"
+  packages_work || fail "$node does not run, or can't load webgpu: npm must run the install scripts named in package.json"
   cp package-lock.json "$stamp.new"
   mv "$stamp.new" "$stamp"
 }
 
-runs() { "$1" --version >/dev/null 2>&1; }
+# The two that bring binaries along.
+packages_work() { "$node" --eval 'import("webgpu")' >/dev/null 2>&1; }
 
 # Prints the adapter, or why there is none, without the warnings of the Vulkan loader.
 probe() { "$node" .setup/probe.mjs 2>/dev/null; }

@@ -63,7 +63,7 @@ function setup() {
 }
 
 const sources = () => readdirSync(at('etc/apt/sources.list.d'));
-const NO_ADAPTER = '[ "$1" = --version ] || [ -e driver ]';
+const NO_ADAPTER = '[ "$1" = --eval ] || [ -e driver ]';
 
 describe('npm packages', () => {
   test('are installed once', () => {
@@ -88,9 +88,13 @@ describe('npm packages', () => {
   });
 
   test('are installed again when they ran once and do not any more', () => {
+    npm('[ -e node_modules/webgpu ]', 'touch node_modules/webgpu');
     expect(setup().status).toBe(0);
     rmSync(at('node_modules/.bin/node'));
     expect(setup()).toMatchObject({ status: 0, log: ['npm ci'] });
+    rmSync(at('node_modules/webgpu'));
+    expect(setup()).toMatchObject({ status: 0, log: ['npm ci'] });
+    expect(setup()).toMatchObject({ status: 0, log: [] });
   });
 });
 
