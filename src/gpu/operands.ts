@@ -59,7 +59,8 @@ function bound(kernel: string, name: string, binding: BindingSpec, operand: Tens
  * @throws KernelError for a choice that contradicts one of them.
  */
 export function withPackedConditions(spec: KernelSpec, operands: Operands, choice: VariantChoice = {}): VariantChoice {
-  if (!isRecord(choice)) return choice; // `mergeChoice` refuses it
+  // `mergeChoice` refuses what is no choice.
+  if (!isRecord(choice) || (choice.conditions !== undefined && !isRecord(choice.conditions))) return choice;
   let { conditions } = choice;
   for (const name of Object.keys(spec.bindings)) {
     const operand = operands[name];

@@ -24,7 +24,8 @@ export class Recorder {
     return this;
   }
 
+  /** The dispatches so far; those added later are not among them. */
   finish(label: string): Program {
-    return new Program(this.#device, label, this.#dispatches);
+    return new Program(this.#device, label, [...this.#dispatches]);
   }
 }

@@ -11,7 +11,8 @@ const LANES_PER_TILE = TILE / 4;
 const operands = { x: read('M', 'K'), w: readPacked('K', 'N'), bias: read('N'), out: write('M', 'O') };
 const params = { M: 'u32', N: 'u32', K: 'u32', O: 'u32', first: 'u32' } as const;
 /** What a matmul may do to its sums. */
-const EPILOGUES = ['GELU_NEW', 'GELU', 'RELU', 'RESIDUAL'];
+const ACTIVATIONS = ['GELU_NEW', 'GELU', 'RELU'];
+const EPILOGUES = [...ACTIVATIONS, 'RESIDUAL'];
 const tunables = { ROWS: [1, 2, 4, 8], TILES: [1, 2, 3], X_LANES: [4, 8], K_TILE: [0, 16, 32], LANES: [8, 32, 64] };
 /** Bytes that a workgroup may share on any adapter: WebGPU's default limit. */
 const MAX_SHARED_BYTES = 16384;
@@ -55,6 +56,8 @@ function checkVariant(variant: Variant, { minSubgroupSize }: DeviceTraits): stri
   const { conditions, constants, overrides } = variant;
   const { X_LANES = 0, K_TILE = 0 } = constants;
   if (conditions.W_F16 && conditions.W_Q8) return 'W_F16 and W_Q8 are both true, expected one of them';
+  const activations = ACTIVATIONS.filter((name) => conditions[name]);
+  if (activations.length > 1) return `${activations.join(' and ')} are true, expected one of them`;
   if (K_TILE > 0) {
     const { LANES = 0 } = overrides;
     if (LANES <= LANES_PER_TILE)

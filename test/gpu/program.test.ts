@@ -38,7 +38,11 @@ describe.each(['auto', 'base'] as const)('a program on a device with %s features
       recorder.add(layernorm, { x, gamma, beta, out }, { eps });
       recorder.add(gatherRows, { x: out, rows, out: gathered }, {});
     }
-    return { program: recorder.finish('norms'), x, outs: outs.map(({ out }) => out), gathered };
+    const program = recorder.finish('norms');
+    // What is added afterwards is in the next program.
+    recorder.add(gatherRows, { x, rows, out: gathered }, {});
+    expect(program.dispatches).toHaveLength(2 * outs.length);
+    return { program, x, outs: outs.map(({ out }) => out), gathered };
   }
 
   test('runs its dispatches in order, each with its own scalars, whenever it is submitted', async () => {

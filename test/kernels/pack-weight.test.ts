@@ -118,11 +118,17 @@ describe('a kernel refuses', () => {
     expect(await refusal(matmul, { x: w, w })).toBe('matmul: x is a packed matrix, expected a Tensor');
   });
 
+  test('a choice of two activations', () => {
+    const variant = () => matmul.variant(device.traits, { conditions: { GELU: true, RELU: true } });
+    expect(variant).toThrow('matmul: GELU and RELU are true, expected one of them');
+    expect(() => matmul.variant(device.traits, { conditions: { GELU: true, RESIDUAL: true } })).not.toThrow();
+  });
+
   test('a choice that is no object', () => {
     using w = packWeight(device, 'w', Array(16).fill(1), [4, 4]);
-    for (const choice of [null, new Map()]) {
+    for (const choice of [null, new Map(), { conditions: null }, { conditions: new Map([['GELU', true]]) }]) {
       const variant = () => matmul.variant(device.traits, Reflect.apply(matmul.choiceFor, matmul, [{ w }, choice]));
-      expect(variant).toThrow(/^choice of matmul is .*, expected an object$/);
+      expect(variant).toThrow(/^(choice of matmul is|matmul: conditions are) .*, expected an object$/);
     }
   });
 
