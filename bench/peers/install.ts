@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { PeerError } from './peer-error.ts';
 
@@ -20,7 +20,7 @@ export const ONNX: PeerPackage = { name: 'onnxruntime-node', version: '1.30.0' }
  * @throws PeerError with npm's reason, and the signal's reason.
  */
 export async function installPeer({ name, version }: PeerPackage, dir: string, signal: AbortSignal): Promise<string> {
-  const prefix = join(dir, name);
+  const prefix = resolve(dir, name);
   const installed = join(prefix, 'node_modules', name);
   // npm was done with it: what an interrupted one leaves has a package.json, too.
   const stamp = join(prefix, '.installed');
@@ -29,7 +29,9 @@ export async function installPeer({ name, version }: PeerPackage, dir: string, s
   await rm(stamp, { force: true });
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--no-save'];
   try {
-    await promisify(execFile)('npm', ['install', ...quiet, '--prefix', prefix, `${name}@${version}`], { signal });
+    // Started there because npm keeps its cache where it is started when HOME is empty.
+    const options = { cwd: prefix, signal };
+    await promisify(execFile)('npm', ['install', ...quiet, '--prefix', prefix, `${name}@${version}`], options);
   } catch (cause) {
     signal.throwIfAborted();
     throw new PeerError(`npm can't install ${name}@${version} (${npmReason(cause)})`, { cause });

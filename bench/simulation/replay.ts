@@ -125,9 +125,10 @@ class ReplayRunner implements Runner, Clock {
   /** Lets time pass until `work` is done, ending as few steps as it takes. */
   async settle(work: Promise<unknown>): Promise<void> {
     let isSettled = false;
-    work.finally(() => {
+    const settled = () => {
       isSettled = true;
-    });
+    };
+    work.then(settled, settled);
     await setImmediate();
     while (!isSettled) await this.#endStep();
     await work;

@@ -1,10 +1,10 @@
 // @module-tag sweep
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { installPeer } from '../../../bench/peers/install.ts';
 import type { peersReportJson } from '../../../bench/peers/report.ts';
 import { errorsIn, runNode } from '../../support/run-node.ts';
@@ -102,4 +102,15 @@ test('installPeer takes the version that npm was done with and asks npm for anot
   const stop = new AbortController();
   stop.abort(new Error('enough'));
   await expect(installPeer({ ...peer, version: '2.0.0' }, directory, stop.signal)).rejects.toThrow('enough');
+});
+
+test('installPeer starts npm in the directory of the package, where all that npm keeps may go', async () => {
+  const npm = join(directory, 'bin', 'npm');
+  await mkdir(join(directory, 'bin'));
+  await writeFile(npm, '#!/bin/sh\npwd >started-in\n', { mode: 0o755 });
+  vi.stubEnv('PATH', `${join(directory, 'bin')}:${process.env.PATH}`);
+  await installPeer({ name: 'right', version: '1.0.0' }, directory, new AbortController().signal);
+  vi.unstubAllEnvs();
+  const right = join(directory, 'right');
+  expect(await readFile(join(right, 'started-in'), 'utf8')).toBe(`${await realpath(right)}\n`);
 });
