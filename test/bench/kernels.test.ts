@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseKernelArgs } from '../../bench/kernels/kernel-args.ts';
 import { SIZES } from '../../bench/kernels/kernel-case.ts';
@@ -117,6 +118,18 @@ describe('node bench/kernels.ts', () => {
     const { partial, kernels } = await readReport(path);
     expect(partial).toBe(true);
     expect(kernels.length).toBe(stdout.split('\nkv_write').length - 1);
+  });
+
+  test('says that nothing has run yet when a signal ended it before the first row', async () => {
+    const path = join(directory, 'nothing.json');
+    const flags = ['--model', 'weights/tales', '--filter', 'kv_write', '--json', path];
+    const child = spawn(process.execPath, ['bench/kernels.ts', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const exit = once(child, 'exit');
+    const stderr = text(child.stderr);
+    child.stdout.once('data', () => child.kill('SIGTERM')); // its first line is about the model
+    expect(await exit).toEqual([143, null]);
+    expect(await stderr).toContain(`--json: nothing has run yet, so ${JSON.stringify(path)} is not written`);
+    await expect(readReport(path)).rejects.toThrow('ENOENT');
   });
 
   test('measures the adapter, prints a line a variant and writes the same numbers to the JSON file', async (context) => {
