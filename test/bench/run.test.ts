@@ -140,7 +140,7 @@ describe('node bench/run.ts', () => {
       'nowhere: model directory is missing, expected a directory with config.json and model.safetensors',
     ],
     [['--adapter', 'abacus'], expect.stringMatching(/^no adapter named like "abacus"; there are: \w/)],
-    [['--max-new-tokens', '1024'], expect.stringMatching(/^maxTokens is 1024, expected at most 1006/)],
+    [['--max-new-tokens', '1024'], expect.stringMatching(/^--max-new-tokens is 1024, expected at most 1006,/)],
   ])('refuses %j with one line and 1', (flags, message) => {
     const { status, stdout, stderr } = bench(...flags);
     expect({ status, stdout, errors: errorsIn(stderr) }).toEqual({ status: 1, stdout: '', errors: [message] });
