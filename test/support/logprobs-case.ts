@@ -36,7 +36,7 @@ export function runLogprobs(
   return runKernel(device, kernel, operands, {}, LANES === undefined ? {} : { overrides: { LANES } });
 }
 
-/** Steep, flat, rounded (many equal logits), far from zero and equal rows, each with another id and number. */
+/** Steep, flat, rounded (many equal logits), far from zero, equal and neighbouring rows, each with another id and number. */
 export function logprobRows(V: number): LogprobRow[] {
   const shapes: ((seed: number) => Float32Array)[] = [
     (seed) => normals(seed, V, 4),
@@ -45,8 +45,10 @@ export function logprobRows(V: number): LogprobRow[] {
     (seed) => normals(seed, V, 2).map((logit) => logit - 90),
     (seed) => normals(seed, V).fill(-2.5),
     (seed) => normals(seed, V).map((logit, id) => (id === V >> 1 ? 60 : logit)),
+    // The best ids are of one lane, and each has the next f32 after the one before it: no key lies between two ranks.
+    (seed) => normals(seed, V).map((logit, id) => (id % 256 === 0 ? 60 + id * 2 ** -26 : logit)),
   ];
-  const numbers = [20, 0, 20, 1, 20, 19, null, 5, 20, 2, 3, 20];
+  const numbers = [20, 0, 20, 1, 20, 19, 20, null, 5, 20, 2, 3, 20];
   return numbers.map((numTop, r) => ({
     logits: shapes[r % shapes.length]!(r),
     chosen: (r * 7919) % V,
