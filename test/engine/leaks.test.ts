@@ -144,3 +144,14 @@ async function heapBytesWhileBusy(count: number, each: (engine: Engine) => void 
 function smallRunner(): TimedRunner {
   return new TimedRunner(() => 1, { maxBatchSize: 6, numBlocks: 10, maxModelLen: 40, maxBatchTokens: 32 });
 }
+
+test('a request that waits takes little, for thousands may', async () => {
+  const engine = new Engine({ runner: new TimedRunner(() => 1) });
+  const count = 4000;
+  const growth = await heapGrowth(count, async () => {
+    for (let index = 0; index < count; index++) engine.addRequest({ promptIds: [1, 2, 3] });
+  });
+  // About 900 bytes here; an id that is joined of its digits alone would take 700 more.
+  expect(growth).toBeLessThan(1300);
+  await engine.close();
+});
