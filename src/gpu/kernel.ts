@@ -192,7 +192,6 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
    * @throws KernelError, as `build` and `dispatch`; GpuError when the driver refuses something; DeviceLostError.
    */
   async run(device: Device, tensors: TensorsOf<S>, scalars: ScalarsOf<S>, choice?: ChoiceOf<S>): Promise<void> {
-    device.throwIfFailed();
     bindOperands(device, this.spec, tensors);
     await this.build(device, this.choiceFor(tensors, choice));
     await device.checked(this.spec.name, () => {

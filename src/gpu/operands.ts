@@ -24,7 +24,7 @@ export type Operands = Readonly<Record<string, Tensor | PackedMatrix>>;
 /**
  * Puts operands into the order of the bindings.
  *
- * @throws KernelError for one that is missing, unknown, of the wrong kind, closed, or on another device.
+ * @throws KernelError for one that is missing, unknown, of the wrong kind, closed, or on another device; DeviceLostError.
  */
 export function bindOperands(device: Device, spec: KernelSpec, operands: Operands): BoundOperand[] {
   if (!isRecord(operands)) throw new KernelError(spec.name, `tensors are ${quote(operands)}, expected an object`);
@@ -32,6 +32,7 @@ export function bindOperands(device: Device, spec: KernelSpec, operands: Operand
   for (const name of Object.keys(operands)) {
     if (!names.includes(name)) throw unknownName(spec.name, 'tensor', name, names);
   }
+  if (device.loss) throw device.loss;
   return Object.entries(spec.bindings).map(([name, binding]) => {
     const { dtype, shape, range } = bound(spec.name, name, binding, operands[name]);
     if (!device.isLive(range.buffer)) throw new KernelError(spec.name, `${name} was closed or is on another device`);
