@@ -5,10 +5,12 @@ import { Device } from '../../src/gpu/device.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { attention } from '../../src/kernels/attention.ts';
 import { attentionNaive } from '../../src/kernels/attention-naive.ts';
+import { embed } from '../../src/kernels/embed.ts';
 import { kvRowWords, kvWrite } from '../../src/kernels/kv-write.ts';
 import { layernorm } from '../../src/kernels/layernorm.ts';
 import { matmul } from '../../src/kernels/matmul.ts';
 import { packWeight } from '../../src/kernels/pack-weight.ts';
+import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -30,6 +32,54 @@ test.each(BROKEN)('layer norm of a row with %d is NaN throughout, and its neighb
   const got = await out.readF32();
   expect(got.subarray(C, 2 * C).every(Number.isNaN)).toBe(true);
   expect([...got.subarray(0, C), ...got.subarray(2 * C)].every(Number.isFinite)).toBe(true);
+});
+
+describe.each(BROKEN)('embed with %d', (value) => {
+  const [V, C] = [3, 70];
+  const [token, column] = [1, 66];
+
+  test.each(['f32', 'f16', 'q8'] as const)('in a token row of %s breaks that token and no other', async (dtype) => {
+    const rows = Float32Array.from({ length: V * C }, (_, i) => (i === token * C + column ? value : Math.cos(i)));
+    const finite = await finiteRows(rows, new Float32Array(C), dtype);
+    expect(finite[token]![column]).toBe(false);
+    expect([...finite[0]!, ...finite[2]!]).not.toContain(false);
+  });
+
+  test('in a position row breaks its element of every token there', async () => {
+    const position = Float32Array.from({ length: C }, (_, c) => (c === column ? value : 0));
+    const finite = await finiteRows(new Float32Array(V * C).fill(1), position, 'f32');
+    for (const row of finite) expect(row).toEqual(row.map((_, c) => c !== column));
+  });
+
+  /** Which elements of the embeddings of all tokens, at position 0, are finite. */
+  async function finiteRows(rows: Float32Array, position: Float32Array, dtype: WeightDType): Promise<boolean[][]> {
+    using token_ids = Tensor.from(
+      device,
+      'ids',
+      Int32Array.from({ length: V }, (_, id) => id),
+    );
+    using next_tokens = Tensor.create(device, 'next', 'i32', [1]);
+    using positions = Tensor.create(device, 'positions', 'i32', [V]);
+    using wte = packWeight(device, 'wte', rows, [C, V], { dtype, order: 'nk' });
+    using wpe = Tensor.from(device, 'wpe', position, [1, C]);
+    using out = Tensor.create(device, 'out', 'f32', [V, C]);
+    await embed.run(device, { token_ids, next_tokens, positions, wte, wpe, out }, { first: 0 });
+    const finite = Array.from(await out.readF32(), Number.isFinite);
+    return Array.from({ length: V }, (_, id) => finite.slice(id * C, (id + 1) * C));
+  }
+});
+
+test('a key or value beyond f16 is infinite in a cache of f16, never a number', async () => {
+  // From 65520 on the nearest f16 would be 65536, which there is none of.
+  const values = [65504, 65520, 70000, 1e30, -65520, -3e38, Number.POSITIVE_INFINITY, Number.NaN];
+  const D = values.length;
+  using qkv = Tensor.from(device, 'qkv', Float32Array.from([...values, ...values, ...values]), [1, 3 * D]);
+  using slot_mapping = Tensor.create(device, 'slots', 'i32', [1]);
+  using kv = Tensor.create(device, 'kv', 'u32', [1, 2, 1, 1, kvRowWords(D, 'f16')]);
+  await kvWrite.run(device, { qkv, slot_mapping, kv }, { D }, { conditions: { KV_F16: true } });
+  const inf = Number.POSITIVE_INFINITY;
+  const row = [65504, inf, inf, inf, -inf, -inf, inf, Number.NaN];
+  expect([...new Float16Array((await kv.read()).buffer)]).toEqual([...row, ...row]);
 });
 
 describe.each(BROKEN)('matmul with %d', (value) => {

@@ -12,7 +12,7 @@ import { expectWithin } from '../support/expect-within.ts';
 import { nans } from '../support/guarded-tensor.ts';
 import { type MatmulInputs, type MatmulShape, matmulInputs, matmulOperands } from '../support/matmul-case.ts';
 import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual, expectedSums } from '../support/matmul-checks.ts';
-import { type Changes, mutant } from '../support/mutant.ts';
+import { type Changes, mutant, mutantOfModule } from '../support/mutant.ts';
 import { readSafetensors } from '../support/read-safetensors.ts';
 import { floatsOf, runKernel } from '../support/run-kernel.ts';
 
@@ -109,5 +109,27 @@ describe('the checks above find', () => {
     ]);
     await expect(checkActivation(device, geluNew!, 'f32', swapped)).rejects.toThrow('GELU_NEW: element');
     await expect(checkActivation(device, gelu!, 'f32', swapped)).rejects.toThrow('GELU: element');
+  });
+
+  test.each<{ fault: string; numActivation: number; changes: Changes }>([
+    {
+      fault: 'a GELU_NEW that makes numbers of what is not finite',
+      numActivation: 0,
+      changes: [['return unless_broken(x, select(x / (1.0', 'return (select(x / (1.0']],
+    },
+    {
+      fault: 'a GELU that makes numbers of what is not finite',
+      numActivation: 1,
+      changes: [['return unless_broken(x, select(x * (1.0', 'return (select(x * (1.0']],
+    },
+    {
+      fault: 'a RELU that makes a number of NaN',
+      numActivation: 2,
+      changes: [['select(max(x, 0.0), x, is_nan(x))', 'max(0.0, x)']],
+    },
+  ])('$fault', async ({ numActivation, changes }) => {
+    const activation = ACTIVATIONS[numActivation]!;
+    const broken = checkBrokenValues(device, activation, mutantOfModule(matmul, 'activation', changes));
+    await expect(broken).rejects.toThrow(`${activation.condition} of what is not finite`);
   });
 });

@@ -11,7 +11,15 @@ export type Changes = readonly (readonly [from: string, to: string])[];
  * @throws Error when a text to change is not there exactly once, since then nothing would be shown.
  */
 export function mutant<S extends KernelSpec>(kernel: Kernel<S>, changes: Changes): Kernel<S> {
-  const name = kernel.spec.shader ?? kernel.name;
+  return defineKernel({ ...kernel.spec, source: faulty(kernel.spec.shader ?? kernel.name, changes) });
+}
+
+/** The kernel with a fault in a module that its shader imports; throws as `mutant`. */
+export function mutantOfModule<S extends KernelSpec>(kernel: Kernel<S>, name: string, changes: Changes): Kernel<S> {
+  return defineKernel({ ...kernel.spec, modules: { ...kernel.spec.modules, [name]: faulty(name, changes) } });
+}
+
+function faulty(name: string, changes: Changes): string {
   let source = shaderSources()[name] ?? '';
   for (const [from, to] of changes) {
     const parts = source.split(from);
@@ -19,5 +27,5 @@ export function mutant<S extends KernelSpec>(kernel: Kernel<S>, changes: Changes
       throw new Error(`shaders/${name}.wgsl has "${from}" ${parts.length - 1} times, expected once`);
     source = parts.join(to);
   }
-  return defineKernel({ ...kernel.spec, source });
+  return source;
 }
