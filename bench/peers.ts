@@ -22,8 +22,9 @@ import { formatNotes, formatTables, peersReportJson } from './peers/report.ts';
 
 async function benchPeers(args: PeersArgs, signal: AbortSignal): Promise<void> {
   await checkOutputs({ '--json': args.json }, { '--model': await modelFiles(args.model) });
-  const { source, tokenizer } = await openSource(args.model ?? BUNDLED_MODEL);
+  const { source, tokenizer, notices } = await openSource(args.model ?? BUNDLED_MODEL);
   await source.close();
+  for (const notice of notices) console.error(notice);
   const prompts = peerPrompts(tokenizer, Math.max(...BATCH_SIZES));
   const peers = peersOf(args);
   const model = modelName(args.model);

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { BUNDLED_MODEL } from '../load-model.ts';
 
 /** What a model is read from; other files in its directory, results of a benchmark say, are none of it. */
-const MODEL_FILE = /\.safetensors(\.index\.json)?$|^(generation_|tokenizer_)?config\.json$|^tokenizer\.json$/;
+const MODEL_FILE =
+  /\.safetensors(\.index\.json)?$|^(generation_|tokenizer_)?config\.json$|^(tokenizer|special_tokens_map)\.json$/;
 
 /** Paths of the files of the model of `--model`, the bundled one when `name` is undefined; none when it is no directory. */
 export async function modelFiles(name: string = BUNDLED_MODEL): Promise<string[]> {
