@@ -11,9 +11,10 @@ import { ModelRunner } from './model/model-runner.ts';
 import { resolveSizes } from './model/runner-sizes.ts';
 import { openModelDevice } from './open-model-device.ts';
 import { openSource, warn } from './open-source.ts';
+import { packageFile } from './util/package-file.ts';
 
 /** Directory of the bundled model. */
-export const BUNDLED_MODEL = fileURLToPath(new URL('../weights/tales', import.meta.url));
+export const BUNDLED_MODEL = fileURLToPath(packageFile('weights/tales'));
 
 /** A model on a device, ready for an Engine. Close it to free the device and to let the process end. */
 export interface LoadedModel extends AsyncDisposable {

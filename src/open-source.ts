@@ -7,13 +7,14 @@ import { type GPT2Config, randomConfig, readGPT2Config } from './model/config.ts
 import { readEosIds } from './model/eos-ids.ts';
 import { RandomCheckpoint } from './model/random-checkpoint.ts';
 import type { WeightSource } from './model/weight-source.ts';
+import { packageFile } from './util/package-file.ts';
 import { quote } from './util/quote.ts';
 import { isAbsent } from './util/regular-file.ts';
 
 /** `random:gpt2` and its larger sizes: the published shape with pseudo-random weights. */
 const RANDOM = 'random:';
 /** Whose config and tokenizer random models have. */
-const GPT2_DIRECTORY = fileURLToPath(new URL('../weights/gpt2', import.meta.url));
+const GPT2_DIRECTORY = fileURLToPath(packageFile('weights/gpt2'));
 
 /** A model's files: what is read before there is a device. */
 export interface OpenSource {

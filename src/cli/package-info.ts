@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { packageFile } from '../util/package-file.ts';
 
 /** Top directory of the package. */
-export const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
+export const packageRoot = fileURLToPath(packageFile(''));
 
 /** Version of the package. */
 export function packageVersion(): string {

@@ -4,10 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { link } from 'wesl';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
+import { packageFile } from '../util/package-file.ts';
 import { KernelError } from './errors.ts';
 import type { KernelSpec, Variant } from './kernel-spec.ts';
 
-const SHADERS = new URL('../../shaders/', import.meta.url);
+const SHADERS = packageFile('shaders/');
 /** Condition that every shader knows: how its `Params` arrive. */
 const IMMEDIATES = 'IMMEDIATES';
 

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -36,6 +36,14 @@ test.each([
   const { stdout } = runNode([join(directory, 'program.ts')]);
   expect(stdout).toContain(`true shaders: expected the WGSL files of roseinfer in ${shaders()}, but ${reason}`);
   expect(stdout).toContain("copy the package's shaders/ there, or let the bundler leave roseinfer out (as external)");
+});
+
+test('a program that is bundled as CommonJS, where modules have no URL, is told so', () => {
+  const path = join(directory, 'src/util/package-file.ts');
+  writeFileSync(path, readFileSync(path, 'utf8').replace('= import.meta;', '= {} as { url?: string };'));
+  const { status, stderr } = runNode([join(directory, 'program.ts')]);
+  expect(status).toBe(1);
+  expect(stderr).toContain("RoseinferError: import.meta.url is undefined, expected the place of roseinfer's files: ");
 });
 
 test('a program with them runs', () => {

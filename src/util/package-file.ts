@@ -1,0 +1,17 @@
+// Where the package's files lie that are no code: shaders and models. This module knows it from its own place, two
+// directories below, so that one check tells of a bundler that took the place away.
+import { RoseinferError } from './errors.ts';
+
+/**
+ * Locates a file of the package by its path from the package's directory.
+ *
+ * @throws RoseinferError where modules do not know their place, as in a program that was bundled as CommonJS.
+ */
+export function packageFile(path: string): URL {
+  const { url } = import.meta;
+  if (url === undefined) {
+    const remedy = 'bundle as ES modules, or let the bundler leave roseinfer out (as external)';
+    throw new RoseinferError(`import.meta.url is undefined, expected the place of roseinfer's files: ${remedy}`);
+  }
+  return new URL(`../../${path}`, url);
+}
