@@ -57,8 +57,8 @@ fn best_of_all(rank: u32, mine: Token) -> Token {
   return Token(atomicLoad(&maxima[2u * rank]), ~atomicLoad(&maxima[2u * rank + 1u]));
 }
 
-// The lane's best token behind `last` in the order of the ranks.
-fn best_behind(lane: u32, start: u32, last: Token) -> Token {
+// The lane's best token after `last` in the order of the ranks.
+fn best_after(lane: u32, start: u32, last: Token) -> Token {
   var best = Token(0u, NO_ID);
   for (var id = lane; id < params.V; id += LANES) {
     let key = key_of(logits[start + id]);
@@ -74,7 +74,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let start = workgroup.x * params.V;
   let record = workgroup.x * RECORD_WORDS;
 
-  var mine = best_behind(lane, start, Token(NO_ID, NO_ID));
+  var mine = best_after(lane, start, Token(NO_ID, NO_ID));
   let best = best_of_all(0u, mine);
   let max_logit = value_of(best.key);
 
@@ -103,7 +103,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       let words = record + 2u * rank - 1u;
       records[words] = token.id;
       records[words + 1u] = logprob_bits(value_of(token.key), max_logit, log_sum, is_finite);
-      mine = best_behind(lane, start, token);
+      mine = best_after(lane, start, token);
     }
   }
 }

@@ -197,7 +197,7 @@ export class Comparison {
   }
 }
 
-/** Makes something at the first call; later ones get the same, be it the failure. */
+/** Makes something at the first call; later ones get the same, a failure too. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | null = null;
   return () => {

@@ -9,6 +9,7 @@ import { ReadbackRing } from '../gpu/readback-ring.ts';
 import { Recorder } from '../gpu/recorder.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
+import { type Checks, checkOptions, oneOf } from '../util/option-checks.ts';
 import { reachableSteps } from './compile-forward.ts';
 import type { GPT2Config } from './config.ts';
 import { forward, type GPT2Parts, PREFILL_TILE_ROWS, type StepShape } from './gpt2.ts';
@@ -28,6 +29,8 @@ export interface ModelRunnerOptions extends GPT2Options, Partial<Pick<Runner, 'e
   readonly warmUp?: boolean | undefined;
   readonly onWarmUp?: WarmUpProgress | undefined;
 }
+
+const STEP_OPTIONS: Checks<ExecuteOptions> = { timed: oneOf(['step', 'kernels']) };
 
 /** Runs the steps of a GPT-2 on a device, which it does not own. */
 export class ModelRunner implements Runner {
@@ -87,7 +90,7 @@ export class ModelRunner implements Runner {
   /**
    * Submits a step: one write, one submit. One that is timed creates GPU objects besides.
    *
-   * @throws RangeValueError for a plan beyond the limits; DeviceLostError or GpuError when the device has failed;
+   * @throws RangeValueError for a plan beyond the limits or an unknown option; DeviceLostError or GpuError when the device has failed;
    * RunnerClosedError after `close`; RunnerInUseError for a plan of another engine, or of none, while one that is not
    * closed has the runner, wrapped or not.
    */
@@ -133,7 +136,8 @@ export class ModelRunner implements Runner {
     nextTokens.write(before);
   }
 
-  async #execute(plan: BatchPlan, { timed }: ExecuteOptions): Promise<StepResult> {
+  async #execute(plan: BatchPlan, options: ExecuteOptions): Promise<StepResult> {
+    checkOptions('options of a step', options, STEP_OPTIONS);
     this.#check(plan);
     const { gpu } = this.#device;
     const { inputs, activations } = this.#parts;
@@ -143,7 +147,7 @@ export class ModelRunner implements Runner {
     const encoder = gpu.createCommandEncoder({ label: 'step' });
     const isDecode = plan.numDecodeTokens === plan.numTokens;
     const program = isDecode ? this.#decodeProgram(shape) : this.#record(shape);
-    const readTimes = this.#encode(encoder, program, timed);
+    const readTimes = this.#encode(encoder, program, options.timed);
     const logprobBytes = shape.reportsLogprobs ? R * LOGPROB_BYTES : 0;
     const logitBytes = this.#returnLogits ? 4 * R * this.limits.vocabSize : 0;
     const parts = [

@@ -11,7 +11,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A plan for 3 sequences that compute a prompt of 5 ids each, or one more id behind it. */
+/** A plan for 3 sequences that compute a prompt of 5 ids each, or one more id after it. */
 async function open(device: Device, kind: 'prefill' | 'decode') {
   const runner = await openRunner(device, MODEL, { maxBatchSize: 3 });
   const sequences = places(runner, 3, 30).map((place, i) => new TestSequence([1, 2, 3, 4, 5 + i], place));
@@ -88,4 +88,14 @@ test('a device without timestamps runs a timed step and leaves its times out', a
   const { ids, times } = await runner.execute(plan, { timed: 'kernels' });
   expect(ids).toHaveLength(3);
   expect(times).toBeUndefined();
+});
+
+test('a step is timed as a whole or by kernels: anything else is refused by name', async () => {
+  using base = await Device.open({ features: 'base' });
+  const { runner, plan } = await open(base, 'decode');
+  await using _ = runner;
+  for (const options of [{ timed: 'kernel' }, { timed: true }, { time: 'step' }, null]) {
+    const refused: Promise<unknown> = Reflect.apply(runner.execute, runner, [plan, options]);
+    await expect(refused).rejects.toThrow(/^(timed|key of options of a step|options of a step) is /);
+  }
 });
