@@ -1,5 +1,6 @@
 // @module-tag sweep
-import { describe, expect, test } from 'vitest';
+import { setImmediate as real } from 'node:timers';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { BufferUsage } from '../../src/gpu/flags.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';
@@ -8,6 +9,10 @@ import { gatherRows } from '../../src/kernels/gather-rows.ts';
 import { heapGrowth } from '../support/heap-growth.ts';
 
 const ROUNDS = 1000;
+
+// Thousands of readbacks of a few bytes: a pause between polls would be most of their time.
+beforeAll(() => void vi.stubGlobal('setImmediate', real));
+afterAll(() => void vi.unstubAllGlobals());
 
 /** What a device holds for its tensors and kernels. */
 const held = ({ liveBuffers, liveBytes, bindGroups }: Device) => [liveBuffers, liveBytes, bindGroups.size];
