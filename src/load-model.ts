@@ -1,5 +1,6 @@
 // Puts the layers together: a device, a model on it and the model's tokenizer.
 import { fileURLToPath } from 'node:url';
+import { Engine } from './engine/engine.ts';
 import type { Tokenizer } from './engine/tokenizer.ts';
 import type { AdapterIdentity } from './gpu/adapter.ts';
 import type { Device } from './gpu/device.ts';
@@ -12,6 +13,9 @@ import { resolveSizes } from './model/runner-sizes.ts';
 import { openModelDevice } from './open-model-device.ts';
 import { openSource, warn } from './open-source.ts';
 import { packageFile } from './util/package-file.ts';
+
+/** Tokens of each request of the warm-up: a few steps of decoding. */
+const WARM_UP_TOKENS = 3;
 
 /** Directory of the bundled model. */
 export const BUNDLED_MODEL = fileURLToPath(packageFile('weights/tales'));
@@ -70,7 +74,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
       onWarmUp: (done, total) => onProgress({ phase: 'warm-up', done, total }),
     }),
   );
-  if (warmUp) warmUpTokenizer(tokenizer);
+  if (warmUp) await warmUpEngine(runner, tokenizer);
   const owned = opened.move();
   return {
     name,
@@ -86,9 +90,13 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
   };
 }
 
-/** The first text takes several times as long as the next. */
-function warmUpTokenizer(tokenizer: Tokenizer): void {
-  if (tokenizer.missingFile !== null) return;
-  const ids = tokenizer.encode('Once upon a time, there was a king.');
-  tokenizer.decode(ids, { skipSpecialTokens: true });
+/** Runs two short requests: the first ones through the tokenizer and the engine take several times as long as later ones. */
+async function warmUpEngine(runner: ModelRunner, tokenizer: Tokenizer): Promise<void> {
+  const promptIds = tokenizer.missingFile === null ? tokenizer.encode('Once upon a time, there was a king.') : [0];
+  const { maxModelLen, numBlocks, blockSize } = runner.limits;
+  const room = Math.min(maxModelLen, numBlocks * blockSize) - promptIds.length;
+  if (room < 1) return;
+  await using engine = new Engine({ runner, tokenizer, prefixCache: false });
+  const sampling = { maxTokens: Math.min(WARM_UP_TOKENS, room), seed: 0, ignoreEos: true };
+  for (let i = 0; i < 2; i++) await engine.generate({ promptIds, sampling });
 }

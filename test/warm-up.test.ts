@@ -91,14 +91,21 @@ test.each(['weights', 'warm-up'] as const)(
   },
 );
 
-test('a model of the smallest sizes is warmed up, too', async () => {
-  await using model = await loadModel(BUNDLED_MODEL, {
-    maxBatchSize: 1,
-    maxModelLen: 2,
-    blockSize: 1,
-    maxBatchTokens: 1,
-  });
-  await using engine = new Engine({ runner: model.runner, tokenizer: model.tokenizer });
-  const { ids } = await engine.generate({ promptIds: [5], sampling: { maxTokens: 1, ignoreEos: true } });
-  expect(ids.length).toBe(1);
+test.each([{ maxModelLen: 2 }, { maxModelLen: 11 }, { numBlocks: 2 }, { numBlocks: 11 }])(
+  'a model of the smallest sizes is warmed up, too: %o',
+  async (size) => {
+    await using model = await loadModel(BUNDLED_MODEL, { maxBatchSize: 1, blockSize: 1, maxBatchTokens: 512, ...size });
+    await using engine = new Engine({ runner: model.runner, tokenizer: model.tokenizer });
+    const { ids } = await engine.generate({ promptIds: [5], sampling: { maxTokens: 1, ignoreEos: true } });
+    expect(ids.length).toBe(1);
+  },
+);
+
+test('the way of a request through the engine is warmed up with the kernels, or not at all', async () => {
+  const generate = vi.spyOn(Engine.prototype, 'generate');
+  await using _cold = await loadModel(BUNDLED_MODEL, { warmUp: false });
+  expect(generate).not.toHaveBeenCalled();
+  await using _warm = await loadModel(BUNDLED_MODEL);
+  const ended = await Promise.all(generate.mock.settledResults.map(({ value }) => value));
+  expect(ended.map(({ finishReason }) => finishReason)).toEqual(['length', 'length']);
 });
