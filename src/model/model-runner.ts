@@ -12,20 +12,20 @@ import { ceilDiv } from '../util/math.ts';
 import { type Checks, checkOptions, oneOf } from '../util/option-checks.ts';
 import { reachableSteps } from './compile-forward.ts';
 import type { GPT2Config } from './config.ts';
-import { forward, type GPT2Parts, PREFILL_TILE_ROWS, type StepShape } from './gpt2.ts';
+import { forward, type GPT2Parts, type StepShape } from './gpt2.ts';
 import { closeParts, createParts, type GPT2Options } from './gpt2-parts.ts';
 import type { RunnerSizes } from './runner-sizes.ts';
 import { adjusts } from './step-inputs.ts';
 import { LOGPROB_BYTES, readLogprobs, readSampled, SAMPLED_BYTES } from './step-result.ts';
 import { stepShape } from './step-shape.ts';
-import { paddingPlan, runVariants, type WarmUpProgress } from './warm-up.ts';
+import { runVariants, type WarmUpProgress } from './warm-up.ts';
 import type { WeightSource } from './weight-source.ts';
 
 /** What a runner is made with, besides its model and sizes. */
 export interface ModelRunnerOptions extends GPT2Options, Partial<Pick<Runner, 'eosIds'>> {
   /** Bring the raw logits of every sampled row to the host, too. */
   readonly returnLogits?: boolean | undefined;
-  /** Run every kernel variant and two steps of padding at once, for drivers that compile at the first dispatch; default false. */
+  /** Run every kernel variant once, for drivers that compile at the first dispatch; default false. */
   readonly warmUp?: boolean | undefined;
   readonly onWarmUp?: WarmUpProgress | undefined;
 }
@@ -130,9 +130,6 @@ export class ModelRunner implements Runner {
     const { nextTokens } = this.#parts.activations;
     const before = await nextTokens.read();
     await runVariants(this.#device, this.#parts, reachableSteps(sizes), onProgress);
-    const { maxBatchTokens, maxModelLen, blockSize } = sizes;
-    const numTokens = Math.min(PREFILL_TILE_ROWS, maxBatchTokens, maxModelLen, blockSize);
-    for (const count of [numTokens, 1]) await this.execute(paddingPlan(count));
     nextTokens.write(before);
   }
 

@@ -19,7 +19,7 @@ import { splitSeed } from '../util/rng.ts';
 /** Words of a row of `sampling`. */
 const SAMPLING_WORDS = 8;
 /** In a slot mapping: this token's keys and values go nowhere. */
-export const PADDED_SLOT = -1;
+const PADDED_SLOT = -1;
 /** Every adapter lets a binding start at multiples of this many bytes. */
 const OFFSET_ALIGNMENT = 256;
 

@@ -1,13 +1,11 @@
 // What a model runs before its first request: drivers may put compiling off until a pipeline is first dispatched, and that
 // request would wait for it. All of it is padding, which the cache keeps nothing of.
-import type { BatchPlan } from '../core/batch-plan.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Dispatch } from '../gpu/dispatch.ts';
 import { labelOf } from '../gpu/kernel.ts';
 import { Program } from '../gpu/program.ts';
 import { type ReachableSteps, stepShapes } from './compile-forward.ts';
 import { forward, type GPT2Parts, type StepSink } from './gpt2.ts';
-import { PADDED_SLOT } from './step-inputs.ts';
 
 /** Told how many kernel variants have run, and of how many; what it throws ends the warm-up. */
 export type WarmUpProgress = (numDone: number, numVariants: number) => void;
@@ -36,26 +34,6 @@ export async function runVariants(
     await activations.nextTokens.read();
   }
   onProgress(dispatches.length, dispatches.length);
-}
-
-/** A step over the first tokens of one sequence, of one block at most; their keys and values go to no slot. */
-export function paddingPlan(numTokens: number): BatchPlan {
-  const greedy = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0, adjustment: null, logprobs: null };
-  return {
-    numTokens,
-    numSequences: 1,
-    numDecodeTokens: numTokens === 1 ? 1 : 0,
-    tokenIds: new Int32Array(numTokens),
-    positions: Int32Array.from({ length: numTokens }, (_, position) => position),
-    slotMapping: new Int32Array(numTokens).fill(PADDED_SLOT),
-    sequenceIndex: new Int32Array(numTokens),
-    queryStartLoc: Int32Array.of(0, numTokens),
-    contextLens: Int32Array.of(numTokens),
-    blockTables: Int32Array.of(0),
-    maxBlocks: 1,
-    logitsRows: Int32Array.of(numTokens - 1),
-    samplingRows: [{ ...greedy, position: numTokens, tokenSlot: 0 }],
-  };
 }
 
 /** The first dispatch of each variant. */
