@@ -1,9 +1,7 @@
+// The claim of an engine on its runner. Every plan carries it, so that a runner knows whose step it gets, wrapped or not.
 import { RoseinferError } from '../util/errors.ts';
 
-/**
- * One engine's right to a runner: another engine's steps would overwrite its keys and values. Every plan carries it, so
- * that a runner knows its engine through whatever wraps it.
- */
+/** One engine's right to a runner: another engine's steps would overwrite its keys and values. */
 export interface Lease {
   /** Whether the engine has not closed. */
   readonly isHeld: boolean;

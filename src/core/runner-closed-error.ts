@@ -1,3 +1,4 @@
+// The error of a runner after its `close`. It stands in core, as engines meet it without knowing a GPU.
 import { RoseinferError } from '../util/errors.ts';
 
 /** A step for a runner that was closed. */

@@ -1,3 +1,4 @@
+// Requests that have to end by a time, sorted by it: a turn looks at the earliest only, however many wait.
 import { type Clock, systemClock } from '../core/clock.ts';
 import { SortedList } from '../util/sorted-list.ts';
 import type { LiveRequest } from './live-request.ts';

@@ -1,3 +1,4 @@
+// Faults of functions that a caller gave: told once, for a function that fails at every step would flood the log.
 import process from 'node:process';
 import { messageOf } from './message-of.ts';
 

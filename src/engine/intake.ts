@@ -1,3 +1,4 @@
+// The way of requests into an engine, apart from its loop of steps: everything of a request is checked here.
 import type { Clock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
 import type { Sequence } from '../core/sequence.ts';

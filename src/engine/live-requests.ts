@@ -1,3 +1,4 @@
+// The requests of an engine that have not ended, and the one place where they end.
 import type { Clock } from '../core/clock.ts';
 import type { Sequence } from '../core/sequence.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';

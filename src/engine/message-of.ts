@@ -1,3 +1,4 @@
+// The text of whatever was thrown, for a request's `error`: one line of bounded length.
 import { clip, quote } from '../util/quote.ts';
 
 /** Longest message of a request that failed, in UTF-16 units. */

@@ -1,3 +1,4 @@
+// A listener that a caller gave: its faults cost no request anything.
 import { FaultReport } from './fault-report.ts';
 
 /** A function of the caller's that is told of something. What it throws, or rejects with later, is reported once. */

@@ -1,3 +1,4 @@
+// The lease of a runner, by the identity of the object: a second engine on it would overwrite its cache.
 import { type Lease, RunnerInUseError } from '../core/lease.ts';
 import type { Runner } from '../core/runner.ts';
 

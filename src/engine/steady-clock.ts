@@ -1,3 +1,4 @@
+// A guard around a caller's clock: deadlines and timings rely on time that never goes back.
 import type { Clock } from '../core/clock.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { FaultReport } from './fault-report.ts';

@@ -1,3 +1,4 @@
+// The one error of tokenizer files, which names the file; it stands apart so that each parser can throw it.
 import { ModelFileError, quoteJson } from '../util/model-file-error.ts';
 
 /** A tokenizer file that can't be read or contradicts itself, or describes a tokenizer that is none of those here. */
