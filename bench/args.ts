@@ -1,5 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
-import { joinFlagValues, UsageError } from '../src/cli/flag-words.ts';
+import { type SchedulerName, schedulerNames } from '../src/scheduler/create-scheduler.ts';
+import { joinFlagValues, UsageError } from '../src/terminal/flag-words.ts';
 import {
   choiceFlag,
   integerFlag,
@@ -12,9 +13,8 @@ import {
   textListFlag,
   traceFlag,
   tuneFlag,
-} from '../src/cli/flags.ts';
-import { drawFlagNames, type IdleFlags, tellOfIdleFlags } from '../src/cli/idle-flags.ts';
-import { type SchedulerName, schedulerNames } from '../src/scheduler/create-scheduler.ts';
+} from '../src/terminal/flags.ts';
+import { drawFlagNames, type IdleFlags, tellOfIdleFlags } from '../src/terminal/idle-flags.ts';
 import { engineFlags } from './open-loop/engine-settings.ts';
 import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags, numRequestsFlag } from './open-loop/load-flags.ts';
 import { parseFlags } from './parse-flags.ts';

@@ -1,9 +1,9 @@
 // The cost of context: milliseconds per decoded token of one sequence at several context lengths. `--help` lists its flags.
 
-import { modelName, openModel } from '../src/cli/open-model.ts';
-import { runCommand } from '../src/cli/run-command.ts';
-import { StatusLine } from '../src/cli/status-line.ts';
 import { deriveSeed } from '../src/core/sampling-params.ts';
+import { modelName, openModel } from '../src/terminal/open-model.ts';
+import { runCommand } from '../src/terminal/run-command.ts';
+import { StatusLine } from '../src/terminal/status-line.ts';
 import { type ContextArgs, parseContextArgs } from './experiments/context-args.ts';
 import { contextLengths, fitLine, formatContextCosts, measureContexts } from './experiments/context-cost.ts';
 

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { replaceFile } from '../src/cli/output-file.ts';
+import { replaceFile } from '../src/terminal/output-file.ts';
 
 const FLAG = '--json';
 

@@ -1,11 +1,12 @@
 // The kernel benchmark: every kernel at the shapes of a model, beside what the adapter could do. `--help` lists its flags.
-import { modelFiles } from '../src/cli/model-files.ts';
-import { readModelShape } from '../src/cli/model-shape.ts';
-import { checkOutputs, tellNothingYet } from '../src/cli/output-file.ts';
-import { packageRoot } from '../src/cli/package-info.ts';
-import { runCommand } from '../src/cli/run-command.ts';
-import { StatusLine } from '../src/cli/status-line.ts';
+
 import { Device } from '../src/gpu/device.ts';
+import { modelFiles } from '../src/terminal/model-files.ts';
+import { readModelShape } from '../src/terminal/model-shape.ts';
+import { checkOutputs, tellNothingYet } from '../src/terminal/output-file.ts';
+import { runCommand } from '../src/terminal/run-command.ts';
+import { StatusLine } from '../src/terminal/status-line.ts';
+import { packageRoot } from '../src/util/package-info.ts';
 import { readCommit } from './closed-loop/json-report.ts';
 import { writeJson } from './json-file.ts';
 import { type KernelArgs, parseKernelArgs } from './kernels/kernel-args.ts';

@@ -1,6 +1,6 @@
 import type { InferredOptionTypes, Options } from 'yargs';
-import { type FlagTable, joinFlagValues } from '../src/cli/flag-words.ts';
-import { createParser } from '../src/cli/parser.ts';
+import { type FlagTable, joinFlagValues } from '../src/terminal/flag-words.ts';
+import { createParser } from '../src/terminal/parser.ts';
 
 type Flags = FlagTable & { readonly [name: string]: Options };
 

@@ -1,6 +1,6 @@
 // What f16 and q8 weights change in a model's predictions of a text, beside f32. `--help` lists its flags.
-import { integerFlag, modelFlags, nameFlag } from '../src/cli/flags.ts';
-import { runCommand } from '../src/cli/run-command.ts';
+import { integerFlag, modelFlags, nameFlag } from '../src/terminal/flags.ts';
+import { runCommand } from '../src/terminal/run-command.ts';
 import { measureWeightQuality } from './experiments/weight-quality.ts';
 import { formatFigure, formatPercent } from './figures.ts';
 import { parseFlags } from './parse-flags.ts';

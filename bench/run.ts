@@ -1,14 +1,15 @@
 // The benchmark: the same requests under the naive, offline and online scheduler, all there from the start or arriving
 // over time. `--help` lists its flags.
-import { modelFiles } from '../src/cli/model-files.ts';
-import { modelName, openModel } from '../src/cli/open-model.ts';
-import { checkOutputs, replaceFile, tellNothingYet } from '../src/cli/output-file.ts';
-import { packageRoot } from '../src/cli/package-info.ts';
-import { runCommand } from '../src/cli/run-command.ts';
-import { StatusLine } from '../src/cli/status-line.ts';
-import { TraceFile } from '../src/cli/trace-file.ts';
+
 import { uniteEosIds } from '../src/engine/eos-ids.ts';
 import type { LoadedModel } from '../src/load-model.ts';
+import { modelFiles } from '../src/terminal/model-files.ts';
+import { modelName, openModel } from '../src/terminal/open-model.ts';
+import { checkOutputs, replaceFile, tellNothingYet } from '../src/terminal/output-file.ts';
+import { runCommand } from '../src/terminal/run-command.ts';
+import { StatusLine } from '../src/terminal/status-line.ts';
+import { TraceFile } from '../src/terminal/trace-file.ts';
+import { packageRoot } from '../src/util/package-info.ts';
 import { type BenchArgs, benchFlags, modesOf, parseArgs } from './args.ts';
 import { runBenchmark } from './closed-loop/benchmark.ts';
 import { readCommit, reportJson } from './closed-loop/json-report.ts';

@@ -1,8 +1,8 @@
 // What scheduling gains on a model: chunks of a long prompt, shared prefixes, admission control. `--help` lists its flags.
-import { choiceFlag, modelFlags } from '../src/cli/flags.ts';
-import { openModel } from '../src/cli/open-model.ts';
-import { runCommand } from '../src/cli/run-command.ts';
-import { StatusLine } from '../src/cli/status-line.ts';
+import { choiceFlag, modelFlags } from '../src/terminal/flags.ts';
+import { openModel } from '../src/terminal/open-model.ts';
+import { runCommand } from '../src/terminal/run-command.ts';
+import { StatusLine } from '../src/terminal/status-line.ts';
 import { BenchmarkError } from './completion.ts';
 import { formatClaim, holds } from './experiments/claim.ts';
 import { chunking } from './experiments/experiment-chunking.ts';

@@ -1,9 +1,10 @@
 // The simulator: the engine, its scheduler and its KV manager in virtual time. `--help` lists its flags.
-import { checkOutputs } from '../src/cli/output-file.ts';
-import { runCommand } from '../src/cli/run-command.ts';
-import { StatusLine } from '../src/cli/status-line.ts';
-import { Tokenizer } from '../src/engine/tokenizer.ts';
+
 import { BUNDLED_MODEL } from '../src/load-model.ts';
+import { checkOutputs } from '../src/terminal/output-file.ts';
+import { runCommand } from '../src/terminal/run-command.ts';
+import { StatusLine } from '../src/terminal/status-line.ts';
+import { Tokenizer } from '../src/tokenizer/tokenizer.ts';
 import { checkRequests } from './closed-loop/benchmark.ts';
 import type { TimedRequest } from './closed-loop/requests.ts';
 import { BenchmarkError } from './completion.ts';

@@ -31,23 +31,22 @@ export {
   StepResultError,
   UnknownRequestError,
 } from './engine/errors.ts';
+export type { StepRecord, StepRecordRow } from './engine/observe/step-record.ts';
+export type { TimelineKind, TimelineSpan, TimelineStep } from './engine/observe/timeline.ts';
+export type { RequestTimings } from './engine/observe/timings.ts';
 export type { FinishedRequest, GenerationRequest, RequestHandle, TextPiece } from './engine/request.ts';
-export type { StepRecord, StepRecordRow } from './engine/step-record.ts';
 export type { TextStream } from './engine/text-stream.ts';
-export type { TimelineKind, TimelineSpan, TimelineStep } from './engine/timeline.ts';
-export type { RequestTimings } from './engine/timings.ts';
-export { type DecodeOptions, type EncodeOptions, Tokenizer } from './engine/tokenizer.ts';
 export type { AdapterIdentity } from './gpu/adapter.ts';
 export { AdapterError, DeviceLostError, GpuError } from './gpu/errors.ts';
 export { type LoadedGPT2, loadGPT2 } from './load-gpt2.ts';
 export { BUNDLED_MODEL, type LoadedModel, loadModel } from './load-model.ts';
 export type { LoadGPT2Options, LoadModelOptions, LoadProgress, ModelDeviceOptions } from './load-options.ts';
-export { type GPT2Kernels, gpt2Kernels } from './model/gpt2-kernels.ts';
-export type { ForwardResult, GPT2Model } from './model/gpt2-model.ts';
-export { MemoryError, type MemoryPlan } from './model/memory-plan.ts';
-export type { ModelRunner } from './model/model-runner.ts';
-export { type Perplexity, type PerplexityOptions, perplexity } from './model/perplexity.ts';
-export type { ChooseId, ForwardOptions, GenerateOptions, ReplaceOptions } from './model/research-options.ts';
+export { type GPT2Kernels, gpt2Kernels } from './models/gpt2/kernels.ts';
+export { type Perplexity, type PerplexityOptions, perplexity } from './research/perplexity.ts';
+export type { ChooseId, ForwardOptions, GenerateOptions, ReplaceOptions } from './research/research-options.ts';
+export type { ForwardResult, GPT2Model } from './research/text-model.ts';
+export { MemoryError, type MemoryPlan } from './runtime/memory-plan.ts';
+export type { ModelRunner } from './runtime/model-runner.ts';
 export {
   type QueuePolicyName,
   queuePolicyNames,
@@ -55,5 +54,6 @@ export {
   schedulerNames,
 } from './scheduler/create-scheduler.ts';
 export { RequestTooLargeError } from './scheduler/request-too-large-error.ts';
+export { type DecodeOptions, type EncodeOptions, Tokenizer } from './tokenizer/tokenizer.ts';
 export { RangeValueError, RoseinferError } from './util/errors.ts';
 export { ModelFileError } from './util/model-file-error.ts';

@@ -1,11 +1,12 @@
 // Puts the layers together for research: a device and a GPT-2 on it that takes ids, and the model's tokenizer.
-import type { Tokenizer } from './engine/tokenizer.ts';
+
 import type { Device } from './gpu/device.ts';
 import { BUNDLED_MODEL } from './load-model.ts';
 import { checkLoadGPT2, type LoadGPT2Options } from './load-options.ts';
-import { GPT2Model } from './model/gpt2-model.ts';
 import { openModelDevice } from './open-model-device.ts';
-import { openSource, warn } from './open-source.ts';
+import { GPT2Model } from './research/text-model.ts';
+import { openSource, warn } from './resolve-model.ts';
+import type { Tokenizer } from './tokenizer/tokenizer.ts';
 
 /** A GPT-2 for research and what belongs to it. Close it to free the device and to let the process end. */
 export interface LoadedGPT2 extends Disposable {

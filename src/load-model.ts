@@ -1,17 +1,17 @@
 // Puts the layers together: a device, a model on it and the model's tokenizer.
 import { fileURLToPath } from 'node:url';
 import { Engine } from './engine/engine.ts';
-import type { Tokenizer } from './engine/tokenizer.ts';
 import type { AdapterIdentity } from './gpu/adapter.ts';
 import type { Device } from './gpu/device.ts';
-import type { WeightDType } from './kernels/weight-tiles.ts';
+import type { WeightDType } from './kernels/weights/weight-tiles.ts';
 import { checkLoadModel, type LoadModelOptions } from './load-options.ts';
-import type { GPT2Config } from './model/config.ts';
-import { checkMemory, fitPool, type MemoryPlan, planMemory } from './model/memory-plan.ts';
-import { ModelRunner } from './model/model-runner.ts';
-import { resolveSizes } from './model/runner-sizes.ts';
+import type { GPT2Config } from './models/gpt2/config.ts';
 import { openModelDevice } from './open-model-device.ts';
-import { openSource, warn } from './open-source.ts';
+import { openSource, warn } from './resolve-model.ts';
+import { checkMemory, fitPool, type MemoryPlan, planMemory } from './runtime/memory-plan.ts';
+import { ModelRunner } from './runtime/model-runner.ts';
+import { resolveSizes } from './runtime/runner-sizes.ts';
+import type { Tokenizer } from './tokenizer/tokenizer.ts';
 import { packageFile } from './util/package-file.ts';
 
 /** Tokens of each request of the warm-up: a few steps of decoding. */

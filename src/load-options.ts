@@ -1,14 +1,14 @@
 // What callers may ask of a model that is loaded: one table of checks for each function that loads one.
 import { DEVICE_OPTIONS, type DeviceOptions } from './gpu/device.ts';
 import { Kernel } from './gpu/kernel.ts';
-import { KV_DTYPES } from './kernels/kv-write.ts';
-import { WEIGHT_DTYPES } from './kernels/weight-tiles.ts';
-import { gpt2Kernels } from './model/gpt2-kernels.ts';
-import type { GPT2Options } from './model/gpt2-parts.ts';
-import { TUNE_MODES } from './model/load-tuning.ts';
-import type { MemoryPlan } from './model/memory-plan.ts';
-import type { ModelRunnerOptions } from './model/model-runner.ts';
-import type { RunnerOptions } from './model/runner-sizes.ts';
+import { KV_DTYPES } from './kernels/kv-write/kv-write.ts';
+import { WEIGHT_DTYPES } from './kernels/weights/weight-tiles.ts';
+import { gpt2Kernels } from './models/gpt2/kernels.ts';
+import type { MemoryPlan } from './runtime/memory-plan.ts';
+import type { GPT2Options } from './runtime/model-parts.ts';
+import type { ModelRunnerOptions } from './runtime/model-runner.ts';
+import type { RunnerOptions } from './runtime/runner-sizes.ts';
+import { TUNE_MODES } from './tuning/load-tuning.ts';
 import { RangeValueError } from './util/errors.ts';
 import { type Check, type Checks, callback, checkOptions, count, flag, oneOf, seed } from './util/option-checks.ts';
 

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
 /** The part of the tests that the adapter may change: the GPU layer, the kernels and a small model. */
-const TESTS = ['test/gpu', 'test/kernels', 'test/model/gpt2.test.ts', 'test/model/bit-equality.test.ts'];
+const TESTS = ['test/gpu', 'test/kernels', 'test/models/gpt2/gpt2.test.ts', 'test/runtime/bit-equality.test.ts'];
 
 interface AdapterRun {
   readonly name: string;

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
 import { loadGPT2 } from '../src/load-gpt2.ts';
 import { loadModel } from '../src/load-model.ts';
-import { temporaryDirectory } from './model/model-files.ts';
+import { temporaryDirectory } from './models/model-files.ts';
 
 const FIXTURE = 'test/fixtures/models/plain';
 const { prompt, completion }: { prompt: number[]; completion: number[] } = JSON.parse(

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
 import { loadGPT2 } from '../src/load-gpt2.ts';
 import { BUNDLED_MODEL, loadModel } from '../src/load-model.ts';
-import { gpt2Kernels } from '../src/model/gpt2-kernels.ts';
+import { gpt2Kernels } from '../src/models/gpt2/kernels.ts';
 import { RangeValueError } from '../src/util/errors.ts';
 
 /** Options as a JavaScript caller may give them. */

@@ -3,8 +3,8 @@ import type { Runner } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineWatch } from '../../src/engine/engine-options.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
-import type { Tokenizer } from '../../src/engine/tokenizer.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
+import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { DEFAULT_SETTINGS, type EngineSettings } from '../open-loop/engine-settings.ts';
 import type { BenchRequest } from './requests.ts';
 

@@ -1,6 +1,6 @@
 import type { Runner, RunnerLimits } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import type { Tokenizer } from '../../src/engine/tokenizer.ts';
+import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { BenchmarkError, throwIfFailed } from '../completion.ts';
 import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../figures.ts';

@@ -1,4 +1,4 @@
-import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
+import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { loadGPT2 } from '../../src/load-gpt2.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { type Figure, mapFigure, ratio } from '../figures.ts';

@@ -1,5 +1,5 @@
 import type { InferredOptionTypes } from 'yargs';
-import { integerFlag, modelFlags, nameFlag } from '../../src/cli/flags.ts';
+import { integerFlag, modelFlags, nameFlag } from '../../src/terminal/flags.ts';
 import { parseFlags } from '../parse-flags.ts';
 
 const flags = {

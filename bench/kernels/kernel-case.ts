@@ -1,12 +1,12 @@
-import type { NamedVariant } from '../../src/cli/kernel-variants.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import type { Cost } from '../../src/gpu/kernel-spec.ts';
+import type { NamedVariant } from '../../src/gpu/kernel-variants.ts';
 import type { PackedMatrix } from '../../src/gpu/packed-matrix.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
-import type { KVDType } from '../../src/kernels/kv-write.ts';
-import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
-import type { GPT2Config } from '../../src/model/config.ts';
+import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
+import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import type { GPT2Config } from '../../src/models/gpt2/config.ts';
 
 /** Tokens of a step, or rows of logits. */
 export const SIZES: readonly number[] = [1, 2, 4, 8, 16, 64, 256];

@@ -1,10 +1,10 @@
-import { allVariants } from '../../src/cli/kernel-variants.ts';
 import type { Cost } from '../../src/gpu/kernel-spec.ts';
-import { SPLIT_KEYS } from '../../src/kernels/attention.ts';
-import { attentionNaive } from '../../src/kernels/attention-naive.ts';
-import { kvRowWords } from '../../src/kernels/kv-write.ts';
-import { PREFILL_TILE_ROWS } from '../../src/model/gpt2.ts';
-import { gpt2Kernels } from '../../src/model/gpt2-kernels.ts';
+import { allVariants } from '../../src/gpu/kernel-variants.ts';
+import { SPLIT_KEYS } from '../../src/kernels/attention/attention.ts';
+import { attentionNaive } from '../../src/kernels/attention/attention-naive.ts';
+import { kvRowWords } from '../../src/kernels/kv-write/kv-write.ts';
+import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { PREFILL_TILE_ROWS } from '../../src/models/gpt2/layers.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
 import { Operands } from './operands.ts';

@@ -1,10 +1,10 @@
-import { allVariants } from '../../src/cli/kernel-variants.ts';
-import { kvRowWords } from '../../src/kernels/kv-write.ts';
-import { fillsKVRow } from '../../src/kernels/matmul.ts';
-import { matmulNaive } from '../../src/kernels/matmul-naive.ts';
-import { TILE, tileRows, weightConditions } from '../../src/kernels/weight-tiles.ts';
-import { gpt2Kernels } from '../../src/model/gpt2-kernels.ts';
-import { priorChoice } from '../../src/model/matmul-tuning.ts';
+import { allVariants } from '../../src/gpu/kernel-variants.ts';
+import { kvRowWords } from '../../src/kernels/kv-write/kv-write.ts';
+import { fillsKVRow } from '../../src/kernels/matmul/matmul.ts';
+import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
+import { TILE, tileRows, weightConditions } from '../../src/kernels/weights/weight-tiles.ts';
+import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { priorChoice } from '../../src/tuning/matmul-tuning.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
 import { Operands } from './operands.ts';

@@ -1,10 +1,10 @@
-import { allVariants } from '../../src/cli/kernel-variants.ts';
-import { ADJUST_ENTRY_WORDS, ADJUST_ROW_WORDS, NO_NEWEST_SLOT } from '../../src/kernels/adjust-logits.ts';
-import { kvRowWords } from '../../src/kernels/kv-write.ts';
-import { LOGPROB_WORDS } from '../../src/kernels/logprobs.ts';
-import { sampleProbs } from '../../src/kernels/sample.ts';
-import { tileRows, weightConditions } from '../../src/kernels/weight-tiles.ts';
-import { gpt2Kernels } from '../../src/model/gpt2-kernels.ts';
+import { allVariants } from '../../src/gpu/kernel-variants.ts';
+import { ADJUST_ENTRY_WORDS, ADJUST_ROW_WORDS, NO_NEWEST_SLOT } from '../../src/kernels/adjust-logits/adjust-logits.ts';
+import { kvRowWords } from '../../src/kernels/kv-write/kv-write.ts';
+import { LOGPROB_WORDS } from '../../src/kernels/logprobs/logprobs.ts';
+import { sampleProbs } from '../../src/kernels/sample/sample.ts';
+import { tileRows, weightConditions } from '../../src/kernels/weights/weight-tiles.ts';
+import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
 import { Operands } from './operands.ts';

@@ -1,8 +1,8 @@
-import { randomValues } from '../../src/cli/doctor/random-values.ts';
+import { randomValues } from '../../src/doctor/random-values.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { type DType, Tensor, type TensorData } from '../../src/gpu/tensor.ts';
-import { PackedWeight } from '../../src/kernels/packed-weight.ts';
-import { TILE, type WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { PackedWeight } from '../../src/kernels/weights/packed-weight.ts';
+import { TILE, type WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 
 /** Words of the random block that fills a tensor, again and again. */
 const BLOCK_WORDS = 2 ** 16;

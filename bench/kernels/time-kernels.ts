@@ -1,5 +1,5 @@
-import type { NamedVariant } from '../../src/cli/kernel-variants.ts';
 import type { Device } from '../../src/gpu/device.ts';
+import type { NamedVariant } from '../../src/gpu/kernel-variants.ts';
 import { time } from '../../src/gpu/time.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { ratio } from '../figures.ts';

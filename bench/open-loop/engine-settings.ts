@@ -1,7 +1,7 @@
 import type { InferredOptionTypes } from 'yargs';
-import { choiceFlag, integerFlag, numberFlag, switchFlag } from '../../src/cli/flags.ts';
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import { queuePolicyNames } from '../../src/scheduler/create-scheduler.ts';
+import { choiceFlag, integerFlag, numberFlag, switchFlag } from '../../src/terminal/flags.ts';
 
 /** How an engine schedules, but for the name of its scheduler. */
 export type EngineSettings = Pick<

@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
-import { UsageError } from '../../src/cli/flag-words.ts';
-import { integerFlag, nameFlag, nameListFlag, numberFlag } from '../../src/cli/flags.ts';
+import { UsageError } from '../../src/terminal/flag-words.ts';
+import { integerFlag, nameFlag, nameListFlag, numberFlag } from '../../src/terminal/flags.ts';
 import type { EngineArgs } from './engine-settings.ts';
 import { parseGoodput } from './goodput.ts';
 import { parseLengths } from './lengths.ts';

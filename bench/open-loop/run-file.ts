@@ -1,5 +1,5 @@
 import type { RunnerLimits } from '../../src/core/runner.ts';
-import type { StepRecord } from '../../src/engine/step-record.ts';
+import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { queuePolicyNames, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { JsonFields } from './json-fields.ts';

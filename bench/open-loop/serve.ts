@@ -1,6 +1,6 @@
 import type { Runner } from '../../src/core/runner.ts';
 import type { EngineWatch } from '../../src/engine/engine-options.ts';
-import type { Tokenizer } from '../../src/engine/tokenizer.ts';
+import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { type BenchArgs, modesOf } from '../args.ts';
 import { checkRequests } from '../closed-loop/benchmark.ts';
 import { buildPrompts, type TimedRequest, timeRequests } from '../closed-loop/requests.ts';

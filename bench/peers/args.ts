@@ -1,5 +1,5 @@
 import type { InferredOptionTypes } from 'yargs';
-import { choiceFlag, integerFlag, modelFlags, nameFlag, numberFlag } from '../../src/cli/flags.ts';
+import { choiceFlag, integerFlag, modelFlags, nameFlag, numberFlag } from '../../src/terminal/flags.ts';
 import { MAX_WAIT_MS } from '../open-loop/waiting-clock.ts';
 import { parseFlags } from '../parse-flags.ts';
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
-import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
+import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { BUNDLED_MODEL } from '../../src/load-model.ts';
-import { openSource } from '../../src/open-source.ts';
+import { openSource } from '../../src/resolve-model.ts';
 import type { PeerName, PeersArgs } from './args.ts';
 import { type ChildOptions, runChild } from './child.ts';
 import type { DecodeJob, DecodeResult } from './decode-job.ts';

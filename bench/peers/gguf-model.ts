@@ -1,8 +1,8 @@
 // A GPT-2 as a GGUF file, as llama.cpp's own architecture "gpt2" reads it.
 import { open } from 'node:fs/promises';
-import type { GPT2Config } from '../../src/model/config.ts';
-import { LM_HEAD } from '../../src/model/gpt2-tensors.ts';
-import { rowLength, type WeightSource } from '../../src/model/weight-source.ts';
+import type { GPT2Config } from '../../src/models/gpt2/config.ts';
+import { LM_HEAD } from '../../src/models/gpt2/tensors.ts';
+import { rowLength, type WeightSource } from '../../src/models/weight-source.ts';
 import { encodeGgml, type GgmlType } from './ggml-type.ts';
 import { type GgufTensor, type GgufValue, ggufHeader, ggufPadding } from './gguf.ts';
 import { PeerError } from './peer-error.ts';

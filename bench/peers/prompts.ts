@@ -1,4 +1,4 @@
-import type { Tokenizer } from '../../src/engine/tokenizer.ts';
+import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { builtInPrompts } from '../closed-loop/prompts.ts';
 
 /** Tokens of every prompt. */

@@ -2,7 +2,7 @@
 import { Engine } from '../../src/engine/engine.ts';
 import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
 import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
-import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
+import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { loadModel } from '../../src/load-model.ts';
 import type { LoadModelOptions } from '../../src/load-options.ts';
 import { BATCH_SIZES, type DecodeJob, type DecodeResult, decodeBatches, type TimedIds } from './decode-job.ts';

@@ -3,7 +3,7 @@ import type { ExecuteOptions, StepResult } from '../../src/core/runner.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { ReadbackRing } from '../../src/gpu/readback-ring.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import type { ModelRunner } from '../../src/model/model-runner.ts';
+import type { ModelRunner } from '../../src/runtime/model-runner.ts';
 import type { Figure } from '../figures.ts';
 import { medianRoofline, type Roofline } from '../kernels/roofline.ts';
 import type { RooflineProbe } from '../kernels/roofline-probe.ts';

@@ -1,8 +1,8 @@
-import { modelName } from '../../src/cli/open-model.ts';
-import { packageRoot } from '../../src/cli/package-info.ts';
-import type { StatusLine } from '../../src/cli/status-line.ts';
 import { deriveSeed } from '../../src/core/sampling-params.ts';
 import type { LoadedModel } from '../../src/load-model.ts';
+import { modelName } from '../../src/terminal/open-model.ts';
+import type { StatusLine } from '../../src/terminal/status-line.ts';
+import { packageRoot } from '../../src/util/package-info.ts';
 import type { BenchArgs } from '../args.ts';
 import { provenanceJson, readCommit } from '../closed-loop/json-report.ts';
 import { writeJson } from '../json-file.ts';

@@ -1,4 +1,4 @@
-import type { StepRecord } from '../../src/engine/step-record.ts';
+import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import type { LogEntry, LoggedTurn } from '../open-loop/run-log.ts';
 import { summarize } from '../statistics.ts';
 import { CostModel, type MeasuredStep } from './cost-model.ts';

@@ -1,4 +1,4 @@
-import type { StepRecordRow } from '../../src/engine/step-record.ts';
+import type { StepRecordRow } from '../../src/engine/observe/step-record.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import type { RandomStream } from '../open-loop/random-stream.ts';
 import { solveNonNegative } from './least-squares.ts';

@@ -4,7 +4,7 @@ import type { BatchPlan, SamplingRow } from '../../src/core/batch-plan.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import type { StepRecord } from '../../src/engine/step-record.ts';
+import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { clip } from '../../src/util/quote.ts';
 import { admit, type Served } from '../open-loop/admit.ts';
 import type { ServingRun } from '../open-loop/open-loop.ts';

@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
-import { UsageError } from '../../src/cli/flag-words.ts';
-import { nameFlag, nameListFlag, seedFlag } from '../../src/cli/flags.ts';
+import { UsageError } from '../../src/terminal/flag-words.ts';
+import { nameFlag, nameListFlag, seedFlag } from '../../src/terminal/flags.ts';
 import { engineFlags } from '../open-loop/engine-settings.ts';
 import { checkLoad, loadFlags, numRequestsFlag, OPEN_LOOP } from '../open-loop/load-flags.ts';
 import { parseFlags } from '../parse-flags.ts';

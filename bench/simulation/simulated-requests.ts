@@ -1,5 +1,5 @@
 import { deriveSeed } from '../../src/core/sampling-params.ts';
-import type { Tokenizer } from '../../src/engine/tokenizer.ts';
+import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import type { TimedRequest } from '../closed-loop/requests.ts';
 import type { RecordedRun } from '../open-loop/run-file.ts';
 import type { Arrival } from '../open-loop/workload.ts';

@@ -1,5 +1,5 @@
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
-import type { Tokenizer } from '../../src/engine/tokenizer.ts';
+import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import type { TimedRequest } from '../closed-loop/requests.ts';
 import { runOpenLoop, type ServingRun } from '../open-loop/open-loop.ts';
 import { RandomStream } from '../open-loop/random-stream.ts';

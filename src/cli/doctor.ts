@@ -1,16 +1,16 @@
 import type { InferredOptionTypes } from 'yargs';
+import type { KernelReport } from '../doctor/judge.ts';
+import { describeMachine, type Machine } from '../doctor/machine.ts';
+import { runDoctor } from '../doctor/run-doctor.ts';
+import type { Subject } from '../doctor/subject.ts';
+import { formatKernel, formatMachine, formatModel, TABLE_HEAD } from '../doctor/text-report.ts';
 import { Device } from '../gpu/device.ts';
-import { gpt2Kernels } from '../model/gpt2-kernels.ts';
+import { gpt2Kernels } from '../models/gpt2/kernels.ts';
+import { modelFlags, switchFlag } from '../terminal/flags.ts';
+import { readModelShape } from '../terminal/model-shape.ts';
+import { modelName } from '../terminal/open-model.ts';
+import { StatusLine } from '../terminal/status-line.ts';
 import { RoseinferError } from '../util/errors.ts';
-import type { KernelReport } from './doctor/judge.ts';
-import { describeMachine, type Machine } from './doctor/machine.ts';
-import { runDoctor } from './doctor/run-doctor.ts';
-import type { Subject } from './doctor/subject.ts';
-import { formatKernel, formatMachine, formatModel, TABLE_HEAD } from './doctor/text-report.ts';
-import { modelFlags, switchFlag } from './flags.ts';
-import { readModelShape } from './model-shape.ts';
-import { modelName } from './open-model.ts';
-import { StatusLine } from './status-line.ts';
 
 /** The flags of `roseinfer doctor`. */
 export const doctorFlags = {

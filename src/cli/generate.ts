@@ -5,7 +5,6 @@ import type { SamplingOptions } from '../core/sampling-params.ts';
 import { Engine } from '../engine/engine.ts';
 import type { EngineOptions } from '../engine/engine-options.ts';
 import type { FinishedRequest } from '../engine/request.ts';
-import type { Tokenizer } from '../engine/tokenizer.ts';
 import {
   integerFlag,
   modelFlags,
@@ -16,12 +15,13 @@ import {
   textFlag,
   traceFlag,
   tuneFlag,
-} from './flags.ts';
-import { modelFiles } from './model-files.ts';
-import { modelName, openModel } from './open-model.ts';
-import { checkOutputs } from './output-file.ts';
-import { StatusLine } from './status-line.ts';
-import { TraceFile } from './trace-file.ts';
+} from '../terminal/flags.ts';
+import { modelFiles } from '../terminal/model-files.ts';
+import { modelName, openModel } from '../terminal/open-model.ts';
+import { checkOutputs } from '../terminal/output-file.ts';
+import { StatusLine } from '../terminal/status-line.ts';
+import { TraceFile } from '../terminal/trace-file.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 
 /** The flags of `roseinfer generate`. */
 export const generateFlags = {

@@ -1,11 +1,11 @@
 import type { Argv, Options } from 'yargs';
+import { checkCommand, type FlagTable, joinFlagValues } from '../terminal/flag-words.ts';
+import { drawFlagNames, type IdleFlags, tellOfIdleFlags } from '../terminal/idle-flags.ts';
+import { createParser } from '../terminal/parser.ts';
+import { runCommand } from '../terminal/run-command.ts';
+import { packageVersion } from '../util/package-info.ts';
 import { doctor, doctorFlags } from './doctor.ts';
-import { checkCommand, type FlagTable, joinFlagValues } from './flag-words.ts';
 import { type GenerateArgs, generate, generateFlags } from './generate.ts';
-import { drawFlagNames, type IdleFlags, tellOfIdleFlags } from './idle-flags.ts';
-import { packageVersion } from './package-info.ts';
-import { createParser } from './parser.ts';
-import { runCommand } from './run-command.ts';
 
 /** Flags by command. */
 const flags = { generate: generateFlags, doctor: doctorFlags };

@@ -1,10 +1,10 @@
 import type { RunnerLimits } from '../core/runner.ts';
 import { resolveSamplingParams } from '../core/sampling-params.ts';
 import { Sequence } from '../core/sequence.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { checkKeys, type KeyTable } from '../util/keys.ts';
 import type { GenerationRequest } from './request.ts';
-import type { Tokenizer } from './tokenizer.ts';
 
 /** Largest size of a priority. */
 const MAX_PRIORITY = 100;

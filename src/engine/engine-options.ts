@@ -1,12 +1,12 @@
 import type { Clock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
 import type { QueuePolicyName, SchedulerName } from '../scheduler/create-scheduler.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { type Check, type Checks, callback, checkOptions, flag } from '../util/option-checks.ts';
+import type { StepRecord } from './observe/step-record.ts';
 import type { QueueBounds } from './queue-gate.ts';
 import type { FinishedRequest } from './request.ts';
-import type { StepRecord } from './step-record.ts';
-import type { Tokenizer } from './tokenizer.ts';
 
 /** What an engine runs on and how it schedules. */
 export interface EngineOptions extends QueueBounds {

@@ -4,21 +4,21 @@ import type { Runner } from '../core/runner.ts';
 import type { SchedulerRow } from '../core/scheduler-output.ts';
 import { createScheduler } from '../scheduler/create-scheduler.ts';
 import type { Scheduler, SequenceUpdate } from '../scheduler/scheduler.ts';
+import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { checkEngineOptions, type EngineOptions } from './engine-options.ts';
 import { UnknownRequestError } from './errors.ts';
 import { Intake } from './intake.ts';
 import type { LiveRequest } from './live-request.ts';
 import { LiveRequests } from './live-requests.ts';
 import { messageOf } from './message-of.ts';
-import { Observer } from './observer.ts';
+import { Observer } from './observe/observer.ts';
+import { type ScheduledStep, StepLog } from './observe/step-log.ts';
+import type { StepRecord } from './observe/step-record.ts';
 import type { FinishedRequest, GenerationRequest, RequestHandle } from './request.ts';
 import { runStep, type StepOutcome } from './run-step.ts';
 import { RunnerLease } from './runner-lease.ts';
 import { SteadyClock } from './steady-clock.ts';
-import { type ScheduledStep, StepLog } from './step-log.ts';
-import type { StepRecord } from './step-record.ts';
 import { TextStream } from './text-stream.ts';
-import { Tokenizer } from './tokenizer.ts';
 
 /** A submitted step. */
 interface Step {

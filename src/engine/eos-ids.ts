@@ -1,8 +1,8 @@
 // Which tokens end a text. Models name several, and some name none where their tokenizer does: all of them count.
 import type { Runner } from '../core/runner.ts';
 import { MAX_EOS_IDS } from '../core/sequence.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
-import type { Tokenizer } from './tokenizer.ts';
 
 /**
  * Unites the ids that the model's files name, which come first, with those of its tokenizer. Ids of the tokenizer that

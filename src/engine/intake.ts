@@ -3,17 +3,17 @@ import type { Clock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
 import type { Sequence } from '../core/sequence.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
+import { Detokenizer } from '../tokenizer/detokenizer.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { choicesOf } from './choices.ts';
 import { createSequence } from './create-sequence.ts';
-import { Detokenizer } from './detokenizer.ts';
 import { uniteEosIds } from './eos-ids.ts';
 import { EngineClosedError, RunnerFailedError } from './errors.ts';
 import { LiveRequest } from './live-request.ts';
 import type { LiveRequests } from './live-requests.ts';
 import { type QueueBounds, QueueGate } from './queue-gate.ts';
 import type { GenerationRequest } from './request.ts';
-import type { Tokenizer } from './tokenizer.ts';
 
 export interface IntakeOptions {
   readonly runner: Runner;

@@ -1,10 +1,10 @@
 import type { TokenLogprobs } from '../core/runner.ts';
 import type { FinishReason, Sequence } from '../core/sequence.ts';
-import type { Detokenizer } from './detokenizer.ts';
+import type { Detokenizer } from '../tokenizer/detokenizer.ts';
+import type { StepRecord, StepRecordRow } from './observe/step-record.ts';
+import { Timeline } from './observe/timeline.ts';
+import { requestTimings } from './observe/timings.ts';
 import type { FinishedRequest, TextPiece } from './request.ts';
-import type { StepRecord, StepRecordRow } from './step-record.ts';
-import { Timeline } from './timeline.ts';
-import { requestTimings } from './timings.ts';
 
 /** How and when a request ended; `error` is what went wrong, if something did. */
 export interface RequestEnd {

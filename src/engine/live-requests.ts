@@ -5,7 +5,7 @@ import type { Scheduler } from '../scheduler/scheduler.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { Deadlines } from './deadlines.ts';
 import type { LiveRequest, RequestEnd } from './live-request.ts';
-import type { Observer } from './observer.ts';
+import type { Observer } from './observe/observer.ts';
 import type { FinishedRequest } from './request.ts';
 
 export interface LiveRequestsOptions {

@@ -1,8 +1,8 @@
 import type { TokenLogprobs } from '../core/runner.ts';
 import type { SamplingOptions } from '../core/sampling-params.ts';
 import type { FinishReason, PrefixMiss } from '../core/sequence.ts';
-import type { TimelineSpan } from './timeline.ts';
-import type { RequestTimings } from './timings.ts';
+import type { TimelineSpan } from './observe/timeline.ts';
+import type { RequestTimings } from './observe/timings.ts';
 
 /** What a caller asks for: text or token ids, one of the two. */
 export interface GenerationRequest {

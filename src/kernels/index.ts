@@ -30,19 +30,19 @@ export { Recorder } from '../gpu/recorder.ts';
 export { type DType, Tensor, type TensorData, type TensorSource } from '../gpu/tensor.ts';
 export { type TimeOptions, type Timing, time } from '../gpu/time.ts';
 export { RangeValueError, RoseinferError } from '../util/errors.ts';
-export { adjustLogits } from './adjust-logits.ts';
-export { attention, attentionFold, attentionSplit } from './attention.ts';
-export { attentionNaive } from './attention-naive.ts';
-export { embed } from './embed.ts';
-export { gatherRows } from './gather-rows.ts';
-export { type KVDType, kvRowWords, kvWrite } from './kv-write.ts';
-export { layernorm } from './layernorm.ts';
-export { logprobs } from './logprobs.ts';
-export { fillsKVRow, matmul, matmulKVWrite } from './matmul.ts';
-export { matmulNaive } from './matmul-naive.ts';
-export { type MatrixSource, type PackWeightOptions, packWeight } from './pack-weight.ts';
-export { PackedWeight } from './packed-weight.ts';
-export { sample, sampleProbs } from './sample.ts';
+export { adjustLogits } from './adjust-logits/adjust-logits.ts';
+export { attention, attentionFold, attentionSplit } from './attention/attention.ts';
+export { attentionNaive } from './attention/attention-naive.ts';
+export { embed } from './embed/embed.ts';
+export { gatherRows } from './gather-rows/gather-rows.ts';
+export { type KVDType, kvRowWords, kvWrite } from './kv-write/kv-write.ts';
+export { layernorm } from './layernorm/layernorm.ts';
+export { logprobs } from './logprobs/logprobs.ts';
+export { fillsKVRow, matmul, matmulKVWrite } from './matmul/matmul.ts';
+export { matmulNaive } from './matmul/matmul-naive.ts';
+export { sample, sampleProbs } from './sample/sample.ts';
+export { type MatrixSource, type PackWeightOptions, packWeight } from './weights/pack-weight.ts';
+export { PackedWeight } from './weights/packed-weight.ts';
 export {
   packTiles,
   storedValues,
@@ -50,4 +50,4 @@ export {
   type WeightDType,
   type WeightOrder,
   weightConditions,
-} from './weight-tiles.ts';
+} from './weights/weight-tiles.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseContextArgs } from '../../bench/experiments/context-args.ts';
 import { contextLengths, fitLine, formatContextCosts, measureContexts } from '../../bench/experiments/context-cost.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
-import { FakeRunner } from '../support/fake-runner.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { FakeRunner } from '../support/engine/fake-runner.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 const costs = [32, 500, 1000].map((context) => ({ context, milliseconds: 20 + 0.01 * context }));

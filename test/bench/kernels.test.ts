@@ -13,7 +13,7 @@ import type { kernelReportJson } from '../../bench/kernels/kernel-report.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { Kernel } from '../../src/gpu/kernel.ts';
 import * as library from '../../src/kernels/index.ts';
-import { parseGPT2Config } from '../../src/model/config.ts';
+import { parseGPT2Config } from '../../src/models/gpt2/config.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 let directory: string;

@@ -10,7 +10,7 @@ import { decodeStep, prefillStep } from '../../bench/profile/step-plans.ts';
 import { planBatch } from '../../src/core/plan-batch.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
-import { openRunner } from '../support/model-session.ts';
+import { openRunner } from '../support/models/model-session.ts';
 import { runNode } from '../support/run-node.ts';
 
 let device: Device;

@@ -1,6 +1,6 @@
 import type { ModeRun } from '../../bench/closed-loop/run-mode.ts';
+import { requestTimings } from '../../src/engine/observe/timings.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
-import { requestTimings } from '../../src/engine/timings.ts';
 
 export interface TestResponse extends Partial<Omit<FinishedRequest, 'timings'>> {
   readonly arrival?: number;

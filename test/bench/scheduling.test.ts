@@ -7,7 +7,7 @@ import { prefix } from '../../bench/experiments/experiment-prefix.ts';
 import { SimulatedRunner } from '../../bench/simulation/simulated-runner.ts';
 import { VirtualClock } from '../../bench/simulation/virtual-clock.ts';
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 
 const { signal } = new AbortController();
 let tokenizer: Tokenizer;

@@ -5,9 +5,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { TraceEvent } from '../../src/engine/trace-events.ts';
+import type { TraceEvent } from '../../src/terminal/trace-events.ts';
+import { checkCover, checkTrace, completeEvents } from '../support/engine/trace-checks.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
-import { checkCover, checkTrace, completeEvents } from '../support/trace-checks.ts';
 
 let directory: string;
 let path: string;

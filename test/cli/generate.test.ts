@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { streamText } from '../../src/cli/generate.ts';
 import type { SamplingOptions } from '../../src/core/sampling-params.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
-import { FakeRunner, fakeCompletion } from '../support/fake-runner.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { FakeRunner, fakeCompletion } from '../support/engine/fake-runner.ts';
 
 const prompt = 'Once upon a time';
 const limits = { maxBatchTokens: 256, maxModelLen: 256, vocabSize: 8192 };

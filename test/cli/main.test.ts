@@ -1,7 +1,7 @@
 // @module-tag sweep
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 interface Golden {

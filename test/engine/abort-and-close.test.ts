@@ -3,8 +3,8 @@ import { setImmediate } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import { EngineClosedError, UnknownRequestError } from '../../src/engine/errors.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { completion, HeldRunner, talesRunner } from './test-runners.ts';
 
 let tokenizer: Tokenizer;

@@ -1,11 +1,11 @@
 // Who gets in, who waits, and who is sent away: queue bounds, deadlines, priorities and what is no request at all.
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Detokenizer } from '../../src/engine/detokenizer.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { QueueFullError, UnknownRequestError } from '../../src/engine/errors.ts';
+import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import type { GenerationRequest } from '../../src/engine/request.ts';
-import type { StepRecord } from '../../src/engine/step-record.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { Detokenizer } from '../../src/tokenizer/detokenizer.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { completion, type Prompt, TimedRunner, talesRunner } from './test-runners.ts';
 

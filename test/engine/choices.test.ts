@@ -4,10 +4,10 @@ import { deriveSeed } from '../../src/core/sampling-params.ts';
 import { MAX_CHOICES } from '../../src/engine/choices.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { EngineClosedError } from '../../src/engine/errors.ts';
+import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import type { GenerationRequest } from '../../src/engine/request.ts';
-import type { StepRecord } from '../../src/engine/step-record.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { RequestTooLargeError } from '../../src/scheduler/request-too-large-error.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { completion, talesRunner } from './test-runners.ts';
 

@@ -1,7 +1,7 @@
 // Deadlines end requests even when nobody takes a turn.
 import { beforeAll, expect, test, vi } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { completion, HeldRunner, TestClock, talesRunner } from './test-runners.ts';
 
 let tokenizer: Tokenizer;

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { deriveSeed } from '../../src/core/sampling-params.ts';
-import { Detokenizer } from '../../src/engine/detokenizer.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { UnknownRequestError } from '../../src/engine/errors.ts';
+import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
-import type { StepRecord } from '../../src/engine/step-record.ts';
 import type { TextStream } from '../../src/engine/text-stream.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { queuePolicyNames, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
+import { Detokenizer } from '../../src/tokenizer/detokenizer.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { recount } from './recount.ts';
 import { completion, FaultyRunner, TestClock, VOCAB } from './test-runners.ts';
 

@@ -2,8 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { completion, EOS, HeldRunner, type Prompt, promptThatStops, TestClock, talesRunner } from './test-runners.ts';
 
 let tokenizer: Tokenizer;

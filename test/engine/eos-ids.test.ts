@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { MAX_EOS_IDS } from '../../src/core/sequence.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { uniteEosIds } from '../../src/engine/eos-ids.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { fakeCompletion } from '../support/fake-runner.ts';
+import { fakeCompletion } from '../support/engine/fake-runner.ts';
 import { EOS, talesRunner, VOCAB } from './test-runners.ts';
 
 let tokenizer: Tokenizer;

@@ -3,9 +3,9 @@ import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { StepResult } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { RequestFailedError } from '../../src/engine/errors.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
-import type { FakeRunner } from '../support/fake-runner.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import type { FakeRunner } from '../support/engine/fake-runner.ts';
 import { completion, FaultyRunner, HeldRunner, TestClock, talesRunner } from './test-runners.ts';
 
 let tokenizer: Tokenizer;

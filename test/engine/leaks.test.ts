@@ -4,13 +4,13 @@ import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type { Runner } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { KVCacheManager } from '../../src/kv/kv-cache-manager.ts';
 import { BatchScheduler } from '../../src/scheduler/batch-scheduler.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { Draws } from '../fuzz/draws.ts';
 import { tinyModels } from '../fuzz/fuzz-models.ts';
-import { heapGrowth } from '../support/heap-growth.ts';
+import { heapGrowth } from '../support/engine/heap-growth.ts';
 import { TimedRunner } from './test-runners.ts';
 
 let tokenizer: Tokenizer;

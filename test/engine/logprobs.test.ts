@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
-import { fakeLogprobs } from '../support/fake-runner.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { fakeLogprobs } from '../support/engine/fake-runner.ts';
 import { completion, EOS, FaultyRunner, promptThatStops, talesRunner } from './test-runners.ts';
 
 let tokenizer: Tokenizer;

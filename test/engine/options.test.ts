@@ -1,7 +1,7 @@
 // What a caller without types may hand in: each is refused by its name, and nothing runs.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { talesRunner } from './test-runners.ts';
 

@@ -2,8 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
-import type { StepRecord } from '../../src/engine/step-record.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import type { StepRecord } from '../../src/engine/observe/step-record.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { recount } from './recount.ts';
 import { completion, FaultyRunner, HeldRunner, type Prompt, talesRunner } from './test-runners.ts';
 

@@ -1,4 +1,4 @@
-import type { StepRecord } from '../../src/engine/step-record.ts';
+import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 
 /** What the steps say of a request: tokens that it computed though it had had them before, and how often it lost its blocks. */
 export function recount(steps: readonly StepRecord[], requestId: string) {

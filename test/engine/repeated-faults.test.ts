@@ -2,8 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { StepResult } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { completion, FaultyRunner, VOCAB } from './test-runners.ts';
 
 let tokenizer: Tokenizer;

@@ -2,8 +2,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createSequence } from '../../src/engine/create-sequence.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { GenerationRequest } from '../../src/engine/request.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { RequestTooLargeError } from '../../src/scheduler/request-too-large-error.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { completion, EOS, talesRunner } from './test-runners.ts';
 

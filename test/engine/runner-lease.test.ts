@@ -7,10 +7,10 @@ import type { Runner } from '../../src/core/runner.ts';
 import { RunnerClosedError } from '../../src/core/runner-closed-error.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { EngineClosedError, RunnerFailedError } from '../../src/engine/errors.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
 import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { tinyModels } from '../fuzz/fuzz-models.ts';
 import { completion, HeldRunner, talesRunner } from './test-runners.ts';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import type { FinishedRequest, GenerationRequest } from '../../src/engine/request.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { completion, EOS, promptThatStops, ScriptedRunner, talesRunner } from './test-runners.ts';
 
 let tokenizer: Tokenizer;

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { RunnerLimits, StepResult } from '../../src/core/runner.ts';
-import { FakeRunner, fakeCompletion } from '../support/fake-runner.ts';
+import { FakeRunner, fakeCompletion } from '../support/engine/fake-runner.ts';
 
 /** Vocabulary and eos of weights/tales. */
 export const VOCAB = 8192;

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import { RequestFailedError, UnknownRequestError } from '../../src/engine/errors.ts';
 import type { FinishedRequest, TextPiece } from '../../src/engine/request.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { completion, EOS, HeldRunner, promptThatStops, ScriptedRunner, talesRunner } from './test-runners.ts';
 
 let tokenizer: Tokenizer;

@@ -1,13 +1,13 @@
 // The models whose schedules are drawn at random.
 import type { Device } from '../../src/gpu/device.ts';
-import type { KVDType } from '../../src/kernels/kv-write.ts';
-import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
-import { parseGPT2Config } from '../../src/model/config.ts';
-import { ModelRunner, type ModelRunnerOptions } from '../../src/model/model-runner.ts';
-import { RandomCheckpoint } from '../../src/model/random-checkpoint.ts';
-import { resolveSizes } from '../../src/model/runner-sizes.ts';
-import { openRunner } from '../support/model-session.ts';
-import { readSafetensors } from '../support/read-safetensors.ts';
+import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
+import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import { parseGPT2Config } from '../../src/models/gpt2/config.ts';
+import { RandomCheckpoint } from '../../src/models/random-checkpoint.ts';
+import { ModelRunner, type ModelRunnerOptions } from '../../src/runtime/model-runner.ts';
+import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { openRunner } from '../support/models/model-session.ts';
+import { readSafetensors } from '../support/models/read-safetensors.ts';
 import { Draws } from './draws.ts';
 
 /** Longest sequence of any request, over two splits of 256 keys. */

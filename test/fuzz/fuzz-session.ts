@@ -1,9 +1,9 @@
 import { deriveSeed } from '../../src/core/sampling-params.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
-import { Tokenizer } from '../../src/engine/tokenizer.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import type { ModelRunner, ModelRunnerOptions } from '../../src/model/model-runner.ts';
+import type { ModelRunner, ModelRunnerOptions } from '../../src/runtime/model-runner.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import type { FuzzModel } from './fuzz-models.ts';
 import { type FuzzRequest, fuzzRequests } from './fuzz-requests.ts';
 import { FuzzRunner } from './fuzz-runner.ts';

@@ -1,7 +1,7 @@
 import { Engine } from '../../src/engine/engine.ts';
 import { QueueFullError, UnknownRequestError } from '../../src/engine/errors.ts';
+import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import type { FinishedRequest, RequestHandle } from '../../src/engine/request.ts';
-import type { StepRecord } from '../../src/engine/step-record.ts';
 import { FuzzRunner, STEP_FAILED } from './fuzz-runner.ts';
 import type { FuzzSession, SoloRun } from './fuzz-session.ts';
 import { drawSchedule, isFailing, type Schedule, type ScheduleEntry } from './schedule.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { gatherRows } from '../../src/kernels/gather-rows.ts';
+import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -4,8 +4,8 @@ import { Device } from '../../src/gpu/device.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';
 import { read, readPacked, write } from '../../src/gpu/kernel-spec.ts';
 import { time } from '../../src/gpu/time.ts';
-import { layernorm } from '../../src/kernels/layernorm.ts';
-import { matmul } from '../../src/kernels/matmul.ts';
+import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
+import { matmul } from '../../src/kernels/matmul/matmul.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { AdapterError, DeviceLostError, GpuError } from '../../src/gpu/errors.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { gatherRows } from '../../src/kernels/gather-rows.ts';
+import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
 
 const STORAGE = 0x80;
 const errorOf = (promise: Promise<unknown>) =>

@@ -4,7 +4,7 @@ import { KernelError } from '../../src/gpu/errors.ts';
 import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import { read, write } from '../../src/gpu/kernel-spec.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { layernorm } from '../../src/kernels/layernorm.ts';
+import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 
 let device: Device;
 beforeAll(async () => {

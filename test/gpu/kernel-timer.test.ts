@@ -5,7 +5,7 @@ import { KernelTimer } from '../../src/gpu/kernel-timer.ts';
 import type { Program } from '../../src/gpu/program.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { gatherRows } from '../../src/kernels/gather-rows.ts';
+import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
 
 let device: Device;
 beforeAll(async () => {

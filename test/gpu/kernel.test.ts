@@ -5,13 +5,13 @@ import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import { read, type ScalarsOf } from '../../src/gpu/kernel-spec.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { attention, attentionFold } from '../../src/kernels/attention.ts';
-import { gatherRows } from '../../src/kernels/gather-rows.ts';
-import { layernorm } from '../../src/kernels/layernorm.ts';
-import { matmul } from '../../src/kernels/matmul.ts';
-import { packWeight } from '../../src/kernels/pack-weight.ts';
-import type { PackedWeight } from '../../src/kernels/packed-weight.ts';
-import { mutant } from '../support/mutant.ts';
+import { attention, attentionFold } from '../../src/kernels/attention/attention.ts';
+import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
+import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
+import { matmul } from '../../src/kernels/matmul/matmul.ts';
+import { packWeight } from '../../src/kernels/weights/pack-weight.ts';
+import type { PackedWeight } from '../../src/kernels/weights/packed-weight.ts';
+import { mutant } from '../support/kernels/mutant.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -5,8 +5,8 @@ import { Device } from '../../src/gpu/device.ts';
 import { BufferUsage } from '../../src/gpu/flags.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { gatherRows } from '../../src/kernels/gather-rows.ts';
-import { heapGrowth } from '../support/heap-growth.ts';
+import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
+import { heapGrowth } from '../support/engine/heap-growth.ts';
 
 const ROUNDS = 1000;
 

@@ -4,8 +4,8 @@ import { GpuError } from '../../src/gpu/errors.ts';
 import { profile, totalTimes } from '../../src/gpu/profiler.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { gatherRows } from '../../src/kernels/gather-rows.ts';
-import { layernorm } from '../../src/kernels/layernorm.ts';
+import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
+import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { gatherRows } from '../../src/kernels/gather-rows.ts';
-import { layernorm } from '../../src/kernels/layernorm.ts';
+import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
+import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 import { expectClose } from '../support/approx.ts';
 
 const CREATING_CALLS = [

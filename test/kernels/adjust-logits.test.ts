@@ -1,21 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { adjustLogits } from '../../src/kernels/adjust-logits.ts';
+import { adjustLogits } from '../../src/kernels/adjust-logits/adjust-logits.ts';
+import { expectClose } from '../support/approx.ts';
 import {
   type AdjustedRow,
   adjustedRows,
   checkAdjustLogits,
   checkExtremeLogits,
   runAdjustLogits,
-} from '../support/adjust-logits-case.ts';
-import { expectClose } from '../support/approx.ts';
-import { expectSameBits } from '../support/expect-within.ts';
-import { type Changes, mutant } from '../support/mutant.ts';
-import { normals } from '../support/random-data.ts';
-import { readSafetensors } from '../support/read-safetensors.ts';
-import { floatsOf, singleTunings } from '../support/run-kernel.ts';
-import { drawWithProbs } from '../support/sampling-case.ts';
+} from '../support/kernels/adjust-logits-case.ts';
+import { expectSameBits } from '../support/kernels/expect-within.ts';
+import { type Changes, mutant } from '../support/kernels/mutant.ts';
+import { normals } from '../support/kernels/random-data.ts';
+import { floatsOf, singleTunings } from '../support/kernels/run-kernel.ts';
+import { drawWithProbs } from '../support/kernels/sampling-case.ts';
+import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -1,13 +1,13 @@
 // @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention.ts';
-import type { KVDType } from '../../src/kernels/kv-write.ts';
-import { AttentionCase, randomSequence, type SequenceData } from '../support/attention-case.ts';
-import { checkScoreOrder, checkValueOrder } from '../support/attention-order.ts';
-import { expectSameBits } from '../support/expect-within.ts';
-import { mutant } from '../support/mutant.ts';
-import { singleTunings } from '../support/run-kernel.ts';
+import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention/attention.ts';
+import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
+import { AttentionCase, randomSequence, type SequenceData } from '../support/kernels/attention-case.ts';
+import { checkScoreOrder, checkValueOrder } from '../support/kernels/attention-order.ts';
+import { expectSameBits } from '../support/kernels/expect-within.ts';
+import { mutant } from '../support/kernels/mutant.ts';
+import { singleTunings } from '../support/kernels/run-kernel.ts';
 
 let auto: Device;
 let base: Device;

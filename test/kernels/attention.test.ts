@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { attention, attentionFold } from '../../src/kernels/attention.ts';
-import type { KVDType } from '../../src/kernels/kv-write.ts';
-import { AttentionCase, type AttentionShape, type SequenceData, type Span } from '../support/attention-case.ts';
-import { checkAttentionNaive } from '../support/attention-naive-case.ts';
-import { expectSameBits, expectWithin } from '../support/expect-within.ts';
-import { nans, operand } from '../support/guarded-tensor.ts';
-import { type Changes, mutant } from '../support/mutant.ts';
-import { PagedCache } from '../support/paged-cache.ts';
-import { readSafetensors } from '../support/read-safetensors.ts';
-import { floatsOf, runKernel } from '../support/run-kernel.ts';
+import { attention, attentionFold } from '../../src/kernels/attention/attention.ts';
+import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
+import { AttentionCase, type AttentionShape, type SequenceData, type Span } from '../support/kernels/attention-case.ts';
+import { checkAttentionNaive } from '../support/kernels/attention-naive-case.ts';
+import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
+import { nans, operand } from '../support/kernels/guarded-tensor.ts';
+import { type Changes, mutant } from '../support/kernels/mutant.ts';
+import { PagedCache } from '../support/kernels/paged-cache.ts';
+import { floatsOf, runKernel } from '../support/kernels/run-kernel.ts';
+import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -3,14 +3,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { attention } from '../../src/kernels/attention.ts';
-import { attentionNaive } from '../../src/kernels/attention-naive.ts';
-import { embed } from '../../src/kernels/embed.ts';
-import { kvRowWords, kvWrite } from '../../src/kernels/kv-write.ts';
-import { layernorm } from '../../src/kernels/layernorm.ts';
-import { matmul } from '../../src/kernels/matmul.ts';
-import { packWeight } from '../../src/kernels/pack-weight.ts';
-import type { WeightDType } from '../../src/kernels/weight-tiles.ts';
+import { attention } from '../../src/kernels/attention/attention.ts';
+import { attentionNaive } from '../../src/kernels/attention/attention-naive.ts';
+import { embed } from '../../src/kernels/embed/embed.ts';
+import { kvRowWords, kvWrite } from '../../src/kernels/kv-write/kv-write.ts';
+import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
+import { matmul } from '../../src/kernels/matmul/matmul.ts';
+import { packWeight } from '../../src/kernels/weights/pack-weight.ts';
+import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { embed } from '../../src/kernels/embed.ts';
-import { WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
-import { checkEmbed, V } from '../support/embed-case.ts';
-import { nans, operand, packed } from '../support/guarded-tensor.ts';
-import { type Changes, mutant } from '../support/mutant.ts';
-import { runKernel } from '../support/run-kernel.ts';
+import { embed } from '../../src/kernels/embed/embed.ts';
+import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
+import { checkEmbed, V } from '../support/kernels/embed-case.ts';
+import { nans, operand, packed } from '../support/kernels/guarded-tensor.ts';
+import { type Changes, mutant } from '../support/kernels/mutant.ts';
+import { runKernel } from '../support/kernels/run-kernel.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { checkGatherRows } from '../support/gather-rows-case.ts';
+import { checkGatherRows } from '../support/kernels/gather-rows-case.ts';
 
 let device: Device;
 beforeAll(async () => {

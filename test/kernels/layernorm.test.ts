@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { layernorm } from '../../src/kernels/layernorm.ts';
-import { expectSameBits, expectWithin } from '../support/expect-within.ts';
+import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
+import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
 import {
   checkLayernorm,
   checkLayernormOrder,
@@ -10,10 +10,10 @@ import {
   ROW_NAMES,
   runLayernorm,
   WIDTH,
-} from '../support/layernorm-case.ts';
-import { type Changes, mutant } from '../support/mutant.ts';
-import { readSafetensors } from '../support/read-safetensors.ts';
-import { floatsOf } from '../support/run-kernel.ts';
+} from '../support/kernels/layernorm-case.ts';
+import { type Changes, mutant } from '../support/kernels/mutant.ts';
+import { floatsOf } from '../support/kernels/run-kernel.ts';
+import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { LOGPROB_WORDS, logprobs } from '../../src/kernels/logprobs.ts';
-import { expectSameBits } from '../support/expect-within.ts';
-import { checkExtremeLogprobs, checkLogprobs, logprobRows, runLogprobs } from '../support/logprobs-case.ts';
-import { type Changes, mutant } from '../support/mutant.ts';
-import { singleTunings } from '../support/run-kernel.ts';
+import { LOGPROB_WORDS, logprobs } from '../../src/kernels/logprobs/logprobs.ts';
+import { expectSameBits } from '../support/kernels/expect-within.ts';
+import { checkExtremeLogprobs, checkLogprobs, logprobRows, runLogprobs } from '../support/kernels/logprobs-case.ts';
+import { type Changes, mutant } from '../support/kernels/mutant.ts';
+import { singleTunings } from '../support/kernels/run-kernel.ts';
 
 let device: Device;
 beforeAll(async () => {

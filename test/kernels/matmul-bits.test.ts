@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
-import { matmul } from '../../src/kernels/matmul.ts';
-import { WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
-import { expectSameBits } from '../support/expect-within.ts';
-import { nans, operand } from '../support/guarded-tensor.ts';
+import { matmul } from '../../src/kernels/matmul/matmul.ts';
+import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
+import { expectSameBits } from '../support/kernels/expect-within.ts';
+import { nans, operand } from '../support/kernels/guarded-tensor.ts';
 import {
   type MatmulInputs,
   type MatmulKernel,
@@ -13,10 +13,10 @@ import {
   matmulInputs,
   matmulOperands,
   someRows,
-} from '../support/matmul-case.ts';
-import { mutant } from '../support/mutant.ts';
-import { normals, permutation } from '../support/random-data.ts';
-import { runKernel, singleTunings } from '../support/run-kernel.ts';
+} from '../support/kernels/matmul-case.ts';
+import { mutant } from '../support/kernels/mutant.ts';
+import { normals, permutation } from '../support/kernels/random-data.ts';
+import { runKernel, singleTunings } from '../support/kernels/run-kernel.ts';
 
 const SHAPE = { M: 17, K: 100, N: 72 };
 

@@ -1,10 +1,10 @@
 // @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import type { KVDType } from '../../src/kernels/kv-write.ts';
-import { fillsKVRow, matmulKVWrite } from '../../src/kernels/matmul.ts';
-import { checkMatmulKVWrite, type ProjectionShape } from '../support/matmul-kv-write-case.ts';
-import { type Changes, mutant } from '../support/mutant.ts';
+import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
+import { fillsKVRow, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
+import { checkMatmulKVWrite, type ProjectionShape } from '../support/kernels/matmul-kv-write-case.ts';
+import { type Changes, mutant } from '../support/kernels/mutant.ts';
 
 let auto: Device;
 let base: Device;

@@ -2,22 +2,22 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device, type DeviceTraits } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
-import { matmul, matmulKVWrite } from '../../src/kernels/matmul.ts';
-import { WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
-import { MATMUL_BUCKETS, matmulCandidates } from '../../src/model/matmul-tuning.ts';
-import { expectSameBits } from '../support/expect-within.ts';
-import { nans, operand } from '../support/guarded-tensor.ts';
+import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
+import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
+import { MATMUL_BUCKETS, matmulCandidates } from '../../src/tuning/matmul-tuning.ts';
+import { expectSameBits } from '../support/kernels/expect-within.ts';
+import { nans, operand } from '../support/kernels/guarded-tensor.ts';
 import {
   type MatmulInputs,
   type MatmulKernel,
   matmulConditions,
   matmulInputs,
   matmulOperands,
-} from '../support/matmul-case.ts';
-import { checkMatmulKVWrite } from '../support/matmul-kv-write-case.ts';
-import { mutant } from '../support/mutant.ts';
-import { normals } from '../support/random-data.ts';
-import { runKernel } from '../support/run-kernel.ts';
+} from '../support/kernels/matmul-case.ts';
+import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
+import { mutant } from '../support/kernels/mutant.ts';
+import { normals } from '../support/kernels/random-data.ts';
+import { runKernel } from '../support/kernels/run-kernel.ts';
 
 let auto: Device;
 let base: Device;

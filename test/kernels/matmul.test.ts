@@ -1,20 +1,26 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { matmul } from '../../src/kernels/matmul.ts';
-import { WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
+import { matmul } from '../../src/kernels/matmul/matmul.ts';
+import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import {
   ACTIVATIONS,
   checkActivation,
   checkActivationValues,
   checkBrokenValues,
-} from '../support/activation-checks.ts';
-import { expectWithin } from '../support/expect-within.ts';
-import { nans } from '../support/guarded-tensor.ts';
-import { type MatmulInputs, type MatmulShape, matmulInputs, matmulOperands } from '../support/matmul-case.ts';
-import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual, expectedSums } from '../support/matmul-checks.ts';
-import { type Changes, mutant, mutantOfModule } from '../support/mutant.ts';
-import { readSafetensors } from '../support/read-safetensors.ts';
-import { floatsOf, runKernel } from '../support/run-kernel.ts';
+} from '../support/kernels/activation-checks.ts';
+import { expectWithin } from '../support/kernels/expect-within.ts';
+import { nans } from '../support/kernels/guarded-tensor.ts';
+import { type MatmulInputs, type MatmulShape, matmulInputs, matmulOperands } from '../support/kernels/matmul-case.ts';
+import {
+  checkColumns,
+  checkMatmul,
+  checkMatmulNaive,
+  checkResidual,
+  expectedSums,
+} from '../support/kernels/matmul-checks.ts';
+import { type Changes, mutant, mutantOfModule } from '../support/kernels/mutant.ts';
+import { floatsOf, runKernel } from '../support/kernels/run-kernel.ts';
+import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 const fixtures = readSafetensors('test/fixtures/ops.safetensors');
 const fixture = (name: string) => Float32Array.from(fixtures.get(name)!);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { checkNoise } from '../support/exp-ln-case.ts';
-import { checkRng } from '../support/rng-case.ts';
+import { checkNoise } from '../support/kernels/exp-ln-case.ts';
+import { checkRng } from '../support/kernels/rng-case.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -4,10 +4,10 @@ import { KernelError } from '../../src/gpu/errors.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { time } from '../../src/gpu/time.ts';
-import { matmul } from '../../src/kernels/matmul.ts';
-import { matmulNaive } from '../../src/kernels/matmul-naive.ts';
-import { packWeight } from '../../src/kernels/pack-weight.ts';
-import { PackedWeight } from '../../src/kernels/packed-weight.ts';
+import { matmul } from '../../src/kernels/matmul/matmul.ts';
+import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
+import { packWeight } from '../../src/kernels/weights/pack-weight.ts';
+import { PackedWeight } from '../../src/kernels/weights/packed-weight.ts';
 
 let device: Device;
 beforeAll(async () => {

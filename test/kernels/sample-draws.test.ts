@@ -1,13 +1,20 @@
 // @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { sample, sampleProbs } from '../../src/kernels/sample.ts';
+import { sample, sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { processLogits } from '../../src/reference/sampling.ts';
-import { expectSameBits } from '../support/expect-within.ts';
-import { type Changes, mutant } from '../support/mutant.ts';
-import { singleTunings } from '../support/run-kernel.ts';
-import { draw, filtersOf } from '../support/sampling-case.ts';
-import { bitRows, bitsOf, checkDraws, checkNoiseTies, drawRows, expectSameRows } from '../support/sampling-checks.ts';
+import { expectSameBits } from '../support/kernels/expect-within.ts';
+import { type Changes, mutant } from '../support/kernels/mutant.ts';
+import { singleTunings } from '../support/kernels/run-kernel.ts';
+import { draw, filtersOf } from '../support/kernels/sampling-case.ts';
+import {
+  bitRows,
+  bitsOf,
+  checkDraws,
+  checkNoiseTies,
+  drawRows,
+  expectSameRows,
+} from '../support/kernels/sampling-checks.ts';
 
 let auto: Device;
 let base: Device;

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { sample, sampleProbs } from '../../src/kernels/sample.ts';
+import { sample, sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';
 import { expectClose } from '../support/approx.ts';
-import { type Changes, mutant } from '../support/mutant.ts';
-import { normals } from '../support/random-data.ts';
-import { readSafetensors } from '../support/read-safetensors.ts';
-import { draw, drawWithProbs, filtersOf, NO_TOKEN, type SamplingCase } from '../support/sampling-case.ts';
-import { checkDraws, checkSweep, kept, PROBABILITY } from '../support/sampling-checks.ts';
+import { type Changes, mutant } from '../support/kernels/mutant.ts';
+import { normals } from '../support/kernels/random-data.ts';
+import { draw, drawWithProbs, filtersOf, NO_TOKEN, type SamplingCase } from '../support/kernels/sampling-case.ts';
+import { checkDraws, checkSweep, kept, PROBABILITY } from '../support/kernels/sampling-checks.ts';
+import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 let device: Device;
 beforeAll(async () => {

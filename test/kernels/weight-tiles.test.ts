@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { kvRowWords } from '../../src/kernels/kv-write.ts';
-import { packTiles, storedValues, tiledShape, weightConditions } from '../../src/kernels/weight-tiles.ts';
-import { normals } from '../support/random-data.ts';
-import { storedWeight } from '../support/stored-weight.ts';
+import { kvRowWords } from '../../src/kernels/kv-write/kv-write.ts';
+import { packTiles, storedValues, tiledShape, weightConditions } from '../../src/kernels/weights/weight-tiles.ts';
+import { normals } from '../support/kernels/random-data.ts';
+import { storedWeight } from '../support/kernels/stored-weight.ts';
 
 const COLUMNS = 32;
 

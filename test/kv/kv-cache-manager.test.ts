@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { KVCacheManager } from '../../src/kv/kv-cache-manager.ts';
-import { KVModel, ModelSequence } from '../support/kv-model.ts';
+import { KVModel, ModelSequence } from '../support/engine/kv-model.ts';
 
 const tokens = (length: number, first = 0) => Array.from({ length }, (_, index) => first + index);
 

@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
 import type { Device } from '../../src/gpu/device.ts';
-import { sample, sampleProbs } from '../../src/kernels/sample.ts';
+import { sample, sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { processLogits } from '../../src/reference/sampling.ts';
 import { expectClose } from '../support/approx.ts';
-import { normals } from '../support/random-data.ts';
-import { draw, drawWithProbs, filtersOf, NO_TOKEN } from '../support/sampling-case.ts';
+import { normals } from '../support/kernels/random-data.ts';
+import { draw, drawWithProbs, filtersOf, NO_TOKEN } from '../support/kernels/sampling-case.ts';
 import {
   bitRows,
   bitsOf,
@@ -15,7 +15,7 @@ import {
   expectSameRows,
   kept,
   PROBABILITY,
-} from '../support/sampling-checks.ts';
+} from '../support/kernels/sampling-checks.ts';
 import type { Replace } from './replace.ts';
 
 /** The quick table of the sampler, with and without probabilities. */

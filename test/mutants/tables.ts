@@ -1,35 +1,45 @@
 import { probeFma, probeLoad, probeRead } from '../../bench/kernels/probes.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { shaderSources } from '../../src/gpu/shader-linker.ts';
-import { adjustLogits } from '../../src/kernels/adjust-logits.ts';
-import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention.ts';
-import { attentionNaive } from '../../src/kernels/attention-naive.ts';
-import { embed } from '../../src/kernels/embed.ts';
-import { gatherRows } from '../../src/kernels/gather-rows.ts';
-import { kvWrite } from '../../src/kernels/kv-write.ts';
-import { layernorm } from '../../src/kernels/layernorm.ts';
-import { logprobs } from '../../src/kernels/logprobs.ts';
-import { matmul, matmulKVWrite } from '../../src/kernels/matmul.ts';
-import { matmulNaive } from '../../src/kernels/matmul-naive.ts';
-import { WEIGHT_DTYPES } from '../../src/kernels/weight-tiles.ts';
-import { ACTIVATIONS, checkActivationValues, checkBrokenValues } from '../support/activation-checks.ts';
-import { adjustedRows, checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../support/adjust-logits-case.ts';
-import { AttentionCase, type Span } from '../support/attention-case.ts';
-import { checkAttentionNaive } from '../support/attention-naive-case.ts';
-import { checkScoreOrder, checkValueOrder } from '../support/attention-order.ts';
-import { checkEmbed, V } from '../support/embed-case.ts';
-import { checkNoise, noiseKernel } from '../support/exp-ln-case.ts';
-import { expectSameBits, expectWithin } from '../support/expect-within.ts';
-import { checkGatherRows } from '../support/gather-rows-case.ts';
-import { checkKVWrite } from '../support/kv-write-case.ts';
-import { checkLayernorm, checkLayernormOrder, layernormInputs, runLayernorm } from '../support/layernorm-case.ts';
-import { checkExtremeLogprobs, checkLogprobs, logprobRows, runLogprobs } from '../support/logprobs-case.ts';
-import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual } from '../support/matmul-checks.ts';
-import { checkMatmulKVWrite } from '../support/matmul-kv-write-case.ts';
-import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../support/probe-checks.ts';
-import { readSafetensors } from '../support/read-safetensors.ts';
-import { checkRng, rngKernel } from '../support/rng-case.ts';
-import { floatsOf } from '../support/run-kernel.ts';
+import { adjustLogits } from '../../src/kernels/adjust-logits/adjust-logits.ts';
+import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention/attention.ts';
+import { attentionNaive } from '../../src/kernels/attention/attention-naive.ts';
+import { embed } from '../../src/kernels/embed/embed.ts';
+import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
+import { kvWrite } from '../../src/kernels/kv-write/kv-write.ts';
+import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
+import { logprobs } from '../../src/kernels/logprobs/logprobs.ts';
+import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
+import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
+import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
+import { ACTIVATIONS, checkActivationValues, checkBrokenValues } from '../support/kernels/activation-checks.ts';
+import {
+  adjustedRows,
+  checkAdjustLogits,
+  checkExtremeLogits,
+  runAdjustLogits,
+} from '../support/kernels/adjust-logits-case.ts';
+import { AttentionCase, type Span } from '../support/kernels/attention-case.ts';
+import { checkAttentionNaive } from '../support/kernels/attention-naive-case.ts';
+import { checkScoreOrder, checkValueOrder } from '../support/kernels/attention-order.ts';
+import { checkEmbed, V } from '../support/kernels/embed-case.ts';
+import { checkNoise, noiseKernel } from '../support/kernels/exp-ln-case.ts';
+import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
+import { checkGatherRows } from '../support/kernels/gather-rows-case.ts';
+import { checkKVWrite } from '../support/kernels/kv-write-case.ts';
+import {
+  checkLayernorm,
+  checkLayernormOrder,
+  layernormInputs,
+  runLayernorm,
+} from '../support/kernels/layernorm-case.ts';
+import { checkExtremeLogprobs, checkLogprobs, logprobRows, runLogprobs } from '../support/kernels/logprobs-case.ts';
+import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual } from '../support/kernels/matmul-checks.ts';
+import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
+import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../support/kernels/probe-checks.ts';
+import { checkRng, rngKernel } from '../support/kernels/rng-case.ts';
+import { floatsOf } from '../support/kernels/run-kernel.ts';
+import { readSafetensors } from '../support/models/read-safetensors.ts';
 import type { Replace } from './replace.ts';
 import { checkSample } from './sample-table.ts';
 

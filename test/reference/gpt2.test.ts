@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { ReferenceGPT2 } from '../../src/reference/gpt2.ts';
 import { argmax, logSoftmax } from '../../src/reference/operators.ts';
 import { expectClose } from '../support/approx.ts';
-import { loadModelTensors, readSafetensors } from '../support/read-safetensors.ts';
-import { loadReferenceModel } from '../support/reference-model.ts';
+import { loadModelTensors, readSafetensors } from '../support/models/read-safetensors.ts';
+import { loadReferenceModel } from '../support/models/reference-model.ts';
 
 /**
  * Goldens stored as float32 are off by half a unit in the last place. Both sides also round in float64: values up to 20

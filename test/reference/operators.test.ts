@@ -12,7 +12,7 @@ import {
   softmax,
 } from '../../src/reference/operators.ts';
 import { expectClose } from '../support/approx.ts';
-import { readSafetensors } from '../support/read-safetensors.ts';
+import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 const fixtures = readSafetensors('test/fixtures/ops.safetensors');
 const fixture = (name: string) => fixtures.get(name)!;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { adjustLogits, gumbelSample, processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';
 import { expectClose } from '../support/approx.ts';
-import { readSafetensors } from '../support/read-safetensors.ts';
+import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 interface FixtureCase {
   readonly name: string;

@@ -7,8 +7,8 @@ import { fcfs } from '../../src/scheduler/fcfs.ts';
 import { PRIORITY_AGEING_MS, priority } from '../../src/scheduler/priority.ts';
 import { PROMPT_AGEING_MS, shortestPromptFirst } from '../../src/scheduler/shortest-prompt-first.ts';
 import { insertByRank, WaitingQueue } from '../../src/scheduler/waiting-queue.ts';
-import { testSequence } from '../support/drive-scheduler.ts';
-import { FakeRunner } from '../support/fake-runner.ts';
+import { testSequence } from '../support/engine/drive-scheduler.ts';
+import { FakeRunner } from '../support/engine/fake-runner.ts';
 
 /** A sequence with a place in the queue. */
 function placed(requestId: string, rank: number, order: number, length = 1): Sequence {

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Sequence } from '../../src/core/sequence.ts';
 import { createScheduler, queuePolicyNames, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
-import { SchedulerLoop, testSequence } from '../support/drive-scheduler.ts';
-import { FakeRunner, fakeCompletion } from '../support/fake-runner.ts';
+import { SchedulerLoop, testSequence } from '../support/engine/drive-scheduler.ts';
+import { FakeRunner, fakeCompletion } from '../support/engine/fake-runner.ts';
 
 // 12 + 10 tokens at most, so that 22 tokens of blocks and of context hold any single request.
 const LONGEST = 22;

@@ -4,8 +4,8 @@ import type { Sequence } from '../../src/core/sequence.ts';
 import { createScheduler, type SchedulerName, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { RequestTooLargeError } from '../../src/scheduler/request-too-large-error.ts';
 import type { Scheduler } from '../../src/scheduler/scheduler.ts';
-import { SchedulerLoop, type TestSequence, testSequence } from '../support/drive-scheduler.ts';
-import { FakeRunner, fakeCompletion } from '../support/fake-runner.ts';
+import { SchedulerLoop, type TestSequence, testSequence } from '../support/engine/drive-scheduler.ts';
+import { FakeRunner, fakeCompletion } from '../support/engine/fake-runner.ts';
 
 const cases = schedulerNames.flatMap((name) => [true, false].map((overlap) => ({ name, overlap })));
 

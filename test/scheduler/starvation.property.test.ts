@@ -8,8 +8,8 @@ import { OnlinePolicy } from '../../src/scheduler/online.ts';
 import { PRIORITY_AGEING_MS } from '../../src/scheduler/priority.ts';
 import type { Scheduler } from '../../src/scheduler/scheduler.ts';
 import { PROMPT_AGEING_MS } from '../../src/scheduler/shortest-prompt-first.ts';
-import { SchedulerLoop, testSequence } from '../support/drive-scheduler.ts';
-import { FakeRunner } from '../support/fake-runner.ts';
+import { SchedulerLoop, testSequence } from '../support/engine/drive-scheduler.ts';
+import { FakeRunner } from '../support/engine/fake-runner.ts';
 
 const LIMITS = { maxBatchSize: 2, maxModelLen: 40, maxBatchTokens: 16, blockSize: 2, numBlocks: 24, vocabSize: 32 };
 const STREAM = 80;

@@ -1,8 +1,8 @@
 // What each sequence gets of a step when tokens or blocks are short.
 import { describe, expect, test } from 'vitest';
 import { createScheduler } from '../../src/scheduler/create-scheduler.ts';
-import { SchedulerLoop, testSequence } from '../support/drive-scheduler.ts';
-import { FakeRunner } from '../support/fake-runner.ts';
+import { SchedulerLoop, testSequence } from '../support/engine/drive-scheduler.ts';
+import { FakeRunner } from '../support/engine/fake-runner.ts';
 
 test('nobody starts in a step in which somebody lost blocks, though they are enough for who is next', () => {
   const runner = new FakeRunner({ numBlocks: 7, blockSize: 4, maxModelLen: 24 });

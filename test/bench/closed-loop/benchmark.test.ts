@@ -5,9 +5,9 @@ import { buildRequests } from '../../../bench/closed-loop/requests.ts';
 import { type ModeRun, runMode } from '../../../bench/closed-loop/run-mode.ts';
 import { judgeRuns } from '../../../bench/closed-loop/verdict.ts';
 import type { BatchPlan } from '../../../src/core/batch-plan.ts';
-import { Tokenizer } from '../../../src/engine/tokenizer.ts';
 import { schedulerNames } from '../../../src/scheduler/create-scheduler.ts';
-import { FakeRunner, fakeCompletion } from '../../support/fake-runner.ts';
+import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
+import { FakeRunner, fakeCompletion } from '../../support/engine/fake-runner.ts';
 
 const limits = {
   maxBatchSize: 4,

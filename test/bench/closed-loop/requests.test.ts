@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type BenchArgs, parseArgs } from '../../../bench/args.ts';
 import { builtInPrompts } from '../../../bench/closed-loop/prompts.ts';
 import { buildRequests, buildWarmup } from '../../../bench/closed-loop/requests.ts';
-import { Tokenizer } from '../../../src/engine/tokenizer.ts';
+import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
 
 function args(...argv: string[]): BenchArgs {
   const parsed = parseArgs(argv);

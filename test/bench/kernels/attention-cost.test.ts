@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { attentionCost } from '../../../bench/kernels/kernel-cases-attention.ts';
-import { parseGPT2Config } from '../../../src/model/config.ts';
+import { parseGPT2Config } from '../../../src/models/gpt2/config.ts';
 
 const [H, D] = [3, 16];
 const config = parseGPT2Config(

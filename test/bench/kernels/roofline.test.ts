@@ -3,8 +3,8 @@ import { probeFma, probeLoad, probeRead } from '../../../bench/kernels/probes.ts
 import { bestRoofline, formatRoofline, medianRoofline, shareOfRoofline } from '../../../bench/kernels/roofline.ts';
 import { RooflineProbe } from '../../../bench/kernels/roofline-probe.ts';
 import { Device } from '../../../src/gpu/device.ts';
-import { mutant } from '../../support/mutant.ts';
-import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../../support/probe-checks.ts';
+import { mutant } from '../../support/kernels/mutant.ts';
+import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../../support/kernels/probe-checks.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -5,8 +5,8 @@ import { reportServing } from '../../../bench/open-loop/serving-report.ts';
 import { systemWaitingClock } from '../../../bench/open-loop/waiting-clock.ts';
 import { SimulatedRunner } from '../../../bench/simulation/simulated-runner.ts';
 import { VirtualClock, type VirtualClockOptions } from '../../../bench/simulation/virtual-clock.ts';
-import { Tokenizer } from '../../../src/engine/tokenizer.ts';
-import { FakeRunner, fakeCompletion } from '../../support/fake-runner.ts';
+import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
+import { FakeRunner, fakeCompletion } from '../../support/engine/fake-runner.ts';
 
 const limits = { maxBatchSize: 2, maxBatchTokens: 64, maxModelLen: 64, numBlocks: 64, blockSize: 4, vocabSize: 8192 };
 const { signal } = new AbortController();

@@ -5,8 +5,8 @@ import { engineSettings } from '../../../bench/open-loop/engine-settings.ts';
 import type { ServingRun } from '../../../bench/open-loop/open-loop.ts';
 import { RunLog } from '../../../bench/open-loop/run-log.ts';
 import { serve } from '../../../bench/open-loop/serve.ts';
-import { Tokenizer } from '../../../src/engine/tokenizer.ts';
-import { FakeRunner } from '../../support/fake-runner.ts';
+import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
+import { FakeRunner } from '../../support/engine/fake-runner.ts';
 
 const limits = { maxBatchSize: 2, maxBatchTokens: 64, maxModelLen: 64, numBlocks: 64, blockSize: 4, vocabSize: 8192 };
 const { signal } = new AbortController();

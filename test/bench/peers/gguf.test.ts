@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeGgml, type GgmlType } from '../../../bench/peers/ggml-type.ts';
 import { writeGguf } from '../../../bench/peers/gguf-model.ts';
-import { parseGPT2Config } from '../../../src/model/config.ts';
-import { gpt2Tensors, numElements } from '../../../src/model/gpt2-tensors.ts';
-import { RandomCheckpoint } from '../../../src/model/random-checkpoint.ts';
+import { parseGPT2Config } from '../../../src/models/gpt2/config.ts';
+import { gpt2Tensors, numElements } from '../../../src/models/gpt2/tensors.ts';
+import { RandomCheckpoint } from '../../../src/models/random-checkpoint.ts';
 import { readGguf } from './read-gguf.ts';
 
 let directory: string;

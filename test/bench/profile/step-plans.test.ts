@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeStep, prefillStep } from '../../../bench/profile/step-plans.ts';
 import { planBatch } from '../../../src/core/plan-batch.ts';
 import type { RunnerLimits } from '../../../src/core/runner.ts';
-import { FakeRunner } from '../../support/fake-runner.ts';
+import { FakeRunner } from '../../support/engine/fake-runner.ts';
 
 const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
 const GPT2 = {

@@ -16,8 +16,8 @@ import { SimulatedRunner } from '../../../bench/simulation/simulated-runner.ts';
 import { rowsOf, simulate } from '../../../bench/simulation/simulation.ts';
 import { VirtualClock } from '../../../bench/simulation/virtual-clock.ts';
 import type { BatchPlan } from '../../../src/core/batch-plan.ts';
-import { Tokenizer } from '../../../src/engine/tokenizer.ts';
-import { FakeRunner } from '../../support/fake-runner.ts';
+import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
+import { FakeRunner } from '../../support/engine/fake-runner.ts';
 
 // So few blocks that sequences are preempted.
 const limits = { maxBatchSize: 6, maxBatchTokens: 48, maxModelLen: 64, numBlocks: 40, blockSize: 4, vocabSize: 40 };

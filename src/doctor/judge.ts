@@ -1,0 +1,166 @@
+import { DeviceLostError } from '../gpu/errors.ts';
+import type { NamedVariant } from '../gpu/kernel-variants.ts';
+import { RoseinferError } from '../util/errors.ts';
+
+/** What a kernel must leave in its output. */
+export interface Expected {
+  /** One number an element. */
+  readonly want: ArrayLike<number>;
+  /** How far each may be off; null where the output is exact. */
+  readonly tolerance: ArrayLike<number> | null;
+  /** The words of the output as numbers. */
+  readonly toNumbers: (words: Uint32Array) => ArrayLike<number>;
+}
+
+/** One run of a variant over all or a part of a case. */
+export interface PlannedRun {
+  readonly variant: NamedVariant;
+  /** The case and the batch. */
+  readonly what: string;
+  /** Where in the expected output this run's begins. */
+  readonly start?: number;
+  readonly run: () => Promise<Uint32Array>;
+}
+
+/** The element of a run that is furthest out. */
+export interface Deviation {
+  readonly what: string;
+  readonly index: number;
+  readonly got: number;
+  readonly want: number;
+  /** |got − want|; NaN where one of them is NaN. */
+  readonly error: number;
+  /** What f32 may be off by. */
+  readonly tolerance: number;
+}
+
+/** A variant that does not do what the kernel must. */
+export interface Fault {
+  readonly variant: string;
+  readonly isBase: boolean;
+  readonly usedByModel: boolean;
+  readonly message: string;
+}
+
+/** What came out for one kernel. */
+export interface KernelReport {
+  readonly kernel: string;
+  readonly numVariants: number;
+  readonly numRuns: number;
+  /** The greatest error of a run in parts of its tolerance; null where outputs are exact. */
+  readonly worst: Deviation | null;
+  /** The first fault of each variant. */
+  readonly faults: readonly Fault[];
+  /**
+   * `ok`: every variant is right and bit-equal to the base variant. `avoid`: the base variant and the model's are, others
+   * are not. `wrong`: the base variant or one that the model takes is not.
+   */
+  readonly verdict: 'ok' | 'avoid' | 'wrong';
+}
+
+/** Collects the runs of one kernel's variants and judges them. */
+export class Judge {
+  readonly kernel: string;
+  readonly #variants = new Set<string>();
+  readonly #faults = new Map<string, Fault>();
+  #numRuns = 0;
+  #worst: Deviation | null = null;
+
+  constructor(kernel: string) {
+    this.kernel = kernel;
+  }
+
+  /**
+   * Runs a case: each run must be within tolerance, and must have the bits of `bits`, or where that is absent of the first
+   * run, which covers the whole case. Bits are compared with right ones only.
+   *
+   * @returns the words of the first run when they are right, else null.
+   * @throws DeviceLostError.
+   */
+  async check(runs: readonly PlannedRun[], expected: Expected, bits: Uint32Array | null = null) {
+    let reference = bits;
+    let first: Uint32Array | null = null;
+    for (const [i, planned] of runs.entries()) {
+      const words = await this.#run(planned, expected, reference);
+      if (i > 0) continue;
+      first = words;
+      reference ??= first;
+    }
+    return first;
+  }
+
+  report(): KernelReport {
+    const faults = [...this.#faults.values()];
+    const mustWork = faults.some(({ isBase, usedByModel }) => isBase || usedByModel);
+    return {
+      kernel: this.kernel,
+      numVariants: this.#variants.size,
+      numRuns: this.#numRuns,
+      worst: this.#worst,
+      faults,
+      verdict: faults.length === 0 ? 'ok' : mustWork ? 'wrong' : 'avoid',
+    };
+  }
+
+  async #run(planned: PlannedRun, expected: Expected, reference: Uint32Array | null): Promise<Uint32Array | null> {
+    const { variant, what, start = 0, run } = planned;
+    this.#variants.add(variant.label);
+    this.#numRuns++;
+    let words: Uint32Array;
+    try {
+      words = await run();
+    } catch (error) {
+      if (error instanceof DeviceLostError || !(error instanceof RoseinferError)) throw error;
+      this.#fault(variant, `${what}: ${error.message}`);
+      return null;
+    }
+    const deviation = furthest(words, expected, start, what);
+    if (deviation !== null && !(deviation.error <= deviation.tolerance)) {
+      const { index, got, want, tolerance } = deviation;
+      this.#fault(
+        variant,
+        `${what}: element ${index} is ${got}, expected ${want}${tolerance > 0 ? ` ± ${tolerance.toExponential(1)}` : ''}`,
+      );
+      return null;
+    }
+    if (deviation !== null && expected.tolerance !== null && inTolerances(deviation) > inTolerances(this.#worst)) {
+      this.#worst = deviation;
+    }
+    const differing = reference === null ? -1 : words.findIndex((word, i) => word !== reference[start + i]);
+    if (reference !== null && differing >= 0) {
+      const [got] = Array.from(expected.toNumbers(words.slice(differing, differing + 1)));
+      const [want] = Array.from(expected.toNumbers(reference.slice(start + differing, start + differing + 1)));
+      this.#fault(
+        variant,
+        `${what}: element ${start + differing} is ${got}, other bits than ${want} of the base variant`,
+      );
+      return null;
+    }
+    return words;
+  }
+
+  #fault({ label, isBase, usedByModel }: NamedVariant, message: string): void {
+    if (!this.#faults.has(label)) this.#faults.set(label, { variant: label, isBase, usedByModel, message });
+  }
+}
+
+function inTolerances(deviation: Deviation | null): number {
+  return deviation === null ? -1 : deviation.error / deviation.tolerance;
+}
+
+/** The element that is furthest out in parts of its tolerance; null when all are equal to what is expected. */
+function furthest(words: Uint32Array, { want, tolerance, toNumbers }: Expected, start: number, what: string) {
+  const numbers = toNumbers(words);
+  let worst: Deviation | null = null;
+  for (let i = 0; i < numbers.length; i++) {
+    const [got, right] = [numbers[i]!, want[start + i]!];
+    if (Object.is(got, right) || got === right) continue;
+    const allowed = tolerance?.[start + i] ?? 0;
+    const error = Math.abs(got - right);
+    if (worst === null || Number.isNaN(error) || error / allowed > worst.error / worst.tolerance) {
+      worst = { what, index: start + i, got, want: right, error, tolerance: allowed };
+      if (Number.isNaN(error)) return worst;
+    }
+  }
+  return worst;
+}

@@ -1,0 +1,89 @@
+import { findAdapter, listAdapters, webgpuVersion } from '../gpu/adapter.ts';
+import { AdapterError } from '../gpu/errors.ts';
+import { variable } from '../util/environment.ts';
+import { packageVersion } from '../util/package-info.ts';
+
+/** Limits that decide what the kernels may do. */
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'minStorageBufferOffsetAlignment',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupsPerDimension',
+  'maxImmediateSize',
+] as const;
+
+/** Variables that tell the Vulkan loader which drivers there are. */
+const DRIVER_VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_LOADER_DRIVERS_SELECT'] as const;
+
+/** What the machine offers to the engine. */
+export interface Machine {
+  readonly roseinfer: string;
+  readonly node: string;
+  readonly webgpu: string;
+  /** Operating system and processor. */
+  readonly platform: string;
+  /** Version of the C library; null where it is another. */
+  readonly glibc: string | null;
+  /** Names of the adapters of each backend that was tried. */
+  readonly backends: Readonly<Record<string, readonly string[]>>;
+  readonly environment: Readonly<Record<string, string>>;
+  /** The adapter that was chosen; null when there is none. */
+  readonly adapter: AdapterFacts | null;
+}
+
+interface AdapterFacts {
+  readonly name: string;
+  readonly backend: string;
+  readonly driver: string;
+  readonly isSoftware: boolean;
+  /** Lanes of the narrowest and the widest subgroup. */
+  readonly subgroupSizes: readonly [number, number] | null;
+  readonly features: readonly string[];
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+/** Looks at the machine; `adapter` is part of an adapter's name. That none answers is a finding, not an error. */
+export async function describeMachine(adapter: string | undefined): Promise<Machine> {
+  return {
+    roseinfer: packageVersion(),
+    node: process.versions.node,
+    webgpu: webgpuVersion(),
+    platform: `${process.platform} ${process.arch}`,
+    glibc: glibcVersion(),
+    backends: Object.fromEntries(await listAdapters()),
+    environment: Object.fromEntries(
+      DRIVER_VARIABLES.flatMap((name) => {
+        const value = variable(name);
+        return value === undefined ? [] : [[name, value]];
+      }),
+    ),
+    adapter: await describeAdapter(adapter),
+  };
+}
+
+async function describeAdapter(choice: string | undefined): Promise<AdapterFacts | null> {
+  try {
+    const { adapter, identity } = await findAdapter({ adapter: choice });
+    const { subgroupMinSize, subgroupMaxSize } = adapter.info;
+    return {
+      name: identity.name,
+      backend: identity.backend,
+      driver: identity.driver,
+      isSoftware: identity.isSoftware,
+      subgroupSizes: adapter.features.has('subgroups') ? [subgroupMinSize ?? 0, subgroupMaxSize ?? 0] : null,
+      features: [...adapter.features].sort(),
+      limits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit] ?? 0])),
+    };
+  } catch (error) {
+    if (error instanceof AdapterError) return null;
+    throw error;
+  }
+}
+
+function glibcVersion(): string | null {
+  const report: { header?: { glibcVersionRuntime?: string } } = process.report.getReport();
+  return report.header?.glibcVersionRuntime ?? null;
+}

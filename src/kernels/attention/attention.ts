@@ -1,0 +1,102 @@
+import type { DeviceTraits } from '../../gpu/device.ts';
+import { defineKernel } from '../../gpu/kernel.ts';
+import { type Dims, read, type Variant, write } from '../../gpu/kernel-spec.ts';
+import { ceilDiv } from '../../util/math.ts';
+import { kvRowWords } from '../kv-write/kv-write.ts';
+
+/** Keys between two restarts of the running softmax: `SPLIT_KEYS` of shaders/softmax_fold.wgsl. */
+export const SPLIT_KEYS = 256;
+/** Keys of a tile. It belongs to the reduction class: another value gives other bits. */
+const KEYS = 32;
+
+const inputs = {
+  qkv: read('T', ({ H = 0, D = 0 }) => 3 * H * D),
+  kv: read.u32('B', 2, 'H', 'P', 'W'),
+  query_tiles: read.i32('Q', 2),
+  positions: read.i32('T'),
+  sequence_index: read.i32('T'),
+  block_tables: read.i32('S', 'X'),
+};
+const params = { H: 'u32', P: 'u32', W: 'u32', X: 'u32', Z: 'u32', first: 'u32', scale: 'f32' } as const;
+
+function constants({ isSoftware }: DeviceTraits) {
+  return { D: 64, ROWS: 1, LANES: isSoftware ? 8 : KEYS, KEYS };
+}
+
+/** Whether the default number of lanes is sure to lie in one subgroup. */
+function sharesSubgroup(traits: DeviceTraits): boolean {
+  return constants(traits).LANES <= traits.minSubgroupSize;
+}
+
+function checkVariant({ conditions, constants: { LANES = 0 } }: Variant, traits: DeviceTraits): string | null {
+  return conditions.SUBGROUPS && LANES > traits.minSubgroupSize
+    ? `LANES is ${LANES}, with SUBGROUPS expected at most the ${traits.minSubgroupSize} lanes of a subgroup`
+    : null;
+}
+
+function check({ D = 0, W = 0, first = 0, count = 0, Q = 0 }: Dims, variant: Variant): string | null {
+  const words = kvRowWords(D, variant.conditions.KV_F16 ? 'f16' : 'f32');
+  if (W !== words) return `kv has rows of ${W} words, expected ${words} for D = ${D}`;
+  return first + count > Q ? `tiles [${first}, ${first + count}) are beyond the ${Q} query tiles` : null;
+}
+
+/**
+ * Causal attention of `count` query tiles from `first` on, over the paged cache: out[T, H·D] from qkv[T, 3·H·D] and
+ * kv[B, 2, H, P, W]. A query tile is (first token, number of tokens ≤ ROWS) of one sequence. `Z` is unused.
+ *
+ * A row's bits depend on its own keys and position only: not on ROWS, LANES, its tile or the batch.
+ */
+export const attention = defineKernel({
+  name: 'attention',
+  bindings: { ...inputs, out: write('T', ({ H = 0, D = 0 }) => H * D) },
+  params,
+  extras: ['count'],
+  conditions: (traits) => ({ SPLIT: false, KV_F16: false, SUBGROUPS: sharesSubgroup(traits) }),
+  constants,
+  checkVariant,
+  tunables: { ROWS: [1, 4, 8], LANES: [8, 32, 64] },
+  check,
+  workgroups: ({ count = 0, H = 0 }) => [count, H, 1],
+  // Without the keys and values that are in the cache: no size tells how many there are.
+  cost: ({ count = 0, H = 0, D = 0 }) => ({ bytes: 8 * count * H * D, flops: 4 * count * H * D }),
+});
+
+/**
+ * As `attention`, with a workgroup for each split of SPLIT_KEYS keys: leaves partials[T, H, Z, D + 2] for
+ * `attentionFold`, which gives the same bits as `attention`.
+ */
+export const attentionSplit = defineKernel({
+  name: 'attention_split',
+  shader: 'attention',
+  bindings: { ...inputs, partials: write('U', 'H', 'Z', ({ D = 0 }) => D + 2) },
+  params,
+  extras: ['count', 'splits'],
+  conditions: (traits) => ({ SPLIT: true, KV_F16: false, SUBGROUPS: sharesSubgroup(traits) }),
+  constants,
+  checkVariant,
+  tunables: { ROWS: [1], LANES: [8, 32, 64] },
+  check,
+  workgroups: ({ count = 0, H = 0, splits = 0 }) => [count, H, splits],
+  // Without the keys and values that are in the cache: no size tells how many there are.
+  cost: ({ count = 0, H = 0, D = 0 }) => ({ bytes: 8 * count * H * D, flops: 4 * count * H * D }),
+});
+
+/** out[T, H·D] from partials[T, H, Z, D + 2] of the first `count` tokens; see `attentionSplit`. */
+export const attentionFold = defineKernel({
+  name: 'attention_fold',
+  bindings: {
+    partials: read('U', 'H', 'Z', ({ D = 0 }) => D + 2),
+    positions: read.i32('T'),
+    out: write('T', ({ H = 0, D = 0 }) => H * D),
+  },
+  params: { H: 'u32', D: 'u32', Z: 'u32' },
+  extras: ['count'],
+  overrides: () => ({ LANES: 32 }),
+  workgroups: ({ count = 0, H = 0, D = 0 }, { overrides }) => [ceilDiv(D, overrides.LANES ?? 1), H, count],
+  // An element takes m, l and its own o from each split.
+  cost: ({ count = 0, H = 0, Z = 0, D = 0 }) => ({
+    bytes: 4 * count * H * (Z * (D + 2) + D),
+    loads: 3 * count * H * Z * D,
+    flops: 4 * count * H * Z * D,
+  }),
+});

@@ -1,0 +1,42 @@
+import { defineKernel } from '../../gpu/kernel.ts';
+import { read, write } from '../../gpu/kernel-spec.ts';
+import { RangeValueError } from '../../util/errors.ts';
+import { ceilDiv, roundUp } from '../../util/math.ts';
+
+/** Storage of keys and values. */
+export type KVDType = 'f32' | 'f16';
+
+export const KV_DTYPES: readonly KVDType[] = ['f32', 'f16'];
+
+/** Words that attention loads at a time. */
+const VECTOR_WORDS = 4;
+
+/**
+ * u32 words of one key or value row of D elements, zeros after them included: whole vectors.
+ *
+ * @throws RangeValueError for an unknown type.
+ */
+export function kvRowWords(D: number, dtype: KVDType): number {
+  if (!KV_DTYPES.includes(dtype)) throw new RangeValueError('dtype', dtype, `one of ${KV_DTYPES.join(', ')}`);
+  return roundUp(dtype === 'f16' ? ceilDiv(D, 2) : D, VECTOR_WORDS);
+}
+
+/** Puts k and v of qkv[T, 3C] into kv[B, 2, H, P, W] at slot_mapping[T]; a negative slot is padding. */
+export const kvWrite = defineKernel({
+  name: 'kv_write',
+  bindings: {
+    qkv: read('T', ({ H = 0, D = 0 }) => 3 * H * D),
+    slot_mapping: read.i32('T'),
+    kv: write.u32('B', 2, 'H', 'P', 'W'),
+  },
+  params: { H: 'u32', D: 'u32', P: 'u32', W: 'u32' },
+  conditions: () => ({ KV_F16: false }),
+  overrides: ({ isSoftware }) => ({ LANES: isSoftware ? 8 : 32 }),
+  tunables: { LANES: [8, 32, 64] },
+  check: ({ D = 0, W = 0 }, { conditions }) => {
+    const words = kvRowWords(D, conditions.KV_F16 ? 'f16' : 'f32');
+    return W === words ? null : `kv has rows of ${W} words, expected ${words} for D = ${D}`;
+  },
+  workgroups: ({ T = 0, H = 0 }) => [H, 2, T],
+  cost: ({ T = 0, H = 0, D = 0, W = 0 }) => ({ bytes: 8 * T * H * (D + W), flops: 0 }),
+});

@@ -1,0 +1,175 @@
+import type { DeviceTraits } from '../../gpu/device.ts';
+import { defineKernel } from '../../gpu/kernel.ts';
+import { type Dims, read, readPacked, type Variant, write } from '../../gpu/kernel-spec.ts';
+import { ceilDiv } from '../../util/math.ts';
+import { type KVDType, kvRowWords } from '../kv-write/kv-write.ts';
+import { TILE, tileRows, weightDType } from '../weights/weight-tiles.ts';
+
+/** Lanes that share a weight tile: each owns four neighbouring columns. */
+const LANES_PER_TILE = TILE / 4;
+
+const operands = { x: read('M', 'K'), w: readPacked('K', 'N'), bias: read('N'), out: write('M', 'O') };
+const params = { M: 'u32', N: 'u32', K: 'u32', O: 'u32', first: 'u32' } as const;
+/** What a matmul may do to its sums. */
+const ACTIVATIONS = ['GELU_NEW', 'GELU', 'RELU'];
+const EPILOGUES = [...ACTIVATIONS, 'RESIDUAL'];
+const tunables = { ROWS: [1, 2, 4, 8], TILES: [1, 2, 3], X_LANES: [4, 8], K_TILE: [0, 16, 32], LANES: [8, 32, 64] };
+/** Bytes that a workgroup may share on any adapter: WebGPU's default limit. */
+const MAX_SHARED_BYTES = 16384;
+
+function conditions({ minSubgroupSize }: DeviceTraits) {
+  return {
+    SUBGROUPS: minSubgroupSize >= 4,
+    W_F16: false,
+    W_Q8: false,
+    X_VEC4: false,
+    GELU_NEW: false,
+    GELU: false,
+    RELU: false,
+    RESIDUAL: false,
+    KV_F16: false,
+  };
+}
+
+// On a processor loads cost most, and several tiles share those of x; without subgroups it would only be a larger program.
+function constants({ minSubgroupSize, isSoftware }: DeviceTraits) {
+  return {
+    ROWS: 1,
+    TILES: isSoftware && minSubgroupSize >= 4 ? 3 : 1,
+    X_LANES: minSubgroupSize < 8 ? 4 : 8,
+    K_TILE: 0,
+  };
+}
+
+function overrides({ isSoftware }: DeviceTraits) {
+  return { LANES: isSoftware ? LANES_PER_TILE : 4 * LANES_PER_TILE };
+}
+
+/** Tiles of columns and rows that a workgroup computes: with K_TILE its lanes lie over rows, else over columns. */
+export function workgroupSize({ constants, overrides }: Variant): { readonly tiles: number; readonly rows: number } {
+  const { ROWS = 1, TILES = 1, K_TILE = 0 } = constants;
+  const groups = (overrides.LANES ?? LANES_PER_TILE) / LANES_PER_TILE;
+  return K_TILE > 0 ? { tiles: TILES, rows: ROWS * groups } : { tiles: TILES * groups, rows: ROWS };
+}
+
+function checkVariant(variant: Variant, { minSubgroupSize }: DeviceTraits): string | null {
+  const { conditions, constants, overrides } = variant;
+  const { X_LANES = 0, K_TILE = 0 } = constants;
+  if (conditions.W_F16 && conditions.W_Q8) return 'W_F16 and W_Q8 are both true, expected one of them';
+  const activations = ACTIVATIONS.filter((name) => conditions[name]);
+  if (activations.length > 1) return `${activations.join(' and ')} are true, expected one of them`;
+  if (K_TILE > 0) {
+    const { LANES = 0 } = overrides;
+    if (LANES <= LANES_PER_TILE)
+      return `LANES is ${LANES}, with K_TILE expected more than the ${LANES_PER_TILE} of a tile`;
+    const { tiles, rows } = workgroupSize(variant);
+    const bytes = 4 * K_TILE * (TILE * tiles + rows);
+    if (bytes > MAX_SHARED_BYTES)
+      return `K_TILE is ${K_TILE}, which takes ${bytes} bytes of the ${MAX_SHARED_BYTES} shared`;
+  }
+  return conditions.SUBGROUPS && X_LANES > minSubgroupSize
+    ? `X_LANES is ${X_LANES}, with SUBGROUPS expected at most the ${minSubgroupSize} lanes of a subgroup`
+    : null;
+}
+
+function check({ N = 0, K = 0, O = 0, first = 0 }: Dims, { conditions }: Variant): string | null {
+  if (conditions.X_VEC4 && K % 4 !== 0) return `K is ${K}, with X_VEC4 expected a multiple of 4`;
+  return first + N > O ? `columns [${first}, ${first + N}) are beyond out's ${O}` : null;
+}
+
+function workgroups({ M = 0, N = 0 }: Dims, variant: Variant): [number, number, number] {
+  const { tiles, rows } = workgroupSize(variant);
+  return [ceilDiv(ceilDiv(N, TILE), tiles), ceilDiv(M, rows), 1];
+}
+
+/** Words of w, with its padding. */
+function weightWords({ N = 0, K = 0 }: Dims, { conditions }: Variant): number {
+  return ceilDiv(N, TILE) * tileRows(K, weightDType(conditions)) * TILE;
+}
+
+/**
+ * Words that lanes load: each of w for every ROWS rows, and each of x for every TILES tiles, by all their lanes or by
+ * X_LANES of them together; with K_TILE each once a workgroup.
+ */
+function loads({ M = 0, N = 0, K = 0 }: Dims, variant: Variant): number {
+  const { conditions, constants } = variant;
+  const words = weightWords({ N, K }, variant);
+  const { ROWS = 1, TILES = 1, X_LANES = 1, K_TILE = 0 } = constants;
+  const tiles = ceilDiv(N, TILE);
+  if (K_TILE > 0) {
+    const { rows } = workgroupSize(variant);
+    return ceilDiv(M, rows) * (words + ceilDiv(tiles, TILES) * rows * K);
+  }
+  const rounds = ceilDiv(tiles, TILES) * (LANES_PER_TILE / (conditions.SUBGROUPS ? X_LANES : 1));
+  return ceilDiv(M, ROWS) * (words + rounds * ROWS * K);
+}
+
+/**
+ * out[M, first + n] = f(x[M, K] · w[K, N] + bias[N]) (+ out): f is the identity or one of the conditions GELU_NEW, GELU,
+ * RELU; RESIDUAL adds what `out` held. w is a PackedWeight, whose storage type decides W_F16 (packed f16) and W_Q8 (bytes and
+ * scales). X_VEC4 asks for K % 4 = 0 and loads less.
+ *
+ * Every variant sums k ascending with one fma chain an output, so results are bit-equal whatever ROWS, TILES, K_TILE,
+ * LANES or SUBGROUPS: a row's result does not depend on M. With K_TILE > 0 a workgroup shares the weights of K_TILE k
+ * among rows, for adapters with fast shared memory and many rows; SUBGROUPS and X_LANES change nothing then.
+ */
+export const matmul = defineKernel({
+  name: 'matmul',
+  bindings: operands,
+  params,
+  conditions: (traits) => ({ ...conditions(traits), KV_WRITE: false }),
+  constants,
+  overrides,
+  tunables,
+  checkVariant: (variant, traits) => {
+    const ofKV = ['KV_WRITE', 'KV_F16'].find((name) => variant.conditions[name]);
+    return ofKV === undefined ? checkVariant(variant, traits) : `${ofKV} is true, which only matmulKVWrite can be`;
+  },
+  check,
+  workgroups,
+  cost: ({ M = 0, N = 0, K = 0 }, variant) => ({
+    bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * N),
+    loads: loads({ M, N, K }, variant),
+    flops: 2 * M * K * N,
+  }),
+});
+
+/** Whether rows of D elements are whole vectors of the cache: what `matmulKVWrite` needs of them. */
+export function fillsKVRow(D: number, dtype: KVDType): boolean {
+  return kvRowWords(D, dtype) * (dtype === 'f16' ? 2 : 1) === D;
+}
+
+/**
+ * As `matmul` and `kvWrite` one after the other, bit for bit, for x[M, K] · w[K, 3·H·D] + bias: q goes to out[M, 3·H·D],
+ * whose other columns stay as they are, k and v go to kv[B, 2, H, P, W] at slot_mapping[M]; a negative slot is padding. D must
+ * fill the rows of the cache (`fillsKVRow`), and there is neither an activation nor RESIDUAL.
+ */
+export const matmulKVWrite = defineKernel({
+  name: 'matmul_kv_write',
+  shader: 'matmul',
+  bindings: { ...operands, slot_mapping: read.i32('M'), kv: write.u32('B', 2, 'H', 'P', 'W') },
+  params: { ...params, H: 'u32', D: 'u32', P: 'u32' },
+  conditions: (traits) => ({ ...conditions(traits), KV_WRITE: true }),
+  constants,
+  overrides,
+  tunables,
+  checkVariant: (variant, traits) => {
+    const epilogue = EPILOGUES.find((name) => variant.conditions[name]);
+    return epilogue === undefined ? checkVariant(variant, traits) : `${epilogue} is true, expected no epilogue`;
+  },
+  check: (dims, variant) => {
+    const { N = 0, H = 0, D = 0, W = 0 } = dims;
+    const dtype = variant.conditions.KV_F16 ? 'f16' : 'f32';
+    if (N !== 3 * H * D) return `w has ${N} columns, expected 3 · H · D with H = ${H}, D = ${D}`;
+    if (!fillsKVRow(D, dtype))
+      return `D is ${D}, expected a multiple of ${dtype === 'f16' ? 8 : 4} for keys of ${dtype}`;
+    if (W !== kvRowWords(D, dtype)) return `kv has rows of ${W} words, expected ${kvRowWords(D, dtype)} for D = ${D}`;
+    return check(dims, variant);
+  },
+  workgroups,
+  cost: ({ M = 0, N = 0, K = 0, H = 0, D = 0, W = 0 }, variant) => ({
+    bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * (1 + H * D + 2 * H * W)),
+    loads: loads({ M, N, K }, variant),
+    flops: 2 * M * K * N,
+  }),
+});

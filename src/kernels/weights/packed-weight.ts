@@ -1,0 +1,91 @@
+// Weights as `matmul` and `embed` take them: column tiles (weight-tiles.ts) that know their matrix and its storage type.
+import type { Device } from '../../gpu/device.ts';
+import { KernelError } from '../../gpu/errors.ts';
+import { PackedMatrix } from '../../gpu/packed-matrix.ts';
+import { Tensor } from '../../gpu/tensor.ts';
+import { quote } from '../../util/quote.ts';
+import {
+  packTiles,
+  TILE,
+  tiledShape,
+  tileRows,
+  WEIGHT_DTYPES,
+  type WeightDType,
+  type WeightOrder,
+  weightConditions,
+} from './weight-tiles.ts';
+
+/** A K×N weight on the GPU. `packWeight` makes one of a whole matrix. */
+export class PackedWeight extends PackedMatrix {
+  readonly dtype: WeightDType;
+  readonly K: number;
+  readonly N: number;
+
+  private constructor(K: number, N: number, dtype: WeightDType, words: Tensor) {
+    super([K, N], words);
+    this.K = K;
+    this.N = N;
+    this.dtype = dtype;
+  }
+
+  /**
+   * A new weight of zeros.
+   *
+   * @throws KernelError for a size that is no integer ≥ 1, or an unknown storage type; GpuError beyond the adapter's
+   * largest buffer.
+   */
+  static create(device: Device, label: string, [K, N]: readonly [number, number], dtype: WeightDType): PackedWeight {
+    for (const [name, size] of Object.entries({ K, N })) {
+      if (!Number.isSafeInteger(size) || size < 1) {
+        throw new KernelError(label, `${name} is ${quote(size)}, expected an integer ≥ 1`);
+      }
+    }
+    if (!WEIGHT_DTYPES.includes(dtype)) {
+      throw new KernelError(label, `dtype is ${quote(dtype)}, expected one of ${WEIGHT_DTYPES.join(', ')}`);
+    }
+    return new PackedWeight(K, N, dtype, Tensor.create(device, label, 'u32', tiledShape(K, N, dtype)));
+  }
+
+  /** A weight over words that someone else owns and frees. @throws KernelError unless they have the shape of its tiles. */
+  static over(words: Tensor, [K, N]: readonly [number, number], dtype: WeightDType): PackedWeight {
+    const shape = tiledShape(K, N, dtype);
+    if (words.dtype !== 'u32' || words.shape.join() !== shape.join()) {
+      const expected = `u32[${shape}] for K = ${K}, N = ${N} in ${dtype}`;
+      throw new KernelError(words.label, `words are ${words.dtype}[${words.shape}], expected ${expected}`);
+    }
+    return new PackedWeight(K, N, dtype, words.prefix(words.shape));
+  }
+
+  get conditions(): Readonly<Record<string, boolean>> {
+    return weightConditions(this.dtype);
+  }
+
+  /**
+   * Overwrites columns [first, first + count). Except for the last ones of the weight, they are whole tiles of 32.
+   *
+   * @param matrix K · count numbers.
+   * @returns the bytes written.
+   * @throws KernelError for columns that it does not have, torn tiles, and a matrix of another size; RangeValueError for a
+   * matrix of another type, or an unknown order.
+   */
+  writeColumns(first: number, count: number, matrix: Float32Array, order: WeightOrder = 'kn'): number {
+    const { K, N, dtype, label } = this;
+    const end = first + count;
+    const whole = first % TILE === 0 && (count % TILE === 0 || end === N);
+    if (!(first >= 0 && count >= 1 && end <= N && whole)) {
+      throw new KernelError(label, `columns [${first}, ${end}), expected whole tiles of ${TILE} of its ${N}`);
+    }
+    if (matrix.length !== K * count) {
+      throw new KernelError(label, `${matrix.length} elements, expected ${K * count} for K = ${K}, N = ${count}`);
+    }
+    const words = packTiles(K, count, dtype, matrix, order);
+    this.words.write(words, (first / TILE) * tileRows(K, dtype) * TILE);
+    return words.byteLength;
+  }
+
+  /** Fills the weight with one tile of 32 columns, again and again: for measurements. @param tile K · 32 numbers. */
+  repeatTile(tile: Float32Array): void {
+    const words = packTiles(this.K, TILE, this.dtype, tile, 'kn');
+    for (let start = 0; start < this.words.length; start += words.length) this.words.write(words, start);
+  }
+}

@@ -1,0 +1,205 @@
+// Weights of a Hugging Face directory. Which tensor is which is never guessed: each of the model's must be there once and
+// of the shape that the configuration gives it, and none may be left that would change what the model computes.
+
+import { CheckpointError, openCheckpointFiles } from '../formats/checkpoint-files.ts';
+import { decodeFloats, type FileDtype, isFileDtype } from '../formats/dtypes.ts';
+import type { SafetensorsFile } from '../formats/safetensors.ts';
+import type { SafetensorsTensor } from '../formats/safetensors-header.ts';
+import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
+import { RangeValueError } from '../util/errors.ts';
+import { clip, quote } from '../util/quote.ts';
+import type { GPT2Config } from './gpt2/config.ts';
+import { gpt2Tensors, LM_HEAD } from './gpt2/tensors.ts';
+import { checkRows, rowLength, type WeightSource } from './weight-source.ts';
+
+/** Most files have it before every name but that of the head. */
+const PREFIX = /^transformer\.(?!lm_head\.)/;
+/** Causal masks that old files carry along. */
+const MASK = /^h\.\d+\.attn\.(bias|masked_bias)$/;
+/** Everything that has its place in the model. */
+const PART = /^(transformer\.)*(h\.\d+|wte|wpe|ln_f|lm_head)\./;
+/** Values that a module computes from its configuration and that some files carry along. */
+const BUFFER = /\.rotary_emb\.inv_freq$/;
+/** What a notice names, and how much of each name. */
+const MAX_NAMED = 5;
+const MAX_NAME_LENGTH = 60;
+/** Elements compared at a time to find out whether a stored head is the embedding. */
+const COMPARED_ELEMENTS = 2 ** 18;
+
+/** Where a tensor of the model is stored. */
+interface StoredTensor extends SafetensorsTensor {
+  readonly file: SafetensorsFile;
+  readonly dtype: FileDtype;
+}
+
+/** The open weights of a model directory; made by `openCheckpoint`. */
+export class Checkpoint implements WeightSource {
+  /** f16 when every matrix in the files is F16, else f32. */
+  readonly dtype: WeightDType;
+  readonly tiedHead: boolean;
+  /** A line about the tensors that the model does not use, if there are any. */
+  readonly notices: readonly string[];
+  readonly #dir: string;
+  readonly #tensors: ReadonlyMap<string, StoredTensor>;
+  readonly #files: AsyncDisposableStack;
+
+  constructor(dir: string, { weights: tensors, unused }: Tensors, files: AsyncDisposableStack) {
+    const matrices = [...tensors.values()].filter(({ shape }) => shape.length === 2);
+    this.dtype = matrices.every(({ dtype }) => dtype === 'F16') ? 'f16' : 'f32';
+    this.tiedHead = !tensors.has(LM_HEAD);
+    this.notices = unused.length === 0 ? [] : [unusedNotice(dir, unused)];
+    this.#dir = dir;
+    this.#tensors = tensors;
+    this.#files = files;
+  }
+
+  shape(name: string): readonly number[] {
+    return this.#tensor(name).shape;
+  }
+
+  async readRows(name: string, startRow: number, numRows: number, out: Float32Array): Promise<void> {
+    const tensor = this.#tensor(name);
+    checkRows(tensor.shape, startRow, numRows, out);
+    await readStoredRows(tensor, startRow, numRows, out);
+  }
+
+  async close(): Promise<void> {
+    await this.#files.disposeAsync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #tensor(name: string): StoredTensor {
+    const tensor = this.#tensors.get(name);
+    if (tensor === undefined) throw new RangeValueError('tensor', name, `a weight of ${this.#dir}`);
+    return tensor;
+  }
+}
+
+/**
+ * Opens the weights in `dir` and checks them against `config`; no weights are read yet.
+ *
+ * A stored `lm_head.weight` is used when the configuration unties the head, and also when it is tied but the values
+ * differ from `wte.weight`.
+ * @throws {CheckpointError} naming the tensor that is missing, doubled, of another shape or dtype, or unknown in
+ * its place in the model
+ * @throws {SafetensorsError} when a file can't be read
+ */
+export async function openCheckpoint(dir: string, config: GPT2Config): Promise<Checkpoint> {
+  await using opened = new AsyncDisposableStack();
+  const tensors = mapTensors(dir, await openCheckpointFiles(dir, opened), config);
+  const head = tensors.weights.get(LM_HEAD);
+  const embedding = tensors.weights.get('wte.weight');
+  if (config.tieWordEmbeddings && head && embedding && (await haveEqualValues(head, embedding))) {
+    tensors.weights.delete(LM_HEAD);
+  }
+  return new Checkpoint(dir, tensors, opened.move());
+}
+
+/** What the files of a model hold. */
+interface Tensors {
+  /** Canonical name → stored tensor, for every tensor of the model and no other. */
+  readonly weights: Map<string, StoredTensor>;
+  /** Names of tensors that the model does not use. */
+  readonly unused: readonly string[];
+}
+
+/** Takes the model's tensors out of the files. The work is bounded by what these hold, whatever `config` claims. */
+function mapTensors(dir: string, files: readonly SafetensorsFile[], config: GPT2Config): Tensors {
+  const stored = entriesByName(files);
+  const weights = new Map<string, StoredTensor>();
+  for (const [name, shape] of gpt2Tensors({ ...config, tieWordEmbeddings: false })) {
+    const entry = stored.get(name);
+    stored.delete(name);
+    if (entry !== undefined) weights.set(name, checkWeight(entry, shape));
+    else if (name !== LM_HEAD || !config.tieWordEmbeddings) throw missingWeight(dir, name, shape);
+  }
+  const unused = [...stored].filter(([name]) => !MASK.test(name));
+  for (const [name, entry] of unused) if (concernsModel(name, entry)) throw unknownPart(entry, config);
+  return { weights, unused: unused.map(([, { name }]) => name) };
+}
+
+type FileEntry = SafetensorsTensor & { readonly file: SafetensorsFile };
+
+/** Canonical name → entry. */
+function entriesByName(files: readonly SafetensorsFile[]): Map<string, FileEntry> {
+  const entries = new Map<string, FileEntry>();
+  for (const file of files) {
+    for (const tensor of file.tensors.values()) {
+      const name = tensor.name.replace(PREFIX, '');
+      const other = entries.get(name);
+      if (other !== undefined && !MASK.test(name)) {
+        const expected = `only one of it and ${clip(other.name)}`;
+        throw new CheckpointError(file.path, { tensor: tensor.name, subject: 'weight', found: 'doubled', expected });
+      }
+      entries.set(name, { ...tensor, file });
+    }
+  }
+  return entries;
+}
+
+function checkWeight(entry: FileEntry, shape: readonly number[]): StoredTensor {
+  const fail = (subject: string, found: string, expected: string) =>
+    new CheckpointError(entry.file.path, { tensor: entry.name, subject, found, expected });
+  const { dtype } = entry;
+  if (!isFileDtype(dtype)) throw fail('dtype', clip(dtype), 'F32, F16 or BF16');
+  const [got, want] = [showShape(entry.shape), showShape(shape)];
+  if (got !== want) throw fail('shape', clip(got), `${want} by the config`);
+  return { ...entry, dtype };
+}
+
+/**
+ * Whether a tensor that the model does not know would change what it computes: all that has its place in the model does,
+ * such as a layer too many, an adapter or the scale of a quantized weight, unless it is empty or holds no numbers.
+ */
+function concernsModel(name: string, { byteLength, dtype }: SafetensorsTensor): boolean {
+  return PART.test(name) && !BUFFER.test(name) && byteLength > 0 && dtype !== 'BOOL';
+}
+
+function unknownPart({ name, file }: FileEntry, { numLayers }: GPT2Config): CheckpointError {
+  const expected = `a tensor of a GPT-2 with ${numLayers} layers`;
+  return new CheckpointError(file.path, { tensor: name, subject: 'name', found: 'unknown', expected });
+}
+
+function missingWeight(dir: string, name: string, shape: readonly number[]): CheckpointError {
+  const reason = name === LM_HEAD ? ', as tie_word_embeddings is false' : '';
+  const expected = `one of shape ${showShape(shape)}${reason}`;
+  return new CheckpointError(dir, { tensor: name, subject: 'weight', found: 'missing', expected });
+}
+
+/** Counts the tensors and names the first of them. */
+function unusedNotice(dir: string, names: readonly string[]): string {
+  const shown = names.slice(0, MAX_NAMED).map((name) => quote(clip(name, MAX_NAME_LENGTH)));
+  const more = names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : '';
+  const [count, use] = names.length === 1 ? ['1 tensor', 'is'] : [`${names.length} tensors`, 'are'];
+  return `${dir}: ${count} ${use} of no use to the model: ${shown.join(', ')}${more}`;
+}
+
+function showShape(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`;
+}
+
+async function readStoredRows(tensor: StoredTensor, startRow: number, numRows: number, out: Float32Array) {
+  const [rows = 1] = tensor.shape;
+  const rowBytes = tensor.byteLength / rows;
+  const data = new Uint8Array(numRows * rowBytes);
+  await tensor.file.read(tensor, startRow * rowBytes, data);
+  decodeFloats(tensor.dtype, data.buffer, out);
+}
+
+/** Bit for bit after decoding, reading a few rows at a time up to the first difference. */
+async function haveEqualValues(a: StoredTensor, b: StoredTensor): Promise<boolean> {
+  const [rows = 1] = a.shape;
+  const step = Math.ceil(COMPARED_ELEMENTS / rowLength(a.shape));
+  for (let row = 0; row < rows; row += step) {
+    const numRows = Math.min(step, rows - row);
+    const left = new Float32Array(numRows * rowLength(a.shape));
+    const right = new Float32Array(left.length);
+    await readStoredRows(a, row, numRows, left);
+    await readStoredRows(b, row, numRows, right);
+    if (Buffer.compare(new Uint8Array(left.buffer), new Uint8Array(right.buffer)) !== 0) return false;
+  }
+  return true;
+}

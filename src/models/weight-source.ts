@@ -1,0 +1,46 @@
+import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
+import { RangeValueError } from '../util/errors.ts';
+import { numElements } from './gpt2/tensors.ts';
+
+/** Where the weights of a GPT-2 come from, under the canonical names of `gpt2Tensors`. */
+export interface WeightSource extends AsyncDisposable {
+  /** Type in which to keep the matrices when none is asked for. */
+  readonly dtype: WeightDType;
+  /** The output head is `wte.weight`; otherwise there is an `lm_head.weight`. */
+  readonly tiedHead: boolean;
+
+  /** @throws {RangeValueError} when there is no tensor of this name */
+  shape(name: string): readonly number[];
+
+  /**
+   * Writes rows `[startRow, startRow + numRows)` of the tensor to `out` [numRows · row length]. A row is one step
+   * along the first dimension: a single element of a vector.
+   * @throws {RangeValueError} when the rows are not in the tensor or `out` has another length
+   */
+  readRows(name: string, startRow: number, numRows: number, out: Float32Array): Promise<void>;
+
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Elements of one row. */
+export function rowLength(shape: readonly number[]): number {
+  return numElements(shape.slice(1));
+}
+
+/** Checks the arguments of `readRows`. */
+export function checkRows(shape: readonly number[], startRow: number, numRows: number, out: Float32Array): void {
+  const [rows = 1] = shape;
+  checkInteger('startRow', startRow, rows);
+  checkInteger('numRows', numRows, rows - startRow);
+  const length = numRows * rowLength(shape);
+  if (out.length !== length) {
+    throw new RangeValueError('out.length', out.length, `${length} for ${numRows} rows of [${shape.join(', ')}]`);
+  }
+}
+
+function checkInteger(parameter: string, value: number, max: number): void {
+  if (!Number.isInteger(value) || value < 0 || value > max) {
+    throw new RangeValueError(parameter, value, `an integer in [0, ${max}]`);
+  }
+}

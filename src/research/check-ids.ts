@@ -1,0 +1,35 @@
+// The ids that a caller hands the research model, checked whole before any GPU work: what is none would read past a table.
+
+import type { GPT2Config } from '../models/gpt2/config.ts';
+import { RangeValueError } from '../util/errors.ts';
+
+/**
+ * Checks a text of ids.
+ *
+ * @param what names it in the errors, e.g. `ids`.
+ * @param counts the least and the most ids that it may have.
+ * @throws RangeValueError for no array, another number of ids, and an id that is not in the vocabulary.
+ */
+export function checkIds(
+  what: string,
+  ids: readonly number[],
+  { vocabSize }: GPT2Config,
+  { least, most }: { readonly least: number; readonly most: number },
+): void {
+  if (!Array.isArray(ids)) throw new RangeValueError(what, ids, 'an array of ids');
+  checkInteger(`number of ${what}`, ids.length, least, most);
+  for (const [index, id] of ids.entries()) checkId(`${what}[${index}]`, id, vocabSize);
+}
+
+/** Checks one id. @throws RangeValueError unless it is in the vocabulary. */
+export function checkId(what: string, id: number, vocabSize: number): void {
+  if (Number.isInteger(id) && id >= 0 && id < vocabSize) return;
+  throw new RangeValueError(what, id, `an integer in [0, ${vocabSize})`);
+}
+
+/** @throws RangeValueError unless the value is an integer from `least` to `most`. */
+export function checkInteger(name: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  const expected = least <= most ? `an integer in [${least}, ${most}]` : `room for ${least}, but there is none`;
+  throw new RangeValueError(name, value, expected);
+}

@@ -1,0 +1,57 @@
+import { checkKeys, type KeyTable } from '../util/keys.ts';
+import { checkIds, checkInteger } from './check-ids.ts';
+import type { GPT2Model } from './text-model.ts';
+
+/** How well a model predicts a text. */
+export interface Perplexity {
+  /** Predicted tokens: all but the first. */
+  readonly tokens: number;
+  readonly natsPerToken: number;
+  /** exp(natsPerToken) */
+  readonly perplexity: number;
+}
+
+/** How a long text is cut. */
+export interface PerplexityOptions {
+  /** Most tokens that a token is predicted from; by default the model's positions. */
+  readonly window?: number | undefined;
+  /** Tokens between two windows' starts; by default `window`: no overlap. */
+  readonly stride?: number | undefined;
+}
+
+const OPTION_KEYS: KeyTable<PerplexityOptions> = { window: true, stride: true };
+
+/**
+ * Perplexity of a text, cut into windows of `window` tokens that each predict the token behind every one of theirs. With
+ * overlap, a token counts in the first window that predicts it. Windows are scored side by side; that changes no bit.
+ *
+ * @throws RangeValueError for a window or stride out of range, an unknown option, fewer than two ids, or one that the model
+ * does not have.
+ */
+export async function perplexity(
+  model: GPT2Model,
+  ids: readonly number[],
+  options: PerplexityOptions = {},
+): Promise<Perplexity> {
+  const { config } = model;
+  checkKeys('options of perplexity', options, OPTION_KEYS);
+  const { window = config.numPositions, stride = window } = options;
+  checkInteger('window', window, 1, config.numPositions);
+  checkInteger('stride', stride, 1, window);
+  checkIds('ids', ids, config, { least: 2, most: Number.MAX_SAFE_INTEGER });
+  const starts: number[] = [];
+  for (let covered = 0, start = 0; covered < ids.length - 1; start += stride) {
+    starts.push(start);
+    covered = start + window;
+  }
+  const scores = await model.scoreTexts(starts.map((start) => ids.slice(start, start + window + 1)));
+  let nats = 0;
+  let tokens = 0;
+  for (const [i, logprobs] of scores.entries()) {
+    const fresh = logprobs.subarray(tokens - starts[i]!);
+    for (const logprob of fresh) nats -= logprob;
+    tokens += fresh.length;
+  }
+  const natsPerToken = nats / tokens;
+  return { tokens, natsPerToken, perplexity: Math.exp(natsPerToken) };
+}

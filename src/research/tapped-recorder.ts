@@ -1,0 +1,76 @@
+import type { Device } from '../gpu/device.ts';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { ChoiceOf, KernelSpec, ScalarsOf, TensorsOf } from '../gpu/kernel-spec.ts';
+import type { Program } from '../gpu/program.ts';
+import { Recorder } from '../gpu/recorder.ts';
+import { Tensor } from '../gpu/tensor.ts';
+import type { GPT2Kernels } from '../models/gpt2/kernels.ts';
+import type { StepSink } from '../models/gpt2/layers.ts';
+import { RangeValueError } from '../util/errors.ts';
+
+/**
+ * Records a step and keeps what some of its modules put out, in tensors that are the caller's. What only a tap needs is
+ * compiled when it is recorded.
+ */
+export class TappedRecorder implements StepSink {
+  /** By module, in the order in which they run. */
+  readonly taps = new Map<string, Tensor>();
+  readonly #device: Device;
+  readonly #building: Promise<unknown>[] = [];
+  readonly #record: ((recorder: Recorder) => void)[] = [];
+  readonly #gatherRows: GPT2Kernels['gatherRows'];
+  readonly #rows: Tensor;
+  readonly #wanted: ReadonlySet<string>;
+  readonly #known = new Set<string>();
+
+  /** @param rows 0, 1, 2, … up to the largest step's T. */
+  constructor(device: Device, { gatherRows }: GPT2Kernels, rows: Tensor, wanted: Iterable<string>) {
+    this.#device = device;
+    this.#gatherRows = gatherRows;
+    this.#rows = rows;
+    this.#wanted = new Set(wanted);
+  }
+
+  add<S extends KernelSpec>(
+    kernel: Kernel<S>,
+    tensors: TensorsOf<S>,
+    scalars: ScalarsOf<S>,
+    choice?: ChoiceOf<S>,
+  ): void {
+    const building = kernel.build(this.#device, kernel.choiceFor(tensors, choice));
+    building.catch(() => {}); // `finish` tells of it, if it comes to that
+    this.#building.push(building);
+    this.#record.push((recorder) => recorder.add(kernel, tensors, scalars, choice));
+  }
+
+  tap(module: string, shape: readonly number[]): Tensor | null {
+    this.#known.add(module);
+    if (!this.#wanted.has(module)) return null;
+    const tensor = this.taps.get(module) ?? Tensor.create(this.#device, module, 'f32', shape);
+    this.taps.set(module, tensor);
+    return tensor;
+  }
+
+  passLayer(module: string, hidden: Tensor): void {
+    const out = this.tap(module, hidden.shape);
+    if (out) this.add(this.#gatherRows, { x: hidden, rows: this.#rows.prefix([hidden.shape[0] ?? 0]), out }, {});
+  }
+
+  /**
+   * @throws RangeValueError for a module that the model does not have, KernelError, and GpuError when a kernel does not
+   * compile.
+   */
+  async finish(label: string): Promise<Program> {
+    await Promise.all(this.#building);
+    const unknown = [...this.#wanted].find((module) => !this.#known.has(module));
+    if (unknown !== undefined) throw new RangeValueError('tap', unknown, `one of ${[...this.#known].join(', ')}`);
+    const recorder = new Recorder(this.#device);
+    for (const record of this.#record) record(recorder);
+    return recorder.finish(label);
+  }
+
+  /** Closes the taps, where nobody gets them. */
+  close(): void {
+    for (const tensor of this.taps.values()) tensor.close();
+  }
+}

@@ -1,0 +1,373 @@
+import { type BatchRow, planBatch } from '../core/plan-batch.ts';
+import type { Device } from '../gpu/device.ts';
+import { KernelError } from '../gpu/errors.ts';
+import { Kernel } from '../gpu/kernel.ts';
+import { Tensor } from '../gpu/tensor.ts';
+import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
+import { LOGPROB_WORDS } from '../kernels/logprobs/logprobs.ts';
+import type { GPT2Config } from '../models/gpt2/config.ts';
+import type { GPT2Kernels } from '../models/gpt2/kernels.ts';
+import { forward, type GPT2Parts, lastNorm, lmHead } from '../models/gpt2/layers.ts';
+import type { WeightSource } from '../models/weight-source.ts';
+import { compileForward } from '../runtime/compile-forward.ts';
+import { closeParts, createParts, type GPT2Options } from '../runtime/model-parts.ts';
+import { type RunnerOptions, type RunnerSizes, resolveSizes } from '../runtime/runner-sizes.ts';
+import { stepShape } from '../runtime/step-shape.ts';
+import { RangeValueError } from '../util/errors.ts';
+import { expectedNames } from '../util/keys.ts';
+import { ceilDiv } from '../util/math.ts';
+import { uniform } from '../util/rng.ts';
+import { checkId, checkIds, checkInteger } from './check-ids.ts';
+import { groupTexts } from './group-texts.ts';
+import {
+  checkForward,
+  checkGenerate,
+  checkReplace,
+  type ForwardOptions,
+  type GenerateOptions,
+  type ReplaceOptions,
+} from './research-options.ts';
+import { TappedRecorder } from './tapped-recorder.ts';
+
+/** Which tensors a forward pass leaves to its caller, who closes them. */
+export interface ForwardResult {
+  /** [T, V] */
+  readonly logits: Tensor;
+  /** Output of each tapped module, [T, its width]. */
+  readonly taps: ReadonlyMap<string, Tensor>;
+}
+
+/** Rows of logits that are held at a time; a multiple of 64 keeps every chunk of rows at an aligned offset. */
+const CHUNK_ROWS = 64;
+/** Texts that are scored side by side. */
+const MAX_TEXTS = 8;
+/** Tokens of the random text on which a kernel is compared with the one it replaces, and those decoded one by one. */
+const TRIAL_TOKENS = 40;
+const TRIAL_DECODED = 3;
+
+/**
+ * A GPT-2 for research: forward passes over any ids, without engine, scheduler and sampler. Calls run one after another. It
+ * does not own the device.
+ */
+export class GPT2Model {
+  readonly config: GPT2Config;
+  readonly #device: Device;
+  readonly #sizes: RunnerSizes;
+  #parts: GPT2Parts;
+  /** [T] 0, 1, …, T − 1 */
+  readonly #rows: Tensor;
+  /** [T, 1] the id whose logprob is wanted of each row. */
+  readonly #targets: Tensor;
+  /** [CHUNK_ROWS] ones. */
+  readonly #wanted: Tensor;
+  /** [T, LOGPROB_WORDS] */
+  readonly #records: Tensor;
+  /** Settles when the calls so far have. */
+  #idle: Promise<unknown> = Promise.resolve();
+
+  private constructor(device: Device, parts: GPT2Parts, sizes: RunnerSizes) {
+    const T = sizes.maxBatchTokens;
+    this.config = parts.config;
+    this.#device = device;
+    this.#sizes = sizes;
+    this.#parts = parts;
+    this.#rows = Tensor.from(
+      device,
+      'rows',
+      Int32Array.from({ length: T }, (_, t) => t),
+    );
+    this.#targets = Tensor.create(device, 'targets', 'u32', [T, 1]);
+    this.#wanted = Tensor.from(device, 'wanted', new Uint32Array(CHUNK_ROWS).fill(1));
+    this.#records = Tensor.create(device, 'records', 'u32', [T, LOGPROB_WORDS]);
+  }
+
+  /** @throws GpuError when the adapter has no room. */
+  static async open(
+    device: Device,
+    config: GPT2Config,
+    source: WeightSource,
+    options: Pick<RunnerOptions, 'dtype' | 'kvDtype'> & Omit<GPT2Options, 'numSampledIds'> = {},
+  ): Promise<GPT2Model> {
+    const { numPositions } = config;
+    const wanted = { ...options, maxBatchSize: MAX_TEXTS, maxLogitsRows: CHUNK_ROWS };
+    // Sequences share the tokens of a step, and at most one block each is not full.
+    const numBlocks = ceilDiv(Math.max(numPositions, MAX_TEXTS), 16) + MAX_TEXTS;
+    const maxBinding = device.gpu.limits.maxStorageBufferBindingSize;
+    const sizes = resolveSizes(config, { ...wanted, numBlocks }, source.dtype, maxBinding);
+    return new GPT2Model(device, await createParts(device, config, source, sizes, options), sizes);
+  }
+
+  /**
+   * Computes logits, and what the named modules put out: `h.0.ln_1`, `h.0.attn.c_attn`, `h.0.attn` (what attention adds
+   * to the residual stream), `h.0.ln_2`, `h.0.mlp.act`, `h.0.mlp`, `h.0` (the residual stream behind the layer), `ln_f`.
+   *
+   * @throws RangeValueError for ids that are no text of the model, an unknown option, or a module that it does not have.
+   */
+  async forward(ids: readonly number[], options: ForwardOptions = {}): Promise<ForwardResult> {
+    const { taps = [] } = checkForward(options);
+    checkIds('ids', ids, this.config, { least: 1, most: this.config.numPositions });
+    const [text, modules] = [[...ids], [...taps]];
+    return this.#inTurn(() => this.#forward(text, modules));
+  }
+
+  /**
+   * Log-probability, in nats, of each id but the first, given those before it: [T − 1]. The same bits whatever else is
+   * scored.
+   *
+   * @throws RangeValueError for ids that are no text of the model, or fewer than two; one more than it has positions may be
+   * scored.
+   */
+  async scoreTokens(ids: readonly number[]): Promise<Float32Array> {
+    this.#checkScored('ids', ids);
+    const [scores] = await this.scoreTexts([ids]);
+    return scores ?? new Float32Array(0);
+  }
+
+  /**
+   * As `scoreTokens`, for any number of texts, which run side by side as far as there is room.
+   *
+   * @throws RangeValueError as `scoreTokens`, before any of them is scored.
+   */
+  async scoreTexts(texts: readonly (readonly number[])[]): Promise<Float32Array[]> {
+    if (!Array.isArray(texts)) throw new RangeValueError('texts', texts, 'an array of texts of ids');
+    const copies = Array.from(texts, (text, i) => {
+      this.#checkScored(`texts[${i}]`, text);
+      return [...text];
+    });
+    return this.#inTurn(async () => {
+      const scores: Float32Array[] = [];
+      for (const group of groupTexts(copies, { maxTexts: MAX_TEXTS, maxTokens: this.#sizes.maxBatchTokens }))
+        scores.push(...(await this.#score(group)));
+      return scores;
+    });
+  }
+
+  #checkScored(what: string, ids: readonly number[]): void {
+    checkIds(what, ids, this.config, { least: 2, most: this.config.numPositions + 1 });
+  }
+
+  /** Scores texts side by side. */
+  async #score(texts: readonly (readonly number[])[]): Promise<Float32Array[]> {
+    // In the order that a step has: texts with a single input first.
+    const order = [...texts.keys()].sort((a, b) => Number(texts[a]!.length > 2) - Number(texts[b]!.length > 2));
+    const ordered = order.map((i) => texts[i]!);
+    this.#targets.write(Uint32Array.from(ordered.flatMap((text) => text.slice(1))));
+    const inputs = ordered.map((text) => text.slice(0, -1));
+    await this.#run(inputs, [], null);
+    const numTokens = inputs.reduce((sum, input) => sum + input.length, 0);
+    const { buffer } = await this.#records.view([numTokens, LOGPROB_WORDS]).read();
+    const floats = new Float32Array(buffer);
+    const scores = texts.map(({ length }) => new Float32Array(length - 1));
+    let row = 0;
+    for (const i of order) {
+      const ofText = scores[i]!;
+      for (let t = 0; t < ofText.length; t++, row++) ofText[t] = floats[row * LOGPROB_WORDS]!;
+    }
+    return scores;
+  }
+
+  /**
+   * Generates with a sampler on the host: slow, but any JavaScript.
+   *
+   * @returns the new ids.
+   * @throws RangeValueError for ids that are no text of the model, more tokens than it has positions for, an unknown option,
+   * and a choice that is no id.
+   */
+  async generate(ids: readonly number[], options: GenerateOptions): Promise<number[]> {
+    const { numPositions, vocabSize } = this.config;
+    const { maxTokens, choose } = checkGenerate(options);
+    checkIds('ids', ids, this.config, { least: 1, most: numPositions });
+    checkInteger('maxTokens', maxTokens, 1, numPositions - ids.length);
+    const text = [...ids];
+    const end = ids.length + maxTokens;
+    await this.#inTurn(async () => {
+      for (let start = 0; text.length < end; start = text.length - 1) {
+        const id = choose(await this.#nextLogits(text, start), [...text]);
+        if (id === null) break;
+        checkId('id that choose returned', id, vocabSize);
+        text.push(id);
+      }
+    });
+    return text.slice(ids.length);
+  }
+
+  /**
+   * Puts another kernel in the place of one of the model's, once it has given the same logits on a random text, prefilled
+   * and decoded. What that does not run is taken unseen: the sampler, splits of a context beyond 256 tokens, and `kvWrite`
+   * of a model whose heads fill the rows of the cache, where `matmulKVWrite` has its place and that of `matmul` for QKV.
+   *
+   * @returns the worst difference of a logit.
+   * @throws KernelError when it is beyond the tolerance, and the model keeps its kernel then; RangeValueError for another
+   * name, what is no kernel, and an unknown option.
+   */
+  async replaceKernel<K extends keyof GPT2Kernels>(
+    name: K,
+    kernel: GPT2Kernels[K],
+    options: ReplaceOptions = {},
+  ): Promise<number> {
+    const { tolerance = 2e-4 } = checkReplace(options);
+    const names = Object.keys(this.#parts.kernels);
+    if (!names.includes(name)) throw new RangeValueError('kernel', name, expectedNames(String(name), names));
+    if (!(kernel instanceof Kernel)) throw new RangeValueError(name, kernel, 'a kernel; defineKernel makes one');
+    return this.#inTurn(() => this.#replaceKernel(name, kernel, tolerance));
+  }
+
+  async #replaceKernel<K extends keyof GPT2Kernels>(
+    name: K,
+    kernel: GPT2Kernels[K],
+    tolerance: number,
+  ): Promise<number> {
+    const original = this.#parts;
+    const want = await this.#trial();
+    this.#parts = { ...original, kernels: { ...original.kernels, [name]: kernel } };
+    try {
+      await this.#compile();
+      const got = await this.#trial();
+      const worst = want.reduce((max, logit, i) => Math.max(max, Math.abs(logit - got[i]!)), 0);
+      const allowed = tolerance * (1 + want.reduce((max, logit) => Math.max(max, Math.abs(logit)), 0));
+      if (worst <= allowed) return worst;
+      throw new KernelError(
+        kernel.name,
+        `logits differ by ${worst} from those of ${name}, expected at most ${allowed}`,
+      );
+    } catch (error) {
+      this.#parts = original;
+      throw error;
+    }
+  }
+
+  /** Idempotent. */
+  close(): void {
+    closeParts(this.#parts);
+    for (const tensor of [this.#rows, this.#targets, this.#wanted, this.#records]) tensor.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Calls share the cache and the activations. */
+  #inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const result = this.#idle.then(call);
+    this.#idle = result.catch(() => {});
+    return result;
+  }
+
+  async #forward(ids: readonly number[], taps: readonly string[]): Promise<ForwardResult> {
+    const logits = Tensor.create(this.#device, 'logits', 'f32', [ids.length, this.config.vocabSize]);
+    try {
+      return { logits, taps: await this.#run([ids], taps, logits) };
+    } catch (error) {
+      logits.close();
+      throw error;
+    }
+  }
+
+  /** Runs texts from their start; each row's logits go to `logits`, or its target's logprob to the records. */
+  async #run(texts: readonly (readonly number[])[], taps: readonly string[], logits: Tensor | null) {
+    const { kernels, activations } = this.#parts;
+    const step = new TappedRecorder(this.#device, kernels, this.#rows, taps);
+    try {
+      const numTokens = this.#addLayers(
+        step,
+        texts.map((promptIds) => ({ promptIds, start: 0 })),
+      );
+      const { hiddenSize: C, vocabSize: V } = this.config;
+      const normed = activations.normed.prefix([numTokens, C]);
+      lastNorm(step, this.#parts, activations.hidden.prefix([numTokens, C]), normed);
+      for (let first = 0; first < numTokens; first += CHUNK_ROWS) {
+        const n = Math.min(CHUNK_ROWS, numTokens - first);
+        const chunk = (of: Tensor) => rowsOf(this.#device, of, first, n);
+        const chunkLogits = logits ? chunk(logits) : activations.logits.prefix([n, V]);
+        lmHead(step, this.#parts, chunk(normed), chunkLogits);
+        if (logits) continue;
+        const wanted = this.#wanted.prefix([n]);
+        const [chosen, records] = [chunk(this.#targets), chunk(this.#records)];
+        step.add(kernels.logprobs, { logits: chunkLogits, chosen, wanted, records }, {});
+      }
+      await this.#submit(step);
+      return step.taps;
+    } catch (error) {
+      step.close();
+      throw error;
+    }
+  }
+
+  /** Logits [V] behind a text whose ids before `start` are in the cache. */
+  async #nextLogits(promptIds: readonly number[], start: number): Promise<Float32Array> {
+    const { kernels, activations, inputs } = this.#parts;
+    const { hiddenSize: C, vocabSize: V } = this.config;
+    const step = new TappedRecorder(this.#device, kernels, this.#rows, []);
+    const numTokens = this.#addLayers(step, [{ promptIds, start }]);
+    const [x, out] = [activations.hidden.prefix([numTokens, C]), activations.gathered.prefix([1, C])];
+    step.add(kernels.gatherRows, { x, rows: inputs.logitsRows.prefix([1]), out }, {});
+    const logits = activations.logits.prefix([1, V]);
+    const normed = activations.normed.prefix([1, C]);
+    lastNorm(step, this.#parts, out, normed);
+    lmHead(step, this.#parts, normed, logits);
+    await this.#submit(step);
+    return logits.readF32();
+  }
+
+  /** Adds all layers over the ids from `start` on; returns the number of tokens. One-token texts must come first. */
+  #addLayers(
+    step: TappedRecorder,
+    texts: readonly { readonly promptIds: readonly number[]; readonly start: number }[],
+  ) {
+    const { blockSize } = this.#sizes;
+    let numBlocks = 0;
+    const rows = texts.map(({ promptIds, start }, tokenSlot): BatchRow => {
+      const first = numBlocks;
+      numBlocks += ceilDiv(promptIds.length, blockSize);
+      const blockTable = Array.from({ length: numBlocks - first }, (_, block) => first + block);
+      const sequence = { promptIds, ids: [], params: GREEDY };
+      return { sequence, start, numTokens: promptIds.length - start, samples: true, tokenSlot, blockTable };
+    });
+    const { plan } = planBatch(rows, this.#sizes);
+    const shape = stepShape(plan, this.#parts.inputs.write(plan));
+    forward(step, this.#parts, { ...shape, numLogitsRows: 0 });
+    return plan.numTokens;
+  }
+
+  async #submit(step: TappedRecorder): Promise<void> {
+    using program = await step.finish('forward');
+    await this.#device.checked('forward', () => program.submit());
+  }
+
+  async #compile(): Promise<void> {
+    const maxSplits = ceilDiv(this.#sizes.maxModelLen, SPLIT_KEYS);
+    await compileForward(this.#device, this.#parts, { ...this.#sizes, maxSplits });
+  }
+
+  /** Logits of a random text, all at once and then of some tokens one by one. */
+  async #trial(): Promise<Float32Array> {
+    const { vocabSize: V, numPositions } = this.config;
+    const length = Math.min(TRIAL_TOKENS, numPositions);
+    const ids = Array.from({ length }, (_, t) => Math.floor(uniform(0, t, 0) * V));
+    const { logits } = await this.#forward(ids, []);
+    using owned = logits;
+    const parts = [await owned.readF32()];
+    for (let end = length - TRIAL_DECODED; end < length; end++) {
+      parts.push(await this.#nextLogits(ids.slice(0, end), Math.max(end - 1, 0)));
+    }
+    const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let start = 0;
+    for (const part of parts) {
+      all.set(part, start);
+      start += part.length;
+    }
+    return all;
+  }
+}
+
+/** What `planBatch` wants to know of sampling, of which there is none here. */
+const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
+
+/** Rows [first, first + count) of a tensor whose rows start at multiples of the offset alignment every CHUNK_ROWS rows. */
+function rowsOf(device: Device, tensor: Tensor, first: number, count: number): Tensor {
+  const shape = [count, ...tensor.shape.slice(1)];
+  const rowBytes = (4 * tensor.length) / (tensor.shape[0] ?? 1);
+  const { buffer, offset } = tensor.range;
+  const range = { buffer, offset: offset + first * rowBytes, size: count * rowBytes };
+  return Tensor.overRange(device, tensor.label, tensor.dtype, shape, range);
+}

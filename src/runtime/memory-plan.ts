@@ -1,0 +1,112 @@
+import { tiledShape, type WeightDType } from '../kernels/weights/weight-tiles.ts';
+import type { GPT2Config } from '../models/gpt2/config.ts';
+import { LM_HEAD, layerTensors, type NamedShape, numElements, outerTensors } from '../models/gpt2/tensors.ts';
+import { RoseinferError } from '../util/errors.ts';
+import { ceilDiv } from '../util/math.ts';
+import { kvBlockBytes, type RunnerSizes } from './runner-sizes.ts';
+import { activationShapes } from './scratch.ts';
+import { stepInputBytes } from './step-inputs.ts';
+
+/** Bytes on the GPU. */
+export interface MemoryPlan {
+  readonly weights: number;
+  /** What the KV pool may hold. A software adapter takes it from the host's memory as blocks are first written. */
+  readonly kv: number;
+  /** What a step's kernels leave for each other, and the step's inputs. */
+  readonly activations: number;
+  readonly total: number;
+}
+
+/** A model that the adapter or the machine has no room for. */
+export class MemoryError extends RoseinferError {
+  readonly needed: number;
+  readonly available: number;
+
+  constructor(what: string, needed: number, available: number, whose: string) {
+    super(`${what} need ${needed} bytes (${formatBytes(needed)}), expected at most ${whose} ${available}`);
+    this.needed = needed;
+    this.available = available;
+  }
+}
+
+/** Bytes that a model of these sizes takes on the GPU, before anything is allocated. */
+export function planMemory(config: GPT2Config, sizes: RunnerSizes): MemoryPlan {
+  const { numLayers, vocabSize } = config;
+  let words = vocabSize; // the LM head's bias of zeros
+  const wordsOf = (tensors: readonly NamedShape[]) =>
+    tensors.reduce((sum, [name, shape]) => sum + numElements(storedShape(name, shape, sizes.dtype)), 0);
+  words += wordsOf(outerTensors(config)) + numLayers * wordsOf(layerTensors(config, 0));
+  const shapes = Object.values(activationShapes(config, sizes));
+  const activationWords = shapes.reduce((sum, shape) => sum + numElements(shape), 0);
+  const weights = 4 * words;
+  const kv = numLayers * sizes.numBlocks * kvBlockBytes(config, sizes.blockSize, sizes.kvDtype);
+  const maxBlocks = ceilDiv(sizes.maxModelLen, sizes.blockSize);
+  const activations = 4 * activationWords + stepInputBytes({ ...sizes, maxBlocks });
+  return { weights, kv, activations, total: weights + kv + activations };
+}
+
+/**
+ * Cuts a pool whose size nobody asked for to what the host has room for, but never to less than one longest sequence takes:
+ * `checkMemory` refuses what can't run at all.
+ *
+ * @param hostBytes memory that is free, where the adapter shares the host's.
+ */
+export function fitPool(config: GPT2Config, sizes: RunnerSizes, hostBytes: number): RunnerSizes {
+  const { numBlocks, maxModelLen, blockSize } = sizes;
+  const { total, kv } = planMemory(config, sizes);
+  const mostBlocks = Math.floor((hostBytes - (total - kv)) / (kv / numBlocks));
+  const fewestBlocks = Math.min(numBlocks, ceilDiv(maxModelLen, blockSize));
+  return { ...sizes, numBlocks: Math.max(fewestBlocks, Math.min(numBlocks, mostBlocks)) };
+}
+
+/**
+ * Refuses what can't fit.
+ *
+ * @param maxBindingBytes largest binding of the adapter; only a vocabulary may be cut into several.
+ * @param hostBytes memory that is free, where the adapter shares the host's.
+ * @throws MemoryError with both numbers.
+ */
+export function checkMemory(
+  config: GPT2Config,
+  sizes: RunnerSizes,
+  { maxBindingBytes, hostBytes }: { readonly maxBindingBytes: number; readonly hostBytes?: number | undefined },
+): void {
+  const { total } = planMemory(config, sizes);
+  if (hostBytes !== undefined && total > hostBytes) {
+    throw new MemoryError('weights, KV cache and activations', total, hostBytes, "the machine's free");
+  }
+  const check = (what: string, elements: number) => {
+    if (4 * elements <= maxBindingBytes) return;
+    throw new MemoryError(what, 4 * elements, maxBindingBytes, "the adapter's largest binding,");
+  };
+  for (const [name, shape] of Object.entries(activationShapes(config, sizes))) {
+    check(`${name} activations of ${sizes.maxBatchTokens} tokens`, numElements(shape));
+  }
+  for (const [name, shape] of [...outerTensors(config), ...layerTensors(config, 0)]) {
+    if (!isVocabulary(name)) check(`weights of ${name}`, numElements(storedShape(name, shape, sizes.dtype)));
+  }
+}
+
+/** Shape in 32-bit words on the GPU. */
+function storedShape(name: string, shape: readonly number[], dtype: WeightDType): readonly number[] {
+  const [rows = 0, columns] = shape;
+  if (columns === undefined || name === 'wpe.weight') return shape;
+  return isVocabulary(name) ? tiledShape(columns, rows, dtype) : tiledShape(rows, columns, dtype);
+}
+
+function isVocabulary(name: string): boolean {
+  return name === 'wte.weight' || name === LM_HEAD;
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** "512 B", "1.5 MiB": one decimal, in the largest unit with a value of at least 1. */
+export function formatBytes(bytes: number): string {
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
+}

@@ -1,0 +1,235 @@
+import type { BatchPlan } from '../core/batch-plan.ts';
+import { type Lease, RunnerInUseError } from '../core/lease.ts';
+import type { ExecuteOptions, Runner, RunnerLimits, StepResult, StepTimes } from '../core/runner.ts';
+import { RunnerClosedError } from '../core/runner-closed-error.ts';
+import type { Device } from '../gpu/device.ts';
+import { KernelTimer } from '../gpu/kernel-timer.ts';
+import type { Program } from '../gpu/program.ts';
+import { ReadbackRing } from '../gpu/readback-ring.ts';
+import { Recorder } from '../gpu/recorder.ts';
+import type { GPT2Config } from '../models/gpt2/config.ts';
+import { forward, type GPT2Parts, type StepShape } from '../models/gpt2/layers.ts';
+import type { WeightSource } from '../models/weight-source.ts';
+import { RangeValueError } from '../util/errors.ts';
+import { ceilDiv } from '../util/math.ts';
+import { type Checks, checkOptions, oneOf } from '../util/option-checks.ts';
+import { reachableSteps } from './compile-forward.ts';
+import { closeParts, createParts, type GPT2Options } from './model-parts.ts';
+import type { RunnerSizes } from './runner-sizes.ts';
+import { adjusts } from './step-inputs.ts';
+import { LOGPROB_BYTES, readLogprobs, readSampled, SAMPLED_BYTES } from './step-result.ts';
+import { stepShape } from './step-shape.ts';
+import { runVariants, type WarmUpProgress } from './warm-up.ts';
+
+/** What a runner is made with, besides its model and sizes. */
+export interface ModelRunnerOptions extends GPT2Options, Partial<Pick<Runner, 'eosIds'>> {
+  /** Bring the raw logits of every sampled row to the host, too. */
+  readonly returnLogits?: boolean | undefined;
+  /** Run every kernel variant once, for drivers that compile at the first dispatch; default false. */
+  readonly warmUp?: boolean | undefined;
+  readonly onWarmUp?: WarmUpProgress | undefined;
+}
+
+const STEP_OPTIONS: Checks<ExecuteOptions> = { timed: oneOf(['step', 'kernels']) };
+
+/** Runs the steps of a GPT-2 on a device, which it does not own. */
+export class ModelRunner implements Runner {
+  readonly limits: RunnerLimits;
+  readonly eosIds: readonly number[];
+  readonly #device: Device;
+  readonly #parts: GPT2Parts;
+  readonly #ring: ReadbackRing;
+  readonly #timer: KernelTimer;
+  readonly #returnLogits: boolean;
+  readonly #maxLogitsRows: number;
+  /** Steps of decode rows only, by shape: they come again and again. */
+  readonly #decodePrograms = new Map<string, Program>();
+  readonly #inFlight = new Set<Promise<StepResult>>();
+  #closed: RunnerClosedError | null = null;
+  /** Of the engine whose steps came last. */
+  #lease: Lease | null = null;
+
+  private constructor(device: Device, parts: GPT2Parts, sizes: RunnerSizes, options: ModelRunnerOptions) {
+    const { maxLogitsRows, vocabSize } = sizes;
+    const rowBytes = SAMPLED_BYTES + LOGPROB_BYTES + (options.returnLogits ? 4 * vocabSize : 0);
+    this.limits = sizes;
+    this.eosIds = options.eosIds ?? [];
+    this.#device = device;
+    this.#parts = parts;
+    this.#ring = new ReadbackRing(device, 'step result', maxLogitsRows * rowBytes);
+    this.#timer = new KernelTimer(device);
+    this.#returnLogits = options.returnLogits ?? false;
+    this.#maxLogitsRows = maxLogitsRows;
+  }
+
+  /**
+   * Loads the weights, makes every buffer and compiles every kernel that a step can reach.
+   *
+   * @throws GpuError when the adapter has no room.
+   */
+  static async create(
+    device: Device,
+    config: GPT2Config,
+    source: WeightSource,
+    sizes: RunnerSizes,
+    options: ModelRunnerOptions = {},
+  ): Promise<ModelRunner> {
+    const parts = await createParts(device, config, source, sizes, options);
+    await using created = new AsyncDisposableStack();
+    const runner = created.use(new ModelRunner(device, parts, sizes, options));
+    if (options.warmUp) await runner.#warmUp(sizes, options.onWarmUp);
+    created.move();
+    return runner;
+  }
+
+  /** DeviceLostError on a device that is lost or closed, RunnerClosedError after `close`. */
+  get failure(): Error | null {
+    return this.#device.loss ?? this.#closed;
+  }
+
+  /**
+   * Submits a step: one write, one submit. One that is timed creates GPU objects besides.
+   *
+   * @throws RangeValueError for a plan beyond the limits or an unknown option; DeviceLostError or GpuError when the device has failed;
+   * RunnerClosedError after `close`; RunnerInUseError for a plan of another engine, or of none, while one that is not
+   * closed has the runner, wrapped or not.
+   */
+  execute(plan: BatchPlan, options: ExecuteOptions = {}): Promise<StepResult> {
+    const step = this.#execute(plan, options);
+    this.#inFlight.add(step);
+    const done = () => this.#inFlight.delete(step);
+    step.then(done, done);
+    return step;
+  }
+
+  /**
+   * Puts a step's inputs in place and returns its dispatches in a program of the caller's: for a profiler, which may run them
+   * in parts. Steps after that find in the cache what those left.
+   *
+   * @throws as `execute`.
+   */
+  record(plan: BatchPlan): Program {
+    this.#check(plan);
+    return this.#record(stepShape(plan, this.#parts.inputs.write(plan)));
+  }
+
+  /** Takes no more steps, waits for those in flight and frees everything; idempotent. */
+  async close(): Promise<void> {
+    this.#closed ??= new RunnerClosedError();
+    await Promise.allSettled(this.#inFlight);
+    closeParts(this.#parts);
+    for (const resource of [this.#ring, ...this.#decodePrograms.values()]) resource.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Leaves the cache as it is, and `nextTokens`. */
+  async #warmUp(sizes: RunnerSizes, onProgress: WarmUpProgress | undefined): Promise<void> {
+    const { nextTokens } = this.#parts.activations;
+    const before = await nextTokens.read();
+    await runVariants(this.#device, this.#parts, reachableSteps(sizes), onProgress);
+    nextTokens.write(before);
+  }
+
+  async #execute(plan: BatchPlan, options: ExecuteOptions): Promise<StepResult> {
+    checkOptions('options of a step', options, STEP_OPTIONS);
+    this.#check(plan);
+    const { gpu } = this.#device;
+    const { inputs, activations } = this.#parts;
+    const numPrefillTiles = inputs.write(plan);
+    const shape = stepShape(plan, numPrefillTiles);
+    const R = shape.numLogitsRows;
+    const encoder = gpu.createCommandEncoder({ label: 'step' });
+    const isDecode = plan.numDecodeTokens === plan.numTokens;
+    const program = isDecode ? this.#decodeProgram(shape) : this.#record(shape);
+    const readTimes = this.#encode(encoder, program, options.timed);
+    const logprobBytes = shape.reportsLogprobs ? R * LOGPROB_BYTES : 0;
+    const logitBytes = this.#returnLogits ? 4 * R * this.limits.vocabSize : 0;
+    const parts = [
+      // Without a row to sample something is read all the same: its arrival says that the step has run.
+      { tensor: activations.sampled, size: Math.max(R, 1) * SAMPLED_BYTES },
+      { tensor: activations.logprobs, size: logprobBytes },
+      { tensor: activations.logits, size: logitBytes },
+    ];
+    let result: Promise<ArrayBuffer[]>;
+    try {
+      result = this.#ring.submit(encoder, parts);
+    } finally {
+      if (!isDecode) program.close();
+    }
+    const [[sampled, records, logits], times] = await Promise.all([result, readTimes?.()]);
+    const { ids, finite } = readSampled(R, sampled);
+    const { vocabSize } = this.limits;
+    const logprobs = shape.reportsLogprobs && readLogprobs(records, { ids, rows: plan.samplingRows, vocabSize });
+    return {
+      ids,
+      finite,
+      ...(logprobs && { logprobs }),
+      ...(this.#returnLogits && logits && { logits: new Float32Array(logits) }),
+      ...(times && { times }),
+    };
+  }
+
+  /** Encodes a program; returns what reads its times, where they are wanted and can be had. */
+  #encode(
+    encoder: GPUCommandEncoder,
+    program: Program,
+    timed: ExecuteOptions['timed'],
+  ): (() => Promise<StepTimes>) | null {
+    if (timed === undefined || !this.#device.traits.timestamps) {
+      program.encode(encoder);
+      return null;
+    }
+    if (timed === 'step') {
+      const read = this.#timer.encodeWhole(encoder, program);
+      return async () => ({ ...(await read()), kernels: [] });
+    }
+    const read = this.#timer.encodeEach(encoder, program);
+    return async () => {
+      const kernels = await read();
+      const start = kernels[0]?.start ?? 0;
+      const end = kernels.reduce((latest, kernel) => Math.max(latest, kernel.start + kernel.nanoseconds), start);
+      return { start, nanoseconds: end - start, kernels };
+    };
+  }
+
+  #decodeProgram(shape: StepShape): Program {
+    const key = Object.values(shape).join();
+    const known = this.#decodePrograms.get(key);
+    if (known) return known;
+    const program = this.#record(shape);
+    this.#decodePrograms.set(key, program);
+    return program;
+  }
+
+  #record(shape: StepShape): Program {
+    const recorder = new Recorder(this.#device);
+    forward(recorder, this.#parts, shape);
+    return recorder.finish('step');
+  }
+
+  #check(plan: BatchPlan): void {
+    this.#device.throwIfFailed();
+    if (this.#closed !== null) throw this.#closed;
+    const { lease = null } = plan;
+    if (lease !== this.#lease && this.#lease?.isHeld) throw new RunnerInUseError();
+    this.#lease = lease;
+    const { numTokens, numSequences, logitsRows, maxBlocks, samplingRows } = plan;
+    const { maxBatchTokens, maxBatchSize, maxModelLen, blockSize } = this.limits;
+    checkCount('tokens of the step', numTokens, maxBatchTokens);
+    checkCount('sequences of the step', numSequences, maxBatchSize);
+    checkCount('rows of logits', Math.max(logitsRows.length, 1), this.#maxLogitsRows);
+    checkCount('blocks of a sequence', maxBlocks, ceilDiv(maxModelLen, blockSize));
+    if (!adjusts(plan)) return;
+    const numAdjusted = samplingRows.reduce((sum, { adjustment }) => sum + (adjustment?.tokens.length ?? 0), 0);
+    checkCount('rows of a step with adjusted logits', logitsRows.length, maxBatchSize);
+    const [maxAdjusted = 0] = this.#parts.inputs.adjustEntries.shape;
+    if (numAdjusted > maxAdjusted) throw new RangeValueError('adjusted logits', numAdjusted, `at most ${maxAdjusted}`);
+  }
+}
+
+function checkCount(name: string, count: number, max: number): void {
+  if (count < 1 || count > max) throw new RangeValueError(name, count, `1 to ${max}`);
+}

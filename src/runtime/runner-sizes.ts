@@ -1,0 +1,86 @@
+import type { RunnerLimits } from '../core/runner.ts';
+import type { KVDType } from '../kernels/kv-write/kv-write.ts';
+import { kvRowWords } from '../kernels/kv-write/kv-write.ts';
+import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
+import type { GPT2Config } from '../models/gpt2/config.ts';
+import { RangeValueError } from '../util/errors.ts';
+import { ceilDiv } from '../util/math.ts';
+
+/** How large a runner is to be; what is left out takes its default. */
+export interface RunnerOptions {
+  /** Sequences per step; 8. */
+  readonly maxBatchSize?: number | undefined;
+  /** Tokens per step; by default maxModelLen, so that every prompt can be prefilled whole. */
+  readonly maxBatchTokens?: number | undefined;
+  /** Tokens per sequence; by default, and at most, the model's positions. */
+  readonly maxModelLen?: number | undefined;
+  /** Tokens per block; 16. */
+  readonly blockSize?: number | undefined;
+  /**
+   * Blocks in the KV pool; by default enough for maxBatchSize of the longest sequences, or as many as one binding holds, or
+   * `loadModel` finds room for in the memory that a software adapter shares with the host.
+   */
+  readonly numBlocks?: number | undefined;
+  /** Storage of the weight matrices; by default as in the file. */
+  readonly dtype?: WeightDType | undefined;
+  /** Storage of keys and values; f32. */
+  readonly kvDtype?: KVDType | undefined;
+  /** Rows of logits per step; by default maxBatchSize. More are for callers that want logits of whole prompts. */
+  readonly maxLogitsRows?: number | undefined;
+}
+
+/** All sizes of a runner. */
+export interface RunnerSizes extends RunnerLimits {
+  readonly dtype: WeightDType;
+  readonly kvDtype: KVDType;
+  readonly maxLogitsRows: number;
+}
+
+const DEFAULT_BATCH_SIZE = 8;
+const DEFAULT_BLOCK_SIZE = 16;
+
+/**
+ * Fills in the defaults.
+ *
+ * @param fileDtype storage of the matrices when none is asked for.
+ * @param maxBindingBytes largest binding of the adapter: a layer's keys and values are one.
+ * @throws RangeValueError for a size that is no integer ≥ 1 or beyond the model.
+ */
+export function resolveSizes(
+  config: GPT2Config,
+  options: RunnerOptions,
+  fileDtype: WeightDType,
+  maxBindingBytes: number,
+): RunnerSizes {
+  const { maxBatchSize = DEFAULT_BATCH_SIZE, blockSize = DEFAULT_BLOCK_SIZE, kvDtype = 'f32' } = options;
+  const { maxModelLen = config.numPositions } = options;
+  const { maxBatchTokens = Math.max(maxModelLen, maxBatchSize), maxLogitsRows = maxBatchSize } = options;
+  for (const [name, value] of Object.entries({ maxBatchSize, blockSize, maxModelLen, maxBatchTokens, maxLogitsRows })) {
+    checkSize(name, value);
+  }
+  if (maxModelLen > config.numPositions) {
+    throw new RangeValueError('maxModelLen', maxModelLen, `at most the model's ${config.numPositions} positions`);
+  }
+  if (maxBatchTokens < maxBatchSize) {
+    throw new RangeValueError('maxBatchTokens', maxBatchTokens, `at least maxBatchSize, ${maxBatchSize}`);
+  }
+  const blockBytes = kvBlockBytes(config, blockSize, kvDtype);
+  const mostBlocks = Math.floor(maxBindingBytes / blockBytes);
+  const { numBlocks = Math.min(maxBatchSize * ceilDiv(maxModelLen, blockSize), Math.max(mostBlocks, 1)) } = options;
+  checkSize('numBlocks', numBlocks);
+  if (numBlocks > mostBlocks) {
+    const expected = `at most ${mostBlocks}: a layer's blocks of ${blockBytes} bytes share one binding of ${maxBindingBytes} bytes`;
+    throw new RangeValueError('numBlocks', numBlocks, expected);
+  }
+  const sizes = { maxBatchSize, maxBatchTokens, maxModelLen, numBlocks, blockSize, maxLogitsRows };
+  return { ...sizes, vocabSize: config.vocabSize, dtype: options.dtype ?? fileDtype, kvDtype };
+}
+
+/** Bytes of one layer's keys and values in one block. */
+export function kvBlockBytes({ numHeads, headDim }: GPT2Config, blockSize: number, dtype: KVDType): number {
+  return 4 * 2 * numHeads * blockSize * kvRowWords(headDim, dtype);
+}
+
+function checkSize(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) throw new RangeValueError(name, value, 'an integer ≥ 1');
+}

@@ -1,0 +1,64 @@
+import { yieldToAdapter } from '../gpu/host-priority.ts';
+import { type LoadedModel, loadModel } from '../load-model.ts';
+import type { LoadModelOptions, LoadProgress } from '../load-options.ts';
+import { formatBytes, type MemoryPlan } from '../runtime/memory-plan.ts';
+import type { StatusLine } from './status-line.ts';
+
+export interface OpenModelOptions extends Omit<LoadModelOptions, 'onNotice' | 'onPlan' | 'onProgress'> {
+  readonly signal: AbortSignal;
+  /** Shows how far the loading is. */
+  readonly status: StatusLine;
+  /** Takes a line about the memory before the model is loaded, and one about the model after it. */
+  readonly log: (line: string) => void;
+}
+
+/**
+ * Loads a model for a command, the bundled one when `name` is undefined, and leaves the processor to a software adapter.
+ *
+ * @throws what `loadModel` throws, and the signal's reason.
+ */
+export async function openModel(name: string | undefined, options: OpenModelOptions): Promise<LoadedModel> {
+  const { signal, status, log, ...rest } = options;
+  const model = await loadModel(name, {
+    ...rest,
+    onNotice: (notice) => {
+      status.clear();
+      console.error(notice);
+    },
+    onPlan: (plan) => log(describeMemory(plan)),
+    onProgress: (progress) => {
+      signal.throwIfAborted();
+      status.show(describeProgress(progress));
+    },
+  });
+  status.clear();
+  yieldToAdapter(model.device.traits);
+  log(describeModel(modelName(name), model));
+  return model;
+}
+
+function describeProgress({ phase, done, total }: LoadProgress): string {
+  switch (phase) {
+    case 'weights':
+      return `loading ${formatBytes(done)} of ${formatBytes(total)} of weights and compiling kernels`;
+    case 'warm-up':
+      return `letting the driver compile kernels: ${done} of ${total}`;
+    case 'tuning':
+      return `measuring which variants of kernels are fast here: ${done} of ${total} sizes`;
+  }
+}
+
+/** How a report calls the model of `--model`. */
+export function modelName(name: string | undefined): string {
+  return name ?? 'weights/tales';
+}
+
+function describeMemory({ weights, kv, activations, total }: MemoryPlan): string {
+  const [ofWeights, ofKv, ofActivations, ofAll] = [weights, kv, activations, total].map(formatBytes);
+  return `memory: ${ofAll} = weights ${ofWeights} + KV up to ${ofKv} + activations ${ofActivations}`;
+}
+
+function describeModel(name: string, { dtype, adapter, runner }: LoadedModel): string {
+  const { numBlocks, blockSize } = runner.limits;
+  return `model: ${name} (${dtype}) · adapter ${adapter.name} (${adapter.driver}) · KV ${numBlocks} blocks × ${blockSize} tokens`;
+}

@@ -1,0 +1,52 @@
+import type { Device, DeviceTraits } from '../gpu/device.ts';
+import type { VariantChoice } from '../gpu/kernel-spec.ts';
+import { Tensor } from '../gpu/tensor.ts';
+import type { sample } from '../kernels/sample/sample.ts';
+import { samplingWords } from '../runtime/step-inputs.ts';
+import { neighbours, noise, type Tunable } from './tune-kernel.ts';
+
+/** A row of each kind. */
+const ROWS = [
+  { temperature: 0, topK: 0, topP: 1, minP: 0 },
+  { temperature: 1, topK: 0, topP: 1, minP: 0 },
+  { temperature: 0.8, topK: 50, topP: 0.9, minP: 0 },
+  { temperature: 1.2, topK: 0, topP: 0.95, minP: 0.05 },
+] as const;
+/** The best of the invented logits are about this. */
+const BEST = 20;
+/** Odd; the higher, the fewer logits come near the best: here one in a hundred is within 6 of it, as in a model's. */
+const PEAKEDNESS = 31;
+
+/** The defaults, and every other number of lanes; on a software adapter only the defaults, for barriers are dear there. */
+export function sampleCandidates(kernel: typeof sample, traits: DeviceTraits): readonly VariantChoice[] {
+  return traits.isSoftware ? [{}] : neighbours(kernel, traits, {});
+}
+
+/** The sampler over rows of `vocabSize` logits. */
+export function tunableSample(
+  device: Device,
+  kernel: typeof sample,
+  { vocabSize: V }: { readonly vocabSize: number },
+): Tunable {
+  return {
+    kernel,
+    fixed: {},
+    sizes: [{ V }],
+    candidates: () => sampleCandidates(kernel, device.traits),
+    prepare: (owned) => {
+      const R = ROWS.length;
+      const logits = noise(R * V).map((value) => BEST * value ** PEAKEDNESS);
+      const words = ROWS.flatMap((row, tokenSlot) =>
+        samplingWords({ ...row, seed: tokenSlot, position: tokenSlot, tokenSlot }),
+      );
+      const sampled = owned.use(Tensor.create(device, 'sampled', 'u32', [R, 2]));
+      const tensors = {
+        logits: owned.use(Tensor.from(device, 'logits', logits, [R, V])),
+        sampling: owned.use(Tensor.from(device, 'sampling', Uint32Array.from(words), [R, words.length / R])),
+        next_tokens: owned.use(Tensor.create(device, 'next tokens', 'i32', [R])),
+        sampled,
+      };
+      return { tensors, scalars: { allowed: V }, outputs: [sampled] };
+    },
+  };
+}

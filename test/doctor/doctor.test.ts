@@ -1,0 +1,279 @@
+// @module-tag sweep
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { KernelReport } from '../../src/doctor/judge.ts';
+import { runDoctor } from '../../src/doctor/run-doctor.ts';
+import { formatKernel } from '../../src/doctor/text-report.ts';
+import { Device } from '../../src/gpu/device.ts';
+import { defineKernel } from '../../src/gpu/kernel.ts';
+import { shaderSources } from '../../src/gpu/shader-linker.ts';
+import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import { parseGPT2Config } from '../../src/models/gpt2/config.ts';
+import { type GPT2Kernels, gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { type Changes, mutant } from '../support/kernels/mutant.ts';
+import { errorsIn, runNode } from '../support/run-node.ts';
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+/** A small model, whose heads take little to compile, with contexts of several splits. */
+const config = parseGPT2Config(
+  { n_layer: 1, n_head: 2, n_embd: 32, n_inner: 100, vocab_size: 331, n_positions: 1024 },
+  'small',
+);
+
+async function examine(kernels: Partial<GPT2Kernels>, dtype: WeightDType = 'f16'): Promise<KernelReport[]> {
+  const subject = { device, kernels: { ...gpt2Kernels, ...kernels }, config, dtype, kvDtype: 'f32' } as const;
+  const reports: KernelReport[] = [];
+  for await (const report of runDoctor(subject)) reports.push(report);
+  return reports;
+}
+
+/** Verdicts other than ok, by kernel. */
+async function findings(kernels: Partial<GPT2Kernels>) {
+  const reports = await examine(kernels);
+  return Object.fromEntries(reports.flatMap(({ kernel, verdict }) => (verdict === 'ok' ? [] : [[kernel, verdict]])));
+}
+
+/** In one sum for even and one for odd k, where there is one row only. */
+const OTHER_ORDER_ALONE: Changes = [
+  ['var sum = acc[t * ROWS + r];', 'var sum = acc[t * ROWS + r]; var odd = vec4f();'],
+  [
+    'sum = fma(vec4f(x_of_k), quads_of_w[i], sum);',
+    'if (i % 2u == 1u && params.M == 1u) { odd = fma(vec4f(x_of_k), quads_of_w[i], odd); } else { sum = fma(vec4f(x_of_k), quads_of_w[i], sum); }',
+  ],
+  ['acc[t * ROWS + r] = sum;', 'acc[t * ROWS + r] = select(sum, sum + odd, params.M == 1u);'],
+];
+
+const GLOBAL_MAXIMUM =
+  'for (var z = 0u; z < splits; z++) { folded_max = max(folded_max, partials[((t * params.H + h) * params.Z + z) * (params.D + 2u)]); }';
+
+const otherGelu = (shaderSources().activation ?? '').replace('0.044715', '0.0457');
+
+const SPLIT_AND_FOLD = 'attention_split + attention_fold';
+
+describe('doctor', () => {
+  test('says what it did not run', () => {
+    const report = {
+      kernel: 'matmul_kv_write',
+      numVariants: 0,
+      numRuns: 0,
+      worst: null,
+      faults: [],
+      verdict: 'ok',
+    } as const;
+    expect(formatKernel(report)).toMatch(/^matmul_kv_write +0 +0 {2}not run: such a model does without it$/);
+  });
+
+  test('says that all is well where it is', async () => {
+    const reports = await examine({});
+    expect(reports.filter(({ faults }) => faults.length > 0)).toEqual([]);
+    expect(reports.map(({ kernel }) => kernel).sort()).toEqual(
+      [
+        ...Object.values(gpt2Kernels)
+          .map(({ name }) => name)
+          .filter((name) => !SPLIT_AND_FOLD.includes(name) || name === 'attention'),
+        SPLIT_AND_FOLD,
+      ].sort(),
+    );
+    for (const { worst } of reports) if (worst) expect(worst.error).toBeLessThan(worst.tolerance);
+  });
+
+  test('finds weights in bytes right, and a scale that is left out', async () => {
+    const reports = await examine({}, 'q8');
+    expect(reports.filter(({ faults }) => faults.length > 0)).toEqual([]);
+    const matmul = mutant(gpt2Kernels.matmul, [['signed_bytes(words, b) * scales[t]', 'signed_bytes(words, b)']]);
+    const wrong = (await examine({ matmul }, 'q8')).filter(({ verdict }) => verdict === 'wrong');
+    expect(wrong.map(({ kernel }) => kernel)).toEqual(['matmul']);
+  });
+
+  test.each<{ fault: string; kernel: string; planted: () => Partial<GPT2Kernels> }>([
+    {
+      fault: 'a position that is one too low',
+      kernel: 'embed',
+      planted: () => ({ embed: mutant(gpt2Kernels.embed, [['u32(positions[t])', 'u32(max(positions[t] - 1, 0))']]) }),
+    },
+    {
+      fault: 'a missing epsilon',
+      kernel: 'layernorm',
+      planted: () => ({ layernorm: mutant(gpt2Kernels.layernorm, [[' + params.eps', '']]) }),
+    },
+    {
+      fault: 'another order of k for a single row',
+      kernel: 'matmul',
+      planted: () => ({ matmul: mutant(gpt2Kernels.matmul, OTHER_ORDER_ALONE) }),
+    },
+    {
+      fault: 'a missing bias',
+      kernel: 'matmul',
+      planted: () => ({ matmul: mutant(gpt2Kernels.matmul, [[' + bias_of_n', '']]) }),
+    },
+    {
+      fault: 'a residual that is overwritten',
+      kernel: 'matmul',
+      planted: () => ({ matmul: mutant(gpt2Kernels.matmul, [['value = out[o] + value', 'value = value']]) }),
+    },
+    {
+      fault: 'another constant in GELU',
+      kernel: 'matmul',
+      planted: () => ({ matmul: defineKernel({ ...gpt2Kernels.matmul.spec, modules: { activation: otherGelu } }) }),
+    },
+    {
+      fault: 'values in the place of keys',
+      kernel: 'matmul_kv_write',
+      planted: () => ({
+        matmulKVWrite: mutant(gpt2Kernels.matmulKVWrite, [
+          ['let head = n / params.D - params.H;', 'let head = 3u * params.H - 1u - n / params.D;'],
+        ]),
+      }),
+    },
+    {
+      fault: 'heads in another order',
+      kernel: 'kv_write',
+      planted: () => ({
+        kvWrite: mutant(gpt2Kernels.kvWrite, [
+          ['* params.H + h) * params.D', '* params.H + params.H - 1u - h) * params.D'],
+        ]),
+      }),
+    },
+    {
+      fault: 'a row that sees one key too many',
+      kernel: 'attention',
+      planted: () => ({
+        attention: mutant(gpt2Kernels.attention, [
+          ['let position = u32(positions[token]);', 'let position = u32(positions[token] + 1);'],
+        ]),
+      }),
+    },
+    {
+      fault: 'scores without their scale',
+      kernel: 'attention',
+      planted: () => ({ attention: mutant(gpt2Kernels.attention, [[' * params.scale', '']]) }),
+    },
+    {
+      fault: 'a split that misses its last key',
+      kernel: SPLIT_AND_FOLD,
+      planted: () => ({
+        attentionSplit: mutant(gpt2Kernels.attentionSplit, [
+          ['(split + 1u) * SPLIT_KEYS', '(split + 1u) * SPLIT_KEYS - 1u'],
+        ]),
+      }),
+    },
+    {
+      fault: 'a fold by the maximum over all splits',
+      kernel: SPLIT_AND_FOLD,
+      planted: () => ({
+        attentionFold: mutant(gpt2Kernels.attentionFold, [
+          ['var folded_max = MASKED;', `var folded_max = MASKED; ${GLOBAL_MAXIMUM}`],
+        ]),
+      }),
+    },
+    {
+      fault: 'the next row',
+      kernel: 'gather_rows',
+      planted: () => ({
+        gatherRows: mutant(gpt2Kernels.gatherRows, [['u32(rows[global.y])', 'u32(rows[global.y] + 1)']]),
+      }),
+    },
+    {
+      fault: 'a repetition penalty that rewards',
+      kernel: 'adjust_logits',
+      planted: () => ({
+        adjustLogits: mutant(gpt2Kernels.adjustLogits, [
+          ['x * repetition, x / repetition', 'x / repetition, x * repetition'],
+        ]),
+      }),
+    },
+    {
+      fault: 'the highest id on a tie',
+      kernel: 'sample',
+      planted: () => ({
+        sample: mutant(gpt2Kernels.sample, [
+          ['atomicMax(&maxima[pair + 1u], ~id)', 'atomicMax(&maxima[pair + 1u], id)'],
+          [', ~atomicLoad(&maxima[pair + 1u])', ', atomicLoad(&maxima[pair + 1u])'],
+        ]),
+      }),
+    },
+    {
+      fault: 'a log-probability of the next id',
+      kernel: 'logprobs',
+      planted: () => ({
+        logprobs: mutant(gpt2Kernels.logprobs, [
+          ['chosen[workgroup.x * params.X]', 'chosen[workgroup.x * params.X] + 1u'],
+        ]),
+      }),
+    },
+  ])('finds $fault in $kernel and nothing elsewhere', async ({ kernel, planted }) => {
+    expect(await findings(planted())).toEqual({ [kernel]: 'wrong' });
+  });
+
+  test('names what is wrong: variant, element, what is there and what was expected', async () => {
+    const gatherRows = mutant(gpt2Kernels.gatherRows, [['global.x] = x[', 'global.x] = 0.5 + 0.0 * x[']]);
+    const report = (await examine({ gatherRows })).find(({ kernel }) => kernel === 'gather_rows');
+    expect(report?.faults).toEqual([
+      {
+        variant: expect.stringMatching(/^gather_rows\[LANES=\d+\]$/),
+        isBase: true,
+        usedByModel: true,
+        message: expect.stringMatching(/^5 of 9 rows of 32: element \d+ is 0\.5, expected -?[\d.]+$/),
+      },
+    ]);
+  });
+
+  test('tells variants to avoid from those that the model needs', async () => {
+    const tuned = mutant(gpt2Kernels.kvWrite, [
+      ['let h = workgroup.x;', 'let h = select(workgroup.x, 0u, LANES == 64u);'],
+    ]);
+    const report = (await examine({ kvWrite: tuned })).find(({ kernel }) => kernel === 'kv_write');
+    expect(report).toMatchObject({
+      verdict: 'avoid',
+      faults: [{ variant: 'kv_write[LANES=64]', isBase: false, usedByModel: false }],
+    });
+  });
+
+  test('takes a variant that the driver refuses for a fault of the variant', async () => {
+    const refused = mutant(gpt2Kernels.kvWrite, [['let h = workgroup.x;', 'let h = workgroup.w;']]);
+    const report = (await examine({ kvWrite: refused })).find(({ kernel }) => kernel === 'kv_write');
+    expect(report).toMatchObject({ verdict: 'wrong', faults: [{ isBase: true }, {}, {}] });
+  });
+});
+
+describe('roseinfer doctor', () => {
+  const doctor = (argv: readonly string[], env: Record<string, string> = {}) =>
+    runNode(['src/cli/roseinfer.js', 'doctor', ...argv], { env });
+
+  test('is among the commands', () => {
+    const { stdout } = runNode(['src/cli/roseinfer.js', '--help']);
+    expect(stdout).toContain('roseinfer doctor    check the adapter and every kernel on it');
+  });
+
+  test('prints the machine and a line for each kernel of the bundled model, and ends with 0', () => {
+    const { status, stdout, stderr } = doctor([]);
+    expect({ status, errors: errorsIn(stderr) }).toEqual({ status: 0, errors: [] });
+    expect(stdout).toMatch(/^roseinfer [\d.]+ · Node [\d.]+ · webgpu [\d.]+ · \w+ \w+.*\nbackends tried: \w+ \(.*\)\n/);
+    expect(stdout).toMatch(/^adapter: .*\ndriver: .*\nfeatures: .*\nmaxBufferSize: \d+\n/m);
+    expect(stdout).toContain('model: weights/tales · L 6, H 4, D 64, C 256, F 1024, V 8192 · weights f16, KV f32\n');
+    for (const { name } of Object.values(gpt2Kernels)) expect(stdout).toContain(name);
+    expect(stdout).toMatch(/\n\nall is well\n$/);
+  });
+
+  test('prints the same as one JSON object', () => {
+    const { status, stdout } = doctor(['--json']);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      schema: 'roseinfer-doctor-1',
+      machine: { node: process.versions.node, adapter: { limits: { maxBufferSize: expect.any(Number) } } },
+      model: { name: 'weights/tales', dtype: 'f16', kvDtype: 'f32', config: { hiddenSize: 256 } },
+      avoid: [],
+    });
+  });
+
+  test('says which backends it tried where no adapter answers, and ends with 1', () => {
+    const { status, stdout, stderr } = doctor([], { VK_DRIVER_FILES: '/nowhere' });
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^backends tried: \w+ \(no adapter\)\nVK_DRIVER_FILES=\/nowhere\nadapter: none$/m);
+    expect(errorsIn(stderr)).toEqual([expect.stringMatching(/^no WebGPU adapter answered/)]);
+  });
+});

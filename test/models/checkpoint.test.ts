@@ -1,0 +1,420 @@
+import { copyFileSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { CheckpointError } from '../../src/formats/checkpoint-files.ts';
+import { SafetensorsError } from '../../src/formats/safetensors-header.ts';
+import { openCheckpoint } from '../../src/models/checkpoint.ts';
+import { parseGPT2Config, readGPT2Config } from '../../src/models/gpt2/config.ts';
+import { gpt2Tensors, numElements } from '../../src/models/gpt2/tensors.ts';
+import { encodeSafetensors, errorOf, f32, type TensorBytes, temporaryDirectory } from './model-files.ts';
+
+const keys = { n_layer: 1, n_head: 1, n_embd: 2, vocab_size: 5, n_positions: 3 };
+const config = parseGPT2Config(keys, 'test');
+const untied = parseGPT2Config({ ...keys, tie_word_embeddings: false }, 'test');
+
+const WTE = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+const head = (...values: number[]): TensorBytes => ({ dtype: 'F32', shape: [5, 2], data: f32(...values) });
+
+/** Every tensor of `config`: wte counts from 1, the rest is zero. */
+function modelTensors(): Map<string, TensorBytes> {
+  const tensors = new Map<string, TensorBytes>();
+  for (const [name, shape] of gpt2Tensors(config)) {
+    tensors.set(name, { dtype: 'F32', shape, data: new Uint8Array(4 * numElements(shape)) });
+  }
+  return tensors.set('wte.weight', head(...WTE));
+}
+
+/** A directory whose model.safetensors holds these tensors. */
+function modelDirectory(tensors: ReadonlyMap<string, TensorBytes>): string {
+  const dir = temporaryDirectory();
+  writeFileSync(join(dir, 'model.safetensors'), encodeSafetensors(tensors));
+  return dir;
+}
+
+async function refusal(dir: string, of = config): Promise<string> {
+  const error = await errorOf(() => openCheckpoint(dir, of));
+  if (!(error instanceof CheckpointError)) throw error;
+  expect(error.message).not.toContain('\n');
+  return error.message.replaceAll(dir, 'DIR');
+}
+
+const fixtures = readdirSync('test/fixtures/models').map((name) => join('test/fixtures/models', name));
+
+describe.each([...fixtures, 'weights/tales'])('%s', (dir) => {
+  test('every tensor has the values that its file holds', async () => {
+    await using checkpoint = await openCheckpoint(dir, await readGPT2Config(dir));
+    const stored = storedTensors(dir);
+    let elements = 0;
+    for (const [name, shape] of gpt2Tensors(await readGPT2Config(dir))) {
+      expect(checkpoint.shape(name)).toEqual(shape);
+      const out = new Float32Array(numElements(shape));
+      await checkpoint.readRows(name, 0, shape[0]!, out);
+      const values = stored(name);
+      expect([name, out.findIndex((value, i) => value !== values(i))]).toEqual([name, -1]);
+      elements += out.length;
+    }
+    expect(elements).toBeGreaterThan(0);
+  });
+});
+
+/** Reads values straight from the bytes of a directory's files, one at a time. */
+function storedTensors(dir: string): (name: string) => (index: number) => number {
+  const sources = new Map<string, (index: number) => number>();
+  for (const file of readdirSync(dir).filter((name) => /^model.*\.safetensors$/.test(name))) {
+    const bytes = readFileSync(join(dir, file));
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const data = 8 + Number(view.getBigUint64(0, true));
+    const header: Record<string, { dtype: string; data_offsets: [number, number] }> = JSON.parse(
+      bytes.toString('utf8', 8, data),
+    );
+    for (const [name, { dtype, data_offsets }] of Object.entries(header)) {
+      if (name === '__metadata__') continue;
+      const start = data + data_offsets[0];
+      const bf16 = new DataView(new ArrayBuffer(4));
+      sources.set(name.replace('transformer.', ''), (i) => {
+        if (dtype === 'F32') return view.getFloat32(start + 4 * i, true);
+        if (dtype === 'F16') return view.getFloat16(start + 2 * i, true);
+        bf16.setUint16(0, view.getUint16(start + 2 * i, true));
+        return bf16.getFloat32(0);
+      });
+    }
+  }
+  return (name) => sources.get(name)!;
+}
+
+test('the storage type is f16 when all matrices are F16, else f32', async () => {
+  const dtypes = ['odd', 'plain', 'untied'].map(async (name) => {
+    const dir = join('test/fixtures/models', name);
+    await using checkpoint = await openCheckpoint(dir, await readGPT2Config(dir));
+    return checkpoint.dtype;
+  });
+  expect(await Promise.all(dtypes)).toEqual(['f16', 'f32', 'f32']);
+});
+
+describe('readRows', () => {
+  test('gives any range of rows; a row of a vector is one element', async () => {
+    const tensors = modelTensors().set('ln_f.bias', { dtype: 'F32', shape: [2], data: f32(3, 4) });
+    await using checkpoint = await openCheckpoint(modelDirectory(tensors), config);
+    const rows = new Float32Array(4);
+    await checkpoint.readRows('wte.weight', 3, 2, rows);
+    expect([...rows]).toEqual([7, 8, 9, 10]);
+    const element = new Float32Array(1);
+    await checkpoint.readRows('ln_f.bias', 1, 1, element);
+    expect([...element]).toEqual([4]);
+  });
+
+  test('gives values from tensors at odd byte offsets', async () => {
+    const mask: TensorBytes = { dtype: 'U8', shape: [1], data: Uint8Array.of(1) };
+    const tensors = new Map([['h.0.attn.bias', mask], ...modelTensors()]);
+    await using checkpoint = await openCheckpoint(modelDirectory(tensors), config);
+    const rows = new Float32Array(10);
+    await checkpoint.readRows('wte.weight', 0, 5, rows);
+    expect([...rows]).toEqual(WTE);
+  });
+
+  test('refuses an unknown tensor, rows outside it and an output of another size', async () => {
+    await using checkpoint = await openCheckpoint(modelDirectory(modelTensors()), config);
+    const read = (name: string, start: number, rows: number, length = 2 * rows) =>
+      checkpoint.readRows(name, start, rows, new Float32Array(length));
+    await expect(read('lm_head.weight', 0, 1)).rejects.toThrow('tensor is "lm_head.weight", expected a weight of');
+    await expect(read('wte.weight', 6, 0)).rejects.toThrow('startRow is 6, expected an integer in [0, 5]');
+    await expect(read('wte.weight', 4, 2)).rejects.toThrow('numRows is 2, expected an integer in [0, 1]');
+    await expect(read('wte.weight', 0, 2, 3)).rejects.toThrow('out.length is 3, expected 4 for 2 rows of [5, 2]');
+  });
+});
+
+test('a checkpoint may be closed twice', async () => {
+  const checkpoint = await openCheckpoint(modelDirectory(modelTensors()), config);
+  await checkpoint.close();
+  await checkpoint.close();
+});
+
+describe('names', () => {
+  const prefixed = (tensors: ReadonlyMap<string, TensorBytes>) =>
+    new Map([...tensors].map(([name, tensor]) => [`transformer.${name}`, tensor]));
+
+  test('may have the prefix transformer. or not', async () => {
+    await using checkpoint = await openCheckpoint(modelDirectory(prefixed(modelTensors())), config);
+    expect(checkpoint.shape('wte.weight')).toEqual([5, 2]);
+  });
+
+  test('of mask buffers are ignored', async () => {
+    const mask: TensorBytes = { dtype: 'BOOL', shape: [1, 1, 1, 1], data: new Uint8Array(1) };
+    const tensors = modelTensors().set('h.0.attn.bias', mask).set('transformer.h.0.attn.masked_bias', mask);
+    await using checkpoint = await openCheckpoint(modelDirectory(tensors), config);
+    expect(() => checkpoint.shape('h.0.attn.bias')).toThrow('expected a weight');
+  });
+
+  test('with and without the prefix for one tensor are an error', async () => {
+    const tensors = modelTensors().set('transformer.ln_f.bias', { dtype: 'F32', shape: [2], data: f32(0, 0) });
+    expect(await refusal(modelDirectory(tensors))).toBe(
+      'DIR/model.safetensors: tensor "transformer.ln_f.bias": weight is doubled, expected only one of it and ln_f.bias',
+    );
+  });
+
+  test.each([
+    'h.1.ln_1.weight',
+    'h.0.attn.bias.weight',
+    'transformer.lm_head.weight',
+    'transformer.transformer.ln_f.bias',
+    'h.0.attn.c_attn.weight_scale',
+    'wte.weight_scale',
+    'h.0.attn.c_attn.lora_A.weight',
+    'h.0.crossattention.c_attn.weight',
+    'lm_head.bias',
+  ])('that have a place in the model and are unknown are an error: %s', async (name) => {
+    const dir = modelDirectory(modelTensors().set(name, { dtype: 'F32', shape: [1], data: f32(0) }));
+    expect(await refusal(dir)).toContain(
+      `tensor "${name}": name is unknown, expected a tensor of a GPT-2 with 1 layers`,
+    );
+  });
+});
+
+describe('tensors that the model does not use', () => {
+  const bytes = (length: number) => new Uint8Array(length);
+  const strange: [string, TensorBytes][] = [
+    ['optimizer.exp_avg.h.0.ln_1.weight', { dtype: 'F64', shape: [2], data: bytes(16) }],
+    ['transformer.h.0.attn.rotary_emb.inv_freq', { dtype: 'F32', shape: [1], data: bytes(4) }],
+    ['h.0.attn.mask', { dtype: 'BOOL', shape: [2], data: bytes(2) }],
+    ['h.7.attn.empty', { dtype: 'F32', shape: [0, 3], data: bytes(0) }],
+    ['position_ids', { dtype: 'I64', shape: [1], data: bytes(8) }],
+    ['score.weight', { dtype: 'F8_E8M0', shape: [3], data: bytes(3) }],
+    ['packed', { dtype: 'F4', shape: [8], data: bytes(4) }],
+    ['__proto__', { dtype: 'F8_E4M3', shape: [], data: bytes(1) }],
+  ];
+
+  test('are loaded with one line that counts them and names the first', async () => {
+    const dir = modelDirectory(new Map([...modelTensors(), ...strange]));
+    await using checkpoint = await openCheckpoint(dir, config);
+    expect(checkpoint.shape('wte.weight')).toEqual([5, 2]);
+    expect(checkpoint.notices).toEqual([
+      `${dir}: 8 tensors are of no use to the model: "optimizer.exp_avg.h.0.ln_1.weight", ` +
+        '"transformer.h.0.attn.rotary_emb.inv_freq", "h.0.attn.mask", "h.7.attn.empty", "position_ids" and 3 more',
+    ]);
+  });
+
+  test.each(strange)('may be alone: %s', async (name, tensor) => {
+    const dir = modelDirectory(modelTensors().set(name, tensor));
+    await using checkpoint = await openCheckpoint(dir, config);
+    expect(checkpoint.notices).toEqual([`${dir}: 1 tensor is of no use to the model: "${name}"`]);
+  });
+
+  test('have names of bounded length there', async () => {
+    const dir = modelDirectory(modelTensors().set('x'.repeat(1e6), { dtype: 'F32', shape: [0], data: bytes(0) }));
+    await using checkpoint = await openCheckpoint(dir, config);
+    expect(checkpoint.notices.join().length).toBeLessThan(dir.length + 150);
+  });
+
+  test('are none in a directory without them', async () => {
+    await using checkpoint = await openCheckpoint(modelDirectory(modelTensors()), config);
+    expect(checkpoint.notices).toEqual([]);
+  });
+});
+
+test.each([3e6, 2 ** 52])('a claim of %d layers is refused by what the file holds', async (numLayers) => {
+  const dir = modelDirectory(modelTensors());
+  expect(await refusal(dir, { ...config, numLayers })).toContain('tensor "h.1.ln_1.weight": weight is missing');
+});
+
+describe('a tensor is refused', () => {
+  test.each([...gpt2Tensors(config)].map(([name]) => name))('when it is missing: %s', async (name) => {
+    const tensors = modelTensors();
+    const shape = tensors.get(name)!.shape.join(', ');
+    tensors.delete(name);
+    expect(await refusal(modelDirectory(tensors))).toBe(
+      `DIR: tensor "${name}": weight is missing, expected one of shape [${shape}]`,
+    );
+  });
+
+  test('of the wrong shape, naming both', async () => {
+    const tensors = modelTensors().set('wte.weight', { dtype: 'F32', shape: [2, 5], data: f32(...WTE) });
+    expect(await refusal(modelDirectory(tensors))).toBe(
+      'DIR/model.safetensors: tensor "wte.weight": shape is [2, 5], expected [5, 2] by the config',
+    );
+  });
+
+  test('of a dtype that is no weight format', async () => {
+    const tensors = modelTensors().set('ln_f.bias', { dtype: 'I32', shape: [2], data: f32(0, 0) });
+    expect(await refusal(modelDirectory(tensors))).toContain(
+      'tensor "ln_f.bias": dtype is I32, expected F32, F16 or BF16',
+    );
+  });
+});
+
+describe('a stored lm_head.weight', () => {
+  test('is used when the head is untied, even if it equals the embedding', async () => {
+    const tensors = modelTensors().set('lm_head.weight', head(...WTE));
+    await using checkpoint = await openCheckpoint(modelDirectory(tensors), untied);
+    expect(checkpoint.tiedHead).toBe(false);
+  });
+
+  test('is ignored when the head is tied and it equals the embedding', async () => {
+    const tensors = modelTensors().set('lm_head.weight', head(...WTE));
+    await using checkpoint = await openCheckpoint(modelDirectory(tensors), config);
+    expect(checkpoint.tiedHead).toBe(true);
+  });
+
+  test('is ignored when its values equal the embedding in another format', async () => {
+    const f16 = new Uint8Array(Float16Array.from(WTE).buffer);
+    const tensors = modelTensors().set('lm_head.weight', { dtype: 'F16', shape: [5, 2], data: f16 });
+    await using checkpoint = await openCheckpoint(modelDirectory(tensors), config);
+    expect(checkpoint.tiedHead).toBe(true);
+  });
+
+  test('is used when the head is tied and it differs in the last value', async () => {
+    const tensors = modelTensors().set('lm_head.weight', head(...WTE.with(-1, 11)));
+    await using checkpoint = await openCheckpoint(modelDirectory(tensors), config);
+    expect(checkpoint.tiedHead).toBe(false);
+    const row = new Float32Array(2);
+    await checkpoint.readRows('lm_head.weight', 4, 1, row);
+    expect([...row]).toEqual([9, 11]);
+  });
+
+  test('is compared to its end when it is longer than one chunk', async () => {
+    const large = parseGPT2Config({ ...keys, vocab_size: 2 ** 17 + 3 }, 'test');
+    const shape = [large.vocabSize, 2];
+    const values = new Uint8Array(8 * large.vocabSize).map((_, i) => i % 127);
+    const tensors = modelTensors().set('wte.weight', { dtype: 'F32', shape, data: values });
+    tensors.set('lm_head.weight', { dtype: 'F32', shape, data: values.with(-1, 0) });
+    await using differing = await openCheckpoint(modelDirectory(tensors), large);
+    expect(differing.tiedHead).toBe(false);
+    tensors.set('lm_head.weight', { dtype: 'F32', shape, data: values });
+    await using equal = await openCheckpoint(modelDirectory(tensors), large);
+    expect(equal.tiedHead).toBe(true);
+  });
+
+  test('that is missing although the head is untied is an error', async () => {
+    expect(await refusal(modelDirectory(modelTensors()), untied)).toBe(
+      'DIR: tensor "lm_head.weight": weight is missing, expected one of shape [5, 2], as tie_word_embeddings is false',
+    );
+  });
+});
+
+describe('a directory without weights', () => {
+  test('is refused with what was expected', async () => {
+    expect(await refusal(temporaryDirectory())).toBe(
+      'DIR: weights file is missing, expected model.safetensors or model.safetensors.index.json',
+    );
+  });
+
+  test('is refused with a pointer to its README when it has one', async () => {
+    const dir = temporaryDirectory();
+    writeFileSync(join(dir, 'README.md'), '');
+    expect(await refusal(dir)).toContain('DIR/README.md says how to get them');
+  });
+
+  test('that does not exist is refused too', async () => {
+    expect(await errorOf(() => openCheckpoint('weights/none', config))).toHaveProperty('path', 'weights/none');
+  });
+
+  test('whose file is truncated is refused with the tensor', async () => {
+    const dir = modelDirectory(modelTensors());
+    const path = join(dir, 'model.safetensors');
+    writeFileSync(path, readFileSync(path).subarray(0, -1));
+    const error = await errorOf(() => openCheckpoint(dir, config));
+    expect(error).toBeInstanceOf(SafetensorsError);
+    expect(error).toHaveProperty('tensor', 'h.0.mlp.c_proj.bias');
+  });
+});
+
+describe('shards', () => {
+  /** Two shards, wte.weight in the first and all else in the second; `edit` changes the index. */
+  function shardedDirectory(edit: (weightMap: Record<string, unknown>) => void = () => {}): string {
+    const dir = temporaryDirectory();
+    const first = new Map([['wte.weight', head(...WTE)]]);
+    const second = modelTensors();
+    second.delete('wte.weight');
+    writeFileSync(join(dir, '1.safetensors'), encodeSafetensors(first));
+    writeFileSync(join(dir, '2.safetensors'), encodeSafetensors(second));
+    const weightMap: Record<string, unknown> = { 'wte.weight': '1.safetensors' };
+    for (const name of second.keys()) weightMap[name] = '2.safetensors';
+    edit(weightMap);
+    writeFileSync(join(dir, 'model.safetensors.index.json'), JSON.stringify({ metadata: {}, weight_map: weightMap }));
+    return dir;
+  }
+
+  test('may be symbolic links', async () => {
+    const dir = shardedDirectory();
+    const link = temporaryDirectory();
+    copyFileSync(join(dir, 'model.safetensors.index.json'), join(link, 'model.safetensors.index.json'));
+    for (const name of ['1.safetensors', '2.safetensors']) symlinkSync(join(dir, name), join(link, name));
+    await using checkpoint = await openCheckpoint(link, config);
+    expect(checkpoint.tiedHead).toBe(true);
+  });
+
+  test('are left alone when there is a model.safetensors', async () => {
+    const dir = shardedDirectory((map) => Object.assign(map, { 'wte.weight': 'none.safetensors' }));
+    const tensors = modelTensors().set('wte.weight', head(...WTE.map((x) => -x)));
+    writeFileSync(join(dir, 'model.safetensors'), encodeSafetensors(tensors));
+    await using checkpoint = await openCheckpoint(dir, config);
+    const row = new Float32Array(2);
+    await checkpoint.readRows('wte.weight', 0, 1, row);
+    expect([...row]).toEqual([-1, -2]);
+  });
+
+  test.each([
+    '../1.safetensors',
+    '/1.safetensors',
+    'a/1.safetensors',
+    'a\\1.safetensors',
+    '..',
+    '.',
+    '',
+    'a\0b',
+    1,
+    null,
+  ])('must be bare file names: %j', async (shard) => {
+    const dir = shardedDirectory((map) => Object.assign(map, { 'wte.weight': shard }));
+    expect(await refusal(dir)).toBe(
+      `DIR/model.safetensors.index.json: tensor "wte.weight": shard is ${JSON.stringify(shard)}, expected a file name without directories`,
+    );
+  });
+
+  test('must exist', async () => {
+    const dir = shardedDirectory((map) => Object.assign(map, { 'wte.weight': '3.safetensors' }));
+    const error = await errorOf(() => openCheckpoint(dir, config));
+    expect(error).toBeInstanceOf(SafetensorsError);
+    expect(error).toHaveProperty('path', join(dir, '3.safetensors'));
+  });
+
+  test('must hold what the index lists', async () => {
+    const dir = shardedDirectory((map) => Object.assign(map, { 'lm_head.weight': '1.safetensors' }));
+    expect(await refusal(dir)).toContain('tensor "lm_head.weight": data is missing, expected in 1.safetensors');
+  });
+
+  test('must hold a tensor only once', async () => {
+    const dir = shardedDirectory();
+    const both = new Map([
+      ['wte.weight', head(...WTE)],
+      ['ln_f.bias', { dtype: 'F32', shape: [2], data: f32(0, 0) }],
+    ]);
+    writeFileSync(join(dir, '1.safetensors'), encodeSafetensors(both));
+    expect(await refusal(dir)).toContain(
+      'tensor "ln_f.bias": data is in 1.safetensors, expected only in 2.safetensors, as weight_map says',
+    );
+  });
+
+  test('must hold nothing that the index does not list', async () => {
+    const dir = shardedDirectory((map) => delete map['ln_f.bias']);
+    expect(await refusal(dir)).toContain(
+      'tensor "ln_f.bias": data is in 2.safetensors, expected a tensor of weight_map',
+    );
+  });
+
+  test.each([
+    ['{', 'file is not JSON, expected a JSON object'],
+    ['{}', 'weight_map is missing, expected an object of tensor names and file names'],
+    ['{"weight_map": {"a": "1", "a": "2"}}', 'key "weight_map"."a" is given twice, expected once'],
+  ])('need an index that makes sense, not %s', async (text, message) => {
+    const dir = temporaryDirectory();
+    writeFileSync(join(dir, 'model.safetensors.index.json'), text);
+    expect(await refusal(dir)).toBe(`DIR/model.safetensors.index.json: ${message}`);
+  });
+
+  test.skipIf(!existsSync('/proc/self/fd'))('are closed again when opening fails', async () => {
+    const dir = shardedDirectory((map) => Object.assign(map, { 'lm_head.weight': '1.safetensors' }));
+    const before = readdirSync('/proc/self/fd').length;
+    await refusal(dir);
+    expect(readdirSync('/proc/self/fd').length).toBe(before);
+  });
+});

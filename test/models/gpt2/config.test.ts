@@ -1,0 +1,159 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ConfigError, parseGPT2Config, randomConfig, readGPT2Config } from '../../../src/models/gpt2/config.ts';
+import { errorOf, temporaryDirectory } from '../model-files.ts';
+
+const sizes = { n_layer: 2, n_head: 3, n_embd: 12, vocab_size: 100, n_positions: 16 };
+const parse = (keys: object) => parseGPT2Config({ ...sizes, ...keys }, 'config.json');
+
+test('absent keys have the defaults of transformers', () => {
+  expect(parse({})).toEqual({
+    numLayers: 2,
+    numHeads: 3,
+    headDim: 4,
+    hiddenSize: 12,
+    mlpSize: 48,
+    vocabSize: 100,
+    numPositions: 16,
+    layerNormEpsilon: 1e-5,
+    activation: 'gelu_new',
+    scaleAttnWeights: true,
+    scaleAttnByInverseLayerIdx: false,
+    tieWordEmbeddings: true,
+    eosTokenIds: [], // 50256, the default, is not in this vocabulary
+  });
+  expect(parse({ vocab_size: 50257 }).eosTokenIds).toEqual([50256]);
+});
+
+test('every key is read', () => {
+  const keys = {
+    model_type: 'gpt2',
+    n_inner: 20,
+    layer_norm_epsilon: 1e-6,
+    activation_function: 'relu',
+    scale_attn_weights: false,
+    scale_attn_by_inverse_layer_idx: true,
+    tie_word_embeddings: false,
+    eos_token_id: 0,
+  };
+  expect(parse(keys)).toMatchObject({
+    mlpSize: 20,
+    layerNormEpsilon: 1e-6,
+    activation: 'relu',
+    scaleAttnWeights: false,
+    scaleAttnByInverseLayerIdx: true,
+    tieWordEmbeddings: false,
+    eosTokenIds: [0],
+  });
+});
+
+test('eos_token_id may be a list: each id counts once, and one beyond the vocabulary stays for the loader to report', () => {
+  expect(parse({ eos_token_id: [7, 3, 7, -1, 100] }).eosTokenIds).toEqual([7, 3, -1, 100]);
+  expect(parse({ eos_token_id: [] }).eosTokenIds).toEqual([]);
+  expect(parse({ vocab_size: 60000, eos_token_id: [5] }).eosTokenIds).toEqual([5]);
+});
+
+test('null means the default for n_inner and no token for eos_token_id', () => {
+  expect(parse({ n_inner: null, eos_token_id: null })).toMatchObject({ mlpSize: 48, eosTokenIds: [] });
+});
+
+test('gelu_pytorch_tanh is gelu_new', () => {
+  expect(parse({ activation_function: 'gelu_pytorch_tanh' }).activation).toBe('gelu_new');
+  expect(parse({ activation_function: 'gelu' }).activation).toBe('gelu');
+});
+
+test('n_ctx stands in for an absent n_positions and yields to a present one', () => {
+  expect(parse({ n_positions: undefined, n_ctx: 8 }).numPositions).toBe(8);
+  expect(parse({ n_ctx: 8 }).numPositions).toBe(16);
+});
+
+test('head dims of 1 and 128 and odd ones are accepted', () => {
+  const headDims = [3, 384, 15].map((n_embd) => parse({ n_embd }).headDim);
+  expect(headDims).toEqual([1, 128, 5]);
+});
+
+test('keys that do not concern inference are ignored', () => {
+  const keys = { attn_pdrop: 0.1, reorder_and_upcast_attn: true, add_cross_attention: false };
+  expect(parse(keys)).toEqual(parse({}));
+});
+
+describe('the configuration is refused', () => {
+  test.each(['n_layer', 'n_head', 'n_embd', 'vocab_size', 'n_positions'])('without %s', (key) => {
+    expect(() => parse({ [key]: undefined })).toThrow(`config.json: ${key} is missing, expected a positive integer`);
+  });
+
+  test.each([
+    [{ n_layer: 0 }, 'n_layer is 0, expected a positive integer'],
+    [{ n_layer: null }, 'n_layer is null, expected a positive integer'],
+    [{ n_head: 1.5 }, 'n_head is 1.5, expected a positive integer'],
+    [{ vocab_size: '100' }, 'vocab_size is "100", expected a positive integer'],
+    [{ n_inner: -1 }, 'n_inner is -1, expected a positive integer or null'],
+    [{ n_embd: 13 }, 'n_embd is 13, expected n_head (3) times a head dim of 1 to 128'],
+    [{ n_embd: 387 }, 'n_embd is 387, expected n_head (3) times a head dim of 1 to 128'],
+    [{ model_type: 'llama' }, 'model_type is "llama", expected "gpt2"'],
+    [
+      { activation_function: 'silu' },
+      'activation_function is "silu", expected one of gelu_new, gelu_pytorch_tanh, gelu, relu',
+    ],
+    [{ activation_function: 'toString' }, 'activation_function is "toString"'],
+    [{ add_cross_attention: true }, 'add_cross_attention is true, expected false'],
+    [{ layer_norm_epsilon: 0 }, 'layer_norm_epsilon is 0, expected a positive number'],
+    [{ scale_attn_weights: 1 }, 'scale_attn_weights is 1, expected true or false'],
+    [{ scale_attn_by_inverse_layer_idx: 'no' }, 'scale_attn_by_inverse_layer_idx is "no", expected true or false'],
+    [{ tie_word_embeddings: null }, 'tie_word_embeddings is null, expected true or false'],
+    ...['1', 1.5, true, [[1]], [1, '2'], [1, null], {}].map((eos_token_id): [object, string] => [
+      { eos_token_id },
+      `eos_token_id is ${JSON.stringify(eos_token_id)}, expected an integer, a list of integers or null`,
+    ]),
+    [{ eos_token_id: Array.from({ length: 64 }, (_, id) => id) }, 'number of eos_token_id is 64, expected at most 63'],
+  ])('with %j', (keys, message) => {
+    expect(() => parse(keys)).toThrow(ConfigError);
+    expect(() => parse(keys)).toThrow(`config.json: ${message}`);
+  });
+
+  test.each([[[]], [null], ['gpt2']])('when it is %j', (json) => {
+    expect(() => parseGPT2Config(json, 'config.json')).toThrow('expected a JSON object');
+  });
+});
+
+describe('readGPT2Config', () => {
+  test('reads config.json of the directory', async () => {
+    expect(await readGPT2Config('weights/tales')).toMatchObject({ numLayers: 6, hiddenSize: 256, eosTokenIds: [8191] });
+  });
+
+  test('names a directory, then a file, that is missing', async () => {
+    const dir = temporaryDirectory();
+    await expect(readGPT2Config(join(dir, 'x'))).rejects.toThrow(
+      `${join(dir, 'x')}: model directory is missing, expected`,
+    );
+    await expect(readGPT2Config(dir)).rejects.toThrow(`${join(dir, 'config.json')}: file is missing, expected`);
+  });
+
+  test.each([
+    ['{"n_layer": 1', 'file is not JSON, expected a JSON object'],
+    ['[]', 'file is [], expected a JSON object'],
+    ['{"n_head": 1, "n_head": 2}', 'key "n_head" is given twice, expected once'],
+  ])('refuses the text %s', async (text, message) => {
+    const dir = temporaryDirectory();
+    writeFileSync(join(dir, 'config.json'), text);
+    const error = await errorOf(() => readGPT2Config(dir));
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error).toHaveProperty('message', `${join(dir, 'config.json')}: ${message}`);
+  });
+});
+
+test('randomConfig has the shapes of the published models', () => {
+  const names = ['gpt2', 'gpt2-medium', 'gpt2-large', 'gpt2-xl'];
+  expect(names.map(randomConfig).map((c) => [c.numLayers, c.numHeads, c.headDim, c.mlpSize, c.vocabSize])).toEqual([
+    [12, 12, 64, 3072, 50257],
+    [24, 16, 64, 4096, 50257],
+    [36, 20, 64, 5120, 50257],
+    [48, 25, 64, 6400, 50257],
+  ]);
+});
+
+test('randomConfig lists what there is when the name is unknown', () => {
+  const message = 'random model is "gpt3", expected one of gpt2, gpt2-medium, gpt2-large, gpt2-xl';
+  expect(() => randomConfig('gpt3')).toThrow(message);
+});

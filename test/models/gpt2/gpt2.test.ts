@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../../src/gpu/device.ts';
+import { logSoftmax } from '../../../src/reference/operators.ts';
+import type { ModelRunner } from '../../../src/runtime/model-runner.ts';
+import { expectClose } from '../../support/approx.ts';
+import { storedWeight } from '../../support/kernels/stored-weight.ts';
+import { logitsOfAll, openRunner, places, step, TestSequence } from '../../support/models/model-session.ts';
+import { readSafetensors } from '../../support/models/read-safetensors.ts';
+import { loadReferenceModel } from '../../support/models/reference-model.ts';
+
+/** What the fixtures state for a correct f32 engine: 2e-4 · (1 + max |logit|), here with the largest golden logit. */
+function tolerance(golden: Float64Array): { abs: number } {
+  return { abs: 2e-4 * (1 + golden.reduce((max, logit) => Math.max(max, Math.abs(logit)), 0)) };
+}
+/** A step may choose another id only where the two best logits are nearer than this (fixtures' README). */
+const NARROW_GAP = 1e-3;
+
+interface Greedy {
+  readonly prompt: readonly number[];
+  readonly completion: readonly number[];
+  readonly gap: readonly number[];
+  readonly logprob: readonly number[];
+}
+
+/** Continues the prompt token by token; past a narrow gap the golden may have gone another way. */
+async function expectGreedy(runner: ModelRunner, { prompt, completion, gap, logprob }: Greedy, label: string) {
+  const [place] = places(runner, 1, prompt.length + completion.length);
+  const sequence = new TestSequence(prompt, place!);
+  while (sequence.ids.length < completion.length) await step(runner, [sequence]);
+  const narrow = gap.findIndex((difference) => difference < NARROW_GAP);
+  const comparable = narrow < 0 ? completion.length : narrow;
+  expect(sequence.ids.slice(0, comparable), label).toEqual(completion.slice(0, comparable));
+  const logprobs = sequence.logits
+    .slice(0, comparable)
+    .map((logits, i) => logSoftmax(Float64Array.from(logits))[completion[i]!]!);
+  // A logprob is a logit minus a mean of logits: twice a logit's tolerance, with logits of at most 30.
+  expectClose(logprobs, logprob.slice(0, comparable), { abs: 2 * 2e-4 * 31 }, `${label} logprob`);
+  return comparable;
+}
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+describe.each(['plain', 'odd', 'two', 'untied', 'legacy', 'sharded'])('fixture model %s', (name) => {
+  const directory = `test/fixtures/models/${name}`;
+  const golden = readSafetensors(`${directory}/golden.safetensors`);
+  const { greedy } = JSON.parse(readFileSync(`${directory}/golden.json`, 'utf8'));
+
+  test.each(['auto', 'base'] as const)('has the golden logits at every position with %s features', async (features) => {
+    using own = await Device.open({ features });
+    const prompts = [...golden.keys()].filter((key) => key.startsWith('ids.')).map((key) => key.slice(4));
+    const longest = Math.max(...prompts.map((i) => golden.get(`ids.${i}`)!.length));
+    await using runner = await openRunner(own, directory, { maxBatchSize: 1, maxLogitsRows: longest });
+    expect(prompts.length).toBeGreaterThan(1);
+    for (const i of prompts) {
+      const want = golden.get(`logits.${i}`)!;
+      const got = await logitsOfAll(runner, golden.get(`ids.${i}`)!);
+      expectClose(got, want, tolerance(want), `${name} logits ${i}`);
+    }
+  });
+
+  test('continues greedily as the golden does', async () => {
+    await using runner = await openRunner(device, directory, { maxBatchSize: 1 });
+    expect(await expectGreedy(runner, greedy, name)).toBeGreaterThan(0);
+  });
+
+  test.each(['f16', 'q8'] as const)(
+    'with %s weights has the logits of the reference whose matrices are stored so',
+    async (dtype) => {
+      const ids = golden.get('ids.1')!;
+      await using runner = await openRunner(device, directory, { dtype, maxBatchSize: 1, maxLogitsRows: ids.length });
+      const reference = loadReferenceModel(directory, (tensor, data, rows) => {
+        if (!tensor.endsWith('.weight') || /ln_|wpe/.test(tensor)) return data;
+        const along = /wte|lm_head/.test(tensor) ? 'rows' : 'columns';
+        const columns = data.length / rows;
+        return Float64Array.from(storedWeight(dtype, Float32Array.from(data), { rows, columns, along }));
+      });
+      const want = reference.forward(ids).logits;
+      expectClose(await logitsOfAll(runner, ids), want, tolerance(want), `${name} logits 1 in ${dtype}`);
+    },
+  );
+});
+
+describe('tales', () => {
+  const golden = readSafetensors('test/fixtures/tales/golden.safetensors');
+  const { greedy } = JSON.parse(readFileSync('test/fixtures/tales/golden.json', 'utf8'));
+  const long = golden.get('long.ids')!;
+  let runner: ModelRunner;
+  beforeAll(async () => {
+    runner = await openRunner(device, 'weights/tales', { maxBatchSize: 1, maxLogitsRows: long.length });
+  });
+  afterAll(() => runner.close());
+
+  test('has the golden logits of every prompt, and those of the float64 reference', async () => {
+    const reference = loadReferenceModel('weights/tales');
+    for (let i = 0; i < greedy.length; i++) {
+      const ids = golden.get(`ids.${i}`)!;
+      const got = await logitsOfAll(runner, ids);
+      const want = golden.get(`logits.${i}`)!;
+      expectClose(got, want, tolerance(want), `tales logits ${i}`);
+      expectClose(got, reference.forward(ids).logits, tolerance(want), `tales logits ${i} by the reference`);
+    }
+  });
+
+  test.each([0, 1, 2, 3, 4])('continues prompt %d greedily for 96 tokens as the golden does', async (i) => {
+    const { prompt_ids: prompt, completion_ids: completion, gap, logprob } = greedy[i];
+    expect(completion.length).toBe(96);
+    await expectGreedy(runner, { prompt, completion, gap, logprob }, `tales greedy ${i}`);
+  });
+
+  test('has the golden logprobs and logits of a text of 700 tokens', async () => {
+    const logits = await logitsOfAll(runner, long);
+    const V = runner.limits.vocabSize;
+    const row = (t: number) => Float64Array.from(logits.subarray(t * V, (t + 1) * V));
+    const logprobs = Float64Array.from(long.subarray(1), (id, t) => logSoftmax(row(t))[id]!);
+    const want = golden.get('long.logits_at_255_256_511_512_699')!;
+    const { abs } = tolerance(want);
+    const chosen = [255, 256, 511, 512, 699].flatMap((t) => [...row(t)]);
+    expectClose(chosen, want, { abs }, 'tales long logits');
+    // A logprob is a logit minus a log-sum of logits: twice a logit's tolerance.
+    expectClose(logprobs, golden.get('long.logprobs')!, { abs: 2 * abs }, 'tales long logprobs');
+  });
+});

@@ -1,0 +1,291 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type LoadedGPT2, loadGPT2 } from '../../src/load-gpt2.ts';
+import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { logSoftmax } from '../../src/reference/operators.ts';
+import { perplexity } from '../../src/research/perplexity.ts';
+import type { GPT2Model } from '../../src/research/text-model.ts';
+import { RangeValueError } from '../../src/util/errors.ts';
+import { expectClose } from '../support/approx.ts';
+import { mutant } from '../support/kernels/mutant.ts';
+import { readSafetensors } from '../support/models/read-safetensors.ts';
+import { loadReferenceModel } from '../support/models/reference-model.ts';
+
+const golden = readSafetensors('test/fixtures/tales/golden.safetensors');
+const long = Array.from(golden.get('long.ids')!);
+/** As for the goldens: 2e-4 · (1 + max |logit|) with logits below 20. */
+const TOLERANCE = { abs: 2e-4 * 21 };
+
+let loaded: LoadedGPT2;
+let model: GPT2Model;
+beforeAll(async () => {
+  loaded = await loadGPT2();
+  ({ model } = loaded);
+});
+afterAll(() => loaded.close());
+
+describe('forward', () => {
+  const ids = long.slice(0, 100);
+
+  test('has the logits of the float64 reference at every position', async () => {
+    const { logits } = await model.forward(ids);
+    using owned = logits;
+    expectClose(await owned.readF32(), loadReferenceModel('weights/tales').forward(ids).logits, TOLERANCE, 'logits');
+  });
+
+  test('gives what modules put out: layers add what their modules do, and the reference has the same', async () => {
+    const wanted = ['ln_f', 'h.1', 'h.2.ln_1', 'h.2.attn.c_attn', 'h.2.attn', 'h.2.mlp.act', 'h.2.mlp', 'h.2'];
+    const { logits, taps } = await model.forward(ids, { taps: wanted });
+    logits.close();
+    expect([...taps.keys()].sort()).toEqual(wanted.toSorted());
+    const values = new Map<string, Float32Array>();
+    for (const [name, tensor] of taps) {
+      values.set(name, await tensor.readF32());
+      tensor.close();
+    }
+    const { hidden } = loadReferenceModel('weights/tales').forward(ids);
+    expectClose(values.get('h.1')!, hidden[2]!, { abs: 1e-3, rel: 1e-4 }, 'h.1');
+    expectClose(values.get('h.2')!, hidden[3]!, { abs: 1e-3, rel: 1e-4 }, 'h.2');
+    expectClose(values.get('ln_f')!, hidden[6]!, { abs: 1e-3, rel: 1e-4 }, 'ln_f');
+    const sum = values.get('h.1')!.map((x, i) => x + values.get('h.2.attn')![i]! + values.get('h.2.mlp')![i]!);
+    // Two additions rounded in another order.
+    expectClose(values.get('h.2')!, sum, { abs: 1e-5, rel: 1e-5 }, 'the sum');
+    expect(values.get('h.2.attn.c_attn')!.length).toBe(100 * 3 * model.config.hiddenSize);
+    expect(values.get('h.2.mlp.act')!.length).toBe(100 * model.config.mlpSize);
+  });
+
+  test('refuses an unknown module and ids that the model has not, and leaves nothing behind', async () => {
+    const before = loaded.device.liveBuffers;
+    await expect(model.forward(ids, { taps: ['h.0', 'h.6.attn'] })).rejects.toThrow(
+      /^tap is "h.6.attn", expected one of h.0.ln_1, /,
+    );
+    await expect(model.forward([5, 8192])).rejects.toThrow('ids[1] is 8192, expected an integer in [0, 8192)');
+    await expect(model.forward([])).rejects.toThrow('number of ids is 0, expected an integer in [1, 1024]');
+    await expect(Reflect.apply(model.forward, model, [ids, { tap: ['h.0'] }])).rejects.toThrow('did you mean "taps"');
+    await expect(Reflect.apply(model.forward, model, [ids, { taps: 'h.0' }])).rejects.toThrow(
+      'taps is "h.0", expected an array of names',
+    );
+    await expect(Reflect.apply(model.forward, model, ['king'])).rejects.toThrow(
+      'ids is "king", expected an array of ids',
+    );
+    expect(loaded.device.liveBuffers).toBe(before);
+  });
+
+  test('leaves nothing behind, taps included, when a kernel fails to run', async () => {
+    const before = loaded.device.liveBuffers;
+    const refusing = vi.spyOn(loaded.device, 'checked').mockRejectedValueOnce(new Error('refused'));
+    await expect(model.forward(ids, { taps: ['h.0', 'ln_f'] })).rejects.toThrow('refused');
+    refusing.mockRestore();
+    expect(loaded.device.liveBuffers).toBe(before);
+  });
+});
+
+test('calls that are made side by side give what each gives alone', async () => {
+  const texts = [long.slice(0, 40), long.slice(40, 80)];
+  const logitsOf = async (ids: readonly number[]) => {
+    const { logits } = await model.forward(ids);
+    using owned = logits;
+    return owned.readF32();
+  };
+  const continueText = (ids: readonly number[]) =>
+    model.generate(ids, { maxTokens: 3, choose: (logits) => logits.indexOf(Math.max(...logits)) });
+  const alone = [];
+  for (const ids of texts) alone.push([await logitsOf(ids), await continueText(ids), await model.scoreTokens(ids)]);
+  const together = await Promise.all(
+    texts.map((ids) => Promise.all([logitsOf(ids), continueText(ids), model.scoreTokens(ids)])),
+  );
+  expect(together).toEqual(alone);
+  expect(together[0]).not.toEqual(together[1]);
+});
+
+describe('scoreTokens', () => {
+  test('has the golden logprobs of a text of 700 tokens', async () => {
+    expectClose(await model.scoreTokens(long), golden.get('long.logprobs')!, { abs: 2 * TOLERANCE.abs }, 'logprobs');
+  });
+
+  test('gives the same bits alone and beside other texts, in the order of the texts', async () => {
+    const texts = [long.slice(0, 300), long.slice(50, 52), long.slice(100, 170), long.slice(9, 11)];
+    const together = await model.scoreTexts(texts);
+    for (const [i, text] of texts.entries()) expect(together[i], `text ${i}`).toEqual(await model.scoreTokens(text));
+  });
+
+  test.each([0, 8, 9, 16, 40])('scores %i texts as each alone, whatever fits into a step', async (count) => {
+    const texts = Array.from({ length: count }, (_, i) => long.slice(i, i + 2 + ((5 * i) % 7)));
+    const together = await model.scoreTexts(texts);
+    expect(together).toHaveLength(count);
+    // Texts that repeat others are others all the same.
+    expect(await model.scoreTexts([...texts.slice(0, 9), ...texts.slice(0, 9)])).toEqual([
+      ...together.slice(0, 9),
+      ...together.slice(0, 9),
+    ]);
+    for (const i of [0, 7, 8, 15, 39].filter((i) => i < count)) {
+      expect(together[i], `text ${i}`).toEqual(await model.scoreTokens(texts[i]!));
+    }
+  });
+
+  test('scores texts that together are longer than the context', async () => {
+    const texts = [long.slice(0, 540), long.slice(50, 590), long.slice(0, 2)];
+    const together = await model.scoreTexts(texts);
+    expect(together.map(({ length }) => length)).toEqual([539, 539, 1]);
+    expect(together[2]).toEqual(await model.scoreTokens(texts[2]!));
+    expect(together[1]!.subarray(0, 9)).toEqual(await model.scoreTokens(long.slice(50, 60)));
+  });
+
+  test.each<[string, unknown, string]>([
+    ['a single id', [[3]], 'number of texts[0] is 1, expected an integer in [2, 1025]'],
+    ['an empty text', [[1, 2], []], 'number of texts[1] is 0, expected an integer in [2, 1025]'],
+    ['a text beyond the context', [Array(1026).fill(1)], 'number of texts[0] is 1026, expected'],
+    ['a last id beyond the vocabulary', [[1, 8192]], 'texts[0][1] is 8192, expected an integer in [0, 8192)'],
+    ['an id that is none', [[1, 1.5, 2]], 'texts[0][1] is 1.5, expected an integer in [0, 8192)'],
+    ['a hole', [Array(3)], 'texts[0][0] is undefined, expected'],
+    ['ids as text', [['1', '2']], 'texts[0][0] is "1", expected'],
+    ['a text that is no array', [[1, 2], 'king'], 'texts[1] is "king", expected an array of ids'],
+    ['no texts', undefined, 'texts is undefined, expected an array of texts of ids'],
+  ])('refuses %s', async (_, texts, message) => {
+    const refused = Reflect.apply(model.scoreTexts, model, [texts]);
+    await expect(refused).rejects.toThrow(RangeValueError);
+    await expect(refused).rejects.toThrow(message);
+  });
+});
+
+describe('perplexity', () => {
+  const text = readFileSync('test/fixtures/tales-heldout-part.txt', 'utf8');
+
+  test('of a held-out text equals that of the float64 reference, without and with overlap', async () => {
+    const ids = loaded.tokenizer.encode(text).slice(0, 150);
+    const reference = loadReferenceModel('weights/tales');
+    for (const [window, stride] of [
+      [64, 64],
+      [70, 33],
+    ] as const) {
+      let nats = 0;
+      let counted = 0;
+      for (let start = 0; counted < ids.length - 1; start += stride) {
+        const inputs = ids.slice(start, Math.min(start + window, ids.length - 1));
+        const { logits } = reference.forward(inputs);
+        const V = model.config.vocabSize;
+        for (let t = counted - start; t < inputs.length; t++, counted++) {
+          nats -= logSoftmax(logits.subarray(t * V, (t + 1) * V))[ids[start + t + 1]!]!;
+        }
+      }
+      const got = await perplexity(model, ids, { window, stride });
+      expect(got.tokens).toBe(ids.length - 1);
+      expect(Math.abs(got.natsPerToken / (nats / counted) - 1)).toBeLessThan(1e-4);
+      expect(got.perplexity).toBeCloseTo(Math.exp(got.natsPerToken), 10);
+    }
+  });
+
+  test('refuses windows and strides out of range', async () => {
+    await expect(perplexity(model, long, { window: 1025 })).rejects.toThrow(
+      'window is 1025, expected an integer in [1, 1024]',
+    );
+    await expect(perplexity(model, long, { window: 8, stride: 9 })).rejects.toThrow(
+      'stride is 9, expected an integer in [1, 8]',
+    );
+    for (const size of [0, -1, Number.NaN, 1.5, '8']) {
+      await expect(Reflect.apply(perplexity, null, [model, long, { window: size }])).rejects.toThrow(/^window is /);
+      await expect(Reflect.apply(perplexity, null, [model, long, { stride: size }])).rejects.toThrow(/^stride is /);
+    }
+    await expect(perplexity(model, [])).rejects.toThrow('number of ids is 0, expected an integer in [2, ');
+    await expect(perplexity(model, [7])).rejects.toThrow('number of ids is 1');
+    await expect(Reflect.apply(perplexity, null, [model, 'text'])).rejects.toThrow('ids is "text", expected an array');
+    await expect(Reflect.apply(perplexity, null, [model, long, { windows: 8 }])).rejects.toThrow(
+      'did you mean "window"',
+    );
+  });
+});
+
+describe('generate with a sampler on the host', () => {
+  test('that takes the best id gives the golden greedy continuation', async () => {
+    const { greedy } = JSON.parse(readFileSync('test/fixtures/tales/golden.json', 'utf8'));
+    const { prompt_ids: prompt, completion_ids: completion } = greedy[0];
+    const seen: number[] = [];
+    const ids = await model.generate(prompt, {
+      maxTokens: 12,
+      choose: (logits, text) => {
+        seen.push(text.length);
+        return logits.indexOf(Math.max(...logits));
+      },
+    });
+    expect(ids).toEqual(completion.slice(0, 12));
+    expect(seen).toEqual(ids.map((_, i) => prompt.length + i));
+  });
+
+  test('ends where the sampler says so, and refuses an id that it makes up', async () => {
+    const ids = await model.generate([1, 2], { maxTokens: 9, choose: (_, { length }) => (length < 5 ? 7 : null) });
+    expect(ids).toEqual([7, 7, 7]);
+    await expect(model.generate([1], { maxTokens: 2, choose: () => -1 })).rejects.toThrow(
+      'id that choose returned is -1, expected an integer in [0, 8192)',
+    );
+  });
+
+  test.each([Number.NaN, 1.5, 8192, '7', undefined, Promise.resolve(7), [7]])('refuses the choice %o', async (id) => {
+    const generating = Reflect.apply(model.generate, model, [[1, 2], { maxTokens: 2, choose: () => id }]);
+    await expect(generating).rejects.toThrow(/^id that choose returned is /);
+  });
+
+  test('goes on after a sampler that throws, and keeps its text from one that changes it', async () => {
+    const throwing = () => {
+      throw new RangeError('mine');
+    };
+    await expect(model.generate([1, 2], { maxTokens: 2, choose: throwing })).rejects.toThrow('mine');
+    const options = { maxTokens: 3, choose: (_: unknown, ids: number[]) => ids.splice(0).length };
+    expect(await Reflect.apply(model.generate, model, [[1, 2], options])).toEqual([2, 3, 4]);
+  });
+
+  test.each<[unknown, RegExp]>([
+    [undefined, /^options of generate is undefined, expected an object$/],
+    [{ maxTokens: 2 }, /^choose is undefined, expected a function$/],
+    [{ maxTokens: 0, choose: () => 1 }, /^maxTokens is 0, expected an integer in \[1, 1022\]$/],
+    [{ maxTokens: Number.NaN, choose: () => 1 }, /^maxTokens is NaN, expected/],
+    [{ choose: () => 1 }, /^maxTokens is undefined, expected/],
+    [{ maxTokens: 1023, choose: () => 1 }, /^maxTokens is 1023, expected an integer in \[1, 1022\]$/],
+    [{ max_tokens: 2, choose: () => 1 }, /^key of options of generate is "max_tokens".*did you mean "maxTokens"/],
+  ])('refuses %o', async (options, message) => {
+    await expect(Reflect.apply(model.generate, model, [[1, 2], options])).rejects.toThrow(message);
+  });
+
+  test('refuses a prompt that fills the context', async () => {
+    const full = Array(1024).fill(1);
+    await expect(model.generate(full, { maxTokens: 1, choose: () => 1 })).rejects.toThrow(
+      'maxTokens is 1, expected room for 1, but there is none',
+    );
+  });
+});
+
+describe('a kernel of the model', () => {
+  test('is replaced by one that computes the same, with the worst difference', async () => {
+    const same = mutant(gpt2Kernels.layernorm, [['let mean =', 'let  mean =']]);
+    expect(await model.replaceKernel('layernorm', same)).toBe(0);
+    const near = mutant(gpt2Kernels.matmul, [
+      ['= acc[t * ROWS + r][j] + bias_of_n', '= acc[t * ROWS + r][j] * 1.000001 + bias_of_n'],
+    ]);
+    const worst = await model.replaceKernel('matmul', near);
+    expect(worst).toBeGreaterThan(0);
+    expect(await model.replaceKernel('matmul', gpt2Kernels.matmul)).toBe(worst);
+  });
+
+  test.each<[unknown[], RegExp]>([
+    [['layerNorm', gpt2Kernels.layernorm], /^kernel is "layerNorm", expected one of .*did you mean "layernorm"/],
+    [['toString', gpt2Kernels.layernorm], /^kernel is "toString", expected one of /],
+    [['layernorm', undefined], /^layernorm is undefined, expected a kernel/],
+    [['layernorm', gpt2Kernels.layernorm.spec], /^layernorm is an object, expected a kernel/],
+    [['layernorm', gpt2Kernels.layernorm, { tolerence: 1 }], /did you mean "tolerance"/],
+    [['layernorm', gpt2Kernels.layernorm, { tolerance: Number.NaN }], /^tolerance is NaN, expected a number ≥ 0$/],
+  ])('is not replaced by what is none: %o', async (args, message) => {
+    await expect(Reflect.apply(model.replaceKernel, model, args)).rejects.toThrow(message);
+  });
+
+  test.each([
+    ['prefill', 'constants::ROWS > 1'],
+    ['decode', 'constants::ROWS == 1'],
+  ])('is kept when the new one is wrong in %s alone', async (_, where) => {
+    const ids = long.slice(0, 20);
+    const before = await model.scoreTokens(ids);
+    const wrong = mutant(gpt2Kernels.attention, [
+      ['s[r * KEYS_PER_LANE + n] * params.scale', `s[r * KEYS_PER_LANE + n] * select(params.scale, 0.0, ${where})`],
+    ]);
+    await expect(model.replaceKernel('attention', wrong)).rejects.toThrow(/^attention: logits differ by /);
+    expect(await model.scoreTokens(ids)).toEqual(before);
+  });
+});

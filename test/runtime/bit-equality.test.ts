@@ -1,0 +1,160 @@
+// The promise: a request's logits are the same u32 words whatever else runs, and so are its ids.
+// @module-tag sweep
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import type { ModelRunner, ModelRunnerOptions } from '../../src/runtime/model-runner.ts';
+import type { RunnerOptions } from '../../src/runtime/runner-sizes.ts';
+import { matmulOfOtherOrder } from '../support/kernels/matmul-mutants.ts';
+import { mutant } from '../support/kernels/mutant.ts';
+import { logitsOfAll, openRunner, places, step, TestSequence } from '../support/models/model-session.ts';
+import { readSafetensors } from '../support/models/read-safetensors.ts';
+
+const TALES = 'weights/tales';
+const LONGEST = 560;
+const golden = readSafetensors('test/fixtures/tales/golden.safetensors');
+const text = Array.from(golden.get('long.ids')!);
+
+/** Everybody else in a batch: other texts, lengths on both sides of a block, a key tile and a split. */
+function others(runner: ModelRunner, count: number): TestSequence[] {
+  const lengths = [3, 120, 16, 33, 257, 1, 64, 17, 5, 40, 31, 8, 2, 90, 12, 48];
+  return places(runner, count, LONGEST, 7).map((place, i) => {
+    const from = 10 * i;
+    return new TestSequence(text.slice(from, from + lengths[i % lengths.length]!), place, { temperature: 1, seed: i });
+  });
+}
+
+/** Logits of `numTokens` steps of the prompt, with `beside` others that join at different steps. */
+async function generate(runner: ModelRunner, prompt: readonly number[], numTokens: number, beside = 0) {
+  const sequences = others(runner, beside + 1);
+  const place = sequences[beside]!;
+  // The request under test has the last token slot, so that its place follows the batch size.
+  const request = new TestSequence(prompt, place);
+  for (let n = 0; n < numTokens; n++) {
+    const joined = sequences.slice(0, beside).filter((_, i) => i % 3 <= n);
+    await step(runner, [...joined.slice(0, 4), request, ...joined.slice(4)]);
+  }
+  return request;
+}
+
+/** Index of the first step whose logits differ in a bit, or −1. */
+function firstDifference(a: readonly Float32Array[], b: readonly Float32Array[]): number {
+  expect(a.length).toBe(b.length);
+  return a.findIndex((logits, i) => Buffer.compare(Buffer.from(logits.buffer), Buffer.from(b[i]!.buffer)) !== 0);
+}
+
+let device: Device;
+let runner: ModelRunner | undefined;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterEach(async () => {
+  await runner?.close();
+  runner = undefined;
+});
+afterAll(() => device.close());
+
+async function open(options: RunnerOptions & Pick<ModelRunnerOptions, 'kernels'>): Promise<ModelRunner> {
+  runner = await openRunner(device, TALES, { maxBatchSize: 17, maxModelLen: 600, maxBatchTokens: 1200, ...options });
+  return runner;
+}
+
+const prompt = text.slice(300, 340);
+
+describe.each([
+  { dtype: 'f16', kvDtype: 'f32' },
+  { dtype: 'f32', kvDtype: 'f16' },
+  { dtype: 'q8', kvDtype: 'f32' },
+] as const)('tales with $dtype weights and $kvDtype keys and values', (storage) => {
+  test('the same request alone and in batches of 2, 5, 8 and 17, in other slots and blocks, has the same logits', async () => {
+    const runner = await open(storage);
+    const alone = await generate(runner, prompt, 12);
+    for (const batch of [2, 5, 8, 17]) {
+      const batched = await generate(runner, prompt, 12, batch - 1);
+      expect(firstDifference(alone.logits, batched.logits), `batch of ${batch}`).toBe(-1);
+      expect(batched.ids).toEqual(alone.ids);
+    }
+  });
+
+  test('a preemption beyond 256 tokens leaves the logits as they were', async () => {
+    const runner = await open(storage);
+    const long = text.slice(0, 250);
+    const alone = await generate(runner, long, 24);
+    const [place] = places(runner, 1, LONGEST, 3);
+    const preempted = new TestSequence(long, place!);
+    for (let n = 0; n < 24; n++) {
+      if (n === 5 || n === 13) preempted.preempt();
+      await step(runner, [preempted]);
+    }
+    expect(firstDifference(alone.logits, preempted.logits)).toBe(-1);
+    expect(preempted.ids).toEqual(alone.ids);
+  });
+
+  test.each([1, 7, 32, 100])(
+    'a prompt of 290 tokens in chunks of %d has the same logits as in one piece',
+    async (chunk) => {
+      const runner = await open(storage);
+      const long = text.slice(0, 290);
+      const whole = await generate(runner, long, 4);
+      const [place, other] = places(runner, 2, LONGEST, 3);
+      const chunked = new TestSequence(long, place!);
+      const beside = new TestSequence(text.slice(40, 57), other!);
+      while (chunked.ids.length < 4) await step(runner, [beside, chunked], chunk);
+      expect(firstDifference(whole.logits, chunked.logits)).toBe(-1);
+      expect(chunked.ids).toEqual(whole.ids);
+    },
+  );
+
+  test('a context over 520 tokens has the same logits decoded and prefilled', async () => {
+    const runner = await open({ ...storage, maxLogitsRows: LONGEST });
+    expect(await decodedAgainstPrefilled(runner)).toBe(-1);
+  });
+});
+
+/** Decodes tokens 490 … 529 one by one and computes them all at once. */
+async function decodedAgainstPrefilled(runner: ModelRunner): Promise<number> {
+  const decoded = await generate(runner, text.slice(0, 490), 40);
+  const whole = await logitsOfAll(runner, [...decoded.promptIds, ...decoded.ids.slice(0, -1)]);
+  const { vocabSize: V } = runner.limits;
+  const rows = decoded.logits.map((_, i) => whole.slice((489 + i) * V, (490 + i) * V));
+  return firstDifference(decoded.logits, rows);
+}
+
+describe('a fault of each kind makes these tests fail', () => {
+  test('another order of k at M = 1', async () => {
+    const runner = await open({ kernels: { ...gpt2Kernels, matmul: matmulOfOtherOrder('ROWS == 1') } });
+    const alone = await generate(runner, prompt, 4);
+    const batched = await generate(runner, prompt, 4, 4);
+    expect(firstDifference(alone.logits, batched.logits)).toBeGreaterThanOrEqual(0);
+  });
+
+  test('a prefill with key tiles of 64', async () => {
+    const wide = mutant(gpt2Kernels.attention, [
+      ['const KEYS = constants::KEYS;', 'const KEYS = select(constants::KEYS, 64, constants::ROWS > 1);'],
+      [
+        'const KEYS_PER_LANE = (constants::KEYS + constants::LANES - 1) / constants::LANES;',
+        'const KEYS_PER_LANE = (KEYS + constants::LANES - 1) / constants::LANES;',
+      ],
+    ]);
+    const runner = await open({ kernels: { ...gpt2Kernels, attention: wide }, maxLogitsRows: LONGEST });
+    expect(await decodedAgainstPrefilled(runner)).toBeGreaterThanOrEqual(0);
+  });
+
+  test('a merge by the global maximum', async () => {
+    const global = mutant(gpt2Kernels.attentionFold, [
+      [
+        '    let weights = fold_weights(folded_max, partials[start]);\n    folded_max = max(folded_max, partials[start]);\n',
+        '    let weights = vec2f(1.0, exp(partials[start] - folded_max));\n',
+      ],
+      [
+        '  var folded_sum = 0.0;\n',
+        `  for (var z = 0u; z < splits; z++) {
+    folded_max = max(folded_max, partials[((t * params.H + h) * params.Z + z) * (params.D + 2u)]);
+  }
+  var folded_sum = 0.0;\n`,
+      ],
+    ]);
+    const runner = await open({ kernels: { ...gpt2Kernels, attentionFold: global }, maxLogitsRows: LONGEST });
+    expect(await decodedAgainstPrefilled(runner)).toBeGreaterThanOrEqual(0);
+  });
+});

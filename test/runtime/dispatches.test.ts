@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
+import { openCheckpoint } from '../../src/models/checkpoint.ts';
+import { readGPT2Config } from '../../src/models/gpt2/config.ts';
+import { forward, type StepShape, type StepSink } from '../../src/models/gpt2/layers.ts';
+import { closeParts, createParts } from '../../src/runtime/model-parts.ts';
+import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
+
+const DECODE: StepShape = {
+  numTokens: 2,
+  numDecodeTokens: 2,
+  numPrefillTiles: 0,
+  numDecodeSplits: 1,
+  numLogitsRows: 2,
+  logitsOfAll: true,
+  adjustsLogits: false,
+  reportsLogprobs: false,
+};
+const MIXED: StepShape = { ...DECODE, numTokens: 7, numPrefillTiles: 1, logitsOfAll: false };
+const LAYER = ['layernorm', 'matmul_kv_write', 'attention', 'matmul', 'layernorm', 'matmul', 'matmul'];
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+/** Kernels of the second layer of a fixture model, in their order. */
+async function layerOf(model: string, shape: StepShape, kvDtype: KVDType = 'f32'): Promise<string[]> {
+  const directory = `test/fixtures/models/${model}`;
+  const config = await readGPT2Config(directory);
+  await using source = await openCheckpoint(directory, config);
+  const { maxStorageBufferBindingSize } = device.gpu.limits;
+  const options = { kvDtype, maxBatchSize: 2, maxBatchTokens: 8, maxModelLen: 8 };
+  const sizes = resolveSizes(config, options, source.dtype, maxStorageBufferBindingSize);
+  const parts = await createParts(device, config, source, sizes);
+  const layers: string[][] = [[]];
+  const sink: StepSink = {
+    add: ({ name }) => layers.at(-1)!.push(name),
+    passLayer: () => layers.push([]),
+  };
+  forward(sink, parts, shape);
+  closeParts(parts);
+  return layers[1]!;
+}
+
+test('a layer takes seven dispatches in a decode step up to 256 tokens, and eight beyond', async () => {
+  expect(await layerOf('plain', DECODE)).toEqual(LAYER);
+  expect(await layerOf('plain', { ...DECODE, numDecodeSplits: 2 })).toEqual(
+    LAYER.flatMap((name) => (name === 'attention' ? ['attention_split', 'attention_fold'] : name)),
+  );
+});
+
+test('and eight where prompts and decoding sequences share a step', async () => {
+  expect(await layerOf('plain', MIXED)).toEqual(LAYER.toSpliced(2, 0, 'attention'));
+});
+
+test('heads that do not fill the rows of the cache take one more', async () => {
+  const written = LAYER.flatMap((name) => (name === 'matmul_kv_write' ? ['matmul', 'kv_write'] : name));
+  expect(await layerOf('odd', DECODE, 'f16')).toEqual(written);
+});

@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { openRunner, places, step, TestSequence } from '../support/models/model-session.ts';
+
+const QUEUE_CALLS = ['submit', 'writeBuffer'] as const;
+const DEVICE_CALLS = [
+  'createBuffer',
+  'createBindGroup',
+  'createBindGroupLayout',
+  'createPipelineLayout',
+  'createComputePipeline',
+  'createComputePipelineAsync',
+  'createShaderModule',
+  'createCommandEncoder',
+] as const;
+
+/** Calls at the device and its queue while `run` runs. */
+async function countCalls(device: Device, run: () => Promise<unknown>): Promise<Record<string, number>> {
+  const { gpu } = device;
+  const spies = [
+    ...QUEUE_CALLS.map((name) => [name, vi.spyOn(gpu.queue, name)] as const),
+    ...DEVICE_CALLS.map((name) => [name, vi.spyOn(gpu, name)] as const),
+  ];
+  await run();
+  const counts = Object.fromEntries(spies.map(([name, spy]) => [name, spy.mock.calls.length]));
+  vi.restoreAllMocks();
+  return counts;
+}
+
+describe.each(['auto', 'base'] as const)('with %s features', (features) => {
+  let device: Device;
+  beforeEach(async () => {
+    device = await Device.open({ features });
+  });
+  afterEach(() => device.close());
+
+  test('a decode step like an earlier one makes one write and one submit and creates no GPU object but its encoder', async () => {
+    await using runner = await openRunner(device, 'test/fixtures/models/plain', { maxBatchSize: 3 });
+    const sequences = places(runner, 3, 30).map((place, i) => new TestSequence([1, 2, 3 + i], place));
+    for (let n = 0; n < 3; n++) await step(runner, sequences);
+    const counts = await countCalls(device, () => step(runner, sequences));
+    const want = Object.fromEntries([...QUEUE_CALLS, ...DEVICE_CALLS].map((name) => [name, 0]));
+    expect(counts).toEqual({ ...want, submit: 1, writeBuffer: 1, createCommandEncoder: 1 });
+  });
+
+  test('so does one with penalties and log-probabilities, whose entries grow', async () => {
+    await using runner = await openRunner(device, 'test/fixtures/models/plain', { maxBatchSize: 3 });
+    const params = { repetitionPenalty: 1.2, frequencyPenalty: 0.5, logitBias: { 7: 2 }, logprobs: 3 };
+    const sequences = places(runner, 3, 30).map(
+      (place, i) => new TestSequence([1, 2, 3 + i], place, i === 1 ? {} : params),
+    );
+    for (let n = 0; n < 3; n++) await step(runner, sequences);
+    const counts = await countCalls(device, () => step(runner, sequences));
+    const want = Object.fromEntries([...QUEUE_CALLS, ...DEVICE_CALLS].map((name) => [name, 0]));
+    expect(counts).toEqual({ ...want, submit: 1, writeBuffer: 1, createCommandEncoder: 1 });
+  });
+
+  test('the count sees what a first step creates', async () => {
+    await using runner = await openRunner(device, 'test/fixtures/models/plain', { maxBatchSize: 3 });
+    const sequences = places(runner, 3, 30).map((place, i) => new TestSequence([1, 2, 3 + i], place));
+    const counts = await countCalls(device, () => step(runner, sequences));
+    expect(counts).toMatchObject({ submit: 1, createComputePipelineAsync: 0 });
+    expect(counts.createBindGroup).toBeGreaterThan(0);
+    expect(counts.createBuffer).toBeGreaterThan(0);
+  });
+});

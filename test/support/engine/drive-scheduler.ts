@@ -1,0 +1,94 @@
+import { planBatch } from '../../../src/core/plan-batch.ts';
+import type { StepResult } from '../../../src/core/runner.ts';
+import { resolveSamplingParams, type SamplingOptions } from '../../../src/core/sampling-params.ts';
+import type { SchedulerRow } from '../../../src/core/scheduler-output.ts';
+import { Sequence } from '../../../src/core/sequence.ts';
+import type { Scheduler } from '../../../src/scheduler/scheduler.ts';
+import type { FakeRunner } from './fake-runner.ts';
+
+export interface TestSequence {
+  readonly promptIds: readonly number[];
+  readonly maxTokens: number;
+  readonly requestId?: string;
+  readonly eosIds?: readonly number[];
+  readonly ignoreEos?: boolean;
+  readonly seed?: number;
+  readonly sampling?: SamplingOptions;
+  readonly arrival?: number;
+  readonly priority?: number;
+  readonly group?: string | null;
+}
+
+export function testSequence(fields: TestSequence): Sequence {
+  const { promptIds, maxTokens, requestId = 'request', eosIds = [], ignoreEos = false, seed = 0, sampling } = fields;
+  const { arrival = 0, priority = 0, group: prefixGroup = null } = fields;
+  const options = { maxTokens, temperature: 0, seed, ignoreEos, ...sampling };
+  const params = resolveSamplingParams(options, { room: maxTokens, vocabSize: 64 });
+  return new Sequence({ requestId, promptIds, params, eosIds, arrival, priority, prefixGroup });
+}
+
+interface Step {
+  readonly rows: readonly SchedulerRow[];
+  readonly sampled: readonly SchedulerRow[];
+  /** Null when the step failed. */
+  readonly result: StepResult | null;
+}
+
+/** Turns the loop of an engine by hand: one scheduler, one runner, results applied a step late when `overlap` is set. */
+export class SchedulerLoop {
+  readonly ends: Sequence[] = [];
+  /** Those that lost their blocks when the last step was scheduled. */
+  preempted: readonly Sequence[] = [];
+  readonly #scheduler: Scheduler;
+  readonly #runner: FakeRunner;
+  readonly #overlap: boolean;
+  readonly #targetTokens: number | undefined;
+  #inFlight: Step | null = null;
+
+  constructor(
+    scheduler: Scheduler,
+    runner: FakeRunner,
+    { overlap, targetTokens }: { readonly overlap: boolean; readonly targetTokens?: number | undefined },
+  ) {
+    this.#scheduler = scheduler;
+    this.#runner = runner;
+    this.#overlap = overlap;
+    this.#targetTokens = targetTokens;
+  }
+
+  get hasWork(): boolean {
+    return this.#scheduler.hasUnfinished() || this.#inFlight !== null;
+  }
+
+  /** One turn; returns the rows it scheduled. A failing step reaches the runner never. */
+  turn(fails = false): readonly SchedulerRow[] {
+    const hadWork = this.#scheduler.hasUnfinished();
+    const { rows, preempted } = this.#scheduler.schedule(this.#targetTokens);
+    this.preempted = preempted;
+    this.#scheduler.checkIntegrity();
+    if (hadWork && rows.length === 0 && this.#inFlight === null)
+      throw new Error('nothing to run and nothing in flight');
+
+    const { plan, sampled } = planBatch(rows, this.#runner.limits);
+    const next = rows.length === 0 ? null : { rows, sampled, result: fails ? null : this.#runner.compute(plan) };
+    const due = this.#overlap ? this.#inFlight : next;
+    this.#inFlight = this.#overlap ? next : null;
+    if (due !== null) this.#apply(due);
+    this.#scheduler.checkIntegrity();
+    return rows;
+  }
+
+  run(): void {
+    while (this.hasWork) this.turn();
+  }
+
+  #apply({ rows, sampled, result }: Step): void {
+    if (result === null) {
+      this.ends.push(...this.#scheduler.fail(rows));
+      return;
+    }
+    for (const { sequence, finishReason } of this.#scheduler.update(sampled, result)) {
+      if (finishReason !== null) this.ends.push(sequence);
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import type { BatchPlan, SamplingRow } from '../../../src/core/batch-plan.ts';
+import type { Runner, RunnerLimits, StepResult, TokenLogprobs } from '../../../src/core/runner.ts';
+
+/**
+ * A runner without a model, but with a KV cache: it stores token ids in the slots that the plan names and reads each
+ * context back through the block table. The next id is a hash of that context, so a wrong slot, a shared block or a
+ * stale token gives other ids than `fakeCompletion`. Adjusted logits count as part of the context: how often the output has
+ * each token.
+ */
+export class FakeRunner implements Runner {
+  readonly limits: RunnerLimits;
+  eosIds: readonly number[] = [];
+  /** Every plan executed so far. */
+  readonly plans: BatchPlan[] = [];
+  /** Rows for which it returns true come back as not finite. */
+  isBroken: (row: SamplingRow) => boolean = () => false;
+  closed = false;
+  readonly #slots: Int32Array;
+  readonly #nextTokens: Int32Array;
+
+  constructor(limits: Partial<RunnerLimits> = {}) {
+    this.limits = {
+      maxBatchSize: 4,
+      maxBatchTokens: 64,
+      maxModelLen: 64,
+      numBlocks: 64,
+      blockSize: 4,
+      vocabSize: 64,
+      ...limits,
+    };
+    this.#slots = new Int32Array(this.limits.numBlocks * this.limits.blockSize).fill(-1);
+    this.#nextTokens = new Int32Array(this.limits.maxBatchSize).fill(-1);
+  }
+
+  execute(plan: BatchPlan): Promise<StepResult> {
+    return Promise.resolve(this.compute(plan));
+  }
+
+  compute(plan: BatchPlan): StepResult {
+    this.plans.push(plan);
+    this.#checkLimits(plan);
+    plan.slotMapping.forEach((slot, token) => {
+      const id = plan.tokenIds[token] ?? 0;
+      this.#slots[slot] = id < 0 ? this.#nextTokens[-1 - id]! : id;
+    });
+    const ids = plan.samplingRows.map((row, index) => {
+      const sequence = plan.sequenceIndex[plan.logitsRows[index]!]!;
+      const context = Array.from({ length: plan.contextLens[sequence]! }, (_, position) =>
+        this.#read(plan, sequence, position),
+      );
+      return nextId([...context, ...this.#outputCounts(row)], row.seed, this.limits.vocabSize);
+    });
+    plan.samplingRows.forEach((row, index) => {
+      this.#nextTokens[row.tokenSlot] = ids[index]!;
+    });
+    const finite = plan.samplingRows.map((row) => (this.isBroken(row) ? 0 : 1));
+    const logprobs = plan.samplingRows.map((row, index) => fakeLogprobs(row, ids[index]!));
+    const asked = logprobs.some((each) => each !== null);
+    return { ids: Int32Array.from(ids), finite: Uint8Array.from(finite), ...(asked && { logprobs }) };
+  }
+
+  close(): Promise<void> {
+    this.closed = true;
+    return Promise.resolve();
+  }
+
+  #read(plan: BatchPlan, sequence: number, position: number): number {
+    const { blockSize } = this.limits;
+    const block = plan.blockTables[sequence * plan.maxBlocks + Math.floor(position / blockSize)]!;
+    return this.#slots[block * blockSize + (position % blockSize)]!;
+  }
+
+  /** As the GPU sees them: by the plan, and the newest id from its slot. */
+  #outputCounts({ adjustment }: SamplingRow): number[] {
+    if (adjustment === null) return [];
+    const { tokens, newestTokenSlot } = adjustment;
+    const output = tokens.flatMap(({ id, outputCount }) => Array<number>(outputCount).fill(id));
+    return countsOf(newestTokenSlot === null ? output : [...output, this.#nextTokens[newestTokenSlot]!]);
+  }
+
+  #checkLimits({ numTokens, numSequences, slotMapping, samplingRows }: BatchPlan): void {
+    const { maxBatchSize, maxBatchTokens } = this.limits;
+    if (numTokens < 1 || numTokens > maxBatchTokens)
+      throw new Error(`${numTokens} tokens in a step of ${maxBatchTokens}`);
+    if (numSequences > maxBatchSize) throw new Error(`${numSequences} sequences in a step of ${maxBatchSize}`);
+    if (new Set(slotMapping).size !== numTokens) throw new Error('two tokens of a step share a KV slot');
+    const tokenSlots = new Set(samplingRows.map((row) => row.tokenSlot));
+    if (tokenSlots.size !== samplingRows.length) throw new Error('two rows of a step share a token slot');
+  }
+}
+
+/** Asks for the ids that a request gets when nothing else runs. */
+export interface FakePrompt {
+  readonly promptIds: readonly number[];
+  readonly seed: number;
+  readonly maxTokens: number;
+  readonly eosIds?: readonly number[];
+  readonly vocabSize?: number;
+  /** The request has a presence or frequency penalty. */
+  readonly countsOutput?: boolean;
+}
+
+/** What `FakeRunner` generates behind a prompt, computed without blocks, steps or batches. */
+export function fakeCompletion(prompt: FakePrompt): number[] {
+  const { promptIds, seed, maxTokens, eosIds = [], vocabSize = 64, countsOutput = false } = prompt;
+  const ids: number[] = [];
+  while (ids.length < maxTokens) {
+    const id = nextId([...promptIds, ...ids, ...countsOf(countsOutput ? ids : [])], seed, vocabSize);
+    ids.push(id);
+    if (eosIds.includes(id)) break;
+  }
+  return ids;
+}
+
+/** What `FakeRunner` reports of a row; null where it did not ask. */
+export function fakeLogprobs({ logprobs, position }: SamplingRow, id: number): TokenLogprobs | null {
+  if (logprobs === null) return null;
+  const top = Array.from({ length: logprobs }, (_, rank) => ({ id: rank, logprob: -rank - 1 / position }));
+  return { id, logprob: -position, top };
+}
+
+/** Each id and how often it is there, the lowest first. */
+function countsOf(ids: readonly number[]): number[] {
+  const counts = new Map<number, number>();
+  for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return [...counts].sort(([a], [b]) => a - b).flat();
+}
+
+/** FNV-1a over the context and the seed. */
+function nextId(context: readonly number[], seed: number, vocabSize: number): number {
+  const hash = [...context, seed].reduce((sum, word) => Math.imul(sum ^ word, 0x01000193) >>> 0, 0x811c9dc5);
+  return (hash >>> 8) % vocabSize;
+}

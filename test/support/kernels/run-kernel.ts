@@ -1,0 +1,62 @@
+import type { Device, DeviceTraits } from '../../../src/gpu/device.ts';
+import type { Kernel } from '../../../src/gpu/kernel.ts';
+import type { KernelSpec, ScalarsOf, TensorsOf, VariantChoice } from '../../../src/gpu/kernel-spec.ts';
+import type { PackedMatrix } from '../../../src/gpu/packed-matrix.ts';
+import type { Tensor } from '../../../src/gpu/tensor.ts';
+import { GuardedTensor, type Operand } from './guarded-tensor.ts';
+
+/**
+ * Runs a kernel on tensors that end in guard words.
+ *
+ * @returns the words of the one tensor that it writes.
+ */
+export async function runKernel<S extends KernelSpec>(
+  device: Device,
+  kernel: Kernel<S>,
+  operands: TensorsOf<S, Operand, Operand>,
+  scalars: ScalarsOf<S>,
+  choice?: VariantChoice,
+): Promise<Uint32Array> {
+  using owned = new DisposableStack();
+  const anyKernel: Kernel = kernel;
+  const tensors: Record<string, Tensor | PackedMatrix> = {};
+  let written: GuardedTensor | null = null;
+  for (const [name, { access }] of Object.entries(anyKernel.spec.bindings)) {
+    const given: Readonly<Record<string, Operand>> = operands;
+    const guarded = owned.use(new GuardedTensor(device, name, given[name]!));
+    tensors[name] = guarded.bound;
+    if (access === 'read_write') written = guarded;
+  }
+  await anyKernel.run(device, tensors, scalars, choice);
+  if (!written) throw new Error(`${kernel.name} writes nothing`);
+  return written.readWords();
+}
+
+/** Words as the f32 whose bits they are. */
+export function floatsOf(words: Uint32Array): Float32Array {
+  return new Float32Array(words.buffer, words.byteOffset, words.length);
+}
+
+type Tuning = Required<Pick<VariantChoice, 'constants' | 'overrides'>>;
+
+/** Every combination of a kernel's tunables. */
+export function allTunings(kernel: Kernel, traits: DeviceTraits): Tuning[] {
+  let tunings: Tuning[] = [{ constants: {}, overrides: {} }];
+  for (const [name, values] of Object.entries(kernel.spec.tunables ?? {})) {
+    tunings = tunings.flatMap((tuning) => values.map((value) => tune(kernel, traits, tuning, name, value)));
+  }
+  return tunings;
+}
+
+/** The kernel's defaults with one tunable at a time set to each of its values: enough where they act apart. */
+export function singleTunings(kernel: Kernel, traits: DeviceTraits): Tuning[] {
+  const defaults = { constants: {}, overrides: {} };
+  return Object.entries(kernel.spec.tunables ?? {}).flatMap(([name, values]) =>
+    values.map((value) => tune(kernel, traits, defaults, name, value)),
+  );
+}
+
+function tune(kernel: Kernel, traits: DeviceTraits, tuning: Tuning, name: string, value: number): Tuning {
+  const kind = Object.hasOwn(kernel.variant(traits).constants, name) ? 'constants' : 'overrides';
+  return { ...tuning, [kind]: { ...tuning[kind], [name]: value } };
+}

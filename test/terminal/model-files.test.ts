@@ -1,0 +1,29 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { modelFiles } from '../../src/terminal/model-files.ts';
+
+/** Each file that loading a model may read. */
+const READ = [
+  'config.json',
+  'generation_config.json',
+  'model-00001-of-00002.safetensors',
+  'model.safetensors',
+  'model.safetensors.index.json',
+  'special_tokens_map.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+];
+
+test('the files of a model are those that loading reads, and none beside them', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'roseinfer-model-files-'));
+  for (const name of [...READ, 'README.md', 'results.json', 'my_config.json']) writeFileSync(join(directory, name), '');
+  const files = await modelFiles(directory);
+  rmSync(directory, { recursive: true });
+  expect(files.toSorted()).toEqual(READ.map((name) => join(directory, name)));
+});
+
+test('a model that is no directory has none', async () => {
+  expect(await modelFiles('random:gpt2')).toEqual([]);
+});

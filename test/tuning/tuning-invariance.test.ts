@@ -1,0 +1,161 @@
+// The promise over tuning: a request's logits and ids are the same whichever variants run, whatever else is in its step.
+// @module-tag sweep
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
+import { WEIGHT_DTYPES, type WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import { readGPT2Config } from '../../src/models/gpt2/config.ts';
+import { type GPT2Kernels, gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { modelTunables, type TuneMode } from '../../src/tuning/load-tuning.ts';
+import { MATMUL_BUCKETS, tunableMatmuls } from '../../src/tuning/matmul-tuning.ts';
+import { type Tunable, tuneKernel } from '../../src/tuning/tune-kernel.ts';
+import { TuningFile } from '../../src/tuning/tuning-file.ts';
+import { matmulOfOtherOrder } from '../support/kernels/matmul-mutants.ts';
+import { mutant } from '../support/kernels/mutant.ts';
+import { inventedChoices, inventedMatmulChoice } from '../support/models/invented-choices.ts';
+import { openRunner, places, step, TestSequence } from '../support/models/model-session.ts';
+import { tuningCacheOfEachTest } from '../support/models/tuning-cache.ts';
+
+const DIRECTORY = 'test/fixtures/models/plain';
+/** Rows of a step on both sides of every number up to which matmuls take one choice. */
+const ROWS = MATMUL_BUCKETS.flatMap((rows) => [rows, rows + 1]).filter((rows, i, all) => rows !== all[i - 1]);
+/** One sequence more than the largest bucket, each with a prompt, an id for each of ROWS, and some room. */
+const sizes = { maxBatchSize: Math.max(...ROWS), maxModelLen: 96, maxBatchTokens: 96, blockSize: 16 };
+const promptIds = Array.from({ length: 66 }, (_, i) => (37 * i * i + 11) % 319);
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+tuningCacheOfEachTest();
+
+/** What a request gave: its ids, and the words of the logits that each was drawn from. */
+interface Answer {
+  readonly ids: readonly number[];
+  readonly logits: readonly Uint32Array[];
+}
+
+interface Case {
+  readonly dtype: WeightDType;
+  readonly kernels?: GPT2Kernels;
+}
+
+/** A request alone, and beside as many others as make a step have ROWS rows, one after another; its prompt in chunks then. */
+async function answers(
+  storage: Case,
+  tune: TuneMode,
+): Promise<{ alone: Answer; batched: Answer; numMeasured: number }> {
+  let numMeasured = 0;
+  const onTuned = (numDone: number) => {
+    numMeasured = numDone;
+  };
+  await using runner = await openRunner(device, DIRECTORY, { ...sizes, ...storage, tune, onTuned });
+  const [ownPlace, ...otherPlaces] = places(runner, sizes.maxBatchSize, sizes.maxModelLen, 7);
+  const sampling = { temperature: 0.8, topK: 40, topP: 0.95, seed: 5 };
+  const alone = new TestSequence(promptIds, ownPlace!, sampling);
+  for (const _ of ROWS) await step(runner, [alone]);
+  const batched = new TestSequence(promptIds, ownPlace!, sampling);
+  const others = otherPlaces.map((place, i) => new TestSequence([(11 * i) % 319], place, { temperature: 1, seed: i }));
+  while (batched.ids.length === 0) await step(runner, [others[0]!, batched], 25);
+  for (const rows of ROWS.slice(1)) await step(runner, [...others.slice(1, rows), batched]);
+  return { alone: answerOf(alone), batched: answerOf(batched), numMeasured };
+}
+
+function answerOf({ ids, logits }: TestSequence): Answer {
+  return { ids, logits: logits.map((row) => new Uint32Array(row.slice().buffer)) };
+}
+
+async function tunablesOf({ kernels = gpt2Kernels, dtype }: Case): Promise<readonly Tunable[]> {
+  const config = await readGPT2Config(DIRECTORY);
+  const { maxBatchTokens: maxRows, blockSize } = sizes;
+  const storage = { dtype, kvDtype: 'f32', blockSize } as const;
+  return modelTunables(device, { ...storage, maxRows, headColumns: [config.vocabSize], config, kernels });
+}
+
+/** As if the invented choices had been measured. */
+async function pretendToHaveMeasured(storage: Case): Promise<void> {
+  for (const tunable of await tunablesOf(storage)) {
+    const { kernel } = tunable;
+    const tuned = tunable.sizes.map((each) => {
+      const { attention, sample } = inventedChoices;
+      const other = kernel.name === 'sample' ? sample : attention;
+      const choice = each.M === undefined ? other : inventedMatmulChoice(each.M);
+      return { kernel: kernel.name, sizes: each, choice };
+    });
+    const file = await TuningFile.of(device, tunable);
+    await file.write(tuned);
+    expect(await file.read()).toEqual(tuned);
+  }
+}
+
+test.each(WEIGHT_DTYPES)(
+  'weights of %s: ids and logits are equal with tuning off and on, alone and among 1 to 65 rows',
+  async (dtype) => {
+    const off = await answers({ dtype }, 'off');
+    expect(off.alone.ids).toHaveLength(ROWS.length);
+    expect(off.batched).toEqual(off.alone);
+    await pretendToHaveMeasured({ dtype });
+    const on = await answers({ dtype }, 'on');
+    expect(on.numMeasured).toBe(0);
+    expect(on.alone).toEqual(off.alone);
+    expect(on.batched).toEqual(off.alone);
+  },
+);
+
+test('ids and logits are equal with tuning forced, and with what it found', async () => {
+  const storage = { dtype: 'f16' } as const;
+  const one = { ...storage, maxBatchSize: 1, maxBatchTokens: 1 };
+  const bits = async (tune: TuneMode) => {
+    await using runner = await openRunner(device, DIRECTORY, { ...one, tune });
+    const sequence = new TestSequence(promptIds.slice(0, 3), places(runner, 1, 16)[0]!);
+    for (let i = 0; i < 8; i++) await step(runner, [sequence], 1);
+    return answerOf(sequence);
+  };
+  const off = await bits('off');
+  expect(off.ids).toHaveLength(6);
+  expect(await bits('force')).toEqual(off);
+  expect(await bits('on')).toEqual(off);
+});
+
+describe('a fault of some variants', () => {
+  /** Those of every second bucket, and the base variant. */
+  const isFaulty = 'TILES == 1';
+  const turned = matmulOfOtherOrder(isFaulty);
+  const scaled = mutant(matmul, [
+    ['acc[t * ROWS + r] = sum;', `acc[t * ROWS + r] = sum * select(1.0, 1.001, ${isFaulty});`],
+  ]);
+
+  test.each([
+    ['sums in another order', 'logits', turned],
+    ['is coarsely wrong', 'ids', scaled],
+  ] as const)('that %s changes the %s where these are forced in', async (_, what, kernel) => {
+    const storage = { dtype: 'f32', kernels: { ...gpt2Kernels, matmul: kernel } } as const;
+    await pretendToHaveMeasured(storage);
+    const { alone, batched, numMeasured } = await answers(storage, 'on');
+    expect(numMeasured).toBe(0);
+    expect(batched[what]).not.toEqual(alone[what]);
+  });
+
+  const [sumOfQ, sumOfKV] = ['acc[t * ROWS + r][j] + bias_of_n', 'acc[t * ROWS + r] + biases'] as const;
+  const scaledSum = (sum: string) => mutant(matmulKVWrite, [[sum, `(${sum}) * select(1.0, 1.001, ${isFaulty})`]]);
+
+  test.each([
+    ['sums in another order', matmul, turned],
+    ['scales queries', matmulKVWrite, scaledSum(sumOfQ)],
+    ['scales keys and values', matmulKVWrite, scaledSum(sumOfKV)],
+  ] as const)(
+    'that %s is found by the tuner, which takes none of the others, however fast',
+    async (_, right, wrong) => {
+      const config = { hiddenSize: 64, mlpSize: 64, numHeads: 2, headDim: 32 };
+      const storage = { dtype: 'f32', kvDtype: 'f16', blockSize: 16, maxRows: 1, headColumns: [] } as const;
+      const tunables = tunableMatmuls(device, gpt2Kernels, { config, ...storage });
+      const tunable = tunables.find(({ kernel }) => kernel === right)!;
+      const candidates = [2, 1].map(inventedMatmulChoice);
+      const tune = (kernel: Tunable['kernel']) =>
+        tuneKernel(device, { ...tunable, kernel, candidates: () => candidates }, { ...tunable.sizes[0] });
+      expect(await tune(wrong)).toEqual(inventedMatmulChoice(1));
+      expect(candidates).toContainEqual(await tune(right));
+    },
+  );
+});

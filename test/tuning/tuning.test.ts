@@ -1,0 +1,244 @@
+// The choice of variants. That it is kept, tuning-file.test.ts shows; that it is never seen in a result, tuning-invariance.test.ts.
+// @module-tag sweep
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Device, type DeviceTraits } from '../../src/gpu/device.ts';
+import { joinChoices } from '../../src/gpu/join-choices.ts';
+import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
+import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
+import { attention, attentionSplit } from '../../src/kernels/attention/attention.ts';
+import { matmul } from '../../src/kernels/matmul/matmul.ts';
+import { sample } from '../../src/kernels/sample/sample.ts';
+import { parseGPT2Config } from '../../src/models/gpt2/config.ts';
+import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { attentionCandidates, tunableAttention } from '../../src/tuning/attention-tuning.ts';
+import { modelTunables } from '../../src/tuning/load-tuning.ts';
+import {
+  MATMUL_BUCKETS,
+  matmulCandidates,
+  matmulShapes,
+  priorChoice,
+  tunableMatmuls,
+} from '../../src/tuning/matmul-tuning.ts';
+import { sampleCandidates } from '../../src/tuning/sample-tuning.ts';
+import { type Tunable, tuneKernel } from '../../src/tuning/tune-kernel.ts';
+import { Tuning } from '../../src/tuning/tuning.ts';
+import { mutant } from '../support/kernels/mutant.ts';
+import { sum, tunableSum } from '../support/kernels/tunable-sum.ts';
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+const ADAPTERS = ['nvidia', 'amd', 'intel', 'apple', 'other'].flatMap((vendor) =>
+  [0, 4, 8, 32, 64].flatMap((minSubgroupSize) =>
+    [true, false].map((isSoftware) => ({ vendor, minSubgroupSize, isSoftware, immediates: true, timestamps: true })),
+  ),
+);
+
+describe('without a measurement', () => {
+  test.each(ADAPTERS)(
+    '$vendor with subgroups of $minSubgroupSize, software $isSoftware, gets variants that it can run',
+    (traits) => {
+      for (const M of MATMUL_BUCKETS) expect(() => matmul.variant(traits, priorChoice(traits, M))).not.toThrow();
+    },
+  );
+
+  test('a matmul takes the choice of the first bucket that holds its rows, or of the last', () => {
+    const choice = { constants: { ROWS: 4 } };
+    const tuning = new Tuning(device.traits, [{ kernel: 'matmul', sizes: { N: 32, M: 4, K: 8 }, choice }]);
+    expect([3, 4].map((M) => tuning.matmul('matmul', { M, K: 8, N: 32 }))).toEqual([choice, choice]);
+    expect(tuning.matmul('matmul', { M: 4, K: 16, N: 32 })).toEqual(priorChoice(device.traits, 4));
+    expect(tuning.matmul('matmul', { M: 5000, K: 8, N: 32 })).toEqual(priorChoice(device.traits, 64));
+    expect(tuning.matmul('matmul_kv_write', { M: 4, K: 8, N: 32 })).toEqual(priorChoice(device.traits, 4));
+  });
+
+  test('other kernels take their defaults, and with one the choice for their own sizes', () => {
+    const choice = { constants: { LANES: 64 } };
+    const tuning = new Tuning(device.traits, [{ kernel: 'attention', sizes: { H: 2, ROWS: 8 }, choice }]);
+    expect(tuning.attention('attention', { H: 2, ROWS: 8 })).toEqual(choice);
+    expect(tuning.attention('attention', { H: 2, ROWS: 1 })).toEqual({});
+    expect(tuning.attention('attention_split', { H: 2, ROWS: 8 })).toEqual({});
+    expect(tuning.sample('sample', { V: 8 })).toEqual({});
+  });
+});
+
+describe('candidates', () => {
+  test.each(MATMUL_BUCKETS)(
+    'of a matmul of %i rows are the prior and variants that differ from it in one thing',
+    (M) => {
+      for (const traits of ADAPTERS) {
+        const prior = matmul.variant(traits, priorChoice(traits, M));
+        const [first, ...others] = matmulCandidates(matmul, traits, M).map((choice) => matmul.variant(traits, choice));
+        expect(first).toEqual(prior);
+        for (const other of others) {
+          const changed = (['conditions', 'constants', 'overrides'] as const).flatMap((kind) =>
+            Object.entries(other[kind]).filter(([name, value]) => value !== prior[kind][name]),
+          );
+          expect(changed).toHaveLength(1);
+        }
+        expect(new Set(others.map((variant) => JSON.stringify(variant))).size).toBe(others.length);
+      }
+    },
+  );
+
+  test('of a matmul share weights among the lanes of a workgroup where a GPU has many rows', () => {
+    const numShared = (traits: DeviceTraits, M: number) =>
+      matmulCandidates(matmul, traits, M).filter(({ constants }) => (constants?.K_TILE ?? 0) > 0).length;
+    for (const traits of ADAPTERS) {
+      expect(numShared(traits, 64)).toBe(traits.isSoftware ? 0 : 2);
+      expect(numShared(traits, 8)).toBe(0);
+    }
+  });
+
+  test('of the sampler are, on a GPU, all numbers of lanes, the default first', () => {
+    const kernel: Kernel = sample;
+    for (const traits of ADAPTERS) {
+      const variants = sampleCandidates(sample, traits).map((choice) => kernel.variant(traits, choice));
+      expect(variants[0]).toEqual(kernel.variant(traits));
+      const lanes = variants.map(({ overrides }) => overrides.LANES);
+      expect(lanes.toSorted()).toEqual((traits.isSoftware ? lanes.slice(0, 1) : sample.spec.tunables.LANES).toSorted());
+    }
+  });
+
+  test('of attention are, on a GPU, all numbers of lanes, the default first, each by way of the subgroup where it can be', () => {
+    const kernel: Kernel = attentionSplit;
+    for (const traits of ADAPTERS) {
+      const candidates = attentionCandidates(kernel, traits);
+      const variants = candidates.map((choice) => kernel.variant(traits, choice));
+      expect(variants[0]).toEqual(kernel.variant(traits));
+      const lanes = variants.map(({ constants }) => constants.LANES);
+      expect(lanes.toSorted()).toEqual((traits.isSoftware ? [8] : attentionSplit.spec.tunables.LANES).toSorted());
+      for (const { conditions, constants } of variants) {
+        expect(conditions.SUBGROUPS).toBe(constants.LANES! <= traits.minSubgroupSize);
+      }
+    }
+  });
+});
+
+describe('measuring', () => {
+  const tune = (tunable: Tunable, deadline?: number) => tuneKernel(device, tunable, { ...tunable.sizes[0] }, deadline);
+  const [slow, quick, down, skip] = [{ REPEAT: 1000 }, { REPEAT: 1 }, { DOWN: 1 }, { SKIP: 1 }];
+
+  test('takes the quickest of the candidates', async () => {
+    expect(await tune(tunableSum(device, slow, quick))).toEqual({ constants: quick });
+    expect(await tune(tunableSum(device, quick, slow))).toEqual({ constants: quick });
+  });
+
+  test('takes none that sums in another order, or leaves something out, however fast', async () => {
+    expect(await tune(tunableSum(device, slow, down))).toEqual({ constants: slow });
+    expect(await tune(tunableSum(device, slow, skip))).toEqual({ constants: slow });
+    expect(await tune(tunableSum(device, down, slow))).toEqual({ constants: slow });
+  });
+
+  test('takes the base variant when no candidate has its bits', async () => {
+    const constants = ({ minSubgroupSize }: DeviceTraits) => ({
+      ...sum.spec.constants(),
+      DOWN: Math.sign(minSubgroupSize),
+    });
+    const kernel = defineKernel({ ...sum.spec, constants });
+    const defaults = kernel.variant(device.traits);
+    const choice = await tune({ ...tunableSum(device, skip), kernel });
+    expect(joinChoices(defaults, choice ?? {}).constants).toEqual(sum.spec.constants());
+  });
+
+  test('gives nothing when time is up before it is done', async () => {
+    expect(await tune(tunableSum(device, quick), 0)).toBeNull();
+    // A clock that goes on by one with each dispatch: the base variant's, and the first candidate's two.
+    let now = 0;
+    using clock = vi.spyOn(performance, 'now').mockReturnValue(now);
+    const workgroups = () => {
+      clock.mockReturnValue(++now);
+      return [1, 1, 1] as const;
+    };
+    const tunable = { ...tunableSum(device, quick, { REPEAT: 1 }), kernel: defineKernel({ ...sum.spec, workgroups }) };
+    expect(await tune(tunable, 3)).toBeNull();
+    expect(now).toBe(3);
+    expect(await tune(tunable, 7)).toEqual({ constants: quick });
+  });
+
+  test('leaves nothing on the device', async () => {
+    const before = device.liveBuffers;
+    await tune(tunableSum(device, quick));
+    expect(device.liveBuffers).toBe(before);
+  });
+});
+
+describe('the kernels of a model', () => {
+  const config = parseGPT2Config(
+    { n_layer: 1, n_head: 2, n_embd: 16, n_inner: 24, vocab_size: 40, n_positions: 8 },
+    'tiny',
+  );
+  const storage = { config, kvDtype: 'f16', dtype: 'f16', blockSize: 5, maxRows: 1, headColumns: [40] } as const;
+
+  test('are those of its step, each at the sizes that it may have', () => {
+    const all = modelTunables(device, { ...storage, kernels: gpt2Kernels, maxRows: 3 });
+    expect(all.map(({ kernel, sizes }) => [kernel.name, sizes.length])).toEqual([
+      ['attention', 1],
+      ['attention_split', 1],
+      ['attention', 1],
+      ['sample', 1],
+      ['matmul', 12],
+      ['matmul_kv_write', 3],
+    ]);
+  });
+
+  test('are matmuls of its weights for every number of rows that it may have', () => {
+    const config = { hiddenSize: 8, mlpSize: 30, numHeads: 2, headDim: 4 };
+    const sizes = { config, kvDtype: 'f32', maxRows: 3, headColumns: [50, 50, 7] } as const;
+    const { matmul, matmulKVWrite } = matmulShapes(sizes);
+    expect(matmul.filter(({ M }) => M === 1)).toEqual([
+      { M: 1, K: 8, N: 8 },
+      { M: 1, K: 8, N: 30 },
+      { M: 1, K: 30, N: 8 },
+      { M: 1, K: 8, N: 50 },
+      { M: 1, K: 8, N: 7 },
+    ]);
+    expect(new Set(matmul.map(({ M }) => M))).toEqual(new Set([1, 2, 4]));
+    expect(matmulKVWrite).toEqual([1, 2, 4].map((M) => ({ M, K: 8, N: 24 })));
+    const apart = tunableMatmuls(device, gpt2Kernels, { ...sizes, dtype: 'f32', blockSize: 16 });
+    expect(apart.map(({ kernel, fixed, sizes }) => [kernel.name, fixed.conditions?.X_VEC4, sizes.length])).toEqual([
+      ['matmul', true, 12],
+      ['matmul', false, 3],
+      ['matmul_kv_write', true, 3],
+    ]);
+  });
+
+  test('have a plain matmul to q, k and v where heads do not fill the rows of the cache', () => {
+    const config = { hiddenSize: 8, mlpSize: 30, numHeads: 2, headDim: 4 };
+    const { matmul, matmulKVWrite } = matmulShapes({ config, kvDtype: 'f16', maxRows: 1, headColumns: [] });
+    expect(matmul).toContainEqual({ M: 1, K: 8, N: 24 });
+    expect(matmulKVWrite).toEqual([]);
+  });
+
+  test('have, on invented operands, the bits of their base variants', async () => {
+    for (const tunable of modelTunables(device, { ...storage, kernels: gpt2Kernels })) {
+      const sizes = tunable.sizes[0] ?? {};
+      const [prior = {}] = tunable.candidates(sizes);
+      const base = tunable.kernel.variant({ ...device.traits, minSubgroupSize: 0 }, tunable.fixed);
+      expect(await outputBits(tunable, prior), tunable.kernel.name).toEqual(await outputBits(tunable, base));
+    }
+  });
+
+  test('are compared by outputs that another order of sums changes', async () => {
+    const dot = 'fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))))';
+    const swapped = 'fma(a.w, b.w, fma(a.z, b.z, fma(a.x, b.x, fma(a.y, b.y, sum))))';
+    const kernels = {
+      attention: mutant(attention, [[dot, swapped]]),
+      attentionSplit: mutant(attentionSplit, [[dot, swapped]]),
+    };
+    const right = tunableAttention(device, gpt2Kernels, storage);
+    const wrong = tunableAttention(device, kernels, storage);
+    for (const [i, tunable] of right.entries()) {
+      expect(await outputBits(wrong[i]!, {})).not.toEqual(await outputBits(tunable, {}));
+    }
+  });
+
+  async function outputBits(tunable: Tunable, choice: VariantChoice): Promise<readonly Uint32Array[]> {
+    using owned = new DisposableStack();
+    const { tensors, scalars, outputs } = tunable.prepare(owned, tunable.sizes[0] ?? {});
+    await tunable.kernel.run(device, tensors, scalars, joinChoices(choice, tunable.fixed));
+    return Promise.all(outputs.map(async (output) => new Uint32Array((await output.read()).buffer)));
+  }
+});
