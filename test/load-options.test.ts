@@ -81,7 +81,7 @@ test.each([undefined, true, false])(
     const seen = new Set<boolean>();
     const { runner, tokenizer } = model;
     const onStep = () => seen.add(globalThis.setImmediate !== real);
-    await using engine = new Engine({ runner, tokenizer, onStep });
+    await using engine = new Engine({ runner, tokenizer, observers: [{ onStep }] });
     await engine.generate({ prompt: 'The king', sampling: { maxTokens: 6, ignoreEos: true } });
     // The result of a step is told while the next one is pending, but for the last.
     expect(seen.has(true)).toBe(pollGovernor ?? model.adapter.isSoftware);
@@ -95,7 +95,7 @@ test('two models govern the polls of both, and the one that is closed leaves the
   const other = await loadModel(BUNDLED_MODEL, options);
   const seen = new Set<boolean>();
   const onStep = () => seen.add(globalThis.setImmediate !== real);
-  await using engine = new Engine({ runner: model.runner, tokenizer: model.tokenizer, onStep });
+  await using engine = new Engine({ runner: model.runner, tokenizer: model.tokenizer, observers: [{ onStep }] });
   const otherEngine = new Engine({ runner: other.runner, tokenizer: other.tokenizer });
   const sampling = { maxTokens: 40, ignoreEos: true };
   const stream = otherEngine.stream({ prompt: 'A frog', sampling });

@@ -50,10 +50,7 @@ export async function runOpenLoop(
     tokenizer,
     scheduler: mode,
     clock,
-    onStep: (record) => {
-      watch?.onStep?.(record);
-      log?.addStep(record);
-    },
+    observers: [...(watch?.observers ?? []), ...(log === undefined ? [] : [{ onStep: log.addStep.bind(log) }])],
   });
   await using loop = new OpenLoop(engine, options);
   const places = new ConcurrencyLimit(maxConcurrency);

@@ -31,8 +31,8 @@ export async function replay({ header, entries }: RecordedRun): Promise<Replay> 
   const requests = entries.flatMap((entry) => ('request' in entry ? [entry.request] : []));
   const runner = new ReplayRunner(header, recorded, requests);
   const steps: StepRecord[] = [];
-  const onStep = (record: StepRecord) => steps.push(record);
-  const engine = new Engine({ ...header.settings, runner, scheduler: header.mode, clock: runner, onStep });
+  const observers = [{ onStep: (record: StepRecord) => steps.push(record) }];
+  const engine = new Engine({ ...header.settings, runner, scheduler: header.mode, clock: runner, observers });
   const served: Promise<Served>[] = [];
   let turn: Promise<unknown> = Promise.resolve();
   for (const entry of entries) {

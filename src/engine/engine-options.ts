@@ -3,10 +3,9 @@ import type { Runner } from '../core/runner.ts';
 import type { QueuePolicyName, SchedulerName } from '../scheduler/create-scheduler.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
-import { type Check, type Checks, callback, checkOptions, flag } from '../util/option-checks.ts';
-import type { StepRecord } from './observe/step-record.ts';
+import { type Check, type Checks, checkOptions, flag } from '../util/option-checks.ts';
+import { type EngineObserver, observerList } from './observe/observers.ts';
 import type { QueueBounds } from './queue-gate.ts';
-import type { FinishedRequest } from './request.ts';
 
 /** What an engine runs on and how it schedules. */
 export interface EngineOptions extends QueueBounds {
@@ -26,18 +25,16 @@ export interface EngineOptions extends QueueBounds {
   readonly prefixCache?: boolean | undefined;
   /** Milliseconds that a step takes at most, about: prompts are cut by the times of steps before. By default only maxBatchTokens cuts. */
   readonly maxStepMs?: number | undefined;
-  /** Told of every step once its result is there. What it throws is reported once, as a warning, and changes nothing. */
-  readonly onStep?: ((step: StepRecord) => void) | undefined;
-  /** Told of every request that has ended. What it throws is reported once, as a warning, and changes nothing. */
-  readonly onFinish?: ((request: FinishedRequest) => void) | undefined;
-  /** What `timeline` of a request is that doesn't say; default false. */
+  /** Each is told of every step and of every request that ends; default none. A fault in one harms nothing else. */
+  readonly observers?: readonly EngineObserver[] | undefined;
+  /** Default for requests that don't set `timeline`; false. */
   readonly timeline?: boolean | undefined;
   /** Whether each kernel is timed by the GPU's clock, for `StepRecord.times`, which slows steps down; default false. */
   readonly timeKernels?: boolean | undefined;
 }
 
-/** What somebody who watches an engine asks it for. */
-export type EngineWatch = Pick<EngineOptions, 'onStep' | 'onFinish' | 'timeline' | 'timeKernels'>;
+/** The options of an engine that serve to watch it. */
+export type EngineWatch = Pick<EngineOptions, 'observers' | 'timeline' | 'timeKernels'>;
 
 /** Checked by what it is for. */
 const anything: Check = { expected: 'anything', accepts: () => true };
@@ -53,8 +50,7 @@ const OPTIONS: Checks<EngineOptions> = {
   maxStepMs: anything,
   maxQueuedRequests: anything,
   maxQueuedTokens: anything,
-  onStep: callback,
-  onFinish: callback,
+  observers: observerList,
   timeline: flag,
   timeKernels: flag,
 };

@@ -1,3 +1,5 @@
+// The engine: one loop of steps that all callers share. Requests come in by the intake, end in the list of live requests,
+// and are never the concern of the step loop one by one.
 import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
@@ -11,13 +13,13 @@ import { Intake } from './intake.ts';
 import type { LiveRequest } from './live-request.ts';
 import { LiveRequests } from './live-requests.ts';
 import { messageOf } from './message-of.ts';
-import { Observer } from './observe/observer.ts';
+import { Observers } from './observe/observers.ts';
 import { type ScheduledStep, StepLog } from './observe/step-log.ts';
-import type { StepRecord } from './observe/step-record.ts';
 import type { FinishedRequest, GenerationRequest, RequestHandle } from './request.ts';
 import { runStep, type StepOutcome } from './run-step.ts';
 import { RunnerLease } from './runner-lease.ts';
 import { SteadyClock } from './steady-clock.ts';
+import { StepTarget } from './step-target.ts';
 import { TextStream } from './text-stream.ts';
 
 /** A submitted step. */
@@ -41,8 +43,10 @@ export class Engine {
   readonly #clock: Clock;
   readonly #overlap: boolean;
   readonly #intake: Intake;
-  readonly #log: StepLog;
-  readonly #onStep: Observer<StepRecord>;
+  readonly #log = new StepLog();
+  /** Null without `maxStepMs`. */
+  readonly #target: StepTarget | null;
+  readonly #observers: Observers;
   readonly #timeKernels: boolean;
   readonly #live: LiveRequests;
   /** Oldest first: at most one between turns, two within. */
@@ -66,19 +70,19 @@ export class Engine {
       clock = systemClock,
       overlap = true,
     } = options;
-    const { prefixCache = true, maxStepMs, onStep, onFinish, timeline, timeKernels = false } = options;
+    const { prefixCache = true, maxStepMs, observers = [], timeline, timeKernels = false } = options;
     this.#runner = runner;
     this.#scheduler = createScheduler(scheduler, runner.limits, policy);
     this.#clock = new SteadyClock(clock);
     this.#overlap = overlap;
-    this.#log = new StepLog(maxStepMs);
-    this.#onStep = new Observer('onStep', onStep);
+    this.#target = maxStepMs === undefined ? null : new StepTarget(maxStepMs);
+    this.#observers = new Observers(observers);
     this.#timeKernels = timeKernels;
     this.#live = new LiveRequests({
       scheduler: this.#scheduler,
       clock: this.#clock,
       kind: clock,
-      onFinish: new Observer('onFinish', onFinish),
+      observers: this.#observers,
     });
     this.#intake = new Intake({
       runner,
@@ -278,7 +282,7 @@ export class Engine {
   /** Schedules the next step and submits it. False when there is nothing to run. */
   #submitStep(): boolean {
     if (this.#live.size === 0) return false;
-    const output = this.#scheduler.schedule(this.#log.targetTokens);
+    const output = this.#scheduler.schedule(this.#target?.tokens);
     const { rows, preempted } = output;
     for (const sequence of preempted) this.#live.of(sequence)?.preempt(this.#log.nextIndex);
     if (rows.length === 0) {
@@ -295,8 +299,9 @@ export class Engine {
   #apply({ rows, description }: Step, outcome: StepOutcome): void {
     const { time, error } = outcome;
     const record = this.#log.finish(description, time, error === null ? outcome.result.times : undefined);
+    this.#target?.observeStep(record);
     for (const [index, { sequence }] of rows.entries()) this.#live.of(sequence)?.addStep(record, record.rows[index]!);
-    this.#onStep.tell(record);
+    this.#observers.tellStep(record);
     if (error !== null) {
       for (const sequence of this.#scheduler.fail(rows))
         this.#live.end(sequence, { finishReason: 'error', time, error });

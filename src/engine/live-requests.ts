@@ -5,29 +5,28 @@ import type { Scheduler } from '../scheduler/scheduler.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { Deadlines } from './deadlines.ts';
 import type { LiveRequest, RequestEnd } from './live-request.ts';
-import type { Observer } from './observe/observer.ts';
-import type { FinishedRequest } from './request.ts';
+import type { Observers } from './observe/observers.ts';
 
 export interface LiveRequestsOptions {
   readonly scheduler: Pick<Scheduler, 'abort'>;
   readonly clock: Clock;
   /** The caller's clock, which `clock` reads. */
   readonly kind: Clock;
-  readonly onFinish: Observer<FinishedRequest>;
+  readonly observers: Observers;
 }
 
 /** The requests that have not ended. Each is ended here and nowhere else, so it has one end. */
 export class LiveRequests {
   readonly #scheduler: Pick<Scheduler, 'abort'>;
   readonly #clock: Clock;
-  readonly #onFinish: Observer<FinishedRequest>;
+  readonly #observers: Observers;
   readonly #byId = new Map<string, LiveRequest>();
   readonly #deadlines: Deadlines;
 
-  constructor({ scheduler, clock, kind, onFinish }: LiveRequestsOptions) {
+  constructor({ scheduler, clock, kind, observers }: LiveRequestsOptions) {
     this.#scheduler = scheduler;
     this.#clock = clock;
-    this.#onFinish = onFinish;
+    this.#observers = observers;
     this.#deadlines = new Deadlines(clock, kind, (live, lateMs) =>
       this.stop(live, 'abort', `deadline passed ${Math.ceil(lateMs)} ms ago`),
     );
@@ -97,6 +96,6 @@ export class LiveRequests {
     if (live === undefined) return;
     this.#byId.delete(sequence.requestId);
     this.#deadlines.delete(live);
-    this.#onFinish.tell(live.end(end));
+    this.#observers.tellFinish(live.end(end));
   }
 }

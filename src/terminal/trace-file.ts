@@ -53,8 +53,12 @@ export class TraceFile implements AsyncDisposable {
     const recording: Recording = { name, steps: [], requests: [] };
     this.#recordings.push(recording);
     return {
-      onStep: (step) => recording.steps.push(step),
-      onFinish: (request) => recording.requests.push(request),
+      observers: [
+        {
+          onStep: (step) => recording.steps.push(step),
+          onFinish: (request) => recording.requests.push(request),
+        },
+      ],
       timeline: true,
       timeKernels: true,
     };

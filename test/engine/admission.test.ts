@@ -131,7 +131,12 @@ describe('a deadline', () => {
   test('ends a request that waits, which never takes its place', async () => {
     const runner = timed(1);
     const steps: StepRecord[] = [];
-    await using engine = new Engine({ runner, tokenizer, clock: runner, onStep: (step) => steps.push(step) });
+    await using engine = new Engine({
+      runner,
+      tokenizer,
+      clock: runner,
+      observers: [{ onStep: (step) => steps.push(step) }],
+    });
     const running = engine.addRequest(long);
     const late = engine.addRequest({ ...ofLength(4), requestId: 'late', deadlineMs: 30, timeline: true });
     const next = engine.addRequest(ofLength(5));
@@ -159,7 +164,7 @@ describe('a deadline', () => {
     const runner = new TimedRunner(() => 10, { numBlocks: 6, blockSize: 4, maxModelLen: 24 });
     const steps: StepRecord[] = [];
     const onStep = (step: StepRecord) => steps.push(step);
-    await using engine = new Engine({ runner, tokenizer, clock: runner, overlap: false, onStep });
+    await using engine = new Engine({ runner, tokenizer, clock: runner, overlap: false, observers: [{ onStep }] });
     engine.addRequest({ ...long, requestId: 'late', deadlineMs: 25 });
     const next = engine.addRequest({
       promptIds: ofLength(20).promptIds,
@@ -184,7 +189,7 @@ describe('priorities', () => {
     const starts: string[] = [];
     await using engine = new Engine({
       ...{ runner, tokenizer, policy, clock: runner },
-      onStep: ({ admitted }) => starts.push(...admitted),
+      observers: [{ onStep: ({ admitted }) => starts.push(...admitted) }],
     });
     for (const request of requests) engine.addRequest(request);
     await engine.run();

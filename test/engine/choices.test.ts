@@ -34,7 +34,12 @@ describe('choices', () => {
     // Blocks of 4: five full ones are shared, and the last token is everybody's own.
     const runner = talesRunner({ maxBatchSize: 8, blockSize: 4 });
     const steps: StepRecord[] = [];
-    await using engine = new Engine({ runner, tokenizer, prefixCache, onStep: (step) => steps.push(step) });
+    await using engine = new Engine({
+      runner,
+      tokenizer,
+      prefixCache,
+      observers: [{ onStep: (step) => steps.push(step) }],
+    });
     const [first, ...others] = await engine.generateChoices(request, 4);
     expect(first).toMatchObject({ cachedTokens: 0, cacheMiss: 'new' });
     for (const other of others) expect(other).toMatchObject({ cachedTokens: 20, cacheMiss: 'short' });

@@ -130,14 +130,18 @@ test('whatever arrives, aborts, is late, breaks, fails once or for ever, or clos
     const ended: FinishedRequest[] = [];
     const engine = new Engine({
       ...{ runner, tokenizer, clock, timeline: true, ...options },
-      onStep: (step) => {
-        steps.push(step);
-        if (watchFails) throw new Error('observer failed');
-      },
-      onFinish: (response) => {
-        ended.push(response);
-        if (watchFails) throw new Error('observer failed');
-      },
+      observers: [
+        {
+          onStep: (step) => {
+            steps.push(step);
+            if (watchFails) throw new Error('observer failed');
+          },
+          onFinish: (response) => {
+            ended.push(response);
+            if (watchFails) throw new Error('observer failed');
+          },
+        },
+      ],
     });
 
     // Streams start the loop; turns by hand come in between.

@@ -104,7 +104,7 @@ test('10,000 more requests leave the heap as 10,000 have left it', async () => {
 async function heapBytesPerRequest(count: number, onFinish?: (response: FinishedRequest) => void): Promise<number> {
   const runner = smallRunner();
   const onStep = () => runner.plans.splice(0);
-  await using engine = new Engine({ runner, tokenizer, clock: runner, onStep, onFinish });
+  await using engine = new Engine({ runner, tokenizer, clock: runner, observers: [{ onStep, onFinish }] });
   return await heapGrowth(count, () => serve(engine, count, 97));
 }
 
@@ -120,7 +120,7 @@ test('5,000 more requests by generate, while the engine is never idle, leave not
 async function heapBytesWhileBusy(count: number, each: (engine: Engine) => void = () => {}): Promise<number> {
   const runner = smallRunner();
   const onStep = () => runner.plans.splice(0);
-  await using engine = new Engine({ runner, tokenizer, clock: runner, onStep });
+  await using engine = new Engine({ runner, tokenizer, clock: runner, observers: [{ onStep }] });
   let isOver = false;
   let numStarted = 0;
   const ask = async (until: () => boolean) => {

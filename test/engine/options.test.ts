@@ -159,9 +159,13 @@ describe('options of Engine', () => {
     [{ maxQueuedRequests: 1.5 }, 'maxQueuedRequests is 1.5, expected an integer ≥ 0'],
     [{ maxQueuedTokens: '5' }, 'maxQueuedTokens is "5", expected an integer ≥ 0'],
     [{ maxQueuedTokens: null }, 'maxQueuedTokens is null, expected an integer ≥ 0'],
-    [{ onStep: 5 }, 'onStep is 5, expected a function'],
-    [{ onStep: null }, 'onStep is null, expected a function'],
-    [{ onFinish: {} }, 'onFinish is an object, expected a function'],
+    [{ observers: 5 }, 'observers is 5, expected a list of objects that have onStep(), onFinish() or both'],
+    [{ observers: null }, 'observers is null, expected a list of objects'],
+    [{ observers: { onStep: () => {} } }, 'observers is an object, expected a list of objects'],
+    [{ observers: [() => {}] }, 'observers is [function], expected a list of objects'],
+    [{ observers: [{ onstep: () => {} }] }, 'observers is [an object], expected a list of objects'],
+    [{ observers: [{ onStep: () => {}, onFinish: 5 }] }, 'observers is [an object], expected a list of objects'],
+    [{ observers: new Array(1) }, 'observers is [], expected a list of objects'],
   ])('%s are refused', (options, message) => {
     const all = { runner: talesRunner(), tokenizer, ...good, ...options };
     expect(() => Reflect.construct(Engine, [all])).toThrow(message);

@@ -81,7 +81,7 @@ describe.each([true, false])('with overlap %s, preemptions and recomputedTokens'
     const records: StepRecord[] = [];
     const runner = talesRunner({ numBlocks: 10, blockSize: 2, maxModelLen: 20, maxBatchTokens: 6 });
     const onStep = (step: StepRecord) => records.push(step);
-    await using engine = new Engine({ runner, tokenizer, overlap, prefixCache, onStep });
+    await using engine = new Engine({ runner, tokenizer, overlap, prefixCache, observers: [{ onStep }] });
     const requests = [1, 2, 3, 4].map((seed) => ({ ...prompt(4, 2, seed, 12), requestId: `r${seed}` }));
     const responses = await engine.generateBatch(requests);
     let numPreemptions = 0;
@@ -142,7 +142,12 @@ describe.each([true, false])('an abort (prefixCache %s)', (prefixCache) => {
   test('frees blocks and place at once: who waited for them is in the next step', async () => {
     const runner = new HeldRunner({ blockSize: 4, numBlocks: 8, maxModelLen: 32 });
     const records: StepRecord[] = [];
-    const options: EngineOptions = { runner, tokenizer, prefixCache, onStep: (step) => records.push(step) };
+    const options: EngineOptions = {
+      runner,
+      tokenizer,
+      prefixCache,
+      observers: [{ onStep: (step) => records.push(step) }],
+    };
     await using engine = new Engine(options);
     engine.addRequest({ ...prompt(0, 20, 1, 8), requestId: 'big' });
     await engine.step();

@@ -25,7 +25,13 @@ export async function runSchedule(session: FuzzSession, seed: number): Promise<S
   const onStep = ({ index, rows }: StepRecord) => {
     if (isFailing(failures, index)) for (const { requestId } of rows) concerned.add(requestId);
   };
-  await using engine = new Engine({ runner, clock: runner, tokenizer: session.tokenizer, onStep, ...schedule.options });
+  await using engine = new Engine({
+    runner,
+    clock: runner,
+    tokenizer: session.tokenizer,
+    observers: [{ onStep }],
+    ...schedule.options,
+  });
   const { handles, numRefused, isOver } = await turnToEnd(engine, runner, schedule);
   // Where there was no end in time, closing makes one.
   const closed = engine.close();

@@ -145,7 +145,7 @@ describe('requests with penalties', () => {
     const onFinish = ({ preemptions }: FinishedRequest) => {
       numPreemptions += preemptions;
     };
-    expect(await run(small, requests, { scheduler: 'online', onFinish })).toEqual(alone);
+    expect(await run(small, requests, { scheduler: 'online', observers: [{ onFinish }] })).toEqual(alone);
     expect(numPreemptions).toBeGreaterThan(0);
   });
 

@@ -36,8 +36,7 @@ async function record({ limits, zero = 123.4, requests = THREE, ...options }: Sc
   const [steps, finished]: [StepRecord[], FinishedRequest[]] = [[], []];
   await using engine = new Engine({
     ...{ runner, tokenizer, clock, timeline: true, timeKernels: true, ...options },
-    onStep: (step) => steps.push(step),
-    onFinish: (request) => finished.push(request),
+    observers: [{ onStep: (step) => steps.push(step), onFinish: (request) => finished.push(request) }],
   });
   await engine.generateBatch(requests);
   return { name: 'run', steps, requests: finished };

@@ -55,7 +55,7 @@ const watchers: Readonly<Record<string, () => unknown>> = {
 describe.each(['onStep', 'onFinish'] as const)('%s', (name) => {
   describe.each([true, false])('overlap %s', (overlap) => {
     test.each(Object.entries(watchers))('that %s is told of once and changes nothing', async (_, watch) => {
-      await using engine = new Engine({ runner: talesRunner(), tokenizer, overlap, [name]: watch });
+      await using engine = new Engine({ runner: talesRunner(), tokenizer, overlap, observers: [{ [name]: watch }] });
       const responses = await engine.generateBatch(requests);
       for (const [index, response] of responses.entries()) {
         expect(response).toMatchObject({ finishReason: 'length', ids: completion(requests[index]!) });
@@ -63,7 +63,7 @@ describe.each(['onStep', 'onFinish'] as const)('%s', (name) => {
       expect((await engine.generate(later)).ids).toEqual(completion(later));
       for (let turn = 0; turn < 3; turn++) await setImmediate();
       expect(warn).toHaveBeenCalledTimes(1);
-      expect(warn.mock.calls[0]?.[0]).toMatch(new RegExp(`^${name} failed: .*told once`));
+      expect(warn.mock.calls[0]?.[0]).toMatch(new RegExp(`^${name} of observers\\[0\\] failed: .*told once`));
     });
   });
 
@@ -74,15 +74,62 @@ describe.each(['onStep', 'onFinish'] as const)('%s', (name) => {
       if (each === name) boom();
     };
     const runner = talesRunner();
-    await using engine = new Engine({ runner, tokenizer, onStep: count('onStep'), onFinish: count('onFinish') });
+    await using engine = new Engine({
+      runner,
+      tokenizer,
+      observers: [{ onStep: count('onStep'), onFinish: count('onFinish') }],
+    });
     await engine.generateBatch(requests);
     await engine.run();
     expect(told).toEqual({ onStep: runner.plans.length, onFinish: requests.length });
   });
 });
 
+test('several observers are told in their order, and the fault of one is its own', async () => {
+  const told: string[] = [];
+  /** Keeps its own count, as a method of it is called. */
+  class Counter {
+    readonly name: string;
+    numSteps = 0;
+
+    constructor(name: string) {
+      this.name = name;
+    }
+
+    onStep() {
+      this.numSteps++;
+      told.push(this.name);
+    }
+  }
+  const [first, last] = [new Counter('first'), new Counter('last')];
+  const rejects = { onStep: () => Promise.reject(new Error('later')), onFinish: boom };
+  const runner = talesRunner();
+  await using engine = new Engine({ runner, tokenizer, observers: [first, { onStep: boom }, rejects, last] });
+  for (const { finishReason } of await engine.generateBatch(requests)) expect(finishReason).toBe('length');
+  await engine.run();
+  for (let turn = 0; turn < 3; turn++) await setImmediate();
+  expect([first.numSteps, last.numSteps]).toEqual([runner.plans.length, runner.plans.length]);
+  expect(told).toEqual(runner.plans.flatMap(() => ['first', 'last']));
+  expect(warn.mock.calls.map(([message]) => String(message).split(':')[0]).sort()).toEqual([
+    'onFinish of observers[2] failed',
+    'onStep of observers[1] failed',
+    'onStep of observers[2] failed',
+  ]);
+});
+
+test('a list of observers that changes later changes nothing', async () => {
+  const onStep = vi.fn();
+  const observers = [{ onStep }];
+  const runner = talesRunner();
+  await using engine = new Engine({ runner, tokenizer, observers });
+  observers.length = 0;
+  await engine.generate(later);
+  await engine.run();
+  expect(onStep).toHaveBeenCalledTimes(runner.plans.length);
+});
+
 test('a signal whose request has an observer that throws reaches the other listeners', async () => {
-  await using engine = new Engine({ runner: talesRunner(), tokenizer, onFinish: boom });
+  await using engine = new Engine({ runner: talesRunner(), tokenizer, observers: [{ onFinish: boom }] });
   const controller = new AbortController();
   const { signal } = controller;
   const handles = requests.map((request) => engine.addRequest({ ...request, signal }));
@@ -103,7 +150,7 @@ test.each(['onStep', 'onFinish'] as const)('%s may abort, add and close', async 
     if (numCalls === 2) engine.abort('victim');
     if (numCalls === 4) void engine.close();
   };
-  const engine = new Engine({ runner: talesRunner({ maxBatchSize: 3 }), tokenizer, [name]: watch });
+  const engine = new Engine({ runner: talesRunner({ maxBatchSize: 3 }), tokenizer, observers: [{ [name]: watch }] });
   const all = [...requests, { promptIds: [3], requestId: 'victim', sampling: { maxTokens: 30 } }];
   const responses = await engine.generateBatch(all);
   expect(await Promise.all(added)).toHaveLength(1);
@@ -117,7 +164,7 @@ test('onStep that changes its record changes no timeline', async () => {
     // @ts-expect-error: what an observer without types may do
     record.rows.length = 0;
   };
-  await using engine = new Engine({ runner: talesRunner(), tokenizer, onStep, timeline: true });
+  await using engine = new Engine({ runner: talesRunner(), tokenizer, observers: [{ onStep }], timeline: true });
   for (const { timeline, ids } of await engine.generateBatch(requests)) {
     expect(timeline?.filter(({ step }) => step !== null)).toHaveLength(ids.length);
   }
@@ -132,7 +179,7 @@ test('who adds a request for each that ends keeps an engine busy until it is clo
       refusals.push(error);
     }
   };
-  const engine = new Engine({ runner: talesRunner(), tokenizer, onFinish: add });
+  const engine = new Engine({ runner: talesRunner(), tokenizer, observers: [{ onFinish: add }] });
   await engine.generateBatch(requests);
   await engine.close();
   expect(engine.hasUnfinished).toBe(false);
@@ -247,7 +294,7 @@ test('a deadline that passes while steps fail ends its request once', async () =
   };
   const onFinish = vi.fn();
   const runner = new FaultyRunner(() => true, fail, { maxBatchSize: 1 });
-  await using engine = new Engine({ runner, tokenizer, clock, onFinish });
+  await using engine = new Engine({ runner, tokenizer, clock, observers: [{ onFinish }] });
   const responses = await engine.generateBatch(requests.map((request) => ({ ...request, deadlineMs: 25 })));
   expect(new Set(responses.map(({ finishReason }) => finishReason))).toEqual(new Set(['error', 'abort']));
   expect(onFinish).toHaveBeenCalledTimes(requests.length);

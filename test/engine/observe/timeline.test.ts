@@ -108,7 +108,13 @@ describe.each([true, false])('with overlap %s', (overlap) => {
   ) {
     const runner = new TimedRunner((numTokens) => 4 + numTokens, limits);
     const records: StepRecord[] = [];
-    const options: EngineOptions = { runner, tokenizer, clock: runner, overlap, onStep: (step) => records.push(step) };
+    const options: EngineOptions = {
+      runner,
+      tokenizer,
+      clock: runner,
+      overlap,
+      observers: [{ onStep: (step) => records.push(step) }],
+    };
     await using engine = new Engine(options);
     const handles = added.map((each, index) => engine.addRequest({ ...each, requestId: `r${index}`, timeline: true }));
     while (engine.hasUnfinished) {

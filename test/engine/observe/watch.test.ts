@@ -34,7 +34,7 @@ test('onFinish is told of every request that ends, in whatever way, with what it
   const told: FinishedRequest[] = [];
   const runner = talesRunner();
   runner.isBroken = ({ seed }) => seed === 7;
-  await using engine = new Engine({ runner, tokenizer, onFinish: (each) => told.push(each) });
+  await using engine = new Engine({ runner, tokenizer, observers: [{ onFinish: (each) => told.push(each) }] });
   const abort = new AbortController();
   const pending = engine.generateBatch([
     { ...request, requestId: 'length' },
@@ -53,7 +53,11 @@ test('onFinish is told of every request that ends, in whatever way, with what it
 
 test('a refused request is nothing to tell of', async () => {
   const told: FinishedRequest[] = [];
-  await using engine = new Engine({ runner: talesRunner(), tokenizer, onFinish: (each) => told.push(each) });
+  await using engine = new Engine({
+    runner: talesRunner(),
+    tokenizer,
+    observers: [{ onFinish: (each) => told.push(each) }],
+  });
   expect(() => engine.addRequest({ promptIds: [], prompt: 'both' })).toThrow();
   expect(told).toEqual([]);
 });
@@ -73,7 +77,12 @@ test('kernels are timed only where the engine is to, and their times come with t
   for (const timeKernels of [true, false, undefined]) {
     const runner = new AskedRunner();
     const steps: StepRecord[] = [];
-    await using engine = new Engine({ runner, tokenizer, timeKernels, onStep: (step) => steps.push(step) });
+    await using engine = new Engine({
+      runner,
+      tokenizer,
+      timeKernels,
+      observers: [{ onStep: (step) => steps.push(step) }],
+    });
     await engine.generate(request);
     expect(new Set(runner.asked.map((options) => options?.timed))).toEqual(
       new Set([timeKernels ? 'kernels' : undefined]),
@@ -85,7 +94,12 @@ test('kernels are timed only where the engine is to, and their times come with t
 test('a step that failed has no times', async () => {
   const steps: StepRecord[] = [];
   const runner = new FaultyRunner(0, () => Promise.reject(new Error('broken')));
-  await using engine = new Engine({ runner, tokenizer, timeKernels: true, onStep: (step) => steps.push(step) });
+  await using engine = new Engine({
+    runner,
+    tokenizer,
+    timeKernels: true,
+    observers: [{ onStep: (step) => steps.push(step) }],
+  });
   const { finishReason } = await engine.generate(request);
   expect(finishReason).toBe('error');
   expect(steps).toHaveLength(1);

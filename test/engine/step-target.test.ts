@@ -1,13 +1,13 @@
 // Steps of about so many milliseconds, and what is told of each.
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Engine } from '../../../src/engine/engine.ts';
-import type { StepRecord } from '../../../src/engine/observe/step-record.ts';
-import { StepTarget } from '../../../src/engine/observe/step-target.ts';
-import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
-import { RangeValueError } from '../../../src/util/errors.ts';
-import { fakeCompletion } from '../../support/engine/fake-runner.ts';
-import { TimedRunner, talesRunner, VOCAB } from '../test-runners.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { StepRecord } from '../../src/engine/observe/step-record.ts';
+import { StepTarget } from '../../src/engine/step-target.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { RangeValueError } from '../../src/util/errors.ts';
+import { fakeCompletion } from '../support/engine/fake-runner.ts';
+import { TimedRunner, talesRunner, VOCAB } from './test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {
@@ -95,7 +95,7 @@ async function runBeside(maxStepMs: number | undefined, overlap: boolean) {
   const steps: StepRecord[] = [];
   await using engine = new Engine({
     ...{ runner, tokenizer, clock: runner, overlap, maxStepMs },
-    onStep: (step) => steps.push(step),
+    observers: [{ onStep: (step) => steps.push(step) }],
   });
   const handles = decoders.map((each) => engine.addRequest(each));
   for (let turn = 0; turn < 10; turn++) await engine.step();
@@ -143,7 +143,14 @@ test('the records of steps are what the runner was given and what an account of 
   const runner = new TimedRunner((numTokens) => 1 + numTokens, { numBlocks: 12, blockSize: 2, maxModelLen: 24 });
   const steps: StepRecord[] = [];
   const onStep = (step: StepRecord) => steps.push(step);
-  await using engine = new Engine({ runner, tokenizer, clock: runner, overlap: false, onStep, maxStepMs: 9 });
+  await using engine = new Engine({
+    runner,
+    tokenizer,
+    clock: runner,
+    overlap: false,
+    observers: [{ onStep }],
+    maxStepMs: 9,
+  });
   const requests = Array.from({ length: 9 }, (_, seed) => ({
     requestId: `r${seed}`,
     promptIds: Array.from({ length: 1 + ((3 * seed) % 9) }, (_, position) => 100 * seed + position),
