@@ -20,7 +20,7 @@ export type {
 } from './core/runner.ts';
 export { RunnerClosedError } from './core/runner-closed-error.ts';
 export { deriveSeed, type SamplingOptions, type SamplingParams } from './core/sampling-params.ts';
-export type { FinishReason, PrefixMiss } from './core/sequence.ts';
+export type { FinishReason, PrefixHit, PrefixMiss, ReadonlySequence, SequenceStatus } from './core/sequence.ts';
 export { Engine } from './engine/engine.ts';
 export type { EngineOptions } from './engine/engine-options.ts';
 export {
@@ -31,6 +31,7 @@ export {
   StepResultError,
   UnknownRequestError,
 } from './engine/errors.ts';
+export type { EngineObserver } from './engine/observe/observers.ts';
 export type { StepRecord, StepRecordRow } from './engine/observe/step-record.ts';
 export type { TimelineKind, TimelineSpan, TimelineStep } from './engine/observe/timeline.ts';
 export type { RequestTimings } from './engine/observe/timings.ts';
@@ -47,12 +48,15 @@ export type { ChooseId, ForwardOptions, GenerateOptions, ReplaceOptions } from '
 export type { ForwardResult, GPT2Model } from './research/text-model.ts';
 export { MemoryError, type MemoryPlan } from './runtime/memory-plan.ts';
 export type { ModelRunner } from './runtime/model-runner.ts';
+export type { AdmissionPolicy, AdmissionState } from './scheduler/admission/admission-policy.ts';
 export {
   type QueuePolicyName,
   queuePolicyNames,
   type SchedulerName,
   schedulerNames,
 } from './scheduler/create-scheduler.ts';
+export { PolicyError } from './scheduler/policy-error.ts';
+export type { QueuePolicy } from './scheduler/queue/queue-policy.ts';
 export { RequestTooLargeError } from './scheduler/request-too-large-error.ts';
 export { type DecodeOptions, type EncodeOptions, Tokenizer } from './tokenizer/tokenizer.ts';
 export { RangeValueError, RoseinferError } from './util/errors.ts';

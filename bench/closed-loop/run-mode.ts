@@ -5,7 +5,7 @@ import type { EngineWatch } from '../../src/engine/engine-options.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { DEFAULT_SETTINGS, type EngineSettings } from '../open-loop/engine-settings.ts';
+import { DEFAULT_SETTINGS, type EngineSettings, engineOptions } from '../open-loop/engine-settings.ts';
 import type { BenchRequest } from './requests.ts';
 
 /** What runs the requests, and who watches. */
@@ -56,7 +56,7 @@ export async function runMode(
   const abortable = requests.map((request) => ({ ...request, signal }));
   await using engine = new Engine({
     ...watch,
-    ...settings,
+    ...engineOptions(settings),
     runner: countIds(runner, onIds),
     tokenizer,
     scheduler: mode,

@@ -1,13 +1,19 @@
 import type { InferredOptionTypes } from 'yargs';
+// Settings of an engine in a benchmark, as flags and recorded runs have them.
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
-import { queuePolicyNames } from '../../src/scheduler/create-scheduler.ts';
+import { type QueuePolicyName, queuePolicyNames } from '../../src/scheduler/create-scheduler.ts';
 import { choiceFlag, integerFlag, numberFlag, switchFlag } from '../../src/terminal/flags.ts';
 
 /** How an engine schedules, but for the name of its scheduler. */
-export type EngineSettings = Pick<
-  EngineOptions,
-  'policy' | 'prefixCache' | 'maxStepMs' | 'maxQueuedRequests' | 'maxQueuedTokens'
->;
+export interface EngineSettings
+  extends Pick<EngineOptions, 'prefixCache' | 'maxStepMs' | 'maxQueuedRequests' | 'maxQueuedTokens'> {
+  readonly policy?: QueuePolicyName | undefined;
+}
+
+/** The options of an engine with these settings. */
+export function engineOptions({ policy, ...options }: EngineSettings) {
+  return { ...options, queuePolicy: policy } satisfies Partial<EngineOptions>;
+}
 
 /** The benchmark compares schedulers, so what makes later requests cheaper than earlier ones is off unless asked for. */
 export const DEFAULT_SETTINGS: EngineSettings = { prefixCache: false };

@@ -4,7 +4,7 @@ import type { TimedRequest } from '../closed-loop/requests.ts';
 import type { ModeOptions } from '../closed-loop/run-mode.ts';
 import { admit, type Served } from './admit.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
-import { DEFAULT_SETTINGS } from './engine-settings.ts';
+import { DEFAULT_SETTINGS, engineOptions } from './engine-settings.ts';
 import type { RunLog } from './run-log.ts';
 import type { WaitingClock } from './waiting-clock.ts';
 
@@ -45,7 +45,7 @@ export async function runOpenLoop(
   const { settings = DEFAULT_SETTINGS, watch } = options;
   const engine = new Engine({
     ...watch,
-    ...settings,
+    ...engineOptions(settings),
     runner: log?.watch(runner) ?? runner,
     tokenizer,
     scheduler: mode,

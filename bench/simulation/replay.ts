@@ -7,6 +7,7 @@ import { Engine } from '../../src/engine/engine.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { clip } from '../../src/util/quote.ts';
 import { admit, type Served } from '../open-loop/admit.ts';
+import { engineOptions } from '../open-loop/engine-settings.ts';
 import type { ServingRun } from '../open-loop/open-loop.ts';
 import type { RecordedRun } from '../open-loop/run-file.ts';
 import type { LoggedRequest, RunHeader } from '../open-loop/run-log.ts';
@@ -32,7 +33,13 @@ export async function replay({ header, entries }: RecordedRun): Promise<Replay> 
   const runner = new ReplayRunner(header, recorded, requests);
   const steps: StepRecord[] = [];
   const observers = [{ onStep: (record: StepRecord) => steps.push(record) }];
-  const engine = new Engine({ ...header.settings, runner, scheduler: header.mode, clock: runner, observers });
+  const engine = new Engine({
+    ...engineOptions(header.settings),
+    runner,
+    scheduler: header.mode,
+    clock: runner,
+    observers,
+  });
   const served: Promise<Served>[] = [];
   let turn: Promise<unknown> = Promise.resolve();
   for (const entry of entries) {

@@ -1,13 +1,16 @@
+// The life of one request as the scheduler sees it. All of its state stands here, so that books can be checked against it.
 import type { SamplingParams } from './sampling-params.ts';
 
+/** Where a sequence is in its life; a preempted one waits to be computed again. */
 export type SequenceStatus = 'waiting' | 'running' | 'preempted' | 'finished';
 
-/** Why a sequence ended: an eos token, a stop id or stop string, `maxTokens` (or the context), its caller, or a fault. */
+/** Reason why a sequence ended: an eos token, a stop id or stop string, `maxTokens` (or the context), its caller, or a fault. */
 export type FinishReason = 'stop' | 'length' | 'abort' | 'error';
 
-/** Most ids that may end a sequence as its eos: the masks that a step has room for in each row. */
+/** Most ids that may end a sequence as its eos: the number of masks that a step has room for in each row. */
 export const MAX_EOS_IDS = 64;
 
+/** Values that a sequence is made with. */
 export interface SequenceInit {
   readonly requestId: string;
   readonly promptIds: readonly number[];
@@ -23,21 +26,21 @@ export interface SequenceInit {
 }
 
 /**
- * Why a prompt took no more tokens from the prefix cache than it did: sharing was off; fewer tokens than a block were
- * left; nobody had computed the next block; or somebody had and its block has been given to others since.
+ * Reason why a prompt took no more tokens from the prefix cache than it did: sharing was `off`; the rest was `short`er
+ * than a block; the next block was `new`, never computed before; or it had been `evicted`.
  */
 export type PrefixMiss = 'off' | 'short' | 'new' | 'evicted';
 
-/** What a sequence found in the prefix cache. */
+/** Result of looking a prompt up in the prefix cache. */
 export interface PrefixHit {
-  /** Tokens whose keys and values are there. */
+  /** Tokens whose keys and values are resident. */
   readonly numTokens: number;
-  /** Why they are no more. */
+  /** Reason why they are no more. */
   readonly miss: PrefixMiss;
 }
 
 /**
- * A prompt and the ids generated after it. Only the scheduler changes one; everybody else reads.
+ * A prompt and the ids generated after it. Only the scheduler changes one; others take a `ReadonlySequence`.
  *
  * Tokens are known in three stages: computed (in the KV cache), on the host, and pending (sampled on the GPU, not read
  * yet). Ids are on the host before they are computed, except the pending one, which the next step takes on the GPU.
@@ -55,7 +58,7 @@ export class Sequence {
   readonly ids: number[] = [];
   status: SequenceStatus = 'waiting';
   finishReason: FinishReason | null = null;
-  /** The stop id that ended the sequence; null when something else did, such as the eos. */
+  /** The stop id that ended the sequence; null if it ended for any other reason, eos included. */
   stopTokenId: number | null = null;
   /** Tokens that are in the KV cache once every submitted step has run. */
   numComputedTokens = 0;
@@ -66,7 +69,7 @@ export class Sequence {
   /** Place in the queue, least first: the queue policy's rank, then the order of arrival. */
   rank = 0;
   order = 0;
-  /** What its first start found; null before that start. */
+  /** Prefix-cache hit of its first start; null before that start. */
   prefixHit: PrefixHit | null = null;
   numPreemptions = 0;
   /** Most tokens that were ever in the KV cache. */
@@ -98,4 +101,10 @@ export class Sequence {
   get isFullLength(): boolean {
     return this.ids.length + this.numPendingIds >= this.params.maxTokens;
   }
+}
+
+/** A sequence for everything but the scheduler, which alone changes it. */
+export interface ReadonlySequence extends Readonly<Omit<Sequence, 'ids'>> {
+  /** Generated ids on the host, the eos or stop id that ended the sequence included. */
+  readonly ids: readonly number[];
 }

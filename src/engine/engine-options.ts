@@ -1,6 +1,13 @@
 import type { Clock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
-import type { QueuePolicyName, SchedulerName } from '../scheduler/create-scheduler.ts';
+import type { AdmissionPolicy } from '../scheduler/admission/admission-policy.ts';
+import {
+  type QueuePolicyName,
+  queuePolicyCheck,
+  type SchedulerName,
+  schedulerCheck,
+} from '../scheduler/create-scheduler.ts';
+import type { QueuePolicy } from '../scheduler/queue/queue-policy.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { type Check, type Checks, checkOptions, flag } from '../util/option-checks.ts';
@@ -13,14 +20,14 @@ export interface EngineOptions extends QueueBounds {
   readonly runner: Runner;
   /** Without one the engine takes and gives ids only: a prompt or stop string as text is refused, and `text` is empty. */
   readonly tokenizer?: Tokenizer | undefined;
-  /** Default `online`. */
-  readonly scheduler?: SchedulerName | undefined;
+  /** When a waiting request starts: a name or a policy of one's own; default `online`. */
+  readonly scheduler?: SchedulerName | AdmissionPolicy | undefined;
   /** Default: the machine's. */
   readonly clock?: Clock | undefined;
   /** Whether a step is submitted before the ids of the one before it are read; default true. The ids are the same. */
   readonly overlap?: boolean | undefined;
-  /** Which waiting request is next; default `fcfs`. */
-  readonly policy?: QueuePolicyName | undefined;
+  /** Which waiting request is next: a name or a policy of one's own; default `fcfs`. */
+  readonly queuePolicy?: QueuePolicyName | QueuePolicy | undefined;
   /** Whether prompts take what others have computed of the same beginning; default true. The ids are the same. */
   readonly prefixCache?: boolean | undefined;
   /** Milliseconds that a step takes at most, about: prompts are cut by the times of steps before. By default only maxBatchTokens cuts. */
@@ -42,10 +49,10 @@ const anything: Check = { expected: 'anything', accepts: () => true };
 const OPTIONS: Checks<EngineOptions> = {
   runner: withMethods('execute'),
   tokenizer: withMethods('encode', 'isSpecial', 'tokenBytes'),
-  scheduler: anything,
+  scheduler: schedulerCheck,
   clock: withMethods('now'),
   overlap: flag,
-  policy: anything,
+  queuePolicy: queuePolicyCheck,
   prefixCache: flag,
   maxStepMs: anything,
   maxQueuedRequests: anything,

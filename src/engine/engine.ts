@@ -66,13 +66,13 @@ export class Engine {
       runner,
       tokenizer = Tokenizer.idsOnly(runner.limits.vocabSize),
       scheduler = 'online',
-      policy = 'fcfs',
+      queuePolicy = 'fcfs',
       clock = systemClock,
       overlap = true,
     } = options;
     const { prefixCache = true, maxStepMs, observers = [], timeline, timeKernels = false } = options;
     this.#runner = runner;
-    this.#scheduler = createScheduler(scheduler, runner.limits, policy);
+    this.#scheduler = createScheduler(scheduler, runner.limits, queuePolicy);
     this.#clock = new SteadyClock(clock);
     this.#overlap = overlap;
     this.#target = maxStepMs === undefined ? null : new StepTarget(maxStepMs);

@@ -12,7 +12,7 @@ export interface GenerationRequest {
   /** Drawn when missing; no other live request may have it. */
   readonly requestId?: string | undefined;
   readonly sampling?: SamplingOptions | undefined;
-  /** The lower, the more urgent, from -100 to 100; 0. Heeded by the policy `priority`. */
+  /** The lower, the more urgent, from -100 to 100; 0. Used by the queue policy `priority`. */
   readonly priority?: number | undefined;
   /** Milliseconds after its arrival at which the request is aborted, if it has not ended. */
   readonly deadlineMs?: number | undefined;

@@ -1,4 +1,4 @@
-import type { PrefixHit, PrefixMiss, Sequence } from '../core/sequence.ts';
+import type { PrefixHit, PrefixMiss, ReadonlySequence } from '../core/sequence.ts';
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
 import { BlockPool } from './block-pool.ts';
@@ -9,7 +9,10 @@ import { type BlockHash, type CachedBlock, PrefixCache } from './prefix-cache.ts
 const EVICTED_PER_BLOCK = 4;
 
 /** What the manager reads of a sequence; the object itself is the key of its table. */
-export type CachedSequence = Pick<Sequence, 'promptIds' | 'ids' | 'numTokens' | 'numComputedTokens' | 'prefixGroup'>;
+export type CachedSequence = Pick<
+  ReadonlySequence,
+  'promptIds' | 'ids' | 'numTokens' | 'numComputedTokens' | 'prefixGroup'
+>;
 
 export interface KVCacheManagerOptions {
   /** Blocks in the pool. */

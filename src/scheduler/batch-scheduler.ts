@@ -3,22 +3,15 @@ import type { SchedulerOutput, SchedulerRow } from '../core/scheduler-output.ts'
 import type { FinishReason, Sequence } from '../core/sequence.ts';
 import { KVCacheManager } from '../kv/kv-cache-manager.ts';
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
-import type { AdmissionPolicy } from './admission-policy.ts';
+import type { AdmissionState } from './admission/admission-policy.ts';
 import { chooseVictim } from './choose-victim.ts';
-import type { QueuePolicy } from './queue-policy.ts';
+import { GuardedPolicies, type SchedulingPolicies } from './guarded-policies.ts';
+import { insertByRank, WaitingQueue } from './queue/waiting-queue.ts';
 import { RequestTooLargeError } from './request-too-large-error.ts';
 import type { Scheduler, SequenceUpdate } from './scheduler.ts';
-import { insertByRank, WaitingQueue } from './waiting-queue.ts';
 
+/** Limits of a runner that a scheduler keeps. */
 export type SchedulerLimits = Omit<RunnerLimits, 'vocabSize'>;
-
-/** What decides who runs. */
-export interface SchedulingPolicies {
-  /** When a waiting sequence may start. */
-  readonly admission: AdmissionPolicy;
-  /** Which one is next. */
-  readonly queue: QueuePolicy;
-}
 
 /** A sequence with a place in the batch. */
 interface RunningSequence {
@@ -35,7 +28,7 @@ interface RunningSequence {
  * one is in flight.
  */
 export class BatchScheduler implements Scheduler {
-  readonly #policies: SchedulingPolicies;
+  readonly #policies: GuardedPolicies;
   readonly #limits: SchedulerLimits;
   readonly #kv: KVCacheManager;
   readonly #waiting = new WaitingQueue();
@@ -44,13 +37,13 @@ export class BatchScheduler implements Scheduler {
   #numAdded = 0;
   #numPreemptions = 0;
 
-  /** @throws RangeValueError for a limit that is no integer ≥ 1. */
+  /** @throws RangeValueError for a limit, or a policy's `maxRunning`, that is no integer ≥ 1. */
   constructor(policies: SchedulingPolicies, limits: SchedulerLimits) {
     const { maxBatchSize, maxBatchTokens, maxModelLen } = limits;
     for (const [name, value] of Object.entries({ maxBatchSize, maxBatchTokens, maxModelLen })) {
       if (!Number.isInteger(value) || value < 1) throw new RangeValueError(name, value, 'an integer ≥ 1');
     }
-    this.#policies = policies;
+    this.#policies = new GuardedPolicies(policies);
     this.#limits = limits;
     this.#kv = new KVCacheManager(limits);
     this.#freeTokenSlots = Array.from({ length: maxBatchSize }, (_, index) => maxBatchSize - 1 - index);
@@ -69,7 +62,7 @@ export class BatchScheduler implements Scheduler {
   }
 
   get maxRunning(): number {
-    return Math.min(this.#limits.maxBatchSize, this.#policies.admission.maxRunning);
+    return Math.min(this.#limits.maxBatchSize, this.#policies.maxRunning);
   }
 
   get numPreemptions(): number {
@@ -90,7 +83,7 @@ export class BatchScheduler implements Scheduler {
     if (maxBlocks > numBlocks) {
       throw new RequestTooLargeError(requestId, maxBlocks, numBlocks, `blocks of ${blockSize} tokens`);
     }
-    sequence.rank = this.#policies.queue.rank(sequence);
+    sequence.rank = this.#policies.rank(sequence);
     sequence.order = this.#numAdded++;
     this.#waiting.add(sequence);
   }
@@ -197,16 +190,26 @@ export class BatchScheduler implements Scheduler {
   #startHead(head: Sequence): boolean {
     // An id in flight would be missing from the recomputed prompt.
     if (head.numPendingIds > 0) return false;
-    const { numRunning } = this;
-    const { maxBatchSize } = this.#limits;
-    const state = { waiting: this.#waiting, numRunning, maxBatchSize, kv: this.#kv };
-    if (!this.#policies.admission.admits(state, head)) return false;
+    const isAdmitted = this.#policies.admits(this.#admissionState(), head);
+    // With nothing running no step would come, and so no end: the policy may delay a request and never lose one.
+    if (!isAdmitted && this.numRunning > 0) return false;
     const numReserved = this.#running.filter(({ sequence }) => this.#willGrow(sequence)).length;
     const hit = this.#kv.start(head, numReserved);
     if (hit === null) return false;
     head.numComputedTokens = hit.numTokens;
     head.prefixHit ??= hit;
     return true;
+  }
+
+  #admissionState(): AdmissionState {
+    const { numFreeBlocks } = this.#kv;
+    return {
+      waiting: { [Symbol.iterator]: () => this.#waiting[Symbol.iterator]() },
+      numRunning: this.numRunning,
+      maxBatchSize: this.#limits.maxBatchSize,
+      numFreeBlocks,
+      numBlocksFor: (numTokens) => this.#kv.numBlocksFor(numTokens),
+    };
   }
 
   /** Whether a sequence may need more blocks than it has. The last id is never computed. */

@@ -1,55 +1,74 @@
+// The built-in policies by name, one table an axis: names, checks and what they stand for can't disagree.
 import { RangeValueError } from '../util/errors.ts';
-import type { AdmissionPolicy } from './admission-policy.ts';
+import type { Check } from '../util/option-checks.ts';
+import type { AdmissionPolicy } from './admission/admission-policy.ts';
+import { NaivePolicy } from './admission/naive.ts';
+import { OfflinePolicy } from './admission/offline.ts';
+import { OnlinePolicy } from './admission/online.ts';
 import { BatchScheduler, type SchedulerLimits } from './batch-scheduler.ts';
-import { fcfs } from './fcfs.ts';
-import { NaivePolicy } from './naive.ts';
-import { OfflinePolicy } from './offline.ts';
-import { OnlinePolicy } from './online.ts';
-import { priority } from './priority.ts';
-import type { QueuePolicy } from './queue-policy.ts';
+import { fcfs } from './queue/fcfs.ts';
+import { priority } from './queue/priority.ts';
+import type { QueuePolicy } from './queue/queue-policy.ts';
+import { shortestPromptFirst } from './queue/shortest-prompt-first.ts';
 import type { Scheduler } from './scheduler.ts';
-import { shortestPromptFirst } from './shortest-prompt-first.ts';
 
+/** Built-in admission policy: one request at a time, fixed groups, or continuous batching. */
 export type SchedulerName = 'naive' | 'offline' | 'online';
 
-/** In the order in which a comparison shows them. */
-export const schedulerNames: readonly SchedulerName[] = ['naive', 'offline', 'online'];
-
+/** Built-in queue policy: first come, most urgent, or shortest prompt first. */
 export type QueuePolicyName = 'fcfs' | 'priority' | 'shortest-prompt-first';
 
+/** Makers, as a policy with state belongs to one scheduler. */
+const ADMISSION: Readonly<Record<SchedulerName, () => AdmissionPolicy>> = {
+  naive: () => new NaivePolicy(),
+  offline: () => new OfflinePolicy(),
+  online: () => new OnlinePolicy(),
+};
+
+const QUEUE: Readonly<Record<QueuePolicyName, QueuePolicy>> = {
+  fcfs,
+  priority,
+  'shortest-prompt-first': shortestPromptFirst,
+};
+
+/** Names of the schedulers in the order in which a comparison shows them. */
+export const schedulerNames: readonly SchedulerName[] = ['naive', 'offline', 'online'];
+
+/** Names of the queue policies. */
 export const queuePolicyNames: readonly QueuePolicyName[] = ['fcfs', 'priority', 'shortest-prompt-first'];
 
-/** @throws RangeValueError for a name that is not in `schedulerNames` or `queuePolicyNames`, or limits that make no sense. */
+/** Accepts the name of a scheduler, or an admission policy. */
+export const schedulerCheck = nameOrPolicy(schedulerNames, 'admits');
+
+/** Accepts the name of a queue policy, or a queue policy. */
+export const queuePolicyCheck = nameOrPolicy(queuePolicyNames, 'rank');
+
+/**
+ * Makes a scheduler.
+ *
+ * @throws RangeValueError for a name that is not in `schedulerNames` or `queuePolicyNames`, what is neither name nor policy,
+ * or limits that make no sense.
+ */
 export function createScheduler(
-  name: SchedulerName,
+  scheduler: SchedulerName | AdmissionPolicy,
   limits: SchedulerLimits,
-  queuePolicy: QueuePolicyName = 'fcfs',
+  queuePolicy: QueuePolicyName | QueuePolicy = 'fcfs',
 ): Scheduler {
-  return new BatchScheduler({ admission: createAdmission(name), queue: queuePolicyOf(queuePolicy) }, limits);
+  if (!schedulerCheck.accepts(scheduler)) throw new RangeValueError('scheduler', scheduler, schedulerCheck.expected);
+  if (!queuePolicyCheck.accepts(queuePolicy)) {
+    throw new RangeValueError('queuePolicy', queuePolicy, queuePolicyCheck.expected);
+  }
+  const admission = typeof scheduler === 'string' ? ADMISSION[scheduler]() : scheduler;
+  const queue = typeof queuePolicy === 'string' ? QUEUE[queuePolicy] : queuePolicy;
+  return new BatchScheduler({ admission, queue }, limits);
 }
 
-function createAdmission(name: SchedulerName): AdmissionPolicy {
-  switch (name) {
-    case 'naive':
-      return new NaivePolicy();
-    case 'offline':
-      return new OfflinePolicy();
-    case 'online':
-      return new OnlinePolicy();
-    default:
-      throw new RangeValueError('scheduler', name, `one of ${schedulerNames.join(', ')}`);
-  }
-}
-
-function queuePolicyOf(name: QueuePolicyName): QueuePolicy {
-  switch (name) {
-    case 'fcfs':
-      return fcfs;
-    case 'priority':
-      return priority;
-    case 'shortest-prompt-first':
-      return shortestPromptFirst;
-    default:
-      throw new RangeValueError('policy', name, `one of ${queuePolicyNames.join(', ')}`);
-  }
+function nameOrPolicy(names: readonly string[], method: string): Check {
+  return {
+    expected: `one of ${names.join(', ')}, or an object that has ${method}()`,
+    accepts: (value) =>
+      typeof value === 'object' && value !== null
+        ? typeof Reflect.get(value, method) === 'function'
+        : names.some((name) => name === value),
+  };
 }

@@ -1,8 +1,10 @@
+// The seam between engine and scheduling. The engine asks for rows, runs them and brings the result back; it knows neither
+// blocks nor policies.
 import type { StepResult, TokenLogprobs } from '../core/runner.ts';
 import type { SchedulerOutput, SchedulerRow } from '../core/scheduler-output.ts';
 import type { FinishReason, Sequence } from '../core/sequence.ts';
 
-/** What a step's result changed for one sequence. */
+/** Change that a step's result made to one sequence. */
 export interface SequenceUpdate {
   readonly sequence: Sequence;
   /** The id that was appended; null when its logits were not finite. */
@@ -29,11 +31,17 @@ export interface Scheduler {
   readonly maxRunning: number;
   /** Times that a sequence lost its blocks so far: to one ranked before it, or because a step of others failed. */
   readonly numPreemptions: number;
-  /** @throws RequestTooLargeError for a sequence that could not run even alone. */
+  /**
+   * Queues a sequence.
+   *
+   * @throws RequestTooLargeError for a sequence that could not run even alone.
+   * @throws PolicyError when the queue policy gives it no rank.
+   */
   addRequest(sequence: Sequence): void;
   /**
    * The rows of the next step. None when every sequence waits for ids in flight, or when there is no sequence.
    *
+   * @throws PolicyError when the admission policy fails: `fail` and `abort` bring the books in order again.
    * @param targetTokens cuts prompts into chunks so that the step has about as many tokens; decoding rows always run.
    */
   schedule(targetTokens?: number): SchedulerOutput;

@@ -188,7 +188,7 @@ describe('priorities', () => {
     const runner = new TimedRunner(() => 10, { maxBatchSize: 1 });
     const starts: string[] = [];
     await using engine = new Engine({
-      ...{ runner, tokenizer, policy, clock: runner },
+      ...{ runner, tokenizer, queuePolicy: policy, clock: runner },
       observers: [{ onStep: ({ admitted }) => starts.push(...admitted) }],
     });
     for (const request of requests) engine.addRequest(request);
@@ -213,8 +213,8 @@ describe('priorities', () => {
 
   test('an unknown policy is refused with the known ones', () => {
     // @ts-expect-error: what a caller without types may say
-    const make = () => new Engine({ runner: talesRunner(), tokenizer, policy: 'lifo' });
-    expect(make).toThrow('policy is "lifo", expected one of fcfs, priority, shortest-prompt-first');
+    const make = () => new Engine({ runner: talesRunner(), tokenizer, queuePolicy: 'lifo' });
+    expect(make).toThrow('queuePolicy is "lifo", expected one of fcfs, priority, shortest-prompt-first');
   });
 });
 

@@ -39,7 +39,7 @@ const request = fc.record({
 
 const setting = fc.record({
   scheduler: fc.constantFrom(...schedulerNames),
-  policy: fc.constantFrom(...queuePolicyNames),
+  queuePolicy: fc.constantFrom(...queuePolicyNames),
   overlap: fc.boolean(),
   prefixCache: fc.boolean(),
   maxStepMs: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),

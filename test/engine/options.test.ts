@@ -148,7 +148,20 @@ describe('options of Engine', () => {
     [{ clock: Date.now }, 'clock is function now, expected an object that has now()'],
     [{ scheduler: 'fast' }, 'scheduler is "fast", expected one of naive, offline, online'],
     [{ scheduler: null }, 'scheduler is null, expected one of'],
-    [{ policy: 5 }, 'policy is 5, expected one of'],
+    [
+      { queuePolicy: 5 },
+      'queuePolicy is 5, expected one of fcfs, priority, shortest-prompt-first, or an object that has rank()',
+    ],
+    [{ queuePolicy: { admits: () => true } }, 'queuePolicy is an object, expected one of'],
+    [
+      { scheduler: { rank: () => 0 } },
+      'scheduler is an object, expected one of naive, offline, online, or an object that has admits()',
+    ],
+    [
+      { scheduler: { admits: () => true, maxRunning: 0 } },
+      'maxRunning of the scheduler is 0, expected an integer ≥ 1, or Infinity',
+    ],
+    [{ scheduler: { admits: () => true, maxRunning: '2' } }, 'maxRunning of the scheduler is "2"'],
     [{ overlap: 'yes' }, 'overlap is "yes", expected true or false'],
     [{ overlap: null }, 'overlap is null, expected true or false'],
     [{ prefixCache: 0 }, 'prefixCache is 0, expected true or false'],

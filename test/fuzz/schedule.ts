@@ -9,7 +9,7 @@ import { type FuzzRequest, isShort } from './fuzz-requests.ts';
 /** Who comes when to an engine of which settings: all that a request's ids must not depend on. */
 export interface Schedule {
   readonly limits: { readonly maxBatchSize: number; readonly maxBatchTokens: number; readonly numBlocks: number };
-  readonly options: Pick<EngineOptions, 'scheduler' | 'policy' | 'maxStepMs' | 'maxQueuedRequests'> & {
+  readonly options: Pick<EngineOptions, 'scheduler' | 'queuePolicy' | 'maxStepMs' | 'maxQueuedRequests'> & {
     readonly overlap: boolean;
     readonly prefixCache: boolean;
   };
@@ -63,7 +63,7 @@ export function drawSchedule(seed: number, { blockSize }: FuzzModel, requests: r
     limits: { maxBatchSize: draws.integer(1, 8), maxBatchTokens, numBlocks: drawNumBlocks(draws, entries, blockSize) },
     options: {
       scheduler: draws.pick(['online', 'online', 'online', 'online', 'online', 'offline', 'naive']),
-      policy: queuePolicyNames[draws.integer(0, queuePolicyNames.length - 1)],
+      queuePolicy: queuePolicyNames[draws.integer(0, queuePolicyNames.length - 1)],
       overlap: draws.chance(0.6),
       prefixCache: draws.chance(0.8),
       maxStepMs: draws.chance(0.4) ? draws.integer(3, 12) : undefined,

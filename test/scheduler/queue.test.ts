@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import type { Sequence } from '../../src/core/sequence.ts';
 import { chooseVictim } from '../../src/scheduler/choose-victim.ts';
 import { createScheduler, queuePolicyNames } from '../../src/scheduler/create-scheduler.ts';
-import { fcfs } from '../../src/scheduler/fcfs.ts';
-import { PRIORITY_AGEING_MS, priority } from '../../src/scheduler/priority.ts';
-import { PROMPT_AGEING_MS, shortestPromptFirst } from '../../src/scheduler/shortest-prompt-first.ts';
-import { insertByRank, WaitingQueue } from '../../src/scheduler/waiting-queue.ts';
+import { fcfs } from '../../src/scheduler/queue/fcfs.ts';
+import { PRIORITY_AGEING_MS, priority } from '../../src/scheduler/queue/priority.ts';
+import { PROMPT_AGEING_MS, shortestPromptFirst } from '../../src/scheduler/queue/shortest-prompt-first.ts';
+import { insertByRank, WaitingQueue } from '../../src/scheduler/queue/waiting-queue.ts';
 import { testSequence } from '../support/engine/drive-scheduler.ts';
 import { FakeRunner } from '../support/engine/fake-runner.ts';
 
@@ -113,6 +113,8 @@ describe('a queue policy', () => {
     const { limits } = new FakeRunner();
     for (const name of queuePolicyNames) expect(createScheduler('online', limits, name).numWaiting).toBe(0);
     // @ts-expect-error: what a caller without types may say
-    expect(() => createScheduler('online', limits, 'toString')).toThrow('policy is "toString", expected one of fcfs');
+    expect(() => createScheduler('online', limits, 'toString')).toThrow(
+      'queuePolicy is "toString", expected one of fcfs',
+    );
   });
 });

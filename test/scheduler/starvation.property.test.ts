@@ -2,12 +2,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Sequence } from '../../src/core/sequence.ts';
+import { OnlinePolicy } from '../../src/scheduler/admission/online.ts';
 import { BatchScheduler } from '../../src/scheduler/batch-scheduler.ts';
 import { createScheduler, type QueuePolicyName, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
-import { OnlinePolicy } from '../../src/scheduler/online.ts';
-import { PRIORITY_AGEING_MS } from '../../src/scheduler/priority.ts';
+import { PRIORITY_AGEING_MS } from '../../src/scheduler/queue/priority.ts';
+import { PROMPT_AGEING_MS } from '../../src/scheduler/queue/shortest-prompt-first.ts';
 import type { Scheduler } from '../../src/scheduler/scheduler.ts';
-import { PROMPT_AGEING_MS } from '../../src/scheduler/shortest-prompt-first.ts';
 import { SchedulerLoop, testSequence } from '../support/engine/drive-scheduler.ts';
 import { FakeRunner } from '../support/engine/fake-runner.ts';
 

@@ -1,3 +1,4 @@
+// No batching: the baseline that the other schedulers are compared with.
 import type { AdmissionPolicy, AdmissionState } from './admission-policy.ts';
 
 /** One sequence at a time, to its end. */

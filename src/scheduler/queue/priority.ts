@@ -1,3 +1,4 @@
+// Priorities that age: a strict order would let a stream of urgent requests starve the others.
 import type { QueuePolicy } from './queue-policy.ts';
 
 /** Milliseconds of waiting that make up for one step of priority. */

@@ -1,3 +1,4 @@
+// Short prompts first, with age: a strict order would let a stream of short prompts starve a long one.
 import type { QueuePolicy } from './queue-policy.ts';
 
 /** Milliseconds of waiting that make up for one token of prompt. */

@@ -1,5 +1,6 @@
-import type { Sequence } from '../core/sequence.ts';
-import { partitionPoint, SortedList } from '../util/sorted-list.ts';
+// The queue of waiting sequences, sorted by rank on arrival: its head is found at once, however long it is.
+import type { Sequence } from '../../core/sequence.ts';
+import { partitionPoint, SortedList } from '../../util/sorted-list.ts';
 
 /** Sequences that wait, in the order of their ranks. */
 export class WaitingQueue implements Iterable<Sequence> {
