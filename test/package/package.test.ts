@@ -5,11 +5,7 @@ import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { printedErrors } from '../support/readme-examples.ts';
-import { examples, type PackedPackage, packPackage, ROOT, run } from './packed-package.ts';
-
-/** Those that need no model. */
-const kernelExamples = examples.filter(({ code }) => code.includes("'roseinfer/kernels'"));
+import { type PackedPackage, packPackage, ROOT, run } from './packed-package.ts';
 
 let packed: PackedPackage;
 let user: string;
@@ -42,15 +38,6 @@ test("the package ships what was built, the shaders, the weights, and the licenc
 });
 
 describe('in an empty folder', () => {
-  test.each(kernelExamples)('$title of README runs', ({ file, code }) => {
-    const { status, stdout, stderr } = run(process.execPath, [file], user);
-    expect(status, stderr).toBe(0);
-    if (!code.includes('console.log(name')) return;
-    const errors = printedErrors(stdout);
-    expect(Object.keys(errors)).toEqual(['layernorm', 'matmul', 'attention']);
-    for (const error of Object.values(errors)) expect(error).toBeLessThan(1e-5);
-  });
-
   test('the command generates from the bundled model what it does in the repository', () => {
     const args = ['generate', '--prompt', 'Once', '--max-new-tokens', '3', '--seed', '1'];
     const { status, stdout, stderr } = run(process.execPath, ['node_modules/.bin/roseinfer', ...args], user);

@@ -4,21 +4,16 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readmeExamples } from '../support/readme-examples.ts';
+import { examples } from '../docs/documents.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const NODE_MODULES = join(ROOT, 'node_modules');
 /** Files and folders that the package is made from. */
 const SOURCES = ['.setup', 'LICENSE', 'README.md', 'package.json', 'shaders', 'src', 'tsconfig.json', 'weights'];
 
-/** The programs that README prints, with a file name for each. */
-export const examples = readmeExamples(join(ROOT, 'README.md')).map((example, i) => {
-  return { ...example, file: `example-${i}.${example.language === 'js' ? 'mjs' : 'ts'}` };
-});
-
 export interface PackedPackage extends Disposable {
   readonly tarball: string;
-  /** A stranger's folder: the package, its dependencies and README's programs, and nothing else. */
+  /** A stranger's folder: the package, its dependencies and the documents' programs, and nothing else. */
   readonly user: string;
 }
 

@@ -1,0 +1,69 @@
+// What the project's commands take: flags from their `--help`, scripts from package.json.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runNode } from '../support/run-node.ts';
+import { ROOT } from './documents.ts';
+
+const { scripts }: { scripts: Readonly<Record<string, string>> } = JSON.parse(
+  readFileSync(join(ROOT, 'package.json'), 'utf8'),
+);
+const known = new Map<string, ReadonlySet<string>>();
+
+/** Flags by which a program of the repository says that it can be called, `--` included. */
+export function flagsOf(program: string, ...command: readonly string[]): ReadonlySet<string> {
+  const key = [program, ...command].join(' ');
+  const flags = known.get(key) ?? readFlags(program, command);
+  known.set(key, flags);
+  return flags;
+}
+
+function readFlags(program: string, command: readonly string[]): ReadonlySet<string> {
+  // Programs of test/ are called with `--flag value` alone and have no help: their options stand in the file.
+  if (program.startsWith('test/')) {
+    const source = readFileSync(join(ROOT, program), 'utf8');
+    return new Set([...source.matchAll(/^ {4}(\w+): \{ type: /gm)].map(([, name]) => `--${name}`));
+  }
+  const { stdout } = runNode([program, ...command, '--help']);
+  return new Set([...stdout.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, name = '']) => name));
+}
+
+/** Says what is wrong with a line of a shell block, or null. */
+export function faultOf(line: string): string | null {
+  for (const part of line.split(' && ')) {
+    const fault = faultOfCommand(part.match(/"[^"]*"|\S+/g) ?? []);
+    if (fault !== null) return `${part}: ${fault}`;
+  }
+  return null;
+}
+
+function faultOfCommand([command, ...words]: readonly string[]): string | null {
+  const [first = '', second = '', ...rest] = words;
+  if (command === 'npm') return faultOfNpm(words);
+  if (command === 'npx' && first === 'node') return faultOfProgram(second, rest);
+  if (command === 'npx' && first === 'roseinfer') return faultOfFlags(flagsOf('src/cli/roseinfer.js', second), rest);
+  if (command === 'npx' && first === 'vitest') {
+    const missing = rest.find((word) => word.startsWith('test/') && !existsSync(join(ROOT, word)));
+    return missing === undefined ? null : `${missing} does not exist`;
+  }
+  if (command === 'python3') return existsSync(join(ROOT, first)) ? null : `${first} does not exist`;
+  return 'unknown command';
+}
+
+function faultOfNpm(words: readonly string[]): string | null {
+  const [command = '', name = '', ...flags] = words;
+  if (command === 'pack' || command === 'install') return null;
+  const script = command === 'test' ? 'test' : name;
+  const program = scripts[script]?.match(/^node (\S+)$/)?.[1];
+  if (scripts[script] === undefined) return `package.json has no script ${script}`;
+  return program === undefined || flags.length === 0 ? null : faultOfProgram(program, flags);
+}
+
+function faultOfProgram(program: string, words: readonly string[]): string | null {
+  if (!existsSync(join(ROOT, program))) return `${program} does not exist`;
+  return faultOfFlags(flagsOf(program), words);
+}
+
+function faultOfFlags(flags: ReadonlySet<string>, words: readonly string[]): string | null {
+  const unknown = words.find((word) => /^--./.test(word) && !flags.has(word));
+  return unknown === undefined ? null : `${unknown} is no flag`;
+}

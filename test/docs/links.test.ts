@@ -1,0 +1,62 @@
+// Documents point to what exists: links, their anchors, and the files that the prose names.
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Document, documents, pages, ROOT, readDocument } from './documents.ts';
+
+/** The longest README that is read to its end. */
+const MAX_README_LINES = 160;
+
+/** Folders at the top; a code span that begins with one names a file, unless it has a placeholder. */
+const NAMES_FILE = /^(?:src|shaders|bench|test|docs|weights|\.setup|\.ci)\/(?!.*NAME)[\w./-]*$/;
+
+/** Anchors of a document's headings, as GitHub makes them. */
+function anchorsOf({ prose }: Pick<Document, 'prose'>): string[] {
+  return [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+/** Relative links that lead nowhere. */
+function brokenLinks(document: Pick<Document, 'path' | 'prose'>): string[] {
+  const links = [...document.prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link);
+  return links.filter((link) => {
+    if (/^https?:/.test(link)) return false;
+    const [file = '', anchor] = link.split('#');
+    const path = file === '' ? document.path : join(dirname(document.path), file);
+    if (!existsSync(join(ROOT, path))) return true;
+    if (anchor === undefined) return false;
+    return !anchorsOf(file === '' ? document : readDocument(path)).includes(anchor);
+  });
+}
+
+/** Files that code spans name and the repository does not have. */
+function missingFiles({ prose }: Pick<Document, 'prose'>): string[] {
+  const spans = [...prose.matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);
+  return spans.filter((span) => NAMES_FILE.test(span) && !existsSync(join(ROOT, span)));
+}
+
+describe.each(documents)('$path', (document) => {
+  test('has no broken link', () => expect(brokenLinks(document)).toEqual([]));
+  test('names no missing file', () => expect(missingFiles(document)).toEqual([]));
+});
+
+test.each(pages)('$path opens with the question that it answers', ({ text }) => {
+  expect(text).toMatch(/^# .+\n\nThis page answers: .*\?/);
+});
+
+test('README.md is one page and leads to every other', () => {
+  const readme = readDocument('README.md');
+  expect(readme.text.trimEnd().split('\n').length).toBeLessThanOrEqual(MAX_README_LINES);
+  for (const { path } of pages) expect(readme.text).toContain(`(${path})`);
+});
+
+test('a broken link, a missing anchor and a missing file are found', () => {
+  const prose =
+    '# One `x.ts`\n[a](gone.md) [b](../README.md#no) [c](#one-xts) [d](https://example.org) `src/gone.ts` `src/`';
+  expect(brokenLinks({ path: 'docs/kernels.md', prose })).toEqual(['gone.md', '../README.md#no']);
+  expect(missingFiles({ prose })).toEqual(['src/gone.ts']);
+});
