@@ -1,23 +1,19 @@
+// Inputs of a step on the GPU: one buffer with a fixed place for each array, so that a step is one write and no new bind group.
 import type { BatchPlan, SamplingRow } from '../core/batch-plan.ts';
-import type { LogitsAdjustment, TokenAdjustment } from '../core/logits-adjustment.ts';
 import { MAX_LOGIT_BIASES, MAX_STOPS } from '../core/sampling-params.ts';
 import { MAX_EOS_IDS } from '../core/sequence.ts';
 import type { Device } from '../gpu/device.ts';
 import { BufferUsage } from '../gpu/flags.ts';
 import { type DType, Tensor } from '../gpu/tensor.ts';
-import {
-  ADJUST_ENTRY_WORDS,
-  ADJUST_MASKED,
-  ADJUST_ROW_WORDS,
-  ADJUST_SEEN,
-  NO_NEWEST_SLOT,
-} from '../kernels/adjust-logits/adjust-logits.ts';
+import { ADJUST_ENTRY_WORDS, ADJUST_ROW_WORDS } from '../kernels/adjust-logits/adjust-logits.ts';
+import { adjustEntryWords, adjustRowWords } from '../kernels/adjust-logits/adjust-row.ts';
+import { queryTiles } from '../kernels/attention/query-tiles.ts';
+import { SAMPLING_WORDS, samplingWords } from '../kernels/sample/sampling-row.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { roundUp } from '../util/math.ts';
-import { splitSeed } from '../util/rng.ts';
 
-/** Words of a row of `sampling`. */
-const SAMPLING_WORDS = 8;
+/** Upper bound of temperatures: hotter draws would be as uniform, and a masked logit must stay many temperatures below the others. */
+const MAX_TEMPERATURE = 1e30;
 /** In a slot mapping: this token's keys and values go nowhere. */
 const PADDED_SLOT = -1;
 /** Every adapter lets a binding start at multiples of this many bytes. */
@@ -83,8 +79,6 @@ export class StepInputs {
   readonly #device: Device;
   readonly #buffer: GPUBuffer;
   readonly #words: Int32Array<ArrayBuffer>;
-  /** The same bytes. */
-  readonly #floats: Float32Array;
   readonly #maxBlocks: number;
   readonly #tileRows: number;
 
@@ -103,7 +97,6 @@ export class StepInputs {
     this.#device = device;
     this.#buffer = buffer;
     this.#words = new Int32Array(bytes / 4);
-    this.#floats = new Float32Array(this.#words.buffer);
     this.#maxBlocks = X;
     this.#tileRows = tileRows;
     this.tokenIds = region('token ids', 'i32', [T]);
@@ -130,21 +123,24 @@ export class StepInputs {
     this.#set(this.positions, plan.positions);
     this.#set(this.slotMapping, plan.slotMapping);
     this.#set(this.sequenceIndex, plan.sequenceIndex);
-    const tiles = queryTiles(plan, this.#tileRows);
-    this.#set(this.queryTiles, tiles.flat());
+    const { numSequences, queryStartLoc } = plan;
+    const numQueries = Array.from({ length: numSequences }, (_, s) => queryStartLoc[s + 1]! - queryStartLoc[s]!);
+    const tiles = queryTiles(numQueries, this.#tileRows);
+    this.#set(this.queryTiles, tiles);
     this.#set(this.logitsRows, plan.logitsRows);
     plan.samplingRows.forEach((row, r) => {
-      this.#set(this.sampling, samplingWords(row), r * SAMPLING_WORDS);
+      const temperature = Math.min(row.temperature, MAX_TEMPERATURE);
+      this.#set(this.sampling, samplingWords({ ...row, temperature }), r * SAMPLING_WORDS);
       this.#set(this.wantedLogprobs, [row.logprobs === null ? 0 : row.logprobs + 1], r);
     });
-    for (let s = 0; s < plan.numSequences; s++) {
+    for (let s = 0; s < numSequences; s++) {
       const row = plan.blockTables.subarray(s * plan.maxBlocks, (s + 1) * plan.maxBlocks);
       this.#set(this.blockTables, row, s * this.#maxBlocks);
     }
     const end = adjusts(plan) ? this.#setAdjustments(plan.samplingRows) : this.adjustRows.range.offset / 4;
     const { queue } = this.#device.gpu;
     this.#device.attempt('step inputs', () => queue.writeBuffer(this.#buffer, 0, this.#words, 0, end));
-    return tiles.length - plan.numDecodeTokens;
+    return tiles.length / 2 - plan.numDecodeTokens;
   }
 
   /** Puts a step in place whose tokens are written to no slot: greedy rows of token 0, each an attention tile at position 0. */
@@ -169,19 +165,11 @@ export class StepInputs {
     for (const [r, { adjustment }] of rows.entries()) {
       const first = end;
       for (const token of adjustment?.tokens ?? []) {
-        this.#setEntry(end++, token);
+        this.#set(this.adjustEntries, adjustEntryWords(token), end++ * ADJUST_ENTRY_WORDS);
       }
       this.#set(this.adjustRows, adjustRowWords(adjustment, first, end), r * ADJUST_ROW_WORDS);
     }
     return this.adjustEntries.range.offset / 4 + end * ADJUST_ENTRY_WORDS;
-  }
-
-  #setEntry(entry: number, { id, outputCount, bias, isSeen, isMasked }: TokenAdjustment): void {
-    const start = this.adjustEntries.range.offset / 4 + entry * ADJUST_ENTRY_WORDS;
-    this.#words[start] = id;
-    this.#words[start + 1] = outputCount;
-    this.#floats[start + 2] = bias;
-    this.#words[start + 3] = (isSeen ? ADJUST_SEEN : 0) | (isMasked ? ADJUST_MASKED : 0);
   }
 
   /** Puts values into a region; they would run on into the next one. @throws RangeValueError for more than it holds. */
@@ -200,37 +188,4 @@ export function adjusts({ samplingRows }: BatchPlan): boolean {
 
 function regionBytes(shape: readonly number[]): number {
   return roundUp(4 * shape.reduce((product, size) => product * size, 1), OFFSET_ALIGNMENT);
-}
-
-/** A tile for each decode row, then the longer rows in tiles of at most `tileRows` tokens of one sequence. */
-function queryTiles({ numDecodeTokens, numSequences, queryStartLoc }: BatchPlan, tileRows: number) {
-  const tiles = Array.from({ length: numDecodeTokens }, (_, token): [number, number] => [token, 1]);
-  for (let s = numDecodeTokens; s < numSequences; s++) {
-    const end = queryStartLoc[s + 1]!;
-    for (let token = queryStartLoc[s]!; token < end; token += tileRows) {
-      tiles.push([token, Math.min(tileRows, end - token)]);
-    }
-  }
-  return tiles;
-}
-
-/** Hotter draws would be as uniform, and a masked logit must stay many temperatures below the others. */
-const MAX_TEMPERATURE = 1e30;
-
-/** Words are set into an Int32Array, which keeps the bits of numbers up to 2^32 − 1. */
-export function samplingWords(row: Omit<SamplingRow, 'adjustment' | 'logprobs'>): number[] {
-  const { temperature, topK, topP, minP, seed, position, tokenSlot } = row;
-  const [seedLo, seedHi] = splitSeed(seed);
-  const temperatureBits = f32Bits(Math.min(temperature, MAX_TEMPERATURE));
-  return [temperatureBits, topK, f32Bits(topP), f32Bits(minP), seedLo, seedHi, position, tokenSlot];
-}
-
-function adjustRowWords(adjustment: LogitsAdjustment | null, firstEntry: number, endEntry: number): number[] {
-  const { repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0, newestTokenSlot } = adjustment ?? {};
-  const penalties = [repetitionPenalty, presencePenalty, frequencyPenalty].map(f32Bits);
-  return [firstEntry, endEntry, ...penalties, newestTokenSlot ?? NO_NEWEST_SLOT];
-}
-
-function f32Bits(value: number): number {
-  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }

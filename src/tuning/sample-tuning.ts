@@ -2,7 +2,7 @@ import type { Device, DeviceTraits } from '../gpu/device.ts';
 import type { VariantChoice } from '../gpu/kernel-spec.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import type { sample } from '../kernels/sample/sample.ts';
-import { samplingWords } from '../runtime/step-inputs.ts';
+import { samplingWords } from '../kernels/sample/sampling-row.ts';
 import { neighbours, noise, type Tunable } from './tune-kernel.ts';
 
 /** A row of each kind. */

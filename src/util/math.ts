@@ -1,3 +1,5 @@
+// Integer arithmetic of sizes, and the bits of floats.
+
 /** Smallest integer ≥ a / b, for a ≥ 0 and b > 0. */
 export function ceilDiv(a: number, b: number): number {
   return Math.ceil(a / b);
@@ -6,4 +8,9 @@ export function ceilDiv(a: number, b: number): number {
 /** Smallest multiple of `step` that is ≥ `value`. */
 export function roundUp(value: number, step: number): number {
   return ceilDiv(value, step) * step;
+}
+
+/** The u32 word with the bits of a number as f32. */
+export function f32Bits(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }

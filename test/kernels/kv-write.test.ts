@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { type KVDType, kvWrite } from '../../src/kernels/kv-write/kv-write.ts';
+import { normals } from '../../src/util/random-values.ts';
 import { expectWithin } from '../support/kernels/expect-within.ts';
 import { operand } from '../support/kernels/guarded-tensor.ts';
 import { checkKVWrite, UNWRITTEN } from '../support/kernels/kv-write-case.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { type CacheShape, PagedCache } from '../support/kernels/paged-cache.ts';
-import { normals } from '../support/kernels/random-data.ts';
 import { allTunings, runKernel } from '../support/kernels/run-kernel.ts';
 
 let device: Device;

@@ -4,6 +4,7 @@ import { Device } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
+import { normals, permutation } from '../../src/util/random-values.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
 import { nans, operand } from '../support/kernels/guarded-tensor.ts';
 import {
@@ -15,7 +16,6 @@ import {
   someRows,
 } from '../support/kernels/matmul-case.ts';
 import { mutant } from '../support/kernels/mutant.ts';
-import { normals, permutation } from '../support/kernels/random-data.ts';
 import { runKernel, singleTunings } from '../support/kernels/run-kernel.ts';
 
 const SHAPE = { M: 17, K: 100, N: 72 };

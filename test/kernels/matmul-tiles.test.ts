@@ -5,6 +5,7 @@ import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { MATMUL_BUCKETS, matmulCandidates } from '../../src/tuning/matmul-tuning.ts';
+import { normals } from '../../src/util/random-values.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
 import { nans, operand } from '../support/kernels/guarded-tensor.ts';
 import {
@@ -16,7 +17,6 @@ import {
 } from '../support/kernels/matmul-case.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { mutant } from '../support/kernels/mutant.ts';
-import { normals } from '../support/kernels/random-data.ts';
 import { runKernel } from '../support/kernels/run-kernel.ts';
 
 let auto: Device;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { kvRowWords } from '../../src/kernels/kv-write/kv-write.ts';
 import { packTiles, storedValues, tiledShape, weightConditions } from '../../src/kernels/weights/weight-tiles.ts';
-import { normals } from '../support/kernels/random-data.ts';
+import { normals } from '../../src/util/random-values.ts';
 import { storedWeight } from '../support/kernels/stored-weight.ts';
 
 const COLUMNS = 32;

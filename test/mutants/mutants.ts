@@ -1,4 +1,4 @@
-import { permutation } from '../support/kernels/random-data.ts';
+import { permutation } from '../../src/util/random-values.ts';
 import { type Edit, OPERATORS } from './operators.ts';
 import { WgslText } from './wgsl-text.ts';
 

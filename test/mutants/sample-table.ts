@@ -2,8 +2,8 @@ import { expect } from 'vitest';
 import type { Device } from '../../src/gpu/device.ts';
 import { sample, sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { processLogits } from '../../src/reference/sampling.ts';
+import { normals } from '../../src/util/random-values.ts';
 import { expectClose } from '../support/approx.ts';
-import { normals } from '../support/kernels/random-data.ts';
 import { draw, drawWithProbs, filtersOf, NO_TOKEN } from '../support/kernels/sampling-case.ts';
 import {
   bitRows,

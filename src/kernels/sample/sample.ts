@@ -1,10 +1,11 @@
 import type { DeviceTraits } from '../../gpu/device.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
 import { type Dims, read, write } from '../../gpu/kernel-spec.ts';
+import { SAMPLING_WORDS } from './sampling-row.ts';
 
 const bindings = {
   logits: read('R', 'V'),
-  sampling: read.u32('R', 8),
+  sampling: read.u32('R', SAMPLING_WORDS),
   next_tokens: write.i32('X'),
   sampled: write.u32('R', 2),
 };

@@ -3,10 +3,10 @@ import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { adjustLogits } from '../../../src/kernels/adjust-logits/adjust-logits.ts';
 import { adjustLogits as adjustReference, type LogitPenalties } from '../../../src/reference/sampling.ts';
+import { normals } from '../../../src/util/random-values.ts';
 import { uniform } from '../../../src/util/rng.ts';
 import { expectWithin } from './expect-within.ts';
 import { nans, operand } from './guarded-tensor.ts';
-import { normals } from './random-data.ts';
 import { floatsOf, runKernel } from './run-kernel.ts';
 
 /** One row of logits [V], and what changes them. */

@@ -5,9 +5,9 @@ import type { KVDType } from '../../../src/kernels/kv-write/kv-write.ts';
 import { attentionBound } from '../../../src/reference/error-bounds.ts';
 import * as reference from '../../../src/reference/operators.ts';
 import { ceilDiv } from '../../../src/util/math.ts';
+import { normals, permutation } from '../../../src/util/random-values.ts';
 import { nans, type Operand, operand } from './guarded-tensor.ts';
 import { KEY, PagedCache, VALUE } from './paged-cache.ts';
-import { normals, permutation } from './random-data.ts';
 import { floatsOf, runKernel } from './run-kernel.ts';
 
 /** A sequence in a step: the last `queries` of its `context` tokens. */

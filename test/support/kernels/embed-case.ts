@@ -2,9 +2,9 @@ import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { embed } from '../../../src/kernels/embed/embed.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
+import { normals } from '../../../src/util/random-values.ts';
 import { expectSameBits } from './expect-within.ts';
 import { nans, operand, packed } from './guarded-tensor.ts';
-import { normals } from './random-data.ts';
 import { runKernel } from './run-kernel.ts';
 import { storedWeight } from './stored-weight.ts';
 

@@ -1,9 +1,9 @@
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { gatherRows } from '../../../src/kernels/gather-rows/gather-rows.ts';
+import { normals } from '../../../src/util/random-values.ts';
 import { expectSameBits } from './expect-within.ts';
 import { nans, operand } from './guarded-tensor.ts';
-import { normals } from './random-data.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** Rows in no order, the first, the last and one of them twice. */

@@ -2,10 +2,10 @@ import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
 import { kvWrite } from '../../../src/kernels/kv-write/kv-write.ts';
+import { normals, permutation } from '../../../src/util/random-values.ts';
 import { expectSameBits } from './expect-within.ts';
 import { operand } from './guarded-tensor.ts';
 import { type CacheShape, KEY, PagedCache, VALUE } from './paged-cache.ts';
-import { normals, permutation } from './random-data.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** What every word of a cache holds before a run. */

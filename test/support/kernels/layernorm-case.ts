@@ -2,9 +2,9 @@ import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { layernorm } from '../../../src/kernels/layernorm/layernorm.ts';
 import { layerNorm } from '../../../src/reference/operators.ts';
+import { normals, permutation } from '../../../src/util/random-values.ts';
 import { expectWithin } from './expect-within.ts';
 import { nans, operand } from './guarded-tensor.ts';
-import { normals, permutation } from './random-data.ts';
 import { floatsOf, runKernel } from './run-kernel.ts';
 
 /** Lanes of the workgroup: `WIDTH` of shaders/layernorm.wgsl. */

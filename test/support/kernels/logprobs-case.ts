@@ -3,8 +3,8 @@ import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { LOGPROB_WORDS, logprobs } from '../../../src/kernels/logprobs/logprobs.ts';
 import { logSoftmax } from '../../../src/reference/operators.ts';
+import { normals } from '../../../src/util/random-values.ts';
 import { operand } from './guarded-tensor.ts';
-import { normals } from './random-data.ts';
 import { floatsOf, runKernel } from './run-kernel.ts';
 
 /** One row of logits [V], the id that was chosen, and how many of the most likely are asked for; null asks for nothing. */

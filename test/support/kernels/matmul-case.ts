@@ -1,8 +1,8 @@
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { matmul } from '../../../src/kernels/matmul/matmul.ts';
 import { type WeightDType, weightConditions } from '../../../src/kernels/weights/weight-tiles.ts';
+import { normals } from '../../../src/util/random-values.ts';
 import { nans, type Operand, operand, packed } from './guarded-tensor.ts';
-import { normals } from './random-data.ts';
 import { storedWeight } from './stored-weight.ts';
 
 export interface MatmulShape {

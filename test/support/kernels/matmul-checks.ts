@@ -4,6 +4,7 @@ import { matmul } from '../../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../../src/kernels/matmul/matmul-naive.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import * as reference from '../../../src/reference/operators.ts';
+import { normals } from '../../../src/util/random-values.ts';
 import { expectSameBits, expectWithin } from './expect-within.ts';
 import { nans, operand } from './guarded-tensor.ts';
 import {
@@ -14,7 +15,6 @@ import {
   matmulInputs,
   matmulOperands,
 } from './matmul-case.ts';
-import { normals } from './random-data.ts';
 import { floatsOf, runKernel } from './run-kernel.ts';
 
 const U = 2 ** -24;

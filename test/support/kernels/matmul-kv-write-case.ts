@@ -4,12 +4,12 @@ import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
 import { kvWrite } from '../../../src/kernels/kv-write/kv-write.ts';
 import { matmul, matmulKVWrite } from '../../../src/kernels/matmul/matmul.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
+import { permutation } from '../../../src/util/random-values.ts';
 import { expectSameBits } from './expect-within.ts';
 import { GuardedTensor, nans, operand } from './guarded-tensor.ts';
 import { UNWRITTEN } from './kv-write-case.ts';
 import { matmulConditions, matmulInputs, matmulOperands } from './matmul-case.ts';
 import { type CacheShape, PagedCache } from './paged-cache.ts';
-import { permutation } from './random-data.ts';
 import { floatsOf, runKernel } from './run-kernel.ts';
 
 /** A projection of M tokens to q, k and v of a cache's heads. */

@@ -3,10 +3,10 @@ import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { sample, sampleProbs } from '../../../src/kernels/sample/sample.ts';
 import { gumbelSample, processLogits, type SamplingFilters } from '../../../src/reference/sampling.ts';
+import { normals } from '../../../src/util/random-values.ts';
 import { uniform } from '../../../src/util/rng.ts';
 import { expectClose } from '../approx.ts';
 import { expectSameBits } from './expect-within.ts';
-import { normals } from './random-data.ts';
 import { draw, drawWithProbs, filtersOf, type SamplingCase } from './sampling-case.ts';
 
 /**

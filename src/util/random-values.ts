@@ -1,6 +1,8 @@
-import { uniform } from '../../../src/util/rng.ts';
+// Random operands: pure functions of a seed, over the one generator of rng.ts.
 
-/** Standard normal numbers times `scale` (Box and Muller 1958), a pure function of the seed. */
+import { uniform } from './rng.ts';
+
+/** Makes standard normal numbers times `scale` (Box and Muller 1958), a pure function of the seed. */
 export function normals(seed: number, length: number, scale = 1): Float32Array {
   return Float32Array.from({ length }, (_, i) => {
     const radius = Math.sqrt(-2 * Math.log(uniform(seed, i, 0)));
@@ -8,7 +10,7 @@ export function normals(seed: number, length: number, scale = 1): Float32Array {
   });
 }
 
-/** The numbers 0 … length − 1 in a seeded random order (Fisher and Yates). */
+/** Makes the numbers 0 … length − 1 in a random order of the seed (Fisher and Yates). */
 export function permutation(seed: number, length: number): number[] {
   const order = Array.from({ length }, (_, i) => i);
   for (let i = length - 1; i > 0; i--) {
