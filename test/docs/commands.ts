@@ -45,6 +45,7 @@ function faultOfCommand([command, ...words]: readonly string[]): string | null {
     const missing = rest.find((word) => word.startsWith('test/') && !existsSync(join(ROOT, word)));
     return missing === undefined ? null : `${missing} does not exist`;
   }
+  if (command === 'python3' && first === '-m') return null;
   if (command === 'python3') return existsSync(join(ROOT, first)) ? null : `${first} does not exist`;
   return 'unknown command';
 }

@@ -1,5 +1,5 @@
 // Documents point to what exists: links, their anchors, and the files that the prose names.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Document, documents, pages, ROOT, readDocument } from './documents.ts';
@@ -59,4 +59,12 @@ test('a broken link, a missing anchor and a missing file are found', () => {
     '# One `x.ts`\n[a](gone.md) [b](../README.md#no) [c](#one-xts) [d](https://example.org) `src/gone.ts` `src/`';
   expect(brokenLinks({ path: 'docs/kernels.md', prose })).toEqual(['gone.md', '../README.md#no']);
   expect(missingFiles({ prose })).toEqual(['src/gone.ts']);
+});
+
+test('test/fixtures/README.md names every fixture and every script', () => {
+  const { text } = readDocument('test/fixtures/README.md');
+  const fixtures = readdirSync(join(ROOT, 'test/fixtures')).filter((name) => name !== 'README.md');
+  const models = readdirSync(join(ROOT, 'test/fixtures/models')).map((name) => `models/${name}`);
+  const scripts = readdirSync(join(ROOT, 'test/fixtures/scripts')).filter((name) => name !== 'common.py');
+  for (const name of [...fixtures, ...models, ...scripts]) expect(text).toContain(name);
 });
