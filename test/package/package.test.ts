@@ -1,10 +1,11 @@
 // Uses the packed package in an empty folder as a stranger would.
 // @module-tag sweep
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readDocument } from '../docs/documents.ts';
 import { type PackedPackage, packPackage, ROOT, run } from './packed-package.ts';
 
 let packed: PackedPackage;
@@ -35,6 +36,14 @@ test("the package ships what was built, the shaders, the weights, and the licenc
   const licence = readFileSync(join(user, 'node_modules/roseinfer/weights/gpt2/LICENSE'), 'utf8');
   expect(licence).toMatch(/^Modified MIT License\n\nSoftware Copyright \(c\) 2019 OpenAI\n/);
   expect(files.filter((file) => /^package\/(src|test|bench|\.setup)/.test(file))).toEqual([]);
+});
+
+test('what README links to is in the package', () => {
+  const links = [...readDocument('README.md').prose.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(
+    ([, link = '']) => link,
+  );
+  expect(links.length).toBeGreaterThan(10);
+  expect(links.filter((link) => !existsSync(join(user, 'node_modules/roseinfer', link)))).toEqual([]);
 });
 
 describe('in an empty folder', () => {

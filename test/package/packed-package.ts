@@ -9,7 +9,10 @@ import { examples } from '../docs/documents.ts';
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const NODE_MODULES = join(ROOT, 'node_modules');
 /** Files and folders that the package is made from. */
-const SOURCES = ['.setup', 'LICENSE', 'README.md', 'package.json', 'shaders', 'src', 'tsconfig.json', 'weights'];
+const SOURCES = [
+  ...['LICENSE', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'docs', 'shaders', 'src', 'weights'],
+  ...['.setup', 'package.json', 'tsconfig.json'],
+];
 
 export interface PackedPackage extends Disposable {
   readonly tarball: string;
