@@ -27,6 +27,7 @@ test.each([
   ['npm run test:fuzz -- --counts 3', '--counts is no flag'],
   ['npx roseinfer generate --prompts "a"', '--prompts is no flag'],
   ['npx vitest run test/gone', 'test/gone does not exist'],
+  ['npm install ../roseinfer-0.0.0.tgz', 'the version is '],
   ['make', 'unknown command'],
 ])('finds what is wrong with %s', (line, fault) => expect(faultOf(line)).toContain(fault));
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { runNode } from '../support/run-node.ts';
 import { ROOT } from './documents.ts';
 
-const { scripts }: { scripts: Readonly<Record<string, string>> } = JSON.parse(
+const { scripts, version }: { scripts: Readonly<Record<string, string>>; version: string } = JSON.parse(
   readFileSync(join(ROOT, 'package.json'), 'utf8'),
 );
 const known = new Map<string, ReadonlySet<string>>();
@@ -52,7 +52,8 @@ function faultOfCommand([command, ...words]: readonly string[]): string | null {
 
 function faultOfNpm(words: readonly string[]): string | null {
   const [command = '', name = '', ...flags] = words;
-  if (command === 'pack' || command === 'install') return null;
+  if (command === 'pack') return null;
+  if (command === 'install') return name.endsWith(`roseinfer-${version}.tgz`) ? null : `the version is ${version}`;
   const script = command === 'test' ? 'test' : name;
   const program = scripts[script]?.match(/^node (\S+)$/)?.[1];
   if (scripts[script] === undefined) return `package.json has no script ${script}`;

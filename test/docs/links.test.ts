@@ -44,6 +44,12 @@ describe.each(documents)('$path', (document) => {
   test('names no missing file', () => expect(missingFiles(document)).toEqual([]));
 });
 
+test('every block is a program that is run, a command that is checked, or text', () => {
+  const languages = documents.flatMap(({ blocks }) => blocks.map(({ language }) => language));
+  // Python stands in weights/gpt2/README.md alone, for a machine that has torch.
+  expect([...new Set(languages)].toSorted()).toEqual(['python', 'sh', 'text', 'ts']);
+});
+
 test.each(pages)('$path opens with the question that it answers', ({ text }) => {
   expect(text).toMatch(/^# .+\n\nThis page answers: .*\?/);
 });
