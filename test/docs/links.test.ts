@@ -74,3 +74,12 @@ test('test/fixtures/README.md names every fixture and every script', () => {
   const scripts = readdirSync(join(ROOT, 'test/fixtures/scripts')).filter((name) => name !== 'common.py');
   for (const name of [...fixtures, ...models, ...scripts]) expect(text).toContain(name);
 });
+
+test('docs/architecture.md has every folder of src/ in its drawing and in its table', () => {
+  const { text, blocks } = readDocument('docs/architecture.md');
+  const folders = readdirSync(join(ROOT, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const { name } of folders) {
+    expect(blocks[0]?.code).toMatch(new RegExp(`\\b${name}\\b`));
+    expect(text).toContain(`| \`src/${name}/\` |`);
+  }
+});
