@@ -128,8 +128,8 @@ export class Judge {
     }
     const differing = reference === null ? -1 : words.findIndex((word, i) => word !== reference[start + i]);
     if (reference !== null && differing >= 0) {
-      const [got] = Array.from(expected.toNumbers(words.slice(differing, differing + 1)));
-      const [want] = Array.from(expected.toNumbers(reference.slice(start + differing, start + differing + 1)));
+      const got = expected.toNumbers(words)[differing];
+      const want = expected.toNumbers(reference)[start + differing];
       this.#fault(
         variant,
         `${what}: element ${start + differing} is ${got}, other bits than ${want} of the base variant`,

@@ -1,11 +1,10 @@
 import { checkAttention } from './check-attention.ts';
 import { checkKVWrite } from './check-kv-write.ts';
 import { checkLayernorm } from './check-layernorm.ts';
-import { checkAdjustLogits, checkLogprobs } from './check-logits.ts';
+import { checkAdjustLogits, checkLogprobs, checkSample } from './check-logits.ts';
 import { checkMatmul } from './check-matmul.ts';
 import { checkMatmulKVWrite } from './check-matmul-kv-write.ts';
 import { checkEmbed, checkGatherRows } from './check-rows.ts';
-import { checkSample } from './check-sample.ts';
 import type { KernelReport } from './judge.ts';
 import type { Subject } from './subject.ts';
 

@@ -125,16 +125,3 @@ export function attentionBound(
   }
   return bound;
 }
-
-/**
- * Bound for the adjustment of a logit: adding the bias, dividing or multiplying by the repetition penalty (2.5 units in the
- * last place), subtracting the presence penalty and `frequency`, the frequency penalty times the count, round by 9 u of
- * at most the sum of the sizes.
- */
-export function adjustmentBound(
-  logit: number,
-  { repetition, presence, frequency, bias }: { repetition: number; presence: number; frequency: number; bias: number },
-): number {
-  const scaled = (Math.abs(logit) + Math.abs(bias)) * Math.max(repetition, 1 / repetition);
-  return 9 * U * (scaled + Math.abs(presence) + Math.abs(frequency));
-}

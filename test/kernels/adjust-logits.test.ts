@@ -2,18 +2,14 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { adjustLogits } from '../../src/kernels/adjust-logits/adjust-logits.ts';
+import { type AdjustedRow, adjustedRows } from '../../src/kernels/adjust-logits/operands.ts';
+import { floatsOf } from '../../src/kernels/kernel-case.ts';
 import { normals } from '../../src/util/random-values.ts';
 import { expectClose } from '../support/approx.ts';
-import {
-  type AdjustedRow,
-  adjustedRows,
-  checkAdjustLogits,
-  checkExtremeLogits,
-  runAdjustLogits,
-} from '../support/kernels/adjust-logits-case.ts';
+import { checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../support/kernels/adjust-logits-case.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
-import { floatsOf, singleTunings } from '../support/kernels/run-kernel.ts';
+import { singleTunings } from '../support/kernels/run-kernel.ts';
 import { drawWithProbs } from '../support/kernels/sampling-case.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { attention, attentionFold } from '../../src/kernels/attention/attention.ts';
+import { floatsOf, hostTensor, unwritten } from '../../src/kernels/kernel-case.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import { AttentionCase, type AttentionShape, type SequenceData, type Span } from '../support/kernels/attention-case.ts';
 import { checkAttentionNaive } from '../support/kernels/attention-naive-case.ts';
 import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
-import { nans, operand } from '../support/kernels/guarded-tensor.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { PagedCache } from '../support/kernels/paged-cache.ts';
-import { floatsOf, runKernel } from '../support/kernels/run-kernel.ts';
+import { runKernel } from '../support/kernels/run-kernel.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 let device: Device;
@@ -90,7 +90,7 @@ test('decode rows and prefill tiles of a step may run in two dispatches over one
       .subarray(numDecodes * 24)
       .every(Number.isNaN),
   ).toBe(true);
-  const out = operand(floatsOf(decoded), step.numTokens, 24);
+  const out = hostTensor(floatsOf(decoded), step.numTokens, 24);
   const count = tiles.length / 2 - numDecodes;
   const got = await step.runTiles(device, { ROWS: 8 }, { tiles, first: numDecodes, count, out });
   const { want, tolerance } = step.expected();
@@ -113,13 +113,13 @@ test('attention refuses tiles beyond the list, and a cache of another type', asy
   );
 
   const operands = {
-    qkv: nans(1, 3 * 128),
+    qkv: unwritten(1, 3 * 128),
     kv: new PagedCache({ numBlocks: 1, H: 2, P: 16, D: 64, dtype: 'f16' }, 0).operand,
-    query_tiles: operand(Int32Array.of(0, 1), 1, 2),
-    positions: operand(Int32Array.of(0), 1),
-    sequence_index: operand(Int32Array.of(0), 1),
-    block_tables: operand(Int32Array.of(0), 1, 1),
-    out: nans(1, 128),
+    query_tiles: hostTensor(Int32Array.of(0, 1), 1, 2),
+    positions: hostTensor(Int32Array.of(0), 1),
+    sequence_index: hostTensor(Int32Array.of(0), 1),
+    block_tables: hostTensor(Int32Array.of(0), 1, 1),
+    out: unwritten(1, 128),
   };
   await expect(runKernel(device, attention, operands, { Z: 0, first: 0, scale: 1, count: 1 })).rejects.toThrow(
     'attention: kv has rows of 32 words, expected 64 for D = 64',

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { embed } from '../../src/kernels/embed/embed.ts';
+import { hostTensor, unwritten } from '../../src/kernels/kernel-case.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { checkEmbed, V } from '../support/kernels/embed-case.ts';
-import { nans, operand, packed } from '../support/kernels/guarded-tensor.ts';
+import { packed } from '../support/kernels/guarded-tensor.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { runKernel } from '../support/kernels/run-kernel.ts';
 
@@ -30,16 +31,16 @@ describe.each(WEIGHT_DTYPES)('embed from weights of %s', (dtype) => {
 
 test('embed refuses a wte of another width, and a choice of another storage type', async () => {
   const operands = {
-    token_ids: operand(Int32Array.of(0), 1),
-    next_tokens: operand(Int32Array.of(0), 1),
-    positions: operand(Int32Array.of(0), 1),
+    token_ids: hostTensor(Int32Array.of(0), 1),
+    next_tokens: hostTensor(Int32Array.of(0), 1),
+    positions: hostTensor(Int32Array.of(0), 1),
     wte: packed({ K: 60, N: 2, dtype: 'f32' }, new Float32Array(120), 'nk'),
-    wpe: operand(new Float32Array(60), 1, 60),
-    out: nans(1, 60),
+    wpe: hostTensor(new Float32Array(60), 1, 60),
+    out: unwritten(1, 60),
   };
   const run = runKernel(device, embed, operands, { first: 0 }, { conditions: { W_F16: true } });
   await expect(run).rejects.toThrow('embed: W_F16 is chosen as true, but wte is f32');
-  const narrow = { ...operands, wpe: operand(new Float32Array(59), 1, 59), out: nans(1, 59) };
+  const narrow = { ...operands, wpe: hostTensor(new Float32Array(59), 1, 59), out: unwritten(1, 59) };
   await expect(runKernel(device, embed, narrow, { first: 0 })).rejects.toThrow(
     'embed: wpe is [1, 59], expected [Y, C] with Y = 1, C = 60',
   );

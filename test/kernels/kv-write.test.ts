@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
+import { hostTensor } from '../../src/kernels/kernel-case.ts';
 import { type KVDType, kvWrite } from '../../src/kernels/kv-write/kv-write.ts';
 import { normals } from '../../src/util/random-values.ts';
 import { expectWithin } from '../support/kernels/expect-within.ts';
-import { operand } from '../support/kernels/guarded-tensor.ts';
 import { checkKVWrite, UNWRITTEN } from '../support/kernels/kv-write-case.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { type CacheShape, PagedCache } from '../support/kernels/paged-cache.ts';
@@ -40,8 +40,8 @@ test('kv_write rounds to a neighbouring f16', async () => {
   const [H, D] = [1, 64];
   const qkv = normals(3, 3 * D);
   const operands = {
-    qkv: operand(qkv, 1, 3 * D),
-    slot_mapping: operand(Int32Array.of(0), 1),
+    qkv: hostTensor(qkv, 1, 3 * D),
+    slot_mapping: hostTensor(Int32Array.of(0), 1),
     kv: new PagedCache({ numBlocks: 1, H, P: 1, D, dtype: 'f16' }, UNWRITTEN).operand,
   };
   const words = await runKernel(device, kvWrite, operands, { D }, { conditions: { KV_F16: true } });
@@ -59,8 +59,8 @@ test('kv_write rounds to a neighbouring f16', async () => {
 test('kv_write refuses a cache with rows of another length', async () => {
   const shape: CacheShape = { numBlocks: 9, H: 2, P: 16, D: 64, dtype: 'f16' };
   const operands = {
-    qkv: operand(new Float32Array(3 * 128), 1, 3 * 128),
-    slot_mapping: operand(Int32Array.of(0), 1),
+    qkv: hostTensor(new Float32Array(3 * 128), 1, 3 * 128),
+    slot_mapping: hostTensor(Int32Array.of(0), 1),
     kv: new PagedCache(shape, UNWRITTEN).operand,
   };
   const run = runKernel(device, kvWrite, operands, { D: 64 });

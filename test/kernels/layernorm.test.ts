@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
+import { floatsOf } from '../../src/kernels/kernel-case.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
 import {
@@ -12,7 +13,6 @@ import {
   WIDTH,
 } from '../support/kernels/layernorm-case.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
-import { floatsOf } from '../support/kernels/run-kernel.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 let device: Device;

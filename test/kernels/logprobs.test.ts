@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { LOGPROB_WORDS, logprobs } from '../../src/kernels/logprobs/logprobs.ts';
+import { logprobRows } from '../../src/kernels/logprobs/operands.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
-import { checkExtremeLogprobs, checkLogprobs, logprobRows, runLogprobs } from '../support/kernels/logprobs-case.ts';
+import { checkExtremeLogprobs, checkLogprobs, runLogprobs } from '../support/kernels/logprobs-case.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { singleTunings } from '../support/kernels/run-kernel.ts';
 

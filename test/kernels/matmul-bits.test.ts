@@ -1,12 +1,13 @@
 // @module-tag sweep
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
+import { hostTensor, unwritten } from '../../src/kernels/kernel-case.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { normals, permutation } from '../../src/util/random-values.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
-import { nans, operand } from '../support/kernels/guarded-tensor.ts';
 import {
   type MatmulInputs,
   type MatmulKernel,
@@ -43,7 +44,7 @@ function run(
   const { M, N, dtype } = inputs;
   const conditions: Record<string, boolean> = { ...matmulConditions(dtype), ...choice.conditions };
   const residual = Float32Array.from({ length: M * N }, (_, i) => residualRow[i % N]!);
-  const out = conditions.RESIDUAL ? operand(residual, M, N) : nans(M, N);
+  const out = conditions.RESIDUAL ? hostTensor(residual, M, N) : unwritten(M, N);
   return runKernel(device, kernel, matmulOperands(inputs, out), { first: 0 }, { ...choice, conditions });
 }
 

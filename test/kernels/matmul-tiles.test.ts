@@ -1,13 +1,14 @@
 // The variants that share tiles of x and w among the lanes of a workgroup, on devices with and without optional features.
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device, type DeviceTraits } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
+import { hostTensor, unwritten } from '../../src/kernels/kernel-case.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { MATMUL_BUCKETS, matmulCandidates } from '../../src/tuning/matmul-tuning.ts';
 import { normals } from '../../src/util/random-values.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
-import { nans, operand } from '../support/kernels/guarded-tensor.ts';
 import {
   type MatmulInputs,
   type MatmulKernel,
@@ -38,7 +39,7 @@ const TWO_TILES = { constants: { ROWS: 1, TILES: 2, K_TILE: 32 }, overrides: { L
 function run(device: Device, inputs: MatmulInputs, choice: VariantChoice = {}, kernel: MatmulKernel = matmul) {
   const { M, N, dtype } = inputs;
   const conditions: Record<string, boolean> = { ...matmulConditions(dtype), ...choice.conditions };
-  const out = conditions.RESIDUAL ? operand(normals(9, M * N), M, N) : nans(M, N);
+  const out = conditions.RESIDUAL ? hostTensor(normals(9, M * N), M, N) : unwritten(M, N);
   return runKernel(device, kernel, matmulOperands(inputs, out), { first: 0 }, { ...choice, conditions });
 }
 

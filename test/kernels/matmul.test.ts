@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
+import { floatsOf, unwritten } from '../../src/kernels/kernel-case.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import {
@@ -9,7 +10,6 @@ import {
   checkBrokenValues,
 } from '../support/kernels/activation-checks.ts';
 import { expectWithin } from '../support/kernels/expect-within.ts';
-import { nans } from '../support/kernels/guarded-tensor.ts';
 import { type MatmulInputs, type MatmulShape, matmulInputs, matmulOperands } from '../support/kernels/matmul-case.ts';
 import {
   checkColumns,
@@ -19,7 +19,7 @@ import {
   expectedSums,
 } from '../support/kernels/matmul-checks.ts';
 import { type Changes, mutant, mutantOfModule } from '../support/kernels/mutant.ts';
-import { floatsOf, runKernel } from '../support/kernels/run-kernel.ts';
+import { runKernel } from '../support/kernels/run-kernel.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 const fixtures = readSafetensors('test/fixtures/ops.safetensors');
@@ -80,7 +80,7 @@ describe('matmul writes columns [first, first + N) of a wider output', () => {
   test('and refuses those beyond its end, and a choice of another storage type', async () => {
     const inputs = matmulInputs(3, { M: 5, K: 60, N: 33 }, 'f32');
     const run = (scalars: { first: number }, conditions: Record<string, boolean> = {}) =>
-      runKernel(device, matmul, matmulOperands(inputs, nans(5, 100)), scalars, { conditions });
+      runKernel(device, matmul, matmulOperands(inputs, unwritten(5, 100)), scalars, { conditions });
     await expect(run({ first: 68 })).rejects.toThrow("matmul: columns [68, 101) are beyond out's 100");
     await expect(run({ first: 40 }, { W_F16: true })).rejects.toThrow('matmul: W_F16 is chosen as true, but w is f32');
   });

@@ -1,20 +1,14 @@
 // @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
+import { drawRows, filtersOf } from '../../src/kernels/sample/operands.ts';
 import { sample, sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { processLogits } from '../../src/reference/sampling.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { singleTunings } from '../support/kernels/run-kernel.ts';
-import { draw, filtersOf } from '../support/kernels/sampling-case.ts';
-import {
-  bitRows,
-  bitsOf,
-  checkDraws,
-  checkNoiseTies,
-  drawRows,
-  expectSameRows,
-} from '../support/kernels/sampling-checks.ts';
+import { draw } from '../support/kernels/sampling-case.ts';
+import { bitRows, bitsOf, checkDraws, checkNoiseTies, expectSameRows } from '../support/kernels/sampling-checks.ts';
 
 let auto: Device;
 let base: Device;

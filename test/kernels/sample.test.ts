@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
+import { filtersOf, NO_TOKEN, type SampledRow } from '../../src/kernels/sample/operands.ts';
 import { sample, sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';
 import { normals } from '../../src/util/random-values.ts';
 import { expectClose } from '../support/approx.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
-import { draw, drawWithProbs, filtersOf, NO_TOKEN, type SamplingCase } from '../support/kernels/sampling-case.ts';
+import { draw, drawWithProbs } from '../support/kernels/sampling-case.ts';
 import { checkDraws, checkSweep, kept, PROBABILITY } from '../support/kernels/sampling-checks.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
@@ -16,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.close());
 
-async function probsOf(row: SamplingCase): Promise<Float32Array> {
+async function probsOf(row: SampledRow): Promise<Float32Array> {
   return (await drawWithProbs(device, [row])).probs[0]!;
 }
 

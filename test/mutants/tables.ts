@@ -2,23 +2,21 @@ import { probeFma, probeLoad, probeRead } from '../../bench/kernels/probes.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { shaderSources } from '../../src/gpu/shader-linker.ts';
 import { adjustLogits } from '../../src/kernels/adjust-logits/adjust-logits.ts';
+import { adjustedRows } from '../../src/kernels/adjust-logits/operands.ts';
 import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention/attention.ts';
 import { attentionNaive } from '../../src/kernels/attention/attention-naive.ts';
 import { embed } from '../../src/kernels/embed/embed.ts';
 import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
+import { floatsOf } from '../../src/kernels/kernel-case.ts';
 import { kvWrite } from '../../src/kernels/kv-write/kv-write.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 import { logprobs } from '../../src/kernels/logprobs/logprobs.ts';
+import { logprobRows } from '../../src/kernels/logprobs/operands.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { ACTIVATIONS, checkActivationValues, checkBrokenValues } from '../support/kernels/activation-checks.ts';
-import {
-  adjustedRows,
-  checkAdjustLogits,
-  checkExtremeLogits,
-  runAdjustLogits,
-} from '../support/kernels/adjust-logits-case.ts';
+import { checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../support/kernels/adjust-logits-case.ts';
 import { AttentionCase, type Span } from '../support/kernels/attention-case.ts';
 import { checkAttentionNaive } from '../support/kernels/attention-naive-case.ts';
 import { checkScoreOrder, checkValueOrder } from '../support/kernels/attention-order.ts';
@@ -33,12 +31,11 @@ import {
   layernormInputs,
   runLayernorm,
 } from '../support/kernels/layernorm-case.ts';
-import { checkExtremeLogprobs, checkLogprobs, logprobRows, runLogprobs } from '../support/kernels/logprobs-case.ts';
+import { checkExtremeLogprobs, checkLogprobs, runLogprobs } from '../support/kernels/logprobs-case.ts';
 import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual } from '../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../support/kernels/probe-checks.ts';
 import { checkRng, rngKernel } from '../support/kernels/rng-case.ts';
-import { floatsOf } from '../support/kernels/run-kernel.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 import type { Replace } from './replace.ts';
 import { checkSample } from './sample-table.ts';

@@ -1,12 +1,13 @@
 import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
+import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import { matmul } from '../../../src/kernels/matmul/matmul.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import * as reference from '../../../src/reference/operators.ts';
 import { expectWithin } from './expect-within.ts';
 import { type MatmulInputs, type MatmulKernel, matmulConditions, matmulInputs, matmulOperands } from './matmul-case.ts';
 import { type Expected, expectedSums } from './matmul-checks.ts';
-import { floatsOf, runKernel } from './run-kernel.ts';
+import { runKernel } from './run-kernel.ts';
 
 const U = 2 ** -24;
 

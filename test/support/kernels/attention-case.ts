@@ -1,14 +1,14 @@
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { attention, attentionFold, attentionSplit, SPLIT_KEYS } from '../../../src/kernels/attention/attention.ts';
+import { floatsOf, type HostTensor, hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
 import type { KVDType } from '../../../src/kernels/kv-write/kv-write.ts';
 import { attentionBound } from '../../../src/reference/error-bounds.ts';
 import * as reference from '../../../src/reference/operators.ts';
 import { ceilDiv } from '../../../src/util/math.ts';
 import { normals, permutation } from '../../../src/util/random-values.ts';
-import { nans, type Operand, operand } from './guarded-tensor.ts';
 import { KEY, PagedCache, VALUE } from './paged-cache.ts';
-import { floatsOf, runKernel } from './run-kernel.ts';
+import { runKernel } from './run-kernel.ts';
 
 /** A sequence in a step: the last `queries` of its `context` tokens. */
 export interface Span {
@@ -35,7 +35,7 @@ interface TileRange {
   readonly first: number;
   readonly count: number;
   /** What the output holds before. */
-  readonly out?: Operand;
+  readonly out?: HostTensor;
 }
 
 interface SplitOptions {
@@ -114,11 +114,11 @@ export class AttentionCase {
     return tiles;
   }
 
-  get #positions(): Operand {
+  get #positions(): HostTensor {
     const positions = this.sequences.flatMap(({ context, queries }) =>
       Array.from({ length: queries }, (_, t) => context - queries + t),
     );
-    return operand(Int32Array.from(positions), this.numTokens);
+    return hostTensor(Int32Array.from(positions), this.numTokens);
   }
 
   #inputs(queryTiles: readonly number[]) {
@@ -132,12 +132,12 @@ export class AttentionCase {
     const X = Math.max(...this.#tables.map((table) => table.length));
     const tables = this.#tables.flatMap((table) => Array.from({ length: X }, (_, i) => table[i] ?? -1));
     return {
-      qkv: operand(qkv, this.numTokens, 3 * C),
+      qkv: hostTensor(qkv, this.numTokens, 3 * C),
       kv: this.#cache.operand,
-      query_tiles: operand(Int32Array.from(queryTiles), queryTiles.length / 2, 2),
+      query_tiles: hostTensor(Int32Array.from(queryTiles), queryTiles.length / 2, 2),
       positions: this.#positions,
-      sequence_index: operand(Int32Array.from(sequenceIndex), this.numTokens),
-      block_tables: operand(Int32Array.from(tables), this.#tables.length, X),
+      sequence_index: hostTensor(Int32Array.from(sequenceIndex), this.numTokens),
+      block_tables: hostTensor(Int32Array.from(tables), this.#tables.length, X),
     };
   }
 
@@ -173,7 +173,7 @@ export class AttentionCase {
   runTiles(
     device: Device,
     constants: Constants,
-    { tiles, first, count, out = nans(this.numTokens, this.#channels) }: TileRange,
+    { tiles, first, count, out = unwritten(this.numTokens, this.#channels) }: TileRange,
     kernel: Kernel<typeof attention.spec> = attention,
   ): Promise<Uint32Array> {
     const scalars = { Z: 0, first, scale: this.#scale, count };
@@ -189,19 +189,19 @@ export class AttentionCase {
     const { H, D } = this.shape;
     const tiles = this.queryTiles(1);
     const [T, Z] = [this.numTokens, ceilDiv(this.maxContext, SPLIT_KEYS)];
-    const operands = { ...this.#inputs(tiles), partials: nans(T, H, Z, D + 2) };
+    const operands = { ...this.#inputs(tiles), partials: unwritten(T, H, Z, D + 2) };
     const scalars = { first: 0, scale: this.#scale, count, splits: Z };
     const partials = await runKernel(device, split, operands, scalars, this.#choice(device, constants));
     const folded = {
-      partials: operand(floatsOf(partials), T, H, Z, D + 2),
+      partials: hostTensor(floatsOf(partials), T, H, Z, D + 2),
       positions: this.#positions,
-      out: nans(T, H * D),
+      out: unwritten(T, H * D),
     };
     return runKernel(device, fold, folded, { D, count });
   }
 
   /** Queries, keys and values of a step of one whole prompt side by side: qkv[S, 3C], as `attentionNaive` reads them. */
-  get qkv(): Operand {
+  get qkv(): HostTensor {
     const C = this.#channels;
     const qkv = new Float32Array(this.numTokens * 3 * C);
     const { q, k, v } = this.sequences[0]!;
@@ -210,7 +210,7 @@ export class AttentionCase {
         qkv.set(part.subarray(t * C, (t + 1) * C), (3 * t + i) * C);
       });
     }
-    return operand(qkv, this.numTokens, 3 * C);
+    return hostTensor(qkv, this.numTokens, 3 * C);
   }
 
   /** out[T, C] in float64 and how far f32 may be from it. */

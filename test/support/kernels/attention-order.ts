@@ -1,12 +1,12 @@
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { attention, SPLIT_KEYS } from '../../../src/kernels/attention/attention.ts';
+import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import type { KVDType } from '../../../src/kernels/kv-write/kv-write.ts';
 import { softmax } from '../../../src/reference/operators.ts';
 import { normals } from '../../../src/util/random-values.ts';
 import { AttentionCase } from './attention-case.ts';
 import { expectWithin } from './expect-within.ts';
-import { floatsOf } from './run-kernel.ts';
 
 const U = 2 ** -24;
 /** Keys of a tile. */

@@ -1,10 +1,11 @@
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { embed } from '../../../src/kernels/embed/embed.ts';
+import { hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import { normals } from '../../../src/util/random-values.ts';
 import { expectSameBits } from './expect-within.ts';
-import { nans, operand, packed } from './guarded-tensor.ts';
+import { packed } from './guarded-tensor.ts';
 import { runKernel } from './run-kernel.ts';
 import { storedWeight } from './stored-weight.ts';
 
@@ -36,12 +37,12 @@ export async function checkEmbed(
   const wte = storedWeight(dtype, exact, { rows: V, columns: C, along: 'rows' });
   const wpe = normals(C + 1, POSITIONS * C);
   const operands = {
-    token_ids: operand(Int32Array.from(TOKEN_IDS), T),
-    next_tokens: operand(Int32Array.from(NEXT_TOKENS), NEXT_TOKENS.length),
-    positions: operand(Int32Array.from(positions), T),
+    token_ids: hostTensor(Int32Array.from(TOKEN_IDS), T),
+    next_tokens: hostTensor(Int32Array.from(NEXT_TOKENS), NEXT_TOKENS.length),
+    positions: hostTensor(Int32Array.from(positions), T),
     wte: packed({ K: C, N, dtype }, wte.subarray(first * C, (first + N) * C), 'nk'),
-    wpe: operand(wpe, POSITIONS, C),
-    out: nans(T, C),
+    wpe: hostTensor(wpe, POSITIONS, C),
+    out: unwritten(T, C),
   };
   const got = await runKernel(device, kernel, operands, { first });
   // One addition, which f32 rounds in one way only.

@@ -1,9 +1,9 @@
 import type { Device } from '../../../src/gpu/device.ts';
 import { defineKernel } from '../../../src/gpu/kernel.ts';
 import { read, write } from '../../../src/gpu/kernel-spec.ts';
+import { floatsOf, hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
 import { expectWithin } from './expect-within.ts';
-import { nans, operand } from './guarded-tensor.ts';
-import { floatsOf, runKernel } from './run-kernel.ts';
+import { runKernel } from './run-kernel.ts';
 
 /** exp(-x), ln u, Gumbel noise of u and its bound, for x ≥ 0 and u in (0, 1), an element a lane. */
 export const noiseKernel = defineKernel({
@@ -37,7 +37,7 @@ export async function checkNoise(device: Device, kernel = noiseKernel): Promise<
   const x = Float32Array.from({ length: N }, (_, i) => (i < 200 ? i / 64 : (i - 200) ** 2 / 1000));
   const cells = Array.from({ length: N }, (_, i) => [i, 2 ** 23 - 1 - i, (i * 16411) % 2 ** 23][i % 3]!);
   const u = Float32Array.from(cells, (cell) => (cell + 0.5) * 2 ** -23);
-  const operands = { x: operand(x, N), u: operand(u, N), out: nans(N, 4) };
+  const operands = { x: hostTensor(x, N), u: hostTensor(u, N), out: unwritten(N, 4) };
   const out = floatsOf(await runKernel(device, kernel, operands, {}));
   const column = (c: number) => Float64Array.from({ length: N }, (_, i) => out[4 * i + c]!);
   const within = (got: Float64Array, want: number[], units: number, label: string) =>

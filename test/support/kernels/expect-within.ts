@@ -1,4 +1,6 @@
+// Comparisons of a kernel's output with what is right for it; their messages name the case and the worst element.
 import { expect } from 'vitest';
+import type { Expected } from '../../../src/kernels/kernel-case.ts';
 
 /**
  * Expects |got − want| ≤ tolerance, element by element. The failure message names the case, how many elements fail, and
@@ -40,4 +42,15 @@ export function expectSameBits(got: Uint32Array, want: Uint32Array, label: strin
   expect.fail(
     `${label}: word ${first} of ${want.length}: got ${hex(got[first])}, want ${hex(want[first])} (${failures} words differ)`,
   );
+}
+
+/** Expects the words of R rows to be right; the message names the row. */
+export function expectRows(words: Uint32Array, { want, tolerance, toNumbers }: Expected, R: number): void {
+  const numbers = toNumbers(words);
+  const width = want.length / R;
+  for (let start = 0; start < want.length; start += width) {
+    const of = <A extends Float32Array | Float64Array>(all: A) => all.subarray(start, start + width);
+    const exact = new Float64Array(width);
+    expectWithin(of(numbers), of(want), tolerance === null ? exact : of(tolerance), `row ${start / width}`);
+  }
 }

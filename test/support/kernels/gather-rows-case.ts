@@ -1,9 +1,9 @@
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { gatherRows } from '../../../src/kernels/gather-rows/gather-rows.ts';
+import { hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
 import { normals } from '../../../src/util/random-values.ts';
 import { expectSameBits } from './expect-within.ts';
-import { nans, operand } from './guarded-tensor.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** Rows in no order, the first, the last and one of them twice. */
@@ -18,9 +18,9 @@ export async function checkGatherRows(
   const x = normals(C, 9 * C);
   for (const rows of [ROWS, [5]]) {
     const operands = {
-      x: operand(x, 9, C),
-      rows: operand(Int32Array.from(rows), rows.length),
-      out: nans(rows.length, C),
+      x: hostTensor(x, 9, C),
+      rows: hostTensor(Int32Array.from(rows), rows.length),
+      out: unwritten(rows.length, C),
     };
     const want = Float32Array.from(rows.flatMap((row) => [...x.subarray(row * C, (row + 1) * C)]));
     const got = await runKernel(device, kernel, operands, {});

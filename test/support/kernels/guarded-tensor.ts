@@ -1,27 +1,11 @@
 import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import { Tensor, type TensorData } from '../../../src/gpu/tensor.ts';
+import type { HostTensor } from '../../../src/kernels/kernel-case.ts';
 import { PackedWeight } from '../../../src/kernels/weights/packed-weight.ts';
-import {
-  packTiles,
-  tiledShape,
-  type WeightDType,
-  type WeightOrder,
-} from '../../../src/kernels/weights/weight-tiles.ts';
+import { packTiles, tiledShape, type WeightOrder } from '../../../src/kernels/weights/weight-tiles.ts';
 
-/** Shape and contents of a tensor in a test. */
-export interface Operand {
-  readonly shape: readonly number[];
-  readonly data: TensorData;
-  /** The data are the tiles of this weight. */
-  readonly weight?: WeightSize;
-}
-
-interface WeightSize {
-  readonly K: number;
-  readonly N: number;
-  readonly dtype: WeightDType;
-}
+type WeightSize = NonNullable<HostTensor['weight']>;
 
 const GUARD_WORDS = 64;
 
@@ -44,7 +28,7 @@ export class GuardedTensor {
   readonly #owner: Tensor;
   readonly #label: string;
 
-  constructor(device: Device, label: string, { shape, data, weight }: Operand) {
+  constructor(device: Device, label: string, { shape, data, weight }: HostTensor) {
     this.#label = label;
     this.#owner = Tensor.create(device, label, dtypeOf(data), [data.length + GUARD_WORDS]);
     this.tensor = this.#owner.prefix(shape);
@@ -71,21 +55,10 @@ export class GuardedTensor {
   }
 }
 
-/** An operand of the given numbers in row-major order. */
-export function operand(data: TensorData, ...shape: readonly number[]): Operand {
-  return { data, shape };
-}
-
 /** An operand that is a K×N weight. */
-export function packed(weight: WeightSize, matrix: Float32Array, order: WeightOrder): Operand {
+export function packed(weight: WeightSize, matrix: Float32Array, order: WeightOrder): HostTensor {
   const { K, N, dtype } = weight;
   return { data: packTiles(K, N, dtype, matrix, order), shape: tiledShape(K, N, dtype), weight };
-}
-
-/** What outputs hold before a kernel runs: an element that it leaves out is a NaN afterwards. */
-export function nans(...shape: readonly number[]): Operand {
-  const length = shape.reduce((product, size) => product * size, 1);
-  return { data: new Float32Array(length).fill(Number.NaN), shape };
 }
 
 function dtypeOf(data: TensorData): 'f32' | 'i32' | 'u32' {

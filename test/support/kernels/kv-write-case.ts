@@ -1,10 +1,10 @@
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
+import { hostTensor } from '../../../src/kernels/kernel-case.ts';
 import { kvWrite } from '../../../src/kernels/kv-write/kv-write.ts';
 import { normals, permutation } from '../../../src/util/random-values.ts';
 import { expectSameBits } from './expect-within.ts';
-import { operand } from './guarded-tensor.ts';
 import { type CacheShape, KEY, PagedCache, VALUE } from './paged-cache.ts';
 import { runKernel } from './run-kernel.ts';
 
@@ -44,7 +44,7 @@ export async function checkKVWrite(
     }
   });
   const kv = new PagedCache(shape, UNWRITTEN).operand;
-  const operands = { qkv: operand(qkv, T, 3 * C), slot_mapping: operand(slots, T), kv };
+  const operands = { qkv: hostTensor(qkv, T, 3 * C), slot_mapping: hostTensor(slots, T), kv };
   const choice = { ...tuning, conditions: { KV_F16: dtype === 'f16' } };
   expectSameBits(await runKernel(device, kernel, operands, { D }, choice), want.words, JSON.stringify(shape));
 }

@@ -1,11 +1,11 @@
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
+import { floatsOf, hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
 import { layernorm } from '../../../src/kernels/layernorm/layernorm.ts';
 import { layerNorm } from '../../../src/reference/operators.ts';
 import { normals, permutation } from '../../../src/util/random-values.ts';
 import { expectWithin } from './expect-within.ts';
-import { nans, operand } from './guarded-tensor.ts';
-import { floatsOf, runKernel } from './run-kernel.ts';
+import { runKernel } from './run-kernel.ts';
 
 /** Lanes of the workgroup: `WIDTH` of shaders/layernorm.wgsl. */
 export const WIDTH = 32;
@@ -65,7 +65,12 @@ export function runLayernorm(
   kernel: Kernel<typeof layernorm.spec> = layernorm,
 ): Promise<Uint32Array> {
   const [C, N] = [gamma.length, x.length / gamma.length];
-  const operands = { x: operand(x, N, C), gamma: operand(gamma, C), beta: operand(beta, C), out: nans(N, C) };
+  const operands = {
+    x: hostTensor(x, N, C),
+    gamma: hostTensor(gamma, C),
+    beta: hostTensor(beta, C),
+    out: unwritten(N, C),
+  };
   return runKernel(device, kernel, operands, { eps });
 }
 

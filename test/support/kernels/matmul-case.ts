@@ -1,8 +1,9 @@
 import type { Kernel } from '../../../src/gpu/kernel.ts';
+import { type HostTensor, hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
 import type { matmul } from '../../../src/kernels/matmul/matmul.ts';
 import { type WeightDType, weightConditions } from '../../../src/kernels/weights/weight-tiles.ts';
 import { normals } from '../../../src/util/random-values.ts';
-import { nans, type Operand, operand, packed } from './guarded-tensor.ts';
+import { packed } from './guarded-tensor.ts';
 import { storedWeight } from './stored-weight.ts';
 
 export interface MatmulShape {
@@ -46,11 +47,11 @@ export function someRows(inputs: MatmulInputs, start: number, end: number): Matm
   return { ...inputs, M: end - start, x: inputs.x.slice(start * inputs.K, end * inputs.K) };
 }
 
-export function matmulOperands({ M, K, N, x, w, bias, dtype }: MatmulInputs, out: Operand = nans(M, N)) {
+export function matmulOperands({ M, K, N, x, w, bias, dtype }: MatmulInputs, out: HostTensor = unwritten(M, N)) {
   return {
-    x: operand(x, M, K),
+    x: hostTensor(x, M, K),
     w: packed({ K, N, dtype }, w, 'kn'),
-    bias: operand(bias, N),
+    bias: hostTensor(bias, N),
     out,
   };
 }

@@ -1,12 +1,12 @@
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
+import { floatsOf, hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
 import { matmul } from '../../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../../src/kernels/matmul/matmul-naive.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import * as reference from '../../../src/reference/operators.ts';
 import { normals } from '../../../src/util/random-values.ts';
 import { expectSameBits, expectWithin } from './expect-within.ts';
-import { nans, operand } from './guarded-tensor.ts';
 import {
   type MatmulInputs,
   type MatmulKernel,
@@ -15,7 +15,7 @@ import {
   matmulInputs,
   matmulOperands,
 } from './matmul-case.ts';
-import { floatsOf, runKernel } from './run-kernel.ts';
+import { runKernel } from './run-kernel.ts';
 
 const U = 2 ** -24;
 /** Below the smallest normal f32, where an adapter may flush to zero. */
@@ -82,11 +82,11 @@ const columnOf = (i: number) => (i % O >= FIRST && i % O < FIRST + N ? (i % O) -
 export async function checkColumns(device: Device, kernel: MatmulKernel = matmul): Promise<void> {
   const inputs = columnInputs();
   const { sums, tolerance } = expectedSums(inputs);
-  const words = await runKernel(device, kernel, matmulOperands(inputs, nans(5, O)), { first: FIRST });
+  const words = await runKernel(device, kernel, matmulOperands(inputs, unwritten(5, O)), { first: FIRST });
   const inside = floatsOf(words).filter((_, i) => columnOf(i) >= 0);
   expectWithin(inside, sums, tolerance, 'inside');
   const outside = words.map((word, i) => (columnOf(i) < 0 ? word : 0));
-  const { data } = nans(5, O);
+  const { data } = unwritten(5, O);
   const untouched = new Uint32Array(data.buffer).map((word, i) => (columnOf(i) < 0 ? word : 0));
   expectSameBits(outside, untouched, 'outside');
 }
@@ -100,7 +100,7 @@ export async function checkResidual(device: Device, kernel: MatmulKernel = matmu
   const { sums, tolerance } = expectedSums(inputs);
   const before = normals(4, 5 * O);
   const choice = { conditions: matmulConditions('f32', 'RESIDUAL'), overrides: { LANES: 32 } };
-  const operands = matmulOperands(inputs, operand(before, 5, O));
+  const operands = matmulOperands(inputs, hostTensor(before, 5, O));
   const out = floatsOf(await runKernel(device, kernel, operands, { first: FIRST }, choice));
   const sumOf = (i: number) => Math.floor(i / O) * N + columnOf(i);
   const added = before.map((value, i) => (columnOf(i) >= 0 ? value + sums[sumOf(i)]! : value));
@@ -120,7 +120,7 @@ export async function checkMatmulNaive(
 ): Promise<void> {
   const inputs = matmulInputs(K, { M: 5, K, N: 67 }, 'f32');
   const { x, bias, out } = matmulOperands(inputs);
-  const words = await runKernel(device, naive, { x, w: operand(inputs.w, K, 67), bias, out }, {});
+  const words = await runKernel(device, naive, { x, w: hostTensor(inputs.w, K, 67), bias, out }, {});
   const { sums, tolerance } = expectedSums(inputs);
   expectWithin(floatsOf(words), sums, tolerance, `naive, K ${K}`);
   expectSameBits(await runKernel(device, kernel, matmulOperands(inputs), { first: 0 }), words, `K ${K}`);

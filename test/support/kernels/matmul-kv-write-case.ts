@@ -1,16 +1,17 @@
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
+import { floatsOf, hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
 import { kvWrite } from '../../../src/kernels/kv-write/kv-write.ts';
 import { matmul, matmulKVWrite } from '../../../src/kernels/matmul/matmul.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import { permutation } from '../../../src/util/random-values.ts';
 import { expectSameBits } from './expect-within.ts';
-import { GuardedTensor, nans, operand } from './guarded-tensor.ts';
+import { GuardedTensor } from './guarded-tensor.ts';
 import { UNWRITTEN } from './kv-write-case.ts';
 import { matmulConditions, matmulInputs, matmulOperands } from './matmul-case.ts';
 import { type CacheShape, PagedCache } from './paged-cache.ts';
-import { floatsOf, runKernel } from './run-kernel.ts';
+import { runKernel } from './run-kernel.ts';
 
 /** A projection of M tokens to q, k and v of a cache's heads. */
 export interface ProjectionShape extends CacheShape {
@@ -37,11 +38,11 @@ export async function checkMatmulKVWrite(
   const inputs = matmulInputs(5, { M, K, N }, weights);
   const conditions = matmulConditions(weights);
   const KV_F16 = dtype === 'f16';
-  const slots = operand(slotsOf(shape), M);
+  const slots = hostTensor(slotsOf(shape), M);
   const cache = () => new PagedCache(shape, UNWRITTEN).operand;
 
   const sums = await runKernel(device, matmul, matmulOperands(inputs), { first: 0 }, { conditions });
-  const qkv = operand(floatsOf(sums), M, N);
+  const qkv = hostTensor(floatsOf(sums), M, N);
   const written = { qkv, slot_mapping: slots, kv: cache() };
   const want = await runKernel(device, kvWrite, written, { D }, { conditions: { KV_F16 } });
 
@@ -56,8 +57,8 @@ export async function checkMatmulKVWrite(
   await anyKernel.run(device, tensors, { first: 0, D }, choice);
   const label = JSON.stringify({ ...shape, ...tuning });
   expectSameBits(await guarded.kv!.readWords(), want, `kv, ${label}`);
-  const { data } = nans(M, N);
-  const unwritten = new Uint32Array(data.buffer);
-  const ofQ = sums.map((word, i) => (i % N < C ? word : unwritten[i]!));
+  const { data } = unwritten(M, N);
+  const before = new Uint32Array(data.buffer);
+  const ofQ = sums.map((word, i) => (i % N < C ? word : before[i]!));
   expectSameBits(await guarded.out!.readWords(), ofQ, `out, ${label}`);
 }

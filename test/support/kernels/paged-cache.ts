@@ -1,5 +1,5 @@
+import { type HostTensor, hostTensor } from '../../../src/kernels/kernel-case.ts';
 import { type KVDType, kvRowWords } from '../../../src/kernels/kv-write/kv-write.ts';
-import { type Operand, operand } from './guarded-tensor.ts';
 
 /** Where in a token's cache entry a row lies. */
 export const KEY = 0;
@@ -38,8 +38,8 @@ export class PagedCache {
     else new Float32Array(words.buffer, words.byteOffset, row.length).set(row);
   }
 
-  get operand(): Operand {
+  get operand(): HostTensor {
     const { numBlocks, H, P } = this.#shape;
-    return operand(this.words, numBlocks, 2, H, P, this.#rowWords);
+    return hostTensor(this.words, numBlocks, 2, H, P, this.#rowWords);
   }
 }

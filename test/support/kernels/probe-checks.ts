@@ -1,8 +1,8 @@
 import { LOADS, probeFma, probeLoad, probeRead, VECTOR } from '../../../bench/kernels/probes.ts';
 import type { Device } from '../../../src/gpu/device.ts';
+import { floatsOf, hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
 import { expectSameBits, expectWithin } from './expect-within.ts';
-import { nans, operand } from './guarded-tensor.ts';
-import { floatsOf, runKernel } from './run-kernel.ts';
+import { runKernel } from './run-kernel.ts';
 
 const U = 2 ** -24;
 
@@ -19,8 +19,8 @@ export async function checkProbeRead(device: Device, kernel = probeRead): Promis
       want[Math.floor(vector / (LOADS * ROUNDS * lanes)) * lanes + (vector % lanes)]! += word;
     });
     const operands = {
-      vectors: operand(words, words.length / VECTOR, VECTOR),
-      sums: operand(new Uint32Array(numSums), numSums),
+      vectors: hostTensor(words, words.length / VECTOR, VECTOR),
+      sums: hostTensor(new Uint32Array(numSums), numSums),
     };
     const got = await runKernel(device, kernel, operands, { ROUNDS }, choice);
     expectSameBits(got, want, `${lanes} lanes, ${choice.constants?.STREAMS} streams`);
@@ -40,7 +40,10 @@ export async function checkProbeLoad(device: Device, kernel = probeLoad): Promis
         want[w * lanes + (Math.floor(i / VECTOR) % lanes)]! += Math.imul(ROUNDS, word);
       });
     }
-    const operands = { vectors: operand(words, N, VECTOR), sums: operand(new Uint32Array(want.length), want.length) };
+    const operands = {
+      vectors: hostTensor(words, N, VECTOR),
+      sums: hostTensor(new Uint32Array(want.length), want.length),
+    };
     const got = await runKernel(device, kernel, operands, { ROUNDS }, choice);
     expectSameBits(got, want, `${lanes} lanes`);
   }
@@ -66,7 +69,7 @@ export async function checkProbeFma(device: Device, kernel = probeFma): Promise<
       }
       return sum;
     });
-    const got = await runKernel(device, kernel, { out: nans(N) }, { ROUNDS, factor, term }, choice);
+    const got = await runKernel(device, kernel, { out: unwritten(N) }, { ROUNDS, factor, term }, choice);
     expectWithin(
       floatsOf(got),
       want,

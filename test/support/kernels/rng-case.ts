@@ -1,9 +1,9 @@
 import type { Device } from '../../../src/gpu/device.ts';
 import { defineKernel } from '../../../src/gpu/kernel.ts';
 import { read, write } from '../../../src/gpu/kernel-spec.ts';
+import { hostTensor } from '../../../src/kernels/kernel-case.ts';
 import { pcg4d, unitInterval } from '../../../src/util/rng.ts';
 import { expectSameBits } from './expect-within.ts';
-import { operand } from './guarded-tensor.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** All four words of the hash, of which the sampler uses the first alone, and the uniform number of each. */
@@ -34,8 +34,8 @@ export async function checkRng(device: Device, kernel = rngKernel): Promise<void
     [0xffffffff, 0x80000000, 77, 0xdeadbeef],
   ] as const;
   const operands = {
-    words: operand(Uint32Array.from(rows.flat()), rows.length, 4),
-    out: operand(new Uint32Array(8 * rows.length), rows.length, 2, 4),
+    words: hostTensor(Uint32Array.from(rows.flat()), rows.length, 4),
+    out: hostTensor(new Uint32Array(8 * rows.length), rows.length, 2, 4),
   };
   const got = await runKernel(device, kernel, operands, {});
   const want = rows.flatMap(([x, y, z, w]) => {

@@ -3,7 +3,8 @@ import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { KernelSpec, ScalarsOf, TensorsOf, VariantChoice } from '../../../src/gpu/kernel-spec.ts';
 import type { PackedMatrix } from '../../../src/gpu/packed-matrix.ts';
 import type { Tensor } from '../../../src/gpu/tensor.ts';
-import { GuardedTensor, type Operand } from './guarded-tensor.ts';
+import type { HostTensor } from '../../../src/kernels/kernel-case.ts';
+import { GuardedTensor } from './guarded-tensor.ts';
 
 /**
  * Runs a kernel on tensors that end in guard words.
@@ -13,28 +14,41 @@ import { GuardedTensor, type Operand } from './guarded-tensor.ts';
 export async function runKernel<S extends KernelSpec>(
   device: Device,
   kernel: Kernel<S>,
-  operands: TensorsOf<S, Operand, Operand>,
+  operands: TensorsOf<S, HostTensor, HostTensor>,
   scalars: ScalarsOf<S>,
   choice?: VariantChoice,
 ): Promise<Uint32Array> {
-  using owned = new DisposableStack();
-  const anyKernel: Kernel = kernel;
-  const tensors: Record<string, Tensor | PackedMatrix> = {};
-  let written: GuardedTensor | null = null;
-  for (const [name, { access }] of Object.entries(anyKernel.spec.bindings)) {
-    const given: Readonly<Record<string, Operand>> = operands;
-    const guarded = owned.use(new GuardedTensor(device, name, given[name]!));
-    tensors[name] = guarded.bound;
-    if (access === 'read_write') written = guarded;
-  }
-  await anyKernel.run(device, tensors, scalars, choice);
-  if (!written) throw new Error(`${kernel.name} writes nothing`);
-  return written.readWords();
+  const [words, ...others] = Object.values(await runOutputs(device, kernel, operands, scalars, choice));
+  if (words === undefined || others.length > 0) throw new Error(`${kernel.name} writes ${others.length + 1} tensors`);
+  return words;
 }
 
-/** Words as the f32 whose bits they are. */
-export function floatsOf(words: Uint32Array): Float32Array {
-  return new Float32Array(words.buffer, words.byteOffset, words.length);
+/**
+ * Runs a kernel on tensors that end in guard words.
+ *
+ * @returns the words of each tensor that it writes, by name.
+ */
+export async function runOutputs<S extends KernelSpec>(
+  device: Device,
+  kernel: Kernel<S>,
+  operands: TensorsOf<S, HostTensor, HostTensor>,
+  scalars: ScalarsOf<S>,
+  choice?: VariantChoice,
+): Promise<Record<string, Uint32Array>> {
+  using owned = new DisposableStack();
+  const anyKernel: Kernel = kernel;
+  const given: Readonly<Record<string, HostTensor>> = operands;
+  const tensors: Record<string, Tensor | PackedMatrix> = {};
+  const written: Record<string, GuardedTensor> = {};
+  for (const [name, { access }] of Object.entries(anyKernel.spec.bindings)) {
+    const guarded = owned.use(new GuardedTensor(device, name, given[name]!));
+    tensors[name] = guarded.bound;
+    if (access === 'read_write') written[name] = guarded;
+  }
+  await anyKernel.run(device, tensors, scalars, choice);
+  const words: Record<string, Uint32Array> = {};
+  for (const [name, guarded] of Object.entries(written)) words[name] = await guarded.readWords();
+  return words;
 }
 
 type Tuning = Required<Pick<VariantChoice, 'constants' | 'overrides'>>;

@@ -1,27 +1,26 @@
+// Checks of the sampler: sweeps of filters, draws, ties, and rows whose bits must not depend on the number of lanes.
 import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
+import { distributionOf, drawnId, isClearDraw, PROBABILITY_ERROR } from '../../../src/kernels/sample/expected.ts';
+import { filtersOf, type SampledRow } from '../../../src/kernels/sample/operands.ts';
 import { sample, sampleProbs } from '../../../src/kernels/sample/sample.ts';
-import { gumbelSample, processLogits, type SamplingFilters } from '../../../src/reference/sampling.ts';
+import { processLogits, type SamplingFilters } from '../../../src/reference/sampling.ts';
 import { normals } from '../../../src/util/random-values.ts';
 import { uniform } from '../../../src/util/rng.ts';
 import { expectClose } from '../approx.ts';
 import { expectSameBits } from './expect-within.ts';
-import { draw, drawWithProbs, filtersOf, type SamplingCase } from './sampling-case.ts';
+import { draw, drawWithProbs } from './sampling-case.ts';
 
-/**
- * The figure that the project promises for every probability. A token d temperatures below the best has d off by
- * 2^-23 d, so its probability by exp(-d) d 2^-23 < 1e-7. Fixed-point weights are off by 2^-32 each, the sum of 50257 of
- * them by 1.2e-5 if all erred one way, and by a two-hundredth of that as they fall.
- */
-export const PROBABILITY = { abs: 1e-5 };
+/** Error that a probability may have. */
+export const PROBABILITY = { abs: PROBABILITY_ERROR };
 
 /** Ids that may be drawn. */
 export const kept = (probs: ArrayLike<number>) =>
   Array.from(probs, (p, id) => (p > 0 ? id : -1)).filter((id) => id >= 0);
 
 /** Steep and flat rows around several means, each cut somewhere else by several filters. */
-function sweep(R: number): SamplingCase[] {
+function sweep(R: number): SampledRow[] {
   const V = 3000;
   const shapes = [
     { scale: 3, mean: 0 },
@@ -65,50 +64,27 @@ export async function checkSweep(
     if (!isClearCut(logits, filters)) continue;
     compared++;
     const label = `row ${r}, ${JSON.stringify(filters)}`;
-    const want = processLogits(logits, filters);
+    const want = distributionOf(row);
     expect(kept(probs[r]!).length, `${label}: kept`).toBe(kept(want).length);
     expectClose(probs[r]!, want, PROBABILITY, label);
   }
   return compared;
 }
 
-/** Difference of the two best perturbed scores: a draw can't hang on less than f32's error of them. */
-function gap({ logits, seed = 0, position = 0 }: SamplingCase, filters: SamplingFilters): number {
-  const probs = processLogits(Float64Array.from(logits), filters);
-  let [best, second] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  probs.forEach((p, id) => {
-    const score = Math.log(p) - Math.log(-Math.log(uniform(seed, position, id)));
-    if (score > best) [best, second] = [score, best];
-    else if (score > second) second = score;
-  });
-  return best - second;
-}
-
 /** Expects the tokens of the float64 reference; returns in how many rows its choice was clear. */
 export async function checkDraws(
   device: Device,
-  rows: readonly SamplingCase[],
+  rows: readonly SampledRow[],
   kernel: Kernel<typeof sample.spec> = sample,
 ): Promise<number> {
   const { ids } = await draw(device, rows, {}, kernel);
   let clear = 0;
   rows.forEach((row, r) => {
-    const filters = filtersOf(row);
-    // Scores are below 40 in size, where f32 steps by 3.8e-6.
-    if (gap(row, filters) <= 1e-4) return;
+    if (!isClearDraw(row)) return;
     clear++;
-    const want = gumbelSample(Float64Array.from(row.logits), filters, row.seed ?? 0, row.position ?? 0);
-    expect(ids[r], `row ${r}`).toBe(want);
+    expect(ids[r], `row ${r}`).toBe(drawnId(row));
   });
   return clear;
-}
-
-/** R rows of V normal logits with seeds on both sides of 2^32, so that both words of them count. */
-export function drawRows(V: number, R: number, scale: number, filters: Partial<SamplingFilters>): SamplingCase[] {
-  return Array.from({ length: R }, (_, r) => {
-    const logits = normals(r % 10, V, scale);
-    return { ...filters, logits, seed: r * 2 ** (r % 40) + r, position: (r * 7) % 1024 };
-  });
 }
 
 /**
@@ -132,7 +108,7 @@ export async function checkNoiseTies(device: Device, kernel: Kernel<typeof sampl
 const V = 3001;
 
 /** Rows whose bits must not hang on lanes: steep ones fit the candidates, flat ones do not, rounded ones tie. */
-export function bitRows(): SamplingCase[] {
+export function bitRows(): SampledRow[] {
   const filterSets: Partial<SamplingFilters>[] = [
     {},
     { temperature: 0 },
@@ -154,7 +130,7 @@ export function bitRows(): SamplingCase[] {
 /** Id and bits of the probabilities of each row. */
 export async function bitsOf(
   device: Device,
-  rows: readonly SamplingCase[],
+  rows: readonly SampledRow[],
   LANES?: number,
   kernel: Kernel<typeof sampleProbs.spec> = sampleProbs,
 ): Promise<Uint32Array[]> {
