@@ -2,16 +2,12 @@
 // WGSL states for its functions.
 
 import { ceilDiv } from '../util/math.ts';
-import { softmax } from './operators.ts';
 
 const U = 2 ** -24;
 /** The smallest normal f32: below it an adapter may flush to zero. */
 const SMALLEST_NORMAL = 2 ** -126;
 /** Lanes that share the sums of a layer norm's row. */
 const NORM_LANES = 32;
-/** Keys of attention between two rescalings, and between two restarts. */
-const TILE_KEYS = 32;
-const SPLIT_KEYS = 256;
 
 /**
  * Bound for layer norm, `want`[N, C] of x[N, C]. A sum takes n = ⌈C / 32⌉ + 32 additions one after another, so the mean errs
@@ -81,47 +77,4 @@ export function additionBound(error: number, want: number): number {
  */
 export function halfBound(error: number, want: number): number {
   return error + 2 ** -10 * (Math.abs(want) + error) + 2 ** -24;
-}
-
-/**
- * Bound for attention, `out`[T, H, D] of q[T, H, D], k and v[S, H, D]. A score and the maximum err by (D + 2) u A each, A
- * being the largest scale · Σ|q k|. p passes one exp for its tile and one for each later rescaling, n in all; their
- * arguments add up to max − s, so the 3 + 2 |x| units (of 2 u) an exp and the rounding of the arguments give
- * (6 n + 5 (max − s)) u. An error η of p_j moves the quotient by p_j |v_j − out| η. A sum is a chain of 32 additions in a
- * tile and of two roundings a rescaling; there are two sums, and the division errs by 2.5 units.
- */
-export function attentionBound(
-  q: Float64Array,
-  k: Float64Array,
-  v: Float64Array,
-  out: Float64Array,
-  { T, S, H, D, scale }: { T: number; S: number; H: number; D: number; scale: number },
-): Float64Array {
-  const C = H * D;
-  const numExps = ceilDiv(S, TILE_KEYS) + ceilDiv(S, SPLIT_KEYS) + 1;
-  const chain = 2 * (TILE_KEYS + 2 * numExps) + 5;
-  const bound = new Float64Array(T * C);
-  for (let row = 0; row < T * C; row += D) {
-    const head = row % C;
-    const scores = new Float64Array(S - T + Math.floor(row / C) + 1);
-    let largest = 0;
-    for (let j = 0; j < scores.length; j++) {
-      let magnitude = 0;
-      for (let d = 0; d < D; d++) {
-        const term = scale * q[row + d]! * k[j * C + head + d]!;
-        scores[j]! += term;
-        magnitude += Math.abs(term);
-      }
-      largest = Math.max(largest, magnitude);
-    }
-    const max = scores.reduce((a, b) => Math.max(a, b));
-    softmax(scores).forEach((p, j) => {
-      const relative = Math.expm1(U * (2 * (D + 2) * largest + 6 * numExps + 5 * (max - scores[j]!)));
-      for (let d = 0; d < D; d++) {
-        const value = v[j * C + head + d]!;
-        bound[row + d]! += p * (Math.abs(value - out[row + d]!) * relative + chain * U * Math.abs(value));
-      }
-    });
-  }
-  return bound;
 }

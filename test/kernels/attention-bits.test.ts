@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention/attention.ts';
+import { AttentionStep, randomSequence, type SequenceData } from '../../src/kernels/attention/operands.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
-import { AttentionCase, randomSequence, type SequenceData } from '../support/kernels/attention-case.ts';
+import { runSplit, runWhole } from '../support/kernels/attention-case.ts';
 import { checkScoreOrder, checkValueOrder } from '../support/kernels/attention-order.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
 import { mutant } from '../support/kernels/mutant.ts';
@@ -42,10 +43,10 @@ function countDifferences(got: Uint32Array, want: Uint32Array): number {
 describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', (dtype) => {
   const shape = { H, D, P: 16, dtype };
   const sequence = randomSequence(shape, SPAN, 3);
-  const step = new AttentionCase(shape, [sequence]);
+  const step = new AttentionStep(shape, [sequence]);
   let want: Uint32Array;
   beforeAll(async () => {
-    want = await step.run(auto, { ROWS: 1 });
+    want = await runWhole(auto, step, { ROWS: 1 });
   });
 
   test('in every tiling and with every number of lanes', async () => {
@@ -53,40 +54,40 @@ describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', 
     const single = dtype === 'f32' ? singleTunings(attention, auto.traits) : [{ constants: { ROWS: 8 } }];
     const lanesApart = [1, 8].map((ROWS) => ({ constants: { ROWS, SUBGROUPS: 0 } }));
     for (const { constants } of [...single, ...lanesApart, { constants: { ROWS: 4, LANES: 32 } }]) {
-      expectSameBits(await step.run(auto, { ROWS: 1, ...constants }), want, JSON.stringify(constants));
+      expectSameBits(await runWhole(auto, step, { ROWS: 1, ...constants }), want, JSON.stringify(constants));
     }
   });
 
   test('in splits that are folded', async () => {
     const tunings = dtype === 'f32' ? singleTunings(attentionSplit, auto.traits) : [{ constants: {} }];
     for (const { constants } of [...tunings, { constants: { SUBGROUPS: 0 } }]) {
-      expectSameBits(await step.runSplit(auto, constants), want, `splits, ${JSON.stringify(constants)}`);
+      expectSameBits(await runSplit(auto, step, constants), want, `splits, ${JSON.stringify(constants)}`);
     }
   });
 
   test('in tiles that begin at another row, in other blocks and in blocks of another size', async () => {
-    const later = new AttentionCase(
+    const later = new AttentionStep(
       { ...shape, P: 5 },
       [{ ...sequence, queries: 297, q: sequence.q.subarray(3 * C) }],
       9,
     );
-    expectSameBits(await later.run(auto, { ROWS: 4 }), want.subarray(3 * C), 'from row 3 on');
+    expectSameBits(await runWhole(auto, later, { ROWS: 4 }), want.subarray(3 * C), 'from row 3 on');
   });
 
   test('as the only token of its sequence in a step of others', async () => {
     const positions = [500, 510, 511, 512, 640, 767, 768, 799];
-    const decode = new AttentionCase(shape, decodeRows(sequence, positions), 7);
+    const decode = new AttentionStep(shape, decodeRows(sequence, positions), 7);
     const rows = positions.flatMap((position) => {
       const row = position - FIRST_POSITION;
       return [...want.subarray(row * C, (row + 1) * C)];
     });
-    expectSameBits(await decode.run(auto, { ROWS: 1 }), Uint32Array.from(rows), 'decode');
-    expectSameBits(await decode.runSplit(auto), Uint32Array.from(rows), 'decode in splits');
+    expectSameBits(await runWhole(auto, decode, { ROWS: 1 }), Uint32Array.from(rows), 'decode');
+    expectSameBits(await runSplit(auto, decode), Uint32Array.from(rows), 'decode in splits');
   });
 
   test('on a device without optional features', async () => {
-    expectSameBits(await step.run(base, { ROWS: dtype === 'f32' ? 4 : 1 }), want, 'tiles');
-    expectSameBits(await step.runSplit(base), want, 'splits');
+    expectSameBits(await runWhole(base, step, { ROWS: dtype === 'f32' ? 4 : 1 }), want, 'tiles');
+    expectSameBits(await runSplit(base, step), want, 'splits');
   });
 });
 
@@ -113,12 +114,12 @@ describe('the order of the sums is the promised one', () => {
 
 describe('the bits differ', () => {
   const shape = { H, D, P: 16, dtype: 'f32' as const };
-  const step = new AttentionCase(shape, [randomSequence(shape, SPAN, 3)]);
+  const step = new AttentionStep(shape, [randomSequence(shape, SPAN, 3)]);
 
   test('with other tiles of keys', async () => {
     const differences = countDifferences(
-      await step.run(auto, { ROWS: 1, KEYS: 64 }),
-      await step.run(auto, { ROWS: 1 }),
+      await runWhole(auto, step, { ROWS: 1, KEYS: 64 }),
+      await runWhole(auto, step, { ROWS: 1 }),
     );
     expect(differences).toBeGreaterThan((SPAN.queries * C) / 4);
   });
@@ -127,7 +128,7 @@ describe('the bits differ', () => {
     const maximum =
       'for (var z = 0u; z < splits; z++) { folded_max = max(folded_max, partials[((t * params.H + h) * params.Z + z) * (params.D + 2u)]); }';
     const fold = mutant(attentionFold, [['var folded_max = MASKED;', `var folded_max = MASKED; ${maximum}`]]);
-    const differences = countDifferences(await step.runSplit(auto, {}, { fold }), await step.runSplit(auto));
+    const differences = countDifferences(await runSplit(auto, step, {}, { fold }), await runSplit(auto, step));
     expect(differences).toBeGreaterThan(SPAN.queries);
   });
 });

@@ -1,13 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { attention, attentionFold } from '../../src/kernels/attention/attention.ts';
+import { expectedAttention } from '../../src/kernels/attention/expected.ts';
+import {
+  type AttentionShape,
+  AttentionStep,
+  decodeSpans,
+  PREFILL_SPANS,
+  type SequenceData,
+} from '../../src/kernels/attention/operands.ts';
 import { floatsOf, hostTensor, unwritten } from '../../src/kernels/kernel-case.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
-import { AttentionCase, type AttentionShape, type SequenceData, type Span } from '../support/kernels/attention-case.ts';
+import { PagedCache } from '../../src/kernels/kv-write/paged-cache.ts';
+import { runSplit, runTiles, runWhole, steepStep } from '../support/kernels/attention-case.ts';
 import { checkAttentionNaive } from '../support/kernels/attention-naive-case.ts';
 import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
-import { PagedCache } from '../support/kernels/paged-cache.ts';
 import { runKernel } from '../support/kernels/run-kernel.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
@@ -19,23 +27,6 @@ afterAll(() => device.close());
 
 const DTYPES: readonly KVDType[] = ['f32', 'f16'];
 
-/** Contexts around a block, a tile and a split, as decode rows of one step. */
-function decodeSpans(P: number): Span[] {
-  return [1, P, P + 1, 31, 33, 255, 256, 257, 512, 520].map((context) => ({ context, queries: 1 }));
-}
-
-/** Whole prompts, and chunks: the last of their sequences' tokens. */
-const PREFILL_SPANS: readonly Span[] = [
-  { context: 1, queries: 1 },
-  { context: 9, queries: 9 },
-  { context: 70, queries: 70 },
-  { context: 41, queries: 9 },
-  // Query tiles of four and of eight rows that cross the start of a tile of keys.
-  { context: 70, queries: 41 },
-  { context: 260, queries: 7 },
-  { context: 520, queries: 13 },
-];
-
 describe('decode rows agree with float64', () => {
   test.each<AttentionShape>([
     ...DTYPES.flatMap((dtype) => [1, 7, 12, 64].map((D) => ({ H: 3, D, P: 16, dtype }))),
@@ -43,35 +34,35 @@ describe('decode rows agree with float64', () => {
     { H: 3, D: 12, P: 5, dtype: 'f32' },
     { H: 3, D: 12, P: 1, dtype: 'f32' },
   ])('H $H, D $D, P $P, cache of $dtype', async (shape) => {
-    const decode = AttentionCase.random(shape, decodeSpans(shape.P));
-    const { want, tolerance } = decode.expected();
-    expectWithin(floatsOf(await decode.run(device, { ROWS: 1 })), want, tolerance, 'a workgroup a row');
-    expectWithin(floatsOf(await decode.runSplit(device)), want, tolerance, 'a workgroup a split');
+    const decode = AttentionStep.random(shape, decodeSpans(shape.P));
+    const { want, tolerance } = expectedAttention(decode);
+    expectWithin(floatsOf(await runWhole(device, decode, { ROWS: 1 })), want, tolerance, 'a workgroup a row');
+    expectWithin(floatsOf(await runSplit(device, decode)), want, tolerance, 'a workgroup a split');
   });
 });
 
 test('scores whose differences overflow exp do no harm', async () => {
-  const steep = AttentionCase.steep({ H: 2, D: 36, P: 5, dtype: 'f32' }, decodeSpans(5));
-  const { want, tolerance } = steep.expected();
-  expectWithin(floatsOf(await steep.run(device, { ROWS: 1 })), want, tolerance, 'a workgroup a row');
-  expectWithin(floatsOf(await steep.runSplit(device)), want, tolerance, 'a workgroup a split');
+  const steep = steepStep({ H: 2, D: 36, P: 5, dtype: 'f32' }, decodeSpans(5));
+  const { want, tolerance } = expectedAttention(steep);
+  expectWithin(floatsOf(await runWhole(device, steep, { ROWS: 1 })), want, tolerance, 'a workgroup a row');
+  expectWithin(floatsOf(await runSplit(device, steep)), want, tolerance, 'a workgroup a split');
 });
 
 describe.each([4, 8])('in tiles of %i rows', (ROWS) => {
   test.each(DTYPES)('prefill, whole and in chunks, agrees with float64, cache of %s', async (dtype) => {
-    const prefill = AttentionCase.random({ H: 2, D: 12, P: 16, dtype }, PREFILL_SPANS);
-    const { want, tolerance } = prefill.expected();
-    expectWithin(floatsOf(await prefill.run(device, { ROWS })), want, tolerance, `ROWS ${ROWS}, ${dtype}`);
+    const prefill = AttentionStep.random({ H: 2, D: 12, P: 16, dtype }, PREFILL_SPANS);
+    const { want, tolerance } = expectedAttention(prefill);
+    expectWithin(floatsOf(await runWhole(device, prefill, { ROWS })), want, tolerance, `ROWS ${ROWS}, ${dtype}`);
   });
 
   test('a row does not read the keys behind it, not even those of its own tile', async () => {
     const shape: AttentionShape = { H: 2, D: 12, P: 16, dtype: 'f32' };
-    const step = AttentionCase.random(shape, [{ context: 40, queries: 20 }]);
-    const clean = await step.run(device, { ROWS });
+    const step = AttentionStep.random(shape, [{ context: 40, queries: 20 }]);
+    const clean = await runWhole(device, step, { ROWS });
     const poisoned = 33;
     const poison = new Float32Array(40 * 24).fill(Number.NaN);
     step.putKey(0, poisoned, poison, poison);
-    const got = await step.run(device, { ROWS });
+    const got = await runWhole(device, step, { ROWS });
     const before = (poisoned - 20) * 24;
     expectSameBits(got.subarray(0, before), clean.subarray(0, before), 'rows before the NaN');
     expect(floatsOf(got).subarray(before).every(Number.isNaN)).toBe(true);
@@ -82,9 +73,9 @@ test('decode rows and prefill tiles of a step may run in two dispatches over one
   const shape: AttentionShape = { H: 2, D: 12, P: 16, dtype: 'f16' };
   const numDecodes = 3;
   const decodes = [17, 300, 64].map((context) => ({ context, queries: 1 }));
-  const step = AttentionCase.random(shape, [...decodes, { context: 21, queries: 21 }, { context: 41, queries: 9 }]);
-  const tiles = step.queryTiles(8);
-  const decoded = await step.runTiles(device, { ROWS: 1 }, { tiles, first: 0, count: numDecodes });
+  const step = AttentionStep.random(shape, [...decodes, { context: 21, queries: 21 }, { context: 41, queries: 9 }]);
+  const tiles = step.tiles(8);
+  const decoded = await runTiles(device, step, { ROWS: 1 }, { tiles, first: 0, count: numDecodes });
   expect(
     floatsOf(decoded)
       .subarray(numDecodes * 24)
@@ -92,23 +83,23 @@ test('decode rows and prefill tiles of a step may run in two dispatches over one
   ).toBe(true);
   const out = hostTensor(floatsOf(decoded), step.numTokens, 24);
   const count = tiles.length / 2 - numDecodes;
-  const got = await step.runTiles(device, { ROWS: 8 }, { tiles, first: numDecodes, count, out });
-  const { want, tolerance } = step.expected();
+  const got = await runTiles(device, step, { ROWS: 8 }, { tiles, first: numDecodes, count, out });
+  const { want, tolerance } = expectedAttention(step);
   expectWithin(floatsOf(got), want, tolerance, 'mixed');
 });
 
 test('splits and fold leave the tokens behind the first `count` alone', async () => {
-  const step = AttentionCase.random({ H: 2, D: 12, P: 16, dtype: 'f32' }, decodeSpans(16));
+  const step = AttentionStep.random({ H: 2, D: 12, P: 16, dtype: 'f32' }, decodeSpans(16));
   const count = 7;
-  const got = floatsOf(await step.runSplit(device, {}, { count }));
-  const { want, tolerance } = step.expected();
+  const got = floatsOf(await runSplit(device, step, {}, { count }));
+  const { want, tolerance } = expectedAttention(step);
   expectWithin(got.subarray(0, count * 24), want.slice(0, count * 24), tolerance, 'first tokens');
   expect(got.subarray(count * 24).every(Number.isNaN)).toBe(true);
 });
 
 test('attention refuses tiles beyond the list, and a cache of another type', async () => {
-  const step = AttentionCase.random({ H: 2, D: 12, P: 16, dtype: 'f32' }, [{ context: 3, queries: 3 }]);
-  await expect(step.runTiles(device, { ROWS: 1 }, { tiles: step.queryTiles(1), first: 2, count: 2 })).rejects.toThrow(
+  const step = AttentionStep.random({ H: 2, D: 12, P: 16, dtype: 'f32' }, [{ context: 3, queries: 3 }]);
+  await expect(runTiles(device, step, { ROWS: 1 }, { tiles: step.tiles(1), first: 2, count: 2 })).rejects.toThrow(
     'attention: tiles [2, 4) are beyond the 3 query tiles',
   );
 
@@ -136,10 +127,10 @@ describe('against torch in float64', () => {
   ])('$name', async ({ name, queries, context, H, D, ROWS }) => {
     const part = (letter: string) => Float32Array.from(fixtures.get(`attention.${name}.${letter}`)!);
     const sequence: SequenceData = { queries, context, q: part('q'), k: part('k'), v: part('v') };
-    const step = new AttentionCase({ H, D, P: 16, dtype: 'f32' }, [sequence]);
-    const { tolerance } = step.expected();
-    expectWithin(floatsOf(await step.run(device, { ROWS })), part('out'), tolerance, 'tiles');
-    expectWithin(floatsOf(await step.runSplit(device)), part('out'), tolerance, 'splits');
+    const step = new AttentionStep({ H, D, P: 16, dtype: 'f32' }, [sequence]);
+    const { tolerance } = expectedAttention(step);
+    expectWithin(floatsOf(await runWhole(device, step, { ROWS })), part('out'), tolerance, 'tiles');
+    expectWithin(floatsOf(await runSplit(device, step)), part('out'), tolerance, 'splits');
   });
 });
 
@@ -163,17 +154,17 @@ describe('the checks above find', () => {
       changes: [['u32(sequence_index[token])', 'u32(max(sequence_index[token] - 1, 0))']],
     },
   ])('$fault', async ({ changes }) => {
-    const step = AttentionCase.random(shape, PREFILL_SPANS);
-    const { want, tolerance } = step.expected();
-    const got = floatsOf(await step.run(device, { ROWS: 1 }, mutant(attention, changes)));
+    const step = AttentionStep.random(shape, PREFILL_SPANS);
+    const { want, tolerance } = expectedAttention(step);
+    const got = floatsOf(await runWhole(device, step, { ROWS: 1 }, mutant(attention, changes)));
     expect(() => expectWithin(got, want, tolerance, 'mutant')).toThrow('mutant: element');
   });
 
   test('a fold that stops one split early', async () => {
-    const step = AttentionCase.random(shape, decodeSpans(16));
-    const { want, tolerance } = step.expected();
+    const step = AttentionStep.random(shape, decodeSpans(16));
+    const { want, tolerance } = expectedAttention(step);
     const fold = mutant(attentionFold, [['/ SPLIT_KEYS + 1u', '/ SPLIT_KEYS + u32(positions[t] == 0)']]);
-    const got = floatsOf(await step.runSplit(device, {}, { fold }));
+    const got = floatsOf(await runSplit(device, step, {}, { fold }));
     expect(() => expectWithin(got, want, tolerance, 'mutant')).toThrow('mutant: element');
   });
 });

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { hostTensor } from '../../src/kernels/kernel-case.ts';
 import { type KVDType, kvWrite } from '../../src/kernels/kv-write/kv-write.ts';
+import { type CacheShape, PagedCache } from '../../src/kernels/kv-write/paged-cache.ts';
 import { normals } from '../../src/util/random-values.ts';
 import { expectWithin } from '../support/kernels/expect-within.ts';
 import { checkKVWrite, UNWRITTEN } from '../support/kernels/kv-write-case.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
-import { type CacheShape, PagedCache } from '../support/kernels/paged-cache.ts';
 import { allTunings, runKernel } from '../support/kernels/run-kernel.ts';
 
 let device: Device;

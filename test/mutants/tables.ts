@@ -5,6 +5,8 @@ import { adjustLogits } from '../../src/kernels/adjust-logits/adjust-logits.ts';
 import { adjustedRows } from '../../src/kernels/adjust-logits/operands.ts';
 import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention/attention.ts';
 import { attentionNaive } from '../../src/kernels/attention/attention-naive.ts';
+import { expectedAttention } from '../../src/kernels/attention/expected.ts';
+import { AttentionStep, decodeSpans, PREFILL_SPANS } from '../../src/kernels/attention/operands.ts';
 import { embed } from '../../src/kernels/embed/embed.ts';
 import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
 import { floatsOf } from '../../src/kernels/kernel-case.ts';
@@ -17,7 +19,7 @@ import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { ACTIVATIONS, checkActivationValues, checkBrokenValues } from '../support/kernels/activation-checks.ts';
 import { checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../support/kernels/adjust-logits-case.ts';
-import { AttentionCase, type Span } from '../support/kernels/attention-case.ts';
+import { runSplit, runWhole, steepStep } from '../support/kernels/attention-case.ts';
 import { checkAttentionNaive } from '../support/kernels/attention-naive-case.ts';
 import { checkScoreOrder, checkValueOrder } from '../support/kernels/attention-order.ts';
 import { checkEmbed, V } from '../support/kernels/embed-case.ts';
@@ -101,43 +103,36 @@ async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
   }
 }
 
-/** Contexts around a block, a tile and a split. */
-const DECODES: readonly Span[] = [1, 5, 6, 31, 33, 255, 256, 257, 512, 520].map((context) => ({ context, queries: 1 }));
-/** Whole prompts, and chunks: the last of their sequences' tokens. */
-const PREFILLS: readonly Span[] = [
-  { context: 1, queries: 1 },
-  { context: 9, queries: 9 },
-  { context: 70, queries: 70 },
-  { context: 70, queries: 41 },
-  { context: 260, queries: 7 },
-  { context: 520, queries: 13 },
-];
-
 async function checkAttentions(device: Device, replace: Replace): Promise<void> {
   const [kernel, split, fold] = [replace(attention), replace(attentionSplit), replace(attentionFold)];
   // Rows of nine vectors: two for some of eight lanes.
   const shape = { H: 2, D: 36, P: 5, dtype: 'f32' } as const;
-  const decode = AttentionCase.random(shape, DECODES);
-  const { want, tolerance } = decode.expected();
-  const rows = await decode.run(device, { ROWS: 1, LANES: 8 }, kernel);
+  const decode = AttentionStep.random(shape, decodeSpans(shape.P));
+  const { want, tolerance } = expectedAttention(decode);
+  const rows = await runWhole(device, decode, { ROWS: 1, LANES: 8 }, kernel);
   expectWithin(floatsOf(rows), want, tolerance, 'decode');
-  const steep = AttentionCase.steep(shape, DECODES);
-  const apart = steep.expected();
-  expectWithin(floatsOf(await steep.run(device, { ROWS: 1, LANES: 8 }, kernel)), apart.want, apart.tolerance, 'steep');
+  const steep = steepStep(shape, decodeSpans(shape.P));
+  const apart = expectedAttention(steep);
+  expectWithin(
+    floatsOf(await runWhole(device, steep, { ROWS: 1, LANES: 8 }, kernel)),
+    apart.want,
+    apart.tolerance,
+    'steep',
+  );
   await checkScoreOrder(device, 'f32', kernel);
   await checkValueOrder(device, kernel);
-  expectSameBits(await decode.runSplit(device, { LANES: 64 }, { split, fold }), rows, 'splits');
+  expectSameBits(await runSplit(device, decode, { LANES: 64 }, { split, fold }), rows, 'splits');
 
-  const prefill = AttentionCase.random(shape, PREFILLS);
-  const tiles = await prefill.run(device, { ROWS: 4, LANES: 32 }, kernel);
-  const expected = prefill.expected();
+  const prefill = AttentionStep.random(shape, PREFILL_SPANS);
+  const tiles = await runWhole(device, prefill, { ROWS: 4, LANES: 32 }, kernel);
+  const expected = expectedAttention(prefill);
   expectWithin(floatsOf(tiles), expected.want, expected.tolerance, 'prefill');
-  expectSameBits(await prefill.run(device, { ROWS: 1, LANES: 8 }, kernel), tiles, 'single rows');
-  expectSameBits(await prefill.run(device, { ROWS: 4, LANES: 8, SUBGROUPS: 0 }, kernel), tiles, 'lanes apart');
+  expectSameBits(await runWhole(device, prefill, { ROWS: 1, LANES: 8 }, kernel), tiles, 'single rows');
+  expectSameBits(await runWhole(device, prefill, { ROWS: 4, LANES: 8, SUBGROUPS: 0 }, kernel), tiles, 'lanes apart');
 
-  const half = AttentionCase.random({ H: 3, D: 7, P: 16, dtype: 'f16' }, PREFILLS);
-  const halves = half.expected();
-  const got = floatsOf(await half.run(device, { ROWS: 8, LANES: 8 }, kernel));
+  const half = AttentionStep.random({ H: 3, D: 7, P: 16, dtype: 'f16' }, PREFILL_SPANS);
+  const halves = expectedAttention(half);
+  const got = floatsOf(await runWhole(device, half, { ROWS: 8, LANES: 8 }, kernel));
   expectWithin(got, halves.want, halves.tolerance, 'prefill, f16');
   await checkScoreOrder(device, 'f16', kernel);
 }

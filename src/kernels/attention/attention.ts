@@ -1,3 +1,4 @@
+// Attention over the paged cache, whole or in splits that are folded: a row has the same bits in all of them.
 import type { DeviceTraits } from '../../gpu/device.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
 import { type Dims, read, type Variant, write } from '../../gpu/kernel-spec.ts';
@@ -6,8 +7,8 @@ import { kvRowWords } from '../kv-write/kv-write.ts';
 
 /** Keys between two restarts of the running softmax: `SPLIT_KEYS` of shaders/softmax_fold.wgsl. */
 export const SPLIT_KEYS = 256;
-/** Keys of a tile. It belongs to the reduction class: another value gives other bits. */
-const KEYS = 32;
+/** Keys between two rescalings, a tile. It belongs to the reduction class: another value gives other bits. */
+export const TILE_KEYS = 32;
 
 const inputs = {
   qkv: read('T', ({ H = 0, D = 0 }) => 3 * H * D),
@@ -20,7 +21,7 @@ const inputs = {
 const params = { H: 'u32', P: 'u32', W: 'u32', X: 'u32', Z: 'u32', first: 'u32', scale: 'f32' } as const;
 
 function constants({ isSoftware }: DeviceTraits) {
-  return { D: 64, ROWS: 1, LANES: isSoftware ? 8 : KEYS, KEYS };
+  return { D: 64, ROWS: 1, LANES: isSoftware ? 8 : TILE_KEYS, KEYS: TILE_KEYS };
 }
 
 /** Whether the default number of lanes is sure to lie in one subgroup. */

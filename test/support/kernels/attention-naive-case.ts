@@ -1,8 +1,10 @@
+// Check of the naive attention on a prompt.
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { attentionNaive } from '../../../src/kernels/attention/attention-naive.ts';
-import { floatsOf, unwritten } from '../../../src/kernels/kernel-case.ts';
-import { AttentionCase } from './attention-case.ts';
+import { expectedAttention } from '../../../src/kernels/attention/expected.ts';
+import { AttentionStep } from '../../../src/kernels/attention/operands.ts';
+import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import { expectWithin } from './expect-within.ts';
 import { runKernel } from './run-kernel.ts';
 
@@ -11,11 +13,10 @@ export async function checkAttentionNaive(
   device: Device,
   kernel: Kernel<typeof attentionNaive.spec> = attentionNaive,
 ): Promise<void> {
-  const [S, H, D] = [70, 2, 12];
-  const step = AttentionCase.random({ H, D, P: 16, dtype: 'f32' }, [{ context: S, queries: S }]);
-  const operands = { qkv: step.qkv, out: unwritten(S, H * D) };
-  const got = await runKernel(device, kernel, operands, { H, D, scale: 1 / Math.sqrt(D) });
-  const { want, tolerance } = step.expected();
+  const step = AttentionStep.random({ H: 2, D: 12, P: 16, dtype: 'f32' }, [{ context: 70, queries: 70 }]);
+  const { tensors, scalars } = step.naive();
+  const got = await runKernel(device, kernel, tensors, scalars);
+  const { want, tolerance } = expectedAttention(step);
   // Its one chain of S additions is no longer than twice that of `attention`, 32 + 2 · 3 roundings.
   expectWithin(
     floatsOf(got),

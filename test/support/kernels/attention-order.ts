@@ -1,16 +1,16 @@
+// Checks of the order of attention's sums, by numbers that cancel: a sum is then its rounding errors.
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
-import { attention, SPLIT_KEYS } from '../../../src/kernels/attention/attention.ts';
+import { attention, TILE_KEYS as KEYS, SPLIT_KEYS } from '../../../src/kernels/attention/attention.ts';
+import { AttentionStep, scoreScale } from '../../../src/kernels/attention/operands.ts';
 import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import type { KVDType } from '../../../src/kernels/kv-write/kv-write.ts';
 import { softmax } from '../../../src/reference/operators.ts';
 import { normals } from '../../../src/util/random-values.ts';
-import { AttentionCase } from './attention-case.ts';
+import { runWhole } from './attention-case.ts';
 import { expectWithin } from './expect-within.ts';
 
 const U = 2 ** -24;
-/** Keys of a tile. */
-const KEYS = 32;
 const SHAPE = { H: 1, D: 36, P: 5 } as const;
 const { D } = SHAPE;
 /** Three splits, the last with a whole tile and a part of one. */
@@ -42,11 +42,11 @@ export async function checkScoreOrder(
   dtype: KVDType,
   kernel: Kernel<typeof attention.spec> = attention,
 ): Promise<void> {
-  const scale = 1 / Math.sqrt(D);
+  const scale = scoreScale(D);
   const k = cancelling(11, S, D, 'row');
   const v = normals(13, S * D).map(Math.f16round);
   const q = new Float32Array(D).fill(1);
-  const step = new AttentionCase({ ...SHAPE, dtype }, [{ context: S, queries: 1, q, k, v }]);
+  const step = new AttentionStep({ ...SHAPE, dtype }, [{ context: S, queries: 1, q, k, v }]);
   const scores = Float64Array.from({ length: S }, (_, j) => {
     const dot = k.subarray(j * D, (j + 1) * D).reduce((sum, value) => Math.fround(sum + value), 0);
     return dot * scale;
@@ -57,9 +57,9 @@ export async function checkScoreOrder(
   const size = Float64Array.from({ length: D }, (_, d) =>
     weights.reduce((sum, p, j) => sum + p * Math.abs(v[j * D + d]!), 0),
   );
-  // Each exp as in `attentionTolerance`, the scores themselves to two roundings; the sums as there.
+  // Each exp as in `attentionBound`, the scores themselves to two roundings; the sums as there.
   const relative = (6 * (S / KEYS + 4) + 7 * spread + 2 * (KEYS + S / KEYS)) * U;
-  const got = floatsOf(await step.run(device, { ROWS: 1, LANES: 8 }, kernel));
+  const got = floatsOf(await runWhole(device, step, { ROWS: 1, LANES: 8 }, kernel));
   expectWithin(
     got,
     want,
@@ -78,7 +78,7 @@ export async function checkValueOrder(
 ): Promise<void> {
   const v = cancelling(17, S, D, 'column');
   const [q, k] = [new Float32Array(D), normals(19, S * D)];
-  const step = new AttentionCase({ ...SHAPE, dtype: 'f32' }, [{ context: S, queries: 1, q, k, v }]);
+  const step = new AttentionStep({ ...SHAPE, dtype: 'f32' }, [{ context: S, queries: 1, q, k, v }]);
   const want = Float64Array.from({ length: D }, (_, d) => {
     let folded = 0;
     for (let split = 0; split < S; split += SPLIT_KEYS) {
@@ -92,7 +92,7 @@ export async function checkValueOrder(
     }
     return folded / S;
   });
-  const got = floatsOf(await step.run(device, { ROWS: 1, LANES: 8 }, kernel));
+  const got = floatsOf(await runWhole(device, step, { ROWS: 1, LANES: 8 }, kernel));
   // exp(0) is exact; the division errs by 2.5 units.
   expectWithin(
     got,

@@ -3,9 +3,9 @@ import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
 import { hostTensor } from '../../../src/kernels/kernel-case.ts';
 import { kvWrite } from '../../../src/kernels/kv-write/kv-write.ts';
+import { type CacheShape, KEY, PagedCache, VALUE } from '../../../src/kernels/kv-write/paged-cache.ts';
 import { normals, permutation } from '../../../src/util/random-values.ts';
 import { expectSameBits } from './expect-within.ts';
-import { type CacheShape, KEY, PagedCache, VALUE } from './paged-cache.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** What every word of a cache holds before a run. */

@@ -3,6 +3,7 @@ import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
 import { floatsOf, hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
 import { kvWrite } from '../../../src/kernels/kv-write/kv-write.ts';
+import { type CacheShape, PagedCache } from '../../../src/kernels/kv-write/paged-cache.ts';
 import { matmul, matmulKVWrite } from '../../../src/kernels/matmul/matmul.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import { permutation } from '../../../src/util/random-values.ts';
@@ -10,7 +11,6 @@ import { expectSameBits } from './expect-within.ts';
 import { GuardedTensor } from './guarded-tensor.ts';
 import { UNWRITTEN } from './kv-write-case.ts';
 import { matmulConditions, matmulInputs, matmulOperands } from './matmul-case.ts';
-import { type CacheShape, PagedCache } from './paged-cache.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** A projection of M tokens to q, k and v of a cache's heads. */

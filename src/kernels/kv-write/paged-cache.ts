@@ -1,10 +1,12 @@
-import { type HostTensor, hostTensor } from '../../../src/kernels/kernel-case.ts';
-import { type KVDType, kvRowWords } from '../../../src/kernels/kv-write/kv-write.ts';
+// KV cache on the host: the layout of kv[B, 2, H, P, W] that kernels write and read.
+import { type HostTensor, hostTensor } from '../kernel-case.ts';
+import { type KVDType, kvRowWords } from './kv-write.ts';
 
-/** Where in a token's cache entry a row lies. */
+/** Place of a row in a token's cache entry. */
 export const KEY = 0;
 export const VALUE = 1;
 
+/** Sizes and storage of a cache. */
 export interface CacheShape {
   /** B */
   readonly numBlocks: number;
@@ -14,13 +16,13 @@ export interface CacheShape {
   readonly dtype: KVDType;
 }
 
-/** The words of a KV cache on the host: kv[B, 2, H, P, W], a row of D f32, or of f16 pairs, and zeros up to W words. */
+/** Words of kv[B, 2, H, P, W]: a row of D f32, or of f16 pairs, and zeros up to W words. */
 export class PagedCache {
   readonly words: Uint32Array;
   readonly #shape: CacheShape;
   readonly #rowWords: number;
 
-  /** @param unwritten what every word holds before anything is put. */
+  /** @param unwritten word of every slot that nothing is put into. */
   constructor(shape: CacheShape, unwritten: number) {
     const { numBlocks, H, P, D, dtype } = shape;
     this.#shape = shape;

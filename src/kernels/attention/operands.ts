@@ -1,0 +1,235 @@
+// Operands of the attention kernels on the host: a step of sequences with paged keys and values. Blocks are shuffled, and
+// slots that hold no token of a sequence are NaN.
+import { ceilDiv } from '../../util/math.ts';
+import { normals, permutation } from '../../util/random-values.ts';
+import { type HostTensor, hostTensor, type KernelOperands, unwritten } from '../kernel-case.ts';
+import type { KVDType } from '../kv-write/kv-write.ts';
+import { KEY, PagedCache, VALUE } from '../kv-write/paged-cache.ts';
+import { type attention, type attentionFold, type attentionSplit, SPLIT_KEYS, TILE_KEYS } from './attention.ts';
+import type { attentionNaive } from './attention-naive.ts';
+import { queryTiles } from './query-tiles.ts';
+
+/** The last `queries` of a sequence's `context` tokens. */
+export interface Span {
+  readonly context: number;
+  readonly queries: number;
+}
+
+/** Heads, channels of a head, tokens of a block, storage of keys and values. */
+export interface AttentionShape {
+  readonly H: number;
+  readonly D: number;
+  readonly P: number;
+  readonly dtype: KVDType;
+}
+
+/** Queries [queries, H, D], keys and values [context, H, D] of one sequence, as far as the storage type holds them. */
+export interface SequenceData extends Span {
+  readonly q: Float32Array;
+  readonly k: Float32Array;
+  readonly v: Float32Array;
+}
+
+/** Some of a step's query tiles, as one dispatch takes them. */
+export interface TileRange {
+  /** [Q, 2] */
+  readonly tiles: readonly number[];
+  readonly first: number;
+  readonly count: number;
+  /** Output before the dispatch; default: unwritten. */
+  readonly out?: HostTensor;
+}
+
+/** Makes contexts around a block, a tile and a split, as decode rows of one step. */
+export function decodeSpans(P: number): Span[] {
+  const contexts = [1, P, P + 1, TILE_KEYS - 1, TILE_KEYS + 1, SPLIT_KEYS - 1, SPLIT_KEYS, SPLIT_KEYS + 1];
+  return [...contexts, 2 * SPLIT_KEYS, 2 * SPLIT_KEYS + 8].map((context) => ({ context, queries: 1 }));
+}
+
+/** Whole prompts, and chunks: the last of their sequences' tokens. */
+export const PREFILL_SPANS: readonly Span[] = [
+  { context: 1, queries: 1 },
+  { context: 9, queries: 9 },
+  { context: 70, queries: 70 },
+  { context: 41, queries: 9 },
+  // Query tiles of four and of eight rows that cross the start of a tile of keys.
+  { context: 70, queries: 41 },
+  { context: SPLIT_KEYS + 4, queries: 7 },
+  { context: 2 * SPLIT_KEYS + 8, queries: 13 },
+];
+
+/** Factor of the scores for heads of D channels. */
+export function scoreScale(D: number): number {
+  return 1 / Math.sqrt(D);
+}
+
+/**
+ * Makes normal numbers, keys growing with the position so that the running maximum keeps moving; in the first head one key,
+ * and one value of another token, are 30 times as large. Keys and values are rounded to the storage type.
+ */
+export function randomSequence(
+  { H, D, dtype }: AttentionShape,
+  { context, queries }: Span,
+  seed: number,
+): SequenceData {
+  const C = H * D;
+  const [k, v] = [normals(seed + 1, context * C), normals(seed + 2, context * C)];
+  k.forEach((value, i) => {
+    k[i] = value * (1 + Math.floor(i / C) / context);
+  });
+  for (let d = 0; d < D; d++) {
+    k[(context >> 1) * C + d]! *= 30;
+    v[(context >> 2) * C + d]! *= 30;
+  }
+  const stored = (data: Float32Array) => (dtype === 'f16' ? Float32Array.from(Float16Array.from(data)) : data);
+  return { context, queries, q: normals(seed, queries * C), k: stored(k), v: stored(v) };
+}
+
+/** Positions [T] and sequence [T] of the tokens of a step. */
+export function tokenTensors(spans: readonly Span[]) {
+  const positions = spans.flatMap(({ context, queries }) =>
+    Array.from({ length: queries }, (_, t) => context - queries + t),
+  );
+  const sequences = spans.flatMap(({ queries }, s) => new Array<number>(queries).fill(s));
+  const T = positions.length;
+  return {
+    positions: hostTensor(Int32Array.from(positions), T),
+    sequence_index: hostTensor(Int32Array.from(sequences), T),
+  };
+}
+
+/** Query tiles [Q, 2] as a tensor. */
+export function tileTensor(tiles: readonly number[]): HostTensor {
+  return hostTensor(Int32Array.from(tiles), tiles.length / 2, 2);
+}
+
+/** Step of some sequences: operands of each attention kernel over it. */
+export class AttentionStep {
+  readonly shape: AttentionShape;
+  readonly sequences: readonly SequenceData[];
+  /** T */
+  readonly numTokens: number;
+  readonly scale: number;
+  readonly #tables: readonly (readonly number[])[];
+  readonly #cache: PagedCache;
+
+  /** @param placing seed of the blocks' order: it moves the sequences in the cache and changes no number. */
+  constructor(shape: AttentionShape, sequences: readonly SequenceData[], placing = 1) {
+    const { H, D, P, dtype } = shape;
+    this.shape = shape;
+    this.sequences = sequences;
+    this.numTokens = sequences.reduce((sum, { queries }) => sum + queries, 0);
+    this.scale = scoreScale(D);
+    const needed = sequences.map(({ context }) => ceilDiv(context, P));
+    // Two blocks more than needed, so that some stay unwritten.
+    const numBlocks = needed.reduce((sum, blocks) => sum + blocks, 2);
+    const order = permutation(placing, numBlocks);
+    this.#tables = needed.map((blocks) => order.splice(0, blocks));
+    this.#cache = new PagedCache({ numBlocks, H, P, D, dtype }, dtype === 'f16' ? 0x7e007e00 : 0x7fc00000);
+    for (const [i, { context, k, v }] of sequences.entries()) {
+      for (let j = 0; j < context; j++) this.putKey(i, j, k, v);
+    }
+  }
+
+  /** Makes a step of random sequences. */
+  static random(shape: AttentionShape, spans: readonly Span[], placing?: number): AttentionStep {
+    const sequences = spans.map((span, i) => randomSequence(shape, span, 10 * i));
+    return new AttentionStep(shape, sequences, placing);
+  }
+
+  /** C = H D */
+  get channels(): number {
+    return this.shape.H * this.shape.D;
+  }
+
+  /** Z, splits of the longest context. */
+  get numSplits(): number {
+    return ceilDiv(Math.max(...this.sequences.map(({ context }) => context)), SPLIT_KEYS);
+  }
+
+  /** Puts row j of k and v into the cache as token j of sequence i. */
+  putKey(i: number, j: number, k: Float32Array, v: Float32Array): void {
+    const { H, D, P } = this.shape;
+    const slot = this.#tables[i]![Math.floor(j / P)]! * P + (j % P);
+    for (let h = 0; h < H; h++) {
+      const start = (j * H + h) * D;
+      this.#cache.put(slot, KEY, h, k.subarray(start, start + D));
+      this.#cache.put(slot, VALUE, h, v.subarray(start, start + D));
+    }
+  }
+
+  /** Cuts the step into query tiles [Q, 2] of at most ROWS tokens. */
+  tiles(ROWS: number): number[] {
+    const numQueries = this.sequences.map(({ queries }) => queries);
+    return queryTiles(numQueries, ROWS);
+  }
+
+  /** Operands of `attention` over all tiles of ROWS tokens. */
+  whole(ROWS: number): KernelOperands<typeof attention.spec> {
+    const tiles = this.tiles(ROWS);
+    return this.range({ tiles, first: 0, count: tiles.length / 2 });
+  }
+
+  /** Operands of `attention` over some tiles. */
+  range({ tiles, first, count, out }: TileRange): KernelOperands<typeof attention.spec> {
+    return {
+      tensors: { ...this.#inputs(tiles), out: out ?? unwritten(this.numTokens, this.channels) },
+      scalars: { first, count, scale: this.scale, Z: 1 },
+      outputs: ['out'],
+    };
+  }
+
+  /** Operands of `attentionSplit` over the first `count` tokens. */
+  split(count: number = this.numTokens): KernelOperands<typeof attentionSplit.spec> {
+    const [H, Z] = [this.shape.H, this.numSplits];
+    return {
+      tensors: { ...this.#inputs(this.tiles(1)), partials: unwritten(this.numTokens, H, Z, this.shape.D + 2) },
+      scalars: { first: 0, count, scale: this.scale, splits: Z },
+      outputs: ['partials'],
+    };
+  }
+
+  /** Operands of `attentionFold` over the first `count` tokens, from the partials [T, H, Z, D + 2] of `attentionSplit`. */
+  fold(partials: Float32Array, count: number = this.numTokens): KernelOperands<typeof attentionFold.spec> {
+    const { H, D } = this.shape;
+    const T = this.numTokens;
+    const { positions } = tokenTensors(this.sequences);
+    return {
+      tensors: { partials: hostTensor(partials, T, H, this.numSplits, D + 2), positions, out: unwritten(T, H * D) },
+      scalars: { D, count },
+      outputs: ['out'],
+    };
+  }
+
+  /** Operands of `attentionNaive`, for a step of one whole prompt. */
+  naive(): KernelOperands<typeof attentionNaive.spec> {
+    const { H, D } = this.shape;
+    const [S, C] = [this.numTokens, this.channels];
+    const qkv = new Float32Array(S * 3 * C);
+    const { q, k, v } = this.sequences[0]!;
+    for (let t = 0; t < S; t++) {
+      for (const [i, part] of [q, k, v].entries()) qkv.set(part.subarray(t * C, (t + 1) * C), (3 * t + i) * C);
+    }
+    const tensors = { qkv: hostTensor(qkv, S, 3 * C), out: unwritten(S, C) };
+    return { tensors, scalars: { H, D, scale: this.scale }, outputs: ['out'] };
+  }
+
+  #inputs(tiles: readonly number[]) {
+    const [T, C] = [this.numTokens, this.channels];
+    // The kernels find keys and values in the cache, never in qkv.
+    const qkv = new Float32Array(T * 3 * C).fill(Number.NaN);
+    let token = 0;
+    for (const { queries, q } of this.sequences) {
+      for (let t = 0; t < queries; t++) qkv.set(q.subarray(t * C, (t + 1) * C), 3 * C * token++);
+    }
+    const X = Math.max(...this.#tables.map((table) => table.length));
+    const tables = this.#tables.flatMap((table) => Array.from({ length: X }, (_, i) => table[i] ?? -1));
+    return {
+      qkv: hostTensor(qkv, T, 3 * C),
+      kv: this.#cache.operand,
+      query_tiles: tileTensor(tiles),
+      ...tokenTensors(this.sequences),
+      block_tables: hostTensor(Int32Array.from(tables), this.#tables.length, X),
+    };
+  }
+}
