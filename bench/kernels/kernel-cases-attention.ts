@@ -2,6 +2,8 @@ import type { Cost } from '../../src/gpu/kernel-spec.ts';
 import { allVariants } from '../../src/gpu/kernel-variants.ts';
 import { SPLIT_KEYS } from '../../src/kernels/attention/attention.ts';
 import { attentionNaive } from '../../src/kernels/attention/attention-naive.ts';
+import { scoreScale, tileTensor, tokenTensors } from '../../src/kernels/attention/operands.ts';
+import { queryTiles } from '../../src/kernels/attention/query-tiles.ts';
 import { kvRowWords } from '../../src/kernels/kv-write/kv-write.ts';
 import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
 import { PREFILL_TILE_ROWS } from '../../src/models/gpt2/layers.ts';
@@ -24,7 +26,7 @@ export function attentionCases(subject: BenchSubject): KernelCase[] {
   const { numHeads: H, headDim: D, hiddenSize: C, numPositions } = config;
   const { attention, attentionSplit, attentionFold } = gpt2Kernels;
   const fixed = { conditions: { KV_F16: kvDtype === 'f16' }, constants: { D } };
-  const scale = 1 / Math.sqrt(D);
+  const scale = scoreScale(D);
   const short = Math.min(SPLIT_KEYS, numPositions);
   const Z = ceilDiv(numPositions, SPLIT_KEYS);
   const decodes = (M: number, context: number): Batch => ({ sequences: M, queries: 1, context });
@@ -39,7 +41,7 @@ export function attentionCases(subject: BenchSubject): KernelCase[] {
     ),
     prepare: (owned, { choice }) => {
       const make = new Operands(device, owned);
-      const tiles = queryTiles(batch, choice.constants.ROWS ?? 1);
+      const tiles = tilesOf(batch, choice.constants.ROWS ?? 1);
       const tensors = { ...inputs(subject, make, batch, tiles), out: make.empty('f32', M, C) };
       return {
         tensors,
@@ -64,7 +66,7 @@ export function attentionCases(subject: BenchSubject): KernelCase[] {
           const make = new Operands(device, owned);
           const batch = decodes(M, numPositions);
           const partials = make.empty('f32', ...partialsShape(M));
-          const tensors = { ...inputs(subject, make, batch, queryTiles(batch, 1)), partials };
+          const tensors = { ...inputs(subject, make, batch, tilesOf(batch, 1)), partials };
           const cost = attentionCost(subject, batch);
           const bytes = cost.bytes + partials.range.size;
           return { tensors, scalars: { first: 0, count: M, splits: Z, scale }, cost: { ...cost, bytes } };
@@ -100,13 +102,8 @@ export function attentionCases(subject: BenchSubject): KernelCase[] {
   ];
 }
 
-/** First token and number of tokens of each tile. */
-function queryTiles({ sequences, queries }: Batch, ROWS: number): number[] {
-  const tiles: number[] = [];
-  for (let s = 0; s < sequences; s++) {
-    for (let row = 0; row < queries; row += ROWS) tiles.push(s * queries + row, Math.min(ROWS, queries - row));
-  }
-  return tiles;
+function tilesOf({ sequences, queries }: Batch, ROWS: number): number[] {
+  return queryTiles(new Array<number>(sequences).fill(queries), ROWS);
 }
 
 /** Sequences take turns with the blocks where the largest binding does not hold as many as they need. */
@@ -119,13 +116,13 @@ function inputs({ device, config, kvDtype }: BenchSubject, make: Operands, batch
   const mostBlocks = Math.floor(device.gpu.limits.maxStorageBufferBindingSize / (4 * 2 * H * BLOCK_SIZE * W));
   const numBlocks = Math.min(sequences * X, mostBlocks);
   const tables = Int32Array.from({ length: sequences * X }, (_, i) => i % numBlocks);
-  const tokens = Array.from({ length: T }, (_, t) => t);
+  const { positions, sequence_index } = tokenTensors(new Array<Batch>(sequences).fill(batch));
   return {
     qkv: make.floats(T, 3 * C),
     kv: make.packed(kvDtype, numBlocks, 2, H, BLOCK_SIZE, W),
-    query_tiles: make.of(Int32Array.from(tiles), tiles.length / 2, 2),
-    positions: make.of(Int32Array.from(tokens, (t) => context - queries + (t % queries))),
-    sequence_index: make.of(Int32Array.from(tokens, (t) => Math.floor(t / queries))),
+    query_tiles: make.host(tileTensor(tiles)),
+    positions: make.host(positions),
+    sequence_index: make.host(sequence_index),
     block_tables: make.of(tables, sequences, X),
   };
 }

@@ -1,8 +1,10 @@
 import { allVariants } from '../../src/gpu/kernel-variants.ts';
-import { ADJUST_ENTRY_WORDS, ADJUST_ROW_WORDS, NO_NEWEST_SLOT } from '../../src/kernels/adjust-logits/adjust-logits.ts';
+import { ADJUST_ENTRY_WORDS, ADJUST_ROW_WORDS } from '../../src/kernels/adjust-logits/adjust-logits.ts';
+import { adjustEntryWords, adjustRowWords } from '../../src/kernels/adjust-logits/adjust-row.ts';
 import { kvRowWords } from '../../src/kernels/kv-write/kv-write.ts';
 import { LOGPROB_WORDS } from '../../src/kernels/logprobs/logprobs.ts';
 import { sampleProbs } from '../../src/kernels/sample/sample.ts';
+import { SAMPLING_WORDS, samplingWords } from '../../src/kernels/sample/sampling-row.ts';
 import { tileRows, weightConditions } from '../../src/kernels/weights/weight-tiles.ts';
 import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
 import { ceilDiv } from '../../src/util/math.ts';
@@ -97,15 +99,14 @@ export function rowCases({ device, config, dtype, kvDtype }: BenchSubject): Kern
   ];
 }
 
-/** Words of a row of `sampling`. */
-const SAMPLING_WORDS = 8;
 /** How rows are drawn. */
 const DRAWS = [
-  { name: 'greedy', temperature: 0, topK: 0, topP: 1 },
-  { name: 'top-p', temperature: 0.7, topK: 0, topP: 0.9 },
+  { name: 'greedy', temperature: 0, topK: 0, topP: 1, minP: 0 },
+  { name: 'top-p', temperature: 0.7, topK: 0, topP: 0.9, minP: 0 },
 ] as const;
 /** Logits of a row that a penalty changes, and most likely ids that are reported. */
 const ADJUSTED = 256;
+const PENALTY = { repetitionPenalty: 1.1, presencePenalty: 0, frequencyPenalty: 0, tokens: [], newestTokenSlot: null };
 const TOP_LOGPROBS = 5;
 
 /** The kernels that work on M rows of logits. */
@@ -122,9 +123,10 @@ export function logitsCases({ device, config }: BenchSubject): KernelCase[] {
         prepare: (owned) => {
           const make = new Operands(device, owned);
           const perRow = Math.min(ADJUSTED, V);
-          const bits = new Uint32Array(Float32Array.of(1.1, 0, 0).buffer);
-          const rows = Array.from({ length: M }, (_, r) => [r * perRow, (r + 1) * perRow, ...bits, NO_NEWEST_SLOT]);
-          const entries = Array.from({ length: M * perRow }, (_, e) => [e % perRow, 1, 0, 1]);
+          const rows = Array.from({ length: M }, (_, r) => adjustRowWords(PENALTY, r * perRow, (r + 1) * perRow));
+          const entries = Array.from({ length: M * perRow }, (_, e) =>
+            adjustEntryWords({ id: e % perRow, outputCount: 1, bias: 0, isSeen: true, isMasked: false }),
+          );
           const tensors = {
             logits: make.floats(M, V),
             rows: make.of(Uint32Array.from(rows.flat()), M, ADJUST_ROW_WORDS),
@@ -137,7 +139,7 @@ export function logitsCases({ device, config }: BenchSubject): KernelCase[] {
       }),
     ),
     ...[sample, sampleProbs].flatMap((kernel) =>
-      DRAWS.flatMap(({ name, temperature, topK, topP }) =>
+      DRAWS.flatMap(({ name, ...filters }) =>
         SIZES.map(
           (M): KernelCase => ({
             kernel,
@@ -146,8 +148,9 @@ export function logitsCases({ device, config }: BenchSubject): KernelCase[] {
             variants: allVariants(kernel, device.traits),
             prepare: (owned) => {
               const make = new Operands(device, owned);
-              const [temperatureBits = 0, topPBits = 0] = new Uint32Array(Float32Array.of(temperature, topP).buffer);
-              const rows = Array.from({ length: M }, (_, r) => [temperatureBits, topK, topPBits, 0, r, 0, r, r]);
+              const rows = Array.from({ length: M }, (_, r) =>
+                samplingWords({ ...filters, seed: r, position: r, tokenSlot: r }),
+              );
               const tensors = {
                 logits: make.floats(M, V),
                 sampling: make.of(Uint32Array.from(rows.flat()), M, SAMPLING_WORDS),

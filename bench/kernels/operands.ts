@@ -1,6 +1,7 @@
 import { randomValues } from '../../src/doctor/random-values.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { type DType, Tensor, type TensorData } from '../../src/gpu/tensor.ts';
+import type { HostTensor } from '../../src/kernels/kernel-case.ts';
 import { PackedWeight } from '../../src/kernels/weights/packed-weight.ts';
 import { TILE, type WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 
@@ -24,6 +25,10 @@ export class Operands {
 
   of(data: TensorData, ...shape: readonly number[]): Tensor {
     return this.#owned.use(Tensor.from(this.#device, 'operand', data, shape.length > 0 ? shape : [data.length]));
+  }
+
+  host({ data, shape }: HostTensor): Tensor {
+    return this.#owned.use(Tensor.from(this.#device, 'operand', data, shape));
   }
 
   /** Random f32 numbers near 1 in size. */

@@ -1,10 +1,11 @@
 import { modelVariants } from '../gpu/kernel-variants.ts';
+import { floatsOf, unwritten } from '../kernels/kernel-case.ts';
 import { layerNormBound } from '../reference/error-bounds.ts';
 import { layerNorm } from '../reference/operators.ts';
 import { Judge, type KernelReport } from './judge.ts';
 import { randomValues } from './random-values.ts';
 import type { Subject } from './subject.ts';
-import { runOnce, toFloats, unwritten } from './tensors.ts';
+import { runOnce } from './tensors.ts';
 
 /** Rows that strain the sums, beside an ordinary one. */
 const ROWS: readonly ((x: number, c: number) => number)[] = [
@@ -41,7 +42,7 @@ export async function checkLayernorm({ device, kernels: { layernorm }, config }:
   for (const variant of modelVariants(layernorm, device.traits)) {
     const alone = ROWS.map((_, n) => ({ variant, what: `row ${n} of ${C} alone`, start: n * C, run: run(n, 1) }));
     const together = { variant, what: `${N} rows of ${C}`, run: run(0, N) };
-    await judge.check([together, ...alone], { want, tolerance, toNumbers: toFloats });
+    await judge.check([together, ...alone], { want, tolerance, toNumbers: floatsOf });
   }
   return judge.report();
 }

@@ -1,4 +1,5 @@
 import { modelVariants, type NamedVariant } from '../gpu/kernel-variants.ts';
+import { floatsOf, unwritten } from '../kernels/kernel-case.ts';
 import { fillsKVRow } from '../kernels/matmul/matmul.ts';
 import { packWeight } from '../kernels/weights/pack-weight.ts';
 import { storedValues, weightConditions } from '../kernels/weights/weight-tiles.ts';
@@ -9,7 +10,7 @@ import { Judge, type KernelReport } from './judge.ts';
 import { BLOCK_SIZE, PagedRows } from './paged-rows.ts';
 import { randomValues } from './random-values.ts';
 import type { Subject } from './subject.ts';
-import { runOnce, toFloats, unwritten } from './tensors.ts';
+import { runOnce } from './tensors.ts';
 
 /** The word of 1.875, or of two of them. */
 const UNWRITTEN = { f32: 0x3ff00000, f16: 0x3f803f80 } as const;
@@ -62,13 +63,13 @@ export async function checkMatmulKVWrite(subject: Subject): Promise<KernelReport
   const isOfQ = (_: number, i: number) => i % N < C;
   await judge.check(
     runs('out', (words) => words.filter(isOfQ)),
-    { want: sums.filter(isOfQ), tolerance: bounds.filter(isOfQ), toNumbers: toFloats },
+    { want: sums.filter(isOfQ), tolerance: bounds.filter(isOfQ), toNumbers: floatsOf },
   );
   const cache = (rows: Float64Array, unwritten: number) => {
     const filled = new PagedRows(config, 'f32', NUM_BLOCKS, unwritten);
     const of = (t: number, part: number) => Float32Array.from(rows.subarray(t * N + part * C, t * N + (part + 1) * C));
     for (const [t, slot] of SLOTS.entries()) if (slot >= 0) filled.put(slot, of(t, 1), of(t, 2));
-    return toFloats(filled.words);
+    return floatsOf(filled.words);
   };
   await judge.check(
     runs('kv', (words) => words),

@@ -1,6 +1,7 @@
 import type { Kernel } from '../gpu/kernel.ts';
 import { allVariants, modelVariants, type NamedVariant } from '../gpu/kernel-variants.ts';
 import { Tensor } from '../gpu/tensor.ts';
+import { floatsOf, unwritten } from '../kernels/kernel-case.ts';
 import { packWeight } from '../kernels/weights/pack-weight.ts';
 import { storedValues, weightConditions } from '../kernels/weights/weight-tiles.ts';
 import type { Activation } from '../models/gpt2/config.ts';
@@ -10,7 +11,7 @@ import { MATMUL_BUCKETS, priorChoice } from '../tuning/matmul-tuning.ts';
 import { type Expected, Judge, type KernelReport, type PlannedRun } from './judge.ts';
 import { randomValues } from './random-values.ts';
 import type { Subject } from './subject.ts';
-import { runOnce, toFloats, unwritten } from './tensors.ts';
+import { runOnce } from './tensors.ts';
 import { lastRange } from './vocabulary.ts';
 
 /** A matmul of the model. */
@@ -142,7 +143,7 @@ function expect({ K, N, activation }: Linear, { x, w, bias, before }: LinearData
     want[i]! += value;
     tolerance[i] = additionBound(tolerance[i]!, want[i]!);
   });
-  return { want, tolerance, toNumbers: toFloats };
+  return { want, tolerance, toNumbers: floatsOf };
 }
 
 /** Columns [first, first + N) of rows of O words. */

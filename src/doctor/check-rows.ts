@@ -1,15 +1,16 @@
 import { modelVariants } from '../gpu/kernel-variants.ts';
+import { floatsOf, unwritten } from '../kernels/kernel-case.ts';
 import { packWeight } from '../kernels/weights/pack-weight.ts';
 import { storedValues, weightConditions } from '../kernels/weights/weight-tiles.ts';
 import { type Expected, Judge, type KernelReport } from './judge.ts';
 import { randomValues } from './random-values.ts';
 import type { Subject } from './subject.ts';
-import { runOnce, toFloats, unwritten } from './tensors.ts';
+import { runOnce } from './tensors.ts';
 import { lastRange } from './vocabulary.ts';
 
 /** An exact output of f32. */
 function exactly(want: Float32Array): Expected {
-  return { want, tolerance: null, toNumbers: toFloats };
+  return { want, tolerance: null, toNumbers: floatsOf };
 }
 
 /** Token and position rows of ids at the ends of the vocabulary, of the bound range and of a tile, some from next_tokens. */

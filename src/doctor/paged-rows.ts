@@ -1,13 +1,13 @@
+import type { HostTensor } from '../kernels/kernel-case.ts';
 import { type KVDType, kvRowWords } from '../kernels/kv-write/kv-write.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
-import type { Operand } from './tensors.ts';
 
 /** Tokens per block. */
 export const BLOCK_SIZE = 16;
 
 /** Words of a KV cache on the host: kv[B, 2, H, P, W]. */
 export class PagedRows {
-  readonly operand: Operand;
+  readonly operand: HostTensor;
   readonly #words: Uint32Array;
   readonly #H: number;
   readonly #D: number;

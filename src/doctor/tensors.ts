@@ -1,21 +1,18 @@
+// One run of a kernel on operands that live for it.
 import type { Device } from '../gpu/device.ts';
 import { KernelError } from '../gpu/errors.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { VariantChoice } from '../gpu/kernel-spec.ts';
 import { PackedMatrix } from '../gpu/packed-matrix.ts';
-import { Tensor, type TensorData } from '../gpu/tensor.ts';
+import { Tensor } from '../gpu/tensor.ts';
+import type { HostTensor } from '../kernels/kernel-case.ts';
+import { upload } from '../kernels/upload.ts';
 
-/** Contents and shape of a tensor that lives for one run. */
-export interface Operand {
-  readonly data: TensorData;
-  readonly shape: readonly number[];
-}
-
-/** What a kernel is run on. */
+/** A kernel and its operands. */
 export interface KernelCall {
   readonly kernel: Kernel;
-  /** Tensors and packed matrices stay with the caller, operands are made anew for the run. */
-  readonly tensors: Readonly<Record<string, Tensor | PackedMatrix | Operand>>;
+  /** Tensors and packed matrices stay with the caller, host tensors are uploaded for the run. */
+  readonly tensors: Readonly<Record<string, Tensor | PackedMatrix | HostTensor>>;
   readonly scalars?: Readonly<Record<string, number>>;
   readonly choice?: VariantChoice;
   /** Name of the tensor whose words are the result. */
@@ -29,26 +26,11 @@ export async function runOnce(device: Device, call: KernelCall): Promise<Uint32A
   const tensors: Record<string, Tensor | PackedMatrix> = {};
   for (const [name, given] of Object.entries(call.tensors)) {
     const isKept = given instanceof Tensor || given instanceof PackedMatrix;
-    tensors[name] = isKept ? given : owned.use(upload(device, name, given));
+    tensors[name] = isKept ? given : upload(device, owned, name, given);
   }
   await kernel.run(device, tensors, scalars, choice);
   const result = tensors[output];
   if (!(result instanceof Tensor)) throw new KernelError(kernel.name, `has no tensor ${output}`);
   const { buffer, byteOffset, length } = await result.read();
   return new Uint32Array(buffer, byteOffset, length);
-}
-
-/** A tensor of an operand; the caller closes it. */
-function upload(device: Device, label: string, { data, shape }: Operand): Tensor {
-  return Tensor.from(device, label, data, shape);
-}
-
-/** An output before a run: an element that a kernel leaves out stays NaN. */
-export function unwritten(...shape: readonly number[]): Operand {
-  return { data: new Float32Array(shape.reduce((product, size) => product * size, 1)).fill(Number.NaN), shape };
-}
-
-/** The words of f32 numbers. */
-export function toFloats(words: Uint32Array): Float32Array {
-  return new Float32Array(words.buffer, words.byteOffset, words.length);
 }

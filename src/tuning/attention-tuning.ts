@@ -1,14 +1,14 @@
+// Choice of attention's variants: decode rows, whole and in splits, and tiles of a prompt, over an invented step.
 import type { Device, DeviceTraits } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { VariantChoice } from '../gpu/kernel-spec.ts';
-import { Tensor } from '../gpu/tensor.ts';
-import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
-import { type KVDType, kvRowWords } from '../kernels/kv-write/kv-write.ts';
+import { AttentionStep, type SequenceData } from '../kernels/attention/operands.ts';
+import type { KVDType } from '../kernels/kv-write/kv-write.ts';
+import { type UploadedOperands, uploadOperands } from '../kernels/upload.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
 import type { GPT2Kernels } from '../models/gpt2/kernels.ts';
 import { PREFILL_TILE_ROWS } from '../models/gpt2/layers.ts';
-import { ceilDiv } from '../util/math.ts';
-import { canRun, noise, type Tunable, type TuningOperands } from './tune-kernel.ts';
+import { canRun, noise, type Tunable } from './tune-kernel.ts';
 
 /** What decides how long attention takes. */
 export interface AttentionSizes {
@@ -66,48 +66,16 @@ interface InventedStep extends AttentionSizes {
   readonly splits: boolean;
 }
 
-/** The last tokens of each sequence, in tiles of ROWS. */
+/** The last tokens of each sequence, in tiles of ROWS. All sequences have the same numbers, in blocks of their own. */
 function inventedAttention(
   device: Device,
   owned: DisposableStack,
-  { config, kvDtype, blockSize: P, ROWS, tiles, splits }: InventedStep,
-): TuningOperands {
+  { config, kvDtype: dtype, blockSize: P, ROWS, tiles, splits }: InventedStep,
+): UploadedOperands {
   const { numHeads: H, headDim: D } = config;
-  const [queries, X] = [ROWS * tiles, ceilDiv(CONTEXT, P)];
-  const [T, Q, B] = [SEQUENCES * queries, SEQUENCES * tiles, SEQUENCES * X];
-  const integers = (label: string, shape: readonly number[], at: (i: number) => number): Tensor => {
-    const length = shape.reduce((product, size) => product * size, 1);
-    return owned.use(
-      Tensor.from(
-        device,
-        label,
-        Int32Array.from({ length }, (_, i) => at(i)),
-        shape,
-      ),
-    );
-  };
-  const kvShape = [B, 2, H, P, kvRowWords(D, kvDtype)];
-  const inputs = {
-    qkv: owned.use(Tensor.from(device, 'qkv', noise(T * 3 * H * D), [T, 3 * H * D])),
-    kv: owned.use(Tensor.from(device, 'kv', inventedCache(kvShape, kvDtype), kvShape)),
-    query_tiles: integers('query tiles', [Q, 2], (i) => (i % 2 === 0 ? (i / 2) * ROWS : ROWS)),
-    positions: integers('positions', [T], (t) => CONTEXT - queries + (t % queries)),
-    sequence_index: integers('sequence index', [T], (t) => Math.floor(t / queries)),
-    block_tables: integers('block tables', [SEQUENCES, X], (i) => i),
-  };
-  const scalars = { first: 0, count: Q, scale: 1 / Math.sqrt(D) };
-  if (splits) {
-    const Z = ceilDiv(CONTEXT, SPLIT_KEYS);
-    const partials = owned.use(Tensor.create(device, 'partials', 'f32', [T, H, Z, D + 2]));
-    return { tensors: { ...inputs, partials }, scalars: { ...scalars, splits: Z }, outputs: [partials] };
-  }
-  const out = owned.use(Tensor.create(device, 'out', 'f32', [T, H * D]));
-  return { tensors: { ...inputs, out }, scalars: { ...scalars, Z: 1 }, outputs: [out] };
-}
-
-/** Words of keys and values. What is behind the D elements of a row is noise, too: no kernel may count it. */
-function inventedCache(shape: readonly number[], dtype: KVDType): Uint32Array {
-  const words = shape.reduce((product, size) => product * size, 1);
-  const values = dtype === 'f16' ? Float16Array.from(noise(2 * words)) : noise(words);
-  return new Uint32Array(values.buffer);
+  const queries = ROWS * tiles;
+  const [q, k, v] = [queries, CONTEXT, CONTEXT].map((tokens) => noise(tokens * H * D));
+  const sequence = { context: CONTEXT, queries, q: q!, k: k!, v: v! };
+  const step = new AttentionStep({ H, D, P, dtype }, new Array<SequenceData>(SEQUENCES).fill(sequence));
+  return splits ? uploadOperands(device, owned, step.split()) : uploadOperands(device, owned, step.whole(ROWS));
 }

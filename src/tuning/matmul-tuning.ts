@@ -4,12 +4,13 @@ import type { ChoiceOf, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { type KVDType, kvRowWords } from '../kernels/kv-write/kv-write.ts';
 import { fillsKVRow, type matmul, workgroupSize } from '../kernels/matmul/matmul.ts';
+import type { UploadedOperands } from '../kernels/upload.ts';
 import { PackedWeight } from '../kernels/weights/packed-weight.ts';
 import { TILE, type WeightDType, weightConditions } from '../kernels/weights/weight-tiles.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
 import type { GPT2Kernels } from '../models/gpt2/kernels.ts';
 import { ceilDiv } from '../util/math.ts';
-import { neighbours, noise, type Tunable, type TuningOperands } from './tune-kernel.ts';
+import { neighbours, noise, type Tunable } from './tune-kernel.ts';
 
 /** What the variants of the matmul differ in besides storage and epilogue. All of them give the same bits. */
 export type MatmulChoice = ChoiceOf<(typeof matmul)['spec']>;
@@ -90,7 +91,7 @@ export function tunableMatmuls(
     kernel: Kernel,
     conditions: Variant['conditions'],
     ofKernel: readonly MatmulShape[],
-    invent: (owned: DisposableStack, shape: MatmulShape) => TuningOperands,
+    invent: (owned: DisposableStack, shape: MatmulShape) => UploadedOperands,
   ): Tunable => ({
     kernel,
     fixed: { conditions: { ...weightConditions(dtype), ...conditions } },
@@ -129,7 +130,7 @@ function inventedMatmul(
   owned: DisposableStack,
   { M, K, N }: MatmulShape,
   dtype: WeightDType,
-): TuningOperands {
+): UploadedOperands {
   const x = owned.use(Tensor.from(device, 'x', noise(M * K), [M, K]));
   const w = owned.use(inventedWeight(device, K, N, dtype));
   const bias = owned.use(Tensor.from(device, 'bias', noise(N)));
@@ -143,7 +144,7 @@ function inventedKVWrite(
   owned: DisposableStack,
   shape: MatmulShape,
   { config, dtype, kvDtype, blockSize: P }: MatmulSizes,
-): TuningOperands {
+): UploadedOperands {
   const { M } = shape;
   const { numHeads: H, headDim: D } = config;
   const { tensors, scalars, outputs } = inventedMatmul(device, owned, shape, dtype);

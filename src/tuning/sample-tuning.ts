@@ -1,8 +1,9 @@
+// Choice of the sampler's variant, over rows of every kind of filter.
 import type { Device, DeviceTraits } from '../gpu/device.ts';
 import type { VariantChoice } from '../gpu/kernel-spec.ts';
-import { Tensor } from '../gpu/tensor.ts';
+import { sampleOperands } from '../kernels/sample/operands.ts';
 import type { sample } from '../kernels/sample/sample.ts';
-import { samplingWords } from '../kernels/sample/sampling-row.ts';
+import { uploadOperands } from '../kernels/upload.ts';
 import { neighbours, noise, type Tunable } from './tune-kernel.ts';
 
 /** A row of each kind. */
@@ -34,19 +35,11 @@ export function tunableSample(
     sizes: [{ V }],
     candidates: () => sampleCandidates(kernel, device.traits),
     prepare: (owned) => {
-      const R = ROWS.length;
-      const logits = noise(R * V).map((value) => BEST * value ** PEAKEDNESS);
-      const words = ROWS.flatMap((row, tokenSlot) =>
-        samplingWords({ ...row, seed: tokenSlot, position: tokenSlot, tokenSlot }),
-      );
-      const sampled = owned.use(Tensor.create(device, 'sampled', 'u32', [R, 2]));
-      const tensors = {
-        logits: owned.use(Tensor.from(device, 'logits', logits, [R, V])),
-        sampling: owned.use(Tensor.from(device, 'sampling', Uint32Array.from(words), [R, words.length / R])),
-        next_tokens: owned.use(Tensor.create(device, 'next tokens', 'i32', [R])),
-        sampled,
-      };
-      return { tensors, scalars: { allowed: V }, outputs: [sampled] };
+      const rows = ROWS.map((filters, r) => {
+        const logits = noise(V, r * V).map((value) => BEST * value ** PEAKEDNESS);
+        return { ...filters, logits, seed: r, position: r };
+      });
+      return uploadOperands(device, owned, sampleOperands(rows));
     },
   };
 }

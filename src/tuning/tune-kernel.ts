@@ -2,9 +2,8 @@ import type { Device, DeviceTraits } from '../gpu/device.ts';
 import { joinChoices } from '../gpu/join-choices.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Dims, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
-import type { PackedMatrix } from '../gpu/packed-matrix.ts';
-import type { Tensor } from '../gpu/tensor.ts';
 import { time } from '../gpu/time.ts';
+import type { UploadedOperands } from '../kernels/upload.ts';
 import { pcg4d, unitInterval } from '../util/rng.ts';
 
 /** A kernel whose variants give the same bits, and the sizes at which the fastest of them is wanted. */
@@ -16,15 +15,7 @@ export interface Tunable {
   /** What is measured at some sizes, apart from what is fixed; the first is the prior. */
   readonly candidates: (sizes: Dims) => readonly VariantChoice[];
   /** Invents operands of some sizes. */
-  readonly prepare: (owned: DisposableStack, sizes: Dims) => TuningOperands;
-}
-
-/** What a kernel is measured on. */
-export interface TuningOperands {
-  readonly tensors: Readonly<Record<string, Tensor | PackedMatrix>>;
-  readonly scalars: Readonly<Record<string, number>>;
-  /** The tensors that are compared bit by bit. */
-  readonly outputs: readonly Tensor[];
+  readonly prepare: (owned: DisposableStack, sizes: Dims) => UploadedOperands;
 }
 
 /** What outputs hold before: the bits of a NaN, so that what a variant leaves out is seen. */
@@ -110,7 +101,7 @@ export function canRun(kernel: Kernel, traits: DeviceTraits, choice: VariantChoi
   }
 }
 
-/** Values between −1 and 1, the same ones each time. */
-export function noise(length: number): Float32Array {
-  return Float32Array.from({ length }, (_, i) => 2 * unitInterval(pcg4d(i, 0, 0, 0)[0]) - 1);
+/** Values between −1 and 1 of the places from `first` on, the same ones each time. */
+export function noise(length: number, first = 0): Float32Array {
+  return Float32Array.from({ length }, (_, i) => 2 * unitInterval(pcg4d(first + i, 0, 0, 0)[0]) - 1);
 }
