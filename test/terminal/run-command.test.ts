@@ -1,5 +1,7 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { describeError } from '../../src/terminal/run-command.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
@@ -8,7 +10,7 @@ import { RangeValueError } from '../../src/util/errors.ts';
 function command(body: string): string[] {
   const program = `
     import { setTimeout } from 'node:timers/promises';
-    import { runCommand } from './src/cli/run-command.ts';
+    import { runCommand } from './src/terminal/run-command.ts';
     await runCommand(async (signal) => { ${body} });`;
   return ['--input-type=module', '--eval', program];
 }
@@ -20,9 +22,10 @@ function run(body: string) {
 }
 
 /** Starts a command that prints when it is ready for signals. */
-async function start(body: string): Promise<ChildProcess> {
+async function start(body: string): Promise<ChildProcessByStdio<null, Readable, Readable>> {
   const child = spawn(process.execPath, command(body), { stdio: ['ignore', 'pipe', 'pipe'] });
-  if (child.stdout) await once(child.stdout, 'data');
+  const ready = await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(() => null)]);
+  if (ready === null) throw new Error(`the command ended before it was ready: ${await text(child.stderr)}`);
   return child;
 }
 
