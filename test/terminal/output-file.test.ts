@@ -137,7 +137,7 @@ describe('replaceFile', () => {
 
   test('leaves no draft when the process ends at once', async () => {
     const program = `
-      import { replaceFile } from './src/cli/output-file.ts';
+      import { replaceFile } from './src/terminal/output-file.ts';
       await replaceFile('--trace', ${JSON.stringify(at('file'))}, (function* () { yield 'half'; process.exit(3); })());`;
     const { status } = spawnSync(process.execPath, ['--input-type=module', '--eval', program]);
     expect({ status, files: await readdir(directory) }).toEqual({ status: 3, files: [] });
@@ -148,7 +148,7 @@ describe('replaceFile', () => {
     ['a file, after what is there', '> "$0"; cat "$0"'],
   ])('writes to its own stdout where that is %s', (_, sink) => {
     const program = `
-      import { checkOutput, replaceFile } from './src/cli/output-file.ts';
+      import { checkOutput, replaceFile } from './src/terminal/output-file.ts';
       await checkOutput('--json', '/dev/stdout');
       console.log('first');
       await replaceFile('--json', '/dev/stdout', ['second\\n', 'third\\n']);
@@ -174,7 +174,7 @@ describe('replaceFile', () => {
     if (process.platform === 'win32') context.skip('no named pipes');
     execFileSync('sh', ['-c', 'mkfifo "$0"', at('pipe')]);
     const program = `
-      import { replaceFile } from './src/cli/output-file.ts';
+      import { replaceFile } from './src/terminal/output-file.ts';
       setTimeout(() => process.exit(3), 50);
       await replaceFile('--trace', ${JSON.stringify(at('pipe'))}, 'x');`;
     const [code] = await once(spawn(process.execPath, ['--input-type=module', '--eval', program]), 'exit');
