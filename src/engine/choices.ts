@@ -1,21 +1,20 @@
+// Several completions of one prompt are requests like any other, with ids and seeds made from the first.
 import { deriveSeed } from '../core/sampling-params.ts';
-import type { Sequence } from '../core/sequence.ts';
-import { RangeValueError } from '../util/errors.ts';
+import type { ReadonlySequence } from '../core/sequence.ts';
+import { checkValue, integerIn } from '../util/option-checks.ts';
 import type { GenerationRequest } from './request.ts';
 
-/** Most completions of one prompt. */
+/** Most completions of one prompt, in requests. */
 export const MAX_CHOICES = 128;
 
 /**
- * The requests for `n` completions of one prompt, which draw with seeds of their own.
+ * Makes the requests for `n` completions of one prompt, which draw with seeds of their own.
  *
  * @param sequence of the request, by which it is known to be valid.
  * @throws RangeValueError unless `n` is an integer in [1, MAX_CHOICES].
  */
-export function choicesOf(request: GenerationRequest, sequence: Sequence, n: number): GenerationRequest[] {
-  if (!(Number.isInteger(n) && n >= 1 && n <= MAX_CHOICES)) {
-    throw new RangeValueError('n', n, `an integer in [1, ${MAX_CHOICES}]`);
-  }
+export function choicesOf(request: GenerationRequest, sequence: ReadonlySequence, n: number): GenerationRequest[] {
+  checkValue('n', n, integerIn(1, MAX_CHOICES));
   const { requestId, promptIds, arrival, params } = sequence;
   return Array.from({ length: n }, (_, j) => ({
     ...request,

@@ -1,9 +1,10 @@
+import { resolveSamplingParams } from '../core/resolve-sampling-params.ts';
 import type { RunnerLimits } from '../core/runner.ts';
-import { resolveSamplingParams } from '../core/sampling-params.ts';
 import { Sequence } from '../core/sequence.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { checkKeys, type KeyTable } from '../util/keys.ts';
+import { checkValue, tokenId } from '../util/option-checks.ts';
 import type { GenerationRequest } from './request.ts';
 
 /** Largest size of a priority. */
@@ -74,11 +75,8 @@ export function createSequence(request: GenerationRequest, context: RequestConte
   );
   const promptIds = encodePrompt(request, context);
   const { maxModelLen, vocabSize } = limits;
-  for (const [index, id] of promptIds.entries()) {
-    if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
-      throw new RangeValueError(`prompt id ${index}`, id, `an integer in [0, ${vocabSize})`);
-    }
-  }
+  const isToken = tokenId(vocabSize);
+  for (const [index, id] of promptIds.entries()) checkValue(`prompt id ${index}`, id, isToken);
   const room = maxModelLen - promptIds.length;
   if (room < 1) {
     const expected = `at most ${maxModelLen - 1}, for maxModelLen ${maxModelLen} and one token to generate`;

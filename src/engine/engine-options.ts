@@ -1,3 +1,4 @@
+// The options of an engine and their checks, one table: what is not in it is refused.
 import type { Clock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
 import type { AdmissionPolicy } from '../scheduler/admission/admission-policy.ts';
@@ -10,7 +11,16 @@ import {
 import type { QueuePolicy } from '../scheduler/queue/queue-policy.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
-import { type Check, type Checks, checkOptions, flag } from '../util/option-checks.ts';
+import {
+  type Check,
+  type Checks,
+  checkOptions,
+  checkValue,
+  count,
+  countOrNone,
+  flag,
+  positive,
+} from '../util/option-checks.ts';
 import { type EngineObserver, observerList } from './observe/observers.ts';
 import type { QueueBounds } from './queue-gate.ts';
 
@@ -43,10 +53,8 @@ export interface EngineOptions extends QueueBounds {
 /** The options of an engine that serve to watch it. */
 export type EngineWatch = Pick<EngineOptions, 'observers' | 'timeline' | 'timeKernels'>;
 
-/** Checked by what it is for. */
-const anything: Check = { expected: 'anything', accepts: () => true };
-
-const OPTIONS: Checks<EngineOptions> = {
+/** A check for each option of an engine. */
+const ENGINE_OPTIONS: Checks<EngineOptions> = {
   runner: withMethods('execute'),
   tokenizer: withMethods('encode', 'isSpecial', 'tokenBytes'),
   scheduler: schedulerCheck,
@@ -54,29 +62,26 @@ const OPTIONS: Checks<EngineOptions> = {
   overlap: flag,
   queuePolicy: queuePolicyCheck,
   prefixCache: flag,
-  maxStepMs: anything,
-  maxQueuedRequests: anything,
-  maxQueuedTokens: anything,
+  maxStepMs: positive,
+  maxQueuedRequests: countOrNone,
+  maxQueuedTokens: countOrNone,
   observers: observerList,
   timeline: flag,
   timeKernels: flag,
 };
 
 /**
- * Checks the names and types of an engine's options. Names of schedulers and policies, bounds and limits are checked by
- * what they are for.
+ * Checks an engine's options; of the runner's limits, those that no other part checks.
  *
- * @throws RangeValueError for an unknown option, or one of another type.
+ * @throws RangeValueError for an unknown option, one of another type, or one out of range.
  */
 export function checkEngineOptions(options: EngineOptions): void {
-  checkOptions('options of Engine', options, OPTIONS);
+  checkOptions('options of Engine', options, ENGINE_OPTIONS);
   const { runner } = options;
-  if (runner === undefined) throw new RangeValueError('runner', runner, OPTIONS.runner.expected);
+  if (runner === undefined) throw new RangeValueError('runner', runner, ENGINE_OPTIONS.runner.expected);
   const limits: unknown = runner.limits;
   if (typeof limits !== 'object' || limits === null) throw new RangeValueError('runner.limits', limits, 'an object');
-  const { vocabSize } = runner.limits;
-  if (!Number.isInteger(vocabSize) || vocabSize < 1)
-    throw new RangeValueError('vocabSize', vocabSize, 'an integer ≥ 1');
+  checkValue('vocabSize', runner.limits.vocabSize, count);
 }
 
 /** Accepts an object that has these methods. */

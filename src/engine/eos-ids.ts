@@ -3,6 +3,7 @@ import type { Runner } from '../core/runner.ts';
 import { MAX_EOS_IDS } from '../core/sequence.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
+import { tokenId } from '../util/option-checks.ts';
 
 /**
  * Unites the ids that the model's files name, which come first, with those of its tokenizer. Ids of the tokenizer that
@@ -24,7 +25,6 @@ export function uniteEosIds(
 }
 
 function checkIds(name: string, ids: unknown, end: number): void {
-  const isToken = (id: unknown) => typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < end;
-  if (!Array.isArray(ids) || !ids.every(isToken))
+  if (!Array.isArray(ids) || !ids.every(tokenId(end).accepts))
     throw new RangeValueError(name, ids, `a list of integers in [0, ${end})`);
 }

@@ -36,7 +36,7 @@ export class Intake {
   #isClosed = false;
   #numForked = 0;
 
-  /** @throws RangeValueError for bounds of the queue or ids that end a text which make no sense. */
+  /** @throws RangeValueError for eos ids that make no sense. */
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#gate = new QueueGate(options.bounds);

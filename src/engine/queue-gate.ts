@@ -1,9 +1,9 @@
-import type { Sequence } from '../core/sequence.ts';
+// The bound of the queue: overload is answered at the door, not by deadlines that pass.
+import type { ReadonlySequence } from '../core/sequence.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
-import { RangeValueError } from '../util/errors.ts';
 import { QueueFullError } from './errors.ts';
 
-/** How much may wait; without a bound, everything. */
+/** Most that may wait; without a bound, any number. */
 export interface QueueBounds {
   /** Requests that wait for a place in the batch. */
   readonly maxQueuedRequests?: number | undefined;
@@ -18,13 +18,7 @@ export class QueueGate {
   readonly #maxRequests: number;
   readonly #maxTokens: number;
 
-  /** @throws RangeValueError for a bound that is no integer ≥ 0. */
   constructor({ maxQueuedRequests, maxQueuedTokens }: QueueBounds) {
-    for (const [name, bound] of Object.entries({ maxQueuedRequests, maxQueuedTokens })) {
-      if (bound !== undefined && !(Number.isInteger(bound) && bound >= 0)) {
-        throw new RangeValueError(name, bound, 'an integer ≥ 0');
-      }
-    }
     this.#maxRequests = maxQueuedRequests ?? Number.POSITIVE_INFINITY;
     this.#maxTokens = maxQueuedTokens ?? Number.POSITIVE_INFINITY;
   }
@@ -35,7 +29,7 @@ export class QueueGate {
    * @throws QueueFullError
    */
   check(
-    { requestId, promptIds }: Sequence,
+    { requestId, promptIds }: ReadonlySequence,
     { numWaiting, numRunning, maxRunning, numWaitingTokens }: QueueState,
   ): void {
     const numQueued = numWaiting + 1 - (maxRunning - numRunning);

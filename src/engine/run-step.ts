@@ -1,13 +1,15 @@
+// One step from rows to ids. Whatever goes wrong in it becomes an outcome, so that it ends only the requests in the step.
 import type { Clock } from '../core/clock.ts';
 import type { Lease } from '../core/lease.ts';
 import { planBatch } from '../core/plan-batch.ts';
 import type { ExecuteOptions, Runner, StepResult } from '../core/runner.ts';
 import type { SchedulerRow } from '../core/scheduler-output.ts';
+import { tokenId } from '../util/option-checks.ts';
 import { quote } from '../util/quote.ts';
 import { StepResultError } from './errors.ts';
 import { messageOf } from './message-of.ts';
 
-/** What came of a step; `time` is when the host knew, in milliseconds of the engine's clock. */
+/** Outcome of a step; `time` is when the result reached the host, in milliseconds of the engine's clock. */
 export type StepOutcome =
   | { readonly time: number; readonly error: string }
   | {
@@ -17,7 +19,7 @@ export type StepOutcome =
       readonly result: StepResult;
     };
 
-/** Whose step it is, where it runs and what stamps it. */
+/** Runner, clock and lease that the steps of an engine share. */
 export interface StepContext {
   readonly runner: Runner;
   readonly clock: Clock;
@@ -55,12 +57,12 @@ function checkResult(result: StepResult, sampled: readonly SchedulerRow[], vocab
   if (numIds !== sampled.length || numFlags !== sampled.length) {
     throw new StepResultError(`${numIds} ids and ${numFlags} finite flags`, `${sampled.length} of each`);
   }
+  const isToken = tokenId(vocabSize);
   for (const [row, { sequence }] of sampled.entries()) {
     const [id, flag] = [ids[row], finite[row]];
     if (flag !== 0 && flag !== 1) throw new StepResultError(`finite flag ${quote(flag)} of row ${row}`, '0 or 1');
-    if (flag === 1 && !isId(id, vocabSize)) {
-      throw new StepResultError(`id ${quote(id)} of row ${row}`, `an integer in [0, ${vocabSize})`);
-    }
+    if (flag === 1 && !isToken.accepts(id))
+      throw new StepResultError(`id ${quote(id)} of row ${row}`, isToken.expected);
     if (sequence.params.logprobs !== null && !logprobs?.[row]) {
       throw new StepResultError(`no logprobs of row ${row}`, 'them as its request asks');
     }
@@ -71,8 +73,4 @@ function checkResult(result: StepResult, sampled: readonly SchedulerRow[], vocab
 function lengthOf(list: unknown): number {
   const isList = Array.isArray(list) || list instanceof Int32Array || list instanceof Uint8Array;
   return isList ? list.length : 0;
-}
-
-function isId(id: unknown, vocabSize: number): boolean {
-  return typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < vocabSize;
 }

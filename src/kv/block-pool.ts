@@ -1,4 +1,5 @@
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
+import { checkValue, count } from '../util/option-checks.ts';
 
 /**
  * Which blocks of the KV cache are free, and how many owners each of the others has. Blocks have no contents here, only
@@ -18,8 +19,7 @@ export class BlockPool {
 
   /** @throws RangeValueError unless `numBlocks` is an integer ≥ 1. */
   constructor(numBlocks: number) {
-    if (!Number.isInteger(numBlocks) || numBlocks < 1)
-      throw new RangeValueError('numBlocks', numBlocks, 'an integer ≥ 1');
+    checkValue('numBlocks', numBlocks, count);
     this.numBlocks = numBlocks;
     this.#empty = Array.from({ length: numBlocks }, (_, index) => numBlocks - 1 - index);
     this.#refCounts = new Uint32Array(numBlocks);

@@ -1,6 +1,7 @@
 import type { PrefixHit, PrefixMiss, ReadonlySequence } from '../core/sequence.ts';
-import { RangeValueError, RoseinferError } from '../util/errors.ts';
+import { RoseinferError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
+import { checkValue, count } from '../util/option-checks.ts';
 import { BlockPool } from './block-pool.ts';
 import { BlockTable } from './block-table.ts';
 import { type BlockHash, type CachedBlock, PrefixCache } from './prefix-cache.ts';
@@ -38,8 +39,7 @@ export class KVCacheManager {
 
   /** @throws RangeValueError unless both numbers are integers ≥ 1. */
   constructor({ numBlocks, blockSize, hash }: KVCacheManagerOptions) {
-    if (!Number.isInteger(blockSize) || blockSize < 1)
-      throw new RangeValueError('blockSize', blockSize, 'an integer ≥ 1');
+    checkValue('blockSize', blockSize, count);
     this.blockSize = blockSize;
     this.#pool = new BlockPool(numBlocks);
     this.#cache = new PrefixCache(EVICTED_PER_BLOCK * numBlocks, hash);

@@ -2,6 +2,7 @@
 
 import type { GPT2Config } from '../models/gpt2/config.ts';
 import { RangeValueError } from '../util/errors.ts';
+import { checkValue, tokenId } from '../util/option-checks.ts';
 
 /**
  * Checks a text of ids.
@@ -23,8 +24,7 @@ export function checkIds(
 
 /** Checks one id. @throws RangeValueError unless it is in the vocabulary. */
 export function checkId(what: string, id: number, vocabSize: number): void {
-  if (Number.isInteger(id) && id >= 0 && id < vocabSize) return;
-  throw new RangeValueError(what, id, `an integer in [0, ${vocabSize})`);
+  checkValue(what, id, tokenId(vocabSize));
 }
 
 /** @throws RangeValueError unless the value is an integer from `least` to `most`. */

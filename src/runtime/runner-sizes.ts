@@ -5,6 +5,7 @@ import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
+import { checkValue, count } from '../util/option-checks.ts';
 
 /** How large a runner is to be; what is left out takes its default. */
 export interface RunnerOptions {
@@ -82,5 +83,5 @@ export function kvBlockBytes({ numHeads, headDim }: GPT2Config, blockSize: numbe
 }
 
 function checkSize(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1) throw new RangeValueError(name, value, 'an integer ≥ 1');
+  checkValue(name, value, count);
 }

@@ -1,6 +1,6 @@
 // Inputs of a step on the GPU: one buffer with a fixed place for each array, so that a step is one write and no new bind group.
 import type { BatchPlan, SamplingRow } from '../core/batch-plan.ts';
-import { MAX_LOGIT_BIASES, MAX_STOPS } from '../core/sampling-params.ts';
+import { MAX_LOGIT_BIASES, MAX_STOPS } from '../core/sampling-table.ts';
 import { MAX_EOS_IDS } from '../core/sequence.ts';
 import type { Device } from '../gpu/device.ts';
 import { BufferUsage } from '../gpu/flags.ts';

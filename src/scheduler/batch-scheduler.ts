@@ -2,7 +2,8 @@ import type { RunnerLimits, StepResult } from '../core/runner.ts';
 import type { SchedulerOutput, SchedulerRow } from '../core/scheduler-output.ts';
 import type { FinishReason, Sequence } from '../core/sequence.ts';
 import { KVCacheManager } from '../kv/kv-cache-manager.ts';
-import { RangeValueError, RoseinferError } from '../util/errors.ts';
+import { RoseinferError } from '../util/errors.ts';
+import { checkValue, count } from '../util/option-checks.ts';
 import type { AdmissionState } from './admission/admission-policy.ts';
 import { chooseVictim } from './choose-victim.ts';
 import { GuardedPolicies, type SchedulingPolicies } from './guarded-policies.ts';
@@ -41,7 +42,7 @@ export class BatchScheduler implements Scheduler {
   constructor(policies: SchedulingPolicies, limits: SchedulerLimits) {
     const { maxBatchSize, maxBatchTokens, maxModelLen } = limits;
     for (const [name, value] of Object.entries({ maxBatchSize, maxBatchTokens, maxModelLen })) {
-      if (!Number.isInteger(value) || value < 1) throw new RangeValueError(name, value, 'an integer ≥ 1');
+      checkValue(name, value, count);
     }
     this.#policies = new GuardedPolicies(policies);
     this.#limits = limits;

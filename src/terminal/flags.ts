@@ -1,5 +1,6 @@
 // Kinds of flags, and the flags that every command with a model has. A kind checks the text that was given and names
 // flag, value and expectation in its error; a flag given twice arrives as a list and is refused like any wrong value.
+import { type NumberParameter, SAMPLING_PARAMETERS } from '../core/sampling-table.ts';
 import { RangeValueError } from '../util/errors.ts';
 
 /** The largest integer that a flag takes; it fits the 32-bit integers of a step. */
@@ -16,11 +17,6 @@ export function seedFlag(name: string) {
   return numberFlag(name, 'an integer in [0, 2^53)', (value) => Number.isSafeInteger(value) && value >= 0);
 }
 
-/** A finite number from `min` to `max`. */
-function boundedFlag(name: string, min: number, max: number) {
-  return numberFlag(name, `a number in [${min}, ${max}]`, (value) => value >= min && value <= max);
-}
-
 /** A decimal number; `Number` takes more: white space, hexadecimal digits, nothing at all. */
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
@@ -32,6 +28,16 @@ export function numberFlag(name: string, expected: string, accepts: (value: numb
     throw new RangeValueError(`--${name}`, String(Number(raw)) === raw ? Number(raw) : raw, expected);
   };
   return { takes: 'word' as const, nargs: 1, coerce };
+}
+
+/** A sampling parameter, with its range, default and meaning. */
+function parameterFlag(name: string, { expected, accepts, fallback, meaning }: NumberParameter) {
+  return { ...numberFlag(name, expected, accepts), default: fallback, describe: meaning };
+}
+
+/** A sampling parameter that counts something. */
+function countFlag(name: string, { fallback, meaning }: NumberParameter) {
+  return { ...integerFlag(name, 0), default: fallback, describe: meaning };
 }
 
 /** Text, possibly empty, whatever it begins with. */
@@ -129,53 +135,25 @@ export const traceFlag = {
 
 /** How tokens are chosen and where a completion ends. */
 export const samplingFlags = {
-  temperature: {
-    ...numberFlag('temperature', 'a number ≥ 0', (value) => value >= 0),
-    default: 1,
-    describe: 'divides the logits; 0 takes the most likely token',
-  },
-  'top-k': { ...integerFlag('top-k', 0), default: 0, describe: 'keep the k most likely tokens; 0 keeps all' },
-  'top-p': {
-    ...numberFlag('top-p', 'a number in (0, 1]', (value) => value > 0 && value <= 1),
-    default: 1,
-    describe: 'keep the most likely tokens up to this probability; 1 keeps all',
-  },
-  'min-p': {
-    ...numberFlag('min-p', 'a number in [0, 1]', (value) => value >= 0 && value <= 1),
-    default: 0,
-    describe: "keep tokens with this fraction of the best one's probability; 0 keeps all",
-  },
-  'ignore-eos': { ...switchFlag('ignore-eos'), describe: 'go on past the end-of-text token' },
+  temperature: parameterFlag('temperature', SAMPLING_PARAMETERS.temperature),
+  'top-k': countFlag('top-k', SAMPLING_PARAMETERS.topK),
+  'top-p': parameterFlag('top-p', SAMPLING_PARAMETERS.topP),
+  'min-p': parameterFlag('min-p', SAMPLING_PARAMETERS.minP),
+  'ignore-eos': { ...switchFlag('ignore-eos'), describe: SAMPLING_PARAMETERS.ignoreEos.meaning },
 };
 
 /** What the tokens so far change, and where a completion ends besides its length and eos. */
 export const penaltyFlags = {
-  'repetition-penalty': {
-    ...numberFlag('repetition-penalty', 'a number > 0', (value) => value > 0),
-    default: 1,
-    describe: 'divides the logits above 0 of tokens in prompt and completion, multiplies the others; 1 is off',
-  },
-  'presence-penalty': {
-    ...boundedFlag('presence-penalty', -2, 2),
-    default: 0,
-    describe: 'subtracted from the logit of every token in the completion',
-  },
-  'frequency-penalty': {
-    ...boundedFlag('frequency-penalty', -2, 2),
-    default: 0,
-    describe: 'subtracted from the logit of a token each time that the completion has it',
-  },
-  'min-tokens': {
-    ...integerFlag('min-tokens', 0),
-    default: 0,
-    describe: 'tokens before the end-of-text token or a stop text may come',
-  },
+  'repetition-penalty': parameterFlag('repetition-penalty', SAMPLING_PARAMETERS.repetitionPenalty),
+  'presence-penalty': parameterFlag('presence-penalty', SAMPLING_PARAMETERS.presencePenalty),
+  'frequency-penalty': parameterFlag('frequency-penalty', SAMPLING_PARAMETERS.frequencyPenalty),
+  'min-tokens': countFlag('min-tokens', SAMPLING_PARAMETERS.minTokens),
   stop: {
     ...textListFlag('stop'),
     coerce: (texts: readonly string[]): readonly string[] => {
       if (!texts.includes('')) return texts;
       throw new RangeValueError('--stop', '', 'a text that is not empty');
     },
-    describe: 'texts that end the completion and are left out of it',
+    describe: SAMPLING_PARAMETERS.stop.meaning,
   },
 };

@@ -65,3 +65,9 @@ export function hashSeed(seed: number, index: number): number {
   const [low, high] = pcg4d(lo, hi, index, SEED_DOMAIN);
   return (high >>> 11) * TWO_32 + low;
 }
+
+/** Draws a random seed, an integer in [0, 2^53). */
+export function drawSeed(): number {
+  const [bits] = crypto.getRandomValues(new BigUint64Array(1));
+  return Number(bits! >> 11n);
+}

@@ -47,7 +47,10 @@ describe('roseinfer', () => {
     [['generate', '--prompt', 'a', '--max-new-tokens', '0'], expect.stringMatching(/^--max-new-tokens is 0, expected/)],
     [['generate', '--prompt', 'a', '--max-new-tokens', '5000'], expect.stringMatching(/^--max-new-tokens is 5000, /)],
     [['generate', '--prompt', 'a', '--presence-penalty', '3'], '--presence-penalty is 3, expected a number in [-2, 2]'],
-    [['generate', '--prompt', 'a', '--repetition-penalty', '0'], '--repetition-penalty is 0, expected a number > 0'],
+    [
+      ['generate', '--prompt', 'a', '--repetition-penalty', '0'],
+      '--repetition-penalty is 0, expected a finite number > 0',
+    ],
     [['generate', '--prompt', 'a', '--seed', '-1'], '--seed is -1, expected an integer in [0, 2^53)'],
     [
       ['generate', '--prompt', 'a', '--model', 'weights/tales', '--trace', 'weights/../weights/tales/config.json'],

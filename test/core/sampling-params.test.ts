@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { deriveSeed, resolveSamplingParams, type SamplingOptions } from '../../src/core/sampling-params.ts';
+import { resolveSamplingParams } from '../../src/core/resolve-sampling-params.ts';
+import { deriveSeed, type SamplingOptions } from '../../src/core/sampling-params.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 
 const room = 40;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { resolveSamplingParams } from '../../src/core/sampling-params.ts';
+import { resolveSamplingParams } from '../../src/core/resolve-sampling-params.ts';
 import { Sequence } from '../../src/core/sequence.ts';
 
 test('a sequence counts prompt, ids and pending ids, and is full when host and flight make maxTokens', () => {

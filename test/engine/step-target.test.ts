@@ -5,7 +5,6 @@ import { Engine } from '../../src/engine/engine.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { StepTarget } from '../../src/engine/step-target.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { RangeValueError } from '../../src/util/errors.ts';
 import { fakeCompletion } from '../support/engine/fake-runner.ts';
 import { TimedRunner, talesRunner, VOCAB } from './test-runners.ts';
 
@@ -69,7 +68,6 @@ describe('a step target', () => {
   });
 
   test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('of %s milliseconds is refused', (maxStepMs) => {
-    expect(() => new StepTarget(maxStepMs)).toThrow(RangeValueError);
     expect(() => new Engine({ runner: talesRunner(), tokenizer, maxStepMs })).toThrow(
       `maxStepMs is ${maxStepMs}, expected a number > 0`,
     );

@@ -1,6 +1,7 @@
 import { planBatch } from '../../../src/core/plan-batch.ts';
+import { resolveSamplingParams } from '../../../src/core/resolve-sampling-params.ts';
 import type { StepResult } from '../../../src/core/runner.ts';
-import { resolveSamplingParams, type SamplingOptions } from '../../../src/core/sampling-params.ts';
+import type { SamplingOptions } from '../../../src/core/sampling-params.ts';
 import type { SchedulerRow } from '../../../src/core/scheduler-output.ts';
 import { Sequence } from '../../../src/core/sequence.ts';
 import type { Scheduler } from '../../../src/scheduler/scheduler.ts';
