@@ -39,6 +39,8 @@ export type { FinishedRequest, GenerationRequest, RequestHandle, TextPiece } fro
 export type { TextStream } from './engine/text-stream.ts';
 export type { AdapterIdentity } from './gpu/adapter.ts';
 export { AdapterError, DeviceLostError, GpuError } from './gpu/errors.ts';
+export { LLM, type Prompt } from './llm.ts';
+export { type LoadEngineOptions, type LoadOptions, load } from './load.ts';
 export { type LoadedGPT2, loadGPT2 } from './load-gpt2.ts';
 export { BUNDLED_MODEL, type LoadedModel, loadModel } from './load-model.ts';
 export type { LoadGPT2Options, LoadModelOptions, LoadProgress, ModelDeviceOptions } from './load-options.ts';

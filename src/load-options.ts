@@ -90,7 +90,8 @@ const LOAD_GPT2: Checks<LoadGPT2Options> = {
   onNotice: callback,
 };
 
-const LOAD_MODEL: Checks<LoadModelOptions> = {
+/** A check for each option of `loadModel`. */
+export const LOAD_MODEL: Checks<LoadModelOptions> = {
   ...LOAD_GPT2,
   maxBatchSize: count,
   maxBatchTokens: count,
@@ -117,6 +118,7 @@ export function checkLoadGPT2(name: unknown, options: LoadGPT2Options): void {
   checkOptions('options of loadGPT2', options, LOAD_GPT2);
 }
 
-function checkName(name: unknown): void {
+/** @throws RangeValueError for a name of a model that is no text, or empty. */
+export function checkName(name: unknown): void {
   if (typeof name !== 'string' || name === '') throw new RangeValueError('model', name, 'a directory, or random:gpt2');
 }

@@ -54,7 +54,7 @@ export interface EngineOptions extends QueueBounds {
 export type EngineWatch = Pick<EngineOptions, 'observers' | 'timeline' | 'timeKernels'>;
 
 /** A check for each option of an engine. */
-const ENGINE_OPTIONS: Checks<EngineOptions> = {
+export const ENGINE_OPTIONS: Checks<EngineOptions> = {
   runner: withMethods('execute'),
   tokenizer: withMethods('encode', 'isSpecial', 'tokenBytes'),
   scheduler: schedulerCheck,

@@ -1,0 +1,95 @@
+// A model and its engine as one object, for callers who want text and no parts. It decides nothing: prompts become requests.
+import type { SamplingOptions } from './core/sampling-params.ts';
+import { deriveSeed } from './core/sampling-params.ts';
+import type { Engine } from './engine/engine.ts';
+import type { FinishedRequest, GenerationRequest } from './engine/request.ts';
+import type { TextStream } from './engine/text-stream.ts';
+import type { LoadedModel } from './load-model.ts';
+import type { Tokenizer } from './tokenizer/tokenizer.ts';
+import { RangeValueError } from './util/errors.ts';
+import { isRecord } from './util/keys.ts';
+
+/** Text to continue, or a whole request. */
+export type Prompt = string | GenerationRequest;
+
+/** A loaded model with an engine on it, made by `load`. It owns both. */
+export class LLM implements AsyncDisposable {
+  /** The model: its configuration, sizes, memory and device. */
+  readonly model: LoadedModel;
+  /** The engine, for handles, choices, turns by hand and aborts. */
+  readonly engine: Engine;
+  readonly #owned: AsyncDisposable;
+
+  /** @param owned Closes the engine and then the model; idempotent. */
+  constructor(model: LoadedModel, engine: Engine, owned: AsyncDisposable) {
+    this.model = model;
+    this.engine = engine;
+    this.#owned = owned;
+  }
+
+  /** The model's tokenizer; of ids only where its directory has no tokenizer.json. */
+  get tokenizer(): Tokenizer {
+    return this.model.tokenizer;
+  }
+
+  /**
+   * Continues a prompt, or several at a time; the responses come in the order of the prompts. It resolves for a request
+   * that was aborted or failed, too: see `finishReason`.
+   *
+   * @param sampling Parameters of all prompts. A request's own come first. Of a list, prompt i draws with
+   * `deriveSeed(seed, i)`, so that a repeated prompt gives different texts.
+   * @throws what `Engine.addRequest` throws; if one prompt of a list is refused, none runs.
+   */
+  generate(prompt: Prompt, sampling?: SamplingOptions): Promise<FinishedRequest>;
+  generate(prompts: readonly Prompt[], sampling?: SamplingOptions): Promise<FinishedRequest[]>;
+  async generate(
+    prompts: Prompt | readonly Prompt[],
+    sampling: SamplingOptions = {},
+  ): Promise<FinishedRequest | FinishedRequest[]> {
+    checkSampling(sampling);
+    if (!isList(prompts)) return this.engine.generate(requestOf(prompts, sampling));
+    const { seed } = sampling;
+    return this.engine.generateBatch(
+      prompts.map((prompt, index) =>
+        // A seed out of range is left for the request's own check.
+        requestOf(prompt, Number.isSafeInteger(seed) ? { ...sampling, seed: deriveSeed(seed ?? 0, index) } : sampling),
+      ),
+    );
+  }
+
+  /**
+   * Continues a prompt and yields a piece of text per id as it arrives. Leaving the stream early aborts the request.
+   *
+   * @param sampling Parameters; a request's own come first.
+   * @throws what `Engine.stream` throws.
+   */
+  stream(prompt: Prompt, sampling: SamplingOptions = {}): TextStream {
+    checkSampling(sampling);
+    return this.engine.stream(requestOf(prompt, sampling));
+  }
+
+  /** Closes the engine, which aborts what is unfinished, and then the model. Idempotent. */
+  close(): Promise<void> {
+    return Promise.resolve(this.#owned[Symbol.asyncDispose]());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function requestOf(prompt: Prompt, sampling: SamplingOptions): GenerationRequest {
+  if (typeof prompt === 'string') return { prompt, sampling };
+  if (!isRecord(prompt)) throw new RangeValueError('prompt', prompt, 'text, a request, or a list of these');
+  const own = prompt.sampling;
+  // Anything but an object is left for the request's own check.
+  return own === undefined || isRecord(own) ? { ...prompt, sampling: { ...sampling, ...own } } : prompt;
+}
+
+function checkSampling(sampling: unknown): void {
+  if (!isRecord(sampling)) throw new RangeValueError('sampling', sampling, 'an object');
+}
+
+function isList(prompts: Prompt | readonly Prompt[]): prompts is readonly Prompt[] {
+  return Array.isArray(prompts);
+}
