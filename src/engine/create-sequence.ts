@@ -4,7 +4,7 @@ import { Sequence } from '../core/sequence.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { checkKeys, type KeyTable } from '../util/keys.ts';
-import { checkValue, tokenId } from '../util/option-checks.ts';
+import { checkValue, flag, tokenId } from '../util/option-checks.ts';
 import type { GenerationRequest } from './request.ts';
 
 /** Largest size of a priority. */
@@ -18,6 +18,7 @@ const KEYS: KeyTable<GenerationRequest> = {
   priority: true,
   deadlineMs: true,
   arrival: true,
+  parseSpecial: true,
   cacheSalt: true,
   timeline: true,
   signal: true,
@@ -46,7 +47,7 @@ export interface RequestContext {
 export function createSequence(request: GenerationRequest, context: RequestContext): Sequence {
   const { eosIds, limits, now, sharesPrefixes } = context;
   checkKeys('request', request, KEYS);
-  const { requestId = drawId(), sampling = {}, signal, timeline = false } = request;
+  const { requestId = drawId(), sampling = {}, signal, timeline = false, parseSpecial = true } = request;
   const { priority = 0, arrival = now, deadlineMs = Number.POSITIVE_INFINITY, cacheSalt = '' } = request;
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new RangeValueError('signal', signal, 'an AbortSignal');
@@ -54,7 +55,8 @@ export function createSequence(request: GenerationRequest, context: RequestConte
   for (const [name, value] of Object.entries({ requestId, cacheSalt })) {
     if (typeof value !== 'string') throw new RangeValueError(name, value, 'text');
   }
-  if (typeof timeline !== 'boolean') throw new RangeValueError('timeline', timeline, 'true or false');
+  checkValue('timeline', timeline, flag);
+  checkValue('parseSpecial', parseSpecial, flag);
   checkNumber(
     'priority',
     priority,
@@ -97,7 +99,10 @@ function checkNumber(name: string, value: unknown, isValid: (value: number) => b
   if (typeof value !== 'number' || !isValid(value)) throw new RangeValueError(name, value, expected);
 }
 
-function encodePrompt({ prompt, promptIds }: GenerationRequest, { tokenizer, eosIds }: RequestContext): number[] {
+function encodePrompt(
+  { prompt, promptIds, parseSpecial }: GenerationRequest,
+  { tokenizer, eosIds }: RequestContext,
+): number[] {
   if ((prompt === undefined) === (promptIds === undefined)) {
     const given = prompt === undefined ? 'without prompt' : 'with both';
     throw new RangeValueError('request', given, 'either prompt or promptIds');
@@ -106,7 +111,7 @@ function encodePrompt({ prompt, promptIds }: GenerationRequest, { tokenizer, eos
     throw new RangeValueError('promptIds', promptIds, 'a list of token ids');
   if (prompt !== undefined && typeof prompt !== 'string') throw new RangeValueError('prompt', prompt, 'text');
   if (prompt) checkHasText('prompt', prompt, { tokenizer });
-  const ids = prompt ? tokenizer.encode(prompt) : [...(promptIds ?? [])];
+  const ids = prompt ? tokenizer.encode(prompt, { parseSpecial }) : [...(promptIds ?? [])];
   if (ids.length > 0) return ids;
   const [eosId] = eosIds;
   if (eosId === undefined) throw new RangeValueError('prompt', '', 'at least one token, as there is no eos token');

@@ -54,7 +54,7 @@ export class Intake {
     this.#gate.check(sequence, scheduler);
     scheduler.addRequest(sequence);
     live.add(added);
-    if (signal !== undefined) added.listen(signal, () => live.abort(added));
+    if (signal !== undefined) added.listen(signal, (reason) => live.abort(added, reason));
     return added;
   }
 

@@ -12,6 +12,8 @@ export interface RequestEnd {
   /** Milliseconds of the engine's clock. */
   readonly time: number;
   readonly error: string | null;
+  /** Reason of the signal that aborted it; null, as when left out, for any other end. */
+  readonly abortReason?: unknown;
 }
 
 export interface LiveRequestOptions {
@@ -56,14 +58,15 @@ export class LiveRequest {
     this.#timeline = timeline ? new Timeline(sequence.arrival, sequence.promptIds.length) : null;
   }
 
-  /** Calls `abort` when the signal aborts while the request lives; at once when it has aborted before. */
-  listen(signal: AbortSignal, abort: () => void): void {
+  /** Calls `abort` with the signal's reason when it aborts while the request lives; at once when it has aborted before. */
+  listen(signal: AbortSignal, abort: (reason: unknown) => void): void {
+    const listener = () => abort(signal.reason);
     if (signal.aborted) {
-      abort();
+      listener();
       return;
     }
-    signal.addEventListener('abort', abort);
-    this.#stopListening = () => signal.removeEventListener('abort', abort);
+    signal.addEventListener('abort', listener);
+    this.#stopListening = () => signal.removeEventListener('abort', listener);
   }
 
   /**
@@ -77,7 +80,7 @@ export class LiveRequest {
     let text = finishReason === 'stop' ? '' : this.#detokenizer.push(id);
     const isStopped = this.#detokenizer.foundStop !== null;
     if (isStopped || finishReason !== null) text += this.#detokenizer.finish();
-    this.#pieces.push({ id, text });
+    this.#pieces.push({ id, text, logprobs });
     this.#tellReaders();
     return isStopped;
   }
@@ -93,7 +96,7 @@ export class LiveRequest {
   }
 
   /** Settles the request, which must not have ended before; returns what it is at its end. */
-  end({ finishReason, time, error }: RequestEnd): FinishedRequest {
+  end({ finishReason, time, error, abortReason = null }: RequestEnd): FinishedRequest {
     const { requestId, promptIds, ids, params, arrival, stopTokenId } = this.sequence;
     const { prefixHit, numPreemptions, numRecomputedTokens } = this.sequence;
     this.#stopListening?.();
@@ -110,6 +113,7 @@ export class LiveRequest {
       finishReason,
       stopReason: this.#detokenizer.foundStop ?? stopTokenId,
       error,
+      abortReason,
       seed: params.seed,
       logprobs: params.logprobs === null ? null : this.#logprobs,
       timings: requestTimings(arrival, this.#tokenTimes, time),

@@ -64,16 +64,16 @@ export class LiveRequests {
   }
 
   /** Aborts a request for its caller; nothing happens when it has ended or is about to. */
-  abort(live: LiveRequest): void {
-    if (live.sequence.status !== 'finished') this.stop(live, 'abort', null);
+  abort(live: LiveRequest, reason: unknown = null): void {
+    if (live.sequence.status !== 'finished') this.stop(live, 'abort', null, reason);
   }
 
   /** Ends a request for a reason that the scheduler doesn't know of. */
-  stop(live: LiveRequest, finishReason: 'abort' | 'error', error: string | null): void {
+  stop(live: LiveRequest, finishReason: 'abort' | 'error', error: string | null, abortReason: unknown = null): void {
     try {
       this.#scheduler.abort(live.sequence, finishReason);
     } finally {
-      this.end(live.sequence, { finishReason, time: this.#clock.now(), error });
+      this.end(live.sequence, { finishReason, time: this.#clock.now(), error, abortReason });
     }
   }
 

@@ -4,7 +4,7 @@ import type { FinishReason, PrefixMiss } from '../core/sequence.ts';
 import type { TimelineSpan } from './observe/timeline.ts';
 import type { RequestTimings } from './observe/timings.ts';
 
-/** What a caller asks for: text or token ids, one of the two. */
+/** A prompt, as text or as token ids, and how to continue it. */
 export interface GenerationRequest {
   /** Empty text stands for the eos token, the first where there are several. */
   readonly prompt?: string | undefined;
@@ -18,11 +18,16 @@ export interface GenerationRequest {
   readonly deadlineMs?: number | undefined;
   /** When it arrived, in milliseconds of the engine's clock; by default now. */
   readonly arrival?: number | undefined;
+  /**
+   * Whether prompt text that spells a special token becomes that token, as with Hugging Face; default true. With false it
+   * stays plain text, as a prompt from an untrusted source should.
+   */
+  readonly parseSpecial?: boolean | undefined;
   /** Prefixes are shared only among requests with the same salt. */
   readonly cacheSalt?: string | undefined;
   /** Tell where the request's time went; by default as the engine's option says. */
   readonly timeline?: boolean | undefined;
-  /** Aborts the request. */
+  /** Aborts the request; its `reason` becomes `abortReason`. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -51,10 +56,12 @@ export interface FinishedRequest {
   /** The ids as text, without what ended them; what an aborted request has streamed so far. */
   readonly text: string;
   readonly finishReason: FinishReason;
-  /** The stop id or stop string that ended the request; null when something else did, such as the eos. */
+  /** The stop id or stop string that ended the request; null if it ended for any other reason, eos included. */
   readonly stopReason: number | string | null;
-  /** What went wrong, when `finishReason` is `error`; which deadline passed, when that aborted it. */
+  /** Message of the fault if `finishReason` is `error`; the deadline that passed if that aborted it. */
   readonly error: string | null;
+  /** The `reason` of the signal that aborted the request; null if it ended for any other reason. */
+  readonly abortReason: unknown;
   /** Given or drawn: with it the same request gives the same ids. */
   readonly seed: number;
   /** One per id, or null when the request did not ask. */
@@ -64,8 +71,10 @@ export interface FinishedRequest {
   readonly timeline: readonly TimelineSpan[] | null;
 }
 
-/** What one id adds to the text: nothing where the id is special, or a character or what may become a stop string is not complete yet. */
+/** One id and the text that it adds: none where the id is special, or a character or a possible stop string is not complete yet. */
 export interface TextPiece {
   readonly id: number;
   readonly text: string;
+  /** Log-probabilities of the id and of the most likely ones in its place; null when the request did not ask. */
+  readonly logprobs: TokenLogprobs | null;
 }

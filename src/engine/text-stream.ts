@@ -1,3 +1,4 @@
+// A stream is a second reader of a live request: the pieces are kept there, so any number of them could read at any pace.
 import { RequestFailedError } from './errors.ts';
 import type { LiveRequest } from './live-request.ts';
 import type { FinishedRequest, TextPiece } from './request.ts';
@@ -17,6 +18,16 @@ export class TextStream implements AsyncGenerator<TextPiece, FinishedRequest, vo
   constructor(request: LiveRequest, abort: () => void) {
     this.#request = request;
     this.#abort = abort;
+  }
+
+  /** Id of the request, given or drawn. */
+  get requestId(): string {
+    return this.#request.sequence.requestId;
+  }
+
+  /** The finished request, whether the stream is read or not; never rejects. */
+  get finished(): Promise<FinishedRequest> {
+    return this.#request.finished;
   }
 
   /** @throws RequestFailedError after the last piece of a request that ended with `error`. */

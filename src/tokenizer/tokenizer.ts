@@ -10,7 +10,7 @@ import { missingTokenizer, readTokenizerFiles, TOKENIZER_FILE, type TokenizerFil
 /** How text is read. */
 export interface EncodeOptions {
   /** Text that spells a special token becomes that token, as with Hugging Face (default true); otherwise it is text. */
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
 }
 
 /** How ids are written. */

@@ -23,6 +23,7 @@ export function testResponse({ arrival = 0, tokenTimes = [], end, ...fields }: T
     finishReason: 'length',
     stopReason: null,
     error: null,
+    abortReason: null,
     seed: 5,
     logprobs: null,
     timeline: null,

@@ -59,6 +59,8 @@ const requests: readonly (readonly [unknown, string])[] = [
   [{ prompt: 'a', request_id: 'x' }, '(did you mean "requestId"?)'],
   [{ prompt: 'a', requestId: 5 }, 'requestId is 5, expected text'],
   [{ prompt: 'a', requestId: null }, 'requestId is null, expected text'],
+  [{ prompt: 'a', parseSpecial: 'no' }, 'parseSpecial is "no", expected true or false'],
+  [{ prompt: 'a', parseSpecial: null }, 'parseSpecial is null, expected true or false'],
   [{ prompt: 'a', cacheSalt: 5 }, 'cacheSalt is 5, expected text'],
   [{ prompt: 'a', priority: '1' }, 'priority is "1", expected a number in [-100, 100]'],
   [{ prompt: 'a', priority: 1n }, 'priority is 1, expected a number in [-100, 100]'],

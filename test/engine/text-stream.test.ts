@@ -59,7 +59,7 @@ describe('a stream', () => {
   test('gives the eos as an id without text', async () => {
     await using engine = new Engine({ runner: talesRunner(), tokenizer });
     const { pieces, response } = await readAll(engine.stream(promptThatStops()));
-    expect(pieces.at(-1)).toEqual({ id: EOS, text: '' });
+    expect(pieces.at(-1)).toEqual({ id: EOS, text: '', logprobs: null });
     expect(pieces.map(({ id }) => id)).toEqual(response.ids);
     expect(response.finishReason).toBe('stop');
   });
