@@ -7,11 +7,10 @@ import { queryTiles } from '../../src/kernels/attention/query-tiles.ts';
 import { kvRowWords } from '../../src/kernels/kv-write/kv-write.ts';
 import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
 import { PREFILL_TILE_ROWS } from '../../src/models/gpt2/layers.ts';
+import { DEFAULT_BLOCK_SIZE as BLOCK_SIZE } from '../../src/runtime/runner-sizes.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
 import { Operands } from './operands.ts';
-
-const BLOCK_SIZE = 16;
 
 /** M query rows: the last `queries` of `context` tokens of each of `sequences` sequences. */
 interface Batch {

@@ -4,6 +4,7 @@ import { fillsKVRow } from '../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
 import { TILE, tileRows, weightConditions } from '../../src/kernels/weights/weight-tiles.ts';
 import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { DEFAULT_BLOCK_SIZE as BLOCK_SIZE } from '../../src/runtime/runner-sizes.ts';
 import { priorChoice } from '../../src/tuning/matmul-tuning.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
@@ -17,7 +18,6 @@ interface Linear {
   readonly conditions?: Readonly<Record<string, boolean>>;
 }
 
-const BLOCK_SIZE = 16;
 const ACTIVATIONS = { gelu_new: 'GELU_NEW', gelu: 'GELU', relu: 'RELU' } as const;
 
 /** The matmuls of a layer and the LM head over M rows; the first of them also with KV write, and by the naive kernel, in f32. */

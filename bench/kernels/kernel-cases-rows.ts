@@ -7,11 +7,10 @@ import { sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { SAMPLING_WORDS, samplingWords } from '../../src/kernels/sample/sampling-row.ts';
 import { tileRows, weightConditions } from '../../src/kernels/weights/weight-tiles.ts';
 import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { DEFAULT_BLOCK_SIZE as BLOCK_SIZE } from '../../src/runtime/runner-sizes.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
 import { Operands } from './operands.ts';
-
-const BLOCK_SIZE = 16;
 
 /** The kernels that copy or norm the rows of M tokens. */
 export function rowCases({ device, config, dtype, kvDtype }: BenchSubject): KernelCase[] {

@@ -7,8 +7,8 @@ import { AttentionStep, type Span } from '../kernels/attention/operands.ts';
 import { type Expected, floatsOf } from '../kernels/kernel-case.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
 import { PREFILL_TILE_ROWS } from '../models/gpt2/layers.ts';
+import { DEFAULT_BLOCK_SIZE as BLOCK_SIZE } from '../runtime/runner-sizes.ts';
 import { Judge, type KernelReport, type PlannedRun } from './judge.ts';
-import { BLOCK_SIZE } from './paged-rows.ts';
 import type { Subject } from './subject.ts';
 import { runOnce } from './tensors.ts';
 

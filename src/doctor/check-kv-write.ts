@@ -1,8 +1,11 @@
+// Check of the kernel that writes keys and values: exact words in some slots, untouched ones in all others.
+
 import { allVariants } from '../gpu/kernel-variants.ts';
+import { cacheNumbers, PagedCache } from '../kernels/kv-write/paged-cache.ts';
+import { DEFAULT_BLOCK_SIZE as BLOCK_SIZE } from '../runtime/runner-sizes.ts';
 import { Judge, type KernelReport } from './judge.ts';
-import { BLOCK_SIZE, PagedRows } from './paged-rows.ts';
 import { randomValues } from './random-values.ts';
-import type { Subject } from './subject.ts';
+import { cacheShape, type Subject } from './subject.ts';
 import { runOnce } from './tensors.ts';
 
 /** A word that is an ordinary number in f32 and in f16. */
@@ -18,7 +21,7 @@ export async function checkKVWrite({ device, kernels, config, kvDtype }: Subject
   const T = SLOTS.length;
   // Numbers that f16 holds too, since WGSL leaves open how others are rounded.
   const qkv = randomValues(1, T * 3 * C, 1, kvDtype);
-  const cache = () => new PagedRows(config, kvDtype, NUM_BLOCKS, UNWRITTEN);
+  const cache = () => new PagedCache(cacheShape(config, kvDtype, NUM_BLOCKS), UNWRITTEN);
   const filled = cache();
   for (const [t, slot] of SLOTS.entries()) {
     const row = qkv.subarray(t * 3 * C, (t + 1) * 3 * C);
@@ -36,7 +39,7 @@ export async function checkKVWrite({ device, kernels, config, kvDtype }: Subject
     what: `${T} tokens`,
     run: () => runOnce(device, { kernel, tensors, scalars: { D }, choice: variant.choice, output: 'kv' }),
   }));
-  const toNumbers = (words: Uint32Array) => PagedRows.toNumbers(words, kvDtype);
+  const toNumbers = (words: Uint32Array) => cacheNumbers(words, kvDtype);
   await judge.check(runs, { want: toNumbers(filled.words), tolerance: null, toNumbers });
   return judge.report();
 }

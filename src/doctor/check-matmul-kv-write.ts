@@ -1,15 +1,18 @@
+// Check of the matmul that writes keys and values into the cache and queries into its output.
+
 import { modelVariants, type NamedVariant } from '../gpu/kernel-variants.ts';
 import { floatsOf, unwritten } from '../kernels/kernel-case.ts';
+import { cacheNumbers, PagedCache } from '../kernels/kv-write/paged-cache.ts';
 import { fillsKVRow } from '../kernels/matmul/matmul.ts';
 import { packWeight } from '../kernels/weights/pack-weight.ts';
 import { storedValues, weightConditions } from '../kernels/weights/weight-tiles.ts';
 import { halfBound, sumBound } from '../reference/error-bounds.ts';
 import { matmulTransposed } from '../reference/operators.ts';
+import { DEFAULT_BLOCK_SIZE as BLOCK_SIZE } from '../runtime/runner-sizes.ts';
 import { MATMUL_BUCKETS, priorChoice } from '../tuning/matmul-tuning.ts';
 import { Judge, type KernelReport } from './judge.ts';
-import { BLOCK_SIZE, PagedRows } from './paged-rows.ts';
 import { randomValues } from './random-values.ts';
-import type { Subject } from './subject.ts';
+import { cacheShape, type Subject } from './subject.ts';
 import { runOnce } from './tensors.ts';
 
 /** The word of 1.875, or of two of them. */
@@ -47,7 +50,7 @@ export async function checkMatmulKVWrite(subject: Subject): Promise<KernelReport
     bias: { data: bias, shape: [N] },
     out: unwritten(T, N),
     slot_mapping: { data: Int32Array.from(SLOTS), shape: [T] },
-    kv: new PagedRows(config, kvDtype, NUM_BLOCKS, UNWRITTEN[kvDtype]).operand,
+    kv: new PagedCache(cacheShape(config, kvDtype, NUM_BLOCKS), UNWRITTEN[kvDtype]).operand,
   };
   const conditions = { ...weightConditions(dtype), X_VEC4: K % 4 === 0, KV_F16: kvDtype === 'f16' };
   const model = MATMUL_BUCKETS.map((M) => priorChoice(device.traits, M));
@@ -66,7 +69,7 @@ export async function checkMatmulKVWrite(subject: Subject): Promise<KernelReport
     { want: sums.filter(isOfQ), tolerance: bounds.filter(isOfQ), toNumbers: floatsOf },
   );
   const cache = (rows: Float64Array, unwritten: number) => {
-    const filled = new PagedRows(config, 'f32', NUM_BLOCKS, unwritten);
+    const filled = new PagedCache(cacheShape(config, 'f32', NUM_BLOCKS), unwritten);
     const of = (t: number, part: number) => Float32Array.from(rows.subarray(t * N + part * C, t * N + (part + 1) * C));
     for (const [t, slot] of SLOTS.entries()) if (slot >= 0) filled.put(slot, of(t, 1), of(t, 2));
     return floatsOf(filled.words);
@@ -76,7 +79,7 @@ export async function checkMatmulKVWrite(subject: Subject): Promise<KernelReport
     {
       want: cache(sums, UNWRITTEN.f32),
       tolerance: cache(stored, 0),
-      toNumbers: (words) => PagedRows.toNumbers(words, kvDtype),
+      toNumbers: (words) => cacheNumbers(words, kvDtype),
     },
   );
   return judge.report();

@@ -1,3 +1,4 @@
+// Verdict on a kernel: its runs are compared with what is right, and bit by bit with each other.
 import { DeviceLostError } from '../gpu/errors.ts';
 import type { NamedVariant } from '../gpu/kernel-variants.ts';
 import { RoseinferError } from '../util/errors.ts';

@@ -1,3 +1,4 @@
+// The list of checks, in the order of a step.
 import { checkAttention } from './check-attention.ts';
 import { checkKVWrite } from './check-kv-write.ts';
 import { checkLayernorm } from './check-layernorm.ts';

@@ -1,10 +1,13 @@
+// Subject of the doctor: what every check is given.
 import type { Device } from '../gpu/device.ts';
 import type { KVDType } from '../kernels/kv-write/kv-write.ts';
+import type { CacheShape } from '../kernels/kv-write/paged-cache.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
 import type { GPT2Kernels } from '../models/gpt2/kernels.ts';
+import { DEFAULT_BLOCK_SIZE } from '../runtime/runner-sizes.ts';
 
-/** What is examined: a model's kernels at its shapes, on a device. */
+/** Examined model: its kernels at its shapes, on a device. */
 export interface Subject {
   readonly device: Device;
   readonly kernels: GPT2Kernels;
@@ -12,4 +15,9 @@ export interface Subject {
   /** Storage of the weight matrices. */
   readonly dtype: WeightDType;
   readonly kvDtype: KVDType;
+}
+
+/** Shape of a KV cache of some blocks. */
+export function cacheShape({ numHeads: H, headDim: D }: GPT2Config, dtype: KVDType, numBlocks: number): CacheShape {
+  return { numBlocks, H, P: DEFAULT_BLOCK_SIZE, D, dtype };
 }

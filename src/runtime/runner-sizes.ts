@@ -38,7 +38,8 @@ export interface RunnerSizes extends RunnerLimits {
 }
 
 const DEFAULT_BATCH_SIZE = 8;
-const DEFAULT_BLOCK_SIZE = 16;
+/** Tokens per block of the KV cache, by default. */
+export const DEFAULT_BLOCK_SIZE = 16;
 
 /**
  * Fills in the defaults.

@@ -1,3 +1,4 @@
+// Adjusted logits against float64 and, after the sampler, against Hugging Face.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';

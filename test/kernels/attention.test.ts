@@ -1,3 +1,4 @@
+// Attention against float64 and torch, in tiles and splits; its bits are compared in attention-bits.test.ts.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { attention, attentionFold } from '../../src/kernels/attention/attention.ts';

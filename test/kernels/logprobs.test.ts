@@ -1,3 +1,4 @@
+// Log-probabilities against float64, and their bits.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { LOGPROB_WORDS, logprobs } from '../../src/kernels/logprobs/logprobs.ts';

@@ -1,3 +1,4 @@
+// The shaders' random numbers, exp and ln, against their twins in TypeScript.
 import { afterAll, beforeAll, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { checkNoise } from '../support/kernels/exp-ln-case.ts';

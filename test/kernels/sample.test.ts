@@ -1,3 +1,4 @@
+// The distribution that the sampler draws from, against Hugging Face and float64; draws are in sample-draws.test.ts.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';

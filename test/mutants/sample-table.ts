@@ -1,3 +1,4 @@
+// Quick table of checks for the sampler.
 import { expect } from 'vitest';
 import type { Device } from '../../src/gpu/device.ts';
 import { distributionOf } from '../../src/kernels/sample/expected.ts';

@@ -1,3 +1,4 @@
+// Quick table of checks for every shader: what the mutants must fail.
 import { probeFma, probeLoad, probeRead } from '../../bench/kernels/probes.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { shaderSources } from '../../src/gpu/shader-linker.ts';

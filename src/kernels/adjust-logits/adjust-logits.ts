@@ -1,3 +1,4 @@
+// Penalties, bias and mask on rows of logits before they are sampled: a pass of its own, which a step without them leaves out.
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, write } from '../../gpu/kernel-spec.ts';
 

@@ -1,3 +1,4 @@
+// The plain form of attention: no tiles, no cache, nothing shared.
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';

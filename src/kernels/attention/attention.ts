@@ -24,7 +24,7 @@ function constants({ isSoftware }: DeviceTraits) {
   return { D: 64, ROWS: 1, LANES: isSoftware ? 8 : TILE_KEYS, KEYS: TILE_KEYS };
 }
 
-/** Whether the default number of lanes is sure to lie in one subgroup. */
+/** Tells whether the default number of lanes is sure to lie in one subgroup. */
 function sharesSubgroup(traits: DeviceTraits): boolean {
   return constants(traits).LANES <= traits.minSubgroupSize;
 }

@@ -4,7 +4,7 @@ import { ceilDiv } from '../../util/math.ts';
 import { normals, permutation } from '../../util/random-values.ts';
 import { type HostTensor, hostTensor, type KernelOperands, unwritten } from '../kernel-case.ts';
 import type { KVDType } from '../kv-write/kv-write.ts';
-import { KEY, PagedCache, VALUE } from '../kv-write/paged-cache.ts';
+import { PagedCache } from '../kv-write/paged-cache.ts';
 import { type attention, type attentionFold, type attentionSplit, SPLIT_KEYS, TILE_KEYS } from './attention.ts';
 import type { attentionNaive } from './attention-naive.ts';
 import { queryTiles } from './query-tiles.ts';
@@ -149,13 +149,10 @@ export class AttentionStep {
 
   /** Puts row j of k and v into the cache as token j of sequence i. */
   putKey(i: number, j: number, k: Float32Array, v: Float32Array): void {
-    const { H, D, P } = this.shape;
+    const { P } = this.shape;
     const slot = this.#tables[i]![Math.floor(j / P)]! * P + (j % P);
-    for (let h = 0; h < H; h++) {
-      const start = (j * H + h) * D;
-      this.#cache.put(slot, KEY, h, k.subarray(start, start + D));
-      this.#cache.put(slot, VALUE, h, v.subarray(start, start + D));
-    }
+    const [start, end] = [j * this.channels, (j + 1) * this.channels];
+    this.#cache.put(slot, k.subarray(start, end), v.subarray(start, end));
   }
 
   /** Cuts the step into query tiles [Q, 2] of at most ROWS tokens. */

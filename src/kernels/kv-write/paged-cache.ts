@@ -1,10 +1,6 @@
 // KV cache on the host: the layout of kv[B, 2, H, P, W] that kernels write and read.
-import { type HostTensor, hostTensor } from '../kernel-case.ts';
+import { floatsOf, type HostTensor, hostTensor } from '../kernel-case.ts';
 import { type KVDType, kvRowWords } from './kv-write.ts';
-
-/** Place of a row in a token's cache entry. */
-export const KEY = 0;
-export const VALUE = 1;
 
 /** Sizes and storage of a cache. */
 export interface CacheShape {
@@ -30,18 +26,34 @@ export class PagedCache {
     this.words = new Uint32Array(numBlocks * 2 * H * P * this.#rowWords).fill(unwritten);
   }
 
-  /** Puts the key or the value of head h into a slot, rounded to the storage type. */
-  put(slot: number, which: number, h: number, row: Float32Array): void {
-    const { H, P, dtype } = this.#shape;
+  /** Puts key and value of all heads, [H, D] each, into a slot, rounded to the storage type. */
+  put(slot: number, key: Float32Array, value: Float32Array): void {
+    const { H, P, D } = this.#shape;
     const [block, offset] = [Math.floor(slot / P), slot % P];
-    const start = (((block * 2 + which) * H + h) * P + offset) * this.#rowWords;
-    const words = this.words.subarray(start, start + this.#rowWords).fill(0);
-    if (dtype === 'f16') new Float16Array(words.buffer, words.byteOffset, row.length).set(row);
-    else new Float32Array(words.buffer, words.byteOffset, row.length).set(row);
+    for (const [which, heads] of [key, value].entries()) {
+      for (let h = 0; h < H; h++) {
+        const row = ((block * 2 + which) * H + h) * P + offset;
+        this.#putRow(row, heads.subarray(h * D, (h + 1) * D));
+      }
+    }
   }
 
+  #putRow(row: number, data: Float32Array): void {
+    const words = this.words.subarray(row * this.#rowWords, (row + 1) * this.#rowWords).fill(0);
+    const stored =
+      this.#shape.dtype === 'f16' ? new Float16Array(words.buffer, words.byteOffset, data.length) : floatsOf(words);
+    stored.set(data);
+  }
+
+  /** Tensor kv[B, 2, H, P, W]. */
   get operand(): HostTensor {
     const { numBlocks, H, P } = this.#shape;
     return hostTensor(this.words, numBlocks, 2, H, P, this.#rowWords);
   }
+}
+
+/** Reads words of a cache as the numbers that they hold. */
+export function cacheNumbers(words: Uint32Array, dtype: KVDType): Float64Array | Float32Array {
+  if (dtype === 'f32') return floatsOf(words);
+  return Float64Array.from(new Float16Array(words.buffer, words.byteOffset, 2 * words.length));
 }

@@ -1,3 +1,4 @@
+// Log-probabilities of the chosen id and of the most likely ones, from the logits as the model gave them.
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, write } from '../../gpu/kernel-spec.ts';
 

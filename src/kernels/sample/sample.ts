@@ -1,3 +1,4 @@
+// The sampler: one workgroup draws the token of a row, with or without leaving the probabilities that it drew from.
 import type { DeviceTraits } from '../../gpu/device.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
 import { type Dims, read, write } from '../../gpu/kernel-spec.ts';

@@ -1,3 +1,4 @@
+// Tensors that end in guard words, so that a write past the end is found.
 import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import { Tensor, type TensorData } from '../../../src/gpu/tensor.ts';

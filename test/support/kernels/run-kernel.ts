@@ -1,3 +1,4 @@
+// Runs of kernels on host tensors, and the variants that tests run.
 import type { Device, DeviceTraits } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { KernelSpec, ScalarsOf, TensorsOf, VariantChoice } from '../../../src/gpu/kernel-spec.ts';
