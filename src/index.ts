@@ -5,7 +5,7 @@ import './util/platform-types.ts';
 export type { BatchPlan, SamplingRow } from './core/batch-plan.ts';
 export { type Clock, systemClock } from './core/clock.ts';
 export { type Lease, RunnerInUseError } from './core/lease.ts';
-export type { LogitsAdjustment, TokenAdjustment } from './core/logits-adjustment.ts';
+export type { AdjustedSequence, LogitsAdjustment, TokenAdjustment } from './core/logits-adjustment.ts';
 export { type BatchRow, type PlannedBatch, planBatch } from './core/plan-batch.ts';
 export type {
   ExecuteOptions,
@@ -20,7 +20,15 @@ export type {
 } from './core/runner.ts';
 export { RunnerClosedError } from './core/runner-closed-error.ts';
 export { deriveSeed, type SamplingOptions, type SamplingParams } from './core/sampling-params.ts';
-export type { FinishReason, PrefixHit, PrefixMiss, ReadonlySequence, SequenceStatus } from './core/sequence.ts';
+export type {
+  FinishReason,
+  PrefixHit,
+  PrefixMiss,
+  ReadonlySequence,
+  Sequence,
+  SequenceInit,
+  SequenceStatus,
+} from './core/sequence.ts';
 export { Engine } from './engine/engine.ts';
 export type { EngineOptions } from './engine/engine-options.ts';
 export {
@@ -35,21 +43,36 @@ export type { EngineObserver } from './engine/observe/observers.ts';
 export type { StepRecord, StepRecordRow } from './engine/observe/step-record.ts';
 export type { TimelineKind, TimelineSpan, TimelineStep } from './engine/observe/timeline.ts';
 export type { RequestTimings } from './engine/observe/timings.ts';
+export type { QueueBounds } from './engine/queue-gate.ts';
 export type { FinishedRequest, GenerationRequest, RequestHandle, TextPiece } from './engine/request.ts';
 export type { TextStream } from './engine/text-stream.ts';
-export type { AdapterIdentity } from './gpu/adapter.ts';
-export { AdapterError, DeviceLostError, GpuError } from './gpu/errors.ts';
+export { CheckpointError } from './formats/checkpoint-files.ts';
+export { SafetensorsError } from './formats/safetensors-header.ts';
+export type { AdapterChoice, AdapterIdentity } from './gpu/adapter.ts';
+export type { Device, DeviceOptions, DeviceTraits } from './gpu/device.ts';
+export type { Dispatch } from './gpu/dispatch.ts';
+export { AdapterError, DeviceLostError, GpuError, KernelError } from './gpu/errors.ts';
+export type { Cost, Dims, Grid } from './gpu/kernel-spec.ts';
+export type { Program } from './gpu/program.ts';
+export type { DType, Tensor, TensorData, TensorSource } from './gpu/tensor.ts';
+export type { KVDType } from './kernels/kv-write/kv-write.ts';
+export type { WeightDType } from './kernels/weights/weight-tiles.ts';
 export { LLM, type Prompt } from './llm.ts';
 export { type LoadEngineOptions, type LoadOptions, load } from './load.ts';
 export { type LoadedGPT2, loadGPT2 } from './load-gpt2.ts';
 export { BUNDLED_MODEL, type LoadedModel, loadModel } from './load-model.ts';
 export type { LoadGPT2Options, LoadModelOptions, LoadProgress, ModelDeviceOptions } from './load-options.ts';
+export { type Activation, ConfigError, type GPT2Config } from './models/gpt2/config.ts';
 export { type GPT2Kernels, gpt2Kernels } from './models/gpt2/kernels.ts';
+export type { WeightSource } from './models/weight-source.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './research/perplexity.ts';
 export type { ChooseId, ForwardOptions, GenerateOptions, ReplaceOptions } from './research/research-options.ts';
 export type { ForwardResult, GPT2Model } from './research/text-model.ts';
 export { MemoryError, type MemoryPlan } from './runtime/memory-plan.ts';
-export type { ModelRunner } from './runtime/model-runner.ts';
+export type { GPT2Options } from './runtime/model-parts.ts';
+export type { ModelRunner, ModelRunnerOptions } from './runtime/model-runner.ts';
+export type { RunnerOptions, RunnerSizes } from './runtime/runner-sizes.ts';
+export type { WarmUpProgress } from './runtime/warm-up.ts';
 export type { AdmissionPolicy, AdmissionState } from './scheduler/admission/admission-policy.ts';
 export {
   type QueuePolicyName,
@@ -60,6 +83,9 @@ export {
 export { PolicyError } from './scheduler/policy-error.ts';
 export type { QueuePolicy } from './scheduler/queue/queue-policy.ts';
 export { RequestTooLargeError } from './scheduler/request-too-large-error.ts';
-export { type DecodeOptions, type EncodeOptions, Tokenizer } from './tokenizer/tokenizer.ts';
+export { type DecodeOptions, type EncodeOptions, Tokenizer, VocabSizeError } from './tokenizer/tokenizer.ts';
+export { TokenizerError } from './tokenizer/tokenizer-error.ts';
+export type { TuneMode } from './tuning/load-tuning.ts';
 export { RangeValueError, RoseinferError } from './util/errors.ts';
+export type { Problem } from './util/model-file-error.ts';
 export { ModelFileError } from './util/model-file-error.ts';

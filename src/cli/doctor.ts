@@ -18,6 +18,7 @@ export const doctorFlags = {
   json: { ...switchFlag('json'), describe: 'print one JSON object instead of text' },
 };
 
+/** Values of the flags of `roseinfer doctor`. */
 export type DoctorArgs = InferredOptionTypes<typeof doctorFlags>;
 
 /** Kernels give wrong results on this adapter. */

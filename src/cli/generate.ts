@@ -40,6 +40,7 @@ export const generateFlags = {
   verbose: { ...switchFlag('verbose'), describe: 'tell about memory, model, speed and seed on stderr' },
 };
 
+/** Values of the flags of `roseinfer generate`. */
 export type GenerateArgs = InferredOptionTypes<typeof generateFlags>;
 
 const DEFAULT_MAX_NEW_TOKENS = 100;

@@ -30,6 +30,7 @@ export function formatModel(name: string, { config, dtype, kvDtype }: Omit<Subje
   return `model: ${name} · L ${L}, H ${H}, D ${D}, C ${C}, F ${F}, V ${V} · weights ${dtype}, KV ${kvDtype}`;
 }
 
+/** Heads of the columns of the doctor's table. */
 export const TABLE_HEAD = formatRow('kernel', 'variants', 'runs', 'result');
 
 /** A kernel's line of the table, and a line for each variant that is wrong. */

@@ -24,6 +24,7 @@ const KEYS: KeyTable<GenerationRequest> = {
   signal: true,
 };
 
+/** Parts of an engine that a request is checked against. */
 export interface RequestContext {
   readonly tokenizer: Pick<Tokenizer, 'encode' | 'missingFile'>;
   /** The tokens that end a text; the first stands for an empty prompt. */

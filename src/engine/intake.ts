@@ -15,6 +15,7 @@ import type { LiveRequests } from './live-requests.ts';
 import { type QueueBounds, QueueGate } from './queue-gate.ts';
 import type { GenerationRequest } from './request.ts';
 
+/** Parts of an engine that its intake works with. */
 export interface IntakeOptions {
   readonly runner: Runner;
   readonly tokenizer: Tokenizer;

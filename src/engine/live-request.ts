@@ -16,6 +16,7 @@ export interface RequestEnd {
   readonly abortReason?: unknown;
 }
 
+/** Options of a live request. */
 export interface LiveRequestOptions {
   /** Keep what `FinishedRequest.timeline` tells; default false. */
   readonly timeline?: boolean | undefined;

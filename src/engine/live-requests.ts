@@ -7,6 +7,7 @@ import { Deadlines } from './deadlines.ts';
 import type { LiveRequest, RequestEnd } from './live-request.ts';
 import type { Observers } from './observe/observers.ts';
 
+/** Parts of an engine that its live requests work with. */
 export interface LiveRequestsOptions {
   readonly scheduler: Pick<Scheduler, 'abort'>;
   readonly clock: Clock;

@@ -14,7 +14,10 @@ export class TextStream implements AsyncGenerator<TextPiece, FinishedRequest, vo
   readonly #abort: () => void;
   #numRead = 0;
 
-  /** @param abort Ends the request; does nothing when it has ended. */
+  /**
+   * @internal
+   * @param abort Ends the request; does nothing when it has ended.
+   */
   constructor(request: LiveRequest, abort: () => void) {
     this.#request = request;
     this.#abort = abort;

@@ -6,6 +6,7 @@ import { ModelFileError, type Problem, quoteJson } from '../util/model-file-erro
 /** A safetensors file that is missing, truncated or contradicts itself. */
 export class SafetensorsError extends ModelFileError {}
 
+/** One tensor of a safetensors file: its storage type, shape and place. */
 export interface SafetensorsTensor {
   readonly name: string;
   /** As in the file: F32, F16, BF16, I64, …, or one that the format has got since. */
@@ -17,6 +18,7 @@ export interface SafetensorsTensor {
   readonly byteLength: number;
 }
 
+/** The header of a safetensors file, checked. */
 export interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
   readonly metadata: ReadonlyMap<string, string>;

@@ -63,6 +63,7 @@ export class Device {
   readonly gpu: GPUDevice;
   readonly identity: AdapterIdentity;
   readonly traits: DeviceTraits;
+  /** @internal */
   readonly bindGroups: BindGroupCache;
   readonly #buffers = new Set<GPUBuffer>();
   readonly #lost: Promise<never>;
@@ -194,7 +195,11 @@ export class Device {
     this.#uncaptured.throwUnheard();
   }
 
-  /** Lets a governor space the polls for all readbacks from here on: `setImmediate` is replaced while one is pending. */
+  /**
+   * Lets a governor space the polls for all readbacks from here on: `setImmediate` is replaced while one is pending.
+   *
+   * @internal
+   */
   governPolls(governor: PollGovernor): void {
     this.#governor = governor;
   }

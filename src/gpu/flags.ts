@@ -1,5 +1,6 @@
 // WebGPU's flag values (specification, GPUBufferUsage, GPUMapMode, GPUShaderStage): without installed globals Node has no
 // names for them.
+/** Bits of `GPUBufferUsage`. */
 export const BufferUsage = {
   MAP_READ: 0x1,
   COPY_SRC: 0x4,
@@ -8,5 +9,7 @@ export const BufferUsage = {
   STORAGE: 0x80,
   QUERY_RESOLVE: 0x200,
 } as const;
+/** Bits of `GPUMapMode`. */
 export const MapMode = { READ: 0x1 } as const;
+/** Bits of `GPUShaderStage`. */
 export const ShaderStage = { COMPUTE: 0x4 } as const;

@@ -31,7 +31,11 @@ export class Tensor {
   readonly label: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
-  /** The bytes that a kernel binds, and that `arrayLength` counts. */
+  /**
+   * The bytes that a kernel binds, and that `arrayLength` counts.
+   *
+   * @internal
+   */
   readonly range: BoundRange;
   readonly #device: Device;
   readonly #ownsBuffer: boolean;
@@ -114,6 +118,8 @@ export class Tensor {
    *
    * @param range its offset is a multiple of the adapter's storage offset alignment; at least as large as the shape needs.
    * @throws KernelError for a range that can't be bound or is too small; as `create`.
+   *
+   * @internal
    */
   static overRange(device: Device, label: string, dtype: DType, shape: readonly number[], range: BoundRange): Tensor {
     checkDType(label, dtype);

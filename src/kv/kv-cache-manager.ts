@@ -15,6 +15,7 @@ export type CachedSequence = Pick<
   'promptIds' | 'ids' | 'numTokens' | 'numComputedTokens' | 'prefixGroup'
 >;
 
+/** Size of the KV pool that a manager keeps the books of. */
 export interface KVCacheManagerOptions {
   /** Blocks in the pool. */
   readonly numBlocks: number;

@@ -2,7 +2,7 @@ import type { Device } from '../gpu/device.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
 import { type GPT2Kernels, gpt2Kernels } from '../models/gpt2/kernels.ts';
 import { type GPT2Parts, PREFILL_TILE_ROWS } from '../models/gpt2/layers.ts';
-import { GPT2Weights, type LoadProgress } from '../models/gpt2/weights.ts';
+import { GPT2Weights } from '../models/gpt2/weights.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { loadTuning, modelTunables, type TuneMode } from '../tuning/load-tuning.ts';
 import { ceilDiv } from '../util/math.ts';
@@ -17,7 +17,7 @@ export interface GPT2Options {
   /** Ids from here on are never sampled; the vocabulary's size when absent. */
   readonly numSampledIds?: number | undefined;
   readonly kernels?: GPT2Kernels | undefined;
-  readonly onProgress?: LoadProgress | undefined;
+  readonly onProgress?: ((bytes: number) => void) | undefined;
   /** Where the choices of variants come from; by default `off` on a software adapter, else `on`. */
   readonly tune?: TuneMode | undefined;
   /** Told how many sizes of kernels are measured, and of how many. */

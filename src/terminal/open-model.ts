@@ -4,6 +4,7 @@ import type { LoadModelOptions, LoadProgress } from '../load-options.ts';
 import { formatBytes, type MemoryPlan } from '../runtime/memory-plan.ts';
 import type { StatusLine } from './status-line.ts';
 
+/** Options of a model that a command opens. */
 export interface OpenModelOptions extends Omit<LoadModelOptions, 'onNotice' | 'onPlan' | 'onProgress'> {
   readonly signal: AbortSignal;
   /** Shows how far the loading is. */

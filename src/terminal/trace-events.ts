@@ -35,6 +35,7 @@ export interface MetadataEvent extends Place {
   readonly args: { readonly name: string } | { readonly sort_index: number };
 }
 
+/** One event of the Chrome trace format. */
 export type TraceEvent = CompleteEvent | MetadataEvent;
 
 const NS_PER_MS = 1e6;

@@ -15,6 +15,7 @@ import { TuningFile } from './tuning-file.ts';
  */
 export type TuneMode = 'off' | 'on' | 'force';
 
+/** The values of the option `tune`. */
 export const TUNE_MODES: readonly TuneMode[] = ['off', 'on', 'force'];
 
 /** How choices come about. */

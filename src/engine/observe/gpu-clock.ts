@@ -12,6 +12,7 @@ export interface PlacedKernel {
   readonly end: number;
 }
 
+/** Whether a step's kernels were timed. */
 export function isTimed(step: StepRecord): step is TimedStep {
   return step.times !== undefined;
 }

@@ -12,6 +12,7 @@ export interface TimelineSpan {
   readonly step: TimelineStep | null;
 }
 
+/** The step that a request was in during a span. */
 export interface TimelineStep {
   readonly index: number;
   /** Tokens of the request in it. */

@@ -10,6 +10,7 @@ export const ADJUST_ENTRY_WORDS = 4;
 export const NO_NEWEST_SLOT = 0xffffffff;
 /** Flags of an entry: the repetition penalty applies; the id must not be drawn. */
 export const ADJUST_SEEN = 1;
+/** Flag of an entry whose id must not be sampled. */
 export const ADJUST_MASKED = 2;
 
 /**

@@ -6,6 +6,7 @@ import { ceilDiv, roundUp } from '../../util/math.ts';
 /** Storage of keys and values. */
 export type KVDType = 'f32' | 'f16';
 
+/** Storage types of keys and values. */
 export const KV_DTYPES: readonly KVDType[] = ['f32', 'f16'];
 
 /** Words that attention loads at a time. */

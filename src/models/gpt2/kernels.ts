@@ -24,4 +24,5 @@ export const gpt2Kernels = {
   logprobs,
 };
 
+/** The kernels of a GPT-2 by name, each of which may be replaced. */
 export type GPT2Kernels = typeof gpt2Kernels;

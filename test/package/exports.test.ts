@@ -1,0 +1,121 @@
+// A reader of the package's types finds every name that a signature uses, and a line about each.
+import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ENTRIES = ['src/index.ts', 'src/kernels/index.ts'].map((path) => join(ROOT, path));
+const INVENTED = join(ROOT, 'src/invented.ts');
+const OPTIONS = ts.parseJsonConfigFileContent(
+  ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile).config,
+  ts.sys,
+  ROOT,
+).options;
+
+/** A program over files of the repository, and one more whose text is given. */
+function createProgram(files: readonly string[], invented?: string): ts.Program {
+  const host = ts.createCompilerHost(OPTIONS);
+  const { readFile, fileExists } = host;
+  host.readFile = (path) => (path === INVENTED && invented !== undefined ? invented : readFile(path));
+  host.fileExists = (path) => (path === INVENTED && invented !== undefined) || fileExists(path);
+  return ts.createProgram([...files, ...(invented === undefined ? [] : [INVENTED])], OPTIONS, host);
+}
+
+/** What the declaration of a public name says of types: nothing of bodies, values, and members that are private or `@internal`. */
+function* typesNamedIn(node: ts.Node): Generator<ts.Identifier> {
+  const isHidden =
+    ts.getJSDocTags(node).some((tag) => tag.tagName.text === 'internal') ||
+    ts.isBlock(node) ||
+    (ts.isClassElement(node) && node.name !== undefined && ts.isPrivateIdentifier(node.name)) ||
+    (ts.canHaveModifiers(node) && ts.getModifiers(node)?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword));
+  if (isHidden || isImplementation(node)) return;
+  if (ts.isTypeReferenceNode(node) && ts.isIdentifier(node.typeName)) yield node.typeName;
+  if (ts.isExpressionWithTypeArguments(node) && ts.isIdentifier(node.expression)) yield node.expression;
+  const isTyped = ts.isPropertyDeclaration(node) || ts.isVariableDeclaration(node) || ts.isParameter(node);
+  for (const child of node.getChildren()) {
+    if (isTyped && child === node.initializer) continue;
+    yield* typesNamedIn(child);
+  }
+}
+
+/** Whether a method is what callers don't see: the body behind its overloads. */
+function isImplementation(node: ts.Node): boolean {
+  if (!ts.isMethodDeclaration(node) || node.body === undefined || !ts.isClassDeclaration(node.parent)) return false;
+  return node.parent.members.some((other) => other !== node && other.name?.getText() === node.name.getText());
+}
+
+/** `name of declaration` of each type of the project that a public declaration names and the entry point does not export. */
+function missingTypes(program: ts.Program, entry: string): string[] {
+  const checker = program.getTypeChecker();
+  const resolved = (symbol: ts.Symbol) =>
+    symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+  const source = program.getSourceFile(entry);
+  const module = source && checker.getSymbolAtLocation(source);
+  const exported = new Set(module ? checker.getExportsOfModule(module).map(resolved) : []);
+  const missing = new Set<string>();
+  for (const symbol of exported) {
+    for (const declaration of symbol.declarations ?? []) {
+      if (declaration.getSourceFile().fileName.includes('node_modules')) continue;
+      for (const name of typesNamedIn(declaration)) {
+        const found = checker.getSymbolAtLocation(name);
+        const type = found && resolved(found);
+        const [home] = type?.declarations ?? [];
+        if (type === undefined || home === undefined || type.flags & ts.SymbolFlags.TypeParameter) continue;
+        const file = home.getSourceFile().fileName;
+        // A type that its own file keeps to itself is a step of a computation on types.
+        const isShared = ts.getCombinedModifierFlags(home) & ts.ModifierFlags.Export || file === INVENTED;
+        const isOwn = file.startsWith(join(ROOT, 'src/')) && !file.endsWith('platform-types.ts');
+        if (isOwn && isShared && !exported.has(type)) missing.add(`${name.text} of ${symbol.name}`);
+      }
+    }
+  }
+  return [...missing].sort();
+}
+
+/** `file: name` of each exported declaration without a comment. */
+function undocumented(program: ts.Program, files: readonly string[]): string[] {
+  const checker = program.getTypeChecker();
+  return files.flatMap((file) => {
+    const source = program.getSourceFile(file);
+    const module = source && checker.getSymbolAtLocation(source);
+    return (module ? checker.getExportsOfModule(module) : [])
+      .filter((symbol) => !(symbol.flags & ts.SymbolFlags.Alias))
+      .filter((symbol) => symbol.getDocumentationComment(checker).length + symbol.getJsDocTags().length === 0)
+      .map(({ name }) => `${relative(ROOT, file)}: ${name}`);
+  });
+}
+
+const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => join(ROOT, 'src', file));
+const program = createProgram(sources);
+
+describe('the entry points', () => {
+  test.each(ENTRIES.map((entry) => relative(ROOT, entry)))(
+    '%s exports every type that its signatures name',
+    (entry) => {
+      expect(missingTypes(program, join(ROOT, entry))).toEqual([]);
+    },
+  );
+
+  test('would be found without one', () => {
+    const text = `
+      interface Hidden { readonly a: number }
+      interface Inner { readonly b: Hidden }
+      interface Secret { readonly c: Hidden }
+      export class Shown { readonly #own: Hidden | null = null; field: Inner | null = null; #g(): Secret | null { return null } f(): Hidden | null { return this.#own } }
+    `;
+    expect(missingTypes(createProgram([], text), INVENTED)).toEqual(['Hidden of Shown', 'Inner of Shown']);
+  });
+});
+
+test('every exported name of src has a comment', () => {
+  expect(undocumented(program, sources)).toEqual([]);
+});
+
+test('one without a comment would be found', () => {
+  const text = '/** Has one. */\nexport const a = 1;\nexport const b = 2;\n';
+  expect(undocumented(createProgram([], text), [INVENTED])).toEqual(['src/invented.ts: b']);
+});
