@@ -1,4 +1,4 @@
-// The Markdown documents as tests see them: code blocks with what they should print, tables, links, names of files.
+// The documents as tests see them, Markdown and the examples in TSDoc: programs with what they print, commands, prose.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,15 +32,18 @@ const INTRODUCES_OUTPUT = /^\s*It prints:\s*$/;
 /** Reads one document. */
 export function readDocument(path: string): Document {
   const text = readFileSync(join(ROOT, path), 'utf8');
+  return { path, text, blocks: blocksOf(path, text), prose: text.replaceAll(BLOCK, '') };
+}
+
+function blocksOf(path: string, text: string): CodeBlock[] {
   const found = [...text.matchAll(BLOCK)];
-  const blocks = found.map(({ 0: whole, 1: language = '', 2: code = '', index }, i) => {
+  return found.map(({ 0: whole, 1: language = '', 2: code = '', index }, i) => {
     const line = text.slice(0, index).split('\n').length;
     const next = found[i + 1];
     const between = text.slice(index + whole.length, next?.index);
     const prints = next?.[1] === 'text' && INTRODUCES_OUTPUT.test(between) ? (next[2] ?? '') : null;
     return { place: `${path}:${line}`, language, code, prints };
   });
-  return { path, text, blocks, prose: text.replaceAll(BLOCK, '') };
 }
 
 /** The pages of docs/. */
@@ -55,9 +58,21 @@ export const documents = [
   ...pages,
 ];
 
-/** The programs that documents print, with a file name for each. */
-export const examples = documents
-  .flatMap(({ blocks }) => blocks)
+/** The examples in the comments of a source file, as a document would have them. */
+function readExamples(path: string): readonly CodeBlock[] {
+  const lines = readFileSync(join(ROOT, path), 'utf8').split('\n');
+  // Line by line, so that places stay true: what stands outside of comments is no block.
+  return blocksOf(path, lines.map((line) => /^ *\* ?(.*)$/.exec(line)?.[1] ?? '').join('\n'));
+}
+
+/** The files of src/ with examples in their comments. */
+const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => `src/${path}`)
+  .filter((path) => readFileSync(join(ROOT, path), 'utf8').includes('* @example'));
+
+/** The programs that documents and comments print, with a file name for each. */
+export const examples = [...documents.flatMap(({ blocks }) => blocks), ...sources.flatMap(readExamples)]
   .filter(({ language }) => language === 'ts')
   .map((block) => ({ ...block, file: `${block.place.replaceAll(/\W/g, '-')}.ts` }));
 

@@ -1,14 +1,16 @@
-// Runs every program that a document prints, from an empty folder with the package installed.
+// Runs every program that a document or a comment prints, from a folder with the package installed and nothing else but
+// `weights`, as some examples name the bundled model by its path.
 // @module-tag sweep
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PackedPackage, packPackage, run } from '../package/packed-package.ts';
-import { examples } from './documents.ts';
+import { examples, ROOT } from './documents.ts';
 
 let packed: PackedPackage;
 beforeAll(() => {
   packed = packPackage();
+  symlinkSync(join(ROOT, 'weights'), join(packed.user, 'weights'));
 });
 afterAll(() => packed[Symbol.dispose]());
 
@@ -28,6 +30,11 @@ describe('the program runs that is printed in', () => {
 });
 
 describe('the documents', () => {
+  test('are read where they are: pages and comments', () => {
+    const files = new Set(examples.map(({ place }) => place.split(':')[0]));
+    for (const file of ['README.md', 'docs/kernels.md', 'src/load.ts']) expect(files).toContain(file);
+  });
+
   test('say of several programs what they print', () => {
     expect(examples.filter(({ prints }) => prints !== null).length).toBeGreaterThan(2);
   });
