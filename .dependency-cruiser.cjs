@@ -17,16 +17,13 @@ const WITHOUT_GPU = ['core', 'kv', 'scheduler', 'engine', 'tokenizer', 'formats'
 const ROOT_FILES = { all: '^src/[^/]+$', entry: '^src/index\\.ts$' };
 const LINES_ABOVE_ROOT_FILES = 2;
 
-/** Arrows that are left to turn: kernels are named by the family of models that needed them first. */
-const LEFT = { models: ['runtime', 'tuning'], tuning: ['runtime', 'models'] };
-
 const within = (layers) => `^src/(${layers.join('|')})/`;
 
 const layerRules = LAYERS.flatMap((line, index) =>
   line.map((layer) => {
     const higher = LAYERS.slice(0, index + 1)
       .flat()
-      .filter((name) => name !== layer && !LEFT[layer]?.includes(name));
+      .filter((name) => name !== layer);
     return {
       name: `${layer}-imports-only-lower-layers`,
       severity: 'error',

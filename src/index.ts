@@ -63,7 +63,7 @@ export { type LoadedGPT2, loadGPT2 } from './load-gpt2.ts';
 export { BUNDLED_MODEL, type LoadedModel, loadModel } from './load-model.ts';
 export type { LoadGPT2Options, LoadModelOptions, LoadProgress, ModelDeviceOptions } from './load-options.ts';
 export { type Activation, ConfigError, type GPT2Config } from './models/gpt2/config.ts';
-export { type GPT2Kernels, gpt2Kernels } from './models/gpt2/kernels.ts';
+export { type ModelKernels, modelKernels } from './models/kernels.ts';
 export type { WeightSource } from './models/weight-source.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './research/perplexity.ts';
 export type { ChooseId, ForwardOptions, GenerateOptions, ReplaceOptions } from './research/research-options.ts';

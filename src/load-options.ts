@@ -3,7 +3,7 @@ import { DEVICE_OPTIONS, type DeviceOptions } from './gpu/device.ts';
 import { Kernel } from './gpu/kernel.ts';
 import { KV_DTYPES } from './kernels/kv-write/kv-write.ts';
 import { WEIGHT_DTYPES } from './kernels/weights/weight-tiles.ts';
-import { gpt2Kernels } from './models/gpt2/kernels.ts';
+import { modelKernels } from './models/kernels.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import type { GPT2Options } from './runtime/model-parts.ts';
 import type { ModelRunnerOptions } from './runtime/model-runner.ts';
@@ -69,7 +69,7 @@ export interface LoadGPT2Options
   readonly onNotice?: ((notice: string) => void) | undefined;
 }
 
-const kernelNames = Object.keys(gpt2Kernels);
+const kernelNames = Object.keys(modelKernels);
 const allKernels: Check = {
   expected: `a kernel for each of ${kernelNames.join(', ')}`,
   accepts: (value) => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
 import { loadGPT2 } from '../src/load-gpt2.ts';
 import { BUNDLED_MODEL, loadModel } from '../src/load-model.ts';
-import { gpt2Kernels } from '../src/models/gpt2/kernels.ts';
+import { modelKernels } from '../src/models/kernels.ts';
 import { RangeValueError } from '../src/util/errors.ts';
 
 /** Options as a JavaScript caller may give them. */
@@ -52,7 +52,7 @@ test.each([
 });
 
 test('loadModel refuses kernels of which one is no kernel', async () => {
-  const refused = loadWith(loadModel, { kernels: { ...gpt2Kernels, sample: 5 } });
+  const refused = loadWith(loadModel, { kernels: { ...modelKernels, sample: 5 } });
   await expect(refused).rejects.toThrow(/^kernels is an object, expected a kernel for each of embed, layernorm, /);
 });
 

@@ -3,10 +3,9 @@ import { allVariants } from '../../src/gpu/kernel-variants.ts';
 import { SPLIT_KEYS } from '../../src/kernels/attention/attention.ts';
 import { attentionNaive } from '../../src/kernels/attention/attention-naive.ts';
 import { scoreScale, tileTensor, tokenTensors } from '../../src/kernels/attention/operands.ts';
-import { queryTiles } from '../../src/kernels/attention/query-tiles.ts';
+import { PREFILL_TILE_ROWS, queryTiles } from '../../src/kernels/attention/query-tiles.ts';
 import { kvRowWords } from '../../src/kernels/kv-write/kv-write.ts';
-import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
-import { PREFILL_TILE_ROWS } from '../../src/models/gpt2/layers.ts';
+import { modelKernels } from '../../src/models/kernels.ts';
 import { DEFAULT_BLOCK_SIZE as BLOCK_SIZE } from '../../src/runtime/runner-sizes.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
@@ -23,7 +22,7 @@ interface Batch {
 export function attentionCases(subject: BenchSubject): KernelCase[] {
   const { device, config, kvDtype } = subject;
   const { numHeads: H, headDim: D, hiddenSize: C, numPositions } = config;
-  const { attention, attentionSplit, attentionFold } = gpt2Kernels;
+  const { attention, attentionSplit, attentionFold } = modelKernels;
   const fixed = { conditions: { KV_F16: kvDtype === 'f16' }, constants: { D } };
   const scale = scoreScale(D);
   const short = Math.min(SPLIT_KEYS, numPositions);

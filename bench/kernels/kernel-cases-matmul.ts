@@ -3,7 +3,7 @@ import { kvRowWords } from '../../src/kernels/kv-write/kv-write.ts';
 import { fillsKVRow } from '../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
 import { TILE, tileRows, weightConditions } from '../../src/kernels/weights/weight-tiles.ts';
-import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { modelKernels } from '../../src/models/kernels.ts';
 import { DEFAULT_BLOCK_SIZE as BLOCK_SIZE } from '../../src/runtime/runner-sizes.ts';
 import { priorChoice } from '../../src/tuning/matmul-tuning.ts';
 import { ceilDiv } from '../../src/util/math.ts';
@@ -32,7 +32,7 @@ export function matmulCases({ device, config, dtype, kvDtype }: BenchSubject): K
     { name: 'MLP projection', K: F, N: C, conditions: { RESIDUAL: true } },
     { name: 'LM head', K: C, N: Math.min(V, largest) },
   ];
-  const { matmul, matmulKVWrite } = gpt2Kernels;
+  const { matmul, matmulKVWrite } = modelKernels;
   const common = (K: number) => ({ ...weightConditions(dtype), X_VEC4: K % 4 === 0 });
   return [
     ...linears.flatMap(({ name, K, N, conditions }) =>

@@ -6,7 +6,7 @@ import { LOGPROB_WORDS } from '../../src/kernels/logprobs/logprobs.ts';
 import { sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { SAMPLING_WORDS, samplingWords } from '../../src/kernels/sample/sampling-row.ts';
 import { tileRows, weightConditions } from '../../src/kernels/weights/weight-tiles.ts';
-import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { modelKernels } from '../../src/models/kernels.ts';
 import { DEFAULT_BLOCK_SIZE as BLOCK_SIZE } from '../../src/runtime/runner-sizes.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import { type BenchSubject, type KernelCase, SIZES } from './kernel-case.ts';
@@ -15,7 +15,7 @@ import { Operands } from './operands.ts';
 /** The kernels that copy or norm the rows of M tokens. */
 export function rowCases({ device, config, dtype, kvDtype }: BenchSubject): KernelCase[] {
   const { hiddenSize: C, numHeads: H, headDim: D, vocabSize: V, numPositions } = config;
-  const { embed, layernorm, kvWrite, gatherRows } = gpt2Kernels;
+  const { embed, layernorm, kvWrite, gatherRows } = modelKernels;
   const tokens = (M: number) => Int32Array.from({ length: M }, (_, t) => t);
   // A vocabulary beyond the largest binding is embedded in ranges: this is the first of them.
   const largest = Math.floor(device.gpu.limits.maxStorageBufferBindingSize / (4 * tileRows(C, dtype)));
@@ -111,7 +111,7 @@ const TOP_LOGPROBS = 5;
 /** The kernels that work on M rows of logits. */
 export function logitsCases({ device, config }: BenchSubject): KernelCase[] {
   const V = config.vocabSize;
-  const { adjustLogits, sample, logprobs } = gpt2Kernels;
+  const { adjustLogits, sample, logprobs } = modelKernels;
   return [
     ...SIZES.map(
       (M): KernelCase => ({

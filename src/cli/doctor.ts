@@ -5,7 +5,7 @@ import { runDoctor } from '../doctor/run-doctor.ts';
 import type { Subject } from '../doctor/subject.ts';
 import { formatKernel, formatMachine, formatModel, TABLE_HEAD } from '../doctor/text-report.ts';
 import { Device } from '../gpu/device.ts';
-import { gpt2Kernels } from '../models/gpt2/kernels.ts';
+import { modelKernels } from '../models/kernels.ts';
 import { modelFlags, switchFlag } from '../terminal/flags.ts';
 import { readModelShape } from '../terminal/model-shape.ts';
 import { modelName } from '../terminal/open-model.ts';
@@ -45,7 +45,7 @@ export async function doctor(args: DoctorArgs, signal: AbortSignal): Promise<voi
   print(`${formatModel(modelName(args.model), shape)}\n\n${TABLE_HEAD}`);
   status.show('checking kernels');
   const reports: KernelReport[] = [];
-  for await (const report of runDoctor({ device, kernels: gpt2Kernels, ...shape })) {
+  for await (const report of runDoctor({ device, kernels: modelKernels, ...shape })) {
     signal.throwIfAborted();
     reports.push(report);
     print(formatKernel(report));

@@ -4,13 +4,13 @@ import type { KVDType } from '../kernels/kv-write/kv-write.ts';
 import type { CacheShape } from '../kernels/kv-write/paged-cache.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
-import type { GPT2Kernels } from '../models/gpt2/kernels.ts';
+import type { ModelKernels } from '../models/kernels.ts';
 import { DEFAULT_BLOCK_SIZE } from '../runtime/runner-sizes.ts';
 
 /** Examined model: its kernels at its shapes, on a device. */
 export interface Subject {
   readonly device: Device;
-  readonly kernels: GPT2Kernels;
+  readonly kernels: ModelKernels;
   readonly config: GPT2Config;
   /** Storage of the weight matrices. */
   readonly dtype: WeightDType;

@@ -4,8 +4,8 @@ import type { ChoiceOf, KernelSpec, ScalarsOf, TensorsOf } from '../gpu/kernel-s
 import type { Program } from '../gpu/program.ts';
 import { Recorder } from '../gpu/recorder.ts';
 import { Tensor } from '../gpu/tensor.ts';
-import type { GPT2Kernels } from '../models/gpt2/kernels.ts';
-import type { StepSink } from '../models/gpt2/layers.ts';
+import type { ModelKernels } from '../models/kernels.ts';
+import type { StepSink } from '../models/step.ts';
 import { RangeValueError } from '../util/errors.ts';
 
 /**
@@ -18,13 +18,13 @@ export class TappedRecorder implements StepSink {
   readonly #device: Device;
   readonly #building: Promise<unknown>[] = [];
   readonly #record: ((recorder: Recorder) => void)[] = [];
-  readonly #gatherRows: GPT2Kernels['gatherRows'];
+  readonly #gatherRows: ModelKernels['gatherRows'];
   readonly #rows: Tensor;
   readonly #wanted: ReadonlySet<string>;
   readonly #known = new Set<string>();
 
   /** @param rows 0, 1, 2, … up to the largest step's T. */
-  constructor(device: Device, { gatherRows }: GPT2Kernels, rows: Tensor, wanted: Iterable<string>) {
+  constructor(device: Device, { gatherRows }: ModelKernels, rows: Tensor, wanted: Iterable<string>) {
     this.#device = device;
     this.#gatherRows = gatherRows;
     this.#rows = rows;

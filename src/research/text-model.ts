@@ -6,10 +6,10 @@ import { Tensor } from '../gpu/tensor.ts';
 import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
 import { LOGPROB_WORDS } from '../kernels/logprobs/logprobs.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
-import type { GPT2Kernels } from '../models/gpt2/kernels.ts';
-import { forward, type GPT2Parts, lastNorm, lmHead } from '../models/gpt2/layers.ts';
+import type { ModelKernels } from '../models/kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { compileForward } from '../runtime/compile-forward.ts';
+import { forward, lastNorm, lmHead, type ModelParts } from '../runtime/forward.ts';
 import { closeParts, createParts, type GPT2Options } from '../runtime/model-parts.ts';
 import { type RunnerOptions, type RunnerSizes, resolveSizes } from '../runtime/runner-sizes.ts';
 import { stepShape } from '../runtime/step-shape.ts';
@@ -53,7 +53,7 @@ export class GPT2Model {
   readonly config: GPT2Config;
   readonly #device: Device;
   readonly #sizes: RunnerSizes;
-  #parts: GPT2Parts;
+  #parts: ModelParts;
   /** [T] 0, 1, …, T − 1 */
   readonly #rows: Tensor;
   /** [T, 1] the id whose logprob is wanted of each row. */
@@ -65,7 +65,7 @@ export class GPT2Model {
   /** Settles when the calls so far have. */
   #idle: Promise<unknown> = Promise.resolve();
 
-  private constructor(device: Device, parts: GPT2Parts, sizes: RunnerSizes) {
+  private constructor(device: Device, parts: ModelParts, sizes: RunnerSizes) {
     const T = sizes.maxBatchTokens;
     this.config = parts.config;
     this.#device = device;
@@ -200,9 +200,9 @@ export class GPT2Model {
    * @throws KernelError when it is beyond the tolerance, and the model keeps its kernel then; RangeValueError for another
    * name, what is no kernel, and an unknown option.
    */
-  async replaceKernel<K extends keyof GPT2Kernels>(
+  async replaceKernel<K extends keyof ModelKernels>(
     name: K,
-    kernel: GPT2Kernels[K],
+    kernel: ModelKernels[K],
     options: ReplaceOptions = {},
   ): Promise<number> {
     const { tolerance = 2e-4 } = checkReplace(options);
@@ -212,9 +212,9 @@ export class GPT2Model {
     return this.#inTurn(() => this.#replaceKernel(name, kernel, tolerance));
   }
 
-  async #replaceKernel<K extends keyof GPT2Kernels>(
+  async #replaceKernel<K extends keyof ModelKernels>(
     name: K,
-    kernel: GPT2Kernels[K],
+    kernel: ModelKernels[K],
     tolerance: number,
   ): Promise<number> {
     const original = this.#parts;

@@ -1,8 +1,9 @@
 import type { Device } from '../gpu/device.ts';
 import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
-import { forward, type GPT2Parts, type StepShape, type StepSink } from '../models/gpt2/layers.ts';
+import type { StepShape, StepSink } from '../models/step.ts';
 import { MATMUL_BUCKETS } from '../tuning/matmul-tuning.ts';
 import { ceilDiv } from '../util/math.ts';
+import { forward, type ModelParts } from './forward.ts';
 
 /** What decides which variants a step can reach. */
 export interface ReachableSteps {
@@ -21,7 +22,7 @@ export function reachableSteps(
 }
 
 /** Compiles every kernel variant that some step of the model can reach, side by side. */
-export async function compileForward(device: Device, parts: GPT2Parts, reachable: ReachableSteps): Promise<void> {
+export async function compileForward(device: Device, parts: ModelParts, reachable: ReachableSteps): Promise<void> {
   const building: Promise<unknown>[] = [];
   const compiler: StepSink = {
     add(kernel, tensors, _scalars, choice) {

@@ -1,12 +1,13 @@
 import type { Device } from '../gpu/device.ts';
+import { PREFILL_TILE_ROWS } from '../kernels/attention/query-tiles.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
-import { type GPT2Kernels, gpt2Kernels } from '../models/gpt2/kernels.ts';
-import { type GPT2Parts, PREFILL_TILE_ROWS } from '../models/gpt2/layers.ts';
 import { GPT2Weights } from '../models/gpt2/weights.ts';
+import { type ModelKernels, modelKernels } from '../models/kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { loadTuning, modelTunables, type TuneMode } from '../tuning/load-tuning.ts';
 import { ceilDiv } from '../util/math.ts';
 import { compileForward, reachableSteps } from './compile-forward.ts';
+import type { ModelParts } from './forward.ts';
 import { KVCache } from './kv-cache.ts';
 import type { RunnerSizes } from './runner-sizes.ts';
 import { Activations } from './scratch.ts';
@@ -16,7 +17,7 @@ import { StepInputs } from './step-inputs.ts';
 export interface GPT2Options {
   /** Ids from here on are never sampled; the vocabulary's size when absent. */
   readonly numSampledIds?: number | undefined;
-  readonly kernels?: GPT2Kernels | undefined;
+  readonly kernels?: ModelKernels | undefined;
   readonly onProgress?: ((bytes: number) => void) | undefined;
   /** Where the choices of variants come from; by default `off` on a software adapter, else `on`. */
   readonly tune?: TuneMode | undefined;
@@ -35,12 +36,12 @@ export async function createParts(
   source: WeightSource,
   sizes: RunnerSizes,
   options: GPT2Options = {},
-): Promise<GPT2Parts> {
+): Promise<ModelParts> {
   const { maxBatchTokens, maxModelLen, blockSize } = sizes;
   using created = new DisposableStack();
   const own = <T extends { close(): void }>(resource: T): T => created.adopt(resource, (owned) => owned.close());
   const weights = own(await GPT2Weights.load(device, config, source, sizes.dtype, options.onProgress));
-  const kernels = options.kernels ?? gpt2Kernels;
+  const kernels = options.kernels ?? modelKernels;
   const headColumns = weights.head.map(({ size }) => size);
   const tunables = modelTunables(device, { ...sizes, config, kernels, maxRows: maxBatchTokens, headColumns });
   const tuning = await loadTuning(device, tunables, { mode: options.tune, onProgress: options.onTuned });
@@ -61,6 +62,6 @@ export async function createParts(
 }
 
 /** Frees what `createParts` made; idempotent. */
-export function closeParts({ weights, kv, inputs, activations }: GPT2Parts): void {
+export function closeParts({ weights, kv, inputs, activations }: ModelParts): void {
   for (const resource of [weights, kv, inputs, activations]) resource.close();
 }

@@ -8,12 +8,13 @@ import type { Program } from '../gpu/program.ts';
 import { ReadbackRing } from '../gpu/readback-ring.ts';
 import { Recorder } from '../gpu/recorder.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
-import { forward, type GPT2Parts, type StepShape } from '../models/gpt2/layers.ts';
+import type { StepShape } from '../models/step.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
 import { type Checks, checkOptions, oneOf } from '../util/option-checks.ts';
 import { reachableSteps } from './compile-forward.ts';
+import { forward, type ModelParts } from './forward.ts';
 import { closeParts, createParts, type GPT2Options } from './model-parts.ts';
 import type { RunnerSizes } from './runner-sizes.ts';
 import { adjusts } from './step-inputs.ts';
@@ -37,7 +38,7 @@ export class ModelRunner implements Runner {
   readonly limits: RunnerLimits;
   readonly eosIds: readonly number[];
   readonly #device: Device;
-  readonly #parts: GPT2Parts;
+  readonly #parts: ModelParts;
   readonly #ring: ReadbackRing;
   readonly #timer: KernelTimer;
   readonly #returnLogits: boolean;
@@ -49,7 +50,7 @@ export class ModelRunner implements Runner {
   /** Of the engine whose steps came last. */
   #lease: Lease | null = null;
 
-  private constructor(device: Device, parts: GPT2Parts, sizes: RunnerSizes, options: ModelRunnerOptions) {
+  private constructor(device: Device, parts: ModelParts, sizes: RunnerSizes, options: ModelRunnerOptions) {
     const { maxLogitsRows, vocabSize } = sizes;
     const rowBytes = SAMPLED_BYTES + LOGPROB_BYTES + (options.returnLogits ? 4 * vocabSize : 0);
     this.limits = sizes;

@@ -3,6 +3,7 @@ import { Tensor } from '../gpu/tensor.ts';
 import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
 import { LOGPROB_WORDS } from '../kernels/logprobs/logprobs.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
+import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
 
 /** The largest step that the activations hold, and the longest sequence. */
@@ -77,6 +78,13 @@ export class Activations {
     this.sampled = Tensor.create(device, 'sampled', 'u32', shapes.sampled);
     this.logprobs = Tensor.create(device, 'logprobs', 'u32', shapes.logprobs);
     this.nextTokens = Tensor.create(device, 'next tokens', 'i32', shapes.nextTokens);
+  }
+
+  /** Scratch tensor of a name. @throws RangeValueError for an unknown one. */
+  get(name: string): Tensor {
+    const tensor = new Map<string, unknown>(Object.entries(this)).get(name);
+    if (tensor instanceof Tensor) return tensor;
+    throw new RangeValueError('scratch tensor', name, `one of ${Object.keys(this).join(', ')}`);
   }
 
   /** Idempotent. */

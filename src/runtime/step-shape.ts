@@ -1,6 +1,6 @@
 import type { BatchPlan } from '../core/batch-plan.ts';
 import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
-import type { StepShape } from '../models/gpt2/layers.ts';
+import type { StepShape } from '../models/step.ts';
 import { ceilDiv } from '../util/math.ts';
 import { adjusts } from './step-inputs.ts';
 

@@ -4,8 +4,9 @@ import type { Device } from '../gpu/device.ts';
 import type { Dispatch } from '../gpu/dispatch.ts';
 import { labelOf } from '../gpu/kernel.ts';
 import { Program } from '../gpu/program.ts';
-import { forward, type GPT2Parts, type StepSink } from '../models/gpt2/layers.ts';
+import type { StepSink } from '../models/step.ts';
 import { type ReachableSteps, stepShapes } from './compile-forward.ts';
+import { forward, type ModelParts } from './forward.ts';
 
 /** Told how many kernel variants have run, and of how many; what it throws ends the warm-up. */
 export type WarmUpProgress = (numDone: number, numVariants: number) => void;
@@ -17,7 +18,7 @@ export type WarmUpProgress = (numDone: number, numVariants: number) => void;
  */
 export async function runVariants(
   device: Device,
-  parts: GPT2Parts,
+  parts: ModelParts,
   reachable: ReachableSteps,
   onProgress: WarmUpProgress = () => {},
 ): Promise<void> {
@@ -37,7 +38,7 @@ export async function runVariants(
 }
 
 /** The first dispatch of each variant. */
-function distinctDispatches(device: Device, parts: GPT2Parts, reachable: ReachableSteps): Dispatch[] {
+function distinctDispatches(device: Device, parts: ModelParts, reachable: ReachableSteps): Dispatch[] {
   const dispatches = new Map<string, Dispatch>();
   const collector: StepSink = {
     add(kernel, tensors, scalars, choice) {

@@ -3,16 +3,14 @@ import type { Device, DeviceTraits } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { VariantChoice } from '../gpu/kernel-spec.ts';
 import { AttentionStep, type SequenceData } from '../kernels/attention/operands.ts';
+import { PREFILL_TILE_ROWS } from '../kernels/attention/query-tiles.ts';
 import type { KVDType } from '../kernels/kv-write/kv-write.ts';
 import { type UploadedOperands, uploadOperands } from '../kernels/upload.ts';
-import type { GPT2Config } from '../models/gpt2/config.ts';
-import type { GPT2Kernels } from '../models/gpt2/kernels.ts';
-import { PREFILL_TILE_ROWS } from '../models/gpt2/layers.ts';
 import { canRun, noise, type Tunable } from './tune-kernel.ts';
 
 /** What decides how long attention takes. */
 export interface AttentionSizes {
-  readonly config: Pick<GPT2Config, 'numHeads' | 'headDim'>;
+  readonly config: Readonly<Record<'numHeads' | 'headDim', number>>;
   readonly kvDtype: KVDType;
   readonly blockSize: number;
 }
@@ -25,7 +23,7 @@ const PREFILL_TILES = 2;
 /** Decode rows whole and in splits, and the tiles of a prefill. Time goes by keys, whatever the context. */
 export function tunableAttention(
   device: Device,
-  kernels: Pick<GPT2Kernels, 'attention' | 'attentionSplit'>,
+  kernels: Readonly<Record<'attention' | 'attentionSplit', Kernel>>,
   sizes: AttentionSizes,
 ): readonly Tunable[] {
   const { numHeads: H, headDim: D } = sizes.config;

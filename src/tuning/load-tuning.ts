@@ -1,7 +1,7 @@
 import type { Device } from '../gpu/device.ts';
+import type { Kernel } from '../gpu/kernel.ts';
 import type { Dims } from '../gpu/kernel-spec.ts';
-import type { GPT2Config } from '../models/gpt2/config.ts';
-import type { GPT2Kernels } from '../models/gpt2/kernels.ts';
+import type { sample } from '../kernels/sample/sample.ts';
 import { type AttentionSizes, tunableAttention } from './attention-tuning.ts';
 import { type MatmulSizes, tunableMatmuls } from './matmul-tuning.ts';
 import { tunableSample } from './sample-tuning.ts';
@@ -33,8 +33,10 @@ const BUDGET = 5000;
 
 /** What decides which variants a model may choose from, and at which sizes. */
 export interface TunedModel extends MatmulSizes, AttentionSizes {
-  readonly config: GPT2Config;
-  readonly kernels: GPT2Kernels;
+  readonly config: MatmulSizes['config'] & { readonly vocabSize: number };
+  readonly kernels: Readonly<Record<'matmul' | 'matmulKVWrite' | 'attention' | 'attentionSplit', Kernel>> & {
+    readonly sample: typeof sample;
+  };
 }
 
 /**

@@ -7,8 +7,6 @@ import { fillsKVRow, type matmul, workgroupSize } from '../kernels/matmul/matmul
 import type { UploadedOperands } from '../kernels/upload.ts';
 import { PackedWeight } from '../kernels/weights/packed-weight.ts';
 import { TILE, type WeightDType, weightConditions } from '../kernels/weights/weight-tiles.ts';
-import type { GPT2Config } from '../models/gpt2/config.ts';
-import type { GPT2Kernels } from '../models/gpt2/kernels.ts';
 import { ceilDiv } from '../util/math.ts';
 import { neighbours, noise, type Tunable } from './tune-kernel.ts';
 
@@ -51,7 +49,7 @@ export function priorChoice(
 
 /** What decides which matmuls a model has. */
 export interface MatmulSizes {
-  readonly config: Pick<GPT2Config, 'hiddenSize' | 'mlpSize' | 'numHeads' | 'headDim'>;
+  readonly config: Readonly<Record<'hiddenSize' | 'mlpSize' | 'numHeads' | 'headDim', number>>;
   readonly dtype: WeightDType;
   readonly kvDtype: KVDType;
   readonly blockSize: number;
@@ -82,7 +80,7 @@ export function matmulShapes({ config, kvDtype, maxRows, headColumns }: Omit<Mat
 /** The matmuls of a model: those whose rows of x are whole vec4, the others, and the one that writes keys and values. */
 export function tunableMatmuls(
   device: Device,
-  { matmul, matmulKVWrite }: Pick<GPT2Kernels, 'matmul' | 'matmulKVWrite'>,
+  { matmul, matmulKVWrite }: Readonly<Record<'matmul' | 'matmulKVWrite', Kernel>>,
   sizes: MatmulSizes,
 ): readonly Tunable[] {
   const { dtype, kvDtype } = sizes;

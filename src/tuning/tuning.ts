@@ -1,14 +1,6 @@
 import type { DeviceTraits } from '../gpu/device.ts';
-import type { ChoiceOf, Dims, VariantChoice } from '../gpu/kernel-spec.ts';
-import type { attention } from '../kernels/attention/attention.ts';
-import type { sample } from '../kernels/sample/sample.ts';
-import { bucketOf, type MatmulChoice, type MatmulShape, priorChoice } from './matmul-tuning.ts';
-
-/** What the variants of attention differ in besides storage and rows. */
-export type AttentionChoice = Pick<ChoiceOf<(typeof attention)['spec']>, 'conditions' | 'constants'>;
-
-/** What the variants of the sampler differ in. */
-export type SampleChoice = Pick<ChoiceOf<(typeof sample)['spec']>, 'overrides'>;
+import type { Dims, VariantChoice } from '../gpu/kernel-spec.ts';
+import { bucketOf, priorChoice } from './matmul-tuning.ts';
 
 /** A choice that was measured. */
 export interface TunedChoice {
@@ -29,20 +21,14 @@ export class Tuning {
     this.#tuned = new Map(tuned.map(({ kernel, sizes, choice }) => [keyOf(kernel, sizes), choice]));
   }
 
-  /** Of `matmul` or `matmul_kv_write`, for x[M, K] · w[K, N]: that of the bucket that M rows fall into (`bucketOf`). */
-  matmul(kernel: string, { M, K, N }: MatmulShape): MatmulChoice {
-    const rows = bucketOf(M);
-    return this.#tuned.get(keyOf(kernel, { M: rows, K, N })) ?? priorChoice(this.#traits, rows);
-  }
-
-  /** Of `attention` or `attention_split`, for tiles of so many query rows. */
-  attention(kernel: string, sizes: { readonly H: number; readonly ROWS: number }): AttentionChoice {
-    return this.#tuned.get(keyOf(kernel, sizes)) ?? {};
-  }
-
-  /** Of `sample`, for rows of V logits. */
-  sample(kernel: string, sizes: { readonly V: number }): SampleChoice {
-    return this.#tuned.get(keyOf(kernel, sizes)) ?? {};
+  /**
+   * Choice of a kernel for some sizes. Those of a matmul have an M: they take the choice of the bucket that M rows fall into
+   * (`bucketOf`), or `priorChoice`.
+   */
+  choose(kernel: string, sizes: Dims): VariantChoice {
+    if (sizes.M === undefined) return this.#tuned.get(keyOf(kernel, sizes)) ?? {};
+    const M = bucketOf(sizes.M);
+    return this.#tuned.get(keyOf(kernel, { ...sizes, M })) ?? priorChoice(this.#traits, M);
   }
 }
 

@@ -8,7 +8,7 @@ import { defineKernel } from '../../src/gpu/kernel.ts';
 import { shaderSources } from '../../src/gpu/shader-linker.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { parseGPT2Config } from '../../src/models/gpt2/config.ts';
-import { type GPT2Kernels, gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { type ModelKernels, modelKernels } from '../../src/models/kernels.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
@@ -24,15 +24,15 @@ const config = parseGPT2Config(
   'small',
 );
 
-async function examine(kernels: Partial<GPT2Kernels>, dtype: WeightDType = 'f16'): Promise<KernelReport[]> {
-  const subject = { device, kernels: { ...gpt2Kernels, ...kernels }, config, dtype, kvDtype: 'f32' } as const;
+async function examine(kernels: Partial<ModelKernels>, dtype: WeightDType = 'f16'): Promise<KernelReport[]> {
+  const subject = { device, kernels: { ...modelKernels, ...kernels }, config, dtype, kvDtype: 'f32' } as const;
   const reports: KernelReport[] = [];
   for await (const report of runDoctor(subject)) reports.push(report);
   return reports;
 }
 
 /** Verdicts other than ok, by kernel. */
-async function findings(kernels: Partial<GPT2Kernels>) {
+async function findings(kernels: Partial<ModelKernels>) {
   const reports = await examine(kernels);
   return Object.fromEntries(reports.flatMap(({ kernel, verdict }) => (verdict === 'ok' ? [] : [[kernel, verdict]])));
 }
@@ -72,7 +72,7 @@ describe('doctor', () => {
     expect(reports.filter(({ faults }) => faults.length > 0)).toEqual([]);
     expect(reports.map(({ kernel }) => kernel).sort()).toEqual(
       [
-        ...Object.values(gpt2Kernels)
+        ...Object.values(modelKernels)
           .map(({ name }) => name)
           .filter((name) => !SPLIT_AND_FOLD.includes(name) || name === 'attention'),
         SPLIT_AND_FOLD,
@@ -84,47 +84,47 @@ describe('doctor', () => {
   test('finds weights in bytes right, and a scale that is left out', async () => {
     const reports = await examine({}, 'q8');
     expect(reports.filter(({ faults }) => faults.length > 0)).toEqual([]);
-    const matmul = mutant(gpt2Kernels.matmul, [['signed_bytes(words, b) * scales[t]', 'signed_bytes(words, b)']]);
+    const matmul = mutant(modelKernels.matmul, [['signed_bytes(words, b) * scales[t]', 'signed_bytes(words, b)']]);
     const wrong = (await examine({ matmul }, 'q8')).filter(({ verdict }) => verdict === 'wrong');
     expect(wrong.map(({ kernel }) => kernel)).toEqual(['matmul']);
   });
 
-  test.each<{ fault: string; kernel: string; planted: () => Partial<GPT2Kernels> }>([
+  test.each<{ fault: string; kernel: string; planted: () => Partial<ModelKernels> }>([
     {
       fault: 'a position that is one too low',
       kernel: 'embed',
-      planted: () => ({ embed: mutant(gpt2Kernels.embed, [['u32(positions[t])', 'u32(max(positions[t] - 1, 0))']]) }),
+      planted: () => ({ embed: mutant(modelKernels.embed, [['u32(positions[t])', 'u32(max(positions[t] - 1, 0))']]) }),
     },
     {
       fault: 'a missing epsilon',
       kernel: 'layernorm',
-      planted: () => ({ layernorm: mutant(gpt2Kernels.layernorm, [[' + params.eps', '']]) }),
+      planted: () => ({ layernorm: mutant(modelKernels.layernorm, [[' + params.eps', '']]) }),
     },
     {
       fault: 'another order of k for a single row',
       kernel: 'matmul',
-      planted: () => ({ matmul: mutant(gpt2Kernels.matmul, OTHER_ORDER_ALONE) }),
+      planted: () => ({ matmul: mutant(modelKernels.matmul, OTHER_ORDER_ALONE) }),
     },
     {
       fault: 'a missing bias',
       kernel: 'matmul',
-      planted: () => ({ matmul: mutant(gpt2Kernels.matmul, [[' + bias_of_n', '']]) }),
+      planted: () => ({ matmul: mutant(modelKernels.matmul, [[' + bias_of_n', '']]) }),
     },
     {
       fault: 'a residual that is overwritten',
       kernel: 'matmul',
-      planted: () => ({ matmul: mutant(gpt2Kernels.matmul, [['value = out[o] + value', 'value = value']]) }),
+      planted: () => ({ matmul: mutant(modelKernels.matmul, [['value = out[o] + value', 'value = value']]) }),
     },
     {
       fault: 'another constant in GELU',
       kernel: 'matmul',
-      planted: () => ({ matmul: defineKernel({ ...gpt2Kernels.matmul.spec, modules: { activation: otherGelu } }) }),
+      planted: () => ({ matmul: defineKernel({ ...modelKernels.matmul.spec, modules: { activation: otherGelu } }) }),
     },
     {
       fault: 'values in the place of keys',
       kernel: 'matmul_kv_write',
       planted: () => ({
-        matmulKVWrite: mutant(gpt2Kernels.matmulKVWrite, [
+        matmulKVWrite: mutant(modelKernels.matmulKVWrite, [
           ['let head = n / params.D - params.H;', 'let head = 3u * params.H - 1u - n / params.D;'],
         ]),
       }),
@@ -133,7 +133,7 @@ describe('doctor', () => {
       fault: 'heads in another order',
       kernel: 'kv_write',
       planted: () => ({
-        kvWrite: mutant(gpt2Kernels.kvWrite, [
+        kvWrite: mutant(modelKernels.kvWrite, [
           ['* params.H + h) * params.D', '* params.H + params.H - 1u - h) * params.D'],
         ]),
       }),
@@ -142,7 +142,7 @@ describe('doctor', () => {
       fault: 'a row that sees one key too many',
       kernel: 'attention',
       planted: () => ({
-        attention: mutant(gpt2Kernels.attention, [
+        attention: mutant(modelKernels.attention, [
           ['let position = u32(positions[token]);', 'let position = u32(positions[token] + 1);'],
         ]),
       }),
@@ -150,13 +150,13 @@ describe('doctor', () => {
     {
       fault: 'scores without their scale',
       kernel: 'attention',
-      planted: () => ({ attention: mutant(gpt2Kernels.attention, [[' * params.scale', '']]) }),
+      planted: () => ({ attention: mutant(modelKernels.attention, [[' * params.scale', '']]) }),
     },
     {
       fault: 'a split that misses its last key',
       kernel: SPLIT_AND_FOLD,
       planted: () => ({
-        attentionSplit: mutant(gpt2Kernels.attentionSplit, [
+        attentionSplit: mutant(modelKernels.attentionSplit, [
           ['(split + 1u) * SPLIT_KEYS', '(split + 1u) * SPLIT_KEYS - 1u'],
         ]),
       }),
@@ -165,7 +165,7 @@ describe('doctor', () => {
       fault: 'a fold by the maximum over all splits',
       kernel: SPLIT_AND_FOLD,
       planted: () => ({
-        attentionFold: mutant(gpt2Kernels.attentionFold, [
+        attentionFold: mutant(modelKernels.attentionFold, [
           ['var folded_max = MASKED;', `var folded_max = MASKED; ${GLOBAL_MAXIMUM}`],
         ]),
       }),
@@ -174,14 +174,14 @@ describe('doctor', () => {
       fault: 'the next row',
       kernel: 'gather_rows',
       planted: () => ({
-        gatherRows: mutant(gpt2Kernels.gatherRows, [['u32(rows[global.y])', 'u32(rows[global.y] + 1)']]),
+        gatherRows: mutant(modelKernels.gatherRows, [['u32(rows[global.y])', 'u32(rows[global.y] + 1)']]),
       }),
     },
     {
       fault: 'a repetition penalty that rewards',
       kernel: 'adjust_logits',
       planted: () => ({
-        adjustLogits: mutant(gpt2Kernels.adjustLogits, [
+        adjustLogits: mutant(modelKernels.adjustLogits, [
           ['x * repetition, x / repetition', 'x / repetition, x * repetition'],
         ]),
       }),
@@ -190,7 +190,7 @@ describe('doctor', () => {
       fault: 'the highest id on a tie',
       kernel: 'sample',
       planted: () => ({
-        sample: mutant(gpt2Kernels.sample, [
+        sample: mutant(modelKernels.sample, [
           ['atomicMax(&maxima[pair + 1u], ~id)', 'atomicMax(&maxima[pair + 1u], id)'],
           [', ~atomicLoad(&maxima[pair + 1u])', ', atomicLoad(&maxima[pair + 1u])'],
         ]),
@@ -200,7 +200,7 @@ describe('doctor', () => {
       fault: 'a log-probability of the next id',
       kernel: 'logprobs',
       planted: () => ({
-        logprobs: mutant(gpt2Kernels.logprobs, [
+        logprobs: mutant(modelKernels.logprobs, [
           ['chosen[workgroup.x * params.X]', 'chosen[workgroup.x * params.X] + 1u'],
         ]),
       }),
@@ -210,7 +210,7 @@ describe('doctor', () => {
   });
 
   test('names what is wrong: variant, element, what is there and what was expected', async () => {
-    const gatherRows = mutant(gpt2Kernels.gatherRows, [['global.x] = x[', 'global.x] = 0.5 + 0.0 * x[']]);
+    const gatherRows = mutant(modelKernels.gatherRows, [['global.x] = x[', 'global.x] = 0.5 + 0.0 * x[']]);
     const report = (await examine({ gatherRows })).find(({ kernel }) => kernel === 'gather_rows');
     expect(report?.faults).toEqual([
       {
@@ -223,7 +223,7 @@ describe('doctor', () => {
   });
 
   test('tells variants to avoid from those that the model needs', async () => {
-    const tuned = mutant(gpt2Kernels.kvWrite, [
+    const tuned = mutant(modelKernels.kvWrite, [
       ['let h = workgroup.x;', 'let h = select(workgroup.x, 0u, LANES == 64u);'],
     ]);
     const report = (await examine({ kvWrite: tuned })).find(({ kernel }) => kernel === 'kv_write');
@@ -234,7 +234,7 @@ describe('doctor', () => {
   });
 
   test('takes a variant that the driver refuses for a fault of the variant', async () => {
-    const refused = mutant(gpt2Kernels.kvWrite, [['let h = workgroup.x;', 'let h = workgroup.w;']]);
+    const refused = mutant(modelKernels.kvWrite, [['let h = workgroup.x;', 'let h = workgroup.w;']]);
     const report = (await examine({ kvWrite: refused })).find(({ kernel }) => kernel === 'kv_write');
     expect(report).toMatchObject({ verdict: 'wrong', faults: [{ isBase: true }, {}, {}] });
   });
@@ -255,7 +255,7 @@ describe('roseinfer doctor', () => {
     expect(stdout).toMatch(/^roseinfer [\d.]+ · Node [\d.]+ · webgpu [\d.]+ · \w+ \w+.*\nbackends tried: \w+ \(.*\)\n/);
     expect(stdout).toMatch(/^adapter: .*\ndriver: .*\nfeatures: .*\nmaxBufferSize: \d+\n/m);
     expect(stdout).toContain('model: weights/tales · L 6, H 4, D 64, C 256, F 1024, V 8192 · weights f16, KV f32\n');
-    for (const { name } of Object.values(gpt2Kernels)) expect(stdout).toContain(name);
+    for (const { name } of Object.values(modelKernels)) expect(stdout).toContain(name);
     expect(stdout).toMatch(/\n\nall is well\n$/);
   });
 

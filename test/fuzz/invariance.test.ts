@@ -5,7 +5,7 @@ import type { Sequence } from '../../src/core/sequence.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { KVCacheManager } from '../../src/kv/kv-cache-manager.ts';
 import { type CachedBlock, PrefixCache } from '../../src/kv/prefix-cache.ts';
-import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { modelKernels } from '../../src/models/kernels.ts';
 import { BatchScheduler } from '../../src/scheduler/batch-scheduler.ts';
 import { Tuning } from '../../src/tuning/tuning.ts';
 import { mutant } from '../support/kernels/mutant.ts';
@@ -49,12 +49,12 @@ test.each(cases)(
 );
 
 test('a number of rows that takes other variants of the kernels than the solo runs changes no bit', async () => {
-  vi.spyOn(Tuning.prototype, 'matmul').mockImplementation((_, { M }) => inventedMatmulChoice(M));
-  // Decode rows whole and in splits, and tiles of prompts, have a choice each.
-  vi.spyOn(Tuning.prototype, 'attention').mockImplementation((kernel, { ROWS }) =>
-    kernel === 'attention' && ROWS === 1 ? {} : inventedChoices.attention,
-  );
-  vi.spyOn(Tuning.prototype, 'sample').mockReturnValue(inventedChoices.sample);
+  vi.spyOn(Tuning.prototype, 'choose').mockImplementation((kernel, { M, ROWS }) => {
+    if (M !== undefined) return inventedMatmulChoice(M);
+    if (kernel === 'sample') return inventedChoices.sample;
+    // Decode rows whole and in splits, and tiles of prompts, have a choice each.
+    return kernel === 'attention' && ROWS === 1 ? {} : inventedChoices.attention;
+  });
   await using session = await FuzzSession.open(device, tinyModels[1]!);
   for (let seed = 0; seed < TUNED; seed++) expect((await runSchedule(session, seed)).differences).toEqual([]);
 });
@@ -95,14 +95,14 @@ describe('a fault shows in a difference:', () => {
   const [model] = tinyModels;
 
   test('prefill with key tiles of 64, decode with tiles of 32', async () => {
-    const wide = mutant(gpt2Kernels.attention, [
+    const wide = mutant(modelKernels.attention, [
       ['const KEYS = constants::KEYS;', 'const KEYS = select(constants::KEYS, 64, constants::ROWS > 1);'],
       [
         'const KEYS_PER_LANE = (constants::KEYS + constants::LANES - 1) / constants::LANES;',
         'const KEYS_PER_LANE = (KEYS + constants::LANES - 1) / constants::LANES;',
       ],
     ]);
-    await using session = await FuzzSession.open(device, model!, { ...gpt2Kernels, attention: wide });
+    await using session = await FuzzSession.open(device, model!, { ...modelKernels, attention: wide });
     expect(await firstDifference(session)).not.toBeNull();
   });
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type LoadedGPT2, loadGPT2 } from '../../src/load-gpt2.ts';
-import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { modelKernels } from '../../src/models/kernels.ts';
 import { logSoftmax } from '../../src/reference/operators.ts';
 import { perplexity } from '../../src/research/perplexity.ts';
 import type { GPT2Model } from '../../src/research/text-model.ts';
@@ -255,23 +255,23 @@ describe('generate with a sampler on the host', () => {
 
 describe('a kernel of the model', () => {
   test('is replaced by one that computes the same, with the worst difference', async () => {
-    const same = mutant(gpt2Kernels.layernorm, [['let mean =', 'let  mean =']]);
+    const same = mutant(modelKernels.layernorm, [['let mean =', 'let  mean =']]);
     expect(await model.replaceKernel('layernorm', same)).toBe(0);
-    const near = mutant(gpt2Kernels.matmul, [
+    const near = mutant(modelKernels.matmul, [
       ['= acc[t * ROWS + r][j] + bias_of_n', '= acc[t * ROWS + r][j] * 1.000001 + bias_of_n'],
     ]);
     const worst = await model.replaceKernel('matmul', near);
     expect(worst).toBeGreaterThan(0);
-    expect(await model.replaceKernel('matmul', gpt2Kernels.matmul)).toBe(worst);
+    expect(await model.replaceKernel('matmul', modelKernels.matmul)).toBe(worst);
   });
 
   test.each<[unknown[], RegExp]>([
-    [['layerNorm', gpt2Kernels.layernorm], /^kernel is "layerNorm", expected one of .*did you mean "layernorm"/],
-    [['toString', gpt2Kernels.layernorm], /^kernel is "toString", expected one of /],
+    [['layerNorm', modelKernels.layernorm], /^kernel is "layerNorm", expected one of .*did you mean "layernorm"/],
+    [['toString', modelKernels.layernorm], /^kernel is "toString", expected one of /],
     [['layernorm', undefined], /^layernorm is undefined, expected a kernel/],
-    [['layernorm', gpt2Kernels.layernorm.spec], /^layernorm is an object, expected a kernel/],
-    [['layernorm', gpt2Kernels.layernorm, { tolerence: 1 }], /did you mean "tolerance"/],
-    [['layernorm', gpt2Kernels.layernorm, { tolerance: Number.NaN }], /^tolerance is NaN, expected a number ≥ 0$/],
+    [['layernorm', modelKernels.layernorm.spec], /^layernorm is an object, expected a kernel/],
+    [['layernorm', modelKernels.layernorm, { tolerence: 1 }], /did you mean "tolerance"/],
+    [['layernorm', modelKernels.layernorm, { tolerance: Number.NaN }], /^tolerance is NaN, expected a number ≥ 0$/],
   ])('is not replaced by what is none: %o', async (args, message) => {
     await expect(Reflect.apply(model.replaceKernel, model, args)).rejects.toThrow(message);
   });
@@ -282,7 +282,7 @@ describe('a kernel of the model', () => {
   ])('is kept when the new one is wrong in %s alone', async (_, where) => {
     const ids = long.slice(0, 20);
     const before = await model.scoreTokens(ids);
-    const wrong = mutant(gpt2Kernels.attention, [
+    const wrong = mutant(modelKernels.attention, [
       ['s[r * KEYS_PER_LANE + n] * params.scale', `s[r * KEYS_PER_LANE + n] * select(params.scale, 0.0, ${where})`],
     ]);
     await expect(model.replaceKernel('attention', wrong)).rejects.toThrow(/^attention: logits differ by /);

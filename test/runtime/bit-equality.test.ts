@@ -2,7 +2,7 @@
 // @module-tag sweep
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { modelKernels } from '../../src/models/kernels.ts';
 import type { ModelRunner, ModelRunnerOptions } from '../../src/runtime/model-runner.ts';
 import type { RunnerOptions } from '../../src/runtime/runner-sizes.ts';
 import { matmulOfOtherOrder } from '../support/kernels/matmul-mutants.ts';
@@ -122,26 +122,26 @@ async function decodedAgainstPrefilled(runner: ModelRunner): Promise<number> {
 
 describe('a fault of each kind makes these tests fail', () => {
   test('another order of k at M = 1', async () => {
-    const runner = await open({ kernels: { ...gpt2Kernels, matmul: matmulOfOtherOrder('ROWS == 1') } });
+    const runner = await open({ kernels: { ...modelKernels, matmul: matmulOfOtherOrder('ROWS == 1') } });
     const alone = await generate(runner, prompt, 4);
     const batched = await generate(runner, prompt, 4, 4);
     expect(firstDifference(alone.logits, batched.logits)).toBeGreaterThanOrEqual(0);
   });
 
   test('a prefill with key tiles of 64', async () => {
-    const wide = mutant(gpt2Kernels.attention, [
+    const wide = mutant(modelKernels.attention, [
       ['const KEYS = constants::KEYS;', 'const KEYS = select(constants::KEYS, 64, constants::ROWS > 1);'],
       [
         'const KEYS_PER_LANE = (constants::KEYS + constants::LANES - 1) / constants::LANES;',
         'const KEYS_PER_LANE = (KEYS + constants::LANES - 1) / constants::LANES;',
       ],
     ]);
-    const runner = await open({ kernels: { ...gpt2Kernels, attention: wide }, maxLogitsRows: LONGEST });
+    const runner = await open({ kernels: { ...modelKernels, attention: wide }, maxLogitsRows: LONGEST });
     expect(await decodedAgainstPrefilled(runner)).toBeGreaterThanOrEqual(0);
   });
 
   test('a merge by the global maximum', async () => {
-    const global = mutant(gpt2Kernels.attentionFold, [
+    const global = mutant(modelKernels.attentionFold, [
       [
         '    let weights = fold_weights(folded_max, partials[start]);\n    folded_max = max(folded_max, partials[start]);\n',
         '    let weights = vec2f(1.0, exp(partials[start] - folded_max));\n',
@@ -154,7 +154,7 @@ describe('a fault of each kind makes these tests fail', () => {
   var folded_sum = 0.0;\n`,
       ],
     ]);
-    const runner = await open({ kernels: { ...gpt2Kernels, attentionFold: global }, maxLogitsRows: LONGEST });
+    const runner = await open({ kernels: { ...modelKernels, attentionFold: global }, maxLogitsRows: LONGEST });
     expect(await decodedAgainstPrefilled(runner)).toBeGreaterThanOrEqual(0);
   });
 });

@@ -3,7 +3,8 @@ import { Device } from '../../src/gpu/device.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import { openCheckpoint } from '../../src/models/checkpoint.ts';
 import { readGPT2Config } from '../../src/models/gpt2/config.ts';
-import { forward, type StepShape, type StepSink } from '../../src/models/gpt2/layers.ts';
+import type { StepShape, StepSink } from '../../src/models/step.ts';
+import { forward } from '../../src/runtime/forward.ts';
 import { closeParts, createParts } from '../../src/runtime/model-parts.ts';
 import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
 

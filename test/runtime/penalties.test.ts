@@ -6,7 +6,7 @@ import { Engine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import type { FinishedRequest, GenerationRequest } from '../../src/engine/request.ts';
 import { Device } from '../../src/gpu/device.ts';
-import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { modelKernels } from '../../src/models/kernels.ts';
 import { logSoftmax } from '../../src/reference/operators.ts';
 import { adjustLogits } from '../../src/reference/sampling.ts';
 import type { ModelRunner } from '../../src/runtime/model-runner.ts';
@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.close());
 
-const open = (numBlocks: number, kernels = gpt2Kernels, blockSize = 16): Promise<ModelRunner> =>
+const open = (numBlocks: number, kernels = modelKernels, blockSize = 16): Promise<ModelRunner> =>
   openRunner(device, TALES, { maxBatchSize: 6, maxModelLen: 160, numBlocks, blockSize, kernels });
 
 /** Adjusted logits of 30 or less round by a few units of 2^-19. */
@@ -140,7 +140,7 @@ describe('requests with penalties', () => {
     expect(await run(runner, requests, { scheduler: 'online', overlap: true })).toEqual(alone);
     expect(await run(runner, requests, { scheduler: 'offline', overlap: false })).toEqual(alone);
     // 22 blocks hold one of the longest, and not two.
-    await using small = await open(22, gpt2Kernels, 4);
+    await using small = await open(22, modelKernels, 4);
     let numPreemptions = 0;
     const onFinish = ({ preemptions }: FinishedRequest) => {
       numPreemptions += preemptions;
@@ -150,10 +150,10 @@ describe('requests with penalties', () => {
   });
 
   test('would not without the newest id, which is on the GPU only', async () => {
-    const forgetful = mutant(gpt2Kernels.adjustLogits, [
+    const forgetful = mutant(modelKernels.adjustLogits, [
       ['var newest = NO_ID;\n  if (', 'var newest = NO_ID;\n  if (false && '],
     ]);
-    await using runner = await open(60, { ...gpt2Kernels, adjustLogits: forgetful });
+    await using runner = await open(60, { ...modelKernels, adjustLogits: forgetful });
     // The bias makes token 13 follow itself until it has been there often enough.
     const sampling = { temperature: 0, logitBias: { 13: 12 }, frequencyPenalty: 2, maxTokens: 12 };
     const penalized = [{ promptIds: text.slice(0, 9), sampling }];

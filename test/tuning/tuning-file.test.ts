@@ -52,12 +52,12 @@ describe('choices are kept', () => {
   });
 
   test('and used', async () => {
-    expect((await load('on')).tuning.sample('sample', { V: 4 })).toEqual({ constants: { DOWN: 0 } });
+    expect((await load('on')).tuning.choose('sample', { V: 4 })).toEqual({ constants: { DOWN: 0 } });
     const choice = { constants: { DOWN: 0, REPEAT: 1000 } };
     await writeFile(await sampleFile(), JSON.stringify((await entries()).map((each) => ({ ...Object(each), choice }))));
     const { tuning } = await load('on');
-    expect(tuning.sample('sample', { V: 4 })).toEqual(choice);
-    expect(tuning.attention('attention', { H: 1, ROWS: 8 })).toEqual({ constants: { DOWN: 0 } });
+    expect(tuning.choose('sample', { V: 4 })).toEqual(choice);
+    expect(tuning.choose('attention', { H: 1, ROWS: 8 })).toEqual({ constants: { DOWN: 0 } });
   });
 
   test('also those for the sizes of other models, when these are measured anew', async () => {

@@ -5,7 +5,7 @@ import { Device } from '../../src/gpu/device.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { WEIGHT_DTYPES, type WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { readGPT2Config } from '../../src/models/gpt2/config.ts';
-import { type GPT2Kernels, gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { type ModelKernels, modelKernels } from '../../src/models/kernels.ts';
 import { modelTunables, type TuneMode } from '../../src/tuning/load-tuning.ts';
 import { MATMUL_BUCKETS, tunableMatmuls } from '../../src/tuning/matmul-tuning.ts';
 import { type Tunable, tuneKernel } from '../../src/tuning/tune-kernel.ts';
@@ -38,7 +38,7 @@ interface Answer {
 
 interface Case {
   readonly dtype: WeightDType;
-  readonly kernels?: GPT2Kernels;
+  readonly kernels?: ModelKernels;
 }
 
 /** A request alone, and beside as many others as make a step have ROWS rows, one after another; its prompt in chunks then. */
@@ -66,7 +66,7 @@ function answerOf({ ids, logits }: TestSequence): Answer {
   return { ids, logits: logits.map((row) => new Uint32Array(row.slice().buffer)) };
 }
 
-async function tunablesOf({ kernels = gpt2Kernels, dtype }: Case): Promise<readonly Tunable[]> {
+async function tunablesOf({ kernels = modelKernels, dtype }: Case): Promise<readonly Tunable[]> {
   const config = await readGPT2Config(DIRECTORY);
   const { maxBatchTokens: maxRows, blockSize } = sizes;
   const storage = { dtype, kvDtype: 'f32', blockSize } as const;
@@ -130,7 +130,7 @@ describe('a fault of some variants', () => {
     ['sums in another order', 'logits', turned],
     ['is coarsely wrong', 'ids', scaled],
   ] as const)('that %s changes the %s where these are forced in', async (_, what, kernel) => {
-    const storage = { dtype: 'f32', kernels: { ...gpt2Kernels, matmul: kernel } } as const;
+    const storage = { dtype: 'f32', kernels: { ...modelKernels, matmul: kernel } } as const;
     await pretendToHaveMeasured(storage);
     const { alone, batched, numMeasured } = await answers(storage, 'on');
     expect(numMeasured).toBe(0);
@@ -149,7 +149,7 @@ describe('a fault of some variants', () => {
     async (_, right, wrong) => {
       const config = { hiddenSize: 64, mlpSize: 64, numHeads: 2, headDim: 32 };
       const storage = { dtype: 'f32', kvDtype: 'f16', blockSize: 16, maxRows: 1, headColumns: [] } as const;
-      const tunables = tunableMatmuls(device, gpt2Kernels, { config, ...storage });
+      const tunables = tunableMatmuls(device, modelKernels, { config, ...storage });
       const tunable = tunables.find(({ kernel }) => kernel === right)!;
       const candidates = [2, 1].map(inventedMatmulChoice);
       const tune = (kernel: Tunable['kernel']) =>

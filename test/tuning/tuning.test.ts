@@ -9,7 +9,7 @@ import { attention, attentionSplit } from '../../src/kernels/attention/attention
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
 import { sample } from '../../src/kernels/sample/sample.ts';
 import { parseGPT2Config } from '../../src/models/gpt2/config.ts';
-import { gpt2Kernels } from '../../src/models/gpt2/kernels.ts';
+import { modelKernels } from '../../src/models/kernels.ts';
 import { attentionCandidates, tunableAttention } from '../../src/tuning/attention-tuning.ts';
 import { modelTunables } from '../../src/tuning/load-tuning.ts';
 import {
@@ -48,19 +48,19 @@ describe('without a measurement', () => {
   test('a matmul takes the choice of the first bucket that holds its rows, or of the last', () => {
     const choice = { constants: { ROWS: 4 } };
     const tuning = new Tuning(device.traits, [{ kernel: 'matmul', sizes: { N: 32, M: 4, K: 8 }, choice }]);
-    expect([3, 4].map((M) => tuning.matmul('matmul', { M, K: 8, N: 32 }))).toEqual([choice, choice]);
-    expect(tuning.matmul('matmul', { M: 4, K: 16, N: 32 })).toEqual(priorChoice(device.traits, 4));
-    expect(tuning.matmul('matmul', { M: 5000, K: 8, N: 32 })).toEqual(priorChoice(device.traits, 64));
-    expect(tuning.matmul('matmul_kv_write', { M: 4, K: 8, N: 32 })).toEqual(priorChoice(device.traits, 4));
+    expect([3, 4].map((M) => tuning.choose('matmul', { M, K: 8, N: 32 }))).toEqual([choice, choice]);
+    expect(tuning.choose('matmul', { M: 4, K: 16, N: 32 })).toEqual(priorChoice(device.traits, 4));
+    expect(tuning.choose('matmul', { M: 5000, K: 8, N: 32 })).toEqual(priorChoice(device.traits, 64));
+    expect(tuning.choose('matmul_kv_write', { M: 4, K: 8, N: 32 })).toEqual(priorChoice(device.traits, 4));
   });
 
   test('other kernels take their defaults, and with one the choice for their own sizes', () => {
     const choice = { constants: { LANES: 64 } };
     const tuning = new Tuning(device.traits, [{ kernel: 'attention', sizes: { H: 2, ROWS: 8 }, choice }]);
-    expect(tuning.attention('attention', { H: 2, ROWS: 8 })).toEqual(choice);
-    expect(tuning.attention('attention', { H: 2, ROWS: 1 })).toEqual({});
-    expect(tuning.attention('attention_split', { H: 2, ROWS: 8 })).toEqual({});
-    expect(tuning.sample('sample', { V: 8 })).toEqual({});
+    expect(tuning.choose('attention', { H: 2, ROWS: 8 })).toEqual(choice);
+    expect(tuning.choose('attention', { H: 2, ROWS: 1 })).toEqual({});
+    expect(tuning.choose('attention_split', { H: 2, ROWS: 8 })).toEqual({});
+    expect(tuning.choose('sample', { V: 8 })).toEqual({});
   });
 });
 
@@ -173,7 +173,7 @@ describe('the kernels of a model', () => {
   const storage = { config, kvDtype: 'f16', dtype: 'f16', blockSize: 5, maxRows: 1, headColumns: [40] } as const;
 
   test('are those of its step, each at the sizes that it may have', () => {
-    const all = modelTunables(device, { ...storage, kernels: gpt2Kernels, maxRows: 3 });
+    const all = modelTunables(device, { ...storage, kernels: modelKernels, maxRows: 3 });
     expect(all.map(({ kernel, sizes }) => [kernel.name, sizes.length])).toEqual([
       ['attention', 1],
       ['attention_split', 1],
@@ -197,7 +197,7 @@ describe('the kernels of a model', () => {
     ]);
     expect(new Set(matmul.map(({ M }) => M))).toEqual(new Set([1, 2, 4]));
     expect(matmulKVWrite).toEqual([1, 2, 4].map((M) => ({ M, K: 8, N: 24 })));
-    const apart = tunableMatmuls(device, gpt2Kernels, { ...sizes, dtype: 'f32', blockSize: 16 });
+    const apart = tunableMatmuls(device, modelKernels, { ...sizes, dtype: 'f32', blockSize: 16 });
     expect(apart.map(({ kernel, fixed, sizes }) => [kernel.name, fixed.conditions?.X_VEC4, sizes.length])).toEqual([
       ['matmul', true, 12],
       ['matmul', false, 3],
@@ -213,7 +213,7 @@ describe('the kernels of a model', () => {
   });
 
   test('have, on invented operands, the bits of their base variants', async () => {
-    for (const tunable of modelTunables(device, { ...storage, kernels: gpt2Kernels })) {
+    for (const tunable of modelTunables(device, { ...storage, kernels: modelKernels })) {
       const sizes = tunable.sizes[0] ?? {};
       const [prior = {}] = tunable.candidates(sizes);
       const base = tunable.kernel.variant({ ...device.traits, minSubgroupSize: 0 }, tunable.fixed);
@@ -228,7 +228,7 @@ describe('the kernels of a model', () => {
       attention: mutant(attention, [[dot, swapped]]),
       attentionSplit: mutant(attentionSplit, [[dot, swapped]]),
     };
-    const right = tunableAttention(device, gpt2Kernels, storage);
+    const right = tunableAttention(device, modelKernels, storage);
     const wrong = tunableAttention(device, kernels, storage);
     for (const [i, tunable] of right.entries()) {
       expect(await outputBits(wrong[i]!, {})).not.toEqual(await outputBits(tunable, {}));

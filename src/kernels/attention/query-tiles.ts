@@ -1,5 +1,8 @@
 // Query tiles of attention: consecutive tokens of one sequence that share the loads of its keys and values.
 
+/** Most tokens of a prompt that share a query tile. */
+export const PREFILL_TILE_ROWS = 8;
+
 /**
  * Cuts the tokens of a step into query tiles [Q, 2] of (first token, number of tokens), as `attention` takes them.
  *

@@ -4,19 +4,8 @@ import { Tensor } from '../../gpu/tensor.ts';
 import { PackedWeight } from '../../kernels/weights/packed-weight.ts';
 import { TILE, tileRows, type WeightDType } from '../../kernels/weights/weight-tiles.ts';
 import type { WeightSource } from '../weight-source.ts';
+import type { LinearWeights, NormWeights, VocabularyRange } from '../weights.ts';
 import type { GPT2Config } from './config.ts';
-
-/** Scale and shift of a layer norm: [C] each. */
-export interface NormWeights {
-  readonly gamma: Tensor;
-  readonly beta: Tensor;
-}
-
-/** A matmul's weight, and its bias [N]. */
-export interface LinearWeights {
-  readonly w: PackedWeight;
-  readonly bias: Tensor;
-}
 
 /** Weights of one transformer layer. */
 export interface LayerWeights {
@@ -26,13 +15,6 @@ export interface LayerWeights {
   readonly norm2: NormWeights;
   readonly fc: LinearWeights;
   readonly fcProjection: LinearWeights;
-}
-
-/** Vocabulary rows [first, first + size) of the embedding or the LM head, as columns of a C×size weight. */
-export interface VocabularyRange {
-  readonly first: number;
-  readonly size: number;
-  readonly w: PackedWeight;
 }
 
 /** Called while weights load, with bytes written so far; what it throws ends the loading. */

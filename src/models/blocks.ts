@@ -1,0 +1,120 @@
+// Blocks that layers of any architecture are built from: norm, linear, attention over the paged cache. Each adds the
+// dispatches of one module to a step; letters are those of the kernels.
+import { joinChoices } from '../gpu/join-choices.ts';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { Variant } from '../gpu/kernel-spec.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { PREFILL_TILE_ROWS } from '../kernels/attention/query-tiles.ts';
+import { fillsKVRow } from '../kernels/matmul/matmul.ts';
+import type { Step, StepShape } from './step.ts';
+import type { LinearWeights, NormWeights } from './weights.ts';
+
+/** Change of a matmul's sums, as a condition of the kernel. */
+export type Epilogue = 'GELU_NEW' | 'GELU' | 'RELU' | 'RESIDUAL';
+
+/** Sizes of attention's heads. */
+export interface HeadSizes {
+  /** H */
+  readonly numHeads: number;
+  /** D */
+  readonly headDim: number;
+}
+
+/** Adds a layer norm: out[N, C] of x[N, C]. */
+export function norm(step: Step, module: string, x: Tensor, weights: NormWeights, eps: number, out: Tensor): void {
+  compute(step, module, out, (to) => step.add(step.kernels.layernorm, { x, ...weights, out: to }, { eps }));
+}
+
+/** Adds out[M, first + n] (+)= f(x[M, K] · w[K, N] + bias[N]); a `module` of null can't be tapped. */
+export function linear(
+  step: Step,
+  module: string | null,
+  x: Tensor,
+  weights: LinearWeights,
+  out: Tensor,
+  { epilogue, first = 0 }: { readonly epilogue?: Epilogue; readonly first?: number } = {},
+): void {
+  const { matmul } = step.kernels;
+  const variant = matmulVariant(step, matmul, x, weights);
+  compute(step, module, out, (to) => {
+    // The output of a module that adds to the residual stream is its sum without that stream.
+    const adds = epilogue !== 'RESIDUAL' || to === out;
+    const conditions = epilogue && adds ? { [epilogue]: true } : {};
+    step.add(matmul, { x, ...weights, out: to }, { first }, joinChoices(variant, { conditions }));
+  });
+}
+
+/** Adds the projection to queries, keys and values: q goes to `qkv`, k and v to the cache, by way of `qkv` where one kernel can't. */
+export function projectQKV(
+  step: Step,
+  module: string,
+  x: Tensor,
+  weights: LinearWeights,
+  qkv: Tensor,
+  { layer, headDim: D }: { readonly layer: number; readonly headDim: number },
+): void {
+  const { kernels, kvDtype, inputs } = step;
+  const [T = 0] = x.shape;
+  const slots = { slot_mapping: inputs.slotMapping.prefix([T]), kv: step.keysAndValues(layer) };
+  const storage = { conditions: { KV_F16: kvDtype === 'f16' } };
+  if (!fillsKVRow(D, kvDtype)) {
+    linear(step, module, x, weights, qkv);
+    step.add(kernels.kvWrite, { qkv, ...slots }, { D }, storage);
+    return;
+  }
+  const variant = joinChoices(matmulVariant(step, kernels.matmulKVWrite, x, weights), storage);
+  step.add(kernels.matmulKVWrite, { x, ...weights, out: qkv, ...slots }, { first: 0, D }, variant);
+  const tapped = step.tap?.(module, qkv.shape);
+  if (tapped) linear(step, null, x, weights, tapped);
+}
+
+/** Adds attention over the cache of a layer: out[T, H · D] of qkv[T, 3 · H · D]. Decode rows go by splits where a context needs several. */
+export function attend(
+  step: Step,
+  qkv: Tensor,
+  out: Tensor,
+  { numHeads: H, headDim: D, layer, scale }: HeadSizes & { readonly layer: number; readonly scale: number },
+  { numTokens: T, numDecodeTokens, numPrefillTiles, numDecodeSplits: splits }: StepShape,
+): void {
+  const { kernels, inputs } = step;
+  const KV_F16 = step.kvDtype === 'f16';
+  const positions = inputs.positions.prefix([T]);
+  const operands = {
+    qkv,
+    kv: step.keysAndValues(layer),
+    query_tiles: inputs.queryTiles.prefix([numDecodeTokens + numPrefillTiles, 2]),
+    positions,
+    sequence_index: inputs.sequenceIndex.prefix([T]),
+    block_tables: inputs.blockTables,
+  };
+  const variant = (kernel: Kernel, ROWS: number) => {
+    const { conditions, constants } = step.choose(kernel, { H, ROWS });
+    return { conditions: { ...conditions, KV_F16 }, constants: { ...constants, D, ROWS } };
+  };
+  const whole = (first: number, count: number, rows: number) =>
+    step.add(kernels.attention, { ...operands, out }, { first, count, scale, Z: 1 }, variant(kernels.attention, rows));
+
+  if (numDecodeTokens > 0 && splits === 1) whole(0, numDecodeTokens, 1);
+  else if (numDecodeTokens > 0) {
+    const partials = step.scratch('partials');
+    const [count, { attentionSplit }] = [numDecodeTokens, kernels];
+    const scalars = { first: 0, count, splits, scale };
+    step.add(attentionSplit, { ...operands, partials }, scalars, variant(attentionSplit, 1));
+    step.add(kernels.attentionFold, { partials, positions, out }, { count, D });
+  }
+  if (numPrefillTiles > 0) whole(numDecodeTokens, numPrefillTiles, PREFILL_TILE_ROWS);
+}
+
+/** Variant of a matmul, but for what it does with its sums. */
+function matmulVariant(step: Step, kernel: Kernel, x: Tensor, { bias }: LinearWeights): Variant {
+  const [M = 0, K = 0] = x.shape;
+  const choice = step.choose(kernel, { M, K, N: bias.shape[0] ?? 0 });
+  return joinChoices(choice, { conditions: { X_VEC4: K % 4 === 0 } });
+}
+
+/** Computes a module's output, and a second time into the tap of a module that has one. */
+function compute(step: Step, module: string | null, out: Tensor, add: (to: Tensor) => void): void {
+  add(out);
+  const tapped = module === null ? null : step.tap?.(module, out.shape);
+  if (tapped) add(tapped);
+}

@@ -1,0 +1,73 @@
+// The end of a step, the same for every architecture: LM head, adjusted logits, sampler and log-probabilities, on the rows
+// that need logits only. Log-probabilities are of the model's own logits.
+import type { Tensor } from '../gpu/tensor.ts';
+import { linear } from './blocks.ts';
+import type { Step, StepShape } from './step.ts';
+import type { VocabularyRange } from './weights.ts';
+
+/** Weights of the LM head. */
+export interface HeadWeights {
+  readonly head: readonly VocabularyRange[];
+  /** Zeros, as many as the largest range has columns. */
+  readonly noBias: Tensor;
+}
+
+/** How rows of the residual stream become ids. */
+export interface Head {
+  readonly weights: HeadWeights;
+  /** Adds the last norm: out[R, C] of hidden[R, C]. */
+  readonly lastNorm: (hidden: Tensor, out: Tensor) => void;
+  /** C */
+  readonly hiddenSize: number;
+  /** V */
+  readonly vocabSize: number;
+  /** Ids from here on are never sampled. */
+  readonly numSampledIds: number;
+}
+
+/** Adds everything after the layers of a step with at least one row that needs logits. */
+export function sampleRows(step: Step, head: Head, shape: StepShape): void {
+  const { kernels, inputs } = step;
+  const { hiddenSize: C, vocabSize: V, numSampledIds: allowed } = head;
+  const { numTokens: T, numLogitsRows: R, logitsOfAll } = shape;
+  const hidden = step.scratch('hidden').prefix([T, C]);
+  const rows = step.scratch('gathered').prefix([R, C]);
+  if (!logitsOfAll) step.add(kernels.gatherRows, { x: hidden, rows: inputs.logitsRows.prefix([R]), out: rows }, {});
+  const logits = step.scratch('logits').prefix([R, V]);
+  const normed = step.scratch('normed').prefix([R, C]);
+  head.lastNorm(logitsOfAll ? hidden : rows, normed);
+  lmHead(step, head.weights, normed, logits);
+  const sampled = step.scratch('sampled').prefix([R, 2]);
+  const operands = {
+    logits: shape.adjustsLogits ? adjust(step, logits) : logits,
+    sampling: firstRows(inputs.sampling, R),
+    next_tokens: step.scratch('nextTokens'),
+    sampled,
+  };
+  const { overrides = {} } = step.choose(kernels.sample, { V });
+  step.add(kernels.sample, operands, { allowed }, { overrides });
+  if (!shape.reportsLogprobs) return;
+  const wanted = inputs.wantedLogprobs.prefix([R]);
+  step.add(kernels.logprobs, { logits, chosen: sampled, wanted, records: firstRows(step.scratch('logprobs'), R) }, {});
+}
+
+/** Adds the LM head: logits[R, V] of normed[R, C]. */
+export function lmHead(step: Step, { head, noBias }: HeadWeights, normed: Tensor, logits: Tensor): void {
+  for (const { first, size, w } of head)
+    linear(step, null, normed, { w, bias: noBias.prefix([size]) }, logits, { first });
+}
+
+/** Adds bias, penalties and mask; returns the changed logits. */
+function adjust(step: Step, logits: Tensor): Tensor {
+  const { kernels, inputs } = step;
+  const out = step.scratch('adjusted').prefix(logits.shape);
+  const rows = firstRows(inputs.adjustRows, logits.shape[0] ?? 0);
+  const operands = { logits, rows, entries: inputs.adjustEntries, next_tokens: step.scratch('nextTokens'), out };
+  step.add(kernels.adjustLogits, operands, {});
+  return out;
+}
+
+/** [R, …] of a tensor with at least R rows. */
+function firstRows(tensor: Tensor, R: number): Tensor {
+  return tensor.prefix([R, ...tensor.shape.slice(1)]);
+}

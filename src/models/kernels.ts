@@ -1,0 +1,28 @@
+import { adjustLogits } from '../kernels/adjust-logits/adjust-logits.ts';
+import { attention, attentionFold, attentionSplit } from '../kernels/attention/attention.ts';
+import { embed } from '../kernels/embed/embed.ts';
+import { gatherRows } from '../kernels/gather-rows/gather-rows.ts';
+import { kvWrite } from '../kernels/kv-write/kv-write.ts';
+import { layernorm } from '../kernels/layernorm/layernorm.ts';
+import { logprobs } from '../kernels/logprobs/logprobs.ts';
+import { matmul, matmulKVWrite } from '../kernels/matmul/matmul.ts';
+import { sample } from '../kernels/sample/sample.ts';
+
+/** The kernels of a model's step. Research and tests may put others of the same declaration in their places. */
+export const modelKernels = {
+  embed,
+  layernorm,
+  matmul,
+  matmulKVWrite,
+  kvWrite,
+  attention,
+  attentionSplit,
+  attentionFold,
+  gatherRows,
+  adjustLogits,
+  sample,
+  logprobs,
+};
+
+/** The kernels of a model by name, each of which may be replaced. */
+export type ModelKernels = typeof modelKernels;

@@ -1,0 +1,83 @@
+// The step as a model's layers know it: where dispatches go, and by name the tensors and variants that the runtime has for
+// them. Several interpreters implement it: a recorder, a compiler, a tap, a list.
+import type { Kernel } from '../gpu/kernel.ts';
+import type { ChoiceOf, Dims, KernelSpec, ScalarsOf, TensorsOf, VariantChoice } from '../gpu/kernel-spec.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import type { KVDType } from '../kernels/kv-write/kv-write.ts';
+import type { ModelKernels } from './kernels.ts';
+
+/** Sizes of one step; equal sizes run the same dispatches. */
+export interface StepShape {
+  /** T */
+  readonly numTokens: number;
+  /** Tokens that are their sequence's only one in this step; they come first. */
+  readonly numDecodeTokens: number;
+  /** Query tiles of the other tokens. */
+  readonly numPrefillTiles: number;
+  /** Splits of the longest context among the decode tokens. */
+  readonly numDecodeSplits: number;
+  /** R */
+  readonly numLogitsRows: number;
+  /** The rows that need logits are all tokens, in order. */
+  readonly logitsOfAll: boolean;
+  /** Some row samples from other logits than the model's. */
+  readonly adjustsLogits: boolean;
+  /** Some row reports log-probabilities. */
+  readonly reportsLogprobs: boolean;
+}
+
+/** Receives the dispatches of a step, and may look inside it. */
+export interface StepSink {
+  add<S extends KernelSpec>(
+    kernel: Kernel<S>,
+    tensors: TensorsOf<S>,
+    scalars: ScalarsOf<S>,
+    choice?: ChoiceOf<S>,
+  ): unknown;
+  /** A tensor of this shape for a second copy of a module's output; module names are those of Hugging Face's model. */
+  tap?(module: string, shape: readonly number[]): Tensor | null;
+  /** Receives the residual stream after each layer, before it changes again. */
+  passLayer?(module: string, hidden: Tensor): void;
+}
+
+/** Inputs of a step, for the largest step: what the host writes before it. Letters: X blocks of the longest sequence. */
+export interface StepInputTensors {
+  /** [T] */
+  readonly tokenIds: Tensor;
+  /** [T] */
+  readonly positions: Tensor;
+  /** [T] */
+  readonly slotMapping: Tensor;
+  /** [T] */
+  readonly sequenceIndex: Tensor;
+  /** [T, 2] first token and number of tokens of each query tile. */
+  readonly queryTiles: Tensor;
+  /** [R] */
+  readonly logitsRows: Tensor;
+  /** [R, SAMPLING_WORDS]; see shaders/sample.wgsl. */
+  readonly sampling: Tensor;
+  /** [S, X] */
+  readonly blockTables: Tensor;
+  /** [R] 1 + the number of most likely ids to report, or 0 for no log-probabilities; see shaders/logprobs.wgsl. */
+  readonly wantedLogprobs: Tensor;
+  /** [S, ADJUST_ROW_WORDS]; see shaders/adjust_logits.wgsl. */
+  readonly adjustRows: Tensor;
+  /** [E, ADJUST_ENTRY_WORDS] */
+  readonly adjustEntries: Tensor;
+}
+
+/** A step, as a model adds its dispatches to it. */
+export interface Step extends StepSink {
+  readonly kernels: ModelKernels;
+  readonly inputs: StepInputTensors;
+  readonly kvDtype: KVDType;
+  /**
+   * Variant of a kernel for some sizes, as measured on this adapter or by default: a matter of speed, for all of them give
+   * the same bits.
+   */
+  choose(kernel: Kernel, sizes: Dims): VariantChoice;
+  /** Scratch tensor, as large as the largest step needs it. @throws RangeValueError for an unknown name. */
+  scratch(name: string): Tensor;
+  /** Keys and values [B, 2, G, P, W] of a layer. */
+  keysAndValues(layer: number): Tensor;
+}
