@@ -5,7 +5,7 @@ import { KV_DTYPES } from './kernels/kv-write/kv-write.ts';
 import { WEIGHT_DTYPES } from './kernels/weights/weight-tiles.ts';
 import { modelKernels } from './models/kernels.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
-import type { GPT2Options } from './runtime/model-parts.ts';
+import type { ModelOptions } from './runtime/model-parts.ts';
 import type { ModelRunnerOptions } from './runtime/model-runner.ts';
 import type { RunnerOptions } from './runtime/runner-sizes.ts';
 import { TUNE_MODES } from './tuning/load-tuning.ts';
@@ -58,11 +58,11 @@ export interface LoadModelOptions
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
-/** How to load a GPT-2 for research. */
-export interface LoadGPT2Options
+/** How to load a model for research. */
+export interface LoadTextModelOptions
   extends ModelDeviceOptions,
     Pick<RunnerOptions, 'dtype' | 'kvDtype'>,
-    Pick<GPT2Options, 'kernels'> {
+    Pick<ModelOptions, 'kernels'> {
   /** Seed of the weights of a random model; 0. */
   readonly seed?: number | undefined;
   /** As for `loadModel`. */
@@ -79,7 +79,7 @@ const allKernels: Check = {
   },
 };
 
-const LOAD_GPT2: Checks<LoadGPT2Options> = {
+const LOAD_TEXT_MODEL: Checks<LoadTextModelOptions> = {
   ...DEVICE_OPTIONS,
   pollGovernor: flag,
   yieldToAdapter: flag,
@@ -92,7 +92,7 @@ const LOAD_GPT2: Checks<LoadGPT2Options> = {
 
 /** A check for each option of `loadModel`. */
 export const LOAD_MODEL: Checks<LoadModelOptions> = {
-  ...LOAD_GPT2,
+  ...LOAD_TEXT_MODEL,
   maxBatchSize: count,
   maxBatchTokens: count,
   maxModelLen: count,
@@ -113,9 +113,9 @@ export function checkLoadModel(name: unknown, options: LoadModelOptions): void {
 }
 
 /** @throws as `checkLoadModel`. */
-export function checkLoadGPT2(name: unknown, options: LoadGPT2Options): void {
+export function checkLoadTextModel(name: unknown, options: LoadTextModelOptions): void {
   checkName(name);
-  checkOptions('options of loadGPT2', options, LOAD_GPT2);
+  checkOptions('options of loadTextModel', options, LOAD_TEXT_MODEL);
 }
 
 /** @throws RangeValueError for a name of a model that is no text, or empty. */

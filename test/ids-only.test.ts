@@ -3,8 +3,8 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
-import { loadGPT2 } from '../src/load-gpt2.ts';
 import { loadModel } from '../src/load-model.ts';
+import { loadTextModel } from '../src/load-text-model.ts';
 import { temporaryDirectory } from './models/model-files.ts';
 
 const FIXTURE = 'test/fixtures/models/plain';
@@ -43,7 +43,7 @@ test('a directory without a tokenizer loads for research', async () => {
   const listen = ({ message }: Error) => warnings.push(message);
   process.on('warning', listen);
   onTestFinished(() => void process.off('warning', listen));
-  using gpt2 = await loadGPT2(modelDirectory());
+  using gpt2 = await loadTextModel(modelDirectory());
   const greedy = (row: Float32Array) => row.indexOf(Math.max(...row));
   expect(await gpt2.model.generate(prompt, { maxTokens: 4, choose: greedy })).toEqual(completion.slice(0, 4));
   expect(() => gpt2.tokenizer.encode('Once')).toThrow('tokenizer.json: file is missing');

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
-import { loadGPT2 } from '../src/load-gpt2.ts';
 import { BUNDLED_MODEL, loadModel } from '../src/load-model.ts';
+import { loadTextModel } from '../src/load-text-model.ts';
 import { modelKernels } from '../src/models/kernels.ts';
 import { RangeValueError } from '../src/util/errors.ts';
 
@@ -57,17 +57,19 @@ test('loadModel refuses kernels of which one is no kernel', async () => {
 });
 
 test.each([
-  [{ maxBatchSize: 8 }, /^key of options of loadGPT2 is "maxBatchSize", expected one of adapter, /],
-  [{ dtypes: 'f16' }, /^key of options of loadGPT2 is "dtypes", .*did you mean "dtype"/],
+  [{ maxBatchSize: 8 }, /^key of options of loadTextModel is "maxBatchSize", expected one of adapter, /],
+  [{ dtypes: 'f16' }, /^key of options of loadTextModel is "dtypes", .*did you mean "dtype"/],
   [{ kvDtype: 'f8' }, /^kvDtype is "f8", expected one of f32, f16$/],
-])('loadGPT2 refuses %j by name', async (options, message) => {
-  await expect(loadWith(loadGPT2, options)).rejects.toThrow(message);
+])('loadTextModel refuses %j by name', async (options, message) => {
+  await expect(loadWith(loadTextModel, options)).rejects.toThrow(message);
 });
 
 test.each([[5], [null], [''], [['weights/tales']], [new URL('file:///weights')]])(
   'a model called %j is refused by both',
   async (name) => {
-    await expect(loadWith(loadGPT2, {}, name)).rejects.toThrow(/^model is .*, expected a directory, or random:gpt2$/);
+    await expect(loadWith(loadTextModel, {}, name)).rejects.toThrow(
+      /^model is .*, expected a directory, or random:gpt2$/,
+    );
     await expect(loadWith(loadModel, {}, name)).rejects.toThrow(/^model is .*, expected a directory, or random:gpt2$/);
   },
 );

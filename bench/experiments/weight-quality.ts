@@ -1,5 +1,5 @@
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
-import { loadGPT2 } from '../../src/load-gpt2.ts';
+import { loadTextModel } from '../../src/load-text-model.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { type Figure, mapFigure, ratio } from '../figures.ts';
 
@@ -38,13 +38,13 @@ interface WindowSums {
 /**
  * Compares f16 and q8 weights with f32 on a text.
  *
- * @throws the signal's reason; RoseinferError, as `loadGPT2`; RangeValueError for a text of fewer than two tokens or a
+ * @throws the signal's reason; RoseinferError, as `loadTextModel`; RangeValueError for a text of fewer than two tokens or a
  * window beyond the model.
  */
 export async function measureWeightQuality(options: WeightQualityOptions): Promise<WeightQuality[]> {
   const { model, adapter, text, window, maxTokens, signal } = options;
   using opened = new DisposableStack();
-  const load = async (dtype: WeightDType) => opened.use(await loadGPT2(model, { dtype, adapter }));
+  const load = async (dtype: WeightDType) => opened.use(await loadTextModel(model, { dtype, adapter }));
   const exact = await load('f32');
   const ids = exact.tokenizer.encode(text).slice(0, maxTokens);
   if (ids.length < 2) throw new RangeValueError('number of tokens of --text', ids.length, 'at least 2');
@@ -79,7 +79,7 @@ export async function measureWeightQuality(options: WeightQualityOptions): Promi
 }
 
 /** Log-probabilities behind every id, a row of V each. */
-async function logprobsOf({ model }: Awaited<ReturnType<typeof loadGPT2>>, ids: readonly number[]) {
+async function logprobsOf({ model }: Awaited<ReturnType<typeof loadTextModel>>, ids: readonly number[]) {
   const { logits } = await model.forward(ids);
   using owned = logits;
   const all = await owned.readF32();

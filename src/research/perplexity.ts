@@ -1,6 +1,6 @@
 import { checkKeys, type KeyTable } from '../util/keys.ts';
 import { checkIds, checkInteger } from './check-ids.ts';
-import type { GPT2Model } from './text-model.ts';
+import type { TextModel } from './text-model.ts';
 
 /** How well a model predicts a text. */
 export interface Perplexity {
@@ -29,7 +29,7 @@ const OPTION_KEYS: KeyTable<PerplexityOptions> = { window: true, stride: true };
  * does not have.
  */
 export async function perplexity(
-  model: GPT2Model,
+  model: TextModel,
   ids: readonly number[],
   options: PerplexityOptions = {},
 ): Promise<Perplexity> {

@@ -10,7 +10,7 @@ import type { ModelKernels } from '../models/kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { compileForward } from '../runtime/compile-forward.ts';
 import { forward, lastNorm, lmHead, type ModelParts } from '../runtime/forward.ts';
-import { closeParts, createParts, type GPT2Options } from '../runtime/model-parts.ts';
+import { closeParts, createParts, type ModelOptions } from '../runtime/model-parts.ts';
 import { type RunnerOptions, type RunnerSizes, resolveSizes } from '../runtime/runner-sizes.ts';
 import { stepShape } from '../runtime/step-shape.ts';
 import { RangeValueError } from '../util/errors.ts';
@@ -46,10 +46,10 @@ const TRIAL_TOKENS = 40;
 const TRIAL_DECODED = 3;
 
 /**
- * A GPT-2 for research: forward passes over any ids, without engine, scheduler and sampler. Calls run one after another. It
+ * A model for research: forward passes over any ids, without engine, scheduler and sampler. Calls run one after another. It
  * does not own the device.
  */
-export class GPT2Model {
+export class TextModel {
   readonly config: GPT2Config;
   readonly #device: Device;
   readonly #sizes: RunnerSizes;
@@ -86,15 +86,15 @@ export class GPT2Model {
     device: Device,
     config: GPT2Config,
     source: WeightSource,
-    options: Pick<RunnerOptions, 'dtype' | 'kvDtype'> & Omit<GPT2Options, 'numSampledIds'> = {},
-  ): Promise<GPT2Model> {
+    options: Pick<RunnerOptions, 'dtype' | 'kvDtype'> & Omit<ModelOptions, 'numSampledIds'> = {},
+  ): Promise<TextModel> {
     const { numPositions } = config;
     const wanted = { ...options, maxBatchSize: MAX_TEXTS, maxLogitsRows: CHUNK_ROWS };
     // Sequences share the tokens of a step, and at most one block each is not full.
     const numBlocks = ceilDiv(Math.max(numPositions, MAX_TEXTS), 16) + MAX_TEXTS;
     const maxBinding = device.gpu.limits.maxStorageBufferBindingSize;
     const sizes = resolveSizes(config, { ...wanted, numBlocks }, source.dtype, maxBinding);
-    return new GPT2Model(device, await createParts(device, config, source, sizes, options), sizes);
+    return new TextModel(device, await createParts(device, config, source, sizes, options), sizes);
   }
 
   /**

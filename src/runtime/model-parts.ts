@@ -14,7 +14,7 @@ import { Activations } from './scratch.ts';
 import { StepInputs } from './step-inputs.ts';
 
 /** What a model is made with, besides its weights and sizes. */
-export interface GPT2Options {
+export interface ModelOptions {
   /** Ids from here on are never sampled; the vocabulary's size when absent. */
   readonly numSampledIds?: number | undefined;
   readonly kernels?: ModelKernels | undefined;
@@ -35,7 +35,7 @@ export async function createParts(
   config: GPT2Config,
   source: WeightSource,
   sizes: RunnerSizes,
-  options: GPT2Options = {},
+  options: ModelOptions = {},
 ): Promise<ModelParts> {
   const { maxBatchTokens, maxModelLen, blockSize } = sizes;
   using created = new DisposableStack();

@@ -15,7 +15,7 @@ import { ceilDiv } from '../util/math.ts';
 import { type Checks, checkOptions, oneOf } from '../util/option-checks.ts';
 import { reachableSteps } from './compile-forward.ts';
 import { forward, type ModelParts } from './forward.ts';
-import { closeParts, createParts, type GPT2Options } from './model-parts.ts';
+import { closeParts, createParts, type ModelOptions } from './model-parts.ts';
 import type { RunnerSizes } from './runner-sizes.ts';
 import { adjusts } from './step-inputs.ts';
 import { LOGPROB_BYTES, readLogprobs, readSampled, SAMPLED_BYTES } from './step-result.ts';
@@ -23,7 +23,7 @@ import { stepShape } from './step-shape.ts';
 import { runVariants, type WarmUpProgress } from './warm-up.ts';
 
 /** What a runner is made with, besides its model and sizes. */
-export interface ModelRunnerOptions extends GPT2Options, Partial<Pick<Runner, 'eosIds'>> {
+export interface ModelRunnerOptions extends ModelOptions, Partial<Pick<Runner, 'eosIds'>> {
   /** Bring the raw logits of every sampled row to the host, too. */
   readonly returnLogits?: boolean | undefined;
   /** Run every kernel variant once, for drivers that compile at the first dispatch; default false. */
@@ -33,7 +33,7 @@ export interface ModelRunnerOptions extends GPT2Options, Partial<Pick<Runner, 'e
 
 const STEP_OPTIONS: Checks<ExecuteOptions> = { timed: oneOf(['step', 'kernels']) };
 
-/** Runs the steps of a GPT-2 on a device, which it does not own. */
+/** Runs the steps of a model on a device, which it does not own. */
 export class ModelRunner implements Runner {
   readonly limits: RunnerLimits;
   readonly eosIds: readonly number[];

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type LoadedGPT2, loadGPT2 } from '../../src/load-gpt2.ts';
+import { type LoadedTextModel, loadTextModel } from '../../src/load-text-model.ts';
 import { modelKernels } from '../../src/models/kernels.ts';
 import { logSoftmax } from '../../src/reference/operators.ts';
 import { perplexity } from '../../src/research/perplexity.ts';
-import type { GPT2Model } from '../../src/research/text-model.ts';
+import type { TextModel } from '../../src/research/text-model.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { expectClose } from '../support/approx.ts';
 import { mutant } from '../support/kernels/mutant.ts';
@@ -16,10 +16,10 @@ const long = Array.from(golden.get('long.ids')!);
 /** As for the goldens: 2e-4 · (1 + max |logit|) with logits below 20. */
 const TOLERANCE = { abs: 2e-4 * 21 };
 
-let loaded: LoadedGPT2;
-let model: GPT2Model;
+let loaded: LoadedTextModel;
+let model: TextModel;
 beforeAll(async () => {
-  loaded = await loadGPT2();
+  loaded = await loadTextModel();
   ({ model } = loaded);
 });
 afterAll(() => loaded.close());

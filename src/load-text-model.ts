@@ -1,16 +1,16 @@
-// Puts the layers together for research: a device and a GPT-2 on it that takes ids, and the model's tokenizer.
+// Puts the layers together for research: a device, a model on it that takes ids, and the model's tokenizer.
 
 import type { Device } from './gpu/device.ts';
 import { BUNDLED_MODEL } from './load-model.ts';
-import { checkLoadGPT2, type LoadGPT2Options } from './load-options.ts';
+import { checkLoadTextModel, type LoadTextModelOptions } from './load-options.ts';
 import { openModelDevice } from './open-model-device.ts';
-import { GPT2Model } from './research/text-model.ts';
+import { TextModel } from './research/text-model.ts';
 import { openSource, warn } from './resolve-model.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
 
-/** A GPT-2 for research and what belongs to it. Close it to free the device and to let the process end. */
-export interface LoadedGPT2 extends Disposable {
-  readonly model: GPT2Model;
+/** A model for research and what belongs to it. Close it to free the device and to let the process end. */
+export interface LoadedTextModel extends Disposable {
+  readonly model: TextModel;
   /** Of ids only where the directory has no tokenizer.json. */
   readonly tokenizer: Tokenizer;
   readonly device: Device;
@@ -23,15 +23,18 @@ export interface LoadedGPT2 extends Disposable {
  *
  * @throws RoseinferError of the kind that fits: options, files, configuration, tokenizer, memory or adapter.
  */
-export async function loadGPT2(name: string = BUNDLED_MODEL, options: LoadGPT2Options = {}): Promise<LoadedGPT2> {
-  checkLoadGPT2(name, options);
+export async function loadTextModel(
+  name: string = BUNDLED_MODEL,
+  options: LoadTextModelOptions = {},
+): Promise<LoadedTextModel> {
+  checkLoadTextModel(name, options);
   const { config, source, tokenizer, notices } = await openSource(name, options.seed);
   await using weights = source;
   const { onNotice = warn } = options;
   for (const notice of notices) onNotice(notice);
   using opened = new DisposableStack();
   const device = opened.use(await openModelDevice(options));
-  const model = opened.use(await GPT2Model.open(device, config, weights, options));
+  const model = opened.use(await TextModel.open(device, config, weights, options));
   const owned = opened.move();
   const close = () => owned.dispose();
   return { model, tokenizer, device, close, [Symbol.dispose]: close };
