@@ -11,7 +11,7 @@ import type { WeightSource } from '../models/weight-source.ts';
 import { compileForward } from '../runtime/compile-forward.ts';
 import { forward, lastNorm, lmHead, type ModelParts } from '../runtime/forward.ts';
 import { closeParts, createParts, type ModelOptions } from '../runtime/model-parts.ts';
-import { type RunnerOptions, type RunnerSizes, resolveSizes } from '../runtime/runner-sizes.ts';
+import { DEFAULT_BLOCK_SIZE, type RunnerOptions, type RunnerSizes, resolveSizes } from '../runtime/runner-sizes.ts';
 import { stepShape } from '../runtime/step-shape.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { expectedNames } from '../util/keys.ts';
@@ -91,7 +91,7 @@ export class TextModel {
     const { numPositions } = config;
     const wanted = { ...options, maxBatchSize: MAX_TEXTS, maxLogitsRows: CHUNK_ROWS };
     // Sequences share the tokens of a step, and at most one block each is not full.
-    const numBlocks = ceilDiv(Math.max(numPositions, MAX_TEXTS), 16) + MAX_TEXTS;
+    const numBlocks = ceilDiv(Math.max(numPositions, MAX_TEXTS), DEFAULT_BLOCK_SIZE) + MAX_TEXTS;
     const maxBinding = device.gpu.limits.maxStorageBufferBindingSize;
     const sizes = resolveSizes(config, { ...wanted, numBlocks }, source.dtype, maxBinding);
     return new TextModel(device, await createParts(device, config, source, sizes, options), sizes);
