@@ -1,5 +1,3 @@
-@if(IMMEDIATES) requires immediate_address_space;
-
 // out[r, id] = f(logits[r, id]) where row r has an entry for the id, else logits[r, id]:
 //   x = logit + bias; if seen: x > 0 ? x / repetition : x * repetition; x -= count > 0 ? presence : 0;
 //   x -= count * frequency; if masked: MASKED.
@@ -7,10 +5,6 @@
 //   an id and row, next_tokens[X], out[R, V]. The newest id of a row may be on the GPU only: it counts once more.
 // One workgroup a row; grid: (R).
 
-struct Params { V: u32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> rows: array<u32>;
 @group(0) @binding(2) var<storage, read> entries: array<vec4u>;

@@ -1,7 +1,6 @@
 import package::softmax_fold::{MASKED, SPLIT_KEYS, fold, fold4, fold_weights};
 import package::packed_rows::{first_quad, second_quad};
 @if(SUBGROUPS) enable subgroups;
-@if(IMMEDIATES) requires immediate_address_space;
 
 // Causal attention of query rows over a paged KV cache; the rows' own keys are in the cache already.
 //   out[t, h, :] = softmax_j(scale q[t, h, :] . k[j, h, :]) v[j, h, :], j <= positions[t]
@@ -15,10 +14,6 @@ import package::packed_rows::{first_quad, second_quad};
 // With SUBGROUPS a workgroup is (part of) one subgroup: lanes hand each other what they own; else it goes through workgroup
 // memory. With SPLIT one workgroup takes one split (grid z) and leaves its m, l, o in partials[U, H, Z, D + 2] for attention_fold.
 
-struct Params { H: u32, P: u32, W: u32, X: u32, Z: u32, first: u32, scale: f32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
 @group(0) @binding(1) var<storage, read> kv: array<vec4u>;
 @group(0) @binding(2) var<storage, read> query_tiles: array<i32>;

@@ -1,14 +1,9 @@
 import package::softmax_fold::{MASKED, SPLIT_KEYS, fold, fold_weights};
-@if(IMMEDIATES) requires immediate_address_space;
 
 // Puts the splits of `attention` together: out[t, h, d] = O / S of the fold over splits 0 .. positions[t] / SPLIT_KEYS.
 //   partials[T, H, Z, D + 2] = (m, l, o) of each split, positions[T], out[T, H D].
 // One lane an element; grid: (D / LANES, H, tokens).
 
-struct Params { H: u32, D: u32, Z: u32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
 @group(0) @binding(1) var<storage, read> positions: array<i32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;

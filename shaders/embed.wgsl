@@ -1,5 +1,4 @@
 import package::packed_weights::{TILE, K_STEP, Q8_GROUP, Q8_ROWS, signed_byte};
-@if(IMMEDIATES) requires immediate_address_space;
 
 // out[t, c] = wte[id_t, c] + wpe[position_t, c] for tokens with first <= id_t < first + N
 //   id_t = token_ids[t], or next_tokens[-1 - token_ids[t]] where that is negative.
@@ -7,10 +6,6 @@ import package::packed_weights::{TILE, K_STEP, Q8_GROUP, Q8_ROWS, signed_byte};
 //   A vocabulary beyond the largest binding takes one dispatch a range; each writes only its own tokens' rows.
 // One lane an element; grid: (C / LANES, T).
 
-struct Params { T: u32, C: u32, N: u32, first: u32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @group(0) @binding(0) var<storage, read> token_ids: array<i32>;
 @group(0) @binding(1) var<storage, read> next_tokens: array<i32>;
 @group(0) @binding(2) var<storage, read> positions: array<i32>;

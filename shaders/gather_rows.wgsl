@@ -1,12 +1,6 @@
-@if(IMMEDIATES) requires immediate_address_space;
-
 // out[r, c] = x[rows[r], c]: x[T, C], rows[R], out[R, C]; the rows that need logits.
 // One lane an element; grid: (C / LANES, R).
 
-struct Params { C: u32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> rows: array<i32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;

@@ -1,14 +1,8 @@
-@if(IMMEDIATES) requires immediate_address_space;
-
 // kv[block, 0, h, offset, :] = k, kv[block, 1, h, offset, :] = v of token t, slot_mapping[t] = block * P + offset
 //   qkv[T, 3C] (q, k, v side by side), C = H D; kv[B, 2, H, P, W] with W words a row: D for f32, ceil(D / 2) for f16
 //   pairs, and zeros up to a multiple of four. A negative slot is padding and writes nothing.
 // One workgroup a row, lanes over its words; grid: (H, 2 for k and v, T).
 
-struct Params { H: u32, D: u32, P: u32, W: u32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
 @group(0) @binding(1) var<storage, read> slot_mapping: array<i32>;
 @group(0) @binding(2) var<storage, read_write> kv: array<u32>;

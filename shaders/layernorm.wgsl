@@ -1,14 +1,8 @@
-@if(IMMEDIATES) requires immediate_address_space;
-
 // out[n, c] = (x[n, c] - mean_n) / sqrt(var_n + eps) * gamma[c] + beta[c]
 //   x[N, C], gamma[C], beta[C], out[N, C]; mean and variance in two passes, f32.
 // One workgroup a row. Lane i sums c = i, i + WIDTH, ... ascending; then every lane adds the WIDTH partial sums ascending.
 // WIDTH is the kernel's reduction class: it never follows N or C.
 
-struct Params { N: u32, C: u32, eps: f32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> gamma: array<f32>;
 @group(0) @binding(2) var<storage, read> beta: array<f32>;

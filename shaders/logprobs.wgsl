@@ -1,6 +1,5 @@
 import package::exp_ln::{exp_minus, ln};
 import package::radix_select::{add, add_sum_to_bucket, bucket_sum, clear_buckets, key_of, to_f32, value_of};
-@if(IMMEDIATES) requires immediate_address_space;
 
 // logprob[r, id] = logits[r, id] - max - ln sum exp(logits[r, id] - max), of a chosen id and of the most likely ones:
 //   logits[R, V], chosen[R, X] = (id, ...), wanted[R] = 1 + number of the most likely ids, or 0 for none of it;
@@ -10,10 +9,6 @@ import package::radix_select::{add, add_sum_to_bucket, bucket_sum, clear_buckets
 // The sum is one of fixed-point weights, so nothing depends on LANES.
 // One workgroup a row; grid: (R).
 
-struct Params { V: u32, X: u32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> chosen: array<u32>;
 @group(0) @binding(2) var<storage, read> wanted: array<u32>;

@@ -1,7 +1,6 @@
 import package::packed_weights::{TILE, TILE_VEC4, K_STEP, Q8_GROUP, Q8_ROWS, low_halves, high_halves, signed_bytes};
 import package::activation::{gelu_new, gelu, relu};
 @if(SUBGROUPS) enable subgroups;
-@if(IMMEDIATES) requires immediate_address_space;
 
 // out[m, first + n] = f(sum_k x[m, k] w[k, n] + bias[n]) (+ out[m, first + n])
 //   x[M, K], w in column tiles (packed_weights), bias[N], out[M, O]; f is the identity or an activation.
@@ -16,10 +15,6 @@ import package::activation::{gelu_new, gelu, relu};
 //   K_TILE > 0: each eight lanes have rows of their own, all have the same tiles. For K_TILE k at a time the workgroup loads
 //     each x and w once, into memory that its lanes share.
 
-struct Params { M: u32, N: u32, K: u32, O: u32, first: u32, @if(KV_WRITE) H: u32, @if(KV_WRITE) D: u32, @if(KV_WRITE) P: u32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @if(X_VEC4) @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @if(!X_VEC4) @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> w: array<vec4u>;

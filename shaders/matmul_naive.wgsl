@@ -1,14 +1,8 @@
-@if(IMMEDIATES) requires immediate_address_space;
-
 // out[m, n] = sum_k x[m, k] w[k, n] + bias[n]: x[M, K], w[K, N], bias[N], out[M, N], all f32 and row-major.
 // The plain way, to learn from and to judge matmul by: it reads every weight M times, and sums in the same order (one
 // running f32 sum, k ascending), so that its results are those of matmul bit for bit.
 // One lane an element; grid: (N / LANES, M).
 
-struct Params { M: u32, K: u32, N: u32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;

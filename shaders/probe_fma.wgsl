@@ -1,14 +1,8 @@
-@if(IMMEDIATES) requires immediate_address_space;
-
 // out[i] = sum of two vectors, 4 ROUNDS times each a = fma(a, factor, term): how fast an adapter multiplies and adds.
 // Eight chains hide the latency and still fit a processor's vector registers; four steps a turn hide the cost of the loop.
 // The sum only keeps the chains alive.
 // One lane an element; grid: (elements / LANES).
 
-struct Params { ROUNDS: u32, factor: f32, term: f32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @group(0) @binding(0) var<storage, read_write> out: array<f32>;
 
 override LANES: u32 = 64;

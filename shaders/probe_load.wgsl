@@ -1,14 +1,8 @@
-@if(IMMEDIATES) requires immediate_address_space;
-
 // sums[w LANES + lane] = ROUNDS times the sum over j < N / LANES of the words of vectors[j LANES + lane]: every workgroup
 // loads the same vectors, few enough for the nearest cache, again and again.
 // How fast an adapter loads what it need not wait for: four loads a turn hide the cost of the loop.
 // Workgroups of any number; grid: (workgroups).
 
-struct Params { N: u32, ROUNDS: u32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @group(0) @binding(0) var<storage, read> vectors: array<vec4u>;
 @group(0) @binding(1) var<storage, read_write> sums: array<u32>;
 

@@ -1,15 +1,9 @@
-@if(IMMEDIATES) requires immediate_address_space;
-
 // sums[w LANES + lane] = sum over j < 4 ROUNDS of the words of vectors[(4 w ROUNDS + j) LANES + lane]: reads each vector once.
 // How fast an adapter reads: four loads a turn hide the cost of the loop, and the sums only keep them alive. The four are
 // neighbours or, with STREAMS = 4, each from a quarter of its own of what the workgroup reads: a processor that fetches
 // ahead of a stream gets more from several.
 // One workgroup for 4 ROUNDS LANES neighbouring vectors; grid: (workgroups).
 
-struct Params { ROUNDS: u32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @group(0) @binding(0) var<storage, read> vectors: array<vec4u>;
 @group(0) @binding(1) var<storage, read_write> sums: array<u32>;
 

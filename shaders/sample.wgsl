@@ -6,7 +6,6 @@ import package::radix_select::{
   sum_groups, to_f32, value_of
 };
 import package::rng::{pcg4d, unit_interval};
-@if(IMMEDIATES) requires immediate_address_space;
 
 // Draws a token from each row of logits: temperature, top-k, top-p, min-p, then
 //   id = argmax over kept ids of logits[r, id] / temperature + gumbel(u(seed, position, id)), the lowest id on a tie.
@@ -19,10 +18,6 @@ import package::rng::{pcg4d, unit_interval};
 // cross lanes, so nothing depends on LANES.
 // One workgroup a row; grid: (R).
 
-struct Params { V: u32, allowed: u32 }
-
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> sampling: array<u32>;
 @group(0) @binding(2) var<storage, read_write> next_tokens: array<i32>;

@@ -113,13 +113,8 @@ export interface KernelSpec<
   readonly shader?: string;
   /**
    * WGSL instead of that file's text: one's own shader. It may import from `shaders/` as `package::<file>::<name>`. It
-   * declares its bindings as `@group(0)` in their order and, if `params` is not empty,
-   * ```
-   * struct Params { … }
-   * @if(IMMEDIATES) var<immediate> params: Params;
-   * @else @group(1) @binding(0) var<uniform> params: Params;
-   * ```
-   * with `@if(IMMEDIATES) requires immediate_address_space;` on top.
+   * declares its bindings as `@group(0)` in their order, and reads the scalars of `params` as `params.<name>`: the struct and
+   * its variable are declared for it.
    */
   readonly source?: string;
   /** WGSL instead of the text of other files in `shaders/`, by name without extension: modules that the shader imports. */

@@ -1,7 +1,8 @@
 import type { DeviceTraits } from './device.ts';
 import { joinChoices } from './join-choices.ts';
-import { type Kernel, labelOf } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
 import type { Variant, VariantChoice } from './kernel-spec.ts';
+import { labelOf } from './variant-label.ts';
 
 /** A variant of a kernel to be checked or timed. */
 export interface NamedVariant {

@@ -1,8 +1,10 @@
+// A kernel as its callers have it: what is declared is checked once, each call against it, and every variant is compiled
+// once a device.
 import { checkSpec } from './check-spec.ts';
+import { type BuiltKernel, compileKernel } from './compile-kernel.ts';
 import type { Device, DeviceTraits } from './device.ts';
-import { type Dispatch, PARAMS_GROUP, paramsLayout } from './dispatch.ts';
-import { GpuError, KernelError } from './errors.ts';
-import { ShaderStage } from './flags.ts';
+import type { Dispatch } from './dispatch.ts';
+import { KernelError } from './errors.ts';
 import { checkGrid } from './grid.ts';
 import type {
   ChoiceOf,
@@ -19,20 +21,12 @@ import type {
 import { mergeChoice } from './merge-choice.ts';
 import { bindOperands, checkScalars, type Operands, withPackedConditions } from './operands.ts';
 import { Program } from './program.ts';
-import { checkAgainstShader, linkShader } from './shader-linker.ts';
+import { linkShader } from './shader-linker.ts';
 import { solveDims } from './shapes.ts';
+import { labelOf } from './variant-label.ts';
 
 /** A variant without anything. */
 const PLAIN: Variant = { conditions: {}, constants: {}, overrides: {} };
-
-/** A variant of a kernel, compiled for one device. */
-export interface BuiltKernel {
-  /** Kernel name and variant: the label of its GPU objects. */
-  readonly label: string;
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroupLayout: GPUBindGroupLayout;
-  readonly variant: Variant;
-}
 
 /** A kernel: its declaration, and the variants of it that each device has compiled. */
 export class Kernel<S extends KernelSpec = KernelSpec> {
@@ -121,7 +115,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
    * @throws KernelError, as `variant`, and when the shader is missing or does not link.
    */
   async wgsl(device: Device, choice?: ChoiceOf<S>): Promise<string> {
-    return linkShader(this.spec, this.variant(device.traits, choice), device.traits.immediates);
+    return (await linkShader(this.spec, this.variant(device.traits, choice), device.traits.immediates)).wgsl;
   }
 
   /**
@@ -135,7 +129,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
     const variants = this.#variants(device);
     const known = variants.get(label);
     if (known) return known;
-    const building = this.#compile(device, label, variant);
+    const building = compileKernel(device, this.spec, variant);
     variants.set(label, building);
     try {
       const built = await building;
@@ -207,36 +201,6 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
     this.#built.set(device, variants);
     return variants;
   }
-
-  async #compile(device: Device, label: string, variant: Variant): Promise<BuiltKernel> {
-    const { spec } = this;
-    const { immediates } = device.traits;
-    const wgsl = await linkShader(spec, variant, immediates);
-    checkAgainstShader(spec, wgsl, immediates);
-    const numParams = Object.keys(spec.params).length;
-    return device.checked(label, async () => {
-      const { gpu } = device;
-      const module = gpu.createShaderModule({ label, code: wgsl });
-      const entries = Object.values(spec.bindings).map(
-        ({ access }, binding): GPUBindGroupLayoutEntry => ({
-          binding,
-          visibility: ShaderStage.COMPUTE,
-          buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
-        }),
-      );
-      const bindGroupLayout = gpu.createBindGroupLayout({ label, entries });
-      const bindGroupLayouts = [bindGroupLayout];
-      if (!immediates && numParams > 0) bindGroupLayouts[PARAMS_GROUP] = paramsLayout(gpu);
-      const immediateSize = immediates ? 4 * numParams : 0;
-      const layout = gpu.createPipelineLayout({ label, bindGroupLayouts, ...(immediateSize > 0 && { immediateSize }) });
-      const constants = { ...variant.overrides };
-      const compute = { module, entryPoint: 'main', constants };
-      const pipeline = await gpu.createComputePipelineAsync({ label, layout, compute }).catch((error) => {
-        throw new GpuError(label, error.message);
-      });
-      return { label, pipeline, bindGroupLayout, variant };
-    });
-  }
 }
 
 /**
@@ -247,13 +211,6 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
  */
 export function defineKernel<const S extends KernelSpec>(spec: S): Kernel<S> {
   return new Kernel(spec);
-}
-
-/** Name of a variant: `matmul[GELU W_F16 ROWS=8 LANES=32]`. */
-export function labelOf(kernel: string, variant: Variant): string {
-  const on = Object.entries(variant.conditions).flatMap(([name, value]) => (value ? [name] : []));
-  const numbers = Object.entries({ ...variant.constants, ...variant.overrides }).map(([name, n]) => `${name}=${n}`);
-  return `${kernel}[${[...on, ...numbers].join(' ')}]`;
 }
 
 function packParams(spec: KernelSpec, dims: Dims): Uint32Array | null {

@@ -1,142 +1,100 @@
-// Turns a shader file and a variant into plain WGSL. The linker takes a misspelt condition for false and leaves out what
-// is unused, so every condition and constant that the text names is compared with what the kernel declares.
-import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { link } from 'wesl';
-import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
-import { packageFile } from '../util/package-file.ts';
+// Turns a shader and a variant into plain WGSL. How `Params` arrive differs between adapters, so the linker declares them,
+// after the author's text and on none of its lines: an author writes `params.N` and nothing else.
+import { type LinkedWesl, link, withLoggerAsync } from 'wesl';
 import { KernelError } from './errors.ts';
 import type { KernelSpec, Variant } from './kernel-spec.ts';
+import { checkNames } from './shader-check.ts';
+import { compileError, linkError, type ShaderError } from './shader-errors.ts';
+import { shaderPath, shaderSources } from './shader-sources.ts';
+import type { ShaderText } from './shader-texts.ts';
+import { labelOf } from './variant-label.ts';
 
-const SHADERS = packageFile('shaders/');
-/** Condition that every shader knows: how its `Params` arrive. */
-const IMMEDIATES = 'IMMEDIATES';
-
-let sources: Record<string, string> | null = null;
-
-/**
- * Text of every file in `shaders/`, by file name without extension.
- *
- * @throws KernelError when they are not where the code expects them, as in a program that was bundled without them.
- */
-export function shaderSources(): Readonly<Record<string, string>> {
-  if (sources) return sources;
-  const names = readNames().filter((name) => name.endsWith('.wgsl'));
-  if (names.length === 0) throw lostShaders('it holds none');
-  sources = Object.fromEntries(names.map((name) => [name.slice(0, -5), readFileSync(new URL(name, SHADERS), 'utf8')]));
-  return sources;
-}
-
-function readNames(): readonly string[] {
-  try {
-    return readdirSync(SHADERS);
-  } catch (error) {
-    throw lostShaders(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function lostShaders(reason: string): KernelError {
-  const expected = `expected the WGSL files of roseinfer in ${fileURLToPath(SHADERS)}, but ${reason}`;
-  const remedy = "copy the package's shaders/ there, or let the bundler leave roseinfer out (as external)";
-  return new KernelError('shaders', `${expected}; where a program was bundled, ${remedy}`);
+/** A linked shader. */
+export interface LinkedShader {
+  /** Plain WGSL. */
+  readonly wgsl: string;
+  /** Makes an error of what the driver says of that text; null when it says nothing is wrong. */
+  readonly explain: (messages: readonly GPUCompilationMessage[]) => Promise<ShaderError | null>;
 }
 
 /**
  * Links a variant of a kernel's shader.
  *
- * @returns plain WGSL.
- * @throws KernelError when the shader is missing or names a condition or constant that the kernel does not declare.
+ * @param immediates `Params` arrive as immediates; otherwise in a uniform buffer, group 1.
+ * @throws KernelError when the shader is missing, names a condition or constant that the kernel does not declare, or declares
+ * `Params` itself; ShaderError with line and caret when it does not link.
  */
-export async function linkShader(spec: KernelSpec, variant: Variant, immediates: boolean): Promise<string> {
+export async function linkShader(spec: KernelSpec, variant: Variant, immediates: boolean): Promise<LinkedShader> {
   const name = spec.shader ?? spec.name;
   const files = { ...shaderSources(), ...spec.modules };
   const source = spec.source ?? files[name];
-  if (source === undefined)
-    throw new KernelError(spec.name, `no shader file ${fileURLToPath(new URL(`${name}.wgsl`, SHADERS))}`);
+  if (source === undefined) throw new KernelError(spec.name, `no shader file ${shaderPath(name)}`);
+  const root = declareParams(spec, source, immediates);
   checkNames(spec.name, source, variant);
   const nonzero = Object.entries(variant.constants).map(([constant, value]) => [constant, value !== 0]);
-  const weslSrc: Record<string, string> = { [`${name}.wgsl`]: source };
-  for (const [file, text] of Object.entries(files)) if (file !== name) weslSrc[`${file}.wgsl`] = text;
-  try {
-    const linked = await link({
+  const weslSrc: Record<string, string> = { [`${name}.wgsl`]: root.linked };
+  const texts = new Map<string, ShaderText>();
+  for (const [file, text] of Object.entries(files)) {
+    if (file !== name) weslSrc[`${file}.wgsl`] = text;
+    const title = Object.hasOwn(spec.modules ?? {}, file) ? `module ${file}` : `shaders/${file}.wgsl`;
+    texts.set(file, { title, text, inserted: { at: 0, length: 0 } });
+  }
+  const title = spec.source === undefined ? (texts.get(name)?.title ?? name) : 'source';
+  texts.set(name, { title, text: source, inserted: root.inserted });
+  const owner = { kernel: spec.name, label: labelOf(spec.name, variant) };
+  const linkWith = (sourceMap: boolean) =>
+    link({
       weslSrc,
       rootModuleName: name,
-      conditions: { ...Object.fromEntries(nonzero), ...variant.conditions, [IMMEDIATES]: immediates },
+      conditions: { ...Object.fromEntries(nonzero), ...variant.conditions },
       constants: { ...variant.constants },
       keepComments: false,
-      sourceMap: false,
+      sourceMap,
     });
-    return linked.dest;
+  try {
+    const { dest } = await inTurn(() => linkWith(false));
+    const explain: LinkedShader['explain'] = async (messages) => {
+      // Positions cost time, so they are recorded only once they are needed.
+      const { sourceMap } = await inTurn(() => linkWith(true));
+      return compileError(owner, texts, sourceMap, messages);
+    };
+    return { wgsl: dest, explain };
   } catch (error) {
-    throw new KernelError(spec.name, `does not link: ${error instanceof Error ? error.message : String(error)}`);
+    throw linkError(owner, texts, error);
   }
 }
 
-function checkNames(kernel: string, source: string, variant: Variant): void {
-  const code = source.replaceAll(/\/\/.*$/gm, '');
-  const conditions = new Set(
-    [...code.matchAll(/@(?:if|elif)\s*\(([^)]*)\)/g)].flatMap(([, e]) => e?.match(/\w+/g) ?? []),
-  );
-  const both = Object.keys(variant.constants).find((name) => Object.hasOwn(variant.conditions, name));
-  if (both !== undefined) throw new KernelError(kernel, `${both} is a condition and a constant, expected one of them`);
-  for (const name of [IMMEDIATES, ...Object.keys(variant.constants)]) conditions.delete(name);
-  compare(kernel, '@if conditions', conditions, Object.keys(variant.conditions));
-  const constants = new Set([...code.matchAll(/constants::(\w+)/g)].flatMap(([, constant]) => constant ?? []));
-  compare(kernel, 'constants', constants, Object.keys(variant.constants));
-}
+/** Imports and comments before the first declaration or directive: directives follow imports. */
+const IMPORTS = /^(?:\s|\/\/.*|import\s[^;]*;)*/;
 
-/** Compares what the linked shader declares with the spec. @throws KernelError with both lists. */
-export function checkAgainstShader(spec: KernelSpec, wgsl: string, immediates: boolean): void {
-  const shader = new WgslReflect(declarations(wgsl));
-  const storage = [...shader.storage].sort((a, b) => a.binding - b.binding);
-  const got = storage.map(
-    (v) =>
-      `${v.group}.${v.binding} ${v.name}: ${v.access} ${scalarOf(v.type.format?.name, v.type.format?.format?.name)}`,
-  );
-  const want = Object.entries(spec.bindings).map(
-    ([name, b], i) => `0.${i} ${name}: ${b.access} ${b.dtype === 'f16' ? 'u32' : b.dtype}`,
-  );
-  compareLists(spec.name, 'bindings', got, want);
-  const params = (immediates ? shader.immediates : shader.uniforms)[0];
-  const fields = (params?.type.members ?? []).map((m) => `${m.name}: ${m.type.name} at ${m.offset}`);
-  const declared = Object.entries(spec.params).map(([name, type], i) => `${name}: ${type} at ${4 * i}`);
-  compareLists(spec.name, 'params', fields, declared);
-}
-
-/** Resource and type declarations only: the parser need not understand what functions, constants and scratch memory do. */
-function declarations(wgsl: string): string {
-  let kept = '';
-  let from = 0;
-  for (const { index } of wgsl.matchAll(/\bfn\s/g)) {
-    if (index < from) continue;
-    const open = wgsl.indexOf('{', index);
-    let depth = 0;
-    let end = open;
-    do {
-      if (wgsl[end] === '{') depth++;
-      else if (wgsl[end] === '}') depth--;
-      end++;
-    } while (depth > 0 && end < wgsl.length);
-    kept += `${wgsl.slice(from, open)}{}`;
-    from = end;
+/** Declares `Params` in the author's text: no line of it moves. */
+function declareParams(
+  spec: KernelSpec,
+  source: string,
+  immediates: boolean,
+): Pick<ShaderText, 'inserted'> & { readonly linked: string } {
+  if (/^\s*struct\s+Params\b/m.test(source)) {
+    throw new KernelError(
+      spec.name,
+      'the shader declares Params, but the kernel does: leave out the struct and its variable',
+    );
   }
-  return (kept + wgsl.slice(from)).replaceAll(/^(const|var<workgroup>)[^;]*;$/gm, '');
+  const at = IMPORTS.exec(source)?.[0].length ?? 0;
+  const fields = Object.entries(spec.params).map(([name, type]) => `${name}: ${type}`);
+  if (fields.length === 0) return { linked: source, inserted: { at, length: 0 } };
+  const struct = `struct Params { ${fields.join(', ')} }`;
+  const variable = immediates ? 'var<immediate>' : '@group(1) @binding(0) var<uniform>';
+  const directive = immediates ? 'requires immediate_address_space; ' : '';
+  const linked = `${source.slice(0, at)}${directive}${source.slice(at)}\n${struct}\n${variable} params: Params;\n`;
+  return { linked, inserted: { at, length: directive.length } };
 }
 
-function scalarOf(element: string | undefined, component: string | undefined): string {
-  const name = element ?? '?';
-  if (!name.startsWith('vec') && name !== 'atomic') return name;
-  return component ?? { f: 'f32', i: 'i32', u: 'u32' }[name.at(-1) ?? ''] ?? name;
-}
+/** Settles when the links so far have: the linker's logger is one for the process. */
+let idle: Promise<unknown> = Promise.resolve();
 
-function compare(kernel: string, what: string, got: ReadonlySet<string>, want: readonly string[]): void {
-  compareLists(kernel, what, [...got].sort(), [...want].sort());
-}
-
-function compareLists(kernel: string, what: string, got: readonly string[], want: readonly string[]): void {
-  if (got.join('\n') === want.join('\n')) return;
-  throw new KernelError(
-    kernel,
-    `${what} of the shader are [${got.join('; ')}], the kernel declares [${want.join('; ')}]`,
-  );
+/** Links after the others, in silence: its errors say all that it prints. */
+function inTurn(linking: () => Promise<LinkedWesl>): Promise<LinkedWesl> {
+  const result = idle.then(() => withLoggerAsync(() => {}, linking));
+  idle = result.catch(() => {});
+  return result;
 }

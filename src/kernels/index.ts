@@ -2,10 +2,11 @@
 import '../util/platform-types.ts';
 
 export { type AdapterChoice, type AdapterIdentity, type FoundAdapter, findAdapter } from '../gpu/adapter.ts';
+export type { BuiltKernel } from '../gpu/compile-kernel.ts';
 export { type Device, type DeviceOptions, type DeviceTraits, openDevice } from '../gpu/device.ts';
 export type { Dispatch } from '../gpu/dispatch.ts';
 export { AdapterError, DeviceLostError, GpuError, KernelError } from '../gpu/errors.ts';
-export { type BuiltKernel, defineKernel, Kernel } from '../gpu/kernel.ts';
+export { defineKernel, Kernel } from '../gpu/kernel.ts';
 export {
   type BindingSpec,
   type ChoiceOf,
@@ -31,6 +32,7 @@ export { PackedMatrix } from '../gpu/packed-matrix.ts';
 export { type KernelTotal, profile, totalTimes } from '../gpu/profiler.ts';
 export type { Program } from '../gpu/program.ts';
 export { Recorder } from '../gpu/recorder.ts';
+export { ShaderError } from '../gpu/shader-errors.ts';
 export { type DType, Tensor, type TensorData, type TensorSource } from '../gpu/tensor.ts';
 export { type TimeOptions, type Timing, time } from '../gpu/time.ts';
 export { RangeValueError, RoseinferError } from '../util/errors.ts';

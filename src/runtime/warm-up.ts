@@ -2,8 +2,8 @@
 // request would wait for it. All of it is padding, which the cache keeps nothing of.
 import type { Device } from '../gpu/device.ts';
 import type { Dispatch } from '../gpu/dispatch.ts';
-import { labelOf } from '../gpu/kernel.ts';
 import { Program } from '../gpu/program.ts';
+import { labelOf } from '../gpu/variant-label.ts';
 import type { StepSink } from '../models/step.ts';
 import { type ReachableSteps, stepShapes } from './compile-forward.ts';
 import { forward, type ModelParts } from './forward.ts';

@@ -5,7 +5,7 @@ import { runDoctor } from '../../src/doctor/run-doctor.ts';
 import { formatKernel } from '../../src/doctor/text-report.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';
-import { shaderSources } from '../../src/gpu/shader-linker.ts';
+import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { parseGPT2Config } from '../../src/models/gpt2/config.ts';
 import { type ModelKernels, modelKernels } from '../../src/models/kernels.ts';

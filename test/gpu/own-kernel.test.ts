@@ -4,17 +4,10 @@ import { defineKernel } from '../../src/gpu/kernel.ts';
 import { read, write } from '../../src/gpu/kernel-spec.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 
-const HEADER = `
-@if(IMMEDIATES) requires immediate_address_space;
-struct Params { N: u32, factor: f32 }
-@if(IMMEDIATES) var<immediate> params: Params;
-@else @group(1) @binding(0) var<uniform> params: Params;
-`;
-
 /** y = factor · x, in f32. */
 const scale = defineKernel({
   name: 'scale',
-  source: `${HEADER}
+  source: `
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 override LANES: u32;
@@ -35,7 +28,6 @@ const scaleHalves = defineKernel({
   ...scale.spec,
   name: 'scale_halves',
   source: `import package::activation::gelu_new;
-${HEADER}
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read_write> y: array<u32>;
 override LANES: u32;
@@ -90,6 +82,8 @@ describe.each(['auto', 'base'] as const)("a kernel over one's own WGSL, with %s 
     await expect(scale.run(device, { x, y: x }, { factor: 1 })).rejects.toThrow(
       'scale: x and y are the same buffer and one of them is written',
     );
+    const doubled = defineKernel({ ...scale.spec, source: `struct Params { N: u32 }${scale.spec.source}` });
+    await expect(doubled.build(device)).rejects.toThrow('scale: the shader declares Params, but the kernel does');
     const wrong = defineKernel({ ...scale.spec, bindings: { x: read.f16('N'), y: write('N') } });
     await expect(wrong.build(device)).rejects.toThrow(
       'scale: bindings of the shader are [0.0 x: read f32; 0.1 y: read_write f32], ' +

@@ -1,6 +1,6 @@
 // Constants that a kernel's shader and its packing in TypeScript must share: the texts are compared.
 import { expect, test } from 'vitest';
-import { shaderSources } from '../../src/gpu/shader-linker.ts';
+import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import {
   ADJUST_ENTRY_WORDS,
   ADJUST_MASKED,

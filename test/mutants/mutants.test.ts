@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Kernel } from '../../src/gpu/kernel.ts';
-import { shaderSources } from '../../src/gpu/shader-linker.ts';
+import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import * as library from '../../src/kernels/index.ts';
 import { runNode } from '../support/run-node.ts';
 import { EXPLANATIONS, explain } from './explanations.ts';

@@ -1,7 +1,7 @@
 // Do the tests bite? Plants one fault after another in the shaders and runs the kernels' tables against each.
 //   node test/mutants/run.ts [--seed 1] [--count 200] [--shader NAME]
 import { parseArgs } from 'node:util';
-import { shaderSources } from '../../src/gpu/shader-linker.ts';
+import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import { JudgeProcess } from './judge-process.ts';
 import { inTurns, type Mutant, mutantsOf } from './mutants.ts';
 import { type Judged, report } from './report.ts';

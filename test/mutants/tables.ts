@@ -1,7 +1,7 @@
 // Quick table of checks for every shader: what the mutants must fail.
 import { probeFma, probeLoad, probeRead } from '../../bench/kernels/probes.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { shaderSources } from '../../src/gpu/shader-linker.ts';
+import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import { adjustLogits } from '../../src/kernels/adjust-logits/adjust-logits.ts';
 import { adjustedRows } from '../../src/kernels/adjust-logits/operands.ts';
 import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention/attention.ts';

@@ -1,6 +1,6 @@
 import { defineKernel, type Kernel } from '../../../src/gpu/kernel.ts';
 import type { KernelSpec } from '../../../src/gpu/kernel-spec.ts';
-import { shaderSources } from '../../../src/gpu/shader-linker.ts';
+import { shaderSources } from '../../../src/gpu/shader-sources.ts';
 
 /** Texts of a shader and what takes their places. */
 export type Changes = readonly (readonly [from: string, to: string])[];

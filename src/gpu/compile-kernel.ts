@@ -1,0 +1,76 @@
+// Makes a pipeline of a variant: links its shader, compares it with the declaration and hands it to the driver. An error of
+// the driver is told in the author's lines where the driver says which.
+
+import type { Device } from './device.ts';
+import { PARAMS_GROUP, paramsLayout } from './dispatch.ts';
+import { GpuError } from './errors.ts';
+import { ShaderStage } from './flags.ts';
+import type { KernelSpec, Variant } from './kernel-spec.ts';
+import { checkBindings } from './shader-check.ts';
+import { linkShader } from './shader-linker.ts';
+import { labelOf } from './variant-label.ts';
+
+/** A variant of a kernel, compiled for one device. */
+export interface BuiltKernel {
+  /** Kernel name and variant: the label of its GPU objects. */
+  readonly label: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroupLayout: GPUBindGroupLayout;
+  readonly variant: Variant;
+}
+
+/**
+ * Compiles a variant.
+ *
+ * @throws KernelError when shader and declaration differ; ShaderError when it does not link or compile; GpuError when the
+ * driver refuses it otherwise.
+ */
+export async function compileKernel(device: Device, spec: KernelSpec, variant: Variant): Promise<BuiltKernel> {
+  const { gpu, traits } = device;
+  const label = labelOf(spec.name, variant);
+  const { wgsl, explain } = await linkShader(spec, variant, traits.immediates);
+  checkBindings(spec, wgsl);
+  let module: GPUShaderModule | null = null;
+  try {
+    return await device.checked(label, async () => {
+      module = gpu.createShaderModule({ label, code: wgsl });
+      return { label, variant, ...(await createPipeline(device, label, spec, variant, module)) };
+    });
+  } catch (error) {
+    if (!(error instanceof GpuError) || module === null) throw error;
+    const { messages } = await messagesOf(module);
+    throw (await explain(messages)) ?? error;
+  }
+}
+
+async function createPipeline(
+  { gpu, traits: { immediates } }: Device,
+  label: string,
+  spec: KernelSpec,
+  variant: Variant,
+  module: GPUShaderModule,
+): Promise<Pick<BuiltKernel, 'pipeline' | 'bindGroupLayout'>> {
+  const numParams = Object.keys(spec.params).length;
+  const entries = Object.values(spec.bindings).map(
+    ({ access }, binding): GPUBindGroupLayoutEntry => ({
+      binding,
+      visibility: ShaderStage.COMPUTE,
+      buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
+    }),
+  );
+  const bindGroupLayout = gpu.createBindGroupLayout({ label, entries });
+  const bindGroupLayouts = [bindGroupLayout];
+  if (!immediates && numParams > 0) bindGroupLayouts[PARAMS_GROUP] = paramsLayout(gpu);
+  const immediateSize = immediates ? 4 * numParams : 0;
+  const layout = gpu.createPipelineLayout({ label, bindGroupLayouts, ...(immediateSize > 0 && { immediateSize }) });
+  const compute = { module, entryPoint: 'main', constants: { ...variant.overrides } };
+  const pipeline = await gpu.createComputePipelineAsync({ label, layout, compute }).catch((error) => {
+    throw new GpuError(label, error.message);
+  });
+  return { pipeline, bindGroupLayout };
+}
+
+/** The compiler's messages; none from a device that is lost. */
+async function messagesOf(module: GPUShaderModule): Promise<Pick<GPUCompilationInfo, 'messages'>> {
+  return module.getCompilationInfo().catch(() => ({ messages: [] }));
+}

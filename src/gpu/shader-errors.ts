@@ -1,0 +1,103 @@
+// What linker and driver have against a shader, told in the author's own lines: nobody sees the linked text.
+import { type LinkedWesl, WeslParseError } from 'wesl';
+import { KernelError } from './errors.ts';
+import { placeOf, type ShaderPlace, type ShaderText } from './shader-texts.ts';
+
+/** Whose shader it is. */
+export interface ShaderOwner {
+  readonly kernel: string;
+  /** Kernel and variant, as on GPU objects. */
+  readonly label: string;
+}
+
+/** A shader that does not link or compile. */
+export class ShaderError extends KernelError {
+  /** The text at fault: `source`, `module <name>`, or the path of a file of the package. */
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  /** From 1. */
+  readonly column: number;
+  /** Kernel and variant, as on GPU objects. */
+  readonly label: string;
+
+  /**
+   * @param message its first line heads the error, the others follow the excerpt.
+   * @param notes further lines: the compiler's other messages.
+   */
+  constructor({ kernel, label }: ShaderOwner, place: ShaderPlace, message: string, notes: readonly string[] = []) {
+    super(kernel, [...described(place, message), ...notes].join('\n'));
+    this.label = label;
+    this.file = place.title;
+    this.line = place.line;
+    this.column = place.column;
+  }
+}
+
+/** Makes a ShaderError of an error of the linker. */
+export function linkError(owner: ShaderOwner, texts: ReadonlyMap<string, ShaderText>, error: unknown): KernelError {
+  if (error instanceof WeslParseError) {
+    const [problem] = error.diagnostics;
+    const text = texts.get(nameOf(error.src.debugFilePath));
+    if (problem !== undefined && text !== undefined) {
+      return new ShaderError(owner, placeOf(text, problem.start, problem.end - problem.start), problem.message);
+    }
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const location = locationOf(error);
+  const text = location && texts.get(nameOf(location.file));
+  if (!text) return new KernelError(owner.kernel, `does not link: ${message}`);
+  const reason = message.replace(/ in file: \S+$/, '');
+  return new ShaderError(owner, placeOf(text, location.offset, location.length), reason);
+}
+
+/**
+ * Makes a ShaderError of the driver's messages.
+ *
+ * @param map from positions in the linked text to those in the authors'.
+ * @returns null when none of them is an error.
+ */
+export function compileError(
+  owner: ShaderOwner,
+  texts: ReadonlyMap<string, ShaderText>,
+  map: LinkedWesl['sourceMap'],
+  messages: readonly GPUCompilationMessage[],
+): ShaderError | null {
+  const located = messages.map(({ type, message, offset, length }) => {
+    const { src, position } = map.destToSrc(offset);
+    const text = texts.get(nameOf(src.path ?? '')) ?? { title: 'linked text', text: map.dest.text, inserted: NOTHING };
+    return { type, message, place: placeOf(text, position, length) };
+  });
+  const first = located.find(({ type }) => type === 'error');
+  if (first === undefined) return null;
+  const notes = located
+    .filter((other) => other !== first)
+    .flatMap(({ type, message, place }) => described(place, message, `${type === 'info' ? 'note' : type}: `));
+  return new ShaderError(owner, first.place, first.message, notes);
+}
+
+const NOTHING = { at: 0, length: 0 };
+
+/** Lines: place and head of a message, the excerpt, the rest of the message. */
+function described({ title, line, column, excerpt }: ShaderPlace, message: string, kind = ''): readonly string[] {
+  const [head, ...rest] = message.trimEnd().split('\n');
+  return [`${kind}${title}:${line}:${column}: ${head}`, ...excerpt, ...rest];
+}
+
+/** Name of a module by the path that the linker gives it: `./mine.wesl`. */
+function nameOf(path: string): string {
+  return path.replace(/^\.\//, '').replace(/\.w[eg]sl$/, '');
+}
+
+interface Location {
+  readonly file: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Where the linker says that an error is, if it does. */
+function locationOf(error: unknown): Location | null {
+  const { weslLocation: location }: { weslLocation?: Partial<Location> } = Object(error);
+  const { file, offset, length } = location ?? {};
+  return file === undefined || offset === undefined || length === undefined ? null : { file, offset, length };
+}
