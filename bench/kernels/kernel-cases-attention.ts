@@ -43,7 +43,7 @@ export function attentionCases(subject: BenchSubject): KernelCase[] {
       const tensors = { ...inputs(subject, make, batch, tiles), out: make.empty('f32', M, C) };
       return {
         tensors,
-        scalars: { first: 0, count: tiles.length / 2, scale, Z: 1 },
+        scalars: { count: tiles.length / 2, scale },
         cost: attentionCost(subject, batch, choice.constants.ROWS),
       };
     },
@@ -67,7 +67,7 @@ export function attentionCases(subject: BenchSubject): KernelCase[] {
           const tensors = { ...inputs(subject, make, batch, tilesOf(batch, 1)), partials };
           const cost = attentionCost(subject, batch);
           const bytes = cost.bytes + partials.range.size;
-          return { tensors, scalars: { first: 0, count: M, splits: Z, scale }, cost: { ...cost, bytes } };
+          return { tensors, scalars: { count: M, splits: Z, scale }, cost: { ...cost, bytes } };
         },
       }),
     ),

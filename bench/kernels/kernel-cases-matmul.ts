@@ -47,7 +47,7 @@ export function matmulCases({ device, config, dtype, kvDtype }: BenchSubject): K
             const make = new Operands(device, owned);
             const w = make.weight(dtype, K, N);
             const tensors = { x: make.floats(M, K), w, bias: make.floats(N), out: make.empty('f32', M, N) };
-            return { tensors, scalars: { first: 0 } };
+            return { tensors, scalars: {} };
           },
         };
       }),
@@ -70,7 +70,7 @@ export function matmulCases({ device, config, dtype, kvDtype }: BenchSubject): K
             slot_mapping: make.of(Int32Array.from({ length: M }, (_, t) => t)),
             kv: make.empty('u32', ceilDiv(M, BLOCK_SIZE), 2, H, BLOCK_SIZE, kvRowWords(D, kvDtype)),
           };
-          return { tensors, scalars: { first: 0, D } };
+          return { tensors, scalars: { D } };
         },
       };
     }),

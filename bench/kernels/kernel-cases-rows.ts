@@ -40,7 +40,7 @@ export function rowCases({ device, config, dtype, kvDtype }: BenchSubject): Kern
             wpe: make.floats(numPositions, C),
             out: make.empty('f32', M, C),
           };
-          return { tensors, scalars: { first: 0 } };
+          return { tensors, scalars: {} };
         },
       }),
     ),

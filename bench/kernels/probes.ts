@@ -1,9 +1,9 @@
 // Kernels that do one thing as fast as an adapter can. They are no part of the library.
 import { defineKernel } from '../../src/gpu/kernel.ts';
-import { read, write } from '../../src/gpu/kernel-spec.ts';
+import { read, type Sizes, write } from '../../src/gpu/kernel-spec.ts';
 
 /** Workgroup sizes to try. */
-const LANES = [8, 64, 256];
+export const PROBE_LANES = [8, 64, 256];
 /** Vectors that a lane loads in a turn. */
 export const LOADS = 4;
 /** Words of a vector. */
@@ -14,18 +14,18 @@ export const probeRead = defineKernel({
   name: 'probe_read',
   bindings: {
     vectors: read.u32('N', VECTOR),
-    sums: write.u32(({ N = 0, ROUNDS = 1 }) => N / LOADS / ROUNDS),
+    sums: write.u32(({ N, ROUNDS }: Sizes<'N' | 'ROUNDS'>) => N / LOADS / ROUNDS),
   },
   params: { ROUNDS: 'u32' },
   constants: () => ({ STREAMS: 1 }),
   overrides: () => ({ LANES: 64 }),
-  tunables: { STREAMS: [1, 4], LANES },
-  check: ({ N = 0, ROUNDS = 1 }, { overrides: { LANES: lanes = 1 } }) =>
+  tunables: { STREAMS: [1, 4], LANES: PROBE_LANES },
+  accepts: ({ N, ROUNDS }, { overrides: { LANES: lanes } }) =>
     N % (LOADS * ROUNDS * lanes) === 0
       ? null
       : `vectors is [${N}, ${VECTOR}], expected a multiple of ${LOADS * ROUNDS * lanes}`,
-  workgroups: ({ N = 0, ROUNDS = 1 }, { overrides: { LANES: lanes = 1 } }) => [N / LOADS / ROUNDS / lanes, 1, 1],
-  cost: ({ N = 0, ROUNDS = 1 }) => ({ bytes: 4 * (VECTOR * N + N / LOADS / ROUNDS), flops: 0 }),
+  workgroups: ({ N, ROUNDS }, { overrides: { LANES: lanes } }) => [N / LOADS / ROUNDS / lanes, 1, 1],
+  cost: ({ N, ROUNDS }) => ({ bytes: 4 * (VECTOR * N + N / LOADS / ROUNDS), flops: 0 }),
 });
 
 /** Loads vectors[N, 4] ROUNDS times in each workgroup, for S lanes in all; see shaders/probe_load.wgsl. */
@@ -34,13 +34,13 @@ export const probeLoad = defineKernel({
   bindings: { vectors: read.u32('N', VECTOR), sums: write.u32('S') },
   params: { N: 'u32', ROUNDS: 'u32' },
   overrides: () => ({ LANES: 64 }),
-  tunables: { LANES },
-  check: ({ N = 0, S = 0 }, { overrides: { LANES: lanes = 1 } }) => {
+  tunables: { LANES: PROBE_LANES },
+  accepts: ({ N, S }, { overrides: { LANES: lanes } }) => {
     if (S % lanes !== 0) return `sums is [${S}], expected a multiple of ${lanes}`;
     return N % (LOADS * lanes) === 0 ? null : `vectors is [${N}, ${VECTOR}], expected a multiple of ${LOADS * lanes}`;
   },
-  workgroups: ({ S = 0 }, { overrides: { LANES: lanes = 1 } }) => [S / lanes, 1, 1],
-  cost: ({ N = 0, S = 0, ROUNDS = 0 }, { overrides: { LANES: lanes = 1 } }) => {
+  workgroups: ({ S }, { overrides: { LANES: lanes } }) => [S / lanes, 1, 1],
+  cost: ({ N, S, ROUNDS }, { overrides: { LANES: lanes } }) => {
     return { bytes: 4 * (VECTOR * N + S), loads: (VECTOR * N * ROUNDS * S) / lanes, flops: 0 };
   },
 });
@@ -54,9 +54,9 @@ export const probeFma = defineKernel({
   bindings: { out: write('N') },
   params: { ROUNDS: 'u32', factor: 'f32', term: 'f32' },
   overrides: () => ({ LANES: 64 }),
-  tunables: { LANES },
-  check: ({ N = 0 }, { overrides: { LANES: lanes = 1 } }) =>
+  tunables: { LANES: PROBE_LANES },
+  accepts: ({ N }, { overrides: { LANES: lanes } }) =>
     N % lanes === 0 ? null : `out is [${N}], expected a multiple of ${lanes}`,
-  workgroups: ({ N = 0 }, { overrides: { LANES: lanes = 1 } }) => [N / lanes, 1, 1],
-  cost: ({ N = 0, ROUNDS = 0 }) => ({ bytes: 4 * N, flops: 2 * FMAS_PER_ROUND * ROUNDS * N }),
+  workgroups: ({ N }, { overrides: { LANES: lanes } }) => [N / lanes, 1, 1],
+  cost: ({ N, ROUNDS }) => ({ bytes: 4 * N, flops: 2 * FMAS_PER_ROUND * ROUNDS * N }),
 });

@@ -11,7 +11,7 @@ import { Tensor } from '../../src/gpu/tensor.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import { type Figure, ratio } from '../figures.ts';
 import { median, present } from '../statistics.ts';
-import { LOADS, probeFma, probeLoad, probeRead, VECTOR } from './probes.ts';
+import { LOADS, PROBE_LANES, probeFma, probeLoad, probeRead, VECTOR } from './probes.ts';
 import type { Roofline } from './roofline.ts';
 import { pollSlowly } from './slow-polling.ts';
 
@@ -29,7 +29,7 @@ const FMA_ROUNDS = 2 ** 9;
 const FMA_SCALARS = { ROUNDS: FMA_ROUNDS, factor: 0.999, term: 0.001 };
 /** Dispatches of a measurement that read no memory, of each kind. */
 const REPEATS = 8;
-const MOST_LANES = Math.max(...probeRead.spec.tunables.LANES);
+const MOST_LANES = Math.max(...PROBE_LANES);
 
 /**
  * Work of a dispatch: it keeps a GPU busy for about a tenth of a millisecond, or a processor for one. Not longer, so that
@@ -173,5 +173,5 @@ async function fastest(device: Device, probe: Probe): Promise<Variant> {
 /** 1e9 a second: the middle of its dispatches that took a time. */
 function speed({ kernel, amount }: Probe, times: readonly KernelTime[]): Figure {
   const own = times.filter(({ label }) => label.startsWith(`${kernel.name}[`));
-  return median(present(own.map(({ cost, nanoseconds }) => ratio(amount(cost), nanoseconds))));
+  return median(present(own.map(({ cost, nanoseconds }) => cost && ratio(amount(cost), nanoseconds))));
 }

@@ -52,9 +52,9 @@ export async function timeCandidate(
     isBase,
     usedByModel,
     ms: milliseconds,
-    gflops: ratio(1e-6 * cost.flops, milliseconds.median),
-    gigabytes: ratio(1e-6 * cost.bytes, milliseconds.median),
-    roofline: shareOfRoofline(cost, milliseconds.median, best),
+    gflops: cost && ratio(1e-6 * cost.flops, milliseconds.median),
+    gigabytes: cost && ratio(1e-6 * cost.bytes, milliseconds.median),
+    roofline: cost && shareOfRoofline(cost, milliseconds.median, best),
     best,
   };
 }

@@ -39,7 +39,7 @@ serveJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void)
     await kernel.build(device, variant.choice);
     const recorder = new Recorder(device);
     recorder.add(kernel, tensors, scalars, variant.choice);
-    const program = owned.use(recorder.finish(name));
+    const program = owned.use(recorder.finishBuilt(name));
     const ms = await timeMatmul(async () => {
       x.write(values);
       program.submit();

@@ -77,7 +77,8 @@ export function reportStep(
       .map((measured): ProfileRow => {
         const { label, dims, cost, dispatches, ms } = measured;
         const kernel = label.split('[', 1)[0] ?? label;
-        const share = shareOfRoofline(costOf(kernel, measured) ?? cost, ms / dispatches, roofline);
+        const known = costOf(kernel, measured) ?? cost;
+        const share = known && shareOfRoofline(known, ms / dispatches, roofline);
         return { kernel, variant: label, sizes: dims, dispatches, ms, share: ratio(ms, sum), roofline: share };
       })
       .sort((a, b) => b.ms - a.ms),

@@ -40,8 +40,11 @@ export interface StepKernel extends GpuInterval {
   readonly label: string;
   /** Its sizes and scalars by name. */
   readonly dims: Readonly<Record<string, number>>;
-  /** Bytes moved and floating-point operations, as the kernel declares them; what depends on contexts is not among them. */
-  readonly cost: { readonly bytes: number; readonly flops: number };
+  /**
+   * Bytes moved and floating-point operations, as the kernel declares them; what depends on contexts is not among them. Null
+   * where it states none.
+   */
+  readonly cost: { readonly bytes: number; readonly flops: number } | null;
 }
 
 /** GPU time of a step, from the beginning of its first dispatch to the end of its last. */

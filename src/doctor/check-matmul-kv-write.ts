@@ -60,7 +60,7 @@ export async function checkMatmulKVWrite(subject: Subject): Promise<KernelReport
       variant,
       what: `${output} of ${T} tokens`,
       run: async () =>
-        select(await runOnce(device, { kernel, tensors, scalars: { first: 0, D }, choice: variant.choice, output })),
+        select(await runOnce(device, { kernel, tensors, scalars: { D }, choice: variant.choice, output })),
     }));
 
   const isOfQ = (_: number, i: number) => i % N < C;

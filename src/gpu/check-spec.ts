@@ -4,6 +4,7 @@ import { checkKeys, isRecord, type KeyTable } from '../util/keys.ts';
 import { quote } from '../util/quote.ts';
 import { KernelError } from './errors.ts';
 import type { BindingSpec, KernelSpec } from './kernel-spec.ts';
+import { unknownName } from './operands.ts';
 import { checkDType } from './tensor-data.ts';
 
 const SPEC_KEYS: KeyTable<KernelSpec> = {
@@ -14,18 +15,19 @@ const SPEC_KEYS: KeyTable<KernelSpec> = {
   bindings: true,
   params: true,
   extras: true,
+  defaults: true,
   conditions: true,
   constants: true,
   overrides: true,
   tunables: true,
-  checkVariant: true,
-  check: true,
+  supports: true,
+  accepts: true,
   workgroups: true,
   cost: true,
 };
 const BINDING_KEYS: KeyTable<BindingSpec> = { access: true, dtype: true, shape: true, packed: true };
 const ACCESS: readonly string[] = ['read', 'read_write'];
-const SCALARS: readonly string[] = ['u32', 'f32'];
+const SCALARS: readonly string[] = ['u32', 'i32', 'f32'];
 const NAME = /^[A-Za-z_]\w*$/;
 
 /**
@@ -44,23 +46,26 @@ export function checkSpec(spec: KernelSpec): void {
   for (const key of ['shader', 'source'] as const) {
     if (spec[key] !== undefined && typeof spec[key] !== 'string') fail(key, spec[key], 'a text');
   }
-  for (const key of ['conditions', 'constants', 'overrides', 'checkVariant', 'check'] as const) {
+  for (const key of ['conditions', 'constants', 'overrides', 'supports', 'accepts', 'cost'] as const) {
     if (spec[key] !== undefined && typeof spec[key] !== 'function') fail(key, spec[key], 'a function');
   }
-  for (const key of ['workgroups', 'cost'] as const) {
-    if (typeof spec[key] !== 'function') fail(key, spec[key], 'a function');
-  }
+  if (typeof spec.workgroups !== 'function') fail('workgroups', spec.workgroups, 'a function');
   const entriesOf = <T>(key: string, value: Readonly<Record<string, T>>): [string, T][] =>
     isRecord(value) ? Object.entries(value) : fail(key, value, 'an object');
   for (const [module, text] of entriesOf('modules', spec.modules ?? {})) {
     if (typeof text !== 'string') fail(`module ${module}`, text, 'a text');
   }
   for (const [binding, declared] of entriesOf('bindings', spec.bindings)) checkBinding(name, binding, declared);
-  for (const [param, type] of entriesOf('params', spec.params)) {
+  for (const [param, type] of entriesOf('params', spec.params ?? {})) {
     if (!SCALARS.includes(type)) fail(`param ${param}`, type, `one of ${SCALARS.join(', ')}`);
   }
   const { extras = [] } = spec;
   if (!Array.isArray(extras) || !extras.every((extra) => typeof extra === 'string')) fail('extras', extras, 'names');
+  const scalars = [...Object.keys(spec.params ?? {}), ...extras];
+  for (const [scalar, value] of entriesOf('defaults', spec.defaults ?? {})) {
+    if (!scalars.includes(scalar)) throw unknownName(name, 'scalar', scalar, scalars);
+    if (!Number.isFinite(value)) fail(`default of ${scalar}`, value, 'a number');
+  }
   for (const [tunable, values] of entriesOf('tunables', spec.tunables ?? {})) {
     const isList = Array.isArray(values) && values.length > 0 && values.every(Number.isFinite);
     if (!isList) fail(`tunable ${tunable}`, values, 'numbers');

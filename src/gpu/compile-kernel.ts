@@ -50,7 +50,7 @@ async function createPipeline(
   variant: Variant,
   module: GPUShaderModule,
 ): Promise<Pick<BuiltKernel, 'pipeline' | 'bindGroupLayout'>> {
-  const numParams = Object.keys(spec.params).length;
+  const numParams = Object.keys(spec.params ?? {}).length;
   const entries = Object.values(spec.bindings).map(
     ({ access }, binding): GPUBindGroupLayoutEntry => ({
       binding,

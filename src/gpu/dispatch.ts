@@ -10,7 +10,8 @@ export interface Dispatch {
   readonly params: Uint32Array | null;
   readonly workgroups: Grid;
   readonly dims: Dims;
-  readonly cost: Cost;
+  /** Null where the kernel states none. */
+  readonly cost: Cost | null;
 }
 
 /** Group of the uniform buffer that carries `Params` where immediates are missing. */

@@ -1,12 +1,22 @@
+// The declaration of a kernel and the types that follow from it: a letter, scalar, condition or number that the declaration
+// does not name is an error of the compiler in its own callbacks, and in every call.
 import type { DeviceTraits } from './device.ts';
 import type { PackedMatrix } from './packed-matrix.ts';
 import type { DType, Tensor } from './tensor.ts';
 
-/** Solved sizes by shape letter. */
-export type Dims = Readonly<Record<string, number>>;
+/** Numbers by name: solved shape letters, scalars, constants. */
+export type Sizes<Names extends string> = Readonly<Record<Names, number>>;
 
-/** One size of a binding's shape: a letter to solve for, a number, or a function of the solved letters. */
-export type Dim = string | number | ((dims: Dims) => number);
+/** Solved sizes by shape letter. */
+export type Dims = Sizes<string>;
+
+/** A method, so that a function may name the sizes that it needs: `({ H, D }: Sizes<'H' | 'D'>) => H * D`. */
+interface ComputedDim {
+  size(dims: Dims): number;
+}
+
+/** One size of a binding's shape: a letter to solve for, a number, or a function of sizes. */
+export type Dim = string | number | ComputedDim['size'];
 
 /** A storage buffer of a kernel that takes a Tensor. */
 export interface TensorBinding<D extends Dim = Dim> {
@@ -58,36 +68,43 @@ export const read: DeclareAny = declareAny('read');
 export const write: DeclareAny = declareAny('read_write');
 
 /** Type of a scalar. */
-export type ScalarType = 'u32' | 'f32';
+export type ScalarType = 'u32' | 'i32' | 'f32';
 
-/** Values that a variant is built with. All are part of its name. */
-export interface Variant {
+/** Values of one variant, by the names that a kernel declares. All are part of its name. */
+export interface VariantOf<Conditions extends string, Constants extends string, Overrides extends string> {
   /** `@if(NAME)` of the shader. */
-  readonly conditions: Readonly<Record<string, boolean>>;
+  readonly conditions: Readonly<Record<Conditions, boolean>>;
   /** `constants::NAME` of the shader: sizes that shape its code, and `@if(NAME)`, which holds where it is not 0. */
-  readonly constants: Readonly<Record<string, number>>;
+  readonly constants: Sizes<Constants>;
   /** `override NAME` of the shader. */
-  readonly overrides: Readonly<Record<string, number>>;
+  readonly overrides: Sizes<Overrides>;
 }
 
+/** Values of one variant of any kernel. */
+export type Variant = VariantOf<string, string, string>;
+
 /** Part of a variant; what is left out takes the kernel's default for the adapter. */
-export type VariantChoice = { readonly [K in keyof Variant]?: Variant[K] };
+export interface VariantChoice {
+  readonly conditions?: Readonly<Record<string, boolean | undefined>>;
+  readonly constants?: Readonly<Record<string, number | undefined>>;
+  readonly overrides?: Readonly<Record<string, number | undefined>>;
+}
 
 /** Part of a variant of one kernel, by the names that it declares; what is left out takes its default. */
 export interface ChoiceOf<S extends KernelSpec> {
-  readonly conditions?: Choices<S['conditions'], boolean>;
-  readonly constants?: Choices<S['constants'], number>;
-  readonly overrides?: Choices<S['overrides'], number>;
+  readonly conditions?: Choices<NamesOf<S>['conditions'], boolean>;
+  readonly constants?: Choices<NamesOf<S>['constants'], number>;
+  readonly overrides?: Choices<NamesOf<S>['overrides'], number>;
 }
 
-type Choices<Defaults, Value> = Defaults extends (traits: DeviceTraits) => infer Names
-  ? { readonly [K in keyof Names]?: Value }
-  : { readonly [name: string]: never };
+type Choices<Names extends string, Value> = [Names] extends [never]
+  ? { readonly [name: string]: never }
+  : { readonly [K in Names]?: Value };
 
 /** Workgroups in each dimension. */
 export type Grid = readonly [x: number, y: number, z: number];
 
-/** What one dispatch has to do. */
+/** Work of one dispatch. */
 export interface Cost {
   /** Read and written, each word once however often it is loaded. */
   readonly bytes: number;
@@ -97,16 +114,49 @@ export interface Cost {
   readonly loads?: number;
 }
 
-type Bindings = Readonly<Record<string, BindingSpec>>;
-type LettersOf<B extends Bindings> = Extract<B[keyof B]['shape'][number], string>;
+/** Storage buffers by name. */
+export type Bindings = Readonly<Record<string, BindingSpec>>;
+
+type DimOf<B extends Bindings> = B[keyof B]['shape'][number];
+
+/** Letters that the shapes of tensors determine. */
+type LettersOf<B extends Bindings> = Extract<DimOf<B>, string>;
+
+/** Names that the functions among the sizes of shapes need. */
+type NeededBy<D> = D extends (dims: infer Needed) => number
+  ? string extends keyof Needed
+    ? never
+    : Extract<keyof Needed, string>
+  : never;
+
+/** Makes bindings whose functions need a name that the kernel does not have an error of the compiler. */
+export type Solvable<B extends Bindings, Names extends string> = [
+  Exclude<NeededBy<DimOf<B>>, LettersOf<B> | Names>,
+] extends [never]
+  ? unknown
+  : { readonly bindings: { readonly unknown: Exclude<NeededBy<DimOf<B>>, LettersOf<B> | Names> } };
+
+// Callbacks take these names and declare none.
+type DeclaredSizes<B extends Bindings, Names extends string> = Sizes<NoInfer<LettersOf<B> | Names>>;
+type DeclaredVariant<C extends string, K extends string, O extends string> = VariantOf<
+  NoInfer<C>,
+  NoInfer<K>,
+  NoInfer<O>
+>;
 
 /**
  * The declaration of a kernel: all that the host must know of `shaders/<shader>.wgsl`, compared with the linked shader
- * when a variant is first built.
+ * when a variant is first built. Its callbacks get the names that it declares and no others; a callback stands after the
+ * properties that it depends on.
  */
 export interface KernelSpec<
   B extends Bindings = Bindings,
-  P extends Readonly<Record<string, ScalarType>> = Readonly<Record<string, ScalarType>>,
+  Params extends string = string,
+  Extras extends string = string,
+  Conditions extends string = string,
+  Constants extends string = string,
+  Overrides extends string = string,
+  Defaults extends string = string,
 > {
   readonly name: string;
   /** File name in `shaders/` without extension; the kernel's name when absent. */
@@ -121,42 +171,65 @@ export interface KernelSpec<
   readonly modules?: Readonly<Record<string, string>>;
   /** In order of `@binding`. */
   readonly bindings: B;
-  /** Fields of the shader's `Params`, in order; those that are shape letters are filled in from the tensors. */
-  readonly params: P;
+  /** Fields of the shader's `params`, in order; those that are shape letters are filled in from the tensors. */
+  readonly params?: Readonly<Record<Params, ScalarType>>;
   /** Names of further numbers that shapes or the grid need and the shader does not. */
-  readonly extras?: readonly string[];
+  readonly extras?: readonly Extras[];
+  /** Values of scalars that a caller may leave out. */
+  readonly defaults?: Sizes<Defaults>;
   /** Every `@if` condition of the shader, with its default. */
-  readonly conditions?: (traits: DeviceTraits) => Readonly<Record<string, boolean>>;
+  readonly conditions?: (traits: DeviceTraits) => Readonly<Record<Conditions, boolean>>;
   /** Every `constants::` of the shader, with its default. `@if` of one holds where it is not 0. */
-  readonly constants?: (traits: DeviceTraits) => Readonly<Record<string, number>>;
+  readonly constants?: (traits: DeviceTraits) => Sizes<Constants>;
   /** Every `override` of the shader, with its default. */
-  readonly overrides?: (traits: DeviceTraits) => Readonly<Record<string, number>>;
+  readonly overrides?: (traits: DeviceTraits) => Sizes<Overrides>;
   /** Values that constants and overrides may take, defaults included, where there are several: the tests run them all. */
-  readonly tunables?: Readonly<Record<string, readonly number[]>>;
-  /** Names what keeps a variant from running on a device, or null. */
-  readonly checkVariant?: (variant: Variant, traits: DeviceTraits) => string | null;
+  readonly tunables?: { readonly [K in NoInfer<Constants | Overrides>]?: readonly number[] };
+  /** Names what keeps a device from running a variant, or null. */
+  supports?(variant: DeclaredVariant<Conditions, Constants, Overrides>, traits: DeviceTraits): string | null;
   /** Names the first thing wrong with the sizes, or null. */
-  readonly check?: (dims: Dims, variant: Variant) => string | null;
+  accepts?(
+    dims: DeclaredSizes<B, Params | Extras | Constants>,
+    variant: DeclaredVariant<Conditions, Constants, Overrides>,
+  ): string | null;
   /** Whole numbers of workgroups in x, y and z; `Math.ceil` where a workgroup is left in part. */
-  readonly workgroups: (dims: Dims, variant: Variant) => Grid;
-  readonly cost: (dims: Dims, variant: Variant) => Cost;
+  workgroups(
+    dims: DeclaredSizes<B, Params | Extras | Constants>,
+    variant: DeclaredVariant<Conditions, Constants, Overrides>,
+  ): Grid;
+  /** Work of a dispatch, for timings in GB/s and GFLOP/s. */
+  cost?(
+    dims: DeclaredSizes<B, Params | Extras | Constants>,
+    variant: DeclaredVariant<Conditions, Constants, Overrides>,
+  ): Cost;
 }
 
-/** What a kernel takes, by name: a T for a tensor, a P for a packed matrix. */
+/** Names that a declaration has, by kind. */
+type NamesOf<S extends KernelSpec> =
+  S extends KernelSpec<infer B, infer P, infer E, infer C, infer K, infer O, infer F>
+    ? { letters: LettersOf<B>; params: P; extras: E; conditions: C; constants: K; overrides: O; defaults: F }
+    : never;
+
+/** Operands of a kernel by name: a T for a tensor, a P for a packed matrix. */
 export type TensorsOf<S extends KernelSpec, T = Tensor, P = PackedMatrix> = {
   readonly [K in keyof S['bindings']]: OperandOf<S['bindings'][K], T, P>;
 };
 
 type OperandOf<B, T, P> = B extends PackedBinding ? P : T;
 
-/** Scalars that the caller gives: params that no tensor's shape determines, and the extras. */
-export type ScalarsOf<S extends KernelSpec> = {
-  readonly [K in
-    | Exclude<keyof S['params'], LettersOf<S['bindings']>>
-    | (S['extras'] extends readonly (infer E extends string)[] ? E : never)]: number;
-};
+/** Scalars that the caller gives: params that no tensor's shape determines, and extras. Those with defaults may be left out. */
+export type ScalarsOf<S extends KernelSpec> = Flat<
+  { readonly [K in Exclude<ScalarNames<S>, NamesOf<S>['defaults']>]: number } & {
+    readonly [K in NamesOf<S>['defaults']]?: number;
+  }
+>;
 
-/** Sizes and scalars by name, as `cost` takes them. */
+/** Writes an intersection of objects as one. */
+type Flat<T> = { [K in keyof T]: T[K] };
+
+type ScalarNames<S extends KernelSpec> = Exclude<NamesOf<S>['params'], NamesOf<S>['letters']> | NamesOf<S>['extras'];
+
+/** Sizes, scalars and constants by name, as `cost` takes them. */
 export type DimsOf<S extends KernelSpec> = {
-  readonly [K in LettersOf<S['bindings']> | keyof ScalarsOf<S>]?: number;
+  readonly [K in NamesOf<S>['letters'] | ScalarNames<S> | NamesOf<S>['constants']]?: number;
 };

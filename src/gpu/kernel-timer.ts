@@ -18,8 +18,8 @@ export interface KernelTime extends GpuSpan {
   readonly label: string;
   /** Its sizes and scalars. */
   readonly dims: Dims;
-  /** As the kernel declares it for these sizes. */
-  readonly cost: Cost;
+  /** As the kernel declares it for these sizes; null where it states none. */
+  readonly cost: Cost | null;
 }
 
 /** Queries that WebGPU lets a set have: two a pass, before and after. */

@@ -1,7 +1,8 @@
+// Variants of a kernel that doctor and kernel benchmark go through, by name: the base, the model's, their neighbours.
 import type { DeviceTraits } from './device.ts';
-import { joinChoices } from './join-choices.ts';
 import type { Kernel } from './kernel.ts';
 import type { Variant, VariantChoice } from './kernel-spec.ts';
+import { overlay } from './overlay.ts';
 import { labelOf } from './variant-label.ts';
 
 /** A variant of a kernel to be checked or timed. */
@@ -27,8 +28,8 @@ export function modelVariants(
   fixed: VariantChoice = {},
   model: readonly VariantChoice[] = [{}],
 ): NamedVariant[] {
-  const base = kernel.variant({ ...traits, minSubgroupSize: 0 }, fixed);
-  const chosen = model.map((choice) => kernel.variant(traits, joinChoices(choice, fixed)));
+  const base = kernel.base(traits, fixed);
+  const chosen = model.map((choice) => kernel.variant(traits, overlay(choice, fixed)));
   const used = new Set(chosen.map((choice) => labelOf(kernel.name, choice)));
   return distinct(kernel, [base, ...chosen]).map(([label, choice], i) => {
     return { label, choice, isBase: i === 0, usedByModel: used.has(label) };
@@ -43,17 +44,10 @@ export function allVariants(
   model?: readonly VariantChoice[],
 ): NamedVariant[] {
   const known = modelVariants(kernel, traits, fixed, model);
-  const tuned = known.slice(0, 2).flatMap(({ choice }) => tunings(kernel, choice));
-  const possible = tuned.filter((choice) => !kernel.spec.checkVariant?.(choice, traits));
+  const tuned = known.slice(0, 2).flatMap(({ choice }) => kernel.neighbours(traits, choice));
+  const possible = tuned.map((choice) => kernel.variant(traits, choice));
   const others = distinct(kernel, possible).filter(([label]) => known.every((variant) => variant.label !== label));
   return [...known, ...others.map(([label, choice]) => ({ label, choice, isBase: false, usedByModel: false }))];
-}
-
-function tunings({ spec }: Kernel, variant: Variant): Variant[] {
-  return Object.entries(spec.tunables ?? {}).flatMap(([name, values]) => {
-    const kind = Object.hasOwn(variant.constants, name) ? 'constants' : 'overrides';
-    return values.map((value) => ({ ...variant, [kind]: { ...variant[kind], [name]: value } }));
-  });
 }
 
 /** Variants by label, in their order. */

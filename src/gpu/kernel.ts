@@ -1,5 +1,6 @@
 // A kernel as its callers have it: what is declared is checked once, each call against it, and every variant is compiled
 // once a device.
+import type { BoundRange } from './bind-group-cache.ts';
 import { checkSpec } from './check-spec.ts';
 import { type BuiltKernel, compileKernel } from './compile-kernel.ts';
 import type { Device, DeviceTraits } from './device.ts';
@@ -7,26 +8,35 @@ import type { Dispatch } from './dispatch.ts';
 import { KernelError } from './errors.ts';
 import { checkGrid } from './grid.ts';
 import type {
+  Bindings,
   ChoiceOf,
   Cost,
   Dims,
   DimsOf,
   KernelSpec,
   ScalarsOf,
-  ScalarType,
+  Solvable,
   TensorsOf,
   Variant,
   VariantChoice,
 } from './kernel-spec.ts';
 import { mergeChoice } from './merge-choice.ts';
-import { bindOperands, checkScalars, type Operands, withPackedConditions } from './operands.ts';
+import { bindOperands, type Operands, type Scalars, withDefaults, withPackedConditions } from './operands.ts';
+import { packParams } from './pack-params.ts';
 import { Program } from './program.ts';
 import { linkShader } from './shader-linker.ts';
 import { solveDims } from './shapes.ts';
+import { combinations, completeVariant, neighboursOf } from './tunables.ts';
 import { labelOf } from './variant-label.ts';
 
-/** A variant without anything. */
-const PLAIN: Variant = { conditions: {}, constants: {}, overrides: {} };
+/** Device without any optional feature. */
+const PLAIN: DeviceTraits = { minSubgroupSize: 0, immediates: false, timestamps: false, isSoftware: false, vendor: '' };
+
+/** Checked dispatch of a variant that may not be built yet. */
+export interface DispatchPlan extends Omit<Dispatch, 'pipeline' | 'bindGroup'> {
+  /** Bytes of each binding, in their order. */
+  readonly ranges: readonly BoundRange[];
+}
 
 /** A kernel: its declaration, and the variants of it that each device has compiled. */
 export class Kernel<S extends KernelSpec = KernelSpec> {
@@ -50,17 +60,29 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
    * and a variant that the device can't run; RangeValueError for a choice of unknown keys.
    */
   variant(traits: DeviceTraits, choice: ChoiceOf<S> = {}): Variant {
-    const { spec } = this;
-    const variant = mergeChoice(spec, traits, choice);
-    const numbers: Readonly<Record<string, number>> = { ...variant.constants, ...variant.overrides };
-    for (const [name, allowed] of Object.entries(spec.tunables ?? {})) {
-      const value = numbers[name];
-      if (value !== undefined && allowed.includes(value)) continue;
-      throw new KernelError(spec.name, `${name} is ${value}, expected one of ${allowed.join(', ')}`);
-    }
-    const wrong = spec.checkVariant?.(variant, traits);
-    if (wrong) throw new KernelError(spec.name, wrong);
-    return variant;
+    return completeVariant(this.spec, traits, choice);
+  }
+
+  /**
+   * The variant that needs no optional feature of WebGPU.
+   *
+   * @param fixed what it is to have all the same, such as the storage type of a weight.
+   * @throws as `variant`.
+   */
+  base(traits: DeviceTraits, fixed: ChoiceOf<S> = {}): Variant {
+    return completeVariant(this.spec, { ...traits, minSubgroupSize: 0 }, fixed);
+  }
+
+  /** Every combination of the values of the tunables that a device can run; one empty choice where there are none. */
+  variants(traits: DeviceTraits): ChoiceOf<S>[];
+  variants(traits: DeviceTraits): VariantChoice[] {
+    return combinations(this.spec, traits);
+  }
+
+  /** A choice, and then those that differ from it in one tunable and that a device can run. */
+  neighbours(traits: DeviceTraits, choice: ChoiceOf<S>): ChoiceOf<S>[];
+  neighbours(traits: DeviceTraits, choice: VariantChoice): VariantChoice[] {
+    return neighboursOf(this.spec, traits, choice);
   }
 
   /**
@@ -74,39 +96,29 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
     return withPackedConditions(this.spec, tensors, choice);
   }
 
-  /** Every combination of the values of the tunables that a device can run; one empty choice where there are none. */
-  variants(traits: DeviceTraits): ChoiceOf<S>[];
-  variants(traits: DeviceTraits): VariantChoice[] {
-    const { spec } = this;
-    const kinds = mergeChoice(spec, traits, {});
-    let choices: VariantChoice[] = [{}];
-    for (const [name, values] of Object.entries(spec.tunables ?? {})) {
-      const kind = Object.hasOwn(kinds.constants, name) ? 'constants' : 'overrides';
-      choices = choices.flatMap((choice) =>
-        values.map((value) => ({ ...choice, [kind]: { ...choice[kind], [name]: value } })),
-      );
-    }
-    return choices.filter((choice) => !spec.checkVariant?.(mergeChoice(spec, traits, choice), traits));
-  }
-
   /**
-   * What one dispatch has to do.
+   * Work of one dispatch.
    *
-   * @param dims the sizes that it depends on, by shape letter or scalar.
-   * @param variant what its loads may depend on, as `variant` gives it; without it, all off and 1.
-   * @throws KernelError that names a size that it needs and did not get.
+   * @param dims the sizes that it depends on, by shape letter, scalar or constant.
+   * @param choice what its loads may depend on; what it leaves out is that of a device without optional features.
+   * @throws KernelError that names a size that it needs and did not get, and for a kernel that states no cost.
    */
-  cost(dims: DimsOf<S>, variant?: Variant): Cost;
-  cost(dims: Dims, variant: Variant = PLAIN): Cost {
-    const { name, cost } = this.spec;
-    const required = new Proxy(dims, {
-      get(target, key) {
-        const value = Reflect.get(target, key);
-        if (value === undefined) throw new KernelError(name, `cost needs the size ${String(key)}`);
-        return value;
+  cost(dims: DimsOf<S>, choice?: ChoiceOf<S>): Cost;
+  cost(dims: Dims, choice: VariantChoice = {}): Cost {
+    const { spec } = this;
+    if (!spec.cost) throw new KernelError(spec.name, 'states no cost');
+    const variant = mergeChoice(spec, PLAIN, choice);
+    const required = new Proxy<Dims>(
+      { ...variant.constants, ...spec.defaults, ...dims },
+      {
+        get(target, key) {
+          const value = Reflect.get(target, key);
+          if (value === undefined) throw new KernelError(spec.name, `cost needs the size ${String(key)}`);
+          return value;
+        },
       },
-    });
-    return cost(required, variant);
+    );
+    return spec.cost(required, variant);
   }
 
   /**
@@ -142,22 +154,19 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
   }
 
   /**
-   * Checks tensors and scalars and makes a dispatch of them. The variant must have been built: nothing compiles while a
-   * step is recorded.
+   * Checks tensors and scalars and plans a dispatch of them, whose variant may be built later.
    *
    * @throws KernelError that names the kernel and the tensor or scalar, what was expected and what was given.
+   *
+   * @internal
    */
-  dispatch(device: Device, tensors: TensorsOf<S>, scalars: ScalarsOf<S>, choice?: ChoiceOf<S>): Dispatch {
+  plan(device: Device, tensors: TensorsOf<S>, scalars: ScalarsOf<S>, choice?: ChoiceOf<S>): DispatchPlan;
+  plan(device: Device, tensors: Operands, scalars: Scalars, choice?: VariantChoice): DispatchPlan {
     const { spec } = this;
     const operands = bindOperands(device, spec, tensors);
-    const variant = this.variant(device.traits, this.choiceFor(tensors, choice));
-    const built = this.#variants(device).get(labelOf(spec.name, variant));
-    if (!built || built instanceof Promise)
-      throw new KernelError(labelOf(spec.name, variant), 'used before it was built');
-    checkScalars(spec, scalars);
-    const values: Record<string, number> = { ...variant.constants, ...scalars };
-    const dims = solveDims(spec, operands, values);
-    const wrong = spec.check?.(dims, variant);
+    const variant = completeVariant(spec, device.traits, withPackedConditions(spec, tensors, choice));
+    const dims = solveDims(spec, operands, { ...variant.constants, ...withDefaults(spec, scalars) });
+    const wrong = spec.accepts?.(dims, variant);
     if (wrong) throw new KernelError(spec.name, wrong);
     const workgroups = spec.workgroups(dims, variant);
     const { maxComputeWorkgroupsPerDimension: maxGroups, maxStorageBufferBindingSize: maxBytes } = device.gpu.limits;
@@ -166,22 +175,39 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
       if (range.size <= maxBytes) return range;
       throw new KernelError(spec.name, `${name} takes ${range.size} bytes, the adapter binds at most ${maxBytes}`);
     });
-    return {
-      label: built.label,
-      pipeline: built.pipeline,
-      bindGroup: device.bindGroups.get(built.label, built.bindGroupLayout, ranges),
-      params: packParams(spec, dims),
-      workgroups,
-      dims,
-      cost: spec.cost(dims, variant),
-    };
+    const label = labelOf(spec.name, variant);
+    const cost = spec.cost?.(dims, variant) ?? null;
+    return { label, ranges, params: packParams(spec, dims), workgroups, dims, cost };
+  }
+
+  /**
+   * Makes the dispatch that was planned.
+   *
+   * @throws KernelError when its variant was not built.
+   *
+   * @internal
+   */
+  bind(device: Device, { ranges, ...plan }: DispatchPlan): Dispatch {
+    const built = this.#variants(device).get(plan.label);
+    if (!built || built instanceof Promise) throw new KernelError(plan.label, 'used before it was built');
+    const bindGroup = device.bindGroups.get(built.label, built.bindGroupLayout, ranges);
+    return { ...plan, pipeline: built.pipeline, bindGroup };
+  }
+
+  /**
+   * Checks tensors and scalars and makes a dispatch of them. The variant must have been built: nothing compiles here.
+   *
+   * @throws KernelError that names the kernel and the tensor or scalar, what was expected and what was given.
+   */
+  dispatch(device: Device, tensors: TensorsOf<S>, scalars: ScalarsOf<S>, choice?: ChoiceOf<S>): Dispatch {
+    return this.bind(device, this.plan(device, tensors, scalars, choice));
   }
 
   /**
    * Builds the variant if need be, runs it once and returns when it has been submitted.
    *
    * @param tensors one for each binding of the spec, by name; a packed matrix where it asks for one.
-   * @param scalars numbers by name: params that no tensor's shape determines, and extras.
+   * @param scalars numbers by name: params that no tensor's shape determines, and extras; those with defaults may be left out.
    * @param choice what differs from the kernel's defaults for the device.
    * @throws KernelError, as `build` and `dispatch`; GpuError when the driver refuses something; DeviceLostError.
    */
@@ -209,28 +235,17 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
  *
  * @throws RangeValueError for an unknown key; KernelError for a value of another type than the key's.
  */
-export function defineKernel<const S extends KernelSpec>(spec: S): Kernel<S> {
-  return new Kernel(spec);
-}
-
-function packParams(spec: KernelSpec, dims: Dims): Uint32Array | null {
-  const entries = Object.entries(spec.params);
-  if (entries.length === 0) return null;
-  const words = new Uint32Array(entries.length);
-  const kinds = {
-    u32: { array: words, holds: (value: number) => value >>> 0 === value },
-    // Rounded, but never to infinity.
-    f32: {
-      array: new Float32Array(words.buffer),
-      holds: (value: number) => Number.isFinite(Math.fround(value)) === Number.isFinite(value),
-    },
-  };
-  entries.forEach(([name, type]: [string, ScalarType], i) => {
-    const value = dims[name];
-    if (value === undefined) throw new KernelError(spec.name, `scalar ${name} is missing`);
-    const { array, holds } = kinds[type];
-    if (!holds(value)) throw new KernelError(spec.name, `scalar ${name} is ${value}, expected ${type}`);
-    array[i] = value;
-  });
-  return words;
+export function defineKernel<
+  const B extends Bindings,
+  Params extends string = never,
+  Extras extends string = never,
+  Conditions extends string = never,
+  Constants extends string = never,
+  Overrides extends string = never,
+  Defaults extends Params | Extras = never,
+>(
+  spec: KernelSpec<B, Params, Extras, Conditions, Constants, Overrides, Defaults> &
+    Solvable<B, NoInfer<Params | Extras | Constants>>,
+): Kernel<KernelSpec<B, Params, Extras, Conditions, Constants, Overrides, Defaults>> {
+  return new Kernel<KernelSpec<B, Params, Extras, Conditions, Constants, Overrides, Defaults>>(spec);
 }

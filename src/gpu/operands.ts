@@ -5,7 +5,7 @@ import { clip, quote } from '../util/quote.ts';
 import type { BoundRange } from './bind-group-cache.ts';
 import type { Device } from './device.ts';
 import { KernelError } from './errors.ts';
-import type { BindingSpec, KernelSpec, VariantChoice } from './kernel-spec.ts';
+import type { BindingSpec, Dims, KernelSpec, VariantChoice } from './kernel-spec.ts';
 import { PackedMatrix } from './packed-matrix.ts';
 import { type DType, Tensor } from './tensor.ts';
 
@@ -77,20 +77,34 @@ export function withPackedConditions(spec: KernelSpec, operands: Operands, choic
   return conditions === undefined ? choice : { ...choice, conditions };
 }
 
-/** Checks that scalars are numbers that the kernel declares. @throws KernelError that names the first that is not. */
-export function checkScalars(spec: KernelSpec, scalars: Readonly<Record<string, number>>): void {
-  if (!isRecord(scalars)) throw new KernelError(spec.name, `scalars are ${quote(scalars)}, expected an object`);
-  const { extras = [] } = spec;
-  const names = [...Object.keys(spec.params), ...extras];
-  for (const [name, value] of Object.entries(scalars)) {
+/** Scalars by name, as a caller gives them. */
+export type Scalars = Readonly<Record<string, number | undefined>>;
+
+/**
+ * Puts scalars with those that have defaults.
+ *
+ * @throws KernelError for one that the kernel does not declare, is no number, or is missing.
+ */
+export function withDefaults(spec: KernelSpec, given: Scalars): Dims {
+  if (!isRecord(given)) throw new KernelError(spec.name, `scalars are ${quote(given)}, expected an object`);
+  const { params = {}, extras = [], defaults = {} } = spec;
+  const names = [...Object.keys(params), ...extras];
+  const scalars: Record<string, number> = { ...defaults };
+  for (const [name, value] of Object.entries(given)) {
     if (!names.includes(name)) throw unknownName(spec.name, 'scalar', name, names);
     if (typeof value !== 'number' || Number.isNaN(value)) {
       throw new KernelError(spec.name, `scalar ${name} is ${quote(value)}, expected a number`);
     }
+    scalars[name] = value;
   }
-  for (const name of extras) {
-    if (scalars[name] === undefined) throw new KernelError(spec.name, `scalar ${name} is missing`);
-  }
+  const missing = names.find((name) => scalars[name] === undefined && !isLetter(spec, name));
+  if (missing !== undefined) throw new KernelError(spec.name, `scalar ${missing} is missing`);
+  return scalars;
+}
+
+/** Tells whether the shape of a tensor determines a number. */
+function isLetter({ bindings }: KernelSpec, name: string): boolean {
+  return Object.values(bindings).some(({ shape }) => shape.some((dim) => dim === name));
 }
 
 /** An error for a name that a kernel does not declare. */

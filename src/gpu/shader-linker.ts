@@ -80,7 +80,7 @@ function declareParams(
     );
   }
   const at = IMPORTS.exec(source)?.[0].length ?? 0;
-  const fields = Object.entries(spec.params).map(([name, type]) => `${name}: ${type}`);
+  const fields = Object.entries(spec.params ?? {}).map(([name, type]) => `${name}: ${type}`);
   if (fields.length === 0) return { linked: source, inserted: { at, length: 0 } };
   const struct = `struct Params { ${fields.join(', ')} }`;
   const variable = immediates ? 'var<immediate>' : '@group(1) @binding(0) var<uniform>';

@@ -29,7 +29,7 @@ export interface Timing {
   readonly runs: number;
   /** Milliseconds of a dispatch: the middle of all runs, and what a tenth of them stay below and above. */
   readonly milliseconds: { readonly median: number; readonly p10: number; readonly p90: number };
-  /** 1e9 floating-point operations a second, by the kernel's `cost` and the median; null when the clock saw no time pass. */
+  /** 1e9 floating-point operations a second, by the kernel's `cost` and the median; null when it states none or the clock saw no time pass. */
   readonly gflops: number | null;
   /** 1e9 bytes a second, in the same way. */
   readonly gigabytes: number | null;
@@ -66,15 +66,15 @@ export async function time<S extends KernelSpec>(
   const sorted = measured.sort((a, b) => a - b);
   const at = (fraction: number) => sorted[Math.round(fraction * (runs - 1))]!;
   const median = (at(0.5) + sorted[Math.floor((runs - 1) / 2)]!) / 2;
-  const { bytes, flops } = dispatch.cost;
-  const perSecond = (work: number) => (median > 0 ? (1e-6 * work) / median : null);
+  const { cost } = dispatch;
+  const perSecond = (work: number | undefined) => (work !== undefined && median > 0 ? (1e-6 * work) / median : null);
   return {
     label,
     timer: timestamps ? 'timestamps' : 'clock',
     runs,
     milliseconds: { median, p10: at(0.1), p90: at(0.9) },
-    gflops: perSecond(flops),
-    gigabytes: perSecond(bytes),
+    gflops: perSecond(cost?.flops),
+    gigabytes: perSecond(cost?.bytes),
   };
 }
 

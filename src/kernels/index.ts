@@ -21,10 +21,12 @@ export {
   readPacked,
   type ScalarsOf,
   type ScalarType,
+  type Sizes,
   type TensorBinding,
   type TensorsOf,
   type Variant,
   type VariantChoice,
+  type VariantOf,
   write,
 } from '../gpu/kernel-spec.ts';
 export type { GpuSpan, KernelTime } from '../gpu/kernel-timer.ts';

@@ -1,8 +1,9 @@
 // Blocks that layers of any architecture are built from: norm, linear, attention over the paged cache. Each adds the
 // dispatches of one module to a step; letters are those of the kernels.
-import { joinChoices } from '../gpu/join-choices.ts';
+
 import type { Kernel } from '../gpu/kernel.ts';
-import type { Variant } from '../gpu/kernel-spec.ts';
+import type { VariantChoice } from '../gpu/kernel-spec.ts';
+import { overlay } from '../gpu/overlay.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { PREFILL_TILE_ROWS } from '../kernels/attention/query-tiles.ts';
 import { fillsKVRow } from '../kernels/matmul/matmul.ts';
@@ -40,7 +41,7 @@ export function linear(
     // The output of a module that adds to the residual stream is its sum without that stream.
     const adds = epilogue !== 'RESIDUAL' || to === out;
     const conditions = epilogue && adds ? { [epilogue]: true } : {};
-    step.add(matmul, { x, ...weights, out: to }, { first }, joinChoices(variant, { conditions }));
+    step.add(matmul, { x, ...weights, out: to }, { first }, overlay(variant, { conditions }));
   });
 }
 
@@ -62,8 +63,8 @@ export function projectQKV(
     step.add(kernels.kvWrite, { qkv, ...slots }, { D }, storage);
     return;
   }
-  const variant = joinChoices(matmulVariant(step, kernels.matmulKVWrite, x, weights), storage);
-  step.add(kernels.matmulKVWrite, { x, ...weights, out: qkv, ...slots }, { first: 0, D }, variant);
+  const variant = overlay(matmulVariant(step, kernels.matmulKVWrite, x, weights), storage);
+  step.add(kernels.matmulKVWrite, { x, ...weights, out: qkv, ...slots }, { D }, variant);
   const tapped = step.tap?.(module, qkv.shape);
   if (tapped) linear(step, null, x, weights, tapped);
 }
@@ -92,13 +93,13 @@ export function attend(
     return { conditions: { ...conditions, KV_F16 }, constants: { ...constants, D, ROWS } };
   };
   const whole = (first: number, count: number, rows: number) =>
-    step.add(kernels.attention, { ...operands, out }, { first, count, scale, Z: 1 }, variant(kernels.attention, rows));
+    step.add(kernels.attention, { ...operands, out }, { first, count, scale }, variant(kernels.attention, rows));
 
   if (numDecodeTokens > 0 && splits === 1) whole(0, numDecodeTokens, 1);
   else if (numDecodeTokens > 0) {
     const partials = step.scratch('partials');
     const [count, { attentionSplit }] = [numDecodeTokens, kernels];
-    const scalars = { first: 0, count, splits, scale };
+    const scalars = { count, splits, scale };
     step.add(attentionSplit, { ...operands, partials }, scalars, variant(attentionSplit, 1));
     step.add(kernels.attentionFold, { partials, positions, out }, { count, D });
   }
@@ -106,10 +107,10 @@ export function attend(
 }
 
 /** Variant of a matmul, but for what it does with its sums. */
-function matmulVariant(step: Step, kernel: Kernel, x: Tensor, { bias }: LinearWeights): Variant {
+function matmulVariant(step: Step, kernel: Kernel, x: Tensor, { bias }: LinearWeights): VariantChoice {
   const [M = 0, K = 0] = x.shape;
   const choice = step.choose(kernel, { M, K, N: bias.shape[0] ?? 0 });
-  return joinChoices(choice, { conditions: { X_VEC4: K % 4 === 0 } });
+  return overlay(choice, { conditions: { X_VEC4: K % 4 === 0 } });
 }
 
 /** Computes a module's output, and a second time into the tap of a module that has one. */

@@ -208,7 +208,7 @@ export class ModelRunner implements Runner {
   #record(shape: StepShape): Program {
     const recorder = new Recorder(this.#device);
     forward(recorder, this.#parts, shape);
-    return recorder.finish('step');
+    return recorder.finishBuilt('step');
   }
 
   #check(plan: BatchPlan): void {

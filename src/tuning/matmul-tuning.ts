@@ -8,7 +8,7 @@ import type { UploadedOperands } from '../kernels/upload.ts';
 import { PackedWeight } from '../kernels/weights/packed-weight.ts';
 import { TILE, type WeightDType, weightConditions } from '../kernels/weights/weight-tiles.ts';
 import { ceilDiv } from '../util/math.ts';
-import { neighbours, noise, type Tunable } from './tune-kernel.ts';
+import { noise, type Tunable } from './tune-kernel.ts';
 
 /** What the variants of the matmul differ in besides storage and epilogue. All of them give the same bits. */
 export type MatmulChoice = ChoiceOf<(typeof matmul)['spec']>;
@@ -118,7 +118,7 @@ export function tunableMatmuls(
 export function matmulCandidates(kernel: Kernel, traits: DeviceTraits, M: number): readonly VariantChoice[] {
   const prior = priorChoice(traits, M);
   const isWide = (choice: VariantChoice) => workgroupSize(kernel.variant(traits, choice)).rows >= 2 * M;
-  const near = neighbours(kernel, traits, prior).filter((choice, i) => i === 0 || !isWide(choice));
+  const near = kernel.neighbours(traits, prior).filter((choice, i) => i === 0 || !isWide(choice));
   if (traits.isSoftware || !kernel.variant(traits, prior).conditions.SUBGROUPS) return near;
   return [...near, { ...prior, conditions: { SUBGROUPS: false } }];
 }
@@ -133,7 +133,7 @@ function inventedMatmul(
   const w = owned.use(inventedWeight(device, K, N, dtype));
   const bias = owned.use(Tensor.from(device, 'bias', noise(N)));
   const out = owned.use(Tensor.create(device, 'out', 'f32', [M, N]));
-  return { tensors: { x, w, bias, out }, scalars: { first: 0 }, outputs: [out] };
+  return { tensors: { x, w, bias, out }, scalars: {}, outputs: [out] };
 }
 
 /** M tokens for the first slots of a cache, in falling order. */

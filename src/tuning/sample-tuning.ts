@@ -4,7 +4,7 @@ import type { VariantChoice } from '../gpu/kernel-spec.ts';
 import { sampleOperands } from '../kernels/sample/operands.ts';
 import type { sample } from '../kernels/sample/sample.ts';
 import { uploadOperands } from '../kernels/upload.ts';
-import { neighbours, noise, type Tunable } from './tune-kernel.ts';
+import { noise, type Tunable } from './tune-kernel.ts';
 
 /** A row of each kind. */
 const ROWS = [
@@ -20,7 +20,7 @@ const PEAKEDNESS = 31;
 
 /** The defaults, and every other number of lanes; on a software adapter only the defaults, for barriers are dear there. */
 export function sampleCandidates(kernel: typeof sample, traits: DeviceTraits): readonly VariantChoice[] {
-  return traits.isSoftware ? [{}] : neighbours(kernel, traits, {});
+  return traits.isSoftware ? [{}] : kernel.neighbours(traits, {});
 }
 
 /** The sampler over rows of `vocabSize` logits. */

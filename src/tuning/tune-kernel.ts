@@ -1,7 +1,7 @@
 import type { Device, DeviceTraits } from '../gpu/device.ts';
-import { joinChoices } from '../gpu/join-choices.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Dims, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
+import { overlay } from '../gpu/overlay.ts';
 import { time } from '../gpu/time.ts';
 import type { UploadedOperands } from '../kernels/upload.ts';
 import { pcg4d, unitInterval } from '../util/rng.ts';
@@ -44,7 +44,7 @@ export async function tuneKernel(
   using owned = new DisposableStack();
   const { kernel, fixed } = tunable;
   const { tensors, scalars, outputs } = tunable.prepare(owned, sizes);
-  const base = kernel.variant({ ...device.traits, minSubgroupSize: 0 }, fixed);
+  const base = kernel.base(device.traits, fixed);
 
   const bits = async (variant: VariantChoice): Promise<readonly Uint32Array[]> => {
     for (const output of outputs) {
@@ -57,7 +57,7 @@ export async function tuneKernel(
   const times: { readonly choice: VariantChoice; readonly milliseconds: number }[] = [];
   for (const choice of tunable.candidates(sizes)) {
     if (isLate()) return null;
-    const variant = joinChoices(choice, fixed);
+    const variant = overlay(choice, fixed);
     const got = await bits(variant);
     if (!got.every((words, o) => words.every((word, i) => word === want[o]?.[i]))) continue;
     const { milliseconds } = await time(device, kernel, tensors, scalars, { choice: variant, ...MEASUREMENT });
@@ -78,17 +78,6 @@ function differences(variant: Variant, defaults: Variant): VariantChoice {
     constants: differing(variant.constants, defaults.constants),
     overrides: differing(variant.overrides, defaults.overrides),
   };
-}
-
-/** The prior, and then the variants that differ from it in one tunable. */
-export function neighbours(kernel: Kernel, traits: DeviceTraits, prior: VariantChoice): readonly VariantChoice[] {
-  const variant = kernel.variant(traits, prior);
-  const others = Object.entries(kernel.spec.tunables ?? {}).flatMap(([name, values]) => {
-    const kind = Object.hasOwn(variant.constants, name) ? 'constants' : 'overrides';
-    const otherValues = values.filter((value) => value !== variant[kind][name]);
-    return otherValues.map((value) => ({ ...prior, [kind]: { ...prior[kind], [name]: value } }));
-  });
-  return [prior, ...others.filter((choice) => canRun(kernel, traits, choice))];
 }
 
 /** Whether a kernel has such a variant, and the device can run it. */

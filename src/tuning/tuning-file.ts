@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Device } from '../gpu/device.ts';
-import { joinChoices } from '../gpu/join-choices.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { VariantChoice } from '../gpu/kernel-spec.ts';
+import { overlay } from '../gpu/overlay.ts';
 import { labelOf } from '../gpu/variant-label.ts';
 import { writeAtomically } from '../util/atomic-write.ts';
 import { cacheDirectory } from '../util/environment.ts';
@@ -67,7 +67,7 @@ export class TuningFile {
     const hasSizes = isObject(sizes) && Object.values(sizes).every(Number.isInteger);
     if (kernel !== this.#tunable.kernel.name || !hasSizes || !isObject(choice)) return false;
     if (!isMatterOfSpeed(choice, this.#tunable.kernel)) return false;
-    return canRun(this.#tunable.kernel, this.#device.traits, joinChoices(choice, this.#tunable.fixed));
+    return canRun(this.#tunable.kernel, this.#device.traits, overlay(choice, this.#tunable.fixed));
   }
 }
 

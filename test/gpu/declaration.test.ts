@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';
-import { read, readPacked, write } from '../../src/gpu/kernel-spec.ts';
+import { read, readPacked, type Sizes, write } from '../../src/gpu/kernel-spec.ts';
 import { time } from '../../src/gpu/time.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
@@ -15,7 +15,7 @@ afterAll(() => device.close());
 
 const spec = {
   name: 'scale',
-  bindings: { x: read('N'), w: readPacked('N', 3), y: write.f16('N', ({ N = 0 }) => N) },
+  bindings: { x: read('N'), w: readPacked('N', 3), y: write.f16('N', ({ N }: Sizes<'N'>) => N) },
   params: { N: 'u32', a: 'f32' },
   extras: ['count'],
   tunables: { LANES: [32, 64] },
@@ -39,6 +39,7 @@ describe('a declaration', () => {
   test('of the right keys passes', () => {
     expect(refusal({})).toBe('no error');
     for (const kernel of [matmul, layernorm]) expect(refusal(kernel.spec)).toBe('no error');
+    expect(refusal({ params: undefined, extras: undefined, cost: undefined })).toBe('no error');
   });
 
   test.each<[object, RegExp]>([
@@ -51,8 +52,10 @@ describe('a declaration', () => {
     [{ shader: null }, /^scale: shader is null, expected a text$/],
     [{ modules: { gelu: 7 } }, /^scale: module gelu is 7, expected a text$/],
     [{ workgroups: [1, 1, 1] }, /^scale: workgroups is \[1, 1, 1\], expected a function$/],
-    [{ cost: undefined }, /^scale: cost is undefined, expected a function$/],
-    [{ check: true }, /^scale: check is true, expected a function$/],
+    [{ workgroups: undefined }, /^scale: workgroups is undefined, expected a function$/],
+    [{ cost: 0 }, /^scale: cost is 0, expected a function$/],
+    [{ accepts: true }, /^scale: accepts is true, expected a function$/],
+    [{ supports: 'all' }, /^scale: supports is "all", expected a function$/],
     [{ overrides: { LANES: 64 } }, /^scale: overrides is an object, expected a function$/],
     [{ bindings: [] }, /^scale: bindings is \[\], expected an object$/],
     [{ bindings: undefined }, /^scale: bindings is undefined, expected an object$/],
@@ -70,8 +73,10 @@ describe('a declaration', () => {
     [{ bindings: { x: { ...read('N'), shape: 'N' } } }, /^scale: binding x has shape "N", expected/],
     [{ bindings: { x: read(-1) } }, /^scale: binding x has size -1, expected a letter/],
     [{ bindings: { x: read('2N') } }, /^scale: binding x has size "2N", expected a letter/],
-    [{ params: { N: 'i32' } }, /^scale: param N is "i32", expected one of u32, f32$/],
-    [{ params: undefined }, /^scale: params is undefined, expected an object$/],
+    [{ params: { N: 'i64' } }, /^scale: param N is "i64", expected one of u32, i32, f32$/],
+    [{ params: 7 }, /^scale: params is 7, expected an object$/],
+    [{ defaults: { b: 0 } }, /^scale: has no scalar b; it has: N, a, count$/],
+    [{ defaults: { a: '0' } }, /^scale: default of a is "0", expected a number$/],
     [{ extras: 'count' }, /^scale: extras is "count", expected names$/],
     [{ tunables: { LANES: 32 } }, /^scale: tunable LANES is 32, expected numbers$/],
     [{ tunables: { LANES: [] } }, /^scale: tunable LANES is \[\], expected numbers$/],

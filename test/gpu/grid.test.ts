@@ -24,7 +24,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x < arrayLength(&x)) { y[id.x] = x[id.x] + 1; }
 }`,
     bindings: { x: read('N'), y: write('N') },
-    params: {},
     workgroups,
     cost: () => ({ bytes: 0, flops: 0 }),
   };

@@ -21,7 +21,7 @@ async function record(on: Device, count: number) {
   const out = Tensor.create(on, 'out', 'f32', [2, 1]);
   const recorder = new Recorder(on);
   for (let n = 0; n < count; n++) recorder.add(gatherRows, { x, rows, out }, {});
-  return { program: recorder.finish('gathers'), out };
+  return { program: await recorder.finish('gathers'), out };
 }
 
 /** Submits a program as `encode` encodes it. */

@@ -6,6 +6,7 @@ import { read, type ScalarsOf } from '../../src/gpu/kernel-spec.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { ShaderError } from '../../src/gpu/shader-errors.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
+import { time } from '../../src/gpu/time.ts';
 import { attention, attentionFold } from '../../src/kernels/attention/attention.ts';
 import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
@@ -156,9 +157,9 @@ describe('a dispatch is refused for', () => {
   test('a variant that was not built', () => {
     const choice = { overrides: { LANES: 7 } };
     const tensors = { x: f32(1, 1), rows: i32(1), out: f32(1, 1) };
-    expect(() => new Recorder(device).add(gatherRows, tensors, {}, choice)).toThrow(
-      new KernelError('gather_rows[LANES=7]', 'used before it was built'),
-    );
+    const error = new KernelError('gather_rows[LANES=7]', 'used before it was built');
+    expect(() => gatherRows.dispatch(device, tensors, {}, choice)).toThrow(error);
+    expect(() => new Recorder(device).add(gatherRows, tensors, {}, choice).finishBuilt('gather')).toThrow(error);
   });
 });
 
@@ -331,6 +332,43 @@ test('a kernel runs in three lines of a script, and counts its cost', async () =
 test('the cost of sizes needs those that it depends on', () => {
   expect(layernorm.cost({ N: 2, C: 8 })).toEqual({ bytes: 4 * (2 * 16 + 16), loads: 5 * 16, flops: 8 * 16 });
   expect(() => layernorm.cost({ N: 2 })).toThrow('layernorm: cost needs the size C');
+});
+
+test('a kernel that states no cost says so, and runs all the same', async () => {
+  const { cost: _, ...spec } = gatherRows.spec;
+  const kernel = defineKernel(spec);
+  expect(() => kernel.cost({ C: 1 })).toThrow('gather_rows: states no cost');
+  const tensors = { x: f32(1, 1), rows: i32(1), out: f32(1, 1) };
+  await kernel.run(device, tensors, {});
+  expect(kernel.dispatch(device, tensors, {}).cost).toBeNull();
+  expect(await time(device, kernel, tensors, {}, { runs: 1 })).toMatchObject({ gflops: null, gigabytes: null });
+});
+
+test('the base variant needs no subgroups, whatever the device has, and keeps what is fixed', () => {
+  const traits = { ...device.traits, minSubgroupSize: 32 };
+  expect(matmul.variant(traits).conditions.SUBGROUPS).toBe(true);
+  const { conditions } = matmul.base(traits, { conditions: { W_F16: true } });
+  expect(conditions).toMatchObject({ SUBGROUPS: false, W_F16: true });
+});
+
+test('the neighbours of a choice differ from it in one tunable each, and the device can run them', () => {
+  const traits = { ...device.traits, minSubgroupSize: 4, isSoftware: false };
+  const choice = { conditions: { W_F16: true }, constants: { ROWS: 2 } };
+  const [first, ...others] = matmul.neighbours(traits, choice);
+  expect(first).toBe(choice);
+  const numbers = others.map(({ constants, overrides }) => JSON.stringify({ ...constants, ...overrides }));
+  // Neither 8 X_LANES in subgroups of 4, nor what the defaults are.
+  expect(numbers).toEqual([
+    '{"ROWS":1}',
+    '{"ROWS":4}',
+    '{"ROWS":8}',
+    '{"ROWS":2,"TILES":2}',
+    '{"ROWS":2,"TILES":3}',
+    '{"ROWS":2,"K_TILE":16}',
+    '{"ROWS":2,"K_TILE":32}',
+    '{"ROWS":2,"LANES":8}',
+    '{"ROWS":2,"LANES":64}',
+  ]);
 });
 
 test('the cost of a matmul counts the words that the lanes of its variant load', () => {

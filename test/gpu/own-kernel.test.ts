@@ -19,8 +19,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   params: { N: 'u32', factor: 'f32' },
   overrides: () => ({ LANES: 64 }),
   tunables: { LANES: [32, 64] },
-  workgroups: ({ N = 0 }, { overrides: { LANES = 1 } }) => [Math.ceil(N / LANES), 1, 1],
-  cost: ({ N = 0 }) => ({ bytes: 8 * N, flops: N }),
+  workgroups: ({ N }, { overrides: { LANES } }) => [Math.ceil(N / LANES), 1, 1],
+  cost: ({ N }) => ({ bytes: 8 * N, flops: N }),
 });
 
 /** y = factor · gelu_new(x), over packed f16. */
@@ -59,6 +59,27 @@ describe.each(['auto', 'base'] as const)("a kernel over one's own WGSL, with %s 
       using y = Tensor.create(device, 'y', 'f32', [77]);
       await scale.run(device, { x, y }, { factor: 2 }, choice);
       expect(await y.read()).toEqual(numbers.map((value) => 2 * value));
+    }
+  });
+
+  test('takes an i32 and leaves out what has a default', async () => {
+    const device = await deviceOf(features);
+    const shift = defineKernel({
+      name: 'shift',
+      source: `@group(0) @binding(0) var<storage, read_write> y: array<i32>;
+@compute @workgroup_size(1) fn main() { y[0] = params.by * params.times; }`,
+      bindings: { y: write.i32(1) },
+      params: { times: 'i32', by: 'i32' },
+      defaults: { times: 2 },
+      workgroups: () => [1, 1, 1],
+    });
+    using y = Tensor.create(device, 'y', 'i32', [1]);
+    await shift.run(device, { y }, { by: -3 });
+    expect(await y.read()).toEqual(Int32Array.of(-6));
+    await shift.run(device, { y }, { by: -3, times: -1 });
+    expect(await y.read()).toEqual(Int32Array.of(3));
+    for (const by of [2 ** 31, -(2 ** 31) - 1, 0.5]) {
+      await expect(shift.run(device, { y }, { by })).rejects.toThrow(`shift: scalar by is ${by}, expected i32`);
     }
   });
 

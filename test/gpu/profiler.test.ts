@@ -24,7 +24,7 @@ async function record(on: Device, count: number) {
   const recorder = new Recorder(on);
   for (let n = 0; n < count; n++) recorder.add(gatherRows, { x, rows, out }, {});
   recorder.add(layernorm, { x: out, gamma: vector, beta: vector, out: normed }, { eps: 1 });
-  return { program: recorder.finish('step'), out };
+  return { program: await recorder.finish('step'), out };
 }
 
 // More than one query set holds. An adapter without timestamps cannot be profiled.

@@ -5,6 +5,7 @@ import { Tensor } from '../../src/gpu/tensor.ts';
 import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 import { expectClose } from '../support/approx.ts';
+import { mutant } from '../support/kernels/mutant.ts';
 
 const CREATING_CALLS = [
   'createBuffer',
@@ -21,12 +22,11 @@ describe.each(['auto', 'base'] as const)('a program on a device with %s features
   let device: Device;
   beforeEach(async () => {
     device = await Device.open({ features });
-    await Promise.all([layernorm.build(device), gatherRows.build(device)]);
   });
   afterEach(() => device.close());
 
   /** Three layer norms that differ in a scalar alone, and a gather with other scalars between them. */
-  function record() {
+  async function record() {
     const x = Tensor.from(device, 'x', Float32Array.of(-1, 1, -2, 2), [2, 2]);
     const gamma = Tensor.from(device, 'gamma', Float32Array.of(1, 1));
     const beta = Tensor.create(device, 'beta', 'f32', [2]);
@@ -38,15 +38,32 @@ describe.each(['auto', 'base'] as const)('a program on a device with %s features
       recorder.add(layernorm, { x, gamma, beta, out }, { eps });
       recorder.add(gatherRows, { x: out, rows, out: gathered }, {});
     }
-    const program = recorder.finish('norms');
+    const program = await recorder.finish('norms');
     // What is added afterwards is in the next program.
     recorder.add(gatherRows, { x, rows, out: gathered }, {});
     expect(program.dispatches).toHaveLength(2 * outs.length);
     return { program, x, outs: outs.map(({ out }) => out), gathered };
   }
 
+  test('builds what it needs when it is finished, and nothing where all is built', async () => {
+    const compile = vi.spyOn(device.gpu, 'createComputePipelineAsync');
+    await record();
+    expect(compile).toHaveBeenCalledTimes(2);
+    await record();
+    expect(compile).toHaveBeenCalledTimes(2);
+    vi.restoreAllMocks();
+  });
+
+  test('is not finished when a kernel does not compile', async () => {
+    const kernel = mutant(gatherRows, [['x[u32(rows[global.y])', 'x[vec2f(1.0)']]);
+    const [x, rows] = [Tensor.create(device, 'x', 'f32', [1, 1]), Tensor.create(device, 'rows', 'i32', [1])];
+    const out = Tensor.create(device, 'out', 'f32', [1, 1]);
+    const recorder = new Recorder(device).add(kernel, { x, rows, out }, {});
+    await expect(recorder.finish('broken')).rejects.toThrow('gather_rows: ');
+  });
+
   test('runs its dispatches in order, each with its own scalars, whenever it is submitted', async () => {
-    const { program, x, outs, gathered } = record();
+    const { program, x, outs, gathered } = await record();
     const read = async () => {
       const values = await Promise.all([...outs, gathered].map((tensor) => tensor.readF32()));
       return values.flatMap((value) => [...value]);
@@ -64,21 +81,21 @@ describe.each(['auto', 'base'] as const)('a program on a device with %s features
     expectClose(await read(), all(7, 1), tolerance, 'replayed');
   });
 
-  test('creates nothing when it is replayed', () => {
-    const { program } = record();
+  test('creates nothing when it is replayed', async () => {
+    const { program } = await record();
     const spies = CREATING_CALLS.map((name) => vi.spyOn(device.gpu, name));
     for (let n = 0; n < 3; n++) program.submit();
     expect(spies.map((spy) => spy.mock.calls.length)).toEqual(CREATING_CALLS.map(() => 0));
     vi.restoreAllMocks();
     const spy = vi.spyOn(device.gpu, 'createBindGroup');
-    record();
+    await record();
     expect(spy).toHaveBeenCalled();
     vi.restoreAllMocks();
   });
 
-  test('owns no tensor, and gives back what it owns', () => {
+  test('owns no tensor, and gives back what it owns', async () => {
     const before = device.liveBuffers;
-    const { program } = record();
+    const { program } = await record();
     const tensors = 8;
     program.close();
     program.close();

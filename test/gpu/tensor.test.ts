@@ -23,9 +23,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x < arrayLength(&x)) { y[id.x] = 2 * x[id.x]; }
 }`,
   bindings: { x: read('N'), y: write('N') },
-  params: {},
-  workgroups: ({ N = 0 }) => [Math.ceil(N / 64), 1, 1],
-  cost: ({ N = 0 }) => ({ bytes: 8 * N, flops: N }),
+  workgroups: ({ N }) => [Math.ceil(N / 64), 1, 1],
+  cost: ({ N }) => ({ bytes: 8 * N, flops: N }),
 });
 
 describe('a tensor', () => {

@@ -8,7 +8,6 @@ import { runSplit, runWhole } from '../support/kernels/attention-case.ts';
 import { checkScoreOrder, checkValueOrder } from '../support/kernels/attention-order.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
 import { mutant } from '../support/kernels/mutant.ts';
-import { singleTunings } from '../support/kernels/run-kernel.ts';
 
 let auto: Device;
 let base: Device;
@@ -51,7 +50,7 @@ describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', 
 
   test('in every tiling and with every number of lanes', async () => {
     // The storage type changes how a row is loaded, not how lanes share the work: f16 takes fewer of the variants.
-    const single = dtype === 'f32' ? singleTunings(attention, auto.traits) : [{ constants: { ROWS: 8 } }];
+    const single = dtype === 'f32' ? attention.neighbours(auto.traits, {}) : [{ constants: { ROWS: 8 } }];
     const lanesApart = [1, 8].map((ROWS) => ({ constants: { ROWS, SUBGROUPS: 0 } }));
     for (const { constants } of [...single, ...lanesApart, { constants: { ROWS: 4, LANES: 32 } }]) {
       expectSameBits(await runWhole(auto, step, { ROWS: 1, ...constants }), want, JSON.stringify(constants));
@@ -59,7 +58,7 @@ describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', 
   });
 
   test('in splits that are folded', async () => {
-    const tunings = dtype === 'f32' ? singleTunings(attentionSplit, auto.traits) : [{ constants: {} }];
+    const tunings = dtype === 'f32' ? attentionSplit.neighbours(auto.traits, {}) : [{ constants: {} }];
     for (const { constants } of [...tunings, { constants: { SUBGROUPS: 0 } }]) {
       expectSameBits(await runSplit(auto, step, constants), want, `splits, ${JSON.stringify(constants)}`);
     }

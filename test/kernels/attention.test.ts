@@ -113,7 +113,7 @@ test('attention refuses tiles beyond the list, and a cache of another type', asy
     block_tables: hostTensor(Int32Array.of(0), 1, 1),
     out: unwritten(1, 128),
   };
-  await expect(runKernel(device, attention, operands, { Z: 0, first: 0, scale: 1, count: 1 })).rejects.toThrow(
+  await expect(runKernel(device, attention, operands, { scale: 1, count: 1 })).rejects.toThrow(
     'attention: kv has rows of 32 words, expected 64 for D = 64',
   );
 });

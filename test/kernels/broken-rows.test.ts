@@ -63,7 +63,7 @@ describe.each(BROKEN)('embed with %d', (value) => {
     using wte = packWeight(device, 'wte', rows, [C, V], { dtype, order: 'nk' });
     using wpe = Tensor.from(device, 'wpe', position, [1, C]);
     using out = Tensor.create(device, 'out', 'f32', [V, C]);
-    await embed.run(device, { token_ids, next_tokens, positions, wte, wpe, out }, { first: 0 });
+    await embed.run(device, { token_ids, next_tokens, positions, wte, wpe, out }, {});
     const finite = Array.from(await out.readF32(), Number.isFinite);
     return Array.from({ length: V }, (_, id) => finite.slice(id * C, (id + 1) * C));
   }
@@ -91,7 +91,7 @@ describe.each(BROKEN)('matmul with %d', (value) => {
     using weight = packWeight(device, 'w', w, [K, N], { dtype });
     using bias = Tensor.create(device, 'bias', 'f32', [N]);
     using out = Tensor.create(device, 'out', 'f32', [M, N]);
-    await matmul.run(device, { x, w: weight, bias, out }, { first: 0 });
+    await matmul.run(device, { x, w: weight, bias, out }, {});
     const finite = Array.from(await out.readF32(), Number.isFinite);
     expect(finite).toEqual(finite.map((_, i) => i % N !== 2));
   });
@@ -144,7 +144,7 @@ describe.each(BROKEN)('attention with %d', (value) => {
     using block_tables = Tensor.create(device, 'blocks', 'i32', [1, 1]);
     using out = Tensor.create(device, 'out', 'f32', [T, D]);
     const tensors = { qkv, kv, positions, query_tiles, sequence_index, block_tables, out };
-    const scalars = { first: 0, count: 1, scale, Z: 1 };
+    const scalars = { count: 1, scale };
     await attention.run(device, tensors, scalars, { constants: { D, ROWS: 4, LANES: 8 } });
     const want = isWhole(values);
     expect(want).toContain(false);

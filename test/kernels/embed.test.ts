@@ -38,10 +38,10 @@ test('embed refuses a wte of another width, and a choice of another storage type
     wpe: hostTensor(new Float32Array(60), 1, 60),
     out: unwritten(1, 60),
   };
-  const run = runKernel(device, embed, operands, { first: 0 }, { conditions: { W_F16: true } });
+  const run = runKernel(device, embed, operands, {}, { conditions: { W_F16: true } });
   await expect(run).rejects.toThrow('embed: W_F16 is chosen as true, but wte is f32');
   const narrow = { ...operands, wpe: hostTensor(new Float32Array(59), 1, 59), out: unwritten(1, 59) };
-  await expect(runKernel(device, embed, narrow, { first: 0 })).rejects.toThrow(
+  await expect(runKernel(device, embed, narrow, {})).rejects.toThrow(
     'embed: wpe is [1, 59], expected [Y, C] with Y = 1, C = 60',
   );
 });

@@ -17,7 +17,7 @@ import {
   someRows,
 } from '../support/kernels/matmul-case.ts';
 import { mutant } from '../support/kernels/mutant.ts';
-import { runKernel, singleTunings } from '../support/kernels/run-kernel.ts';
+import { runKernel } from '../support/kernels/run-kernel.ts';
 
 const SHAPE = { M: 17, K: 100, N: 72 };
 
@@ -45,7 +45,7 @@ function run(
   const conditions: Record<string, boolean> = { ...matmulConditions(dtype), ...choice.conditions };
   const residual = Float32Array.from({ length: M * N }, (_, i) => residualRow[i % N]!);
   const out = conditions.RESIDUAL ? hostTensor(residual, M, N) : unwritten(M, N);
-  return runKernel(device, kernel, matmulOperands(inputs, out), { first: 0 }, { ...choice, conditions });
+  return runKernel(device, kernel, matmulOperands(inputs, out), {}, { ...choice, conditions });
 }
 
 /** Every row by itself, in the adapter's default variant. */
@@ -86,12 +86,12 @@ describe.each(WEIGHT_DTYPES)('a row alone has the bits of the row in a batch, we
   test('with subgroups', async () => {
     const { minSubgroupSize } = auto.traits;
     const shared = [1, 2, 4, 8].flatMap((ROWS) => [1, 3].map((TILES) => ({ constants: { ROWS, TILES } })));
-    const tunings: { constants: Readonly<Record<string, number>> }[] = [
-      ...singleTunings(matmul, auto.traits).filter(({ constants: { K_TILE = 0 } }) => K_TILE === 0),
+    const tunings: VariantChoice[] = [
+      ...matmul.neighbours(auto.traits, {}).filter(({ constants: { K_TILE = 0 } = {} }) => K_TILE === 0),
       ...(dtype === 'f16' ? shared : []),
     ];
     // So many lanes of a subgroup share the loads of x; on an adapter without subgroups nothing is left to run.
-    for (const tuning of tunings.filter(({ constants: { X_LANES = 4 } }) => X_LANES <= minSubgroupSize)) {
+    for (const tuning of tunings.filter(({ constants: { X_LANES = 4 } = {} }) => X_LANES <= minSubgroupSize)) {
       await expectRowBits(auto, inputs, alone, { ...tuning, conditions: { SUBGROUPS: true } });
     }
   });
@@ -109,7 +109,7 @@ describe.each(WEIGHT_DTYPES)('a row alone has the bits of the row in a batch, we
   });
 
   test('on a device without optional features', async () => {
-    const tunings = singleTunings(matmul, base.traits).filter(({ constants: { K_TILE = 0 } }) => K_TILE === 0);
+    const tunings = matmul.neighbours(base.traits, {}).filter(({ constants: { K_TILE = 0 } = {} }) => K_TILE === 0);
     for (const tuning of dtype === 'f16' ? tunings : [{ constants: { ROWS: 4 } }]) {
       await expectRowBits(base, inputs, alone, tuning);
     }

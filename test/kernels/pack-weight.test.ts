@@ -36,9 +36,9 @@ test.each([
   expect({ K: w.K, N: w.N, dtype: w.dtype }).toEqual({ K, N, dtype });
   using bias = Tensor.create(device, 'bias', 'f32', [N]);
   using out = Tensor.create(device, 'out', 'f32', [M, N]);
-  await matmul.run(device, { x, w, bias, out }, { first: 0 });
+  await matmul.run(device, { x, w, bias, out }, {});
   expect(await out.read()).toEqual(want);
-  const { label } = await time(device, matmul, { x, w, bias, out }, { first: 0 }, { runs: 1, warmUps: 0 });
+  const { label } = await time(device, matmul, { x, w, bias, out }, {}, { runs: 1, warmUps: 0 });
   expect(label.includes('W_F16')).toBe(dtype === 'f16');
 });
 
@@ -87,7 +87,7 @@ describe('a kernel refuses', () => {
     using x = Tensor.from(device, 'x', [1, 2, 3, 4, 5, 6, 7, 8], [2, 4]);
     using bias = Tensor.create(device, 'bias', 'f32', [4]);
     using out = Tensor.create(device, 'out', 'f32', [2, 4]);
-    const error = await kernel.run(device, { x, bias, out, ...tensors }, { first: 0 }, choice).catch((e) => e);
+    const error = await kernel.run(device, { x, bias, out, ...tensors }, {}, choice).catch((e) => e);
     expect(error).toBeInstanceOf(KernelError);
     return error.message;
   };
@@ -148,7 +148,7 @@ describe('the columns of a weight', () => {
     using w = PackedWeight.create(device, 'w', [K, N], 'f32');
     w.writeColumns(32, 1, Float32Array.from(transposed.slice(32 * K)), 'nk');
     w.writeColumns(0, 32, Float32Array.from(transposed.slice(0, 32 * K)), 'nk');
-    await matmul.run(device, { x, w, bias, out }, { first: 0 });
+    await matmul.run(device, { x, w, bias, out }, {});
     expect(await out.read()).toEqual(want);
   });
 

@@ -1,4 +1,4 @@
-import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
+import { Kernel } from '../../src/gpu/kernel.ts';
 import type { KernelSpec } from '../../src/gpu/kernel-spec.ts';
 
 /** What a table does to each of its kernels before it runs it. */
@@ -6,5 +6,5 @@ export type Replace = <S extends KernelSpec>(kernel: Kernel<S>) => Kernel<S>;
 
 /** Gives kernels another text of a shader, be it their own or a module's. */
 export function withShader(shader: string, source: string): Replace {
-  return (kernel) => defineKernel({ ...kernel.spec, modules: { [shader]: source } });
+  return <S extends KernelSpec>(kernel: Kernel<S>) => new Kernel<S>({ ...kernel.spec, modules: { [shader]: source } });
 }

@@ -38,7 +38,7 @@ describe.each(['prefill', 'decode'] as const)('a %s step that is timed', (kind) 
 
   test('has a time for each dispatch of its program, in order, and nothing besides', async (context) => {
     if (!device.traits.timestamps) context.skip('the adapter has no timestamp-query');
-    const finish = vi.spyOn(Recorder.prototype, 'finish');
+    const finish = vi.spyOn(Recorder.prototype, 'finishBuilt');
     const { runner, plan } = await open(device, kind);
     await using _ = runner;
     const { times } = await runner.execute(plan, { timed: 'kernels' });

@@ -2,9 +2,9 @@
 // @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device, type DeviceTraits } from '../../src/gpu/device.ts';
-import { joinChoices } from '../../src/gpu/join-choices.ts';
 import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
+import { overlay } from '../../src/gpu/overlay.ts';
 import { attention, attentionSplit } from '../../src/kernels/attention/attention.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
 import { sample } from '../../src/kernels/sample/sample.ts';
@@ -23,7 +23,7 @@ import { sampleCandidates } from '../../src/tuning/sample-tuning.ts';
 import { type Tunable, tuneKernel } from '../../src/tuning/tune-kernel.ts';
 import { Tuning } from '../../src/tuning/tuning.ts';
 import { mutant } from '../support/kernels/mutant.ts';
-import { sum, tunableSum } from '../support/kernels/tunable-sum.ts';
+import { sum, sumConstants, tunableSum } from '../support/kernels/tunable-sum.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -98,7 +98,9 @@ describe('candidates', () => {
       const variants = sampleCandidates(sample, traits).map((choice) => kernel.variant(traits, choice));
       expect(variants[0]).toEqual(kernel.variant(traits));
       const lanes = variants.map(({ overrides }) => overrides.LANES);
-      expect(lanes.toSorted()).toEqual((traits.isSoftware ? lanes.slice(0, 1) : sample.spec.tunables.LANES).toSorted());
+      expect(lanes.toSorted()).toEqual(
+        (traits.isSoftware ? lanes.slice(0, 1) : (sample.spec.tunables?.LANES ?? [])).toSorted(),
+      );
     }
   });
 
@@ -109,7 +111,9 @@ describe('candidates', () => {
       const variants = candidates.map((choice) => kernel.variant(traits, choice));
       expect(variants[0]).toEqual(kernel.variant(traits));
       const lanes = variants.map(({ constants }) => constants.LANES);
-      expect(lanes.toSorted()).toEqual((traits.isSoftware ? [8] : attentionSplit.spec.tunables.LANES).toSorted());
+      expect(lanes.toSorted()).toEqual(
+        (traits.isSoftware ? [8] : (attentionSplit.spec.tunables?.LANES ?? [])).toSorted(),
+      );
       for (const { conditions, constants } of variants) {
         expect(conditions.SUBGROUPS).toBe(constants.LANES! <= traits.minSubgroupSize);
       }
@@ -133,14 +137,11 @@ describe('measuring', () => {
   });
 
   test('takes the base variant when no candidate has its bits', async () => {
-    const constants = ({ minSubgroupSize }: DeviceTraits) => ({
-      ...sum.spec.constants(),
-      DOWN: Math.sign(minSubgroupSize),
-    });
+    const constants = ({ minSubgroupSize }: DeviceTraits) => ({ ...sumConstants(), DOWN: Math.sign(minSubgroupSize) });
     const kernel = defineKernel({ ...sum.spec, constants });
     const defaults = kernel.variant(device.traits);
     const choice = await tune({ ...tunableSum(device, skip), kernel });
-    expect(joinChoices(defaults, choice ?? {}).constants).toEqual(sum.spec.constants());
+    expect(overlay(defaults, choice ?? {}).constants).toEqual(sumConstants());
   });
 
   test('gives nothing when time is up before it is done', async () => {
@@ -216,7 +217,7 @@ describe('the kernels of a model', () => {
     for (const tunable of modelTunables(device, { ...storage, kernels: modelKernels })) {
       const sizes = tunable.sizes[0] ?? {};
       const [prior = {}] = tunable.candidates(sizes);
-      const base = tunable.kernel.variant({ ...device.traits, minSubgroupSize: 0 }, tunable.fixed);
+      const base = tunable.kernel.base(device.traits, tunable.fixed);
       expect(await outputBits(tunable, prior), tunable.kernel.name).toEqual(await outputBits(tunable, base));
     }
   });
@@ -238,7 +239,7 @@ describe('the kernels of a model', () => {
   async function outputBits(tunable: Tunable, choice: VariantChoice): Promise<readonly Uint32Array[]> {
     using owned = new DisposableStack();
     const { tensors, scalars, outputs } = tunable.prepare(owned, tunable.sizes[0] ?? {});
-    await tunable.kernel.run(device, tensors, scalars, joinChoices(choice, tunable.fixed));
+    await tunable.kernel.run(device, tensors, scalars, overlay(choice, tunable.fixed));
     return Promise.all(outputs.map(async (output) => new Uint32Array((await output.read()).buffer)));
   }
 });

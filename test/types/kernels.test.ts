@@ -9,6 +9,7 @@ import {
   type PackedWeight,
   Recorder,
   read,
+  type Sizes,
   type Tensor,
   type TensorData,
   time,
@@ -28,8 +29,8 @@ const scale = defineKernel({
   params: { N: 'u32', a: 'f32' },
   extras: ['count'],
   conditions: () => ({ FAST: false }),
-  workgroups: ({ count = 0 }) => [count, 1, 1],
-  cost: ({ N = 0 }) => ({ bytes: 8 * N, flops: N }),
+  workgroups: ({ count }) => [count, 1, 1],
+  cost: ({ N }) => ({ bytes: 8 * N, flops: N }),
 });
 
 test('a kernel takes the tensors that it declares and no others', () => {
@@ -63,14 +64,14 @@ test('a kernel takes the scalars that no tensor determines, and no others', () =
 
 test('a weight is packed, and a tensor is not', () => {
   void (() => [
-    matmul.run(device, { x: t, w, bias: t, out: t }, { first: 0 }),
+    matmul.run(device, { x: t, w, bias: t, out: t }, {}),
     // @ts-expect-error: a tensor does not know its K, N and storage type
-    matmul.run(device, { x: t, w: t, bias: t, out: t }, { first: 0 }),
+    matmul.run(device, { x: t, w: t, bias: t, out: t }, {}),
     // @ts-expect-error: x is no weight
-    matmul.run(device, { x: w, w, bias: t, out: t }, { first: 0 }),
+    matmul.run(device, { x: w, w, bias: t, out: t }, {}),
     // @ts-expect-error: N comes from wte
     new Recorder(device).add(embed, embedTensors, { N: 1, first: 0 }),
-    new Recorder(device).add(embed, embedTensors, { first: 0 }),
+    new Recorder(device).add(embed, embedTensors, {}),
   ]);
 });
 
@@ -91,6 +92,66 @@ test('a choice names what the kernel declares, and nothing else', () => {
     time(device, scale, { x: t, y: t }, { a: 1, count: 1 }, { choice: { conditions: { SLOW: true } } }),
     ...matmul.variants(device.traits).map((choice) => matmul.build(device, choice)),
   ]);
+});
+
+/** Bindings for declarations that are wrong. */
+const bindings = { x: read('N', ({ D }: Sizes<'D'>) => 2 * D), y: write('N') };
+const overrides = () => ({ LANES: 64 });
+const conditions = () => ({ FAST: false });
+const params = { D: 'u32', bias: 'i32' } as const;
+const declared = { name: 'scale', bindings, params, overrides, conditions } as const;
+type Grid = readonly [number, number, number];
+
+test('callbacks of a declaration get what it names, as numbers and booleans', () => {
+  defineKernel({
+    ...declared,
+    constants: () => ({ ROWS: 1 }),
+    extras: ['count'],
+    tunables: { LANES: [32, 64], ROWS: [1, 2] },
+    supports: (variant) => {
+      expectTypeOf(variant.conditions).toEqualTypeOf<{ readonly FAST: boolean }>();
+      return null;
+    },
+    accepts: (dims, variant) => {
+      expectTypeOf(dims).toEqualTypeOf<Sizes<'N' | 'D' | 'bias' | 'count' | 'ROWS'>>();
+      expectTypeOf(variant.overrides).toEqualTypeOf<Sizes<'LANES'>>();
+      return null;
+    },
+    workgroups: ({ N, count }, { overrides: { LANES }, constants: { ROWS } }) => [N / LANES / ROWS, count, 1],
+    cost: ({ N, D }, { conditions: { FAST } }) => ({ bytes: FAST ? N : D, flops: 0 }),
+  });
+  // All but name, bindings and grid may be left out.
+  expectTypeOf(defineKernel({ name: 'x', bindings: { x: read('N') }, workgroups: () => [1, 1, 1] }).run)
+    .parameter(2)
+    .toEqualTypeOf<Readonly<Record<never, number>>>();
+});
+
+test('a misspelt name in a declaration does not compile', () => {
+  void (() => [
+    // @ts-expect-error: no letter M
+    defineKernel({ ...declared, workgroups: ({ M }): Grid => [M, 1, 1] }),
+    // @ts-expect-error: no override LANE
+    defineKernel({ ...declared, workgroups: ({ N }, { overrides: { LANE } }): Grid => [N / LANE, 1, 1] }),
+    // @ts-expect-error: no condition QUICK
+    defineKernel({ ...declared, workgroups: (_, { conditions: { QUICK } }): Grid => [QUICK ? 1 : 2, 1, 1] }),
+    // @ts-expect-error: no scalar bais
+    defineKernel({ ...declared, workgroups: (): Grid => [1, 1, 1], cost: ({ bais }) => ({ bytes: bais, flops: 0 }) }),
+    // @ts-expect-error: no constant ROWS
+    defineKernel({ ...declared, workgroups: (_, { constants: { ROWS } }): Grid => [ROWS, 1, 1] }),
+    // @ts-expect-error: no tunable LANE
+    defineKernel({ ...declared, tunables: { LANE: [1, 2] }, workgroups: (): Grid => [1, 1, 1] }),
+    // @ts-expect-error: no scalar to have a default
+    defineKernel({ ...declared, defaults: { bais: 0 }, workgroups: (): Grid => [1, 1, 1] }),
+    // @ts-expect-error: no type i64
+    defineKernel({ ...declared, params: { D: 'i64' }, workgroups: (): Grid => [1, 1, 1] }),
+    // @ts-expect-error: a shape needs D, which nothing determines
+    defineKernel({ ...declared, params: {}, workgroups: (): Grid => [1, 1, 1] }),
+  ]);
+});
+
+test('a scalar with a default may be left out, and no other', () => {
+  const kernel = defineKernel({ ...declared, defaults: { bias: 0 }, workgroups: () => [1, 1, 1] });
+  expectTypeOf<Parameters<typeof kernel.run>[2]>().toEqualTypeOf<{ readonly D: number; readonly bias?: number }>();
 });
 
 test('a cost depends on sizes of the kernel', () => {

@@ -37,6 +37,6 @@ export const adjustLogits = defineKernel({
   params: { V: 'u32' },
   overrides: ({ isSoftware }) => ({ LANES: isSoftware ? 8 : 256 }),
   tunables: { LANES: [8, 32, 64, 256] },
-  workgroups: ({ R = 0 }) => [R, 1, 1],
-  cost: ({ R = 0, V = 0 }) => ({ bytes: 8 * R * V, flops: 0 }),
+  workgroups: ({ R }) => [R, 1, 1],
+  cost: ({ R, V }) => ({ bytes: 8 * R * V, flops: 0 }),
 });

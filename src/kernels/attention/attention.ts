@@ -1,7 +1,7 @@
 // Attention over the paged cache, whole or in splits that are folded: a row has the same bits in all of them.
 import type { DeviceTraits } from '../../gpu/device.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
-import { type Dims, read, type Variant, write } from '../../gpu/kernel-spec.ts';
+import { read, type Sizes, type VariantOf, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';
 import { kvRowWords } from '../kv-write/kv-write.ts';
 
@@ -11,31 +11,36 @@ export const SPLIT_KEYS = 256;
 export const TILE_KEYS = 32;
 
 const inputs = {
-  qkv: read('T', ({ H = 0, D = 0 }) => 3 * H * D),
+  qkv: read('T', ({ H, D }: Sizes<'H' | 'D'>) => 3 * H * D),
   kv: read.u32('B', 2, 'H', 'P', 'W'),
   query_tiles: read.i32('Q', 2),
   positions: read.i32('T'),
   sequence_index: read.i32('T'),
   block_tables: read.i32('S', 'X'),
 };
-const params = { H: 'u32', P: 'u32', W: 'u32', X: 'u32', Z: 'u32', first: 'u32', scale: 'f32' } as const;
+const params = { H: 'u32', P: 'u32', W: 'u32', X: 'u32', first: 'u32', scale: 'f32' } as const;
 
 function constants({ isSoftware }: DeviceTraits) {
   return { D: 64, ROWS: 1, LANES: isSoftware ? 8 : TILE_KEYS, KEYS: TILE_KEYS };
 }
+
+type AttentionVariant = VariantOf<'SPLIT' | 'KV_F16' | 'SUBGROUPS', keyof ReturnType<typeof constants>, never>;
 
 /** Tells whether the default number of lanes is sure to lie in one subgroup. */
 function sharesSubgroup(traits: DeviceTraits): boolean {
   return constants(traits).LANES <= traits.minSubgroupSize;
 }
 
-function checkVariant({ conditions, constants: { LANES = 0 } }: Variant, traits: DeviceTraits): string | null {
+function supports({ conditions, constants: { LANES } }: AttentionVariant, traits: DeviceTraits): string | null {
   return conditions.SUBGROUPS && LANES > traits.minSubgroupSize
     ? `LANES is ${LANES}, with SUBGROUPS expected at most the ${traits.minSubgroupSize} lanes of a subgroup`
     : null;
 }
 
-function check({ D = 0, W = 0, first = 0, count = 0, Q = 0 }: Dims, variant: Variant): string | null {
+function accepts(
+  { D, W, first, count, Q }: Sizes<'D' | 'W' | 'first' | 'count' | 'Q'>,
+  variant: AttentionVariant,
+): string | null {
   const words = kvRowWords(D, variant.conditions.KV_F16 ? 'f16' : 'f32');
   if (W !== words) return `kv has rows of ${W} words, expected ${words} for D = ${D}`;
   return first + count > Q ? `tiles [${first}, ${first + count}) are beyond the ${Q} query tiles` : null;
@@ -43,23 +48,24 @@ function check({ D = 0, W = 0, first = 0, count = 0, Q = 0 }: Dims, variant: Var
 
 /**
  * Causal attention of `count` query tiles from `first` on, over the paged cache: out[T, H·D] from qkv[T, 3·H·D] and
- * kv[B, 2, H, P, W]. A query tile is (first token, number of tokens ≤ ROWS) of one sequence. `Z` is unused.
+ * kv[B, 2, H, P, W]. A query tile is (first token, number of tokens ≤ ROWS) of one sequence.
  *
  * A row's bits depend on its own keys and position only: not on ROWS, LANES, its tile or the batch.
  */
 export const attention = defineKernel({
   name: 'attention',
-  bindings: { ...inputs, out: write('T', ({ H = 0, D = 0 }) => H * D) },
+  bindings: { ...inputs, out: write('T', ({ H, D }: Sizes<'H' | 'D'>) => H * D) },
   params,
   extras: ['count'],
+  defaults: { first: 0 },
   conditions: (traits) => ({ SPLIT: false, KV_F16: false, SUBGROUPS: sharesSubgroup(traits) }),
   constants,
-  checkVariant,
+  supports,
   tunables: { ROWS: [1, 4, 8], LANES: [8, 32, 64] },
-  check,
-  workgroups: ({ count = 0, H = 0 }) => [count, H, 1],
+  accepts,
+  workgroups: ({ count, H }) => [count, H, 1],
   // Without the keys and values that are in the cache: no size tells how many there are.
-  cost: ({ count = 0, H = 0, D = 0 }) => ({ bytes: 8 * count * H * D, flops: 4 * count * H * D }),
+  cost: ({ count, H, D }) => ({ bytes: 8 * count * H * D, flops: 4 * count * H * D }),
 });
 
 /**
@@ -69,33 +75,34 @@ export const attention = defineKernel({
 export const attentionSplit = defineKernel({
   name: 'attention_split',
   shader: 'attention',
-  bindings: { ...inputs, partials: write('U', 'H', 'Z', ({ D = 0 }) => D + 2) },
-  params,
+  bindings: { ...inputs, partials: write('U', 'H', 'Z', ({ D }: Sizes<'D'>) => D + 2) },
+  params: { ...params, Z: 'u32' },
   extras: ['count', 'splits'],
+  defaults: { first: 0 },
   conditions: (traits) => ({ SPLIT: true, KV_F16: false, SUBGROUPS: sharesSubgroup(traits) }),
   constants,
-  checkVariant,
+  supports,
   tunables: { ROWS: [1], LANES: [8, 32, 64] },
-  check,
-  workgroups: ({ count = 0, H = 0, splits = 0 }) => [count, H, splits],
+  accepts,
+  workgroups: ({ count, H, splits }) => [count, H, splits],
   // Without the keys and values that are in the cache: no size tells how many there are.
-  cost: ({ count = 0, H = 0, D = 0 }) => ({ bytes: 8 * count * H * D, flops: 4 * count * H * D }),
+  cost: ({ count, H, D }) => ({ bytes: 8 * count * H * D, flops: 4 * count * H * D }),
 });
 
 /** out[T, H·D] from partials[T, H, Z, D + 2] of the first `count` tokens; see `attentionSplit`. */
 export const attentionFold = defineKernel({
   name: 'attention_fold',
   bindings: {
-    partials: read('U', 'H', 'Z', ({ D = 0 }) => D + 2),
+    partials: read('U', 'H', 'Z', ({ D }: Sizes<'D'>) => D + 2),
     positions: read.i32('T'),
-    out: write('T', ({ H = 0, D = 0 }) => H * D),
+    out: write('T', ({ H, D }: Sizes<'H' | 'D'>) => H * D),
   },
   params: { H: 'u32', D: 'u32', Z: 'u32' },
   extras: ['count'],
   overrides: () => ({ LANES: 32 }),
-  workgroups: ({ count = 0, H = 0, D = 0 }, { overrides }) => [ceilDiv(D, overrides.LANES ?? 1), H, count],
+  workgroups: ({ count, H, D }, { overrides: { LANES } }) => [ceilDiv(D, LANES), H, count],
   // An element takes m, l and its own o from each split.
-  cost: ({ count = 0, H = 0, Z = 0, D = 0 }) => ({
+  cost: ({ count, H, Z, D }) => ({
     bytes: 4 * count * H * (Z * (D + 2) + D),
     loads: 3 * count * H * Z * D,
     flops: 4 * count * H * Z * D,

@@ -171,7 +171,7 @@ export class AttentionStep {
   range({ tiles, first, count, out }: TileRange): KernelOperands<typeof attention.spec> {
     return {
       tensors: { ...this.#inputs(tiles), out: out ?? unwritten(this.numTokens, this.channels) },
-      scalars: { first, count, scale: this.scale, Z: 1 },
+      scalars: { first, count, scale: this.scale },
       outputs: ['out'],
     };
   }
@@ -181,7 +181,7 @@ export class AttentionStep {
     const [H, Z] = [this.shape.H, this.numSplits];
     return {
       tensors: { ...this.#inputs(this.tiles(1)), partials: unwritten(this.numTokens, H, Z, this.shape.D + 2) },
-      scalars: { first: 0, count, scale: this.scale, splits: Z },
+      scalars: { count, scale: this.scale, splits: Z },
       outputs: ['partials'],
     };
   }

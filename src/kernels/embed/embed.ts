@@ -17,9 +17,10 @@ export const embed = defineKernel({
     out: write('T', 'C'),
   },
   params: { T: 'u32', C: 'u32', N: 'u32', first: 'u32' },
+  defaults: { first: 0 },
   conditions: () => ({ W_F16: false, W_Q8: false }),
   overrides: () => ({ LANES: 64 }),
-  workgroups: ({ T = 0, C = 0 }, { overrides }) => [ceilDiv(C, overrides.LANES ?? 1), T, 1],
+  workgroups: ({ T, C }, { overrides: { LANES } }) => [ceilDiv(C, LANES), T, 1],
   // An element takes its token's id and position, too.
-  cost: ({ T = 0, C = 0 }) => ({ bytes: 12 * T * C, loads: 4 * T * C, flops: T * C }),
+  cost: ({ T, C }) => ({ bytes: 12 * T * C, loads: 4 * T * C, flops: T * C }),
 });

@@ -8,7 +8,7 @@ export const gatherRows = defineKernel({
   bindings: { x: read('T', 'C'), rows: read.i32('R'), out: write('R', 'C') },
   params: { C: 'u32' },
   overrides: () => ({ LANES: 64 }),
-  workgroups: ({ R = 0, C = 0 }, { overrides }) => [ceilDiv(C, overrides.LANES ?? 1), R, 1],
+  workgroups: ({ R, C }, { overrides: { LANES } }) => [ceilDiv(C, LANES), R, 1],
   // An element takes the index of its row, too.
-  cost: ({ R = 0, C = 0 }) => ({ bytes: 8 * R * C, loads: 2 * R * C, flops: 0 }),
+  cost: ({ R, C }) => ({ bytes: 8 * R * C, loads: 2 * R * C, flops: 0 }),
 });

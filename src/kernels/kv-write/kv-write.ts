@@ -1,5 +1,5 @@
 import { defineKernel } from '../../gpu/kernel.ts';
-import { read, write } from '../../gpu/kernel-spec.ts';
+import { read, type Sizes, write } from '../../gpu/kernel-spec.ts';
 import { RangeValueError } from '../../util/errors.ts';
 import { ceilDiv, roundUp } from '../../util/math.ts';
 
@@ -26,7 +26,7 @@ export function kvRowWords(D: number, dtype: KVDType): number {
 export const kvWrite = defineKernel({
   name: 'kv_write',
   bindings: {
-    qkv: read('T', ({ H = 0, D = 0 }) => 3 * H * D),
+    qkv: read('T', ({ H, D }: Sizes<'H' | 'D'>) => 3 * H * D),
     slot_mapping: read.i32('T'),
     kv: write.u32('B', 2, 'H', 'P', 'W'),
   },
@@ -34,10 +34,10 @@ export const kvWrite = defineKernel({
   conditions: () => ({ KV_F16: false }),
   overrides: ({ isSoftware }) => ({ LANES: isSoftware ? 8 : 32 }),
   tunables: { LANES: [8, 32, 64] },
-  check: ({ D = 0, W = 0 }, { conditions }) => {
+  accepts: ({ D, W }, { conditions }) => {
     const words = kvRowWords(D, conditions.KV_F16 ? 'f16' : 'f32');
     return W === words ? null : `kv has rows of ${W} words, expected ${words} for D = ${D}`;
   },
-  workgroups: ({ T = 0, H = 0 }) => [H, 2, T],
-  cost: ({ T = 0, H = 0, D = 0, W = 0 }) => ({ bytes: 8 * T * H * (D + W), flops: 0 }),
+  workgroups: ({ T, H }) => [H, 2, T],
+  cost: ({ T, H, D, W }) => ({ bytes: 8 * T * H * (D + W), flops: 0 }),
 });

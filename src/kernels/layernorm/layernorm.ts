@@ -6,7 +6,7 @@ export const layernorm = defineKernel({
   name: 'layernorm',
   bindings: { x: read('N', 'C'), gamma: read('C'), beta: read('C'), out: write('N', 'C') },
   params: { N: 'u32', C: 'u32', eps: 'f32' },
-  workgroups: ({ N = 0 }) => [N, 1, 1],
+  workgroups: ({ N }) => [N, 1, 1],
   // x is loaded three times, gamma and beta in each row.
-  cost: ({ N = 0, C = 0 }) => ({ bytes: 4 * (2 * N * C + 2 * C), loads: 5 * N * C, flops: 8 * N * C }),
+  cost: ({ N, C }) => ({ bytes: 4 * (2 * N * C + 2 * C), loads: 5 * N * C, flops: 8 * N * C }),
 });

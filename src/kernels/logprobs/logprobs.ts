@@ -27,7 +27,7 @@ export const logprobs = defineKernel({
   params: { V: 'u32', X: 'u32' },
   overrides: ({ isSoftware }) => ({ LANES: isSoftware ? 8 : 256 }),
   tunables: { LANES: [8, 32, 64, 256] },
-  workgroups: ({ R = 0 }) => [R, 1, 1],
+  workgroups: ({ R }) => [R, 1, 1],
   // Logits are looked at for the maximum and for the sum of exponentials, about 20 operations each.
-  cost: ({ R = 0, V = 0 }) => ({ bytes: 4 * R * V, loads: 2 * R * V, flops: 20 * R * V }),
+  cost: ({ R, V }) => ({ bytes: 4 * R * V, loads: 2 * R * V, flops: 20 * R * V }),
 });

@@ -11,8 +11,8 @@ export const matmulNaive = defineKernel({
   bindings: { x: read('M', 'K'), w: read('K', 'N'), bias: read('N'), out: write('M', 'N') },
   params: { M: 'u32', K: 'u32', N: 'u32' },
   overrides: () => ({ LANES: 64 }),
-  workgroups: ({ M = 0, N = 0 }, { overrides }) => [ceilDiv(N, overrides.LANES ?? 1), M, 1],
-  cost: ({ M = 0, N = 0, K = 0 }) => ({
+  workgroups: ({ M, N }, { overrides: { LANES } }) => [ceilDiv(N, LANES), M, 1],
+  cost: ({ M, N, K }) => ({
     bytes: 4 * (M * K + K * N + N + M * N),
     loads: 2 * M * K * N,
     flops: 2 * M * K * N,

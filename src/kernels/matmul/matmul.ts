@@ -1,6 +1,6 @@
 import type { DeviceTraits } from '../../gpu/device.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
-import { type Dims, read, readPacked, type Variant, write } from '../../gpu/kernel-spec.ts';
+import { read, readPacked, type Sizes, type VariantOf, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';
 import { type KVDType, kvRowWords } from '../kv-write/kv-write.ts';
 import { TILE, tileRows, weightDType } from '../weights/weight-tiles.ts';
@@ -10,9 +10,10 @@ const LANES_PER_TILE = TILE / 4;
 
 const operands = { x: read('M', 'K'), w: readPacked('K', 'N'), bias: read('N'), out: write('M', 'O') };
 const params = { M: 'u32', N: 'u32', K: 'u32', O: 'u32', first: 'u32' } as const;
+const defaults = { first: 0 };
 /** What a matmul may do to its sums. */
-const ACTIVATIONS = ['GELU_NEW', 'GELU', 'RELU'];
-const EPILOGUES = [...ACTIVATIONS, 'RESIDUAL'];
+const ACTIVATIONS = ['GELU_NEW', 'GELU', 'RELU'] as const;
+const EPILOGUES = [...ACTIVATIONS, 'RESIDUAL'] as const;
 const tunables = { ROWS: [1, 2, 4, 8], TILES: [1, 2, 3], X_LANES: [4, 8], K_TILE: [0, 16, 32], LANES: [8, 32, 64] };
 /** Bytes that a workgroup may share on any adapter: WebGPU's default limit. */
 const MAX_SHARED_BYTES = 16384;
@@ -45,21 +46,30 @@ function overrides({ isSoftware }: DeviceTraits) {
   return { LANES: isSoftware ? LANES_PER_TILE : 4 * LANES_PER_TILE };
 }
 
+type MatmulVariant = VariantOf<
+  keyof ReturnType<typeof conditions>,
+  keyof ReturnType<typeof constants>,
+  keyof ReturnType<typeof overrides>
+>;
+
 /** Tiles of columns and rows that a workgroup computes: with K_TILE its lanes lie over rows, else over columns. */
-export function workgroupSize({ constants, overrides }: Variant): { readonly tiles: number; readonly rows: number } {
-  const { ROWS = 1, TILES = 1, K_TILE = 0 } = constants;
-  const groups = (overrides.LANES ?? LANES_PER_TILE) / LANES_PER_TILE;
+export function workgroupSize({ constants, overrides }: Pick<MatmulVariant, 'constants' | 'overrides'>): {
+  readonly tiles: number;
+  readonly rows: number;
+} {
+  const { ROWS, TILES, K_TILE } = constants;
+  const groups = overrides.LANES / LANES_PER_TILE;
   return K_TILE > 0 ? { tiles: TILES, rows: ROWS * groups } : { tiles: TILES * groups, rows: ROWS };
 }
 
-function checkVariant(variant: Variant, { minSubgroupSize }: DeviceTraits): string | null {
+function supports(variant: MatmulVariant, { minSubgroupSize }: DeviceTraits): string | null {
   const { conditions, constants, overrides } = variant;
-  const { X_LANES = 0, K_TILE = 0 } = constants;
+  const { X_LANES, K_TILE } = constants;
   if (conditions.W_F16 && conditions.W_Q8) return 'W_F16 and W_Q8 are both true, expected one of them';
   const activations = ACTIVATIONS.filter((name) => conditions[name]);
   if (activations.length > 1) return `${activations.join(' and ')} are true, expected one of them`;
   if (K_TILE > 0) {
-    const { LANES = 0 } = overrides;
+    const { LANES } = overrides;
     if (LANES <= LANES_PER_TILE)
       return `LANES is ${LANES}, with K_TILE expected more than the ${LANES_PER_TILE} of a tile`;
     const { tiles, rows } = workgroupSize(variant);
@@ -72,18 +82,18 @@ function checkVariant(variant: Variant, { minSubgroupSize }: DeviceTraits): stri
     : null;
 }
 
-function check({ N = 0, K = 0, O = 0, first = 0 }: Dims, { conditions }: Variant): string | null {
+function accepts({ N, K, O, first }: Sizes<'N' | 'K' | 'O' | 'first'>, { conditions }: MatmulVariant): string | null {
   if (conditions.X_VEC4 && K % 4 !== 0) return `K is ${K}, with X_VEC4 expected a multiple of 4`;
   return first + N > O ? `columns [${first}, ${first + N}) are beyond out's ${O}` : null;
 }
 
-function workgroups({ M = 0, N = 0 }: Dims, variant: Variant): [number, number, number] {
+function workgroups({ M, N }: Sizes<'M' | 'N'>, variant: MatmulVariant): [number, number, number] {
   const { tiles, rows } = workgroupSize(variant);
   return [ceilDiv(ceilDiv(N, TILE), tiles), ceilDiv(M, rows), 1];
 }
 
 /** Words of w, with its padding. */
-function weightWords({ N = 0, K = 0 }: Dims, { conditions }: Variant): number {
+function weightWords({ N, K }: Sizes<'N' | 'K'>, { conditions }: MatmulVariant): number {
   return ceilDiv(N, TILE) * tileRows(K, weightDType(conditions)) * TILE;
 }
 
@@ -91,10 +101,10 @@ function weightWords({ N = 0, K = 0 }: Dims, { conditions }: Variant): number {
  * Words that lanes load: each of w for every ROWS rows, and each of x for every TILES tiles, by all their lanes or by
  * X_LANES of them together; with K_TILE each once a workgroup.
  */
-function loads({ M = 0, N = 0, K = 0 }: Dims, variant: Variant): number {
+function loads({ M, N, K }: Sizes<'M' | 'N' | 'K'>, variant: MatmulVariant): number {
   const { conditions, constants } = variant;
   const words = weightWords({ N, K }, variant);
-  const { ROWS = 1, TILES = 1, X_LANES = 1, K_TILE = 0 } = constants;
+  const { ROWS, TILES, X_LANES, K_TILE } = constants;
   const tiles = ceilDiv(N, TILE);
   if (K_TILE > 0) {
     const { rows } = workgroupSize(variant);
@@ -117,17 +127,18 @@ export const matmul = defineKernel({
   name: 'matmul',
   bindings: operands,
   params,
+  defaults,
   conditions: (traits) => ({ ...conditions(traits), KV_WRITE: false }),
   constants,
   overrides,
   tunables,
-  checkVariant: (variant, traits) => {
-    const ofKV = ['KV_WRITE', 'KV_F16'].find((name) => variant.conditions[name]);
-    return ofKV === undefined ? checkVariant(variant, traits) : `${ofKV} is true, which only matmulKVWrite can be`;
+  supports: (variant, traits) => {
+    const ofKV = (['KV_WRITE', 'KV_F16'] as const).find((name) => variant.conditions[name]);
+    return ofKV === undefined ? supports(variant, traits) : `${ofKV} is true, which only matmulKVWrite can be`;
   },
-  check,
+  accepts,
   workgroups,
-  cost: ({ M = 0, N = 0, K = 0 }, variant) => ({
+  cost: ({ M, N, K }, variant) => ({
     bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * N),
     loads: loads({ M, N, K }, variant),
     flops: 2 * M * K * N,
@@ -149,25 +160,26 @@ export const matmulKVWrite = defineKernel({
   shader: 'matmul',
   bindings: { ...operands, slot_mapping: read.i32('M'), kv: write.u32('B', 2, 'H', 'P', 'W') },
   params: { ...params, H: 'u32', D: 'u32', P: 'u32' },
+  defaults,
   conditions: (traits) => ({ ...conditions(traits), KV_WRITE: true }),
   constants,
   overrides,
   tunables,
-  checkVariant: (variant, traits) => {
+  supports: (variant, traits) => {
     const epilogue = EPILOGUES.find((name) => variant.conditions[name]);
-    return epilogue === undefined ? checkVariant(variant, traits) : `${epilogue} is true, expected no epilogue`;
+    return epilogue === undefined ? supports(variant, traits) : `${epilogue} is true, expected no epilogue`;
   },
-  check: (dims, variant) => {
-    const { N = 0, H = 0, D = 0, W = 0 } = dims;
+  accepts: (dims, variant) => {
+    const { N, H, D, W } = dims;
     const dtype = variant.conditions.KV_F16 ? 'f16' : 'f32';
     if (N !== 3 * H * D) return `w has ${N} columns, expected 3 · H · D with H = ${H}, D = ${D}`;
     if (!fillsKVRow(D, dtype))
       return `D is ${D}, expected a multiple of ${dtype === 'f16' ? 8 : 4} for keys of ${dtype}`;
     if (W !== kvRowWords(D, dtype)) return `kv has rows of ${W} words, expected ${kvRowWords(D, dtype)} for D = ${D}`;
-    return check(dims, variant);
+    return accepts(dims, variant);
   },
   workgroups,
-  cost: ({ M = 0, N = 0, K = 0, H = 0, D = 0, W = 0 }, variant) => ({
+  cost: ({ M, N, K, H, D, W }, variant) => ({
     bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * (1 + H * D + 2 * H * W)),
     loads: loads({ M, N, K }, variant),
     flops: 2 * M * K * N,

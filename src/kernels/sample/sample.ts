@@ -1,7 +1,7 @@
 // The sampler: one workgroup draws the token of a row, with or without leaving the probabilities that it drew from.
 import type { DeviceTraits } from '../../gpu/device.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
-import { type Dims, read, write } from '../../gpu/kernel-spec.ts';
+import { read, type Sizes, write } from '../../gpu/kernel-spec.ts';
 import { SAMPLING_WORDS } from './sampling-row.ts';
 
 const bindings = {
@@ -16,7 +16,7 @@ function overrides({ isSoftware }: DeviceTraits) {
   return { LANES: isSoftware ? 8 : 256 };
 }
 
-function check({ V = 0, allowed = 0 }: Dims): string | null {
+function accepts({ V, allowed }: Sizes<'V' | 'allowed'>): string | null {
   return allowed >= 1 && allowed <= V ? null : `allowed is ${allowed}, expected 1 to V = ${V}`;
 }
 
@@ -35,10 +35,10 @@ export const sample = defineKernel({
   conditions: () => ({ PROBS: false }),
   overrides,
   tunables: { LANES: [8, 32, 64, 256] },
-  check,
-  workgroups: ({ R = 0 }) => [R, 1, 1],
+  accepts,
+  workgroups: ({ R }) => [R, 1, 1],
   // The most likely token takes one look at each logit. What a filter or a draw takes besides depends on the logits.
-  cost: ({ R = 0, V = 0 }) => ({ bytes: 4 * R * V, flops: 0 }),
+  cost: ({ R, V }) => ({ bytes: 4 * R * V, flops: 0 }),
 });
 
 /** As `sample`, and leaves in probs[R, V] the distribution that each row was drawn from; zeros where it is not finite. */
@@ -50,8 +50,8 @@ export const sampleProbs = defineKernel({
   conditions: () => ({ PROBS: true }),
   overrides,
   tunables: { LANES: [8, 32, 64, 256] },
-  check,
-  workgroups: ({ R = 0 }) => [R, 1, 1],
+  accepts,
+  workgroups: ({ R }) => [R, 1, 1],
   // As for `sample`, two more looks, and about 20 operations for an exponential.
-  cost: ({ R = 0, V = 0 }) => ({ bytes: 8 * R * V, loads: 3 * R * V, flops: 20 * R * V }),
+  cost: ({ R, V }) => ({ bytes: 8 * R * V, loads: 3 * R * V, flops: 20 * R * V }),
 });

@@ -65,7 +65,7 @@ export async function checkActivation(
   const inputs = matmulInputs(7, { M: 9, K: 60, N: 331 }, dtype);
   const expected = expectedSums(inputs);
   const choice = { conditions: matmulConditions(dtype, activation.condition) };
-  const got = floatsOf(await runKernel(device, kernel, matmulOperands(inputs), { first: 0 }, choice));
+  const got = floatsOf(await runKernel(device, kernel, matmulOperands(inputs), {}, choice));
   expectWithin(got, activation.apply(expected.sums), activationTolerance(activation, expected), activation.condition);
 }
 
@@ -79,7 +79,7 @@ export async function checkActivationValues(
   const w = Float32Array.of(1);
   const inputs: MatmulInputs = { M: x.length, K: 1, N: 1, x, w, bias: new Float32Array(1), dtype: 'f32' };
   const choice = { conditions: matmulConditions('f32', activation.condition) };
-  const got = floatsOf(await runKernel(device, kernel, matmulOperands(inputs), { first: 0 }, choice));
+  const got = floatsOf(await runKernel(device, kernel, matmulOperands(inputs), {}, choice));
   // The sums are exact: x · 1 + 0.
   const exact = { sums: Float64Array.from(x), tolerance: new Float64Array(x.length) };
   const tolerance = activationTolerance(activation, exact);
@@ -106,7 +106,7 @@ export async function checkBrokenValues(
     dtype: 'f32',
   };
   const choice = { conditions: matmulConditions('f32', condition) };
-  const got = floatsOf(await runKernel(device, kernel, matmulOperands(inputs), { first: 0 }, choice));
+  const got = floatsOf(await runKernel(device, kernel, matmulOperands(inputs), {}, choice));
   // −0 and 0 are alike.
   const values = Array.from(got, (value) => value + 0);
   expect(values, `${condition} of what is not finite`).toEqual([nan, nan, nan, inf, ofMinusInfinity, x[5], 0]);

@@ -20,9 +20,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u) {
   out[i] = vec4f(exp_minus(x[i]), ln(u[i]), gumbel(u[i]), gumbel_bound(u[i]));
 }`,
   bindings: { x: read('N'), u: read('N'), out: write('N', 4) },
-  params: {},
-  workgroups: ({ N = 0 }) => [N, 1, 1],
-  cost: ({ N = 0 }) => ({ bytes: 24 * N, flops: 100 * N }),
+  workgroups: ({ N }) => [N, 1, 1],
+  cost: ({ N }) => ({ bytes: 24 * N, flops: 100 * N }),
 });
 
 const U = 2 ** -24;

@@ -68,7 +68,7 @@ export async function checkMatmul(
     constants,
     overrides: { ...(LANES !== undefined && { LANES }) },
   };
-  const words = await runKernel(device, kernel, matmulOperands(inputs), { first: 0 }, choice);
+  const words = await runKernel(device, kernel, matmulOperands(inputs), {}, choice);
   expectWithin(floatsOf(words), sums, tolerance, `M ${shape.M}, K ${shape.K}, N ${shape.N}, ${dtype}`);
   return words;
 }
@@ -123,5 +123,5 @@ export async function checkMatmulNaive(
   const words = await runKernel(device, naive, { x, w: hostTensor(inputs.w, K, 67), bias, out }, {});
   const { sums, tolerance } = expectedSums(inputs);
   expectWithin(floatsOf(words), sums, tolerance, `naive, K ${K}`);
-  expectSameBits(await runKernel(device, kernel, matmulOperands(inputs), { first: 0 }), words, `K ${K}`);
+  expectSameBits(await runKernel(device, kernel, matmulOperands(inputs), {}), words, `K ${K}`);
 }

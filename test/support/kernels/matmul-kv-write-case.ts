@@ -41,7 +41,7 @@ export async function checkMatmulKVWrite(
   const slots = hostTensor(slotsOf(shape), M);
   const cache = () => new PagedCache(shape, UNWRITTEN).operand;
 
-  const sums = await runKernel(device, matmul, matmulOperands(inputs), { first: 0 }, { conditions });
+  const sums = await runKernel(device, matmul, matmulOperands(inputs), {}, { conditions });
   const qkv = hostTensor(floatsOf(sums), M, N);
   const written = { qkv, slot_mapping: slots, kv: cache() };
   const want = await runKernel(device, kvWrite, written, { D }, { conditions: { KV_F16 } });
@@ -54,7 +54,7 @@ export async function checkMatmulKVWrite(
   const tensors = Object.fromEntries(Object.entries(guarded).map(([name, { bound }]) => [name, bound]));
   const anyKernel: Kernel = kernel;
   const choice = { ...tuning, conditions: { ...conditions, ...tuning.conditions, KV_F16 } };
-  await anyKernel.run(device, tensors, { first: 0, D }, choice);
+  await anyKernel.run(device, tensors, { D }, choice);
   const label = JSON.stringify({ ...shape, ...tuning });
   expectSameBits(await guarded.kv!.readWords(), want, `kv, ${label}`);
   const { data } = unwritten(M, N);

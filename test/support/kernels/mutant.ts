@@ -1,4 +1,4 @@
-import { defineKernel, type Kernel } from '../../../src/gpu/kernel.ts';
+import { Kernel } from '../../../src/gpu/kernel.ts';
 import type { KernelSpec } from '../../../src/gpu/kernel-spec.ts';
 import { shaderSources } from '../../../src/gpu/shader-sources.ts';
 
@@ -11,12 +11,12 @@ export type Changes = readonly (readonly [from: string, to: string])[];
  * @throws Error when a text to change is not there exactly once, since then nothing would be shown.
  */
 export function mutant<S extends KernelSpec>(kernel: Kernel<S>, changes: Changes): Kernel<S> {
-  return defineKernel({ ...kernel.spec, source: faulty(kernel.spec.shader ?? kernel.name, changes) });
+  return new Kernel<S>({ ...kernel.spec, source: faulty(kernel.spec.shader ?? kernel.name, changes) });
 }
 
 /** The kernel with a fault in a module that its shader imports; throws as `mutant`. */
 export function mutantOfModule<S extends KernelSpec>(kernel: Kernel<S>, name: string, changes: Changes): Kernel<S> {
-  return defineKernel({ ...kernel.spec, modules: { ...kernel.spec.modules, [name]: faulty(name, changes) } });
+  return new Kernel<S>({ ...kernel.spec, modules: { ...kernel.spec.modules, [name]: faulty(name, changes) } });
 }
 
 function faulty(name: string, changes: Changes): string {

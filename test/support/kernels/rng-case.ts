@@ -21,9 +21,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u) {
   out[2u * workgroup.x + 1u] = bitcast<vec4u>(uniforms);
 }`,
   bindings: { words: read.u32('N', 4), out: write.u32('N', 2, 4) },
-  params: {},
-  workgroups: ({ N = 0 }) => [N, 1, 1],
-  cost: ({ N = 0 }) => ({ bytes: 48 * N, flops: 0 }),
+  workgroups: ({ N }) => [N, 1, 1],
+  cost: ({ N }) => ({ bytes: 48 * N, flops: 0 }),
 });
 
 /** Expects the bits of src/util/rng.ts. */

@@ -1,5 +1,5 @@
 // Runs of kernels on host tensors, and the variants that tests run.
-import type { Device, DeviceTraits } from '../../../src/gpu/device.ts';
+import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { KernelSpec, ScalarsOf, TensorsOf, VariantChoice } from '../../../src/gpu/kernel-spec.ts';
 import type { PackedMatrix } from '../../../src/gpu/packed-matrix.ts';
@@ -50,28 +50,4 @@ export async function runOutputs<S extends KernelSpec>(
   const words: Record<string, Uint32Array> = {};
   for (const [name, guarded] of Object.entries(written)) words[name] = await guarded.readWords();
   return words;
-}
-
-type Tuning = Required<Pick<VariantChoice, 'constants' | 'overrides'>>;
-
-/** Every combination of a kernel's tunables. */
-export function allTunings(kernel: Kernel, traits: DeviceTraits): Tuning[] {
-  let tunings: Tuning[] = [{ constants: {}, overrides: {} }];
-  for (const [name, values] of Object.entries(kernel.spec.tunables ?? {})) {
-    tunings = tunings.flatMap((tuning) => values.map((value) => tune(kernel, traits, tuning, name, value)));
-  }
-  return tunings;
-}
-
-/** The kernel's defaults with one tunable at a time set to each of its values: enough where they act apart. */
-export function singleTunings(kernel: Kernel, traits: DeviceTraits): Tuning[] {
-  const defaults = { constants: {}, overrides: {} };
-  return Object.entries(kernel.spec.tunables ?? {}).flatMap(([name, values]) =>
-    values.map((value) => tune(kernel, traits, defaults, name, value)),
-  );
-}
-
-function tune(kernel: Kernel, traits: DeviceTraits, tuning: Tuning, name: string, value: number): Tuning {
-  const kind = Object.hasOwn(kernel.variant(traits).constants, name) ? 'constants' : 'overrides';
-  return { ...tuning, [kind]: { ...tuning[kind], [name]: value } };
 }

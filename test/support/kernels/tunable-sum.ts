@@ -4,6 +4,11 @@ import { read, write } from '../../../src/gpu/kernel-spec.ts';
 import { Tensor } from '../../../src/gpu/tensor.ts';
 import type { Tunable } from '../../../src/tuning/tune-kernel.ts';
 
+/** Defaults of the constants of `sum`. */
+export function sumConstants() {
+  return { REPEAT: 1, DOWN: 0, SKIP: 0, FIRST: 0 };
+}
+
 /**
  * sum[1] of x[FIRST, N), or its negative where NEGATED; a variant loops REPEAT times, adds down from the end where DOWN, and
  * writes nothing where SKIP.
@@ -29,12 +34,11 @@ export const sum = defineKernel({
       if (SKIP == 0) { sum[0] = total; }
     }`,
   bindings: { x: read('N'), sum: write(1) },
-  params: {},
   conditions: () => ({ NEGATED: false }),
-  constants: () => ({ REPEAT: 1, DOWN: 0, SKIP: 0, FIRST: 0 }),
+  constants: sumConstants,
   tunables: { REPEAT: [1, 1000], DOWN: [0, 1], SKIP: [0, 1] },
   workgroups: () => [1, 1, 1],
-  cost: ({ N = 0 }) => ({ bytes: 4 * N, flops: N }),
+  cost: ({ N }) => ({ bytes: 4 * N, flops: N }),
 });
 
 /** `sum` over 2,000 numbers whose sum depends on their order. */
