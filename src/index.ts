@@ -46,7 +46,7 @@ export type { RequestTimings } from './engine/observe/timings.ts';
 export type { QueueBounds } from './engine/queue-gate.ts';
 export type { FinishedRequest, GenerationRequest, RequestHandle, TextPiece } from './engine/request.ts';
 export type { TextStream } from './engine/text-stream.ts';
-export { CheckpointError } from './formats/checkpoint-files.ts';
+export { CheckpointError } from './formats/checkpoint-error.ts';
 export { SafetensorsError } from './formats/safetensors-header.ts';
 export type { AdapterChoice, AdapterIdentity } from './gpu/adapter.ts';
 export type { Device, DeviceOptions, DeviceTraits } from './gpu/device.ts';

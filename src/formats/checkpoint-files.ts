@@ -1,15 +1,13 @@
 // Which files of a model directory hold the weights: one model.safetensors, or the shards of an index.
 import { join } from 'node:path';
 import { isJsonObject, readJsonObject } from '../util/json.ts';
-import { ModelFileError, quoteJson } from '../util/model-file-error.ts';
+import { quoteJson } from '../util/model-file-error.ts';
 import { isAbsent } from '../util/regular-file.ts';
+import { CheckpointError } from './checkpoint-error.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
 const WEIGHTS = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
-
-/** Weights that are missing, doubled, unexplained or don't match the configuration. */
-export class CheckpointError extends ModelFileError {}
 
 /**
  * Opens the weight files of `dir` into `opened`, which owns them. With both a single file and an index, the single

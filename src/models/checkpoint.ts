@@ -1,7 +1,8 @@
 // Weights of a Hugging Face directory. Which tensor is which is never guessed: each of the model's must be there once and
 // of the shape that the configuration gives it, and none may be left that would change what the model computes.
 
-import { CheckpointError, openCheckpointFiles } from '../formats/checkpoint-files.ts';
+import { CheckpointError } from '../formats/checkpoint-error.ts';
+import { openCheckpointFiles } from '../formats/checkpoint-files.ts';
 import { decodeFloats, type FileDtype, isFileDtype } from '../formats/dtypes.ts';
 import type { SafetensorsFile } from '../formats/safetensors.ts';
 import type { SafetensorsTensor } from '../formats/safetensors-header.ts';

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CheckpointError } from '../../src/formats/checkpoint-files.ts';
+import { CheckpointError } from '../../src/formats/checkpoint-error.ts';
 import { SafetensorsError } from '../../src/formats/safetensors-header.ts';
 import { openCheckpoint } from '../../src/models/checkpoint.ts';
 import { parseGPT2Config, readGPT2Config } from '../../src/models/gpt2/config.ts';
