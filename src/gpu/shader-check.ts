@@ -1,21 +1,74 @@
 // A shader compared with the kernel's declaration. The linker takes a misspelt condition for false and leaves out unused
 // declarations, so every condition, constant and binding of the text is compared, before and after linking.
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
+import { expectedNames } from '../util/keys.ts';
 import { KernelError } from './errors.ts';
 import type { KernelSpec, Variant } from './kernel-spec.ts';
+import { type ShaderOwner, shaderError } from './shader-errors.ts';
+import type { ShaderText } from './shader-texts.ts';
 
-/** Compares the names that the author's text uses with those of a variant. @throws KernelError with both lists. */
-export function checkNames(kernel: string, source: string, variant: Variant): void {
-  const code = source.replaceAll(/\/\/.*$/gm, '');
-  const conditions = new Set(
-    [...code.matchAll(/@(?:if|elif)\s*\(([^)]*)\)/g)].flatMap(([, e]) => e?.match(/\w+/g) ?? []),
-  );
-  const both = Object.keys(variant.constants).find((name) => Object.hasOwn(variant.conditions, name));
+/**
+ * Compares the conditions and constants that the authors' texts use with those of a variant.
+ *
+ * @param root name of the kernel's own text; those that it imports count too.
+ * @throws ShaderError with line and caret for a name that the kernel does not declare; KernelError with both lists for one that
+ * no text uses.
+ */
+export function checkNames(
+  owner: ShaderOwner,
+  root: string,
+  texts: ReadonlyMap<string, ShaderText>,
+  variant: Variant,
+): void {
+  const { kernel } = owner;
+  const [conditions, constants] = [Object.keys(variant.conditions), Object.keys(variant.constants)];
+  const both = constants.find((name) => conditions.includes(name));
   if (both !== undefined) throw new KernelError(kernel, `${both} is a condition and a constant, expected one of them`);
-  for (const name of Object.keys(variant.constants)) conditions.delete(name);
-  compareSets(kernel, '@if conditions', conditions, Object.keys(variant.conditions));
-  const constants = new Set([...code.matchAll(/constants::(\w+)/g)].flatMap(([, constant]) => constant ?? []));
-  compareSets(kernel, 'constants', constants, Object.keys(variant.constants));
+  const used = { conditions: new Set<string>(), constants: new Set<string>() };
+  for (const text of importedBy(root, texts)) {
+    const code = withoutComments(text.text);
+    const refuse = (what: string, name: string, offset: number, known: readonly string[]) => {
+      const expected = known.length === 0 ? `no ${what}` : expectedNames(name, known);
+      throw shaderError(
+        owner,
+        text,
+        { offset, length: name.length },
+        `${what} ${name} is not declared, expected ${expected}`,
+      );
+    };
+    for (const { index, 0: attribute, 1: expression = '' } of code.matchAll(/@(?:if|elif)\s*\(([^)]*)\)/g)) {
+      const start = index + attribute.indexOf(expression);
+      for (const { index: at, 0: name } of expression.matchAll(/\b[A-Za-z_]\w*/g)) {
+        if (name === 'true' || name === 'false') continue;
+        const known = [...conditions, ...constants];
+        if (!known.includes(name)) refuse('condition', name, start + at, known);
+        used.conditions.add(name);
+      }
+    }
+    for (const { index, 0: path, 1: name = '' } of code.matchAll(/\bconstants::(\w+)/g)) {
+      if (!constants.includes(name)) refuse('constant', name, index + path.length - name.length, constants);
+      used.constants.add(name);
+    }
+  }
+  for (const name of constants) used.conditions.delete(name);
+  compareSets(kernel, '@if conditions', used.conditions, conditions);
+  compareSets(kernel, 'constants', used.constants, constants);
+}
+
+/** The texts that take part in a link: the root and what it imports, directly or not. */
+function importedBy(root: string, texts: ReadonlyMap<string, ShaderText>): ShaderText[] {
+  const names = new Set([root]);
+  // A set goes on to what is added while it is walked.
+  for (const name of names) {
+    const code = withoutComments(texts.get(name)?.text ?? '');
+    for (const [, imported = ''] of code.matchAll(/\bpackage::(\w+)/g)) names.add(imported);
+  }
+  return [...names].flatMap((name) => texts.get(name) ?? []);
+}
+
+/** Blanks comments: what follows stays where it is. */
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\/.*$/gm, (comment) => ' '.repeat(comment.length));
 }
 
 /** Compares the bindings of the linked text with the declared ones. @throws KernelError with both lists. */

@@ -34,6 +34,16 @@ export class ShaderError extends KernelError {
   }
 }
 
+/** Makes a ShaderError of a place in an author's own text, where nothing is inserted. */
+export function shaderError(
+  owner: ShaderOwner,
+  { title, text }: ShaderText,
+  { offset, length }: { readonly offset: number; readonly length: number },
+  message: string,
+): ShaderError {
+  return new ShaderError(owner, placeOf({ title, text, inserted: NOTHING }, offset, length), message);
+}
+
 /** Makes a ShaderError of an error of the linker. */
 export function linkError(owner: ShaderOwner, texts: ReadonlyMap<string, ShaderText>, error: unknown): KernelError {
   if (error instanceof WeslParseError) {
@@ -48,6 +58,8 @@ export function linkError(owner: ShaderOwner, texts: ReadonlyMap<string, ShaderT
   const text = location && texts.get(nameOf(location.file));
   if (!text) return new KernelError(owner.kernel, `does not link: ${message}`);
   const reason = message.replace(/ in file: \S+$/, '');
+  const imported = importOf(text.text, reason);
+  if (imported) return shaderError(owner, text, imported, reason);
   return new ShaderError(owner, placeOf(text, location.offset, location.length), reason);
 }
 
@@ -81,7 +93,7 @@ const NOTHING = { at: 0, length: 0 };
 /** Lines: place and head of a message, the excerpt, the rest of the message. */
 function described({ title, line, column, excerpt }: ShaderPlace, message: string, kind = ''): readonly string[] {
   const [head, ...rest] = message.trimEnd().split('\n');
-  return [`${kind}${title}:${line}:${column}: ${head}`, ...excerpt, ...rest];
+  return [`${kind}${title}:${line}:${column}: ${head}`, ...excerpt, ...rest.filter((each) => each !== '')];
 }
 
 /** Name of a module by the path that the linker gives it: `./mine.wesl`. */
@@ -93,6 +105,17 @@ interface Location {
   readonly file: string;
   readonly offset: number;
   readonly length: number;
+}
+
+/** Finds the import that the linker can't resolve: it tells where the name is used. */
+function importOf(text: string, reason: string): { readonly offset: number; readonly length: number } | null {
+  const [, name] = /^no exported '(\w+)'|^module not found for 'package::(\w+)/.exec(reason)?.filter(Boolean) ?? [];
+  if (name === undefined) return null;
+  for (const { index, 0: statement } of text.matchAll(/^\s*import\s[^;]*;/gm)) {
+    const at = statement.search(new RegExp(`\\b${name}\\b`));
+    if (at >= 0) return { offset: index + at, length: name.length };
+  }
+  return null;
 }
 
 /** Where the linker says that an error is, if it does. */

@@ -21,8 +21,8 @@ export interface LinkedShader {
  * Links a variant of a kernel's shader.
  *
  * @param immediates `Params` arrive as immediates; otherwise in a uniform buffer, group 1.
- * @throws KernelError when the shader is missing, names a condition or constant that the kernel does not declare, or declares
- * `Params` itself; ShaderError with line and caret when it does not link.
+ * @throws KernelError when the shader is missing, does not use a condition or constant of the kernel, or declares `Params`
+ * itself; ShaderError with line and caret when it names one that the kernel does not declare, and when it does not link.
  */
 export async function linkShader(spec: KernelSpec, variant: Variant, immediates: boolean): Promise<LinkedShader> {
   const name = spec.shader ?? spec.name;
@@ -30,7 +30,6 @@ export async function linkShader(spec: KernelSpec, variant: Variant, immediates:
   const source = spec.source ?? files[name];
   if (source === undefined) throw new KernelError(spec.name, `no shader file ${shaderPath(name)}`);
   const root = declareParams(spec, source, immediates);
-  checkNames(spec.name, source, variant);
   const nonzero = Object.entries(variant.constants).map(([constant, value]) => [constant, value !== 0]);
   const weslSrc: Record<string, string> = { [`${name}.wgsl`]: root.linked };
   const texts = new Map<string, ShaderText>();
@@ -42,6 +41,7 @@ export async function linkShader(spec: KernelSpec, variant: Variant, immediates:
   const title = spec.source === undefined ? (texts.get(name)?.title ?? name) : 'source';
   texts.set(name, { title, text: source, inserted: root.inserted });
   const owner = { kernel: spec.name, label: labelOf(spec.name, variant) };
+  checkNames(owner, name, texts, variant);
   const linkWith = (sourceMap: boolean) =>
     link({
       weslSrc,

@@ -1,8 +1,7 @@
 // Errors in a shader of one's own, told in its author's lines.
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { KernelError } from '../../src/gpu/errors.ts';
-import { defineKernel } from '../../src/gpu/kernel.ts';
+import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import { read, write } from '../../src/gpu/kernel-spec.ts';
 import { ShaderError } from '../../src/gpu/shader-errors.ts';
 import { shaderSources } from '../../src/gpu/shader-sources.ts';
@@ -34,7 +33,7 @@ describe.each(['auto', 'base'] as const)('with %s features', (features) => {
   afterAll(() => device.close());
   afterEach(() => vi.restoreAllMocks());
 
-  async function errorOf(kernel: ReturnType<typeof kernelOf>): Promise<unknown> {
+  async function errorOf(kernel: Kernel): Promise<unknown> {
     return kernel.build(device).then(
       () => null,
       (error: unknown) => error,
@@ -66,16 +65,24 @@ describe.each(['auto', 'base'] as const)('with %s features', (features) => {
   });
 
   test.each([
-    ['import package::halves::halv;', "no exported 'halv' in module 'package::halves'"],
-    ['import package::halvs::halv;', "module not found for 'package::halvs::halv'"],
-  ])('a misspelt import shows where it is used: %s', async (imports, message) => {
-    const error = await errorOf(kernelOf('y[0] = halv(x[0]);', imports, { halves: HALF }));
+    ['import package::halves::halv;', 25, "no exported 'halv' in module 'package::halves'", '^^^^'],
+    ['import package::halvs::halv;', 17, "module not found for 'package::halvs::halv'", '^^^^^'],
+  ])(
+    'a misspelt import shows its own line, not the one where it is used: %s',
+    async (imports, column, message, carets) => {
+      const error = await errorOf(kernelOf('y[0] = halv(x[0]);', imports, { halves: HALF }));
+      expect(error).toMatchObject({ file: 'source', line: 1, column });
+      expect(String(error).split('\n')).toEqual([
+        `ShaderError: mine: source:1:${column}: ${message}`,
+        `  1 | ${imports}`,
+        `    | ${' '.repeat(column - 1)}${carets}`,
+      ]);
+    },
+  );
+
+  test('a path that is not imported and does not exist shows where it is used', async () => {
+    const error = await errorOf(kernelOf('y[0] = package::halves::halv(x[0]);', undefined, { halves: HALF }));
     expect(error).toMatchObject({ file: 'source', line: 6, column: 10 });
-    expect(String(error).split('\n')).toEqual([
-      `ShaderError: mine: source:6:10: ${message}`,
-      '  6 |   y[0] = halv(x[0]);',
-      '    |          ^^^^',
-    ]);
   });
 
   test('an unresolved name and a syntax error show line and caret', async () => {
@@ -85,11 +92,30 @@ describe.each(['auto', 'base'] as const)('with %s features', (features) => {
     expect(await errorOf(kernelOf('y[0] = 1 + ;'))).toMatchObject({ file: 'source', line: 6 });
   });
 
-  test('a misspelt condition or constant is compared with the declaration', async () => {
-    const error = await errorOf(kernelOf('@if(FASTER) { y[0] = 1; }'));
-    expect(error).toBeInstanceOf(KernelError);
-    expect(String(error)).toContain('@if conditions of the shader are [FASTER], the kernel declares []');
-    expect(String(await errorOf(kernelOf('y[0] = constants::SIZE;')))).toContain('constants of the shader are [SIZE]');
+  test('a misspelt condition or constant shows line, caret and the declared names', async () => {
+    const { spec } = kernelOf('@if(BIG && FASTT) y[0] = constants::SICE;');
+    const kernel = defineKernel({
+      ...spec,
+      conditions: () => ({ BIG: true, FAST: false }),
+      constants: () => ({ SIZE: 1 }),
+    });
+    expect(String(await errorOf(kernel)).split('\n')).toEqual([
+      'ShaderError: mine: source:6:14: condition FASTT is not declared, expected one of BIG, FAST, SIZE (did you mean "FAST"?)',
+      '  6 |   @if(BIG && FASTT) y[0] = constants::SICE;',
+      '    |              ^^^^^',
+    ]);
+    expect(String(await errorOf(kernelOf('y[0] = constants::SIZE;')))).toBe(
+      'ShaderError: mine: source:6:21: constant SIZE is not declared, expected no constant\n' +
+        '  6 |   y[0] = constants::SIZE;\n    |                     ^^^^',
+    );
+  });
+
+  test('a condition of an imported module counts, and is not taken for false where it is misspelt', async () => {
+    const halves = 'fn half(x: f32) -> f32 {\n  @if(QUARTER) return x / 4;\n  @else return x / 2;\n}';
+    const { spec } = kernelOf('y[0] = half(x[0]);', 'import package::halves::half;', { halves });
+    expect(await errorOf(defineKernel({ ...spec, conditions: () => ({ QUARTER: true }) }))).toBeNull();
+    const error = await errorOf(defineKernel({ ...spec, conditions: () => ({ QARTER: true }) }));
+    expect(error).toMatchObject({ file: 'module halves', line: 2, column: 7 });
   });
 
   test('a scalar that the kernel does not declare is found where it is read', async () => {
