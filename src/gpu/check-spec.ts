@@ -5,7 +5,7 @@ import { quote } from '../util/quote.ts';
 import { KernelError } from './errors.ts';
 import type { BindingSpec, KernelSpec } from './kernel-spec.ts';
 import { unknownName } from './operands.ts';
-import { checkDType } from './tensor-data.ts';
+import { DTYPES } from './tensor-data.ts';
 
 const SPEC_KEYS: KeyTable<KernelSpec> = {
   name: true,
@@ -82,7 +82,9 @@ function checkBinding(kernel: string, name: string, binding: BindingSpec): void 
   const { access, dtype, shape } = binding;
   if (!ACCESS.includes(access))
     throw new KernelError(kernel, `${what} has access ${quote(access)}, expected ${expected}`);
-  checkDType(`${kernel}: ${what}`, dtype);
+  if (!DTYPES.includes(dtype)) {
+    throw new KernelError(kernel, `${what}: dtype is ${quote(dtype)}, expected one of ${DTYPES.join(', ')}`);
+  }
   if (!Array.isArray(shape)) throw new KernelError(kernel, `${what} has shape ${quote(shape)}, expected ${expected}`);
   for (const dim of shape) {
     const isName = typeof dim === 'string' && NAME.test(dim);

@@ -1,3 +1,4 @@
+// Errors of devices, tensors and kernels: each names the thing first, then what it got and what it expected.
 import { RoseinferError } from '../util/errors.ts';
 
 /** No adapter answered, or none of the given name. */
@@ -31,6 +32,17 @@ export class GpuError extends RoseinferError {
     super(`${label}: ${message.split('\n', 1)[0]}${others}`, { cause: message });
     this.label = label;
     this.numOthers = numOthers;
+  }
+}
+
+/** A tensor or packed matrix was made, written or read in a way that its shape, its element type or its life does not allow. */
+export class TensorError extends RoseinferError {
+  /** Its label. */
+  readonly tensor: string;
+
+  constructor(tensor: string, message: string) {
+    super(`${tensor}: ${message}`);
+    this.tensor = tensor;
   }
 }
 

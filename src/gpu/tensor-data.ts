@@ -1,7 +1,7 @@
 // A tensor's numbers on the host: what becomes which element type. What has no element type of its own is refused by name:
 // to take bytes for words, or text for numbers, gives garbage that looks like data.
 import { quote } from '../util/quote.ts';
-import { KernelError } from './errors.ts';
+import { TensorError } from './errors.ts';
 
 /** Element type of a tensor. f16 lies two to a u32 word, the first in the low half, and is what WGSL sees as u32. */
 export type DType = 'f32' | 'f16' | 'i32' | 'u32';
@@ -13,6 +13,9 @@ export type TensorData = Float32Array | Float16Array | Int32Array | Uint32Array;
 export type TensorSource = TensorData | Uint16Array | Float64Array | readonly number[];
 
 const ARRAYS = { f32: Float32Array, f16: Float16Array, i32: Int32Array, u32: Uint32Array } as const;
+/** Names of the element types. */
+export const DTYPES: readonly string[] = Object.keys(ARRAYS);
+
 const SOURCES = 'a Float32Array, Float16Array (or its bits, a Uint16Array), Int32Array, Uint32Array, or numbers';
 
 /** Bytes of an element. */
@@ -37,13 +40,13 @@ export function dtypeOf(data: TensorData): DType {
 /**
  * Plain numbers as an array of the given type, f16 bits as f16; typed arrays of an element type as they are.
  *
- * @throws KernelError for anything else, and for a number that the type can't hold.
+ * @throws TensorError for anything else, and for a number that the type can't hold.
  */
 export function toData(label: string, source: TensorSource, dtype: DType): TensorData {
   if (source instanceof Uint16Array) return new Float16Array(source.buffer, source.byteOffset, source.length);
   if (isTensorData(source)) return source;
   if (source instanceof Float64Array || Array.isArray(source)) return fromNumbers(label, source, dtype);
-  throw new KernelError(label, `data are ${quote(source)}, expected ${SOURCES}`);
+  throw new TensorError(label, `data are ${quote(source)}, expected ${SOURCES}`);
 }
 
 function isTensorData(source: TensorSource): source is TensorData {
@@ -55,10 +58,10 @@ function fromNumbers(label: string, numbers: Float64Array | readonly number[], d
   for (let i = 0; i < numbers.length; i++) {
     const value = numbers[i];
     if (typeof value !== 'number') {
-      throw new KernelError(label, `element ${i} is ${quote(value)}, expected a number`);
+      throw new TensorError(label, `element ${i} is ${quote(value)}, expected a number`);
     }
     data[i] = value;
-    if (!holds(dtype, data[i]!, value)) throw new KernelError(label, `element ${i} is ${value}, beyond ${dtype}`);
+    if (!holds(dtype, data[i]!, value)) throw new TensorError(label, `element ${i} is ${value}, beyond ${dtype}`);
   }
   return data;
 }
@@ -75,17 +78,17 @@ function holds(dtype: DType, held: number, value: number): boolean {
   }
 }
 
-/** Checks an element type that a JavaScript caller may have misspelt. @throws KernelError */
+/** Checks an element type that a JavaScript caller may have misspelt. @throws TensorError */
 export function checkDType(label: string, dtype: DType): void {
-  if (typeof dtype === 'string' && Object.hasOwn(ARRAYS, dtype)) return;
-  throw new KernelError(label, `dtype is ${quote(dtype)}, expected one of ${Object.keys(ARRAYS).join(', ')}`);
+  if (DTYPES.includes(dtype)) return;
+  throw new TensorError(label, `dtype is ${quote(dtype)}, expected one of ${DTYPES.join(', ')}`);
 }
 
-/** Checks a shape. @throws KernelError unless its sizes are natural numbers, 0 included, of a product below 2^53. */
+/** Checks a shape. @throws TensorError unless its sizes are natural numbers, 0 included, of a product below 2^53. */
 export function checkShape(label: string, shape: readonly number[]): void {
   const isShape = Array.isArray(shape) && Array.from(shape, isNatural).every(Boolean);
   if (isShape && isNatural(numElements(shape))) return;
-  throw new KernelError(label, `shape is ${quote(shape)}, expected natural numbers of a product below 2^53`);
+  throw new TensorError(label, `shape is ${quote(shape)}, expected natural numbers of a product below 2^53`);
 }
 
 /** Product of the sizes. */

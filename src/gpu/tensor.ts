@@ -1,9 +1,10 @@
+// Tensors own their buffers, and parts of one share it: nothing on the GPU is freed but by its owner.
 import { RangeValueError } from '../util/errors.ts';
 import { roundUp } from '../util/math.ts';
 import { quote } from '../util/quote.ts';
 import type { BoundRange } from './bind-group-cache.ts';
 import type { Device } from './device.ts';
-import { KernelError } from './errors.ts';
+import { TensorError } from './errors.ts';
 import { BufferUsage } from './flags.ts';
 import {
   checkDType,
@@ -63,7 +64,7 @@ export class Tensor {
   /**
    * A new tensor of zeros. It takes whole words, and an empty one a word too: WebGPU binds no empty range.
    *
-   * @throws KernelError for an unknown element type and a size that is no natural number; RangeValueError for a label that
+   * @throws TensorError for an unknown element type and a size that is no natural number; RangeValueError for a label that
    * is no text; GpuError beyond the adapter's largest buffer.
    */
   static create(device: Device, label: string, dtype: DType, shape: readonly number[]): Tensor {
@@ -99,14 +100,14 @@ export class Tensor {
    * f32; a Uint16Array holds the bits of f16.
    *
    * @param shape one dimension where absent.
-   * @throws KernelError for other data, a number that f32 can't hold, and unless the data fill the shape; as `create`.
+   * @throws TensorError for other data, a number that f32 can't hold, and unless the data fill the shape; as `create`.
    */
   static from(device: Device, label: string, source: TensorSource, shape?: readonly number[]): Tensor {
     const data = toData(label, source, 'f32');
     const sizes = shape ?? [data.length];
     checkShape(label, sizes);
     if (numElements(sizes) !== data.length) {
-      throw new KernelError(label, `${data.length} elements, expected ${numElements(sizes)} for [${sizes}]`);
+      throw new TensorError(label, `${data.length} elements, expected ${numElements(sizes)} for [${sizes}]`);
     }
     const tensor = Tensor.create(device, label, dtypeOf(data), sizes);
     tensor.write(data);
@@ -117,7 +118,7 @@ export class Tensor {
    * A tensor over part of a buffer that someone else owns and frees, e.g. a region of the step's metadata.
    *
    * @param range its offset is a multiple of the adapter's storage offset alignment; at least as large as the shape needs.
-   * @throws KernelError for a range that can't be bound or is too small; as `create`.
+   * @throws TensorError for a range that can't be bound or is too small; as `create`.
    *
    * @internal
    */
@@ -129,7 +130,7 @@ export class Tensor {
     const isInside = offset >= 0 && size % WORD === 0 && offset + size <= buffer.size;
     if (!(offset % alignment === 0 && isInside && size >= numBytes(dtype, shape))) {
       const expected = `an offset of a multiple of ${alignment} and at least the ${numBytes(dtype, shape)} of ${dtype}[${shape}]`;
-      throw new KernelError(
+      throw new TensorError(
         label,
         `range is bytes [${offset}, ${offset + size}) of ${buffer.size}, expected ${expected}`,
       );
@@ -146,7 +147,7 @@ export class Tensor {
    * The first elements under another shape, and perhaps as another element type (f16 pairs as u32 words); owns nothing. A
    * kernel binds these elements alone, so that `arrayLength` counts them (in whole words).
    *
-   * @throws KernelError when the view is larger, or its shape or type is none.
+   * @throws TensorError when the view is larger, or its shape or type is none.
    */
   view(shape: readonly number[], dtype: DType = this.dtype): Tensor {
     checkDType(this.label, dtype);
@@ -170,7 +171,7 @@ export class Tensor {
     // A pair of f16 that lacks its second half is a word, too.
     if (numElements(shape) * bytes > roundUp(this.length * elementBytes(this.dtype), bytes)) {
       const as = dtype === this.dtype ? '' : ` as ${dtype}`;
-      throw new KernelError(
+      throw new TensorError(
         this.label,
         `view [${shape}]${as} has ${numElements(shape)} elements, the tensor [${this.shape}]`,
       );
@@ -182,7 +183,7 @@ export class Tensor {
    * Overwrites elements from `start` on. Numbers are converted to the tensor's type. WebGPU writes whole words: f16 starts at
    * an even element, and an odd number of them ends the tensor.
    *
-   * @throws KernelError for another element type, a number that the type can't hold, data beyond the end, a torn word, or a
+   * @throws TensorError for another element type, a number that the type can't hold, data beyond the end, a torn word, or a
    * tensor that was closed.
    */
   write(source: TensorSource, start = 0): void {
@@ -192,7 +193,7 @@ export class Tensor {
     const isInside = Number.isSafeInteger(start) && start >= 0 && start + data.length <= this.length;
     if (dtypeOf(data) !== this.dtype || !whole || !isInside) {
       const got = `${dtypeOf(data)}[${data.length}] at ${quote(start)}`;
-      throw new KernelError(this.label, `write of ${got}, the tensor is ${this.dtype}[${this.shape}]`);
+      throw new TensorError(this.label, `write of ${got}, the tensor is ${this.dtype}[${this.shape}]`);
     }
     this.#checkLive();
     const { buffer, offset } = this.range;
@@ -203,7 +204,7 @@ export class Tensor {
   /**
    * Waits for all work submitted so far and copies the elements to the host.
    *
-   * @throws KernelError when the tensor was closed; DeviceLostError, and the first GpuError that was not thrown yet.
+   * @throws TensorError when the tensor was closed; DeviceLostError, and the first GpuError that was not thrown yet.
    */
   async read(): Promise<TensorData> {
     const device = this.#device;
@@ -225,11 +226,11 @@ export class Tensor {
     }
   }
 
-  /** `read` for a tensor that must hold f32. @throws KernelError when it holds another type; as `read`. */
+  /** `read` for a tensor that must hold f32. @throws TensorError when it holds another type; as `read`. */
   async readF32(): Promise<Float32Array> {
     const data = await this.read();
     if (data instanceof Float32Array) return data;
-    throw new KernelError(this.label, `read as f32, the tensor is ${this.dtype}`);
+    throw new TensorError(this.label, `read as f32, the tensor is ${this.dtype}`);
   }
 
   /** Frees the buffer and the bind groups that hold it; on a view it does nothing; idempotent. */
@@ -242,7 +243,7 @@ export class Tensor {
   }
 
   #checkLive(): void {
-    if (!this.#device.isLive(this.range.buffer)) throw new KernelError(this.label, 'the tensor was closed');
+    if (!this.#device.isLive(this.range.buffer)) throw new TensorError(this.label, 'the tensor was closed');
   }
 }
 

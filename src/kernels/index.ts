@@ -5,7 +5,7 @@ export { type AdapterChoice, type AdapterIdentity, type FoundAdapter, findAdapte
 export type { BuiltKernel } from '../gpu/compile-kernel.ts';
 export { type Device, type DeviceOptions, type DeviceTraits, openDevice } from '../gpu/device.ts';
 export type { Dispatch } from '../gpu/dispatch.ts';
-export { AdapterError, DeviceLostError, GpuError, KernelError } from '../gpu/errors.ts';
+export { AdapterError, DeviceLostError, GpuError, KernelError, TensorError } from '../gpu/errors.ts';
 export { defineKernel, Kernel } from '../gpu/kernel.ts';
 export {
   type BindingSpec,

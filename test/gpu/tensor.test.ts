@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { KernelError } from '../../src/gpu/errors.ts';
+import { TensorError } from '../../src/gpu/errors.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';
 import { read, write } from '../../src/gpu/kernel-spec.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
@@ -138,15 +138,15 @@ describe('a tensor', () => {
     const view = tensor.view([1]);
     tensor.close();
     for (const closed of [tensor, view]) {
-      expect(() => closed.write([1])).toThrow(new KernelError('x', 'the tensor was closed'));
-      await expect(closed.read()).rejects.toThrow(new KernelError('x', 'the tensor was closed'));
+      expect(() => closed.write([1])).toThrow(new TensorError('x', 'the tensor was closed'));
+      await expect(closed.read()).rejects.toThrow(new TensorError('x', 'the tensor was closed'));
     }
     expect(() => device.throwIfFailed()).not.toThrow();
   });
 
   test('read as f32 must hold f32', async () => {
     using tensor = Tensor.create(device, 'x', 'u32', [2]);
-    await expect(tensor.readF32()).rejects.toThrow(new KernelError('x', 'read as f32, the tensor is u32'));
+    await expect(tensor.readF32()).rejects.toThrow(new TensorError('x', 'read as f32, the tensor is u32'));
   });
 
   test('may be closed twice', () => {
@@ -244,10 +244,10 @@ describe('what TypeScript would not let pass is refused by name:', () => {
     [Float64Array.of(0, -1e39), 'x: element 1 is -1e+39, beyond f32'],
   ])('data %o', (data, message) => {
     expect(() => Reflect.apply(Tensor.from, Tensor, [device, 'x', data])).toThrow(
-      new KernelError('x', message.slice(3)),
+      new TensorError('x', message.slice(3)),
     );
     using tensor = Tensor.create(device, 'x', 'f32', [2]);
-    expect(() => Reflect.apply(tensor.write, tensor, [data])).toThrow(new KernelError('x', message.slice(3)));
+    expect(() => Reflect.apply(tensor.write, tensor, [data])).toThrow(new TensorError('x', message.slice(3)));
   });
 
   test.each([

@@ -1,5 +1,6 @@
+// Packing of a weight by itself, for scripts: the matrix stands in the host's memory as a whole.
 import type { Device } from '../../gpu/device.ts';
-import { KernelError } from '../../gpu/errors.ts';
+import { TensorError } from '../../gpu/errors.ts';
 import { toData } from '../../gpu/tensor-data.ts';
 import { checkKeys, type KeyTable } from '../../util/keys.ts';
 import { quote } from '../../util/quote.ts';
@@ -25,7 +26,7 @@ export type MatrixSource = Float32Array | Float64Array | Float16Array | readonly
 /**
  * A K×N matrix on the GPU as `matmul` and `embed` take weights.
  *
- * @throws KernelError unless the matrix is one of the given types and has K · N elements, for a number that its storage can't
+ * @throws TensorError unless the matrix is one of the given types and has K · N elements, for a number that its storage can't
  * hold, and for an unknown storage type or order; RangeValueError for an unknown option.
  */
 export function packWeight(
@@ -38,19 +39,19 @@ export function packWeight(
   checkKeys('options of packWeight', options, OPTION_KEYS);
   const { dtype = matrix instanceof Float16Array ? 'f16' : 'f32', order = 'kn' } = options;
   if (!WEIGHT_ORDERS.includes(order)) {
-    throw new KernelError(label, `order is ${quote(order)}, expected one of ${WEIGHT_ORDERS.join(', ')}`);
+    throw new TensorError(label, `order is ${quote(order)}, expected one of ${WEIGHT_ORDERS.join(', ')}`);
   }
   if (!Array.isArray(shape) || shape.length !== 2) {
-    throw new KernelError(label, `shape is ${quote(shape)}, expected [K, N]`);
+    throw new TensorError(label, `shape is ${quote(shape)}, expected [K, N]`);
   }
   const [K, N] = shape;
   const values = toFloats(label, matrix);
   if (values.length !== K * N) {
-    throw new KernelError(label, `${values.length} elements, expected ${K * N} for K = ${K}, N = ${N}`);
+    throw new TensorError(label, `${values.length} elements, expected ${K * N} for K = ${K}, N = ${N}`);
   }
   const beyond =
     dtype === 'f16' ? values.findIndex((value) => F16_END <= Math.abs(value) && Number.isFinite(value)) : -1;
-  if (beyond >= 0) throw new KernelError(label, `element ${beyond} is ${values[beyond]}, beyond f16`);
+  if (beyond >= 0) throw new TensorError(label, `element ${beyond} is ${values[beyond]}, beyond f16`);
   const weight = PackedWeight.create(device, label, [K, N], dtype);
   weight.writeColumns(0, N, values, order);
   return weight;
@@ -62,5 +63,5 @@ function toFloats(label: string, matrix: MatrixSource): Float32Array {
   const data = isNumbers ? toData(label, matrix, 'f32') : null;
   if (data instanceof Float32Array) return data;
   const expected = 'a Float32Array, Float64Array, Float16Array or an array of numbers';
-  throw new KernelError(label, `matrix is ${quote(matrix)}, expected ${expected}`);
+  throw new TensorError(label, `matrix is ${quote(matrix)}, expected ${expected}`);
 }

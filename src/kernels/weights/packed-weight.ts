@@ -1,6 +1,6 @@
 // Weights as `matmul` and `embed` take them: column tiles (weight-tiles.ts) that know their matrix and its storage type.
 import type { Device } from '../../gpu/device.ts';
-import { KernelError } from '../../gpu/errors.ts';
+import { TensorError } from '../../gpu/errors.ts';
 import { PackedMatrix } from '../../gpu/packed-matrix.ts';
 import { Tensor } from '../../gpu/tensor.ts';
 import { quote } from '../../util/quote.ts';
@@ -31,27 +31,27 @@ export class PackedWeight extends PackedMatrix {
   /**
    * A new weight of zeros.
    *
-   * @throws KernelError for a size that is no integer ≥ 1, or an unknown storage type; GpuError beyond the adapter's
+   * @throws TensorError for a size that is no integer ≥ 1, or an unknown storage type; GpuError beyond the adapter's
    * largest buffer.
    */
   static create(device: Device, label: string, [K, N]: readonly [number, number], dtype: WeightDType): PackedWeight {
     for (const [name, size] of Object.entries({ K, N })) {
       if (!Number.isSafeInteger(size) || size < 1) {
-        throw new KernelError(label, `${name} is ${quote(size)}, expected an integer ≥ 1`);
+        throw new TensorError(label, `${name} is ${quote(size)}, expected an integer ≥ 1`);
       }
     }
     if (!WEIGHT_DTYPES.includes(dtype)) {
-      throw new KernelError(label, `dtype is ${quote(dtype)}, expected one of ${WEIGHT_DTYPES.join(', ')}`);
+      throw new TensorError(label, `dtype is ${quote(dtype)}, expected one of ${WEIGHT_DTYPES.join(', ')}`);
     }
     return new PackedWeight(K, N, dtype, Tensor.create(device, label, 'u32', tiledShape(K, N, dtype)));
   }
 
-  /** A weight over words that someone else owns and frees. @throws KernelError unless they have the shape of its tiles. */
+  /** A weight over words that someone else owns and frees. @throws TensorError unless they have the shape of its tiles. */
   static over(words: Tensor, [K, N]: readonly [number, number], dtype: WeightDType): PackedWeight {
     const shape = tiledShape(K, N, dtype);
     if (words.dtype !== 'u32' || words.shape.join() !== shape.join()) {
       const expected = `u32[${shape}] for K = ${K}, N = ${N} in ${dtype}`;
-      throw new KernelError(words.label, `words are ${words.dtype}[${words.shape}], expected ${expected}`);
+      throw new TensorError(words.label, `words are ${words.dtype}[${words.shape}], expected ${expected}`);
     }
     return new PackedWeight(K, N, dtype, words.prefix(words.shape));
   }
@@ -65,7 +65,7 @@ export class PackedWeight extends PackedMatrix {
    *
    * @param matrix K · count numbers.
    * @returns the bytes written.
-   * @throws KernelError for columns that it does not have, torn tiles, and a matrix of another size; RangeValueError for a
+   * @throws TensorError for columns that it does not have, torn tiles, and a matrix of another size; RangeValueError for a
    * matrix of another type, or an unknown order.
    */
   writeColumns(first: number, count: number, matrix: Float32Array, order: WeightOrder = 'kn'): number {
@@ -73,10 +73,10 @@ export class PackedWeight extends PackedMatrix {
     const end = first + count;
     const whole = first % TILE === 0 && (count % TILE === 0 || end === N);
     if (!(first >= 0 && count >= 1 && end <= N && whole)) {
-      throw new KernelError(label, `columns [${first}, ${end}), expected whole tiles of ${TILE} of its ${N}`);
+      throw new TensorError(label, `columns [${first}, ${end}), expected whole tiles of ${TILE} of its ${N}`);
     }
     if (matrix.length !== K * count) {
-      throw new KernelError(label, `${matrix.length} elements, expected ${K * count} for K = ${K}, N = ${count}`);
+      throw new TensorError(label, `${matrix.length} elements, expected ${K * count} for K = ${K}, N = ${count}`);
     }
     const words = packTiles(K, count, dtype, matrix, order);
     this.words.write(words, (first / TILE) * tileRows(K, dtype) * TILE);
