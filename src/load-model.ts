@@ -5,7 +5,7 @@ import type { AdapterIdentity } from './gpu/adapter.ts';
 import type { Device } from './gpu/device.ts';
 import type { WeightDType } from './kernels/weights/weight-tiles.ts';
 import { checkLoadModel, type LoadModelOptions } from './load-options.ts';
-import type { GPT2Config } from './models/gpt2/config.ts';
+import type { ModelConfig } from './models/config.ts';
 import { openModelDevice } from './open-model-device.ts';
 import { openSource, warn } from './resolve-model.ts';
 import { checkMemory, fitPool, type MemoryPlan, planMemory } from './runtime/memory-plan.ts';
@@ -24,7 +24,7 @@ export const BUNDLED_MODEL = fileURLToPath(packageFile('weights/tales'));
 export interface LoadedModel extends AsyncDisposable {
   /** As given: a directory or `random:…`. */
   readonly name: string;
-  readonly config: GPT2Config;
+  readonly config: ModelConfig;
   /** Storage of the weight matrices. */
   readonly dtype: WeightDType;
   readonly memory: MemoryPlan;

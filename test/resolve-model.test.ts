@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } f
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
-import { ConfigError } from '../src/models/gpt2/config.ts';
+import { ConfigError } from '../src/models/config.ts';
 import { openSource } from '../src/resolve-model.ts';
 import { TokenizerError } from '../src/tokenizer/tokenizer-error.ts';
 import { talesRunner } from './engine/test-runners.ts';

@@ -6,7 +6,7 @@ import type { PackedMatrix } from '../../src/gpu/packed-matrix.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
-import type { GPT2Config } from '../../src/models/gpt2/config.ts';
+import type { ModelConfig } from '../../src/models/config.ts';
 
 /** Tokens of a step, or rows of logits. */
 export const SIZES: readonly number[] = [1, 2, 4, 8, 16, 64, 256];
@@ -14,7 +14,7 @@ export const SIZES: readonly number[] = [1, 2, 4, 8, 16, 64, 256];
 /** What is timed: shapes and storage of a model, on a device. */
 export interface BenchSubject {
   readonly device: Device;
-  readonly config: GPT2Config;
+  readonly config: ModelConfig;
   readonly dtype: WeightDType;
   readonly kvDtype: KVDType;
 }

@@ -58,7 +58,7 @@ export function rowCases({ device, config, dtype, kvDtype }: BenchSubject): Kern
             beta: make.floats(C),
             out: make.empty('f32', M, C),
           };
-          return { tensors, scalars: { eps: config.layerNormEpsilon } };
+          return { tensors, scalars: { eps: config.normEpsilon } };
         },
       }),
     ),

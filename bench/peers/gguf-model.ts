@@ -58,7 +58,7 @@ function checkSupported({ activation, scaleAttnWeights, scaleAttnByInverseLayerI
 }
 
 function describeModel(config: GPT2Config): Map<string, GgufValue> {
-  const { numLayers, numHeads, hiddenSize, mlpSize, vocabSize, numPositions, layerNormEpsilon, eosTokenIds } = config;
+  const { numLayers, numHeads, hiddenSize, mlpSize, vocabSize, numPositions, normEpsilon, eosTokenIds } = config;
   const eos = eosTokenIds.find((id) => id >= 0 && id < vocabSize) ?? 0;
   const ids = Array.from({ length: vocabSize }, (_, id) => id);
   return new Map<string, GgufValue>([
@@ -68,7 +68,7 @@ function describeModel(config: GPT2Config): Map<string, GgufValue> {
     ['gpt2.embedding_length', { u32: hiddenSize }],
     ['gpt2.feed_forward_length', { u32: mlpSize }],
     ['gpt2.attention.head_count', { u32: numHeads }],
-    ['gpt2.attention.layer_norm_epsilon', { f32: layerNormEpsilon }],
+    ['gpt2.attention.layer_norm_epsilon', { f32: normEpsilon }],
     ['tokenizer.ggml.model', { text: 'gpt2' }],
     ['tokenizer.ggml.pre', { text: 'gpt-2' }],
     ['tokenizer.ggml.tokens', { texts: ids.map((id) => `<${id}>`) }],

@@ -6,7 +6,7 @@ import { expectedAttention } from '../kernels/attention/expected.ts';
 import { AttentionStep, type Span } from '../kernels/attention/operands.ts';
 import { PREFILL_TILE_ROWS } from '../kernels/attention/query-tiles.ts';
 import { type Expected, floatsOf } from '../kernels/kernel-case.ts';
-import type { GPT2Config } from '../models/gpt2/config.ts';
+import type { ModelConfig } from '../models/config.ts';
 import { DEFAULT_BLOCK_SIZE as BLOCK_SIZE } from '../runtime/runner-sizes.ts';
 import { Judge, type KernelReport, type PlannedRun } from './judge.ts';
 import type { Subject } from './subject.ts';
@@ -90,7 +90,7 @@ function fixedOf({ config, kvDtype }: Subject) {
 }
 
 /** A span within the model's positions. */
-function clip({ context, queries }: Span, { numPositions }: GPT2Config): Span {
+function clip({ context, queries }: Span, { numPositions }: ModelConfig): Span {
   const length = Math.min(context, numPositions);
   return { context: length, queries: Math.min(queries, length) };
 }

@@ -18,7 +18,7 @@ const ROWS: readonly ((x: number, c: number) => number)[] = [
 
 /** Layer norm of ordinary and awkward rows, together and each alone. */
 export async function checkLayernorm({ device, kernels: { layernorm }, config }: Subject): Promise<KernelReport> {
-  const { hiddenSize: C, layerNormEpsilon: epsilon } = config;
+  const { hiddenSize: C, normEpsilon: epsilon } = config;
   const N = ROWS.length;
   const x = Float32Array.from(ROWS.flatMap((change, n) => [...randomValues(n, C).map(change)]));
   const [gamma, beta] = [randomValues(10, C), randomValues(11, C)];

@@ -4,7 +4,7 @@ import { Tensor } from '../gpu/tensor.ts';
 import { floatsOf, unwritten } from '../kernels/kernel-case.ts';
 import { packWeight } from '../kernels/weights/pack-weight.ts';
 import { storedValues, weightConditions } from '../kernels/weights/weight-tiles.ts';
-import type { Activation } from '../models/gpt2/config.ts';
+import type { Activation } from '../models/config.ts';
 import { activationBound, additionBound, sumBound } from '../reference/error-bounds.ts';
 import { gelu, geluNew, matmulTransposed, relu } from '../reference/operators.ts';
 import { MATMUL_BUCKETS, priorChoice } from '../tuning/matmul-tuning.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readJsonObject } from '../util/json.ts';
 import type { Problem } from '../util/model-file-error.ts';
 import { isAbsent } from '../util/regular-file.ts';
-import { ConfigError, type GPT2Config, parseEosIds } from './gpt2/config.ts';
+import { ConfigError, type ModelConfig, parseEosIds } from './config.ts';
 
 /** The eos ids of a model directory. */
 export interface ModelEosIds {
@@ -17,7 +17,7 @@ export interface ModelEosIds {
  * Reads the eos ids of generation_config.json in `dir`, or takes those of `config` where that file or its key is missing.
  * @throws {ConfigError} when the file is malformed or the value is neither an id nor a list of ids
  */
-export async function readEosIds(dir: string, config: GPT2Config): Promise<ModelEosIds> {
+export async function readEosIds(dir: string, config: ModelConfig): Promise<ModelEosIds> {
   const path = join(dir, 'generation_config.json');
   let ids = config.eosTokenIds;
   if (!(await isAbsent(path))) {

@@ -1,6 +1,6 @@
 // The ids that a caller hands the research model, checked whole before any GPU work: what is none would read past a table.
 
-import type { GPT2Config } from '../models/gpt2/config.ts';
+import type { ModelConfig } from '../models/config.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { checkValue, tokenId } from '../util/option-checks.ts';
 
@@ -14,7 +14,7 @@ import { checkValue, tokenId } from '../util/option-checks.ts';
 export function checkIds(
   what: string,
   ids: readonly number[],
-  { vocabSize }: GPT2Config,
+  { vocabSize }: ModelConfig,
   { least, most }: { readonly least: number; readonly most: number },
 ): void {
   if (!Array.isArray(ids)) throw new RangeValueError(what, ids, 'an array of ids');

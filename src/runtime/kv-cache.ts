@@ -1,7 +1,7 @@
 import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { type KVDType, kvRowWords } from '../kernels/kv-write/kv-write.ts';
-import type { GPT2Config } from '../models/gpt2/config.ts';
+import type { ModelConfig } from '../models/config.ts';
 
 /** Size of a KV cache. */
 export interface KVCacheSizes {
@@ -20,7 +20,7 @@ export class KVCache {
   readonly layers: readonly Tensor[];
   readonly dtype: KVDType;
 
-  constructor(device: Device, { numLayers, numHeads, headDim }: GPT2Config, sizes: KVCacheSizes) {
+  constructor(device: Device, { numLayers, numHeads, headDim }: ModelConfig, sizes: KVCacheSizes) {
     const { numBlocks, blockSize, kvDtype } = sizes;
     const shape = [numBlocks, 2, numHeads, blockSize, kvRowWords(headDim, kvDtype)];
     this.dtype = kvDtype;

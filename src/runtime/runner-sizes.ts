@@ -2,7 +2,7 @@ import type { RunnerLimits } from '../core/runner.ts';
 import type { KVDType } from '../kernels/kv-write/kv-write.ts';
 import { kvRowWords } from '../kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
-import type { GPT2Config } from '../models/gpt2/config.ts';
+import type { ModelConfig } from '../models/config.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
 import { checkValue, count } from '../util/option-checks.ts';
@@ -49,7 +49,7 @@ export const DEFAULT_BLOCK_SIZE = 16;
  * @throws RangeValueError for a size that is no integer ≥ 1 or beyond the model.
  */
 export function resolveSizes(
-  config: GPT2Config,
+  config: ModelConfig,
   options: RunnerOptions,
   fileDtype: WeightDType,
   maxBindingBytes: number,
@@ -79,7 +79,7 @@ export function resolveSizes(
 }
 
 /** Bytes of one layer's keys and values in one block. */
-export function kvBlockBytes({ numHeads, headDim }: GPT2Config, blockSize: number, dtype: KVDType): number {
+export function kvBlockBytes({ numHeads, headDim }: ModelConfig, blockSize: number, dtype: KVDType): number {
   return 4 * 2 * numHeads * blockSize * kvRowWords(headDim, dtype);
 }
 

@@ -2,7 +2,7 @@ import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
 import { LOGPROB_WORDS } from '../kernels/logprobs/logprobs.ts';
-import type { GPT2Config } from '../models/gpt2/config.ts';
+import type { ModelConfig } from '../models/config.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
 
@@ -18,7 +18,7 @@ export interface ActivationSizes {
 }
 
 /** Shapes of the tensors of `Activations`. */
-export function activationShapes(config: GPT2Config, sizes: ActivationSizes) {
+export function activationShapes(config: ModelConfig, sizes: ActivationSizes) {
   const { numHeads: H, headDim: D, hiddenSize: C, mlpSize: F, vocabSize: V } = config;
   const { maxBatchTokens: T, maxBatchSize: S, maxLogitsRows: R, maxModelLen } = sizes;
   return {
@@ -64,7 +64,7 @@ export class Activations {
   /** [S] last sampled id of each token slot: here the next step finds ids that the host has not read. */
   readonly nextTokens: Tensor;
 
-  constructor(device: Device, config: GPT2Config, sizes: ActivationSizes) {
+  constructor(device: Device, config: ModelConfig, sizes: ActivationSizes) {
     const shapes = activationShapes(config, sizes);
     this.hidden = Tensor.create(device, 'hidden', 'f32', shapes.hidden);
     this.normed = Tensor.create(device, 'normed', 'f32', shapes.normed);

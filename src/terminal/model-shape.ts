@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { BUNDLED_MODEL } from '../load-model.ts';
 import { openCheckpoint } from '../models/checkpoint.ts';
-import { ConfigError, type GPT2Config, randomConfig, readGPT2Config } from '../models/gpt2/config.ts';
+import { ConfigError } from '../models/config.ts';
+import { type GPT2Config, randomConfig, readGPT2Config } from '../models/gpt2/config.ts';
 import { layerTensors, numElements, outerTensors } from '../models/gpt2/tensors.ts';
 
 /** Sizes of a model and the storage of its weights: all that its kernels depend on. */

@@ -4,7 +4,8 @@ import { closeSync, cpSync, ftruncateSync, mkdirSync, openSync, rmSync, symlinkS
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { ConfigError, readGPT2Config } from '../../src/models/gpt2/config.ts';
+import { ConfigError } from '../../src/models/config.ts';
+import { readGPT2Config } from '../../src/models/gpt2/config.ts';
 import { openSource } from '../../src/resolve-model.ts';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
 import { ModelFileError } from '../../src/util/model-file-error.ts';

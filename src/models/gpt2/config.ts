@@ -1,45 +1,17 @@
 // GPT-2's config.json in the project's words. Keys that change the maths in an unsupported way are errors; keys that
 // don't concern inference are ignored.
 import { join } from 'node:path';
-import { MAX_EOS_IDS } from '../../core/sequence.ts';
 import { RangeValueError } from '../../util/errors.ts';
-import { isJsonObject, readJsonObject } from '../../util/json.ts';
-import { ModelFileError, type Problem, quoteJson } from '../../util/model-file-error.ts';
+import { readJsonObject } from '../../util/json.ts';
 import { checkDirectory } from '../../util/regular-file.ts';
+import { ConfigError, isPositive, isSize, type ModelConfig, parseEosIds, readConfig } from '../config.ts';
 
-/** A config.json that is missing or describes no supported GPT-2; `subject` is the key. */
-export class ConfigError extends ModelFileError {}
-
-/** gelu_new is the tanh approximation, gelu the exact one with erf. */
-export type Activation = 'gelu_new' | 'gelu' | 'relu';
-
-/** What inference needs to know of a GPT-2. */
-export interface GPT2Config {
-  /** L, `n_layer` */
-  readonly numLayers: number;
-  /** H, `n_head` */
-  readonly numHeads: number;
-  /** D = C / H, at most 128 */
-  readonly headDim: number;
-  /** C, `n_embd` */
-  readonly hiddenSize: number;
-  /** F, `n_inner`, by default 4 · C */
-  readonly mlpSize: number;
-  /** V, `vocab_size` */
-  readonly vocabSize: number;
-  /** Rows of the position embedding, the longest context; `n_positions`, in old files `n_ctx`. */
-  readonly numPositions: number;
-  /** Added to the variance in every layer norm. */
-  readonly layerNormEpsilon: number;
-  readonly activation: Activation;
+/** Configuration of a GPT-2: numPositions are the rows of the position embedding, and H · D = C. */
+export interface GPT2Config extends ModelConfig {
   /** Divide attention scores by √D. */
   readonly scaleAttnWeights: boolean;
   /** Divide the attention scores of layer l (from 0) by l + 1, too. */
   readonly scaleAttnByInverseLayerIdx: boolean;
-  /** The output head is the token embedding. */
-  readonly tieWordEmbeddings: boolean;
-  /** The tokens that end a text, as in the file: the vocabulary may lack one. */
-  readonly eosTokenIds: readonly number[];
 }
 
 const MAX_HEAD_DIM = 128;
@@ -64,19 +36,8 @@ export async function readGPT2Config(dir: string): Promise<GPT2Config> {
  * GPT2Config, except for the sizes: `n_layer`, `n_head`, `n_embd`, `vocab_size` and `n_positions` are needed.
  * @throws {ConfigError} naming the key, its value and what was expected
  */
-export function parseGPT2Config(json: unknown, source: string): GPT2Config {
-  const fail = (problem: Problem) => new ConfigError(source, problem);
-  if (!isJsonObject(json)) throw fail({ subject: 'config', found: quoteJson(json), expected: 'a JSON object' });
-
-  const read = <T>(key: string, accepts: (value: unknown) => value is T, expected: string, absent?: T): T => {
-    const value = json[key] === undefined ? absent : json[key];
-    if (!accepts(value)) throw fail({ subject: key, found: quoteJson(value), expected });
-    return value;
-  };
-  const size = (key: string) => read(key, isSize, 'a positive integer');
-  const flag = (key: string, absent: boolean) =>
-    read(key, (value) => typeof value === 'boolean', 'true or false', absent);
-
+export function parseGPT2Config(config: unknown, source: string): GPT2Config {
+  const { json, fail, read, size, flag } = readConfig(config, source);
   read('model_type', (value) => value === 'gpt2', '"gpt2"', 'gpt2');
   read('add_cross_attention', (value) => value === false, 'false: cross-attention is not supported', false);
 
@@ -99,7 +60,7 @@ export function parseGPT2Config(json: unknown, source: string): GPT2Config {
       read('n_inner', (value) => value === null || isSize(value), 'a positive integer or null', null) ?? 4 * hiddenSize,
     vocabSize,
     numPositions: size(json.n_positions === undefined && json.n_ctx !== undefined ? 'n_ctx' : 'n_positions'),
-    layerNormEpsilon: read('layer_norm_epsilon', isPositive, 'a positive number', 1e-5),
+    normEpsilon: read('layer_norm_epsilon', isPositive, 'a positive number', 1e-5),
     activation: activation === 'gelu_pytorch_tanh' ? 'gelu_new' : activation,
     scaleAttnWeights: flag('scale_attn_weights', true),
     scaleAttnByInverseLayerIdx: flag('scale_attn_by_inverse_layer_idx', false),
@@ -110,40 +71,6 @@ export function parseGPT2Config(json: unknown, source: string): GPT2Config {
 
 function isActivation(value: unknown): value is (typeof ACTIVATIONS)[number] {
   return ACTIVATIONS.some((name) => name === value);
-}
-
-function isIndex(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-function isSize(value: unknown): value is number {
-  return isIndex(value) && value > 0;
-}
-
-function isPositive(value: unknown): value is number {
-  return typeof value === 'number' && value > 0 && value < Infinity;
-}
-
-/**
- * Checks an `eos_token_id`: null, an id or a list of ids; doubles are dropped.
- * @throws what `fail` makes of the problem
- */
-export function parseEosIds(value: unknown, fail: (problem: Problem) => Error): number[] {
-  if (value === null) return [];
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (!list.every((id): id is number => typeof id === 'number' && Number.isInteger(id))) {
-    throw fail({
-      subject: 'eos_token_id',
-      found: quoteJson(value),
-      expected: 'an integer, a list of integers or null',
-    });
-  }
-  // The tokenizer may add one more.
-  const ids = [...new Set(list)];
-  if (ids.length >= MAX_EOS_IDS) {
-    throw fail({ subject: 'number of eos_token_id', found: ids.length, expected: `at most ${MAX_EOS_IDS - 1}` });
-  }
-  return ids;
 }
 
 /** n_layer, n_head and n_embd of the published models; each has a vocabulary of 50257 and 1024 positions. */

@@ -2,15 +2,16 @@
 // whatever sequences they belong to. Modules have the names of Hugging Face's GPT-2.
 import type { Tensor } from '../../gpu/tensor.ts';
 import { attend, type Epilogue, linear, norm, projectQKV } from '../blocks.ts';
+import type { Activation } from '../config.ts';
 import type { Step, StepShape } from '../step.ts';
-import type { Activation, GPT2Config } from './config.ts';
+import type { GPT2Config } from './config.ts';
 import type { GPT2Weights } from './weights.ts';
 
 const EPILOGUES: Readonly<Record<Activation, Epilogue>> = { gelu_new: 'GELU_NEW', gelu: 'GELU', relu: 'RELU' };
 
 /** Adds the embedding and all layers: scratch `hidden`[T, C] is the residual stream. */
 export function gpt2Layers(step: Step, config: GPT2Config, weights: GPT2Weights, shape: StepShape): void {
-  const { hiddenSize: C, mlpSize: F, numHeads, headDim, layerNormEpsilon: eps } = config;
+  const { hiddenSize: C, mlpSize: F, numHeads, headDim, normEpsilon: eps } = config;
   const T = shape.numTokens;
   const hidden = step.scratch('hidden').prefix([T, C]);
   const normed = step.scratch('normed').prefix([T, C]);
@@ -34,7 +35,7 @@ export function gpt2Layers(step: Step, config: GPT2Config, weights: GPT2Weights,
 
 /** Adds the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
 export function gpt2LastNorm(step: Step, config: GPT2Config, weights: GPT2Weights, hidden: Tensor, out: Tensor): void {
-  norm(step, 'ln_f', hidden, weights.finalNorm, config.layerNormEpsilon, out);
+  norm(step, 'ln_f', hidden, weights.finalNorm, config.normEpsilon, out);
 }
 
 /** Adds hidden[t] = wte[id] + wpe[position], a range of the vocabulary at a time. */

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ConfigError, parseGPT2Config, randomConfig, readGPT2Config } from '../../../src/models/gpt2/config.ts';
+import { ConfigError } from '../../../src/models/config.ts';
+import { parseGPT2Config, randomConfig, readGPT2Config } from '../../../src/models/gpt2/config.ts';
 import { errorOf, temporaryDirectory } from '../model-files.ts';
 
 const sizes = { n_layer: 2, n_head: 3, n_embd: 12, vocab_size: 100, n_positions: 16 };
@@ -16,7 +17,7 @@ test('absent keys have the defaults of transformers', () => {
     mlpSize: 48,
     vocabSize: 100,
     numPositions: 16,
-    layerNormEpsilon: 1e-5,
+    normEpsilon: 1e-5,
     activation: 'gelu_new',
     scaleAttnWeights: true,
     scaleAttnByInverseLayerIdx: false,
@@ -39,7 +40,7 @@ test('every key is read', () => {
   };
   expect(parse(keys)).toMatchObject({
     mlpSize: 20,
-    layerNormEpsilon: 1e-6,
+    normEpsilon: 1e-6,
     activation: 'relu',
     scaleAttnWeights: false,
     scaleAttnByInverseLayerIdx: true,
