@@ -52,7 +52,7 @@ export type { AdapterChoice, AdapterIdentity } from './gpu/adapter.ts';
 export type { Device, DeviceOptions, DeviceTraits } from './gpu/device.ts';
 export type { Dispatch } from './gpu/dispatch.ts';
 export { AdapterError, DeviceLostError, GpuError, KernelError, TensorError } from './gpu/errors.ts';
-export type { Cost, Dims, Grid } from './gpu/kernel-spec.ts';
+export type { Cost, Dims, Grid, Sizes } from './gpu/kernel-spec.ts';
 export type { Program } from './gpu/program.ts';
 export type { DType, Tensor, TensorData, TensorSource } from './gpu/tensor.ts';
 export type { KVDType } from './kernels/kv-write/kv-write.ts';

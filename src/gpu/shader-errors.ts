@@ -24,6 +24,8 @@ export class ShaderError extends KernelError {
   /**
    * @param message its first line heads the error, the others follow the excerpt.
    * @param notes further lines: the compiler's other messages.
+   *
+   * @internal
    */
   constructor({ kernel, label }: ShaderOwner, place: ShaderPlace, message: string, notes: readonly string[] = []) {
     super(kernel, [...described(place, message), ...notes].join('\n'));

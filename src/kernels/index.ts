@@ -9,6 +9,7 @@ export { AdapterError, DeviceLostError, GpuError, KernelError, TensorError } fro
 export { defineKernel, Kernel } from '../gpu/kernel.ts';
 export {
   type BindingSpec,
+  type Bindings,
   type ChoiceOf,
   type Cost,
   type Dim,
@@ -22,6 +23,7 @@ export {
   type ScalarsOf,
   type ScalarType,
   type Sizes,
+  type Solvable,
   type TensorBinding,
   type TensorsOf,
   type Variant,
