@@ -1,43 +1,9 @@
-// How far the kernels may be from float64: first-order bounds of the rounding of f32, u = 2^-24, with the accuracies that
-// WGSL states for its functions.
-
-import { ceilDiv } from '../util/math.ts';
+// General bounds of the distance from float64: first order in the rounding of f32, u = 2^-24. A kernel's own bound stands
+// in its folder.
 
 const U = 2 ** -24;
 /** The smallest normal f32: below it an adapter may flush to zero. */
 const SMALLEST_NORMAL = 2 ** -126;
-/** Lanes that share the sums of a layer norm's row. */
-const NORM_LANES = 32;
-
-/**
- * Bound for layer norm, `want`[N, C] of x[N, C]. A sum takes n = ⌈C / 32⌉ + 32 additions one after another, so the mean errs
- * by δ ≤ (n + 1) u · mean |x|, and d = x − mean by δ + u |d|. That of the variance moves 1 / √(variance + ε) by half its
- * relative error, (n + 4) u / 2, to which the accuracy of sqrt and of two divisions adds 2 · (3 + 2.5 + 2.5) u. An error of
- * δ in every d is of second order in the variance: δ² / (variance + ε) / 2.
- */
-export function layerNormBound(
-  x: Float64Array,
-  gamma: Float64Array,
-  want: Float64Array,
-  { C, epsilon }: { C: number; epsilon: number },
-): Float64Array {
-  const n = ceilDiv(C, NORM_LANES) + NORM_LANES;
-  const bound = new Float64Array(want.length);
-  for (let start = 0; start < want.length; start += C) {
-    const row = x.subarray(start, start + C);
-    const mean = row.reduce((sum, v) => sum + v, 0) / C;
-    const variance = row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / C;
-    const delta = ((n + 1) * U * row.reduce((sum, v) => sum + Math.abs(v), 0)) / C;
-    const scale = 1 / Math.sqrt(variance + epsilon);
-    const relative = ((n + 4) / 2 + 16 + 3) * U + (delta * scale) ** 2 / 2;
-    row.forEach((v, c) => {
-      const d = Math.abs(v - mean);
-      const out = Math.abs(want[start + c]!);
-      bound[start + c] = Math.abs(gamma[c]!) * scale * (delta + relative * (d + delta)) + 2 * U * out;
-    });
-  }
-  return bound;
-}
 
 /**
  * Bound for a sum of K products and a bias of which `magnitude` = Σ|x w| + |bias|: each of K products and K + 1 additions

@@ -6,7 +6,8 @@ import { AttentionStep, type SequenceData } from '../kernels/attention/operands.
 import { PREFILL_TILE_ROWS } from '../kernels/attention/query-tiles.ts';
 import type { KVDType } from '../kernels/kv-write/kv-write.ts';
 import { type UploadedOperands, uploadOperands } from '../kernels/upload.ts';
-import { canRun, noise, type Tunable } from './tune-kernel.ts';
+import { uniforms } from '../util/random-values.ts';
+import { canRun, type Tunable } from './tune-kernel.ts';
 
 /** What decides how long attention takes. */
 export interface AttentionSizes {
@@ -72,7 +73,7 @@ function inventedAttention(
 ): UploadedOperands {
   const { numHeads: H, headDim: D } = config;
   const queries = ROWS * tiles;
-  const [q, k, v] = [queries, CONTEXT, CONTEXT].map((tokens) => noise(tokens * H * D));
+  const [q, k, v] = [queries, CONTEXT, CONTEXT].map((tokens) => uniforms(tokens, tokens * H * D));
   const sequence = { context: CONTEXT, queries, q: q!, k: k!, v: v! };
   const step = new AttentionStep({ H, D, P, dtype }, new Array<SequenceData>(SEQUENCES).fill(sequence));
   return splits ? uploadOperands(device, owned, step.split()) : uploadOperands(device, owned, step.whole(ROWS));

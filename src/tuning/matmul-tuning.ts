@@ -1,3 +1,4 @@
+// Choice of the matmul's variants by rows: the prior where nothing was measured, and the candidates of a measurement.
 import type { Device, DeviceTraits } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { ChoiceOf, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
@@ -8,7 +9,8 @@ import type { UploadedOperands } from '../kernels/upload.ts';
 import { PackedWeight } from '../kernels/weights/packed-weight.ts';
 import { TILE, type WeightDType, weightConditions } from '../kernels/weights/weight-tiles.ts';
 import { ceilDiv } from '../util/math.ts';
-import { noise, type Tunable } from './tune-kernel.ts';
+import { uniforms } from '../util/random-values.ts';
+import type { Tunable } from './tune-kernel.ts';
 
 /** What the variants of the matmul differ in besides storage and epilogue. All of them give the same bits. */
 export type MatmulChoice = ChoiceOf<(typeof matmul)['spec']>;
@@ -129,9 +131,9 @@ function inventedMatmul(
   { M, K, N }: MatmulShape,
   dtype: WeightDType,
 ): UploadedOperands {
-  const x = owned.use(Tensor.from(device, 'x', noise(M * K), [M, K]));
+  const x = owned.use(Tensor.from(device, 'x', uniforms(1, M * K), [M, K]));
   const w = owned.use(inventedWeight(device, K, N, dtype));
-  const bias = owned.use(Tensor.from(device, 'bias', noise(N)));
+  const bias = owned.use(Tensor.from(device, 'bias', uniforms(2, N)));
   const out = owned.use(Tensor.create(device, 'out', 'f32', [M, N]));
   return { tensors: { x, w, bias, out }, scalars: {}, outputs: [out] };
 }
@@ -156,6 +158,6 @@ function inventedKVWrite(
 /** [K, N] of which all tiles are alike: inventing one is quick. */
 function inventedWeight(device: Device, K: number, N: number, dtype: WeightDType): PackedWeight {
   const weight = PackedWeight.create(device, 'w', [K, N], dtype);
-  weight.repeatTile(noise(K * TILE));
+  weight.repeatTile(uniforms(3, K * TILE));
   return weight;
 }

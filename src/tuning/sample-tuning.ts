@@ -4,7 +4,8 @@ import type { VariantChoice } from '../gpu/kernel-spec.ts';
 import { sampleOperands } from '../kernels/sample/operands.ts';
 import type { sample } from '../kernels/sample/sample.ts';
 import { uploadOperands } from '../kernels/upload.ts';
-import { noise, type Tunable } from './tune-kernel.ts';
+import { uniforms } from '../util/random-values.ts';
+import type { Tunable } from './tune-kernel.ts';
 
 /** A row of each kind. */
 const ROWS = [
@@ -36,7 +37,7 @@ export function tunableSample(
     candidates: () => sampleCandidates(kernel, device.traits),
     prepare: (owned) => {
       const rows = ROWS.map((filters, r) => {
-        const logits = noise(V, r * V).map((value) => BEST * value ** PEAKEDNESS);
+        const logits = uniforms(r, V).map((value) => BEST * value ** PEAKEDNESS);
         return { ...filters, logits, seed: r, position: r };
       });
       return uploadOperands(device, owned, sampleOperands(rows));

@@ -1,10 +1,10 @@
+// Measurement of the fastest variant of a kernel at some sizes: only one with the base variant's bits is timed.
 import type { Device, DeviceTraits } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Dims, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
 import { overlay } from '../gpu/overlay.ts';
 import { time } from '../gpu/time.ts';
 import type { UploadedOperands } from '../kernels/upload.ts';
-import { pcg4d, unitInterval } from '../util/rng.ts';
 
 /** A kernel whose variants give the same bits, and the sizes at which the fastest of them is wanted. */
 export interface Tunable {
@@ -88,9 +88,4 @@ export function canRun(kernel: Kernel, traits: DeviceTraits, choice: VariantChoi
   } catch {
     return false;
   }
-}
-
-/** Values between −1 and 1 of the places from `first` on, the same ones each time. */
-export function noise(length: number, first = 0): Float32Array {
-  return Float32Array.from({ length }, (_, i) => 2 * unitInterval(pcg4d(first + i, 0, 0, 0)[0]) - 1);
 }

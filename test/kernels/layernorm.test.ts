@@ -1,17 +1,12 @@
+// Layer norm: float64, torch, the order of its sums, rows alone and together.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { floatsOf } from '../../src/kernels/kernel-case.ts';
+import { layernormBound, NORM_LANES as WIDTH } from '../../src/kernels/layernorm/expected.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
+import { LAYERNORM_ROWS, layernormInputs } from '../../src/kernels/layernorm/operands.ts';
 import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
-import {
-  checkLayernorm,
-  checkLayernormOrder,
-  layernormInputs,
-  layernormTolerance,
-  ROW_NAMES,
-  runLayernorm,
-  WIDTH,
-} from '../support/kernels/layernorm-case.ts';
+import { checkLayernorm, checkLayernormOrder, runLayernorm } from '../support/kernels/layernorm-case.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
@@ -34,8 +29,9 @@ describe('layernorm', () => {
       x: Float32Array.from(x),
       gamma: Float32Array.from(gamma),
       beta: Float32Array.from(fixture('beta')),
+      eps: 1e-5,
     };
-    const tolerance = layernormTolerance(x, gamma, want);
+    const tolerance = layernormBound(x, gamma, want, inputs.eps);
     expectWithin(floatsOf(await runLayernorm(device, inputs)), want, tolerance, 'fixture');
   });
 
@@ -45,15 +41,15 @@ describe('layernorm', () => {
     const C = 257;
     const inputs = layernormInputs(1, C);
     const together = await runLayernorm(device, inputs);
-    for (const [n, name] of ROW_NAMES.entries()) {
+    for (const [n, name] of LAYERNORM_ROWS.entries()) {
       const alone = await runLayernorm(device, { ...inputs, x: inputs.x.slice(n * C, (n + 1) * C) });
       expectSameBits(alone, together.subarray(n * C, (n + 1) * C), name);
     }
   });
 
   test('takes epsilon from the caller', async () => {
-    const inputs = { x: Float32Array.of(-1, 1), gamma: Float32Array.of(1, 1), beta: Float32Array.of(0, 0) };
-    expect([...floatsOf(await runLayernorm(device, inputs, 3))]).toEqual([-0.5, 0.5]);
+    const inputs = { x: Float32Array.of(-1, 1), gamma: Float32Array.of(1, 1), beta: Float32Array.of(0, 0), eps: 3 };
+    expect([...floatsOf(await runLayernorm(device, inputs))]).toEqual([-0.5, 0.5]);
   });
 });
 

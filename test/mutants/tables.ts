@@ -13,6 +13,7 @@ import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
 import { floatsOf } from '../../src/kernels/kernel-case.ts';
 import { kvWrite } from '../../src/kernels/kv-write/kv-write.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
+import { layernormInputs } from '../../src/kernels/layernorm/operands.ts';
 import { logprobs } from '../../src/kernels/logprobs/logprobs.ts';
 import { logprobRows } from '../../src/kernels/logprobs/operands.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
@@ -28,12 +29,7 @@ import { checkNoise, noiseKernel } from '../support/kernels/exp-ln-case.ts';
 import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
 import { checkGatherRows } from '../support/kernels/gather-rows-case.ts';
 import { checkKVWrite } from '../support/kernels/kv-write-case.ts';
-import {
-  checkLayernorm,
-  checkLayernormOrder,
-  layernormInputs,
-  runLayernorm,
-} from '../support/kernels/layernorm-case.ts';
+import { checkLayernorm, checkLayernormOrder, runLayernorm } from '../support/kernels/layernorm-case.ts';
 import { checkExtremeLogprobs, checkLogprobs, runLogprobs } from '../support/kernels/logprobs-case.ts';
 import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual } from '../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
@@ -50,12 +46,12 @@ async function checkLayernorms(device: Device, replace: Replace): Promise<void> 
   const kernel = replace(layernorm);
   for (const C of [1, 33, 257]) await checkLayernorm(device, C, kernel);
   await checkLayernormOrder(device, kernel);
-  const row = { x: Float32Array.of(-1, 1), gamma: Float32Array.of(1, 1), beta: Float32Array.of(0, 0) };
-  expectWithin(floatsOf(await runLayernorm(device, row, 3, kernel)), [-0.5, 0.5], [0, 0], 'epsilon 3');
+  const row = { x: Float32Array.of(-1, 1), gamma: Float32Array.of(1, 1), beta: Float32Array.of(0, 0), eps: 3 };
+  expectWithin(floatsOf(await runLayernorm(device, row, kernel)), [-0.5, 0.5], [0, 0], 'epsilon 3');
   const inputs = layernormInputs(1, 60);
   const [together, alone] = [inputs, { ...inputs, x: inputs.x.slice(-60) }];
-  const words = await runLayernorm(device, together, undefined, kernel);
-  expectSameBits(await runLayernorm(device, alone, undefined, kernel), words.slice(-60), 'alone');
+  const words = await runLayernorm(device, together, kernel);
+  expectSameBits(await runLayernorm(device, alone, kernel), words.slice(-60), 'alone');
 }
 
 async function checkEmbeds(device: Device, replace: Replace): Promise<void> {

@@ -1,77 +1,25 @@
+// Checks of layer norm: against float64, and of the order of its sums.
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
-import { floatsOf, hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
+import { floatsOf } from '../../../src/kernels/kernel-case.ts';
+import { expectedLayernorm, NORM_LANES as WIDTH } from '../../../src/kernels/layernorm/expected.ts';
 import { layernorm } from '../../../src/kernels/layernorm/layernorm.ts';
-import { layerNorm } from '../../../src/reference/operators.ts';
+import { type LayernormInputs, layernormInputs, layernormOperands } from '../../../src/kernels/layernorm/operands.ts';
 import { normals, permutation } from '../../../src/util/random-values.ts';
-import { expectWithin } from './expect-within.ts';
+import { expectRows, expectWithin } from './expect-within.ts';
 import { runKernel } from './run-kernel.ts';
 
-/** Lanes of the workgroup: `WIDTH` of shaders/layernorm.wgsl. */
-export const WIDTH = 32;
 const EPSILON = 1e-5;
 const U = 2 ** -24;
-
-/** Rows that strain the sums, beside ordinary ones. */
-const ROWS: Readonly<Record<string, (row: Float32Array) => Float32Array>> = {
-  ordinary: (row) => row,
-  outlier: (row) => row.map((x, c) => (c === row.length >> 1 ? 1000 * x : x)),
-  constant: (row) => row.fill(3.7),
-  zero: (row) => row.fill(0),
-  'far from zero': (row) => row.map((x) => x + 1000),
-  'smaller than epsilon': (row) => row.map((x) => 1e-4 * x),
-};
-
-export const ROW_NAMES: readonly string[] = Object.keys(ROWS);
-
-export interface LayernormInputs {
-  readonly x: Float32Array;
-  readonly gamma: Float32Array;
-  readonly beta: Float32Array;
-}
-
-/** One row of C for each of ROW_NAMES. */
-export function layernormInputs(seed: number, C: number): LayernormInputs {
-  const x = Float32Array.from(Object.values(ROWS).flatMap((change, n) => [...change(normals(seed + n, C))]));
-  return { x, gamma: normals(seed + 50, C), beta: normals(seed + 51, C) };
-}
-
-/**
- * First-order bounds, u = 2^-24. A sum takes n = ⌈C / 32⌉ + 32 additions one after another, so the mean errs by
- * δ ≤ (n + 1) u · mean |x|, and d = x − mean by δ + u |d|. That of the variance moves 1 / √(variance + ε) by half its
- * relative error, (n + 4) u / 2, to which WGSL's accuracy of sqrt and of two divisions adds 2 · (3 + 2.5 + 2.5) u. An
- * error of δ in every d is of second order in the variance: δ² / (variance + ε) / 2.
- */
-export function layernormTolerance(x: Float64Array, gamma: Float64Array, want: Float64Array): Float64Array {
-  const C = gamma.length;
-  const n = Math.ceil(C / WIDTH) + WIDTH;
-  return want.map((out, i) => {
-    const row = x.subarray(i - (i % C), i - (i % C) + C);
-    const mean = row.reduce((sum, v) => sum + v, 0) / C;
-    const variance = row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / C;
-    const delta = ((n + 1) * U * row.reduce((sum, v) => sum + Math.abs(v), 0)) / C;
-    const scale = 1 / Math.sqrt(variance + EPSILON);
-    const d = Math.abs(x[i]! - mean);
-    const relative = ((n + 4) / 2 + 16 + 3) * U + (delta * scale) ** 2 / 2;
-    return Math.abs(gamma[i % C]!) * scale * (delta + relative * (d + delta)) + 2 * U * Math.abs(out);
-  });
-}
 
 /** Words of out[N, C]. */
 export function runLayernorm(
   device: Device,
-  { x, gamma, beta }: LayernormInputs,
-  eps = EPSILON,
+  inputs: LayernormInputs,
   kernel: Kernel<typeof layernorm.spec> = layernorm,
 ): Promise<Uint32Array> {
-  const [C, N] = [gamma.length, x.length / gamma.length];
-  const operands = {
-    x: hostTensor(x, N, C),
-    gamma: hostTensor(gamma, C),
-    beta: hostTensor(beta, C),
-    out: unwritten(N, C),
-  };
-  return runKernel(device, kernel, operands, { eps });
+  const { tensors, scalars } = layernormOperands(inputs);
+  return runKernel(device, kernel, tensors, scalars);
 }
 
 /** Expects of rows of C what float64 makes of them. */
@@ -81,10 +29,7 @@ export async function checkLayernorm(
   kernel: Kernel<typeof layernorm.spec> = layernorm,
 ): Promise<void> {
   const inputs = layernormInputs(C, C);
-  const [x, gamma, beta] = [inputs.x, inputs.gamma, inputs.beta].map((data) => Float64Array.from(data));
-  const want = layerNorm(x!, gamma!, beta!, { N: x!.length / C, C, epsilon: EPSILON });
-  const got = floatsOf(await runLayernorm(device, inputs, EPSILON, kernel));
-  expectWithin(got, want, layernormTolerance(x!, gamma!, want), `rows of ${C}: ${ROW_NAMES}`);
+  expectRows(await runLayernorm(device, inputs, kernel), expectedLayernorm(inputs), inputs.x.length / C);
 }
 
 /**
@@ -110,8 +55,8 @@ export async function checkLayernormOrder(
   const variance = wide.reduce((sum, value) => sum + (value - mean) ** 2, 0) / C;
   const [gamma, beta] = [new Float32Array(C).fill(2 ** 20), new Float32Array(C)];
   const want = wide.map((value) => ((value - mean) / Math.sqrt(variance + EPSILON)) * 2 ** 20);
-  const got = floatsOf(await runLayernorm(device, { x, gamma, beta }, EPSILON, kernel));
-  // The mean is given, but for a division by a power of two; the rest errs as in `layernormTolerance`.
+  const got = floatsOf(await runLayernorm(device, { x, gamma, beta, eps: EPSILON }, kernel));
+  // The mean is given, but for a division by a power of two; the rest errs as in `layernormBound`.
   const relative = ((C / WIDTH + WIDTH + 4) / 2 + 20) * U;
   expectWithin(
     got,
