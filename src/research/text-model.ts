@@ -11,7 +11,7 @@ import type { WeightSource } from '../models/weight-source.ts';
 import { compileForward } from '../runtime/compile-forward.ts';
 import { forward, lastNorm, lmHead, type ModelParts } from '../runtime/forward.ts';
 import { closeParts, createParts, type ModelOptions } from '../runtime/model-parts.ts';
-import { DEFAULT_BLOCK_SIZE, type RunnerOptions, type RunnerSizes, resolveSizes } from '../runtime/runner-sizes.ts';
+import { DEFAULT_BLOCK_SIZE, type RunnerOptions, type RuntimeSizes, resolveSizes } from '../runtime/runner-sizes.ts';
 import { stepShape } from '../runtime/step-shape.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { expectedNames } from '../util/keys.ts';
@@ -52,7 +52,7 @@ const TRIAL_DECODED = 3;
 export class TextModel {
   readonly config: GPT2Config;
   readonly #device: Device;
-  readonly #sizes: RunnerSizes;
+  readonly #sizes: RuntimeSizes;
   #parts: ModelParts;
   /** [T] 0, 1, …, T − 1 */
   readonly #rows: Tensor;
@@ -65,7 +65,7 @@ export class TextModel {
   /** Settles when the calls so far have. */
   #idle: Promise<unknown> = Promise.resolve();
 
-  private constructor(device: Device, parts: ModelParts, sizes: RunnerSizes) {
+  private constructor(device: Device, parts: ModelParts, sizes: RuntimeSizes) {
     const T = sizes.maxBatchTokens;
     this.config = parts.config;
     this.#device = device;
@@ -246,7 +246,7 @@ export class TextModel {
     this.close();
   }
 
-  /** Calls share the cache and the activations. */
+  /** Calls share the cache and the scratch tensors. */
   #inTurn<T>(call: () => Promise<T>): Promise<T> {
     const result = this.#idle.then(call);
     this.#idle = result.catch(() => {});
@@ -265,7 +265,7 @@ export class TextModel {
 
   /** Runs texts from their start; each row's logits go to `logits`, or its target's logprob to the records. */
   async #run(texts: readonly (readonly number[])[], taps: readonly string[], logits: Tensor | null) {
-    const { kernels, activations } = this.#parts;
+    const { kernels, scratch } = this.#parts;
     const step = new TappedRecorder(this.#device, kernels, this.#rows, taps);
     try {
       const numTokens = this.#addLayers(
@@ -273,12 +273,12 @@ export class TextModel {
         texts.map((promptIds) => ({ promptIds, start: 0 })),
       );
       const { hiddenSize: C, vocabSize: V } = this.config;
-      const normed = activations.normed.prefix([numTokens, C]);
-      lastNorm(step, this.#parts, activations.hidden.prefix([numTokens, C]), normed);
+      const normed = scratch.normed.prefix([numTokens, C]);
+      lastNorm(step, this.#parts, scratch.hidden.prefix([numTokens, C]), normed);
       for (let first = 0; first < numTokens; first += CHUNK_ROWS) {
         const n = Math.min(CHUNK_ROWS, numTokens - first);
         const chunk = (of: Tensor) => rowsOf(this.#device, of, first, n);
-        const chunkLogits = logits ? chunk(logits) : activations.logits.prefix([n, V]);
+        const chunkLogits = logits ? chunk(logits) : scratch.logits.prefix([n, V]);
         lmHead(step, this.#parts, chunk(normed), chunkLogits);
         if (logits) continue;
         const wanted = this.#wanted.prefix([n]);
@@ -295,14 +295,14 @@ export class TextModel {
 
   /** Logits [V] behind a text whose ids before `start` are in the cache. */
   async #nextLogits(promptIds: readonly number[], start: number): Promise<Float32Array> {
-    const { kernels, activations, inputs } = this.#parts;
+    const { kernels, scratch, inputs } = this.#parts;
     const { hiddenSize: C, vocabSize: V } = this.config;
     const step = new TappedRecorder(this.#device, kernels, this.#rows, []);
     const numTokens = this.#addLayers(step, [{ promptIds, start }]);
-    const [x, out] = [activations.hidden.prefix([numTokens, C]), activations.gathered.prefix([1, C])];
-    step.add(kernels.gatherRows, { x, rows: inputs.logitsRows.prefix([1]), out }, {});
-    const logits = activations.logits.prefix([1, V]);
-    const normed = activations.normed.prefix([1, C]);
+    const [x, out] = [scratch.hidden.prefix([numTokens, C]), scratch.gathered.prefix([1, C])];
+    step.add(kernels.gatherRows, { x, rows: inputs.tensors.logitsRows.prefix([1]), out }, {});
+    const logits = scratch.logits.prefix([1, V]);
+    const normed = scratch.normed.prefix([1, C]);
     lastNorm(step, this.#parts, out, normed);
     lmHead(step, this.#parts, normed, logits);
     await this.#submit(step);

@@ -8,7 +8,7 @@ import type { ModelKernels } from '../models/kernels.ts';
 import type { Step, StepShape, StepSink } from '../models/step.ts';
 import type { Tuning } from '../tuning/tuning.ts';
 import type { KVCache } from './kv-cache.ts';
-import type { Activations } from './scratch.ts';
+import { type Scratch, scratchTensor } from './scratch.ts';
 import type { StepInputs } from './step-inputs.ts';
 
 /** A model on the GPU with everything that its forward pass reads and writes. */
@@ -17,7 +17,7 @@ export interface ModelParts {
   readonly weights: GPT2Weights;
   readonly kv: KVCache;
   readonly inputs: StepInputs;
-  readonly activations: Activations;
+  readonly scratch: Scratch;
   readonly kernels: ModelKernels;
   readonly tuning: Tuning;
   /** Ids from here on are never sampled. */
@@ -46,16 +46,16 @@ export function lmHead(sink: StepSink, parts: ModelParts, normed: Tensor, logits
 }
 
 /** The step of a sink over the parts of a model. */
-function stepOf(sink: StepSink, { kernels, inputs, kv, tuning, activations }: ModelParts): Step {
+function stepOf(sink: StepSink, { kernels, inputs, kv, tuning, scratch }: ModelParts): Step {
   return {
     add: (kernel, tensors, scalars, choice) => sink.add(kernel, tensors, scalars, choice),
     tap: (module, shape) => sink.tap?.(module, shape) ?? null,
     passLayer: (module, hidden) => sink.passLayer?.(module, hidden),
     kernels,
-    inputs,
+    inputs: inputs.tensors,
     kvDtype: kv.dtype,
     choose: ({ name }, sizes) => tuning.choose(name, sizes),
-    scratch: (name) => activations.get(name),
+    scratch: (name) => scratchTensor(scratch, name),
     keysAndValues: (layer) => kv.layers[layer]!,
   };
 }

@@ -1,18 +1,20 @@
+// Memory of a model on the GPU, counted from its tables before anything is allocated, and refused where it can't fit.
 import { tiledShape, type WeightDType } from '../kernels/weights/weight-tiles.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
 import { LM_HEAD, layerTensors, type NamedShape, numElements, outerTensors } from '../models/gpt2/tensors.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
-import { kvBlockBytes, type RunnerSizes } from './runner-sizes.ts';
-import { activationShapes } from './scratch.ts';
+import { kvBlockBytes, type RuntimeSizes } from './runner-sizes.ts';
+import { scratchTable } from './scratch.ts';
 import { stepInputBytes } from './step-inputs.ts';
+import { wordsOf } from './tensor-table.ts';
 
 /** Bytes on the GPU. */
 export interface MemoryPlan {
   readonly weights: number;
-  /** What the KV pool may hold. A software adapter takes it from the host's memory as blocks are first written. */
+  /** The KV pool, full. A software adapter takes it from the host's memory as blocks are first written. */
   readonly kv: number;
-  /** What a step's kernels leave for each other, and the step's inputs. */
+  /** Scratch tensors and inputs of a step. */
   readonly activations: number;
   readonly total: number;
 }
@@ -30,18 +32,17 @@ export class MemoryError extends RoseinferError {
 }
 
 /** Bytes that a model of these sizes takes on the GPU, before anything is allocated. */
-export function planMemory(config: GPT2Config, sizes: RunnerSizes): MemoryPlan {
+export function planMemory(config: GPT2Config, sizes: RuntimeSizes): MemoryPlan {
   const { numLayers, vocabSize } = config;
   let words = vocabSize; // the LM head's bias of zeros
-  const wordsOf = (tensors: readonly NamedShape[]) =>
+  const storedWords = (tensors: readonly NamedShape[]) =>
     tensors.reduce((sum, [name, shape]) => sum + numElements(storedShape(name, shape, sizes.dtype)), 0);
-  words += wordsOf(outerTensors(config)) + numLayers * wordsOf(layerTensors(config, 0));
-  const shapes = Object.values(activationShapes(config, sizes));
-  const activationWords = shapes.reduce((sum, shape) => sum + numElements(shape), 0);
+  words += storedWords(outerTensors(config)) + numLayers * storedWords(layerTensors(config, 0));
+  const scratch = Object.values(scratchTable(config, sizes));
+  const scratchWords = scratch.reduce((sum, entry) => sum + wordsOf(entry), 0);
   const weights = 4 * words;
   const kv = numLayers * sizes.numBlocks * kvBlockBytes(config, sizes.blockSize, sizes.kvDtype);
-  const maxBlocks = ceilDiv(sizes.maxModelLen, sizes.blockSize);
-  const activations = 4 * activationWords + stepInputBytes({ ...sizes, maxBlocks });
+  const activations = 4 * scratchWords + stepInputBytes(sizes);
   return { weights, kv, activations, total: weights + kv + activations };
 }
 
@@ -51,7 +52,7 @@ export function planMemory(config: GPT2Config, sizes: RunnerSizes): MemoryPlan {
  *
  * @param hostBytes memory that is free, where the adapter shares the host's.
  */
-export function fitPool(config: GPT2Config, sizes: RunnerSizes, hostBytes: number): RunnerSizes {
+export function fitPool(config: GPT2Config, sizes: RuntimeSizes, hostBytes: number): RuntimeSizes {
   const { numBlocks, maxModelLen, blockSize } = sizes;
   const { total, kv } = planMemory(config, sizes);
   const mostBlocks = Math.floor((hostBytes - (total - kv)) / (kv / numBlocks));
@@ -68,7 +69,7 @@ export function fitPool(config: GPT2Config, sizes: RunnerSizes, hostBytes: numbe
  */
 export function checkMemory(
   config: GPT2Config,
-  sizes: RunnerSizes,
+  sizes: RuntimeSizes,
   { maxBindingBytes, hostBytes }: { readonly maxBindingBytes: number; readonly hostBytes?: number | undefined },
 ): void {
   const { total } = planMemory(config, sizes);
@@ -79,8 +80,8 @@ export function checkMemory(
     if (4 * elements <= maxBindingBytes) return;
     throw new MemoryError(what, 4 * elements, maxBindingBytes, "the adapter's largest binding,");
   };
-  for (const [name, shape] of Object.entries(activationShapes(config, sizes))) {
-    check(`${name} activations of ${sizes.maxBatchTokens} tokens`, numElements(shape));
+  for (const [name, entry] of Object.entries(scratchTable(config, sizes))) {
+    check(`${name} activations of ${sizes.maxBatchTokens} tokens`, wordsOf(entry));
   }
   for (const [name, shape] of [...outerTensors(config), ...layerTensors(config, 0)]) {
     if (!isVocabulary(name)) check(`weights of ${name}`, numElements(storedShape(name, shape, sizes.dtype)));

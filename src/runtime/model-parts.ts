@@ -1,19 +1,21 @@
+// A model's parts on the GPU: weights, KV cache, step inputs, scratch tensors; made together, or not at all.
 import type { Device } from '../gpu/device.ts';
+import { Tensor } from '../gpu/tensor.ts';
 import { PREFILL_TILE_ROWS } from '../kernels/attention/query-tiles.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
 import { GPT2Weights } from '../models/gpt2/weights.ts';
 import { type ModelKernels, modelKernels } from '../models/kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { loadTuning, modelTunables, type TuneMode } from '../tuning/load-tuning.ts';
-import { ceilDiv } from '../util/math.ts';
 import { compileForward, reachableSteps } from './compile-forward.ts';
 import type { ModelParts } from './forward.ts';
 import { KVCache } from './kv-cache.ts';
-import type { RunnerSizes } from './runner-sizes.ts';
-import { Activations } from './scratch.ts';
+import type { RuntimeSizes } from './runner-sizes.ts';
+import { scratchTable } from './scratch.ts';
 import { StepInputs } from './step-inputs.ts';
+import { makeTensors } from './tensor-table.ts';
 
-/** What a model is made with, besides its weights and sizes. */
+/** Options of a model besides its weights and sizes. */
 export interface ModelOptions {
   /** Ids from here on are never sampled; the vocabulary's size when absent. */
   readonly numSampledIds?: number | undefined;
@@ -21,7 +23,7 @@ export interface ModelOptions {
   readonly onProgress?: ((bytes: number) => void) | undefined;
   /** Where the choices of variants come from; by default `off` on a software adapter, else `on`. */
   readonly tune?: TuneMode | undefined;
-  /** Told how many sizes of kernels are measured, and of how many. */
+  /** Called with the number of kernel sizes measured, and of those to measure. */
   readonly onTuned?: ((numDone: number, numSizes: number) => void) | undefined;
 }
 
@@ -34,24 +36,24 @@ export async function createParts(
   device: Device,
   config: GPT2Config,
   source: WeightSource,
-  sizes: RunnerSizes,
+  sizes: RuntimeSizes,
   options: ModelOptions = {},
 ): Promise<ModelParts> {
-  const { maxBatchTokens, maxModelLen, blockSize } = sizes;
   using created = new DisposableStack();
   const own = <T extends { close(): void }>(resource: T): T => created.adopt(resource, (owned) => owned.close());
   const weights = own(await GPT2Weights.load(device, config, source, sizes.dtype, options.onProgress));
   const kernels = options.kernels ?? modelKernels;
   const headColumns = weights.head.map(({ size }) => size);
-  const tunables = modelTunables(device, { ...sizes, config, kernels, maxRows: maxBatchTokens, headColumns });
+  const tunables = modelTunables(device, { ...sizes, config, kernels, maxRows: sizes.maxBatchTokens, headColumns });
   const tuning = await loadTuning(device, tunables, { mode: options.tune, onProgress: options.onTuned });
-  const capacity = { ...sizes, maxBlocks: ceilDiv(maxModelLen, blockSize) };
   const parts = await device.checked('buffers of the model', () => ({
     config,
     weights,
     kv: own(new KVCache(device, config, sizes)),
-    inputs: own(new StepInputs(device, capacity, PREFILL_TILE_ROWS)),
-    activations: own(new Activations(device, config, sizes)),
+    inputs: own(new StepInputs(device, sizes, PREFILL_TILE_ROWS)),
+    scratch: makeTensors(scratchTable(config, sizes), ({ label, dtype, shape }) =>
+      own(Tensor.create(device, label, dtype, shape)),
+    ),
     kernels,
     tuning,
     numSampledIds: options.numSampledIds ?? config.vocabSize,
@@ -62,6 +64,6 @@ export async function createParts(
 }
 
 /** Frees what `createParts` made; idempotent. */
-export function closeParts({ weights, kv, inputs, activations }: ModelParts): void {
-  for (const resource of [weights, kv, inputs, activations]) resource.close();
+export function closeParts({ weights, kv, inputs, scratch }: ModelParts): void {
+  for (const resource of [weights, kv, inputs, ...Object.values(scratch)]) resource.close();
 }

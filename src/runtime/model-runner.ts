@@ -1,3 +1,4 @@
+// The Runner of a model: a step is one write, one submit and one read back, and nothing of it depends on the scheduler.
 import type { BatchPlan } from '../core/batch-plan.ts';
 import { type Lease, RunnerInUseError } from '../core/lease.ts';
 import type { ExecuteOptions, Runner, RunnerLimits, StepResult, StepTimes } from '../core/runner.ts';
@@ -16,7 +17,7 @@ import { type Checks, checkOptions, oneOf } from '../util/option-checks.ts';
 import { reachableSteps } from './compile-forward.ts';
 import { forward, type ModelParts } from './forward.ts';
 import { closeParts, createParts, type ModelOptions } from './model-parts.ts';
-import type { RunnerSizes } from './runner-sizes.ts';
+import type { RuntimeSizes } from './runner-sizes.ts';
 import { adjusts } from './step-inputs.ts';
 import { LOGPROB_BYTES, readLogprobs, readSampled, SAMPLED_BYTES } from './step-result.ts';
 import { stepShape } from './step-shape.ts';
@@ -50,7 +51,7 @@ export class ModelRunner implements Runner {
   /** Of the engine whose steps came last. */
   #lease: Lease | null = null;
 
-  private constructor(device: Device, parts: ModelParts, sizes: RunnerSizes, options: ModelRunnerOptions) {
+  private constructor(device: Device, parts: ModelParts, sizes: RuntimeSizes, options: ModelRunnerOptions) {
     const { maxLogitsRows, vocabSize } = sizes;
     const rowBytes = SAMPLED_BYTES + LOGPROB_BYTES + (options.returnLogits ? 4 * vocabSize : 0);
     this.limits = sizes;
@@ -72,7 +73,7 @@ export class ModelRunner implements Runner {
     device: Device,
     config: GPT2Config,
     source: WeightSource,
-    sizes: RunnerSizes,
+    sizes: RuntimeSizes,
     options: ModelRunnerOptions = {},
   ): Promise<ModelRunner> {
     const parts = await createParts(device, config, source, sizes, options);
@@ -127,8 +128,8 @@ export class ModelRunner implements Runner {
   }
 
   /** Leaves the cache as it is, and `nextTokens`. */
-  async #warmUp(sizes: RunnerSizes, onProgress: WarmUpProgress | undefined): Promise<void> {
-    const { nextTokens } = this.#parts.activations;
+  async #warmUp(sizes: RuntimeSizes, onProgress: WarmUpProgress | undefined): Promise<void> {
+    const { nextTokens } = this.#parts.scratch;
     const before = await nextTokens.read();
     await runVariants(this.#device, this.#parts, reachableSteps(sizes), onProgress);
     nextTokens.write(before);
@@ -138,7 +139,7 @@ export class ModelRunner implements Runner {
     checkOptions('options of a step', options, STEP_OPTIONS);
     this.#check(plan);
     const { gpu } = this.#device;
-    const { inputs, activations } = this.#parts;
+    const { inputs, scratch } = this.#parts;
     const numPrefillTiles = inputs.write(plan);
     const shape = stepShape(plan, numPrefillTiles);
     const R = shape.numLogitsRows;
@@ -150,9 +151,9 @@ export class ModelRunner implements Runner {
     const logitBytes = this.#returnLogits ? 4 * R * this.limits.vocabSize : 0;
     const parts = [
       // Without a row to sample something is read all the same: its arrival says that the step has run.
-      { tensor: activations.sampled, size: Math.max(R, 1) * SAMPLED_BYTES },
-      { tensor: activations.logprobs, size: logprobBytes },
-      { tensor: activations.logits, size: logitBytes },
+      { tensor: scratch.sampled, size: Math.max(R, 1) * SAMPLED_BYTES },
+      { tensor: scratch.logprobs, size: logprobBytes },
+      { tensor: scratch.logits, size: logitBytes },
     ];
     let result: Promise<ArrayBuffer[]>;
     try {
@@ -226,7 +227,7 @@ export class ModelRunner implements Runner {
     if (!adjusts(plan)) return;
     const numAdjusted = samplingRows.reduce((sum, { adjustment }) => sum + (adjustment?.tokens.length ?? 0), 0);
     checkCount('rows of a step with adjusted logits', logitsRows.length, maxBatchSize);
-    const [maxAdjusted = 0] = this.#parts.inputs.adjustEntries.shape;
+    const [maxAdjusted = 0] = this.#parts.inputs.tensors.adjustEntries.shape;
     if (numAdjusted > maxAdjusted) throw new RangeValueError('adjusted logits', numAdjusted, `at most ${maxAdjusted}`);
   }
 }

@@ -31,7 +31,7 @@ export interface RunnerOptions {
 }
 
 /** All sizes of a runner. */
-export interface RunnerSizes extends RunnerLimits {
+export interface RuntimeSizes extends RunnerLimits {
   readonly dtype: WeightDType;
   readonly kvDtype: KVDType;
   readonly maxLogitsRows: number;
@@ -53,7 +53,7 @@ export function resolveSizes(
   options: RunnerOptions,
   fileDtype: WeightDType,
   maxBindingBytes: number,
-): RunnerSizes {
+): RuntimeSizes {
   const { maxBatchSize = DEFAULT_BATCH_SIZE, blockSize = DEFAULT_BLOCK_SIZE, kvDtype = 'f32' } = options;
   const { maxModelLen = config.numPositions } = options;
   const { maxBatchTokens = Math.max(maxModelLen, maxBatchSize), maxLogitsRows = maxBatchSize } = options;

@@ -22,7 +22,7 @@ export async function runVariants(
   reachable: ReachableSteps,
   onProgress: WarmUpProgress = () => {},
 ): Promise<void> {
-  const { inputs, activations } = parts;
+  const { inputs, scratch } = parts;
   const dispatches = distinctDispatches(device, parts, reachable);
   inputs.writePadding();
   for (const [index, dispatch] of dispatches.entries()) {
@@ -32,7 +32,7 @@ export async function runVariants(
       program.submit();
     });
     // Its arrival says that the variant has run.
-    await activations.nextTokens.read();
+    await scratch.nextTokens.read();
   }
   onProgress(dispatches.length, dispatches.length);
 }

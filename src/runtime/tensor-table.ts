@@ -1,0 +1,30 @@
+// Tables of tensors by name: one list says how many bytes they take, makes them, and types them.
+
+import type { DType, Tensor } from '../gpu/tensor.ts';
+
+/** Description of a tensor before it is made; its elements take one word each. */
+export interface TensorEntry {
+  readonly label: string;
+  readonly dtype: Exclude<DType, 'f16'>;
+  readonly shape: readonly number[];
+}
+
+/** Tensors by name, in the order in which they are made. */
+export type TensorTable<Names extends string> = Readonly<Record<Names, TensorEntry>>;
+
+/** Makes every tensor of a table. */
+export function makeTensors<Names extends string>(
+  table: TensorTable<Names>,
+  make: (entry: TensorEntry) => Tensor,
+): Readonly<Record<Names, Tensor>>;
+export function makeTensors(
+  table: TensorTable<string>,
+  make: (entry: TensorEntry) => Tensor,
+): Readonly<Record<string, Tensor>> {
+  return Object.fromEntries(Object.entries(table).map(([name, entry]) => [name, make(entry)]));
+}
+
+/** Counts the 32-bit words of a tensor: one an element. */
+export function wordsOf({ shape }: TensorEntry): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
