@@ -1,3 +1,4 @@
+// Adapters as a user names them: one is found by part of its name, or refused with what there is.
 import { createRequire } from 'node:module';
 import { create } from 'webgpu';
 import { unsetEmpty, variable } from '../util/environment.ts';

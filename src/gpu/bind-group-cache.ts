@@ -1,3 +1,5 @@
+// Bind groups are made once for each layout and set of ranges: a recorded step makes none.
+
 /** A range of a buffer as a kernel sees it. */
 export interface BoundRange {
   readonly buffer: GPUBuffer;

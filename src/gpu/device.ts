@@ -1,3 +1,4 @@
+// The owner of all that lives on the GPU. WebGPU only logs its errors, so every call of it runs where they become exceptions.
 import { setTimeout } from 'node:timers/promises';
 import { type Checks, checkOptions, oneOf, text } from '../util/option-checks.ts';
 import { type AdapterChoice, type AdapterIdentity, findAdapter } from './adapter.ts';

@@ -1,3 +1,4 @@
+// One dispatch with all that the GPU needs of it, and how its scalars arrive where there are no immediates.
 import { ShaderStage } from './flags.ts';
 import type { Cost, Dims, Grid } from './kernel-spec.ts';
 

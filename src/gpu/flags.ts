@@ -1,5 +1,6 @@
 // WebGPU's flag values (specification, GPUBufferUsage, GPUMapMode, GPUShaderStage): without installed globals Node has no
 // names for them.
+
 /** Bits of `GPUBufferUsage`. */
 export const BufferUsage = {
   MAP_READ: 0x1,

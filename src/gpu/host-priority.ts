@@ -1,3 +1,4 @@
+// Priorities of the host's threads beside a software adapter, whose threads share the processor with them.
 import { constants, getPriority, platform, setPriority } from 'node:os';
 import { SharedChange } from './shared-change.ts';
 

@@ -1,3 +1,4 @@
+// Times by the GPU's own clock: stamps are written into the commands that they measure.
 import { ceilDiv } from '../util/math.ts';
 import type { Device } from './device.ts';
 import { GpuError } from './errors.ts';

@@ -1,3 +1,4 @@
+// One measured run of a program, for scripts; the engine measures its steps by the same timer.
 import type { Device } from './device.ts';
 import { type KernelTime, KernelTimer } from './kernel-timer.ts';
 import type { Program } from './program.ts';

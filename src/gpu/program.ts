@@ -1,3 +1,4 @@
+// A program is recorded once and replayed: all checks were made before.
 import { roundUp } from '../util/math.ts';
 import type { Device } from './device.ts';
 import { type Dispatch, PARAMS_GROUP, paramsLayout } from './dispatch.ts';

@@ -1,3 +1,4 @@
+// Results come back through staging buffers that take turns, so that a step need not wait for the readback of the last.
 import type { Device } from './device.ts';
 import { BufferUsage } from './flags.ts';
 import type { Tensor } from './tensor.ts';

@@ -1,3 +1,4 @@
+// Shape letters are solved over all operands of a call, and a size that contradicts them is refused by name.
 import { KernelError } from './errors.ts';
 import type { Dim, Dims, KernelSpec } from './kernel-spec.ts';
 import type { BoundOperand } from './operands.ts';

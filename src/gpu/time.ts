@@ -1,3 +1,4 @@
+// Timing of one kernel. Without timestamps the host's clock times many dispatches at once, so that the submit counts little.
 import { RangeValueError } from '../util/errors.ts';
 import { checkKeys, type KeyTable } from '../util/keys.ts';
 import type { Device } from './device.ts';

@@ -1,3 +1,4 @@
+// Taps of a step. What only a tap needs was compiled by no one before: the recorder builds it at the end.
 import type { Device } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { ChoiceOf, KernelSpec, ScalarsOf, TensorsOf } from '../gpu/kernel-spec.ts';
@@ -8,16 +9,12 @@ import type { ModelKernels } from '../models/kernels.ts';
 import type { StepSink } from '../models/step.ts';
 import { RangeValueError } from '../util/errors.ts';
 
-/**
- * Records a step and keeps what some of its modules put out, in tensors that are the caller's. What only a tap needs is
- * compiled when it is recorded.
- */
+/** Records a step and keeps the outputs of some of its modules, in tensors that are the caller's. */
 export class TappedRecorder implements StepSink {
   /** By module, in the order in which they run. */
   readonly taps = new Map<string, Tensor>();
   readonly #device: Device;
-  readonly #building: Promise<unknown>[] = [];
-  readonly #record: ((recorder: Recorder) => void)[] = [];
+  readonly #recorder: Recorder;
   readonly #gatherRows: ModelKernels['gatherRows'];
   readonly #rows: Tensor;
   readonly #wanted: ReadonlySet<string>;
@@ -26,6 +23,7 @@ export class TappedRecorder implements StepSink {
   /** @param rows 0, 1, 2, … up to the largest step's T. */
   constructor(device: Device, { gatherRows }: ModelKernels, rows: Tensor, wanted: Iterable<string>) {
     this.#device = device;
+    this.#recorder = new Recorder(device);
     this.#gatherRows = gatherRows;
     this.#rows = rows;
     this.#wanted = new Set(wanted);
@@ -37,10 +35,7 @@ export class TappedRecorder implements StepSink {
     scalars: ScalarsOf<S>,
     choice?: ChoiceOf<S>,
   ): void {
-    const building = kernel.build(this.#device, kernel.choiceFor(tensors, choice));
-    building.catch(() => {}); // `finish` tells of it, if it comes to that
-    this.#building.push(building);
-    this.#record.push((recorder) => recorder.add(kernel, tensors, scalars, choice));
+    this.#recorder.add(kernel, tensors, scalars, choice);
   }
 
   tap(module: string, shape: readonly number[]): Tensor | null {
@@ -57,16 +52,14 @@ export class TappedRecorder implements StepSink {
   }
 
   /**
-   * @throws RangeValueError for a module that the model does not have, KernelError, and GpuError when a kernel does not
-   * compile.
+   * Makes a program of the step.
+   *
+   * @throws RangeValueError for a module that the model does not have; as `Recorder.finish`.
    */
   async finish(label: string): Promise<Program> {
-    await Promise.all(this.#building);
     const unknown = [...this.#wanted].find((module) => !this.#known.has(module));
     if (unknown !== undefined) throw new RangeValueError('tap', unknown, `one of ${[...this.#known].join(', ')}`);
-    const recorder = new Recorder(this.#device);
-    for (const record of this.#record) record(recorder);
-    return recorder.finish(label);
+    return this.#recorder.finish(label);
   }
 
   /** Closes the taps, where nobody gets them. */
