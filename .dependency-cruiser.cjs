@@ -17,13 +17,27 @@ const WITHOUT_GPU = ['core', 'kv', 'scheduler', 'engine', 'tokenizer', 'formats'
 const ROOT_FILES = { all: '^src/[^/]+$', entry: '^src/index\\.ts$' };
 const LINES_ABOVE_ROOT_FILES = 2;
 
-const within = (layers) => `^src/(${layers.join('|')})/`;
+/** The layers of bench/, over which stand its scripts. */
+const BENCH_LAYERS = [
+  ['experiments', 'simulation', 'peers', 'profile'],
+  ['open-loop'],
+  ['closed-loop'],
+  ['load', 'kernels'],
+  ['common'],
+];
+
+const within = (layers, root = 'src') => `^${root}/(${layers.join('|')})/`;
+
+/** Layers that stand above one, and its neighbours. */
+const aboveOrBeside = (layers, layer) =>
+  layers
+    .slice(0, layers.findIndex((line) => line.includes(layer)) + 1)
+    .flat()
+    .filter((name) => name !== layer);
 
 const layerRules = LAYERS.flatMap((line, index) =>
   line.map((layer) => {
-    const higher = LAYERS.slice(0, index + 1)
-      .flat()
-      .filter((name) => name !== layer);
+    const higher = aboveOrBeside(LAYERS, layer);
     return {
       name: `${layer}-imports-only-lower-layers`,
       severity: 'error',
@@ -39,9 +53,28 @@ const layerRules = LAYERS.flatMap((line, index) =>
   }),
 );
 
+const forbiddenFolders = (layer) => {
+  const folders = aboveOrBeside(BENCH_LAYERS, layer);
+  return folders.length > 0 ? [within(folders, 'bench')] : [];
+};
+
+const benchRules = BENCH_LAYERS.flat().map((layer) => ({
+  name: `bench-${layer}-imports-only-lower-layers`,
+  severity: 'error',
+  from: { path: within([layer], 'bench') },
+  to: { path: [...forbiddenFolders(layer), '^bench/[^/]+$'] },
+}));
+
 module.exports = {
   forbidden: [
     ...layerRules,
+    ...benchRules,
+    {
+      name: 'bench-needs-no-command',
+      severity: 'error',
+      from: { path: '^bench/' },
+      to: { path: ['^src/(cli|server)/', '^src/index\\.ts$', '^test/'] },
+    },
     {
       name: 'entry-point-imports-only-src',
       severity: 'error',
@@ -54,6 +87,20 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/[^/]+/', pathNot: within(LAYERS.flat()) },
       to: {},
+    },
+    {
+      name: 'bench-folders-are-layers',
+      comment: 'Every folder of bench/ has its place in BENCH_LAYERS.',
+      severity: 'error',
+      from: { path: '^bench/[^/]+/', pathNot: within(BENCH_LAYERS.flat(), 'bench') },
+      to: {},
+    },
+    {
+      name: 'no-circle-between-folders',
+      scope: 'folder',
+      severity: 'error',
+      from: { path: '^(src|bench)/' },
+      to: { circular: true },
     },
     {
       name: 'no-gpu-here',

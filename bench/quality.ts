@@ -1,10 +1,10 @@
 // What f16 and q8 weights change in a model's predictions of a text, beside f32. `--help` lists its flags.
 import { integerFlag, modelFlags, nameFlag } from '../src/terminal/flags.ts';
 import { runCommand } from '../src/terminal/run-command.ts';
+import { formatFigure, formatPercent } from './common/figures.ts';
+import { parseFlags } from './common/parse-flags.ts';
+import { readText } from './common/utf8.ts';
 import { measureWeightQuality } from './experiments/weight-quality.ts';
-import { formatFigure, formatPercent } from './figures.ts';
-import { parseFlags } from './parse-flags.ts';
-import { readText } from './utf8.ts';
 
 /** Of what tales was not trained on. */
 const HELD_OUT = 'test/fixtures/tales-heldout-part.txt';

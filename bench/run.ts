@@ -10,22 +10,23 @@ import { runCommand } from '../src/terminal/run-command.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { TraceFile } from '../src/terminal/trace-file.ts';
 import { packageRoot } from '../src/util/package-info.ts';
-import { type BenchArgs, benchFlags, modesOf, parseArgs } from './args.ts';
 import { runBenchmark } from './closed-loop/benchmark.ts';
-import { readCommit, reportJson } from './closed-loop/json-report.ts';
+import { reportJson } from './closed-loop/json-report.ts';
 import { type ModeReport, reportMode } from './closed-loop/mode-report.ts';
-import { buildRequests } from './closed-loop/requests.ts';
 import { formatComparison, formatEqual, formatMode } from './closed-loop/text-report.ts';
 import { judgeRuns, throwIfUnsound, type Verdict } from './closed-loop/verdict.ts';
-import { writeJson } from './json-file.ts';
-import { readDataset, type TraceEntry } from './open-loop/dataset.ts';
-import { engineSettings } from './open-loop/engine-settings.ts';
-import { isOpenLoop } from './open-loop/load-flags.ts';
+import { readCommit } from './common/commit.ts';
+import { writeJson } from './common/json-file.ts';
+import { type BenchArgs, benchFlags, modesOf, parseArgs } from './load/args.ts';
+import { readDataset, type TraceEntry } from './load/dataset.ts';
+import { engineSettings } from './load/engine-settings.ts';
+import { isOpenLoop } from './load/load-flags.ts';
+import { buildRequests } from './load/requests.ts';
+import { benchmarkOpenLoop } from './open-loop/benchmark.ts';
+import { openLoopJson } from './open-loop/json-report.ts';
+import { reportOpenLoop } from './open-loop/report.ts';
 import { RunLog } from './open-loop/run-log.ts';
-import { serve } from './open-loop/serve.ts';
-import { servingJson } from './open-loop/serving-json.ts';
-import { reportServing } from './open-loop/serving-report.ts';
-import { formatServing } from './open-loop/serving-text.ts';
+import { formatOpenLoop } from './open-loop/text-report.ts';
 import { profileModel } from './profile/profile-model.ts';
 
 const RECORD_FLAG = '--record';
@@ -130,7 +131,7 @@ async function runOpenLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
     if (log.entries.length > 0) await replaceFile(RECORD_FLAG, record, log.lines());
     else if (signal.aborted) tellNothingYet(RECORD_FLAG, record);
   });
-  const runs = await serve(args, {
+  const runs = await benchmarkOpenLoop(args, {
     runner,
     tokenizer,
     dataset,
@@ -139,12 +140,12 @@ async function runOpenLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
     log,
     watchRun: (name) => trace?.watch(name),
     onProgress: (label, numEnded) => status.show(`${label}: ${numEnded} requests have ended`),
-    onInterrupted: (run) => reports.set(run.mode, servingJson(reportServing(run, args.goodput), args)),
+    onInterrupted: (run) => reports.set(run.mode, openLoopJson(reportOpenLoop(run, args.goodput), args)),
     onRun: (run) => {
-      const report = reportServing(run, args.goodput);
-      reports.set(run.mode, servingJson(report, args));
+      const report = reportOpenLoop(run, args.goodput);
+      reports.set(run.mode, openLoopJson(report, args));
       status.clear();
-      console.log(`${formatServing(report, { ...args, mode: run.mode })}\n`);
+      console.log(`${formatOpenLoop(report, { ...args, mode: run.mode })}\n`);
     },
   });
   const verdict = judgeRuns(

@@ -6,19 +6,19 @@ import { runCommand } from '../src/terminal/run-command.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { Tokenizer } from '../src/tokenizer/tokenizer.ts';
 import { checkRequests } from './closed-loop/benchmark.ts';
-import type { TimedRequest } from './closed-loop/requests.ts';
-import { BenchmarkError } from './completion.ts';
-import { writeJson } from './json-file.ts';
-import { explainBy, readDataset } from './open-loop/dataset.ts';
-import { engineSettings } from './open-loop/engine-settings.ts';
-import { isOpenLoop } from './open-loop/load-flags.ts';
-import type { ServingRun } from './open-loop/open-loop.ts';
+import { BenchmarkError } from './common/completion.ts';
+import { writeJson } from './common/json-file.ts';
+import { explainBy, readDataset } from './load/dataset.ts';
+import { engineSettings } from './load/engine-settings.ts';
+import { isOpenLoop } from './load/load-flags.ts';
+import type { TimedRequest } from './load/requests.ts';
+import { buildWorkload, checkArrivals } from './load/workload.ts';
+import { openLoopJson } from './open-loop/json-report.ts';
+import { reportOpenLoop } from './open-loop/report.ts';
 import { type RecordedRun, readRun } from './open-loop/run-file.ts';
 import type { RunHeader } from './open-loop/run-log.ts';
-import { servingJson } from './open-loop/serving-json.ts';
-import { reportServing } from './open-loop/serving-report.ts';
-import { formatServing } from './open-loop/serving-text.ts';
-import { buildWorkload, checkArrivals } from './open-loop/workload.ts';
+import type { OpenLoopRun } from './open-loop/run-open-loop.ts';
+import { formatOpenLoop } from './open-loop/text-report.ts';
 import { calibrate } from './simulation/calibration.ts';
 import { formatPrediction } from './simulation/prediction-text.ts';
 import { replay } from './simulation/replay.ts';
@@ -36,20 +36,20 @@ async function main(args: SimulateArgs, signal: AbortSignal): Promise<void> {
   const tokenizer = await Tokenizer.load(BUNDLED_MODEL);
   const recorded = args.replay === undefined ? null : await readRun(args.replay, signal);
   const run = recorded === null ? await simulateLoad(args, tokenizer, signal) : await replayRun(recorded);
-  const report = reportServing(run, args.goodput);
-  console.log(formatServing(report, { ...args, mode: run.mode }));
-  if (args.json !== undefined) await writeJson(args.json, servingJson(report, args));
+  const report = reportOpenLoop(run, args.goodput);
+  console.log(formatOpenLoop(report, { ...args, mode: run.mode }));
+  if (args.json !== undefined) await writeJson(args.json, openLoopJson(report, args));
 }
 
 /** @throws BenchmarkError when a decision differs. */
-async function replayRun(recorded: RecordedRun): Promise<ServingRun> {
+async function replayRun(recorded: RecordedRun): Promise<OpenLoopRun> {
   const { run, numSteps, difference } = await replay(recorded);
   if (difference !== null) throw new BenchmarkError(`${recorded.path} went another way: ${difference}`);
   console.log(`${numSteps} steps: the same rows, admissions and preemptions in each\n`);
   return run;
 }
 
-async function simulateLoad(args: SimulateArgs, tokenizer: Tokenizer, signal: AbortSignal): Promise<ServingRun> {
+async function simulateLoad(args: SimulateArgs, tokenizer: Tokenizer, signal: AbortSignal): Promise<OpenLoopRun> {
   const runs = await Promise.all((args.calibrate ?? []).map((path) => readRun(path, signal)));
   const [first] = runs;
   if (first === undefined) throw new Error('the parser lets no empty --calibrate pass');
@@ -73,7 +73,7 @@ async function simulateLoad(args: SimulateArgs, tokenizer: Tokenizer, signal: Ab
   console.log(`${requests.length} requests simulated in ${((performance.now() - before) / 1000).toFixed(1)} s\n`);
   if (compared !== null) {
     const measured = await replay(compared);
-    console.log(`${formatPrediction(reportServing(measured.run, undefined), reportServing(run, undefined))}\n`);
+    console.log(`${formatPrediction(reportOpenLoop(measured.run, undefined), reportOpenLoop(run, undefined))}\n`);
   }
   return run;
 }

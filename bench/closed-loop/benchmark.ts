@@ -1,7 +1,7 @@
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineWatch } from '../../src/engine/engine-options.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
-import type { BenchRequest } from './requests.ts';
+import type { BenchRequest } from '../load/requests.ts';
 import { type ModeOptions, type ModeRun, runMode } from './run-mode.ts';
 import { type WarmUpOptions, warmUp } from './warm-up.ts';
 

@@ -1,7 +1,7 @@
 import type { FinishedRequest } from '../../src/engine/request.ts';
-import { faultOf, isComplete } from '../completion.ts';
-import { type Figure, ratio } from '../figures.ts';
-import { gapsOf, largest, present, type Summary, smallest, sum, summarize } from '../statistics.ts';
+import { faultOf, isComplete } from '../common/completion.ts';
+import { type Figure, ratio } from '../common/figures.ts';
+import { gapsOf, largest, present, type Summary, smallest, sum, summarize } from '../common/statistics.ts';
 import type { ModeRun } from './run-mode.ts';
 
 /**

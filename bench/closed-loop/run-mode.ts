@@ -5,8 +5,8 @@ import type { EngineWatch } from '../../src/engine/engine-options.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { DEFAULT_SETTINGS, type EngineSettings, engineOptions } from '../open-loop/engine-settings.ts';
-import type { BenchRequest } from './requests.ts';
+import { DEFAULT_SETTINGS, type EngineSettings, engineOptions } from '../load/engine-settings.ts';
+import type { BenchRequest } from '../load/requests.ts';
 
 /** What runs the requests, and who watches. */
 export interface ModeOptions {

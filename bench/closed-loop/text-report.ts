@@ -1,5 +1,5 @@
-import { formatFigure, NO_FIGURE, ratio } from '../figures.ts';
-import type { Summary } from '../statistics.ts';
+import { formatFigure, NO_FIGURE, ratio } from '../common/figures.ts';
+import type { Summary } from '../common/statistics.ts';
 import type { ModeReport } from './mode-report.ts';
 import type { Verdict } from './verdict.ts';
 

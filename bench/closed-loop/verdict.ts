@@ -1,5 +1,5 @@
 import type { FinishedRequest } from '../../src/engine/request.ts';
-import { BenchmarkError, faultOf } from '../completion.ts';
+import { BenchmarkError, faultOf } from '../common/completion.ts';
 
 /** What a run gave, in the order of its requests; null for one that was turned away, which is no fault. */
 export interface JudgedRun {

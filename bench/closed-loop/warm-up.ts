@@ -1,8 +1,8 @@
 // Short runs before the clock starts: at most two batches of each scheduler, however many requests are to come.
 
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
-import { DEFAULT_SETTINGS } from '../open-loop/engine-settings.ts';
-import { type BenchRequest, buildWarmup } from './requests.ts';
+import { DEFAULT_SETTINGS } from '../load/engine-settings.ts';
+import { type BenchRequest, buildWarmup } from '../load/requests.ts';
 import { type ModeOptions, runMode } from './run-mode.ts';
 
 /** Batches of a warm-up: the second one meets the places of sequences that have ended. */

@@ -1,4 +1,4 @@
-import { type Figure, NO_FIGURE } from '../figures.ts';
+import { type Figure, NO_FIGURE } from '../common/figures.ts';
 
 /** What an experiment measured, against what it was to show. */
 export interface Claim {

@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { integerFlag, modelFlags } from '../../src/terminal/flags.ts';
-import { parseFlags } from '../parse-flags.ts';
+import { parseFlags } from '../common/parse-flags.ts';
 
 const flags = {
   ...modelFlags,

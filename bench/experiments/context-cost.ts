@@ -2,9 +2,9 @@ import type { Runner, RunnerLimits } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { BenchmarkError, throwIfFailed } from '../completion.ts';
-import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../figures.ts';
-import { gapsOf, largest, median, present, sum } from '../statistics.ts';
+import { BenchmarkError, throwIfFailed } from '../common/completion.ts';
+import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../common/figures.ts';
+import { gapsOf, largest, median, present, sum } from '../common/statistics.ts';
 
 /** Time of a decoded token behind so many tokens. */
 export interface ContextCost {

@@ -2,7 +2,7 @@ import type { Runner, RunnerLimits } from '../../src/core/runner.ts';
 import type { GenerationRequest } from '../../src/engine/request.ts';
 import type { LoadedModel } from '../../src/load-model.ts';
 import { pcg4d } from '../../src/util/rng.ts';
-import type { WaitingClock } from '../open-loop/waiting-clock.ts';
+import type { WaitingClock } from '../load/waiting-clock.ts';
 import type { Claim } from './claim.ts';
 
 /** A comparison of two ways to schedule, on a model. */

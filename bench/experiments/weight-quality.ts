@@ -1,7 +1,7 @@
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { loadTextModel } from '../../src/load-text-model.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { type Figure, mapFigure, ratio } from '../figures.ts';
+import { type Figure, mapFigure, ratio } from '../common/figures.ts';
 
 /** How far a model with stored weights is from the same one with f32 weights, on a text. */
 export interface WeightQuality {

@@ -1,6 +1,6 @@
 import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
-import { environmentJson } from '../environment-json.ts';
-import { type Figure, formatFigure, formatPercent } from '../figures.ts';
+import { environmentJson } from '../common/environment-json.ts';
+import { type Figure, formatFigure, formatPercent } from '../common/figures.ts';
 import type { KernelArgs } from './kernel-args.ts';
 import type { Roofline } from './roofline.ts';
 
@@ -55,7 +55,7 @@ function formatRow(cells: readonly string[]): string {
 }
 
 /** Where the numbers come from. */
-interface Provenance {
+interface KernelReportMeta {
   readonly args: KernelArgs;
   readonly adapter: AdapterIdentity;
   readonly model: string;
@@ -67,8 +67,8 @@ interface Provenance {
 }
 
 /** All numbers of a kernel benchmark and what they depend on. */
-export function kernelReportJson(roofline: Roofline, kernels: readonly KernelResult[], provenance: Provenance) {
-  const { args, adapter, model, dtype, kvDtype, commit, isPartial } = provenance;
+export function kernelReportJson(roofline: Roofline, kernels: readonly KernelResult[], meta: KernelReportMeta) {
+  const { args, adapter, model, dtype, kvDtype, commit, isPartial } = meta;
   return {
     schema: 'roseinfer-kernels-1',
     partial: isPartial,

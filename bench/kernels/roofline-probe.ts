@@ -9,11 +9,11 @@ import { profile } from '../../src/gpu/profiler.ts';
 import { Program } from '../../src/gpu/program.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { ceilDiv } from '../../src/util/math.ts';
-import { type Figure, ratio } from '../figures.ts';
-import { median, present } from '../statistics.ts';
+import { type Figure, ratio } from '../common/figures.ts';
+import { pollSlowly } from '../common/slow-polling.ts';
+import { median, present } from '../common/statistics.ts';
 import { LOADS, PROBE_LANES, probeFma, probeLoad, probeRead, VECTOR } from './probes.ts';
 import type { Roofline } from './roofline.ts';
-import { pollSlowly } from './slow-polling.ts';
 
 /** Read in turn, so much is beyond every cache. */
 const READ_BYTES = 2 ** 30;

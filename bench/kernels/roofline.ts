@@ -1,6 +1,6 @@
 import type { Cost } from '../../src/gpu/kernel-spec.ts';
-import { type Figure, formatFigure, ratio } from '../figures.ts';
-import { largest, median, present } from '../statistics.ts';
+import { type Figure, formatFigure, ratio } from '../common/figures.ts';
+import { largest, median, present } from '../common/statistics.ts';
 
 /** What an adapter does at best, as measured; null where no dispatch took a time that the clock can tell from 0. */
 export interface Roofline {

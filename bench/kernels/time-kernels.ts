@@ -2,12 +2,12 @@ import type { Device } from '../../src/gpu/device.ts';
 import type { NamedVariant } from '../../src/gpu/kernel-variants.ts';
 import { time } from '../../src/gpu/time.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { ratio } from '../figures.ts';
+import { ratio } from '../common/figures.ts';
+import { pollSlowly } from '../common/slow-polling.ts';
 import type { BenchSubject, KernelCase } from './kernel-case.ts';
 import { kernelCases } from './kernel-cases.ts';
 import type { KernelResult } from './kernel-report.ts';
 import { type Roofline, shareOfRoofline } from './roofline.ts';
-import { pollSlowly } from './slow-polling.ts';
 
 /** A variant on operands of one size. */
 export interface Candidate {

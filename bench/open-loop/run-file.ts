@@ -1,9 +1,9 @@
 import type { RunnerLimits } from '../../src/core/runner.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { queuePolicyNames, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
-import type { EngineSettings } from './engine-settings.ts';
-import { JsonFields } from './json-fields.ts';
-import { type JsonObject, type LineFault, readJsonLines } from './json-lines.ts';
+import type { EngineSettings } from '../load/engine-settings.ts';
+import { JsonFields } from '../load/json-fields.ts';
+import { type JsonObject, type LineFault, readJsonLines } from '../load/json-lines.ts';
 import { type LogEntry, type LoggedRequest, RUN_SCHEMA, type RunHeader } from './run-log.ts';
 
 /** A recorded run. */

@@ -2,8 +2,8 @@ import type { Runner, RunnerLimits } from '../../src/core/runner.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
-import type { BenchRequest } from '../closed-loop/requests.ts';
-import type { EngineSettings } from './engine-settings.ts';
+import type { EngineSettings } from '../load/engine-settings.ts';
+import type { BenchRequest } from '../load/requests.ts';
 
 /** Under what a run was recorded. */
 export interface RunHeader {

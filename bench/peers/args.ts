@@ -1,7 +1,7 @@
 import type { InferredOptionTypes } from 'yargs';
 import { choiceFlag, integerFlag, modelFlags, nameFlag, numberFlag } from '../../src/terminal/flags.ts';
-import { MAX_WAIT_MS } from '../open-loop/waiting-clock.ts';
-import { parseFlags } from '../parse-flags.ts';
+import { parseFlags } from '../common/parse-flags.ts';
+import { MAX_WAIT_MS } from '../load/waiting-clock.ts';
 
 /** Engines beside roseinfer, in the order in which they take turns. */
 export const peerNames = ['llama-vulkan', 'llama-cpu', 'onnx-webgpu', 'onnx-cpu'] as const;

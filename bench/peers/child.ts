@@ -17,7 +17,7 @@ export interface ChildOptions<R> {
 const KEPT_STDERR = 4096;
 
 /**
- * Runs a script that ends in `serveJob` in a process of its own, with one job, until it is done.
+ * Runs a script that ends in `answerJob` in a process of its own, with one job, until it is done.
  *
  * @throws PeerError when it reports an error, crashes or takes too long; the signal's reason; what `onResult` throws.
  */

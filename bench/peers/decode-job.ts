@@ -1,7 +1,7 @@
 // What every engine does for the comparison of decode speeds, and what it tells.
 
-import { type Figure, ratio } from '../figures.ts';
-import { largest, smallest, sum } from '../statistics.ts';
+import { type Figure, ratio } from '../common/figures.ts';
+import { largest, smallest, sum } from '../common/statistics.ts';
 
 /** Sequences that are decoded together. */
 export const BATCH_SIZES: readonly number[] = [1, 8];

@@ -1,8 +1,9 @@
 // Child process: llama.cpp's side of the decode comparison.
+
+import { answerJob } from './answer-job.ts';
 import { BATCH_SIZES, type DecodeJob, type DecodeResult, decodeBatches, type TimedIds } from './decode-job.ts';
 import { type LlamaSequence, openLlama } from './llama.ts';
 import { PeerError } from './peer-error.ts';
-import { serveJob } from './serve-job.ts';
 
 export interface LlamaDecodeJob extends DecodeJob {
   /** The package node-llama-cpp. */
@@ -19,7 +20,7 @@ export interface LlamaDecodeJob extends DecodeJob {
  */
 const LLAMA_BATCH_TOKENS = Math.max(...BATCH_SIZES);
 
-serveJob(async (job: LlamaDecodeJob, report: (result: DecodeResult) => void) => {
+answerJob(async (job: LlamaDecodeJob, report: (result: DecodeResult) => void) => {
   const llama = await openLlama(job.directory, { gpu: job.gpu, maxThreads: job.threads });
   // The check guesses how much memory a GPU has; what doesn't fit fails by itself.
   const layers = { gpuLayers: job.gpu === false ? 0 : 'max', ignoreMemorySafetyChecks: true };

@@ -1,6 +1,6 @@
 // What every engine does for the comparison of matmuls, and what it tells.
-import type { Figure } from '../figures.ts';
-import { median } from '../statistics.ts';
+import type { Figure } from '../common/figures.ts';
+import { median } from '../common/statistics.ts';
 
 /** Rows of x. */
 export const MATMUL_ROWS: readonly number[] = [1, 8];

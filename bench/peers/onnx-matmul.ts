@@ -1,8 +1,8 @@
 // Child process: ONNX Runtime's side of the matmul comparison.
 import { createRequire } from 'node:module';
+import { answerJob } from './answer-job.ts';
 import { MATMUL_ROWS, type MatmulResult, type MatmulShape, timeMatmul } from './matmul-job.ts';
 import { matmulModel } from './onnx.ts';
-import { serveJob } from './serve-job.ts';
 
 export interface OnnxMatmulJob {
   /** The package onnxruntime-node. */
@@ -21,7 +21,7 @@ interface OnnxSession {
   release(): Promise<void>;
 }
 
-serveJob(async ({ directory, provider, shapes }: OnnxMatmulJob, report: (result: MatmulResult) => void) => {
+answerJob(async ({ directory, provider, shapes }: OnnxMatmulJob, report: (result: MatmulResult) => void) => {
   const { InferenceSession, Tensor }: OnnxModule = createRequire(import.meta.url)(directory);
   for (const { name, K, N } of shapes) {
     // Any numbers do, as long as none is zero or denormal.

@@ -1,5 +1,5 @@
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { builtInPrompts } from '../closed-loop/prompts.ts';
+import { builtInPrompts } from '../load/prompts.ts';
 
 /** Tokens of every prompt. */
 export const PROMPT_TOKENS = 8;

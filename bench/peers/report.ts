@@ -1,6 +1,6 @@
-import { environmentJson } from '../environment-json.ts';
-import { type Figure, formatFigure, NO_FIGURE, ratio } from '../figures.ts';
-import { median, present, sum } from '../statistics.ts';
+import { environmentJson } from '../common/environment-json.ts';
+import { type Figure, formatFigure, NO_FIGURE, ratio } from '../common/figures.ts';
+import { median, present, sum } from '../common/statistics.ts';
 import type { PeerName, PeersArgs } from './args.ts';
 import type { Comparison, EngineName } from './comparison.ts';
 import { BATCH_SIZES, type DecodeResult } from './decode-job.ts';
@@ -114,7 +114,7 @@ function formatRow(cells: readonly string[], widths: readonly number[]): string 
 }
 
 /** Where the numbers come from. */
-export interface PeersProvenance extends Pick<Comparison, 'subject'> {
+export interface PeersMeta extends Pick<Comparison, 'subject'> {
   readonly args: PeersArgs;
   readonly model: string;
   readonly commit: string | null;
@@ -123,8 +123,8 @@ export interface PeersProvenance extends Pick<Comparison, 'subject'> {
 }
 
 /** All numbers of a comparison and what they depend on. */
-export function peersReportJson({ decode, matmul, problems }: Findings, provenance: PeersProvenance) {
-  const { subject, args, model, commit, isPartial } = provenance;
+export function peersReportJson({ decode, matmul, problems }: Findings, meta: PeersMeta) {
+  const { subject, args, model, commit, isPartial } = meta;
   const { adapter, dtype } = subject;
   return {
     schema: 'roseinfer-peers-1',

@@ -5,9 +5,9 @@ import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { loadModel } from '../../src/load-model.ts';
 import type { LoadModelOptions } from '../../src/load-options.ts';
+import { answerJob } from './answer-job.ts';
 import { BATCH_SIZES, type DecodeJob, type DecodeResult, decodeBatches, type TimedIds } from './decode-job.ts';
 import { PeerError } from './peer-error.ts';
-import { serveJob } from './serve-job.ts';
 
 export interface RoseinferDecodeJob extends DecodeJob {
   readonly model: string | undefined;
@@ -17,7 +17,7 @@ export interface RoseinferDecodeJob extends DecodeJob {
 /** Where and how the model runs, before the first batch; then the batches. */
 export type RoseinferDecodeResult = DecodeResult | { readonly adapter: AdapterIdentity; readonly dtype: WeightDType };
 
-serveJob(async (job: RoseinferDecodeJob, report: (result: RoseinferDecodeResult) => void) => {
+answerJob(async (job: RoseinferDecodeJob, report: (result: RoseinferDecodeResult) => void) => {
   const maxBatchSize = Math.max(...BATCH_SIZES);
   const model = await loadModel(job.model, { ...job.options, maxBatchSize });
   yieldToAdapter(model.device.traits);

@@ -8,9 +8,9 @@ import { matmul } from '../../src/kernels/matmul/matmul.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { randomConfig } from '../../src/models/gpt2/config.ts';
 import { matmulCases } from '../kernels/kernel-cases-matmul.ts';
+import { answerJob } from './answer-job.ts';
 import { MATMUL_ROWS, type MatmulResult, timeMatmul } from './matmul-job.ts';
 import { PeerError } from './peer-error.ts';
-import { serveJob } from './serve-job.ts';
 
 export interface RoseinferMatmulJob {
   /** The published GPT-2 whose shapes they are. */
@@ -19,7 +19,7 @@ export interface RoseinferMatmulJob {
   readonly adapter: string | undefined;
 }
 
-serveJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void) => {
+answerJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void) => {
   const device = await Device.open({ adapter: job.adapter });
   device.governPolls(new PollGovernor());
   yieldToAdapter(device.traits);

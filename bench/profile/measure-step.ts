@@ -4,10 +4,10 @@ import type { Device } from '../../src/gpu/device.ts';
 import { ReadbackRing } from '../../src/gpu/readback-ring.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import type { ModelRunner } from '../../src/runtime/model-runner.ts';
-import type { Figure } from '../figures.ts';
+import type { Figure } from '../common/figures.ts';
+import { median, smallest } from '../common/statistics.ts';
 import { medianRoofline, type Roofline } from '../kernels/roofline.ts';
 import type { RooflineProbe } from '../kernels/roofline-probe.ts';
-import { median, smallest } from '../statistics.ts';
 import { type MeasuredKernel, StepKernels } from './step-kernels.ts';
 import type { ProfiledStep } from './step-plans.ts';
 

@@ -1,5 +1,5 @@
 import type { Cost } from '../../src/gpu/kernel-spec.ts';
-import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../figures.ts';
+import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../common/figures.ts';
 import { formatRoofline, type Roofline, shareOfRoofline } from '../kernels/roofline.ts';
 import type { StepMeasurement } from './measure-step.ts';
 import type { MeasuredKernel } from './step-kernels.ts';

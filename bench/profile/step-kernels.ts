@@ -2,8 +2,8 @@ import type { Device } from '../../src/gpu/device.ts';
 import type { Dispatch } from '../../src/gpu/dispatch.ts';
 import { KernelTimer } from '../../src/gpu/kernel-timer.ts';
 import { Program } from '../../src/gpu/program.ts';
-import { pollSlowly } from '../kernels/slow-polling.ts';
-import { sum } from '../statistics.ts';
+import { pollSlowly } from '../common/slow-polling.ts';
+import { sum } from '../common/statistics.ts';
 
 /** The dispatches of a step that are of one kernel, variant and size. */
 export interface MeasuredKernel extends Pick<Dispatch, 'label' | 'dims' | 'cost'> {

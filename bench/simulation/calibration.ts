@@ -1,6 +1,6 @@
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
+import { summarize } from '../common/statistics.ts';
 import type { LogEntry, LoggedTurn } from '../open-loop/run-log.ts';
-import { summarize } from '../statistics.ts';
 import { CostModel, type MeasuredStep } from './cost-model.ts';
 
 /** What a simulation takes from a recorded run. */

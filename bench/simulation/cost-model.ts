@@ -1,6 +1,6 @@
 import type { StepRecordRow } from '../../src/engine/observe/step-record.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import type { RandomStream } from '../open-loop/random-stream.ts';
+import type { RandomStream } from '../load/random-stream.ts';
 import { solveNonNegative } from './least-squares.ts';
 
 /** What the time of a step depends on of each of its rows. */

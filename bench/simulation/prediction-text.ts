@@ -1,8 +1,8 @@
-import { formatFigure, formatPercent, mapFigure, ratio } from '../figures.ts';
-import type { ServingReport } from '../open-loop/serving-report.ts';
+import { formatFigure, formatPercent, mapFigure, ratio } from '../common/figures.ts';
+import type { OpenLoopReport } from '../open-loop/report.ts';
 
 /** Measured latencies, simulated ones, and how far these are off. */
-export function formatPrediction(measured: ServingReport, simulated: ServingReport): string {
+export function formatPrediction(measured: OpenLoopReport, simulated: OpenLoopReport): string {
   const rows = (['ttft', 'tpot'] as const).flatMap((name) =>
     (['median', 'p99'] as const).map((statistic) => {
       const [want = null, got = null] = [measured, simulated].map(({ latencies }) => latencies[name]?.[statistic]);

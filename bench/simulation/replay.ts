@@ -6,18 +6,18 @@ import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts'
 import { Engine } from '../../src/engine/engine.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { clip } from '../../src/util/quote.ts';
+import { engineOptions } from '../load/engine-settings.ts';
 import { admit, type Served } from '../open-loop/admit.ts';
-import { engineOptions } from '../open-loop/engine-settings.ts';
-import type { ServingRun } from '../open-loop/open-loop.ts';
 import type { RecordedRun } from '../open-loop/run-file.ts';
 import type { LoggedRequest, RunHeader } from '../open-loop/run-log.ts';
+import type { OpenLoopRun } from '../open-loop/run-open-loop.ts';
 
 /** Characters of the decisions of a step in a message. */
 const MAX_DESCRIPTION = 500;
 
 /** A run that was repeated. */
 export interface Replay {
-  readonly run: ServingRun;
+  readonly run: OpenLoopRun;
   readonly numSteps: number;
   /** The first step that differs, in words; null when every step has the same rows, admissions and preemptions. */
   readonly difference: string | null;

@@ -1,9 +1,9 @@
 import type { InferredOptionTypes } from 'yargs';
 import { UsageError } from '../../src/terminal/flag-words.ts';
 import { nameFlag, nameListFlag, seedFlag } from '../../src/terminal/flags.ts';
-import { engineFlags } from '../open-loop/engine-settings.ts';
-import { checkLoad, loadFlags, numRequestsFlag, OPEN_LOOP } from '../open-loop/load-flags.ts';
-import { parseFlags } from '../parse-flags.ts';
+import { parseFlags } from '../common/parse-flags.ts';
+import { engineFlags } from '../load/engine-settings.ts';
+import { checkLoad, loadFlags, numRequestsFlag, OPEN_LOOP } from '../load/load-flags.ts';
 
 /** The flags of the simulator by name. */
 export const simulateFlags = {

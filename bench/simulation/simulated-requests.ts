@@ -1,8 +1,8 @@
 import { deriveSeed } from '../../src/core/sampling-params.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import type { TimedRequest } from '../closed-loop/requests.ts';
+import type { TimedRequest } from '../load/requests.ts';
+import type { Arrival } from '../load/workload.ts';
 import type { RecordedRun } from '../open-loop/run-file.ts';
-import type { Arrival } from '../open-loop/workload.ts';
 
 /** Requests of a workload for a runner whose ids mean nothing: how long they get is given, so nothing else ends them. */
 export function simulatedRequests(

@@ -1,9 +1,9 @@
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import type { TimedRequest } from '../closed-loop/requests.ts';
-import { runOpenLoop, type ServingRun } from '../open-loop/open-loop.ts';
-import { RandomStream } from '../open-loop/random-stream.ts';
+import { RandomStream } from '../load/random-stream.ts';
+import type { TimedRequest } from '../load/requests.ts';
 import type { RunHeader } from '../open-loop/run-log.ts';
+import { type OpenLoopRun, runOpenLoop } from '../open-loop/run-open-loop.ts';
 import type { Calibration } from './calibration.ts';
 import type { StepRow } from './cost-model.ts';
 import { SimulatedRunner } from './simulated-runner.ts';
@@ -21,7 +21,7 @@ export interface SimulationOptions {
 }
 
 /** Runs the engine in virtual time: the same code as against a GPU, but for clock and runner. */
-export function simulate(requests: readonly TimedRequest[], options: SimulationOptions): Promise<ServingRun> {
+export function simulate(requests: readonly TimedRequest[], options: SimulationOptions): Promise<OpenLoopRun> {
   const { header, calibration, seed, ...rest } = options;
   const clock = new VirtualClock(calibration);
   const random = new RandomStream(seed, 'step times');

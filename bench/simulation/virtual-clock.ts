@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { RoseinferError } from '../../src/util/errors.ts';
-import type { WaitingClock } from '../open-loop/waiting-clock.ts';
+import type { WaitingClock } from '../load/waiting-clock.ts';
 
 export interface VirtualClockOptions {
   /** Milliseconds that a pause takes: what the host does between the end of one step and the submission of the next. */

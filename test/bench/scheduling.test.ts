@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { chunking } from '../../bench/experiments/chunking.ts';
 import { formatClaim, holds } from '../../bench/experiments/claim.ts';
 import type { Experiment } from '../../bench/experiments/experiment.ts';
-import { chunking } from '../../bench/experiments/experiment-chunking.ts';
-import { overload } from '../../bench/experiments/experiment-overload.ts';
-import { prefix } from '../../bench/experiments/experiment-prefix.ts';
+import { overload } from '../../bench/experiments/overload.ts';
+import { prefix } from '../../bench/experiments/prefix.ts';
 import { SimulatedRunner } from '../../bench/simulation/simulated-runner.ts';
 import { VirtualClock } from '../../bench/simulation/virtual-clock.ts';
 import type { BatchPlan } from '../../src/core/batch-plan.ts';

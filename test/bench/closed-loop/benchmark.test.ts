@@ -1,9 +1,9 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type BenchArgs, parseArgs } from '../../../bench/args.ts';
 import { type BenchmarkOptions, runBenchmark } from '../../../bench/closed-loop/benchmark.ts';
-import { buildRequests } from '../../../bench/closed-loop/requests.ts';
 import { type ModeRun, runMode } from '../../../bench/closed-loop/run-mode.ts';
 import { judgeRuns } from '../../../bench/closed-loop/verdict.ts';
+import { type BenchArgs, parseArgs } from '../../../bench/load/args.ts';
+import { buildRequests } from '../../../bench/load/requests.ts';
 import type { BatchPlan } from '../../../src/core/batch-plan.ts';
 import { schedulerNames } from '../../../src/scheduler/create-scheduler.ts';
 import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';

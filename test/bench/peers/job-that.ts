@@ -1,11 +1,11 @@
 // A child process for the tests of `runChild`.
-import { serveJob } from '../../../bench/peers/serve-job.ts';
+import { answerJob } from '../../../bench/peers/answer-job.ts';
 
 export interface TestJob {
   readonly end: 'done' | 'error' | 'crash' | 'hang';
 }
 
-serveJob(async ({ end }: TestJob, report: (result: string) => void) => {
+answerJob(async ({ end }: TestJob, report: (result: string) => void) => {
   report(`${process.env.GREETING} ${end}`);
   if (end === 'error') throw new Error('first line\nsecond line');
   if (end === 'crash') {

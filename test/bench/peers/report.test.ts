@@ -80,14 +80,14 @@ test('peersReportJson has every round of every engine, and where the numbers com
   const adapter = { name: 'card', backend: 'vulkan', driver: 'driver 1', isSoftware: false, webgpu: '0.6.2' };
   const args = parsePeersArgs(['--repeat', '3']);
   if (args === null) throw new Error('help was asked for');
-  const provenance = {
+  const meta = {
     subject: { adapter, dtype: 'f16' as const },
     args,
     model: 'weights/tales',
     commit: null,
     isPartial: true,
   };
-  const json: unknown = JSON.parse(JSON.stringify(peersReportJson(findings, provenance)));
+  const json: unknown = JSON.parse(JSON.stringify(peersReportJson(findings, meta)));
   expect(json).toMatchObject({
     schema: 'roseinfer-peers-1',
     partial: true,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { RandomStream } from '../../../bench/open-loop/random-stream.ts';
+import { RandomStream } from '../../../bench/load/random-stream.ts';
 import { CostModel, type StepRow } from '../../../bench/simulation/cost-model.ts';
 import { solveNonNegative } from '../../../bench/simulation/least-squares.ts';
 

@@ -2,13 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TimedRequest } from '../../../bench/closed-loop/requests.ts';
-import type { EngineSettings } from '../../../bench/open-loop/engine-settings.ts';
-import { runOpenLoop, type ServingRun } from '../../../bench/open-loop/open-loop.ts';
-import { RandomStream } from '../../../bench/open-loop/random-stream.ts';
+import type { EngineSettings } from '../../../bench/load/engine-settings.ts';
+import { RandomStream } from '../../../bench/load/random-stream.ts';
+import type { TimedRequest } from '../../../bench/load/requests.ts';
+import { reportOpenLoop } from '../../../bench/open-loop/report.ts';
 import { type RecordedRun, readRun } from '../../../bench/open-loop/run-file.ts';
 import { RunLog } from '../../../bench/open-loop/run-log.ts';
-import { reportServing } from '../../../bench/open-loop/serving-report.ts';
+import { type OpenLoopRun, runOpenLoop } from '../../../bench/open-loop/run-open-loop.ts';
 import { calibrate } from '../../../bench/simulation/calibration.ts';
 import { replay } from '../../../bench/simulation/replay.ts';
 import { repeatedRequests } from '../../../bench/simulation/simulated-requests.ts';
@@ -56,7 +56,10 @@ function drawRequests(count: number, seed: number): TimedRequest[] {
 const stepMs = (plan: BatchPlan) => 3 + 0.4 * (plan.numTokens - plan.numDecodeTokens) + 1.5 * plan.numDecodeTokens;
 
 /** A virtual machine with real ids, among which are ends of sequence, recorded to a file and read back. */
-async function record(requests: readonly TimedRequest[], settings: EngineSettings): Promise<[RecordedRun, ServingRun]> {
+async function record(
+  requests: readonly TimedRequest[],
+  settings: EngineSettings,
+): Promise<[RecordedRun, OpenLoopRun]> {
   const clock = new VirtualClock({ pauseMs: 0.3, lateMs: 0.7 });
   const [times, ids] = [new SimulatedRunner({ limits, clock, stepMs }), new FakeRunner(limits)];
   const runner = {
@@ -99,8 +102,8 @@ describe('replay', () => {
     const replayed = await replay(recorded);
     expect(replayed.difference).toBeNull();
     expect(replayed.numSteps).toBeGreaterThan(100);
-    const report = (each: ServingRun) => {
-      const { requests, latencies, rejected } = reportServing(each, undefined);
+    const report = (each: OpenLoopRun) => {
+      const { requests, latencies, rejected } = reportOpenLoop(each, undefined);
       return { requests, latencies, rejected };
     };
     expect(report(replayed.run)).toEqual(report(run));
@@ -195,8 +198,8 @@ describe('simulate', () => {
     const { costs, pauseMs, lateMs } = calibrate([calibration.entries]);
     expect({ pauseMs, lateMs }).toEqual({ pauseMs: expect.closeTo(0.3, 6), lateMs: expect.closeTo(0.7, 6) });
     const options = { header: heldOut.header, calibration: { costs, pauseMs, lateMs }, seed: 0, tokenizer, signal };
-    const simulated = reportServing(await simulate(repeatedRequests(heldOut), options), undefined);
-    const measured = reportServing(run, undefined);
+    const simulated = reportOpenLoop(await simulate(repeatedRequests(heldOut), options), undefined);
+    const measured = reportOpenLoop(run, undefined);
     for (const name of ['ttft', 'tpot', 'itl', 'e2el'] as const) {
       for (const statistic of ['median', 'p99'] as const) {
         const ratio = (simulated.latencies[name]?.[statistic] ?? 0) / (measured.latencies[name]?.[statistic] ?? 0);
@@ -211,7 +214,7 @@ describe('simulate', () => {
     const calibration = calibrate([recorded.entries]);
     const options = { header: recorded.header, calibration, seed: 2, tokenizer, signal };
     const [first, again] = [await simulate(drawRequests(50, 9), options), await simulate(drawRequests(50, 9), options)];
-    expect(reportServing(again, undefined)).toEqual(reportServing(first, undefined));
+    expect(reportOpenLoop(again, undefined)).toEqual(reportOpenLoop(first, undefined));
   });
 });
 

@@ -1,0 +1,137 @@
+import type { InferredOptionTypes } from 'yargs';
+import { type SchedulerName, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
+import { joinFlagValues, UsageError } from '../../src/terminal/flag-words.ts';
+import {
+  choiceFlag,
+  integerFlag,
+  modelFlags,
+  nameFlag,
+  samplingFlags,
+  seedFlag,
+  switchFlag,
+  textFlag,
+  textListFlag,
+  traceFlag,
+  tuneFlag,
+} from '../../src/terminal/flags.ts';
+import { drawFlagNames, type IdleFlags, tellOfIdleFlags } from '../../src/terminal/idle-flags.ts';
+import { parseFlags } from '../common/parse-flags.ts';
+import { engineFlags } from './engine-settings.ts';
+import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags, numRequestsFlag } from './load-flags.ts';
+
+/** The flags of the benchmark by name. */
+export const benchFlags = {
+  ...modelFlags,
+  ...tuneFlag,
+  mode: {
+    ...choiceFlag('mode', [...schedulerNames, 'all']),
+    defaultDescription: 'all; online when requests arrive over time',
+    describe: 'scheduler to run: naive, offline, online, or all, which also compares their token ids',
+  },
+  prompt: { ...textFlag('prompt'), describe: 'prompt of every request; without it 16 built-in ones take turns' },
+  prompts: { ...textListFlag('prompts'), describe: 'prompts of one request each; --num-requests has no effect then' },
+  'num-requests': { ...numRequestsFlag, default: 16, describe: 'requests, all there from the start' },
+  'max-batch-size': { ...integerFlag('max-batch-size', 1), default: 8, describe: 'most sequences in one step' },
+  'max-batch-tokens': {
+    ...integerFlag('max-batch-tokens', 1),
+    defaultDescription: "the model's positions",
+    describe: 'most tokens in one step; a longer prompt comes in chunks',
+  },
+  'max-new-tokens': {
+    ...integerFlag('max-new-tokens', 1),
+    default: 100,
+    describe: 'most tokens to generate per request',
+  },
+  'do-sample': {
+    ...switchFlag('do-sample'),
+    describe: 'draw tokens as the next four flags say; without it the most likely one is taken',
+  },
+  ...samplingFlags,
+  seed: { ...seedFlag('seed'), default: 0, describe: 'request i draws with a seed derived from this one and i' },
+  warmup: {
+    ...integerFlag('warmup', 0),
+    default: 1,
+    describe: 'short runs of each mode, of at most two batches, before the clock starts',
+  },
+  repeat: {
+    ...integerFlag('repeat', 1),
+    default: 1,
+    describe: 'runs of each mode, taking turns; the one with the median time is reported',
+  },
+  'num-blocks': {
+    ...integerFlag('num-blocks', 1),
+    defaultDescription: 'enough for the batch',
+    describe: 'blocks in the KV pool',
+  },
+  'max-model-len': {
+    ...integerFlag('max-model-len', 1),
+    defaultDescription: "the model's positions",
+    describe: 'most tokens of one request, prompt and completion',
+  },
+  json: { ...nameFlag('json'), describe: 'file to write the results to' },
+  ...traceFlag,
+  profile: {
+    ...switchFlag('profile'),
+    describe: 'instead of running requests, show where the time of a decode step and of a prefill step goes, by kernel',
+  },
+  ...engineFlags,
+  ...loadFlags,
+  record: {
+    ...nameFlag('record'),
+    describe: 'file to write arrivals and steps to, for bench/simulate.ts; in an open loop of one mode',
+  },
+};
+
+type Flags = InferredOptionTypes<typeof benchFlags>;
+
+/** The benchmark's flags, checked, under the names they have on the command line. */
+export interface BenchArgs extends Omit<Flags, 'mode'> {
+  readonly mode: NonNullable<Flags['mode']>;
+}
+
+type Idle = IdleFlags<Flags>;
+
+/** Flags that say where a completion ends. */
+const lengthFlagNames = ['max-new-tokens', 'ignore-eos'] as const;
+
+/** Flags that change nothing beside others. */
+const IDLE: readonly Idle[] = [
+  { flags: [...drawFlagNames, 'temperature'], isIdle: (args) => !args['do-sample'], why: 'without --do-sample' },
+  { flags: drawFlagNames, isIdle: (args) => args.temperature === 0, why: 'at --temperature 0' },
+  { flags: ['seed'], isIdle: (args) => !args['do-sample'] && !isOpenLoop(args), why: 'without --do-sample' },
+  { flags: ['num-requests'], isIdle: (args) => args.prompts !== undefined, why: 'beside --prompts' },
+  { flags: ['num-requests'], isIdle: (args) => args.dataset !== undefined, why: 'beside --dataset' },
+  { flags: ['prompt'], isIdle: (args) => args.prompts !== undefined, why: 'beside --prompts' },
+  { flags: lengthFlagNames, isIdle: (args) => args['output-len'] !== undefined, why: 'beside --output-len' },
+  { flags: lengthFlagNames, isIdle: (args) => args.dataset !== undefined, why: 'beside --dataset' },
+  { flags: ['burstiness'], isIdle: (args) => args['request-rate'] === 'inf', why: 'at --request-rate inf' },
+];
+
+/**
+ * Reads the command line; null when it asked for help, which has been printed then.
+ *
+ * @throws UsageError naming the flag, its value and what was expected.
+ */
+export function parseArgs(argv: readonly string[]): BenchArgs | null {
+  const usage =
+    'node bench/run.ts [flags]\n\nRuns the same requests under each scheduler and compares speed and token ids, or lets them arrive over time.';
+  const args = parseFlags(argv, usage, benchFlags);
+  if (args === null) return null;
+  const unwritten = args.profile ? (['trace', 'record'] as const).find((flag) => args[flag] !== undefined) : undefined;
+  if (unwritten !== undefined) throw new UsageError(`--${unwritten} is given with --profile, expected one of them`);
+  checkLoad(args);
+  checkClosedLoop(args);
+  const openLoop = isOpenLoop(args);
+  tellOfIdleFlags(joinFlagValues(argv, benchFlags), args, IDLE);
+  const { mode = openLoop ? 'online' : 'all', record, repeat } = args;
+  if (record !== undefined && (!openLoop || mode === 'all')) {
+    throw new UsageError('--record needs requests that arrive over time, and one --mode');
+  }
+  if (openLoop && repeat > 1) throw new UsageError(`--repeat is ${repeat}, expected 1 when requests arrive over time`);
+  return { ...args, mode };
+}
+
+/** The schedulers that a run compares, in the order of the report. */
+export function modesOf({ mode }: Pick<BenchArgs, 'mode'>): readonly SchedulerName[] {
+  return mode === 'all' ? schedulerNames : [mode];
+}

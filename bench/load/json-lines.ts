@@ -1,0 +1,110 @@
+// Files of JSON objects, one a line, read with distrust: as a stream, so that memory holds one line and what came of the
+// lines before it, and by the byte, so that an encoding that is not UTF-8 is told and not guessed at.
+import { RoseinferError } from '../../src/util/errors.ts';
+import { isJsonObject, parseJsonObject } from '../../src/util/json.ts';
+import { quote } from '../../src/util/quote.ts';
+import { openInput } from '../common/input-file.ts';
+import { decodeUtf8, isUtf16 } from '../common/utf8.ts';
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Makes the error that says what is wrong with a line. */
+export type LineFault = (problem: string, options?: ErrorOptions) => JsonLinesError;
+
+/** A line of a file; the first is 1. */
+export interface LinePlace {
+  readonly path: string;
+  readonly line: number;
+}
+
+/** A file of JSON lines that can't be used; `line` counts from 1 and is null when the file as a whole is at fault. */
+export class JsonLinesError extends RoseinferError {
+  readonly path: string;
+  readonly line: number | null;
+
+  constructor(path: string, line: number | null, problem: string, options?: ErrorOptions) {
+    super(`${path}${line === null ? '' : `, line ${line}`}: ${problem}`, options);
+    this.path = path;
+    this.line = line;
+  }
+}
+
+export { isJsonObject };
+
+/** Bytes of the longest line; a file of requests has some hundred, a prompt of a whole book some million. */
+const MAX_LINE_BYTES = 2 ** 26;
+const NEWLINE = 0x0a;
+
+/**
+ * Reads a file of JSON objects, one a line, at least one; empty lines and a byte order mark are skipped.
+ *
+ * @param parse throws what `fault` makes of a problem.
+ * @throws JsonLinesError naming file and line, and the signal's reason.
+ */
+export async function readJsonLines<Value>(
+  path: string,
+  signal: AbortSignal,
+  parse: (object: JsonObject, fault: LineFault, place: LinePlace) => Value,
+): Promise<Value[]> {
+  const values: Value[] = [];
+  let line = 0;
+  for await (const bytes of linesOf(path, signal)) {
+    const place = { path, line: ++line };
+    const fault: LineFault = (problem, options) => new JsonLinesError(path, place.line, problem, options);
+    if (line === 1 && isUtf16(bytes)) throw new JsonLinesError(path, null, 'is UTF-16, expected UTF-8');
+    const text = decode(bytes, fault);
+    if (text.trim() !== '') values.push(parse(parseLine(text, fault), fault, place));
+  }
+  if (values.length === 0) throw new JsonLinesError(path, null, 'no lines, expected at least 1');
+  return values;
+}
+
+/** The lines of a file as bytes, without their ends. */
+async function* linesOf(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+  let rest: Buffer[] = [];
+  let numBytes = 0;
+  let line = 1;
+  const add = (bytes: Buffer) => {
+    rest.push(bytes);
+    numBytes += bytes.length;
+    if (numBytes > MAX_LINE_BYTES) throw new JsonLinesError(path, line, `longer than ${MAX_LINE_BYTES} bytes`);
+  };
+  for await (const chunk of chunksOf(path, signal)) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      add(chunk.subarray(start, end));
+      yield Buffer.concat(rest);
+      [rest, numBytes, start] = [[], 0, end + 1];
+      line++;
+    }
+    add(chunk.subarray(start));
+  }
+  yield Buffer.concat(rest);
+}
+
+async function* chunksOf(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+  try {
+    yield* await openInput(path, signal);
+  } catch (cause) {
+    signal.throwIfAborted();
+    const code = cause instanceof Error && 'code' in cause ? cause.code : cause;
+    throw new JsonLinesError(path, null, `${code}, expected a file that can be read`, { cause });
+  }
+}
+
+function decode(bytes: Buffer, fault: LineFault): string {
+  try {
+    return decodeUtf8(bytes);
+  } catch (cause) {
+    throw fault('invalid UTF-8, expected text', { cause });
+  }
+}
+
+/** One object, each of its keys once. */
+function parseLine(text: string, fault: LineFault): JsonObject {
+  return parseJsonObject(text, 'line', ({ subject, found, expected, cause }) =>
+    subject === 'line'
+      ? fault(`${quote(text.trim())} is no JSON object, expected one a line`, { cause })
+      : fault(`${subject} is ${found}, expected ${expected}`, { cause }),
+  );
+}

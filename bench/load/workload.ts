@@ -1,0 +1,151 @@
+import type { RunnerLimits } from '../../src/core/runner.ts';
+import { RangeValueError } from '../../src/util/errors.ts';
+import { pcg4d, splitSeed } from '../../src/util/rng.ts';
+import { largest, present } from '../common/statistics.ts';
+import { drawArrivals } from './arrivals.ts';
+import type { TraceEntry } from './dataset.ts';
+import { JsonLinesError } from './json-lines.ts';
+import { drawLength, type LengthDistribution } from './lengths.ts';
+import type { LoadArgs } from './load-flags.ts';
+import { RandomStream } from './random-stream.ts';
+
+/** A request of an open loop before anything is said of its sampling: a text or ids for its prompt. */
+export interface Arrival {
+  /** Milliseconds from the start of the run. */
+  readonly due: number;
+  readonly prompt?: string;
+  readonly promptIds?: readonly number[];
+  /** Tokens to generate; missing where the flags of the closed loop decide. */
+  readonly outputLength?: number;
+  readonly priority?: number;
+}
+
+export interface WorkloadArgs extends LoadArgs {
+  readonly seed: number;
+}
+
+/** What the requests are made of: a trace, or texts, or so many of random tokens. */
+export interface WorkloadSource {
+  readonly trace: readonly TraceEntry[] | null;
+  /** One per request; their number counts even where the prompts are random tokens. */
+  readonly prompts: readonly string[];
+}
+
+type WorkloadLimits = Pick<RunnerLimits, 'maxModelLen' | 'vocabSize'>;
+
+/**
+ * The requests that an open loop sends, in order of arrival; the same ones for the same flags, seed and limits.
+ *
+ * @throws RangeValueError naming the flag of a length that no request can have, or JsonLinesError naming the line.
+ */
+export function buildWorkload(
+  args: WorkloadArgs,
+  { trace, prompts }: WorkloadSource,
+  limits: WorkloadLimits,
+): Arrival[] {
+  checkLengths(args, trace, limits);
+  const arrivals = trace === null ? drawRequests(args, prompts, limits) : trace.map(traceArrival(args, limits));
+  const { 'request-rate': rate, burstiness = 1, seed } = args;
+  if (rate === undefined && trace !== null) return arrivals;
+  const dues = drawArrivals(arrivals.length, { rate: rate ?? 'inf', burstiness, seed });
+  return arrivals.map((arrival, index) => ({ ...arrival, due: dues[index]! }));
+}
+
+/**
+ * Refuses times that a clock can't wait for; a timer would ring at once.
+ *
+ * @throws JsonLinesError naming the line of the first such time, or RangeValueError naming the rate.
+ */
+export function checkArrivals(
+  arrivals: readonly Arrival[],
+  args: Pick<LoadArgs, 'request-rate'>,
+  { trace, maxWaitMs }: Pick<WorkloadSource, 'trace'> & { readonly maxWaitMs: number },
+): void {
+  const index = arrivals.findIndex(({ due }) => !(due <= maxWaitMs));
+  const { due } = arrivals[index] ?? { due: 0 };
+  if (index < 0) return;
+  const rate = args['request-rate'];
+  const entry = trace?.[index];
+  if (rate === undefined && entry !== undefined) {
+    const { path, line } = entry.place;
+    throw new JsonLinesError(path, line, `timestamp_ms is ${due} after the first, expected at most ${maxWaitMs}`);
+  }
+  const expected = `a rate at which ${arrivals.length} requests arrive within ${maxWaitMs} ms; request ${index} is due at ${due}`;
+  throw new RangeValueError('--request-rate', rate, expected);
+}
+
+/** Looks at the ends of what may be drawn, before a prompt of a billion tokens is. */
+function checkLengths(
+  { 'input-len': inputs, 'output-len': outputs, 'shared-prefix': numShared = 0 }: WorkloadArgs,
+  trace: WorkloadSource['trace'],
+  { maxModelLen }: WorkloadLimits,
+): void {
+  const room = maxModelLen - 1;
+  const check = (flag: string, value: number, most: number, reason: string) => {
+    if (value > most) throw new RangeValueError(flag, value, `at most ${most}, ${reason}`);
+  };
+  const context = `for a context of ${maxModelLen} tokens`;
+  if (inputs !== undefined) check('--input-len', endOf(inputs), room, context);
+  if (outputs !== undefined) check('--output-len', endOf(outputs), room, context);
+  for (const { place, inputLength = 1, outputLength } of trace ?? []) {
+    const numTokens = inputLength + outputLength;
+    if (numTokens <= maxModelLen) continue;
+    throw new JsonLinesError(
+      place.path,
+      place.line,
+      `${numTokens} tokens, expected at most ${maxModelLen}, the context`,
+    );
+  }
+  const drawn = inputs?.kind === 'uniform' ? inputs.max : room;
+  const longest = trace === null ? drawn : largest(present(trace.map(({ inputLength = null }) => inputLength)));
+  check('--shared-prefix', numShared, longest ?? 0, 'the length of the longest random prompt');
+}
+
+/** The longest of uniform lengths; of lognormal ones, which are cut, the median. */
+function endOf(lengths: LengthDistribution): number {
+  return lengths.kind === 'uniform' ? lengths.max : lengths.median;
+}
+
+function traceArrival(args: WorkloadArgs, limits: WorkloadLimits) {
+  return ({ timestampMs, prompt, inputLength = 0, outputLength, priority }: TraceEntry, index: number): Arrival => ({
+    due: timestampMs,
+    ...(prompt === undefined ? { promptIds: randomPrompt(args, index, inputLength, limits) } : { prompt }),
+    outputLength,
+    ...(priority !== undefined && { priority }),
+  });
+}
+
+function drawRequests(args: WorkloadArgs, prompts: readonly string[], limits: WorkloadLimits): Arrival[] {
+  const { 'input-len': inputs, 'output-len': outputs, seed } = args;
+  const [inputRandom, outputRandom] = [
+    new RandomStream(seed, 'input lengths'),
+    new RandomStream(seed, 'output lengths'),
+  ];
+  const { maxModelLen } = limits;
+  return prompts.map((prompt, index) => {
+    const inputLength = inputs && drawLength(inputs, inputRandom, maxModelLen - 1);
+    const outputLength = outputs && drawLength(outputs, outputRandom, Math.max(1, maxModelLen - (inputLength ?? 1)));
+    return {
+      due: 0,
+      ...(inputLength === undefined ? { prompt } : { promptIds: randomPrompt(args, index, inputLength, limits) }),
+      ...(outputLength !== undefined && { outputLength }),
+    };
+  });
+}
+
+/** Stands for the index of a request in the tokens that all have. */
+const SHARED = 0xffffffff;
+
+/** Ids that look like nothing: the first `shared-prefix` of them are those of every prompt. */
+function randomPrompt(
+  { seed, 'shared-prefix': numShared = 0 }: WorkloadArgs,
+  index: number,
+  length: number,
+  { vocabSize }: WorkloadLimits,
+): number[] {
+  const [lo, hi] = splitSeed(seed);
+  return Array.from({ length }, (_, position) => {
+    const [word] = pcg4d(lo, hi, position, position < numShared ? SHARED : index);
+    return word % vocabSize;
+  });
+}

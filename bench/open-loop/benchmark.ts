@@ -1,0 +1,68 @@
+import type { Runner } from '../../src/core/runner.ts';
+import type { EngineWatch } from '../../src/engine/engine-options.ts';
+import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { checkRequests } from '../closed-loop/benchmark.ts';
+import { warmUp } from '../closed-loop/warm-up.ts';
+import { type BenchArgs, modesOf } from '../load/args.ts';
+import { explainBy, type TraceEntry } from '../load/dataset.ts';
+import type { EngineSettings } from '../load/engine-settings.ts';
+import { buildPrompts, type TimedRequest, timeRequests } from '../load/requests.ts';
+import { MAX_WAIT_MS, systemWaitingClock } from '../load/waiting-clock.ts';
+import { buildWorkload, checkArrivals } from '../load/workload.ts';
+import type { RunLog } from './run-log.ts';
+import { type OpenLoopRun, runOpenLoop } from './run-open-loop.ts';
+
+export interface OpenLoopBenchmarkOptions {
+  readonly runner: Runner;
+  readonly tokenizer: Tokenizer;
+  /** The requests, where they come from a file. */
+  readonly dataset: readonly TraceEntry[] | null;
+  readonly signal: AbortSignal;
+  readonly settings: EngineSettings;
+  /** Takes what happens in the run of the only mode; prompts are encoded before it starts then. */
+  readonly log?: RunLog | undefined;
+  /** What watches the engine of a run, which gets a name; warm-ups are not watched. */
+  readonly watchRun?: (name: string) => EngineWatch | undefined;
+  /** Told what runs and how many requests have ended. */
+  readonly onProgress: (label: string, numEnded: number) => void;
+  readonly onRun: (run: OpenLoopRun) => void;
+  /** Takes what there is of the run that the signal ends. */
+  readonly onInterrupted: (run: OpenLoopRun) => void;
+}
+
+/**
+ * Warms every mode up and lets the same requests arrive over time in each. Returns the runs.
+ *
+ * @throws what `runOpenLoop` throws.
+ */
+export async function benchmarkOpenLoop(args: BenchArgs, options: OpenLoopBenchmarkOptions): Promise<OpenLoopRun[]> {
+  const { runner, tokenizer, dataset, log, watchRun, onProgress, onRun } = options;
+  const workload = buildWorkload(args, { trace: dataset, prompts: buildPrompts(args) }, runner.limits);
+  checkArrivals(workload, args, { trace: dataset, maxWaitMs: MAX_WAIT_MS });
+  const requests = timeRequests(args, workload);
+  const untimed = requests.map(({ due: _, ...request }) => request);
+  await checkRequests(untimed, options, explainBy(dataset));
+  const modes = modesOf(args);
+  const { settings, signal } = options;
+  const warmup = { runner, tokenizer, settings, signal, modes, warmup: args.warmup };
+  await warmUp(untimed, { ...warmup, onProgress: (label) => onProgress(label, 0) });
+  const sent = log === undefined ? requests : requests.map((request) => encodePrompt(request, tokenizer));
+  const runs: OpenLoopRun[] = [];
+  for (const mode of modes) {
+    const run = await runOpenLoop(mode, sent, {
+      ...options,
+      clock: systemWaitingClock,
+      maxConcurrency: args['max-concurrency'],
+      watch: watchRun?.(mode),
+      onEnd: (numEnded) => onProgress(mode, numEnded),
+    });
+    runs.push(run);
+    onRun(run);
+  }
+  return runs;
+}
+
+/** The request with ids in the place of its text. */
+function encodePrompt({ prompt, ...request }: TimedRequest, tokenizer: Tokenizer): TimedRequest {
+  return prompt === undefined ? request : { ...request, promptIds: tokenizer.encode(prompt) };
+}

@@ -1,0 +1,138 @@
+import { faultOf, isComplete } from '../common/completion.ts';
+import { type Figure, ratio } from '../common/figures.ts';
+import { gapsOf, largest, present, type Spread, spread, sum } from '../common/statistics.ts';
+import { type GoodputLimits, isGood, type RequestLatency } from '../load/goodput.ts';
+import type { Served } from './admit.ts';
+import type { OpenLoopRun } from './run-open-loop.ts';
+
+/** What latencies are of, under vLLM's names. */
+export const latencyNames = ['ttft', 'tpot', 'itl', 'e2el'] as const;
+export type LatencyName = (typeof latencyNames)[number];
+
+/**
+ * The numbers of an open-loop run. What counts tokens or times counts completed requests only; a rate without any is null.
+ */
+export interface OpenLoopReport {
+  /** Seconds from the start to the last request's end. */
+  readonly duration: number;
+  readonly completed: number;
+  /** Ended with a fault, or before they were complete. */
+  readonly failed: number;
+  /** Turned away. */
+  readonly rejected: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** Completed requests per second. */
+  readonly requestThroughput: Figure;
+  /** Completed requests within the limits per second. */
+  readonly goodput: Figure;
+  /** Whether there are limits. */
+  readonly hasLimits: boolean;
+  /** Generated tokens per second. */
+  readonly outputThroughput: Figure;
+  /** Prompt and generated tokens per second. */
+  readonly totalThroughput: Figure;
+  /** Most tokens that came in one of the seconds from the start on. */
+  readonly peakOutputThroughput: Figure;
+  /** Most requests that had arrived and not ended. */
+  readonly peakConcurrency: number;
+  /** Milliseconds; null where there is no sample. */
+  readonly latencies: Readonly<Record<LatencyName, Spread | null>>;
+  readonly requests: readonly ServedRequest[];
+}
+
+/** One request of the report; times in milliseconds, `start` from the start of the run, the others from its own. */
+export interface ServedRequest extends RequestLatency {
+  readonly start: number;
+  readonly status: 'completed' | 'failed' | 'rejected';
+  readonly inputLength: number;
+  readonly outputLength: number;
+  readonly itls: readonly number[];
+  readonly error: string | null;
+}
+
+/** Evaluates a run. Its times are those of the arrivals, whatever the engine has stamped. */
+export function reportOpenLoop(run: OpenLoopRun, limits: GoodputLimits | undefined): OpenLoopReport {
+  const requests = run.served.map((served) => reportRequest(served, run.start));
+  const completed = requests.filter(({ status }) => status === 'completed');
+  const duration = (run.end - run.start) / 1000;
+  const inputTokens = sum(completed.map(({ inputLength }) => inputLength));
+  const outputTokens = sum(completed.map(({ outputLength }) => outputLength));
+  const rate = (count: number) => (completed.length === 0 ? null : ratio(count, duration));
+  const count = (status: ServedRequest['status']) => requests.filter((request) => request.status === status).length;
+  return {
+    duration,
+    completed: completed.length,
+    failed: count('failed'),
+    rejected: count('rejected'),
+    inputTokens,
+    outputTokens,
+    requestThroughput: rate(completed.length),
+    goodput: limits === undefined ? null : rate(completed.filter((request) => isGood(request, limits)).length),
+    hasLimits: limits !== undefined,
+    outputThroughput: rate(outputTokens),
+    totalThroughput: rate(inputTokens + outputTokens),
+    peakOutputThroughput: peakOutputThroughput(run),
+    peakConcurrency: peakConcurrency(requests),
+    latencies: {
+      ttft: spread(present(completed.map(({ ttft }) => ttft))),
+      tpot: spread(present(completed.map(({ tpot }) => tpot))),
+      itl: spread(completed.flatMap(({ itls }) => itls)),
+      e2el: spread(present(completed.map(({ e2e }) => e2e))),
+    },
+    requests,
+  };
+}
+
+const NOTHING = { inputLength: 0, outputLength: 0, ttft: null, tpot: null, e2e: null, itls: [] };
+
+function reportRequest(served: Served, runStart: number): ServedRequest {
+  const { start, response } = served;
+  if (response === null) return { ...NOTHING, start: start - runStart, status: 'rejected', error: served.refusal };
+  const { promptTokens, ids, timings } = response;
+  const { arrival, firstToken, tpot, e2e, tokenTimes } = timings;
+  const error = faultOf(response);
+  return {
+    start: start - runStart,
+    status: error === null ? 'completed' : 'failed',
+    inputLength: promptTokens,
+    outputLength: ids.length,
+    ttft: firstToken === null ? null : firstToken - start,
+    tpot,
+    e2e: arrival + e2e - start,
+    itls: gapsOf(tokenTimes),
+    error,
+  };
+}
+
+/** Null where no request was completed. */
+function peakOutputThroughput({ start, served }: OpenLoopRun): Figure {
+  const perSecond = new Map<number, number>();
+  for (const { response } of served) {
+    if (response === null || !isComplete(response)) continue;
+    for (const time of response.timings.tokenTimes) {
+      const second = Math.floor((time - start) / 1000);
+      perSecond.set(second, (perSecond.get(second) ?? 0) + 1);
+    }
+  }
+  return largest([...perSecond.values()]);
+}
+
+/** At equal times a request ends before another one arrives. */
+function peakConcurrency(requests: readonly ServedRequest[]): number {
+  const events = requests.flatMap(({ start, e2e }) =>
+    e2e === null
+      ? []
+      : [
+          { time: start, change: 1 },
+          { time: start + e2e, change: -1 },
+        ],
+  );
+  events.sort((a, b) => a.time - b.time || a.change - b.change);
+  let [now, most] = [0, 0];
+  for (const { change } of events) {
+    now += change;
+    most = Math.max(most, now);
+  }
+  return most;
+}

@@ -1,0 +1,127 @@
+import { Engine } from '../../src/engine/engine.ts';
+import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
+import type { ModeOptions } from '../closed-loop/run-mode.ts';
+import { ConcurrencyLimit } from '../load/concurrency-limit.ts';
+import { DEFAULT_SETTINGS, engineOptions } from '../load/engine-settings.ts';
+import type { TimedRequest } from '../load/requests.ts';
+import type { WaitingClock } from '../load/waiting-clock.ts';
+import { admit, type Served } from './admit.ts';
+import type { RunLog } from './run-log.ts';
+
+export interface OpenLoopOptions extends Omit<ModeOptions, 'clock' | 'onIds' | 'onInterrupted'> {
+  readonly clock: WaitingClock;
+  /** Most requests that have been sent and not ended; no limit when missing. */
+  readonly maxConcurrency?: number | undefined;
+  /** Takes what happens. */
+  readonly log?: RunLog | undefined;
+  /** Told how many requests have ended. */
+  readonly onEnd?: ((numEnded: number) => void) | undefined;
+  /** Takes what there is of a run that the signal ends, before the signal's reason is thrown. */
+  readonly onInterrupted?: ((run: OpenLoopRun) => void) | undefined;
+}
+
+/** One run of all requests under one scheduler; times in milliseconds of one clock. */
+export interface OpenLoopRun {
+  readonly mode: SchedulerName;
+  readonly start: number;
+  /** The last request has ended. */
+  readonly end: number;
+  /** In the order of the requests. */
+  readonly served: readonly Served[];
+}
+
+/**
+ * Sends requests, which come in order of arrival, when they are due, whatever the engine does. Their clocks run from
+ * then, even when a timer rings late; the clock of one that `maxConcurrency` held back runs from when it was let go.
+ *
+ * @throws RangeValueError or RequestTooLargeError when one of them can't run, and the signal's reason.
+ */
+export async function runOpenLoop(
+  mode: SchedulerName,
+  requests: readonly TimedRequest[],
+  options: OpenLoopOptions,
+): Promise<OpenLoopRun> {
+  const { runner, tokenizer, clock, signal, maxConcurrency = Number.POSITIVE_INFINITY, log } = options;
+  const { settings = DEFAULT_SETTINGS, watch } = options;
+  const engine = new Engine({
+    ...watch,
+    ...engineOptions(settings),
+    runner: log?.watch(runner) ?? runner,
+    tokenizer,
+    scheduler: mode,
+    clock,
+    observers: [...(watch?.observers ?? []), ...(log === undefined ? [] : [{ onStep: log.addStep.bind(log) }])],
+  });
+  await using loop = new OpenLoop(engine, options);
+  const places = new ConcurrencyLimit(maxConcurrency);
+  const start = clock.now();
+  log?.begin(start);
+  const served: Promise<Served>[] = [];
+  for (const request of requests) {
+    const due = start + request.due;
+    await untilDue(clock, due, signal);
+    const isHeldBack = await places.take();
+    if (signal.aborted) break;
+    const sent = loop.send(request, isHeldBack ? clock.now() : due).finally(() => places.release());
+    sent.catch(() => {}); // heard of below, when all are sent
+    served.push(sent);
+  }
+  const results = await Promise.all(served);
+  const run = { mode, start, end: clock.now(), served: results };
+  if (signal.aborted && results.length > 0) options.onInterrupted?.(run);
+  signal.throwIfAborted();
+  return run;
+}
+
+/** Waits for a time or the signal, whichever comes first. */
+async function untilDue(clock: WaitingClock, due: number, signal: AbortSignal): Promise<void> {
+  try {
+    await clock.until(due, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** An engine whose steps are taken here, one after another while there is something to do. */
+class OpenLoop implements AsyncDisposable {
+  readonly #engine: Engine;
+  readonly #options: OpenLoopOptions;
+  #isStepping = false;
+  #numEnded = 0;
+
+  constructor(engine: Engine, options: OpenLoopOptions) {
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  /** Adds a request whose clock runs from `start`; resolves when it has ended. */
+  async send({ due: _, ...request }: TimedRequest, start: number): Promise<Served> {
+    const { signal, clock, log, onEnd } = this.#options;
+    log?.addRequest(request, start, clock.now());
+    const ended = admit(this.#engine, { ...request, signal }, start);
+    // A fault of the loop ends the requests, and they tell of it.
+    if (!this.#isStepping) this.#step().catch(() => {});
+    const served = await ended;
+    if (served.response !== null) log?.endRequest(served.response);
+    onEnd?.(++this.#numEnded);
+    return served;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#engine.close();
+  }
+
+  async #step(): Promise<void> {
+    const { clock, log } = this.#options;
+    this.#isStepping = true;
+    try {
+      while (this.#engine.hasUnfinished) {
+        await clock.pause();
+        log?.beginTurn(clock.now());
+        await this.#engine.step();
+      }
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import { formatFigure } from '../common/figures.ts';
+import type { LoadArgs } from '../load/load-flags.ts';
+import { type LatencyName, latencyNames, type OpenLoopReport } from './report.ts';
+
+/** What a report says of the load. */
+export interface LoadDescription extends Partial<Pick<LoadArgs, 'request-rate' | 'max-concurrency'>> {
+  readonly mode: string;
+}
+
+/** Columns of a headline, and of a row's label. */
+const WIDTH = 50;
+const LABEL_WIDTH = 40;
+
+const TITLES: Readonly<Record<LatencyName, string>> = {
+  ttft: 'Time to First Token',
+  tpot: 'Time per Output Token (excl. 1st token)',
+  itl: 'Inter-token Latency',
+  e2el: 'End-to-end Latency',
+};
+
+/** The section of one run, in the rows of vLLM's serving benchmark. */
+export function formatOpenLoop(report: OpenLoopReport, load: LoadDescription): string {
+  const { mode, 'request-rate': requestRate, 'max-concurrency': maxConcurrency } = load;
+  return [
+    formatTitle('Serving Benchmark Result', '='),
+    formatRow('Scheduler:', mode),
+    formatRow('Successful requests:', report.completed),
+    formatRow('Failed requests:', report.failed),
+    formatRow('Rejected requests:', report.rejected),
+    ...(maxConcurrency === undefined ? [] : [formatRow('Maximum request concurrency:', maxConcurrency)]),
+    ...(requestRate === undefined ? [] : [formatRow('Request rate configured (RPS):', requestRate)]),
+    formatRow('Benchmark duration (s):', report.duration.toFixed(2)),
+    formatRow('Total input tokens:', report.inputTokens),
+    formatRow('Total generated tokens:', report.outputTokens),
+    formatRow('Request throughput (req/s):', formatFigure(report.requestThroughput, 2)),
+    ...(report.hasLimits ? [formatRow('Request goodput (req/s):', formatFigure(report.goodput, 2))] : []),
+    formatRow('Output token throughput (tok/s):', formatFigure(report.outputThroughput, 2)),
+    formatRow('Peak output token throughput (tok/s):', formatFigure(report.peakOutputThroughput, 2)),
+    formatRow('Peak concurrent requests:', report.peakConcurrency.toFixed(2)),
+    formatRow('Total token throughput (tok/s):', formatFigure(report.totalThroughput, 2)),
+    ...latencyNames.flatMap((name) => formatLatency(name, report)),
+    '='.repeat(WIDTH),
+  ].join('\n');
+}
+
+function formatLatency(name: LatencyName, { latencies }: OpenLoopReport): string[] {
+  const { mean, median, p99 } = latencies[name] ?? {};
+  const row = (statistic: string, value: number | undefined) =>
+    formatRow(`${statistic} ${name.toUpperCase()} (ms):`, formatFigure(value ?? null, 2));
+  return [formatTitle(TITLES[name], '-'), row('Mean', mean), row('Median', median), row('P99', p99)];
+}
+
+function formatTitle(title: string, line: string): string {
+  const numLeft = Math.floor((WIDTH - title.length - 2) / 2);
+  return `${line.repeat(numLeft)} ${title} `.padEnd(WIDTH, line);
+}
+
+function formatRow(label: string, value: string | number): string {
+  return `${label.padEnd(LABEL_WIDTH)} ${String(value).padEnd(10)}`;
+}
