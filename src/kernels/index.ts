@@ -47,6 +47,7 @@ export { embed } from './embed/embed.ts';
 export { gatherRows } from './gather-rows/gather-rows.ts';
 export { type KVDType, kvRowWords, kvWrite } from './kv-write/kv-write.ts';
 export { layernorm } from './layernorm/layernorm.ts';
+export { layernormNaive } from './layernorm/layernorm-naive.ts';
 export { logprobs } from './logprobs/logprobs.ts';
 export { fillsKVRow, matmul, matmulKVWrite } from './matmul/matmul.ts';
 export { matmulNaive } from './matmul/matmul-naive.ts';

@@ -4,9 +4,15 @@ import { Device } from '../../src/gpu/device.ts';
 import { floatsOf } from '../../src/kernels/kernel-case.ts';
 import { layernormBound, NORM_LANES as WIDTH } from '../../src/kernels/layernorm/expected.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
+import { layernormNaive } from '../../src/kernels/layernorm/layernorm-naive.ts';
 import { LAYERNORM_ROWS, layernormInputs } from '../../src/kernels/layernorm/operands.ts';
 import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
-import { checkLayernorm, checkLayernormOrder, runLayernorm } from '../support/kernels/layernorm-case.ts';
+import {
+  checkLayernorm,
+  checkLayernormNaive,
+  checkLayernormOrder,
+  runLayernorm,
+} from '../support/kernels/layernorm-case.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
@@ -53,10 +59,19 @@ describe('layernorm', () => {
   });
 });
 
+test.each([1, 31, 60, 257])('the naive layer norm of rows of %i agrees with float64', (C) =>
+  checkLayernormNaive(device, C),
+);
+
 describe('the checks above find', () => {
   test('a sum over lanes from the last to the first', async () => {
     const backwards = mutant(layernorm, [['sum += partial[i];', 'sum += partial[WIDTH - 1u - i];']]);
     await expect(checkLayernormOrder(device, backwards)).rejects.toThrow('order of the sum: element');
+  });
+
+  test('a fault of the naive one', async () => {
+    const faulty = mutant(layernormNaive, [[' + params.eps', '']]);
+    await expect(checkLayernormNaive(device, 60, faulty)).rejects.toThrow(/element/);
   });
 
   test.each<{ fault: string; changes: Changes; message: RegExp }>([

@@ -55,6 +55,13 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
   exp_ln: [[/SQRT_HALF_BITS = .*[+-] 1\)/, 'either end of the range of m is as good']],
   kv_write: [[/: .*qkv\[source \+ min\(d/, MASKED_READ]],
   layernorm: [[/operands swapped: let d = /, 'd is only squared']],
+  layernorm_naive: [
+    [
+      /order reversed: for \(var c = 0u; .*(sum \+= |\{ →)/,
+      'no order of its sums is promised, and the bound holds for any',
+    ],
+    [/: let d = .* → let d = \(mean\)/, 'd is squared'],
+  ],
   logprobs: [
     [/term dropped: .*UNIT \+ 0\.5/, ROUNDING],
     [/QUIET_NAN = \(0x7fc00000u - 1\)/, 'NaN, too'],

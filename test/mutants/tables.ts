@@ -13,6 +13,7 @@ import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
 import { floatsOf } from '../../src/kernels/kernel-case.ts';
 import { kvWrite } from '../../src/kernels/kv-write/kv-write.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
+import { layernormNaive } from '../../src/kernels/layernorm/layernorm-naive.ts';
 import { layernormInputs } from '../../src/kernels/layernorm/operands.ts';
 import { logprobs } from '../../src/kernels/logprobs/logprobs.ts';
 import { logprobRows } from '../../src/kernels/logprobs/operands.ts';
@@ -29,7 +30,12 @@ import { checkNoise, noiseKernel } from '../support/kernels/exp-ln-case.ts';
 import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
 import { checkGatherRows } from '../support/kernels/gather-rows-case.ts';
 import { checkKVWrite } from '../support/kernels/kv-write-case.ts';
-import { checkLayernorm, checkLayernormOrder, runLayernorm } from '../support/kernels/layernorm-case.ts';
+import {
+  checkLayernorm,
+  checkLayernormNaive,
+  checkLayernormOrder,
+  runLayernorm,
+} from '../support/kernels/layernorm-case.ts';
 import { checkExtremeLogprobs, checkLogprobs, runLogprobs } from '../support/kernels/logprobs-case.ts';
 import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual } from '../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
@@ -41,6 +47,10 @@ import { checkSample } from './sample-table.ts';
 
 /** The quick table of a kernel: throws where the kernel is wrong. */
 type Check = (device: Device, replace: Replace) => Promise<void>;
+
+async function checkLayernormsNaive(device: Device, replace: Replace): Promise<void> {
+  for (const C of [1, 33, 257]) await checkLayernormNaive(device, C, replace(layernormNaive));
+}
 
 async function checkLayernorms(device: Device, replace: Replace): Promise<void> {
   const kernel = replace(layernorm);
@@ -159,6 +169,7 @@ const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Ch
   { shaders: ['gather_rows'], check: (device, replace) => checkGatherRows(device, 65, replace(gatherRows)) },
   { shaders: ['kv_write'], check: checkKVWrites },
   { shaders: ['matmul'], check: checkMatmuls },
+  { shaders: ['layernorm_naive'], check: checkLayernormsNaive },
   { shaders: ['matmul_naive'], check: (device, replace) => checkMatmulNaive(device, 60, replace(matmulNaive)) },
   { shaders: ['attention', 'attention_fold'], check: checkAttentions },
   { shaders: ['attention_naive'], check: (device, replace) => checkAttentionNaive(device, replace(attentionNaive)) },

@@ -9,17 +9,23 @@ const U = 2 ** -24;
 /** Lanes that share the sums of a row: `WIDTH` of shaders/layernorm.wgsl. */
 export const NORM_LANES = 32;
 
-/** out[N, C]. */
-export function expectedLayernorm({ x, gamma, beta, eps: epsilon }: LayernormInputs): Expected {
+/**
+ * Computes out[N, C].
+ *
+ * @param numAdditions longest chain of additions in a sum of C terms; by default that of `layernorm`.
+ */
+export function expectedLayernorm(
+  { x, gamma, beta, eps: epsilon }: LayernormInputs,
+  numAdditions: number = additionsOf(gamma.length),
+): Expected {
   const C = gamma.length;
   const [x64, gamma64] = [new Float64Array(x), new Float64Array(gamma)];
   const want = layerNorm(x64, gamma64, new Float64Array(beta), { N: x.length / C, C, epsilon });
-  return { want, tolerance: layernormBound(x64, gamma64, want, epsilon), toNumbers: floatsOf };
+  return { want, tolerance: layernormBound(x64, gamma64, want, epsilon, numAdditions), toNumbers: floatsOf };
 }
 
 /**
- * First-order bound for `want`[N, C], u = 2^-24. A sum takes n = ⌈C / 32⌉ + 32 additions one after another, so the mean errs
- * by δ ≤ (n + 1) u · mean |x|, and d = x − mean by δ + u |d|. That of the variance moves 1 / √(variance + ε) by half its
+ * First-order bound for `want`[N, C], u = 2^-24. A sum takes n additions one after another, so the mean errs by δ ≤ (n + 1) u · mean |x|, and d = x − mean by δ + u |d|. That of the variance moves 1 / √(variance + ε) by half its
  * relative error, (n + 4) u / 2, to which WGSL's accuracy of sqrt and of two divisions adds 2 · (3 + 2.5 + 2.5) u. An error
  * of δ in every d is of second order in the variance: δ² / (variance + ε) / 2.
  */
@@ -28,9 +34,9 @@ export function layernormBound(
   gamma: Float64Array,
   want: Float64Array,
   epsilon: number,
+  n: number = additionsOf(gamma.length),
 ): Float64Array {
   const C = gamma.length;
-  const n = ceilDiv(C, NORM_LANES) + NORM_LANES;
   const bound = new Float64Array(want.length);
   for (let start = 0; start < want.length; start += C) {
     const row = x.subarray(start, start + C);
@@ -46,4 +52,9 @@ export function layernormBound(
     });
   }
   return bound;
+}
+
+/** Additions one after another in `layernorm`: those of a lane, then one for each lane. */
+function additionsOf(C: number): number {
+  return ceilDiv(C, NORM_LANES) + NORM_LANES;
 }

@@ -4,6 +4,7 @@ import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import { expectedLayernorm, NORM_LANES as WIDTH } from '../../../src/kernels/layernorm/expected.ts';
 import { layernorm } from '../../../src/kernels/layernorm/layernorm.ts';
+import { layernormNaive } from '../../../src/kernels/layernorm/layernorm-naive.ts';
 import { type LayernormInputs, layernormInputs, layernormOperands } from '../../../src/kernels/layernorm/operands.ts';
 import { normals, permutation } from '../../../src/util/random-values.ts';
 import { expectRows, expectWithin } from './expect-within.ts';
@@ -30,6 +31,17 @@ export async function checkLayernorm(
 ): Promise<void> {
   const inputs = layernormInputs(C, C);
   expectRows(await runLayernorm(device, inputs, kernel), expectedLayernorm(inputs), inputs.x.length / C);
+}
+
+/** Expects the same of the plain kernel, whose sums are chains of C additions. */
+export async function checkLayernormNaive(
+  device: Device,
+  C: number,
+  kernel: Kernel<typeof layernormNaive.spec> = layernormNaive,
+): Promise<void> {
+  const inputs = layernormInputs(C, C);
+  const { tensors, scalars } = layernormOperands(inputs);
+  expectRows(await runKernel(device, kernel, tensors, scalars), expectedLayernorm(inputs, C), inputs.x.length / C);
 }
 
 /**
