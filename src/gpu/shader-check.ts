@@ -3,8 +3,9 @@
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { expectedNames } from '../util/keys.ts';
 import { KernelError } from './errors.ts';
+import { shaderError } from './explain-shader.ts';
 import type { KernelSpec, Variant } from './kernel-spec.ts';
-import { type ShaderOwner, shaderError } from './shader-errors.ts';
+import type { ShaderOwner } from './shader-error.ts';
 import type { ShaderText } from './shader-texts.ts';
 
 /**

@@ -2,9 +2,10 @@
 // after the author's text and on none of its lines: an author writes `params.N` and nothing else.
 import { type LinkedWesl, link, withLoggerAsync } from 'wesl';
 import { KernelError } from './errors.ts';
+import { compileError, linkError } from './explain-shader.ts';
 import type { KernelSpec, Variant } from './kernel-spec.ts';
 import { checkNames } from './shader-check.ts';
-import { compileError, linkError, type ShaderError } from './shader-errors.ts';
+import type { ShaderError } from './shader-error.ts';
 import { shaderPath, shaderSources } from './shader-sources.ts';
 import type { ShaderText } from './shader-texts.ts';
 import { labelOf } from './variant-label.ts';

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { Device } from '../../src/gpu/device.ts';
 import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import { read, write } from '../../src/gpu/kernel-spec.ts';
-import { ShaderError } from '../../src/gpu/shader-errors.ts';
+import { ShaderError } from '../../src/gpu/shader-error.ts';
 import { shaderSources } from '../../src/gpu/shader-sources.ts';
 
 const BINDINGS = `@group(0) @binding(0) var<storage, read> x: array<f32>;

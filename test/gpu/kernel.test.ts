@@ -4,7 +4,7 @@ import { GpuError, KernelError } from '../../src/gpu/errors.ts';
 import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import { read, type ScalarsOf } from '../../src/gpu/kernel-spec.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
-import { ShaderError } from '../../src/gpu/shader-errors.ts';
+import { ShaderError } from '../../src/gpu/shader-error.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { time } from '../../src/gpu/time.ts';
 import { attention, attentionFold } from '../../src/kernels/attention/attention.ts';

@@ -1,40 +1,8 @@
-// What linker and driver have against a shader, told in the author's own lines: nobody sees the linked text.
+// Errors of linker and driver as errors in the author's own lines: nobody sees the linked text.
 import { type LinkedWesl, WeslParseError } from 'wesl';
 import { KernelError } from './errors.ts';
-import { placeOf, type ShaderPlace, type ShaderText } from './shader-texts.ts';
-
-/** Whose shader it is. */
-export interface ShaderOwner {
-  readonly kernel: string;
-  /** Kernel and variant, as on GPU objects. */
-  readonly label: string;
-}
-
-/** A shader that does not link or compile. */
-export class ShaderError extends KernelError {
-  /** The text at fault: `source`, `module <name>`, or the path of a file of the package. */
-  readonly file: string;
-  /** From 1. */
-  readonly line: number;
-  /** From 1. */
-  readonly column: number;
-  /** Kernel and variant, as on GPU objects. */
-  readonly label: string;
-
-  /**
-   * @param message its first line heads the error, the others follow the excerpt.
-   * @param notes further lines: the compiler's other messages.
-   *
-   * @internal
-   */
-  constructor({ kernel, label }: ShaderOwner, place: ShaderPlace, message: string, notes: readonly string[] = []) {
-    super(kernel, [...described(place, message), ...notes].join('\n'));
-    this.label = label;
-    this.file = place.title;
-    this.line = place.line;
-    this.column = place.column;
-  }
-}
+import { described, ShaderError, type ShaderOwner } from './shader-error.ts';
+import { placeOf, type ShaderText } from './shader-texts.ts';
 
 /** Makes a ShaderError of a place in an author's own text, where nothing is inserted. */
 export function shaderError(
@@ -91,12 +59,6 @@ export function compileError(
 }
 
 const NOTHING = { at: 0, length: 0 };
-
-/** Lines: place and head of a message, the excerpt, the rest of the message. */
-function described({ title, line, column, excerpt }: ShaderPlace, message: string, kind = ''): readonly string[] {
-  const [head, ...rest] = message.trimEnd().split('\n');
-  return [`${kind}${title}:${line}:${column}: ${head}`, ...excerpt, ...rest.filter((each) => each !== '')];
-}
 
 /** Name of a module by the path that the linker gives it: `./mine.wesl`. */
 function nameOf(path: string): string {
