@@ -1,3 +1,5 @@
+// `roseinfer doctor`: runs src/doctor at the shapes of a model and prints its reports. A wrong variant that the model does
+// not take is reported, but does not fail the command.
 import type { InferredOptionTypes } from 'yargs';
 import type { KernelReport } from '../doctor/judge.ts';
 import { describeMachine, type Machine } from '../doctor/machine.ts';
@@ -21,7 +23,7 @@ export const doctorFlags = {
 /** Values of the flags of `roseinfer doctor`. */
 export type DoctorArgs = InferredOptionTypes<typeof doctorFlags>;
 
-/** Kernels give wrong results on this adapter. */
+/** Error of kernels that give wrong results on this adapter. */
 class DiagnosisError extends RoseinferError {}
 
 /**
@@ -58,7 +60,7 @@ export async function doctor(args: DoctorArgs, signal: AbortSignal): Promise<voi
   print('\nall is well');
 }
 
-/** All findings. `avoid` lists the variants that are wrong. */
+/** Makes the report of all findings; `avoid` lists the wrong variants. */
 function reportJson(
   machine: Machine,
   model: (Omit<Subject, 'device' | 'kernels'> & { name: string }) | null,

@@ -1,3 +1,4 @@
+// `roseinfer generate`: one prompt in, its completion streamed to stdout; everything else goes to stderr.
 import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { InferredOptionTypes } from 'yargs';
@@ -92,7 +93,7 @@ export interface TextRequest {
 }
 
 /**
- * Writes a completion as it arrives, and a line end behind it.
+ * Writes a completion as it arrives, and a line end after it.
  *
  * @throws what `Engine.stream` throws, and the signal's reason.
  */
@@ -127,7 +128,7 @@ function describeResponse(response: FinishedRequest): string {
   );
 }
 
-/** What `echo` puts behind a prompt is no part of it. */
+/** Removes the line end that `echo` adds to a prompt. */
 function withoutLineEnd(text: string): string {
   return text.replace(/\r?\n$/, '');
 }

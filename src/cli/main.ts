@@ -1,3 +1,4 @@
+// The command `roseinfer`: finds the command by its first word, reads the flags from that command's table, and runs it.
 import type { Argv, Options } from 'yargs';
 import { checkCommand, type FlagTable, joinFlagValues } from '../terminal/flag-words.ts';
 import { drawFlagNames, type IdleFlags, tellOfIdleFlags } from '../terminal/idle-flags.ts';
@@ -10,7 +11,7 @@ import { type GenerateArgs, generate, generateFlags } from './generate.ts';
 /** Flags by command. */
 const flags = { generate: generateFlags, doctor: doctorFlags };
 const tables: Readonly<Record<string, FlagTable>> = flags;
-/** What a command line without a command may ask for. */
+/** Flags that stand without a command. */
 const QUESTIONS = ['--help', '--version'];
 
 /** Flags of `generate` that change nothing beside others. */
@@ -18,13 +19,13 @@ const IDLE: readonly IdleFlags<GenerateArgs>[] = [
   { flags: [...drawFlagNames, 'seed'], isIdle: ({ temperature }) => temperature === 0, why: 'at --temperature 0' },
 ];
 
-/** Flags of a command, which has no version of its own. */
+/** Declares the flags of a command, which has no version of its own. */
 const command =
   <F extends Record<string, Options>>(ofCommand: F) =>
   (parser: Argv) =>
     parser.version(false).options(ofCommand);
 
-/** The words of the command line; without any it asks for help. */
+/** Reads the words of the command line; without any it asks for help. */
 function readWords([first = '--help', ...rest]: readonly string[]): string[] {
   if (QUESTIONS.includes(first)) return [first];
   checkCommand(first, Object.keys(flags));

@@ -26,7 +26,7 @@ const NAMES: Readonly<Record<string, readonly [flag: string, words: string]>> = 
 /** Text in quotes, which is the user's own, or a name that may be a parameter's. */
 const QUOTED_OR_NAME = /"(?:[^"\\]|\\.)*"|(?<![-\w.])[a-z]\w*(?![\w(]|\.\w)/g;
 
-/** A message with flags in the place of parameters, where the command has such a flag. */
+/** Replaces parameters in a message by their flags, where the command has such a flag, else by words. */
 export function nameFlags(message: string, flags: object): string {
   return message.replaceAll(QUOTED_OR_NAME, (name) => {
     if (!Object.hasOwn(NAMES, name)) return name;

@@ -4,10 +4,10 @@ import { RoseinferError } from '../util/errors.ts';
 import { nearestName } from '../util/keys.ts';
 import { quote } from '../util/quote.ts';
 
-/** A command line that can't be understood. */
+/** Error of a command line that breaks its grammar. */
 export class UsageError extends RoseinferError {}
 
-/** What a flag takes: a name or number, any text, several of either, or no value. */
+/** Kind of value of a flag: a name or number, any text, several of either, or none. */
 export type Taken = 'word' | 'text' | 'words' | 'texts' | 'nothing';
 
 /** Flags by name, without the dashes; one with `demandOption` has to be there. */
@@ -16,7 +16,7 @@ export type FlagTable = Readonly<Record<string, { readonly takes: Taken; readonl
 /** A flag that every command has. */
 const COMMON: FlagTable = { help: { takes: 'nothing' } };
 
-/** Something that looks like a flag. A text in which it occurs among others does not. */
+/** Shape of a flag: the whole word, not a text that contains one. */
 const FLAG = /^--([a-z][\w.-]*)(?:=(.*))?$/is;
 const NEGATION = 'no-';
 
@@ -66,19 +66,23 @@ export function joinFlagValues(argv: readonly string[], flags: FlagTable): strin
   return joined;
 }
 
-/** The flags that occur among joined words. */
+/** Collects the names of the flags among joined words. */
 export function flagsAmong(words: readonly string[]): Set<string> {
   return new Set(words.flatMap((word) => FLAG.exec(word)?.[1] ?? []));
 }
 
-/** @throws UsageError for a name that no command has, with the nearest. */
+/**
+ * Refuses a name that no command has.
+ *
+ * @throws UsageError with the nearest command.
+ */
 export function checkCommand(name: string, commands: readonly string[]): void {
   if (name.startsWith('-')) throw new UsageError(`command is missing, expected ${commands.join(' or ')} before flags`);
   if (commands.includes(name)) return;
   throw new UsageError(`command is ${quote(name)}, expected ${commands.join(' or ')}${hint(name, commands)}`);
 }
 
-/** Name in the table, and whether it was given as `--no-…`. */
+/** Finds the name in the table; `isOff` when given as `--no-…`. */
 function lookUp(name: string, flags: FlagTable): [flag: string, isOff: boolean] {
   if (Object.hasOwn(flags, name)) return [name, false];
   const negated = name.startsWith(NEGATION) ? name.slice(NEGATION.length) : '';
@@ -96,7 +100,7 @@ function hint(name: string, known: readonly string[]): string {
   return nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
 }
 
-/** A flag with a value of its list. There yargs takes quotes off, and an empty value after `=` for no element. */
+/** Joins a flag with one value of its list, where yargs strips quotes and takes an empty value after `=` for no element. */
 function listElement(flag: string, value: string): string[] {
   const isQuoted = /^["']/.test(value) && value.endsWith(value.charAt(0));
   return value === '' ? [`--${flag}`, ''] : [`--${flag}=${isQuoted ? `"${value}"` : value}`];

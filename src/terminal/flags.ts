@@ -3,24 +3,24 @@
 import { type NumberParameter, SAMPLING_PARAMETERS } from '../core/sampling-table.ts';
 import { RangeValueError } from '../util/errors.ts';
 
-/** The largest integer that a flag takes; it fits the 32-bit integers of a step. */
+/** Largest integer that a flag takes: the largest i32, as in the arrays of a step. */
 const MAX_INTEGER = 2 ** 31 - 1;
 
-/** An integer ≥ `min`. */
+/** Makes a flag of an integer ≥ `min`. */
 export function integerFlag(name: string, min: number) {
   const expected = `an integer from ${min} to ${MAX_INTEGER}`;
   return numberFlag(name, expected, (value) => Number.isInteger(value) && value >= min && value <= MAX_INTEGER);
 }
 
-/** A seed of random numbers. */
+/** Makes a flag of a seed of random numbers. */
 export function seedFlag(name: string) {
   return numberFlag(name, 'an integer in [0, 2^53)', (value) => Number.isSafeInteger(value) && value >= 0);
 }
 
-/** A decimal number; `Number` takes more: white space, hexadecimal digits, nothing at all. */
+/** Decimal number. `Number` would also take white space, hexadecimal digits and the empty text. */
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-/** A finite number that `accepts` takes; `expected` says which those are. */
+/** Makes a flag of a finite number that `accepts` takes; `expected` describes those in the error. */
 export function numberFlag(name: string, expected: string, accepts: (value: number) => boolean) {
   const coerce = (raw: unknown): number => {
     const value = typeof raw === 'string' && DECIMAL.test(raw) ? Number(raw) : raw;
@@ -30,17 +30,17 @@ export function numberFlag(name: string, expected: string, accepts: (value: numb
   return { takes: 'word' as const, nargs: 1, coerce };
 }
 
-/** A sampling parameter, with its range, default and meaning. */
+/** Makes the flag of a sampling parameter from its row: range, default and meaning. */
 function parameterFlag(name: string, { expected, accepts, fallback, meaning }: NumberParameter) {
   return { ...numberFlag(name, expected, accepts), default: fallback, describe: meaning };
 }
 
-/** A sampling parameter that counts something. */
+/** Makes the flag of a sampling parameter that is a count. */
 function countFlag(name: string, { fallback, meaning }: NumberParameter) {
   return { ...integerFlag(name, 0), default: fallback, describe: meaning };
 }
 
-/** Text, possibly empty, whatever it begins with. */
+/** Makes a flag of a text, which may be empty and may begin with a dash. */
 export function textFlag(name: string) {
   const coerce = (raw: unknown): string => {
     if (typeof raw === 'string') return raw;
@@ -49,12 +49,12 @@ export function textFlag(name: string) {
   return { takes: 'text' as const, nargs: 1, coerce };
 }
 
-/** One or more texts; the first may begin with whatever it likes. */
+/** Makes a flag of one or more texts, the first of which may begin with a dash. */
 export function textListFlag(name: string) {
   return { ...nameListFlag(name), takes: 'texts' as const };
 }
 
-/** Text that names something, a file say. One that looks like a flag has to be written `--flag=--name`. */
+/** Makes a flag of a name, such as a path. A name that looks like a flag has to be written `--flag=--name`. */
 export function nameFlag(name: string) {
   const coerce = (raw: unknown): string => {
     if (typeof raw === 'string' && raw !== '') return raw;
@@ -63,7 +63,7 @@ export function nameFlag(name: string) {
   return { takes: 'word' as const, nargs: 1, coerce };
 }
 
-/** One or more names. */
+/** Makes a flag of one or more names. */
 export function nameListFlag(name: string) {
   const coerce = (raw: readonly unknown[]): string[] => {
     if (raw.length === 0) throw new RangeValueError(`number of --${name}`, 0, 'at least 1');
@@ -72,7 +72,7 @@ export function nameListFlag(name: string) {
   return { takes: 'words' as const, array: true, coerce };
 }
 
-/** One of `choices`. */
+/** Makes a flag of one of `choices`. */
 export function choiceFlag<const T extends string>(name: string, choices: readonly T[]) {
   const coerce = (raw: unknown): T => {
     const choice = choices.find((value) => value === raw);
@@ -82,7 +82,7 @@ export function choiceFlag<const T extends string>(name: string, choices: readon
   return { takes: 'word' as const, nargs: 1, coerce };
 }
 
-/** Off unless it is there; `--no-…` says so aloud. What is not given stays undefined. */
+/** Makes a switch; `--no-…` turns it off. Without either its value is undefined, which counts as off. */
 export function switchFlag(name: string) {
   const coerce = (raw: unknown): boolean => {
     if (raw === 'true') return true;
@@ -92,7 +92,7 @@ export function switchFlag(name: string) {
   return { takes: 'nothing' as const, nargs: 1, coerce, defaultDescription: 'false' };
 }
 
-/** Which model to load, in which format, on which adapter. */
+/** Flags of the model, its storage and its adapter. */
 export const modelFlags = {
   model: {
     ...nameFlag('model'),
@@ -112,7 +112,7 @@ export const modelFlags = {
   adapter: { ...nameFlag('adapter'), describe: "part of the WebGPU adapter's name" },
 };
 
-/** How fast variants of kernels are chosen. */
+/** Flag of the choice of kernel variants. */
 export const tuneFlag = {
   tune: {
     ...choiceFlag('tune', ['off', 'on', 'force']),
@@ -123,7 +123,7 @@ export const tuneFlag = {
   },
 };
 
-/** Where a command tells what it did. */
+/** Flag of the Perfetto trace. */
 export const traceFlag = {
   trace: {
     ...nameFlag('trace'),
@@ -133,7 +133,7 @@ export const traceFlag = {
   },
 };
 
-/** How tokens are chosen and where a completion ends. */
+/** Flags of sampling, and of the end of text. */
 export const samplingFlags = {
   temperature: parameterFlag('temperature', SAMPLING_PARAMETERS.temperature),
   'top-k': countFlag('top-k', SAMPLING_PARAMETERS.topK),
@@ -142,7 +142,7 @@ export const samplingFlags = {
   'ignore-eos': { ...switchFlag('ignore-eos'), describe: SAMPLING_PARAMETERS.ignoreEos.meaning },
 };
 
-/** What the tokens so far change, and where a completion ends besides its length and eos. */
+/** Flags of penalties, and of further ends of a completion. */
 export const penaltyFlags = {
   'repetition-penalty': parameterFlag('repetition-penalty', SAMPLING_PARAMETERS.repetitionPenalty),
   'presence-penalty': parameterFlag('presence-penalty', SAMPLING_PARAMETERS.presencePenalty),

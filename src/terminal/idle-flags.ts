@@ -8,10 +8,10 @@ export interface IdleFlags<Args> {
   readonly why: string;
 }
 
-/** Flags that choose among the tokens that may be drawn. */
+/** Flags of the filters of a draw. */
 export const drawFlagNames = ['top-k', 'top-p', 'min-p'] as const;
 
-/** Says on stderr which flags among joined words have no effect, each once. */
+/** Names on stderr each flag among joined words that has no effect, once. */
 export function tellOfIdleFlags<Args>(words: readonly string[], args: Args, rules: readonly IdleFlags<Args>[]): void {
   const given = flagsAmong(words);
   for (const { flags, isIdle, why } of rules) {

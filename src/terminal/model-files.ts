@@ -3,11 +3,11 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BUNDLED_MODEL } from '../load-model.ts';
 
-/** What a model is read from; other files in its directory, results of a benchmark say, are none of it. */
+/** Names of the files that a model is read from; its directory may hold others, such as results of a benchmark. */
 const MODEL_FILE =
   /\.safetensors(\.index\.json)?$|^(generation_|tokenizer_)?config\.json$|^(tokenizer|special_tokens_map)\.json$/;
 
-/** Paths of the files of the model of `--model`, the bundled one when `name` is undefined; none when it is no directory. */
+/** Lists the paths of the files of a model, the bundled one when `name` is undefined; none when it is no directory. */
 export async function modelFiles(name: string = BUNDLED_MODEL): Promise<string[]> {
   const files = await readdir(name).catch(() => []);
   return files.filter((file) => MODEL_FILE.test(file)).map((file) => join(name, file));

@@ -1,3 +1,4 @@
+// A model for a command: loaded as the library loads it, with progress, notices and sizes shown on the terminal.
 import { yieldToAdapter } from '../gpu/host-priority.ts';
 import { type LoadedModel, loadModel } from '../load-model.ts';
 import type { LoadModelOptions, LoadProgress } from '../load-options.ts';
@@ -7,9 +8,9 @@ import type { StatusLine } from './status-line.ts';
 /** Options of a model that a command opens. */
 export interface OpenModelOptions extends Omit<LoadModelOptions, 'onNotice' | 'onPlan' | 'onProgress'> {
   readonly signal: AbortSignal;
-  /** Shows how far the loading is. */
+  /** Shows the progress of loading. */
   readonly status: StatusLine;
-  /** Takes a line about the memory before the model is loaded, and one about the model after it. */
+  /** Receives a line about the memory before the model is loaded, and one about the model afterwards. */
   readonly log: (line: string) => void;
 }
 
@@ -49,7 +50,7 @@ function describeProgress({ phase, done, total }: LoadProgress): string {
   }
 }
 
-/** How a report calls the model of `--model`. */
+/** Names the model of `--model` in a report. */
 export function modelName(name: string | undefined): string {
   return name ?? 'weights/tales';
 }

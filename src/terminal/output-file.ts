@@ -12,7 +12,7 @@ import { RoseinferError } from '../util/errors.ts';
 import { quote } from '../util/quote.ts';
 import { UsageError } from './flag-words.ts';
 
-/** A file of a flag that can't be written. */
+/** Error of a file that a flag names and that can't be written. */
 class OutputFileError extends RoseinferError {
   readonly flag: string;
   readonly path: string;
@@ -24,19 +24,19 @@ class OutputFileError extends RoseinferError {
   }
 }
 
-/** The files that flags name, by flag; undefined where a flag is not given. */
+/** Files by the flag that names them; undefined where the flag is not given. */
 export type FilesByFlag = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /**
- * Finds out now, not after a long run, whether all outputs of a command can be written, and that none of them is
- * another output or an input, whatever its spelling. Leaves each file, or its absence, as it was.
+ * Checks before a long run that all outputs of a command can be written, and that none of them is another output or an
+ * input under any spelling. Changes no file and leaves none behind.
  *
  * @throws OutputFileError, or UsageError naming the two flags.
  */
 export async function checkOutputs(outputs: FilesByFlag, inputs: FilesByFlag = {}): Promise<void> {
   const flags = new Map<string, string>();
   for (const [flag, path] of pairs(inputs)) {
-    const target = await targetOf(path).catch(() => null); // whoever reads it says what is wrong with it
+    const target = await targetOf(path).catch(() => null); // reported when it is read
     if (target?.kind === 'file') flags.set(target.identity, flag);
   }
   for (const [flag, path] of pairs(outputs)) {
@@ -51,7 +51,7 @@ export async function checkOutputs(outputs: FilesByFlag, inputs: FilesByFlag = {
 }
 
 /**
- * Finds out now, not after a long run, whether `replaceFile` can write a file. Leaves it, or its absence, as it was.
+ * Checks before a long run that `replaceFile` can write a file. Changes no file and leaves none behind.
  *
  * @throws OutputFileError
  */
@@ -66,8 +66,7 @@ export async function checkOutput(flag: string, path: string): Promise<void> {
 }
 
 /**
- * Writes a file whole: at every moment there is the old one or the new one. What is no regular file, a pipe say, is
- * written as it is.
+ * Replaces a file atomically: a reader sees the old content or the new. Pipes and devices are written directly.
  *
  * @throws OutputFileError
  */
@@ -82,16 +81,16 @@ export async function replaceFile(flag: string, path: string, content: string | 
   }
 }
 
-/** Tells on stderr that an interrupted command has nothing to write to a file yet. */
+/** Says on stderr that an interrupted command has nothing to write to a file yet. */
 export function tellNothingYet(flag: string, path: string): void {
   console.error(`${flag}: nothing has run yet, so ${quote(path)} is not written`);
 }
 
-/** What a path means, links followed. */
+/** Target of a path, links followed. */
 type Target =
   | { readonly kind: 'file'; readonly path: string; readonly exists: boolean; readonly identity: string }
   | { readonly kind: 'pipe' | 'device'; readonly path: string; readonly exists: true }
-  /** What the command itself writes to; opened a second time, it would be written over from its start. */
+  /** A stream of the command itself; opened a second time, it would be overwritten from its start. */
   | { readonly kind: 'stream'; readonly stream: Writable };
 
 async function targetOf(path: string): Promise<Target> {
@@ -131,7 +130,7 @@ function isSame({ dev, ino }: BigIntStats, fd: number): boolean {
   }
 }
 
-/** Milliseconds between two looks whether somebody reads a pipe. */
+/** Milliseconds between two attempts to open a pipe that has no reader. */
 const PIPE_POLL = 20;
 
 /** Opens a named pipe when it has a reader. A blocking open would keep the process from ending at a signal. */

@@ -1,9 +1,11 @@
+// The one set-up of yargs: it only applies the flags' tables to words that are unambiguous by then, and never prints an
+// error or ends the process itself.
 import yargs, { type Argv } from 'yargs';
 import { UsageError } from './flag-words.ts';
 
 /**
- * A strict parser of words in which `joinFlagValues` has joined flags and values. Values stay text until the `coerce` of their flag has checked them. Nothing but help and
- * version is printed, and the process goes on.
+ * Makes a strict parser of words in which `joinFlagValues` has joined flags and values. Values stay text until the `coerce`
+ * of their flag has checked them. The parser prints help and version only, and does not end the process.
  */
 export function createParser(words: readonly string[]): Argv {
   return yargs([...words])

@@ -1,16 +1,17 @@
-// How a command ends: with what exit code, and what it says of errors, signals and a stdout that is gone.
+// The end of a command: its exit code, and the one line that an error becomes. Signals and a closed stdout abort the
+// command, which then cleans up before the process ends.
 import { setImmediate } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { variable } from '../util/environment.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { nameFlags } from './flag-names.ts';
 
-/** Signals that ask a command to stop, and its exit code then: 128 + the signal's number. */
+/** Exit code of a command by the signal that stopped it: 128 + the signal's number. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
 const SIGPIPE_EXIT = 141;
 
-/** A command was told to stop. */
+/** Reason of a command that was stopped from outside. */
 class Interruption extends RoseinferError {
   readonly exitCode: number;
 
@@ -20,7 +21,7 @@ class Interruption extends RoseinferError {
   }
 }
 
-/** What a command prints does not arrive. */
+/** Error of a stdout that can't be written. */
 class StdoutError extends RoseinferError {}
 
 /**
@@ -28,8 +29,8 @@ class StdoutError extends RoseinferError {}
  * `signal`, with which the command stops and cleans up; a second one ends the process at once. A stdout that is closed
  * or full aborts it, too.
  *
- * An error becomes one line on stderr, in terms of the command's flags, or all that is known of it when the environment
- * variable DEBUG is set. One that comes while the command cleans up after another is told, too.
+ * An error becomes one line on stderr, in terms of the command's flags, or the whole error with its stack when the
+ * environment variable DEBUG is set. An error during the clean-up after another is printed, too.
  *
  * @param flags the command's, by name.
  */
@@ -48,7 +49,7 @@ export async function runCommand(command: (signal: AbortSignal) => Promise<void>
     interrupt.abort(isClosed ? new Interruption('stdout was closed', SIGPIPE_EXIT) : full);
   });
   const describe = (error: unknown) => nameFlags(describeError(error, variable('DEBUG')), flags);
-  // Without a stderr there is nobody to tell.
+  // A stderr that can't be written has no place left to report it.
   process.stderr.on('error', () => {});
 
   try {
@@ -65,13 +66,13 @@ export async function runCommand(command: (signal: AbortSignal) => Promise<void>
   }
 }
 
-/** Resolves when all that was printed has been written, and an error of that has been heard of. */
+/** Resolves when stdout is flushed and its error event, if any, has been handled. */
 async function stdoutIsWritten(): Promise<void> {
   await new Promise((resolve) => process.stdout.write('', resolve));
   await setImmediate();
 }
 
-/** What the user sees of an error. */
+/** Makes the line that the user sees of an error; with `debug`, all of it. */
 export function describeError(error: unknown, debug?: string): string {
   if (debug) return inspect(error);
   const isExpected = error instanceof RoseinferError;

@@ -1,13 +1,14 @@
+// Progress on stderr: one line, rewritten in place, and only on a terminal, so that logs and pipes stay clean.
 import type { WriteStream } from 'node:tty';
 
-/** Columns of a terminal that doesn't say. */
+/** Columns of a terminal that reports none. */
 const DEFAULT_WIDTH = 80;
 const CLEAR_LINE = '\r\u001B[K';
 
-/** Where the line is written: stderr, or what a test puts in its place. */
+/** Stream of the line: stderr, or a substitute in tests. */
 export type StatusStream = Pick<WriteStream, 'isTTY' | 'columns' | 'write'>;
 
-/** A line on a terminal that is written anew while work goes on; nothing is shown where there is no terminal. */
+/** Line on a terminal that is rewritten while work goes on; shows nothing where there is no terminal. */
 export class StatusLine {
   readonly #stream: StatusStream;
   #isShown = false;
@@ -16,7 +17,7 @@ export class StatusLine {
     this.#stream = stream;
   }
 
-  /** Shows where the work is. */
+  /** Replaces the line by `text`, cut to the width of the terminal. */
   show(text: string): void {
     if (!this.#stream.isTTY) return;
     this.#isShown = true;
@@ -24,7 +25,7 @@ export class StatusLine {
     this.#stream.write(CLEAR_LINE + text.slice(0, width - 1));
   }
 
-  /** Takes the line away, so that something else can be written. */
+  /** Clears the line, so that other output can follow. */
   clear(): void {
     if (this.#isShown) this.#stream.write(CLEAR_LINE);
     this.#isShown = false;

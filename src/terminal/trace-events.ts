@@ -1,24 +1,26 @@
+// Records of steps and requests as events of the Chrome trace format: a process per engine, with tracks of its
+// steps, its kernels and each of its requests.
 import type { StepKernel } from '../core/runner.ts';
 import { isTimed, placeKernels } from '../engine/observe/gpu-clock.ts';
 import type { StepRecord } from '../engine/observe/step-record.ts';
 import type { FinishedRequest } from '../engine/request.ts';
 
-/** What one engine did. */
+/** Steps and requests of one engine: a process of the trace. */
 export interface TracedRun {
-  /** Of its process in the trace. */
+  /** Name of the process. */
   readonly name: string;
   readonly steps: readonly StepRecord[];
   readonly requests: readonly FinishedRequest[];
 }
 
 interface Place {
-  /** Counted from 1: the run. */
+  /** Number of the run, from 1. */
   readonly pid: number;
-  /** The track in it. */
+  /** Number of the track in the run. */
   readonly tid: number;
 }
 
-/** Something that took time, of the Trace Event Format: `ts` and `dur` in microseconds, to the nanosecond. */
+/** Span of time of the Trace Event Format: `ts` and `dur` in microseconds, to the nanosecond. */
 export interface CompleteEvent extends Place {
   readonly ph: 'X';
   readonly name: string;
@@ -28,7 +30,7 @@ export interface CompleteEvent extends Place {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** How a viewer calls and sorts a process or a track. */
+/** Name and place of a process or a track in a viewer. */
 export interface MetadataEvent extends Place {
   readonly ph: 'M';
   readonly name: 'process_name' | 'process_sort_index' | 'thread_name' | 'thread_sort_index';
@@ -40,15 +42,15 @@ export type TraceEvent = CompleteEvent | MetadataEvent;
 
 const NS_PER_MS = 1e6;
 const NS_PER_US = 1000;
-/** Tracks of a run; the requests follow. A step may be submitted while another runs: they take turns with two tracks. */
+/** Tracks of a run before those of its requests. A step submitted while another runs goes to the second track. */
 const STEPS = { tid: 1, name: 'steps' } as const;
 const OVERLAPPING_STEPS = { tid: 2, name: 'steps submitted meanwhile' } as const;
 const KERNELS = { tid: 3, name: 'kernels (GPU)' } as const;
 const FIRST_REQUEST = 4;
 
 /**
- * Describes runs as Chrome's tracing and Perfetto take them: a process each, with tracks of steps from their submit to
- * their result, of kernels, and one of each request with the spans of its timeline. Time counts from the first event.
+ * Yields the events of runs for Perfetto and chrome://tracing: steps from their submit to their result, kernels, and
+ * requests with the spans of their timelines. Time counts from the first event.
  */
 export function* traceEvents(runs: readonly TracedRun[]): Generator<TraceEvent> {
   const zero = runs.reduce((first, run) => Math.min(first, startOf(run)), Number.POSITIVE_INFINITY);
@@ -68,7 +70,7 @@ function* runEvents({ name, steps, requests }: TracedRun, pid: number, zero: num
     yield* trackEvents(pid, FIRST_REQUEST + i, `request ${requestId}`);
   }
 
-  /** From `start` to `end`, in milliseconds of the engine's clock. */
+  /** Makes a span from `start` to `end`, in milliseconds of the engine's clock. */
   function complete(
     tid: number,
     cat: CompleteEvent['cat'],
@@ -76,7 +78,7 @@ function* runEvents({ name, steps, requests }: TracedRun, pid: number, zero: num
     { start, end }: { readonly start: number; readonly end: number },
     args: CompleteEvent['args'],
   ): CompleteEvent {
-    // Rounded first, so that what meets on the engine's clock meets here.
+    // Rounded before subtracting, so that spans that touch on the engine's clock touch here.
     const [from, to] = [start, end].map((time) => Math.round((time - zero) * NS_PER_MS));
     return { ph: 'X', pid, tid, cat, name, ts: from! / NS_PER_US, dur: (to! - from!) / NS_PER_US, args };
   }
@@ -114,7 +116,7 @@ function* trackEvents(pid: number, tid: number, name: string): Generator<Metadat
   yield { ph: 'M', pid, tid, name: 'thread_sort_index', args: { sort_index: tid } };
 }
 
-/** By its rows: one decodes with a single token after its prompt, whose length may be unknown. */
+/** Names a step by its rows: a row decodes if it has a single token, after its prompt (when its length is known). */
 function kindOf({ rows }: StepRecord, promptTokens: ReadonlyMap<string, number>): string {
   const decodes = rows.filter(
     ({ requestId, start, numTokens }) => numTokens === 1 && start >= (promptTokens.get(requestId) ?? 0),
@@ -137,7 +139,7 @@ function stepArgs({ index, rows, admitted, preempted, numWaiting, times }: StepR
   };
 }
 
-/** Without the variant. */
+/** Strips the variant from the label. */
 function nameOf({ label }: StepKernel): string {
   return label.split('[', 1)[0] ?? label;
 }

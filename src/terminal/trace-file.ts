@@ -1,3 +1,4 @@
+// The file of `--trace`: collects the steps and requests of engines and writes them when the command ends, however it ends.
 import type { EngineWatch } from '../engine/engine-options.ts';
 import type { StepRecord } from '../engine/observe/step-record.ts';
 import type { FinishedRequest } from '../engine/request.ts';
@@ -7,7 +8,7 @@ import { replaceFile, tellNothingYet } from './output-file.ts';
 import { traceEvents } from './trace-events.ts';
 
 const FLAG = '--trace';
-/** Characters that go to the file at a time, or a few more. */
+/** Characters of a chunk of the file, exceeded by less than an event. */
 const CHUNK = 2 ** 16;
 
 const KERNEL_TIMES = {
@@ -17,14 +18,14 @@ const KERNEL_TIMES = {
   untimed: 'none: the adapter has no timestamps, or no step came to its end',
 };
 
-/** What an engine did so far. */
+/** Steps and finished requests of one engine. */
 interface Recording {
   readonly name: string;
   readonly steps: StepRecord[];
   readonly requests: FinishedRequest[];
 }
 
-/** Collects what engines do, and writes it when it is disposed of: a trace for Perfetto or chrome://tracing. */
+/** Trace for Perfetto or chrome://tracing: collects steps and requests of engines, and is written when disposed of. */
 export class TraceFile implements AsyncDisposable {
   readonly #path: string;
   readonly #signal: AbortSignal;
@@ -42,13 +43,13 @@ export class TraceFile implements AsyncDisposable {
     this.#signal = signal;
   }
 
-  /** Puts into the trace what ran: `model` as a report calls it. */
+  /** Names the model and the adapter in the trace; `model` as in a report. */
   describe(model: string, { adapter, dtype }: Pick<LoadedModel, 'adapter' | 'dtype'>): void {
     const { name, driver, webgpu } = adapter;
     this.#about = { model, dtype, adapter: name, driver, webgpu };
   }
 
-  /** Options of an engine that is to be in the trace, as a process called `name`. */
+  /** Makes the options of an engine that the trace shows as a process called `name`. */
   watch(name: string): EngineWatch {
     const recording: Recording = { name, steps: [], requests: [] };
     this.#recordings.push(recording);
@@ -65,7 +66,7 @@ export class TraceFile implements AsyncDisposable {
   }
 
   /**
-   * Writes the file, unless nothing ran that it could tell of; says so when that is because of an interruption.
+   * Writes the file, unless nothing ran; after an interruption it then says so on stderr.
    *
    * @throws OutputFileError
    */
@@ -75,7 +76,7 @@ export class TraceFile implements AsyncDisposable {
     else if (this.#signal.aborted) tellNothingYet(FLAG, this.#path);
   }
 
-  /** The JSON object, an event a line. */
+  /** Yields the JSON object in chunks, one event a line. */
   *#chunks(): Generator<string> {
     const isTimed = this.#recordings.some(({ steps }) => steps.some(({ times }) => times !== undefined));
     const otherData = {
