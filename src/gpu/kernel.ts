@@ -21,11 +21,19 @@ import type {
   VariantChoice,
 } from './kernel-spec.ts';
 import { mergeChoice } from './merge-choice.ts';
-import { bindOperands, type Operands, type Scalars, withDefaults, withPackedConditions } from './operands.ts';
+import {
+  bindOperands,
+  type Operands,
+  type Scalars,
+  type ShapedOperand,
+  shapeOperands,
+  withDefaults,
+  withPackedConditions,
+} from './operands.ts';
 import { packParams } from './pack-params.ts';
 import { Program } from './program.ts';
 import { linkShader } from './shader-linker.ts';
-import { solveDims } from './shapes.ts';
+import { checkAliasing, solveDims } from './shapes.ts';
 import { combinations, completeVariant, neighboursOf } from './tunables.ts';
 import { labelOf } from './variant-label.ts';
 
@@ -36,6 +44,16 @@ const PLAIN: DeviceTraits = { minSubgroupSize: 0, immediates: false, timestamps:
 export interface DispatchPlan extends Omit<Dispatch, 'pipeline' | 'bindGroup'> {
   /** Bytes of each binding, in their order. */
   readonly ranges: readonly BoundRange[];
+}
+
+/** Dispatch without a device: what is known from shapes and scalars. */
+export interface SolvedDispatch {
+  /** The caller's, with the conditions of the packed matrices. */
+  readonly choice: VariantChoice;
+  readonly variant: Variant;
+  readonly scalars: Dims;
+  /** Shape letters, scalars and constants. */
+  readonly dims: Dims;
 }
 
 /** A kernel: its declaration, and the variants of it that each device has compiled. */
@@ -154,6 +172,23 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
   }
 
   /**
+   * Checks the shapes of tensors, and scalars, and solves the letters: all that there is to know of a dispatch without a
+   * device. Tensors may be shapes alone.
+   *
+   * @throws KernelError that names the kernel and the tensor or scalar, what was expected and what was given.
+   *
+   * @internal
+   */
+  solve(traits: DeviceTraits, tensors: TensorsOf<S>, scalars: ScalarsOf<S>, choice?: ChoiceOf<S>): SolvedDispatch;
+  solve(traits: DeviceTraits, tensors: Operands, scalars: Scalars, given?: VariantChoice): SolvedDispatch {
+    const { spec } = this;
+    const choice = withPackedConditions(spec, tensors, given);
+    const variant = completeVariant(spec, traits, choice);
+    const dims = acceptedDims(spec, shapeOperands(spec, tensors), scalars, variant);
+    return { choice, variant, scalars: withDefaults(spec, scalars), dims };
+  }
+
+  /**
    * Checks tensors and scalars and plans a dispatch of them, whose variant may be built later.
    *
    * @throws KernelError that names the kernel and the tensor or scalar, what was expected and what was given.
@@ -165,9 +200,8 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
     const { spec } = this;
     const operands = bindOperands(device, spec, tensors);
     const variant = completeVariant(spec, device.traits, withPackedConditions(spec, tensors, choice));
-    const dims = solveDims(spec, operands, { ...variant.constants, ...withDefaults(spec, scalars) });
-    const wrong = spec.accepts?.(dims, variant);
-    if (wrong) throw new KernelError(spec.name, wrong);
+    const dims = acceptedDims(spec, operands, scalars, variant);
+    checkAliasing(spec, operands);
     const workgroups = spec.workgroups(dims, variant);
     const { maxComputeWorkgroupsPerDimension: maxGroups, maxStorageBufferBindingSize: maxBytes } = device.gpu.limits;
     checkGrid(spec.name, workgroups, operands, maxGroups);
@@ -227,6 +261,14 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
     this.#built.set(device, variants);
     return variants;
   }
+}
+
+/** Solves the letters of operands. @throws KernelError for shapes, scalars or sizes that the kernel does not accept. */
+function acceptedDims(spec: KernelSpec, operands: readonly ShapedOperand[], scalars: Scalars, variant: Variant): Dims {
+  const dims = solveDims(spec, operands, { ...variant.constants, ...withDefaults(spec, scalars) });
+  const wrong = spec.accepts?.(dims, variant);
+  if (wrong) throw new KernelError(spec.name, wrong);
+  return dims;
 }
 
 /**

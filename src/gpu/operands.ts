@@ -9,12 +9,16 @@ import type { BindingSpec, Dims, KernelSpec, VariantChoice } from './kernel-spec
 import { PackedMatrix } from './packed-matrix.ts';
 import { type DType, Tensor } from './tensor.ts';
 
-/** A binding's operand: its own shape, and the bytes that are bound. */
-export interface BoundOperand {
+/** Operand of a binding with its own shape. */
+export interface ShapedOperand {
   readonly name: string;
   readonly binding: BindingSpec;
   readonly shape: readonly number[];
   readonly dtype: DType;
+}
+
+/** Operand of a binding with the bytes that are bound. */
+export interface BoundOperand extends ShapedOperand {
   readonly range: BoundRange;
 }
 
@@ -27,31 +31,53 @@ export type Operands = Readonly<Record<string, Tensor | PackedMatrix>>;
  * @throws KernelError for one that is missing, unknown, of the wrong kind, closed, or on another device; DeviceLostError.
  */
 export function bindOperands(device: Device, spec: KernelSpec, operands: Operands): BoundOperand[] {
+  checkNames(spec, operands);
+  if (device.loss) throw device.loss;
+  return Object.entries(spec.bindings).map(([name, binding]) => {
+    const { words, ...operand } = shapedOperand(spec.name, name, binding, operands[name]);
+    const { range } = words;
+    if (!device.isLive(range.buffer)) throw new KernelError(spec.name, `${name} was closed or is on another device`);
+    return { ...operand, range };
+  });
+}
+
+/**
+ * Puts the shapes of operands into the order of the bindings.
+ *
+ * @throws KernelError for one that is missing, unknown or of the wrong kind.
+ */
+export function shapeOperands(spec: KernelSpec, operands: Operands): ShapedOperand[] {
+  checkNames(spec, operands);
+  return Object.entries(spec.bindings).map(([name, binding]) =>
+    shapedOperand(spec.name, name, binding, operands[name]),
+  );
+}
+
+function checkNames(spec: KernelSpec, operands: Operands): void {
   if (!isRecord(operands)) throw new KernelError(spec.name, `tensors are ${quote(operands)}, expected an object`);
   const names = Object.keys(spec.bindings);
   for (const name of Object.keys(operands)) {
     if (!names.includes(name)) throw unknownName(spec.name, 'tensor', name, names);
   }
-  if (device.loss) throw device.loss;
-  return Object.entries(spec.bindings).map(([name, binding]) => {
-    const { dtype, shape, range } = bound(spec.name, name, binding, operands[name]);
-    if (!device.isLive(range.buffer)) throw new KernelError(spec.name, `${name} was closed or is on another device`);
-    return { name, binding, dtype, shape, range };
-  });
 }
 
-function bound(kernel: string, name: string, binding: BindingSpec, operand: Tensor | PackedMatrix | undefined) {
+function shapedOperand(
+  kernel: string,
+  name: string,
+  binding: BindingSpec,
+  operand: Tensor | PackedMatrix | undefined,
+): ShapedOperand & { readonly words: Tensor } {
   if (operand === undefined || operand === null) throw new KernelError(kernel, `tensor ${name} is missing`);
   if (binding.packed) {
     if (!(operand instanceof PackedMatrix)) {
       throw new KernelError(kernel, `${name} is no packed matrix; packWeight makes one`);
     }
     const { shape, words } = operand;
-    return { dtype: words.dtype, shape, range: words.range };
+    return { name, binding, dtype: words.dtype, shape, words };
   }
   if (operand instanceof PackedMatrix) throw new KernelError(kernel, `${name} is a packed matrix, expected a Tensor`);
   if (!(operand instanceof Tensor)) throw new KernelError(kernel, `${name} is no Tensor; Tensor.from makes one`);
-  return operand;
+  return { name, binding, dtype: operand.dtype, shape: operand.shape, words: operand };
 }
 
 /**

@@ -1,10 +1,10 @@
 // Shape letters are solved over all operands of a call, and a size that contradicts them is refused by name.
 import { KernelError } from './errors.ts';
 import type { Dim, Dims, KernelSpec } from './kernel-spec.ts';
-import type { BoundOperand } from './operands.ts';
+import type { BoundOperand, ShapedOperand } from './operands.ts';
 
 /**
- * Solves a kernel's shape letters over all its operands and checks types, sizes and aliasing.
+ * Solves a kernel's shape letters over all its operands and checks types and sizes.
  *
  * @param scalars values given by name; they count as solved letters too.
  * @returns the scalars and every letter.
@@ -12,7 +12,7 @@ import type { BoundOperand } from './operands.ts';
  */
 export function solveDims(
   spec: KernelSpec,
-  operands: readonly BoundOperand[],
+  operands: readonly ShapedOperand[],
   scalars: Readonly<Record<string, number>>,
 ): Dims {
   const dims: Record<string, number> = { ...scalars };
@@ -28,7 +28,6 @@ export function solveDims(
     const fits = operand.binding.shape.every((dim, i) => sizeOf(dim, dims) === operand.shape[i]);
     if (!fits) throw mismatch(spec.name, operand, dims);
   }
-  checkAliasing(spec, operands);
   return dims;
 }
 
@@ -37,7 +36,7 @@ function sizeOf(dim: Dim, dims: Dims): number {
   return typeof dim === 'string' ? (dims[dim] ?? 0) : dim(dims);
 }
 
-function mismatch(kernel: string, { name, binding, shape: given }: BoundOperand, dims: Dims): KernelError {
+function mismatch(kernel: string, { name, binding, shape: given }: ShapedOperand, dims: Dims): KernelError {
   const shape: readonly Dim[] = binding.shape;
   const letters = shape.map((dim) => (typeof dim === 'function' ? sizeOf(dim, dims) : dim));
   const known = shape.flatMap((dim) =>
@@ -47,8 +46,12 @@ function mismatch(kernel: string, { name, binding, shape: given }: BoundOperand,
   return new KernelError(kernel, `${name} is [${given.join(', ')}], expected [${letters.join(', ')}]${where}`);
 }
 
-/** WebGPU refuses a buffer that is bound for writing and bound again in the same dispatch, whatever the ranges. */
-function checkAliasing(spec: KernelSpec, operands: readonly BoundOperand[]): void {
+/**
+ * Refuses a buffer that is bound for writing and bound again in the same dispatch, whatever the ranges, as WebGPU does.
+ *
+ * @throws KernelError that names both operands.
+ */
+export function checkAliasing(spec: KernelSpec, operands: readonly BoundOperand[]): void {
   const users = new Map<GPUBuffer, string>();
   const written = new Set<GPUBuffer>();
   for (const { name, binding, range } of operands) {

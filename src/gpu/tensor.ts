@@ -23,6 +23,12 @@ export type { DType, TensorData, TensorSource };
 
 const WORD = 4;
 
+/** Place of a tensor: bytes of a buffer on a device. */
+interface Place {
+  readonly device: Device;
+  readonly range: BoundRange;
+}
+
 /**
  * An array on the GPU with a shape. Others may share its buffer from the start: a `view` binds its own bytes alone, a
  * `prefix` those of the owner, so that a kernel's bind group does not depend on how many rows of a scratch tensor are in
@@ -32,31 +38,24 @@ export class Tensor {
   readonly label: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
-  /**
-   * The bytes that a kernel binds, and that `arrayLength` counts.
-   *
-   * @internal
-   */
-  readonly range: BoundRange;
-  readonly #device: Device;
+  /** Null for a tensor that is a shape alone. */
+  readonly #place: Place | null;
   readonly #ownsBuffer: boolean;
   /** Where the elements end that the buffer holds for anybody, in bytes from the start; the rest of their word is padding. */
   readonly #end: number;
 
   private constructor(
-    device: Device,
+    place: Place | null,
     label: string,
     dtype: DType,
     shape: readonly number[],
-    range: BoundRange,
     ownsBuffer: boolean,
     end: number = numElements(shape) * elementBytes(dtype),
   ) {
-    this.#device = device;
+    this.#place = place;
     this.label = label;
     this.dtype = dtype;
     this.shape = [...shape];
-    this.range = range;
     this.#ownsBuffer = ownsBuffer;
     this.#end = end;
   }
@@ -92,7 +91,7 @@ export class Tensor {
       size,
       usage: BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
     });
-    return new Tensor(device, label, dtype, shape, { buffer, offset: 0, size }, true);
+    return new Tensor({ device, range: { buffer, offset: 0, size } }, label, dtype, shape, true);
   }
 
   /**
@@ -135,7 +134,32 @@ export class Tensor {
         `range is bytes [${offset}, ${offset + size}) of ${buffer.size}, expected ${expected}`,
       );
     }
-    return new Tensor(device, label, dtype, shape, range, false);
+    return new Tensor({ device, range }, label, dtype, shape, false);
+  }
+
+  /**
+   * A tensor that is a shape alone, for listing what a model would run: it has no device, takes no memory, and can't be
+   * bound, written or read.
+   *
+   * @throws TensorError as `create`.
+   *
+   * @internal
+   */
+  static meta(label: string, dtype: DType, shape: readonly number[]): Tensor {
+    checkDType(label, dtype);
+    checkShape(label, shape);
+    return new Tensor(null, label, dtype, shape, false);
+  }
+
+  /**
+   * The bytes that a kernel binds, and that `arrayLength` counts.
+   *
+   * @throws TensorError for a tensor that is a shape alone.
+   *
+   * @internal
+   */
+  get range(): BoundRange {
+    return this.#placed.range;
   }
 
   /** Number of elements. */
@@ -152,7 +176,8 @@ export class Tensor {
   view(shape: readonly number[], dtype: DType = this.dtype): Tensor {
     checkDType(this.label, dtype);
     checkShape(this.label, shape);
-    return this.#part(shape, dtype, { ...this.range, size: numBytes(dtype, shape) });
+    const place = this.#place && { ...this.#place, range: { ...this.#place.range, size: numBytes(dtype, shape) } };
+    return this.#part(shape, dtype, place);
   }
 
   /**
@@ -163,10 +188,10 @@ export class Tensor {
    */
   prefix(shape: readonly number[]): Tensor {
     checkShape(this.label, shape);
-    return this.#part(shape, this.dtype, this.range);
+    return this.#part(shape, this.dtype, this.#place);
   }
 
-  #part(shape: readonly number[], dtype: DType, range: BoundRange): Tensor {
+  #part(shape: readonly number[], dtype: DType, place: Place | null): Tensor {
     const bytes = elementBytes(dtype);
     // A pair of f16 that lacks its second half is a word, too.
     if (numElements(shape) * bytes > roundUp(this.length * elementBytes(this.dtype), bytes)) {
@@ -176,7 +201,7 @@ export class Tensor {
         `view [${shape}]${as} has ${numElements(shape)} elements, the tensor [${this.shape}]`,
       );
     }
-    return new Tensor(this.#device, this.label, dtype, shape, range, false, this.#end);
+    return new Tensor(place, this.label, dtype, shape, false, this.#end);
   }
 
   /**
@@ -197,8 +222,8 @@ export class Tensor {
     }
     this.#checkLive();
     const { buffer, offset } = this.range;
-    const { queue } = this.#device.gpu;
-    this.#device.attempt(this.label, () => queue.writeBuffer(buffer, offset + bytes, wholeWords(data)));
+    const { device } = this.#placed;
+    device.attempt(this.label, () => device.gpu.queue.writeBuffer(buffer, offset + bytes, wholeWords(data)));
   }
 
   /**
@@ -207,7 +232,7 @@ export class Tensor {
    * @throws TensorError when the tensor was closed; DeviceLostError, and the first GpuError that was not thrown yet.
    */
   async read(): Promise<TensorData> {
-    const device = this.#device;
+    const { device } = this.#placed;
     device.throwIfFailed();
     this.#checkLive();
     const size = numBytes(this.dtype, this.shape);
@@ -235,15 +260,21 @@ export class Tensor {
 
   /** Frees the buffer and the bind groups that hold it; on a view it does nothing; idempotent. */
   close(): void {
-    if (this.#ownsBuffer) this.#device.destroyBuffer(this.range.buffer);
+    if (this.#ownsBuffer) this.#placed.device.destroyBuffer(this.range.buffer);
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
+  get #placed(): Place {
+    if (this.#place) return this.#place;
+    throw new TensorError(this.label, 'the tensor is a shape alone');
+  }
+
   #checkLive(): void {
-    if (!this.#device.isLive(this.range.buffer)) throw new TensorError(this.label, 'the tensor was closed');
+    const { device, range } = this.#placed;
+    if (!device.isLive(range.buffer)) throw new TensorError(this.label, 'the tensor was closed');
   }
 }
 

@@ -33,7 +33,7 @@ export function linear(
   x: Tensor,
   weights: LinearWeights,
   out: Tensor,
-  { epilogue, first = 0 }: { readonly epilogue?: Epilogue; readonly first?: number } = {},
+  { use, epilogue, first = 0 }: { readonly use: string; readonly epilogue?: Epilogue; readonly first?: number },
 ): void {
   const { matmul } = step.kernels;
   const variant = matmulVariant(step, matmul, x, weights);
@@ -41,7 +41,7 @@ export function linear(
     // The output of a module that adds to the residual stream is its sum without that stream.
     const adds = epilogue !== 'RESIDUAL' || to === out;
     const conditions = epilogue && adds ? { [epilogue]: true } : {};
-    step.add(matmul, { x, ...weights, out: to }, { first }, overlay(variant, { conditions }));
+    step.add(matmul, { x, ...weights, out: to }, { first }, overlay(variant, { conditions }), use);
   });
 }
 
@@ -59,14 +59,14 @@ export function projectQKV(
   const slots = { slot_mapping: inputs.slotMapping.prefix([T]), kv: step.keysAndValues(layer) };
   const storage = { conditions: { KV_F16: kvDtype === 'f16' } };
   if (!fillsKVRow(D, kvDtype)) {
-    linear(step, module, x, weights, qkv);
+    linear(step, module, x, weights, qkv, { use: 'qkv' });
     step.add(kernels.kvWrite, { qkv, ...slots }, { D }, storage);
     return;
   }
   const variant = overlay(matmulVariant(step, kernels.matmulKVWrite, x, weights), storage);
-  step.add(kernels.matmulKVWrite, { x, ...weights, out: qkv, ...slots }, { D }, variant);
+  step.add(kernels.matmulKVWrite, { x, ...weights, out: qkv, ...slots }, { D }, variant, 'qkv');
   const tapped = step.tap?.(module, qkv.shape);
-  if (tapped) linear(step, null, x, weights, tapped);
+  if (tapped) linear(step, null, x, weights, tapped, { use: 'qkv' });
 }
 
 /** Adds attention over the cache of a layer: out[T, H · D] of qkv[T, 3 · H · D]. Decode rows go by splits where a context needs several. */
@@ -92,10 +92,10 @@ export function attend(
     const { conditions, constants } = step.choose(kernel, { H, ROWS });
     return { conditions: { ...conditions, KV_F16 }, constants: { ...constants, D, ROWS } };
   };
-  const whole = (first: number, count: number, rows: number) =>
-    step.add(kernels.attention, { ...operands, out }, { first, count, scale }, variant(kernels.attention, rows));
+  const whole = (use: string, first: number, count: number, rows: number) =>
+    step.add(kernels.attention, { ...operands, out }, { first, count, scale }, variant(kernels.attention, rows), use);
 
-  if (numDecodeTokens > 0 && splits === 1) whole(0, numDecodeTokens, 1);
+  if (numDecodeTokens > 0 && splits === 1) whole('decode', 0, numDecodeTokens, 1);
   else if (numDecodeTokens > 0) {
     const partials = step.scratch('partials');
     const [count, { attentionSplit }] = [numDecodeTokens, kernels];
@@ -103,7 +103,7 @@ export function attend(
     step.add(attentionSplit, { ...operands, partials }, scalars, variant(attentionSplit, 1));
     step.add(kernels.attentionFold, { partials, positions, out }, { count, D });
   }
-  if (numPrefillTiles > 0) whole(numDecodeTokens, numPrefillTiles, PREFILL_TILE_ROWS);
+  if (numPrefillTiles > 0) whole('prefill', numDecodeTokens, numPrefillTiles, PREFILL_TILE_ROWS);
 }
 
 /** Variant of a matmul, but for what it does with its sums. */

@@ -54,7 +54,7 @@ export function sampleRows(step: Step, head: Head, shape: StepShape): void {
 /** Adds the LM head: logits[R, V] of normed[R, C]. */
 export function lmHead(step: Step, { head, noBias }: HeadWeights, normed: Tensor, logits: Tensor): void {
   for (const { first, size, w } of head)
-    linear(step, null, normed, { w, bias: noBias.prefix([size]) }, logits, { first });
+    linear(step, null, normed, { w, bias: noBias.prefix([size]) }, logits, { use: 'LM head', first });
 }
 
 /** Adds bias, penalties and mask; returns the changed logits. */

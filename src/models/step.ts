@@ -28,11 +28,13 @@ export interface StepShape {
 
 /** Receives the dispatches of a step, and may look inside it. */
 export interface StepSink {
+  /** Receives a dispatch. @param use its place in the model, such as `LM head`, for a kernel that has several. */
   add<S extends KernelSpec>(
     kernel: Kernel<S>,
     tensors: TensorsOf<S>,
     scalars: ScalarsOf<S>,
     choice?: ChoiceOf<S>,
+    use?: string,
   ): unknown;
   /** A tensor of this shape for a second copy of a module's output; module names are those of Hugging Face's model. */
   tap?(module: string, shape: readonly number[]): Tensor | null;

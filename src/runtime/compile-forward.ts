@@ -1,11 +1,12 @@
+// Compiles what steps can reach, and lists at least one step for each variant among it.
 import type { Device } from '../gpu/device.ts';
 import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
 import type { StepShape, StepSink } from '../models/step.ts';
 import { MATMUL_BUCKETS } from '../tuning/matmul-tuning.ts';
 import { ceilDiv } from '../util/math.ts';
-import { forward, type ModelParts } from './forward.ts';
+import { type ForwardParts, forward } from './forward.ts';
 
-/** What decides which variants a step can reach. */
+/** Sizes that decide which variants a step can reach. */
 export interface ReachableSteps {
   readonly maxBatchSize: number;
   readonly maxBatchTokens: number;
@@ -22,7 +23,7 @@ export function reachableSteps(
 }
 
 /** Compiles every kernel variant that some step of the model can reach, side by side. */
-export async function compileForward(device: Device, parts: ModelParts, reachable: ReachableSteps): Promise<void> {
+export async function compileForward(device: Device, parts: ForwardParts, reachable: ReachableSteps): Promise<void> {
   const building: Promise<unknown>[] = [];
   const compiler: StepSink = {
     add(kernel, tensors, _scalars, choice) {

@@ -1,30 +1,34 @@
+// The KV cache on the GPU. Its blocks are handed out by src/kv, which knows no GPU.
 import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { type KVDType, kvRowWords } from '../kernels/kv-write/kv-write.ts';
 import type { ModelConfig } from '../models/config.ts';
+import type { RuntimeSizes } from './runner-sizes.ts';
+import type { TensorEntry } from './tensor-table.ts';
 
 /** Size of a KV cache. */
-export interface KVCacheSizes {
-  /** B */
-  readonly numBlocks: number;
-  /** P, tokens per block */
-  readonly blockSize: number;
-  readonly kvDtype: KVDType;
+export type KVCacheSizes = Pick<RuntimeSizes, 'numBlocks' | 'blockSize' | 'kvDtype'>;
+
+/** Lists the tensors of a KV cache: one [B, 2, H, P, W] a layer, W words a row. */
+export function kvCacheTensors({ numLayers, numHeads, headDim }: ModelConfig, sizes: KVCacheSizes): TensorEntry[] {
+  const { numBlocks, blockSize, kvDtype } = sizes;
+  const shape = [numBlocks, 2, numHeads, blockSize, kvRowWords(headDim, kvDtype)];
+  return Array.from({ length: numLayers }, (_, l) => ({ label: `kv.${l}`, dtype: 'u32', shape }));
 }
 
 /**
- * Keys and values of all layers on the GPU, in blocks: one tensor [B, 2, H, P, W] a layer, W words a row. Slots that were
- * never written hold anything, NaN too, and nothing reads them.
+ * Keys and values of all layers on the GPU, in blocks. Slots that were never written hold anything, NaN too, and
+ * nothing reads them.
  */
 export class KVCache {
   readonly layers: readonly Tensor[];
   readonly dtype: KVDType;
 
-  constructor(device: Device, { numLayers, numHeads, headDim }: ModelConfig, sizes: KVCacheSizes) {
-    const { numBlocks, blockSize, kvDtype } = sizes;
-    const shape = [numBlocks, 2, numHeads, blockSize, kvRowWords(headDim, kvDtype)];
-    this.dtype = kvDtype;
-    this.layers = Array.from({ length: numLayers }, (_, l) => Tensor.reserve(device, `kv.${l}`, 'u32', shape));
+  constructor(device: Device, config: ModelConfig, sizes: KVCacheSizes) {
+    this.dtype = sizes.kvDtype;
+    this.layers = kvCacheTensors(config, sizes).map(({ label, dtype, shape }) =>
+      Tensor.reserve(device, label, dtype, shape),
+    );
   }
 
   /** Idempotent. */

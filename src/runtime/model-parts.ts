@@ -8,12 +8,19 @@ import { type ModelKernels, modelKernels } from '../models/kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { loadTuning, modelTunables, type TuneMode } from '../tuning/load-tuning.ts';
 import { compileForward, reachableSteps } from './compile-forward.ts';
-import type { ModelParts } from './forward.ts';
+import type { ForwardParts } from './forward.ts';
 import { KVCache } from './kv-cache.ts';
 import type { RuntimeSizes } from './runner-sizes.ts';
 import { scratchTable } from './scratch.ts';
 import { StepInputs } from './step-inputs.ts';
 import { makeTensors } from './tensor-table.ts';
+
+/** A model on the GPU, with the owners of its tensors. */
+export interface ModelParts extends ForwardParts {
+  readonly weights: GPT2Weights;
+  readonly kv: KVCache;
+  readonly inputs: StepInputs;
+}
 
 /** Options of a model besides its weights and sizes. */
 export interface ModelOptions {

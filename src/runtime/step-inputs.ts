@@ -29,7 +29,7 @@ export type InputSizes = Pick<
 >;
 
 /** Lists the inputs of a step, in their order in the buffer; all take one word an element. */
-function inputTable(sizes: InputSizes): TensorTable<keyof StepInputTensors> {
+export function inputTable(sizes: InputSizes): TensorTable<keyof StepInputTensors> {
   const { maxBatchTokens: T, maxBatchSize: S, maxLogitsRows: R } = sizes;
   const X = ceilDiv(sizes.maxModelLen, sizes.blockSize);
   const i32 = (label: string, ...shape: readonly number[]) => ({ label, dtype: 'i32', shape }) as const;

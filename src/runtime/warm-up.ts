@@ -6,7 +6,8 @@ import { Program } from '../gpu/program.ts';
 import { labelOf } from '../gpu/variant-label.ts';
 import type { StepSink } from '../models/step.ts';
 import { type ReachableSteps, stepShapes } from './compile-forward.ts';
-import { forward, type ModelParts } from './forward.ts';
+import { forward } from './forward.ts';
+import type { ModelParts } from './model-parts.ts';
 
 /** Told how many kernel variants have run, and of how many; what it throws ends the warm-up. */
 export type WarmUpProgress = (numDone: number, numVariants: number) => void;

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Device } from '../../gpu/device.ts';
 import { Tensor } from '../../gpu/tensor.ts';
 import { PackedWeight } from '../../kernels/weights/packed-weight.ts';
+import { vocabularyRanges } from '../../kernels/weights/vocabulary-ranges.ts';
 import { TILE, tileRows, type WeightDType } from '../../kernels/weights/weight-tiles.ts';
 import type { WeightSource } from '../weight-source.ts';
 import type { LinearWeights, NormWeights, VocabularyRange } from '../weights.ts';
@@ -16,6 +17,9 @@ export interface LayerWeights {
   readonly fc: LinearWeights;
   readonly fcProjection: LinearWeights;
 }
+
+/** Weights of a GPT-2 without their owner. */
+export type GPT2Tensors = Omit<GPT2Weights, 'close'>;
 
 /** Called while weights load, with bytes written so far; what it throws ends the loading. */
 export type LoadProgress = (bytes: number) => void;
@@ -37,7 +41,7 @@ export class GPT2Weights {
   readonly noBias: Tensor;
   readonly #tensors: readonly (Tensor | PackedWeight)[];
 
-  private constructor(fields: Omit<GPT2Weights, 'close'>, tensors: readonly (Tensor | PackedWeight)[]) {
+  private constructor(fields: GPT2Tensors, tensors: readonly (Tensor | PackedWeight)[]) {
     this.dtype = fields.dtype;
     this.layers = fields.layers;
     this.finalNorm = fields.finalNorm;
@@ -151,11 +155,10 @@ class WeightLoader {
   /** A [V, C] table in as few ranges as the adapter's largest binding allows. */
   async vocabulary(name: string, V: number, C: number): Promise<VocabularyRange[]> {
     const tileBytes = 4 * tileRows(C, this.#dtype) * TILE;
-    const rangeTiles = Math.max(Math.floor(this.#device.gpu.limits.maxStorageBufferBindingSize / tileBytes), 1);
+    const { maxStorageBufferBindingSize } = this.#device.gpu.limits;
     const chunkRows = TILE * Math.max(Math.floor(CHUNK_BYTES / tileBytes), 1);
     const ranges: VocabularyRange[] = [];
-    for (let first = 0; first < V; first += rangeTiles * TILE) {
-      const size = Math.min(rangeTiles * TILE, V - first);
+    for (const { first, size } of vocabularyRanges(V, C, this.#dtype, maxStorageBufferBindingSize)) {
       const label = `${name}[${first}:${first + size}]`;
       const w = this.#own(PackedWeight.create(this.#device, label, [C, size], this.#dtype));
       for (let row = 0; row < size; row += chunkRows) {

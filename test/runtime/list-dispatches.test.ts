@@ -1,0 +1,129 @@
+// The list of a model's dispatches, made from shapes, against what a recorder takes from the same model on a device.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import { Tensor } from '../../src/gpu/tensor.ts';
+import { labelOf } from '../../src/gpu/variant-label.ts';
+import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
+import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import { openCheckpoint } from '../../src/models/checkpoint.ts';
+import { readGPT2Config } from '../../src/models/gpt2/config.ts';
+import type { StepShape, StepSink } from '../../src/models/step.ts';
+import { reachableSteps, stepShapes } from '../../src/runtime/compile-forward.ts';
+import { forward } from '../../src/runtime/forward.ts';
+import { listDispatches } from '../../src/runtime/list-dispatches.ts';
+import { metaParts } from '../../src/runtime/meta-parts.ts';
+import { closeParts, createParts } from '../../src/runtime/model-parts.ts';
+import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { Tuning } from '../../src/tuning/tuning.ts';
+
+const DECODE: StepShape = {
+  numTokens: 2,
+  numDecodeTokens: 2,
+  numPrefillTiles: 0,
+  numDecodeSplits: 1,
+  numLogitsRows: 2,
+  logitsOfAll: true,
+  adjustsLogits: false,
+  reportsLogprobs: false,
+};
+const STEPS: Readonly<Record<string, StepShape>> = {
+  decode: DECODE,
+  splits: { ...DECODE, numDecodeSplits: 2 },
+  prefill: { ...DECODE, numTokens: 7, numDecodeTokens: 0, numPrefillTiles: 1, numLogitsRows: 1, logitsOfAll: false },
+  mixed: { ...DECODE, numTokens: 7, numPrefillTiles: 1, logitsOfAll: false },
+  'without a row of logits': { ...DECODE, numTokens: 7, numDecodeTokens: 0, numPrefillTiles: 1, numLogitsRows: 0 },
+  'adjusted logits': { ...DECODE, adjustsLogits: true },
+  'log-probabilities': { ...DECODE, reportsLogprobs: true },
+};
+const MODELS: readonly (readonly [name: string, dtype: WeightDType, kvDtype: KVDType])[] = [
+  ['plain', 'f32', 'f32'],
+  ['odd', 'f16', 'f16'],
+  ['untied', 'q8', 'f32'],
+];
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+async function describeModel(name: string, dtype: WeightDType, kvDtype: KVDType) {
+  const directory = `test/fixtures/models/${name}`;
+  const config = await readGPT2Config(directory);
+  const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
+  const options = { dtype, kvDtype, maxBatchSize: 2, maxBatchTokens: 8, maxModelLen: 8 };
+  const sizes = resolveSizes(config, options, dtype, maxBindingBytes);
+  return { directory, config, sizes, maxBindingBytes, tuning: new Tuning(device.traits) };
+}
+
+/** What two dispatches differ in: kernel, variant, sizes and scalars. */
+const distinct = (dispatches: readonly { label: string; dims: object }[]) =>
+  new Set(dispatches.map(({ label, dims }) => `${label} ${JSON.stringify(dims)}`));
+
+describe.each(MODELS)('the list of %s in %s with keys in %s', (...model) => {
+  test.each(Object.entries(STEPS))('has the dispatches of a step that is recorded: %s', async (_, shape) => {
+    const { directory, config, sizes, ...others } = await describeModel(...model);
+    const listed = listDispatches(device.traits, metaParts({ config, sizes, ...others }), [shape]);
+    await using source = await openCheckpoint(directory, config);
+    const parts = await createParts(device, config, source, sizes);
+    const recorded: { label: string; dims: object }[] = [];
+    const recorder: StepSink = {
+      add: (kernel, tensors, scalars, choice) => recorded.push(kernel.plan(device, tensors, scalars, choice)),
+    };
+    forward(recorder, parts, shape);
+    const labelled = listed.map(({ kernel, variant, dims }) => ({ label: labelOf(kernel.name, variant), dims }));
+    expect(distinct(labelled)).toEqual(distinct(recorded));
+    expect(listDispatches(device.traits, parts, [shape])).toEqual(listed);
+    closeParts(parts);
+  });
+});
+
+test('a matmul and attention are listed by their place in the model', async () => {
+  const model = await describeModel('plain', 'f32', 'f32');
+  const listed = listDispatches(device.traits, metaParts(model), [{ ...STEPS.mixed!, numTokens: 3 }]);
+  const { hiddenSize: C, mlpSize: F, vocabSize: V } = model.config;
+  const matmuls = listed.filter(({ kernel }) => kernel.name.startsWith('matmul'));
+  expect(matmuls.map(({ use, dims }) => [use, dims.M, dims.K, dims.N])).toEqual([
+    ['qkv', 3, C, 3 * C],
+    ['projection', 3, C, C],
+    ['MLP', 3, C, F],
+    ['MLP projection', 3, F, C],
+    ['LM head', 2, C, V],
+  ]);
+  const attention = listed.filter(({ kernel }) => kernel.name === 'attention');
+  expect(attention.map(({ use, dims }) => [use, dims.ROWS])).toEqual([
+    ['decode', 1],
+    ['prefill', 8],
+  ]);
+});
+
+test('every layer adds nothing but what it has for itself, and every step of a model can be listed at once', async () => {
+  const model = await describeModel('plain', 'f32', 'f32');
+  const all = listDispatches(device.traits, metaParts(model), stepShapes(reachableSteps(model.sizes)));
+  const oneLayer = { ...model, config: { ...model.config, numLayers: 1 } };
+  expect(listDispatches(device.traits, metaParts(oneLayer), stepShapes(reachableSteps(model.sizes)))).toEqual(all);
+  const tokens = all.filter(({ kernel }) => kernel.name === 'embed').map(({ dims }) => dims.T);
+  expect(tokens).toEqual([1, 2, 4, 8]);
+});
+
+test('a vocabulary beyond the largest binding is listed in its ranges', async () => {
+  const model = await describeModel('plain', 'f32', 'f32');
+  const maxBindingBytes = 4 * model.config.hiddenSize * 32;
+  const listed = listDispatches(device.traits, metaParts({ ...model, maxBindingBytes }), [DECODE]);
+  const columns = listed.filter(({ use }) => use === 'LM head').map(({ scalars, dims }) => [scalars.first, dims.N]);
+  expect(columns.length).toBe(Math.ceil(model.config.vocabSize / 32));
+  expect(columns.reduce((sum, [, N = 0]) => sum + N, 0)).toBe(model.config.vocabSize);
+});
+
+test('listing makes no buffer, and a tensor that is a shape alone cannot be read', async () => {
+  const model = await describeModel('plain', 'f32', 'f32');
+  const before = device.liveBuffers;
+  const parts = metaParts(model);
+  expect(listDispatches(device.traits, parts, [DECODE]).length).toBeGreaterThan(0);
+  expect(device.liveBuffers).toBe(before);
+  await expect(Tensor.meta('x', 'f32', [2]).read()).rejects.toThrow('x: the tensor is a shape alone');
+  expect(() => Tensor.meta('x', 'f32', [2]).write([1, 2])).toThrow('x: the tensor is a shape alone');
+  const { scratch, inputs, kernels } = parts;
+  const operands = { x: scratch.hidden, rows: inputs.tensors.logitsRows, out: scratch.gathered };
+  await expect(kernels.gatherRows.run(device, operands, {})).rejects.toThrow('the tensor is a shape alone');
+});
