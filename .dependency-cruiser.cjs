@@ -23,6 +23,7 @@ const BENCH_LAYERS = [
   ['open-loop'],
   ['closed-loop'],
   ['load', 'kernels'],
+  ['report'],
   ['common'],
 ];
 

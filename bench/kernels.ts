@@ -7,13 +7,13 @@ import { checkOutputs, tellNothingYet } from '../src/terminal/output-file.ts';
 import { runCommand } from '../src/terminal/run-command.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { packageRoot } from '../src/util/package-info.ts';
-import { readCommit } from './common/commit.ts';
-import { writeJson } from './common/json-file.ts';
 import { type KernelArgs, parseKernelArgs } from './kernels/kernel-args.ts';
 import { formatResult, type KernelResult, kernelReportJson, TABLE_HEAD } from './kernels/kernel-report.ts';
 import { bestRoofline, formatRoofline } from './kernels/roofline.ts';
 import { RooflineProbe } from './kernels/roofline-probe.ts';
 import { selectCandidates, timeCandidate } from './kernels/time-kernels.ts';
+import { writeJson } from './report/json-file.ts';
+import { readCommit } from './report/meta.ts';
 
 async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void> {
   const { model = 'random:gpt2', filter = '', runs, json } = args;

@@ -10,8 +10,6 @@ import { checkOutputs } from '../src/terminal/output-file.ts';
 import { runCommand } from '../src/terminal/run-command.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { packageRoot } from '../src/util/package-info.ts';
-import { readCommit } from './common/commit.ts';
-import { writeJson, writePartialJson } from './common/json-file.ts';
 import { type PeersArgs, parsePeersArgs, peersFlags, peersOf } from './peers/args.ts';
 import { Comparison } from './peers/comparison.ts';
 import { BATCH_SIZES } from './peers/decode-job.ts';
@@ -19,6 +17,8 @@ import { LiveReport, type Reported } from './peers/live-report.ts';
 import { PeerError } from './peers/peer-error.ts';
 import { PROMPT_TOKENS, peerPrompts } from './peers/prompts.ts';
 import { formatNotes, formatTables, peersReportJson } from './peers/report.ts';
+import { writeJson, writePartialJson } from './report/json-file.ts';
+import { readCommit } from './report/meta.ts';
 
 async function benchPeers(args: PeersArgs, signal: AbortSignal): Promise<void> {
   await checkOutputs({ '--json': args.json }, { '--model': await modelFiles(args.model) });
@@ -35,7 +35,7 @@ async function benchPeers(args: PeersArgs, signal: AbortSignal): Promise<void> {
   using status = new StatusLine(process.stderr);
   const commit = await readCommit(packageRoot);
   const json = (found: Reported, isPartial: boolean) =>
-    peersReportJson(found, { subject: found.subject, args, model, commit, isPartial });
+    peersReportJson(found, { ...found.subject, args, model, commit, isPartial });
   const print = (text: string) => {
     status.clear();
     console.log(text);

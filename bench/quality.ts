@@ -5,9 +5,12 @@ import { formatFigure, formatPercent } from './common/figures.ts';
 import { parseFlags } from './common/parse-flags.ts';
 import { readText } from './common/utf8.ts';
 import { measureWeightQuality } from './experiments/weight-quality.ts';
+import { formatRow } from './report/table.ts';
 
 /** Of what tales was not trained on. */
 const HELD_OUT = 'test/fixtures/tales-heldout-part.txt';
+
+const WIDTHS = [8, -10, -11, -11, -11] as const;
 
 const { model, adapter } = modelFlags;
 const flags = {
@@ -22,10 +25,10 @@ async function quality(argv: readonly string[], signal: AbortSignal): Promise<vo
   if (args === null) return;
   const text = await readText('--text', args.text, signal);
   const rows = await measureWeightQuality({ ...args, text, signal });
-  console.log('weights      tokens  perplexity    increase          KL');
+  console.log(formatRow(['weights', 'tokens', 'perplexity', 'increase', 'KL'], WIDTHS));
   for (const { dtype, tokens, perplexity, perplexityIncrease, kl } of rows) {
     const columns = [formatFigure(perplexity, 4), formatPercent(perplexityIncrease, 3), kl.toExponential(2)];
-    console.log(dtype.padEnd(8), String(tokens).padStart(10), ...columns.map((column) => column.padStart(11)));
+    console.log(formatRow([dtype, String(tokens), ...columns], WIDTHS));
   }
 }
 

@@ -15,8 +15,6 @@ import { reportJson } from './closed-loop/json-report.ts';
 import { type ModeReport, reportMode } from './closed-loop/mode-report.ts';
 import { formatComparison, formatEqual, formatMode } from './closed-loop/text-report.ts';
 import { judgeRuns, throwIfUnsound, type Verdict } from './closed-loop/verdict.ts';
-import { readCommit } from './common/commit.ts';
-import { writeJson } from './common/json-file.ts';
 import { type BenchArgs, benchFlags, modesOf, parseArgs } from './load/args.ts';
 import { readDataset, type TraceEntry } from './load/dataset.ts';
 import { engineSettings } from './load/engine-settings.ts';
@@ -28,6 +26,8 @@ import { reportOpenLoop } from './open-loop/report.ts';
 import { RunLog } from './open-loop/run-log.ts';
 import { formatOpenLoop } from './open-loop/text-report.ts';
 import { profileModel } from './profile/profile-model.ts';
+import { writeJson } from './report/json-file.ts';
+import { readCommit } from './report/meta.ts';
 
 const RECORD_FLAG = '--record';
 
@@ -85,8 +85,8 @@ async function saveReports(
   if (reports.size > 0) {
     const commit = await readCommit(packageRoot);
     const isPartial = signal.aborted || reports.size < modesOf(args).length;
-    const provenance = { args, adapter, model: modelName(args.model), dtype, commit, isPartial };
-    await writeJson(json, reportJson(reports, provenance));
+    const origin = { args, adapter, model: modelName(args.model), dtype, commit, isPartial };
+    await writeJson(json, reportJson(reports, origin));
   } else if (signal.aborted) tellNothingYet('--json', json);
 }
 

@@ -1,15 +1,17 @@
-// The JSON report of a closed-loop benchmark: all numbers of each mode, and their origin.
-import { metaJson, type RunMeta } from '../load/run-meta.ts';
+// JSON report of bench/run.ts: the numbers of each scheduler beside their origin.
 
-/** Makes the report; `isPartial` when not every mode ran to its end. */
+import type { BenchArgs } from '../load/args.ts';
+import { type ReportOrigin, reportMeta } from '../report/meta.ts';
+
+/** Makes the report of all modes by name; `isPartial` when not every mode ran to its end. */
 export function reportJson<Report>(
   modes: ReadonlyMap<string, Report>,
-  { isPartial, ...meta }: RunMeta & { readonly isPartial: boolean },
+  { isPartial, ...origin }: ReportOrigin<BenchArgs> & { readonly isPartial: boolean },
 ) {
   return {
     schema: 'roseinfer-benchmark-1',
     partial: isPartial,
-    meta: metaJson(meta),
+    meta: reportMeta(origin),
     modes: Object.fromEntries(modes),
   };
 }

@@ -1,5 +1,6 @@
 import { formatFigure, NO_FIGURE, ratio } from '../common/figures.ts';
 import type { Summary } from '../common/statistics.ts';
+import { formatRow } from '../report/table.ts';
 import type { ModeReport } from './mode-report.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -28,20 +29,18 @@ function formatSummary(name: string, summary: Summary | null): string {
   return `${name}: mean ${mean.toFixed(2)} ms, p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`;
 }
 
+const WIDTHS = [7, -17, -8] as const;
+
 /** The modes side by side, and how many requests have the same ids in all of them. */
 export function formatComparison(reports: ReadonlyMap<string, ModeReport>, verdict: Verdict): string {
   const naive = reports.get('naive')?.throughput_completion ?? null;
   const rows = [...reports].map(([mode, { throughput_completion: speed }]) =>
-    formatRow(mode, formatFigure(speed, 2), formatFigure(ratio(speed, naive), 2)),
+    formatRow([mode, formatFigure(speed, 2), formatFigure(ratio(speed, naive), 2)], WIDTHS),
   );
-  return [formatRow('mode', 'completion tok/s', '× naive'), ...rows, formatEqual(verdict)].join('\n');
+  return [formatRow(['mode', 'completion tok/s', '× naive'], WIDTHS), ...rows, formatEqual(verdict)].join('\n');
 }
 
 /** How many requests have the same ids in all modes. */
 export function formatEqual({ numEqual, numCompared }: Verdict): string {
   return `ids equal in all modes: ${numCompared === 0 ? NO_FIGURE : `${numEqual}/${numCompared}`}`;
-}
-
-function formatRow(mode: string, speed: string, ratio: string): string {
-  return `${mode.padEnd(7)}  ${speed.padStart(16)}  ${ratio.padStart(7)}`;
 }

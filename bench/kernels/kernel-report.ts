@@ -1,6 +1,6 @@
-import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
-import { environmentJson } from '../common/environment-json.ts';
 import { type Figure, formatFigure, formatPercent } from '../common/figures.ts';
+import { type ReportOrigin, reportMeta } from '../report/meta.ts';
+import { formatRow } from '../report/table.ts';
 import type { KernelArgs } from './kernel-args.ts';
 import type { Roofline } from './roofline.ts';
 
@@ -30,56 +30,35 @@ export interface KernelResult {
 /** Widths of the columns; negative ones are right-aligned. */
 const WIDTHS = [16, 22, -4, -10, -9, -8, -9, 0] as const;
 
-export const TABLE_HEAD = formatRow(['kernel', 'case', 'M', 'ms', 'GFLOP/s', 'GB/s', 'roofline', 'variant']);
+export const TABLE_HEAD = formatRow(['kernel', 'case', 'M', 'ms', 'GFLOP/s', 'GB/s', 'roofline', 'variant'], WIDTHS);
 
 /** A line of the table; a star marks what the model takes on this adapter. */
 export function formatResult(result: KernelResult): string {
   const { kernel, case: name, M, variant, usedByModel, ms, gflops, gigabytes, roofline } = result;
   const speeds = [gflops, gigabytes].map((speed) => formatFigure(speed, 2));
   const numbers = [ms.median.toFixed(4), ...speeds, formatPercent(roofline)];
-  return formatRow([
-    kernel,
-    name,
-    String(M),
-    ...numbers,
-    `${usedByModel ? '* ' : '  '}${variant.slice(kernel.length)}`,
-  ]);
+  const star = usedByModel ? '* ' : '  ';
+  return formatRow([kernel, name, String(M), ...numbers, star + variant.slice(kernel.length)], WIDTHS);
 }
 
-function formatRow(cells: readonly string[]): string {
-  const padded = cells.map((cell, i) => {
-    const width = WIDTHS[i] ?? 0;
-    return width < 0 ? cell.padStart(-width) : cell.padEnd(width);
-  });
-  return padded.join(' ').trimEnd();
-}
-
-/** Where the numbers come from. */
-interface KernelReportMeta {
-  readonly args: KernelArgs;
-  readonly adapter: AdapterIdentity;
-  readonly model: string;
-  readonly dtype: string;
+/** Origin of the numbers, and whether they are all. */
+interface KernelReportOrigin extends ReportOrigin<KernelArgs> {
+  /** Storage of keys and values. */
   readonly kvDtype: string;
-  readonly commit: string | null;
   /** Not every candidate has been timed. */
   readonly isPartial: boolean;
 }
 
-/** All numbers of a kernel benchmark and what they depend on. */
-export function kernelReportJson(roofline: Roofline, kernels: readonly KernelResult[], meta: KernelReportMeta) {
-  const { args, adapter, model, dtype, kvDtype, commit, isPartial } = meta;
+/** Makes the JSON report of a kernel benchmark. */
+export function kernelReportJson(
+  roofline: Roofline,
+  kernels: readonly KernelResult[],
+  { kvDtype, isPartial, ...origin }: KernelReportOrigin,
+) {
   return {
     schema: 'roseinfer-kernels-1',
     partial: isPartial,
-    meta: {
-      ...environmentJson(adapter),
-      commit,
-      args,
-      model,
-      dtype,
-      kv_dtype: kvDtype,
-    },
+    meta: { ...reportMeta(origin), kv_dtype: kvDtype },
     roofline,
     kernels,
   };

@@ -23,21 +23,21 @@ export function formatOpenLoop(report: OpenLoopReport, load: LoadDescription): s
   const { mode, 'request-rate': requestRate, 'max-concurrency': maxConcurrency } = load;
   return [
     formatTitle('Serving Benchmark Result', '='),
-    formatRow('Scheduler:', mode),
-    formatRow('Successful requests:', report.completed),
-    formatRow('Failed requests:', report.failed),
-    formatRow('Rejected requests:', report.rejected),
-    ...(maxConcurrency === undefined ? [] : [formatRow('Maximum request concurrency:', maxConcurrency)]),
-    ...(requestRate === undefined ? [] : [formatRow('Request rate configured (RPS):', requestRate)]),
-    formatRow('Benchmark duration (s):', report.duration.toFixed(2)),
-    formatRow('Total input tokens:', report.inputTokens),
-    formatRow('Total generated tokens:', report.outputTokens),
-    formatRow('Request throughput (req/s):', formatFigure(report.requestThroughput, 2)),
-    ...(report.hasLimits ? [formatRow('Request goodput (req/s):', formatFigure(report.goodput, 2))] : []),
-    formatRow('Output token throughput (tok/s):', formatFigure(report.outputThroughput, 2)),
-    formatRow('Peak output token throughput (tok/s):', formatFigure(report.peakOutputThroughput, 2)),
-    formatRow('Peak concurrent requests:', report.peakConcurrency.toFixed(2)),
-    formatRow('Total token throughput (tok/s):', formatFigure(report.totalThroughput, 2)),
+    formatEntry('Scheduler:', mode),
+    formatEntry('Successful requests:', report.completed),
+    formatEntry('Failed requests:', report.failed),
+    formatEntry('Rejected requests:', report.rejected),
+    ...(maxConcurrency === undefined ? [] : [formatEntry('Maximum request concurrency:', maxConcurrency)]),
+    ...(requestRate === undefined ? [] : [formatEntry('Request rate configured (RPS):', requestRate)]),
+    formatEntry('Benchmark duration (s):', report.duration.toFixed(2)),
+    formatEntry('Total input tokens:', report.inputTokens),
+    formatEntry('Total generated tokens:', report.outputTokens),
+    formatEntry('Request throughput (req/s):', formatFigure(report.requestThroughput, 2)),
+    ...(report.hasLimits ? [formatEntry('Request goodput (req/s):', formatFigure(report.goodput, 2))] : []),
+    formatEntry('Output token throughput (tok/s):', formatFigure(report.outputThroughput, 2)),
+    formatEntry('Peak output token throughput (tok/s):', formatFigure(report.peakOutputThroughput, 2)),
+    formatEntry('Peak concurrent requests:', report.peakConcurrency.toFixed(2)),
+    formatEntry('Total token throughput (tok/s):', formatFigure(report.totalThroughput, 2)),
     ...latencyNames.flatMap((name) => formatLatency(name, report)),
     '='.repeat(WIDTH),
   ].join('\n');
@@ -46,7 +46,7 @@ export function formatOpenLoop(report: OpenLoopReport, load: LoadDescription): s
 function formatLatency(name: LatencyName, { latencies }: OpenLoopReport): string[] {
   const { mean, median, p99 } = latencies[name] ?? {};
   const row = (statistic: string, value: number | undefined) =>
-    formatRow(`${statistic} ${name.toUpperCase()} (ms):`, formatFigure(value ?? null, 2));
+    formatEntry(`${statistic} ${name.toUpperCase()} (ms):`, formatFigure(value ?? null, 2));
   return [formatTitle(TITLES[name], '-'), row('Mean', mean), row('Median', median), row('P99', p99)];
 }
 
@@ -55,6 +55,6 @@ function formatTitle(title: string, line: string): string {
   return `${line.repeat(numLeft)} ${title} `.padEnd(WIDTH, line);
 }
 
-function formatRow(label: string, value: string | number): string {
+function formatEntry(label: string, value: string | number): string {
   return `${label.padEnd(LABEL_WIDTH)} ${String(value).padEnd(10)}`;
 }

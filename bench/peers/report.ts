@@ -1,6 +1,7 @@
-import { environmentJson } from '../common/environment-json.ts';
 import { type Figure, formatFigure, NO_FIGURE, ratio } from '../common/figures.ts';
 import { median, present, sum } from '../common/statistics.ts';
+import { type ReportOrigin, reportMeta } from '../report/meta.ts';
+import { formatRow } from '../report/table.ts';
 import type { PeerName, PeersArgs } from './args.ts';
 import type { Comparison, EngineName } from './comparison.ts';
 import { BATCH_SIZES, type DecodeResult } from './decode-job.ts';
@@ -105,39 +106,18 @@ export function countEqualIds(ours: DecodeResult['ids'], theirs: DecodeResult['i
   return sum(counts);
 }
 
-function formatRow(cells: readonly string[], widths: readonly number[]): string {
-  const padded = cells.map((cell, i) => {
-    const width = widths[i] ?? 0;
-    return width < 0 ? cell.padStart(-width) : cell.padEnd(width);
-  });
-  return padded.join(' ');
-}
-
-/** Where the numbers come from. */
-export interface PeersMeta extends Pick<Comparison, 'subject'> {
-  readonly args: PeersArgs;
-  readonly model: string;
-  readonly commit: string | null;
-  /** There is more to come, or would have been. */
+/** Origin of the numbers, and whether they are all. */
+export interface PeersReportOrigin extends ReportOrigin<PeersArgs> {
+  /** Results are to come, or would have been. */
   readonly isPartial: boolean;
 }
 
-/** All numbers of a comparison and what they depend on. */
-export function peersReportJson({ decode, matmul, problems }: Findings, meta: PeersMeta) {
-  const { subject, args, model, commit, isPartial } = meta;
-  const { adapter, dtype } = subject;
+/** Makes the JSON report of a comparison. */
+export function peersReportJson({ decode, matmul, problems }: Findings, { isPartial, ...origin }: PeersReportOrigin) {
   return {
     schema: 'roseinfer-peers-1',
     partial: isPartial,
-    meta: {
-      ...environmentJson(adapter),
-      [LLAMA.name]: LLAMA.version,
-      [ONNX.name]: ONNX.version,
-      commit,
-      args,
-      model,
-      dtype,
-    },
+    meta: reportMeta(origin, { [LLAMA.name]: LLAMA.version, [ONNX.name]: ONNX.version }),
     decode: Object.fromEntries(
       [...decode].map(([engine, results]) => [
         engine,

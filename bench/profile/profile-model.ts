@@ -3,12 +3,11 @@ import type { LoadedModel } from '../../src/load-model.ts';
 import { modelName } from '../../src/terminal/open-model.ts';
 import type { StatusLine } from '../../src/terminal/status-line.ts';
 import { packageRoot } from '../../src/util/package-info.ts';
-import { readCommit } from '../common/commit.ts';
-import { writeJson } from '../common/json-file.ts';
 import { attentionCost } from '../kernels/kernel-cases-attention.ts';
 import { RooflineProbe } from '../kernels/roofline-probe.ts';
 import type { BenchArgs } from '../load/args.ts';
-import { metaJson } from '../load/run-meta.ts';
+import { writeJson } from '../report/json-file.ts';
+import { readCommit, reportMeta } from '../report/meta.ts';
 import { measureReadback, measureStep } from './measure-step.ts';
 import { formatStep, METHOD, type ProfileContext, reportStep, type StepReport } from './profile-report.ts';
 import { decodeStep, type ProfiledStep, prefillStep } from './step-plans.ts';
@@ -55,6 +54,6 @@ export async function profileModel(
   console.log(`How: ${METHOD}.`);
   if (args.json === undefined) return;
   const commit = await readCommit(packageRoot);
-  const meta = metaJson({ args, adapter, model: modelName(args.model), dtype, commit });
+  const meta = reportMeta({ args, adapter, model: modelName(args.model), dtype, commit });
   await writeJson(args.json, { schema: 'roseinfer-profile-1', meta, method: METHOD, steps: reports });
 }

@@ -1,6 +1,7 @@
 import type { Cost } from '../../src/gpu/kernel-spec.ts';
 import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../common/figures.ts';
 import { formatRoofline, type Roofline, shareOfRoofline } from '../kernels/roofline.ts';
+import { formatRow } from '../report/table.ts';
 import type { StepMeasurement } from './measure-step.ts';
 import type { MeasuredKernel } from './step-kernels.ts';
 import type { ProfiledStep } from './step-plans.ts';
@@ -92,22 +93,25 @@ const WIDTHS = [16, -10, -10, -8, -9, 0] as const;
 export function formatStep({ kind }: Pick<ProfiledStep, 'kind'>, report: StepReport): string {
   const { sequences, tokens, context, kernels } = report;
   const rows = kernels.map((row) =>
-    formatRow([
-      row.kernel,
-      String(row.dispatches),
-      row.ms.toFixed(3),
-      formatPercent(row.share),
-      formatPercent(row.roofline),
-      [row.variant.slice(row.kernel.length), ...sizesThatTell(row, kernels)].join(' '),
-    ]),
+    formatRow(
+      [
+        row.kernel,
+        String(row.dispatches),
+        row.ms.toFixed(3),
+        formatPercent(row.share),
+        formatPercent(row.roofline),
+        [row.variant.slice(row.kernel.length), ...sizesThatTell(row, kernels)].join(' '),
+      ],
+      WIDTHS,
+    ),
   );
   const dispatches = kernels.reduce((sum, row) => sum + row.dispatches, 0);
   const { wall_ms, gpu_ms, idle_ms, encode_ms, readback_ms, kernel_ms, kernels_per_wall, best } = report;
   return [
     `=== ${kind} step: ${tokens} tokens, ${sequences} ${sequences === 1 ? 'sequence' : 'sequences'}, context ${context} ===`,
-    formatRow(['kernel', 'dispatches', 'ms', 'share', 'roofline', 'variant and sizes']),
+    formatRow(['kernel', 'dispatches', 'ms', 'share', 'roofline', 'variant and sizes'], WIDTHS),
     ...rows,
-    formatRow(['sum', String(dispatches), kernel_ms.toFixed(3), '', '', '']),
+    formatRow(['sum', String(dispatches), kernel_ms.toFixed(3), '', '', ''], WIDTHS),
     `Wall: ${formatMs(wall_ms)} = GPU ${formatMs(gpu_ms)} + idle ${formatMs(idle_ms)}`,
     `Host encode: ${formatMs(encode_ms)}, readback: ${formatMs(readback_ms)}`,
     `Sum of kernel times / wall: ${formatFigure(kernels_per_wall, 3)}`,
@@ -125,12 +129,4 @@ function sizesThatTell({ variant, sizes }: ProfileRow, rows: readonly ProfileRow
   return Object.entries(sizes).flatMap(([name, size]) =>
     name.length === 1 && others.some((row) => row.sizes[name] !== size) ? [`${name}=${size}`] : [],
   );
-}
-
-function formatRow(cells: readonly string[]): string {
-  const padded = cells.map((cell, i) => {
-    const width = WIDTHS[i] ?? 0;
-    return width < 0 ? cell.padStart(-width) : cell.padEnd(width);
-  });
-  return padded.join(' ').trimEnd();
 }

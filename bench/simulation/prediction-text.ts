@@ -1,5 +1,8 @@
 import { formatFigure, formatPercent, mapFigure, ratio } from '../common/figures.ts';
 import type { OpenLoopReport } from '../open-loop/report.ts';
+import { formatRow } from '../report/table.ts';
+
+const WIDTHS = [18, -10, -10, -10] as const;
 
 /** Measured latencies, simulated ones, and how far these are off. */
 export function formatPrediction(measured: OpenLoopReport, simulated: OpenLoopReport): string {
@@ -9,12 +12,8 @@ export function formatPrediction(measured: OpenLoopReport, simulated: OpenLoopRe
       const label = `${statistic === 'median' ? 'Median' : 'P99'} ${name.toUpperCase()} (ms)`;
       const error = mapFigure(ratio(got, want), (factor) => factor - 1);
       const sign = error !== null && error >= 0 ? '+' : '';
-      return formatRow(label, formatFigure(want, 2), formatFigure(got, 2), sign + formatPercent(error));
+      return formatRow([label, formatFigure(want, 2), formatFigure(got, 2), sign + formatPercent(error)], WIDTHS);
     }),
   );
-  return [formatRow('', 'measured', 'simulated', 'error'), ...rows].join('\n');
-}
-
-function formatRow(label: string, ...cells: readonly string[]): string {
-  return label.padEnd(18) + cells.map((cell) => cell.padStart(11)).join('');
+  return [formatRow(['', 'measured', 'simulated', 'error'], WIDTHS), ...rows].join('\n');
 }

@@ -81,7 +81,8 @@ test('peersReportJson has every round of every engine, and where the numbers com
   const args = parsePeersArgs(['--repeat', '3']);
   if (args === null) throw new Error('help was asked for');
   const meta = {
-    subject: { adapter, dtype: 'f16' as const },
+    adapter,
+    dtype: 'f16' as const,
     args,
     model: 'weights/tales',
     commit: null,

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reportJson } from '../../../bench/closed-loop/json-report.ts';
 import { reportMode } from '../../../bench/closed-loop/mode-report.ts';
-import { readCommit } from '../../../bench/common/commit.ts';
-import { writeJson } from '../../../bench/common/json-file.ts';
 import { parseArgs } from '../../../bench/load/args.ts';
+import { writeJson } from '../../../bench/report/json-file.ts';
+import { readCommit } from '../../../bench/report/meta.ts';
 import { testResponse, testRun } from '../runs.ts';
 
 let directory: string;
