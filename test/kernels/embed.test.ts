@@ -1,10 +1,11 @@
+// Embeddings: every end of the bound range, each storage of the table, refusals.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { embed } from '../../src/kernels/embed/embed.ts';
 import { hostTensor, unwritten } from '../../src/kernels/kernel-case.ts';
+import { packedTensor } from '../../src/kernels/weights/operands.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { checkEmbed, V } from '../support/kernels/embed-case.ts';
-import { packed } from '../support/kernels/guarded-tensor.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { runKernel } from '../support/kernels/run-kernel.ts';
 
@@ -34,7 +35,7 @@ test('embed refuses a wte of another width, and a choice of another storage type
     token_ids: hostTensor(Int32Array.of(0), 1),
     next_tokens: hostTensor(Int32Array.of(0), 1),
     positions: hostTensor(Int32Array.of(0), 1),
-    wte: packed({ K: 60, N: 2, dtype: 'f32' }, new Float32Array(120), 'nk'),
+    wte: packedTensor({ K: 60, N: 2, dtype: 'f32' }, new Float32Array(120), 'nk'),
     wpe: hostTensor(new Float32Array(60), 1, 60),
     out: unwritten(1, 60),
   };

@@ -1,3 +1,4 @@
+// Copies of listed rows.
 import { afterAll, beforeAll, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { checkGatherRows } from '../support/kernels/gather-rows-case.ts';

@@ -1,11 +1,13 @@
+// Keys and values in their slots: sizes, storage, lanes, refusals.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { hostTensor } from '../../src/kernels/kernel-case.ts';
 import { type KVDType, kvWrite } from '../../src/kernels/kv-write/kv-write.ts';
-import { type CacheShape, PagedCache } from '../../src/kernels/kv-write/paged-cache.ts';
+import { emptyCache } from '../../src/kernels/kv-write/operands.ts';
+import type { CacheShape } from '../../src/kernels/kv-write/paged-cache.ts';
 import { normals } from '../../src/util/random-values.ts';
 import { expectWithin } from '../support/kernels/expect-within.ts';
-import { checkKVWrite, UNWRITTEN } from '../support/kernels/kv-write-case.ts';
+import { checkKVWrite } from '../support/kernels/kv-write-case.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { runKernel } from '../support/kernels/run-kernel.ts';
 
@@ -42,7 +44,7 @@ test('kv_write rounds to a neighbouring f16', async () => {
   const operands = {
     qkv: hostTensor(qkv, 1, 3 * D),
     slot_mapping: hostTensor(Int32Array.of(0), 1),
-    kv: new PagedCache({ numBlocks: 1, H, P: 1, D, dtype: 'f16' }, UNWRITTEN).operand,
+    kv: emptyCache({ numBlocks: 1, H, P: 1, D, dtype: 'f16' }).operand,
   };
   const words = await runKernel(device, kvWrite, operands, { D }, { conditions: { KV_F16: true } });
   const got = new Float16Array(words.buffer, words.byteOffset, 2 * D);
@@ -61,7 +63,7 @@ test('kv_write refuses a cache with rows of another length', async () => {
   const operands = {
     qkv: hostTensor(new Float32Array(3 * 128), 1, 3 * 128),
     slot_mapping: hostTensor(Int32Array.of(0), 1),
-    kv: new PagedCache(shape, UNWRITTEN).operand,
+    kv: emptyCache(shape).operand,
   };
   const run = runKernel(device, kvWrite, operands, { D: 64 });
   await expect(run).rejects.toThrow('kv_write: kv has rows of 32 words, expected 64 for D = 64');

@@ -1,23 +1,15 @@
 // @module-tag sweep
-
+// A row's bits: the same whatever the variant and the batch.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
-import { hostTensor, unwritten } from '../../src/kernels/kernel-case.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
+import { type MatmulInputs, matmulInputs, someRows } from '../../src/kernels/matmul/operands.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { normals, permutation } from '../../src/util/random-values.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
-import {
-  type MatmulInputs,
-  type MatmulKernel,
-  matmulConditions,
-  matmulInputs,
-  matmulOperands,
-  someRows,
-} from '../support/kernels/matmul-case.ts';
+import { type MatmulKernel, runMatmul } from '../support/kernels/matmul-checks.ts';
 import { mutant } from '../support/kernels/mutant.ts';
-import { runKernel } from '../support/kernels/run-kernel.ts';
 
 const SHAPE = { M: 17, K: 100, N: 72 };
 
@@ -41,11 +33,10 @@ function run(
   choice: VariantChoice = {},
   kernel: MatmulKernel = matmul,
 ): Promise<Uint32Array> {
-  const { M, N, dtype } = inputs;
-  const conditions: Record<string, boolean> = { ...matmulConditions(dtype), ...choice.conditions };
+  const { M, N } = inputs;
   const residual = Float32Array.from({ length: M * N }, (_, i) => residualRow[i % N]!);
-  const out = conditions.RESIDUAL ? hostTensor(residual, M, N) : unwritten(M, N);
-  return runKernel(device, kernel, matmulOperands(inputs, out), {}, { ...choice, conditions });
+  const isAdded = choice.conditions?.RESIDUAL ?? false;
+  return runMatmul(device, { ...inputs, ...(isAdded && { residual }) }, choice, kernel);
 }
 
 /** Every row by itself, in the adapter's default variant. */

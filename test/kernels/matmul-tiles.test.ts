@@ -3,22 +3,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device, type DeviceTraits } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
-import { hostTensor, unwritten } from '../../src/kernels/kernel-case.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
+import { type MatmulInputs, matmulInputs } from '../../src/kernels/matmul/operands.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { MATMUL_BUCKETS, matmulCandidates } from '../../src/tuning/matmul-tuning.ts';
 import { normals } from '../../src/util/random-values.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
-import {
-  type MatmulInputs,
-  type MatmulKernel,
-  matmulConditions,
-  matmulInputs,
-  matmulOperands,
-} from '../support/kernels/matmul-case.ts';
+import { type MatmulKernel, runMatmul } from '../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { mutant } from '../support/kernels/mutant.ts';
-import { runKernel } from '../support/kernels/run-kernel.ts';
 
 let auto: Device;
 let base: Device;
@@ -37,10 +30,9 @@ const TWO_ROWS = { constants: { ROWS: 2, TILES: 1, K_TILE: 16 }, overrides: { LA
 const TWO_TILES = { constants: { ROWS: 1, TILES: 2, K_TILE: 32 }, overrides: { LANES: 64 } };
 
 function run(device: Device, inputs: MatmulInputs, choice: VariantChoice = {}, kernel: MatmulKernel = matmul) {
-  const { M, N, dtype } = inputs;
-  const conditions: Record<string, boolean> = { ...matmulConditions(dtype), ...choice.conditions };
-  const out = conditions.RESIDUAL ? hostTensor(normals(9, M * N), M, N) : unwritten(M, N);
-  return runKernel(device, kernel, matmulOperands(inputs, out), {}, { ...choice, conditions });
+  const isAdded = choice.conditions?.RESIDUAL ?? false;
+  const residual = normals(9, inputs.M * inputs.N);
+  return runMatmul(device, { ...inputs, ...(isAdded && { residual }) }, choice, kernel);
 }
 
 /** Expects the bits of the base variant. */

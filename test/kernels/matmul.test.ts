@@ -1,7 +1,10 @@
+// The matmul against float64, torch and its naive form: shapes, storage, activations, columns of a wider output.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { floatsOf, unwritten } from '../../src/kernels/kernel-case.ts';
+import { floatsOf } from '../../src/kernels/kernel-case.ts';
+import { expectedMatmul } from '../../src/kernels/matmul/expected.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
+import { type MatmulInputs, type MatmulShape, matmulInputs } from '../../src/kernels/matmul/operands.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import {
   ACTIVATIONS,
@@ -10,16 +13,14 @@ import {
   checkBrokenValues,
 } from '../support/kernels/activation-checks.ts';
 import { expectWithin } from '../support/kernels/expect-within.ts';
-import { type MatmulInputs, type MatmulShape, matmulInputs, matmulOperands } from '../support/kernels/matmul-case.ts';
 import {
   checkColumns,
   checkMatmul,
   checkMatmulNaive,
   checkResidual,
-  expectedSums,
+  runMatmul,
 } from '../support/kernels/matmul-checks.ts';
 import { type Changes, mutant, mutantOfModule } from '../support/kernels/mutant.ts';
-import { runKernel } from '../support/kernels/run-kernel.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 const fixtures = readSafetensors('test/fixtures/ops.safetensors');
@@ -50,8 +51,8 @@ describe('matmul agrees with float64', () => {
     const [M, K, N] = [5, 300, 77];
     const [x, w, bias] = [fixture('matmul.x'), fixture('matmul.w'), fixture('matmul.b')];
     const inputs: MatmulInputs = { M, K, N, x, w, bias, dtype: 'f32' };
-    const got = floatsOf(await runKernel(device, matmul, matmulOperands(inputs), {}));
-    expectWithin(got, fixture('matmul.out'), expectedSums(inputs).tolerance, 'fixture');
+    const got = floatsOf(await runMatmul(device, inputs));
+    expectWithin(got, fixture('matmul.out'), expectedMatmul(inputs).tolerance!, 'fixture');
   });
 });
 
@@ -79,10 +80,10 @@ describe('matmul writes columns [first, first + N) of a wider output', () => {
 
   test('and refuses those beyond its end, and a choice of another storage type', async () => {
     const inputs = matmulInputs(3, { M: 5, K: 60, N: 33 }, 'f32');
-    const run = (scalars: { first: number }, conditions: Record<string, boolean> = {}) =>
-      runKernel(device, matmul, matmulOperands(inputs, unwritten(5, 100)), scalars, { conditions });
-    await expect(run({ first: 68 })).rejects.toThrow("matmul: columns [68, 101) are beyond out's 100");
-    await expect(run({ first: 40 }, { W_F16: true })).rejects.toThrow('matmul: W_F16 is chosen as true, but w is f32');
+    const run = (first: number, conditions: Record<string, boolean> = {}) =>
+      runMatmul(device, { ...inputs, columns: { O: 100, first } }, { conditions });
+    await expect(run(68)).rejects.toThrow("matmul: columns [68, 101) are beyond out's 100");
+    await expect(run(40, { W_F16: true })).rejects.toThrow('matmul: W_F16 is chosen as true, but w is f32');
   });
 });
 

@@ -4,9 +4,6 @@ import type { Device } from '../../../src/gpu/device.ts';
 import { Tensor, type TensorData } from '../../../src/gpu/tensor.ts';
 import type { HostTensor } from '../../../src/kernels/kernel-case.ts';
 import { PackedWeight } from '../../../src/kernels/weights/packed-weight.ts';
-import { packTiles, tiledShape, type WeightOrder } from '../../../src/kernels/weights/weight-tiles.ts';
-
-type WeightSize = NonNullable<HostTensor['weight']>;
 
 const GUARD_WORDS = 64;
 
@@ -54,12 +51,6 @@ export class GuardedTensor {
   [Symbol.dispose](): void {
     this.#owner.close();
   }
-}
-
-/** An operand that is a K×N weight. */
-export function packed(weight: WeightSize, matrix: Float32Array, order: WeightOrder): HostTensor {
-  const { K, N, dtype } = weight;
-  return { data: packTiles(K, N, dtype, matrix, order), shape: tiledShape(K, N, dtype), weight };
 }
 
 function dtypeOf(data: TensorData): 'f32' | 'i32' | 'u32' {

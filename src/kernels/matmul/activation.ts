@@ -1,0 +1,33 @@
+// Activations of the matmul's epilogue in float64, by the condition that selects each, and the bound of their rounding.
+import { gelu, geluNew, relu } from '../../reference/operators.ts';
+
+/** Unit roundoff of f32. */
+const U = 2 ** -24;
+/** Largest |exponent| that the shader does not clamp away: exp(−87) is about the smallest normal f32. */
+const MAX_EXPONENT = 88;
+
+/** Each activation, and the size of the argument of the exp inside it. */
+export const ACTIVATIONS = {
+  GELU_NEW: {
+    apply: geluNew,
+    exponent: (x: number) => 2 * Math.sqrt(2 / Math.PI) * Math.abs(x + 0.044715 * x ** 3),
+  },
+  GELU: { apply: gelu, exponent: (x: number) => (x * x) / 2 + 2 },
+  RELU: { apply: relu, exponent: () => 0 },
+} as const;
+
+/** Condition of `matmul` that selects an activation. */
+export type ActivationName = keyof typeof ACTIVATIONS;
+
+/** Names of the activations. */
+export const ACTIVATION_NAMES: readonly ActivationName[] = ['GELU_NEW', 'GELU', 'RELU'];
+
+/**
+ * Bound for f(x) = `want` where x errs by `error`. No activation is steeper than 1.13. exp errs by 3 + 2 |e| units in the
+ * last place (of 2 u), its argument by about six roundings, division by 2.5 units, and the rational erfc of GELU by 1.2e-7.
+ * Where exp(−|e|) leaves the range of f32 the result is 0, and x exp(−87) with |x| < 14 is below 3e-37.
+ */
+export function activationBound(name: ActivationName, x: number, error: number, want: number): number {
+  const relative = (16 + 10 * Math.min(ACTIVATIONS[name].exponent(x), MAX_EXPONENT)) * U + 1.2e-7;
+  return 1.13 * error + relative * Math.abs(want) + 3e-37;
+}

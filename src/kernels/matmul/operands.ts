@@ -1,0 +1,107 @@
+// Operands of the matmul kernels on the host: numbers with sums of variance 1 to 2, outliers among them.
+import { normals, uniforms } from '../../util/random-values.ts';
+import { type HostTensor, hostTensor, type KernelOperands, unwritten } from '../kernel-case.ts';
+import { emptyCache } from '../kv-write/operands.ts';
+import type { CacheShape } from '../kv-write/paged-cache.ts';
+import { packedTensor } from '../weights/operands.ts';
+import { storedValues, type WeightDType, weightConditions } from '../weights/weight-tiles.ts';
+import type { ActivationName } from './activation.ts';
+import type { matmul, matmulKVWrite } from './matmul.ts';
+import type { matmulNaive } from './matmul-naive.ts';
+
+/** Sizes of x[M, K] · w[K, N]. */
+export interface MatmulShape {
+  readonly M: number;
+  readonly K: number;
+  readonly N: number;
+}
+
+/** Inputs of a matmul, row-major. */
+export interface MatmulInputs extends MatmulShape {
+  readonly x: Float32Array;
+  /** [K, N], rounded to its storage type. */
+  readonly w: Float32Array;
+  readonly bias: Float32Array;
+  readonly dtype: WeightDType;
+  readonly activation?: ActivationName | undefined;
+  /** Columns of the output, and the first of those that are written; default: N and 0. */
+  readonly columns?: { readonly O: number; readonly first: number };
+  /** Numbers [M, O] that the output holds and RESIDUAL adds to. */
+  readonly residual?: Float32Array | undefined;
+}
+
+/**
+ * Makes inputs with outliers: the second row of x and the second column of w hold one that is 1000 times as large, the third
+ * row of x is constant.
+ */
+export function matmulInputs(seed: number, { M, K, N }: MatmulShape, dtype: WeightDType): MatmulInputs {
+  const x = normals(seed, M * K);
+  const w = uniforms(seed + 1, K * N, Math.sqrt(3 / K));
+  const middle = K >> 1;
+  if (M > 1) x[K + middle]! *= 1000;
+  if (M > 2) x.fill(0.3, 2 * K, 3 * K);
+  if (N > 1) w[middle * N + 1]! *= 1000;
+  return { M, K, N, dtype, x, w: storedValues(K, N, dtype, w, 'kn'), bias: normals(seed + 2, N) };
+}
+
+/** Takes rows [start, end) of x alone. */
+export function someRows<I extends MatmulInputs>(inputs: I, start: number, end: number): I {
+  const { K, N, columns: { O } = { O: N }, residual } = inputs;
+  const x = inputs.x.slice(start * K, end * K);
+  return { ...inputs, M: end - start, x, ...(residual && { residual: residual.slice(start * O, end * O) }) };
+}
+
+/** Weight of the inputs, in tiles. */
+export function packedWeight({ K, N, dtype, w }: MatmulInputs): HostTensor {
+  return packedTensor({ K, N, dtype }, w, 'kn');
+}
+
+/** Operands of `matmul`. @param w the packed weight, which dispatches over some of the rows share. */
+export function matmulOperands(
+  inputs: MatmulInputs,
+  w: HostTensor = packedWeight(inputs),
+): KernelOperands<typeof matmul.spec> {
+  const { M, K, N, x, bias, columns: { O, first } = { O: N, first: 0 }, residual } = inputs;
+  const out = residual ? hostTensor(residual, M, O) : unwritten(M, O);
+  return {
+    tensors: { x: hostTensor(x, M, K), w, bias: hostTensor(bias, N), out },
+    scalars: { first },
+    outputs: ['out'],
+  };
+}
+
+/** Conditions under which `matmul` reads these inputs, and what it does to its sums. */
+export function matmulConditions({ dtype, activation, residual }: MatmulInputs): Readonly<Record<string, boolean>> {
+  return {
+    ...weightConditions(dtype),
+    ...(activation && { [activation]: true }),
+    ...(residual && { RESIDUAL: true }),
+  };
+}
+
+/** Operands of `matmul_naive`, whose weight is a matrix of f32. */
+export function matmulNaiveOperands({ M, K, N, x, w, bias }: MatmulInputs): KernelOperands<typeof matmulNaive.spec> {
+  return {
+    tensors: { x: hostTensor(x, M, K), w: hostTensor(w, K, N), bias: hostTensor(bias, N), out: unwritten(M, N) },
+    scalars: {},
+    outputs: ['out'],
+  };
+}
+
+/** Inputs of a projection of M tokens to q, k and v of the heads of a cache: N = 3 · H · D. */
+export interface ProjectionInputs extends MatmulInputs {
+  readonly cache: CacheShape;
+  /** [M]; a negative slot is padding. */
+  readonly slots: Int32Array;
+}
+
+/** Operands of `matmul_kv_write`. */
+export function projectionOperands(inputs: ProjectionInputs): KernelOperands<typeof matmulKVWrite.spec> {
+  const { cache, slots } = inputs;
+  const { tensors, scalars } = matmulOperands(inputs);
+  return {
+    tensors: { ...tensors, slot_mapping: hostTensor(slots, slots.length), kv: emptyCache(cache).operand },
+    scalars: { ...scalars, D: cache.D },
+    outputs: ['out', 'kv'],
+  };
+}
