@@ -1,3 +1,4 @@
+// The flat arrays of one step: all that crosses from scheduling to a runner, so that a GPU and a simulator fit alike.
 import type { Lease } from './lease.ts';
 import type { LogitsAdjustment } from './logits-adjustment.ts';
 
@@ -34,7 +35,7 @@ export interface BatchPlan {
   readonly logitsRows: Int32Array;
   /** [R] how to sample from each row of logits. */
   readonly samplingRows: readonly SamplingRow[];
-  /** Of the engine whose step it is; absent where there is none. */
+  /** Lease of the engine whose step it is; absent without an engine. */
   readonly lease?: Lease | undefined;
 }
 

@@ -3,7 +3,7 @@ import { RoseinferError } from '../util/errors.ts';
 
 /** One engine's right to a runner: another engine's steps would overwrite its keys and values. */
 export interface Lease {
-  /** Whether the engine has not closed. */
+  /** True until the engine has closed. */
   readonly isHeld: boolean;
 }
 

@@ -1,3 +1,4 @@
+// Biases, penalties and masks of a row, as a function of its ids alone: they are the same after a preemption or a cache hit.
 import type { SamplingParams } from './sampling-params.ts';
 
 /** How the logit of one token id changes before a row is sampled. */
@@ -5,7 +6,7 @@ export interface TokenAdjustment {
   readonly id: number;
   /** Added to the logit. */
   readonly bias: number;
-  /** Whether the repetition penalty applies. */
+  /** True where the repetition penalty applies. */
   readonly isSeen: boolean;
   /** How often the output has the id: presence and frequency penalty. */
   readonly outputCount: number;
@@ -28,7 +29,7 @@ export interface LogitsAdjustment {
   readonly newestTokenSlot: number | null;
 }
 
-/** What decides the adjustment of a row. What is left out is off. */
+/** Sequence and parameters that decide the adjustment of a row; an absent parameter is off. */
 export interface AdjustedSequence {
   readonly promptIds: readonly number[];
   /** Output on the host. */

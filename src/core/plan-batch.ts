@@ -1,9 +1,10 @@
+// Turns a scheduler's rows into a BatchPlan. It is a pure function, so that a plan can be compared with a table made by hand.
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
 import type { BatchPlan, SamplingRow } from './batch-plan.ts';
 import { type AdjustedSequence, adjustmentOf } from './logits-adjustment.ts';
 
-/** What `planBatch` reads of a row; the scheduler's rows have it, and a caller without an engine can write it down. */
+/** Row as `planBatch` reads it: a scheduler's row, or one that a caller without an engine writes. */
 export interface BatchRow {
   readonly sequence: AdjustedSequence & {
     readonly params: Pick<SamplingRow, 'temperature' | 'topK' | 'topP' | 'minP' | 'seed'> &

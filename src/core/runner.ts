@@ -1,6 +1,7 @@
+// The one seam between engine and GPU: a runner executes plans, whatever it runs on.
 import type { BatchPlan } from './batch-plan.ts';
 
-/** What a Runner can hold; schedulers and request validation read these numbers and nothing else of the GPU. */
+/** Capacity of a Runner: all that schedulers and request validation know of the GPU. */
 export interface RunnerLimits {
   /** Sequences per step; also the number of token slots. */
   readonly maxBatchSize: number;
@@ -56,13 +57,13 @@ export interface StepTimes extends GpuInterval {
 /** How to run a step. */
 export interface ExecuteOptions {
   /**
-   * What to measure by the GPU's clock: the `step` as a whole, which costs nothing to speak of, or its `kernels` one by
+   * Measures by the GPU's clock: the `step` as a whole, at next to no cost, or its `kernels` one by
    * one, which needs a pass a dispatch and slows the step down. The ids are the same.
    */
   readonly timed?: 'step' | 'kernels' | undefined;
 }
 
-/** What comes back from one step, in the order of `plan.logitsRows`. */
+/** Result of one step, in the order of `plan.logitsRows`. */
 export interface StepResult {
   /** [R] sampled ids. */
   readonly ids: Int32Array;

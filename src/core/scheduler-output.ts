@@ -1,15 +1,16 @@
+// The choice of a scheduler for one step: sequences, and the number of tokens of each.
 import type { Sequence } from './sequence.ts';
 
 /**
  * One sequence's part of a step: tokens `[start, start + numTokens)`. The one number covers prefill, chunk and decode.
- * What may change before the result arrives is kept here as it was when the row was scheduled.
+ * Fields that may change before the result arrives are copied here when the row is scheduled.
  */
 export interface SchedulerRow {
   readonly sequence: Sequence;
   /** Absolute position of the row's first token. */
   readonly start: number;
   readonly numTokens: number;
-  /** Whether the row ends with the last known token, so that its logits give the next id. */
+  /** True when the row ends with the last known token, so that its logits give the next id. */
   readonly samples: boolean;
   readonly epoch: number;
   readonly tokenSlot: number;
@@ -17,7 +18,7 @@ export interface SchedulerRow {
   readonly blockTable: readonly number[];
 }
 
-/** What one step computes. Without rows there is nothing to run: every sequence waits for ids in flight. */
+/** Work of one step. Without rows there is nothing to run: every sequence waits for ids in flight. */
 export interface SchedulerOutput {
   readonly rows: readonly SchedulerRow[];
   /** Sequences that start or resume with this step. */

@@ -97,7 +97,7 @@ export class Sequence {
     return this.numTokens - this.numComputedTokens;
   }
 
-  /** Whether the ids on the host and in flight are all that it may generate. */
+  /** True when the ids on the host and in flight reach `maxTokens`. */
   get isFullLength(): boolean {
     return this.ids.length + this.numPendingIds >= this.params.maxTokens;
   }

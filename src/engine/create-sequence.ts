@@ -1,3 +1,4 @@
+// Checks a request whole and makes a sequence of it: after this nothing of a request can make a step fail.
 import { resolveSamplingParams } from '../core/resolve-sampling-params.ts';
 import type { RunnerLimits } from '../core/runner.ts';
 import { Sequence } from '../core/sequence.ts';
@@ -32,7 +33,7 @@ export interface RequestContext {
   readonly limits: Pick<RunnerLimits, 'maxModelLen' | 'vocabSize'>;
   /** Milliseconds of the engine's clock. */
   readonly now: number;
-  /** Whether prompts are shared with every request of the same salt. */
+  /** True when prompts are shared among all requests of the same salt. */
   readonly sharesPrefixes: boolean;
   /** With whom the prompt is shared whatever else is said. */
   readonly prefixGroup?: string | undefined;
@@ -125,7 +126,7 @@ function checkHasText(name: string, value: unknown, { tokenizer }: Pick<RequestC
   throw new RangeValueError(name, value, `ids in place of text, as there is no ${missingFile}`);
 }
 
-/** Whether a value is an array, or a typed one: an Int32Array of ids is one for a caller without types. */
+/** Accepts an array or a typed array: JavaScript callers may pass ids as an Int32Array. */
 function isList(value: unknown): boolean {
   return Array.isArray(value) || (ArrayBuffer.isView(value) && Symbol.iterator in value);
 }

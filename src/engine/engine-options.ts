@@ -24,7 +24,7 @@ import {
 import { type EngineObserver, observerList } from './observe/observers.ts';
 import type { QueueBounds } from './queue-gate.ts';
 
-/** What an engine runs on and how it schedules. */
+/** Runner, tokenizer and scheduling of an engine. */
 export interface EngineOptions extends QueueBounds {
   /** Stays the caller's, and is this engine's alone until its `close` has finished; then another engine may have it. */
   readonly runner: Runner;
@@ -34,11 +34,11 @@ export interface EngineOptions extends QueueBounds {
   readonly scheduler?: SchedulerName | AdmissionPolicy | undefined;
   /** Default: the machine's. */
   readonly clock?: Clock | undefined;
-  /** Whether a step is submitted before the ids of the one before it are read; default true. The ids are the same. */
+  /** Submits a step before the ids of the one before it are read; default true. The ids are the same. */
   readonly overlap?: boolean | undefined;
   /** Which waiting request is next: a name or a policy of one's own; default `fcfs`. */
   readonly queuePolicy?: QueuePolicyName | QueuePolicy | undefined;
-  /** Whether prompts take what others have computed of the same beginning; default true. The ids are the same. */
+  /** Shares the blocks of prompts that begin alike; default true. The ids are the same. */
   readonly prefixCache?: boolean | undefined;
   /** Milliseconds that a step takes at most, about: prompts are cut by the times of steps before. By default only maxBatchTokens cuts. */
   readonly maxStepMs?: number | undefined;
@@ -46,7 +46,7 @@ export interface EngineOptions extends QueueBounds {
   readonly observers?: readonly EngineObserver[] | undefined;
   /** Default for requests that don't set `timeline`; false. */
   readonly timeline?: boolean | undefined;
-  /** Whether each kernel is timed by the GPU's clock, for `StepRecord.times`, which slows steps down; default false. */
+  /** Times each kernel by the GPU's clock, for `StepRecord.times`, which slows steps down; default false. */
   readonly timeKernels?: boolean | undefined;
 }
 

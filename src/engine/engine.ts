@@ -97,13 +97,13 @@ export class Engine {
     this.#lease = new RunnerLease(runner);
   }
 
-  /** Whether a request has not ended or a step is in flight. */
+  /** True while a request has not ended or a step is in flight. */
   get hasUnfinished(): boolean {
     return this.#live.size > 0 || this.#inFlight.length > 0;
   }
 
   /**
-   * Queues a request for `step` or `run`, whoever calls it; does no GPU work.
+   * Queues a request for the next `step` or `run`; does no GPU work.
    *
    * @throws RangeValueError for a request that is not valid or has the id of one that has not ended.
    * @throws RequestTooLargeError for one that could not run even alone.
@@ -212,7 +212,7 @@ export class Engine {
   async close(): Promise<void> {
     this.#intake.close();
     this.#live.stopAll('abort', null);
-    // Whoever runs the loop hears of its faults.
+    // Faults reach the caller that runs the loop.
     while (this.hasUnfinished) await this.run().catch(() => {});
     this.#lease[Symbol.dispose]();
   }
@@ -258,7 +258,7 @@ export class Engine {
         this.#apply(due, outcome);
       }
     } catch (fault) {
-      // Whoever hears of the fault may go on with a new turn.
+      // A caller that handles the fault may go on with a new turn.
       this.#turn = null;
       this.#endAll(fault);
       throw fault;

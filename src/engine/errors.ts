@@ -1,3 +1,4 @@
+// Errors of requests and of the engine, each with its numbers as fields.
 import type { Runner } from '../core/runner.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { clip, quote } from '../util/quote.ts';
@@ -12,7 +13,7 @@ export class EngineClosedError extends RoseinferError {
 
 /** A request to an engine whose runner can run no more steps: its device was lost, or it was closed. */
 export class RunnerFailedError extends RoseinferError {
-  /** What the runner gives as the reason. */
+  /** The runner's own reason. */
   override readonly cause: Runner['failure'];
 
   constructor(cause: Runner['failure']) {

@@ -3,8 +3,8 @@ import process from 'node:process';
 import { messageOf } from './message-of.ts';
 
 /**
- * Reports the first fault of a function that a caller gave, by a warning of the process. The engine goes on: who only
- * watches costs nobody a request.
+ * Reports the first fault of a caller's function by a warning of the process. The engine goes on: an
+ * observer must not end a request.
  */
 export class FaultReport {
   readonly #name: string;

@@ -25,7 +25,7 @@ export interface IntakeOptions {
   readonly live: LiveRequests;
   readonly bounds: QueueBounds;
   readonly sharesPrefixes: boolean;
-  /** What `timeline` of a request is that doesn't say. */
+  /** Default for requests that don't set `timeline`. */
   readonly timeline: boolean | undefined;
 }
 

@@ -1,3 +1,4 @@
+// A request from its arrival to its end: ids become text and pieces, stamped as they reach the host.
 import type { TokenLogprobs } from '../core/runner.ts';
 import type { FinishReason, Sequence } from '../core/sequence.ts';
 import type { Detokenizer } from '../tokenizer/detokenizer.ts';
@@ -26,7 +27,7 @@ export interface LiveRequestOptions {
 
 type TextSource = Pick<Detokenizer, 'push' | 'finish' | 'foundStop'>;
 
-/** What the engine keeps of a request besides its sequence: text, stamps and whoever waits for them. */
+/** State of a request besides its sequence: text, time stamps, and the readers that wait for them. */
 export class LiveRequest {
   readonly sequence: Sequence;
   /** When the request has to be done, in milliseconds of the engine's clock. */
@@ -43,7 +44,7 @@ export class LiveRequest {
   readonly #logprobs: TokenLogprobs[] = [];
   /** One per id. */
   readonly #tokenTimes: number[] = [];
-  /** What readers of a piece that isn't there yet wait for. */
+  /** Resolves when the next piece arrives. */
   #news: PromiseWithResolvers<void> | null = null;
   #stopListening: (() => void) | null = null;
   #hasEnded = false;
@@ -91,7 +92,7 @@ export class LiveRequest {
     this.#timeline?.addStep(step, row);
   }
 
-  /** Records that the request lost its blocks when step `index` was scheduled. */
+  /** Records that the request was preempted when step `index` was scheduled. */
   preempt(index: number): void {
     this.#timeline?.preempt(index);
   }

@@ -1,3 +1,4 @@
+// A request and its result, as callers see them.
 import type { TokenLogprobs } from '../core/runner.ts';
 import type { SamplingOptions } from '../core/sampling-params.ts';
 import type { FinishReason, PrefixMiss } from '../core/sequence.ts';
@@ -19,7 +20,7 @@ export interface GenerationRequest {
   /** When it arrived, in milliseconds of the engine's clock; by default now. */
   readonly arrival?: number | undefined;
   /**
-   * Whether prompt text that spells a special token becomes that token, as with Hugging Face; default true. With false it
+   * Encodes prompt text that spells a special token as that token, as Hugging Face does; default true. With false it
    * stays plain text, as a prompt from an untrusted source should.
    */
   readonly parseSpecial?: boolean | undefined;
@@ -47,7 +48,7 @@ export interface FinishedRequest {
   readonly cachedTokens: number;
   /** Why they were no more; null for a request that never started. */
   readonly cacheMiss: PrefixMiss | null;
-  /** Times that it lost its blocks: to a request before it in the queue, or because a step of others failed. */
+  /** Number of preemptions: for a request before it in the queue, or because another request's step failed. */
   readonly preemptions: number;
   /** Tokens that were computed again because of that. */
   readonly recomputedTokens: number;

@@ -4,7 +4,7 @@ import type { LiveRequest } from './live-request.ts';
 import type { FinishedRequest, TextPiece } from './request.ts';
 
 /**
- * The pieces of one request as its ids arrive, then its end. A slow reader holds nobody up.
+ * The pieces of one request as its ids arrive, then its end. A slow reader delays no other request.
  *
  * No generator function: leaving one before its first `next` would run none of its code and let the request go on, and
  * leaving one while a `next` waits would be heard only with the next id.

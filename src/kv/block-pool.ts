@@ -1,3 +1,5 @@
+// Blocks by number, with owners counted: free blocks keep their contents until they are needed, the least recently used going
+// first.
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { checkValue, count } from '../util/option-checks.ts';
 
@@ -48,7 +50,7 @@ export class BlockPool {
   }
 
   /**
-   * Gives a block one more owner, be it free with contents or in use.
+   * Adds an owner to a block that is in use, or free and still cached.
    *
    * @throws RangeValueError for a block that is neither.
    */

@@ -1,3 +1,4 @@
+// A sequence's blocks in order of position.
 import { ceilDiv } from '../util/math.ts';
 import type { CachedBlock } from './prefix-cache.ts';
 
@@ -15,7 +16,7 @@ export class BlockTable {
     return this.#blocks;
   }
 
-  /** What the prefix cache knows of the first blocks; a block of the same tokens may stand there for one of the table's. */
+  /** Prefix-cache entries of the first blocks; an entry may name another block with the same tokens. */
   get prefix(): readonly CachedBlock[] {
     return this.#prefix;
   }

@@ -1,3 +1,4 @@
+// Bookkeeping of the KV cache: which blocks hold the tokens of which sequence. It touches no tensor.
 import type { PrefixHit, PrefixMiss, ReadonlySequence } from '../core/sequence.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
@@ -9,7 +10,7 @@ import { type BlockHash, type CachedBlock, PrefixCache } from './prefix-cache.ts
 /** Evicted blocks that are remembered, for each block of the pool. */
 const EVICTED_PER_BLOCK = 4;
 
-/** What the manager reads of a sequence; the object itself is the key of its table. */
+/** Sequence as the manager reads it; the object itself is the key of its table. */
 export type CachedSequence = Pick<
   ReadonlySequence,
   'promptIds' | 'ids' | 'numTokens' | 'numComputedTokens' | 'prefixGroup'
@@ -28,8 +29,8 @@ export interface KVCacheManagerOptions {
 /**
  * Which blocks hold which sequence, and which of them several share. The tensors themselves are the runner's.
  *
- * Only blocks that are full of known tokens are shared, and a hit leaves at least the last token to compute. So nobody
- * ever writes to a block that somebody else reads, and nothing has to be copied on a write: a sequence that goes on from
+ * Only blocks that are full of known tokens are shared, and a hit leaves at least the last token to compute. So no sequence
+ * writes to a block that another one reads, and nothing has to be copied on a write: a sequence that goes on from
  * the middle of a block computes that block for itself.
  */
 export class KVCacheManager {
@@ -86,7 +87,7 @@ export class KVCacheManager {
     return { numTokens: found.length * this.blockSize, miss };
   }
 
-  /** Grows the table for `numTokens` tokens behind the computed ones. False, and nothing changed, when the pool lacks blocks. */
+  /** Grows the table for `numTokens` tokens after the computed ones. False, and nothing changed, when the pool lacks blocks. */
   allocateSlots(sequence: CachedSequence, numTokens: number): boolean {
     const table = this.#tables.get(sequence) ?? new BlockTable(this.blockSize);
     if (!this.#append(table, table.numMissing(sequence.numComputedTokens + numTokens))) return false;
@@ -95,8 +96,8 @@ export class KVCacheManager {
   }
 
   /**
-   * Makes those blocks of a sequence known that are full of computed tokens with ids on the host. Computed means that the
-   * step is submitted: whoever shares the block runs in the same step, where keys are written before they are read, or
+   * Registers the sequence's full blocks, computed and with ids on the host, in the prefix cache. Computed means that the
+   * step is submitted: a sequence that shares the block runs in the same step, where keys are written before they are read, or
    * in a later one.
    */
   cacheBlocks(sequence: CachedSequence): void {
@@ -136,7 +137,7 @@ export class KVCacheManager {
     this.#tables.delete(sequence);
   }
 
-  /** @throws RoseinferError unless every block is in as many tables as it has owners, and nobody else's where it is written. */
+  /** @throws RoseinferError unless every block is in as many tables as it has owners, and in one only where it is written. */
   checkIntegrity(): void {
     this.#pool.checkIntegrity();
     const owners = new Uint32Array(this.numBlocks);

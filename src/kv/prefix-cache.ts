@@ -1,6 +1,7 @@
+// Finds blocks by the tokens that they hold. A hash proposes a candidate, the tokens themselves decide.
 import type { PrefixMiss } from '../core/sequence.ts';
 
-/** A block full of known tokens behind a known prefix. */
+/** A block full of known tokens after a known prefix. */
 export interface CachedBlock {
   readonly group: string;
   /** The block before it; null at the start of a sequence. */
@@ -17,7 +18,7 @@ export type BlockHash = (prefix: number, ids: Iterable<number>) => number;
 /**
  * Which blocks hold which tokens, so that sequences of one group with the same prefix share them.
  *
- * A block's tokens mean something only behind the tokens before them, so blocks form chains; a block is found from its
+ * Keys depend on all tokens before them, so blocks form chains; a block is found from its
  * predecessor only.
  */
 export class PrefixCache {
@@ -38,7 +39,7 @@ export class PrefixCache {
     return this.#byBlock.size;
   }
 
-  /** Whether the block holds tokens that others can share. */
+  /** Tells whether the block holds tokens that others can share. */
   has(block: number): boolean {
     return this.#byBlock.has(block);
   }

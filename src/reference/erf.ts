@@ -1,3 +1,4 @@
+// The error function in float64, which JavaScript lacks.
 const SERIES_LIMIT = 2;
 /** Terms of the continued fraction: enough for 1 ulp at SERIES_LIMIT, where it converges slowest. */
 const FRACTION_TERMS = 60;

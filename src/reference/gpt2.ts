@@ -1,7 +1,8 @@
+// GPT-2 in float64, layer by layer: the oracle of tests and doctor, written apart from the kernels.
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { attention, gelu, geluNew, layerNorm, matmul, matmulTransposed, relu } from './operators.ts';
 
-/** What the forward pass needs to know of a GPT-2; C = hiddenSize = numHeads · headDim. */
+/** Sizes and options of a GPT-2; C = hiddenSize = numHeads · headDim. */
 export interface ReferenceConfig {
   readonly numLayers: number;
   readonly numHeads: number;
@@ -28,7 +29,7 @@ export interface ReferenceState {
   readonly values: readonly Float64Array[];
 }
 
-/** What a forward pass over T tokens gives. */
+/** Result of a forward pass over T tokens. */
 export interface ReferenceOutput {
   /** [T, V], or one row for each of `logitsRows`. */
   readonly logits: Float64Array;

@@ -1,3 +1,4 @@
+// The distribution that a row of logits is drawn from, in float64.
 import { uniform } from '../util/rng.ts';
 import { argmax, softmax } from './operators.ts';
 

@@ -1,3 +1,4 @@
+// The scheduler: decode rows first, then waiting sequences as the admission policy lets them in. Policies differ in one method.
 import type { RunnerLimits, StepResult } from '../core/runner.ts';
 import type { SchedulerOutput, SchedulerRow } from '../core/scheduler-output.ts';
 import type { FinishReason, Sequence } from '../core/sequence.ts';
@@ -100,7 +101,7 @@ export class BatchScheduler implements Scheduler {
       if (running.sequence.status !== 'running' || running.sequence.isFullLength) continue;
       if (this.#allocateOrPreempt(step, running.sequence)) this.#addRow(step, running, 1);
     }
-    // What the decoding rows leave of the target, but enough to get on.
+    // The rest of the target after the decoding rows, but at least one token.
     const target = Math.max(targetTokens - step.rows.length, 1);
     step.budget = Math.min(step.budget, target);
     for (const running of this.#running) {
@@ -109,7 +110,7 @@ export class BatchScheduler implements Scheduler {
       const numTokens = Math.min(sequence.numUncomputedTokens, step.budget);
       if (numTokens > 0) this.#addRow(step, running, numTokens);
     }
-    // When blocks are short, whoever started now would be the next to lose its own.
+    // When blocks are short, a sequence that started now would be preempted next.
     if (step.preempted.length === 0) this.#admit(step);
     return step;
   }
@@ -121,7 +122,7 @@ export class BatchScheduler implements Scheduler {
       const id = finite[index] === 0 ? null : ids[index]!;
       sequence.numPendingIds--;
       if (id === null) {
-        // What gave no finite logits may have left no finite keys.
+        // A row without finite logits may have left keys that are not finite.
         this.#kv.evict(this.#kv.blockTable(sequence));
       } else {
         sequence.ids.push(id);
@@ -138,7 +139,7 @@ export class BatchScheduler implements Scheduler {
   fail(rows: readonly SchedulerRow[]): readonly Sequence[] {
     // Steps in flight may have computed blocks from those that the failed step left out, and made them known.
     this.#kv.evictAll();
-    // Those that the failure before started again, too: or each failure would acquit whom the next one concerns.
+    // Also sequences restarted by the failure before: otherwise two failures could excuse each other for ever.
     const failed = rows.map(({ sequence }) => sequence).filter(({ status }) => status !== 'finished');
     for (const sequence of failed) this.#finish(sequence, 'error');
     for (const { sequence } of this.#running.filter(({ sequence }) => sequence.prefixGroup !== null)) {
@@ -185,7 +186,7 @@ export class BatchScheduler implements Scheduler {
   }
 
   /**
-   * Whether the head of the queue starts now; it has the blocks of all its tokens then, in however many chunks they come.
+   * Starts the head of the queue if it can: with the blocks of all its tokens, in however many chunks they come.
    * A block is left for each running sequence that will need another, or the newcomer would soon cost one of them its own.
    */
   #startHead(head: Sequence): boolean {
@@ -213,7 +214,7 @@ export class BatchScheduler implements Scheduler {
     };
   }
 
-  /** Whether a sequence may need more blocks than it has. The last id is never computed. */
+  /** Tells whether a sequence may need more blocks than it has. The last id is never computed. */
   #willGrow(sequence: Sequence): boolean {
     const maxComputed = sequence.promptIds.length + sequence.params.maxTokens - 1;
     return this.#kv.numBlocksFor(maxComputed) > this.#kv.blockTable(sequence).length;
@@ -289,7 +290,7 @@ function reasonToStop(sequence: Sequence, id: number): 'stop' | 'length' | null 
   return ids.length >= params.maxTokens ? 'length' : null;
 }
 
-/** Whether the id ends the sequence as an eos. */
+/** Tells whether the id ends the sequence as an eos. */
 function isEos({ eosIds, params }: Sequence, id: number | null): boolean {
   return id !== null && eosIds.includes(id) && !params.ignoreEos;
 }

@@ -1,3 +1,4 @@
+// The refusal of a request that no state of the pool could ever hold.
 import { RoseinferError } from '../util/errors.ts';
 
 /** A request that could not run even with the whole machine to itself. */

@@ -29,7 +29,7 @@ export interface Scheduler {
   readonly numRunning: number;
   /** Most sequences that run at a time. */
   readonly maxRunning: number;
-  /** Times that a sequence lost its blocks so far: to one ranked before it, or because a step of others failed. */
+  /** Preemptions so far: for a sequence ranked before it, or because another request's step failed. */
   readonly numPreemptions: number;
   /**
    * Queues a sequence.

@@ -1,3 +1,4 @@
+// Ids to text as they arrive, byte by byte, so that no piece ends within a character.
 import { StopSearch } from './stop-search.ts';
 import type { Tokenizer } from './tokenizer.ts';
 

@@ -4,7 +4,7 @@
  */
 export class StopSearch {
   readonly #patterns: readonly Pattern[];
-  /** What may be the beginning of a stop string. */
+  /** Bytes that may begin a stop string. */
   #held: number[] = [];
   #found: string | null = null;
 

@@ -26,7 +26,7 @@ export interface AddedToken {
   readonly normalized: boolean;
 }
 
-/** What the files say. */
+/** Contents of a tokenizer's files. */
 export interface TokenizerFiles {
   /** Path of tokenizer.json. */
   readonly path: string;
@@ -56,7 +56,7 @@ export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   const addedTokens = parseAddedTokens(json.added_tokens, vocab, refuse);
   const decoder = isJsonObject(json.decoder) ? json.decoder.type : json.decoder;
   if (decoder !== 'ByteLevel') throw refuse('decoder', decoder, '"ByteLevel"');
-  // `truncation` and `padding` are settings of whoever saved the file: transformers switches both off to encode.
+  // `truncation` and `padding` are left over from training: transformers switches both off to encode.
   checkPostProcessor(json.post_processor, refuse);
   const definition = {
     normalizer: rewriteNormalizer(json.normalizer, refuse),

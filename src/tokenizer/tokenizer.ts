@@ -102,7 +102,7 @@ export class Tokenizer {
     return Uint8Array.from(bytes);
   }
 
-  /** Whether `id` is a control token such as the end of text, which is no part of the text. */
+  /** Tells whether `id` is a control token such as the end of text, which is no part of the text. */
   isSpecial(id: number): boolean {
     return this.#specialIds.has(id);
   }

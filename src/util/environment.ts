@@ -1,5 +1,5 @@
-// What the environment tells the package. A variable that is set but empty counts as unset, and a directory that is not
-// absolute as not told: it would depend on where a command is started.
+// Environment variables that the package reads. One that is set but empty counts as unset, and a directory that is not
+// absolute as unset: it would depend on where a command is started.
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 

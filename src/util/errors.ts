@@ -1,3 +1,4 @@
+// The base of all errors of the package, and the one for a value out of range.
 import { quote } from './quote.ts';
 
 /**

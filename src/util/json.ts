@@ -11,7 +11,7 @@ const MAX_BYTES = 100_000_000;
 /** Far above the depth of any model file. */
 const MAX_DEPTH = 64;
 
-/** Whether a JSON value is an object. */
+/** Tells whether a JSON value is an object. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -5,7 +5,7 @@ import { quote } from './quote.ts';
 /** Every key of T, optional ones included; a table that lacks one or has another does not type-check. */
 export type KeyTable<T> = { readonly [K in keyof Required<T>]: true };
 
-/** Whether a value is an object of named values: no list, and no Map, whose entries are no keys. */
+/** Tells whether a value is an object of named values: no list, and no Map, whose entries are no keys. */
 export function isRecord(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !(Symbol.iterator in value);
 }

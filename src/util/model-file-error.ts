@@ -1,7 +1,8 @@
+// The base of errors about the files of a model directory: one class catches them all.
 import { RoseinferError } from './errors.ts';
 import { clip, quote } from './quote.ts';
 
-/** What is wrong in a model file; reads as "subject is found, expected expected". */
+/** Fault of a model file; reads as "subject is found, expected expected". */
 export interface Problem {
   /** The tensor concerned, when there is one. */
   readonly tensor?: string;

@@ -76,7 +76,7 @@ export function oneOf(names: readonly string[]): Check {
   return { expected: `one of ${names.join(', ')}`, accepts: (value) => names.some((name) => name === value) };
 }
 
-/** Whether a value is an integer that a number holds exactly, from `least` to `most`. */
+/** Tells whether a value is an integer that a number holds exactly, from `least` to `most`. */
 function isInteger(value: unknown, least: number, most = Number.POSITIVE_INFINITY): boolean {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most;
 }

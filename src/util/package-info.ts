@@ -1,3 +1,4 @@
+// Top directory and version of the package.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { packageFile } from './package-file.ts';

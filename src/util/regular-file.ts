@@ -45,7 +45,7 @@ export async function checkDirectory(
   if (!stats.isDirectory()) throw toError({ subject: 'path', found: kindOf(stats), expected });
 }
 
-/** Whether nothing has this name; a link to nothing has it. */
+/** Tells whether nothing has this name; a dangling link has it. */
 export async function isAbsent(path: string): Promise<boolean> {
   return lstat(path).then(
     () => false,

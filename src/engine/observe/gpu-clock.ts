@@ -1,3 +1,4 @@
+// Places the GPU's time stamps on the host's clock: each step bounds the offset between the two.
 import type { StepTimes } from '../../core/runner.ts';
 import type { StepRecord } from './step-record.ts';
 
@@ -12,7 +13,7 @@ export interface PlacedKernel {
   readonly end: number;
 }
 
-/** Whether a step's kernels were timed. */
+/** Tells whether a step's kernels were timed. */
 export function isTimed(step: StepRecord): step is TimedStep {
   return step.times !== undefined;
 }

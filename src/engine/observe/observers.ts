@@ -1,4 +1,4 @@
-// Those who watch an engine, in the plural: a server has metrics, a trace and a log at once. Each is told apart from the
+// The observers of an engine: a server has metrics, a trace and a log at once. Each is called apart from the
 // others, so a fault in one reaches neither the engine nor the rest.
 import type { Check } from '../../util/option-checks.ts';
 import { FaultReport } from '../fault-report.ts';

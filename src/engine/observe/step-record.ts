@@ -1,12 +1,13 @@
+// A step as observers see it.
 import type { StepTimes } from '../../core/runner.ts';
 
-/** What one sequence had of a step. */
+/** One sequence's part of a step. */
 export interface StepRecordRow {
   readonly requestId: string;
   /** Absolute position of its first token in the step. */
   readonly start: number;
   readonly numTokens: number;
-  /** Whether it got an id. */
+  /** True when the step gave it an id. */
   readonly samples: boolean;
 }
 

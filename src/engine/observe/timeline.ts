@@ -1,6 +1,7 @@
+// The spans of a request from arrival to end, without a gap: for traces, and for finding where latency went.
 import type { StepRecord, StepRecordRow } from './step-record.ts';
 
-/** What a request did: it waited for its first step; lost its blocks and waited; waited otherwise; was in a step; ended. */
+/** State of a request over a span: before its first step; preempted; waiting otherwise; in a step; ending. */
 export type TimelineKind = 'queued' | 'preempted' | 'waiting' | 'prefill' | 'decode' | 'finishing';
 
 /** A piece of a request's time, in milliseconds of the engine's clock. */
@@ -28,7 +29,7 @@ export class Timeline {
   readonly #spans: TimelineSpan[] = [];
   readonly #promptTokens: number;
   #end: number;
-  /** The step at whose scheduling it lost its blocks last, until it is in a step again. */
+  /** Step at whose scheduling it was preempted last, until it is in a step again. */
   #preemptedAt = Number.POSITIVE_INFINITY;
 
   constructor(arrival: number, promptTokens: number) {
@@ -36,7 +37,7 @@ export class Timeline {
     this.#promptTokens = promptTokens;
   }
 
-  /** Records that the request lost its blocks when step `index` was scheduled; a step before that may still be running. */
+  /** Records that the request was preempted when step `index` was scheduled; an earlier step may still be running. */
   preempt(index: number): void {
     this.#preemptedAt = index;
   }

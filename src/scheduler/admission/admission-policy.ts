@@ -37,7 +37,7 @@ export interface AdmissionPolicy {
   /** Most sequences that it lets run at a time, whatever the batch holds, an integer ≥ 1; by default any number. Read once. */
   readonly maxRunning?: number | undefined;
   /**
-   * Whether the sequence at the head of the waiting queue may start, or resume, in this step. Asked only when a place in
+   * Tells whether the sequence at the head of the waiting queue may start, or resume, in this step. Called only when a place in
    * the batch and some of maxBatchTokens are left; blocks are looked for afterwards.
    */
   admits(state: AdmissionState, head: ReadonlySequence): boolean;

@@ -47,7 +47,7 @@ export function insertByRank<T>(items: T[], item: T, sequenceOf: (item: T) => Se
   );
 }
 
-/** Whether a sequence has its place in the queue before another. */
+/** Tells whether a sequence stands before another in the queue. */
 function comesBefore(a: Sequence, b: Sequence): boolean {
   return a.rank === b.rank ? a.order < b.order : a.rank < b.rank;
 }
