@@ -1,14 +1,13 @@
+// The research model: forward passes, scores and generation with any sampler, over the same layers that serve.
 import { type BatchRow, planBatch } from '../core/plan-batch.ts';
 import type { Device } from '../gpu/device.ts';
-import { KernelError } from '../gpu/errors.ts';
 import { Kernel } from '../gpu/kernel.ts';
 import { Tensor } from '../gpu/tensor.ts';
-import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
 import { LOGPROB_WORDS } from '../kernels/logprobs/logprobs.ts';
 import type { GPT2Config } from '../models/gpt2/config.ts';
 import type { ModelKernels } from '../models/kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
-import { compileForward } from '../runtime/compile-forward.ts';
+import { compileForward, reachableSteps } from '../runtime/compile-forward.ts';
 import { forward, lastNorm, lmHead } from '../runtime/forward.ts';
 import { closeParts, createParts, type ModelOptions, type ModelParts } from '../runtime/model-parts.ts';
 import { DEFAULT_BLOCK_SIZE, type RunnerOptions, type RuntimeSizes, resolveSizes } from '../runtime/runner-sizes.ts';
@@ -16,9 +15,9 @@ import { stepShape } from '../runtime/step-shape.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { expectedNames } from '../util/keys.ts';
 import { ceilDiv } from '../util/math.ts';
-import { uniform } from '../util/rng.ts';
 import { checkId, checkIds, checkInteger } from './check-ids.ts';
 import { groupTexts } from './group-texts.ts';
+import { compareTrials, runTrial } from './kernel-trial.ts';
 import {
   checkForward,
   checkGenerate,
@@ -29,7 +28,7 @@ import {
 } from './research-options.ts';
 import { TappedRecorder } from './tapped-recorder.ts';
 
-/** Which tensors a forward pass leaves to its caller, who closes them. */
+/** Result of `forward`. The caller owns and closes the tensors. */
 export interface ForwardResult {
   /** [T, V] */
   readonly logits: Tensor;
@@ -41,9 +40,6 @@ export interface ForwardResult {
 const CHUNK_ROWS = 64;
 /** Texts that are scored side by side. */
 const MAX_TEXTS = 8;
-/** Tokens of the random text on which a kernel is compared with the one it replaces, and those decoded one by one. */
-const TRIAL_TOKENS = 40;
-const TRIAL_DECODED = 3;
 
 /**
  * A model for research: forward passes over any ids, without engine, scheduler and sampler. Calls run one after another. It
@@ -99,7 +95,7 @@ export class TextModel {
 
   /**
    * Computes logits, and what the named modules put out: `h.0.ln_1`, `h.0.attn.c_attn`, `h.0.attn` (what attention adds
-   * to the residual stream), `h.0.ln_2`, `h.0.mlp.act`, `h.0.mlp`, `h.0` (the residual stream behind the layer), `ln_f`.
+   * to the residual stream), `h.0.ln_2`, `h.0.mlp.act`, `h.0.mlp`, `h.0` (the residual stream after the layer), `ln_f`.
    *
    * @throws RangeValueError for ids that are no text of the model, an unknown option, or a module that it does not have.
    */
@@ -221,15 +217,9 @@ export class TextModel {
     const want = await this.#trial();
     this.#parts = { ...original, kernels: { ...original.kernels, [name]: kernel } };
     try {
-      await this.#compile();
+      await compileForward(this.#device, this.#parts, reachableSteps(this.#sizes));
       const got = await this.#trial();
-      const worst = want.reduce((max, logit, i) => Math.max(max, Math.abs(logit - got[i]!)), 0);
-      const allowed = tolerance * (1 + want.reduce((max, logit) => Math.max(max, Math.abs(logit)), 0));
-      if (worst <= allowed) return worst;
-      throw new KernelError(
-        kernel.name,
-        `logits differ by ${worst} from those of ${name}, expected at most ${allowed}`,
-      );
+      return compareTrials(name, kernel, { want, got, tolerance });
     } catch (error) {
       this.#parts = original;
       throw error;
@@ -293,7 +283,7 @@ export class TextModel {
     }
   }
 
-  /** Logits [V] behind a text whose ids before `start` are in the cache. */
+  /** Logits [V] after a text whose ids before `start` are in the cache. */
   async #nextLogits(promptIds: readonly number[], start: number): Promise<Float32Array> {
     const { kernels, scratch, inputs } = this.#parts;
     const { hiddenSize: C, vocabSize: V } = this.config;
@@ -334,33 +324,16 @@ export class TextModel {
     await this.#device.checked('forward', () => program.submit());
   }
 
-  async #compile(): Promise<void> {
-    const maxSplits = ceilDiv(this.#sizes.maxModelLen, SPLIT_KEYS);
-    await compileForward(this.#device, this.#parts, { ...this.#sizes, maxSplits });
-  }
-
-  /** Logits of a random text, all at once and then of some tokens one by one. */
-  async #trial(): Promise<Float32Array> {
-    const { vocabSize: V, numPositions } = this.config;
-    const length = Math.min(TRIAL_TOKENS, numPositions);
-    const ids = Array.from({ length }, (_, t) => Math.floor(uniform(0, t, 0) * V));
-    const { logits } = await this.#forward(ids, []);
-    using owned = logits;
-    const parts = [await owned.readF32()];
-    for (let end = length - TRIAL_DECODED; end < length; end++) {
-      parts.push(await this.#nextLogits(ids.slice(0, end), Math.max(end - 1, 0)));
-    }
-    const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let start = 0;
-    for (const part of parts) {
-      all.set(part, start);
-      start += part.length;
-    }
-    return all;
+  #trial(): Promise<Float32Array> {
+    return runTrial({
+      config: this.config,
+      prefill: async (ids) => (await this.#forward(ids, [])).logits,
+      decode: (ids, start) => this.#nextLogits(ids, start),
+    });
   }
 }
 
-/** What `planBatch` wants to know of sampling, of which there is none here. */
+/** Sampling of a row for `planBatch`: nothing is sampled here. */
 const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
 
 /** Rows [first, first + count) of a tensor whose rows start at multiples of the offset alignment every CHUNK_ROWS rows. */
