@@ -46,7 +46,8 @@ export interface LoadedModel extends AsyncDisposable {
 export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModelOptions = {}): Promise<LoadedModel> {
   checkLoadModel(name, options);
   await using opened = new AsyncDisposableStack();
-  const { config, source, tokenizer, eosIds, notices } = await openSource(name, options.seed);
+  const { model, source, tokenizer, eosIds, notices } = await openSource(name, options.seed);
+  const { config } = model;
   await using weights = source;
   const device = opened.use(await openModelDevice(options));
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
@@ -54,15 +55,15 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
   const hostBytes = device.traits.isSoftware ? process.availableMemory() : undefined;
   const wanted = resolveSizes(config, options, weights.dtype, maxBindingBytes);
   const isPoolFixed = options.numBlocks !== undefined || hostBytes === undefined;
-  const sizes = isPoolFixed ? wanted : fitPool(config, wanted, hostBytes);
-  const memory = planMemory(config, sizes);
+  const sizes = isPoolFixed ? wanted : fitPool(model, wanted, hostBytes);
+  const memory = planMemory(model, sizes);
   const { kernels, tune, returnLogits, warmUp = true } = options;
   const { onPlan, onProgress = () => {}, onNotice = warn } = options;
   for (const notice of notices) onNotice(notice);
   onPlan?.(memory);
-  checkMemory(config, sizes, { maxBindingBytes, hostBytes });
+  checkMemory(model, sizes, { maxBindingBytes, hostBytes });
   const runner = opened.use(
-    await ModelRunner.create(device, config, weights, sizes, {
+    await ModelRunner.create(device, model, weights, sizes, {
       kernels,
       tune,
       returnLogits,

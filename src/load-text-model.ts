@@ -28,13 +28,13 @@ export async function loadTextModel(
   options: LoadTextModelOptions = {},
 ): Promise<LoadedTextModel> {
   checkLoadTextModel(name, options);
-  const { config, source, tokenizer, notices } = await openSource(name, options.seed);
+  const { model: definition, source, tokenizer, notices } = await openSource(name, options.seed);
   await using weights = source;
   const { onNotice = warn } = options;
   for (const notice of notices) onNotice(notice);
   using opened = new DisposableStack();
   const device = opened.use(await openModelDevice(options));
-  const model = opened.use(await TextModel.open(device, config, weights, options));
+  const model = opened.use(await TextModel.open(device, definition, weights, options));
   const owned = opened.move();
   const close = () => owned.dispose();
   return { model, tokenizer, device, close, [Symbol.dispose]: close };

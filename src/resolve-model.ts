@@ -1,9 +1,11 @@
+// From a model's name to its files: definition, weights, tokenizer and eos, all that is read before there is a device.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ModelDefinition } from './models/architecture.ts';
 import { openCheckpoint } from './models/checkpoint.ts';
 import { readEosIds } from './models/eos-ids.ts';
-import { type GPT2Config, randomConfig, readGPT2Config } from './models/gpt2/config.ts';
 import { RandomCheckpoint } from './models/random-checkpoint.ts';
+import { randomModel, readModel } from './models/registry.ts';
 import type { WeightSource } from './models/weight-source.ts';
 import { checkVocabSize, Tokenizer } from './tokenizer/tokenizer.ts';
 import { TOKENIZER_FILE } from './tokenizer/tokenizer-files.ts';
@@ -11,14 +13,12 @@ import { packageFile } from './util/package-file.ts';
 import { quote } from './util/quote.ts';
 import { isAbsent } from './util/regular-file.ts';
 
-/** `random:gpt2` and its larger sizes: the published shape with pseudo-random weights. */
+/** Before the name of a published shape with pseudo-random weights: `random:gpt2`. */
 const RANDOM = 'random:';
-/** Whose config and tokenizer random models have. */
-const GPT2_DIRECTORY = fileURLToPath(packageFile('weights/gpt2'));
 
 /** A model's files: what is read before there is a device. */
 export interface OpenSource {
-  readonly config: GPT2Config;
+  readonly model: ModelDefinition;
   readonly source: WeightSource;
   /** Of ids only where the directory has no tokenizer.json. */
   readonly tokenizer: Tokenizer;
@@ -36,12 +36,13 @@ export interface OpenSource {
  */
 export async function openSource(name: string, seed = 0): Promise<OpenSource> {
   if (name.startsWith(RANDOM)) {
-    const config = randomConfig(name.slice(RANDOM.length));
-    const tokenizer = await Tokenizer.load(GPT2_DIRECTORY);
-    const source = new RandomCheckpoint(config, seed);
-    return { config, source, tokenizer, eosIds: config.eosTokenIds, notices: [] };
+    const { model, tokenizer: directory } = randomModel(name.slice(RANDOM.length));
+    const tokenizer = await Tokenizer.load(fileURLToPath(packageFile(directory)));
+    const source = new RandomCheckpoint(model, seed);
+    return { model, source, tokenizer, eosIds: model.config.eosTokenIds, notices: [] };
   }
-  const config = await readGPT2Config(name);
+  const model = await readModel(name);
+  const { config } = model;
   const { eosIds, unused } = await readEosIds(name, config);
   const tokenizer = await openTokenizer(name, config.vocabSize);
   const lost = [...unused, ...tokenizer.eosIds.filter((id) => id >= config.vocabSize)];
@@ -49,8 +50,8 @@ export async function openSource(name: string, seed = 0): Promise<OpenSource> {
     lost.length === 0
       ? []
       : [`${name}: eos ${quote(lost)} is beyond the ${config.vocabSize} tokens of the model and never generated`];
-  const source = await openCheckpoint(name, config);
-  return { config, source, tokenizer, eosIds, notices: [...notices, ...source.notices] };
+  const source = await openCheckpoint(name, model);
+  return { model, source, tokenizer, eosIds, notices: [...notices, ...source.notices] };
 }
 
 async function openTokenizer(dir: string, vocabSize: number): Promise<Tokenizer> {

@@ -45,7 +45,7 @@ describe('the eos of a directory', () => {
     ['has no such key', { max_length: 20 }],
     ['has null for it', { eos_token_id: null }],
   ])('is that of config.json where generation_config.json %s', async (_, generation) => {
-    const { config } = await open({});
+    const { config } = (await open({})).model;
     expect(config.eosTokenIds).toHaveLength(1);
     const opened = await open(generation === null ? {} : { 'generation_config.json': generation });
     expect(opened.eosIds).toEqual(config.eosTokenIds);
@@ -55,7 +55,7 @@ describe('the eos of a directory', () => {
     const opened = await open({ 'generation_config.json': { eos_token_id: [1e6, 2, -1, 2 ** 60] } });
     expect(opened.eosIds).toEqual([2]);
     expect(opened.notices.map((line) => line.replace(/^.*: /, ''))).toEqual([
-      `eos [1000000, -1, 1152921504606847000] is beyond the ${opened.config.vocabSize} tokens of the model and never generated`,
+      `eos [1000000, -1, 1152921504606847000] is beyond the ${opened.model.config.vocabSize} tokens of the model and never generated`,
     ]);
   });
 
@@ -82,8 +82,8 @@ describe('the eos of a directory', () => {
 
 describe('a directory without tokenizer.json', () => {
   test('is opened for ids, and its tokenizer names the file when text is asked for', async () => {
-    const { tokenizer, config } = await open({});
-    expect(tokenizer).toMatchObject({ vocabSize: config.vocabSize, eosIds: [] });
+    const { tokenizer, model } = await open({});
+    expect(tokenizer).toMatchObject({ vocabSize: model.config.vocabSize, eosIds: [] });
     expect(tokenizer.decode([1, 2], { skipSpecialTokens: true })).toBe('');
     expect(() => tokenizer.encode('Once')).toThrow(TokenizerError);
     expect(() => tokenizer.encode('Once')).toThrow('tokenizer.json: file is missing, expected a tokenizer');
@@ -104,7 +104,7 @@ describe('a token that is added beyond the rows of the model', () => {
 
   test('does not keep the model from loading, is told of as an eos, and is refused where it is used', async () => {
     const dir = extended();
-    const { tokenizer, eosIds, notices, source, config } = await openSource(dir);
+    const { tokenizer, eosIds, notices, source, model } = await openSource(dir);
     await source.close();
     expect(eosIds).toEqual([8191]);
     expect(notices).toEqual([`${dir}: eos [8192] is beyond the 8192 tokens of the model and never generated`]);
@@ -113,7 +113,7 @@ describe('a token that is added beyond the rows of the model', () => {
     for (const sampling of [{ logitBias: { 8192: 1 } }, { stopTokenIds: [8192] }]) {
       await expect(engine.generate({ prompt: 'A', sampling })).rejects.toThrow('expected an integer in [0, 8192)');
     }
-    expect(config.vocabSize).toBe(8192);
+    expect(model.config.vocabSize).toBe(8192);
   });
 });
 

@@ -190,9 +190,9 @@ export class Comparison {
     const { args, scratch, onProgress } = this.#options;
     onProgress('writing the GGUF file');
     const path = join(scratch, 'model.gguf');
-    const { config, source } = await openSource(args.model ?? BUNDLED_MODEL);
+    const { model, source } = await openSource(args.model ?? BUNDLED_MODEL);
     await using weights = source;
-    await writeGguf(path, config, weights, GGML_TYPE_OF[this.subject.dtype]);
+    await writeGguf(path, model, weights, GGML_TYPE_OF[this.subject.dtype]);
     return path;
   }
 }

@@ -1,7 +1,7 @@
 // A GPT-2 as a GGUF file, as llama.cpp's own architecture "gpt2" reads it.
 import { open } from 'node:fs/promises';
-import type { GPT2Config } from '../../src/models/gpt2/config.ts';
-import { LM_HEAD } from '../../src/models/gpt2/tensors.ts';
+import type { ModelDefinition } from '../../src/models/architecture.ts';
+import { type GPT2Config, isGPT2Config } from '../../src/models/gpt2/config.ts';
 import { rowLength, type WeightSource } from '../../src/models/weight-source.ts';
 import { encodeGgml, type GgmlType } from './ggml-type.ts';
 import { type GgufTensor, type GgufValue, ggufHeader, ggufPadding } from './gguf.ts';
@@ -13,14 +13,19 @@ interface MappedTensor extends GgufTensor {
   readonly transposed: boolean;
 }
 
-/** ggml's name of a part of a layer → Hugging Face's. */
-const NORMS = { attn_norm: 'ln_1', ffn_norm: 'ln_2' } as const;
-const LINEARS = {
-  attn_qkv: 'attn.c_attn',
-  attn_output: 'attn.c_proj',
-  ffn_up: 'mlp.c_fc',
-  ffn_down: 'mlp.c_proj',
-} as const;
+/** Hugging Face's name of a module, or of a part of a layer → ggml's. */
+const MODULES: ReadonlyMap<string, string> = new Map([
+  ['wte', 'token_embd'],
+  ['wpe', 'position_embd'],
+  ['ln_f', 'output_norm'],
+  ['lm_head', 'output'],
+  ['ln_1', 'attn_norm'],
+  ['ln_2', 'ffn_norm'],
+  ['attn.c_attn', 'attn_qkv'],
+  ['attn.c_proj', 'attn_output'],
+  ['mlp.c_fc', 'ffn_up'],
+  ['mlp.c_proj', 'ffn_down'],
+]);
 
 /** Numbers of a table that are read at a time. */
 const PIECE = 2 ** 22;
@@ -34,9 +39,17 @@ const [NORMAL, CONTROL] = [1, 3] as const;
  *
  * @throws PeerError for a model that llama.cpp's gpt2 would compute otherwise.
  */
-export async function writeGguf(path: string, config: GPT2Config, source: WeightSource, type: GgmlType): Promise<void> {
+export async function writeGguf(
+  path: string,
+  model: ModelDefinition,
+  source: WeightSource,
+  type: GgmlType,
+): Promise<void> {
+  const { config } = model;
+  if (!isGPT2Config(config))
+    throw new PeerError(`a ${model.architecture} is no GPT-2, the only model that is written as GGUF`);
   checkSupported(config);
-  const tensors = mapTensors(config, source, type);
+  const tensors = mapTensors(model, source, type);
   await using file = await open(path, 'w');
   await file.writeFile(ggufHeader(describeModel(config), tensors));
   for (const tensor of tensors) {
@@ -79,31 +92,29 @@ function describeModel(config: GPT2Config): Map<string, GgufValue> {
   ]);
 }
 
-function mapTensors({ numLayers }: GPT2Config, source: WeightSource, type: GgmlType): MappedTensor[] {
-  const map = (name: string, weight: string, stored: GgmlType, transposed = false): MappedTensor => {
-    const shape = source.shape(weight);
-    return { name, weight, type: stored, transposed, shape: transposed ? shape.toReversed() : shape };
-  };
-  const vectors = (name: string, weight: string) => map(`${name}.bias`, `${weight}.bias`, 'F32');
-  const norm = (name: string, weight: string) => [
-    map(`${name}.weight`, `${weight}.weight`, 'F32'),
-    vectors(name, weight),
-  ];
-  const linear = (name: string, weight: string) => [
-    map(`${name}.weight`, `${weight}.weight`, type, true),
-    vectors(name, weight),
-  ];
-  const layers = Array.from({ length: numLayers }, (_, l) => [
-    ...Object.entries(NORMS).flatMap(([name, weight]) => norm(`blk.${l}.${name}`, `h.${l}.${weight}`)),
-    ...Object.entries(LINEARS).flatMap(([name, weight]) => linear(`blk.${l}.${name}`, `h.${l}.${weight}`)),
-  ]);
-  return [
-    map('token_embd.weight', 'wte.weight', type),
-    map('position_embd.weight', 'wpe.weight', 'F32'),
-    ...layers.flat(),
-    ...norm('output_norm', 'ln_f'),
-    ...(source.tiedHead ? [] : [map('output.weight', LM_HEAD, type)]),
-  ];
+function mapTensors(model: ModelDefinition, source: WeightSource, type: GgmlType): MappedTensor[] {
+  const outer = model.outerTensors.filter(({ role }) => role !== 'head' || !source.tiedHead);
+  const layers = Array.from({ length: model.config.numLayers }, (_, layer) => model.layerTensors(layer));
+  return [...outer, ...layers.flat()].map(({ name, module, role, shape, order }) => {
+    const part = role === 'bias' || role === 'shift' ? 'bias' : 'weight';
+    const isStored = role === 'embedding' || role === 'head' || role === 'matrix';
+    const transposed = order === 'kn';
+    return {
+      name: `${ggmlModule(module)}.${part}`,
+      weight: name,
+      type: isStored ? type : ('F32' as const),
+      transposed,
+      shape: transposed ? shape.toReversed() : shape,
+    };
+  });
+}
+
+/** ggml's name of a module. */
+function ggmlModule(module: string): string {
+  const [, layer, part] = /^h\.(\d+)\.(.*)$/.exec(module) ?? [];
+  const name = MODULES.get(part ?? module);
+  if (name === undefined) throw new PeerError(`llama.cpp's gpt2 has no ${module}`);
+  return layer === undefined ? name : `blk.${layer}.${name}`;
 }
 
 /** The numbers of a tensor in the order of the file, some rows at a time. */

@@ -6,14 +6,14 @@ import { Recorder } from '../../src/gpu/recorder.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
-import { randomConfig } from '../../src/models/gpt2/config.ts';
+import { randomModel } from '../../src/models/registry.ts';
 import { matmulCases } from '../kernels/kernel-cases-matmul.ts';
 import { answerJob } from './answer-job.ts';
 import { MATMUL_ROWS, type MatmulResult, timeMatmul } from './matmul-job.ts';
 import { PeerError } from './peer-error.ts';
 
 export interface RoseinferMatmulJob {
-  /** The published GPT-2 whose shapes they are. */
+  /** Name of the published model whose shapes they are. */
   readonly size: string;
   readonly dtype: WeightDType;
   readonly adapter: string | undefined;
@@ -23,7 +23,7 @@ answerJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void
   const device = await Device.open({ adapter: job.adapter });
   device.governPolls(new PollGovernor());
   yieldToAdapter(device.traits);
-  const config = randomConfig(job.size);
+  const { config } = randomModel(job.size).model;
   const cases = matmulCases({ device, config, dtype: job.dtype, kvDtype: 'f32' });
   for (const { kernel, name, M, variants, prepare } of cases) {
     if (kernel !== matmul || !MATMUL_ROWS.includes(M)) continue;

@@ -9,16 +9,10 @@ import type { SafetensorsTensor } from '../formats/safetensors-header.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { clip, quote } from '../util/quote.ts';
-import type { GPT2Config } from './gpt2/config.ts';
-import { gpt2Tensors, LM_HEAD } from './gpt2/tensors.ts';
+import { type FileRules, type ModelDefinition, modelTensors } from './architecture.ts';
+import type { TensorSpec } from './tensor-specs.ts';
 import { checkRows, rowLength, type WeightSource } from './weight-source.ts';
 
-/** Most files have it before every name but that of the head. */
-const PREFIX = /^transformer\.(?!lm_head\.)/;
-/** Causal masks that old files carry along. */
-const MASK = /^h\.\d+\.attn\.(bias|masked_bias)$/;
-/** Everything that has its place in the model. */
-const PART = /^(transformer\.)*(h\.\d+|wte|wpe|ln_f|lm_head)\./;
 /** Values that a module computes from its configuration and that some files carry along. */
 const BUFFER = /\.rotary_emb\.inv_freq$/;
 /** What a notice names, and how much of each name. */
@@ -44,10 +38,10 @@ export class Checkpoint implements WeightSource {
   readonly #tensors: ReadonlyMap<string, StoredTensor>;
   readonly #files: AsyncDisposableStack;
 
-  constructor(dir: string, { weights: tensors, unused }: Tensors, files: AsyncDisposableStack) {
+  constructor(dir: string, { weights: tensors, unused, tiedHead }: Tensors, files: AsyncDisposableStack) {
     const matrices = [...tensors.values()].filter(({ shape }) => shape.length === 2);
     this.dtype = matrices.every(({ dtype }) => dtype === 'F16') ? 'f16' : 'f32';
-    this.tiedHead = !tensors.has(LM_HEAD);
+    this.tiedHead = tiedHead;
     this.notices = unused.length === 0 ? [] : [unusedNotice(dir, unused)];
     this.#dir = dir;
     this.#tensors = tensors;
@@ -80,27 +74,29 @@ export class Checkpoint implements WeightSource {
 }
 
 /**
- * Opens the weights in `dir` and checks them against `config`; no weights are read yet.
+ * Opens the weights in `dir` and checks them against those of `model`; no weights are read yet.
  *
- * A stored `lm_head.weight` is used when the configuration unties the head, and also when it is tied but the values
- * differ from `wte.weight`.
+ * A stored head is used when the configuration unties it, and also when it is tied but the values differ from those of the
+ * embedding.
  * @throws {CheckpointError} naming the tensor that is missing, doubled, of another shape or dtype, or unknown in
  * its place in the model
  * @throws {SafetensorsError} when a file can't be read
  */
-export async function openCheckpoint(dir: string, config: GPT2Config): Promise<Checkpoint> {
+export async function openCheckpoint(dir: string, model: ModelDefinition): Promise<Checkpoint> {
   await using opened = new AsyncDisposableStack();
-  const tensors = mapTensors(dir, await openCheckpointFiles(dir, opened), config);
-  const head = tensors.weights.get(LM_HEAD);
-  const embedding = tensors.weights.get('wte.weight');
-  if (config.tieWordEmbeddings && head && embedding && (await haveEqualValues(head, embedding))) {
-    tensors.weights.delete(LM_HEAD);
-  }
-  return new Checkpoint(dir, tensors, opened.move());
+  const { weights, unused } = mapTensors(dir, await openCheckpointFiles(dir, opened), model);
+  const nameOf = (role: TensorSpec['role']) => model.outerTensors.find((spec) => spec.role === role)?.name ?? '';
+  const head = weights.get(nameOf('head'));
+  const embedding = weights.get(nameOf('embedding'));
+  const { tieWordEmbeddings } = model.config;
+  const tiedHead = !head || (tieWordEmbeddings && !!embedding && (await haveEqualValues(head, embedding)));
+  if (tiedHead) weights.delete(nameOf('head'));
+  return new Checkpoint(dir, { weights, unused, tiedHead }, opened.move());
 }
 
-/** What the files of a model hold. */
+/** Contents of the files of a model. */
 interface Tensors {
+  readonly tiedHead: boolean;
   /** Canonical name → stored tensor, for every tensor of the model and no other. */
   readonly weights: Map<string, StoredTensor>;
   /** Names of tensors that the model does not use. */
@@ -108,30 +104,32 @@ interface Tensors {
 }
 
 /** Takes the model's tensors out of the files. The work is bounded by what these hold, whatever `config` claims. */
-function mapTensors(dir: string, files: readonly SafetensorsFile[], config: GPT2Config): Tensors {
-  const stored = entriesByName(files);
+function mapTensors(dir: string, files: readonly SafetensorsFile[], model: ModelDefinition): Omit<Tensors, 'tiedHead'> {
+  const { config, files: rules } = model;
+  const stored = entriesByName(files, rules);
   const weights = new Map<string, StoredTensor>();
-  for (const [name, shape] of gpt2Tensors({ ...config, tieWordEmbeddings: false })) {
+  for (const { name, role, shape } of modelTensors({ ...model, config: { ...config, tieWordEmbeddings: false } })) {
     const entry = stored.get(name);
     stored.delete(name);
     if (entry !== undefined) weights.set(name, checkWeight(entry, shape));
-    else if (name !== LM_HEAD || !config.tieWordEmbeddings) throw missingWeight(dir, name, shape);
+    else if (role !== 'head') throw missingWeight(dir, name, shape);
+    else if (!config.tieWordEmbeddings) throw missingWeight(dir, name, shape, ', as tie_word_embeddings is false');
   }
-  const unused = [...stored].filter(([name]) => !MASK.test(name));
-  for (const [name, entry] of unused) if (concernsModel(name, entry)) throw unknownPart(entry, config);
+  const unused = [...stored].filter(([name]) => !rules.ignored.test(name));
+  for (const [name, entry] of unused) if (concernsModel(name, entry, rules)) throw unknownPart(entry, model);
   return { weights, unused: unused.map(([, { name }]) => name) };
 }
 
 type FileEntry = SafetensorsTensor & { readonly file: SafetensorsFile };
 
 /** Canonical name → entry. */
-function entriesByName(files: readonly SafetensorsFile[]): Map<string, FileEntry> {
+function entriesByName(files: readonly SafetensorsFile[], { prefix, ignored }: FileRules): Map<string, FileEntry> {
   const entries = new Map<string, FileEntry>();
   for (const file of files) {
     for (const tensor of file.tensors.values()) {
-      const name = tensor.name.replace(PREFIX, '');
+      const name = tensor.name.replace(prefix, '');
       const other = entries.get(name);
-      if (other !== undefined && !MASK.test(name)) {
+      if (other !== undefined && !ignored.test(name)) {
         const expected = `only one of it and ${clip(other.name)}`;
         throw new CheckpointError(file.path, { tensor: tensor.name, subject: 'weight', found: 'doubled', expected });
       }
@@ -155,17 +153,16 @@ function checkWeight(entry: FileEntry, shape: readonly number[]): StoredTensor {
  * Whether a tensor that the model does not know would change what it computes: all that has its place in the model does,
  * such as a layer too many, an adapter or the scale of a quantized weight, unless it is empty or holds no numbers.
  */
-function concernsModel(name: string, { byteLength, dtype }: SafetensorsTensor): boolean {
-  return PART.test(name) && !BUFFER.test(name) && byteLength > 0 && dtype !== 'BOOL';
+function concernsModel(name: string, { byteLength, dtype }: SafetensorsTensor, { parts }: FileRules): boolean {
+  return parts.test(name) && !BUFFER.test(name) && byteLength > 0 && dtype !== 'BOOL';
 }
 
-function unknownPart({ name, file }: FileEntry, { numLayers }: GPT2Config): CheckpointError {
-  const expected = `a tensor of a GPT-2 with ${numLayers} layers`;
+function unknownPart({ name, file }: FileEntry, { architecture, config }: ModelDefinition): CheckpointError {
+  const expected = `a tensor of a ${architecture} with ${config.numLayers} layers`;
   return new CheckpointError(file.path, { tensor: name, subject: 'name', found: 'unknown', expected });
 }
 
-function missingWeight(dir: string, name: string, shape: readonly number[]): CheckpointError {
-  const reason = name === LM_HEAD ? ', as tie_word_embeddings is false' : '';
+function missingWeight(dir: string, name: string, shape: readonly number[], reason = ''): CheckpointError {
   const expected = `one of shape ${showShape(shape)}${reason}`;
   return new CheckpointError(dir, { tensor: name, subject: 'weight', found: 'missing', expected });
 }

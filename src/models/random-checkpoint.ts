@@ -1,6 +1,7 @@
+// Pseudo-random weights by the table of a model's tensors: the role of each says how they are drawn.
 import { RangeValueError } from '../util/errors.ts';
-import type { GPT2Config } from './gpt2/config.ts';
-import { gpt2Tensors } from './gpt2/tensors.ts';
+import { type ModelDefinition, modelTensors } from './architecture.ts';
+import type { TensorSpec } from './tensor-specs.ts';
 import { checkRows, rowLength, type WeightSource } from './weight-source.ts';
 
 /** Standard deviation of GPT-2's own initialization. */
@@ -10,38 +11,37 @@ const BYTES_MEAN = 510;
 const BYTES_STD = Math.sqrt((256 ** 2 - 1) / 3);
 
 /**
- * Pseudo-random weights in the shape of a configuration, for speed work without weights at hand. Matrices are near
- * normal with std 0.02, projections onto the residual stream with 0.02 / √(2L); layer norms are 1 and biases 0. Every
+ * Pseudo-random weights in the shapes of a model, for speed work without weights at hand. Matrices are near
+ * normal with std 0.02, projections onto the residual stream with 0.02 / √(2L); gains are 1, biases and shifts 0. Every
  * element is a function of (seed, tensor, index), so any rows can be read in any order.
  */
 export class RandomCheckpoint implements WeightSource {
   readonly dtype = 'f16';
   readonly tiedHead: boolean;
-  readonly #shapes: ReadonlyMap<string, readonly number[]>;
+  readonly #specs: ReadonlyMap<string, TensorSpec>;
   readonly #residualStd: number;
   readonly #seed: number;
 
   /** `seed`: an integer in [0, 2^53). */
-  constructor(config: GPT2Config, seed: number) {
+  constructor(model: ModelDefinition, seed: number) {
+    const { config } = model;
     this.tiedHead = config.tieWordEmbeddings;
-    this.#shapes = new Map(gpt2Tensors(config));
+    this.#specs = new Map([...modelTensors(model)].map((spec) => [spec.name, spec]));
     this.#residualStd = STD / Math.sqrt(2 * config.numLayers);
     this.#seed = seed;
   }
 
   shape(name: string): readonly number[] {
-    const shape = this.#shapes.get(name);
-    if (shape === undefined) throw new RangeValueError('tensor', name, 'a weight of the model');
-    return shape;
+    return this.#spec(name).shape;
   }
 
   async readRows(name: string, startRow: number, numRows: number, out: Float32Array): Promise<void> {
-    const shape = this.shape(name);
+    const { shape, role, residual } = this.#spec(name);
     checkRows(shape, startRow, numRows, out);
-    if (name.endsWith('.bias')) out.fill(0);
-    else if (shape.length === 1) out.fill(1);
+    if (role === 'bias' || role === 'shift') out.fill(0);
+    else if (role === 'gain') out.fill(1);
     else {
-      const std = name.endsWith('.c_proj.weight') ? this.#residualStd : STD;
+      const std = residual ? this.#residualStd : STD;
       fillRandom(out, startRow * rowLength(shape), tensorKey(this.#seed, name), std);
     }
   }
@@ -49,6 +49,12 @@ export class RandomCheckpoint implements WeightSource {
   async close(): Promise<void> {}
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  #spec(name: string): TensorSpec {
+    const spec = this.#specs.get(name);
+    if (spec === undefined) throw new RangeValueError('tensor', name, 'a weight of the model');
+    return spec;
+  }
 }
 
 /** Elements `[start, start + out.length)` of the stream `key`. */

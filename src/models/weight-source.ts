@@ -1,12 +1,13 @@
+// Seam between a model's weights and where they are stored: rows of named tensors in f32.
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
-import { numElements } from './gpt2/tensors.ts';
+import { numElements } from '../util/math.ts';
 
-/** Where the weights of a GPT-2 come from, under the canonical names of `gpt2Tensors`. */
+/** Source of a model's weights, under the canonical names of its architecture's table. */
 export interface WeightSource extends AsyncDisposable {
   /** Type in which to keep the matrices when none is asked for. */
   readonly dtype: WeightDType;
-  /** The output head is `wte.weight`; otherwise there is an `lm_head.weight`. */
+  /** The output head is the embedding; otherwise it is a tensor of its own. */
   readonly tiedHead: boolean;
 
   /** @throws {RangeValueError} when there is no tensor of this name */

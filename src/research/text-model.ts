@@ -4,7 +4,8 @@ import type { Device } from '../gpu/device.ts';
 import { Kernel } from '../gpu/kernel.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { LOGPROB_WORDS } from '../kernels/logprobs/logprobs.ts';
-import type { GPT2Config } from '../models/gpt2/config.ts';
+import type { ModelDefinition } from '../models/architecture.ts';
+import type { ModelConfig } from '../models/config.ts';
 import type { ModelKernels } from '../models/kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { compileForward, reachableSteps } from '../runtime/compile-forward.ts';
@@ -46,7 +47,7 @@ const MAX_TEXTS = 8;
  * does not own the device.
  */
 export class TextModel {
-  readonly config: GPT2Config;
+  readonly config: ModelConfig;
   readonly #device: Device;
   readonly #sizes: RuntimeSizes;
   #parts: ModelParts;
@@ -63,7 +64,7 @@ export class TextModel {
 
   private constructor(device: Device, parts: ModelParts, sizes: RuntimeSizes) {
     const T = sizes.maxBatchTokens;
-    this.config = parts.config;
+    this.config = parts.model.config;
     this.#device = device;
     this.#sizes = sizes;
     this.#parts = parts;
@@ -80,17 +81,17 @@ export class TextModel {
   /** @throws GpuError when the adapter has no room. */
   static async open(
     device: Device,
-    config: GPT2Config,
+    model: ModelDefinition,
     source: WeightSource,
     options: Pick<RunnerOptions, 'dtype' | 'kvDtype'> & Omit<ModelOptions, 'numSampledIds'> = {},
   ): Promise<TextModel> {
-    const { numPositions } = config;
+    const { numPositions } = model.config;
     const wanted = { ...options, maxBatchSize: MAX_TEXTS, maxLogitsRows: CHUNK_ROWS };
     // Sequences share the tokens of a step, and at most one block each is not full.
     const numBlocks = ceilDiv(Math.max(numPositions, MAX_TEXTS), DEFAULT_BLOCK_SIZE) + MAX_TEXTS;
     const maxBinding = device.gpu.limits.maxStorageBufferBindingSize;
-    const sizes = resolveSizes(config, { ...wanted, numBlocks }, source.dtype, maxBinding);
-    return new TextModel(device, await createParts(device, config, source, sizes, options), sizes);
+    const sizes = resolveSizes(model.config, { ...wanted, numBlocks }, source.dtype, maxBinding);
+    return new TextModel(device, await createParts(device, model, source, sizes, options), sizes);
   }
 
   /**

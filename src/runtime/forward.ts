@@ -1,11 +1,10 @@
 // The forward pass of one step: the layers of a model and its head, interpreted by whatever receives the dispatches.
 import type { Tensor } from '../gpu/tensor.ts';
-import type { GPT2Config } from '../models/gpt2/config.ts';
-import { gpt2LastNorm, gpt2Layers } from '../models/gpt2/layers.ts';
-import type { GPT2Tensors } from '../models/gpt2/weights.ts';
+import type { ModelDefinition } from '../models/architecture.ts';
 import { lmHead as addHead, sampleRows } from '../models/head.ts';
 import type { ModelKernels } from '../models/kernels.ts';
 import type { Step, StepShape, StepSink } from '../models/step.ts';
+import type { Weights } from '../models/weights.ts';
 import type { Tuning } from '../tuning/tuning.ts';
 import type { KVCache } from './kv-cache.ts';
 import { type Scratch, scratchTensor } from './scratch.ts';
@@ -13,11 +12,13 @@ import type { StepInputs } from './step-inputs.ts';
 
 /** All that the forward pass of a model reads and writes. Its tensors may be shapes alone. */
 export interface ForwardParts {
-  readonly config: GPT2Config;
-  readonly weights: GPT2Tensors;
+  readonly model: ModelDefinition;
+  readonly weights: Weights;
   readonly kv: Pick<KVCache, 'layers' | 'dtype'>;
   readonly inputs: Pick<StepInputs, 'tensors'>;
   readonly scratch: Scratch;
+  /** Scratch tensors that the layers have of their own. */
+  readonly layerScratch: Readonly<Record<string, Tensor>>;
   readonly kernels: ModelKernels;
   readonly tuning: Pick<Tuning, 'choose'>;
   /** Ids from here on are never sampled. */
@@ -26,18 +27,18 @@ export interface ForwardParts {
 
 /** Adds the forward pass over the tokens of one step, from token ids to sampled ids. */
 export function forward(sink: StepSink, parts: ForwardParts, shape: StepShape): void {
-  const { config, weights, numSampledIds } = parts;
+  const { model, weights, numSampledIds } = parts;
   const step = stepOf(sink, parts);
-  gpt2Layers(step, config, weights, shape);
+  model.layers(step, weights, shape);
   if (shape.numLogitsRows === 0) return;
-  const norm = (hidden: Tensor, out: Tensor) => gpt2LastNorm(step, config, weights, hidden, out);
-  const { hiddenSize, vocabSize } = config;
+  const norm = (hidden: Tensor, out: Tensor) => model.lastNorm(step, weights, hidden, out);
+  const { hiddenSize, vocabSize } = model.config;
   sampleRows(step, { weights, lastNorm: norm, hiddenSize, vocabSize, numSampledIds }, shape);
 }
 
 /** Adds the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
 export function lastNorm(sink: StepSink, parts: ForwardParts, hidden: Tensor, out: Tensor): void {
-  gpt2LastNorm(stepOf(sink, parts), parts.config, parts.weights, hidden, out);
+  parts.model.lastNorm(stepOf(sink, parts), parts.weights, hidden, out);
 }
 
 /** Adds the LM head: logits[R, V] of normed[R, C]. */
@@ -46,16 +47,17 @@ export function lmHead(sink: StepSink, parts: ForwardParts, normed: Tensor, logi
 }
 
 /** The step of a sink over the parts of a model. */
-function stepOf(sink: StepSink, { kernels, inputs, kv, tuning, scratch }: ForwardParts): Step {
+function stepOf(sink: StepSink, { kernels, inputs, kv, tuning, scratch, layerScratch }: ForwardParts): Step {
+  const tensors = { ...scratch, ...layerScratch };
   return {
-    add: (kernel, tensors, scalars, choice, use) => sink.add(kernel, tensors, scalars, choice, use),
+    add: (kernel, operands, scalars, choice, use) => sink.add(kernel, operands, scalars, choice, use),
     tap: (module, shape) => sink.tap?.(module, shape) ?? null,
     passLayer: (module, hidden) => sink.passLayer?.(module, hidden),
     kernels,
     inputs: inputs.tensors,
     kvDtype: kv.dtype,
     choose: ({ name }, sizes) => tuning.choose(name, sizes),
-    scratch: (name) => scratchTensor(scratch, name),
+    scratch: (name) => scratchTensor(tensors, name),
     keysAndValues: (layer) => kv.layers[layer]!,
   };
 }

@@ -1,11 +1,10 @@
 // Memory of a model on the GPU, counted from its tables before anything is allocated, and refused where it can't fit.
-import { tiledShape, type WeightDType } from '../kernels/weights/weight-tiles.ts';
-import type { GPT2Config } from '../models/gpt2/config.ts';
-import { LM_HEAD, layerTensors, type NamedShape, numElements, outerTensors } from '../models/gpt2/tensors.ts';
+import { type ModelDefinition, outerTensors } from '../models/architecture.ts';
+import { fuseTensors, numZeros, storedShape, type TensorSpec } from '../models/tensor-specs.ts';
 import { RoseinferError } from '../util/errors.ts';
-import { ceilDiv } from '../util/math.ts';
+import { ceilDiv, numElements } from '../util/math.ts';
 import { kvBlockBytes, type RuntimeSizes } from './runner-sizes.ts';
-import { scratchTable } from './scratch.ts';
+import { layerScratchTable, scratchTable } from './scratch.ts';
 import { stepInputBytes } from './step-inputs.ts';
 import { wordsOf } from './tensor-table.ts';
 
@@ -32,13 +31,14 @@ export class MemoryError extends RoseinferError {
 }
 
 /** Bytes that a model of these sizes takes on the GPU, before anything is allocated. */
-export function planMemory(config: GPT2Config, sizes: RuntimeSizes): MemoryPlan {
+export function planMemory(model: ModelDefinition, sizes: RuntimeSizes): MemoryPlan {
+  const { config } = model;
   const { numLayers, vocabSize } = config;
-  let words = vocabSize; // the LM head's bias of zeros
-  const storedWords = (tensors: readonly NamedShape[]) =>
-    tensors.reduce((sum, [name, shape]) => sum + numElements(storedShape(name, shape, sizes.dtype)), 0);
-  words += storedWords(outerTensors(config)) + numLayers * storedWords(layerTensors(config, 0));
-  const scratch = Object.values(scratchTable(config, sizes));
+  const [outer, layer] = [outerTensors(model), model.layerTensors(0)];
+  const storedWords = (specs: readonly TensorSpec[]) =>
+    fuseTensors(specs).reduce((sum, tensor) => sum + numElements(storedShape(tensor, sizes.dtype)), 0);
+  const words = numZeros(vocabSize, [...outer, ...layer]) + storedWords(outer) + numLayers * storedWords(layer);
+  const scratch = Object.values({ ...scratchTable(config, sizes), ...layerScratchTable(model, sizes) });
   const scratchWords = scratch.reduce((sum, entry) => sum + wordsOf(entry), 0);
   const weights = 4 * words;
   const kv = numLayers * sizes.numBlocks * kvBlockBytes(config, sizes.blockSize, sizes.kvDtype);
@@ -52,9 +52,9 @@ export function planMemory(config: GPT2Config, sizes: RuntimeSizes): MemoryPlan 
  *
  * @param hostBytes memory that is free, where the adapter shares the host's.
  */
-export function fitPool(config: GPT2Config, sizes: RuntimeSizes, hostBytes: number): RuntimeSizes {
+export function fitPool(model: ModelDefinition, sizes: RuntimeSizes, hostBytes: number): RuntimeSizes {
   const { numBlocks, maxModelLen, blockSize } = sizes;
-  const { total, kv } = planMemory(config, sizes);
+  const { total, kv } = planMemory(model, sizes);
   const mostBlocks = Math.floor((hostBytes - (total - kv)) / (kv / numBlocks));
   const fewestBlocks = Math.min(numBlocks, ceilDiv(maxModelLen, blockSize));
   return { ...sizes, numBlocks: Math.max(fewestBlocks, Math.min(numBlocks, mostBlocks)) };
@@ -68,11 +68,11 @@ export function fitPool(config: GPT2Config, sizes: RuntimeSizes, hostBytes: numb
  * @throws MemoryError with both numbers.
  */
 export function checkMemory(
-  config: GPT2Config,
+  model: ModelDefinition,
   sizes: RuntimeSizes,
   { maxBindingBytes, hostBytes }: { readonly maxBindingBytes: number; readonly hostBytes?: number | undefined },
 ): void {
-  const { total } = planMemory(config, sizes);
+  const { total } = planMemory(model, sizes);
   if (hostBytes !== undefined && total > hostBytes) {
     throw new MemoryError('weights, KV cache and activations', total, hostBytes, "the machine's free");
   }
@@ -80,23 +80,16 @@ export function checkMemory(
     if (4 * elements <= maxBindingBytes) return;
     throw new MemoryError(what, 4 * elements, maxBindingBytes, "the adapter's largest binding,");
   };
-  for (const [name, entry] of Object.entries(scratchTable(config, sizes))) {
+  for (const [name, entry] of Object.entries({
+    ...scratchTable(model.config, sizes),
+    ...layerScratchTable(model, sizes),
+  })) {
     check(`${name} activations of ${sizes.maxBatchTokens} tokens`, wordsOf(entry));
   }
-  for (const [name, shape] of [...outerTensors(config), ...layerTensors(config, 0)]) {
-    if (!isVocabulary(name)) check(`weights of ${name}`, numElements(storedShape(name, shape, sizes.dtype)));
+  for (const tensor of fuseTensors([...outerTensors(model), ...model.layerTensors(0)])) {
+    const isVocabulary = tensor.role === 'embedding' || tensor.role === 'head';
+    if (!isVocabulary) check(`weights of ${tensor.name}`, numElements(storedShape(tensor, sizes.dtype)));
   }
-}
-
-/** Shape in 32-bit words on the GPU. */
-function storedShape(name: string, shape: readonly number[], dtype: WeightDType): readonly number[] {
-  const [rows = 0, columns] = shape;
-  if (columns === undefined || name === 'wpe.weight') return shape;
-  return isVocabulary(name) ? tiledShape(columns, rows, dtype) : tiledShape(rows, columns, dtype);
-}
-
-function isVocabulary(name: string): boolean {
-  return name === 'wte.weight' || name === LM_HEAD;
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

@@ -2,22 +2,22 @@
 import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { PREFILL_TILE_ROWS } from '../kernels/attention/query-tiles.ts';
-import type { GPT2Config } from '../models/gpt2/config.ts';
-import { GPT2Weights } from '../models/gpt2/weights.ts';
+import type { ModelDefinition } from '../models/architecture.ts';
 import { type ModelKernels, modelKernels } from '../models/kernels.ts';
+import { LoadedWeights } from '../models/load-weights.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { loadTuning, modelTunables, type TuneMode } from '../tuning/load-tuning.ts';
 import { compileForward, reachableSteps } from './compile-forward.ts';
 import type { ForwardParts } from './forward.ts';
 import { KVCache } from './kv-cache.ts';
 import type { RuntimeSizes } from './runner-sizes.ts';
-import { scratchTable } from './scratch.ts';
+import { layerScratchTable, scratchTable } from './scratch.ts';
 import { StepInputs } from './step-inputs.ts';
-import { makeTensors } from './tensor-table.ts';
+import { makeTensors, type TensorEntry } from './tensor-table.ts';
 
 /** A model on the GPU, with the owners of its tensors. */
 export interface ModelParts extends ForwardParts {
-  readonly weights: GPT2Weights;
+  readonly weights: LoadedWeights;
   readonly kv: KVCache;
   readonly inputs: StepInputs;
 }
@@ -41,26 +41,27 @@ export interface ModelOptions {
  */
 export async function createParts(
   device: Device,
-  config: GPT2Config,
+  model: ModelDefinition,
   source: WeightSource,
   sizes: RuntimeSizes,
   options: ModelOptions = {},
 ): Promise<ModelParts> {
+  const { config } = model;
   using created = new DisposableStack();
   const own = <T extends { close(): void }>(resource: T): T => created.adopt(resource, (owned) => owned.close());
-  const weights = own(await GPT2Weights.load(device, config, source, sizes.dtype, options.onProgress));
+  const weights = own(await LoadedWeights.load(device, model, source, sizes.dtype, options.onProgress));
   const kernels = options.kernels ?? modelKernels;
   const headColumns = weights.head.map(({ size }) => size);
   const tunables = modelTunables(device, { ...sizes, config, kernels, maxRows: sizes.maxBatchTokens, headColumns });
   const tuning = await loadTuning(device, tunables, { mode: options.tune, onProgress: options.onTuned });
+  const scratchTensor = ({ label, dtype, shape }: TensorEntry) => own(Tensor.create(device, label, dtype, shape));
   const parts = await device.checked('buffers of the model', () => ({
-    config,
+    model,
     weights,
     kv: own(new KVCache(device, config, sizes)),
     inputs: own(new StepInputs(device, sizes, PREFILL_TILE_ROWS)),
-    scratch: makeTensors(scratchTable(config, sizes), ({ label, dtype, shape }) =>
-      own(Tensor.create(device, label, dtype, shape)),
-    ),
+    scratch: makeTensors(scratchTable(config, sizes), scratchTensor),
+    layerScratch: makeTensors(layerScratchTable(model, sizes), scratchTensor),
     kernels,
     tuning,
     numSampledIds: options.numSampledIds ?? config.vocabSize,
@@ -71,6 +72,6 @@ export async function createParts(
 }
 
 /** Frees what `createParts` made; idempotent. */
-export function closeParts({ weights, kv, inputs, scratch }: ModelParts): void {
-  for (const resource of [weights, kv, inputs, ...Object.values(scratch)]) resource.close();
+export function closeParts({ weights, kv, inputs, scratch, layerScratch }: ModelParts): void {
+  for (const resource of [weights, kv, inputs, ...Object.values({ ...scratch, ...layerScratch })]) resource.close();
 }

@@ -8,7 +8,7 @@ import { KernelTimer } from '../gpu/kernel-timer.ts';
 import type { Program } from '../gpu/program.ts';
 import { ReadbackRing } from '../gpu/readback-ring.ts';
 import { Recorder } from '../gpu/recorder.ts';
-import type { GPT2Config } from '../models/gpt2/config.ts';
+import type { ModelDefinition } from '../models/architecture.ts';
 import type { StepShape } from '../models/step.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { RangeValueError } from '../util/errors.ts';
@@ -71,12 +71,12 @@ export class ModelRunner implements Runner {
    */
   static async create(
     device: Device,
-    config: GPT2Config,
+    model: ModelDefinition,
     source: WeightSource,
     sizes: RuntimeSizes,
     options: ModelRunnerOptions = {},
   ): Promise<ModelRunner> {
-    const parts = await createParts(device, config, source, sizes, options);
+    const parts = await createParts(device, model, source, sizes, options);
     await using created = new AsyncDisposableStack();
     const runner = created.use(new ModelRunner(device, parts, sizes, options));
     if (options.warmUp) await runner.#warmUp(sizes, options.onWarmUp);

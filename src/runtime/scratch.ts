@@ -2,6 +2,7 @@
 import type { Tensor } from '../gpu/tensor.ts';
 import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
 import { LOGPROB_WORDS } from '../kernels/logprobs/logprobs.ts';
+import type { ModelDefinition } from '../models/architecture.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
@@ -14,20 +15,16 @@ export type Scratch = Readonly<Record<keyof ReturnType<typeof scratchTable>, Ten
 /** The largest step that scratch tensors hold, and the longest sequence. */
 export type ScratchSizes = Pick<RuntimeSizes, 'maxBatchTokens' | 'maxBatchSize' | 'maxLogitsRows' | 'maxModelLen'>;
 
-/** Lists the scratch tensors of a model; all take one word an element. */
+/** Lists the scratch tensors that every model has; all take one word an element. */
 export function scratchTable(config: ModelConfig, sizes: ScratchSizes) {
-  const { numHeads: H, headDim: D, hiddenSize: C, mlpSize: F, vocabSize: V } = config;
+  const { numHeads: H, headDim: D, hiddenSize: C, vocabSize: V } = config;
   const { maxBatchTokens: T, maxBatchSize: S, maxLogitsRows: R, maxModelLen } = sizes;
   return {
     /** The residual stream. */
     hidden: { label: 'hidden', dtype: 'f32', shape: [T, C] },
     normed: { label: 'normed', dtype: 'f32', shape: [Math.max(T, R), C] },
-    qkv: { label: 'qkv', dtype: 'f32', shape: [T, 3 * C] },
-    /** Attention output. */
-    attended: { label: 'attended', dtype: 'f32', shape: [T, C] },
     /** Of the splits of decode rows: see shaders/attention_fold.wgsl. */
     partials: { label: 'partials', dtype: 'f32', shape: [S, H, ceilDiv(maxModelLen, SPLIT_KEYS), D + 2] },
-    mlp: { label: 'mlp', dtype: 'f32', shape: [T, F] },
     /** Last hidden states of the rows that need logits. */
     gathered: { label: 'gathered', dtype: 'f32', shape: [R, C] },
     /** The model's own; nothing changes them. */
@@ -43,8 +40,19 @@ export function scratchTable(config: ModelConfig, sizes: ScratchSizes) {
   } as const satisfies TensorTable<string>;
 }
 
+/** Lists the scratch tensors that a model's layers have of their own: [T, columns] each. */
+export function layerScratchTable(
+  { scratch }: ModelDefinition,
+  { maxBatchTokens }: Pick<ScratchSizes, 'maxBatchTokens'>,
+): TensorTable<string> {
+  const entries = Object.entries(scratch).map(([name, columns]) => {
+    return [name, { label: name, dtype: 'f32', shape: [maxBatchTokens, columns] }] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
 /** Returns the scratch tensor of a name. @throws RangeValueError for an unknown one. */
-export function scratchTensor(scratch: Scratch, name: string): Tensor {
+export function scratchTensor(scratch: Readonly<Record<string, Tensor>>, name: string): Tensor {
   const tensor = new Map(Object.entries(scratch)).get(name);
   if (tensor) return tensor;
   throw new RangeValueError('scratch tensor', name, `one of ${Object.keys(scratch).join(', ')}`);

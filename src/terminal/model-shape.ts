@@ -1,15 +1,17 @@
+// Shape of the model that a command is about: read without weights or a device.
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { BUNDLED_MODEL } from '../load-model.ts';
+import { type ModelDefinition, outerTensors } from '../models/architecture.ts';
 import { openCheckpoint } from '../models/checkpoint.ts';
-import { ConfigError } from '../models/config.ts';
-import { type GPT2Config, randomConfig, readGPT2Config } from '../models/gpt2/config.ts';
-import { layerTensors, numElements, outerTensors } from '../models/gpt2/tensors.ts';
+import { ConfigError, type ModelConfig } from '../models/config.ts';
+import { randomModel, readModel } from '../models/registry.ts';
+import { numElements } from '../util/math.ts';
 
 /** Sizes of a model and the storage of its weights: all that its kernels depend on. */
 export interface ModelShape {
-  readonly config: GPT2Config;
+  readonly config: ModelConfig;
   readonly dtype: WeightDType;
 }
 
@@ -23,20 +25,21 @@ const RANDOM = 'random:';
  * @throws RoseinferError of the kind that fits: configuration, with sizes that no memory holds, or files.
  */
 export async function readModelShape(name: string = BUNDLED_MODEL, dtype?: WeightDType): Promise<ModelShape> {
-  if (name.startsWith(RANDOM)) return { config: randomConfig(name.slice(RANDOM.length)), dtype: dtype ?? 'f16' };
-  const config = await readGPT2Config(name);
+  if (name.startsWith(RANDOM))
+    return { config: randomModel(name.slice(RANDOM.length)).model.config, dtype: dtype ?? 'f16' };
+  const model = await readModel(name);
   if (dtype !== undefined) {
-    checkSizes(config, join(name, 'config.json'));
-    return { config, dtype };
+    checkSizes(model, join(name, 'config.json'));
+    return { config: model.config, dtype };
   }
-  await using checkpoint = await openCheckpoint(name, config);
-  return { config, dtype: checkpoint.dtype };
+  await using checkpoint = await openCheckpoint(name, model);
+  return { config: model.config, dtype: checkpoint.dtype };
 }
 
 /** Refuses tensors for which there is no room: without the files nothing else says that a size is none. */
-function checkSizes(config: GPT2Config, path: string): void {
+function checkSizes(model: ModelDefinition, path: string): void {
   const free = freemem();
-  for (const [tensor, shape] of [...outerTensors(config), ...layerTensors(config, 0)]) {
+  for (const { name: tensor, shape } of [...outerTensors(model), ...model.layerTensors(0)]) {
     const bytes = Float32Array.BYTES_PER_ELEMENT * numElements(shape);
     if (bytes <= free) continue;
     const expected = `at most the machine's free ${free}`;

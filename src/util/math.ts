@@ -14,3 +14,8 @@ export function roundUp(value: number, step: number): number {
 export function f32Bits(value: number): number {
   return new Uint32Array(Float32Array.of(value).buffer)[0]!;
 }
+
+/** Elements of a tensor. */
+export function numElements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ConfigError } from '../../src/models/config.ts';
-import { readGPT2Config } from '../../src/models/gpt2/config.ts';
+import { readModel } from '../../src/models/registry.ts';
 import { openSource } from '../../src/resolve-model.ts';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
 import { ModelFileError } from '../../src/util/model-file-error.ts';
@@ -87,7 +87,7 @@ test('a link to a file will do', async () => {
 
 test('text that is no UTF-8 is told', async () => {
   const dir = await modelWith('config.json', `${MODELS}/two`, (path) => writeFileSync(path, Uint8Array.of(123, 255)));
-  await expect(readGPT2Config(dir)).rejects.toThrow('config.json: file is not UTF-8, expected a JSON object');
+  await expect(readModel(dir)).rejects.toThrow('config.json: file is not UTF-8, expected a JSON object');
 });
 
 describe('sizes that no memory holds', () => {
@@ -124,7 +124,7 @@ describe('sizes that no memory holds', () => {
     for (const text of ['1e400', '9007199254740993', '-1', '"3"', '2.5', 'null', '[2]']) {
       const json = JSON.stringify({ ...sizes, n_layer: 'N' }).replace('"N"', text);
       const dir = await modelWith('config.json', `${MODELS}/plain`, (path) => writeFileSync(path, json));
-      await expect(readGPT2Config(dir)).rejects.toThrow('config.json: n_layer is ');
+      await expect(readModel(dir)).rejects.toThrow('config.json: n_layer is ');
     }
   });
 });
@@ -141,7 +141,7 @@ test('a message quotes no more of a file than a line holds', async () => {
     const sizes = { n_layer: 2, n_head: 2, n_embd: 128, vocab_size: 320, n_positions: 128 };
     const text = JSON.stringify({ ...sizes, ...change });
     const dir = await modelWith('config.json', `${MODELS}/plain`, (path) => writeFileSync(path, text));
-    const error = await errorOf(() => readGPT2Config(dir));
+    const error = await errorOf(() => readModel(dir));
     expect(String(error).length).toBeLessThan(dir.length + 300);
   }
 });

@@ -2,8 +2,8 @@
 import type { Device } from '../../src/gpu/device.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
-import { parseGPT2Config } from '../../src/models/gpt2/config.ts';
 import { RandomCheckpoint } from '../../src/models/random-checkpoint.ts';
+import { parseModel } from '../../src/models/registry.ts';
 import { ModelRunner, type ModelRunnerOptions } from '../../src/runtime/model-runner.ts';
 import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
 import { openRunner } from '../support/models/model-session.ts';
@@ -52,7 +52,7 @@ export const tales: readonly FuzzModel[] = [
 function tinyModel({ dtype, kvDtype, blockSize }: Storage): FuzzModel {
   const vocabSize = 97;
   const json = { n_layer: 2, n_head: 2, n_embd: 32, n_inner: 160, vocab_size: vocabSize, n_positions: 1024 };
-  const config = parseGPT2Config(json, 'tiny');
+  const model = parseModel(json, 'tiny');
   return {
     name: `tiny-${dtype}-kv-${kvDtype}`,
     vocabSize,
@@ -60,8 +60,8 @@ function tinyModel({ dtype, kvDtype, blockSize }: Storage): FuzzModel {
     texts: () => [1, 2, 3].map((seed) => new Draws(seed).ids(LONGEST, vocabSize)),
     open: async (device, kernels) => {
       const options = { dtype, kvDtype, blockSize, maxBatchSize: MAX_BATCH_SIZE };
-      const sizes = resolveSizes(config, options, dtype, device.gpu.limits.maxStorageBufferBindingSize);
-      return await ModelRunner.create(device, config, new WideCheckpoint(config, 7), sizes, {
+      const sizes = resolveSizes(model.config, options, dtype, device.gpu.limits.maxStorageBufferBindingSize);
+      return await ModelRunner.create(device, model, new WideCheckpoint(model, 7), sizes, {
         kernels,
         returnLogits: true,
       });

@@ -3,22 +3,23 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CheckpointError } from '../../src/formats/checkpoint-error.ts';
 import { SafetensorsError } from '../../src/formats/safetensors-header.ts';
+import { modelTensors as tensorsOf } from '../../src/models/architecture.ts';
 import { openCheckpoint } from '../../src/models/checkpoint.ts';
-import { parseGPT2Config, readGPT2Config } from '../../src/models/gpt2/config.ts';
-import { gpt2Tensors, numElements } from '../../src/models/gpt2/tensors.ts';
+import { parseModel, readModel } from '../../src/models/registry.ts';
+import { numElements } from '../../src/util/math.ts';
 import { encodeSafetensors, errorOf, f32, type TensorBytes, temporaryDirectory } from './model-files.ts';
 
 const keys = { n_layer: 1, n_head: 1, n_embd: 2, vocab_size: 5, n_positions: 3 };
-const config = parseGPT2Config(keys, 'test');
-const untied = parseGPT2Config({ ...keys, tie_word_embeddings: false }, 'test');
+const model = parseModel(keys, 'test');
+const untied = parseModel({ ...keys, tie_word_embeddings: false }, 'test');
 
 const WTE = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 const head = (...values: number[]): TensorBytes => ({ dtype: 'F32', shape: [5, 2], data: f32(...values) });
 
-/** Every tensor of `config`: wte counts from 1, the rest is zero. */
+/** Every tensor of `model`: wte counts from 1, the rest is zero. */
 function modelTensors(): Map<string, TensorBytes> {
   const tensors = new Map<string, TensorBytes>();
-  for (const [name, shape] of gpt2Tensors(config)) {
+  for (const { name, shape } of tensorsOf(model)) {
     tensors.set(name, { dtype: 'F32', shape, data: new Uint8Array(4 * numElements(shape)) });
   }
   return tensors.set('wte.weight', head(...WTE));
@@ -31,7 +32,7 @@ function modelDirectory(tensors: ReadonlyMap<string, TensorBytes>): string {
   return dir;
 }
 
-async function refusal(dir: string, of = config): Promise<string> {
+async function refusal(dir: string, of = model): Promise<string> {
   const error = await errorOf(() => openCheckpoint(dir, of));
   if (!(error instanceof CheckpointError)) throw error;
   expect(error.message).not.toContain('\n');
@@ -42,10 +43,10 @@ const fixtures = readdirSync('test/fixtures/models').map((name) => join('test/fi
 
 describe.each([...fixtures, 'weights/tales'])('%s', (dir) => {
   test('every tensor has the values that its file holds', async () => {
-    await using checkpoint = await openCheckpoint(dir, await readGPT2Config(dir));
+    await using checkpoint = await openCheckpoint(dir, await readModel(dir));
     const stored = storedTensors(dir);
     let elements = 0;
-    for (const [name, shape] of gpt2Tensors(await readGPT2Config(dir))) {
+    for (const { name, shape } of tensorsOf(await readModel(dir))) {
       expect(checkpoint.shape(name)).toEqual(shape);
       const out = new Float32Array(numElements(shape));
       await checkpoint.readRows(name, 0, shape[0]!, out);
@@ -85,7 +86,7 @@ function storedTensors(dir: string): (name: string) => (index: number) => number
 test('the storage type is f16 when all matrices are F16, else f32', async () => {
   const dtypes = ['odd', 'plain', 'untied'].map(async (name) => {
     const dir = join('test/fixtures/models', name);
-    await using checkpoint = await openCheckpoint(dir, await readGPT2Config(dir));
+    await using checkpoint = await openCheckpoint(dir, await readModel(dir));
     return checkpoint.dtype;
   });
   expect(await Promise.all(dtypes)).toEqual(['f16', 'f32', 'f32']);
@@ -94,7 +95,7 @@ test('the storage type is f16 when all matrices are F16, else f32', async () => 
 describe('readRows', () => {
   test('gives any range of rows; a row of a vector is one element', async () => {
     const tensors = modelTensors().set('ln_f.bias', { dtype: 'F32', shape: [2], data: f32(3, 4) });
-    await using checkpoint = await openCheckpoint(modelDirectory(tensors), config);
+    await using checkpoint = await openCheckpoint(modelDirectory(tensors), model);
     const rows = new Float32Array(4);
     await checkpoint.readRows('wte.weight', 3, 2, rows);
     expect([...rows]).toEqual([7, 8, 9, 10]);
@@ -106,14 +107,14 @@ describe('readRows', () => {
   test('gives values from tensors at odd byte offsets', async () => {
     const mask: TensorBytes = { dtype: 'U8', shape: [1], data: Uint8Array.of(1) };
     const tensors = new Map([['h.0.attn.bias', mask], ...modelTensors()]);
-    await using checkpoint = await openCheckpoint(modelDirectory(tensors), config);
+    await using checkpoint = await openCheckpoint(modelDirectory(tensors), model);
     const rows = new Float32Array(10);
     await checkpoint.readRows('wte.weight', 0, 5, rows);
     expect([...rows]).toEqual(WTE);
   });
 
   test('refuses an unknown tensor, rows outside it and an output of another size', async () => {
-    await using checkpoint = await openCheckpoint(modelDirectory(modelTensors()), config);
+    await using checkpoint = await openCheckpoint(modelDirectory(modelTensors()), model);
     const read = (name: string, start: number, rows: number, length = 2 * rows) =>
       checkpoint.readRows(name, start, rows, new Float32Array(length));
     await expect(read('lm_head.weight', 0, 1)).rejects.toThrow('tensor is "lm_head.weight", expected a weight of');
@@ -124,7 +125,7 @@ describe('readRows', () => {
 });
 
 test('a checkpoint may be closed twice', async () => {
-  const checkpoint = await openCheckpoint(modelDirectory(modelTensors()), config);
+  const checkpoint = await openCheckpoint(modelDirectory(modelTensors()), model);
   await checkpoint.close();
   await checkpoint.close();
 });
@@ -134,14 +135,14 @@ describe('names', () => {
     new Map([...tensors].map(([name, tensor]) => [`transformer.${name}`, tensor]));
 
   test('may have the prefix transformer. or not', async () => {
-    await using checkpoint = await openCheckpoint(modelDirectory(prefixed(modelTensors())), config);
+    await using checkpoint = await openCheckpoint(modelDirectory(prefixed(modelTensors())), model);
     expect(checkpoint.shape('wte.weight')).toEqual([5, 2]);
   });
 
   test('of mask buffers are ignored', async () => {
     const mask: TensorBytes = { dtype: 'BOOL', shape: [1, 1, 1, 1], data: new Uint8Array(1) };
     const tensors = modelTensors().set('h.0.attn.bias', mask).set('transformer.h.0.attn.masked_bias', mask);
-    await using checkpoint = await openCheckpoint(modelDirectory(tensors), config);
+    await using checkpoint = await openCheckpoint(modelDirectory(tensors), model);
     expect(() => checkpoint.shape('h.0.attn.bias')).toThrow('expected a weight');
   });
 
@@ -185,7 +186,7 @@ describe('tensors that the model does not use', () => {
 
   test('are loaded with one line that counts them and names the first', async () => {
     const dir = modelDirectory(new Map([...modelTensors(), ...strange]));
-    await using checkpoint = await openCheckpoint(dir, config);
+    await using checkpoint = await openCheckpoint(dir, model);
     expect(checkpoint.shape('wte.weight')).toEqual([5, 2]);
     expect(checkpoint.notices).toEqual([
       `${dir}: 8 tensors are of no use to the model: "optimizer.exp_avg.h.0.ln_1.weight", ` +
@@ -195,29 +196,31 @@ describe('tensors that the model does not use', () => {
 
   test.each(strange)('may be alone: %s', async (name, tensor) => {
     const dir = modelDirectory(modelTensors().set(name, tensor));
-    await using checkpoint = await openCheckpoint(dir, config);
+    await using checkpoint = await openCheckpoint(dir, model);
     expect(checkpoint.notices).toEqual([`${dir}: 1 tensor is of no use to the model: "${name}"`]);
   });
 
   test('have names of bounded length there', async () => {
     const dir = modelDirectory(modelTensors().set('x'.repeat(1e6), { dtype: 'F32', shape: [0], data: bytes(0) }));
-    await using checkpoint = await openCheckpoint(dir, config);
+    await using checkpoint = await openCheckpoint(dir, model);
     expect(checkpoint.notices.join().length).toBeLessThan(dir.length + 150);
   });
 
   test('are none in a directory without them', async () => {
-    await using checkpoint = await openCheckpoint(modelDirectory(modelTensors()), config);
+    await using checkpoint = await openCheckpoint(modelDirectory(modelTensors()), model);
     expect(checkpoint.notices).toEqual([]);
   });
 });
 
 test.each([3e6, 2 ** 52])('a claim of %d layers is refused by what the file holds', async (numLayers) => {
   const dir = modelDirectory(modelTensors());
-  expect(await refusal(dir, { ...config, numLayers })).toContain('tensor "h.1.ln_1.weight": weight is missing');
+  expect(await refusal(dir, parseModel({ ...keys, n_layer: numLayers }, 'test'))).toContain(
+    'tensor "h.1.ln_1.weight": weight is missing',
+  );
 });
 
 describe('a tensor is refused', () => {
-  test.each([...gpt2Tensors(config)].map(([name]) => name))('when it is missing: %s', async (name) => {
+  test.each([...tensorsOf(model)].map(({ name }) => name))('when it is missing: %s', async (name) => {
     const tensors = modelTensors();
     const shape = tensors.get(name)!.shape.join(', ');
     tensors.delete(name);
@@ -250,20 +253,20 @@ describe('a stored lm_head.weight', () => {
 
   test('is ignored when the head is tied and it equals the embedding', async () => {
     const tensors = modelTensors().set('lm_head.weight', head(...WTE));
-    await using checkpoint = await openCheckpoint(modelDirectory(tensors), config);
+    await using checkpoint = await openCheckpoint(modelDirectory(tensors), model);
     expect(checkpoint.tiedHead).toBe(true);
   });
 
   test('is ignored when its values equal the embedding in another format', async () => {
     const f16 = new Uint8Array(Float16Array.from(WTE).buffer);
     const tensors = modelTensors().set('lm_head.weight', { dtype: 'F16', shape: [5, 2], data: f16 });
-    await using checkpoint = await openCheckpoint(modelDirectory(tensors), config);
+    await using checkpoint = await openCheckpoint(modelDirectory(tensors), model);
     expect(checkpoint.tiedHead).toBe(true);
   });
 
   test('is used when the head is tied and it differs in the last value', async () => {
     const tensors = modelTensors().set('lm_head.weight', head(...WTE.with(-1, 11)));
-    await using checkpoint = await openCheckpoint(modelDirectory(tensors), config);
+    await using checkpoint = await openCheckpoint(modelDirectory(tensors), model);
     expect(checkpoint.tiedHead).toBe(false);
     const row = new Float32Array(2);
     await checkpoint.readRows('lm_head.weight', 4, 1, row);
@@ -271,9 +274,9 @@ describe('a stored lm_head.weight', () => {
   });
 
   test('is compared to its end when it is longer than one chunk', async () => {
-    const large = parseGPT2Config({ ...keys, vocab_size: 2 ** 17 + 3 }, 'test');
-    const shape = [large.vocabSize, 2];
-    const values = new Uint8Array(8 * large.vocabSize).map((_, i) => i % 127);
+    const large = parseModel({ ...keys, vocab_size: 2 ** 17 + 3 }, 'test');
+    const shape = [large.config.vocabSize, 2];
+    const values = new Uint8Array(8 * large.config.vocabSize).map((_, i) => i % 127);
     const tensors = modelTensors().set('wte.weight', { dtype: 'F32', shape, data: values });
     tensors.set('lm_head.weight', { dtype: 'F32', shape, data: values.with(-1, 0) });
     await using differing = await openCheckpoint(modelDirectory(tensors), large);
@@ -304,14 +307,14 @@ describe('a directory without weights', () => {
   });
 
   test('that does not exist is refused too', async () => {
-    expect(await errorOf(() => openCheckpoint('weights/none', config))).toHaveProperty('path', 'weights/none');
+    expect(await errorOf(() => openCheckpoint('weights/none', model))).toHaveProperty('path', 'weights/none');
   });
 
   test('whose file is truncated is refused with the tensor', async () => {
     const dir = modelDirectory(modelTensors());
     const path = join(dir, 'model.safetensors');
     writeFileSync(path, readFileSync(path).subarray(0, -1));
-    const error = await errorOf(() => openCheckpoint(dir, config));
+    const error = await errorOf(() => openCheckpoint(dir, model));
     expect(error).toBeInstanceOf(SafetensorsError);
     expect(error).toHaveProperty('tensor', 'h.0.mlp.c_proj.bias');
   });
@@ -338,7 +341,7 @@ describe('shards', () => {
     const link = temporaryDirectory();
     copyFileSync(join(dir, 'model.safetensors.index.json'), join(link, 'model.safetensors.index.json'));
     for (const name of ['1.safetensors', '2.safetensors']) symlinkSync(join(dir, name), join(link, name));
-    await using checkpoint = await openCheckpoint(link, config);
+    await using checkpoint = await openCheckpoint(link, model);
     expect(checkpoint.tiedHead).toBe(true);
   });
 
@@ -346,7 +349,7 @@ describe('shards', () => {
     const dir = shardedDirectory((map) => Object.assign(map, { 'wte.weight': 'none.safetensors' }));
     const tensors = modelTensors().set('wte.weight', head(...WTE.map((x) => -x)));
     writeFileSync(join(dir, 'model.safetensors'), encodeSafetensors(tensors));
-    await using checkpoint = await openCheckpoint(dir, config);
+    await using checkpoint = await openCheckpoint(dir, model);
     const row = new Float32Array(2);
     await checkpoint.readRows('wte.weight', 0, 1, row);
     expect([...row]).toEqual([-1, -2]);
@@ -372,7 +375,7 @@ describe('shards', () => {
 
   test('must exist', async () => {
     const dir = shardedDirectory((map) => Object.assign(map, { 'wte.weight': '3.safetensors' }));
-    const error = await errorOf(() => openCheckpoint(dir, config));
+    const error = await errorOf(() => openCheckpoint(dir, model));
     expect(error).toBeInstanceOf(SafetensorsError);
     expect(error).toHaveProperty('path', join(dir, '3.safetensors'));
   });

@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { parseGPT2Config } from '../../src/models/gpt2/config.ts';
-import { gpt2Tensors, numElements } from '../../src/models/gpt2/tensors.ts';
+import { modelTensors } from '../../src/models/architecture.ts';
 import { RandomCheckpoint } from '../../src/models/random-checkpoint.ts';
+import { parseModel } from '../../src/models/registry.ts';
+import { numElements } from '../../src/util/math.ts';
 
-const config = parseGPT2Config({ n_layer: 2, n_head: 4, n_embd: 64, vocab_size: 1000, n_positions: 96 }, 'test');
+const keys = { n_layer: 2, n_head: 4, n_embd: 64, vocab_size: 1000, n_positions: 96 };
+const model = parseModel(keys, 'test');
 
 async function read(name: string, seed = 1): Promise<Float32Array> {
-  await using source = new RandomCheckpoint(config, seed);
+  await using source = new RandomCheckpoint(model, seed);
   const shape = source.shape(name);
   const out = new Float32Array(numElements(shape));
   await source.readRows(name, 0, shape[0]!, out);
@@ -58,14 +60,14 @@ describe('random weights', () => {
 
   test('do not depend on how the rows are read', async () => {
     const whole = await read('wte.weight');
-    const source = new RandomCheckpoint(config, 1);
+    const source = new RandomCheckpoint(model, 1);
     const rows = new Float32Array(3 * 64);
     await source.readRows('wte.weight', 997, 3, rows);
     expect(rows).toEqual(whole.subarray(997 * 64));
   });
 
   test('of layer norms are 1 and all biases 0', async () => {
-    for (const [name] of gpt2Tensors(config)) {
+    for (const { name } of modelTensors(model)) {
       if (name.endsWith('.bias')) expect(new Set(await read(name))).toEqual(new Set([0]));
       else if (name.includes('ln_')) expect(new Set(await read(name))).toEqual(new Set([1]));
     }
@@ -73,14 +75,14 @@ describe('random weights', () => {
 });
 
 test('an untied configuration has a head of its own', () => {
-  expect(new RandomCheckpoint(config, 1).tiedHead).toBe(true);
-  const untied = new RandomCheckpoint({ ...config, tieWordEmbeddings: false }, 1);
+  expect(new RandomCheckpoint(model, 1).tiedHead).toBe(true);
+  const untied = new RandomCheckpoint(parseModel({ ...keys, tie_word_embeddings: false }, 'test'), 1);
   expect(untied.tiedHead).toBe(false);
   expect(untied.shape('lm_head.weight')).toEqual([1000, 64]);
 });
 
 test('an unknown tensor and rows outside a tensor are refused', async () => {
-  const source = new RandomCheckpoint(config, 1);
+  const source = new RandomCheckpoint(model, 1);
   expect(() => source.shape('lm_head.weight')).toThrow('tensor is "lm_head.weight", expected a weight of the model');
   await expect(source.readRows('wte.weight', 1000, 1, new Float32Array(64))).rejects.toThrow('numRows is 1');
 });

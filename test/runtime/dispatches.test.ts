@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import { openCheckpoint } from '../../src/models/checkpoint.ts';
-import { readGPT2Config } from '../../src/models/gpt2/config.ts';
+import { readModel } from '../../src/models/registry.ts';
 import type { StepShape, StepSink } from '../../src/models/step.ts';
 import { forward } from '../../src/runtime/forward.ts';
 import { closeParts, createParts } from '../../src/runtime/model-parts.ts';
@@ -28,14 +28,14 @@ beforeAll(async () => {
 afterAll(() => device.close());
 
 /** Kernels of the second layer of a fixture model, in their order. */
-async function layerOf(model: string, shape: StepShape, kvDtype: KVDType = 'f32'): Promise<string[]> {
-  const directory = `test/fixtures/models/${model}`;
-  const config = await readGPT2Config(directory);
-  await using source = await openCheckpoint(directory, config);
+async function layerOf(name: string, shape: StepShape, kvDtype: KVDType = 'f32'): Promise<string[]> {
+  const directory = `test/fixtures/models/${name}`;
+  const model = await readModel(directory);
+  await using source = await openCheckpoint(directory, model);
   const { maxStorageBufferBindingSize } = device.gpu.limits;
   const options = { kvDtype, maxBatchSize: 2, maxBatchTokens: 8, maxModelLen: 8 };
-  const sizes = resolveSizes(config, options, source.dtype, maxStorageBufferBindingSize);
-  const parts = await createParts(device, config, source, sizes);
+  const sizes = resolveSizes(model.config, options, source.dtype, maxStorageBufferBindingSize);
+  const parts = await createParts(device, model, source, sizes);
   const layers: string[][] = [[]];
   const sink: StepSink = {
     add: ({ name }) => layers.at(-1)!.push(name),

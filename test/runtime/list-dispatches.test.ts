@@ -1,4 +1,5 @@
 // The list of a model's dispatches, made from shapes, against what a recorder takes from the same model on a device.
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
@@ -6,7 +7,7 @@ import { labelOf } from '../../src/gpu/variant-label.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { openCheckpoint } from '../../src/models/checkpoint.ts';
-import { readGPT2Config } from '../../src/models/gpt2/config.ts';
+import { parseModel, readModel } from '../../src/models/registry.ts';
 import type { StepShape, StepSink } from '../../src/models/step.ts';
 import { reachableSteps, stepShapes } from '../../src/runtime/compile-forward.ts';
 import { forward } from '../../src/runtime/forward.ts';
@@ -49,11 +50,11 @@ afterAll(() => device.close());
 
 async function describeModel(name: string, dtype: WeightDType, kvDtype: KVDType) {
   const directory = `test/fixtures/models/${name}`;
-  const config = await readGPT2Config(directory);
+  const definition = await readModel(directory);
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
   const options = { dtype, kvDtype, maxBatchSize: 2, maxBatchTokens: 8, maxModelLen: 8 };
-  const sizes = resolveSizes(config, options, dtype, maxBindingBytes);
-  return { directory, config, sizes, maxBindingBytes, tuning: new Tuning(device.traits) };
+  const sizes = resolveSizes(definition.config, options, dtype, maxBindingBytes);
+  return { directory, model: definition, sizes, maxBindingBytes, tuning: new Tuning(device.traits) };
 }
 
 /** What two dispatches differ in: kernel, variant, sizes and scalars. */
@@ -62,10 +63,10 @@ const distinct = (dispatches: readonly { label: string; dims: object }[]) =>
 
 describe.each(MODELS)('the list of %s in %s with keys in %s', (...model) => {
   test.each(Object.entries(STEPS))('has the dispatches of a step that is recorded: %s', async (_, shape) => {
-    const { directory, config, sizes, ...others } = await describeModel(...model);
-    const listed = listDispatches(device.traits, metaParts({ config, sizes, ...others }), [shape]);
-    await using source = await openCheckpoint(directory, config);
-    const parts = await createParts(device, config, source, sizes);
+    const { directory, model: definition, sizes, ...others } = await describeModel(...model);
+    const listed = listDispatches(device.traits, metaParts({ model: definition, sizes, ...others }), [shape]);
+    await using source = await openCheckpoint(directory, definition);
+    const parts = await createParts(device, definition, source, sizes);
     const recorded: { label: string; dims: object }[] = [];
     const recorder: StepSink = {
       add: (kernel, tensors, scalars, choice) => recorded.push(kernel.plan(device, tensors, scalars, choice)),
@@ -81,7 +82,7 @@ describe.each(MODELS)('the list of %s in %s with keys in %s', (...model) => {
 test('a matmul and attention are listed by their place in the model', async () => {
   const model = await describeModel('plain', 'f32', 'f32');
   const listed = listDispatches(device.traits, metaParts(model), [{ ...STEPS.mixed!, numTokens: 3 }]);
-  const { hiddenSize: C, mlpSize: F, vocabSize: V } = model.config;
+  const { hiddenSize: C, mlpSize: F, vocabSize: V } = model.model.config;
   const matmuls = listed.filter(({ kernel }) => kernel.name.startsWith('matmul'));
   expect(matmuls.map(({ use, dims }) => [use, dims.M, dims.K, dims.N])).toEqual([
     ['qkv', 3, C, 3 * C],
@@ -100,7 +101,8 @@ test('a matmul and attention are listed by their place in the model', async () =
 test('every layer adds nothing but what it has for itself, and every step of a model can be listed at once', async () => {
   const model = await describeModel('plain', 'f32', 'f32');
   const all = listDispatches(device.traits, metaParts(model), stepShapes(reachableSteps(model.sizes)));
-  const oneLayer = { ...model, config: { ...model.config, numLayers: 1 } };
+  const json = JSON.parse(readFileSync(`${model.directory}/config.json`, 'utf8'));
+  const oneLayer = { ...model, model: parseModel({ ...json, n_layer: 1 }, 'one layer') };
   expect(listDispatches(device.traits, metaParts(oneLayer), stepShapes(reachableSteps(model.sizes)))).toEqual(all);
   const tokens = all.filter(({ kernel }) => kernel.name === 'embed').map(({ dims }) => dims.T);
   expect(tokens).toEqual([1, 2, 4, 8]);
@@ -108,11 +110,11 @@ test('every layer adds nothing but what it has for itself, and every step of a m
 
 test('a vocabulary beyond the largest binding is listed in its ranges', async () => {
   const model = await describeModel('plain', 'f32', 'f32');
-  const maxBindingBytes = 4 * model.config.hiddenSize * 32;
+  const maxBindingBytes = 4 * model.model.config.hiddenSize * 32;
   const listed = listDispatches(device.traits, metaParts({ ...model, maxBindingBytes }), [DECODE]);
   const columns = listed.filter(({ use }) => use === 'LM head').map(({ scalars, dims }) => [scalars.first, dims.N]);
-  expect(columns.length).toBe(Math.ceil(model.config.vocabSize / 32));
-  expect(columns.reduce((sum, [, N = 0]) => sum + N, 0)).toBe(model.config.vocabSize);
+  expect(columns.length).toBe(Math.ceil(model.model.config.vocabSize / 32));
+  expect(columns.reduce((sum, [, N = 0]) => sum + N, 0)).toBe(model.model.config.vocabSize);
 });
 
 test('listing makes no buffer, and a tensor that is a shape alone cannot be read', async () => {

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { parseGPT2Config, randomConfig } from '../../src/models/gpt2/config.ts';
 import { RandomCheckpoint } from '../../src/models/random-checkpoint.ts';
+import { parseModel, randomModel } from '../../src/models/registry.ts';
 import { checkMemory, fitPool, formatBytes, MemoryError, planMemory } from '../../src/runtime/memory-plan.ts';
 import { ModelRunner } from '../../src/runtime/model-runner.ts';
 import { type RunnerOptions, resolveSizes } from '../../src/runtime/runner-sizes.ts';
 
 const keys = { n_layer: 2, n_head: 2, n_embd: 12, n_inner: 10, vocab_size: 70, n_positions: 300 };
-const config = parseGPT2Config(keys, 'test');
+const model = parseModel(keys, 'test');
 const MAX_BINDING = 2 ** 27;
 
-function sizesOf(options: RunnerOptions, model = config) {
-  return resolveSizes(model, options, 'f32', MAX_BINDING);
+function sizesOf(options: RunnerOptions, { config } = model) {
+  return resolveSizes(config, options, 'f32', MAX_BINDING);
 }
 
 let device: Device;
@@ -27,12 +27,12 @@ test.each([
 ] as const)(
   '%s weights and %s keys take exactly the bytes that are alive on the device',
   async (dtype, kvDtype, tied) => {
-    const model = parseGPT2Config({ ...keys, tie_word_embeddings: tied }, 'test');
-    const sizes = sizesOf({ dtype, kvDtype, maxBatchSize: 3, numBlocks: 20 }, model);
-    const plan = planMemory(model, sizes);
+    const made = parseModel({ ...keys, tie_word_embeddings: tied }, 'test');
+    const sizes = sizesOf({ dtype, kvDtype, maxBatchSize: 3, numBlocks: 20 }, made);
+    const plan = planMemory(made, sizes);
     expect(plan.total).toBe(plan.weights + plan.kv + plan.activations);
     expect(device.liveBytes).toBe(0);
-    const runner = await ModelRunner.create(device, model, new RandomCheckpoint(model, 0), sizes);
+    const runner = await ModelRunner.create(device, made, new RandomCheckpoint(made, 0), sizes);
     expect(device.liveBytes).toBe(plan.total);
     await runner.close();
     await runner.close();
@@ -42,7 +42,7 @@ test.each([
 );
 
 test('the f32 matrices of GPT-2 dominate its 124,439,808 parameters', () => {
-  const gpt2 = randomConfig('gpt2');
+  const { model: gpt2 } = randomModel('gpt2');
   const { weights } = planMemory(gpt2, sizesOf({ dtype: 'f32', numBlocks: 1 }, gpt2));
   // Besides the parameters there are zeros that fill the last vocabulary tile (50257 = 1570 · 32 + 17), and a zero bias.
   expect(weights).toBe(4 * (124_439_808 + 15 * 768 + 50257));
@@ -50,8 +50,8 @@ test('the f32 matrices of GPT-2 dominate its 124,439,808 parameters', () => {
 
 test('what the host has no memory for is refused with both numbers', () => {
   const sizes = sizesOf({});
-  const { total } = planMemory(config, sizes);
-  const check = (hostBytes: number) => checkMemory(config, sizes, { maxBindingBytes: MAX_BINDING, hostBytes });
+  const { total } = planMemory(model, sizes);
+  const check = (hostBytes: number) => checkMemory(model, sizes, { maxBindingBytes: MAX_BINDING, hostBytes });
   check(total);
   expect(() => check(total - 1)).toThrow(MemoryError);
   expect(() => check(total - 1)).toThrow(new RegExp(`need ${total} bytes .* free ${total - 1}$`));
@@ -59,9 +59,9 @@ test('what the host has no memory for is refused with both numbers', () => {
 
 test('a default pool is cut to the blocks that the host has room for, but one longest sequence always has its own', () => {
   const sizes = sizesOf({ maxBatchSize: 3 });
-  const { total, kv } = planMemory(config, sizes);
+  const { total, kv } = planMemory(model, sizes);
   const ofBlock = kv / 57;
-  const blocks = (hostBytes: number) => fitPool(config, sizes, hostBytes).numBlocks;
+  const blocks = (hostBytes: number) => fitPool(model, sizes, hostBytes).numBlocks;
   expect(blocks(2 * total)).toBe(57);
   expect(blocks(total)).toBe(57);
   expect(blocks(total - 1)).toBe(56);
@@ -73,14 +73,14 @@ test('a default pool is cut to the blocks that the host has room for, but one lo
 
 test('activations and matrices beyond the largest binding are refused, a vocabulary is not', () => {
   const sizes = sizesOf({ maxBatchSize: 1, maxBatchTokens: 300 });
-  const check = (maxBindingBytes: number) => checkMemory(config, sizes, { maxBindingBytes });
+  const check = (maxBindingBytes: number) => checkMemory(model, sizes, { maxBindingBytes });
   const qkv = 4 * 300 * 3 * 12;
   check(qkv);
   expect(() => check(qkv - 1)).toThrow(`qkv activations of 300 tokens need ${qkv} bytes`);
-  const wide = parseGPT2Config({ ...keys, vocab_size: 100_000 }, 'test');
+  const wide = parseModel({ ...keys, vocab_size: 100_000 }, 'test');
   checkMemory(wide, sizesOf({ maxBatchSize: 1 }, wide), { maxBindingBytes: 100_000 * 4 });
   const deep = sizesOf({ maxBatchSize: 1, maxBatchTokens: 1, maxModelLen: 1 });
-  expect(() => checkMemory(config, deep, { maxBindingBytes: 3000 })).toThrow('weights of wpe.weight need 14400 bytes');
+  expect(() => checkMemory(model, deep, { maxBindingBytes: 3000 })).toThrow('weights of wpe.weight need 14400 bytes');
 });
 
 test.each([
@@ -98,7 +98,7 @@ test.each([
 
 test('the default pool holds the longest sequences of a whole batch, or what one binding holds', () => {
   expect(sizesOf({ maxBatchSize: 3 }).numBlocks).toBe(3 * 19);
-  expect(resolveSizes(config, {}, 'f32', 10 * 2048 + 5).numBlocks).toBe(10);
+  expect(resolveSizes(model.config, {}, 'f32', 10 * 2048 + 5).numBlocks).toBe(10);
 });
 
 test.each([

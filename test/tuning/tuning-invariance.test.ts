@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { WEIGHT_DTYPES, type WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
-import { readGPT2Config } from '../../src/models/gpt2/config.ts';
 import { type ModelKernels, modelKernels } from '../../src/models/kernels.ts';
+import { readModel } from '../../src/models/registry.ts';
 import { modelTunables, type TuneMode } from '../../src/tuning/load-tuning.ts';
 import { MATMUL_BUCKETS, tunableMatmuls } from '../../src/tuning/matmul-tuning.ts';
 import { type Tunable, tuneKernel } from '../../src/tuning/tune-kernel.ts';
@@ -67,7 +67,7 @@ function answerOf({ ids, logits }: TestSequence): Answer {
 }
 
 async function tunablesOf({ kernels = modelKernels, dtype }: Case): Promise<readonly Tunable[]> {
-  const config = await readGPT2Config(DIRECTORY);
+  const { config } = await readModel(DIRECTORY);
   const { maxBatchTokens: maxRows, blockSize } = sizes;
   const storage = { dtype, kvDtype: 'f32', blockSize } as const;
   return modelTunables(device, { ...storage, maxRows, headColumns: [config.vocabSize], config, kernels });

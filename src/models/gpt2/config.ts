@@ -1,10 +1,6 @@
 // GPT-2's config.json in the project's words. Keys that change the maths in an unsupported way are errors; keys that
 // don't concern inference are ignored.
-import { join } from 'node:path';
-import { RangeValueError } from '../../util/errors.ts';
-import { readJsonObject } from '../../util/json.ts';
-import { checkDirectory } from '../../util/regular-file.ts';
-import { ConfigError, isPositive, isSize, type ModelConfig, parseEosIds, readConfig } from '../config.ts';
+import { isPositive, isSize, type ModelConfig, parseEosIds, readConfig } from '../config.ts';
 
 /** Configuration of a GPT-2: numPositions are the rows of the position embedding, and H · D = C. */
 export interface GPT2Config extends ModelConfig {
@@ -14,22 +10,14 @@ export interface GPT2Config extends ModelConfig {
   readonly scaleAttnByInverseLayerIdx: boolean;
 }
 
+/** Returns true for the configuration of a GPT-2. */
+export function isGPT2Config(config: ModelConfig): config is GPT2Config {
+  return 'scaleAttnByInverseLayerIdx' in config;
+}
+
 const MAX_HEAD_DIM = 128;
 const GPT2_EOS_TOKEN_ID = 50256;
 const ACTIVATIONS = ['gelu_new', 'gelu_pytorch_tanh', 'gelu', 'relu'] as const;
-
-/**
- * Reads `config.json` of a model directory.
- * @throws {ConfigError} when the directory or the file is missing or not a supported configuration
- */
-export async function readGPT2Config(dir: string): Promise<GPT2Config> {
-  const expected = 'a directory with config.json and model.safetensors';
-  await checkDirectory(dir, expected, ({ found, cause }) => {
-    return new ConfigError(dir, { subject: 'model directory', found, expected, cause });
-  });
-  const path = join(dir, 'config.json');
-  return parseGPT2Config(await readJsonObject(path, (problem) => new ConfigError(path, problem)), path);
-}
 
 /**
  * Checks a parsed config.json; `source` names it in errors. Absent keys have the defaults of transformers'
@@ -38,7 +26,6 @@ export async function readGPT2Config(dir: string): Promise<GPT2Config> {
  */
 export function parseGPT2Config(config: unknown, source: string): GPT2Config {
   const { json, fail, read, size, flag } = readConfig(config, source);
-  read('model_type', (value) => value === 'gpt2', '"gpt2"', 'gpt2');
   read('add_cross_attention', (value) => value === false, 'false: cross-attention is not supported', false);
 
   const hiddenSize = size('n_embd');
@@ -74,22 +61,17 @@ function isActivation(value: unknown): value is (typeof ACTIVATIONS)[number] {
 }
 
 /** n_layer, n_head and n_embd of the published models; each has a vocabulary of 50257 and 1024 positions. */
-const PUBLISHED_SIZES: ReadonlyMap<string, readonly [number, number, number]> = new Map([
-  ['gpt2', [12, 12, 768]],
-  ['gpt2-medium', [24, 16, 1024]],
-  ['gpt2-large', [36, 20, 1280]],
-  ['gpt2-xl', [48, 25, 1600]],
-]);
+const PUBLISHED_SIZES = {
+  gpt2: [12, 12, 768],
+  'gpt2-medium': [24, 16, 1024],
+  'gpt2-large': [36, 20, 1280],
+  'gpt2-xl': [48, 25, 1600],
+} as const;
 
-/**
- * The configuration of a published GPT-2, for a model with random weights.
- * @throws {RangeValueError} when the name is none of gpt2, gpt2-medium, gpt2-large, gpt2-xl
- */
-export function randomConfig(name: string): GPT2Config {
-  const sizes = PUBLISHED_SIZES.get(name);
-  if (sizes === undefined) {
-    throw new RangeValueError('random model', name, `one of ${[...PUBLISHED_SIZES.keys()].join(', ')}`);
-  }
-  const [n_layer, n_head, n_embd] = sizes;
-  return parseGPT2Config({ n_layer, n_head, n_embd, vocab_size: 50257, n_positions: 1024 }, name);
-}
+/** Configurations of the published models, for random weights. */
+export const RANDOM_CONFIGS: ReadonlyMap<string, Readonly<Record<string, number>>> = new Map(
+  Object.entries(PUBLISHED_SIZES).map(([name, [n_layer, n_head, n_embd]]) => [
+    name,
+    { n_layer, n_head, n_embd, vocab_size: 50257, n_positions: 1024 },
+  ]),
+);

@@ -4,13 +4,18 @@ import type { Tensor } from '../../gpu/tensor.ts';
 import { attend, type Epilogue, linear, norm, projectQKV } from '../blocks.ts';
 import type { Activation } from '../config.ts';
 import type { Step, StepShape } from '../step.ts';
+import type { Weights } from '../weights.ts';
 import type { GPT2Config } from './config.ts';
-import type { GPT2Tensors } from './weights.ts';
 
 const EPILOGUES: Readonly<Record<Activation, Epilogue>> = { gelu_new: 'GELU_NEW', gelu: 'GELU', relu: 'RELU' };
 
+/** Columns of the layers' scratch tensors for every token. */
+export function scratch({ hiddenSize: C, mlpSize: F }: GPT2Config) {
+  return { qkv: 3 * C, attended: C, mlp: F };
+}
+
 /** Adds the embedding and all layers: scratch `hidden`[T, C] is the residual stream. */
-export function gpt2Layers(step: Step, config: GPT2Config, weights: GPT2Tensors, shape: StepShape): void {
+export function layers(step: Step, config: GPT2Config, weights: Weights, shape: StepShape): void {
   const { hiddenSize: C, mlpSize: F, numHeads, headDim, normEpsilon: eps } = config;
   const T = shape.numTokens;
   const hidden = step.scratch('hidden').prefix([T, C]);
@@ -20,30 +25,40 @@ export function gpt2Layers(step: Step, config: GPT2Config, weights: GPT2Tensors,
   const mlp = step.scratch('mlp').prefix([T, F]);
 
   embed(step, weights, hidden);
-  for (const [layer, w] of weights.layers.entries()) {
+  for (let layer = 0; layer < config.numLayers; layer++) {
     const name = `h.${layer}`;
-    norm(step, `${name}.ln_1`, hidden, w.norm1, eps, normed);
-    projectQKV(step, `${name}.attn.c_attn`, normed, w.qkv, qkv, { layer, headDim });
+    norm(step, `${name}.ln_1`, hidden, weights.norm(`${name}.ln_1`), eps, normed);
+    projectQKV(step, `${name}.attn.c_attn`, normed, weights.linear(`${name}.attn.c_attn`), qkv, { layer, headDim });
     attend(step, qkv, attended, { numHeads, headDim, layer, scale: attentionScale(config, layer) }, shape);
-    linear(step, `${name}.attn`, attended, w.projection, hidden, { use: 'projection', epilogue: 'RESIDUAL' });
-    norm(step, `${name}.ln_2`, hidden, w.norm2, eps, normed);
-    linear(step, `${name}.mlp.act`, normed, w.fc, mlp, { use: 'MLP', epilogue: EPILOGUES[config.activation] });
-    linear(step, `${name}.mlp`, mlp, w.fcProjection, hidden, { use: 'MLP projection', epilogue: 'RESIDUAL' });
+    linear(step, `${name}.attn`, attended, weights.linear(`${name}.attn.c_proj`), hidden, {
+      use: 'projection',
+      epilogue: 'RESIDUAL',
+    });
+    norm(step, `${name}.ln_2`, hidden, weights.norm(`${name}.ln_2`), eps, normed);
+    linear(step, `${name}.mlp.act`, normed, weights.linear(`${name}.mlp.c_fc`), mlp, {
+      use: 'MLP',
+      epilogue: EPILOGUES[config.activation],
+    });
+    linear(step, `${name}.mlp`, mlp, weights.linear(`${name}.mlp.c_proj`), hidden, {
+      use: 'MLP projection',
+      epilogue: 'RESIDUAL',
+    });
     step.passLayer?.(name, hidden);
   }
 }
 
 /** Adds the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
-export function gpt2LastNorm(step: Step, config: GPT2Config, weights: GPT2Tensors, hidden: Tensor, out: Tensor): void {
-  norm(step, 'ln_f', hidden, weights.finalNorm, config.normEpsilon, out);
+export function lastNorm(step: Step, config: GPT2Config, weights: Weights, hidden: Tensor, out: Tensor): void {
+  norm(step, 'ln_f', hidden, weights.norm('ln_f'), config.normEpsilon, out);
 }
 
 /** Adds hidden[t] = wte[id] + wpe[position], a range of the vocabulary at a time. */
-function embed(step: Step, { embedding, positions: wpe }: GPT2Tensors, hidden: Tensor): void {
+function embed(step: Step, weights: Weights, hidden: Tensor): void {
+  const wpe = weights.table('wpe');
   const [T = 0] = hidden.shape;
   const token_ids = step.inputs.tokenIds.prefix([T]);
   const tokens = { token_ids, next_tokens: step.scratch('nextTokens'), positions: step.inputs.positions.prefix([T]) };
-  for (const { first, w: wte } of embedding) {
+  for (const { first, w: wte } of weights.embedding) {
     step.add(step.kernels.embed, { ...tokens, wte, wpe, out: hidden }, { first });
   }
 }

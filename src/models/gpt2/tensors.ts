@@ -1,52 +1,48 @@
 // The weight tensors of GPT-2 under their canonical names: Hugging Face's, without the `transformer.` prefix.
+import type { FileRules } from '../architecture.ts';
+import type { TensorSpec } from '../tensor-specs.ts';
 import type { GPT2Config } from './config.ts';
 
-/** The output head of a model whose head is not tied to `wte.weight`; [V, C]. */
-export const LM_HEAD = 'lm_head.weight';
-
-/** A weight tensor's name and shape. Matrices are [in, out]. */
-export type NamedShape = readonly [name: string, shape: readonly number[]];
-
-/**
- * Every weight tensor, `lm_head.weight` only when the head is untied, one at a time: a configuration may claim any number
- * of layers.
- */
-export function* gpt2Tensors(config: GPT2Config): Generator<NamedShape> {
-  yield* outerTensors(config);
-  for (let layer = 0; layer < config.numLayers; layer++) yield* layerTensors(config, layer);
-}
+/** What files of a GPT-2 hold besides its tensors: most have a prefix before every name but that of the head, old ones causal masks. */
+export const files: FileRules = {
+  prefix: /^transformer\.(?!lm_head\.)/,
+  ignored: /^h\.\d+\.attn\.(bias|masked_bias)$/,
+  parts: /^(transformer\.)*(h\.\d+|wte|wpe|ln_f|lm_head)\./,
+};
 
 /** The tensors that belong to no layer. */
-export function outerTensors({
-  hiddenSize: C,
-  vocabSize: V,
-  numPositions,
-  tieWordEmbeddings,
-}: GPT2Config): NamedShape[] {
-  const head: NamedShape[] = tieWordEmbeddings ? [] : [[LM_HEAD, [V, C]]];
-  return [['wte.weight', [V, C]], ['wpe.weight', [numPositions, C]], ...affine('ln_f', [C], C), ...head];
+export function outerTensors({ hiddenSize: C, vocabSize: V, numPositions }: GPT2Config): TensorSpec[] {
+  return [
+    { name: 'wte.weight', module: 'wte', role: 'embedding', shape: [V, C] },
+    { name: 'wpe.weight', module: 'wpe', role: 'table', shape: [numPositions, C] },
+    ...norm('ln_f', C),
+    { name: 'lm_head.weight', module: 'lm_head', role: 'head', shape: [V, C] },
+  ];
 }
 
 /** The tensors of one layer. */
-export function layerTensors({ hiddenSize: C, mlpSize: F }: GPT2Config, layer: number): NamedShape[] {
+export function layerTensors({ hiddenSize: C, mlpSize: F }: GPT2Config, layer: number): TensorSpec[] {
+  const name = `h.${layer}`;
   return [
-    ...affine(`h.${layer}.ln_1`, [C], C),
-    ...affine(`h.${layer}.attn.c_attn`, [C, 3 * C], 3 * C),
-    ...affine(`h.${layer}.attn.c_proj`, [C, C], C),
-    ...affine(`h.${layer}.ln_2`, [C], C),
-    ...affine(`h.${layer}.mlp.c_fc`, [C, F], F),
-    ...affine(`h.${layer}.mlp.c_proj`, [F, C], C),
+    ...norm(`${name}.ln_1`, C),
+    ...linear(`${name}.attn.c_attn`, [C, 3 * C]),
+    ...linear(`${name}.attn.c_proj`, [C, C], true),
+    ...norm(`${name}.ln_2`, C),
+    ...linear(`${name}.mlp.c_fc`, [C, F]),
+    ...linear(`${name}.mlp.c_proj`, [F, C], true),
   ];
 }
 
-function affine(name: string, weight: readonly number[], bias: number): NamedShape[] {
+function norm(module: string, C: number): TensorSpec[] {
   return [
-    [`${name}.weight`, weight],
-    [`${name}.bias`, [bias]],
+    { name: `${module}.weight`, module, role: 'gain', shape: [C] },
+    { name: `${module}.bias`, module, role: 'shift', shape: [C] },
   ];
 }
 
-/** Elements of a tensor. */
-export function numElements(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+function linear(module: string, [K, N]: readonly [number, number], residual = false): TensorSpec[] {
+  return [
+    { name: `${module}.weight`, module, role: 'matrix', shape: [K, N], order: 'kn', residual },
+    { name: `${module}.bias`, module, role: 'bias', shape: [N] },
+  ];
 }

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeGgml, type GgmlType } from '../../../bench/peers/ggml-type.ts';
 import { writeGguf } from '../../../bench/peers/gguf-model.ts';
-import { parseGPT2Config } from '../../../src/models/gpt2/config.ts';
-import { gpt2Tensors, numElements } from '../../../src/models/gpt2/tensors.ts';
+import { type ModelDefinition, modelTensors } from '../../../src/models/architecture.ts';
 import { RandomCheckpoint } from '../../../src/models/random-checkpoint.ts';
+import { parseModel } from '../../../src/models/registry.ts';
+import { numElements } from '../../../src/util/math.ts';
 import { readGguf } from './read-gguf.ts';
 
 let directory: string;
@@ -20,9 +21,9 @@ afterAll(() => rm(directory, { recursive: true }));
 const json = { n_layer: 2, n_head: 2, n_embd: 32, n_inner: 96, vocab_size: 40, n_positions: 16, eos_token_id: 7 };
 
 /** Every weight of a model as it is, in f64. */
-async function weightsOf(config: ReturnType<typeof parseGPT2Config>, source: RandomCheckpoint) {
+async function weightsOf(model: ModelDefinition, source: RandomCheckpoint) {
   const weights = new Map<string, number[]>();
-  for (const [name, shape] of gpt2Tensors(config)) {
+  for (const { name, shape } of modelTensors(model)) {
     const out = new Float32Array(numElements(shape));
     await source.readRows(name, 0, shape[0] ?? 0, out);
     weights.set(name, [...out]);
@@ -31,11 +32,11 @@ async function weightsOf(config: ReturnType<typeof parseGPT2Config>, source: Ran
 }
 
 async function writeAndRead(extra: object, type: GgmlType) {
-  const config = parseGPT2Config({ ...json, ...extra }, 'test');
-  const source = new RandomCheckpoint(config, 3);
+  const model = parseModel({ ...json, ...extra }, 'test');
+  const source = new RandomCheckpoint(model, 3);
   const path = join(directory, 'model.gguf');
-  await writeGguf(path, config, source, type);
-  return { file: readGguf(await readFile(path)), weights: await weightsOf(config, source) };
+  await writeGguf(path, model, source, type);
+  return { file: readGguf(await readFile(path)), weights: await weightsOf(model, source) };
 }
 
 /** ggml's names as its gpt2 has them. */
@@ -89,7 +90,7 @@ describe('writeGguf', () => {
       ),
     ] as const;
     expect(new Set(file.tensors.keys())).toEqual(new Set(names.map(([ggml]) => ggml)));
-    const shapes = new Map(gpt2Tensors(parseGPT2Config(json, 'test')));
+    const shapes = new Map([...modelTensors(parseModel(json, 'test'))].map(({ name, shape }) => [name, shape]));
     for (const [ggml, name, transposed] of names) {
       const [rows = 1, columns = 1] = shapes.get(String(name)) ?? [];
       const want = weights.get(String(name)) ?? [];

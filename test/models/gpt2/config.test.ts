@@ -1,9 +1,6 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../../src/models/config.ts';
-import { parseGPT2Config, randomConfig, readGPT2Config } from '../../../src/models/gpt2/config.ts';
-import { errorOf, temporaryDirectory } from '../model-files.ts';
+import { parseGPT2Config } from '../../../src/models/gpt2/config.ts';
 
 const sizes = { n_layer: 2, n_head: 3, n_embd: 12, vocab_size: 100, n_positions: 16 };
 const parse = (keys: object) => parseGPT2Config({ ...sizes, ...keys }, 'config.json');
@@ -92,7 +89,6 @@ describe('the configuration is refused', () => {
     [{ n_inner: -1 }, 'n_inner is -1, expected a positive integer or null'],
     [{ n_embd: 13 }, 'n_embd is 13, expected n_head (3) times a head dim of 1 to 128'],
     [{ n_embd: 387 }, 'n_embd is 387, expected n_head (3) times a head dim of 1 to 128'],
-    [{ model_type: 'llama' }, 'model_type is "llama", expected "gpt2"'],
     [
       { activation_function: 'silu' },
       'activation_function is "silu", expected one of gelu_new, gelu_pytorch_tanh, gelu, relu',
@@ -116,45 +112,4 @@ describe('the configuration is refused', () => {
   test.each([[[]], [null], ['gpt2']])('when it is %j', (json) => {
     expect(() => parseGPT2Config(json, 'config.json')).toThrow('expected a JSON object');
   });
-});
-
-describe('readGPT2Config', () => {
-  test('reads config.json of the directory', async () => {
-    expect(await readGPT2Config('weights/tales')).toMatchObject({ numLayers: 6, hiddenSize: 256, eosTokenIds: [8191] });
-  });
-
-  test('names a directory, then a file, that is missing', async () => {
-    const dir = temporaryDirectory();
-    await expect(readGPT2Config(join(dir, 'x'))).rejects.toThrow(
-      `${join(dir, 'x')}: model directory is missing, expected`,
-    );
-    await expect(readGPT2Config(dir)).rejects.toThrow(`${join(dir, 'config.json')}: file is missing, expected`);
-  });
-
-  test.each([
-    ['{"n_layer": 1', 'file is not JSON, expected a JSON object'],
-    ['[]', 'file is [], expected a JSON object'],
-    ['{"n_head": 1, "n_head": 2}', 'key "n_head" is given twice, expected once'],
-  ])('refuses the text %s', async (text, message) => {
-    const dir = temporaryDirectory();
-    writeFileSync(join(dir, 'config.json'), text);
-    const error = await errorOf(() => readGPT2Config(dir));
-    expect(error).toBeInstanceOf(ConfigError);
-    expect(error).toHaveProperty('message', `${join(dir, 'config.json')}: ${message}`);
-  });
-});
-
-test('randomConfig has the shapes of the published models', () => {
-  const names = ['gpt2', 'gpt2-medium', 'gpt2-large', 'gpt2-xl'];
-  expect(names.map(randomConfig).map((c) => [c.numLayers, c.numHeads, c.headDim, c.mlpSize, c.vocabSize])).toEqual([
-    [12, 12, 64, 3072, 50257],
-    [24, 16, 64, 4096, 50257],
-    [36, 20, 64, 5120, 50257],
-    [48, 25, 64, 6400, 50257],
-  ]);
-});
-
-test('randomConfig lists what there is when the name is unknown', () => {
-  const message = 'random model is "gpt3", expected one of gpt2, gpt2-medium, gpt2-large, gpt2-xl';
-  expect(() => randomConfig('gpt3')).toThrow(message);
 });

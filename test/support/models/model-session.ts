@@ -2,7 +2,7 @@ import { type BatchRow, planBatch } from '../../../src/core/plan-batch.ts';
 import type { StepResult } from '../../../src/core/runner.ts';
 import type { Device } from '../../../src/gpu/device.ts';
 import { openCheckpoint } from '../../../src/models/checkpoint.ts';
-import { readGPT2Config } from '../../../src/models/gpt2/config.ts';
+import { readModel } from '../../../src/models/registry.ts';
 import { ModelRunner, type ModelRunnerOptions } from '../../../src/runtime/model-runner.ts';
 import { type RunnerOptions, resolveSizes } from '../../../src/runtime/runner-sizes.ts';
 import { ceilDiv } from '../../../src/util/math.ts';
@@ -13,10 +13,10 @@ export async function openRunner(
   directory: string,
   options: RunnerOptions & Pick<ModelRunnerOptions, 'kernels' | 'tune' | 'onTuned'> = {},
 ): Promise<ModelRunner> {
-  const config = await readGPT2Config(directory);
-  await using source = await openCheckpoint(directory, config);
-  const sizes = resolveSizes(config, options, source.dtype, device.gpu.limits.maxStorageBufferBindingSize);
-  return await ModelRunner.create(device, config, source, sizes, { ...options, returnLogits: true });
+  const model = await readModel(directory);
+  await using source = await openCheckpoint(directory, model);
+  const sizes = resolveSizes(model.config, options, source.dtype, device.gpu.limits.maxStorageBufferBindingSize);
+  return await ModelRunner.create(device, model, source, sizes, { ...options, returnLogits: true });
 }
 
 /** A sequence whose blocks and token slot the test chooses, and all logits that it has sampled from. */

@@ -1,0 +1,108 @@
+// An architecture as a value: what its files say, which weights it has, what its layers do. All else that runs a model takes
+// a definition made from it, and knows no architecture.
+import type { Tensor } from '../gpu/tensor.ts';
+import type { ModelConfig } from './config.ts';
+import type { Step, StepShape } from './step.ts';
+import type { TensorSpec } from './tensor-specs.ts';
+import type { Weights } from './weights.ts';
+
+/** What the files of an architecture may hold besides its tensors. */
+export interface FileRules {
+  /** Beginning of a name that some files have and others lack. */
+  readonly prefix: RegExp;
+  /** Canonical names that are passed over: they hold nothing that inference reads. */
+  readonly ignored: RegExp;
+  /** Canonical names of all that has its place in the model: one that the model does not know is refused. */
+  readonly parts: RegExp;
+}
+
+/** Models of an architecture with random weights. */
+export interface RandomModels {
+  /** Name, as in `random:NAME`, → keys of its config.json. */
+  readonly configs: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+  /** Directory in the package whose tokenizer they have. */
+  readonly tokenizer: string;
+}
+
+/** Declaration of an architecture; `C` is its configuration. */
+export interface ArchitectureSpec<C extends ModelConfig> {
+  /** In messages, e.g. `GPT-2`. */
+  readonly name: string;
+  /** Values of `model_type` in config.json. */
+  readonly modelTypes: readonly string[];
+  readonly random?: RandomModels;
+  /** Checks a parsed config.json; `source` names it in errors. @throws ConfigError naming key, value and range */
+  readonly parseConfig: (json: unknown, source: string) => C;
+  readonly files: FileRules;
+  /** Lists the tensors that belong to no layer, the head of an untied model among them. */
+  readonly outerTensors: (config: C) => readonly TensorSpec[];
+  /** Lists the tensors of one layer; those of all layers have the same shapes. */
+  readonly layerTensors: (config: C, layer: number) => readonly TensorSpec[];
+  /** Names the scratch tensors of its layers: columns for every token of a step. */
+  readonly scratch: (config: C) => Readonly<Record<string, number>>;
+  /** Adds the embedding and all layers: scratch `hidden`[T, C] is the residual stream. */
+  readonly layers: (step: Step, config: C, weights: Weights, shape: StepShape) => void;
+  /** Adds the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
+  readonly lastNorm: (step: Step, config: C, weights: Weights, hidden: Tensor, out: Tensor) => void;
+}
+
+/** A model of some architecture: its configuration, and what follows from it. */
+export interface ModelDefinition {
+  readonly config: ModelConfig;
+  /** Name of the architecture. */
+  readonly architecture: string;
+  readonly files: FileRules;
+  /** The tensors that belong to no layer, with a head of its own whether or not the configuration ties it. */
+  readonly outerTensors: readonly TensorSpec[];
+  /** Lists the tensors of one layer: a configuration may claim any number of layers. */
+  layerTensors(layer: number): readonly TensorSpec[];
+  /** Scratch tensor of the layers → its columns for every token. */
+  readonly scratch: Readonly<Record<string, number>>;
+  /** Adds the embedding and all layers. */
+  layers(step: Step, weights: Weights, shape: StepShape): void;
+  /** Adds the last norm: out[R, C] of hidden[R, C]. */
+  lastNorm(step: Step, weights: Weights, hidden: Tensor, out: Tensor): void;
+}
+
+/** An architecture, whatever its configuration. */
+export interface Architecture {
+  readonly name: string;
+  readonly modelTypes: readonly string[];
+  readonly random?: RandomModels;
+  /** Defines a model by its parsed config.json. @throws ConfigError naming key, value and range */
+  define(json: unknown, source: string): ModelDefinition;
+}
+
+/** Makes an architecture of its declaration. */
+export function defineArchitecture<C extends ModelConfig>(spec: ArchitectureSpec<C>): Architecture {
+  const { name, modelTypes, random, files } = spec;
+  return {
+    name,
+    modelTypes,
+    ...(random && { random }),
+    define(json, source) {
+      const config = spec.parseConfig(json, source);
+      return {
+        config,
+        architecture: name,
+        files,
+        outerTensors: spec.outerTensors(config),
+        layerTensors: (layer) => spec.layerTensors(config, layer),
+        scratch: spec.scratch(config),
+        layers: (step, weights, shape) => spec.layers(step, config, weights, shape),
+        lastNorm: (step, weights, hidden, out) => spec.lastNorm(step, config, weights, hidden, out),
+      };
+    },
+  };
+}
+
+/** Every tensor of a model, one at a time; a head only where the configuration unties it. */
+export function* modelTensors(model: ModelDefinition): Generator<TensorSpec> {
+  yield* outerTensors(model);
+  for (let layer = 0; layer < model.config.numLayers; layer++) yield* model.layerTensors(layer);
+}
+
+/** The tensors that belong to no layer; a head only where the configuration unties it. */
+export function outerTensors({ config, outerTensors: all }: ModelDefinition): TensorSpec[] {
+  return all.filter(({ role }) => role !== 'head' || !config.tieWordEmbeddings);
+}

@@ -1,0 +1,63 @@
+// The architectures that there are. `model_type` of a config.json picks one; a file without it is of the first, as the
+// oldest have none.
+import { join } from 'node:path';
+import { RangeValueError } from '../util/errors.ts';
+import { readJsonObject } from '../util/json.ts';
+import { quote } from '../util/quote.ts';
+import { checkDirectory } from '../util/regular-file.ts';
+import type { Architecture, ModelDefinition } from './architecture.ts';
+import { ConfigError, readConfig } from './config.ts';
+import { gpt2 } from './gpt2/gpt2.ts';
+
+/** Every architecture, the first for files without a `model_type`. */
+const ARCHITECTURES: readonly Architecture[] = [gpt2];
+
+/**
+ * Reads `config.json` of a model directory.
+ * @throws {ConfigError} when the directory or the file is missing or not a supported configuration
+ */
+export async function readModel(dir: string, architectures?: readonly Architecture[]): Promise<ModelDefinition> {
+  const expected = 'a directory with config.json and model.safetensors';
+  await checkDirectory(dir, expected, ({ found, cause }) => {
+    return new ConfigError(dir, { subject: 'model directory', found, expected, cause });
+  });
+  const path = join(dir, 'config.json');
+  return parseModel(await readJsonObject(path, (problem) => new ConfigError(path, problem)), path, architectures);
+}
+
+/**
+ * Defines a model by a parsed config.json; `source` names it in errors.
+ * @throws {ConfigError} naming the key, its value and what was expected
+ */
+export function parseModel(
+  json: unknown,
+  source: string,
+  architectures: readonly Architecture[] = ARCHITECTURES,
+): ModelDefinition {
+  const { json: keys, fail } = readConfig(json, source);
+  const types = architectures.flatMap(({ modelTypes }) => modelTypes);
+  const { model_type: type = types[0] } = keys;
+  const architecture = architectures.find(({ modelTypes }) => modelTypes.some((name) => name === type));
+  if (architecture !== undefined) return architecture.define(json, source);
+  const names = types.map(quote).join(', ');
+  throw fail({ subject: 'model_type', found: quote(type), expected: types.length === 1 ? names : `one of ${names}` });
+}
+
+/** A model with random weights, and the directory in the package whose tokenizer it has. */
+export interface RandomModel {
+  readonly model: ModelDefinition;
+  readonly tokenizer: string;
+}
+
+/**
+ * Defines a model of published shape, for random weights.
+ * @throws {RangeValueError} for a name that no architecture has
+ */
+export function randomModel(name: string, architectures: readonly Architecture[] = ARCHITECTURES): RandomModel {
+  for (const { random, define } of architectures) {
+    const json = random?.configs.get(name);
+    if (random && json) return { model: define(json, name), tokenizer: random.tokenizer };
+  }
+  const names = architectures.flatMap(({ random }) => [...(random?.configs.keys() ?? [])]);
+  throw new RangeValueError('random model', name, `one of ${names.join(', ')}`);
+}

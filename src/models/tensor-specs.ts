@@ -1,0 +1,82 @@
+// Weights of a model as a table: for each tensor of the files its name, its shape and its role, from which follow how it is
+// stored on the GPU, what a random model puts in its place, and how many bytes it takes.
+import { tiledShape, type WeightDType, type WeightOrder } from '../kernels/weights/weight-tiles.ts';
+import { RangeValueError } from '../util/errors.ts';
+
+/**
+ * Role of a weight. `embedding` and `head` are [V, C] and cut into ranges of the vocabulary; `table` is read by row; `matrix`
+ * and `bias` make a linear module; `gain` and `shift` make a norm.
+ */
+export type TensorRole = 'embedding' | 'head' | 'table' | 'matrix' | 'bias' | 'gain' | 'shift';
+
+/** One tensor of a model's files. */
+export interface TensorSpec {
+  /** Canonical name: that in the files, without their prefix. */
+  readonly name: string;
+  /** Module by which layers ask for it. Matrices of one module stand side by side in one weight, as do its biases. */
+  readonly module: string;
+  readonly role: TensorRole;
+  /** As in the files. */
+  readonly shape: readonly number[];
+  /** Of a matrix in the files: `kn` is [in, out], the default, `nk` [out, in]. Matrices that share a module are `nk`. */
+  readonly order?: WeightOrder;
+  /** A matrix whose product is added to the residual stream: random ones are smaller with every layer. */
+  readonly residual?: boolean;
+}
+
+/** One tensor on the GPU, and those of the files that it is made of. */
+export interface FusedTensor {
+  /** The one part's name, or the module that the parts share. */
+  readonly name: string;
+  readonly module: string;
+  readonly role: TensorRole;
+  readonly parts: readonly TensorSpec[];
+  /** [K, N] of a weight, also of an embedding or a head; else as in the files. */
+  readonly shape: readonly number[];
+}
+
+/** Roles whose tensors are stored as column tiles in the model's storage type; others are f32. */
+const TILED: ReadonlySet<TensorRole> = new Set(['embedding', 'head', 'matrix']);
+
+/** Joins the tensors of each module that are one on the GPU. */
+export function fuseTensors(specs: readonly TensorSpec[]): FusedTensor[] {
+  const groups = Map.groupBy(specs, ({ module, role }) => `${role} ${module}`);
+  return [...groups.values()].flatMap((parts) => {
+    const [first] = parts;
+    if (first === undefined) return [];
+    const { module, role } = first;
+    if (role === 'matrix' && parts.length > 1 && parts.some(({ order }) => order !== 'nk')) {
+      throw new RangeValueError(`order of the matrices of ${module}`, 'kn', '"nk" for several');
+    }
+    return [{ name: parts.length === 1 ? first.name : module, module, role, parts, shape: fusedShape(parts, role) }];
+  });
+}
+
+function fusedShape(parts: readonly TensorSpec[], role: TensorRole): readonly number[] {
+  const shapes = parts.map(({ shape, order = 'kn' }) =>
+    TILED.has(role) && (role !== 'matrix' || order === 'nk') ? shape.toReversed() : shape,
+  );
+  const [shape = []] = shapes;
+  if (role === 'table') return shape;
+  return [...shape.slice(0, -1), shapes.reduce((sum, part) => sum + (part.at(-1) ?? 0), 0)];
+}
+
+/** Shape in 32-bit words on the GPU. */
+export function storedShape({ role, shape }: FusedTensor, dtype: WeightDType): readonly number[] {
+  const [K = 0, N = 0] = shape;
+  return TILED.has(role) ? tiledShape(K, N, dtype) : shape;
+}
+
+/**
+ * Length of the zeros that stand for the biases and shifts that a model does not have: its head has none.
+ * @param specs the tensors outside the layers, and those of one layer
+ */
+export function numZeros(vocabSize: number, specs: readonly TensorSpec[]): number {
+  const fused = fuseTensors(specs);
+  const has = (role: TensorRole, module: string) =>
+    fused.some((tensor) => tensor.role === role && tensor.module === module);
+  const lacking = fused.filter(
+    ({ role, module }) => (role === 'matrix' && !has('bias', module)) || (role === 'gain' && !has('shift', module)),
+  );
+  return Math.max(vocabSize, ...lacking.map(({ shape }) => shape.at(-1) ?? 0));
+}

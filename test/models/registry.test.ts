@@ -1,0 +1,74 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ConfigError } from '../../src/models/config.ts';
+import { gpt2 } from '../../src/models/gpt2/gpt2.ts';
+import { parseModel, randomModel, readModel } from '../../src/models/registry.ts';
+import { errorOf, temporaryDirectory } from './model-files.ts';
+
+const sizes = { n_layer: 2, n_head: 3, n_embd: 12, vocab_size: 100, n_positions: 16 };
+
+describe('model_type', () => {
+  test('picks the architecture, the first where it is missing', () => {
+    const other = { ...gpt2, name: 'Other', modelTypes: ['other'], define: () => parseModel(sizes, 'other') };
+    expect(parseModel(sizes, 'config.json').architecture).toBe('GPT-2');
+    expect(parseModel({ ...sizes, model_type: 'gpt2' }, 'config.json').architecture).toBe('GPT-2');
+    expect(() => parseModel({ model_type: 'gpt2' }, 'config.json', [other])).toThrow(
+      'model_type is "gpt2", expected "other"',
+    );
+    expect(parseModel({ model_type: 'other' }, 'config.json', [gpt2, other]).config.numHeads).toBe(3);
+  });
+
+  test.each(['llama', 'toString', null, 1])('that no architecture has is refused: %j', (model_type) => {
+    const parse = () => parseModel({ ...sizes, model_type }, 'config.json');
+    expect(parse).toThrow(ConfigError);
+    expect(parse).toThrow(`config.json: model_type is ${JSON.stringify(model_type)}, expected "gpt2"`);
+  });
+});
+
+describe('readModel', () => {
+  test('reads config.json of the directory', async () => {
+    expect((await readModel('weights/tales')).config).toMatchObject({
+      numLayers: 6,
+      hiddenSize: 256,
+      eosTokenIds: [8191],
+    });
+  });
+
+  test('names a directory, then a file, that is missing', async () => {
+    const dir = temporaryDirectory();
+    await expect(readModel(join(dir, 'x'))).rejects.toThrow(`${join(dir, 'x')}: model directory is missing, expected`);
+    await expect(readModel(dir)).rejects.toThrow(`${join(dir, 'config.json')}: file is missing, expected`);
+  });
+
+  test.each([
+    ['{"n_layer": 1', 'file is not JSON, expected a JSON object'],
+    ['[]', 'file is [], expected a JSON object'],
+    ['{"n_head": 1, "n_head": 2}', 'key "n_head" is given twice, expected once'],
+  ])('refuses the text %s', async (text, message) => {
+    const dir = temporaryDirectory();
+    writeFileSync(join(dir, 'config.json'), text);
+    const error = await errorOf(() => readModel(dir));
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error).toHaveProperty('message', `${join(dir, 'config.json')}: ${message}`);
+  });
+});
+
+test('randomModel has the shapes of the published models', () => {
+  const names = ['gpt2', 'gpt2-medium', 'gpt2-large', 'gpt2-xl'];
+  expect(
+    names
+      .map((name) => randomModel(name).model.config)
+      .map((c) => [c.numLayers, c.numHeads, c.headDim, c.mlpSize, c.vocabSize]),
+  ).toEqual([
+    [12, 12, 64, 3072, 50257],
+    [24, 16, 64, 4096, 50257],
+    [36, 20, 64, 5120, 50257],
+    [48, 25, 64, 6400, 50257],
+  ]);
+});
+
+test('randomModel lists what there is when the name is unknown', () => {
+  const message = 'random model is "gpt3", expected one of gpt2, gpt2-medium, gpt2-large, gpt2-xl';
+  expect(() => randomModel('gpt3')).toThrow(message);
+});
