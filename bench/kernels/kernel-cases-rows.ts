@@ -2,6 +2,7 @@ import { allVariants } from '../../src/gpu/kernel-variants.ts';
 import { ADJUST_ENTRY_WORDS, ADJUST_ROW_WORDS } from '../../src/kernels/adjust-logits/adjust-logits.ts';
 import { adjustEntryWords, adjustRowWords } from '../../src/kernels/adjust-logits/adjust-row.ts';
 import { kvRowWords } from '../../src/kernels/kv-write/kv-write.ts';
+import { layernormNaive } from '../../src/kernels/layernorm/layernorm-naive.ts';
 import { LOGPROB_WORDS } from '../../src/kernels/logprobs/logprobs.ts';
 import { sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { SAMPLING_WORDS, samplingWords } from '../../src/kernels/sample/sampling-row.ts';
@@ -44,23 +45,25 @@ export function rowCases({ device, config, dtype, kvDtype }: BenchSubject): Kern
         },
       }),
     ),
-    ...SIZES.map(
-      (M): KernelCase => ({
-        kernel: layernorm,
-        name: 'rows',
-        M,
-        variants: allVariants(layernorm, device.traits),
-        prepare: (owned) => {
-          const make = new Operands(device, owned);
-          const tensors = {
-            x: make.floats(M, C),
-            gamma: make.floats(C),
-            beta: make.floats(C),
-            out: make.empty('f32', M, C),
-          };
-          return { tensors, scalars: { eps: config.normEpsilon } };
-        },
-      }),
+    ...[layernorm, layernormNaive].flatMap((kernel) =>
+      SIZES.map(
+        (M): KernelCase => ({
+          kernel,
+          name: 'rows',
+          M,
+          variants: allVariants(kernel, device.traits),
+          prepare: (owned) => {
+            const make = new Operands(device, owned);
+            const tensors = {
+              x: make.floats(M, C),
+              gamma: make.floats(C),
+              beta: make.floats(C),
+              out: make.empty('f32', M, C),
+            };
+            return { tensors, scalars: { eps: config.normEpsilon } };
+          },
+        }),
+      ),
     ),
     ...SIZES.map(
       (M): KernelCase => ({
