@@ -1,8 +1,10 @@
+// Cases of the matmuls of a model, by rows, in every variant.
 import { allVariants } from '../../src/gpu/kernel-variants.ts';
 import { kvRowWords } from '../../src/kernels/kv-write/kv-write.ts';
 import { fillsKVRow } from '../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
-import { TILE, tileRows, weightConditions } from '../../src/kernels/weights/weight-tiles.ts';
+import { vocabularyRanges } from '../../src/kernels/weights/vocabulary-ranges.ts';
+import { weightConditions } from '../../src/kernels/weights/weight-tiles.ts';
 import { modelKernels } from '../../src/models/kernels.ts';
 import { DEFAULT_BLOCK_SIZE as BLOCK_SIZE } from '../../src/runtime/runner-sizes.ts';
 import { priorChoice } from '../../src/tuning/matmul-tuning.ts';
@@ -24,13 +26,13 @@ const ACTIVATIONS = { gelu_new: 'GELU_NEW', gelu: 'GELU', relu: 'RELU' } as cons
 export function matmulCases({ device, config, dtype, kvDtype }: BenchSubject): KernelCase[] {
   const { hiddenSize: C, mlpSize: F, numHeads: H, headDim: D, vocabSize: V, activation } = config;
   // A vocabulary beyond the largest binding is multiplied in ranges: this is the first of them.
-  const largest = Math.floor(device.gpu.limits.maxStorageBufferBindingSize / (4 * tileRows(C, dtype) * TILE)) * TILE;
+  const [head = { size: V }] = vocabularyRanges(V, C, dtype, device.gpu.limits.maxStorageBufferBindingSize);
   const linears: readonly Linear[] = [
     { name: 'qkv', K: C, N: 3 * C },
     { name: 'projection', K: C, N: C, conditions: { RESIDUAL: true } },
     { name: 'MLP', K: C, N: F, conditions: { [ACTIVATIONS[activation]]: true } },
     { name: 'MLP projection', K: F, N: C, conditions: { RESIDUAL: true } },
-    { name: 'LM head', K: C, N: Math.min(V, largest) },
+    { name: 'LM head', K: C, N: head.size },
   ];
   const { matmul, matmulKVWrite } = modelKernels;
   const common = (K: number) => ({ ...weightConditions(dtype), X_VEC4: K % 4 === 0 });

@@ -1,3 +1,4 @@
+// Cases of the kernels that work on rows of tokens or of logits, at sizes of the model.
 import { allVariants } from '../../src/gpu/kernel-variants.ts';
 import { ADJUST_ENTRY_WORDS, ADJUST_ROW_WORDS } from '../../src/kernels/adjust-logits/adjust-logits.ts';
 import { adjustEntryWords, adjustRowWords } from '../../src/kernels/adjust-logits/adjust-row.ts';
@@ -6,7 +7,8 @@ import { layernormNaive } from '../../src/kernels/layernorm/layernorm-naive.ts';
 import { LOGPROB_WORDS } from '../../src/kernels/logprobs/logprobs.ts';
 import { sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { SAMPLING_WORDS, samplingWords } from '../../src/kernels/sample/sampling-row.ts';
-import { tileRows, weightConditions } from '../../src/kernels/weights/weight-tiles.ts';
+import { vocabularyRanges } from '../../src/kernels/weights/vocabulary-ranges.ts';
+import { weightConditions } from '../../src/kernels/weights/weight-tiles.ts';
 import { modelKernels } from '../../src/models/kernels.ts';
 import { DEFAULT_BLOCK_SIZE as BLOCK_SIZE } from '../../src/runtime/runner-sizes.ts';
 import { ceilDiv } from '../../src/util/math.ts';
@@ -19,8 +21,7 @@ export function rowCases({ device, config, dtype, kvDtype }: BenchSubject): Kern
   const { embed, layernorm, kvWrite, gatherRows } = modelKernels;
   const tokens = (M: number) => Int32Array.from({ length: M }, (_, t) => t);
   // A vocabulary beyond the largest binding is embedded in ranges: this is the first of them.
-  const largest = Math.floor(device.gpu.limits.maxStorageBufferBindingSize / (4 * tileRows(C, dtype)));
-  const N = Math.min(V, largest - (largest % 32));
+  const [{ size: N } = { size: V }] = vocabularyRanges(V, C, dtype, device.gpu.limits.maxStorageBufferBindingSize);
   const withKV = { conditions: { KV_F16: kvDtype === 'f16' } };
   return [
     ...SIZES.map(
