@@ -78,7 +78,12 @@ export class TextModel {
     this.#records = Tensor.create(device, 'records', 'u32', [T, LOGPROB_WORDS]);
   }
 
-  /** @throws GpuError when the adapter has no room. */
+  /**
+   * Loads a model; programs call `loadTextModel`.
+   *
+   * @internal
+   * @throws GpuError when the adapter has no room.
+   */
   static async open(
     device: Device,
     model: ModelDefinition,

@@ -67,6 +67,7 @@ export class ModelRunner implements Runner {
   /**
    * Loads the weights, makes every buffer and compiles every kernel that a step can reach.
    *
+   * @internal
    * @throws GpuError when the adapter has no room.
    */
   static async create(
