@@ -18,7 +18,8 @@ import { readCommit } from './report/meta.ts';
 async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void> {
   const { model = 'random:gpt2', filter = '', runs, json } = args;
   await checkOutputs({ '--json': json }, { '--model': await modelFiles(model) });
-  const shape = { ...(await readModelShape(model, args.dtype)), kvDtype: args['kv-dtype'] ?? ('f32' as const) };
+  const { model: definition, dtype } = await readModelShape(model, args.dtype);
+  const shape = { config: definition.config, dtype, kvDtype: args['kv-dtype'] ?? ('f32' as const) };
   using status = new StatusLine(process.stderr);
   using device = await Device.open({ adapter: args.adapter });
   const candidates = selectCandidates({ device, ...shape }, filter);

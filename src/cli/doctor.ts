@@ -7,6 +7,7 @@ import { runDoctor } from '../doctor/run-doctor.ts';
 import type { Subject } from '../doctor/subject.ts';
 import { formatKernel, formatMachine, formatModel, TABLE_HEAD } from '../doctor/text-report.ts';
 import { Device } from '../gpu/device.ts';
+import type { ModelConfig } from '../models/config.ts';
 import { modelKernels } from '../models/kernels.ts';
 import { modelFlags, switchFlag } from '../terminal/flags.ts';
 import { readModelShape } from '../terminal/model-shape.ts';
@@ -54,18 +55,24 @@ export async function doctor(args: DoctorArgs, signal: AbortSignal): Promise<voi
     status.show(`checking kernels: ${reports.length} done`);
   }
   status.clear();
-  if (args.json) console.log(JSON.stringify(reportJson(machine, { name: modelName(args.model), ...shape }, reports)));
+  if (args.json) {
+    const { model, dtype, kvDtype } = shape;
+    const examined = { name: modelName(args.model), config: model.config, dtype, kvDtype };
+    console.log(JSON.stringify(reportJson(machine, examined, reports)));
+  }
   const wrong = reports.filter(({ verdict }) => verdict === 'wrong').map(({ kernel }) => kernel);
   if (wrong.length > 0) throw new DiagnosisError(`wrong on ${device.identity.name}: ${wrong.join(', ')}`);
   print('\nall is well');
 }
 
+/** Model of a report. */
+interface ExaminedModel extends Pick<Subject, 'dtype' | 'kvDtype'> {
+  readonly name: string;
+  readonly config: ModelConfig;
+}
+
 /** Makes the report of all findings; `avoid` lists the wrong variants. */
-function reportJson(
-  machine: Machine,
-  model: (Omit<Subject, 'device' | 'kernels'> & { name: string }) | null,
-  kernels: readonly KernelReport[],
-) {
+function reportJson(machine: Machine, model: ExaminedModel | null, kernels: readonly KernelReport[]) {
   const avoid = kernels.flatMap(({ faults }) => faults.map(({ variant }) => variant));
   return { schema: 'roseinfer-doctor-1', date: new Date().toISOString(), machine, model, kernels, avoid };
 }

@@ -1,19 +1,10 @@
 // Verdict on a kernel: its runs are compared with what is right, and bit by bit with each other.
 import { DeviceLostError } from '../gpu/errors.ts';
 import type { NamedVariant } from '../gpu/kernel-variants.ts';
+import type { Expected } from '../kernels/kernel-case.ts';
 import { RoseinferError } from '../util/errors.ts';
 
-/** What a kernel must leave in its output. */
-export interface Expected {
-  /** One number an element. */
-  readonly want: ArrayLike<number>;
-  /** How far each may be off; null where the output is exact. */
-  readonly tolerance: ArrayLike<number> | null;
-  /** The words of the output as numbers. */
-  readonly toNumbers: (words: Uint32Array) => ArrayLike<number>;
-}
-
-/** One run of a variant over all or a part of a case. */
+/** Run of one variant over all or a part of a case. */
 export interface PlannedRun {
   readonly variant: NamedVariant;
   /** The case and the batch. */
@@ -23,7 +14,7 @@ export interface PlannedRun {
   readonly run: () => Promise<Uint32Array>;
 }
 
-/** The element of a run that is furthest out. */
+/** Element of a run that is furthest out. */
 export interface Deviation {
   readonly what: string;
   readonly index: number;
@@ -31,11 +22,11 @@ export interface Deviation {
   readonly want: number;
   /** |got − want|; NaN where one of them is NaN. */
   readonly error: number;
-  /** What f32 may be off by. */
+  /** Largest error that is right. */
   readonly tolerance: number;
 }
 
-/** A variant that does not do what the kernel must. */
+/** Variant with a wrong result, or none. */
 export interface Fault {
   readonly variant: string;
   readonly isBase: boolean;
@@ -43,7 +34,7 @@ export interface Fault {
   readonly message: string;
 }
 
-/** What came out for one kernel. */
+/** Verdict on one kernel, and the numbers that it rests on. */
 export interface KernelReport {
   readonly kernel: string;
   readonly numVariants: number;
@@ -78,7 +69,11 @@ export class Judge {
    * @returns the words of the first run when they are right, else null.
    * @throws DeviceLostError.
    */
-  async check(runs: readonly PlannedRun[], expected: Expected, bits: Uint32Array | null = null) {
+  async check(
+    runs: readonly PlannedRun[],
+    expected: Expected,
+    bits: Uint32Array | null = null,
+  ): Promise<Uint32Array | null> {
     let reference = bits;
     let first: Uint32Array | null = null;
     for (const [i, planned] of runs.entries()) {

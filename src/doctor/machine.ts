@@ -1,3 +1,4 @@
+// Description of the machine: versions, drivers and the adapter, each as far as it can be found.
 import { findAdapter, listAdapters, webgpuVersion } from '../gpu/adapter.ts';
 import { AdapterError } from '../gpu/errors.ts';
 import { variable } from '../util/environment.ts';
@@ -18,7 +19,7 @@ const LIMITS = [
 /** Variables that tell the Vulkan loader which drivers there are. */
 const DRIVER_VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_LOADER_DRIVERS_SELECT'] as const;
 
-/** What the machine offers to the engine. */
+/** Machine, as far as it decides which kernels run and how. */
 export interface Machine {
   readonly roseinfer: string;
   readonly node: string;

@@ -1,8 +1,9 @@
+// The doctor's reports as text: the machine, the model, a line for each kernel.
 import type { KernelReport } from './judge.ts';
 import type { Machine } from './machine.ts';
 import type { Subject } from './subject.ts';
 
-/** What the machine offers, in lines. */
+/** Formats the machine's adapter, driver, features and limits, in lines. */
 export function formatMachine(machine: Machine): string {
   const { roseinfer, node, webgpu, platform, glibc, backends, environment, adapter } = machine;
   const tried = Object.entries(backends).map(([name, adapters]) => `${name} (${adapters.join('; ') || 'no adapter'})`);
@@ -24,16 +25,16 @@ export function formatMachine(machine: Machine): string {
   ].join('\n');
 }
 
-/** The model's shape, in a line. */
-export function formatModel(name: string, { config, dtype, kvDtype }: Omit<Subject, 'device' | 'kernels'>): string {
-  const { numLayers: L, numHeads: H, headDim: D, hiddenSize: C, mlpSize: F, vocabSize: V } = config;
+/** Formats the model's shape, in a line. */
+export function formatModel(name: string, { model, dtype, kvDtype }: Omit<Subject, 'device' | 'kernels'>): string {
+  const { numLayers: L, numHeads: H, headDim: D, hiddenSize: C, mlpSize: F, vocabSize: V } = model.config;
   return `model: ${name} · L ${L}, H ${H}, D ${D}, C ${C}, F ${F}, V ${V} · weights ${dtype}, KV ${kvDtype}`;
 }
 
 /** Heads of the columns of the doctor's table. */
 export const TABLE_HEAD = formatRow('kernel', 'variants', 'runs', 'result');
 
-/** A kernel's line of the table, and a line for each variant that is wrong. */
+/** Formats a kernel's line of the table, and a line for each variant that is wrong. */
 export function formatKernel({ kernel, numVariants, numRuns, worst, faults, verdict }: KernelReport): string {
   const ok = worst === null ? 'ok, exact' : `ok, ${formatWorst(worst)}`;
   const result = numRuns === 0 ? 'not run: such a model does without it' : verdict === 'ok' ? ok : verdict;

@@ -5,13 +5,13 @@ import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { BUNDLED_MODEL } from '../load-model.ts';
 import { type ModelDefinition, outerTensors } from '../models/architecture.ts';
 import { openCheckpoint } from '../models/checkpoint.ts';
-import { ConfigError, type ModelConfig } from '../models/config.ts';
+import { ConfigError } from '../models/config.ts';
 import { randomModel, readModel } from '../models/registry.ts';
 import { numElements } from '../util/math.ts';
 
-/** Sizes of a model and the storage of its weights: all that its kernels depend on. */
+/** Model without weights, and their storage: all that its kernels depend on. */
 export interface ModelShape {
-  readonly config: ModelConfig;
+  readonly model: ModelDefinition;
   readonly dtype: WeightDType;
 }
 
@@ -25,15 +25,14 @@ const RANDOM = 'random:';
  * @throws RoseinferError of the kind that fits: configuration, with sizes that no memory holds, or files.
  */
 export async function readModelShape(name: string = BUNDLED_MODEL, dtype?: WeightDType): Promise<ModelShape> {
-  if (name.startsWith(RANDOM))
-    return { config: randomModel(name.slice(RANDOM.length)).model.config, dtype: dtype ?? 'f16' };
+  if (name.startsWith(RANDOM)) return { model: randomModel(name.slice(RANDOM.length)).model, dtype: dtype ?? 'f16' };
   const model = await readModel(name);
   if (dtype !== undefined) {
     checkSizes(model, join(name, 'config.json'));
-    return { config: model.config, dtype };
+    return { model, dtype };
   }
   await using checkpoint = await openCheckpoint(name, model);
-  return { config: model.config, dtype: checkpoint.dtype };
+  return { model, dtype: checkpoint.dtype };
 }
 
 /** Refuses tensors for which there is no room: without the files nothing else says that a size is none. */

@@ -2,13 +2,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KernelReport } from '../../src/doctor/judge.ts';
 import { runDoctor } from '../../src/doctor/run-doctor.ts';
+import { workOf } from '../../src/doctor/subject.ts';
 import { formatKernel } from '../../src/doctor/text-report.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';
 import { shaderSources } from '../../src/gpu/shader-sources.ts';
+import type { Tensor } from '../../src/gpu/tensor.ts';
+import { examinations } from '../../src/kernels/examinations.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
-import { parseGPT2Config } from '../../src/models/gpt2/config.ts';
+import type { ModelDefinition } from '../../src/models/architecture.ts';
+import { linear } from '../../src/models/blocks.ts';
 import { type ModelKernels, modelKernels } from '../../src/models/kernels.ts';
+import { parseModel } from '../../src/models/registry.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
@@ -19,13 +24,27 @@ beforeAll(async () => {
 afterAll(() => device.close());
 
 /** A small model, whose heads take little to compile, with contexts of several splits. */
-const config = parseGPT2Config(
+const model = parseModel(
   { n_layer: 1, n_head: 2, n_embd: 32, n_inner: 100, vocab_size: 331, n_positions: 1024 },
   'small',
 );
 
-async function examine(kernels: Partial<ModelKernels>, dtype: WeightDType = 'f16'): Promise<KernelReport[]> {
-  const subject = { device, kernels: { ...modelKernels, ...kernels }, config, dtype, kvDtype: 'f32' } as const;
+/** A model that has one more matmul, with an activation that the small one does without. */
+const withGate: ModelDefinition = {
+  ...model,
+  layers(step, weights, shape) {
+    model.layers(step, weights, shape);
+    const [x, out] = [step.scratch('normed'), step.scratch('mlp')];
+    const rows = (tensor: Tensor) => tensor.prefix([shape.numTokens, ...tensor.shape.slice(1)]);
+    linear(step, null, rows(x), weights.linear('h.0.mlp.c_fc'), rows(out), { use: 'gate', epilogue: 'RELU' });
+  },
+};
+
+async function examine(
+  kernels: Partial<ModelKernels>,
+  { dtype = 'f16', of = model }: { readonly dtype?: WeightDType; readonly of?: ModelDefinition } = {},
+): Promise<KernelReport[]> {
+  const subject = { device, kernels: { ...modelKernels, ...kernels }, model: of, dtype, kvDtype: 'f32' } as const;
   const reports: KernelReport[] = [];
   for await (const report of runDoctor(subject)) reports.push(report);
   return reports;
@@ -82,10 +101,10 @@ describe('doctor', () => {
   });
 
   test('finds weights in bytes right, and a scale that is left out', async () => {
-    const reports = await examine({}, 'q8');
+    const reports = await examine({}, { dtype: 'q8' });
     expect(reports.filter(({ faults }) => faults.length > 0)).toEqual([]);
     const matmul = mutant(modelKernels.matmul, [['signed_bytes(words, b) * scales[t]', 'signed_bytes(words, b)']]);
-    const wrong = (await examine({ matmul }, 'q8')).filter(({ verdict }) => verdict === 'wrong');
+    const wrong = (await examine({ matmul }, { dtype: 'q8' })).filter(({ verdict }) => verdict === 'wrong');
     expect(wrong.map(({ kernel }) => kernel)).toEqual(['matmul']);
   });
 
@@ -207,6 +226,27 @@ describe('doctor', () => {
     },
   ])('finds $fault in $kernel and nothing elsewhere', async ({ kernel, planted }) => {
     expect(await findings(planted())).toEqual({ [kernel]: 'wrong' });
+  });
+
+  test('takes its cases from the layers of the model: a further matmul is examined by its place', async () => {
+    const activation = (shaderSources().activation ?? '').replace('max(x, 0.0)', 'max(x, 0.5)');
+    const matmul = defineKernel({ ...modelKernels.matmul.spec, modules: { activation } });
+    expect(await findings({ matmul })).toEqual({});
+    const report = (await examine({ matmul }, { of: withGate })).find(({ kernel }) => kernel === 'matmul');
+    expect(report?.verdict).toBe('wrong');
+    for (const { message } of report?.faults ?? [])
+      expect(message).toMatch(/^gate, 9 × 32 · 32 × 100: element \d+ is 0\.5,/);
+  });
+
+  test('examines the write of keys and values also where a matmul takes it over, and that matmul only there', () => {
+    const casesOf = (n_head: number) => {
+      const heads = parseModel({ n_layer: 1, n_head, n_embd: 32, vocab_size: 331, n_positions: 64 }, 'heads');
+      const work = workOf({ device, kernels: modelKernels, model: heads, dtype: 'f32', kvDtype: 'f32' });
+      return Object.fromEntries([...examinations(work)].map(({ name, cases }) => [name, [...cases].length]));
+    };
+    expect(casesOf(2)).toMatchObject({ matmul_kv_write: 2, kv_write: 1 });
+    // Heads of 2 channels don't fill the rows of the cache.
+    expect(casesOf(16)).toMatchObject({ matmul_kv_write: 0, kv_write: 1 });
   });
 
   test('names what is wrong: variant, element, what is there and what was expected', async () => {
