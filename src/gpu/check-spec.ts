@@ -43,8 +43,11 @@ export function checkSpec(spec: KernelSpec): void {
     throw new KernelError(kernel, `${key} is ${quote(value)}, expected ${expected}`);
   };
   if (typeof name !== 'string' || name === '') fail('name', name, 'a text');
-  for (const key of ['shader', 'source'] as const) {
-    if (spec[key] !== undefined && typeof spec[key] !== 'string') fail(key, spec[key], 'a text');
+  const { shader = name, source = '' } = spec;
+  if (typeof source !== 'string') fail('source', source, 'a text');
+  if (typeof shader !== 'string') {
+    const isChoice = isRecord(shader) && Object.values(shader).every((file) => typeof file === 'string');
+    if (!isChoice || !Object.hasOwn(shader, 'otherwise')) fail('shader', shader, "a text, or texts with 'otherwise'");
   }
   for (const key of ['conditions', 'constants', 'overrides', 'supports', 'accepts', 'cost'] as const) {
     if (spec[key] !== undefined && typeof spec[key] !== 'function') fail(key, spec[key], 'a function');

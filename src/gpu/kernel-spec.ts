@@ -101,6 +101,11 @@ type Choices<Names extends string, Value> = [Names] extends [never]
   ? { readonly [name: string]: never }
   : { readonly [K in Names]?: Value };
 
+/** Files of variants that are different algorithms: by the first condition, or constant other than 0, that holds. */
+export type ShaderChoice<Names extends string = string> = { readonly otherwise: string } & {
+  readonly [Name in Names]?: string;
+};
+
 /** Workgroups in each dimension. */
 export type Grid = readonly [x: number, y: number, z: number];
 
@@ -160,7 +165,7 @@ export interface KernelSpec<
 > {
   readonly name: string;
   /** File name in `shaders/` without extension; the kernel's name when absent. */
-  readonly shader?: string;
+  readonly shader?: string | ShaderChoice<NoInfer<Conditions | Constants>>;
   /**
    * WGSL instead of that file's text: one's own shader. It may import from `shaders/` as `package::<file>::<name>`. It
    * declares its bindings as `@group(0)` in their order, and reads the scalars of `params` as `params.<name>`: the struct and

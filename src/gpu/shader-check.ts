@@ -6,18 +6,19 @@ import { KernelError } from './errors.ts';
 import { shaderError } from './explain-shader.ts';
 import type { KernelSpec, Variant } from './kernel-spec.ts';
 import type { ShaderOwner } from './shader-error.ts';
+import { choicesOfShader, shadersOf } from './shader-names.ts';
 import type { ShaderText } from './shader-texts.ts';
 
 /**
- * Compares the conditions and constants that the authors' texts use with those of a variant.
+ * Compares the conditions and constants that the authors' texts use with those of a variant: the kernel's own texts, those
+ * that they import, and the choice between the former.
  *
- * @param root name of the kernel's own text; those that it imports count too.
  * @throws ShaderError with line and caret for a name that the kernel does not declare; KernelError with both lists for one that
  * no text uses.
  */
 export function checkNames(
   owner: ShaderOwner,
-  root: string,
+  spec: KernelSpec,
   texts: ReadonlyMap<string, ShaderText>,
   variant: Variant,
 ): void {
@@ -25,8 +26,12 @@ export function checkNames(
   const [conditions, constants] = [Object.keys(variant.conditions), Object.keys(variant.constants)];
   const both = constants.find((name) => conditions.includes(name));
   if (both !== undefined) throw new KernelError(kernel, `${both} is a condition and a constant, expected one of them`);
-  const used = { conditions: new Set<string>(), constants: new Set<string>() };
-  for (const text of importedBy(root, texts)) {
+  const choices = choicesOfShader(spec);
+  const used = {
+    conditions: new Set(choices.filter((name) => conditions.includes(name))),
+    constants: new Set(choices.filter((name) => !conditions.includes(name))),
+  };
+  for (const text of importedBy(shadersOf(spec), texts)) {
     const code = withoutComments(text.text);
     const refuse = (what: string, name: string, offset: number, known: readonly string[]) => {
       const expected = known.length === 0 ? `no ${what}` : expectedNames(name, known);
@@ -56,9 +61,9 @@ export function checkNames(
   compareSets(kernel, 'constants', used.constants, constants);
 }
 
-/** The texts that take part in a link: the root and what it imports, directly or not. */
-function importedBy(root: string, texts: ReadonlyMap<string, ShaderText>): ShaderText[] {
-  const names = new Set([root]);
+/** The texts that take part in a link: the roots and what they import, directly or not. */
+function importedBy(roots: readonly string[], texts: ReadonlyMap<string, ShaderText>): ShaderText[] {
+  const names = new Set(roots);
   // A set goes on to what is added while it is walked.
   for (const name of names) {
     const code = withoutComments(texts.get(name)?.text ?? '');

@@ -1,11 +1,12 @@
 // Turns a shader and a variant into plain WGSL. How `Params` arrive differs between adapters, so the linker declares them,
-// after the author's text and on none of its lines: an author writes `params.N` and nothing else.
+// after the author's text and on none of its lines: an author writes `params.N` and nothing else, in modules too.
 import { type LinkedWesl, link, withLoggerAsync } from 'wesl';
 import { KernelError } from './errors.ts';
 import { compileError, linkError } from './explain-shader.ts';
 import type { KernelSpec, Variant } from './kernel-spec.ts';
 import { checkNames } from './shader-check.ts';
 import type { ShaderError } from './shader-error.ts';
+import { shaderOf } from './shader-names.ts';
 import { shaderPath, shaderSources } from './shader-sources.ts';
 import type { ShaderText } from './shader-texts.ts';
 import { labelOf } from './variant-label.ts';
@@ -26,7 +27,7 @@ export interface LinkedShader {
  * itself; ShaderError with line and caret when it names one that the kernel does not declare, and when it does not link.
  */
 export async function linkShader(spec: KernelSpec, variant: Variant, immediates: boolean): Promise<LinkedShader> {
-  const name = spec.shader ?? spec.name;
+  const name = shaderOf(spec, variant);
   const files = { ...shaderSources(), ...spec.modules };
   const source = spec.source ?? files[name];
   if (source === undefined) throw new KernelError(spec.name, `no shader file ${shaderPath(name)}`);
@@ -35,14 +36,15 @@ export async function linkShader(spec: KernelSpec, variant: Variant, immediates:
   const weslSrc: Record<string, string> = { [`${name}.wgsl`]: root.linked };
   const texts = new Map<string, ShaderText>();
   for (const [file, text] of Object.entries(files)) {
-    if (file !== name) weslSrc[`${file}.wgsl`] = text;
     const title = Object.hasOwn(spec.modules ?? {}, file) ? `module ${file}` : `shaders/${file}.wgsl`;
-    texts.set(file, { title, text, inserted: { at: 0, length: 0 } });
+    const imports = /\bparams\./.test(text) ? `import package::${name}::params; ` : '';
+    if (file !== name) weslSrc[`${file}.wgsl`] = imports + text;
+    texts.set(file, { title, text, inserted: { at: 0, length: imports.length } });
   }
   const title = spec.source === undefined ? (texts.get(name)?.title ?? name) : 'source';
   texts.set(name, { title, text: source, inserted: root.inserted });
   const owner = { kernel: spec.name, label: labelOf(spec.name, variant) };
-  checkNames(owner, name, texts, variant);
+  checkNames(owner, spec, texts, variant);
   const linkWith = (sourceMap: boolean) =>
     link({
       weslSrc,

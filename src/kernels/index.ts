@@ -22,6 +22,7 @@ export {
   readPacked,
   type ScalarsOf,
   type ScalarType,
+  type ShaderChoice,
   type Sizes,
   type Solvable,
   type TensorBinding,

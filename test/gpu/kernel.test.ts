@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { GpuError, KernelError } from '../../src/gpu/errors.ts';
-import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
+import { defineKernel, Kernel } from '../../src/gpu/kernel.ts';
 import { read, type ScalarsOf } from '../../src/gpu/kernel-spec.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { ShaderError } from '../../src/gpu/shader-error.ts';
+import { shaderOf } from '../../src/gpu/shader-names.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { time } from '../../src/gpu/time.ts';
 import { attention, attentionFold } from '../../src/kernels/attention/attention.ts';
@@ -249,7 +250,7 @@ describe('a kernel that its shader contradicts prints both lists:', () => {
   test('a condition that is misspelt in the shader', async () => {
     const kernel = mutant(gatherRows, [['out[global.y', '@if(RESIDUALL) out[global.y']]);
     await expect(kernel.build(device)).rejects.toThrow(
-      'gather_rows: source:13:7: condition RESIDUALL is not declared, expected no condition',
+      'gather_rows: module gather_rows:13:7: condition RESIDUALL is not declared, expected no condition',
     );
   });
 
@@ -274,6 +275,25 @@ describe('a kernel that its shader contradicts prints both lists:', () => {
   });
 });
 
+describe('a shader for each algorithm', () => {
+  const { shader: _, ...spec } = attention.spec;
+  const choice = (SUBGROUPS: boolean) => ({ constants: { LANES: 8 }, conditions: { SUBGROUPS } });
+
+  test('is the file of the condition that holds, else the other', async () => {
+    const traits = { ...device.traits, minSubgroupSize: 8 };
+    const files = [true, false].map((on) => shaderOf(attention.spec, attention.variant(traits, choice(on))));
+    expect(files).toEqual(['attention_subgroup', 'attention_shared']);
+    expect(await attention.wgsl(device, choice(false))).toContain('var<workgroup> scores');
+  });
+
+  test('must be chosen by what the kernel declares', async () => {
+    const kernel = new Kernel({ ...spec, shader: { SUBGROUP: 'attention_subgroup', otherwise: 'attention_shared' } });
+    await expect(kernel.build(device)).rejects.toThrow(
+      /shader are .*, the kernel declares \[KV_F16; SPLIT; SUBGROUPS\]$/,
+    );
+  });
+});
+
 describe('a shader', () => {
   test('that is not there is named', async () => {
     const kernel = defineKernel({ ...gatherRows.spec, shader: 'nothing' });
@@ -285,7 +305,7 @@ describe('a shader', () => {
   test('that imports what is not there does not link, and shows the import', async () => {
     const kernel = mutant(matmul, [['import package::activation', 'import package::activations']]);
     await expect(kernel.build(device, { conditions: { GELU: true } })).rejects.toThrow(
-      /^matmul: source:\d+:\d+: module not found for 'package::activations::gelu'\n/,
+      /^matmul: module matmul:\d+:\d+: module not found for 'package::activations::gelu'\n/,
     );
   });
 
@@ -294,7 +314,7 @@ describe('a shader', () => {
     for (let n = 0; n < 2; n++) {
       const error = await kernel.build(device).catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(ShaderError);
-      expect(error).toMatchObject({ label: 'gather_rows[LANES=64]', file: 'source' });
+      expect(error).toMatchObject({ label: 'gather_rows[LANES=64]', file: 'module gather_rows' });
       expect(String(error)).toContain('vec2');
     }
   });

@@ -103,8 +103,8 @@ describe('the order of the sums is the promised one', () => {
     );
     const turned = mutant(attention, [
       [
-        'for (var j = 0u; j < tile_keys; j++) {\n        @if(!SUBGROUPS) let start',
-        'for (var n = 0u; n < tile_keys; n++) {\n let j = tile_keys - 1u - n;\n @if(!SUBGROUPS) let start',
+        'for (var j = 0u; j < num_keys; j++) {\n        var p',
+        'for (var n = 0u; n < num_keys; n++) {\n let j = num_keys - 1u - n;\n var p',
       ],
     ]);
     await expect(checkValueOrder(auto, turned)).rejects.toThrow('order of the values');

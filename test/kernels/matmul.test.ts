@@ -20,7 +20,7 @@ import {
   checkResidual,
   runMatmul,
 } from '../support/kernels/matmul-checks.ts';
-import { type Changes, mutant, mutantOfModule } from '../support/kernels/mutant.ts';
+import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 const fixtures = readSafetensors('test/fixtures/ops.safetensors');
@@ -136,7 +136,7 @@ describe('the checks above find', () => {
     },
   ])('$fault', async ({ numActivation, changes }) => {
     const activation = ACTIVATIONS[numActivation]!;
-    const broken = checkBrokenValues(device, activation, mutantOfModule(matmul, 'activation', changes));
+    const broken = checkBrokenValues(device, activation, mutant(matmul, changes));
     await expect(broken).rejects.toThrow(`${activation.condition} of what is not finite`);
   });
 });

@@ -1,7 +1,6 @@
 // Quick table of checks for every shader: what the mutants must fail.
 import { probeFma, probeLoad, probeRead } from '../../bench/kernels/probes.ts';
 import type { Device } from '../../src/gpu/device.ts';
-import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import { adjustLogits } from '../../src/kernels/adjust-logits/adjust-logits.ts';
 import { adjustedRows } from '../../src/kernels/adjust-logits/operands.ts';
 import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention/attention.ts';
@@ -39,6 +38,7 @@ import {
 import { checkExtremeLogprobs, checkLogprobs, runLogprobs } from '../support/kernels/logprobs-case.ts';
 import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual } from '../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
+import { modulesOf } from '../support/kernels/modules-of.ts';
 import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../support/kernels/probe-checks.ts';
 import { checkRng, rngKernel } from '../support/kernels/rng-case.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
@@ -171,7 +171,7 @@ const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Ch
   { shaders: ['matmul'], check: checkMatmuls },
   { shaders: ['layernorm_naive'], check: checkLayernormsNaive },
   { shaders: ['matmul_naive'], check: (device, replace) => checkMatmulNaive(device, 60, replace(matmulNaive)) },
-  { shaders: ['attention', 'attention_fold'], check: checkAttentions },
+  { shaders: ['attention_shared', 'attention_subgroup', 'attention_fold'], check: checkAttentions },
   { shaders: ['attention_naive'], check: (device, replace) => checkAttentionNaive(device, replace(attentionNaive)) },
   { shaders: ['sample'], check: checkSample },
   { shaders: ['rng'], check: (device, replace) => checkRng(device, replace(rngKernel)) },
@@ -185,14 +185,5 @@ const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Ch
 
 /** The tables of the kernels that a shader is part of. */
 export function tablesOf(shader: string): Check[] {
-  return TABLES.filter(({ shaders }) => shaders.some((root) => modulesOf(root).has(shader))).map(({ check }) => check);
-}
-
-/** A shader and all that it imports. */
-function modulesOf(shader: string, found = new Set<string>()): Set<string> {
-  if (found.has(shader)) return found;
-  found.add(shader);
-  const imports = shaderSources()[shader]?.matchAll(/^import package::(\w+)/gm) ?? [];
-  for (const [, module = ''] of imports) modulesOf(module, found);
-  return found;
+  return TABLES.filter(({ shaders }) => modulesOf(...shaders).has(shader)).map(({ check }) => check);
 }

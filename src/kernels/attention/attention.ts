@@ -46,6 +46,9 @@ function accepts(
   return first + count > Q ? `tiles [${first}, ${first + count}) are beyond the ${Q} query tiles` : null;
 }
 
+/** Lanes of one subgroup hand over by shuffles, others through workgroup memory. */
+const shader = { SUBGROUPS: 'attention_subgroup', otherwise: 'attention_shared' } as const;
+
 /**
  * Causal attention of `count` query tiles from `first` on, over the paged cache: out[T, H·D] from qkv[T, 3·H·D] and
  * kv[B, 2, H, P, W]. A query tile is (first token, number of tokens ≤ ROWS) of one sequence.
@@ -54,6 +57,7 @@ function accepts(
  */
 export const attention = defineKernel({
   name: 'attention',
+  shader,
   bindings: { ...inputs, out: write('T', ({ H, D }: Sizes<'H' | 'D'>) => H * D) },
   params,
   extras: ['count'],
@@ -74,7 +78,7 @@ export const attention = defineKernel({
  */
 export const attentionSplit = defineKernel({
   name: 'attention_split',
-  shader: 'attention',
+  shader,
   bindings: { ...inputs, partials: write('U', 'H', 'Z', ({ D }: Sizes<'D'>) => D + 2) },
   params: { ...params, Z: 'u32' },
   extras: ['count', 'splits'],

@@ -1,31 +1,33 @@
 import { Kernel } from '../../../src/gpu/kernel.ts';
 import type { KernelSpec } from '../../../src/gpu/kernel-spec.ts';
+import { shadersOf } from '../../../src/gpu/shader-names.ts';
 import { shaderSources } from '../../../src/gpu/shader-sources.ts';
+import { modulesOf } from './modules-of.ts';
 
 /** Texts of a shader and what takes their places. */
 export type Changes = readonly (readonly [from: string, to: string])[];
 
 /**
- * The kernel with a fault in its shader, to show that a test can fail.
+ * The kernel with a fault in its shaders or in what they import, to show that a test can fail. A text that several files
+ * hold changes in each.
  *
- * @throws Error when a text to change is not there exactly once, since then nothing would be shown.
+ * @throws Error when a text to change is in none, or in one more than once, since then nothing would be shown.
  */
 export function mutant<S extends KernelSpec>(kernel: Kernel<S>, changes: Changes): Kernel<S> {
-  return new Kernel<S>({ ...kernel.spec, source: faulty(kernel.spec.shader ?? kernel.name, changes) });
-}
-
-/** The kernel with a fault in a module that its shader imports; throws as `mutant`. */
-export function mutantOfModule<S extends KernelSpec>(kernel: Kernel<S>, name: string, changes: Changes): Kernel<S> {
-  return new Kernel<S>({ ...kernel.spec, modules: { ...kernel.spec.modules, [name]: faulty(name, changes) } });
-}
-
-function faulty(name: string, changes: Changes): string {
-  let source = shaderSources()[name] ?? '';
+  const sources: Record<string, string> = { ...shaderSources() };
+  const files = [...modulesOf(...shadersOf(kernel.spec))];
+  const changed = new Set<string>();
   for (const [from, to] of changes) {
-    const parts = source.split(from);
-    if (parts.length !== 2)
-      throw new Error(`shaders/${name}.wgsl has "${from}" ${parts.length - 1} times, expected once`);
-    source = parts.join(to);
+    const holding = files.filter((file) => sources[file]?.includes(from));
+    if (holding.length === 0) throw new Error(`no shader of ${kernel.name} has "${from}"`);
+    for (const file of holding) {
+      const parts = sources[file]?.split(from) ?? [];
+      if (parts.length > 2)
+        throw new Error(`shaders/${file}.wgsl has "${from}" ${parts.length - 1} times, expected once`);
+      sources[file] = parts.join(to);
+      changed.add(file);
+    }
   }
-  return source;
+  const modules = Object.fromEntries([...changed].map((file) => [file, sources[file] ?? '']));
+  return new Kernel<S>({ ...kernel.spec, modules });
 }

@@ -1,0 +1,12 @@
+import { shaderSources } from '../../../src/gpu/shader-sources.ts';
+
+/** Names of shaders and of all that they import. */
+export function modulesOf(...shaders: readonly string[]): Set<string> {
+  const names = new Set(shaders);
+  // A set goes on to what is added while it is walked.
+  for (const name of names) {
+    const imports = shaderSources()[name]?.matchAll(/^import package::(\w+)/gm) ?? [];
+    for (const [, module = ''] of imports) names.add(module);
+  }
+  return names;
+}
