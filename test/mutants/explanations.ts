@@ -43,8 +43,14 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/j < num_keys && .* → .*(j <= num_keys|num_keys \+ 1|\(0\.0, p, +sees)/, REDUNDANT],
     [/: rows\[n\] = key_row\(queries, first_key \+ min.* → .*first_key \+ (j|min\(j, num_keys *\))/, MASKED_READ],
   ],
+  attention_subgroup: [
+    [/order reversed: for \(var n = 1; n < Q_PER_LANE/, 'one of them is selected, wherever it stands'],
+  ],
   attention_softmax: [
-    [/queries\.last \/ .* → .*(\* SPLIT_KEYS|1u \+ 1)/, 'a split after the last has no key that any row sees'],
+    [
+      /queries\.last \/ .* → .*(\* SPLIT_KEYS|1u \+ 1|queries\.last +\+ 1u)/,
+      'a split after the last has no key that any row sees',
+    ],
     [/: let words = kv\[start \+ min\(lane/, MASKED_READ],
     [/: if \(lane == 0u\)/, SAME_LANES],
     [/: if \(!sees\(.*\|\| u32\(r\) >= queries\.count/, 'query tiles of splits have one row'],
@@ -105,6 +111,12 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
       ESTIMATE,
     ],
     [/limit dropped: (low = clamp|message = vec4u\(low, clamp)/, 'keys beyond those that are kept hold no token'],
+    [/: (if \(key > cut\.key\)|key = key_of\(logits\[row\.logits \+ turn)/, ESTIMATE],
+    [
+      /: let ends = array\(.* → let ends = array\(expected\.x \+ 1u/,
+      'any keys may part the row: the sums say which part it is',
+    ],
+    [/: for \(var strip = lane; .* → .*(strip <= STRIPS|STRIPS \+ 1)/, 'a strip after the last holds no ids'],
     [/: (const (SPARSITY|FINENESS|SLACK)|.*part_of_weight\(row, logit, by_mass\) \* times)/, ESTIMATE],
     [
       /: if \(is_noting && (key|part)[^→]* → if \((is_noting && key >= expected\.x \)|false)/,
@@ -140,7 +152,13 @@ const MISSED: Readonly<Record<string, readonly Pair[]>> = {
   adjust_logits: [[/barrier removed/, IN_ORDER]],
   embed: [[/: if \(id < 0\).* → .*(<= 0|0 \+ 1)/, 'a read before the array gives 0 here, which is the id']],
   logprobs: [[/barrier removed/, IN_ORDER]],
-  matmul: [[/barrier removed/, IN_ORDER]],
+  matmul: [
+    [/barrier removed/, IN_ORDER],
+    [
+      /: for \(var r = 0; .*write_kv.* → .*(r <= ROWS|ROWS \+ 1)/,
+      'the workgroup of the next row writes it after that here',
+    ],
+  ],
   sample: [[/barrier removed/, IN_ORDER]],
 };
 

@@ -135,6 +135,7 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   const expected = expectedAttention(prefill);
   expectWithin(floatsOf(tiles), expected.want, expected.tolerance, 'prefill');
   expectSameBits(await runWhole(device, prefill, { ROWS: 1, LANES: 8 }, kernel), tiles, 'single rows');
+  expectSameBits(await runWhole(device, prefill, { ROWS: 4, LANES: 8 }, kernel), tiles, 'rows together');
   expectSameBits(await runWhole(device, prefill, { ROWS: 4, LANES: 8, SUBGROUPS: 0 }, kernel), tiles, 'lanes apart');
 
   const half = AttentionStep.random({ H: 3, D: 7, P: 16, dtype: 'f16' }, PREFILL_SPANS);
