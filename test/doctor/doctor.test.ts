@@ -176,7 +176,7 @@ describe('doctor', () => {
       kernel: SPLIT_AND_FOLD,
       planted: () => ({
         attentionSplit: mutant(modelKernels.attentionSplit, [
-          ['(split + 1u) * SPLIT_KEYS', '(split + 1u) * SPLIT_KEYS - 1u'],
+          ['(index + 1u) * SPLIT_KEYS', '(index + 1u) * SPLIT_KEYS - 1u'],
         ]),
       }),
     },
