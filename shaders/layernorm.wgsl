@@ -1,7 +1,10 @@
-// out[n, c] = (x[n, c] - mean_n) / sqrt(var_n + eps) * gamma[c] + beta[c]
-//   x[N, C], gamma[C], beta[C], out[N, C]; mean and variance in two passes, f32.
-// One workgroup a row. Lane i sums c = i, i + WIDTH, ... ascending; then every lane adds the WIDTH partial sums ascending.
-// WIDTH is the kernel's reduction class: it never follows N or C.
+// out[m, c] = (x[m, c] - mean_m) / sqrt(var_m + eps) * gamma[c] + beta[c]
+//   x[M, C], gamma[C], beta[C], out[M, C]; mean and variance in two passes, f32.
+// Layers add to a row one after another; the norm keeps what the next one reads at one scale: each row is brought to mean 0
+// and variance 1, then each column gets a scale and a shift that were learnt.
+// Lane i sums c = i, i + WIDTH, ... ascending; then every lane adds the WIDTH partial sums ascending. WIDTH is the kernel's
+// reduction class: it never follows M or C.
+// One workgroup a row; grid: (M).
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> gamma: array<f32>;
@@ -9,7 +12,7 @@
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
 const WIDTH = 32u;
-var<workgroup> partial: array<f32, 32>;
+var<workgroup> partial: array<f32, WIDTH>;
 
 fn add_up(lane: u32, value: f32) -> f32 {
   partial[lane] = value;

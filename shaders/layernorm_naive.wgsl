@@ -1,8 +1,8 @@
-// out[n, c] = (x[n, c] - mean_n) / sqrt(var_n + eps) * gamma[c] + beta[c]: x[N, C], gamma[C], beta[C], out[N, C], all f32.
+// out[m, c] = (x[m, c] - mean_m) / sqrt(var_m + eps) * gamma[c] + beta[c]: x[M, C], gamma[C], beta[C], out[M, C], all f32.
 // The plain way, to learn from and to judge layernorm by: each row is brought to mean 0 and variance 1, then each of its
 // columns gets a scale and a shift that were learnt. The mean comes first and the variance second: in one pass, as the mean of
 // squares less the square of the mean, rows far from 0 would lose every digit.
-// One lane a row, its sums one chain each, c ascending; grid: (N / LANES).
+// One lane a row, its sums one chain each, c ascending; grid: (M / LANES).
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> gamma: array<f32>;
@@ -13,9 +13,9 @@ override LANES: u32 = 64;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(global_invocation_id) global: vec3u) {
-  let n = global.x;
-  if (n >= params.N) { return; }
-  let row = n * params.C;
+  let m = global.x;
+  if (m >= params.M) { return; }
+  let row = m * params.C;
   var sum = 0.0;
   for (var c = 0u; c < params.C; c++) { sum += x[row + c]; }
   let mean = sum / f32(params.C);

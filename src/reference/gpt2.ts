@@ -194,7 +194,7 @@ export class ReferenceGPT2 {
   }
 
   #norm(x: Float64Array, { gamma, beta }: LayerNormWeights, T: number): Float64Array {
-    return layerNorm(x, gamma, beta, { N: T, C: this.config.hiddenSize, epsilon: this.config.layerNormEpsilon });
+    return layerNorm(x, gamma, beta, { M: T, C: this.config.hiddenSize, epsilon: this.config.layerNormEpsilon });
   }
 
   #linear(x: Float64Array, { weight, bias }: LinearWeights, shape: { M: number; K: number; N: number }): Float64Array {

@@ -6,20 +6,20 @@ import { RangeValueError } from '../util/errors.ts';
 import { erfc } from './erf.ts';
 
 /**
- * Layer norm of each row: out[N, C] = (x − mean) / √(variance + epsilon) · gamma + beta, from x[N, C], gamma[C],
+ * Layer norm of each row: out[M, C] = (x − mean) / √(variance + epsilon) · gamma + beta, from x[M, C], gamma[C],
  * beta[C]; the variance is the biased one.
  */
 export function layerNorm(
   x: Float64Array,
   gamma: Float64Array,
   beta: Float64Array,
-  { N, C, epsilon }: { N: number; C: number; epsilon: number },
+  { M, C, epsilon }: { M: number; C: number; epsilon: number },
 ): Float64Array {
-  checkLength('layerNorm x', x, N * C);
+  checkLength('layerNorm x', x, M * C);
   checkLength('layerNorm gamma', gamma, C);
   checkLength('layerNorm beta', beta, C);
-  const out = new Float64Array(N * C);
-  for (let row = 0; row < N * C; row += C) {
+  const out = new Float64Array(M * C);
+  for (let row = 0; row < M * C; row += C) {
     let sum = 0;
     for (let c = 0; c < C; c++) sum += x[row + c]!;
     const mean = sum / C;

@@ -62,12 +62,12 @@ describe('a dispatch is refused for', () => {
     const message = refusal(layernorm, norm({ gamma: f32(4) }), { eps });
     expect(message).toBe('layernorm: gamma is [4], expected [C] with C = 3');
     expect(refusal(layernorm, norm({ out: f32(3, 3) }), { eps })).toBe(
-      'layernorm: out is [3, 3], expected [N, C] with N = 2, C = 3',
+      'layernorm: out is [3, 3], expected [M, C] with M = 2, C = 3',
     );
   });
 
   test('a wrong number of dimensions', () => {
-    expect(refusal(layernorm, norm({ x: f32(6) }), { eps })).toBe('layernorm: x is [6], expected [N, C]');
+    expect(refusal(layernorm, norm({ x: f32(6) }), { eps })).toBe('layernorm: x is [6], expected [M, C]');
     expect(refusal(layernorm, norm({ beta: f32(3, 1) }), { eps })).toContain('beta is [3, 1], expected [C] with C = 3');
   });
 
@@ -104,7 +104,7 @@ describe('a dispatch is refused for', () => {
     expect(refusal(layernorm, norm({ weight: f32(3) }), { eps })).toBe(
       'layernorm: has no tensor weight; it has: x, gamma, beta, out',
     );
-    expect(refusal(layernorm, norm(), { eps, epsilon: 1 })).toBe('layernorm: has no scalar epsilon; it has: N, C, eps');
+    expect(refusal(layernorm, norm(), { eps, epsilon: 1 })).toBe('layernorm: has no scalar epsilon; it has: M, C, eps');
   });
 
   test('a scalar that its type can not hold', () => {
@@ -236,8 +236,8 @@ describe('a kernel that its shader contradicts prints both lists:', () => {
   });
 
   test.each([
-    { what: 'an element type', bindings: { x: read.i32('N', 'C'), gamma, beta, out }, list: '[0.0 x: read i32;' },
-    { what: 'an access', bindings: { x, gamma, beta, out: read('N', 'C') }, list: '0.3 out: read f32]' },
+    { what: 'an element type', bindings: { x: read.i32('M', 'C'), gamma, beta, out }, list: '[0.0 x: read i32;' },
+    { what: 'an access', bindings: { x, gamma, beta, out: read('M', 'C') }, list: '0.3 out: read f32]' },
     { what: 'a missing binding', bindings: { x, gamma, beta }, list: '0.2 beta: read f32]' },
   ])('$what', async ({ bindings, list }) => {
     const kernel = defineKernel({ ...spec, bindings });
@@ -350,8 +350,8 @@ test('a kernel runs in three lines of a script, and counts its cost', async () =
 });
 
 test('the cost of sizes needs those that it depends on', () => {
-  expect(layernorm.cost({ N: 2, C: 8 })).toEqual({ bytes: 4 * (2 * 16 + 16), loads: 5 * 16, flops: 8 * 16 });
-  expect(() => layernorm.cost({ N: 2 })).toThrow('layernorm: cost needs the size C');
+  expect(layernorm.cost({ M: 2, C: 8 })).toEqual({ bytes: 4 * (2 * 16 + 16), loads: 5 * 16, flops: 8 * 16 });
+  expect(() => layernorm.cost({ M: 2 })).toThrow('layernorm: cost needs the size C');
 });
 
 test('a kernel that states no cost says so, and runs all the same', async () => {

@@ -26,7 +26,7 @@ const ROUNDED = { rel: 2 ** -24, abs: 1e-11 };
 describe('against torch in float64', () => {
   test('layerNorm, with outlier, constant and huge rows', () => {
     const out = layerNorm(fixture('layernorm.x'), fixture('layernorm.gamma'), fixture('layernorm.beta'), {
-      N: 7,
+      M: 7,
       C: 768,
       epsilon: 1e-5,
     });

@@ -55,8 +55,8 @@ test('a kernel takes the scalars that no tensor determines, and no others', () =
     layernorm.run(device, { x: t, gamma: t, beta: t, out: t }, {}),
     // @ts-expect-error: there is no epsilon
     layernorm.run(device, { x: t, gamma: t, beta: t, out: t }, { eps, epsilon: 1 }),
-    // @ts-expect-error: N comes from x
-    layernorm.run(device, { x: t, gamma: t, beta: t, out: t }, { eps, N: 1 }),
+    // @ts-expect-error: M comes from x
+    layernorm.run(device, { x: t, gamma: t, beta: t, out: t }, { eps, M: 1 }),
     // @ts-expect-error: a number
     scale.dispatch(device, { x: t, y: t }, { a: '1', count: 1 }),
   ]);
@@ -161,7 +161,7 @@ test('a cost depends on sizes of the kernel', () => {
     readonly count?: number;
   }>();
   // @ts-expect-error: no such size
-  void (() => layernorm.cost({ N: 1, C: 1, K: 1 }));
+  void (() => layernorm.cost({ M: 1, C: 1, K: 1 }));
 });
 
 test('a tensor gives what it holds', () => {

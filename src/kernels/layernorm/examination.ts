@@ -7,7 +7,7 @@ import { LAYERNORM_ROWS, layernormInputs, layernormOperands } from './operands.t
 /** Examines rows as wide as the model's. */
 export function examineLayernorm(work: ModelWork): Examination {
   const kernel = work.kernel(layernorm);
-  const N = LAYERNORM_ROWS.length;
+  const M = LAYERNORM_ROWS.length;
   const cases = work
     .of(layernorm)
     .slice(-1)
@@ -25,7 +25,7 @@ export function examineLayernorm(work: ModelWork): Examination {
         kernel,
         variants: 'model',
         expected: expectedLayernorm(inputs),
-        whole: rows(`${N} rows of ${C}`, 0, N),
+        whole: rows(`${M} rows of ${C}`, 0, M),
         parts: LAYERNORM_ROWS.map((name, n) => rows(`${name} row of ${C} alone`, n, 1)),
       };
     });

@@ -10,7 +10,7 @@ const U = 2 ** -24;
 export const NORM_LANES = 32;
 
 /**
- * Computes out[N, C].
+ * Computes out[M, C].
  *
  * @param numAdditions longest chain of additions in a sum of C terms; by default that of `layernorm`.
  */
@@ -20,13 +20,14 @@ export function expectedLayernorm(
 ): Expected {
   const C = gamma.length;
   const [x64, gamma64] = [new Float64Array(x), new Float64Array(gamma)];
-  const want = layerNorm(x64, gamma64, new Float64Array(beta), { N: x.length / C, C, epsilon });
+  const want = layerNorm(x64, gamma64, new Float64Array(beta), { M: x.length / C, C, epsilon });
   return { want, tolerance: layernormBound(x64, gamma64, want, epsilon, numAdditions), toNumbers: floatsOf };
 }
 
 /**
- * First-order bound for `want`[N, C], u = 2^-24. A sum takes n additions one after another, so the mean errs by δ ≤ (n + 1) u · mean |x|, and d = x − mean by δ + u |d|. That of the variance moves 1 / √(variance + ε) by half its
- * relative error, (n + 4) u / 2, to which WGSL's accuracy of sqrt and of two divisions adds 2 · (3 + 2.5 + 2.5) u. An error
+ * First-order bound for `want`[M, C], u = 2^-24. A sum takes n additions one after another, so the mean errs by
+ * δ ≤ (n + 1) u · mean |x|, and d = x − mean by δ + u |d|. The error of the variance moves 1 / √(variance + ε) by half its
+ * relative size, (n + 4) u / 2, to which WGSL's accuracy of sqrt and of two divisions adds 2 · (3 + 2.5 + 2.5) u. An error
  * of δ in every d is of second order in the variance: δ² / (variance + ε) / 2.
  */
 export function layernormBound(

@@ -4,15 +4,15 @@ import { read, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';
 
 /**
- * Row layer norm, one lane a row: out[N, C] from x[N, C], gamma[C], beta[C]. Its sums run in another order than those of
+ * Row layer norm, one lane a row: out[M, C] from x[M, C], gamma[C], beta[C]. Its sums run in another order than those of
  * `layernorm`, so that the bits may differ.
  */
 export const layernormNaive = defineKernel({
   name: 'layernorm_naive',
-  bindings: { x: read('N', 'C'), gamma: read('C'), beta: read('C'), out: write('N', 'C') },
-  params: { N: 'u32', C: 'u32', eps: 'f32' },
+  bindings: { x: read('M', 'C'), gamma: read('C'), beta: read('C'), out: write('M', 'C') },
+  params: { M: 'u32', C: 'u32', eps: 'f32' },
   overrides: () => ({ LANES: 64 }),
-  workgroups: ({ N }, { overrides: { LANES } }) => [ceilDiv(N, LANES), 1, 1],
+  workgroups: ({ M }, { overrides: { LANES } }) => [ceilDiv(M, LANES), 1, 1],
   // x is loaded three times, gamma and beta in each row.
-  cost: ({ N, C }) => ({ bytes: 4 * (2 * N * C + 2 * C), loads: 5 * N * C, flops: 8 * N * C }),
+  cost: ({ M, C }) => ({ bytes: 4 * (2 * M * C + 2 * C), loads: 5 * M * C, flops: 8 * M * C }),
 });

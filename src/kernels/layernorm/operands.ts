@@ -3,7 +3,7 @@ import { normals } from '../../util/random-values.ts';
 import { hostTensor, type KernelOperands, unwritten } from '../kernel-case.ts';
 import type { layernorm } from './layernorm.ts';
 
-/** Rows x[N, C], gamma[C], beta[C] and epsilon of one dispatch. */
+/** Rows x[M, C], gamma[C], beta[C] and epsilon of one dispatch. */
 export interface LayernormInputs {
   readonly x: Float32Array;
   readonly gamma: Float32Array;
@@ -33,13 +33,13 @@ export function layernormInputs(seed: number, C: number, eps = 1e-5): LayernormI
 /** Operands of one dispatch. */
 export function layernormOperands({ x, gamma, beta, eps }: LayernormInputs): KernelOperands<typeof layernorm.spec> {
   const C = gamma.length;
-  const N = x.length / C;
+  const M = x.length / C;
   return {
     tensors: {
-      x: hostTensor(x, N, C),
+      x: hostTensor(x, M, C),
       gamma: hostTensor(gamma, C),
       beta: hostTensor(beta, C),
-      out: unwritten(N, C),
+      out: unwritten(M, C),
     },
     scalars: { eps },
     outputs: ['out'],

@@ -13,7 +13,7 @@ import { runKernel } from './run-kernel.ts';
 const EPSILON = 1e-5;
 const U = 2 ** -24;
 
-/** Words of out[N, C]. */
+/** Words of out[M, C]. */
 export function runLayernorm(
   device: Device,
   inputs: LayernormInputs,
@@ -44,29 +44,43 @@ export async function checkLayernormNaive(
   expectRows(await runKernel(device, kernel, tensors, scalars), expectedLayernorm(inputs, C), inputs.x.length / C);
 }
 
+/** Rows whose large numbers cancel, so that a sum is its rounding errors and another order gives another one. */
+function cancellingRows(M: number, C: number): Float32Array {
+  return Float32Array.from(
+    Array.from({ length: M }, (_, m) => {
+      const half = normals(5 + m, C / 2, 2 ** 20);
+      const row = Array.from(permutation(60 + m, C), (c) => (c < C / 2 ? half[c]! : 0.25 - half[c - C / 2]!));
+      return row.with(7, 0);
+    }).flat(),
+  );
+}
+
 /**
- * Expects the mean of a sum in the order that the kernel promises: c = i, i + WIDTH, … in lane i, then the lanes. The row's
- * large numbers cancel, so that the sum is its rounding errors and any other order gives another one; gamma makes the
- * difference large.
+ * Expects the mean of a sum in the order that the kernel promises: c = i, i + WIDTH, … in lane i, then the lanes. Several
+ * rows, for one of them may come out alike in two orders; gamma makes the difference large.
  */
 export async function checkLayernormOrder(
   device: Device,
   kernel: Kernel<typeof layernorm.spec> = layernorm,
 ): Promise<void> {
-  const C = 4 * WIDTH;
-  const half = normals(5, C / 2, 2 ** 20);
-  const order = permutation(6, C);
-  const x = Float32Array.from(order, (c) => (c < C / 2 ? half[c]! : 0.25 - half[c - C / 2]!));
-  x[7] = 0;
-  const lanes = new Float32Array(WIDTH);
-  x.forEach((value, c) => {
-    lanes[c % WIDTH]! += value;
-  });
-  const mean = lanes.reduce((sum, lane) => Math.fround(sum + lane), 0) / C;
-  const wide = Float64Array.from(x);
-  const variance = wide.reduce((sum, value) => sum + (value - mean) ** 2, 0) / C;
+  const [M, C] = [8, 4 * WIDTH];
+  const x = cancellingRows(M, C);
+  const want = new Float64Array(M * C);
+  for (let start = 0; start < M * C; start += C) {
+    const row = x.subarray(start, start + C);
+    const lanes = new Float32Array(WIDTH);
+    row.forEach((value, c) => {
+      lanes[c % WIDTH]! += value;
+    });
+    const mean = lanes.reduce((sum, lane) => Math.fround(sum + lane), 0) / C;
+    const wide = Float64Array.from(row);
+    const variance = wide.reduce((sum, value) => sum + (value - mean) ** 2, 0) / C;
+    want.set(
+      wide.map((value) => ((value - mean) / Math.sqrt(variance + EPSILON)) * 2 ** 20),
+      start,
+    );
+  }
   const [gamma, beta] = [new Float32Array(C).fill(2 ** 20), new Float32Array(C)];
-  const want = wide.map((value) => ((value - mean) / Math.sqrt(variance + EPSILON)) * 2 ** 20);
   const got = floatsOf(await runLayernorm(device, { x, gamma, beta, eps: EPSILON }, kernel));
   // The mean is given, but for a division by a power of two; the rest errs as in `layernormBound`.
   const relative = ((C / WIDTH + WIDTH + 4) / 2 + 20) * U;
