@@ -1,3 +1,5 @@
+// Settings of the test run: two processes for a software adapter, files one after another in each, time limits against
+// hangs alone.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

@@ -1,3 +1,4 @@
+// The bundled model on a GPU: every scheduler gives a request the same ids, and closing leaves nothing on the device.
 import { afterEach, describe, expect, test } from 'vitest';
 import { deriveSeed } from '../src/core/sampling-params.ts';
 import { Engine } from '../src/engine/engine.ts';

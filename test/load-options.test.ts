@@ -1,3 +1,5 @@
+// Options of loadModel and loadTextModel as a JavaScript caller may write them: wrong ones are refused by name before
+// anything is read.
 import { expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
 import { BUNDLED_MODEL, loadModel } from '../src/load-model.ts';

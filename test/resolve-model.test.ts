@@ -1,3 +1,4 @@
+// A model directory before there is a device: its eos ids, its tokenizer or none, and paths that lead nowhere.
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -1,3 +1,5 @@
+// Streaming of one completion to the terminal, over the fake runner: the text that arrives in pieces is the text of the
+// ids that the runner gives, and every way to end leaves a whole line.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { streamText } from '../../src/cli/generate.ts';
 import type { SamplingOptions } from '../../src/core/sampling-params.ts';

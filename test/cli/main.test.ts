@@ -1,3 +1,4 @@
+// The commands as processes: help, refusals and the text of the bundled model on stdout.
 // @module-tag sweep
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';

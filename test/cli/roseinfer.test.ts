@@ -1,3 +1,4 @@
+// The executable on a Node that can't run the package: one line instead of a syntax error.
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 

@@ -1,3 +1,4 @@
+// Entries of a row's logits adjustment against tables written by hand: a function of its ids and parameters alone.
 import { describe, expect, test } from 'vitest';
 import { adjustmentOf } from '../../src/core/logits-adjustment.ts';
 

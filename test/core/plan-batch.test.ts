@@ -1,3 +1,4 @@
+// The flat arrays of a step against tables written by hand, row by row; planBatch is pure, so no device is needed.
 import { describe, expect, test } from 'vitest';
 import { type BatchRow, planBatch } from '../../src/core/plan-batch.ts';
 

@@ -1,3 +1,4 @@
+// Defaults, ranges and types of every sampling parameter; each refusal names the parameter and its range.
 import { describe, expect, test } from 'vitest';
 import { resolveSamplingParams } from '../../src/core/resolve-sampling-params.ts';
 import { deriveSeed, type SamplingOptions } from '../../src/core/sampling-params.ts';

@@ -1,3 +1,4 @@
+// Counts of a sequence: tokens on the host and in flight add up to its limit.
 import { expect, test } from 'vitest';
 import { resolveSamplingParams } from '../../src/core/resolve-sampling-params.ts';
 import { Sequence } from '../../src/core/sequence.ts';

@@ -1,3 +1,5 @@
+// The doctor on a small model: all well on a sound adapter, and faults planted in kernels are named with variant and
+// element.
 // @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KernelReport } from '../../src/doctor/judge.ts';

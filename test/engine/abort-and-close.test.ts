@@ -1,3 +1,5 @@
+// Ends that a caller asks for: an aborted or closed request settles once, frees its blocks, and changes no other
+// request's ids.
 import { getEventListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';

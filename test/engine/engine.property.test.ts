@@ -1,3 +1,5 @@
+// The engine under random arrivals, aborts, deadlines, faults and closes: every request reaches exactly one end, with
+// the ids that the fake runner gives it alone.
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { deriveSeed } from '../../src/core/sampling-params.ts';

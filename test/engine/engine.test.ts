@@ -1,3 +1,5 @@
+// The loop that all callers share: batched ids equal those of each request alone, for every scheduler, with overlap and
+// without.
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';

@@ -1,3 +1,4 @@
+// The union of the eos ids of model and tokenizer: each ends a text, and none is masked or named that has no row.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { MAX_EOS_IDS } from '../../src/core/sequence.ts';
 import { Engine } from '../../src/engine/engine.ts';

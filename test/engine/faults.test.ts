@@ -1,3 +1,5 @@
+// Faults of a step: they end the requests in it and no others, and reach every caller as a typed error, never as an
+// unhandled rejection.
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { StepResult } from '../../src/core/runner.ts';

@@ -1,3 +1,4 @@
+// Log-probabilities in a response: one row per id, as the runner reports them, for the requests that asked.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';

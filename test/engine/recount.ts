@@ -1,3 +1,5 @@
+// Recomputed tokens and preemptions of a request, counted from the step records: the second count beside the engine's
+// own.
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 
 /** What the steps say of a request: tokens that it computed though it had had them before, and how often it lost its blocks. */

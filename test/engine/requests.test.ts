@@ -1,3 +1,5 @@
+// Checks of a request before it is queued: a bad one is refused by name with the numbers, and leaves nothing in the
+// queue.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createSequence } from '../../src/engine/create-sequence.ts';
 import { Engine } from '../../src/engine/engine.ts';

@@ -1,3 +1,5 @@
+// Stop strings and stop ids against a search of the whole text: the text ends before the first stop, however tokens cut
+// it.
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';

@@ -1,3 +1,5 @@
+// Runners of the engine's tests, none with a GPU: steps that wait for the test, fail on purpose, follow a script or
+// take time on a clock of their own.
 import { setImmediate } from 'node:timers/promises';
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import type { Clock } from '../../src/core/clock.ts';

@@ -1,3 +1,4 @@
+// Streams: their pieces join to the text of the ids, and leaving one early aborts its request and frees its blocks.
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// Decoding of stored numbers against the formula of IEEE 754, for all 65,536 patterns of each 16-bit format.
 import { describe, expect, test } from 'vitest';
 import { decodeFloats, isFileDtype } from '../../src/formats/dtypes.ts';
 

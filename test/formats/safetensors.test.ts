@@ -1,3 +1,5 @@
+// The safetensors reader on valid and hostile files: a file is read exactly, or refused with its path, tensor and
+// numbers. Files are written by the tests, byte by byte.
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';

@@ -1,3 +1,4 @@
+// Random choices of the fuzz tests: one seed gives one schedule, so a failure is repeated by its number.
 import { uniform } from '../../src/util/rng.ts';
 
 /** A stream of random choices that is a function of its seed. */

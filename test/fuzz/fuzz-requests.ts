@@ -1,3 +1,5 @@
+// Requests of the fuzz tests: a fixed set for each model, so that a solo run is made once and compared with many
+// schedules.
 import type { SamplingOptions } from '../../src/core/sampling-params.ts';
 import { hashSeed } from '../../src/util/rng.ts';
 import { Draws } from './draws.ts';

@@ -1,3 +1,5 @@
+// The model's runner as the fuzz tests need it: it keeps the logits of sampled rows, fails steps on command, and has a
+// clock that only steps move.
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts';

@@ -1,3 +1,4 @@
+// A model opened for fuzzing and the solo runs of its requests: the reference that every schedule is compared with.
 import { deriveSeed } from '../../src/core/sampling-params.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';

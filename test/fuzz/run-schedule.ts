@@ -1,3 +1,5 @@
+// A schedule run by an engine and compared with the solo runs, bit by bit. Differences are collected, not thrown, so
+// one run reports them all.
 import { Engine } from '../../src/engine/engine.ts';
 import { QueueFullError, UnknownRequestError } from '../../src/engine/errors.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';

@@ -1,3 +1,4 @@
+// Schedules: settings of the engine and arrivals, aborts, deadlines and failing steps, all drawn from one seed.
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import { queuePolicyNames } from '../../src/scheduler/create-scheduler.ts';
 import { ceilDiv } from '../../src/util/math.ts';

@@ -1,3 +1,4 @@
+// The search for an adapter: Dawn's own lines appear once, and empty variables for drivers count as unset.
 import { expect, test } from 'vitest';
 import { runNode } from '../support/run-node.ts';
 

@@ -1,3 +1,5 @@
+// Reuse of bind groups by identity: the same buffers and ranges give the same object, and closing a buffer drops its
+// groups.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';

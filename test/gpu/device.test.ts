@@ -1,3 +1,4 @@
+// A device's errors and buffers: each GPU error is thrown by the call that made it, and everything is freed once.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { AdapterError, DeviceLostError, GpuError } from '../../src/gpu/errors.ts';

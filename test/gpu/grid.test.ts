@@ -1,3 +1,5 @@
+// Workgroup counts that a kernel declares: whole numbers cover all elements, anything else is refused by name before it
+// reaches the driver.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { KernelError } from '../../src/gpu/errors.ts';

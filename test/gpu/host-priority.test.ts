@@ -1,3 +1,4 @@
+// The priority of the calling thread beside a software adapter: lowered only where it can be restored.
 import { constants, getPriority, platform, setPriority } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { runNode } from '../support/run-node.ts';

@@ -1,3 +1,4 @@
+// Timestamps of dispatches: all on one clock, in order of submission, each with the cost that its kernel declares.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { GpuError } from '../../src/gpu/errors.ts';

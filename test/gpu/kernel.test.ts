@@ -1,3 +1,5 @@
+// A kernel's declaration against its tensors, its shader and its device: each contradiction is refused by name, before
+// anything runs.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { GpuError, KernelError } from '../../src/gpu/errors.ts';

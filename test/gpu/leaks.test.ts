@@ -1,3 +1,4 @@
+// Thousands of tensors, kernels and readbacks: the device's counts and the heap end where they began.
 // @module-tag sweep
 import { setImmediate as real } from 'node:timers';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';

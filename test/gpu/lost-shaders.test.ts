@@ -1,3 +1,4 @@
+// A copy of the package whose shaders a bundler has left out: one error says where they are expected.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';

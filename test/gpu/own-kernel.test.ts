@@ -1,3 +1,5 @@
+// Kernels that a user declares: they run in all variants, import the package's modules, and pass the same checks as the
+// library's.
 import { afterAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';

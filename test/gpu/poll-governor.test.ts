@@ -1,3 +1,4 @@
+// The governor of readback polls: it replaces setImmediate only while a readback is pending, and always restores it.
 import { setImmediate as real } from 'node:timers';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { promisify } from 'node:util';

@@ -1,3 +1,4 @@
+// The profiler: a time for every dispatch of a program, which still has its effects.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { GpuError } from '../../src/gpu/errors.ts';

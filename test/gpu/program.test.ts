@@ -1,3 +1,4 @@
+// Recorded programs: replayed any number of times, they run the same dispatches and create no GPU object.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';

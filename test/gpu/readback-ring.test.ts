@@ -1,3 +1,5 @@
+// The ring of staging buffers: each readback gives the bytes of its own submit, and every pending one settles, whatever
+// fails.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';

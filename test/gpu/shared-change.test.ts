@@ -1,3 +1,4 @@
+// A change of process state that several owners share: made by the first, undone by the last.
 import { expect, test } from 'vitest';
 import { SharedChange } from '../../src/gpu/shared-change.ts';
 

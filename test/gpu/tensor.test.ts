@@ -1,3 +1,5 @@
+// Tensors: the bytes that are written are the bytes that are read, views own nothing, and wrong values are refused by
+// name.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { TensorError } from '../../src/gpu/errors.ts';

@@ -1,3 +1,4 @@
+// Repeated timing of a kernel: statistics agree with the samples and the declared cost; no test asserts a duration.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';

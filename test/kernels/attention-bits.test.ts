@@ -1,3 +1,4 @@
+// Bits of an attention row: equal in every tiling, split, block order and batch, with sums in the promised order.
 // @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';

@@ -1,3 +1,4 @@
+// The matmul that writes keys and values: the bits of matmul and kv_write one after the other.
 // @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';

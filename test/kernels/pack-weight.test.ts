@@ -1,3 +1,5 @@
+// Packed weights at the public API: a weight says how matmul reads it, against exact integer sums; contradictions are
+// refused.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { KernelError } from '../../src/gpu/errors.ts';

@@ -1,3 +1,5 @@
+// Draws of the sampler: the token of the float64 reference, a distribution that passes χ², the same bits in every
+// variant and batch.
 // @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';

@@ -1,3 +1,4 @@
+// The layout of weight tiles, element by element, against its definition written a second time.
 import { describe, expect, test } from 'vitest';
 import { kvRowWords } from '../../src/kernels/kv-write/kv-write.ts';
 import { packTiles, storedValues, tiledShape, weightConditions } from '../../src/kernels/weights/weight-tiles.ts';

@@ -1,3 +1,4 @@
+// The block pool against a plain list of owners: no block has two uses, and none is lost.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BlockPool } from '../../src/kv/block-pool.ts';

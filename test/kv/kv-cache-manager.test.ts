@@ -1,3 +1,5 @@
+// Block tables and shared prefixes, against a model of every block's contents; cases that other engines got wrong are
+// named.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { KVCacheManager } from '../../src/kv/kv-cache-manager.ts';

@@ -1,3 +1,4 @@
+// The prefix cache: a block is found after its own prefix only, and tokens decide where hashes are equal.
 import { describe, expect, test } from 'vitest';
 import { type CachedBlock, PrefixCache } from '../../src/kv/prefix-cache.ts';
 

@@ -1,3 +1,5 @@
+// Checkpoints: every weight has the values of its file, read a second time without the library, and one that is
+// missing, doubled or misshapen is refused by name.
 import { copyFileSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

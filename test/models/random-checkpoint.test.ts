@@ -1,3 +1,4 @@
+// Random weights: a function of seed, tensor and index, near normal within a few standard errors.
 import { describe, expect, test } from 'vitest';
 import { modelTensors } from '../../src/models/architecture.ts';
 import { RandomCheckpoint } from '../../src/models/random-checkpoint.ts';

@@ -1,3 +1,5 @@
+// Reasons why mutants survive, by shader and fault: an equivalent mutant is no gap, a missed one is. A test fails on a
+// reason that fits no mutant.
 import type { Mutant } from './mutants.ts';
 
 /** Why mutants survive. */

@@ -1,3 +1,4 @@
+// A process for judging mutants: a shader that hangs or crashes its driver costs the process, not the run.
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Verdict } from './verdict.ts';

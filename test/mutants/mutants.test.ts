@@ -1,3 +1,5 @@
+// The mutation run itself: operators make the faults that their names say, every kernel has a table, every explanation
+// a mutant.
 import { describe, expect, test } from 'vitest';
 import { Kernel } from '../../src/gpu/kernel.ts';
 import { shadersOf } from '../../src/gpu/shader-names.ts';

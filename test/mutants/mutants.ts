@@ -1,3 +1,5 @@
+// Mutants of a shader, one fault each, and the order in which a sample takes them: operators in turn, so that none is
+// left out.
 import { permutation } from '../../src/util/random-values.ts';
 import { type Edit, OPERATORS } from './operators.ts';
 import { WgslText } from './wgsl-text.ts';

@@ -1,3 +1,4 @@
+// Mutation operators over a shader's tokens: each changes one place in a way that a programmer might get wrong.
 import type { Range, WgslText } from './wgsl-text.ts';
 
 /** A piece of a shader's text and what takes its place; offsets in characters. */

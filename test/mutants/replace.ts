@@ -1,3 +1,4 @@
+// Kernels with another text of a shader: the hook by which a table runs against a mutant.
 import { Kernel } from '../../src/gpu/kernel.ts';
 import type { KernelSpec } from '../../src/gpu/kernel-spec.ts';
 

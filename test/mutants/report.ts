@@ -1,3 +1,4 @@
+// The report of a mutation run: counts by shader and operator, and every survivor with its reason.
 import { explain } from './explanations.ts';
 import type { Mutant } from './mutants.ts';
 import type { Verdict } from './verdict.ts';

@@ -1,3 +1,4 @@
+// erf and erfc in float64 against values computed with 60 digits.
 import { expect, test } from 'vitest';
 import { erf, erfc } from '../../src/reference/erf.ts';
 import { expectClose } from '../support/approx.ts';

@@ -1,3 +1,4 @@
+// The float64 GPT-2 against goldens of Hugging Face: the oracle is judged before anything is judged by it.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { ReferenceGPT2 } from '../../src/reference/gpt2.ts';

@@ -1,3 +1,4 @@
+// The float64 operators against torch in float64, and where a shorter formula would lose digits.
 import { describe, expect, test } from 'vitest';
 import {
   argmax,

@@ -1,3 +1,5 @@
+// The float64 sampler against Hugging Face's logits processors: probabilities are compared, and draws by their
+// distribution.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { adjustLogits, gumbelSample, processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';

@@ -1,3 +1,4 @@
+// Grouping of texts into forward passes, against a table.
 import { expect, test } from 'vitest';
 import { groupTexts } from '../../src/research/group-texts.ts';
 

@@ -1,3 +1,5 @@
+// The research model: modules, scores and perplexity equal those of the float64 reference, and one call's bits don't
+// depend on another's.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type LoadedTextModel, loadTextModel } from '../../src/load-text-model.ts';

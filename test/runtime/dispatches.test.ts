@@ -1,3 +1,4 @@
+// The number of dispatches a layer takes, written down: a fusion that is lost shows here, not only in a timing.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';

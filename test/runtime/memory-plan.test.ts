@@ -1,3 +1,5 @@
+// The memory plan against the bytes that the device counts; what does not fit is refused with both numbers before
+// allocation.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { RandomCheckpoint } from '../../src/models/random-checkpoint.ts';

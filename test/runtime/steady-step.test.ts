@@ -1,3 +1,4 @@
+// A steady decode step: one write, one submit, no new GPU object, counted at the calls of GPUDevice and GPUQueue.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { openRunner, places, step, TestSequence } from '../support/models/model-session.ts';

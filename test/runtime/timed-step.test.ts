@@ -1,3 +1,4 @@
+// Timed steps: a time for each dispatch or for the whole, the same bits as untimed, and nothing left on the device.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { planBatch } from '../../src/core/plan-batch.ts';
 import { Device } from '../../src/gpu/device.ts';

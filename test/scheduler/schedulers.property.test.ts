@@ -1,3 +1,5 @@
+// Schedulers under random arrivals, aborts and faults, without engine or GPU: one end each, the right ids, and an
+// intact pool after every step.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Sequence } from '../../src/core/sequence.ts';

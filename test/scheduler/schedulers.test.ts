@@ -1,3 +1,5 @@
+// The three schedulers over the fake runner: the ids of each sequence alone, and the admission rule of each, step by
+// step.
 import { describe, expect, test } from 'vitest';
 import type { RunnerLimits } from '../../src/core/runner.ts';
 import type { Sequence } from '../../src/core/sequence.ts';

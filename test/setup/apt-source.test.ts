@@ -1,10 +1,9 @@
+// .setup/apt-source.sh on made-up apt folders: the entry for bookworm-backports is derived from the system's own.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-
-// .setup/apt-source.sh on made-up apt folders: how setup derives the entry for bookworm-backports.
 
 let etcApt: string;
 beforeEach(() => {

@@ -1,3 +1,5 @@
+// .setup/setup.sh in a directory of its own, with npm, apt and Node made up: a step that failed once is tried again,
+// one that succeeded is not.
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -13,8 +15,6 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-
-// .setup/setup.sh in a directory of its own, with npm, apt and Node made up: what failed once is tried again.
 
 let directory: string;
 beforeEach(() => {

@@ -1,3 +1,4 @@
+// The comparison of floats that other tests rest on: both sides of its limit, NaN and infinities.
 import { describe, expect, test } from 'vitest';
 import { expectClose } from './approx.ts';
 

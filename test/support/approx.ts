@@ -1,3 +1,4 @@
+// Comparison of numbers with a reference: one limit, abs + rel · |want|, and a message with the worst element.
 import { expect } from 'vitest';
 
 /**

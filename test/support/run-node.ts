@@ -1,3 +1,4 @@
+// Programs of the package run as processes of their own, with their exit status and output.
 import { spawnSync } from 'node:child_process';
 
 /** Runs a script of the package to its end, without the caller's DEBUG. */

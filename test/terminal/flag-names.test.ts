@@ -1,3 +1,4 @@
+// Messages of the library retold for a command line: parameters become the flags that set them.
 import { expect, test } from 'vitest';
 import { nameFlags } from '../../src/terminal/flag-names.ts';
 import { RangeValueError } from '../../src/util/errors.ts';

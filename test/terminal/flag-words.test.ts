@@ -1,3 +1,4 @@
+// The words of a command line: texts may begin with a dash, and everything else that is not understood is refused.
 import { describe, expect, test } from 'vitest';
 import { flagsAmong, joinFlagValues } from '../../src/terminal/flag-words.ts';
 import { integerFlag, nameFlag, switchFlag, textFlag, textListFlag } from '../../src/terminal/flags.ts';

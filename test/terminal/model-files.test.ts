@@ -1,3 +1,4 @@
+// The files that loading a model reads: an output over one of them is refused by this list.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// Output files: whole or as before, whatever ends the process; links, pipes and devices are written as what they are.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// A command's exit code and last line for success, errors and signals, in real processes.
 import { type ChildProcess, type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';

@@ -1,3 +1,4 @@
+// The status line: one line of a terminal, nothing elsewhere.
 import { describe, expect, test } from 'vitest';
 import { StatusLine } from '../../src/terminal/status-line.ts';
 

@@ -1,3 +1,4 @@
+// Trace events of an engine on a simulated GPU: the checks of every trace, and the events of small runs, one by one.
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { RunnerLimits } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';

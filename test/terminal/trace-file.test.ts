@@ -1,3 +1,5 @@
+// The file that --trace writes: it describes the run, also one that was aborted, and is not touched by one that ran
+// nothing.
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// Streamed text: its pieces join to the text that decoding all ids at once gives, and no piece holds half a character.
 import { readFile } from 'node:fs/promises';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import fc from 'fast-check';

@@ -1,3 +1,4 @@
+// The search for stop strings, piece by piece, against a search of the whole text.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { StopSearch } from '../../src/tokenizer/stop-search.ts';

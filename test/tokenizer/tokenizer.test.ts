@@ -1,3 +1,4 @@
+// Tokenizers against goldens of Hugging Face, ids and texts equal; files that would give other ids are refused by name.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

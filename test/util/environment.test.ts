@@ -1,3 +1,4 @@
+// Environment variables: one that is set but empty counts as unset; the cache directory is absolute or passed over.
 import { homedir, userInfo } from 'node:os';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { cacheDirectory, variable } from '../../src/util/environment.ts';

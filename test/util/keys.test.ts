@@ -1,3 +1,4 @@
+// Unknown keys of an options object: refused by name, with the nearest known one.
 import { expect, test } from 'vitest';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { checkKeys, type KeyTable, nearestName } from '../../src/util/keys.ts';

@@ -1,3 +1,4 @@
+// Values quoted in messages: one line of bounded length, whatever a caller passes.
 import { expect, test } from 'vitest';
 import { clip, quote } from '../../src/util/quote.ts';
 

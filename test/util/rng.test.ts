@@ -1,3 +1,4 @@
+// The counter generator against its published listing in arbitrary precision, and its uniform numbers at both ends.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hashSeed, pcg4d, splitSeed, uniform, unitInterval } from '../../src/util/rng.ts';

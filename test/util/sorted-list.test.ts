@@ -1,3 +1,4 @@
+// The sorted list against a sorted array, and its number of comparisons against a binary search.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SortedList } from '../../src/util/sorted-list.ts';

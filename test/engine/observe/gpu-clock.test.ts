@@ -1,3 +1,4 @@
+// Placement of GPU timestamps on the host's clock: durations are kept, and no kernel leaves its step.
 import { describe, expect, test } from 'vitest';
 import { placeKernels, type TimedStep } from '../../../src/engine/observe/gpu-clock.ts';
 

@@ -1,3 +1,4 @@
+// Metrics of a request from its stamps, by hand: a metric without samples is null, never 0 or NaN.
 import { expect, test } from 'vitest';
 import { requestTimings } from '../../../src/engine/observe/timings.ts';
 

@@ -1,3 +1,4 @@
+// Reports of steps and finished requests to an observer: one per request that ends, with what its caller gets.
 import { beforeAll, expect, test } from 'vitest';
 import type { BatchPlan } from '../../../src/core/batch-plan.ts';
 import type { ExecuteOptions, StepResult } from '../../../src/core/runner.ts';

@@ -1,3 +1,4 @@
+// GPT-2's config.json: defaults of transformers, every key that changes the maths read or refused by name.
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../../src/models/config.ts';
 import { parseGPT2Config } from '../../../src/models/gpt2/config.ts';

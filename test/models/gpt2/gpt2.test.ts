@@ -1,3 +1,5 @@
+// GPT-2 on the GPU against goldens of Hugging Face and the float64 reference: logits within a stated tolerance, greedy
+// ids equal.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../../src/gpu/device.ts';

@@ -1,3 +1,4 @@
+// An engine's loop turned by hand: one scheduler and one runner, so that a test sees each step.
 import { planBatch } from '../../../src/core/plan-batch.ts';
 import { resolveSamplingParams } from '../../../src/core/resolve-sampling-params.ts';
 import type { StepResult } from '../../../src/core/runner.ts';

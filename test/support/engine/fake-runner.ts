@@ -1,3 +1,5 @@
+// A runner without a GPU whose ids are a hash of the context that it reads through the block tables: a wrong table
+// gives wrong ids.
 import type { BatchPlan, SamplingRow } from '../../../src/core/batch-plan.ts';
 import type { Runner, RunnerLimits, StepResult, TokenLogprobs } from '../../../src/core/runner.ts';
 

@@ -1,3 +1,5 @@
+// Growth of the heap per thing made, the least of several rounds: what a leak adds to every round, and warming up does
+// not.
 import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

@@ -1,3 +1,4 @@
+// A GPU that runs steps one after another on a clock of its own: overlap and traces are tested without time passing.
 import { setImmediate } from 'node:timers/promises';
 import type { BatchPlan } from '../../../src/core/batch-plan.ts';
 import type { ExecuteOptions, RunnerLimits, StepResult } from '../../../src/core/runner.ts';

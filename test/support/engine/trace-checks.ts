@@ -1,3 +1,5 @@
+// Promises that every trace keeps: events nest, tracks have names, kernels lie within steps, spans of a request leave
+// no gap.
 import type { CompleteEvent, TraceEvent } from '../../../src/terminal/trace-events.ts';
 
 /** An event's ends in whole nanoseconds. */

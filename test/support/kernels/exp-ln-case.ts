@@ -1,3 +1,4 @@
+// A kernel over the modules exp_ln and gumbel, to compare each function with float64 by itself.
 import type { Device } from '../../../src/gpu/device.ts';
 import { defineKernel } from '../../../src/gpu/kernel.ts';
 import { read, write } from '../../../src/gpu/kernel-spec.ts';

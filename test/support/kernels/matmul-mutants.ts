@@ -1,3 +1,4 @@
+// A matmul that sums in another order, for chosen variants: the positive control of tests that compare bits.
 import { matmul } from '../../../src/kernels/matmul/matmul.ts';
 import { mutant } from './mutant.ts';
 

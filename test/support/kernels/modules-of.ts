@@ -1,3 +1,4 @@
+// The import graph of shaders, read from their text.
 import { shaderSources } from '../../../src/gpu/shader-sources.ts';
 
 /** Names of shaders and of all that they import. */

@@ -1,3 +1,5 @@
+// A kernel with a planted fault: the positive control of the checks beside it. A text that is not found throws, so no
+// control is empty.
 import { Kernel } from '../../../src/gpu/kernel.ts';
 import type { KernelSpec } from '../../../src/gpu/kernel-spec.ts';
 import { shadersOf } from '../../../src/gpu/shader-names.ts';

@@ -1,3 +1,4 @@
+// A kernel over the module rng, to compare its bits with src/util/rng.ts.
 import type { Device } from '../../../src/gpu/device.ts';
 import { defineKernel } from '../../../src/gpu/kernel.ts';
 import { read, write } from '../../../src/gpu/kernel-spec.ts';

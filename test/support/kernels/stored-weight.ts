@@ -1,3 +1,4 @@
+// Values that a storage type keeps of a matrix, by the definition of the type and without the packing code.
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 
 /** A matrix, row-major, and the direction in which 64 neighbours share a scale: down its columns or along its rows. */

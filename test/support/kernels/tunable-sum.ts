@@ -1,3 +1,5 @@
+// A small tunable kernel that compiles quickly and whose result depends on the order of its sum: a choice that changes
+// bits is seen.
 import type { Device } from '../../../src/gpu/device.ts';
 import { defineKernel } from '../../../src/gpu/kernel.ts';
 import { read, write } from '../../../src/gpu/kernel-spec.ts';

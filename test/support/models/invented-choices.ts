@@ -1,3 +1,4 @@
+// Tuned choices that no adapter has by default: a test that meets them shows that a choice was used.
 import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
 import { bucketOf, MATMUL_BUCKETS } from '../../../src/tuning/matmul-tuning.ts';
 

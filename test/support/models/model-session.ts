@@ -1,3 +1,4 @@
+// A model's runner without engine or scheduler: the test places blocks and token slots itself and reads logits.
 import { type BatchRow, planBatch } from '../../../src/core/plan-batch.ts';
 import type { StepResult } from '../../../src/core/runner.ts';
 import type { Device } from '../../../src/gpu/device.ts';

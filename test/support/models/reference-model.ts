@@ -1,3 +1,4 @@
+// The float64 GPT-2 of a directory, read without the library's loaders, so that an error in them can't hide.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ReferenceGPT2 } from '../../../src/reference/gpt2.ts';

@@ -1,3 +1,4 @@
+// A tuning cache for each test: no result depends on what another test or the user has tuned.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
