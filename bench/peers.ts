@@ -35,7 +35,7 @@ async function benchPeers(args: PeersArgs, signal: AbortSignal): Promise<void> {
   using status = new StatusLine(process.stderr);
   const commit = await readCommit(packageRoot);
   const json = (found: Reported, isPartial: boolean) =>
-    peersReportJson(found, { ...found.subject, args, model, commit, isPartial });
+    peersReportJson(found, { ...found.setup, args, model, commit, isPartial });
   const print = (text: string) => {
     status.clear();
     console.log(text);

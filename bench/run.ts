@@ -16,7 +16,7 @@ import { type ModeReport, reportMode } from './closed-loop/mode-report.ts';
 import { formatComparison, formatEqual, formatMode } from './closed-loop/text-report.ts';
 import { judgeRuns, throwIfUnsound, type Verdict } from './closed-loop/verdict.ts';
 import { type BenchArgs, benchFlags, modesOf, parseArgs } from './load/args.ts';
-import { readDataset, type TraceEntry } from './load/dataset.ts';
+import { type DatasetEntry, readDataset } from './load/dataset.ts';
 import { engineSettings } from './load/engine-settings.ts';
 import { isOpenLoop } from './load/load-flags.ts';
 import { buildRequests } from './load/requests.ts';
@@ -35,7 +35,7 @@ const RECORD_FLAG = '--record';
 interface Bench {
   readonly model: LoadedModel;
   readonly trace: TraceFile | null;
-  readonly dataset: readonly TraceEntry[] | null;
+  readonly dataset: readonly DatasetEntry[] | null;
   readonly signal: AbortSignal;
   readonly status: StatusLine;
   /** Takes the numbers of each mode for the JSON file. */
@@ -149,7 +149,7 @@ async function runOpenLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
     },
   });
   const verdict = judgeRuns(
-    runs.map(({ mode, served }) => ({ mode, responses: served.map(({ response }) => response) })),
+    runs.map(({ mode, outcomes }) => ({ mode, responses: outcomes.map(({ response }) => response) })),
   );
   if (runs.length > 1) console.log(formatEqual(verdict));
   return verdict;

@@ -19,13 +19,13 @@ import type { RunHeader } from './open-loop/run-log.ts';
 import type { OpenLoopRun } from './open-loop/run-open-loop.ts';
 import { formatOpenLoop } from './open-loop/text-report.ts';
 import { writeJson } from './report/json-file.ts';
+import { parseSimulateArgs, type SimulateArgs, simulateFlags } from './simulation/args.ts';
 import { calibrate } from './simulation/calibration.ts';
 import { formatPrediction } from './simulation/prediction-text.ts';
 import { replay } from './simulation/replay.ts';
-import { parseSimulateArgs, type SimulateArgs, simulateFlags } from './simulation/simulate-args.ts';
-import { repeatedRequests, simulatedRequests } from './simulation/simulated-requests.ts';
-import { SimulatedRunner } from './simulation/simulated-runner.ts';
-import { simulate } from './simulation/simulation.ts';
+import { repeatedRequests, simulatedRequests } from './simulation/requests.ts';
+import { SimulatedRunner } from './simulation/runner.ts';
+import { simulate } from './simulation/simulate.ts';
 import { VirtualClock } from './simulation/virtual-clock.ts';
 
 async function main(args: SimulateArgs, signal: AbortSignal): Promise<void> {
@@ -86,14 +86,14 @@ async function drawRequests(
   tokenizer: Tokenizer,
   { header: { limits }, signal }: { header: RunHeader; signal: AbortSignal },
 ): Promise<TimedRequest[]> {
-  const trace = args.dataset === undefined ? null : await readDataset(args.dataset, signal);
+  const dataset = args.dataset === undefined ? null : await readDataset(args.dataset, signal);
   const prompts = Array.from({ length: args['num-requests'] }, () => '');
-  const arrivals = buildWorkload(args, { trace, prompts }, limits);
-  checkArrivals(arrivals, args, { trace, maxWaitMs: Number.MAX_SAFE_INTEGER });
+  const arrivals = buildWorkload(args, { dataset, prompts }, limits);
+  checkArrivals(arrivals, args, { dataset, maxWaitMs: Number.MAX_SAFE_INTEGER });
   const requests = simulatedRequests(arrivals, tokenizer, args.seed);
   const untimed = requests.map(({ due: _, ...request }) => request);
   const runner = new SimulatedRunner({ limits, clock: new VirtualClock(), stepMs: () => 0 });
-  await checkRequests(untimed, { runner, tokenizer }, explainBy(trace));
+  await checkRequests(untimed, { runner, tokenizer }, explainBy(dataset));
   return requests;
 }
 

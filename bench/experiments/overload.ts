@@ -42,8 +42,8 @@ export const overload: Experiment = {
       limits?: GoodputLimits,
     ) => {
       context.onProgress(label);
-      const run = await serveAt(context, drawRequests(context, rate, count), settings);
-      throwIfFailed(present(run.served.map(({ response }) => response)));
+      const run = await runRequests(context, drawRequests(context, rate, count), settings);
+      throwIfFailed(present(run.outcomes.map(({ response }) => response)));
       return reportOpenLoop(run, limits);
     };
     await offer('warm-up', 'inf', BATCH_SIZE, UNCONTROLLED);
@@ -98,7 +98,7 @@ function drawRequests({ model }: ExperimentContext, rate: number | 'inf', count:
   });
 }
 
-function serveAt(
+function runRequests(
   { model, clock, signal }: ExperimentContext,
   requests: readonly TimedRequest[],
   settings: EngineSettings,

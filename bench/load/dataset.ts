@@ -3,8 +3,8 @@ import { checkKeys } from '../../src/util/keys.ts';
 import { quote } from '../../src/util/quote.ts';
 import { JsonLinesError, type JsonObject, type LineFault, type LinePlace, readJsonLines } from './json-lines.ts';
 
-/** One request of a trace. */
-export interface TraceEntry {
+/** Request of a dataset. */
+export interface DatasetEntry {
   /** Where it is written. */
   readonly place: LinePlace;
   /** Milliseconds from the arrival of the first entry to its own. */
@@ -17,7 +17,7 @@ export interface TraceEntry {
   readonly priority?: number;
 }
 
-/** Keys of a line. Published traces say with `hash_ids` which prompts begin alike, which is not looked at. */
+/** Keys of a line. Published datasets say with `hash_ids` which prompts begin alike, which is not looked at. */
 const KEYS = {
   timestamp_ms: true,
   input_length: true,
@@ -28,12 +28,12 @@ const KEYS = {
 } as const;
 
 /**
- * Reads a trace of requests: JSON objects, one a line, with `timestamp_ms`, `output_length`, `input_length` or `prompt`,
+ * Reads a dataset: requests as JSON objects, one a line, with `timestamp_ms`, `output_length`, `input_length` or `prompt`,
  * and perhaps `priority`. Returns the entries in order of arrival, whatever order and epoch their times have.
  *
  * @throws JsonLinesError naming file and line, and the signal's reason.
  */
-export async function readDataset(path: string, signal: AbortSignal): Promise<TraceEntry[]> {
+export async function readDataset(path: string, signal: AbortSignal): Promise<DatasetEntry[]> {
   const entries = await readJsonLines(path, signal, parseEntry);
   entries.sort((a, b) => a.timestampMs - b.timestampMs);
   const start = entries[0]?.timestampMs ?? 0;
@@ -41,7 +41,7 @@ export async function readDataset(path: string, signal: AbortSignal): Promise<Tr
 }
 
 /** Says of an error about request `index` which line of the dataset, if there is one, the request comes from. */
-export function explainBy(dataset: readonly TraceEntry[] | null) {
+export function explainBy(dataset: readonly DatasetEntry[] | null) {
   return (error: unknown, index: number): unknown => {
     const place = dataset?.[index]?.place;
     if (place === undefined || !(error instanceof RoseinferError)) return error;
@@ -50,7 +50,7 @@ export function explainBy(dataset: readonly TraceEntry[] | null) {
   };
 }
 
-function parseEntry(entry: JsonObject, fault: LineFault, place: LinePlace): TraceEntry {
+function parseEntry(entry: JsonObject, fault: LineFault, place: LinePlace): DatasetEntry {
   const refuse = (key: keyof typeof KEYS, expected: string) => {
     const found = entry[key] === undefined ? 'missing' : quote(entry[key]);
     return fault(`${key} is ${found}, expected ${expected}`);

@@ -3,7 +3,7 @@ import { RangeValueError } from '../../src/util/errors.ts';
 import { pcg4d, splitSeed } from '../../src/util/rng.ts';
 import { largest, present } from '../common/statistics.ts';
 import { drawArrivals } from './arrivals.ts';
-import type { TraceEntry } from './dataset.ts';
+import type { DatasetEntry } from './dataset.ts';
 import { JsonLinesError } from './json-lines.ts';
 import { drawLength, type LengthDistribution } from './lengths.ts';
 import type { LoadArgs } from './load-flags.ts';
@@ -24,9 +24,9 @@ export interface WorkloadArgs extends LoadArgs {
   readonly seed: number;
 }
 
-/** What the requests are made of: a trace, or texts, or so many of random tokens. */
+/** What the requests are made of: a dataset, or texts, or so many of random tokens. */
 export interface WorkloadSource {
-  readonly trace: readonly TraceEntry[] | null;
+  readonly dataset: readonly DatasetEntry[] | null;
   /** One per request; their number counts even where the prompts are random tokens. */
   readonly prompts: readonly string[];
 }
@@ -40,13 +40,13 @@ type WorkloadLimits = Pick<RunnerLimits, 'maxModelLen' | 'vocabSize'>;
  */
 export function buildWorkload(
   args: WorkloadArgs,
-  { trace, prompts }: WorkloadSource,
+  { dataset, prompts }: WorkloadSource,
   limits: WorkloadLimits,
 ): Arrival[] {
-  checkLengths(args, trace, limits);
-  const arrivals = trace === null ? drawRequests(args, prompts, limits) : trace.map(traceArrival(args, limits));
+  checkLengths(args, dataset, limits);
+  const arrivals = dataset === null ? drawRequests(args, prompts, limits) : dataset.map(datasetArrival(args, limits));
   const { 'request-rate': rate, burstiness = 1, seed } = args;
-  if (rate === undefined && trace !== null) return arrivals;
+  if (rate === undefined && dataset !== null) return arrivals;
   const dues = drawArrivals(arrivals.length, { rate: rate ?? 'inf', burstiness, seed });
   return arrivals.map((arrival, index) => ({ ...arrival, due: dues[index]! }));
 }
@@ -59,13 +59,13 @@ export function buildWorkload(
 export function checkArrivals(
   arrivals: readonly Arrival[],
   args: Pick<LoadArgs, 'request-rate'>,
-  { trace, maxWaitMs }: Pick<WorkloadSource, 'trace'> & { readonly maxWaitMs: number },
+  { dataset, maxWaitMs }: Pick<WorkloadSource, 'dataset'> & { readonly maxWaitMs: number },
 ): void {
   const index = arrivals.findIndex(({ due }) => !(due <= maxWaitMs));
   const { due } = arrivals[index] ?? { due: 0 };
   if (index < 0) return;
   const rate = args['request-rate'];
-  const entry = trace?.[index];
+  const entry = dataset?.[index];
   if (rate === undefined && entry !== undefined) {
     const { path, line } = entry.place;
     throw new JsonLinesError(path, line, `timestamp_ms is ${due} after the first, expected at most ${maxWaitMs}`);
@@ -77,7 +77,7 @@ export function checkArrivals(
 /** Looks at the ends of what may be drawn, before a prompt of a billion tokens is. */
 function checkLengths(
   { 'input-len': inputs, 'output-len': outputs, 'shared-prefix': numShared = 0 }: WorkloadArgs,
-  trace: WorkloadSource['trace'],
+  dataset: WorkloadSource['dataset'],
   { maxModelLen }: WorkloadLimits,
 ): void {
   const room = maxModelLen - 1;
@@ -87,7 +87,7 @@ function checkLengths(
   const context = `for a context of ${maxModelLen} tokens`;
   if (inputs !== undefined) check('--input-len', endOf(inputs), room, context);
   if (outputs !== undefined) check('--output-len', endOf(outputs), room, context);
-  for (const { place, inputLength = 1, outputLength } of trace ?? []) {
+  for (const { place, inputLength = 1, outputLength } of dataset ?? []) {
     const numTokens = inputLength + outputLength;
     if (numTokens <= maxModelLen) continue;
     throw new JsonLinesError(
@@ -97,7 +97,7 @@ function checkLengths(
     );
   }
   const drawn = inputs?.kind === 'uniform' ? inputs.max : room;
-  const longest = trace === null ? drawn : largest(present(trace.map(({ inputLength = null }) => inputLength)));
+  const longest = dataset === null ? drawn : largest(present(dataset.map(({ inputLength = null }) => inputLength)));
   check('--shared-prefix', numShared, longest ?? 0, 'the length of the longest random prompt');
 }
 
@@ -106,8 +106,8 @@ function endOf(lengths: LengthDistribution): number {
   return lengths.kind === 'uniform' ? lengths.max : lengths.median;
 }
 
-function traceArrival(args: WorkloadArgs, limits: WorkloadLimits) {
-  return ({ timestampMs, prompt, inputLength = 0, outputLength, priority }: TraceEntry, index: number): Arrival => ({
+function datasetArrival(args: WorkloadArgs, limits: WorkloadLimits) {
+  return ({ timestampMs, prompt, inputLength = 0, outputLength, priority }: DatasetEntry, index: number): Arrival => ({
     due: timestampMs,
     ...(prompt === undefined ? { promptIds: randomPrompt(args, index, inputLength, limits) } : { prompt }),
     outputLength,

@@ -3,7 +3,7 @@ import { QueueFullError } from '../../src/engine/errors.ts';
 import type { FinishedRequest, GenerationRequest } from '../../src/engine/request.ts';
 
 /** What became of a request; its clock began to run at `start`, in milliseconds of the run's clock. */
-export type Served =
+export type Outcome =
   | { readonly start: number; readonly response: FinishedRequest }
   /** It was turned away. */
   | { readonly start: number; readonly response: null; readonly refusal: string };
@@ -14,7 +14,7 @@ export type Served =
  *
  * @throws what `addRequest` throws but QueueFullError.
  */
-export async function admit(engine: Engine, request: GenerationRequest, start: number): Promise<Served> {
+export async function admit(engine: Engine, request: GenerationRequest, start: number): Promise<Outcome> {
   try {
     const { finished } = engine.addRequest({ ...request, arrival: start });
     return { start, response: await finished };

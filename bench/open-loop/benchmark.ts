@@ -4,7 +4,7 @@ import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { checkRequests } from '../closed-loop/benchmark.ts';
 import { warmUp } from '../closed-loop/warm-up.ts';
 import { type BenchArgs, modesOf } from '../load/args.ts';
-import { explainBy, type TraceEntry } from '../load/dataset.ts';
+import { type DatasetEntry, explainBy } from '../load/dataset.ts';
 import type { EngineSettings } from '../load/engine-settings.ts';
 import { buildPrompts, type TimedRequest, timeRequests } from '../load/requests.ts';
 import { MAX_WAIT_MS, systemWaitingClock } from '../load/waiting-clock.ts';
@@ -16,7 +16,7 @@ export interface OpenLoopBenchmarkOptions {
   readonly runner: Runner;
   readonly tokenizer: Tokenizer;
   /** The requests, where they come from a file. */
-  readonly dataset: readonly TraceEntry[] | null;
+  readonly dataset: readonly DatasetEntry[] | null;
   readonly signal: AbortSignal;
   readonly settings: EngineSettings;
   /** Takes what happens in the run of the only mode; prompts are encoded before it starts then. */
@@ -37,8 +37,8 @@ export interface OpenLoopBenchmarkOptions {
  */
 export async function benchmarkOpenLoop(args: BenchArgs, options: OpenLoopBenchmarkOptions): Promise<OpenLoopRun[]> {
   const { runner, tokenizer, dataset, log, watchRun, onProgress, onRun } = options;
-  const workload = buildWorkload(args, { trace: dataset, prompts: buildPrompts(args) }, runner.limits);
-  checkArrivals(workload, args, { trace: dataset, maxWaitMs: MAX_WAIT_MS });
+  const workload = buildWorkload(args, { dataset, prompts: buildPrompts(args) }, runner.limits);
+  checkArrivals(workload, args, { dataset, maxWaitMs: MAX_WAIT_MS });
   const requests = timeRequests(args, workload);
   const untimed = requests.map(({ due: _, ...request }) => request);
   await checkRequests(untimed, options, explainBy(dataset));

@@ -2,7 +2,7 @@ import { faultOf, isComplete } from '../common/completion.ts';
 import { type Figure, ratio } from '../common/figures.ts';
 import { gapsOf, largest, present, type Spread, spread, sum } from '../common/statistics.ts';
 import { type GoodputLimits, isGood, type RequestLatency } from '../load/goodput.ts';
-import type { Served } from './admit.ts';
+import type { Outcome } from './admit.ts';
 import type { OpenLoopRun } from './run-open-loop.ts';
 
 /** What latencies are of, under vLLM's names. */
@@ -38,11 +38,11 @@ export interface OpenLoopReport {
   readonly peakConcurrency: number;
   /** Milliseconds; null where there is no sample. */
   readonly latencies: Readonly<Record<LatencyName, Spread | null>>;
-  readonly requests: readonly ServedRequest[];
+  readonly requests: readonly OpenLoopRequestReport[];
 }
 
 /** One request of the report; times in milliseconds, `start` from the start of the run, the others from its own. */
-export interface ServedRequest extends RequestLatency {
+export interface OpenLoopRequestReport extends RequestLatency {
   readonly start: number;
   readonly status: 'completed' | 'failed' | 'rejected';
   readonly inputLength: number;
@@ -53,13 +53,14 @@ export interface ServedRequest extends RequestLatency {
 
 /** Evaluates a run. Its times are those of the arrivals, whatever the engine has stamped. */
 export function reportOpenLoop(run: OpenLoopRun, limits: GoodputLimits | undefined): OpenLoopReport {
-  const requests = run.served.map((served) => reportRequest(served, run.start));
+  const requests = run.outcomes.map((outcome) => reportRequest(outcome, run.start));
   const completed = requests.filter(({ status }) => status === 'completed');
   const duration = (run.end - run.start) / 1000;
   const inputTokens = sum(completed.map(({ inputLength }) => inputLength));
   const outputTokens = sum(completed.map(({ outputLength }) => outputLength));
   const rate = (count: number) => (completed.length === 0 ? null : ratio(count, duration));
-  const count = (status: ServedRequest['status']) => requests.filter((request) => request.status === status).length;
+  const count = (status: OpenLoopRequestReport['status']) =>
+    requests.filter((request) => request.status === status).length;
   return {
     duration,
     completed: completed.length,
@@ -86,9 +87,9 @@ export function reportOpenLoop(run: OpenLoopRun, limits: GoodputLimits | undefin
 
 const NOTHING = { inputLength: 0, outputLength: 0, ttft: null, tpot: null, e2e: null, itls: [] };
 
-function reportRequest(served: Served, runStart: number): ServedRequest {
-  const { start, response } = served;
-  if (response === null) return { ...NOTHING, start: start - runStart, status: 'rejected', error: served.refusal };
+function reportRequest(outcome: Outcome, runStart: number): OpenLoopRequestReport {
+  const { start, response } = outcome;
+  if (response === null) return { ...NOTHING, start: start - runStart, status: 'rejected', error: outcome.refusal };
   const { promptTokens, ids, timings } = response;
   const { arrival, firstToken, tpot, e2e, tokenTimes } = timings;
   const error = faultOf(response);
@@ -106,9 +107,9 @@ function reportRequest(served: Served, runStart: number): ServedRequest {
 }
 
 /** Null where no request was completed. */
-function peakOutputThroughput({ start, served }: OpenLoopRun): Figure {
+function peakOutputThroughput({ start, outcomes }: OpenLoopRun): Figure {
   const perSecond = new Map<number, number>();
-  for (const { response } of served) {
+  for (const { response } of outcomes) {
     if (response === null || !isComplete(response)) continue;
     for (const time of response.timings.tokenTimes) {
       const second = Math.floor((time - start) / 1000);
@@ -119,7 +120,7 @@ function peakOutputThroughput({ start, served }: OpenLoopRun): Figure {
 }
 
 /** At equal times a request ends before another one arrives. */
-function peakConcurrency(requests: readonly ServedRequest[]): number {
+function peakConcurrency(requests: readonly OpenLoopRequestReport[]): number {
   const events = requests.flatMap(({ start, e2e }) =>
     e2e === null
       ? []

@@ -5,7 +5,7 @@ import { ConcurrencyLimit } from '../load/concurrency-limit.ts';
 import { DEFAULT_SETTINGS, engineOptions } from '../load/engine-settings.ts';
 import type { TimedRequest } from '../load/requests.ts';
 import type { WaitingClock } from '../load/waiting-clock.ts';
-import { admit, type Served } from './admit.ts';
+import { admit, type Outcome } from './admit.ts';
 import type { RunLog } from './run-log.ts';
 
 export interface OpenLoopOptions extends Omit<ModeOptions, 'clock' | 'onIds' | 'onInterrupted'> {
@@ -27,7 +27,7 @@ export interface OpenLoopRun {
   /** The last request has ended. */
   readonly end: number;
   /** In the order of the requests. */
-  readonly served: readonly Served[];
+  readonly outcomes: readonly Outcome[];
 }
 
 /**
@@ -56,7 +56,7 @@ export async function runOpenLoop(
   const places = new ConcurrencyLimit(maxConcurrency);
   const start = clock.now();
   log?.begin(start);
-  const served: Promise<Served>[] = [];
+  const outcomes: Promise<Outcome>[] = [];
   for (const request of requests) {
     const due = start + request.due;
     await untilDue(clock, due, signal);
@@ -64,10 +64,10 @@ export async function runOpenLoop(
     if (signal.aborted) break;
     const sent = loop.send(request, isHeldBack ? clock.now() : due).finally(() => places.release());
     sent.catch(() => {}); // heard of below, when all are sent
-    served.push(sent);
+    outcomes.push(sent);
   }
-  const results = await Promise.all(served);
-  const run = { mode, start, end: clock.now(), served: results };
+  const results = await Promise.all(outcomes);
+  const run = { mode, start, end: clock.now(), outcomes: results };
   if (signal.aborted && results.length > 0) options.onInterrupted?.(run);
   signal.throwIfAborted();
   return run;
@@ -95,16 +95,16 @@ class OpenLoop implements AsyncDisposable {
   }
 
   /** Adds a request whose clock runs from `start`; resolves when it has ended. */
-  async send({ due: _, ...request }: TimedRequest, start: number): Promise<Served> {
+  async send({ due: _, ...request }: TimedRequest, start: number): Promise<Outcome> {
     const { signal, clock, log, onEnd } = this.#options;
     log?.addRequest(request, start, clock.now());
     const ended = admit(this.#engine, { ...request, signal }, start);
     // A fault of the loop ends the requests, and they tell of it.
     if (!this.#isStepping) this.#step().catch(() => {});
-    const served = await ended;
-    if (served.response !== null) log?.endRequest(served.response);
+    const outcome = await ended;
+    if (outcome.response !== null) log?.endRequest(outcome.response);
     onEnd?.(++this.#numEnded);
-    return served;
+    return outcome;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

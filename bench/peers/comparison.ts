@@ -10,7 +10,7 @@ import type { GgmlType } from './ggml-type.ts';
 import { writeGguf } from './gguf-model.ts';
 import { installPeer, LLAMA, ONNX, type PeerPackage } from './install.ts';
 import type { LlamaDecodeJob } from './llama-decode.ts';
-import type { MatmulResult, MatmulShape } from './matmul-job.ts';
+import type { MatmulResult, WeightShape } from './matmul-job.ts';
 import type { OnnxMatmulJob } from './onnx-matmul.ts';
 import { PeerError } from './peer-error.ts';
 import type { RoseinferDecodeJob, RoseinferDecodeResult } from './roseinfer-decode.ts';
@@ -21,14 +21,14 @@ import { vulkanEnvironment } from './vulkan-device.ts';
 export type EngineName = 'roseinfer' | PeerName;
 
 /** Where and how roseinfer ran. */
-export interface Subject {
+export interface Setup {
   readonly adapter: AdapterIdentity;
   readonly dtype: WeightDType;
 }
 
 /** What has just become known. */
 export type Finding =
-  | { readonly kind: 'subject'; readonly subject: Subject }
+  | { readonly kind: 'setup'; readonly setup: Setup }
   | { readonly kind: 'decode'; readonly engine: EngineName; readonly result: DecodeResult }
   | { readonly kind: 'matmul'; readonly engine: EngineName; readonly result: MatmulResult }
   | { readonly kind: 'problem'; readonly engine: EngineName; readonly problem: string };
@@ -72,16 +72,16 @@ export class Comparison {
   readonly #onnx = once(() => this.#install(ONNX));
   readonly #gguf = once(() => this.#writeModel());
   readonly #vulkan = once(() => this.#findVulkan());
-  #subject: Subject | null = null;
+  #setup: Setup | null = null;
 
   constructor(options: ComparisonOptions) {
     this.#options = options;
   }
 
   /** Known once roseinfer has run. */
-  get subject(): Subject {
-    if (this.#subject === null) throw new PeerError('roseinfer has not run');
-    return this.#subject;
+  get setup(): Setup {
+    if (this.#setup === null) throw new PeerError('roseinfer has not run');
+    return this.#setup;
   }
 
   /**
@@ -104,14 +104,14 @@ export class Comparison {
       await run();
     } catch (error) {
       this.#options.signal.throwIfAborted();
-      if (!(error instanceof PeerError) || this.#subject === null) throw error;
+      if (!(error instanceof PeerError) || this.#setup === null) throw error;
       await this.#take({ kind: 'problem', engine, problem: error.message });
     }
   }
 
   /** Keeps a finding and tells of it. */
   async #take(finding: Finding): Promise<void> {
-    if (finding.kind === 'subject') this.#subject = finding.subject;
+    if (finding.kind === 'setup') this.#setup = finding.setup;
     else if (finding.kind === 'problem') this.problems.set(finding.engine, finding.problem);
     else if (finding.kind === 'decode') collect(this.decode, finding.engine, finding.result);
     else collect(this.matmul, finding.engine, finding.result);
@@ -123,7 +123,7 @@ export class Comparison {
     const { model, dtype, 'kv-dtype': kvDtype, adapter, 'max-new-tokens': maxNewTokens } = args;
     const job: RoseinferDecodeJob = { prompts, maxNewTokens, model, options: { dtype, kvDtype, adapter } };
     await this.#run<RoseinferDecodeJob, RoseinferDecodeResult>('roseinfer-decode', 'roseinfer', job, (result) => {
-      if ('adapter' in result) return this.#take({ kind: 'subject', subject: result });
+      if ('adapter' in result) return this.#take({ kind: 'setup', setup: result });
       return this.#take({ kind: 'decode', engine: 'roseinfer', result });
     });
   }
@@ -145,7 +145,7 @@ export class Comparison {
   }
 
   async #multiplyRoseinfer(): Promise<void> {
-    const { dtype } = this.subject;
+    const { dtype } = this.setup;
     const job: RoseinferMatmulJob = { size: MATMUL_SIZE, dtype, adapter: this.#options.args.adapter };
     const take = (result: MatmulResult) => this.#take({ kind: 'matmul', engine: 'roseinfer', result });
     await this.#run('roseinfer-matmul', 'roseinfer', job, take);
@@ -154,7 +154,7 @@ export class Comparison {
   async #multiplyOnnx(provider: OnnxMatmulJob['provider']): Promise<void> {
     const peer = `onnx-${provider}` as const;
     const shapes = new Map(
-      this.matmul.get('roseinfer')?.map(({ name, K, N }): [string, MatmulShape] => [name, { name, K, N }]),
+      this.matmul.get('roseinfer')?.map(({ name, K, N }): [string, WeightShape] => [name, { name, K, N }]),
     );
     if (shapes.size === 0) throw new PeerError('roseinfer has multiplied nothing, expected shapes to multiply at');
     const job: OnnxMatmulJob = { directory: await this.#onnx(), provider, shapes: [...shapes.values()] };
@@ -183,7 +183,7 @@ export class Comparison {
   async #findVulkan(): Promise<Readonly<Record<string, string>>> {
     const { args, signal } = this.#options;
     const options = { timeoutSeconds: args.timeout, signal };
-    return vulkanEnvironment(await this.#llama(), this.subject.adapter.name, options);
+    return vulkanEnvironment(await this.#llama(), this.setup.adapter.name, options);
   }
 
   async #writeModel(): Promise<string> {
@@ -192,7 +192,7 @@ export class Comparison {
     const path = join(scratch, 'model.gguf');
     const { model, source } = await openSource(args.model ?? BUNDLED_MODEL);
     await using weights = source;
-    await writeGguf(path, model, weights, GGML_TYPE_OF[this.subject.dtype]);
+    await writeGguf(path, model, weights, GGML_TYPE_OF[this.setup.dtype]);
     return path;
   }
 }

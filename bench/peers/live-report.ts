@@ -1,15 +1,15 @@
 // What a comparison prints and saves as it goes: a row once it is known, so that an interruption or a crash costs what was
 // not measured and nothing else.
-import type { Comparison, Finding, Subject } from './comparison.ts';
+import type { Comparison, Finding, Setup } from './comparison.ts';
 import { DECODE_HEAD, type Findings, formatDecode, formatMatmul, formatProblem, MATMUL_HEAD } from './report.ts';
 
 /** What is looked at of a comparison. */
-export type Reported = Findings & Pick<Comparison, 'subject'>;
+export type Reported = Findings & Pick<Comparison, 'setup'>;
 
 export interface LiveReportOptions {
   readonly print: (text: string) => void;
   /** Makes the first line, once it is known where roseinfer runs. */
-  readonly describe: (subject: Subject) => string;
+  readonly describe: (setup: Setup) => string;
   /** Writes all that has been found. */
   readonly save: (comparison: Reported) => Promise<void>;
 }
@@ -43,8 +43,8 @@ export class LiveReport {
   #linesOf(finding: Finding, findings: Findings): readonly string[] {
     const [decode = [], matmul = []] = [findings.decode.get('roseinfer'), findings.matmul.get('roseinfer')];
     switch (finding.kind) {
-      case 'subject': {
-        const lines = this.#isDescribed ? [] : [this.#options.describe(finding.subject)];
+      case 'setup': {
+        const lines = this.#isDescribed ? [] : [this.#options.describe(finding.setup)];
         this.#isDescribed = true;
         return lines;
       }

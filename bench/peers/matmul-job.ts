@@ -8,14 +8,14 @@ const WARM_UPS = 3;
 const RUNS = 11;
 
 /** out[M, N] = x[M, K] · w[K, N] */
-export interface MatmulShape {
+export interface WeightShape {
   readonly name: string;
   readonly K: number;
   readonly N: number;
 }
 
 /** A multiplication: milliseconds on the host's clock from x there to out here, the median of some runs. */
-export interface MatmulResult extends MatmulShape {
+export interface MatmulResult extends WeightShape {
   readonly M: number;
   readonly ms: Figure;
 }

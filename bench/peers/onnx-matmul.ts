@@ -1,14 +1,14 @@
 // Child process: ONNX Runtime's side of the matmul comparison.
 import { createRequire } from 'node:module';
 import { answerJob } from './answer-job.ts';
-import { MATMUL_ROWS, type MatmulResult, type MatmulShape, timeMatmul } from './matmul-job.ts';
+import { MATMUL_ROWS, type MatmulResult, timeMatmul, type WeightShape } from './matmul-job.ts';
 import { matmulModel } from './onnx.ts';
 
 export interface OnnxMatmulJob {
   /** The package onnxruntime-node. */
   readonly directory: string;
   readonly provider: 'webgpu' | 'cpu';
-  readonly shapes: readonly MatmulShape[];
+  readonly shapes: readonly WeightShape[];
 }
 
 /** What is used of onnxruntime-node. */

@@ -7,7 +7,7 @@ import { Engine } from '../../src/engine/engine.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { clip } from '../../src/util/quote.ts';
 import { engineOptions } from '../load/engine-settings.ts';
-import { admit, type Served } from '../open-loop/admit.ts';
+import { admit, type Outcome } from '../open-loop/admit.ts';
 import type { RecordedRun } from '../open-loop/run-file.ts';
 import type { LoggedRequest, RunHeader } from '../open-loop/run-log.ts';
 import type { OpenLoopRun } from '../open-loop/run-open-loop.ts';
@@ -40,15 +40,15 @@ export async function replay({ header, entries }: RecordedRun): Promise<Replay> 
     clock: runner,
     observers,
   });
-  const served: Promise<Served>[] = [];
+  const outcomes: Promise<Outcome>[] = [];
   let turn: Promise<unknown> = Promise.resolve();
   for (const entry of entries) {
     if ('request' in entry) {
       const { request } = entry;
       await runner.advance(request.added);
       const ended = admit(engine, toRequest(request), request.start);
-      ended.catch(() => {}); // heard of below, when all are served
-      served.push(ended);
+      ended.catch(() => {}); // heard of below, when all have ended
+      outcomes.push(ended);
     } else {
       await runner.settle(turn);
       await runner.advance(entry.step?.submitted ?? entry.turn);
@@ -59,7 +59,7 @@ export async function replay({ header, entries }: RecordedRun): Promise<Replay> 
   const end = runner.now();
   // A run that went the same way has nothing left to abort.
   await runner.settle(engine.close());
-  const run = { mode: header.mode, start: header.start, end, served: await Promise.all(served) };
+  const run = { mode: header.mode, start: header.start, end, outcomes: await Promise.all(outcomes) };
   return { run, numSteps: steps.length, difference: findDifference(recorded, steps) };
 }
 

@@ -64,7 +64,7 @@ describe('node bench/run.ts', () => {
   });
 
   test('lets requests arrive over time, and records a run that the simulator repeats and calibrates with', async () => {
-    const [json, record] = [join(directory, 'serving.json'), join(directory, 'run.jsonl')];
+    const [json, record] = [join(directory, 'out.json'), join(directory, 'run.jsonl')];
     const load = ['--request-rate', '40', '--num-requests', '6', '--input-len', '4-20', '--output-len', '3-5'];
     const { status, stdout } = bench(...load, '--goodput', 'e2e:60000', '--json', json, '--record', record);
     expect(stdout).toMatch(/^=+ Serving Benchmark Result =+\nScheduler: +online *\nSuccessful requests: +6 *\n/);

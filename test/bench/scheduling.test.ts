@@ -4,7 +4,7 @@ import { formatClaim, holds } from '../../bench/experiments/claim.ts';
 import type { Experiment } from '../../bench/experiments/experiment.ts';
 import { overload } from '../../bench/experiments/overload.ts';
 import { prefix } from '../../bench/experiments/prefix.ts';
-import { SimulatedRunner } from '../../bench/simulation/simulated-runner.ts';
+import { SimulatedRunner } from '../../bench/simulation/runner.ts';
 import { VirtualClock } from '../../bench/simulation/virtual-clock.ts';
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';

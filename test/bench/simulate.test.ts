@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { parseSimulateArgs } from '../../bench/simulation/simulate-args.ts';
+import { parseSimulateArgs } from '../../bench/simulation/args.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 let directory: string;
@@ -67,30 +67,33 @@ describe('node bench/simulate.ts', () => {
     expect(status).toBe(1);
   });
 
-  test('simulates drawn requests, and those of a trace', async () => {
+  test('simulates drawn requests, and those of a dataset', async () => {
     const drawn = ['--input-len', '10', '--output-len', '5', '--num-requests', '30', '--request-rate', '5'];
     const { status, stdout } = await simulate(recording(), '--calibrate', 'RUN', 'RUN', ...drawn);
     expect(stdout).toMatch(/^a step takes .* ms \/ .*\n30 requests simulated in \d+\.\d s\n\n=+ Serving/);
     expect(stdout).toMatch(/Total input tokens: +300 *\nTotal generated tokens: +150/);
     expect(status).toBe(0);
 
-    const trace = join(directory, 'trace.jsonl');
-    await writeFile(trace, '{"timestamp_ms":1,"prompt":"a b","output_length":5}\n{"timestamp_ms":2,"output_length":5}');
-    const refused = await simulate(recording(), '--calibrate', 'RUN', '--dataset', trace);
+    const dataset = join(directory, 'dataset.jsonl');
+    await writeFile(
+      dataset,
+      '{"timestamp_ms":1,"prompt":"a b","output_length":5}\n{"timestamp_ms":2,"output_length":5}',
+    );
+    const refused = await simulate(recording(), '--calibrate', 'RUN', '--dataset', dataset);
     expect(errorsIn(refused.stderr)).toEqual([
-      `${trace}, line 2: input_length is missing, expected an integer ≥ 1, or a prompt instead`,
+      `${dataset}, line 2: input_length is missing, expected an integer ≥ 1, or a prompt instead`,
     ]);
     expect(refused.status).toBe(1);
   });
 
   test('names the line of a request that the recorded context has no room for, and a rate that no clock can hold', async () => {
-    const trace = join(directory, 'long.jsonl');
+    const dataset = join(directory, 'long.jsonl');
     await writeFile(
-      trace,
+      dataset,
       '{"timestamp_ms":9,"prompt":"a b","output_length":5}\n{"timestamp_ms":1,"prompt":"a b c","output_length":63}',
     );
     const wide = recording().replace('"vocabSize":100', '"vocabSize":8192');
-    const long = await simulate(wide, '--calibrate', 'RUN', '--dataset', trace);
+    const long = await simulate(wide, '--calibrate', 'RUN', '--dataset', dataset);
     expect(errorsIn(long.stderr)).toEqual([
       expect.stringMatching(/long\.jsonl, line 2: output_length is 63, expected at most/),
     ]);

@@ -82,7 +82,7 @@ describe('parseArgs', () => {
       tune: 'force',
     });
     expect(parseArgs(['--request-rate', 'inf'])).toMatchObject({ 'request-rate': 'inf', mode: 'online' });
-    expect(parseArgs(['--dataset', 'trace.jsonl', '--mode', 'all'])).toMatchObject({ mode: 'all' });
+    expect(parseArgs(['--dataset', 'dataset.jsonl', '--mode', 'all'])).toMatchObject({ mode: 'all' });
   });
 
   test('takes a value behind an equals sign or as the next argument', () => {

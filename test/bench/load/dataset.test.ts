@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true }));
 
 async function fileOf(text: string | Buffer): Promise<string> {
-  const path = join(directory, 'trace.jsonl');
+  const path = join(directory, 'dataset.jsonl');
   await writeFile(path, text);
   return path;
 }
@@ -23,7 +23,7 @@ const timesOf = async (path: string) => (await readDataset(path, signal)).map(({
 const entryAt = (time: number | string) => `{"timestamp_ms": ${time}, "input_length": 3, "output_length": 4}`;
 
 describe('readDataset', () => {
-  test('reads lengths or prompts, in order of arrival, and skips empty lines and the hashes of published traces', async () => {
+  test('reads lengths or prompts, in order of arrival, and skips empty lines and the hashes of published datasets', async () => {
     const path = await fileOf(
       '{"timestamp_ms": 20.5, "input_length": 3, "output_length": 4, "hash_ids": [1]}\n\n' +
         '{"timestamp_ms": 0, "prompt": "", "output_length": 1, "priority": -2}\n',

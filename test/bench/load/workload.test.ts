@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { type BenchArgs, parseArgs } from '../../../bench/load/args.ts';
 import { drawArrivals } from '../../../bench/load/arrivals.ts';
-import type { TraceEntry } from '../../../bench/load/dataset.ts';
+import type { DatasetEntry } from '../../../bench/load/dataset.ts';
 import { buildPrompts, timeRequests } from '../../../bench/load/requests.ts';
 import { buildWorkload, checkArrivals } from '../../../bench/load/workload.ts';
 
 const limits = { maxModelLen: 256, vocabSize: 1000 };
 
-function workload(line: string, trace: readonly TraceEntry[] | null = null) {
+function workload(line: string, dataset: readonly DatasetEntry[] | null = null) {
   const args: BenchArgs | null = parseArgs(line.split(' '));
   if (args === null) throw new Error('help was asked for');
-  const arrivals = buildWorkload(args, { trace, prompts: buildPrompts(args) }, limits);
+  const arrivals = buildWorkload(args, { dataset, prompts: buildPrompts(args) }, limits);
   return timeRequests(args, arrivals);
 }
 
@@ -62,18 +62,18 @@ describe('buildWorkload', () => {
     expect(new Set(behind).size).toBe(behind.length);
   });
 
-  test('takes a trace with its times, or with those of a rate', () => {
-    const trace = [
+  test('takes a dataset with its times, or with those of a rate', () => {
+    const dataset = [
       { place: { path: 'file', line: 1 }, timestampMs: 5, inputLength: 4, outputLength: 3, priority: 2 },
       { place: { path: 'file', line: 2 }, timestampMs: 9, prompt: 'text', outputLength: 7 },
     ];
-    const requests = workload('--dataset file --seed 3', trace);
+    const requests = workload('--dataset file --seed 3', dataset);
     expect(requests).toMatchObject([
       { due: 5, promptIds: { length: 4 }, priority: 2, sampling: { maxTokens: 3, ignoreEos: true } },
       { due: 9, prompt: 'text', sampling: { maxTokens: 7, ignoreEos: true } },
     ]);
     expect(requests[1]).not.toHaveProperty('priority');
-    const rated = workload('--dataset file --seed 3 --request-rate 2', trace);
+    const rated = workload('--dataset file --seed 3 --request-rate 2', dataset);
     expect(rated.map(({ promptIds }) => promptIds)).toEqual(requests.map(({ promptIds }) => promptIds));
     expect(rated[0]?.due).not.toBe(5);
   });
@@ -95,9 +95,10 @@ describe('buildWorkload', () => {
     expect(() => workload(line)).toThrow(expect.objectContaining({ name: 'RangeValueError', message }));
   });
 
-  test('names the line of a trace that the context has no room for', () => {
+  test('names the line of a dataset that the context has no room for', () => {
     const place = { path: 'file', line: 7 };
-    const fails = (entry: Omit<TraceEntry, 'place'>) => expect(() => workload('--dataset file', [{ ...entry, place }]));
+    const fails = (entry: Omit<DatasetEntry, 'place'>) =>
+      expect(() => workload('--dataset file', [{ ...entry, place }]));
     const message = 'file, line 7: 257 tokens, expected at most 256, the context';
     fails({ timestampMs: 0, inputLength: 250, outputLength: 7 }).toThrow(message);
     fails({ timestampMs: 0, prompt: 'a', outputLength: 256 }).toThrow(message);
@@ -111,10 +112,10 @@ describe('checkArrivals', () => {
   const entry = (line: number) => ({ place: { path: 'file', line }, timestampMs: 0, outputLength: 1 });
 
   test('names the line of a time that no timer can hold', () => {
-    const trace = [entry(4), entry(2), entry(9)];
+    const dataset = [entry(4), entry(2), entry(9)];
     const asWritten = { 'request-rate': undefined };
-    checkArrivals(arrivals.slice(0, 2), asWritten, { trace, maxWaitMs });
-    expect(() => checkArrivals(arrivals, asWritten, { trace, maxWaitMs })).toThrow(
+    checkArrivals(arrivals.slice(0, 2), asWritten, { dataset, maxWaitMs });
+    expect(() => checkArrivals(arrivals, asWritten, { dataset, maxWaitMs })).toThrow(
       'file, line 9: timestamp_ms is 1000.5 after the first, expected at most 1000',
     );
   });
@@ -123,8 +124,8 @@ describe('checkArrivals', () => {
     const dues = drawArrivals(3, { rate, burstiness: 1, seed: 0 });
     const late = dues.map((due) => ({ due }));
     const message = `--request-rate is ${rate}, expected a rate at which 3 requests arrive within 1000 ms`;
-    for (const trace of [null, [entry(1), entry(2), entry(3)]]) {
-      expect(() => checkArrivals(late, { 'request-rate': rate }, { trace, maxWaitMs })).toThrow(message);
+    for (const dataset of [null, [entry(1), entry(2), entry(3)]]) {
+      expect(() => checkArrivals(late, { 'request-rate': rate }, { dataset, maxWaitMs })).toThrow(message);
     }
   });
 });

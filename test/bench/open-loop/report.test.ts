@@ -1,23 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import type { Served } from '../../../bench/open-loop/admit.ts';
+import type { Outcome } from '../../../bench/open-loop/admit.ts';
 import { openLoopJson } from '../../../bench/open-loop/json-report.ts';
 import { reportOpenLoop } from '../../../bench/open-loop/report.ts';
 import type { OpenLoopRun } from '../../../bench/open-loop/run-open-loop.ts';
 import { formatOpenLoop } from '../../../bench/open-loop/text-report.ts';
 import { type TestResponse, testResponse } from '../runs.ts';
 
-const served = (start: number, response: TestResponse): Served => ({ start, response: testResponse(response) });
+const ended = (start: number, response: TestResponse): Outcome => ({ start, response: testResponse(response) });
 
-function run(requests: readonly Served[], end: number): OpenLoopRun {
-  return { mode: 'online', start: 1000, end, served: requests };
+function run(requests: readonly Outcome[], end: number): OpenLoopRun {
+  return { mode: 'online', start: 1000, end, outcomes: requests };
 }
 
 /** Two complete requests, one that failed after a token and one that was turned away, within 4 seconds. */
 const mixed = run(
   [
-    served(1000, { arrival: 1010, promptTokens: 10, tokenTimes: [1100, 1200, 1500], end: 1500 }),
-    served(2000, { arrival: 2000, promptTokens: 30, tokenTimes: [2300], end: 2300 }),
-    served(2100, { promptTokens: 50, tokenTimes: [2200], finishReason: 'error', error: 'no logits', end: 2250 }),
+    ended(1000, { arrival: 1010, promptTokens: 10, tokenTimes: [1100, 1200, 1500], end: 1500 }),
+    ended(2000, { arrival: 2000, promptTokens: 30, tokenTimes: [2300], end: 2300 }),
+    ended(2100, { promptTokens: 50, tokenTimes: [2200], finishReason: 'error', error: 'no logits', end: 2250 }),
     { start: 2200, response: null, refusal: 'request 3 would make 9 requests wait, expected at most 8' },
   ],
   5000,
@@ -53,7 +53,7 @@ describe('reportOpenLoop', () => {
       peakConcurrency: 2,
       goodput: null,
     });
-    const relay = run([served(1000, { end: 1500 }), served(1500, { arrival: 1500, end: 1600 })], 2000);
+    const relay = run([ended(1000, { end: 1500 }), ended(1500, { arrival: 1500, end: 1600 })], 2000);
     expect(reportOpenLoop(relay, undefined).peakConcurrency).toBe(1);
   });
 
@@ -73,8 +73,8 @@ describe('reportOpenLoop', () => {
   test.each(['error', 'abort'] as const)(
     'keeps a request that ended with %s out of every rate, peaks too',
     (finishReason) => {
-      const completed = [served(1000, { arrival: 1000, tokenTimes: [1100, 1300], end: 1300 })];
-      const failed = served(1000, { arrival: 1000, tokenTimes: [1101, 1102, 1103], finishReason, end: 1200 });
+      const completed = [ended(1000, { arrival: 1000, tokenTimes: [1100, 1300], end: 1300 })];
+      const failed = ended(1000, { arrival: 1000, tokenTimes: [1101, 1102, 1103], finishReason, end: 1200 });
       const [got, want] = [run([...completed, failed], 3000), run(completed, 3000)].map((each) => {
         const { requests: _, failed: __, peakConcurrency: ___, ...figures } = reportOpenLoop(each, { e2e: 500 });
         return figures;
@@ -85,7 +85,7 @@ describe('reportOpenLoop', () => {
   );
 
   test('tells no good request among completed ones from no completed request', () => {
-    const slow = run([served(1000, { arrival: 1000, tokenTimes: [2000] })], 2000);
+    const slow = run([ended(1000, { arrival: 1000, tokenTimes: [2000] })], 2000);
     expect(reportOpenLoop(slow, { ttft: 1 }).goodput).toBe(0);
     expect(formatOpenLoop(reportOpenLoop(run([], 1000), { ttft: 1 }), { mode: 'online' })).toMatch(
       /goodput \(req\/s\): +-/,
@@ -93,7 +93,7 @@ describe('reportOpenLoop', () => {
   });
 
   test('has no rate where no time passed, in JSON and in text', () => {
-    const instant = run([served(1000, { arrival: 1000, tokenTimes: [1000] })], 1000);
+    const instant = run([ended(1000, { arrival: 1000, tokenTimes: [1000] })], 1000);
     const report = reportOpenLoop(instant, { ttft: 1 });
     expect(openLoopJson(report, {})).toMatchObject({
       duration: 0,
@@ -110,7 +110,7 @@ describe('reportOpenLoop', () => {
 
   test('takes no more memory for a run of years', () => {
     const years = 1e12;
-    const long = run([served(1000, { arrival: 1000, tokenTimes: [years, years + 1] })], years + 1);
+    const long = run([ended(1000, { arrival: 1000, tokenTimes: [years, years + 1] })], years + 1);
     expect(reportOpenLoop(long, undefined).peakOutputThroughput).toBe(2);
   });
 });
@@ -165,7 +165,7 @@ describe('openLoopJson', () => {
 
 describe('formatOpenLoop', () => {
   test("has the rows of vLLM's serving benchmark, and a dash for what has no sample", () => {
-    const single = run([served(1000, { promptTokens: 7, tokenTimes: [1200], end: 1200 })], 2000);
+    const single = run([ended(1000, { promptTokens: 7, tokenTimes: [1200], end: 1200 })], 2000);
     const text = formatOpenLoop(reportOpenLoop(single, { ttft: 500 }), {
       mode: 'online',
       'request-rate': 2,

@@ -3,7 +3,7 @@ import type { TimedRequest } from '../../../bench/load/requests.ts';
 import { systemWaitingClock } from '../../../bench/load/waiting-clock.ts';
 import { reportOpenLoop } from '../../../bench/open-loop/report.ts';
 import { type OpenLoopOptions, runOpenLoop } from '../../../bench/open-loop/run-open-loop.ts';
-import { SimulatedRunner } from '../../../bench/simulation/simulated-runner.ts';
+import { SimulatedRunner } from '../../../bench/simulation/runner.ts';
 import { VirtualClock, type VirtualClockOptions } from '../../../bench/simulation/virtual-clock.ts';
 import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
 import { FakeRunner, fakeCompletion } from '../../support/engine/fake-runner.ts';
@@ -40,14 +40,14 @@ describe('runOpenLoop', () => {
   test('sends requests when they are due, whatever the engine does', async () => {
     // The batch holds 2: the third waits for the step in flight and the one that was submitted behind it.
     const run = await simulated(requestsAt([5, 5, 5, 100]));
-    expect(run.served.map(({ start }) => start)).toEqual([5, 5, 5, 100]);
+    expect(run.outcomes.map(({ start }) => start)).toEqual([5, 5, 5, 100]);
     expect(ttfts(run)).toEqual([10, 10, 20, 10]);
     expect(run.end).toBe(110);
   });
 
   test('runs the clock of a request from when it was due, though a timer rings late', async () => {
     const run = await simulated(requestsAt([5, 100]), { lateMs: 3, pauseMs: 2 });
-    expect(run.served.map(({ start, response }) => [start, response?.timings.arrival])).toEqual([
+    expect(run.outcomes.map(({ start, response }) => [start, response?.timings.arrival])).toEqual([
       [5, 5],
       [100, 100],
     ]);
@@ -56,18 +56,18 @@ describe('runOpenLoop', () => {
 
   test('holds requests back at a limit, and runs their clocks from when they are let go', async () => {
     const run = await simulated(requestsAt([0, 0, 0], 2), { maxConcurrency: 1 });
-    expect(run.served.map(({ start }) => start)).toEqual([0, 20, 40]);
+    expect(run.outcomes.map(({ start }) => start)).toEqual([0, 20, 40]);
     expect(ttfts(run)).toEqual([10, 10, 10]);
     expect(reportOpenLoop(run, undefined).peakConcurrency).toBe(1);
     // Positive control: without the limit two run at a time.
     const free = await simulated(requestsAt([0, 0, 0], 2));
-    expect(free.served.map(({ start }) => start)).toEqual([0, 0, 0]);
+    expect(free.outcomes.map(({ start }) => start)).toEqual([0, 0, 0]);
     expect(reportOpenLoop(free, undefined).peakConcurrency).toBe(3);
   });
 
   test('counts requests that the engine turns away, and serves the others', async () => {
     const run = await simulated(requestsAt([0, 0, 0, 0, 50]), { settings: { maxQueuedRequests: 1 } });
-    expect(run.served[3]).toEqual({
+    expect(run.outcomes[3]).toEqual({
       start: 0,
       response: null,
       refusal: 'request 3 would make 2 requests wait, expected at most 1',
@@ -82,7 +82,7 @@ describe('runOpenLoop', () => {
     const onEnd = (numEnded: number) => ended.push(numEnded);
     const options = { runner, tokenizer, signal, clock: systemWaitingClock, onEnd };
     const run = await runOpenLoop('online', requests, options);
-    for (const [index, { response, start }] of run.served.entries()) {
+    for (const [index, { response, start }] of run.outcomes.entries()) {
       const { promptIds = [], sampling, due = 0 } = requests[index] ?? {};
       const alone = { promptIds, seed: sampling?.seed ?? 0, maxTokens: 6, vocabSize: limits.vocabSize };
       expect(response?.ids).toEqual(fakeCompletion(alone));

@@ -4,7 +4,7 @@ import type { DecodeResult } from '../../../bench/peers/decode-job.ts';
 import { LiveReport } from '../../../bench/peers/live-report.ts';
 
 const adapter = { name: 'card', backend: 'vulkan', driver: 'driver 1', isSoftware: false, webgpu: '0.6.2' };
-const subject = { adapter, dtype: 'f16' as const };
+const setup = { adapter, dtype: 'f16' as const };
 const decoded = (engine: EngineName, tokensPerSecond: number): Finding & { kind: 'decode' } => {
   return { kind: 'decode', engine, result: { batchSize: 1, tokensPerSecond, ids: [[1, 2]] } };
 };
@@ -17,18 +17,18 @@ test('a live report prints each row as it comes and saves after it, with a head 
     save: () => Promise.resolve(void events.push('saved')),
   });
   const decode = new Map<EngineName, DecodeResult[]>();
-  const found = { decode, matmul: new Map(), problems: new Map(), subject };
+  const found = { decode, matmul: new Map(), problems: new Map(), setup };
   const take = async (finding: Finding) => {
     if (finding.kind === 'decode') decode.set(finding.engine, [finding.result]);
     await report.take(finding, found);
   };
-  await take({ kind: 'subject', subject });
+  await take({ kind: 'setup', setup });
   await take(decoded('roseinfer', 10));
   await take(decoded('llama-cpu', 5));
   await take({ kind: 'problem', engine: 'llama-vulkan', problem: 'its process ended with SIGKILL' });
   await take({ kind: 'matmul', engine: 'onnx-cpu', result: { name: 'qkv', K: 4, N: 12, M: 1, ms: 2 } });
   report.begin('round 2 of 2');
-  await take({ kind: 'subject', subject });
+  await take({ kind: 'setup', setup });
   await take(decoded('roseinfer', 10));
   const head = 'decode                 batch  tokens/s  roseinfer ×   equal ids';
   expect(events).toEqual([

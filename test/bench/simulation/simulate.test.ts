@@ -11,9 +11,9 @@ import { RunLog } from '../../../bench/open-loop/run-log.ts';
 import { type OpenLoopRun, runOpenLoop } from '../../../bench/open-loop/run-open-loop.ts';
 import { calibrate } from '../../../bench/simulation/calibration.ts';
 import { replay } from '../../../bench/simulation/replay.ts';
-import { repeatedRequests } from '../../../bench/simulation/simulated-requests.ts';
-import { SimulatedRunner } from '../../../bench/simulation/simulated-runner.ts';
-import { rowsOf, simulate } from '../../../bench/simulation/simulation.ts';
+import { repeatedRequests } from '../../../bench/simulation/requests.ts';
+import { SimulatedRunner } from '../../../bench/simulation/runner.ts';
+import { rowsOf, simulate } from '../../../bench/simulation/simulate.ts';
 import { VirtualClock } from '../../../bench/simulation/virtual-clock.ts';
 import type { BatchPlan } from '../../../src/core/batch-plan.ts';
 import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
@@ -110,7 +110,7 @@ describe('replay', () => {
     // The run has what could go another way: preemptions, and ends of sequence.
     const steps = recorded.entries.flatMap((entry) => ('turn' in entry && entry.step !== null ? [entry.step] : []));
     expect(steps.some(({ preempted }) => preempted.length > 0)).toBe(true);
-    expect(run.served.some(({ response }) => response?.finishReason === 'stop')).toBe(true);
+    expect(run.outcomes.some(({ response }) => response?.finishReason === 'stop')).toBe(true);
     const isBounded = setting.maxQueuedRequests !== undefined || setting.maxQueuedTokens !== undefined;
     expect(report(run).rejected > 0).toBe(isBounded);
   });

@@ -6,7 +6,7 @@ import type { RunHeader } from '../open-loop/run-log.ts';
 import { type OpenLoopRun, runOpenLoop } from '../open-loop/run-open-loop.ts';
 import type { Calibration } from './calibration.ts';
 import type { StepRow } from './cost-model.ts';
-import { SimulatedRunner } from './simulated-runner.ts';
+import { SimulatedRunner } from './runner.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 export interface SimulationOptions {
