@@ -1,7 +1,7 @@
 import package::softmax_fold::{MASKED, SPLIT_KEYS, fold, fold_weights};
 
-// Puts the splits of `attention` together: out[t, h, d] = O / S of the fold over splits 0 .. positions[t] / SPLIT_KEYS.
-//   partials[T, H, Z, D + 2] = (m, l, o) of each split, positions[T], out[T, H D].
+// Puts the splits of `attention` together: out[t, h, d] = o / l of the fold over splits 0 .. positions[t] / SPLIT_KEYS.
+//   partials[U, H, Z, D + 2] = (m, l, o) of each split, positions[T], out[T, H D].
 // One lane an element; grid: (D / LANES, H, tokens).
 
 @group(0) @binding(0) var<storage, read> partials: array<f32>;

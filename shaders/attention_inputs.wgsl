@@ -2,7 +2,7 @@ import package::packed_rows::{first_quad, second_quad};
 
 // The operands of attention and where queries, keys and values lie in them, for all files of it.
 //   qkv[T, 3 H D] (q first), kv[B, 2, H, P, W] in rows of W words, query_tiles[Q, 2] = first token and number of tokens
-//   (consecutive tokens of one sequence, at most ROWS), positions[T], sequence_index[T], block_tables[S, X].
+//   (consecutive tokens of one sequence, at most ROWS), positions[T], sequence_index[T], block_tables[S, A].
 
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
 @group(0) @binding(1) var<storage, read> kv: array<vec4u>;
@@ -41,7 +41,7 @@ fn queries_of(workgroup: vec3u) -> Queries {
   let token = u32(query_tiles[at]);
   let count = u32(query_tiles[at + 1u]);
   let position = u32(positions[token]);
-  let table = u32(sequence_index[token]) * params.X;
+  let table = u32(sequence_index[token]) * params.A;
   return Queries(workgroup.y, token, count, position, position + count - 1u, table);
 }
 

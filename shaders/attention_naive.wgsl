@@ -1,8 +1,8 @@
-// Causal attention of one sequence, S tokens of H heads of D: qkv[S, 3C] (q, k, v side by side), out[S, C], C = H D.
+// Causal attention of one sequence, T tokens of H heads of D: qkv[T, 3C] (q, k, v side by side), out[T, C], C = H D.
 //   out[t, h, d] = sum_j p_j v[j, h, d] / sum_j p_j,  p_j = exp(s_j - max s),  s_j = scale q[t, h, :] . k[j, h, :],  j <= t
 // The plain way, to learn from and to judge attention by: every element finds its row's maximum and sums for itself, with
 // no tiles, no cache and nothing shared.
-// One lane an element; grid: (C / LANES, S).
+// One lane an element; grid: (C / LANES, T).
 
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;

@@ -2,7 +2,7 @@ import package::packed_weights::{TILE, K_STEP, Q8_GROUP, Q8_ROWS, signed_byte};
 
 // out[t, c] = wte[id_t, c] + wpe[position_t, c] for tokens with first <= id_t < first + N
 //   id_t = token_ids[t], or next_tokens[-1 - token_ids[t]] where that is negative.
-//   wte holds a range of N vocabulary rows as columns of weight tiles (packed_weights), wpe[X, C] f32, out[T, C].
+//   wte holds a range of N vocabulary rows as columns of weight tiles (packed_weights), wpe[Y, C] f32, out[T, C].
 //   A vocabulary beyond the largest binding takes one dispatch a range; each writes only its own tokens' rows.
 // One lane an element; grid: (C / LANES, T).
 

@@ -1,5 +1,6 @@
 // The one way in which finished splits of a softmax are put together, in prefill, chunk and decode alike: splits in
-// ascending order, n = max(M, m); S = S exp(M - n) + s exp(m - n); O likewise.
+// ascending order: to maximum m and sum l come those of a split, m' and l': n = max(m, m'), l = l exp(m - n) + l' exp(m' - n).
+// A sum of values goes like l.
 
 // Finite stand-in for minus infinity: the maximum over nothing.
 const MASKED = -1e30;

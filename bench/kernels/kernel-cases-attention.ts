@@ -110,10 +110,10 @@ function inputs({ device, config, kvDtype }: BenchSubject, make: Operands, batch
   const { sequences, queries, context } = batch;
   const T = sequences * queries;
   const W = kvRowWords(D, kvDtype);
-  const X = ceilDiv(context, BLOCK_SIZE);
+  const A = ceilDiv(context, BLOCK_SIZE);
   const mostBlocks = Math.floor(device.gpu.limits.maxStorageBufferBindingSize / (4 * 2 * H * BLOCK_SIZE * W));
-  const numBlocks = Math.min(sequences * X, mostBlocks);
-  const tables = Int32Array.from({ length: sequences * X }, (_, i) => i % numBlocks);
+  const numBlocks = Math.min(sequences * A, mostBlocks);
+  const tables = Int32Array.from({ length: sequences * A }, (_, i) => i % numBlocks);
   const { positions, sequence_index } = tokenTensors(new Array<Batch>(sequences).fill(batch));
   return {
     qkv: make.floats(T, 3 * C),
@@ -121,7 +121,7 @@ function inputs({ device, config, kvDtype }: BenchSubject, make: Operands, batch
     query_tiles: make.host(tileTensor(tiles)),
     positions: make.host(positions),
     sequence_index: make.host(sequence_index),
-    block_tables: make.of(tables, sequences, X),
+    block_tables: make.of(tables, sequences, A),
   };
 }
 

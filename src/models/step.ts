@@ -42,7 +42,7 @@ export interface StepSink {
   passLayer?(module: string, hidden: Tensor): void;
 }
 
-/** Inputs of a step, for the largest step: what the host writes before it. Letters: X blocks of the longest sequence. */
+/** Inputs of a step, for the largest step: what the host writes before it. Letters: A blocks of the longest sequence. */
 export interface StepInputTensors {
   /** [T] */
   readonly tokenIds: Tensor;
@@ -58,7 +58,7 @@ export interface StepInputTensors {
   readonly logitsRows: Tensor;
   /** [R, SAMPLING_WORDS]; see shaders/sample.wgsl. */
   readonly sampling: Tensor;
-  /** [S, X] */
+  /** [S, A] */
   readonly blockTables: Tensor;
   /** [R] 1 + the number of most likely ids to report, or 0 for no log-probabilities; see shaders/logprobs.wgsl. */
   readonly wantedLogprobs: Tensor;
@@ -80,6 +80,6 @@ export interface Step extends StepSink {
   choose(kernel: Kernel, sizes: Dims): VariantChoice;
   /** Scratch tensor, as large as the largest step needs it. @throws RangeValueError for an unknown name. */
   scratch(name: string): Tensor;
-  /** Keys and values [B, 2, G, P, W] of a layer. */
+  /** Keys and values [B, 2, H, P, W] of a layer. */
   keysAndValues(layer: number): Tensor;
 }

@@ -181,9 +181,9 @@ export class ReferenceGPT2 {
       keys.set(row.subarray(C, 2 * C), (state.length + t) * C);
       values.set(row.subarray(2 * C), (state.length + t) * C);
     }
-    const S = state.length + T;
-    const shape = { T, S, H, D, scale: layer.attnScale };
-    const mixed = attention(queries, keys.subarray(0, S * C), values.subarray(0, S * C), shape);
+    const context = state.length + T;
+    const shape = { T, context, H, D, scale: layer.attnScale };
+    const mixed = attention(queries, keys.subarray(0, context * C), values.subarray(0, context * C), shape);
     return this.#linear(mixed, layer.attnProj, { M: T, K: C, N: C });
   }
 

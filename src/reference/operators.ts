@@ -100,22 +100,22 @@ export function matmulTransposed(
 }
 
 /**
- * Causal multi-head attention: out[T, H, D] from q[T, H, D], k[S, H, D], v[S, H, D]. The queries are the last T of the S
- * positions, so query t sees the keys of positions 0 to S − T + t; its scores are q · k · scale.
+ * Causal multi-head attention: out[T, H, D] from q[T, H, D], k[context, H, D], v[context, H, D]. The queries are the last T
+ * positions of the context, so query t sees the keys of positions 0 to context − T + t; its scores are q · k · scale.
  */
 export function attention(
   q: Float64Array,
   k: Float64Array,
   v: Float64Array,
-  { T, S, H, D, scale }: { T: number; S: number; H: number; D: number; scale: number },
+  { T, context, H, D, scale }: { T: number; context: number; H: number; D: number; scale: number },
 ): Float64Array {
   const C = H * D;
   checkLength('attention q', q, T * C);
-  checkLength('attention k', k, S * C);
-  checkLength('attention v', v, S * C);
+  checkLength('attention k', k, context * C);
+  checkLength('attention v', v, context * C);
   const out = new Float64Array(T * C);
   for (let t = 0; t < T; t++) {
-    const scores = new Float64Array(S - T + t + 1);
+    const scores = new Float64Array(context - T + t + 1);
     for (let head = 0; head < C; head += D) {
       const row = t * C + head;
       for (let s = 0; s < scores.length; s++) {

@@ -31,7 +31,7 @@ export type InputSizes = Pick<
 /** Lists the inputs of a step, in their order in the buffer; all take one word an element. */
 export function inputTable(sizes: InputSizes): TensorTable<keyof StepInputTensors> {
   const { maxBatchTokens: T, maxBatchSize: S, maxLogitsRows: R } = sizes;
-  const X = ceilDiv(sizes.maxModelLen, sizes.blockSize);
+  const A = ceilDiv(sizes.maxModelLen, sizes.blockSize);
   const i32 = (label: string, ...shape: readonly number[]) => ({ label, dtype: 'i32', shape }) as const;
   const u32 = (label: string, ...shape: readonly number[]) => ({ label, dtype: 'u32', shape }) as const;
   return {
@@ -42,7 +42,7 @@ export function inputTable(sizes: InputSizes): TensorTable<keyof StepInputTensor
     queryTiles: i32('query tiles', T, 2),
     logitsRows: i32('logits rows', R),
     sampling: u32('sampling', R, SAMPLING_WORDS),
-    blockTables: i32('block tables', S, X),
+    blockTables: i32('block tables', S, A),
     wantedLogprobs: u32('wanted logprobs', R),
     // Last, because most steps leave them out.
     adjustRows: u32('adjust rows', S, ADJUST_ROW_WORDS),

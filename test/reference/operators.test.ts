@@ -49,9 +49,9 @@ describe('against torch in float64', () => {
   });
 
   test.each([
-    { name: 'prefill', T: 33, S: 33, H: 3, D: 64 },
-    { name: 'decode', T: 1, S: 77, H: 3, D: 64 },
-    { name: 'chunk', T: 9, S: 41, H: 2, D: 16 },
+    { name: 'prefill', T: 33, context: 33, H: 3, D: 64 },
+    { name: 'decode', T: 1, context: 77, H: 3, D: 64 },
+    { name: 'chunk', T: 9, context: 41, H: 2, D: 16 },
   ])('attention: $name', ({ name, ...shape }) => {
     const input = (part: string) => fixture(`attention.${name}.${part}`);
     const out = attention(input('q'), input('k'), input('v'), { ...shape, scale: 1 / Math.sqrt(shape.D) });
@@ -95,8 +95,8 @@ test('attention does not read the keys and values after a query', () => {
   const keys = Float64Array.of(1, 1, 5, 6, ...NaNs);
   const values = Float64Array.of(3, 4, 7, 8, ...NaNs);
   const shape = { H: 1, D: 2, scale: 1 };
-  const whole = attention(Float64Array.of(...q, 0, 0), keys, values, { T: 3, S: 3, ...shape });
-  const known = attention(q, keys.subarray(0, 4), values.subarray(0, 4), { T: 2, S: 2, ...shape });
+  const whole = attention(Float64Array.of(...q, 0, 0), keys, values, { T: 3, context: 3, ...shape });
+  const known = attention(q, keys.subarray(0, 4), values.subarray(0, 4), { T: 2, context: 2, ...shape });
   expect(whole.subarray(0, 4)).toEqual(known);
   expect([...known.subarray(0, 2)]).toEqual([3, 4]);
 });

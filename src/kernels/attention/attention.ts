@@ -16,9 +16,9 @@ const inputs = {
   query_tiles: read.i32('Q', 2),
   positions: read.i32('T'),
   sequence_index: read.i32('T'),
-  block_tables: read.i32('S', 'X'),
+  block_tables: read.i32('S', 'A'),
 };
-const params = { H: 'u32', P: 'u32', W: 'u32', X: 'u32', first: 'u32', scale: 'f32' } as const;
+const params = { A: 'u32', H: 'u32', P: 'u32', W: 'u32', first: 'u32', scale: 'f32' } as const;
 
 function constants({ isSoftware }: DeviceTraits) {
   return { D: 64, ROWS: 1, LANES: isSoftware ? 8 : TILE_KEYS, KEYS: TILE_KEYS };
@@ -73,7 +73,7 @@ export const attention = defineKernel({
 });
 
 /**
- * As `attention`, with a workgroup for each split of SPLIT_KEYS keys: leaves partials[T, H, Z, D + 2] for
+ * As `attention`, with a workgroup for each split of SPLIT_KEYS keys: leaves partials[U, H, Z, D + 2] for
  * `attentionFold`, which gives the same bits as `attention`.
  */
 export const attentionSplit = defineKernel({
@@ -93,7 +93,7 @@ export const attentionSplit = defineKernel({
   cost: ({ count, H, D }) => ({ bytes: 8 * count * H * D, flops: 4 * count * H * D }),
 });
 
-/** out[T, H·D] from partials[T, H, Z, D + 2] of the first `count` tokens; see `attentionSplit`. */
+/** out[T, H·D] from partials[U, H, Z, D + 2] of the first `count` tokens; see `attentionSplit`. */
 export const attentionFold = defineKernel({
   name: 'attention_fold',
   bindings: {

@@ -26,9 +26,9 @@ export function examineAttention(work: ModelWork): readonly Examination[] {
   const cases = work
     .of(attention)
     .slice(-1)
-    .map(({ dims: { H, D, P, X }, variant }) => {
+    .map(({ dims: { H, D, P, A }, variant }) => {
       const { KV_F16 = false } = variant.conditions;
-      const step = AttentionStep.random({ H, D, P, dtype: KV_F16 ? 'f16' : 'f32' }, spans(P, X * P));
+      const step = AttentionStep.random({ H, D, P, dtype: KV_F16 ? 'f16' : 'f32' }, spans(P, A * P));
       const alone = new AttentionStep(step.shape, step.sequences.slice(-1), 2);
       const common = {
         fixed: { conditions: { KV_F16 }, constants: { D } },

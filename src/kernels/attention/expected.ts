@@ -19,9 +19,9 @@ export function expectedAttention({ shape, scale, sequences, numTokens }: Attent
   const want = new Float64Array(numTokens * H * D);
   const tolerance = new Float64Array(want.length);
   let start = 0;
-  for (const { context: S, queries: T, q, k, v } of sequences) {
+  for (const { context, queries: T, q, k, v } of sequences) {
     const [q64, k64, v64] = [Float64Array.from(q), Float64Array.from(k), Float64Array.from(v)];
-    const dims = { T, S, H, D, scale };
+    const dims = { T, context, H, D, scale };
     const out = referenceAttention(q64, k64, v64, dims);
     want.set(out, start);
     tolerance.set(attentionBound(q64, k64, v64, out, dims), start);
@@ -31,9 +31,9 @@ export function expectedAttention({ shape, scale, sequences, numTokens }: Attent
 }
 
 /**
- * Bound for attention, `out`[T, H, D] of q[T, H, D], k and v[S, H, D]. A score and the maximum err by (D + 2) u A each, A
- * being the largest scale · Σ|q k|. p passes one exp for its tile and one for each later rescaling, n in all; their
- * arguments add up to max − s, so the 3 + 2 |x| units (of 2 u) an exp and the rounding of the arguments give
+ * Bound for attention, `out`[T, H, D] of q[T, H, D], k and v[context, H, D]. A score and the maximum err by
+ * (D + 2) u a each, a being the largest scale · Σ|q k|. p passes one exp for its tile and one for each later rescaling, n in
+ * all; their arguments add up to max − s, so the 3 + 2 |x| units (of 2 u) an exp and the rounding of the arguments give
  * (6 n + 5 (max − s)) u. An error η of p_j moves the quotient by p_j |v_j − out| η. A sum is a chain of 32 additions in a
  * tile and of two roundings a rescaling; there are two sums, and the division errs by 2.5 units.
  */
@@ -42,15 +42,15 @@ function attentionBound(
   k: Float64Array,
   v: Float64Array,
   out: Float64Array,
-  { T, S, H, D, scale }: { T: number; S: number; H: number; D: number; scale: number },
+  { T, context, H, D, scale }: { T: number; context: number; H: number; D: number; scale: number },
 ): Float64Array {
   const C = H * D;
-  const numExps = ceilDiv(S, TILE_KEYS) + ceilDiv(S, SPLIT_KEYS) + 1;
+  const numExps = ceilDiv(context, TILE_KEYS) + ceilDiv(context, SPLIT_KEYS) + 1;
   const chain = 2 * (TILE_KEYS + 2 * numExps) + 5;
   const bound = new Float64Array(T * C);
   for (let row = 0; row < T * C; row += D) {
     const head = row % C;
-    const scores = new Float64Array(S - T + Math.floor(row / C) + 1);
+    const scores = new Float64Array(context - T + Math.floor(row / C) + 1);
     let largest = 0;
     for (let j = 0; j < scores.length; j++) {
       let magnitude = 0;

@@ -186,7 +186,7 @@ export class AttentionStep {
     };
   }
 
-  /** Operands of `attentionFold` over the first `count` tokens, from the partials [T, H, Z, D + 2] of `attentionSplit`. */
+  /** Operands of `attentionFold` over the first `count` tokens, from the partials [U, H, Z, D + 2] of `attentionSplit`. */
   fold(partials: Float32Array, count: number = this.numTokens): KernelOperands<typeof attentionFold.spec> {
     const { H, D } = this.shape;
     const T = this.numTokens;
@@ -201,13 +201,13 @@ export class AttentionStep {
   /** Operands of `attentionNaive`, for a step of one whole prompt. */
   naive(): KernelOperands<typeof attentionNaive.spec> {
     const { H, D } = this.shape;
-    const [S, C] = [this.numTokens, this.channels];
-    const qkv = new Float32Array(S * 3 * C);
+    const [T, C] = [this.numTokens, this.channels];
+    const qkv = new Float32Array(T * 3 * C);
     const { q, k, v } = this.sequences[0]!;
-    for (let t = 0; t < S; t++) {
+    for (let t = 0; t < T; t++) {
       for (const [i, part] of [q, k, v].entries()) qkv.set(part.subarray(t * C, (t + 1) * C), (3 * t + i) * C);
     }
-    const tensors = { qkv: hostTensor(qkv, S, 3 * C), out: unwritten(S, C) };
+    const tensors = { qkv: hostTensor(qkv, T, 3 * C), out: unwritten(T, C) };
     return { tensors, scalars: { H, D, scale: this.scale }, outputs: ['out'] };
   }
 
@@ -219,14 +219,14 @@ export class AttentionStep {
     for (const { queries, q } of this.sequences) {
       for (let t = 0; t < queries; t++) qkv.set(q.subarray(t * C, (t + 1) * C), 3 * C * token++);
     }
-    const X = Math.max(...this.#tables.map((table) => table.length));
-    const tables = this.#tables.flatMap((table) => Array.from({ length: X }, (_, i) => table[i] ?? -1));
+    const A = Math.max(...this.#tables.map((table) => table.length));
+    const tables = this.#tables.flatMap((table) => Array.from({ length: A }, (_, i) => table[i] ?? -1));
     return {
       qkv: hostTensor(qkv, T, 3 * C),
       kv: this.#cache.operand,
       query_tiles: tileTensor(tiles),
       ...tokenTensors(this.sequences),
-      block_tables: hostTensor(Int32Array.from(tables), this.#tables.length, X),
+      block_tables: hostTensor(Int32Array.from(tables), this.#tables.length, A),
     };
   }
 }

@@ -17,7 +17,7 @@ export async function checkAttentionNaive(
   const { tensors, scalars } = step.naive();
   const got = await runKernel(device, kernel, tensors, scalars);
   const { want, tolerance } = expectedAttention(step);
-  // Its one chain of S additions is no longer than twice that of `attention`, 32 + 2 · 3 roundings.
+  // Its one chain of T additions is no longer than twice that of `attention`, 32 + 2 · 3 roundings.
   expectWithin(
     floatsOf(got),
     want,

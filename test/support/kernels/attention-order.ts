@@ -14,7 +14,7 @@ const U = 2 ** -24;
 const SHAPE = { H: 1, D: 36, P: 5 } as const;
 const { D } = SHAPE;
 /** Three splits, the last with a whole tile and a part of one. */
-const S = 2 * SPLIT_KEYS + 43;
+const CONTEXT = 2 * SPLIT_KEYS + 43;
 
 /**
  * Small numbers between large ones that cancel in pairs far apart: a sum along a row, or down a column, is its rounding
@@ -43,11 +43,11 @@ export async function checkScoreOrder(
   kernel: Kernel<typeof attention.spec> = attention,
 ): Promise<void> {
   const scale = scoreScale(D);
-  const k = cancelling(11, S, D, 'row');
-  const v = normals(13, S * D).map(Math.f16round);
+  const k = cancelling(11, CONTEXT, D, 'row');
+  const v = normals(13, CONTEXT * D).map(Math.f16round);
   const q = new Float32Array(D).fill(1);
-  const step = new AttentionStep({ ...SHAPE, dtype }, [{ context: S, queries: 1, q, k, v }]);
-  const scores = Float64Array.from({ length: S }, (_, j) => {
+  const step = new AttentionStep({ ...SHAPE, dtype }, [{ context: CONTEXT, queries: 1, q, k, v }]);
+  const scores = Float64Array.from({ length: CONTEXT }, (_, j) => {
     const dot = k.subarray(j * D, (j + 1) * D).reduce((sum, value) => Math.fround(sum + value), 0);
     return dot * scale;
   });
@@ -58,7 +58,7 @@ export async function checkScoreOrder(
     weights.reduce((sum, p, j) => sum + p * Math.abs(v[j * D + d]!), 0),
   );
   // Each exp as in `attentionBound`, the scores themselves to two roundings; the sums as there.
-  const relative = (6 * (S / KEYS + 4) + 7 * spread + 2 * (KEYS + S / KEYS)) * U;
+  const relative = (6 * (CONTEXT / KEYS + 4) + 7 * spread + 2 * (KEYS + CONTEXT / KEYS)) * U;
   const got = floatsOf(await runWhole(device, step, { ROWS: 1, LANES: 8 }, kernel));
   expectWithin(
     got,
@@ -76,21 +76,21 @@ export async function checkValueOrder(
   device: Device,
   kernel: Kernel<typeof attention.spec> = attention,
 ): Promise<void> {
-  const v = cancelling(17, S, D, 'column');
-  const [q, k] = [new Float32Array(D), normals(19, S * D)];
-  const step = new AttentionStep({ ...SHAPE, dtype: 'f32' }, [{ context: S, queries: 1, q, k, v }]);
+  const v = cancelling(17, CONTEXT, D, 'column');
+  const [q, k] = [new Float32Array(D), normals(19, CONTEXT * D)];
+  const step = new AttentionStep({ ...SHAPE, dtype: 'f32' }, [{ context: CONTEXT, queries: 1, q, k, v }]);
   const want = Float64Array.from({ length: D }, (_, d) => {
     let folded = 0;
-    for (let split = 0; split < S; split += SPLIT_KEYS) {
+    for (let split = 0; split < CONTEXT; split += SPLIT_KEYS) {
       let o = 0;
-      for (let tile = split; tile < Math.min(split + SPLIT_KEYS, S); tile += KEYS) {
+      for (let tile = split; tile < Math.min(split + SPLIT_KEYS, CONTEXT); tile += KEYS) {
         let sum = 0;
-        for (let j = tile; j < Math.min(tile + KEYS, S); j++) sum = Math.fround(sum + v[j * D + d]!);
+        for (let j = tile; j < Math.min(tile + KEYS, CONTEXT); j++) sum = Math.fround(sum + v[j * D + d]!);
         o = Math.fround(o + sum);
       }
       folded = Math.fround(folded + o);
     }
-    return folded / S;
+    return folded / CONTEXT;
   });
   const got = floatsOf(await runWhole(device, step, { ROWS: 1, LANES: 8 }, kernel));
   // exp(0) is exact; the division errs by 2.5 units.
