@@ -1,5 +1,5 @@
-// Blocks that layers of any architecture are built from: norm, linear, attention over the paged cache. Each adds the
-// dispatches of one module to a step; letters are those of the kernels.
+// Blocks that layers of any architecture are built from: embedding, norm, linear, attention over the paged cache. Each adds
+// the dispatches of one module to a step; letters are those of the kernels.
 
 import type { Kernel } from '../gpu/kernel.ts';
 import type { VariantChoice } from '../gpu/kernel-spec.ts';
@@ -8,7 +8,7 @@ import type { Tensor } from '../gpu/tensor.ts';
 import { PREFILL_TILE_ROWS } from '../kernels/attention/query-tiles.ts';
 import { fillsKVRow } from '../kernels/matmul/matmul.ts';
 import type { Step, StepShape } from './step.ts';
-import type { LinearWeights, NormWeights } from './weights.ts';
+import type { LinearWeights, NormWeights, VocabularyRange } from './weights.ts';
 
 /** Change of a matmul's sums, as a condition of the kernel. */
 export type Epilogue = 'GELU_NEW' | 'GELU' | 'RELU' | 'RESIDUAL';
@@ -19,6 +19,20 @@ export interface HeadSizes {
   readonly numHeads: number;
   /** D */
   readonly headDim: number;
+}
+
+/** Adds out[t] = tokens[id] + positions[position] for each of T tokens, a range of the vocabulary at a time. */
+export function embed(step: Step, tokens: readonly VocabularyRange[], positions: Tensor, out: Tensor): void {
+  const { kernels, inputs } = step;
+  const [T = 0] = out.shape;
+  const operands = {
+    token_ids: inputs.tokenIds.prefix([T]),
+    next_tokens: step.scratch('nextTokens'),
+    positions: inputs.positions.prefix([T]),
+    wpe: positions,
+    out,
+  };
+  for (const { first, w: wte } of tokens) step.add(kernels.embed, { ...operands, wte }, { first });
 }
 
 /** Adds a layer norm: out[N, C] of x[N, C]. */

@@ -1,7 +1,7 @@
 // The forward pass of GPT-2, from token ids to the residual stream after the last layer, over the tokens of one step,
 // whatever sequences they belong to. Modules have the names of Hugging Face's GPT-2.
 import type { Tensor } from '../../gpu/tensor.ts';
-import { attend, type Epilogue, linear, norm, projectQKV } from '../blocks.ts';
+import { attend, type Epilogue, embed, linear, norm, projectQKV } from '../blocks.ts';
 import type { Activation } from '../config.ts';
 import type { Step, StepShape } from '../step.ts';
 import type { Weights } from '../weights.ts';
@@ -24,7 +24,7 @@ export function layers(step: Step, config: GPT2Config, weights: Weights, shape: 
   const attended = step.scratch('attended').prefix([T, C]);
   const mlp = step.scratch('mlp').prefix([T, F]);
 
-  embed(step, weights, hidden);
+  embed(step, weights.embedding, weights.table('wpe'), hidden);
   for (let layer = 0; layer < config.numLayers; layer++) {
     const name = `h.${layer}`;
     norm(step, `${name}.ln_1`, hidden, weights.norm(`${name}.ln_1`), eps, normed);
@@ -50,17 +50,6 @@ export function layers(step: Step, config: GPT2Config, weights: Weights, shape: 
 /** Adds the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
 export function lastNorm(step: Step, config: GPT2Config, weights: Weights, hidden: Tensor, out: Tensor): void {
   norm(step, 'ln_f', hidden, weights.norm('ln_f'), config.normEpsilon, out);
-}
-
-/** Adds hidden[t] = wte[id] + wpe[position], a range of the vocabulary at a time. */
-function embed(step: Step, weights: Weights, hidden: Tensor): void {
-  const wpe = weights.table('wpe');
-  const [T = 0] = hidden.shape;
-  const token_ids = step.inputs.tokenIds.prefix([T]);
-  const tokens = { token_ids, next_tokens: step.scratch('nextTokens'), positions: step.inputs.positions.prefix([T]) };
-  for (const { first, w: wte } of weights.embedding) {
-    step.add(step.kernels.embed, { ...tokens, wte, wpe, out: hidden }, { first });
-  }
 }
 
 /** Factor of the attention scores of a layer, as Hugging Face's GPT2Attention has it. */
