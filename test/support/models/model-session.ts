@@ -2,19 +2,21 @@
 import { type BatchRow, planBatch } from '../../../src/core/plan-batch.ts';
 import type { StepResult } from '../../../src/core/runner.ts';
 import type { Device } from '../../../src/gpu/device.ts';
+import type { Architecture } from '../../../src/models/architecture.ts';
 import { openCheckpoint } from '../../../src/models/checkpoint.ts';
 import { readModel } from '../../../src/models/registry.ts';
 import { ModelRunner, type ModelRunnerOptions } from '../../../src/runtime/model-runner.ts';
 import { type RunnerOptions, resolveSizes } from '../../../src/runtime/runner-sizes.ts';
 import { ceilDiv } from '../../../src/util/math.ts';
 
-/** A model directory on a device, returning logits, without tokenizer, scheduler or engine. */
+/** Opens a model directory on a device, returning logits, without tokenizer, scheduler or engine. */
 export async function openRunner(
   device: Device,
   directory: string,
   options: RunnerOptions & Pick<ModelRunnerOptions, 'kernels' | 'tune' | 'onTuned'> = {},
+  architectures?: readonly Architecture[],
 ): Promise<ModelRunner> {
-  const model = await readModel(directory);
+  const model = await readModel(directory, architectures);
   await using source = await openCheckpoint(directory, model);
   const sizes = resolveSizes(model.config, options, source.dtype, device.gpu.limits.maxStorageBufferBindingSize);
   return await ModelRunner.create(device, model, source, sizes, { ...options, returnLogits: true });

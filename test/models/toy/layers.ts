@@ -1,0 +1,42 @@
+// The forward pass of the toy: attention and MLP of a layer read the same norm, side by side, and scores are divided by D.
+import type { Tensor } from '../../../src/gpu/tensor.ts';
+import { attend, embed, linear, norm, projectQKV } from '../../../src/models/blocks.ts';
+import type { ModelConfig } from '../../../src/models/config.ts';
+import type { Step, StepShape } from '../../../src/models/step.ts';
+import type { Weights } from '../../../src/models/weights.ts';
+
+/** Columns of the layers' scratch tensors for every token. */
+export function scratch({ numHeads: H, headDim: D, mlpSize: F }: ModelConfig) {
+  return { looked: 3 * H * D, seen: H * D, thought: F };
+}
+
+/** Adds the embedding and all layers: scratch `hidden`[T, C] is the residual stream. */
+export function layers(step: Step, config: ModelConfig, weights: Weights, shape: StepShape): void {
+  const { hiddenSize: C, mlpSize: F, numHeads, headDim, normEpsilon: eps } = config;
+  const T = shape.numTokens;
+  const A = numHeads * headDim;
+  const hidden = step.scratch('hidden').prefix([T, C]);
+  const normed = step.scratch('normed').prefix([T, C]);
+  const looked = step.scratch('looked').prefix([T, 3 * A]);
+  const seen = step.scratch('seen').prefix([T, A]);
+  const thought = step.scratch('thought').prefix([T, F]);
+  const linearOf = (module: string) => weights.linear(module);
+
+  embed(step, weights.embedding, weights.table('places'), hidden);
+  for (let layer = 0; layer < config.numLayers; layer++) {
+    const name = `blocks.${layer}`;
+    const [look, think] = [`${name}.look`, `${name}.think`];
+    norm(step, `${name}.first`, hidden, weights.norm(`${name}.first`), eps, normed);
+    projectQKV(step, `${look}.up`, normed, linearOf(`${look}.up`), looked, { layer, headDim });
+    attend(step, looked, seen, { numHeads, headDim, layer, scale: 1 / headDim }, shape);
+    linear(step, `${think}.up`, normed, linearOf(`${think}.up`), thought, { use: 'widening', epilogue: 'RELU' });
+    linear(step, look, seen, linearOf(`${look}.down`), hidden, { use: 'mixing', epilogue: 'RESIDUAL' });
+    linear(step, think, thought, linearOf(`${think}.down`), hidden, { use: 'narrowing', epilogue: 'RESIDUAL' });
+    step.passLayer?.(name, hidden);
+  }
+}
+
+/** Adds the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
+export function lastNorm(step: Step, config: ModelConfig, weights: Weights, hidden: Tensor, out: Tensor): void {
+  norm(step, 'last', hidden, weights.norm('last'), config.normEpsilon, out);
+}
