@@ -1,4 +1,4 @@
-// What `import { … } from 'roseinfer'` gives: load a model, run requests.
+// Exports of 'roseinfer': load a model, run requests.
 
 import './util/platform-types.ts';
 

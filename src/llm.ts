@@ -1,4 +1,5 @@
-// A model and its engine as one object, for callers who want text and no parts. It decides nothing: prompts become requests.
+// A model and its engine as one object, for callers who want text and no parts. It decides nothing: prompts become
+// requests.
 import type { SamplingOptions } from './core/sampling-params.ts';
 import { deriveSeed } from './core/sampling-params.ts';
 import type { Engine } from './engine/engine.ts';

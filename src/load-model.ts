@@ -51,7 +51,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
   await using weights = source;
   const device = opened.use(await openModelDevice(options));
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
-  // What the machine and, in a container, its limit leave.
+  // Memory that the machine and, in a container, its limit leave.
   const hostBytes = device.traits.isSoftware ? process.availableMemory() : undefined;
   const wanted = resolveSizes(config, options, weights.dtype, maxBindingBytes);
   const isPoolFixed = options.numBlocks !== undefined || hostBytes === undefined;

@@ -1,4 +1,4 @@
-// What callers may ask of a model that is loaded: one table of checks for each function that loads one.
+// Options for loading a model: one table of checks for each function that loads one.
 import { DEVICE_OPTIONS, type DeviceOptions } from './gpu/device.ts';
 import { Kernel } from './gpu/kernel.ts';
 import { KV_DTYPES } from './kernels/kv-write/kv-write.ts';
@@ -15,19 +15,19 @@ import { type Check, type Checks, callback, checkOptions, count, flag, oneOf, se
 /** How to open the device of a model. */
 export interface ModelDeviceOptions extends DeviceOptions {
   /**
-   * Whether polls for the GPU's results are spaced while some are pending, by a stand-in for `globalThis.setImmediate`:
-   * polled without a pause they take a core. By default on a software adapter only, which needs that core itself.
+   * Spaces the polls for the GPU's results while some are pending, by a stand-in for `globalThis.setImmediate`: polling
+   * without a pause takes a core. Default: on a software adapter only, which needs that core itself.
    */
   readonly pollGovernor?: boolean | undefined;
   /**
-   * Whether JavaScript's thread has the lowest priority while the GPU's results are pending, where the system lets it take
-   * that back (on Linux, with the privilege to). By default on a software adapter only, whose threads it would keep waiting.
-   * What is started meanwhile, a worker or a process, inherits it.
+   * Gives JavaScript's thread the lowest priority while the GPU's results are pending, where the system lets it restore
+   * that (on Linux, with the privilege to). Default: on a software adapter only, whose threads it would keep waiting.
+   * Workers and processes started meanwhile inherit the priority.
    */
   readonly yieldToAdapter?: boolean | undefined;
 }
 
-/** How far a model is loaded. */
+/** Progress of loading a model. */
 export interface LoadProgress {
   /**
    * `weights` are counted in bytes on the GPU, `tuning` in sizes of kernels that are measured, `warm-up` in kernel variants
@@ -38,27 +38,29 @@ export interface LoadProgress {
   readonly total: number;
 }
 
-/** How to load a model. */
+/** Options of `loadModel`. */
 export interface LoadModelOptions
   extends RunnerOptions,
     ModelDeviceOptions,
     Pick<ModelRunnerOptions, 'kernels' | 'tune' | 'returnLogits'> {
   /** Seed of the weights of a random model; 0. */
   readonly seed?: number | undefined;
-  /** Told what the model's files hold and the model does not use, a line each; by default a warning of the process. */
+  /**
+   * Receives what the model's files hold and the model does not use, a line each; default: a warning of the process.
+   */
   readonly onNotice?: ((notice: string) => void) | undefined;
   /**
-   * Whether every kernel that a request can reach runs once before the model is there, default true: a driver may compile at
+   * Runs every kernel that a request can reach once before the model is returned; default true. A driver may compile at
    * the first run only, and the first requests would wait for it.
    */
   readonly warmUp?: boolean | undefined;
-  /** Told the bytes that the model will take before any is allocated. */
+  /** Receives the bytes that the model will take, before any is allocated. */
   readonly onPlan?: ((plan: MemoryPlan) => void) | undefined;
-  /** Told how far the loading is; what it throws ends the loading. */
+  /** Receives the progress of the loading; an error that it throws ends the loading. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
-/** How to load a model for research. */
+/** Options of `loadTextModel`. */
 export interface LoadTextModelOptions
   extends ModelDeviceOptions,
     Pick<RunnerOptions, 'dtype' | 'kvDtype'>,

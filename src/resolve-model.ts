@@ -24,7 +24,7 @@ export interface OpenSource {
   readonly tokenizer: Tokenizer;
   /** The tokens that end a text by the model's files. */
   readonly eosIds: readonly number[];
-  /** What the files hold and the model does not use, a line each. */
+  /** Lines on what the files hold and the model does not use. */
   readonly notices: readonly string[];
 }
 
@@ -62,7 +62,7 @@ async function openTokenizer(dir: string, vocabSize: number): Promise<Tokenizer>
   return tokenizer;
 }
 
-/** Tells of a notice where nobody listens. */
+/** Reports a notice where the caller gave no listener. */
 export function warn(notice: string): void {
   process.emitWarning(notice, 'RoseinferWarning');
 }

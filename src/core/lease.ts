@@ -7,7 +7,7 @@ export interface Lease {
   readonly isHeld: boolean;
 }
 
-/** A runner that another open engine has. */
+/** Refusal of a runner that another open engine holds. */
 export class RunnerInUseError extends RoseinferError {
   constructor() {
     super('runner is in use by another engine, expected one whose engine was closed');

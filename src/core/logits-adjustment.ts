@@ -10,7 +10,7 @@ export interface TokenAdjustment {
   readonly isSeen: boolean;
   /** How often the output has the id: presence and frequency penalty. */
   readonly outputCount: number;
-  /** The id must not be sampled, whatever else is said of it. */
+  /** True where the id is masked: it is not sampled, whatever its bias. */
   readonly isMasked: boolean;
 }
 
@@ -51,8 +51,8 @@ type AdjustingParams = Pick<
 >;
 
 /**
- * The adjustment of the row that samples after `numTokens` tokens of a sequence, or null where its logits stay as they
- * are. If one more token is known than the host has, its id is in `nextTokens[tokenSlot]`.
+ * Returns the adjustment of the row that samples after `numTokens` tokens of a sequence, or null where its logits stay
+ * as they are. If one more token is known than the host has, its id is in `nextTokens[tokenSlot]`.
  */
 export function adjustmentOf(
   { promptIds, ids, eosIds = [], params }: AdjustedSequence,

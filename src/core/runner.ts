@@ -42,8 +42,8 @@ export interface StepKernel extends GpuInterval {
   /** Its sizes and scalars by name. */
   readonly dims: Readonly<Record<string, number>>;
   /**
-   * Bytes moved and floating-point operations, as the kernel declares them; what depends on contexts is not among them. Null
-   * where it states none.
+   * Bytes moved and floating-point operations as the kernel declares them, without what depends on contexts. Null where
+   * it declares none.
    */
   readonly cost: { readonly bytes: number; readonly flops: number } | null;
 }
@@ -84,9 +84,11 @@ export interface StepResult {
  */
 export interface Runner {
   readonly limits: RunnerLimits;
-  /** Why no step can run any more, such as a lost device; null or absent while steps can. It stays once it is there. */
+  /**
+   * Reason why no step can run any more, such as a lost device; null or absent while steps can run. Once set, it stays.
+   */
   readonly failure?: Error | null | undefined;
-  /** The tokens that end a text by the model's files, which its tokenizer may add to. */
+  /** Eos ids named by the model's files; its tokenizer may add others. */
   readonly eosIds: readonly number[];
   execute(plan: BatchPlan, options?: ExecuteOptions): Promise<StepResult>;
   /** Frees what the runner owns; idempotent. */

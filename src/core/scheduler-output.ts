@@ -23,6 +23,6 @@ export interface SchedulerOutput {
   readonly rows: readonly SchedulerRow[];
   /** Sequences that start or resume with this step. */
   readonly admitted: readonly Sequence[];
-  /** Sequences that lost their blocks when it was scheduled. */
+  /** Sequences that were preempted when it was scheduled. */
   readonly preempted: readonly Sequence[];
 }

@@ -35,7 +35,7 @@ export type PrefixMiss = 'off' | 'short' | 'new' | 'evicted';
 export interface PrefixHit {
   /** Tokens whose keys and values are resident. */
   readonly numTokens: number;
-  /** Reason why they are no more. */
+  /** Reason why there are no more. */
   readonly miss: PrefixMiss;
 }
 
@@ -74,7 +74,7 @@ export class Sequence {
   numPreemptions = 0;
   /** Most tokens that were ever in the KV cache. */
   numEverComputedTokens = 0;
-  /** Tokens computed again because a preemption had lost them. */
+  /** Tokens computed again after preemptions. */
   numRecomputedTokens = 0;
 
   constructor({ requestId, promptIds, params, eosIds, arrival, priority = 0, prefixGroup = null }: SequenceInit) {
@@ -103,7 +103,7 @@ export class Sequence {
   }
 }
 
-/** A sequence for everything but the scheduler, which alone changes it. */
+/** A sequence as everything but the scheduler sees it: only the scheduler changes one. */
 export interface ReadonlySequence extends Readonly<Omit<Sequence, 'ids'>> {
   /** Generated ids on the host, the eos or stop id that ended the sequence included. */
   readonly ids: readonly number[];

@@ -26,7 +26,7 @@ export interface Machine {
   readonly webgpu: string;
   /** Operating system and processor. */
   readonly platform: string;
-  /** Version of the C library; null where it is another. */
+  /** Version of glibc; null with another C library. */
   readonly glibc: string | null;
   /** Names of the adapters of each backend that was tried. */
   readonly backends: Readonly<Record<string, readonly string[]>>;

@@ -8,9 +8,9 @@ import type { GenerationRequest } from './request.ts';
 export const MAX_CHOICES = 128;
 
 /**
- * Makes the requests for `n` completions of one prompt, which draw with seeds of their own.
+ * Makes the requests for `n` completions of one prompt, each with a seed of its own.
  *
- * @param sequence of the request, by which it is known to be valid.
+ * @param sequence of the request, whose checks it has passed.
  * @throws RangeValueError unless `n` is an integer in [1, MAX_CHOICES].
  */
 export function choicesOf(request: GenerationRequest, sequence: ReadonlySequence, n: number): GenerationRequest[] {

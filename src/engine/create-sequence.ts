@@ -35,7 +35,7 @@ export interface RequestContext {
   readonly now: number;
   /** True when prompts are shared among all requests of the same salt. */
   readonly sharesPrefixes: boolean;
-  /** With whom the prompt is shared whatever else is said. */
+  /** Group that shares the prompt's blocks, in place of the request's salt; choices have one of their own. */
   readonly prefixGroup?: string | undefined;
 }
 

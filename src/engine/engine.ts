@@ -129,8 +129,8 @@ export class Engine {
   }
 
   /**
-   * Steps until nothing is unfinished, requests that arrive meanwhile included. A call while it runs joins the loop. It
-   * rejects, at its end, with the first fault that no step was to blame for.
+   * Steps until nothing is unfinished, requests that arrive meanwhile included. A call while it runs joins the loop. At
+   * its end it rejects with the first fault that belongs to no step.
    */
   run(): Promise<void> {
     if (this.hasUnfinished) this.#loop ??= this.#runLoop();
@@ -138,7 +138,7 @@ export class Engine {
   }
 
   /**
-   * Runs a request to its end. It resolves for a request that was aborted or failed, too: `finishReason` tells.
+   * Runs a request to its end. It resolves for a request that was aborted or failed, too: see `finishReason`.
    *
    * @throws what `addRequest` throws.
    */
@@ -151,7 +151,7 @@ export class Engine {
   /**
    * Runs requests to their ends; the responses come in the order of the requests. If one is refused, none runs.
    *
-   * @throws what `addRequest` throws, and RangeValueError for what is no list.
+   * @throws what `addRequest` throws, and RangeValueError unless `requests` is a list.
    */
   async generateBatch(requests: readonly GenerationRequest[]): Promise<FinishedRequest[]> {
     const added = this.#intake.addAll(requests);
@@ -222,14 +222,14 @@ export class Engine {
   }
 
   /**
-   * The loop for callers who wait for a request and not for the loop: its faults end requests, which tell of them. Only a
-   * new loop gets a handler, as one that never ends would keep all that it gets.
+   * Starts the loop for a caller that waits for its request. A fault ends the request, which reports it, so the loop's
+   * own rejection is ignored. Only a new loop gets a handler: on one that runs for long, handlers would pile up.
    */
   #startLoop(): void {
     if (this.#loop === null) this.run().catch(() => {});
   }
 
-  /** Goes on after a fault: a request that was made since then has joined it. */
+  /** Goes on after a fault: requests made since then have joined the loop. */
   async #runLoop(): Promise<void> {
     const faults: unknown[] = [];
     while (this.hasUnfinished) {
@@ -267,7 +267,7 @@ export class Engine {
     return this.hasUnfinished;
   }
 
-  /** Ends all requests for a fault that no step is to blame for: what was scheduled may not have been computed. */
+  /** Ends all requests for a fault that belongs to no step: what was scheduled may not have been computed. */
   #endAll(fault: unknown): void {
     this.#live.stopAll('error', messageOf(fault));
     this.#scheduler.fail([]);

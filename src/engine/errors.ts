@@ -22,7 +22,7 @@ export class RunnerFailedError extends RoseinferError {
   }
 }
 
-/** A streamed request that ended with a fault; what came before it has been yielded. */
+/** A streamed request that ended with a fault; its earlier pieces have been yielded. */
 export class RequestFailedError extends RoseinferError {
   readonly requestId: string;
   readonly reason: string;

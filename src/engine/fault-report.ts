@@ -1,4 +1,4 @@
-// Faults of functions that a caller gave: told once, for a function that fails at every step would flood the log.
+// Faults of functions that a caller gave: reported once, since a function that fails at every step would flood the log.
 import process from 'node:process';
 import { messageOf } from './message-of.ts';
 

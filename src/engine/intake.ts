@@ -62,7 +62,7 @@ export class Intake {
   /**
    * Adds all, which arrive together, or none.
    *
-   * @throws what `Engine.addRequest` throws, and RangeValueError for what is no list.
+   * @throws what `Engine.addRequest` throws, and RangeValueError unless `requests` is a list.
    */
   addAll(requests: readonly GenerationRequest[], now = this.#options.clock.now(), prefixGroup?: string): LiveRequest[] {
     if (!Array.isArray(requests)) throw new RangeValueError('requests', requests, 'a list of requests');

@@ -7,7 +7,7 @@ import { Timeline } from './observe/timeline.ts';
 import { requestTimings } from './observe/timings.ts';
 import type { FinishedRequest, TextPiece } from './request.ts';
 
-/** How and when a request ended; `error` is what went wrong, if something did. */
+/** How and when a request ended; `error` is the message of its fault, if there was one. */
 export interface RequestEnd {
   readonly finishReason: FinishReason;
   /** Milliseconds of the engine's clock. */
@@ -19,7 +19,7 @@ export interface RequestEnd {
 
 /** Options of a live request. */
 export interface LiveRequestOptions {
-  /** Keep what `FinishedRequest.timeline` tells; default false. */
+  /** Keeps the spans of `FinishedRequest.timeline`; default false. */
   readonly timeline?: boolean | undefined;
   /** Milliseconds of the engine's clock; default never. */
   readonly deadline?: number;
@@ -30,13 +30,13 @@ type TextSource = Pick<Detokenizer, 'push' | 'finish' | 'foundStop'>;
 /** State of a request besides its sequence: text, time stamps, and the readers that wait for them. */
 export class LiveRequest {
   readonly sequence: Sequence;
-  /** When the request has to be done, in milliseconds of the engine's clock. */
+  /** Deadline, in milliseconds of the engine's clock. */
   readonly deadline: number;
   /** Settles when the request ends; never rejects. */
   readonly finished: Promise<FinishedRequest>;
   readonly #finish: (response: FinishedRequest) => void;
   readonly #detokenizer: TextSource;
-  /** Null when the request did not ask. */
+  /** Null unless the request asked for it. */
   readonly #timeline: Timeline | null;
   /** One per id whose text is known. */
   readonly #pieces: TextPiece[] = [];

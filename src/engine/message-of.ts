@@ -1,10 +1,10 @@
-// The text of whatever was thrown, for a request's `error`: one line of bounded length.
+// The text of a thrown value, for a request's `error`: one line of bounded length, whatever the value.
 import { clip, quote } from '../util/quote.ts';
 
 /** Longest message of a request that failed, in UTF-16 units. */
 const MAX_LENGTH = 500;
 
-/** Says on one line of bounded length why something failed, whatever was thrown; never empty, and never throws itself. */
+/** Describes a thrown value on one line of bounded length; never empty, and never throws itself. */
 export function messageOf(error: unknown): string {
   try {
     const text = textOf(error).replaceAll(/\s+/g, ' ').trim();

@@ -1,9 +1,9 @@
-// The bound of the queue: overload is answered at the door, not by deadlines that pass.
+// The bound of the queue: overload is refused on arrival, not ended by deadlines later.
 import type { ReadonlySequence } from '../core/sequence.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import { QueueFullError } from './errors.ts';
 
-/** Most that may wait; without a bound, any number. */
+/** Most requests that may wait; by default any number. */
 export interface QueueBounds {
   /** Requests that wait for a place in the batch. */
   readonly maxQueuedRequests?: number | undefined;
@@ -13,7 +13,7 @@ export interface QueueBounds {
 
 type QueueState = Pick<Scheduler, 'numWaiting' | 'numRunning' | 'maxRunning' | 'numWaitingTokens'>;
 
-/** Turns requests away that would wait too long: a refusal at once is worth more than an answer too late. */
+/** Refuses requests that would wait too long: an immediate refusal is worth more than a late answer. */
 export class QueueGate {
   readonly #maxRequests: number;
   readonly #maxTokens: number;
@@ -24,7 +24,7 @@ export class QueueGate {
   }
 
   /**
-   * Lets a request pass that finds a place in the batch, or room in the queue.
+   * Lets a request pass if it finds a place in the batch, or room in the queue.
    *
    * @throws QueueFullError
    */

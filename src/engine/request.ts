@@ -26,7 +26,7 @@ export interface GenerationRequest {
   readonly parseSpecial?: boolean | undefined;
   /** Prefixes are shared only among requests with the same salt. */
   readonly cacheSalt?: string | undefined;
-  /** Tell where the request's time went; by default as the engine's option says. */
+  /** Records where the request's time went; by default as the engine's option says. */
   readonly timeline?: boolean | undefined;
   /** Aborts the request; its `reason` becomes `abortReason`. */
   readonly signal?: AbortSignal | undefined;
@@ -46,11 +46,11 @@ export interface FinishedRequest {
   readonly promptTokens: number;
   /** Tokens of the prompt whose keys and values were taken from the prefix cache. */
   readonly cachedTokens: number;
-  /** Why they were no more; null for a request that never started. */
+  /** Reason why there were no more; null for a request that never started. */
   readonly cacheMiss: PrefixMiss | null;
   /** Number of preemptions: for a request before it in the queue, or because another request's step failed. */
   readonly preemptions: number;
-  /** Tokens that were computed again because of that. */
+  /** Tokens computed again after preemptions. */
   readonly recomputedTokens: number;
   /** Generated ids, up to the eos, the stop id or the token that completed a stop string, and with it. */
   readonly ids: readonly number[];
@@ -65,10 +65,10 @@ export interface FinishedRequest {
   readonly abortReason: unknown;
   /** Given or drawn: with it the same request gives the same ids. */
   readonly seed: number;
-  /** One per id, or null when the request did not ask. */
+  /** One per id; null unless the request asked for them. */
   readonly logprobs: readonly TokenLogprobs[] | null;
   readonly timings: RequestTimings;
-  /** From arrival to end without a gap, or null when the request did not ask. */
+  /** From arrival to end without a gap; null unless the request asked for it. */
   readonly timeline: readonly TimelineSpan[] | null;
 }
 
@@ -76,6 +76,6 @@ export interface FinishedRequest {
 export interface TextPiece {
   readonly id: number;
   readonly text: string;
-  /** Log-probabilities of the id and of the most likely ones in its place; null when the request did not ask. */
+  /** Log-probabilities of the id and of the most likely ones in its place; null unless the request asked for them. */
   readonly logprobs: TokenLogprobs | null;
 }

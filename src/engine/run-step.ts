@@ -1,4 +1,4 @@
-// One step from rows to ids. Whatever goes wrong in it becomes an outcome, so that it ends only the requests in the step.
+// One step from rows to ids. A fault in it becomes an outcome, so that it ends only the requests in the step.
 import type { Clock } from '../core/clock.ts';
 import type { Lease } from '../core/lease.ts';
 import { planBatch } from '../core/plan-batch.ts';
@@ -45,10 +45,10 @@ export async function runStep(
 }
 
 /**
- * Checks that a step's result is whole: nothing of one that is not is applied.
+ * Checks that a step's result is complete: of an incomplete one nothing is applied.
  *
- * @throws StepResultError when a row lacks its flag, its id or the log-probabilities that it asked for, or when the id is
- * not in the vocabulary.
+ * @throws StepResultError when a row lacks its flag, its id or the log-probabilities that it asked for, or when the id
+ * is not in the vocabulary.
  */
 function checkResult(result: StepResult, sampled: readonly SchedulerRow[], vocabSize: number): void {
   if (typeof result !== 'object' || result === null) throw new StepResultError(quote(result), 'a StepResult');
@@ -69,7 +69,7 @@ function checkResult(result: StepResult, sampled: readonly SchedulerRow[], vocab
   }
 }
 
-/** 0 for what is no list. */
+/** Length of a list; 0 for any other value. */
 function lengthOf(list: unknown): number {
   const isList = Array.isArray(list) || list instanceof Int32Array || list instanceof Uint8Array;
   return isList ? list.length : 0;

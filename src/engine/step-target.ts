@@ -7,8 +7,8 @@ const FIRST_TOKENS = 16;
 const MIN_TOKENS = 8;
 
 /**
- * Token budget of a step that shall take about the target time: the tokens of an earlier step that was full or too slow,
- * scaled by target / time, at most to twice or half of the budget before.
+ * Token budget for steps of about the target time: the tokens of an earlier step that was full or too slow, scaled by
+ * target / time, changed at most twofold from one budget to the next.
  */
 export class StepTarget {
   readonly #milliseconds: number;

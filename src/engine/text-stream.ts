@@ -6,8 +6,8 @@ import type { FinishedRequest, TextPiece } from './request.ts';
 /**
  * The pieces of one request as its ids arrive, then its end. A slow reader delays no other request.
  *
- * No generator function: leaving one before its first `next` would run none of its code and let the request go on, and
- * leaving one while a `next` waits would be heard only with the next id.
+ * No generator function: returning from one before its first `next` would run none of its code and let the request go
+ * on, and returning while a `next` waits would take effect only with the next id.
  */
 export class TextStream implements AsyncGenerator<TextPiece, FinishedRequest, void> {
   readonly #request: LiveRequest;

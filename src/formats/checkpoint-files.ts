@@ -10,10 +10,11 @@ const WEIGHTS = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 
 /**
- * Opens the weight files of `dir` into `opened`, which owns them. With both a single file and an index, the single
- * file is taken, as in transformers.
- * @throws {CheckpointError} when there are no weights, or when index and shards disagree
- * @throws {SafetensorsError} when a file can't be read
+ * Opens the weight files of `dir` into `opened`, which owns them. With both a single file and an index, the single file
+ * is taken, as in transformers.
+ *
+ * @throws CheckpointError when there are no weights, or when index and shards disagree.
+ * @throws SafetensorsError when a file can't be read.
  */
 export async function openCheckpointFiles(dir: string, opened: AsyncDisposableStack): Promise<SafetensorsFile[]> {
   const weights = join(dir, WEIGHTS);

@@ -3,7 +3,7 @@
 /** Formats a weight may have in a file. */
 export type FileDtype = 'F32' | 'F16' | 'BF16';
 
-/** Whether weights of this format can be read. */
+/** Tells whether weights of this format can be read. */
 export function isFileDtype(dtype: string): dtype is FileDtype {
   return dtype === 'F32' || dtype === 'F16' || dtype === 'BF16';
 }

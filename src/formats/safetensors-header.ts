@@ -9,7 +9,7 @@ export class SafetensorsError extends ModelFileError {}
 /** One tensor of a safetensors file: its storage type, shape and place. */
 export interface SafetensorsTensor {
   readonly name: string;
-  /** As in the file: F32, F16, BF16, I64, …, or one that the format has got since. */
+  /** As in the file: F32, F16, BF16, I64, …, or a later one. */
   readonly dtype: string;
   readonly shape: readonly number[];
   /** Bytes from the start of the data section; any alignment. */
@@ -36,7 +36,8 @@ const ELEMENT_BYTES: ReadonlyMap<unknown, number> = new Map(
 
 /**
  * Parses the header bytes of the file at `path`, whose data section has `dataLength` bytes.
- * @throws {SafetensorsError} when the header is malformed or its tensors don't cover the data exactly
+ *
+ * @throws SafetensorsError when the header is malformed or its tensors don't cover the data exactly.
  */
 export function parseSafetensorsHeader(path: string, bytes: Uint8Array, dataLength: number): SafetensorsHeader {
   const fail = (problem: Problem) => new SafetensorsError(path, problem);

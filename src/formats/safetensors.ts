@@ -35,8 +35,9 @@ export class SafetensorsFile implements AsyncDisposable {
 
   /**
    * Fills `out` with bytes `[start, start + out.length)` of a tensor of this file.
-   * @throws {RangeValueError} when the range is not within the tensor
-   * @throws {SafetensorsError} when the file has been shortened meanwhile
+   *
+   * @throws RangeValueError when the range is not within the tensor.
+   * @throws SafetensorsError when the file has been shortened meanwhile.
    */
   async read(tensor: SafetensorsTensor, start: number, out: Uint8Array): Promise<void> {
     const last = tensor.byteLength - out.length;
@@ -58,7 +59,8 @@ export class SafetensorsFile implements AsyncDisposable {
 
 /**
  * Opens a safetensors file and reads its header.
- * @throws {SafetensorsError} when the file is missing, truncated or its header is not to be trusted
+ *
+ * @throws SafetensorsError when the file is missing, truncated or its header is not to be trusted.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   await using opened = new AsyncDisposableStack();

@@ -1,4 +1,4 @@
-// Adapters as a user names them: one is found by part of its name, or refused with what there is.
+// Adapters as a user names them: one is found by part of its name, or refused with the names there are.
 import { createRequire } from 'node:module';
 import { create } from 'webgpu';
 import { unsetEmpty, variable } from '../util/environment.ts';
@@ -13,7 +13,7 @@ export interface AdapterChoice {
   readonly backend?: string | undefined;
 }
 
-/** What reports and caches say of an adapter. */
+/** Identity of an adapter in reports and caches. */
 export interface AdapterIdentity {
   readonly name: string;
   readonly backend: string;
@@ -34,11 +34,11 @@ const DEFAULT_BACKENDS: readonly string[] = ['vulkan'];
 /** Where the Vulkan loader looks for drivers; empty, it would find none. */
 const DRIVER_VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
 
-/** What Dawn does by default and is not wanted. */
+/** Dawn's default toggles that are switched off. */
 const DISABLED = [
-  // Timestamps would be rounded to 65.5 µs.
+  // Rounds timestamps to 65.5 µs.
   'timestamp_quantization',
-  // The first use of a buffer would write all of it, and so take memory for what is only reserved. `Tensor.create` clears.
+  // Writes a whole buffer at its first use, and so takes memory that is only reserved. `Tensor.create` clears.
   'lazy_clear_resource_on_first_use',
 ];
 

@@ -1,5 +1,4 @@
-// The declaration of a kernel, checked as a whole when it is made: a key that is not understood would be a rule that never
-// applies.
+// The declaration of a kernel, checked as a whole when it is made: an unknown key would be a rule that never applies.
 import { checkKeys, isRecord, type KeyTable } from '../util/keys.ts';
 import { quote } from '../util/quote.ts';
 import { KernelError } from './errors.ts';

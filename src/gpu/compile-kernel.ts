@@ -1,5 +1,5 @@
-// Makes a pipeline of a variant: links its shader, compares it with the declaration and hands it to the driver. An error of
-// the driver is told in the author's lines where the driver says which.
+// Makes a pipeline of a variant: links its shader, compares it with the declaration and hands it to the driver. An
+// error of the driver is reported in the author's lines where the driver names a place.
 
 import type { Device } from './device.ts';
 import { PARAMS_GROUP, paramsLayout } from './dispatch.ts';

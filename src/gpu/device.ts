@@ -18,7 +18,7 @@ export interface DeviceOptions extends AdapterChoice {
   readonly features?: 'auto' | 'base' | undefined;
 }
 
-/** What kernels may rely on when they choose a variant. */
+/** Properties of a device that kernels may rely on when they choose a variant. */
 export interface DeviceTraits {
   /** Lanes of the narrowest subgroup, or 0 where subgroups can't be used. */
   readonly minSubgroupSize: number;
@@ -47,7 +47,7 @@ const RAISED_LIMITS = [
 ] as const;
 /** Bytes of immediates that WebGPU implementations with immediates guarantee. */
 const IMMEDIATE_BYTES = 64;
-/** How much later than a failed `mapAsync` the loss of the device may be reported that it failed for. */
+/** Longest delay of the report of a loss after a `mapAsync` that failed for it, in milliseconds. */
 const LOSS_MILLISECONDS = 100;
 
 /**
@@ -68,7 +68,7 @@ export class Device {
   readonly bindGroups: BindGroupCache;
   readonly #buffers = new Set<GPUBuffer>();
   readonly #lost: Promise<never>;
-  /** What to tell of a loss. */
+  /** Callbacks of calls that wait; a loss calls all of them. */
   readonly #waiting = new Set<(error: DeviceLostError) => void>();
   readonly #uncaptured: UncapturedErrors;
   #liveBytes = 0;
@@ -95,7 +95,7 @@ export class Device {
 
   /** @throws RangeValueError for an unknown option or value; AdapterError when no adapter fits. */
   static async open(options: DeviceOptions = {}): Promise<Device> {
-    // A software adapter's threads would inherit it.
+    // A software adapter's threads would inherit the lowest priority.
     using _own = lowPriority.pause();
     checkOptions('options of a device', options, DEVICE_OPTIONS);
     const { features = 'auto', ...choice } = options;
@@ -139,7 +139,7 @@ export class Device {
     return buffer;
   }
 
-  /** Whether the buffer was created here and not yet destroyed. */
+  /** Tells whether the buffer was created here and is not yet destroyed. */
   isLive(buffer: GPUBuffer): boolean {
     return this.#buffers.has(buffer);
   }
@@ -155,7 +155,7 @@ export class Device {
   /**
    * Runs GPU calls that are done when they return; costs nothing on the GPU.
    *
-   * @throws GpuError with the first line of what WebGPU reported meanwhile, and otherwise to nobody.
+   * @throws GpuError with the first line of what WebGPU reported meanwhile, and would otherwise only log.
    */
   attempt<T>(label: string, calls: () => T): T {
     return this.#uncaptured.during(label, calls);
@@ -180,7 +180,7 @@ export class Device {
     return settled.value;
   }
 
-  /** Why nothing on the device can run any more; null while it is there. */
+  /** Reason why nothing on the device can run any more; null while it is there. */
   get loss(): DeviceLostError | null {
     return this.#lostError;
   }
@@ -197,7 +197,7 @@ export class Device {
   }
 
   /**
-   * Lets a governor space the polls for all readbacks from here on: `setImmediate` is replaced while one is pending.
+   * Makes a governor space the polls for all readbacks from now on: `setImmediate` is replaced while one is pending.
    *
    * @internal
    */
@@ -205,7 +205,10 @@ export class Device {
     this.#governor = governor;
   }
 
-  /** Gives the calling thread the lowest priority while a readback is pending, where it can take it back; see `lowPriority`. */
+  /**
+   * Gives the calling thread the lowest priority while a readback is pending, where the thread can restore it; see
+   * `lowPriority`.
+   */
   yieldWhileWaiting(): void {
     this.#yields = true;
   }
@@ -235,8 +238,8 @@ export class Device {
   }
 
   /**
-   * Settles as a promise does, or rejects when the device is lost before. `Promise.race` with `#lost` would leave a handler on
-   * it for every readback, until the device goes.
+   * Settles as a promise does, or rejects when the device is lost before. `Promise.race` with `#lost` would leave a
+   * handler on it for every readback, for as long as the device lives.
    */
   async #untilLost<T>(pending: Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();

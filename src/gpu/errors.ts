@@ -11,7 +11,7 @@ export class AdapterError extends RoseinferError {
   }
 }
 
-/** The device is gone (driver reset, unplugged, or closed); nothing on it can be read back any more. */
+/** Loss of the device (driver reset, unplugged, or closed); nothing on it can be read back any more. */
 export class DeviceLostError extends RoseinferError {
   readonly reason: string;
 
@@ -21,7 +21,7 @@ export class DeviceLostError extends RoseinferError {
   }
 }
 
-/** The driver or Dawn reported an error that WebGPU itself would only have logged. */
+/** Error of the driver or of Dawn that WebGPU itself would only have logged. */
 export class GpuError extends RoseinferError {
   readonly label: string;
   /** Errors that came with it. */

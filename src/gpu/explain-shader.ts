@@ -1,4 +1,4 @@
-// Errors of linker and driver as errors in the author's own lines: nobody sees the linked text.
+// Errors of linker and driver as errors in the author's own lines: the linked text is never shown.
 import { type LinkedWesl, WeslParseError } from 'wesl';
 import { KernelError } from './errors.ts';
 import { described, ShaderError, type ShaderOwner } from './shader-error.ts';
@@ -82,7 +82,7 @@ function importOf(text: string, reason: string): { readonly offset: number; read
   return null;
 }
 
-/** Where the linker says that an error is, if it does. */
+/** Finds where the linker says that an error is; null when it does not say. */
 function locationOf(error: unknown): Location | null {
   const { weslLocation: location }: { weslLocation?: Partial<Location> } = Object(error);
   const { file, offset, length } = location ?? {};

@@ -1,4 +1,4 @@
-// The grid of a dispatch. WebGPU cuts fractions off and takes NaN for 0: either leaves elements out without a word.
+// The grid of a dispatch. WebGPU cuts fractions off and takes NaN for 0: either would silently leave elements out.
 import { quote } from '../util/quote.ts';
 import { KernelError } from './errors.ts';
 import type { Grid } from './kernel-spec.ts';
@@ -7,7 +7,8 @@ import type { BoundOperand } from './operands.ts';
 const DIMENSIONS = ['x', 'y', 'z'] as const;
 
 /**
- * Checks what a kernel's `workgroups` returned. A dimension of 0 is legal where an operand is empty: there is nothing to do.
+ * Checks what a kernel's `workgroups` returned. A dimension of 0 is legal where an operand is empty: there is nothing
+ * to do.
  *
  * @param most the adapter's limit of a dimension.
  * @throws KernelError that names the dimension, its value and what may be done about it.

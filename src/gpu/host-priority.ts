@@ -2,7 +2,7 @@
 import { constants, getPriority, platform, setPriority } from 'node:os';
 import { SharedChange } from './shared-change.ts';
 
-/** The thread that asks. */
+/** Thread id that means the calling thread. */
 const THIS_THREAD = 0;
 
 /**
@@ -23,15 +23,15 @@ export function yieldToAdapter({ isSoftware }: { readonly isSoftware: boolean })
 }
 
 /**
- * The lowest priority of the calling thread while anyone waits for a software adapter. Unlike `yieldToAdapter` it is taken
- * back, so it is in force only where the system lets a thread do that. Threads and processes that are started meanwhile
- * inherit it.
+ * Lowest priority for the calling thread while any readback of a software adapter is pending. Unlike `yieldToAdapter`
+ * it is restored, so it is in force only where the system lets a thread do that. Threads and processes that are started
+ * meanwhile inherit it.
  */
 export const lowPriority = new SharedChange(() => {
   if (platform() !== 'linux') return () => {};
   try {
     const own = getPriority(THIS_THREAD);
-    // Only a thread that may go before its own priority may come back to it: else this throws, and changes nothing.
+    // Only a thread that may exceed its own priority may come back to it: else this throws, and changes nothing.
     setPriority(THIS_THREAD, own - 1);
     setPriority(THIS_THREAD, constants.priority.PRIORITY_LOW);
     return () => setPriority(THIS_THREAD, own);

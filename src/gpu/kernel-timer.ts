@@ -31,7 +31,7 @@ const BYTES_PER_QUERY = 8;
 /** Measures programs by the GPU's own clock, while they run with all their effects. */
 export class KernelTimer {
   readonly #device: Device;
-  /** What all spans count from: the clock itself may be beyond the integers that a number holds. */
+  /** Origin of all spans: the clock's own values may be beyond the integers that a number holds exactly. */
   #origin: bigint | null = null;
 
   constructor(device: Device) {

@@ -1,5 +1,5 @@
-// What a caller hands a kernel, checked against its bindings: each a live Tensor or PackedMatrix of this device, as the
-// binding asks, and of a packed matrix the conditions under which the kernel reads its format.
+// The operands of a call, checked against a kernel's bindings: each a live Tensor or PackedMatrix of this device, as
+// the binding asks, and of a packed matrix the conditions under which the kernel reads its format.
 import { isRecord } from '../util/keys.ts';
 import { clip, quote } from '../util/quote.ts';
 import type { BoundRange } from './bind-group-cache.ts';

@@ -1,5 +1,5 @@
-// A matrix in a storage format of its own. A kernel takes its sizes, and the conditions under which it reads the format,
-// from the matrix itself: words alone don't tell, for padding hides a wrong size.
+// A matrix in a storage format of its own. A kernel takes its sizes, and the conditions under which it reads the
+// format, from the matrix itself: the number of words doesn't tell, since padding hides a wrong size.
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Tensor } from './tensor.ts';
 

@@ -13,12 +13,12 @@ const LONGEST_SLEEP = 20;
  * noticed that late, and polls without a pause would take a core from a software adapter.
  */
 const LONG_WAIT = 4;
-/** Waits that are remembered; the shortest of them is expected next, for one slow step says nothing of the others. */
+/** Waits that are remembered; the shortest of them is expected next, since one slow step says nothing of the others. */
 const REMEMBERED = 4;
-/** A timer can't wait less, in milliseconds. */
+/** Shortest wait of a timer, in milliseconds. */
 const SHORTEST_TIMER = 1;
 
-/** Governors with a pending readback. A poll does not say for which of them it is. */
+/** Governors with a pending readback. A poll does not say to which of them it belongs. */
 const waiting = new Set<PollGovernor>();
 const standIn = new SharedChange(replaceSetImmediate);
 
@@ -38,7 +38,7 @@ export class PollGovernor {
     this.#longWait = longWait;
   }
 
-  /** Governs the polls until a readback has settled; gives what it gives, and throws what it throws. */
+  /** Governs the polls until a readback has settled; settles as it does. */
   async during<T>(readback: () => Promise<T>): Promise<T> {
     using _held = standIn.hold();
     if (this.#numPending++ === 0) this.#waitingSince = performance.now();
@@ -65,13 +65,15 @@ export class PollGovernor {
   }
 }
 
-/** Puts the stand-in in the place of `setImmediate`; returns what puts the real one back, unless others have replaced it since. */
+/**
+ * Replaces `setImmediate` by the stand-in; returns a function that restores it, unless others have replaced it since.
+ */
 function replaceSetImmediate(): () => void {
   const real = globalThis.setImmediate;
   const immediate = (callback: ImmediateCallback, ...args: unknown[]): NodeJS.Immediate => {
     if (args.length > 0 || !isNative(callback)) return real(callback, ...args);
     const sleep = Math.min(...[...waiting].map((governor) => governor.sleep));
-    // Whoever has kept the stand-in beyond the last readback gets the real one.
+    // A caller that has kept the stand-in beyond the last readback gets the real one.
     if (waiting.size === 0 || sleep < SHORTEST_TIMER) return real(callback, ...args);
     setTimeout(callback, Math.floor(sleep));
     return PARKED;
@@ -83,7 +85,7 @@ function replaceSetImmediate(): () => void {
   };
 }
 
-/** What the caller gets for a callback that sleeps; Dawn ignores it. */
+/** Result for the caller of a callback that sleeps; Dawn ignores it. */
 const PARKED = setImmediate(() => {});
 
 /** A function of a native module. Bound functions and promise resolvers print alike, but have no prototype. */

@@ -40,7 +40,7 @@ export class Program {
   /** Binds and dispatches one entry; its pipeline must be set. */
   encodeDispatch(pass: GPUComputePassEncoder, index: number): void {
     const dispatch = this.dispatches[index];
-    // Of an empty tensor there is nothing to do; Dawn would warn.
+    // An empty tensor leaves nothing to do, and Dawn would warn.
     if (!dispatch || dispatch.workgroups.includes(0)) return;
     pass.setBindGroup(0, dispatch.bindGroup);
     if (this.#params) this.#params.bind(pass, index);

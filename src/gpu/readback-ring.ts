@@ -75,7 +75,7 @@ export class ReadbackRing {
     return copies;
   }
 
-  /** Frees a buffer that nobody knows the state of. */
+  /** Frees a buffer in an unknown state. */
   #discard(buffer: GPUBuffer): void {
     this.#all.delete(buffer);
     this.#device.destroyBuffer(buffer);

@@ -64,7 +64,7 @@ export function checkNames(
 /** The texts that take part in a link: the roots and what they import, directly or not. */
 function importedBy(roots: readonly string[], texts: ReadonlyMap<string, ShaderText>): ShaderText[] {
   const names = new Set(roots);
-  // A set goes on to what is added while it is walked.
+  // Iteration over a set includes what is added meanwhile.
   for (const name of names) {
     const code = withoutComments(texts.get(name)?.text ?? '');
     for (const [, imported = ''] of code.matchAll(/\bpackage::(\w+)/g)) names.add(imported);

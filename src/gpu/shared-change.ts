@@ -1,24 +1,25 @@
-// A change to the whole process, such as a global that is replaced: it has no single owner, so whoever needs it holds it.
+// A change to the whole process, such as a replaced global: it has no single owner, so each user holds it for as long
+// as it needs it.
 
-/** A change that is in force while anyone holds it, and nobody has it paused: the first makes it, the last takes it back. */
+/** A change that is in force while it is held and not paused: the first holder makes it, the last undoes it. */
 export class SharedChange {
   readonly #make: () => () => void;
   #numHolds = 0;
   #numPauses = 0;
   #takeBack: (() => void) | null = null;
 
-  /** @param make makes the change, and returns what takes it back. */
+  /** @param make makes the change, and returns a function that undoes it. */
   constructor(make: () => () => void) {
     this.#make = make;
   }
 
-  /** Holds the change until what is returned is disposed of. */
+  /** Holds the change until the returned object is disposed of. */
   hold(): Disposable {
     this.#numHolds++;
     return this.#until(() => this.#numHolds--);
   }
 
-  /** Takes the change back, for all, until what is returned is disposed of. */
+  /** Undoes the change, for all holders, until the returned object is disposed of. */
   pause(): Disposable {
     this.#numPauses++;
     return this.#until(() => this.#numPauses--);

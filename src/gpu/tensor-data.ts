@@ -1,5 +1,5 @@
-// A tensor's numbers on the host: what becomes which element type. What has no element type of its own is refused by name:
-// to take bytes for words, or text for numbers, gives garbage that looks like data.
+// A tensor's numbers on the host: which array becomes which element type. Anything without an element type of its own
+// is refused by name: bytes read as words, or text as numbers, would be garbage that looks like data.
 import { quote } from '../util/quote.ts';
 import { TensorError } from './errors.ts';
 
@@ -9,7 +9,9 @@ export type DType = 'f32' | 'f16' | 'i32' | 'u32';
 /** Typed array of an element type. */
 export type TensorData = Float32Array | Float16Array | Int32Array | Uint32Array;
 
-/** What a tensor is made from: its typed array, the bits of f16 (Uint16Array), or numbers (an array or a Float64Array). */
+/**
+ * Contents of a new tensor: its typed array, the bits of f16 (Uint16Array), or numbers (an array or a Float64Array).
+ */
 export type TensorSource = TensorData | Uint16Array | Float64Array | readonly number[];
 
 const ARRAYS = { f32: Float32Array, f16: Float16Array, i32: Int32Array, u32: Uint32Array } as const;

@@ -1,4 +1,4 @@
-// Tensors own their buffers, and parts of one share it: nothing on the GPU is freed but by its owner.
+// Tensors own their buffers, and parts of one share it: only the owner frees memory on the GPU.
 import { RangeValueError } from '../util/errors.ts';
 import { roundUp } from '../util/math.ts';
 import { quote } from '../util/quote.ts';
@@ -41,7 +41,10 @@ export class Tensor {
   /** Null for a tensor that is a shape alone. */
   readonly #place: Place | null;
   readonly #ownsBuffer: boolean;
-  /** Where the elements end that the buffer holds for anybody, in bytes from the start; the rest of their word is padding. */
+  /**
+   * End of the elements that the buffer holds for any tensor, in bytes from the start; the rest of their word is
+   * padding.
+   */
   readonly #end: number;
 
   private constructor(

@@ -11,7 +11,7 @@ import { Tensor } from './tensor.ts';
 
 /** How to time a kernel. */
 export interface TimeOptions<S extends KernelSpec> {
-  /** What differs from the kernel's defaults for the device. */
+  /** Values that differ from the kernel's defaults for the device. */
   readonly choice?: ChoiceOf<S> | undefined;
   /** Measurements; 20. */
   readonly runs?: number | undefined;
@@ -21,7 +21,7 @@ export interface TimeOptions<S extends KernelSpec> {
 
 const OPTION_KEYS: KeyTable<TimeOptions<KernelSpec>> = { choice: true, runs: true, warmUps: true };
 
-/** What `time` measured. */
+/** Result of `time`. */
 export interface Timing {
   /** Kernel and variant. */
   readonly label: string;
@@ -36,9 +36,12 @@ export interface Timing {
   readonly gigabytes: number | null;
 }
 
-/** What the host's clock times at once lasts this long, so that the submit and the readback around it count little. */
+/**
+ * Milliseconds of work that the host's clock times at once: long enough for the submit and the readback around it to
+ * count little.
+ */
 const CLOCK_MILLISECONDS = 20;
-/** Dispatches of it at most. */
+/** Most dispatches of that work. */
 const MAX_BURST = 4096;
 
 /**

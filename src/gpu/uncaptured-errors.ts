@@ -1,10 +1,10 @@
-// The errors that WebGPU reports as an event alone. Dawn raises them inside the call that is wrong, so that those of a known
-// call are thrown there; the others, of calls past `Device`, are thrown once, to whoever calls next.
+// The errors that WebGPU reports as an event alone. Dawn raises them inside the call that is wrong, so those of a known
+// call are thrown there; the others, of calls past `Device`, are thrown once, by the next call.
 import { GpuError } from './errors.ts';
 
 /** Errors of a device that no error scope caught. */
 export class UncapturedErrors {
-  /** What is raised during the call that is running. */
+  /** Errors raised during the call that is running. */
   #raised: string[] | null = null;
   #unheard: string | null = null;
   #numUnheard = 0;

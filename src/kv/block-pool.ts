@@ -4,8 +4,8 @@ import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { checkValue, count } from '../util/option-checks.ts';
 
 /**
- * Which blocks of the KV cache are free, and how many owners each of the others has. Blocks have no contents here, only
- * ids in [0, numBlocks).
+ * Free blocks of the KV cache, and the number of owners of the others. Blocks have no contents here, only ids in [0,
+ * numBlocks).
  *
  * A block may be freed with contents that are worth keeping: it is free like any other, but given away last, and the
  * one that was freed first goes first.

@@ -7,7 +7,7 @@ import { BlockPool } from './block-pool.ts';
 import { BlockTable } from './block-table.ts';
 import { type BlockHash, type CachedBlock, PrefixCache } from './prefix-cache.ts';
 
-/** Evicted blocks that are remembered, for each block of the pool. */
+/** Evicted blocks remembered per block of the pool. */
 const EVICTED_PER_BLOCK = 4;
 
 /** Sequence as the manager reads it; the object itself is the key of its table. */
@@ -22,16 +22,16 @@ export interface KVCacheManagerOptions {
   readonly numBlocks: number;
   /** Tokens per block. */
   readonly blockSize: number;
-  /** For tests of collisions. */
+  /** Hash of blocks; tests give one that collides. */
   readonly hash?: BlockHash | undefined;
 }
 
 /**
- * Which blocks hold which sequence, and which of them several share. The tensors themselves are the runner's.
+ * Block tables of all sequences, and the blocks that several share. The tensors are the runner's.
  *
- * Only blocks that are full of known tokens are shared, and a hit leaves at least the last token to compute. So no sequence
- * writes to a block that another one reads, and nothing has to be copied on a write: a sequence that goes on from
- * the middle of a block computes that block for itself.
+ * Only full blocks with ids on the host are shared, and a hit leaves at least the last token to compute. So no sequence
+ * writes to a block that another one reads, and nothing has to be copied on a write: a sequence that goes on from the
+ * middle of a block computes that block for itself.
  */
 export class KVCacheManager {
   readonly blockSize: number;
@@ -56,7 +56,7 @@ export class KVCacheManager {
     return this.#pool.numFree;
   }
 
-  /** Blocks whose tokens are known, in use or not. */
+  /** Blocks in the prefix cache, in use or not. */
   get numCachedBlocks(): number {
     return this.#cache.numBlocks;
   }
@@ -111,12 +111,12 @@ export class KVCacheManager {
     }
   }
 
-  /** Forgets the contents of blocks, which turned out to be wrong. */
+  /** Drops the contents of blocks from the prefix cache: they turned out to be wrong. */
   evict(blocks: Iterable<number>): void {
     for (const block of blocks) this.#cache.evict(block);
   }
 
-  /** Forgets the contents of all blocks. */
+  /** Drops the contents of all blocks from the prefix cache. */
   evictAll(): void {
     this.evict(Array(this.numBlocks).keys());
   }
@@ -131,7 +131,10 @@ export class KVCacheManager {
     return this.blockTable(sequence).filter((block) => this.#pool.refCount(block) > 1).length * this.blockSize;
   }
 
-  /** Gives all blocks of the sequence back, the last one first: it is of use to fewer. Nothing happens when it has none. */
+  /**
+   * Gives all blocks of the sequence back, the last one first: fewer sequences could share it. Nothing happens when it
+   * has none.
+   */
   free(sequence: CachedSequence): void {
     for (const block of this.blockTable(sequence).toReversed()) this.#pool.free(block, this.#cache.has(block));
     this.#tables.delete(sequence);
@@ -153,7 +156,7 @@ export class KVCacheManager {
     }
   }
 
-  /** The longest chain of known blocks that leaves the sequence a token to compute. */
+  /** The longest chain of cached blocks that leaves the sequence a token to compute. */
   #lookUp(sequence: CachedSequence): { found: CachedBlock[]; miss: PrefixMiss } {
     const found: CachedBlock[] = [];
     const { prefixGroup: group, promptIds, ids } = sequence;

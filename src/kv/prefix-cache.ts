@@ -1,12 +1,12 @@
-// Finds blocks by the tokens that they hold. A hash proposes a candidate, the tokens themselves decide.
+// Finds blocks by the tokens that they hold. A hash proposes candidates, the tokens themselves decide.
 import type { PrefixMiss } from '../core/sequence.ts';
 
-/** A block full of known tokens after a known prefix. */
+/** A full block, registered after its prefix. */
 export interface CachedBlock {
   readonly group: string;
   /** The block before it; null at the start of a sequence. */
   readonly parent: CachedBlock | null;
-  /** Of group, prefix and ids. */
+  /** Hash of group, prefix and ids. */
   readonly hash: number;
   readonly ids: readonly number[];
   readonly block: number;
@@ -16,20 +16,19 @@ export interface CachedBlock {
 export type BlockHash = (prefix: number, ids: Iterable<number>) => number;
 
 /**
- * Which blocks hold which tokens, so that sequences of one group with the same prefix share them.
+ * Index of full blocks by their tokens, so that sequences of one group with the same prefix share them.
  *
- * Keys depend on all tokens before them, so blocks form chains; a block is found from its
- * predecessor only.
+ * Keys depend on all tokens before them, so blocks form chains; a block is found from its predecessor only.
  */
 export class PrefixCache {
   readonly #hash: BlockHash;
   readonly #maxEvicted: number;
   readonly #byHash = new Map<number, CachedBlock[]>();
   readonly #byBlock = new Map<number, CachedBlock>();
-  /** Hashes of blocks that were cached and are no more, oldest first: they tell why a prompt was not found. */
+  /** Hashes of evicted blocks, oldest first: they explain a miss. */
   readonly #evicted = new Set<number>();
 
-  /** @param maxEvicted How many evicted blocks are remembered. */
+  /** @param maxEvicted number of evicted blocks that are remembered. */
   constructor(maxEvicted: number, hash: BlockHash = hashIds) {
     this.#maxEvicted = maxEvicted;
     this.#hash = hash;
@@ -39,18 +38,18 @@ export class PrefixCache {
     return this.#byBlock.size;
   }
 
-  /** Tells whether the block holds tokens that others can share. */
+  /** Tells whether the block is registered. */
   has(block: number): boolean {
     return this.#byBlock.has(block);
   }
 
-  /** The block with these tokens behind `parent`, or why there is none. */
+  /** The block with these tokens after `parent`, or the reason why there is none. */
   find(group: string, parent: CachedBlock | null, ids: readonly number[]): CachedBlock | PrefixMiss {
     const hash = this.#hashOf(group, parent, ids);
     return this.#find(hash, group, parent, ids) ?? (this.#evicted.has(hash) ? 'evicted' : 'new');
   }
 
-  /** Makes a full block known, unless another one with the same tokens is; returns the one that is. */
+  /** Registers a full block, unless another one with the same tokens is registered; returns the one that is. */
   add(group: string, parent: CachedBlock | null, ids: readonly number[], block: number): CachedBlock {
     const hash = this.#hashOf(group, parent, ids);
     const known = this.#find(hash, group, parent, ids);
@@ -62,7 +61,7 @@ export class PrefixCache {
     return cached;
   }
 
-  /** Forgets what a block holds; nothing happens when that is not known. */
+  /** Drops a block's entry; nothing happens when it has none. */
   evict(block: number): void {
     const cached = this.#byBlock.get(block);
     if (cached === undefined) return;

@@ -76,11 +76,12 @@ export class Checkpoint implements WeightSource {
 /**
  * Opens the weights in `dir` and checks them against those of `model`; no weights are read yet.
  *
- * A stored head is used when the configuration unties it, and also when it is tied but the values differ from those of the
- * embedding.
- * @throws {CheckpointError} naming the tensor that is missing, doubled, of another shape or dtype, or unknown in
- * its place in the model
- * @throws {SafetensorsError} when a file can't be read
+ * A stored head is used when the configuration unties it, and also when it is tied but the values differ from those of
+ * the embedding.
+ *
+ * @throws CheckpointError naming the tensor that is missing, doubled, of another shape or dtype, or unknown in its
+ * place in the model.
+ * @throws SafetensorsError when a file can't be read.
  */
 export async function openCheckpoint(dir: string, model: ModelDefinition): Promise<Checkpoint> {
   await using opened = new AsyncDisposableStack();

@@ -50,7 +50,8 @@ export interface ConfigReader {
 
 /**
  * Reads a parsed config.json; `source` names it in errors.
- * @throws ConfigError unless it is a JSON object
+ *
+ * @throws ConfigError unless it is a JSON object.
  */
 export function readConfig(json: unknown, source: string): ConfigReader {
   const fail = (problem: Problem) => new ConfigError(source, problem);
@@ -81,7 +82,8 @@ export function isPositive(value: unknown): value is number {
 
 /**
  * Checks an `eos_token_id`: null, an id or a list of ids; doubles are dropped.
- * @throws what `fail` makes of the problem
+ *
+ * @throws what `fail` makes of the problem.
  */
 export function parseEosIds(value: unknown, fail: (problem: Problem) => Error): number[] {
   if (value === null) return [];

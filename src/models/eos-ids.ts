@@ -14,8 +14,10 @@ export interface ModelEosIds {
 }
 
 /**
- * Reads the eos ids of generation_config.json in `dir`, or takes those of `config` where that file or its key is missing.
- * @throws {ConfigError} when the file is malformed or the value is neither an id nor a list of ids
+ * Reads the eos ids of generation_config.json in `dir`, or takes those of `config` where that file or its key is
+ * missing.
+ *
+ * @throws ConfigError when the file is malformed or the value is neither an id nor a list of ids.
  */
 export async function readEosIds(dir: string, config: ModelConfig): Promise<ModelEosIds> {
   const path = join(dir, 'generation_config.json');

@@ -14,7 +14,8 @@ const ARCHITECTURES: readonly Architecture[] = [gpt2];
 
 /**
  * Reads `config.json` of a model directory.
- * @throws {ConfigError} when the directory or the file is missing or not a supported configuration
+ *
+ * @throws ConfigError when the directory or the file is missing or not a supported configuration.
  */
 export async function readModel(dir: string, architectures?: readonly Architecture[]): Promise<ModelDefinition> {
   const expected = 'a directory with config.json and model.safetensors';
@@ -27,7 +28,8 @@ export async function readModel(dir: string, architectures?: readonly Architectu
 
 /**
  * Defines a model by a parsed config.json; `source` names it in errors.
- * @throws {ConfigError} naming the key, its value and what was expected
+ *
+ * @throws ConfigError naming the key, its value and what was expected.
  */
 export function parseModel(
   json: unknown,
@@ -51,7 +53,8 @@ export interface RandomModel {
 
 /**
  * Defines a model of published shape, for random weights.
- * @throws {RangeValueError} for a name that no architecture has
+ *
+ * @throws RangeValueError for a name that no architecture has.
  */
 export function randomModel(name: string, architectures: readonly Architecture[] = ARCHITECTURES): RandomModel {
   for (const { random, define } of architectures) {

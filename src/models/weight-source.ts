@@ -10,13 +10,14 @@ export interface WeightSource extends AsyncDisposable {
   /** The output head is the embedding; otherwise it is a tensor of its own. */
   readonly tiedHead: boolean;
 
-  /** @throws {RangeValueError} when there is no tensor of this name */
+  /** @throws RangeValueError when there is no tensor of this name. */
   shape(name: string): readonly number[];
 
   /**
-   * Writes rows `[startRow, startRow + numRows)` of the tensor to `out` [numRows · row length]. A row is one step
-   * along the first dimension: a single element of a vector.
-   * @throws {RangeValueError} when the rows are not in the tensor or `out` has another length
+   * Writes rows `[startRow, startRow + numRows)` of the tensor to `out` [numRows · row length]. A row is one step along
+   * the first dimension: a single element of a vector.
+   *
+   * @throws RangeValueError when the rows are not in the tensor or `out` has another length.
    */
   readRows(name: string, startRow: number, numRows: number, out: Float32Array): Promise<void>;
 

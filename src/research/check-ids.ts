@@ -1,4 +1,5 @@
-// The ids that a caller hands the research model, checked whole before any GPU work: what is none would read past a table.
+// The ids that a caller hands the research model, checked whole before any GPU work: one out of range would read past a
+// table.
 
 import type { ModelConfig } from '../models/config.ts';
 import { RangeValueError } from '../util/errors.ts';

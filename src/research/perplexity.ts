@@ -2,7 +2,7 @@ import { checkKeys, type KeyTable } from '../util/keys.ts';
 import { checkIds, checkInteger } from './check-ids.ts';
 import type { TextModel } from './text-model.ts';
 
-/** How well a model predicts a text. */
+/** Predictability of a text by a model. */
 export interface Perplexity {
   /** Predicted tokens: all but the first. */
   readonly tokens: number;
@@ -11,7 +11,7 @@ export interface Perplexity {
   readonly perplexity: number;
 }
 
-/** How a long text is cut. */
+/** Windows that a long text is cut into. */
 export interface PerplexityOptions {
   /** Most tokens that a token is predicted from; by default the model's positions. */
   readonly window?: number | undefined;
@@ -22,11 +22,12 @@ export interface PerplexityOptions {
 const OPTION_KEYS: KeyTable<PerplexityOptions> = { window: true, stride: true };
 
 /**
- * Perplexity of a text, cut into windows of `window` tokens that each predict the token behind every one of theirs. With
- * overlap, a token counts in the first window that predicts it. Windows are scored side by side; that changes no bit.
+ * Computes the perplexity of a text, cut into windows of `window` tokens that each predict the token after every one of
+ * theirs. With overlap, a token counts in the first window that predicts it. Windows are scored side by side; that
+ * changes no bit.
  *
- * @throws RangeValueError for a window or stride out of range, an unknown option, fewer than two ids, or one that the model
- * does not have.
+ * @throws RangeValueError for a window or stride out of range, an unknown option, fewer than two ids, or one that the
+ * model does not have.
  */
 export async function perplexity(
   model: TextModel,

@@ -1,24 +1,24 @@
-// What callers may ask of the research model beyond ids, checked for those without TypeScript.
+// Options of the research model beyond ids, checked for callers without TypeScript.
 import { RangeValueError } from '../util/errors.ts';
 import { checkKeys, type KeyTable } from '../util/keys.ts';
 import { type Checks, checkOptions } from '../util/option-checks.ts';
 
-/** Chooses the next id from the logits [V] behind `ids`; null ends the text. */
+/** Chooses the next id from the logits [V] after `ids`; null ends the text. */
 export type ChooseId = (logits: Float32Array, ids: readonly number[]) => number | null;
 
-/** What a forward pass gives besides logits. */
+/** Options of `forward`. */
 export interface ForwardOptions {
   /** Modules whose outputs are wanted. */
   readonly taps?: readonly string[] | undefined;
 }
 
-/** How far to generate, and by whose choice. */
+/** Length of a generation, and its sampler. */
 export interface GenerateOptions {
   readonly maxTokens: number;
   readonly choose: ChooseId;
 }
 
-/** When a kernel is taken for the same as another. */
+/** Tolerance for taking a kernel for the same as another. */
 export interface ReplaceOptions {
   /** Largest difference of a logit, as a part of 1 + the largest logit; 2e-4. */
   readonly tolerance?: number | undefined;

@@ -1,4 +1,4 @@
-// Taps of a step. What only a tap needs was compiled by no one before: the recorder builds it at the end.
+// Taps of a step. Variants that only a tap needs were not compiled before: the recorder builds them at the end.
 import type { Device } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { ChoiceOf, KernelSpec, ScalarsOf, TensorsOf } from '../gpu/kernel-spec.ts';
@@ -62,7 +62,7 @@ export class TappedRecorder implements StepSink {
     return this.#recorder.finish(label);
   }
 
-  /** Closes the taps, where nobody gets them. */
+  /** Closes the taps where the caller gets none of them. */
   close(): void {
     for (const tensor of this.taps.values()) tensor.close();
   }

@@ -53,7 +53,7 @@ export class TextModel {
   #parts: ModelParts;
   /** [T] 0, 1, …, T − 1 */
   readonly #rows: Tensor;
-  /** [T, 1] the id whose logprob is wanted of each row. */
+  /** [T, 1] the id of each row whose logprob is wanted. */
   readonly #targets: Tensor;
   /** [CHUNK_ROWS] ones. */
   readonly #wanted: Tensor;

@@ -137,9 +137,9 @@ export class BatchScheduler implements Scheduler {
   }
 
   fail(rows: readonly SchedulerRow[]): readonly Sequence[] {
-    // Steps in flight may have computed blocks from those that the failed step left out, and made them known.
+    // Steps in flight may have computed blocks from those that the failed step left unwritten, and registered them.
     this.#kv.evictAll();
-    // Also sequences restarted by the failure before: otherwise two failures could excuse each other for ever.
+    // Sequences restarted by the previous failure count, too: otherwise two failures could excuse each other for ever.
     const failed = rows.map(({ sequence }) => sequence).filter(({ status }) => status !== 'finished');
     for (const sequence of failed) this.#finish(sequence, 'error');
     for (const { sequence } of this.#running.filter(({ sequence }) => sequence.prefixGroup !== null)) {
@@ -193,7 +193,8 @@ export class BatchScheduler implements Scheduler {
     // An id in flight would be missing from the recomputed prompt.
     if (head.numPendingIds > 0) return false;
     const isAdmitted = this.#policies.admits(this.#admissionState(), head);
-    // With nothing running no step would come, and so no end: the policy may delay a request and never lose one.
+    // With nothing running there would be no further step, and so no end: the policy may delay a request, never lose
+    // one.
     if (!isAdmitted && this.numRunning > 0) return false;
     const numReserved = this.#running.filter(({ sequence }) => this.#willGrow(sequence)).length;
     const hit = this.#kv.start(head, numReserved);
@@ -283,7 +284,7 @@ interface StepDraft extends SchedulerOutput {
   budget: number;
 }
 
-/** Why a sequence ends with the id it got last, if it does. */
+/** Reason why a sequence ends with its newest id; null when it goes on. */
 function reasonToStop(sequence: Sequence, id: number): 'stop' | 'length' | null {
   const { ids, params } = sequence;
   if (isEos(sequence, id) || params.stopTokenIds.includes(id)) return 'stop';

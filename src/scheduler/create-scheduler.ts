@@ -1,4 +1,4 @@
-// The built-in policies by name, one table an axis: names, checks and what they stand for can't disagree.
+// The built-in policies by name, one table an axis: names, checks and implementations can't disagree.
 import { RangeValueError } from '../util/errors.ts';
 import type { Check } from '../util/option-checks.ts';
 import type { AdmissionPolicy } from './admission/admission-policy.ts';
@@ -18,7 +18,7 @@ export type SchedulerName = 'naive' | 'offline' | 'online';
 /** Built-in queue policy: first come, most urgent, or shortest prompt first. */
 export type QueuePolicyName = 'fcfs' | 'priority' | 'shortest-prompt-first';
 
-/** Makers, as a policy with state belongs to one scheduler. */
+/** Factories, since a policy with state belongs to one scheduler. */
 const ADMISSION: Readonly<Record<SchedulerName, () => AdmissionPolicy>> = {
   naive: () => new NaivePolicy(),
   offline: () => new OfflinePolicy(),
@@ -46,8 +46,8 @@ export const queuePolicyCheck = nameOrPolicy(queuePolicyNames, 'rank');
 /**
  * Makes a scheduler.
  *
- * @throws RangeValueError for a name that is not in `schedulerNames` or `queuePolicyNames`, what is neither name nor policy,
- * or limits that make no sense.
+ * @throws RangeValueError for a name that is not in `schedulerNames` or `queuePolicyNames`, a value that is neither
+ * name nor policy, or limits out of range.
  */
 export function createScheduler(
   scheduler: SchedulerName | AdmissionPolicy,

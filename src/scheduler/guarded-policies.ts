@@ -1,5 +1,5 @@
-// Policies as the scheduler calls them. A caller may have written one, perhaps without types, so every answer is checked
-// before it can get into the books.
+// Policies as the scheduler calls them. A caller may have written one, perhaps without types, so every answer is
+// checked before it changes the scheduler's state.
 import type { ReadonlySequence } from '../core/sequence.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { quote } from '../util/quote.ts';

@@ -1,9 +1,9 @@
-// The one error of policies, which callers may write themselves: it says which of their functions to look at.
+// The one error of policies, which callers may write themselves: it names the function at fault.
 import { RoseinferError } from '../util/errors.ts';
 
-/** A scheduling policy that threw, or gave what makes no sense. */
+/** A scheduling policy that threw or returned an invalid value. */
 export class PolicyError extends RoseinferError {
-  /** The function that is to blame, such as `admits`. */
+  /** The function at fault, such as `admits`. */
   readonly method: string;
 
   constructor(method: string, problem: string, options?: ErrorOptions) {

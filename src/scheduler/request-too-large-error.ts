@@ -1,7 +1,7 @@
 // The refusal of a request that no state of the pool could ever hold.
 import { RoseinferError } from '../util/errors.ts';
 
-/** A request that could not run even with the whole machine to itself. */
+/** A request that could not run even alone. */
 export class RequestTooLargeError extends RoseinferError {
   readonly requestId: string;
   readonly needed: number;

@@ -9,7 +9,7 @@ export interface SequenceUpdate {
   readonly sequence: Sequence;
   /** The id that was appended; null when its logits were not finite. */
   readonly id: number | null;
-  /** Of that id; null when the sequence did not ask. */
+  /** Log-probabilities of that id; null when the sequence did not ask. */
   readonly logprobs: TokenLogprobs | null;
   /** Null while the sequence goes on. */
   readonly finishReason: FinishReason | null;
@@ -45,11 +45,14 @@ export interface Scheduler {
    * @param targetTokens cuts prompts into chunks so that the step has about as many tokens; decoding rows always run.
    */
   schedule(targetTokens?: number): SchedulerOutput;
-  /** Applies a step's result to the rows that sampled, in the order of `plan.logitsRows`; rows without meaning are dropped. */
+  /**
+   * Applies a step's result to the rows that sampled, in the order of `plan.logitsRows`; rows of an earlier epoch are
+   * dropped.
+   */
   update(sampled: readonly SchedulerRow[], result: StepResult): readonly SequenceUpdate[];
   /**
-   * Ends every sequence of a step that gave no result, with `error`; returns them. So each failing step ends all whom it
-   * concerns, however many fail in a row. Others that may share blocks with them start again with the ids that they have.
+   * Ends with `error` every sequence of a step that gave no result; returns them. However many steps fail in a row,
+   * each ends all of its own. Other sequences that may share blocks with them are recomputed from the ids on the host.
    */
   fail(rows: readonly SchedulerRow[]): readonly Sequence[];
   /**

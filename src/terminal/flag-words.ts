@@ -1,5 +1,5 @@
-// Which words of a command line are flags and which are their values. It is decided here, by what each flag takes, and
-// written out as `--flag=value`, so that yargs has nothing to guess: it takes no value that begins with a dash.
+// Decides which words of a command line are flags and which are their values, by what each flag takes, and writes them
+// as `--flag=value`, so that yargs has nothing to guess: it takes no value that begins with a dash.
 import { RoseinferError } from '../util/errors.ts';
 import { nearestName } from '../util/keys.ts';
 import { quote } from '../util/quote.ts';

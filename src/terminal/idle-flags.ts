@@ -1,4 +1,4 @@
-// Flags that were given and change nothing, because of others: said on stderr, for the run is sound without them.
+// Flags that were given and change nothing, because of others: named on stderr, since the run is sound without them.
 import { flagsAmong } from './flag-words.ts';
 
 /** Flags that have no effect when `isIdle`; `why` ends the sentence. */

@@ -35,7 +35,7 @@ export async function readModelShape(name: string = BUNDLED_MODEL, dtype?: Weigh
   return { model, dtype: checkpoint.dtype };
 }
 
-/** Refuses tensors for which there is no room: without the files nothing else says that a size is none. */
+/** Refuses tensors for which there is no room: without the files nothing else shows that a size is wrong. */
 function checkSizes(model: ModelDefinition, path: string): void {
   const free = freemem();
   for (const { name: tensor, shape } of [...outerTensors(model), ...model.layerTensors(0)]) {

@@ -1,5 +1,5 @@
 // The model of tokenizer.json: byte-level BPE that can write every text. A token that merges need and the vocabulary
-// lacks would take words out of a prompt without a word, so vocabulary and merges must explain each other.
+// lacks would silently drop words of a prompt, so vocabulary and merges must explain each other.
 import { isJsonObject, type JsonObject } from '../util/json.ts';
 import { quote } from '../util/quote.ts';
 import { BYTE_OF_LETTER } from './byte-letters.ts';
@@ -18,7 +18,10 @@ export interface BpeModel {
   readonly ignoresMerges: boolean;
 }
 
-/** Options that would change the ids, and their values that do not; the others have no effect where all bytes are known. */
+/**
+ * Options that would change the ids, and their values that do not; the others have no effect where all bytes have a
+ * token.
+ */
 const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
   dropout: [null, undefined, 0],
   continuing_subword_prefix: [null, undefined, ''],
@@ -27,8 +30,9 @@ const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
 
 /**
  * Checks the `model` of tokenizer.json.
- * @throws what `refuse` makes of it unless it is a BPE whose ids are unique, which knows all 256 bytes, and each of whose
- * merges makes a known token of two known ones
+ *
+ * @throws what `refuse` makes of it unless it is a BPE whose ids are unique, which knows all 256 bytes, and each of
+ * whose merges makes a known token of two known ones.
  */
 export function parseBpeModel(model: unknown, refuse: Refuse): BpeModel {
   const fields: JsonObject = isJsonObject(model) ? model : {};

@@ -2,7 +2,7 @@
 import { StopSearch } from './stop-search.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
-/** Where a text ends besides its last id. */
+/** Ends of a text besides its last id. */
 export interface TextStops {
   /** The text ends before the first of these strings. */
   readonly stop: readonly string[];

@@ -20,13 +20,14 @@ const FOLDS: ReadonlyMap<string, string> = new Map([
   ['s', 'ſ'],
   ['k', '\u212a'],
 ]);
-/** Letters that one character stands for when case does not count: ß, ﬆ, ﬀ, ﬁ, ﬂ. */
+/** Letters that one character stands for when case is ignored: ß, ﬆ, ﬀ, ﬁ, ﬂ. */
 const LIGATURE = /ss|st|ff|fi|fl|[^ -~]/i;
 
 /**
- * Rewrites a pattern of tokenizer.json for the library, which takes `\s` for White_Space, `.` for all but a line feed, and
- * so on, as Oniguruma does; it would not know that ſ is an s where case does not count.
- * @throws what `refuse` makes of a pattern with a part that is not read in the same way by both
+ * Rewrites a pattern of tokenizer.json for the library, which takes `\s` for White_Space, `.` for all but a line feed,
+ * and so on, as Oniguruma does; it would not know that ſ is an s where case does not count.
+ *
+ * @throws what `refuse` makes of a pattern with a part that is not read in the same way by both.
  */
 export function rewritePattern(pattern: string, refuse: Refuse): string {
   let rewritten = '';

@@ -43,7 +43,7 @@ export class StopSearch {
     return Uint8Array.from(certain);
   }
 
-  /** The bytes held back, which no stop string has come of. */
+  /** The bytes held back that no stop string has claimed. */
   finish(): Uint8Array {
     return Uint8Array.from(this.#held.splice(0));
   }

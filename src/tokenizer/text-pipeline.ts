@@ -9,7 +9,8 @@ const POST_PROCESSORS: readonly unknown[] = ['ByteLevel', 'TemplateProcessing', 
 
 /**
  * Rewrites a `normalizer`: Unicode's normal forms, or none.
- * @throws what `refuse` makes of any other
+ *
+ * @throws what `refuse` makes of any other.
  */
 export function rewriteNormalizer(normalizer: unknown, refuse: Refuse): JsonObject {
   // An empty sequence, not null: with null the library would look for all added tokens at once, normalized ones or not.
@@ -23,7 +24,8 @@ export function rewriteNormalizer(normalizer: unknown, refuse: Refuse): JsonObje
 
 /**
  * Rewrites a `pre_tokenizer`: splits at patterns and digits, then bytes.
- * @throws what `refuse` makes of any other
+ *
+ * @throws what `refuse` makes of any other.
  */
 export function rewritePreTokenizer(preTokenizer: unknown, refuse: Refuse): JsonObject {
   const parts = partsOf(preTokenizer, 'pre_tokenizer', 'pretokenizers', refuse);
@@ -36,7 +38,8 @@ export function rewritePreTokenizer(preTokenizer: unknown, refuse: Refuse): Json
 
 /**
  * Checks a `post_processor`. Whatever it is, it only adds tokens around a text, which are not asked for.
- * @throws what `refuse` makes of one that is unknown
+ *
+ * @throws what `refuse` makes of one that is unknown.
  */
 export function checkPostProcessor(postProcessor: unknown, refuse: Refuse): void {
   for (const { type } of partsOf(postProcessor, 'post_processor', 'processors', refuse)) {

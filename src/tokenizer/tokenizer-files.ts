@@ -11,7 +11,7 @@ import { type Refuse, refuseIn, TokenizerError } from './tokenizer-error.ts';
 /** The file that makes text of ids. */
 export const TOKENIZER_FILE = 'tokenizer.json';
 
-/** The error of a text where ids are all that there is. */
+/** Error of an operation on text where there are only ids. */
 export function missingTokenizer(path: string): TokenizerError {
   return new TokenizerError(path, { subject: 'file', found: 'missing', expected: 'a tokenizer, as text is asked for' });
 }
@@ -44,8 +44,9 @@ export interface TokenizerFiles {
 
 /**
  * Reads the tokenizer files in `dir`; only tokenizer.json has to be there.
- * @throws {TokenizerError} when one is malformed or contradicts itself, or asks for what would give other ids than
- * Hugging Face's tokenizers
+ *
+ * @throws TokenizerError when one is malformed or contradicts itself, or asks for what would give other ids than
+ * Hugging Face's tokenizers.
  */
 export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   const path = join(dir, TOKENIZER_FILE);

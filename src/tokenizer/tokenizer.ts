@@ -21,7 +21,7 @@ export interface DecodeOptions {
 const ENCODE_OPTIONS: Checks<EncodeOptions> = { parseSpecial: flag };
 const DECODE_OPTIONS: Checks<DecodeOptions> = { skipSpecialTokens: flag };
 
-/** The tokenizer of a model directory, or what stands for one where there is none. */
+/** The tokenizer of a model directory, or its substitute where there is none. */
 export class Tokenizer {
   /** Highest id + 1. */
   readonly vocabSize: number;
@@ -46,8 +46,9 @@ export class Tokenizer {
 
   /**
    * Reads `tokenizer.json` in `dir`, and which token is the eos in the files beside it.
-   * @throws {TokenizerError} when one can't be read or contradicts itself, or describes a tokenizer that would be read
-   * in another way than Hugging Face reads it
+   *
+   * @throws TokenizerError when one can't be read or contradicts itself, or describes a tokenizer that would be read in
+   * another way than Hugging Face reads it.
    */
   static async load(dir: string): Promise<Tokenizer> {
     const files = await readTokenizerFiles(dir);
@@ -55,15 +56,16 @@ export class Tokenizer {
     return new Tokenizer({ vocabSize, eosIds, missingFile: null, files });
   }
 
-  /** Stands for the tokenizer of a model that has none: ids have no text, and text can't be encoded. */
+  /** Makes the substitute for the tokenizer of a model that has none: ids have no text, and text can't be encoded. */
   static idsOnly(vocabSize: number, missingFile: string = TOKENIZER_FILE): Tokenizer {
     return new Tokenizer({ vocabSize, eosIds: [], missingFile, files: null });
   }
 
   /**
-   * Ids of `text`; no special tokens are added around it.
-   * @throws {TokenizerError} where there is no tokenizer
-   * @throws {RangeValueError} for what is no text, or an unknown option
+   * Encodes `text`; no special tokens are added around it.
+   *
+   * @throws TokenizerError where there is no tokenizer.
+   * @throws RangeValueError unless `text` is a string, or for an unknown option.
    */
   encode(text: string, options: EncodeOptions = {}): number[] {
     if (typeof text !== 'string') throw new RangeValueError('text', text, 'a text');
@@ -75,8 +77,9 @@ export class Tokenizer {
   }
 
   /**
-   * Text of `ids`: bytes that are no UTF-8 become U+FFFD, ids that no token has become nothing.
-   * @throws {RangeValueError} for what is no list of integers, or unless `skipSpecialTokens` alone is said
+   * Decodes `ids`: bytes that are no UTF-8 become U+FFFD, ids without a token become nothing.
+   *
+   * @throws RangeValueError unless `ids` is a list of integers and `skipSpecialTokens` is given alone.
    */
   decode(ids: readonly number[], options: DecodeOptions): string {
     checkOptions('options of decode', options, DECODE_OPTIONS);
@@ -123,7 +126,7 @@ class Encoders {
     this.#files = files;
   }
 
-  /** Made when it is first asked for, as it seldom is. */
+  /** Made on first use, which is rare. */
   get withoutSpecial(): HuggingFaceTokenizer {
     const addedTokens = this.#files.addedTokens.filter((token) => !token.special);
     this.#withoutSpecial ??= createTokenizer({ ...this.#files, addedTokens });
@@ -146,7 +149,8 @@ export class VocabSizeError extends RoseinferError {
 /**
  * Refuses a tokenizer that is not the model's: text could become ids beyond the model's vocabulary. Fewer ids are fine,
  * for models pad their vocabulary, and so are added tokens beyond it: such an id is refused where it is used.
- * @throws {VocabSizeError}
+ *
+ * @throws VocabSizeError
  */
 export function checkVocabSize({ mergedVocabSize }: Tokenizer, modelVocabSize: number): void {
   if (mergedVocabSize > modelVocabSize) throw new VocabSizeError(mergedVocabSize, modelVocabSize);

@@ -18,7 +18,8 @@ export function isJsonObject(value: unknown): value is JsonObject {
 
 /**
  * Parses `text`, whose name in messages is `subject`, as one JSON object without duplicate keys at any depth.
- * @throws what `toError` makes of the problem
+ *
+ * @throws what `toError` makes of the problem.
  */
 export function parseJsonObject(text: string, subject: string, toError: (problem: Problem) => Error): JsonObject {
   let value: unknown;
@@ -36,7 +37,8 @@ export function parseJsonObject(text: string, subject: string, toError: (problem
 
 /**
  * Reads a file that holds one JSON object.
- * @throws what `toError` makes of the problem
+ *
+ * @throws what `toError` makes of the problem.
  */
 export async function readJsonObject(path: string, toError: (problem: Problem) => Error): Promise<JsonObject> {
   const { handle, numBytes } = await openRegularFile(path, 'a JSON file', toError);

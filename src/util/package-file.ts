@@ -1,5 +1,5 @@
-// Where the package's files lie that are no code: shaders and models. This module knows it from its own place, two
-// directories below, so that one check tells of a bundler that took the place away.
+// Places of the package's files that are no code: shaders and models. This module derives them from its own place, two
+// directories below the top, so that one check reports a bundler that moved it.
 import { RoseinferError } from './errors.ts';
 
 /**

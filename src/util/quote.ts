@@ -1,4 +1,4 @@
-// How messages show a value that somebody else chose: on one line and of bounded length, whatever it is.
+// Quotation of a foreign value in a message: on one line and of bounded length, whatever it is.
 
 /** Longest quotation, in UTF-16 units, without the ellipsis. */
 const MAX_LENGTH = 100;

@@ -1,4 +1,4 @@
-// Files of others, looked at before they are opened: opening a pipe waits for its other end, and a device has no end.
+// Foreign files, looked at before they are opened: opening a pipe waits for its other end, and a device has no end.
 
 import type { Stats } from 'node:fs';
 import { type FileHandle, lstat, open, readlink, stat } from 'node:fs/promises';
@@ -32,7 +32,8 @@ export async function openRegularFile(
 
 /**
  * Checks that a path leads to a directory.
- * @throws what `toError` makes of the problem
+ *
+ * @throws what `toError` makes of the problem.
  */
 export async function checkDirectory(
   path: string,

@@ -1,5 +1,5 @@
 /**
- * Counter-based random numbers: a value is a pure function of what it is for, so the order of draws never matters. All
+ * Counter-based random numbers: a value is a pure function of its counter, so the order of draws never matters. All
  * integer steps are u32 and every uniform is exact in f32, so the shader's twin gives the same bits.
  */
 import { RangeValueError } from './errors.ts';

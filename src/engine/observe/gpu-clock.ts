@@ -46,7 +46,7 @@ export function placeKernels(steps: readonly TimedStep[]): PlacedKernel[][] {
   });
 }
 
-/** The upper bound comes first. */
+/** If low > high, high wins. */
 function clamp(value: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, value));
 }

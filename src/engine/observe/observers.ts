@@ -28,7 +28,7 @@ function isObserver(value: unknown): boolean {
   return methods.length > 0 && methods.every((each) => typeof each === 'function');
 }
 
-/** The observers of an engine. Telling them never throws. */
+/** The observers of an engine. Notifying them never throws. */
 export class Observers {
   readonly #steps: readonly Listener<StepRecord>[];
   readonly #requests: readonly Listener<FinishedRequest>[];
@@ -42,18 +42,18 @@ export class Observers {
     );
   }
 
-  /** Tells all of a step. */
+  /** Notifies all of a step. */
   tellStep(step: StepRecord): void {
     for (const listener of this.#steps) listener.tell(step);
   }
 
-  /** Tells all of a request that has ended. */
+  /** Notifies all of a request that has ended. */
   tellFinish(request: FinishedRequest): void {
     for (const listener of this.#requests) listener.tell(request);
   }
 }
 
-/** A function of the caller's whose faults are reported once. */
+/** A caller's function whose faults are reported once. */
 class Listener<T> {
   readonly #call: (value: T) => unknown;
   readonly #faults: FaultReport;

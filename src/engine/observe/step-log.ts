@@ -19,7 +19,7 @@ export class StepLog {
     return this.#numSteps;
   }
 
-  /** Records sequences that were preempted though no step came of it. */
+  /** Records preemptions of a `schedule` that gave no step. */
   addPreempted(preempted: readonly Sequence[]): void {
     this.#preempted = [...this.#preempted, ...preempted];
   }

@@ -16,12 +16,12 @@ export interface StepRecord {
   /** Counted from 0. */
   readonly index: number;
   readonly submitted: number;
-  /** Its result, or its failure, was on the host. */
+  /** Time at which its result, or its failure, was on the host. */
   readonly finished: number;
   readonly rows: readonly StepRecordRow[];
   /** Ids of requests that started or resumed with it. */
   readonly admitted: readonly string[];
-  /** Ids of requests that lost their blocks when it was scheduled. */
+  /** Ids of requests that were preempted when it was scheduled. */
   readonly preempted: readonly string[];
   /** Requests that were left waiting. */
   readonly numWaiting: number;

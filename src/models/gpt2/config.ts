@@ -20,9 +20,10 @@ const GPT2_EOS_TOKEN_ID = 50256;
 const ACTIVATIONS = ['gelu_new', 'gelu_pytorch_tanh', 'gelu', 'relu'] as const;
 
 /**
- * Checks a parsed config.json; `source` names it in errors. Absent keys have the defaults of transformers'
- * GPT2Config, except for the sizes: `n_layer`, `n_head`, `n_embd`, `vocab_size` and `n_positions` are needed.
- * @throws {ConfigError} naming the key, its value and what was expected
+ * Checks a parsed config.json; `source` names it in errors. Absent keys have the defaults of transformers' GPT2Config,
+ * except for the sizes: `n_layer`, `n_head`, `n_embd`, `vocab_size` and `n_positions` are needed.
+ *
+ * @throws ConfigError naming the key, its value and what was expected.
  */
 export function parseGPT2Config(config: unknown, source: string): GPT2Config {
   const { json, fail, read, size, flag } = readConfig(config, source);

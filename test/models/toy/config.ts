@@ -8,7 +8,8 @@ const NORM_EPSILON = 1e-6;
 
 /**
  * Checks a parsed config.json; `source` names it in errors.
- * @throws ConfigError naming the key, its value and what was expected
+ *
+ * @throws ConfigError naming the key, its value and what was expected.
  */
 export function parseToyConfig(config: unknown, source: string): ModelConfig {
   const { json, fail, size, flag } = readConfig(config, source);
