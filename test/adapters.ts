@@ -4,12 +4,12 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
-/** The part of the tests that the adapter may change: the GPU layer, the kernels and a small model. */
+/** Tests that the adapter may change: the GPU layer, the kernels and a small model. */
 const TESTS = ['test/gpu', 'test/kernels', 'test/models/gpt2/gpt2.test.ts', 'test/runtime/bit-equality.test.ts'];
 
 interface AdapterRun {
   readonly name: string;
-  /** Where packages put the driver's manifest; the first that exists is taken. */
+  /** Paths of the driver's manifest in packages; the first that exists is taken. */
   readonly manifests: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }

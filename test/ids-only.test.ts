@@ -1,4 +1,5 @@
-// A directory as it may lie anywhere: weights and configurations, no tokenizer, and several ends of text.
+// A model directory without a tokenizer and with several eos ids: it loads, runs on ids, and names the missing file for
+// text.
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -47,6 +48,6 @@ test('a directory without a tokenizer loads for research', async () => {
   const greedy = (row: Float32Array) => row.indexOf(Math.max(...row));
   expect(await gpt2.model.generate(prompt, { maxTokens: 4, choose: greedy })).toEqual(completion.slice(0, 4));
   expect(() => gpt2.tokenizer.encode('Once')).toThrow('tokenizer.json: file is missing');
-  // Nobody listens, so the process is warned.
+  // No listener is given, so the process gets a warning.
   expect(warnings).toEqual([expect.stringContaining('eos [5000]')]);
 });

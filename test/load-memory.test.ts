@@ -1,4 +1,4 @@
-// What a model takes of the machine's memory.
+// Memory of a loaded model: a large KV pool is reserved, and only the blocks that requests fill become resident.
 import { expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
 import { BUNDLED_MODEL, loadModel } from '../src/load-model.ts';

@@ -87,7 +87,7 @@ test.each([undefined, true, false])(
     const onStep = () => seen.add(globalThis.setImmediate !== real);
     await using engine = new Engine({ runner, tokenizer, observers: [{ onStep }] });
     await engine.generate({ prompt: 'The king', sampling: { maxTokens: 6, ignoreEos: true } });
-    // The result of a step is told while the next one is pending, but for the last.
+    // The result of a step is reported while the next one is pending, except for the last.
     expect(seen.has(true)).toBe(pollGovernor ?? model.adapter.isSoftware);
     expect(globalThis.setImmediate).toBe(real);
   },

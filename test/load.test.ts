@@ -1,4 +1,4 @@
-// One object for a model and its engine: what it gives is what the engine gives, and it owns both.
+// A model and its engine as one object: it gives the engine's results, and owns both.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deriveSeed } from '../src/core/sampling-params.ts';
 import type { StepRecord } from '../src/engine/observe/step-record.ts';

@@ -1,4 +1,4 @@
-// What a model runs before its first request.
+// The warm-up: after it, requests dispatch no kernel variant for the first time.
 // @module-tag sweep
 import { afterEach, expect, test, vi } from 'vitest';
 import type { SamplingOptions } from '../src/core/sampling-params.ts';
@@ -12,7 +12,7 @@ afterEach(() => vi.restoreAllMocks());
 
 const sizes = { maxBatchSize: 9, maxModelLen: 320, maxBatchTokens: 96 };
 
-/** Labels of the kernel variants that are dispatched from here on. */
+/** Records the labels of the kernel variants that are dispatched from now on. */
 function dispatchedLabels(): Set<string> {
   const labels = new Set<string>();
   const encode = Program.prototype.encode;

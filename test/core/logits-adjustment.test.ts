@@ -5,7 +5,7 @@ import { adjustmentOf } from '../../src/core/logits-adjustment.ts';
 const sequence = { promptIds: [3, 4, 4], ids: [4, 9, 9], eosIds: [1] };
 const TOKEN_SLOT = 6;
 
-/** Tokens by id of the row that samples behind `numTokens` tokens. */
+/** Tokens by id of the row that samples after `numTokens` tokens. */
 function tokensOf(params: Parameters<typeof adjustmentOf>[0]['params'], numTokens = 6) {
   const adjustment = adjustmentOf({ ...sequence, params }, numTokens, TOKEN_SLOT);
   return adjustment && Object.fromEntries(adjustment.tokens.map(({ id, ...token }) => [id, token]));

@@ -1,4 +1,4 @@
-// Commands and flags in documents are those that there are, and every flag is documented.
+// Commands and flags in the documents exist, and every flag is documented.
 // @module-tag sweep
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ function tabulatedFlags(text: string): string[] {
   return rows.flatMap(([, cell = '']) => [...cell.matchAll(/`(--[\w-]+)`/g)].map(([, flag = '']) => flag));
 }
 
-/** The text under a heading of the second level; under none of them the text before the first. */
+/** The text under a heading of the second level; for null the text before the first one. */
 function section({ prose }: Document, title: string | null): string {
   const parts = prose.split(/^## /m);
   return title === null ? (parts[0] ?? '') : (parts.find((part) => part.startsWith(`${title}\n`)) ?? '');

@@ -1,4 +1,4 @@
-// What the project's commands take: flags from their `--help`, scripts from package.json.
+// Flags and scripts of the project's commands: flags from their `--help`, scripts from package.json.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runNode } from '../support/run-node.ts';
@@ -9,7 +9,7 @@ const { scripts, version }: { scripts: Readonly<Record<string, string>>; version
 );
 const known = new Map<string, ReadonlySet<string>>();
 
-/** Flags by which a program of the repository says that it can be called, `--` included. */
+/** Flags with which a program of the repository says that it can be called, `--` included. */
 export function flagsOf(program: string, ...command: readonly string[]): ReadonlySet<string> {
   const key = [program, ...command].join(' ');
   const flags = known.get(key) ?? readFlags(program, command);
@@ -27,7 +27,7 @@ function readFlags(program: string, command: readonly string[]): ReadonlySet<str
   return new Set([...stdout.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, name = '']) => name));
 }
 
-/** Says what is wrong with a line of a shell block, or null. */
+/** Describes the fault of a line of a shell block; null when it has none. */
 export function faultOf(line: string): string | null {
   for (const part of line.split(' && ')) {
     const fault = faultOfCommand(part.match(/"[^"]*"|\S+/g) ?? []);

@@ -11,7 +11,7 @@ export interface CodeBlock {
   readonly place: string;
   readonly language: string;
   readonly code: string;
-  /** The text block that is introduced as what this one prints, or null. */
+  /** The text block that is introduced as the output of this one, or null. */
   readonly prints: string | null;
 }
 
@@ -26,7 +26,7 @@ export interface Document {
 }
 
 const BLOCK = /^```(\w*)\n(.*?)^```$/gms;
-/** What may stand between a program and the block that shows its output. */
+/** Text that may stand between a program and the block that shows its output. */
 const INTRODUCES_OUTPUT = /^\s*It prints:\s*$/;
 
 /** Reads one document. */
@@ -61,7 +61,7 @@ export const documents = [
 /** The examples in the comments of a source file, as a document would have them. */
 function readExamples(path: string): readonly CodeBlock[] {
   const lines = readFileSync(join(ROOT, path), 'utf8').split('\n');
-  // Line by line, so that places stay true: what stands outside of comments is no block.
+  // Line by line, so that places stay true: text outside of comments is no block.
   return blocksOf(path, lines.map((line) => /^ *\* ?(.*)$/.exec(line)?.[1] ?? '').join('\n'));
 }
 

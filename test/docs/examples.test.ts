@@ -1,5 +1,5 @@
 // Runs every program that a document or a comment prints, from a folder with the package installed and nothing else but
-// `weights`, as some examples name the bundled model by its path.
+// `weights`, since some examples name the bundled model by its path.
 // @module-tag sweep
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

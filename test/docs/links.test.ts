@@ -1,10 +1,10 @@
-// Documents point to what exists: links, their anchors, and the files that the prose names.
+// Documents point to existing places: links, their anchors, and the files that the prose names.
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Document, documents, pages, ROOT, readDocument } from './documents.ts';
 
-/** The longest README that is read to its end. */
+/** Most lines of the README. */
 const MAX_README_LINES = 160;
 
 /** Folders at the top; a code span that begins with one names a file, unless it has a placeholder. */

@@ -25,13 +25,13 @@ beforeAll(async () => {
 });
 afterAll(() => device.close());
 
-/** A small model, whose heads take little to compile, with contexts of several splits. */
+/** A small model, whose kernels compile quickly, with contexts of several splits. */
 const model = parseModel(
   { n_layer: 1, n_head: 2, n_embd: 32, n_inner: 100, vocab_size: 331, n_positions: 1024 },
   'small',
 );
 
-/** A model that has one more matmul, with an activation that the small one does without. */
+/** A model with one more matmul, whose activation the small one lacks. */
 const withGate: ModelDefinition = {
   ...model,
   layers(step, weights, shape) {
@@ -58,7 +58,7 @@ async function findings(kernels: Partial<ModelKernels>) {
   return Object.fromEntries(reports.flatMap(({ kernel, verdict }) => (verdict === 'ok' ? [] : [[kernel, verdict]])));
 }
 
-/** In one sum for even and one for odd k, where there is one row only. */
+/** A matmul that sums even and odd k apart where there is one row only. */
 const OTHER_ORDER_ALONE: Changes = [
   ['var sum = acc[t * ROWS + r];', 'var sum = acc[t * ROWS + r]; var odd = vec4f();'],
   [

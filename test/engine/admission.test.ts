@@ -1,4 +1,4 @@
-// Who gets in, who waits, and who is sent away: queue bounds, deadlines, priorities and what is no request at all.
+// Admission of requests: queue bounds, deadlines, priorities, and values that are no request at all.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import { QueueFullError, UnknownRequestError } from '../../src/engine/errors.ts';
@@ -14,7 +14,7 @@ beforeAll(async () => {
   tokenizer = await Tokenizer.load('weights/tales');
 });
 
-/** A request of so many prompt tokens. */
+/** A request with a prompt of `length` tokens. */
 const ofLength = (length: number, seed = length): Prompt => ({
   promptIds: Array.from({ length }, (_, position) => 100 * seed + position),
   sampling: { maxTokens: 4, seed },
@@ -36,7 +36,7 @@ describe('a bound of waiting requests', () => {
       await engine.run();
       const responses = await Promise.all(added.map(({ finished }) => finished));
       expect(responses.map(({ ids }) => ids)).toEqual(requests.map(completion));
-      // With places free again, it passes.
+      // With places free again, a request passes.
       expect((await engine.generate(ofLength(3, 9))).ids).toEqual(completion(ofLength(3, 9)));
     },
   );
@@ -264,7 +264,7 @@ describe('a request that makes no sense is refused by name while others go on:',
   });
 });
 
-/** The error that a call throws; null when it throws none. */
+/** Error that a call throws; null when it throws none. */
 function caught(call: () => unknown): unknown {
   try {
     call();

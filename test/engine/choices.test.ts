@@ -1,4 +1,4 @@
-// Several completions of one prompt.
+// Several completions of one prompt: they share its full blocks, and each has the ids of a request with its seed.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { deriveSeed } from '../../src/core/sampling-params.ts';
 import { MAX_CHOICES } from '../../src/engine/choices.ts';
@@ -31,7 +31,7 @@ describe('choices', () => {
   });
 
   test.each([true, false])('compute their prompt once (prefixCache %s)', async (prefixCache) => {
-    // Blocks of 4: five full ones are shared, and the last token is everybody's own.
+    // Blocks of 4 tokens: five full ones are shared, and each choice computes the last token itself.
     const runner = talesRunner({ maxBatchSize: 8, blockSize: 4 });
     const steps: StepRecord[] = [];
     await using engine = new Engine({
@@ -123,7 +123,7 @@ describe('choices are refused, all of them and by name,', () => {
     await expect(engine.generateChoices(bad, n)).rejects.toThrow(message);
     await engine.run();
     expect((await other.finished).ids).toEqual(completion(request));
-    // Nobody else ran.
+    // No other request ran.
     expect(runner.plans.every(({ numSequences }) => numSequences === 1)).toBe(true);
   });
 

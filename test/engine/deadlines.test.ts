@@ -1,4 +1,4 @@
-// Deadlines end requests even when nobody takes a turn.
+// Deadlines end requests on time, by a timer on the machine's clock and by turns on a caller's.
 import { beforeAll, expect, test, vi } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';

@@ -56,7 +56,7 @@ const setting = fc.record({
   requests: fc.array(request, { minLength: 1, maxLength: 9, size: '+1' }),
 });
 
-/** What a request came to, and what was seen of it on the way. */
+/** Outcome of a request, and observations on the way. */
 interface Outcome {
   readonly index: number;
   readonly response: FinishedRequest;
@@ -170,10 +170,10 @@ test('whatever arrives, aborts, is late, breaks, fails once or for ever, or clos
     expect(engine.hasUnfinished).toBe(false);
 
     const all = await Promise.all(outcomes);
-    // One end each, and none for nobody.
+    // Every request has one end, and no other id has one.
     expect(new Set(ended)).toEqual(new Set(all.map(({ response }) => response)));
     expect(ended).toHaveLength(all.length);
-    // A failing step ends those in it, or had been submitted when the one before it did.
+    // A failing step ends the requests in it, or had been submitted when the one before it failed.
     const numFailing = runner.plans.filter((_, step) => isFaulty(step)).length;
     expect(numFailing).toBeLessThanOrEqual(2 * all.length);
     const inFailing = new Set(
@@ -193,7 +193,7 @@ test('whatever arrives, aborts, is late, breaks, fails once or for ever, or clos
       checkTimeline(response);
       const { recomputedTokens, preemptions } = recount(steps, requestId);
       expect(response.recomputedTokens).toBe(recomputedTokens);
-      // Whoever shared blocks with a failed step starts again, too, at most once for each.
+      // A request that shared blocks with a failed step starts again, too, at most once for each.
       const numRestarts = response.preemptions - preemptions;
       expect(numRestarts).toBeGreaterThanOrEqual(0);
       expect(numRestarts).toBeLessThanOrEqual(numFailing);

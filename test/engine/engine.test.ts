@@ -177,7 +177,7 @@ describe('a turn', () => {
     await engine.run();
     expect(await engine.generateBatch([])).toEqual([]);
     expect(runner.plans).toHaveLength(0);
-    // And a loop that found no work does not stand in for the next one.
+    // A loop that found no work does not stand in for the next one.
     expect((await engine.generate(prompt)).ids).toEqual(completion(prompt));
   });
 });
@@ -207,7 +207,7 @@ test('the loop lets timers and sockets have their turn between steps', async () 
   }
   await loop;
   expect((await finished).ids).toHaveLength(30);
-  // Between two looks there is never more than one step.
+  // Between two turns of the event loop there is never more than one step.
   expect(Math.max(...seen.slice(1).map((count, index) => count - (seen[index] ?? 0)))).toBe(1);
 });
 

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 
 const prompt = { promptIds: [1, 2, 3], sampling: { seed: 0, maxTokens: 12 } };
-/** What is generated when nothing ends it. */
+/** Ids that are generated when no eos ends them. */
 const whole = fakeCompletion({ ...prompt, ...prompt.sampling, vocabSize: VOCAB });
 
 function runnerWith(eosIds: readonly number[]) {

@@ -1,4 +1,4 @@
-// Thousands of requests, and all that they took is given back.
+// Thousands of requests: the memory and the blocks that they took are given back.
 // @module-tag sweep
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type { Runner } from '../../src/core/runner.ts';
@@ -21,7 +21,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** So many requests through an engine, a few at a time: some share prompts, some are aborted, late or choices. */
+/** Runs `count` requests through an engine, a few at a time: some share prompts, some are aborted, late or choices. */
 async function serve(engine: Engine, count: number, vocabSize: number): Promise<Record<string, number>> {
   const draws = new Draws(4);
   const ends: Record<string, number> = { preempted: 0, cached: 0 };
@@ -45,7 +45,7 @@ async function serve(engine: Engine, count: number, vocabSize: number): Promise<
   return ends;
 }
 
-/** The scheduler and the KV cache manager of the engine that runs next, by the calls that they get. */
+/** Records the scheduler and the KV cache manager of the next engine by spying on their methods. */
 function watch(): () => { scheduler: BatchScheduler; kv: KVCacheManager } {
   const schedules = vi.spyOn(BatchScheduler.prototype, 'schedule');
   const frees = vi.spyOn(KVCacheManager.prototype, 'free');
@@ -57,7 +57,7 @@ function watch(): () => { scheduler: BatchScheduler; kv: KVCacheManager } {
   };
 }
 
-/** All queues are empty and all blocks free, and what the prefix cache keeps is in the blocks that there are. */
+/** All queues are empty and all blocks free, and the prefix cache names only blocks of the pool. */
 function checkIdle({ scheduler, kv }: { scheduler: BatchScheduler; kv: KVCacheManager }): void {
   scheduler.checkIntegrity();
   const { numWaiting, numWaitingTokens, numRunning } = scheduler;
@@ -93,14 +93,14 @@ test('2,000 requests through a small pool on a GPU leave bytes, buffers and queu
   expect(held()).toEqual(atFirst);
 });
 
-// A request that is kept would be kept with its prompt, ids and text.
+// A request that is kept would keep its prompt, ids and text.
 test('10,000 more requests leave the heap as 10,000 have left it', async () => {
   expect(await heapBytesPerRequest(10_000)).toBeLessThan(100);
   const kept: FinishedRequest[] = [];
   expect(await heapBytesPerRequest(10_000, (response) => kept.push(response))).toBeGreaterThan(500);
 });
 
-/** By how much the heap grows with each of so many requests, when as many have run before: the least of the rounds. */
+/** Growth of the heap per request of a round, after a round to warm up: the least of the rounds. */
 async function heapBytesPerRequest(count: number, onFinish?: (response: FinishedRequest) => void): Promise<number> {
   const runner = smallRunner();
   const onStep = () => runner.plans.splice(0);
@@ -108,7 +108,8 @@ async function heapBytesPerRequest(count: number, onFinish?: (response: Finished
   return await heapGrowth(count, () => serve(engine, count, 97));
 }
 
-// 20 bytes are less than any object: what is kept for a request, such as a handler of the loop's promise, takes more.
+// 20 bytes are less than any object: whatever is kept for a request, such as a handler on the loop's promise, takes
+// more.
 test('5,000 more requests by generate, while the engine is never idle, leave nothing each', async () => {
   expect(await heapBytesWhileBusy(5_000)).toBeLessThan(20);
   // As if each request waited for the loop, which does not end.

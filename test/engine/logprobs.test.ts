@@ -10,7 +10,7 @@ beforeAll(async () => {
   tokenizer = await Tokenizer.load('weights/tales');
 });
 
-/** What the runner reports of the ids of a request. */
+/** Log-probabilities that the runner reports of the ids of a request. */
 function expected(prompt: Parameters<typeof completion>[0], logprobs: number) {
   const row = { temperature: 1, topK: 0, topP: 1, minP: 0, seed: 0, tokenSlot: 0, adjustment: null, logprobs };
   return completion(prompt).map((id, i) => fakeLogprobs({ ...row, position: prompt.promptIds.length + i }, id));

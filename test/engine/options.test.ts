@@ -1,4 +1,4 @@
-// What a caller without types may hand in: each is refused by its name, and nothing runs.
+// Options and arguments as a caller without types may pass them: each wrong one is refused by name, and nothing runs.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
-/** What a call throws, or what its promise rejects with. */
+/** Error that a call throws, or with which its promise rejects. */
 async function errorOf(call: () => unknown): Promise<unknown> {
   try {
     await call();

@@ -1,4 +1,4 @@
-// Policies that a caller wrote: they decide the order of things, and no fault of theirs keeps a request from its end.
+// Policies of a caller's own: they decide the order of requests, and no fault of theirs keeps a request from its end.
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';

@@ -1,4 +1,4 @@
-// What requests share, what they compute again, and what becomes of it when things go wrong.
+// Prefix sharing: cached tokens as reported, and recomputation after preemptions and faults.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
@@ -12,7 +12,7 @@ beforeAll(async () => {
   tokenizer = await Tokenizer.load('weights/tales');
 });
 
-/** Positions `[0, shared)` as every such prompt has them, then so many tokens of its own. */
+/** Positions `[0, shared)` as in every such prompt, then `own` tokens of its own. */
 const prompt = (shared: number, own: number, seed = 1, maxTokens = 4): Prompt => ({
   promptIds: [
     ...Array.from({ length: shared }, (_, position) => 10 + position),
@@ -31,7 +31,7 @@ describe('cachedTokens and cacheMiss', () => {
     };
     expect(await told(prompt(12, 2))).toEqual([0, 'new']);
     expect(await told(prompt(12, 2))).toEqual([12, 'short']);
-    // All of the prompt is there, but its last token has to be computed.
+    // All of the prompt is cached, but its last token has to be computed.
     expect(await told(prompt(12, 0))).toEqual([8, 'short']);
     expect(await told(prompt(6, 7, 2))).toEqual([4, 'new']);
     expect(await told(prompt(3, 0))).toEqual([0, 'short']);
@@ -118,7 +118,7 @@ describe('a failed step', () => {
     const third = engine.addRequest(prompt(12, 2, 3));
     await settleAll(engine, runner);
     expect(await first.finished).toMatchObject({ finishReason: 'error', error: 'lost' });
-    // It had 12 tokens of the failed step; now they are computed, so nothing of it is counted as cached twice.
+    // It had 12 tokens of the failed step; now they are computed, so no token counts as cached twice.
     expect(await second.finished).toMatchObject({
       cachedTokens: 12,
       preemptions: 1,
@@ -132,7 +132,7 @@ test('a request whose logits are not finite leaves nothing that others find', as
   const runner = talesRunner({ blockSize: 4 });
   runner.isBroken = ({ seed, position }) => seed === 1 && position === 16;
   await using engine = new Engine({ runner, tokenizer });
-  // Two ids come before the one that is none; what the last steps wrote may not be finite.
+  // Two ids come before the invalid one; the last steps may have written values that are not finite.
   expect(await engine.generate(prompt(12, 2, 1))).toMatchObject({ finishReason: 'error' });
   const again = { ...prompt(12, 2, 1), sampling: { seed: 2, maxTokens: 4 } };
   expect(await engine.generate(again)).toMatchObject({ cachedTokens: 0, cacheMiss: 'evicted', ids: completion(again) });
@@ -163,7 +163,7 @@ describe.each([true, false])('an abort (prefixCache %s)', (prefixCache) => {
   });
 });
 
-/** Runs to the end with steps that settle one by one. */
+/** Runs to the end, with steps that settle one by one. */
 async function settleAll(engine: Engine, runner: HeldRunner): Promise<void> {
   while (engine.hasUnfinished) {
     const turn = engine.step();

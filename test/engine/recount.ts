@@ -2,12 +2,12 @@
 // own.
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 
-/** What the steps say of a request: tokens that it computed though it had had them before, and how often it lost its blocks. */
+/** Counts of a request by its steps: tokens that were computed more than once, and preemptions. */
 export function recount(steps: readonly StepRecord[], requestId: string) {
   const had = new Set<number>();
   let recomputedTokens = 0;
   for (const { start, numTokens } of steps.flatMap(({ rows }) => rows.filter((row) => row.requestId === requestId))) {
-    // Wherever they come from, the tokens before a row are in the cache when it runs.
+    // Whether computed or cached, the tokens before a row are resident when it runs.
     for (let position = 0; position < start; position++) had.add(position);
     for (let position = start; position < start + numTokens; position++) {
       if (had.has(position)) recomputedTokens++;

@@ -1,4 +1,4 @@
-// What goes wrong goes wrong again: the next 1, 2, 3 and all steps, in each way that a runner has.
+// Faults of a runner that repeat: the next 1, 2, 3 or all steps fail, in each way that a runner can.
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { StepResult } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
@@ -11,7 +11,7 @@ beforeAll(async () => {
   tokenizer = await Tokenizer.load('weights/tales');
 });
 
-/** A step that gives what no typed runner can give. */
+/** A step with a result that no typed runner can give. */
 const instead = (value: unknown) => async (): Promise<StepResult> => {
   // @ts-expect-error: what a runner without types may give
   return value;
@@ -60,7 +60,7 @@ const settings = schedulerNames.flatMap((scheduler) =>
 const FIRST_FAULT = 2;
 const NUM_REQUESTS = 7;
 
-// Prompts that begin alike share blocks of 4 tokens, so that a failure concerns others, too.
+// Prompts that begin alike share blocks of 4 tokens, so that a failure affects other requests, too.
 const requests = Array.from({ length: NUM_REQUESTS }, (_, seed) => ({
   promptIds: [1, 2, 3, 4, 5, 6, 7, 8, seed % 3],
   sampling: { maxTokens: 4 + seed, seed },
@@ -91,7 +91,7 @@ describe.each(settings)('$scheduler scheduler, overlap $overlap, prefix cache $p
         }
         const numFailed = responses.filter(({ finishReason }) => finishReason === 'error').length;
         expect(numFailed, name).toBeGreaterThan(0);
-        // A step that fails ends at least one request, or had been submitted when the one before it did.
+        // A step that fails ends at least one request, or had been submitted when the one before it failed.
         if (numFaults === Number.POSITIVE_INFINITY) {
           expect(numFailed, name).toBe(NUM_REQUESTS);
           expect(numSteps, name).toBeLessThanOrEqual(FIRST_FAULT + 2 * NUM_REQUESTS);

@@ -1,4 +1,4 @@
-// The parts of a request and its stream that a server needs: id, end, log-probabilities, reason of an abort, plain prompts.
+// Parts of a request and its stream that a server needs: id, end, log-probabilities, reason of an abort, plain prompts.
 import { beforeAll, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import type { TextPiece } from '../../src/engine/request.ts';

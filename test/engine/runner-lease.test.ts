@@ -1,4 +1,4 @@
-// A runner has one engine at a time; and what happens to its requests when the runner goes first.
+// A runner has one engine at a time; when it is closed before the engine, its requests end.
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RunnerInUseError } from '../../src/core/lease.ts';
@@ -54,7 +54,7 @@ describe('a runner', () => {
     runner.settle();
     await closing;
     await using next = new Engine({ runner, tokenizer });
-    // A close of the first that comes again frees nothing of the second.
+    // A second close of the first frees nothing of the second.
     await engine.close();
     expect(() => new Engine({ runner, tokenizer })).toThrow(RunnerInUseError);
     expect(next.hasUnfinished).toBe(false);

@@ -1,4 +1,4 @@
-// Steps of about so many milliseconds, and what is told of each.
+// Steps of about `maxStepMs` milliseconds, and the record of each.
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
@@ -86,7 +86,7 @@ const long = {
   sampling: { maxTokens: 2, seed: 9, ignoreEos: true },
 };
 
-/** Seven requests that decode, and one with a long prompt that comes later. */
+/** Seven requests that decode, and one with a long prompt that arrives later. */
 async function runBeside(maxStepMs: number | undefined, overlap: boolean) {
   const limits = { maxBatchSize: 8, maxBatchTokens: 1024, maxModelLen: 1024, numBlocks: 256, blockSize: 16 };
   const runner = new TimedRunner((numTokens) => 5 + 0.5 * numTokens, limits);
@@ -114,9 +114,9 @@ describe.each([true, false])('an engine with maxStepMs, overlap %s,', (overlap) 
     const times = steps.map(
       ({ submitted, finished }, i) => finished - Math.max(submitted, steps[i - 1]?.finished ?? 0),
     );
-    // The first steps are of 16 tokens and of prompts; it has settled when the long one comes.
+    // The first steps are of 16 tokens and of prompts; the target has settled when the long one arrives.
     for (const time of times.slice(10)) expect(time).toBeLessThanOrEqual(20);
-    // Most of the steps with a piece of the long prompt are as long as they may be.
+    // Most steps with a piece of the long prompt take nearly the target time.
     const whole = beside.slice(5, LONG / 23).map(({ index }) => times[index] ?? 0);
     for (const time of whole) expect(time).toBeGreaterThan(18);
     expect(responses.map(({ ids }) => ids)).toEqual([...decoders, long].map((each) => alone(each)));
@@ -186,7 +186,7 @@ test('the records of steps are what the runner was given and what an account of 
   expect(steps.flatMap(({ preempted }) => preempted).length).toBeGreaterThan(0);
 });
 
-/** The ids of a request that passes over its eos, when nothing else runs. */
+/** Ids of a request that passes over its eos, when nothing else runs. */
 function alone({ promptIds, sampling: { seed, maxTokens } }: typeof long): number[] {
   return fakeCompletion({ promptIds, seed, maxTokens, vocabSize: VOCAB });
 }

@@ -20,7 +20,7 @@ export interface Prompt {
   readonly sampling: { readonly seed: number; readonly maxTokens: number };
 }
 
-/** The ids that a request gets when nothing else runs. */
+/** The ids of a request that runs alone. */
 export function completion({ promptIds, sampling }: Prompt): number[] {
   return fakeCompletion({ promptIds, ...sampling, eosIds: [EOS], vocabSize: VOCAB });
 }
@@ -34,7 +34,7 @@ export function promptThatStops(): Prompt {
   }
 }
 
-/** Steps settle when the test says so, oldest first. */
+/** A runner whose steps settle when the test releases them, oldest first. */
 export class HeldRunner extends FakeRunner {
   readonly #held: { readonly result: StepResult; readonly deferred: PromiseWithResolvers<StepResult> }[] = [];
 
@@ -62,7 +62,7 @@ export class HeldRunner extends FakeRunner {
   }
 }
 
-/** Step number `faultyStep`, or those for which it holds, counted from 0, go the way of `fault`. */
+/** A runner with `fault` in step number `faultyStep`, counted from 0, or in the steps for which that function holds. */
 export class FaultyRunner extends FakeRunner {
   readonly #isFaulty: (step: number) => boolean;
   readonly #fault: (result: StepResult) => Promise<StepResult>;
@@ -84,7 +84,7 @@ export class FaultyRunner extends FakeRunner {
   }
 }
 
-/** Steps give the ids of a script to the one request that runs; its prompt is a single token. */
+/** A runner that gives the ids of a script to the one request that runs; its prompt is a single token. */
 export class ScriptedRunner extends FakeRunner {
   readonly #script: readonly number[];
 
@@ -99,7 +99,7 @@ export class ScriptedRunner extends FakeRunner {
   }
 }
 
-/** Stands still until a test moves it. */
+/** A clock that stands still until a test moves it. */
 export class TestClock implements Clock {
   time = 0;
 
@@ -109,8 +109,8 @@ export class TestClock implements Clock {
 }
 
 /**
- * Steps run one after another, each as long as its tokens say, on a clock that moves when a result arrives. With overlap
- * the next step is submitted before.
+ * A runner whose steps run one after another, each for a time by its tokens, on a clock that moves when a result
+ * arrives. With overlap the next step is submitted before.
  */
 export class TimedRunner extends FakeRunner implements Clock {
   readonly #stepMs: (numTokens: number) => number;
@@ -127,7 +127,7 @@ export class TimedRunner extends FakeRunner implements Clock {
     return this.#time;
   }
 
-  /** Lets time pass. */
+  /** Advances the clock. */
   wait(milliseconds: number): void {
     this.#time += milliseconds;
   }
@@ -137,7 +137,7 @@ export class TimedRunner extends FakeRunner implements Clock {
     this.#free = Math.max(this.#free, this.#time) + this.#stepMs(plan.numTokens);
     const end = this.#free;
     this.#last = this.#last.then(async () => {
-      // The loop of the engine takes one for each turn.
+      // Turns of the event loop: the engine's loop takes one for each turn.
       for (let turn = 0; turn < 2; turn++) await setImmediate();
       this.#time = Math.max(this.#time, end);
     });

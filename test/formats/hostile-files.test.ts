@@ -1,4 +1,5 @@
-// Whatever lies where a model's file should be is told by its name, without waiting for it and without reading it all.
+// Hostile things in place of a model's files: each is refused by its name, without waiting for it and without reading
+// it all.
 import { execFileSync } from 'node:child_process';
 import { closeSync, cpSync, ftruncateSync, mkdirSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -35,7 +36,7 @@ function listen(path: string): Promise<void> {
 }
 
 const MODELS = 'test/fixtures/models';
-/** A file and a fixture that has it, or would read it. */
+/** A file, and a fixture that reads it. */
 const files: readonly (readonly [file: string, fixture: string])[] = [
   ['config.json', `${MODELS}/two`],
   ['generation_config.json', `${MODELS}/two`],

@@ -11,7 +11,7 @@ export class Draws {
     this.#seed = seed;
   }
 
-  /** Whether something of probability `p` happens. */
+  /** True with probability `p`. */
   chance(p: number): boolean {
     return uniform(this.#seed, this.#count++, 0) < p;
   }
@@ -21,12 +21,12 @@ export class Draws {
     return min + Math.floor(uniform(this.#seed, this.#count++, 0) * (max - min + 1));
   }
 
-  /** One of the values. */
+  /** One of the values, each as likely as the others. */
   pick<T>(values: readonly [T, ...T[]]): T {
     return values[this.integer(0, values.length - 1)] ?? values[0];
   }
 
-  /** So many integers in [0, end). */
+  /** `count` integers in [0, end). */
   ids(length: number, end: number): number[] {
     return Array.from({ length }, () => this.integer(0, end - 1));
   }

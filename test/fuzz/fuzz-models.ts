@@ -1,4 +1,4 @@
-// The models whose schedules are drawn at random.
+// The models that random schedules run: two layers with random weights, and the bundled model.
 import type { Device } from '../../src/gpu/device.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
@@ -18,7 +18,7 @@ export interface FuzzModel {
   readonly name: string;
   readonly vocabSize: number;
   readonly blockSize: number;
-  /** Texts of `LONGEST` ids, whose beginnings the prompts have. */
+  /** Texts of `LONGEST` ids; the prompts are their beginnings. */
   texts(): readonly (readonly number[])[];
   /** A runner that returns logits, with blocks for every place in the batch. */
   open(device: Device, kernels?: ModelRunnerOptions['kernels']): Promise<ModelRunner>;
@@ -39,7 +39,7 @@ const STORAGES: readonly Storage[] = [
   { dtype: 'q8', kvDtype: 'f32', blockSize: 4 },
 ];
 
-/** Models of two layers with random weights: a step is nearly nothing but its dispatches. */
+/** Models of two layers with random weights: a step takes hardly longer than its dispatches. */
 export const tinyModels: readonly FuzzModel[] = STORAGES.map(tinyModel);
 
 /** The bundled model. */
@@ -85,7 +85,7 @@ function talesModel({ dtype, kvDtype, blockSize }: Storage): FuzzModel {
   };
 }
 
-/** Random matrices with a spread of about 1 / √C, so that attention and MLP count as much as the embedding. */
+/** Random matrices with a spread of about 1 / √C, so that attention and MLP matter as much as the embedding. */
 class WideCheckpoint extends RandomCheckpoint {
   static readonly #SPREAD = 10;
 

@@ -5,23 +5,23 @@ import { hashSeed } from '../../src/util/rng.ts';
 import { Draws } from './draws.ts';
 import { type FuzzModel, LONGEST } from './fuzz-models.ts';
 
-/** A request that many schedules have, so that its solo run is made once. */
+/** A request of many schedules, whose solo run is made once. */
 export interface FuzzRequest {
   readonly promptIds: readonly number[];
   readonly sampling: SamplingOptions & { readonly maxTokens: number; readonly seed: number };
 }
 
 const COUNT = 48;
-/** Ids of a long prompt and of a short one, which needs several blocks for them. */
+/** Most ids that a long prompt generates, and a short one, which so needs several blocks. */
 const [FEW, MANY] = [12, 32];
 const SHORT = 40;
 
-/** Whether a prompt is short, so that many such requests make small pools too small. */
+/** Tells whether a prompt is short: many such requests exhaust small pools. */
 export function isShort({ promptIds }: Pick<FuzzRequest, 'promptIds'>): boolean {
   return promptIds.length <= SHORT;
 }
 
-/** The requests of a model, the same ones each time. Seeds are different, and known by them is whose row of logits is whose. */
+/** Makes the requests of a model, the same ones each time. Their seeds differ and so identify rows of logits. */
 export function fuzzRequests(model: FuzzModel): FuzzRequest[] {
   const texts = model.texts();
   return Array.from({ length: COUNT }, (_, index) => {

@@ -5,17 +5,19 @@ import type { Clock } from '../../src/core/clock.ts';
 import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts';
 import { type Failures, isFailing } from './schedule.ts';
 
-/** A row of logits that was sampled from, known by the seed of its request and the position of the id. */
+/** A row of logits that was sampled from, identified by the seed of its request and the position of the id. */
 export interface SampledLogits {
   readonly seed: number;
   readonly position: number;
-  /** Of the V raw logits. */
+  /** Bytes of the V raw logits. */
   readonly bytes: Buffer;
-  /** The step was submitted when one before it had failed and nobody knew yet; what it gave may mean nothing. */
+  /**
+   * True where the step was submitted after a failed one whose failure was not read yet: its result may mean nothing.
+   */
   readonly isDoubtful: boolean;
 }
 
-/** What a failing step says. */
+/** Message of a failing step. */
 export const STEP_FAILED = 'step failed';
 
 /** Milliseconds of a step, and of each token in it. */
@@ -23,8 +25,8 @@ const STEP_MS = 2;
 const TOKEN_MS = 0.1;
 
 /**
- * A runner within tighter limits that keeps all logits. Its clock tells a time in which a step takes as long as its tokens
- * say, and steps settle when they are released, so that a schedule runs the same way each time.
+ * A runner within tighter limits that keeps all logits. On its clock a step takes a time by its number of tokens, and
+ * steps settle when they are released, so that a schedule runs the same way each time.
  */
 export class FuzzRunner implements Runner, Clock {
   readonly limits: RunnerLimits;
@@ -34,7 +36,7 @@ export class FuzzRunner implements Runner, Clock {
   readonly #runner: Runner;
   readonly #failures: Failures | null;
   readonly #held: (() => void)[] = [];
-  /** Steps that have failed, and nobody knows yet. */
+  /** Steps that have failed, with a failure that was not read yet. */
   #numHiddenFailures = 0;
   #time = 0;
   #done = 0;
@@ -49,7 +51,7 @@ export class FuzzRunner implements Runner, Clock {
     return this.#time;
   }
 
-  /** Lets time pass while nothing runs. */
+  /** Advances the clock while nothing runs. */
   wait(milliseconds: number): void {
     this.#time += milliseconds;
   }
@@ -73,12 +75,12 @@ export class FuzzRunner implements Runner, Clock {
     return result;
   }
 
-  /** Lets steps settle, the oldest first, but for the last `numHeld`. */
+  /** Releases steps, the oldest first, except for the last `numHeld`. */
   release(numHeld: number): void {
     while (this.#held.length > numHeld) this.#held.shift()?.();
   }
 
-  /** The runner behind it stays open. */
+  /** Leaves the wrapped runner open. */
   close(): Promise<void> {
     return Promise.resolve();
   }

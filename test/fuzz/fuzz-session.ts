@@ -9,14 +9,14 @@ import type { FuzzModel } from './fuzz-models.ts';
 import { type FuzzRequest, fuzzRequests } from './fuzz-requests.ts';
 import { FuzzRunner } from './fuzz-runner.ts';
 
-/** What a request gives when nothing else runs. */
+/** Result of a request that runs alone. */
 export interface SoloRun {
   readonly response: FinishedRequest;
-  /** Of the row that each id was sampled from, by the position of the id. */
+  /** Logits of the row that each id was sampled from, by the position of the id. */
   readonly logits: ReadonlyMap<number, Buffer>;
 }
 
-/** A model on a device, its requests, and their solo runs as they come to be needed. */
+/** A model on a device, its requests, and their solo runs, each made when it is first needed. */
 export class FuzzSession implements AsyncDisposable {
   readonly model: FuzzModel;
   readonly runner: ModelRunner;
@@ -35,7 +35,7 @@ export class FuzzSession implements AsyncDisposable {
     return new FuzzSession(model, await model.open(device, kernels), await Tokenizer.load('weights/tales'));
   }
 
-  /** The request alone, without chunks, overlap or prefix cache; with a number, that choice of it. */
+  /** Runs the request alone, without chunks, overlap or prefix cache; with a number, that choice of it. */
   solo({ promptIds, sampling }: FuzzRequest, choice: number | null): Promise<SoloRun> {
     const seed = choice === null ? sampling.seed : deriveSeed(sampling.seed, choice);
     const known = this.#solo.get(seed);

@@ -1,4 +1,4 @@
-// The promise under random schedules. The thousand of them: `npm run test:fuzz`, which runs one seed alone, too.
+// Invariance under random schedules, a few of each model. `npm run test:fuzz` runs a thousand, or one seed alone.
 // @module-tag sweep
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Sequence } from '../../src/core/sequence.ts';
@@ -180,7 +180,7 @@ function open(model: FuzzModel): Promise<FuzzSession> {
   return FuzzSession.open(device, model);
 }
 
-/** The first seed from `first` on whose schedule differs from the solo runs; null when none does. */
+/** Finds the first seed from `first` on whose schedule differs from the solo runs; null when none does. */
 async function firstDifference(session: FuzzSession, first = 0): Promise<number | null> {
   for (let seed = first; seed < first + MOST_FOR_FAULT; seed++) {
     const { differences } = await runSchedule(session, seed);

@@ -8,7 +8,7 @@ import { FuzzRunner, STEP_FAILED } from './fuzz-runner.ts';
 import type { FuzzSession, SoloRun } from './fuzz-session.ts';
 import { drawSchedule, isFailing, type Schedule, type ScheduleEntry } from './schedule.ts';
 
-/** What a schedule met, and where it differed from the solo runs of its requests. */
+/** Outcome of a schedule: conditions that it met, and differences from the solo runs of its requests. */
 export interface ScheduleReport {
   readonly differences: readonly string[];
   readonly counts: Readonly<Record<string, number>>;
@@ -35,7 +35,7 @@ export async function runSchedule(session: FuzzSession, seed: number): Promise<S
     ...schedule.options,
   });
   const { handles, numRefused, isOver } = await turnToEnd(engine, runner, schedule);
-  // Where there was no end in time, closing makes one.
+  // Where a request had no end in time, closing ends it.
   const closed = engine.close();
   runner.release(0);
   await closed;
@@ -49,14 +49,16 @@ export async function runSchedule(session: FuzzSession, seed: number): Promise<S
   return { differences, counts: countAll(schedule, runner, responses, numRefused) };
 }
 
-/** A failing step ends its requests and nobody else; one whose text has come to an end by then has a wasted row in it. */
+/**
+ * Checks that a failing step ends its requests and no others; one whose text has ended by then has a wasted row in it.
+ */
 function concernOf({ requestId, finishReason, error }: FinishedRequest, concerned: ReadonlySet<string>): string[] {
   if (error === STEP_FAILED && !concerned.has(requestId)) return [`request ${requestId} was in no step that failed`];
   const survived = finishReason === 'length' && concerned.has(requestId);
   return survived ? [`request ${requestId} was in a step that failed, and survived`] : [];
 }
 
-/** By seed. They come first, as they use the same blocks. */
+/** Requests by seed. Those that come first lead, as they use the same blocks. */
 async function soloRuns(session: FuzzSession, { entries }: Schedule): Promise<ReadonlyMap<number, SoloRun>> {
   const runs = new Map<number, SoloRun>();
   for (const { request, numChoices } of entries) {
@@ -113,12 +115,12 @@ function abortIfLive(engine: Engine, requestId: string): void {
   }
 }
 
-/** Whether a request ended before its time, as the schedule says. */
+/** Tells whether a request ended early, as the schedule says. */
 function isCut({ finishReason, error }: FinishedRequest): boolean {
   return finishReason === 'abort' || error === STEP_FAILED;
 }
 
-/** How a response is not that of the solo run; of one that was cut, not its beginning. */
+/** Describes how a response differs from the solo run; of one that was cut, the part that it has. */
 function differencesOf(response: FinishedRequest, run: SoloRun | undefined): string[] {
   if (run === undefined) return [`request ${response.requestId} has no solo run`];
   const solo = run.response;
@@ -141,7 +143,7 @@ function differencesOf(response: FinishedRequest, run: SoloRun | undefined): str
   return differences.map((difference) => `request ${response.requestId} has ${difference}`);
 }
 
-/** Rows of logits that are not those of the solo run, and survivors whose last row was not seen. */
+/** Finds rows of logits that differ from the solo run, and survivors whose last row was not seen. */
 function logitDifferences(
   runner: FuzzRunner,
   solo: ReadonlyMap<number, SoloRun>,
@@ -150,7 +152,7 @@ function logitDifferences(
   const seen = new Set<string>();
   const differences: string[] = [];
   for (const { seed, position, bytes, isDoubtful } of runner.logits) {
-    // A row behind the end of its request means nothing.
+    // A row after the end of its request means nothing.
     const alone = solo.get(seed)?.logits.get(position);
     if (alone === undefined) continue;
     if (alone.equals(bytes)) seen.add(`${seed} ${position}`);

@@ -12,7 +12,7 @@ const { values } = parseArgs({
     /** Schedules of the tiny models, and of tales. */
     count: { type: 'string', default: process.env.FUZZ_COUNT || '1000' },
     tales: { type: 'string', default: process.env.FUZZ_TALES || '60' },
-    /** Of the first schedule; the others follow. */
+    /** Seed of the first schedule; the others follow. */
     seed: { type: 'string', default: process.env.FUZZ_SEED || '0' },
     /** One model by its name. */
     model: { type: 'string' },
@@ -21,7 +21,7 @@ const { values } = parseArgs({
   },
 });
 
-/** Differences of one schedule, and characters of each. */
+/** Most differences shown of one schedule, and most characters of each. */
 const [SHOWN, SHOWN_LENGTH] = [5, 300];
 const first = integer('seed', values.seed);
 const shares: readonly (readonly [readonly FuzzModel[], number])[] = [

@@ -7,7 +7,7 @@ import { Draws } from './draws.ts';
 import type { FuzzModel } from './fuzz-models.ts';
 import { type FuzzRequest, isShort } from './fuzz-requests.ts';
 
-/** Who comes when to an engine of which settings: all that a request's ids must not depend on. */
+/** Arrivals at an engine, and its settings: all that a request's ids must not depend on. */
 export interface Schedule {
   readonly limits: { readonly maxBatchSize: number; readonly maxBatchTokens: number; readonly numBlocks: number };
   readonly options: Pick<EngineOptions, 'scheduler' | 'queuePolicy' | 'maxStepMs' | 'maxQueuedRequests'> & {
@@ -15,34 +15,34 @@ export interface Schedule {
     readonly prefixCache: boolean;
   };
   readonly entries: readonly ScheduleEntry[];
-  /** Which steps fail; null for none. */
+  /** Steps that fail; null for none. */
   readonly failures: Failures | null;
 }
 
 /** Steps that fail, the first of them counted from 0. */
 export interface Failures {
   readonly first: number;
-  /** How many fail in a row; Infinity for all from there on. */
+  /** Number of steps that fail in a row; Infinity for all from there on. */
   readonly length: number;
-  /** How many steps come between the beginnings of two rows; Infinity for a single row. */
+  /** Number of steps between the beginnings of two rows; Infinity for a single row. */
   readonly period: number;
-  /** Whether such a step runs and its result is lost, or does not run. */
+  /** True where a failing step runs and its result is lost, false where it does not run. */
   readonly runs: boolean;
 }
 
-/** Whether a step fails, by its index. */
+/** Tells whether a step fails, by its index. */
 export function isFailing(failures: Failures | null, step: number): boolean {
   if (failures === null || step < failures.first) return false;
   return (step - failures.first) % failures.period < failures.length;
 }
 
-/** A request, or choices of one, at a turn of the engine. */
+/** A request, or choices of one, submitted at a turn of the engine. */
 export interface ScheduleEntry {
   readonly request: FuzzRequest;
-  /** Null for the request itself. */
+  /** Number of choices; null for the request itself. */
   readonly numChoices: number | null;
   readonly arrivesAt: number;
-  /** The turn at which it is aborted, and of choices the first; null for never. */
+  /** Turn at which it is aborted, of choices the first one; null for never. */
   readonly abortsAt: number | null;
   readonly priority: number;
   readonly deadlineMs: number | undefined;
@@ -104,7 +104,7 @@ function drawEntries(draws: Draws, requests: readonly FuzzRequest[]): ScheduleEn
   });
 }
 
-/** Mostly little more than the largest request needs, so that sequences lose their blocks to others. */
+/** Mostly little more than the largest request needs, so that sequences are preempted. */
 function drawNumBlocks(draws: Draws, entries: readonly ScheduleEntry[], blockSize: number): number {
   const needs = entries.map(({ request }) => ceilDiv(request.promptIds.length + request.sampling.maxTokens, blockSize));
   return Math.max(...needs) + draws.pick([0, 0, 1, 2, 4, 10, 40]);

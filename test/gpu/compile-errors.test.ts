@@ -1,4 +1,4 @@
-// Errors in a shader of one's own, told in its author's lines.
+// Errors in a shader of a user's own, reported at its author's lines.
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';

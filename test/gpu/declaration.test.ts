@@ -1,4 +1,4 @@
-// What a kernel's declaration and a choice of its variants may hold, for callers without TypeScript.
+// Declarations of kernels and choices of variants by callers without TypeScript: each wrong value is refused by name.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';

@@ -3,7 +3,7 @@ import { constants, getPriority, platform, setPriority } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { runNode } from '../support/run-node.ts';
 
-/** Priorities that a process tells of its main thread and of one that was there before, when the main one has yielded. */
+/** Runs a process; returns the priorities of its main thread and of one started before the main one yielded. */
 function prioritiesOf({ isSoftware }: { isSoftware: boolean }): unknown {
   const { stdout, stderr } = runNode([
     '--input-type=module',
@@ -77,7 +77,7 @@ describe('lowPriority', () => {
   });
 });
 
-/** Whether this thread may go before its own priority; it ends where it was. */
+/** Tells whether this thread may exceed its own priority; it ends at the old one. */
 function mayRaisePriority(): boolean {
   if (platform() !== 'linux') return false;
   const own = getPriority();

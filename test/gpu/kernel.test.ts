@@ -28,7 +28,7 @@ afterAll(() => device.close());
 const f32 = (...shape: number[]) => Tensor.create(device, 'f32', 'f32', shape);
 const i32 = (...shape: number[]) => Tensor.create(device, 'i32', 'i32', shape);
 
-/** What `dispatch` says of tensors and scalars that TypeScript would not let pass. */
+/** Message of `dispatch` for tensors and scalars that TypeScript would not let pass. */
 function refusal(
   kernel: Kernel,
   tensors: Readonly<Record<string, Tensor | PackedWeight>>,
@@ -379,7 +379,7 @@ test('the neighbours of a choice differ from it in one tunable each, and the dev
   const [first, ...others] = matmul.neighbours(traits, choice);
   expect(first).toBe(choice);
   const numbers = others.map(({ constants, overrides }) => JSON.stringify({ ...constants, ...overrides }));
-  // Neither 8 X_LANES in subgroups of 4, nor what the defaults are.
+  // Neither 8 X_LANES in subgroups of 4, nor the defaults.
   expect(numbers).toEqual([
     '{"ROWS":1}',
     '{"ROWS":4}',

@@ -15,7 +15,7 @@ const ROUNDS = 1000;
 beforeAll(() => void vi.stubGlobal('setImmediate', real));
 afterAll(() => void vi.unstubAllGlobals());
 
-/** What a device holds for its tensors and kernels. */
+/** Counts of a device's buffers, bytes and bind groups. */
 const held = ({ liveBuffers, liveBytes, bindGroups }: Device) => [liveBuffers, liveBytes, bindGroups.size];
 
 describe.each(['auto', 'base'] as const)('on a device with %s features', (features) => {

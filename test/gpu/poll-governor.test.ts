@@ -8,7 +8,7 @@ import { BufferUsage } from '../../src/gpu/flags.ts';
 import { PollGovernor } from '../../src/gpu/poll-governor.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 
-// The tests' own processes have another one: test/support/slow-polling.ts.
+// The tests' own processes poll slowly by other means: test/support/slow-polling.ts.
 beforeAll(() => void vi.stubGlobal('setImmediate', real));
 afterAll(() => void vi.unstubAllGlobals());
 afterEach(() => {
@@ -16,7 +16,7 @@ afterEach(() => {
   expect(globalThis.setImmediate).toBe(real);
 });
 
-/** A readback that settles when it is told. */
+/** A readback that settles on command. */
 function pendingReadback(governor: PollGovernor) {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const settled = governor.during(() => promise);
@@ -32,7 +32,7 @@ function pendingReadback(governor: PollGovernor) {
   };
 }
 
-/** A governor that has seen readbacks of some milliseconds, and the time that it sees. */
+/** A governor that has seen readbacks of some milliseconds, and its clock. */
 async function practised(milliseconds = 100) {
   let now = 1000;
   vi.spyOn(performance, 'now').mockImplementation(() => now);
@@ -44,7 +44,7 @@ async function practised(milliseconds = 100) {
   return { governor, wait };
 }
 
-/** A timer that never rings, in the place of every one that is set. */
+/** A timer that never fires, in place of every one that is set. */
 function spyOnTimers() {
   const timer = setTimeout(() => {}, 0);
   return vi.spyOn(globalThis, 'setTimeout').mockReturnValue(timer);
@@ -77,7 +77,7 @@ describe('a poll governor', () => {
 
   test.each(['first', 'second'] as const)('stays for the other of two when the %s is through', async (through) => {
     const first = pendingReadback(new PollGovernor());
-    // Made while the first one stands in: what it finds is not the real one.
+    // Made while the first one stands in: the `setImmediate` that it finds is not the real one.
     const second = pendingReadback(new PollGovernor());
     const [early, late] = through === 'first' ? [first, second] : [second, first];
     await early.finish();

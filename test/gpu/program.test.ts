@@ -40,7 +40,7 @@ describe.each(['auto', 'base'] as const)('a program on a device with %s features
       recorder.add(gatherRows, { x: out, rows, out: gathered }, {});
     }
     const program = await recorder.finish('norms');
-    // What is added afterwards is in the next program.
+    // A dispatch added afterwards belongs to the next program.
     recorder.add(gatherRows, { x, rows, out: gathered }, {});
     expect(program.dispatches).toHaveLength(2 * outs.length);
     return { program, x, outs: outs.map(({ out }) => out), gathered };

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { SharedChange } from '../../src/gpu/shared-change.ts';
 
-/** A change, and what was done of it so far. */
+/** A change, and a log of its calls. */
 function recorded() {
   const done: string[] = [];
   const change = new SharedChange(() => {

@@ -50,7 +50,7 @@ describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', 
   });
 
   test('in every tiling and with every number of lanes', async () => {
-    // The storage type changes how a row is loaded, not how lanes share the work: f16 takes fewer of the variants.
+    // The storage type changes how a row is loaded, not how lanes share the work: f16 runs fewer of the variants.
     const single = dtype === 'f32' ? attention.neighbours(auto.traits, {}) : [{ constants: { ROWS: 8 } }];
     const lanesApart = [1, 8].map((ROWS) => ({ constants: { ROWS, SUBGROUPS: 0 } }));
     for (const { constants } of [...single, ...lanesApart, { constants: { ROWS: 4, LANES: 32 } }]) {

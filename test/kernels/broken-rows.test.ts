@@ -1,5 +1,5 @@
-// What is not finite must reach the logits, where the sampler flags the row: no kernel may make a number of it. Expectations
-// are IEEE 754's, which PyTorch follows, too.
+// Values that are not finite: they reach the logits, where the sampler flags the row; no kernel may make a number of
+// them. Expectations are those of IEEE 754, which PyTorch follows, too.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
@@ -51,7 +51,7 @@ describe.each(BROKEN)('embed with %d', (value) => {
     for (const row of finite) expect(row).toEqual(row.map((_, c) => c !== column));
   });
 
-  /** Which elements of the embeddings of all tokens, at position 0, are finite. */
+  /** Tells of each element of the embeddings of all tokens, at position 0, whether it is finite. */
   async function finiteRows(rows: Float32Array, position: Float32Array, dtype: WeightDType): Promise<boolean[][]> {
     using token_ids = Tensor.from(
       device,
@@ -70,7 +70,7 @@ describe.each(BROKEN)('embed with %d', (value) => {
 });
 
 test('a key or value beyond f16 is infinite in a cache of f16, never a number', async () => {
-  // From 65520 on the nearest f16 would be 65536, which there is none of.
+  // From 65520 on the nearest f16 would be 65536, which f16 can't hold.
   const values = [65504, 65520, 70000, 1e30, -65520, -3e38, Number.POSITIVE_INFINITY, Number.NaN];
   const D = values.length;
   using qkv = Tensor.from(device, 'qkv', Float32Array.from([...values, ...values, ...values]), [1, 3 * D]);

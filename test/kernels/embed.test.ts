@@ -1,4 +1,4 @@
-// Embeddings: every end of the bound range, each storage of the table, refusals.
+// Embeddings at every end of the bound vocabulary range, from each storage of the table, and refusals.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { embed } from '../../src/kernels/embed/embed.ts';

@@ -1,4 +1,4 @@
-// Copies of listed rows.
+// Copies of listed rows, bit by bit.
 import { afterAll, beforeAll, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { checkGatherRows } from '../support/kernels/gather-rows-case.ts';

@@ -1,4 +1,4 @@
-// Keys and values in their slots: sizes, storage, lanes, refusals.
+// Keys and values in their slots, for each head size, storage and number of lanes; other slots keep their contents.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { hostTensor } from '../../src/kernels/kernel-case.ts';

@@ -1,4 +1,4 @@
-// Layer norm: float64, torch, the order of its sums, rows alone and together.
+// Layer norm against float64 and torch, in the promised order of its sums, and with the same bits alone and in a batch.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { floatsOf } from '../../src/kernels/kernel-case.ts';

@@ -1,4 +1,4 @@
-// Log-probabilities against float64, and their bits.
+// Log-probabilities against float64, and the same bits in every variant.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { LOGPROB_WORDS, logprobs } from '../../src/kernels/logprobs/logprobs.ts';

@@ -1,5 +1,5 @@
 // @module-tag sweep
-// A row's bits: the same whatever the variant and the batch.
+// Bits of a row of the matmul: equal in every variant and batch.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
@@ -81,7 +81,7 @@ describe.each(WEIGHT_DTYPES)('a row alone has the bits of the row in a batch, we
       ...matmul.neighbours(auto.traits, {}).filter(({ constants: { K_TILE = 0 } = {} }) => K_TILE === 0),
       ...(dtype === 'f16' ? shared : []),
     ];
-    // So many lanes of a subgroup share the loads of x; on an adapter without subgroups nothing is left to run.
+    // X_LANES lanes of a subgroup share the loads of x; on an adapter without subgroups nothing is left to run.
     for (const tuning of tunings.filter(({ constants: { X_LANES = 4 } = {} }) => X_LANES <= minSubgroupSize)) {
       await expectRowBits(auto, inputs, alone, { ...tuning, conditions: { SUBGROUPS: true } });
     }

@@ -22,7 +22,7 @@ const SHAPE: ProjectionShape = { M: 5, K: 20, H: 3, D: 8, P: 5, numBlocks: 9, dt
 
 describe.each(['f32', 'f16'] as const)('matmul_kv_write leaves what matmul and kv_write do, keys of %s', (dtype) => {
   test.each([
-    // Heads that end inside of a tile and of a lane's tiles, and such as are wider than a tile.
+    // Heads that end inside a tile and inside a lane's tiles, and heads wider than a tile.
     { H: 3, D: 8, P: 5, weights: 'f16', ROWS: 8 },
     { H: 1, D: 8, P: 16, weights: 'q8', ROWS: 2 },
     { H: 2, D: 64, P: 16, weights: 'f32', ROWS: 1 },

@@ -48,7 +48,7 @@ const SHAPES = [
   { M: 16, K: 64, N: 32 },
   { M: 37, K: 101, N: 75 },
   { M: 65, K: 7, N: 129 },
-  // A last round of one quad, behind whole groups of q8.
+  // A last round of one quad, after whole groups of q8.
   { M: 5, K: 130, N: 31 },
 ];
 

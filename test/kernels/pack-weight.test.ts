@@ -84,7 +84,7 @@ describe('packWeight refuses', () => {
 });
 
 describe('a kernel refuses', () => {
-  /** What a call says that TypeScript may not let pass. */
+  /** Message of a call that TypeScript may not let pass. */
   const refusal = async (kernel: Kernel, tensors: Record<string, Tensor | PackedWeight>, choice = {}) => {
     using x = Tensor.from(device, 'x', [1, 2, 3, 4, 5, 6, 7, 8], [2, 4]);
     using bias = Tensor.create(device, 'bias', 'f32', [4]);

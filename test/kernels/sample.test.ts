@@ -139,7 +139,7 @@ describe('temperature', () => {
     const rows = [1e-45, 1.2e-38, 1, 1e37].map((temperature) => ({ logits, temperature, topK: 3, topP: 0.9 }));
     const { probs } = await drawWithProbs(device, rows);
     for (const row of probs.slice(0, 3)) expectClose(row, [0, 1, 0, 0], {}, 'greedy in effect');
-    // One temperature between the two best, sixty to the others.
+    // The two best differ by one temperature, the others from them by sixty.
     expectClose(probs[3]!, [0, Math.E / (1 + Math.E), 1 / (1 + Math.E), 0], PROBABILITY, '1e37');
     const hot = await probsOf({ logits: Float32Array.of(1, 2, 3), temperature: 3e38 });
     expectClose(hot, [1 / 3, 1 / 3, 1 / 3], PROBABILITY, '3e38');

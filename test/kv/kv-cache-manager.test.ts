@@ -103,7 +103,7 @@ describe('a prefix', () => {
     const kv = new KVCacheManager({ numBlocks: 4, blockSize: 4 });
     const a = run(kv, new ModelSequence(tokens(13), 'g'));
     kv.free(a);
-    // The tail is of use to fewer, so it goes first.
+    // The tail could be shared by fewer sequences, so it goes first.
     const b = run(kv, new ModelSequence(tokens(8, 100), 'g'));
     kv.free(b);
     const again = new ModelSequence(tokens(13), 'g');
@@ -223,7 +223,8 @@ test('agrees with a model of contents under any order of starts, forks, writes, 
         }
         const blocks = kv.blockTable(sequence);
         const numShared = hit.numTokens / blockSize;
-        // What is shared holds these very tokens; what could be shared is; the last token is left to compute.
+        // Shared blocks hold these very tokens, no block that could be shared is missed, and the last token is left to
+        // compute.
         for (const [index, block] of blocks.slice(0, numShared).entries()) {
           expect(model.contents.get(block)).toBe(model.prefix(sequence, index));
         }
@@ -261,7 +262,7 @@ test('agrees with a model of contents under any order of starts, forks, writes, 
           expect(kv.allocateSlots(who, numTokens)).toBe(fits);
           if (!fits) continue;
           model.give(who, kv.blockTable(who), before);
-          // Nobody else has the blocks that are written.
+          // Blocks that are written belong to no other sequence.
           const written = kv.blockTable(who).slice(Math.floor(who.numComputedTokens / blockSize));
           if (numTokens > 0) for (const block of written) expect(model.owners(block)).toBe(1);
           who.numComputedTokens += numTokens;

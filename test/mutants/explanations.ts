@@ -2,10 +2,10 @@
 // reason that fits no mutant.
 import type { Mutant } from './mutants.ts';
 
-/** Why mutants survive. */
+/** Reason why some mutants survive. */
 export interface Explanation {
   readonly shader: string;
-  /** Found in `operator: line → line with the fault`. */
+  /** Matches `operator: line → line with the fault`. */
   readonly fault: RegExp;
   /** False where another adapter could tell the mutant from the shader: it counts as missed. */
   readonly isEquivalent: boolean;
@@ -170,7 +170,7 @@ export const EXPLANATIONS: readonly Explanation[] = [EQUIVALENT, MISSED].flatMap
   ),
 );
 
-/** Why a mutant that survived did, or null. */
+/** Finds the reason why a mutant survived; null when there is none. */
 export function explain({ shader, operator, before, after }: Mutant): Explanation | null {
   const text = `${operator}: ${before} → ${after}`;
   return EXPLANATIONS.find((known) => known.shader === shader && known.fault.test(text)) ?? null;

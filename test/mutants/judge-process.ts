@@ -32,7 +32,7 @@ export class JudgeProcess {
     return verdict;
   }
 
-  /** Ends the process, be it busy or not; idempotent. */
+  /** Ends the process, busy or not; idempotent. */
   close(): void {
     this.#child?.kill('SIGKILL');
     this.#child = null;

@@ -22,7 +22,7 @@ fn main(lane: u32) {
   }
 }`;
 
-/** Lines that an operator turns lines of the text into. */
+/** Lines that an operator makes of lines of the text. */
 function changed(operator: string, source = LOOP): string[] {
   return mutantsOf('loop', source)
     .filter((mutant) => mutant.operator === operator)

@@ -43,8 +43,8 @@ function toMutant(wgsl: WgslText, shader: string, operator: string, edits: reado
 }
 
 /**
- * The mutants in the order in which a run tries them: operators take turns, so that those with few sites are heard, and
- * each goes through its sites of all shaders in an order that the seed gives.
+ * The mutants in the order in which a run tries them: operators take turns, so that those with few sites have a share,
+ * and each goes through its sites of all shaders in an order that the seed gives.
  */
 export function inTurns(mutants: readonly Mutant[], seed: number): Mutant[] {
   const byOperator = Object.values(Object.groupBy(mutants, ({ operator }) => operator)).map((sites = [], i) =>

@@ -1,14 +1,14 @@
 // Mutation operators over a shader's tokens: each changes one place in a way that a programmer might get wrong.
 import type { Range, WgslText } from './wgsl-text.ts';
 
-/** A piece of a shader's text and what takes its place; offsets in characters. */
+/** A piece of a shader's text and its replacement; offsets in characters. */
 export interface Edit {
   readonly start: number;
   readonly end: number;
   readonly text: string;
 }
 
-/** The changes that an operator may make at a token; each is a mutant of its own. */
+/** The changes that an operator may make at a token, each a mutant. */
 type Operator = (wgsl: WgslText, index: number) => readonly (readonly Edit[])[];
 
 const BOUNDS = new Set(['<', '<=', '>', '>=']);
@@ -205,10 +205,10 @@ const KEYWORDS = new Set(
   'let var const return if else for while loop break continue fn struct workgroupBarrier storageBarrier'.split(' '),
 );
 
-/** Whether a loop's body adds to something from outside that is the same in every turn. */
+/** Tells whether a loop's body adds a value from outside that is the same in every turn. */
 function accumulates(body: string, counter: string): boolean {
   const wordsOf = (text: string) => text.match(/\w+/g) ?? [];
-  // What the body declares, and what of it hangs on the counter.
+  // Names that the body declares, and those of them that depend on the counter.
   const local = new Set<string>();
   const changing = new Set([counter]);
   for (const [, name = '', value = ''] of body.matchAll(/\b(?:let|var) (\w+) = ([^;]+);/g)) {

@@ -2,10 +2,10 @@
 import { Kernel } from '../../src/gpu/kernel.ts';
 import type { KernelSpec } from '../../src/gpu/kernel-spec.ts';
 
-/** What a table does to each of its kernels before it runs it. */
+/** Replacement that a table applies to each of its kernels before it runs it. */
 export type Replace = <S extends KernelSpec>(kernel: Kernel<S>) => Kernel<S>;
 
-/** Gives kernels another text of a shader, be it their own or a module's. */
+/** Gives kernels another text of a shader, their own or a module's. */
 export function withShader(shader: string, source: string): Replace {
   return <S extends KernelSpec>(kernel: Kernel<S>) => new Kernel<S>({ ...kernel.spec, modules: { [shader]: source } });
 }

@@ -3,7 +3,7 @@ import { explain } from './explanations.ts';
 import type { Mutant } from './mutants.ts';
 import type { Verdict } from './verdict.ts';
 
-/** A mutant and what became of it. */
+/** A mutant and its verdict. */
 export interface Judged {
   readonly mutant: Mutant;
   readonly verdict: Verdict;

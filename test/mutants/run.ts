@@ -43,7 +43,7 @@ async function judgeAll(queue: Iterator<Mutant>, judged: Judged[]): Promise<void
   }
 }
 
-/** The shaders that fail their own tables without a fault. */
+/** Finds the shaders that fail their own tables without a fault. */
 async function flaggedClean(): Promise<string[]> {
   using judge = new JudgeProcess();
   const flagged: string[] = [];

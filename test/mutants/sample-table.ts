@@ -40,7 +40,7 @@ async function checkEnds(device: Device, kernel: typeof sampleProbs): Promise<vo
   const infinite = Float32Array.from(logits).fill(Number.NEGATIVE_INFINITY, V - 1);
   const equal = new Float32Array(V).fill(-2.5);
   const huge = Float32Array.from(logits, (_, id) => [-3e38, 3e38, 2.9e38][id] ?? -3e38);
-  // Next to each other in f32, and looked at by one lane.
+  // Two ids with neighbouring f32 logits, read by the same lane.
   const neighbours = Float32Array.from(logits, (logit, id) => ({ 8: 20, 72: 20 + 2 ** -19 })[id] ?? logit);
   const filters = [
     { logits, topK: 2 },

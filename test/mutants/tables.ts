@@ -1,4 +1,4 @@
-// Quick table of checks for every shader: what the mutants must fail.
+// Quick table of checks for every shader: each mutant that is not equivalent must fail one of them.
 import { probeFma, probeLoad, probeRead } from '../../bench/kernels/probes.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { adjustLogits } from '../../src/kernels/adjust-logits/adjust-logits.ts';

@@ -105,7 +105,10 @@ export class WgslText {
     return { left: { start: start + 1, end: index }, right: { start: index + 1, end } };
   }
 
-  /** Whether a token ends an operand of an operator: it is no part of an expression, or binds no tighter than `weakest`. */
+  /**
+   * Tells whether a token ends an operand of an operator: it is no part of an expression, or binds no tighter than
+   * `weakest`.
+   */
   #separates(index: number, weakest: number): boolean {
     const text = this.at(index);
     if (ENDS.has(text) || ASSIGNMENTS.has(text) || text.startsWith('@')) return true;
@@ -146,17 +149,17 @@ export class WgslText {
     return end;
   }
 
-  /** Whether a token lies between the brackets of a `for`. */
+  /** Tells whether a token lies between the brackets of a `for`. */
   isInLoopHeader(index: number): boolean {
     return this.#loops.some(({ keyword, brace }) => keyword < index && index < brace);
   }
 
-  /** Whether a token lies in the body of a loop. */
+  /** Tells whether a token lies in the body of a loop. */
   isInLoop(index: number): boolean {
     return this.#loops.some(({ brace }) => brace < index && index < this.closing(brace));
   }
 
-  /** Whether a statement may begin at the token. */
+  /** Tells whether a statement may begin at the token. */
   beginsStatement(index: number): boolean {
     const before = this.at(index - 1);
     if (this.tokens[index]?.nested) return false;

@@ -37,7 +37,7 @@ export async function normalize(halves: Float16Array): Promise<TensorData> {
   return await x.read();
 }
 `;
-/** Wrong in a name alone, which a compiler that takes the package for `any` would not see. */
+/** Wrong in one name only, which a compiler that takes the package for `any` would not see. */
 const WRONG = `import { layernorm, type Device, type Tensor } from 'roseinfer/kernels';
 export const run = (device: Device, t: Tensor) => layernorm.run(device, { x: t, gamma: t, beta: t, out: t }, { epsilon: 1 });
 `;

@@ -1,4 +1,4 @@
-// A reader of the package's types finds every name that a signature uses, and a line about each.
+// Every name that a public signature uses is exported and has a comment.
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,7 +23,10 @@ function createProgram(files: readonly string[], invented?: string): ts.Program 
   return ts.createProgram([...files, ...(invented === undefined ? [] : [INVENTED])], OPTIONS, host);
 }
 
-/** What the declaration of a public name says of types: nothing of bodies, values, and members that are private or `@internal`. */
+/**
+ * The types that the declaration of a public name shows: bodies, values, and members that are private or `@internal`
+ * are left out.
+ */
 function* typesNamedIn(node: ts.Node): Generator<ts.Identifier> {
   const isHidden =
     ts.getJSDocTags(node).some((tag) => tag.tagName.text === 'internal') ||
@@ -40,7 +43,7 @@ function* typesNamedIn(node: ts.Node): Generator<ts.Identifier> {
   }
 }
 
-/** Whether a method is what callers don't see: the body behind its overloads. */
+/** Tells whether a method is the body of overloads, which callers don't see. */
 function isImplementation(node: ts.Node): boolean {
   if (!ts.isMethodDeclaration(node) || node.body === undefined || !ts.isClassDeclaration(node.parent)) return false;
   return node.parent.members.some((other) => other !== node && other.name?.getText() === node.name.getText());
@@ -64,7 +67,7 @@ function missingTypes(program: ts.Program, entry: string): string[] {
         const [home] = type?.declarations ?? [];
         if (type === undefined || home === undefined || type.flags & ts.SymbolFlags.TypeParameter) continue;
         const file = home.getSourceFile().fileName;
-        // A type that its own file keeps to itself is a step of a computation on types.
+        // A type that its own file does not export is a step of a computation on types.
         const isShared = ts.getCombinedModifierFlags(home) & ts.ModifierFlags.Export || file === INVENTED;
         const isOwn = file.startsWith(join(ROOT, 'src/')) && !file.endsWith('platform-types.ts');
         if (isOwn && isShared && !exported.has(type)) missing.add(`${name.text} of ${symbol.name}`);

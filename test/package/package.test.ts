@@ -1,4 +1,4 @@
-// Uses the packed package in an empty folder as a stranger would.
+// The packed package, installed in an empty folder and used as by a program elsewhere.
 // @module-tag sweep
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -8,7 +8,7 @@ import { examples } from '../docs/documents.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const NODE_MODULES = join(ROOT, 'node_modules');
-/** Files and folders that the package is made from. */
+/** Files and folders that npm packs from. */
 const SOURCES = [
   ...['LICENSE', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'docs', 'shaders', 'src', 'weights'],
   ...['.setup', 'package.json', 'tsconfig.json'],
@@ -16,7 +16,7 @@ const SOURCES = [
 
 export interface PackedPackage extends Disposable {
   readonly tarball: string;
-  /** A stranger's folder: the package, its dependencies and the documents' programs, and nothing else. */
+  /** A folder outside the repository: the package, its dependencies and the documents' programs, and nothing else. */
   readonly user: string;
 }
 
@@ -54,7 +54,7 @@ function npm(args: readonly string[], cwd: string): void {
   if (status !== 0) throw new Error(`npm ${args.join(' ')}: ${stdout}${stderr}`);
 }
 
-/** Links a package of the repository's node_modules, for there is no network to install it from. */
+/** Links a package of the repository's node_modules, since there is no network to install it from. */
 function linkPackage(name: string, into: string): void {
   const path = join(into, 'node_modules', name);
   mkdirSync(dirname(path), { recursive: true });

@@ -115,7 +115,7 @@ describe('scoreTokens', () => {
     const texts = Array.from({ length: count }, (_, i) => long.slice(i, i + 2 + ((5 * i) % 7)));
     const together = await model.scoreTexts(texts);
     expect(together).toHaveLength(count);
-    // Texts that repeat others are others all the same.
+    // Texts that repeat others are scored like any other.
     expect(await model.scoreTexts([...texts.slice(0, 9), ...texts.slice(0, 9)])).toEqual([
       ...together.slice(0, 9),
       ...together.slice(0, 9),

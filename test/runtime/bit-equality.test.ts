@@ -1,4 +1,4 @@
-// The promise: a request's logits are the same u32 words whatever else runs, and so are its ids.
+// Bit equality: a request's logits are the same u32 words whatever else runs, and so are its ids.
 // @module-tag sweep
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
@@ -15,7 +15,7 @@ const LONGEST = 560;
 const golden = readSafetensors('test/fixtures/tales/golden.safetensors');
 const text = Array.from(golden.get('long.ids')!);
 
-/** Everybody else in a batch: other texts, lengths on both sides of a block, a key tile and a split. */
+/** The other sequences of a batch: other texts, with lengths on both sides of a block, a key tile and a split. */
 function others(runner: ModelRunner, count: number): TestSequence[] {
   const lengths = [3, 120, 16, 33, 257, 1, 64, 17, 5, 40, 31, 8, 2, 90, 12, 48];
   return places(runner, count, LONGEST, 7).map((place, i) => {

@@ -57,7 +57,7 @@ async function describeModel(name: string, dtype: WeightDType, kvDtype: KVDType)
   return { directory, model: definition, sizes, maxBindingBytes, tuning: new Tuning(device.traits) };
 }
 
-/** What two dispatches differ in: kernel, variant, sizes and scalars. */
+/** Identity of a dispatch: kernel, variant, sizes and scalars. */
 const distinct = (dispatches: readonly { label: string; dims: object }[]) =>
   new Set(dispatches.map(({ label, dims }) => `${label} ${JSON.stringify(dims)}`));
 

@@ -1,4 +1,4 @@
-// Penalties, biases, masks and log-probabilities on a model: right by float64, and the same whatever else runs.
+// Penalties, biases, masks and log-probabilities on a model: right by float64, and the same bits whatever else runs.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Runner } from '../../src/core/runner.ts';
 import type { SamplingOptions } from '../../src/core/sampling-params.ts';
@@ -68,7 +68,7 @@ describe('a greedy step', () => {
       }
     }
     expect(clear).toBeGreaterThan(120);
-    // The penalties must have had their say.
+    // The penalties must have changed the text.
     expect(moved).toBeGreaterThan(30);
   });
 
@@ -139,7 +139,7 @@ describe('requests with penalties', () => {
     for (const request of requests) alone.push(...(await run(runner, [request], { overlap: false })));
     expect(await run(runner, requests, { scheduler: 'online', overlap: true })).toEqual(alone);
     expect(await run(runner, requests, { scheduler: 'offline', overlap: false })).toEqual(alone);
-    // 22 blocks hold one of the longest, and not two.
+    // 22 blocks hold one of the longest sequences, and not two.
     await using small = await open(22, modelKernels, 4);
     let numPreemptions = 0;
     const onFinish = ({ preemptions }: FinishedRequest) => {
@@ -154,7 +154,7 @@ describe('requests with penalties', () => {
       ['var newest = NO_ID;\n  if (', 'var newest = NO_ID;\n  if (false && '],
     ]);
     await using runner = await open(60, { ...modelKernels, adjustLogits: forgetful });
-    // The bias makes token 13 follow itself until it has been there often enough.
+    // The bias makes token 13 follow itself until its count outweighs the bias.
     const sampling = { temperature: 0, logitBias: { 13: 12 }, frequencyPenalty: 2, maxTokens: 12 };
     const penalized = [{ promptIds: text.slice(0, 9), sampling }];
     const behind = await run(runner, penalized, { overlap: false });

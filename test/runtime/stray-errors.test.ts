@@ -1,4 +1,5 @@
-// Errors of GPU calls past the API, such as those of a script that shares the device, while models run on it.
+// Errors of GPU calls past the API, such as those of a script that shares the device, while models run on it: each is
+// thrown once and ends no request.
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { GpuError } from '../../src/gpu/errors.ts';

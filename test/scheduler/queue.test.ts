@@ -1,4 +1,4 @@
-// The parts that decide who is next and who loses blocks, each by itself.
+// The queue's order and the choice of a victim, each by itself.
 import { describe, expect, test } from 'vitest';
 import type { Sequence } from '../../src/core/sequence.ts';
 import { chooseVictim } from '../../src/scheduler/choose-victim.ts';
@@ -26,7 +26,7 @@ describe('the waiting queue', () => {
       queue.add(sequence);
     expect(names([...queue])).toBe('a b c d');
     expect(queue.head?.requestId).toBe('a');
-    // One that lost its blocks comes back to its place.
+    // A preempted sequence comes back to its place.
     queue.add(placed('e', 5, 1));
     expect(names([...queue])).toBe('a b e c d');
   });
@@ -61,7 +61,7 @@ describe('the waiting queue', () => {
 describe('the victim', () => {
   const shared = new Map<Sequence, number>();
   const kv = { numSharedTokens: (sequence: object) => [...shared].find(([key]) => key === sequence)?.[1] ?? 0 };
-  /** A sequence that has computed so many tokens, so many of them in blocks that others have, too. */
+  /** A sequence that has computed `numComputed` tokens, some of them in blocks that others share. */
   const holding = (requestId: string, numComputedTokens: number, numShared = 0) => {
     const sequence = placed(requestId, 0, 0);
     sequence.numComputedTokens = numComputedTokens;

@@ -42,7 +42,7 @@ const setting = fc.record({
   requests: fc.array(request, { minLength: 1, maxLength: 9, size: 'max' }),
 });
 
-/** Where the policies put a request in the queue. */
+/** Ranks that the policies give a request. */
 const placeIn = {
   fcfs: ({ arrival }: { arrival: number }) => arrival,
   priority: ({ arrival, priority }: { arrival: number; priority: number }) => arrival * TURN_MS + 1000 * priority,
@@ -107,9 +107,9 @@ test('whatever arrives, aborts, breaks or fails, once, in a row or for ever: one
           const [left, started] = [true, false].map((isLeft) =>
             waited.filter(({ sequence }) => (sequence.status === 'waiting') === isLeft).map(placeIn[queue.policy]),
           );
-          // The first of those that run always moves on, so that somebody does.
+          // The first of the running sequences always moves on, so at least one does.
           if (best !== undefined && loop.preempted.includes(best)) expect.fail('the first one lost its blocks');
-          // Nobody is overtaken.
+          // No sequence is overtaken.
           if (Math.max(...(started ?? [])) > Math.min(...(left ?? []))) expect.fail('a later one started before it');
         }
 
@@ -118,7 +118,7 @@ test('whatever arrives, aborts, breaks or fails, once, in a row or for ever: one
         expect(new Set(ends).size).toBe(live.length);
         for (const { sequence, promptIds, maxTokens, eosIds, countsOutput } of live) {
           const { ids, finishReason, params } = sequence;
-          // A failing step ends those in it, unless something else has before, and nobody else.
+          // A failing step ends the requests in it, unless something else has ended them before, and no others.
           if (concerned.has(sequence)) expect(finishReason).not.toBe('length');
           else if (!isBroken.has(params.seed)) expect(finishReason).not.toBe('error');
           const whole = fakeCompletion({

@@ -1,4 +1,5 @@
-// However many come that are more urgent: a request is overtaken only by those that arrive within the bound of its policy.
+// Starvation: however many urgent requests arrive, a request is overtaken only by those that arrive within the bound of
+// its policy.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Sequence } from '../../src/core/sequence.ts';
@@ -13,10 +14,10 @@ import { FakeRunner } from '../support/engine/fake-runner.ts';
 
 const LIMITS = { maxBatchSize: 2, maxModelLen: 40, maxBatchTokens: 16, blockSize: 2, numBlocks: 24, vocabSize: 32 };
 const STREAM = 80;
-/** The request that others may overtake comes when all places are taken. */
+/** The request that others may overtake arrives when all places are taken. */
 const OVERTAKEN = 10;
 
-/** How much worse the place of that one is, by `distance`, and for how many milliseconds others may overtake it. */
+/** By how much, in `distance`, its rank is worse, and for how many milliseconds others may overtake it. */
 const places = {
   fcfs: () => ({ priority: 0, length: 1, boundMs: 0 }),
   priority: (distance: number) => ({
@@ -46,7 +47,7 @@ const scene = fc.record({
   maxTokens: fc.integer({ min: 2, max: 6 }),
 });
 
-/** Those that came after a request and started before it. A request comes in every turn, which is more than can run. */
+/** Requests that arrived after one and started before it. One arrives in every turn, which is more than can run. */
 function overtakers(scheduler: Scheduler, policy: QueuePolicyName, { overlap, gapMs, distance, maxTokens }: Scene) {
   const { priority, length } = places[policy](distance);
   const sequences = Array.from({ length: STREAM }, (_, index) =>

@@ -1,4 +1,4 @@
-// What each sequence gets of a step when tokens or blocks are short.
+// Shares of a step's tokens and blocks when either is short.
 import { describe, expect, test } from 'vitest';
 import { createScheduler } from '../../src/scheduler/create-scheduler.ts';
 import { SchedulerLoop, testSequence } from '../support/engine/drive-scheduler.ts';
@@ -19,7 +19,7 @@ test('nobody starts in a step in which somebody lost blocks, though they are eno
   add('first', 8, -2);
   add('last', 15, 2);
   expect(turn()).toBe('first last; ');
-  // Six blocks are taken, the first one takes the seventh, and then there is none for the last one.
+  // Six blocks are taken, the first one takes the seventh, and none is left for the last one.
   add('next', 5, 0);
   expect([turn(), turn(), turn()]).toEqual(['first last; ', 'first; last', 'first next; ']);
 });

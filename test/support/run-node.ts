@@ -9,7 +9,7 @@ export function runNode(args: readonly string[], { env = {}, input = '' } = {}) 
   return { status, stdout, stderr };
 }
 
-/** The errors that the package wrote on stderr, where drivers write their warnings, too. */
+/** Picks the errors that the package wrote on stderr, where drivers write their warnings, too. */
 export function errorsIn(stderr: string): string[] {
   return stderr.split('\n').flatMap((line) => (line.startsWith('error: ') ? [line.slice('error: '.length)] : []));
 }

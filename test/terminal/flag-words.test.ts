@@ -12,7 +12,7 @@ const flags = {
   verbose: switchFlag('verbose'),
 };
 
-/** What a command gets of its words. */
+/** Values that a command gets from its words. */
 function parse(...argv: string[]) {
   const { _, $0, ...args } = createParser(joinFlagValues(argv, flags)).version(false).options(flags).parseSync();
   expect(_).toEqual([]);

@@ -30,7 +30,7 @@ const prompt = (requestId: string, length: number, first = 1): GenerationRequest
 
 const THREE = [prompt('a', 9, 1), prompt('b', 5, 20), prompt('c', 12, 40)];
 
-/** What an engine did with some requests on a simulated GPU. */
+/** Records of an engine that ran some requests on a simulated GPU. */
 async function record({ limits, zero = 123.4, requests = THREE, ...options }: Scene = {}): Promise<TracedRun> {
   const clock = new SimulatedClock();
   const runner = new SimulatedGpu(clock, zero, limits);

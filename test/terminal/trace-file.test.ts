@@ -27,11 +27,11 @@ afterEach(() => rm(directory, { recursive: true }));
 
 const limits = { maxBatchTokens: 256, maxModelLen: 256, vocabSize: 8192 };
 const adapter = { name: 'card', backend: 'vulkan', driver: 'driver 1', isSoftware: false, webgpu: '0.6.2' };
-/** Of a command that nobody interrupts. */
+/** Signal of a command that is not interrupted. */
 const running = new AbortController().signal;
 const readTrace = async () => JSON.parse(await readFile(path, 'utf8'));
 
-/** Streams a completion under a trace; the signal aborts it when the text has so many pieces. */
+/** Streams a completion under a trace; the signal aborts it when the text has `numPieces` pieces. */
 async function traced(runner: FakeRunner, { pieces = Number.POSITIVE_INFINITY, clock = new SimulatedClock() } = {}) {
   await using trace = new TraceFile(path, running);
   trace.describe('weights/tales', { adapter, dtype: 'f16' });

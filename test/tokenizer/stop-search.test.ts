@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { StopSearch } from '../../src/tokenizer/stop-search.ts';
 
-/** What a search says of pieces of bytes, each heeded or not. */
+/** Result of a search over pieces of bytes, each with whether a stop string may end in it. */
 function search(stops: readonly string[], pieces: readonly string[], heeds = (_piece: number) => true) {
   const searching = new StopSearch(stops);
   const texts: string[] = [];

@@ -12,7 +12,7 @@ interface Goldens {
     readonly name: string;
     readonly pre_tokenizer: unknown;
     readonly normalizer: unknown;
-    /** Of each text, its words in the letters of bytes, with spaces between. */
+    /** Words of each text in the letters of bytes, with spaces between. */
     readonly words: readonly string[];
   }[];
 }

@@ -135,7 +135,7 @@ describe('tokenizer files', () => {
   const words = { id: WORDS, content: 'two words', special: false };
   const bytes = { type: 'ByteLevel', add_prefix_space: false };
 
-  /** A byte-level BPE of the 256 bytes, ab and ba; a test changes what it is about. */
+  /** A byte-level BPE of the 256 bytes, ab and ba; each test changes one part. */
   const small = {
     added_tokens: [words] as unknown,
     normalizer: null as unknown,

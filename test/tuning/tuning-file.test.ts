@@ -1,4 +1,4 @@
-// The choices of variants that were measured are kept for the next start.
+// The file of measured choices: it is read at the next start, and a choice in it that can't run is measured again.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';

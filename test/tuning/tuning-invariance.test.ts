@@ -1,4 +1,5 @@
-// The promise over tuning: a request's logits and ids are the same whichever variants run, whatever else is in its step.
+// Invariance under tuning: a request's logits and ids are the same whichever variants run, and whatever else is in its
+// step.
 // @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
@@ -30,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => device.close());
 tuningCacheOfEachTest();
 
-/** What a request gave: its ids, and the words of the logits that each was drawn from. */
+/** Results of a request: its ids, and the words of the logits that each was drawn from. */
 interface Answer {
   readonly ids: readonly number[];
   readonly logits: readonly Uint32Array[];
@@ -41,7 +42,10 @@ interface Case {
   readonly kernels?: ModelKernels;
 }
 
-/** A request alone, and beside as many others as make a step have ROWS rows, one after another; its prompt in chunks then. */
+/**
+ * Runs a request alone, then beside enough others for ROWS rows a step, one count after another; its prompt in chunks
+ * then.
+ */
 async function answers(
   storage: Case,
   tune: TuneMode,
@@ -73,7 +77,7 @@ async function tunablesOf({ kernels = modelKernels, dtype }: Case): Promise<read
   return modelTunables(device, { ...storage, maxRows, headColumns: [config.vocabSize], config, kernels });
 }
 
-/** As if the invented choices had been measured. */
+/** Writes the invented choices as if they had been measured. */
 async function pretendToHaveMeasured(storage: Case): Promise<void> {
   for (const tunable of await tunablesOf(storage)) {
     const { kernel } = tunable;

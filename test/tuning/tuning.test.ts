@@ -1,4 +1,5 @@
-// The choice of variants. That it is kept, tuning-file.test.ts shows; that it is never seen in a result, tuning-invariance.test.ts.
+// The choice of variants by measurement. tuning-file.test.ts shows that it is kept, tuning-invariance.test.ts that no
+// result depends on it.
 // @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device, type DeviceTraits } from '../../src/gpu/device.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SortedList } from '../../src/util/sorted-list.ts';
 
-/** An item; several may have one key, and the order of their making decides among them. */
+/** An item; several may have one key, and their `order` decides among them. */
 interface Item {
   readonly key: number;
   readonly order: number;

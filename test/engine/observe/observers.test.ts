@@ -1,4 +1,4 @@
-// Who only watches costs nobody anything, whatever it does; and no request joins a loop that is about to end.
+// Observers change nothing for requests, whatever they do; and no request joins a loop that is about to end.
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Engine } from '../../../src/engine/engine.ts';
@@ -15,7 +15,7 @@ beforeAll(async () => {
   tokenizer = await Tokenizer.load('weights/tales');
 });
 
-/** What reaches the process instead of somebody who waits, and what it is told. */
+/** Rejections and exceptions that reach the process, and its warnings. */
 const [stray, warn] = [vi.fn(), vi.fn()];
 beforeAll(() => {
   process.on('unhandledRejection', stray);
@@ -87,7 +87,7 @@ describe.each(['onStep', 'onFinish'] as const)('%s', (name) => {
 
 test('several observers are told in their order, and the fault of one is its own', async () => {
   const told: string[] = [];
-  /** Keeps its own count, as a method of it is called. */
+  /** Counts by itself, to show that `this` is kept in its methods. */
   class Counter {
     readonly name: string;
     numSteps = 0;
@@ -188,7 +188,7 @@ test('who adds a request for each that ends keeps an engine busy until it is clo
 });
 
 describe('a fault of the books', () => {
-  /** The next calls of a method of the scheduler throw. */
+  /** Makes the next calls of a method of the scheduler throw. */
   function breakScheduler(method: 'schedule' | 'update' | 'fail', numFaults: number): void {
     const original = BatchScheduler.prototype[method];
     let left = numFaults;
@@ -207,7 +207,7 @@ describe('a fault of the books', () => {
   test.each(cases)('in $method, $numFaults times, ends who was there, and nobody who comes after', async (each) => {
     breakScheduler(each.method, each.numFaults);
     await using engine = new Engine({ runner: talesRunner({ maxBatchSize: 2 }), tokenizer });
-    // Each makes a new request at once when its own has ended with the fault, until one is served.
+    // Each makes a new request as soon as its own has ended with the fault, until one succeeds.
     const persist = async (request: (typeof requests)[number]): Promise<FinishedRequest> => {
       const response = await engine.generate(request);
       if (response.error === null) return response;

@@ -1,4 +1,4 @@
-// Where a request's time went: spans without a gap from arrival to end.
+// Spans of a request's time: they follow each other from arrival to end, and name the steps that the engine recorded.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../../src/engine/engine.ts';
 import type { EngineOptions } from '../../../src/engine/engine-options.ts';
@@ -18,7 +18,7 @@ const request = (length: number, maxTokens: number, seed = 1) => ({
   sampling: { maxTokens, seed, ignoreEos: true },
 });
 
-/** What a span is and how long it took, as `prefill 12`. */
+/** State and duration of a span, as `prefill 12`. */
 const brief = (spans: readonly TimelineSpan[] | null) => spans?.map(({ kind, start, end }) => `${kind} ${end - start}`);
 
 /** Spans follow each other from arrival to end. */

@@ -17,7 +17,7 @@ beforeAll(async () => {
 const request = { promptIds: [1, 2, 3], sampling: { seed: 1, maxTokens: 4, ignoreEos: true } };
 const times = { start: 5, nanoseconds: 7, kernels: [] };
 
-/** Keeps how its steps were to be run. */
+/** Keeps the options with which its steps were run. */
 class AskedRunner extends FakeRunner {
   readonly asked: (ExecuteOptions | undefined)[] = [];
 

@@ -11,7 +11,10 @@ import { logitsOfAll, openRunner, places, step, TestSequence } from '../../suppo
 import { readSafetensors } from '../../support/models/read-safetensors.ts';
 import { loadReferenceModel } from '../../support/models/reference-model.ts';
 
-/** What the fixtures state for a correct f32 engine: 2e-4 · (1 + max |logit|), here with the largest golden logit. */
+/**
+ * Tolerance that the fixtures state for a correct f32 engine: 2e-4 · (1 + max |logit|), here with the largest golden
+ * logit.
+ */
 function tolerance(golden: Float64Array): { abs: number } {
   return { abs: 2e-4 * (1 + golden.reduce((max, logit) => Math.max(max, Math.abs(logit)), 0)) };
 }

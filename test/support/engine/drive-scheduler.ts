@@ -39,7 +39,7 @@ interface Step {
 /** Turns the loop of an engine by hand: one scheduler, one runner, results applied a step late when `overlap` is set. */
 export class SchedulerLoop {
   readonly ends: Sequence[] = [];
-  /** Those that lost their blocks when the last step was scheduled. */
+  /** Sequences that were preempted when the last step was scheduled. */
   preempted: readonly Sequence[] = [];
   readonly #scheduler: Scheduler;
   readonly #runner: FakeRunner;
@@ -62,7 +62,7 @@ export class SchedulerLoop {
     return this.#scheduler.hasUnfinished() || this.#inFlight !== null;
   }
 
-  /** One turn; returns the rows it scheduled. A failing step reaches the runner never. */
+  /** Runs one turn; returns the rows that it scheduled. A failing step never reaches the runner. */
   turn(fails = false): readonly SchedulerRow[] {
     const hadWork = this.#scheduler.hasUnfinished();
     const { rows, preempted } = this.#scheduler.schedule(this.#targetTokens);

@@ -72,7 +72,7 @@ export class FakeRunner implements Runner {
     return this.#slots[block * blockSize + (position % blockSize)]!;
   }
 
-  /** As the GPU sees them: by the plan, and the newest id from its slot. */
+  /** The row's history as the GPU sees it: by the plan, and the newest id from its slot. */
   #outputCounts({ adjustment }: SamplingRow): number[] {
     if (adjustment === null) return [];
     const { tokens, newestTokenSlot } = adjustment;
@@ -91,18 +91,18 @@ export class FakeRunner implements Runner {
   }
 }
 
-/** Asks for the ids that a request gets when nothing else runs. */
+/** A request as `fakeCompletion` takes it. */
 export interface FakePrompt {
   readonly promptIds: readonly number[];
   readonly seed: number;
   readonly maxTokens: number;
   readonly eosIds?: readonly number[];
   readonly vocabSize?: number;
-  /** The request has a presence or frequency penalty. */
+  /** True where the request has a presence or frequency penalty. */
   readonly countsOutput?: boolean;
 }
 
-/** What `FakeRunner` generates behind a prompt, computed without blocks, steps or batches. */
+/** Computes the ids that `FakeRunner` generates after a prompt, without blocks, steps or batches. */
 export function fakeCompletion(prompt: FakePrompt): number[] {
   const { promptIds, seed, maxTokens, eosIds = [], vocabSize = 64, countsOutput = false } = prompt;
   const ids: number[] = [];
@@ -114,14 +114,14 @@ export function fakeCompletion(prompt: FakePrompt): number[] {
   return ids;
 }
 
-/** What `FakeRunner` reports of a row; null where it did not ask. */
+/** Computes the log-probabilities that `FakeRunner` reports of a row; null where it did not ask. */
 export function fakeLogprobs({ logprobs, position }: SamplingRow, id: number): TokenLogprobs | null {
   if (logprobs === null) return null;
   const top = Array.from({ length: logprobs }, (_, rank) => ({ id: rank, logprob: -rank - 1 / position }));
   return { id, logprob: -position, top };
 }
 
-/** Each id and how often it is there, the lowest first. */
+/** Each id with its count, the lowest first. */
 function countsOf(ids: readonly number[]): number[] {
   const counts = new Map<number, number>();
   for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);

@@ -4,10 +4,13 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** Rounds of work: what else makes the heap of the process grow once does not do so in each of them. */
+/** Rounds of work: growth from other causes does not occur in each of them. */
 const ROUNDS = 3;
 
-/** By how many bytes the heap grows with each of `count` things that a round does: the least of some rounds after the first. */
+/**
+ * Measures by how many bytes the heap grows with each of the `count` objects of a round: the least of several rounds
+ * after the first.
+ */
 export async function heapGrowth(count: number, round: () => Promise<unknown>): Promise<number> {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');

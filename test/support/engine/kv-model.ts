@@ -16,8 +16,8 @@ export class ModelSequence {
 }
 
 /**
- * What a KV cache must do, by contents alone: each block holds tokens and the tokens before them. It knows no lists of free
- * blocks, no hashes and no counts, but finds everything by looking at all there is.
+ * Model of a KV cache by contents alone: each block holds tokens and the tokens before them. It has no lists of free
+ * blocks, no hashes and no counts, but finds everything by looking at all blocks.
  */
 export class KVModel {
   readonly blockSize: number;
@@ -26,7 +26,7 @@ export class KVModel {
   readonly tables = new Map<ModelSequence, readonly number[]>();
   /** For each block that can be shared, the group and all tokens up to its end. */
   readonly contents = new Map<number, string>();
-  /** Blocks of each sequence that were learnt; what is found wrong later is not learnt again. */
+  /** Blocks of each sequence that were learnt; one that is found wrong later is not learnt again. */
   readonly numLearned = new Map<ModelSequence, number>();
 
   constructor(numBlocks: number, blockSize: number) {
@@ -48,13 +48,13 @@ export class KVModel {
     return tokens.length < (index + 1) * this.blockSize ? null : JSON.stringify([prefixGroup, tokens]);
   }
 
-  /** Blocks that hold tokens from here on were given to `sequence`: what they held is lost. */
+  /** Gives blocks to `sequence` for tokens from here on: their old contents are lost. */
   give(sequence: ModelSequence, blocks: readonly number[], from: number): void {
     for (const block of blocks.slice(from)) this.contents.delete(block);
     this.tables.set(sequence, [...blocks]);
   }
 
-  /** What was computed becomes shareable, unless another block holds the same. */
+  /** Makes computed blocks shareable, unless another block holds the same. */
   learn(sequence: ModelSequence): void {
     if (sequence.prefixGroup === null) return;
     const blocks = this.tables.get(sequence) ?? [];

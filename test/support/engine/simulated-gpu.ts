@@ -21,7 +21,7 @@ export class SimulatedClock {
   }
 }
 
-/** A FakeRunner whose steps take time on a GPU that does one after another and has a clock of its own. */
+/** A FakeRunner whose steps take time on a GPU that runs one after another and has a clock of its own. */
 export class SimulatedGpu extends FakeRunner {
   readonly #clock: SimulatedClock;
   readonly #zero: number;

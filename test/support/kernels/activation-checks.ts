@@ -15,11 +15,11 @@ import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import { expectWithin } from './expect-within.ts';
 import { type MatmulKernel, runMatmul } from './matmul-checks.ts';
 
-/** Activation, and what is known of it from PyTorch. */
+/** Activation, and facts about it from PyTorch. */
 export interface Activation {
   readonly condition: ActivationName;
   readonly fixture: string;
-  /** What PyTorch makes of −∞. */
+  /** PyTorch's value at −∞. */
   readonly ofMinusInfinity: number;
 }
 
@@ -47,7 +47,7 @@ function plainInputs({ condition }: Activation, x: Float32Array): MatmulInputs {
   return { M: x.length, K: 1, N: 1, x, w, bias: new Float32Array(1), dtype: 'f32', activation: condition };
 }
 
-/** Expects the activation of each of x; returns what came and how far it may be from any other account of it. */
+/** Expects the activation of each of x; returns the outputs and the distance that another account of them may have. */
 export async function checkActivationValues(
   device: Device,
   activation: Activation,
@@ -63,7 +63,9 @@ export async function checkActivationValues(
   return { got, tolerance };
 }
 
-/** Expects of what is not finite what PyTorch makes of it: NaN stays NaN, of either sign, and numbers do not come of it. */
+/**
+ * Expects PyTorch's results for values that are not finite: NaN stays NaN, of either sign, and no number comes of it.
+ */
 export async function checkBrokenValues(
   device: Device,
   activation: Activation,

@@ -20,7 +20,7 @@ export function runAdjustLogits(
   return runKernel(device, kernel, tensors, scalars, LANES === undefined ? {} : { overrides: { LANES } });
 }
 
-/** Expects of rows of V what float64 makes of them. */
+/** Expects of rows of V the values of float64. */
 export async function checkAdjustLogits(
   device: Device,
   V: number,

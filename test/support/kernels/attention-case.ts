@@ -15,11 +15,13 @@ import { runKernel } from './run-kernel.ts';
 interface SplitOptions {
   readonly split?: Kernel<typeof attentionSplit.spec>;
   readonly fold?: Kernel<typeof attentionFold.spec>;
-  /** Tokens of which splits are computed and folded; default: all. */
+  /** Tokens whose splits are computed and folded; default: all. */
   readonly count?: number;
 }
 
-/** Constants of a variant. SUBGROUPS is 0 or 1; by default, lanes that are sure to lie in one subgroup use it. */
+/**
+ * Constants of a variant. SUBGROUPS is 0 or 1; by default it is used with lanes that are sure to lie in one subgroup.
+ */
 type Constants = Readonly<Record<string, number>>;
 
 /** Makes a step with scores so far from each other, and from 0, that exp of any difference but the right one leaves f32. */

@@ -8,7 +8,7 @@ import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import { expectWithin } from './expect-within.ts';
 import { runKernel } from './run-kernel.ts';
 
-/** Expects of one prompt of 70 tokens what float64 makes of it. */
+/** Expects of one prompt of 70 tokens the values of float64. */
 export async function checkAttentionNaive(
   device: Device,
   kernel: Kernel<typeof attentionNaive.spec> = attentionNaive,

@@ -1,10 +1,10 @@
-// Comparisons of a kernel's output with what is right for it; their messages name the case and the worst element.
+// Comparisons of a kernel's output with the expected one; their messages name the case and the worst element.
 import { expect } from 'vitest';
 import type { Expected } from '../../../src/kernels/kernel-case.ts';
 
 /**
- * Expects |got − want| ≤ tolerance, element by element. The failure message names the case, how many elements fail, and
- * the one that is furthest out.
+ * Expects |got − want| ≤ tolerance, element by element. The failure message names the case, the number of failing
+ * elements, and the one that is furthest out.
  */
 export function expectWithin(
   got: ArrayLike<number>,

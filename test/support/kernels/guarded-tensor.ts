@@ -1,4 +1,4 @@
-// Tensors that end in guard words, so that a write past the end is found.
+// Tensors that end in guard words, so that a write past the end is detected.
 import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import { Tensor, type TensorData } from '../../../src/gpu/tensor.ts';
@@ -8,15 +8,15 @@ import { PackedWeight } from '../../../src/kernels/weights/packed-weight.ts';
 const GUARD_WORDS = 64;
 
 /**
- * Guard word of a tensor: NaN as f32, so that a read past the end shows in the results too, and another one for each
- * label, for a NaN that was read past one end and written past another keeps its bits.
+ * Guard word of a tensor: NaN as f32, so that a read past the end shows in the results, too. Each label has another
+ * one: a NaN that was read past one end and written past another keeps its bits.
  */
 function guardWord(label: string): number {
   return [...label].reduce((hash, letter) => (31 * hash + letter.charCodeAt(0)) % 0x3fffff, 0) + 0x7fc00000;
 }
 
 /**
- * A tensor with 64 words behind it inside the range that kernels bind, where the adapter does not clamp: a write past
+ * A tensor with 64 words after it inside the range that kernels bind, where the adapter does not clamp: a write past
  * the tensor's end lands in them.
  */
 export class GuardedTensor {

@@ -23,7 +23,7 @@ export function runLayernorm(
   return runKernel(device, kernel, tensors, scalars);
 }
 
-/** Expects of rows of C what float64 makes of them. */
+/** Expects of rows of C the values of float64. */
 export async function checkLayernorm(
   device: Device,
   C: number,

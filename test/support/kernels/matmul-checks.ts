@@ -19,10 +19,14 @@ import { normals } from '../../../src/util/random-values.ts';
 import { expectSameBits, expectWithin } from './expect-within.ts';
 import { runKernel } from './run-kernel.ts';
 
-/** A kernel that stands in for `matmul`. */
+/** A kernel in the place of `matmul`. */
 export type MatmulKernel = Kernel<typeof matmul.spec>;
 
-/** Runs a matmul in the variant for its inputs. @returns the words of out[M, O]. */
+/**
+ * Runs a matmul in the variant for its inputs.
+ *
+ * @returns the words of out[M, O].
+ */
 export function runMatmul(
   device: Device,
   inputs: MatmulInputs,
@@ -34,7 +38,7 @@ export function runMatmul(
   return runKernel(device, kernel, tensors, scalars, { ...choice, conditions });
 }
 
-/** What differs from the default variant. */
+/** Values that differ from the default variant. */
 interface MatmulTuning {
   readonly ROWS?: number;
   readonly TILES?: number;

@@ -2,7 +2,7 @@
 import { matmul } from '../../../src/kernels/matmul/matmul.ts';
 import { mutant } from './mutant.ts';
 
-/** The matmul whose variants of which `condition` holds, in WGSL, sum even and odd k apart. */
+/** Makes a matmul that sums even and odd k apart in the variants for which `condition` holds, in WGSL. */
 export function matmulOfOtherOrder(condition: string): typeof matmul {
   return mutant(matmul, [
     ['var sum = acc[t * ROWS + r];', 'var sum = acc[t * ROWS + r]; var odd = vec4f();'],

@@ -1,10 +1,10 @@
 // The import graph of shaders, read from their text.
 import { shaderSources } from '../../../src/gpu/shader-sources.ts';
 
-/** Names of shaders and of all that they import. */
+/** Collects the names of shaders and of all that they import. */
 export function modulesOf(...shaders: readonly string[]): Set<string> {
   const names = new Set(shaders);
-  // A set goes on to what is added while it is walked.
+  // Iteration over a set includes what is added meanwhile.
   for (const name of names) {
     const imports = shaderSources()[name]?.matchAll(/^import package::(\w+)/gm) ?? [];
     for (const [, module = ''] of imports) names.add(module);

@@ -6,14 +6,14 @@ import { shadersOf } from '../../../src/gpu/shader-names.ts';
 import { shaderSources } from '../../../src/gpu/shader-sources.ts';
 import { modulesOf } from './modules-of.ts';
 
-/** Texts of a shader and what takes their places. */
+/** Texts of a shader and their replacements. */
 export type Changes = readonly (readonly [from: string, to: string])[];
 
 /**
- * The kernel with a fault in its shaders or in what they import, to show that a test can fail. A text that several files
- * hold changes in each.
+ * Makes a kernel with a fault in its shaders or in what they import, to show that a test can fail. A text that several
+ * files hold changes in each.
  *
- * @throws Error when a text to change is in none, or in one more than once, since then nothing would be shown.
+ * @throws Error when a text to change is in none, or in one more than once: then nothing would be shown.
  */
 export function mutant<S extends KernelSpec>(kernel: Kernel<S>, changes: Changes): Kernel<S> {
   const sources: Record<string, string> = { ...shaderSources() };

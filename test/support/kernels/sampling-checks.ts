@@ -40,7 +40,7 @@ function sweep(R: number): SampledRow[] {
   });
 }
 
-/** Whether as many tokens are kept when the bounds move by more than the error of f32 weights, 2.4e-6 at most. */
+/** Tells whether as many tokens are kept when the bounds move by more than the error of f32 weights, 2.4e-6 at most. */
 function isClearCut(logits: Float64Array, filters: SamplingFilters): boolean {
   const [tighter, looser] = [-4e-6, 4e-6].map((step) => {
     const topP = filters.topP === 1 ? 1 : filters.topP * (1 + step);
@@ -107,7 +107,10 @@ export async function checkNoiseTies(device: Device, kernel: Kernel<typeof sampl
 
 const V = 3001;
 
-/** Rows whose bits must not hang on lanes: steep ones fit the candidates, flat ones do not, rounded ones tie. */
+/**
+ * Rows whose bits must not depend on the number of lanes: steep ones fit the candidates, flat ones do not, rounded ones
+ * tie.
+ */
 export function bitRows(): SampledRow[] {
   const filterSets: Partial<SamplingFilters>[] = [
     {},

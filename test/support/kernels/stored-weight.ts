@@ -17,7 +17,10 @@ function scaleOf(largest: number): number {
   return Math.ceil(largest / 127 / step) * step;
 }
 
-/** What a storage type keeps of a matrix, by its definition: q8 is round(w / s) s with the scale s of the group. */
+/**
+ * Computes what a storage type keeps of a matrix, by its definition: q8 is round(w / s) s with the scale s of the
+ * group.
+ */
 export function storedWeight(dtype: WeightDType, matrix: Float32Array, shape: MatrixShape): Float32Array {
   if (dtype === 'f32') return matrix;
   if (dtype === 'f16') return Float32Array.from(Float16Array.from(matrix));

@@ -12,8 +12,8 @@ export function sumConstants() {
 }
 
 /**
- * sum[1] of x[FIRST, N), or its negative where NEGATED; a variant loops REPEAT times, adds down from the end where DOWN, and
- * writes nothing where SKIP.
+ * sum[1] of x[FIRST, N), or its negative where NEGATED; a variant loops REPEAT times, adds down from the end where
+ * DOWN, and writes nothing where SKIP.
  */
 export const sum = defineKernel({
   name: 'sum',

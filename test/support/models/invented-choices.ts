@@ -13,7 +13,7 @@ const MATMUL_CHOICES = [
   { constants: { ROWS: 1, TILES: 2, X_LANES: 4 }, overrides: { LANES: 32 } },
 ] as const satisfies readonly VariantChoice[];
 
-/** Neighbouring numbers of rows for which choices are made get variants without a number in common. */
+/** Choice for M rows: neighbouring numbers of rows get variants without a number in common. */
 export function inventedMatmulChoice(M: number): (typeof MATMUL_CHOICES)[number] {
   return MATMUL_CHOICES[MATMUL_BUCKETS.indexOf(bucketOf(M)) % 2 === 0 ? 0 : 1];
 }

@@ -50,19 +50,19 @@ export class TestSequence {
     return { sequence: this, start, numTokens, samples, tokenSlot, blockTable };
   }
 
-  /** Forgets the cache, as a preemption does. */
+  /** Drops its computed tokens, as a preemption does. */
   preempt(): void {
     this.numComputedTokens = 0;
   }
 }
 
-/** Where a sequence lies. */
+/** Blocks and token slot of a sequence. */
 interface Place {
   readonly blockTable: readonly number[];
   readonly tokenSlot: number;
 }
 
-/** Places for `count` sequences of `numTokens` tokens each; a stride other than 1 scatters their blocks. */
+/** Makes places for `count` sequences of `numTokens` tokens each; a stride other than 1 scatters their blocks. */
 export function places(runner: ModelRunner, count: number, numTokens: number, stride = 1): Place[] {
   const { blockSize, numBlocks } = runner.limits;
   const blocks = ceilDiv(numTokens, blockSize);
@@ -72,7 +72,10 @@ export function places(runner: ModelRunner, count: number, numTokens: number, st
   }));
 }
 
-/** Runs one step over what the sequences have not computed, or the first `chunk` tokens of it; each gets its id and logits. */
+/**
+ * Runs one step over the tokens that the sequences have not computed, or the first `chunk` of them; each gets its id
+ * and logits.
+ */
 export async function step(
   runner: ModelRunner,
   sequences: readonly TestSequence[],
@@ -93,7 +96,7 @@ export async function step(
   return result;
 }
 
-/** Logits [T, V] of every position of one sequence, computed in one step. */
+/** Computes the logits [T, V] of every position of one sequence in one step. */
 export async function logitsOfAll(runner: ModelRunner, ids: ArrayLike<number>): Promise<Float32Array> {
   const [place] = places(runner, 1, ids.length);
   const { plan } = planBatch([new TestSequence(Array.from(ids), place!).row()], runner.limits);

@@ -1,4 +1,4 @@
-/** A trusting reader of safetensors for tests, independent of `src/model` on purpose. */
+/** A trusting reader of safetensors for tests, independent of src/formats on purpose. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

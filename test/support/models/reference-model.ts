@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ReferenceGPT2 } from '../../../src/reference/gpt2.ts';
 import { loadModelTensors } from './read-safetensors.ts';
 
-/** The float64 GPT-2 of a model directory, read without help from `src/model`; `change` may alter its weights, of so many rows. */
+/** Reads the float64 GPT-2 of a model directory; `change` may alter its weights, and gets the number of their rows. */
 export function loadReferenceModel(
   directory: string,
   change: (name: string, data: Float64Array, rows: number) => Float64Array = (_, data) => data,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, vi } from 'vitest';
 
-/** Gives each test of a file an empty directory for what tuning finds. Returns what tells the current test its own. */
+/** Gives each test of a file an empty directory for choices. Returns a function that gives the current test its own. */
 export function tuningCacheOfEachTest(): () => string {
   let directory = '';
   beforeEach(async () => {
