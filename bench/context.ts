@@ -2,9 +2,9 @@
 
 import { deriveSeed } from '../src/core/sampling-params.ts';
 import { modelName, openModel } from '../src/terminal/open-model.ts';
-import { runCommand } from '../src/terminal/run-command.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
-import { type ContextArgs, parseContextArgs } from './experiments/context-args.ts';
+import { runScript } from './common/script.ts';
+import { type ContextArgs, contextScript } from './experiments/context-args.ts';
 import { contextLengths, fitLine, formatContextCosts, measureContexts } from './experiments/context-cost.ts';
 
 async function benchContext(args: ContextArgs, signal: AbortSignal): Promise<void> {
@@ -32,7 +32,4 @@ async function benchContext(args: ContextArgs, signal: AbortSignal): Promise<voi
   console.log(formatContextCosts(costs, fitLine(costs)));
 }
 
-await runCommand(async (signal) => {
-  const args = parseContextArgs(process.argv.slice(2));
-  if (args !== null) await benchContext(args, signal);
-});
+await runScript(contextScript, benchContext);

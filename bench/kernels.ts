@@ -4,10 +4,10 @@ import { Device } from '../src/gpu/device.ts';
 import { modelFiles } from '../src/terminal/model-files.ts';
 import { readModelShape } from '../src/terminal/model-shape.ts';
 import { checkOutputs, tellNothingYet } from '../src/terminal/output-file.ts';
-import { runCommand } from '../src/terminal/run-command.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { packageRoot } from '../src/util/package-info.ts';
-import { type KernelArgs, parseKernelArgs } from './kernels/kernel-args.ts';
+import { runScript } from './common/script.ts';
+import { type KernelArgs, kernelScript } from './kernels/kernel-args.ts';
 import { formatResult, type KernelResult, kernelReportJson, TABLE_HEAD } from './kernels/kernel-report.ts';
 import { bestRoofline, formatRoofline } from './kernels/roofline.ts';
 import { RooflineProbe } from './kernels/roofline-probe.ts';
@@ -57,7 +57,4 @@ async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void
   }
 }
 
-await runCommand(async (signal) => {
-  const args = parseKernelArgs(process.argv.slice(2));
-  if (args !== null) await benchKernels(args, signal);
-});
+await runScript(kernelScript, benchKernels);

@@ -7,10 +7,10 @@ import { openSource } from '../src/resolve-model.ts';
 import { modelFiles } from '../src/terminal/model-files.ts';
 import { modelName } from '../src/terminal/open-model.ts';
 import { checkOutputs } from '../src/terminal/output-file.ts';
-import { runCommand } from '../src/terminal/run-command.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { packageRoot } from '../src/util/package-info.ts';
-import { type PeersArgs, parsePeersArgs, peersFlags, peersOf } from './peers/args.ts';
+import { runScript } from './common/script.ts';
+import { type PeersArgs, peersOf, peersScript } from './peers/args.ts';
 import { Comparison } from './peers/comparison.ts';
 import { BATCH_SIZES } from './peers/decode-job.ts';
 import { LiveReport, type Reported } from './peers/live-report.ts';
@@ -70,7 +70,4 @@ async function benchPeers(args: PeersArgs, signal: AbortSignal): Promise<void> {
   if (problem !== undefined) throw new PeerError(`roseinfer has not run to its end: ${problem}`);
 }
 
-await runCommand(async (signal) => {
-  const args = parsePeersArgs(process.argv.slice(2));
-  if (args !== null) await benchPeers(args, signal);
-}, peersFlags);
+await runScript(peersScript, benchPeers);

@@ -1,8 +1,7 @@
 // What f16 and q8 weights change in a model's predictions of a text, beside f32. `--help` lists its flags.
 import { integerFlag, modelFlags, nameFlag } from '../src/terminal/flags.ts';
-import { runCommand } from '../src/terminal/run-command.ts';
 import { formatFigure, formatPercent } from './common/figures.ts';
-import { parseFlags } from './common/parse-flags.ts';
+import { runScript } from './common/script.ts';
 import { readText } from './common/utf8.ts';
 import { measureWeightQuality } from './experiments/weight-quality.ts';
 import { formatRow } from './report/table.ts';
@@ -13,16 +12,17 @@ const HELD_OUT = 'test/fixtures/tales-heldout-part.txt';
 const WIDTHS = [8, -10, -11, -11, -11] as const;
 
 const { model, adapter } = modelFlags;
-const flags = {
-  model,
-  adapter,
-  text: { ...nameFlag('text'), default: HELD_OUT, describe: 'file with a text that the model has not seen' },
-  window: { ...integerFlag('window', 1), default: 256, describe: 'tokens that a token is predicted from at most' },
+const script = {
+  usage: 'node bench/quality.ts --text FILE',
+  flags: {
+    model,
+    adapter,
+    text: { ...nameFlag('text'), default: HELD_OUT, describe: 'file with a text that the model has not seen' },
+    window: { ...integerFlag('window', 1), default: 256, describe: 'tokens that a token is predicted from at most' },
+  },
 };
 
-async function quality(argv: readonly string[], signal: AbortSignal): Promise<void> {
-  const args = parseFlags(argv, 'node bench/quality.ts --text FILE', flags);
-  if (args === null) return;
+await runScript(script, async (args, signal) => {
   const text = await readText('--text', args.text, signal);
   const rows = await measureWeightQuality({ ...args, text, signal });
   console.log(formatRow(['weights', 'tokens', 'perplexity', 'increase', 'KL'], WIDTHS));
@@ -30,6 +30,4 @@ async function quality(argv: readonly string[], signal: AbortSignal): Promise<vo
     const columns = [formatFigure(perplexity, 4), formatPercent(perplexityIncrease, 3), kl.toExponential(2)];
     console.log(formatRow([dtype, String(tokens), ...columns], WIDTHS));
   }
-}
-
-await runCommand((signal) => quality(process.argv.slice(2), signal));
+});

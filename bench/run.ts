@@ -6,7 +6,6 @@ import type { LoadedModel } from '../src/load-model.ts';
 import { modelFiles } from '../src/terminal/model-files.ts';
 import { modelName, openModel } from '../src/terminal/open-model.ts';
 import { checkOutputs, replaceFile, tellNothingYet } from '../src/terminal/output-file.ts';
-import { runCommand } from '../src/terminal/run-command.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { TraceFile } from '../src/terminal/trace-file.ts';
 import { packageRoot } from '../src/util/package-info.ts';
@@ -15,7 +14,8 @@ import { reportJson } from './closed-loop/json-report.ts';
 import { type ModeReport, reportMode } from './closed-loop/mode-report.ts';
 import { formatComparison, formatEqual, formatMode } from './closed-loop/text-report.ts';
 import { judgeRuns, throwIfUnsound, type Verdict } from './closed-loop/verdict.ts';
-import { type BenchArgs, benchFlags, modesOf, parseArgs } from './load/args.ts';
+import { runScript } from './common/script.ts';
+import { type BenchArgs, benchScript, modesOf } from './load/args.ts';
 import { type DatasetEntry, readDataset } from './load/dataset.ts';
 import { engineSettings } from './load/engine-settings.ts';
 import { isOpenLoop } from './load/load-flags.ts';
@@ -155,7 +155,4 @@ async function runOpenLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
   return verdict;
 }
 
-await runCommand(async (signal) => {
-  const args = parseArgs(process.argv.slice(2));
-  if (args !== null) await bench(args, signal);
-}, benchFlags);
+await runScript(benchScript, bench);

@@ -1,10 +1,9 @@
 // What scheduling gains on a model: chunks of a long prompt, shared prefixes, admission control. `--help` lists its flags.
 import { choiceFlag, modelFlags } from '../src/terminal/flags.ts';
 import { openModel } from '../src/terminal/open-model.ts';
-import { runCommand } from '../src/terminal/run-command.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { BenchmarkError } from './common/completion.ts';
-import { parseFlags } from './common/parse-flags.ts';
+import { runScript } from './common/script.ts';
 import { chunking } from './experiments/chunking.ts';
 import { formatClaim, holds } from './experiments/claim.ts';
 import { overload } from './experiments/overload.ts';
@@ -14,16 +13,16 @@ import { systemWaitingClock } from './load/waiting-clock.ts';
 const experiments = [chunking, prefix, overload];
 const names = experiments.map(({ name }) => name);
 
-const flags = {
-  ...modelFlags,
-  only: { ...choiceFlag('only', names), describe: `one experiment: ${names.join(', ')}` },
+const script = {
+  usage:
+    'node bench/scheduling.ts [flags]\n\nMeasures what chunked prefill, the prefix cache and admission control do.',
+  flags: {
+    ...modelFlags,
+    only: { ...choiceFlag('only', names), describe: `one experiment: ${names.join(', ')}` },
+  },
 };
 
-await runCommand(async (signal) => {
-  const usage =
-    'node bench/scheduling.ts [flags]\n\nMeasures what chunked prefill, the prefix cache and admission control do.';
-  const args = parseFlags(process.argv.slice(2), usage, flags);
-  if (args === null) return;
+await runScript(script, async (args, signal) => {
   using status = new StatusLine(process.stderr);
   let numMissed = 0;
   for (const { name, maxBatchSize, run } of experiments) {

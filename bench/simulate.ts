@@ -2,11 +2,11 @@
 
 import { BUNDLED_MODEL } from '../src/load-model.ts';
 import { checkOutputs } from '../src/terminal/output-file.ts';
-import { runCommand } from '../src/terminal/run-command.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { Tokenizer } from '../src/tokenizer/tokenizer.ts';
 import { checkRequests } from './closed-loop/benchmark.ts';
 import { BenchmarkError } from './common/completion.ts';
+import { runScript } from './common/script.ts';
 import { explainBy, readDataset } from './load/dataset.ts';
 import { engineSettings } from './load/engine-settings.ts';
 import { isOpenLoop } from './load/load-flags.ts';
@@ -19,7 +19,7 @@ import type { RunHeader } from './open-loop/run-log.ts';
 import type { OpenLoopRun } from './open-loop/run-open-loop.ts';
 import { formatOpenLoop } from './open-loop/text-report.ts';
 import { writeJson } from './report/json-file.ts';
-import { parseSimulateArgs, type SimulateArgs, simulateFlags } from './simulation/args.ts';
+import { type SimulateArgs, simulateScript } from './simulation/args.ts';
 import { calibrate } from './simulation/calibration.ts';
 import { formatPrediction } from './simulation/prediction-text.ts';
 import { replay } from './simulation/replay.ts';
@@ -97,7 +97,4 @@ async function drawRequests(
   return requests;
 }
 
-await runCommand(async (signal) => {
-  const args = parseSimulateArgs(process.argv.slice(2));
-  if (args !== null) await main(args, signal);
-}, simulateFlags);
+await runScript(simulateScript, main);

@@ -1,17 +1,17 @@
 // JSON report of bench/run.ts: the numbers of each scheduler beside their origin.
 
-import type { BenchArgs } from '../load/args.ts';
+import { type BenchArgs, modeOf } from '../load/args.ts';
 import { type ReportOrigin, reportMeta } from '../report/meta.ts';
 
 /** Makes the report of all modes by name; `isPartial` when not every mode ran to its end. */
 export function reportJson<Report>(
   modes: ReadonlyMap<string, Report>,
-  { isPartial, ...origin }: ReportOrigin<BenchArgs> & { readonly isPartial: boolean },
+  { isPartial, args, ...origin }: ReportOrigin<BenchArgs> & { readonly isPartial: boolean },
 ) {
   return {
     schema: 'roseinfer-benchmark-1',
     partial: isPartial,
-    meta: reportMeta(origin),
+    meta: reportMeta({ ...origin, args: { ...args, mode: modeOf(args) } }),
     modes: Object.fromEntries(modes),
   };
 }

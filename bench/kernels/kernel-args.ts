@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { integerFlag, modelFlags, nameFlag } from '../../src/terminal/flags.ts';
-import { parseFlags } from '../common/parse-flags.ts';
+import type { Script } from '../common/script.ts';
 
 const flags = {
   ...modelFlags,
@@ -17,13 +17,9 @@ const flags = {
 /** The flags of the kernel benchmark, checked, under the names they have on the command line. */
 export type KernelArgs = InferredOptionTypes<typeof flags>;
 
-/**
- * Reads the command line; null when it asked for help, which has been printed then.
- *
- * @throws UsageError naming the flag, its value and what was expected.
- */
-export function parseKernelArgs(argv: readonly string[]): KernelArgs | null {
-  const usage =
-    'node bench/kernels.ts [flags]\n\nTimes every kernel at the shapes of a model, beside what the adapter could do at best.';
-  return parseFlags(argv, usage, flags);
-}
+/** Command line of bench/kernels.ts. */
+export const kernelScript: Script<typeof flags> = {
+  usage:
+    'node bench/kernels.ts [flags]\n\nTimes every kernel at the shapes of a model, beside what the adapter could do at best.',
+  flags,
+};

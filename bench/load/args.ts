@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type SchedulerName, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
-import { joinFlagValues, UsageError } from '../../src/terminal/flag-words.ts';
+import { UsageError } from '../../src/terminal/flag-words.ts';
 import {
   choiceFlag,
   integerFlag,
@@ -14,13 +14,13 @@ import {
   traceFlag,
   tuneFlag,
 } from '../../src/terminal/flags.ts';
-import { drawFlagNames, type IdleFlags, tellOfIdleFlags } from '../../src/terminal/idle-flags.ts';
-import { parseFlags } from '../common/parse-flags.ts';
+import { drawFlagNames, type IdleFlags } from '../../src/terminal/idle-flags.ts';
+import type { Script } from '../common/script.ts';
 import { engineFlags } from './engine-settings.ts';
 import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags, numRequestsFlag } from './load-flags.ts';
 
-/** The flags of the benchmark by name. */
-export const benchFlags = {
+/** Flags of the benchmark by name. */
+const benchFlags = {
   ...modelFlags,
   ...tuneFlag,
   mode: {
@@ -82,20 +82,14 @@ export const benchFlags = {
   },
 };
 
-type Flags = InferredOptionTypes<typeof benchFlags>;
-
 /** The benchmark's flags, checked, under the names they have on the command line. */
-export interface BenchArgs extends Omit<Flags, 'mode'> {
-  readonly mode: NonNullable<Flags['mode']>;
-}
-
-type Idle = IdleFlags<Flags>;
+export type BenchArgs = InferredOptionTypes<typeof benchFlags>;
 
 /** Flags that say where a completion ends. */
 const lengthFlagNames = ['max-new-tokens', 'ignore-eos'] as const;
 
 /** Flags that change nothing beside others. */
-const IDLE: readonly Idle[] = [
+const IDLE: readonly IdleFlags<BenchArgs>[] = [
   { flags: [...drawFlagNames, 'temperature'], isIdle: (args) => !args['do-sample'], why: 'without --do-sample' },
   { flags: drawFlagNames, isIdle: (args) => args.temperature === 0, why: 'at --temperature 0' },
   { flags: ['seed'], isIdle: (args) => !args['do-sample'] && !isOpenLoop(args), why: 'without --do-sample' },
@@ -107,31 +101,36 @@ const IDLE: readonly Idle[] = [
   { flags: ['burstiness'], isIdle: (args) => args['request-rate'] === 'inf', why: 'at --request-rate inf' },
 ];
 
-/**
- * Reads the command line; null when it asked for help, which has been printed then.
- *
- * @throws UsageError naming the flag, its value and what was expected.
- */
-export function parseArgs(argv: readonly string[]): BenchArgs | null {
-  const usage =
-    'node bench/run.ts [flags]\n\nRuns the same requests under each scheduler and compares speed and token ids, or lets them arrive over time.';
-  const args = parseFlags(argv, usage, benchFlags);
-  if (args === null) return null;
-  const unwritten = args.profile ? (['trace', 'record'] as const).find((flag) => args[flag] !== undefined) : undefined;
-  if (unwritten !== undefined) throw new UsageError(`--${unwritten} is given with --profile, expected one of them`);
-  checkLoad(args);
-  checkClosedLoop(args);
-  const openLoop = isOpenLoop(args);
-  tellOfIdleFlags(joinFlagValues(argv, benchFlags), args, IDLE);
-  const { mode = openLoop ? 'online' : 'all', record, repeat } = args;
-  if (record !== undefined && (!openLoop || mode === 'all')) {
-    throw new UsageError('--record needs requests that arrive over time, and one --mode');
-  }
-  if (openLoop && repeat > 1) throw new UsageError(`--repeat is ${repeat}, expected 1 when requests arrive over time`);
-  return { ...args, mode };
+/** Command line of bench/run.ts. */
+export const benchScript: Script<typeof benchFlags> = {
+  usage:
+    'node bench/run.ts [flags]\n\nRuns the same requests under each scheduler and compares speed and token ids, or lets them arrive over time.',
+  flags: benchFlags,
+  check: (args) => {
+    const unwritten = args.profile
+      ? (['trace', 'record'] as const).find((flag) => args[flag] !== undefined)
+      : undefined;
+    if (unwritten !== undefined) throw new UsageError(`--${unwritten} is given with --profile, expected one of them`);
+    checkLoad(args);
+    checkClosedLoop(args);
+    const { mode, record, repeat } = args;
+    const openLoop = isOpenLoop(args);
+    if (record !== undefined && (!openLoop || mode === 'all')) {
+      throw new UsageError('--record needs requests that arrive over time, and one --mode');
+    }
+    if (openLoop && repeat > 1)
+      throw new UsageError(`--repeat is ${repeat}, expected 1 when requests arrive over time`);
+  },
+  idle: IDLE,
+};
+
+/** Value of --mode; when not given, online for requests that arrive over time, else all. */
+export function modeOf(args: BenchArgs): NonNullable<BenchArgs['mode']> {
+  return args.mode ?? (isOpenLoop(args) ? 'online' : 'all');
 }
 
-/** The schedulers that a run compares, in the order of the report. */
-export function modesOf({ mode }: Pick<BenchArgs, 'mode'>): readonly SchedulerName[] {
+/** Lists the schedulers that a run compares, in the order of the report. */
+export function modesOf(args: BenchArgs): readonly SchedulerName[] {
+  const mode = modeOf(args);
   return mode === 'all' ? schedulerNames : [mode];
 }

@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { choiceFlag, integerFlag, modelFlags, nameFlag, numberFlag } from '../../src/terminal/flags.ts';
-import { parseFlags } from '../common/parse-flags.ts';
+import type { Script } from '../common/script.ts';
 import { MAX_WAIT_MS } from '../load/waiting-clock.ts';
 
 /** Engines beside roseinfer, in the order in which they take turns. */
@@ -14,7 +14,7 @@ const MAX_SECONDS = Math.floor(MAX_WAIT_MS / 1000);
 const isTimeout = (value: number) => Number.isInteger(value) && value >= 1 && value <= MAX_SECONDS;
 
 /** The flags of the comparison with peers by name. */
-export const peersFlags = {
+const peersFlags = {
   ...modelFlags,
   'max-new-tokens': { ...integerFlag('max-new-tokens', 2), default: 64, describe: 'tokens to generate per request' },
   repeat: {
@@ -48,16 +48,12 @@ export const peersFlags = {
 /** The flags of the comparison with peers, checked, under the names they have on the command line. */
 export type PeersArgs = InferredOptionTypes<typeof peersFlags>;
 
-/**
- * Reads the command line; null when it asked for help, which has been printed then.
- *
- * @throws UsageError naming the flag, its value and what was expected.
- */
-export function parsePeersArgs(argv: readonly string[]): PeersArgs | null {
-  const usage =
-    'node bench/peers.ts [flags]\n\nInstalls other engines into a temporary directory and compares their speed with the same weights on the same adapter.';
-  return parseFlags(argv, usage, peersFlags);
-}
+/** Command line of bench/peers.ts. */
+export const peersScript: Script<typeof peersFlags> = {
+  usage:
+    'node bench/peers.ts [flags]\n\nInstalls other engines into a temporary directory and compares their speed with the same weights on the same adapter.',
+  flags: peersFlags,
+};
 
 /** The peers that a run compares with. */
 export function peersOf({ peer }: Pick<PeersArgs, 'peer'>): readonly PeerName[] {

@@ -1,12 +1,12 @@
 import type { InferredOptionTypes } from 'yargs';
 import { UsageError } from '../../src/terminal/flag-words.ts';
 import { nameFlag, nameListFlag, seedFlag } from '../../src/terminal/flags.ts';
-import { parseFlags } from '../common/parse-flags.ts';
+import type { Script } from '../common/script.ts';
 import { engineFlags } from '../load/engine-settings.ts';
 import { checkLoad, loadFlags, numRequestsFlag, OPEN_LOOP } from '../load/load-flags.ts';
 
 /** The flags of the simulator by name. */
-export const simulateFlags = {
+const simulateFlags = {
   calibrate: {
     ...nameListFlag('calibrate'),
     describe: 'runs recorded by bench/run.ts --record; step times and the sizes of the runner come from them',
@@ -42,31 +42,26 @@ const REPLAYED = [
   'max-queued-tokens',
 ] as const;
 
-const USAGE = `node bench/simulate.ts --calibrate RUN [flags]
+/** Command line of bench/simulate.ts. */
+export const simulateScript: Script<typeof simulateFlags> = {
+  usage: `node bench/simulate.ts --calibrate RUN [flags]
 node bench/simulate.ts --replay RUN
 
-Runs the engine, its scheduler and its KV manager in virtual time: no GPU, no waiting.`;
-
-/**
- * Reads the command line; null when it asked for help, which has been printed then.
- *
- * @throws UsageError naming the flag, its value and what was expected.
- */
-export function parseSimulateArgs(argv: readonly string[]): SimulateArgs | null {
-  const args = parseFlags(argv, USAGE, simulateFlags);
-  if (args === null) return null;
-  if ((args.calibrate === undefined) === (args.replay === undefined)) {
-    throw new UsageError('either --calibrate or --replay is needed');
-  }
-  checkLoad(args);
-  const useless = REPLAYED.find((flag) => args[flag] !== undefined);
-  if (args.replay !== undefined && useless !== undefined) {
-    throw new UsageError(`--${useless} has no effect without --calibrate`);
-  }
-  const { dataset, compare, 'input-len': inputs, 'output-len': outputs } = args;
-  const isDrawn = inputs !== undefined && outputs !== undefined;
-  if (args.calibrate !== undefined && dataset === undefined && compare === undefined && !isDrawn) {
-    throw new UsageError('--calibrate needs requests: --dataset, --compare, or --input-len and --output-len');
-  }
-  return args;
-}
+Runs the engine, its scheduler and its KV manager in virtual time: no GPU, no waiting.`,
+  flags: simulateFlags,
+  check: (args) => {
+    if ((args.calibrate === undefined) === (args.replay === undefined)) {
+      throw new UsageError('either --calibrate or --replay is needed');
+    }
+    checkLoad(args);
+    const useless = REPLAYED.find((flag) => args[flag] !== undefined);
+    if (args.replay !== undefined && useless !== undefined) {
+      throw new UsageError(`--${useless} has no effect without --calibrate`);
+    }
+    const { dataset, compare, 'input-len': inputs, 'output-len': outputs } = args;
+    const isDrawn = inputs !== undefined && outputs !== undefined;
+    if (args.calibrate !== undefined && dataset === undefined && compare === undefined && !isDrawn) {
+      throw new UsageError('--calibrate needs requests: --dataset, --compare, or --input-len and --output-len');
+    }
+  },
+};

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseContextArgs } from '../../bench/experiments/context-args.ts';
+import { parseScript } from '../../bench/common/script.ts';
+import { contextScript } from '../../bench/experiments/context-args.ts';
 import { contextLengths, fitLine, formatContextCosts, measureContexts } from '../../bench/experiments/context-cost.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { FakeRunner } from '../support/engine/fake-runner.ts';
@@ -71,7 +72,7 @@ describe('node bench/context.ts', () => {
     ['--rounds 0', '--rounds is 0, expected an integer from 1 to 2147483647'],
     ['stray', 'stray word "stray", expected flags that --help lists'],
   ])('refuses %s', (line, message) => {
-    expect(() => parseContextArgs(line.split(' '))).toThrow(message);
+    expect(() => parseScript(contextScript, line.split(' '))).toThrow(message);
   });
 
   test('prints a table for a model', () => {

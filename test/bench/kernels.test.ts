@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { parseKernelArgs } from '../../bench/kernels/kernel-args.ts';
+import { parseScript } from '../../bench/common/script.ts';
+import { kernelScript } from '../../bench/kernels/kernel-args.ts';
 import { SIZES } from '../../bench/kernels/kernel-case.ts';
 import { kernelCases } from '../../bench/kernels/kernel-cases.ts';
 import type { kernelReportJson } from '../../bench/kernels/kernel-report.ts';
@@ -30,14 +31,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe('parseKernelArgs', () => {
+describe('the flags of bench/kernels.ts', () => {
   test('has ten runs, and no value for what the model or the adapter decides', () => {
-    expect(parseKernelArgs([])).toEqual({ runs: 10 });
+    expect(parseScript(kernelScript, [])).toEqual({ runs: 10 });
   });
 
   test('reads every flag', () => {
     const line = '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --filter qkv --runs 3 --json out.json';
-    expect(parseKernelArgs(line.split(' '))).toEqual({
+    expect(parseScript(kernelScript, line.split(' '))).toEqual({
       model: 'dir',
       dtype: 'f32',
       'kv-dtype': 'f16',
@@ -54,12 +55,14 @@ describe('parseKernelArgs', () => {
     ['--filters a', 'unknown flag "--filters", expected one that --help lists (did you mean --filter?)'],
     ['--runs 1 stray', 'stray word "stray", expected flags that --help lists'],
   ])('refuses %s', (line, message) => {
-    expect(() => parseKernelArgs(line.split(' '))).toThrow(expect.objectContaining({ name: 'UsageError', message }));
+    expect(() => parseScript(kernelScript, line.split(' '))).toThrow(
+      expect.objectContaining({ name: 'UsageError', message }),
+    );
   });
 
   test('prints every flag when asked for help', () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
-    expect(parseKernelArgs(['--help'])).toBeNull();
+    expect(parseScript(kernelScript, ['--help'])).toBeNull();
     for (const flag of ['model', 'dtype', 'kv-dtype', 'adapter', 'filter', 'runs', 'json']) {
       expect(String(log.mock.calls)).toContain(`--${flag} `);
     }

@@ -2,7 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { parseSimulateArgs } from '../../bench/simulation/args.ts';
+import { parseScript } from '../../bench/common/script.ts';
+import { simulateScript } from '../../bench/simulation/args.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 let directory: string;
@@ -141,7 +142,7 @@ describe('node bench/simulate.ts', () => {
   });
 });
 
-describe('parseSimulateArgs', () => {
+describe('the flags of bench/simulate.ts', () => {
   test.each([
     ['', 'either --calibrate or --replay is needed'],
     ['--calibrate a --replay b', 'either --calibrate or --replay is needed'],
@@ -157,12 +158,12 @@ describe('parseSimulateArgs', () => {
     ['--replay a stray', 'stray word "stray", expected flags that --help lists'],
   ])('refuses %j', (line, message) => {
     const argv = line === '' ? [] : line.split(' ');
-    expect(() => parseSimulateArgs(argv)).toThrow(expect.objectContaining({ name: 'UsageError', message }));
+    expect(() => parseScript(simulateScript, argv)).toThrow(expect.objectContaining({ name: 'UsageError', message }));
   });
 
   test('prints every flag when asked for help', () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
-    expect(parseSimulateArgs(['--help'])).toBeNull();
+    expect(parseScript(simulateScript, ['--help'])).toBeNull();
     for (const flag of ['calibrate', 'replay', 'compare', 'dataset', 'request-rate', 'prefix-cache']) {
       expect(String(log.mock.calls)).toContain(`--${flag} `);
     }

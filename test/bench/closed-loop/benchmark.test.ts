@@ -2,12 +2,13 @@ import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type BenchmarkOptions, runBenchmark } from '../../../bench/closed-loop/benchmark.ts';
 import { type ModeRun, runMode } from '../../../bench/closed-loop/run-mode.ts';
 import { judgeRuns } from '../../../bench/closed-loop/verdict.ts';
-import { type BenchArgs, parseArgs } from '../../../bench/load/args.ts';
+import { benchScript } from '../../../bench/load/args.ts';
 import { buildRequests } from '../../../bench/load/requests.ts';
 import type { BatchPlan } from '../../../src/core/batch-plan.ts';
 import { schedulerNames } from '../../../src/scheduler/create-scheduler.ts';
 import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
 import { FakeRunner, fakeCompletion } from '../../support/engine/fake-runner.ts';
+import { argsOf } from '../args-of.ts';
 
 const limits = {
   maxBatchSize: 4,
@@ -29,9 +30,7 @@ afterEach(() => {
 });
 
 function requestsOf(...argv: string[]) {
-  const args: BenchArgs | null = parseArgs(argv);
-  if (args === null) throw new Error('help was asked for');
-  return buildRequests(args);
+  return buildRequests(argsOf(benchScript, ...argv));
 }
 
 async function benchmark(argv: readonly string[], options: Partial<BenchmarkOptions> = {}) {

@@ -1,14 +1,15 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { modesOf, parseArgs } from '../../../bench/load/args.ts';
+import { parseScript } from '../../../bench/common/script.ts';
+import { benchScript, modeOf, modesOf } from '../../../bench/load/args.ts';
+import { argsOf } from '../args-of.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe('parseArgs', () => {
+describe('the flags of bench/run.ts', () => {
   test("has the defaults of the seed's benchmark, and no value for what the model or the adapter decides", () => {
-    expect(parseArgs([])).toEqual({
-      mode: 'all',
+    expect(parseScript(benchScript, [])).toEqual({
       'num-requests': 16,
       'max-batch-size': 8,
       'max-new-tokens': 100,
@@ -27,7 +28,7 @@ describe('parseArgs', () => {
       '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --mode online --prompt a --prompts b c --num-requests 2 ' +
       '--max-batch-size 3 --max-batch-tokens 10 --max-new-tokens 4 --do-sample --temperature 0.7 --top-k 5 --top-p 0.9 --min-p 0.1 ' +
       '--ignore-eos --seed 6 --warmup 0 --repeat 7 --num-blocks 8 --max-model-len 9 --json out.json --no-profile';
-    expect(parseArgs(line.split(' '))).toEqual({
+    expect(parseScript(benchScript, line.split(' '))).toEqual({
       model: 'dir',
       dtype: 'f32',
       'kv-dtype': 'f16',
@@ -56,7 +57,7 @@ describe('parseArgs', () => {
   });
 
   test('takes a trace file', () => {
-    expect(parseArgs(['--trace', 't.json'])).toMatchObject({ trace: 't.json' });
+    expect(parseScript(benchScript, ['--trace', 't.json'])).toMatchObject({ trace: 't.json' });
   });
 
   test('reads the flags of an open loop and of the engine', () => {
@@ -64,8 +65,7 @@ describe('parseArgs', () => {
       '--request-rate 2.5 --burstiness 0.5 --input-len 10-20 --output-len lognormal:50:0.7 --shared-prefix 8 ' +
       '--max-concurrency 4 --goodput ttft:100 tpot:20 --record run.jsonl --prefix-cache --policy priority ' +
       '--max-step-ms 30 --max-queued-requests 0 --max-queued-tokens 900 --tune force';
-    expect(parseArgs(line.split(' '))).toMatchObject({
-      mode: 'online',
+    expect(parseScript(benchScript, line.split(' '))).toMatchObject({
       'request-rate': 2.5,
       burstiness: 0.5,
       'input-len': { kind: 'uniform', min: 10, max: 20 },
@@ -81,17 +81,16 @@ describe('parseArgs', () => {
       'max-queued-tokens': 900,
       tune: 'force',
     });
-    expect(parseArgs(['--request-rate', 'inf'])).toMatchObject({ 'request-rate': 'inf', mode: 'online' });
-    expect(parseArgs(['--dataset', 'dataset.jsonl', '--mode', 'all'])).toMatchObject({ mode: 'all' });
+    expect(parseScript(benchScript, ['--request-rate', 'inf'])).toMatchObject({ 'request-rate': 'inf' });
   });
 
   test('takes a value behind an equals sign or as the next argument', () => {
-    expect(parseArgs(['--top-k=3', '--prompt=-5', '--do-sample=true'])).toMatchObject({
+    expect(parseScript(benchScript, ['--top-k=3', '--prompt=-5', '--do-sample=true'])).toMatchObject({
       'top-k': 3,
       prompt: '-5',
       'do-sample': true,
     });
-    expect(parseArgs(['--top-k', '3', '--prompt', '-', '--do-sample', 'false'])).toMatchObject({
+    expect(parseScript(benchScript, ['--top-k', '3', '--prompt', '-', '--do-sample', 'false'])).toMatchObject({
       'top-k': 3,
       prompt: '-',
       'do-sample': false,
@@ -99,9 +98,12 @@ describe('parseArgs', () => {
   });
 
   test('keeps the largest seed exact, an empty prompt empty and a prompt of digits a text', () => {
-    expect(parseArgs(['--seed', '9007199254740991', '--prompt', ''])).toMatchObject({ seed: 2 ** 53 - 1, prompt: '' });
-    expect(parseArgs(['--prompt', '007'])).toMatchObject({ prompt: '007' });
-    expect(parseArgs(['--prompts', '1', '--prompts', '2'])).toMatchObject({ prompts: ['1', '2'] });
+    expect(parseScript(benchScript, ['--seed', '9007199254740991', '--prompt', ''])).toMatchObject({
+      seed: 2 ** 53 - 1,
+      prompt: '',
+    });
+    expect(parseScript(benchScript, ['--prompt', '007'])).toMatchObject({ prompt: '007' });
+    expect(parseScript(benchScript, ['--prompts', '1', '--prompts', '2'])).toMatchObject({ prompts: ['1', '2'] });
   });
 
   test.each([
@@ -176,7 +178,9 @@ describe('parseArgs', () => {
     ['--record a --request-rate 1 --mode all', '--record needs requests that arrive over time, and one --mode'],
     ['--request-rate 1 --repeat 2', '--repeat is 2, expected 1 when requests arrive over time'],
   ])('refuses %s', (line, message) => {
-    expect(() => parseArgs(line.split(' '))).toThrow(expect.objectContaining({ name: 'UsageError', message }));
+    expect(() => parseScript(benchScript, line.split(' '))).toThrow(
+      expect.objectContaining({ name: 'UsageError', message }),
+    );
   });
 
   test.each<[string, readonly string[]]>([
@@ -188,7 +192,7 @@ describe('parseArgs', () => {
     ['', []],
   ])('says that flags of %j have no effect without --do-sample: %j', (line, flags) => {
     const error = vi.spyOn(console, 'error').mockImplementation(() => {});
-    parseArgs(line === '' ? [] : line.split(' '));
+    parseScript(benchScript, line === '' ? [] : line.split(' '));
     expect(error.mock.calls).toEqual(flags.map((flag) => [`--${flag} has no effect without --do-sample`]));
   });
 
@@ -202,15 +206,15 @@ describe('parseArgs', () => {
     ['--request-rate inf --burstiness 2', '--burstiness has no effect at --request-rate inf'],
   ])('says of %j that %s', (line, message) => {
     const error = vi.spyOn(console, 'error').mockImplementation(() => {});
-    parseArgs(line.split(' '));
+    parseScript(benchScript, line.split(' '));
     expect(error.mock.calls).toEqual([[message]]);
   });
 
   test('prints every flag with its default when asked for help', () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
-    expect(parseArgs(['--help'])).toBeNull();
+    expect(parseScript(benchScript, ['--help'])).toBeNull();
     const help = String(log.mock.calls);
-    for (const flag of Object.keys(parseArgs([]) ?? {})) expect(help).toContain(`--${flag} `);
+    for (const flag of Object.keys(parseScript(benchScript, []) ?? {})) expect(help).toContain(`--${flag} `);
     expect(help).toMatch(/--num-requests .*\[default: 16\]/);
     for (const flag of ['do-sample', 'profile', 'prefix-cache', 'ignore-eos']) {
       expect(help).toMatch(new RegExp(`--${flag} [^[]*\\[default: false\\]`));
@@ -219,9 +223,21 @@ describe('parseArgs', () => {
   });
 });
 
+describe('modeOf', () => {
+  test.each([
+    ['', 'all'],
+    ['--request-rate inf', 'online'],
+    ['--dataset dataset.jsonl', 'online'],
+    ['--dataset dataset.jsonl --mode all', 'all'],
+    ['--mode naive', 'naive'],
+  ])('of %j is %s', (line, mode) => {
+    expect(modeOf(argsOf(benchScript, ...line.split(' ').filter(Boolean)))).toBe(mode);
+  });
+});
+
 describe('modesOf', () => {
   test('is the mode, or all of them in the order of the report', () => {
-    expect(modesOf({ mode: 'offline' })).toEqual(['offline']);
-    expect(modesOf({ mode: 'all' })).toEqual(['naive', 'offline', 'online']);
+    expect(modesOf(argsOf(benchScript, '--mode', 'offline'))).toEqual(['offline']);
+    expect(modesOf(argsOf(benchScript))).toEqual(['naive', 'offline', 'online']);
   });
 });

@@ -1,14 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { type BenchArgs, parseArgs } from '../../../bench/load/args.ts';
+import { type BenchArgs, benchScript } from '../../../bench/load/args.ts';
 import { builtInPrompts } from '../../../bench/load/prompts.ts';
 import { buildRequests, buildWarmup } from '../../../bench/load/requests.ts';
 import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
+import { argsOf } from '../args-of.ts';
 
-function args(...argv: string[]): BenchArgs {
-  const parsed = parseArgs(argv);
-  if (parsed === null) throw new Error('help was asked for');
-  return parsed;
-}
+const args = (...argv: string[]) => argsOf(benchScript, ...argv);
 
 const promptsOf = (parsed: BenchArgs) => buildRequests(parsed).map(({ prompt }) => prompt);
 const seedsOf = (parsed: BenchArgs) => buildRequests(parsed).map(({ sampling }) => sampling.seed);

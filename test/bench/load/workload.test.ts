@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { type BenchArgs, parseArgs } from '../../../bench/load/args.ts';
+import { benchScript } from '../../../bench/load/args.ts';
 import { drawArrivals } from '../../../bench/load/arrivals.ts';
 import type { DatasetEntry } from '../../../bench/load/dataset.ts';
 import { buildPrompts, timeRequests } from '../../../bench/load/requests.ts';
 import { buildWorkload, checkArrivals } from '../../../bench/load/workload.ts';
+import { argsOf } from '../args-of.ts';
 
 const limits = { maxModelLen: 256, vocabSize: 1000 };
 
 function workload(line: string, dataset: readonly DatasetEntry[] | null = null) {
-  const args: BenchArgs | null = parseArgs(line.split(' '));
-  if (args === null) throw new Error('help was asked for');
+  const args = argsOf(benchScript, ...line.split(' '));
   const arrivals = buildWorkload(args, { dataset, prompts: buildPrompts(args) }, limits);
   return timeRequests(args, arrivals);
 }

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { parseArgs } from '../../../bench/load/args.ts';
+import { benchScript } from '../../../bench/load/args.ts';
 import type { DatasetEntry } from '../../../bench/load/dataset.ts';
 import { engineSettings } from '../../../bench/load/engine-settings.ts';
 import { benchmarkOpenLoop } from '../../../bench/open-loop/benchmark.ts';
@@ -7,6 +7,7 @@ import { RunLog } from '../../../bench/open-loop/run-log.ts';
 import type { OpenLoopRun } from '../../../bench/open-loop/run-open-loop.ts';
 import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
 import { FakeRunner } from '../../support/engine/fake-runner.ts';
+import { argsOf } from '../args-of.ts';
 
 const limits = { maxBatchSize: 2, maxBatchTokens: 64, maxModelLen: 64, numBlocks: 64, blockSize: 4, vocabSize: 8192 };
 const { signal } = new AbortController();
@@ -17,8 +18,7 @@ beforeAll(async () => {
 });
 
 async function runLine(line: string, log?: RunLog, dataset: readonly DatasetEntry[] | null = null) {
-  const args = parseArgs(line.split(' '));
-  if (args === null) throw new Error('help was asked for');
+  const args = argsOf(benchScript, ...line.split(' '));
   const runner = new FakeRunner(limits);
   const [labels, reported]: [string[], OpenLoopRun[]] = [[], []];
   const runs = await benchmarkOpenLoop(args, {

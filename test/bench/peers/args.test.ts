@@ -1,20 +1,21 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { parsePeersArgs, peerNames, peersOf } from '../../../bench/peers/args.ts';
+import { parseScript } from '../../../bench/common/script.ts';
+import { peerNames, peersOf, peersScript } from '../../../bench/peers/args.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe('parsePeersArgs', () => {
+describe('the flags of bench/peers.ts', () => {
   test('compares with every peer once, and has no value for what the model or the adapter decides', () => {
-    expect(parsePeersArgs([])).toEqual({ 'max-new-tokens': 64, repeat: 1, peer: 'all', timeout: 900 });
+    expect(parseScript(peersScript, [])).toEqual({ 'max-new-tokens': 64, repeat: 1, peer: 'all', timeout: 900 });
   });
 
   test('reads every flag', () => {
     const line =
       '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --max-new-tokens 9 --repeat 3 --peer llama-cpu --threads 2 ' +
       '--timeout 60 --peers-dir peers --json out.json';
-    expect(parsePeersArgs(line.split(' '))).toEqual({
+    expect(parseScript(peersScript, line.split(' '))).toEqual({
       model: 'dir',
       dtype: 'f32',
       'kv-dtype': 'f16',
@@ -41,12 +42,14 @@ describe('parsePeersArgs', () => {
     ['--peers all', expect.stringContaining('did you mean --peer?')],
     ['--repeat 1 stray', 'stray word "stray", expected flags that --help lists'],
   ])('refuses %s', (line, message) => {
-    expect(() => parsePeersArgs(line.split(' '))).toThrow(expect.objectContaining({ name: 'UsageError', message }));
+    expect(() => parseScript(peersScript, line.split(' '))).toThrow(
+      expect.objectContaining({ name: 'UsageError', message }),
+    );
   });
 
   test('prints every flag when asked for help', () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
-    expect(parsePeersArgs(['--help'])).toBeNull();
+    expect(parseScript(peersScript, ['--help'])).toBeNull();
     for (const flag of ['model', 'max-new-tokens', 'repeat', 'peer', 'threads', 'timeout', 'peers-dir', 'json']) {
       expect(String(log.mock.calls)).toContain(`--${flag} `);
     }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parsePeersArgs } from '../../../bench/peers/args.ts';
+import { peersScript } from '../../../bench/peers/args.ts';
 import type { EngineName } from '../../../bench/peers/comparison.ts';
 import { type DecodeResult, decodeBatches, decodeSpeed } from '../../../bench/peers/decode-job.ts';
 import {
@@ -11,6 +11,7 @@ import {
   LEFT_OUT,
   peersReportJson,
 } from '../../../bench/peers/report.ts';
+import { argsOf } from '../args-of.ts';
 
 const decoded = (batchSize: number, tokensPerSecond: number, ids: number[][]): DecodeResult => ({
   batchSize,
@@ -78,8 +79,7 @@ describe('formatTables', () => {
 
 test('peersReportJson has every round of every engine, and where the numbers come from', () => {
   const adapter = { name: 'card', backend: 'vulkan', driver: 'driver 1', isSoftware: false, webgpu: '0.6.2' };
-  const args = parsePeersArgs(['--repeat', '3']);
-  if (args === null) throw new Error('help was asked for');
+  const args = argsOf(peersScript, '--repeat', '3');
   const meta = {
     adapter,
     dtype: 'f16' as const,

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reportJson } from '../../../bench/closed-loop/json-report.ts';
 import { reportMode } from '../../../bench/closed-loop/mode-report.ts';
-import { parseArgs } from '../../../bench/load/args.ts';
+import { benchScript } from '../../../bench/load/args.ts';
 import { writeJson } from '../../../bench/report/json-file.ts';
 import { readCommit } from '../../../bench/report/meta.ts';
+import { argsOf } from '../args-of.ts';
 import { testResponse, testRun } from '../runs.ts';
 
 let directory: string;
@@ -20,8 +21,7 @@ afterAll(() => rm(directory, { recursive: true }));
 
 describe('reportJson', () => {
   test('says where the numbers come from and has every mode', () => {
-    const args = parseArgs(['--seed', '7', '--do-sample']);
-    if (args === null) throw new Error('help was asked for');
+    const args = argsOf(benchScript, '--seed', '7', '--do-sample');
     const report = reportMode(testRun([testResponse({ tokenTimes: [100] })]));
     const adapter = { name: 'card', backend: 'vulkan', driver: 'driver 1', isSoftware: false, webgpu: '0.6.2' };
     const provenance = { args, adapter, model: 'weights/tales', dtype: 'f16', commit: null, isPartial: false };
