@@ -1,6 +1,7 @@
 // The cost of context: milliseconds per decoded token of one sequence at several context lengths. `--help` lists its flags.
 
 import { deriveSeed } from '../src/core/sampling-params.ts';
+import { DEFAULT_KV_DTYPE } from '../src/runtime/runner-sizes.ts';
 import { modelName, openModel } from '../src/terminal/open-model.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { runScript } from './common/script.ts';
@@ -28,7 +29,7 @@ async function benchContext(args: ContextArgs, signal: AbortSignal): Promise<voi
     { promptIds, lengths, rounds: args.rounds, signal, onRound },
   );
   status.clear();
-  console.log(`${modelName(args.model ?? 'random:gpt2')} (${model.dtype}, KV ${args['kv-dtype'] ?? 'f32'})`);
+  console.log(`${modelName(args.model ?? 'random:gpt2')} (${model.dtype}, KV ${args['kv-dtype'] ?? DEFAULT_KV_DTYPE})`);
   console.log(formatContextCosts(costs, fitLine(costs)));
 }
 

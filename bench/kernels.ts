@@ -18,8 +18,9 @@ import { readCommit } from './report/meta.ts';
 async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void> {
   const { model = 'random:gpt2', filter = '', runs, json } = args;
   await checkOutputs({ '--json': json }, { '--model': await modelFiles(model) });
-  const { model: definition, dtype } = await readModelShape(model, args.dtype);
-  const shape = { config: definition.config, dtype, kvDtype: args['kv-dtype'] ?? ('f32' as const) };
+  const { notices, ...read } = await readModelShape(model, { dtype: args.dtype, kvDtype: args['kv-dtype'] });
+  for (const notice of notices) console.error(notice);
+  const shape = { config: read.model.config, dtype: read.dtype, kvDtype: read.kvDtype };
   using status = new StatusLine(process.stderr);
   using device = await Device.open({ adapter: args.adapter });
   const candidates = selectCandidates({ device, ...shape }, filter);

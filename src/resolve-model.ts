@@ -1,11 +1,11 @@
 // From a model's name to its files: definition, weights, tokenizer and eos, all that is read before there is a device.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ModelDefinition } from './models/architecture.ts';
+import type { Architecture, ModelDefinition } from './models/architecture.ts';
 import { openCheckpoint } from './models/checkpoint.ts';
 import { readEosIds } from './models/eos-ids.ts';
 import { RandomCheckpoint } from './models/random-checkpoint.ts';
-import { randomModel, readModel } from './models/registry.ts';
+import { findModel, type RandomModel } from './models/registry.ts';
 import type { WeightSource } from './models/weight-source.ts';
 import { checkVocabSize, Tokenizer } from './tokenizer/tokenizer.ts';
 import { TOKENIZER_FILE } from './tokenizer/tokenizer-files.ts';
@@ -13,10 +13,7 @@ import { packageFile } from './util/package-file.ts';
 import { quote } from './util/quote.ts';
 import { isAbsent } from './util/regular-file.ts';
 
-/** Before the name of a published shape with pseudo-random weights: `random:gpt2`. */
-const RANDOM = 'random:';
-
-/** A model's files: what is read before there is a device. */
+/** Files of a model, and what is read of them before there is a device. */
 export interface OpenSource {
   readonly model: ModelDefinition;
   readonly source: WeightSource;
@@ -29,29 +26,30 @@ export interface OpenSource {
 }
 
 /**
- * Opens a model by name: a Hugging Face directory, or `random:gpt2[-medium|-large|-xl]`.
+ * Opens a model by name: a Hugging Face directory, or `random:` and a published shape.
  *
  * @param seed of the weights of a random model.
  * @throws RoseinferError of the kind that fits; VocabSizeError for a tokenizer that is not the model's.
  */
-export async function openSource(name: string, seed = 0): Promise<OpenSource> {
-  if (name.startsWith(RANDOM)) {
-    const { model, tokenizer: directory } = randomModel(name.slice(RANDOM.length));
-    const tokenizer = await Tokenizer.load(fileURLToPath(packageFile(directory)));
-    const source = new RandomCheckpoint(model, seed);
-    return { model, source, tokenizer, eosIds: model.config.eosTokenIds, notices: [] };
-  }
-  const model = await readModel(name);
-  const { config } = model;
-  const { eosIds, unused } = await readEosIds(name, config);
-  const tokenizer = await openTokenizer(name, config.vocabSize);
-  const lost = [...unused, ...tokenizer.eosIds.filter((id) => id >= config.vocabSize)];
-  const notices =
-    lost.length === 0
-      ? []
-      : [`${name}: eos ${quote(lost)} is beyond the ${config.vocabSize} tokens of the model and never generated`];
-  const source = await openCheckpoint(name, model);
-  return { model, source, tokenizer, eosIds, notices: [...notices, ...source.notices] };
+export async function openSource(name: string, seed = 0, architectures?: readonly Architecture[]): Promise<OpenSource> {
+  const named = await findModel(name, architectures);
+  return named.isRandom ? await openRandom(named, seed) : await openDirectory(name, named.model);
+}
+
+async function openRandom({ model, tokenizer: directory }: RandomModel, seed: number): Promise<OpenSource> {
+  const tokenizer = await Tokenizer.load(fileURLToPath(packageFile(directory)));
+  const source = new RandomCheckpoint(model, seed);
+  return { model, source, tokenizer, eosIds: model.config.eosTokenIds, notices: [] };
+}
+
+async function openDirectory(dir: string, model: ModelDefinition): Promise<OpenSource> {
+  const { vocabSize } = model.config;
+  const { eosIds, unused } = await readEosIds(dir, model.config);
+  const tokenizer = await openTokenizer(dir, vocabSize);
+  const lost = [...unused, ...tokenizer.eosIds.filter((id) => id >= vocabSize)];
+  const lostNotice = `${dir}: eos ${quote(lost)} is beyond the ${vocabSize} tokens of the model and never generated`;
+  const source = await openCheckpoint(dir, model);
+  return { model, source, tokenizer, eosIds, notices: [...(lost.length > 0 ? [lostNotice] : []), ...source.notices] };
 }
 
 async function openTokenizer(dir: string, vocabSize: number): Promise<Tokenizer> {

@@ -1,5 +1,6 @@
 import { deriveSeed } from '../../src/core/sampling-params.ts';
 import type { LoadedModel } from '../../src/load-model.ts';
+import { DEFAULT_KV_DTYPE } from '../../src/runtime/runner-sizes.ts';
 import { modelName } from '../../src/terminal/open-model.ts';
 import type { StatusLine } from '../../src/terminal/status-line.ts';
 import { packageRoot } from '../../src/util/package-info.ts';
@@ -27,7 +28,7 @@ export async function profileModel(
   { signal, status }: { readonly signal: AbortSignal; readonly status: StatusLine },
 ): Promise<void> {
   const { runner, device, config, adapter, dtype, tokenizer } = model;
-  const kvDtype = args['kv-dtype'] ?? 'f32';
+  const kvDtype = args['kv-dtype'] ?? DEFAULT_KV_DTYPE;
   const sampling = {
     temperature: args['do-sample'] ? args.temperature : 0,
     topK: args['top-k'],

@@ -44,7 +44,8 @@ export async function doctor(args: DoctorArgs, signal: AbortSignal): Promise<voi
   print(formatMachine(machine));
   if (args.json && machine.adapter === null) console.log(JSON.stringify(reportJson(machine, null, [])));
   using device = await Device.open({ adapter: args.adapter });
-  const shape = { ...(await readModelShape(args.model, args.dtype)), kvDtype: args['kv-dtype'] ?? ('f32' as const) };
+  const shape = await readModelShape(args.model, { dtype: args.dtype, kvDtype: args['kv-dtype'] });
+  for (const notice of shape.notices) console.error(notice);
   print(`${formatModel(modelName(args.model), shape)}\n\n${TABLE_HEAD}`);
   status.show('checking kernels');
   const reports: KernelReport[] = [];

@@ -9,6 +9,9 @@ import type { Architecture, ModelDefinition } from './architecture.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { gpt2 } from './gpt2/gpt2.ts';
 
+/** Beginning of the name of a model with random weights. */
+const RANDOM = 'random:';
+
 /** Every architecture, the first for files without a `model_type`. */
 const ARCHITECTURES: readonly Architecture[] = [gpt2];
 
@@ -45,10 +48,25 @@ export function parseModel(
   throw fail({ subject: 'model_type', found: quote(type), expected: types.length === 1 ? names : `one of ${names}` });
 }
 
-/** A model with random weights, and the directory in the package whose tokenizer it has. */
+/** Model with random weights, and the directory in the package whose tokenizer it has. */
 export interface RandomModel {
   readonly model: ModelDefinition;
   readonly tokenizer: string;
+}
+
+/** Model of a name: one with random weights, or one whose files are in the directory of that name. */
+export type NamedModel =
+  | (RandomModel & { readonly isRandom: true })
+  | { readonly model: ModelDefinition; readonly isRandom: false };
+
+/**
+ * Finds the model of a name: `random:` and a published shape, or a directory.
+ * @throws ConfigError as `readModel`
+ * @throws RangeValueError as `randomModel`
+ */
+export async function findModel(name: string, architectures?: readonly Architecture[]): Promise<NamedModel> {
+  if (name.startsWith(RANDOM)) return { ...randomModel(name.slice(RANDOM.length), architectures), isRandom: true };
+  return { model: await readModel(name, architectures), isRandom: false };
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { RunnerLimits } from '../core/runner.ts';
-import type { KVDType } from '../kernels/kv-write/kv-write.ts';
-import { kvRowWords } from '../kernels/kv-write/kv-write.ts';
+import { type KVDType, kvRowWords } from '../kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { RangeValueError } from '../util/errors.ts';
@@ -38,6 +37,8 @@ export interface RuntimeSizes extends RunnerLimits {
 }
 
 const DEFAULT_BATCH_SIZE = 8;
+/** Storage of keys and values, by default. */
+export const DEFAULT_KV_DTYPE: KVDType = 'f32';
 /** Tokens per block of the KV cache, by default. */
 export const DEFAULT_BLOCK_SIZE = 16;
 
@@ -54,7 +55,7 @@ export function resolveSizes(
   fileDtype: WeightDType,
   maxBindingBytes: number,
 ): RuntimeSizes {
-  const { maxBatchSize = DEFAULT_BATCH_SIZE, blockSize = DEFAULT_BLOCK_SIZE, kvDtype = 'f32' } = options;
+  const { maxBatchSize = DEFAULT_BATCH_SIZE, blockSize = DEFAULT_BLOCK_SIZE, kvDtype = DEFAULT_KV_DTYPE } = options;
   const { maxModelLen = config.numPositions } = options;
   const { maxBatchTokens = Math.max(maxModelLen, maxBatchSize), maxLogitsRows = maxBatchSize } = options;
   for (const [name, value] of Object.entries({ maxBatchSize, blockSize, maxModelLen, maxBatchTokens, maxLogitsRows })) {

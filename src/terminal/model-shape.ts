@@ -1,38 +1,44 @@
 // Shape of the model that a command is about: read without weights or a device.
 import { freemem } from 'node:os';
 import { join } from 'node:path';
+import type { KVDType } from '../kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { BUNDLED_MODEL } from '../load-model.ts';
 import { type ModelDefinition, outerTensors } from '../models/architecture.ts';
 import { openCheckpoint } from '../models/checkpoint.ts';
 import { ConfigError } from '../models/config.ts';
-import { randomModel, readModel } from '../models/registry.ts';
+import { RandomCheckpoint } from '../models/random-checkpoint.ts';
+import { findModel } from '../models/registry.ts';
+import { DEFAULT_KV_DTYPE, type RunnerOptions } from '../runtime/runner-sizes.ts';
 import { numElements } from '../util/math.ts';
 
-/** Model without weights, and their storage: all that its kernels depend on. */
+/** Model without weights, and the storage of weights, keys and values: all that its kernels depend on. */
 export interface ModelShape {
   readonly model: ModelDefinition;
   readonly dtype: WeightDType;
+  readonly kvDtype: KVDType;
+  /** What the files hold and the model does not use, a line each. */
+  readonly notices: readonly string[];
 }
 
-/** Names of models with random weights, which are stored as f16. */
-const RANDOM = 'random:';
-
 /**
- * Reads the shape of the model of `--model`, the bundled one when `name` is undefined, without its weights. The files are
- * looked at only when `dtype` is undefined; a directory with a config.json alone will do then.
+ * Reads the shape of the model of `--model`, the bundled one when `name` is undefined, without its weights. With a `dtype` the
+ * files of weights are not opened, and a directory with a config.json alone will do.
  *
  * @throws RoseinferError of the kind that fits: configuration, with sizes that no memory holds, or files.
  */
-export async function readModelShape(name: string = BUNDLED_MODEL, dtype?: WeightDType): Promise<ModelShape> {
-  if (name.startsWith(RANDOM)) return { model: randomModel(name.slice(RANDOM.length)).model, dtype: dtype ?? 'f16' };
-  const model = await readModel(name);
+export async function readModelShape(
+  name: string = BUNDLED_MODEL,
+  { dtype, kvDtype = DEFAULT_KV_DTYPE }: Pick<RunnerOptions, 'dtype' | 'kvDtype'> = {},
+): Promise<ModelShape> {
+  const { model, isRandom } = await findModel(name);
+  if (isRandom) return { model, dtype: dtype ?? new RandomCheckpoint(model, 0).dtype, kvDtype, notices: [] };
   if (dtype !== undefined) {
     checkSizes(model, join(name, 'config.json'));
-    return { model, dtype };
+    return { model, dtype, kvDtype, notices: [] };
   }
   await using checkpoint = await openCheckpoint(name, model);
-  return { model, dtype: checkpoint.dtype };
+  return { model, dtype: checkpoint.dtype, kvDtype, notices: checkpoint.notices };
 }
 
 /** Refuses tensors for which there is no room: without the files nothing else shows that a size is wrong. */

@@ -115,7 +115,7 @@ describe('sizes that no memory holds', () => {
     'are refused where there is only a config.json: %j',
     async (change, tensor) => {
       const dir = await modelWith('config.json', `${MODELS}/plain`, put(change));
-      const error = await errorOf(() => readModelShape(dir, 'f32'));
+      const error = await errorOf(() => readModelShape(dir, { dtype: 'f32' }));
       expect(error).toBeInstanceOf(ConfigError);
       expect(error).toMatchObject({ path: join(dir, 'config.json'), tensor });
     },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/models/config.ts';
 import { gpt2 } from '../../src/models/gpt2/gpt2.ts';
-import { parseModel, randomModel, readModel } from '../../src/models/registry.ts';
+import { findModel, parseModel, randomModel, readModel } from '../../src/models/registry.ts';
 import { errorOf, temporaryDirectory } from './model-files.ts';
 
 const sizes = { n_layer: 2, n_head: 3, n_embd: 12, vocab_size: 100, n_positions: 16 };
@@ -53,6 +53,15 @@ describe('readModel', () => {
     expect(error).toBeInstanceOf(ConfigError);
     expect(error).toHaveProperty('message', `${join(dir, 'config.json')}: ${message}`);
   });
+});
+
+test('a name is that of a random model after its prefix, else a directory', async () => {
+  const random = await findModel('random:gpt2');
+  expect(random).toMatchObject({ isRandom: true, tokenizer: 'weights/gpt2', model: { config: { numLayers: 12 } } });
+  const directory = await findModel('weights/tales');
+  expect(directory).toMatchObject({ isRandom: false, model: { config: { numLayers: 6 } } });
+  await expect(findModel('random:')).rejects.toThrow('random model is "", expected one of gpt2');
+  await expect(findModel('gpt2')).rejects.toThrow('model directory is missing');
 });
 
 test('randomModel has the shapes of the published models', () => {

@@ -10,13 +10,13 @@ import { RandomCheckpoint } from '../../../src/models/random-checkpoint.ts';
 import { parseModel, randomModel, readModel } from '../../../src/models/registry.ts';
 import { argmax, logSoftmax } from '../../../src/reference/operators.ts';
 import { TextModel } from '../../../src/research/text-model.ts';
+import { openSource } from '../../../src/resolve-model.ts';
 import { reachableSteps, stepShapes } from '../../../src/runtime/compile-forward.ts';
 import { listDispatches } from '../../../src/runtime/list-dispatches.ts';
 import { planMemory } from '../../../src/runtime/memory-plan.ts';
 import { metaParts } from '../../../src/runtime/meta-parts.ts';
 import { ModelRunner } from '../../../src/runtime/model-runner.ts';
 import { type RunnerOptions, resolveSizes } from '../../../src/runtime/runner-sizes.ts';
-import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
 import { Tuning } from '../../../src/tuning/tuning.ts';
 import { expectClose } from '../../support/approx.ts';
 import { storedWeight } from '../../support/kernels/stored-weight.ts';
@@ -274,12 +274,25 @@ describe('the research model of a toy', () => {
   });
 });
 
-test('an engine generates the ids of a toy that its runner gives alone', async () => {
-  await using runner = await openToy({ maxBatchSize: 2 });
-  const { ids: greedy, promptIds } = await generate(runner, []);
-  await using engine = new Engine({ runner, tokenizer: Tokenizer.idsOnly(sizes.vocabulary) });
-  const request = { promptIds, sampling: { temperature: 0, maxTokens: greedy.length } };
-  const responses = await engine.generateBatch([request, { ...request, promptIds: ids.slice(3, 9) }]);
-  expect(responses[0]?.ids).toEqual(greedy);
-  expect(responses[1]?.ids).toHaveLength(greedy.length);
+test('an engine generates the ids of a toy that its runner gives alone, up to the end that its configuration names', async () => {
+  await using alone = await openToy({ maxBatchSize: 2 });
+  const { ids: greedy, promptIds } = await generate(alone, []);
+  const last = greedy[4]!;
+  const dir = toyDirectory(sizes, tensors, { end: [last, 1e6] });
+  const { model, source, tokenizer, eosIds, notices } = await openSource(dir, 0, [toy]);
+  await using weights = source;
+  expect(notices).toEqual([`${dir}: eos [1000000] is beyond the 61 tokens of the model and never generated`]);
+  const { resolved } = sized({ maxBatchSize: 2 });
+  await using runner = await ModelRunner.create(device, model, weights, resolved, { eosIds });
+  await using engine = new Engine({ runner, tokenizer });
+  const request = { promptIds, sampling: { temperature: 0, maxTokens: 6 } };
+  const [ended, other] = await engine.generateBatch([request, { ...request, promptIds: ids.slice(3, 9) }]);
+  expect(ended).toMatchObject({ finishReason: 'stop', ids: greedy.slice(0, greedy.indexOf(last) + 1) });
+  expect(other?.error).toBe(null);
+});
+
+test('a random toy has the tokenizer of its architecture', async () => {
+  const { tokenizer, eosIds, source, model } = await openSource('random:toy', 3, [toy]);
+  await using _ = source;
+  expect([model.architecture, tokenizer.vocabSize, eosIds]).toEqual(['Toy', model.config.vocabSize, [8191]]);
 });

@@ -48,10 +48,14 @@ export function toyTensors({ depth, heads, head_width, width: C, vocabulary, pla
   return tensors;
 }
 
-/** Writes the directory of a toy, which is removed when the test has finished. */
-export function toyDirectory(sizes: ToySizes, tensors: ReadonlyMap<string, ToyTensor>): string {
+/** Writes the directory of a toy, with further keys of its configuration; it is removed when the test has finished. */
+export function toyDirectory(
+  sizes: ToySizes,
+  tensors: ReadonlyMap<string, ToyTensor>,
+  keys: Readonly<Record<string, unknown>> = {},
+): string {
   const dir = temporaryDirectory();
-  writeFileSync(join(dir, 'config.json'), JSON.stringify({ model_type: 'toy', ...sizes }));
+  writeFileSync(join(dir, 'config.json'), JSON.stringify({ model_type: 'toy', ...sizes, ...keys }));
   const bytes = [...tensors].map(([name, { shape, data }]): [string, TensorBytes] => {
     return [name, { dtype: 'F32', shape, data: new Uint8Array(data.buffer) }];
   });
