@@ -8,7 +8,7 @@ import type { ModelDefinition } from '../models/architecture.ts';
 import type { ModelConfig } from '../models/config.ts';
 import type { ModelKernels } from '../models/kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
-import { compileForward, reachableSteps } from '../runtime/compile-forward.ts';
+import { compileForward } from '../runtime/compile-forward.ts';
 import { forward, lastNorm, lmHead } from '../runtime/forward.ts';
 import { closeParts, createParts, type ModelOptions, type ModelParts } from '../runtime/model-parts.ts';
 import { DEFAULT_BLOCK_SIZE, type RunnerOptions, type RuntimeSizes, resolveSizes } from '../runtime/runner-sizes.ts';
@@ -223,7 +223,7 @@ export class TextModel {
     const want = await this.#trial();
     this.#parts = { ...original, kernels: { ...original.kernels, [name]: kernel } };
     try {
-      await compileForward(this.#device, this.#parts, reachableSteps(this.#sizes));
+      await compileForward(this.#device, this.#parts, this.#sizes);
       const got = await this.#trial();
       return compareTrials(name, kernel, { want, got, tolerance });
     } catch (error) {

@@ -6,10 +6,12 @@ import type { ModelDefinition } from '../models/architecture.ts';
 import { type ModelKernels, modelKernels } from '../models/kernels.ts';
 import { LoadedWeights } from '../models/load-weights.ts';
 import type { WeightSource } from '../models/weight-source.ts';
-import { loadTuning, modelTunables, type TuneMode } from '../tuning/load-tuning.ts';
-import { compileForward, reachableSteps } from './compile-forward.ts';
+import { loadTuning, type TuneMode } from '../tuning/load-tuning.ts';
+import { listTunables } from '../tuning/tunables.ts';
+import { compileForward } from './compile-forward.ts';
 import type { ForwardParts } from './forward.ts';
 import { KVCache } from './kv-cache.ts';
+import { modelWork } from './model-work.ts';
 import type { RuntimeSizes } from './runner-sizes.ts';
 import { layerScratchTable, scratchTable } from './scratch.ts';
 import { StepInputs } from './step-inputs.ts';
@@ -51,8 +53,7 @@ export async function createParts(
   const own = <T extends { close(): void }>(resource: T): T => created.adopt(resource, (owned) => owned.close());
   const weights = own(await LoadedWeights.load(device, model, source, sizes.dtype, options.onProgress));
   const kernels = options.kernels ?? modelKernels;
-  const headColumns = weights.head.map(({ size }) => size);
-  const tunables = modelTunables(device, { ...sizes, config, kernels, maxRows: sizes.maxBatchTokens, headColumns });
+  const tunables = listTunables(device, modelWork(device, model, sizes, kernels));
   const tuning = await loadTuning(device, tunables, { mode: options.tune, onProgress: options.onTuned });
   const scratchTensor = ({ label, dtype, shape }: TensorEntry) => own(Tensor.create(device, label, dtype, shape));
   const parts = await device.checked('buffers of the model', () => ({
@@ -66,7 +67,7 @@ export async function createParts(
     tuning,
     numSampledIds: options.numSampledIds ?? config.vocabSize,
   }));
-  await compileForward(device, parts, reachableSteps(sizes));
+  await compileForward(device, parts, sizes);
   created.move();
   return parts;
 }

@@ -14,7 +14,6 @@ import type { WeightSource } from '../models/weight-source.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
 import { type Checks, checkOptions, oneOf } from '../util/option-checks.ts';
-import { reachableSteps } from './compile-forward.ts';
 import { forward } from './forward.ts';
 import { closeParts, createParts, type ModelOptions, type ModelParts } from './model-parts.ts';
 import type { RuntimeSizes } from './runner-sizes.ts';
@@ -132,7 +131,7 @@ export class ModelRunner implements Runner {
   async #warmUp(sizes: RuntimeSizes, onProgress: WarmUpProgress | undefined): Promise<void> {
     const { nextTokens } = this.#parts.scratch;
     const before = await nextTokens.read();
-    await runVariants(this.#device, this.#parts, reachableSteps(sizes), onProgress);
+    await runVariants(this.#device, this.#parts, sizes, onProgress);
     nextTokens.write(before);
   }
 

@@ -1,10 +1,16 @@
+// Shapes of steps: that of a plan, and those of all steps that a runner can reach, one at least for each variant.
 import type { BatchPlan } from '../core/batch-plan.ts';
 import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
+import { ROW_BUCKETS } from '../kernels/tunings.ts';
 import type { StepShape } from '../models/step.ts';
 import { ceilDiv } from '../util/math.ts';
+import type { RuntimeSizes } from './runner-sizes.ts';
 import { adjusts } from './step-inputs.ts';
 
-/** What of a plan decides which dispatches run. */
+/** Sizes that decide which variants a step can reach. */
+export type StepSizes = Pick<RuntimeSizes, 'maxBatchSize' | 'maxBatchTokens' | 'maxLogitsRows' | 'maxModelLen'>;
+
+/** Returns the part of a plan that decides which dispatches run. */
 export function stepShape(plan: BatchPlan, numPrefillTiles: number): StepShape {
   const { numTokens, numDecodeTokens, contextLens, logitsRows, samplingRows } = plan;
   const longest = contextLens.subarray(0, numDecodeTokens).reduce((max, length) => Math.max(max, length), 1);
@@ -18,4 +24,24 @@ export function stepShape(plan: BatchPlan, numPrefillTiles: number): StepShape {
     adjustsLogits: adjusts(plan),
     reportsLogprobs: samplingRows.some(({ logprobs }) => logprobs !== null),
   };
+}
+
+/**
+ * Lists shapes of the steps that a runner can reach, those with fewer tokens first: at least one for each variant, since
+ * variants follow the number of rows, the kind of rows and the number of splits.
+ */
+export function stepShapes({ maxBatchSize, maxBatchTokens, maxLogitsRows, maxModelLen }: StepSizes): StepShape[] {
+  const maxSplits = ceilDiv(maxModelLen, SPLIT_KEYS);
+  const shapes: StepShape[] = [];
+  for (const rows of ROW_BUCKETS) {
+    const numTokens = Math.min(rows, maxBatchTokens);
+    const kinds = { logitsOfAll: false, reportsLogprobs: true };
+    const common = { numTokens, ...kinds, numDecodeTokens: numTokens, numPrefillTiles: 0, numDecodeSplits: 1 };
+    // Only rows that are some sequence's last have adjusted logits.
+    const ofSequences = { numLogitsRows: Math.min(rows, maxBatchSize), adjustsLogits: true };
+    const ofPrompt = { numLogitsRows: Math.min(numTokens, maxLogitsRows), adjustsLogits: false };
+    shapes.push({ ...common, ...ofSequences }, { ...common, ...ofSequences, numDecodeSplits: maxSplits });
+    shapes.push({ ...common, ...ofPrompt, numDecodeTokens: 0, numPrefillTiles: 1 });
+  }
+  return shapes;
 }

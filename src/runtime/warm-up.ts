@@ -1,15 +1,15 @@
-// What a model runs before its first request: drivers may put compiling off until a pipeline is first dispatched, and that
-// request would wait for it. All of it is padding, which the cache keeps nothing of.
+// Warm-up of a model before its first request: drivers may put compiling off until a pipeline is first dispatched, and that
+// request would wait for it. It runs on padding, of which the cache keeps nothing.
 import type { Device } from '../gpu/device.ts';
 import type { Dispatch } from '../gpu/dispatch.ts';
 import { Program } from '../gpu/program.ts';
 import { labelOf } from '../gpu/variant-label.ts';
 import type { StepSink } from '../models/step.ts';
-import { type ReachableSteps, stepShapes } from './compile-forward.ts';
 import { forward } from './forward.ts';
 import type { ModelParts } from './model-parts.ts';
+import { type StepSizes, stepShapes } from './step-shape.ts';
 
-/** Told how many kernel variants have run, and of how many; what it throws ends the warm-up. */
+/** Callback with the number of variants that have run, and of all; what it throws ends the warm-up. */
 export type WarmUpProgress = (numDone: number, numVariants: number) => void;
 
 /**
@@ -20,11 +20,11 @@ export type WarmUpProgress = (numDone: number, numVariants: number) => void;
 export async function runVariants(
   device: Device,
   parts: ModelParts,
-  reachable: ReachableSteps,
+  sizes: StepSizes,
   onProgress: WarmUpProgress = () => {},
 ): Promise<void> {
   const { inputs, scratch } = parts;
-  const dispatches = distinctDispatches(device, parts, reachable);
+  const dispatches = distinctDispatches(device, parts, sizes);
   inputs.writePadding();
   for (const [index, dispatch] of dispatches.entries()) {
     onProgress(index, dispatches.length);
@@ -38,8 +38,8 @@ export async function runVariants(
   onProgress(dispatches.length, dispatches.length);
 }
 
-/** The first dispatch of each variant. */
-function distinctDispatches(device: Device, parts: ModelParts, reachable: ReachableSteps): Dispatch[] {
+/** Makes the first dispatch of each variant. */
+function distinctDispatches(device: Device, parts: ModelParts, sizes: StepSizes): Dispatch[] {
   const dispatches = new Map<string, Dispatch>();
   const collector: StepSink = {
     add(kernel, tensors, scalars, choice) {
@@ -47,6 +47,6 @@ function distinctDispatches(device: Device, parts: ModelParts, reachable: Reacha
       if (!dispatches.has(label)) dispatches.set(label, kernel.dispatch(device, tensors, scalars, choice));
     },
   };
-  for (const shape of stepShapes(reachable)) forward(collector, parts, shape);
+  for (const shape of stepShapes(sizes)) forward(collector, parts, shape);
   return [...dispatches.values()];
 }

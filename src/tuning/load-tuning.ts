@@ -1,11 +1,8 @@
+// Choices of variants at the start of a model: from the files of earlier starts, or measured now, for some seconds.
 import type { Device } from '../gpu/device.ts';
-import type { Kernel } from '../gpu/kernel.ts';
 import type { Dims } from '../gpu/kernel-spec.ts';
-import type { sample } from '../kernels/sample/sample.ts';
-import { type AttentionSizes, tunableAttention } from './attention-tuning.ts';
-import { type MatmulSizes, tunableMatmuls } from './matmul-tuning.ts';
-import { tunableSample } from './sample-tuning.ts';
-import { type Tunable, tuneKernel } from './tune-kernel.ts';
+import type { Tunable } from './tunables.ts';
+import { tuneKernel } from './tune-kernel.ts';
 import { keyOf, type TunedChoice, Tuning } from './tuning.ts';
 import { TuningFile } from './tuning-file.ts';
 
@@ -18,31 +15,23 @@ export type TuneMode = 'off' | 'on' | 'force';
 /** The values of the option `tune`. */
 export const TUNE_MODES: readonly TuneMode[] = ['off', 'on', 'force'];
 
-/** How choices come about. */
+/** Source of choices, and how long it may measure. */
 export interface TuningOptions {
   /** Default `off` on a software adapter, for which the built-in choices were measured, else `on`. */
   readonly mode: TuneMode | undefined;
   /** Milliseconds for which `on` measures, by default 5000; what is left is measured at the next start. */
   readonly budget?: number;
-  /** Told how many sizes of kernels are measured, and of how many. */
+  /** Called with the number of sizes measured, and of those to measure. */
   readonly onProgress?: ((numDone: number, numSizes: number) => void) | undefined;
 }
 
-/** Milliseconds that a start spends on measuring. */
+/** Milliseconds that a start spends on measuring, by default. */
 const BUDGET = 5000;
 
-/** What decides which variants a model may choose from, and at which sizes. */
-export interface TunedModel extends MatmulSizes, AttentionSizes {
-  readonly config: MatmulSizes['config'] & { readonly vocabSize: number };
-  readonly kernels: Readonly<Record<'matmul' | 'matmulKVWrite' | 'attention' | 'attentionSplit', Kernel>> & {
-    readonly sample: typeof sample;
-  };
-}
-
 /**
- * The choices for some kernels, measured where they have to be.
+ * Loads the choices for some kernels, and measures those that are missing. What was measured is kept in any case.
  *
- * @throws GpuError or DeviceLostError when the device fails, and what `onProgress` throws; what was measured is kept.
+ * @throws GpuError or DeviceLostError when the device fails; what `onProgress` throws.
  */
 export async function loadTuning(
   device: Device,
@@ -73,16 +62,6 @@ export async function loadTuning(
     tuned.push(...choices.values());
   }
   return new Tuning(device.traits, tuned);
-}
-
-/** The kernels of a model that have variants to choose from. */
-export function modelTunables(device: Device, model: TunedModel): readonly Tunable[] {
-  const { kernels, config } = model;
-  return [
-    ...tunableAttention(device, kernels, model),
-    tunableSample(device, kernels.sample, config),
-    ...tunableMatmuls(device, kernels, model),
-  ];
 }
 
 interface Work {

@@ -1,28 +1,15 @@
 // Measurement of the fastest variant of a kernel at some sizes: only one with the base variant's bits is timed.
-import type { Device, DeviceTraits } from '../gpu/device.ts';
-import type { Kernel } from '../gpu/kernel.ts';
+import type { Device } from '../gpu/device.ts';
 import type { Dims, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
 import { overlay } from '../gpu/overlay.ts';
 import { time } from '../gpu/time.ts';
-import type { UploadedOperands } from '../kernels/upload.ts';
+import type { Tunable } from './tunables.ts';
 
-/** A kernel whose variants give the same bits, and the sizes at which the fastest of them is wanted. */
-export interface Tunable {
-  readonly kernel: Kernel;
-  /** What all variants share, such as types of storage. */
-  readonly fixed: VariantChoice;
-  readonly sizes: readonly Dims[];
-  /** What is measured at some sizes, apart from what is fixed; the first is the prior. */
-  readonly candidates: (sizes: Dims) => readonly VariantChoice[];
-  /** Invents operands of some sizes. */
-  readonly prepare: (owned: DisposableStack, sizes: Dims) => UploadedOperands;
-}
-
-/** What outputs hold before: the bits of a NaN, so that what a variant leaves out is seen. */
+/** Word of the outputs before: the bits of a NaN, so that what a variant leaves out is seen. */
 const UNWRITTEN = 0xffffffff;
-/** Dispatches of a candidate. */
+/** Dispatches of a candidate that are timed, and before them. */
 const MEASUREMENT = { runs: 5, warmUps: 1 };
-/** A candidate takes the prior's place when it needs less than this part of its time: less of a gain is noise. */
+/** Part of the prior's time below which a candidate takes its place: less of a gain is noise. */
 const WORTHWHILE = 0.95;
 
 /**
@@ -69,7 +56,7 @@ export async function tuneKernel(
   return best.milliseconds < WORTHWHILE * prior.milliseconds ? best.choice : prior.choice;
 }
 
-/** The choice that makes a variant of the defaults. */
+/** Returns the choice that makes a variant of the defaults. */
 function differences(variant: Variant, defaults: Variant): VariantChoice {
   const differing = <T>(values: Readonly<Record<string, T>>, others: Readonly<Record<string, T>>) =>
     Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== others[name]));
@@ -78,14 +65,4 @@ function differences(variant: Variant, defaults: Variant): VariantChoice {
     constants: differing(variant.constants, defaults.constants),
     overrides: differing(variant.overrides, defaults.overrides),
   };
-}
-
-/** Whether a kernel has such a variant, and the device can run it. */
-export function canRun(kernel: Kernel, traits: DeviceTraits, choice: VariantChoice): boolean {
-  try {
-    kernel.variant(traits, choice);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,6 +1,8 @@
+// Measured choices on disk, so that the next start need not measure them again.
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { canRun } from '../gpu/can-run.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { VariantChoice } from '../gpu/kernel-spec.ts';
@@ -8,14 +10,14 @@ import { overlay } from '../gpu/overlay.ts';
 import { labelOf } from '../gpu/variant-label.ts';
 import { writeAtomically } from '../util/atomic-write.ts';
 import { cacheDirectory } from '../util/environment.ts';
-import { canRun, type Tunable } from './tune-kernel.ts';
+import type { Tunable } from './tunables.ts';
 import type { TunedChoice } from './tuning.ts';
 
 /**
- * Where the choices for a kernel are kept: a file for each adapter, driver, version of Dawn, and text of the kernel with
- * what is fixed in it. Another text has to be measured again.
+ * File of the choices for a kernel: one for each adapter, driver, version of Dawn, and text of the kernel with what is
+ * fixed in it. Another text is measured again.
  *
- * It is a cache. What can't be read counts as not there, and what can't be written is measured again next time.
+ * It is a cache. A file that can't be read counts as missing, and choices that can't be written are measured again next time.
  */
 export class TuningFile {
   /** Null where there is no directory for a cache. */
@@ -29,6 +31,7 @@ export class TuningFile {
     this.#tunable = tunable;
   }
 
+  /** Names the file; it need not exist. @throws GpuError where the kernel does not link. */
   static async of(device: Device, tunable: Tunable): Promise<TuningFile> {
     const { kernel, fixed } = tunable;
     const { name, backend, driver, webgpu } = device.identity;
@@ -39,7 +42,7 @@ export class TuningFile {
     return new TuningFile(path, device, tunable);
   }
 
-  /** What is there, can run and may be chosen, also for sizes of other models. */
+  /** Reads the choices that can run and may be chosen, those for sizes of other models included. */
   async read(): Promise<readonly TunedChoice[]> {
     if (this.path === null) return [];
     try {
@@ -71,7 +74,7 @@ export class TuningFile {
   }
 }
 
-/** Whether a choice sets tunables and the use of subgroups only: what else a variant has may change what it computes. */
+/** Returns true for a choice that sets tunables and the use of subgroups only: the rest may change what a variant computes. */
 function isMatterOfSpeed({ conditions, constants, overrides }: VariantChoice, { spec }: Kernel): boolean {
   const tunables = Object.keys(spec.tunables ?? {});
   return (

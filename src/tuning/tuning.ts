@@ -1,8 +1,10 @@
+// Choices of variants on one adapter: those measured, and the priors of the kernels' tunings for all other sizes.
 import type { DeviceTraits } from '../gpu/device.ts';
 import type { Dims, VariantChoice } from '../gpu/kernel-spec.ts';
-import { bucketOf, priorChoice } from './matmul-tuning.ts';
+import { bucketed } from '../kernels/kernel-tuning.ts';
+import { tuningOf } from '../kernels/tunings.ts';
 
-/** A choice that was measured. */
+/** Choice that was measured. */
 export interface TunedChoice {
   /** Name of the kernel. */
   readonly kernel: string;
@@ -10,29 +12,30 @@ export interface TunedChoice {
   readonly choice: VariantChoice;
 }
 
-/** Which variant of a kernel runs at which sizes on an adapter: a matter of speed only. */
+/** Choice of the variant that a kernel runs at some sizes on an adapter: a matter of speed only. */
 export class Tuning {
   readonly #traits: DeviceTraits;
   readonly #tuned: ReadonlyMap<string, VariantChoice>;
 
-  /** @param tuned what was measured. Without a measurement matmuls take `priorChoice`, other kernels their defaults. */
+  /** @param tuned what was measured; other sizes take the prior of the kernel's tuning. */
   constructor(traits: DeviceTraits, tuned: readonly TunedChoice[] = []) {
     this.#traits = traits;
     this.#tuned = new Map(tuned.map(({ kernel, sizes, choice }) => [keyOf(kernel, sizes), choice]));
   }
 
   /**
-   * Choice of a kernel for some sizes. Those of a matmul have an M: they take the choice of the bucket that M rows fall into
-   * (`bucketOf`), or `priorChoice`.
+   * Chooses a variant of a kernel for some sizes, those that its tuning names: that of their bucket. A kernel without a
+   * tuning has its defaults.
    */
   choose(kernel: string, sizes: Dims): VariantChoice {
-    if (sizes.M === undefined) return this.#tuned.get(keyOf(kernel, sizes)) ?? {};
-    const M = bucketOf(sizes.M);
-    return this.#tuned.get(keyOf(kernel, { ...sizes, M })) ?? priorChoice(this.#traits, M);
+    const tuning = tuningOf(kernel);
+    if (tuning === null) return {};
+    const bucket = bucketed(tuning, sizes);
+    return this.#tuned.get(keyOf(kernel, bucket)) ?? tuning.prior(this.#traits, bucket);
   }
 }
 
-/** What tells a choice from others: equal sizes give equal keys. */
+/** Returns what tells a choice from others: equal sizes give equal keys. */
 export function keyOf(kernel: string, sizes: Dims): string {
   return [kernel, ...Object.entries(sizes).toSorted().flat()].join(' ');
 }

@@ -9,12 +9,12 @@ import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { openCheckpoint } from '../../src/models/checkpoint.ts';
 import { parseModel, readModel } from '../../src/models/registry.ts';
 import type { StepShape, StepSink } from '../../src/models/step.ts';
-import { reachableSteps, stepShapes } from '../../src/runtime/compile-forward.ts';
 import { forward } from '../../src/runtime/forward.ts';
 import { listDispatches } from '../../src/runtime/list-dispatches.ts';
 import { metaParts } from '../../src/runtime/meta-parts.ts';
 import { closeParts, createParts } from '../../src/runtime/model-parts.ts';
 import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { stepShapes } from '../../src/runtime/step-shape.ts';
 import { Tuning } from '../../src/tuning/tuning.ts';
 
 const DECODE: StepShape = {
@@ -100,10 +100,10 @@ test('a matmul and attention are listed by their place in the model', async () =
 
 test('every layer adds nothing but what it has for itself, and every step of a model can be listed at once', async () => {
   const model = await describeModel('plain', 'f32', 'f32');
-  const all = listDispatches(device.traits, metaParts(model), stepShapes(reachableSteps(model.sizes)));
+  const all = listDispatches(device.traits, metaParts(model), stepShapes(model.sizes));
   const json = JSON.parse(readFileSync(`${model.directory}/config.json`, 'utf8'));
   const oneLayer = { ...model, model: parseModel({ ...json, n_layer: 1 }, 'one layer') };
-  expect(listDispatches(device.traits, metaParts(oneLayer), stepShapes(reachableSteps(model.sizes)))).toEqual(all);
+  expect(listDispatches(device.traits, metaParts(oneLayer), stepShapes(model.sizes))).toEqual(all);
   const tokens = all.filter(({ kernel }) => kernel.name === 'embed').map(({ dims }) => dims.T);
   expect(tokens).toEqual([1, 2, 4, 8]);
 });

@@ -6,7 +6,7 @@ import { Device } from '../../src/gpu/device.ts';
 import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import type { Dims } from '../../src/gpu/kernel-spec.ts';
 import { loadTuning, type TuneMode } from '../../src/tuning/load-tuning.ts';
-import type { Tunable } from '../../src/tuning/tune-kernel.ts';
+import type { Tunable } from '../../src/tuning/tunables.ts';
 import { sum, tunableSum } from '../support/kernels/tunable-sum.ts';
 import { tuningCacheOfEachTest } from '../support/models/tuning-cache.ts';
 

@@ -4,12 +4,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
+import { MATMUL_BUCKETS } from '../../src/kernels/matmul/tuning.ts';
 import { WEIGHT_DTYPES, type WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import type { ModelDefinition } from '../../src/models/architecture.ts';
 import { type ModelKernels, modelKernels } from '../../src/models/kernels.ts';
-import { readModel } from '../../src/models/registry.ts';
-import { modelTunables, type TuneMode } from '../../src/tuning/load-tuning.ts';
-import { MATMUL_BUCKETS, tunableMatmuls } from '../../src/tuning/matmul-tuning.ts';
-import { type Tunable, tuneKernel } from '../../src/tuning/tune-kernel.ts';
+import { parseModel, readModel } from '../../src/models/registry.ts';
+import { modelWork } from '../../src/runtime/model-work.ts';
+import { type RunnerOptions, resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import type { TuneMode } from '../../src/tuning/load-tuning.ts';
+import { listTunables, type Tunable } from '../../src/tuning/tunables.ts';
+import { tuneKernel } from '../../src/tuning/tune-kernel.ts';
 import { TuningFile } from '../../src/tuning/tuning-file.ts';
 import { matmulOfOtherOrder } from '../support/kernels/matmul-mutants.ts';
 import { mutant } from '../support/kernels/mutant.ts';
@@ -70,16 +74,15 @@ function answerOf({ ids, logits }: TestSequence): Answer {
   return { ids, logits: logits.map((row) => new Uint32Array(row.slice().buffer)) };
 }
 
-async function tunablesOf({ kernels = modelKernels, dtype }: Case): Promise<readonly Tunable[]> {
-  const { config } = await readModel(DIRECTORY);
-  const { maxBatchTokens: maxRows, blockSize } = sizes;
-  const storage = { dtype, kvDtype: 'f32', blockSize } as const;
-  return modelTunables(device, { ...storage, maxRows, headColumns: [config.vocabSize], config, kernels });
+function tunablesOf(model: ModelDefinition, options: RunnerOptions & { kernels?: ModelKernels }): readonly Tunable[] {
+  const { maxStorageBufferBindingSize } = device.gpu.limits;
+  const resolved = resolveSizes(model.config, options, 'f32', maxStorageBufferBindingSize);
+  return listTunables(device, modelWork(device, model, resolved, options.kernels));
 }
 
 /** Writes the invented choices as if they had been measured. */
 async function pretendToHaveMeasured(storage: Case): Promise<void> {
-  for (const tunable of await tunablesOf(storage)) {
+  for (const tunable of tunablesOf(await readModel(DIRECTORY), { ...sizes, ...storage })) {
     const { kernel } = tunable;
     const tuned = tunable.sizes.map((each) => {
       const { attention, sample } = inventedChoices;
@@ -151,9 +154,9 @@ describe('a fault of some variants', () => {
   ] as const)(
     'that %s is found by the tuner, which takes none of the others, however fast',
     async (_, right, wrong) => {
-      const config = { hiddenSize: 64, mlpSize: 64, numHeads: 2, headDim: 32 };
-      const storage = { dtype: 'f32', kvDtype: 'f16', blockSize: 16, maxRows: 1, headColumns: [] } as const;
-      const tunables = tunableMatmuls(device, modelKernels, { config, ...storage });
+      const config = { n_layer: 1, n_head: 2, n_embd: 64, n_inner: 64, vocab_size: 64, n_positions: 8 };
+      const model = parseModel({ model_type: 'gpt2', ...config }, 'small');
+      const tunables = tunablesOf(model, { kvDtype: 'f16', maxBatchSize: 1, maxBatchTokens: 1 });
       const tunable = tunables.find(({ kernel }) => kernel === right)!;
       const candidates = [2, 1].map(inventedMatmulChoice);
       const tune = (kernel: Tunable['kernel']) =>

@@ -6,22 +6,23 @@ import { Device, type DeviceTraits } from '../../src/gpu/device.ts';
 import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
 import { overlay } from '../../src/gpu/overlay.ts';
+import { Tensor } from '../../src/gpu/tensor.ts';
 import { attention, attentionSplit } from '../../src/kernels/attention/attention.ts';
+import { attentionCandidates } from '../../src/kernels/attention/tuning.ts';
+import { type ModelDispatch, ModelWork } from '../../src/kernels/examination.ts';
+import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
+import { MATMUL_BUCKETS, matmulCandidates, priorChoice } from '../../src/kernels/matmul/tuning.ts';
 import { sample } from '../../src/kernels/sample/sample.ts';
-import { parseGPT2Config } from '../../src/models/gpt2/config.ts';
+import { sampleCandidates } from '../../src/kernels/sample/tuning.ts';
+import { PackedWeight } from '../../src/kernels/weights/packed-weight.ts';
+import { tiledShape, type WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { modelKernels } from '../../src/models/kernels.ts';
-import { attentionCandidates, tunableAttention } from '../../src/tuning/attention-tuning.ts';
-import { modelTunables } from '../../src/tuning/load-tuning.ts';
-import {
-  MATMUL_BUCKETS,
-  matmulCandidates,
-  matmulShapes,
-  priorChoice,
-  tunableMatmuls,
-} from '../../src/tuning/matmul-tuning.ts';
-import { sampleCandidates } from '../../src/tuning/sample-tuning.ts';
-import { type Tunable, tuneKernel } from '../../src/tuning/tune-kernel.ts';
+import { parseModel } from '../../src/models/registry.ts';
+import { modelWork } from '../../src/runtime/model-work.ts';
+import { type RunnerOptions, resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { listTunables, type Tunable } from '../../src/tuning/tunables.ts';
+import { tuneKernel } from '../../src/tuning/tune-kernel.ts';
 import { Tuning } from '../../src/tuning/tuning.ts';
 import { mutant } from '../support/kernels/mutant.ts';
 import { sum, sumConstants, tunableSum } from '../support/kernels/tunable-sum.ts';
@@ -62,6 +63,7 @@ describe('without a measurement', () => {
     expect(tuning.choose('attention', { H: 2, ROWS: 1 })).toEqual({});
     expect(tuning.choose('attention_split', { H: 2, ROWS: 8 })).toEqual({});
     expect(tuning.choose('sample', { V: 8 })).toEqual({});
+    expect(tuning.choose('layernorm', { M: 8 })).toEqual({});
   });
 });
 
@@ -168,54 +170,99 @@ describe('measuring', () => {
 });
 
 describe('the kernels of a model', () => {
-  const config = parseGPT2Config(
-    { n_layer: 1, n_head: 2, n_embd: 16, n_inner: 24, vocab_size: 40, n_positions: 8 },
-    'tiny',
-  );
-  const storage = { config, kvDtype: 'f16', dtype: 'f16', blockSize: 5, maxRows: 1, headColumns: [40] } as const;
+  const TINY = { n_layer: 1, n_head: 2, n_embd: 16, n_inner: 24, vocab_size: 40, n_positions: 300 };
+  const STORAGE = { dtype: 'f16', kvDtype: 'f16', blockSize: 5, maxBatchSize: 1, maxBatchTokens: 1 } as const;
+  const workOf = (config: Partial<typeof TINY> = {}, options: RunnerOptions = {}, kernels = modelKernels) => {
+    const model = parseModel({ model_type: 'gpt2', ...TINY, ...config }, 'tiny');
+    const sizes = resolveSizes(model.config, { ...STORAGE, ...options }, 'f32', 2 ** 27);
+    return modelWork(device, model, sizes, kernels);
+  };
+  const namedSizes = (tunables: readonly Tunable[]) => tunables.map(({ kernel, sizes }) => [kernel.name, sizes]);
 
   test('are those of its step, each at the sizes that it may have', () => {
-    const all = modelTunables(device, { ...storage, kernels: modelKernels, maxRows: 3 });
-    expect(all.map(({ kernel, sizes }) => [kernel.name, sizes.length])).toEqual([
-      ['attention', 1],
-      ['attention_split', 1],
-      ['attention', 1],
-      ['sample', 1],
-      ['matmul', 12],
-      ['matmul_kv_write', 3],
+    const all = listTunables(device, workOf({}, { maxBatchSize: 2, maxBatchTokens: 3 }));
+    const weights = [
+      [16, 16],
+      [16, 24],
+      [24, 16],
+    ] as const;
+    const rows = (M: number, ...more: readonly (readonly [number, number])[]) =>
+      [...weights, ...more].map(([K, N]) => ({ M, K, N }));
+    expect(namedSizes(all)).toEqual([
+      ['attention', [{ H: 2, ROWS: 1 }]],
+      ['attention', [{ H: 2, ROWS: 8 }]],
+      ['attention_split', [{ H: 2, ROWS: 1 }]],
+      ['sample', [{ V: 40 }]],
+      // Of an LM head no more rows than a step may need logits of.
+      ['matmul', [...rows(1, [16, 40]), ...rows(2, [16, 40]), ...rows(4)]],
+      ['matmul_kv_write', [1, 2, 4].map((M) => ({ M, K: 16, N: 48 }))],
     ]);
   });
 
-  test('are matmuls of its weights for every number of rows that it may have', () => {
-    const config = { hiddenSize: 8, mlpSize: 30, numHeads: 2, headDim: 4 };
-    const sizes = { config, kvDtype: 'f32', maxRows: 3, headColumns: [50, 50, 7] } as const;
-    const { matmul, matmulKVWrite } = matmulShapes(sizes);
-    expect(matmul.filter(({ M }) => M === 1)).toEqual([
-      { M: 1, K: 8, N: 8 },
-      { M: 1, K: 8, N: 30 },
-      { M: 1, K: 30, N: 8 },
-      { M: 1, K: 8, N: 50 },
-      { M: 1, K: 8, N: 7 },
-    ]);
-    expect(new Set(matmul.map(({ M }) => M))).toEqual(new Set([1, 2, 4]));
-    expect(matmulKVWrite).toEqual([1, 2, 4].map((M) => ({ M, K: 8, N: 24 })));
-    const apart = tunableMatmuls(device, modelKernels, { ...sizes, dtype: 'f32', blockSize: 16 });
-    expect(apart.map(({ kernel, fixed, sizes }) => [kernel.name, fixed.conditions?.X_VEC4, sizes.length])).toEqual([
-      ['matmul', true, 12],
-      ['matmul', false, 3],
-      ['matmul_kv_write', true, 3],
-    ]);
+  test('have no splits of attention where no context needs two', () => {
+    const names = (numPositions: number) =>
+      listTunables(device, workOf({ n_positions: numPositions })).map(({ kernel }) => kernel.name);
+    expect(names(257)).toContain('attention_split');
+    expect(names(256)).not.toContain('attention_split');
   });
 
   test('have a plain matmul to q, k and v where heads do not fill the rows of the cache', () => {
-    const config = { hiddenSize: 8, mlpSize: 30, numHeads: 2, headDim: 4 };
-    const { matmul, matmulKVWrite } = matmulShapes({ config, kvDtype: 'f16', maxRows: 1, headColumns: [] });
-    expect(matmul).toContainEqual({ M: 1, K: 8, N: 24 });
-    expect(matmulKVWrite).toEqual([]);
+    const tunables = listTunables(device, workOf({ n_embd: 8 }));
+    expect(tunables.map(({ kernel }) => kernel.name)).not.toContain('matmul_kv_write');
+    expect(tunables.flatMap(({ sizes }) => sizes)).toContainEqual({ M: 1, K: 8, N: 24 });
+  });
+
+  const matmulOf = (M: number, K: number, N: number, dtype: WeightDType = 'f32', kernel = matmul): ModelDispatch => {
+    const w = PackedWeight.over(Tensor.meta('w', 'u32', tiledShape(K, N, dtype)), [K, N], dtype);
+    const [x, bias, out] = [[M, K], [N], [M, 2 * N]].map((shape) => Tensor.meta('operand', 'f32', shape));
+    const choice = { conditions: { X_VEC4: K % 4 === 0 } };
+    const operands = { x: x!, w, bias: bias!, out: out! };
+    return { ...kernel.solve(device.traits, operands, { first: N }, choice), kernel, use: null };
+  };
+
+  test('are known from its dispatches alone: other matmuls are tuned at other sizes, by what they fix and by buckets of rows', () => {
+    const [x, gamma] = [Tensor.meta('x', 'f32', [3, 8]), Tensor.meta('gamma', 'f32', [8])];
+    const solved = layernorm.solve(device.traits, { x, gamma, beta: gamma, out: x }, { eps: 1 });
+    const dispatches = [
+      matmulOf(1, 8, 7),
+      matmulOf(3, 8, 7),
+      matmulOf(4, 8, 7),
+      matmulOf(3, 30, 7),
+      matmulOf(100, 8, 50),
+      matmulOf(1, 8, 7, 'q8'),
+      { ...solved, kernel: layernorm, use: null },
+    ];
+    const tunables = listTunables(device, new ModelWork([], dispatches));
+    expect(namedSizes(tunables)).toEqual([
+      [
+        'matmul',
+        [
+          { M: 1, K: 8, N: 7 },
+          { M: 4, K: 8, N: 7 },
+          { M: 64, K: 8, N: 50 },
+        ],
+      ],
+      ['matmul', [{ M: 4, K: 30, N: 7 }]],
+      ['matmul', [{ M: 1, K: 8, N: 7 }]],
+    ]);
+    const off = { W_F16: false, W_Q8: false };
+    expect(tunables.map(({ fixed }) => fixed.conditions)).toEqual([
+      { ...off, X_VEC4: true },
+      { ...off, X_VEC4: false },
+      { ...off, W_Q8: true, X_VEC4: true },
+    ]);
+    expect(listTunables(device, new ModelWork([], []))).toEqual([]);
+  });
+
+  test('are its own where it has replaced the library’s', () => {
+    const other = defineKernel({ ...matmul.spec, tunables: { ...matmul.spec.tunables, TILES: [1, 3] } });
+    const [tunable] = listTunables(device, new ModelWork([other], [matmulOf(1, 8, 7, 'f32', other)]));
+    expect(tunable?.kernel).toBe(other);
+    expect(tunable?.candidates({ M: 1, K: 8, N: 7 })).toEqual(matmulCandidates(other, device.traits, 1));
   });
 
   test('have, on invented operands, the bits of their base variants', async () => {
-    for (const tunable of modelTunables(device, { ...storage, kernels: modelKernels })) {
+    for (const tunable of listTunables(device, workOf())) {
       const sizes = tunable.sizes[0] ?? {};
       const [prior = {}] = tunable.candidates(sizes);
       const base = tunable.kernel.base(device.traits, tunable.fixed);
@@ -227,11 +274,15 @@ describe('the kernels of a model', () => {
     const dot = 'fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))))';
     const swapped = 'fma(a.w, b.w, fma(a.z, b.z, fma(a.x, b.x, fma(a.y, b.y, sum))))';
     const kernels = {
+      ...modelKernels,
       attention: mutant(attention, [[dot, swapped]]),
       attentionSplit: mutant(attentionSplit, [[dot, swapped]]),
     };
-    const right = tunableAttention(device, modelKernels, storage);
-    const wrong = tunableAttention(device, kernels, storage);
+    const ofAttention = (work: ModelWork) =>
+      listTunables(device, work).filter(({ kernel }) => kernel.name.startsWith('attention'));
+    const right = ofAttention(workOf());
+    const wrong = ofAttention(workOf({}, {}, kernels));
+    expect(right).toHaveLength(3);
     for (const [i, tunable] of right.entries()) {
       expect(await outputBits(wrong[i]!, {})).not.toEqual(await outputBits(tunable, {}));
     }

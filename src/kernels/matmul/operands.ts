@@ -1,10 +1,12 @@
-// Operands of the matmul kernels on the host: numbers with sums of variance 1 to 2, outliers among them.
+// Operands of the matmul kernels on the host. To be checked: numbers with sums of variance 1 to 2, outliers among them. To be
+// timed: a weight that repeats one tile, for a wide one is quickly made so.
+import { ceilDiv } from '../../util/math.ts';
 import { normals, uniforms } from '../../util/random-values.ts';
 import { type HostTensor, hostTensor, type KernelOperands, unwritten } from '../kernel-case.ts';
 import { emptyCache } from '../kv-write/operands.ts';
 import type { CacheShape } from '../kv-write/paged-cache.ts';
-import { packedTensor } from '../weights/operands.ts';
-import { storedValues, type WeightDType, weightConditions } from '../weights/weight-tiles.ts';
+import { packedTensor, repeatedTile } from '../weights/operands.ts';
+import { storedValues, TILE, type WeightDType, weightConditions } from '../weights/weight-tiles.ts';
 import type { ActivationName } from './activation.ts';
 import type { matmul, matmulKVWrite } from './matmul.ts';
 import type { matmulNaive } from './matmul-naive.ts';
@@ -102,6 +104,37 @@ export function projectionOperands(inputs: ProjectionInputs): KernelOperands<typ
   return {
     tensors: { ...tensors, slot_mapping: hostTensor(slots, slots.length), kv: emptyCache(cache).operand },
     scalars: { ...scalars, D: cache.D },
+    outputs: ['out', 'kv'],
+  };
+}
+
+/** Makes operands of `matmul` whose results are compared and timed, but not known. */
+export function timedMatmulOperands({ M, K, N }: MatmulShape, dtype: WeightDType): KernelOperands<typeof matmul.spec> {
+  return {
+    tensors: {
+      x: hostTensor(uniforms(1, M * K), M, K),
+      w: repeatedTile({ K, N, dtype }, uniforms(3, K * TILE)),
+      bias: hostTensor(uniforms(2, N), N),
+      out: unwritten(M, N),
+    },
+    scalars: {},
+    outputs: ['out'],
+  };
+}
+
+/** Makes operands of `matmul_kv_write` as `timedMatmulOperands`: M tokens for the first slots of a cache, in falling order. */
+export function timedProjectionOperands(
+  shape: MatmulShape,
+  dtype: WeightDType,
+  heads: Omit<CacheShape, 'numBlocks'>,
+): KernelOperands<typeof matmulKVWrite.spec> {
+  const { M } = shape;
+  const { tensors, scalars } = timedMatmulOperands(shape, dtype);
+  const slots = Int32Array.from({ length: M }, (_, m) => M - 1 - m);
+  const cache = emptyCache({ ...heads, numBlocks: ceilDiv(M, heads.P) });
+  return {
+    tensors: { ...tensors, slot_mapping: hostTensor(slots, M), kv: cache.operand },
+    scalars: { ...scalars, D: heads.D },
     outputs: ['out', 'kv'],
   };
 }

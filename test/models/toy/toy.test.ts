@@ -11,12 +11,12 @@ import { parseModel, randomModel, readModel } from '../../../src/models/registry
 import { argmax, logSoftmax } from '../../../src/reference/operators.ts';
 import { TextModel } from '../../../src/research/text-model.ts';
 import { openSource } from '../../../src/resolve-model.ts';
-import { reachableSteps, stepShapes } from '../../../src/runtime/compile-forward.ts';
 import { listDispatches } from '../../../src/runtime/list-dispatches.ts';
 import { planMemory } from '../../../src/runtime/memory-plan.ts';
 import { metaParts } from '../../../src/runtime/meta-parts.ts';
 import { ModelRunner } from '../../../src/runtime/model-runner.ts';
 import { type RunnerOptions, resolveSizes } from '../../../src/runtime/runner-sizes.ts';
+import { stepShapes } from '../../../src/runtime/step-shape.ts';
 import { Tuning } from '../../../src/tuning/tuning.ts';
 import { expectClose } from '../../support/approx.ts';
 import { storedWeight } from '../../support/kernels/stored-weight.ts';
@@ -217,7 +217,7 @@ test('the listing has the dispatches of a toy by their places, with its sizes', 
   const { model, resolved, maxBindingBytes } = sized({});
   const tuning = new Tuning(device.traits);
   const parts = metaParts({ model, sizes: resolved, maxBindingBytes, tuning });
-  const shapes = stepShapes(reachableSteps({ ...resolved, maxBatchTokens: 1 }));
+  const shapes = stepShapes({ ...resolved, maxBatchTokens: 1 });
   const listed = listDispatches(device.traits, parts, shapes);
   const matmuls = listed.filter(({ kernel, dims }) => kernel.name.startsWith('matmul') && dims.M === 1);
   expect(matmuls.map(({ use, dims, variant }) => [use, dims.K, dims.N, variant.conditions.RELU])).toEqual([

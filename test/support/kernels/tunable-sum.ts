@@ -4,7 +4,7 @@ import type { Device } from '../../../src/gpu/device.ts';
 import { defineKernel } from '../../../src/gpu/kernel.ts';
 import { read, write } from '../../../src/gpu/kernel-spec.ts';
 import { Tensor } from '../../../src/gpu/tensor.ts';
-import type { Tunable } from '../../../src/tuning/tune-kernel.ts';
+import type { Tunable } from '../../../src/tuning/tunables.ts';
 
 /** Defaults of the constants of `sum`. */
 export function sumConstants() {

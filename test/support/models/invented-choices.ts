@@ -1,6 +1,7 @@
 // Tuned choices that no adapter has by default: a test that meets them shows that a choice was used.
 import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
-import { bucketOf, MATMUL_BUCKETS } from '../../../src/tuning/matmul-tuning.ts';
+import { bucketOf } from '../../../src/kernels/kernel-tuning.ts';
+import { MATMUL_BUCKETS } from '../../../src/kernels/matmul/tuning.ts';
 
 /** Choices that no adapter has by default, of small programs, which compile quickly. */
 export const inventedChoices = {
@@ -15,5 +16,5 @@ const MATMUL_CHOICES = [
 
 /** Choice for M rows: neighbouring numbers of rows get variants without a number in common. */
 export function inventedMatmulChoice(M: number): (typeof MATMUL_CHOICES)[number] {
-  return MATMUL_CHOICES[MATMUL_BUCKETS.indexOf(bucketOf(M)) % 2 === 0 ? 0 : 1];
+  return MATMUL_CHOICES[MATMUL_BUCKETS.indexOf(bucketOf(MATMUL_BUCKETS, M)) % 2 === 0 ? 0 : 1];
 }

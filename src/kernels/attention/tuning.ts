@@ -1,0 +1,63 @@
+// Tuning of attention by heads and rows of a tile: decode rows, whole and in splits, and tiles of a prompt, over an invented
+// step. Contexts are no size of it: time goes by keys, whatever their number.
+import { canRun } from '../../gpu/can-run.ts';
+import type { DeviceTraits } from '../../gpu/device.ts';
+import type { Kernel } from '../../gpu/kernel.ts';
+import type { Sizes, Variant, VariantChoice } from '../../gpu/kernel-spec.ts';
+import { uniforms } from '../../util/random-values.ts';
+import type { KernelTuning } from '../kernel-tuning.ts';
+import { attention, attentionSplit } from './attention.ts';
+import { AttentionStep, type SequenceData } from './operands.ts';
+
+/** Sequences of the invented step, and the tokens of each: two splits, the last tile of keys not full. */
+const [SEQUENCES, CONTEXT] = [4, 300];
+/** Query tiles of each sequence in a prefill. */
+const PREFILL_TILES = 2;
+
+const common = {
+  sizes: ['H', 'ROWS'],
+  fixed: ['KV_F16', 'D', 'ROWS'],
+  prior: () => ({}),
+  candidates: attentionCandidates,
+} as const;
+
+/** Tuning of `attention`, over decode rows and over tiles of prompts. */
+export const attentionTuning: KernelTuning<typeof attention.spec, 'H' | 'ROWS'> = {
+  ...common,
+  kernel: attention,
+  operands: ({ dims, variant }) => inventedStep(dims, variant).whole(dims.ROWS),
+};
+
+/** Tuning of `attentionSplit`. */
+export const attentionSplitTuning: KernelTuning<typeof attentionSplit.spec, 'H' | 'ROWS'> = {
+  ...common,
+  kernel: attentionSplit,
+  operands: ({ dims, variant }) => inventedStep(dims, variant).split(),
+};
+
+/**
+ * Lists every number of lanes, the default first; lanes that are sure to lie in one subgroup use it. On a software adapter
+ * only the default: barriers among more lanes take it long to run, and seconds to compile.
+ */
+export function attentionCandidates(kernel: Kernel, traits: DeviceTraits): readonly VariantChoice[] {
+  const { LANES: prior = 1 } = kernel.variant(traits).constants;
+  const others = traits.isSoftware ? [] : (kernel.spec.tunables?.LANES ?? []);
+  const lanes = [...new Set([prior, ...others])];
+  const candidates = lanes.map((LANES) => ({
+    conditions: { SUBGROUPS: LANES <= traits.minSubgroupSize },
+    constants: { LANES },
+  }));
+  return candidates.filter((choice) => canRun(kernel, traits, choice));
+}
+
+/** Makes a step of the last tokens of each sequence, in full tiles. All sequences have the same numbers, in blocks of their own. */
+function inventedStep(
+  { H, D, P, ROWS }: Sizes<'H' | 'D' | 'P' | 'ROWS'>,
+  { conditions: { KV_F16 } }: Variant,
+): AttentionStep {
+  const queries = ROWS > 1 ? ROWS * PREFILL_TILES : 1;
+  const [q, k, v] = [queries, CONTEXT, CONTEXT].map((tokens) => uniforms(tokens, tokens * H * D));
+  const sequence = { context: CONTEXT, queries, q: q!, k: k!, v: v! };
+  const shape = { H, D, P, dtype: KV_F16 ? 'f16' : 'f32' } as const;
+  return new AttentionStep(shape, new Array<SequenceData>(SEQUENCES).fill(sequence));
+}

@@ -1,0 +1,27 @@
+// The work of a model of some sizes, listed before anything of it is made: what tuner, doctor and benchmarks take their
+// kernels and sizes from.
+import type { Device } from '../gpu/device.ts';
+import { ModelWork } from '../kernels/examination.ts';
+import type { ModelDefinition } from '../models/architecture.ts';
+import { type ModelKernels, modelKernels } from '../models/kernels.ts';
+import { Tuning } from '../tuning/tuning.ts';
+import { listDispatches } from './list-dispatches.ts';
+import { metaParts } from './meta-parts.ts';
+import type { RuntimeSizes } from './runner-sizes.ts';
+import { stepShapes } from './step-shape.ts';
+
+/**
+ * Lists every dispatch that some step of a model can have on a device, in variants that nothing was measured for.
+ *
+ * @throws KernelError where the model and a kernel do not fit.
+ */
+export function modelWork(
+  device: Device,
+  model: ModelDefinition,
+  sizes: RuntimeSizes,
+  kernels: ModelKernels = modelKernels,
+): ModelWork {
+  const { maxStorageBufferBindingSize: maxBindingBytes } = device.gpu.limits;
+  const parts = metaParts({ model, sizes, maxBindingBytes, kernels, tuning: new Tuning(device.traits) });
+  return new ModelWork(Object.values(kernels), listDispatches(device.traits, parts, stepShapes(sizes)));
+}
