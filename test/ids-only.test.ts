@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
 import { loadModel } from '../src/load-model.ts';
 import { loadTextModel } from '../src/load-text-model.ts';
-import { temporaryDirectory } from './models/model-files.ts';
+import { temporaryDirectory } from './support/temporary-directory.ts';
 
 const FIXTURE = 'test/fixtures/models/plain';
 const { prompt, completion }: { prompt: number[]; completion: number[] } = JSON.parse(

@@ -6,8 +6,9 @@ import { Engine } from '../src/engine/engine.ts';
 import { ConfigError } from '../src/models/config.ts';
 import { openSource } from '../src/resolve-model.ts';
 import { TokenizerError } from '../src/tokenizer/tokenizer-error.ts';
-import { talesRunner } from './engine/test-runners.ts';
-import { errorOf, temporaryDirectory } from './models/model-files.ts';
+import { talesRunner } from './support/engine/test-runners.ts';
+import { errorOf } from './support/error-of.ts';
+import { temporaryDirectory } from './support/temporary-directory.ts';
 
 const TALES = 'weights/tales';
 const FIXTURE = 'test/fixtures/models/plain';

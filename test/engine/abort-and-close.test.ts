@@ -7,7 +7,7 @@ import { Engine } from '../../src/engine/engine.ts';
 import { EngineClosedError, UnknownRequestError } from '../../src/engine/errors.ts';
 import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { completion, HeldRunner, talesRunner } from './test-runners.ts';
+import { completion, HeldRunner, talesRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import type { GenerationRequest } from '../../src/engine/request.ts';
 import { Detokenizer } from '../../src/tokenizer/detokenizer.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { completion, type Prompt, TimedRunner, talesRunner } from './test-runners.ts';
+import { completion, type Prompt, TimedRunner, talesRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

@@ -9,7 +9,7 @@ import type { GenerationRequest } from '../../src/engine/request.ts';
 import { RequestTooLargeError } from '../../src/scheduler/request-too-large-error.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { completion, talesRunner } from './test-runners.ts';
+import { completion, talesRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

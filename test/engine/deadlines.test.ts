@@ -2,7 +2,7 @@
 import { beforeAll, expect, test, vi } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { completion, HeldRunner, TestClock, talesRunner } from './test-runners.ts';
+import { completion, HeldRunner, TestClock, talesRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

@@ -11,8 +11,8 @@ import type { TextStream } from '../../src/engine/text-stream.ts';
 import { queuePolicyNames, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { Detokenizer } from '../../src/tokenizer/detokenizer.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { recount } from './recount.ts';
-import { completion, FaultyRunner, TestClock, VOCAB } from './test-runners.ts';
+import { recount } from '../support/engine/recount.ts';
+import { completion, FaultyRunner, TestClock, VOCAB } from '../support/engine/test-runners.ts';
 
 // 12 + 10 tokens at most, so that 22 tokens of blocks and of context hold any single request.
 const LONGEST = 22;

@@ -6,7 +6,15 @@ import { Engine } from '../../src/engine/engine.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { completion, EOS, HeldRunner, type Prompt, promptThatStops, TestClock, talesRunner } from './test-runners.ts';
+import {
+  completion,
+  EOS,
+  HeldRunner,
+  type Prompt,
+  promptThatStops,
+  TestClock,
+  talesRunner,
+} from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

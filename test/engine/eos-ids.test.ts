@@ -6,7 +6,7 @@ import { uniteEosIds } from '../../src/engine/eos-ids.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { fakeCompletion } from '../support/engine/fake-runner.ts';
-import { EOS, talesRunner, VOCAB } from './test-runners.ts';
+import { EOS, talesRunner, VOCAB } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

@@ -8,7 +8,7 @@ import { RequestFailedError } from '../../src/engine/errors.ts';
 import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import type { FakeRunner } from '../support/engine/fake-runner.ts';
-import { completion, FaultyRunner, HeldRunner, TestClock, talesRunner } from './test-runners.ts';
+import { completion, FaultyRunner, HeldRunner, TestClock, talesRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

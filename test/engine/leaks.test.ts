@@ -11,7 +11,7 @@ import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { Draws } from '../fuzz/draws.ts';
 import { tinyModels } from '../fuzz/fuzz-models.ts';
 import { heapGrowth } from '../support/engine/heap-growth.ts';
-import { TimedRunner } from './test-runners.ts';
+import { TimedRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { fakeLogprobs } from '../support/engine/fake-runner.ts';
-import { completion, EOS, FaultyRunner, promptThatStops, talesRunner } from './test-runners.ts';
+import { completion, EOS, FaultyRunner, promptThatStops, talesRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { talesRunner } from './test-runners.ts';
+import { talesRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 let engine: Engine;

@@ -7,7 +7,7 @@ import type { AdmissionPolicy } from '../../src/scheduler/admission/admission-po
 import { PolicyError } from '../../src/scheduler/policy-error.ts';
 import type { QueuePolicy } from '../../src/scheduler/queue/queue-policy.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { completion, talesRunner } from './test-runners.ts';
+import { completion, talesRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

@@ -4,8 +4,8 @@ import { Engine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { recount } from './recount.ts';
-import { completion, FaultyRunner, HeldRunner, type Prompt, talesRunner } from './test-runners.ts';
+import { recount } from '../support/engine/recount.ts';
+import { completion, FaultyRunner, HeldRunner, type Prompt, talesRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

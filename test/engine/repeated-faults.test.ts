@@ -4,7 +4,7 @@ import type { StepResult } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { completion, FaultyRunner, VOCAB } from './test-runners.ts';
+import { completion, FaultyRunner, VOCAB } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import type { TextPiece } from '../../src/engine/request.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { EOS, FaultyRunner, HeldRunner, TestClock, talesRunner } from './test-runners.ts';
+import { EOS, FaultyRunner, HeldRunner, TestClock, talesRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

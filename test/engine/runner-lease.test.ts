@@ -12,7 +12,7 @@ import { DeviceLostError } from '../../src/gpu/errors.ts';
 import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { tinyModels } from '../fuzz/fuzz-models.ts';
-import { completion, HeldRunner, talesRunner } from './test-runners.ts';
+import { completion, HeldRunner, talesRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { StepTarget } from '../../src/engine/step-target.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { fakeCompletion } from '../support/engine/fake-runner.ts';
-import { TimedRunner, talesRunner, VOCAB } from './test-runners.ts';
+import { TimedRunner, talesRunner, VOCAB } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

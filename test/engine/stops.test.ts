@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import type { FinishedRequest, GenerationRequest } from '../../src/engine/request.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { completion, EOS, promptThatStops, ScriptedRunner, talesRunner } from './test-runners.ts';
+import { completion, EOS, promptThatStops, ScriptedRunner, talesRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 /** [256] the token of each byte. */

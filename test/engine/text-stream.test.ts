@@ -6,7 +6,14 @@ import { Engine } from '../../src/engine/engine.ts';
 import { RequestFailedError, UnknownRequestError } from '../../src/engine/errors.ts';
 import type { FinishedRequest, TextPiece } from '../../src/engine/request.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { completion, EOS, HeldRunner, promptThatStops, ScriptedRunner, talesRunner } from './test-runners.ts';
+import {
+  completion,
+  EOS,
+  HeldRunner,
+  promptThatStops,
+  ScriptedRunner,
+  talesRunner,
+} from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 /** [256] the token of each byte. */

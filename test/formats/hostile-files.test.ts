@@ -10,7 +10,8 @@ import { readModel } from '../../src/models/registry.ts';
 import { openSource } from '../../src/resolve-model.ts';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
 import { ModelFileError } from '../../src/util/model-file-error.ts';
-import { errorOf, temporaryDirectory } from '../models/model-files.ts';
+import { errorOf } from '../support/error-of.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** Puts something at a path. */
 const things: Readonly<Record<string, readonly [put: (path: string) => unknown, found: string]>> = {

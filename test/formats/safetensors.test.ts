@@ -6,7 +6,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openSafetensors } from '../../src/formats/safetensors.ts';
 import { parseSafetensorsHeader, SafetensorsError } from '../../src/formats/safetensors-header.ts';
-import { errorOf, safetensorsBytes, temporaryDirectory } from '../models/model-files.ts';
+import { errorOf } from '../support/error-of.ts';
+import { safetensorsBytes } from '../support/models/safetensors-bytes.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 function writeFile(bytes: Uint8Array): string {
   const path = join(temporaryDirectory(), 'model.safetensors');

@@ -1,14 +1,14 @@
 // A copy of the package whose shaders a bundler has left out: one error says where they are expected.
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { runNode } from '../support/run-node.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** A program beside the package's code, as a bundler may leave it: without shaders. */
 let directory: string;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'roseinfer-lost-'));
+  directory = temporaryDirectory();
   cpSync('src', join(directory, 'src'), { recursive: true });
   symlinkSync(resolve('node_modules'), join(directory, 'node_modules'));
   writeFileSync(join(directory, 'package.json'), '{ "type": "module" }');
@@ -20,7 +20,6 @@ const error = await layernorm.build(device).catch((reason) => reason);
 console.log(error instanceof KernelError, error.message);`,
   );
 });
-afterEach(() => rmSync(directory, { recursive: true }));
 
 const shaders = () => `${join(directory, 'shaders')}/`;
 

@@ -9,7 +9,9 @@ import { modelTensors as tensorsOf } from '../../src/models/architecture.ts';
 import { openCheckpoint } from '../../src/models/checkpoint.ts';
 import { parseModel, readModel } from '../../src/models/registry.ts';
 import { numElements } from '../../src/util/math.ts';
-import { encodeSafetensors, errorOf, f32, type TensorBytes, temporaryDirectory } from './model-files.ts';
+import { errorOf } from '../support/error-of.ts';
+import { encodeSafetensors, f32, type TensorBytes } from '../support/models/safetensors-bytes.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const keys = { n_layer: 1, n_head: 1, n_embd: 2, vocab_size: 5, n_positions: 3 };
 const model = parseModel(keys, 'test');

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/models/config.ts';
 import { gpt2 } from '../../src/models/gpt2/gpt2.ts';
 import { findModel, parseModel, randomModel, readModel } from '../../src/models/registry.ts';
-import { errorOf, temporaryDirectory } from './model-files.ts';
+import { errorOf } from '../support/error-of.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const sizes = { n_layer: 2, n_head: 3, n_embd: 12, vocab_size: 100, n_positions: 16 };
 

@@ -1,15 +1,14 @@
 // .setup/apt-source.sh on made-up apt folders: the entry for bookworm-backports is derived from the system's own.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 let etcApt: string;
 beforeEach(() => {
-  etcApt = mkdtempSync(join(tmpdir(), 'apt-'));
+  etcApt = temporaryDirectory();
 });
-afterEach(() => rmSync(etcApt, { recursive: true }));
 
 function derive(files: Record<string, string>, suite = 'bookworm'): string {
   for (const [name, content] of Object.entries(files)) {

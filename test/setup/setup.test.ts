@@ -1,24 +1,14 @@
 // .setup/setup.sh in a directory of its own, with npm, apt and Node made up: a step that failed once is tried again,
 // one that succeeded is not.
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 let directory: string;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'setup-'));
+  directory = temporaryDirectory();
   cpSync('.setup', join(directory, '.setup'), { recursive: true });
   const script = readFileSync('.setup/setup.sh', 'utf8');
   write('.setup/setup.sh', script.replaceAll('/etc/', `${directory}/etc/`));
@@ -30,7 +20,6 @@ beforeEach(() => {
   program('dpkg', '');
   npm('exit 0');
 });
-afterEach(() => rmSync(directory, { recursive: true }));
 
 const at = (name: string) => join(directory, name);
 

@@ -1,9 +1,9 @@
 // The files that loading a model reads: an output over one of them is refused by this list.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { modelFiles } from '../../src/terminal/model-files.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** Each file that loading a model may read. */
 const READ = [
@@ -18,10 +18,9 @@ const READ = [
 ];
 
 test('the files of a model are those that loading reads, and none beside them', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'roseinfer-model-files-'));
+  const directory = temporaryDirectory();
   for (const name of [...READ, 'README.md', 'results.json', 'my_config.json']) writeFileSync(join(directory, name), '');
   const files = await modelFiles(directory);
-  rmSync(directory, { recursive: true });
   expect(files.toSorted()).toEqual(READ.map((name) => join(directory, name)));
 });
 

@@ -6,8 +6,9 @@ import { modelTensors } from '../../src/models/architecture.ts';
 import { parseModel } from '../../src/models/registry.ts';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
 import { numElements } from '../../src/util/math.ts';
-import { encodeSafetensors, type TensorBytes, temporaryDirectory } from '../models/model-files.ts';
+import { encodeSafetensors, type TensorBytes } from '../support/models/safetensors-bytes.ts';
 import { runNode } from '../support/run-node.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const FIXTURE = 'test/fixtures/models/odd';
 const keys = { n_layer: 1, n_head: 1, n_embd: 8, vocab_size: 5, n_positions: 3 };

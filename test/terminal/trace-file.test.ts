@@ -1,9 +1,8 @@
 // The file that --trace writes: it describes the run, also one that was aborted, and is not touched by one that ran
 // nothing.
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { streamText } from '../../src/cli/generate.ts';
 import { TraceFile } from '../../src/terminal/trace-file.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
@@ -11,6 +10,7 @@ import { quote } from '../../src/util/quote.ts';
 import { FakeRunner } from '../support/engine/fake-runner.ts';
 import { SimulatedClock, SimulatedGpu } from '../support/engine/simulated-gpu.ts';
 import { checkCover, checkTrace, completeEvents } from '../support/engine/trace-checks.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {
@@ -19,11 +19,10 @@ beforeAll(async () => {
 
 let directory: string;
 let path: string;
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'roseinfer-trace-'));
+beforeEach(() => {
+  directory = temporaryDirectory();
   path = join(directory, 'trace.json');
 });
-afterEach(() => rm(directory, { recursive: true }));
 
 const limits = { maxBatchTokens: 256, maxModelLen: 256, vocabSize: 8192 };
 const adapter = { name: 'card', backend: 'vulkan', driver: 'driver 1', isSoftware: false, webgpu: '0.6.2' };

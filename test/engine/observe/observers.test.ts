@@ -8,7 +8,7 @@ import type { StepRecord } from '../../../src/engine/observe/step-record.ts';
 import type { FinishedRequest } from '../../../src/engine/request.ts';
 import { BatchScheduler } from '../../../src/scheduler/batch-scheduler.ts';
 import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
-import { completion, FaultyRunner, TestClock, talesRunner } from '../test-runners.ts';
+import { completion, FaultyRunner, TestClock, talesRunner } from '../../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import type { StepRecord } from '../../../src/engine/observe/step-record.ts';
 import { Timeline, type TimelineSpan } from '../../../src/engine/observe/timeline.ts';
 import type { FinishedRequest } from '../../../src/engine/request.ts';
 import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
-import { HeldRunner, TestClock, TimedRunner } from '../test-runners.ts';
+import { HeldRunner, TestClock, TimedRunner } from '../../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

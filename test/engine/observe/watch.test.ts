@@ -7,7 +7,7 @@ import type { StepRecord } from '../../../src/engine/observe/step-record.ts';
 import type { FinishedRequest } from '../../../src/engine/request.ts';
 import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
 import { FakeRunner } from '../../support/engine/fake-runner.ts';
-import { FaultyRunner, talesRunner, VOCAB } from '../test-runners.ts';
+import { FaultyRunner, talesRunner, VOCAB } from '../../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {

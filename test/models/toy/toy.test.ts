@@ -19,10 +19,10 @@ import { type RunnerOptions, resolveSizes } from '../../../src/runtime/runner-si
 import { stepShapes } from '../../../src/runtime/step-shape.ts';
 import { Tuning } from '../../../src/tuning/tuning.ts';
 import { expectClose } from '../../support/approx.ts';
+import { errorOf } from '../../support/error-of.ts';
 import { storedWeight } from '../../support/kernels/stored-weight.ts';
 import { logitsOfAll, openRunner, places, step, TestSequence } from '../../support/models/model-session.ts';
 import { type ToyTensor, toyDirectory, toyReference, toyTensors } from '../../support/models/toy-model.ts';
-import { errorOf } from '../model-files.ts';
 import { toy } from './toy.ts';
 
 /** Heads together wider than the residual stream; biases that there are none of are wider than the vocabulary. */

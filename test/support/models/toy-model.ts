@@ -4,7 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { attention, layerNorm, matmulTransposed, relu } from '../../../src/reference/operators.ts';
 import { uniforms } from '../../../src/util/random-values.ts';
-import { encodeSafetensors, type TensorBytes, temporaryDirectory } from '../../models/model-files.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
+import { encodeSafetensors, type TensorBytes } from './safetensors-bytes.ts';
 
 /** Sizes of a toy, as in its config.json. */
 export interface ToySizes {

@@ -1,10 +1,10 @@
 // Runners of the engine's tests, none with a GPU: steps that wait for the test, fail on purpose, follow a script or
 // take time on a clock of their own.
 import { setImmediate } from 'node:timers/promises';
-import type { BatchPlan } from '../../src/core/batch-plan.ts';
-import type { Clock } from '../../src/core/clock.ts';
-import type { RunnerLimits, StepResult } from '../../src/core/runner.ts';
-import { FakeRunner, fakeCompletion } from '../support/engine/fake-runner.ts';
+import type { BatchPlan } from '../../../src/core/batch-plan.ts';
+import type { Clock } from '../../../src/core/clock.ts';
+import type { RunnerLimits, StepResult } from '../../../src/core/runner.ts';
+import { FakeRunner, fakeCompletion } from './fake-runner.ts';
 
 /** Vocabulary and eos of weights/tales. */
 export const VOCAB = 8192;

@@ -1,15 +1,4 @@
-// Small model files for the tests, written byte by byte so that every part can be made wrong.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
-
-/** A directory that is removed when the test has finished. */
-export function temporaryDirectory(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'roseinfer-'));
-  onTestFinished(() => rmSync(dir, { recursive: true }));
-  return dir;
-}
+// Small safetensors files for tests, written byte by byte so that every part can be made wrong.
 
 /** Header length, header (an object is written as JSON) and `dataLength` zero bytes or the given data. */
 export function safetensorsBytes(header: string | object, data: number | Uint8Array = 0): Uint8Array {
@@ -41,14 +30,4 @@ export function f32(...values: number[]): Uint8Array {
   const bytes = Buffer.alloc(4 * values.length);
   for (const [i, value] of values.entries()) bytes.writeFloatLE(value, 4 * i);
   return bytes;
-}
-
-/** Runs `action`, which must fail, and gives its error. */
-export async function errorOf(action: () => unknown): Promise<unknown> {
-  try {
-    await action();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('expected an error');
 }

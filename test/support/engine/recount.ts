@@ -1,6 +1,6 @@
 // Recomputed tokens and preemptions of a request, counted from the step records: the second count beside the engine's
 // own.
-import type { StepRecord } from '../../src/engine/observe/step-record.ts';
+import type { StepRecord } from '../../../src/engine/observe/step-record.ts';
 
 /** Counts of a request by its steps: tokens that were computed more than once, and preemptions. */
 export function recount(steps: readonly StepRecord[], requestId: string) {
