@@ -10,8 +10,8 @@ export { type BatchRow, type PlannedBatch, planBatch } from './core/plan-batch.t
 export type {
   ExecuteOptions,
   GpuInterval,
+  ModelLimits,
   Runner,
-  RunnerLimits,
   StepKernel,
   StepResult,
   StepTimes,

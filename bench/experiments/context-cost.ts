@@ -1,4 +1,4 @@
-import type { Runner, RunnerLimits } from '../../src/core/runner.ts';
+import type { ModelLimits, Runner } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
@@ -33,7 +33,7 @@ const LENGTHS = [32, 64, 128, 256, 257, 384, 512, 640, 768, 896, 1000];
  *
  * @throws RangeValueError when they are too few for a line.
  */
-export function contextLengths({ maxModelLen }: Pick<RunnerLimits, 'maxModelLen'>): readonly number[] {
+export function contextLengths({ maxModelLen }: Pick<ModelLimits, 'maxModelLen'>): readonly number[] {
   const lengths = LENGTHS.filter((length) => length + NEW_TOKENS <= maxModelLen);
   const expected = `room for ${LENGTHS.slice(0, MIN_LENGTHS).join(', ')} and ${NEW_TOKENS} more tokens`;
   if (lengths.length < MIN_LENGTHS) throw new RangeValueError('maxModelLen', maxModelLen, expected);

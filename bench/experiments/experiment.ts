@@ -1,4 +1,4 @@
-import type { Runner, RunnerLimits } from '../../src/core/runner.ts';
+import type { ModelLimits, Runner } from '../../src/core/runner.ts';
 import type { GenerationRequest } from '../../src/engine/request.ts';
 import type { LoadedModel } from '../../src/load-model.ts';
 import { pcg4d } from '../../src/util/rng.ts';
@@ -24,7 +24,7 @@ export interface ExperimentContext {
 /** A greedy request whose prompt is `length` tokens that nothing else begins with, of the random texts number `index`. */
 export function randomRequest(
   index: number,
-  { vocabSize }: Pick<RunnerLimits, 'vocabSize'>,
+  { vocabSize }: Pick<ModelLimits, 'vocabSize'>,
   { length, maxTokens, prefix = [] }: { length: number; maxTokens: number; prefix?: readonly number[] },
 ): GenerationRequest {
   const promptIds = Array.from({ length }, (_, i) => prefix[i] ?? pcg4d(index, i, 0, 0)[0] % vocabSize);

@@ -1,4 +1,4 @@
-import type { RunnerLimits } from '../../src/core/runner.ts';
+import type { ModelLimits } from '../../src/core/runner.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { pcg4d, splitSeed } from '../../src/util/rng.ts';
 import { largest, present } from '../common/statistics.ts';
@@ -31,7 +31,7 @@ export interface WorkloadSource {
   readonly prompts: readonly string[];
 }
 
-type WorkloadLimits = Pick<RunnerLimits, 'maxModelLen' | 'vocabSize'>;
+type WorkloadLimits = Pick<ModelLimits, 'maxModelLen' | 'vocabSize'>;
 
 /**
  * The requests that an open loop sends, in order of arrival; the same ones for the same flags, seed and limits.

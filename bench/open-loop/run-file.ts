@@ -1,4 +1,4 @@
-import type { RunnerLimits } from '../../src/core/runner.ts';
+import type { ModelLimits } from '../../src/core/runner.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { queuePolicyNames, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import type { EngineSettings } from '../load/engine-settings.ts';
@@ -50,7 +50,7 @@ function parseHeader(object: JsonObject, fault: LineFault): RunHeader {
   };
 }
 
-function parseLimits(fields: JsonFields): RunnerLimits {
+function parseLimits(fields: JsonFields): ModelLimits {
   return {
     maxBatchSize: fields.integer('maxBatchSize', 1),
     maxBatchTokens: fields.integer('maxBatchTokens', 1),
@@ -97,7 +97,7 @@ function parseStep(fields: JsonFields): StepRecord {
   };
 }
 
-function parseRequest(fields: JsonFields, { maxModelLen, vocabSize }: RunnerLimits, fault: LineFault): LoggedRequest {
+function parseRequest(fields: JsonFields, { maxModelLen, vocabSize }: ModelLimits, fault: LineFault): LoggedRequest {
   const [start, added] = [fields.number('start'), fields.number('added')];
   if (start > added) throw fault(`request.start is ${start}, expected at most ${added}, when it was added`);
   const [promptIds, ids] = [fields.integers('promptIds', 0), fields.integers('ids', 0)];

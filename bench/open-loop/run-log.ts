@@ -1,4 +1,4 @@
-import type { Runner, RunnerLimits } from '../../src/core/runner.ts';
+import type { ModelLimits, Runner } from '../../src/core/runner.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
@@ -9,7 +9,7 @@ import type { BenchRequest } from '../load/requests.ts';
 export interface RunHeader {
   readonly schema: typeof RUN_SCHEMA;
   readonly mode: SchedulerName;
-  readonly limits: RunnerLimits;
+  readonly limits: ModelLimits;
   readonly settings: EngineSettings;
   /** The tokens that end a text. */
   readonly eosIds: readonly number[];

@@ -1,5 +1,5 @@
 import type { BatchRow } from '../../src/core/plan-batch.ts';
-import type { RunnerLimits } from '../../src/core/runner.ts';
+import type { ModelLimits } from '../../src/core/runner.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 
@@ -22,7 +22,7 @@ const PREFILL_TOKENS = 512;
 const ID_STRIDE = 7919;
 
 /** One token of as many sequences as fit, up to the largest batch. */
-export function decodeStep(limits: RunnerLimits, sampling: StepSampling): ProfiledStep {
+export function decodeStep(limits: ModelLimits, sampling: StepSampling): ProfiledStep {
   const { maxBatchSize, maxModelLen, numBlocks, blockSize } = limits;
   const sequences = Math.min(maxBatchSize, numBlocks);
   const room = Math.floor(numBlocks / sequences) * blockSize;
@@ -35,7 +35,7 @@ export function decodeStep(limits: RunnerLimits, sampling: StepSampling): Profil
  *
  * @throws RangeValueError when that is a single token, which would be a decode step.
  */
-export function prefillStep(limits: RunnerLimits, sampling: StepSampling): ProfiledStep {
+export function prefillStep(limits: ModelLimits, sampling: StepSampling): ProfiledStep {
   const { maxBatchTokens, maxModelLen, numBlocks, blockSize } = limits;
   const context = Math.min(PREFILL_TOKENS, maxModelLen, maxBatchTokens, numBlocks * blockSize);
   if (context < 2)
@@ -44,7 +44,7 @@ export function prefillStep(limits: RunnerLimits, sampling: StepSampling): Profi
 }
 
 function step(
-  { blockSize, vocabSize }: RunnerLimits,
+  { blockSize, vocabSize }: ModelLimits,
   params: StepSampling,
   size: Omit<ProfiledStep, 'rows'>,
 ): ProfiledStep {

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { BatchPlan, SamplingRow } from '../../src/core/batch-plan.ts';
 import type { Clock } from '../../src/core/clock.ts';
-import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts';
+import type { ModelLimits, Runner, StepResult } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { clip } from '../../src/util/quote.ts';
@@ -87,7 +87,7 @@ function decisionsOf(step: StepRecord | undefined) {
 
 /** Clock and runner of a replay: steps end when they ended. */
 class ReplayRunner implements Runner, Clock {
-  readonly limits: RunnerLimits;
+  readonly limits: ModelLimits;
   readonly eosIds: readonly number[];
   readonly #steps: readonly StepRecord[];
   /** By the seeds of their requests, which tell them apart. */

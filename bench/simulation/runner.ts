@@ -1,9 +1,9 @@
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
-import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts';
+import type { ModelLimits, Runner, StepResult } from '../../src/core/runner.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 export interface SimulatedRunnerOptions {
-  readonly limits: RunnerLimits;
+  readonly limits: ModelLimits;
   readonly clock: Pick<VirtualClock, 'now' | 'at'>;
   /** Milliseconds that the device takes for a step. */
   readonly stepMs: (plan: BatchPlan) => number;
@@ -14,7 +14,7 @@ export interface SimulatedRunnerOptions {
  * the one before it. Its ids mean nothing; they are a function of the request's seed and the position, as real ones are.
  */
 export class SimulatedRunner implements Runner {
-  readonly limits: RunnerLimits;
+  readonly limits: ModelLimits;
   readonly eosIds: readonly number[] = [];
   readonly #clock: SimulatedRunnerOptions['clock'];
   readonly #stepMs: SimulatedRunnerOptions['stepMs'];

@@ -1,8 +1,8 @@
 // The one seam between engine and GPU: a runner executes plans, whatever it runs on.
 import type { BatchPlan } from './batch-plan.ts';
 
-/** Capacity of a Runner: all that schedulers and request validation know of the GPU. */
-export interface RunnerLimits {
+/** Limits of a model on a device: all that schedulers and request validation know of the GPU. */
+export interface ModelLimits {
   /** Sequences per step; also the number of token slots. */
   readonly maxBatchSize: number;
   /** Tokens per step. */
@@ -83,7 +83,7 @@ export interface StepResult {
  * for it.
  */
 export interface Runner {
-  readonly limits: RunnerLimits;
+  readonly limits: ModelLimits;
   /**
    * Reason why no step can run any more, such as a lost device; null or absent while steps can run. Once set, it stays.
    */

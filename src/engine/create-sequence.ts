@@ -1,6 +1,6 @@
 // Checks a request whole and makes a sequence of it: after this nothing of a request can make a step fail.
 import { resolveSamplingParams } from '../core/resolve-sampling-params.ts';
-import type { RunnerLimits } from '../core/runner.ts';
+import type { ModelLimits } from '../core/runner.ts';
 import { Sequence } from '../core/sequence.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
@@ -30,7 +30,7 @@ export interface RequestContext {
   readonly tokenizer: Pick<Tokenizer, 'encode' | 'missingFile'>;
   /** The tokens that end a text; the first stands for an empty prompt. */
   readonly eosIds: readonly number[];
-  readonly limits: Pick<RunnerLimits, 'maxModelLen' | 'vocabSize'>;
+  readonly limits: Pick<ModelLimits, 'maxModelLen' | 'vocabSize'>;
   /** Milliseconds of the engine's clock. */
   readonly now: number;
   /** True when prompts are shared among all requests of the same salt. */

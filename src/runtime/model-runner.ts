@@ -1,7 +1,7 @@
 // The Runner of a model: a step is one write, one submit and one read back, and nothing of it depends on the scheduler.
 import type { BatchPlan } from '../core/batch-plan.ts';
 import { type Lease, RunnerInUseError } from '../core/lease.ts';
-import type { ExecuteOptions, Runner, RunnerLimits, StepResult, StepTimes } from '../core/runner.ts';
+import type { ExecuteOptions, ModelLimits, Runner, StepResult, StepTimes } from '../core/runner.ts';
 import { RunnerClosedError } from '../core/runner-closed-error.ts';
 import type { Device } from '../gpu/device.ts';
 import { KernelTimer } from '../gpu/kernel-timer.ts';
@@ -35,7 +35,7 @@ const STEP_OPTIONS: Checks<ExecuteOptions> = { timed: oneOf(['step', 'kernels'])
 
 /** Runs the steps of a model on a device, which it does not own. */
 export class ModelRunner implements Runner {
-  readonly limits: RunnerLimits;
+  readonly limits: ModelLimits;
   readonly eosIds: readonly number[];
   readonly #device: Device;
   readonly #parts: ModelParts;

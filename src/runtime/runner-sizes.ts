@@ -1,4 +1,4 @@
-import type { RunnerLimits } from '../core/runner.ts';
+import type { ModelLimits } from '../core/runner.ts';
 import { type KVDType, kvRowWords } from '../kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import type { ModelConfig } from '../models/config.ts';
@@ -30,7 +30,7 @@ export interface RunnerOptions {
 }
 
 /** All sizes of a runner. */
-export interface RuntimeSizes extends RunnerLimits {
+export interface RuntimeSizes extends ModelLimits {
   readonly dtype: WeightDType;
   readonly kvDtype: KVDType;
   readonly maxLogitsRows: number;

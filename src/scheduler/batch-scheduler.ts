@@ -1,5 +1,5 @@
 // The scheduler: decode rows first, then waiting sequences as the admission policy lets them in. Policies differ in one method.
-import type { RunnerLimits, StepResult } from '../core/runner.ts';
+import type { ModelLimits, StepResult } from '../core/runner.ts';
 import type { SchedulerOutput, SchedulerRow } from '../core/scheduler-output.ts';
 import type { FinishReason, Sequence } from '../core/sequence.ts';
 import { KVCacheManager } from '../kv/kv-cache-manager.ts';
@@ -13,7 +13,7 @@ import { RequestTooLargeError } from './request-too-large-error.ts';
 import type { Scheduler, SequenceUpdate } from './scheduler.ts';
 
 /** Limits of a runner that a scheduler keeps. */
-export type SchedulerLimits = Omit<RunnerLimits, 'vocabSize'>;
+export type SchedulerLimits = Omit<ModelLimits, 'vocabSize'>;
 
 /** A sequence with a place in the batch. */
 interface RunningSequence {

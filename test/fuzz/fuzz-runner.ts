@@ -2,7 +2,7 @@
 // clock that only steps move.
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import type { Clock } from '../../src/core/clock.ts';
-import type { Runner, RunnerLimits, StepResult } from '../../src/core/runner.ts';
+import type { ModelLimits, Runner, StepResult } from '../../src/core/runner.ts';
 import { type Failures, isFailing } from './schedule.ts';
 
 /** A row of logits that was sampled from, identified by the seed of its request and the position of the id. */
@@ -29,7 +29,7 @@ const TOKEN_MS = 0.1;
  * steps settle when they are released, so that a schedule runs the same way each time.
  */
 export class FuzzRunner implements Runner, Clock {
-  readonly limits: RunnerLimits;
+  readonly limits: ModelLimits;
   readonly eosIds: readonly number[] = [];
   readonly logits: SampledLogits[] = [];
   readonly plans: BatchPlan[] = [];
@@ -41,7 +41,7 @@ export class FuzzRunner implements Runner, Clock {
   #time = 0;
   #done = 0;
 
-  constructor(runner: Runner, limits: Partial<RunnerLimits> = {}, failures: Failures | null = null) {
+  constructor(runner: Runner, limits: Partial<ModelLimits> = {}, failures: Failures | null = null) {
     this.#runner = runner;
     this.#failures = failures;
     this.limits = { ...runner.limits, ...limits };

@@ -1,7 +1,7 @@
 // The three schedulers over the fake runner: the ids of each sequence alone, and the admission rule of each, step by
 // step.
 import { describe, expect, test } from 'vitest';
-import type { RunnerLimits } from '../../src/core/runner.ts';
+import type { ModelLimits } from '../../src/core/runner.ts';
 import type { Sequence } from '../../src/core/sequence.ts';
 import { createScheduler, type SchedulerName, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { RequestTooLargeError } from '../../src/scheduler/request-too-large-error.ts';
@@ -21,7 +21,7 @@ interface Setup {
 function setUp(
   name: SchedulerName,
   overlap: boolean,
-  limits: Partial<RunnerLimits>,
+  limits: Partial<ModelLimits>,
   requests: readonly TestSequence[],
 ): Setup {
   const runner = new FakeRunner(limits);
@@ -218,7 +218,7 @@ describe('overlap', () => {
 
 describe('admission', () => {
   const four = [3, 1, 2, 2].map((maxTokens, index) => ({ promptIds: [index, 1], maxTokens }));
-  const timeline = (name: SchedulerName, limits: Partial<RunnerLimits>): string[] => {
+  const timeline = (name: SchedulerName, limits: Partial<ModelLimits>): string[] => {
     const { loop } = setUp(name, false, limits, four);
     const steps: string[] = [];
     while (loop.hasWork) steps.push(ids(loop.turn()));

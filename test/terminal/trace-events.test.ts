@@ -1,6 +1,6 @@
 // Trace events of an engine on a simulated GPU: the checks of every trace, and the events of small runs, one by one.
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { RunnerLimits } from '../../src/core/runner.ts';
+import type { ModelLimits } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 
 interface Scene extends Pick<EngineOptions, 'overlap' | 'scheduler' | 'timeKernels'> {
-  readonly limits?: Partial<RunnerLimits>;
+  readonly limits?: Partial<ModelLimits>;
   /** Milliseconds of the engine's clock at the zero of the GPU's. */
   readonly zero?: number;
   readonly requests?: readonly GenerationRequest[];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { decodeStep, prefillStep } from '../../../bench/profile/step-plans.ts';
 import { planBatch } from '../../../src/core/plan-batch.ts';
-import type { RunnerLimits } from '../../../src/core/runner.ts';
+import type { ModelLimits } from '../../../src/core/runner.ts';
 import { FakeRunner } from '../../support/engine/fake-runner.ts';
 
 const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
@@ -14,7 +14,7 @@ const GPT2 = {
   vocabSize: 50257,
 };
 
-const limitsOf = (limits: Partial<RunnerLimits>): RunnerLimits => ({ ...GPT2, ...limits });
+const limitsOf = (limits: Partial<ModelLimits>): ModelLimits => ({ ...GPT2, ...limits });
 const sizeOf = ({ sequences, queries, context }: ReturnType<typeof decodeStep>) => [sequences, queries, context];
 
 describe('the steps that are profiled', () => {

@@ -1,7 +1,7 @@
 // A runner without a GPU whose ids are a hash of the context that it reads through the block tables: a wrong table
 // gives wrong ids.
 import type { BatchPlan, SamplingRow } from '../../../src/core/batch-plan.ts';
-import type { Runner, RunnerLimits, StepResult, TokenLogprobs } from '../../../src/core/runner.ts';
+import type { ModelLimits, Runner, StepResult, TokenLogprobs } from '../../../src/core/runner.ts';
 
 /**
  * A runner without a model, but with a KV cache: it stores token ids in the slots that the plan names and reads each
@@ -10,7 +10,7 @@ import type { Runner, RunnerLimits, StepResult, TokenLogprobs } from '../../../s
  * each token.
  */
 export class FakeRunner implements Runner {
-  readonly limits: RunnerLimits;
+  readonly limits: ModelLimits;
   eosIds: readonly number[] = [];
   /** Every plan executed so far. */
   readonly plans: BatchPlan[] = [];
@@ -20,7 +20,7 @@ export class FakeRunner implements Runner {
   readonly #slots: Int32Array;
   readonly #nextTokens: Int32Array;
 
-  constructor(limits: Partial<RunnerLimits> = {}) {
+  constructor(limits: Partial<ModelLimits> = {}) {
     this.limits = {
       maxBatchSize: 4,
       maxBatchTokens: 64,

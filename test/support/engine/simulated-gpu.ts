@@ -1,7 +1,7 @@
 // A GPU that runs steps one after another on a clock of its own: overlap and traces are tested without time passing.
 import { setImmediate } from 'node:timers/promises';
 import type { BatchPlan } from '../../../src/core/batch-plan.ts';
-import type { ExecuteOptions, RunnerLimits, StepResult } from '../../../src/core/runner.ts';
+import type { ExecuteOptions, ModelLimits, StepResult } from '../../../src/core/runner.ts';
 import { FakeRunner } from './fake-runner.ts';
 
 /** Milliseconds from a submit to the first kernel, and from the last kernel to the host. */
@@ -28,7 +28,7 @@ export class SimulatedGpu extends FakeRunner {
   #free = 0;
 
   /** @param zero milliseconds of the clock at which the GPU's own shows 0. */
-  constructor(clock: SimulatedClock, zero: number, limits: Partial<RunnerLimits> = {}) {
+  constructor(clock: SimulatedClock, zero: number, limits: Partial<ModelLimits> = {}) {
     super({ vocabSize: 8192, ...limits });
     this.#clock = clock;
     this.#zero = zero;

@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { BatchPlan } from '../../../src/core/batch-plan.ts';
 import type { Clock } from '../../../src/core/clock.ts';
-import type { RunnerLimits, StepResult } from '../../../src/core/runner.ts';
+import type { ModelLimits, StepResult } from '../../../src/core/runner.ts';
 import { FakeRunner, fakeCompletion } from './fake-runner.ts';
 
 /** Vocabulary and eos of weights/tales. */
@@ -11,7 +11,7 @@ export const VOCAB = 8192;
 export const EOS = 8191;
 
 /** A FakeRunner that samples ids which the tales tokenizer knows. */
-export function talesRunner(limits: Partial<RunnerLimits> = {}): FakeRunner {
+export function talesRunner(limits: Partial<ModelLimits> = {}): FakeRunner {
   return new FakeRunner({ vocabSize: VOCAB, ...limits });
 }
 
@@ -38,7 +38,7 @@ export function promptThatStops(): Prompt {
 export class HeldRunner extends FakeRunner {
   readonly #held: { readonly result: StepResult; readonly deferred: PromiseWithResolvers<StepResult> }[] = [];
 
-  constructor(limits: Partial<RunnerLimits> = {}) {
+  constructor(limits: Partial<ModelLimits> = {}) {
     super({ vocabSize: VOCAB, ...limits });
   }
 
@@ -70,7 +70,7 @@ export class FaultyRunner extends FakeRunner {
   constructor(
     faultyStep: number | null | ((step: number) => boolean),
     fault: (result: StepResult) => Promise<StepResult>,
-    limits: Partial<RunnerLimits> = {},
+    limits: Partial<ModelLimits> = {},
   ) {
     super({ vocabSize: VOCAB, ...limits });
     this.#isFaulty = typeof faultyStep === 'function' ? faultyStep : (step) => step === faultyStep;
@@ -118,7 +118,7 @@ export class TimedRunner extends FakeRunner implements Clock {
   #free = 0;
   #last = Promise.resolve();
 
-  constructor(stepMs: (numTokens: number) => number, limits: Partial<RunnerLimits> = {}) {
+  constructor(stepMs: (numTokens: number) => number, limits: Partial<ModelLimits> = {}) {
     super({ vocabSize: VOCAB, ...limits });
     this.#stepMs = stepMs;
   }
