@@ -5,12 +5,13 @@ import { DEFAULT_KV_DTYPE } from '../src/runtime/runner-sizes.ts';
 import { modelName, openModel } from '../src/terminal/open-model.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { runScript } from './common/script.ts';
+import { SHAPE_MODEL } from './common/shape-model.ts';
 import { type ContextArgs, contextScript } from './experiments/context-args.ts';
 import { contextLengths, fitLine, formatContextCosts, measureContexts } from './experiments/context-cost.ts';
 
 async function benchContext(args: ContextArgs, signal: AbortSignal): Promise<void> {
   using status = new StatusLine(process.stderr);
-  await using model = await openModel(args.model ?? 'random:gpt2', {
+  await using model = await openModel(args.model ?? SHAPE_MODEL, {
     dtype: args.dtype,
     kvDtype: args['kv-dtype'],
     adapter: args.adapter,
@@ -29,7 +30,7 @@ async function benchContext(args: ContextArgs, signal: AbortSignal): Promise<voi
     { promptIds, lengths, rounds: args.rounds, signal, onRound },
   );
   status.clear();
-  console.log(`${modelName(args.model ?? 'random:gpt2')} (${model.dtype}, KV ${args['kv-dtype'] ?? DEFAULT_KV_DTYPE})`);
+  console.log(`${modelName(args.model ?? SHAPE_MODEL)} (${model.dtype}, KV ${args['kv-dtype'] ?? DEFAULT_KV_DTYPE})`);
   console.log(formatContextCosts(costs, fitLine(costs)));
 }
 

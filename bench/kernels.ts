@@ -7,6 +7,7 @@ import { checkOutputs, tellNothingYet } from '../src/terminal/output-file.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { packageRoot } from '../src/util/package-info.ts';
 import { runScript } from './common/script.ts';
+import { SHAPE_MODEL } from './common/shape-model.ts';
 import { type KernelArgs, kernelScript } from './kernels/kernel-args.ts';
 import { formatResult, type KernelResult, kernelReportJson, TABLE_HEAD } from './kernels/kernel-report.ts';
 import { bestRoofline, formatRoofline } from './kernels/roofline.ts';
@@ -16,7 +17,7 @@ import { writeJson } from './report/json-file.ts';
 import { readCommit } from './report/meta.ts';
 
 async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void> {
-  const { model = 'random:gpt2', filter = '', runs, json } = args;
+  const { model = SHAPE_MODEL, filter = '', runs, json } = args;
   await checkOutputs({ '--json': json }, { '--model': await modelFiles(model) });
   const { notices, ...read } = await readModelShape(model, { dtype: args.dtype, kvDtype: args['kv-dtype'] });
   for (const notice of notices) console.error(notice);

@@ -39,7 +39,7 @@ export interface LoadedModel extends AsyncDisposable {
 }
 
 /**
- * Loads a model: a Hugging Face directory, or `random:gpt2[-medium|-large|-xl]`.
+ * Loads a model: a Hugging Face directory, or `random:` and the name of a published shape.
  *
  * @throws RoseinferError of the kind that fits: options, files, configuration, tokenizer, sizes, memory or adapter.
  */

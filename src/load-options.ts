@@ -4,6 +4,7 @@ import { Kernel } from './gpu/kernel.ts';
 import { KV_DTYPES } from './kernels/kv-write/kv-write.ts';
 import { WEIGHT_DTYPES } from './kernels/weights/weight-tiles.ts';
 import { modelKernels } from './models/kernels.ts';
+import { RANDOM_EXAMPLE } from './models/registry.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import type { ModelOptions } from './runtime/model-parts.ts';
 import type { ModelRunnerOptions } from './runtime/model-runner.ts';
@@ -122,5 +123,6 @@ export function checkLoadTextModel(name: unknown, options: LoadTextModelOptions)
 
 /** @throws RangeValueError for a name of a model that is no text, or empty. */
 export function checkName(name: unknown): void {
-  if (typeof name !== 'string' || name === '') throw new RangeValueError('model', name, 'a directory, or random:gpt2');
+  if (typeof name !== 'string' || name === '')
+    throw new RangeValueError('model', name, `a directory, or ${RANDOM_EXAMPLE}`);
 }

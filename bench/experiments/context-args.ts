@@ -1,10 +1,11 @@
 import type { InferredOptionTypes } from 'yargs';
 import { integerFlag, modelFlags } from '../../src/terminal/flags.ts';
 import type { Script } from '../common/script.ts';
+import { SHAPE_MODEL } from '../common/shape-model.ts';
 
 const flags = {
   ...modelFlags,
-  model: { ...modelFlags.model, defaultDescription: 'random:gpt2' },
+  model: { ...modelFlags.model, defaultDescription: SHAPE_MODEL },
   rounds: { ...integerFlag('rounds', 1), default: 5, describe: 'rounds over all lengths; the median is reported' },
 };
 

@@ -1,13 +1,15 @@
 import type { InferredOptionTypes } from 'yargs';
+import { randomNames } from '../../src/models/registry.ts';
 import { integerFlag, modelFlags, nameFlag } from '../../src/terminal/flags.ts';
 import type { Script } from '../common/script.ts';
+import { SHAPE_MODEL } from '../common/shape-model.ts';
 
 const flags = {
   ...modelFlags,
   model: {
     ...modelFlags.model,
-    defaultDescription: 'random:gpt2',
-    describe: 'whose shapes are timed: directory with config.json, or random:gpt2[-medium|-large|-xl]',
+    defaultDescription: SHAPE_MODEL,
+    describe: `whose shapes are timed: directory with config.json, or ${randomNames()}`,
   },
   filter: { ...nameFlag('filter'), describe: 'time only what has this in kernel, case, M=… or variant' },
   runs: { ...integerFlag('runs', 1), default: 10, describe: 'timed dispatches of each variant, behind two warm-ups' },

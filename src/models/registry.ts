@@ -79,6 +79,25 @@ export function randomModel(name: string, architectures: readonly Architecture[]
     const json = random?.configs.get(name);
     if (random && json) return { model: define(json, name), tokenizer: random.tokenizer };
   }
-  const names = architectures.flatMap(({ random }) => [...(random?.configs.keys() ?? [])]);
-  throw new RangeValueError('random model', name, `one of ${names.join(', ')}`);
+  throw new RangeValueError('random model', name, `one of ${architectures.flatMap(randomShapes).join(', ')}`);
+}
+
+/** Writes the names of the models with random weights in short, such as `random:gpt2[-medium|-large]`. */
+export function randomNames(architectures: readonly Architecture[] = ARCHITECTURES): string {
+  const names = architectures.map(randomShapes).flatMap(abbreviate);
+  return names.map((name) => RANDOM + name).join(' or ');
+}
+
+/** Joins names that all begin with the first: `a[-b|-c]`. */
+function abbreviate(names: readonly string[]): readonly string[] {
+  const [first, ...others] = names;
+  if (first === undefined || others.length === 0 || !others.every((name) => name.startsWith(first))) return names;
+  return [`${first}[${others.map((name) => name.slice(first.length)).join('|')}]`];
+}
+
+/** Name of a model with random weights, for messages. */
+export const RANDOM_EXAMPLE = `${RANDOM}${ARCHITECTURES.flatMap(randomShapes)[0]}`;
+
+function randomShapes({ random }: Architecture): string[] {
+  return [...(random?.configs.keys() ?? [])];
 }

@@ -1,6 +1,7 @@
 // Kinds of flags, and the flags that every command with a model has. A kind checks the text that was given and names
 // flag, value and expectation in its error; a flag given twice arrives as a list and is refused like any wrong value.
 import { type NumberParameter, SAMPLING_PARAMETERS } from '../core/sampling-table.ts';
+import { randomNames } from '../models/registry.ts';
 import { RangeValueError } from '../util/errors.ts';
 
 /** Largest integer that a flag takes: the largest i32, as in the arrays of a step. */
@@ -97,7 +98,7 @@ export const modelFlags = {
   model: {
     ...nameFlag('model'),
     defaultDescription: 'weights/tales',
-    describe: 'directory with config.json, model.safetensors and tokenizer.json, or random:gpt2[-medium|-large|-xl]',
+    describe: `directory with config.json, model.safetensors and tokenizer.json, or ${randomNames()}`,
   },
   dtype: {
     ...choiceFlag('dtype', ['f32', 'f16', 'q8']),

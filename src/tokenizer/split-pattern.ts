@@ -2,8 +2,8 @@
 // way passes, and what it would read otherwise is written so that it can't.
 import type { Refuse } from './tokenizer-error.ts';
 
-/** GPT-2's own pattern, which ByteLevel has built in. */
-export const GPT2_PATTERN = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
+/** Pattern that ByteLevel has built in. */
+export const BYTE_LEVEL_PATTERN = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
 
 /** General categories, and scripts that tokenizers ask for. */
 const PROPERTY =

@@ -1,7 +1,7 @@
 // Normalizer and pre-tokenizer of tokenizer.json, for the library to read: each part is written in the terms in which it does
 // exactly what Hugging Face's tokenizers do, and what has no such terms is refused.
 import { isJsonObject, type JsonObject } from '../util/json.ts';
-import { GPT2_PATTERN, rewritePattern } from './split-pattern.ts';
+import { BYTE_LEVEL_PATTERN, rewritePattern } from './split-pattern.ts';
 import type { Refuse } from './tokenizer-error.ts';
 
 const NORMAL_FORMS: readonly unknown[] = ['NFC', 'NFD', 'NFKC', 'NFKD'];
@@ -94,7 +94,7 @@ function byteLevel(
   checkFlag('use_regex', splits, refuse);
   const space = { type: 'Metaspace', replacement: ' ', prepend_scheme: 'always' }; // puts a space before a text without
   const bytes = { type: 'ByteLevel', add_prefix_space: false, use_regex: false };
-  return [...(addsSpace ? [space] : []), ...(splits ? [isolated(GPT2_PATTERN)] : []), bytes];
+  return [...(addsSpace ? [space] : []), ...(splits ? [isolated(BYTE_LEVEL_PATTERN)] : []), bytes];
 }
 
 function checkFlag(name: string, value: unknown, refuse: Refuse): void {

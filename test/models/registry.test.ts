@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/models/config.ts';
 import { gpt2 } from '../../src/models/gpt2/gpt2.ts';
-import { findModel, parseModel, randomModel, readModel } from '../../src/models/registry.ts';
+import {
+  findModel,
+  parseModel,
+  RANDOM_EXAMPLE,
+  randomModel,
+  randomNames,
+  readModel,
+} from '../../src/models/registry.ts';
 import { errorOf } from '../support/error-of.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -77,6 +84,18 @@ test('randomModel has the shapes of the published models', () => {
     [36, 20, 64, 5120, 50257],
     [48, 25, 64, 6400, 50257],
   ]);
+});
+
+test('the names of random models are those of every architecture, in short', () => {
+  const configs = new Map([
+    ['big', {}],
+    ['small', {}],
+  ]);
+  const other = { ...gpt2, random: { configs, tokenizer: '' } };
+  const { random: _, ...without } = gpt2;
+  expect(randomNames()).toBe('random:gpt2[-medium|-large|-xl]');
+  expect(randomNames([gpt2, without, other])).toBe('random:gpt2[-medium|-large|-xl] or random:big or random:small');
+  expect(RANDOM_EXAMPLE).toBe('random:gpt2');
 });
 
 test('randomModel lists what there is when the name is unknown', () => {

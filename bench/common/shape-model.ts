@@ -1,0 +1,4 @@
+// Model of the benchmarks that need no text: a published shape, whose random weights every machine has.
+
+/** Name of the model where `--model` is absent. */
+export const SHAPE_MODEL = 'random:gpt2';
