@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import type { FinishedRequest, GenerationRequest } from '../../src/engine/request.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { byteTokens } from '../support/byte-tokens.ts';
 import { completion, EOS, promptThatStops, ScriptedRunner, talesRunner } from '../support/engine/test-runners.ts';
 
 let tokenizer: Tokenizer;
@@ -12,11 +13,7 @@ let tokenizer: Tokenizer;
 let byteIds: number[];
 beforeAll(async () => {
   tokenizer = await Tokenizer.load('weights/tales');
-  byteIds = [];
-  for (let id = 0; id < tokenizer.vocabSize; id++) {
-    const [byte, ...more] = tokenizer.tokenBytes(id);
-    if (byte !== undefined && more.length === 0) byteIds[byte] = id;
-  }
+  byteIds = byteTokens(tokenizer);
 });
 
 const idsOf = (text: string) => [...new TextEncoder().encode(text)].map((byte) => byteIds[byte] ?? -1);

@@ -6,6 +6,7 @@ import { Engine } from '../../src/engine/engine.ts';
 import { RequestFailedError, UnknownRequestError } from '../../src/engine/errors.ts';
 import type { FinishedRequest, TextPiece } from '../../src/engine/request.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { byteTokens } from '../support/byte-tokens.ts';
 import {
   completion,
   EOS,
@@ -20,11 +21,7 @@ let tokenizer: Tokenizer;
 let byteIds: number[];
 beforeAll(async () => {
   tokenizer = await Tokenizer.load('weights/tales');
-  byteIds = [];
-  for (let id = 0; id < tokenizer.vocabSize; id++) {
-    const [byte, ...more] = tokenizer.tokenBytes(id);
-    if (byte !== undefined && more.length === 0) byteIds[byte] = id;
-  }
+  byteIds = byteTokens(tokenizer);
 });
 
 async function readAll(

@@ -6,18 +6,8 @@ import { Tensor } from '../../src/gpu/tensor.ts';
 import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 import { expectClose } from '../support/approx.ts';
+import { CREATING_CALLS } from '../support/gpu/creating-calls.ts';
 import { mutant } from '../support/kernels/mutant.ts';
-
-const CREATING_CALLS = [
-  'createBuffer',
-  'createBindGroup',
-  'createBindGroupLayout',
-  'createPipelineLayout',
-  'createComputePipeline',
-  'createComputePipelineAsync',
-  'createShaderModule',
-  'createQuerySet',
-] as const;
 
 describe.each(['auto', 'base'] as const)('a program on a device with %s features', (features) => {
   let device: Device;

@@ -1,5 +1,4 @@
 // Adjusted logits against float64 and, after the sampler, against Hugging Face.
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { adjustLogits } from '../../src/kernels/adjust-logits/adjust-logits.ts';
@@ -11,7 +10,7 @@ import { checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../suppo
 import { expectSameBits } from '../support/kernels/expect-within.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { drawWithProbs } from '../support/kernels/sampling-case.ts';
-import { readSafetensors } from '../support/models/read-safetensors.ts';
+import { samplingFixtures } from '../support/sampling-fixtures.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -20,39 +19,13 @@ beforeAll(async () => {
 afterAll(() => device.close());
 
 describe('with the sampler behind it, the distribution of a row equals Hugging Face', () => {
-  interface FixtureCase {
-    readonly name: string;
-    readonly history: readonly number[];
-    readonly output_from?: number;
-    readonly temperature?: number;
-    readonly top_k?: number;
-    readonly top_p?: number;
-    readonly min_p?: number;
-    readonly repetition_penalty?: number;
-    readonly presence_penalty?: number;
-    readonly frequency_penalty?: number;
-    readonly logit_bias?: Readonly<Record<string, number>>;
-  }
-  const tensors = readSafetensors('test/fixtures/sampling.safetensors');
-  const cases: FixtureCase[] = JSON.parse(readFileSync('test/fixtures/sampling.json', 'utf8'));
-  const fixtures = cases.map((fixture, index) => ({ ...fixture, index }));
-
-  test.each(fixtures)('$name', async ({ name, index, history, output_from = 0, ...fixture }) => {
-    const row: AdjustedRow = {
-      logits: Float32Array.from(tensors.get(`${index}.logits`)!),
-      promptIds: history.slice(0, output_from),
-      outputIds: history.slice(output_from),
-      logitBias: fixture.logit_bias ?? {},
-      repetitionPenalty: fixture.repetition_penalty ?? 1,
-      presencePenalty: fixture.presence_penalty ?? 0,
-      frequencyPenalty: fixture.frequency_penalty ?? 0,
-    };
-    const { temperature = 1, top_k: topK = 0, top_p: topP = 1, min_p: minP = 0 } = fixture;
+  test.each(samplingFixtures)('$name', async ({ name, logits: given, penalties, filters, probs: want }) => {
+    const row: AdjustedRow = { ...penalties, logits: Float32Array.from(given) };
     // The figure that the project promises. A pending newest id must not change it.
-    for (const isNewestPending of history.length > 0 ? [false, true] : [false]) {
+    for (const isNewestPending of penalties.outputIds.length > 0 ? [false, true] : [false]) {
       const logits = floatsOf(await runAdjustLogits(device, [{ ...row, isNewestPending }])).slice();
-      const { probs } = await drawWithProbs(device, [{ logits, temperature, topK, topP, minP }]);
-      expectClose(probs[0]!, tensors.get(`${index}.probs`)!, { abs: 1e-5 }, name);
+      const { probs } = await drawWithProbs(device, [{ logits, ...filters }]);
+      expectClose(probs[0]!, want, { abs: 1e-5 }, name);
     }
   });
 });

@@ -1,25 +1,16 @@
 // Bits of an attention row: equal in every tiling, split, block order and batch, with sums in the promised order.
 // @module-tag sweep
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/gpu/device.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention/attention.ts';
 import { AttentionStep, randomSequence, type SequenceData } from '../../src/kernels/attention/operands.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
+import { TestDevices } from '../support/gpu/test-devices.ts';
 import { runSplit, runWhole } from '../support/kernels/attention-case.ts';
 import { checkScoreOrder, checkValueOrder } from '../support/kernels/attention-order.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
 import { mutant } from '../support/kernels/mutant.ts';
 
-let auto: Device;
-let base: Device;
-beforeAll(async () => {
-  auto = await Device.open();
-  base = await Device.open({ features: 'base' });
-});
-afterAll(() => {
-  auto.close();
-  base.close();
-});
+const devices = new TestDevices();
 
 const [H, D] = [1, 64];
 const C = H * D;
@@ -46,22 +37,22 @@ describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', 
   const step = new AttentionStep(shape, [sequence]);
   let want: Uint32Array;
   beforeAll(async () => {
-    want = await runWhole(auto, step, { ROWS: 1 });
+    want = await runWhole(devices.auto, step, { ROWS: 1 });
   });
 
   test('in every tiling and with every number of lanes', async () => {
     // The storage type changes how a row is loaded, not how lanes share the work: f16 runs fewer of the variants.
-    const single = dtype === 'f32' ? attention.neighbours(auto.traits, {}) : [{ constants: { ROWS: 8 } }];
+    const single = dtype === 'f32' ? attention.neighbours(devices.auto.traits, {}) : [{ constants: { ROWS: 8 } }];
     const lanesApart = [1, 8].map((ROWS) => ({ constants: { ROWS, SUBGROUPS: 0 } }));
     for (const { constants } of [...single, ...lanesApart, { constants: { ROWS: 4, LANES: 32 } }]) {
-      expectSameBits(await runWhole(auto, step, { ROWS: 1, ...constants }), want, JSON.stringify(constants));
+      expectSameBits(await runWhole(devices.auto, step, { ROWS: 1, ...constants }), want, JSON.stringify(constants));
     }
   });
 
   test('in splits that are folded', async () => {
-    const tunings = dtype === 'f32' ? attentionSplit.neighbours(auto.traits, {}) : [{ constants: {} }];
+    const tunings = dtype === 'f32' ? attentionSplit.neighbours(devices.auto.traits, {}) : [{ constants: {} }];
     for (const { constants } of [...tunings, { constants: { SUBGROUPS: 0 } }]) {
-      expectSameBits(await runSplit(auto, step, constants), want, `splits, ${JSON.stringify(constants)}`);
+      expectSameBits(await runSplit(devices.auto, step, constants), want, `splits, ${JSON.stringify(constants)}`);
     }
   });
 
@@ -71,7 +62,7 @@ describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', 
       [{ ...sequence, queries: 297, q: sequence.q.subarray(3 * C) }],
       9,
     );
-    expectSameBits(await runWhole(auto, later, { ROWS: 4 }), want.subarray(3 * C), 'from row 3 on');
+    expectSameBits(await runWhole(devices.auto, later, { ROWS: 4 }), want.subarray(3 * C), 'from row 3 on');
   });
 
   test('as the only token of its sequence in a step of others', async () => {
@@ -81,25 +72,25 @@ describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', 
       const row = position - FIRST_POSITION;
       return [...want.subarray(row * C, (row + 1) * C)];
     });
-    expectSameBits(await runWhole(auto, decode, { ROWS: 1 }), Uint32Array.from(rows), 'decode');
-    expectSameBits(await runSplit(auto, decode), Uint32Array.from(rows), 'decode in splits');
+    expectSameBits(await runWhole(devices.auto, decode, { ROWS: 1 }), Uint32Array.from(rows), 'decode');
+    expectSameBits(await runSplit(devices.auto, decode), Uint32Array.from(rows), 'decode in splits');
   });
 
   test('on a device without optional features', async () => {
-    expectSameBits(await runWhole(base, step, { ROWS: dtype === 'f32' ? 4 : 1 }), want, 'tiles');
-    expectSameBits(await runSplit(base, step), want, 'splits');
+    expectSameBits(await runWhole(devices.base, step, { ROWS: dtype === 'f32' ? 4 : 1 }), want, 'tiles');
+    expectSameBits(await runSplit(devices.base, step), want, 'splits');
   });
 });
 
 describe('the order of the sums is the promised one', () => {
-  test.each<KVDType>(['f32', 'f16'])('of scores, over d, cache of %s', (dtype) => checkScoreOrder(auto, dtype));
+  test.each<KVDType>(['f32', 'f16'])('of scores, over d, cache of %s', (dtype) => checkScoreOrder(devices.auto, dtype));
 
-  test('of values, over the keys of a tile, the tiles of a split and the splits', () => checkValueOrder(auto));
+  test('of values, over the keys of a tile, the tiles of a split and the splits', () => checkValueOrder(devices.auto));
 
   test('which the checks find broken', async () => {
     const dot = 'fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))))';
     const swapped = 'fma(a.w, b.w, fma(a.z, b.z, fma(a.x, b.x, fma(a.y, b.y, sum))))';
-    await expect(checkScoreOrder(auto, 'f32', mutant(attention, [[dot, swapped]]))).rejects.toThrow(
+    await expect(checkScoreOrder(devices.auto, 'f32', mutant(attention, [[dot, swapped]]))).rejects.toThrow(
       'order of the scores',
     );
     const turned = mutant(attention, [
@@ -108,7 +99,7 @@ describe('the order of the sums is the promised one', () => {
         'for (var n = 0u; n < num_keys; n++) {\n let j = num_keys - 1u - n;\n var p',
       ],
     ]);
-    await expect(checkValueOrder(auto, turned)).rejects.toThrow('order of the values');
+    await expect(checkValueOrder(devices.auto, turned)).rejects.toThrow('order of the values');
   });
 });
 
@@ -118,8 +109,8 @@ describe('the bits differ', () => {
 
   test('with other tiles of keys', async () => {
     const differences = countDifferences(
-      await runWhole(auto, step, { ROWS: 1, KEYS: 64 }),
-      await runWhole(auto, step, { ROWS: 1 }),
+      await runWhole(devices.auto, step, { ROWS: 1, KEYS: 64 }),
+      await runWhole(devices.auto, step, { ROWS: 1 }),
     );
     expect(differences).toBeGreaterThan((SPAN.queries * C) / 4);
   });
@@ -128,7 +119,10 @@ describe('the bits differ', () => {
     const maximum =
       'for (var z = 0u; z < splits; z++) { folded_max = max(folded_max, partials[((t * params.H + h) * params.Z + z) * (params.D + 2u)]); }';
     const fold = mutant(attentionFold, [['var folded_max = MASKED;', `var folded_max = MASKED; ${maximum}`]]);
-    const differences = countDifferences(await runSplit(auto, step, {}, { fold }), await runSplit(auto, step));
+    const differences = countDifferences(
+      await runSplit(devices.auto, step, {}, { fold }),
+      await runSplit(devices.auto, step),
+    );
     expect(differences).toBeGreaterThan(SPAN.queries);
   });
 });

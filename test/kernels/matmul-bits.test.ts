@@ -1,28 +1,20 @@
 // @module-tag sweep
 // Bits of a row of the matmul: equal in every variant and batch.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/gpu/device.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Device } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
 import { type MatmulInputs, matmulInputs, someRows } from '../../src/kernels/matmul/operands.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { normals, permutation } from '../../src/util/random-values.ts';
+import { TestDevices } from '../support/gpu/test-devices.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
 import { type MatmulKernel, runMatmul } from '../support/kernels/matmul-checks.ts';
 import { mutant } from '../support/kernels/mutant.ts';
 
 const SHAPE = { M: 17, K: 100, N: 72 };
 
-let auto: Device;
-let base: Device;
-beforeAll(async () => {
-  auto = await Device.open();
-  base = await Device.open({ features: 'base' });
-});
-afterAll(() => {
-  auto.close();
-  base.close();
-});
+const devices = new TestDevices();
 
 /** A residual that is the same in every row, so that it is a row's own wherever the row stands. */
 const residualRow = normals(9, SHAPE.N);
@@ -42,7 +34,8 @@ function run(
 /** Every row by itself, in the adapter's default variant. */
 async function rowsAlone(inputs: MatmulInputs, choice: VariantChoice = {}): Promise<Uint32Array> {
   const rows = new Uint32Array(inputs.M * inputs.N);
-  for (let m = 0; m < inputs.M; m++) rows.set(await run(auto, someRows(inputs, m, m + 1), choice), m * inputs.N);
+  for (let m = 0; m < inputs.M; m++)
+    rows.set(await run(devices.auto, someRows(inputs, m, m + 1), choice), m * inputs.N);
   return rows;
 }
 
@@ -75,34 +68,36 @@ describe.each(WEIGHT_DTYPES)('a row alone has the bits of the row in a batch, we
   });
 
   test('with subgroups', async () => {
-    const { minSubgroupSize } = auto.traits;
+    const { minSubgroupSize } = devices.auto.traits;
     const shared = [1, 2, 4, 8].flatMap((ROWS) => [1, 3].map((TILES) => ({ constants: { ROWS, TILES } })));
     const tunings: VariantChoice[] = [
-      ...matmul.neighbours(auto.traits, {}).filter(({ constants: { K_TILE = 0 } = {} }) => K_TILE === 0),
+      ...matmul.neighbours(devices.auto.traits, {}).filter(({ constants: { K_TILE = 0 } = {} }) => K_TILE === 0),
       ...(dtype === 'f16' ? shared : []),
     ];
     // X_LANES lanes of a subgroup share the loads of x; on an adapter without subgroups nothing is left to run.
     for (const tuning of tunings.filter(({ constants: { X_LANES = 4 } = {} }) => X_LANES <= minSubgroupSize)) {
-      await expectRowBits(auto, inputs, alone, { ...tuning, conditions: { SUBGROUPS: true } });
+      await expectRowBits(devices.auto, inputs, alone, { ...tuning, conditions: { SUBGROUPS: true } });
     }
   });
 
   test('where four k are one load', async () => {
     for (const ROWS of [1, 2, 8]) {
-      await expectRowBits(auto, inputs, alone, { conditions: { X_VEC4: true }, constants: { ROWS } });
+      await expectRowBits(devices.auto, inputs, alone, { conditions: { X_VEC4: true }, constants: { ROWS } });
     }
   });
 
   test('without subgroups', async () => {
     for (const ROWS of [1, 4]) {
-      await expectRowBits(auto, inputs, alone, { conditions: { SUBGROUPS: false }, constants: { ROWS } });
+      await expectRowBits(devices.auto, inputs, alone, { conditions: { SUBGROUPS: false }, constants: { ROWS } });
     }
   });
 
   test('on a device without optional features', async () => {
-    const tunings = matmul.neighbours(base.traits, {}).filter(({ constants: { K_TILE = 0 } = {} }) => K_TILE === 0);
+    const tunings = matmul
+      .neighbours(devices.base.traits, {})
+      .filter(({ constants: { K_TILE = 0 } = {} }) => K_TILE === 0);
     for (const tuning of dtype === 'f16' ? tunings : [{ constants: { ROWS: 4 } }]) {
-      await expectRowBits(base, inputs, alone, tuning);
+      await expectRowBits(devices.base, inputs, alone, tuning);
     }
   });
 });
@@ -111,8 +106,8 @@ test.each(['GELU_NEW', 'GELU', 'RELU', 'RESIDUAL'])('so it is with %s', async (c
   const inputs = matmulInputs(1, SHAPE, 'f16');
   const conditions = { [condition]: true };
   const alone = await rowsAlone(inputs, { conditions });
-  await expectRowBits(auto, inputs, alone, { conditions, constants: { ROWS: 4 } });
-  await expectRowBits(base, inputs, alone, { conditions });
+  await expectRowBits(devices.auto, inputs, alone, { conditions, constants: { ROWS: 4 } });
+  await expectRowBits(devices.base, inputs, alone, { conditions });
 });
 
 describe('the bits differ', () => {
@@ -126,7 +121,7 @@ describe('the bits differ', () => {
       x: x.map((_, i) => x[i - (i % K) + order[i % K]!]!),
       w: w.map((_, i) => w[order[Math.floor(i / N)]! * N + (i % N)]!),
     };
-    const [got, want] = [await run(auto, shuffled), await run(auto, inputs)];
+    const [got, want] = [await run(devices.auto, shuffled), await run(devices.auto, inputs)];
     const differing = got.filter((word, i) => word !== want[i]).length;
     expect(differing).toBeGreaterThan((M * N) / 4);
   });
@@ -141,7 +136,7 @@ describe('the bits differ', () => {
       ['acc[t * ROWS + r] = sum;', 'acc[t * ROWS + r] = sum + odd;'],
     ]);
     const alone = await rowsAlone(inputs);
-    for (const device of [auto, base]) {
+    for (const device of [devices.auto, devices.base]) {
       await expect(expectRowBits(device, inputs, alone, {}, twoSums)).rejects.toThrow('words differ');
     }
   });

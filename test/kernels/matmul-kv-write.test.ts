@@ -1,22 +1,13 @@
 // The matmul that writes keys and values: the bits of matmul and kv_write one after the other.
 // @module-tag sweep
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/gpu/device.ts';
+import { describe, expect, test } from 'vitest';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import { fillsKVRow, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
+import { TestDevices } from '../support/gpu/test-devices.ts';
 import { checkMatmulKVWrite, type ProjectionShape } from '../support/kernels/matmul-kv-write-case.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 
-let auto: Device;
-let base: Device;
-beforeAll(async () => {
-  auto = await Device.open();
-  base = await Device.open({ features: 'base' });
-});
-afterAll(() => {
-  auto.close();
-  base.close();
-});
+const devices = new TestDevices();
 
 const SHAPE: ProjectionShape = { M: 5, K: 20, H: 3, D: 8, P: 5, numBlocks: 9, dtype: 'f16', weights: 'f16' };
 
@@ -29,26 +20,26 @@ describe.each(['f32', 'f16'] as const)('matmul_kv_write leaves what matmul and k
     { H: 5, D: 40, P: 1, weights: 'f16', ROWS: 4 },
   ] as const)('H $H, D $D, P $P, weights of $weights, $ROWS rows a lane', async ({ ROWS, ...shape }) => {
     for (const M of [1, 2, 9]) {
-      await checkMatmulKVWrite(auto, { ...SHAPE, ...shape, dtype, M }, matmulKVWrite, { constants: { ROWS } });
+      await checkMatmulKVWrite(devices.auto, { ...SHAPE, ...shape, dtype, M }, matmulKVWrite, { constants: { ROWS } });
     }
   });
 
   test('on a device without optional features', () =>
-    checkMatmulKVWrite(base, { ...SHAPE, dtype }, matmulKVWrite, { constants: { ROWS: 4 } }));
+    checkMatmulKVWrite(devices.base, { ...SHAPE, dtype }, matmulKVWrite, { constants: { ROWS: 4 } }));
 });
 
 test('heads of four elements fill the rows of a cache of f32', () =>
-  checkMatmulKVWrite(auto, { ...SHAPE, D: 4, dtype: 'f32' }));
+  checkMatmulKVWrite(devices.auto, { ...SHAPE, D: 4, dtype: 'f32' }));
 
 test('so it does however many tiles and lanes share the work', async () => {
   for (const tuning of [{ constants: { TILES: 1 } }, { constants: { TILES: 2 }, overrides: { LANES: 64 } }]) {
-    await checkMatmulKVWrite(auto, { ...SHAPE, H: 5, D: 40 }, matmulKVWrite, tuning);
+    await checkMatmulKVWrite(devices.auto, { ...SHAPE, H: 5, D: 40 }, matmulKVWrite, tuning);
   }
 });
 
 describe('matmul_kv_write refuses', () => {
   const run = (shape: Partial<ProjectionShape>, choice = {}) =>
-    checkMatmulKVWrite(auto, { ...SHAPE, ...shape }, matmulKVWrite, choice);
+    checkMatmulKVWrite(devices.auto, { ...SHAPE, ...shape }, matmulKVWrite, choice);
 
   test.each([
     { D: 12, dtype: 'f16', multiple: 8 },
@@ -98,6 +89,6 @@ describe('the checks above find', () => {
       message: /out, /,
     },
   ])('$fault', async ({ changes, message }) => {
-    await expect(checkMatmulKVWrite(auto, SHAPE, mutant(matmulKVWrite, changes))).rejects.toThrow(message);
+    await expect(checkMatmulKVWrite(devices.auto, SHAPE, mutant(matmulKVWrite, changes))).rejects.toThrow(message);
   });
 });

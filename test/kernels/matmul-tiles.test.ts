@@ -1,28 +1,20 @@
 // The variants that share tiles of x and w among the lanes of a workgroup, on devices with and without optional features.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device, type DeviceTraits } from '../../src/gpu/device.ts';
+import { describe, expect, test } from 'vitest';
+import type { Device, DeviceTraits } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { type MatmulInputs, matmulInputs } from '../../src/kernels/matmul/operands.ts';
 import { MATMUL_BUCKETS, matmulCandidates } from '../../src/kernels/matmul/tuning.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { normals } from '../../src/util/random-values.ts';
+import { TestDevices } from '../support/gpu/test-devices.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
 import { type MatmulKernel, runMatmul } from '../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { mutant } from '../support/kernels/mutant.ts';
 
-let auto: Device;
-let base: Device;
-beforeAll(async () => {
-  auto = await Device.open();
-  base = await Device.open({ features: 'base' });
-});
-afterAll(() => {
-  auto.close();
-  base.close();
-});
+const devices = new TestDevices();
 
 /** A workgroup of four rows and one tile, of eight rows and one tile, and of eight rows and two. Larger programs compile for long. */
 const ONE_ROW = { constants: { ROWS: 1, TILES: 1, K_TILE: 16 }, overrides: { LANES: 32 } };
@@ -38,7 +30,11 @@ function run(device: Device, inputs: MatmulInputs, choice: VariantChoice = {}, k
 /** Expects the bits of the base variant. */
 async function expectBaseBits(device: Device, inputs: MatmulInputs, choice: VariantChoice, kernel?: MatmulKernel) {
   const { M, K, N, dtype } = inputs;
-  const want = await run(base, inputs, choice.conditions && { conditions: { ...choice.conditions, X_VEC4: false } });
+  const want = await run(
+    devices.base,
+    inputs,
+    choice.conditions && { conditions: { ...choice.conditions, X_VEC4: false } },
+  );
   const got = await run(device, inputs, choice, kernel);
   expectSameBits(got, want, `${M} × ${K} · ${K} × ${N} of ${dtype}, ${JSON.stringify(choice)}`);
 }
@@ -54,12 +50,12 @@ const SHAPES = [
 
 describe.each(WEIGHT_DTYPES)('tiles that lanes share leave the bits of the base variant, weights of %s', (dtype) => {
   test.each(SHAPES)('M $M, K $K, N $N', async (shape) => {
-    await expectBaseBits(base, matmulInputs(1, shape, dtype), TWO_ROWS);
+    await expectBaseBits(devices.base, matmulInputs(1, shape, dtype), TWO_ROWS);
   });
 });
 
 test('so it is with several tiles of columns a lane, and with optional features', async () => {
-  for (const shape of SHAPES) await expectBaseBits(auto, matmulInputs(1, shape, 'q8'), TWO_TILES);
+  for (const shape of SHAPES) await expectBaseBits(devices.auto, matmulInputs(1, shape, 'q8'), TWO_TILES);
 });
 
 test.each([{ names: ['X_VEC4'] }, { names: ['X_VEC4', 'GELU_NEW'] }, { names: ['X_VEC4', 'RESIDUAL'] }])(
@@ -67,13 +63,13 @@ test.each([{ names: ['X_VEC4'] }, { names: ['X_VEC4', 'GELU_NEW'] }, { names: ['
   async ({ names }) => {
     const inputs = matmulInputs(1, { M: 19, K: 100, N: 75 }, 'f16');
     const conditions = Object.fromEntries(names.map((name) => [name, true]));
-    await expectBaseBits(base, inputs, { ...ONE_ROW, conditions });
+    await expectBaseBits(devices.base, inputs, { ...ONE_ROW, conditions });
   },
 );
 
 test('so it is where keys and values go to the cache', async () => {
   const shape = { M: 19, K: 20, H: 3, D: 24, P: 5, numBlocks: 9, dtype: 'f16', weights: 'f16' } as const;
-  await checkMatmulKVWrite(base, shape, matmulKVWrite, ONE_ROW);
+  await checkMatmulKVWrite(devices.base, shape, matmulKVWrite, ONE_ROW);
 });
 
 test('the tuner tries them where a workgroup has no more rows than there are, but not on a software adapter', () => {
@@ -85,7 +81,7 @@ test('the tuner tries them where a workgroup has no more rows than there are, bu
 });
 
 describe('refused are', () => {
-  const refuse = (choice: VariantChoice) => () => matmul.variant(base.traits, choice);
+  const refuse = (choice: VariantChoice) => () => matmul.variant(devices.base.traits, choice);
 
   test('tiles that only one row of lanes would use', () => {
     expect(refuse({ ...ONE_ROW, overrides: { LANES: 8 } })).toThrow(
@@ -113,6 +109,6 @@ describe('the checks above find', () => {
     },
   ])('$fault', async ({ from, to }) => {
     const faulty = mutant(matmul, [[from, to]]);
-    await expect(expectBaseBits(base, inputs, TWO_ROWS, faulty)).rejects.toThrow('words differ');
+    await expect(expectBaseBits(devices.base, inputs, TWO_ROWS, faulty)).rejects.toThrow('words differ');
   });
 });

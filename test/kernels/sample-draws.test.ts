@@ -1,26 +1,17 @@
 // Draws of the sampler: the token of the float64 reference, a distribution that passes χ², the same bits in every
 // variant and batch.
 // @module-tag sweep
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/gpu/device.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { drawRows, filtersOf } from '../../src/kernels/sample/operands.ts';
 import { sample, sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { processLogits } from '../../src/reference/sampling.ts';
+import { TestDevices } from '../support/gpu/test-devices.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { draw } from '../support/kernels/sampling-case.ts';
 import { bitRows, bitsOf, checkDraws, checkNoiseTies, expectSameRows } from '../support/kernels/sampling-checks.ts';
 
-let auto: Device;
-let base: Device;
-beforeAll(async () => {
-  auto = await Device.open();
-  base = await Device.open({ features: 'base' });
-});
-afterAll(() => {
-  auto.close();
-  base.close();
-});
+const devices = new TestDevices();
 
 describe('draws the token of the float64 reference', () => {
   test.each([
@@ -30,14 +21,14 @@ describe('draws the token of the float64 reference', () => {
     { V: 8192, R: 100, scale: 1, filters: { temperature: 1.3 } },
     { V: 50257, R: 6, scale: 0.3, filters: {} },
   ])('V $V, $filters', async ({ V, R, scale, filters }) => {
-    expect(await checkDraws(auto, drawRows(V, R, scale, filters))).toBeGreaterThanOrEqual(0.99 * R - 1);
+    expect(await checkDraws(devices.auto, drawRows(V, R, scale, filters))).toBeGreaterThanOrEqual(0.99 * R - 1);
   });
 
-  test('the lower id of two with equal scores', () => checkNoiseTies(auto));
+  test('the lower id of two with equal scores', () => checkNoiseTies(devices.auto));
 
   test('and the check of those finds the higher id', async () => {
     const higher = mutant(sample, [['(candidate == score && id < drawn)', '(candidate == score && id > drawn)']]);
-    await expect(checkNoiseTies(auto, higher)).rejects.toThrow('121');
+    await expect(checkNoiseTies(devices.auto, higher)).rejects.toThrow('121');
   });
 
   test.each<{ fault: string; changes: Changes }>([
@@ -46,7 +37,7 @@ describe('draws the token of the float64 reference', () => {
     { fault: 'tokens passed over that could still win', changes: [['gumbel_bound(u) -', 'gumbel_bound(u) - 0.5 -']] },
   ])('and the check finds $fault', async ({ changes }) => {
     const rows = drawRows(257, 1500, 1, {});
-    await expect(checkDraws(auto, rows, mutant(sample, changes))).rejects.toThrow('row');
+    await expect(checkDraws(devices.auto, rows, mutant(sample, changes))).rejects.toThrow('row');
   });
 });
 
@@ -78,7 +69,7 @@ describe('20480 draws', () => {
 
   test.each(ways)('over $what follow the distribution', async ({ at }) => {
     const rows = Array.from({ length: DRAWS }, (_, i) => ({ ...filters, ...at(i), logits }));
-    const { ids } = await draw(auto, rows);
+    const { ids } = await draw(devices.auto, rows);
     const result = chiSquare(ids, processLogits(Float64Array.from(logits), filters));
     expect(result.freedom).toBeGreaterThanOrEqual(4);
     expect(result.chiSquare).toBeLessThan(limit(result.freedom));
@@ -86,7 +77,7 @@ describe('20480 draws', () => {
 
   test('at a temperature 10 % too high do not', async () => {
     const rows = Array.from({ length: DRAWS }, (_, seed) => ({ logits, temperature: 0.88, seed }));
-    const { ids } = await draw(auto, rows);
+    const { ids } = await draw(devices.auto, rows);
     const wrong = chiSquare(ids, processLogits(Float64Array.from(logits), filtersOf({ temperature: 0.8 })));
     expect(wrong.chiSquare).toBeGreaterThan(2 * limit(wrong.freedom));
     const right = chiSquare(ids, processLogits(Float64Array.from(logits), filtersOf({ temperature: 0.88 })));
@@ -99,30 +90,30 @@ describe('a row has the same bits', () => {
 
   let want: Uint32Array[];
   beforeAll(async () => {
-    want = await bitsOf(auto, rows);
+    want = await bitsOf(devices.auto, rows);
   });
 
   test('whatever the number of lanes', async () => {
-    for (const { overrides } of sampleProbs.neighbours(auto.traits, {})) {
-      const got = await bitsOf(auto, rows, overrides?.LANES);
+    for (const { overrides } of sampleProbs.neighbours(devices.auto.traits, {})) {
+      const got = await bitsOf(devices.auto, rows, overrides?.LANES);
       expectSameRows(got, want, JSON.stringify(overrides));
     }
   });
 
   test('from the kernel that leaves no probabilities', async () => {
-    expect((await draw(auto, rows)).ids).toEqual(want.map(([id]) => id));
+    expect((await draw(devices.auto, rows)).ids).toEqual(want.map(([id]) => id));
   });
 
   test('alone, and among other rows in another order', async () => {
-    const reversed = await bitsOf(auto, [...rows].reverse());
+    const reversed = await bitsOf(devices.auto, [...rows].reverse());
     for (const [r, row] of rows.entries()) {
       expectSameBits(reversed.at(-1 - r)!, want[r]!, `row ${r} reversed`);
-      const [alone] = await bitsOf(auto, [row]);
+      const [alone] = await bitsOf(devices.auto, [row]);
       expectSameBits(alone!, want[r]!, `row ${r} alone`);
     }
   });
 
   test('on a device without optional features', async () => {
-    expectSameRows(await bitsOf(base, rows), want, 'base');
+    expectSameRows(await bitsOf(devices.base, rows), want, 'base');
   });
 });

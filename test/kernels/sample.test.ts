@@ -1,5 +1,4 @@
 // The distribution that the sampler draws from, against Hugging Face and float64; draws are in sample-draws.test.ts.
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { filtersOf, NO_TOKEN, type SampledRow } from '../../src/kernels/sample/operands.ts';
@@ -10,7 +9,7 @@ import { expectClose } from '../support/approx.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { draw, drawWithProbs } from '../support/kernels/sampling-case.ts';
 import { checkDraws, checkSweep, kept, PROBABILITY } from '../support/kernels/sampling-checks.ts';
-import { readSafetensors } from '../support/models/read-safetensors.ts';
+import { samplingFixtures } from '../support/sampling-fixtures.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -23,29 +22,15 @@ async function probsOf(row: SampledRow): Promise<Float32Array> {
 }
 
 describe('the distribution of a row equals Hugging Face', () => {
-  interface FixtureCase {
-    readonly name: string;
-    readonly temperature?: number;
-    readonly top_k?: number;
-    readonly top_p?: number;
-    readonly min_p?: number;
-  }
-  const tensors = readSafetensors('test/fixtures/sampling.safetensors');
-  const all: FixtureCase[] = JSON.parse(readFileSync('test/fixtures/sampling.json', 'utf8'));
   const ADJUSTS_LOGITS = ['repetition_penalty', 'presence_penalty', 'frequency_penalty', 'logit_bias'];
-  const cases = all
-    .map((fixture, index) => ({ ...fixture, index }))
-    .filter((fixture) => !ADJUSTS_LOGITS.some((key) => key in fixture));
+  const cases = samplingFixtures.filter(({ stated }) => !ADJUSTS_LOGITS.some((name) => stated.includes(name)));
 
   test('in 38 fixtures', () => {
     expect(cases.length).toBe(38);
   });
 
-  test.each(cases)('$name', async ({ name, index, temperature, top_k, top_p, min_p }) => {
-    const logits = Float32Array.from(tensors.get(`${index}.logits`)!);
-    const filters = { temperature: temperature ?? 1, topK: top_k ?? 0, topP: top_p ?? 1, minP: min_p ?? 0 };
-    const want = tensors.get(`${index}.probs`)!;
-    const { probs, ids } = await drawWithProbs(device, [{ logits, ...filters }]);
+  test.each(cases)('$name', async ({ name, logits, filters, probs: want }) => {
+    const { probs, ids } = await drawWithProbs(device, [{ logits: Float32Array.from(logits), ...filters }]);
     expectClose(probs[0]!, want, PROBABILITY, name);
     expect(want[ids[0]!]).toBeGreaterThan(0);
   });

@@ -1,59 +1,23 @@
 // The float64 sampler against Hugging Face's logits processors: probabilities are compared, and draws by their
 // distribution.
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { adjustLogits, gumbelSample, processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';
 import { expectClose } from '../support/approx.ts';
-import { readSafetensors } from '../support/models/read-safetensors.ts';
-
-interface FixtureCase {
-  readonly name: string;
-  readonly temperature?: number;
-  readonly top_k?: number;
-  readonly top_p?: number;
-  readonly min_p?: number;
-  readonly history: readonly number[];
-  readonly output_from?: number;
-  readonly repetition_penalty?: number;
-  readonly presence_penalty?: number;
-  readonly frequency_penalty?: number;
-  readonly logit_bias?: Readonly<Record<string, number>>;
-}
-
-const tensors = readSafetensors('test/fixtures/sampling.safetensors');
-const allCases: FixtureCase[] = JSON.parse(readFileSync('test/fixtures/sampling.json', 'utf8'));
-const cases = allCases.map((fixture, index) => ({
-  ...fixture,
-  logits: tensors.get(`${index}.logits`)!,
-  probs: tensors.get(`${index}.probs`)!,
-}));
+import { samplingFixtures } from '../support/sampling-fixtures.ts';
 
 const OFF: SamplingFilters = { temperature: 1, topK: 0, topP: 1, minP: 0 };
 const logitsOf = (...probs: number[]) => Float64Array.from(probs, Math.log);
 
 describe('adjustLogits and processLogits', () => {
-  test.each(cases)('equal Hugging Face: $name', ({ name, logits, probs, history, output_from = 0, ...fixture }) => {
-    const filters = {
-      temperature: fixture.temperature ?? 1,
-      topK: fixture.top_k ?? 0,
-      topP: fixture.top_p ?? 1,
-      minP: fixture.min_p ?? 0,
-    };
+  test.each(samplingFixtures)('equal Hugging Face: $name', ({ name, logits, penalties, filters, probs }) => {
     // Stored as float32: half a unit in the last place, or of the smallest subnormal; 1e-12 for 50257-term sums.
-    const adjusted = adjustLogits(logits, {
-      promptIds: history.slice(0, output_from),
-      outputIds: history.slice(output_from),
-      logitBias: fixture.logit_bias ?? {},
-      repetitionPenalty: fixture.repetition_penalty ?? 1,
-      presencePenalty: fixture.presence_penalty ?? 0,
-      frequencyPenalty: fixture.frequency_penalty ?? 0,
-    });
-    expectClose(processLogits(adjusted, filters), probs, { rel: 2 ** -24 + 1e-12, abs: 2 ** -150 }, name);
+    const got = processLogits(adjustLogits(logits, penalties), filters);
+    expectClose(got, probs, { rel: 2 ** -24 + 1e-12, abs: 2 ** -150 }, name);
   });
 
   test('the fixture covers every parameter', () => {
-    const keys = cases.flatMap(({ logits: _, probs: __, ...fixture }) => Object.keys(fixture));
-    expect(cases.length).toBe(43);
+    const keys = samplingFixtures.flatMap(({ stated }) => stated);
+    expect(samplingFixtures.length).toBe(43);
     const parameters = ['temperature', 'top_k', 'top_p', 'min_p', 'repetition_penalty', 'presence_penalty'];
     expect(keys).toEqual(expect.arrayContaining([...parameters, 'frequency_penalty', 'logit_bias', 'output_from']));
   });
@@ -123,7 +87,7 @@ describe('processLogits', () => {
 
 describe('gumbelSample', () => {
   const filters = { temperature: 0.8, topK: 12, topP: 0.95, minP: 0.02 };
-  const { logits } = cases.find(({ name }) => name === 'v50 plain')!;
+  const { logits } = samplingFixtures.find(({ name }) => name === 'v50 plain')!;
   const probs = processLogits(logits, filters);
   const draws = 20_000;
 

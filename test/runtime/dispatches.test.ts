@@ -8,18 +8,8 @@ import type { StepShape, StepSink } from '../../src/models/step.ts';
 import { forward } from '../../src/runtime/forward.ts';
 import { closeParts, createParts } from '../../src/runtime/model-parts.ts';
 import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { DECODE_STEP, MIXED_STEP } from '../support/models/step-shapes.ts';
 
-const DECODE: StepShape = {
-  numTokens: 2,
-  numDecodeTokens: 2,
-  numPrefillTiles: 0,
-  numDecodeSplits: 1,
-  numLogitsRows: 2,
-  logitsOfAll: true,
-  adjustsLogits: false,
-  reportsLogprobs: false,
-};
-const MIXED: StepShape = { ...DECODE, numTokens: 7, numPrefillTiles: 1, logitsOfAll: false };
 const LAYER = ['layernorm', 'matmul_kv_write', 'attention', 'matmul', 'layernorm', 'matmul', 'matmul'];
 
 let device: Device;
@@ -48,17 +38,17 @@ async function layerOf(name: string, shape: StepShape, kvDtype: KVDType = 'f32')
 }
 
 test('a layer takes seven dispatches in a decode step up to 256 tokens, and eight beyond', async () => {
-  expect(await layerOf('plain', DECODE)).toEqual(LAYER);
-  expect(await layerOf('plain', { ...DECODE, numDecodeSplits: 2 })).toEqual(
+  expect(await layerOf('plain', DECODE_STEP)).toEqual(LAYER);
+  expect(await layerOf('plain', { ...DECODE_STEP, numDecodeSplits: 2 })).toEqual(
     LAYER.flatMap((name) => (name === 'attention' ? ['attention_split', 'attention_fold'] : name)),
   );
 });
 
 test('and eight where prompts and decoding sequences share a step', async () => {
-  expect(await layerOf('plain', MIXED)).toEqual(LAYER.toSpliced(2, 0, 'attention'));
+  expect(await layerOf('plain', MIXED_STEP)).toEqual(LAYER.toSpliced(2, 0, 'attention'));
 });
 
 test('heads that do not fill the rows of the cache take one more', async () => {
   const written = LAYER.flatMap((name) => (name === 'matmul_kv_write' ? ['matmul', 'kv_write'] : name));
-  expect(await layerOf('odd', DECODE, 'f16')).toEqual(written);
+  expect(await layerOf('odd', DECODE_STEP, 'f16')).toEqual(written);
 });

@@ -16,25 +16,23 @@ import { closeParts, createParts } from '../../src/runtime/model-parts.ts';
 import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
 import { stepShapes } from '../../src/runtime/step-shape.ts';
 import { Tuning } from '../../src/tuning/tuning.ts';
+import { DECODE_STEP, MIXED_STEP } from '../support/models/step-shapes.ts';
 
-const DECODE: StepShape = {
-  numTokens: 2,
-  numDecodeTokens: 2,
-  numPrefillTiles: 0,
-  numDecodeSplits: 1,
-  numLogitsRows: 2,
-  logitsOfAll: true,
-  adjustsLogits: false,
-  reportsLogprobs: false,
-};
 const STEPS: Readonly<Record<string, StepShape>> = {
-  decode: DECODE,
-  splits: { ...DECODE, numDecodeSplits: 2 },
-  prefill: { ...DECODE, numTokens: 7, numDecodeTokens: 0, numPrefillTiles: 1, numLogitsRows: 1, logitsOfAll: false },
-  mixed: { ...DECODE, numTokens: 7, numPrefillTiles: 1, logitsOfAll: false },
-  'without a row of logits': { ...DECODE, numTokens: 7, numDecodeTokens: 0, numPrefillTiles: 1, numLogitsRows: 0 },
-  'adjusted logits': { ...DECODE, adjustsLogits: true },
-  'log-probabilities': { ...DECODE, reportsLogprobs: true },
+  decode: DECODE_STEP,
+  splits: { ...DECODE_STEP, numDecodeSplits: 2 },
+  prefill: {
+    ...DECODE_STEP,
+    numTokens: 7,
+    numDecodeTokens: 0,
+    numPrefillTiles: 1,
+    numLogitsRows: 1,
+    logitsOfAll: false,
+  },
+  mixed: MIXED_STEP,
+  'without a row of logits': { ...DECODE_STEP, numTokens: 7, numDecodeTokens: 0, numPrefillTiles: 1, numLogitsRows: 0 },
+  'adjusted logits': { ...DECODE_STEP, adjustsLogits: true },
+  'log-probabilities': { ...DECODE_STEP, reportsLogprobs: true },
 };
 const MODELS: readonly (readonly [name: string, dtype: WeightDType, kvDtype: KVDType])[] = [
   ['plain', 'f32', 'f32'],
@@ -111,7 +109,7 @@ test('every layer adds nothing but what it has for itself, and every step of a m
 test('a vocabulary beyond the largest binding is listed in its ranges', async () => {
   const model = await describeModel('plain', 'f32', 'f32');
   const maxBindingBytes = 4 * model.model.config.hiddenSize * 32;
-  const listed = listDispatches(device.traits, metaParts({ ...model, maxBindingBytes }), [DECODE]);
+  const listed = listDispatches(device.traits, metaParts({ ...model, maxBindingBytes }), [DECODE_STEP]);
   const columns = listed.filter(({ use }) => use === 'LM head').map(({ scalars, dims }) => [scalars.first, dims.N]);
   expect(columns.length).toBe(Math.ceil(model.model.config.vocabSize / 32));
   expect(columns.reduce((sum, [, N = 0]) => sum + N, 0)).toBe(model.model.config.vocabSize);
@@ -121,7 +119,7 @@ test('listing makes no buffer, and a tensor that is a shape alone cannot be read
   const model = await describeModel('plain', 'f32', 'f32');
   const before = device.liveBuffers;
   const parts = metaParts(model);
-  expect(listDispatches(device.traits, parts, [DECODE]).length).toBeGreaterThan(0);
+  expect(listDispatches(device.traits, parts, [DECODE_STEP]).length).toBeGreaterThan(0);
   expect(device.liveBuffers).toBe(before);
   await expect(Tensor.meta('x', 'f32', [2]).read()).rejects.toThrow('x: the tensor is a shape alone');
   expect(() => Tensor.meta('x', 'f32', [2]).write([1, 2])).toThrow('x: the tensor is a shape alone');

@@ -1,19 +1,11 @@
 // A steady decode step: one write, one submit, no new GPU object, counted at the calls of GPUDevice and GPUQueue.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
+import { CREATING_CALLS } from '../support/gpu/creating-calls.ts';
 import { openRunner, places, step, TestSequence } from '../support/models/model-session.ts';
 
 const QUEUE_CALLS = ['submit', 'writeBuffer'] as const;
-const DEVICE_CALLS = [
-  'createBuffer',
-  'createBindGroup',
-  'createBindGroupLayout',
-  'createPipelineLayout',
-  'createComputePipeline',
-  'createComputePipelineAsync',
-  'createShaderModule',
-  'createCommandEncoder',
-] as const;
+const DEVICE_CALLS = [...CREATING_CALLS, 'createCommandEncoder'] as const;
 
 /** Calls at the device and its queue while `run` runs. */
 async function countCalls(device: Device, run: () => Promise<unknown>): Promise<Record<string, number>> {
