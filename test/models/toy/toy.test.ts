@@ -6,6 +6,7 @@ import { Device } from '../../../src/gpu/device.ts';
 import type { Tensor } from '../../../src/gpu/tensor.ts';
 import { modelTensors } from '../../../src/models/architecture.ts';
 import { openCheckpoint } from '../../../src/models/checkpoint.ts';
+import { modelKernels } from '../../../src/models/kernels.ts';
 import { RandomCheckpoint } from '../../../src/models/random-checkpoint.ts';
 import { parseModel, randomModel, readModel } from '../../../src/models/registry.ts';
 import { argmax, logSoftmax } from '../../../src/reference/operators.ts';
@@ -15,8 +16,10 @@ import { listDispatches } from '../../../src/runtime/list-dispatches.ts';
 import { planMemory } from '../../../src/runtime/memory-plan.ts';
 import { metaParts } from '../../../src/runtime/meta-parts.ts';
 import { ModelRunner } from '../../../src/runtime/model-runner.ts';
+import { modelWork } from '../../../src/runtime/model-work.ts';
 import { type RunnerOptions, resolveSizes } from '../../../src/runtime/runner-sizes.ts';
 import { stepShapes } from '../../../src/runtime/step-shape.ts';
+import { listTunables } from '../../../src/tuning/tunables.ts';
 import { Tuning } from '../../../src/tuning/tuning.ts';
 import { expectClose } from '../../support/approx.ts';
 import { errorOf } from '../../support/error-of.ts';
@@ -231,6 +234,26 @@ test('the listing has the dispatches of a toy by their places, with its sizes', 
   expect(new Set(attention.map(({ dims, scalars }) => `${dims.H} ${dims.D} ${scalars.scale}`))).toEqual(
     new Set(['2 16 0.0625']),
   );
+});
+
+test('the tuner measures a toy at the sizes of its matmuls, apart by what the kernels fix', () => {
+  const { model, resolved } = sized({ dtype: 'q8', maxBatchTokens: 9 });
+  const tunables = listTunables(device, modelWork(device, model, resolved, modelKernels));
+  const shapes = tunables.flatMap(({ kernel, sizes: each }) =>
+    each.filter(({ M }) => M === 1 || M === 16).map(({ M, K, N }) => `${kernel.name} ${M} × ${K} · ${K} × ${N}`),
+  );
+  expect(shapes.sort()).toEqual(
+    ['matmul 1', 'matmul 16']
+      .flatMap((rows) => [`${rows} × 24 · 24 × 72`, `${rows} × 32 · 32 × 24`, `${rows} × 72 · 72 × 24`])
+      .concat(['matmul 1 × 24 · 24 × 61', 'matmul_kv_write 1 × 24 · 24 × 96', 'matmul_kv_write 16 × 24 · 24 × 96'])
+      .sort(),
+  );
+  const rest = tunables.filter(({ kernel }) => !kernel.name.startsWith('matmul'));
+  expect(rest.map(({ kernel, sizes: each }) => [kernel.name, ...each])).toEqual([
+    ['attention', { H: 2, ROWS: 1 }],
+    ['attention', { H: 2, ROWS: 8 }],
+    ['sample', { V: 61 }],
+  ]);
 });
 
 describe('the research model of a toy', () => {
