@@ -1,5 +1,5 @@
-// The cost of context: milliseconds per decoded token of one sequence at several context lengths. `--help` lists its flags.
-
+// Benchmark of context: milliseconds per decoded token of one sequence at several context lengths. `--help` lists
+// its flags.
 import { deriveSeed } from '../src/core/sampling-params.ts';
 import { DEFAULT_KV_DTYPE } from '../src/runtime/runner-sizes.ts';
 import { modelName, openModel } from '../src/terminal/open-model.ts';

@@ -1,4 +1,4 @@
-// The comparison with other engines on the same weights and the same adapter. `--help` lists its flags.
+// Comparison with other engines on the same weights and the same adapter. `--help` lists its flags.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

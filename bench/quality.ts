@@ -1,4 +1,4 @@
-// What f16 and q8 weights change in a model's predictions of a text, beside f32. `--help` lists its flags.
+// Benchmark of quality: f16 and q8 weights against f32, in the predictions of a text. `--help` lists its flags.
 import { integerFlag, modelFlags, nameFlag } from '../src/terminal/flags.ts';
 import { formatFigure, formatPercent } from './common/figures.ts';
 import { runScript } from './common/script.ts';
@@ -6,7 +6,7 @@ import { readText } from './common/utf8.ts';
 import { measureWeightQuality } from './experiments/weight-quality.ts';
 import { formatRow } from './report/table.ts';
 
-/** Of what tales was not trained on. */
+/** Text that the model tales was not trained on. */
 const HELD_OUT = 'test/fixtures/tales-heldout-part.txt';
 
 const WIDTHS = [8, -10, -11, -11, -11] as const;

@@ -1,6 +1,5 @@
-// The benchmark: the same requests under the naive, offline and online scheduler, all there from the start or arriving
-// over time. `--help` lists its flags.
-
+// Main benchmark: the same requests under the naive, offline and online scheduler, all at the start or arriving over
+// time. `--help` lists its flags.
 import { uniteEosIds } from '../src/engine/eos-ids.ts';
 import type { LoadedModel } from '../src/load-model.ts';
 import { modelFiles } from '../src/terminal/model-files.ts';
@@ -31,14 +30,14 @@ import { readCommit } from './report/meta.ts';
 
 const RECORD_FLAG = '--record';
 
-/** Where a run takes place. */
+/** Surroundings of a run. */
 interface Bench {
   readonly model: LoadedModel;
   readonly trace: TraceFile | null;
   readonly dataset: readonly DatasetEntry[] | null;
   readonly signal: AbortSignal;
   readonly status: StatusLine;
-  /** Takes the numbers of each mode for the JSON file. */
+  /** Numbers of each mode, collected for the JSON file. */
   readonly reports: Map<string, unknown>;
 }
 

@@ -1,4 +1,5 @@
-// What scheduling gains on a model: chunks of a long prompt, shared prefixes, admission control. `--help` lists its flags.
+// Benchmark of scheduling: chunks of a long prompt, shared prefixes and admission control, each as a claim with a
+// bound. `--help` lists its flags.
 import { choiceFlag, modelFlags } from '../src/terminal/flags.ts';
 import { openModel } from '../src/terminal/open-model.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';

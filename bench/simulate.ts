@@ -1,5 +1,4 @@
-// The simulator: the engine, its scheduler and its KV manager in virtual time. `--help` lists its flags.
-
+// Simulator: the engine, its scheduler and its KV manager in virtual time. `--help` lists its flags.
 import { BUNDLED_MODEL } from '../src/load-model.ts';
 import { checkOutputs } from '../src/terminal/output-file.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
@@ -32,7 +31,7 @@ async function main(args: SimulateArgs, signal: AbortSignal): Promise<void> {
   const { calibrate: calibrated, replay: replayed, compare, dataset } = args;
   const inputs = { '--calibrate': calibrated, '--replay': replayed, '--compare': compare, '--dataset': dataset };
   await checkOutputs({ '--json': args.json }, inputs);
-  // Nobody reads the texts: any tokenizer will do.
+  // The texts are not used, so any tokenizer will do.
   const tokenizer = await Tokenizer.load(BUNDLED_MODEL);
   const recorded = args.replay === undefined ? null : await readRun(args.replay, signal);
   const run = recorded === null ? await simulateLoad(args, tokenizer, signal) : await replayRun(recorded);
@@ -41,7 +40,7 @@ async function main(args: SimulateArgs, signal: AbortSignal): Promise<void> {
   if (args.json !== undefined) await writeJson(args.json, openLoopJson(report, args));
 }
 
-/** @throws BenchmarkError when a decision differs. */
+/** Replays a recorded run. @throws BenchmarkError when a decision differs. */
 async function replayRun(recorded: RecordedRun): Promise<OpenLoopRun> {
   const { run, numSteps, difference } = await replay(recorded);
   if (difference !== null) throw new BenchmarkError(`${recorded.path} went another way: ${difference}`);
@@ -78,7 +77,7 @@ async function simulateLoad(args: SimulateArgs, tokenizer: Tokenizer, signal: Ab
   return run;
 }
 
-/** Requests between two reports of progress. */
+/** Number of requests between two reports of progress. */
 const REPORT_EVERY = 100;
 
 async function drawRequests(

@@ -1,3 +1,4 @@
+// Closed loop: all requests at once, under each scheduler in turns.
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineWatch } from '../../src/engine/engine-options.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
@@ -5,17 +6,18 @@ import type { BenchRequest } from '../load/requests.ts';
 import { type ModeOptions, type ModeRun, runMode } from './run-mode.ts';
 import { type WarmUpOptions, warmUp } from './warm-up.ts';
 
+/** Runner, modes and callbacks of a benchmark. */
 export interface BenchmarkOptions extends WarmUpOptions {
   /** Runs of each mode. */
   readonly repeat: number;
-  /** Takes the run to report of a mode, as soon as its last one is done; `onInterrupted` takes those that there are. */
+  /** Receives the median run of a mode after its last one; `onInterrupted` receives the medians until then. */
   readonly onMode: (run: ModeRun) => void;
-  /** What watches the engine of a run, which gets a name; warm-ups are not watched. */
+  /** Makes what watches the engine of a run, by name; warm-ups are not watched. */
   readonly watchRun?: (name: string) => EngineWatch | undefined;
 }
 
 /**
- * Warms every mode up, then runs them in turns, so that a machine that slows down slows all of them. Returns all runs.
+ * Warms every mode up, then runs them in turns, so that a machine that slows down slows all of them. Returns the runs.
  *
  * @throws what `runMode` throws.
  */
@@ -44,9 +46,9 @@ export async function runBenchmark(
 }
 
 /**
- * Refuses requests that can't run, before the GPU gets to work.
+ * Refuses requests that can't run, before the GPU starts.
  *
- * @param explain makes of the error about a request what is thrown; by default the error itself.
+ * @param explain makes the error to throw from that about a request; by default they are the same.
  * @throws RangeValueError or RequestTooLargeError.
  */
 export async function checkRequests(
@@ -64,7 +66,7 @@ export async function checkRequests(
   }
 }
 
-/** The run with the median time; of an even number, the faster of the two in the middle. */
+/** Finds the run of the median time; of an even number, the faster of the two in the middle. */
 function medianRun(runs: readonly ModeRun[]): ModeRun {
   const sorted = runs.toSorted((a, b) => a.end - a.start - (b.end - b.start));
   return sorted[Math.floor((sorted.length - 1) / 2)]!;

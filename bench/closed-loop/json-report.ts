@@ -1,5 +1,4 @@
 // JSON report of bench/run.ts: the numbers of each scheduler beside their origin.
-
 import { type BenchArgs, modeOf } from '../load/args.ts';
 import { type ReportOrigin, reportMeta } from '../report/meta.ts';
 

@@ -1,3 +1,4 @@
+// Report of a closed-loop run: one set of numbers, for text and JSON.
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import { faultOf, isComplete } from '../common/completion.ts';
 import { type Figure, ratio } from '../common/figures.ts';
@@ -5,12 +6,12 @@ import { gapsOf, largest, present, type Summary, smallest, sum, summarize } from
 import type { ModeRun } from './run-mode.ts';
 
 /**
- * The numbers of a run, under the names that they have in the JSON file. Tokens, rates and latencies are those of completed
- * requests; a metric without samples is null.
+ * Numbers of a run, under their names in the JSON file. Tokens, rates and latencies are of completed requests; a metric
+ * without samples is null.
  */
 export interface ModeReport {
   readonly requests: number;
-  /** Requests that ended with a fault, or before they were complete. */
+  /** Requests that failed or were aborted. */
   readonly failed: number;
   readonly elapsed_s: number;
   readonly prompt_tokens: number;
@@ -34,6 +35,7 @@ export interface ModeReport {
   readonly per_request: readonly RequestReport[];
 }
 
+/** Numbers of a request. */
 export interface RequestReport {
   readonly prompt_tokens: number;
   readonly ids: readonly number[];
@@ -45,7 +47,7 @@ export interface RequestReport {
   readonly e2e_ms: number;
 }
 
-/** Every request arrived when the run started, so its times count from there, not from when it was encoded. */
+/** Evaluates a run. Its requests all arrived at its start, so times count from there, not from their encoding. */
 export function reportMode({ start, end, responses }: ModeRun): ModeReport {
   const elapsed = (end - start) / 1000;
   const completed = responses.filter(isComplete);

@@ -1,3 +1,4 @@
+// Run of a closed loop: a batch of requests under one scheduler, on an engine of its own.
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Runner } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
@@ -8,27 +9,27 @@ import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { DEFAULT_SETTINGS, type EngineSettings, engineOptions } from '../load/engine-settings.ts';
 import type { BenchRequest } from '../load/requests.ts';
 
-/** What runs the requests, and who watches. */
+/** Engine and callbacks of a run. */
 export interface ModeOptions {
   readonly runner: Runner;
   readonly tokenizer: Tokenizer;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
   readonly settings?: EngineSettings;
-  /** Told how many ids there are so far. */
+  /** Called with the number of ids so far. */
   readonly onIds?: (numIds: number) => void;
-  /** Told what the engine does. */
+  /** Watches the engine. */
   readonly watch?: EngineWatch | undefined;
-  /** Takes what there is of a run that the signal ends, before the signal's reason is thrown. */
+  /** Receives the partial run that the signal interrupted, before the signal's reason is thrown. */
   readonly onInterrupted?: ((run: ModeRun) => void) | undefined;
 }
 
-/** One run of all requests under one scheduler; times in milliseconds of one clock. */
+/** Run of all requests under one scheduler; times in milliseconds of one clock. */
 export interface ModeRun {
   readonly mode: SchedulerName;
-  /** Every request is there; nothing is encoded yet. */
+  /** Arrival of every request, before any is encoded. */
   readonly start: number;
-  /** The last text is complete. */
+  /** Time at which the last text is complete. */
   readonly end: number;
   /** In the order of the requests. */
   readonly responses: readonly FinishedRequest[];
@@ -37,7 +38,7 @@ export interface ModeRun {
 /**
  * Runs the requests, which all arrive at once, under one scheduler.
  *
- * @throws RangeValueError or RequestTooLargeError when one of them can't run, and the signal's reason.
+ * @throws RangeValueError or RequestTooLargeError for a request that can't run, and the signal's reason.
  */
 export async function runMode(
   mode: SchedulerName,

@@ -1,10 +1,11 @@
+// Text report of bench/run.ts: a section per mode, then the modes side by side.
 import { formatFigure, NO_FIGURE, ratio } from '../common/figures.ts';
 import type { Summary } from '../common/statistics.ts';
 import { formatRow } from '../report/table.ts';
 import type { ModeReport } from './mode-report.ts';
 import type { Verdict } from './verdict.ts';
 
-/** The section of one mode. */
+/** Formats the section of a mode. */
 export function formatMode(mode: string, report: ModeReport): string {
   return [
     `=== ${mode} ===`,
@@ -31,7 +32,7 @@ function formatSummary(name: string, summary: Summary | null): string {
 
 const WIDTHS = [7, -17, -8] as const;
 
-/** The modes side by side, and how many requests have the same ids in all of them. */
+/** Formats the modes side by side, and the number of requests with the same ids in all of them. */
 export function formatComparison(reports: ReadonlyMap<string, ModeReport>, verdict: Verdict): string {
   const naive = reports.get('naive')?.throughput_completion ?? null;
   const rows = [...reports].map(([mode, { throughput_completion: speed }]) =>
@@ -40,7 +41,7 @@ export function formatComparison(reports: ReadonlyMap<string, ModeReport>, verdi
   return [formatRow(['mode', 'completion tok/s', '× naive'], WIDTHS), ...rows, formatEqual(verdict)].join('\n');
 }
 
-/** How many requests have the same ids in all modes. */
+/** Formats the number of requests with the same ids in all modes. */
 export function formatEqual({ numEqual, numCompared }: Verdict): string {
   return `ids equal in all modes: ${numCompared === 0 ? NO_FIGURE : `${numEqual}/${numCompared}`}`;
 }

@@ -1,19 +1,20 @@
+// Verdict on runs of the same requests: speeds compare only when the ids are the same.
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import { BenchmarkError, faultOf } from '../common/completion.ts';
 
-/** What a run gave, in the order of its requests; null for one that was turned away, which is no fault. */
+/** Responses of a run in the order of its requests; null for a rejected one, which is no fault. */
 export interface JudgedRun {
   readonly mode: string;
   readonly responses: readonly (FinishedRequest | null)[];
 }
 
-/** Whether the runs did the same work. */
+/** Comparison of the ids of all runs. */
 export interface Verdict {
-  /** Requests that no run turned away. */
+  /** Requests that no run rejected. */
   readonly numCompared: number;
-  /** Those of them that came to their end with the same ids in every run. */
+  /** Compared requests that are complete and have the same ids in every run. */
   readonly numEqual: number;
-  /** A phrase for each request that failed or got other ids. */
+  /** Phrases, one for each request that failed or has different ids. */
   readonly problems: readonly string[];
 }
 
@@ -58,10 +59,10 @@ function findDifference(runs: readonly JudgedRun[], index: number): string | nul
   return null;
 }
 
-/** Problems named in a message; the rest is counted. */
+/** Most problems that a message names; it counts the rest. */
 const MAX_NAMED = 3;
 
-/** @throws BenchmarkError when there is a problem. */
+/** Refuses runs with a problem. @throws BenchmarkError naming the first problems. */
 export function throwIfUnsound({ problems }: Verdict): void {
   if (problems.length === 0) return;
   const named = problems.slice(0, MAX_NAMED).join('; ');

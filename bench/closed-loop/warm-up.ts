@@ -1,23 +1,23 @@
-// Short runs before the clock starts: at most two batches of each scheduler, however many requests are to come.
-
+// Warm-up: short runs before the measured ones, of at most two batches of each scheduler.
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import { DEFAULT_SETTINGS } from '../load/engine-settings.ts';
 import { type BenchRequest, buildWarmup } from '../load/requests.ts';
 import { type ModeOptions, runMode } from './run-mode.ts';
 
-/** Batches of a warm-up: the second one meets the places of sequences that have ended. */
+/** Batches of a warm-up; sequences of the second one take over the rows of ended ones. */
 const NUM_BATCHES = 2;
 
+/** Runner and modes of a warm-up. */
 export interface WarmUpOptions extends Omit<ModeOptions, 'onIds' | 'watch'> {
   readonly modes: readonly SchedulerName[];
   /** Warm-up runs of each mode. */
   readonly warmup: number;
-  /** Told what runs and how many ids it has so far. */
+  /** Called with the name of the run and its number of ids so far. */
   readonly onProgress: (label: string, numIds: number) => void;
 }
 
 /**
- * Runs the first requests, cut short, under every scheduler. They come at once, so the bounds of the queue are not for them.
+ * Runs the first requests, cut short, under every scheduler; without bounds of the queue, because all arrive at once.
  *
  * @throws what `runMode` throws.
  */

@@ -1,8 +1,8 @@
-// Which requests count: figures are of requests that came to their own end, in the closed loop and in the open one.
+// Completed requests: every figure of a closed or an open loop counts these alone.
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import { RoseinferError } from '../../src/util/errors.ts';
 
-/** Whether a request came to its own end; one that failed or was aborted has a row in a report, and is in no rate. */
+/** Tells whether a request came to its end. One that failed or was aborted has a row in a report, but is in no rate. */
 export function isComplete({ finishReason }: Pick<FinishedRequest, 'finishReason'>): boolean {
   return finishReason === 'stop' || finishReason === 'length';
 }
@@ -12,13 +12,13 @@ export function faultOf({ finishReason, error }: Pick<FinishedRequest, 'finishRe
   return isComplete({ finishReason }) ? null : (error ?? finishReason);
 }
 
-/** A benchmark that ran, but whose numbers are worth nothing. */
+/** Error of a benchmark that ran, but whose numbers are worth nothing. */
 export class BenchmarkError extends RoseinferError {}
 
 /**
- * Checks requests on which a measurement as a whole depends.
+ * Refuses a measurement that depends on all its requests when one of them is not complete.
  *
- * @throws BenchmarkError naming the first that is not complete.
+ * @throws BenchmarkError naming the first such request.
  */
 export function throwIfFailed(responses: readonly Pick<FinishedRequest, 'finishReason' | 'error'>[]): void {
   for (const [index, response] of responses.entries()) {

@@ -1,30 +1,30 @@
-// Derived numbers of the reports, by one rule: where there is nothing to divide there is no figure, which is null in JSON
-// and a dash in text; never NaN or Infinity, and never 0 for something that was not measured.
+// Derived numbers of the reports. Where there is nothing to divide there is no figure: null in JSON and a dash in text,
+// never NaN or Infinity, and never 0 for what was not measured.
 
-/** A number, or null where there is none. */
+/** Number of a report; null where there is none. */
 export type Figure = number | null;
 
-/** Stands in a text where there is no figure. */
+/** Text of a missing figure. */
 export const NO_FIGURE = '-';
 
-/** Divides; null where either is missing or the quotient, as that by 0, is no finite number. */
+/** Divides; null when either is missing or the quotient is not finite, as after a division by 0. */
 export function ratio(dividend: Figure, divisor: Figure): Figure {
   if (dividend === null || divisor === null) return null;
   const quotient = dividend / divisor;
   return Number.isFinite(quotient) ? quotient : null;
 }
 
-/** Applies a function to a figure that is there. */
+/** Applies a function to a figure, unless it is missing. */
 export function mapFigure(figure: Figure, apply: (value: number) => number): Figure {
   return figure === null ? null : apply(figure);
 }
 
-/** Shows a figure with `digits` digits after the point, and its unit; a dash alone where there is none. */
+/** Formats a figure with `digits` digits after the point, and its unit; a dash alone when it is missing. */
 export function formatFigure(figure: Figure, digits: number, unit = ''): string {
   return figure === null || !Number.isFinite(figure) ? NO_FIGURE : figure.toFixed(digits) + unit;
 }
 
-/** Shows a share of 1 in percent. */
+/** Formats a share of 1 in percent. */
 export function formatPercent(share: Figure, digits = 1): string {
   return formatFigure(
     mapFigure(share, (value) => 100 * value),

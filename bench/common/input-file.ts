@@ -1,5 +1,5 @@
-// Files that flags name to read from, as streams of bytes. A named pipe is opened without waiting for its writer: a thread
-// that waits keeps the process from ending at a signal.
+// Input files of flags, as streams of bytes. A named pipe is opened without waiting for its writer, because a waiting
+// thread would keep the process from ending at a signal.
 import { constants, createReadStream, openSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
@@ -18,7 +18,7 @@ export async function openInput(path: string, signal: AbortSignal): Promise<Read
   return addAbortSignal(signal, stream);
 }
 
-/** A pipe without a name, that of a shell's `<(…)` or `|`, has its writer already, and no real path. */
+/** Tells whether a path is a named pipe. That of a shell's `<(…)` or `|` has a writer already, and no real path. */
 async function isNamedPipe(path: string): Promise<boolean> {
   const found = await stat(path);
   return (

@@ -1,4 +1,4 @@
-// Text of files in UTF-8, told from what is not: Node's own reading puts U+FFFD in the place of what it can't decode.
+// Text files in UTF-8. Other bytes are refused: Node's own decoding would replace them by U+FFFD without a word.
 import { buffer } from 'node:stream/consumers';
 import { RoseinferError } from '../../src/util/errors.ts';
 import { quote } from '../../src/util/quote.ts';
@@ -6,19 +6,19 @@ import { openInput } from './input-file.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-/** Decodes bytes without the byte order mark they may begin with. @throws TypeError for what is no UTF-8. */
+/** Decodes bytes, skipping a byte order mark. @throws TypeError when they are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
-/** Whether a file begins as UTF-16 does: with its byte order mark, or with a character of which one byte is zero. */
+/** Tells whether a file starts as UTF-16 does: with its byte order mark, or a first character with a zero byte. */
 export function isUtf16(bytes: Uint8Array): boolean {
   const [first, second] = bytes;
   const isMarked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
   return isMarked || first === 0 || second === 0;
 }
 
-/** A text file of a flag that can't be used. */
+/** Error of a flag's text file that can't be used. */
 class TextFileError extends RoseinferError {
   readonly flag: string;
   readonly path: string;
@@ -33,7 +33,7 @@ class TextFileError extends RoseinferError {
 /**
  * Reads a text file that a flag names.
  *
- * @throws TextFileError for one that can't be read or is not UTF-8, and the signal's reason.
+ * @throws TextFileError when it can't be read or is not UTF-8, and the signal's reason.
  */
 export async function readText(flag: string, path: string, signal: AbortSignal): Promise<string> {
   const bytes = await openInput(path, signal)

@@ -1,3 +1,4 @@
+// Experiment: chunks of a long prompt keep the gaps of decoding requests short.
 import { Engine } from '../../src/engine/engine.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import type { TextStream } from '../../src/engine/text-stream.ts';
@@ -9,27 +10,27 @@ import { type Experiment, type ExperimentContext, randomRequest } from './experi
 const NUM_DECODING = 7;
 const SHORT_PROMPT = 16;
 const LONG_PROMPT = 900;
-/** Tokens that every short request has before the long prompt arrives. */
+/** Tokens of each short request when the long prompt arrives. */
 const HEAD_START = 12;
-/** More than a request gets until the long prompt is done. */
+/** Tokens of a short request: more than it gets until the long prompt is done. */
 const MAX_TOKENS = 900;
-/** A step may take so many times the median gap between tokens before the long prompt came. */
+/** Target of a step, in multiples of the median gap before the long prompt. */
 const STEP_TARGET = 3;
 
 /** Gaps between the tokens of the requests that decode, in milliseconds. */
 interface Gaps {
-  /** Median before the long prompt came. */
+  /** Median before the arrival of the long prompt. */
   readonly quiet: Figure;
-  /** Longest from then until its first token. */
+  /** Longest between that arrival and its first token. */
   readonly worst: Figure;
   /** The long prompt's TTFT. */
   readonly ttft: Figure;
 }
 
-/** Runs of each kind, taking turns; the median of their worst gaps counts, as a hiccup of the machine makes a gap, too. */
+/** Runs of each kind, in turns; the median of their worst gaps counts, because a pause of the machine is a gap, too. */
 const NUM_RUNS = 3;
 
-/** A long prompt arrives among requests that decode: how long do they stand still? */
+/** Measures how long decoding requests stall when a long prompt arrives, in chunks and whole. */
 export const chunking: Experiment = {
   name: 'chunking',
   maxBatchSize: NUM_DECODING + 1,

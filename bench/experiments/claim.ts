@@ -1,24 +1,25 @@
+// Claim of an experiment: a measured ratio and its bound.
 import { type Figure, NO_FIGURE } from '../common/figures.ts';
 
-/** What an experiment measured, against what it was to show. */
+/** Ratio that an experiment measured, and the bound that it was to keep. */
 export interface Claim {
-  /** What was compared, as a sentence. */
+  /** Subject of the comparison, in words. */
   readonly title: string;
-  /** The numbers behind it, a line each. */
+  /** Lines with the numbers of the ratio. */
   readonly details: readonly string[];
-  /** Null when what was measured gives none: the claim is missed then. */
+  /** Null when the measurements give none; the claim is missed then. */
   readonly ratio: Figure;
-  /** The ratio's bound. */
+  /** Bound of the ratio. */
   readonly bound: { readonly atMost: number } | { readonly atLeast: number };
 }
 
-/** Whether the ratio keeps its bound. */
+/** Tells whether the ratio keeps its bound. */
 export function holds({ ratio, bound }: Claim): boolean {
   if (ratio === null) return false;
   return 'atMost' in bound ? ratio <= bound.atMost : ratio >= bound.atLeast;
 }
 
-/** The claim as a section of text. */
+/** Formats a claim as a section of text. */
 export function formatClaim(claim: Claim): string {
   const { title, details, ratio, bound } = claim;
   const expected = 'atMost' in bound ? `at most ${bound.atMost}` : `at least ${bound.atLeast}`;

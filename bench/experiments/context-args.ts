@@ -1,3 +1,4 @@
+// Flags of bench/context.ts.
 import type { InferredOptionTypes } from 'yargs';
 import { integerFlag, modelFlags } from '../../src/terminal/flags.ts';
 import type { Script } from '../common/script.ts';
@@ -9,7 +10,7 @@ const flags = {
   rounds: { ...integerFlag('rounds', 1), default: 5, describe: 'rounds over all lengths; the median is reported' },
 };
 
-/** The flags of the context benchmark, checked, under the names they have on the command line. */
+/** Values of the flags of the context benchmark by name. */
 export type ContextArgs = InferredOptionTypes<typeof flags>;
 
 /** Command line of bench/context.ts. */

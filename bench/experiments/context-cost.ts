@@ -1,3 +1,4 @@
+// Cost of context: time of a decoded token over the number of tokens before it, and the line that fits best.
 import type { ModelLimits, Runner } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
@@ -6,30 +7,30 @@ import { BenchmarkError, throwIfFailed } from '../common/completion.ts';
 import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../common/figures.ts';
 import { gapsOf, largest, median, present, sum } from '../common/statistics.ts';
 
-/** Time of a decoded token behind so many tokens. */
+/** Time of a decoded token after `context` tokens. */
 export interface ContextCost {
   readonly context: number;
-  /** Median. */
+  /** Median of the rounds. */
   readonly milliseconds: number;
 }
 
-/** milliseconds = fixed + perToken · context. */
+/** Line: milliseconds = fixed + perToken · context. */
 export interface Line {
   readonly fixed: number;
   readonly perToken: number;
-  /** Largest distance of a measurement from the line, as a part of the line's value there. */
+  /** Largest distance of a measurement from the line, relative to the line. */
   readonly worstResidual: Figure;
 }
 
-/** Ids that are decoded at each length; the gap behind the first belongs to the prompt. */
+/** Ids that are decoded at each length; the gap after the first belongs to the prompt. */
 const NEW_TOKENS = 9;
-/** Two would always lie on a line. */
+/** Fewest lengths: a line through two points always fits. */
 const MIN_LENGTHS = 3;
-/** Both sides of the place where a context needs another split, among others. */
+/** Lengths in tokens; two of them lie on both sides of the end of a split of attention. */
 const LENGTHS = [32, 64, 128, 256, 257, 384, 512, 640, 768, 896, 1000];
 
 /**
- * The lengths that a runner has room for.
+ * Lists the lengths that a runner has room for.
  *
  * @throws RangeValueError when they are too few for a line.
  */
@@ -40,17 +41,18 @@ export function contextLengths({ maxModelLen }: Pick<ModelLimits, 'maxModelLen'>
   return lengths;
 }
 
+/** Prompt, lengths and rounds of a measurement. */
 export interface ContextOptions {
   readonly promptIds: readonly number[];
   readonly lengths: readonly number[];
   readonly rounds: number;
   readonly signal: AbortSignal;
-  /** Told of each round, from 1 on, as it begins. */
+  /** Called with the number of each round, from 1 on, when it begins. */
   readonly onRound: (round: number) => void;
 }
 
 /**
- * Decodes behind the first tokens of one prompt, whose keys stay in the prefix cache. The lengths take turns, so that a
+ * Decodes after the first tokens of one prompt, whose keys stay in the prefix cache. The lengths take turns, so that a
  * machine that slows down slows all of them.
  */
 export async function measureContexts(
@@ -60,7 +62,7 @@ export async function measureContexts(
   await using engine = new Engine({ runner, tokenizer, prefixCache: true });
   const gaps = new Map(lengths.map((length) => [length, [] as number[]]));
   const sampling = { maxTokens: NEW_TOKENS, temperature: 0, ignoreEos: true };
-  // A round before the first fills the cache and compiles.
+  // Round 0 fills the cache and compiles.
   for (let round = 0; round <= rounds; round++) {
     onRound(Math.max(round, 1));
     for (const [length, samples] of gaps) {
@@ -70,7 +72,7 @@ export async function measureContexts(
       if (round > 0) samples.push(...gapsOf(response.timings.tokenTimes).slice(1));
     }
   }
-  // Gap i decodes behind i more tokens; NEW_TOKENS / 2 of them in the middle.
+  // Gap i has i more tokens before it: NEW_TOKENS / 2 on average.
   return [...gaps].map(([length, samples]) => {
     const milliseconds = median(samples);
     if (milliseconds === null) throw new BenchmarkError(`no gap after ${length} tokens, expected ${NEW_TOKENS - 2}`);
@@ -78,7 +80,7 @@ export async function measureContexts(
   });
 }
 
-/** The line with the least squares. */
+/** Fits a line by least squares. */
 export function fitLine(costs: readonly ContextCost[]): Line {
   const mean = (values: readonly number[]) => sum(values) / values.length;
   const meanX = mean(costs.map(({ context }) => context));
@@ -92,7 +94,7 @@ export function fitLine(costs: readonly ContextCost[]): Line {
   return { fixed, perToken, worstResidual: largest(present(residuals)) };
 }
 
-/** A line per length, the fit, and the longest against the shortest. */
+/** Formats a row per length, the fit, and the ratio of longest to shortest. */
 export function formatContextCosts(costs: readonly ContextCost[], { fixed, perToken, worstResidual }: Line): string {
   const rows = costs.map(
     ({ context, milliseconds }) =>

@@ -1,3 +1,4 @@
+// Experiment of bench/scheduling.ts: two ways to schedule on a model, and the claims about them.
 import type { ModelLimits, Runner } from '../../src/core/runner.ts';
 import type { GenerationRequest } from '../../src/engine/request.ts';
 import type { LoadedModel } from '../../src/load-model.ts';
@@ -5,23 +6,24 @@ import { pcg4d } from '../../src/util/rng.ts';
 import type { WaitingClock } from '../load/waiting-clock.ts';
 import type { Claim } from './claim.ts';
 
-/** A comparison of two ways to schedule, on a model. */
+/** Comparison of two ways to schedule on a model. */
 export interface Experiment {
   readonly name: string;
-  /** Sequences per step. */
+  /** Most sequences of a step. */
   readonly maxBatchSize: number;
   run(context: ExperimentContext): Promise<readonly Claim[]>;
 }
 
+/** Model and clock of an experiment. */
 export interface ExperimentContext {
   readonly model: Pick<LoadedModel, 'tokenizer'> & { readonly runner: Runner };
   readonly clock: WaitingClock;
   readonly signal: AbortSignal;
-  /** Told what is going on. */
+  /** Called with the phase that begins. */
   readonly onProgress: (label: string) => void;
 }
 
-/** A greedy request whose prompt is `length` tokens that nothing else begins with, of the random texts number `index`. */
+/** Makes a greedy request with a prompt of `length` tokens: `prefix`, then random ones that `index` determines. */
 export function randomRequest(
   index: number,
   { vocabSize }: Pick<ModelLimits, 'vocabSize'>,

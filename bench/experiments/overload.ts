@@ -1,3 +1,4 @@
+// Experiment: under twice the load that the engine can take, admission control keeps goodput at the level of capacity.
 import { BenchmarkError, throwIfFailed } from '../common/completion.ts';
 import { formatFigure, ratio } from '../common/figures.ts';
 import { present } from '../common/statistics.ts';
@@ -12,24 +13,24 @@ import { type Experiment, type ExperimentContext, randomRequest } from './experi
 
 const BATCH_SIZE = 8;
 const NUM_REQUESTS = 96;
-/** Requests that measure the capacity, all there from the start. */
+/** Requests that measure the capacity, all at the start. */
 const NUM_SATURATING = 40;
-/** Tokens of a prompt, and to generate: every number in between alike. */
+/** Tokens of a prompt and of a completion: uniform between the bounds. */
 const INPUT = { min: 16, max: 64 } as const;
 const OUTPUT = { min: 12, max: 36 } as const;
 const SEED = 1;
 
-/** A request is good if its first token comes within the time in which the saturated engine serves a whole batch … */
+/** Limit of the TTFT of a good request, in times that the saturated engine takes for a whole batch. */
 const TTFT_BATCHES = 1;
-/** … and the others in so many times the median TPOT of the saturated engine. */
+/** Limit of the TPOT of a good request, in medians of the saturated engine. */
 const TPOT_FACTOR = 2;
-/** With admission control, at most so many requests wait: half of what the first limit leaves time for. */
+/** Admission control: half as many requests may wait as the saturated engine completes within the limit of the TTFT. */
 const CONTROLLED: EngineSettings = { prefixCache: false, maxQueuedRequests: BATCH_SIZE / 2 };
 const UNCONTROLLED: EngineSettings = { prefixCache: false };
-/** Without admission control, goodput under overload is worse by at least this factor. */
+/** Most that goodput under overload without admission control may be of that with it. */
 const MEASURABLY = 0.8;
 
-/** Twice as many requests arrive as can be served: how many are served in time? */
+/** Measures goodput at capacity and at twice the capacity, with and without admission control. */
 export const overload: Experiment = {
   name: 'overload',
   maxBatchSize: BATCH_SIZE,

@@ -1,3 +1,4 @@
+// Experiment: the prefix cache computes a shared beginning once.
 import { Engine } from '../../src/engine/engine.ts';
 import { throwIfFailed } from '../common/completion.ts';
 import { type Figure, formatFigure, ratio } from '../common/figures.ts';
@@ -6,10 +7,10 @@ import { type Experiment, type ExperimentContext, randomRequest } from './experi
 
 const NUM_REQUESTS = 16;
 const SHARED = 512;
-/** Tokens of each prompt behind the shared ones. */
+/** Tokens of each prompt after the shared ones. */
 const OWN = 8;
 
-/** Requests that begin alike arrive together: how long until each has its first token? */
+/** Measures the time until requests with a shared beginning all have their first token, without and with the cache. */
 export const prefix: Experiment = {
   name: 'prefix',
   maxBatchSize: NUM_REQUESTS,
@@ -34,9 +35,9 @@ export const prefix: Experiment = {
 };
 
 interface Prefill {
-  /** From the arrival to the last first token. */
+  /** Time from the arrival to the last first token. */
   readonly milliseconds: Figure;
-  /** Of all prompts. */
+  /** Sum over all prompts. */
   readonly cachedTokens: number;
 }
 

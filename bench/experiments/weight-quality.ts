@@ -1,9 +1,10 @@
+// Quality of stored weights: perplexity and divergence from f32, on a text and by windows of it.
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { loadTextModel } from '../../src/load-text-model.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { type Figure, mapFigure, ratio } from '../common/figures.ts';
 
-/** How far a model with stored weights is from the same one with f32 weights, on a text. */
+/** Distance of a model with stored weights from the same one with f32 weights, on a text. */
 export interface WeightQuality {
   readonly dtype: WeightDType;
   /** Predicted tokens. */
@@ -15,14 +16,14 @@ export interface WeightQuality {
   readonly kl: number;
 }
 
-/** What to compare, and on what. */
+/** Model and text of a comparison. */
 export interface WeightQualityOptions {
   readonly model?: string | undefined;
   readonly adapter?: string | undefined;
   readonly text: string;
-  /** Tokens that a token is predicted from at most; no two windows overlap. */
+  /** Most tokens that a token is predicted from; windows do not overlap. */
   readonly window: number;
-  /** Tokens of the text; all when absent. */
+  /** Most tokens of the text; all when absent. */
   readonly maxTokens?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -38,8 +39,8 @@ interface WindowSums {
 /**
  * Compares f16 and q8 weights with f32 on a text.
  *
- * @throws the signal's reason; RoseinferError, as `loadTextModel`; RangeValueError for a text of fewer than two tokens or a
- * window beyond the model.
+ * @throws the signal's reason; RoseinferError, as `loadTextModel`; RangeValueError for a text of fewer than two tokens
+ * or a window beyond the model.
  */
 export async function measureWeightQuality(options: WeightQualityOptions): Promise<WeightQuality[]> {
   const { model, adapter, text, window, maxTokens, signal } = options;
@@ -78,7 +79,7 @@ export async function measureWeightQuality(options: WeightQualityOptions): Promi
   ];
 }
 
-/** Log-probabilities behind every id, a row of V each. */
+/** Computes the log-probabilities after every id, rows of V. */
 async function logprobsOf({ model }: Awaited<ReturnType<typeof loadTextModel>>, ids: readonly number[]) {
   const { logits } = await model.forward(ids);
   using owned = logits;
@@ -96,7 +97,7 @@ function sumNats(rows: readonly Float64Array[], targets: readonly number[]): num
   return -rows.reduce((sum, row, t) => sum + row[targets[t]!]!, 0);
 }
 
-/** Σ over rows of Σ p (log p − log q). */
+/** Sums KL(p ‖ q) = Σ p (log p − log q) over the rows, in nats. */
 function sumDivergence(p: readonly Float64Array[], q: readonly Float64Array[]): number {
   let sum = 0;
   for (const [t, row] of p.entries())

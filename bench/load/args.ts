@@ -1,3 +1,4 @@
+// Flags of bench/run.ts, in a closed and an open loop.
 import type { InferredOptionTypes } from 'yargs';
 import { type SchedulerName, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { UsageError } from '../../src/terminal/flag-words.ts';
@@ -82,7 +83,7 @@ const benchFlags = {
   },
 };
 
-/** The benchmark's flags, checked, under the names they have on the command line. */
+/** Values of the benchmark's flags by name. */
 export type BenchArgs = InferredOptionTypes<typeof benchFlags>;
 
 /** Flags that say where a completion ends. */

@@ -1,4 +1,5 @@
-/** Lets so many in at a time; the others wait in order. */
+// Limit of --max-concurrency: a queue in order of arrival.
+/** Admits at most `limit` callers at a time; the others wait in order. */
 export class ConcurrencyLimit {
   #numFree: number;
   readonly #waiting: (() => void)[] = [];
@@ -7,7 +8,7 @@ export class ConcurrencyLimit {
     this.#numFree = limit;
   }
 
-  /** Resolves when there is a place, which is the caller's then; returns whether the caller had to wait. */
+  /** Resolves when the caller has a place: to true if it had to wait for one. */
   async take(): Promise<boolean> {
     if (this.#numFree > 0) {
       this.#numFree--;

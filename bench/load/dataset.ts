@@ -1,3 +1,4 @@
+// Dataset of --dataset: recorded requests in JSON lines, with the names of published datasets.
 import { RoseinferError } from '../../src/util/errors.ts';
 import { checkKeys } from '../../src/util/keys.ts';
 import { quote } from '../../src/util/quote.ts';
@@ -5,19 +6,20 @@ import { JsonLinesError, type JsonObject, type LineFault, type LinePlace, readJs
 
 /** Request of a dataset. */
 export interface DatasetEntry {
-  /** Where it is written. */
+  /** Line of the file. */
   readonly place: LinePlace;
   /** Milliseconds from the arrival of the first entry to its own. */
   readonly timestampMs: number;
-  /** The prompt's text, or its length in tokens; one of the two. */
+  /** Text of the prompt, unless `inputLength` is given. */
   readonly prompt?: string;
+  /** Tokens of a random prompt. */
   readonly inputLength?: number;
   /** Tokens to generate. */
   readonly outputLength: number;
   readonly priority?: number;
 }
 
-/** Keys of a line. Published datasets say with `hash_ids` which prompts begin alike, which is not looked at. */
+/** Keys of a line. `hash_ids`, by which published datasets mark common prefixes, is accepted and ignored. */
 const KEYS = {
   timestamp_ms: true,
   input_length: true,
@@ -28,8 +30,8 @@ const KEYS = {
 } as const;
 
 /**
- * Reads a dataset: requests as JSON objects, one a line, with `timestamp_ms`, `output_length`, `input_length` or `prompt`,
- * and perhaps `priority`. Returns the entries in order of arrival, whatever order and epoch their times have.
+ * Reads a dataset: JSON objects, one a line, with `timestamp_ms`, `output_length`, `input_length` or `prompt`, and
+ * optionally `priority`. Returns the requests in order of arrival, with times from the first one on.
  *
  * @throws JsonLinesError naming file and line, and the signal's reason.
  */
@@ -40,7 +42,7 @@ export async function readDataset(path: string, signal: AbortSignal): Promise<Da
   return entries.map((entry) => ({ ...entry, timestampMs: entry.timestampMs - start }));
 }
 
-/** Says of an error about request `index` which line of the dataset, if there is one, the request comes from. */
+/** Makes a function that names the line of the dataset, if any, in an error about the request with an index. */
 export function explainBy(dataset: readonly DatasetEntry[] | null) {
   return (error: unknown, index: number): unknown => {
     const place = dataset?.[index]?.place;

@@ -1,24 +1,24 @@
+// Settings of an engine in a benchmark: flags, recorded runs and engine options have the same ones.
 import type { InferredOptionTypes } from 'yargs';
-// Settings of an engine in a benchmark, as flags and recorded runs have them.
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import { type QueuePolicyName, queuePolicyNames } from '../../src/scheduler/create-scheduler.ts';
 import { choiceFlag, integerFlag, numberFlag, switchFlag } from '../../src/terminal/flags.ts';
 
-/** How an engine schedules, but for the name of its scheduler. */
+/** Settings of scheduling, without the name of the scheduler. */
 export interface EngineSettings
   extends Pick<EngineOptions, 'prefixCache' | 'maxStepMs' | 'maxQueuedRequests' | 'maxQueuedTokens'> {
   readonly policy?: QueuePolicyName | undefined;
 }
 
-/** The options of an engine with these settings. */
+/** Makes the options of an engine with these settings. */
 export function engineOptions({ policy, ...options }: EngineSettings) {
   return { ...options, queuePolicy: policy } satisfies Partial<EngineOptions>;
 }
 
-/** The benchmark compares schedulers, so what makes later requests cheaper than earlier ones is off unless asked for. */
+/** Settings by default. The prefix cache is off: it makes later requests cheaper, so schedulers would not compare. */
 export const DEFAULT_SETTINGS: EngineSettings = { prefixCache: false };
 
-/** How the engine schedules. */
+/** Flags of the settings. */
 export const engineFlags = {
   'prefix-cache': { ...switchFlag('prefix-cache'), describe: 'share the blocks of prompts that begin alike' },
   policy: {
@@ -40,10 +40,10 @@ export const engineFlags = {
   },
 };
 
-/** The flags above, checked. */
+/** Values of these flags. */
 export type EngineArgs = InferredOptionTypes<typeof engineFlags>;
 
-/** What the flags say, and else `defaults`. */
+/** Merges the flags over `defaults`. */
 export function engineSettings(args: EngineArgs, defaults: EngineSettings = DEFAULT_SETTINGS): EngineSettings {
   return {
     policy: args.policy ?? defaults.policy,

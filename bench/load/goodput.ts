@@ -1,13 +1,14 @@
+// Goodput: the rate of requests that keep given limits of latency, in the syntax of vLLM's --goodput.
 import { RangeValueError } from '../../src/util/errors.ts';
 
-/** The times of a request, in milliseconds; null where it has no sample. */
+/** Latencies of a request in milliseconds; null without a sample. */
 export interface RequestLatency {
   readonly ttft: number | null;
   readonly tpot: number | null;
   readonly e2e: number | null;
 }
 
-/** Most milliseconds that a good request takes; what is left out does not count. */
+/** Largest latencies of a good request in milliseconds; a missing one sets no limit. */
 export type GoodputLimits = { readonly [K in keyof RequestLatency]?: number };
 
 const LIMIT = /^(ttft|tpot|e2e|e2el):(\d+(?:\.\d+)?)$/;
@@ -15,7 +16,7 @@ const LIMIT = /^(ttft|tpot|e2e|e2el):(\d+(?:\.\d+)?)$/;
 /**
  * Reads `ttft:MS`, `tpot:MS` and `e2e:MS` (or `e2el:MS`, vLLM's name for it).
  *
- * @throws RangeValueError for another text or a name that is there twice.
+ * @throws RangeValueError for another text, or a name given twice.
  */
 export function parseGoodput(texts: readonly unknown[]): GoodputLimits {
   const limits: { -readonly [K in keyof GoodputLimits]: GoodputLimits[K] } = {};
@@ -35,7 +36,7 @@ export function parseGoodput(texts: readonly unknown[]): GoodputLimits {
   return limits;
 }
 
-/** Whether a request that ended well keeps every limit. One that has no TPOT, having one token, keeps that limit. */
+/** Tells whether a completed request keeps every limit. A missing latency, as the TPOT of one token, keeps its own. */
 export function isGood({ ttft, tpot, e2e }: RequestLatency, limits: GoodputLimits): boolean {
   return isWithin(ttft, limits.ttft) && isWithin(tpot, limits.tpot) && isWithin(e2e, limits.e2e);
 }

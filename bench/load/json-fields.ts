@@ -1,21 +1,21 @@
-// The fields of an object of a JSON line, each checked when it is taken: whoever gets a value gets its type.
+// Fields of the object of a JSON line, each checked as it is read, so that a value has the type of its method.
 import { quote } from '../../src/util/quote.ts';
 import { isJsonObject, type JsonObject, type LineFault } from './json-lines.ts';
 
-/** Takes values out of an object; a value that is none of what was asked for is a fault of the line, with its name. */
+/** Reads values of an object by type; a missing or wrong one is a fault of the line, which names the field. */
 export class JsonFields {
   readonly #object: JsonObject;
   readonly #name: string;
   readonly #fault: LineFault;
 
-  /** @param name goes before the names of its fields, with a point: empty for the line's own object. */
+  /** @param name prefixes the names of the fields, with a point: empty for the line's own object. */
   constructor(object: JsonObject, name: string, fault: LineFault) {
     this.#object = object;
     this.#name = name;
     this.#fault = fault;
   }
 
-  /** Whether the field is there. */
+  /** Tells whether the field is present. */
   has(key: string): boolean {
     return this.#object[key] !== undefined;
   }

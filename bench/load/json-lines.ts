@@ -1,23 +1,24 @@
-// Files of JSON objects, one a line, read with distrust: as a stream, so that memory holds one line and what came of the
-// lines before it, and by the byte, so that an encoding that is not UTF-8 is told and not guessed at.
+// Files of JSON objects, one a line. They are read as a stream of bytes: memory holds one line and the values of those
+// before it, and another encoding than UTF-8 is refused instead of guessed.
 import { RoseinferError } from '../../src/util/errors.ts';
 import { isJsonObject, parseJsonObject } from '../../src/util/json.ts';
 import { quote } from '../../src/util/quote.ts';
 import { openInput } from '../common/input-file.ts';
 import { decodeUtf8, isUtf16 } from '../common/utf8.ts';
 
+/** Object of a line, its values unchecked. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Makes the error that says what is wrong with a line. */
+/** Maker of the error about a line. */
 export type LineFault = (problem: string, options?: ErrorOptions) => JsonLinesError;
 
-/** A line of a file; the first is 1. */
+/** Place of a line in a file; the first is 1. */
 export interface LinePlace {
   readonly path: string;
   readonly line: number;
 }
 
-/** A file of JSON lines that can't be used; `line` counts from 1 and is null when the file as a whole is at fault. */
+/** Error of a file of JSON lines; `line` counts from 1, and is null when the file as a whole is at fault. */
 export class JsonLinesError extends RoseinferError {
   readonly path: string;
   readonly line: number | null;
@@ -31,7 +32,7 @@ export class JsonLinesError extends RoseinferError {
 
 export { isJsonObject };
 
-/** Bytes of the longest line; a file of requests has some hundred, a prompt of a whole book some million. */
+/** Bytes of the longest line: usual ones have hundreds, a prompt of a whole book has millions. */
 const MAX_LINE_BYTES = 2 ** 26;
 const NEWLINE = 0x0a;
 
@@ -59,7 +60,7 @@ export async function readJsonLines<Value>(
   return values;
 }
 
-/** The lines of a file as bytes, without their ends. */
+/** Yields the lines of a file as bytes, without their ends. */
 async function* linesOf(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
   let rest: Buffer[] = [];
   let numBytes = 0;
@@ -100,7 +101,7 @@ function decode(bytes: Buffer, fault: LineFault): string {
   }
 }
 
-/** One object, each of its keys once. */
+/** Parses an object that has each key once. */
 function parseLine(text: string, fault: LineFault): JsonObject {
   return parseJsonObject(text, 'line', ({ subject, found, expected, cause }) =>
     subject === 'line'

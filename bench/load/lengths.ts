@@ -1,7 +1,8 @@
+// Lengths of drawn prompts and completions: uniform or lognormal, in tokens.
 import { RangeValueError } from '../../src/util/errors.ts';
 import type { RandomStream } from './random-stream.ts';
 
-/** Lengths in tokens: every integer in [min, max] alike, or lognormal with this median and standard deviation of the logarithm. */
+/** Distribution of lengths in tokens: uniform in [min, max], or lognormal by median and deviation of the logarithm. */
 export type LengthDistribution =
   | { readonly kind: 'uniform'; readonly min: number; readonly max: number }
   | { readonly kind: 'lognormal'; readonly median: number; readonly sigma: number };
@@ -24,7 +25,7 @@ export function parseLengths(flag: string, text: unknown): LengthDistribution {
   throw new RangeValueError(flag, text, 'N, MIN-MAX or lognormal:MEDIAN:SIGMA, in tokens from 1 on');
 }
 
-/** A length. The tail of a lognormal one is cut at `max`; the ends of a uniform one are the user's and hold. */
+/** Draws a length. A lognormal one is clipped to `max`; a uniform one keeps the user's bounds. */
 export function drawLength(lengths: LengthDistribution, random: RandomStream, max: number): number {
   if (lengths.kind === 'uniform') return random.integer(lengths.min, lengths.max);
   const length = Math.round(lengths.median * Math.exp(lengths.sigma * random.normal()));

@@ -1,3 +1,4 @@
+// Flags of an open loop, shared by the benchmark and the simulator, with the names of vLLM where it has one.
 import type { InferredOptionTypes } from 'yargs';
 import { UsageError } from '../../src/terminal/flag-words.ts';
 import { integerFlag, nameFlag, nameListFlag, numberFlag } from '../../src/terminal/flags.ts';
@@ -12,17 +13,17 @@ function lengthsFlag(name: string) {
   return { takes: 'word' as const, nargs: 1, coerce: (raw: unknown) => parseLengths(`--${name}`, raw) };
 }
 
-/** Requests are made before the first of them runs, so there is a bound. */
+/** Most requests of a run: all are made before the first one runs. */
 const MAX_REQUESTS = 1_000_000;
 
-/** How many requests there are. */
+/** Flag of the number of requests. */
 export const numRequestsFlag = numberFlag(
   'num-requests',
   `an integer from 1 to ${MAX_REQUESTS}`,
   (value) => Number.isInteger(value) && value >= 1 && value <= MAX_REQUESTS,
 );
 
-/** Which requests arrive when, in an open loop; vLLM's names where it has one. */
+/** Flags of the requests of an open loop and their arrival. */
 export const loadFlags = {
   'request-rate': {
     takes: 'word' as const,
@@ -65,7 +66,7 @@ export const loadFlags = {
   },
 };
 
-/** The flags of an open loop, checked. */
+/** Values of these flags. */
 export type LoadArgs = InferredOptionTypes<typeof loadFlags>;
 
 /** Flags that make requests arrive over time. */
@@ -74,13 +75,13 @@ export const OPEN_LOOP = ['request-rate', 'input-len', 'output-len', 'dataset'] 
 type FlagName = keyof LoadArgs | keyof EngineArgs | 'prompt' | 'prompts';
 type Given = { readonly [Flag in FlagName]?: unknown };
 
-/** A flag, and those of which it needs one. */
+/** Flags that need one of others. */
 const NEEDS: readonly [FlagName, readonly FlagName[]][] = [
   ['burstiness', ['request-rate']],
   ['shared-prefix', ['input-len', 'dataset']],
 ];
 
-/** Flags that say the same thing twice. */
+/** Pairs of flags that exclude each other. */
 const RIVALS: readonly [FlagName, FlagName][] = [
   ['dataset', 'input-len'],
   ['dataset', 'output-len'],
@@ -105,7 +106,7 @@ export function checkLoad(args: Given): void {
 }
 
 /**
- * Refuses flags that would have no effect when all requests are there from the start.
+ * Refuses flags that would have no effect when all requests arrive at the start.
  *
  * @throws UsageError naming the flag.
  */
@@ -119,7 +120,7 @@ function checkNeeds(args: Given, flag: FlagName, needed: readonly FlagName[]): v
   throw new UsageError(`--${flag} has no effect without ${needed.map((other) => `--${other}`).join(', ')}`);
 }
 
-/** Whether requests arrive over time (open loop) and are not all there from the start. */
+/** Tells whether requests arrive over time (open loop), instead of all at the start (closed loop). */
 export function isOpenLoop(args: LoadArgs): boolean {
   return OPEN_LOOP.some((flag) => args[flag] !== undefined);
 }

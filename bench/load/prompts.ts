@@ -1,6 +1,7 @@
+// Built-in prompts, in the style of the bundled model.
 /**
- * The prompts of a run that names none: openings of tales, written for the bundled model. By its tokenizer they are 3 to
- * 120 tokens long, and short ones stand between long ones, so that a batch always holds both.
+ * Prompts of a run that names none: openings of tales, of 3 to 120 tokens by the bundled tokenizer. Short ones stand
+ * between long ones, so that every batch holds both.
  */
 export const builtInPrompts: readonly string[] = [
   'The miller had a daughter who could whistle so sweetly that the wheel turned without any water.',

@@ -1,11 +1,12 @@
+// Random numbers of a benchmark: a stream per purpose, so that one more draw for one of them moves no other.
 import { uniform } from '../../src/util/rng.ts';
 
-/** What a workload draws; each purpose has random numbers of its own, so that one more draw here moves nothing there. */
+/** Purpose of random numbers. */
 export type DrawPurpose = 'arrivals' | 'input lengths' | 'output lengths' | 'step times';
 
 const PURPOSES: readonly DrawPurpose[] = ['arrivals', 'input lengths', 'output lengths', 'step times'];
 
-/** Random numbers that depend on the seed and the purpose only. */
+/** Random numbers that depend on seed and purpose alone. */
 export class RandomStream {
   readonly #seed: number;
   readonly #purpose: number;
@@ -17,24 +18,27 @@ export class RandomStream {
     this.#purpose = PURPOSES.indexOf(purpose);
   }
 
-  /** In (0, 1). */
+  /** Draws a number in (0, 1). */
   uniform(): number {
     return uniform(this.#seed, this.#count++, this.#purpose);
   }
 
-  /** An integer in [min, max]. */
+  /** Draws an integer in [min, max]. */
   integer(min: number, max: number): number {
     return min + Math.floor(this.uniform() * (max - min + 1));
   }
 
-  /** Mean 0, variance 1 (Box and Muller, "A Note on the Generation of Random Normal Deviates", 1958). */
+  /**
+   * Draws from the normal distribution of mean 0 and variance 1 (Box and Muller, "A Note on the Generation of Random
+   * Normal Deviates", 1958).
+   */
   normal(): number {
     return Math.sqrt(-2 * Math.log(this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
   }
 
   /**
-   * Mean and variance `shape` (Marsaglia and Tsang, "A Simple Method for Generating Gamma Variables", ACM TOMS 26(3),
-   * 2000; below shape 1 by their section 6).
+   * Draws from the gamma distribution of mean and variance `shape` (Marsaglia and Tsang, "A Simple Method for
+   * Generating Gamma Variables", ACM TOMS 26(3), 2000; below shape 1 by their section 6).
    */
   gamma(shape: number): number {
     if (shape < 1) return this.gamma(shape + 1) * this.uniform() ** (1 / shape);

@@ -1,31 +1,33 @@
+// Requests of a run, made from its flags: every one has an id and a seed of its own.
 import { deriveSeed, type SamplingOptions, type SamplingParams } from '../../src/core/sampling-params.ts';
 import type { GenerationRequest } from '../../src/engine/request.ts';
 import type { BenchArgs } from './args.ts';
 import { builtInPrompts } from './prompts.ts';
 import type { Arrival } from './workload.ts';
 
-/** The flags that say what the prompts are. */
+/** Flags of the prompts. */
 export type PromptArgs = Pick<BenchArgs, 'prompt' | 'prompts' | 'num-requests'>;
 
-/** A request that leaves nothing that the benchmark has a flag for to a default. */
+/** Request in which every parameter with a flag is set, to the default of the flag if not given. */
 export interface BenchRequest extends GenerationRequest {
   readonly requestId: string;
   readonly sampling: BenchSampling;
 }
 
+/** Sampling of such a request. */
 export type BenchSampling = SamplingOptions & Pick<SamplingParams, 'maxTokens' | 'seed'>;
 
-/** One with a text for its prompt. */
+/** Request whose prompt is a text. */
 export interface TextRequest extends BenchRequest {
   readonly prompt: string;
 }
 
-/** One that arrives `due` milliseconds after the start. */
+/** Request that arrives `due` milliseconds after the start. */
 export interface TimedRequest extends BenchRequest {
   readonly due: number;
 }
 
-/** The requests of a run. Request i has the id i and its own seed, so that a repeated prompt has many completions. */
+/** Makes the requests of a closed loop; each has a seed of its own, so that a repeated prompt has many completions. */
 export function buildRequests(args: BenchArgs): TextRequest[] {
   return buildPrompts(args).map((prompt, index) => ({
     requestId: String(index),
@@ -34,7 +36,7 @@ export function buildRequests(args: BenchArgs): TextRequest[] {
   }));
 }
 
-/** The requests of an open loop, ids and seeds as above; one whose length is given goes on past its eos. */
+/** Makes the requests of an open loop, with ids and seeds as above; one whose length is given ignores its eos. */
 export function timeRequests(args: BenchArgs, arrivals: readonly Arrival[]): TimedRequest[] {
   return arrivals.map(({ outputLength, ...arrival }, index) => {
     const sampling = buildSampling(args, index);
@@ -43,7 +45,7 @@ export function timeRequests(args: BenchArgs, arrivals: readonly Arrival[]): Tim
   });
 }
 
-/** How request `index` is sampled. */
+/** Makes the sampling of request `index`. */
 function buildSampling(args: BenchArgs, index: number): BenchSampling {
   return {
     maxTokens: args['max-new-tokens'],
@@ -56,19 +58,19 @@ function buildSampling(args: BenchArgs, index: number): BenchSampling {
   };
 }
 
-/** The prompts that the flags name, or the built-in ones. */
+/** Lists the prompts of the flags, or built-in ones, which take turns. */
 export function buildPrompts({ prompt, prompts, 'num-requests': numRequests }: PromptArgs): readonly string[] {
   if (prompts !== undefined) return prompts;
   const source = prompt === undefined ? builtInPrompts : [prompt];
   return Array.from({ length: numRequests }, (_, index) => source[index % source.length]!);
 }
 
-/** Lengths of warm-up completions. */
+/** Tokens of warm-up completions. */
 const WARMUP_LENGTHS = [2, 3, 4, 5, 6, 7, 8, 9] as const;
 
 /**
- * The requests cut short, each to another length: a batch of them is prefilled, decoded whole and then shrinks row by
- * row, so the steps of every batch size have run once.
+ * Cuts requests short, each to another length: a batch of them is prefilled, decoded whole and then shrinks row by row,
+ * so that steps of every batch size have run once.
  */
 export function buildWarmup(requests: readonly BenchRequest[]): BenchRequest[] {
   return requests.map((request, index) => {

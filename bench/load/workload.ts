@@ -1,3 +1,4 @@
+// Workload of an open loop: prompts, lengths and arrival times, the same for the same flags, seed and limits.
 import type { ModelLimits } from '../../src/core/runner.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { pcg4d, splitSeed } from '../../src/util/rng.ts';
@@ -9,32 +10,33 @@ import { drawLength, type LengthDistribution } from './lengths.ts';
 import type { LoadArgs } from './load-flags.ts';
 import { RandomStream } from './random-stream.ts';
 
-/** A request of an open loop before anything is said of its sampling: a text or ids for its prompt. */
+/** Request of an open loop without its sampling; its prompt is a text or ids. */
 export interface Arrival {
   /** Milliseconds from the start of the run. */
   readonly due: number;
   readonly prompt?: string;
   readonly promptIds?: readonly number[];
-  /** Tokens to generate; missing where the flags of the closed loop decide. */
+  /** Tokens to generate; when missing, the flags of the closed loop decide. */
   readonly outputLength?: number;
   readonly priority?: number;
 }
 
+/** Flags of a workload. */
 export interface WorkloadArgs extends LoadArgs {
   readonly seed: number;
 }
 
-/** What the requests are made of: a dataset, or texts, or so many of random tokens. */
+/** Source of the requests. */
 export interface WorkloadSource {
   readonly dataset: readonly DatasetEntry[] | null;
-  /** One per request; their number counts even where the prompts are random tokens. */
+  /** Prompt of each request; when prompts are random tokens, only their number counts. */
   readonly prompts: readonly string[];
 }
 
 type WorkloadLimits = Pick<ModelLimits, 'maxModelLen' | 'vocabSize'>;
 
 /**
- * The requests that an open loop sends, in order of arrival; the same ones for the same flags, seed and limits.
+ * Makes the requests of an open loop, in order of arrival.
  *
  * @throws RangeValueError naming the flag of a length that no request can have, or JsonLinesError naming the line.
  */
@@ -52,7 +54,7 @@ export function buildWorkload(
 }
 
 /**
- * Refuses times that a clock can't wait for; a timer would ring at once.
+ * Refuses times that a clock can't wait for: a timer would end at once.
  *
  * @throws JsonLinesError naming the line of the first such time, or RangeValueError naming the rate.
  */
@@ -74,7 +76,7 @@ export function checkArrivals(
   throw new RangeValueError('--request-rate', rate, expected);
 }
 
-/** Looks at the ends of what may be drawn, before a prompt of a billion tokens is. */
+/** Refuses lengths out of range before a prompt of a billion tokens is drawn. */
 function checkLengths(
   { 'input-len': inputs, 'output-len': outputs, 'shared-prefix': numShared = 0 }: WorkloadArgs,
   dataset: WorkloadSource['dataset'],
@@ -101,7 +103,7 @@ function checkLengths(
   check('--shared-prefix', numShared, longest ?? 0, 'the length of the longest random prompt');
 }
 
-/** The longest of uniform lengths; of lognormal ones, which are cut, the median. */
+/** Finds the longest uniform length; of lognormal ones, which are clipped, the median. */
 function endOf(lengths: LengthDistribution): number {
   return lengths.kind === 'uniform' ? lengths.max : lengths.median;
 }
@@ -133,10 +135,10 @@ function drawRequests(args: WorkloadArgs, prompts: readonly string[], limits: Wo
   });
 }
 
-/** Stands for the index of a request in the tokens that all have. */
+/** Index that the shared tokens are drawn with, in place of a request's. */
 const SHARED = 0xffffffff;
 
-/** Ids that look like nothing: the first `shared-prefix` of them are those of every prompt. */
+/** Draws random ids; the first `shared-prefix` of them are the same in every prompt. */
 function randomPrompt(
   { seed, 'shared-prefix': numShared = 0 }: WorkloadArgs,
   index: number,

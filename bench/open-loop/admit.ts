@@ -1,18 +1,19 @@
+// Admission of a request to an engine: a full queue is an outcome, not an error.
 import type { Engine } from '../../src/engine/engine.ts';
 import { QueueFullError } from '../../src/engine/errors.ts';
 import type { FinishedRequest, GenerationRequest } from '../../src/engine/request.ts';
 
-/** What became of a request; its clock began to run at `start`, in milliseconds of the run's clock. */
+/** Outcome of a request, whose latencies count from `start` in milliseconds of the run's clock. */
 export type Outcome =
   | { readonly start: number; readonly response: FinishedRequest }
-  /** It was turned away. */
+  /** The queue was full. */
   | { readonly start: number; readonly response: null; readonly refusal: string };
 
 /**
- * Adds a request whose clock runs from `start`, before it returns its promise; resolves when the request has ended or
- * was turned away.
+ * Adds a request that arrived at `start`, before it returns its promise; resolves when the request has ended or was
+ * rejected.
  *
- * @throws what `addRequest` throws but QueueFullError.
+ * @throws what `addRequest` throws, except QueueFullError.
  */
 export async function admit(engine: Engine, request: GenerationRequest, start: number): Promise<Outcome> {
   try {

@@ -1,3 +1,4 @@
+// Open loop: the same requests arrive over time under each scheduler, one after another.
 import type { Runner } from '../../src/core/runner.ts';
 import type { EngineWatch } from '../../src/engine/engine-options.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
@@ -12,21 +13,22 @@ import { buildWorkload, checkArrivals } from '../load/workload.ts';
 import type { RunLog } from './run-log.ts';
 import { type OpenLoopRun, runOpenLoop } from './run-open-loop.ts';
 
+/** Runner, dataset and callbacks of an open-loop benchmark. */
 export interface OpenLoopBenchmarkOptions {
   readonly runner: Runner;
   readonly tokenizer: Tokenizer;
-  /** The requests, where they come from a file. */
+  /** Requests of --dataset. */
   readonly dataset: readonly DatasetEntry[] | null;
   readonly signal: AbortSignal;
   readonly settings: EngineSettings;
-  /** Takes what happens in the run of the only mode; prompts are encoded before it starts then. */
+  /** Records the run of a single mode, whose prompts are then encoded before it starts. */
   readonly log?: RunLog | undefined;
-  /** What watches the engine of a run, which gets a name; warm-ups are not watched. */
+  /** Makes what watches the engine of a run, by name; warm-ups are not watched. */
   readonly watchRun?: (name: string) => EngineWatch | undefined;
-  /** Told what runs and how many requests have ended. */
+  /** Called with the name of the run and the number of requests that have ended. */
   readonly onProgress: (label: string, numEnded: number) => void;
   readonly onRun: (run: OpenLoopRun) => void;
-  /** Takes what there is of the run that the signal ends. */
+  /** Receives the partial run that the signal interrupted. */
   readonly onInterrupted: (run: OpenLoopRun) => void;
 }
 
@@ -62,7 +64,7 @@ export async function benchmarkOpenLoop(args: BenchArgs, options: OpenLoopBenchm
   return runs;
 }
 
-/** The request with ids in the place of its text. */
+/** Replaces the text of a prompt by its ids. */
 function encodePrompt({ prompt, ...request }: TimedRequest, tokenizer: Tokenizer): TimedRequest {
   return prompt === undefined ? request : { ...request, promptIds: tokenizer.encode(prompt) };
 }

@@ -1,11 +1,12 @@
+// JSON report of an open-loop run, with the keys of vLLM's serving benchmark.
 import { type Figure, ratio } from '../common/figures.ts';
 import type { Spread } from '../common/statistics.ts';
 import type { LoadArgs } from '../load/load-flags.ts';
 import { latencyNames, type OpenLoopReport } from './report.ts';
 
 /**
- * A run under the names of vLLM's serving benchmark; `rejected` and `statuses` are added. Totals and statistics of latency are in
- * milliseconds, the lists per request in seconds, as there.
+ * Makes the JSON report of a run. `rejected` and `statuses` are added to vLLM's keys. As there, statistics of latency
+ * are in milliseconds, but lists of requests in seconds.
  */
 export function openLoopJson(
   report: OpenLoopReport,

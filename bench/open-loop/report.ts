@@ -1,3 +1,4 @@
+// Report of an open-loop run: one set of numbers, for text and JSON.
 import { faultOf, isComplete } from '../common/completion.ts';
 import { type Figure, ratio } from '../common/figures.ts';
 import { gapsOf, largest, present, type Spread, spread, sum } from '../common/statistics.ts';
@@ -5,43 +6,42 @@ import { type GoodputLimits, isGood, type RequestLatency } from '../load/goodput
 import type { Outcome } from './admit.ts';
 import type { OpenLoopRun } from './run-open-loop.ts';
 
-/** What latencies are of, under vLLM's names. */
+/** Names of latencies, as vLLM has them. */
 export const latencyNames = ['ttft', 'tpot', 'itl', 'e2el'] as const;
+/** Name of a latency. */
 export type LatencyName = (typeof latencyNames)[number];
 
-/**
- * The numbers of an open-loop run. What counts tokens or times counts completed requests only; a rate without any is null.
- */
+/** Numbers of an open-loop run. Tokens, rates and latencies are of completed requests; a rate without any is null. */
 export interface OpenLoopReport {
   /** Seconds from the start to the last request's end. */
   readonly duration: number;
   readonly completed: number;
-  /** Ended with a fault, or before they were complete. */
+  /** Requests that failed or were aborted. */
   readonly failed: number;
-  /** Turned away. */
+  /** Requests that met a full queue. */
   readonly rejected: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
   /** Completed requests per second. */
   readonly requestThroughput: Figure;
-  /** Completed requests within the limits per second. */
+  /** Completed requests per second that keep the limits. */
   readonly goodput: Figure;
-  /** Whether there are limits. */
+  /** True when limits are given. */
   readonly hasLimits: boolean;
   /** Generated tokens per second. */
   readonly outputThroughput: Figure;
   /** Prompt and generated tokens per second. */
   readonly totalThroughput: Figure;
-  /** Most tokens that came in one of the seconds from the start on. */
+  /** Most tokens generated in one of the seconds from the start on. */
   readonly peakOutputThroughput: Figure;
   /** Most requests that had arrived and not ended. */
   readonly peakConcurrency: number;
-  /** Milliseconds; null where there is no sample. */
+  /** Statistics in milliseconds; null without a sample. */
   readonly latencies: Readonly<Record<LatencyName, Spread | null>>;
   readonly requests: readonly OpenLoopRequestReport[];
 }
 
-/** One request of the report; times in milliseconds, `start` from the start of the run, the others from its own. */
+/** Numbers of a request in milliseconds: `start` from the start of the run, the others from its own. */
 export interface OpenLoopRequestReport extends RequestLatency {
   readonly start: number;
   readonly status: 'completed' | 'failed' | 'rejected';
@@ -51,7 +51,7 @@ export interface OpenLoopRequestReport extends RequestLatency {
   readonly error: string | null;
 }
 
-/** Evaluates a run. Its times are those of the arrivals, whatever the engine has stamped. */
+/** Evaluates a run. Latencies count from the arrivals of the open loop, not from those that the engine recorded. */
 export function reportOpenLoop(run: OpenLoopRun, limits: GoodputLimits | undefined): OpenLoopReport {
   const requests = run.outcomes.map((outcome) => reportRequest(outcome, run.start));
   const completed = requests.filter(({ status }) => status === 'completed');
@@ -106,7 +106,7 @@ function reportRequest(outcome: Outcome, runStart: number): OpenLoopRequestRepor
   };
 }
 
-/** Null where no request was completed. */
+/** Finds the most tokens of a second; null when no request is complete. */
 function peakOutputThroughput({ start, outcomes }: OpenLoopRun): Figure {
   const perSecond = new Map<number, number>();
   for (const { response } of outcomes) {
@@ -119,7 +119,7 @@ function peakOutputThroughput({ start, outcomes }: OpenLoopRun): Figure {
   return largest([...perSecond.values()]);
 }
 
-/** At equal times a request ends before another one arrives. */
+/** Finds the most concurrent requests; at equal times a request ends before another arrives. */
 function peakConcurrency(requests: readonly OpenLoopRequestReport[]): number {
   const events = requests.flatMap(({ start, e2e }) =>
     e2e === null

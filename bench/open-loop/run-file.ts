@@ -1,3 +1,4 @@
+// Reader of the file of --record: every field is checked, because a replay believes it.
 import type { ModelLimits } from '../../src/core/runner.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { queuePolicyNames, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
@@ -6,16 +7,16 @@ import { JsonFields } from '../load/json-fields.ts';
 import { type JsonObject, type LineFault, readJsonLines } from '../load/json-lines.ts';
 import { type LogEntry, type LoggedRequest, RUN_SCHEMA, type RunHeader } from './run-log.ts';
 
-/** A recorded run. */
+/** Recorded run. */
 export interface RecordedRun {
   readonly path: string;
   readonly header: RunHeader;
-  /** In the order in which it happened. */
+  /** Requests and turns in their order. */
   readonly entries: readonly LogEntry[];
 }
 
 /**
- * Reads what `--record` has written; keys that nobody reads are passed over.
+ * Reads the file of `--record`; unknown keys are ignored.
  *
  * @throws JsonLinesError naming file and line, and the signal's reason.
  */
@@ -61,7 +62,7 @@ function parseLimits(fields: JsonFields): ModelLimits {
   };
 }
 
-/** Those that are there. */
+/** Reads the settings that are given. */
 function parseSettings(fields: JsonFields): EngineSettings {
   const given = <T>(key: keyof EngineSettings, take: (key: string) => T) => (fields.has(key) ? take(key) : undefined);
   return {
@@ -121,7 +122,7 @@ function parseRequest(fields: JsonFields, { maxModelLen, vocabSize }: ModelLimit
   };
 }
 
-/** A replay tells requests apart by both. */
+/** Refuses an id or a seed of an earlier request: a replay finds requests by both. */
 function checkUnique(seen: Set<string | number>, { requestId, seed }: LoggedRequest, fault: LineFault): void {
   for (const name of [requestId, seed]) {
     if (seen.has(name)) throw fault(`request ${requestId} has the id or the seed of one before it, expected its own`);

@@ -1,3 +1,4 @@
+// Record of a run for the simulator: requests and turns of the engine, in the order in which they happened.
 import type { ModelLimits, Runner } from '../../src/core/runner.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
@@ -5,51 +6,54 @@ import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import type { EngineSettings } from '../load/engine-settings.ts';
 import type { BenchRequest } from '../load/requests.ts';
 
-/** Under what a run was recorded. */
+/** Settings of a recorded run. */
 export interface RunHeader {
   readonly schema: typeof RUN_SCHEMA;
   readonly mode: SchedulerName;
   readonly limits: ModelLimits;
   readonly settings: EngineSettings;
-  /** The tokens that end a text. */
+  /** Tokens that end a text. */
   readonly eosIds: readonly number[];
-  /** When it began, in milliseconds of its clock. */
+  /** Start of the run in milliseconds of its clock. */
   readonly start: number;
 }
 
-/** A request as it was added, and what it got. */
+/** Request as it was added, and its ids. */
 export interface LoggedRequest {
   readonly requestId: string;
-  /** When its clock began to run and when the engine got it, in milliseconds of the run's clock. */
+  /** Arrival in milliseconds of the run's clock. */
   readonly start: number;
+  /** Time at which the engine received it. */
   readonly added: number;
   readonly promptIds: readonly number[];
   readonly maxTokens: number;
   readonly ignoreEos: boolean;
-  /** No other request of the run has it. */
+  /** Seed, unique in the run. */
   readonly seed: number;
   readonly priority?: number | undefined;
-  /** What was generated. */
+  /** Generated ids. */
   ids: readonly number[];
 }
 
-/** A turn of the engine that began at `turn`; `step` is what it submitted, if anything. */
+/** Turn of the engine that began at `turn`; `step` is the step that it submitted, if any. */
 export interface LoggedTurn {
   readonly turn: number;
   step: StepRecord | null;
 }
 
+/** Event of a run. */
 export type LogEntry = LoggedTurn | { readonly request: LoggedRequest };
 
+/** Format of the file, in its header. */
 export const RUN_SCHEMA = 'roseinfer-run-1';
 
-/** Keeps what happened in a run in the order in which it happened. */
+/** Log of a run, filled by callbacks while the run goes on. */
 export class RunLog {
   readonly #header: Omit<RunHeader, 'schema' | 'start'>;
   #start = 0;
   readonly entries: LogEntry[] = [];
   readonly #requests = new Map<string, LoggedRequest>();
-  /** The turns that submitted a step. */
+  /** Turns that submitted a step, by the index of the step. */
   readonly #steps: LoggedTurn[] = [];
   #turn: LoggedTurn | null = null;
 
@@ -65,7 +69,7 @@ export class RunLog {
     this.#start = time;
   }
 
-  /** Takes a request that the engine gets at `added`. */
+  /** Adds a request that the engine receives at `added`. */
   addRequest(request: BenchRequest, start: number, added: number): void {
     const { requestId, promptIds = [], priority, sampling } = request;
     const { maxTokens, seed, ignoreEos = false } = sampling;
@@ -74,7 +78,7 @@ export class RunLog {
     this.entries.push({ request: logged });
   }
 
-  /** Takes what a request has got. */
+  /** Adds the ids of a request. */
   endRequest({ requestId, ids }: FinishedRequest): void {
     const request = this.#requests.get(requestId);
     if (request !== undefined) request.ids = ids;
@@ -85,7 +89,7 @@ export class RunLog {
     this.entries.push(this.#turn);
   }
 
-  /** The runner, watched: a step belongs to the turn in which it is submitted. */
+  /** Wraps the runner, so that a step belongs to the turn in which it is submitted. */
   watch(runner: Runner): Runner {
     return {
       limits: runner.limits,
@@ -101,13 +105,13 @@ export class RunLog {
     };
   }
 
-  /** The header, then what happened, as lines of JSON. */
+  /** Yields the header, then the events, as lines of JSON. */
   *lines(): Generator<string> {
     yield `${JSON.stringify(this.header)}\n`;
     for (const entry of this.entries) yield `${JSON.stringify(entry)}\n`;
   }
 
-  /** Takes the record of a step that has run. */
+  /** Adds the record of a step to its turn. */
   addStep(record: StepRecord): void {
     const turn = this.#steps[record.index];
     if (turn !== undefined) turn.step = record;

@@ -1,3 +1,4 @@
+// Run of an open loop: requests are sent when they are due, whatever the engine does.
 import { Engine } from '../../src/engine/engine.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import type { ModeOptions } from '../closed-loop/run-mode.ts';
@@ -8,33 +9,34 @@ import type { WaitingClock } from '../load/waiting-clock.ts';
 import { admit, type Outcome } from './admit.ts';
 import type { RunLog } from './run-log.ts';
 
+/** Engine, clock and callbacks of an open loop. */
 export interface OpenLoopOptions extends Omit<ModeOptions, 'clock' | 'onIds' | 'onInterrupted'> {
   readonly clock: WaitingClock;
-  /** Most requests that have been sent and not ended; no limit when missing. */
+  /** Most requests in flight; no limit when missing. */
   readonly maxConcurrency?: number | undefined;
-  /** Takes what happens. */
+  /** Records the run. */
   readonly log?: RunLog | undefined;
-  /** Told how many requests have ended. */
+  /** Called with the number of requests that have ended. */
   readonly onEnd?: ((numEnded: number) => void) | undefined;
-  /** Takes what there is of a run that the signal ends, before the signal's reason is thrown. */
+  /** Receives the partial run that the signal interrupted, before the signal's reason is thrown. */
   readonly onInterrupted?: ((run: OpenLoopRun) => void) | undefined;
 }
 
-/** One run of all requests under one scheduler; times in milliseconds of one clock. */
+/** Run of all requests under one scheduler; times in milliseconds of one clock. */
 export interface OpenLoopRun {
   readonly mode: SchedulerName;
   readonly start: number;
-  /** The last request has ended. */
+  /** Time at which the last request has ended. */
   readonly end: number;
   /** In the order of the requests. */
   readonly outcomes: readonly Outcome[];
 }
 
 /**
- * Sends requests, which come in order of arrival, when they are due, whatever the engine does. Their clocks run from
- * then, even when a timer rings late; the clock of one that `maxConcurrency` held back runs from when it was let go.
+ * Sends requests, given in order of arrival, when they are due. Latencies count from then, even when a timer is late;
+ * for a request that `maxConcurrency` held back they count from its release.
  *
- * @throws RangeValueError or RequestTooLargeError when one of them can't run, and the signal's reason.
+ * @throws RangeValueError or RequestTooLargeError for a request that can't run, and the signal's reason.
  */
 export async function runOpenLoop(
   mode: SchedulerName,
@@ -63,7 +65,7 @@ export async function runOpenLoop(
     const isHeldBack = await places.take();
     if (signal.aborted) break;
     const sent = loop.send(request, isHeldBack ? clock.now() : due).finally(() => places.release());
-    sent.catch(() => {}); // heard of below, when all are sent
+    sent.catch(() => {}); // thrown below, when all are sent
     outcomes.push(sent);
   }
   const results = await Promise.all(outcomes);
@@ -82,7 +84,7 @@ async function untilDue(clock: WaitingClock, due: number, signal: AbortSignal): 
   }
 }
 
-/** An engine whose steps are taken here, one after another while there is something to do. */
+/** Engine whose steps are taken here, one after another while a request is unfinished. */
 class OpenLoop implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #options: OpenLoopOptions;
@@ -94,12 +96,12 @@ class OpenLoop implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Adds a request whose clock runs from `start`; resolves when it has ended. */
+  /** Adds a request that arrived at `start`; resolves when it has ended. */
   async send({ due: _, ...request }: TimedRequest, start: number): Promise<Outcome> {
     const { signal, clock, log, onEnd } = this.#options;
     log?.addRequest(request, start, clock.now());
     const ended = admit(this.#engine, { ...request, signal }, start);
-    // A fault of the loop ends the requests, and they tell of it.
+    // A fault of the loop fails the requests, which report it.
     if (!this.#isStepping) this.#step().catch(() => {});
     const outcome = await ended;
     if (outcome.response !== null) log?.endRequest(outcome.response);

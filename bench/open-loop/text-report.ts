@@ -1,14 +1,16 @@
+// Text report of an open-loop run, with the rows of vLLM's serving benchmark.
 import { formatFigure } from '../common/figures.ts';
 import type { LoadArgs } from '../load/load-flags.ts';
 import { type LatencyName, latencyNames, type OpenLoopReport } from './report.ts';
 
-/** What a report says of the load. */
+/** Load, as a report names it. */
 export interface LoadDescription extends Partial<Pick<LoadArgs, 'request-rate' | 'max-concurrency'>> {
   readonly mode: string;
 }
 
-/** Columns of a headline, and of a row's label. */
+/** Characters of a headline. */
 const WIDTH = 50;
+/** Characters of a row's label. */
 const LABEL_WIDTH = 40;
 
 const TITLES: Readonly<Record<LatencyName, string>> = {
@@ -18,7 +20,7 @@ const TITLES: Readonly<Record<LatencyName, string>> = {
   e2el: 'End-to-end Latency',
 };
 
-/** The section of one run, in the rows of vLLM's serving benchmark. */
+/** Formats the section of a run. */
 export function formatOpenLoop(report: OpenLoopReport, load: LoadDescription): string {
   const { mode, 'request-rate': requestRate, 'max-concurrency': maxConcurrency } = load;
   return [

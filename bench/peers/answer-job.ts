@@ -1,9 +1,9 @@
-// A child process that does one job, with native code that may crash or hang.
+// Child process of a comparison: it does one job, with native code that may crash or hang.
 import type { ChildMessage } from './child.ts';
 
 /**
- * The child's side of `runChild`: takes the one job, sends what `answer` reports, then that it is done or the first line
- * of what it threw, and waits to be ended. Native libraries may crash or hang in their own clean-up, so there is none.
+ * Answers `runChild` in the child: takes the one job, sends what `answer` reports, then that it is done or the first
+ * line of its error, and waits to be killed. It does not clean up: native libraries may crash or hang in doing so.
  */
 export function answerJob<J, R>(answer: (job: J, report: (result: R) => void) => Promise<void>): void {
   const send = (message: ChildMessage<R>) => process.send?.(message);

@@ -1,19 +1,20 @@
+// Flags of bench/peers.ts.
 import type { InferredOptionTypes } from 'yargs';
 import { choiceFlag, integerFlag, modelFlags, nameFlag, numberFlag } from '../../src/terminal/flags.ts';
 import type { Script } from '../common/script.ts';
 import { MAX_WAIT_MS } from '../load/waiting-clock.ts';
 
-/** Engines beside roseinfer, in the order in which they take turns. */
+/** Names of the peers, in the order in which they take turns. */
 export const peerNames = ['llama-vulkan', 'llama-cpu', 'onnx-webgpu', 'onnx-cpu'] as const;
 
-/** A library on a backend. */
+/** Name of a peer: a library on a backend. */
 export type PeerName = (typeof peerNames)[number];
 
-/** That a timer can wait for. */
+/** Longest wait of a timer in seconds. */
 const MAX_SECONDS = Math.floor(MAX_WAIT_MS / 1000);
 const isTimeout = (value: number) => Number.isInteger(value) && value >= 1 && value <= MAX_SECONDS;
 
-/** The flags of the comparison with peers by name. */
+/** Flags of the comparison with peers by name. */
 const peersFlags = {
   ...modelFlags,
   'max-new-tokens': { ...integerFlag('max-new-tokens', 2), default: 64, describe: 'tokens to generate per request' },
@@ -45,7 +46,7 @@ const peersFlags = {
   json: { ...nameFlag('json'), describe: 'file to write the results to' },
 };
 
-/** The flags of the comparison with peers, checked, under the names they have on the command line. */
+/** Values of these flags by name. */
 export type PeersArgs = InferredOptionTypes<typeof peersFlags>;
 
 /** Command line of bench/peers.ts. */
@@ -55,7 +56,7 @@ export const peersScript: Script<typeof peersFlags> = {
   flags: peersFlags,
 };
 
-/** The peers that a run compares with. */
+/** Lists the peers of --peer. */
 export function peersOf({ peer }: Pick<PeersArgs, 'peer'>): readonly PeerName[] {
   return peer === 'all' ? peerNames : [peer];
 }

@@ -1,23 +1,25 @@
+// Parent of a child process: native code that crashes or hangs costs one engine of the comparison, not the whole.
 import { fork } from 'node:child_process';
 import { PeerError } from './peer-error.ts';
 
-/** What a child process sends. */
+/** Message of a child process. */
 export type ChildMessage<R> = { readonly result: R } | { readonly error: string } | { readonly done: true };
 
+/** Environment, limits and callback of a child process. */
 export interface ChildOptions<R> {
-  /** Added to the environment. */
+  /** Variables added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly timeoutSeconds: number;
   readonly signal: AbortSignal;
-  /** Takes each result as it comes, one after another: those before a failure count. */
+  /** Receives each result as it comes, one after another: those before a failure count. */
   readonly onResult: (result: R) => void | Promise<void>;
 }
 
-/** Characters of a child's stderr that are kept to find a reason in. */
+/** Last characters of a child's stderr, kept to find the reason of a failure. */
 const KEPT_STDERR = 4096;
 
 /**
- * Runs a script that ends in `answerJob` in a process of its own, with one job, until it is done.
+ * Runs a script that calls `answerJob` in a process of its own, with one job, until it is done.
  *
  * @throws PeerError when it reports an error, crashes or takes too long; the signal's reason; what `onResult` throws.
  */

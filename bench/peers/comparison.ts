@@ -1,3 +1,4 @@
+// Comparison of roseinfer with its peers: each engine runs in a process of its own, so that a failure stops no other.
 import { join } from 'node:path';
 import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
@@ -17,57 +18,58 @@ import type { RoseinferDecodeJob, RoseinferDecodeResult } from './roseinfer-deco
 import type { RoseinferMatmulJob } from './roseinfer-matmul.ts';
 import { vulkanEnvironment } from './vulkan-device.ts';
 
-/** An engine in the results. */
+/** Name of an engine in the results. */
 export type EngineName = 'roseinfer' | PeerName;
 
-/** Where and how roseinfer ran. */
+/** Adapter and weights of roseinfer. */
 export interface Setup {
   readonly adapter: AdapterIdentity;
   readonly dtype: WeightDType;
 }
 
-/** What has just become known. */
+/** Single result of a comparison. */
 export type Finding =
   | { readonly kind: 'setup'; readonly setup: Setup }
   | { readonly kind: 'decode'; readonly engine: EngineName; readonly result: DecodeResult }
   | { readonly kind: 'matmul'; readonly engine: EngineName; readonly result: MatmulResult }
   | { readonly kind: 'problem'; readonly engine: EngineName; readonly problem: string };
 
+/** Flags, prompts and callbacks of a comparison. */
 export interface ComparisonOptions {
   readonly args: PeersArgs;
   /** Prompts as ids. */
   readonly prompts: DecodeJob['prompts'];
-  /** A directory for what is installed and written. */
+  /** Directory for installed packages and the model file. */
   readonly scratch: string;
   readonly signal: AbortSignal;
-  /** Told what is being done. */
+  /** Called with the activity that begins. */
   readonly onProgress: (text: string) => void;
-  /** Takes each finding once the comparison has it; nothing of that engine is found meanwhile. */
+  /** Receives each finding; the engine makes no other one meanwhile. */
   readonly onFinding: (finding: Finding, comparison: Comparison) => Promise<void>;
 }
 
-/** The published GPT-2 at whose shapes matmuls are compared. */
+/** Published GPT-2 whose shapes the matmuls have. */
 const MATMUL_SIZE = 'gpt2';
 
-/** The same weights in a GGUF file. */
+/** Type of the same weights in a GGUF file. */
 const GGML_TYPE_OF: Readonly<Record<'f32' | 'f16' | 'q8', GgmlType>> = { f32: 'F32', f16: 'F16', q8: 'Q8_0' };
 
 /**
- * node-llama-cpp samples the sequences of a batch in parallel on Node's thread pool, and llama.cpp sorts the logits at
- * the first look: now and then two sequences get each other's token. With one thread in the pool they don't.
+ * Environment with one thread in Node's pool. node-llama-cpp samples the sequences of a batch in parallel there, and
+ * llama.cpp sorts the logits on first access: with more threads two sequences sometimes swap their tokens.
  */
 const ONE_SAMPLER = { UV_THREADPOOL_SIZE: '1' } as const;
 
 const script = (name: string) => new URL(`./${name}.ts`, import.meta.url);
 
-/** Runs roseinfer and its peers in turns, each in a process of its own, and collects what they tell. */
+/** Runs of roseinfer and its peers, in turns and each in a process of its own, and their results. */
 export class Comparison {
   readonly decode = new Map<EngineName, DecodeResult[]>();
   readonly matmul = new Map<EngineName, MatmulResult[]>();
-  /** Why an engine did not run, or not to its end. */
+  /** Reasons why engines did not run to their end. */
   readonly problems = new Map<EngineName, string>();
   readonly #options: ComparisonOptions;
-  // What peers share is made when the first of them needs it.
+  // Shared by peers, and made when the first of them needs it.
   readonly #llama = once(() => this.#install(LLAMA));
   readonly #onnx = once(() => this.#install(ONNX));
   readonly #gguf = once(() => this.#writeModel());
@@ -78,16 +80,16 @@ export class Comparison {
     this.#options = options;
   }
 
-  /** Known once roseinfer has run. */
+  /** Setup of roseinfer. @throws PeerError before roseinfer has run. */
   get setup(): Setup {
     if (this.#setup === null) throw new PeerError('roseinfer has not run');
     return this.#setup;
   }
 
   /**
-   * One round: every engine once. One that fails is left out from then on.
+   * Runs a round: every engine once. One that fails is left out from then on.
    *
-   * @throws PeerError when roseinfer fails before it has told where it runs; the signal's reason; what `onFinding` throws.
+   * @throws PeerError when roseinfer fails before its setup is known; the signal's reason; what `onFinding` throws.
    */
   async runRound(peers: readonly PeerName[]): Promise<void> {
     await this.#attempt('roseinfer', () => this.#decodeRoseinfer());
@@ -109,7 +111,7 @@ export class Comparison {
     }
   }
 
-  /** Keeps a finding and tells of it. */
+  /** Keeps a finding and passes it on. */
   async #take(finding: Finding): Promise<void> {
     if (finding.kind === 'setup') this.#setup = finding.setup;
     else if (finding.kind === 'problem') this.problems.set(finding.engine, finding.problem);
@@ -197,7 +199,7 @@ export class Comparison {
   }
 }
 
-/** Makes something at the first call; later ones get the same, a failure too. */
+/** Makes a value at the first call; later calls return the same, a failure too. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | null = null;
   return () => {

@@ -1,19 +1,18 @@
-// What every engine does for the comparison of decode speeds, and what it tells.
-
+// Job of every engine in the comparison of decode speeds, and its result.
 import { type Figure, ratio } from '../common/figures.ts';
 import { largest, smallest, sum } from '../common/statistics.ts';
 
-/** Sequences that are decoded together. */
+/** Numbers of sequences that are decoded together. */
 export const BATCH_SIZES: readonly number[] = [1, 8];
 
-/** Greedy decoding past the eos: the first B prompts at once, for every batch size B. */
+/** Job of greedy decoding that ignores the eos: the first B prompts at once, for every batch size B. */
 export interface DecodeJob {
   /** Prompts as ids, of equal length, as many as the largest batch. */
   readonly prompts: readonly (readonly number[])[];
   readonly maxNewTokens: number;
 }
 
-/** One batch. */
+/** Result of a batch. */
 export interface DecodeResult {
   readonly batchSize: number;
   /** Generated ids, by prompt. */
@@ -22,7 +21,7 @@ export interface DecodeResult {
   readonly tokensPerSecond: Figure;
 }
 
-/** A generated sequence: ids, and when each of them was there, in milliseconds. */
+/** Generated sequence: ids, and the time of each in milliseconds. */
 export interface TimedIds {
   readonly ids: readonly number[];
   readonly times: readonly number[];
@@ -47,7 +46,7 @@ export async function decodeBatches(
   }
 }
 
-/** Σ(n − 1) over the sequences / (last − first token of all of them), per second. */
+/** Computes tokens per second: Σ(n − 1) over the sequences / (last − first token of all of them). */
 export function decodeSpeed(sequences: readonly TimedIds[]): Figure {
   const times = sequences.flatMap((sequence) => sequence.times);
   const [first, last] = [smallest(times), largest(times)];

@@ -1,22 +1,23 @@
-// Storage of a tensor in a GGUF file.
+// Storage of a tensor in a GGUF file: the three types that correspond to weights of roseinfer.
 import { RangeValueError } from '../../src/util/errors.ts';
 
-/** Q8_0 is blocks of 32 numbers of a row: a scale in f16 and 32 int8. */
+/** Type of the numbers of a tensor. Q8_0 has blocks of 32 numbers of a row: a scale in f16 and 32 int8. */
 export type GgmlType = 'F32' | 'F16' | 'Q8_0';
 
-/** Numbers of a Q8_0 block, and its bytes. */
+/** Numbers of a Q8_0 block. */
 const BLOCK = 32;
+/** Bytes of a Q8_0 block. */
 const BLOCK_BYTES = 2 + BLOCK;
-/** Largest int8 that has an opposite. */
+/** Largest int8 whose negation is an int8. */
 const MAX_INT8 = 127;
 
 /** Ids of the types in a file (enum ggml_type of ggml.h). */
 export const GGML_TYPE_ID: Readonly<Record<GgmlType, number>> = { F32: 0, F16: 1, Q8_0: 8 };
 
 /**
- * Bytes of `count` numbers.
+ * Computes the bytes of `count` numbers.
  *
- * @throws RangeValueError for Q8_0 unless they are whole blocks.
+ * @throws RangeValueError for Q8_0 unless they fill whole blocks.
  */
 export function ggmlBytes(type: GgmlType, count: number): number {
   if (type === 'F32') return 4 * count;

@@ -1,4 +1,4 @@
-// A GPT-2 as a GGUF file, as llama.cpp's own architecture "gpt2" reads it.
+// GPT-2 in a GGUF file, for llama.cpp's own architecture "gpt2".
 import { open } from 'node:fs/promises';
 import type { ModelDefinition } from '../../src/models/architecture.ts';
 import { type GPT2Config, isGPT2Config } from '../../src/models/gpt2/config.ts';
@@ -7,7 +7,7 @@ import { encodeGgml, type GgmlType } from './ggml-type.ts';
 import { type GgufTensor, type GgufValue, ggufHeader, ggufPadding } from './gguf.ts';
 import { PeerError } from './peer-error.ts';
 
-/** A tensor and the weight that it holds; `transposed`: [in, out] in the weight, [out, in] in the file. */
+/** Tensor and the weight that it holds; `transposed` when that is [in, out], and the tensor [out, in]. */
 interface MappedTensor extends GgufTensor {
   readonly weight: string;
   readonly transposed: boolean;
@@ -27,7 +27,7 @@ const MODULES: ReadonlyMap<string, string> = new Map([
   ['mlp.c_proj', 'ffn_down'],
 ]);
 
-/** Numbers of a table that are read at a time. */
+/** Numbers of a weight that are read at a time. */
 const PIECE = 2 ** 22;
 /** Kinds of tokens (enum llama_token_type of llama.h). */
 const [NORMAL, CONTROL] = [1, 3] as const;
@@ -35,7 +35,7 @@ const [NORMAL, CONTROL] = [1, 3] as const;
 /**
  * Writes a model: matrices in `type`, vectors and the position embedding in f32, as roseinfer keeps them.
  *
- * Its vocabulary is made up, a token `<id>` for each id and no merges: it is for ids in, ids out.
+ * The vocabulary is a placeholder, a token `<id>` for each id and no merges: prompts and completions are ids.
  *
  * @throws PeerError for a model that llama.cpp's gpt2 would compute otherwise.
  */
@@ -109,7 +109,7 @@ function mapTensors(model: ModelDefinition, source: WeightSource, type: GgmlType
   });
 }
 
-/** ggml's name of a module. */
+/** Finds ggml's name of a module. */
 function ggmlModule(module: string): string {
   const [, layer, part] = /^h\.(\d+)\.(.*)$/.exec(module) ?? [];
   const name = MODULES.get(part ?? module);
@@ -117,7 +117,7 @@ function ggmlModule(module: string): string {
   return layer === undefined ? name : `blk.${layer}.${name}`;
 }
 
-/** The numbers of a tensor in the order of the file, some rows at a time. */
+/** Yields the numbers of a tensor in the order of the file, in pieces of some rows. */
 async function* readPieces(source: WeightSource, { weight, transposed }: MappedTensor): AsyncGenerator<Float32Array> {
   const shape = source.shape(weight);
   const [rows = 1] = shape;

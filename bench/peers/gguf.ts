@@ -1,8 +1,8 @@
-// The container of llama.cpp's models: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+// Container format of llama.cpp's models: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 import { roundUp } from '../../src/util/math.ts';
 import { GGML_TYPE_ID, type GgmlType, ggmlBytes } from './ggml-type.ts';
 
-/** A value of the metadata. */
+/** Value of the metadata. */
 export type GgufValue =
   | { readonly u32: number }
   | { readonly f32: number }
@@ -10,7 +10,7 @@ export type GgufValue =
   | { readonly i32s: readonly number[] }
   | { readonly texts: readonly string[] };
 
-/** A tensor of the file: rows first, so `shape` is the reverse of ggml's `ne`. */
+/** Tensor of the file; rows come first in `shape`, which is the reverse of ggml's `ne`. */
 export interface GgufTensor {
   readonly name: string;
   readonly shape: readonly number[];
@@ -18,12 +18,12 @@ export interface GgufTensor {
 }
 
 const VERSION = 3;
-/** Tensors start at multiples of this many bytes: the default of `general.alignment`. */
+/** Alignment of tensors in bytes: the default of `general.alignment`. */
 const ALIGNMENT = 32;
 /** Ids of the kinds of values. */
 const [U32, I32, F32, TEXT, ARRAY] = [4, 5, 6, 8, 9] as const;
 
-/** Everything before the data of the first tensor. Each tensor's data follows, padded with `ggufPadding`. */
+/** Encodes all before the data of the first tensor. Each tensor's data follows, padded with `ggufPadding`. */
 export function ggufHeader(metadata: ReadonlyMap<string, GgufValue>, tensors: readonly GgufTensor[]): Uint8Array {
   const parts = [Buffer.from('GGUF'), u32(VERSION), u64(tensors.length), u64(metadata.size)];
   for (const [key, value] of metadata) parts.push(text(key), ...encodeValue(value));
@@ -36,7 +36,7 @@ export function ggufHeader(metadata: ReadonlyMap<string, GgufValue>, tensors: re
   return Buffer.concat([header, ggufPadding(header.length)]);
 }
 
-/** The zeros behind so many bytes. */
+/** Makes the zeros that pad data of `length` bytes. */
 export function ggufPadding(length: number): Uint8Array {
   return new Uint8Array(roundUp(length, ALIGNMENT) - length);
 }

@@ -1,28 +1,31 @@
+// Installation of a peer: an npm package of a fixed version in a directory of its own, no dependency of this project.
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { PeerError } from './peer-error.ts';
 
-/** An npm package of one version. */
+/** Version of an npm package. */
 export interface PeerPackage {
   readonly name: string;
   readonly version: string;
 }
 
+/** Package of llama.cpp. */
 export const LLAMA: PeerPackage = { name: 'node-llama-cpp', version: '3.21.1' };
+/** Package of ONNX Runtime. */
 export const ONNX: PeerPackage = { name: 'onnxruntime-node', version: '1.30.0' };
 
 /**
- * Installs a package into a subdirectory of `dir`, unless it is there; returns the package's directory. No install
- * script runs: both packages bring their binaries along.
+ * Installs a package into a subdirectory of `dir`, unless it is there already; returns the package's directory. No
+ * install script runs: both packages contain their binaries.
  *
  * @throws PeerError with npm's reason, and the signal's reason.
  */
 export async function installPeer({ name, version }: PeerPackage, dir: string, signal: AbortSignal): Promise<string> {
   const prefix = resolve(dir, name);
   const installed = join(prefix, 'node_modules', name);
-  // npm was done with it: what an interrupted one leaves has a package.json, too.
+  // Written after a complete installation: an interrupted one leaves a package.json, too.
   const stamp = join(prefix, '.installed');
   if ((await stampedVersion(stamp)) === version) return installed;
   await mkdir(prefix, { recursive: true });
@@ -44,7 +47,7 @@ async function stampedVersion(stamp: string): Promise<string | null> {
   return readFile(stamp, 'utf8').catch(() => null);
 }
 
-/** npm's own code for what went wrong, else the code of starting npm. */
+/** Finds npm's own error code, else that of starting npm. */
 function npmReason(error: unknown): string {
   const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
   const [, code] = /^npm error code (\S+)/m.exec(stderr) ?? [];

@@ -1,39 +1,40 @@
-// What a comparison prints and saves as it goes: a row once it is known, so that an interruption or a crash costs what was
-// not measured and nothing else.
+// Report of a comparison while it runs: each row is printed and saved when it is known, so that an interruption or a
+// crash loses no measurement.
 import type { Comparison, Finding, Setup } from './comparison.ts';
 import { DECODE_HEAD, type Findings, formatDecode, formatMatmul, formatProblem, MATMUL_HEAD } from './report.ts';
 
-/** What is looked at of a comparison. */
+/** Comparison, as far as a report reads it. */
 export type Reported = Findings & Pick<Comparison, 'setup'>;
 
+/** Callbacks of a live report. */
 export interface LiveReportOptions {
   readonly print: (text: string) => void;
-  /** Makes the first line, once it is known where roseinfer runs. */
+  /** Makes the first line. */
   readonly describe: (setup: Setup) => string;
-  /** Writes all that has been found. */
+  /** Writes all findings until then. */
   readonly save: (comparison: Reported) => Promise<void>;
 }
 
-/** Prints findings as rows under the head of their table, and saves after each. */
+/** Printer of findings, as rows below the head of their table; saves after each. */
 export class LiveReport {
   readonly #options: LiveReportOptions;
   #isDescribed = false;
   /** Lines before the next head. */
   #title: readonly string[] = [''];
-  /** Whose rows come without another head. */
+  /** Table whose rows follow without another head. */
   #table: 'decode' | 'matmul' | null = null;
 
   constructor(options: LiveReportOptions) {
     this.#options = options;
   }
 
-  /** Begins tables anew, under a title. */
+  /** Begins new tables, below a title. */
   begin(title: string): void {
     this.#table = null;
     this.#title = ['', title];
   }
 
-  /** Prints what has been found and saves it. @throws what saving throws. */
+  /** Prints a finding and saves the comparison. @throws what saving throws. */
   async take(finding: Finding, comparison: Reported): Promise<void> {
     const { print, save } = this.#options;
     for (const line of this.#linesOf(finding, comparison)) print(line);
@@ -57,7 +58,7 @@ export class LiveReport {
     }
   }
 
-  /** The head of a table whose rows do not follow on. */
+  /** Makes the head of a table, unless its rows just continue. */
   #head(table: 'decode' | 'matmul', head: string): readonly string[] {
     if (this.#table === table) return [];
     const title = this.#title;

@@ -1,28 +1,28 @@
 // Child process: llama.cpp's side of the decode comparison.
-
 import { answerJob } from './answer-job.ts';
 import { BATCH_SIZES, type DecodeJob, type DecodeResult, decodeBatches, type TimedIds } from './decode-job.ts';
 import { type LlamaSequence, openLlama } from './llama.ts';
 import { PeerError } from './peer-error.ts';
 
+/** Job of llama.cpp. */
 export interface LlamaDecodeJob extends DecodeJob {
-  /** The package node-llama-cpp. */
+  /** Directory of the package node-llama-cpp. */
   readonly directory: string;
-  /** The GGUF file. */
+  /** Path of the GGUF file. */
   readonly model: string;
   readonly gpu: 'vulkan' | false;
   readonly threads: number | undefined;
 }
 
 /**
- * Most tokens of a step, prompts included: no more than decoding takes. Larger steps need other shaders, which a software
- * adapter compiles for minutes, and prompts are not timed.
+ * Most tokens of a step, prompts included: as many as a step of decoding has. Larger steps need other shaders, which a
+ * software adapter compiles for minutes, and prompts are not timed.
  */
 const LLAMA_BATCH_TOKENS = Math.max(...BATCH_SIZES);
 
 answerJob(async (job: LlamaDecodeJob, report: (result: DecodeResult) => void) => {
   const llama = await openLlama(job.directory, { gpu: job.gpu, maxThreads: job.threads });
-  // The check guesses how much memory a GPU has; what doesn't fit fails by itself.
+  // The package's check guesses the memory of the GPU; a model that doesn't fit fails without it, too.
   const layers = { gpuLayers: job.gpu === false ? 0 : 'max', ignoreMemorySafetyChecks: true };
   const model = await llama.loadModel({ modelPath: job.model, ...layers });
   if (job.gpu !== false && model.gpuLayers < model.fileInsights.totalLayers) {

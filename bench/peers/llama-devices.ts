@@ -1,10 +1,10 @@
-// Child process: names of the Vulkan devices that llama.cpp runs on in this environment.
-
+// Child process: names of the Vulkan devices that llama.cpp finds in this environment.
 import { answerJob } from './answer-job.ts';
 import { openLlama } from './llama.ts';
 
+/** Job of listing devices. */
 export interface LlamaDevicesJob {
-  /** The package node-llama-cpp. */
+  /** Directory of the package node-llama-cpp. */
   readonly directory: string;
 }
 

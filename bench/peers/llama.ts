@@ -1,4 +1,4 @@
-// What is used of node-llama-cpp, which is no dependency: it is imported from where it was installed.
+// Types of the used part of node-llama-cpp, which is no dependency but imported from where it was installed.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -6,6 +6,7 @@ interface LlamaModule {
   getLlama(options: object): Promise<Llama>;
 }
 
+/** Opened llama.cpp. */
 export interface Llama {
   getGpuDeviceNames(): Promise<string[]>;
   loadModel(options: object): Promise<LlamaModel>;
@@ -22,11 +23,12 @@ interface LlamaContext {
   dispose(): Promise<void>;
 }
 
+/** Sequence of a context. */
 export interface LlamaSequence {
   evaluate(ids: readonly number[], options: object): AsyncIterable<number>;
 }
 
-/** Opens llama.cpp from the package in `directory`, as it came: nothing is built. @throws what the package throws. */
+/** Opens the built llama.cpp of the package in `directory`. @throws what the package throws. */
 export async function openLlama(
   directory: string,
   options: { readonly gpu: 'vulkan' | false; readonly maxThreads?: number | undefined },

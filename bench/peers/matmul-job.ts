@@ -1,26 +1,27 @@
-// What every engine does for the comparison of matmuls, and what it tells.
+// Job of every engine in the comparison of matmuls, and its result.
 import type { Figure } from '../common/figures.ts';
 import { median } from '../common/statistics.ts';
 
 /** Rows of x. */
 export const MATMUL_ROWS: readonly number[] = [1, 8];
+/** Untimed runs before the timed ones. */
 const WARM_UPS = 3;
 const RUNS = 11;
 
-/** out[M, N] = x[M, K] · w[K, N] */
+/** Shape of w in out[M, N] = x[M, K] · w[K, N]. */
 export interface WeightShape {
   readonly name: string;
   readonly K: number;
   readonly N: number;
 }
 
-/** A multiplication: milliseconds on the host's clock from x there to out here, the median of some runs. */
+/** Result of a multiplication: milliseconds from x on the host to out on the host, the median of the runs. */
 export interface MatmulResult extends WeightShape {
   readonly M: number;
   readonly ms: Figure;
 }
 
-/** Times a multiplication after some warm-up. @param run from x on the host to out on the host. */
+/** Times a multiplication after a warm-up. @param run multiplies from x on the host to out on the host. */
 export async function timeMatmul(run: () => Promise<unknown>): Promise<Figure> {
   const samples: number[] = [];
   for (let i = 0; i < WARM_UPS + RUNS; i++) {

@@ -4,14 +4,15 @@ import { answerJob } from './answer-job.ts';
 import { MATMUL_ROWS, type MatmulResult, timeMatmul, type WeightShape } from './matmul-job.ts';
 import { matmulModel } from './onnx.ts';
 
+/** Job of ONNX Runtime. */
 export interface OnnxMatmulJob {
-  /** The package onnxruntime-node. */
+  /** Directory of the package onnxruntime-node. */
   readonly directory: string;
   readonly provider: 'webgpu' | 'cpu';
   readonly shapes: readonly WeightShape[];
 }
 
-/** What is used of onnxruntime-node. */
+/** Used part of onnxruntime-node. */
 interface OnnxModule {
   readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => object;
   readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<OnnxSession> };
@@ -24,7 +25,7 @@ interface OnnxSession {
 answerJob(async ({ directory, provider, shapes }: OnnxMatmulJob, report: (result: MatmulResult) => void) => {
   const { InferenceSession, Tensor }: OnnxModule = createRequire(import.meta.url)(directory);
   for (const { name, K, N } of shapes) {
-    // Any numbers do, as long as none is zero or denormal.
+    // Any numbers will do, except zeros and denormals.
     const model = matmulModel(K, N, new Float32Array(K * N).fill(0.05));
     const session = await InferenceSession.create(model, { executionProviders: [provider] });
     for (const M of MATMUL_ROWS) {

@@ -1,16 +1,15 @@
-// An ONNX model in protobuf's wire format; field numbers are those of onnx.proto.
-
-/** Encoded fields, in pieces, so that weights are copied only once. */
+// ONNX model in protobuf's wire format, written by hand for its one node; field numbers are those of onnx.proto.
+/** Encoded fields in pieces, so that weights are copied only once. */
 type Message = readonly Uint8Array[];
 
 /** Wire types of protobuf. */
 const [VARINT, BYTES] = [0, 2] as const;
 const IR_VERSION = 8;
 const OPSET = 17;
-/** TensorProto.DataType.FLOAT */
+/** Id of f32: TensorProto.DataType.FLOAT. */
 const FLOAT = 1;
 
-/** y[M, N] = x[M, K] · w[K, N] in f32, with w inside and any M. */
+/** Encodes y[M, N] = x[M, K] · w[K, N] in f32, for any M; w is part of the model. */
 export function matmulModel(K: number, N: number, w: Float32Array): Uint8Array {
   const raw = new Uint8Array(w.buffer, w.byteOffset, w.byteLength);
   const node = [...text(1, 'x'), ...text(1, 'w'), ...text(2, 'y'), ...text(4, 'MatMul')];
@@ -25,7 +24,7 @@ export function matmulModel(K: number, N: number, w: Float32Array): Uint8Array {
   return Buffer.concat([...integer(1, IR_VERSION), ...bytes(7, graph), ...bytes(8, integer(2, OPSET))]);
 }
 
-/** ValueInfoProto of a matrix of M rows. */
+/** Encodes the ValueInfoProto of a matrix of M rows. */
 function matrixInfo(name: string, columns: number): Message {
   const shape = [...bytes(1, text(2, 'M')), ...bytes(1, integer(1, columns))];
   const tensor = [...integer(1, FLOAT), ...bytes(2, shape)];
@@ -45,7 +44,7 @@ function bytes(field: number, content: Message): Message {
   return [varint(8 * field + BYTES), varint(length), ...content];
 }
 
-/** Seven bits a byte, low ones first; the top bit says that more follow. */
+/** Encodes an integer in seven bits a byte, low ones first; the top bit is set while more follow. */
 function varint(value: number): Uint8Array {
   const out: number[] = [];
   let rest = value;

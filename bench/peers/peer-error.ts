@@ -1,4 +1,5 @@
+// Failure of a peer, which the comparison reports and survives.
 import { RoseinferError } from '../../src/util/errors.ts';
 
-/** An engine that can't be installed or run, or ended before it was done; the message is the reason, in one line. */
+/** Error of an engine that can't be installed or run, or ended early; the message is the reason, in one line. */
 export class PeerError extends RoseinferError {}

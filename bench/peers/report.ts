@@ -1,3 +1,4 @@
+// Report of a comparison: tables of medians against roseinfer, and the limits of each figure.
 import { type Figure, formatFigure, NO_FIGURE, ratio } from '../common/figures.ts';
 import { median, present, sum } from '../common/statistics.ts';
 import { type ReportOrigin, reportMeta } from '../report/meta.ts';
@@ -19,7 +20,7 @@ const TITLES: Readonly<Record<EngineName, string>> = {
 const OF_LLAMA = `${LLAMA.name} ${LLAMA.version} on the same weights, its KV in f16: ids in, ids out, so no text, where roseinfer's time has detokenizing in it`;
 const OF_ONNX = `${ONNX.name} ${ONNX.version}: a MatMul in f32 without the bias, activation and residual that roseinfer's has; no model`;
 
-/** What the figures of a peer leave out. */
+/** Limits of the figures of each peer, in words. */
 export const LEFT_OUT: Readonly<Record<PeerName, string>> = {
   'llama-vulkan': `${OF_LLAMA}; samples on the CPU`,
   'llama-cpu': `${OF_LLAMA}; not on the adapter`,
@@ -27,10 +28,10 @@ export const LEFT_OUT: Readonly<Record<PeerName, string>> = {
   'onnx-cpu': `${OF_ONNX}; not on the adapter`,
 };
 
-/** What a comparison found; what it is made of. */
+/** Results of a comparison. */
 export type Findings = Pick<Comparison, 'decode' | 'matmul' | 'problems'>;
 
-/** A table of decode speeds, and one of matmuls where there are any: medians of the rounds. */
+/** Formats tables of decode speeds and, if any, matmuls: medians of the rounds. */
 export function formatTables({ decode, matmul }: Findings): string {
   return [
     DECODE_HEAD,
@@ -40,22 +41,24 @@ export function formatTables({ decode, matmul }: Findings): string {
   ].join('\n');
 }
 
-/** A line on what the figures of each peer that ran leave out. */
+/** Formats a line on the limits of the figures of each peer that ran. */
 export function formatNotes({ problems }: Findings, peers: readonly PeerName[]): string[] {
   return peers.filter((peer) => !problems.has(peer)).map((peer) => `${TITLES[peer]}: ${LEFT_OUT[peer]}`);
 }
 
-/** A line on why an engine is missing, or some of its rows are. */
+/** Formats a line on why an engine, or some of its rows, is missing. */
 export function formatProblem(engine: EngineName, problem: string): string {
   return `${TITLES[engine]}: not run to its end: ${problem}`;
 }
 
 const DECODE_WIDTHS = [22, -5, -9, -12, -11] as const;
 const MATMUL_WIDTHS = [22, 16, -3, -11, -9, -12] as const;
+/** Head of the table of decode speeds. */
 export const DECODE_HEAD = formatRow(['decode', 'batch', 'tokens/s', 'roseinfer ×', 'equal ids'], DECODE_WIDTHS);
+/** Head of the table of matmuls. */
 export const MATMUL_HEAD = formatRow(['matmul', 'shape', 'M', 'K×N', 'ms', 'roseinfer ×'], MATMUL_WIDTHS);
 
-/** A row per batch size. */
+/** Formats a row per batch size. */
 export function formatDecode(
   engine: EngineName,
   results: readonly DecodeResult[],
@@ -74,7 +77,7 @@ export function formatDecode(
   });
 }
 
-/** A row per shape and number of rows. */
+/** Formats a row per shape and number of rows. */
 export function formatMatmul(
   engine: EngineName,
   results: readonly MatmulResult[],
@@ -97,7 +100,7 @@ function matmulMedian(results: readonly MatmulResult[], name: string, M: number)
   return median(present(results.filter((one) => one.name === name && one.M === M).map(({ ms }) => ms)));
 }
 
-/** Ids before the first one of each sequence that differs: behind it, two engines continue different texts. */
+/** Counts the ids before the first different one of each sequence: after it the engines continue different texts. */
 export function countEqualIds(ours: DecodeResult['ids'], theirs: DecodeResult['ids']): number {
   const counts = ours.map((ids, i) => {
     const place = ids.findIndex((id, k) => id !== theirs[i]?.[k]);
@@ -106,9 +109,9 @@ export function countEqualIds(ours: DecodeResult['ids'], theirs: DecodeResult['i
   return sum(counts);
 }
 
-/** Origin of the numbers, and whether they are all. */
+/** Origin of the numbers. */
 export interface PeersReportOrigin extends ReportOrigin<PeersArgs> {
-  /** Results are to come, or would have been. */
+  /** True when results are missing. */
   readonly isPartial: boolean;
 }
 

@@ -9,12 +9,13 @@ import { answerJob } from './answer-job.ts';
 import { BATCH_SIZES, type DecodeJob, type DecodeResult, decodeBatches, type TimedIds } from './decode-job.ts';
 import { PeerError } from './peer-error.ts';
 
+/** Job of roseinfer: decoding. */
 export interface RoseinferDecodeJob extends DecodeJob {
   readonly model: string | undefined;
   readonly options: Pick<LoadModelOptions, 'dtype' | 'kvDtype' | 'adapter'>;
 }
 
-/** Where and how the model runs, before the first batch; then the batches. */
+/** Result of roseinfer: its setup before the first batch, then the batches. */
 export type RoseinferDecodeResult = DecodeResult | { readonly adapter: AdapterIdentity; readonly dtype: WeightDType };
 
 answerJob(async (job: RoseinferDecodeJob, report: (result: RoseinferDecodeResult) => void) => {

@@ -12,8 +12,9 @@ import { answerJob } from './answer-job.ts';
 import { MATMUL_ROWS, type MatmulResult, timeMatmul } from './matmul-job.ts';
 import { PeerError } from './peer-error.ts';
 
+/** Job of roseinfer: matmuls. */
 export interface RoseinferMatmulJob {
-  /** Name of the published model whose shapes they are. */
+  /** Name of the published model that has the shapes. */
   readonly size: string;
   readonly dtype: WeightDType;
   readonly adapter: string | undefined;

@@ -1,12 +1,13 @@
+// Choice of the Vulkan device of llama.cpp, by the name of roseinfer's adapter.
 import { type ChildOptions, runChild } from './child.ts';
 import type { LlamaDevicesJob } from './llama-devices.ts';
 import { PeerError } from './peer-error.ts';
 
 /**
- * The environment in which llama.cpp runs on the Vulkan device of this name, and on no other. By default it leaves
- * software devices out; one named by its index it takes, whatever it is.
+ * Finds the environment in which llama.cpp runs on the Vulkan device `name` and on no other. Devices are tried one by
+ * one, because llama.cpp skips a software device unless its index selects it.
  *
- * @throws PeerError when there is none, with the names that there are.
+ * @throws PeerError when there is no such device, with the names of the others.
  */
 export async function vulkanEnvironment(
   directory: string,

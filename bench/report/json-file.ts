@@ -1,15 +1,16 @@
+// File of --json: replaced as a whole, so that a reader never sees half a report.
 import { stat } from 'node:fs/promises';
 import { replaceFile } from '../../src/terminal/output-file.ts';
 
 const FLAG = '--json';
 
-/** @throws OutputFileError */
+/** Writes a report. @throws OutputFileError */
 export function writeJson(path: string, value: unknown): Promise<void> {
   return replaceFile(FLAG, path, `${JSON.stringify(value)}\n`);
 }
 
 /**
- * Writes what there is so far, where the whole can take its place later: into a regular file. A pipe gets the whole alone.
+ * Writes a report that is not complete yet, if a later one can replace it: into a regular file, but not into a pipe.
  *
  * @throws OutputFileError
  */

@@ -1,4 +1,4 @@
-// Rows of the tables that benchmarks print.
+// Rows of the tables that benchmarks print: cells padded to the widths of their columns.
 
 /** Width of each column in characters; a negative one aligns to the right, and a missing one pads nothing. */
 export type Widths = readonly number[];

@@ -1,3 +1,4 @@
+// Flags of bench/simulate.ts.
 import type { InferredOptionTypes } from 'yargs';
 import { UsageError } from '../../src/terminal/flag-words.ts';
 import { nameFlag, nameListFlag, seedFlag } from '../../src/terminal/flags.ts';
@@ -5,7 +6,7 @@ import type { Script } from '../common/script.ts';
 import { engineFlags } from '../load/engine-settings.ts';
 import { checkLoad, loadFlags, numRequestsFlag, OPEN_LOOP } from '../load/load-flags.ts';
 
-/** The flags of the simulator by name. */
+/** Flags of the simulator by name. */
 const simulateFlags = {
   calibrate: {
     ...nameListFlag('calibrate'),
@@ -27,10 +28,10 @@ const simulateFlags = {
   ...loadFlags,
 };
 
-/** The simulator's flags, checked, under the names they have on the command line. */
+/** Values of the simulator's flags by name. */
 export type SimulateArgs = InferredOptionTypes<typeof simulateFlags>;
 
-/** What a recorded run decides for its replay. */
+/** Flags that have no effect on a replay, which the recorded run decides. */
 const REPLAYED = [
   'compare',
   'max-concurrency',

@@ -1,19 +1,20 @@
+// Calibration of a simulation: costs of steps and delays of the host, learned from recorded runs.
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { summarize } from '../common/statistics.ts';
 import type { LogEntry, LoggedTurn } from '../open-loop/run-log.ts';
 import { CostModel, type MeasuredStep } from './cost-model.ts';
 
-/** What a simulation takes from a recorded run. */
+/** Times of recorded runs that a simulation imitates. */
 export interface Calibration {
-  /** What steps take on the device. */
+  /** Times of steps on the device. */
   readonly costs: CostModel;
   /** Mean milliseconds of the host's work between the end of a step and the submission that follows it. */
   readonly pauseMs: number;
-  /** Median milliseconds by which requests came to the engine late. */
+  /** Median milliseconds between the arrival of a request and its addition to the engine. */
   readonly lateMs: number;
 }
 
-/** Learns from what was recorded, of one run or several. */
+/** Learns the times of one recorded run or several. */
 export function calibrate(runs: readonly (readonly LogEntry[])[]): Calibration {
   const turns = runs.map((entries) => entries.filter((entry) => 'turn' in entry));
   const requests = runs.flat().flatMap((entry) => ('request' in entry ? [entry.request] : []));
@@ -24,7 +25,7 @@ export function calibrate(runs: readonly (readonly LogEntry[])[]): Calibration {
   };
 }
 
-/** Steps run one after another: one that was submitted early begins at the end of the one before it. */
+/** Measures steps, which run one after another: one submitted early begins at the end of the one before. */
 function measureSteps(turns: readonly LoggedTurn[]): MeasuredStep[] {
   let freeAt = Number.NEGATIVE_INFINITY;
   return stepsOf(turns).map(({ submitted, finished, rows }) => {
@@ -35,8 +36,8 @@ function measureSteps(turns: readonly LoggedTurn[]): MeasuredStep[] {
 }
 
 /**
- * From the end of the step that a turn waits for to the submission in the next turn. Where nothing is in flight between
- * them, the host may have waited for requests, so that says nothing.
+ * Measures the pauses from the end of the step that a turn waits for to the submission in the next turn. A pause during
+ * which nothing is in flight is left out: the host may have waited for requests.
  */
 function measurePauses(turns: readonly LoggedTurn[]): number[] {
   const inFlight: StepRecord[] = [];

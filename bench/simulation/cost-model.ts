@@ -1,12 +1,13 @@
+// Cost model of a step: linear in features of its rows, and scattered as the steps that it was fitted to.
 import type { StepRecordRow } from '../../src/engine/observe/step-record.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import type { RandomStream } from '../load/random-stream.ts';
 import { solveNonNegative } from './least-squares.ts';
 
-/** What the time of a step depends on of each of its rows. */
+/** Row of a step, as far as the time of the step depends on it. */
 export type StepRow = Omit<StepRecordRow, 'requestId'>;
 
-/** What the time of a step grows with; each is summed over its rows. */
+/** Features of a row, each summed over the rows of a step; a cost is milliseconds per unit of its feature. */
 const FEATURES = {
   'prefill tokens': ({ numTokens }: StepRow) => (numTokens > 1 ? numTokens : 0),
   'decode rows': ({ numTokens }: StepRow) => (numTokens === 1 ? 1 : 0),
@@ -22,35 +23,35 @@ function featuresOf(rows: readonly StepRow[]): number[] {
   return [1, ...Object.values(FEATURES).map((feature) => rows.reduce((sum, row) => sum + feature(row), 0))];
 }
 
-/** A step that ran. */
+/** Step that ran. */
 export interface MeasuredStep {
   readonly rows: readonly StepRow[];
-  /** What it took on the device. */
+  /** Time on the device. */
   readonly milliseconds: number;
 }
 
-/** How far a step of the fit was from what its costs say. */
+/** Residual of a step of the fit. */
 interface Miss {
-  /** In milliseconds. */
+  /** Milliseconds by the fitted costs. */
   readonly expected: number;
   /** Measured / expected. */
   readonly factor: number;
 }
 
-/** Steps among which a factor is drawn. What is a large factor of a short step is none of a long one. */
+/** Number of steps of about the same length among which a factor is drawn: short steps scatter more than long ones. */
 const NUM_ALIKE = 32;
-/** Rounds of fitting; each weighs the steps by the times that the one before it expects. */
+/** Rounds of fitting; each weights the steps by the times that the round before expects. */
 const NUM_ROUNDS = 4;
-/** A share of the mean step: below it, a step's weight does not grow. */
+/** Share of the mean time of a step below which its weight no longer grows. */
 const MIN_EXPECTED = 0.01;
 
 /**
- * What a step takes: a sum of non-negative costs, each times what it is of, fitted to measured steps, and times a factor
- * drawn from those by which these steps missed it.
+ * Model of the time of a step: the sum of its features times non-negative costs, which are fitted to measured steps,
+ * times a factor drawn from the residuals of the fit.
  */
 export class CostModel {
   readonly #costs: readonly number[];
-  /** The shortest first. */
+  /** Ascending by expected time. */
   readonly #misses: readonly Miss[];
 
   private constructor(costs: readonly number[], misses: readonly Miss[]) {
@@ -59,9 +60,9 @@ export class CostModel {
   }
 
   /**
-   * Fits the costs by least squares of the relative errors, as long steps miss by more than short ones.
+   * Fits the costs by least squares of the relative errors, because absolute errors grow with the length of a step.
    *
-   * @throws RangeValueError when the steps took no time.
+   * @throws RangeValueError when the total time of the steps is not > 0.
    */
   static fit(steps: readonly MeasuredStep[]): CostModel {
     const features = steps.map(({ rows }) => featuresOf(rows));
@@ -85,12 +86,12 @@ export class CostModel {
     return new CostModel(costs, misses);
   }
 
-  /** Milliseconds of a step with these rows. */
+  /** Expects the milliseconds of a step with these rows. */
   expect(rows: readonly StepRow[]): number {
     return dot(featuresOf(rows), this.#costs);
   }
 
-  /** As `expect`, times the factor by which one of the steps missed that were expected to take about as long. */
+  /** Draws the milliseconds of a step: as expected, times the factor of a measured step of about the same length. */
   draw(rows: readonly StepRow[], random: RandomStream): number {
     const expected = this.expect(rows);
     let first = this.#placeOf(expected);
@@ -104,7 +105,7 @@ export class CostModel {
     return expected * this.#misses[random.integer(first, end - 1)]!.factor;
   }
 
-  /** Number of steps that were expected to take less. */
+  /** Counts the steps with a lower expected time. */
   #placeOf(expected: number): number {
     let [low, high] = [0, this.#misses.length];
     while (low < high) {
@@ -115,7 +116,7 @@ export class CostModel {
     return low;
   }
 
-  /** The costs in words, those that are not 0. */
+  /** Formats the costs that are not 0. */
   describe(): string {
     const parts = this.#costs.map((cost, i) => ({ cost, name: featureNames[i] }));
     return parts

@@ -1,13 +1,15 @@
-/** Sweeps over the unknowns; the few unknowns here settle within some hundred. */
+// Least squares with non-negative unknowns, for the few unknowns of a cost model.
+/** Most sweeps over the unknowns; a cost model converges within hundreds. */
 const MAX_SWEEPS = 20_000;
+/** Largest change of a sweep at convergence, relative to the largest unknown. */
 const TOLERANCE = 1e-12;
 
 /**
- * The x ≥ 0 with the least Σ (a·x − b)², by coordinate descent on the normal equations (Franc, Hlaváč and Navara,
+ * Finds the x ≥ 0 with the least Σ (a·x − b)², by coordinate descent on the normal equations (Franc, Hlaváč and Navara,
  * "Sequential Coordinate-Wise Algorithm for the Non-negative Least Squares Problem", CAIP 2005).
  *
- * @param rows each a vector a of the length of x; a column of zeros gets 0.
- * @param targets one b per row.
+ * @param rows vectors a, each of the length of x; the unknown of a column of zeros is 0.
+ * @param targets b of each row.
  */
 export function solveNonNegative(rows: readonly (readonly number[])[], targets: readonly number[]): number[] {
   const size = rows[0]?.length ?? 0;

@@ -1,10 +1,11 @@
+// Text of a prediction: simulated latencies beside measured ones.
 import { formatFigure, formatPercent, mapFigure, ratio } from '../common/figures.ts';
 import type { OpenLoopReport } from '../open-loop/report.ts';
 import { formatRow } from '../report/table.ts';
 
 const WIDTHS = [18, -10, -10, -10] as const;
 
-/** Measured latencies, simulated ones, and how far these are off. */
+/** Formats measured latencies, simulated ones, and the error of these. */
 export function formatPrediction(measured: OpenLoopReport, simulated: OpenLoopReport): string {
   const rows = (['ttft', 'tpot'] as const).flatMap((name) =>
     (['median', 'p99'] as const).map((statistic) => {

@@ -1,3 +1,4 @@
+// Replay of a recorded run: its events, times and ids are given, and the engine decides everything else anew.
 import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { BatchPlan, SamplingRow } from '../../src/core/batch-plan.ts';
@@ -12,20 +13,20 @@ import type { RecordedRun } from '../open-loop/run-file.ts';
 import type { LoggedRequest, RunHeader } from '../open-loop/run-log.ts';
 import type { OpenLoopRun } from '../open-loop/run-open-loop.ts';
 
-/** Characters of the decisions of a step in a message. */
+/** Most characters of the decisions of a step in a message. */
 const MAX_DESCRIPTION = 500;
 
-/** A run that was repeated. */
+/** Repetition of a recorded run. */
 export interface Replay {
   readonly run: OpenLoopRun;
   readonly numSteps: number;
-  /** The first step that differs, in words; null when every step has the same rows, admissions and preemptions. */
+  /** First step that differs, in words; null when every step has the same rows, admissions and preemptions. */
   readonly difference: string | null;
 }
 
 /**
- * Repeats a recorded run: the same events in the same order at the same times, steps as long as they were, and the ids
- * that came. All that the engine, its scheduler and its KV manager decide they decide anew.
+ * Repeats a recorded run with its events in their order and at their times, its step times and its ids. Engine,
+ * scheduler and KV manager decide anew.
  */
 export async function replay({ header, entries }: RecordedRun): Promise<Replay> {
   const recorded = entries.flatMap((entry) => ('turn' in entry && entry.step !== null ? [entry.step] : []));
@@ -47,7 +48,7 @@ export async function replay({ header, entries }: RecordedRun): Promise<Replay> 
       const { request } = entry;
       await runner.advance(request.added);
       const ended = admit(engine, toRequest(request), request.start);
-      ended.catch(() => {}); // heard of below, when all have ended
+      ended.catch(() => {}); // thrown below, when all have ended
       outcomes.push(ended);
     } else {
       await runner.settle(turn);
@@ -57,7 +58,7 @@ export async function replay({ header, entries }: RecordedRun): Promise<Replay> 
   }
   await runner.settle(turn);
   const end = runner.now();
-  // A run that went the same way has nothing left to abort.
+  // A run with the same decisions has nothing left to abort.
   await runner.settle(engine.close());
   const run = { mode: header.mode, start: header.start, end, outcomes: await Promise.all(outcomes) };
   return { run, numSteps: steps.length, difference: findDifference(recorded, steps) };
@@ -85,12 +86,12 @@ function decisionsOf(step: StepRecord | undefined) {
   return { admitted, preempted, numWaiting, rows };
 }
 
-/** Clock and runner of a replay: steps end when they ended. */
+/** Clock and runner of a replay: steps end at their recorded times. */
 class ReplayRunner implements Runner, Clock {
   readonly limits: ModelLimits;
   readonly eosIds: readonly number[];
   readonly #steps: readonly StepRecord[];
-  /** By the seeds of their requests, which tell them apart. */
+  /** Requests by seed, which is unique in a recorded run. */
   readonly #requests: ReadonlyMap<number, LoggedRequest>;
   /** Steps that have not ended, oldest first. */
   readonly #inFlight: { readonly finished: number; readonly resolve: () => void }[] = [];
@@ -113,7 +114,7 @@ class ReplayRunner implements Runner, Clock {
     const { promise, resolve } = Promise.withResolvers<StepResult>();
     const ids = Int32Array.from(samplingRows, (row) => this.#idOf(row));
     const finite = new Uint8Array(ids.length).fill(1);
-    // A step too many ends at once; the comparison will tell of it.
+    // An unexpected step ends immediately; the comparison reports it.
     const finished = this.#steps[this.#numSubmitted++]?.finished ?? this.#now;
     this.#inFlight.push({ finished, resolve: () => resolve({ ids, finite }) });
     return promise;
@@ -123,13 +124,13 @@ class ReplayRunner implements Runner, Clock {
     return Promise.resolve();
   }
 
-  /** Lets time pass until `time`, ending the steps that end before. */
+  /** Advances to `time`, ending the steps that end until then. */
   async advance(time: number): Promise<void> {
     while (this.#inFlight[0] !== undefined && this.#inFlight[0].finished <= time) await this.#endStep();
     this.#now = Math.max(this.#now, time);
   }
 
-  /** Lets time pass until `work` is done, ending as few steps as it takes. */
+  /** Advances until `work` is done, ending no more steps than that takes. */
   async settle(work: Promise<unknown>): Promise<void> {
     let isSettled = false;
     const settled = () => {
@@ -148,7 +149,7 @@ class ReplayRunner implements Runner, Clock {
     await setImmediate();
   }
 
-  /** What the row got; a row behind its request's last id gets what nobody looks at. */
+  /** Finds the recorded id of a row; 0, which is unused, after the request's last id. */
   #idOf({ seed, position }: SamplingRow): number {
     const request = this.#requests.get(seed);
     return request?.ids[position - request.promptIds.length] ?? 0;

@@ -1,10 +1,11 @@
+// Requests of a simulation. Their lengths are given: the ids of a simulated runner mean nothing, so no eos ends them.
 import { deriveSeed } from '../../src/core/sampling-params.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import type { TimedRequest } from '../load/requests.ts';
 import type { Arrival } from '../load/workload.ts';
 import type { RecordedRun } from '../open-loop/run-file.ts';
 
-/** Requests of a workload for a runner whose ids mean nothing: how long they get is given, so nothing else ends them. */
+/** Makes the requests of a workload, each as long as its arrival says. */
 export function simulatedRequests(
   arrivals: readonly Arrival[],
   tokenizer: Pick<Tokenizer, 'encode'>,
@@ -18,7 +19,7 @@ export function simulatedRequests(
   }));
 }
 
-/** The requests of a recorded run, as long as they got there. */
+/** Makes the requests of a recorded run, each as long as it was there. */
 export function repeatedRequests({ header, entries }: RecordedRun): TimedRequest[] {
   const requests = entries.flatMap((entry) => ('request' in entry ? [entry.request] : []));
   return requests.map(({ requestId, start, promptIds, ids, seed, priority }) => ({

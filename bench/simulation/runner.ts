@@ -1,7 +1,9 @@
+// Runner of a simulation: it takes the time of a step on a virtual clock and computes nothing.
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import type { ModelLimits, Runner, StepResult } from '../../src/core/runner.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
+/** Sizes of a simulated runner, its clock and its times. */
 export interface SimulatedRunnerOptions {
   readonly limits: ModelLimits;
   readonly clock: Pick<VirtualClock, 'now' | 'at'>;
@@ -10,15 +12,15 @@ export interface SimulatedRunnerOptions {
 }
 
 /**
- * A runner that takes its time and computes nothing: steps run one after another, each from its submission or the end of
- * the one before it. Its ids mean nothing; they are a function of the request's seed and the position, as real ones are.
+ * Runner that computes nothing. Steps run one after another, each from its submission or the end of the one before,
+ * whichever is later. Ids depend on the request's seed and the position alone, as real ones do, but mean nothing.
  */
 export class SimulatedRunner implements Runner {
   readonly limits: ModelLimits;
   readonly eosIds: readonly number[] = [];
   readonly #clock: SimulatedRunnerOptions['clock'];
   readonly #stepMs: SimulatedRunnerOptions['stepMs'];
-  /** When the device has run all that was submitted. */
+  /** Time at which the device has run all submitted steps. */
   #freeAt = 0;
 
   constructor({ limits, clock, stepMs }: SimulatedRunnerOptions) {

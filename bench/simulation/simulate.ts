@@ -1,3 +1,4 @@
+// Simulation of an open loop: the engine as it is, on a virtual clock and a simulated runner.
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RandomStream } from '../load/random-stream.ts';
@@ -9,10 +10,11 @@ import type { StepRow } from './cost-model.ts';
 import { SimulatedRunner } from './runner.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
+/** Settings, times and seed of a simulation. */
 export interface SimulationOptions {
   readonly header: Pick<RunHeader, 'mode' | 'limits' | 'settings'>;
   readonly calibration: Calibration;
-  /** Of the scatter of step times. */
+  /** Seed of the scatter of step times. */
   readonly seed: number;
   readonly tokenizer: Tokenizer;
   readonly signal: AbortSignal;
@@ -20,7 +22,7 @@ export interface SimulationOptions {
   readonly onEnd?: (numEnded: number) => void;
 }
 
-/** Runs the engine in virtual time: the same code as against a GPU, but for clock and runner. */
+/** Runs requests in virtual time: the code of a real run, except for clock and runner. */
 export function simulate(requests: readonly TimedRequest[], options: SimulationOptions): Promise<OpenLoopRun> {
   const { header, calibration, seed, ...rest } = options;
   const clock = new VirtualClock(calibration);
@@ -30,7 +32,7 @@ export function simulate(requests: readonly TimedRequest[], options: SimulationO
   return clock.run(runOpenLoop(header.mode, requests, { ...rest, settings: header.settings, runner, clock }));
 }
 
-/** The rows of a step, in the order of its sequences. */
+/** Lists the rows of a step, in the order of its sequences. */
 export function rowsOf({ queryStartLoc, contextLens, logitsRows }: BatchPlan): StepRow[] {
   const sampled = new Set(logitsRows);
   return Array.from(contextLens, (contextLen, sequence) => {

@@ -1,30 +1,32 @@
+// Virtual time: when every task waits, the clock jumps to the next awaited time.
 import { setImmediate } from 'node:timers/promises';
 import { RoseinferError } from '../../src/util/errors.ts';
 import type { WaitingClock } from '../load/waiting-clock.ts';
 
+/** Delays of the imitated machine. */
 export interface VirtualClockOptions {
-  /** Milliseconds that a pause takes: what the host does between the end of one step and the submission of the next. */
+  /** Milliseconds of a pause: the work of the host between the end of one step and the submission of the next. */
   readonly pauseMs?: number;
   /** Milliseconds by which `until` is late, as a timer is. */
   readonly lateMs?: number;
-  /** Turns of the event loop that everybody gets before time moves; 1. A loop that gives turns away itself, such as the engine's own, needs more. */
+  /** Turns of the event loop before time moves (1). Tasks that yield by themselves, as the engine's loop, need more. */
   readonly turns?: number;
 }
 
-/** Everybody waits for a time that nothing brings. */
+/** Error of a simulation in which every task waits, but none for a time. */
 class StalledError extends RoseinferError {
   constructor(time: number) {
     super(`simulation stands still at ${time} ms, expected an event`);
   }
 }
 
-/** A clock that moves only from one awaited time to the next, when everybody waits. */
+/** Clock that moves from one awaited time to the next, when all tasks wait. */
 export class VirtualClock implements WaitingClock {
   readonly #pauseMs: number;
   readonly #lateMs: number;
   readonly #turns: number;
   #now = 0;
-  /** Latest first; of equal times, the one asked for last comes first. */
+  /** Awaited times, latest first; of equal ones, the one awaited last comes first. */
   readonly #events: { readonly time: number; readonly resolve: () => void }[] = [];
 
   constructor({ pauseMs = 0, lateMs = 0, turns = 1 }: VirtualClockOptions = {}) {
@@ -45,7 +47,7 @@ export class VirtualClock implements WaitingClock {
     return this.at(this.#now + this.#pauseMs);
   }
 
-  /** Resolves when it is `time`, behind whoever asked for that time before. */
+  /** Resolves at `time`, after those that awaited the same time before. */
   at(time: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const events = this.#events;
@@ -56,9 +58,9 @@ export class VirtualClock implements WaitingClock {
   }
 
   /**
-   * Lets time pass until `work` has settled.
+   * Advances until `work` has settled.
    *
-   * @throws StalledError when it waits for something else than this clock; what `work` rejects with.
+   * @throws StalledError when `work` waits for something else than this clock; what `work` rejects with.
    */
   async run<Result>(work: Promise<Result>): Promise<Result> {
     let isSettled = false;
@@ -67,7 +69,7 @@ export class VirtualClock implements WaitingClock {
     };
     work.then(settle, settle);
     for (;;) {
-      // Whoever can go on does.
+      // Let every runnable task proceed.
       for (let turn = 0; turn < this.#turns; turn++) await setImmediate();
       if (isSettled) return work;
       const next = this.#events.pop();
