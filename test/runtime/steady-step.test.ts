@@ -6,6 +6,13 @@ import { openRunner, places, step, TestSequence } from '../support/models/model-
 
 const QUEUE_CALLS = ['submit', 'writeBuffer'] as const;
 const DEVICE_CALLS = [...CREATING_CALLS, 'createCommandEncoder'] as const;
+/** Calls of a steady step. */
+const STEADY = {
+  ...Object.fromEntries([...QUEUE_CALLS, ...DEVICE_CALLS].map((name) => [name, 0])),
+  submit: 1,
+  writeBuffer: 1,
+  createCommandEncoder: 1,
+};
 
 /** Calls at the device and its queue while `run` runs. */
 async function countCalls(device: Device, run: () => Promise<unknown>): Promise<Record<string, number>> {
@@ -31,9 +38,7 @@ describe.each(['auto', 'base'] as const)('with %s features', (features) => {
     await using runner = await openRunner(device, 'test/fixtures/models/plain', { maxBatchSize: 3 });
     const sequences = places(runner, 3, 30).map((place, i) => new TestSequence([1, 2, 3 + i], place));
     for (let n = 0; n < 3; n++) await step(runner, sequences);
-    const counts = await countCalls(device, () => step(runner, sequences));
-    const want = Object.fromEntries([...QUEUE_CALLS, ...DEVICE_CALLS].map((name) => [name, 0]));
-    expect(counts).toEqual({ ...want, submit: 1, writeBuffer: 1, createCommandEncoder: 1 });
+    expect(await countCalls(device, () => step(runner, sequences))).toEqual(STEADY);
   });
 
   test('so does one with penalties and log-probabilities, whose entries grow', async () => {
@@ -43,9 +48,7 @@ describe.each(['auto', 'base'] as const)('with %s features', (features) => {
       (place, i) => new TestSequence([1, 2, 3 + i], place, i === 1 ? {} : params),
     );
     for (let n = 0; n < 3; n++) await step(runner, sequences);
-    const counts = await countCalls(device, () => step(runner, sequences));
-    const want = Object.fromEntries([...QUEUE_CALLS, ...DEVICE_CALLS].map((name) => [name, 0]));
-    expect(counts).toEqual({ ...want, submit: 1, writeBuffer: 1, createCommandEncoder: 1 });
+    expect(await countCalls(device, () => step(runner, sequences))).toEqual(STEADY);
   });
 
   test('the count sees what a first step creates', async () => {

@@ -102,6 +102,7 @@ describe('a timeline', () => {
 });
 
 describe.each([true, false])('with overlap %s', (overlap) => {
+  /** Runs requests to their ends and checks the spans of each. */
   async function run(
     limits: ConstructorParameters<typeof TimedRunner>[1],
     added: readonly ReturnType<typeof request>[],
@@ -121,19 +122,17 @@ describe.each([true, false])('with overlap %s', (overlap) => {
       runner.wait(0.5);
       await engine.step();
     }
-    return { records, responses: await Promise.all(handles.map(({ finished }) => finished)) };
-  }
-
-  test('the spans of chunks, waits and decodes add up', async () => {
-    const { records, responses } = await run({ maxBatchSize: 2, maxBatchTokens: 8 }, [
-      request(5, 6, 1),
-      request(30, 3, 2),
-      request(9, 2, 3),
-    ]);
+    const responses = await Promise.all(handles.map(({ finished }) => finished));
     for (const response of responses) {
       checkWhole(response);
       checkSteps(response, records);
     }
+    return { records, responses };
+  }
+
+  test('the spans of chunks, waits and decodes add up', async () => {
+    const added = [request(5, 6, 1), request(30, 3, 2), request(9, 2, 3)];
+    const { responses } = await run({ maxBatchSize: 2, maxBatchTokens: 8 }, added);
     expect(responses[1]?.timeline?.filter(({ kind }) => kind === 'prefill').length).toBeGreaterThan(3);
     expect(responses[2]?.timeline?.[0]?.kind).toBe('queued');
   });
@@ -144,14 +143,9 @@ describe.each([true, false])('with overlap %s', (overlap) => {
       request(2, 13, 2),
       request(2, 13, 3),
     ]);
-    for (const response of responses) {
-      checkWhole(response);
-      checkSteps(response, records);
-      const { preemptions, timeline } = response;
+    for (const { requestId, preemptions, timeline } of responses) {
       expect(timeline?.filter(({ kind }) => kind === 'preempted')).toHaveLength(preemptions);
-      expect(records.flatMap(({ preempted }) => preempted).filter((id) => id === response.requestId)).toHaveLength(
-        preemptions,
-      );
+      expect(records.flatMap(({ preempted }) => preempted).filter((id) => id === requestId)).toHaveLength(preemptions);
     }
     expect(responses.some(({ preemptions }) => preemptions > 0)).toBe(true);
   });
