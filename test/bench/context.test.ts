@@ -1,3 +1,4 @@
+// Cost of context: the fit on points of a known line, and the table for a model.
 import { describe, expect, test } from 'vitest';
 import { parseScript } from '../../bench/common/script.ts';
 import { contextScript } from '../../bench/experiments/context-args.ts';

@@ -1,4 +1,4 @@
-// What an interrupted benchmark leaves: the files of all that ran until then.
+// An interrupted benchmark leaves the files of all that ran until then.
 // @module-tag sweep
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,3 +1,4 @@
+// The benchmark as a process, in a closed and an open loop: output, JSON files and exit codes.
 // @module-tag sweep
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

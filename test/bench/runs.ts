@@ -1,3 +1,4 @@
+// Runs and responses for tests of reports, made from token times.
 import type { ModeRun } from '../../bench/closed-loop/run-mode.ts';
 import { requestTimings } from '../../src/engine/observe/timings.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
@@ -9,7 +10,7 @@ export interface TestResponse extends Partial<Omit<FinishedRequest, 'timings'>> 
   readonly end?: number;
 }
 
-/** A response with an id per token time: 1, 2, 3, … */
+/** Makes a response with an id per token time: 1, 2, 3, … */
 export function testResponse({ arrival = 0, tokenTimes = [], end, ...fields }: TestResponse): FinishedRequest {
   return {
     requestId: '0',
@@ -32,7 +33,7 @@ export function testResponse({ arrival = 0, tokenTimes = [], end, ...fields }: T
   };
 }
 
-/** A run from 0 ms to its last response. */
+/** Makes a run from 0 ms to its last response. */
 export function testRun(responses: readonly FinishedRequest[], fields: Partial<ModeRun> = {}): ModeRun {
   const end = Math.max(0, ...responses.map(({ timings }) => timings.arrival + timings.e2e));
   return { mode: 'online', start: 0, end, responses, ...fields };

@@ -1,3 +1,4 @@
+// Experiments of scheduling on a machine of known step times: their ratios are computed by hand.
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { chunking } from '../../bench/experiments/chunking.ts';
 import { formatClaim, holds } from '../../bench/experiments/claim.ts';
@@ -16,10 +17,10 @@ beforeAll(async () => {
   tokenizer = await Tokenizer.load('weights/tales');
 });
 
-/** A machine on which every step takes 6 ms and every token 1 ms. */
+/** Milliseconds of a step on the simulated machine: 6, and 1 a token. */
 const stepMs = ({ numTokens }: BatchPlan) => 6 + numTokens;
 
-/** What the experiment measures on that machine. */
+/** Runs an experiment on that machine. */
 function measure({ maxBatchSize, run }: Experiment) {
   const sizes = { maxBatchTokens: 1024, maxModelLen: 1024, numBlocks: 1024, blockSize: 16, vocabSize: 8192 };
   const clock = new VirtualClock({ turns: 3 });
@@ -31,7 +32,7 @@ const ratios = async (experiment: Experiment) => (await measure(experiment)).map
 
 describe('chunking', () => {
   test('finds the worst gap: the whole prompt against a step of the target', async () => {
-    // Whole: 6 + 900 + 7 ms. A step of decoding takes 13 ms, so the target is 39 ms: 6 + 7 and 26 tokens, or a token less.
+    // Whole: 6 + 900 + 7 ms. A step of decoding takes 13 ms, so the target is 39 ms: 6 + 7 and 26 tokens, or one less.
     const [ratio] = await ratios(chunking);
     expect(ratio).toBeGreaterThan(36 / 913);
     expect(ratio).toBeLessThan(40 / 913);

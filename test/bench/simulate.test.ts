@@ -1,3 +1,4 @@
+// The simulator as a process, on a recorded run of one request.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

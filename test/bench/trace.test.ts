@@ -1,3 +1,4 @@
+// Trace files of benchmarks and of a completion: a viewer finds every step, kernel and request in its place.
 // @module-tag sweep
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,7 +26,7 @@ interface Trace {
   readonly traceEvents: readonly TraceEvent[];
 }
 
-/** The trace, which is checked, and nothing beside it. */
+/** Reads the trace and checks that no other file is beside it. */
 async function readTrace() {
   const trace: Trace = JSON.parse(await readFile(path, 'utf8'));
   const events = trace.traceEvents;
@@ -82,7 +83,7 @@ describe('--trace', () => {
     const child = spawn(process.execPath, [...flags, '--trace', path], { stdio: ['ignore', 'pipe', 'pipe'] });
     child.stderr.resume();
     const exit = once(child, 'exit');
-    // Behind the benchmark's first mode, or behind the first token.
+    // After the benchmark's first mode, or after the first token.
     await once(child.stdout, 'data');
     child.kill('SIGINT');
     child.stdout.resume();

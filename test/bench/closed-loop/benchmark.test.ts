@@ -1,3 +1,5 @@
+// A closed loop on the fake runner: warm-ups, turns of the schedulers, what is reported, and what a fault or an
+// interruption leaves.
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type BenchmarkOptions, runBenchmark } from '../../../bench/closed-loop/benchmark.ts';
 import { type ModeRun, runMode } from '../../../bench/closed-loop/run-mode.ts';
@@ -49,7 +51,7 @@ async function benchmark(argv: readonly string[], options: Partial<BenchmarkOpti
   return { runs, reported };
 }
 
-/** Its ids depend on the batch: what no runner may do. */
+/** Runner whose ids depend on the batch, as no ids may. */
 class BatchedIdsRunner extends FakeRunner {
   override compute(plan: BatchPlan) {
     const result = super.compute(plan);
@@ -57,7 +59,7 @@ class BatchedIdsRunner extends FakeRunner {
   }
 }
 
-/** Every step takes a while on a clock that only steps and encoding move. */
+/** Runner and clock: only steps and encoding take time. */
 function slowMachine() {
   const clock = { time: 1000, now: () => clock.time };
   const runner = new FakeRunner(limits);
@@ -215,7 +217,7 @@ describe('runBenchmark', () => {
     const onProgress = () => abort.abort(new Error('enough'));
     const run = benchmark(['--max-new-tokens', '100'], { runner, signal: abort.signal, onProgress });
     await expect(run).rejects.toThrow('enough');
-    // A step in flight may end, no other begins.
+    // A step in flight may end; none begins.
     expect(runner.plans.length).toBeLessThanOrEqual(2);
   });
 });

@@ -1,3 +1,4 @@
+// Numbers of a closed-loop run, by hand from token times: failed requests are in none, and nothing measured is null.
 import { describe, expect, test } from 'vitest';
 import { reportMode } from '../../../bench/closed-loop/mode-report.ts';
 import type { FinishedRequest } from '../../../src/engine/request.ts';

@@ -1,3 +1,4 @@
+// Text report of a closed loop, compared with the text that it must print.
 import { describe, expect, test } from 'vitest';
 import { type ModeReport, reportMode } from '../../../bench/closed-loop/mode-report.ts';
 import { formatComparison, formatMode } from '../../../bench/closed-loop/text-report.ts';

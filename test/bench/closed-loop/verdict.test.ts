@@ -1,3 +1,4 @@
+// Verdict on runs of the same requests: each difference of ids and each failure is named.
 import { describe, expect, test } from 'vitest';
 import { judgeRuns, throwIfUnsound } from '../../../bench/closed-loop/verdict.ts';
 import { testResponse, testRun } from '../runs.ts';

@@ -1,3 +1,4 @@
+// Input from pipes with and without a name: none keeps the process from ending.
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

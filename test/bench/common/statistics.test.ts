@@ -1,3 +1,4 @@
+// Statistics against sums and places counted by hand.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { summarize } from '../../../bench/common/statistics.ts';

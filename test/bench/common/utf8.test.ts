@@ -1,3 +1,4 @@
+// Text files that are UTF-8, and refusals of those that are not.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

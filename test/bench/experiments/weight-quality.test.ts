@@ -1,3 +1,4 @@
+// Quality of stored weights on the bundled model: their perplexity stays near that of f32.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { measureWeightQuality } from '../../../bench/experiments/weight-quality.ts';
@@ -7,7 +8,7 @@ test('f16 and q8 weights predict a held-out text of tales nearly as f32 does', a
   const [f32, f16, q8] = await measureWeightQuality({ text, window: 128, maxTokens: 385 });
   expect(f32).toMatchObject({ dtype: 'f32', tokens: 384, kl: 0 });
   expect(f32!.perplexity).toBeGreaterThan(10);
-  // What the storage types promise; f16 is the file's own type, so that nothing is lost.
+  // Promises of the storage types; f16 is the type of the file, so it loses nothing.
   expect(f16!.kl).toBeLessThanOrEqual(1e-4);
   expect(q8!.kl).toBeLessThanOrEqual(1e-2);
   expect(q8!.perplexityIncrease).toBeLessThanOrEqual(0.01);

@@ -1,3 +1,4 @@
+// Flags of bench/run.ts: values, defaults, refusals, and the hints about flags without effect.
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parseScript } from '../../../bench/common/script.ts';
 import { benchScript, modeOf, modesOf } from '../../../bench/load/args.ts';

@@ -1,3 +1,4 @@
+// Drawn arrivals against the moments and the distribution that their flags name, within five standard errors.
 import { describe, expect, test } from 'vitest';
 import { drawArrivals } from '../../../bench/load/arrivals.ts';
 import { RandomStream } from '../../../bench/load/random-stream.ts';

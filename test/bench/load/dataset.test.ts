@@ -1,3 +1,4 @@
+// Datasets as files: what is read, and the line that each refusal names.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

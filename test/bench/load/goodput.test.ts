@@ -1,3 +1,4 @@
+// Limits of --goodput: their syntax, and the requests that keep them.
 import { describe, expect, test } from 'vitest';
 import { isGood, parseGoodput } from '../../../bench/load/goodput.ts';
 

@@ -1,3 +1,4 @@
+// Drawn lengths against the bounds and quantiles of their distribution.
 import { describe, expect, test } from 'vitest';
 import { drawLength, parseLengths } from '../../../bench/load/lengths.ts';
 import { RandomStream } from '../../../bench/load/random-stream.ts';

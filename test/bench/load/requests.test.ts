@@ -1,3 +1,4 @@
+// Requests made from flags: prompts, ids, seeds, and the short ones of a warm-up.
 import { describe, expect, test } from 'vitest';
 import { type BenchArgs, benchScript } from '../../../bench/load/args.ts';
 import { builtInPrompts } from '../../../bench/load/prompts.ts';

@@ -1,3 +1,4 @@
+// Workloads of an open loop: the same for the same flags, with each length and time where its flag puts it.
 import { describe, expect, test } from 'vitest';
 import { benchScript } from '../../../bench/load/args.ts';
 import { drawArrivals } from '../../../bench/load/arrivals.ts';

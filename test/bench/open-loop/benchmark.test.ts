@@ -1,3 +1,4 @@
+// An open loop on the fake runner: every mode sees the same requests, and refusals come before the first one runs.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { benchScript } from '../../../bench/load/args.ts';
 import type { DatasetEntry } from '../../../bench/load/dataset.ts';

@@ -1,3 +1,4 @@
+// Numbers of an open-loop run, by hand from arrivals and token times, in the form of vLLM's benchmark.
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../../bench/open-loop/admit.ts';
 import { openLoopJson } from '../../../bench/open-loop/json-report.ts';
@@ -12,7 +13,7 @@ function run(requests: readonly Outcome[], end: number): OpenLoopRun {
   return { mode: 'online', start: 1000, end, outcomes: requests };
 }
 
-/** Two complete requests, one that failed after a token and one that was turned away, within 4 seconds. */
+/** Run of 4 seconds: two complete requests, one that failed after a token, and one that was rejected. */
 const mixed = run(
   [
     ended(1000, { arrival: 1010, promptTokens: 10, tokenTimes: [1100, 1200, 1500], end: 1500 }),
@@ -47,7 +48,7 @@ describe('reportOpenLoop', () => {
   });
 
   test('finds the busiest second, and the most requests that were there at a time', () => {
-    // Seconds from 1000 on hold 3, 2, 0, 0 tokens; requests 1 and 2 overlap, and the one turned away never was there.
+    // Seconds from 1000 on hold 3, 2, 0, 0 tokens; requests 1 and 2 overlap, and the rejected one was never in flight.
     expect(reportOpenLoop(mixed, undefined)).toMatchObject({
       peakOutputThroughput: 3,
       peakConcurrency: 2,

@@ -1,3 +1,4 @@
+// An open loop in virtual time: arrivals, concurrency and rejections fall on exact milliseconds.
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { TimedRequest } from '../../../bench/load/requests.ts';
 import { systemWaitingClock } from '../../../bench/load/waiting-clock.ts';
@@ -16,7 +17,7 @@ beforeAll(async () => {
   tokenizer = await Tokenizer.load('weights/tales');
 });
 
-/** Requests of one prompt token and some ids to generate. */
+/** Requests of one prompt token, with some ids to generate. */
 function requestsAt(dues: readonly number[], maxTokens = 1): TimedRequest[] {
   return dues.map((due, index) => ({
     requestId: String(index),
@@ -26,7 +27,7 @@ function requestsAt(dues: readonly number[], maxTokens = 1): TimedRequest[] {
   }));
 }
 
-/** A virtual run in which every step takes 10 ms. */
+/** Runs requests in virtual time, at 10 ms a step. */
 function simulated(requests: readonly TimedRequest[], options: Partial<OpenLoopOptions & VirtualClockOptions> = {}) {
   const clock = new VirtualClock(options);
   const runner = new SimulatedRunner({ limits, clock, stepMs: () => 10 });
@@ -38,7 +39,7 @@ const ttfts = (run: Awaited<ReturnType<typeof simulated>>) =>
 
 describe('runOpenLoop', () => {
   test('sends requests when they are due, whatever the engine does', async () => {
-    // The batch holds 2: the third waits for the step in flight and the one that was submitted behind it.
+    // The batch holds 2: the third waits for the step in flight and for the one submitted after it.
     const run = await simulated(requestsAt([5, 5, 5, 100]));
     expect(run.outcomes.map(({ start }) => start)).toEqual([5, 5, 5, 100]);
     expect(ttfts(run)).toEqual([10, 10, 20, 10]);

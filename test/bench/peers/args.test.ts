@@ -1,3 +1,4 @@
+// Flags of bench/peers.ts: values, defaults and refusals.
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parseScript } from '../../../bench/common/script.ts';
 import { peerNames, peersOf, peersScript } from '../../../bench/peers/args.ts';
@@ -36,7 +37,7 @@ describe('the flags of bench/peers.ts', () => {
     ['--repeat 0', '--repeat is 0, expected an integer from 1 to 2147483647'],
     ['--threads 0', '--threads is 0, expected an integer from 1 to 2147483647'],
     ['--timeout 0', '--timeout is 0, expected an integer from 1 to 2147483'],
-    // A timer that is to wait longer rings at once.
+    // A longer timer would end at once.
     ['--timeout 2147484', '--timeout is 2147484, expected an integer from 1 to 2147483'],
     ['--peer vllm', '--peer is "vllm", expected one of llama-vulkan, llama-cpu, onnx-webgpu, onnx-cpu, all'],
     ['--peers all', expect.stringContaining('did you mean --peer?')],

@@ -1,3 +1,4 @@
+// Child processes that finish, fail, crash or hang: each costs its own job alone.
 import { expect, test } from 'vitest';
 import { runChild } from '../../../bench/peers/child.ts';
 import type { TestJob } from './job-that.ts';

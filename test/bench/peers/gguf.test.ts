@@ -1,3 +1,4 @@
+// GGUF files read back by a reader written from the format: weights are the model's within the rounding of their type.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

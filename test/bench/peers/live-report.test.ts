@@ -1,3 +1,4 @@
+// A live report as it grows: rows, heads and saved states in their order.
 import { expect, test } from 'vitest';
 import type { EngineName, Finding } from '../../../bench/peers/comparison.ts';
 import type { DecodeResult } from '../../../bench/peers/decode-job.ts';

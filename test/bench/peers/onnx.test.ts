@@ -1,3 +1,4 @@
+// The ONNX model decoded field by field, by the numbers of onnx.proto.
 import { expect, test } from 'vitest';
 import { matmulModel } from '../../../bench/peers/onnx.ts';
 

@@ -1,3 +1,4 @@
+// The comparison as a process, without a network: roseinfer runs, and peers that can't be installed are problems in it.
 // @module-tag sweep
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(directory, { recursive: true }));
 
-/** npm may not ask anybody, and has nothing at hand. */
+/** Environment in which npm has neither a network nor a cache. */
 const offline = () => ({ npm_config_offline: 'true', npm_config_cache: join(directory, 'cache') });
 
 describe('node bench/peers.ts', () => {
@@ -42,7 +43,7 @@ describe('node bench/peers.ts', () => {
       "llama.cpp, CPU: not run to its end: npm can't install node-llama-cpp@3.21.1 (ENOTCACHED)",
       '',
       'round 2 of 2',
-      // Beside the median of both rounds.
+      // Against the median of both rounds.
       ...rows('[\\d.]+'),
       '',
       'medians of 2 rounds',
@@ -53,7 +54,7 @@ describe('node bench/peers.ts', () => {
     expect(json.decode.roseinfer?.map(({ batch_size }) => batch_size)).toEqual([1, 8, 1, 8]);
     const [one, eight] = json.decode.roseinfer ?? [];
     expect(eight?.ids[0]).toEqual(one?.ids[0]);
-    // The compile cache of Node and the like may be there; nothing of ours.
+    // Node's compile cache may remain, but nothing of roseinfer's.
     expect((await readdir(temporary)).filter((name) => name.startsWith('roseinfer'))).toEqual([]);
   });
 

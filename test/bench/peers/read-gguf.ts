@@ -1,4 +1,4 @@
-/** A trusting reader of GGUF files for tests, written from the format's description, independent of the writer. */
+// Reader of GGUF files for tests, written from the format's description and independent of the writer.
 
 export interface GgufFile {
   readonly metadata: ReadonlyMap<string, unknown>;
@@ -30,7 +30,7 @@ class Cursor {
     return new TextDecoder().decode(Uint8Array.from(letters));
   };
 
-  /** A value of the metadata, behind its type: gguf_metadata_value_type. */
+  /** Reads a value of the metadata after its type, a gguf_metadata_value_type. */
   value(type = this.u32()): unknown {
     if (type === 4) return this.u32();
     if (type === 5) return this.i32();
@@ -41,7 +41,7 @@ class Cursor {
     return Array.from({ length: this.u64() }, () => this.value(item));
   }
 
-  /** Numbers of a ggml_type. */
+  /** Reads numbers of a ggml_type. */
   numbers(type: number, count: number): number[] {
     if (type === 0) return Array.from({ length: count }, this.f32);
     if (type === 1) return Array.from({ length: count }, this.f16);

@@ -1,3 +1,4 @@
+// Tables and JSON of a comparison, from findings written by hand.
 import { describe, expect, test } from 'vitest';
 import { peersScript } from '../../../bench/peers/args.ts';
 import type { EngineName } from '../../../bench/peers/comparison.ts';

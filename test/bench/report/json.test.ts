@@ -1,3 +1,4 @@
+// JSON reports: their origin, the file that they replace, and the commit that they name.
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

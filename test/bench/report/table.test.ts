@@ -1,4 +1,4 @@
-// Alignment of the rows that benchmarks print.
+// Rows of printed tables: alignment and the end of a line.
 import { expect, test } from 'vitest';
 import { formatRow } from '../../../bench/report/table.ts';
 

@@ -1,3 +1,4 @@
+// The cost model finds the costs of a device whose costs are known, and its least squares are the least.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RandomStream } from '../../../bench/load/random-stream.ts';

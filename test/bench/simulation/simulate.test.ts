@@ -1,3 +1,4 @@
+// Replay and simulation of a recorded virtual run: a replay repeats every decision, a simulation predicts latencies.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +20,7 @@ import type { BatchPlan } from '../../../src/core/batch-plan.ts';
 import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
 import { FakeRunner } from '../../support/engine/fake-runner.ts';
 
-// So few blocks that sequences are preempted.
+// Too few blocks, so that sequences are preempted.
 const limits = { maxBatchSize: 6, maxBatchTokens: 48, maxModelLen: 64, numBlocks: 40, blockSize: 4, vocabSize: 40 };
 const { signal } = new AbortController();
 let tokenizer: Tokenizer;
@@ -52,10 +53,10 @@ function drawRequests(count: number, seed: number): TimedRequest[] {
   });
 }
 
-/** What a step takes on the machine that is recorded here. */
+/** Milliseconds of a step on the recorded machine. */
 const stepMs = (plan: BatchPlan) => 3 + 0.4 * (plan.numTokens - plan.numDecodeTokens) + 1.5 * plan.numDecodeTokens;
 
-/** A virtual machine with real ids, among which are ends of sequence, recorded to a file and read back. */
+/** Records a run of a virtual machine with real ids, some of them eos, to a file and reads it back. */
 async function record(
   requests: readonly TimedRequest[],
   settings: EngineSettings,
@@ -107,7 +108,7 @@ describe('replay', () => {
       return { requests, latencies, rejected };
     };
     expect(report(replayed.run)).toEqual(report(run));
-    // The run has what could go another way: preemptions, and ends of sequence.
+    // The run has preemptions and ends of sequence, at which a replay could differ.
     const steps = recorded.entries.flatMap((entry) => ('turn' in entry && entry.step !== null ? [entry.step] : []));
     expect(steps.some(({ preempted }) => preempted.length > 0)).toBe(true);
     expect(run.outcomes.some(({ response }) => response?.finishReason === 'stop')).toBe(true);
@@ -203,7 +204,7 @@ describe('simulate', () => {
     for (const name of ['ttft', 'tpot', 'itl', 'e2el'] as const) {
       for (const statistic of ['median', 'p99'] as const) {
         const ratio = (simulated.latencies[name]?.[statistic] ?? 0) / (measured.latencies[name]?.[statistic] ?? 0);
-        // The machine is one that the model can describe; what is left is that ends of sequence are foreseen.
+        // The cost model fits this machine exactly; what errors are left come from lengths known beforehand.
         expect(Math.abs(ratio - 1)).toBeLessThan(0.05);
       }
     }

@@ -1,3 +1,4 @@
+// Virtual time: it jumps to the next awaited time, in order, and only when every task waits.
 import { describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../../bench/simulation/virtual-clock.ts';
 
