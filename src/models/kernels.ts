@@ -1,3 +1,5 @@
+// The kernels that layers, head and sampler are made of, in one object, so that one of them can be replaced by another.
+
 import { adjustLogits } from '../kernels/adjust-logits/adjust-logits.ts';
 import { attention, attentionFold, attentionSplit } from '../kernels/attention/attention.ts';
 import { embed } from '../kernels/embed/embed.ts';

@@ -1,3 +1,5 @@
+// Groups of texts that fit into one step: texts are scored in their order, so that a group is cut where the next one has no room.
+
 /** Cuts texts, in their order, into groups of at most `maxTexts`, of at most `maxTokens` inputs (all ids but a text's last). */
 export function groupTexts(
   texts: readonly (readonly number[])[],

@@ -1,3 +1,5 @@
+// Perplexity of a text of any length, by windows: the model has positions for no more than one of them at a time.
+
 import { checkKeys, type KeyTable } from '../util/keys.ts';
 import { checkIds, checkInteger } from './check-ids.ts';
 import type { TextModel } from './text-model.ts';

@@ -1,5 +1,4 @@
 // The research model: forward passes, scores and generation with any sampler, over the same layers that serve.
-import { type BatchRow, planBatch } from '../core/plan-batch.ts';
 import type { Device } from '../gpu/device.ts';
 import { Kernel } from '../gpu/kernel.ts';
 import { Tensor } from '../gpu/tensor.ts';
@@ -9,10 +8,8 @@ import type { ModelConfig } from '../models/config.ts';
 import type { ModelKernels } from '../models/kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { compileForward } from '../runtime/compile-forward.ts';
-import { forward, lastNorm, lmHead } from '../runtime/forward.ts';
-import { closeParts, createParts, type ModelOptions, type ModelParts } from '../runtime/model-parts.ts';
+import { createParts, type ModelOptions, type ModelParts } from '../runtime/model-parts.ts';
 import { DEFAULT_BLOCK_SIZE, type RunnerOptions, type RuntimeSizes, resolveSizes } from '../runtime/runner-sizes.ts';
-import { stepShape } from '../runtime/step-shape.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { expectedNames } from '../util/keys.ts';
 import { ceilDiv } from '../util/math.ts';
@@ -27,7 +24,8 @@ import {
   type GenerateOptions,
   type ReplaceOptions,
 } from './research-options.ts';
-import { TappedRecorder } from './tapped-recorder.ts';
+import type { TappedRecorder } from './tapped-recorder.ts';
+import { CHUNK_ROWS, type RowRange, rowsOf, TextSteps } from './text-steps.ts';
 
 /** Result of `forward`. The caller owns and closes the tensors. */
 export interface ForwardResult {
@@ -37,8 +35,6 @@ export interface ForwardResult {
   readonly taps: ReadonlyMap<string, Tensor>;
 }
 
-/** Rows of logits that are held at a time; a multiple of 64 keeps every chunk of rows at an aligned offset. */
-const CHUNK_ROWS = 64;
 /** Texts that are scored side by side. */
 const MAX_TEXTS = 8;
 
@@ -50,9 +46,7 @@ export class TextModel {
   readonly config: ModelConfig;
   readonly #device: Device;
   readonly #sizes: RuntimeSizes;
-  #parts: ModelParts;
-  /** [T] 0, 1, …, T − 1 */
-  readonly #rows: Tensor;
+  readonly #steps: TextSteps;
   /** [T, 1] the id of each row whose logprob is wanted. */
   readonly #targets: Tensor;
   /** [CHUNK_ROWS] ones. */
@@ -67,12 +61,7 @@ export class TextModel {
     this.config = parts.model.config;
     this.#device = device;
     this.#sizes = sizes;
-    this.#parts = parts;
-    this.#rows = Tensor.from(
-      device,
-      'rows',
-      Int32Array.from({ length: T }, (_, t) => t),
-    );
+    this.#steps = new TextSteps(device, parts, sizes);
     this.#targets = Tensor.create(device, 'targets', 'u32', [T, 1]);
     this.#wanted = Tensor.from(device, 'wanted', new Uint32Array(CHUNK_ROWS).fill(1));
     this.#records = Tensor.create(device, 'records', 'u32', [T, LOGPROB_WORDS]);
@@ -100,8 +89,9 @@ export class TextModel {
   }
 
   /**
-   * Computes logits, and what the named modules put out: `h.0.ln_1`, `h.0.attn.c_attn`, `h.0.attn` (what attention adds
-   * to the residual stream), `h.0.ln_2`, `h.0.mlp.act`, `h.0.mlp`, `h.0` (the residual stream after the layer), `ln_f`.
+   * Computes logits, and the outputs of some modules by their names in the architecture. A GPT-2 has `h.0.ln_1`,
+   * `h.0.attn.c_attn`, `h.0.attn` (the sum that attention adds to the residual stream), `h.0.ln_2`, `h.0.mlp.act`,
+   * `h.0.mlp`, `h.0` (the residual stream after the layer), and `ln_f`.
    *
    * @throws RangeValueError for ids that are no text of the model, an unknown option, or a module that it does not have.
    */
@@ -155,7 +145,7 @@ export class TextModel {
     const ordered = order.map((i) => texts[i]!);
     this.#targets.write(Uint32Array.from(ordered.flatMap((text) => text.slice(1))));
     const inputs = ordered.map((text) => text.slice(0, -1));
-    await this.#run(inputs, [], null);
+    await this.#steps.run(inputs, [], { use: (...chunk) => this.#addLogprobs(...chunk) });
     const numTokens = inputs.reduce((sum, input) => sum + input.length, 0);
     const { buffer } = await this.#records.view([numTokens, LOGPROB_WORDS]).read();
     const floats = new Float32Array(buffer);
@@ -166,6 +156,14 @@ export class TextModel {
       for (let t = 0; t < ofText.length; t++, row++) ofText[t] = floats[row * LOGPROB_WORDS]!;
     }
     return scores;
+  }
+
+  /** Adds the log-probabilities of the targets of some rows. */
+  #addLogprobs(step: TappedRecorder, logits: Tensor, rows: RowRange): void {
+    const chosen = rowsOf(this.#device, this.#targets, rows);
+    const records = rowsOf(this.#device, this.#records, rows);
+    const wanted = this.#wanted.prefix([rows.count]);
+    step.add(this.#steps.parts.kernels.logprobs, { logits, chosen, wanted, records }, {});
   }
 
   /**
@@ -184,7 +182,7 @@ export class TextModel {
     const end = ids.length + maxTokens;
     await this.#inTurn(async () => {
       for (let start = 0; text.length < end; start = text.length - 1) {
-        const id = choose(await this.#nextLogits(text, start), [...text]);
+        const id = choose(await this.#steps.nextLogits({ promptIds: text, start }), [...text]);
         if (id === null) break;
         checkId('id that choose returned', id, vocabSize);
         text.push(id);
@@ -208,7 +206,7 @@ export class TextModel {
     options: ReplaceOptions = {},
   ): Promise<number> {
     const { tolerance = 2e-4 } = checkReplace(options);
-    const names = Object.keys(this.#parts.kernels);
+    const names = Object.keys(this.#steps.parts.kernels);
     if (!names.includes(name)) throw new RangeValueError('kernel', name, expectedNames(String(name), names));
     if (!(kernel instanceof Kernel)) throw new RangeValueError(name, kernel, 'a kernel; defineKernel makes one');
     return this.#inTurn(() => this.#replaceKernel(name, kernel, tolerance));
@@ -219,23 +217,24 @@ export class TextModel {
     kernel: ModelKernels[K],
     tolerance: number,
   ): Promise<number> {
-    const original = this.#parts;
+    const steps = this.#steps;
+    const original = steps.parts;
     const want = await this.#trial();
-    this.#parts = { ...original, kernels: { ...original.kernels, [name]: kernel } };
+    steps.parts = { ...original, kernels: { ...original.kernels, [name]: kernel } };
     try {
-      await compileForward(this.#device, this.#parts, this.#sizes);
+      await compileForward(this.#device, steps.parts, this.#sizes);
       const got = await this.#trial();
       return compareTrials(name, kernel, { want, got, tolerance });
     } catch (error) {
-      this.#parts = original;
+      steps.parts = original;
       throw error;
     }
   }
 
   /** Idempotent. */
   close(): void {
-    closeParts(this.#parts);
-    for (const tensor of [this.#rows, this.#targets, this.#wanted, this.#records]) tensor.close();
+    this.#steps.close();
+    for (const tensor of [this.#targets, this.#wanted, this.#records]) tensor.close();
   }
 
   [Symbol.dispose](): void {
@@ -252,101 +251,18 @@ export class TextModel {
   async #forward(ids: readonly number[], taps: readonly string[]): Promise<ForwardResult> {
     const logits = Tensor.create(this.#device, 'logits', 'f32', [ids.length, this.config.vocabSize]);
     try {
-      return { logits, taps: await this.#run([ids], taps, logits) };
+      return { logits, taps: await this.#steps.run([ids], taps, { logits }) };
     } catch (error) {
       logits.close();
       throw error;
     }
   }
 
-  /** Runs texts from their start; each row's logits go to `logits`, or its target's logprob to the records. */
-  async #run(texts: readonly (readonly number[])[], taps: readonly string[], logits: Tensor | null) {
-    const { kernels, scratch } = this.#parts;
-    const step = new TappedRecorder(this.#device, kernels, this.#rows, taps);
-    try {
-      const numTokens = this.#addLayers(
-        step,
-        texts.map((promptIds) => ({ promptIds, start: 0 })),
-      );
-      const { hiddenSize: C, vocabSize: V } = this.config;
-      const normed = scratch.normed.prefix([numTokens, C]);
-      lastNorm(step, this.#parts, scratch.hidden.prefix([numTokens, C]), normed);
-      for (let first = 0; first < numTokens; first += CHUNK_ROWS) {
-        const n = Math.min(CHUNK_ROWS, numTokens - first);
-        const chunk = (of: Tensor) => rowsOf(this.#device, of, first, n);
-        const chunkLogits = logits ? chunk(logits) : scratch.logits.prefix([n, V]);
-        lmHead(step, this.#parts, chunk(normed), chunkLogits);
-        if (logits) continue;
-        const wanted = this.#wanted.prefix([n]);
-        const [chosen, records] = [chunk(this.#targets), chunk(this.#records)];
-        step.add(kernels.logprobs, { logits: chunkLogits, chosen, wanted, records }, {});
-      }
-      await this.#submit(step);
-      return step.taps;
-    } catch (error) {
-      step.close();
-      throw error;
-    }
-  }
-
-  /** Logits [V] after a text whose ids before `start` are in the cache. */
-  async #nextLogits(promptIds: readonly number[], start: number): Promise<Float32Array> {
-    const { kernels, scratch, inputs } = this.#parts;
-    const { hiddenSize: C, vocabSize: V } = this.config;
-    const step = new TappedRecorder(this.#device, kernels, this.#rows, []);
-    const numTokens = this.#addLayers(step, [{ promptIds, start }]);
-    const [x, out] = [scratch.hidden.prefix([numTokens, C]), scratch.gathered.prefix([1, C])];
-    step.add(kernels.gatherRows, { x, rows: inputs.tensors.logitsRows.prefix([1]), out }, {});
-    const logits = scratch.logits.prefix([1, V]);
-    const normed = scratch.normed.prefix([1, C]);
-    lastNorm(step, this.#parts, out, normed);
-    lmHead(step, this.#parts, normed, logits);
-    await this.#submit(step);
-    return logits.readF32();
-  }
-
-  /** Adds all layers over the ids from `start` on; returns the number of tokens. One-token texts must come first. */
-  #addLayers(
-    step: TappedRecorder,
-    texts: readonly { readonly promptIds: readonly number[]; readonly start: number }[],
-  ) {
-    const { blockSize } = this.#sizes;
-    let numBlocks = 0;
-    const rows = texts.map(({ promptIds, start }, tokenSlot): BatchRow => {
-      const first = numBlocks;
-      numBlocks += ceilDiv(promptIds.length, blockSize);
-      const blockTable = Array.from({ length: numBlocks - first }, (_, block) => first + block);
-      const sequence = { promptIds, ids: [], params: GREEDY };
-      return { sequence, start, numTokens: promptIds.length - start, samples: true, tokenSlot, blockTable };
-    });
-    const { plan } = planBatch(rows, this.#sizes);
-    const shape = stepShape(plan, this.#parts.inputs.write(plan));
-    forward(step, this.#parts, { ...shape, numLogitsRows: 0 });
-    return plan.numTokens;
-  }
-
-  async #submit(step: TappedRecorder): Promise<void> {
-    using program = await step.finish('forward');
-    await this.#device.checked('forward', () => program.submit());
-  }
-
   #trial(): Promise<Float32Array> {
     return runTrial({
       config: this.config,
       prefill: async (ids) => (await this.#forward(ids, [])).logits,
-      decode: (ids, start) => this.#nextLogits(ids, start),
+      decode: (promptIds, start) => this.#steps.nextLogits({ promptIds, start }),
     });
   }
-}
-
-/** Sampling of a row for `planBatch`: nothing is sampled here. */
-const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
-
-/** Rows [first, first + count) of a tensor whose rows start at multiples of the offset alignment every CHUNK_ROWS rows. */
-function rowsOf(device: Device, tensor: Tensor, first: number, count: number): Tensor {
-  const shape = [count, ...tensor.shape.slice(1)];
-  const rowBytes = (4 * tensor.length) / (tensor.shape[0] ?? 1);
-  const { buffer, offset } = tensor.range;
-  const range = { buffer, offset: offset + first * rowBytes, size: count * rowBytes };
-  return Tensor.overRange(device, tensor.label, tensor.dtype, shape, range);
 }

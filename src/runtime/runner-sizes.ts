@@ -1,3 +1,5 @@
+// Sizes of a runner: the options of a caller, with defaults that follow from the model and the adapter.
+
 import type { ModelLimits } from '../core/runner.ts';
 import { type KVDType, kvRowWords } from '../kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';

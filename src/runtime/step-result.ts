@@ -1,3 +1,5 @@
+// Results of a step as bytes that come back from the GPU: ids of every sampled row, log-probabilities of those that asked.
+
 import type { SamplingRow } from '../core/batch-plan.ts';
 import type { StepResult, TokenLogprobs } from '../core/runner.ts';
 import { LOGPROB_WORDS, MAX_TOP_LOGPROBS } from '../kernels/logprobs/logprobs.ts';
