@@ -1,6 +1,7 @@
 // The kernel benchmark: every kernel at the shapes of a model, beside what the adapter could do. `--help` lists its flags.
 
 import { Device } from '../src/gpu/device.ts';
+import { modelKernels } from '../src/models/kernels.ts';
 import { modelFiles } from '../src/terminal/model-files.ts';
 import { readModelShape } from '../src/terminal/model-shape.ts';
 import { checkOutputs, tellNothingYet } from '../src/terminal/output-file.ts';
@@ -8,8 +9,8 @@ import { StatusLine } from '../src/terminal/status-line.ts';
 import { packageRoot } from '../src/util/package-info.ts';
 import { runScript } from './common/script.ts';
 import { SHAPE_MODEL } from './common/shape-model.ts';
-import { type KernelArgs, kernelScript } from './kernels/kernel-args.ts';
-import { formatResult, type KernelResult, kernelReportJson, TABLE_HEAD } from './kernels/kernel-report.ts';
+import { type KernelArgs, kernelScript } from './kernels/args.ts';
+import { formatResult, type KernelResult, kernelReportJson, TABLE_HEAD } from './kernels/report.ts';
 import { bestRoofline, formatRoofline } from './kernels/roofline.ts';
 import { RooflineProbe } from './kernels/roofline-probe.ts';
 import { selectCandidates, timeCandidate } from './kernels/time-kernels.ts';
@@ -19,12 +20,11 @@ import { readCommit } from './report/meta.ts';
 async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void> {
   const { model = SHAPE_MODEL, filter = '', runs, json } = args;
   await checkOutputs({ '--json': json }, { '--model': await modelFiles(model) });
-  const { notices, ...read } = await readModelShape(model, { dtype: args.dtype, kvDtype: args['kv-dtype'] });
+  const { notices, ...shape } = await readModelShape(model, { dtype: args.dtype, kvDtype: args['kv-dtype'] });
   for (const notice of notices) console.error(notice);
-  const shape = { config: read.model.config, dtype: read.dtype, kvDtype: read.kvDtype };
   using status = new StatusLine(process.stderr);
   using device = await Device.open({ adapter: args.adapter });
-  const candidates = selectCandidates({ device, ...shape }, filter);
+  const candidates = selectCandidates({ device, kernels: modelKernels, ...shape }, filter);
   const print = (text: string) => {
     status.clear();
     console.log(text);

@@ -1,67 +1,55 @@
-// Operands of the kernel benchmark: random blocks that repeat, so that tensors of any size are made quickly.
+// Operands of a dispatch, made from its declaration: given contents where they matter, else random blocks that repeat, so that
+// tensors of any size are made quickly.
 import type { Device } from '../../src/gpu/device.ts';
-import { type DType, Tensor, type TensorData } from '../../src/gpu/tensor.ts';
-import type { HostTensor } from '../../src/kernels/kernel-case.ts';
+import type { BindingSpec, Dims, KernelSpec, Variant } from '../../src/gpu/kernel-spec.ts';
+import type { PackedMatrix } from '../../src/gpu/packed-matrix.ts';
+import { sizeOf } from '../../src/gpu/shapes.ts';
+import { Tensor, type TensorData } from '../../src/gpu/tensor.ts';
 import { PackedWeight } from '../../src/kernels/weights/packed-weight.ts';
-import { TILE, type WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import { TILE, weightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { uniforms } from '../../src/util/random-values.ts';
 
-/** Words of the random block that fills a tensor, again and again. */
-const BLOCK_WORDS = 2 ** 16;
+/** Numbers of the random block that fills a tensor, again and again. */
+const BLOCK_NUMBERS = 2 ** 16;
+/** Bound of the numbers of a weight. */
+const WEIGHT_SCALE = 0.1;
 
-/** Makes the operands of a benchmark on one device, which belong to a stack. */
-export class Operands {
-  readonly #device: Device;
-  readonly #owned: DisposableStack;
-
-  constructor(device: Device, owned: DisposableStack) {
-    this.#device = device;
-    this.#owned = owned;
-  }
-
-  /** Zeros. */
-  empty(dtype: DType, ...shape: readonly number[]): Tensor {
-    return this.#owned.use(Tensor.create(this.#device, 'operand', dtype, shape));
-  }
-
-  of(data: TensorData, ...shape: readonly number[]): Tensor {
-    return this.#owned.use(Tensor.from(this.#device, 'operand', data, shape.length > 0 ? shape : [data.length]));
-  }
-
-  host({ data, shape }: HostTensor): Tensor {
-    return this.#owned.use(Tensor.from(this.#device, 'operand', data, shape));
-  }
-
-  /** Makes random f32 numbers in (−1, 1). */
-  floats(...shape: readonly number[]): Tensor {
-    const tensor = this.empty('f32', ...shape);
-    const block = uniforms(1, Math.min(BLOCK_WORDS, tensor.length));
-    for (let start = 0; start < tensor.length; start += block.length) {
-      tensor.write(block.subarray(0, tensor.length - start), start);
-    }
-    return tensor;
-  }
-
-  /** A K×N weight of random numbers: a tile of columns, again and again. */
-  weight(dtype: WeightDType, K: number, N: number): PackedWeight {
-    const weight = this.#owned.use(PackedWeight.create(this.#device, 'weight', [K, N], dtype));
-    weight.repeatTile(uniforms(2, K * TILE, 0.1));
-    return weight;
-  }
-
-  /** u32 words that hold random numbers in a storage type. */
-  packed(storage: 'f32' | 'f16', ...shape: readonly number[]): Tensor {
-    const tensor = this.empty('u32', ...shape);
-    const values = uniforms(2, storage === 'f16' ? 2 * BLOCK_WORDS : BLOCK_WORDS, 0.1);
-    const block = new Uint32Array((storage === 'f16' ? new Float16Array(values) : values).buffer);
-    return fill(tensor, block);
-  }
+/** Sizes of a dispatch, and those contents that matter. */
+interface DispatchContents {
+  readonly spec: KernelSpec;
+  /** Shape letters, scalars and constants. */
+  readonly dims: Dims;
+  readonly variant: Variant;
+  /** Elements by binding, which repeat. */
+  readonly data: Readonly<Record<string, TensorData | undefined>>;
 }
 
-/** Repeats the block. */
-function fill(tensor: Tensor, block: Uint32Array): Tensor {
+/** Makes the tensors of a dispatch, which belong to `owned`. @throws GpuError where the adapter has no room. */
+export function makeTensors(
+  device: Device,
+  owned: DisposableStack,
+  { spec, dims, variant, data }: DispatchContents,
+): Readonly<Record<string, Tensor | PackedMatrix>> {
+  const make = (name: string, { packed, access, dtype, shape }: BindingSpec): Tensor | PackedMatrix => {
+    const sizes = shape.map((dim) => sizeOf(dim, dims));
+    if (packed) {
+      const [K = 0, N = 0] = sizes;
+      const weight = owned.use(PackedWeight.create(device, name, [K, N], weightDType(variant.conditions)));
+      weight.repeatTile(uniforms(2, K * TILE, WEIGHT_SCALE));
+      return weight;
+    }
+    const tensor = owned.use(Tensor.create(device, name, dtype, sizes));
+    const isAnyNumber = access === 'read' && dtype === 'f32';
+    repeat(tensor, data[name] ?? (isAnyNumber ? uniforms(1, Math.min(BLOCK_NUMBERS, tensor.length)) : null));
+    return tensor;
+  };
+  return Object.fromEntries(Object.entries(spec.bindings).map(([name, binding]) => [name, make(name, binding)]));
+}
+
+/** Fills a tensor with a block, again and again; with nothing it stays zeros. */
+function repeat(tensor: Tensor, block: TensorData | null): void {
+  if (block === null) return;
   for (let start = 0; start < tensor.length; start += block.length) {
     tensor.write(block.subarray(0, tensor.length - start), start);
   }
-  return tensor;
 }

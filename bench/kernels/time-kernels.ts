@@ -4,9 +4,9 @@ import { time } from '../../src/gpu/time.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { ratio } from '../common/figures.ts';
 import { pollSlowly } from '../common/slow-polling.ts';
-import type { BenchSubject, KernelCase } from './kernel-case.ts';
-import { kernelCases } from './kernel-cases.ts';
-import type { KernelResult } from './kernel-report.ts';
+import type { KernelCase, TimedModel } from './case.ts';
+import { kernelCases } from './cases.ts';
+import type { KernelResult } from './report.ts';
 import { type Roofline, shareOfRoofline } from './roofline.ts';
 
 /** A variant on operands of one size. */
@@ -20,8 +20,8 @@ export interface Candidate {
  *
  * @throws RangeValueError when there is none.
  */
-export function selectCandidates(subject: BenchSubject, filter: string): Candidate[] {
-  const all = kernelCases(subject).flatMap((one) => one.variants.map((variant) => ({ case: one, variant })));
+export function selectCandidates(timed: TimedModel, filter: string): Candidate[] {
+  const all = kernelCases(timed).flatMap((one) => one.variants.map((variant) => ({ case: one, variant })));
   const chosen = all.filter(({ case: { kernel, name, M }, variant }) =>
     `${kernel.name} ${name} M=${M} ${variant.label}`.includes(filter),
   );
@@ -40,7 +40,7 @@ export async function timeCandidate(
 ): Promise<KernelResult> {
   using owned = new DisposableStack();
   const { choice, label, isBase, usedByModel } = variant;
-  const { tensors, scalars, cost: known } = prepare(owned, variant);
+  const { tensors, scalars, cost: known } = prepare(owned, choice);
   const options = { choice, runs, warmUps: WARM_UPS };
   const { milliseconds } = await pollSlowly(() => time(device, kernel, tensors, scalars, options));
   const cost = known ?? kernel.dispatch(device, tensors, scalars, choice).cost;

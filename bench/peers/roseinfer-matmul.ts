@@ -1,13 +1,15 @@
 // Child process: roseinfer's side of the matmul comparison, with the kernel variants that a model takes.
 import { Device } from '../../src/gpu/device.ts';
 import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
+import { PackedMatrix } from '../../src/gpu/packed-matrix.ts';
 import { PollGovernor } from '../../src/gpu/poll-governor.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import { modelKernels } from '../../src/models/kernels.ts';
 import { randomModel } from '../../src/models/registry.ts';
-import { matmulCases } from '../kernels/kernel-cases-matmul.ts';
+import { kernelCases } from '../kernels/cases.ts';
 import { answerJob } from './answer-job.ts';
 import { MATMUL_ROWS, type MatmulResult, timeMatmul } from './matmul-job.ts';
 import { PeerError } from './peer-error.ts';
@@ -24,22 +26,21 @@ answerJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void
   const device = await Device.open({ adapter: job.adapter });
   device.governPolls(new PollGovernor());
   yieldToAdapter(device.traits);
-  const { config } = randomModel(job.size).model;
-  const cases = matmulCases({ device, config, dtype: job.dtype, kvDtype: 'f32' });
-  for (const { kernel, name, M, variants, prepare } of cases) {
+  const { model } = randomModel(job.size);
+  const cases = kernelCases({ device, kernels: modelKernels, model, dtype: job.dtype, kvDtype: 'f32' });
+  for (const { kernel, name, M, choice, prepare } of cases) {
     if (kernel !== matmul || !MATMUL_ROWS.includes(M)) continue;
-    const variant = variants.find(({ usedByModel }) => usedByModel);
-    if (variant === undefined) throw new PeerError(`no variant of matmul is the model's for ${name} at M = ${M}`);
     using owned = new DisposableStack();
-    const { tensors, scalars } = prepare(owned, variant);
-    const { x, out } = tensors;
-    if (!(x instanceof Tensor && out instanceof Tensor)) throw new PeerError(`${name} has no tensors x and out`);
-    const [, K = 0] = x.shape;
-    const [, N = 0] = out.shape;
+    const { tensors, scalars } = prepare(owned, choice);
+    const { x, w, out } = tensors;
+    if (!(x instanceof Tensor && w instanceof PackedMatrix && out instanceof Tensor)) {
+      throw new PeerError(`${name} has no tensors x, w and out`);
+    }
+    const [K, N] = w.shape;
     const values = new Float32Array(M * K).fill(1);
-    await kernel.build(device, variant.choice);
+    await kernel.build(device, choice);
     const recorder = new Recorder(device);
-    recorder.add(kernel, tensors, scalars, variant.choice);
+    recorder.add(kernel, tensors, scalars, choice);
     const program = owned.use(recorder.finishBuilt(name));
     const ms = await timeMatmul(async () => {
       x.write(values);

@@ -1,10 +1,9 @@
 import { deriveSeed } from '../../src/core/sampling-params.ts';
+import { workloadsOf } from '../../src/kernels/workloads.ts';
 import type { LoadedModel } from '../../src/load-model.ts';
-import { DEFAULT_KV_DTYPE } from '../../src/runtime/runner-sizes.ts';
 import { modelName } from '../../src/terminal/open-model.ts';
 import type { StatusLine } from '../../src/terminal/status-line.ts';
 import { packageRoot } from '../../src/util/package-info.ts';
-import { attentionCost } from '../kernels/kernel-cases-attention.ts';
 import { RooflineProbe } from '../kernels/roofline-probe.ts';
 import type { BenchArgs } from '../load/args.ts';
 import { writeJson } from '../report/json-file.ts';
@@ -12,9 +11,6 @@ import { readCommit, reportMeta } from '../report/meta.ts';
 import { measureReadback, measureStep } from './measure-step.ts';
 import { formatStep, METHOD, type ProfileContext, reportStep, type StepReport } from './profile-report.ts';
 import { decodeStep, type ProfiledStep, prefillStep } from './step-plans.ts';
-
-/** Kernels whose work depends on contexts. */
-const ATTENTION = ['attention', 'attention_split'];
 
 /**
  * Prints where the time of a decode and of a prefill step of a model goes, kernel by kernel, and writes it to the file of
@@ -27,8 +23,7 @@ export async function profileModel(
   args: BenchArgs,
   { signal, status }: { readonly signal: AbortSignal; readonly status: StatusLine },
 ): Promise<void> {
-  const { runner, device, config, adapter, dtype, tokenizer } = model;
-  const kvDtype = args['kv-dtype'] ?? DEFAULT_KV_DTYPE;
+  const { runner, device, adapter, dtype, tokenizer } = model;
   const sampling = {
     temperature: args['do-sample'] ? args.temperature : 0,
     topK: args['top-k'],
@@ -46,8 +41,7 @@ export async function profileModel(
     const onRound = (round: string) => status.show(`${step.kind} step: ${round}`);
     const measurement = await measureStep(runner, step, { device, probe, signal, onRound });
     status.clear();
-    const costOf: ProfileContext['costOf'] = (kernel, { dims }) =>
-      ATTENTION.includes(kernel) ? attentionCost({ config, kvDtype }, step, dims.ROWS) : null;
+    const costOf: ProfileContext['costOf'] = (kernel, { dims }) => workloadsOf(kernel).cost?.(dims, step) ?? null;
     const report = reportStep(step, measurement, { readback, costOf });
     reports[step.kind] = report;
     console.log(`${formatStep(step, report)}\n`);

@@ -31,7 +31,8 @@ export function solveDims(
   return dims;
 }
 
-function sizeOf(dim: Dim, dims: Dims): number {
+/** Returns a size of a shape: a number, or a solved letter, or a function of solved letters. */
+export function sizeOf(dim: Dim, dims: Dims): number {
   if (typeof dim === 'number') return dim;
   return typeof dim === 'string' ? (dims[dim] ?? 0) : dim(dims);
 }

@@ -87,10 +87,21 @@ export class ModelWork {
 /** Choices of some dispatches without what is fixed: the values of tunables, each combination once. */
 export function tunedChoices(dispatches: readonly ModelDispatch[]): readonly VariantChoice[] {
   const choices = dispatches.map(({ kernel, choice }) => {
-    const tunables = Object.keys(kernel.spec.tunables ?? {});
-    const tuned = (numbers: Readonly<Record<string, number | undefined>> = {}) =>
-      Object.fromEntries(Object.entries(numbers).filter(([name]) => tunables.includes(name)));
-    return { constants: tuned(choice.constants), overrides: tuned(choice.overrides) };
+    const { tunables = {} } = kernel.spec;
+    return numbersOf(choice, (name) => name in tunables);
   });
   return [...new Map(choices.map((choice) => [JSON.stringify(choice), choice])).values()];
+}
+
+/** Choice of a dispatch without the values of tunables: storage, epilogue, sizes of code. */
+export function fixedChoice({ kernel, choice }: ModelDispatch): VariantChoice {
+  const { tunables = {} } = kernel.spec;
+  return { conditions: choice.conditions ?? {}, ...numbersOf(choice, (name) => !(name in tunables)) };
+}
+
+/** Takes the constants and overrides of some names. */
+function numbersOf({ constants = {}, overrides = {} }: VariantChoice, has: (name: string) => boolean): VariantChoice {
+  const some = (numbers: Readonly<Record<string, number | undefined>>) =>
+    Object.fromEntries(Object.entries(numbers).filter(([name]) => has(name)));
+  return { constants: some(constants), overrides: some(overrides) };
 }

@@ -86,7 +86,7 @@ export function randomSequence(
 }
 
 /** Positions [T] and sequence [T] of the tokens of a step. */
-export function tokenTensors(spans: readonly Span[]) {
+function tokenTensors(spans: readonly Span[]) {
   const positions = spans.flatMap(({ context, queries }) =>
     Array.from({ length: queries }, (_, t) => context - queries + t),
   );
@@ -99,7 +99,7 @@ export function tokenTensors(spans: readonly Span[]) {
 }
 
 /** Query tiles [Q, 2] as a tensor. */
-export function tileTensor(tiles: readonly number[]): HostTensor {
+function tileTensor(tiles: readonly number[]): HostTensor {
   return hostTensor(Int32Array.from(tiles), tiles.length / 2, 2);
 }
 

@@ -1,7 +1,7 @@
 import { type Figure, formatFigure, formatPercent } from '../common/figures.ts';
 import { type ReportOrigin, reportMeta } from '../report/meta.ts';
 import { formatRow } from '../report/table.ts';
-import type { KernelArgs } from './kernel-args.ts';
+import type { KernelArgs } from './args.ts';
 import type { Roofline } from './roofline.ts';
 
 /** How fast a variant of a kernel is. */

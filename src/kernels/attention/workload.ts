@@ -1,0 +1,101 @@
+// Workloads of the attention kernels: their work goes by the keys of each sequence, which no size of a dispatch tells. So
+// contexts make their contents, their names and their cost.
+import type { Cost, Sizes, Variant } from '../../gpu/kernel-spec.ts';
+import { uniforms } from '../../util/random-values.ts';
+import type { KernelWorkloads, Workload } from '../kernel-workload.ts';
+import { blockTablesOf, type CacheBlocks, positionsOf, type StepTokens, sequenceIndexOf } from '../step-tokens.ts';
+import { attention, attentionFold, attentionSplit } from './attention.ts';
+import { attentionNaive } from './attention-naive.ts';
+import { queryTiles } from './query-tiles.ts';
+
+/** Numbers of the cache before they repeat. */
+const CACHED_NUMBERS = 2 ** 16;
+/** Bound of those numbers. */
+const CACHED_SCALE = 0.1;
+
+/**
+ * Cost of attention over a step in tiles of ROWS queries: each key and value comes from memory once, and each tile loads those
+ * that its last row sees; a row's scores and its sum of values are two multiply-adds a visible key and channel.
+ */
+export function attentionCost(
+  { H, D, W, ROWS }: Sizes<'H' | 'D' | 'W' | 'ROWS'>,
+  { sequences, queries, context }: StepTokens,
+): Cost {
+  const visibleKeys = sequences * queries * (context - (queries - 1) / 2);
+  const keyWords = 2 * H * W;
+  let loadedKeys = 0;
+  for (let end = ROWS; end < queries + ROWS; end += ROWS) loadedKeys += context - queries + Math.min(end, queries);
+  return {
+    bytes: 4 * keyWords * sequences * context + 8 * H * D * sequences * queries,
+    loads: keyWords * sequences * loadedKeys,
+    flops: 4 * H * D * visibleKeys,
+  };
+}
+
+/** Workloads of `attention`: decode rows, by their context, or a prompt. */
+export const attentionWorkloads: KernelWorkloads<typeof attention.spec> = {
+  kernel: attention,
+  list: ({ dims, use }, step) => [overCache(dims, step, use === 'prefill' ? use : undefined)],
+  // A decode row has no neighbours to share a tile with.
+  suits: ({ constants: { ROWS } }, { queries }) => queries > 1 || ROWS === 1,
+  cost: attentionCost,
+};
+
+/** Workload of `attention_split`, whose partial results are written too. */
+export const attentionSplitWorkloads: KernelWorkloads<typeof attentionSplit.spec> = {
+  kernel: attentionSplit,
+  list: ({ dims }, step) => [overCache(dims, step)],
+  cost: (dims, step) => {
+    const { count, H, splits, D } = dims;
+    const { bytes, ...others } = attentionCost(dims, step);
+    return { ...others, bytes: bytes + 4 * count * H * splits * (D + 2) };
+  },
+};
+
+/** Workload of `attention_fold`: tokens that have all splits. */
+export const attentionFoldWorkloads: KernelWorkloads<typeof attentionFold.spec> = {
+  kernel: attentionFold,
+  list: ({ dims: { Z } }, step) => [
+    { name: `${Z} splits`, inputs: () => ({ data: { positions: positionsOf(step) } }) },
+  ],
+};
+
+/** Workload of `attention_naive`, which takes any numbers: its tokens are one prompt. */
+export const attentionNaiveWorkloads: KernelWorkloads<typeof attentionNaive.spec> = {
+  kernel: attentionNaive,
+  list: () => [{ name: 'prefill', inputs: () => ({ data: {} }) }],
+};
+
+/** Inputs that both kernels over the cache have. */
+type CacheReader = typeof attention.spec | typeof attentionSplit.spec;
+
+function overCache(
+  cache: CacheBlocks,
+  step: StepTokens,
+  name: string = `decode, ${step.context} keys`,
+): Workload<CacheReader> {
+  const { sequences, queries } = step;
+  return {
+    name,
+    inputs: ({ conditions, constants: { ROWS = 1 } }) => {
+      const tiles = queryTiles(new Array<number>(sequences).fill(queries), ROWS);
+      const count = tiles.length / 2;
+      return {
+        data: {
+          kv: cachedWords(conditions),
+          query_tiles: Int32Array.from(tiles),
+          positions: positionsOf(step),
+          sequence_index: sequenceIndexOf(step),
+          block_tables: blockTablesOf(step, cache),
+        },
+        sizes: { Q: count, count },
+      };
+    },
+  };
+}
+
+/** Words that hold numbers in the storage of the cache. */
+function cachedWords({ KV_F16 }: Variant['conditions']): Uint32Array {
+  const numbers = uniforms(2, CACHED_NUMBERS, CACHED_SCALE);
+  return new Uint32Array((KV_F16 ? new Float16Array(numbers) : numbers).buffer);
+}

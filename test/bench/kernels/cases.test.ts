@@ -1,0 +1,221 @@
+// Cases of the kernel benchmark, without a timing: that no kernel of the library and no dispatch of a model is missed, that
+// nothing in the benchmark knows a model, and that a kernel takes the operands that are made for it.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SIZES, type TimedModel } from '../../../bench/kernels/case.ts';
+import { kernelCases } from '../../../bench/kernels/cases.ts';
+import { Device } from '../../../src/gpu/device.ts';
+import { defineKernel, Kernel } from '../../../src/gpu/kernel.ts';
+import { read, write } from '../../../src/gpu/kernel-spec.ts';
+import { Tensor } from '../../../src/gpu/tensor.ts';
+import * as library from '../../../src/kernels/index.ts';
+import { layernorm } from '../../../src/kernels/layernorm/layernorm.ts';
+import { modelKernels } from '../../../src/models/kernels.ts';
+import { parseModel } from '../../../src/models/registry.ts';
+import { modelWork } from '../../../src/runtime/model-work.ts';
+import { resolveSizes } from '../../../src/runtime/runner-sizes.ts';
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+const CONFIG = { model_type: 'gpt2', n_layer: 2, n_head: 3, n_embd: 48, vocab_size: 331, n_positions: 600 };
+
+function timedModel(others: Partial<TimedModel> = {}): TimedModel {
+  const model = parseModel(CONFIG, 'small');
+  return { device, kernels: modelKernels, model, dtype: 'f16', kvDtype: 'f32', ...others };
+}
+
+/** Names of the cases of each kernel. */
+function namesOf(timed: TimedModel): Record<string, string[]> {
+  const names: Record<string, string[]> = {};
+  for (const { kernel, name } of kernelCases(timed)) {
+    names[kernel.name] ??= [];
+    if (!names[kernel.name]!.includes(name)) names[kernel.name]!.push(name);
+  }
+  return names;
+}
+
+/** Dispatches of every step that a runner of default sizes can reach. */
+function modelDispatches({ model, kernels, dtype, kvDtype }: TimedModel) {
+  const { maxStorageBufferBindingSize: maxBindingBytes } = device.gpu.limits;
+  const sizes = resolveSizes(model.config, { kvDtype }, dtype, maxBindingBytes);
+  const work = modelWork(device, model, sizes, kernels);
+  return Object.values(kernels).flatMap((kernel: Kernel) => work.of(kernel));
+}
+
+const exported: readonly unknown[] = Object.values(library);
+const LIBRARY = exported.flatMap((value) => (value instanceof Kernel ? [value.name] : []));
+
+describe('the cases of a GPT-2', () => {
+  test('have every kernel of the library at each size', () => {
+    const cases = kernelCases(timedModel());
+    expect(LIBRARY.length).toBeGreaterThan(10);
+    for (const M of SIZES) {
+      const timed = new Set(cases.filter((each) => each.M === M).map(({ kernel }) => kernel.name));
+      expect(timed, `M ${M}`).toEqual(new Set(LIBRARY));
+    }
+  });
+
+  test('are those of its matmuls, contexts and ways to draw', () => {
+    const matmuls = ['qkv', 'projection', 'MLP', 'MLP projection', 'LM head'];
+    const contexts = ['decode, 256 keys', 'decode, 600 keys'];
+    expect(namesOf(timedModel())).toEqual({
+      embed: ['tokens'],
+      layernorm: ['rows'],
+      layernorm_naive: ['rows'],
+      matmul_kv_write: ['qkv'],
+      matmul: matmuls,
+      matmul_naive: ['qkv'],
+      kv_write: ['tokens'],
+      attention: expect.toSatisfy((names) => names.toSorted().join() === [...contexts, 'prefill'].join()),
+      attention_split: ['decode, 600 keys'],
+      attention_fold: ['3 splits'],
+      attention_naive: ['prefill'],
+      gather_rows: ['rows'],
+      adjust_logits: ['256 penalties a row'],
+      sample: ['greedy', 'top-p'],
+      sample_probs: ['greedy', 'top-p'],
+      logprobs: ['5 most likely'],
+    });
+    const prompts = kernelCases(timedModel()).filter(
+      ({ kernel, name }) => kernel === modelKernels.attention && name === 'prefill',
+    );
+    expect(prompts.map(({ M }) => M)).toEqual([2, 4, 8, 16, 64, 256]);
+  });
+
+  test('have every dispatch that the model lists, in the variant that it takes', () => {
+    const timed = timedModel();
+    const cases = kernelCases(timed);
+    const dispatches = modelDispatches(timed);
+    expect(dispatches.length).toBeGreaterThan(20);
+    for (const { kernel, use, dims, variant } of dispatches) {
+      const rows = dims.M ?? dims.R ?? dims.T ?? 0;
+      // A prompt of one token is a decode row.
+      if (!SIZES.includes(rows) || (use === 'prefill' && rows === 1)) continue;
+      const fitting = cases.filter((each) => each.kernel === kernel && each.M === rows);
+      const found = fitting.filter(({ choice }) => JSON.stringify(choice) === JSON.stringify(variant));
+      expect(found, `${kernel.name} ${use} ${rows}`).not.toEqual([]);
+      if (kernel === modelKernels.matmul) expect(found.map(({ name }) => name)).toContain(use);
+    }
+  });
+
+  test('have a star for the variants that the model takes, and for no kernel that it does without', () => {
+    const timed = timedModel();
+    const starred = kernelCases(timed).filter(({ variants }) => variants.some(({ usedByModel }) => usedByModel));
+    const used = new Set(modelDispatches(timed).map(({ kernel }) => kernel.name));
+    expect(new Set(starred.map(({ kernel }) => kernel.name))).toEqual(used);
+    expect(used).not.toContain('kv_write');
+    const names = new Set(starred.map(({ kernel, name }) => `${kernel.name} ${name}`));
+    // The keys of two splits go by `attention_split`, and the projection to q, k and v writes the cache, too.
+    expect(names).toContain('attention decode, 256 keys');
+    expect(names).not.toContain('attention decode, 600 keys');
+    expect(names).toContain('attention_split decode, 600 keys');
+    expect(names).not.toContain('matmul qkv');
+    for (const { kernel, choice, variants } of starred) {
+      const taken = variants.filter(({ usedByModel }) => usedByModel);
+      expect(taken.map((variant) => variant.choice)).toEqual([kernel.variant(device.traits, choice)]);
+    }
+  });
+
+  test.each([
+    ['f32', 'f16'],
+    ['f16', 'f32'],
+    ['q8', 'f16'],
+  ] as const)('have operands that their kernels take, in %s with keys in %s', async (dtype, kvDtype) => {
+    const before = device.liveBuffers;
+    for (const { kernel, name, M, choice, prepare } of kernelCases(timedModel({ dtype, kvDtype }))) {
+      if (M !== 8) continue;
+      using owned = new DisposableStack();
+      const { tensors, scalars, cost } = prepare(owned, choice);
+      await kernel.build(device, kernel.choiceFor(tensors, choice));
+      const dispatch = kernel.dispatch(device, tensors, scalars, choice);
+      expect((cost ?? dispatch.cost)?.bytes, `${kernel.name} ${name}`).toBeGreaterThan(0);
+      expect(dispatch.workgroups.every((count) => count >= 1)).toBe(true);
+      const { out } = tensors;
+      if (out instanceof Tensor) expect(out.shape[0], kernel.name).toBe(M);
+    }
+    expect(device.liveBuffers).toBe(before);
+  });
+
+  test('have finite results', async () => {
+    for (const { kernel, name, M, choice, prepare } of kernelCases(timedModel())) {
+      if (M !== 8) continue;
+      using owned = new DisposableStack();
+      const { tensors, scalars } = prepare(owned, choice);
+      await kernel.run(device, tensors, scalars, choice);
+      const { out, sampled } = tensors;
+      if (out instanceof Tensor) {
+        const numbers = await out.readF32();
+        expect(numbers.every(Number.isFinite) && numbers.some((each) => each !== 0), `${kernel.name} ${name}`).toBe(
+          true,
+        );
+      }
+      // Sampled id, and 1 where the logits are finite.
+      if (sampled instanceof Tensor && kernel.name.startsWith('sample')) expect((await sampled.read())[1]).toBe(1);
+    }
+  });
+});
+
+describe('the cases', () => {
+  test('are of a short model too, whose contexts need no splits', () => {
+    const names = namesOf(timedModel({ model: parseModel({ ...CONFIG, n_positions: 40 }, 'short') }));
+    expect(names.attention).toEqual(expect.arrayContaining(['decode, 40 keys', 'prefill']));
+    expect(names.attention_split).toBeUndefined();
+  });
+
+  test('are of another architecture with no word about it, kernels of its own included', async () => {
+    const scale = defineKernel({
+      name: 'scale_rows',
+      source: `
+        @group(0) @binding(0) var<storage, read> x: array<f32>;
+        @group(0) @binding(1) var<storage, read> shifts: array<u32>;
+        @group(0) @binding(2) var<storage, read_write> out: array<f32>;
+        @compute @workgroup_size(1) fn main(@builtin(workgroup_id) id: vec3u) {
+          out[id.x] = params.factor * x[id.x] + f32(shifts[id.x]);
+        }`,
+      bindings: { x: read('T', 'C'), shifts: read.u32('T'), out: write('T', 'C') },
+      params: { factor: 'f32' },
+      workgroups: ({ T }) => [T, 1, 1],
+    });
+    const gpt2 = parseModel(CONFIG, 'other');
+    const model: TimedModel['model'] = {
+      ...gpt2,
+      layers: (step, _weights, { numTokens: T }) => {
+        const C = gpt2.config.hiddenSize;
+        const [x, out] = [step.scratch('hidden').prefix([T, C]), step.scratch('normed').prefix([T, C])];
+        const operands = { x, shifts: Tensor.meta('shifts', 'u32', [T]), out };
+        step.add(scale, operands, { factor: 3 }, {}, 'first');
+        step.add(scale, operands, { factor: 5 }, {}, 'second');
+      },
+    };
+    const cases = kernelCases(timedModel({ model }));
+    const own = cases.filter(({ kernel }) => kernel === scale);
+    expect(new Set(own.map(({ name }) => name))).toEqual(new Set(['first', 'second']));
+    expect(own.map(({ M }) => M)).toEqual([...SIZES, ...SIZES]);
+    using owned = new DisposableStack();
+    const { tensors, scalars } = own[2]!.prepare(owned, own[2]!.choice);
+    expect(scalars).toEqual({ factor: 3 });
+    await own[2]!.kernel.run(device, tensors, scalars);
+    // It has a head as every model, and no attention.
+    const kernels = new Set(cases.map(({ kernel }) => kernel.name));
+    expect(kernels).toContain('sample');
+    expect(kernels).not.toContain('attention');
+  });
+
+  test('are of a kernel that stands in the place of the library’s', () => {
+    const replaced = defineKernel({ ...layernorm.spec, cost: () => ({ bytes: 1, flops: 1 }) });
+    const renamed = defineKernel({ ...layernorm.spec, name: 'layernorm_own' });
+    const inPlace = kernelCases(timedModel({ kernels: { ...modelKernels, layernorm: replaced } }));
+    const norms = inPlace.filter(({ kernel }) => kernel.name === 'layernorm');
+    expect(norms.map(({ kernel, M }) => [kernel, M])).toEqual(SIZES.map((M) => [replaced, M]));
+    const underItsName = kernelCases(timedModel({ kernels: { ...modelKernels, layernorm: renamed } }));
+    const starred = ({ variants }: (typeof underItsName)[number]) => variants.some(({ usedByModel }) => usedByModel);
+    const both = underItsName.filter(({ kernel }) => ['layernorm', 'layernorm_own'].includes(kernel.name));
+    expect(both.map((each) => [each.kernel.name, starred(each)])).toEqual([
+      ...SIZES.map(() => ['layernorm_own', true]),
+      ...SIZES.map(() => ['layernorm', false]),
+    ]);
+  });
+});
