@@ -3,6 +3,8 @@
 //   x -= count * frequency; if masked: MASKED.
 //   logits[R, V], rows[R, ROW_WORDS] (see there), entries[E, 4] = (id, count in the output, bias, flags), at most one for
 //   an id and row, next_tokens[X], out[R, V]. The newest id of a row may be on the GPU only: it counts once more.
+// Lowering the logits of ids that the text already has makes repetition less likely; a mask makes an id impossible. A row
+// has entries for few ids, so all logits are copied first and those few are adjusted after.
 // One workgroup a row; grid: (R).
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;

@@ -2,9 +2,11 @@ import package::exp_ln::{exp_minus, ln};
 import package::radix_select::{add, add_sum_to_bucket, bucket_sum, clear_buckets, key_of, to_f32, value_of};
 
 // logprob[r, id] = logits[r, id] - max - ln sum exp(logits[r, id] - max), of a chosen id and of the most likely ones:
-//   logits[R, V], chosen[R, X] = (id, ...), wanted[R] = 1 + number of the most likely ids, or 0 for none of it;
+//   logits[R, V], chosen[R, J] = (id, ...), wanted[R] = 1 + number of the most likely ids, or 0 for none of it;
 //   records[R, 1 + 2 MAX_TOP] = logprob of the chosen id, then (id, logprob) of the most likely ones, the most likely
 //   first and the lower id first among equals. Words that are not wanted are not written.
+// A log-probability says how much the model expected a token: 0 is certain, and each -0.69 halves the probability. Shifting
+// the logits by their maximum changes none of them and keeps exp from overflowing.
 // At least -LARGEST, where a smaller one is no f32; NaN in a row with a logit that is not finite.
 // The sum is one of fixed-point weights, so nothing depends on LANES.
 // One workgroup a row; grid: (R).
@@ -89,7 +91,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let log_sum = ln(to_f32(bucket_sum(0u)) * (1.0 / UNIT));
 
   if (lane == 0u) {
-    let logit = logits[start + chosen[workgroup.x * params.X]];
+    let logit = logits[start + chosen[workgroup.x * params.J]];
     records[record] = logprob_bits(logit, max_logit, log_sum, is_finite);
   }
   for (var rank = 1u; rank < min(row_wanted, min(params.V, MAX_TOP) + 1u); rank++) {

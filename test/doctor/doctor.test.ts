@@ -222,7 +222,7 @@ describe('doctor', () => {
       kernel: 'logprobs',
       planted: () => ({
         logprobs: mutant(modelKernels.logprobs, [
-          ['chosen[workgroup.x * params.X]', 'chosen[workgroup.x * params.X] + 1u'],
+          ['chosen[workgroup.x * params.J]', 'chosen[workgroup.x * params.J] + 1u'],
         ]),
       }),
     },

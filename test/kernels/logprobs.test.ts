@@ -53,7 +53,7 @@ describe('the checks above find', () => {
     { fault: 'an equal logit that is passed over', changes: [['(key == last.key && id > last.id)', 'false']] },
     { fault: 'the next lower logit that is passed over', changes: [['key < last.key ||', 'key < last.key - 1u ||']] },
     { fault: 'a best token that is not replaced', changes: [['      mine = best_after(lane, start, token);\n', '']] },
-    { fault: 'the chosen id of another row', changes: [['chosen[workgroup.x * params.X]', 'chosen[0]']] },
+    { fault: 'the chosen id of another row', changes: [['chosen[workgroup.x * params.J]', 'chosen[0]']] },
     { fault: 'one id too few', changes: [['rank < min(row_wanted,', 'rank + 1u < min(row_wanted,']] },
     { fault: 'a row that asked for nothing', changes: [['if (row_wanted == 0u) { return; }', '']] },
   ])('$fault', async ({ changes }) => {

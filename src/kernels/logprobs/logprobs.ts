@@ -9,7 +9,7 @@ export const LOGPROB_WORDS = 1 + 2 * MAX_TOP_LOGPROBS;
 
 /**
  * Log-probabilities by log-softmax over all V logits of each row of logits[R, V]: of the id that starts row r of
- * chosen[R, X], and of the wanted[r] − 1 most likely ids, the lower id first among equals. A row with wanted[r] = 0 is
+ * chosen[R, J], and of the wanted[r] − 1 most likely ids, the lower id first among equals. A row with wanted[r] = 0 is
  * left out. A record of records[R, 41] holds the chosen id's (f32 bits), then an id and its log-probability (f32 bits)
  * for each of the most likely ones, of which there are at most min(20, V); words after them are not written.
  *
@@ -20,11 +20,11 @@ export const logprobs = defineKernel({
   name: 'logprobs',
   bindings: {
     logits: read('R', 'V'),
-    chosen: read.u32('R', 'X'),
+    chosen: read.u32('R', 'J'),
     wanted: read.u32('R'),
     records: write.u32('R', LOGPROB_WORDS),
   },
-  params: { V: 'u32', X: 'u32' },
+  params: { V: 'u32', J: 'u32' },
   overrides: ({ isSoftware }) => ({ LANES: isSoftware ? 8 : 256 }),
   tunables: { LANES: [8, 32, 64, 256] },
   workgroups: ({ R }) => [R, 1, 1],
