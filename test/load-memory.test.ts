@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
 import { BUNDLED_MODEL, loadModel } from '../src/load-model.ts';
 
-test('a large KV pool is reserved, and only what requests fill of it is taken', async () => {
+test('a large KV pool is reserved, and only the part that requests fill is taken', async () => {
   const before = process.memoryUsage.rss();
   await using model = await loadModel(BUNDLED_MODEL, { maxBatchSize: 64, maxBatchTokens: 64 });
   const { kv } = model.memory;

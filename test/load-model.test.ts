@@ -32,7 +32,7 @@ async function idsOf({ runner, tokenizer }: LoadedModel, scheduler: (typeof sche
 }
 
 describe('the bundled model', () => {
-  test('gives each request the same ids under every scheduler, with a pool that makes sequences lose their blocks, and with prompts in chunks', async () => {
+  test('gives each request the same ids under every scheduler, with a pool so small that sequences are preempted, and with prompts in chunks', async () => {
     const alone = await idsOf(await load({ maxBatchSize: 5 }), 'naive');
     expect(new Set(alone.map((ids) => ids.join())).size).toBe(requests.length);
     for (const scheduler of schedulerNames) expect(await idsOf(model!, scheduler), scheduler).toEqual(alone);
@@ -49,7 +49,7 @@ describe('the bundled model', () => {
     expect(await idsOf(await load({ maxBatchSize: 5, features: 'base' }), 'online')).toEqual(ids);
   });
 
-  test('refuses what the context or the pool can never hold, with both numbers', async () => {
+  test('refuses a request that the context or the pool can never hold, with both numbers', async () => {
     const { runner, tokenizer } = await load({ maxBatchSize: 1, numBlocks: 4 });
     await using engine = new Engine({ runner, tokenizer });
     const promptIds = new Array<number>(10).fill(1);
@@ -63,7 +63,7 @@ describe('the bundled model', () => {
     expect(ids.length).toBe(54);
   });
 
-  test('leaves nothing alive behind it, and may be closed twice', async () => {
+  test('leaves nothing on the device, and may be closed twice', async () => {
     const loaded = await load({ maxBatchSize: 1 });
     await loaded.close();
     await loaded.close();

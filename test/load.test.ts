@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => llm.close());
 
-test('a prompt gives what the engine gives, and so do a request and a stream', async () => {
+test("a prompt gives the engine's result, and so do a request and a stream", async () => {
   const expected = await llm.engine.generate({ prompt: 'Once upon a time', sampling });
   expect(expected.text).not.toBe('');
   const { ids } = expected;
@@ -51,7 +51,7 @@ test('its options reach the engine and the model', () => {
   expect(Math.max(...steps.map(({ rows }) => rows.length))).toBe(1); // naive
 });
 
-describe('what it does not understand is refused by name', () => {
+describe('a prompt or option of the wrong kind is refused by name', () => {
   test.each<[unknown, unknown, string]>([
     [5, {}, 'prompt is 5, expected text, a request, or a list of these'],
     [undefined, {}, 'prompt is undefined'],

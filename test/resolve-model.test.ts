@@ -53,7 +53,7 @@ describe('the eos of a directory', () => {
     expect(opened.eosIds).toEqual(config.eosTokenIds);
   });
 
-  test('is told of in one line and unused where the model has no row for it', async () => {
+  test('is named in one line and unused where the model has no row for it', async () => {
     const opened = await open({ 'generation_config.json': { eos_token_id: [1e6, 2, -1, 2 ** 60] } });
     expect(opened.eosIds).toEqual([2]);
     expect(opened.notices.map((line) => line.replace(/^.*: /, ''))).toEqual([
@@ -104,7 +104,7 @@ describe('a token that is added beyond the rows of the model', () => {
     return dir;
   }
 
-  test('does not keep the model from loading, is told of as an eos, and is refused where it is used', async () => {
+  test('does not keep the model from loading, is named as an eos, and is refused where it is used', async () => {
     const dir = extended();
     const { tokenizer, eosIds, notices, source, model } = await openSource(dir);
     await source.close();

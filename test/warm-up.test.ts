@@ -60,7 +60,7 @@ test.each(['auto', 'base'] as const)(
   },
 );
 
-test('the phases of loading are told in their order, each to its end', async () => {
+test('the phases of loading are reported in order, each to its end', async () => {
   const told: LoadProgress[] = [];
   await using model = await loadModel(BUNDLED_MODEL, { ...sizes, onProgress: (progress) => told.push(progress) });
   const phases = [...new Set(told.map(({ phase }) => phase))].filter((phase) => phase !== 'tuning');

@@ -30,7 +30,7 @@ async function generate({ runner = new FakeRunner(limits), sampling = {}, signal
 }
 
 describe('streamText', () => {
-  test('writes the completion piece by piece and a line end behind it', async () => {
+  test('writes the completion piece by piece and a line end after it', async () => {
     const { written, pieces } = await generate({ sampling: { seed: 3, maxTokens: 20 } });
     const promptIds = tokenizer.encode(prompt);
     const ids = fakeCompletion({ promptIds, seed: 3, maxTokens: 20, eosIds: tokenizer.eosIds, vocabSize: 8192 });

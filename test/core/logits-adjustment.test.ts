@@ -29,7 +29,7 @@ describe('the adjustment of a row', () => {
     expect(tokensOf(params)).toEqual({ 4: { ...untouched, outputCount: 1 }, 9: { ...untouched, outputCount: 2 } });
   });
 
-  test('puts all that concerns one id together', () => {
+  test('puts all adjustments of one id together', () => {
     const params = {
       repetitionPenalty: 2,
       presencePenalty: 1,

@@ -85,7 +85,7 @@ describe('planBatch', () => {
     expect([...plan.tokenIds]).toEqual([10, 50, 10, 11]);
   });
 
-  test('recomputes generated ids behind the prompt', () => {
+  test('recomputes generated ids after the prompt', () => {
     const { plan } = planBatch([row({ promptIds: [1, 2], ids: [3, 4, 5], numTokens: 5, blockTable: [0, 1] })], {
       blockSize: 4,
     });

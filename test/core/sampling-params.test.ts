@@ -104,7 +104,7 @@ test.each(refusedParts)('refuses %j', (options, message) => {
   expect(() => resolveSamplingParams(options, { room, vocabSize: 100 })).toThrow(message);
 });
 
-test('parameters keep their lists when the caller changes his', () => {
+test('parameters keep their lists when the caller changes the originals', () => {
   const options = { stop: ['a'], stopTokenIds: [1], logitBias: { 1: 1 } };
   const params = resolveSamplingParams(options, { room, vocabSize });
   options.stop.push('b');

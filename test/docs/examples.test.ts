@@ -35,7 +35,7 @@ describe('the documents', () => {
     for (const file of ['README.md', 'docs/kernels.md', 'src/load.ts']) expect(files).toContain(file);
   });
 
-  test('say of several programs what they print', () => {
+  test('have the output of several programs', () => {
     expect(examples.filter(({ prints }) => prints !== null).length).toBeGreaterThan(2);
   });
 

@@ -18,7 +18,7 @@ const prompt = { promptIds: [1, 2, 3], sampling: { maxTokens: 10, seed: 4 } };
 const cases = schedulerNames.flatMap((scheduler) => [true, false].map((overlap) => ({ scheduler, overlap })));
 
 describe.each(cases)('$scheduler scheduler, overlap $overlap', ({ scheduler, overlap }) => {
-  test('an abort in the midst of generating keeps what was streamed so far and leaves the others alone', async () => {
+  test('an abort in the midst of generating keeps the text streamed so far and leaves the others alone', async () => {
     await using engine = new Engine({ runner: talesRunner(), tokenizer, scheduler, overlap });
     const controller = new AbortController();
     const others = [5, 6].map((seed) => ({ promptIds: [seed, 1], sampling: { maxTokens: 15, seed } }));
@@ -36,7 +36,7 @@ describe.each(cases)('$scheduler scheduler, overlap $overlap', ({ scheduler, ove
     expect((await rest).map(({ ids }) => ids)).toEqual(others.map(completion));
   });
 
-  test('closing settles running and waiting requests and leaves no loop behind', async () => {
+  test('closing settles running and waiting requests and ends the loop', async () => {
     const runner = talesRunner({ maxBatchSize: 2 });
     const engine = new Engine({ runner, tokenizer, scheduler, overlap });
     const requests = Array.from({ length: 5 }, (_, seed) => ({ promptIds: [seed], sampling: { maxTokens: 50, seed } }));

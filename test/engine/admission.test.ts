@@ -41,7 +41,7 @@ describe('a bound of waiting requests', () => {
     },
   );
 
-  test('counts requests that wait while others run, and what was aborted no more', async () => {
+  test('counts requests that wait while others run, and aborted ones no more', async () => {
     const runner = talesRunner({ maxBatchSize: 1 });
     await using engine = new Engine({ runner, tokenizer, maxQueuedRequests: 1 });
     const running = engine.addRequest(ofLength(3, 1));
@@ -76,7 +76,7 @@ describe('a bound of waiting requests', () => {
 });
 
 describe('a bound of waiting prompt tokens', () => {
-  test('counts the tokens of those that wait, and tells the numbers', async () => {
+  test('counts the tokens of waiting requests, and names the numbers', async () => {
     const runner = talesRunner({ maxBatchSize: 1 });
     await using engine = new Engine({ runner, tokenizer, maxQueuedTokens: 20 });
     const handles = [engine.addRequest(ofLength(30))];
@@ -113,7 +113,7 @@ describe('a deadline', () => {
   const timed = (maxBatchSize: number) => new TimedRunner(() => 10, { maxBatchSize });
   const long = { promptIds: [1, 2, 3], sampling: { seed: 5, maxTokens: 20, ignoreEos: true } };
 
-  test('ends a request that runs, and what it has so far is kept', async () => {
+  test('ends a running request, and keeps its ids so far', async () => {
     const runner = timed(2);
     await using engine = new Engine({ runner, tokenizer, clock: runner, overlap: false });
     const other = engine.addRequest(ofLength(4));
@@ -160,7 +160,7 @@ describe('a deadline', () => {
     expect((await missed.finished).ids).toEqual(completion(ofLength(5)).slice(0, 2));
   });
 
-  test('frees blocks: who waited for them starts in the turn that finds it passed', async () => {
+  test('frees blocks: the request that waited for them starts in the turn that finds it passed', async () => {
     const runner = new TimedRunner(() => 10, { numBlocks: 6, blockSize: 4, maxModelLen: 24 });
     const steps: StepRecord[] = [];
     const onStep = (step: StepRecord) => steps.push(step);

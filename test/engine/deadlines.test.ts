@@ -26,7 +26,7 @@ test.each([true, false])('a step that never comes back holds no deadline up (ove
   await engine.close();
 });
 
-test('a request that nobody steps for ends at its deadline', async () => {
+test('a request without a loop or turns ends at its deadline', async () => {
   await using engine = new Engine({ runner: talesRunner(), tokenizer });
   expect(await engine.addRequest({ ...prompt, deadlineMs: 5 }).finished).toMatchObject({
     finishReason: 'abort',

@@ -65,7 +65,7 @@ describe.each(cases)('$scheduler scheduler, overlap $overlap', ({ scheduler, ove
     for (const { timings, ids } of responses) expect(timings.tokenTimes).toHaveLength(ids.length);
   });
 
-  test('ends a request at its eos, which is an id but no text; the row behind it enters nothing', async () => {
+  test('ends a request at its eos, which is an id but no text; the row after it enters nothing', async () => {
     const prompt = promptThatStops();
     const ids = completion(prompt);
     const runner = talesRunner();

@@ -149,7 +149,7 @@ describe('a fault outside of any step', () => {
     };
   }
 
-  test('ends all requests with its message, and whoever runs the loop hears of it', async () => {
+  test('ends all requests with its message, and rejects the call that runs the loop', async () => {
     const { runner, setBroken } = breakable();
     await using engine = new Engine({ runner, tokenizer });
     setBroken(true);

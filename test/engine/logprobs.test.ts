@@ -31,7 +31,7 @@ describe.each([true, false])('with overlap %s, log-probabilities', (overlap) => 
     }
   });
 
-  test('of the eos are there, and of the row behind it are not', async () => {
+  test('include those of the eos, and not those of the row after it', async () => {
     await using engine = new Engine({ runner: talesRunner(), tokenizer, overlap });
     const prompt = promptThatStops();
     const response = await engine.generate({ ...prompt, sampling: { ...prompt.sampling, logprobs: 1 } });

@@ -50,7 +50,7 @@ describe('an admission policy of the caller', () => {
     for (const { finished } of handles) expect((await finished).finishReason).toBe('length');
   });
 
-  test('sees what it decides by, keeps its own state, and is called as a method', async () => {
+  test('sees the state of the scheduler, keeps its own, and is called as a method', async () => {
     class Counting implements AdmissionPolicy {
       numAsked = 0;
       readonly seen: object[] = [];
@@ -108,7 +108,7 @@ describe('an admission policy of the caller', () => {
     },
   );
 
-  test('that throws tells the loop which function is to blame', async () => {
+  test('that throws rejects the loop with the name of its function', async () => {
     await using engine = new Engine({ runner: talesRunner(), tokenizer, scheduler: { admits: boom } });
     engine.addRequest(requests[0]!);
     const run = engine.run();
@@ -141,7 +141,7 @@ describe('an admission policy of the caller', () => {
 });
 
 describe('a queue policy of the caller', () => {
-  test('decides who is next', async () => {
+  test('decides which request is next', async () => {
     const starts: string[] = [];
     const longestFirst: QueuePolicy = { rank: ({ promptIds }) => -promptIds.length };
     const observers = [{ onStep: ({ admitted }: StepRecord) => void starts.push(...admitted) }];

@@ -65,7 +65,7 @@ describe('cachedTokens and cacheMiss', () => {
     expect(runner.plans[0]?.numTokens).toBe(18 + 2 + 2);
   });
 
-  test('count what was generated, too, for a prompt that goes on from it', async () => {
+  test('count generated ids, too, for a prompt that goes on from them', async () => {
     await using engine = new Engine({ runner: talesRunner({ blockSize: 4 }), tokenizer });
     const first = prompt(8, 1, 1, 12);
     const { ids } = await engine.generate(first);
@@ -77,7 +77,7 @@ describe('cachedTokens and cacheMiss', () => {
 });
 
 describe.each([true, false])('with overlap %s, preemptions and recomputedTokens', (overlap) => {
-  test.each([true, false])('are what the steps say (prefixCache %s)', async (prefixCache) => {
+  test.each([true, false])('agree with the steps (prefixCache %s)', async (prefixCache) => {
     const records: StepRecord[] = [];
     const runner = talesRunner({ numBlocks: 10, blockSize: 2, maxModelLen: 20, maxBatchTokens: 6 });
     const onStep = (step: StepRecord) => records.push(step);
@@ -97,7 +97,7 @@ describe.each([true, false])('with overlap %s, preemptions and recomputedTokens'
 describe('a failed step', () => {
   const fault = () => Promise.reject(new Error('lost'));
 
-  test.each([true, false])('takes what was shared with it: nobody finds it again (overlap %s)', async (overlap) => {
+  test.each([true, false])('drops its shared blocks: no request finds them again (overlap %s)', async (overlap) => {
     const runner = new FaultyRunner(0, fault, { blockSize: 4 });
     await using engine = new Engine({ runner, tokenizer, overlap });
     const [failed] = await engine.generateBatch([prompt(12, 2)]);
@@ -106,7 +106,7 @@ describe('a failed step', () => {
     expect(again).toMatchObject({ cachedTokens: 0, cacheMiss: 'evicted', ids: completion(prompt(12, 2)) });
   });
 
-  test('restarts those who had gone on from its blocks, and all end with their own ids', async () => {
+  test('restarts the requests that shared its blocks, and all end with their own ids', async () => {
     const runner = new HeldRunner({ blockSize: 4, maxBatchSize: 4 });
     await using engine = new Engine({ runner, tokenizer });
     const first = engine.addRequest(prompt(12, 2, 1));
@@ -139,7 +139,7 @@ test('a request whose logits are not finite leaves nothing that others find', as
 });
 
 describe.each([true, false])('an abort (prefixCache %s)', (prefixCache) => {
-  test('frees blocks and place at once: who waited for them is in the next step', async () => {
+  test('frees blocks and place at once: the request that waited for them is in the next step', async () => {
     const runner = new HeldRunner({ blockSize: 4, numBlocks: 8, maxModelLen: 32 });
     const records: StepRecord[] = [];
     const options: EngineOptions = {

@@ -68,7 +68,7 @@ const requests = Array.from({ length: NUM_REQUESTS }, (_, seed) => ({
 
 describe.each(settings)('$scheduler scheduler, overlap $overlap, prefix cache $prefixCache', (options) => {
   test.each([1, 2, 3, Number.POSITIVE_INFINITY])(
-    'when %d steps in a row fail, each ends all of its requests and nobody else, whatever the fault',
+    'when %d steps in a row fail, each ends all of its requests and no others, whatever the fault',
     async (numFaults) => {
       for (const [name, fault, message] of faults) {
         const isFaulty = (step: number) => step >= FIRST_FAULT && step < FIRST_FAULT + numFaults;

@@ -113,7 +113,7 @@ describe('on a GPU', () => {
     sampling: { maxTokens: 60, seed },
   }));
 
-  test('a runner in wrappers of the callers knows its engine, and lets no step of another touch its cache', async () => {
+  test('a wrapped runner knows its engine, and lets no step of another touch its cache', async () => {
     await using runner = await tinyModels[0]!.open(device);
     const wrap = (): Runner => ({
       limits: runner.limits,

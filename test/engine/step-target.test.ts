@@ -137,7 +137,7 @@ describe.each([true, false])('an engine with maxStepMs, overlap %s,', (overlap) 
   });
 });
 
-test('the records of steps are what the runner was given and what an account of requests says', async () => {
+test('the records of steps agree with the plans of the runner and with the results of requests', async () => {
   const runner = new TimedRunner((numTokens) => 1 + numTokens, { numBlocks: 12, blockSize: 2, maxModelLen: 24 });
   const steps: StepRecord[] = [];
   const onStep = (step: StepRecord) => steps.push(step);

@@ -82,13 +82,13 @@ describe('a stop string', () => {
     expect(response.text).toBe('a');
   });
 
-  test('counts only behind minTokens ids', async () => {
+  test('counts only after minTokens ids', async () => {
     const text = 'a.b.c.';
     const stopsAt = async (minTokens: number) => (await run(idsOf(text), { stop: ['.'], minTokens })).response.text;
     expect(await Promise.all([0, 1, 2, 3, 4].map(stopsAt))).toEqual(['a', 'a', 'a.b', 'a.b', 'a.b.c']);
   });
 
-  test('frees the place of its request: the row behind it enters nothing', async () => {
+  test('frees the place of its request: the row after it enters nothing', async () => {
     const ids = idsOf('ab.cdefgh');
     const { runner, response } = await run(ids, { stop: ['.'] });
     expect(response.ids).toHaveLength(3);

@@ -69,7 +69,7 @@ describe('a stream', () => {
     expect(response.finishReason).toBe('stop');
   });
 
-  test('holds back half characters, and gives what is left of one with the last id', async () => {
+  test('holds back half characters, and gives the rest of one with the last id', async () => {
     const bytes = [...new TextEncoder().encode('é—🦊!'), 0xe2, 0x80];
     await using engine = new Engine({ runner: new ScriptedRunner(bytes.map((byte) => byteIds[byte] ?? 0)), tokenizer });
     const sampling = { maxTokens: bytes.length, seed: 0 };
@@ -106,7 +106,7 @@ describe('a stream', () => {
     expect(engine.hasUnfinished).toBe(true);
   });
 
-  test('that nobody reads holds nobody up and keeps its pieces', async () => {
+  test('without a reader delays no other request and keeps its pieces', async () => {
     await using engine = new Engine({ runner: talesRunner(), tokenizer });
     const stream = engine.stream(prompt);
     await engine.run();

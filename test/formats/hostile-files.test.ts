@@ -87,7 +87,7 @@ test('a link to a file will do', async () => {
   await source.close();
 });
 
-test('text that is no UTF-8 is told', async () => {
+test('text that is no UTF-8 is refused', async () => {
   const dir = await modelWith('config.json', `${MODELS}/two`, (path) => writeFileSync(path, Uint8Array.of(123, 255)));
   await expect(readModel(dir)).rejects.toThrow('config.json: file is not UTF-8, expected a JSON object');
 });

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { runNode } from '../support/run-node.ts';
 
-test('what Dawn writes of an adapter comes before the first device is open, and nothing between later lines', () => {
+test('lines of Dawn about an adapter come before the first device is open, and none between later lines', () => {
   const program = `
     import { listAdapters } from './src/gpu/adapter.ts';
     import { Device } from './src/gpu/device.ts';

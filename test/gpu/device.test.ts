@@ -33,7 +33,7 @@ describe('an adapter', () => {
     expect(String(error)).toContain(device.identity.name);
   });
 
-  test('that does not answer is refused with what was tried and what to do', async () => {
+  test('that does not answer is refused with the backends tried and advice', async () => {
     const backend = process.platform === 'darwin' ? 'vulkan' : 'metal';
     const error = await errorOf(Device.open({ backend }));
     expect(error).toBeInstanceOf(AdapterError);

@@ -31,14 +31,14 @@ test.each([
     prepare: () => writeFileSync(join(directory, 'shaders'), ''),
     reason: 'ENOTDIR: ',
   },
-])('a program $what is told where they are expected and what to do', ({ prepare, reason }) => {
+])('a program $what gets an error that says where they are expected and what to do', ({ prepare, reason }) => {
   prepare();
   const { stdout } = runNode([join(directory, 'program.ts')]);
   expect(stdout).toContain(`true shaders: expected the WGSL files of roseinfer in ${shaders()}, but ${reason}`);
   expect(stdout).toContain("copy the package's shaders/ there, or let the bundler leave roseinfer out (as external)");
 });
 
-test('a program that is bundled as CommonJS, where modules have no URL, is told so', () => {
+test('a program that is bundled as CommonJS, where modules have no URL, gets an error that says so', () => {
   const path = join(directory, 'src/util/package-file.ts');
   writeFileSync(path, readFileSync(path, 'utf8').replace('= import.meta;', '= {} as { url?: string };'));
   const { status, stderr } = runNode([join(directory, 'program.ts')]);

@@ -62,7 +62,7 @@ describe('a poll governor', () => {
     expect(globalThis.setImmediate).toBe(real);
   });
 
-  test('leaves with the readback that fails, or that never begins, and tells its error', async () => {
+  test('leaves with the readback that fails, or that never begins, and passes its error on', async () => {
     const governor = new PollGovernor();
     for (let n = 0; n < 3; n++) {
       await expect(pendingReadback(governor).fail(new Error('lost'))).rejects.toThrow('lost');
@@ -99,7 +99,7 @@ describe('a poll governor', () => {
     await long.finish();
   });
 
-  test('leaves what others put in the place of setImmediate meanwhile, and is the real one for who has kept it', async () => {
+  test('leaves a setImmediate that others set meanwhile, and calls the real one for callers that have kept it', async () => {
     const readback = pendingReadback((await practised()).governor);
     const kept = globalThis.setImmediate;
     const others = Object.assign((...args: Parameters<typeof real>) => real(...args), real);

@@ -60,13 +60,13 @@ describe('a ring of staging buffers', () => {
     expect(device.liveBuffers).toBe(before);
   });
 
-  test('settles what is pending when the device is lost', async () => {
+  test('settles pending readbacks when the device is lost', async () => {
     const pending = [readBack(), readBack()];
     device.gpu.destroy();
     for (const read of pending) expect(await errorOf(read)).toBeInstanceOf(DeviceLostError);
   });
 
-  test('settles what is pending when the device is closed', async () => {
+  test('settles pending readbacks when the device is closed', async () => {
     const pending = readBack();
     device.close();
     expect(await errorOf(pending)).toBeInstanceOf(DeviceLostError);
@@ -85,7 +85,7 @@ describe('a ring of staging buffers', () => {
     expect(() => device.throwIfFailed()).not.toThrow();
   });
 
-  test('gives what is pending while somebody makes mistakes past it', async () => {
+  test('gives pending readbacks while other calls make mistakes past it', async () => {
     const pending = readBack();
     device.gpu.queue.writeBuffer(ids.range.buffer, 1024, new Uint8Array(4));
     expect(await values(pending)).toEqual([1, 2, -0.5]);

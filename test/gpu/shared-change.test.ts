@@ -12,7 +12,7 @@ function recorded() {
   return { change, done };
 }
 
-test('is made by the first who holds it, and taken back by the last, in whatever order they end', () => {
+test('is made by the first holder, and undone by the last, in whatever order they end', () => {
   const { change, done } = recorded();
   const [first, second] = [change.hold(), change.hold()];
   first[Symbol.dispose]();

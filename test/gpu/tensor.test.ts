@@ -78,7 +78,7 @@ describe('a tensor', () => {
     if (device.traits.isSoftware) expect(ofZeros).toBeGreaterThan(bytes / 2);
   });
 
-  test('is made of plain numbers, as f32 or as what it already is', async () => {
+  test('is made of plain numbers as f32, or of a typed array as its own type', async () => {
     using made = Tensor.from(device, 'x', [1, 0.1, -3, 4], [2, 2]);
     expect(await made.read()).toEqual(Float32Array.of(1, 0.1, -3, 4));
     for (const [dtype, want] of [
@@ -211,7 +211,7 @@ describe('a view', () => {
   });
 });
 
-describe('what TypeScript would not let pass is refused by name:', () => {
+describe('a value that TypeScript would not let pass is refused by name:', () => {
   const sparse = [1, 2, 3];
   delete sparse[1];
   const sources =

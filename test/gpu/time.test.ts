@@ -20,7 +20,7 @@ describe.each(['auto', 'base'] as const)('timing a kernel on a device with %s fe
     };
   }
 
-  test('gives the median, the spread and what they mean by the cost, and leaves nothing behind', async () => {
+  test('gives the median, the spread and the speeds that follow from the cost, and leaves nothing on the device', async () => {
     using owned = new DisposableStack();
     const { x, rows, out } = tensors(device, owned);
     const before = [device.liveBuffers, device.liveBytes];
@@ -52,7 +52,7 @@ describe.each(['auto', 'base'] as const)('timing a kernel on a device with %s fe
     expect(timing).toMatchObject({ milliseconds: { median: 0 }, gflops: null, gigabytes: null });
   });
 
-  test('refuses no runs, and what the kernel refuses', async () => {
+  test('refuses zero runs, and calls that the kernel refuses', async () => {
     using owned = new DisposableStack();
     const { x, rows, out } = tensors(device, owned);
     await expect(time(device, gatherRows, { x, rows, out }, {}, { runs: 0 })).rejects.toThrow(

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.close());
 
-describe('with the sampler behind it, the distribution of a row equals Hugging Face', () => {
+describe('followed by the sampler, the distribution of a row equals Hugging Face', () => {
   test.each(samplingFixtures)('$name', async ({ name, logits: given, penalties, filters, probs: want }) => {
     const row: AdjustedRow = { ...penalties, logits: Float32Array.from(given) };
     // The figure that the project promises. A pending newest id must not change it.

@@ -56,7 +56,7 @@ describe.each([4, 8])('in tiles of %i rows', (ROWS) => {
     expectWithin(floatsOf(await runWhole(device, prefill, { ROWS })), want, tolerance, `ROWS ${ROWS}, ${dtype}`);
   });
 
-  test('a row does not read the keys behind it, not even those of its own tile', async () => {
+  test('a row does not read the keys after it, not even those of its own tile', async () => {
     const shape: AttentionShape = { H: 2, D: 12, P: 16, dtype: 'f32' };
     const step = AttentionStep.random(shape, [{ context: 40, queries: 20 }]);
     const clean = await runWhole(device, step, { ROWS });
@@ -89,7 +89,7 @@ test('decode rows and prefill tiles of a step may run in two dispatches over one
   expectWithin(floatsOf(got), want, tolerance, 'mixed');
 });
 
-test('splits and fold leave the tokens behind the first `count` alone', async () => {
+test('splits and fold leave the tokens after the first `count` alone', async () => {
   const step = AttentionStep.random({ H: 2, D: 12, P: 16, dtype: 'f32' }, decodeSpans(16));
   const count = 7;
   const got = floatsOf(await runSplit(device, step, {}, { count }));

@@ -11,22 +11,27 @@ const devices = new TestDevices();
 
 const SHAPE: ProjectionShape = { M: 5, K: 20, H: 3, D: 8, P: 5, numBlocks: 9, dtype: 'f16', weights: 'f16' };
 
-describe.each(['f32', 'f16'] as const)('matmul_kv_write leaves what matmul and kv_write do, keys of %s', (dtype) => {
-  test.each([
-    // Heads that end inside a tile and inside a lane's tiles, and heads wider than a tile.
-    { H: 3, D: 8, P: 5, weights: 'f16', ROWS: 8 },
-    { H: 1, D: 8, P: 16, weights: 'q8', ROWS: 2 },
-    { H: 2, D: 64, P: 16, weights: 'f32', ROWS: 1 },
-    { H: 5, D: 40, P: 1, weights: 'f16', ROWS: 4 },
-  ] as const)('H $H, D $D, P $P, weights of $weights, $ROWS rows a lane', async ({ ROWS, ...shape }) => {
-    for (const M of [1, 2, 9]) {
-      await checkMatmulKVWrite(devices.auto, { ...SHAPE, ...shape, dtype, M }, matmulKVWrite, { constants: { ROWS } });
-    }
-  });
+describe.each(['f32', 'f16'] as const)(
+  'matmul_kv_write leaves the words that matmul and kv_write leave, keys of %s',
+  (dtype) => {
+    test.each([
+      // Heads that end inside a tile and inside a lane's tiles, and heads wider than a tile.
+      { H: 3, D: 8, P: 5, weights: 'f16', ROWS: 8 },
+      { H: 1, D: 8, P: 16, weights: 'q8', ROWS: 2 },
+      { H: 2, D: 64, P: 16, weights: 'f32', ROWS: 1 },
+      { H: 5, D: 40, P: 1, weights: 'f16', ROWS: 4 },
+    ] as const)('H $H, D $D, P $P, weights of $weights, $ROWS rows a lane', async ({ ROWS, ...shape }) => {
+      for (const M of [1, 2, 9]) {
+        await checkMatmulKVWrite(devices.auto, { ...SHAPE, ...shape, dtype, M }, matmulKVWrite, {
+          constants: { ROWS },
+        });
+      }
+    });
 
-  test('on a device without optional features', () =>
-    checkMatmulKVWrite(devices.base, { ...SHAPE, dtype }, matmulKVWrite, { constants: { ROWS: 4 } }));
-});
+    test('on a device without optional features', () =>
+      checkMatmulKVWrite(devices.base, { ...SHAPE, dtype }, matmulKVWrite, { constants: { ROWS: 4 } }));
+  },
+);
 
 test('heads of four elements fill the rows of a cache of f32', () =>
   checkMatmulKVWrite(devices.auto, { ...SHAPE, D: 4, dtype: 'f32' }));

@@ -63,7 +63,7 @@ describe.each(ACTIVATIONS)('with $condition', (activation) => {
     checkActivation(device, activation, dtype),
   );
 
-  test('what is not finite stays so, as in torch', () => checkBrokenValues(device, activation));
+  test('values that are not finite stay so, as in torch', () => checkBrokenValues(device, activation));
 
   test('every finite argument gives a finite result, that of torch', async () => {
     const { got, tolerance } = await checkActivationValues(device, activation, fixture('gelu.x'));

@@ -108,7 +108,7 @@ describe('temperature', () => {
     expect((await draw(device, rows)).ids).toEqual([97, 97, 97, 97, 97]);
   });
 
-  test('0 tells logits that are next to each other in f32', async () => {
+  test('0 separates logits that are next to each other in f32', async () => {
     const logits = normals(1, 700);
     [logits[8], logits[72]] = [20, 20 + 2 ** -19];
     expect((await draw(device, [{ logits, temperature: 0 }])).ids).toEqual([72]);

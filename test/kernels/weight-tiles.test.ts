@@ -79,7 +79,7 @@ describe('tiles of q8', () => {
     expect(words.filter((word) => word !== 0).length).toBeLessThanOrEqual(Math.ceil(K / 4) * N + Math.ceil(K / 64) * N);
   });
 
-  test('keep zeros, a group of nothing but the smallest numbers, and what is not finite', () => {
+  test('keep zeros, a group of the smallest numbers only, and values that are not finite', () => {
     const store = (...column: number[]) => storedValues(column.length, 1, 'q8', Float32Array.from(column), 'kn');
     expect(store(0, -0, 0)).toEqual(Float32Array.of(0, 0, 0));
     expect(store(127, -127, 63.5, -63.6)).toEqual(Float32Array.of(127, -127, 64, -64));

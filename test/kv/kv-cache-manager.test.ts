@@ -152,7 +152,7 @@ describe('a prefix', () => {
     expect(kv.start(new ModelSequence([...tokens(4), 9, 9, 9, 9, 9], 'g'))).toMatchObject({ numTokens: 4 });
   });
 
-  test('includes what was generated, once its ids are on the host', () => {
+  test('includes generated ids, once they are on the host', () => {
     const kv = new KVCacheManager({ numBlocks: 8, blockSize: 4 });
     const a = run(kv, new ModelSequence(tokens(6), 'g'));
     kv.allocateSlots(a, 2);

@@ -10,7 +10,7 @@ const cacheOf = (...blocks: readonly (readonly number[])[]) => {
 };
 
 describe('PrefixCache', () => {
-  test('finds a block behind its prefix and nowhere else', () => {
+  test('finds a block after its prefix and nowhere else', () => {
     const { cache, chain } = cacheOf([1, 2], [3, 4]);
     expect(cache.find('', null, [1, 2])).toBe(chain[0]);
     expect(cache.find('', chain[0]!, [3, 4])).toBe(chain[1]);
@@ -23,7 +23,7 @@ describe('PrefixCache', () => {
     expect(cache.find('other', null, [1, 2])).toBe('new');
   });
 
-  test('compares tokens: blocks with the same hash are told apart', () => {
+  test('compares tokens: blocks with the same hash are distinguished', () => {
     const cache = new PrefixCache(8, () => 7);
     const a = cache.add('', null, [1, 2], 0);
     const b = cache.add('', null, [2, 1], 1);
@@ -44,7 +44,7 @@ describe('PrefixCache', () => {
     expect([cache.has(0), cache.has(5)]).toEqual([true, false]);
   });
 
-  test('tells a block that was evicted from one that never was', () => {
+  test('distinguishes an evicted block from one that was never cached', () => {
     const { cache, chain } = cacheOf([1, 2], [3, 4]);
     cache.evict(1);
     cache.evict(1);

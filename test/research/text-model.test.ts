@@ -35,7 +35,7 @@ describe('forward', () => {
     expectClose(await owned.readF32(), loadReferenceModel('weights/tales').forward(ids).logits, TOLERANCE, 'logits');
   });
 
-  test('gives what modules put out: layers add what their modules do, and the reference has the same', async () => {
+  test('gives the outputs of modules: a layer adds those of its modules, and the reference has the same', async () => {
     const wanted = ['ln_f', 'h.1', 'h.2.ln_1', 'h.2.attn.c_attn', 'h.2.attn', 'h.2.mlp.act', 'h.2.mlp', 'h.2'];
     const { logits, taps } = await model.forward(ids, { taps: wanted });
     logits.close();
@@ -56,7 +56,7 @@ describe('forward', () => {
     expect(values.get('h.2.mlp.act')!.length).toBe(100 * model.config.mlpSize);
   });
 
-  test('refuses an unknown module and ids that the model has not, and leaves nothing behind', async () => {
+  test('refuses an unknown module and ids beyond the vocabulary, and leaves nothing on the device', async () => {
     const before = loaded.device.liveBuffers;
     await expect(model.forward(ids, { taps: ['h.0', 'h.6.attn'] })).rejects.toThrow(
       /^tap is "h.6.attn", expected one of h.0.ln_1, /,
@@ -73,7 +73,7 @@ describe('forward', () => {
     expect(loaded.device.liveBuffers).toBe(before);
   });
 
-  test('leaves nothing behind, taps included, when a kernel fails to run', async () => {
+  test('leaves nothing on the device, taps included, when a kernel fails to run', async () => {
     const before = loaded.device.liveBuffers;
     const refusing = vi.spyOn(loaded.device, 'checked').mockRejectedValueOnce(new Error('refused'));
     await expect(model.forward(ids, { taps: ['h.0', 'ln_f'] })).rejects.toThrow('refused');
@@ -82,7 +82,7 @@ describe('forward', () => {
   });
 });
 
-test('calls that are made side by side give what each gives alone', async () => {
+test('calls that are made side by side give the results of each alone', async () => {
   const texts = [long.slice(0, 40), long.slice(40, 80)];
   const logitsOf = async (ids: readonly number[]) => {
     const { logits } = await model.forward(ids);

@@ -96,7 +96,7 @@ test('a matmul and attention are listed by their place in the model', async () =
   ]);
 });
 
-test('every layer adds nothing but what it has for itself, and every step of a model can be listed at once', async () => {
+test('every layer adds its own dispatches only, and every step of a model can be listed at once', async () => {
   const model = await describeModel('plain', 'f32', 'f32');
   const all = listDispatches(device.traits, metaParts(model), stepShapes(model.sizes));
   const json = JSON.parse(readFileSync(`${model.directory}/config.json`, 'utf8'));

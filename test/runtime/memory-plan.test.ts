@@ -50,7 +50,7 @@ test('the f32 matrices of GPT-2 dominate its 124,439,808 parameters', () => {
   expect(weights).toBe(4 * (124_439_808 + 15 * 768 + 50257));
 });
 
-test('what the host has no memory for is refused with both numbers', () => {
+test('sizes beyond the memory of the host are refused with both numbers', () => {
   const sizes = sizesOf({});
   const { total } = planMemory(model, sizes);
   const check = (hostBytes: number) => checkMemory(model, sizes, { maxBindingBytes: MAX_BINDING, hostBytes });

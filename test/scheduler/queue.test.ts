@@ -37,7 +37,7 @@ describe('the waiting queue', () => {
     expect(names([...queue])).toBe('-1000000000 -3 0 0.5 1000000000000');
   });
 
-  test('counts requests and prompt tokens, and forgets what is taken out, from wherever', () => {
+  test('counts requests and prompt tokens, without those taken out, from any place', () => {
     const queue = new WaitingQueue();
     const [a, b, c] = [placed('a', 0, 0, 3), placed('b', 0, 1, 5), placed('c', 0, 2, 7)];
     for (const sequence of [a, b, c]) queue.add(sequence);
@@ -81,7 +81,7 @@ describe('the victim', () => {
     expect(chooseVictim([holding('a', 8), holding('b', 8), holding('c', 24, 16)], kv)?.requestId).toBe('c');
   });
 
-  test('is nobody where nobody is', () => {
+  test('is none where there is no candidate', () => {
     expect(chooseVictim([], kv)).toBeUndefined();
   });
 });
@@ -94,7 +94,7 @@ describe('a queue policy', () => {
     expect(fcfs.rank(request(5, 3, 1))).toBe(fcfs.rank(request(9, 1, -1)));
   });
 
-  test('priority puts the more urgent first, and what waits for its ageing time before it', () => {
+  test('priority puts the more urgent first, and a request that has waited for its ageing time before it', () => {
     const old = priority.rank(request(0, 1, 2));
     expect(priority.rank(request(0, 1, -1))).toBeLessThan(old);
     expect(priority.rank(request(3 * PRIORITY_AGEING_MS - 1, 1, -1))).toBeLessThan(old);
@@ -102,7 +102,7 @@ describe('a queue policy', () => {
     expect(priority.rank(request(3 * PRIORITY_AGEING_MS + 1, 1, -1))).toBeGreaterThan(old);
   });
 
-  test('shortest-prompt-first puts the shorter first, and what waits for its ageing time before it', () => {
+  test('shortest-prompt-first puts the shorter first, and a request that has waited for its ageing time before it', () => {
     const long = shortestPromptFirst.rank(request(0, 100));
     expect(shortestPromptFirst.rank(request(90 * PROMPT_AGEING_MS - 1, 10))).toBeLessThan(long);
     expect(shortestPromptFirst.rank(request(90 * PROMPT_AGEING_MS, 10))).toBe(long);

@@ -46,7 +46,7 @@ const ids = (rows: readonly { readonly sequence: Sequence }[]): string =>
   rows.map((row) => row.sequence.requestId).join(' ');
 
 describe.each(cases)('$name scheduler, overlap $overlap', ({ name, overlap }) => {
-  test('generates for each request what it gets alone', () => {
+  test('generates for each request the ids that it gets alone', () => {
     const { scheduler, loop, sequences } = setUp(name, overlap, {}, mixed);
     loop.run();
     for (const sequence of sequences) {
@@ -65,7 +65,7 @@ describe.each(cases)('$name scheduler, overlap $overlap', ({ name, overlap }) =>
     expect(scheduler.numPreemptions > 0).toBe(name !== 'naive');
   });
 
-  test('ends a sequence at its eos, keeps the eos, and drops the row behind it', () => {
+  test('ends a sequence at its eos, keeps the eos, and drops the row after it', () => {
     const promptIds = [5, 6, 7];
     const whole = fakeCompletion({ promptIds, seed: 0, maxTokens: 12 });
     const eosId = whole[4]!;

@@ -74,7 +74,7 @@ function overtakers(scheduler: Scheduler, policy: QueuePolicyName, { overlap, ga
 }
 
 test.each(['fcfs', 'priority', 'shortest-prompt-first'] as const)(
-  '%s: nobody overtakes a request who arrives later than the bound, and within it somebody does',
+  '%s: no request overtakes another that arrived earlier by more than the bound, and within it some do',
   (policy) => {
     let numOvertakers = 0;
     const property = fc.property(fc.constantFrom(...schedulerNames), scene, (name, each) => {

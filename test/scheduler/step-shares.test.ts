@@ -4,7 +4,7 @@ import { createScheduler } from '../../src/scheduler/create-scheduler.ts';
 import { SchedulerLoop, testSequence } from '../support/engine/drive-scheduler.ts';
 import { FakeRunner } from '../support/engine/fake-runner.ts';
 
-test('nobody starts in a step in which somebody lost blocks, though they are enough for who is next', () => {
+test('no sequence starts in a step that preempted one, though the blocks would do for the next in the queue', () => {
   const runner = new FakeRunner({ numBlocks: 7, blockSize: 4, maxModelLen: 24 });
   const scheduler = createScheduler('online', runner.limits, 'priority');
   const loop = new SchedulerLoop(scheduler, runner, { overlap: false });

@@ -26,7 +26,7 @@ test.each([
   expect(nameFlags(message, all)).toBe(want);
 });
 
-test('a parameter for which a command has no flag is told in words', () => {
+test('a parameter without a flag of the command is named in words', () => {
   const message = 'prompt length is 9, expected at most 7, for maxModelLen 8 and one token to generate';
   expect(nameFlags(message, {})).toBe(message.replace('maxModelLen', 'the context'));
 });

@@ -123,7 +123,7 @@ describe('replaceFile', () => {
     expect((await lstat(at('link'))).isSymbolicLink()).toBe(true);
   });
 
-  test('neither follows nor minds what lies where an earlier draft would be', async () => {
+  test('neither follows nor minds a file in the place of an earlier draft', async () => {
     await writeFile(at('victim'), 'kept');
     for (const name of ['file.tmp', `file.${process.pid}.tmp`, `file.${process.pid}`])
       await symlink('victim', at(name));
@@ -168,7 +168,7 @@ describe('replaceFile', () => {
     expect((await stat(at('pipe'))).isFIFO()).toBe(true);
   });
 
-  test('does not keep the process from ending while nobody reads a named pipe', async (context) => {
+  test('does not keep the process from ending while a named pipe has no reader', async (context) => {
     if (process.platform === 'win32') context.skip('no named pipes');
     execFileSync('sh', ['-c', 'mkfifo "$0"', at('pipe')]);
     const program = `
@@ -179,7 +179,7 @@ describe('replaceFile', () => {
     expect(code).toBe(3);
   });
 
-  test('tells that a device is full', async (context) => {
+  test('reports that a device is full', async (context) => {
     if (process.platform !== 'linux') context.skip('no /dev/full');
     await expect(replaceFile('--trace', '/dev/full', 'x')).rejects.toThrow('--trace is "/dev/full" (ENOSPC)');
   });

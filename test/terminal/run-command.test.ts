@@ -48,12 +48,12 @@ describe('runCommand', () => {
     });
   });
 
-  test('prints what failed and what failed while cleaning up', () => {
+  test('prints the error of a command and the one of its clean-up', () => {
     const body = "using file = { [Symbol.dispose]() { throw new Error('disk full') } }; throw new Error('refused')";
     expect(run(body)).toEqual({ status: 1, stdout: '', stderr: 'error: Error: disk full\nerror: Error: refused\n' });
   });
 
-  test('prints what failed while cleaning up behind Ctrl-C, and exits with 130', async () => {
+  test('prints the error of a clean-up after Ctrl-C, and exits with 130', async () => {
     const child = await start(`
       using file = { [Symbol.dispose]() { throw new Error('disk full') } };
       console.log('ready');

@@ -92,7 +92,7 @@ describe.each(SCENES)('a trace of requests that ran %s', (_, scene) => {
   });
 });
 
-test('tracks are steps, steps submitted meanwhile, kernels, and one a request; what they did is in the args', async () => {
+test('tracks are steps, steps submitted meanwhile, kernels, and one a request; their numbers are in the args', async () => {
   const events = eventsOf(await record({ limits: { numBlocks: 6 } }));
   expect([...trackNames(events).values()].slice(0, 4)).toEqual([
     'steps',
@@ -123,7 +123,7 @@ test('a step that is submitted while another runs goes to the second track', asy
   expect(new Set(alone.map(({ tid }) => tid))).toEqual(new Set([1]));
 });
 
-test('a prefix from the cache is told with the request that took it', async () => {
+test('a prefix-cache hit is among the args of its request', async () => {
   const { requests, ...rest } = await record({ scheduler: 'naive', requests: [prompt('a', 12), prompt('b', 12)] });
   const events = eventsOf({ requests, ...rest });
   const wholes = ofKind(events, 'request').filter(({ args }) => 'cachedTokens' in args);

@@ -46,7 +46,7 @@ async function traced(runner: FakeRunner, { pieces = Number.POSITIVE_INFINITY, c
   );
 }
 
-test('a trace has the events of what ran, and tells where from and what timing the kernels did to the run', async () => {
+test('a trace has the events of the run, its origin, and a note that timed kernels slow a run down', async () => {
   const clock = new SimulatedClock();
   await traced(new SimulatedGpu(clock, 50, limits), { clock });
   const { traceEvents, otherData, displayTimeUnit } = await readTrace();
@@ -75,7 +75,7 @@ test('a runner without timestamps has no kernels in its trace, which says so', a
   expect(otherData.kernel_times).toMatch(/^none: the adapter has no timestamps/);
 });
 
-test('a run that was aborted leaves the trace of what it did, its request with it', async () => {
+test('an aborted run leaves a trace of its steps and its request', async () => {
   const clock = new SimulatedClock();
   await expect(traced(new SimulatedGpu(clock, 50, limits), { clock, pieces: 5 })).rejects.toThrow('enough');
   const { traceEvents } = await readTrace();

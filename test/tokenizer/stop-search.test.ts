@@ -25,7 +25,7 @@ function firstStop(stops: readonly string[], text: string, from = 0): { found: s
 }
 
 describe('a search for stop strings', () => {
-  test('holds back what may begin one and gives it up when it does not', () => {
+  test('holds back bytes that may begin one and releases them when they do not', () => {
     expect(search(['END'], ['a', 'E', 'N', 'x', 'EN'])).toEqual({
       texts: ['a', '', '', 'ENx', ''],
       rest: 'EN',
@@ -33,7 +33,7 @@ describe('a search for stop strings', () => {
     });
   });
 
-  test('leaves the stop string and all behind it out', () => {
+  test('leaves out the stop string and everything after it', () => {
     expect(search(['END'], ['one E', 'ND two'])).toEqual({ texts: ['one ', ''], rest: '', found: 'END' });
     expect(search(['END'], ['oneENDtwo', 'three'])).toEqual({ texts: ['one'], rest: '', found: 'END' });
   });

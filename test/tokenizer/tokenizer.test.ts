@@ -84,7 +84,7 @@ describe('tales', () => {
     expect(single.map((bytes) => bytes[0] ?? -1).sort((a, b) => a - b)).toEqual(ids.slice(0, 256));
   });
 
-  test('refuses what is no text, no list of ids or no option', () => {
+  test('refuses values that are no text, no list of ids or no option', () => {
     const call = (method: 'encode' | 'decode', ...args: unknown[]) => {
       return () => Reflect.apply(tales[method], tales, args);
     };

@@ -92,20 +92,20 @@ describe('choices are kept', () => {
     expect((await load('on')).numMeasured).toBe(3);
   });
 
-  test('and what there was no time for is left to the next start', async () => {
+  test('and sizes that there was no time for are left to the next start', async () => {
     expect((await load('on', { budget: 0 })).numMeasured).toBe(0);
     expect(await files()).toEqual([]);
     expect((await load('force', { budget: 0 })).numMeasured).toBe(3);
   });
 
-  test('and so is what was measured before it was stopped', async () => {
+  test('and so are those measured before a stop', async () => {
     await expect(load('on', { stopAt: 1 })).rejects.toThrow('stopped');
     expect((await load('on')).numMeasured).toBe(2);
     await expect(load('force', { stopAt: 1 })).rejects.toThrow('stopped');
     expect((await load('on')).numMeasured).toBe(0);
   });
 
-  test('by a software adapter only when it is told to', async () => {
+  test('by a software adapter only on request', async () => {
     if (!device.traits.isSoftware) return;
     expect((await load(undefined)).numMeasured).toBe(0);
   });

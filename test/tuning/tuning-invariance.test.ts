@@ -110,7 +110,7 @@ test.each(WEIGHT_DTYPES)(
   },
 );
 
-test('ids and logits are equal with tuning forced, and with what it found', async () => {
+test('ids and logits are equal with tuning forced, and with its choices read again', async () => {
   const storage = { dtype: 'f16' } as const;
   const one = { ...storage, maxBatchSize: 1, maxBatchTokens: 1 };
   const bits = async (tune: TuneMode) => {

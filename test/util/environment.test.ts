@@ -24,7 +24,7 @@ describe('cacheDirectory', () => {
     return cacheDirectory();
   };
 
-  test('is the first that is told', () => {
+  test('is the first that is set', () => {
     expect(directory('/own', '/xdg')).toBe('/own');
     expect(directory(undefined, '/xdg')).toBe('/xdg/roseinfer');
     expect(directory(undefined, undefined)).toBe('/home/rose/.cache/roseinfer');

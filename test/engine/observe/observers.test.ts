@@ -54,7 +54,7 @@ const watchers: Readonly<Record<string, () => unknown>> = {
 
 describe.each(['onStep', 'onFinish'] as const)('%s', (name) => {
   describe.each([true, false])('overlap %s', (overlap) => {
-    test.each(Object.entries(watchers))('that %s is told of once and changes nothing', async (_, watch) => {
+    test.each(Object.entries(watchers))('that %s is reported once and changes nothing', async (_, watch) => {
       await using engine = new Engine({ runner: talesRunner(), tokenizer, overlap, observers: [{ [name]: watch }] });
       const responses = await engine.generateBatch(requests);
       for (const [index, response] of responses.entries()) {
@@ -85,7 +85,7 @@ describe.each(['onStep', 'onFinish'] as const)('%s', (name) => {
   });
 });
 
-test('several observers are told in their order, and the fault of one is its own', async () => {
+test('several observers are called in their order, and the fault of one affects no other', async () => {
   const told: string[] = [];
   /** Counts by itself, to show that `this` is kept in its methods. */
   class Counter {
@@ -170,7 +170,7 @@ test('onStep that changes its record changes no timeline', async () => {
   }
 });
 
-test('who adds a request for each that ends keeps an engine busy until it is closed, and no longer', async () => {
+test('a listener that adds a request for each that ends keeps an engine busy until it is closed, and no longer', async () => {
   const refusals: unknown[] = [];
   const add = () => {
     try {
@@ -204,21 +204,24 @@ describe('a fault of the books', () => {
   const methods = ['schedule', 'update'] as const;
   const cases = methods.flatMap((method) => [1, 2, 3, 50].map((numFaults) => ({ method, numFaults })));
 
-  test.each(cases)('in $method, $numFaults times, ends who was there, and nobody who comes after', async (each) => {
-    breakScheduler(each.method, each.numFaults);
-    await using engine = new Engine({ runner: talesRunner({ maxBatchSize: 2 }), tokenizer });
-    // Each makes a new request as soon as its own has ended with the fault, until one succeeds.
-    const persist = async (request: (typeof requests)[number]): Promise<FinishedRequest> => {
-      const response = await engine.generate(request);
-      if (response.error === null) return response;
-      expect(response).toMatchObject({ finishReason: 'error', error: 'boom' });
-      return persist(request);
-    };
-    const responses = await Promise.all(requests.map(persist));
-    expect(responses.map(({ ids }) => ids)).toEqual(requests.map(completion));
-  });
+  test.each(cases)(
+    'in $method, $numFaults times, ends the requests present, and none that arrives later',
+    async (each) => {
+      breakScheduler(each.method, each.numFaults);
+      await using engine = new Engine({ runner: talesRunner({ maxBatchSize: 2 }), tokenizer });
+      // Each makes a new request as soon as its own has ended with the fault, until one succeeds.
+      const persist = async (request: (typeof requests)[number]): Promise<FinishedRequest> => {
+        const response = await engine.generate(request);
+        if (response.error === null) return response;
+        expect(response).toMatchObject({ finishReason: 'error', error: 'boom' });
+        return persist(request);
+      };
+      const responses = await Promise.all(requests.map(persist));
+      expect(responses.map(({ ids }) => ids)).toEqual(requests.map(completion));
+    },
+  );
 
-  test('is told to whoever runs the loop, steps, or both, and each may go on at once', async () => {
+  test('rejects each call that runs the loop or a step, and each may go on at once', async () => {
     breakScheduler('schedule', 2);
     await using engine = new Engine({ runner: talesRunner(), tokenizer });
     const first = engine.addRequest(later);
@@ -266,7 +269,7 @@ describe('a clock', () => {
     ['throws', boom],
     ['gives NaN', () => Number.NaN],
     ['goes back', () => -1000],
-  ])('that %s stands still, is told of at most once and costs no request', async (_, broken) => {
+  ])('that %s stands still, is reported at most once and costs no request', async (_, broken) => {
     let calls = 0;
     const clock = { now: () => (calls++ < 10 ? 5 : broken()) };
     const controller = new AbortController();

@@ -70,7 +70,7 @@ describe('a timeline', () => {
     expect(brief(timeline.finish(30))).toEqual(['prefill 20', 'decode 10']);
   });
 
-  test('calls the last token of a prompt prefill, and one behind it decode', () => {
+  test('calls the last token of a prompt prefill, and one after it decode', () => {
     const timeline = new Timeline(0, 3);
     timeline.addStep({ ...STEP, finished: 1, rows: [row(2, 1)] }, row(2, 1));
     timeline.addStep({ ...STEP, finished: 2, rows: [row(3, 1)] }, row(3, 1));
@@ -137,7 +137,7 @@ describe.each([true, false])('with overlap %s', (overlap) => {
     expect(responses[2]?.timeline?.[0]?.kind).toBe('queued');
   });
 
-  test('so do those of requests that lose their blocks', async () => {
+  test('so do those of preempted requests', async () => {
     const { records, responses } = await run({ maxBatchSize: 4, numBlocks: 8, blockSize: 2, maxModelLen: 16 }, [
       request(2, 13, 1),
       request(2, 13, 2),

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { requestTimings } from '../../../src/engine/observe/timings.ts';
 
-test('TPOT is the mean gap behind the first token, and absent for a single one', () => {
+test('TPOT is the mean gap after the first token, and absent for a single one', () => {
   expect(requestTimings(100, [130, 140, 160], 160)).toMatchObject({ ttft: 30, tpot: 15, e2e: 60 });
   expect(requestTimings(100, [130], 130)).toMatchObject({ ttft: 30, tpot: null, e2e: 30 });
 });

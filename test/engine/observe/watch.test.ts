@@ -31,7 +31,7 @@ class AskedRunner extends FakeRunner {
   }
 }
 
-test('onFinish is told of every request that ends, in whatever way, with what its caller gets', async () => {
+test('onFinish receives every request that ends, however it ends, as its caller does', async () => {
   const told: FinishedRequest[] = [];
   const runner = talesRunner();
   runner.isBroken = ({ seed }) => seed === 7;
@@ -52,7 +52,7 @@ test('onFinish is told of every request that ends, in whatever way, with what it
   expect(new Set(told)).toEqual(new Set(responses));
 });
 
-test('a refused request is nothing to tell of', async () => {
+test('a refused request is not reported', async () => {
   const told: FinishedRequest[] = [];
   await using engine = new Engine({
     runner: talesRunner(),
