@@ -1,24 +1,24 @@
-// An architecture as a value: what its files say, which weights it has, what its layers do. All else that runs a model takes
-// a definition made from it, and knows no architecture.
+// An architecture as a value: how its configuration is read, a table of its weights, and its layers as a function. All else
+// that runs a model takes the definition of one model, which is made from that value, and knows no architecture.
 import type { Tensor } from '../gpu/tensor.ts';
 import type { ModelConfig } from './config.ts';
 import type { Step, StepShape } from './step.ts';
 import type { TensorSpec } from './tensor-specs.ts';
 import type { Weights } from './weights.ts';
 
-/** What the files of an architecture may hold besides its tensors. */
+/** Names of tensors in the files of an architecture. */
 export interface FileRules {
   /** Beginning of a name that some files have and others lack. */
   readonly prefix: RegExp;
-  /** Canonical names that are passed over: they hold nothing that inference reads. */
+  /** Canonical names of tensors that inference does not read, such as masks: they are passed over. */
   readonly ignored: RegExp;
-  /** Canonical names of all that has its place in the model: one that the model does not know is refused. */
+  /** Canonical names of the parts of a model: a tensor of such a name that is not in the table is refused. */
   readonly parts: RegExp;
 }
 
 /** Models of an architecture with random weights. */
 export interface RandomModels {
-  /** Name, as in `random:NAME`, → keys of its config.json. */
+  /** Keys of the config.json of each, by the name in `random:NAME`. */
   readonly configs: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
   /** Directory in the package whose tokenizer they have. */
   readonly tokenizer: string;
@@ -26,19 +26,19 @@ export interface RandomModels {
 
 /** Declaration of an architecture; `C` is its configuration. */
 export interface ArchitectureSpec<C extends ModelConfig> {
-  /** In messages, e.g. `GPT-2`. */
+  /** Name in messages, such as `GPT-2`. */
   readonly name: string;
   /** Values of `model_type` in config.json. */
   readonly modelTypes: readonly string[];
   readonly random?: RandomModels;
-  /** Checks a parsed config.json; `source` names it in errors. @throws ConfigError naming key, value and range */
+  /** Checks a parsed config.json; `source` names it in errors. @throws ConfigError naming key, value and range. */
   readonly parseConfig: (json: unknown, source: string) => C;
   readonly files: FileRules;
-  /** Lists the tensors that belong to no layer, the head of an untied model among them. */
+  /** Lists the tensors that belong to no layer, with a head of its own whether or not the configuration ties it. */
   readonly outerTensors: (config: C) => readonly TensorSpec[];
   /** Lists the tensors of one layer; those of all layers have the same shapes. */
   readonly layerTensors: (config: C, layer: number) => readonly TensorSpec[];
-  /** Names the scratch tensors of its layers: columns for every token of a step. */
+  /** Returns the columns of each scratch tensor of the layers, by name; there is a row for each token of a step. */
   readonly scratch: (config: C) => Readonly<Record<string, number>>;
   /** Adds the embedding and all layers: scratch `hidden`[T, C] is the residual stream. */
   readonly layers: (step: Step, config: C, weights: Weights, shape: StepShape) => void;
@@ -46,7 +46,7 @@ export interface ArchitectureSpec<C extends ModelConfig> {
   readonly lastNorm: (step: Step, config: C, weights: Weights, hidden: Tensor, out: Tensor) => void;
 }
 
-/** A model of some architecture: its configuration, and what follows from it. */
+/** Definition of one model: a configuration, and the tables and functions of its architecture for it. */
 export interface ModelDefinition {
   readonly config: ModelConfig;
   /** Name of the architecture. */
@@ -56,7 +56,7 @@ export interface ModelDefinition {
   readonly outerTensors: readonly TensorSpec[];
   /** Lists the tensors of one layer: a configuration may claim any number of layers. */
   layerTensors(layer: number): readonly TensorSpec[];
-  /** Scratch tensor of the layers → its columns for every token. */
+  /** Columns of each scratch tensor of the layers, by name. */
   readonly scratch: Readonly<Record<string, number>>;
   /** Adds the embedding and all layers. */
   layers(step: Step, weights: Weights, shape: StepShape): void;
@@ -64,16 +64,16 @@ export interface ModelDefinition {
   lastNorm(step: Step, weights: Weights, hidden: Tensor, out: Tensor): void;
 }
 
-/** An architecture, whatever its configuration. */
+/** Architecture: it defines a model for each configuration. */
 export interface Architecture {
   readonly name: string;
   readonly modelTypes: readonly string[];
   readonly random?: RandomModels;
-  /** Defines a model by its parsed config.json. @throws ConfigError naming key, value and range */
+  /** Defines a model by its parsed config.json. @throws ConfigError naming key, value and range. */
   define(json: unknown, source: string): ModelDefinition;
 }
 
-/** Makes an architecture of its declaration. */
+/** Makes an architecture from its declaration. */
 export function defineArchitecture<C extends ModelConfig>(spec: ArchitectureSpec<C>): Architecture {
   const { name, modelTypes, random, files } = spec;
   return {
@@ -96,13 +96,23 @@ export function defineArchitecture<C extends ModelConfig>(spec: ArchitectureSpec
   };
 }
 
-/** Every tensor of a model, one at a time; a head only where the configuration unties it. */
+/** Lists the tensors of a model, one at a time. */
 export function* modelTensors(model: ModelDefinition): Generator<TensorSpec> {
   yield* outerTensors(model);
-  for (let layer = 0; layer < model.config.numLayers; layer++) yield* model.layerTensors(layer);
+  yield* tensorsOfLayers(model);
 }
 
-/** The tensors that belong to no layer; a head only where the configuration unties it. */
+/** Lists the tensors that files of a model may hold, one at a time: a head too where the configuration ties it. */
+export function* fileTensors(model: ModelDefinition): Generator<TensorSpec> {
+  yield* model.outerTensors;
+  yield* tensorsOfLayers(model);
+}
+
+/** Lists the tensors of a model that belong to no layer: a head only where the configuration unties it. */
 export function outerTensors({ config, outerTensors: all }: ModelDefinition): TensorSpec[] {
   return all.filter(({ role }) => role !== 'head' || !config.tieWordEmbeddings);
+}
+
+function* tensorsOfLayers(model: ModelDefinition): Generator<TensorSpec> {
+  for (let layer = 0; layer < model.config.numLayers; layer++) yield* model.layerTensors(layer);
 }

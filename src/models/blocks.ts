@@ -35,7 +35,7 @@ export function embed(step: Step, tokens: readonly VocabularyRange[], positions:
   for (const { first, w: wte } of tokens) step.add(kernels.embed, { ...operands, wte }, { first });
 }
 
-/** Adds a layer norm: out[N, C] of x[N, C]. */
+/** Adds a layer norm: out[M, C] of x[M, C]. */
 export function norm(step: Step, module: string, x: Tensor, weights: NormWeights, eps: number, out: Tensor): void {
   compute(step, module, out, (to) => step.add(step.kernels.layernorm, { x, ...weights, out: to }, { eps }));
 }
@@ -59,7 +59,10 @@ export function linear(
   });
 }
 
-/** Adds the projection to queries, keys and values: q goes to `qkv`, k and v to the cache, by way of `qkv` where one kernel can't. */
+/**
+ * Adds the projection to queries, keys and values: q goes to `qkv`; k and v go to the cache, by way of `qkv` where one
+ * kernel can't.
+ */
 export function projectQKV(
   step: Step,
   module: string,
@@ -83,7 +86,10 @@ export function projectQKV(
   if (tapped) linear(step, null, x, weights, tapped, { use: 'qkv' });
 }
 
-/** Adds attention over the cache of a layer: out[T, H · D] of qkv[T, 3 · H · D]. Decode rows go by splits where a context needs several. */
+/**
+ * Adds attention over the cache of a layer: out[T, H · D] of qkv[T, 3 · H · D], of decode rows in splits where a context
+ * needs several.
+ */
 export function attend(
   step: Step,
   qkv: Tensor,
@@ -120,14 +126,14 @@ export function attend(
   if (numPrefillTiles > 0) whole('prefill', numDecodeTokens, numPrefillTiles, PREFILL_TILE_ROWS);
 }
 
-/** Variant of a matmul, but for what it does with its sums. */
+/** Chooses the variant of a matmul, but for the change of its sums. */
 function matmulVariant(step: Step, kernel: Kernel, x: Tensor, { bias }: LinearWeights): VariantChoice {
   const [M = 0, K = 0] = x.shape;
   const choice = step.choose(kernel, { M, K, N: bias.shape[0] ?? 0 });
   return overlay(choice, { conditions: { X_VEC4: K % 4 === 0 } });
 }
 
-/** Computes a module's output, and a second time into the tap of a module that has one. */
+/** Adds what computes a module's output, and adds it again for the tap of a module that has one. */
 function compute(step: Step, module: string | null, out: Tensor, add: (to: Tensor) => void): void {
   add(out);
   const tapped = module === null ? null : step.tap?.(module, out.shape);

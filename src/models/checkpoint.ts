@@ -9,7 +9,7 @@ import type { SafetensorsTensor } from '../formats/safetensors-header.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { clip, quote } from '../util/quote.ts';
-import { type FileRules, type ModelDefinition, modelTensors } from './architecture.ts';
+import { type FileRules, fileTensors, type ModelDefinition } from './architecture.ts';
 import type { TensorSpec } from './tensor-specs.ts';
 import { checkRows, rowLength, type WeightSource } from './weight-source.ts';
 
@@ -109,7 +109,7 @@ function mapTensors(dir: string, files: readonly SafetensorsFile[], model: Model
   const { config, files: rules } = model;
   const stored = entriesByName(files, rules);
   const weights = new Map<string, StoredTensor>();
-  for (const { name, role, shape } of modelTensors({ ...model, config: { ...config, tieWordEmbeddings: false } })) {
+  for (const { name, role, shape } of fileTensors(model)) {
     const entry = stored.get(name);
     stored.delete(name);
     if (entry !== undefined) weights.set(name, checkWeight(entry, shape));
@@ -151,8 +151,8 @@ function checkWeight(entry: FileEntry, shape: readonly number[]): StoredTensor {
 }
 
 /**
- * Whether a tensor that the model does not know would change what it computes: all that has its place in the model does,
- * such as a layer too many, an adapter or the scale of a quantized weight, unless it is empty or holds no numbers.
+ * Returns true for a tensor that would change what the model computes, though it is not in the table: a layer too many, an
+ * adapter or the scale of a quantized weight does so, unless it is empty or holds no numbers.
  */
 function concernsModel(name: string, { byteLength, dtype }: SafetensorsTensor, { parts }: FileRules): boolean {
   return parts.test(name) && !BUFFER.test(name) && byteLength > 0 && dtype !== 'BOOL';

@@ -1,11 +1,11 @@
-// Which tokens end a text by a model's files: as transformers, those of generation_config.json, else of config.json.
+// Tokens that end a text by a model's files: as in transformers, those of generation_config.json, else of config.json.
 import { join } from 'node:path';
 import { readJsonObject } from '../util/json.ts';
 import type { Problem } from '../util/model-file-error.ts';
 import { isAbsent } from '../util/regular-file.ts';
 import { ConfigError, type ModelConfig, parseEosIds } from './config.ts';
 
-/** The eos ids of a model directory. */
+/** Eos ids of a model directory. */
 export interface ModelEosIds {
   /** Tokens of the model's vocabulary, each once. */
   readonly eosIds: readonly number[];

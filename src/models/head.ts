@@ -8,11 +8,11 @@ import type { VocabularyRange } from './weights.ts';
 /** Weights of the LM head. */
 export interface HeadWeights {
   readonly head: readonly VocabularyRange[];
-  /** Zeros, as many as the largest range has columns. */
+  /** Zeros: at least one for each column of the largest range. */
   readonly noBias: Tensor;
 }
 
-/** How rows of the residual stream become ids. */
+/** Parts and sizes that turn rows of the residual stream into ids. */
 export interface Head {
   readonly weights: HeadWeights;
   /** Adds the last norm: out[R, C] of hidden[R, C]. */
@@ -67,7 +67,7 @@ function adjust(step: Step, logits: Tensor): Tensor {
   return out;
 }
 
-/** [R, …] of a tensor with at least R rows. */
+/** Returns the first R rows of a tensor. */
 function firstRows(tensor: Tensor, R: number): Tensor {
   return tensor.prefix([R, ...tensor.shape.slice(1)]);
 }

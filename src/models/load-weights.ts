@@ -79,7 +79,7 @@ export class LoadedWeights implements Weights {
   }
 }
 
-/** Weights by module, as far as they are loaded. */
+/** Weights that are loaded so far, by module. */
 class Modules {
   embedding: readonly VocabularyRange[] = [];
   head: readonly VocabularyRange[] | null = null;
@@ -88,6 +88,7 @@ class Modules {
   readonly tables = new Map<string, Tensor>();
 }
 
+/** Reads tensors from a source and writes them to the GPU, one after another. */
 class WeightLoader {
   readonly #device: Device;
   readonly #source: WeightSource;
@@ -129,13 +130,14 @@ class WeightLoader {
     }
   }
 
+  /** Makes the zeros that stand for missing biases and shifts. */
   async zeros(size: number): Promise<Tensor> {
     const tensor = this.#own(Tensor.create(this.#device, 'no bias', 'f32', [size]));
     await this.#wrote(4 * size);
     return tensor;
   }
 
-  /** A vector or table as it is. */
+  /** Loads a vector or a table as it is. */
   async #f32(tensor: FusedTensor): Promise<Tensor> {
     const data = await this.#whole(tensor);
     const created = this.#own(Tensor.create(this.#device, tensor.name, 'f32', tensor.shape));
@@ -144,6 +146,7 @@ class WeightLoader {
     return created;
   }
 
+  /** Loads a matrix, and those beside it in one weight, as column tiles. */
   async #matrix(tensor: FusedTensor): Promise<PackedWeight> {
     const { name, shape, parts } = tensor;
     const [K = 0, N = 0] = shape;
@@ -154,7 +157,7 @@ class WeightLoader {
     return w;
   }
 
-  /** A [V, C] table in as few ranges as the adapter's largest binding allows. */
+  /** Loads a [V, C] table in as few ranges as the adapter's largest binding allows. */
   async #vocabulary({ name, shape: [C = 0, V = 0] }: FusedTensor): Promise<VocabularyRange[]> {
     const tileBytes = 4 * tileRows(C, this.#dtype) * TILE;
     const { maxStorageBufferBindingSize } = this.#device.gpu.limits;
@@ -174,7 +177,7 @@ class WeightLoader {
     return ranges;
   }
 
-  /** All parts, one after another. */
+  /** Reads all parts, one after another. */
   async #whole({ parts, shape }: FusedTensor): Promise<Float32Array> {
     const out = new Float32Array(numElements(shape));
     let start = 0;

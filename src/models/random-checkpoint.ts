@@ -1,4 +1,4 @@
-// Pseudo-random weights by the table of a model's tensors: the role of each says how they are drawn.
+// Pseudo-random weights by the table of a model's tensors: the role of each decides its distribution.
 import { RangeValueError } from '../util/errors.ts';
 import { type ModelDefinition, modelTensors } from './architecture.ts';
 import type { TensorSpec } from './tensor-specs.ts';
@@ -6,14 +6,14 @@ import { checkRows, rowLength, type WeightSource } from './weight-source.ts';
 
 /** Standard deviation of GPT-2's own initialization. */
 const STD = 0.02;
-/** Of the sum of four bytes, each uniform on 0…255: variance 4 · (256² − 1) / 12. */
+/** Mean and standard deviation of the sum of four bytes, each uniform on 0…255: its variance is 4 · (256² − 1) / 12. */
 const BYTES_MEAN = 510;
 const BYTES_STD = Math.sqrt((256 ** 2 - 1) / 3);
 
 /**
- * Pseudo-random weights in the shapes of a model, for speed work without weights at hand. Matrices are near
- * normal with std 0.02, projections onto the residual stream with 0.02 / √(2L); gains are 1, biases and shifts 0. Every
- * element is a function of (seed, tensor, index), so any rows can be read in any order.
+ * Pseudo-random weights in the shapes of a model, for work on speed without its files. Matrices are near normal with std 0.02,
+ * projections onto the residual stream with 0.02 / √(2L); gains are 1, biases and shifts 0. Every element is a function of
+ * (seed, tensor, index), so any rows can be read in any order.
  */
 export class RandomCheckpoint implements WeightSource {
   readonly dtype = 'f16';
@@ -22,7 +22,7 @@ export class RandomCheckpoint implements WeightSource {
   readonly #residualStd: number;
   readonly #seed: number;
 
-  /** `seed`: an integer in [0, 2^53). */
+  /** @param seed an integer in [0, 2^53). */
   constructor(model: ModelDefinition, seed: number) {
     const { config } = model;
     this.tiedHead = config.tieWordEmbeddings;
@@ -57,7 +57,7 @@ export class RandomCheckpoint implements WeightSource {
   }
 }
 
-/** Elements `[start, start + out.length)` of the stream `key`. */
+/** Writes elements `[start, start + out.length)` of the stream `key`, with this standard deviation. */
 function fillRandom(out: Float32Array, start: number, key: number, std: number): void {
   const scale = std / BYTES_STD;
   for (let i = 0; i < out.length; i++) {
@@ -73,7 +73,7 @@ function tensorKey(seed: number, name: string): number {
   return key;
 }
 
-/** A bijection of 32-bit integers in which every input bit changes about half of the output bits (lowbias32). */
+/** Mixes the bits of a 32-bit integer, by a bijection in which every one changes about half of the output bits (lowbias32). */
 function mix(value: number): number {
   let x = value;
   x = Math.imul(x ^ (x >>> 16), 0x7feb352d);

@@ -1,5 +1,5 @@
-// The step as a model's layers know it: where dispatches go, and by name the tensors and variants that the runtime has for
-// them. Several interpreters implement it: a recorder, a compiler, a tap, a list.
+// The step as a model's layers see it: a sink of dispatches, and the runtime's tensors and choices of variants by name. A
+// recorder, a compiler, a recorder of taps and a list of dispatches are sinks of the same layers.
 import type { Kernel } from '../gpu/kernel.ts';
 import type { ChoiceOf, Dims, KernelSpec, ScalarsOf, TensorsOf, VariantChoice } from '../gpu/kernel-spec.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -8,25 +8,25 @@ import type { ModelKernels } from './kernels.ts';
 
 /** Sizes of one step; equal sizes run the same dispatches. */
 export interface StepShape {
-  /** T */
+  /** T. */
   readonly numTokens: number;
-  /** Tokens that are their sequence's only one in this step; they come first. */
+  /** Tokens of sequences that have one token in this step; they come first. */
   readonly numDecodeTokens: number;
   /** Query tiles of the other tokens. */
   readonly numPrefillTiles: number;
   /** Splits of the longest context among the decode tokens. */
   readonly numDecodeSplits: number;
-  /** R */
+  /** R: rows that need logits. */
   readonly numLogitsRows: number;
-  /** The rows that need logits are all tokens, in order. */
+  /** True where the rows that need logits are all tokens, in order. */
   readonly logitsOfAll: boolean;
-  /** Some row samples from other logits than the model's. */
+  /** True where some row samples from other logits than the model's. */
   readonly adjustsLogits: boolean;
-  /** Some row reports log-probabilities. */
+  /** True where some row reports log-probabilities. */
   readonly reportsLogprobs: boolean;
 }
 
-/** Receives the dispatches of a step, and may look inside it. */
+/** Receiver of the dispatches of a step, and of its modules' outputs. */
 export interface StepSink {
   /** Receives a dispatch. @param use its place in the model, such as `LM head`, for a kernel that has several. */
   add<S extends KernelSpec>(
@@ -36,13 +36,13 @@ export interface StepSink {
     choice?: ChoiceOf<S>,
     use?: string,
   ): unknown;
-  /** A tensor of this shape for a second copy of a module's output; module names are those of Hugging Face's model. */
+  /** Returns a tensor of this shape for a copy of a module's output, or null. @param module its name in the architecture. */
   tap?(module: string, shape: readonly number[]): Tensor | null;
-  /** Receives the residual stream after each layer, before it changes again. */
+  /** Receives the residual stream after a layer, before it changes again. @param module the layer's name. */
   passLayer?(module: string, hidden: Tensor): void;
 }
 
-/** Inputs of a step, for the largest step: what the host writes before it. Letters: A blocks of the longest sequence. */
+/** Inputs that the host writes before a step, as large as the largest step needs them. A: blocks of the longest sequence. */
 export interface StepInputTensors {
   /** [T] */
   readonly tokenIds: Tensor;
@@ -68,18 +68,18 @@ export interface StepInputTensors {
   readonly adjustEntries: Tensor;
 }
 
-/** A step, as a model adds its dispatches to it. */
+/** Step to which a model's layers add their dispatches. */
 export interface Step extends StepSink {
   readonly kernels: ModelKernels;
   readonly inputs: StepInputTensors;
   readonly kvDtype: KVDType;
   /**
-   * Variant of a kernel for some sizes, as measured on this adapter or by default: a matter of speed, for all of them give
-   * the same bits.
+   * Chooses the variant of a kernel for some sizes, as measured on this adapter or by default: a matter of speed, for all
+   * of them give the same bits.
    */
   choose(kernel: Kernel, sizes: Dims): VariantChoice;
-  /** Scratch tensor, as large as the largest step needs it. @throws RangeValueError for an unknown name. */
+  /** Returns a scratch tensor, as large as the largest step needs it. @throws RangeValueError for an unknown name. */
   scratch(name: string): Tensor;
-  /** Keys and values [B, 2, H, P, W] of a layer. */
+  /** Returns the keys and values [B, 2, H, P, W] of a layer. */
   keysAndValues(layer: number): Tensor;
 }

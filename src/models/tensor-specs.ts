@@ -1,5 +1,5 @@
-// Weights of a model as a table: for each tensor of the files its name, its shape and its role, from which follow how it is
-// stored on the GPU, what a random model puts in its place, and how many bytes it takes.
+// Weights of a model as a table: for each tensor of the files its name, shape and role. Its storage on the GPU, its bytes, and
+// the numbers that a random model has in its place follow from that row.
 import { tiledShape, type WeightDType, type WeightOrder } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 
@@ -9,36 +9,36 @@ import { RangeValueError } from '../util/errors.ts';
  */
 export type TensorRole = 'embedding' | 'head' | 'table' | 'matrix' | 'bias' | 'gain' | 'shift';
 
-/** One tensor of a model's files. */
+/** Tensor of a model's files. */
 export interface TensorSpec {
   /** Canonical name: that in the files, without their prefix. */
   readonly name: string;
-  /** Module by which layers ask for it. Matrices of one module stand side by side in one weight, as do its biases. */
+  /** Module by whose name layers ask for it. Matrices of one module stand side by side in one weight, as do its biases. */
   readonly module: string;
   readonly role: TensorRole;
-  /** As in the files. */
+  /** Shape in the files. */
   readonly shape: readonly number[];
-  /** Of a matrix in the files: `kn` is [in, out], the default, `nk` [out, in]. Matrices that share a module are `nk`. */
+  /** Order of a matrix in the files: `kn` is [in, out], the default, `nk` is [out, in], as in all that share a module. */
   readonly order?: WeightOrder;
-  /** A matrix whose product is added to the residual stream: random ones are smaller with every layer. */
+  /** True for a matrix whose product is added to the residual stream: the more layers, the smaller a random one is. */
   readonly residual?: boolean;
 }
 
-/** One tensor on the GPU, and those of the files that it is made of. */
+/** Tensor on the GPU, and those of the files that it is made of. */
 export interface FusedTensor {
-  /** The one part's name, or the module that the parts share. */
+  /** Name of the one part, or of the module that several parts share. */
   readonly name: string;
   readonly module: string;
   readonly role: TensorRole;
   readonly parts: readonly TensorSpec[];
-  /** [K, N] of a weight, also of an embedding or a head; else as in the files. */
+  /** [K, N] of a matrix, [C, V] of an embedding or a head; else the shape in the files. */
   readonly shape: readonly number[];
 }
 
 /** Roles whose tensors are stored as column tiles in the model's storage type; others are f32. */
 const TILED: ReadonlySet<TensorRole> = new Set(['embedding', 'head', 'matrix']);
 
-/** Joins the tensors of each module that are one on the GPU. */
+/** Joins the tensors of each module that are one on the GPU. @throws RangeValueError for several matrices that are `kn`. */
 export function fuseTensors(specs: readonly TensorSpec[]): FusedTensor[] {
   const groups = Map.groupBy(specs, ({ module, role }) => `${role} ${module}`);
   return [...groups.values()].flatMap((parts) => {
@@ -61,15 +61,16 @@ function fusedShape(parts: readonly TensorSpec[], role: TensorRole): readonly nu
   return [...shape.slice(0, -1), shapes.reduce((sum, part) => sum + (part.at(-1) ?? 0), 0)];
 }
 
-/** Shape in 32-bit words on the GPU. */
+/** Returns the shape in 32-bit words on the GPU. */
 export function storedShape({ role, shape }: FusedTensor, dtype: WeightDType): readonly number[] {
   const [K = 0, N = 0] = shape;
   return TILED.has(role) ? tiledShape(K, N, dtype) : shape;
 }
 
 /**
- * Length of the zeros that stand for the biases and shifts that a model does not have: its head has none.
- * @param specs the tensors outside the layers, and those of one layer
+ * Returns the length of the zeros that stand for the biases and shifts that a model lacks; every head lacks a bias.
+ *
+ * @param specs tensors outside the layers, and those of one layer.
  */
 export function numZeros(vocabSize: number, specs: readonly TensorSpec[]): number {
   const fused = fuseTensors(specs);

@@ -1,16 +1,16 @@
-// Seam between a model's weights and where they are stored: rows of named tensors in f32.
+// Contract of a source of weights: rows of named tensors in f32, from files or drawn at random. Loading knows no other.
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { numElements } from '../util/math.ts';
 
 /** Source of a model's weights, under the canonical names of its architecture's table. */
 export interface WeightSource extends AsyncDisposable {
-  /** Type in which to keep the matrices when none is asked for. */
+  /** Storage of the matrices on the GPU when none is asked for. */
   readonly dtype: WeightDType;
-  /** The output head is the embedding; otherwise it is a tensor of its own. */
+  /** True where the output head is the embedding, false where it is a tensor of its own. */
   readonly tiedHead: boolean;
 
-  /** @throws RangeValueError when there is no tensor of this name. */
+  /** Returns the shape of a tensor. @throws RangeValueError when there is none of this name. */
   shape(name: string): readonly number[];
 
   /**
@@ -25,12 +25,12 @@ export interface WeightSource extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Elements of one row. */
+/** Returns the number of elements of one row. */
 export function rowLength(shape: readonly number[]): number {
   return numElements(shape.slice(1));
 }
 
-/** Checks the arguments of `readRows`. */
+/** Checks the arguments of `readRows`. @throws RangeValueError as `readRows`. */
 export function checkRows(shape: readonly number[], startRow: number, numRows: number, out: Float32Array): void {
   const [rows = 1] = shape;
   checkInteger('startRow', startRow, rows);

@@ -1,4 +1,4 @@
-// Weights on the GPU as the blocks of a model take them: by the names of modules that the architecture's table gives them.
+// Weights on the GPU as a model's layers ask for them: by the names of modules in the architecture's table.
 import type { Tensor } from '../gpu/tensor.ts';
 import type { PackedWeight } from '../kernels/weights/packed-weight.ts';
 
@@ -8,7 +8,7 @@ export interface NormWeights {
   readonly beta: Tensor;
 }
 
-/** A matmul's weight, and its bias [N]. */
+/** Weight [K, N] of a matmul, and its bias [N]. */
 export interface LinearWeights {
   readonly w: PackedWeight;
   readonly bias: Tensor;
@@ -24,14 +24,14 @@ export interface VocabularyRange {
 /** All weights of a model. */
 export interface Weights {
   readonly embedding: readonly VocabularyRange[];
-  /** The embedding's own ranges where the head is tied. */
+  /** Ranges of the head; the embedding's own where it is tied. */
   readonly head: readonly VocabularyRange[];
-  /** Zeros for biases that there are none of: [V], or more where a module needs more. */
+  /** Zeros in place of the biases and shifts that a model lacks: [V], or more where a module needs more. */
   readonly noBias: Tensor;
-  /** Weights of a norm; its shift is zeros where the model has none. @throws RangeValueError for an unknown module */
+  /** Returns the weights of a norm, with zeros for a missing shift. @throws RangeValueError for an unknown module. */
   norm(module: string): NormWeights;
-  /** Weights of a linear module; its bias is zeros where the model has none. @throws RangeValueError for an unknown module */
+  /** Returns the weights of a linear module, with zeros for a missing bias. @throws RangeValueError for an unknown module. */
   linear(module: string): LinearWeights;
-  /** A table that is read by row. @throws RangeValueError for an unknown module */
+  /** Returns a table that is read by row. @throws RangeValueError for an unknown module. */
   table(module: string): Tensor;
 }
