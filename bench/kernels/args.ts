@@ -1,3 +1,4 @@
+// Command line of the kernel benchmark. The model has the flags that it has in every script; its default is one of a usual size.
 import type { InferredOptionTypes } from 'yargs';
 import { randomNames } from '../../src/models/registry.ts';
 import { integerFlag, modelFlags, nameFlag } from '../../src/terminal/flags.ts';
@@ -16,7 +17,7 @@ const flags = {
   json: { ...nameFlag('json'), describe: 'file to write the results to' },
 };
 
-/** The flags of the kernel benchmark, checked, under the names they have on the command line. */
+/** Checked flags of the kernel benchmark, under their names on the command line. */
 export type KernelArgs = InferredOptionTypes<typeof flags>;
 
 /** Command line of bench/kernels.ts. */

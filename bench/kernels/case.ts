@@ -1,4 +1,4 @@
-// What the kernel benchmark times: a kernel at one size, in its variants.
+// A case of the kernel benchmark: a kernel at one size, in its variants. Its operands are made when its turn comes.
 import type { Device } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import type { Cost, Variant } from '../../src/gpu/kernel-spec.ts';

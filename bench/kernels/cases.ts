@@ -1,5 +1,5 @@
-// Cases of the kernel benchmark: the dispatches that the model lists, and the library's other kernels beside them. Nothing
-// here knows a kernel or a model.
+// Cases of the kernel benchmark: the dispatches that the model lists, and the library's other kernels beside them. No kernel
+// and no model is named here.
 import { allVariants, type NamedVariant } from '../../src/gpu/kernel-variants.ts';
 import { fixedChoice, type ModelDispatch, tunedChoices } from '../../src/kernels/examination.ts';
 import type { Workload } from '../../src/kernels/kernel-workload.ts';
@@ -16,7 +16,7 @@ interface TimedDispatch extends ModelDispatch {
   readonly isOfModel: boolean;
 }
 
-/** Lists every kernel of the model and of the library at the model's shapes, one kernel and case after the other. */
+/** Lists every kernel of the model and of the library at the model's shapes: kernel by kernel, case by case, fewer rows first. */
 export function kernelCases(timed: TimedModel): KernelCase[] {
   const found = new Map<string, { readonly made: KernelCase; readonly isOfModel: boolean }>();
   for (const dispatch of timedDispatches(timed)) {
@@ -25,7 +25,7 @@ export function kernelCases(timed: TimedModel): KernelCase[] {
       const made = kernelCase(timed, dispatch, workload);
       const key = [kernel.name, made.name, made.M].join();
       const known = found.get(key);
-      // Others of this key are alike but for the range of a vocabulary, the rows of a cache and the like.
+      // Dispatches of one name and size differ in what costs no time: the range of a vocabulary, the step around them.
       if (!known || (isOfModel && !known.isOfModel)) found.set(key, { made, isOfModel });
     }
   }
@@ -71,7 +71,7 @@ function kernelCase(timed: TimedModel, dispatch: TimedDispatch, workload: Worklo
   };
 }
 
-/** Variants that are for the step; one that the model takes is one of a dispatch of its own. */
+/** Lists the variants that suit the step. Only a dispatch of the model has one that the model takes. */
 function variantsOf({ device }: TimedModel, dispatch: TimedDispatch): readonly NamedVariant[] {
   const { kernel, step, isOfModel } = dispatch;
   const { suits = () => true } = workloadsOf(kernel.name);

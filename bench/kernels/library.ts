@@ -1,6 +1,5 @@
-// Kernels of the library that no step of the model runs, such as the naive forms: each is timed beside the first dispatch that
-// knows all its sizes. That is sound because a shape letter means one size in all of the library.
-
+// Kernels of the library beside the dispatches of a model: the naive forms, and what a step could run in another's place. Each
+// has the sizes of the first dispatch that knows all of its own, since a shape letter means one size in all of the library.
 import { canRun } from '../../src/gpu/can-run.ts';
 import type { DeviceTraits } from '../../src/gpu/device.ts';
 import { Kernel } from '../../src/gpu/kernel.ts';
@@ -9,20 +8,20 @@ import type { ModelDispatch } from '../../src/kernels/examination.ts';
 import * as library from '../../src/kernels/index.ts';
 import type { ModelKernels } from '../../src/models/kernels.ts';
 
-/** Lists the kernels of the library, those of the model in place of its own. */
+/** Lists the kernels of the library; one of the model takes the place of the one of its name. */
 export function libraryKernels(kernels: ModelKernels): readonly Kernel[] {
   const ofModel = new Map<string, Kernel>(Object.values(kernels).map((kernel) => [kernel.name, kernel]));
   const exported: readonly unknown[] = Object.values(library);
   return exported.flatMap((value) => (value instanceof Kernel ? [ofModel.get(value.name) ?? value] : []));
 }
 
-/** Returns the first dispatch of another kernel that knows all sizes of a kernel; null where none does. */
+/** Returns the first dispatch of another kernel that has every size of this one; null if there is none. */
 export function dispatchBeside({ name, spec }: Kernel, dispatches: readonly ModelDispatch[]): ModelDispatch | null {
   const names = sizeNames(spec);
   return dispatches.find(({ kernel, dims }) => kernel.name !== name && names.every((size) => size in dims)) ?? null;
 }
 
-/** Makes the dispatch that a kernel would be in the place of one that knows its sizes. */
+/** Makes the dispatch of a kernel at the sizes of another's, in the nearest variant that it has. */
 export function atSizesOf(dispatch: ModelDispatch, kernel: Kernel, traits: DeviceTraits): ModelDispatch {
   const names = [...sizeNames(kernel.spec), ...Object.keys(kernel.spec.defaults ?? {})];
   const dims = Object.fromEntries(Object.entries(dispatch.dims).filter(([name]) => names.includes(name)));
@@ -30,7 +29,7 @@ export function atSizesOf(dispatch: ModelDispatch, kernel: Kernel, traits: Devic
   return { ...dispatch, kernel, dims, choice, variant: kernel.variant(traits, choice) };
 }
 
-/** Scalars of a call: those that the sizes of a dispatch hold and no tensor's shape determines. */
+/** Takes the scalars of a call from the sizes of its dispatch: those that no tensor's shape determines. */
 export function scalarsOf(spec: KernelSpec, dims: Dims): Dims {
   const letters = shapeLetters(spec);
   const names = [...Object.keys(spec.params ?? {}), ...(spec.extras ?? [])];
@@ -39,7 +38,7 @@ export function scalarsOf(spec: KernelSpec, dims: Dims): Dims {
   );
 }
 
-/** Letters and scalars of a declaration, but for scalars that may be left out. */
+/** Lists the letters and scalars of a declaration, without scalars that have defaults. */
 function sizeNames(spec: KernelSpec): readonly string[] {
   const names = new Set([...shapeLetters(spec), ...Object.keys(spec.params ?? {}), ...(spec.extras ?? [])]);
   return [...names].filter((name) => !(name in (spec.defaults ?? {})));
@@ -49,7 +48,7 @@ function shapeLetters({ bindings }: KernelSpec): readonly string[] {
   return Object.values(bindings).flatMap(({ shape }) => shape.filter((dim) => typeof dim === 'string'));
 }
 
-/** Takes of a dispatch's choice what another kernel can have: storage, sizes of code, values of its tunables. */
+/** Takes from a choice what another kernel can have: conditions, constants, and overrides that it tunes. */
 function sharedChoice(kernel: Kernel, traits: DeviceTraits, choice: VariantChoice): VariantChoice {
   const { tunables = {} } = kernel.spec;
   const pick = <T>(values: Readonly<Record<string, T>> | undefined, has: (name: string, value: T) => boolean) =>

@@ -1,4 +1,4 @@
-// Operands of a dispatch, made from its declaration: given contents where they matter, else random blocks that repeat, so that
+// Tensors of a dispatch, made from its declaration: given contents where they matter, else random numbers. Both repeat, so that
 // tensors of any size are made quickly.
 import type { Device } from '../../src/gpu/device.ts';
 import type { BindingSpec, Dims, KernelSpec, Variant } from '../../src/gpu/kernel-spec.ts';
@@ -9,12 +9,12 @@ import { PackedWeight } from '../../src/kernels/weights/packed-weight.ts';
 import { TILE, weightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { uniforms } from '../../src/util/random-values.ts';
 
-/** Numbers of the random block that fills a tensor, again and again. */
+/** Numbers of a random tensor before they repeat. */
 const BLOCK_NUMBERS = 2 ** 16;
 /** Bound of the numbers of a weight. */
 const WEIGHT_SCALE = 0.1;
 
-/** Sizes of a dispatch, and those contents that matter. */
+/** Sizes of a dispatch, and the contents that matter. */
 interface DispatchContents {
   readonly spec: KernelSpec;
   /** Shape letters, scalars and constants. */
@@ -46,7 +46,7 @@ export function makeTensors(
   return Object.fromEntries(Object.entries(spec.bindings).map(([name, binding]) => [name, make(name, binding)]));
 }
 
-/** Fills a tensor with a block, again and again; with nothing it stays zeros. */
+/** Fills a tensor with repeats of a block; without one it stays zeros. */
 function repeat(tensor: Tensor, block: TensorData | null): void {
   if (block === null) return;
   for (let start = 0; start < tensor.length; start += block.length) {

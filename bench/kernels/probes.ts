@@ -1,10 +1,11 @@
-// Kernels that do one thing as fast as an adapter can. They are no part of the library.
+// Kernels that each strain one thing, as fast as the adapter can: reads of memory, loads from a cache, multiply-adds. They are no
+// part of the library.
 import { defineKernel } from '../../src/gpu/kernel.ts';
 import { read, type Sizes, write } from '../../src/gpu/kernel-spec.ts';
 
-/** Workgroup sizes to try. */
+/** Lanes of a workgroup to try. */
 export const PROBE_LANES = [8, 64, 256];
-/** Vectors that a lane loads in a turn. */
+/** Vectors that a lane loads in a round. */
 export const LOADS = 4;
 /** Words of a vector. */
 export const VECTOR = 4;

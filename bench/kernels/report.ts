@@ -1,38 +1,42 @@
+// Reports of the kernel benchmark: a line of the table as soon as a variant is timed, and the JSON file at the end.
 import { type Figure, formatFigure, formatPercent } from '../common/figures.ts';
 import { type ReportOrigin, reportMeta } from '../report/meta.ts';
 import { formatRow } from '../report/table.ts';
 import type { KernelArgs } from './args.ts';
 import type { Roofline } from './roofline.ts';
 
-/** How fast a variant of a kernel is. */
+/** Speed of a variant of a kernel at one size. */
 export interface KernelResult {
   readonly kernel: string;
-  /** Which of the kernel's uses in the model. */
+  /** Place of the kernel in the model, or its workload. */
   readonly case: string;
+  /** Rows or tokens. */
   readonly M: number;
   /** Kernel and variant. */
   readonly variant: string;
+  /** The variant needs no optional feature of WebGPU. */
   readonly isBase: boolean;
-  /** A model takes it on this adapter. */
+  /** The model takes it on this adapter; false for kernels that it does without. */
   readonly usedByModel: boolean;
-  /** Of one dispatch. */
+  /** Milliseconds of one dispatch. */
   readonly ms: { readonly median: number; readonly p10: number; readonly p90: number };
   /** 1e9 floating-point operations a second. */
   readonly gflops: Figure;
   /** 1e9 bytes a second. */
   readonly gigabytes: Figure;
-  /** Of what the adapter could do at best: 1 is all of it, more where operands stay in a cache. */
+  /** Share of the adapter's best: 1 is all of it, more where operands stay in a cache. */
   readonly roofline: Figure;
-  /** What that was, as far as it had been seen by then. */
+  /** Roofline of that share: the best measured so far. */
   readonly best: Roofline;
 }
 
 /** Widths of the columns; negative ones are right-aligned. */
 const WIDTHS = [16, 22, -4, -10, -9, -8, -9, 0] as const;
 
+/** Head of the table. */
 export const TABLE_HEAD = formatRow(['kernel', 'case', 'M', 'ms', 'GFLOP/s', 'GB/s', 'roofline', 'variant'], WIDTHS);
 
-/** A line of the table; a star marks what the model takes on this adapter. */
+/** Formats a line of the table; a star marks the variant that the model takes on this adapter. */
 export function formatResult(result: KernelResult): string {
   const { kernel, case: name, M, variant, usedByModel, ms, gflops, gigabytes, roofline } = result;
   const speeds = [gflops, gigabytes].map((speed) => formatFigure(speed, 2));
@@ -41,11 +45,11 @@ export function formatResult(result: KernelResult): string {
   return formatRow([kernel, name, String(M), ...numbers, star + variant.slice(kernel.length)], WIDTHS);
 }
 
-/** Origin of the numbers, and whether they are all. */
+/** Origin of the numbers. */
 interface KernelReportOrigin extends ReportOrigin<KernelArgs> {
   /** Storage of keys and values. */
   readonly kvDtype: string;
-  /** Not every candidate has been timed. */
+  /** The benchmark ended before it had timed every candidate. */
   readonly isPartial: boolean;
 }
 

@@ -1,3 +1,5 @@
+// Measurement of a roofline: three probes, each in the variant that suits the adapter best. It can be repeated at any moment, since
+// other load on the machine changes what the adapter can do.
 import { freemem } from 'node:os';
 import type { Device } from '../../src/gpu/device.ts';
 import type { Dispatch } from '../../src/gpu/dispatch.ts';
@@ -15,48 +17,53 @@ import { median, present } from '../common/statistics.ts';
 import { LOADS, PROBE_LANES, probeFma, probeLoad, probeRead, VECTOR } from './probes.ts';
 import type { Roofline } from './roofline.ts';
 
-/** Read in turn, so much is beyond every cache. */
+/** Bytes read by all turns, more than any cache holds. */
 const READ_BYTES = 2 ** 30;
-/** Each measurement reads the next part of it. */
+/** Measurements that read all of these bytes, a part each. */
 const TURNS = 4;
-/** That a workgroup reads: its start and its end then count little. */
+/** Vectors that a workgroup reads, enough to hide its start-up. */
 const WORKGROUP_VECTORS = 2 ** 14;
+/** Bytes of a vector. */
 const VECTOR_BYTES = 4 * VECTOR;
-/** That fit the nearest cache of a processor or a GPU. */
+/** Vectors that fit the nearest cache of a processor or GPU. */
 const CACHED_VECTORS = 2 ** 10;
+/** Rounds of multiply-adds in a dispatch. */
 const FMA_ROUNDS = 2 ** 9;
-/** Values come near 1 and stay there. */
+/** Scalars with which values come near 1 and stay there. */
 const FMA_SCALARS = { ROUNDS: FMA_ROUNDS, factor: 0.999, term: 0.001 };
-/** Dispatches of a measurement that read no memory, of each kind. */
+/** Dispatches in a measurement of each probe that reads no memory. */
 const REPEATS = 8;
+/** Lanes of the largest workgroup. */
 const MOST_LANES = Math.max(...PROBE_LANES);
 
 /**
- * Work of a dispatch: it keeps a GPU busy for about a tenth of a millisecond, or a processor for one. Not longer, so that
- * other programs of the machine meet some dispatches and not all, as they do a kernel's.
+ * Work of a dispatch: about 0.1 ms on a GPU, 1 ms on a processor. No more, so that other programs of the machine delay some
+ * dispatches and not all of them, as they do a kernel's.
  */
 const GPU_WORK = { readBytes: 2 ** 28, loadLanes: 2 ** 18, fmaLanes: 2 ** 18 } as const;
 const SOFTWARE_WORK = { readBytes: 2 ** 24, loadLanes: 2 ** 11, fmaLanes: 2 ** 12 } as const;
 
-/** A kernel that shows one number of the roofline. */
+/** Kernel that measures one number of the roofline. */
 interface Probe {
   readonly kernel: Kernel;
+  /** Takes the work that the number counts from the cost of a dispatch. */
   readonly amount: (cost: Cost) => number;
-  /** What it is dispatched on in a measurement, in workgroups of so many lanes. */
-  readonly operands: (lanes: number, turn: number) => readonly Operands[];
+  /** Lists the calls of a measurement, in workgroups of `lanes` lanes. */
+  readonly calls: (lanes: number, turn: number) => readonly ProbeCall[];
 }
 
-interface Operands {
+/** Operands of one dispatch of a probe. */
+interface ProbeCall {
   readonly tensors: Readonly<Record<string, Tensor>>;
   readonly scalars: Readonly<Record<string, number>>;
 }
 
-/** Measures again and again how fast an adapter reads what no cache holds, loads what the nearest one holds, and multiplies and adds. */
+/** Measures how fast an adapter reads what no cache holds, loads what the nearest one holds, and multiplies and adds. */
 export class RooflineProbe {
   readonly #device: Device;
   readonly #owned: DisposableStack;
   readonly #probes: readonly Probe[];
-  /** One a turn. */
+  /** A program for each turn. */
   readonly #programs: readonly Program[];
   #turn = 0;
 
@@ -89,7 +96,7 @@ export class RooflineProbe {
     return new RooflineProbe(device, owned.move(), probes, programs);
   }
 
-  /** Takes a tenth of a second on a processor. @throws DeviceLostError or GpuError when the device fails. */
+  /** Measures all probes once, in about 0.1 s on a processor. @throws DeviceLostError or GpuError when the device fails. */
   async measure(): Promise<Roofline> {
     const times = await timesOf(this.#device, this.#programs[this.#turn]!);
     this.#turn = (this.#turn + 1) % TURNS;
@@ -111,7 +118,7 @@ function timesOf(device: Device, program: Program): Promise<KernelTime[]> {
   return pollSlowly(() => profile(device, program));
 }
 
-/** In the order of the numbers of a Roofline. */
+/** Makes the probes, in the order of the numbers of a Roofline. */
 function createProbes(device: Device, owned: DisposableStack): readonly Probe[] {
   const { readBytes, loadLanes, fmaLanes } = device.traits.isSoftware ? SOFTWARE_WORK : GPU_WORK;
   const { maxStorageBufferBindingSize, maxBufferSize } = device.gpu.limits;
@@ -123,12 +130,12 @@ function createProbes(device: Device, owned: DisposableStack): readonly Probe[] 
   const buffers = Array.from({ length: TURNS * parts }, () => create([N, VECTOR]));
   const cached = create([CACHED_VECTORS, VECTOR]);
   const sums = create([Math.max(workgroups * MOST_LANES, loadLanes, fmaLanes)]);
-  const repeat = (operands: Operands) => Array<Operands>(REPEATS).fill(operands);
+  const repeat = (call: ProbeCall) => Array<ProbeCall>(REPEATS).fill(call);
   return [
     {
       kernel: probeRead,
       amount: ({ bytes }) => bytes,
-      operands: (lanes, turn) =>
+      calls: (lanes, turn) =>
         buffers.slice(turn * parts, (turn + 1) * parts).map((vectors) => ({
           tensors: { vectors, sums: sums.view([workgroups * lanes]) },
           scalars: { ROUNDS: WORKGROUP_VECTORS / LOADS / lanes },
@@ -138,23 +145,23 @@ function createProbes(device: Device, owned: DisposableStack): readonly Probe[] 
       kernel: probeLoad,
       amount: ({ loads = 0 }) => loads,
       // Workgroups of more lanes have more rounds, so that a lane loads as much in each variant.
-      operands: (lanes) =>
+      calls: (lanes) =>
         repeat({ tensors: { vectors: cached, sums: sums.view([loadLanes]) }, scalars: { ROUNDS: lanes } }),
     },
     {
       kernel: probeFma,
       amount: ({ flops }) => flops,
-      operands: () => repeat({ tensors: { out: sums.view([fmaLanes], 'f32') }, scalars: FMA_SCALARS }),
+      calls: () => repeat({ tensors: { out: sums.view([fmaLanes], 'f32') }, scalars: FMA_SCALARS }),
     },
   ];
 }
 
-function dispatchAll(device: Device, { kernel, operands }: Probe, variant: Variant, turn: number): Dispatch[] {
+function dispatchAll(device: Device, { kernel, calls }: Probe, variant: Variant, turn: number): Dispatch[] {
   const { LANES = 1 } = variant.overrides;
-  return operands(LANES, turn).map(({ tensors, scalars }) => kernel.dispatch(device, tensors, scalars, variant));
+  return calls(LANES, turn).map(({ tensors, scalars }) => kernel.dispatch(device, tensors, scalars, variant));
 }
 
-/** The variant of a probe that does most in a second, behind a run that warms up. */
+/** Finds the variant of a probe that does most in a second, after a run that warms up. */
 async function fastest(device: Device, probe: Probe): Promise<Variant> {
   const { kernel } = probe;
   let best = kernel.variant(device.traits);
@@ -170,7 +177,7 @@ async function fastest(device: Device, probe: Probe): Promise<Variant> {
   return best;
 }
 
-/** 1e9 a second: the middle of its dispatches that took a time. */
+/** Computes the median speed of a probe's dispatches in 1e9 a second; null where the clock saw no time pass. */
 function speed({ kernel, amount }: Probe, times: readonly KernelTime[]): Figure {
   const own = times.filter(({ label }) => label.startsWith(`${kernel.name}[`));
   return median(present(own.map(({ cost, nanoseconds }) => cost && ratio(amount(cost), nanoseconds))));

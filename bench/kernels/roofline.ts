@@ -1,8 +1,10 @@
+// Roofline of an adapter, and the share of it that a kernel reaches. A kernel is bound by what takes it longest: bytes of memory,
+// loads by the lanes, or operations.
 import type { Cost } from '../../src/gpu/kernel-spec.ts';
 import { type Figure, formatFigure, ratio } from '../common/figures.ts';
 import { largest, median, present } from '../common/statistics.ts';
 
-/** What an adapter does at best, as measured; null where no dispatch took a time that the clock can tell from 0. */
+/** Best of an adapter, as measured; null where the clock told no dispatch's time from 0. */
 export interface Roofline {
   /** 1e9 bytes a second, read from memory. */
   readonly gigabytes: Figure;
@@ -12,12 +14,12 @@ export interface Roofline {
   readonly gflops: Figure;
 }
 
-/** The better of two measurements, each number by itself: what else runs on the machine can only slow a probe down. */
+/** Takes the better of two measurements, each number by itself: other load on the machine can only slow a probe down. */
 export function bestRoofline(a: Roofline, b: Roofline): Roofline {
   return combine([a, b], largest);
 }
 
-/** The middle of several measurements, each number by itself. */
+/** Takes the median of several measurements, each number by itself. */
 export function medianRoofline(measured: readonly Roofline[]): Roofline {
   return combine(measured, median);
 }
@@ -30,7 +32,7 @@ function combine(measured: readonly Roofline[], choose: (values: readonly number
   };
 }
 
-/** The share of the roofline that work of this cost reached: the longest that its bytes, loads or operations take at best / its time. */
+/** Computes the share of the roofline that work reached: the longest that its bytes, loads or operations take at best / its time. */
 export function shareOfRoofline({ bytes, loads = 0, flops }: Cost, milliseconds: Figure, roofline: Roofline): Figure {
   const { gigabytes, gigawords, gflops } = roofline;
   const work = [
@@ -42,7 +44,7 @@ export function shareOfRoofline({ bytes, loads = 0, flops }: Cost, milliseconds:
   return times.includes(null) ? null : ratio(largest(present(times)), milliseconds);
 }
 
-/** A line of text. */
+/** Formats a roofline as a line of text. */
 export function formatRoofline({ gigabytes, gigawords, gflops }: Roofline): string {
   const [read, loaded, done] = [gigabytes, gigawords, gflops].map((number) => formatFigure(number, 1));
   return `this adapter at best: ${read} GB/s read, ${loaded} Gwords/s loaded, ${done} GFLOP/s in multiply-adds`;

@@ -1,4 +1,4 @@
-// Steps whose dispatches are timed: a prompt, decode rows with few keys, decode rows with all the keys that the model has.
+// Steps whose dispatches are timed: a prompt, decode rows in a context of one split, decode rows in the longest context.
 import { SPLIT_KEYS } from '../../src/kernels/attention/attention.ts';
 import { PREFILL_TILE_ROWS } from '../../src/kernels/attention/query-tiles.ts';
 import type { ModelDispatch } from '../../src/kernels/examination.ts';
@@ -10,14 +10,14 @@ import { Tuning } from '../../src/tuning/tuning.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import type { TimedModel } from './case.ts';
 
-/** Lists steps of M tokens; a prompt of one token would be a decode row. */
+/** Lists the steps of M tokens. A prompt of one token is a decode row, and none is longer than the model's positions. */
 export function timedSteps(M: number, numPositions: number): StepTokens[] {
   const prompts = M > 1 && M <= numPositions ? [{ sequences: 1, queries: M, context: M }] : [];
   const contexts = new Set([Math.min(SPLIT_KEYS, numPositions), numPositions]);
   return [...prompts, ...[...contexts].map((context) => ({ sequences: M, queries: 1, context }))];
 }
 
-/** Lists the dispatches of a step of a model, which is no larger than the runner that it is listed of. */
+/** Lists the dispatches of a step on a runner that has room for this step and no more. @throws KernelError where the model and a kernel do not fit. */
 export function listStep(
   { device, kernels, model, dtype, kvDtype }: TimedModel,
   step: StepTokens,
@@ -35,7 +35,7 @@ export function listStep(
     numPrefillTiles: isDecode ? 0 : ceilDiv(numTokens, PREFILL_TILE_ROWS),
     numDecodeSplits: ceilDiv(context, SPLIT_KEYS),
     numLogitsRows: sequences,
-    // So that every kernel has its part in the step.
+    // Every kernel of the head is in the step.
     logitsOfAll: false,
     adjustsLogits: true,
     reportsLogprobs: true,

@@ -1,3 +1,4 @@
+// Timing of the cases, a variant at a time: its operands are on the device only meanwhile.
 import type { Device } from '../../src/gpu/device.ts';
 import type { NamedVariant } from '../../src/gpu/kernel-variants.ts';
 import { time } from '../../src/gpu/time.ts';
@@ -9,14 +10,14 @@ import { kernelCases } from './cases.ts';
 import type { KernelResult } from './report.ts';
 import { type Roofline, shareOfRoofline } from './roofline.ts';
 
-/** A variant on operands of one size. */
+/** Variant of a kernel at one size. */
 export interface Candidate {
   readonly case: KernelCase;
   readonly variant: NamedVariant;
 }
 
 /**
- * The variants of every kernel at the model's shapes of which `<kernel> <case> M=<M> <variant>` has the filter in it.
+ * Lists the variants of every kernel at the model's shapes whose `<kernel> <case> M=<M> <variant>` contains the filter.
  *
  * @throws RangeValueError when there is none.
  */
@@ -29,7 +30,7 @@ export function selectCandidates(timed: TimedModel, filter: string): Candidate[]
   throw new RangeValueError('--filter', filter, 'part of "matmul qkv M=8 matmul[W_F16 ROWS=8 …]" or the like');
 }
 
-/** Dispatches that do not count. */
+/** Dispatches before those that count. */
 const WARM_UPS = 2;
 
 /** Times a variant over `runs` dispatches. @throws GpuError or DeviceLostError when the device fails. */

@@ -1,3 +1,4 @@
+// Measurement of one step. Timestamps slow a step down, so its time, its GPU time and its kernels' times come from different runs.
 import { planBatch } from '../../src/core/plan-batch.ts';
 import type { ExecuteOptions, StepResult } from '../../src/core/runner.ts';
 import type { Device } from '../../src/gpu/device.ts';
@@ -11,43 +12,49 @@ import type { RooflineProbe } from '../kernels/roofline-probe.ts';
 import { type MeasuredKernel, StepKernels } from './step-kernels.ts';
 import type { ProfiledStep } from './step-plans.ts';
 
-/** What a step takes, in milliseconds: medians where nothing else is said. */
+/** Times of a step in milliseconds; medians unless stated otherwise. */
 export interface StepMeasurement {
-  /** Of a step in a row of steps, each submitted before the one before it is read. No timestamps. */
+  /** Time of a step in a row of steps without timestamps, each submitted before the result of the one before it is read. */
   readonly wall: Figure;
-  /** What the host does to submit such a step: the least, since its thread may have to wait for the processor meanwhile. */
+  /** Host time to submit such a step: the least, since the thread may have to wait for the processor. */
   readonly encode: Figure;
-  /** Between two timestamps around such a step. */
+  /** Time between two timestamps around such a step. */
   readonly gpu: Figure;
-  /** In the order of their first dispatches. */
+  /** Kernels in the order of their first dispatches. */
   readonly kernels: readonly MeasuredKernel[];
-  /** What the adapter could do meanwhile. */
+  /** Best of the adapter in the same rounds. */
   readonly roofline: Roofline;
 }
 
-/** What a step is measured with. */
+/** Device, probe and callbacks of a measurement. */
 export interface MeasureOptions {
   readonly device: Device;
   readonly probe: RooflineProbe;
   readonly signal: AbortSignal;
+  /** Called before each round with its name. */
   readonly onRound: (round: string) => void;
 }
 
-/** All rounds of a step take about so long, and there are no more and, of long steps, no fewer. */
+/** Milliseconds that all rounds of a step take, within the bounds of their number. */
 const TOTAL_MS = 4000;
+/** Fewest rounds, for long steps. */
 const MIN_ROUNDS = 2;
+/** Most rounds, for short steps. */
 const MAX_ROUNDS = 16;
-/** Steps of a round that are measured in one way: as many as this takes, at most. */
+/** Milliseconds that the steps of a round take in each of the three ways, at most. */
 const WAY_MS = 100;
+/** Most steps of a round in one way. */
 const MAX_STEPS = 8;
-/** A step of this or more needs no second warm-up. */
+/** Milliseconds from which on a step needs no second warm-up. */
 const LONG_MS = 500;
+/** Submits whose median is the time of a readback. */
 const READBACKS = 20;
+/** Bytes of a readback. */
 const BYTES = 4;
 
 /**
- * Runs a step over and over, by turns without timestamps, between two, and kernel by kernel, and measures what the adapter
- * can do in between, so that whatever else the machine does meets all of them alike.
+ * Measures a step in rounds: without timestamps, between two, and kernel by kernel, with a probe of the adapter in each round,
+ * so that other load on the machine meets all of them alike.
  *
  * @throws the signal's reason; DeviceLostError or GpuError when the device fails.
  */
@@ -88,8 +95,7 @@ export async function measureStep(
 }
 
 /**
- * Milliseconds of a submit that only copies a word to the host, from its encoding to the word: what a step can't do
- * without.
+ * Measures the milliseconds of a submit that only copies a word to the host, from its encoding to the word: no step takes less.
  *
  * @throws DeviceLostError or GpuError when the device fails.
  */
@@ -107,7 +113,7 @@ export async function measureReadback(device: Device): Promise<Figure> {
   return median(times);
 }
 
-/** Milliseconds of a step by itself, not counting what its first run prepares unless it is long. */
+/** Measures the milliseconds of a step by itself: of the second run, or of the first where that takes LONG_MS. */
 async function warmUp(runner: ModelRunner, step: ProfiledStep): Promise<number> {
   let ms = Number.POSITIVE_INFINITY;
   for (let n = 0; n < 2 && (n === 0 || ms < LONG_MS); n++) {
@@ -118,7 +124,7 @@ async function warmUp(runner: ModelRunner, step: ProfiledStep): Promise<number> 
   return ms;
 }
 
-/** As the engine does: a step is submitted before the one before it is read. */
+/** Runs steps as the engine does: each is submitted before the result of the one before it is read. */
 async function runSteps(runner: ModelRunner, { rows }: ProfiledStep, count: number, options: ExecuteOptions = {}) {
   const [encodes, results]: [number[], StepResult[]] = [[], []];
   const begin = performance.now();
@@ -131,7 +137,7 @@ async function runSteps(runner: ModelRunner, { rows }: ProfiledStep, count: numb
   let before = submit();
   for (let n = 1; n < count; n++) {
     const next = submit();
-    next.catch(() => {}); // if the one before fails, nobody waits for this one
+    next.catch(() => {}); // if the one before fails, this one is not awaited
     await before;
     before = next;
   }

@@ -1,5 +1,5 @@
+// The profile of a model, kernel by kernel: the kernels are those that its runner records, whatever the architecture.
 import { deriveSeed } from '../../src/core/sampling-params.ts';
-import { workloadsOf } from '../../src/kernels/workloads.ts';
 import type { LoadedModel } from '../../src/load-model.ts';
 import { modelName } from '../../src/terminal/open-model.ts';
 import type { StatusLine } from '../../src/terminal/status-line.ts';
@@ -9,7 +9,7 @@ import type { BenchArgs } from '../load/args.ts';
 import { writeJson } from '../report/json-file.ts';
 import { readCommit, reportMeta } from '../report/meta.ts';
 import { measureReadback, measureStep } from './measure-step.ts';
-import { formatStep, METHOD, type ProfileContext, reportStep, type StepReport } from './profile-report.ts';
+import { formatStep, METHOD, reportStep, type StepReport } from './profile-report.ts';
 import { decodeStep, type ProfiledStep, prefillStep } from './step-plans.ts';
 
 /**
@@ -41,8 +41,7 @@ export async function profileModel(
     const onRound = (round: string) => status.show(`${step.kind} step: ${round}`);
     const measurement = await measureStep(runner, step, { device, probe, signal, onRound });
     status.clear();
-    const costOf: ProfileContext['costOf'] = (kernel, { dims }) => workloadsOf(kernel).cost?.(dims, step) ?? null;
-    const report = reportStep(step, measurement, { readback, costOf });
+    const report = reportStep(step, measurement, readback);
     reports[step.kind] = report;
     console.log(`${formatStep(step, report)}\n`);
   }

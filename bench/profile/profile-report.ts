@@ -1,45 +1,46 @@
-import type { Cost } from '../../src/gpu/kernel-spec.ts';
+// Report of a profiled step: a table of its kernels, the longest first, and the same numbers for the JSON file.
+import type { StepTokens } from '../../src/kernels/step-tokens.ts';
+import { workloadsOf } from '../../src/kernels/workloads.ts';
 import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../common/figures.ts';
 import { formatRoofline, type Roofline, shareOfRoofline } from '../kernels/roofline.ts';
 import { formatRow } from '../report/table.ts';
 import type { StepMeasurement } from './measure-step.ts';
-import type { MeasuredKernel } from './step-kernels.ts';
 import type { ProfiledStep } from './step-plans.ts';
 
-/** The dispatches of one variant at one size. */
+/** Dispatches of one variant at one size. */
 export interface ProfileRow {
   readonly kernel: string;
   /** Kernel and variant. */
   readonly variant: string;
   readonly sizes: Readonly<Record<string, number>>;
   readonly dispatches: number;
-  /** Of all of them. */
+  /** Milliseconds of all of them. */
   readonly ms: number;
-  /** Of the sum of all kernels. */
+  /** Share of the sum of all kernels. */
   readonly share: Figure;
-  /** Of what the adapter could do at best: 1 is all of it, more where operands stay in a cache. */
+  /** Share of the adapter's best: 1 is all of it, more where operands stay in a cache. */
   readonly roofline: Figure;
 }
 
-/** Where the time of a step goes, under the names that it has in the JSON file; milliseconds. */
+/** Report of a step, under its names in the JSON file; times in milliseconds. */
 export interface StepReport {
   readonly sequences: number;
   readonly tokens: number;
   readonly context: number;
   readonly wall_ms: Figure;
   readonly gpu_ms: Figure;
-  /** The part of the wall time in which the GPU did nothing for the step. */
+  /** Part of the wall time in which the GPU did nothing for the step. */
   readonly idle_ms: Figure;
   readonly encode_ms: Figure;
   readonly readback_ms: Figure;
   readonly kernel_ms: number;
   readonly kernels_per_wall: Figure;
-  /** What the adapter could do meanwhile. */
+  /** Best of the adapter in the same rounds. */
   readonly best: Roofline;
   readonly kernels: readonly ProfileRow[];
 }
 
-/** How the numbers came about. */
+/** Method of measurement, as reports state it. */
 export const METHOD =
   'medians over rounds that take turns; wall: a step in a row of steps without timestamps, each submitted before the one ' +
   'before it is read; host encode: the least of those steps, for the host may have to wait for the processor meanwhile; ' +
@@ -48,24 +49,18 @@ export const METHOD =
   'middle half of the runs; roofline: the longest that their bytes, loads or operations take at the best of the adapter, ' +
   'by probes in the same rounds, over that time';
 
-/** What a report needs besides the measurement. */
-export interface ProfileContext {
-  /** Milliseconds. */
-  readonly readback: Figure;
-  /** Cost of a dispatch where its own declaration can't know it, because it depends on contexts; else null. */
-  readonly costOf: (kernel: string, measured: MeasuredKernel) => Cost | null;
-}
-
+/** Makes the report of a step. @param readback milliseconds. */
 export function reportStep(
-  { sequences, queries, context: tokensBefore }: ProfiledStep,
+  step: StepTokens,
   { wall, gpu, encode, kernels, roofline }: StepMeasurement,
-  { readback, costOf }: ProfileContext,
+  readback: Figure,
 ): StepReport {
+  const { sequences, queries, context } = step;
   const sum = kernels.reduce((total, { ms }) => total + ms, 0);
   return {
     sequences,
     tokens: sequences * queries,
-    context: tokensBefore,
+    context,
     wall_ms: wall,
     gpu_ms: gpu,
     idle_ms: wall === null ? null : mapFigure(gpu, (busy) => Math.max(wall - busy, 0)),
@@ -78,7 +73,8 @@ export function reportStep(
       .map((measured): ProfileRow => {
         const { label, dims, cost, dispatches, ms } = measured;
         const kernel = label.split('[', 1)[0] ?? label;
-        const known = costOf(kernel, measured) ?? cost;
+        // A cost that depends on contexts stands with the kernel's workload.
+        const known = workloadsOf(kernel).cost?.(dims, step) ?? cost;
         const share = known && shareOfRoofline(known, ms / dispatches, roofline);
         return { kernel, variant: label, sizes: dims, dispatches, ms, share: ratio(ms, sum), roofline: share };
       })
@@ -89,7 +85,7 @@ export function reportStep(
 /** Widths of the columns; negative ones are right-aligned. */
 const WIDTHS = [16, -10, -10, -8, -9, 0] as const;
 
-/** The table of a step, and a line about the step as a whole. */
+/** Formats a step: the table of its kernels, and lines about the step as a whole. */
 export function formatStep({ kind }: Pick<ProfiledStep, 'kind'>, report: StepReport): string {
   const { sequences, tokens, context, kernels } = report;
   const rows = kernels.map((row) =>
@@ -123,7 +119,7 @@ function formatMs(figure: Figure): string {
   return formatFigure(figure, 3, ' ms');
 }
 
-/** The sizes by which a row differs from others of its variant. */
+/** Lists the sizes by which a row differs from others of its variant. */
 function sizesThatTell({ variant, sizes }: ProfileRow, rows: readonly ProfileRow[]): string[] {
   const others = rows.filter((row) => row.variant === variant);
   return Object.entries(sizes).flatMap(([name, size]) =>

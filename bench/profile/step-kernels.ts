@@ -1,3 +1,4 @@
+// Times of the kernels of a step: its dispatches in groups of one kernel, variant and size.
 import type { Device } from '../../src/gpu/device.ts';
 import type { Dispatch } from '../../src/gpu/dispatch.ts';
 import { KernelTimer } from '../../src/gpu/kernel-timer.ts';
@@ -5,7 +6,7 @@ import { Program } from '../../src/gpu/program.ts';
 import { pollSlowly } from '../common/slow-polling.ts';
 import { sum } from '../common/statistics.ts';
 
-/** The dispatches of a step that are of one kernel, variant and size. */
+/** Dispatches of a step that are of one kernel, variant and size. */
 export interface MeasuredKernel extends Pick<Dispatch, 'label' | 'dims' | 'cost'> {
   readonly dispatches: number;
   /** Milliseconds of all of them: the mean of the runs that are neither among the fastest nor the slowest quarter. */
@@ -15,9 +16,8 @@ export interface MeasuredKernel extends Pick<Dispatch, 'label' | 'dims' | 'cost'
 type Dispatches = readonly [Dispatch, ...Dispatch[]];
 
 /**
- * Times the dispatches of a step, those of one kernel, variant and size together: in one pass between two timestamps, where
- * they follow each other as without. A pass for each dispatch would add more than a small one takes. So they run in another
- * order than in the step and compute nothing of use, on the same bytes.
+ * Times the dispatches of a step in groups, each in one pass between two timestamps: a pass for each dispatch would add more than
+ * a small one takes. So they run in another order than in the step, on the same bytes, and compute nothing of use.
  */
 export class StepKernels {
   readonly #device: Device;
@@ -37,7 +37,7 @@ export class StepKernels {
     this.#programs = this.#groups.map((dispatches) => new Program(device, dispatches[0].label, dispatches));
   }
 
-  /** Runs and times them all once. @throws GpuError when the device has no timestamps; DeviceLostError or GpuError when it fails. */
+  /** Runs and times all groups once. @throws GpuError when the device has no timestamps; DeviceLostError or GpuError when it fails. */
   async run(): Promise<void> {
     const encoder = this.#device.gpu.createCommandEncoder({ label: 'kernels of a step' });
     const reads = this.#programs.map((program) => this.#timer.encodeWhole(encoder, program));
@@ -46,7 +46,7 @@ export class StepKernels {
     this.#runs.push(spans.map(({ nanoseconds }) => nanoseconds / 1e6));
   }
 
-  /** In the order of their first dispatches. They add up to what a run takes, which medians of each would not. */
+  /** Lists the groups in the order of their first dispatches. Their times add up to a run's, as medians of each would not. */
   measured(): MeasuredKernel[] {
     const sorted = this.#runs.toSorted((a, b) => sum(a) - sum(b));
     const quarter = Math.floor(sorted.length / 4);
@@ -58,7 +58,7 @@ export class StepKernels {
     });
   }
 
-  /** Idempotent. */
+  /** Frees the programs; idempotent. */
   close(): void {
     for (const program of [this.#step, ...this.#programs]) program.close();
   }
@@ -68,7 +68,7 @@ export class StepKernels {
   }
 }
 
-/** By variant and sizes. */
+/** Groups dispatches by variant and sizes. */
 function group(dispatches: readonly Dispatch[]): Dispatches[] {
   const found = new Map<string, [Dispatch, ...Dispatch[]]>();
   for (const dispatch of dispatches) {

@@ -1,27 +1,27 @@
+// Steps that are profiled: a decode step of the largest batch, and a prompt.
 import type { BatchRow } from '../../src/core/plan-batch.ts';
 import type { ModelLimits } from '../../src/core/runner.ts';
+import type { StepTokens } from '../../src/kernels/step-tokens.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 
-/** A step that can be run again and again: the last `queries` of `context` tokens of each of `sequences` sequences. */
-export interface ProfiledStep {
+/** Step that can be run again and again. */
+export interface ProfiledStep extends StepTokens {
   readonly kind: 'decode' | 'prefill';
-  readonly sequences: number;
-  readonly queries: number;
-  readonly context: number;
   readonly rows: readonly BatchRow[];
 }
 
-/** How the rows of a step are sampled. */
+/** Sampling parameters of all rows of a step. */
 export type StepSampling = BatchRow['sequence']['params'];
 
-/** As behind a prompt of some words and a completion of some sentences. */
+/** Tokens of a sequence, as after a prompt of some words and a completion of some sentences. */
 const DECODE_CONTEXT = 64;
+/** Tokens of a prompt. */
 const PREFILL_TOKENS = 512;
 /** Steps between neighbouring ids; a prime, so that they differ. */
 const ID_STRIDE = 7919;
 
-/** One token of as many sequences as fit, up to the largest batch. */
+/** Makes a step of one token of each sequence of the largest batch that the pool has room for. */
 export function decodeStep(limits: ModelLimits, sampling: StepSampling): ProfiledStep {
   const { maxBatchSize, maxModelLen, numBlocks, blockSize } = limits;
   const sequences = Math.min(maxBatchSize, numBlocks);
@@ -31,7 +31,7 @@ export function decodeStep(limits: ModelLimits, sampling: StepSampling): Profile
 }
 
 /**
- * A prompt of 512 tokens, or of what the context, the step or the pool has room for.
+ * Makes a step of a prompt of 512 tokens, or of what the context, the step or the pool has room for.
  *
  * @throws RangeValueError when that is a single token, which would be a decode step.
  */

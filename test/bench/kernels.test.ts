@@ -1,4 +1,5 @@
 // @module-tag sweep
+// The kernel benchmark as a command: its flags, the table and the JSON file, refusals, and what a signal leaves.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';

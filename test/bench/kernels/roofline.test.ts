@@ -1,3 +1,5 @@
+// The probes of an adapter, each compared with words or numbers of the host and with a planted fault, and what follows from
+// their numbers.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { probeFma, probeLoad, probeRead } from '../../../bench/kernels/probes.ts';
 import { bestRoofline, formatRoofline, medianRoofline, shareOfRoofline } from '../../../bench/kernels/roofline.ts';

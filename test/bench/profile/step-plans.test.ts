@@ -1,3 +1,4 @@
+// Steps that are profiled: their sizes by the limits of a runner, and that a runner takes them.
 import { describe, expect, test } from 'vitest';
 import { decodeStep, prefillStep } from '../../../bench/profile/step-plans.ts';
 import { planBatch } from '../../../src/core/plan-batch.ts';
