@@ -35,6 +35,17 @@ interface Step {
  *
  * All callers share one loop of steps, so their requests are batched. A fault inside a step ends the requests in it and
  * no others; a runner that can run no more steps ends all of them.
+ *
+ * @example Two requests that share their steps
+ * ```ts
+ * import { Engine, loadModel } from 'roseinfer';
+ *
+ * await using model = await loadModel();
+ * await using engine = new Engine({ runner: model.runner, tokenizer: model.tokenizer, scheduler: 'online' });
+ * const prompts = ['Once upon a time', 'The old king'];
+ * const requests = prompts.map((prompt) => ({ prompt, sampling: { maxTokens: 12, seed: 1 } }));
+ * for (const { text, finishReason } of await engine.generateBatch(requests)) console.log(finishReason, text);
+ * ```
  */
 export class Engine {
   readonly #runner: Runner;

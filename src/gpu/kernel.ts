@@ -276,6 +276,28 @@ function acceptedDims(spec: KernelSpec, operands: readonly ShapedOperand[], scal
  * compared with the declaration when a variant is first built, and each call's tensors and scalars are checked against it.
  *
  * @throws RangeValueError for an unknown key; KernelError for a value of another type than the key's.
+ *
+ * @example y[N] = a · x[N]
+ * ```ts
+ * import { defineKernel, openDevice, read, Tensor, write } from 'roseinfer/kernels';
+ *
+ * const scale = defineKernel({
+ *   name: 'scale',
+ *   source:
+ *     '@group(0) @binding(0) var<storage, read> x: array<f32>;' +
+ *     '@group(0) @binding(1) var<storage, read_write> y: array<f32>;' +
+ *     '@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {' +
+ *     '  if (id.x < params.N) { y[id.x] = params.a * x[id.x]; } }',
+ *   bindings: { x: read('N'), y: write('N') },
+ *   params: { N: 'u32', a: 'f32' },
+ *   workgroups: ({ N }) => [Math.ceil(N / 64), 1, 1],
+ * });
+ * using device = await openDevice();
+ * using x = Tensor.from(device, 'x', [1, 2, 3]);
+ * using y = Tensor.create(device, 'y', 'f32', [3]);
+ * await scale.run(device, { x, y }, { a: 2 });
+ * console.log(await y.readF32());
+ * ```
  */
 export function defineKernel<
   const B extends Bindings,

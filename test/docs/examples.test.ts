@@ -32,7 +32,8 @@ describe('the program runs that is printed in', () => {
 describe('the documents', () => {
   test('are read where they are: pages and comments', () => {
     const files = new Set(examples.map(({ place }) => place.split(':')[0]));
-    for (const file of ['README.md', 'docs/kernels.md', 'src/load.ts']) expect(files).toContain(file);
+    for (const file of ['README.md', 'docs/kernels.md', 'src/load.ts', 'src/engine/engine.ts', 'src/gpu/kernel.ts'])
+      expect(files).toContain(file);
   });
 
   test('have the output of several programs', () => {
