@@ -1,11 +1,7 @@
 // Flags of bench/peers.ts: values, defaults and refusals.
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseScript } from '../../../bench/common/script.ts';
 import { peerNames, peersOf, peersScript } from '../../../bench/peers/args.ts';
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
 
 describe('the flags of bench/peers.ts', () => {
   test('compares with every peer once, and has no value for what the model or the adapter decides', () => {
@@ -46,14 +42,6 @@ describe('the flags of bench/peers.ts', () => {
     expect(() => parseScript(peersScript, line.split(' '))).toThrow(
       expect.objectContaining({ name: 'UsageError', message }),
     );
-  });
-
-  test('prints every flag when asked for help', () => {
-    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
-    expect(parseScript(peersScript, ['--help'])).toBeNull();
-    for (const flag of ['model', 'max-new-tokens', 'repeat', 'peer', 'threads', 'timeout', 'peers-dir', 'json']) {
-      expect(String(log.mock.calls)).toContain(`--${flag} `);
-    }
   });
 });
 
