@@ -9,7 +9,7 @@ import { runScript } from './common/script.ts';
 import { explainBy, readDataset } from './load/dataset.ts';
 import { engineSettings } from './load/engine-settings.ts';
 import { isOpenLoop } from './load/load-flags.ts';
-import type { TimedRequest } from './load/requests.ts';
+import { type TimedRequest, withoutDue } from './load/requests.ts';
 import { buildWorkload, checkArrivals } from './load/workload.ts';
 import { openLoopJson } from './open-loop/json-report.ts';
 import { reportOpenLoop } from './open-loop/report.ts';
@@ -90,9 +90,8 @@ async function drawRequests(
   const arrivals = buildWorkload(args, { dataset, prompts }, limits);
   checkArrivals(arrivals, args, { dataset, maxWaitMs: Number.MAX_SAFE_INTEGER });
   const requests = simulatedRequests(arrivals, tokenizer, args.seed);
-  const untimed = requests.map(({ due: _, ...request }) => request);
   const runner = new SimulatedRunner({ limits, clock: new VirtualClock(), stepMs: () => 0 });
-  await checkRequests(untimed, { runner, tokenizer }, explainBy(dataset));
+  await checkRequests(withoutDue(requests), { runner, tokenizer }, explainBy(dataset));
   return requests;
 }
 

@@ -1,8 +1,9 @@
 // Report of a closed-loop run: one set of numbers, for text and JSON.
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import { faultOf, isComplete } from '../common/completion.ts';
+import { decodeSpeed } from '../common/decode-speed.ts';
 import { type Figure, ratio } from '../common/figures.ts';
-import { gapsOf, largest, present, type Summary, smallest, sum, summarize } from '../common/statistics.ts';
+import { gapsOf, present, type Summary, sum, summarize } from '../common/statistics.ts';
 import type { ModeRun } from './run-mode.ts';
 
 /**
@@ -64,7 +65,7 @@ export function reportMode({ start, end, responses }: ModeRun): ModeReport {
     completion_tokens: completionTokens,
     throughput_completion: rate(completionTokens),
     throughput_total: rate(promptTokens + completionTokens),
-    decode_tokens_per_s: decodeSpeed(completed),
+    decode_tokens_per_s: decodeSpeed(completed.map(({ ids, timings }) => ({ ids, times: timings.tokenTimes }))),
     ttft_ms: summarize(present(counted.map((row) => row.ttft_ms))),
     tpot_ms: summarize(present(completed.map((response) => response.timings.tpot))),
     itl_ms: summarize(completed.flatMap((response) => gapsOf(response.timings.tokenTimes))),
@@ -85,12 +86,4 @@ function reportRequest(response: FinishedRequest, start: number): RequestReport 
     ttft_ms: firstToken === null ? null : firstToken - start,
     e2e_ms: arrival + e2e - start,
   };
-}
-
-function decodeSpeed(completed: readonly FinishedRequest[]): Figure {
-  const first = smallest(present(completed.map(({ timings }) => timings.firstToken)));
-  const last = largest(present(completed.map(({ timings }) => timings.lastToken)));
-  if (first === null || last === null) return null;
-  const numDecoded = sum(completed.map(({ ids }) => Math.max(ids.length - 1, 0)));
-  return numDecoded === 0 ? null : ratio(1000 * numDecoded, last - first);
 }

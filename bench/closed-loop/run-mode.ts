@@ -6,6 +6,7 @@ import type { EngineWatch } from '../../src/engine/engine-options.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { withExecute } from '../common/with-execute.ts';
 import { DEFAULT_SETTINGS, type EngineSettings, engineOptions } from '../load/engine-settings.ts';
 import type { BenchRequest } from '../load/requests.ts';
 
@@ -71,20 +72,13 @@ export async function runMode(
   return run;
 }
 
+/** Wraps the runner, so that `onIds` is called after each step. */
 function countIds(runner: Runner, onIds: (numIds: number) => void): Runner {
   let numIds = 0;
-  return {
-    limits: runner.limits,
-    eosIds: runner.eosIds,
-    get failure() {
-      return runner.failure;
-    },
-    execute: async (plan, options) => {
-      const result = await runner.execute(plan, options);
-      numIds += result.ids.length;
-      onIds(numIds);
-      return result;
-    },
-    close: () => runner.close(),
-  };
+  return withExecute(runner, async (plan, options) => {
+    const result = await runner.execute(plan, options);
+    numIds += result.ids.length;
+    onIds(numIds);
+    return result;
+  });
 }

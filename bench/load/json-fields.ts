@@ -1,6 +1,7 @@
 // Fields of the object of a JSON line, each checked as it is read, so that a value has the type of its method.
+import { isJsonObject } from '../../src/util/json.ts';
 import { quote } from '../../src/util/quote.ts';
-import { isJsonObject, type JsonObject, type LineFault } from './json-lines.ts';
+import type { JsonObject, LineFault } from './json-lines.ts';
 
 /** Reads values of an object by type; a missing or wrong one is a fault of the line, which names the field. */
 export class JsonFields {

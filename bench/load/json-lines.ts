@@ -1,7 +1,7 @@
 // Files of JSON objects, one a line. They are read as a stream of bytes: memory holds one line and the values of those
 // before it, and another encoding than UTF-8 is refused instead of guessed.
 import { RoseinferError } from '../../src/util/errors.ts';
-import { isJsonObject, parseJsonObject } from '../../src/util/json.ts';
+import { parseJsonObject } from '../../src/util/json.ts';
 import { quote } from '../../src/util/quote.ts';
 import { openInput } from '../common/input-file.ts';
 import { decodeUtf8, isUtf16 } from '../common/utf8.ts';
@@ -29,8 +29,6 @@ export class JsonLinesError extends RoseinferError {
     this.line = line;
   }
 }
-
-export { isJsonObject };
 
 /** Bytes of the longest line: usual ones have hundreds, a prompt of a whole book has millions. */
 const MAX_LINE_BYTES = 2 ** 26;

@@ -45,6 +45,11 @@ export function timeRequests(args: BenchArgs, arrivals: readonly Arrival[]): Tim
   });
 }
 
+/** Strips the arrivals of requests. */
+export function withoutDue(requests: readonly TimedRequest[]): BenchRequest[] {
+  return requests.map(({ due: _, ...request }) => request);
+}
+
 /** Makes the sampling of request `index`. */
 function buildSampling(args: BenchArgs, index: number): BenchSampling {
   return {

@@ -7,7 +7,7 @@ import { warmUp } from '../closed-loop/warm-up.ts';
 import { type BenchArgs, modesOf } from '../load/args.ts';
 import { type DatasetEntry, explainBy } from '../load/dataset.ts';
 import type { EngineSettings } from '../load/engine-settings.ts';
-import { buildPrompts, type TimedRequest, timeRequests } from '../load/requests.ts';
+import { buildPrompts, type TimedRequest, timeRequests, withoutDue } from '../load/requests.ts';
 import { MAX_WAIT_MS, systemWaitingClock } from '../load/waiting-clock.ts';
 import { buildWorkload, checkArrivals } from '../load/workload.ts';
 import type { RunLog } from './run-log.ts';
@@ -42,7 +42,7 @@ export async function benchmarkOpenLoop(args: BenchArgs, options: OpenLoopBenchm
   const workload = buildWorkload(args, { dataset, prompts: buildPrompts(args) }, runner.limits);
   checkArrivals(workload, args, { dataset, maxWaitMs: MAX_WAIT_MS });
   const requests = timeRequests(args, workload);
-  const untimed = requests.map(({ due: _, ...request }) => request);
+  const untimed = withoutDue(requests);
   await checkRequests(untimed, options, explainBy(dataset));
   const modes = modesOf(args);
   const { settings, signal } = options;

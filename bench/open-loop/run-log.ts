@@ -3,6 +3,7 @@ import type { ModelLimits, Runner } from '../../src/core/runner.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
+import { withExecute } from '../common/with-execute.ts';
 import type { EngineSettings } from '../load/engine-settings.ts';
 import type { BenchRequest } from '../load/requests.ts';
 
@@ -43,6 +44,21 @@ export interface LoggedTurn {
 
 /** Event of a run. */
 export type LogEntry = LoggedTurn | { readonly request: LoggedRequest };
+
+/** Lists the requests among events. */
+export function requestsIn(entries: readonly LogEntry[]): LoggedRequest[] {
+  return entries.flatMap((entry) => ('request' in entry ? [entry.request] : []));
+}
+
+/** Lists the turns among events. */
+export function turnsIn(entries: readonly LogEntry[]): LoggedTurn[] {
+  return entries.filter((entry) => 'turn' in entry);
+}
+
+/** Lists the steps of the turns that submitted one. */
+export function stepsIn(turns: readonly LoggedTurn[]): StepRecord[] {
+  return turns.flatMap(({ step }) => (step === null ? [] : [step]));
+}
 
 /** Format of the file, in its header. */
 export const RUN_SCHEMA = 'roseinfer-run-1';
@@ -91,18 +107,10 @@ export class RunLog {
 
   /** Wraps the runner, so that a step belongs to the turn in which it is submitted. */
   watch(runner: Runner): Runner {
-    return {
-      limits: runner.limits,
-      eosIds: runner.eosIds,
-      get failure() {
-        return runner.failure;
-      },
-      execute: (plan, options) => {
-        if (this.#turn !== null) this.#steps.push(this.#turn);
-        return runner.execute(plan, options);
-      },
-      close: () => runner.close(),
-    };
+    return withExecute(runner, (plan, options) => {
+      if (this.#turn !== null) this.#steps.push(this.#turn);
+      return runner.execute(plan, options);
+    });
   }
 
   /** Yields the header, then the events, as lines of JSON. */

@@ -1,6 +1,6 @@
 // Job of every engine in the comparison of decode speeds, and its result.
-import { type Figure, ratio } from '../common/figures.ts';
-import { largest, smallest, sum } from '../common/statistics.ts';
+import { decodeSpeed, type TimedIds } from '../common/decode-speed.ts';
+import type { Figure } from '../common/figures.ts';
 
 /** Numbers of sequences that are decoded together. */
 export const BATCH_SIZES: readonly number[] = [1, 8];
@@ -21,12 +21,6 @@ export interface DecodeResult {
   readonly tokensPerSecond: Figure;
 }
 
-/** Generated sequence: ids, and the time of each in milliseconds. */
-export interface TimedIds {
-  readonly ids: readonly number[];
-  readonly times: readonly number[];
-}
-
 /**
  * Runs every batch size twice and reports the second run: engines compile some shaders only as the context grows or a
  * batch happens to be split.
@@ -44,12 +38,4 @@ export async function decodeBatches(
     const sequences = await generate(batch, maxNewTokens);
     report({ batchSize, ids: sequences.map(({ ids }) => ids), tokensPerSecond: decodeSpeed(sequences) });
   }
-}
-
-/** Computes tokens per second: Σ(n − 1) over the sequences / (last − first token of all of them). */
-export function decodeSpeed(sequences: readonly TimedIds[]): Figure {
-  const times = sequences.flatMap((sequence) => sequence.times);
-  const [first, last] = [smallest(times), largest(times)];
-  const numDecoded = sum(sequences.map(({ ids }) => Math.max(ids.length - 1, 0)));
-  return first === null || last === null || numDecoded === 0 ? null : ratio(1000 * numDecoded, last - first);
 }

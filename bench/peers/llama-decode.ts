@@ -1,6 +1,7 @@
 // Child process: llama.cpp's side of the decode comparison.
+import type { TimedIds } from '../common/decode-speed.ts';
 import { answerJob } from './answer-job.ts';
-import { BATCH_SIZES, type DecodeJob, type DecodeResult, decodeBatches, type TimedIds } from './decode-job.ts';
+import { BATCH_SIZES, type DecodeJob, type DecodeResult, decodeBatches } from './decode-job.ts';
 import { type LlamaSequence, openLlama } from './llama.ts';
 import { PeerError } from './peer-error.ts';
 

@@ -5,8 +5,9 @@ import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { loadModel } from '../../src/load-model.ts';
 import type { LoadModelOptions } from '../../src/load-options.ts';
+import type { TimedIds } from '../common/decode-speed.ts';
 import { answerJob } from './answer-job.ts';
-import { BATCH_SIZES, type DecodeJob, type DecodeResult, decodeBatches, type TimedIds } from './decode-job.ts';
+import { BATCH_SIZES, type DecodeJob, type DecodeResult, decodeBatches } from './decode-job.ts';
 import { PeerError } from './peer-error.ts';
 
 /** Job of roseinfer: decoding. */

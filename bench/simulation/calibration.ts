@@ -1,7 +1,7 @@
 // Calibration of a simulation: costs of steps and delays of the host, learned from recorded runs.
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import { summarize } from '../common/statistics.ts';
-import type { LogEntry, LoggedTurn } from '../open-loop/run-log.ts';
+import { type LogEntry, type LoggedTurn, requestsIn, stepsIn, turnsIn } from '../open-loop/run-log.ts';
 import { CostModel, type MeasuredStep } from './cost-model.ts';
 
 /** Times of recorded runs that a simulation imitates. */
@@ -16,8 +16,8 @@ export interface Calibration {
 
 /** Learns the times of one recorded run or several. */
 export function calibrate(runs: readonly (readonly LogEntry[])[]): Calibration {
-  const turns = runs.map((entries) => entries.filter((entry) => 'turn' in entry));
-  const requests = runs.flat().flatMap((entry) => ('request' in entry ? [entry.request] : []));
+  const turns = runs.map(turnsIn);
+  const requests = requestsIn(runs.flat());
   return {
     costs: CostModel.fit(turns.flatMap(measureSteps)),
     pauseMs: summarize(turns.flatMap(measurePauses))?.mean ?? 0,
@@ -28,7 +28,7 @@ export function calibrate(runs: readonly (readonly LogEntry[])[]): Calibration {
 /** Measures steps, which run one after another: one submitted early begins at the end of the one before. */
 function measureSteps(turns: readonly LoggedTurn[]): MeasuredStep[] {
   let freeAt = Number.NEGATIVE_INFINITY;
-  return stepsOf(turns).map(({ submitted, finished, rows }) => {
+  return stepsIn(turns).map(({ submitted, finished, rows }) => {
     const milliseconds = finished - Math.max(submitted, freeAt);
     freeAt = finished;
     return { rows, milliseconds };
@@ -50,8 +50,4 @@ function measurePauses(turns: readonly LoggedTurn[]): number[] {
     ready = awaited === undefined || inFlight.length === 0 ? null : Math.max(awaited.finished, turn);
   }
   return pauses;
-}
-
-function stepsOf(turns: readonly LoggedTurn[]): StepRecord[] {
-  return turns.flatMap(({ step }) => (step === null ? [] : [step]));
 }

@@ -10,7 +10,7 @@ import { clip } from '../../src/util/quote.ts';
 import { engineOptions } from '../load/engine-settings.ts';
 import { admit, type Outcome } from '../open-loop/admit.ts';
 import type { RecordedRun } from '../open-loop/run-file.ts';
-import type { LoggedRequest, RunHeader } from '../open-loop/run-log.ts';
+import { type LoggedRequest, type RunHeader, requestsIn, stepsIn, turnsIn } from '../open-loop/run-log.ts';
 import type { OpenLoopRun } from '../open-loop/run-open-loop.ts';
 
 /** Most characters of the decisions of a step in a message. */
@@ -29,8 +29,8 @@ export interface Replay {
  * scheduler and KV manager decide anew.
  */
 export async function replay({ header, entries }: RecordedRun): Promise<Replay> {
-  const recorded = entries.flatMap((entry) => ('turn' in entry && entry.step !== null ? [entry.step] : []));
-  const requests = entries.flatMap((entry) => ('request' in entry ? [entry.request] : []));
+  const recorded = stepsIn(turnsIn(entries));
+  const requests = requestsIn(entries);
   const runner = new ReplayRunner(header, recorded, requests);
   const steps: StepRecord[] = [];
   const observers = [{ onStep: (record: StepRecord) => steps.push(record) }];

@@ -4,6 +4,7 @@ import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import type { TimedRequest } from '../load/requests.ts';
 import type { Arrival } from '../load/workload.ts';
 import type { RecordedRun } from '../open-loop/run-file.ts';
+import { requestsIn } from '../open-loop/run-log.ts';
 
 /** Makes the requests of a workload, each as long as its arrival says. */
 export function simulatedRequests(
@@ -21,8 +22,7 @@ export function simulatedRequests(
 
 /** Makes the requests of a recorded run, each as long as it was there. */
 export function repeatedRequests({ header, entries }: RecordedRun): TimedRequest[] {
-  const requests = entries.flatMap((entry) => ('request' in entry ? [entry.request] : []));
-  return requests.map(({ requestId, start, promptIds, ids, seed, priority }) => ({
+  return requestsIn(entries).map(({ requestId, start, promptIds, ids, seed, priority }) => ({
     requestId,
     due: start - header.start,
     promptIds,

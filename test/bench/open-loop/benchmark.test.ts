@@ -4,7 +4,7 @@ import { benchScript } from '../../../bench/load/args.ts';
 import type { DatasetEntry } from '../../../bench/load/dataset.ts';
 import { engineSettings } from '../../../bench/load/engine-settings.ts';
 import { benchmarkOpenLoop } from '../../../bench/open-loop/benchmark.ts';
-import { RunLog } from '../../../bench/open-loop/run-log.ts';
+import { RunLog, requestsIn } from '../../../bench/open-loop/run-log.ts';
 import type { OpenLoopRun } from '../../../bench/open-loop/run-open-loop.ts';
 import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
 import { FakeRunner } from '../../support/engine/fake-runner.ts';
@@ -81,7 +81,7 @@ describe('benchmarkOpenLoop', () => {
     const log = new RunLog({ mode: 'online', limits, settings: {}, eosIds: [] });
     const texts = '--request-rate inf --prompts Once Long --max-new-tokens 4 --ignore-eos';
     const { runs } = await runLine(texts, log);
-    const requests = log.entries.flatMap((entry) => ('request' in entry ? [entry.request] : []));
+    const requests = requestsIn(log.entries);
     expect(requests.map(({ promptIds }) => promptIds)).toEqual([tokenizer.encode('Once'), tokenizer.encode('Long')]);
     const plain = await runLine(texts);
     expect(runs.map(idsOf)).toEqual(plain.runs.map(idsOf));

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { peersScript } from '../../../bench/peers/args.ts';
 import type { EngineName } from '../../../bench/peers/comparison.ts';
-import { type DecodeResult, decodeBatches, decodeSpeed } from '../../../bench/peers/decode-job.ts';
+import { type DecodeResult, decodeBatches } from '../../../bench/peers/decode-job.ts';
 import {
   countEqualIds,
   type Findings,
@@ -128,18 +128,6 @@ test('countEqualIds counts the ids before the first difference of each sequence'
     ]),
   ).toBe(2 + 3);
   expect(countEqualIds(ours, [[1, 2, 3]])).toBe(3);
-});
-
-test('decodeSpeed counts ids behind the first of each sequence, between the first and the last of all', () => {
-  expect(decodeSpeed([{ ids: [1, 2, 3], times: [1000, 1500, 2000] }])).toBe(2);
-  const batch = [
-    { ids: [1, 2], times: [1000, 2000] },
-    { ids: [1, 2], times: [1500, 3000] },
-  ];
-  expect(decodeSpeed(batch)).toBe(1);
-  expect(decodeSpeed([{ ids: [1, 2], times: [5, 5] }])).toBeNull();
-  expect(decodeSpeed([{ ids: [1], times: [5] }])).toBeNull();
-  expect(decodeSpeed([])).toBeNull();
 });
 
 test('decodeBatches runs every batch size twice and reports the second run', async () => {

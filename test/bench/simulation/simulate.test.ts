@@ -8,7 +8,7 @@ import { RandomStream } from '../../../bench/load/random-stream.ts';
 import type { TimedRequest } from '../../../bench/load/requests.ts';
 import { reportOpenLoop } from '../../../bench/open-loop/report.ts';
 import { type RecordedRun, readRun } from '../../../bench/open-loop/run-file.ts';
-import { RunLog } from '../../../bench/open-loop/run-log.ts';
+import { RunLog, stepsIn, turnsIn } from '../../../bench/open-loop/run-log.ts';
 import { type OpenLoopRun, runOpenLoop } from '../../../bench/open-loop/run-open-loop.ts';
 import { calibrate } from '../../../bench/simulation/calibration.ts';
 import { replay } from '../../../bench/simulation/replay.ts';
@@ -109,7 +109,7 @@ describe('replay', () => {
     };
     expect(report(replayed.run)).toEqual(report(run));
     // The run has preemptions and ends of sequence, at which a replay could differ.
-    const steps = recorded.entries.flatMap((entry) => ('turn' in entry && entry.step !== null ? [entry.step] : []));
+    const steps = stepsIn(turnsIn(recorded.entries));
     expect(steps.some(({ preempted }) => preempted.length > 0)).toBe(true);
     expect(run.outcomes.some(({ response }) => response?.finishReason === 'stop')).toBe(true);
     const isBounded = setting.maxQueuedRequests !== undefined || setting.maxQueuedTokens !== undefined;
@@ -229,7 +229,7 @@ describe('rowsOf', () => {
     await clock.run(
       runOpenLoop('online', repeatedRequests(recorded), { runner, tokenizer, signal, clock, settings: {}, log }),
     );
-    const steps = log.entries.flatMap((entry) => ('turn' in entry && entry.step !== null ? [entry.step] : []));
+    const steps = stepsIn(turnsIn(log.entries));
     expect(steps).toHaveLength(plans.length);
     for (const [index, { rows }] of steps.entries()) {
       const isDecode = ({ numTokens }: { numTokens: number }) => numTokens === 1;
