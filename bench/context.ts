@@ -1,7 +1,7 @@
 // Benchmark of context: milliseconds per decoded token of one sequence at several context lengths. `--help` lists
 // its flags.
 import { deriveSeed } from '../src/core/sampling-params.ts';
-import { DEFAULT_KV_DTYPE } from '../src/runtime/runner-sizes.ts';
+import { DEFAULT_KV_DTYPE } from '../src/runtime/runtime-sizes.ts';
 import { modelName, openModel } from '../src/terminal/open-model.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { runScript } from './common/script.ts';

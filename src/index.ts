@@ -71,7 +71,7 @@ export type { ForwardResult, TextModel } from './research/text-model.ts';
 export { MemoryError, type MemoryPlan } from './runtime/memory-plan.ts';
 export type { ModelOptions } from './runtime/model-parts.ts';
 export type { ModelRunner, ModelRunnerOptions } from './runtime/model-runner.ts';
-export type { RunnerOptions, RuntimeSizes } from './runtime/runner-sizes.ts';
+export type { RunnerOptions, RuntimeSizes } from './runtime/runtime-sizes.ts';
 export type { WarmUpProgress } from './runtime/warm-up.ts';
 export type { AdmissionPolicy, AdmissionState } from './scheduler/admission/admission-policy.ts';
 export {

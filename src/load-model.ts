@@ -10,7 +10,7 @@ import { openModelDevice } from './open-model-device.ts';
 import { openSource, warn } from './resolve-model.ts';
 import { checkMemory, fitPool, type MemoryPlan, planMemory } from './runtime/memory-plan.ts';
 import { ModelRunner } from './runtime/model-runner.ts';
-import { resolveSizes } from './runtime/runner-sizes.ts';
+import { resolveSizes } from './runtime/runtime-sizes.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
 import { packageFile } from './util/package-file.ts';
 

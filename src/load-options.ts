@@ -8,7 +8,7 @@ import { RANDOM_EXAMPLE } from './models/registry.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
 import type { ModelOptions } from './runtime/model-parts.ts';
 import type { ModelRunnerOptions } from './runtime/model-runner.ts';
-import type { RunnerOptions } from './runtime/runner-sizes.ts';
+import type { RunnerOptions } from './runtime/runtime-sizes.ts';
 import { TUNE_MODES } from './tuning/load-tuning.ts';
 import { RangeValueError } from './util/errors.ts';
 import { type Check, type Checks, callback, checkOptions, count, flag, oneOf, seed } from './util/option-checks.ts';

@@ -5,7 +5,7 @@ import type { ModelDispatch } from '../../src/kernels/examination.ts';
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
 import { listDispatches } from '../../src/runtime/list-dispatches.ts';
 import { metaParts } from '../../src/runtime/meta-parts.ts';
-import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { Tuning } from '../../src/tuning/tuning.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import type { TimedModel } from './case.ts';

@@ -6,7 +6,7 @@ import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
 import type { ModelKernels } from '../models/kernels.ts';
 import { modelWork } from '../runtime/model-work.ts';
-import { resolveSizes } from '../runtime/runner-sizes.ts';
+import { resolveSizes } from '../runtime/runtime-sizes.ts';
 
 /** Examined model: its kernels at its shapes, on a device. */
 export interface Subject {

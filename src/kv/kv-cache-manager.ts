@@ -1,4 +1,5 @@
 // Bookkeeping of the KV cache: which blocks hold the tokens of which sequence. It touches no tensor.
+import type { ModelLimits } from '../core/runner.ts';
 import type { PrefixHit, PrefixMiss, ReadonlySequence } from '../core/sequence.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
@@ -16,16 +17,6 @@ export type CachedSequence = Pick<
   'promptIds' | 'ids' | 'numTokens' | 'numComputedTokens' | 'prefixGroup'
 >;
 
-/** Size of the KV pool that a manager keeps the books of. */
-export interface KVCacheManagerOptions {
-  /** Blocks in the pool. */
-  readonly numBlocks: number;
-  /** Tokens per block. */
-  readonly blockSize: number;
-  /** Hash of blocks; tests give one that collides. */
-  readonly hash?: BlockHash | undefined;
-}
-
 /**
  * Block tables of all sequences, and the blocks that several share. The tensors are the runner's.
  *
@@ -39,8 +30,11 @@ export class KVCacheManager {
   readonly #cache: PrefixCache;
   readonly #tables = new Map<CachedSequence, BlockTable>();
 
-  /** @throws RangeValueError unless both numbers are integers ≥ 1. */
-  constructor({ numBlocks, blockSize, hash }: KVCacheManagerOptions) {
+  /**
+   * @param hash of blocks; tests give one that collides.
+   * @throws RangeValueError unless both numbers are integers ≥ 1.
+   */
+  constructor({ numBlocks, blockSize }: Pick<ModelLimits, 'numBlocks' | 'blockSize'>, hash?: BlockHash) {
     checkValue('blockSize', blockSize, count);
     this.blockSize = blockSize;
     this.#pool = new BlockPool(numBlocks);

@@ -9,7 +9,7 @@ import type { ModelKernels } from '../models/kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { compileForward } from '../runtime/compile-forward.ts';
 import { createParts, type ModelOptions, type ModelParts } from '../runtime/model-parts.ts';
-import { DEFAULT_BLOCK_SIZE, type RunnerOptions, type RuntimeSizes, resolveSizes } from '../runtime/runner-sizes.ts';
+import { DEFAULT_BLOCK_SIZE, type RunnerOptions, type RuntimeSizes, resolveSizes } from '../runtime/runtime-sizes.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { expectedNames } from '../util/keys.ts';
 import { ceilDiv } from '../util/math.ts';

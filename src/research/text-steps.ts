@@ -5,7 +5,7 @@ import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { forward, lastNorm, lmHead } from '../runtime/forward.ts';
 import { closeParts, type ModelParts } from '../runtime/model-parts.ts';
-import type { RuntimeSizes } from '../runtime/runner-sizes.ts';
+import type { RuntimeSizes } from '../runtime/runtime-sizes.ts';
 import { stepShape } from '../runtime/step-shape.ts';
 import { ceilDiv } from '../util/math.ts';
 import { TappedRecorder } from './tapped-recorder.ts';

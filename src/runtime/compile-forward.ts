@@ -2,10 +2,11 @@
 import type { Device } from '../gpu/device.ts';
 import type { ForwardParts } from './forward.ts';
 import { listDispatches } from './list-dispatches.ts';
-import { type StepSizes, stepShapes } from './step-shape.ts';
+import type { RuntimeSizes } from './runtime-sizes.ts';
+import { stepShapes } from './step-shape.ts';
 
 /** Compiles every kernel variant that some step of the model can reach, side by side. */
-export async function compileForward(device: Device, parts: ForwardParts, sizes: StepSizes): Promise<void> {
+export async function compileForward(device: Device, parts: ForwardParts, sizes: RuntimeSizes): Promise<void> {
   const listed = listDispatches(device.traits, parts, stepShapes(sizes));
   await Promise.all(listed.map(({ kernel, choice }) => kernel.build(device, choice)));
 }

@@ -3,14 +3,11 @@ import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { type KVDType, kvRowWords } from '../kernels/kv-write/kv-write.ts';
 import type { ModelConfig } from '../models/config.ts';
-import type { RuntimeSizes } from './runner-sizes.ts';
+import type { RuntimeSizes } from './runtime-sizes.ts';
 import type { TensorEntry } from './tensor-table.ts';
 
-/** Size of a KV cache. */
-export type KVCacheSizes = Pick<RuntimeSizes, 'numBlocks' | 'blockSize' | 'kvDtype'>;
-
 /** Lists the tensors of a KV cache: one [B, 2, H, P, W] a layer, W words a row. */
-export function kvCacheTensors({ numLayers, numHeads, headDim }: ModelConfig, sizes: KVCacheSizes): TensorEntry[] {
+export function kvCacheTensors({ numLayers, numHeads, headDim }: ModelConfig, sizes: RuntimeSizes): TensorEntry[] {
   const { numBlocks, blockSize, kvDtype } = sizes;
   const shape = [numBlocks, 2, numHeads, blockSize, kvRowWords(headDim, kvDtype)];
   return Array.from({ length: numLayers }, (_, l) => ({ label: `kv.${l}`, dtype: 'u32', shape }));
@@ -24,7 +21,7 @@ export class KVCache {
   readonly layers: readonly Tensor[];
   readonly dtype: KVDType;
 
-  constructor(device: Device, config: ModelConfig, sizes: KVCacheSizes) {
+  constructor(device: Device, config: ModelConfig, sizes: RuntimeSizes) {
     this.dtype = sizes.kvDtype;
     this.layers = kvCacheTensors(config, sizes).map(({ label, dtype, shape }) =>
       Tensor.reserve(device, label, dtype, shape),

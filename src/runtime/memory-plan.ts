@@ -3,7 +3,7 @@ import { type ModelDefinition, outerTensors } from '../models/architecture.ts';
 import { fuseTensors, numZeros, storedShape, type TensorSpec } from '../models/tensor-specs.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { ceilDiv, numElements } from '../util/math.ts';
-import { kvBlockBytes, type RuntimeSizes } from './runner-sizes.ts';
+import { kvBlockBytes, type RuntimeSizes } from './runtime-sizes.ts';
 import { layerScratchTable, scratchTable } from './scratch.ts';
 import { stepInputBytes } from './step-inputs.ts';
 import { wordsOf } from './tensor-table.ts';

@@ -11,7 +11,7 @@ import type { Tuning } from '../tuning/tuning.ts';
 import { RangeValueError } from '../util/errors.ts';
 import type { ForwardParts } from './forward.ts';
 import { kvCacheTensors } from './kv-cache.ts';
-import type { RuntimeSizes } from './runner-sizes.ts';
+import type { RuntimeSizes } from './runtime-sizes.ts';
 import { layerScratchTable, scratchTable } from './scratch.ts';
 import { inputTable } from './step-inputs.ts';
 import { makeTensors, type TensorEntry } from './tensor-table.ts';

@@ -12,7 +12,7 @@ import { compileForward } from './compile-forward.ts';
 import type { ForwardParts } from './forward.ts';
 import { KVCache } from './kv-cache.ts';
 import { modelWork } from './model-work.ts';
-import type { RuntimeSizes } from './runner-sizes.ts';
+import type { RuntimeSizes } from './runtime-sizes.ts';
 import { layerScratchTable, scratchTable } from './scratch.ts';
 import { StepInputs } from './step-inputs.ts';
 import { makeTensors, type TensorEntry } from './tensor-table.ts';

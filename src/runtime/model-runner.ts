@@ -16,7 +16,7 @@ import { ceilDiv } from '../util/math.ts';
 import { type Checks, checkOptions, oneOf } from '../util/option-checks.ts';
 import { forward } from './forward.ts';
 import { closeParts, createParts, type ModelOptions, type ModelParts } from './model-parts.ts';
-import type { RuntimeSizes } from './runner-sizes.ts';
+import type { RuntimeSizes } from './runtime-sizes.ts';
 import { adjusts } from './step-inputs.ts';
 import { LOGPROB_BYTES, readLogprobs, readSampled, SAMPLED_BYTES } from './step-result.ts';
 import { stepShape } from './step-shape.ts';

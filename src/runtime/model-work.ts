@@ -7,7 +7,7 @@ import { type ModelKernels, modelKernels } from '../models/kernels.ts';
 import { Tuning } from '../tuning/tuning.ts';
 import { listDispatches } from './list-dispatches.ts';
 import { metaParts } from './meta-parts.ts';
-import type { RuntimeSizes } from './runner-sizes.ts';
+import type { RuntimeSizes } from './runtime-sizes.ts';
 import { stepShapes } from './step-shape.ts';
 
 /**

@@ -6,17 +6,14 @@ import type { ModelDefinition } from '../models/architecture.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
-import type { RuntimeSizes } from './runner-sizes.ts';
+import type { RuntimeSizes } from './runtime-sizes.ts';
 import type { TensorTable } from './tensor-table.ts';
 
 /** Scratch tensors of a model by name. */
 export type Scratch = Readonly<Record<keyof ReturnType<typeof scratchTable>, Tensor>>;
 
-/** The largest step that scratch tensors hold, and the longest sequence. */
-export type ScratchSizes = Pick<RuntimeSizes, 'maxBatchTokens' | 'maxBatchSize' | 'maxLogitsRows' | 'maxModelLen'>;
-
 /** Lists the scratch tensors that every model has; all take one word an element. */
-export function scratchTable(config: ModelConfig, sizes: ScratchSizes) {
+export function scratchTable(config: ModelConfig, sizes: RuntimeSizes) {
   const { numHeads: H, headDim: D, hiddenSize: C, vocabSize: V } = config;
   const { maxBatchTokens: T, maxBatchSize: S, maxLogitsRows: R, maxModelLen } = sizes;
   return {
@@ -41,10 +38,7 @@ export function scratchTable(config: ModelConfig, sizes: ScratchSizes) {
 }
 
 /** Lists the scratch tensors that a model's layers have of their own: [T, columns] each. */
-export function layerScratchTable(
-  { scratch }: ModelDefinition,
-  { maxBatchTokens }: Pick<ScratchSizes, 'maxBatchTokens'>,
-): TensorTable<string> {
+export function layerScratchTable({ scratch }: ModelDefinition, { maxBatchTokens }: RuntimeSizes): TensorTable<string> {
   const entries = Object.entries(scratch).map(([name, columns]) => {
     return [name, { label: name, dtype: 'f32', shape: [maxBatchTokens, columns] }] as const;
   });

@@ -12,7 +12,7 @@ import { SAMPLING_WORDS, samplingWords } from '../kernels/sample/sampling-row.ts
 import type { StepInputTensors } from '../models/step.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv, roundUp } from '../util/math.ts';
-import type { RuntimeSizes } from './runner-sizes.ts';
+import type { RuntimeSizes } from './runtime-sizes.ts';
 import { makeTensors, type TensorEntry, type TensorTable, wordsOf } from './tensor-table.ts';
 
 /** Upper bound of temperatures: hotter draws would be as uniform, and a masked logit must stay many temperatures below the others. */
@@ -22,14 +22,8 @@ const PADDED_SLOT = -1;
 /** Every adapter lets a binding start at multiples of this many bytes. */
 const OFFSET_ALIGNMENT = 256;
 
-/** The largest step that the inputs hold, and the vocabulary. */
-export type InputSizes = Pick<
-  RuntimeSizes,
-  'maxBatchTokens' | 'maxBatchSize' | 'maxLogitsRows' | 'maxModelLen' | 'blockSize' | 'vocabSize'
->;
-
 /** Lists the inputs of a step, in their order in the buffer; all take one word an element. */
-export function inputTable(sizes: InputSizes): TensorTable<keyof StepInputTensors> {
+export function inputTable(sizes: RuntimeSizes): TensorTable<keyof StepInputTensors> {
   const { maxBatchTokens: T, maxBatchSize: S, maxLogitsRows: R } = sizes;
   const A = ceilDiv(sizes.maxModelLen, sizes.blockSize);
   const i32 = (label: string, ...shape: readonly number[]) => ({ label, dtype: 'i32', shape }) as const;
@@ -51,12 +45,12 @@ export function inputTable(sizes: InputSizes): TensorTable<keyof StepInputTensor
 }
 
 /** Bytes of the inputs of a step. */
-export function stepInputBytes(sizes: InputSizes): number {
+export function stepInputBytes(sizes: RuntimeSizes): number {
   return Object.values(inputTable(sizes)).reduce((sum, entry) => sum + regionBytes(entry), 0);
 }
 
 /** Most logits that a step adjusts: a row's are of tokens of its sequence, biased ids, stop ids and eos ids. */
-function maxAdjustEntries({ maxBatchSize, maxModelLen, vocabSize }: InputSizes): number {
+function maxAdjustEntries({ maxBatchSize, maxModelLen, vocabSize }: RuntimeSizes): number {
   return maxBatchSize * Math.min(vocabSize, maxModelLen + MAX_LOGIT_BIASES + MAX_STOPS + MAX_EOS_IDS);
 }
 
@@ -72,7 +66,7 @@ export class StepInputs {
   readonly #tileRows: number;
 
   /** @param tileRows query rows that share an attention tile. */
-  constructor(device: Device, sizes: InputSizes, tileRows: number) {
+  constructor(device: Device, sizes: RuntimeSizes, tileRows: number) {
     const bytes = stepInputBytes(sizes);
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
     const buffer = device.createBuffer({ label: 'step inputs', size: bytes, usage });

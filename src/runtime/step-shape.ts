@@ -4,11 +4,8 @@ import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
 import { ROW_BUCKETS } from '../kernels/tunings.ts';
 import type { StepShape } from '../models/step.ts';
 import { ceilDiv } from '../util/math.ts';
-import type { RuntimeSizes } from './runner-sizes.ts';
+import type { RuntimeSizes } from './runtime-sizes.ts';
 import { adjusts } from './step-inputs.ts';
-
-/** Sizes that decide which variants a step can reach. */
-export type StepSizes = Pick<RuntimeSizes, 'maxBatchSize' | 'maxBatchTokens' | 'maxLogitsRows' | 'maxModelLen'>;
 
 /** Returns the part of a plan that decides which dispatches run. */
 export function stepShape(plan: BatchPlan, numPrefillTiles: number): StepShape {
@@ -30,7 +27,7 @@ export function stepShape(plan: BatchPlan, numPrefillTiles: number): StepShape {
  * Lists shapes of the steps that a runner can reach, those with fewer tokens first: at least one for each variant, since
  * variants follow the number of rows, the kind of rows and the number of splits.
  */
-export function stepShapes({ maxBatchSize, maxBatchTokens, maxLogitsRows, maxModelLen }: StepSizes): StepShape[] {
+export function stepShapes({ maxBatchSize, maxBatchTokens, maxLogitsRows, maxModelLen }: RuntimeSizes): StepShape[] {
   const maxSplits = ceilDiv(maxModelLen, SPLIT_KEYS);
   const shapes: StepShape[] = [];
   for (const rows of ROW_BUCKETS) {

@@ -7,7 +7,8 @@ import { labelOf } from '../gpu/variant-label.ts';
 import type { StepSink } from '../models/step.ts';
 import { forward } from './forward.ts';
 import type { ModelParts } from './model-parts.ts';
-import { type StepSizes, stepShapes } from './step-shape.ts';
+import type { RuntimeSizes } from './runtime-sizes.ts';
+import { stepShapes } from './step-shape.ts';
 
 /** Callback with the number of variants that have run, and of all; what it throws ends the warm-up. */
 export type WarmUpProgress = (numDone: number, numVariants: number) => void;
@@ -20,7 +21,7 @@ export type WarmUpProgress = (numDone: number, numVariants: number) => void;
 export async function runVariants(
   device: Device,
   parts: ModelParts,
-  sizes: StepSizes,
+  sizes: RuntimeSizes,
   onProgress: WarmUpProgress = () => {},
 ): Promise<void> {
   const { inputs, scratch } = parts;
@@ -39,7 +40,7 @@ export async function runVariants(
 }
 
 /** Makes the first dispatch of each variant. */
-function distinctDispatches(device: Device, parts: ModelParts, sizes: StepSizes): Dispatch[] {
+function distinctDispatches(device: Device, parts: ModelParts, sizes: RuntimeSizes): Dispatch[] {
   const dispatches = new Map<string, Dispatch>();
   const collector: StepSink = {
     add(kernel, tensors, scalars, choice) {

@@ -12,9 +12,6 @@ import { insertByRank, WaitingQueue } from './queue/waiting-queue.ts';
 import { RequestTooLargeError } from './request-too-large-error.ts';
 import type { Scheduler, SequenceUpdate } from './scheduler.ts';
 
-/** Limits of a runner that a scheduler keeps. */
-export type SchedulerLimits = Omit<ModelLimits, 'vocabSize'>;
-
 /** A sequence with a place in the batch. */
 interface RunningSequence {
   readonly sequence: Sequence;
@@ -31,7 +28,7 @@ interface RunningSequence {
  */
 export class BatchScheduler implements Scheduler {
   readonly #policies: GuardedPolicies;
-  readonly #limits: SchedulerLimits;
+  readonly #limits: ModelLimits;
   readonly #kv: KVCacheManager;
   readonly #waiting = new WaitingQueue();
   readonly #running: RunningSequence[] = [];
@@ -40,7 +37,7 @@ export class BatchScheduler implements Scheduler {
   #numPreemptions = 0;
 
   /** @throws RangeValueError for a limit, or a policy's `maxRunning`, that is no integer ≥ 1. */
-  constructor(policies: SchedulingPolicies, limits: SchedulerLimits) {
+  constructor(policies: SchedulingPolicies, limits: ModelLimits) {
     const { maxBatchSize, maxBatchTokens, maxModelLen } = limits;
     for (const [name, value] of Object.entries({ maxBatchSize, maxBatchTokens, maxModelLen })) {
       checkValue(name, value, count);

@@ -1,11 +1,12 @@
 // The built-in policies by name, one table an axis: names, checks and implementations can't disagree.
+import type { ModelLimits } from '../core/runner.ts';
 import { RangeValueError } from '../util/errors.ts';
 import type { Check } from '../util/option-checks.ts';
 import type { AdmissionPolicy } from './admission/admission-policy.ts';
 import { NaivePolicy } from './admission/naive.ts';
 import { OfflinePolicy } from './admission/offline.ts';
 import { OnlinePolicy } from './admission/online.ts';
-import { BatchScheduler, type SchedulerLimits } from './batch-scheduler.ts';
+import { BatchScheduler } from './batch-scheduler.ts';
 import { fcfs } from './queue/fcfs.ts';
 import { priority } from './queue/priority.ts';
 import type { QueuePolicy } from './queue/queue-policy.ts';
@@ -51,7 +52,7 @@ export const queuePolicyCheck = nameOrPolicy(queuePolicyNames, 'rank');
  */
 export function createScheduler(
   scheduler: SchedulerName | AdmissionPolicy,
-  limits: SchedulerLimits,
+  limits: ModelLimits,
   queuePolicy: QueuePolicyName | QueuePolicy = 'fcfs',
 ): Scheduler {
   if (!schedulerCheck.accepts(scheduler)) throw new RangeValueError('scheduler', scheduler, schedulerCheck.expected);

@@ -9,7 +9,7 @@ import { openCheckpoint } from '../models/checkpoint.ts';
 import { ConfigError } from '../models/config.ts';
 import { RandomCheckpoint } from '../models/random-checkpoint.ts';
 import { findModel } from '../models/registry.ts';
-import { DEFAULT_KV_DTYPE, type RunnerOptions } from '../runtime/runner-sizes.ts';
+import { DEFAULT_KV_DTYPE, type RunnerOptions } from '../runtime/runtime-sizes.ts';
 import { numElements } from '../util/math.ts';
 
 /** Model without weights, and the storage of weights, keys and values: all that its kernels depend on. */

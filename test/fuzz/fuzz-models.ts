@@ -5,7 +5,7 @@ import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { RandomCheckpoint } from '../../src/models/random-checkpoint.ts';
 import { parseModel } from '../../src/models/registry.ts';
 import { ModelRunner, type ModelRunnerOptions } from '../../src/runtime/model-runner.ts';
-import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { openRunner } from '../support/models/model-session.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 import { Draws } from './draws.ts';

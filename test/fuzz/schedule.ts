@@ -1,4 +1,5 @@
 // Schedules: settings of the engine and arrivals, aborts, deadlines and failing steps, all drawn from one seed.
+import type { ModelLimits } from '../../src/core/runner.ts';
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import { queuePolicyNames } from '../../src/scheduler/create-scheduler.ts';
 import { ceilDiv } from '../../src/util/math.ts';
@@ -9,7 +10,7 @@ import { type FuzzRequest, isShort } from './fuzz-requests.ts';
 
 /** Arrivals at an engine, and its settings: all that a request's ids must not depend on. */
 export interface Schedule {
-  readonly limits: { readonly maxBatchSize: number; readonly maxBatchTokens: number; readonly numBlocks: number };
+  readonly limits: Pick<ModelLimits, 'maxBatchSize' | 'maxBatchTokens' | 'numBlocks'>;
   readonly options: Pick<EngineOptions, 'scheduler' | 'queuePolicy' | 'maxStepMs' | 'maxQueuedRequests'> & {
     readonly overlap: boolean;
     readonly prefixCache: boolean;

@@ -146,7 +146,7 @@ describe('a prefix', () => {
   });
 
   test('with the hash of another is not taken for it', () => {
-    const kv = new KVCacheManager({ numBlocks: 8, blockSize: 4, hash: () => 1 });
+    const kv = new KVCacheManager({ numBlocks: 8, blockSize: 4 }, () => 1);
     run(kv, new ModelSequence(tokens(9), 'g'));
     expect(kv.start(new ModelSequence(tokens(9, 1), 'g'))).toEqual({ numTokens: 0, miss: 'new' });
     expect(kv.start(new ModelSequence([...tokens(4), 9, 9, 9, 9, 9], 'g'))).toMatchObject({ numTokens: 4 });
@@ -209,7 +209,7 @@ test('agrees with a model of contents under any order of starts, forks, writes, 
     fc.boolean(),
     fc.array(command, { maxLength: 40, size: 'max' }),
     (numBlocks, blockSize, collides, commands) => {
-      const kv = new KVCacheManager({ numBlocks, blockSize, hash: collides ? (prefix) => prefix & 1 : undefined });
+      const kv = new KVCacheManager({ numBlocks, blockSize }, collides ? (prefix) => prefix & 1 : undefined);
       const model = new KVModel(numBlocks, blockSize);
       const preempted: ModelSequence[] = [];
 

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { modelKernels } from '../../src/models/kernels.ts';
 import type { ModelRunner, ModelRunnerOptions } from '../../src/runtime/model-runner.ts';
-import type { RunnerOptions } from '../../src/runtime/runner-sizes.ts';
+import type { RunnerOptions } from '../../src/runtime/runtime-sizes.ts';
 import { matmulOfOtherOrder } from '../support/kernels/matmul-mutants.ts';
 import { mutant } from '../support/kernels/mutant.ts';
 import { logitsOfAll, openRunner, places, step, TestSequence } from '../support/models/model-session.ts';

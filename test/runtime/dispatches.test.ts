@@ -7,7 +7,7 @@ import { readModel } from '../../src/models/registry.ts';
 import type { StepShape, StepSink } from '../../src/models/step.ts';
 import { forward } from '../../src/runtime/forward.ts';
 import { closeParts, createParts } from '../../src/runtime/model-parts.ts';
-import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { DECODE_STEP, MIXED_STEP } from '../support/models/step-shapes.ts';
 
 const LAYER = ['layernorm', 'matmul_kv_write', 'attention', 'matmul', 'layernorm', 'matmul', 'matmul'];

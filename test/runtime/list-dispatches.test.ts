@@ -13,7 +13,7 @@ import { forward } from '../../src/runtime/forward.ts';
 import { listDispatches } from '../../src/runtime/list-dispatches.ts';
 import { metaParts } from '../../src/runtime/meta-parts.ts';
 import { closeParts, createParts } from '../../src/runtime/model-parts.ts';
-import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { stepShapes } from '../../src/runtime/step-shape.ts';
 import { Tuning } from '../../src/tuning/tuning.ts';
 import { DECODE_STEP, MIXED_STEP } from '../support/models/step-shapes.ts';

@@ -6,7 +6,7 @@ import { RandomCheckpoint } from '../../src/models/random-checkpoint.ts';
 import { parseModel, randomModel } from '../../src/models/registry.ts';
 import { checkMemory, fitPool, formatBytes, MemoryError, planMemory } from '../../src/runtime/memory-plan.ts';
 import { ModelRunner } from '../../src/runtime/model-runner.ts';
-import { type RunnerOptions, resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { type RunnerOptions, resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 
 const keys = { n_layer: 2, n_head: 2, n_embd: 12, n_inner: 10, vocab_size: 70, n_positions: 300 };
 const model = parseModel(keys, 'test');

@@ -10,7 +10,7 @@ import type { ModelDefinition } from '../../src/models/architecture.ts';
 import { type ModelKernels, modelKernels } from '../../src/models/kernels.ts';
 import { parseModel, readModel } from '../../src/models/registry.ts';
 import { modelWork } from '../../src/runtime/model-work.ts';
-import { type RunnerOptions, resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { type RunnerOptions, resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import type { TuneMode } from '../../src/tuning/load-tuning.ts';
 import { listTunables, type Tunable } from '../../src/tuning/tunables.ts';
 import { tuneKernel } from '../../src/tuning/tune-kernel.ts';

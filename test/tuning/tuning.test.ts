@@ -20,7 +20,7 @@ import { tiledShape, type WeightDType } from '../../src/kernels/weights/weight-t
 import { modelKernels } from '../../src/models/kernels.ts';
 import { parseModel } from '../../src/models/registry.ts';
 import { modelWork } from '../../src/runtime/model-work.ts';
-import { type RunnerOptions, resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { type RunnerOptions, resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { listTunables, type Tunable } from '../../src/tuning/tunables.ts';
 import { tuneKernel } from '../../src/tuning/tune-kernel.ts';
 import { Tuning } from '../../src/tuning/tuning.ts';

@@ -12,7 +12,7 @@ import { layernorm } from '../../../src/kernels/layernorm/layernorm.ts';
 import { modelKernels } from '../../../src/models/kernels.ts';
 import { parseModel } from '../../../src/models/registry.ts';
 import { modelWork } from '../../../src/runtime/model-work.ts';
-import { resolveSizes } from '../../../src/runtime/runner-sizes.ts';
+import { resolveSizes } from '../../../src/runtime/runtime-sizes.ts';
 
 let device: Device;
 beforeAll(async () => {

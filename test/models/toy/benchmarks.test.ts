@@ -10,7 +10,7 @@ import { modelKernels } from '../../../src/models/kernels.ts';
 import { RandomCheckpoint } from '../../../src/models/random-checkpoint.ts';
 import { parseModel } from '../../../src/models/registry.ts';
 import { ModelRunner } from '../../../src/runtime/model-runner.ts';
-import { resolveSizes } from '../../../src/runtime/runner-sizes.ts';
+import { resolveSizes } from '../../../src/runtime/runtime-sizes.ts';
 import { toy } from './toy.ts';
 
 const sizes = { depth: 3, heads: 2, head_width: 16, width: 24, vocabulary: 61, places: 48 };

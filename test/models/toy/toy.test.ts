@@ -17,7 +17,7 @@ import { planMemory } from '../../../src/runtime/memory-plan.ts';
 import { metaParts } from '../../../src/runtime/meta-parts.ts';
 import { ModelRunner } from '../../../src/runtime/model-runner.ts';
 import { modelWork } from '../../../src/runtime/model-work.ts';
-import { type RunnerOptions, resolveSizes } from '../../../src/runtime/runner-sizes.ts';
+import { type RunnerOptions, resolveSizes } from '../../../src/runtime/runtime-sizes.ts';
 import { stepShapes } from '../../../src/runtime/step-shape.ts';
 import { listTunables } from '../../../src/tuning/tunables.ts';
 import { Tuning } from '../../../src/tuning/tuning.ts';

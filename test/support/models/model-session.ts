@@ -6,7 +6,7 @@ import type { Architecture } from '../../../src/models/architecture.ts';
 import { openCheckpoint } from '../../../src/models/checkpoint.ts';
 import { readModel } from '../../../src/models/registry.ts';
 import { ModelRunner, type ModelRunnerOptions } from '../../../src/runtime/model-runner.ts';
-import { type RunnerOptions, resolveSizes } from '../../../src/runtime/runner-sizes.ts';
+import { type RunnerOptions, resolveSizes } from '../../../src/runtime/runtime-sizes.ts';
 import { ceilDiv } from '../../../src/util/math.ts';
 
 /** Opens a model directory on a device, returning logits, without tokenizer, scheduler or engine. */

@@ -1,5 +1,4 @@
 // Sizes of a runner: the options of a caller, with defaults that follow from the model and the adapter.
-
 import type { ModelLimits } from '../core/runner.ts';
 import { type KVDType, kvRowWords } from '../kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
@@ -8,7 +7,17 @@ import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
 import { checkValue, count } from '../util/option-checks.ts';
 
-/** How large a runner is to be; what is left out takes its default. */
+/** All sizes of a model on a device; a function of the runtime takes them whole, or names those that it needs. */
+export interface RuntimeSizes extends ModelLimits {
+  /** Storage of the weight matrices. */
+  readonly dtype: WeightDType;
+  /** Storage of keys and values. */
+  readonly kvDtype: KVDType;
+  /** Rows of logits per step. */
+  readonly maxLogitsRows: number;
+}
+
+/** Sizes that a caller may ask for; one that is left out takes its default. */
 export interface RunnerOptions {
   /** Sequences per step; 8. */
   readonly maxBatchSize?: number | undefined;
@@ -29,13 +38,6 @@ export interface RunnerOptions {
   readonly kvDtype?: KVDType | undefined;
   /** Rows of logits per step; by default maxBatchSize. More are for callers that want logits of whole prompts. */
   readonly maxLogitsRows?: number | undefined;
-}
-
-/** All sizes of a runner. */
-export interface RuntimeSizes extends ModelLimits {
-  readonly dtype: WeightDType;
-  readonly kvDtype: KVDType;
-  readonly maxLogitsRows: number;
 }
 
 const DEFAULT_BATCH_SIZE = 8;
