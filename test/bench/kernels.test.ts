@@ -1,5 +1,5 @@
-// @module-tag sweep
 // The kernel benchmark as a command: its flags, the table and the JSON file, refusals, and what a signal leaves.
+// @module-tag sweep
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';

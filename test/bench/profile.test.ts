@@ -1,5 +1,5 @@
-// @module-tag sweep
 // The profile on a device: it has the dispatches of a step, all of them and each once, and leaves the model as it was.
+// @module-tag sweep
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

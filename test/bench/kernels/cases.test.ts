@@ -5,7 +5,7 @@ import { SIZES, type TimedModel } from '../../../bench/kernels/case.ts';
 import { kernelCases } from '../../../bench/kernels/cases.ts';
 import { Device } from '../../../src/gpu/device.ts';
 import { defineKernel, Kernel } from '../../../src/gpu/kernel.ts';
-import { read, write } from '../../../src/gpu/kernel-spec.ts';
+import { type BindingSpec, read, write } from '../../../src/gpu/kernel-spec.ts';
 import { Tensor } from '../../../src/gpu/tensor.ts';
 import * as library from '../../../src/kernels/index.ts';
 import { layernorm } from '../../../src/kernels/layernorm/layernorm.ts';
@@ -137,6 +137,25 @@ describe('the cases of a GPT-2', () => {
       if (out instanceof Tensor) expect(out.shape[0], kernel.name).toBe(M);
     }
     expect(device.liveBuffers).toBe(before);
+  });
+
+  test('have indices and rows of parameters that their kernel’s folder makes, none of them left zeros', async () => {
+    const seen = new Map<string, boolean>();
+    for (const { kernel, M, choice, prepare } of kernelCases(timedModel())) {
+      if (M !== 8) continue;
+      using owned = new DisposableStack();
+      const { tensors } = prepare(owned, choice);
+      for (const [name, { access, dtype, packed }] of Object.entries<BindingSpec>(kernel.spec.bindings)) {
+        const tensor = tensors[name];
+        // Ids that another kernel leaves may be any.
+        if (access !== 'read' || dtype === 'f32' || packed || ['next_tokens', 'chosen'].includes(name)) continue;
+        const key = `${kernel.name} ${name}`;
+        const isMade = tensor instanceof Tensor && (await tensor.read()).some((word) => word !== 0);
+        seen.set(key, isMade || (seen.get(key) ?? false));
+      }
+    }
+    expect(seen.size).toBeGreaterThan(10);
+    expect([...seen].filter(([, isMade]) => !isMade)).toEqual([]);
   });
 
   test('have finite results', async () => {
