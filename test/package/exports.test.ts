@@ -90,9 +90,11 @@ function undocumented(program: ts.Program, files: readonly string[]): string[] {
   });
 }
 
-const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
-  .map((file) => join(ROOT, 'src', file));
+const sources = ['src', 'bench'].flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => join(ROOT, folder, file)),
+);
 const program = createProgram(sources);
 
 describe('the entry points', () => {
@@ -114,7 +116,7 @@ describe('the entry points', () => {
   });
 });
 
-test('every exported name of src has a comment', () => {
+test('every exported name of src and bench has a comment', () => {
   expect(undocumented(program, sources)).toEqual([]);
 });
 
