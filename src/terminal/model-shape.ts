@@ -17,7 +17,7 @@ export interface ModelShape {
   readonly model: ModelDefinition;
   readonly dtype: WeightDType;
   readonly kvDtype: KVDType;
-  /** What the files hold and the model does not use, a line each. */
+  /** Contents of the files that the model does not use, a line each. */
   readonly notices: readonly string[];
 }
 
