@@ -16,7 +16,8 @@ import type { ModelDefinition } from '../../src/models/architecture.ts';
 import { linear } from '../../src/models/blocks.ts';
 import { type ModelKernels, modelKernels } from '../../src/models/kernels.ts';
 import { parseModel } from '../../src/models/registry.ts';
-import { type Changes, mutant } from '../support/kernels/mutant.ts';
+import { matmulOfOtherOrder } from '../support/kernels/matmul-mutants.ts';
+import { mutant } from '../support/kernels/mutant.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 let device: Device;
@@ -58,16 +59,6 @@ async function findings(kernels: Partial<ModelKernels>) {
   return Object.fromEntries(reports.flatMap(({ kernel, verdict }) => (verdict === 'ok' ? [] : [[kernel, verdict]])));
 }
 
-/** A matmul that sums even and odd k apart where there is one row only. */
-const OTHER_ORDER_ALONE: Changes = [
-  ['var sum = acc[t * ROWS + r];', 'var sum = acc[t * ROWS + r]; var odd = vec4f();'],
-  [
-    'sum = fma(vec4f(x_of_k), quads_of_w[i], sum);',
-    'if (i % 2u == 1u && params.M == 1u) { odd = fma(vec4f(x_of_k), quads_of_w[i], odd); } else { sum = fma(vec4f(x_of_k), quads_of_w[i], sum); }',
-  ],
-  ['acc[t * ROWS + r] = sum;', 'acc[t * ROWS + r] = select(sum, sum + odd, params.M == 1u);'],
-];
-
 const GLOBAL_MAXIMUM =
   'for (var z = 0u; z < splits; z++) { folded_max = max(folded_max, partials[((t * params.H + h) * params.Z + z) * (params.D + 2u)]); }';
 
@@ -105,7 +96,7 @@ describe('doctor', () => {
   test('finds weights in bytes right, and a scale that is left out', async () => {
     const reports = await examine({}, { dtype: 'q8' });
     expect(reports.filter(({ faults }) => faults.length > 0)).toEqual([]);
-    const matmul = mutant(modelKernels.matmul, [['signed_bytes(words, b) * scales[t]', 'signed_bytes(words, b)']]);
+    const matmul = mutant(modelKernels.matmul, [['signed_bytes(words, 0u) * scale', 'signed_bytes(words, 0u)']]);
     const wrong = (await examine({ matmul }, { dtype: 'q8' })).filter(({ verdict }) => verdict === 'wrong');
     expect(wrong.map(({ kernel }) => kernel)).toEqual(['matmul']);
   });
@@ -124,7 +115,7 @@ describe('doctor', () => {
     {
       fault: 'another order of k for a single row',
       kernel: 'matmul',
-      planted: () => ({ matmul: mutant(modelKernels.matmul, OTHER_ORDER_ALONE) }),
+      planted: () => ({ matmul: matmulOfOtherOrder('params.M == 1u') }),
     },
     {
       fault: 'a missing bias',

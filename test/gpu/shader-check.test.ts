@@ -102,7 +102,7 @@ describe('a shader', () => {
   test('that imports what is not there does not link, and shows the import', async () => {
     const kernel = mutant(matmul, [['import package::activation', 'import package::activations']]);
     await expect(kernel.build(device, { conditions: { GELU: true } })).rejects.toThrow(
-      /^matmul: module matmul:\d+:\d+: module not found for 'package::activations::gelu'\n/,
+      /^matmul: module matmul_epilogue:\d+:\d+: module not found for 'package::activations::gelu'\n/,
     );
   });
 

@@ -10,7 +10,7 @@ import { normals, permutation } from '../../src/util/random-values.ts';
 import { TestDevices } from '../support/gpu/test-devices.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
 import { type MatmulKernel, runMatmul } from '../support/kernels/matmul-checks.ts';
-import { mutant } from '../support/kernels/mutant.ts';
+import { matmulOfOtherOrder } from '../support/kernels/matmul-mutants.ts';
 
 const SHAPE = { M: 17, K: 100, N: 72 };
 
@@ -127,14 +127,7 @@ describe('the bits differ', () => {
   });
 
   test('when even and odd k are summed apart, which the checks above find', async () => {
-    const twoSums = mutant(matmul, [
-      ['var sum = acc[t * ROWS + r];', 'var sum = acc[t * ROWS + r]; var odd = vec4f();'],
-      [
-        'sum = fma(vec4f(x_of_k), quads_of_w[i], sum);',
-        'if (i % 2u == 0u) { sum = fma(vec4f(x_of_k), quads_of_w[i], sum); } else { odd = fma(vec4f(x_of_k), quads_of_w[i], odd); }',
-      ],
-      ['acc[t * ROWS + r] = sum;', 'acc[t * ROWS + r] = sum + odd;'],
-    ]);
+    const twoSums = matmulOfOtherOrder();
     const alone = await rowsAlone(inputs);
     for (const device of [devices.auto, devices.base]) {
       await expect(expectRowBits(device, inputs, alone, {}, twoSums)).rejects.toThrow('words differ');

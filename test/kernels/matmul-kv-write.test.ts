@@ -80,7 +80,7 @@ describe('the checks above find', () => {
     },
     {
       fault: 'a bias that is left out',
-      changes: [['acc[t * ROWS + r] + biases', 'acc[t * ROWS + r]']],
+      changes: [[' + biases);', ');']],
       message: /kv, /,
     },
     {

@@ -100,12 +100,12 @@ describe('the checks above find', () => {
   const inputs = matmulInputs(1, { M: 37, K: 101, N: 75 }, 'f16');
 
   test.each([
-    { fault: 'lanes that do not wait for the loads', from: 'lane, k);\n      workgroupBarrier();', to: 'lane, k);' },
+    { fault: 'lanes that do not wait for the loads', from: 'lane, k);\n    workgroupBarrier();', to: 'lane, k);' },
     { fault: 'rows of a neighbour', from: 'shared_x[(lane / TILE_VEC4 * u32(ROWS) + u32(r))', to: 'shared_x[(u32(r))' },
     {
       fault: 'weights of the round before',
-      from: 'let words = w[start + (k / WORD_K',
-      to: 'let words = w[start + (0u * k',
+      from: 'rows_at(start, k + row_of_words',
+      to: 'rows_at(start, row_of_words',
     },
   ])('$fault', async ({ from, to }) => {
     const faulty = mutant(matmul, [[from, to]]);

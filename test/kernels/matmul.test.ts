@@ -111,8 +111,8 @@ describe('the checks above find', () => {
   test('one GELU in place of the other', async () => {
     const [geluNew, gelu] = ACTIVATIONS;
     const swapped = mutant(matmul, [
-      ['value = gelu_new(value)', 'value = gelu(value)'],
-      ['@if(GELU) value = gelu(value)', '@if(GELU) value = gelu_new(value)'],
+      ['return gelu_new(sum)', 'return gelu(sum)'],
+      ['(GELU) fn f(sum: f32) -> f32 { return gelu(', '(GELU) fn f(sum: f32) -> f32 { return gelu_new('],
     ]);
     await expect(checkActivation(device, geluNew!, 'f32', swapped)).rejects.toThrow('GELU_NEW: element');
     await expect(checkActivation(device, gelu!, 'f32', swapped)).rejects.toThrow('GELU: element');

@@ -80,11 +80,11 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/: let is_least = .* > 0\.5/, 'the distance is the least f32 then, either way'],
     [/limit dropped: .*min\(params\.V, MAX_TOP\)/, 'no row may ask for more than MAX_TOP'],
   ],
-  matmul: [
+  matmul_inputs: [
     [/(limit|term) dropped: .*min\((row|k|k \+ i), params\.[MK]/, MASKED_READ],
     [/constant perturbed: .*min\((row|k|k \+ i), params\.[MK] - \([14]u - 1\)/, MASKED_READ],
     [/(limit|term) dropped: .*min\(tile, /, MASKED_READ],
-    [/: var (quad|quads_of_w) = /, WRITTEN],
+    [/: var (quad|rows) = /, WRITTEN],
   ],
   probe_fma: [[/order reversed/, 'the loop only counts its turns']],
   probe_load: [[/order reversed/, NO_ORDER]],
@@ -154,8 +154,8 @@ const MISSED: Readonly<Record<string, readonly Pair[]>> = {
   adjust_logits: [[/barrier removed/, IN_ORDER]],
   embed: [[/: if \(id < 0\).* → .*(<= 0|0 \+ 1)/, 'a read before the array gives 0 here, which is the id']],
   logprobs: [[/barrier removed/, IN_ORDER]],
-  matmul: [
-    [/barrier removed/, IN_ORDER],
+  matmul_shared: [[/barrier removed/, IN_ORDER]],
+  matmul_epilogue: [
     [
       /: for \(var r = 0; .*write_kv.* → .*(r <= ROWS|ROWS \+ 1)/,
       'the workgroup of the next row writes it after that here',

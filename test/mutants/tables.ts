@@ -169,7 +169,7 @@ const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Ch
   { shaders: ['embed'], check: checkEmbeds },
   { shaders: ['gather_rows'], check: (device, replace) => checkGatherRows(device, 65, replace(gatherRows)) },
   { shaders: ['kv_write'], check: checkKVWrites },
-  { shaders: ['matmul'], check: checkMatmuls },
+  { shaders: ['matmul', 'matmul_subgroup', 'matmul_shared'], check: checkMatmuls },
   { shaders: ['layernorm_naive'], check: checkLayernormsNaive },
   { shaders: ['matmul_naive'], check: (device, replace) => checkMatmulNaive(device, 60, replace(matmulNaive)) },
   { shaders: ['attention_shared', 'attention_subgroup', 'attention_fold'], check: checkAttentions },

@@ -129,9 +129,7 @@ describe('a fault of some variants', () => {
   /** Those of every second bucket, and the base variant. */
   const isFaulty = 'TILES == 1';
   const turned = matmulOfOtherOrder(isFaulty);
-  const scaled = mutant(matmul, [
-    ['acc[t * ROWS + r] = sum;', `acc[t * ROWS + r] = sum * select(1.0, 1.001, ${isFaulty});`],
-  ]);
+  const scaled = mutant(matmul, [['rows[0], sum))));', `rows[0], sum)))) * select(1.0, 1.001, ${isFaulty});`]]);
 
   test.each([
     ['sums in another order', 'logits', turned],
@@ -144,7 +142,7 @@ describe('a fault of some variants', () => {
     expect(batched[what]).not.toEqual(alone[what]);
   });
 
-  const [sumOfQ, sumOfKV] = ['acc[t * ROWS + r][j] + bias_of_n', 'acc[t * ROWS + r] + biases'] as const;
+  const [sumOfQ, sumOfKV] = ['(*sums)[t * ROWS + r][j] + bias_of_n', '(*sums)[t * ROWS + r] + biases'] as const;
   const scaledSum = (sum: string) => mutant(matmulKVWrite, [[sum, `(${sum}) * select(1.0, 1.001, ${isFaulty})`]]);
 
   test.each([

@@ -14,6 +14,8 @@ const defaults = { first: 0 };
 /** What a matmul may do to its sums. */
 const ACTIVATIONS = ['GELU_NEW', 'GELU', 'RELU'] as const;
 const EPILOGUES = [...ACTIVATIONS, 'RESIDUAL'] as const;
+/** An algorithm a file: lanes share tiles of x and w, or hand each other x by shuffles, or each load what they need. */
+const shader = { K_TILE: 'matmul_shared', SUBGROUPS: 'matmul_subgroup', otherwise: 'matmul' } as const;
 const tunables = { ROWS: [1, 2, 4, 8], TILES: [1, 2, 3], X_LANES: [4, 8], K_TILE: [0, 16, 32], LANES: [8, 32, 64] };
 /** Bytes that a workgroup may share on any adapter: WebGPU's default limit. */
 const MAX_SHARED_BYTES = 16384;
@@ -125,6 +127,7 @@ function loads({ M, N, K }: Sizes<'M' | 'N' | 'K'>, variant: MatmulVariant): num
  */
 export const matmul = defineKernel({
   name: 'matmul',
+  shader,
   bindings: operands,
   params,
   defaults,
@@ -157,7 +160,7 @@ export function fillsKVRow(D: number, dtype: KVDType): boolean {
  */
 export const matmulKVWrite = defineKernel({
   name: 'matmul_kv_write',
-  shader: 'matmul',
+  shader,
   bindings: { ...operands, slot_mapping: read.i32('M'), kv: write.u32('B', 2, 'H', 'P', 'W') },
   params: { ...params, H: 'u32', D: 'u32', P: 'u32' },
   defaults,

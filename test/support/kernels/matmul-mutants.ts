@@ -1,16 +1,12 @@
-// A matmul that sums in another order, for chosen variants: the positive control of tests that compare bits.
+// A matmul that sums in another order, for chosen variants or sizes: the positive control of tests that compare bits.
 import { matmul } from '../../../src/kernels/matmul/matmul.ts';
 import { mutant } from './mutant.ts';
 
-/** Makes a matmul that sums even and odd k apart in the variants for which `condition` holds, in WGSL. */
-export function matmulOfOtherOrder(condition: string): typeof matmul {
-  return mutant(matmul, [
-    ['var sum = acc[t * ROWS + r];', 'var sum = acc[t * ROWS + r]; var odd = vec4f();'],
-    [
-      'sum = fma(vec4f(x_of_k), quads_of_w[i], sum);',
-      `if ((${condition}) && i % 2u == 1u) { odd = fma(vec4f(x_of_k), quads_of_w[i], odd); }
-       else { sum = fma(vec4f(x_of_k), quads_of_w[i], sum); }`,
-    ],
-    ['acc[t * ROWS + r] = sum;', 'acc[t * ROWS + r] = sum + odd;'],
-  ]);
+const IN_ORDER = 'return fma(vec4f(a.w), rows[3], fma(vec4f(a.z)';
+const EVEN_AND_ODD =
+  'fma(vec4f(a.z), rows[2], fma(vec4f(a.x), rows[0], sum)) + fma(vec4f(a.w), rows[3], vec4f(a.y) * rows[1])';
+
+/** The matmul that sums even and odd k of each quad apart where `condition`, in WGSL, holds. */
+export function matmulOfOtherOrder(condition = 'true'): typeof matmul {
+  return mutant(matmul, [[IN_ORDER, `if (${condition}) { return ${EVEN_AND_ODD}; }\n  ${IN_ORDER}`]]);
 }

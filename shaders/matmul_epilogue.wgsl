@@ -1,0 +1,57 @@
+import package::activation::{gelu_new, gelu, relu};
+import package::packed_weights::TILE;
+import package::matmul_inputs::{ROWS, SUMS, TILES};
+
+// What becomes of the sums of a matmul, for all files of it: bias[N] is added, then f, the identity or an activation, and with
+// RESIDUAL what out[M, O] held; columns first to first + N of `out` are written.
+// With KV_WRITE the columns are q, k and v, H D each: q goes to out, k and v go where kv_write would put them, to
+// kv[B, 2, H, P, W] at slot_mapping[M]. D fills a row of the cache exactly, so a lane's four columns are a quad of one row.
+
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@if(KV_WRITE) @group(0) @binding(4) var<storage, read> slot_mapping: array<i32>;
+// By quads of elements.
+@if(KV_WRITE && KV_F16) @group(0) @binding(5) var<storage, read_write> kv: array<vec2u>;
+@if(KV_WRITE && !KV_F16) @group(0) @binding(5) var<storage, read_write> kv: array<vec4u>;
+
+@if(GELU_NEW) fn f(sum: f32) -> f32 { return gelu_new(sum); }
+@elif(GELU) fn f(sum: f32) -> f32 { return gelu(sum); }
+@elif(RELU) fn f(sum: f32) -> f32 { return relu(sum); }
+@else fn f(sum: f32) -> f32 { return sum; }
+
+// Puts away a lane's sums of rows `row` on, [TILES][ROWS] of four neighbouring columns.
+fn write_sums(sums: ptr<function, array<vec4f, SUMS>>, row: u32, first_tile: u32, quad: u32) {
+  for (var t = 0; t < TILES; t++) {
+    let first_n = (first_tile + u32(t)) * TILE + quad * 4u;
+    @if(KV_WRITE) if (first_n >= params.H * params.D && first_n < params.N) {
+      let biases = vec4f(bias[first_n], bias[first_n + 1u], bias[first_n + 2u], bias[first_n + 3u]);
+      for (var r = 0; r < ROWS; r++) { write_kv(row + u32(r), first_n, (*sums)[t * ROWS + r] + biases); }
+      continue;
+    }
+    for (var j = 0; j < 4; j++) {
+      let n = first_n + u32(j);
+      if (n >= params.N) { continue; }
+      let bias_of_n = bias[n];
+      for (var r = 0; r < ROWS; r++) {
+        if (row + u32(r) < params.M) {
+          var value = f((*sums)[t * ROWS + r][j] + bias_of_n);
+          let o = (row + u32(r)) * params.O + params.first + n;
+          @if(RESIDUAL) value = out[o] + value;
+          out[o] = value;
+        }
+      }
+    }
+  }
+}
+
+// Columns n to n + 3 of a row into its slot of the cache. A negative slot is padding and takes nothing.
+@if(KV_WRITE) fn write_kv(m: u32, n: u32, columns: vec4f) {
+  if (m >= params.M || slot_mapping[m] < 0) { return; }
+  let slot = u32(slot_mapping[m]);
+  // Of a block's heads: those of k, then those of v.
+  let head = n / params.D - params.H;
+  let cache_row = (slot / params.P * 2u * params.H + head) * params.P + slot % params.P;
+  let quad = (cache_row * params.D + n % params.D) / 4u;
+  @if(KV_F16) kv[quad] = vec2u(pack2x16float(columns.xy), pack2x16float(columns.zw));
+  @else kv[quad] = bitcast<vec4u>(columns);
+}

@@ -1,0 +1,98 @@
+import package::packed_weights::{TILE, TILE_VEC4, K_STEP, Q8_GROUP, Q8_ROWS, low_halves, high_halves, signed_bytes};
+
+// The inputs of the matmul, for all files of it: x[M, K], and w[K, N] in column tiles (packed_weights). A lane owns four
+// neighbouring columns of a tile, and takes four k of them at a time.
+// X_VEC4: K is a multiple of four, so that four k of x are one load.
+
+@if(X_VEC4) @group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@else @group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> w: array<vec4u>;
+
+const ROWS = constants::ROWS;
+const TILES = constants::TILES;
+// Quads of sums that a lane has: [TILES][ROWS].
+const SUMS = constants::ROWS * constants::TILES;
+// k of one row of words.
+@if(W_Q8) const WORD_K = 4u;
+@elif(W_F16) const WORD_K = 2u;
+@else const WORD_K = 1u;
+
+// x[row, k] to x[row, k + 3], zeros after K. A row after the last stands in for it: its sums go nowhere.
+@if(X_VEC4) fn load_x(row: u32, k: u32) -> vec4f {
+  return x[(min(row, params.M - 1u) * params.K + min(k, params.K - 4u)) / 4u];
+}
+@else fn load_x(row: u32, k: u32) -> vec4f {
+  let start = min(row, params.M - 1u) * params.K;
+  var quad = vec4f();
+  for (var i = 0u; i < 4u; i++) {
+    quad[i] = select(0.0, x[start + min(k + i, params.K - 1u)], k + i < params.K);
+  }
+  return quad;
+}
+
+// First words of a tile. A tile after the last stands in for it: its sums go nowhere.
+fn tile_start(tile: u32) -> u32 {
+  @if(W_Q8) let rows = (params.K + Q8_GROUP - 1u) / Q8_GROUP * Q8_ROWS;
+  @else let rows = (params.K + K_STEP - 1u) / K_STEP * K_STEP / WORD_K;
+  return min(tile, (params.N + TILE - 1u) / TILE - 1u) * rows * TILE_VEC4;
+}
+
+// The WORD_K rows of w in a row of words; `scale` is that of q8.
+@if(W_Q8) fn unpack(words: vec4u, scale: vec4f) -> array<vec4f, WORD_K> {
+  return array(
+    signed_bytes(words, 0u) * scale,
+    signed_bytes(words, 1u) * scale,
+    signed_bytes(words, 2u) * scale,
+    signed_bytes(words, 3u) * scale,
+  );
+}
+@elif(W_F16) fn unpack(words: vec4u, scale: vec4f) -> array<vec4f, WORD_K> {
+  return array(low_halves(words), high_halves(words));
+}
+@else fn unpack(words: vec4u, scale: vec4f) -> array<vec4f, WORD_K> {
+  return array(bitcast<vec4f>(words));
+}
+
+// The WORD_K rows of w from k on, of the tile whose words start at `start`.
+@if(W_Q8) fn rows_at(start: u32, k: u32) -> array<vec4f, WORD_K> {
+  let group = start + k / Q8_GROUP * Q8_ROWS * TILE_VEC4;
+  return unpack(w[group + (1u + k % Q8_GROUP / WORD_K) * TILE_VEC4], bitcast<vec4f>(w[group]));
+}
+@else fn rows_at(start: u32, k: u32) -> array<vec4f, WORD_K> {
+  return unpack(w[start + k / WORD_K * TILE_VEC4], vec4f());
+}
+
+// A lane's way down its columns of a tile: its next words, and for q8 the scales of their group.
+struct Columns { at: u32, scale: vec4f }
+
+fn columns_of(first_tile: u32, quad: u32) -> array<Columns, TILES> {
+  var columns = array<Columns, TILES>();
+  for (var t = 0; t < TILES; t++) { columns[t].at = tile_start(first_tile + u32(t)) + quad; }
+  return columns;
+}
+
+// Takes the scales of a group, which stand before its first k.
+fn start_groups(columns: ptr<function, array<Columns, TILES>>, k: u32) {
+  @if(W_Q8) if (k % Q8_GROUP == 0u) {
+    for (var t = 0; t < TILES; t++) {
+      (*columns)[t].scale = bitcast<vec4f>(w[(*columns)[t].at]);
+      (*columns)[t].at += TILE_VEC4;
+    }
+  }
+}
+
+// The next four k of tile t.
+fn next_rows(columns: ptr<function, array<Columns, TILES>>, t: i32) -> array<vec4f, 4> {
+  var rows = array<vec4f, 4>();
+  for (var i = 0u; i < 4u; i += WORD_K) {
+    var unpacked = unpack(w[(*columns)[t].at], (*columns)[t].scale);
+    (*columns)[t].at += TILE_VEC4;
+    for (var j = 0u; j < WORD_K; j++) { rows[i + j] = unpacked[j]; }
+  }
+  return rows;
+}
+
+// sum + a . rows, k ascending.
+fn add_quad(sum: vec4f, a: vec4f, rows: array<vec4f, 4>) -> vec4f {
+  return fma(vec4f(a.w), rows[3], fma(vec4f(a.z), rows[2], fma(vec4f(a.y), rows[1], fma(vec4f(a.x), rows[0], sum))));
+}
