@@ -36,7 +36,7 @@ const EXPONENT = 0x7f800000u;
 const LIMIT = 3.4e38;
 const SMALLEST_NORMAL = 0x1p-126;
 
-// Whether the newest id has an entry.
+// 1 where the newest id has an entry.
 var<workgroup> has_entry: atomic<u32>;
 
 fn adjust(logit: f32, row: u32, count: u32, bias: f32, flags: u32) -> f32 {

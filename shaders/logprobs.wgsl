@@ -1,5 +1,7 @@
 import package::exp_ln::{exp_minus, ln};
-import package::radix_select::{add, add_sum_to_bucket, bucket_sum, clear_buckets, key_of, to_f32, value_of};
+import package::float_order::{key_of, value_of};
+import package::radix_select::{add_sum_to_bucket, bucket_sum, clear_buckets};
+import package::wide_sums::{add, to_f32};
 
 // logprob[r, id] = logits[r, id] - max - ln sum exp(logits[r, id] - max), of a chosen id and of the most likely ones:
 //   logits[R, V], chosen[R, J] = (id, ...), wanted[R] = 1 + number of the most likely ids, or 0 for none of it;

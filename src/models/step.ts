@@ -56,7 +56,7 @@ export interface StepInputTensors {
   readonly queryTiles: Tensor;
   /** [R] */
   readonly logitsRows: Tensor;
-  /** [R, SAMPLING_WORDS]; see shaders/sample.wgsl. */
+  /** [R, SAMPLING_WORDS]; see shaders/sample_row.wgsl. */
   readonly sampling: Tensor;
   /** [S, A] */
   readonly blockTables: Tensor;

@@ -70,7 +70,7 @@ describe('the distribution of a row equals the float64 reference', () => {
     { fault: 'takes two tokens for one', changes: [['least + least / 2u', 'least + least + least / 2u']] },
     {
       fault: 'forgets what top-k dropped',
-      changes: [['cut = prefix(lane, row, cut,', 'cut = prefix(lane, row, Cut(0u, 0u),']],
+      changes: [['cut = cut_by(filter_word, lane, row, cut,', 'cut = cut_by(filter_word, lane, row, Cut(0u, 0u),']],
     },
   ])('and that check finds a search that $fault', async ({ changes }) => {
     await expect(checkSweep(device, 64, mutant(sampleProbs, changes))).rejects.toThrow('row');

@@ -23,7 +23,7 @@ function constantOf(shader: string, name: string): number {
 
 test.each([
   ['softmax_fold', 'SPLIT_KEYS', SPLIT_KEYS],
-  ['sample', 'WORDS', SAMPLING_WORDS],
+  ['sample_row', 'WORDS', SAMPLING_WORDS],
   ['adjust_logits', 'ROW_WORDS', ADJUST_ROW_WORDS],
   ['adjust_logits', 'SEEN', ADJUST_SEEN],
   ['adjust_logits', 'MASKED', ADJUST_MASKED],
@@ -50,7 +50,7 @@ test('a row of `sampling` has each parameter at the word where the shader reads 
   };
   const words = samplingWords(row);
   expect(words.length).toBe(SAMPLING_WORDS);
-  const at = (name: string) => words[constantOf('sample', name)];
+  const at = (name: string) => words[constantOf('sample_row', name)];
   expect(at('TEMPERATURE')).toBe(f32Bits(0.5));
   expect(at('TOP_K')).toBe(7);
   expect(at('TOP_P')).toBe(f32Bits(0.25));

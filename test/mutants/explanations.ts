@@ -15,10 +15,12 @@ export interface Explanation {
 type Pair = readonly [fault: RegExp, reason: string];
 
 const SAME_LANES = 'all lanes hold the same, and would write the same';
-const MASKED_READ = 'what is read behind a row is masked, and what is computed of it not written';
+const MASKED_READ = 'reads after a row are masked, and nothing computed of them is written';
 const ROUNDING = 'weights are rounded by 2^-31 in place of 2^-32, within the tolerance';
 const EMPTY_SPLIT = 'the first split, or tile of a split, multiplies it by exp(MASKED - max) = 0';
 const ESTIMATE = 'an estimate decides how much work there is';
+const STRIPS_ONLY = 'strips decide how much work there is';
+const UNUSED_CANDIDATES = 'candidates are used where they are, or not';
 const EARLY_END = 'the search goes on where it could end, to the same token';
 const NO_ORDER = 'maxima, and sums of integers, have no order';
 const WRITTEN = 'every element is written before it is read';
@@ -89,21 +91,38 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
   probe_fma: [[/order reversed/, 'the loop only counts its turns']],
   probe_load: [[/order reversed/, NO_ORDER]],
   probe_read: [[/order reversed/, NO_ORDER]],
+  float_order: [[/bits > \(SIGN \+ 1\)/, 'adapters may take the smallest number for 0']],
   radix_select: [
     [/order reversed/, NO_ORDER],
     [/index ± 1: atomicStore\(/, 'all buckets are cleared: an index off the end is clamped to the other one'],
-    [/bits > \(SIGN \+ 1\)/, 'adapters may take the smallest number for 0'],
-    [/free < CANDIDATES.* → .*(<= CANDIDATES|CANDIDATES \+ 1)/, 'the lane is crowded then: candidates are not used'],
-    [
-      /: if \(free < CANDIDATES \+ lanes\).* → if \((false|free < CANDIDATES( - lanes| )\)|free < \(CANDIDATES \+ lanes - 1)/,
-      'candidates are used where they are, or not',
-    ],
     [/: return min\(to_f32\(crossing/, ESTIMATE],
   ],
   sample: [
-    [/term dropped: .*UNIT \+ 0\.5/, ROUNDING],
     [/: if \(lane == 0u\)/, SAME_LANES],
-    [/: if \(by_strip\) \{ \*tokens = .* → if \(false/, 'candidates are used where they are, or not'],
+    [/: if \(scales\.by_strip\) \{ \*tokens = .* → if \(false/, UNUSED_CANDIDATES],
+    [/: let of_top_k = /, STRIPS_ONLY],
+    [/: var range = .* → .*(TOP_K\) [+-] 1\]|Range\(\(0u|\(0u \+ 1\)\))/, 'more strips are picked than are needed'],
+    [/STRIPS_OF_TOP_K = \(1u\) - /, 'TOP_K is 1'],
+    [/: if \(is_random\) \{ cut = Cut\(0u, /, 'no finite logit has key 0'],
+    [/conjunct dropped: let reach = .*-ln\(min_p\), +min_p/, 'greedy keeps the best token alone'],
+    [/top_k > 0u && .* → .*(<= params\.allowed|params\.allowed \+ 1|top_k > 0u \))/, 'top-k of all keeps all'],
+    [/words [+-] TEMPERATURE|\[words \]/, 'TEMPERATURE is 0'],
+    [/is_random = finite && .* → .*is_random = +!greedy/, 'the draw of a row that is not finite is not written'],
+  ],
+  sample_digits: [
+    [/: if \(lane == 0u\)/, SAME_LANES],
+    [/conjunct dropped: if \(told\.w == 0u/, EARLY_END],
+    [/: let least = .* → .*(select\(tie_key, word|!\(by_id\))/, EARLY_END],
+    [/: let several = .*(sum\.y >= 0u|least \/ \(2u \+ 1\))/, EARLY_END],
+    [
+      /: span = .*(\(1u\) - \(params\.allowed\)|allowed( ;|.*\(1u - 1\)))/,
+      'the search starts from more ids than there are',
+    ],
+    [/is_sought && is_kept.* → if \(is_sought \)/, 'tokens that were dropped lie after the end that is sought'],
+  ],
+  sample_draw: [[/id < drawn.* → .*(id <= drawn|drawn \+ 1)/, 'the id is taken for itself']],
+  sample_estimate: [
+    [/: if \(lane == 0u\)/, SAME_LANES],
     [
       /: (let (end = select|turn =|bucket =|slack|need = scale\(total|first = find|last =|bucket_end)|if \((slot < STRIPS|to_f32\(need))/,
       ESTIMATE,
@@ -114,38 +133,35 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     ],
     [/limit dropped: (low = clamp|message = vec4u\(low, clamp)/, 'keys beyond those that are kept hold no token'],
     [/: (if \(key > cut\.key\)|key = key_of\(logits\[row\.logits \+ turn)/, ESTIMATE],
+    [/: (const (SPARSITY|FINENESS|SLACK)|.*part_of_weight\(row, logit, by_mass\) \* times)/, ESTIMATE],
+    [/: var key = 0u/, WRITTEN],
+  ],
+  sample_range: [
+    [/: if \(lane == 0u\)/, SAME_LANES],
     [
       /: let ends = array\(.* → let ends = array\(expected\.x \+ 1u/,
       'any keys may part the row: the sums say which part it is',
     ],
-    [/: for \(var strip = lane; .* → .*(strip <= STRIPS|STRIPS \+ 1)/, 'a strip after the last holds no ids'],
-    [/: (const (SPARSITY|FINENESS|SLACK)|.*part_of_weight\(row, logit, by_mass\) \* times)/, ESTIMATE],
-    [
-      /: if \(is_noting && (key|part)[^→]* → if \((is_noting && key >= expected\.x \)|false)/,
-      'candidates are used where they are, or not',
-    ],
-    [/: (let of_top_k|const FEW) = /, 'strips decide how much work there is'],
-    [/: let turns = .* → .*(STRIPS \+ 1u|STRIPS \)|\(1u - 1\)|- 1u\) ;)/, 'strips decide how much work there is'],
-    [/: if \(strip_maxima.* → if \((true|.*\(low - 1)/, 'strips decide how much work there is'],
-    [/: var range = .* → .*(TOP_K\) [+-] 1\]|Range\(\(0u|\(0u \+ 1\)\))/, 'more strips are picked than are needed'],
-    [/STRIPS_OF_TOP_K = \(1u\) - /, 'TOP_K is 1'],
-    [/conjunct dropped: if \(told\.w == 0u/, EARLY_END],
-    [/: let least = .* → .*(select\(tie_key, word|!\(by_id\))/, EARLY_END],
-    [/: let several = .*(sum\.y >= 0u|least \/ \(2u \+ 1\))/, EARLY_END],
-    [/: var key = 0u/, WRITTEN],
-    [/: if \(is_random\) \{ cut = Cut\(0u, /, 'no finite logit has key 0'],
-    [/conjunct dropped: let reach = .*-ln\(min_p\), +min_p/, 'greedy keeps the best token alone'],
-    [
-      /: span = .*(\(1u\) - \(params\.allowed\)|allowed( ;|.*\(1u - 1\)))/,
-      'the search starts from more ids than there are',
-    ],
-    [/is_sought && is_kept.* → if \(is_sought \)/, 'what was dropped lies behind the end that is sought'],
-    [/top_k > 0u && .* → .*(<= params\.allowed|params\.allowed \+ 1|top_k > 0u \))/, 'top-k of all keeps all'],
-    [/words [+-] TEMPERATURE|\[words \]/, 'TEMPERATURE is 0'],
-    [/is_random = finite && .* → .*is_random = +!greedy/, 'what a row that is not finite draws is not written'],
-    [/id < drawn.* → .*(id <= drawn|drawn \+ 1)/, 'the id is taken for itself'],
-    [/Cut\(\(0u \+ 1\), NO_ID\)/, 'no finite number has a key below 0x800000'],
+    [/: if \(is_noting && (key|part)[^→]* → if \((is_noting && key >= expected\.x \)|false)/, UNUSED_CANDIDATES],
+  ],
+  sample_row: [
+    [/term dropped: .*UNIT \+ 0\.5/, ROUNDING],
     [/NO_ID = \(0xffffffffu - 1\)/, 'no id is as great'],
+  ],
+  sample_strips: [
+    [/: if \(lane == 0u\).* → if \((?!lane == 0u\))/, SAME_LANES],
+    [/: for \(var strip = lane; .* → .*(strip <= STRIPS|STRIPS \+ 1)/, 'a strip after the last holds no ids'],
+    [/: const FEW = /, STRIPS_ONLY],
+    [/: return \(params\.V .* → .*(STRIPS \+ 1u|STRIPS \)|\(1u - 1\)|- 1u\) ;)/, STRIPS_ONLY],
+    [/: if \(strip_maxima.* → if \((true|.*\(low - 1)/, STRIPS_ONLY],
+    [/Cut\(\(0u \+ 1\), NO_ID\)/, 'no finite number has a key below 0x800000'],
+  ],
+  sample_tokens: [
+    [/free < CANDIDATES.* → .*(<= CANDIDATES|CANDIDATES \+ 1)/, 'the lane is crowded then: candidates are not used'],
+    [
+      /: if \(free < CANDIDATES \+ LANES\).* → if \((false|free < CANDIDATES( - LANES| )\)|free < \(CANDIDATES \+ LANES - 1)/,
+      UNUSED_CANDIDATES,
+    ],
   ],
 };
 
@@ -162,6 +178,10 @@ const MISSED: Readonly<Record<string, readonly Pair[]>> = {
     ],
   ],
   sample: [[/barrier removed/, IN_ORDER]],
+  sample_digits: [[/barrier removed/, IN_ORDER]],
+  sample_estimate: [[/barrier removed/, IN_ORDER]],
+  sample_range: [[/barrier removed/, IN_ORDER]],
+  sample_row: [[/barrier removed/, IN_ORDER]],
 };
 
 export const EXPLANATIONS: readonly Explanation[] = [EQUIVALENT, MISSED].flatMap((table) =>

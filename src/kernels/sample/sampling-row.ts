@@ -1,4 +1,4 @@
-// Packing of what the sampler reads of each row: the one place that knows the words of shaders/sample.wgsl's `sampling`.
+// Packing of what the sampler reads of each row: the one place that knows the words of shaders/sample_row.wgsl's `sampling`.
 import type { SamplingRow } from '../../core/batch-plan.ts';
 import { f32Bits } from '../../util/math.ts';
 import { splitSeed } from '../../util/rng.ts';
