@@ -123,7 +123,7 @@ function describeResponse(response: FinishedRequest): string {
   const seconds = timings.e2e / 1000;
   const speed = (ids.length / seconds).toFixed(2);
   return (
-    `generated: ${ids.length} tokens behind ${promptTokens} in ${seconds.toFixed(2)} s · ${speed} tokens/s · ` +
+    `generated: ${ids.length} tokens after ${promptTokens} in ${seconds.toFixed(2)} s · ${speed} tokens/s · ` +
     `seed ${seed} · ended by ${finishReason}${stopReason === null ? '' : ` ${JSON.stringify(stopReason)}`}`
   );
 }

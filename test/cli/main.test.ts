@@ -75,7 +75,7 @@ describe('roseinfer generate', () => {
     const flags = ['generate', '--temperature', '0', '--max-new-tokens', '16'];
     const fromArgument = roseinfer([...flags, '--prompt', prompt, '--verbose']);
     expect(fromArgument).toMatchObject({ status: 0, stdout: text });
-    expect(fromArgument.stderr).toMatch(/^generated: 16 tokens behind 9 in .* · seed \d+ · ended by length$/m);
+    expect(fromArgument.stderr).toMatch(/^generated: 16 tokens after 9 in .* · seed \d+ · ended by length$/m);
     const fromStdin = roseinfer([...flags, '--prompt', '-'], `${prompt}\n`);
     expect(fromStdin).toMatchObject({ status: 0, stdout: text });
     expect(fromStdin.stderr).not.toContain('model:');
