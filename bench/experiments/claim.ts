@@ -3,7 +3,7 @@ import { type Figure, NO_FIGURE } from '../common/figures.ts';
 
 /** Ratio that an experiment measured, and the bound that it was to keep. */
 export interface Claim {
-  /** Subject of the comparison, in words. */
+  /** Title of the comparison. */
   readonly title: string;
   /** Lines with the numbers of the ratio. */
   readonly details: readonly string[];

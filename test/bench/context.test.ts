@@ -37,7 +37,7 @@ test('lengths are those that the context holds, and too few are refused', () => 
   expect(() => contextLengths({ maxModelLen: 100 })).toThrow('maxModelLen is 100, expected room for 32, 64, 128');
 });
 
-test('measuring decodes behind every length in every round, and computes a prefix once', async () => {
+test('measuring decodes after every length in every round, and computes a prefix once', async () => {
   const runner = new FakeRunner({ maxBatchSize: 1, maxModelLen: 600, maxBatchTokens: 600, numBlocks: 200 });
   const tokenizer = await Tokenizer.load('weights/tales');
   const rounds: number[] = [];

@@ -40,7 +40,7 @@ async function interrupt(line: string, signal: NodeJS.Signals, text: string, del
 
 const readJson = async (name: string) => JSON.parse(await readFile(at(name), 'utf8'));
 
-test('SIGTERM in an open loop leaves results, trace and record of what ran until then', async () => {
+test('SIGTERM in an open loop leaves results, trace and record of the requests until then', async () => {
   const line = `--request-rate inf --num-requests 8 --output-len 900 --warmup 0 --record ${at('run.jsonl')}`;
   const ended = await interrupt(line, 'SIGTERM', 'model:', LATER);
   expect(ended).toMatchObject({ code: 143, files: ['out.json', 'run.jsonl', 'trace.json'] });

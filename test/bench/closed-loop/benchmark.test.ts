@@ -100,7 +100,7 @@ describe('runBenchmark', () => {
     expect(await idsOf('2')).not.toEqual(ids);
   });
 
-  test('is told apart from a runner whose ids depend on the batch', async () => {
+  test('finds a runner whose ids depend on the batch', async () => {
     const runner = new BatchedIdsRunner(limits);
     const { runs } = await benchmark(['--num-requests', '4', '--max-new-tokens', '5'], { runner });
     expect(judgeRuns(runs)).toMatchObject({ numEqual: 0, problems: { length: 4 } });

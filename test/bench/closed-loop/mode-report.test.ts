@@ -34,14 +34,14 @@ describe('reportMode', () => {
     expect(report.e2e_ms).toEqual({ mean: 425, p50: 425, p99: 449.5 });
   });
 
-  test('tells the gaps between tokens from their mean per request', () => {
+  test('has gaps between tokens apart from their mean per request', () => {
     const responses = [testResponse({ tokenTimes: [100, 200, 400] }), testResponse({ tokenTimes: [100, 600] })];
     const report = reportMode(testRun(responses));
     expect(report.itl_ms).toMatchObject({ mean: (100 + 200 + 500) / 3, p50: 200 });
     expect(report.tpot_ms).toMatchObject({ mean: (150 + 500) / 2, p50: 325 });
   });
 
-  test('has as decode speed the tokens behind the first ones over the time from the first token to the last', () => {
+  test('has as decode speed the tokens after the first ones over the time from the first token to the last', () => {
     const responses = [testResponse({ tokenTimes: [500, 600, 900] }), testResponse({ tokenTimes: [700, 1500] })];
     expect(reportMode(testRun(responses)).decode_tokens_per_s).toBe(3);
   });

@@ -27,7 +27,7 @@ test('a named pipe is read to its end, whenever its writer comes', async () => {
   expect(read).toBe(content);
 });
 
-test('a named pipe that nobody writes to is left at a signal, and the process ends by itself', () => {
+test('a signal ends the wait for a named pipe without a writer, and the process ends by itself', () => {
   const script = `import { text } from 'node:stream/consumers';
     import { openInput } from './bench/common/input-file.ts';
     const stream = await openInput(${JSON.stringify(pipe)}, AbortSignal.timeout(10));
@@ -44,7 +44,7 @@ test('a pipe without a name is read to its end, though its writer has gone', () 
   expect(stdout).toBe('a tale\n');
 });
 
-test('what is missing is told', async () => {
+test('a missing file is an error', async () => {
   const missing = openInput(join(directory, 'nowhere'), new AbortController().signal);
   await expect(missing).rejects.toThrow('ENOENT');
 });

@@ -9,7 +9,7 @@ afterEach(() => {
 });
 
 describe('the flags of bench/run.ts', () => {
-  test("has the defaults of the seed's benchmark, and no value for what the model or the adapter decides", () => {
+  test("has the defaults of the seed's benchmark, and no value where the model or the adapter decides", () => {
     expect(parseScript(benchScript, [])).toEqual({
       'num-requests': 16,
       'max-batch-size': 8,
@@ -85,7 +85,7 @@ describe('the flags of bench/run.ts', () => {
     expect(parseScript(benchScript, ['--request-rate', 'inf'])).toMatchObject({ 'request-rate': 'inf' });
   });
 
-  test('takes a value behind an equals sign or as the next argument', () => {
+  test('takes a value after an equals sign or as the next argument', () => {
     expect(parseScript(benchScript, ['--top-k=3', '--prompt=-5', '--do-sample=true'])).toMatchObject({
       'top-k': 3,
       prompt: '-5',

@@ -21,7 +21,7 @@ describe('parseLengths and drawLength', () => {
     expect(Math.abs(share - 0.1587)).toBeLessThan(0.03);
   });
 
-  test('cut the tail of a lognormal distribution at the room there is, and leave what the user has bounded', () => {
+  test('clip the tail of a lognormal distribution to the context, and keep the bounds of a uniform one', () => {
     const lengths = draws('lognormal:100:2', 120);
     expect(Math.max(...lengths)).toBe(120);
     expect(Math.min(...lengths)).toBeGreaterThanOrEqual(1);

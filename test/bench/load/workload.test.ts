@@ -59,8 +59,8 @@ describe('buildWorkload', () => {
     for (const prompt of prompts) {
       expect(prompt.slice(0, 6)).toEqual(longest.slice(0, Math.min(6, prompt.length)));
     }
-    const behind = prompts.filter(({ length }) => length > 6).map((prompt) => prompt.slice(6, 9).join());
-    expect(new Set(behind).size).toBe(behind.length);
+    const after = prompts.filter(({ length }) => length > 6).map((prompt) => prompt.slice(6, 9).join());
+    expect(new Set(after).size).toBe(after.length);
   });
 
   test('takes a dataset with its times, or with those of a rate', () => {

@@ -88,7 +88,7 @@ describe('benchmarkOpenLoop', () => {
     expect(requests.map(({ ids }) => ids)).toEqual(runs.flatMap(idsOf));
   });
 
-  test('refuses a time that no timer can hold before anything runs, and says whose request the engine refuses', async () => {
+  test('refuses a time that no timer can hold before anything runs, and names the line of a request that the engine refuses', async () => {
     const entry = (line: number, timestampMs: number) => ({ place: { path: 'f', line }, timestampMs, outputLength: 2 });
     const runDataset = (...dataset: DatasetEntry[]) => runLine('--dataset f', undefined, dataset);
     const far = { ...entry(2, 2 ** 31), prompt: 'a' };

@@ -85,7 +85,7 @@ describe('reportOpenLoop', () => {
     },
   );
 
-  test('tells no good request among completed ones from no completed request', () => {
+  test('has a goodput of 0 without a good request, and none without a completed one', () => {
     const slow = run([ended(1000, { arrival: 1000, tokenTimes: [2000] })], 2000);
     expect(reportOpenLoop(slow, { ttft: 1 }).goodput).toBe(0);
     expect(formatOpenLoop(reportOpenLoop(run([], 1000), { ttft: 1 }), { mode: 'online' })).toMatch(
@@ -165,7 +165,7 @@ describe('openLoopJson', () => {
 });
 
 describe('formatOpenLoop', () => {
-  test("has the rows of vLLM's serving benchmark, and a dash for what has no sample", () => {
+  test("has the rows of vLLM's serving benchmark, and a dash where there is no sample", () => {
     const single = run([ended(1000, { promptTokens: 7, tokenTimes: [1200], end: 1200 })], 2000);
     const text = formatOpenLoop(reportOpenLoop(single, { ttft: 500 }), {
       mode: 'online',

@@ -4,7 +4,7 @@ import { parseScript } from '../../../bench/common/script.ts';
 import { peerNames, peersOf, peersScript } from '../../../bench/peers/args.ts';
 
 describe('the flags of bench/peers.ts', () => {
-  test('compares with every peer once, and has no value for what the model or the adapter decides', () => {
+  test('compares with every peer once, and has no value where the model or the adapter decides', () => {
     expect(parseScript(peersScript, [])).toEqual({ 'max-new-tokens': 64, repeat: 1, peer: 'all', timeout: 900 });
   });
 

@@ -37,7 +37,7 @@ test.each([
   },
 );
 
-test('runChild ends a child that takes too long, or when it is told to stop', async () => {
+test('runChild ends a child at its time limit, and at a signal', async () => {
   expect((await run('hang', { timeoutSeconds: 3 })).error).toMatchObject({ message: 'not done after 3 s' });
   const reason = new Error('enough');
   expect((await run('hang', { signal: AbortSignal.abort(reason) })).error).toBe(reason);
@@ -46,7 +46,7 @@ test('runChild ends a child that takes too long, or when it is told to stop', as
   expect((await run('hang', { signal: stop.signal })).error).toBe(reason);
 });
 
-test('runChild ends with what taking a result threw, and takes results one after another', async () => {
+test('runChild throws the error of onResult, and waits for one that runs before it returns', async () => {
   const options = { env: { GREETING: 'hi' }, timeoutSeconds: 60, signal: new AbortController().signal };
   const reason = new Error('disk is full');
   const full = runChild(script, { end: 'hang' }, { ...options, onResult: () => Promise.reject(reason) });

@@ -51,7 +51,7 @@ const LAYER = [
 ] as const;
 
 describe('writeGguf', () => {
-  test('writes what llama.cpp needs to know of the model and its made-up vocabulary', async () => {
+  test('writes the sizes of the model and a placeholder vocabulary for llama.cpp', async () => {
     const { file } = await writeAndRead({}, 'F32');
     expect(Object.fromEntries(file.metadata)).toEqual({
       'general.architecture': 'gpt2',
@@ -119,11 +119,11 @@ describe('writeGguf', () => {
     [{ activation_function: 'relu' }, "llama.cpp's gpt2 has no relu, only gelu_new"],
     [{ scale_attn_weights: false }, "llama.cpp's gpt2 scales attention scores by 1/√D and nothing else"],
     [{ scale_attn_by_inverse_layer_idx: true }, "llama.cpp's gpt2 scales attention scores by 1/√D and nothing else"],
-  ])('refuses what llama.cpp would compute otherwise: %j', async (extra, message) => {
+  ])('refuses a model that llama.cpp would compute otherwise: %j', async (extra, message) => {
     await expect(writeAndRead(extra, 'F32')).rejects.toThrow(expect.objectContaining({ name: 'PeerError', message }));
   });
 
-  test('refuses rows that are no whole blocks of Q8_0', async () => {
+  test('refuses rows that do not fill whole blocks of Q8_0', async () => {
     await expect(writeAndRead({ n_embd: 34 }, 'Q8_0')).rejects.toThrow(
       'row length is 34, expected a multiple of 32 for Q8_0',
     );

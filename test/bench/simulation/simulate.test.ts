@@ -181,7 +181,7 @@ describe('readRun', () => {
   });
 });
 
-test('readRun refuses a request that can not be told from one before it', async () => {
+test('readRun refuses a request with the id or the seed of an earlier one', async () => {
   await record(drawRequests(3, 1), {});
   const path = join(directory, 'run.jsonl');
   const lines = (await readFile(path, 'utf8')).split('\n');

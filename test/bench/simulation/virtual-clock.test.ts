@@ -25,7 +25,7 @@ describe('VirtualClock', () => {
     expect(time).toBe(5);
   });
 
-  test('has late timers and long pauses, but does not make anybody wait for what is past', async () => {
+  test('has late timers and long pauses, but ends a wait for a past time at once', async () => {
     const clock = new VirtualClock({ pauseMs: 2, lateMs: 3 });
     const work = async () => {
       await clock.until(10);
@@ -38,7 +38,7 @@ describe('VirtualClock', () => {
     expect(await clock.run(work())).toEqual([13, 13, 15]);
   });
 
-  test('tells of a wait for something else, and passes a fault on', async () => {
+  test('throws when the work waits for something else, and rejects as the work does', async () => {
     const stalled = new VirtualClock().run(new Promise(() => {}));
     await expect(stalled).rejects.toThrow(
       expect.objectContaining({ name: 'StalledError', message: 'simulation stands still at 0 ms, expected an event' }),
