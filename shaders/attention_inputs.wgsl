@@ -29,10 +29,10 @@ struct Queries {
   head: u32,
   token: u32,
   count: u32,
-  // Of the first token, and of the last.
+  // Positions of the first token and of the last.
   position: u32,
   last: u32,
-  // Where the sequence's row of block_tables starts.
+  // Start of the sequence's row of block_tables.
   table: u32,
 }
 

@@ -99,7 +99,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   @if(!SPLIT) write_out(&folded, queries, lane);
 }
 
-// What `lane` of the subgroup has.
+// The value that `lane` of the subgroup holds.
 fn shuffle4(own: vec4f, lane: u32) -> vec4f {
   return vec4f(
     subgroupShuffle(own.x, lane),

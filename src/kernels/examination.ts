@@ -32,7 +32,7 @@ export type Launch = (
 export interface CaseRun {
   /** Its sizes, in messages. */
   readonly what: string;
-  /** Where in the expected output its own begins; 0. */
+  /** Offset of its own output in the expected one, in elements; 0. */
   readonly start?: number;
   readonly run: (launch: Launch, choice: VariantChoice) => Promise<Uint32Array>;
 }

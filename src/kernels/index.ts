@@ -1,4 +1,4 @@
-// What `import { … } from 'roseinfer/kernels'` gives: the kernels, and what it takes to run, record and time them.
+// Exports of 'roseinfer/kernels': the kernels, and the types and functions to run, record and time them.
 import '../util/platform-types.ts';
 
 export { type AdapterChoice, type AdapterIdentity, type FoundAdapter, findAdapter } from '../gpu/adapter.ts';

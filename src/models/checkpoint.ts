@@ -15,13 +15,13 @@ import { checkRows, rowLength, type WeightSource } from './weight-source.ts';
 
 /** Values that a module computes from its configuration and that some files carry along. */
 const BUFFER = /\.rotary_emb\.inv_freq$/;
-/** What a notice names, and how much of each name. */
+/** Most names in a notice, and most characters of each. */
 const MAX_NAMED = 5;
 const MAX_NAME_LENGTH = 60;
 /** Elements compared at a time to find out whether a stored head is the embedding. */
 const COMPARED_ELEMENTS = 2 ** 18;
 
-/** Where a tensor of the model is stored. */
+/** Place of a tensor of the model in the files. */
 interface StoredTensor extends SafetensorsTensor {
   readonly file: SafetensorsFile;
   readonly dtype: FileDtype;

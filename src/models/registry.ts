@@ -1,4 +1,4 @@
-// The architectures that there are. `model_type` of a config.json picks one; a file without it is of the first, as the
+// The registry of architectures. `model_type` of a config.json picks one; a file without it is of the first, as the
 // oldest have none.
 import { join } from 'node:path';
 import { RangeValueError } from '../util/errors.ts';

@@ -47,7 +47,7 @@ export function planMemory(model: ModelDefinition, sizes: RuntimeSizes): MemoryP
 }
 
 /**
- * Cuts a pool whose size nobody asked for to what the host has room for, but never to less than one longest sequence takes:
+ * Cuts a pool of the default size to what the host has room for, but never to less than one longest sequence takes:
  * `checkMemory` refuses what can't run at all.
  *
  * @param hostBytes memory that is free, where the adapter shares the host's.

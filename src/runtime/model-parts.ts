@@ -30,7 +30,7 @@ export interface ModelOptions {
   readonly numSampledIds?: number | undefined;
   readonly kernels?: ModelKernels | undefined;
   readonly onProgress?: ((bytes: number) => void) | undefined;
-  /** Where the choices of variants come from; by default `off` on a software adapter, else `on`. */
+  /** Source of the choices of variants; by default `off` on a software adapter, else `on`. */
   readonly tune?: TuneMode | undefined;
   /** Called with the number of kernel sizes measured, and of those to measure. */
   readonly onTuned?: ((numDone: number, numSizes: number) => void) | undefined;

@@ -22,7 +22,7 @@ import { LOGPROB_BYTES, readLogprobs, readSampled, SAMPLED_BYTES } from './step-
 import { stepShape } from './step-shape.ts';
 import { runVariants, type WarmUpProgress } from './warm-up.ts';
 
-/** What a runner is made with, besides its model and sizes. */
+/** Options of a runner besides its model and sizes. */
 export interface ModelRunnerOptions extends ModelOptions, Partial<Pick<Runner, 'eosIds'>> {
   /** Bring the raw logits of every sampled row to the host, too. */
   readonly returnLogits?: boolean | undefined;
@@ -47,7 +47,7 @@ export class ModelRunner implements Runner {
   readonly #decodePrograms = new Map<string, Program>();
   readonly #inFlight = new Set<Promise<StepResult>>();
   #closed: RunnerClosedError | null = null;
-  /** Of the engine whose steps came last. */
+  /** Lease of the engine whose steps came last. */
   #lease: Lease | null = null;
 
   private constructor(device: Device, parts: ModelParts, sizes: RuntimeSizes, options: ModelRunnerOptions) {

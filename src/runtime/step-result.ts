@@ -9,7 +9,7 @@ export const SAMPLED_BYTES = 8;
 /** Bytes that come back of a row when some row reports log-probabilities. */
 export const LOGPROB_BYTES = 4 * LOGPROB_WORDS;
 
-/** What the sampler has left: [R, 2] words, and more. */
+/** Reads the sampler's output: [R, 2] words, and more. */
 export function readSampled(R: number, bytes: ArrayBuffer = new ArrayBuffer(0)): Pick<StepResult, 'ids' | 'finite'> {
   const pairs = new Int32Array(bytes).subarray(0, 2 * R);
   const ids = pairs.filter((_, i) => i % 2 === 0);

@@ -1,4 +1,4 @@
-// What there is to tune of a model: each kernel of the table of tunings, at the sizes of the model's own dispatches.
+// Tunable kernels of a model: each kernel of the table of tunings, at the sizes of the model's own dispatches.
 import type { Device } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Dims, Variant, VariantChoice } from '../gpu/kernel-spec.ts';

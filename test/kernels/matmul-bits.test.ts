@@ -1,5 +1,5 @@
-// @module-tag sweep
 // Bits of a row of the matmul: equal in every variant and batch.
+// @module-tag sweep
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';

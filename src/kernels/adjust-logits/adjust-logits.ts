@@ -6,7 +6,7 @@ import { read, write } from '../../gpu/kernel-spec.ts';
 export const ADJUST_ROW_WORDS = 6;
 /** Words of an entry. */
 export const ADJUST_ENTRY_WORDS = 4;
-/** In the place of a slot of next_tokens: the entries count every id. */
+/** Sentinel slot: no id is pending on the GPU, and the entries count every id. */
 export const NO_NEWEST_SLOT = 0xffffffff;
 /** Flags of an entry: the repetition penalty applies; the id must not be drawn. */
 export const ADJUST_SEEN = 1;

@@ -68,7 +68,7 @@ export const attention = defineKernel({
   tunables: { ROWS: [1, 4, 8], LANES: [8, 32, 64] },
   accepts,
   workgroups: ({ count, H }) => [count, H, 1],
-  // Without the keys and values that are in the cache: no size tells how many there are.
+  // Keys and values in the cache are left out: no size tells how many a row reads.
   cost: ({ count, H, D }) => ({ bytes: 8 * count * H * D, flops: 4 * count * H * D }),
 });
 
@@ -89,7 +89,7 @@ export const attentionSplit = defineKernel({
   tunables: { ROWS: [1], LANES: [8, 32, 64] },
   accepts,
   workgroups: ({ count, H, splits }) => [count, H, splits],
-  // Without the keys and values that are in the cache: no size tells how many there are.
+  // Keys and values in the cache are left out: no size tells how many a row reads.
   cost: ({ count, H, D }) => ({ bytes: 8 * count * H * D, flops: 4 * count * H * D }),
 });
 

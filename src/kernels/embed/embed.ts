@@ -1,3 +1,5 @@
+// Embedding: the rows of token and position, added. It reads the table in the tiles of the LM head, so that a tied model
+// holds one matrix.
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, readPacked, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';

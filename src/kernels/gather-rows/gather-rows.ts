@@ -1,3 +1,4 @@
+// Copies of listed rows: only rows that need logits go on to the LM head.
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';

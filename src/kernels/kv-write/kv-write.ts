@@ -1,3 +1,5 @@
+// Keys and values written to the slots of the paged cache. A row of the cache ends in zeros, so that attention loads whole
+// vectors.
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, type Sizes, write } from '../../gpu/kernel-spec.ts';
 import { RangeValueError } from '../../util/errors.ts';

@@ -28,6 +28,6 @@ export const logprobs = defineKernel({
   overrides: ({ isSoftware }) => ({ LANES: isSoftware ? 8 : 256 }),
   tunables: { LANES: [8, 32, 64, 256] },
   workgroups: ({ R }) => [R, 1, 1],
-  // Logits are looked at for the maximum and for the sum of exponentials, about 20 operations each.
+  // Logits are read for the maximum and again for the sum of exponentials, about 20 operations each.
   cost: ({ R, V }) => ({ bytes: 4 * R * V, loads: 2 * R * V, flops: 20 * R * V }),
 });

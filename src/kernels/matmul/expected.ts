@@ -65,7 +65,7 @@ export function expectedProjection(inputs: ProjectionInputs): { readonly out: Ex
     tolerance: tolerance!.map((bound, i) => (isOfQ(i) ? bound : 0)),
     toNumbers: floatsOf,
   };
-  // What is expected of the cache is kept in f32, which rounds once more.
+  // The expected words of the cache are f32, which rounds once more.
   const kept = tolerance!.map((bound) => (bound * (K + 3)) / (K + 2));
   const stored = cache.dtype === 'f16' ? kept.map((bound, i) => halfBound(bound, sums[i]!)) : kept;
   const inSlots = (rows: Float64Array, unwritten: number) => {

@@ -1,3 +1,4 @@
+// The plain form of the matmul: a loop over k for each element, with the bits of the fast one.
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';

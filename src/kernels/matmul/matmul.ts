@@ -1,3 +1,5 @@
+// The matmul and the one that also writes keys and values. Every variant sums k in ascending order, so a row's bits depend
+// neither on its variant nor on its batch.
 import type { DeviceTraits } from '../../gpu/device.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, readPacked, type Sizes, type VariantOf, write } from '../../gpu/kernel-spec.ts';
@@ -11,7 +13,7 @@ const LANES_PER_TILE = TILE / 4;
 const operands = { x: read('M', 'K'), w: readPacked('K', 'N'), bias: read('N'), out: write('M', 'O') };
 const params = { M: 'u32', N: 'u32', K: 'u32', O: 'u32', first: 'u32' } as const;
 const defaults = { first: 0 };
-/** What a matmul may do to its sums. */
+/** Conditions that select an activation of the sums. */
 const ACTIVATIONS = ['GELU_NEW', 'GELU', 'RELU'] as const;
 const EPILOGUES = [...ACTIVATIONS, 'RESIDUAL'] as const;
 /** An algorithm a file: lanes share tiles of x and w, or hand each other x by shuffles, or each load what they need. */
@@ -148,7 +150,7 @@ export const matmul = defineKernel({
   }),
 });
 
-/** Whether rows of D elements are whole vectors of the cache: what `matmulKVWrite` needs of them. */
+/** Tells whether rows of D elements are whole vectors of the cache, as `matmulKVWrite` needs them. */
 export function fillsKVRow(D: number, dtype: KVDType): boolean {
   return kvRowWords(D, dtype) * (dtype === 'f16' ? 2 : 1) === D;
 }

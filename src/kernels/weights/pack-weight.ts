@@ -7,7 +7,7 @@ import { quote } from '../../util/quote.ts';
 import { PackedWeight } from './packed-weight.ts';
 import { WEIGHT_ORDERS, type WeightDType, type WeightOrder } from './weight-tiles.ts';
 
-/** How a matrix is given and stored. */
+/** Layout of the given matrix, and its storage. */
 export interface PackWeightOptions {
   /** Storage; f16 for a Float16Array, else f32. Kernels read it by themselves from the weight. */
   readonly dtype?: WeightDType | undefined;

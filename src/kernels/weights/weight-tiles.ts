@@ -1,16 +1,18 @@
+// Storage of weights in column tiles: f32, f16 packed two to a word, and q8 with scales. Tiles make a lane's load one vec4,
+// whichever matrix it comes from.
 import { RangeValueError } from '../../util/errors.ts';
 import { ceilDiv, roundUp } from '../../util/math.ts';
 
 /** Storage of a weight matrix. q8: signed bytes, with an f32 scale for each group of Q8_GROUP of a column. */
 export type WeightDType = 'f32' | 'f16' | 'q8';
 
-/** All of them. */
+/** All storage types. */
 export const WEIGHT_DTYPES: readonly WeightDType[] = ['f32', 'f16', 'q8'];
 
-/** How a matrix lies on the host. `kn`: rows of N; `nk`: rows of K. */
+/** Order of a matrix on the host. `kn`: rows of N; `nk`: rows of K. */
 export type WeightOrder = 'kn' | 'nk';
 
-/** All of them. */
+/** All orders. */
 export const WEIGHT_ORDERS: readonly WeightOrder[] = ['kn', 'nk'];
 
 /** Columns of a weight tile: `TILE` of shaders/packed_weights.wgsl. */

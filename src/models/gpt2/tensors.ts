@@ -3,7 +3,10 @@ import type { FileRules } from '../architecture.ts';
 import type { TensorSpec } from '../tensor-specs.ts';
 import type { GPT2Config } from './config.ts';
 
-/** What files of a GPT-2 hold besides its tensors: most have a prefix before every name but that of the head, old ones causal masks. */
+/**
+ * Names in files of a GPT-2 besides its tensors: most have a prefix before every name but that of the head, old ones
+ * causal masks.
+ */
 export const files: FileRules = {
   prefix: /^transformer\.(?!lm_head\.)/,
   ignored: /^h\.\d+\.attn\.(bias|masked_bias)$/,
