@@ -37,10 +37,17 @@ export function scratchTable(config: ModelConfig, sizes: RuntimeSizes) {
   } as const satisfies TensorTable<string>;
 }
 
-/** Lists the scratch tensors that a model's layers have of their own: [T, columns] each. */
-export function layerScratchTable({ scratch }: ModelDefinition, { maxBatchTokens }: RuntimeSizes): TensorTable<string> {
+/**
+ * Lists the scratch tensors that a model's layers have of their own: [T, columns] each.
+ *
+ * @throws RangeValueError for a name that every model has.
+ */
+export function layerScratchTable({ config, scratch }: ModelDefinition, sizes: RuntimeSizes): TensorTable<string> {
+  const taken = Object.keys(scratchTable(config, sizes));
   const entries = Object.entries(scratch).map(([name, columns]) => {
-    return [name, { label: name, dtype: 'f32', shape: [maxBatchTokens, columns] }] as const;
+    if (taken.includes(name))
+      throw new RangeValueError('scratch tensor of the layers', name, `none of ${taken.join(', ')}`);
+    return [name, { label: name, dtype: 'f32', shape: [sizes.maxBatchTokens, columns] }] as const;
   });
   return Object.fromEntries(entries);
 }

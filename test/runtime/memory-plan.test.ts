@@ -50,6 +50,13 @@ test('the f32 matrices of GPT-2 dominate its 124,439,808 parameters', () => {
   expect(weights).toBe(4 * (124_439_808 + 15 * 768 + 50257));
 });
 
+test('a scratch tensor of the layers with the name of one that every model has is refused', () => {
+  const shadowing = { ...model, scratch: { ...model.scratch, hidden: 12 } };
+  expect(() => planMemory(shadowing, sizesOf({}))).toThrow(
+    'scratch tensor of the layers is "hidden", expected none of hidden, normed, partials, gathered, logits,',
+  );
+});
+
 test('sizes beyond the memory of the host are refused with both numbers', () => {
   const sizes = sizesOf({});
   const { total } = planMemory(model, sizes);
