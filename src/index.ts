@@ -62,7 +62,7 @@ export { type LoadEngineOptions, type LoadOptions, load } from './load.ts';
 export { BUNDLED_MODEL, type LoadedModel, loadModel } from './load-model.ts';
 export type { LoadModelOptions, LoadProgress, LoadTextModelOptions, ModelDeviceOptions } from './load-options.ts';
 export { type LoadedTextModel, loadTextModel } from './load-text-model.ts';
-export { type Activation, ConfigError, type ModelConfig } from './models/config.ts';
+export { ConfigError, type ModelConfig } from './models/config.ts';
 export { type ModelKernels, modelKernels } from './models/kernels.ts';
 export type { WeightSource } from './models/weight-source.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './research/perplexity.ts';

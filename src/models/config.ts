@@ -1,5 +1,5 @@
-// A model's configuration in the project's words, as all know it that run any model; and how a config.json is read, which
-// is the same for every architecture: each key by name, with its default, and an error that names key, value and range.
+// Configuration of a model as far as all architectures share it, in the project's words, and the reader of a config.json: each
+// key by name, with its default, and an error that names key, value and range.
 import { MAX_EOS_IDS } from '../core/sequence.ts';
 import { isJsonObject, type JsonObject } from '../util/json.ts';
 import { ModelFileError, type Problem, quoteJson } from '../util/model-file-error.ts';
@@ -7,10 +7,7 @@ import { ModelFileError, type Problem, quoteJson } from '../util/model-file-erro
 /** A config.json that is missing or describes no supported model; `subject` is the key. */
 export class ConfigError extends ModelFileError {}
 
-/** Activation of an MLP: gelu_new is the tanh approximation, gelu the exact one with erf. */
-export type Activation = 'gelu_new' | 'gelu' | 'relu';
-
-/** Sizes and constants of a model, whatever its architecture. */
+/** Sizes and ends of a model, whatever its architecture. */
 export interface ModelConfig {
   /** L */
   readonly numLayers: number;
@@ -24,14 +21,11 @@ export interface ModelConfig {
   readonly mlpSize: number;
   /** V */
   readonly vocabSize: number;
-  /** The longest context. */
+  /** Tokens of the longest context. */
   readonly numPositions: number;
-  /** Added to the variance in every norm. */
-  readonly normEpsilon: number;
-  readonly activation: Activation;
-  /** The output head is the token embedding. */
+  /** True where the output head is the token embedding. */
   readonly tieWordEmbeddings: boolean;
-  /** The tokens that end a text, as in the file: the vocabulary may lack one. */
+  /** Tokens that end a text, as in the file: the vocabulary may lack one. */
   readonly eosTokenIds: readonly number[];
 }
 

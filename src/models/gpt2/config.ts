@@ -2,8 +2,14 @@
 // don't concern inference are ignored.
 import { isPositive, isSize, type ModelConfig, parseEosIds, readConfig } from '../config.ts';
 
+/** Activation of an MLP: gelu_new is the tanh approximation, gelu the exact one with erf. */
+export type Activation = 'gelu_new' | 'gelu' | 'relu';
+
 /** Configuration of a GPT-2: numPositions are the rows of the position embedding, and H · D = C. */
 export interface GPT2Config extends ModelConfig {
+  /** Number added to the variance in every norm. */
+  readonly normEpsilon: number;
+  readonly activation: Activation;
   /** Divide attention scores by √D. */
   readonly scaleAttnWeights: boolean;
   /** Divide the attention scores of layer l (from 0) by l + 1, too. */

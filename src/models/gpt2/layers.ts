@@ -2,10 +2,9 @@
 // whatever sequences they belong to. Modules have the names of Hugging Face's GPT-2.
 import type { Tensor } from '../../gpu/tensor.ts';
 import { attend, type Epilogue, embed, linear, norm, projectQKV } from '../blocks.ts';
-import type { Activation } from '../config.ts';
 import type { Step, StepShape } from '../step.ts';
 import type { Weights } from '../weights.ts';
-import type { GPT2Config } from './config.ts';
+import type { Activation, GPT2Config } from './config.ts';
 
 const EPILOGUES: Readonly<Record<Activation, Epilogue>> = { gelu_new: 'GELU_NEW', gelu: 'GELU', relu: 'RELU' };
 

@@ -4,7 +4,6 @@ import { type ModelConfig, parseEosIds, readConfig } from '../../../src/models/c
 
 /** Columns of an MLP for each of the residual stream. */
 const MLP_FACTOR = 3;
-const NORM_EPSILON = 1e-6;
 
 /**
  * Checks a parsed config.json; `source` names it in errors.
@@ -22,8 +21,6 @@ export function parseToyConfig(config: unknown, source: string): ModelConfig {
     mlpSize: MLP_FACTOR * hiddenSize,
     vocabSize: size('vocabulary'),
     numPositions: size('places'),
-    normEpsilon: NORM_EPSILON,
-    activation: 'relu',
     tieWordEmbeddings: flag('tie_word_embeddings', false),
     eosTokenIds: parseEosIds(json.end ?? null, fail),
   };

@@ -5,6 +5,9 @@ import type { ModelConfig } from '../../../src/models/config.ts';
 import type { Step, StepShape } from '../../../src/models/step.ts';
 import type { Weights } from '../../../src/models/weights.ts';
 
+/** Number added to the variance in every norm. */
+const EPSILON = 1e-6;
+
 /** Columns of the layers' scratch tensors for every token. */
 export function scratch({ numHeads: H, headDim: D, mlpSize: F }: ModelConfig) {
   return { looked: 3 * H * D, seen: H * D, thought: F };
@@ -12,7 +15,7 @@ export function scratch({ numHeads: H, headDim: D, mlpSize: F }: ModelConfig) {
 
 /** Adds the embedding and all layers: scratch `hidden`[T, C] is the residual stream. */
 export function layers(step: Step, config: ModelConfig, weights: Weights, shape: StepShape): void {
-  const { hiddenSize: C, mlpSize: F, numHeads, headDim, normEpsilon: eps } = config;
+  const { hiddenSize: C, mlpSize: F, numHeads, headDim } = config;
   const T = shape.numTokens;
   const A = numHeads * headDim;
   const hidden = step.scratch('hidden').prefix([T, C]);
@@ -26,7 +29,7 @@ export function layers(step: Step, config: ModelConfig, weights: Weights, shape:
   for (let layer = 0; layer < config.numLayers; layer++) {
     const name = `blocks.${layer}`;
     const [look, think] = [`${name}.look`, `${name}.think`];
-    norm(step, `${name}.first`, hidden, weights.norm(`${name}.first`), eps, normed);
+    norm(step, `${name}.first`, hidden, weights.norm(`${name}.first`), EPSILON, normed);
     projectQKV(step, `${look}.up`, normed, linearOf(`${look}.up`), looked, { layer, headDim });
     attend(step, looked, seen, { numHeads, headDim, layer, scale: 1 / headDim }, shape);
     linear(step, `${think}.up`, normed, linearOf(`${think}.up`), thought, { use: 'widening', epilogue: 'RELU' });
@@ -37,6 +40,6 @@ export function layers(step: Step, config: ModelConfig, weights: Weights, shape:
 }
 
 /** Adds the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
-export function lastNorm(step: Step, config: ModelConfig, weights: Weights, hidden: Tensor, out: Tensor): void {
-  norm(step, 'last', hidden, weights.norm('last'), config.normEpsilon, out);
+export function lastNorm(step: Step, _config: ModelConfig, weights: Weights, hidden: Tensor, out: Tensor): void {
+  norm(step, 'last', hidden, weights.norm('last'), EPSILON, out);
 }
