@@ -1,4 +1,4 @@
-// The forward pass of one step: the layers of a model and its head, interpreted by whatever receives the dispatches.
+// The forward pass of one step: the layers of a model and its head, interpreted by the sink that receives its dispatches.
 import type { Tensor } from '../gpu/tensor.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
 import { lmHead as addHead, sampleRows } from '../models/head.ts';
@@ -10,7 +10,7 @@ import type { KVCache } from './kv-cache.ts';
 import { type Scratch, scratchTensor } from './scratch.ts';
 import type { StepInputs } from './step-inputs.ts';
 
-/** All that the forward pass of a model reads and writes. Its tensors may be shapes alone. */
+/** Tensors, kernels and choices that the forward pass of a model takes. The tensors may be shapes alone. */
 export interface ForwardParts {
   readonly model: ModelDefinition;
   readonly weights: Weights;
@@ -46,7 +46,7 @@ export function lmHead(sink: StepSink, parts: ForwardParts, normed: Tensor, logi
   addHead(stepOf(sink, parts), parts.weights, normed, logits);
 }
 
-/** The step of a sink over the parts of a model. */
+/** Makes the step of a sink over the parts of a model. */
 function stepOf(sink: StepSink, { kernels, inputs, kv, tuning, scratch, layerScratch }: ForwardParts): Step {
   const tensors = { ...scratch, ...layerScratch };
   return {

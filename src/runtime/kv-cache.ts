@@ -14,8 +14,8 @@ export function kvCacheTensors({ numLayers, numHeads, headDim }: ModelConfig, si
 }
 
 /**
- * Keys and values of all layers on the GPU, in blocks. Slots that were never written hold anything, NaN too, and
- * nothing reads them.
+ * Keys and values of all layers on the GPU, in blocks. Slots that were never written may hold anything, even NaN, and are
+ * not read.
  */
 export class KVCache {
   readonly layers: readonly Tensor[];

@@ -1,5 +1,5 @@
-// The model lists its own work: an interpreter of the forward pass that solves each dispatch and runs none, so that what
-// tunes, compiles, checks or times kernels need not know which of them a model has, nor their sizes.
+// List of the dispatches of a model's steps: an interpreter of the forward pass that solves each dispatch and runs none. Tuner,
+// compiler, doctor and kernel benchmark take kernels and sizes from it, and know no model.
 import type { DeviceTraits } from '../gpu/device.ts';
 import type { ModelDispatch } from '../kernels/examination.ts';
 import type { StepShape, StepSink } from '../models/step.ts';

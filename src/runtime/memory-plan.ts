@@ -18,7 +18,7 @@ export interface MemoryPlan {
   readonly total: number;
 }
 
-/** A model that the adapter or the machine has no room for. */
+/** Error of a model that the adapter or the machine has no room for. */
 export class MemoryError extends RoseinferError {
   readonly needed: number;
   readonly available: number;
@@ -30,7 +30,7 @@ export class MemoryError extends RoseinferError {
   }
 }
 
-/** Bytes that a model of these sizes takes on the GPU, before anything is allocated. */
+/** Counts the bytes that a model of these sizes takes on the GPU, before anything is allocated. */
 export function planMemory(model: ModelDefinition, sizes: RuntimeSizes): MemoryPlan {
   const { config } = model;
   const { numLayers, vocabSize } = config;
@@ -61,7 +61,7 @@ export function fitPool(model: ModelDefinition, sizes: RuntimeSizes, hostBytes: 
 }
 
 /**
- * Refuses what can't fit.
+ * Refuses a model that can't fit.
  *
  * @param maxBindingBytes largest binding of the adapter; only a vocabulary may be cut into several.
  * @param hostBytes memory that is free, where the adapter shares the host's.
@@ -94,7 +94,7 @@ export function checkMemory(
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
-/** "512 B", "1.5 MiB": one decimal, in the largest unit with a value of at least 1. */
+/** Formats bytes as "512 B" or "1.5 MiB": one decimal, in the largest unit with a value of at least 1. */
 export function formatBytes(bytes: number): string {
   let unit = 0;
   let value = bytes;

@@ -1,4 +1,4 @@
-// A model's parts as shapes alone: nothing is read and no GPU is needed to list what it would run.
+// A model's parts as shapes alone, to list its dispatches by: no file is read and no GPU is needed.
 import { Tensor } from '../gpu/tensor.ts';
 import { PackedWeight } from '../kernels/weights/packed-weight.ts';
 import { vocabularyRanges } from '../kernels/weights/vocabulary-ranges.ts';
@@ -16,7 +16,7 @@ import { layerScratchTable, scratchTable } from './scratch.ts';
 import { inputTable } from './step-inputs.ts';
 import { makeTensors, type TensorEntry } from './tensor-table.ts';
 
-/** A model that is to be listed. */
+/** Model whose dispatches are to be listed. */
 export interface MetaModel {
   readonly model: ModelDefinition;
   readonly sizes: RuntimeSizes;

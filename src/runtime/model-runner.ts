@@ -24,9 +24,9 @@ import { runVariants, type WarmUpProgress } from './warm-up.ts';
 
 /** Options of a runner besides its model and sizes. */
 export interface ModelRunnerOptions extends ModelOptions, Partial<Pick<Runner, 'eosIds'>> {
-  /** Bring the raw logits of every sampled row to the host, too. */
+  /** Reads back the raw logits of every sampled row, too; default false. */
   readonly returnLogits?: boolean | undefined;
-  /** Run every kernel variant once, for drivers that compile at the first dispatch; default false. */
+  /** Runs every kernel variant once, for drivers that compile at the first dispatch; default false. */
   readonly warmUp?: boolean | undefined;
   readonly onWarmUp?: WarmUpProgress | undefined;
 }
@@ -43,7 +43,7 @@ export class ModelRunner implements Runner {
   readonly #timer: KernelTimer;
   readonly #returnLogits: boolean;
   readonly #maxLogitsRows: number;
-  /** Steps of decode rows only, by shape: they come again and again. */
+  /** Programs of steps of decode rows only, by shape: such steps repeat. */
   readonly #decodePrograms = new Map<string, Program>();
   readonly #inFlight = new Set<Promise<StepResult>>();
   #closed: RunnerClosedError | null = null;
@@ -84,7 +84,7 @@ export class ModelRunner implements Runner {
     return runner;
   }
 
-  /** DeviceLostError on a device that is lost or closed, RunnerClosedError after `close`. */
+  /** Error of every further step: DeviceLostError on a device that is lost or closed, RunnerClosedError after `close`. */
   get failure(): Error | null {
     return this.#device.loss ?? this.#closed;
   }
@@ -105,8 +105,8 @@ export class ModelRunner implements Runner {
   }
 
   /**
-   * Puts a step's inputs in place and returns its dispatches in a program of the caller's: for a profiler, which may run them
-   * in parts. Steps after that find in the cache what those left.
+   * Writes a step's inputs and returns its dispatches in a program that the caller owns: for a profiler, which may run them
+   * in parts. Later steps find in the cache what those left.
    *
    * @throws as `execute`.
    */
@@ -127,7 +127,7 @@ export class ModelRunner implements Runner {
     await this.close();
   }
 
-  /** Leaves the cache as it is, and `nextTokens`. */
+  /** Runs every variant once; cache and `nextTokens` stay as they are. */
   async #warmUp(sizes: RuntimeSizes, onProgress: WarmUpProgress | undefined): Promise<void> {
     const { nextTokens } = this.#parts.scratch;
     const before = await nextTokens.read();
@@ -150,7 +150,7 @@ export class ModelRunner implements Runner {
     const logprobBytes = shape.reportsLogprobs ? R * LOGPROB_BYTES : 0;
     const logitBytes = this.#returnLogits ? 4 * R * this.limits.vocabSize : 0;
     const parts = [
-      // Without a row to sample something is read all the same: its arrival says that the step has run.
+      // A step without a row to sample is read back too: the arrival of the bytes says that it has run.
       { tensor: scratch.sampled, size: Math.max(R, 1) * SAMPLED_BYTES },
       { tensor: scratch.logprobs, size: logprobBytes },
       { tensor: scratch.logits, size: logitBytes },
@@ -174,7 +174,7 @@ export class ModelRunner implements Runner {
     };
   }
 
-  /** Encodes a program; returns what reads its times, where they are wanted and can be had. */
+  /** Encodes a program. @returns a function that reads its times; null for a step that is not timed. */
   #encode(
     encoder: GPUCommandEncoder,
     program: Program,

@@ -1,5 +1,4 @@
-// The work of a model of some sizes, listed before anything of it is made: what tuner, doctor and benchmarks take their
-// kernels and sizes from.
+// Work of a model of some sizes, listed before anything of it is made: tuner and doctor take their kernels and sizes from it.
 import type { Device } from '../gpu/device.ts';
 import { ModelWork } from '../kernels/examination.ts';
 import type { ModelDefinition } from '../models/architecture.ts';

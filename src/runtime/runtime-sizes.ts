@@ -40,10 +40,11 @@ export interface RunnerOptions {
   readonly maxLogitsRows?: number | undefined;
 }
 
+/** Default sequences per step. */
 const DEFAULT_BATCH_SIZE = 8;
-/** Storage of keys and values, by default. */
+/** Default storage of keys and values. */
 export const DEFAULT_KV_DTYPE: KVDType = 'f32';
-/** Tokens per block of the KV cache, by default. */
+/** Default tokens per block of the KV cache. */
 export const DEFAULT_BLOCK_SIZE = 16;
 
 /**
@@ -83,7 +84,7 @@ export function resolveSizes(
   return { ...sizes, vocabSize: config.vocabSize, dtype: options.dtype ?? fileDtype, kvDtype };
 }
 
-/** Bytes of one layer's keys and values in one block. */
+/** Counts the bytes of one layer's keys and values in one block. */
 export function kvBlockBytes({ numHeads, headDim }: ModelConfig, blockSize: number, dtype: KVDType): number {
   return 4 * 2 * numHeads * blockSize * kvRowWords(headDim, dtype);
 }

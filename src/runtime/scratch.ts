@@ -1,4 +1,4 @@
-// Scratch tensors of a step: what its kernels leave for each other, made once for the largest step. One table states them.
+// Scratch tensors, through which the kernels of a step hand over their results: one table, made once for the largest step.
 import type { Tensor } from '../gpu/tensor.ts';
 import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
 import { LOGPROB_WORDS } from '../kernels/logprobs/logprobs.ts';
@@ -20,19 +20,19 @@ export function scratchTable(config: ModelConfig, sizes: RuntimeSizes) {
     /** The residual stream. */
     hidden: { label: 'hidden', dtype: 'f32', shape: [T, C] },
     normed: { label: 'normed', dtype: 'f32', shape: [Math.max(T, R), C] },
-    /** Of the splits of decode rows: see shaders/attention_fold.wgsl. */
+    /** Running softmax of each split of decode rows; see shaders/attention_fold.wgsl. */
     partials: { label: 'partials', dtype: 'f32', shape: [S, H, ceilDiv(maxModelLen, SPLIT_KEYS), D + 2] },
     /** Last hidden states of the rows that need logits. */
     gathered: { label: 'gathered', dtype: 'f32', shape: [R, C] },
-    /** The model's own; nothing changes them. */
+    /** Raw logits of the model; nothing changes them. */
     logits: { label: 'logits', dtype: 'f32', shape: [R, V] },
     /** Logits to sample from in steps where some row has penalties, biases or masked ids. */
     adjusted: { label: 'adjusted logits', dtype: 'f32', shape: [S, V] },
     /** Sampled id, and 1 where the logits were finite. */
     sampled: { label: 'sampled', dtype: 'u32', shape: [R, 2] },
-    /** Of rows that asked; see shaders/logprobs.wgsl. */
+    /** Records of rows that asked; see shaders/logprobs.wgsl. */
     logprobs: { label: 'logprobs', dtype: 'u32', shape: [R, LOGPROB_WORDS] },
-    /** Last sampled id of each token slot: here the next step finds ids that the host has not read. */
+    /** Last sampled id of each token slot: the next step may read ids that the host has not. */
     nextTokens: { label: 'next tokens', dtype: 'i32', shape: [S] },
   } as const satisfies TensorTable<string>;
 }

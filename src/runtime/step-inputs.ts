@@ -17,9 +17,9 @@ import { makeTensors, type TensorEntry, type TensorTable, wordsOf } from './tens
 
 /** Upper bound of temperatures: hotter draws would be as uniform, and a masked logit must stay many temperatures below the others. */
 const MAX_TEMPERATURE = 1e30;
-/** In a slot mapping: this token's keys and values go nowhere. */
+/** Slot of a token whose keys and values are not stored. */
 const PADDED_SLOT = -1;
-/** Every adapter lets a binding start at multiples of this many bytes. */
+/** Bytes: a binding may start at multiples of it on every adapter. */
 const OFFSET_ALIGNMENT = 256;
 
 /** Lists the inputs of a step, in their order in the buffer; all take one word an element. */
@@ -44,19 +44,18 @@ export function inputTable(sizes: RuntimeSizes): TensorTable<keyof StepInputTens
   };
 }
 
-/** Bytes of the inputs of a step. */
+/** Counts the bytes of the inputs of a step. */
 export function stepInputBytes(sizes: RuntimeSizes): number {
   return Object.values(inputTable(sizes)).reduce((sum, entry) => sum + regionBytes(entry), 0);
 }
 
-/** Most logits that a step adjusts: a row's are of tokens of its sequence, biased ids, stop ids and eos ids. */
+/** Counts the most logits that a step adjusts: a row's are of tokens of its sequence, biased ids, stop ids and eos ids. */
 function maxAdjustEntries({ maxBatchSize, maxModelLen, vocabSize }: RuntimeSizes): number {
   return maxBatchSize * Math.min(vocabSize, maxModelLen + MAX_LOGIT_BIASES + MAX_STOPS + MAX_EOS_IDS);
 }
 
 /**
- * All that the host tells the GPU about a step: one buffer, written once a step. Every array has a fixed place in it, so
- * bind groups never change.
+ * Inputs of a step in one buffer, written once a step. Every array has a fixed place in it, so bind groups never change.
  */
 export class StepInputs {
   readonly tensors: StepInputTensors;
@@ -84,8 +83,9 @@ export class StepInputs {
   }
 
   /**
-   * Puts a step in place of the last one; returns the number of query tiles after the decode rows.
+   * Overwrites the last step.
    *
+   * @returns the number of query tiles after the decode rows.
    * @throws GpuError when the driver refuses the write.
    */
   write(plan: BatchPlan): number {
@@ -115,7 +115,7 @@ export class StepInputs {
     return tiles.length / 2 - plan.numDecodeTokens;
   }
 
-  /** Puts a step in place whose tokens are written to no slot: greedy rows of token 0, each an attention tile at position 0. */
+  /** Writes a step whose keys and values are not stored: greedy rows of token 0, each an attention tile at position 0. */
   writePadding(): void {
     const { slotMapping, queryTiles } = this.tensors;
     this.#words.fill(0);
@@ -132,7 +132,7 @@ export class StepInputs {
     this.#device.destroyBuffer(this.#buffer);
   }
 
-  /** Returns the end of the entries in words. */
+  /** Writes rows and entries of the adjusted logits. @returns the end of the entries in words. */
   #setAdjustments(rows: readonly SamplingRow[]): number {
     const { adjustRows, adjustEntries } = this.tensors;
     let end = 0;
@@ -146,7 +146,7 @@ export class StepInputs {
     return adjustEntries.range.offset / 4 + end * ADJUST_ENTRY_WORDS;
   }
 
-  /** Puts values into a region; they would run on into the next one. @throws RangeValueError for more than it holds. */
+  /** Writes values to a region. @throws RangeValueError for more than it holds, which would run into the next one. */
   #set(region: Tensor, values: ArrayLike<number>, start = 0): void {
     const end = start + values.length;
     if (end > region.range.size / 4)
@@ -155,7 +155,7 @@ export class StepInputs {
   }
 }
 
-/** Says if some row of the step samples from other logits than the model's. */
+/** Returns true when some row of the step samples from other logits than the model's. */
 export function adjusts({ samplingRows }: BatchPlan): boolean {
   return samplingRows.some(({ adjustment }) => adjustment !== null);
 }

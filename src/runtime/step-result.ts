@@ -1,12 +1,11 @@
 // Results of a step as bytes that come back from the GPU: ids of every sampled row, log-probabilities of those that asked.
-
 import type { SamplingRow } from '../core/batch-plan.ts';
 import type { StepResult, TokenLogprobs } from '../core/runner.ts';
 import { LOGPROB_WORDS, MAX_TOP_LOGPROBS } from '../kernels/logprobs/logprobs.ts';
 
-/** Bytes that come back of a row: u32 id, u32 finite. */
+/** Bytes read back for a row: u32 id, u32 finite. */
 export const SAMPLED_BYTES = 8;
-/** Bytes that come back of a row when some row reports log-probabilities. */
+/** Bytes read back for a row when some row reports log-probabilities. */
 export const LOGPROB_BYTES = 4 * LOGPROB_WORDS;
 
 /** Reads the sampler's output: [R, 2] words, and more. */
@@ -17,7 +16,7 @@ export function readSampled(R: number, bytes: ArrayBuffer = new ArrayBuffer(0)):
   return { ids, finite };
 }
 
-/** The records [R, LOGPROB_WORDS] of shaders/logprobs.wgsl; null for rows that did not ask. */
+/** Reads the records [R, LOGPROB_WORDS] of shaders/logprobs.wgsl; null for rows that did not ask. */
 export function readLogprobs(
   bytes: ArrayBuffer = new ArrayBuffer(0),
   { ids, rows, vocabSize }: { ids: Int32Array; rows: readonly SamplingRow[]; vocabSize: number },

@@ -1,5 +1,4 @@
-// Tables of tensors by name: one list says how many bytes they take, makes them, and types them.
-
+// Tables of tensors by name: one list from which they are counted, made and typed.
 import type { DType, Tensor } from '../gpu/tensor.ts';
 
 /** Description of a tensor before it is made; its elements take one word each. */

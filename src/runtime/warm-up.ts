@@ -33,7 +33,7 @@ export async function runVariants(
       using program = new Program(device, `warm-up of ${dispatch.label}`, [{ ...dispatch, workgroups: [1, 1, 1] }]);
       program.submit();
     });
-    // Its arrival says that the variant has run.
+    // The arrival of the bytes says that the variant has run.
     await scratch.nextTokens.read();
   }
   onProgress(dispatches.length, dispatches.length);

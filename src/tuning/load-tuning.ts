@@ -64,12 +64,13 @@ export async function loadTuning(
   return new Tuning(device.traits, tuned);
 }
 
+/** Part of a tunable that is left to measure. */
 interface Work {
   readonly tunable: Tunable;
   readonly file: TuningFile;
-  /** By `keyOf`: what the file has, until it is measured anew. */
+  /** Choices by `keyOf`: those of the file, until they are measured again. */
   readonly choices: Map<string, TunedChoice>;
-  /** Sizes to be measured: there is something to choose. */
+  /** Sizes to be measured: those with several candidates and no choice yet. */
   readonly missing: readonly Dims[];
 }
 

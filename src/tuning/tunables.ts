@@ -32,7 +32,7 @@ export function listTunables(device: Device, work: ModelWork): readonly Tunable[
   });
 }
 
-/** @param dispatches those that fix the same. */
+/** Makes one tunable. @param dispatches those that fix the same. */
 function tunableOf(
   device: Device,
   kernel: Kernel,

@@ -31,7 +31,7 @@ export class TuningFile {
     this.#tunable = tunable;
   }
 
-  /** Names the file; it need not exist. @throws GpuError where the kernel does not link. */
+  /** Names the file; it need not exist. @throws KernelError where the kernel does not link. */
   static async of(device: Device, tunable: Tunable): Promise<TuningFile> {
     const { kernel, fixed } = tunable;
     const { name, backend, driver, webgpu } = device.identity;
@@ -53,14 +53,14 @@ export class TuningFile {
     }
   }
 
-  /** Replaces the file at once, so that a reader finds the old one or the new one. */
+  /** Replaces the file atomically: a reader finds the old one or the new one. */
   async write(tuned: readonly TunedChoice[]): Promise<void> {
     if (this.path === null) return;
     try {
       await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
       await writeAtomically(this.path, `${JSON.stringify(tuned)}\n`);
     } catch {
-      // A cache that can't be kept is no reason to stop.
+      // Without the cache the next start measures again.
     }
   }
 
