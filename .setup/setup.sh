@@ -31,33 +31,6 @@ packages_work() { "$node" --eval 'import("webgpu")' >/dev/null 2>&1; }
 # Prints the adapter, or why there is none, without the warnings of the Vulkan loader.
 probe() { "$node" .setup/probe.mjs 2>/dev/null; }
 
-# Debian 12's own Mesa is too old for Dawn; the one in its backports is not.
-install_driver() {
-  suite=$VERSION_CODENAME-backports
-  file=
-  if [ -z "$(sh .setup/apt-source.sh "$etc_apt" "$suite" "$suite")" ]; then
-    entry=$(sh .setup/apt-source.sh "$etc_apt" "$VERSION_CODENAME" "$suite")
-    case $entry in
-      '') fail "no apt source for $VERSION_CODENAME main: add one for $suite by hand and run setup again" ;;
-      deb\ *) file=$etc_apt/sources.list.d/roseinfer-backports.list ;;
-      *) file=$etc_apt/sources.list.d/roseinfer-backports.sources ;;
-    esac
-    say "adding $file"
-    printf '%s\n' "$entry" >"$file" || give_up
-  fi
-  # What an interrupted installation has left half done would stop this one.
-  dpkg --configure -a || :
-  apt-get update || give_up
-  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -t "$suite" mesa-vulkan-drivers libvulkan1 ||
-    give_up
-}
-
-# Takes back the source that was added, lest a broken one stays: the next run adds it again.
-give_up() {
-  [ -z "$file" ] || rm -f "$file"
-  fail 'apt could not install the driver: its message is above; run setup again when that is mended'
-}
-
 install_packages
 
 if adapter=$(probe); then
@@ -78,7 +51,8 @@ if [ "$ID $VERSION_ID" != 'debian 12' ] || [ "$(id -u)" != 0 ]; then
     "vulkan-icd-loader), and run setup again; as root on Debian 12 setup does it itself"
 fi
 
+# Debian 12's own Mesa is too old for Dawn; the one in its backports is not.
 say "installing Mesa's software Vulkan driver from $VERSION_CODENAME-backports"
-install_driver
+sh .setup/backports.sh "$etc_apt" "$VERSION_CODENAME" mesa-vulkan-drivers libvulkan1
 adapter=$(probe) || fail "the driver is installed, but ${adapter%%;*}"
 say "$adapter"

@@ -1,5 +1,5 @@
-// .setup/setup.sh in a directory of its own, with npm, apt and Node made up: a step that failed once is tried again,
-// one that succeeded is not.
+// .setup/setup.sh and .setup/isa.sh in a directory of their own, with npm, apt and Node made up: a step that failed once
+// is tried again, one that succeeded is not.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,8 +10,9 @@ let directory: string;
 beforeEach(() => {
   directory = temporaryDirectory();
   cpSync('.setup', join(directory, '.setup'), { recursive: true });
-  const script = readFileSync('.setup/setup.sh', 'utf8');
-  write('.setup/setup.sh', script.replaceAll('/etc/', `${directory}/etc/`));
+  for (const script of ['.setup/setup.sh', '.setup/isa.sh']) {
+    write(script, readFileSync(script, 'utf8').replaceAll('/etc/', `${directory}/etc/`));
+  }
   write('package-lock.json', '{}');
   write('etc/os-release', 'ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm\n');
   write('etc/apt/sources.list', 'deb https://mirror.invalid/debian bookworm main\n');
@@ -42,11 +43,11 @@ function npm(node: string, end = 'exit 0'): void {
   );
 }
 
-/** Runs setup; returns its exit code and what npm and apt were asked for. */
-function setup() {
+/** Runs setup, or another script of it; returns its exit code and what npm and apt were asked for. */
+function setup(script = '.setup/setup.sh') {
   rmSync(at('log'), { force: true });
   const env = { PATH: `${at('bin')}:/usr/bin:/bin` };
-  const { status, stderr } = spawnSync('sh', ['.setup/setup.sh'], { cwd: directory, env, encoding: 'utf8' });
+  const { status, stderr } = spawnSync('sh', [script], { cwd: directory, env, encoding: 'utf8' });
   const log = existsSync(at('log')) ? readFileSync(at('log'), 'utf8').trimEnd().split('\n') : [];
   return { status, log, stderr };
 }
@@ -87,10 +88,11 @@ describe('npm packages', () => {
   });
 });
 
+const apt = (update: string, install: string) =>
+  program('apt-get', `echo "apt-get $1" >>log; case $1 in update) ${update} ;; install) ${install} ;; esac`);
+const ALL = ['apt-get update', 'apt-get install'];
+
 describe('the driver', () => {
-  const apt = (update: string, install: string) =>
-    program('apt-get', `echo "apt-get $1" >>log; case $1 in update) ${update} ;; install) ${install} ;; esac`);
-  const ALL = ['apt-get update', 'apt-get install'];
   beforeEach(() => {
     npm(NO_ADAPTER);
   });
@@ -119,5 +121,38 @@ describe('the driver', () => {
     expect(setup()).toMatchObject({ status: 1, stderr: expect.stringContaining('the driver is installed, but') });
     apt('true', 'touch driver');
     expect(setup()).toMatchObject({ status: 0, log: ALL });
+  });
+});
+
+describe('the shim of test:isa', () => {
+  const installShim = () => setup('.setup/isa.sh');
+  beforeEach(() => {
+    program('dpkg', '[ "$1" != --status ] || [ -e shim ]');
+  });
+
+  test('is installed once, and by no ordinary setup', () => {
+    apt('true', 'case "$*" in *mesa-drm-shim*) touch shim ;; esac');
+    expect(setup()).toMatchObject({ status: 0, log: ['npm ci'] });
+    expect(installShim()).toMatchObject({ status: 0, log: ALL });
+    expect(sources()).toEqual(['roseinfer-backports.list']);
+    expect(installShim()).toMatchObject({ status: 0, log: [] });
+  });
+
+  test('is tried again, with its source, after apt failed', () => {
+    apt('true', 'exit 100');
+    const stderr = expect.stringContaining('apt could not install mesa-drm-shim');
+    expect(installShim()).toMatchObject({ status: 1, log: ALL, stderr });
+    expect(sources()).toEqual([]);
+    apt('true', 'touch shim');
+    expect(installShim()).toMatchObject({ status: 0, log: ALL });
+  });
+
+  test('is left to the user elsewhere than on Debian 12 as root', () => {
+    const stderr = expect.stringContaining('install mesa-drm-shim of the version of your mesa-vulkan-drivers');
+    program('id', 'echo 1000');
+    expect(installShim()).toMatchObject({ status: 1, log: [], stderr });
+    program('id', 'echo 0');
+    write('etc/os-release', 'ID=debian\nVERSION_ID=13\nVERSION_CODENAME=trixie\n');
+    expect(installShim()).toMatchObject({ status: 1, log: [], stderr });
   });
 });
