@@ -1,0 +1,116 @@
+// The process that compiles: every shader that GPT-2 124M can take on this process's adapter, one after another, so that
+// what the driver prints of each follows its mark. No weights are made, for compiling reads shapes alone.
+import { writeSync } from 'node:fs';
+import { Device } from '../../src/gpu/device.ts';
+import { labelOf } from '../../src/gpu/variant-label.ts';
+import { SPLIT_KEYS } from '../../src/kernels/attention/attention.ts';
+import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
+import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import type { StepShape, StepSink } from '../../src/models/step.ts';
+import { type ForwardParts, forward } from '../../src/runtime/forward.ts';
+import { listDispatches } from '../../src/runtime/list-dispatches.ts';
+import { metaParts } from '../../src/runtime/meta-parts.ts';
+import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { stepShapes } from '../../src/runtime/step-shape.ts';
+import { readModelShape } from '../../src/terminal/model-shape.ts';
+import { Tuning } from '../../src/tuning/tuning.ts';
+import { RangeValueError } from '../../src/util/errors.ts';
+import { ceilDiv } from '../../src/util/math.ts';
+import {
+  type CompilerMessage,
+  DECODE_SIZES,
+  type DecodeSize,
+  type Launch,
+  type LaunchedStep,
+  type ModelLaunches,
+  type TakenShader,
+} from './launches.ts';
+import { MARK } from './shader-dump.ts';
+import { lanesOf } from './workgroup-lanes.ts';
+
+const MODEL = 'random:gpt2';
+/** Storage of weights and of keys. */
+type Storage = readonly [WeightDType, KVDType];
+/** Storage of the steps that are counted. */
+const STEP_STORAGE: Storage = ['f16', 'f32'];
+/** Everything that a model may be stored in. */
+const STORAGE: readonly Storage[] = [
+  STEP_STORAGE,
+  ['f16', 'f16'],
+  ['f32', 'f32'],
+  ['f32', 'f16'],
+  ['q8', 'f32'],
+  ['q8', 'f16'],
+];
+const STDERR = 2;
+
+async function describeModel(device: Device, [dtype, kvDtype]: Storage) {
+  const { model } = await readModelShape(MODEL);
+  const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
+  const sizes = resolveSizes(model.config, { dtype, kvDtype }, dtype, maxBindingBytes);
+  return { sizes, parts: metaParts({ model, sizes, maxBindingBytes, tuning: new Tuning(device.traits) }) };
+}
+
+/** Compiles what the model takes with some storage, except what is compiled already. */
+async function compileModel(device: Device, storage: Storage, taken: Map<string, TakenShader>) {
+  const { sizes, parts } = await describeModel(device, storage);
+  const dispatches = listDispatches(device.traits, parts, stepShapes(sizes));
+  for (const { kernel, variant, choice, use } of dispatches) {
+    const label = labelOf(kernel.name, variant);
+    const known = taken.get(label);
+    if (known === undefined) {
+      writeSync(STDERR, `\n${MARK}${label}\n`);
+      await kernel.build(device, choice);
+    }
+    const uses = [...(known?.uses ?? []), ...(use === null ? [] : [use])];
+    taken.set(label, { label, kernel: kernel.name, uses: [...new Set(uses)] });
+  }
+}
+
+/** Lists the dispatches of a decode step. */
+async function launchStep(device: Device, parts: ForwardParts, { batch, context }: DecodeSize): Promise<LaunchedStep> {
+  const shape: StepShape = {
+    numTokens: batch,
+    numDecodeTokens: batch,
+    numPrefillTiles: 0,
+    numDecodeSplits: ceilDiv(context, SPLIT_KEYS),
+    numLogitsRows: batch,
+    logitsOfAll: true,
+    adjustsLogits: false,
+    reportsLogprobs: false,
+  };
+  const launches: Promise<Launch>[] = [];
+  const sink: StepSink = {
+    add(kernel, tensors, scalars, given, use) {
+      const { variant, dims } = kernel.solve(device.traits, tensors, scalars, given);
+      launches.push(
+        kernel.wgsl(device, kernel.choiceFor(tensors, given)).then((wgsl) => ({
+          label: labelOf(kernel.name, variant),
+          kernel: kernel.name,
+          use: use ?? null,
+          workgroups: kernel.spec.workgroups(dims, variant).reduce((product, size) => product * size),
+          lanes: lanesOf(wgsl, variant.overrides),
+          sizes: { ...dims, ...variant.overrides },
+        })),
+      );
+    },
+  };
+  forward(sink, parts, shape);
+  return { batch, context, launches: await Promise.all(launches) };
+}
+
+async function compileAll(family: string): Promise<ModelLaunches> {
+  using device = await Device.open();
+  const { name: adapter, driver } = device.identity;
+  if (!adapter.includes(family.toUpperCase())) throw new RangeValueError('adapter', adapter, `a GPU of ${family}`);
+  const taken = new Map<string, TakenShader>();
+  for (const storage of STORAGE) await compileModel(device, storage, taken);
+  const { parts } = await describeModel(device, STEP_STORAGE);
+  const steps: LaunchedStep[] = [];
+  for (const size of DECODE_SIZES) steps.push(await launchStep(device, parts, size));
+  return { adapter, driver, shaders: [...taken.values()], steps };
+}
+
+const [, , family = 'no family'] = process.argv;
+const message: CompilerMessage = await compileAll(family).catch((error) => ({ error: String(error) }));
+process.send?.(message);

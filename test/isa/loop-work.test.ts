@@ -1,0 +1,63 @@
+// The turns of loops: waits of whole dispatches against sums by hand, and code whose loops are not those declared.
+import { describe, expect, test } from 'vitest';
+import { blocksOf, FOLD, MATMUL, SPLIT } from './excerpts.ts';
+import { UnknownLoopsError, waitsOf } from './loop-work.ts';
+
+const launch = (kernel: string, sizes: Record<string, number>) => ({ label: `${kernel}[…]`, kernel, sizes });
+const fold = { blocks: blocksOf(FOLD) };
+const split = { blocks: blocksOf(SPLIT) };
+const matmul = { blocks: blocksOf(MATMUL) };
+
+describe('the waits of a dispatch', () => {
+  test('of a matmul are a turn for each four k, and those of the bias', () => {
+    // 8 rows over 8 lanes: four k are 2 · 4 words of w and 4 of x, the 12 of the loop.
+    const sizes = { K: 768, ROWS: 8, TILES: 1, X_LANES: 8 };
+    expect(waitsOf(launch('matmul', sizes), matmul, 64)).toEqual({ inLoops: [192], total: 194 });
+  });
+
+  test('follow the code: a loop that loads two turns before it waits has half as many', () => {
+    const [head, turn = '', end] = MATMUL.split(/(?<=BB4:\n)|(?=\ts_branch BB1)/);
+    const sizes = { K: 768, ROWS: 8, TILES: 1, X_LANES: 8 };
+    const unrolled = (first: string) => ({ blocks: blocksOf([head, first, turn, end].join('')) });
+    expect(waitsOf(launch('matmul', sizes), unrolled(turn), 64).inLoops).toEqual([192]);
+    const withoutWaits = turn.replaceAll(/.*vmcnt.*\n/g, '');
+    expect(waitsOf(launch('matmul', sizes), unrolled(withoutWaits), 64).inLoops).toEqual([96]);
+  });
+
+  test('of a split of attention are those of its tiles of 32 keys', () => {
+    // A tile: a word of the block table, 64 components of a key by four, four components of 32 values.
+    const sizes = { W: 64 };
+    const perTile = 1 + 16 + 32;
+    expect(waitsOf(launch('attention_split', sizes), split, 64).total).toBe(2 + 2 * perTile);
+    expect(waitsOf(launch('attention_split', sizes), split, 65).total).toBe(2 + 3 * perTile);
+    expect(waitsOf(launch('attention_split', sizes), split, 1000).total).toBe(2 + 8 * perTile);
+    expect(waitsOf(launch('attention', sizes), split, 1000).total).toBe(2 + 32 * perTile);
+  });
+
+  test('of the fold are one for each split', () => {
+    expect(waitsOf(launch('attention_fold', {}), fold, 1000)).toEqual({ inLoops: [4], total: 4 });
+  });
+
+  test('of the sampler are those of its first pass', () => {
+    // 50 turns for each of the 4 strips of a lane; other loops filter, which the most likely id needs not.
+    expect(waitsOf(launch('sample', { V: 50257, LANES: 256 }), fold, 64).total).toBe(200);
+    expect(waitsOf(launch('sample', { V: 50257, LANES: 256 }), split, 64).inLoops).toEqual([200]);
+  });
+});
+
+describe('code is refused', () => {
+  test('of a kernel whose loops nobody declared', () => {
+    expect(() => waitsOf(launch('rms_norm', {}), fold, 64)).toThrow(
+      new UnknownLoopsError('rms_norm[…]: loop-work.ts does not declare the loops of rms_norm'),
+    );
+  });
+
+  test('with more or fewer loops that wait than are declared', () => {
+    expect(() => waitsOf(launch('embed', {}), fold, 64)).toThrow('embed[…]: the loops that wait for memory are [BB2]');
+    expect(() => waitsOf(launch('layernorm', { C: 768 }), fold, 64)).toThrow('expected the 3 declared');
+  });
+
+  test('of a dispatch that lacks a size', () => {
+    expect(() => waitsOf(launch('matmul', { TILES: 1 }), matmul, 64)).toThrow('matmul[…]: has no size K');
+  });
+});
