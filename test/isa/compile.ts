@@ -10,7 +10,7 @@ import type { StepShape, StepSink } from '../../src/models/step.ts';
 import { type ForwardParts, forward } from '../../src/runtime/forward.ts';
 import { listDispatches } from '../../src/runtime/list-dispatches.ts';
 import { metaParts } from '../../src/runtime/meta-parts.ts';
-import { resolveSizes } from '../../src/runtime/runner-sizes.ts';
+import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { stepShapes } from '../../src/runtime/step-shape.ts';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
 import { Tuning } from '../../src/tuning/tuning.ts';

@@ -24,10 +24,10 @@ interface KernelLoops {
   readonly othersRest?: true;
 }
 
-/** Strips that the sampler divides a row of logits into: `STRIPS` of shaders/sample.wgsl. */
-const STRIPS = 1024;
+/** Strips that the sampler divides a row of logits into: `STRIPS` of shaders/sample_strips.wgsl. */
+export const STRIPS = 1024;
 /** Lanes that share a row of a layer norm: `WIDTH` of shaders/layernorm.wgsl. */
-const NORM_LANES = 32;
+export const NORM_LANES = 32;
 
 const NO_LOOPS: KernelLoops = { loops: [] };
 

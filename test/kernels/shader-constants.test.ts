@@ -13,6 +13,7 @@ import { SPLIT_KEYS } from '../../src/kernels/attention/attention.ts';
 import { LOGPROB_WORDS, MAX_TOP_LOGPROBS } from '../../src/kernels/logprobs/logprobs.ts';
 import { SAMPLING_WORDS, samplingWords } from '../../src/kernels/sample/sampling-row.ts';
 import { f32Bits } from '../../src/util/math.ts';
+import { NORM_LANES, STRIPS } from '../isa/loop-work.ts';
 
 /** The u32 constant of a shader. */
 function constantOf(shader: string, name: string): number {
@@ -29,6 +30,8 @@ test.each([
   ['adjust_logits', 'MASKED', ADJUST_MASKED],
   ['adjust_logits', 'NO_SLOT', NO_NEWEST_SLOT],
   ['logprobs', 'MAX_TOP', MAX_TOP_LOGPROBS],
+  ['sample_strips', 'STRIPS', STRIPS],
+  ['layernorm', 'WIDTH', NORM_LANES],
 ])('%s: %s is the kernel’s', (shader, name, value) => {
   expect(constantOf(shader, name)).toBe(value);
 });
