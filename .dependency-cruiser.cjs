@@ -77,6 +77,12 @@ module.exports = {
       to: { path: ['^src/(cli|server)/', '^src/index\\.ts$', '^test/'] },
     },
     {
+      name: 'bench-reads-flags-in-one-place',
+      severity: 'error',
+      from: { path: '^bench/', pathNot: '^bench/common/script\\.ts$' },
+      to: { path: '^src/terminal/(parser|run-command)\\.ts$' },
+    },
+    {
       name: 'entry-point-imports-only-src',
       severity: 'error',
       from: { path: '^src/[^/]+$' },
