@@ -11,8 +11,8 @@ import package::softmax_fold::{MASKED, SPLIT_KEYS, fold, fold4, fold_weights};
 const VECS_PER_LANE = (VECS + constants::LANES - 1) / constants::LANES;
 const O_QUADS = VECS_PER_LANE * QUADS;
 
-// Of each row, as far as a lane holds it: the greatest score, the sum of exp(score - m), and its quads of the sum of
-// exp(score - m) v.
+// Running softmax of each row, as far as a lane holds it: the greatest score m, the sum of exp(score - m), and the lane's
+// quads of the sum of exp(score - m) v.
 struct Softmax {
   m: array<f32, ROWS>,
   l: array<f32, ROWS>,

@@ -2,8 +2,8 @@ import package::activation::{gelu_new, gelu, relu};
 import package::packed_weights::TILE;
 import package::matmul_inputs::{ROWS, SUMS, TILES};
 
-// What becomes of the sums of a matmul, for all files of it: bias[N] is added, then f, the identity or an activation, and with
-// RESIDUAL what out[M, O] held; columns first to first + N of `out` are written.
+// Epilogue of a matmul, for all files of it: to the sums bias[N] is added, then f applied, the identity or an activation; with
+// RESIDUAL the old out[M, O] is added; columns first to first + N of `out` are written.
 // With KV_WRITE the columns are q, k and v, H D each: q goes to out, k and v go where kv_write would put them, to
 // kv[B, 2, H, P, W] at slot_mapping[M]. D fills a row of the cache exactly, so a lane's four columns are a quad of one row.
 
@@ -48,7 +48,7 @@ fn write_sums(sums: ptr<function, array<vec4f, SUMS>>, row: u32, first_tile: u32
 @if(KV_WRITE) fn write_kv(m: u32, n: u32, columns: vec4f) {
   if (m >= params.M || slot_mapping[m] < 0) { return; }
   let slot = u32(slot_mapping[m]);
-  // Of a block's heads: those of k, then those of v.
+  // Index among a block's heads: those of k, then those of v.
   let head = n / params.D - params.H;
   let cache_row = (slot / params.P * 2u * params.H + head) * params.P + slot % params.P;
   let quad = (cache_row * params.D + n % params.D) / 4u;

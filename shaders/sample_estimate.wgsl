@@ -30,7 +30,7 @@ fn key_in_bucket(row: Row, bucket: u32, part: f32) -> u32 {
 // maximum is weighed and a sample of the other tokens.
 fn estimate(lane: u32, row: Row, cut: Cut, by_mass: bool) -> vec2u {
   let turns = turns_in_strip();
-  // What strips of top-k leave is not worth it.
+  // The few tokens that strips of top-k leave are not worth an estimate.
   let end = select(STRIPS + params.allowed / SPARSITY, 0u, sampling[row.sampling + TOP_K] - 1u < FEW);
   clear_buckets(lane, LANES);
   workgroupBarrier();

@@ -12,7 +12,7 @@ var<workgroup> candidates: array<u32, CANDIDATES>;
 // The end of a prefix: kept are all greater keys, and of this key the ids up to this one.
 struct Cut { key: u32, id: u32 }
 
-// What a lane looks through: slots lane, lane + LANES, ... below `end` of the candidates, or of all ids.
+// Tokens that a lane reads: slots lane, lane + LANES, ... below `end` of the candidates, or of all ids.
 struct Tokens { end: u32, are_candidates: bool }
 
 fn is_kept(cut: Cut, key: u32, id: u32) -> bool {

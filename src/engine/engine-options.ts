@@ -42,7 +42,7 @@ export interface EngineOptions extends QueueBounds {
   readonly prefixCache?: boolean | undefined;
   /** Milliseconds that a step takes at most, about: prompts are cut by the times of steps before. By default only maxBatchTokens cuts. */
   readonly maxStepMs?: number | undefined;
-  /** Each is told of every step and of every request that ends; default none. A fault in one harms nothing else. */
+  /** Each receives every step and every request that ends; default none. A fault in one affects nothing else. */
   readonly observers?: readonly EngineObserver[] | undefined;
   /** Default for requests that don't set `timeline`; false. */
   readonly timeline?: boolean | undefined;

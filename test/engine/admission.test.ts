@@ -22,7 +22,7 @@ const ofLength = (length: number, seed = length): Prompt => ({
 
 describe('a bound of waiting requests', () => {
   test.each([0, 1, 3])(
-    'of %d lets so many wait behind a full batch and refuses the next with the numbers',
+    'of %d lets that number wait for a full batch and refuses the next with the numbers',
     async (max) => {
       const runner = talesRunner({ maxBatchSize: 2 });
       await using engine = new Engine({ runner, tokenizer, maxQueuedRequests: max });

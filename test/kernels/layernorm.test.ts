@@ -87,9 +87,9 @@ describe('the checks above find', () => {
       message: /element/,
     },
     {
-      fault: 'a write behind the output',
+      fault: 'a write past the output',
       changes: [['c < params.C; c += WIDTH) {\n    out', 'c <= params.C; c += WIDTH) {\n    out']],
-      message: /out: word 0 behind/,
+      message: /out: word 0 after/,
     },
   ])('$fault', async ({ changes, message }) => {
     await expect(checkLayernorm(device, 257, mutant(layernorm, changes))).rejects.toThrow(message);

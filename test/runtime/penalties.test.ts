@@ -157,8 +157,8 @@ describe('requests with penalties', () => {
     // The bias makes token 13 follow itself until its count outweighs the bias.
     const sampling = { temperature: 0, logitBias: { 13: 12 }, frequencyPenalty: 2, maxTokens: 12 };
     const penalized = [{ promptIds: text.slice(0, 9), sampling }];
-    const behind = await run(runner, penalized, { overlap: false });
-    expect(await run(runner, penalized, { overlap: true })).not.toEqual(behind);
+    const inTurn = await run(runner, penalized, { overlap: false });
+    expect(await run(runner, penalized, { overlap: true })).not.toEqual(inTurn);
   });
 
   test('leave requests without them as they are', async () => {

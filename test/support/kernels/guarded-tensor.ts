@@ -44,7 +44,7 @@ export class GuardedTensor {
     const { length } = this.tensor;
     const guard = guardWord(this.#label);
     const broken = words.subarray(length).findIndex((word) => word !== guard);
-    if (broken >= 0) expect.fail(`${this.#label}: word ${broken} behind the ${length} of the tensor was overwritten`);
+    if (broken >= 0) expect.fail(`${this.#label}: word ${broken} after the ${length} of the tensor was overwritten`);
     return words.subarray(0, length);
   }
 
