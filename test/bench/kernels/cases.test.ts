@@ -9,6 +9,7 @@ import { type BindingSpec, read, write } from '../../../src/gpu/kernel-spec.ts';
 import { Tensor } from '../../../src/gpu/tensor.ts';
 import * as library from '../../../src/kernels/index.ts';
 import { layernorm } from '../../../src/kernels/layernorm/layernorm.ts';
+import { linear } from '../../../src/models/blocks.ts';
 import { modelKernels } from '../../../src/models/kernels.ts';
 import { parseModel } from '../../../src/models/registry.ts';
 import { modelWork } from '../../../src/runtime/model-work.ts';
@@ -79,10 +80,13 @@ describe('the cases of a GPT-2', () => {
       sample_probs: ['greedy', 'top-p'],
       logprobs: ['5 most likely'],
     });
-    const prompts = kernelCases(timedModel()).filter(
-      ({ kernel, name }) => kernel === modelKernels.attention && name === 'prefill',
-    );
+    const cases = kernelCases(timedModel()).filter(({ kernel }) => kernel === modelKernels.attention);
+    const prompts = cases.filter(({ name }) => name === 'prefill');
     expect(prompts.map(({ M }) => M)).toEqual([2, 4, 8, 16, 64, 256]);
+    // Decode rows have no neighbours to share a tile with.
+    const tileRows = ({ variants }: (typeof cases)[number]) =>
+      new Set(variants.map(({ choice }) => choice.constants.ROWS));
+    for (const each of cases) expect(tileRows(each)).toEqual(new Set(each.name === 'prefill' ? [1, 4, 8] : [1]));
   });
 
   test('have every dispatch that the model lists, in the variant that it takes', () => {
@@ -223,12 +227,48 @@ describe('the cases', () => {
     expect(kernels).not.toContain('attention');
   });
 
+  test('beside the model’s dispatches have the values of tunables that those have, and else their own', () => {
+    const traits = { ...device.traits, isSoftware: false, vendor: 'intel', minSubgroupSize: 8 };
+    const intel: Device = Object.create(device, { traits: { value: traits } });
+    const cases = kernelCases(timedModel({ device: intel, kvDtype: 'f16' })).filter(({ M }) => M === 64);
+    const choices = new Map(cases.map(({ kernel, name, choice }) => [`${kernel.name} ${name}`, choice]));
+    const fused = choices.get('matmul_kv_write qkv')!;
+    expect(fused).toMatchObject({ constants: { ROWS: 8 }, overrides: { LANES: 32 } });
+    expect(choices.get('matmul qkv')).toMatchObject({ constants: fused.constants, overrides: fused.overrides });
+    expect(choices.get('matmul_naive qkv')).toMatchObject({ overrides: { LANES: 64 } });
+    expect(choices.get('attention decode, 600 keys')).toMatchObject({
+      conditions: { KV_F16: true },
+      constants: { D: 16 },
+    });
+  });
+
+  test('are of a kernel in the place of a fused one, wherever in the step it has places of its own', () => {
+    const gpt2 = parseModel(CONFIG, 'other');
+    const model: TimedModel['model'] = {
+      ...gpt2,
+      layers: (step, weights, shape) => {
+        const { hiddenSize: C } = gpt2.config;
+        const [x, out] = [step.scratch('hidden'), step.scratch('normed')].map((each) =>
+          each.prefix([shape.numTokens, C]),
+        );
+        linear(step, null, x!, weights.linear('h.0.attn.c_proj'), out!, { use: 'first' });
+        gpt2.layers(step, weights, shape);
+      },
+    };
+    expect(namesOf(timedModel({ model })).matmul).toEqual(expect.arrayContaining(['first', 'qkv', 'LM head']));
+  });
+
   test('are of a kernel that stands in the place of the library’s', () => {
     const replaced = defineKernel({ ...layernorm.spec, cost: () => ({ bytes: 1, flops: 1 }) });
+    const ownMatmul = defineKernel({ ...modelKernels.matmul.spec, cost: () => ({ bytes: 1, flops: 1 }) });
     const renamed = defineKernel({ ...layernorm.spec, name: 'layernorm_own' });
     const inPlace = kernelCases(timedModel({ kernels: { ...modelKernels, layernorm: replaced } }));
     const norms = inPlace.filter(({ kernel }) => kernel.name === 'layernorm');
     expect(norms.map(({ kernel, M }) => [kernel, M])).toEqual(SIZES.map((M) => [replaced, M]));
+    const products = kernelCases(timedModel({ kernels: { ...modelKernels, matmul: ownMatmul } }));
+    const matmuls = products.filter(({ kernel }) => kernel.name === 'matmul');
+    expect(new Set(matmuls.map(({ kernel }) => kernel))).toEqual(new Set([ownMatmul]));
+    expect(matmuls.map(({ name }) => name)).toContain('qkv');
     const underItsName = kernelCases(timedModel({ kernels: { ...modelKernels, layernorm: renamed } }));
     const starred = ({ variants }: (typeof underItsName)[number]) => variants.some(({ usedByModel }) => usedByModel);
     const both = underItsName.filter(({ kernel }) => ['layernorm', 'layernorm_own'].includes(kernel.name));
