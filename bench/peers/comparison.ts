@@ -48,9 +48,6 @@ export interface ComparisonOptions {
   readonly onFinding: (finding: Finding, comparison: Comparison) => Promise<void>;
 }
 
-/** Published GPT-2 whose shapes the matmuls have. */
-const MATMUL_SIZE = 'gpt2';
-
 /** Type of the same weights in a GGUF file. */
 const GGML_TYPE_OF: Readonly<Record<'f32' | 'f16' | 'q8', GgmlType>> = { f32: 'F32', f16: 'F16', q8: 'Q8_0' };
 
@@ -148,7 +145,7 @@ export class Comparison {
 
   async #multiplyRoseinfer(): Promise<void> {
     const { dtype } = this.setup;
-    const job: RoseinferMatmulJob = { size: MATMUL_SIZE, dtype, adapter: this.#options.args.adapter };
+    const job: RoseinferMatmulJob = { dtype, adapter: this.#options.args.adapter };
     const take = (result: MatmulResult) => this.#take({ kind: 'matmul', engine: 'roseinfer', result });
     await this.#run('roseinfer-matmul', 'roseinfer', job, take);
   }

@@ -8,7 +8,8 @@ import { Tensor } from '../../src/gpu/tensor.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { modelKernels } from '../../src/models/kernels.ts';
-import { randomModel } from '../../src/models/registry.ts';
+import { findModel } from '../../src/models/registry.ts';
+import { SHAPE_MODEL } from '../common/shape-model.ts';
 import { kernelCases } from '../kernels/cases.ts';
 import { answerJob } from './answer-job.ts';
 import { MATMUL_ROWS, type MatmulResult, timeMatmul } from './matmul-job.ts';
@@ -16,8 +17,6 @@ import { PeerError } from './peer-error.ts';
 
 /** Job of roseinfer: matmuls. */
 export interface RoseinferMatmulJob {
-  /** Name of the published model that has the shapes. */
-  readonly size: string;
   readonly dtype: WeightDType;
   readonly adapter: string | undefined;
 }
@@ -26,7 +25,7 @@ answerJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void
   const device = await Device.open({ adapter: job.adapter });
   device.governPolls(new PollGovernor());
   yieldToAdapter(device.traits);
-  const { model } = randomModel(job.size);
+  const { model } = await findModel(SHAPE_MODEL);
   const cases = kernelCases({ device, kernels: modelKernels, model, dtype: job.dtype, kvDtype: 'f32' });
   for (const { kernel, name, M, choice, prepare } of cases) {
     if (kernel !== matmul || !MATMUL_ROWS.includes(M)) continue;

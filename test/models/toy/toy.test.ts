@@ -36,8 +36,9 @@ const tensors = toyTensors(sizes);
 const ids = Array.from({ length: 37 }, (_, t) => (t * 23 + 5) % sizes.vocabulary);
 
 /**
- * Each rounding is 2^-24 of a sum of magnitudes. From embedding to logit the chain of sums is at most 500 long: in each of
- * two layers 24 + 24 + 16 + 37 + 32 + 72, and 48 at the end. The magnitudes that are summed are below 8 · (1 + max |logit|).
+ * Derives the tolerance of logits. Each rounding is 2^-24 of a sum of magnitudes. From embedding to logit the chain of sums is
+ * at most 500 long: 24 + 24 + 16 + 37 + 32 + 72 in each of two layers, and 48 at the end. The magnitudes that are summed are
+ * below 8 · (1 + max |logit|).
  */
 function tolerance(logits: Float64Array) {
   return { abs: 500 * 2 ** -24 * 8 * (1 + logits.reduce((max, logit) => Math.max(max, Math.abs(logit)), 0)) };
@@ -58,7 +59,7 @@ async function valuesOf(tensor: Tensor): Promise<Float32Array> {
   return await owned.readF32();
 }
 
-/** Logits of the steps after a prompt, `numTokens` of them, beside others. */
+/** Generates six tokens after a prompt, in steps that have others beside it and at most `chunk` tokens of each. */
 async function generate(runner: ModelRunner, beside: readonly TestSequence[], chunk?: number) {
   const place = places(runner, beside.length + 1, sizes.places)[beside.length]!;
   const sequence = new TestSequence(ids.slice(0, 20), place);
@@ -198,7 +199,7 @@ test('a toy has random weights by the roles of its tensors', async () => {
   expect(await deviation('last.gain')).toBe(1);
 });
 
-/** A toy without weights, and a runner's sizes for it. */
+/** Defines a toy without weights, and resolves the sizes of a runner of it. */
 function sized(options: RunnerOptions) {
   const model = parseModel({ model_type: 'toy', ...sizes }, 'toy', [toy]);
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
