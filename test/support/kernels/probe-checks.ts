@@ -33,8 +33,8 @@ export async function checkProbeLoad(device: Device, kernel = probeLoad): Promis
   const [ROUNDS, turns, workgroups] = [3, 2, 2];
   for (const choice of kernel.variants(device.traits)) {
     const lanes = choice.overrides?.LANES ?? 1;
-    const N = turns * LOADS * lanes;
-    const words = Uint32Array.from({ length: N * VECTOR }, (_, i) => Math.imul(i, 0x9e3779b1));
+    const I = turns * LOADS * lanes;
+    const words = Uint32Array.from({ length: I * VECTOR }, (_, i) => Math.imul(i, 0x9e3779b1));
     const want = new Uint32Array(workgroups * lanes);
     for (let w = 0; w < workgroups; w++) {
       words.forEach((word, i) => {
@@ -42,7 +42,7 @@ export async function checkProbeLoad(device: Device, kernel = probeLoad): Promis
       });
     }
     const operands = {
-      vectors: hostTensor(words, N, VECTOR),
+      vectors: hostTensor(words, I, VECTOR),
       sums: hostTensor(new Uint32Array(want.length), want.length),
     };
     const got = await runKernel(device, kernel, operands, { ROUNDS }, choice);
@@ -58,8 +58,8 @@ export async function checkProbeFma(device: Device, kernel = probeFma): Promise<
   const [ROUNDS, factor, term] = [3, 0.75, 0.5];
   const steps = 4 * ROUNDS;
   for (const choice of kernel.variants(device.traits)) {
-    const N = 2 * (choice.overrides?.LANES ?? 1);
-    const want = Float64Array.from({ length: N }, (_, i) => {
+    const I = 2 * (choice.overrides?.LANES ?? 1);
+    const want = Float64Array.from({ length: I }, (_, i) => {
       let sum = 0;
       for (const chain of [0, 0.5]) {
         for (let c = 0; c < 4; c++) {
@@ -70,12 +70,12 @@ export async function checkProbeFma(device: Device, kernel = probeFma): Promise<
       }
       return sum;
     });
-    const got = await runKernel(device, kernel, { out: unwritten(N) }, { ROUNDS, factor, term }, choice);
+    const got = await runKernel(device, kernel, { out: unwritten(I) }, { ROUNDS, factor, term }, choice);
     expectWithin(
       floatsOf(got),
       want,
       want.map((value) => (steps + 7) * U * value),
-      `${N} sums`,
+      `${I} sums`,
     );
   }
 }
