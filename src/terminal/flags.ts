@@ -1,7 +1,11 @@
 // Kinds of flags, and the flags that every command with a model has. A kind checks the text that was given and names
 // flag, value and expectation in its error; a flag given twice arrives as a list and is refused like any wrong value.
 import { type NumberParameter, SAMPLING_PARAMETERS } from '../core/sampling-table.ts';
+import { KV_DTYPES } from '../kernels/kv-write/kv-write.ts';
+import { WEIGHT_DTYPES } from '../kernels/weights/weight-tiles.ts';
 import { randomNames } from '../models/registry.ts';
+import { DEFAULT_KV_DTYPE } from '../runtime/runtime-sizes.ts';
+import { TUNE_MODES } from '../tuning/load-tuning.ts';
 import { RangeValueError } from '../util/errors.ts';
 
 /** Largest integer that a flag takes: the largest i32, as in the arrays of a step. */
@@ -101,14 +105,14 @@ export const modelFlags = {
     describe: `directory with config.json, model.safetensors and tokenizer.json, or ${randomNames()}`,
   },
   dtype: {
-    ...choiceFlag('dtype', ['f32', 'f16', 'q8']),
+    ...choiceFlag('dtype', WEIGHT_DTYPES),
     defaultDescription: "the file's own; f16 for random:",
     describe: 'storage of the weight matrices: f32, f16, q8 (bytes with a scale for 64 of them)',
   },
   'kv-dtype': {
-    ...choiceFlag('kv-dtype', ['f32', 'f16']),
-    defaultDescription: 'f32',
-    describe: 'storage of keys and values: f32, f16',
+    ...choiceFlag('kv-dtype', KV_DTYPES),
+    defaultDescription: DEFAULT_KV_DTYPE,
+    describe: `storage of keys and values: ${KV_DTYPES.join(', ')}`,
   },
   adapter: { ...nameFlag('adapter'), describe: "part of the WebGPU adapter's name" },
 };
@@ -116,7 +120,7 @@ export const modelFlags = {
 /** Flag of the choice of kernel variants. */
 export const tuneFlag = {
   tune: {
-    ...choiceFlag('tune', ['off', 'on', 'force']),
+    ...choiceFlag('tune', TUNE_MODES),
     defaultDescription: 'on; off on a software adapter',
     describe:
       'which variants of kernels run: off, built-in choices; on, those measured on this adapter, now where they were not ' +
