@@ -5,6 +5,7 @@ import package::attention_softmax::{
   add_tile, add_value, fold_split, over_nothing, splits_of, write_out, write_partials
 };
 import package::softmax_fold::{MASKED, SPLIT_KEYS};
+import package::shuffle4::shuffle4;
 enable subgroups;
 
 // Causal attention of query rows over a paged KV cache, as in attention_shared and bit for bit:
@@ -97,14 +98,4 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     @else fold_split(&folded, &split, queries, index * SPLIT_KEYS);
   }
   @if(!SPLIT) write_out(&folded, queries, lane);
-}
-
-// The value that `lane` of the subgroup holds.
-fn shuffle4(own: vec4f, lane: u32) -> vec4f {
-  return vec4f(
-    subgroupShuffle(own.x, lane),
-    subgroupShuffle(own.y, lane),
-    subgroupShuffle(own.z, lane),
-    subgroupShuffle(own.w, lane),
-  );
 }

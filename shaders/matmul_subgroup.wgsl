@@ -1,6 +1,7 @@
 import package::packed_weights::TILE_VEC4;
 import package::matmul_inputs::{ROWS, SUMS, TILES, add_quad, columns_of, load_x, next_rows, start_groups};
 import package::matmul_epilogue::write_sums;
+import package::shuffle4::shuffle4;
 enable subgroups;
 
 // out[m, first + n] = f(sum_k x[m, k] w[k, n] + bias[n]) (+ out[m, first + n]), as in matmul and bit for bit.
@@ -48,14 +49,4 @@ fn main(
     }
   }
   write_sums(&acc, row, first_tile, quad);
-}
-
-// The quad that `lane` of the subgroup loaded.
-fn shuffle4(own: vec4f, lane: u32) -> vec4f {
-  return vec4f(
-    subgroupShuffle(own.x, lane),
-    subgroupShuffle(own.y, lane),
-    subgroupShuffle(own.z, lane),
-    subgroupShuffle(own.w, lane),
-  );
 }
