@@ -1,4 +1,4 @@
-// The choice of an architecture by model_type, and the published shapes behind random: names.
+// The choice of an architecture by model_type, and the published shapes of random: names.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

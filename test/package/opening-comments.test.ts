@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
-/** What a linked shader keeps in front of its comment: imports, which may run over lines, and directives. */
+/** Imports of a shader, which may run over lines, and directives: both must come before any comment. */
 const BEFORE_A_SHADER = /^(?:(?:import [^;]*|(?:@if\(\w+\) )?(?:enable|requires) [^;]*);\s*)*/;
 
 /** Tells whether a file opens with a comment that is more than a tag of the test runner. */

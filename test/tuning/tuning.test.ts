@@ -193,7 +193,7 @@ describe('the kernels of a model', () => {
       ['attention', [{ H: 2, ROWS: 8 }]],
       ['attention_split', [{ H: 2, ROWS: 1 }]],
       ['sample', [{ V: 40 }]],
-      // Of an LM head no more rows than a step may need logits of.
+      // An LM head has no more rows than a step may need logits of.
       ['matmul', [...rows(1, [16, 40]), ...rows(2, [16, 40]), ...rows(4)]],
       ['matmul_kv_write', [1, 2, 4].map((M) => ({ M, K: 16, N: 48 }))],
     ]);

@@ -3,7 +3,7 @@ import type { FileRules } from '../../../src/models/architecture.ts';
 import type { ModelConfig } from '../../../src/models/config.ts';
 import type { TensorSpec } from '../../../src/models/tensor-specs.ts';
 
-/** What files of a toy hold besides its tensors: nothing that could be passed over. */
+/** Names in files of a toy besides its tensors: none. */
 export const files: FileRules = {
   prefix: /^toy\./,
   ignored: /(?!)/,
