@@ -50,7 +50,7 @@ const setting = fc.record({
   spareBlocks: fc.nat(4),
   /** The first step that fails, and how many fail with it. */
   failures: fc.option(fc.tuple(fc.nat(15), fc.constantFrom(1, 1, 2, 3, Number.POSITIVE_INFINITY)), { freq: 3 }),
-  /** Error that observers throw. */
+  /** True where observers throw. */
   watchFails: seldom(fc.boolean(), false),
   closeAt: fc.option(fc.nat(30), { freq: 2 }),
   requests: fc.array(request, { minLength: 1, maxLength: 9, size: '+1' }),
