@@ -65,7 +65,10 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/: var dot = 0\.0/, 'softmax does not change when all scores grow by the same'],
     [/order reversed/, 'the order of its sums is not promised'],
   ],
-  embed: [[/u32\(id\) < params\.first \|\| .* → if \( n >=/, REDUNDANT]],
+  embed: [
+    [/u32\(id\) < params\.first \|\| .* → if \( n >=/, REDUNDANT],
+    [/factor dropped: .*signed_byte\(word, c \)/, 'shifts count modulo 32'],
+  ],
   exp_ln: [[/SQRT_HALF_BITS = .*[+-] 1\)/, 'either end of the range of m is as good']],
   kv_write: [[/: .*qkv\[source \+ min\(d/, MASKED_READ]],
   layernorm: [[/operands swapped: let d = /, 'd is only squared']],
@@ -82,11 +85,24 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/: let is_least = .* > 0\.5/, 'the distance is the least f32 then, either way'],
     [/limit dropped: .*min\(params\.V, MAX_TOP\)/, 'no row may ask for more than MAX_TOP'],
   ],
+  matmul_epilogue: [[/→ .*(\(params\.H \* params\.D - 1\)|\(params\.N - 1\)\) \{)/, 'all three are multiples of four']],
   matmul_inputs: [
     [/(limit|term) dropped: .*min\((row|k|k \+ i), params\.[MK]/, MASKED_READ],
     [/constant perturbed: .*min\((row|k|k \+ i), params\.[MK] - \([14]u - 1\)/, MASKED_READ],
+    [/→ .*min\((row|k|k \+ i), (params\.[MK] \+ [14]u|\([14]u\) - \(params\.[MK]\))/, MASKED_READ],
     [/(limit|term) dropped: .*min\(tile, /, MASKED_READ],
+    [/→ .*min\(tile, (\(TILE\)|\(\(1u\) - |\(params\.N \+ TILE - 1u\) \/ TILE \+)/, MASKED_READ],
+    [/→ .*select\(1\.0, x\[/, 'what comes of x after K meets the zeros that w is padded with'],
     [/: var (quad|rows) = /, WRITTEN],
+  ],
+  matmul_shared: [
+    [/: var rows = /, WRITTEN],
+    [/: const QUADS = .* → .*K_TILE ;/, 'rounds of more k give the same sums'],
+    [/: for \(var k = 0u; .* → .*(k <= params\.K|params\.K \+ 1)/, 'a round after the last has no quads'],
+  ],
+  matmul_subgroup: [
+    [/: const X_LOADS = .* → .*(\(1 - 1\)|- 1\) ;|\* X_ROWS)/, 'no lane is asked for what the last loads bring'],
+    [/: let quads = .* → .*QUADS == \(1 - 1\)/, 'of a round of one quad the minimum is one, too'],
   ],
   probe_fma: [[/order reversed/, 'the loop only counts its turns']],
   probe_load: [[/order reversed/, NO_ORDER]],
@@ -170,8 +186,19 @@ const MISSED: Readonly<Record<string, readonly Pair[]>> = {
   adjust_logits: [[/barrier removed/, IN_ORDER]],
   embed: [[/: if \(id < 0\).* → .*(<= 0|0 \+ 1)/, 'a read before the array gives 0 here, which is the id']],
   logprobs: [[/barrier removed/, IN_ORDER]],
-  matmul_shared: [[/barrier removed/, IN_ORDER]],
+  matmul_shared: [
+    [/barrier removed/, IN_ORDER],
+    [/: for \(var i = lane; i < u32\(TILES\).* → .*(i <= u32|TILE_VEC4 \+ 1\))/, IN_ORDER],
+  ],
+  matmul_subgroup: [
+    [/factor dropped: .*u32\(r \)/, 'subgroups of eight repeat the rows of X_LANES; one of four has no such lane'],
+  ],
   matmul_epilogue: [
+    [
+      /conjunct dropped: if \(m >= |→ if \(m (> params|>= \(params\.M \+ 1)/,
+      'a read after slot_mapping gives its last slot here, and the row that stands in is the same',
+    ],
+    [/: for \(var t = 0; .* → .*(t <= TILES|TILES \+ 1)/, 'the lanes of the next tile write it after that here'],
     [
       /: for \(var r = 0; .*write_kv.* → .*(r <= ROWS|ROWS \+ 1)/,
       'the workgroup of the next row writes it after that here',

@@ -69,6 +69,8 @@ async function checkEmbeds(device: Device, replace: Replace): Promise<void> {
   for (const dtype of WEIGHT_DTYPES) {
     await checkEmbed(device, { C: 131, dtype, first: 0, N: V }, kernel);
     await checkEmbed(device, { C: 7, dtype, first: 96, N: 96 }, kernel);
+    // One more than steps and groups of C, and whole ones.
+    for (const C of [65, 128]) await checkEmbed(device, { C, dtype, first: 96, N: 96 }, kernel);
   }
 }
 
@@ -81,26 +83,33 @@ async function checkKVWrites(device: Device, replace: Replace): Promise<void> {
 }
 
 /** Several rows and several tiles a lane, but not in one program: it would compile for long. */
-const SHARED_TILES = { f32: { ROWS: 1, TILES: 1 }, f16: { ROWS: 2, TILES: 1 }, q8: { ROWS: 1, TILES: 2 } } as const;
+const SHARED_TILES = {
+  f32: { ROWS: 1, TILES: 1, K_TILE: 16 },
+  f16: { ROWS: 2, TILES: 1, K_TILE: 32 },
+  q8: { ROWS: 1, TILES: 2, K_TILE: 16 },
+} as const;
 
 async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
   const kernel = replace(matmul);
   await checkColumns(device, kernel);
   for (const dtype of WEIGHT_DTYPES) {
-    const shape = { M: 5, K: 132, N: 331 };
+    const shape = { M: 5, K: 136, N: 331 };
     const want = await checkMatmul(device, shape, dtype, kernel, { ROWS: 4, TILES: 2, LANES: 32 });
     const got = await checkMatmul(device, shape, dtype, kernel, { ROWS: 2, TILES: 1, SUBGROUPS: false });
     expectSameBits(got, want, `without subgroups, ${dtype}`);
     const quads = await checkMatmul(device, shape, dtype, kernel, { ROWS: 8, TILES: 1, X_LANES: 4, X_VEC4: true });
     expectSameBits(quads, want, `four k in a load, ${dtype}`);
-    const shared = await checkMatmul(device, shape, dtype, kernel, { ...SHARED_TILES[dtype], K_TILE: 16, LANES: 32 });
+    const shared = await checkMatmul(device, shape, dtype, kernel, { ...SHARED_TILES[dtype], LANES: 32 });
     expectSameBits(shared, want, `tiles that lanes share, ${dtype}`);
-    await checkMatmul(device, { M: 3, K: 9, N: 33 }, dtype, kernel);
+    // One more than steps and groups of k, and whole ones.
+    for (const K of [9, 65]) await checkMatmul(device, { M: 3, K, N: 33 }, dtype, kernel);
+    await checkMatmul(device, { M: 3, K: 128, N: 65 }, dtype, kernel, { SUBGROUPS: false, X_VEC4: true });
   }
   await checkResidual(device, kernel);
   const projection = { M: 5, K: 20, H: 3, D: 8, P: 5, numBlocks: 9, weights: 'f16' } as const;
   for (const dtype of ['f32', 'f16'] as const) {
-    await checkMatmulKVWrite(device, { ...projection, dtype }, replace(matmulKVWrite));
+    const several = { constants: { ROWS: 4, TILES: 2 } };
+    await checkMatmulKVWrite(device, { ...projection, dtype }, replace(matmulKVWrite), several);
   }
   await checkMatmulNaive(device, 257, undefined, kernel);
   const x = Float32Array.from(readSafetensors('test/fixtures/ops.safetensors').get('gelu.x')!);
