@@ -227,20 +227,27 @@ describe('the cases', () => {
     expect(kernels).not.toContain('attention');
   });
 
-  test('beside the model’s dispatches have the values of tunables that those have, and else their own', () => {
-    const traits = { ...device.traits, isSoftware: false, vendor: 'intel', minSubgroupSize: 8 };
-    const intel: Device = Object.create(device, { traits: { value: traits } });
-    const cases = kernelCases(timedModel({ device: intel, kvDtype: 'f16' })).filter(({ M }) => M === 64);
-    const choices = new Map(cases.map(({ kernel, name, choice }) => [`${kernel.name} ${name}`, choice]));
-    const fused = choices.get('matmul_kv_write qkv')!;
-    expect(fused).toMatchObject({ constants: { ROWS: 8 }, overrides: { LANES: 32 } });
-    expect(choices.get('matmul qkv')).toMatchObject({ constants: fused.constants, overrides: fused.overrides });
-    expect(choices.get('matmul_naive qkv')).toMatchObject({ overrides: { LANES: 64 } });
-    expect(choices.get('attention decode, 600 keys')).toMatchObject({
-      conditions: { KV_F16: true },
-      constants: { D: 16 },
-    });
-  });
+  // By default matmuls have 32 lanes on a GPU, and their naive form 64.
+  test.each([
+    ['intel', 32],
+    ['nvidia', 64],
+  ])(
+    'beside those of the model on %s have the values of tunables that it takes, and else their own',
+    (vendor, LANES) => {
+      const traits = { ...device.traits, isSoftware: false, vendor, minSubgroupSize: 8 };
+      const gpu: Device = Object.create(device, { traits: { value: traits } });
+      const cases = kernelCases(timedModel({ device: gpu, kvDtype: 'f16' })).filter(({ M }) => M === 64);
+      const choices = new Map(cases.map(({ kernel, name, choice }) => [`${kernel.name} ${name}`, choice]));
+      const fused = choices.get('matmul_kv_write qkv')!;
+      expect(fused).toMatchObject({ constants: { ROWS: 8 }, overrides: { LANES } });
+      expect(choices.get('matmul qkv')).toMatchObject({ constants: fused.constants, overrides: fused.overrides });
+      expect(choices.get('matmul_naive qkv')).toMatchObject({ overrides: { LANES: 64 } });
+      expect(choices.get('attention decode, 600 keys')).toMatchObject({
+        conditions: { KV_F16: true },
+        constants: { D: 16 },
+      });
+    },
+  );
 
   test('are of a kernel in the place of a fused one, wherever in the step it has places of its own', () => {
     const gpt2 = parseModel(CONFIG, 'other');
