@@ -1,5 +1,6 @@
 // Causal attention of one sequence, T tokens of H heads of D: qkv[T, 3C] (q, k, v side by side), out[T, C], C = H D.
 //   out[t, h, d] = sum_j p_j v[j, h, d] / sum_j p_j,  p_j = exp(s_j - max s),  s_j = scale q[t, h, :] . k[j, h, :],  j <= t
+// Attention is where a token learns of the others; every other layer works on each row alone.
 // The plain way, to learn from and to judge attention by: every element finds its row's maximum and sums for itself, with
 // no tiles, no cache and nothing shared.
 // One lane an element; grid: (C / LANES, T).

@@ -3,7 +3,8 @@ import package::packed_weights::{TILE, K_STEP, Q8_GROUP, Q8_ROWS, signed_byte};
 // out[t, c] = wte[id_t, c] + wpe[position_t, c] for tokens with first <= id_t < first + N
 //   id_t = token_ids[t], or next_tokens[-1 - token_ids[t]] where that is negative.
 //   wte holds a range of N vocabulary rows as columns of weight tiles (packed_weights), wpe[Y, C] f32, out[T, C].
-//   A vocabulary beyond the largest binding takes one dispatch a range; each writes only its own tokens' rows.
+// A token enters the model as the vector that was learnt for its id, plus the one for its position.
+// A vocabulary beyond the largest binding takes one dispatch a range; each writes only its own tokens' rows.
 // One lane an element; grid: (C / LANES, T).
 
 @group(0) @binding(0) var<storage, read> token_ids: array<i32>;
@@ -15,6 +16,10 @@ import package::packed_weights::{TILE, K_STEP, Q8_GROUP, Q8_ROWS, signed_byte};
 
 override LANES: u32 = 64;
 
+// Elements of one token in a word.
+@if(W_Q8) const WORD_C = 4u;
+@elif(W_F16) const WORD_C = 2u;
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(global_invocation_id) global: vec3u) {
   let c = global.x;
@@ -24,13 +29,25 @@ fn main(@builtin(global_invocation_id) global: vec3u) {
   if (id < 0) { id = next_tokens[-1 - id]; }
   let n = u32(id) - params.first;
   if (u32(id) < params.first || n >= params.N) { return; }
-  let k_padded = (params.C + K_STEP - 1u) / K_STEP * K_STEP;
-  @if(W_Q8) let group = n / TILE * ((params.C + Q8_GROUP - 1u) / Q8_GROUP) + c / Q8_GROUP;
-  @if(W_Q8) let scale = bitcast<f32>(wte[group * Q8_ROWS * TILE + n % TILE]);
-  @if(W_Q8) let word = wte[(group * Q8_ROWS + 1u + c % Q8_GROUP / 4u) * TILE + n % TILE];
-  @if(W_Q8) let token = signed_byte(word, c % 4u) * scale;
-  @if(W_F16) let pair = unpack2x16float(wte[(n / TILE * (k_padded / 2u) + c / 2u) * TILE + n % TILE]);
-  @if(W_F16) let token = select(pair.x, pair.y, c % 2u == 1u);
-  @if(!W_F16 && !W_Q8) let token = bitcast<f32>(wte[(n / TILE * k_padded + c) * TILE + n % TILE]);
-  out[t * params.C + c] = token + wpe[u32(positions[t]) * params.C + c];
+  out[t * params.C + c] = element(n, c) + wpe[u32(positions[t]) * params.C + c];
+}
+
+// wte[n, c], which lies as w[c, n] of a matmul does.
+@if(W_Q8) fn element(n: u32, c: u32) -> f32 {
+  let group = n / TILE * ((params.C + Q8_GROUP - 1u) / Q8_GROUP) + c / Q8_GROUP;
+  let scale = bitcast<f32>(wte[group * Q8_ROWS * TILE + n % TILE]);
+  let word = wte[(group * Q8_ROWS + 1u + c % Q8_GROUP / WORD_C) * TILE + n % TILE];
+  return signed_byte(word, c % WORD_C) * scale;
+}
+@elif(W_F16) fn element(n: u32, c: u32) -> f32 {
+  let pair = unpack2x16float(wte[(n / TILE * (padded_c() / WORD_C) + c / WORD_C) * TILE + n % TILE]);
+  return select(pair.x, pair.y, c % WORD_C == 1u);
+}
+@else fn element(n: u32, c: u32) -> f32 {
+  return bitcast<f32>(wte[(n / TILE * padded_c() + c) * TILE + n % TILE]);
+}
+
+// C with the zeros that a tile ends in.
+@if(!W_Q8) fn padded_c() -> u32 {
+  return (params.C + K_STEP - 1u) / K_STEP * K_STEP;
 }

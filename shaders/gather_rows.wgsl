@@ -1,4 +1,5 @@
-// out[r, c] = x[rows[r], c]: x[T, C], rows[R], out[R, C]; the rows that need logits.
+// out[r, c] = x[rows[r], c]: x[T, C], rows[R], out[R, C].
+// Of a prompt only the last row needs logits: the others leave before the LM head, the widest matmul of a model.
 // One lane an element; grid: (C / LANES, R).
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;

@@ -1,6 +1,7 @@
 // kv[block, 0, h, offset, :] = k, kv[block, 1, h, offset, :] = v of token t, slot_mapping[t] = block * P + offset
 //   qkv[T, 3C] (q, k, v side by side), C = H D; kv[B, 2, H, P, W] with W words a row: D for f32, ceil(D / 2) for f16
 //   pairs, and zeros up to a multiple of four. A negative slot is padding and writes nothing.
+// Keys and values of a token are computed once and kept here: every later token attends to them.
 // One workgroup a row, lanes over its words; grid: (H, 2 for k and v, T).
 
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;

@@ -47,7 +47,7 @@ describe('a kernel that its shader contradicts prints both lists:', () => {
   test('a condition that is misspelt in the shader', async () => {
     const kernel = mutant(gatherRows, [['out[global.y', '@if(RESIDUALL) out[global.y']]);
     await expect(kernel.build(device)).rejects.toThrow(
-      'gather_rows: module gather_rows:13:7: condition RESIDUALL is not declared, expected no condition',
+      'gather_rows: module gather_rows:14:7: condition RESIDUALL is not declared, expected no condition',
     );
   });
 
