@@ -85,6 +85,7 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/: let is_least = .* > 0\.5/, 'the distance is the least f32 then, either way'],
     [/limit dropped: .*min\(params\.V, MAX_TOP\)/, 'no row may ask for more than MAX_TOP'],
   ],
+  matmul: [[/: var xs = /, WRITTEN]],
   matmul_epilogue: [[/→ .*(\(params\.H \* params\.D - 1\)|\(params\.N - 1\)\) \{)/, 'all three are multiples of four']],
   matmul_inputs: [
     [/(limit|term) dropped: .*min\((row|k|k \+ i), params\.[MK]/, MASKED_READ],
