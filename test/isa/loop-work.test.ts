@@ -15,13 +15,13 @@ describe('the waits of a dispatch', () => {
     expect(waitsOf(launch('matmul', sizes), matmul, 64)).toEqual({ inLoops: [192], total: 194 });
   });
 
-  test('follow the code: a loop that loads two turns before it waits has half as many', () => {
-    const [head, turn = '', end] = MATMUL.split(/(?<=BB4:\n)|(?=\ts_branch BB1)/);
-    const sizes = { K: 768, ROWS: 8, TILES: 1, X_LANES: 8 };
-    const unrolled = (first: string) => ({ blocks: blocksOf([head, first, turn, end].join('')) });
-    expect(waitsOf(launch('matmul', sizes), unrolled(turn), 64).inLoops).toEqual([192]);
-    const withoutWaits = turn.replaceAll(/.*vmcnt.*\n/g, '');
-    expect(waitsOf(launch('matmul', sizes), unrolled(withoutWaits), 64).inLoops).toEqual([96]);
+  test('are those of four k a row that shares a lane with fewer', () => {
+    // 2 rows: 16 k a turn, of which a lane loads 32 words of w and 4 of x.
+    const turn = MATMUL.slice(MATMUL.indexOf('BB4:'), MATMUL.indexOf('\ts_branch BB1'));
+    const load = '\tbuffer_load_dwordx4 v[36:39], v36, s[16:19], 0 offen\n';
+    const ofTwoRows = MATMUL.replace(turn, `BB4:\n${load.repeat(9)}\ts_waitcnt vmcnt(0)\n`);
+    const sizes = { K: 768, ROWS: 2, TILES: 1, X_LANES: 8 };
+    expect(waitsOf(launch('matmul', sizes), { blocks: blocksOf(ofTwoRows) }, 64).inLoops).toEqual([48]);
   });
 
   test('of a split of attention are those of its tiles of 32 keys', () => {
@@ -41,7 +41,8 @@ describe('the waits of a dispatch', () => {
   test('of the sampler are those of its first pass', () => {
     // 50 turns for each of the 4 strips of a lane; other loops filter, which the most likely id needs not.
     expect(waitsOf(launch('sample', { V: 50257, LANES: 256 }), fold, 64).total).toBe(200);
-    expect(waitsOf(launch('sample', { V: 50257, LANES: 256 }), split, 64).inLoops).toEqual([200]);
+    const filters = blocksOf(FOLD + SPLIT.replaceAll('BB', 'BB1'));
+    expect(waitsOf(launch('sample', { V: 50257, LANES: 256 }), { blocks: filters }, 64).inLoops).toEqual([200]);
   });
 });
 
@@ -57,7 +58,14 @@ describe('code is refused', () => {
     expect(() => waitsOf(launch('layernorm', { C: 768 }), fold, 64)).toThrow('expected the 3 declared');
   });
 
+  test('with a loop that loads other words than are declared', () => {
+    const more = FOLD.replace('\tbuffer_load_b32', '\tbuffer_load_b64');
+    expect(() => waitsOf(launch('attention_fold', {}), { blocks: blocksOf(more) }, 64)).toThrow(
+      'attention_fold[…]: the loop at BB2 loads 2 words a turn, expected the 1 declared',
+    );
+  });
+
   test('of a dispatch that lacks a size', () => {
-    expect(() => waitsOf(launch('matmul', { TILES: 1 }), matmul, 64)).toThrow('matmul[…]: has no size K');
+    expect(() => waitsOf(launch('matmul', { TILES: 1 }), matmul, 64)).toThrow('matmul[…]: has no size X_LANES');
   });
 });

@@ -1,6 +1,6 @@
 // Turns of the loops of a decode step's kernels: machine code does not state them, for their bounds are sizes. A loop is
-// declared by the words that a lane loads in all its turns; the words of one turn are read from the code, so that a
-// declaration stays true where a compiler unrolls the loop.
+// declared by its turns and by the words that a lane loads in one: code that loads others has changed, and is refused
+// until its declaration has, too.
 import type { Dims } from '../../src/gpu/kernel-spec.ts';
 import { SPLIT_KEYS, TILE_KEYS } from '../../src/kernels/attention/attention.ts';
 import { RoseinferError } from '../../src/util/errors.ts';
@@ -12,14 +12,19 @@ import type { CompiledShader } from './shader-dump.ts';
 /** Sizes of a dispatch by name; reading one that it does not have throws. */
 type SizeOf = (name: string) => number;
 
-/** Words that a lane loads in a loop over a dispatch. @param context tokens that each sequence attends to. */
-type Words = (size: SizeOf, context: number) => number;
+/** A loop of a dispatch. */
+interface DeclaredLoop {
+  /** Turns of one wave. @param context tokens that each sequence attends to. */
+  turns(size: SizeOf, context: number): number;
+  /** Words that a lane loads in a turn, those of loops inside left out. */
+  words(size: SizeOf): number;
+}
 
-/** The loops of a kernel that wait for memory, in the order of their first blocks; what a loop inside loads is not its own. */
+/** The loops of a kernel that wait for memory, in the order of their first blocks. */
 interface KernelLoops {
-  readonly loops: readonly Words[];
+  readonly loops: readonly DeclaredLoop[];
   /** Loops after those that the compiler makes of some variants only. */
-  readonly optional?: readonly Words[];
+  readonly optional?: readonly DeclaredLoop[];
   /** Loops after those run in no decode step that takes the most likely id. */
   readonly othersRest?: true;
 }
@@ -31,22 +36,31 @@ export const NORM_LANES = 32;
 
 const NO_LOOPS: KernelLoops = { loops: [] };
 
-// Four columns of a lane, two words for each k of f16; x comes by X_LANES lanes together.
+/** k of a turn: as many quads as X_LANES lanes load for all rows together. */
+const turnOfK = (size: SizeOf) => 4 * Math.max(size('X_LANES') / size('ROWS'), 1);
+
 const matmulLoops: KernelLoops = {
-  loops: [(size) => 2 * size('TILES') * size('K') + (size('ROWS') * size('K')) / size('X_LANES')],
+  loops: [
+    {
+      turns: (size) => Math.ceil(size('K') / turnOfK(size)),
+      // Four columns of f16 in each tile, and the lane's share of x.
+      words: (size) => turnOfK(size) * (2 * size('TILES') + size('ROWS') / size('X_LANES')),
+    },
+  ],
   // The bias of each column, where its loop is not unrolled.
-  optional: [(size) => 4 * size('TILES')],
+  optional: [{ turns: (size) => 4 * size('TILES'), words: () => 1 }],
 };
 
-/** A lane takes a key of each tile, then four components of all its values. */
 const attentionLoops = (keys: (context: number) => number): KernelLoops => {
   const tiles = (context: number) => ceilDiv(keys(context), TILE_KEYS);
   return {
     loops: [
-      // The block table.
-      (_, context) => tiles(context),
-      (size, context) => tiles(context) * size('W'),
-      (_, context) => tiles(context) * TILE_KEYS * 4,
+      // Tiles: a lane's entry of the block table.
+      { turns: (_, context) => tiles(context), words: () => 1 },
+      // The lane's key, by quads.
+      { turns: (size, context) => tiles(context) * (size('W') / 4), words: () => 4 },
+      // A quad of each value.
+      { turns: (_, context) => tiles(context) * TILE_KEYS, words: () => 4 },
     ],
   };
 };
@@ -57,15 +71,16 @@ const KERNELS: Readonly<Record<string, KernelLoops>> = {
   kv_write: NO_LOOPS,
   layernorm: {
     // Sum, squares, and the row with gamma and beta.
-    loops: [1, 1, 3].map((tensors) => (size: SizeOf) => (tensors * size('C')) / NORM_LANES),
+    loops: [1, 1, 3].map((tensors) => ({ turns: (size) => ceilDiv(size('C'), NORM_LANES), words: () => tensors })),
   },
   matmul: matmulLoops,
   matmul_kv_write: matmulLoops,
   attention: attentionLoops((context) => context),
   attention_split: attentionLoops((context) => Math.min(context, SPLIT_KEYS)),
-  attention_fold: { loops: [(_, context) => ceilDiv(context, SPLIT_KEYS)] },
+  attention_fold: { loops: [{ turns: (_, context) => ceilDiv(context, SPLIT_KEYS), words: () => 1 }] },
   sample: {
-    loops: [(size) => (ceilDiv(size('V'), STRIPS) * STRIPS) / size('LANES')],
+    // The maxima of the lane's strips.
+    loops: [{ turns: (size) => (STRIPS / size('LANES')) * ceilDiv(size('V'), STRIPS), words: () => 1 }],
     othersRest: true,
   },
 };
@@ -85,7 +100,8 @@ export interface Waits {
  * Counts the waits of a dispatch.
  *
  * @param context tokens that each sequence attends to.
- * @throws UnknownLoopsError for a kernel that is not declared, or has another number of loops that wait for memory.
+ * @throws UnknownLoopsError for a kernel that is not declared, and for one whose loops that wait for memory are not those that
+ * are declared.
  */
 export function waitsOf(
   { label, kernel, sizes }: Pick<Launch, 'label' | 'kernel' | 'sizes'>,
@@ -96,21 +112,25 @@ export function waitsOf(
   if (declared === undefined)
     throw new UnknownLoopsError(`${label}: loop-work.ts does not declare the loops of ${kernel}`);
   const waiting = loopsOf(blocks).filter(({ memory }) => memory.waits > 0);
-  const words = declaredWords(declared, waiting.length);
-  if (words === null) {
+  const loops = loopsFor(declared, waiting.length);
+  if (loops === null) {
     const found = waiting.map((loop) => loop.label).join(', ');
     const expected = `${declared.loops.length} declared in loop-work.ts`;
     throw new UnknownLoopsError(`${label}: the loops that wait for memory are [${found}], expected the ${expected}`);
   }
-  const inLoops = words.map((of, index) => {
-    const { memory } = waiting[index]!;
-    return memory.waits * Math.ceil(of(sizeIn(label, sizes), context) / memory.words);
+  const size = sizeIn(label, sizes);
+  const inLoops = loops.map(({ turns, words }, index) => {
+    const { label: at, memory } = waiting[index]!;
+    const expected = words(size);
+    if (memory.words === expected) return memory.waits * turns(size, context);
+    const loads = `the loop at ${at} loads ${memory.words} words a turn`;
+    throw new UnknownLoopsError(`${label}: ${loads}, expected the ${expected} declared in loop-work.ts`);
   });
   return { inLoops, total: inLoops.reduce((sum, waits) => sum + waits, memoryOutsideLoops(blocks).waits) };
 }
 
 /** The declarations of a number of loops, or null where there are others. */
-function declaredWords({ loops, optional = [], othersRest }: KernelLoops, count: number): readonly Words[] | null {
+function loopsFor({ loops, optional = [], othersRest }: KernelLoops, count: number): readonly DeclaredLoop[] | null {
   if (count < loops.length) return null;
   if (othersRest || count === loops.length) return loops;
   return count === loops.length + optional.length ? [...loops, ...optional] : null;
