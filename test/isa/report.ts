@@ -69,7 +69,9 @@ function formatMainLoops({ launches }: StepFigures, { shaders }: ModelFigures): 
 function formatRoundings({ shaders }: ModelFigures): string {
   const matmuls = shaders.filter(({ kernel }) => kernel.startsWith('matmul'));
   const counts = Map.groupBy(matmuls, (shader) => roundingOf(mainLoop(shader)?.lines ?? []));
-  return [...counts].map(([rounding, { length }]) => `${rounding ?? 'absent'} in ${length} shaders`).join(', ');
+  return [...counts]
+    .map(([rounding, { length }]) => `${rounding ?? 'absent'} in ${length} of ${matmuls.length}`)
+    .join(', ');
 }
 
 const grouped = (value: number) => value.toLocaleString('en-US');
