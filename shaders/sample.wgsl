@@ -6,8 +6,8 @@ import package::sample_draw::draw;
 import package::sample_estimate::estimate;
 import package::sample_range::{Range, find_range};
 import package::sample_row::{
-  FAR, LANES, MIN_P, NO_ID, Row, TEMPERATURE, TOKEN_SLOT, TOP_K, TOP_P, UNIT, WORDS, distance_of, logits, sampling,
-  weight_of
+  FAR, LANES, MIN_P, NO_ID, Row, SMALLEST_NORMAL, TEMPERATURE, TOKEN_SLOT, TOP_K, TOP_P, UNIT, WORDS, distance_of, logits,
+  sampling, weight_of
 };
 import package::sample_strips::{FEW, STRIPS, find_candidates, read_strips};
 import package::sample_tokens::{Cut, Tokens, is_kept};
@@ -28,8 +28,6 @@ import package::wide_sums::to_f32;
 @group(0) @binding(3) var<storage, read_write> sampled: array<vec2u>;
 @if(PROBS) @group(0) @binding(4) var<storage, read_write> probs: array<f32>;
 
-// A smaller temperature or min-p counts as 0: adapters may flush it.
-const SMALLEST_NORMAL = 0x1p-126;
 // The filter before a small top-k. Filters run in ascending order; top-k and top-p go by their words of `sampling`, and this
 // one has none.
 const STRIPS_OF_TOP_K = TOP_K - 1u;

@@ -21,6 +21,8 @@ const TOKEN_SLOT = 7u;
 const WORDS = 8u;
 
 const NO_ID = 0xffffffffu;
+// A smaller temperature or min-p counts as 0: adapters may flush it.
+const SMALLEST_NORMAL = 0x1p-126;
 // Stands for any greater distance or difference.
 const FAR = 3.4e38;
 // Weight of the best token in top-p.

@@ -53,6 +53,7 @@ export { logprobs } from './logprobs/logprobs.ts';
 export { fillsKVRow, matmul, matmulKVWrite } from './matmul/matmul.ts';
 export { matmulNaive } from './matmul/matmul-naive.ts';
 export { sample, sampleProbs } from './sample/sample.ts';
+export { sampleNaive } from './sample/sample-naive.ts';
 export { type MatrixSource, type PackWeightOptions, packWeight } from './weights/pack-weight.ts';
 export { PackedWeight } from './weights/packed-weight.ts';
 export {

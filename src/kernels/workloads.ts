@@ -12,7 +12,7 @@ import type { KernelWorkloads } from './kernel-workload.ts';
 import { kvWriteWorkloads } from './kv-write/workload.ts';
 import { logprobsWorkloads } from './logprobs/workload.ts';
 import { matmulKVWriteWorkloads } from './matmul/workload.ts';
-import { sampleProbsWorkloads, sampleWorkloads } from './sample/workload.ts';
+import { sampleNaiveWorkloads, sampleProbsWorkloads, sampleWorkloads } from './sample/workload.ts';
 
 const KERNEL_WORKLOADS: readonly KernelWorkloads[] = [
   embedWorkloads,
@@ -26,6 +26,7 @@ const KERNEL_WORKLOADS: readonly KernelWorkloads[] = [
   adjustLogitsWorkloads,
   sampleWorkloads,
   sampleProbsWorkloads,
+  sampleNaiveWorkloads,
   logprobsWorkloads,
 ];
 

@@ -156,6 +156,15 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/: (const (SPARSITY|FINENESS|SLACK)|.*part_of_weight\(row, logit, by_mass\) \* times)/, ESTIMATE],
     [/: var key = 0u/, WRITTEN],
   ],
+  sample_naive: [
+    [/order reversed: .*< params\.allowed; id/, NO_ORDER],
+    [/: var id = params\.allowed - 1u/, 'the search may begin at any greater id'],
+    [/: cut = Cut\(0u, 0u\);/, 'no finite logit has so low a key'],
+    [/: if \(top_p < 1\.0\)/, 'all the weight leaves out tokens of no weight alone, which are not drawn'],
+    [/: if \(top_k > 0u && .* → if \(top_k > 0u \)/, 'a need beyond all tokens leaves all'],
+    [/: if \(finite && !greedy\)/, 'a row that is not finite gets no token, whatever its filters leave'],
+    [/condition fixed: if \(min_p >= .* → if \(true\)/, 'ln(0) leaves every distance'],
+  ],
   sample_range: [
     [/: if \(lane == 0u\)/, SAME_LANES],
     [

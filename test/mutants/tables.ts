@@ -18,6 +18,8 @@ import { logprobs } from '../../src/kernels/logprobs/logprobs.ts';
 import { logprobRows } from '../../src/kernels/logprobs/operands.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
+import { drawRows } from '../../src/kernels/sample/operands.ts';
+import { sampleNaive } from '../../src/kernels/sample/sample-naive.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { ACTIVATIONS, checkActivationValues, checkBrokenValues } from '../support/kernels/activation-checks.ts';
 import { checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../support/kernels/adjust-logits-case.ts';
@@ -41,6 +43,7 @@ import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { modulesOf } from '../support/kernels/modules-of.ts';
 import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../support/kernels/probe-checks.ts';
 import { checkRng, rngKernel } from '../support/kernels/rng-case.ts';
+import { checkNaiveDraws, checkSameDraws } from '../support/kernels/sample-naive-checks.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 import type { Replace } from './replace.ts';
 import { checkSample } from './sample-table.ts';
@@ -173,6 +176,12 @@ async function checkAdjustments(device: Device, replace: Replace): Promise<void>
   expectSameBits(words, await runAdjustLogits(device, rows, kernel), '64 lanes');
 }
 
+async function checkSampleNaive(device: Device, replace: Replace): Promise<void> {
+  const kernel = replace(sampleNaive);
+  await checkSameDraws(device, kernel);
+  await checkNaiveDraws(device, drawRows(257, 60, 2, { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.01 }), kernel);
+}
+
 /** Every kernel's table, and the shaders that its kernels start from. */
 const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Check }[] = [
   { shaders: ['layernorm'], check: checkLayernorms },
@@ -185,6 +194,7 @@ const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Ch
   { shaders: ['attention_shared', 'attention_subgroup', 'attention_fold'], check: checkAttentions },
   { shaders: ['attention_naive'], check: (device, replace) => checkAttentionNaive(device, replace(attentionNaive)) },
   { shaders: ['sample'], check: checkSample },
+  { shaders: ['sample_naive'], check: checkSampleNaive },
   { shaders: ['rng'], check: (device, replace) => checkRng(device, replace(rngKernel)) },
   { shaders: ['exp_ln', 'gumbel'], check: (device, replace) => checkNoise(device, replace(noiseKernel)) },
   { shaders: ['logprobs'], check: checkLogprobses },

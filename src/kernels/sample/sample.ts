@@ -16,7 +16,8 @@ function overrides({ isSoftware }: DeviceTraits) {
   return { LANES: isSoftware ? 8 : 256 };
 }
 
-function accepts({ V, allowed }: Sizes<'V' | 'allowed'>): string | null {
+/** Refuses `allowed` beyond the vocabulary. @returns the fault, or null. */
+export function acceptsAllowed({ V, allowed }: Sizes<'V' | 'allowed'>): string | null {
   return allowed >= 1 && allowed <= V ? null : `allowed is ${allowed}, expected 1 to V = ${V}`;
 }
 
@@ -35,7 +36,7 @@ export const sample = defineKernel({
   conditions: () => ({ PROBS: false }),
   overrides,
   tunables: { LANES: [8, 32, 64, 256] },
-  accepts,
+  accepts: acceptsAllowed,
   workgroups: ({ R }) => [R, 1, 1],
   // The most likely token takes one look at each logit. What a filter or a draw takes besides depends on the logits.
   cost: ({ R, V }) => ({ bytes: 4 * R * V, flops: 0 }),
@@ -50,7 +51,7 @@ export const sampleProbs = defineKernel({
   conditions: () => ({ PROBS: true }),
   overrides,
   tunables: { LANES: [8, 32, 64, 256] },
-  accepts,
+  accepts: acceptsAllowed,
   workgroups: ({ R }) => [R, 1, 1],
   // As for `sample`, two more looks, and about 20 operations for an exponential.
   cost: ({ R, V }) => ({ bytes: 8 * R * V, loads: 3 * R * V, flops: 20 * R * V }),

@@ -2,6 +2,7 @@
 import type { DimsOf } from '../../gpu/kernel-spec.ts';
 import type { KernelWorkloads, Workload } from '../kernel-workload.ts';
 import { sample, sampleProbs } from './sample.ts';
+import { sampleNaive } from './sample-naive.ts';
 import { samplingWords } from './sampling-row.ts';
 
 /** Filters of the rows by the name of the workload. */
@@ -27,5 +28,11 @@ export const sampleWorkloads: KernelWorkloads<typeof sample.spec> = {
 /** Workloads of `sample_probs`. */
 export const sampleProbsWorkloads: KernelWorkloads<typeof sampleProbs.spec> = {
   kernel: sampleProbs,
+  list: ({ dims }) => draws(dims),
+};
+
+/** Workloads of `sample_naive`. */
+export const sampleNaiveWorkloads: KernelWorkloads<typeof sampleNaive.spec> = {
+  kernel: sampleNaive,
   list: ({ dims }) => draws(dims),
 };

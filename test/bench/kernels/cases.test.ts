@@ -78,6 +78,7 @@ describe('the cases of a GPT-2', () => {
       adjust_logits: ['256 penalties a row'],
       sample: ['greedy', 'top-p'],
       sample_probs: ['greedy', 'top-p'],
+      sample_naive: ['greedy', 'top-p'],
       logprobs: ['5 most likely'],
     });
     const cases = kernelCases(timedModel()).filter(({ kernel }) => kernel === modelKernels.attention);

@@ -9,6 +9,7 @@ import {
   sampleProbsOperands,
 } from '../../../src/kernels/sample/operands.ts';
 import { sample, sampleProbs } from '../../../src/kernels/sample/sample.ts';
+import { sampleNaive } from '../../../src/kernels/sample/sample-naive.ts';
 import { runOutputs } from './run-kernel.ts';
 
 /** Ids drawn from R rows. */
@@ -34,6 +35,17 @@ export async function draw(
 ): Promise<Draws> {
   const { tensors, scalars } = sampleOperands(rows, options);
   return drawsOf(await runOutputs(device, kernel, tensors, scalars, choiceOf(options)));
+}
+
+/** Runs `sampleNaive` or a mutant of it. */
+export async function drawPlainly(
+  device: Device,
+  rows: readonly SampledRow[],
+  options: SampleOptions = {},
+  kernel: Kernel<typeof sampleNaive.spec> = sampleNaive,
+): Promise<Draws> {
+  const { tensors, scalars } = sampleOperands(rows, options);
+  return drawsOf(await runOutputs(device, kernel, tensors, scalars));
 }
 
 /** As `draw` with `sampleProbs`: also the distribution [V] of each row. */
