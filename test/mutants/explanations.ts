@@ -22,6 +22,7 @@ const ESTIMATE = 'an estimate decides how much work there is';
 const STRIPS_ONLY = 'strips decide how much work there is';
 const UNUSED_CANDIDATES = 'candidates are used where they are, or not';
 const EARLY_END = 'the search goes on where it could end, to the same token';
+const SERIES = 'less than the few units in the last place that are promised';
 const NO_ORDER = 'maxima, and sums of integers, have no order';
 const WRITTEN = 'every element is written before it is read';
 const REDUNDANT = 'the rest of the condition says the same';
@@ -33,7 +34,16 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/limit dropped: .*-EXP_LIMIT\)/, 'where x is not replaced by 0 or x, the argument stays above the limit'],
     [/limit dropped: let z = /, 'the tail is 0 long before'],
   ],
-  adjust_logits: [[/x > 0\.0.* → .*x >= 0\.0/, 'zero over and zero times are zero']],
+  adjust_logits: [
+    [/x > 0\.0.* → .*x >= 0\.0/, 'zero over and zero times are zero'],
+    [
+      /: if \(lane == 0u && .* → if \((lane == \(0u \+ 1\)|lane != 0u|) ?&? ?&? newest/,
+      'any lane may write it, or all',
+    ],
+    [/NO_ID = \(0xffffffffu - 1\)/, 'no id is as great'],
+    [/→ atomicStore\(&has_entry, \(1u \+ 1\)\)/, 'any number but 0 says so'],
+    [/→ .*rows\[row (- FIRST_ENTRY)?\] \+ lane/, 'FIRST_ENTRY is 0'],
+  ],
   attention_inputs: [
     [/: var components = /, 'components after D meet the zeros after a cached key'],
     [/: let row = queries\.token \+ min\(/, MASKED_READ],
@@ -69,7 +79,14 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/u32\(id\) < params\.first \|\| .* → if \( n >=/, REDUNDANT],
     [/factor dropped: .*signed_byte\(word, c \)/, 'shifts count modulo 32'],
   ],
-  exp_ln: [[/SQRT_HALF_BITS = .*[+-] 1\)/, 'either end of the range of m is as good']],
+  exp_ln: [
+    [/SQRT_HALF_BITS = .*[+-] 1\)/, 'either end of the range of m is as good'],
+    [/: let n = .* → .*\(0\.5 \* 1\.01\)/, 'the n beside the nearest leaves an r that the series still takes'],
+    [/constant perturbed: var series = fma\(-r/, SERIES],
+    [/(constant perturbed|fma cut): var series = fma\(z2/, SERIES],
+    [/→ var series = fma\(z2, (1\.0 \* 11\.0|1\.0 |\(11\.0\) \/ \(1\.0\)), /, SERIES],
+    [/constant perturbed: series = fma\(z2, series, 1\.0 \/ 7\.0\)|→ series = \(1\.0 \/ 7\.0\)/, SERIES],
+  ],
   kv_write: [[/: .*qkv\[source \+ min\(d/, MASKED_READ]],
   layernorm: [[/operands swapped: let d = /, 'd is only squared']],
   layernorm_naive: [
@@ -80,9 +97,23 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/: let d = .* → let d = \(mean\)/, 'd is squared'],
   ],
   logprobs: [
-    [/term dropped: .*UNIT \+ 0\.5/, ROUNDING],
-    [/QUIET_NAN = \(0x7fc00000u - 1\)/, 'NaN, too'],
+    [/→ .*UNIT( \)|\), 0u| - 0\.5| \+ \(0\.5 \* 1\.01\))/, ROUNDING],
+    [/QUIET_NAN = \(0x7fc00000u [+-] 1\)/, 'NaN, too'],
     [/: let is_least = .* > 0\.5/, 'the distance is the least f32 then, either way'],
+    [/: let is_least = .* → .*LARGEST [+-] 1\)/, 'LARGEST is the same with 1 more or less'],
+    [/: var greatest = /, 'a number of that magnitude is finite'],
+    [/MAGNITUDE = \(0x7fffffffu - 1\)/, 'exponents alone are compared'],
+    [/: if \(lane == 0u\)/, SAME_LANES],
+    [
+      /: if \(token\.id == mine\.id\).* → if \(true\)/,
+      'a lane finds its best token again, and writes the words of the others',
+    ],
+    [/NO_ID = \(0xffffffffu - 1\)/, 'no id is as great, nor the key of a finite logit'],
+    [/statement removed: clear_buckets/, 'workgroup memory is zero at first'],
+    [/id > last\.id.* → .*\(last\.id \+ 1\)/, 'the ids of a lane are LANES apart'],
+    [/: var best = Token\(0u, .* → .*\(0u \+ 1\)/, 'no finite number has a key below 0x800000'],
+    [/: let best = best_of_all\(0u, .* → .*\(0u \+ 1\)/, 'the best token has rank 1, too'],
+    [/UNIT = \(0x1p31 \* 1\.01\)/, 'the sum is divided by it again'],
     [/limit dropped: .*min\(params\.V, MAX_TOP\)/, 'no row may ask for more than MAX_TOP'],
   ],
   matmul: [[/: var xs = /, WRITTEN]],
@@ -111,7 +142,10 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
   probe_fma: [[/order reversed/, 'the loop only counts its turns']],
   probe_load: [[/order reversed/, NO_ORDER]],
   probe_read: [[/order reversed/, NO_ORDER]],
-  float_order: [[/bits > \(SIGN \+ 1\)/, 'adapters may take the smallest number for 0']],
+  float_order: [
+    [/bits > \(SIGN \+ 1\)/, 'adapters may take the smallest number for 0'],
+    [/key >= \(SIGN - 1\)/, 'no number has that key: the zeros are equal'],
+  ],
   radix_select: [
     [/order reversed/, NO_ORDER],
     [/index ± 1: atomicStore\(/, 'all buckets are cleared: an index off the end is clamped to the other one'],
@@ -174,8 +208,13 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/: if \(is_noting && (key|part)[^→]* → if \((is_noting && key >= expected\.x \)|false)/, UNUSED_CANDIDATES],
   ],
   sample_row: [
-    [/term dropped: .*UNIT \+ 0\.5/, ROUNDING],
+    [/: if \(by_mass\).* → .*UNIT( \)|\);| - 0\.5| \+ \(0\.5 \* 1\.01\))/, ROUNDING],
     [/NO_ID = \(0xffffffffu - 1\)/, 'no id is as great'],
+    [
+      /limit dropped: return min\(min\(row\.best.* → return min\(row\.best - logit, FAR\) \*/,
+      'a token at infinity is not drawn either',
+    ],
+    [/DRAWN = \(2u \+ 1\)|BROKEN = \(4u - 1\)/, 'the complement of an id is greater than any magnitude'],
   ],
   sample_strips: [
     [/: if \(lane == 0u\).* → if \((?!lane == 0u\))/, SAME_LANES],
@@ -191,12 +230,17 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
       /: if \(free < CANDIDATES \+ LANES\).* → if \((false|free < CANDIDATES( - LANES| )\)|free < \(CANDIDATES \+ LANES - 1)/,
       UNUSED_CANDIDATES,
     ],
+    [/: \*free \+= LANES|statement removed: if \(free < CANDIDATES/, UNUSED_CANDIDATES],
+    [/: const CANDIDATES = .* → .*(\+|-) 1\)/, 'the room for candidates decides how much work there is'],
   ],
 };
 
 /** Faults that these adapters hide. */
 const MISSED: Readonly<Record<string, readonly Pair[]>> = {
-  adjust_logits: [[/barrier removed/, IN_ORDER]],
+  adjust_logits: [
+    [/barrier removed/, IN_ORDER],
+    [/conjunct dropped: if \(\(flags & SEEN\).* → if \(\(flags & SEEN\) != 0u \)/, 'division by 1 is exact here'],
+  ],
   embed: [[/: if \(id < 0\).* → .*(<= 0|0 \+ 1)/, 'a read before the array gives 0 here, which is the id']],
   logprobs: [[/barrier removed/, IN_ORDER]],
   matmul_shared: [
@@ -226,6 +270,12 @@ const MISSED: Readonly<Record<string, readonly Pair[]>> = {
   sample_estimate: [[/barrier removed/, IN_ORDER]],
   sample_range: [[/barrier removed/, IN_ORDER]],
   sample_row: [[/barrier removed/, IN_ORDER]],
+  sample_tokens: [
+    [
+      /: if \(\*free < CANDIDATES\) .* → if \((true|\*free < \(CANDIDATES - 1\))|→ if \(free < \(CANDIDATES \+ LANES \+ 1\)/,
+      'seen where one lane is full to its last slot, others are crowded, and the cut lies beside those tokens',
+    ],
+  ],
 };
 
 export const EXPLANATIONS: readonly Explanation[] = [EQUIVALENT, MISSED].flatMap((table) =>

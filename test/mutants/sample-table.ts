@@ -24,12 +24,24 @@ export async function checkSample(device: Device, replace: Replace): Promise<voi
   const [drawn, probed] = [replace(sample), replace(sampleProbs)];
   const narrow = await bitsOf(device, bitRows(), undefined, probed);
   await checkEnds(device, probed);
+  await checkCrowd(device, probed);
   await checkSweep(device, 40, probed);
   expectSameRows(await bitsOf(device, bitRows(), 64, probed), narrow, '64 lanes');
   await checkNoiseTies(device, drawn);
   await checkDraws(device, drawRows(257, 600, 1, {}), drawn);
   await checkDraws(device, drawRows(257, 200, 2, { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.01 }), drawn);
   await checkDraws(device, drawRows(8192, 20, 1, { temperature: 1.3 }), drawn);
+}
+
+/**
+ * Expects a cut that has too many tokens around it for candidates: 4,032 of neighbouring logits, half way down a bucket of
+ * the estimate, where it expects the cut.
+ */
+async function checkCrowd(device: Device, kernel: typeof sampleProbs): Promise<void> {
+  const logits = Float32Array.from({ length: 4096 }, (_, id) => (id % 64 === 15 ? 0 : -2.03175 + id * 2 ** -22));
+  const row = { logits, topP: 0.554 };
+  const { probs } = await drawWithProbs(device, [row], {}, kernel);
+  expect(kept(probs[0]!), 'crowd').toEqual(kept(distributionOf(row)));
 }
 
 /** Ties, ids that are not allowed, rows that are not finite, and logits at the ends of f32. */
@@ -48,6 +60,7 @@ async function checkEnds(device: Device, kernel: typeof sampleProbs): Promise<vo
     { logits: Float32Array.from(logits, (logit, id) => (id === 40 ? 12 : logit)), topK: 2, topP: 0.99 },
     { logits: infinite, topK: 2 },
     { logits: neighbours, temperature: 0 },
+    { logits: neighbours, topK: 2 },
     { logits: equal, topK: 17 },
     { logits: equal, topK: 0xffffffff },
     { logits: equal, topP: 1e-20 },

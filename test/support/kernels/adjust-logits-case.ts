@@ -42,13 +42,16 @@ export async function checkExtremeLogits(
     { logits, promptIds: ids, repetitionPenalty: 3e38 },
     { logits, promptIds: ids, repetitionPenalty: 1e-45 },
     { logits, maskedIds: ids },
+    { logits, promptIds: ids, repetitionPenalty: Math.fround(1.01) },
   ];
   const out = floatsOf(await runAdjustLogits(device, rows, kernel));
   const row = (r: number) => [...out.subarray(8 * r, 8 * (r + 1))];
   const top = Math.fround(3.4e38);
-  for (const r of [0, 1, 2])
+  for (const r of [0, 1, 2, 3])
     expect(row(r).map(Number.isFinite), `row ${r}`).toEqual(row(0).map((_, i) => i !== 4 && i !== 5));
   expect(row(0).slice(1, 3)).toEqual([-top, 0]);
   expect(row(1).slice(0, 4)).toEqual([top, expect.closeTo(-3.997, 2), 0, Math.fround(2 ** 126)]);
+  // A penalty next to 1, which is off.
+  expect(row(3)[3]).toBeCloseTo(1 / 1.01, 5);
   expect(row(2)).toEqual([-top, -top, -top, -top, Number.NaN, Number.POSITIVE_INFINITY, -top, -top]);
 }

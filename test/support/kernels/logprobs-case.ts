@@ -48,6 +48,11 @@ const EXTREMES: readonly (readonly [logits: readonly number[], want: readonly nu
     [1.7e38, -1.7e38, 0, 0],
     [0, -3.4e38, -1.7e38, -1.7e38],
   ],
+  // Just further apart than the greatest f32.
+  [
+    [1.71e38, -1.71e38, 0, 0],
+    [0, LEAST, -1.71e38, -1.71e38],
+  ],
   [
     [-LEAST, LEAST, -LEAST, LEAST],
     [-Math.LN2, LEAST, -Math.LN2, LEAST],
