@@ -53,7 +53,7 @@ export async function createParts(
   const own = <T extends { close(): void }>(resource: T): T => created.adopt(resource, (owned) => owned.close());
   const weights = own(await LoadedWeights.load(device, model, source, sizes.dtype, options.onProgress));
   const kernels = options.kernels ?? modelKernels;
-  const tunables = listTunables(device, modelWork(device, model, sizes, kernels));
+  const tunables = () => listTunables(device, modelWork(device, model, sizes, kernels));
   const tuning = await loadTuning(device, tunables, { mode: options.tune, onProgress: options.onTuned });
   const scratchTensor = ({ label, dtype, shape }: TensorEntry) => own(Tensor.create(device, label, dtype, shape));
   const parts = await device.checked('buffers of the model', () => ({

@@ -31,16 +31,17 @@ const BUDGET = 5000;
 /**
  * Loads the choices for some kernels, and measures those that are missing. What was measured is kept in any case.
  *
+ * @param list what there is to choose; called where choices are loaded, since listing them takes a while.
  * @throws GpuError or DeviceLostError when the device fails; what `onProgress` throws.
  */
 export async function loadTuning(
   device: Device,
-  tunables: readonly Tunable[],
+  list: () => readonly Tunable[],
   options: TuningOptions,
 ): Promise<Tuning> {
   const { mode = device.traits.isSoftware ? 'off' : 'on', budget = BUDGET, onProgress = () => {} } = options;
   if (mode === 'off') return new Tuning(device.traits);
-  const works = await Promise.all(tunables.map((tunable) => findWork(device, tunable, mode)));
+  const works = await Promise.all(list().map((tunable) => findWork(device, tunable, mode)));
   const numSizes = works.reduce((sum, { missing }) => sum + missing.length, 0);
   const deadline = mode === 'force' ? Number.POSITIVE_INFINITY : performance.now() + budget;
   const tuned: TunedChoice[] = [];

@@ -35,7 +35,7 @@ describe('choices are kept', () => {
       if (numDone === options.stopAt) throw new Error('stopped');
     };
     const tunables = [tunable(sampler, [{ V: 4 }, { V: 8 }]), tunable(attending, [{ H: 1, ROWS: 8 }])];
-    const tuning = await loadTuning(device, tunables, { ...options, mode, onProgress });
+    const tuning = await loadTuning(device, () => tunables, { ...options, mode, onProgress });
     return { tuning, numMeasured: progress.at(-1) ?? 0 };
   };
   const files = async () => (await readdir(directory())).map((name) => join(directory(), name));
