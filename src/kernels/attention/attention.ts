@@ -3,7 +3,7 @@ import type { DeviceTraits } from '../../gpu/device.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, type Sizes, type VariantOf, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';
-import { kvRowWords } from '../kv-write/kv-write.ts';
+import { kvDType, kvRowWords } from '../kv-write/kv-write.ts';
 
 /** Keys between two restarts of the running softmax: `SPLIT_KEYS` of shaders/softmax_fold.wgsl. */
 export const SPLIT_KEYS = 256;
@@ -41,7 +41,7 @@ function accepts(
   { D, W, first, count, Q }: Sizes<'D' | 'W' | 'first' | 'count' | 'Q'>,
   variant: AttentionVariant,
 ): string | null {
-  const words = kvRowWords(D, variant.conditions.KV_F16 ? 'f16' : 'f32');
+  const words = kvRowWords(D, kvDType(variant.conditions));
   if (W !== words) return `kv has rows of ${W} words, expected ${words} for D = ${D}`;
   return first + count > Q ? `tiles [${first}, ${first + count}) are beyond the ${Q} query tiles` : null;
 }

@@ -2,6 +2,7 @@
 // are folded, a sequence among others and alone. All of them must have the same bits.
 import type { CaseRun, Examination, ExaminedCase, ModelWork } from '../examination.ts';
 import { floatsOf } from '../kernel-case.ts';
+import { kvDType } from '../kv-write/kv-write.ts';
 import { attention, attentionFold, attentionSplit, SPLIT_KEYS } from './attention.ts';
 import { expectedAttention } from './expected.ts';
 import { AttentionStep, type Span } from './operands.ts';
@@ -28,7 +29,7 @@ export function examineAttention(work: ModelWork): readonly Examination[] {
     .slice(-1)
     .map(({ dims: { H, D, P, A }, variant }) => {
       const { KV_F16 = false } = variant.conditions;
-      const step = AttentionStep.random({ H, D, P, dtype: KV_F16 ? 'f16' : 'f32' }, spans(P, A * P));
+      const step = AttentionStep.random({ H, D, P, dtype: kvDType(variant.conditions) }, spans(P, A * P));
       const alone = new AttentionStep(step.shape, step.sequences.slice(-1), 2);
       const common = {
         fixed: { conditions: { KV_F16 }, constants: { D } },

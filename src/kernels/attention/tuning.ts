@@ -6,6 +6,7 @@ import type { Kernel } from '../../gpu/kernel.ts';
 import type { Sizes, Variant, VariantChoice } from '../../gpu/kernel-spec.ts';
 import { uniforms } from '../../util/random-values.ts';
 import type { KernelTuning } from '../kernel-tuning.ts';
+import { kvDType } from '../kv-write/kv-write.ts';
 import { attention, attentionSplit } from './attention.ts';
 import { AttentionStep, type SequenceData } from './operands.ts';
 
@@ -51,13 +52,10 @@ export function attentionCandidates(kernel: Kernel, traits: DeviceTraits): reado
 }
 
 /** Makes a step of the last tokens of each sequence, in full tiles. All sequences have the same numbers, in blocks of their own. */
-function inventedStep(
-  { H, D, P, ROWS }: Sizes<'H' | 'D' | 'P' | 'ROWS'>,
-  { conditions: { KV_F16 } }: Variant,
-): AttentionStep {
+function inventedStep({ H, D, P, ROWS }: Sizes<'H' | 'D' | 'P' | 'ROWS'>, { conditions }: Variant): AttentionStep {
   const queries = ROWS > 1 ? ROWS * PREFILL_TILES : 1;
   const [q, k, v] = [queries, CONTEXT, CONTEXT].map((tokens) => uniforms(tokens, tokens * H * D));
   const sequence = { context: CONTEXT, queries, q: q!, k: k!, v: v! };
-  const shape = { H, D, P, dtype: KV_F16 ? 'f16' : 'f32' } as const;
+  const shape = { H, D, P, dtype: kvDType(conditions) };
   return new AttentionStep(shape, new Array<SequenceData>(SEQUENCES).fill(sequence));
 }

@@ -2,7 +2,7 @@
 import type { Sizes } from '../../gpu/kernel-spec.ts';
 import type { Examination, ExaminedCase, ModelDispatch, ModelWork } from '../examination.ts';
 import { expectedKVWrite } from './expected.ts';
-import { kvWrite } from './kv-write.ts';
+import { kvDType, kvWrite } from './kv-write.ts';
 import { kvWriteInputs, kvWriteOperands } from './operands.ts';
 
 /** Blocks of the cache that is written. */
@@ -16,7 +16,7 @@ export function examineKVWrite(work: ModelWork, writers: readonly CacheWriter[])
   const kernel = work.kernel(kvWrite);
   const cases = writers.slice(-1).map(({ dims: { H, P, D }, variant }): ExaminedCase => {
     const { KV_F16 = false } = variant.conditions;
-    const inputs = kvWriteInputs(1, { numBlocks: NUM_BLOCKS, H, P, D, dtype: KV_F16 ? 'f16' : 'f32' });
+    const inputs = kvWriteInputs(1, { numBlocks: NUM_BLOCKS, H, P, D, dtype: kvDType(variant.conditions) });
     return {
       kernel,
       fixed: { conditions: { KV_F16 } },

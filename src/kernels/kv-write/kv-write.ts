@@ -11,6 +11,11 @@ export type KVDType = 'f32' | 'f16';
 /** Storage types of keys and values. */
 export const KV_DTYPES: readonly KVDType[] = ['f32', 'f16'];
 
+/** Returns the storage of keys and values that a kernel has under these conditions. */
+export function kvDType({ KV_F16 }: Readonly<Record<string, boolean>>): KVDType {
+  return KV_F16 ? 'f16' : 'f32';
+}
+
 /** Words that attention loads at a time. */
 const VECTOR_WORDS = 4;
 
@@ -37,7 +42,7 @@ export const kvWrite = defineKernel({
   overrides: ({ isSoftware }) => ({ LANES: isSoftware ? 8 : 32 }),
   tunables: { LANES: [8, 32, 64] },
   accepts: ({ D, W }, { conditions }) => {
-    const words = kvRowWords(D, conditions.KV_F16 ? 'f16' : 'f32');
+    const words = kvRowWords(D, kvDType(conditions));
     return W === words ? null : `kv has rows of ${W} words, expected ${words} for D = ${D}`;
   },
   workgroups: ({ T, H }) => [H, 2, T],

@@ -9,6 +9,7 @@ import {
   type ModelWork,
   tunedChoices,
 } from '../examination.ts';
+import { kvDType } from '../kv-write/kv-write.ts';
 import { scatteredSlots } from '../kv-write/operands.ts';
 import { weightDType } from '../weights/weight-tiles.ts';
 import { ACTIVATION_NAMES } from './activation.ts';
@@ -85,7 +86,7 @@ export function examineMatmulKVWrite(work: ModelWork): Examination {
   const dispatches = work.of(matmulKVWrite);
   const cases = dispatches.slice(-1).flatMap(({ dims: { K, N, H, P, D }, variant }) => {
     const { KV_F16 = false } = variant.conditions;
-    const cache = { numBlocks: NUM_BLOCKS, H, P, D, dtype: KV_F16 ? 'f16' : 'f32' } as const;
+    const cache = { numBlocks: NUM_BLOCKS, H, P, D, dtype: kvDType(variant.conditions) };
     const slots = scatteredSlots(cache, T);
     const inputs = { ...matmulInputs(0, { M: T, K, N }, weightDType(variant.conditions)), cache, slots };
     const operands = projectionOperands(inputs);

@@ -4,7 +4,7 @@ import type { DeviceTraits } from '../../gpu/device.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, readPacked, type Sizes, type VariantOf, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';
-import { type KVDType, kvRowWords } from '../kv-write/kv-write.ts';
+import { type KVDType, kvDType, kvRowWords } from '../kv-write/kv-write.ts';
 import { TILE, tileRows, weightDType } from '../weights/weight-tiles.ts';
 
 /** Lanes that share a weight tile: each owns four neighbouring columns. */
@@ -176,7 +176,7 @@ export const matmulKVWrite = defineKernel({
   },
   accepts: (dims, variant) => {
     const { N, H, D, W } = dims;
-    const dtype = variant.conditions.KV_F16 ? 'f16' : 'f32';
+    const dtype = kvDType(variant.conditions);
     if (N !== 3 * H * D) return `w has ${N} columns, expected 3 · H · D with H = ${H}, D = ${D}`;
     if (!fillsKVRow(D, dtype))
       return `D is ${D}, expected a multiple of ${dtype === 'f16' ? 8 : 4} for keys of ${dtype}`;

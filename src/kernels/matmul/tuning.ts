@@ -3,6 +3,7 @@ import type { DeviceTraits } from '../../gpu/device.ts';
 import type { Kernel } from '../../gpu/kernel.ts';
 import type { ChoiceOf, Sizes, VariantChoice } from '../../gpu/kernel-spec.ts';
 import type { KernelTuning } from '../kernel-tuning.ts';
+import { kvDType } from '../kv-write/kv-write.ts';
 import { weightDType } from '../weights/weight-tiles.ts';
 import { matmul, matmulKVWrite, workgroupSize } from './matmul.ts';
 import { timedMatmulOperands, timedProjectionOperands } from './operands.ts';
@@ -48,7 +49,7 @@ export const matmulKVWriteTuning: KernelTuning<typeof matmulKVWrite.spec, 'M' | 
       H,
       D,
       P,
-      dtype: conditions.KV_F16 ? 'f16' : 'f32',
+      dtype: kvDType(conditions),
     }),
 };
 
