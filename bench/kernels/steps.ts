@@ -4,9 +4,8 @@ import { PREFILL_TILE_ROWS } from '../../src/kernels/attention/query-tiles.ts';
 import type { ModelDispatch } from '../../src/kernels/examination.ts';
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
 import { listDispatches } from '../../src/runtime/list-dispatches.ts';
-import { metaParts } from '../../src/runtime/meta-parts.ts';
+import { untunedParts } from '../../src/runtime/model-work.ts';
 import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
-import { Tuning } from '../../src/tuning/tuning.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import type { TimedModel } from './case.ts';
 
@@ -27,7 +26,7 @@ export function listStep(
   const numTokens = sequences * queries;
   const limits = { maxBatchSize: sequences, maxBatchTokens: numTokens, maxModelLen: context, kvDtype };
   const sizes = resolveSizes(model.config, limits, dtype, maxBindingBytes);
-  const parts = metaParts({ model, sizes, maxBindingBytes, kernels, tuning: new Tuning(device.traits) });
+  const parts = untunedParts(device, model, sizes, kernels);
   const isDecode = queries === 1;
   const shape = {
     numTokens,

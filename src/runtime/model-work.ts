@@ -4,6 +4,7 @@ import { ModelWork } from '../kernels/examination.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
 import { type ModelKernels, modelKernels } from '../models/kernels.ts';
 import { Tuning } from '../tuning/tuning.ts';
+import type { ForwardParts } from './forward.ts';
 import { listDispatches } from './list-dispatches.ts';
 import { metaParts } from './meta-parts.ts';
 import type { RuntimeSizes } from './runtime-sizes.ts';
@@ -20,7 +21,17 @@ export function modelWork(
   sizes: RuntimeSizes,
   kernels: ModelKernels = modelKernels,
 ): ModelWork {
-  const { maxStorageBufferBindingSize: maxBindingBytes } = device.gpu.limits;
-  const parts = metaParts({ model, sizes, maxBindingBytes, kernels, tuning: new Tuning(device.traits) });
+  const parts = untunedParts(device, model, sizes, kernels);
   return new ModelWork(Object.values(kernels), listDispatches(device.traits, parts, stepShapes(sizes)));
+}
+
+/** Makes the parts of a model on a device as shapes, with the variants that nothing was measured for. */
+export function untunedParts(
+  device: Device,
+  model: ModelDefinition,
+  sizes: RuntimeSizes,
+  kernels: ModelKernels = modelKernels,
+): ForwardParts {
+  const { maxStorageBufferBindingSize: maxBindingBytes } = device.gpu.limits;
+  return metaParts({ model, sizes, maxBindingBytes, kernels, tuning: new Tuning(device.traits) });
 }

@@ -9,11 +9,10 @@ import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import type { StepShape, StepSink } from '../../src/models/step.ts';
 import { type ForwardParts, forward } from '../../src/runtime/forward.ts';
 import { listDispatches } from '../../src/runtime/list-dispatches.ts';
-import { metaParts } from '../../src/runtime/meta-parts.ts';
+import { untunedParts } from '../../src/runtime/model-work.ts';
 import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { stepShapes } from '../../src/runtime/step-shape.ts';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
-import { Tuning } from '../../src/tuning/tuning.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import {
@@ -48,7 +47,7 @@ async function describeModel(device: Device, [dtype, kvDtype]: Storage) {
   const { model } = await readModelShape(MODEL);
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
   const sizes = resolveSizes(model.config, { dtype, kvDtype }, dtype, maxBindingBytes);
-  return { sizes, parts: metaParts({ model, sizes, maxBindingBytes, tuning: new Tuning(device.traits) }) };
+  return { sizes, parts: untunedParts(device, model, sizes) };
 }
 
 /** Compiles what the model takes with some storage, except what is compiled already. */
