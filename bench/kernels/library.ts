@@ -7,6 +7,7 @@ import type { Dims, KernelSpec, VariantChoice } from '../../src/gpu/kernel-spec.
 import type { ModelDispatch } from '../../src/kernels/examination.ts';
 import * as library from '../../src/kernels/index.ts';
 import type { ModelKernels } from '../../src/models/kernels.ts';
+import { filterEntries } from '../../src/util/filter-entries.ts';
 
 /** Lists the kernels of the library; one of the model takes the place of the one of its name. */
 export function libraryKernels(kernels: ModelKernels): readonly Kernel[] {
@@ -24,7 +25,7 @@ export function dispatchBeside({ name, spec }: Kernel, dispatches: readonly Mode
 /** Makes the dispatch of a kernel at the sizes of another's, in the nearest variant that it has. */
 export function atSizesOf(dispatch: ModelDispatch, kernel: Kernel, traits: DeviceTraits): ModelDispatch {
   const names = [...sizeNames(kernel.spec), ...Object.keys(kernel.spec.defaults ?? {})];
-  const dims = Object.fromEntries(Object.entries(dispatch.dims).filter(([name]) => names.includes(name)));
+  const dims = filterEntries(dispatch.dims, (name) => names.includes(name));
   const choice = sharedChoice(kernel, traits, dispatch.choice);
   return { ...dispatch, kernel, dims, choice, variant: kernel.variant(traits, choice) };
 }
@@ -51,11 +52,10 @@ function shapeLetters({ bindings }: KernelSpec): readonly string[] {
 /** Takes from a choice what another kernel can have: conditions, constants, and overrides that it tunes. */
 function sharedChoice(kernel: Kernel, traits: DeviceTraits, choice: VariantChoice): VariantChoice {
   const { tunables = {} } = kernel.spec;
-  const pick = <T>(values: Readonly<Record<string, T>> | undefined, has: (name: string, value: T) => boolean) =>
-    Object.fromEntries(Object.entries(values ?? {}).filter(([name, value]) => has(name, value)));
+  const { conditions = {}, constants = {}, overrides = {} } = choice;
   return {
-    conditions: pick(choice.conditions, (name, value) => canRun(kernel, traits, { conditions: { [name]: value } })),
-    constants: pick(choice.constants, (name, value) => canRun(kernel, traits, { constants: { [name]: value } })),
-    overrides: pick(choice.overrides, (name) => name in tunables),
+    conditions: filterEntries(conditions, (name, value) => canRun(kernel, traits, { conditions: { [name]: value } })),
+    constants: filterEntries(constants, (name, value) => canRun(kernel, traits, { constants: { [name]: value } })),
+    overrides: filterEntries(overrides, (name) => name in tunables),
   };
 }

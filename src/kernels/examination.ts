@@ -2,6 +2,7 @@
 // doctor goes through them on a device and knows no kernel by itself.
 import type { Kernel, SolvedDispatch } from '../gpu/kernel.ts';
 import type { DimsOf, KernelSpec, VariantChoice } from '../gpu/kernel-spec.ts';
+import { filterEntries } from '../util/filter-entries.ts';
 import type { Expected, HostTensor } from './kernel-case.ts';
 
 /** Dispatch that some step of a model has. */
@@ -101,7 +102,5 @@ export function fixedChoice({ kernel, choice }: ModelDispatch): VariantChoice {
 
 /** Takes the constants and overrides of some names. */
 function numbersOf({ constants = {}, overrides = {} }: VariantChoice, has: (name: string) => boolean): VariantChoice {
-  const some = (numbers: Readonly<Record<string, number | undefined>>) =>
-    Object.fromEntries(Object.entries(numbers).filter(([name]) => has(name)));
-  return { constants: some(constants), overrides: some(overrides) };
+  return { constants: filterEntries(constants, has), overrides: filterEntries(overrides, has) };
 }

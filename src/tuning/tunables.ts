@@ -6,6 +6,7 @@ import type { ModelDispatch, ModelWork } from '../kernels/examination.ts';
 import { bucketed, type KernelTuning } from '../kernels/kernel-tuning.ts';
 import { KERNEL_TUNINGS } from '../kernels/tunings.ts';
 import { type UploadedOperands, uploadOperands } from '../kernels/upload.ts';
+import { filterEntries } from '../util/filter-entries.ts';
 import { keyOf } from './tuning.ts';
 
 /** A kernel whose variants give the same bits, and the sizes at which the fastest of them is wanted. */
@@ -58,5 +59,5 @@ function fixedOf({ fixed }: KernelTuning, { conditions, constants }: Variant): V
 }
 
 function pick<T>(values: Readonly<Record<string, T>>, names: readonly string[]): Readonly<Record<string, T>> {
-  return Object.fromEntries(Object.entries(values).filter(([name]) => names.includes(name)));
+  return filterEntries(values, (name) => names.includes(name));
 }

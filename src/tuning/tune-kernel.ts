@@ -3,6 +3,7 @@ import type { Device } from '../gpu/device.ts';
 import type { Dims, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
 import { overlay } from '../gpu/overlay.ts';
 import { time } from '../gpu/time.ts';
+import { filterEntries } from '../util/filter-entries.ts';
 import type { Tunable } from './tunables.ts';
 
 /** Word of the outputs before: the bits of a NaN, so that what a variant leaves out is seen. */
@@ -59,7 +60,7 @@ export async function tuneKernel(
 /** Returns the choice that makes a variant of the defaults. */
 function differences(variant: Variant, defaults: Variant): VariantChoice {
   const differing = <T>(values: Readonly<Record<string, T>>, others: Readonly<Record<string, T>>) =>
-    Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== others[name]));
+    filterEntries(values, (name, value) => value !== others[name]);
   return {
     conditions: differing(variant.conditions, defaults.conditions),
     constants: differing(variant.constants, defaults.constants),
