@@ -1,5 +1,5 @@
 // out[r, c] = x[rows[r], c]: x[T, C], rows[R], out[R, C].
-// Of a prompt only the last row needs logits: the others leave before the LM head, the widest matmul of a model.
+// Only the last row of a prompt needs logits: the others leave before the LM head, the widest matmul of a model.
 // One lane an element; grid: (C / LANES, R).
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;

@@ -49,7 +49,7 @@ fn tighter(row: Row, cut: Cut, need: vec2u, by_mass: bool) -> Cut {
       greatest_key = middle - 1u;
     }
   }
-  // Of the tokens with that key only the lowest ids are needed.
+  // Only the lowest ids of the tokens with that key are needed.
   var id = params.allowed - 1u;
   var lowest_id = 0u;
   while (lowest_id < id) {
