@@ -54,6 +54,7 @@ export type { Dispatch } from './gpu/dispatch.ts';
 export { AdapterError, DeviceLostError, GpuError, KernelError, TensorError } from './gpu/errors.ts';
 export type { Cost, Dims, Grid, Sizes } from './gpu/kernel-spec.ts';
 export type { Program } from './gpu/program.ts';
+export type { ReductionClass } from './gpu/reduction.ts';
 export type { DType, Tensor, TensorData, TensorSource } from './gpu/tensor.ts';
 export type { KVDType } from './kernels/kv-write/kv-write.ts';
 export type { WeightDType } from './kernels/weights/weight-tiles.ts';

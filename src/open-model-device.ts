@@ -9,8 +9,8 @@ import type { ModelDeviceOptions } from './load-options.ts';
  * @throws as `Device.open`.
  */
 export async function openModelDevice(options: ModelDeviceOptions): Promise<Device> {
-  const { adapter, backend, features } = options;
-  const device = await Device.open({ adapter, backend, features });
+  const { adapter, backend, features, reduction } = options;
+  const device = await Device.open({ adapter, backend, features, reduction });
   const { isSoftware } = device.traits;
   const { pollGovernor = isSoftware, yieldToAdapter = isSoftware } = options;
   if (pollGovernor) device.governPolls(new PollGovernor());

@@ -7,6 +7,7 @@ import { DeviceLostError, GpuError } from './errors.ts';
 import { MapMode } from './flags.ts';
 import { lowPriority } from './host-priority.ts';
 import type { PollGovernor } from './poll-governor.ts';
+import { REDUCTION_CLASSES, type ReductionClass } from './reduction.ts';
 import { UncapturedErrors } from './uncaptured-errors.ts';
 
 /** How to open a device. */
@@ -16,6 +17,8 @@ export interface DeviceOptions extends AdapterChoice {
    * would: no subgroups, no immediates, WebGPU's default limits.
    */
   readonly features?: 'auto' | 'base' | undefined;
+  /** Reduction class of all kernels; the adapter's own kind when absent. */
+  readonly reduction?: ReductionClass | undefined;
 }
 
 /** Properties of a device that kernels may rely on when they choose a variant. */
@@ -30,6 +33,8 @@ export interface DeviceTraits {
   readonly isSoftware: boolean;
   /** As WebGPU names it, such as `nvidia`; empty where it does not. */
   readonly vendor: string;
+  /** Order in which every kernel sums. */
+  readonly reduction: ReductionClass;
 }
 
 /** A check of each option. */
@@ -37,6 +42,7 @@ export const DEVICE_OPTIONS: Checks<DeviceOptions> = {
   adapter: text,
   backend: text,
   features: oneOf(['auto', 'base']),
+  reduction: oneOf(REDUCTION_CLASSES),
 };
 const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
 const RAISED_LIMITS = [
@@ -98,7 +104,7 @@ export class Device {
     // A software adapter's threads would inherit the lowest priority.
     using _own = lowPriority.pause();
     checkOptions('options of a device', options, DEVICE_OPTIONS);
-    const { features = 'auto', ...choice } = options;
+    const { features = 'auto', reduction, ...choice } = options;
     const { adapter, identity } = await findAdapter(choice);
     const auto = features === 'auto';
     const requiredFeatures = auto ? OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)) : [];
@@ -113,6 +119,7 @@ export class Device {
       timestamps: gpu.features.has('timestamp-query'),
       isSoftware: identity.isSoftware,
       vendor: adapter.info.vendor,
+      reduction: reduction ?? (identity.isSoftware ? 'software' : 'gpu'),
     });
   }
 

@@ -38,7 +38,14 @@ import { combinations, completeVariant, neighboursOf } from './tunables.ts';
 import { labelOf } from './variant-label.ts';
 
 /** Device without any optional feature. */
-const PLAIN: DeviceTraits = { minSubgroupSize: 0, immediates: false, timestamps: false, isSoftware: false, vendor: '' };
+const PLAIN: DeviceTraits = {
+  minSubgroupSize: 0,
+  immediates: false,
+  timestamps: false,
+  isSoftware: false,
+  vendor: '',
+  reduction: 'software',
+};
 
 /** Checked dispatch of a variant that may not be built yet. */
 export interface DispatchPlan extends Omit<Dispatch, 'pipeline' | 'bindGroup'> {

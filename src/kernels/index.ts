@@ -37,6 +37,7 @@ export { PackedMatrix } from '../gpu/packed-matrix.ts';
 export { type KernelTotal, profile, totalTimes } from '../gpu/profiler.ts';
 export type { Program } from '../gpu/program.ts';
 export { Recorder } from '../gpu/recorder.ts';
+export type { ReductionClass } from '../gpu/reduction.ts';
 export { ShaderError } from '../gpu/shader-error.ts';
 export { type DType, Tensor, type TensorData, type TensorSource } from '../gpu/tensor.ts';
 export { type TimeOptions, type Timing, time } from '../gpu/time.ts';

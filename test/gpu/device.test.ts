@@ -50,6 +50,20 @@ test('a base device uses no optional feature and no raised limit', async () => {
   expect(base.gpu.limits.maxStorageBufferBindingSize).toBe(128 * 2 ** 20);
 });
 
+test.each(['software', 'gpu'] as const)(
+  'a device sums in the order of the class %s where it is asked to',
+  async (reduction) => {
+    using forced = await Device.open({ reduction });
+    expect(forced.traits).toEqual({ ...device.traits, reduction });
+  },
+);
+
+test('a device sums in the order of its own kind of adapter, and no other class is accepted', async () => {
+  expect(device.traits.reduction).toBe(device.traits.isSoftware ? 'software' : 'gpu');
+  const open = () => Reflect.apply(Device.open, Device, [{ reduction: 'cpu' }]);
+  await expect(open).rejects.toThrow('reduction is "cpu", expected one of software, gpu');
+});
+
 describe('buffers', () => {
   test('are counted until they are destroyed, and all gone after close, which may be called twice', async () => {
     const other = await Device.open();

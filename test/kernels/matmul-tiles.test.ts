@@ -73,7 +73,14 @@ test('so it is where keys and values go to the cache', async () => {
 });
 
 test('the tuner tries them where a workgroup has no more rows than there are, but not on a software adapter', () => {
-  const gpu = { vendor: 'nvidia', minSubgroupSize: 32, isSoftware: false, immediates: true, timestamps: true };
+  const gpu = {
+    vendor: 'nvidia',
+    minSubgroupSize: 32,
+    isSoftware: false,
+    immediates: true,
+    timestamps: true,
+    reduction: 'software' as const,
+  };
   const tried = (traits: DeviceTraits, M: number) =>
     matmulCandidates(matmul, traits, M).flatMap(({ constants }) => constants?.K_TILE || []);
   expect([8, 64].map((M) => tried(gpu, M))).toEqual([[], [16, 32]]);

@@ -21,7 +21,14 @@ const isLetter = (name: unknown): name is string => typeof name === 'string' && 
 /** Single letters among the names that a kernel's shapes, scalars and constants have. */
 function lettersOf({ spec }: Kernel): string[] {
   const shapes = Object.values(spec.bindings).flatMap(({ shape }) => [...shape]);
-  const traits = { vendor: 'any', minSubgroupSize: 4, isSoftware: false, immediates: false, timestamps: false };
+  const traits = {
+    vendor: 'any',
+    minSubgroupSize: 4,
+    isSoftware: false,
+    immediates: false,
+    timestamps: false,
+    reduction: 'software' as const,
+  };
   const constants = Object.keys(spec.constants?.(traits) ?? {});
   return [...shapes, ...Object.keys(spec.params ?? {}), ...(spec.extras ?? []), ...constants].filter(isLetter);
 }

@@ -35,7 +35,14 @@ afterAll(() => device.close());
 
 const ADAPTERS = ['nvidia', 'amd', 'intel', 'apple', 'other'].flatMap((vendor) =>
   [0, 4, 8, 32, 64].flatMap((minSubgroupSize) =>
-    [true, false].map((isSoftware) => ({ vendor, minSubgroupSize, isSoftware, immediates: true, timestamps: true })),
+    [true, false].map((isSoftware) => ({
+      vendor,
+      minSubgroupSize,
+      isSoftware,
+      immediates: true,
+      timestamps: true,
+      reduction: isSoftware ? ('software' as const) : ('gpu' as const),
+    })),
   ),
 );
 
