@@ -150,6 +150,7 @@ const EQUIVALENT: Readonly<Record<string, readonly Pair[]>> = {
     [/order reversed/, NO_ORDER],
     [/index ± 1: atomicStore\(/, 'all buckets are cleared: an index off the end is clamped to the other one'],
     [/: return min\(to_f32\(crossing/, ESTIMATE],
+    [/: return 32u - .* → return 32u - DIGIT_BITS ;/, 'the digits before the first are zeros'],
   ],
   sample: [
     [/: if \(lane == 0u\)/, SAME_LANES],

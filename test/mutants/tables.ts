@@ -153,8 +153,9 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
 
   const half = AttentionStep.random({ H: 3, D: 7, P: 16, dtype: 'f16' }, PREFILL_SPANS);
   const halves = expectedAttention(half);
-  const got = floatsOf(await runWhole(device, half, { ROWS: 8, LANES: 8 }, kernel));
-  expectWithin(got, halves.want, halves.tolerance, 'prefill, f16');
+  const got = await runWhole(device, half, { ROWS: 8, LANES: 8 }, kernel);
+  expectWithin(floatsOf(got), halves.want, halves.tolerance, 'prefill, f16');
+  expectSameBits(await runWhole(device, half, { ROWS: 4, LANES: 8, SUBGROUPS: 0 }, kernel), got, 'lanes apart, f16');
   await checkScoreOrder(device, 'f16', kernel);
 }
 
