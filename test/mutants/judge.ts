@@ -1,4 +1,5 @@
-// The child process of `Judge`: runs the tables of one shader after another, for a mutant may hang or crash the driver.
+// The child process of `JudgeProcess`: runs the tables of one shader after another, for a mutant may hang or crash the
+// driver. It ends with its parent.
 import { Device } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
 import { RoseinferError } from '../../src/util/errors.ts';
@@ -19,6 +20,7 @@ async function judge(shader: string, source: string): Promise<Verdict> {
   }
 }
 
+process.on('disconnect', () => process.exit());
 process.on('message', async ([shader, source]: [string, string]) => {
   process.send?.(await judge(shader, source));
 });

@@ -1,6 +1,8 @@
 // The mutation run itself: operators make the faults that their names say, every kernel has a table, every explanation
 // a mutant.
-import { describe, expect, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { Kernel } from '../../src/gpu/kernel.ts';
 import { shadersOf } from '../../src/gpu/shader-names.ts';
 import { shaderSources } from '../../src/gpu/shader-sources.ts';
@@ -106,4 +108,25 @@ test('a run says what it sampled, what was killed and what survived', () => {
   expect(stdout).toMatch(/killed \/ compiled by shader\n {2}gather_rows +\d \/ \d\n/);
   expect(stdout).toMatch(/\d of \d killed \(\d+\.\d %\), \d more are equivalent\n$/);
   expect(status).toBe(0);
+});
+
+test('a judge ends with its runner, even in the middle of a shader that never does', async () => {
+  const endless = shaderSources().gather_rows?.replace(/out\[.*;/, 'while (global.x < params.C) { $& }');
+  // The runner dies once the judge has answered and has more to do. It shares its stdout, which closes when both are gone.
+  const runner = `
+    import { fork } from 'node:child_process';
+    const judge = fork('test/mutants/judge.ts', { stdio: ['ignore', 'inherit', 'ignore', 'ipc'] });
+    console.log(judge.pid);
+    judge.once('message', () => {
+      judge.send(${JSON.stringify(['gather_rows', endless])}, () => process.kill(process.pid, 'SIGKILL'));
+    });
+    judge.send(['no shader', '']);`;
+  const child = spawn(process.execPath, ['--eval', runner], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [pid] = await once(child.stdout, 'data');
+  onTestFinished(() => {
+    if (!child.stdout.closed) process.kill(Number(pid), 'SIGKILL');
+  });
+  await once(child, 'close');
 });
