@@ -5,7 +5,7 @@ import type { Verdict } from './verdict.ts';
 
 const SCRIPT = fileURLToPath(new URL('./judge.ts', import.meta.url));
 /** Several times what the slowest table takes when all its variants must be compiled, in milliseconds. */
-const TIME_LIMIT = 60_000;
+const TIME_LIMIT = 120_000;
 
 /** A process that judges shaders one by one and is replaced when one of them hangs or crashes it. */
 export class JudgeProcess {

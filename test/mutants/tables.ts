@@ -23,7 +23,7 @@ import { sampleNaive } from '../../src/kernels/sample/sample-naive.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { ACTIVATIONS, checkActivationValues, checkBrokenValues } from '../support/kernels/activation-checks.ts';
 import { checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../support/kernels/adjust-logits-case.ts';
-import { runSplit, runWhole, steepStep } from '../support/kernels/attention-case.ts';
+import { checkUnseenKeys, runSplit, runWhole, steepStep } from '../support/kernels/attention-case.ts';
 import { checkAttentionNaive } from '../support/kernels/attention-naive-case.ts';
 import { checkScoreOrder, checkValueOrder } from '../support/kernels/attention-order.ts';
 import { checkEmbed, V } from '../support/kernels/embed-case.ts';
@@ -87,7 +87,7 @@ async function checkKVWrites(device: Device, replace: Replace): Promise<void> {
 
 /** Several rows and several tiles a lane, but not in one program: it would compile for long. */
 const SHARED_TILES = {
-  f32: { ROWS: 1, TILES: 1, K_TILE: 16 },
+  f32: { ROWS: 1, TILES: 1, K_TILE: 16, X_VEC4: true },
   f16: { ROWS: 2, TILES: 1, K_TILE: 32 },
   q8: { ROWS: 1, TILES: 2, K_TILE: 16 },
 } as const;
@@ -109,6 +109,9 @@ async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
     await checkMatmul(device, { M: 3, K: 65, N: 33 }, dtype, kernel);
     await checkMatmul(device, { M: 3, K: 128, N: 65 }, dtype, kernel, { SUBGROUPS: false, X_VEC4: true });
   }
+  // One more than whole rounds of tiles that lanes share, and a round of shuffled quads that is left in part.
+  await checkMatmul(device, { M: 3, K: 33, N: 33 }, 'f16', kernel, { ...SHARED_TILES.f16, LANES: 32 });
+  await checkMatmul(device, { M: 3, K: 72, N: 33 }, 'f32', kernel, { X_VEC4: true });
   await checkResidual(device, kernel);
   const projection = { M: 5, K: 20, H: 3, D: 8, P: 5, numBlocks: 9, weights: 'f16' } as const;
   for (const dtype of ['f32', 'f16'] as const) {
@@ -141,7 +144,10 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   );
   await checkScoreOrder(device, 'f32', kernel);
   await checkValueOrder(device, kernel);
-  expectSameBits(await runSplit(device, decode, { LANES: 64 }, { split, fold }), rows, 'splits');
+  // More lanes than keys of a tile, and lanes with two vectors of a value each.
+  for (const LANES of [64, 8]) {
+    expectSameBits(await runSplit(device, decode, { LANES }, { split, fold }), rows, `splits, ${LANES} lanes`);
+  }
 
   const prefill = AttentionStep.random(shape, PREFILL_SPANS);
   const tiles = await runWhole(device, prefill, { ROWS: 4, LANES: 32 }, kernel);
@@ -150,12 +156,14 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   expectSameBits(await runWhole(device, prefill, { ROWS: 1, LANES: 8 }, kernel), tiles, 'single rows');
   expectSameBits(await runWhole(device, prefill, { ROWS: 4, LANES: 8 }, kernel), tiles, 'rows together');
   expectSameBits(await runWhole(device, prefill, { ROWS: 4, LANES: 8, SUBGROUPS: 0 }, kernel), tiles, 'lanes apart');
+  for (const SUBGROUPS of [0, 1]) await checkUnseenKeys(device, shape, { ROWS: 4, LANES: 8, SUBGROUPS }, kernel);
 
-  const half = AttentionStep.random({ H: 3, D: 7, P: 16, dtype: 'f16' }, PREFILL_SPANS);
+  // One component more than whole vectors have.
+  const half = AttentionStep.random({ H: 3, D: 25, P: 16, dtype: 'f16' }, PREFILL_SPANS);
   const halves = expectedAttention(half);
-  const got = await runWhole(device, half, { ROWS: 8, LANES: 8 }, kernel);
+  const got = await runWhole(device, half, { ROWS: 4, LANES: 8 }, kernel);
   expectWithin(floatsOf(got), halves.want, halves.tolerance, 'prefill, f16');
-  expectSameBits(await runWhole(device, half, { ROWS: 4, LANES: 8, SUBGROUPS: 0 }, kernel), got, 'lanes apart, f16');
+  expectSameBits(await runWhole(device, half, { ROWS: 1, LANES: 32 }, kernel), got, 'lanes apart, f16');
   await checkScoreOrder(device, 'f16', kernel);
 }
 

@@ -1,4 +1,5 @@
 // Runs of the attention kernels over a step, with guard words after every tensor.
+import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { attention, attentionFold, attentionSplit } from '../../../src/kernels/attention/attention.ts';
@@ -10,6 +11,7 @@ import {
   type TileRange,
 } from '../../../src/kernels/attention/operands.ts';
 import { floatsOf } from '../../../src/kernels/kernel-case.ts';
+import { expectSameBits } from './expect-within.ts';
 import { runKernel } from './run-kernel.ts';
 
 interface SplitOptions {
@@ -42,6 +44,24 @@ export function runWhole(
 ): Promise<Uint32Array> {
   const { tensors, scalars } = step.whole(constants.ROWS);
   return runKernel(device, kernel, tensors, scalars, choiceOf(device, step, constants));
+}
+
+/** Expects the NaN of one token's key and value in the rows that see it, and no trace of it in those before, of its tile or not. */
+export async function checkUnseenKeys(
+  device: Device,
+  shape: AttentionShape,
+  constants: Constants & { readonly ROWS: number },
+  kernel: Kernel<typeof attention.spec> = attention,
+): Promise<void> {
+  const step = AttentionStep.random(shape, [{ context: 40, queries: 20 }]);
+  const clean = await runWhole(device, step, constants, kernel);
+  const poisoned = 33;
+  const poison = new Float32Array(40 * step.channels).fill(Number.NaN);
+  step.putKey(0, poisoned, poison, poison);
+  const got = await runWhole(device, step, constants, kernel);
+  const before = (poisoned - 20) * step.channels;
+  expectSameBits(got.subarray(0, before), clean.subarray(0, before), 'rows before the NaN');
+  expect(floatsOf(got).subarray(before).every(Number.isNaN), 'rows from the NaN on').toBe(true);
 }
 
 /** Words of `out` after `attention` over some tiles. */
