@@ -13,7 +13,7 @@ const flags = {
     describe: `whose shapes are timed: directory with config.json, or ${randomNames()}`,
   },
   filter: { ...nameFlag('filter'), describe: 'time only what has this in kernel, case, M=… or variant' },
-  runs: { ...integerFlag('runs', 1), default: 10, describe: 'timed dispatches of each variant, behind two warm-ups' },
+  runs: { ...integerFlag('runs', 1), default: 10, describe: 'timed dispatches of each variant, after two warm-ups' },
   json: { ...nameFlag('json'), describe: 'file to write the results to' },
 };
 

@@ -27,7 +27,7 @@ const benchFlags = {
   mode: {
     ...choiceFlag('mode', [...schedulerNames, 'all']),
     defaultDescription: 'all; online when requests arrive over time',
-    describe: 'scheduler to run: naive, offline, online, or all, which also compares their token ids',
+    describe: `scheduler to run: ${schedulerNames.join(', ')}, or all, which also compares their token ids`,
   },
   prompt: { ...textFlag('prompt'), describe: 'prompt of every request; without it 16 built-in ones take turns' },
   prompts: { ...textListFlag('prompts'), describe: 'prompts of one request each; --num-requests has no effect then' },

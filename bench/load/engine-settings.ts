@@ -24,19 +24,19 @@ export const engineFlags = {
   policy: {
     ...choiceFlag('policy', queuePolicyNames),
     defaultDescription: 'fcfs',
-    describe: 'which waiting request is next: fcfs, priority, shortest-prompt-first',
+    describe: `which waiting request is next: ${queuePolicyNames.join(', ')}`,
   },
   'max-step-ms': {
     ...numberFlag('max-step-ms', 'a number > 0', (value) => value > 0),
-    describe: 'cut prompts so that a step takes about so long',
+    describe: 'cut prompts into chunks so that a step takes about this time',
   },
   'max-queued-requests': {
     ...integerFlag('max-queued-requests', 0),
-    describe: 'turn requests away that would wait behind so many others',
+    describe: 'most requests that may wait; further ones are refused',
   },
   'max-queued-tokens': {
     ...integerFlag('max-queued-tokens', 0),
-    describe: 'turn requests away when more prompt tokens would wait',
+    describe: 'most prompt tokens that may wait; requests beyond that are refused',
   },
 };
 

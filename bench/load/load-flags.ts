@@ -29,7 +29,7 @@ export const loadFlags = {
     takes: 'word' as const,
     nargs: 1,
     coerce: (raw: unknown): number | 'inf' => (raw === 'inf' ? 'inf' : rate.coerce(raw)),
-    describe: 'open loop: so many requests arrive per second, whatever the engine does; inf: all at once',
+    describe: 'open loop: requests per second, which arrive whatever the engine does; inf: all at once',
   },
   burstiness: {
     ...numberFlag('burstiness', 'a number > 0', (value) => value > 0),
@@ -38,7 +38,7 @@ export const loadFlags = {
   },
   'input-len': {
     ...lengthsFlag('input-len'),
-    describe: 'prompts of random tokens: N, MIN-MAX or lognormal:MEDIAN:SIGMA of them',
+    describe: 'tokens of each prompt, drawn at random: N, MIN-MAX or lognormal:MEDIAN:SIGMA',
   },
   'output-len': {
     ...lengthsFlag('output-len'),
@@ -47,7 +47,7 @@ export const loadFlags = {
   'shared-prefix': {
     ...integerFlag('shared-prefix', 0),
     defaultDescription: '0',
-    describe: 'the first so many tokens of all random prompts are the same',
+    describe: 'number of tokens at the start that all random prompts have in common',
   },
   dataset: {
     ...nameFlag('dataset'),
@@ -57,7 +57,7 @@ export const loadFlags = {
   },
   'max-concurrency': {
     ...integerFlag('max-concurrency', 1),
-    describe: 'a request is held back, and its clock does not run, while so many have not ended',
+    describe: 'most requests in the engine; while there are more, one is held back and its clock does not run',
   },
   goodput: {
     ...nameListFlag('goodput'),

@@ -38,7 +38,7 @@ export const generateFlags = {
   ...modelFlags,
   ...tuneFlag,
   ...traceFlag,
-  verbose: { ...switchFlag('verbose'), describe: 'tell about memory, model, speed and seed on stderr' },
+  verbose: { ...switchFlag('verbose'), describe: 'print memory, model, speed and seed on stderr' },
 };
 
 /** Values of the flags of `roseinfer generate`. */

@@ -1,6 +1,8 @@
-// The built-in policies by name, one table an axis: names, checks and implementations can't disagree.
+// The built-in policies by name, one table for schedulers and one for queue policies: lists, checks and help texts are
+// made from it, and the types, which the API reference prints, don't compile without a row for each name.
 import type { ModelLimits } from '../core/runner.ts';
 import { RangeValueError } from '../util/errors.ts';
+import { namesOf } from '../util/names-of.ts';
 import type { Check } from '../util/option-checks.ts';
 import type { AdmissionPolicy } from './admission/admission-policy.ts';
 import { NaivePolicy } from './admission/naive.ts';
@@ -19,7 +21,7 @@ export type SchedulerName = 'naive' | 'offline' | 'online';
 /** Built-in queue policy: first come, most urgent, or shortest prompt first. */
 export type QueuePolicyName = 'fcfs' | 'priority' | 'shortest-prompt-first';
 
-/** Factories, since a policy with state belongs to one scheduler. */
+/** Factories, since a policy with state belongs to one scheduler; in the order in which a comparison shows them. */
 const ADMISSION: Readonly<Record<SchedulerName, () => AdmissionPolicy>> = {
   naive: () => new NaivePolicy(),
   offline: () => new OfflinePolicy(),
@@ -33,10 +35,10 @@ const QUEUE: Readonly<Record<QueuePolicyName, QueuePolicy>> = {
 };
 
 /** Names of the schedulers in the order in which a comparison shows them. */
-export const schedulerNames: readonly SchedulerName[] = ['naive', 'offline', 'online'];
+export const schedulerNames: readonly SchedulerName[] = namesOf(ADMISSION);
 
 /** Names of the queue policies. */
-export const queuePolicyNames: readonly QueuePolicyName[] = ['fcfs', 'priority', 'shortest-prompt-first'];
+export const queuePolicyNames: readonly QueuePolicyName[] = namesOf(QUEUE);
 
 /** Accepts the name of a scheduler, or an admission policy. */
 export const schedulerCheck = nameOrPolicy(schedulerNames, 'admits');

@@ -107,7 +107,7 @@ export const modelFlags = {
   dtype: {
     ...choiceFlag('dtype', WEIGHT_DTYPES),
     defaultDescription: "the file's own; f16 for random:",
-    describe: 'storage of the weight matrices: f32, f16, q8 (bytes with a scale for 64 of them)',
+    describe: 'storage of the weight matrices: f32, f16, q8 (bytes with a scale for every 64 of a column)',
   },
   'kv-dtype': {
     ...choiceFlag('kv-dtype', KV_DTYPES),
