@@ -7,7 +7,8 @@ import { runDoctor } from '../../src/doctor/run-doctor.ts';
 import { workOf } from '../../src/doctor/subject.ts';
 import { formatKernel } from '../../src/doctor/text-report.ts';
 import { Device } from '../../src/gpu/device.ts';
-import { defineKernel } from '../../src/gpu/kernel.ts';
+import { defineKernel, Kernel } from '../../src/gpu/kernel.ts';
+import type { KernelSpec } from '../../src/gpu/kernel-spec.ts';
 import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { examinations } from '../../src/kernels/examinations.ts';
@@ -53,6 +54,11 @@ async function examine(
   return reports;
 }
 
+/** The kernel in its base variant and the model's alone: a fault of all its variants need not be compiled in each. */
+function untuned<S extends KernelSpec>(kernel: Kernel<S>): Kernel<S> {
+  return new Kernel<S>({ ...kernel.spec, tunables: {} });
+}
+
 /** Verdicts other than ok, by kernel. */
 async function findings(kernels: Partial<ModelKernels>) {
   const reports = await examine(kernels);
@@ -96,7 +102,9 @@ describe('doctor', () => {
   test('finds weights in bytes right, and a scale that is left out', async () => {
     const reports = await examine({}, { dtype: 'q8' });
     expect(reports.filter(({ faults }) => faults.length > 0)).toEqual([]);
-    const matmul = mutant(modelKernels.matmul, [['signed_bytes(words, 0u) * scale', 'signed_bytes(words, 0u)']]);
+    const matmul = mutant(untuned(modelKernels.matmul), [
+      ['signed_bytes(words, 0u) * scale', 'signed_bytes(words, 0u)'],
+    ]);
     const wrong = (await examine({ matmul }, { dtype: 'q8' })).filter(({ verdict }) => verdict === 'wrong');
     expect(wrong.map(({ kernel }) => kernel)).toEqual(['matmul']);
   });
@@ -115,28 +123,30 @@ describe('doctor', () => {
     {
       fault: 'another order of k for a single row',
       kernel: 'matmul',
-      planted: () => ({ matmul: matmulOfOtherOrder('params.M == 1u') }),
+      planted: () => ({ matmul: untuned(matmulOfOtherOrder('params.M == 1u')) }),
     },
     {
       fault: 'a missing bias',
       kernel: 'matmul',
-      planted: () => ({ matmul: mutant(modelKernels.matmul, [[' + bias_of_n', '']]) }),
+      planted: () => ({ matmul: mutant(untuned(modelKernels.matmul), [[' + bias_of_n', '']]) }),
     },
     {
       fault: 'a residual that is overwritten',
       kernel: 'matmul',
-      planted: () => ({ matmul: mutant(modelKernels.matmul, [['value = out[o] + value', 'value = value']]) }),
+      planted: () => ({ matmul: mutant(untuned(modelKernels.matmul), [['value = out[o] + value', 'value = value']]) }),
     },
     {
       fault: 'another constant in GELU',
       kernel: 'matmul',
-      planted: () => ({ matmul: defineKernel({ ...modelKernels.matmul.spec, modules: { activation: otherGelu } }) }),
+      planted: () => ({
+        matmul: untuned(defineKernel({ ...modelKernels.matmul.spec, modules: { activation: otherGelu } })),
+      }),
     },
     {
       fault: 'values in the place of keys',
       kernel: 'matmul_kv_write',
       planted: () => ({
-        matmulKVWrite: mutant(modelKernels.matmulKVWrite, [
+        matmulKVWrite: mutant(untuned(modelKernels.matmulKVWrite), [
           ['let head = n / params.D - params.H;', 'let head = 3u * params.H - 1u - n / params.D;'],
         ]),
       }),
@@ -145,7 +155,7 @@ describe('doctor', () => {
       fault: 'heads in another order',
       kernel: 'kv_write',
       planted: () => ({
-        kvWrite: mutant(modelKernels.kvWrite, [
+        kvWrite: mutant(untuned(modelKernels.kvWrite), [
           ['* params.H + h) * params.D', '* params.H + params.H - 1u - h) * params.D'],
         ]),
       }),
@@ -154,7 +164,7 @@ describe('doctor', () => {
       fault: 'a row that sees one key too many',
       kernel: 'attention',
       planted: () => ({
-        attention: mutant(modelKernels.attention, [
+        attention: mutant(untuned(modelKernels.attention), [
           ['let position = u32(positions[token]);', 'let position = u32(positions[token] + 1);'],
         ]),
       }),
@@ -162,13 +172,13 @@ describe('doctor', () => {
     {
       fault: 'scores without their scale',
       kernel: 'attention',
-      planted: () => ({ attention: mutant(modelKernels.attention, [[' * params.scale', '']]) }),
+      planted: () => ({ attention: mutant(untuned(modelKernels.attention), [[' * params.scale', '']]) }),
     },
     {
       fault: 'a split that misses its last key',
       kernel: SPLIT_AND_FOLD,
       planted: () => ({
-        attentionSplit: mutant(modelKernels.attentionSplit, [
+        attentionSplit: mutant(untuned(modelKernels.attentionSplit), [
           ['(index + 1u) * SPLIT_KEYS', '(index + 1u) * SPLIT_KEYS - 1u'],
         ]),
       }),
@@ -177,7 +187,7 @@ describe('doctor', () => {
       fault: 'a fold by the maximum over all splits',
       kernel: SPLIT_AND_FOLD,
       planted: () => ({
-        attentionFold: mutant(modelKernels.attentionFold, [
+        attentionFold: mutant(untuned(modelKernels.attentionFold), [
           ['var folded_max = MASKED;', `var folded_max = MASKED; ${GLOBAL_MAXIMUM}`],
         ]),
       }),
@@ -193,7 +203,7 @@ describe('doctor', () => {
       fault: 'a repetition penalty that rewards',
       kernel: 'adjust_logits',
       planted: () => ({
-        adjustLogits: mutant(modelKernels.adjustLogits, [
+        adjustLogits: mutant(untuned(modelKernels.adjustLogits), [
           ['x * repetition, x / repetition', 'x / repetition, x * repetition'],
         ]),
       }),
@@ -202,7 +212,7 @@ describe('doctor', () => {
       fault: 'the highest id on a tie',
       kernel: 'sample',
       planted: () => ({
-        sample: mutant(modelKernels.sample, [
+        sample: mutant(untuned(modelKernels.sample), [
           ['atomicMax(&maxima[pair + 1u], ~id)', 'atomicMax(&maxima[pair + 1u], id)'],
           [', ~atomicLoad(&maxima[pair + 1u])', ', atomicLoad(&maxima[pair + 1u])'],
         ]),
@@ -212,7 +222,7 @@ describe('doctor', () => {
       fault: 'a log-probability of the next id',
       kernel: 'logprobs',
       planted: () => ({
-        logprobs: mutant(modelKernels.logprobs, [
+        logprobs: mutant(untuned(modelKernels.logprobs), [
           ['chosen[workgroup.x * params.J]', 'chosen[workgroup.x * params.J] + 1u'],
         ]),
       }),
@@ -223,7 +233,7 @@ describe('doctor', () => {
 
   test('takes its cases from the layers of the model: a further matmul is examined by its place', async () => {
     const activation = (shaderSources().activation ?? '').replace('max(x, 0.0)', 'max(x, 0.5)');
-    const matmul = defineKernel({ ...modelKernels.matmul.spec, modules: { activation } });
+    const matmul = untuned(defineKernel({ ...modelKernels.matmul.spec, modules: { activation } }));
     expect(await findings({ matmul })).toEqual({});
     const report = (await examine({ matmul }, { of: withGate })).find(({ kernel }) => kernel === 'matmul');
     expect(report?.verdict).toBe('wrong');
