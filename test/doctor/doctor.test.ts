@@ -27,9 +27,9 @@ beforeAll(async () => {
 });
 afterAll(() => device.close());
 
-/** A small model, whose kernels compile quickly, with contexts of several splits. */
+/** A small model with contexts of several splits. Its heads have the bundled model's width, so the two share shaders. */
 const model = parseModel(
-  { n_layer: 1, n_head: 2, n_embd: 32, n_inner: 100, vocab_size: 331, n_positions: 1024 },
+  { n_layer: 1, n_head: 2, n_embd: 128, n_inner: 100, vocab_size: 331, n_positions: 1024 },
   'small',
 );
 
@@ -238,7 +238,7 @@ describe('doctor', () => {
     const report = (await examine({ matmul }, { of: withGate })).find(({ kernel }) => kernel === 'matmul');
     expect(report?.verdict).toBe('wrong');
     for (const { message } of report?.faults ?? [])
-      expect(message).toMatch(/^gate, 9 × 32 · 32 × 100: element \d+ is 0\.5,/);
+      expect(message).toMatch(/^gate, 9 × 128 · 128 × 100: element \d+ is 0\.5,/);
   });
 
   test('examines the write of keys and values also where a matmul takes it over, and that matmul only there', () => {
@@ -260,7 +260,7 @@ describe('doctor', () => {
         variant: expect.stringMatching(/^gather_rows\[LANES=\d+\]$/),
         isBase: true,
         usedByModel: true,
-        message: expect.stringMatching(/^5 of 9 rows of 32: element \d+ is 0\.5, expected -?[\d.]+$/),
+        message: expect.stringMatching(/^5 of 9 rows of 128: element \d+ is 0\.5, expected -?[\d.]+$/),
       },
     ]);
   });
