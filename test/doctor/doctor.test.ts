@@ -19,6 +19,7 @@ import { type ModelKernels, modelKernels } from '../../src/models/kernels.ts';
 import { parseModel } from '../../src/models/registry.ts';
 import { matmulOfOtherOrder } from '../support/kernels/matmul-mutants.ts';
 import { mutant } from '../support/kernels/mutant.ts';
+import { directoryWithMore } from '../support/models/checkpoint-directory.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 let device: Device;
@@ -28,10 +29,8 @@ beforeAll(async () => {
 afterAll(() => device.close());
 
 /** A small model with contexts of several splits. Its heads have the bundled model's width, so the two share shaders. */
-const model = parseModel(
-  { n_layer: 1, n_head: 2, n_embd: 128, n_inner: 100, vocab_size: 331, n_positions: 1024 },
-  'small',
-);
+const config = { n_layer: 1, n_head: 2, n_embd: 128, n_inner: 100, vocab_size: 331, n_positions: 1024 };
+const model = parseModel(config, 'small');
 
 /** A model with one more matmul, whose activation the small one lacks. */
 const withGate: ModelDefinition = {
@@ -302,15 +301,17 @@ describe('roseinfer doctor', () => {
     expect(stdout).toMatch(/\n\nall is well\n$/);
   });
 
-  test('prints the same as one JSON object', () => {
-    const { status, stdout } = doctor(['--json']);
+  test('prints the same as one JSON object, and on stderr what the model does not use', () => {
+    const dir = directoryWithMore(config);
+    const { status, stdout, stderr } = doctor(['--json', '--model', dir]);
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       schema: 'roseinfer-doctor-1',
       machine: { node: process.versions.node, adapter: { limits: { maxBufferSize: expect.any(Number) } } },
-      model: { name: 'weights/tales', dtype: 'f16', kvDtype: 'f32', config: { hiddenSize: 256 } },
+      model: { name: dir, dtype: 'f16', kvDtype: 'f32', config: { hiddenSize: 128 } },
       avoid: [],
     });
+    expect(stderr.split('\n')).toContain(`${dir}: 1 tensor is of no use to the model: "position_ids"`);
   });
 
   test('says which backends it tried where no adapter answers, and ends with 1', () => {

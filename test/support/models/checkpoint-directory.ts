@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { CheckpointError } from '../../../src/formats/checkpoint-error.ts';
-import { modelTensors as tensorsOf } from '../../../src/models/architecture.ts';
+import { type ModelDefinition, modelTensors as tensorsOf } from '../../../src/models/architecture.ts';
 import { openCheckpoint } from '../../../src/models/checkpoint.ts';
 import { parseModel } from '../../../src/models/registry.ts';
 import { numElements } from '../../../src/util/math.ts';
@@ -23,13 +23,27 @@ export const WTE = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 /** Makes a tensor in the shape of wte.weight. */
 export const head = (...values: number[]): TensorBytes => ({ dtype: 'F32', shape: [5, 2], data: f32(...values) });
 
+/** Makes every tensor of a model, of zeros. */
+function zeroTensors(of: ModelDefinition, dtype: 'F16' | 'F32'): Map<string, TensorBytes> {
+  const tensors = new Map<string, TensorBytes>();
+  const bytes = dtype === 'F16' ? 2 : 4;
+  for (const { name, shape } of tensorsOf(of)) {
+    tensors.set(name, { dtype, shape, data: new Uint8Array(bytes * numElements(shape)) });
+  }
+  return tensors;
+}
+
 /** Makes every tensor of `model`: wte counts from 1, the rest is zero. */
 export function modelTensors(): Map<string, TensorBytes> {
-  const tensors = new Map<string, TensorBytes>();
-  for (const { name, shape } of tensorsOf(model)) {
-    tensors.set(name, { dtype: 'F32', shape, data: new Uint8Array(4 * numElements(shape)) });
-  }
-  return tensors.set('wte.weight', head(...WTE));
+  return zeroTensors(model, 'F32').set('wte.weight', head(...WTE));
+}
+
+/** Makes a directory with the model of a config.json, zeros in f16, and a tensor that it has no use for: `position_ids`. */
+export function directoryWithMore(config: Readonly<Record<string, number>>): string {
+  const positionIds: TensorBytes = { dtype: 'I64', shape: [1], data: new Uint8Array(8) };
+  const dir = modelDirectory(zeroTensors(parseModel(config, 'config'), 'F16').set('position_ids', positionIds));
+  writeFileSync(join(dir, 'config.json'), JSON.stringify(config));
+  return dir;
 }
 
 /** Makes a directory whose model.safetensors holds these tensors. */
