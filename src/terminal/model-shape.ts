@@ -12,6 +12,9 @@ import { findModel } from '../models/registry.ts';
 import { DEFAULT_KV_DTYPE, type RunnerOptions } from '../runtime/runtime-sizes.ts';
 import { numElements } from '../util/math.ts';
 
+/** Most layers of a model without files: each has its shapes in memory. Published models have a tenth of that. */
+const MAX_LAYERS = 2048;
+
 /** Model without weights, and the storage of weights, keys and values: all that its kernels depend on. */
 export interface ModelShape {
   readonly model: ModelDefinition;
@@ -25,7 +28,7 @@ export interface ModelShape {
  * Reads the shape of the model of `--model`, the bundled one when `name` is undefined, without its weights. With a `dtype` the
  * files of weights are not opened, and a directory with a config.json alone will do.
  *
- * @throws RoseinferError of the kind that fits: configuration, with sizes that no memory holds, or files.
+ * @throws RoseinferError of the kind that fits: configuration, with sizes that no machine has room for, or files.
  */
 export async function readModelShape(
   name: string = BUNDLED_MODEL,
@@ -41,8 +44,13 @@ export async function readModelShape(
   return { model, dtype: checkpoint.dtype, kvDtype, notices: checkpoint.notices };
 }
 
-/** Refuses tensors for which there is no room: without the files nothing else shows that a size is wrong. */
+/** Refuses sizes that no machine has room for: without the files nothing else shows that one is wrong. */
 function checkSizes(model: ModelDefinition, path: string): void {
+  const { numLayers } = model.config;
+  if (numLayers > MAX_LAYERS) {
+    const expected = `at most ${MAX_LAYERS} where the files of weights are not opened`;
+    throw new ConfigError(path, { subject: 'number of layers', found: numLayers, expected });
+  }
   const free = freemem();
   for (const { name: tensor, shape } of [...outerTensors(model), ...model.layerTensors(0)]) {
     const bytes = Float32Array.BYTES_PER_ELEMENT * numElements(shape);

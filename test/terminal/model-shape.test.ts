@@ -1,5 +1,5 @@
 // The shape that a command reads of a model, against what its directory holds and what its flags ask for.
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
@@ -23,6 +23,20 @@ test('a directory with a config.json alone will do where its storage is given', 
   const { model } = await readModelShape(dir, { dtype: 'f32' });
   expect(model.config).toEqual((await readModelShape(FIXTURE)).model.config);
   await expect(readModelShape(dir)).rejects.toThrow('weights file is missing');
+});
+
+test('without the files of weights a number of layers beyond all reason is refused at once', async () => {
+  const dir = temporaryDirectory();
+  const read = (n_layer: number) => {
+    writeFileSync(join(dir, 'config.json'), JSON.stringify({ ...keys, n_layer }));
+    return readModelShape(dir, { dtype: 'f32' });
+  };
+  expect((await read(2048)).model.config.numLayers).toBe(2048);
+  for (const numLayers of [2049, Number.MAX_SAFE_INTEGER]) {
+    await expect(read(numLayers)).rejects.toThrow(
+      `config.json: number of layers is ${numLayers}, expected at most 2048 where the files of weights are not opened`,
+    );
+  }
 });
 
 test('notices name the tensors that the model does not use', async () => {
