@@ -55,13 +55,13 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
   const hostBytes = device.traits.isSoftware ? process.availableMemory() : undefined;
   const wanted = resolveSizes(config, options, weights.dtype, maxBindingBytes);
   const isPoolFixed = options.numBlocks !== undefined || hostBytes === undefined;
-  const sizes = isPoolFixed ? wanted : fitPool(model, wanted, hostBytes);
-  const memory = planMemory(model, sizes);
+  const sizes = isPoolFixed ? wanted : fitPool(model, wanted, hostBytes, weights.tiedHead);
+  const memory = planMemory(model, sizes, weights.tiedHead);
   const { kernels, tune, returnLogits, warmUp = true } = options;
   const { onPlan, onProgress = () => {}, onNotice = warn } = options;
   for (const notice of notices) onNotice(notice);
   onPlan?.(memory);
-  checkMemory(model, sizes, { maxBindingBytes, hostBytes });
+  checkMemory(model, sizes, { maxBindingBytes, hostBytes }, weights.tiedHead);
   const runner = opened.use(
     await ModelRunner.create(device, model, weights, sizes, {
       kernels,

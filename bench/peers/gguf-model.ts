@@ -1,6 +1,6 @@
 // GPT-2 in a GGUF file, for llama.cpp's own architecture "gpt2".
 import { open } from 'node:fs/promises';
-import type { ModelDefinition } from '../../src/models/architecture.ts';
+import { type ModelDefinition, outerTensors } from '../../src/models/architecture.ts';
 import { type GPT2Config, isGPT2Config } from '../../src/models/gpt2/config.ts';
 import { rowLength, type WeightSource } from '../../src/models/weight-source.ts';
 import { encodeGgml, type GgmlType } from './ggml-type.ts';
@@ -93,7 +93,7 @@ function describeModel(config: GPT2Config): Map<string, GgufValue> {
 }
 
 function mapTensors(model: ModelDefinition, source: WeightSource, type: GgmlType): MappedTensor[] {
-  const outer = model.outerTensors.filter(({ role }) => role !== 'head' || !source.tiedHead);
+  const outer = outerTensors(model, source.tiedHead);
   const layers = Array.from({ length: model.config.numLayers }, (_, layer) => model.layerTensors(layer));
   return [...outer, ...layers.flat()].map(({ name, module, role, shape, order }) => {
     const part = role === 'bias' || role === 'shift' ? 'bias' : 'weight';

@@ -108,9 +108,16 @@ export function* fileTensors(model: ModelDefinition): Generator<TensorSpec> {
   yield* tensorsOfLayers(model);
 }
 
-/** Lists the tensors of a model that belong to no layer: a head only where the configuration unties it. */
-export function outerTensors({ config, outerTensors: all }: ModelDefinition): TensorSpec[] {
-  return all.filter(({ role }) => role !== 'head' || !config.tieWordEmbeddings);
+/**
+ * Lists the tensors of a model that belong to no layer: a head only where it is a tensor of its own.
+ *
+ * @param tiedHead true where the head is the embedding: by the source of the weights, or by default by the configuration.
+ */
+export function outerTensors(
+  { config, outerTensors: all }: ModelDefinition,
+  tiedHead: boolean = config.tieWordEmbeddings,
+): TensorSpec[] {
+  return all.filter(({ role }) => role !== 'head' || !tiedHead);
 }
 
 function* tensorsOfLayers(model: ModelDefinition): Generator<TensorSpec> {

@@ -8,7 +8,7 @@ import { vocabularyRanges } from '../kernels/weights/vocabulary-ranges.ts';
 import { TILE, tileRows, type WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { numElements } from '../util/math.ts';
-import type { ModelDefinition } from './architecture.ts';
+import { type ModelDefinition, outerTensors } from './architecture.ts';
 import { type FusedTensor, fuseTensors, numZeros, type TensorRole } from './tensor-specs.ts';
 import type { WeightSource } from './weight-source.ts';
 import type { LinearWeights, NormWeights, VocabularyRange, Weights } from './weights.ts';
@@ -50,7 +50,7 @@ export class LoadedWeights implements Weights {
     using owned = new DisposableStack();
     const loader = new WeightLoader(device, source, dtype, owned, onProgress);
     return await device.checked('loading weights', async () => {
-      const outer = model.outerTensors.filter(({ role }) => role !== 'head' || !source.tiedHead);
+      const outer = outerTensors(model, source.tiedHead);
       const noBias = await loader.zeros(numZeros(model.config.vocabSize, [...outer, ...model.layerTensors(0)]));
       const modules = new Modules();
       await loader.load(fuseTensors(outer), modules, noBias);

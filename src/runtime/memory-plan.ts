@@ -30,11 +30,19 @@ export class MemoryError extends RoseinferError {
   }
 }
 
-/** Counts the bytes that a model of these sizes takes on the GPU, before anything is allocated. */
-export function planMemory(model: ModelDefinition, sizes: RuntimeSizes): MemoryPlan {
+/**
+ * Counts the bytes that a model of these sizes takes on the GPU, before anything is allocated.
+ *
+ * @param tiedHead that of the source of the weights: files may hold a head of their own where the configuration ties it.
+ */
+export function planMemory(
+  model: ModelDefinition,
+  sizes: RuntimeSizes,
+  tiedHead: boolean = model.config.tieWordEmbeddings,
+): MemoryPlan {
   const { config } = model;
   const { numLayers, vocabSize } = config;
-  const [outer, layer] = [outerTensors(model), model.layerTensors(0)];
+  const [outer, layer] = [outerTensors(model, tiedHead), model.layerTensors(0)];
   const storedWords = (specs: readonly TensorSpec[]) =>
     fuseTensors(specs).reduce((sum, tensor) => sum + numElements(storedShape(tensor, sizes.dtype)), 0);
   const words = numZeros(vocabSize, [...outer, ...layer]) + storedWords(outer) + numLayers * storedWords(layer);
@@ -51,10 +59,16 @@ export function planMemory(model: ModelDefinition, sizes: RuntimeSizes): MemoryP
  * `checkMemory` refuses what can't run at all.
  *
  * @param hostBytes memory that is free, where the adapter shares the host's.
+ * @param tiedHead as of `planMemory`.
  */
-export function fitPool(model: ModelDefinition, sizes: RuntimeSizes, hostBytes: number): RuntimeSizes {
+export function fitPool(
+  model: ModelDefinition,
+  sizes: RuntimeSizes,
+  hostBytes: number,
+  tiedHead?: boolean,
+): RuntimeSizes {
   const { numBlocks, maxModelLen, blockSize } = sizes;
-  const { total, kv } = planMemory(model, sizes);
+  const { total, kv } = planMemory(model, sizes, tiedHead);
   const mostBlocks = Math.floor((hostBytes - (total - kv)) / (kv / numBlocks));
   const fewestBlocks = Math.min(numBlocks, ceilDiv(maxModelLen, blockSize));
   return { ...sizes, numBlocks: Math.max(fewestBlocks, Math.min(numBlocks, mostBlocks)) };
@@ -65,14 +79,16 @@ export function fitPool(model: ModelDefinition, sizes: RuntimeSizes, hostBytes: 
  *
  * @param maxBindingBytes largest binding of the adapter; only a vocabulary may be cut into several.
  * @param hostBytes memory that is free, where the adapter shares the host's.
+ * @param tiedHead as of `planMemory`.
  * @throws MemoryError with both numbers.
  */
 export function checkMemory(
   model: ModelDefinition,
   sizes: RuntimeSizes,
   { maxBindingBytes, hostBytes }: { readonly maxBindingBytes: number; readonly hostBytes?: number | undefined },
+  tiedHead?: boolean,
 ): void {
-  const { total } = planMemory(model, sizes);
+  const { total } = planMemory(model, sizes, tiedHead);
   if (hostBytes !== undefined && total > hostBytes) {
     throw new MemoryError('weights, KV cache and activations', total, hostBytes, "the machine's free");
   }

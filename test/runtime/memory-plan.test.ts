@@ -1,12 +1,16 @@
 // The memory plan against the bytes that the device counts; what does not fit is refused with both numbers before
 // allocation.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
+import { loadModel } from '../../src/load-model.ts';
 import { RandomCheckpoint } from '../../src/models/random-checkpoint.ts';
 import { parseModel, randomModel } from '../../src/models/registry.ts';
 import { checkMemory, fitPool, formatBytes, MemoryError, planMemory } from '../../src/runtime/memory-plan.ts';
 import { ModelRunner } from '../../src/runtime/model-runner.ts';
 import { type RunnerOptions, resolveSizes } from '../../src/runtime/runtime-sizes.ts';
+import { head, keys as headKeys, modelDirectory, modelTensors, WTE } from '../support/models/checkpoint-directory.ts';
 
 const keys = { n_layer: 2, n_head: 2, n_embd: 12, n_inner: 10, vocab_size: 70, n_positions: 300 };
 const model = parseModel(keys, 'test');
@@ -42,6 +46,20 @@ test.each([
     expect(device.liveBuffers).toBe(0);
   },
 );
+
+test.each([
+  ['tied, without one in the files', true, null],
+  ['tied, with a copy of the embedding in the files', true, WTE],
+  ['tied, with another one in the files', true, WTE.with(-1, 11)],
+  ['untied', false, WTE],
+])('a model is loaded into the bytes that it reports, with a head that is %s', async (_, tied, stored) => {
+  const tensors = modelTensors();
+  if (stored !== null) tensors.set('lm_head.weight', head(...stored));
+  const dir = modelDirectory(tensors);
+  writeFileSync(join(dir, 'config.json'), JSON.stringify({ ...headKeys, tie_word_embeddings: tied }));
+  await using loaded = await loadModel(dir, { warmUp: false });
+  expect(loaded.device.liveBytes).toBe(loaded.memory.total);
+});
 
 test('the f32 matrices of GPT-2 dominate its 124,439,808 parameters', () => {
   const { model: gpt2 } = randomModel('gpt2');
