@@ -2,6 +2,7 @@
 // its flags.
 import { deriveSeed } from '../src/core/sampling-params.ts';
 import { DEFAULT_KV_DTYPE } from '../src/runtime/runtime-sizes.ts';
+import { modelOptions } from '../src/terminal/flags.ts';
 import { modelName, openModel } from '../src/terminal/open-model.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { runScript } from './common/script.ts';
@@ -12,9 +13,7 @@ import { contextLengths, fitLine, formatContextCosts, measureContexts } from './
 async function benchContext(args: ContextArgs, signal: AbortSignal): Promise<void> {
   using status = new StatusLine(process.stderr);
   await using model = await openModel(args.model ?? SHAPE_MODEL, {
-    dtype: args.dtype,
-    kvDtype: args['kv-dtype'],
-    adapter: args.adapter,
+    ...modelOptions(args),
     maxBatchSize: 1,
     signal,
     status,

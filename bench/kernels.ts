@@ -2,8 +2,10 @@
 
 import { Device } from '../src/gpu/device.ts';
 import { modelKernels } from '../src/models/kernels.ts';
+import { deviceOptions } from '../src/terminal/flags.ts';
 import { modelFiles } from '../src/terminal/model-files.ts';
 import { readModelShape } from '../src/terminal/model-shape.ts';
+import { describeDevice } from '../src/terminal/open-model.ts';
 import { checkOutputs, tellNothingYet } from '../src/terminal/output-file.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { packageRoot } from '../src/util/package-info.ts';
@@ -23,15 +25,13 @@ async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void
   const { notices, ...shape } = await readModelShape(model, { dtype: args.dtype, kvDtype: args['kv-dtype'] });
   for (const notice of notices) console.error(notice);
   using status = new StatusLine(process.stderr);
-  using device = await Device.open({ adapter: args.adapter });
+  using device = await Device.open(deviceOptions(args));
   const candidates = selectCandidates({ device, kernels: modelKernels, ...shape }, filter);
   const print = (text: string) => {
     status.clear();
     console.log(text);
   };
-  print(
-    `model: ${model} (${shape.dtype}, KV ${shape.kvDtype}) · adapter ${device.identity.name} (${device.identity.driver})`,
-  );
+  print(`model: ${model} (${shape.dtype}, KV ${shape.kvDtype}) · ${describeDevice(device.identity)}`);
   status.show('measuring what the adapter could do');
   using probe = await RooflineProbe.create(device);
   let best = await probe.measure();

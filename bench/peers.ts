@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { BUNDLED_MODEL } from '../src/load-model.ts';
 import { openSource } from '../src/resolve-model.ts';
 import { modelFiles } from '../src/terminal/model-files.ts';
-import { modelName } from '../src/terminal/open-model.ts';
+import { describeDevice, modelName } from '../src/terminal/open-model.ts';
 import { checkOutputs } from '../src/terminal/output-file.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { packageRoot } from '../src/util/package-info.ts';
@@ -43,7 +43,7 @@ async function benchPeers(args: PeersArgs, signal: AbortSignal): Promise<void> {
   const report = new LiveReport({
     print,
     describe: ({ adapter, dtype }) =>
-      `model: ${model} (${dtype}) · adapter ${adapter.name} (${adapter.driver}) · ` +
+      `model: ${model} (${dtype}) · ${describeDevice(adapter)} · ` +
       `prompts of ${PROMPT_TOKENS} tokens, ${args['max-new-tokens']} new ones, greedy`,
     save: async (found) => {
       if (args.json !== undefined) await writePartialJson(args.json, json(found, true));

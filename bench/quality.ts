@@ -1,5 +1,5 @@
 // Benchmark of quality: f16 and q8 weights against f32, in the predictions of a text. `--help` lists its flags.
-import { integerFlag, modelFlags, nameFlag } from '../src/terminal/flags.ts';
+import { deviceFlags, integerFlag, modelFlags, nameFlag } from '../src/terminal/flags.ts';
 import { formatFigure, formatPercent } from './common/figures.ts';
 import { runScript } from './common/script.ts';
 import { readText } from './common/utf8.ts';
@@ -11,12 +11,11 @@ const HELD_OUT = 'test/fixtures/tales-heldout-part.txt';
 
 const WIDTHS = [8, -10, -11, -11, -11] as const;
 
-const { model, adapter } = modelFlags;
 const script = {
   usage: 'node bench/quality.ts --text FILE',
   flags: {
-    model,
-    adapter,
+    model: modelFlags.model,
+    ...deviceFlags,
     text: { ...nameFlag('text'), default: HELD_OUT, describe: 'file with a text that the model has not seen' },
     window: { ...integerFlag('window', 1), default: 256, describe: 'tokens that a token is predicted from at most' },
   },

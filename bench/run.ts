@@ -2,6 +2,7 @@
 // time. `--help` lists its flags.
 import { uniteEosIds } from '../src/engine/eos-ids.ts';
 import type { LoadedModel } from '../src/load-model.ts';
+import { modelOptions } from '../src/terminal/flags.ts';
 import { modelFiles } from '../src/terminal/model-files.ts';
 import { modelName, openModel } from '../src/terminal/open-model.ts';
 import { checkOutputs, replaceFile, tellNothingYet } from '../src/terminal/output-file.ts';
@@ -48,9 +49,7 @@ async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
   const dataset = args.dataset === undefined ? null : await readDataset(args.dataset, signal);
   using status = new StatusLine(process.stderr);
   await using model = await openModel(args.model, {
-    dtype: args.dtype,
-    kvDtype: args['kv-dtype'],
-    adapter: args.adapter,
+    ...modelOptions(args),
     tune: args.tune,
     maxBatchSize: args['max-batch-size'],
     maxBatchTokens: args['max-batch-tokens'],

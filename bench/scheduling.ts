@@ -1,6 +1,6 @@
 // Benchmark of scheduling: chunks of a long prompt, shared prefixes and admission control, each as a claim with a
 // bound. `--help` lists its flags.
-import { choiceFlag, modelFlags } from '../src/terminal/flags.ts';
+import { choiceFlag, modelFlags, modelOptions } from '../src/terminal/flags.ts';
 import { openModel } from '../src/terminal/open-model.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { BenchmarkError } from './common/completion.ts';
@@ -28,9 +28,8 @@ await runScript(script, async (args, signal) => {
   let numMissed = 0;
   for (const { name, maxBatchSize, run } of experiments) {
     if (args.only !== undefined && args.only !== name) continue;
-    const { model: modelName, dtype, adapter, 'kv-dtype': kvDtype } = args;
-    const options = { dtype, kvDtype, adapter, maxBatchSize, signal, status, log: console.error };
-    await using model = await openModel(modelName, options);
+    const options = { ...modelOptions(args), maxBatchSize, signal, status, log: console.error };
+    await using model = await openModel(args.model, options);
     const claims = await run({
       model,
       clock: systemWaitingClock,

@@ -49,7 +49,7 @@ export type { TextStream } from './engine/text-stream.ts';
 export { CheckpointError } from './formats/checkpoint-error.ts';
 export { SafetensorsError } from './formats/safetensors-header.ts';
 export type { AdapterChoice, AdapterIdentity } from './gpu/adapter.ts';
-export type { Device, DeviceOptions, DeviceTraits } from './gpu/device.ts';
+export type { Device, DeviceIdentity, DeviceOptions, DeviceTraits } from './gpu/device.ts';
 export type { Dispatch } from './gpu/dispatch.ts';
 export { AdapterError, DeviceLostError, GpuError, KernelError, TensorError } from './gpu/errors.ts';
 export type { Cost, Dims, Grid, Sizes } from './gpu/kernel-spec.ts';

@@ -1,8 +1,7 @@
 // Puts the layers together: a device, a model on it and the model's tokenizer.
 import { fileURLToPath } from 'node:url';
 import { Engine } from './engine/engine.ts';
-import type { AdapterIdentity } from './gpu/adapter.ts';
-import type { Device } from './gpu/device.ts';
+import type { Device, DeviceIdentity } from './gpu/device.ts';
 import type { WeightDType } from './kernels/weights/weight-tiles.ts';
 import { checkLoadModel, type LoadModelOptions } from './load-options.ts';
 import type { ModelConfig } from './models/config.ts';
@@ -28,7 +27,8 @@ export interface LoadedModel extends AsyncDisposable {
   /** Storage of the weight matrices. */
   readonly dtype: WeightDType;
   readonly memory: MemoryPlan;
-  readonly adapter: AdapterIdentity;
+  /** Adapter, and the reduction class of the device on it. */
+  readonly adapter: DeviceIdentity;
   /** Where the model is. */
   readonly device: Device;
   readonly runner: ModelRunner;

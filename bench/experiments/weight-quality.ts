@@ -1,4 +1,5 @@
 // Quality of stored weights: perplexity and divergence from f32, on a text and by windows of it.
+import type { DeviceOptions } from '../../src/gpu/device.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { loadTextModel } from '../../src/load-text-model.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
@@ -17,9 +18,8 @@ export interface WeightQuality {
 }
 
 /** Model and text of a comparison. */
-export interface WeightQualityOptions {
+export interface WeightQualityOptions extends Pick<DeviceOptions, 'adapter' | 'reduction'> {
   readonly model?: string | undefined;
-  readonly adapter?: string | undefined;
   readonly text: string;
   /** Most tokens that a token is predicted from; windows do not overlap. */
   readonly window: number;
@@ -43,9 +43,9 @@ interface WindowSums {
  * or a window beyond the model.
  */
 export async function measureWeightQuality(options: WeightQualityOptions): Promise<WeightQuality[]> {
-  const { model, adapter, text, window, maxTokens, signal } = options;
+  const { model, adapter, reduction, text, window, maxTokens, signal } = options;
   using opened = new DisposableStack();
-  const load = async (dtype: WeightDType) => opened.use(await loadTextModel(model, { dtype, adapter }));
+  const load = async (dtype: WeightDType) => opened.use(await loadTextModel(model, { dtype, adapter, reduction }));
   const exact = await load('f32');
   const ids = exact.tokenizer.encode(text).slice(0, maxTokens);
   if (ids.length < 2) throw new RangeValueError('number of tokens of --text', ids.length, 'at least 2');

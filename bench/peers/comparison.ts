@@ -1,9 +1,10 @@
 // Comparison of roseinfer with its peers: each engine runs in a process of its own, so that a failure stops no other.
 import { join } from 'node:path';
-import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
+import type { DeviceIdentity } from '../../src/gpu/device.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { BUNDLED_MODEL } from '../../src/load-model.ts';
 import { openSource } from '../../src/resolve-model.ts';
+import { deviceOptions, modelOptions } from '../../src/terminal/flags.ts';
 import type { PeerName, PeersArgs } from './args.ts';
 import { type ChildOptions, runChild } from './child.ts';
 import type { DecodeJob, DecodeResult } from './decode-job.ts';
@@ -23,7 +24,7 @@ export type EngineName = 'roseinfer' | PeerName;
 
 /** Adapter and weights of roseinfer. */
 export interface Setup {
-  readonly adapter: AdapterIdentity;
+  readonly adapter: DeviceIdentity;
   readonly dtype: WeightDType;
 }
 
@@ -119,8 +120,8 @@ export class Comparison {
 
   async #decodeRoseinfer(): Promise<void> {
     const { args, prompts } = this.#options;
-    const { model, dtype, 'kv-dtype': kvDtype, adapter, 'max-new-tokens': maxNewTokens } = args;
-    const job: RoseinferDecodeJob = { prompts, maxNewTokens, model, options: { dtype, kvDtype, adapter } };
+    const { model, 'max-new-tokens': maxNewTokens } = args;
+    const job: RoseinferDecodeJob = { prompts, maxNewTokens, model, options: modelOptions(args) };
     await this.#run<RoseinferDecodeJob, RoseinferDecodeResult>('roseinfer-decode', 'roseinfer', job, (result) => {
       if ('adapter' in result) return this.#take({ kind: 'setup', setup: result });
       return this.#take({ kind: 'decode', engine: 'roseinfer', result });
@@ -145,7 +146,7 @@ export class Comparison {
 
   async #multiplyRoseinfer(): Promise<void> {
     const { dtype } = this.setup;
-    const job: RoseinferMatmulJob = { dtype, adapter: this.#options.args.adapter };
+    const job: RoseinferMatmulJob = { dtype, device: deviceOptions(this.#options.args) };
     const take = (result: MatmulResult) => this.#take({ kind: 'matmul', engine: 'roseinfer', result });
     await this.#run('roseinfer-matmul', 'roseinfer', job, take);
   }

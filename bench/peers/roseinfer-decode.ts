@@ -1,6 +1,6 @@
 // Child process: roseinfer's side of the decode comparison.
 import { Engine } from '../../src/engine/engine.ts';
-import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
+import type { DeviceIdentity } from '../../src/gpu/device.ts';
 import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { loadModel } from '../../src/load-model.ts';
@@ -13,11 +13,11 @@ import { PeerError } from './peer-error.ts';
 /** Job of roseinfer: decoding. */
 export interface RoseinferDecodeJob extends DecodeJob {
   readonly model: string | undefined;
-  readonly options: Pick<LoadModelOptions, 'dtype' | 'kvDtype' | 'adapter'>;
+  readonly options: Pick<LoadModelOptions, 'dtype' | 'kvDtype' | 'adapter' | 'reduction'>;
 }
 
 /** Result of roseinfer: its setup before the first batch, then the batches. */
-export type RoseinferDecodeResult = DecodeResult | { readonly adapter: AdapterIdentity; readonly dtype: WeightDType };
+export type RoseinferDecodeResult = DecodeResult | { readonly adapter: DeviceIdentity; readonly dtype: WeightDType };
 
 answerJob(async (job: RoseinferDecodeJob, report: (result: RoseinferDecodeResult) => void) => {
   const maxBatchSize = Math.max(...BATCH_SIZES);

@@ -1,5 +1,5 @@
 // Child process: roseinfer's side of the matmul comparison, with the kernel variants that a model takes.
-import { Device } from '../../src/gpu/device.ts';
+import { Device, type DeviceOptions } from '../../src/gpu/device.ts';
 import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
 import { PackedMatrix } from '../../src/gpu/packed-matrix.ts';
 import { PollGovernor } from '../../src/gpu/poll-governor.ts';
@@ -18,11 +18,11 @@ import { PeerError } from './peer-error.ts';
 /** Job of roseinfer: matmuls. */
 export interface RoseinferMatmulJob {
   readonly dtype: WeightDType;
-  readonly adapter: string | undefined;
+  readonly device: Pick<DeviceOptions, 'adapter' | 'reduction'>;
 }
 
 answerJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void) => {
-  const device = await Device.open({ adapter: job.adapter });
+  const device = await Device.open(job.device);
   device.governPolls(new PollGovernor());
   yieldToAdapter(device.traits);
   const { model } = await findModel(SHAPE_MODEL);

@@ -2,14 +2,14 @@
 // of one finds the same keys in all.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { AdapterIdentity } from '../../src/gpu/adapter.ts';
+import type { DeviceIdentity } from '../../src/gpu/device.ts';
 
 /** Versions of other libraries by name. */
 type Versions = Readonly<Record<string, string>>;
 
 /** Origin of the numbers of a report. */
 export interface ReportOrigin<Args> {
-  readonly adapter: AdapterIdentity;
+  readonly adapter: DeviceIdentity;
   /** Commit of the checkout, as `readCommit` finds it. */
   readonly commit: string | null;
   /** Values of the flags. */
@@ -26,13 +26,14 @@ export interface ReportOrigin<Args> {
  * @param versions of other libraries that the numbers depend on.
  */
 export function reportMeta<Args extends object>(
-  { adapter: { name, driver, webgpu }, commit, args, model, dtype }: ReportOrigin<Args>,
+  { adapter: { name, driver, webgpu, reduction }, commit, args, model, dtype }: ReportOrigin<Args>,
   versions: Versions = {},
 ) {
   return {
     date: new Date().toISOString(),
     adapter: name,
     driver,
+    reduction,
     node: process.versions.node,
     webgpu,
     ...versions,

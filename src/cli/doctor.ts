@@ -9,7 +9,7 @@ import { formatKernel, formatMachine, formatModel, TABLE_HEAD } from '../doctor/
 import { Device } from '../gpu/device.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { modelKernels } from '../models/kernels.ts';
-import { modelFlags, switchFlag } from '../terminal/flags.ts';
+import { deviceOptions, modelFlags, switchFlag } from '../terminal/flags.ts';
 import { readModelShape } from '../terminal/model-shape.ts';
 import { modelName } from '../terminal/open-model.ts';
 import { StatusLine } from '../terminal/status-line.ts';
@@ -34,7 +34,7 @@ class DiagnosisError extends RoseinferError {}
  */
 export async function doctor(args: DoctorArgs, signal: AbortSignal): Promise<void> {
   using status = new StatusLine(process.stderr);
-  const machine = await describeMachine(args.adapter);
+  const machine = await describeMachine(deviceOptions(args));
   const print = args.json
     ? () => {}
     : (text: string) => {
@@ -43,7 +43,7 @@ export async function doctor(args: DoctorArgs, signal: AbortSignal): Promise<voi
       };
   print(formatMachine(machine));
   if (args.json && machine.adapter === null) console.log(JSON.stringify(reportJson(machine, null, [])));
-  using device = await Device.open({ adapter: args.adapter });
+  using device = await Device.open(deviceOptions(args));
   const shape = await readModelShape(args.model, { dtype: args.dtype, kvDtype: args['kv-dtype'] });
   for (const notice of shape.notices) console.error(notice);
   print(`${formatModel(modelName(args.model), shape)}\n\n${TABLE_HEAD}`);

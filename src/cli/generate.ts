@@ -9,6 +9,7 @@ import type { FinishedRequest } from '../engine/request.ts';
 import {
   integerFlag,
   modelFlags,
+  modelOptions,
   penaltyFlags,
   samplingFlags,
   seedFlag,
@@ -54,9 +55,7 @@ export async function generate(args: GenerateArgs, signal: AbortSignal): Promise
   using status = new StatusLine(process.stderr);
   const log = args.verbose ? console.error : () => {};
   await using model = await openModel(args.model, {
-    dtype: args.dtype,
-    kvDtype: args['kv-dtype'],
-    adapter: args.adapter,
+    ...modelOptions(args),
     tune: args.tune,
     maxBatchSize: 1,
     signal,

@@ -1,6 +1,8 @@
 // Description of the machine: versions, drivers and the adapter, each as far as it can be found.
 import { findAdapter, listAdapters, webgpuVersion } from '../gpu/adapter.ts';
+import type { DeviceOptions } from '../gpu/device.ts';
 import { AdapterError } from '../gpu/errors.ts';
+import { ownReduction, type ReductionClass } from '../gpu/reduction.ts';
 import { variable } from '../util/environment.ts';
 import { packageVersion } from '../util/package-info.ts';
 
@@ -35,19 +37,23 @@ export interface Machine {
   readonly adapter: AdapterFacts | null;
 }
 
+type DeviceChoice = Pick<DeviceOptions, 'adapter' | 'reduction'>;
+
 interface AdapterFacts {
   readonly name: string;
   readonly backend: string;
   readonly driver: string;
   readonly isSoftware: boolean;
+  /** Class of the device that is examined. */
+  readonly reduction: ReductionClass;
   /** Lanes of the narrowest and the widest subgroup. */
   readonly subgroupSizes: readonly [number, number] | null;
   readonly features: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
 }
 
-/** Looks at the machine; `adapter` is part of an adapter's name. That none answers is a finding, not an error. */
-export async function describeMachine(adapter: string | undefined): Promise<Machine> {
+/** Looks at the machine, and at the adapter as a device on it would be opened. That none answers is a finding, not an error. */
+export async function describeMachine(options: DeviceChoice): Promise<Machine> {
   return {
     roseinfer: packageVersion(),
     node: process.versions.node,
@@ -61,11 +67,11 @@ export async function describeMachine(adapter: string | undefined): Promise<Mach
         return value === undefined ? [] : [[name, value]];
       }),
     ),
-    adapter: await describeAdapter(adapter),
+    adapter: await describeAdapter(options),
   };
 }
 
-async function describeAdapter(choice: string | undefined): Promise<AdapterFacts | null> {
+async function describeAdapter({ adapter: choice, reduction }: DeviceChoice): Promise<AdapterFacts | null> {
   try {
     const { adapter, identity } = await findAdapter({ adapter: choice });
     const { subgroupMinSize, subgroupMaxSize } = adapter.info;
@@ -74,6 +80,7 @@ async function describeAdapter(choice: string | undefined): Promise<AdapterFacts
       backend: identity.backend,
       driver: identity.driver,
       isSoftware: identity.isSoftware,
+      reduction: reduction ?? ownReduction(identity),
       subgroupSizes: adapter.features.has('subgroups') ? [subgroupMinSize ?? 0, subgroupMaxSize ?? 0] : null,
       features: [...adapter.features].sort(),
       limits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit] ?? 0])),

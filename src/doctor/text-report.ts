@@ -13,13 +13,14 @@ export function formatMachine(machine: Machine): string {
     ...Object.entries(environment).map(([name, value]) => `${name}=${value}`),
   ];
   if (adapter === null) return [...lines, 'adapter: none'].join('\n');
-  const { name, backend, driver, isSoftware, subgroupSizes, features, limits } = adapter;
+  const { name, backend, driver, isSoftware, reduction, subgroupSizes, features, limits } = adapter;
   const subgroups =
     subgroupSizes === null ? 'no subgroups' : `subgroups of ${[...new Set(subgroupSizes)].join(' to ')}`;
   return [
     ...lines,
     `adapter: ${name} · ${backend}${isSoftware ? ' · software' : ''} · ${subgroups}`,
     `driver: ${driver}`,
+    `reduction: ${reduction}`,
     `features: ${features.join(', ')}`,
     ...Object.entries(limits).map(([limit, value]) => `${limit}: ${value}`),
   ].join('\n');

@@ -7,7 +7,7 @@ import { DeviceLostError, GpuError } from './errors.ts';
 import { MapMode } from './flags.ts';
 import { lowPriority } from './host-priority.ts';
 import type { PollGovernor } from './poll-governor.ts';
-import { REDUCTION_CLASSES, type ReductionClass } from './reduction.ts';
+import { ownReduction, REDUCTION_CLASSES, type ReductionClass } from './reduction.ts';
 import { UncapturedErrors } from './uncaptured-errors.ts';
 
 /** How to open a device. */
@@ -19,6 +19,11 @@ export interface DeviceOptions extends AdapterChoice {
   readonly features?: 'auto' | 'base' | undefined;
   /** Reduction class of all kernels; the adapter's own kind when absent. */
   readonly reduction?: ReductionClass | undefined;
+}
+
+/** Identity of a device in reports and caches. */
+export interface DeviceIdentity extends AdapterIdentity {
+  readonly reduction: ReductionClass;
 }
 
 /** Properties of a device that kernels may rely on when they choose a variant. */
@@ -68,7 +73,7 @@ export function openDevice(options: DeviceOptions = {}): Promise<Device> {
 /** An open GPU device, the owner of all buffers on it. Close it to free them and to let the process end. */
 export class Device {
   readonly gpu: GPUDevice;
-  readonly identity: AdapterIdentity;
+  readonly identity: DeviceIdentity;
   readonly traits: DeviceTraits;
   /** @internal */
   readonly bindGroups: BindGroupCache;
@@ -83,7 +88,7 @@ export class Device {
   #yields = false;
   #closed = false;
 
-  private constructor(gpu: GPUDevice, identity: AdapterIdentity, traits: DeviceTraits) {
+  private constructor(gpu: GPUDevice, identity: DeviceIdentity, traits: DeviceTraits) {
     this.gpu = gpu;
     this.identity = identity;
     this.traits = traits;
@@ -104,8 +109,9 @@ export class Device {
     // A software adapter's threads would inherit the lowest priority.
     using _own = lowPriority.pause();
     checkOptions('options of a device', options, DEVICE_OPTIONS);
-    const { features = 'auto', reduction, ...choice } = options;
+    const { features = 'auto', reduction: asked, ...choice } = options;
     const { adapter, identity } = await findAdapter(choice);
+    const reduction = asked ?? ownReduction(identity);
     const auto = features === 'auto';
     const requiredFeatures = auto ? OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)) : [];
     const requiredLimits: Record<string, number> = {};
@@ -113,14 +119,15 @@ export class Device {
     const immediates = auto && (adapter.limits.maxImmediateSize ?? 0) >= IMMEDIATE_BYTES;
     if (immediates) requiredLimits.maxImmediateSize = IMMEDIATE_BYTES;
     const gpu = await adapter.requestDevice({ label: 'roseinfer', requiredFeatures, requiredLimits });
-    return new Device(gpu, identity, {
+    const traits: DeviceTraits = {
       minSubgroupSize: gpu.features.has('subgroups') ? (adapter.info.subgroupMinSize ?? 0) : 0,
       immediates,
       timestamps: gpu.features.has('timestamp-query'),
       isSoftware: identity.isSoftware,
       vendor: adapter.info.vendor,
-      reduction: reduction ?? (identity.isSoftware ? 'software' : 'gpu'),
-    });
+      reduction,
+    };
+    return new Device(gpu, { ...identity, reduction }, traits);
   }
 
   /** Buffers created and not yet destroyed. */

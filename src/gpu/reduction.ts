@@ -9,3 +9,8 @@ export type ReductionClass = 'software' | 'gpu';
 
 /** All classes. */
 export const REDUCTION_CLASSES: readonly ReductionClass[] = ['software', 'gpu'];
+
+/** Returns the class of a kind of adapter. */
+export function ownReduction({ isSoftware }: { readonly isSoftware: boolean }): ReductionClass {
+  return isSoftware ? 'software' : 'gpu';
+}

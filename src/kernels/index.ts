@@ -3,7 +3,7 @@ import '../util/platform-types.ts';
 
 export { type AdapterChoice, type AdapterIdentity, type FoundAdapter, findAdapter } from '../gpu/adapter.ts';
 export type { BuiltKernel } from '../gpu/compile-kernel.ts';
-export { type Device, type DeviceOptions, type DeviceTraits, openDevice } from '../gpu/device.ts';
+export { type Device, type DeviceIdentity, type DeviceOptions, type DeviceTraits, openDevice } from '../gpu/device.ts';
 export type { Dispatch } from '../gpu/dispatch.ts';
 export { AdapterError, DeviceLostError, GpuError, KernelError, TensorError } from '../gpu/errors.ts';
 export { defineKernel, Kernel } from '../gpu/kernel.ts';

@@ -1,8 +1,12 @@
 // Kinds of flags, and the flags that every command with a model has. A kind checks the text that was given and names
 // flag, value and expectation in its error; a flag given twice arrives as a list and is refused like any wrong value.
+import type { InferredOptionTypes } from 'yargs';
 import { type NumberParameter, SAMPLING_PARAMETERS } from '../core/sampling-table.ts';
+import type { DeviceOptions } from '../gpu/device.ts';
+import { REDUCTION_CLASSES } from '../gpu/reduction.ts';
 import { KV_DTYPES } from '../kernels/kv-write/kv-write.ts';
 import { WEIGHT_DTYPES } from '../kernels/weights/weight-tiles.ts';
+import type { LoadModelOptions } from '../load-options.ts';
 import { randomNames } from '../models/registry.ts';
 import { DEFAULT_KV_DTYPE } from '../runtime/runtime-sizes.ts';
 import { TUNE_MODES } from '../tuning/load-tuning.ts';
@@ -97,7 +101,24 @@ export function switchFlag(name: string) {
   return { takes: 'nothing' as const, nargs: 1, coerce, defaultDescription: 'false' };
 }
 
-/** Flags of the model, its storage and its adapter. */
+/** Flags of a device. */
+export const deviceFlags = {
+  adapter: { ...nameFlag('adapter'), describe: "part of the WebGPU adapter's name" },
+  reduction: {
+    ...choiceFlag('reduction', REDUCTION_CLASSES),
+    defaultDescription: "the adapter's own kind",
+    describe:
+      'order in which kernels sum, which the last bits of the results depend on: software, in one chain; gpu, in parts ' +
+      'that fill a GPU',
+  },
+};
+
+/** Makes the options of a device from its flags. */
+export function deviceOptions({ adapter, reduction }: InferredOptionTypes<typeof deviceFlags>) {
+  return { adapter, reduction } satisfies DeviceOptions;
+}
+
+/** Flags of the model, its storage and its device. */
 export const modelFlags = {
   model: {
     ...nameFlag('model'),
@@ -114,8 +135,13 @@ export const modelFlags = {
     defaultDescription: DEFAULT_KV_DTYPE,
     describe: `storage of keys and values: ${KV_DTYPES.join(', ')}`,
   },
-  adapter: { ...nameFlag('adapter'), describe: "part of the WebGPU adapter's name" },
+  ...deviceFlags,
 };
+
+/** Makes the options of a model from the flags of its storage and its device. */
+export function modelOptions(args: Omit<InferredOptionTypes<typeof modelFlags>, 'model'>) {
+  return { dtype: args.dtype, kvDtype: args['kv-dtype'], ...deviceOptions(args) } satisfies LoadModelOptions;
+}
 
 /** Flag of the choice of kernel variants. */
 export const tuneFlag = {

@@ -1,4 +1,5 @@
 // A model for a command: loaded as the library loads it, with progress, notices and sizes shown on the terminal.
+import type { DeviceIdentity } from '../gpu/device.ts';
 import { yieldToAdapter } from '../gpu/host-priority.ts';
 import { type LoadedModel, loadModel } from '../load-model.ts';
 import type { LoadModelOptions, LoadProgress } from '../load-options.ts';
@@ -62,5 +63,10 @@ function describeMemory({ weights, kv, activations, total }: MemoryPlan): string
 
 function describeModel(name: string, { dtype, adapter, runner }: LoadedModel): string {
   const { numBlocks, blockSize } = runner.limits;
-  return `model: ${name} (${dtype}) · adapter ${adapter.name} (${adapter.driver}) · KV ${numBlocks} blocks × ${blockSize} tokens`;
+  return `model: ${name} (${dtype}) · ${describeDevice(adapter)} · KV ${numBlocks} blocks × ${blockSize} tokens`;
+}
+
+/** Names a device in a line of a report. */
+export function describeDevice({ name, driver, reduction }: DeviceIdentity): string {
+  return `adapter ${name} (${driver}) · reduction ${reduction}`;
 }

@@ -45,8 +45,8 @@ export class TraceFile implements AsyncDisposable {
 
   /** Names the model and the adapter in the trace; `model` as in a report. */
   describe(model: string, { adapter, dtype }: Pick<LoadedModel, 'adapter' | 'dtype'>): void {
-    const { name, driver, webgpu } = adapter;
-    this.#about = { model, dtype, adapter: name, driver, webgpu };
+    const { name, driver, webgpu, reduction } = adapter;
+    this.#about = { model, dtype, adapter: name, driver, reduction, webgpu };
   }
 
   /** Makes the options of an engine that the trace shows as a process called `name`. */

@@ -14,8 +14,8 @@ import type { Tunable } from './tunables.ts';
 import type { TunedChoice } from './tuning.ts';
 
 /**
- * File of the choices for a kernel: one for each adapter, driver, version of Dawn, and text of the kernel with what is
- * fixed in it. Another text is measured again.
+ * File of the choices for a kernel: one for each adapter, driver, version of Dawn, reduction class, and text of the
+ * kernel with what is fixed in it. Another text is measured again.
  *
  * It is a cache. A file that can't be read counts as missing, and choices that can't be written are measured again next time.
  */
@@ -34,9 +34,9 @@ export class TuningFile {
   /** Names the file; it need not exist. @throws KernelError where the kernel does not link. */
   static async of(device: Device, tunable: Tunable): Promise<TuningFile> {
     const { kernel, fixed } = tunable;
-    const { name, backend, driver, webgpu } = device.identity;
+    const { name, backend, driver, webgpu, reduction } = device.identity;
     const text = [labelOf(kernel.name, kernel.variant(device.traits, fixed)), await kernel.wgsl(device, fixed)];
-    const hash = createHash('sha256').update(JSON.stringify([name, backend, driver, webgpu, ...text]));
+    const hash = createHash('sha256').update(JSON.stringify([name, backend, driver, webgpu, reduction, ...text]));
     const directory = cacheDirectory();
     const path = directory && join(directory, `${kernel.name}-${hash.digest('hex').slice(0, 16)}.json`);
     return new TuningFile(path, device, tunable);

@@ -30,12 +30,14 @@ describe('the flags of bench/kernels.ts', () => {
   });
 
   test('reads every flag', () => {
-    const line = '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --filter qkv --runs 3 --json out.json';
+    const line =
+      '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --reduction gpu --filter qkv --runs 3 --json out.json';
     expect(parseScript(kernelScript, line.split(' '))).toEqual({
       model: 'dir',
       dtype: 'f32',
       'kv-dtype': 'f16',
       adapter: 'llvm',
+      reduction: 'gpu',
       filter: 'qkv',
       runs: 3,
       json: 'out.json',
@@ -96,7 +98,7 @@ describe('node bench/kernels.ts', () => {
     const { status, stdout, stderr } = bench('--filter', 'kv_write tokens M=4', '--runs', '2', '--json', path);
     expect({ status, errors: errorsIn(stderr) }).toEqual({ status: 0, errors: [] });
     const lines = stdout.trimEnd().split('\n');
-    expect(lines[0]).toMatch(/^model: weights\/tales \(f16, KV f32\) · adapter /);
+    expect(lines[0]).toMatch(/^model: weights\/tales \(f16, KV f32\) · adapter .* · reduction \w+$/);
     expect(lines[1]).toMatch(
       /^this adapter at best: [\d.]+ GB\/s read, [\d.]+ Gwords\/s loaded, [\d.]+ GFLOP\/s in multiply-adds$/,
     );

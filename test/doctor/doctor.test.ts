@@ -295,7 +295,7 @@ describe('roseinfer doctor', () => {
     const { status, stdout, stderr } = doctor([]);
     expect({ status, errors: errorsIn(stderr) }).toEqual({ status: 0, errors: [] });
     expect(stdout).toMatch(/^roseinfer [\d.]+ · Node [\d.]+ · webgpu [\d.]+ · \w+ \w+.*\nbackends tried: \w+ \(.*\)\n/);
-    expect(stdout).toMatch(/^adapter: .*\ndriver: .*\nfeatures: .*\nmaxBufferSize: \d+\n/m);
+    expect(stdout).toMatch(/^adapter: .*\ndriver: .*\nreduction: \w+\nfeatures: .*\nmaxBufferSize: \d+\n/m);
     expect(stdout).toContain('model: weights/tales · L 6, H 4, D 64, C 256, F 1024, V 8192 · weights f16, KV f32\n');
     for (const { name } of Object.values(modelKernels)) expect(stdout).toContain(name);
     expect(stdout).toMatch(/\n\nall is well\n$/);
@@ -303,11 +303,14 @@ describe('roseinfer doctor', () => {
 
   test('prints the same as one JSON object, and on stderr what the model does not use', () => {
     const dir = directoryWithMore(config);
-    const { status, stdout, stderr } = doctor(['--json', '--model', dir]);
+    const { status, stdout, stderr } = doctor(['--json', '--reduction', 'gpu', '--model', dir]);
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       schema: 'roseinfer-doctor-1',
-      machine: { node: process.versions.node, adapter: { limits: { maxBufferSize: expect.any(Number) } } },
+      machine: {
+        node: process.versions.node,
+        adapter: { reduction: 'gpu', limits: { maxBufferSize: expect.any(Number) } },
+      },
       model: { name: dir, dtype: 'f16', kvDtype: 'f32', config: { hiddenSize: 128 } },
       avoid: [],
     });

@@ -55,6 +55,7 @@ test.each(['software', 'gpu'] as const)(
   async (reduction) => {
     using forced = await Device.open({ reduction });
     expect(forced.traits).toEqual({ ...device.traits, reduction });
+    expect(forced.identity).toEqual({ ...device.identity, reduction });
   },
 );
 

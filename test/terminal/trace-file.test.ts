@@ -25,7 +25,14 @@ beforeEach(() => {
 });
 
 const limits = { maxBatchTokens: 256, maxModelLen: 256, vocabSize: 8192 };
-const adapter = { name: 'card', backend: 'vulkan', driver: 'driver 1', isSoftware: false, webgpu: '0.6.2' };
+const adapter = {
+  name: 'card',
+  backend: 'vulkan',
+  driver: 'driver 1',
+  isSoftware: false,
+  webgpu: '0.6.2',
+  reduction: 'gpu' as const,
+};
 /** Signal of a command that is not interrupted. */
 const running = new AbortController().signal;
 const readTrace = async () => JSON.parse(await readFile(path, 'utf8'));
@@ -62,6 +69,7 @@ test('a trace has the events of the run, its origin, and a note that timed kerne
     dtype: 'f16',
     adapter: 'card',
     driver: 'driver 1',
+    reduction: 'gpu',
     webgpu: '0.6.2',
     kernel_times: expect.stringContaining('steps took longer than without --trace'),
   });

@@ -7,6 +7,7 @@ import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import type { Dims } from '../../src/gpu/kernel-spec.ts';
 import { loadTuning, type TuneMode } from '../../src/tuning/load-tuning.ts';
 import type { Tunable } from '../../src/tuning/tunables.ts';
+import { TuningFile } from '../../src/tuning/tuning-file.ts';
 import { sum, tunableSum } from '../support/kernels/tunable-sum.ts';
 import { tuningCacheOfEachTest } from '../support/models/tuning-cache.ts';
 
@@ -103,6 +104,18 @@ describe('choices are kept', () => {
     expect((await load('on')).numMeasured).toBe(2);
     await expect(load('force', { stopAt: 1 })).rejects.toThrow('stopped');
     expect((await load('on')).numMeasured).toBe(0);
+  });
+
+  test('apart for each reduction class of a device', async () => {
+    const paths = await Promise.all(
+      (['software', 'gpu'] as const).map(async (reduction) => {
+        using other = await Device.open({ reduction });
+        return (await TuningFile.of(other, tunableSum(other, { DOWN: 0 }))).path;
+      }),
+    );
+    expect(new Set(paths).size).toBe(2);
+    using again = await Device.open();
+    expect(paths).toContain((await TuningFile.of(again, tunableSum(again, { DOWN: 0 }))).path);
   });
 
   test('by a software adapter only on request', async () => {

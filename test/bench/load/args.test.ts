@@ -26,7 +26,7 @@ describe('the flags of bench/run.ts', () => {
 
   test('reads every flag', () => {
     const line =
-      '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --mode online --prompt a --prompts b c --num-requests 2 ' +
+      '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --reduction gpu --mode online --prompt a --prompts b c --num-requests 2 ' +
       '--max-batch-size 3 --max-batch-tokens 10 --max-new-tokens 4 --do-sample --temperature 0.7 --top-k 5 --top-p 0.9 --min-p 0.1 ' +
       '--ignore-eos --seed 6 --warmup 0 --repeat 7 --num-blocks 8 --max-model-len 9 --json out.json --no-profile';
     expect(parseScript(benchScript, line.split(' '))).toEqual({
@@ -34,6 +34,7 @@ describe('the flags of bench/run.ts', () => {
       dtype: 'f32',
       'kv-dtype': 'f16',
       adapter: 'llvm',
+      reduction: 'gpu',
       mode: 'online',
       prompt: 'a',
       prompts: ['b', 'c'],

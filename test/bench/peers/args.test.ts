@@ -10,13 +10,14 @@ describe('the flags of bench/peers.ts', () => {
 
   test('reads every flag', () => {
     const line =
-      '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --max-new-tokens 9 --repeat 3 --peer llama-cpu --threads 2 ' +
+      '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --reduction gpu --max-new-tokens 9 --repeat 3 --peer llama-cpu --threads 2 ' +
       '--timeout 60 --peers-dir peers --json out.json';
     expect(parseScript(peersScript, line.split(' '))).toEqual({
       model: 'dir',
       dtype: 'f32',
       'kv-dtype': 'f16',
       adapter: 'llvm',
+      reduction: 'gpu',
       'max-new-tokens': 9,
       repeat: 3,
       peer: 'llama-cpu',

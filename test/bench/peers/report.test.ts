@@ -79,7 +79,14 @@ describe('formatTables', () => {
 });
 
 test('peersReportJson has every round of every engine, and where the numbers come from', () => {
-  const adapter = { name: 'card', backend: 'vulkan', driver: 'driver 1', isSoftware: false, webgpu: '0.6.2' };
+  const adapter = {
+    name: 'card',
+    backend: 'vulkan',
+    driver: 'driver 1',
+    isSoftware: false,
+    webgpu: '0.6.2',
+    reduction: 'gpu' as const,
+  };
   const args = argsOf(peersScript, '--repeat', '3');
   const meta = {
     adapter,
@@ -96,6 +103,7 @@ test('peersReportJson has every round of every engine, and where the numbers com
     meta: {
       adapter: 'card',
       driver: 'driver 1',
+      reduction: 'gpu',
       'node-llama-cpp': '3.21.1',
       args,
       model: 'weights/tales',

@@ -24,7 +24,14 @@ describe('reportJson', () => {
   test('says where the numbers come from and has every mode', () => {
     const args = argsOf(benchScript, '--seed', '7', '--do-sample');
     const report = reportMode(testRun([testResponse({ tokenTimes: [100] })]));
-    const adapter = { name: 'card', backend: 'vulkan', driver: 'driver 1', isSoftware: false, webgpu: '0.6.2' };
+    const adapter = {
+      name: 'card',
+      backend: 'vulkan',
+      driver: 'driver 1',
+      isSoftware: false,
+      webgpu: '0.6.2',
+      reduction: 'gpu' as const,
+    };
     const provenance = { args, adapter, model: 'weights/tales', dtype: 'f16', commit: null, isPartial: false };
     const json: unknown = JSON.parse(JSON.stringify(reportJson(new Map([['online', report]]), provenance)));
     expect(json).toEqual({
@@ -34,6 +41,7 @@ describe('reportJson', () => {
         date: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
         adapter: 'card',
         driver: 'driver 1',
+        reduction: 'gpu',
         node: process.versions.node,
         webgpu: '0.6.2',
         commit: null,
