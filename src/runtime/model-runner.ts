@@ -6,7 +6,6 @@ import { RunnerClosedError } from '../core/runner-closed-error.ts';
 import type { Device } from '../gpu/device.ts';
 import { KernelTimer } from '../gpu/kernel-timer.ts';
 import type { Program } from '../gpu/program.ts';
-import { ReadbackRing } from '../gpu/readback-ring.ts';
 import { Recorder } from '../gpu/recorder.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
 import type { StepShape } from '../models/step.ts';
@@ -18,7 +17,7 @@ import { forward } from './forward.ts';
 import { closeParts, createParts, type ModelOptions, type ModelParts } from './model-parts.ts';
 import type { RuntimeSizes } from './runtime-sizes.ts';
 import { adjusts } from './step-inputs.ts';
-import { LOGPROB_BYTES, readLogprobs, readSampled, SAMPLED_BYTES } from './step-result.ts';
+import { StepReadback } from './step-readback.ts';
 import { stepShape } from './step-shape.ts';
 import { runVariants, type WarmUpProgress } from './warm-up.ts';
 
@@ -39,9 +38,8 @@ export class ModelRunner implements Runner {
   readonly eosIds: readonly number[];
   readonly #device: Device;
   readonly #parts: ModelParts;
-  readonly #ring: ReadbackRing;
+  readonly #readback: StepReadback;
   readonly #timer: KernelTimer;
-  readonly #returnLogits: boolean;
   readonly #maxLogitsRows: number;
   /** Programs of steps of decode rows only, by shape: such steps repeat. */
   readonly #decodePrograms = new Map<string, Program>();
@@ -51,16 +49,13 @@ export class ModelRunner implements Runner {
   #lease: Lease | null = null;
 
   private constructor(device: Device, parts: ModelParts, sizes: RuntimeSizes, options: ModelRunnerOptions) {
-    const { maxLogitsRows, vocabSize } = sizes;
-    const rowBytes = SAMPLED_BYTES + LOGPROB_BYTES + (options.returnLogits ? 4 * vocabSize : 0);
     this.limits = sizes;
     this.eosIds = options.eosIds ?? [];
     this.#device = device;
     this.#parts = parts;
-    this.#ring = new ReadbackRing(device, 'step result', maxLogitsRows * rowBytes);
+    this.#readback = new StepReadback(device, parts.scratch, options.returnLogits ?? false);
     this.#timer = new KernelTimer(device);
-    this.#returnLogits = options.returnLogits ?? false;
-    this.#maxLogitsRows = maxLogitsRows;
+    this.#maxLogitsRows = sizes.maxLogitsRows;
   }
 
   /**
@@ -120,7 +115,7 @@ export class ModelRunner implements Runner {
     this.#closed ??= new RunnerClosedError();
     await Promise.allSettled(this.#inFlight);
     closeParts(this.#parts);
-    for (const resource of [this.#ring, ...this.#decodePrograms.values()]) resource.close();
+    for (const resource of [this.#readback, ...this.#decodePrograms.values()]) resource.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -139,39 +134,19 @@ export class ModelRunner implements Runner {
     checkOptions('options of a step', options, STEP_OPTIONS);
     this.#check(plan);
     const { gpu } = this.#device;
-    const { inputs, scratch } = this.#parts;
-    const numPrefillTiles = inputs.write(plan);
-    const shape = stepShape(plan, numPrefillTiles);
-    const R = shape.numLogitsRows;
+    const shape = stepShape(plan, this.#parts.inputs.write(plan));
     const encoder = gpu.createCommandEncoder({ label: 'step' });
     const isDecode = plan.numDecodeTokens === plan.numTokens;
     const program = isDecode ? this.#decodeProgram(shape) : this.#record(shape);
     const readTimes = this.#encode(encoder, program, options.timed);
-    const logprobBytes = shape.reportsLogprobs ? R * LOGPROB_BYTES : 0;
-    const logitBytes = this.#returnLogits ? 4 * R * this.limits.vocabSize : 0;
-    const parts = [
-      // A step without a row to sample is read back too: the arrival of the bytes says that it has run.
-      { tensor: scratch.sampled, size: Math.max(R, 1) * SAMPLED_BYTES },
-      { tensor: scratch.logprobs, size: logprobBytes },
-      { tensor: scratch.logits, size: logitBytes },
-    ];
-    let result: Promise<ArrayBuffer[]>;
+    let submitted: Promise<StepResult>;
     try {
-      result = this.#ring.submit(encoder, parts);
+      submitted = this.#readback.submit(encoder, plan, shape);
     } finally {
       if (!isDecode) program.close();
     }
-    const [[sampled, records, logits], times] = await Promise.all([result, readTimes?.()]);
-    const { ids, finite } = readSampled(R, sampled);
-    const { vocabSize } = this.limits;
-    const logprobs = shape.reportsLogprobs && readLogprobs(records, { ids, rows: plan.samplingRows, vocabSize });
-    return {
-      ids,
-      finite,
-      ...(logprobs && { logprobs }),
-      ...(this.#returnLogits && logits && { logits: new Float32Array(logits) }),
-      ...(times && { times }),
-    };
+    const [result, times] = await Promise.all([submitted, readTimes?.()]);
+    return { ...result, ...(times && { times }) };
   }
 
   /** Encodes a program. @returns a function that reads its times; null for a step that is not timed. */
