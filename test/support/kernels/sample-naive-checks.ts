@@ -33,7 +33,7 @@ function endRows(V: number, allowed: number): SampledRow[] {
   const with50 = Float32Array.from(logits, (logit, id) => (id === allowed ? 50 : logit));
   const lastBest = Float32Array.from(logits, (logit, id) => (id === allowed - 1 ? 20 : logit));
   const infinite = Float32Array.from(logits).fill(Number.NEGATIVE_INFINITY, V - 1);
-  const notANumber = Float32Array.from(logits).fill(Number.NaN, 3, 4);
+  const notANumber = Float32Array.from(logits).fill(Number.NaN, 0, 1);
   const huge = Float32Array.from(logits, (_, id) => [-3e38, 3e38, 2.9e38][id] ?? -3e38);
   const neighbours = Float32Array.from(logits, (logit, id) => ({ 8: 20, 72: 20 + 2 ** -19 })[id] ?? logit);
   const filters: SampledRow[] = [
@@ -46,9 +46,12 @@ function endRows(V: number, allowed: number): SampledRow[] {
     { logits: lastBest, temperature: 0 },
     { logits: infinite, topK: 2 },
     { logits: infinite, temperature: 0 },
+    { logits: equal, temperature: 0 },
+    { logits: equal, temperature: 2 ** -126 },
     { logits: notANumber },
     { logits: equal, topK: 1 },
     { logits: equal, topK: 17 },
+    { logits: equal, topK: allowed - 1 },
     { logits: equal, topK: allowed },
     { logits: equal, topK: 0xffffffff },
     { logits: equal, topP: 1e-20 },
@@ -72,6 +75,8 @@ export async function checkSameDraws(
   const tables = [
     { rows: ends, options: { allowed: 650, tokenSlots, numSlots: ends.length + 2 } },
     { rows: bitRows(), options: {} },
+    // The greatest noise of two ids.
+    { rows: [{ logits: new Float32Array(512), seed: 135166 }], options: {} },
     { rows: drawRows(257, 300, 1, { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.01 }), options: {} },
     { rows: drawRows(2, 100, 1, {}), options: {} },
     { rows: drawRows(257, 100, 1, { topK: 2 }), options: {} },
