@@ -1,7 +1,8 @@
 // Do a request's bits depend on what else runs? Random schedules, each request compared with its solo run.
-//   node test/fuzz/run.ts [--count 1000] [--tales 60] [--seed 0] [--model NAME] [--base]
+//   node test/fuzz/run.ts [--count 1000] [--tales 60] [--seed 0] [--model NAME] [--base] [--reduction gpu]
 import { parseArgs } from 'node:util';
 import { Device } from '../../src/gpu/device.ts';
+import { deviceFlags } from '../../src/terminal/flags.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { type FuzzModel, tales, tinyModels } from './fuzz-models.ts';
 import { FuzzSession } from './fuzz-session.ts';
@@ -18,6 +19,8 @@ const { values } = parseArgs({
     model: { type: 'string' },
     /** On a device without optional features. */
     base: { type: 'boolean', default: false },
+    /** In a reduction class, by default the adapter's own. */
+    reduction: { type: 'string' },
   },
 });
 
@@ -32,7 +35,8 @@ const names = shares.flatMap(([models]) => models.map(({ name }) => name));
 const totals: Record<string, number> = {};
 let numFailed = 0;
 
-using device = await Device.open({ features: values.base ? 'base' : 'auto' });
+const reduction = values.reduction === undefined ? undefined : deviceFlags.reduction.coerce(values.reduction);
+using device = await Device.open({ features: values.base ? 'base' : 'auto', reduction });
 for (const [models, count] of shares) {
   const chosen = models.filter(({ name }) => values.model === undefined || values.model === name);
   for (const [index, model] of chosen.entries()) {
@@ -50,7 +54,8 @@ async function runOne(session: FuzzSession, seed: number): Promise<void> {
   for (const [key, count] of Object.entries(counts)) totals[key] = (totals[key] ?? 0) + count;
   if (differences.length === 0) return;
   numFailed++;
-  console.error(`schedule ${seed}, alone again by --model ${session.model.name} --seed ${seed} --count 1 --tales 1`);
+  const flags = `--model ${session.model.name} --seed ${seed} --count 1 --tales 1 --reduction ${device.traits.reduction}`;
+  console.error(`schedule ${seed}, alone again by ${flags}`);
   for (const difference of differences.slice(0, SHOWN)) console.error(`  ${difference.slice(0, SHOWN_LENGTH)}`);
 }
 

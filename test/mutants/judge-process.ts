@@ -1,6 +1,7 @@
 // A process for judging mutants: a shader that hangs or crashes its driver costs the process, not the run.
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { ReductionClass } from '../../src/gpu/reduction.ts';
 import type { Verdict } from './verdict.ts';
 
 const SCRIPT = fileURLToPath(new URL('./judge.ts', import.meta.url));
@@ -9,12 +10,18 @@ const TIME_LIMIT = 120_000;
 
 /** A process that judges shaders one by one and is replaced when one of them hangs or crashes it. */
 export class JudgeProcess {
+  readonly #args: readonly string[];
   #child: ChildProcess | null = null;
+
+  /** @param reduction class of the device that the tables run on; the adapter's own when absent. */
+  constructor(reduction?: ReductionClass) {
+    this.#args = reduction === undefined ? [] : [reduction];
+  }
 
   /** Runs the tables of a shader with another text in its place. */
   async judge(shader: string, source: string): Promise<Verdict> {
     // Drivers print warnings, and mutants make them print more.
-    this.#child ??= fork(SCRIPT, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    this.#child ??= fork(SCRIPT, this.#args, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     const child = this.#child;
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     const end = (reason: string) => {

@@ -2,13 +2,17 @@
 // driver. It ends with its parent.
 import { Device } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
+import { deviceFlags } from '../../src/terminal/flags.ts';
 import { RoseinferError } from '../../src/util/errors.ts';
 import { withShader } from './replace.ts';
 import { tablesOf } from './tables.ts';
 import type { Verdict } from './verdict.ts';
 
+const [, , word] = process.argv;
+const reduction = word === undefined ? undefined : deviceFlags.reduction.coerce(word);
+
 async function judge(shader: string, source: string): Promise<Verdict> {
-  using device = await Device.open();
+  using device = await Device.open({ reduction });
   try {
     for (const check of tablesOf(shader)) await check(device, withShader(shader, source));
     return { state: 'survived', reason: '' };

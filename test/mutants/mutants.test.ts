@@ -103,7 +103,8 @@ test('operators take turns, in an order that the seed gives', () => {
 });
 
 test('a run says what it sampled, what was killed and what survived', () => {
-  const { status, stdout } = runNode(['test/mutants/run.ts', '--seed', '5', '--count', '6', '--shader', 'gather_rows']);
+  const flags = ['--seed', '5', '--count', '6', '--shader', 'gather_rows', '--reduction', 'gpu'];
+  const { status, stdout } = runNode(['test/mutants/run.ts', ...flags]);
   expect(stdout).toMatch(/^seed 5: 6 of \d+ mutants of 1 shaders\nno clean shader is flagged\n/);
   expect(stdout).toMatch(/killed \/ compiled by shader\n {2}gather_rows +\d \/ \d\n/);
   expect(stdout).toMatch(/\d of \d killed \(\d+\.\d %\), \d more are equivalent\n$/);

@@ -1,7 +1,8 @@
 // Do the tests bite? Plants one fault after another in the shaders and runs the kernels' tables against each.
-//   node test/mutants/run.ts [--seed 1] [--count 200] [--shader NAME]
+//   node test/mutants/run.ts [--seed 1] [--count 200] [--shader NAME] [--reduction gpu]
 import { parseArgs } from 'node:util';
 import { shaderSources } from '../../src/gpu/shader-sources.ts';
+import { deviceFlags } from '../../src/terminal/flags.ts';
 import { JudgeProcess } from './judge-process.ts';
 import { inTurns, type Mutant, mutantsOf } from './mutants.ts';
 import { type Judged, report } from './report.ts';
@@ -16,8 +17,10 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '200' },
     shader: { type: 'string' },
+    reduction: { type: 'string' },
   },
 });
+const reduction = values.reduction === undefined ? undefined : deviceFlags.reduction.coerce(values.reduction);
 const [seed, count] = [Number(values.seed), Number(values.count)];
 const wanted = Object.entries(shaderSources()).filter(([name]) => name === (values.shader ?? name));
 const sources = wanted.filter(([name]) => tablesOf(name).length > 0);
@@ -33,7 +36,7 @@ const compiled = (judged: readonly Judged[]) => judged.filter(({ verdict }) => v
 
 /** Judges mutants until enough have compiled. */
 async function judgeAll(queue: Iterator<Mutant>, judged: Judged[]): Promise<void> {
-  using judge = new JudgeProcess();
+  using judge = new JudgeProcess(reduction);
   while (compiled(judged) < count) {
     const { value: mutant, done } = queue.next();
     if (done) return;
@@ -45,7 +48,7 @@ async function judgeAll(queue: Iterator<Mutant>, judged: Judged[]): Promise<void
 
 /** Finds the shaders that fail their own tables without a fault. */
 async function flaggedClean(): Promise<string[]> {
-  using judge = new JudgeProcess();
+  using judge = new JudgeProcess(reduction);
   const flagged: string[] = [];
   for (const [shader, source] of sources) {
     const { state, reason } = await judge.judge(shader, source);
