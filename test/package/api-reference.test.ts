@@ -4,8 +4,11 @@
 import { expect, test } from 'vitest';
 import { runNode } from '../support/run-node.ts';
 
+const TYPEDOC = 'node_modules/typedoc/bin/typedoc';
+
+// `npm run check` type-checks the sources.
 test('the reference has all that public signatures name, and links that lead somewhere', () => {
-  const { status, stdout, stderr } = runNode(['node_modules/typedoc/bin/typedoc', '--emit', 'none']);
+  const { status, stdout, stderr } = runNode([TYPEDOC, '--emit', 'none', '--skipErrorChecking']);
   expect(stdout + stderr).not.toMatch(/warning|error/i);
   expect(status).toBe(0);
 });
