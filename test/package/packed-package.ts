@@ -1,6 +1,20 @@
-// The package as npm would publish it, packed from a copy of the repository and installed in an empty folder.
+// The package as npm would publish it, packed from a copy of the repository and installed in an empty folder. It is packed
+// once for the sources that it is made of, and installed for each test file.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +25,20 @@ export const NODE_MODULES = join(ROOT, 'node_modules');
 /** Files and folders that npm packs from. */
 const SOURCES = [
   ...['LICENSE', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'docs', 'shaders', 'src', 'weights'],
-  ...['.setup', 'package.json', 'tsconfig.json'],
+  ...['.setup', 'package.json', 'tsconfig.json', 'tsconfig.build.json'],
 ];
+const manifest = readFileSync(join(ROOT, 'package.json'), 'utf8');
+const { name, version, dependencies }: Manifest = JSON.parse(manifest);
+/** Name that npm gives the packed package. */
+const TARBALL = `${name}-${version}.tgz`;
+/** Folder of tarballs, by the hash of their sources. */
+const TARBALLS = join(NODE_MODULES, '.cache/packed');
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+}
 
 export interface PackedPackage extends Disposable {
   readonly tarball: string;
@@ -27,26 +53,51 @@ export function run(command: string, args: readonly string[], cwd: string) {
   return { status, stdout, stderr };
 }
 
-/** Packs and installs the package. Throws when npm fails, or leaves another package.json than it found. */
+/** Installs the package in a folder of its own. Throws when npm fails, or leaves another package.json than it found. */
 export function packPackage(): PackedPackage {
-  const temporary = mkdtempSync(join(tmpdir(), 'roseinfer-'));
-  const source = join(temporary, 'source');
-  for (const name of [...SOURCES, 'tsconfig.build.json']) {
-    cpSync(join(ROOT, name), join(source, name), { recursive: true });
-  }
-  symlinkSync(NODE_MODULES, join(source, 'node_modules'));
-  npm(['pack', '--pack-destination', temporary], source);
-  const manifest = readFileSync(join(source, 'package.json'), 'utf8');
-  if (manifest !== readFileSync(join(ROOT, 'package.json'), 'utf8')) throw new Error('packing changed package.json');
-  const { name, version, dependencies } = JSON.parse(manifest);
-  const tarball = join(temporary, `${name}-${version}.tgz`);
-
-  const user = join(temporary, 'user');
+  const tarball = packedOnce();
+  const user = mkdtempSync(join(tmpdir(), 'roseinfer-'));
   for (const dependency of Object.keys(dependencies)) linkPackage(dependency, user);
   writeFileSync(join(user, 'package.json'), '{ "private": true, "type": "module" }');
   npm(['install', '--ignore-scripts', tarball], user);
   for (const { file, code } of examples) writeFileSync(join(user, file), code);
-  return { tarball, user, [Symbol.dispose]: () => rmSync(temporary, { recursive: true, force: true }) };
+  return { tarball, user, [Symbol.dispose]: () => rmSync(user, { recursive: true, force: true }) };
+}
+
+/** Returns the tarball of these sources, which the first caller of any test file or run packs. */
+function packedOnce(): string {
+  const kept = join(TARBALLS, hashOfSources(), TARBALL);
+  if (existsSync(kept)) return kept;
+  const temporary = mkdtempSync(join(tmpdir(), 'roseinfer-'));
+  const source = join(temporary, 'source');
+  for (const name of SOURCES) cpSync(join(ROOT, name), join(source, name), { recursive: true });
+  symlinkSync(NODE_MODULES, join(source, 'node_modules'));
+  npm(['pack', '--pack-destination', temporary], source);
+  if (readFileSync(join(source, 'package.json'), 'utf8') !== manifest) throw new Error('packing changed package.json');
+  // Renamed when it is whole: test files run in two processes.
+  mkdirSync(dirname(kept), { recursive: true });
+  const copy = `${kept}.${process.pid}`;
+  cpSync(join(temporary, TARBALL), copy);
+  renameSync(copy, kept);
+  rmSync(temporary, { recursive: true, force: true });
+  return kept;
+}
+
+/** Hashes names and contents of all files that the package is made of, and the versions of what makes it. */
+function hashOfSources(): string {
+  const hash = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json')));
+  for (const source of SOURCES) {
+    const isFolder = statSync(join(ROOT, source)).isDirectory();
+    const inside = isFolder ? readdirSync(join(ROOT, source), { recursive: true, encoding: 'utf8' }).toSorted() : [''];
+    const files = inside.map((path) => join(source, path)).filter((path) => statSync(join(ROOT, path)).isFile());
+    for (const file of files)
+      hash.update(`${file}\n`).update(
+        createHash('sha256')
+          .update(readFileSync(join(ROOT, file)))
+          .digest(),
+      );
+  }
+  return hash.digest('hex');
 }
 
 function npm(args: readonly string[], cwd: string): void {
