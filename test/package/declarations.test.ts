@@ -1,5 +1,5 @@
-// The package's declarations, read by every TypeScript in use with the settings that programs have. Nothing is skipped:
-// the compiler checks the declarations of the package as it checks a program's own code.
+// The package's declarations, read by every TypeScript in use with the settings that programs have: they are checked as
+// a program's own code is. Skipped are the language's own libraries alone: a conflict with one is an error here, too.
 // @module-tag sweep
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -62,7 +62,14 @@ afterAll(() => packed[Symbol.dispose]());
 /** The errors that a compiler finds, one line each. */
 function errorsOf(version: string, files: readonly string[], options: Readonly<Record<string, unknown>>): string[] {
   const typeRoots = [join(NODE_MODULES, '@types'), NODE_MODULES];
-  const strict = { strict: true, noEmit: true, skipLibCheck: false, target: 'es2022', typeRoots };
+  const strict = {
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+    skipDefaultLibCheck: true,
+    target: 'es2022',
+    typeRoots,
+  };
   writeFileSync(
     join(packed.user, 'tsconfig.json'),
     JSON.stringify({ compilerOptions: { ...strict, ...options }, files }),
