@@ -13,6 +13,8 @@ export interface CodeBlock {
   readonly code: string;
   /** The text block that is introduced as the output of this one, or null. */
   readonly prints: string | null;
+  /** The file that this block is introduced as a part of, or null. */
+  readonly from: string | null;
 }
 
 /** A Markdown file. */
@@ -28,6 +30,8 @@ export interface Document {
 const BLOCK = /^```(\w*)\n(.*?)^```$/gms;
 /** Text that may stand between a program and the block that shows its output. */
 const INTRODUCES_OUTPUT = /^\s*It prints:\s*$/;
+/** End of the text before a block that is a part of a file. */
+const INTRODUCES_LISTING = /From `([^`]+)`:\s*$/;
 
 /** Reads one document. */
 export function readDocument(path: string): Document {
@@ -42,7 +46,8 @@ function blocksOf(path: string, text: string): CodeBlock[] {
     const next = found[i + 1];
     const between = text.slice(index + whole.length, next?.index);
     const prints = next?.[1] === 'text' && INTRODUCES_OUTPUT.test(between) ? (next[2] ?? '') : null;
-    return { place: `${path}:${line}`, language, code, prints };
+    const from = INTRODUCES_LISTING.exec(text.slice(0, index))?.[1] ?? null;
+    return { place: `${path}:${line}`, language, code, prints, from };
   });
 }
 
