@@ -75,11 +75,32 @@ test('test/fixtures/README.md names every fixture and every script', () => {
   for (const name of [...fixtures, ...models, ...scripts]) expect(text).toContain(name);
 });
 
-test('docs/architecture.md has every folder of src/ in its drawing and in its table', () => {
+/** Names of the folders, or of the files, in a folder of the repository. */
+function namesIn(path: string, kind: 'folders' | 'files'): string[] {
+  const entries = readdirSync(join(ROOT, path), { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory() === (kind === 'folders')).map(({ name }) => name);
+}
+
+describe('docs/architecture.md has', () => {
   const { text, blocks } = readDocument('docs/architecture.md');
-  const folders = readdirSync(join(ROOT, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  for (const { name } of folders) {
-    expect(blocks[0]?.code).toMatch(new RegExp(`\\b${name}\\b`));
-    expect(text).toContain(`| \`src/${name}/\` |`);
-  }
+  const [sources = '', benchmarks = ''] = blocks.map(({ code }) => code);
+
+  test('every folder of src/ in its drawing and in its table, and every file beside them', () => {
+    for (const name of namesIn('src', 'folders')) {
+      expect(sources).toMatch(new RegExp(`\\b${name}\\b`));
+      expect(text).toContain(`| \`src/${name}/\` |`);
+    }
+    for (const name of namesIn('src', 'files')) expect(text).toContain(`\`src/${name}\``);
+  });
+
+  test('every folder of bench/ in its drawing', () => {
+    for (const name of namesIn('bench', 'folders')) expect(benchmarks).toMatch(new RegExp(`(^|\\s)${name}\\s`));
+  });
+
+  test('every folder of test/ that is named after none of src/', () => {
+    const others = ['bench', ...namesIn('src', 'folders')];
+    for (const name of namesIn('test', 'folders')) {
+      if (!others.includes(name)) expect(text).toContain(`\`test/${name}/\``);
+    }
+  });
 });

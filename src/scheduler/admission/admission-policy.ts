@@ -1,4 +1,4 @@
-// The seam of the first axis of scheduling: when a waiting request may start. Everything else is one shared machinery.
+// Contract of an admission policy, the scheduler of a name: when a waiting request may start. All else is shared.
 import type { ReadonlySequence } from '../../core/sequence.ts';
 
 /** State of the scheduler that an admission policy decides by. */

@@ -1,4 +1,4 @@
-// The seam of the second axis of scheduling: which waiting request is next. A rank is fixed on arrival, so that the queue
+// Contract of a queue policy: which waiting request is next. A rank is fixed on arrival, so that the queue
 // stays sorted and an order can be proven to starve no request.
 import type { ReadonlySequence } from '../../core/sequence.ts';
 
