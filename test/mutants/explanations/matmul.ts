@@ -1,0 +1,67 @@
+// Reasons why mutants of the shaders of the matmul survive.
+import { CLAMPED, IN_ORDER, MASKED_READ, type SurvivorTable, WRITTEN } from './reasons.ts';
+
+export const MATMUL: SurvivorTable = {
+  equivalent: {
+    matmul: [[/: var xs = /, WRITTEN]],
+    matmul_epilogue: [
+      [/→ .*(\(params\.H \* params\.D - 1\)|\(params\.N - 1\)\) \{)/, 'all three are multiples of four'],
+    ],
+    matmul_inputs: [
+      [/(limit|term) dropped: .*min\((row|k|k \+ i), params\.[MK]/, MASKED_READ],
+      [/constant perturbed: .*min\((row|k|k \+ i), params\.[MK] - \([14]u - 1\)/, MASKED_READ],
+      [/→ .*min\((row|k|k \+ i), (params\.[MK] \+ [14]u|\([14]u\) - \(params\.[MK]\))/, MASKED_READ],
+      [/(limit|term) dropped: .*min\(tile, /, MASKED_READ],
+      [/→ .*min\(tile, (\(TILE\)|\(\(1u\) - |\(params\.N \+ TILE - 1u\) \/ TILE \+)/, MASKED_READ],
+      [
+        /→ .*(select\(1\.0, x\[|k \+ i <= params\.K|k \+ i < \(params\.K \+ 1\))/,
+        'what comes of x after K meets the zeros that w is padded with',
+      ],
+      [/: var (quad|rows) = /, WRITTEN],
+      [/order reversed: for \(var t = 0/, 'each tile has scales of its own'],
+      [
+        /→ .*min\(tile, (\(params\.N \+ TILE (- 1u\) (\*|- 1u)|- \(1u - 1\)|\+ 1u)|\(params\.N \+ TILE - 1u\) \/ TILE - \(1u - 1|\(1u\) - \(\(params)/,
+        MASKED_READ,
+      ],
+      [/: for \(var j = 0u; j < WORD_K.* → .*(j <= WORD_K|WORD_K \+ 1)/, CLAMPED],
+    ],
+    matmul_shared: [
+      [/: var rows = /, WRITTEN],
+      [/: const QUADS = .* → .*K_TILE( ;| \* 4| \/ \(4 [+-] 1\))/, 'rounds of other k give the same sums'],
+      [/: for \(var k = 0u; .* → .*(k <= params\.K|params\.K \+ 1)/, 'a round after the last has no quads'],
+    ],
+    matmul_subgroup: [
+      [
+        /: const X_LOADS = .* → .*(\(1 - 1\)|- 1\) ;|\* X_ROWS|X_ROWS (\+ 1)?\) \/ X_ROWS)/,
+        'no lane is asked for what the last loads bring',
+      ],
+      [/: let quads = .* → .*QUADS == \(1 - 1\)/, 'of a round of one quad the minimum is one, too'],
+      [/reset removed: var xs = /, WRITTEN],
+      [/factor dropped: let x_k = .*u32\(X_ROWS\) +\* 4u/, 'no lane is asked for what lanes from X_LANES on load'],
+    ],
+  },
+  missed: {
+    matmul_shared: [
+      [/barrier removed/, IN_ORDER],
+      [/: for \(var i = lane; i < u32\(TILES\).* → .*(i <= u32|TILE_VEC4 \+ 1\))/, IN_ORDER],
+    ],
+    matmul_subgroup: [
+      [
+        /: let quads = .* → .*(\(3u \+ 1\)|\(4u - 1\))/,
+        'a quad too many adds zeros, but where four k of x are one load in a round that is left in part',
+      ],
+      [/factor dropped: .*u32\(r \)/, 'subgroups of eight repeat the rows of X_LANES; one of four has no such lane'],
+    ],
+    matmul_epilogue: [
+      [
+        /conjunct dropped: if \(m >= .* → if \( slot|→ if \(m (> params|>= \(params\.M \+ 1)/,
+        'a read after slot_mapping gives its last slot here, and the row that stands in is the same',
+      ],
+      [/: for \(var t = 0; .* → .*(t <= TILES|TILES \+ 1)/, 'the lanes of the next tile write it after that here'],
+      [
+        /: for \(var r = 0; .*write_kv.* → .*(r <= ROWS|ROWS \+ 1)/,
+        'the workgroup of the next row writes it after that here',
+      ],
+    ],
+  },
+};
