@@ -52,16 +52,20 @@ describe('a kernel that its shader contradicts prints both lists:', () => {
   });
 
   test('a condition or constant that the shader does not use', async () => {
-    const conditions = defineKernel({ ...spec, conditions: () => ({ W_F16: false }) });
+    const conditions = defineKernel({ ...gatherRows.spec, conditions: () => ({ W_F16: false }) });
     await expect(conditions.build(device)).rejects.toThrow(
       '@if conditions of the shader are [], the kernel declares [W_F16]',
     );
-    const constants = defineKernel({ ...spec, constants: () => ({ ROWS: 1 }) });
+    const constants = defineKernel({ ...gatherRows.spec, constants: () => ({ ROWS: 1 }) });
     await expect(constants.build(device)).rejects.toThrow('constants of the shader are [], the kernel declares [ROWS]');
   });
 
   test('a name that is a condition and a constant', async () => {
-    const kernel = defineKernel({ ...spec, conditions: () => ({ ROWS: false }), constants: () => ({ ROWS: 1 }) });
+    const kernel = defineKernel({
+      ...gatherRows.spec,
+      conditions: () => ({ ROWS: false }),
+      constants: () => ({ ROWS: 1 }),
+    });
     await expect(kernel.build(device)).rejects.toThrow('ROWS is a condition and a constant, expected one of them');
   });
 

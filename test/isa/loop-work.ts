@@ -3,6 +3,7 @@
 // until its declaration has, too.
 import type { Dims } from '../../src/gpu/kernel-spec.ts';
 import { SPLIT_KEYS, TILE_KEYS } from '../../src/kernels/attention/attention.ts';
+import { NORM_HELD, NORM_PARTS } from '../../src/kernels/layernorm/layernorm.ts';
 import { RoseinferError } from '../../src/util/errors.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 import type { Launch } from './launches.ts';
@@ -31,8 +32,6 @@ interface KernelLoops {
 
 /** Strips that the sampler divides a row of logits into: `STRIPS` of shaders/sample_strips.wgsl. */
 export const STRIPS = 1024;
-/** Lanes that share a row of a layer norm: `WIDTH` of shaders/layernorm.wgsl. */
-export const NORM_LANES = 32;
 
 const NO_LOOPS: KernelLoops = { loops: [] };
 
@@ -70,8 +69,11 @@ const KERNELS: Readonly<Record<string, KernelLoops>> = {
   gather_rows: NO_LOOPS,
   kv_write: NO_LOOPS,
   layernorm: {
-    // Sum, squares, and the row with gamma and beta.
-    loops: [1, 1, 3].map((tensors) => ({ turns: (size) => ceilDiv(size('C'), NORM_LANES), words: () => tensors })),
+    // Sum, squares, and the row with gamma and beta, of what lanes do not hold.
+    loops: [1, 1, 3].map((tensors) => ({
+      turns: (size) => Math.max(ceilDiv(size('C'), NORM_PARTS) - NORM_HELD, 0),
+      words: () => tensors,
+    })),
   },
   matmul: matmulLoops,
   matmul_kv_write: matmulLoops,

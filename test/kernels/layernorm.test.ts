@@ -1,6 +1,8 @@
-// Layer norm against float64 and torch, in the promised order of its sums, and with the same bits alone and in a batch.
+// Layer norm in each reduction class against float64 and torch, in the promised order of its sums, and with the same bits alone
+// and in a batch.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
+import { REDUCTION_CLASSES, type ReductionClass } from '../../src/gpu/reduction.ts';
 import { floatsOf } from '../../src/kernels/kernel-case.ts';
 import { layernormBound, NORM_LANES as WIDTH } from '../../src/kernels/layernorm/expected.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
@@ -16,16 +18,84 @@ import {
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.close());
+/** Lengths of rows: one lane's, those around a whole turn of all lanes, and what lanes of the class `gpu` do not hold. */
+const LENGTHS: Readonly<Record<ReductionClass, readonly number[]>> = {
+  software: [1, 2, WIDTH - 1, WIDTH, WIDTH + 1, 60, 257, 768],
+  gpu: [1, 2, 255, 256, 257, 768, 2048, 2309],
+};
 
-describe('layernorm', () => {
-  test.each([1, 2, WIDTH - 1, WIDTH, WIDTH + 1, 60, 257, 768])('of rows of %i agrees with float64', (C) =>
-    checkLayernorm(device, C),
-  );
+interface Fault {
+  readonly fault: string;
+  readonly changes: Changes;
+}
+
+const ORDER_FAULTS: Readonly<Record<ReductionClass, readonly Fault[]>> = {
+  software: [
+    {
+      fault: 'over lanes from the last to the first',
+      changes: [['sum += partial[i];', 'sum += partial[WIDTH - 1u - i];']],
+    },
+  ],
+  gpu: [
+    { fault: 'from the last to the first', changes: [['sum += terms[i];', 'sum += terms[GROUPS - 1u - i];']] },
+    {
+      fault: 'of groups of parts that are no neighbours',
+      changes: [['parts[lane / GROUPS][lane % GROUPS]', 'parts[lane % GROUPS][lane / GROUPS]']],
+    },
+  ],
+};
+
+const FAULTS: Readonly<Record<ReductionClass, readonly (Fault & { readonly message: RegExp })[]>> = {
+  software: [
+    { fault: 'a missing epsilon', changes: [[' + params.eps', '']], message: /element/ },
+    {
+      fault: 'the unbiased variance',
+      changes: [['squares) / f32(params.C)', 'squares) / f32(params.C - 1u)']],
+      message: /element/,
+    },
+    {
+      fault: 'a variance in one pass, which cancels',
+      changes: [
+        [
+          'c += WIDTH) {\n    let d = x[row + c] - mean;\n    squares = fma(d, d, squares)',
+          'c += WIDTH) {\n    squares += x[row + c] * x[row + c] - mean * mean',
+        ],
+      ],
+      message: /element/,
+    },
+    {
+      fault: 'a write past the output',
+      changes: [['c < params.C; c += WIDTH) {\n    out', 'c <= params.C; c += WIDTH) {\n    out']],
+      message: /out: word 0 after/,
+    },
+  ],
+  gpu: [
+    {
+      fault: 'a missing epsilon',
+      changes: [['inverseSqrt(variance + eps)', 'inverseSqrt(variance)']],
+      message: /element/,
+    },
+    {
+      fault: 'a mean that counts what stands in for elements after the last',
+      changes: [['sum += select(0.0, xs[i], lane + i * PARTS < params.C);', 'sum += xs[i];']],
+      message: /element/,
+    },
+    {
+      fault: 'a write past the output',
+      changes: [['if (c < params.C)', 'if (c <= params.C)']],
+      message: /out: word 0 after/,
+    },
+  ],
+};
+
+describe.each(REDUCTION_CLASSES)('layernorm in the class %s', (reduction) => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await Device.open({ reduction });
+  });
+  afterAll(() => device.close());
+
+  test.each(LENGTHS[reduction])('of rows of %i agrees with float64', (C) => checkLayernorm(device, C));
 
   test('agrees with torch on outlier, constant and huge rows', async () => {
     const fixtures = readSafetensors('test/fixtures/ops.safetensors');
@@ -57,41 +127,34 @@ describe('layernorm', () => {
     const inputs = { x: Float32Array.of(-1, 1), gamma: Float32Array.of(1, 1), beta: Float32Array.of(0, 0), eps: 3 };
     expect([...floatsOf(await runLayernorm(device, inputs))]).toEqual([-0.5, 0.5]);
   });
+
+  test('refuses the order of the other class', () => {
+    const WIDE = reduction !== 'gpu';
+    expect(() => layernorm.variant(device.traits, { conditions: { WIDE } })).toThrow(
+      `layernorm: WIDE is ${WIDE}, expected ${!WIDE} in the reduction class ${reduction}`,
+    );
+  });
+
+  test.each(ORDER_FAULTS[reduction])('and the check of the order finds a sum $fault', async ({ changes }) => {
+    await expect(checkLayernormOrder(device, mutant(layernorm, changes))).rejects.toThrow('order of the sum: element');
+  });
+
+  test.each(FAULTS[reduction])('and the checks find $fault', async ({ changes, message }) => {
+    await expect(checkLayernorm(device, 257, mutant(layernorm, changes))).rejects.toThrow(message);
+  });
 });
 
-test.each([1, 31, 60, 257])('the naive layer norm of rows of %i agrees with float64', (C) =>
-  checkLayernormNaive(device, C),
-);
-
-describe('the checks above find', () => {
-  test('a sum over lanes from the last to the first', async () => {
-    const backwards = mutant(layernorm, [['sum += partial[i];', 'sum += partial[WIDTH - 1u - i];']]);
-    await expect(checkLayernormOrder(device, backwards)).rejects.toThrow('order of the sum: element');
+describe('the naive layer norm', () => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await Device.open();
   });
+  afterAll(() => device.close());
 
-  test('a fault of the naive one', async () => {
+  test.each([1, 31, 60, 257])('of rows of %i agrees with float64', (C) => checkLayernormNaive(device, C));
+
+  test('and that check finds a fault', async () => {
     const faulty = mutant(layernormNaive, [[' + params.eps', '']]);
     await expect(checkLayernormNaive(device, 60, faulty)).rejects.toThrow(/element/);
-  });
-
-  test.each<{ fault: string; changes: Changes; message: RegExp }>([
-    { fault: 'a missing epsilon', changes: [[' + params.eps', '']], message: /element/ },
-    {
-      fault: 'the unbiased variance',
-      changes: [['squares) / f32(params.C)', 'squares) / f32(params.C - 1u)']],
-      message: /element/,
-    },
-    {
-      fault: 'a variance in one pass, which cancels',
-      changes: [['squares = fma(d, d, squares)', 'squares += x[row + c] * x[row + c] - mean * mean']],
-      message: /element/,
-    },
-    {
-      fault: 'a write past the output',
-      changes: [['c < params.C; c += WIDTH) {\n    out', 'c <= params.C; c += WIDTH) {\n    out']],
-      message: /out: word 0 after/,
-    },
-  ])('$fault', async ({ changes, message }) => {
-    await expect(checkLayernorm(device, 257, mutant(layernorm, changes))).rejects.toThrow(message);
   });
 });

@@ -10,10 +10,12 @@ import {
 } from '../../src/kernels/adjust-logits/adjust-logits.ts';
 import { adjustEntryWords, adjustRowWords } from '../../src/kernels/adjust-logits/adjust-row.ts';
 import { SPLIT_KEYS } from '../../src/kernels/attention/attention.ts';
+import { NORM_LANES } from '../../src/kernels/layernorm/expected.ts';
+import { NORM_HELD, NORM_PARTS } from '../../src/kernels/layernorm/layernorm.ts';
 import { LOGPROB_WORDS, MAX_TOP_LOGPROBS } from '../../src/kernels/logprobs/logprobs.ts';
 import { SAMPLING_WORDS, samplingWords } from '../../src/kernels/sample/sampling-row.ts';
 import { f32Bits } from '../../src/util/math.ts';
-import { NORM_LANES, STRIPS } from '../isa/loop-work.ts';
+import { STRIPS } from '../isa/loop-work.ts';
 
 /** The u32 constant of a shader. */
 function constantOf(shader: string, name: string): number {
@@ -32,6 +34,8 @@ test.each([
   ['logprobs', 'MAX_TOP', MAX_TOP_LOGPROBS],
   ['sample_strips', 'STRIPS', STRIPS],
   ['layernorm', 'WIDTH', NORM_LANES],
+  ['norm_row', 'PARTS', NORM_PARTS],
+  ['layernorm_wide', 'HELD', NORM_HELD],
 ])('%s: %s is the kernel’s', (shader, name, value) => {
   expect(constantOf(shader, name)).toBe(value);
 });

@@ -1,6 +1,6 @@
 // Quick table of checks for every shader: each mutant that is not equivalent must fail one of them.
 import { probeFma, probeLoad, probeRead } from '../../bench/kernels/probes.ts';
-import type { Device } from '../../src/gpu/device.ts';
+import { Device } from '../../src/gpu/device.ts';
 import { adjustLogits } from '../../src/kernels/adjust-logits/adjust-logits.ts';
 import { adjustedRows } from '../../src/kernels/adjust-logits/operands.ts';
 import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention/attention.ts';
@@ -55,9 +55,13 @@ async function checkLayernormsNaive(device: Device, replace: Replace): Promise<v
   for (const C of [1, 33, 257]) await checkLayernormNaive(device, C, replace(layernormNaive));
 }
 
-async function checkLayernorms(device: Device, replace: Replace): Promise<void> {
+async function checkLayernorms(
+  device: Device,
+  replace: Replace,
+  lengths: readonly number[] = [1, 33, 257],
+): Promise<void> {
   const kernel = replace(layernorm);
-  for (const C of [1, 33, 257]) await checkLayernorm(device, C, kernel);
+  for (const C of lengths) await checkLayernorm(device, C, kernel);
   await checkLayernormOrder(device, kernel);
   const row = { x: Float32Array.of(-1, 1), gamma: Float32Array.of(1, 1), beta: Float32Array.of(0, 0), eps: 3 };
   expectWithin(floatsOf(await runLayernorm(device, row, kernel)), [-0.5, 0.5], [0, 0], 'epsilon 3');
@@ -65,6 +69,11 @@ async function checkLayernorms(device: Device, replace: Replace): Promise<void> 
   const [together, alone] = [inputs, { ...inputs, x: inputs.x.slice(-60) }];
   const words = await runLayernorm(device, together, kernel);
   expectSameBits(await runLayernorm(device, alone, kernel), words.slice(-60), 'alone');
+}
+
+async function checkWideLayernorms(_: Device, replace: Replace): Promise<void> {
+  using device = await Device.open({ reduction: 'gpu' });
+  await checkLayernorms(device, replace, [1, 257, 2309]);
 }
 
 async function checkEmbeds(device: Device, replace: Replace): Promise<void> {
@@ -194,6 +203,7 @@ async function checkSampleNaive(device: Device, replace: Replace): Promise<void>
 /** Every kernel's table, and the shaders that its kernels start from. */
 const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Check }[] = [
   { shaders: ['layernorm'], check: checkLayernorms },
+  { shaders: ['layernorm_wide'], check: checkWideLayernorms },
   { shaders: ['embed'], check: checkEmbeds },
   { shaders: ['gather_rows'], check: (device, replace) => checkGatherRows(device, 65, replace(gatherRows)) },
   { shaders: ['kv_write'], check: checkKVWrites },

@@ -6,7 +6,7 @@ import type { LayernormInputs } from './operands.ts';
 
 /** Unit roundoff of f32. */
 const U = 2 ** -24;
-/** Lanes that share the sums of a row: `WIDTH` of shaders/layernorm.wgsl. */
+/** Lanes that share the sums of a row in the class `software`: `WIDTH` of shaders/layernorm.wgsl. */
 export const NORM_LANES = 32;
 
 /**
@@ -55,7 +55,10 @@ export function layernormBound(
   return bound;
 }
 
-/** Additions one after another in `layernorm`: those of a lane, then one for each lane. */
+/**
+ * Additions one after another in `layernorm`: those of a lane, then one for each lane. In the class `gpu` they are fewer or
+ * as many: of one of 256 parts, then one for each of 16 parts of a group, then one for each of 16 groups.
+ */
 function additionsOf(C: number): number {
   return ceilDiv(C, NORM_LANES) + NORM_LANES;
 }

@@ -40,6 +40,22 @@ export const SMALL_KERNELS: SurvivorTable = {
       ],
       [/: let d = .* → let d = \(mean\)/, 'd is squared'],
     ],
+    layernorm_wide: [
+      [/: const HELD = /, 'what is not held is loaded once more, to the same bits'],
+      [
+        /: let c = min\(.* → let c = (lane|min\(.*(params\.C (\+ 1u)?|\(1u\) - \(params\.C\)|\(1u - 1\))\));/,
+        MASKED_READ,
+      ],
+      [/: let d = .* → let d = .*\(mean\) - \(x/, 'd is only squared'],
+      [
+        /→ for \(var i = 0u; i (<= HELD|< \(HELD \+ 1\)); i\+\+\) \{/,
+        'an element after the last held one does not exist, and its column is written after',
+      ],
+      [
+        /: if \(lane < GROUPS\) .* → if \((true|lane <= GROUPS|lane < \(GROUPS \+ 1\))\)/,
+        'a group after the last one is that, to read and to write',
+      ],
+    ],
     logprobs: [
       [/→ .*UNIT( \)|\), 0u| - 0\.5| \+ \(0\.5 \* 1\.01\))/, ROUNDING],
       [/QUIET_NAN = \(0x7fc00000u [+-] 1\)/, 'NaN, too'],
@@ -74,6 +90,12 @@ export const SMALL_KERNELS: SurvivorTable = {
       [/conjunct dropped: if \(\(flags & SEEN\).* → if \(\(flags & SEEN\) != 0u \)/, 'division by 1 is exact here'],
     ],
     embed: [[/: if \(id < 0\).* → .*(<= 0|0 \+ 1)/, 'a read before the array gives 0 here, which is the id']],
+    layernorm_wide: [
+      [
+        /order reversed: for \(var i = 0u; i < HELD; i\+\+\) \{ →/,
+        'of the two sums the first alone is taken in its order',
+      ],
+    ],
     logprobs: [[/barrier removed/, IN_ORDER]],
   },
 };
