@@ -44,6 +44,25 @@ fn write_sums(sums: ptr<function, array<vec4f, SUMS>>, row: u32, first_tile: u32
   }
 }
 
+// Puts away the sums of columns n to n + 3 of a row, where a lane has no others: all is loaded before it is used.
+@if(QUADS) fn write_quad(row: u32, n: u32, sums: vec4f) {
+  if (row >= params.M || n >= params.N) { return; }
+  var biases = vec4f();
+  for (var j = 0u; j < 4u; j++) { biases[j] = bias[min(n + j, params.N - 1u)]; }
+  @if(KV_WRITE) if (n >= params.H * params.D) {
+    write_kv(row, n, sums + biases);
+    return;
+  }
+  let start = row * params.O + params.first;
+  @if(RESIDUAL) var residual = vec4f();
+  @if(RESIDUAL) for (var j = 0u; j < 4u; j++) { residual[j] = out[start + min(n + j, params.N - 1u)]; }
+  for (var j = 0u; j < 4u; j++) {
+    var value = f(sums[j] + biases[j]);
+    @if(RESIDUAL) value = residual[j] + value;
+    if (n + j < params.N) { out[start + n + j] = value; }
+  }
+}
+
 // Columns n to n + 3 of a row into its slot of the cache. A negative slot is padding and takes nothing.
 @if(KV_WRITE) fn write_kv(m: u32, n: u32, columns: vec4f) {
   if (m >= params.M || slot_mapping[m] < 0) { return; }

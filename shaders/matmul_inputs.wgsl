@@ -96,3 +96,43 @@ fn next_rows(columns: ptr<function, array<Columns, TILES>>, t: i32) -> array<vec
 fn add_quad(sum: vec4f, a: vec4f, rows: array<vec4f, 4>) -> vec4f {
   return fma(vec4f(a.w), rows[3], fma(vec4f(a.z), rows[2], fma(vec4f(a.y), rows[1], fma(vec4f(a.x), rows[0], sum))));
 }
+
+// k of a chunk in the class gpu: its sum is complete before it is added to those of the chunks before it.
+@if(CHUNK) const CHUNK = u32(constants::CHUNK);
+
+// Adds the sums of a chunk to the totals, and starts the next: called where k is a multiple of CHUNK, and after the last k.
+// Compilers add in an order of their own where they see all of a sum, so it comes out of a loop of unknown length.
+@if(CHUNK) fn end_chunk(totals: ptr<function, array<vec4f, SUMS>>, sums: ptr<function, array<vec4f, SUMS>>) {
+  for (var s = 0; s < SUMS; s++) {
+    (*totals)[s] += (*sums)[s];
+    (*sums)[s] = vec4f();
+  }
+}
+
+// A lane's words of four k, and of a chunk of CHUNK k with the scales of their group for q8.
+@if(QUADS) alias QuadWords = array<vec4u, 4u / WORD_K>;
+@if(QUADS) struct Chunk { words: array<QuadWords, CHUNK / 4u>, scale: vec4f }
+
+// The words from k on, of the tile whose words start at `start`. The last chunk stands in for those after it.
+@if(QUADS) fn load_chunk(start: u32, k: u32) -> Chunk {
+  let chunk_k = min(k, (params.K - 1u) / CHUNK * CHUNK);
+  var chunk = Chunk();
+  @if(W_Q8) let group = start + chunk_k / Q8_GROUP * Q8_ROWS * TILE_VEC4;
+  @if(W_Q8) chunk.scale = bitcast<vec4f>(w[group]);
+  @if(W_Q8) let first = group + (1u + chunk_k % Q8_GROUP / WORD_K) * TILE_VEC4;
+  @else let first = start + chunk_k / WORD_K * TILE_VEC4;
+  for (var q = 0u; q < CHUNK / 4u; q++) {
+    for (var i = 0u; i < 4u / WORD_K; i++) { chunk.words[q][i] = w[first + (q * 4u / WORD_K + i) * TILE_VEC4]; }
+  }
+  return chunk;
+}
+
+// Four k of a lane's columns, of their words.
+@if(QUADS) fn rows_of_quad(words: QuadWords, scale: vec4f) -> array<vec4f, 4> {
+  var rows = array<vec4f, 4>();
+  for (var i = 0u; i < 4u / WORD_K; i++) {
+    var unpacked = unpack(words[i], scale);
+    for (var j = 0u; j < WORD_K; j++) { rows[i * WORD_K + j] = unpacked[j]; }
+  }
+  return rows;
+}

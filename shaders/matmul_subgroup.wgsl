@@ -1,5 +1,5 @@
 import package::packed_weights::TILE_VEC4;
-import package::matmul_inputs::{ROWS, SUMS, TILES, add_quad, columns_of, load_x, next_rows, start_groups};
+import package::matmul_inputs::{CHUNK, ROWS, SUMS, TILES, add_quad, columns_of, end_chunk, load_x, next_rows, start_groups};
 import package::matmul_epilogue::write_sums;
 import package::shuffle4::shuffle4;
 enable subgroups;
@@ -15,7 +15,7 @@ override LANES: u32 = 32;
 const X_LANES = constants::X_LANES;
 const X_ROWS = min(constants::ROWS, X_LANES);
 const X_LOADS = (constants::ROWS + X_ROWS - 1) / X_ROWS;
-const QUADS = X_LANES / X_ROWS;
+const K_QUADS = X_LANES / X_ROWS;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -28,16 +28,17 @@ fn main(
   let row = workgroup.y * u32(ROWS);
   var columns = columns_of(first_tile, quad);
   var acc = array<vec4f, SUMS>();
+  @if(CHUNK) var totals = array<vec4f, SUMS>();
 
-  for (var k = 0u; k < params.K; k += u32(4 * QUADS)) {
+  for (var k = 0u; k < params.K; k += u32(4 * K_QUADS)) {
     start_groups(&columns, k);
     let x_row = row + subgroup_lane % u32(X_ROWS);
-    let x_k = k + subgroup_lane / u32(X_ROWS) % u32(QUADS) * 4u;
+    let x_k = k + subgroup_lane / u32(X_ROWS) % u32(K_QUADS) * 4u;
     var xs = array<vec4f, X_LOADS>();
     for (var i = 0; i < X_LOADS; i++) { xs[i] = load_x(x_row + u32(i * X_ROWS), x_k); }
 
     // The last quad of an odd K ends in zeros, on both sides.
-    let quads = select(min(u32(QUADS), (params.K - k + 3u) / 4u), 1u, QUADS == 1);
+    let quads = select(min(u32(K_QUADS), (params.K - k + 3u) / 4u), 1u, K_QUADS == 1);
     for (var q = 0u; q < quads; q++) {
       for (var t = 0; t < TILES; t++) {
         let rows = next_rows(&columns, t);
@@ -47,6 +48,9 @@ fn main(
         }
       }
     }
+    @if(CHUNK) if ((k + u32(4 * K_QUADS)) % CHUNK == 0u) { end_chunk(&totals, &acc); }
   }
-  write_sums(&acc, row, first_tile, quad);
+  @if(CHUNK) end_chunk(&totals, &acc);
+  @if(CHUNK) write_sums(&totals, row, first_tile, quad);
+  @else write_sums(&acc, row, first_tile, quad);
 }

@@ -6,7 +6,7 @@
 //        row of its columns' f32 scales, of 16 significant bits: the weight is byte * scale, exactly.
 
 const TILE = 32u;
-const K_STEP = 8u;
+const K_STEP = 32u;
 const Q8_GROUP = 64u;
 // Rows of words of a group: its scales, and four k each.
 const Q8_ROWS = 1u + Q8_GROUP / 4u;

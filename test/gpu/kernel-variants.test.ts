@@ -64,7 +64,9 @@ test('the variants of a kernel are all combinations of its tunables that the dev
     constants: { ROWS: 4, LANES: 64 },
   });
   const labels = new Set(matmul.variants(traits).map((choice) => JSON.stringify(choice)));
-  expect(labels).toContain('{"constants":{"ROWS":2,"TILES":1,"X_LANES":4,"K_TILE":16},"overrides":{"LANES":32}}');
+  expect(labels).toContain(
+    '{"constants":{"ROWS":2,"TILES":1,"X_LANES":4,"K_TILE":16,"QUADS":0},"overrides":{"LANES":32}}',
+  );
   const narrow = matmul.variants({ ...traits, minSubgroupSize: 4 });
   // K_TILE needs more lanes than a tile has; 32 of it, 8 rows and 3 tiles are too much to share for 64 of them.
   expect(narrow).toHaveLength(4 * 3 * (3 + 2 * 2) - 1);

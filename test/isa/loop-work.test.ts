@@ -1,7 +1,7 @@
 // The turns of loops: waits of whole dispatches against sums by hand, and code whose loops are not those declared.
 import { describe, expect, test } from 'vitest';
 import { blocksOf, FOLD, MATMUL, SPLIT } from './excerpts.ts';
-import { UnknownLoopsError, waitsOf } from './loop-work.ts';
+import { kOfLane, UnknownLoopsError, waitsOf } from './loop-work.ts';
 
 const launch = (kernel: string, sizes: Record<string, number>) => ({ label: `${kernel}[…]`, kernel, sizes });
 const fold = { blocks: blocksOf(FOLD) };
@@ -11,7 +11,7 @@ const matmul = { blocks: blocksOf(MATMUL) };
 describe('the waits of a dispatch', () => {
   test('of a matmul are a turn for each four k, and those of the bias', () => {
     // 8 rows over 8 lanes: four k are 2 · 4 words of w and 4 of x, the 12 of the loop.
-    const sizes = { K: 768, ROWS: 8, TILES: 1, X_LANES: 8 };
+    const sizes = { K: 768, ROWS: 8, TILES: 1, X_LANES: 8, QUADS: 0 };
     expect(waitsOf(launch('matmul', sizes), matmul, 64)).toEqual({ inLoops: [192], total: 194 });
   });
 
@@ -20,8 +20,18 @@ describe('the waits of a dispatch', () => {
     const turn = MATMUL.slice(MATMUL.indexOf('BB4:'), MATMUL.indexOf('\ts_branch BB1'));
     const load = '\tbuffer_load_dwordx4 v[36:39], v36, s[16:19], 0 offen\n';
     const ofTwoRows = MATMUL.replace(turn, `BB4:\n${load.repeat(9)}\ts_waitcnt vmcnt(0)\n`);
-    const sizes = { K: 768, ROWS: 2, TILES: 1, X_LANES: 8 };
+    const sizes = { K: 768, ROWS: 2, TILES: 1, X_LANES: 8, QUADS: 0 };
     expect(waitsOf(launch('matmul', sizes), { blocks: blocksOf(ofTwoRows) }, 64).inLoops).toEqual([48]);
+  });
+
+  test('of a matmul whose lanes lie over k are those of its rounds of chunks', () => {
+    // 12 chunks of 32 k a round, 8 lanes a chunk: of it a lane loads 16 · 4 words of w and 2 · 4 of x for two rows.
+    const turn = MATMUL.slice(MATMUL.indexOf('BB4:'), MATMUL.indexOf('\ts_branch BB1'));
+    const load = '\tbuffer_load_dwordx4 v[36:39], v36, s[16:19], 0 offen\n';
+    const ofChunks = MATMUL.replace(turn, `BB4:\n${load.repeat(18)}\ts_waitcnt vmcnt(0)\n`);
+    const sizes = { K: 800, ROWS: 2, QUADS: 8, CHUNK: 32, LANES: 96 };
+    expect(waitsOf(launch('matmul', sizes), { blocks: blocksOf(ofChunks) }, 64).inLoops).toEqual([3]);
+    expect(kOfLane(sizes)).toBe(3 * 32);
   });
 
   test('of a split of attention are those of its tiles of 32 keys', () => {
@@ -66,6 +76,8 @@ describe('code is refused', () => {
   });
 
   test('of a dispatch that lacks a size', () => {
-    expect(() => waitsOf(launch('matmul', { TILES: 1 }), matmul, 64)).toThrow('matmul[…]: has no size X_LANES');
+    expect(() => waitsOf(launch('matmul', { TILES: 1, ROWS: 1, QUADS: 0 }), matmul, 64)).toThrow(
+      'matmul[…]: has no size X_LANES',
+    );
   });
 });

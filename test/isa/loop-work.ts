@@ -35,15 +35,26 @@ export const STRIPS = 1024;
 
 const NO_LOOPS: KernelLoops = { loops: [] };
 
-/** k of a turn: as many quads as X_LANES lanes load for all rows together. */
-const turnOfK = (size: SizeOf) => 4 * Math.max(size('X_LANES') / size('ROWS'), 1);
+/** k of a turn: of a round of chunks where lanes lie over k, else as many quads as X_LANES lanes load for all rows together. */
+const turnOfK = (size: SizeOf) =>
+  size('QUADS') > 0 ? (size('LANES') / size('QUADS')) * size('CHUNK') : 4 * Math.max(size('X_LANES') / size('ROWS'), 1);
+
+/** k of a matmul's sums that one lane takes, of the chunks that it stands in for included. */
+export function kOfLane({ K = 0, QUADS = 0, LANES = 0, CHUNK = 0 }: Dims): number {
+  return QUADS > 0 ? ceilDiv(K, (LANES / QUADS) * CHUNK) * CHUNK : K;
+}
 
 const matmulLoops: KernelLoops = {
   loops: [
     {
       turns: (size) => Math.ceil(size('K') / turnOfK(size)),
-      // Four columns of f16 in each tile, and the lane's share of x.
-      words: (size) => turnOfK(size) * (2 * size('TILES') + size('ROWS') / size('X_LANES')),
+      words: (size) => {
+        const [QUADS, ROWS] = [size('QUADS'), size('ROWS')];
+        // Four columns of f16, and the lane's share of x: of a chunk, or of a turn in each tile.
+        return QUADS > 0
+          ? size('CHUNK') * (2 + ROWS / QUADS)
+          : turnOfK(size) * (2 * size('TILES') + ROWS / size('X_LANES'));
+      },
     },
   ],
   // The bias of each column, where its loop is not unrolled.

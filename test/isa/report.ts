@@ -2,6 +2,7 @@
 import { formatRow } from '../../bench/report/table.ts';
 import { type LaunchFigures, type ModelFigures, mainLoop, type ShaderFigures, type StepFigures } from './figures.ts';
 import { stepName } from './limits.ts';
+import { kOfLane } from './loop-work.ts';
 import { roundingOf } from './multiply-adds.ts';
 
 const SHADER_WIDTHS = [-9, -7, -7, -6, -5, 1, 26, 0];
@@ -54,12 +55,12 @@ function formatLaunch(launches: readonly LaunchFigures[]): string {
   return `${launches.length} × (${first.workgroups} × ${first.lanes}): ${grouped(first.waits.total)}`;
 }
 
-/** Formats the most waits per 32 k of the main loops of a step's matmuls, and the fewest loads in flight. */
+/** Formats the most waits per 32 k of a lane in the main loops of a step's matmuls, and the fewest loads in flight. */
 function formatMainLoops({ launches }: StepFigures, { shaders }: ModelFigures): string {
-  const loops = launches.flatMap(({ label, sizes: { K }, waits: { inLoops } }) => {
+  const loops = launches.flatMap(({ label, sizes, waits: { inLoops } }) => {
     const loop = mainLoop(shaders.find((shader) => shader.label === label)!);
-    if (K === undefined || loop === null) return [];
-    return [{ waits: ((inLoops[0] ?? 0) * 32) / K, inFlight: loop.memory.inFlight }];
+    if (sizes.K === undefined || loop === null) return [];
+    return [{ waits: ((inLoops[0] ?? 0) * 32) / kOfLane(sizes), inFlight: loop.memory.inFlight }];
   });
   const waits = Math.max(...loops.map((loop) => loop.waits));
   return `${waits} (${Math.min(...loops.map(({ inFlight }) => inFlight))} in flight)`;

@@ -80,7 +80,7 @@ describe('the checks above find', () => {
     },
     {
       fault: 'a bias that is left out',
-      changes: [[' + biases);', ');']],
+      changes: [['(*sums)[t * ROWS + r] + biases);', '(*sums)[t * ROWS + r]);']],
       message: /kv, /,
     },
     {

@@ -171,7 +171,7 @@ describe('the columns of a weight', () => {
   test('over words of another shape are refused', () => {
     using words = Tensor.create(device, 'w', 'u32', [1, 8, 32]);
     expect(() => PackedWeight.over(words, [9, 32], 'f32')).toThrow(
-      'w: words are u32[1,8,32], expected u32[1,16,32] for K = 9, N = 32 in f32',
+      'w: words are u32[1,8,32], expected u32[1,32,32] for K = 9, N = 32 in f32',
     );
   });
 });

@@ -50,7 +50,8 @@ describe('without a measurement', () => {
   test.each(ADAPTERS)(
     '$vendor with subgroups of $minSubgroupSize, software $isSoftware, gets variants that it can run',
     (traits) => {
-      for (const M of MATMUL_BUCKETS) expect(() => matmul.variant(traits, priorChoice(traits, M))).not.toThrow();
+      for (const M of MATMUL_BUCKETS)
+        expect(() => matmul.variant(traits, priorChoice(traits, { M, K: 768, N: 768 }))).not.toThrow();
     },
   );
 
@@ -58,9 +59,13 @@ describe('without a measurement', () => {
     const choice = { constants: { ROWS: 4 } };
     const tuning = new Tuning(device.traits, [{ kernel: 'matmul', sizes: { N: 32, M: 4, K: 8 }, choice }]);
     expect([3, 4].map((M) => tuning.choose('matmul', { M, K: 8, N: 32 }))).toEqual([choice, choice]);
-    expect(tuning.choose('matmul', { M: 4, K: 16, N: 32 })).toEqual(priorChoice(device.traits, 4));
-    expect(tuning.choose('matmul', { M: 5000, K: 8, N: 32 })).toEqual(priorChoice(device.traits, 64));
-    expect(tuning.choose('matmul_kv_write', { M: 4, K: 8, N: 32 })).toEqual(priorChoice(device.traits, 4));
+    expect(tuning.choose('matmul', { M: 4, K: 16, N: 32 })).toEqual(priorChoice(device.traits, { M: 4, K: 16, N: 32 }));
+    expect(tuning.choose('matmul', { M: 5000, K: 8, N: 32 })).toEqual(
+      priorChoice(device.traits, { M: 64, K: 8, N: 32 }),
+    );
+    expect(tuning.choose('matmul_kv_write', { M: 4, K: 8, N: 32 })).toEqual(
+      priorChoice(device.traits, { M: 4, K: 16, N: 32 }),
+    );
   });
 
   test('other kernels take their defaults, and with one the choice for their own sizes', () => {
@@ -79,8 +84,10 @@ describe('candidates', () => {
     'of a matmul of %i rows are the prior and variants that differ from it in one thing',
     (M) => {
       for (const traits of ADAPTERS) {
-        const prior = matmul.variant(traits, priorChoice(traits, M));
-        const [first, ...others] = matmulCandidates(matmul, traits, M).map((choice) => matmul.variant(traits, choice));
+        const prior = matmul.variant(traits, priorChoice(traits, { M, K: 768, N: 768 }));
+        const [first, ...others] = matmulCandidates(matmul, traits, { M, K: 768, N: 768 }).map((choice) =>
+          matmul.variant(traits, choice),
+        );
         expect(first).toEqual(prior);
         for (const other of others) {
           const changed = (['conditions', 'constants', 'overrides'] as const).flatMap((kind) =>
@@ -95,8 +102,10 @@ describe('candidates', () => {
 
   test('of a matmul share weights among the lanes of a workgroup where a GPU has many rows', () => {
     const numShared = (traits: DeviceTraits, M: number) =>
-      matmulCandidates(matmul, traits, M).filter(({ constants }) => (constants?.K_TILE ?? 0) > 0).length;
-    for (const traits of ADAPTERS) {
+      matmulCandidates(matmul, traits, { M, K: 768, N: 768 }).filter(({ constants }) => (constants?.K_TILE ?? 0) > 0)
+        .length;
+    for (const adapter of ADAPTERS) {
+      const traits = { ...adapter, reduction: 'software' as const };
       expect(numShared(traits, 64)).toBe(traits.isSoftware ? 0 : 2);
       expect(numShared(traits, 8)).toBe(0);
     }
@@ -265,7 +274,9 @@ describe('the kernels of a model', () => {
     const other = defineKernel({ ...matmul.spec, tunables: { ...matmul.spec.tunables, TILES: [1, 3] } });
     const [tunable] = listTunables(device, new ModelWork([other], [matmulOf(1, 8, 7, 'f32', other)]));
     expect(tunable?.kernel).toBe(other);
-    expect(tunable?.candidates({ M: 1, K: 8, N: 7 })).toEqual(matmulCandidates(other, device.traits, 1));
+    expect(tunable?.candidates({ M: 1, K: 8, N: 7 })).toEqual(
+      matmulCandidates(other, device.traits, { M: 1, K: 8, N: 7 }),
+    );
   });
 
   test('have, on invented operands, the bits of their base variants', async () => {

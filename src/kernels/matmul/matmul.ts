@@ -1,14 +1,17 @@
-// The matmul and the one that also writes keys and values. Every variant sums k in ascending order, so a row's bits depend
-// neither on its variant nor on its batch.
+// The matmul and the one that also writes keys and values. The variants of a reduction class sum k in one order, so a row's
+// bits depend neither on its variant nor on its batch.
 import type { DeviceTraits } from '../../gpu/device.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, readPacked, type Sizes, type VariantOf, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';
 import { type KVDType, kvDType, kvRowWords } from '../kv-write/kv-write.ts';
+import { REDUCTIONS } from '../reductions.ts';
 import { TILE, tileRows, weightDType } from '../weights/weight-tiles.ts';
 
 /** Lanes that share a weight tile: each owns four neighbouring columns. */
 const LANES_PER_TILE = TILE / 4;
+/** Lanes of a workgroup: the most on any adapter, and the most that lie over columns. */
+const [MAX_LANES, MAX_LANES_OVER_COLUMNS] = [256, 64];
 
 const operands = { x: read('M', 'K'), w: readPacked('K', 'N'), bias: read('N'), out: write('M', 'O') };
 const params = { M: 'u32', N: 'u32', K: 'u32', O: 'u32', first: 'u32' } as const;
@@ -16,15 +19,32 @@ const defaults = { first: 0 };
 /** Conditions that select an activation of the sums. */
 const ACTIVATIONS = ['GELU_NEW', 'GELU', 'RELU'] as const;
 const EPILOGUES = [...ACTIVATIONS, 'RESIDUAL'] as const;
-/** An algorithm a file: lanes share tiles of x and w, or hand each other x by shuffles, or each load what they need. */
-const shader = { K_TILE: 'matmul_shared', SUBGROUPS: 'matmul_subgroup', otherwise: 'matmul' } as const;
-const tunables = { ROWS: [1, 2, 4, 8], TILES: [1, 2, 3], X_LANES: [4, 8], K_TILE: [0, 16, 32], LANES: [8, 32, 64] };
+/**
+ * An algorithm a file: lanes lie over chunks of k, which only the class `gpu` has; or share tiles of x and w, or hand each
+ * other x by shuffles, or each load what they need.
+ */
+const shader = {
+  QUADS: 'matmul_chunks',
+  K_TILE: 'matmul_shared',
+  SUBGROUPS: 'matmul_subgroup',
+  otherwise: 'matmul',
+} as const;
+const tunables = {
+  ROWS: [1, 2, 4, 8],
+  TILES: [1, 2, 3],
+  X_LANES: [4, 8],
+  K_TILE: [0, 16, 32],
+  QUADS: [0, 2, 4, 8],
+  LANES: [8, 32, 64, 96, 128, 192, 256],
+};
+/** Values of what lanes that lie over k have no use for. */
+const WITH_QUADS: Readonly<Record<string, number>> = { TILES: 1, X_LANES: 4, K_TILE: 0 };
 /** Bytes that a workgroup may share on any adapter: WebGPU's default limit. */
 const MAX_SHARED_BYTES = 16384;
 
-function conditions({ minSubgroupSize }: DeviceTraits) {
+function conditions(traits: DeviceTraits) {
   return {
-    SUBGROUPS: minSubgroupSize >= 4,
+    SUBGROUPS: traits.minSubgroupSize >= 4 && !liesOverK(traits),
     W_F16: false,
     W_Q8: false,
     X_VEC4: false,
@@ -36,18 +56,27 @@ function conditions({ minSubgroupSize }: DeviceTraits) {
   };
 }
 
+/** Tells whether lanes lie over chunks of k by default: a software adapter takes long to compile that, and gains nothing. */
+function liesOverK({ reduction, isSoftware }: DeviceTraits): boolean {
+  return reduction === 'gpu' && !isSoftware;
+}
+
 // On a processor loads cost most, and several tiles share those of x; without subgroups it would only be a larger program.
-function constants({ minSubgroupSize, isSoftware }: DeviceTraits) {
+function constants(traits: DeviceTraits) {
+  const { minSubgroupSize, isSoftware, reduction } = traits;
   return {
     ROWS: 1,
     TILES: isSoftware && minSubgroupSize >= 4 ? 3 : 1,
-    X_LANES: minSubgroupSize < 8 ? 4 : 8,
+    X_LANES: minSubgroupSize < 8 || liesOverK(traits) ? 4 : 8,
     K_TILE: 0,
+    CHUNK: REDUCTIONS[reduction].chunkK,
+    QUADS: liesOverK(traits) ? LANES_PER_TILE : 0,
   };
 }
 
-function overrides({ isSoftware }: DeviceTraits) {
-  return { LANES: isSoftware ? LANES_PER_TILE : 4 * LANES_PER_TILE };
+function overrides(traits: DeviceTraits) {
+  if (liesOverK(traits)) return { LANES: MAX_LANES };
+  return { LANES: traits.isSoftware ? LANES_PER_TILE : 4 * LANES_PER_TILE };
 }
 
 type MatmulVariant = VariantOf<
@@ -56,28 +85,52 @@ type MatmulVariant = VariantOf<
   keyof ReturnType<typeof overrides>
 >;
 
-/** Tiles of columns and rows that a workgroup computes: with K_TILE its lanes lie over rows, else over columns. */
+/** Rows and columns that a workgroup computes: with K_TILE its lanes lie over rows, with QUADS over k, else over columns. */
 export function workgroupSize({ constants, overrides }: Pick<MatmulVariant, 'constants' | 'overrides'>): {
-  readonly tiles: number;
   readonly rows: number;
+  readonly columns: number;
 } {
-  const { ROWS, TILES, K_TILE } = constants;
+  const { ROWS, TILES, K_TILE, QUADS } = constants;
+  if (QUADS > 0) return { rows: ROWS, columns: 4 * QUADS };
   const groups = overrides.LANES / LANES_PER_TILE;
-  return K_TILE > 0 ? { tiles: TILES, rows: ROWS * groups } : { tiles: TILES * groups, rows: ROWS };
+  return K_TILE > 0 ? { rows: ROWS * groups, columns: TILE * TILES } : { rows: ROWS, columns: TILE * TILES * groups };
 }
 
-function supports(variant: MatmulVariant, { minSubgroupSize }: DeviceTraits): string | null {
+/** Names what keeps lanes from lying over k, or null. */
+function supportsQuads({ conditions, constants, overrides }: MatmulVariant): string | null {
+  const { ROWS, CHUNK, QUADS } = constants;
+  if (CHUNK === 0) return `QUADS is ${QUADS}, expected 0 in the reduction class software`;
+  if (conditions.SUBGROUPS) return 'SUBGROUPS is true, with QUADS expected false';
+  for (const [name, expected] of Object.entries(WITH_QUADS)) {
+    const value = Object.entries(constants).find(([each]) => each === name)?.[1];
+    if (value !== expected) return `${name} is ${value}, with QUADS expected ${expected}`;
+  }
+  const { LANES } = overrides;
+  if (LANES < QUADS * ROWS) return `LANES is ${LANES}, with QUADS expected at least ${QUADS * ROWS}`;
+  const bytes = (4 * ROWS * LANES * CHUNK) / QUADS;
+  return bytes > MAX_SHARED_BYTES
+    ? `ROWS is ${ROWS}, which takes ${bytes} bytes of the ${MAX_SHARED_BYTES} shared`
+    : null;
+}
+
+function supports(variant: MatmulVariant, traits: DeviceTraits): string | null {
+  const { minSubgroupSize, reduction } = traits;
   const { conditions, constants, overrides } = variant;
-  const { X_LANES, K_TILE } = constants;
+  const { X_LANES, K_TILE, CHUNK, QUADS } = constants;
+  const { chunkK } = REDUCTIONS[reduction];
+  if (CHUNK !== chunkK) return `CHUNK is ${CHUNK}, expected ${chunkK} in the reduction class ${reduction}`;
   if (conditions.W_F16 && conditions.W_Q8) return 'W_F16 and W_Q8 are both true, expected one of them';
   const activations = ACTIVATIONS.filter((name) => conditions[name]);
   if (activations.length > 1) return `${activations.join(' and ')} are true, expected one of them`;
+  if (QUADS > 0) return supportsQuads(variant);
+  if (overrides.LANES > MAX_LANES_OVER_COLUMNS)
+    return `LANES is ${overrides.LANES}, without QUADS expected at most ${MAX_LANES_OVER_COLUMNS}`;
   if (K_TILE > 0) {
     const { LANES } = overrides;
     if (LANES <= LANES_PER_TILE)
       return `LANES is ${LANES}, with K_TILE expected more than the ${LANES_PER_TILE} of a tile`;
-    const { tiles, rows } = workgroupSize(variant);
-    const bytes = 4 * K_TILE * (TILE * tiles + rows);
+    const { rows, columns } = workgroupSize(variant);
+    const bytes = 4 * K_TILE * (columns + rows);
     if (bytes > MAX_SHARED_BYTES)
       return `K_TILE is ${K_TILE}, which takes ${bytes} bytes of the ${MAX_SHARED_BYTES} shared`;
   }
@@ -92,8 +145,8 @@ function accepts({ N, K, O, first }: Sizes<'N' | 'K' | 'O' | 'first'>, { conditi
 }
 
 function workgroups({ M, N }: Sizes<'M' | 'N'>, variant: MatmulVariant): [number, number, number] {
-  const { tiles, rows } = workgroupSize(variant);
-  return [ceilDiv(ceilDiv(N, TILE), tiles), ceilDiv(M, rows), 1];
+  const { rows, columns } = workgroupSize(variant);
+  return [ceilDiv(N, columns), ceilDiv(M, rows), 1];
 }
 
 /** Words of w, with its padding. */
@@ -108,8 +161,9 @@ function weightWords({ N, K }: Sizes<'N' | 'K'>, { conditions }: MatmulVariant):
 function loads({ M, N, K }: Sizes<'M' | 'N' | 'K'>, variant: MatmulVariant): number {
   const { conditions, constants } = variant;
   const words = weightWords({ N, K }, variant);
-  const { ROWS, TILES, X_LANES, K_TILE } = constants;
+  const { ROWS, TILES, X_LANES, K_TILE, QUADS } = constants;
   const tiles = ceilDiv(N, TILE);
+  if (QUADS > 0) return ceilDiv(M, ROWS) * (words + ceilDiv(N, workgroupSize(variant).columns) * ROWS * K);
   if (K_TILE > 0) {
     const { rows } = workgroupSize(variant);
     return ceilDiv(M, rows) * (words + ceilDiv(tiles, TILES) * rows * K);
@@ -123,8 +177,10 @@ function loads({ M, N, K }: Sizes<'M' | 'N' | 'K'>, variant: MatmulVariant): num
  * RELU; RESIDUAL adds what `out` held. w is a PackedWeight, whose storage type decides W_F16 (packed f16) and W_Q8 (bytes and
  * scales). X_VEC4 asks for K % 4 = 0 and loads less.
  *
- * Every variant sums k ascending with one fma chain an output, so results are bit-equal whatever ROWS, TILES, K_TILE,
- * LANES or SUBGROUPS: a row's result does not depend on M. With K_TILE > 0 a workgroup shares the weights of K_TILE k
+ * Every variant sums k ascending with one fma chain an output, or a chain for each CHUNK k, whose sums are added ascending:
+ * the device's reduction class decides which. So results are bit-equal whatever ROWS, TILES, K_TILE, QUADS, LANES or
+ * SUBGROUPS: a row's result does not depend on M. With QUADS > 0, in the class `gpu` alone, lanes lie over QUADS quads of
+ * columns and over chunks of k, so that few columns employ many lanes. With K_TILE > 0 a workgroup shares the weights of K_TILE k
  * among rows, for adapters with fast shared memory and many rows; SUBGROUPS and X_LANES change nothing then.
  */
 export const matmul = defineKernel({

@@ -2,9 +2,11 @@
 import type { DeviceTraits } from '../../gpu/device.ts';
 import type { Kernel } from '../../gpu/kernel.ts';
 import type { ChoiceOf, Sizes, VariantChoice } from '../../gpu/kernel-spec.ts';
+import { ceilDiv } from '../../util/math.ts';
 import type { KernelTuning } from '../kernel-tuning.ts';
 import { kvDType } from '../kv-write/kv-write.ts';
-import { weightDType } from '../weights/weight-tiles.ts';
+import { REDUCTIONS } from '../reductions.ts';
+import { TILE, weightDType } from '../weights/weight-tiles.ts';
 import { matmul, matmulKVWrite, workgroupSize } from './matmul.ts';
 import { timedMatmulOperands, timedProjectionOperands } from './operands.ts';
 
@@ -20,14 +22,20 @@ const PRIOR_ROWS: readonly number[] = [1, 2, 8];
 /** Lanes of a workgroup by the adapter's vendor: two subgroups where they are wide. Measured on no GPU yet. */
 const VENDOR_LANES: Readonly<Record<string, 32 | 64>> = { nvidia: 64, amd: 64, intel: 32, apple: 64 };
 
+/** Workgroups that a matmul should have at least, as large GPUs have 96 to 132 compute units. */
+const MIN_WORKGROUPS = 96;
+/** Lanes of a workgroup whose lanes lie over k. */
+const LANES_OF_CHUNKS: readonly number[] = [32, 64, 96, 128, 192, 256];
+
 /** Columns that are timed of a wider weight, such as an LM head: its tiles are all alike. */
 const MAX_COLUMNS = 8192;
 
 const common = {
   sizes: ['M', 'K', 'N'],
   buckets: { M: MATMUL_BUCKETS },
-  prior: (traits: DeviceTraits, { M }: Sizes<'M'>) => priorChoice(traits, M),
-  candidates: (kernel: Kernel, traits: DeviceTraits, { M }: Sizes<'M'>) => matmulCandidates(kernel, traits, M),
+  prior: (traits: DeviceTraits, sizes: Sizes<'M' | 'K' | 'N'>) => priorChoice(traits, sizes),
+  candidates: (kernel: Kernel, traits: DeviceTraits, sizes: Sizes<'M' | 'K' | 'N'>) =>
+    matmulCandidates(kernel, traits, sizes),
 } as const;
 
 /** Tuning of `matmul`: rows of x that are whole vec4 apart from others. */
@@ -55,21 +63,44 @@ export const matmulKVWriteTuning: KernelTuning<typeof matmulKVWrite.spec, 'M' | 
 
 /** Returns the choice for M rows when nothing was measured; what it leaves out are the kernel's own defaults for the adapter. */
 export function priorChoice(
-  { isSoftware, vendor }: Pick<DeviceTraits, 'isSoftware' | 'vendor'>,
-  M: number,
+  traits: Pick<DeviceTraits, 'isSoftware' | 'vendor' | 'reduction'>,
+  sizes: Sizes<'M' | 'K' | 'N'>,
 ): MatmulChoice {
-  const ROWS = PRIOR_ROWS.find((rows) => rows >= M) ?? Math.max(...PRIOR_ROWS);
+  const { isSoftware, vendor, reduction } = traits;
+  if (reduction === 'gpu' && !isSoftware) return chunksChoice(sizes);
+  const ROWS = rowsFor(PRIOR_ROWS, sizes.M);
   const LANES = isSoftware ? undefined : VENDOR_LANES[vendor];
   return { constants: { ROWS }, ...(LANES !== undefined && { overrides: { LANES } }) };
+}
+
+function rowsFor(all: readonly number[], M: number): number {
+  return all.find((rows) => rows >= M) ?? Math.max(...all);
+}
+
+/**
+ * Returns the choice of the class `gpu`: workgroups of few columns where N would make few of them, and lanes for as many
+ * chunks a round as leave the fewest rounds.
+ */
+function chunksChoice({ M, K, N }: Sizes<'M' | 'K' | 'N'>): MatmulChoice {
+  const ROWS = rowsFor([1, 2, 4, 8], M);
+  const QUADS = N >= MIN_WORKGROUPS * TILE ? TILE / 4 : TILE / 8;
+  const chunks = ceilDiv(K, REDUCTIONS.gpu.chunkK);
+  const most = Math.min(256 / QUADS, 128 / ROWS);
+  const LANES = QUADS * ceilDiv(chunks, ceilDiv(chunks, most));
+  return { constants: { ROWS, QUADS }, overrides: { LANES: rowsFor(LANES_OF_CHUNKS, LANES) } };
 }
 
 /**
  * Lists what M rows are measured with: the prior, the variants that differ from it in one tunable, and on a GPU the prior
  * without subgroups. A variant that computes 2 · M rows or more to keep M of them is not worth its time.
  */
-export function matmulCandidates(kernel: Kernel, traits: DeviceTraits, M: number): readonly VariantChoice[] {
-  const prior = priorChoice(traits, M);
-  const isWide = (choice: VariantChoice) => workgroupSize(kernel.variant(traits, choice)).rows >= 2 * M;
+export function matmulCandidates(
+  kernel: Kernel,
+  traits: DeviceTraits,
+  sizes: Sizes<'M' | 'K' | 'N'>,
+): readonly VariantChoice[] {
+  const prior = priorChoice(traits, sizes);
+  const isWide = (choice: VariantChoice) => workgroupSize(kernel.variant(traits, choice)).rows >= 2 * sizes.M;
   const near = kernel.neighbours(traits, prior).filter((choice, i) => i === 0 || !isWide(choice));
   if (traits.isSoftware || !kernel.variant(traits, prior).conditions.SUBGROUPS) return near;
   return [...near, { ...prior, conditions: { SUBGROUPS: false } }];

@@ -17,8 +17,8 @@ export const WEIGHT_ORDERS: readonly WeightOrder[] = ['kn', 'nk'];
 
 /** Columns of a weight tile: `TILE` of shaders/packed_weights.wgsl. */
 export const TILE = 32;
-/** K is padded to a multiple of this: `K_STEP` of shaders/packed_weights.wgsl. */
-const K_STEP = 8;
+/** K is padded to a multiple of this, a chunk of the `gpu` class: `K_STEP` of shaders/packed_weights.wgsl. */
+const K_STEP = 32;
 /** Weights of a column that share a scale: `Q8_GROUP` of shaders/packed_weights.wgsl. */
 const Q8_GROUP = 64;
 /** Rows of words of a group: its scales, then four k each. */
