@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { examples } from '../docs/documents.ts';
 
@@ -66,7 +66,8 @@ export function packPackage(): PackedPackage {
 
 /** Returns the tarball of these sources, which the first caller of any test file or run packs. */
 function packedOnce(): string {
-  const kept = join(TARBALLS, hashOfSources(), TARBALL);
+  const sources = hashOfSources();
+  const kept = join(TARBALLS, sources, TARBALL);
   if (existsSync(kept)) return kept;
   const temporary = mkdtempSync(join(tmpdir(), 'roseinfer-'));
   const source = join(temporary, 'source');
@@ -80,24 +81,27 @@ function packedOnce(): string {
   cpSync(join(temporary, TARBALL), copy);
   renameSync(copy, kept);
   rmSync(temporary, { recursive: true, force: true });
+  for (const old of readdirSync(TARBALLS).filter((name) => name !== sources))
+    rmSync(join(TARBALLS, old), { recursive: true, force: true });
   return kept;
 }
 
 /** Hashes names and contents of all files that the package is made of, and the versions of what makes it. */
 function hashOfSources(): string {
-  const hash = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json')));
-  for (const source of SOURCES) {
-    const isFolder = statSync(join(ROOT, source)).isDirectory();
-    const inside = isFolder ? readdirSync(join(ROOT, source), { recursive: true, encoding: 'utf8' }).toSorted() : [''];
-    const files = inside.map((path) => join(source, path)).filter((path) => statSync(join(ROOT, path)).isFile());
-    for (const file of files)
-      hash.update(`${file}\n`).update(
-        createHash('sha256')
-          .update(readFileSync(join(ROOT, file)))
-          .digest(),
-      );
+  const hash = createHash('sha256');
+  for (const file of ['package-lock.json', ...SOURCES.flatMap(filesOf)]) {
+    const bytes = readFileSync(join(ROOT, file));
+    hash.update(`${file} ${bytes.length}\n`).update(bytes);
   }
   return hash.digest('hex');
+}
+
+/** Lists a file, or all files under a folder of the repository. */
+function filesOf(source: string): string[] {
+  const path = join(ROOT, source);
+  if (!statSync(path).isDirectory()) return [source];
+  const entries = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return entries.map(({ parentPath, name }) => relative(ROOT, join(parentPath, name))).toSorted();
 }
 
 function npm(args: readonly string[], cwd: string): void {
