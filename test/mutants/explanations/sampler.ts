@@ -128,7 +128,7 @@ export const SAMPLER: SurvivorTable = {
       [/→ const PARTS = \(3u \+ 1\)/, CLAMPED],
       [
         /: for \(var part = 0u; .*add_sum.* → .*(part <= PARTS|PARTS \+ 1)/,
-        'no one reads the bucket after the last part',
+        'the bucket after the last part is not read',
       ],
       [
         /: if \(is_noting && key.* → if \((is_noting && key >= \(expected\.x - 1|.*key <= \(expected\.y \+ 1|is_noting +&& key <= expected\.y)/,
