@@ -16,7 +16,7 @@ const QUADS = u32(constants::QUADS);
 // Quads of k of a chunk.
 const K_QUADS = CHUNK / 4u;
 
-// Of a round of chunks, first x, [ROWS][chunks][K_QUADS], then the sums, [ROWS][chunks][QUADS].
+// Workgroup memory of a round of chunks: first x, [ROWS][chunks][K_QUADS], then the sums, [ROWS][chunks][QUADS].
 var<workgroup> quads: array<vec4f, LANES / QUADS * K_QUADS * u32(ROWS)>;
 
 // Place of a quad of x: in chunks next to each other the same quad lies in other banks of the memory.
