@@ -44,22 +44,50 @@ fn write_sums(sums: ptr<function, array<vec4f, SUMS>>, row: u32, first_tile: u32
   }
 }
 
-// Puts away the sums of columns n to n + 3 of a row, where a lane has no others: all is loaded before it is used.
+// Puts away the sums of columns n to n + 3 of a row, where a lane has no others. All is loaded before it is used.
 @if(QUADS) fn write_quad(row: u32, n: u32, sums: vec4f) {
   if (row >= params.M || n >= params.N) { return; }
-  var biases = vec4f();
-  for (var j = 0u; j < 4u; j++) { biases[j] = bias[min(n + j, params.N - 1u)]; }
+  store_quad(row, n, sums + biases_at(n), residuals_at(row, n));
+}
+
+// Puts away the sums of columns n to n + 3 of ROWS rows, `stride` apart from `row` on. All is loaded before it is used.
+@if(K_TILE) fn write_rows(sums: ptr<function, array<vec4f, ROWS>>, row: u32, stride: u32, n: u32) {
+  if (n >= params.N) { return; }
+  let biases = biases_at(n);
+  var residuals = array<vec4f, ROWS>();
+  for (var r = 0; r < ROWS; r++) { residuals[r] = residuals_at(min(row + u32(r) * stride, params.M - 1u), n); }
+  for (var r = 0; r < ROWS; r++) {
+    let m = row + u32(r) * stride;
+    if (m < params.M) { store_quad(m, n, (*sums)[r] + biases, residuals[r]); }
+  }
+}
+
+// Of columns n to n + 3; the last one stands in for those after it.
+fn biases_at(n: u32) -> vec4f {
+  var quad = vec4f();
+  for (var j = 0u; j < 4u; j++) { quad[j] = bias[min(n + j, params.N - 1u)]; }
+  return quad;
+}
+
+// What RESIDUAL adds to columns n to n + 3 of a row; the last one stands in for those after it.
+fn residuals_at(m: u32, n: u32) -> vec4f {
+  var quad = vec4f();
+  @if(RESIDUAL) for (var j = 0u; j < 4u; j++) {
+    quad[j] = out[m * params.O + params.first + min(n + j, params.N - 1u)];
+  }
+  return quad;
+}
+
+// f of biased sums of columns n to n + 3 of a row, with residuals, into `out`, or into the cache where they are k or v.
+fn store_quad(m: u32, n: u32, sums: vec4f, residuals: vec4f) {
   @if(KV_WRITE) if (n >= params.H * params.D) {
-    write_kv(row, n, sums + biases);
+    write_kv(m, n, sums);
     return;
   }
-  let start = row * params.O + params.first;
-  @if(RESIDUAL) var residual = vec4f();
-  @if(RESIDUAL) for (var j = 0u; j < 4u; j++) { residual[j] = out[start + min(n + j, params.N - 1u)]; }
   for (var j = 0u; j < 4u; j++) {
-    var value = f(sums[j] + biases[j]);
-    @if(RESIDUAL) value = residual[j] + value;
-    if (n + j < params.N) { out[start + n + j] = value; }
+    var value = f(sums[j]);
+    @if(RESIDUAL) value = residuals[j] + value;
+    if (n + j < params.N) { out[m * params.O + params.first + n + j] = value; }
   }
 }
 

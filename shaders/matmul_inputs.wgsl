@@ -17,18 +17,26 @@ const SUMS = constants::ROWS * constants::TILES;
 @elif(W_F16) const WORD_K = 2u;
 @else const WORD_K = 1u;
 
-// x[row, k] to x[row, k + 3], zeros after K. A row after the last stands in for it: its sums go nowhere.
-@if(X_VEC4) fn load_x(row: u32, k: u32) -> vec4f {
+// x[row, k] to x[row, k + 3]. Rows after the last and k after K stand in for others.
+@if(X_VEC4) fn near_x(row: u32, k: u32) -> vec4f {
   return x[(min(row, params.M - 1u) * params.K + min(k, params.K - 4u)) / 4u];
 }
-@else fn load_x(row: u32, k: u32) -> vec4f {
+@else fn near_x(row: u32, k: u32) -> vec4f {
   let start = min(row, params.M - 1u) * params.K;
   var quad = vec4f();
-  for (var i = 0u; i < 4u; i++) {
-    quad[i] = select(0.0, x[start + min(k + i, params.K - 1u)], k + i < params.K);
-  }
+  for (var i = 0u; i < 4u; i++) { quad[i] = x[start + min(k + i, params.K - 1u)]; }
   return quad;
 }
+
+// k to k + 3, zeros after K.
+fn zero_after_k(quad: vec4f, k: u32) -> vec4f {
+  return select(vec4f(), quad, vec4u(k) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.K));
+}
+
+// x[row, k] to x[row, k + 3], zeros after K where K is no multiple of four. A row after the last stands in for it: its sums
+// go nowhere.
+@if(X_VEC4) fn load_x(row: u32, k: u32) -> vec4f { return near_x(row, k); }
+@else fn load_x(row: u32, k: u32) -> vec4f { return zero_after_k(near_x(row, k), k); }
 
 // First words of a tile. A tile after the last stands in for it: its sums go nowhere.
 fn tile_start(tile: u32) -> u32 {
@@ -53,14 +61,15 @@ fn tile_start(tile: u32) -> u32 {
   return array(bitcast<vec4f>(words));
 }
 
-// The WORD_K rows of w from k on, of the tile whose words start at `start`.
-@if(W_Q8) fn rows_at(start: u32, k: u32) -> array<vec4f, WORD_K> {
-  let group = start + k / Q8_GROUP * Q8_ROWS * TILE_VEC4;
-  return unpack(w[group + (1u + k % Q8_GROUP / WORD_K) * TILE_VEC4], bitcast<vec4f>(w[group]));
+// The words of w from k on, of the tile whose words start at `start`, and the scales of their group for q8.
+@if(W_Q8) fn words_at(start: u32, k: u32) -> vec4u {
+  return w[start + (k / Q8_GROUP * Q8_ROWS + 1u + k % Q8_GROUP / WORD_K) * TILE_VEC4];
 }
-@else fn rows_at(start: u32, k: u32) -> array<vec4f, WORD_K> {
-  return unpack(w[start + k / WORD_K * TILE_VEC4], vec4f());
+@else fn words_at(start: u32, k: u32) -> vec4u { return w[start + k / WORD_K * TILE_VEC4]; }
+@if(W_Q8) fn scale_at(start: u32, k: u32) -> vec4f {
+  return bitcast<vec4f>(w[start + k / Q8_GROUP * Q8_ROWS * TILE_VEC4]);
 }
+@else fn scale_at(start: u32, k: u32) -> vec4f { return vec4f(); }
 
 // A lane's way down its columns of a tile: its next words, and for q8 the scales of their group.
 struct Columns { at: u32, scale: vec4f }

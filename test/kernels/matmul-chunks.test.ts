@@ -21,9 +21,13 @@ afterAll(() => device.close());
 const SHAPE = { M: 9, K: 300, N: 72 };
 /** Chunks in short chains of one lane, in lanes apart, and shared by the lanes of a workgroup. */
 const PLAIN: VariantChoice = { conditions: { SUBGROUPS: false }, constants: { TILES: 1 } };
-const SHARED: VariantChoice = { constants: { ROWS: 2, TILES: 1, K_TILE: 16 }, overrides: { LANES: 32 } };
-const VARIANTS: readonly VariantChoice[] = [{}, { constants: { ROWS: 2 } }, SHARED];
 const OVER_K = { conditions: { SUBGROUPS: false }, constants: { TILES: 1, X_LANES: 4 } };
+const SHARED: VariantChoice = {
+  ...OVER_K,
+  constants: { ...OVER_K.constants, ROWS: 2, K_TILE: 16 },
+  overrides: { LANES: 32 },
+};
+const VARIANTS: readonly VariantChoice[] = [{}, { constants: { ROWS: 2 } }, SHARED];
 /** Lanes over k: of two chunks a round, of four, and of eight. Each is a large program, which compiles for seconds. */
 const LANES_OVER_K: Readonly<Record<WeightDType, VariantChoice>> = {
   f32: { ...OVER_K, constants: { ...OVER_K.constants, ROWS: 1, QUADS: 4 }, overrides: { LANES: 8 } },

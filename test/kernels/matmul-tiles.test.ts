@@ -1,25 +1,38 @@
-// The variants that share tiles of x and w among the lanes of a workgroup, on devices with and without optional features.
-
+// The matmul whose workgroups share tiles of x and w, in the reduction class `gpu`: the bits of the class's base variant.
 import { describe, expect, test } from 'vitest';
-import type { Device, DeviceTraits } from '../../src/gpu/device.ts';
+import type { Device } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
+import { floatsOf } from '../../src/kernels/kernel-case.ts';
+import { expectedMatmul } from '../../src/kernels/matmul/expected.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
-import { type MatmulInputs, matmulInputs } from '../../src/kernels/matmul/operands.ts';
-import { MATMUL_BUCKETS, matmulCandidates } from '../../src/kernels/matmul/tuning.ts';
-import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
+import { type MatmulInputs, type MatmulShape, matmulInputs } from '../../src/kernels/matmul/operands.ts';
+import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { normals } from '../../src/util/random-values.ts';
 import { TestDevices } from '../support/gpu/test-devices.ts';
-import { expectSameBits } from '../support/kernels/expect-within.ts';
+import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
 import { type MatmulKernel, runMatmul } from '../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { mutant } from '../support/kernels/mutant.ts';
 
-const devices = new TestDevices();
+const devices = new TestDevices({ reduction: 'gpu' });
 
-/** A workgroup of four rows and one tile, of eight rows and one tile, and of eight rows and two. Larger programs compile for long. */
-const ONE_ROW = { constants: { ROWS: 1, TILES: 1, K_TILE: 16 }, overrides: { LANES: 32 } };
-const TWO_ROWS = { constants: { ROWS: 2, TILES: 1, K_TILE: 16 }, overrides: { LANES: 32 } };
-const TWO_TILES = { constants: { ROWS: 1, TILES: 2, K_TILE: 32 }, overrides: { LANES: 64 } };
+/** Constants and lanes of a workgroup that shares tiles. */
+type Tiles = { readonly ROWS: number; readonly TILES: number; readonly K_TILE: number; readonly LANES: number };
+
+function choiceOf({ LANES, ...constants }: Tiles, conditions: Readonly<Record<string, boolean>> = {}): VariantChoice {
+  return {
+    conditions: { SUBGROUPS: false, ...conditions },
+    constants: { ...constants, X_LANES: 4, QUADS: 0 },
+    overrides: { LANES },
+  };
+}
+
+/** 8 × 32 of the output; a lane loads words of four rows of a slice. Larger programs compile for long. */
+const SMALL: Tiles = { ROWS: 2, TILES: 1, K_TILE: 16, LANES: 32 };
+/** 32 × 64 of the output; half of the lanes load words of q8. */
+const WIDE: Tiles = { ROWS: 4, TILES: 2, K_TILE: 16, LANES: 128 };
+/** 32 × 32 of the output; a slice is a whole chunk. */
+const TALL: Tiles = { ROWS: 8, TILES: 1, K_TILE: 32, LANES: 32 };
 
 function run(device: Device, inputs: MatmulInputs, choice: VariantChoice = {}, kernel: MatmulKernel = matmul) {
   const isAdded = choice.conditions?.RESIDUAL ?? false;
@@ -27,95 +40,122 @@ function run(device: Device, inputs: MatmulInputs, choice: VariantChoice = {}, k
   return runMatmul(device, { ...inputs, ...(isAdded && { residual }) }, choice, kernel);
 }
 
-/** Expects the bits of the base variant. */
+/** Expects the bits of the base variant, which is returned. */
 async function expectBaseBits(device: Device, inputs: MatmulInputs, choice: VariantChoice, kernel?: MatmulKernel) {
   const { M, K, N, dtype } = inputs;
-  const want = await run(
-    devices.base,
-    inputs,
-    choice.conditions && { conditions: { ...choice.conditions, X_VEC4: false } },
-  );
+  const conditions = { ...choice.conditions, X_VEC4: false };
+  const want = await run(devices.base, inputs, { conditions });
   const got = await run(device, inputs, choice, kernel);
   expectSameBits(got, want, `${M} × ${K} · ${K} × ${N} of ${dtype}, ${JSON.stringify(choice)}`);
+  return want;
+}
+
+/** Inputs whose last x is ∞: times a weight of 0 after K it would be NaN. */
+function endless(shape: MatmulShape, dtype: WeightDType): MatmulInputs {
+  const inputs = matmulInputs(1, shape, dtype);
+  inputs.x[inputs.x.length - 1] = Number.POSITIVE_INFINITY;
+  return inputs;
 }
 
 const SHAPES = [
   { M: 1, K: 1, N: 1 },
-  { M: 16, K: 64, N: 32 },
-  { M: 37, K: 101, N: 75 },
-  { M: 65, K: 7, N: 129 },
-  // A last round of one quad, after whole groups of q8.
-  { M: 5, K: 130, N: 31 },
+  // Whole slices and tiles, and then a row, a column and k more or less.
+  { M: 32, K: 64, N: 64 },
+  { M: 33, K: 65, N: 65 },
+  { M: 31, K: 47, N: 63 },
+  { M: 37, K: 103, N: 75 },
 ];
 
-describe.each(WEIGHT_DTYPES)('tiles that lanes share leave the bits of the base variant, weights of %s', (dtype) => {
-  test.each(SHAPES)('M $M, K $K, N $N', async (shape) => {
-    await expectBaseBits(devices.base, matmulInputs(1, shape, dtype), TWO_ROWS);
-  });
-});
-
-test('so it is with several tiles of columns a lane, and with optional features', async () => {
-  for (const shape of SHAPES) await expectBaseBits(devices.auto, matmulInputs(1, shape, 'q8'), TWO_TILES);
-});
-
-test.each([{ names: ['X_VEC4'] }, { names: ['X_VEC4', 'GELU_NEW'] }, { names: ['X_VEC4', 'RESIDUAL'] }])(
-  'so it is with $names',
-  async ({ names }) => {
-    const inputs = matmulInputs(1, { M: 19, K: 100, N: 75 }, 'f16');
-    const conditions = Object.fromEntries(names.map((name) => [name, true]));
-    await expectBaseBits(devices.base, inputs, { ...ONE_ROW, conditions });
+describe.each([
+  { dtype: 'f32', tiles: SMALL },
+  { dtype: 'f16', tiles: TALL },
+  { dtype: 'q8', tiles: WIDE },
+] as const)(
+  'tiles that a workgroup shares leave the bits of the base variant, weights of $dtype',
+  ({ dtype, tiles }) => {
+    test.each(SHAPES)('M $M, K $K, N $N', async (shape) => {
+      const inputs = matmulInputs(1, shape, dtype);
+      const words = await expectBaseBits(devices.base, inputs, choiceOf(tiles));
+      const { want, tolerance } = expectedMatmul(inputs);
+      expectWithin(floatsOf(words), want, tolerance!, 'base variant');
+    });
   },
 );
 
-test('so it is where keys and values go to the cache', async () => {
-  const shape = { M: 19, K: 20, H: 3, D: 24, P: 5, numBlocks: 9, dtype: 'f16', weights: 'f16' } as const;
-  await checkMatmulKVWrite(devices.base, shape, matmulKVWrite, ONE_ROW);
+test.each([
+  { names: ['X_VEC4', 'GELU_NEW'], tiles: WIDE },
+  { names: ['X_VEC4', 'RESIDUAL'], tiles: SMALL },
+])('so it is with $names, optional features, and a last x that is not finite', async ({ names, tiles }) => {
+  const inputs = endless({ M: 35, K: 100, N: 75 }, 'f16');
+  const conditions = Object.fromEntries(names.map((name) => [name, true]));
+  await expectBaseBits(devices.auto, inputs, choiceOf(tiles, conditions));
 });
 
-test('the tuner tries them where a workgroup has no more rows than there are, but not on a software adapter', () => {
-  const gpu = {
-    vendor: 'nvidia',
-    minSubgroupSize: 32,
-    isSoftware: false,
-    immediates: true,
-    timestamps: true,
-    reduction: 'software' as const,
-  };
-  const tried = (traits: DeviceTraits, M: number) =>
-    matmulCandidates(matmul, traits, { M, K: 768, N: 768 }).flatMap(({ constants }) => constants?.K_TILE || []);
-  expect([8, 64].map((M) => tried(gpu, M))).toEqual([[], [16, 32]]);
-  expect(MATMUL_BUCKETS.flatMap((M) => tried({ ...gpu, isSoftware: true }, M))).toEqual([]);
+test('so it is where keys and values go to the cache', async () => {
+  const shape = { M: 19, K: 20, H: 3, D: 24, P: 5, numBlocks: 9, dtype: 'f16', weights: 'f16' } as const;
+  await checkMatmulKVWrite(devices.base, shape, matmulKVWrite, choiceOf(SMALL));
 });
 
 describe('refused are', () => {
-  const refuse = (choice: VariantChoice) => () => matmul.variant(devices.base.traits, choice);
+  const refuse = (tiles: Tiles) => () => matmul.variant(devices.base.traits, choiceOf(tiles));
 
-  test('tiles that only one row of lanes would use', () => {
-    expect(refuse({ ...ONE_ROW, overrides: { LANES: 8 } })).toThrow(
-      'matmul: LANES is 8, with K_TILE expected more than the 8 of a tile',
+  test('fewer lanes than load a slice, and those that are no power of two for each quad of columns', () => {
+    const message = 'with K_TILE and TILES 2 expected one of 64, 128, 256, 512';
+    expect(refuse({ ...WIDE, LANES: 32 })).toThrow(`matmul: LANES is 32, ${message}`);
+    expect(refuse({ ...WIDE, LANES: 192 })).toThrow(`matmul: LANES is 192, ${message}`);
+  });
+
+  test('rows that leave some lanes without x to load', () => {
+    expect(refuse({ ...WIDE, ROWS: 2 })).toThrow(
+      'matmul: ROWS is 2, with K_TILE 16 and TILES 2 expected a multiple of 4',
     );
   });
 
   test('tiles beyond what a workgroup may share on every adapter', () => {
-    expect(refuse({ constants: { ROWS: 8, TILES: 3, K_TILE: 32 }, overrides: { LANES: 64 } })).toThrow(
-      'matmul: K_TILE is 32, which takes 20480 bytes of the 16384 shared',
+    expect(refuse({ ROWS: 4, TILES: 2, K_TILE: 32, LANES: 256 })).toThrow(
+      'matmul: K_TILE is 32, which takes 19072 bytes of the 16384 shared',
+    );
+  });
+
+  test('subgroups, and lanes that ask each other for x, which such a workgroup does without', () => {
+    const { conditions, constants } = choiceOf(SMALL);
+    const variant = (choice: VariantChoice) => () =>
+      matmul.variant(devices.auto.traits, { ...choiceOf(SMALL), ...choice });
+    expect(variant({ conditions: { ...conditions, SUBGROUPS: true } })).toThrow(
+      'matmul: SUBGROUPS is true, with K_TILE expected false',
+    );
+    expect(variant({ constants: { ...constants, X_LANES: 8 } })).toThrow(
+      'matmul: X_LANES is 8, with K_TILE expected 4',
+    );
+  });
+
+  test('tiles in the reduction class software, which sums k in one chain', () => {
+    const traits = { ...devices.base.traits, reduction: 'software' as const };
+    expect(() => matmul.variant(traits, choiceOf(SMALL))).toThrow(
+      'matmul: K_TILE is 16, expected 0 in the reduction class software',
     );
   });
 });
 
 describe('the checks above find', () => {
-  const inputs = matmulInputs(1, { M: 37, K: 101, N: 75 }, 'f16');
+  const inputs = endless({ M: 37, K: 101, N: 75 }, 'f32');
 
   test.each([
-    { fault: 'lanes that do not wait for the loads', from: 'lane, k);\n    workgroupBarrier();', to: 'lane, k);' },
-    { fault: 'rows of a neighbour', from: 'shared_x[(lane / TILE_VEC4 * u32(ROWS) + u32(r))', to: 'shared_x[(u32(r))' },
     {
-      fault: 'weights of the round before',
-      from: 'rows_at(start, k + row_of_words',
-      to: 'rows_at(start, row_of_words',
+      fault: 'lanes that do not wait for the others’ loads',
+      from: 'store_share(part, &share, k);\n    workgroupBarrier();',
+      to: 'store_share(part, &share, k);',
     },
+    { fault: 'rows of a neighbour', from: '+ part.group;\n        for', to: ';\n        for' },
+    {
+      fault: 'weights of the slice before',
+      from: '+ i * GROUPS * TILE_VEC4, k)',
+      to: '+ i * GROUPS * TILE_VEC4, max(k, 16u) - 16u)',
+    },
+    { fault: 'chunks that are summed in one chain', from: 'if (k % CHUNK == 0u)', to: 'if (k == end)' },
+    { fault: 'k after the last', from: 'if (k + K_TILE > params.K)', to: 'if (k > params.K)' },
   ])('$fault', async ({ from, to }) => {
     const faulty = mutant(matmul, [[from, to]]);
-    await expect(expectBaseBits(devices.base, inputs, TWO_ROWS, faulty)).rejects.toThrow('words differ');
+    await expect(expectBaseBits(devices.base, inputs, choiceOf(SMALL), faulty)).rejects.toThrow('words differ');
   });
 });

@@ -94,13 +94,6 @@ async function checkKVWrites(device: Device, replace: Replace): Promise<void> {
   }
 }
 
-/** Several rows and several tiles a lane, but not in one program: it would compile for long. */
-const SHARED_TILES = {
-  f32: { ROWS: 1, TILES: 1, K_TILE: 16, X_VEC4: true },
-  f16: { ROWS: 2, TILES: 1, K_TILE: 32 },
-  q8: { ROWS: 1, TILES: 2, K_TILE: 16 },
-} as const;
-
 async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
   const kernel = replace(matmul);
   await checkColumns(device, kernel);
@@ -111,15 +104,12 @@ async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
     expectSameBits(got, want, `without subgroups, ${dtype}`);
     const quads = await checkMatmul(device, shape, dtype, kernel, { ROWS: 8, TILES: 1, X_LANES: 4, X_VEC4: true });
     expectSameBits(quads, want, `four k in a load, ${dtype}`);
-    const shared = await checkMatmul(device, shape, dtype, kernel, { ...SHARED_TILES[dtype], LANES: 32 });
-    expectSameBits(shared, want, `tiles that lanes share, ${dtype}`);
     // One more than steps and groups of k, and whole ones.
     await checkMatmul(device, { M: 3, K: 9, N: 33 }, dtype, kernel, { SUBGROUPS: false });
     await checkMatmul(device, { M: 3, K: 65, N: 33 }, dtype, kernel);
     await checkMatmul(device, { M: 3, K: 128, N: 65 }, dtype, kernel, { SUBGROUPS: false, X_VEC4: true });
   }
-  // One more than whole rounds of tiles that lanes share, and a round of shuffled quads that is left in part.
-  await checkMatmul(device, { M: 3, K: 33, N: 33 }, 'f16', kernel, { ...SHARED_TILES.f16, LANES: 32 });
+  // A round of shuffled quads that is left in part.
   await checkMatmul(device, { M: 3, K: 72, N: 33 }, 'f32', kernel, { X_VEC4: true });
   await checkResidual(device, kernel);
   const projection = { M: 5, K: 20, H: 3, D: 8, P: 5, numBlocks: 9, weights: 'f16' } as const;
@@ -132,6 +122,38 @@ async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
   for (const activation of ACTIVATIONS) {
     await checkActivationValues(device, activation, x, kernel);
     await checkBrokenValues(device, activation, kernel);
+  }
+}
+
+/**
+ * Variants of the class `gpu`: workgroups that share tiles, with several loads of a lane, several rows, and lanes that load
+ * no weights; and lanes over k, in a large program.
+ */
+const GPU_VARIANTS = {
+  f32: [{ ROWS: 2, TILES: 1, K_TILE: 16, LANES: 32, X_VEC4: true }],
+  f16: [
+    { ROWS: 8, TILES: 1, K_TILE: 32, LANES: 32 },
+    { ROWS: 1, QUADS: 8, LANES: 32 },
+  ],
+  q8: [{ ROWS: 4, TILES: 2, K_TILE: 16, LANES: 128 }],
+} as const;
+
+async function checkGpuMatmuls(replace: Replace): Promise<void> {
+  using device = await Device.open({ features: 'base', reduction: 'gpu' });
+  const kernel = replace(matmul);
+  for (const dtype of WEIGHT_DTYPES) {
+    // Tiles, slices and chunks that are left in part, whole ones, and one that is begun.
+    for (const shape of [
+      { M: 37, K: 116, N: 75 },
+      { M: 32, K: 64, N: 64 },
+      { M: 3, K: 4, N: 33 },
+    ]) {
+      const want = await checkMatmul(device, shape, dtype, kernel);
+      for (const variant of GPU_VARIANTS[dtype]) {
+        const got = await checkMatmul(device, shape, dtype, kernel, variant);
+        expectSameBits(got, want, `class gpu, ${dtype}, ${JSON.stringify(variant)}`);
+      }
+    }
   }
 }
 
@@ -207,7 +229,8 @@ const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Ch
   { shaders: ['embed'], check: checkEmbeds },
   { shaders: ['gather_rows'], check: (device, replace) => checkGatherRows(device, 65, replace(gatherRows)) },
   { shaders: ['kv_write'], check: checkKVWrites },
-  { shaders: ['matmul', 'matmul_subgroup', 'matmul_shared'], check: checkMatmuls },
+  { shaders: ['matmul', 'matmul_subgroup'], check: checkMatmuls },
+  { shaders: ['matmul_tiles', 'matmul_chunks'], check: (_, replace) => checkGpuMatmuls(replace) },
   { shaders: ['layernorm_naive'], check: checkLayernormsNaive },
   { shaders: ['matmul_naive'], check: (device, replace) => checkMatmulNaive(device, 60, replace(matmulNaive)) },
   { shaders: ['attention_shared', 'attention_subgroup', 'attention_fold'], check: checkAttentions },

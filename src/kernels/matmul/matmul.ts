@@ -7,6 +7,7 @@ import { ceilDiv } from '../../util/math.ts';
 import { type KVDType, kvDType, kvRowWords } from '../kv-write/kv-write.ts';
 import { REDUCTIONS } from '../reductions.ts';
 import { TILE, tileRows, weightDType } from '../weights/weight-tiles.ts';
+import { refuseSharedTiles, sharedTilesSize } from './shared-tiles.ts';
 
 /** Lanes that share a weight tile: each owns four neighbouring columns. */
 const LANES_PER_TILE = TILE / 4;
@@ -25,7 +26,7 @@ const EPILOGUES = [...ACTIVATIONS, 'RESIDUAL'] as const;
  */
 const shader = {
   QUADS: 'matmul_chunks',
-  K_TILE: 'matmul_shared',
+  K_TILE: 'matmul_tiles',
   SUBGROUPS: 'matmul_subgroup',
   otherwise: 'matmul',
 } as const;
@@ -37,8 +38,10 @@ const tunables = {
   QUADS: [0, 2, 4, 8],
   LANES: [8, 32, 64, 96, 128, 192, 256],
 };
+/** X_LANES where no lane asks another for x. */
+const UNUSED_X_LANES = 4;
 /** Values of what lanes that lie over k have no use for. */
-const WITH_QUADS: Readonly<Record<string, number>> = { TILES: 1, X_LANES: 4, K_TILE: 0 };
+const WITH_QUADS: Readonly<Record<string, number>> = { TILES: 1, X_LANES: UNUSED_X_LANES, K_TILE: 0 };
 /** Bytes that a workgroup may share on any adapter: WebGPU's default limit. */
 const MAX_SHARED_BYTES = 16384;
 
@@ -57,7 +60,7 @@ function conditions(traits: DeviceTraits) {
 }
 
 /** Tells whether lanes lie over chunks of k by default: a software adapter takes long to compile that, and gains nothing. */
-function liesOverK({ reduction, isSoftware }: DeviceTraits): boolean {
+export function liesOverK({ reduction, isSoftware }: Pick<DeviceTraits, 'reduction' | 'isSoftware'>): boolean {
   return reduction === 'gpu' && !isSoftware;
 }
 
@@ -91,9 +94,10 @@ export function workgroupSize({ constants, overrides }: Pick<MatmulVariant, 'con
   readonly columns: number;
 } {
   const { ROWS, TILES, K_TILE, QUADS } = constants;
+  const { LANES } = overrides;
   if (QUADS > 0) return { rows: ROWS, columns: 4 * QUADS };
-  const groups = overrides.LANES / LANES_PER_TILE;
-  return K_TILE > 0 ? { rows: ROWS * groups, columns: TILE * TILES } : { rows: ROWS, columns: TILE * TILES * groups };
+  if (K_TILE > 0) return sharedTilesSize({ ROWS, TILES, K_TILE, LANES });
+  return { rows: ROWS, columns: (TILE * TILES * LANES) / LANES_PER_TILE };
 }
 
 /** Names what keeps lanes from lying over k, or null. */
@@ -113,6 +117,15 @@ function supportsQuads({ conditions, constants, overrides }: MatmulVariant): str
     : null;
 }
 
+/** Names what keeps a workgroup from sharing tiles of x and w, or null. */
+function supportsTiles({ conditions, constants, overrides }: MatmulVariant): string | null {
+  const { ROWS, TILES, X_LANES, K_TILE, CHUNK } = constants;
+  if (CHUNK === 0) return `K_TILE is ${K_TILE}, expected 0 in the reduction class software`;
+  if (conditions.SUBGROUPS) return 'SUBGROUPS is true, with K_TILE expected false';
+  if (X_LANES !== UNUSED_X_LANES) return `X_LANES is ${X_LANES}, with K_TILE expected ${UNUSED_X_LANES}`;
+  return refuseSharedTiles({ ROWS, TILES, K_TILE, LANES: overrides.LANES }, MAX_SHARED_BYTES);
+}
+
 function supports(variant: MatmulVariant, traits: DeviceTraits): string | null {
   const { minSubgroupSize, reduction } = traits;
   const { conditions, constants, overrides } = variant;
@@ -123,17 +136,9 @@ function supports(variant: MatmulVariant, traits: DeviceTraits): string | null {
   const activations = ACTIVATIONS.filter((name) => conditions[name]);
   if (activations.length > 1) return `${activations.join(' and ')} are true, expected one of them`;
   if (QUADS > 0) return supportsQuads(variant);
+  if (K_TILE > 0) return supportsTiles(variant);
   if (overrides.LANES > MAX_LANES_OVER_COLUMNS)
     return `LANES is ${overrides.LANES}, without QUADS expected at most ${MAX_LANES_OVER_COLUMNS}`;
-  if (K_TILE > 0) {
-    const { LANES } = overrides;
-    if (LANES <= LANES_PER_TILE)
-      return `LANES is ${LANES}, with K_TILE expected more than the ${LANES_PER_TILE} of a tile`;
-    const { rows, columns } = workgroupSize(variant);
-    const bytes = 4 * K_TILE * (columns + rows);
-    if (bytes > MAX_SHARED_BYTES)
-      return `K_TILE is ${K_TILE}, which takes ${bytes} bytes of the ${MAX_SHARED_BYTES} shared`;
-  }
   return conditions.SUBGROUPS && X_LANES > minSubgroupSize
     ? `X_LANES is ${X_LANES}, with SUBGROUPS expected at most the ${minSubgroupSize} lanes of a subgroup`
     : null;
@@ -180,8 +185,8 @@ function loads({ M, N, K }: Sizes<'M' | 'N' | 'K'>, variant: MatmulVariant): num
  * Every variant sums k ascending with one fma chain an output, or a chain for each CHUNK k, whose sums are added ascending:
  * the device's reduction class decides which. So results are bit-equal whatever ROWS, TILES, K_TILE, QUADS, LANES or
  * SUBGROUPS: a row's result does not depend on M. With QUADS > 0, in the class `gpu` alone, lanes lie over QUADS quads of
- * columns and over chunks of k, so that few columns employ many lanes. With K_TILE > 0 a workgroup shares the weights of K_TILE k
- * among rows, for adapters with fast shared memory and many rows; SUBGROUPS and X_LANES change nothing then.
+ * columns and over chunks of k, so that few columns employ many lanes. With K_TILE > 0, in that class too, a workgroup shares
+ * K_TILE k of its rows and columns at a time, for many rows.
  */
 export const matmul = defineKernel({
   name: 'matmul',

@@ -1,20 +1,23 @@
 // Tuning of the matmuls by rows and weight: the prior where nothing was measured, and the candidates of a measurement.
+import { canRun } from '../../gpu/can-run.ts';
 import type { DeviceTraits } from '../../gpu/device.ts';
 import type { Kernel } from '../../gpu/kernel.ts';
 import type { ChoiceOf, Sizes, VariantChoice } from '../../gpu/kernel-spec.ts';
+import { labelOf } from '../../gpu/variant-label.ts';
 import { ceilDiv } from '../../util/math.ts';
 import type { KernelTuning } from '../kernel-tuning.ts';
 import { kvDType } from '../kv-write/kv-write.ts';
 import { REDUCTIONS } from '../reductions.ts';
 import { TILE, weightDType } from '../weights/weight-tiles.ts';
-import { matmul, matmulKVWrite, workgroupSize } from './matmul.ts';
+import { liesOverK, matmul, matmulKVWrite, workgroupSize } from './matmul.ts';
 import { timedMatmulOperands, timedProjectionOperands } from './operands.ts';
+import type { SharedTiles } from './shared-tiles.ts';
 
 /** Variant of a matmul but for storage and epilogue: all of them give the same bits. */
 export type MatmulChoice = ChoiceOf<(typeof matmul)['spec']>;
 
 /** Numbers of rows that choices are made for. */
-export const MATMUL_BUCKETS: readonly number[] = [1, 2, 4, 8, 16, 64];
+export const MATMUL_BUCKETS: readonly number[] = [1, 2, 4, 8, 16, 64, 512];
 
 /** Rows that share a load of weights when nothing was measured: the first that holds all rows is taken, else the last. */
 const PRIOR_ROWS: readonly number[] = [1, 2, 8];
@@ -26,6 +29,18 @@ const VENDOR_LANES: Readonly<Record<string, 32 | 64>> = { nvidia: 64, amd: 64, i
 const MIN_WORKGROUPS = 96;
 /** Lanes of a workgroup whose lanes lie over k. */
 const LANES_OF_CHUNKS: readonly number[] = [32, 64, 96, 128, 192, 256];
+
+/** Workgroups that share tiles, by the part of the output that one computes. */
+const SHARED_TILES = {
+  '64 × 64': tilesChoice({ ROWS: 4, TILES: 2, K_TILE: 16, LANES: 256 }),
+  '128 × 64': tilesChoice({ ROWS: 8, TILES: 2, K_TILE: 16, LANES: 256 }),
+  '64 × 64, half the lanes': tilesChoice({ ROWS: 8, TILES: 2, K_TILE: 16, LANES: 128 }),
+  '32 × 32': tilesChoice({ ROWS: 4, TILES: 1, K_TILE: 32, LANES: 64 }),
+} as const;
+/** Rows and columns of the first of them. */
+const TILE_SIZE = 64;
+/** Vendors whose lanes have registers for eight rows of a tile. Measured on no GPU yet. */
+const WITH_MANY_REGISTERS: readonly string[] = ['amd', 'apple', 'nvidia'];
 
 /** Columns that are timed of a wider weight, such as an LM head: its tiles are all alike. */
 const MAX_COLUMNS = 8192;
@@ -67,7 +82,7 @@ export function priorChoice(
   sizes: Sizes<'M' | 'K' | 'N'>,
 ): MatmulChoice {
   const { isSoftware, vendor, reduction } = traits;
-  if (reduction === 'gpu' && !isSoftware) return chunksChoice(sizes);
+  if (reduction === 'gpu' && !isSoftware) return gpuChoice(vendor, sizes);
   const ROWS = rowsFor(PRIOR_ROWS, sizes.M);
   const LANES = isSoftware ? undefined : VENDOR_LANES[vendor];
   return { constants: { ROWS }, ...(LANES !== undefined && { overrides: { LANES } }) };
@@ -77,9 +92,23 @@ function rowsFor(all: readonly number[], M: number): number {
   return all.find((rows) => rows >= M) ?? Math.max(...all);
 }
 
+/** Returns the choice of the class `gpu`: shared tiles where there are enough of them for a large GPU, else lanes over k. */
+function gpuChoice(vendor: string, sizes: Sizes<'M' | 'K' | 'N'>): MatmulChoice {
+  const { M, N } = sizes;
+  const tiles = (rows: number) => (M < rows ? 0 : ceilDiv(M, rows) * ceilDiv(N, TILE_SIZE));
+  // Lanes of eight rows load less for each product, but are half as many.
+  if (WITH_MANY_REGISTERS.includes(vendor) && tiles(2 * TILE_SIZE) >= 2 * MIN_WORKGROUPS)
+    return SHARED_TILES['128 × 64'];
+  return tiles(TILE_SIZE) >= MIN_WORKGROUPS ? SHARED_TILES['64 × 64'] : chunksChoice(sizes);
+}
+
+function tilesChoice({ LANES, ...constants }: SharedTiles): MatmulChoice {
+  return { constants: { ...constants, X_LANES: 4, QUADS: 0 }, overrides: { LANES } };
+}
+
 /**
- * Returns the choice of the class `gpu`: workgroups of few columns where N would make few of them, and lanes for as many
- * chunks a round as leave the fewest rounds.
+ * Returns the choice of workgroups whose lanes lie over k: few columns where N would make few workgroups, and lanes for as
+ * many chunks a round as leave the fewest rounds.
  */
 function chunksChoice({ M, K, N }: Sizes<'M' | 'K' | 'N'>): MatmulChoice {
   const ROWS = rowsFor([1, 2, 4, 8], M);
@@ -92,7 +121,7 @@ function chunksChoice({ M, K, N }: Sizes<'M' | 'K' | 'N'>): MatmulChoice {
 
 /**
  * Lists what M rows are measured with: the prior, the variants that differ from it in one tunable, and on a GPU the prior
- * without subgroups. A variant that computes 2 · M rows or more to keep M of them is not worth its time.
+ * without subgroups, or in its own reduction class the other algorithms. A variant that computes 2 · M rows or more to keep M of them is not worth its time.
  */
 export function matmulCandidates(
   kernel: Kernel,
@@ -100,8 +129,15 @@ export function matmulCandidates(
   sizes: Sizes<'M' | 'K' | 'N'>,
 ): readonly VariantChoice[] {
   const prior = priorChoice(traits, sizes);
-  const isWide = (choice: VariantChoice) => workgroupSize(kernel.variant(traits, choice)).rows >= 2 * sizes.M;
-  const near = kernel.neighbours(traits, prior).filter((choice, i) => i === 0 || !isWide(choice));
+  const others = liesOverK(traits) ? [chunksChoice(sizes), ...Object.values(SHARED_TILES)] : [];
+  const all = [...kernel.neighbours(traits, prior), ...others.filter((choice) => canRun(kernel, traits, choice))];
+  const labelled = all.map((choice) => ({ choice, variant: kernel.variant(traits, choice) }));
+  const distinct = [...Map.groupBy(labelled, ({ variant }) => labelOf(kernel.name, variant)).values()].map(
+    ([first]) => first!,
+  );
+  const near = distinct
+    .filter(({ variant }, i) => i === 0 || workgroupSize(variant).rows < 2 * sizes.M)
+    .map(({ choice }) => choice);
   if (traits.isSoftware || !kernel.variant(traits, prior).conditions.SUBGROUPS) return near;
   return [...near, { ...prior, conditions: { SUBGROUPS: false } }];
 }

@@ -1,5 +1,5 @@
 // Reasons why mutants of the shaders of the matmul survive.
-import { CLAMPED, IN_ORDER, MASKED_READ, type SurvivorTable, WRITTEN } from './reasons.ts';
+import { CLAMPED, MASKED_READ, type SurvivorTable, WRITTEN } from './reasons.ts';
 
 export const MATMUL: SurvivorTable = {
   equivalent: {
@@ -14,7 +14,7 @@ export const MATMUL: SurvivorTable = {
       [/(limit|term) dropped: .*min\(tile, /, MASKED_READ],
       [/→ .*min\(tile, (\(TILE\)|\(\(1u\) - |\(params\.N \+ TILE - 1u\) \/ TILE \+)/, MASKED_READ],
       [
-        /→ .*(select\(1\.0, x\[|k \+ i <= params\.K|k \+ i < \(params\.K \+ 1\))/,
+        /→ .*(select\(vec4f\(\), quad, .*<= vec4u\(params\.K|vec4u\(\(params\.K \+ 1\)\))/,
         'what comes of x after K meets the zeros that w is padded with',
       ],
       [/: var (quad|rows) = /, WRITTEN],
@@ -25,10 +25,11 @@ export const MATMUL: SurvivorTable = {
       ],
       [/: for \(var j = 0u; j < WORD_K.* → .*(j <= WORD_K|WORD_K \+ 1)/, CLAMPED],
     ],
-    matmul_shared: [
-      [/: var rows = /, WRITTEN],
-      [/: const QUADS = .* → .*K_TILE( ;| \* 4| \/ \(4 [+-] 1\))/, 'rounds of other k give the same sums'],
-      [/: for \(var k = 0u; .* → .*(k <= params\.K|params\.K \+ 1)/, 'a round after the last has no quads'],
+    matmul_tiles: [
+      [/: const TURN = /, 'quads are added in the same order, however many are loaded together'],
+      [/: const (PAD_GROUPS|MIN_GROUPS) = /, 'memory and registers that are left over hold nothing'],
+      [/: var (part|share|rows) = /, WRITTEN],
+      [/: if \(k < end\) \{ share/, 'a slice after the last is stored, but not added'],
     ],
     matmul_subgroup: [
       [
@@ -41,10 +42,6 @@ export const MATMUL: SurvivorTable = {
     ],
   },
   missed: {
-    matmul_shared: [
-      [/barrier removed/, IN_ORDER],
-      [/: for \(var i = lane; i < u32\(TILES\).* → .*(i <= u32|TILE_VEC4 \+ 1\))/, IN_ORDER],
-    ],
     matmul_subgroup: [
       [
         /: let quads = .* → .*(\(3u \+ 1\)|\(4u - 1\))/,

@@ -1,6 +1,6 @@
 // Devices of a test file: opened before its tests, since vitest collects tests without GPU work, and closed after them.
 import { afterAll, beforeAll } from 'vitest';
-import { Device } from '../../../src/gpu/device.ts';
+import { Device, type DeviceOptions } from '../../../src/gpu/device.ts';
 
 /** A device with the optional features of the adapter, `auto`, and one without any, `base`. */
 export class TestDevices {
@@ -8,10 +8,10 @@ export class TestDevices {
   #base: Device | null = null;
 
   /** Must be called at the top of a test file. */
-  constructor() {
+  constructor(options: Pick<DeviceOptions, 'reduction'> = {}) {
     beforeAll(async () => {
-      this.#auto = await Device.open();
-      this.#base = await Device.open({ features: 'base' });
+      this.#auto = await Device.open(options);
+      this.#base = await Device.open({ ...options, features: 'base' });
     });
     afterAll(() => {
       this.#auto?.close();

@@ -44,6 +44,7 @@ interface MatmulTuning {
   readonly TILES?: number;
   readonly X_LANES?: number;
   readonly K_TILE?: number;
+  readonly QUADS?: number;
   readonly LANES?: number;
   readonly SUBGROUPS?: boolean;
   readonly X_VEC4?: boolean;
