@@ -43,10 +43,6 @@ export const MATMUL: SurvivorTable = {
   },
   missed: {
     matmul_subgroup: [
-      [
-        /: let quads = .* → .*(\(3u \+ 1\)|\(4u - 1\))/,
-        'a quad too many adds zeros, but where four k of x are one load in a round that is left in part',
-      ],
       [/factor dropped: .*u32\(r \)/, 'subgroups of eight repeat the rows of X_LANES; one of four has no such lane'],
     ],
     matmul_epilogue: [
