@@ -15,6 +15,9 @@
 
 override LANES: u32 = 64;
 
+// Logits that a lane loads before it stores one: a GPU waits as long for one as for many.
+const LOADS = u32(constants::LOADS);
+
 // Words of a row of `rows`. Its entries are FIRST_ENTRY .. END_ENTRY; the penalties are the bits of f32.
 const FIRST_ENTRY = 0u;
 const END_ENTRY = 1u;
@@ -60,7 +63,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var newest = NO_ID;
   if (rows[row + NEWEST_SLOT] != NO_SLOT) { newest = u32(next_tokens[rows[row + NEWEST_SLOT]]); }
 
-  for (var id = lane; id < params.V; id += LANES) { out[start + id] = logits[start + id]; }
+  var first = lane;
+  for (; first + (LOADS - 1u) * LANES < params.V; first += LOADS * LANES) {
+    var loaded: array<f32, LOADS>;
+    for (var i = 0u; i < LOADS; i++) { loaded[i] = logits[start + first + i * LANES]; }
+    for (var i = 0u; i < LOADS; i++) { out[start + first + i * LANES] = loaded[i]; }
+  }
+  for (var id = first; id < params.V; id += LANES) { out[start + id] = logits[start + id]; }
   storageBarrier();
   for (var e = rows[row + FIRST_ENTRY] + lane; e < rows[row + END_ENTRY]; e += LANES) {
     let entry = entries[e];

@@ -20,6 +20,9 @@ import package::wide_sums::{add, to_f32};
 
 override LANES: u32 = 64;
 
+// Logits that a lane loads before it uses one: a GPU waits as long for one as for many.
+const LOADS = u32(constants::LOADS);
+
 const MAX_TOP = 20u;
 const RECORD_WORDS = 1u + 2u * MAX_TOP;
 const NO_ID = 0xffffffffu;
@@ -56,12 +59,24 @@ fn best_of_all(rank: u32, mine: Token) -> Token {
   return Token(atomicLoad(&maxima[2u * rank]), ~atomicLoad(&maxima[2u * rank + 1u]));
 }
 
+// The lane's logits of ids first, first + LANES, ...; that of the last id stands in for those after it.
+fn load_logits(start: u32, first: u32) -> array<f32, LOADS> {
+  var loaded: array<f32, LOADS>;
+  for (var i = 0u; i < LOADS; i++) { loaded[i] = logits[start + min(first + i * LANES, params.V - 1u)]; }
+  return loaded;
+}
+
 // The lane's best token after `last` in the order of the ranks.
 fn best_after(lane: u32, start: u32, last: Token) -> Token {
   var best = Token(0u, NO_ID);
-  for (var id = lane; id < params.V; id += LANES) {
-    let key = key_of(logits[start + id]);
-    if (key > best.key && (key < last.key || (key == last.key && id > last.id))) { best = Token(key, id); }
+  for (var first = lane; first < params.V; first += LOADS * LANES) {
+    let loaded = load_logits(start, first);
+    for (var i = 0u; i < LOADS; i++) {
+      let id = first + i * LANES;
+      let key = key_of(loaded[i]);
+      let is_after = key < last.key || (key == last.key && id > last.id);
+      if (id < params.V && key > best.key && is_after) { best = Token(key, id); }
+    }
   }
   return best;
 }
@@ -81,10 +96,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   workgroupBarrier();
   var sum = vec2u(0u);
   var greatest = 0u;
-  for (var id = lane; id < params.V; id += LANES) {
-    let logit = logits[start + id];
-    sum = add(sum, vec2u(u32(exp_minus(max_logit - logit) * UNIT + 0.5), 0u));
-    greatest = max(greatest, bitcast<u32>(logit) & MAGNITUDE);
+  for (var first = lane; first < params.V; first += LOADS * LANES) {
+    let loaded = load_logits(start, first);
+    for (var i = 0u; i < LOADS; i++) {
+      let weight = u32(exp_minus(max_logit - loaded[i]) * UNIT + 0.5);
+      sum = add(sum, vec2u(select(0u, weight, first + i * LANES < params.V), 0u));
+      greatest = max(greatest, bitcast<u32>(loaded[i]) & MAGNITUDE);
+    }
   }
   add_sum_to_bucket(0u, sum);
   atomicMax(&magnitude, greatest);

@@ -11,6 +11,9 @@ const STRIPS = 1024u;
 // The most strips that are picked for top-k: more would hold too many tokens for the candidates.
 const FEW = STRIPS / 2u;
 
+// Logits that a lane loads before it uses one: a GPU waits as long for one as for many.
+const LOADS = u32(constants::LOADS);
+
 const EXPONENT = 0x7f800000u;
 const MAGNITUDE = 0x7fffffffu;
 
@@ -36,13 +39,19 @@ fn read_strips(lane: u32, start: u32) -> vec3u {
   for (var strip = lane; strip < STRIPS; strip += LANES) {
     var maximum = 0u;
     let ids = strip_of(lane, strip, params.V);
-    for (var id = ids.x; id < ids.y; id += LANES) {
-      let logit = logits[start + id];
-      broken = max(broken, bitcast<u32>(logit) & MAGNITUDE);
-      let key = key_of(logit);
-      if (id < params.allowed) {
-        if (key > best.key) { best = Cut(key, id); }
-        maximum = max(maximum, key);
+    let allowed_end = min(ids.y, params.allowed);
+    for (var first = ids.x; first < ids.y; first += LOADS * LANES) {
+      // What stands in for ids after the last is a logit of the row, too.
+      var loaded: array<f32, LOADS>;
+      for (var i = 0u; i < LOADS; i++) { loaded[i] = logits[start + min(first + i * LANES, ids.y - 1u)]; }
+      for (var i = 0u; i < LOADS; i++) {
+        let id = first + i * LANES;
+        broken = max(broken, bitcast<u32>(loaded[i]) & MAGNITUDE);
+        let key = key_of(loaded[i]);
+        if (id < allowed_end) {
+          if (key > best.key) { best = Cut(key, id); }
+          maximum = max(maximum, key);
+        }
       }
     }
     strip_maxima[strip] = maximum;

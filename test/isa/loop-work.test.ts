@@ -50,9 +50,11 @@ describe('the waits of a dispatch', () => {
 
   test('of the sampler are those of its first pass', () => {
     // 50 turns for each of the 4 strips of a lane; other loops filter, which the most likely id needs not.
-    expect(waitsOf(launch('sample', { V: 50257, LANES: 256 }), fold, 64).total).toBe(200);
+    expect(waitsOf(launch('sample', { V: 50257, LANES: 256, LOADS: 1 }), fold, 64).total).toBe(200);
     const filters = blocksOf(FOLD + SPLIT.replaceAll('BB', 'BB1'));
-    expect(waitsOf(launch('sample', { V: 50257, LANES: 256 }), { blocks: filters }, 64).inLoops).toEqual([200]);
+    expect(waitsOf(launch('sample', { V: 50257, LANES: 256, LOADS: 1 }), { blocks: filters }, 64).inLoops).toEqual([
+      200,
+    ]);
   });
 });
 

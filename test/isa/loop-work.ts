@@ -93,7 +93,12 @@ const KERNELS: Readonly<Record<string, KernelLoops>> = {
   attention_fold: { loops: [{ turns: (_, context) => ceilDiv(context, SPLIT_KEYS), words: () => 1 }] },
   sample: {
     // The maxima of the lane's strips.
-    loops: [{ turns: (size) => (STRIPS / size('LANES')) * ceilDiv(size('V'), STRIPS), words: () => 1 }],
+    loops: [
+      {
+        turns: (size) => (STRIPS / size('LANES')) * ceilDiv(ceilDiv(size('V'), STRIPS), size('LOADS')),
+        words: (size) => size('LOADS'),
+      },
+    ],
     othersRest: true,
   },
 };

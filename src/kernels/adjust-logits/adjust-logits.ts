@@ -35,6 +35,7 @@ export const adjustLogits = defineKernel({
     out: write('R', 'V'),
   },
   params: { V: 'u32' },
+  constants: ({ isSoftware }) => ({ LOADS: isSoftware ? 1 : 16 }),
   overrides: ({ isSoftware }) => ({ LANES: isSoftware ? 8 : 256 }),
   tunables: { LANES: [8, 32, 64, 256] },
   workgroups: ({ R }) => [R, 1, 1],

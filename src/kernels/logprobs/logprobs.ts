@@ -25,6 +25,7 @@ export const logprobs = defineKernel({
     records: write.u32('R', LOGPROB_WORDS),
   },
   params: { V: 'u32', J: 'u32' },
+  constants: ({ isSoftware }) => ({ LOADS: isSoftware ? 1 : 16 }),
   overrides: ({ isSoftware }) => ({ LANES: isSoftware ? 8 : 256 }),
   tunables: { LANES: [8, 32, 64, 256] },
   workgroups: ({ R }) => [R, 1, 1],

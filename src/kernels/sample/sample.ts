@@ -12,6 +12,11 @@ const bindings = {
 };
 const params = { V: 'u32', allowed: 'u32' } as const;
 
+/** Logits that a lane loads before it uses one: on a processor the loop costs more than a wait. */
+function constants({ isSoftware }: DeviceTraits) {
+  return { LOADS: isSoftware ? 1 : 32 };
+}
+
 function overrides({ isSoftware }: DeviceTraits) {
   return { LANES: isSoftware ? 8 : 256 };
 }
@@ -34,6 +39,7 @@ export const sample = defineKernel({
   bindings,
   params,
   conditions: () => ({ PROBS: false }),
+  constants,
   overrides,
   tunables: { LANES: [8, 32, 64, 256] },
   accepts: acceptsAllowed,
@@ -49,6 +55,7 @@ export const sampleProbs = defineKernel({
   bindings: { ...bindings, probs: write('R', 'V') },
   params,
   conditions: () => ({ PROBS: true }),
+  constants,
   overrides,
   tunables: { LANES: [8, 32, 64, 256] },
   accepts: acceptsAllowed,
