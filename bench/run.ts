@@ -74,7 +74,7 @@ async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
 /** Writes the numbers of all modes that ran to the file of --json, also when the run was interrupted or failed. */
 async function saveReports(
   args: BenchArgs,
-  { adapter, dtype }: LoadedModel,
+  { adapter, dtype, fallbacks }: LoadedModel,
   reports: ReadonlyMap<string, unknown>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -83,7 +83,7 @@ async function saveReports(
   if (reports.size > 0) {
     const commit = await readCommit(packageRoot);
     const isPartial = signal.aborted || reports.size < modesOf(args).length;
-    const origin = { args, adapter, model: modelName(args.model), dtype, commit, isPartial };
+    const origin = { args, adapter, model: modelName(args.model), dtype, fallbacks, commit, isPartial };
     await writeJson(json, reportJson(reports, origin));
   } else if (signal.aborted) tellNothingYet('--json', json);
 }

@@ -87,6 +87,7 @@ export { RequestTooLargeError } from './scheduler/request-too-large-error.ts';
 export { type DecodeOptions, type EncodeOptions, Tokenizer, VocabSizeError } from './tokenizer/tokenizer.ts';
 export { TokenizerError } from './tokenizer/tokenizer-error.ts';
 export type { TuneMode } from './tuning/load-tuning.ts';
+export type { Fallback } from './tuning/verify-tuning.ts';
 export { RangeValueError, RoseinferError } from './util/errors.ts';
 export type { Problem } from './util/model-file-error.ts';
 export { ModelFileError } from './util/model-file-error.ts';

@@ -11,6 +11,7 @@ import { checkMemory, fitPool, type MemoryPlan, planMemory } from './runtime/mem
 import { ModelRunner } from './runtime/model-runner.ts';
 import { resolveSizes } from './runtime/runtime-sizes.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
+import { describeFallback, type Fallback } from './tuning/verify-tuning.ts';
 import { packageFile } from './util/package-file.ts';
 
 /** Tokens of each request of the warm-up: a few steps of decoding. */
@@ -29,6 +30,8 @@ export interface LoadedModel extends AsyncDisposable {
   readonly memory: MemoryPlan;
   /** Adapter, and the reduction class of the device on it. */
   readonly adapter: DeviceIdentity;
+  /** Variants of kernels that do not run, since their bits on this adapter are not those of the base variant. */
+  readonly fallbacks: readonly Fallback[];
   /** Where the model is. */
   readonly device: Device;
   readonly runner: ModelRunner;
@@ -62,6 +65,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
   for (const notice of notices) onNotice(notice);
   onPlan?.(memory);
   checkMemory(model, sizes, { maxBindingBytes, hostBytes }, weights.tiedHead);
+  const fallbacks: Fallback[] = [];
   const runner = opened.use(
     await ModelRunner.create(device, model, weights, sizes, {
       kernels,
@@ -72,6 +76,11 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
       warmUp,
       onProgress: (bytes) => onProgress({ phase: 'weights', done: bytes, total: memory.weights }),
       onTuned: (done, total) => onProgress({ phase: 'tuning', done, total }),
+      onVerified: (done, total) => onProgress({ phase: 'verification', done, total }),
+      onFallback: (fallback) => {
+        fallbacks.push(fallback);
+        onNotice(describeFallback(fallback, device.identity));
+      },
       onWarmUp: (done, total) => onProgress({ phase: 'warm-up', done, total }),
     }),
   );
@@ -83,6 +92,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
     dtype: sizes.dtype,
     memory,
     adapter: device.identity,
+    fallbacks,
     device,
     runner,
     tokenizer,

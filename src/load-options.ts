@@ -31,10 +31,10 @@ export interface ModelDeviceOptions extends DeviceOptions {
 /** Progress of loading a model. */
 export interface LoadProgress {
   /**
-   * `weights` are counted in bytes on the GPU, `tuning` in sizes of kernels that are measured, `warm-up` in kernel variants
-   * that have run once.
+   * `weights` are counted in bytes on the GPU, `tuning` in sizes of kernels that are measured, `verification` in variants that
+   * are compared with the base variant, `warm-up` in kernel variants that have run once.
    */
-  readonly phase: 'weights' | 'tuning' | 'warm-up';
+  readonly phase: 'weights' | 'tuning' | 'verification' | 'warm-up';
   readonly done: number;
   readonly total: number;
 }
@@ -47,7 +47,8 @@ export interface LoadModelOptions
   /** Seed of the weights of a random model; 0. */
   readonly seed?: number | undefined;
   /**
-   * Receives what the model's files hold and the model does not use, a line each; default: a warning of the process.
+   * Receives what the model's files hold and the model does not use, and variants of kernels that are wrong on this adapter, a
+   * line each; default: a warning of the process.
    */
   readonly onNotice?: ((notice: string) => void) | undefined;
   /**

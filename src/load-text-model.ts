@@ -7,6 +7,7 @@ import { openModelDevice } from './open-model-device.ts';
 import { TextModel } from './research/text-model.ts';
 import { openSource, warn } from './resolve-model.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
+import { describeFallback, type Fallback } from './tuning/verify-tuning.ts';
 
 /** A model for research and what belongs to it. Close it to free the device and to let the process end. */
 export interface LoadedTextModel extends Disposable {
@@ -34,7 +35,8 @@ export async function loadTextModel(
   for (const notice of notices) onNotice(notice);
   using opened = new DisposableStack();
   const device = opened.use(await openModelDevice(options));
-  const model = opened.use(await TextModel.open(device, definition, weights, options));
+  const onFallback = (fallback: Fallback) => onNotice(describeFallback(fallback, device.identity));
+  const model = opened.use(await TextModel.open(device, definition, weights, { ...options, onFallback }));
   const owned = opened.move();
   const close = () => owned.dispose();
   return { model, tokenizer, device, close, [Symbol.dispose]: close };

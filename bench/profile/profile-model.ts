@@ -23,7 +23,7 @@ export async function profileModel(
   args: BenchArgs,
   { signal, status }: { readonly signal: AbortSignal; readonly status: StatusLine },
 ): Promise<void> {
-  const { runner, device, adapter, dtype, tokenizer } = model;
+  const { runner, device, adapter, dtype, fallbacks, tokenizer } = model;
   const sampling = {
     temperature: args['do-sample'] ? args.temperature : 0,
     topK: args['top-k'],
@@ -48,6 +48,6 @@ export async function profileModel(
   console.log(`How: ${METHOD}.`);
   if (args.json === undefined) return;
   const commit = await readCommit(packageRoot);
-  const meta = reportMeta({ args, adapter, model: modelName(args.model), dtype, commit });
+  const meta = reportMeta({ args, adapter, model: modelName(args.model), dtype, fallbacks, commit });
   await writeJson(args.json, { schema: 'roseinfer-profile-1', meta, method: METHOD, steps: reports });
 }

@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { DeviceIdentity } from '../../src/gpu/device.ts';
+import type { Fallback } from '../../src/tuning/verify-tuning.ts';
 
 /** Versions of other libraries by name. */
 type Versions = Readonly<Record<string, string>>;
@@ -18,6 +19,8 @@ export interface ReportOrigin<Args> {
   readonly model: string;
   /** Storage of the weights. */
   readonly dtype: string;
+  /** Variants that the model did not run, since they are wrong on this adapter; absent where no model was run. */
+  readonly fallbacks?: readonly Fallback[];
 }
 
 /**
@@ -26,7 +29,7 @@ export interface ReportOrigin<Args> {
  * @param versions of other libraries that the numbers depend on.
  */
 export function reportMeta<Args extends object>(
-  { adapter: { name, driver, webgpu, reduction }, commit, args, model, dtype }: ReportOrigin<Args>,
+  { adapter: { name, driver, webgpu, reduction }, commit, args, model, dtype, fallbacks }: ReportOrigin<Args>,
   versions: Versions = {},
 ) {
   return {
@@ -42,6 +45,7 @@ export function reportMeta<Args extends object>(
     ...('seed' in args && { seed: args.seed }),
     model,
     dtype,
+    ...(fallbacks && { fallbacks }),
   };
 }
 

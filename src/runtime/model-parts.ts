@@ -8,6 +8,8 @@ import { LoadedWeights } from '../models/load-weights.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { loadTuning, type TuneMode } from '../tuning/load-tuning.ts';
 import { listTunables } from '../tuning/tunables.ts';
+import type { Tuning } from '../tuning/tuning.ts';
+import { type Fallback, type VerifyProgress, verifyTuning } from '../tuning/verify-tuning.ts';
 import { compileForward } from './compile-forward.ts';
 import type { ForwardParts } from './forward.ts';
 import { KVCache } from './kv-cache.ts';
@@ -34,12 +36,22 @@ export interface ModelOptions {
   readonly tune?: TuneMode | undefined;
   /** Called with the number of kernel sizes measured, and of those to measure. */
   readonly onTuned?: ((numDone: number, numSizes: number) => void) | undefined;
+  /**
+   * Compares every variant with the base variant before it runs in the model; by default on a GPU. On a software adapter, where
+   * compiling takes seconds, tests have done it.
+   */
+  readonly verify?: boolean | undefined;
+  /** Called with the number of variants compared, and of all that there are to compare. */
+  readonly onVerified?: VerifyProgress | undefined;
+  /** Receives each variant that the model does not run here. */
+  readonly onFallback?: ((fallback: Fallback) => void) | undefined;
 }
 
 /**
  * Loads the weights, makes every buffer and compiles every kernel that a step can reach.
  *
- * @throws GpuError when the adapter has no room; nothing is left on the device then.
+ * @throws GpuError when the adapter has no room; KernelError where variants differ and none can be taken instead; nothing is left
+ * on the device then.
  */
 export async function createParts(
   device: Device,
@@ -54,7 +66,13 @@ export async function createParts(
   const weights = own(await LoadedWeights.load(device, model, source, sizes.dtype, options.onProgress));
   const kernels = options.kernels ?? modelKernels;
   const tunables = () => listTunables(device, modelWork(device, model, sizes, kernels));
-  const tuning = await loadTuning(device, tunables, { mode: options.tune, onProgress: options.onTuned });
+  const chosen = await loadTuning(device, tunables, { mode: options.tune, onProgress: options.onTuned });
+  const { verify = !device.traits.isSoftware, onVerified, onFallback = () => {} } = options;
+  const work = (tuning: Tuning) => modelWork(device, model, sizes, kernels, tuning);
+  const { tuning, fallbacks } = verify
+    ? await verifyTuning(device, chosen, work, onVerified)
+    : { tuning: chosen, fallbacks: [] };
+  for (const fallback of fallbacks) onFallback(fallback);
   const scratchTensor = ({ label, dtype, shape }: TensorEntry) => own(Tensor.create(device, label, dtype, shape));
   const parts = await device.checked('buffers of the model', () => ({
     model,

@@ -11,8 +11,9 @@ import type { RuntimeSizes } from './runtime-sizes.ts';
 import { stepShapes } from './step-shape.ts';
 
 /**
- * Lists every dispatch that some step of a model can have on a device, in variants that nothing was measured for.
+ * Lists every dispatch that some step of a model can have on a device.
  *
+ * @param tuning choices of variants; those that nothing was measured for when absent.
  * @throws KernelError where the model and a kernel do not fit.
  */
 export function modelWork(
@@ -20,8 +21,9 @@ export function modelWork(
   model: ModelDefinition,
   sizes: RuntimeSizes,
   kernels: ModelKernels = modelKernels,
+  tuning: Tuning = new Tuning(device.traits),
 ): ModelWork {
-  const parts = untunedParts(device, model, sizes, kernels);
+  const parts = partsOf(device, model, sizes, kernels, tuning);
   return new ModelWork(Object.values(kernels), listDispatches(device.traits, parts, stepShapes(sizes)));
 }
 
@@ -32,6 +34,16 @@ export function untunedParts(
   sizes: RuntimeSizes,
   kernels: ModelKernels = modelKernels,
 ): ForwardParts {
+  return partsOf(device, model, sizes, kernels, new Tuning(device.traits));
+}
+
+function partsOf(
+  device: Device,
+  model: ModelDefinition,
+  sizes: RuntimeSizes,
+  kernels: ModelKernels,
+  tuning: Tuning,
+): ForwardParts {
   const { maxStorageBufferBindingSize: maxBindingBytes } = device.gpu.limits;
-  return metaParts({ model, sizes, maxBindingBytes, kernels, tuning: new Tuning(device.traits) });
+  return metaParts({ model, sizes, maxBindingBytes, kernels, tuning });
 }

@@ -46,6 +46,8 @@ function describeProgress({ phase, done, total }: LoadProgress): string {
       return `loading ${formatBytes(done)} of ${formatBytes(total)} of weights and compiling kernels`;
     case 'warm-up':
       return `letting the driver compile kernels: ${done} of ${total}`;
+    case 'verification':
+      return `comparing variants of kernels bit by bit: ${done} of ${total}`;
     case 'tuning':
       return `measuring which variants of kernels are fast here: ${done} of ${total} sizes`;
   }

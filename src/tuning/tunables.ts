@@ -40,12 +40,11 @@ function tunableOf(
   tuning: KernelTuning,
   dispatches: readonly ModelDispatch[],
 ): Tunable {
-  const sizesOf = ({ dims }: ModelDispatch) => bucketed(tuning, pick(dims, tuning.sizes));
-  const bySizes = Map.groupBy(dispatches, (dispatch) => keyOf(kernel.name, sizesOf(dispatch)));
+  const bySizes = Map.groupBy(dispatches, ({ dims }) => keyOf(kernel.name, sizesOf(tuning, dims)));
   return {
     kernel,
     fixed: fixedOf(tuning, dispatches[0]!.variant),
-    sizes: [...bySizes.values()].map(([first]) => sizesOf(first!)),
+    sizes: [...bySizes.values()].map(([first]) => sizesOf(tuning, first!.dims)),
     candidates: (sizes) => tuning.candidates(kernel, device.traits, sizes),
     prepare: (owned, sizes) => {
       const { dims, variant } = bySizes.get(keyOf(kernel.name, sizes))![0]!;
@@ -54,10 +53,16 @@ function tunableOf(
   };
 }
 
+/** Returns the sizes that the variant of a dispatch is chosen for: those of their buckets. */
+export function sizesOf(tuning: KernelTuning, dims: Dims): Dims {
+  return bucketed(tuning, pick(dims, tuning.sizes));
+}
+
 function fixedOf({ fixed }: KernelTuning, { conditions, constants }: Variant): VariantChoice {
   return { conditions: pick(conditions, fixed), constants: pick(constants, fixed) };
 }
 
-function pick<T>(values: Readonly<Record<string, T>>, names: readonly string[]): Readonly<Record<string, T>> {
+/** Takes the values of some names. */
+export function pick<T>(values: Readonly<Record<string, T>>, names: readonly string[]): Readonly<Record<string, T>> {
   return filterEntries(values, (name) => names.includes(name));
 }

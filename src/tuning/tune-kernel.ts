@@ -4,6 +4,7 @@ import type { Dims, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
 import { overlay } from '../gpu/overlay.ts';
 import { time } from '../gpu/time.ts';
 import { filterEntries } from '../util/filter-entries.ts';
+import { outputBits, sameBits } from './output-bits.ts';
 import type { Tunable } from './tunables.ts';
 
 /** Word of the outputs before: the bits of a NaN, so that what a variant leaves out is seen. */
@@ -31,34 +32,28 @@ export async function tuneKernel(
   if (isLate()) return null;
   using owned = new DisposableStack();
   const { kernel, fixed } = tunable;
-  const { tensors, scalars, outputs } = tunable.prepare(owned, sizes);
+  const operands = tunable.prepare(owned, sizes);
+  const { tensors, scalars, outputs } = operands;
   const base = kernel.base(device.traits, fixed);
 
-  const bits = async (variant: VariantChoice): Promise<readonly Uint32Array[]> => {
-    for (const output of outputs) {
-      output.view(output.shape, 'u32').write(new Uint32Array(output.length).fill(UNWRITTEN));
-    }
-    await kernel.run(device, tensors, scalars, variant);
-    return Promise.all(outputs.map(async (output) => new Uint32Array((await output.read()).buffer)));
-  };
-  const want = await bits(base);
+  const before = outputs.map((output) => new Uint32Array(output.length).fill(UNWRITTEN));
+  const want = await outputBits(device, kernel, operands, base, before);
   const times: { readonly choice: VariantChoice; readonly milliseconds: number }[] = [];
   for (const choice of tunable.candidates(sizes)) {
     if (isLate()) return null;
     const variant = overlay(choice, fixed);
-    const got = await bits(variant);
-    if (!got.every((words, o) => words.every((word, i) => word === want[o]?.[i]))) continue;
+    if (!sameBits(await outputBits(device, kernel, operands, variant, before), want)) continue;
     const { milliseconds } = await time(device, kernel, tensors, scalars, { choice: variant, ...MEASUREMENT });
     times.push({ choice, milliseconds: milliseconds.median });
   }
   const [prior, ...others] = times;
-  if (prior === undefined) return differences(base, kernel.variant(device.traits, fixed));
+  if (prior === undefined) return choiceOf(base, kernel.variant(device.traits, fixed));
   const best = others.reduce((a, b) => (b.milliseconds < a.milliseconds ? b : a), prior);
   return best.milliseconds < WORTHWHILE * prior.milliseconds ? best.choice : prior.choice;
 }
 
 /** Returns the choice that makes a variant of the defaults. */
-function differences(variant: Variant, defaults: Variant): VariantChoice {
+export function choiceOf(variant: Variant, defaults: Variant): VariantChoice {
   const differing = <T>(values: Readonly<Record<string, T>>, others: Readonly<Record<string, T>>) =>
     filterEntries(values, (name, value) => value !== others[name]);
   return {

@@ -10,6 +10,7 @@ import { overlay } from '../gpu/overlay.ts';
 import { labelOf } from '../gpu/variant-label.ts';
 import { writeAtomically } from '../util/atomic-write.ts';
 import { cacheDirectory } from '../util/environment.ts';
+import { isMatterOfSpeed } from './matter-of-speed.ts';
 import type { Tunable } from './tunables.ts';
 import type { TunedChoice } from './tuning.ts';
 
@@ -69,18 +70,14 @@ export class TuningFile {
     const { kernel, sizes, choice } = Object.assign({ kernel: null, sizes: null, choice: null }, entry);
     const hasSizes = isObject(sizes) && Object.values(sizes).every(Number.isInteger);
     if (kernel !== this.#tunable.kernel.name || !hasSizes || !isObject(choice)) return false;
-    if (!isMatterOfSpeed(choice, this.#tunable.kernel)) return false;
+    if (!setsSpeedOnly(choice, this.#tunable.kernel)) return false;
     return canRun(this.#tunable.kernel, this.#device.traits, overlay(choice, this.#tunable.fixed));
   }
 }
 
-/** Returns true for a choice that sets tunables and the use of subgroups only: the rest may change what a variant computes. */
-function isMatterOfSpeed({ conditions, constants, overrides }: VariantChoice, { spec }: Kernel): boolean {
-  const tunables = Object.keys(spec.tunables ?? {});
-  return (
-    Object.keys(conditions ?? {}).every((name) => name === 'SUBGROUPS') &&
-    Object.keys({ ...constants, ...overrides }).every((name) => tunables.includes(name))
-  );
+/** Returns true for a choice that sets matters of speed only: the rest may change what a variant computes. */
+function setsSpeedOnly({ conditions, constants, overrides }: VariantChoice, kernel: Kernel): boolean {
+  return Object.keys({ ...conditions, ...constants, ...overrides }).every((name) => isMatterOfSpeed(kernel, name));
 }
 
 function isObject(value: unknown): value is object {

@@ -15,12 +15,19 @@ export interface TunedChoice {
 /** Choice of the variant that a kernel runs at some sizes on an adapter: a matter of speed only. */
 export class Tuning {
   readonly #traits: DeviceTraits;
-  readonly #tuned: ReadonlyMap<string, VariantChoice>;
+  readonly #tuned: readonly TunedChoice[];
+  readonly #choices: ReadonlyMap<string, VariantChoice>;
 
   /** @param tuned what was measured; other sizes take the prior of the kernel's tuning. */
   constructor(traits: DeviceTraits, tuned: readonly TunedChoice[] = []) {
     this.#traits = traits;
-    this.#tuned = new Map(tuned.map(({ kernel, sizes, choice }) => [keyOf(kernel, sizes), choice]));
+    this.#tuned = tuned;
+    this.#choices = new Map(tuned.map(({ kernel, sizes, choice }) => [keyOf(kernel, sizes), choice]));
+  }
+
+  /** Makes the same choices but for some sizes. */
+  with(choices: readonly TunedChoice[]): Tuning {
+    return new Tuning(this.#traits, [...this.#tuned, ...choices]);
   }
 
   /**
@@ -31,7 +38,7 @@ export class Tuning {
     const tuning = tuningOf(kernel);
     if (tuning === null) return {};
     const bucket = bucketed(tuning, sizes);
-    return this.#tuned.get(keyOf(kernel, bucket)) ?? tuning.prior(this.#traits, bucket);
+    return this.#choices.get(keyOf(kernel, bucket)) ?? tuning.prior(this.#traits, bucket);
   }
 }
 

@@ -32,7 +32,16 @@ describe('reportJson', () => {
       webgpu: '0.6.2',
       reduction: 'gpu' as const,
     };
-    const provenance = { args, adapter, model: 'weights/tales', dtype: 'f16', commit: null, isPartial: false };
+    const fallbacks = [{ variant: 'matmul[ROWS=8]', base: 'matmul[ROWS=1]' }];
+    const provenance = {
+      args,
+      adapter,
+      fallbacks,
+      model: 'weights/tales',
+      dtype: 'f16',
+      commit: null,
+      isPartial: false,
+    };
     const json: unknown = JSON.parse(JSON.stringify(reportJson(new Map([['online', report]]), provenance)));
     expect(json).toEqual({
       schema: 'roseinfer-benchmark-1',
@@ -49,6 +58,7 @@ describe('reportJson', () => {
         seed: 7,
         model: 'weights/tales',
         dtype: 'f16',
+        fallbacks,
       },
       modes: {
         online: {

@@ -13,7 +13,7 @@ import { ceilDiv } from '../../../src/util/math.ts';
 export async function openRunner(
   device: Device,
   directory: string,
-  options: RunnerOptions & Pick<ModelRunnerOptions, 'kernels' | 'tune' | 'onTuned'> = {},
+  options: RunnerOptions & Pick<ModelRunnerOptions, 'kernels' | 'tune' | 'onTuned' | 'verify' | 'onFallback'> = {},
   architectures?: readonly Architecture[],
 ): Promise<ModelRunner> {
   const model = await readModel(directory, architectures);

@@ -1,0 +1,42 @@
+// Verification of attention: contexts that end inside a tile and reach over splits, and queries that make a softmax flat or steep.
+import type { KernelVerification } from '../kernel-verification.ts';
+import { kvDType } from '../kv-write/kv-write.ts';
+import type { attention, attentionSplit } from './attention.ts';
+import { AttentionStep, randomSequence, type Span } from './operands.ts';
+import { attentionSplitTuning, attentionTuning } from './tuning.ts';
+
+/** Decode rows, and ends of prompts whose query tiles are not full. */
+const SPANS: readonly Span[] = [
+  { context: 1, queries: 1 },
+  { context: 33, queries: 1 },
+  { context: 1030, queries: 1 },
+  { context: 41, queries: 13 },
+  { context: 300, queries: 11 },
+];
+/** Factors of the queries of the sequences, in turn: weights that are ordinary, nearly all 0, and all but equal. */
+const SCALES: readonly number[] = [1, 8, 2 ** -60];
+
+type Sizes = { readonly H: number; readonly D: number; readonly P: number };
+
+function strainedStep({ H, D, P }: Sizes, conditions: Readonly<Record<string, boolean>>): AttentionStep {
+  const shape = { H, D, P, dtype: kvDType(conditions) };
+  const sequences = SPANS.map((span, i) => {
+    const sequence = randomSequence(shape, span, 10 * i);
+    return { ...sequence, q: sequence.q.map((value) => value * SCALES[i % SCALES.length]!) };
+  });
+  return new AttentionStep(shape, sequences);
+}
+
+/** Verification of `attention`: the same tokens in query tiles of any number of rows. */
+export const attentionVerification: KernelVerification<typeof attention.spec, 'H'> = {
+  tuning: attentionTuning,
+  sizes: ['H'],
+  operands: ({ dims, variant: { conditions, constants } }) => strainedStep(dims, conditions).whole(constants.ROWS ?? 1),
+};
+
+/** Verification of `attentionSplit`. */
+export const attentionSplitVerification: KernelVerification<typeof attentionSplit.spec, 'H'> = {
+  tuning: attentionSplitTuning,
+  sizes: ['H'],
+  operands: ({ dims, variant: { conditions } }) => strainedStep(dims, conditions).split(),
+};
