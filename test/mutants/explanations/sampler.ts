@@ -156,7 +156,7 @@ export const SAMPLER: SurvivorTable = {
       [/: if \(lane == 0u\).* → if \((?!lane == 0u\))/, SAME_LANES],
       [/: for \(var strip = lane; .* → .*(strip <= STRIPS|STRIPS \+ 1)/, 'a strip after the last holds no ids'],
       [/: const FEW = /, STRIPS_ONLY],
-      [/: return \(params\.V .* → .*(STRIPS \+ 1u|STRIPS \)|\(1u - 1\)|- 1u\) ;)/, STRIPS_ONLY],
+      [/: return \(params\.V .* → .*(STRIPS \+ 1u|STRIPS \)|\(1u - 1\)|- 1u\) ;|\(1u\) - )/, STRIPS_ONLY],
       [/: if \(strip_maxima.* → if \((true|.*\(low - 1)/, STRIPS_ONLY],
       [/Cut\(\(0u \+ 1\), NO_ID\)/, 'no finite number has a key below 0x800000'],
       [/MAGNITUDE = \(0x7fffffffu - 1\)/, 'exponents alone are compared'],
@@ -191,7 +191,10 @@ export const SAMPLER: SurvivorTable = {
         'seen where a sum, rounded to 24 bits, is more than all, or the expected keys begin just after the cut',
       ],
     ],
-    sample_strips: [[/: if \(key_of\(.* → .*\(low - 1\)/, 'seen where fewer strips than top-k hold tokens']],
+    sample_strips: [
+      [/: if \(key_of\(.* → .*\(low - 1\)/, 'seen where fewer strips than top-k hold tokens'],
+      [/: return \(params\.V .* → .*\* STRIPS/, 'seen where products wrap around to an id: of more than 8,192'],
+    ],
     sample_row: [[/barrier removed/, IN_ORDER]],
     sample_tokens: [
       [
