@@ -7,7 +7,7 @@ import { ceilDiv } from '../../src/util/math.ts';
 import { BenchmarkError, throwIfFailed } from '../common/completion.ts';
 import { type Figure, formatFigure } from '../common/figures.ts';
 import type { NativeCalls } from '../common/native-calls.ts';
-import { gapsOf, median, smallest, sum } from '../common/statistics.ts';
+import { smallest, sum } from '../common/statistics.ts';
 import { withExecute } from '../common/with-execute.ts';
 import { formatRow } from '../report/table.ts';
 
@@ -20,8 +20,8 @@ export interface HostStep {
 
 /** Costs of a decode step. */
 export interface HostCost extends HostStep {
-  readonly dispatches: Figure;
-  readonly nativeCalls: Figure;
+  readonly dispatches: number;
+  readonly nativeCalls: number;
   /** Processor time of all threads: the least of the rounds, each a mean over its steps. */
   readonly milliseconds: Figure;
 }
@@ -78,44 +78,50 @@ export async function measureHost(
   await using decoding = new Decoding(runner, tokenizer, signal);
   const counted: Pick<HostCost, 'dispatches' | 'nativeCalls'>[] = [];
   for (const step of steps) {
-    const dispatches = await decoding.read(step, () => calls.count('dispatchWorkgroups'));
-    const nativeCalls = await decoding.read(step, () => calls.total);
-    counted.push({ dispatches: median(gapsOf(dispatches)), nativeCalls: median(gapsOf(nativeCalls)) });
+    counted.push({
+      dispatches: await decoding.count(step, 1, () => calls.count('dispatchWorkgroups')),
+      nativeCalls: await decoding.count(step, 1, () => calls.total),
+    });
   }
   calls.close();
   const times = steps.map((): number[] => []);
   for (let round = 1; round <= rounds; round++) {
     onRound(round);
     for (const [index, step] of steps.entries()) {
-      const readings = await decoding.read(step, processorTime);
-      times[index]!.push((readings.at(-1)! - readings[0]!) / STEPS);
+      times[index]!.push((await decoding.count(step, STEPS, processorTime)) / STEPS);
     }
   }
   return steps.map((step, index) => ({ ...step, ...counted[index]!, milliseconds: smallest(times[index]!) }));
 }
 
-/** Engine that decodes batches of one prompt, and reads a counter as each decode step begins. */
+/** Engine that decodes batches of one prompt, and tells the beginning of each decode step. */
 class Decoding {
   readonly #engine: Engine;
   readonly #signal: AbortSignal;
   #onDecode: (numTokens: number) => void = () => {};
 
   constructor(runner: Runner, tokenizer: Tokenizer, signal: AbortSignal) {
-    const read = withExecute(runner, async (plan, options) => {
+    const told = withExecute(runner, async (plan, options) => {
       if (plan.numDecodeTokens === plan.numTokens) this.#onDecode(plan.numTokens);
       const result = await runner.execute(plan, options);
       // Nothing was computed: ids and flags are any bytes.
       return { ...result, ids: result.ids.fill(0), finite: result.finite.fill(1) };
     });
-    this.#engine = new Engine({ runner: read, tokenizer });
+    this.#engine = new Engine({ runner: told, tokenizer });
     this.#signal = signal;
   }
 
-  /** Decodes a batch to its end. @returns the counter at the beginning of each measured step, and of the one after them. */
-  async read({ context, batch }: HostStep, counter: () => number): Promise<readonly number[]> {
+  /**
+   * Decodes a batch to its end. Returns by how much a counter rises in some steps; it is read before the first and after the last
+   * alone, since to read the processor time takes a good part of a step.
+   */
+  async count({ context, batch }: HostStep, numSteps: number, counter: () => number): Promise<number> {
+    let numBegun = 0;
     const readings: number[] = [];
     this.#onDecode = (numTokens) => {
-      if (numTokens === batch) readings.push(counter());
+      if (numTokens !== batch) return;
+      if (numBegun === FIRST_STEPS || numBegun === FIRST_STEPS + numSteps) readings.push(counter());
+      numBegun++;
     };
     const promptIds = new Array<number>(context - Math.floor(NEW_TOKENS / 2)).fill(1);
     const sampling = { maxTokens: NEW_TOKENS, temperature: 0, ignoreEos: true };
@@ -123,9 +129,9 @@ class Decoding {
     const responses = await this.#engine.generateBatch(new Array(batch).fill(request));
     this.#signal.throwIfAborted();
     throwIfFailed(responses);
-    const measured = readings.slice(FIRST_STEPS, FIRST_STEPS + STEPS + 1);
-    if (measured.length > STEPS) return measured;
-    throw new BenchmarkError(`${readings.length} decode steps of ${batch}, expected ${FIRST_STEPS + STEPS + 1}`);
+    const [before, after] = readings;
+    if (before !== undefined && after !== undefined) return after - before;
+    throw new BenchmarkError(`${numBegun} decode steps of ${batch}, expected ${FIRST_STEPS + numSteps + 1}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -147,8 +153,8 @@ export function formatHostCosts(costs: readonly HostCost[]): string {
   const rows = costs.map(({ context, batch, dispatches, nativeCalls, milliseconds }) => [
     String(context),
     String(batch),
-    formatFigure(dispatches, 0),
-    formatFigure(nativeCalls, 0),
+    String(dispatches),
+    String(nativeCalls),
     formatFigure(milliseconds, 3),
   ]);
   const head = ['context', 'batch', 'dispatches', 'native calls', 'ms'];
