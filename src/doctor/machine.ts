@@ -15,7 +15,6 @@ const LIMITS = [
   'maxComputeWorkgroupStorageSize',
   'maxComputeInvocationsPerWorkgroup',
   'maxComputeWorkgroupsPerDimension',
-  'maxImmediateSize',
 ] as const;
 
 /** Variables that tell the Vulkan loader which drivers there are. */

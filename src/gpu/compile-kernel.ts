@@ -2,7 +2,6 @@
 // error of the driver is reported in the author's lines where the driver names a place.
 
 import type { Device } from './device.ts';
-import { PARAMS_GROUP, paramsLayout } from './dispatch.ts';
 import { GpuError } from './errors.ts';
 import { ShaderStage } from './flags.ts';
 import type { KernelSpec, Variant } from './kernel-spec.ts';
@@ -26,9 +25,9 @@ export interface BuiltKernel {
  * driver refuses it otherwise.
  */
 export async function compileKernel(device: Device, spec: KernelSpec, variant: Variant): Promise<BuiltKernel> {
-  const { gpu, traits } = device;
+  const { gpu } = device;
   const label = labelOf(spec.name, variant);
-  const { wgsl, explain } = await linkShader(spec, variant, traits.immediates);
+  const { wgsl, explain } = await linkShader(spec, variant);
   checkBindings(spec, wgsl);
   let module: GPUShaderModule | null = null;
   try {
@@ -44,13 +43,12 @@ export async function compileKernel(device: Device, spec: KernelSpec, variant: V
 }
 
 async function createPipeline(
-  { gpu, traits: { immediates } }: Device,
+  { gpu }: Device,
   label: string,
   spec: KernelSpec,
   variant: Variant,
   module: GPUShaderModule,
 ): Promise<Pick<BuiltKernel, 'pipeline' | 'bindGroupLayout'>> {
-  const numParams = Object.keys(spec.params ?? {}).length;
   const entries = Object.values(spec.bindings).map(
     ({ access }, binding): GPUBindGroupLayoutEntry => ({
       binding,
@@ -58,11 +56,13 @@ async function createPipeline(
       buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
     }),
   );
+  const numParams = Object.keys(spec.params ?? {}).length;
+  if (numParams > 0) {
+    const buffer: GPUBufferBindingLayout = { type: 'uniform', minBindingSize: 4 * numParams };
+    entries.push({ binding: entries.length, visibility: ShaderStage.COMPUTE, buffer });
+  }
   const bindGroupLayout = gpu.createBindGroupLayout({ label, entries });
-  const bindGroupLayouts = [bindGroupLayout];
-  if (!immediates && numParams > 0) bindGroupLayouts[PARAMS_GROUP] = paramsLayout(gpu);
-  const immediateSize = immediates ? 4 * numParams : 0;
-  const layout = gpu.createPipelineLayout({ label, bindGroupLayouts, ...(immediateSize > 0 && { immediateSize }) });
+  const layout = gpu.createPipelineLayout({ label, bindGroupLayouts: [bindGroupLayout] });
   const compute = { module, entryPoint: 'main', constants: { ...variant.overrides } };
   const pipeline = await gpu.createComputePipelineAsync({ label, layout, compute }).catch((error) => {
     throw new GpuError(label, error.message);

@@ -2,19 +2,20 @@
 import { setTimeout } from 'node:timers/promises';
 import { type Checks, checkOptions, oneOf, text } from '../util/option-checks.ts';
 import { type AdapterChoice, type AdapterIdentity, findAdapter } from './adapter.ts';
-import { BindGroupCache } from './bind-group-cache.ts';
+import { BindGroups } from './bind-groups.ts';
 import { DeviceLostError, GpuError } from './errors.ts';
-import { MapMode } from './flags.ts';
+import { BufferUsage, MapMode } from './flags.ts';
 import { lowPriority } from './host-priority.ts';
 import type { PollGovernor } from './poll-governor.ts';
 import { ownReduction, REDUCTION_CLASSES, type ReductionClass } from './reduction.ts';
 import { UncapturedErrors } from './uncaptured-errors.ts';
+import { UniformSlices } from './uniform-slices.ts';
 
 /** How to open a device. */
 export interface DeviceOptions extends AdapterChoice {
   /**
    * `auto` (default) uses the optional features that the adapter has; `base` uses none of them, as the simplest adapter
-   * would: no subgroups, no immediates, WebGPU's default limits.
+   * would: no subgroups, WebGPU's default limits.
    */
   readonly features?: 'auto' | 'base' | undefined;
   /** Reduction class of all kernels; the adapter's own kind when absent. */
@@ -30,8 +31,6 @@ export interface DeviceIdentity extends AdapterIdentity {
 export interface DeviceTraits {
   /** Lanes of the narrowest subgroup, or 0 where subgroups can't be used. */
   readonly minSubgroupSize: number;
-  /** Scalars of a dispatch go through immediates; otherwise through a uniform buffer. */
-  readonly immediates: boolean;
   /** GPU time can be measured. */
   readonly timestamps: boolean;
   /** A software adapter: few wide lanes on a CPU. */
@@ -56,8 +55,8 @@ const RAISED_LIMITS = [
   'maxComputeWorkgroupStorageSize',
   'maxStorageBuffersPerShaderStage',
 ] as const;
-/** Bytes of immediates that WebGPU implementations with immediates guarantee. */
-const IMMEDIATE_BYTES = 64;
+/** Label of the buffers of the scalars of dispatches. */
+const SCALARS = 'scalars';
 /** Longest delay of the report of a loss after a `mapAsync` that failed for it, in milliseconds. */
 const LOSS_MILLISECONDS = 100;
 
@@ -76,7 +75,8 @@ export class Device {
   readonly identity: DeviceIdentity;
   readonly traits: DeviceTraits;
   /** @internal */
-  readonly bindGroups: BindGroupCache;
+  readonly bindGroups: BindGroups;
+  readonly #scalars: UniformSlices;
   readonly #buffers = new Set<GPUBuffer>();
   readonly #lost: Promise<never>;
   /** Callbacks of calls that wait; a loss calls all of them. */
@@ -93,7 +93,11 @@ export class Device {
     this.identity = identity;
     this.traits = traits;
     this.#uncaptured = new UncapturedErrors(gpu);
-    this.bindGroups = new BindGroupCache((descriptor) =>
+    const usage = BufferUsage.UNIFORM | BufferUsage.COPY_DST;
+    this.#scalars = new UniformSlices(gpu.queue, (size) =>
+      this.attempt(SCALARS, () => gpu.createBuffer({ label: SCALARS, size, usage })),
+    );
+    this.bindGroups = new BindGroups(this.#scalars, (descriptor) =>
       this.attempt(descriptor.label, () => gpu.createBindGroup(descriptor)),
     );
     this.#lost = gpu.lost.then((info) => {
@@ -116,12 +120,9 @@ export class Device {
     const requiredFeatures = auto ? OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)) : [];
     const requiredLimits: Record<string, number> = {};
     if (auto) for (const limit of RAISED_LIMITS) requiredLimits[limit] = adapter.limits[limit];
-    const immediates = auto && (adapter.limits.maxImmediateSize ?? 0) >= IMMEDIATE_BYTES;
-    if (immediates) requiredLimits.maxImmediateSize = IMMEDIATE_BYTES;
     const gpu = await adapter.requestDevice({ label: 'roseinfer', requiredFeatures, requiredLimits });
     const traits: DeviceTraits = {
       minSubgroupSize: gpu.features.has('subgroups') ? (adapter.info.subgroupMinSize ?? 0) : 0,
-      immediates,
       timestamps: gpu.features.has('timestamp-query'),
       isSoftware: identity.isSoftware,
       vendor: adapter.info.vendor,
@@ -130,7 +131,7 @@ export class Device {
     return new Device(gpu, { ...identity, reduction }, traits);
   }
 
-  /** Buffers created and not yet destroyed. */
+  /** Buffers created and not yet destroyed, but for those of the scalars of dispatches. */
   get liveBuffers(): number {
     return this.#buffers.size;
   }
@@ -244,6 +245,7 @@ export class Device {
     this.#closed = true;
     this.#lostError ??= new DeviceLostError('closed', 'close() was called');
     for (const buffer of [...this.#buffers]) this.destroyBuffer(buffer);
+    this.#scalars.close();
     this.gpu.destroy();
   }
 

@@ -1,6 +1,6 @@
 // A kernel as its callers have it: what is declared is checked once, each call against it, and every variant is compiled
 // once a device.
-import type { BoundRange } from './bind-group-cache.ts';
+import type { BoundOperands } from './bound-operands.ts';
 import { checkSpec } from './check-spec.ts';
 import { type BuiltKernel, compileKernel } from './compile-kernel.ts';
 import type { Device, DeviceTraits } from './device.ts';
@@ -40,7 +40,6 @@ import { labelOf } from './variant-label.ts';
 /** Device without any optional feature. */
 const PLAIN: DeviceTraits = {
   minSubgroupSize: 0,
-  immediates: false,
   timestamps: false,
   isSoftware: false,
   vendor: '',
@@ -48,9 +47,8 @@ const PLAIN: DeviceTraits = {
 };
 
 /** Checked dispatch of a variant that may not be built yet. */
-export interface DispatchPlan extends Omit<Dispatch, 'pipeline' | 'bindGroup'> {
-  /** Bytes of each binding, in their order. */
-  readonly ranges: readonly BoundRange[];
+export interface DispatchPlan extends Omit<Dispatch, 'pipeline' | 'operands'> {
+  readonly operands: Omit<BoundOperands, 'bindGroupLayout'>;
 }
 
 /** Dispatch without a device: what is known from shapes and scalars. */
@@ -152,7 +150,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
    * @throws KernelError, as `variant`, and when the shader is missing or does not link.
    */
   async wgsl(device: Device, choice?: ChoiceOf<S>): Promise<string> {
-    return (await linkShader(this.spec, this.variant(device.traits, choice), device.traits.immediates)).wgsl;
+    return (await linkShader(this.spec, this.variant(device.traits, choice))).wgsl;
   }
 
   /**
@@ -218,7 +216,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
     });
     const label = labelOf(spec.name, variant);
     const cost = spec.cost?.(dims, variant) ?? null;
-    return { label, ranges, params: packParams(spec, dims), workgroups, dims, cost };
+    return { label, operands: { label, ranges, params: packParams(spec, dims) }, workgroups, dims, cost };
   }
 
   /**
@@ -228,11 +226,11 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
    *
    * @internal
    */
-  bind(device: Device, { ranges, ...plan }: DispatchPlan): Dispatch {
+  bind(device: Device, plan: DispatchPlan): Dispatch {
     const built = this.#variants(device).get(plan.label);
     if (!built || built instanceof Promise) throw new KernelError(plan.label, 'used before it was built');
-    const bindGroup = device.bindGroups.get(built.label, built.bindGroupLayout, ranges);
-    return { ...plan, pipeline: built.pipeline, bindGroup };
+    const { pipeline, bindGroupLayout } = built;
+    return { ...plan, pipeline, operands: { ...plan.operands, bindGroupLayout } };
   }
 
   /**

@@ -2,7 +2,7 @@
 // the binding asks, and of a packed matrix the conditions under which the kernel reads its format.
 import { isRecord } from '../util/keys.ts';
 import { clip, quote } from '../util/quote.ts';
-import type { BoundRange } from './bind-group-cache.ts';
+import type { BoundRange } from './bound-operands.ts';
 import type { Device } from './device.ts';
 import { KernelError } from './errors.ts';
 import type { BindingSpec, Dims, KernelSpec, VariantChoice } from './kernel-spec.ts';

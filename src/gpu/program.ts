@@ -1,11 +1,7 @@
 // A program is recorded once and replayed: all checks were made before.
-import { roundUp } from '../util/math.ts';
+import type { BoundGroup } from './bind-groups.ts';
 import type { Device } from './device.ts';
-import { type Dispatch, PARAMS_GROUP, paramsLayout } from './dispatch.ts';
-import { BufferUsage } from './flags.ts';
-
-/** Uniform buffer offsets are aligned to this on every WebGPU adapter. */
-const UNIFORM_ALIGNMENT = 256;
+import type { Dispatch } from './dispatch.ts';
 
 /**
  * A recorded list of dispatches. Replaying it checks nothing and creates nothing but the encoder: that is what a decode
@@ -15,13 +11,21 @@ export class Program {
   readonly label: string;
   readonly dispatches: readonly Dispatch[];
   readonly #device: Device;
-  readonly #params: UniformParams | null;
+  /** One for each dispatch; none once the program is closed. */
+  readonly #groups: BoundGroup[] = [];
 
+  /** @throws GpuError when the adapter refuses a bind group. */
   constructor(device: Device, label: string, dispatches: readonly Dispatch[]) {
     this.#device = device;
     this.label = label;
     this.dispatches = dispatches;
-    this.#params = device.traits.immediates ? null : new UniformParams(device, label, dispatches);
+    try {
+      for (const { operands } of dispatches) this.#groups.push(device.bindGroups.hold(operands));
+      device.bindGroups.flush();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** Encodes all dispatches into one compute pass, between two timestamps where they are asked for. */
@@ -39,13 +43,11 @@ export class Program {
 
   /** Binds and dispatches one entry; its pipeline must be set. */
   encodeDispatch(pass: GPUComputePassEncoder, index: number): void {
-    const dispatch = this.dispatches[index];
+    const [x, y, z] = this.dispatches[index]!.workgroups;
     // An empty tensor leaves nothing to do, and Dawn would warn.
-    if (!dispatch || dispatch.workgroups.includes(0)) return;
-    pass.setBindGroup(0, dispatch.bindGroup);
-    if (this.#params) this.#params.bind(pass, index);
-    else if (dispatch.params) pass.setImmediates(0, dispatch.params);
-    pass.dispatchWorkgroups(...dispatch.workgroups);
+    if (x === 0 || y === 0 || z === 0) return;
+    pass.setBindGroup(0, this.#groups[index]!.group);
+    pass.dispatchWorkgroups(x, y, z);
   }
 
   /** Encodes and submits the program by itself. @throws GpuError when the driver refuses something. */
@@ -58,55 +60,15 @@ export class Program {
     });
   }
 
-  /** Frees what the program owns; its tensors and bind groups are not among it. */
+  /**
+   * Lets go of the bind groups, whose scalars later programs may change: all that uses the program must have been submitted.
+   * Idempotent.
+   */
   close(): void {
-    this.#params?.close();
+    for (const group of this.#groups.splice(0)) this.#device.bindGroups.release(group);
   }
 
   [Symbol.dispose](): void {
     this.close();
-  }
-}
-
-/** The `Params` of all dispatches of a program in one uniform buffer, for adapters without immediates. */
-class UniformParams {
-  readonly #device: Device;
-  readonly #buffer: GPUBuffer;
-  readonly #group: GPUBindGroup;
-  readonly #offsets: readonly (readonly [number] | null)[];
-
-  constructor(device: Device, label: string, dispatches: readonly Dispatch[]) {
-    const bytes = UNIFORM_ALIGNMENT;
-    const slots = dispatches.filter(({ params }) => params !== null).length;
-    const words = new Uint32Array((bytes / 4) * Math.max(slots, 1));
-    let next = 0;
-    this.#offsets = dispatches.map(({ params }) => {
-      if (!params) return null;
-      words.set(params, next / 4);
-      next += bytes;
-      return [next - bytes];
-    });
-    this.#device = device;
-    this.#buffer = device.createBuffer({
-      label: `${label} (params)`,
-      size: roundUp(words.byteLength, bytes),
-      usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST,
-    });
-    device.gpu.queue.writeBuffer(this.#buffer, 0, words);
-    const resource = { buffer: this.#buffer, offset: 0, size: bytes };
-    this.#group = device.gpu.createBindGroup({
-      label,
-      layout: paramsLayout(device.gpu),
-      entries: [{ binding: 0, resource }],
-    });
-  }
-
-  bind(pass: GPUComputePassEncoder, index: number): void {
-    const offset = this.#offsets[index];
-    if (offset) pass.setBindGroup(PARAMS_GROUP, this.#group, offset);
-  }
-
-  close(): void {
-    this.#device.destroyBuffer(this.#buffer);
   }
 }

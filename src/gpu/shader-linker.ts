@@ -1,5 +1,5 @@
-// Turns a shader and a variant into plain WGSL. How `Params` arrive differs between adapters, so the linker declares them,
-// after the author's text and on none of its lines: an author writes `params.N` and nothing else, in modules too.
+// Turns a shader and a variant into plain WGSL. The linker declares `Params`, after the author's text and on none of its lines:
+// an author writes `params.N` and nothing else, in modules too.
 import { type LinkedWesl, link, withLoggerAsync } from 'wesl';
 import { KernelError } from './errors.ts';
 import { compileError, linkError } from './explain-shader.ts';
@@ -20,20 +20,19 @@ export interface LinkedShader {
 }
 
 /**
- * Links a variant of a kernel's shader.
+ * Links a variant of a kernel's shader. `Params` are a uniform buffer after its storage bindings.
  *
- * @param immediates `Params` arrive as immediates; otherwise in a uniform buffer, group 1.
  * @throws KernelError when the shader is missing, does not use a condition or constant of the kernel, or declares `Params`
  * itself; ShaderError with line and caret when it names one that the kernel does not declare, and when it does not link.
  */
-export async function linkShader(spec: KernelSpec, variant: Variant, immediates: boolean): Promise<LinkedShader> {
+export async function linkShader(spec: KernelSpec, variant: Variant): Promise<LinkedShader> {
   const name = shaderOf(spec, variant);
   const files = { ...shaderSources(), ...spec.modules };
   const source = spec.source ?? files[name];
   if (source === undefined) throw new KernelError(spec.name, `no shader file ${shaderPath(name)}`);
-  const root = declareParams(spec, source, immediates);
+  const root = withParams(spec, source);
   const nonzero = Object.entries(variant.constants).map(([constant, value]) => [constant, value !== 0]);
-  const weslSrc: Record<string, string> = { [`${name}.wgsl`]: root.linked };
+  const weslSrc: Record<string, string> = { [`${name}.wgsl`]: root };
   const texts = new Map<string, ShaderText>();
   for (const [file, text] of Object.entries(files)) {
     const title = Object.hasOwn(spec.modules ?? {}, file) ? `module ${file}` : `shaders/${file}.wgsl`;
@@ -42,7 +41,7 @@ export async function linkShader(spec: KernelSpec, variant: Variant, immediates:
     texts.set(file, { title, text, inserted: { at: 0, length: imports.length } });
   }
   const title = spec.source === undefined ? (texts.get(name)?.title ?? name) : 'source';
-  texts.set(name, { title, text: source, inserted: root.inserted });
+  texts.set(name, { title, text: source, inserted: { at: 0, length: 0 } });
   const owner = { kernel: spec.name, label: labelOf(spec.name, variant) };
   checkNames(owner, spec, texts, variant);
   const linkWith = (sourceMap: boolean) =>
@@ -67,29 +66,19 @@ export async function linkShader(spec: KernelSpec, variant: Variant, immediates:
   }
 }
 
-/** Imports and comments before the first declaration or directive: directives follow imports. */
-const IMPORTS = /^(?:\s|\/\/.*|import\s[^;]*;)*/;
-
-/** Declares `Params` in the author's text: no line of it moves. */
-function declareParams(
-  spec: KernelSpec,
-  source: string,
-  immediates: boolean,
-): Pick<ShaderText, 'inserted'> & { readonly linked: string } {
+/** Adds the declaration of `Params` to the author's text: no line of it moves. */
+function withParams(spec: KernelSpec, source: string): string {
   if (/^\s*struct\s+Params\b/m.test(source)) {
     throw new KernelError(
       spec.name,
       'the shader declares Params, but the kernel does: leave out the struct and its variable',
     );
   }
-  const at = IMPORTS.exec(source)?.[0].length ?? 0;
   const fields = Object.entries(spec.params ?? {}).map(([name, type]) => `${name}: ${type}`);
-  if (fields.length === 0) return { linked: source, inserted: { at, length: 0 } };
+  if (fields.length === 0) return source;
   const struct = `struct Params { ${fields.join(', ')} }`;
-  const variable = immediates ? 'var<immediate>' : '@group(1) @binding(0) var<uniform>';
-  const directive = immediates ? 'requires immediate_address_space; ' : '';
-  const linked = `${source.slice(0, at)}${directive}${source.slice(at)}\n${struct}\n${variable} params: Params;\n`;
-  return { linked, inserted: { at, length: directive.length } };
+  const binding = Object.keys(spec.bindings).length;
+  return `${source}\n${struct}\n@group(0) @binding(${binding}) var<uniform> params: Params;\n`;
 }
 
 /** Settles when the links so far have: the linker's logger is one for the process. */

@@ -2,7 +2,7 @@
 import { RangeValueError } from '../util/errors.ts';
 import { roundUp } from '../util/math.ts';
 import { quote } from '../util/quote.ts';
-import type { BoundRange } from './bind-group-cache.ts';
+import type { BoundRange } from './bound-operands.ts';
 import type { Device } from './device.ts';
 import { TensorError } from './errors.ts';
 import { BufferUsage } from './flags.ts';

@@ -18,7 +18,6 @@ declare module 'wgsl_reflect/wgsl_reflect.module.js' {
     constructor(code: string);
     readonly storage: readonly VariableInfo[];
     readonly uniforms: readonly VariableInfo[];
-    readonly immediates: readonly VariableInfo[];
     readonly overrides: readonly { readonly name: string }[];
   }
 }

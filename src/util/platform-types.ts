@@ -18,6 +18,7 @@ declare global {
   interface GPUComputePassTimestampWrites {}
   interface GPUComputePipeline {}
   interface GPUDevice {}
+  interface GPUQueue {}
 }
 
 export {};

@@ -25,7 +25,6 @@ function lettersOf({ spec }: Kernel): string[] {
     vendor: 'any',
     minSubgroupSize: 4,
     isSoftware: false,
-    immediates: false,
     timestamps: false,
     reduction: 'software' as const,
   };

@@ -39,7 +39,6 @@ const ADAPTERS = ['nvidia', 'amd', 'intel', 'apple', 'other'].flatMap((vendor) =
       vendor,
       minSubgroupSize,
       isSoftware,
-      immediates: true,
       timestamps: true,
       reduction: isSoftware ? ('software' as const) : ('gpu' as const),
     })),
