@@ -18,6 +18,7 @@ export const MATMUL: SurvivorTable = {
         'what comes of x after K meets the zeros that w is padded with',
       ],
       [/: var (quad|rows) = /, WRITTEN],
+      [/limit dropped: let chunk_k = /, 'the sums of a chunk after the last are not added'],
       [/order reversed: for \(var t = 0/, 'each tile has scales of its own'],
       [
         /→ .*min\(tile, (\(params\.N \+ TILE (- 1u\) (\*|- 1u)|- \(1u - 1\)|\+ 1u)|\(params\.N \+ TILE - 1u\) \/ TILE - \(1u - 1|\(1u\) - \(\(params)/,
@@ -25,6 +26,7 @@ export const MATMUL: SurvivorTable = {
       ],
       [/: for \(var j = 0u; j < WORD_K.* → .*(j <= WORD_K|WORD_K \+ 1)/, CLAMPED],
     ],
+    matmul_chunks: [[/reset removed: var (xs|sums = array<vec4f, LOADS>)/, WRITTEN]],
     matmul_tiles: [
       [/: const TURN = /, 'quads are added in the same order, however many are loaded together'],
       [/: const (PAD_GROUPS|MIN_GROUPS) = /, 'memory and registers that are left over hold nothing'],
