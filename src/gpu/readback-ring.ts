@@ -6,7 +6,7 @@ import type { Tensor } from './tensor.ts';
 /** A tensor's first bytes, to be copied to the host. */
 export interface ReadbackPart {
   readonly tensor: Tensor;
-  /** Bytes, a multiple of 4. */
+  /** Bytes, a multiple of 4; 0 costs no call. */
   readonly size: number;
 }
 
@@ -40,6 +40,7 @@ export class ReadbackRing {
     try {
       this.#device.attempt(this.#label, () => {
         for (const { tensor, size } of parts) {
+          if (size === 0) continue;
           encoder.copyBufferToBuffer(tensor.range.buffer, tensor.range.offset, staging, end, size);
           end += size;
         }

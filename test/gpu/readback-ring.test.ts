@@ -1,6 +1,6 @@
 // The ring of staging buffers: each readback gives the bytes of its own submit, and every pending one settles, whatever
 // fails.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
 import { ReadbackRing } from '../../src/gpu/readback-ring.ts';
@@ -39,6 +39,17 @@ async function values(parts: Promise<ArrayBuffer[]>): Promise<number[]> {
 }
 
 describe('a ring of staging buffers', () => {
+  test('makes no call for a part without bytes', async () => {
+    const encoder = device.gpu.createCommandEncoder({ label: 'readback' });
+    const copy = vi.spyOn(encoder, 'copyBufferToBuffer');
+    const [none, second] = await ring.submit(encoder, [
+      { tensor: ids, size: 0 },
+      { tensor: logprobs, size: 8 },
+    ]);
+    expect(copy).toHaveBeenCalledTimes(1);
+    expect([none?.byteLength, ...new Float32Array(second!)]).toEqual([0, -0.5, -1.5]);
+  });
+
   test('gives each part as it was at its submit', async () => {
     const first = readBack();
     ids.write(Int32Array.of(7, 8, 9));
