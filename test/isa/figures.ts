@@ -2,12 +2,15 @@
 import type { Launch, LaunchedStep, TakenShader } from './launches.ts';
 import { type Waits, waitsOf } from './loop-work.ts';
 import { type Loop, loopsOf } from './loops.ts';
+import { type Rounding, roundingOf } from './multiply-adds.ts';
 import type { CompiledModel } from './run-family.ts';
 import type { Statistics } from './shader-dump.ts';
 
 /** A shader and its innermost loops that load from memory. */
 export interface ShaderFigures extends TakenShader, Statistics {
   readonly loops: readonly Loop[];
+  /** Rounding of the multiply-adds in all loops: those of a matmul may be in a loop that loads from workgroup memory alone. */
+  readonly rounding: Rounding | null;
 }
 
 /** A dispatch of a step and its waits for memory. */
@@ -36,8 +39,9 @@ export function figuresOf({ family, adapter, driver, shaders, steps, compiled }:
     driver,
     shaders: shaders.map((taken) => {
       const { statistics, blocks } = shaderOf(taken.label);
-      const loops = loopsOf(blocks).filter(({ isInnermost, memory }) => isInnermost && memory.words > 0);
-      return { ...taken, ...statistics, loops };
+      const all = loopsOf(blocks);
+      const loops = all.filter(({ isInnermost, memory }) => isInnermost && memory.words > 0);
+      return { ...taken, ...statistics, loops, rounding: roundingOf(all.flatMap(({ lines }) => lines)) };
     }),
     steps: steps.map((step) => {
       const launches = step.launches.map((launch) => ({

@@ -14,6 +14,7 @@ const SHADER: ShaderFigures = {
   shared: 512,
   waves: 32,
   loops: [],
+  rounding: null,
 };
 const loop = (inFlight: number, words: number) => ({
   label: 'BB1',

@@ -46,6 +46,6 @@ test('the tables show each shader, each dispatch and the sums of the steps', () 
     'all | 2: 388 | 4: 396',
     'matmuls | per 32 k | 8 (3 in flight) | 8 (3 in flight)',
     '',
-    'multiply-adds in the main loops of matmuls: unfused in 1 of 1',
+    'multiply-adds in the loops of matmuls: unfused in 1 of 1',
   ]);
 });

@@ -3,7 +3,6 @@ import { formatRow } from '../../bench/report/table.ts';
 import { type LaunchFigures, type ModelFigures, mainLoop, type ShaderFigures, type StepFigures } from './figures.ts';
 import { stepName } from './limits.ts';
 import { kOfLane } from './loop-work.ts';
-import { roundingOf } from './multiply-adds.ts';
 
 const SHADER_WIDTHS = [-9, -7, -7, -6, -5, 1, 26, 0];
 const SHADER_HEAD = ['registers', 'spilled', 'scratch', 'shared', 'waves', '', 'loops: waits (in flight)', 'shader'];
@@ -27,7 +26,7 @@ export function formatFamily(figures: ModelFigures): string[] {
     ),
     formatRow(['matmuls', 'per 32 k', ...steps.map((step) => formatMainLoops(step, figures))], LAUNCH_WIDTHS),
     '',
-    `multiply-adds in the main loops of matmuls: ${formatRoundings(figures)}`,
+    `multiply-adds in the loops of matmuls: ${formatRoundings(figures)}`,
   ];
 }
 
@@ -69,7 +68,7 @@ function formatMainLoops({ launches }: StepFigures, { shaders }: ModelFigures): 
 /** Counts the shaders of matmuls by the rounding of their multiply-adds. */
 function formatRoundings({ shaders }: ModelFigures): string {
   const matmuls = shaders.filter(({ kernel }) => kernel.startsWith('matmul'));
-  const counts = Map.groupBy(matmuls, (shader) => roundingOf(mainLoop(shader)?.lines ?? []));
+  const counts = Map.groupBy(matmuls, ({ rounding }) => rounding);
   return [...counts]
     .map(([rounding, { length }]) => `${rounding ?? 'absent'} in ${length} of ${matmuls.length}`)
     .join(', ');
