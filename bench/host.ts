@@ -15,11 +15,10 @@ async function benchHost({ model: name = SHAPE_MODEL, ...args }: HostArgs, signa
   const { model, source, tokenizer } = await openSource(name);
   await using weights = source;
   using device = await openDevice({ backend: 'null' });
-  const { maxStorageBufferBindingSize } = device.gpu.limits;
   const steps = hostSteps(model.config.numPositions);
   const numBlocks = blocksOfSteps(steps, DEFAULT_BLOCK_SIZE);
   const options = { dtype: args.dtype, kvDtype: args['kv-dtype'], numBlocks };
-  const sizes = resolveSizes(model.config, options, weights.dtype, maxStorageBufferBindingSize);
+  const sizes = resolveSizes(model.config, options, weights.dtype, device);
   status.show('loading');
   const calls = new NativeCalls(device.gpu);
   await using runner = await ModelRunner.create(device, model, weights, sizes, { tune: 'off', verify: false });

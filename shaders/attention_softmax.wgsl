@@ -79,7 +79,7 @@ fn add_tile(split: ptr<function, Softmax>, tile: ptr<function, Softmax>, queries
 @if(SPLIT) fn write_partials(split: ptr<function, Softmax>, queries: Queries, index: u32, lane: u32) {
   for (var r = 0; r < ROWS; r++) {
     if (!sees(queries, r, index * SPLIT_KEYS) || u32(r) >= queries.count) { continue; }
-    let start = (((queries.token + u32(r)) * params.H + queries.head) * params.Z + index) * (D + 2);
+    let start = (((queries.token + u32(r)) * params.H * constants::SHARE + queries.head) * params.Z + index) * (D + 2);
     for (var i = 0; i < O_QUADS; i++) {
       for (var c = 0; c < 4; c++) {
         let d = component(lane, i, c);
@@ -95,7 +95,7 @@ fn add_tile(split: ptr<function, Softmax>, tile: ptr<function, Softmax>, queries
 
 @if(!SPLIT) fn write_out(folded: ptr<function, Softmax>, queries: Queries, lane: u32) {
   for (var r = 0; r < ROWS; r++) {
-    let start = ((queries.token + u32(r)) * params.H + queries.head) * D;
+    let start = ((queries.token + u32(r)) * params.H * constants::SHARE + queries.head) * D;
     for (var i = 0; i < O_QUADS; i++) {
       for (var c = 0; c < 4; c++) {
         let d = component(lane, i, c);

@@ -1,11 +1,13 @@
-// The one way in which finished splits of a softmax are put together, in prefill, chunk and decode alike: splits in
-// ascending order: to maximum m and sum l come those of a split, m' and l': n = max(m, m'), l = l exp(m - n) + l' exp(m' - n).
-// A sum of values goes like l.
+// The one way in which finished splits of a softmax are put together, in prefill, chunk and decode alike: in ascending order,
+// where there are groups those of a group first, then the groups. To maximum m and sum l come those of a split, m' and l':
+// n = max(m, m'), l = l exp(m - n) + l' exp(m' - n). A sum of values goes like l.
 
 // Finite stand-in for minus infinity: the maximum over nothing.
 const MASKED = -1e30;
 // Keys of one split: running maxima and sums restart at every absolute multiple.
-const SPLIT_KEYS = 256u;
+const SPLIT_KEYS = u32(constants::SPLIT_KEYS);
+// Splits of a group.
+@if(GROUP_KEYS) const GROUP_SPLITS = u32(constants::GROUP_KEYS / constants::SPLIT_KEYS);
 
 // Factors of the accumulated and of the new split.
 fn fold_weights(accumulated_max: f32, split_max: f32) -> vec2f {

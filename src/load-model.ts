@@ -56,7 +56,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
   // Memory that the machine and, in a container, its limit leave.
   const hostBytes = device.traits.isSoftware ? process.availableMemory() : undefined;
-  const wanted = resolveSizes(config, options, weights.dtype, maxBindingBytes);
+  const wanted = resolveSizes(config, options, weights.dtype, device);
   const isPoolFixed = options.numBlocks !== undefined || hostBytes === undefined;
   const sizes = isPoolFixed ? wanted : fitPool(model, wanted, hostBytes, weights.tiedHead);
   const memory = planMemory(model, sizes, weights.tiedHead);

@@ -38,7 +38,7 @@ export function kernelCases(timed: TimedModel): KernelCase[] {
 function timedDispatches(timed: TimedModel): readonly TimedDispatch[] {
   const { device, kernels, model } = timed;
   const library = libraryKernels(kernels);
-  const steps = SIZES.flatMap((M) => timedSteps(M, model.config.numPositions));
+  const steps = SIZES.flatMap((M) => timedSteps(M, model.config.numPositions, device.traits.reduction));
   return steps.flatMap((step) => {
     const dispatches = listStep(timed, step);
     const beside = Map.groupBy(library, (kernel) => dispatchBeside(kernel, dispatches));

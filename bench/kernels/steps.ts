@@ -1,7 +1,10 @@
 // Steps whose dispatches are timed: a prompt, decode rows in a context of one split, decode rows in the longest context.
-import { SPLIT_KEYS } from '../../src/kernels/attention/attention.ts';
+
+import type { ReductionClass } from '../../src/gpu/reduction.ts';
 import { PREFILL_TILE_ROWS } from '../../src/kernels/attention/query-tiles.ts';
+import { dispatchedSplits } from '../../src/kernels/attention/splits.ts';
 import type { ModelDispatch } from '../../src/kernels/examination.ts';
+import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
 import { listDispatches } from '../../src/runtime/list-dispatches.ts';
 import { untunedParts } from '../../src/runtime/model-work.ts';
@@ -10,9 +13,9 @@ import { ceilDiv } from '../../src/util/math.ts';
 import type { TimedModel } from './case.ts';
 
 /** Lists the steps of M tokens. A prompt of one token is a decode row, and none is longer than the model's positions. */
-export function timedSteps(M: number, numPositions: number): StepTokens[] {
+export function timedSteps(M: number, numPositions: number, reduction: ReductionClass): StepTokens[] {
   const prompts = M > 1 && M <= numPositions ? [{ sequences: 1, queries: M, context: M }] : [];
-  const contexts = new Set([Math.min(SPLIT_KEYS, numPositions), numPositions]);
+  const contexts = new Set([Math.min(REDUCTIONS[reduction].splitKeys, numPositions), numPositions]);
   return [...prompts, ...[...contexts].map((context) => ({ sequences: M, queries: 1, context }))];
 }
 
@@ -22,17 +25,16 @@ export function listStep(
   step: StepTokens,
 ): readonly ModelDispatch[] {
   const { sequences, queries, context } = step;
-  const { maxStorageBufferBindingSize: maxBindingBytes } = device.gpu.limits;
   const numTokens = sequences * queries;
   const limits = { maxBatchSize: sequences, maxBatchTokens: numTokens, maxModelLen: context, kvDtype };
-  const sizes = resolveSizes(model.config, limits, dtype, maxBindingBytes);
+  const sizes = resolveSizes(model.config, limits, dtype, device);
   const parts = untunedParts(device, model, sizes, kernels);
   const isDecode = queries === 1;
   const shape = {
     numTokens,
     numDecodeTokens: isDecode ? numTokens : 0,
     numPrefillTiles: isDecode ? 0 : ceilDiv(numTokens, PREFILL_TILE_ROWS),
-    numDecodeSplits: ceilDiv(context, SPLIT_KEYS),
+    numDecodeSplits: dispatchedSplits(context, sizes.maxModelLen, sizes.reduction),
     numLogitsRows: sequences,
     // Every kernel of the head is in the step.
     logitsOfAll: false,

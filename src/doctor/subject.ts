@@ -20,6 +20,6 @@ export interface Subject {
 
 /** Lists what the model runs in the steps that a runner of default sizes can reach. */
 export function workOf({ device, kernels, model, dtype, kvDtype }: Subject): ModelWork {
-  const sizes = resolveSizes(model.config, { kvDtype }, dtype, device.gpu.limits.maxStorageBufferBindingSize);
+  const sizes = resolveSizes(model.config, { kvDtype }, dtype, device);
   return modelWork(device, model, sizes, kernels);
 }

@@ -14,7 +14,7 @@ export interface StepShape {
   readonly numDecodeTokens: number;
   /** Query tiles of the other tokens. */
   readonly numPrefillTiles: number;
-  /** Splits of the longest context among the decode tokens. */
+  /** Splits that decode tokens are divided into, at least those of the longest context among them. */
   readonly numDecodeSplits: number;
   /** R: rows that need logits. */
   readonly numLogitsRows: number;

@@ -83,8 +83,7 @@ export class TextModel {
     const wanted = { ...options, maxBatchSize: MAX_TEXTS, maxLogitsRows: CHUNK_ROWS };
     // Sequences share the tokens of a step, and at most one block each is not full.
     const numBlocks = ceilDiv(Math.max(numPositions, MAX_TEXTS), DEFAULT_BLOCK_SIZE) + MAX_TEXTS;
-    const maxBinding = device.gpu.limits.maxStorageBufferBindingSize;
-    const sizes = resolveSizes(model.config, { ...wanted, numBlocks }, source.dtype, maxBinding);
+    const sizes = resolveSizes(model.config, { ...wanted, numBlocks }, source.dtype, device);
     return new TextModel(device, await createParts(device, model, source, sizes, options), sizes);
   }
 

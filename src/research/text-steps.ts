@@ -109,7 +109,7 @@ export class TextSteps {
       return { sequence, start, numTokens: promptIds.length - start, samples: true, tokenSlot, blockTable };
     });
     const { plan } = planBatch(rows, this.#sizes);
-    const shape = stepShape(plan, this.parts.inputs.write(plan));
+    const shape = stepShape(plan, this.parts.inputs.write(plan), this.#sizes);
     forward(step, this.parts, { ...shape, numLogitsRows: 0 });
     return plan.numTokens;
   }

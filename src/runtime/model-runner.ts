@@ -40,7 +40,7 @@ export class ModelRunner implements Runner {
   readonly #parts: ModelParts;
   readonly #readback: StepReadback;
   readonly #timer: KernelTimer;
-  readonly #maxLogitsRows: number;
+  readonly #sizes: RuntimeSizes;
   /** Programs of steps of decode rows only, by shape: such steps repeat. */
   readonly #decodePrograms = new Map<string, Program>();
   readonly #inFlight = new Set<Promise<StepResult>>();
@@ -55,7 +55,7 @@ export class ModelRunner implements Runner {
     this.#parts = parts;
     this.#readback = new StepReadback(device, parts.scratch, options.returnLogits ?? false);
     this.#timer = new KernelTimer(device);
-    this.#maxLogitsRows = sizes.maxLogitsRows;
+    this.#sizes = sizes;
   }
 
   /**
@@ -107,7 +107,7 @@ export class ModelRunner implements Runner {
    */
   record(plan: BatchPlan): Program {
     this.#check(plan);
-    return this.#record(stepShape(plan, this.#parts.inputs.write(plan)));
+    return this.#record(stepShape(plan, this.#parts.inputs.write(plan), this.#sizes));
   }
 
   /** Takes no more steps, waits for those in flight and frees everything; idempotent. */
@@ -134,7 +134,7 @@ export class ModelRunner implements Runner {
     checkOptions('options of a step', options, STEP_OPTIONS);
     this.#check(plan);
     const { gpu } = this.#device;
-    const shape = stepShape(plan, this.#parts.inputs.write(plan));
+    const shape = stepShape(plan, this.#parts.inputs.write(plan), this.#sizes);
     const encoder = gpu.createCommandEncoder({ label: 'step' });
     const isDecode = plan.numDecodeTokens === plan.numTokens;
     const program = isDecode ? this.#decodeProgram(shape) : this.#record(shape);
@@ -197,7 +197,7 @@ export class ModelRunner implements Runner {
     const { maxBatchTokens, maxBatchSize, maxModelLen, blockSize } = this.limits;
     checkCount('tokens of the step', numTokens, maxBatchTokens);
     checkCount('sequences of the step', numSequences, maxBatchSize);
-    checkCount('rows of logits', Math.max(logitsRows.length, 1), this.#maxLogitsRows);
+    checkCount('rows of logits', Math.max(logitsRows.length, 1), this.#sizes.maxLogitsRows);
     checkCount('blocks of a sequence', maxBlocks, ceilDiv(maxModelLen, blockSize));
     if (!adjusts(plan)) return;
     const numAdjusted = samplingRows.reduce((sum, { adjustment }) => sum + (adjustment?.tokens.length ?? 0), 0);

@@ -1,5 +1,6 @@
-// Sizes of a runner: the options of a caller, with defaults that follow from the model and the adapter.
+// Sizes of a runner: the options of a caller, with defaults that follow from the model and the device.
 import type { ModelLimits } from '../core/runner.ts';
+import type { ReductionClass } from '../gpu/reduction.ts';
 import { type KVDType, kvRowWords } from '../kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import type { ModelConfig } from '../models/config.ts';
@@ -15,6 +16,14 @@ export interface RuntimeSizes extends ModelLimits {
   readonly kvDtype: KVDType;
   /** Rows of logits per step. */
   readonly maxLogitsRows: number;
+  /** Reduction class of the device. */
+  readonly reduction: ReductionClass;
+}
+
+/** Properties of a device that sizes follow from. */
+export interface SizingDevice {
+  readonly gpu: { readonly limits: Pick<GPUSupportedLimits, 'maxStorageBufferBindingSize'> };
+  readonly traits: { readonly reduction: ReductionClass };
 }
 
 /** Sizes that a caller may ask for; one that is left out takes its default. */
@@ -51,15 +60,16 @@ export const DEFAULT_BLOCK_SIZE = 16;
  * Fills in the defaults.
  *
  * @param fileDtype storage of the matrices when none is asked for.
- * @param maxBindingBytes largest binding of the adapter: a layer's keys and values are one.
+ * @param device a layer's keys and values are one binding of it.
  * @throws RangeValueError for a size that is no integer ≥ 1 or beyond the model.
  */
 export function resolveSizes(
   config: ModelConfig,
   options: RunnerOptions,
   fileDtype: WeightDType,
-  maxBindingBytes: number,
+  { gpu, traits: { reduction } }: SizingDevice,
 ): RuntimeSizes {
+  const { maxStorageBufferBindingSize: maxBindingBytes } = gpu.limits;
   const { maxBatchSize = DEFAULT_BATCH_SIZE, blockSize = DEFAULT_BLOCK_SIZE, kvDtype = DEFAULT_KV_DTYPE } = options;
   const { maxModelLen = config.numPositions } = options;
   const { maxBatchTokens = Math.max(maxModelLen, maxBatchSize), maxLogitsRows = maxBatchSize } = options;
@@ -81,7 +91,7 @@ export function resolveSizes(
     throw new RangeValueError('numBlocks', numBlocks, expected);
   }
   const sizes = { maxBatchSize, maxBatchTokens, maxModelLen, numBlocks, blockSize, maxLogitsRows };
-  return { ...sizes, vocabSize: config.vocabSize, dtype: options.dtype ?? fileDtype, kvDtype };
+  return { ...sizes, vocabSize: config.vocabSize, dtype: options.dtype ?? fileDtype, kvDtype, reduction };
 }
 
 /** Counts the bytes of one layer's keys and values in one block. */

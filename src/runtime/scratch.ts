@@ -1,11 +1,10 @@
 // Scratch tensors, through which the kernels of a step hand over their results: one table, made once for the largest step.
 import type { Tensor } from '../gpu/tensor.ts';
-import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
+import { numSplits } from '../kernels/attention/splits.ts';
 import { LOGPROB_WORDS } from '../kernels/logprobs/logprobs.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { RangeValueError } from '../util/errors.ts';
-import { ceilDiv } from '../util/math.ts';
 import type { RuntimeSizes } from './runtime-sizes.ts';
 import type { TensorTable } from './tensor-table.ts';
 
@@ -15,13 +14,13 @@ export type Scratch = Readonly<Record<keyof ReturnType<typeof scratchTable>, Ten
 /** Lists the scratch tensors that every model has; all take one word an element. */
 export function scratchTable(config: ModelConfig, sizes: RuntimeSizes) {
   const { numHeads: H, headDim: D, hiddenSize: C, vocabSize: V } = config;
-  const { maxBatchTokens: T, maxBatchSize: S, maxLogitsRows: R, maxModelLen } = sizes;
+  const { maxBatchTokens: T, maxBatchSize: S, maxLogitsRows: R, maxModelLen, reduction } = sizes;
   return {
     /** The residual stream. */
     hidden: { label: 'hidden', dtype: 'f32', shape: [T, C] },
     normed: { label: 'normed', dtype: 'f32', shape: [Math.max(T, R), C] },
     /** Running softmax of each split of decode rows; see shaders/attention_fold.wgsl. */
-    partials: { label: 'partials', dtype: 'f32', shape: [S, H, ceilDiv(maxModelLen, SPLIT_KEYS), D + 2] },
+    partials: { label: 'partials', dtype: 'f32', shape: [S, H, numSplits(maxModelLen, reduction), D + 2] },
     /** Last hidden states of the rows that need logits. */
     gathered: { label: 'gathered', dtype: 'f32', shape: [R, C] },
     /** Raw logits of the model; nothing changes them. */

@@ -1,21 +1,24 @@
 // Shapes of steps: that of a plan, and those of all steps that a runner can reach, one at least for each variant.
 import type { BatchPlan } from '../core/batch-plan.ts';
-import { SPLIT_KEYS } from '../kernels/attention/attention.ts';
+import { dispatchedSplits } from '../kernels/attention/splits.ts';
 import { ROW_BUCKETS } from '../kernels/tunings.ts';
 import type { StepShape } from '../models/step.ts';
-import { ceilDiv } from '../util/math.ts';
 import type { RuntimeSizes } from './runtime-sizes.ts';
 import { adjusts } from './step-inputs.ts';
 
-/** Returns the part of a plan that decides which dispatches run. */
-export function stepShape(plan: BatchPlan, numPrefillTiles: number): StepShape {
+/** Returns the part of a plan that decides which dispatches run on a runner of some sizes. */
+export function stepShape(
+  plan: BatchPlan,
+  numPrefillTiles: number,
+  { maxModelLen, reduction }: Pick<RuntimeSizes, 'maxModelLen' | 'reduction'>,
+): StepShape {
   const { numTokens, numDecodeTokens, contextLens, logitsRows, samplingRows } = plan;
   const longest = contextLens.subarray(0, numDecodeTokens).reduce((max, length) => Math.max(max, length), 1);
   return {
     numTokens,
     numDecodeTokens,
     numPrefillTiles,
-    numDecodeSplits: ceilDiv(longest, SPLIT_KEYS),
+    numDecodeSplits: dispatchedSplits(longest, maxModelLen, reduction),
     numLogitsRows: logitsRows.length,
     logitsOfAll: logitsRows.length === numTokens,
     adjustsLogits: adjusts(plan),
@@ -27,8 +30,9 @@ export function stepShape(plan: BatchPlan, numPrefillTiles: number): StepShape {
  * Lists shapes of the steps that a runner can reach, those with fewer tokens first: at least one for each variant, since
  * variants follow the number of rows, the kind of rows and the number of splits.
  */
-export function stepShapes({ maxBatchSize, maxBatchTokens, maxLogitsRows, maxModelLen }: RuntimeSizes): StepShape[] {
-  const maxSplits = ceilDiv(maxModelLen, SPLIT_KEYS);
+export function stepShapes(sizes: RuntimeSizes): StepShape[] {
+  const { maxBatchSize, maxBatchTokens, maxLogitsRows, maxModelLen, reduction } = sizes;
+  const maxSplits = dispatchedSplits(maxModelLen, maxModelLen, reduction);
   const shapes: StepShape[] = [];
   for (const rows of ROW_BUCKETS) {
     const numTokens = Math.min(rows, maxBatchTokens);

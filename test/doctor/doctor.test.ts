@@ -65,7 +65,7 @@ async function findings(kernels: Partial<ModelKernels>) {
 }
 
 const GLOBAL_MAXIMUM =
-  'for (var z = 0u; z < splits; z++) { folded_max = max(folded_max, partials[((t * params.H + h) * params.Z + z) * (params.D + 2u)]); }';
+  'for (var z = first; z < end; z++) { folded.x = max(folded.x, partials[(row + z) * (params.D + 2u)]); }';
 
 const otherGelu = (shaderSources().activation ?? '').replace('0.044715', '0.0457');
 
@@ -187,7 +187,7 @@ describe('doctor', () => {
       kernel: SPLIT_AND_FOLD,
       planted: () => ({
         attentionFold: mutant(untuned(modelKernels.attentionFold), [
-          ['var folded_max = MASKED;', `var folded_max = MASKED; ${GLOBAL_MAXIMUM}`],
+          ['var folded = NOTHING;', `var folded = NOTHING; ${GLOBAL_MAXIMUM}`],
         ]),
       }),
     },

@@ -60,7 +60,7 @@ function tinyModel({ dtype, kvDtype, blockSize }: Storage): FuzzModel {
     texts: () => [1, 2, 3].map((seed) => new Draws(seed).ids(LONGEST, vocabSize)),
     open: async (device, kernels) => {
       const options = { dtype, kvDtype, blockSize, maxBatchSize: MAX_BATCH_SIZE };
-      const sizes = resolveSizes(model.config, options, dtype, device.gpu.limits.maxStorageBufferBindingSize);
+      const sizes = resolveSizes(model.config, options, dtype, device);
       return await ModelRunner.create(device, model, new WideCheckpoint(model, 7), sizes, {
         kernels,
         returnLogits: true,

@@ -3,18 +3,17 @@
 import { writeSync } from 'node:fs';
 import { Device } from '../../src/gpu/device.ts';
 import { labelOf } from '../../src/gpu/variant-label.ts';
-import { SPLIT_KEYS } from '../../src/kernels/attention/attention.ts';
+import { dispatchedSplits } from '../../src/kernels/attention/splits.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import type { StepShape, StepSink } from '../../src/models/step.ts';
 import { type ForwardParts, forward } from '../../src/runtime/forward.ts';
 import { listDispatches } from '../../src/runtime/list-dispatches.ts';
 import { untunedParts } from '../../src/runtime/model-work.ts';
-import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
+import { type RuntimeSizes, resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { stepShapes } from '../../src/runtime/step-shape.ts';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { ceilDiv } from '../../src/util/math.ts';
 import {
   type CompilerMessage,
   DECODE_SIZES,
@@ -45,8 +44,7 @@ const STDERR = 2;
 
 async function describeModel(device: Device, [dtype, kvDtype]: Storage) {
   const { model } = await readModelShape(MODEL);
-  const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
-  const sizes = resolveSizes(model.config, { dtype, kvDtype }, dtype, maxBindingBytes);
+  const sizes = resolveSizes(model.config, { dtype, kvDtype }, dtype, device);
   return { sizes, parts: untunedParts(device, model, sizes) };
 }
 
@@ -67,12 +65,17 @@ async function compileModel(device: Device, storage: Storage, taken: Map<string,
 }
 
 /** Lists the dispatches of a decode step. */
-async function launchStep(device: Device, parts: ForwardParts, { batch, context }: DecodeSize): Promise<LaunchedStep> {
+async function launchStep(
+  device: Device,
+  parts: ForwardParts,
+  { maxModelLen, reduction }: RuntimeSizes,
+  { batch, context }: DecodeSize,
+): Promise<LaunchedStep> {
   const shape: StepShape = {
     numTokens: batch,
     numDecodeTokens: batch,
     numPrefillTiles: 0,
-    numDecodeSplits: ceilDiv(context, SPLIT_KEYS),
+    numDecodeSplits: dispatchedSplits(context, maxModelLen, reduction),
     numLogitsRows: batch,
     logitsOfAll: true,
     adjustsLogits: false,
@@ -104,9 +107,9 @@ async function compileAll(family: string): Promise<ModelLaunches> {
   if (!adapter.includes(family.toUpperCase())) throw new RangeValueError('adapter', adapter, `a GPU of ${family}`);
   const taken = new Map<string, TakenShader>();
   for (const storage of STORAGE) await compileModel(device, storage, taken);
-  const { parts } = await describeModel(device, STEP_STORAGE);
+  const { parts, sizes } = await describeModel(device, STEP_STORAGE);
   const steps: LaunchedStep[] = [];
-  for (const size of DECODE_SIZES) steps.push(await launchStep(device, parts, size));
+  for (const size of DECODE_SIZES) steps.push(await launchStep(device, parts, sizes, size));
   return { adapter, driver, shaders: [...taken.values()], steps };
 }
 

@@ -5,7 +5,14 @@ import { kOfLane, UnknownLoopsError, waitsOf } from './loop-work.ts';
 
 const launch = (kernel: string, sizes: Record<string, number>) => ({ label: `${kernel}[…]`, kernel, sizes });
 const fold = { blocks: blocksOf(FOLD) };
-const split = { blocks: blocksOf(SPLIT) };
+/** Loads of four words each, eight of them before a wait. */
+const EIGHT_QUADS = `${'\tbuffer_load_b128 v[4:7], v4, s[16:19], 0 offen\n'.repeat(8)}\ts_waitcnt vmcnt(0)\n`;
+/** An entry of the block table, 64 components of a key and 32 quads of values in place of the fold's one word. */
+const split = {
+  blocks: blocksOf(
+    FOLD.replace(/\tbuffer_load_b32 .*\n/, (entry) => `${entry}\ts_waitcnt vmcnt(0)\n${EIGHT_QUADS.repeat(2 + 4)}`),
+  ),
+};
 const matmul = { blocks: blocksOf(MATMUL) };
 
 describe('the waits of a dispatch', () => {
@@ -34,18 +41,20 @@ describe('the waits of a dispatch', () => {
     expect(kOfLane(sizes)).toBe(3 * 32);
   });
 
-  test('of a split of attention are those of its tiles of 32 keys', () => {
-    // A tile: a word of the block table, 64 components of a key by four, four components of 32 values.
-    const sizes = { W: 64 };
-    const perTile = 1 + 16 + 32;
-    expect(waitsOf(launch('attention_split', sizes), split, 64).total).toBe(2 + 2 * perTile);
-    expect(waitsOf(launch('attention_split', sizes), split, 65).total).toBe(2 + 3 * perTile);
-    expect(waitsOf(launch('attention_split', sizes), split, 1000).total).toBe(2 + 8 * perTile);
-    expect(waitsOf(launch('attention', sizes), split, 1000).total).toBe(2 + 32 * perTile);
+  test('of attention are those of each 64 keys that lie side by side', () => {
+    const sizes = { W: 64, LANES: 64, SPLIT_KEYS: 64 };
+    const perSpan = 1 + 2 + 4;
+    expect(waitsOf(launch('attention_split', sizes), split, 64).total).toBe(perSpan);
+    expect(waitsOf(launch('attention_split', sizes), split, 1000).total).toBe(perSpan);
+    expect(waitsOf(launch('attention', sizes), split, 65).total).toBe(2 * perSpan);
+    expect(waitsOf(launch('attention', sizes), split, 1000).total).toBe(16 * perSpan);
   });
 
-  test('of the fold are one for each split', () => {
-    expect(waitsOf(launch('attention_fold', {}), fold, 1000)).toEqual({ inLoops: [4], total: 4 });
+  test('of the fold are one for the splits that are loaded together', () => {
+    expect(waitsOf(launch('attention_fold', { SPLIT_KEYS: 256, LOADS: 1 }), fold, 1000)).toEqual({
+      inLoops: [4],
+      total: 4,
+    });
   });
 
   test('of the sampler are those of its first pass', () => {
@@ -72,9 +81,9 @@ describe('code is refused', () => {
 
   test('with a loop that loads other words than are declared', () => {
     const more = FOLD.replace('\tbuffer_load_b32', '\tbuffer_load_b64');
-    expect(() => waitsOf(launch('attention_fold', {}), { blocks: blocksOf(more) }, 64)).toThrow(
-      'attention_fold[…]: the loop at BB2 loads 2 words a turn, expected the 1 declared',
-    );
+    expect(() =>
+      waitsOf(launch('attention_fold', { SPLIT_KEYS: 256, LOADS: 1 }), { blocks: blocksOf(more) }, 64),
+    ).toThrow('attention_fold[…]: the loop at BB2 loads 2 words a turn, expected the 1 declared');
   });
 
   test('of a dispatch that lacks a size', () => {

@@ -2,7 +2,7 @@
 // declared by its turns and by the words that a lane loads in one: code that loads others has changed, and is refused
 // until its declaration has, too.
 import type { Dims } from '../../src/gpu/kernel-spec.ts';
-import { SPLIT_KEYS, TILE_KEYS } from '../../src/kernels/attention/attention.ts';
+import { TILE_KEYS } from '../../src/kernels/attention/attention.ts';
 import { NORM_HELD, NORM_PARTS } from '../../src/kernels/layernorm/layernorm.ts';
 import { RoseinferError } from '../../src/util/errors.ts';
 import { ceilDiv } from '../../src/util/math.ts';
@@ -61,19 +61,15 @@ const matmulLoops: KernelLoops = {
   optional: [{ turns: (size) => 4 * size('TILES'), words: () => 1 }],
 };
 
-const attentionLoops = (keys: (context: number) => number): KernelLoops => {
-  const tiles = (context: number) => ceilDiv(keys(context), TILE_KEYS);
-  return {
-    loops: [
-      // Tiles: a lane's entry of the block table.
-      { turns: (_, context) => tiles(context), words: () => 1 },
-      // The lane's key, by quads.
-      { turns: (size, context) => tiles(context) * (size('W') / 4), words: () => 4 },
-      // A quad of each value.
-      { turns: (_, context) => tiles(context) * TILE_KEYS, words: () => 4 },
-    ],
-  };
-};
+/** The loop over keys that lie side by side: an entry of the block table, then a key, then a tile's values by quads. */
+const attentionLoops = (keys: (size: SizeOf, context: number) => number): KernelLoops => ({
+  loops: [
+    {
+      turns: (size, context) => ceilDiv(keys(size, context), size('LANES')),
+      words: (size) => 1 + size('W') + 4 * TILE_KEYS,
+    },
+  ],
+});
 
 const KERNELS: Readonly<Record<string, KernelLoops>> = {
   embed: NO_LOOPS,
@@ -88,9 +84,16 @@ const KERNELS: Readonly<Record<string, KernelLoops>> = {
   },
   matmul: matmulLoops,
   matmul_kv_write: matmulLoops,
-  attention: attentionLoops((context) => context),
-  attention_split: attentionLoops((context) => Math.min(context, SPLIT_KEYS)),
-  attention_fold: { loops: [{ turns: (_, context) => ceilDiv(context, SPLIT_KEYS), words: () => 1 }] },
+  attention: attentionLoops((_, context) => context),
+  attention_split: attentionLoops((size, context) => Math.min(context, size('SPLIT_KEYS'))),
+  attention_fold: {
+    loops: [
+      {
+        turns: (size, context) => ceilDiv(context, size('SPLIT_KEYS') * size('LOADS')),
+        words: (size) => size('LOADS'),
+      },
+    ],
+  },
   sample: {
     // The maxima of the lane's strips.
     loops: [

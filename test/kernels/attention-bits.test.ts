@@ -1,19 +1,30 @@
 // Bits of an attention row: equal in every tiling, split, block order and batch, with sums in the promised order.
 // @module-tag sweep
 import { beforeAll, describe, expect, test } from 'vitest';
+import { REDUCTION_CLASSES, type ReductionClass } from '../../src/gpu/reduction.ts';
 import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention/attention.ts';
 import { AttentionStep, randomSequence, type SequenceData } from '../../src/kernels/attention/operands.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
+import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import { TestDevices } from '../support/gpu/test-devices.ts';
 import { runSplit, runWhole } from '../support/kernels/attention-case.ts';
 import { checkScoreOrder, checkValueOrder } from '../support/kernels/attention-order.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
-import { mutant } from '../support/kernels/mutant.ts';
-
-const devices = new TestDevices();
+import { type Changes, mutant } from '../support/kernels/mutant.ts';
 
 const [H, D] = [1, 64];
 const C = H * D;
+/** Changes that make the sum over the values of a tile descend. */
+const TURNED: Readonly<Record<ReductionClass, Changes[number]>> = {
+  software: [
+    'for (var j = 0u; j < num_keys; j++) {\n        var p',
+    'for (var n = 0u; n < num_keys; n++) {\n let j = num_keys - 1u - n;\n var p',
+  ],
+  gpu: [
+    'for (var start = 0u; start < min(KEYS, span.count); start += LOADS) {',
+    'for (var turn = 0u; turn < KEYS; turn += LOADS) { let start = KEYS - LOADS - turn;',
+  ],
+};
 /** Rows at positions 500 to 799: two to four splits. */
 const SPAN = { context: 800, queries: 300 };
 const FIRST_POSITION = SPAN.context - SPAN.queries;
@@ -31,98 +42,112 @@ function countDifferences(got: Uint32Array, want: Uint32Array): number {
   return got.filter((word, i) => word !== want[i]).length;
 }
 
-describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', (dtype) => {
-  const shape = { H, D, P: 16, dtype };
-  const sequence = randomSequence(shape, SPAN, 3);
-  const step = new AttentionStep(shape, [sequence]);
-  let want: Uint32Array;
-  beforeAll(async () => {
-    want = await runWhole(devices.auto, step, { ROWS: 1 });
-  });
+describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
+  const devices = new TestDevices({ reduction });
+  const sums = REDUCTIONS[reduction];
 
-  test('in every tiling and with every number of lanes', async () => {
-    // The storage type changes how a row is loaded, not how lanes share the work: f16 runs fewer of the variants.
-    const single = dtype === 'f32' ? attention.neighbours(devices.auto.traits, {}) : [{ constants: { ROWS: 8 } }];
-    const lanesApart = [1, 8].map((ROWS) => ({ constants: { ROWS, SUBGROUPS: 0 } }));
-    for (const { constants } of [...single, ...lanesApart, { constants: { ROWS: 4, LANES: 32 } }]) {
-      expectSameBits(await runWhole(devices.auto, step, { ROWS: 1, ...constants }), want, JSON.stringify(constants));
-    }
-  });
-
-  test('in splits that are folded', async () => {
-    const tunings = dtype === 'f32' ? attentionSplit.neighbours(devices.auto.traits, {}) : [{ constants: {} }];
-    for (const { constants } of [...tunings, { constants: { SUBGROUPS: 0 } }]) {
-      expectSameBits(await runSplit(devices.auto, step, constants), want, `splits, ${JSON.stringify(constants)}`);
-    }
-  });
-
-  test('in tiles that begin at another row, in other blocks and in blocks of another size', async () => {
-    const later = new AttentionStep(
-      { ...shape, P: 5 },
-      [{ ...sequence, queries: 297, q: sequence.q.subarray(3 * C) }],
-      9,
-    );
-    expectSameBits(await runWhole(devices.auto, later, { ROWS: 4 }), want.subarray(3 * C), 'from row 3 on');
-  });
-
-  test('as the only token of its sequence in a step of others', async () => {
-    const positions = [500, 510, 511, 512, 640, 767, 768, 799];
-    const decode = new AttentionStep(shape, decodeRows(sequence, positions), 7);
-    const rows = positions.flatMap((position) => {
-      const row = position - FIRST_POSITION;
-      return [...want.subarray(row * C, (row + 1) * C)];
+  describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', (dtype) => {
+    const shape = { H, D, P: 16, dtype, sums };
+    const sequence = randomSequence(shape, SPAN, 3);
+    const step = new AttentionStep(shape, [sequence]);
+    let want: Uint32Array;
+    beforeAll(async () => {
+      want = await runWhole(devices.auto, step, { ROWS: 1 });
     });
-    expectSameBits(await runWhole(devices.auto, decode, { ROWS: 1 }), Uint32Array.from(rows), 'decode');
-    expectSameBits(await runSplit(devices.auto, decode), Uint32Array.from(rows), 'decode in splits');
+
+    test('in every tiling and with every number of lanes', async () => {
+      // The storage type changes how a row is loaded, not how lanes share the work: f16 runs fewer of the variants.
+      const single = dtype === 'f32' ? attention.neighbours(devices.auto.traits, {}) : [{ constants: { ROWS: 8 } }];
+      const wide = reduction === 'software' ? [{ constants: { ROWS: 4, LANES: 32 } }] : [];
+      const lanesApart = [1, 8].map((ROWS) => ({ constants: { ROWS, SUBGROUPS: 0 } }));
+      for (const { constants } of [...single, ...lanesApart, ...wide]) {
+        expectSameBits(await runWhole(devices.auto, step, { ROWS: 1, ...constants }), want, JSON.stringify(constants));
+      }
+    });
+
+    test('in splits that are folded', async () => {
+      const tunings = dtype === 'f32' ? attentionSplit.neighbours(devices.auto.traits, {}) : [{ constants: {} }];
+      for (const { constants } of [...tunings, { constants: { SUBGROUPS: 0 } }]) {
+        expectSameBits(await runSplit(devices.auto, step, constants), want, `splits, ${JSON.stringify(constants)}`);
+      }
+    });
+
+    test('in tiles that begin at another row, in other blocks and in blocks of another size', async () => {
+      const later = new AttentionStep(
+        { ...shape, P: 5 },
+        [{ ...sequence, queries: 297, q: sequence.q.subarray(3 * C) }],
+        9,
+      );
+      expectSameBits(await runWhole(devices.auto, later, { ROWS: 4 }), want.subarray(3 * C), 'from row 3 on');
+    });
+
+    test('as the only token of its sequence in a step of others', async () => {
+      const positions = [500, 510, 511, 512, 640, 767, 768, 799];
+      const decode = new AttentionStep(shape, decodeRows(sequence, positions), 7);
+      const rows = positions.flatMap((position) => {
+        const row = position - FIRST_POSITION;
+        return [...want.subarray(row * C, (row + 1) * C)];
+      });
+      expectSameBits(await runWhole(devices.auto, decode, { ROWS: 1 }), Uint32Array.from(rows), 'decode');
+      expectSameBits(await runSplit(devices.auto, decode), Uint32Array.from(rows), 'decode in splits');
+    });
+
+    test('on a device without optional features', async () => {
+      expectSameBits(await runWhole(devices.base, step, { ROWS: dtype === 'f32' ? 4 : 1 }), want, 'tiles');
+      expectSameBits(await runSplit(devices.base, step), want, 'splits');
+    });
   });
 
-  test('on a device without optional features', async () => {
-    expectSameBits(await runWhole(devices.base, step, { ROWS: dtype === 'f32' ? 4 : 1 }), want, 'tiles');
-    expectSameBits(await runSplit(devices.base, step), want, 'splits');
-  });
-});
-
-describe('the order of the sums is the promised one', () => {
-  test.each<KVDType>(['f32', 'f16'])('of scores, over d, cache of %s', (dtype) => checkScoreOrder(devices.auto, dtype));
-
-  test('of values, over the keys of a tile, the tiles of a split and the splits', () => checkValueOrder(devices.auto));
-
-  test('which the checks find broken', async () => {
-    const dot = 'fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))))';
-    const swapped = 'fma(a.w, b.w, fma(a.z, b.z, fma(a.x, b.x, fma(a.y, b.y, sum))))';
-    await expect(checkScoreOrder(devices.auto, 'f32', mutant(attention, [[dot, swapped]]))).rejects.toThrow(
-      'order of the scores',
+  describe('the order of the sums is the promised one', () => {
+    test.each<KVDType>(['f32', 'f16'])('of scores, over d, cache of %s', (dtype) =>
+      checkScoreOrder(devices.auto, dtype),
     );
-    const turned = mutant(attention, [
-      [
-        'for (var j = 0u; j < num_keys; j++) {\n        var p',
-        'for (var n = 0u; n < num_keys; n++) {\n let j = num_keys - 1u - n;\n var p',
-      ],
-    ]);
-    await expect(checkValueOrder(devices.auto, turned)).rejects.toThrow('order of the values');
-  });
-});
 
-describe('the bits differ', () => {
-  const shape = { H, D, P: 16, dtype: 'f32' as const };
-  const step = new AttentionStep(shape, [randomSequence(shape, SPAN, 3)]);
+    test('of values, over the keys of a tile, the tiles of a split and the splits', () =>
+      checkValueOrder(devices.auto));
 
-  test('with other tiles of keys', async () => {
-    const differences = countDifferences(
-      await runWhole(devices.auto, step, { ROWS: 1, KEYS: 64 }),
-      await runWhole(devices.auto, step, { ROWS: 1 }),
-    );
-    expect(differences).toBeGreaterThan((SPAN.queries * C) / 4);
+    test('which the checks find broken', async () => {
+      const dot = 'fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))))';
+      const swapped = 'fma(a.w, b.w, fma(a.z, b.z, fma(a.x, b.x, fma(a.y, b.y, sum))))';
+      await expect(checkScoreOrder(devices.auto, 'f32', mutant(attention, [[dot, swapped]]))).rejects.toThrow(
+        'order of the scores',
+      );
+      await expect(checkValueOrder(devices.auto, mutant(attention, [TURNED[reduction]]))).rejects.toThrow(
+        'order of the values',
+      );
+    });
   });
 
-  test('with a fold by the maximum over all splits', async () => {
-    const maximum =
-      'for (var z = 0u; z < splits; z++) { folded_max = max(folded_max, partials[((t * params.H + h) * params.Z + z) * (params.D + 2u)]); }';
-    const fold = mutant(attentionFold, [['var folded_max = MASKED;', `var folded_max = MASKED; ${maximum}`]]);
-    const differences = countDifferences(
-      await runSplit(devices.auto, step, {}, { fold }),
-      await runSplit(devices.auto, step),
-    );
-    expect(differences).toBeGreaterThan(SPAN.queries);
+  describe('the bits differ', () => {
+    const shape = { H, D, P: 16, dtype: 'f32' as const, sums };
+    const step = new AttentionStep(shape, [randomSequence(shape, SPAN, 3)]);
+
+    test('with other tiles of keys', async () => {
+      const differences = countDifferences(
+        await runWhole(devices.auto, step, { ROWS: 1, KEYS: 64 }),
+        await runWhole(devices.auto, step, { ROWS: 1 }),
+      );
+      expect(differences).toBeGreaterThan((SPAN.queries * C) / 4);
+    });
+
+    test('with splits of half as many keys', async () => {
+      const SPLIT_KEYS = sums.splitKeys / 2;
+      const differences = countDifferences(
+        await runWhole(devices.auto, step, { ROWS: 1, SPLIT_KEYS }),
+        await runWhole(devices.auto, step, { ROWS: 1 }),
+      );
+      expect(differences).toBeGreaterThan(SPAN.queries);
+    });
+
+    test('with a fold by the maximum over all splits', async () => {
+      const maximum =
+        'for (var z = first; z < end; z++) { folded.x = max(folded.x, partials[(row + z) * (params.D + 2u)]); }';
+      const fold = mutant(attentionFold, [['var folded = NOTHING;', `var folded = NOTHING; ${maximum}`]]);
+      const differences = countDifferences(
+        await runSplit(devices.auto, step, {}, { fold }),
+        await runSplit(devices.auto, step),
+      );
+      expect(differences).toBeGreaterThan(SPAN.queries);
+    });
   });
 });

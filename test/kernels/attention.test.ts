@@ -1,18 +1,20 @@
 // Attention against float64 and torch, in tiles and splits; its bits are compared in attention-bits.test.ts.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
+import { REDUCTION_CLASSES, type ReductionClass } from '../../src/gpu/reduction.ts';
 import { attention, attentionFold } from '../../src/kernels/attention/attention.ts';
 import { expectedAttention } from '../../src/kernels/attention/expected.ts';
 import {
   type AttentionShape,
   AttentionStep,
   decodeSpans,
-  PREFILL_SPANS,
+  prefillSpans,
   type SequenceData,
 } from '../../src/kernels/attention/operands.ts';
 import { floatsOf, hostTensor, unwritten } from '../../src/kernels/kernel-case.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import { PagedCache } from '../../src/kernels/kv-write/paged-cache.ts';
+import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import { checkUnseenKeys, runSplit, runTiles, runWhole, steepStep } from '../support/kernels/attention-case.ts';
 import { checkAttentionNaive } from '../support/kernels/attention-naive-case.ts';
 import { expectWithin } from '../support/kernels/expect-within.ts';
@@ -20,142 +22,164 @@ import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { runKernel } from '../support/kernels/run-kernel.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.close());
-
 const DTYPES: readonly KVDType[] = ['f32', 'f16'];
 
-describe('decode rows agree with float64', () => {
-  test.each<AttentionShape>([
+/** Shapes of each class: rows of parts of a vector, of whole ones, and of more than the lanes of a tile hold at once. */
+const SHAPES: Readonly<Record<ReductionClass, readonly Omit<AttentionShape, 'sums'>[]>> = {
+  software: [
     ...DTYPES.flatMap((dtype) => [1, 7, 12, 64].map((D) => ({ H: 3, D, P: 16, dtype }))),
     { H: 2, D: 128, P: 16, dtype: 'f16' },
     { H: 3, D: 12, P: 5, dtype: 'f32' },
     { H: 3, D: 12, P: 1, dtype: 'f32' },
-  ])('H $H, D $D, P $P, cache of $dtype', async (shape) => {
-    const decode = AttentionStep.random(shape, decodeSpans(shape.P));
-    const { want, tolerance } = expectedAttention(decode);
-    expectWithin(floatsOf(await runWhole(device, decode, { ROWS: 1 })), want, tolerance, 'a workgroup a row');
-    expectWithin(floatsOf(await runSplit(device, decode)), want, tolerance, 'a workgroup a split');
+  ],
+  gpu: [
+    { H: 3, D: 1, P: 1, dtype: 'f32' },
+    { H: 3, D: 64, P: 16, dtype: 'f32' },
+    { H: 2, D: 25, P: 5, dtype: 'f16' },
+    { H: 1, D: 136, P: 16, dtype: 'f32' },
+  ],
+};
+
+describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
+  const sums = REDUCTIONS[reduction];
+  let device: Device;
+  beforeAll(async () => {
+    device = await Device.open({ reduction });
   });
-});
+  afterAll(() => device.close());
 
-test('scores whose differences overflow exp do no harm', async () => {
-  const steep = steepStep({ H: 2, D: 36, P: 5, dtype: 'f32' }, decodeSpans(5));
-  const { want, tolerance } = expectedAttention(steep);
-  expectWithin(floatsOf(await runWhole(device, steep, { ROWS: 1 })), want, tolerance, 'a workgroup a row');
-  expectWithin(floatsOf(await runSplit(device, steep)), want, tolerance, 'a workgroup a split');
-});
-
-describe.each([4, 8])('in tiles of %i rows', (ROWS) => {
-  test.each(DTYPES)('prefill, whole and in chunks, agrees with float64, cache of %s', async (dtype) => {
-    const prefill = AttentionStep.random({ H: 2, D: 12, P: 16, dtype }, PREFILL_SPANS);
-    const { want, tolerance } = expectedAttention(prefill);
-    expectWithin(floatsOf(await runWhole(device, prefill, { ROWS })), want, tolerance, `ROWS ${ROWS}, ${dtype}`);
+  describe('decode rows agree with float64', () => {
+    test.each<AttentionShape>([...SHAPES[reduction].map((shape) => ({ ...shape, sums }))])(
+      'H $H, D $D, P $P, cache of $dtype',
+      async (shape) => {
+        const decode = AttentionStep.random(shape, decodeSpans(shape));
+        const { want, tolerance } = expectedAttention(decode);
+        expectWithin(floatsOf(await runWhole(device, decode, { ROWS: 1 })), want, tolerance, 'a workgroup a row');
+        expectWithin(floatsOf(await runSplit(device, decode)), want, tolerance, 'a workgroup a split');
+      },
+    );
   });
 
-  test('a row does not read the keys after it, not even those of its own tile', () =>
-    checkUnseenKeys(device, { H: 2, D: 12, P: 16, dtype: 'f32' }, { ROWS }));
-});
-
-test('decode rows and prefill tiles of a step may run in two dispatches over one list of tiles', async () => {
-  const shape: AttentionShape = { H: 2, D: 12, P: 16, dtype: 'f16' };
-  const numDecodes = 3;
-  const decodes = [17, 300, 64].map((context) => ({ context, queries: 1 }));
-  const step = AttentionStep.random(shape, [...decodes, { context: 21, queries: 21 }, { context: 41, queries: 9 }]);
-  const tiles = step.tiles(8);
-  const decoded = await runTiles(device, step, { ROWS: 1 }, { tiles, first: 0, count: numDecodes });
-  expect(
-    floatsOf(decoded)
-      .subarray(numDecodes * 24)
-      .every(Number.isNaN),
-  ).toBe(true);
-  const out = hostTensor(floatsOf(decoded), step.numTokens, 24);
-  const count = tiles.length / 2 - numDecodes;
-  const got = await runTiles(device, step, { ROWS: 8 }, { tiles, first: numDecodes, count, out });
-  const { want, tolerance } = expectedAttention(step);
-  expectWithin(floatsOf(got), want, tolerance, 'mixed');
-});
-
-test('splits and fold leave the tokens after the first `count` alone', async () => {
-  const step = AttentionStep.random({ H: 2, D: 12, P: 16, dtype: 'f32' }, decodeSpans(16));
-  const count = 7;
-  const got = floatsOf(await runSplit(device, step, {}, { count }));
-  const { want, tolerance } = expectedAttention(step);
-  expectWithin(got.subarray(0, count * 24), want.slice(0, count * 24), tolerance, 'first tokens');
-  expect(got.subarray(count * 24).every(Number.isNaN)).toBe(true);
-});
-
-test('attention refuses tiles beyond the list, and a cache of another type', async () => {
-  const step = AttentionStep.random({ H: 2, D: 12, P: 16, dtype: 'f32' }, [{ context: 3, queries: 3 }]);
-  await expect(runTiles(device, step, { ROWS: 1 }, { tiles: step.tiles(1), first: 2, count: 2 })).rejects.toThrow(
-    'attention: tiles [2, 4) are beyond the 3 query tiles',
-  );
-
-  const operands = {
-    qkv: unwritten(1, 3 * 128),
-    kv: new PagedCache({ numBlocks: 1, H: 2, P: 16, D: 64, dtype: 'f16' }, 0).operand,
-    query_tiles: hostTensor(Int32Array.of(0, 1), 1, 2),
-    positions: hostTensor(Int32Array.of(0), 1),
-    sequence_index: hostTensor(Int32Array.of(0), 1),
-    block_tables: hostTensor(Int32Array.of(0), 1, 1),
-    out: unwritten(1, 128),
-  };
-  await expect(runKernel(device, attention, operands, { scale: 1, count: 1 })).rejects.toThrow(
-    'attention: kv has rows of 32 words, expected 64 for D = 64',
-  );
-});
-
-describe('against torch in float64', () => {
-  const fixtures = readSafetensors('test/fixtures/ops.safetensors');
-
-  test.each([
-    { name: 'prefill', queries: 33, context: 33, H: 3, D: 64, ROWS: 4 },
-    { name: 'decode', queries: 1, context: 77, H: 3, D: 64, ROWS: 1 },
-    { name: 'chunk', queries: 9, context: 41, H: 2, D: 16, ROWS: 1 },
-  ])('$name', async ({ name, queries, context, H, D, ROWS }) => {
-    const part = (letter: string) => Float32Array.from(fixtures.get(`attention.${name}.${letter}`)!);
-    const sequence: SequenceData = { queries, context, q: part('q'), k: part('k'), v: part('v') };
-    const step = new AttentionStep({ H, D, P: 16, dtype: 'f32' }, [sequence]);
-    const { tolerance } = expectedAttention(step);
-    expectWithin(floatsOf(await runWhole(device, step, { ROWS })), part('out'), tolerance, 'tiles');
-    expectWithin(floatsOf(await runSplit(device, step)), part('out'), tolerance, 'splits');
+  test('scores whose differences overflow exp do no harm', async () => {
+    const shape = { H: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
+    const steep = steepStep(shape, decodeSpans(shape));
+    const { want, tolerance } = expectedAttention(steep);
+    expectWithin(floatsOf(await runWhole(device, steep, { ROWS: 1 })), want, tolerance, 'a workgroup a row');
+    expectWithin(floatsOf(await runSplit(device, steep)), want, tolerance, 'a workgroup a split');
   });
-});
 
-test('the naive attention agrees with float64', () => checkAttentionNaive(device));
+  describe.each([4, 8])('in tiles of %i rows', (ROWS) => {
+    test.each(DTYPES)('prefill, whole and in chunks, agrees with float64, cache of %s', async (dtype) => {
+      const prefill = AttentionStep.random({ H: 2, D: 12, P: 16, dtype, sums }, prefillSpans(sums));
+      const { want, tolerance } = expectedAttention(prefill);
+      expectWithin(floatsOf(await runWhole(device, prefill, { ROWS })), want, tolerance, `ROWS ${ROWS}, ${dtype}`);
+    });
 
-describe('the checks above find', () => {
-  const shape: AttentionShape = { H: 2, D: 12, P: 16, dtype: 'f32' };
+    test('a row does not read the keys after it, not even those of its own tile', () =>
+      checkUnseenKeys(device, { H: 2, D: 12, P: 16, dtype: 'f32', sums }, { ROWS }));
+  });
 
-  test.each<{ fault: string; changes: Changes }>([
-    {
-      fault: 'a row that does not see its own key',
-      changes: [['let position = u32(positions[token]);', 'let position = u32(max(positions[token] - 1, 0));']],
-    },
-    {
-      fault: 'a row that sees one key too many',
-      changes: [['let position = u32(positions[token]);', 'let position = u32(positions[token] + 1);']],
-    },
-    { fault: 'scores without their scale', changes: [[' * params.scale', '']] },
-    {
-      fault: "a neighbour's blocks",
-      changes: [['u32(sequence_index[token])', 'u32(max(sequence_index[token] - 1, 0))']],
-    },
-  ])('$fault', async ({ changes }) => {
-    const step = AttentionStep.random(shape, PREFILL_SPANS);
+  test('decode rows and prefill tiles of a step may run in two dispatches over one list of tiles', async () => {
+    const shape: AttentionShape = { H: 2, D: 12, P: 16, dtype: 'f16', sums };
+    const numDecodes = 3;
+    const decodes = [17, 300, 64].map((context) => ({ context, queries: 1 }));
+    const step = AttentionStep.random(shape, [...decodes, { context: 21, queries: 21 }, { context: 41, queries: 9 }]);
+    const tiles = step.tiles(8);
+    const decoded = await runTiles(device, step, { ROWS: 1 }, { tiles, first: 0, count: numDecodes });
+    expect(
+      floatsOf(decoded)
+        .subarray(numDecodes * 24)
+        .every(Number.isNaN),
+    ).toBe(true);
+    const out = hostTensor(floatsOf(decoded), step.numTokens, 24);
+    const count = tiles.length / 2 - numDecodes;
+    const got = await runTiles(device, step, { ROWS: 8 }, { tiles, first: numDecodes, count, out });
     const { want, tolerance } = expectedAttention(step);
-    const got = floatsOf(await runWhole(device, step, { ROWS: 1 }, mutant(attention, changes)));
-    expect(() => expectWithin(got, want, tolerance, 'mutant')).toThrow('mutant: element');
+    expectWithin(floatsOf(got), want, tolerance, 'mixed');
   });
 
-  test('a fold that stops one split early', async () => {
-    const step = AttentionStep.random(shape, decodeSpans(16));
+  test('splits and fold leave the tokens after the first `count` alone', async () => {
+    const shape = { H: 2, D: 12, P: 16, dtype: 'f32', sums } as const;
+    const step = AttentionStep.random(shape, decodeSpans(shape));
+    const count = 7;
+    const got = floatsOf(await runSplit(device, step, {}, { count }));
     const { want, tolerance } = expectedAttention(step);
-    const fold = mutant(attentionFold, [['/ SPLIT_KEYS + 1u', '/ SPLIT_KEYS + u32(positions[t] == 0)']]);
-    const got = floatsOf(await runSplit(device, step, {}, { fold }));
-    expect(() => expectWithin(got, want, tolerance, 'mutant')).toThrow('mutant: element');
+    expectWithin(got.subarray(0, count * 24), want.slice(0, count * 24), tolerance, 'first tokens');
+    expect(got.subarray(count * 24).every(Number.isNaN)).toBe(true);
   });
+
+  test('attention refuses tiles beyond the list, and a cache of another type', async () => {
+    const step = AttentionStep.random({ H: 2, D: 12, P: 16, dtype: 'f32', sums }, [{ context: 3, queries: 3 }]);
+    await expect(runTiles(device, step, { ROWS: 1 }, { tiles: step.tiles(1), first: 2, count: 2 })).rejects.toThrow(
+      'attention: tiles [2, 4) are beyond the 3 query tiles',
+    );
+
+    const operands = {
+      qkv: unwritten(1, 3 * 128),
+      kv: new PagedCache({ numBlocks: 1, H: 2, P: 16, D: 64, dtype: 'f16' }, 0).operand,
+      query_tiles: hostTensor(Int32Array.of(0, 1), 1, 2),
+      positions: hostTensor(Int32Array.of(0), 1),
+      sequence_index: hostTensor(Int32Array.of(0), 1),
+      block_tables: hostTensor(Int32Array.of(0), 1, 1),
+      out: unwritten(1, 128),
+    };
+    await expect(runKernel(device, attention, operands, { scale: 1, count: 1 })).rejects.toThrow(
+      'attention: kv has rows of 32 words, expected 64 for D = 64',
+    );
+  });
+
+  describe('against torch in float64', () => {
+    const fixtures = readSafetensors('test/fixtures/ops.safetensors');
+
+    test.each([
+      { name: 'prefill', queries: 33, context: 33, H: 3, D: 64, ROWS: 4 },
+      { name: 'decode', queries: 1, context: 77, H: 3, D: 64, ROWS: 1 },
+      { name: 'chunk', queries: 9, context: 41, H: 2, D: 16, ROWS: 1 },
+    ])('$name', async ({ name, queries, context, H, D, ROWS }) => {
+      const part = (letter: string) => Float32Array.from(fixtures.get(`attention.${name}.${letter}`)!);
+      const sequence: SequenceData = { queries, context, q: part('q'), k: part('k'), v: part('v') };
+      const step = new AttentionStep({ H, D, P: 16, dtype: 'f32', sums }, [sequence]);
+      const { tolerance } = expectedAttention(step);
+      expectWithin(floatsOf(await runWhole(device, step, { ROWS })), part('out'), tolerance, 'tiles');
+      expectWithin(floatsOf(await runSplit(device, step)), part('out'), tolerance, 'splits');
+    });
+  });
+
+  describe('the checks above find', () => {
+    const shape: AttentionShape = { H: 2, D: 12, P: 16, dtype: 'f32', sums };
+
+    test.each<{ fault: string; changes: Changes }>([
+      {
+        fault: 'a row that does not see its own key',
+        changes: [['let position = u32(positions[token]);', 'let position = u32(max(positions[token] - 1, 0));']],
+      },
+      {
+        fault: 'a row that sees one key too many',
+        changes: [['let position = u32(positions[token]);', 'let position = u32(positions[token] + 1);']],
+      },
+      { fault: 'scores without their scale', changes: [[' * params.scale', '']] },
+      {
+        fault: "a neighbour's blocks",
+        changes: [['u32(sequence_index[token])', 'u32(max(sequence_index[token] - 1, 0))']],
+      },
+    ])('$fault', async ({ changes }) => {
+      const step = AttentionStep.random(shape, prefillSpans(sums));
+      const { want, tolerance } = expectedAttention(step);
+      const got = floatsOf(await runWhole(device, step, { ROWS: 1 }, mutant(attention, changes)));
+      expect(() => expectWithin(got, want, tolerance, 'mutant')).toThrow('mutant: element');
+    });
+
+    test('a fold that stops one split early', async () => {
+      const step = AttentionStep.random(shape, decodeSpans(shape));
+      const { want, tolerance } = expectedAttention(step);
+      const fold = mutant(attentionFold, [['/ SPLIT_KEYS + 1u', '/ SPLIT_KEYS + u32(positions[t] == 0)']]);
+      const got = floatsOf(await runSplit(device, step, {}, { fold }));
+      expect(() => expectWithin(got, want, tolerance, 'mutant')).toThrow('mutant: element');
+    });
+  });
+});
+
+test('the naive attention agrees with float64', async () => {
+  using device = await Device.open();
+  await checkAttentionNaive(device);
 });

@@ -9,7 +9,6 @@ import {
   NO_NEWEST_SLOT,
 } from '../../src/kernels/adjust-logits/adjust-logits.ts';
 import { adjustEntryWords, adjustRowWords } from '../../src/kernels/adjust-logits/adjust-row.ts';
-import { SPLIT_KEYS } from '../../src/kernels/attention/attention.ts';
 import { NORM_LANES } from '../../src/kernels/layernorm/expected.ts';
 import { NORM_HELD, NORM_PARTS } from '../../src/kernels/layernorm/layernorm.ts';
 import { LOGPROB_WORDS, MAX_TOP_LOGPROBS } from '../../src/kernels/logprobs/logprobs.ts';
@@ -25,7 +24,6 @@ function constantOf(shader: string, name: string): number {
 }
 
 test.each([
-  ['softmax_fold', 'SPLIT_KEYS', SPLIT_KEYS],
   ['sample_row', 'WORDS', SAMPLING_WORDS],
   ['adjust_logits', 'ROW_WORDS', ADJUST_ROW_WORDS],
   ['adjust_logits', 'SEEN', ADJUST_SEEN],

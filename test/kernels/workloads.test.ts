@@ -34,7 +34,23 @@ test.each([
 test('splits cost what they leave for the fold, too', () => {
   const step = { sequences: 4, queries: 1, context: 600 };
   const sizes = { H, D, W: D, ROWS: 1 };
-  const dims = { ...sizes, T: 4, B: 1, P: 16, Q: 4, S: 4, A: 38, U: 4, Z: 3, KEYS: 32, LANES: 8 };
+  const dims = {
+    ...sizes,
+    T: 4,
+    B: 1,
+    P: 16,
+    Q: 4,
+    S: 4,
+    A: 38,
+    U: 4,
+    Z: 3,
+    SHARE: 1,
+    KEYS: 32,
+    LANES: 8,
+    LOADS: 1,
+    SPLIT_KEYS: 256,
+    GROUP_KEYS: 0,
+  };
   const { bytes = 0 } =
     attentionSplitWorkloads.cost?.({ ...dims, count: 4, splits: 3, first: 0, scale: 1 }, step) ?? {};
   expect(bytes - attentionCost(sizes, step).bytes).toBe(4 * (4 * H * 3 * (D + 2)));

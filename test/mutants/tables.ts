@@ -6,7 +6,7 @@ import { adjustedRows } from '../../src/kernels/adjust-logits/operands.ts';
 import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention/attention.ts';
 import { attentionNaive } from '../../src/kernels/attention/attention-naive.ts';
 import { expectedAttention } from '../../src/kernels/attention/expected.ts';
-import { AttentionStep, decodeSpans, PREFILL_SPANS } from '../../src/kernels/attention/operands.ts';
+import { AttentionStep, decodeSpans, prefillSpans } from '../../src/kernels/attention/operands.ts';
 import { embed } from '../../src/kernels/embed/embed.ts';
 import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
 import { floatsOf } from '../../src/kernels/kernel-case.ts';
@@ -18,6 +18,7 @@ import { logprobs } from '../../src/kernels/logprobs/logprobs.ts';
 import { logprobRows } from '../../src/kernels/logprobs/operands.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
+import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import { drawRows } from '../../src/kernels/sample/operands.ts';
 import { sampleNaive } from '../../src/kernels/sample/sample-naive.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
@@ -160,12 +161,13 @@ async function checkGpuMatmuls(replace: Replace): Promise<void> {
 async function checkAttentions(device: Device, replace: Replace): Promise<void> {
   const [kernel, split, fold] = [replace(attention), replace(attentionSplit), replace(attentionFold)];
   // Rows of nine vectors: two for some of eight lanes.
-  const shape = { H: 2, D: 36, P: 5, dtype: 'f32' } as const;
-  const decode = AttentionStep.random(shape, decodeSpans(shape.P));
+  const sums = REDUCTIONS[device.traits.reduction];
+  const shape = { H: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
+  const decode = AttentionStep.random(shape, decodeSpans(shape));
   const { want, tolerance } = expectedAttention(decode);
   const rows = await runWhole(device, decode, { ROWS: 1, LANES: 8 }, kernel);
   expectWithin(floatsOf(rows), want, tolerance, 'decode');
-  const steep = steepStep(shape, decodeSpans(shape.P));
+  const steep = steepStep(shape, decodeSpans(shape));
   const apart = expectedAttention(steep);
   expectWithin(
     floatsOf(await runWhole(device, steep, { ROWS: 1, LANES: 8 }, kernel)),
@@ -180,7 +182,7 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
     expectSameBits(await runSplit(device, decode, { LANES }, { split, fold }), rows, `splits, ${LANES} lanes`);
   }
 
-  const prefill = AttentionStep.random(shape, PREFILL_SPANS);
+  const prefill = AttentionStep.random(shape, prefillSpans(sums));
   const tiles = await runWhole(device, prefill, { ROWS: 4, LANES: 32 }, kernel);
   const expected = expectedAttention(prefill);
   expectWithin(floatsOf(tiles), expected.want, expected.tolerance, 'prefill');
@@ -190,12 +192,42 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   for (const SUBGROUPS of [0, 1]) await checkUnseenKeys(device, shape, { ROWS: 4, LANES: 8, SUBGROUPS }, kernel);
 
   // One component more than whole vectors have.
-  const half = AttentionStep.random({ H: 3, D: 25, P: 16, dtype: 'f16' }, PREFILL_SPANS);
+  const half = AttentionStep.random({ H: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
   const halves = expectedAttention(half);
   const got = await runWhole(device, half, { ROWS: 4, LANES: 8 }, kernel);
   expectWithin(floatsOf(got), halves.want, halves.tolerance, 'prefill, f16');
   expectSameBits(await runWhole(device, half, { ROWS: 1, LANES: 32 }, kernel), got, 'lanes apart, f16');
   await checkScoreOrder(device, 'f16', kernel);
+}
+
+async function checkAttentionsAbreast(_: Device, replace: Replace): Promise<void> {
+  using device = await Device.open({ reduction: 'gpu' });
+  const [kernel, split, fold] = [replace(attention), replace(attentionSplit), replace(attentionFold)];
+  const sums = REDUCTIONS.gpu;
+  const shape = { H: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
+  const decode = AttentionStep.random(shape, decodeSpans(shape));
+  const { want, tolerance } = expectedAttention(decode);
+  const rows = await runWhole(device, decode, { ROWS: 1 }, kernel);
+  expectWithin(floatsOf(rows), want, tolerance, 'decode');
+  expectSameBits(await runSplit(device, decode, {}, { split, fold }), rows, 'splits');
+  const steep = steepStep(shape, decodeSpans(shape));
+  const apart = expectedAttention(steep);
+  expectWithin(floatsOf(await runWhole(device, steep, { ROWS: 1 }, kernel)), apart.want, apart.tolerance, 'steep');
+  await checkScoreOrder(device, 'f32', kernel);
+  await checkValueOrder(device, kernel);
+
+  const prefill = AttentionStep.random(shape, prefillSpans(sums));
+  const tiles = await runWhole(device, prefill, { ROWS: 4, LOADS: 8 }, kernel);
+  const expected = expectedAttention(prefill);
+  expectWithin(floatsOf(tiles), expected.want, expected.tolerance, 'prefill');
+  expectSameBits(await runWhole(device, prefill, { ROWS: 1 }, kernel), tiles, 'single rows');
+  expectSameBits(await runWhole(device, prefill, { ROWS: 8 }, kernel), tiles, 'eight rows');
+  await checkUnseenKeys(device, shape, { ROWS: 4, LOADS: 8 }, kernel);
+
+  const half = AttentionStep.random({ H: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
+  const halves = expectedAttention(half);
+  const got = await runWhole(device, half, { ROWS: 4 }, kernel);
+  expectWithin(floatsOf(got), halves.want, halves.tolerance, 'prefill, f16');
 }
 
 async function checkLogprobses(device: Device, replace: Replace): Promise<void> {
@@ -234,6 +266,7 @@ const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Ch
   { shaders: ['layernorm_naive'], check: checkLayernormsNaive },
   { shaders: ['matmul_naive'], check: (device, replace) => checkMatmulNaive(device, 60, replace(matmulNaive)) },
   { shaders: ['attention_shared', 'attention_subgroup', 'attention_fold'], check: checkAttentions },
+  { shaders: ['attention_abreast', 'attention_fold'], check: checkAttentionsAbreast },
   { shaders: ['attention_naive'], check: (device, replace) => checkAttentionNaive(device, replace(attentionNaive)) },
   { shaders: ['sample'], check: checkSample },
   { shaders: ['sample_naive'], check: checkSampleNaive },

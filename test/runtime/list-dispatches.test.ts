@@ -51,7 +51,7 @@ async function describeModel(name: string, dtype: WeightDType, kvDtype: KVDType)
   const definition = await readModel(directory);
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
   const options = { dtype, kvDtype, maxBatchSize: 2, maxBatchTokens: 8, maxModelLen: 8 };
-  const sizes = resolveSizes(definition.config, options, dtype, maxBindingBytes);
+  const sizes = resolveSizes(definition.config, options, dtype, device);
   return { directory, model: definition, sizes, maxBindingBytes, tuning: new Tuning(device.traits) };
 }
 

@@ -4,20 +4,25 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
+import type { ReductionClass } from '../../src/gpu/reduction.ts';
 import { loadModel } from '../../src/load-model.ts';
 import { RandomCheckpoint } from '../../src/models/random-checkpoint.ts';
 import { parseModel, randomModel } from '../../src/models/registry.ts';
 import { checkMemory, fitPool, formatBytes, MemoryError, planMemory } from '../../src/runtime/memory-plan.ts';
 import { ModelRunner } from '../../src/runtime/model-runner.ts';
-import { type RunnerOptions, resolveSizes } from '../../src/runtime/runtime-sizes.ts';
+import { type RunnerOptions, resolveSizes, type SizingDevice } from '../../src/runtime/runtime-sizes.ts';
 import { head, keys as headKeys, modelDirectory, modelTensors, WTE } from '../support/models/checkpoint-directory.ts';
 
 const keys = { n_layer: 2, n_head: 2, n_embd: 12, n_inner: 10, vocab_size: 70, n_positions: 300 };
 const model = parseModel(keys, 'test');
 const MAX_BINDING = 2 ** 27;
 
+function deviceOf(maxStorageBufferBindingSize: number, reduction: ReductionClass = 'software'): SizingDevice {
+  return { gpu: { limits: { maxStorageBufferBindingSize } }, traits: { reduction } };
+}
+
 function sizesOf(options: RunnerOptions, { config } = model) {
-  return resolveSizes(config, options, 'f32', MAX_BINDING);
+  return resolveSizes(config, options, 'f32', deviceOf(MAX_BINDING));
 }
 
 let device: Device;
@@ -125,7 +130,7 @@ test.each([
 
 test('the default pool holds the longest sequences of a whole batch, or what one binding holds', () => {
   expect(sizesOf({ maxBatchSize: 3 }).numBlocks).toBe(3 * 19);
-  expect(resolveSizes(model.config, {}, 'f32', 10 * 2048 + 5).numBlocks).toBe(10);
+  expect(resolveSizes(model.config, {}, 'f32', deviceOf(10 * 2048 + 5)).numBlocks).toBe(10);
 });
 
 test.each([

@@ -77,8 +77,7 @@ function answerOf({ ids, logits }: TestSequence): Answer {
 }
 
 function tunablesOf(model: ModelDefinition, options: RunnerOptions & { kernels?: ModelKernels }): readonly Tunable[] {
-  const { maxStorageBufferBindingSize } = device.gpu.limits;
-  const resolved = resolveSizes(model.config, options, 'f32', maxStorageBufferBindingSize);
+  const resolved = resolveSizes(model.config, options, 'f32', device);
   return listTunables(device, modelWork(device, model, resolved, options.kernels));
 }
 

@@ -125,10 +125,11 @@ describe('candidates', () => {
     }
   });
 
-  test('of attention are, on a GPU, all numbers of lanes, the default first, each by way of the subgroup where it can be', () => {
+  test('of attention are, on a GPU in class software, all numbers of lanes, the default first, each by way of the subgroup where it can be', () => {
     const kernel: Kernel = attentionSplit;
-    for (const traits of ADAPTERS) {
-      const candidates = attentionCandidates(kernel, traits);
+    for (const adapter of ADAPTERS) {
+      const traits = { ...adapter, reduction: 'software' as const };
+      const candidates = attentionCandidates(kernel, traits, { ROWS: 1 });
       const variants = candidates.map((choice) => kernel.variant(traits, choice));
       expect(variants[0]).toEqual(kernel.variant(traits));
       const lanes = variants.map(({ constants }) => constants.LANES);
@@ -138,6 +139,16 @@ describe('candidates', () => {
       for (const { conditions, constants } of variants) {
         expect(conditions.SUBGROUPS).toBe(constants.LANES! <= traits.minSubgroupSize);
       }
+    }
+  });
+
+  test('of attention are, on a GPU in class gpu, all numbers of loads, sixteen for a decode row and else eight first', () => {
+    for (const adapter of ADAPTERS) {
+      const traits = { ...adapter, reduction: 'gpu' as const };
+      const loads = (ROWS: number) =>
+        attentionCandidates(attention, traits, { ROWS }).map((choice) => choice.constants?.LOADS);
+      expect(loads(1)).toEqual(traits.isSoftware ? [1] : [16, 1, 8]);
+      expect(loads(4)).toEqual(traits.isSoftware ? [1] : [8, 1, 16]);
     }
   });
 });
@@ -192,7 +203,7 @@ describe('the kernels of a model', () => {
   const STORAGE = { dtype: 'f16', kvDtype: 'f16', blockSize: 5, maxBatchSize: 1, maxBatchTokens: 1 } as const;
   const workOf = (config: Partial<typeof TINY> = {}, options: RunnerOptions = {}, kernels = modelKernels) => {
     const model = parseModel({ model_type: 'gpt2', ...TINY, ...config }, 'tiny');
-    const sizes = resolveSizes(model.config, { ...STORAGE, ...options }, 'f32', 2 ** 27);
+    const sizes = resolveSizes(model.config, { ...STORAGE, ...options }, 'f32', device);
     return modelWork(device, model, sizes, kernels);
   };
   const namedSizes = (tunables: readonly Tunable[]) => tunables.map(({ kernel, sizes }) => [kernel.name, sizes]);

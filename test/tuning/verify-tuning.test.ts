@@ -78,7 +78,7 @@ tuningCacheOfEachTest();
 
 async function verify(kernels: ModelKernels = modelKernels, options: RunnerOptions = {}, on = device) {
   const wanted = { maxBatchSize: 2, maxBatchTokens: 2, maxModelLen: 32, ...options };
-  const sizes = resolveSizes(model.config, wanted, 'f32', on.gpu.limits.maxStorageBufferBindingSize);
+  const sizes = resolveSizes(model.config, wanted, 'f32', on);
   const work = (tuning: Tuning) => modelWork(on, model, sizes, kernels, tuning);
   const compared: number[] = [];
   const { tuning, fallbacks } = await verifyTuning(on, new Tuning(on.traits), work, (index) => compared.push(index));

@@ -3,17 +3,17 @@
 import type { CaseRun, Examination, ExaminedCase, ModelWork } from '../examination.ts';
 import { floatsOf } from '../kernel-case.ts';
 import { kvDType } from '../kv-write/kv-write.ts';
-import { attention, attentionFold, attentionSplit, SPLIT_KEYS } from './attention.ts';
+import { attention, attentionFold, attentionSplit } from './attention.ts';
 import { expectedAttention } from './expected.ts';
-import { AttentionStep, type Span } from './operands.ts';
+import { type AttentionShape, AttentionStep, type Span, sumsOf } from './operands.ts';
 import { PREFILL_TILE_ROWS } from './query-tiles.ts';
 
 /** Makes decode rows with few keys, and the end of a prompt that reaches into a fourth split, within some positions. */
-function spans(P: number, numPositions: number): Span[] {
+function spans({ P, sums: { splitKeys } }: AttentionShape, numPositions: number): Span[] {
   const all = [
     { context: 1, queries: 1 },
     { context: P + 1, queries: 1 },
-    { context: 3 * SPLIT_KEYS + 5, queries: PREFILL_TILE_ROWS + 3 },
+    { context: 3 * splitKeys + 5, queries: PREFILL_TILE_ROWS + 3 },
   ];
   return all.map(({ context, queries }) => {
     const length = Math.min(context, numPositions);
@@ -29,7 +29,8 @@ export function examineAttention(work: ModelWork): readonly Examination[] {
     .slice(-1)
     .map(({ dims: { H, D, P, A }, variant }) => {
       const { KV_F16 = false } = variant.conditions;
-      const step = AttentionStep.random({ H, D, P, dtype: kvDType(variant.conditions) }, spans(P, A * P));
+      const shape = { H, D, P, dtype: kvDType(variant.conditions), sums: sumsOf(variant) };
+      const step = AttentionStep.random(shape, spans(shape, A * P));
       const alone = new AttentionStep(step.shape, step.sequences.slice(-1), 2);
       const common = {
         fixed: { conditions: { KV_F16 }, constants: { D } },

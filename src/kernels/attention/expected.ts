@@ -2,7 +2,8 @@
 import { attention as referenceAttention, softmax } from '../../reference/operators.ts';
 import { ceilDiv } from '../../util/math.ts';
 import { type Expected, floatsOf } from '../kernel-case.ts';
-import { SPLIT_KEYS, TILE_KEYS } from './attention.ts';
+import type { AttentionSums } from '../reductions.ts';
+import { TILE_KEYS } from './attention.ts';
 import type { AttentionStep } from './operands.ts';
 
 /** Unit roundoff of f32. */
@@ -15,7 +16,7 @@ export interface ExpectedAttention extends Expected {
 
 /** out[T, C] of a step, whole or in splits that are folded. */
 export function expectedAttention({ shape, scale, sequences, numTokens }: AttentionStep): ExpectedAttention {
-  const { H, D } = shape;
+  const { H, D, sums } = shape;
   const want = new Float64Array(numTokens * H * D);
   const tolerance = new Float64Array(want.length);
   let start = 0;
@@ -24,7 +25,7 @@ export function expectedAttention({ shape, scale, sequences, numTokens }: Attent
     const dims = { T, context, H, D, scale };
     const out = referenceAttention(q64, k64, v64, dims);
     want.set(out, start);
-    tolerance.set(attentionBound(q64, k64, v64, out, dims), start);
+    tolerance.set(attentionBound(q64, k64, v64, out, { ...dims, sums }), start);
     start += out.length;
   }
   return { want, tolerance, toNumbers: floatsOf };
@@ -32,7 +33,7 @@ export function expectedAttention({ shape, scale, sequences, numTokens }: Attent
 
 /**
  * Bound for attention, `out`[T, H, D] of q[T, H, D], k and v[context, H, D]. A score and the maximum err by
- * (D + 2) u a each, a being the largest scale · Σ|q k|. p passes one exp for its tile and one for each later rescaling, n in
+ * (D + 2) u a each, a being the largest scale · Σ|q k|. p passes one exp for its tile and one for each later rescaling by a tile, a split or a group, n in
  * all; their arguments add up to max − s, so the 3 + 2 |x| units (of 2 u) an exp and the rounding of the arguments give
  * (6 n + 5 (max − s)) u. An error η of p_j moves the quotient by p_j |v_j − out| η. A sum is a chain of 32 additions in a
  * tile and of two roundings a rescaling; there are two sums, and the division errs by 2.5 units.
@@ -42,10 +43,19 @@ function attentionBound(
   k: Float64Array,
   v: Float64Array,
   out: Float64Array,
-  { T, context, H, D, scale }: { T: number; context: number; H: number; D: number; scale: number },
+  {
+    T,
+    context,
+    H,
+    D,
+    scale,
+    sums,
+  }: Readonly<Record<'T' | 'context' | 'H' | 'D' | 'scale', number>> & { sums: AttentionSums },
 ): Float64Array {
   const C = H * D;
-  const numExps = ceilDiv(context, TILE_KEYS) + ceilDiv(context, SPLIT_KEYS) + 1;
+  const { splitKeys, groupKeys } = sums;
+  const numGroups = groupKeys > 0 ? ceilDiv(context, groupKeys) : 0;
+  const numExps = ceilDiv(context, TILE_KEYS) + ceilDiv(context, splitKeys) + numGroups + 1;
   const chain = 2 * (TILE_KEYS + 2 * numExps) + 5;
   const bound = new Float64Array(T * C);
   for (let row = 0; row < T * C; row += D) {

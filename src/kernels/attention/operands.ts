@@ -1,11 +1,13 @@
 // Operands of the attention kernels on the host: a step of sequences with paged keys and values. Blocks are shuffled, and
 // slots that hold no token of a sequence are NaN.
+import type { Variant } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';
 import { normals, permutation } from '../../util/random-values.ts';
 import { type HostTensor, hostTensor, type KernelOperands, unwritten } from '../kernel-case.ts';
 import type { KVDType } from '../kv-write/kv-write.ts';
 import { PagedCache } from '../kv-write/paged-cache.ts';
-import { type attention, type attentionFold, type attentionSplit, SPLIT_KEYS, TILE_KEYS } from './attention.ts';
+import type { AttentionSums } from '../reductions.ts';
+import { type attention, type attentionFold, type attentionSplit, TILE_KEYS } from './attention.ts';
 import type { attentionNaive } from './attention-naive.ts';
 import { queryTiles } from './query-tiles.ts';
 
@@ -15,12 +17,13 @@ export interface Span {
   readonly queries: number;
 }
 
-/** Heads, channels of a head, tokens of a block, storage of keys and values. */
+/** Heads, channels of a head, tokens of a block, storage of keys and values, order of sums. */
 export interface AttentionShape {
   readonly H: number;
   readonly D: number;
   readonly P: number;
   readonly dtype: KVDType;
+  readonly sums: AttentionSums;
 }
 
 /** Queries [queries, H, D], keys and values [context, H, D] of one sequence, as far as the storage type holds them. */
@@ -40,23 +43,34 @@ export interface TileRange {
   readonly out?: HostTensor;
 }
 
-/** Makes contexts around a block, a tile and a split, as decode rows of one step. */
-export function decodeSpans(P: number): Span[] {
-  const contexts = [1, P, P + 1, TILE_KEYS - 1, TILE_KEYS + 1, SPLIT_KEYS - 1, SPLIT_KEYS, SPLIT_KEYS + 1];
-  return [...contexts, 2 * SPLIT_KEYS, 2 * SPLIT_KEYS + 8].map((context) => ({ context, queries: 1 }));
+/** Makes contexts around a block, a tile, a split and, where there are groups, a group, as decode rows of one step. */
+export function decodeSpans({ P, sums: { splitKeys, groupKeys } }: Pick<AttentionShape, 'P' | 'sums'>): Span[] {
+  const contexts = [1, P, P + 1, TILE_KEYS - 1, TILE_KEYS + 1, splitKeys - 1, splitKeys, splitKeys + 1];
+  contexts.push(2 * splitKeys, 2 * splitKeys + 8);
+  if (groupKeys > 0) contexts.push(groupKeys, groupKeys + 1, groupKeys + splitKeys + 1);
+  return contexts.map((context) => ({ context, queries: 1 }));
 }
 
-/** Whole prompts, and chunks: the last of their sequences' tokens. */
-export const PREFILL_SPANS: readonly Span[] = [
-  { context: 1, queries: 1 },
-  { context: 9, queries: 9 },
-  { context: 70, queries: 70 },
-  { context: 41, queries: 9 },
-  // Query tiles of four and of eight rows that cross the start of a tile of keys.
-  { context: 70, queries: 41 },
-  { context: SPLIT_KEYS + 4, queries: 7 },
-  { context: 2 * SPLIT_KEYS + 8, queries: 13 },
-];
+/** Makes whole prompts, and chunks: the last of their sequences' tokens. */
+export function prefillSpans({ splitKeys, groupKeys }: AttentionSums): Span[] {
+  const spans = [
+    { context: 1, queries: 1 },
+    { context: 9, queries: 9 },
+    { context: 70, queries: 70 },
+    { context: 41, queries: 9 },
+    // Query tiles of four and of eight rows that cross the start of a tile of keys.
+    { context: 70, queries: 41 },
+    { context: splitKeys + 4, queries: 7 },
+    { context: 2 * splitKeys + 8, queries: 13 },
+  ];
+  if (groupKeys > 0) spans.push({ context: groupKeys + 4, queries: 7 });
+  return spans;
+}
+
+/** Returns the order of sums of a variant. */
+export function sumsOf({ constants: { SPLIT_KEYS = 0, GROUP_KEYS = 0 } }: Variant): AttentionSums {
+  return { splitKeys: SPLIT_KEYS, groupKeys: GROUP_KEYS };
+}
 
 /** Factor of the scores for heads of D channels. */
 export function scoreScale(D: number): number {
@@ -144,7 +158,7 @@ export class AttentionStep {
 
   /** Z, splits of the longest context. */
   get numSplits(): number {
-    return ceilDiv(Math.max(...this.sequences.map(({ context }) => context)), SPLIT_KEYS);
+    return ceilDiv(Math.max(...this.sequences.map(({ context }) => context)), this.shape.sums.splitKeys);
   }
 
   /** Puts row j of k and v into the cache as token j of sequence i. */

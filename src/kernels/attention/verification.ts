@@ -1,8 +1,9 @@
 // Verification of attention: contexts that end inside a tile and reach over splits, and queries that make a softmax flat or steep.
+import type { Variant } from '../../gpu/kernel-spec.ts';
 import type { KernelVerification } from '../kernel-verification.ts';
 import { kvDType } from '../kv-write/kv-write.ts';
 import type { attention, attentionSplit } from './attention.ts';
-import { AttentionStep, randomSequence, type Span } from './operands.ts';
+import { AttentionStep, randomSequence, type Span, sumsOf } from './operands.ts';
 import { attentionSplitTuning, attentionTuning } from './tuning.ts';
 
 /** Decode rows, and ends of prompts whose query tiles are not full. */
@@ -18,8 +19,8 @@ const SCALES: readonly number[] = [1, 8, 2 ** -60];
 
 type Sizes = { readonly H: number; readonly D: number; readonly P: number };
 
-function strainedStep({ H, D, P }: Sizes, conditions: Readonly<Record<string, boolean>>): AttentionStep {
-  const shape = { H, D, P, dtype: kvDType(conditions) };
+function strainedStep({ H, D, P }: Sizes, variant: Variant): AttentionStep {
+  const shape = { H, D, P, dtype: kvDType(variant.conditions), sums: sumsOf(variant) };
   const sequences = SPANS.map((span, i) => {
     const sequence = randomSequence(shape, span, 10 * i);
     return { ...sequence, q: sequence.q.map((value) => value * SCALES[i % SCALES.length]!) };
@@ -31,12 +32,12 @@ function strainedStep({ H, D, P }: Sizes, conditions: Readonly<Record<string, bo
 export const attentionVerification: KernelVerification<typeof attention.spec, 'H'> = {
   tuning: attentionTuning,
   sizes: ['H'],
-  operands: ({ dims, variant: { conditions, constants } }) => strainedStep(dims, conditions).whole(constants.ROWS ?? 1),
+  operands: ({ dims, variant }) => strainedStep(dims, variant).whole(variant.constants.ROWS ?? 1),
 };
 
 /** Verification of `attentionSplit`. */
 export const attentionSplitVerification: KernelVerification<typeof attentionSplit.spec, 'H'> = {
   tuning: attentionSplitTuning,
   sizes: ['H'],
-  operands: ({ dims, variant: { conditions } }) => strainedStep(dims, conditions).split(),
+  operands: ({ dims, variant }) => strainedStep(dims, variant).split(),
 };

@@ -40,8 +40,7 @@ function namesOf(timed: TimedModel): Record<string, string[]> {
 
 /** Dispatches of every step that a runner of default sizes can reach. */
 function modelDispatches({ model, kernels, dtype, kvDtype }: TimedModel) {
-  const { maxStorageBufferBindingSize: maxBindingBytes } = device.gpu.limits;
-  const sizes = resolveSizes(model.config, { kvDtype }, dtype, maxBindingBytes);
+  const sizes = resolveSizes(model.config, { kvDtype }, dtype, device);
   const work = modelWork(device, model, sizes, kernels);
   return Object.values(kernels).flatMap((kernel: Kernel) => work.of(kernel));
 }

@@ -45,8 +45,7 @@ test('the kernel benchmark has a case for each matmul of a toy, by its place, wi
 
 test('the profile has a row for each dispatch of a toy, as often as it has layers', async () => {
   using device = await Device.open();
-  const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
-  const resolved = resolveSizes(model.config, { maxBatchSize: 3 }, 'f32', maxBindingBytes);
+  const resolved = resolveSizes(model.config, { maxBatchSize: 3 }, 'f32', device);
   await using runner = await ModelRunner.create(device, model, new RandomCheckpoint(model, 0), resolved);
   const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
   for (const { rows, sequences, queries } of [decodeStep(resolved, sampling), prefillStep(resolved, sampling)]) {

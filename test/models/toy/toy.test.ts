@@ -203,7 +203,7 @@ test('a toy has random weights by the roles of its tensors', async () => {
 function sized(options: RunnerOptions) {
   const model = parseModel({ model_type: 'toy', ...sizes }, 'toy', [toy]);
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
-  return { model, resolved: resolveSizes(model.config, options, 'f32', maxBindingBytes), maxBindingBytes };
+  return { model, resolved: resolveSizes(model.config, options, 'f32', device), maxBindingBytes };
 }
 
 test.each([

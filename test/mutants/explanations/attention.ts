@@ -11,7 +11,7 @@ export const ATTENTION: SurvivorTable = {
   equivalent: {
     attention_inputs: [
       [/: var components = /, 'components after D meet the zeros after a cached key'],
-      [/: let row = queries\.token \+ min\(/, MASKED_READ],
+      [/: let token = min\(/, MASKED_READ],
       [/: const KEYS_PER_LANE = .* → .*(LANES \+ 1\)|- 1\) (\*|;)|LANES \)|\(1 - 1\))/, WHOLE_TILE],
       [/: const KEYS_PER_LANE = .* → .*\(1 \+ 1\)/, 'one of KEYS and LANES divides the other'],
     ],
@@ -87,7 +87,7 @@ export const ATTENTION: SurvivorTable = {
       [/: partials\[start( \+ 1u)?\] = \(\*split\).* → .*\(r\) [+-] 1\]/, ONE_ROW],
       [/factor dropped: if \(d < D\) \{ partials.*o\[r +\+ i\]/, ONE_ROW],
     ],
-    attention_fold: [[/: var folded(_sum)? = 0\.0/, EMPTY_SPLIT]],
+    attention_fold: [[/: const NOTHING = /, EMPTY_SPLIT]],
     attention_naive: [
       [/: var dot = 0\.0/, 'softmax does not change when all scores grow by the same'],
       [/order reversed/, 'the order of its sums is not promised'],

@@ -7,7 +7,7 @@ export class TestDevices {
   #auto: Device | null = null;
   #base: Device | null = null;
 
-  /** Must be called at the top of a test file. */
+  /** Must be called at the top of a test file, or of a group of tests. */
   constructor(options: Pick<DeviceOptions, 'reduction'> = {}) {
     beforeAll(async () => {
       this.#auto = await Device.open(options);

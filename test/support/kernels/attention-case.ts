@@ -22,7 +22,8 @@ interface SplitOptions {
 }
 
 /**
- * Constants of a variant. SUBGROUPS is 0 or 1; by default it is used with lanes that are sure to lie in one subgroup.
+ * Constants of a variant. SUBGROUPS is 0 or 1; by default it is used with lanes that are sure to lie in one subgroup. The class
+ * `gpu` never uses it.
  */
 type Constants = Readonly<Record<string, number>>;
 
@@ -92,7 +93,8 @@ function choiceOf({ traits }: Device, { shape }: AttentionStep, { SUBGROUPS, ...
   const { LANES = attention.variant(traits).constants.LANES ?? 0 } = constants;
   const conditions = {
     KV_F16: shape.dtype === 'f16',
-    SUBGROUPS: SUBGROUPS === undefined ? LANES <= traits.minSubgroupSize : SUBGROUPS === 1,
+    SUBGROUPS:
+      traits.reduction === 'software' && (SUBGROUPS === undefined ? LANES <= traits.minSubgroupSize : SUBGROUPS === 1),
   };
   return { conditions, constants: { D: shape.D, ...constants } };
 }

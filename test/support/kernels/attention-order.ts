@@ -1,10 +1,11 @@
 // Checks of the order of attention's sums, by numbers that cancel: a sum is then its rounding errors.
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
-import { attention, TILE_KEYS as KEYS, SPLIT_KEYS } from '../../../src/kernels/attention/attention.ts';
+import { attention, TILE_KEYS as KEYS } from '../../../src/kernels/attention/attention.ts';
 import { AttentionStep, scoreScale } from '../../../src/kernels/attention/operands.ts';
 import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import type { KVDType } from '../../../src/kernels/kv-write/kv-write.ts';
+import { type AttentionSums, REDUCTIONS } from '../../../src/kernels/reductions.ts';
 import { softmax } from '../../../src/reference/operators.ts';
 import { normals } from '../../../src/util/random-values.ts';
 import { runWhole } from './attention-case.ts';
@@ -13,8 +14,10 @@ import { expectWithin } from './expect-within.ts';
 const U = 2 ** -24;
 const SHAPE = { H: 1, D: 36, P: 5 } as const;
 const { D } = SHAPE;
-/** Three splits, the last with a whole tile and a part of one. */
-const CONTEXT = 2 * SPLIT_KEYS + 43;
+/** Returns the keys of three splits, the last with a whole tile and a part of one. */
+function threeSplits({ splitKeys }: AttentionSums): number {
+  return 2 * splitKeys + 43;
+}
 
 /**
  * Small numbers between large ones that cancel in pairs far apart: a sum along a row, or down a column, is its rounding
@@ -42,12 +45,14 @@ export async function checkScoreOrder(
   dtype: KVDType,
   kernel: Kernel<typeof attention.spec> = attention,
 ): Promise<void> {
+  const sums = REDUCTIONS[device.traits.reduction];
+  const context = threeSplits(sums);
   const scale = scoreScale(D);
-  const k = cancelling(11, CONTEXT, D, 'row');
-  const v = normals(13, CONTEXT * D).map(Math.f16round);
+  const k = cancelling(11, context, D, 'row');
+  const v = normals(13, context * D).map(Math.f16round);
   const q = new Float32Array(D).fill(1);
-  const step = new AttentionStep({ ...SHAPE, dtype }, [{ context: CONTEXT, queries: 1, q, k, v }]);
-  const scores = Float64Array.from({ length: CONTEXT }, (_, j) => {
+  const step = new AttentionStep({ ...SHAPE, dtype, sums }, [{ context: context, queries: 1, q, k, v }]);
+  const scores = Float64Array.from({ length: context }, (_, j) => {
     const dot = k.subarray(j * D, (j + 1) * D).reduce((sum, value) => Math.fround(sum + value), 0);
     return dot * scale;
   });
@@ -58,8 +63,8 @@ export async function checkScoreOrder(
     weights.reduce((sum, p, j) => sum + p * Math.abs(v[j * D + d]!), 0),
   );
   // Each exp as in `attentionBound`, the scores themselves to two roundings; the sums as there.
-  const relative = (6 * (CONTEXT / KEYS + 4) + 7 * spread + 2 * (KEYS + CONTEXT / KEYS)) * U;
-  const got = floatsOf(await runWhole(device, step, { ROWS: 1, LANES: 8 }, kernel));
+  const relative = (6 * (context / KEYS + context / sums.splitKeys + 3) + 7 * spread + 2 * (KEYS + context / KEYS)) * U;
+  const got = floatsOf(await runWhole(device, step, { ROWS: 1 }, kernel));
   expectWithin(
     got,
     want,
@@ -70,29 +75,32 @@ export async function checkScoreOrder(
 
 /**
  * Expects the sums in the order that the kernel promises. Values: all q are 0, so that every p is 1; o sums up a tile, then
- * the tiles of a split, then the splits, each ascending.
+ * the tiles of a split, then the splits, in groups where there are any, each ascending.
  */
 export async function checkValueOrder(
   device: Device,
   kernel: Kernel<typeof attention.spec> = attention,
 ): Promise<void> {
-  const v = cancelling(17, CONTEXT, D, 'column');
-  const [q, k] = [new Float32Array(D), normals(19, CONTEXT * D)];
-  const step = new AttentionStep({ ...SHAPE, dtype: 'f32' }, [{ context: CONTEXT, queries: 1, q, k, v }]);
+  const sums = REDUCTIONS[device.traits.reduction];
+  const { splitKeys, groupKeys } = sums;
+  const context = sums.groupKeys + threeSplits(sums);
+  const v = cancelling(17, context, D, 'column');
+  const [q, k] = [new Float32Array(D), normals(19, context * D)];
+  const step = new AttentionStep({ ...SHAPE, dtype: 'f32', sums }, [{ context: context, queries: 1, q, k, v }]);
   const want = Float64Array.from({ length: D }, (_, d) => {
-    let folded = 0;
-    for (let split = 0; split < CONTEXT; split += SPLIT_KEYS) {
-      let o = 0;
-      for (let tile = split; tile < Math.min(split + SPLIT_KEYS, CONTEXT); tile += KEYS) {
-        let sum = 0;
-        for (let j = tile; j < Math.min(tile + KEYS, CONTEXT); j++) sum = Math.fround(sum + v[j * D + d]!);
-        o = Math.fround(o + sum);
+    const sumFrom = (start: number, keys: readonly number[]): number => {
+      const [step, ...inner] = keys;
+      if (step === undefined) return v[start * D + d]!;
+      let sum = 0;
+      for (let at = start; at < Math.min(start + step, context); at += inner[0] ?? 1) {
+        sum = Math.fround(sum + sumFrom(at, inner));
       }
-      folded = Math.fround(folded + o);
-    }
-    return folded / CONTEXT;
+      return sum;
+    };
+    const groups = groupKeys > 0 ? [groupKeys] : [];
+    return sumFrom(0, [context, ...groups, splitKeys, KEYS]) / context;
   });
-  const got = floatsOf(await runWhole(device, step, { ROWS: 1, LANES: 8 }, kernel));
+  const got = floatsOf(await runWhole(device, step, { ROWS: 1 }, kernel));
   // exp(0) is exact; the division errs by 2.5 units.
   expectWithin(
     got,
