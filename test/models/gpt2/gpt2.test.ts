@@ -55,18 +55,25 @@ describe.each(['plain', 'odd', 'two', 'untied', 'legacy', 'sharded'])('fixture m
   const golden = readSafetensors(`${directory}/golden.safetensors`);
   const { greedy } = JSON.parse(readFileSync(`${directory}/golden.json`, 'utf8'));
 
-  test.each(['auto', 'base'] as const)('has the golden logits at every position with %s features', async (features) => {
-    using own = await Device.open({ features });
-    const prompts = [...golden.keys()].filter((key) => key.startsWith('ids.')).map((key) => key.slice(4));
-    const longest = Math.max(...prompts.map((i) => golden.get(`ids.${i}`)!.length));
-    await using runner = await openRunner(own, directory, { maxBatchSize: 1, maxLogitsRows: longest });
-    expect(prompts.length).toBeGreaterThan(1);
-    for (const i of prompts) {
-      const want = golden.get(`logits.${i}`)!;
-      const got = await logitsOfAll(runner, golden.get(`ids.${i}`)!);
-      expectClose(got, want, tolerance(want), `${name} logits ${i}`);
-    }
-  });
+  test.each([
+    { features: 'auto', reduction: 'software' },
+    { features: 'base', reduction: 'software' },
+    { features: 'auto', reduction: 'gpu' },
+  ] as const)(
+    'has the golden logits at every position with $features features in class $reduction',
+    async (options) => {
+      using own = await Device.open(options);
+      const prompts = [...golden.keys()].filter((key) => key.startsWith('ids.')).map((key) => key.slice(4));
+      const longest = Math.max(...prompts.map((i) => golden.get(`ids.${i}`)!.length));
+      await using runner = await openRunner(own, directory, { maxBatchSize: 1, maxLogitsRows: longest });
+      expect(prompts.length).toBeGreaterThan(1);
+      for (const i of prompts) {
+        const want = golden.get(`logits.${i}`)!;
+        const got = await logitsOfAll(runner, golden.get(`ids.${i}`)!);
+        expectClose(got, want, tolerance(want), `${name} logits ${i}`);
+      }
+    },
+  );
 
   test('continues greedily as the golden does', async () => {
     await using runner = await openRunner(device, directory, { maxBatchSize: 1 });
