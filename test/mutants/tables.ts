@@ -136,7 +136,10 @@ const GPU_VARIANTS = {
     { ROWS: 8, TILES: 1, K_TILE: 32, LANES: 32 },
     { ROWS: 1, QUADS: 8, LANES: 32 },
   ],
-  q8: [{ ROWS: 4, TILES: 2, K_TILE: 16, LANES: 128 }],
+  q8: [
+    { ROWS: 4, TILES: 2, K_TILE: 16, LANES: 128 },
+    { ROWS: 1, QUADS: 8, LANES: 32 },
+  ],
 } as const;
 
 async function checkGpuMatmuls(replace: Replace): Promise<void> {
