@@ -69,7 +69,7 @@ fn biases_at(n: u32) -> vec4f {
   return quad;
 }
 
-// What RESIDUAL adds to columns n to n + 3 of a row; the last one stands in for those after it.
+// The numbers that RESIDUAL adds to columns n to n + 3 of a row; the last one stands in for those after it.
 fn residuals_at(m: u32, n: u32) -> vec4f {
   var quad = vec4f();
   @if(RESIDUAL) for (var j = 0u; j < 4u; j++) {

@@ -41,7 +41,7 @@ fn read_strips(lane: u32, start: u32) -> vec3u {
     let ids = strip_of(lane, strip, params.V);
     let allowed_end = min(ids.y, params.allowed);
     for (var first = ids.x; first < ids.y; first += LOADS * LANES) {
-      // What stands in for ids after the last is a logit of the row, too.
+      // A logit of the row stands in for ids after the last, too.
       var loaded: array<f32, LOADS>;
       for (var i = 0u; i < LOADS; i++) { loaded[i] = logits[start + min(first + i * LANES, ids.y - 1u)]; }
       for (var i = 0u; i < LOADS; i++) {

@@ -9,7 +9,7 @@ import type { WeightSource } from '../models/weight-source.ts';
 import { loadTuning, type TuneMode } from '../tuning/load-tuning.ts';
 import { listTunables } from '../tuning/tunables.ts';
 import type { Tuning } from '../tuning/tuning.ts';
-import { type Fallback, type VerifyProgress, verifyTuning } from '../tuning/verify-tuning.ts';
+import { type Fallback, verifyTuning } from '../tuning/verify-tuning.ts';
 import { compileForward } from './compile-forward.ts';
 import type { ForwardParts } from './forward.ts';
 import { KVCache } from './kv-cache.ts';
@@ -42,7 +42,7 @@ export interface ModelOptions {
    */
   readonly verify?: boolean | undefined;
   /** Called with the number of variants compared, and of all that there are to compare. */
-  readonly onVerified?: VerifyProgress | undefined;
+  readonly onVerified?: ((numDone: number, numVariants: number) => void) | undefined;
   /** Receives each variant that the model does not run here. */
   readonly onFallback?: ((fallback: Fallback) => void) | undefined;
 }

@@ -22,7 +22,7 @@ export interface RuntimeSizes extends ModelLimits {
 
 /** Properties of a device that sizes follow from. */
 export interface SizingDevice {
-  readonly gpu: { readonly limits: Pick<GPUSupportedLimits, 'maxStorageBufferBindingSize'> };
+  readonly gpu: { readonly limits: { readonly maxStorageBufferBindingSize: number } };
   readonly traits: { readonly reduction: ReductionClass };
 }
 

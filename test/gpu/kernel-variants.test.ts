@@ -59,9 +59,9 @@ test('the variants of a kernel are all combinations of its tunables that the dev
   const { traits } = device;
   const all = attention.variants({ ...traits, minSubgroupSize: 0 });
   expect(all).toHaveLength(9);
-  expect(all).toContainEqual({ constants: { ROWS: 4, LANES: 64 } });
+  expect(all).toContainEqual({ constants: { ROWS: 4, LANES: 64, LOADS: 1 } });
   expect(attention.variants({ ...traits, minSubgroupSize: 32 })).not.toContainEqual({
-    constants: { ROWS: 4, LANES: 64 },
+    constants: { ROWS: 4, LANES: 64, LOADS: 1 },
   });
   const labels = new Set(matmul.variants(traits).map((choice) => JSON.stringify(choice)));
   expect(labels).toContain(

@@ -1,5 +1,5 @@
-// @module-tag sweep
 // Kernels over rows of logits with as many loads at once as a GPU's lanes have: the words are those of one load at a time.
+// @module-tag sweep
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { adjustLogits } from '../../src/kernels/adjust-logits/adjust-logits.ts';

@@ -7,9 +7,9 @@ import { storedWeight } from '../support/kernels/stored-weight.ts';
 
 const COLUMNS = 32;
 
-/** Where element (k, n) of a K×N weight lies, written down from the layout: [tile][k][column in the tile], K in steps of 8. */
+/** Where element (k, n) of a K×N weight lies, written down from the layout: [tile][k][column in the tile], K in steps of 32. */
 function read(words: Uint32Array, K: number, dtype: 'f32' | 'f16', k: number, n: number): number {
-  const padded = 8 * Math.ceil(K / 8);
+  const padded = 32 * Math.ceil(K / 32);
   const tile = Math.floor(n / COLUMNS);
   const column = n % COLUMNS;
   if (dtype === 'f32') return new Float32Array(words.buffer)[(tile * padded + k) * COLUMNS + column]!;
@@ -19,9 +19,9 @@ function read(words: Uint32Array, K: number, dtype: 'f32' | 'f16', k: number, n:
 
 describe.each(['f32', 'f16'] as const)('tiles of %s', (dtype) => {
   test.each([
-    { K: 1, N: 1, shape: { f32: [1, 8, 32], f16: [1, 4, 32] } },
-    { K: 8, N: 32, shape: { f32: [1, 8, 32], f16: [1, 4, 32] } },
-    { K: 9, N: 33, shape: { f32: [2, 16, 32], f16: [2, 8, 32] } },
+    { K: 1, N: 1, shape: { f32: [1, 32, 32], f16: [1, 16, 32] } },
+    { K: 32, N: 32, shape: { f32: [1, 32, 32], f16: [1, 16, 32] } },
+    { K: 33, N: 33, shape: { f32: [2, 64, 32], f16: [2, 32, 32] } },
     { K: 60, N: 331, shape: { f32: [11, 64, 32], f16: [11, 32, 32] } },
   ])('hold every element of a weight of $K by $N, and zeros', ({ K, N, shape }) => {
     expect(tiledShape(K, N, dtype)).toEqual(shape[dtype]);

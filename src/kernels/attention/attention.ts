@@ -10,10 +10,8 @@ import { REDUCTIONS } from '../reductions.ts';
 /** Keys between two rescalings, a tile. It belongs to the reduction class: another value gives other bits. */
 export const TILE_KEYS = 32;
 
-type Heads = Sizes<'H' | 'SHARE'>;
-
 const inputs = {
-  qkv: read('T', ({ H, SHARE, D }: Heads & Sizes<'D'>) => H * (SHARE + 2) * D),
+  qkv: read('T', ({ H, SHARE, D }: Sizes<'H' | 'SHARE' | 'D'>) => H * (SHARE + 2) * D),
   kv: read.u32('B', 2, 'H', 'P', 'W'),
   query_tiles: read.i32('Q', 2),
   positions: read.i32('T'),
@@ -101,7 +99,7 @@ const shader = {
 export const attention = defineKernel({
   name: 'attention',
   shader,
-  bindings: { ...inputs, out: write('T', ({ H, SHARE, D }: Heads & Sizes<'D'>) => H * SHARE * D) },
+  bindings: { ...inputs, out: write('T', ({ H, SHARE, D }: Sizes<'H' | 'SHARE' | 'D'>) => H * SHARE * D) },
   params,
   extras: ['count'],
   defaults: { first: 0 },
@@ -126,7 +124,7 @@ export const attentionSplit = defineKernel({
     ...inputs,
     partials: write(
       'U',
-      ({ H, SHARE }: Heads) => H * SHARE,
+      ({ H, SHARE }: Sizes<'H' | 'SHARE'>) => H * SHARE,
       'Z',
       ({ D }: Sizes<'D'>) => D + 2,
     ),
