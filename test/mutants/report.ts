@@ -9,8 +9,12 @@ export interface Judged {
   readonly verdict: Verdict;
 }
 
-/** Killed / total by shader and by operator, then every survivor, then the sum; `score` is the share of the killable. */
-export function report(judged: readonly Judged[]): { lines: string[]; score: number } {
+/** Killed / total by shader and by operator, then every survivor, then the sum; `missed` are the survivors that are not equivalent, of `killable` mutants. */
+export function report(judged: readonly Judged[]): {
+  lines: string[];
+  missed: number;
+  killable: number;
+} {
   const compiled = judged.filter(({ verdict }) => verdict.state !== 'invalid');
   const survivors = compiled.filter(({ verdict }) => verdict.state === 'survived');
   const equivalents = survivors.filter(({ mutant }) => explain(mutant)?.isEquivalent);
@@ -24,7 +28,7 @@ export function report(judged: readonly Judged[]): { lines: string[]; score: num
     `${compiled.length} compiled, ${judged.length - compiled.length} did not`,
     `${killed} of ${killable} killed (${(100 * score).toFixed(1)} %), ${equivalents.length} more are equivalent`,
   ];
-  return { lines, score };
+  return { lines, missed: killable - killed, killable };
 }
 
 function tally(title: string, judged: readonly Judged[], nameOf: (mutant: Mutant) => string): string[] {

@@ -1,5 +1,14 @@
 // Reasons why mutants of the shaders of attention survive.
-import { CLAMPED, MASKED_READ, NO_ORDER, REDUNDANT, SAME_LANES, type SurvivorTable, WRITTEN } from './reasons.ts';
+import {
+  CLAMPED,
+  IN_ORDER,
+  MASKED_READ,
+  NO_ORDER,
+  REDUNDANT,
+  SAME_LANES,
+  type SurvivorTable,
+  WRITTEN,
+} from './reasons.ts';
 
 const EMPTY_SPLIT = 'the first split, or tile of a split, multiplies it by exp(MASKED - max) = 0';
 const WHOLE_TILE = 'keys after a tile are masked: only loops get longer';
@@ -14,6 +23,10 @@ export const ATTENTION: SurvivorTable = {
       [/: let token = min\(/, MASKED_READ],
       [/: const KEYS_PER_LANE = .* → .*(LANES \+ 1\)|- 1\) (\*|;)|LANES \)|\(1 - 1\))/, WHOLE_TILE],
       [/: const KEYS_PER_LANE = .* → .*\(1 \+ 1\)/, 'one of KEYS and LANES divides the other'],
+    ],
+    attention_abreast: [
+      [/: for \(var n = 0u; n < \(ROWS \* Q_QUADS.* → .*n <= \(ROWS/, 'the turn after the last has no quad left'],
+      [/: @if\(SPLIT\) let end_split = .* → .*max\(/, 'splits that others take are written twice alike'],
     ],
     attention_shared: [
       [/reset removed: var (p|tile|rows|k) = /, WRITTEN],
@@ -93,5 +106,5 @@ export const ATTENTION: SurvivorTable = {
       [/order reversed/, 'the order of its sums is not promised'],
     ],
   },
-  missed: {},
+  missed: { attention_abreast: [[/barrier removed/, IN_ORDER]] },
 };
