@@ -41,7 +41,7 @@ const tunables = {
 /** X_LANES where no lane asks another for x. */
 const UNUSED_X_LANES = 4;
 /** Values of what lanes that lie over k have no use for. */
-const WITH_QUADS: Readonly<Record<string, number>> = { TILES: 1, X_LANES: UNUSED_X_LANES, K_TILE: 0 };
+const WITH_QUADS = { TILES: 1, X_LANES: UNUSED_X_LANES, K_TILE: 0 } as const;
 /** Bytes that a workgroup may share on any adapter: WebGPU's default limit. */
 const MAX_SHARED_BYTES = 16384;
 
@@ -105,10 +105,8 @@ function supportsQuads({ conditions, constants, overrides }: MatmulVariant): str
   const { ROWS, CHUNK, QUADS } = constants;
   if (CHUNK === 0) return `QUADS is ${QUADS}, expected 0 in the reduction class software`;
   if (conditions.SUBGROUPS) return 'SUBGROUPS is true, with QUADS expected false';
-  for (const [name, expected] of Object.entries(WITH_QUADS)) {
-    const value = Object.entries(constants).find(([each]) => each === name)?.[1];
-    if (value !== expected) return `${name} is ${value}, with QUADS expected ${expected}`;
-  }
+  const unused = (['TILES', 'X_LANES', 'K_TILE'] as const).find((name) => constants[name] !== WITH_QUADS[name]);
+  if (unused !== undefined) return `${unused} is ${constants[unused]}, with QUADS expected ${WITH_QUADS[unused]}`;
   const { LANES } = overrides;
   if (LANES < QUADS * ROWS) return `LANES is ${LANES}, with QUADS expected at least ${QUADS * ROWS}`;
   const bytes = (4 * ROWS * LANES * CHUNK) / QUADS;
