@@ -10,6 +10,7 @@ import { quote } from '../../src/util/quote.ts';
 import { FakeRunner } from '../support/engine/fake-runner.ts';
 import { SimulatedClock, SimulatedGpu } from '../support/engine/simulated-gpu.ts';
 import { checkCover, checkTrace, completeEvents } from '../support/engine/trace-checks.ts';
+import { cardIdentity } from '../support/gpu/adapter-identity.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 let tokenizer: Tokenizer;
@@ -25,14 +26,6 @@ beforeEach(() => {
 });
 
 const limits = { maxBatchTokens: 256, maxModelLen: 256, vocabSize: 8192 };
-const adapter = {
-  name: 'card',
-  backend: 'vulkan',
-  driver: 'driver 1',
-  isSoftware: false,
-  webgpu: '0.6.2',
-  reduction: 'gpu' as const,
-};
 /** Signal of a command that is not interrupted. */
 const running = new AbortController().signal;
 const readTrace = async () => JSON.parse(await readFile(path, 'utf8'));
@@ -40,7 +33,7 @@ const readTrace = async () => JSON.parse(await readFile(path, 'utf8'));
 /** Streams a completion under a trace; the signal aborts it when the text has `numPieces` pieces. */
 async function traced(runner: FakeRunner, { pieces = Number.POSITIVE_INFINITY, clock = new SimulatedClock() } = {}) {
   await using trace = new TraceFile(path, running);
-  trace.describe('weights/tales', { adapter, dtype: 'f16' });
+  trace.describe('weights/tales', { adapter: cardIdentity, dtype: 'f16' });
   const abort = new AbortController();
   let count = 0;
   const request = { prompt: 'Once upon a time', sampling: { seed: 3, maxTokens: 20, ignoreEos: true } };

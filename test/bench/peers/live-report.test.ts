@@ -3,16 +3,9 @@ import { expect, test } from 'vitest';
 import type { EngineName, Finding } from '../../../bench/peers/comparison.ts';
 import type { DecodeResult } from '../../../bench/peers/decode-job.ts';
 import { LiveReport } from '../../../bench/peers/live-report.ts';
+import { cardIdentity } from '../../support/gpu/adapter-identity.ts';
 
-const adapter = {
-  name: 'card',
-  backend: 'vulkan',
-  driver: 'driver 1',
-  isSoftware: false,
-  webgpu: '0.6.2',
-  reduction: 'gpu' as const,
-};
-const setup = { adapter, dtype: 'f16' as const };
+const setup = { adapter: cardIdentity, dtype: 'f16' as const };
 const decoded = (engine: EngineName, tokensPerSecond: number): Finding & { kind: 'decode' } => {
   return { kind: 'decode', engine, result: { batchSize: 1, tokensPerSecond, ids: [[1, 2]] } };
 };

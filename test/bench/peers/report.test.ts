@@ -12,6 +12,7 @@ import {
   LEFT_OUT,
   peersReportJson,
 } from '../../../bench/peers/report.ts';
+import { cardIdentity } from '../../support/gpu/adapter-identity.ts';
 import { argsOf } from '../args-of.ts';
 
 const decoded = (batchSize: number, tokensPerSecond: number, ids: number[][]): DecodeResult => ({
@@ -79,17 +80,9 @@ describe('formatTables', () => {
 });
 
 test('peersReportJson has every round of every engine, and where the numbers come from', () => {
-  const adapter = {
-    name: 'card',
-    backend: 'vulkan',
-    driver: 'driver 1',
-    isSoftware: false,
-    webgpu: '0.6.2',
-    reduction: 'gpu' as const,
-  };
   const args = argsOf(peersScript, '--repeat', '3');
   const meta = {
-    adapter,
+    adapter: cardIdentity,
     dtype: 'f16' as const,
     args,
     model: 'weights/tales',

@@ -9,6 +9,7 @@ import { reportMode } from '../../../bench/closed-loop/mode-report.ts';
 import { benchScript } from '../../../bench/load/args.ts';
 import { writeJson } from '../../../bench/report/json-file.ts';
 import { readCommit } from '../../../bench/report/meta.ts';
+import { cardIdentity } from '../../support/gpu/adapter-identity.ts';
 import { argsOf } from '../args-of.ts';
 import { testResponse, testRun } from '../runs.ts';
 
@@ -24,18 +25,10 @@ describe('reportJson', () => {
   test('says where the numbers come from and has every mode', () => {
     const args = argsOf(benchScript, '--seed', '7', '--do-sample');
     const report = reportMode(testRun([testResponse({ tokenTimes: [100] })]));
-    const adapter = {
-      name: 'card',
-      backend: 'vulkan',
-      driver: 'driver 1',
-      isSoftware: false,
-      webgpu: '0.6.2',
-      reduction: 'gpu' as const,
-    };
     const fallbacks = [{ variant: 'matmul[ROWS=8]', base: 'matmul[ROWS=1]' }];
     const provenance = {
       args,
-      adapter,
+      adapter: cardIdentity,
       fallbacks,
       model: 'weights/tales',
       dtype: 'f16',
