@@ -11,8 +11,10 @@ import { refuseSharedTiles, sharedTilesSize } from './shared-tiles.ts';
 
 /** Lanes that share a weight tile: each owns four neighbouring columns. */
 const LANES_PER_TILE = TILE / 4;
-/** Lanes of a workgroup: the most on any adapter, and the most that lie over columns. */
-const [MAX_LANES, MAX_LANES_OVER_COLUMNS] = [256, 64];
+/** Lanes of a workgroup: the most on any adapter. */
+export const MAX_LANES = 256;
+/** Lanes of a workgroup that lie over columns: the most. */
+const MAX_LANES_OVER_COLUMNS = 64;
 
 const operands = { x: read('M', 'K'), w: readPacked('K', 'N'), bias: read('N'), out: write('M', 'O') };
 const params = { M: 'u32', N: 'u32', K: 'u32', O: 'u32', first: 'u32' } as const;
@@ -43,7 +45,7 @@ const UNUSED_X_LANES = 4;
 /** Values of what lanes that lie over k have no use for. */
 const WITH_QUADS = { TILES: 1, X_LANES: UNUSED_X_LANES, K_TILE: 0 } as const;
 /** Bytes that a workgroup may share on any adapter: WebGPU's default limit. */
-const MAX_SHARED_BYTES = 16384;
+export const MAX_SHARED_BYTES = 16384;
 
 function conditions(traits: DeviceTraits) {
   return {

@@ -5,11 +5,11 @@ import type { Kernel } from '../../gpu/kernel.ts';
 import type { ChoiceOf, Sizes, VariantChoice } from '../../gpu/kernel-spec.ts';
 import { labelOf } from '../../gpu/variant-label.ts';
 import { ceilDiv } from '../../util/math.ts';
-import type { KernelTuning } from '../kernel-tuning.ts';
+import { bucketOf, type KernelTuning } from '../kernel-tuning.ts';
 import { kvDType } from '../kv-write/kv-write.ts';
 import { REDUCTIONS } from '../reductions.ts';
 import { TILE, weightDType } from '../weights/weight-tiles.ts';
-import { liesOverK, matmul, matmulKVWrite, workgroupSize } from './matmul.ts';
+import { liesOverK, MAX_LANES, MAX_SHARED_BYTES, matmul, matmulKVWrite, workgroupSize } from './matmul.ts';
 import { timedMatmulOperands, timedProjectionOperands } from './operands.ts';
 import type { SharedTiles } from './shared-tiles.ts';
 
@@ -81,15 +81,11 @@ export function priorChoice(
   traits: Pick<DeviceTraits, 'isSoftware' | 'vendor' | 'reduction'>,
   sizes: Sizes<'M' | 'K' | 'N'>,
 ): MatmulChoice {
-  const { isSoftware, vendor, reduction } = traits;
-  if (reduction === 'gpu' && !isSoftware) return gpuChoice(vendor, sizes);
-  const ROWS = rowsFor(PRIOR_ROWS, sizes.M);
+  const { isSoftware, vendor } = traits;
+  if (liesOverK(traits)) return gpuChoice(vendor, sizes);
+  const ROWS = bucketOf(PRIOR_ROWS, sizes.M);
   const LANES = isSoftware ? undefined : VENDOR_LANES[vendor];
   return { constants: { ROWS }, ...(LANES !== undefined && { overrides: { LANES } }) };
-}
-
-function rowsFor(all: readonly number[], M: number): number {
-  return all.find((rows) => rows >= M) ?? Math.max(...all);
 }
 
 /** Returns the choice of the class `gpu`: shared tiles where there are enough of them for a large GPU, else lanes over k. */
@@ -111,17 +107,19 @@ function tilesChoice({ LANES, ...constants }: SharedTiles): MatmulChoice {
  * many chunks a round as leave the fewest rounds.
  */
 function chunksChoice({ M, K, N }: Sizes<'M' | 'K' | 'N'>): MatmulChoice {
-  const ROWS = rowsFor([1, 2, 4, 8], M);
+  const ROWS = bucketOf([1, 2, 4, 8], M);
   const QUADS = N >= MIN_WORKGROUPS * TILE ? TILE / 4 : TILE / 8;
-  const chunks = ceilDiv(K, REDUCTIONS.gpu.chunkK);
-  const most = Math.min(256 / QUADS, 128 / ROWS);
+  const { chunkK } = REDUCTIONS.gpu;
+  const chunks = ceilDiv(K, chunkK);
+  const most = Math.min(MAX_LANES / QUADS, MAX_SHARED_BYTES / (4 * ROWS * chunkK));
   const LANES = QUADS * ceilDiv(chunks, ceilDiv(chunks, most));
-  return { constants: { ROWS, QUADS }, overrides: { LANES: rowsFor(LANES_OF_CHUNKS, LANES) } };
+  return { constants: { ROWS, QUADS }, overrides: { LANES: bucketOf(LANES_OF_CHUNKS, LANES) } };
 }
 
 /**
  * Lists what M rows are measured with: the prior, the variants that differ from it in one tunable, and on a GPU the prior
- * without subgroups, or in its own reduction class the other algorithms. A variant that computes 2 · M rows or more to keep M of them is not worth its time.
+ * without subgroups, or in its own reduction class the other algorithms. A variant that computes 2 · M rows or more to keep M
+ * of them is not worth its time.
  */
 export function matmulCandidates(
   kernel: Kernel,
