@@ -9,10 +9,26 @@ import { workloadsOf } from '../../src/kernels/workloads.ts';
 const [H, D] = [3, 16];
 
 test.each([
-  [{ sequences: 4, queries: 1, context: 70 }, 1],
-  [{ sequences: 1, queries: 37, context: 37 }, 8],
-  [{ sequences: 2, queries: 10, context: 25 }, 4],
-])('the cost of attention over %j in tiles of %i rows is that of its keys, one by one', (step, ROWS) => {
+  [
+    { sequences: 4, queries: 1, context: 70 },
+    { ROWS: 1, SHARE: 1, GROUP_KEYS: 0 },
+  ],
+  [
+    { sequences: 1, queries: 37, context: 37 },
+    { ROWS: 8, SHARE: 1, GROUP_KEYS: 1024 },
+  ],
+  [
+    { sequences: 2, queries: 10, context: 25 },
+    { ROWS: 4, SHARE: 2, GROUP_KEYS: 0 },
+  ],
+  [
+    { sequences: 2, queries: 10, context: 25 },
+    { ROWS: 8, SHARE: 2, GROUP_KEYS: 1024 },
+  ],
+])('the cost of attention over %j in tiles of %j is that of its keys, one by one', (step, sizes) => {
+  const { ROWS, SHARE, GROUP_KEYS } = sizes;
+  // Query heads that share keys load them together in the class gpu, and each for itself in the other.
+  const [tokens, loadsOfHead] = GROUP_KEYS > 0 ? [ROWS / SHARE, 1] : [ROWS, SHARE];
   const { sequences, queries, context } = step;
   const [words, rowWords] = [2 * D, 2 * H * D];
   let [visible, loaded] = [0, 0];
@@ -20,20 +36,20 @@ test.each([
     const position = context - queries + row;
     for (let key = 0; key < context; key++) {
       if (key <= position) visible++;
-      const last = Math.min(row + ROWS, queries) - 1;
-      if (row % ROWS === 0 && key <= context - queries + last) loaded++;
+      const last = Math.min(row + tokens, queries) - 1;
+      if (row % tokens === 0 && key <= context - queries + last) loaded++;
     }
   }
-  expect(attentionCost({ H, D, W: D, ROWS }, step)).toEqual({
-    bytes: 4 * sequences * (context * rowWords + queries * rowWords),
-    loads: sequences * loaded * H * words,
-    flops: sequences * visible * H * (2 * D + 2 * D),
+  expect(attentionCost({ H, D, W: D, ...sizes }, step)).toEqual({
+    bytes: 4 * sequences * (context * rowWords + queries * SHARE * rowWords),
+    loads: sequences * loaded * loadsOfHead * H * words,
+    flops: sequences * visible * SHARE * H * (2 * D + 2 * D),
   });
 });
 
 test('splits cost what they leave for the fold, too', () => {
   const step = { sequences: 4, queries: 1, context: 600 };
-  const sizes = { H, D, W: D, ROWS: 1 };
+  const sizes = { H, D, W: D, ROWS: 1, SHARE: 2, GROUP_KEYS: 0 };
   const dims = {
     ...sizes,
     T: 4,
@@ -44,16 +60,14 @@ test('splits cost what they leave for the fold, too', () => {
     A: 38,
     U: 4,
     Z: 3,
-    SHARE: 1,
     KEYS: 32,
     LANES: 8,
     LOADS: 1,
     SPLIT_KEYS: 256,
-    GROUP_KEYS: 0,
   };
   const { bytes = 0 } =
     attentionSplitWorkloads.cost?.({ ...dims, count: 4, splits: 3, first: 0, scale: 1 }, step) ?? {};
-  expect(bytes - attentionCost(sizes, step).bytes).toBe(4 * (4 * H * 3 * (D + 2)));
+  expect(bytes - attentionCost(sizes, step).bytes).toBe(4 * (4 * 2 * H * 3 * (D + 2)));
 });
 
 describe('the tokens of a step', () => {

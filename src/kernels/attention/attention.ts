@@ -6,6 +6,7 @@ import type { ReductionClass } from '../../gpu/reduction.ts';
 import { ceilDiv } from '../../util/math.ts';
 import { kvDType, kvRowWords } from '../kv-write/kv-write.ts';
 import { REDUCTIONS } from '../reductions.ts';
+import { rowHeads } from './query-tiles.ts';
 
 /** Keys between two rescalings, a tile. It belongs to the reduction class: another value gives other bits. */
 export const TILE_KEYS = 32;
@@ -60,6 +61,8 @@ function supports(
       return `${name} is ${values[name]}, expected ${allowed.join(' or ')} ${ofClass}`;
     }
   }
+  const heads = rowHeads(sizes);
+  if (sizes.ROWS % heads !== 0) return `ROWS is ${sizes.ROWS}, expected a multiple of SHARE, ${heads}, ${ofClass}`;
   if (SUBGROUPS && reduction === 'gpu') return `SUBGROUPS is true, expected false ${ofClass}`;
   return SUBGROUPS && sizes.LANES > minSubgroupSize
     ? `LANES is ${sizes.LANES}, with SUBGROUPS expected at most the ${minSubgroupSize} lanes of a subgroup`
@@ -75,9 +78,9 @@ function accepts(
   return first + count > Q ? `tiles [${first}, ${first + count}) are beyond the ${Q} query tiles` : null;
 }
 
-/** Counts the workgroups of a head of keys: rows of the class `gpu` are of all query heads that share it. */
-function headsApart({ SHARE, GROUP_KEYS }: Sizes<'SHARE' | 'GROUP_KEYS'>): number {
-  return GROUP_KEYS > 0 ? 1 : SHARE;
+/** Counts the workgroups of a head of keys. */
+function headsApart(sizes: Sizes<'SHARE' | 'GROUP_KEYS'>): number {
+  return sizes.SHARE / rowHeads(sizes);
 }
 
 /**
@@ -91,8 +94,8 @@ const shader = {
 } as const;
 
 /**
- * Causal attention of `count` query tiles from `first` on, over the paged cache: out[T, H·D] from qkv[T, 3·H·D] and
- * kv[B, 2, H, P, W]. A query tile is (first token, number of tokens ≤ ROWS) of one sequence.
+ * Causal attention of `count` query tiles from `first` on, over the paged cache: out[T, H·SHARE·D] from qkv[T, H·(SHARE + 2)·D]
+ * and kv[B, 2, H, P, W]. A query tile is (first token, number of tokens) of one sequence; its tokens have ROWS rows at most.
  *
  * A row's bits depend on its own keys and position only: not on ROWS, LANES, its tile or the batch.
  */
@@ -114,7 +117,7 @@ export const attention = defineKernel({
 });
 
 /**
- * As `attention`, with a workgroup for each split of the keys: leaves partials[U, H, Z, D + 2] for
+ * As `attention`, with a workgroup for each split of the keys: leaves partials[U, H·SHARE, Z, D + 2] for
  * `attentionFold`, which gives the same bits as `attention`.
  */
 export const attentionSplit = defineKernel({

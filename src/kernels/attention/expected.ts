@@ -14,14 +14,20 @@ export interface ExpectedAttention extends Expected {
   readonly tolerance: Float64Array;
 }
 
+/** Gives each of the heads [T, H, D] to SHARE heads of queries, one after another. */
+function shared(data: Float32Array, SHARE: number, D: number): Float64Array {
+  return Float64Array.from({ length: data.length * SHARE }, (_, i) => data[Math.floor(i / (SHARE * D)) * D + (i % D)]!);
+}
+
 /** out[T, C] of a step, whole or in splits that are folded. */
 export function expectedAttention({ shape, scale, sequences, numTokens }: AttentionStep): ExpectedAttention {
-  const { H, D, sums } = shape;
+  const { SHARE = 1, D, sums } = shape;
+  const H = shape.H * SHARE;
   const want = new Float64Array(numTokens * H * D);
   const tolerance = new Float64Array(want.length);
   let start = 0;
   for (const { context, queries: T, q, k, v } of sequences) {
-    const [q64, k64, v64] = [Float64Array.from(q), Float64Array.from(k), Float64Array.from(v)];
+    const [q64, k64, v64] = [Float64Array.from(q), shared(k, SHARE, D), shared(v, SHARE, D)];
     const dims = { T, context, H, D, scale };
     const out = referenceAttention(q64, k64, v64, dims);
     want.set(out, start);

@@ -9,7 +9,7 @@ import { PagedCache } from '../kv-write/paged-cache.ts';
 import type { AttentionSums } from '../reductions.ts';
 import { type attention, type attentionFold, type attentionSplit, TILE_KEYS } from './attention.ts';
 import type { attentionNaive } from './attention-naive.ts';
-import { queryTiles } from './query-tiles.ts';
+import { queryTiles, tileTokens } from './query-tiles.ts';
 
 /** The last `queries` of a sequence's `context` tokens. */
 export interface Span {
@@ -19,14 +19,17 @@ export interface Span {
 
 /** Heads, channels of a head, tokens of a block, storage of keys and values, order of sums. */
 export interface AttentionShape {
+  /** Heads of keys and values. */
   readonly H: number;
+  /** Query heads that share one of them; default: 1. */
+  readonly SHARE?: number;
   readonly D: number;
   readonly P: number;
   readonly dtype: KVDType;
   readonly sums: AttentionSums;
 }
 
-/** Queries [queries, H, D], keys and values [context, H, D] of one sequence, as far as the storage type holds them. */
+/** Queries [queries, H · SHARE, D], keys and values [context, H, D] of one sequence, as far as the storage type holds them. */
 export interface SequenceData extends Span {
   readonly q: Float32Array;
   readonly k: Float32Array;
@@ -82,7 +85,7 @@ export function scoreScale(D: number): number {
  * and one value of another token, are 30 times as large. Keys and values are rounded to the storage type.
  */
 export function randomSequence(
-  { H, D, dtype }: AttentionShape,
+  { H, SHARE = 1, D, dtype }: AttentionShape,
   { context, queries }: Span,
   seed: number,
 ): SequenceData {
@@ -96,7 +99,7 @@ export function randomSequence(
     v[(context >> 2) * C + d]! *= 30;
   }
   const stored = (data: Float32Array) => (dtype === 'f16' ? Float32Array.from(Float16Array.from(data)) : data);
-  return { context, queries, q: normals(seed, queries * C), k: stored(k), v: stored(v) };
+  return { context, queries, q: normals(seed, queries * SHARE * C), k: stored(k), v: stored(v) };
 }
 
 /** Positions [T] and sequence [T] of the tokens of a step. */
@@ -151,8 +154,18 @@ export class AttentionStep {
     return new AttentionStep(shape, sequences, placing);
   }
 
-  /** C = H D */
+  /** C = H SHARE D, of queries and outputs. */
   get channels(): number {
+    return this.#queryHeads * this.shape.D;
+  }
+
+  get #queryHeads(): number {
+    const { H, SHARE = 1 } = this.shape;
+    return H * SHARE;
+  }
+
+  /** H D, of keys and values. */
+  get keyChannels(): number {
     return this.shape.H * this.shape.D;
   }
 
@@ -165,17 +178,22 @@ export class AttentionStep {
   putKey(i: number, j: number, k: Float32Array, v: Float32Array): void {
     const { P } = this.shape;
     const slot = this.#tables[i]![Math.floor(j / P)]! * P + (j % P);
-    const [start, end] = [j * this.channels, (j + 1) * this.channels];
+    const [start, end] = [j * this.keyChannels, (j + 1) * this.keyChannels];
     this.#cache.put(slot, k.subarray(start, end), v.subarray(start, end));
   }
 
-  /** Cuts the step into query tiles [Q, 2] of at most ROWS tokens. */
+  /** Cuts the step into query tiles [Q, 2] of at most ROWS rows. */
   tiles(ROWS: number): number[] {
-    const numQueries = this.sequences.map(({ queries }) => queries);
-    return queryTiles(numQueries, ROWS);
+    const { SHARE = 1, sums } = this.shape;
+    return this.#tilesOf(tileTokens({ ROWS, SHARE, GROUP_KEYS: sums.groupKeys }));
   }
 
-  /** Operands of `attention` over all tiles of ROWS tokens. */
+  #tilesOf(tokens: number): number[] {
+    const numQueries = this.sequences.map(({ queries }) => queries);
+    return queryTiles(numQueries, tokens);
+  }
+
+  /** Operands of `attention` over all tiles of ROWS rows. */
   whole(ROWS: number): KernelOperands<typeof attention.spec> {
     const tiles = this.tiles(ROWS);
     return this.range({ tiles, first: 0, count: tiles.length / 2 });
@@ -192,27 +210,31 @@ export class AttentionStep {
 
   /** Operands of `attentionSplit` over the first `count` tokens. */
   split(count: number = this.numTokens): KernelOperands<typeof attentionSplit.spec> {
-    const [H, Z] = [this.shape.H, this.numSplits];
+    const [H, Z] = [this.#queryHeads, this.numSplits];
     return {
-      tensors: { ...this.#inputs(this.tiles(1)), partials: unwritten(this.numTokens, H, Z, this.shape.D + 2) },
+      tensors: { ...this.#inputs(this.#tilesOf(1)), partials: unwritten(this.numTokens, H, Z, this.shape.D + 2) },
       scalars: { count, scale: this.scale, splits: Z },
       outputs: ['partials'],
     };
   }
 
-  /** Operands of `attentionFold` over the first `count` tokens, from the partials [U, H, Z, D + 2] of `attentionSplit`. */
+  /** Operands of `attentionFold` over the first `count` tokens, from the partials [U, H · SHARE, Z, D + 2] of `attentionSplit`. */
   fold(partials: Float32Array, count: number = this.numTokens): KernelOperands<typeof attentionFold.spec> {
-    const { H, D } = this.shape;
+    const { D } = this.shape;
     const T = this.numTokens;
     const { positions } = tokenTensors(this.sequences);
     return {
-      tensors: { partials: hostTensor(partials, T, H, this.numSplits, D + 2), positions, out: unwritten(T, H * D) },
+      tensors: {
+        partials: hostTensor(partials, T, this.#queryHeads, this.numSplits, D + 2),
+        positions,
+        out: unwritten(T, this.channels),
+      },
       scalars: { D, count },
       outputs: ['out'],
     };
   }
 
-  /** Operands of `attentionNaive`, for a step of one whole prompt. */
+  /** Operands of `attentionNaive`, for a step of one whole prompt whose heads share no keys. */
   naive(): KernelOperands<typeof attentionNaive.spec> {
     const { H, D } = this.shape;
     const [T, C] = [this.numTokens, this.channels];
@@ -228,15 +250,16 @@ export class AttentionStep {
   #inputs(tiles: readonly number[]) {
     const [T, C] = [this.numTokens, this.channels];
     // The kernels find keys and values in the cache, never in qkv.
-    const qkv = new Float32Array(T * 3 * C).fill(Number.NaN);
+    const width = C + 2 * this.keyChannels;
+    const qkv = new Float32Array(T * width).fill(Number.NaN);
     let token = 0;
     for (const { queries, q } of this.sequences) {
-      for (let t = 0; t < queries; t++) qkv.set(q.subarray(t * C, (t + 1) * C), 3 * C * token++);
+      for (let t = 0; t < queries; t++) qkv.set(q.subarray(t * C, (t + 1) * C), width * token++);
     }
     const A = Math.max(...this.#tables.map((table) => table.length));
     const tables = this.#tables.flatMap((table) => Array.from({ length: A }, (_, i) => table[i] ?? -1));
     return {
-      qkv: hostTensor(qkv, T, 3 * C),
+      qkv: hostTensor(qkv, T, width),
       kv: this.#cache.operand,
       query_tiles: tileTensor(tiles),
       ...tokenTensors(this.sequences),

@@ -6,7 +6,7 @@ import type { KernelWorkloads, Workload } from '../kernel-workload.ts';
 import { blockTablesOf, type CacheBlocks, positionsOf, type StepTokens, sequenceIndexOf } from '../step-tokens.ts';
 import { attention, attentionFold, attentionSplit } from './attention.ts';
 import { attentionNaive } from './attention-naive.ts';
-import { queryTiles } from './query-tiles.ts';
+import { queryTiles, rowHeads, tileTokens } from './query-tiles.ts';
 
 /** Numbers of the cache before they repeat. */
 const CACHED_NUMBERS = 2 ** 16;
@@ -14,21 +14,24 @@ const CACHED_NUMBERS = 2 ** 16;
 const CACHED_SCALE = 0.1;
 
 /**
- * Cost of attention over a step in tiles of ROWS queries: each key and value comes from memory once, and each tile loads those
- * that its last row sees; a row's scores and its sum of values are two multiply-adds a visible key and channel.
+ * Cost of attention over a step in tiles of ROWS rows: each key and value comes from memory once, and each workgroup of a tile
+ * loads those that its last row sees; a row's scores and its sum of values are two multiply-adds a visible key and channel.
  */
 export function attentionCost(
-  { H, D, W, ROWS }: Sizes<'H' | 'D' | 'W' | 'ROWS'>,
+  { H, SHARE, D, W, ROWS, GROUP_KEYS }: Sizes<'H' | 'SHARE' | 'D' | 'W' | 'ROWS' | 'GROUP_KEYS'>,
   { sequences, queries, context }: StepTokens,
 ): Cost {
   const visibleKeys = sequences * queries * (context - (queries - 1) / 2);
   const keyWords = 2 * H * W;
+  const heads = rowHeads({ SHARE, GROUP_KEYS });
+  const tokens = tileTokens({ ROWS, SHARE, GROUP_KEYS });
   let loadedKeys = 0;
-  for (let end = ROWS; end < queries + ROWS; end += ROWS) loadedKeys += context - queries + Math.min(end, queries);
+  for (let end = tokens; end < queries + tokens; end += tokens)
+    loadedKeys += context - queries + Math.min(end, queries);
   return {
-    bytes: 4 * keyWords * sequences * context + 8 * H * D * sequences * queries,
-    loads: keyWords * sequences * loadedKeys,
-    flops: 4 * H * D * visibleKeys,
+    bytes: 4 * keyWords * sequences * context + 8 * H * SHARE * D * sequences * queries,
+    loads: (SHARE / heads) * keyWords * sequences * loadedKeys,
+    flops: 4 * H * SHARE * D * visibleKeys,
   };
 }
 
@@ -37,7 +40,8 @@ export const attentionWorkloads: KernelWorkloads<typeof attention.spec> = {
   kernel: attention,
   list: ({ dims, use }, step) => [overCache(dims, step, use === 'prefill' ? use : undefined)],
   // A decode row has no neighbours to share a tile with.
-  suits: ({ constants: { ROWS } }, { queries }) => queries > 1 || ROWS === 1,
+  suits: ({ constants: { ROWS = 1, SHARE = 1, GROUP_KEYS = 0 } }, { queries }) =>
+    queries > 1 || tileTokens({ ROWS, SHARE, GROUP_KEYS }) === 1,
   cost: attentionCost,
 };
 
@@ -46,9 +50,9 @@ export const attentionSplitWorkloads: KernelWorkloads<typeof attentionSplit.spec
   kernel: attentionSplit,
   list: ({ dims }, step) => [overCache(dims, step)],
   cost: (dims, step) => {
-    const { count, H, splits, D } = dims;
+    const { count, H, SHARE, splits, D } = dims;
     const { bytes, ...others } = attentionCost(dims, step);
-    return { ...others, bytes: bytes + 4 * count * H * splits * (D + 2) };
+    return { ...others, bytes: bytes + 4 * count * H * SHARE * splits * (D + 2) };
   },
 };
 
@@ -77,8 +81,9 @@ function overCache(
   const { sequences, queries } = step;
   return {
     name,
-    inputs: ({ conditions, constants: { ROWS = 1 } }) => {
-      const tiles = queryTiles(new Array<number>(sequences).fill(queries), ROWS);
+    inputs: ({ conditions, constants: { ROWS = 1, SHARE = 1, GROUP_KEYS = 0 } }) => {
+      const tokens = tileTokens({ ROWS, SHARE, GROUP_KEYS });
+      const tiles = queryTiles(new Array<number>(sequences).fill(queries), tokens);
       const count = tiles.length / 2;
       return {
         data: {

@@ -96,5 +96,5 @@ function choiceOf({ traits }: Device, { shape }: AttentionStep, { SUBGROUPS, ...
     SUBGROUPS:
       traits.reduction === 'software' && (SUBGROUPS === undefined ? LANES <= traits.minSubgroupSize : SUBGROUPS === 1),
   };
-  return { conditions, constants: { D: shape.D, ...constants } };
+  return { conditions, constants: { D: shape.D, SHARE: shape.SHARE ?? 1, ...constants } };
 }
