@@ -89,8 +89,12 @@ function rows(tensor: Tensor, numRows: number): ReadbackPart {
 
 /** Reads the sampler's output: [R, 2] words of id and finite, and more. */
 function readSampled(R: number, bytes: ArrayBuffer = new ArrayBuffer(0)): Pick<StepResult, 'ids' | 'finite'> {
-  const pairs = new Int32Array(bytes).subarray(0, 2 * R);
-  const ids = pairs.filter((_, i) => i % 2 === 0);
-  const finite = Uint8Array.from(pairs.filter((_, i) => i % 2 === 1));
+  const pairs = new Int32Array(bytes);
+  const ids = new Int32Array(R);
+  const finite = new Uint8Array(R);
+  for (let row = 0; row < R; row++) {
+    ids[row] = pairs[2 * row]!;
+    finite[row] = pairs[2 * row + 1]!;
+  }
   return { ids, finite };
 }

@@ -10,9 +10,14 @@ export function roundUp(value: number, step: number): number {
   return ceilDiv(value, step) * step;
 }
 
-/** The u32 word with the bits of a number as f32. */
+/** One float and its bits. */
+const FLOAT = new Float32Array(1);
+const BITS = new Uint32Array(FLOAT.buffer);
+
+/** Returns the u32 word with the bits of a number as f32. */
 export function f32Bits(value: number): number {
-  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
+  FLOAT[0] = value;
+  return BITS[0]!;
 }
 
 /** Elements of a tensor. */
