@@ -115,7 +115,7 @@ export class RooflineProbe {
 }
 
 function timesOf(device: Device, program: Program): Promise<KernelTime[]> {
-  return pollSlowly(() => profile(device, program));
+  return pollSlowly(device.traits, () => profile(device, program));
 }
 
 /** Makes the probes, in the order of the numbers of a Roofline. */

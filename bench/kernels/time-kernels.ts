@@ -43,7 +43,7 @@ export async function timeCandidate(
   const { choice, label, isBase, usedByModel } = variant;
   const { tensors, scalars, cost: known } = prepare(owned, choice);
   const options = { choice, runs, warmUps: WARM_UPS };
-  const { milliseconds } = await pollSlowly(() => time(device, kernel, tensors, scalars, options));
+  const { milliseconds } = await pollSlowly(device.traits, () => time(device, kernel, tensors, scalars, options));
   const cost = known ?? kernel.dispatch(device, tensors, scalars, choice).cost;
   return {
     kernel: kernel.name,

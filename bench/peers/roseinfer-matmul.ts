@@ -23,7 +23,7 @@ export interface RoseinferMatmulJob {
 
 answerJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void) => {
   const device = await Device.open(job.device);
-  device.governPolls(new PollGovernor());
+  if (device.traits.isSoftware) device.governPolls(new PollGovernor());
   yieldToAdapter(device.traits);
   const { model } = await findModel(SHAPE_MODEL);
   const cases = kernelCases({ device, kernels: modelKernels, model, dtype: job.dtype, kvDtype: 'f32' });

@@ -42,7 +42,7 @@ export class StepKernels {
     const encoder = this.#device.gpu.createCommandEncoder({ label: 'kernels of a step' });
     const reads = this.#programs.map((program) => this.#timer.encodeWhole(encoder, program));
     this.#device.gpu.queue.submit([encoder.finish()]);
-    const spans = await pollSlowly(() => Promise.all(reads.map((read) => read())));
+    const spans = await pollSlowly(this.#device.traits, () => Promise.all(reads.map((read) => read())));
     this.#runs.push(spans.map(({ nanoseconds }) => nanoseconds / 1e6));
   }
 
