@@ -22,7 +22,7 @@ const BENCH_LAYERS = [
   ['experiments', 'simulation', 'peers', 'profile'],
   ['open-loop'],
   ['closed-loop'],
-  ['load', 'kernels'],
+  ['load', 'kernels', 'estimate'],
   ['report'],
   ['common'],
 ];

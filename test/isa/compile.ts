@@ -1,30 +1,25 @@
 // The process that compiles: every shader that GPT-2 124M can take on this process's adapter, one after another, so that
 // what the driver prints of each follows its mark. No weights are made, for compiling reads shapes alone.
 import { writeSync } from 'node:fs';
+import { launchesOf } from '../../bench/estimate/launches.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { labelOf } from '../../src/gpu/variant-label.ts';
-import { dispatchedSplits } from '../../src/kernels/attention/splits.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
-import type { StepShape, StepSink } from '../../src/models/step.ts';
-import { type ForwardParts, forward } from '../../src/runtime/forward.ts';
 import { listDispatches } from '../../src/runtime/list-dispatches.ts';
 import { untunedParts } from '../../src/runtime/model-work.ts';
-import { type RuntimeSizes, resolveSizes } from '../../src/runtime/runtime-sizes.ts';
+import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { stepShapes } from '../../src/runtime/step-shape.ts';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import {
   type CompilerMessage,
   DECODE_SIZES,
-  type DecodeSize,
-  type Launch,
   type LaunchedStep,
   type ModelLaunches,
   type TakenShader,
 } from './launches.ts';
 import { MARK } from './shader-dump.ts';
-import { lanesOf } from './workgroup-lanes.ts';
 
 const MODEL = 'random:gpt2';
 /** Storage of weights and of keys. */
@@ -64,43 +59,6 @@ async function compileModel(device: Device, storage: Storage, taken: Map<string,
   }
 }
 
-/** Lists the dispatches of a decode step. */
-async function launchStep(
-  device: Device,
-  parts: ForwardParts,
-  { maxModelLen, reduction }: RuntimeSizes,
-  { batch, context }: DecodeSize,
-): Promise<LaunchedStep> {
-  const shape: StepShape = {
-    numTokens: batch,
-    numDecodeTokens: batch,
-    numPrefillTiles: 0,
-    numDecodeSplits: dispatchedSplits(context, maxModelLen, reduction),
-    numLogitsRows: batch,
-    logitsOfAll: true,
-    adjustsLogits: false,
-    reportsLogprobs: false,
-  };
-  const launches: Promise<Launch>[] = [];
-  const sink: StepSink = {
-    add(kernel, tensors, scalars, given, use) {
-      const { variant, dims } = kernel.solve(device.traits, tensors, scalars, given);
-      launches.push(
-        kernel.wgsl(device, kernel.choiceFor(tensors, given)).then((wgsl) => ({
-          label: labelOf(kernel.name, variant),
-          kernel: kernel.name,
-          use: use ?? null,
-          workgroups: kernel.spec.workgroups(dims, variant).reduce((product, size) => product * size),
-          lanes: lanesOf(wgsl, variant.overrides),
-          sizes: { ...dims, ...variant.overrides },
-        })),
-      );
-    },
-  };
-  forward(sink, parts, shape);
-  return { batch, context, launches: await Promise.all(launches) };
-}
-
 async function compileAll(family: string): Promise<ModelLaunches> {
   using device = await Device.open();
   const { name: adapter, driver } = device.identity;
@@ -109,7 +67,10 @@ async function compileAll(family: string): Promise<ModelLaunches> {
   for (const storage of STORAGE) await compileModel(device, storage, taken);
   const { parts, sizes } = await describeModel(device, STEP_STORAGE);
   const steps: LaunchedStep[] = [];
-  for (const size of DECODE_SIZES) steps.push(await launchStep(device, parts, sizes, size));
+  for (const { batch, context } of DECODE_SIZES) {
+    const tokens = { sequences: batch, queries: 1, context };
+    steps.push({ batch, context, launches: await launchesOf(device, parts, sizes, tokens) });
+  }
   return { adapter, driver, shaders: [...taken.values()], steps };
 }
 

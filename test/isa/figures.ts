@@ -1,7 +1,8 @@
 // The figures of a compiled model: of each shader, and of each dispatch of a decode step.
-import type { Launch, LaunchedStep, TakenShader } from './launches.ts';
-import { type Waits, waitsOf } from './loop-work.ts';
-import { type Loop, loopsOf } from './loops.ts';
+import type { Launch } from '../../bench/estimate/launches.ts';
+import { type Waits, waitsOf } from '../../bench/estimate/loop-work.ts';
+import type { LaunchedStep, TakenShader } from './launches.ts';
+import { type Loop, loopsOf, memoryOf } from './loops.ts';
 import { type Rounding, roundingOf } from './multiply-adds.ts';
 import type { CompiledModel } from './run-family.ts';
 import type { Statistics } from './shader-dump.ts';
@@ -41,12 +42,18 @@ export function figuresOf({ family, adapter, driver, shaders, steps, compiled }:
       const { statistics, blocks } = shaderOf(taken.label);
       const all = loopsOf(blocks);
       const loops = all.filter(({ isInnermost, memory }) => isInnermost && memory.words > 0);
-      return { ...taken, ...statistics, loops, rounding: roundingOf(all.flatMap(({ lines }) => lines)) };
+      return {
+        ...taken,
+        ...statistics,
+        loops,
+
+        rounding: roundingOf(all.flatMap(({ lines }) => lines)),
+      };
     }),
     steps: steps.map((step) => {
       const launches = step.launches.map((launch) => ({
         ...launch,
-        waits: waitsOf(launch, shaderOf(launch.label), step.context),
+        waits: waitsOf(launch, memoryOf(shaderOf(launch.label).blocks), step.context),
       }));
       return { ...step, launches, waits: launches.reduce((sum, { waits }) => sum + waits.total, 0) };
     }),

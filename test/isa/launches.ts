@@ -1,5 +1,5 @@
 // The shaders and dispatches of a model on an adapter: sent by the process that compiles to the one that counts.
-import type { Dims } from '../../src/gpu/kernel-spec.ts';
+import type { Launch } from '../../bench/estimate/launches.ts';
 
 /** A shader that some step of the model can take. */
 export interface TakenShader {
@@ -8,16 +8,6 @@ export interface TakenShader {
   readonly kernel: string;
   /** Its places in the model, such as `LM head`; empty for a kernel that has one alone. */
   readonly uses: readonly string[];
-}
-
-/** A dispatch of a step. */
-export interface Launch extends Pick<TakenShader, 'label' | 'kernel'> {
-  readonly use: string | null;
-  readonly workgroups: number;
-  /** Lanes of a workgroup. */
-  readonly lanes: number;
-  /** Shape letters, scalars, constants and overrides. */
-  readonly sizes: Dims;
 }
 
 /** Sequences that each decode a token, and the tokens that each attends to, its own included. */

@@ -22,7 +22,8 @@ const loop = (inFlight: number, words: number) => ({
   lines: [],
   memory: { waits: 1, inFlight, words },
 });
-const LAUNCH = { label: SHADER.label, kernel: 'matmul', use: 'qkv', workgroups: 9, lanes: 64, sizes: {} };
+const cost = { bytes: 0, flops: 0 };
+const LAUNCH = { label: SHADER.label, kernel: 'matmul', use: 'qkv', workgroups: 9, lanes: 64, sizes: {}, cost };
 const FIGURES: ModelFigures = {
   family: 'navi31',
   adapter: 'RADV NAVI31',

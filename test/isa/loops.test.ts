@@ -1,7 +1,7 @@
 // Loops and waits for memory in excerpts of machine code, counted by hand.
 import { describe, expect, test } from 'vitest';
 import { blocksOf, FOLD, MATMUL, SPLIT } from './excerpts.ts';
-import { loopsOf, memoryOutsideLoops, memoryUse } from './loops.ts';
+import { loopsOf, memoryOf, memoryUse } from './loops.ts';
 
 const LOAD = 'buffer_load_b32 v4, v4, s[16:19], 0 offen';
 const WIDE_LOAD = 'global_load_dwordx4 v[4:7], v[8:9], off';
@@ -53,12 +53,14 @@ describe('loops', () => {
       ['BB33', true, { waits: 1, inFlight: 1, words: 4 }],
       ['BB38', true, { waits: 1, inFlight: 1, words: 4 }],
     ]);
-    expect(memoryOutsideLoops(blocksOf(SPLIT))).toEqual({ waits: 2, inFlight: 1, words: 2 });
+    const { outside, loops: waiting } = memoryOf(blocksOf(SPLIT));
+    expect(outside).toEqual({ waits: 2, inFlight: 1, words: 2 });
+    expect(waiting.map(({ words }) => words)).toEqual([1, 4, 4]);
   });
 
   test('may issue several loads before they wait', () => {
     expect(loopsOf(blocksOf(MATMUL)).map(({ memory }) => memory)).toEqual([{ waits: 1, inFlight: 3, words: 12 }]);
-    expect(memoryOutsideLoops(blocksOf(MATMUL))).toEqual({ waits: 2, inFlight: 1, words: 2 });
+    expect(memoryOf(blocksOf(MATMUL)).outside).toEqual({ waits: 2, inFlight: 1, words: 2 });
   });
 
   test('reach to the last jump back', () => {

@@ -1,16 +1,7 @@
 // The loops of machine code, and how their instructions wait for memory: a wave that waits for each load before it issues
 // the next spends the memory's latency once a load.
+import type { MemoryUse, ShaderMemory } from '../../bench/estimate/shader-memory.ts';
 import type { Block } from './shader-dump.ts';
-
-/** Loads from memory by some instructions, taken in the order of their text. */
-export interface MemoryUse {
-  /** Times that a load is waited for after others were issued: those that no other work of the wave hides. */
-  readonly waits: number;
-  /** The most loads that are under way at once. */
-  readonly inFlight: number;
-  /** Words of 32 bits that a lane loads; a load of less counts as one. */
-  readonly words: number;
-}
 
 /** A loop, from the block that is jumped back to, to the last that jumps there. */
 export interface Loop {
@@ -69,9 +60,12 @@ export function loopsOf(blocks: readonly Block[]): Loop[] {
   });
 }
 
-/** Counts the use of memory by what is in no loop. */
-export function memoryOutsideLoops(blocks: readonly Block[]): MemoryUse {
-  return memoryUse(linesOf(outside(blocks, rangesOf(blocks))));
+/** Counts the use of memory by a shader. */
+export function memoryOf(blocks: readonly Block[]): ShaderMemory {
+  return {
+    outside: memoryUse(linesOf(outside(blocks, rangesOf(blocks)))),
+    loops: loopsOf(blocks).flatMap(({ memory }) => (memory.waits > 0 ? [memory] : [])),
+  };
 }
 
 /** Indices of the first and last block of a loop. */

@@ -1,8 +1,8 @@
 // The tables of a family: its shaders, and its decode steps dispatch by dispatch.
+import { kOfLane } from '../../bench/estimate/loop-work.ts';
 import { formatRow } from '../../bench/report/table.ts';
 import { type LaunchFigures, type ModelFigures, mainLoop, type ShaderFigures, type StepFigures } from './figures.ts';
 import { stepName } from './limits.ts';
-import { kOfLane } from './loop-work.ts';
 
 const SHADER_WIDTHS = [-9, -7, -7, -6, -5, 1, 26, 0];
 const SHADER_HEAD = ['registers', 'spilled', 'scratch', 'shared', 'waves', '', 'loops: waits (in flight)', 'shader'];

@@ -1,5 +1,6 @@
 // Constants that a kernel's shader and its packing in TypeScript must share: the texts are compared.
 import { expect, test } from 'vitest';
+import { STRIPS } from '../../bench/estimate/loop-work.ts';
 import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import {
   ADJUST_ENTRY_WORDS,
@@ -14,7 +15,6 @@ import { NORM_HELD, NORM_PARTS } from '../../src/kernels/layernorm/layernorm.ts'
 import { LOGPROB_WORDS, MAX_TOP_LOGPROBS } from '../../src/kernels/logprobs/logprobs.ts';
 import { SAMPLING_WORDS, samplingWords } from '../../src/kernels/sample/sampling-row.ts';
 import { f32Bits } from '../../src/util/math.ts';
-import { STRIPS } from '../isa/loop-work.ts';
 
 /** The u32 constant of a shader. */
 function constantOf(shader: string, name: string): number {

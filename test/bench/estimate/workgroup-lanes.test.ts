@@ -1,6 +1,6 @@
 // Lanes of a workgroup, read from WGSL.
 import { expect, test } from 'vitest';
-import { lanesOf } from './workgroup-lanes.ts';
+import { lanesOf } from '../../../bench/estimate/workgroup-lanes.ts';
 
 test.each([
   ['a number', '@compute @workgroup_size(32) fn main() {}', 32],

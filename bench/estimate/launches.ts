@@ -1,0 +1,83 @@
+// The dispatches of a step on a device, one after another, with the sizes that their waits and their work follow from.
+import type { Device } from '../../src/gpu/device.ts';
+import type { Cost, Dims, KernelSpec, Variant } from '../../src/gpu/kernel-spec.ts';
+import { labelOf } from '../../src/gpu/variant-label.ts';
+import { PREFILL_TILE_ROWS } from '../../src/kernels/attention/query-tiles.ts';
+import { dispatchedSplits } from '../../src/kernels/attention/splits.ts';
+import type { StepTokens } from '../../src/kernels/step-tokens.ts';
+import { workloadsOf } from '../../src/kernels/workloads.ts';
+import type { StepShape, StepSink } from '../../src/models/step.ts';
+import { type ForwardParts, forward } from '../../src/runtime/forward.ts';
+import type { RuntimeSizes } from '../../src/runtime/runtime-sizes.ts';
+import { RangeValueError } from '../../src/util/errors.ts';
+import { ceilDiv } from '../../src/util/math.ts';
+import { lanesOf } from './workgroup-lanes.ts';
+
+/** A dispatch of a step. */
+export interface Launch {
+  /** Kernel and variant. */
+  readonly label: string;
+  readonly kernel: string;
+  /** Its place in the model, such as `LM head`; null for a kernel that has one alone. */
+  readonly use: string | null;
+  readonly workgroups: number;
+  /** Lanes of a workgroup. */
+  readonly lanes: number;
+  /** Shape letters, scalars, constants and overrides; conditions as 0 and 1. */
+  readonly sizes: Dims;
+  readonly cost: Cost;
+}
+
+/** Lists the dispatches of a step that takes the most likely ids. @throws RangeValueError for a kernel that declares no cost. */
+export async function launchesOf(
+  device: Device,
+  parts: ForwardParts,
+  sizes: RuntimeSizes,
+  step: StepTokens,
+): Promise<Launch[]> {
+  const launches: Promise<Launch>[] = [];
+  const sink: StepSink = {
+    add(kernel, tensors, scalars, given, use) {
+      const { variant, dims } = kernel.solve(device.traits, tensors, scalars, given);
+      launches.push(
+        kernel.wgsl(device, kernel.choiceFor(tensors, given)).then((wgsl) => ({
+          label: labelOf(kernel.name, variant),
+          kernel: kernel.name,
+          use: use ?? null,
+          workgroups: kernel.spec.workgroups(dims, variant).reduce((all, size) => all * size),
+          lanes: lanesOf(wgsl, variant.overrides),
+          sizes: { ...dims, ...variant.overrides, ...flags(variant) },
+          cost: costOf(kernel.spec, dims, variant, step),
+        })),
+      );
+    },
+  };
+  forward(sink, parts, shapeOf(step, sizes));
+  return Promise.all(launches);
+}
+
+/** Makes the shape of a step: decode rows where each sequence has one token in it, else prompts from their beginning. */
+function shapeOf({ sequences, queries, context }: StepTokens, { maxModelLen, reduction }: RuntimeSizes): StepShape {
+  const numTokens = sequences * queries;
+  const isDecode = queries === 1;
+  return {
+    numTokens,
+    numDecodeTokens: isDecode ? numTokens : 0,
+    numPrefillTiles: isDecode ? 0 : sequences * ceilDiv(queries, PREFILL_TILE_ROWS),
+    numDecodeSplits: dispatchedSplits(isDecode ? context : 1, maxModelLen, reduction),
+    numLogitsRows: sequences,
+    logitsOfAll: isDecode,
+    adjustsLogits: false,
+    reportsLogprobs: false,
+  };
+}
+
+function flags({ conditions }: Variant): Dims {
+  return Object.fromEntries(Object.entries(conditions).map(([name, holds]) => [name, Number(holds)]));
+}
+
+function costOf({ name, cost }: KernelSpec, dims: Dims, variant: Variant, step: StepTokens): Cost {
+  const found = workloadsOf(name).cost?.(dims, step) ?? cost?.(dims, variant);
+  if (found === undefined) throw new RangeValueError(`cost of ${name}`, found, 'a declared one');
+  return found;
+}
