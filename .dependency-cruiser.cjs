@@ -22,7 +22,8 @@ const BENCH_LAYERS = [
   ['experiments', 'simulation', 'peers', 'profile'],
   ['open-loop'],
   ['closed-loop'],
-  ['load', 'kernels', 'estimate'],
+  ['load', 'kernels'],
+  ['estimate'],
   ['report'],
   ['common'],
 ];

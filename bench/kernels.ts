@@ -11,6 +11,7 @@ import { StatusLine } from '../src/terminal/status-line.ts';
 import { packageRoot } from '../src/util/package-info.ts';
 import { runScript } from './common/script.ts';
 import { SHAPE_MODEL } from './common/shape-model.ts';
+import { runEstimate } from './estimate/run-estimate.ts';
 import { type KernelArgs, kernelScript } from './kernels/args.ts';
 import { formatResult, type KernelResult, kernelReportJson, TABLE_HEAD } from './kernels/report.ts';
 import { bestRoofline, formatRoofline } from './kernels/roofline.ts';
@@ -59,4 +60,6 @@ async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void
   }
 }
 
-await runScript(kernelScript, benchKernels);
+await runScript(kernelScript, (args, signal) =>
+  args.estimate === undefined ? benchKernels(args, signal) : runEstimate(args.estimate, args),
+);

@@ -1,6 +1,7 @@
-// The dispatches of a step on a device, one after another, with the sizes that their waits and their work follow from.
-import type { Device } from '../../src/gpu/device.ts';
+// The dispatches of a step on an adapter, one after another, with the sizes that their waits and their work follow from.
+import type { DeviceTraits } from '../../src/gpu/device.ts';
 import type { Cost, Dims, KernelSpec, Variant } from '../../src/gpu/kernel-spec.ts';
+import { linkShader } from '../../src/gpu/shader-linker.ts';
 import { labelOf } from '../../src/gpu/variant-label.ts';
 import { PREFILL_TILE_ROWS } from '../../src/kernels/attention/query-tiles.ts';
 import { dispatchedSplits } from '../../src/kernels/attention/splits.ts';
@@ -30,30 +31,35 @@ export interface Launch {
 
 /** Lists the dispatches of a step that takes the most likely ids. @throws RangeValueError for a kernel that declares no cost. */
 export async function launchesOf(
-  device: Device,
+  traits: DeviceTraits,
   parts: ForwardParts,
   sizes: RuntimeSizes,
   step: StepTokens,
 ): Promise<Launch[]> {
-  const launches: Promise<Launch>[] = [];
+  const launches: Omit<Launch, 'lanes'>[] = [];
+  const lanes = new Map<string, Promise<number>>();
   const sink: StepSink = {
     add(kernel, tensors, scalars, given, use) {
-      const { variant, dims } = kernel.solve(device.traits, tensors, scalars, given);
-      launches.push(
-        kernel.wgsl(device, kernel.choiceFor(tensors, given)).then((wgsl) => ({
-          label: labelOf(kernel.name, variant),
-          kernel: kernel.name,
-          use: use ?? null,
-          workgroups: kernel.spec.workgroups(dims, variant).reduce((all, size) => all * size),
-          lanes: lanesOf(wgsl, variant.overrides),
-          sizes: { ...dims, ...variant.overrides, ...flags(variant) },
-          cost: costOf(kernel.spec, dims, variant, step),
-        })),
-      );
+      const { variant, dims } = kernel.solve(traits, tensors, scalars, given);
+      const label = labelOf(kernel.name, variant);
+      if (!lanes.has(label)) {
+        lanes.set(
+          label,
+          linkShader(kernel.spec, variant).then(({ wgsl }) => lanesOf(wgsl, variant.overrides)),
+        );
+      }
+      launches.push({
+        label,
+        kernel: kernel.name,
+        use: use ?? null,
+        workgroups: kernel.spec.workgroups(dims, variant).reduce((all, size) => all * size),
+        sizes: { ...dims, ...variant.overrides, ...flags(variant) },
+        cost: costOf(kernel.spec, dims, variant, step),
+      });
     },
   };
   forward(sink, parts, shapeOf(step, sizes));
-  return Promise.all(launches);
+  return Promise.all(launches.map(async (launch) => ({ ...launch, lanes: await lanes.get(launch.label)! })));
 }
 
 /** Makes the shape of a step: decode rows where each sequence has one token in it, else prompts from their beginning. */

@@ -17,3 +17,12 @@ export interface ShaderMemory {
   /** Use by each loop that waits, without the loops inside it, in the order of their first blocks. */
   readonly loops: readonly MemoryUse[];
 }
+
+/**
+ * Returns the bytes that a lane has under way, in the mean of its waits, where it loads the most words; null where it loads
+ * nothing.
+ */
+export function bytesUnderWay({ outside, loops }: ShaderMemory): number | null {
+  const { waits, words } = [outside, ...loops].reduce((most, use) => (use.words > most.words ? use : most));
+  return waits === 0 ? null : (Uint32Array.BYTES_PER_ELEMENT * words) / waits;
+}

@@ -1,9 +1,10 @@
 // Command line of the kernel benchmark. The model has the flags that it has in every script; its default is one of a usual size.
 import type { InferredOptionTypes } from 'yargs';
 import { randomNames } from '../../src/models/registry.ts';
-import { integerFlag, modelFlags, nameFlag } from '../../src/terminal/flags.ts';
+import { choiceFlag, integerFlag, modelFlags, nameFlag } from '../../src/terminal/flags.ts';
 import type { Script } from '../common/script.ts';
 import { SHAPE_MODEL } from '../common/shape-model.ts';
+import { ESTIMATE_CHOICES } from '../estimate/run-estimate.ts';
 
 const flags = {
   ...modelFlags,
@@ -14,6 +15,10 @@ const flags = {
   },
   filter: { ...nameFlag('filter'), describe: 'time only what has this in kernel, case, M=… or variant' },
   runs: { ...integerFlag('runs', 1), default: 10, describe: 'timed dispatches of each variant, after two warm-ups' },
+  estimate: {
+    ...choiceFlag('estimate', ESTIMATE_CHOICES),
+    describe: 'time nothing: print an estimate for a GPU from its published figures; list prints the GPUs',
+  },
   json: { ...nameFlag('json'), describe: 'file to write the results to' },
 };
 
@@ -25,4 +30,11 @@ export const kernelScript: Script<typeof flags> = {
   usage:
     'node bench/kernels.ts [flags]\n\nTimes every kernel at the shapes of a model, beside what the adapter could do at best.',
   flags,
+  idle: [
+    {
+      flags: ['filter', 'runs', 'adapter', 'reduction'],
+      isIdle: ({ estimate }) => estimate !== undefined,
+      why: 'on an estimate',
+    },
+  ],
 };

@@ -31,7 +31,7 @@ describe('the flags of bench/kernels.ts', () => {
 
   test('reads every flag', () => {
     const line =
-      '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --reduction gpu --filter qkv --runs 3 --json out.json';
+      '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --reduction gpu --filter qkv --runs 3 --estimate a100-sxm --json out.json';
     expect(parseScript(kernelScript, line.split(' '))).toEqual({
       model: 'dir',
       dtype: 'f32',
@@ -40,6 +40,7 @@ describe('the flags of bench/kernels.ts', () => {
       reduction: 'gpu',
       filter: 'qkv',
       runs: 3,
+      estimate: 'a100-sxm',
       json: 'out.json',
     });
   });

@@ -69,7 +69,7 @@ async function compileAll(family: string): Promise<ModelLaunches> {
   const steps: LaunchedStep[] = [];
   for (const { batch, context } of DECODE_SIZES) {
     const tokens = { sequences: batch, queries: 1, context };
-    steps.push({ batch, context, launches: await launchesOf(device, parts, sizes, tokens) });
+    steps.push({ batch, context, launches: await launchesOf(device.traits, parts, sizes, tokens) });
   }
   return { adapter, driver, shaders: [...taken.values()], steps };
 }
