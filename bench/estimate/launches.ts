@@ -29,7 +29,11 @@ export interface Launch {
   readonly cost: Cost;
 }
 
-/** Lists the dispatches of a step that takes the most likely ids. @throws RangeValueError for a kernel that declares no cost. */
+/**
+ * Lists the dispatches of a step that takes the most likely ids.
+ *
+ * @throws KernelError where the model and a kernel do not fit; RangeValueError for a kernel that declares no cost.
+ */
 export async function launchesOf(
   traits: DeviceTraits,
   parts: ForwardParts,

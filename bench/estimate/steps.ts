@@ -64,7 +64,12 @@ export function estimatedSteps(numPositions: number): StepTokens[] {
   return [...decode, { sequences: 1, queries: prompt, context: prompt }];
 }
 
-/** Estimates the steps of a model on a GPU. @throws UnknownLoopsError for a shader of the table whose loops are not declared. */
+/**
+ * Estimates the steps of a model on a GPU.
+ *
+ * @throws KernelError where the model and a kernel do not fit; UnknownLoopsError for a shader of the table whose loops are not
+ * declared.
+ */
 export async function estimateSteps(
   { model, dtype, kvDtype }: Pick<ModelShape, 'model' | 'dtype' | 'kvDtype'>,
   gpu: Gpu,
@@ -86,7 +91,7 @@ function traitsOf({ vendor }: Gpu): DeviceTraits {
   return { minSubgroupSize: SUBGROUP_SIZE, timestamps: true, isSoftware: false, vendor, reduction: 'gpu' };
 }
 
-/** Estimates a step of some dispatches. */
+/** Estimates a step of some dispatches. @throws UnknownLoopsError, as `waitsOf`. */
 export function estimateStep(
   gpu: Gpu,
   tokens: StepTokens,
