@@ -121,7 +121,8 @@ async function runOpenLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
   const [firstMode = 'online'] = modesOf(args);
   const { record } = args;
   const settings = engineSettings(args);
-  const header = { mode: firstMode, limits: runner.limits, settings, eosIds: uniteEosIds(runner, tokenizer) };
+  const { limits, readbackMs } = runner;
+  const header = { mode: firstMode, limits, settings, eosIds: uniteEosIds(runner, tokenizer), readbackMs };
   const log = record === undefined ? undefined : new RunLog(header);
   await using unsaved = new AsyncDisposableStack();
   unsaved.defer(async () => {

@@ -6,6 +6,7 @@ export function withExecute(runner: Runner, execute: Runner['execute']): Runner 
   return {
     limits: runner.limits,
     eosIds: runner.eosIds,
+    readbackMs: runner.readbackMs,
     get failure() {
       return runner.failure;
     },

@@ -47,6 +47,7 @@ function parseHeader(object: JsonObject, fault: LineFault): RunHeader {
     limits: parseLimits(fields.object('limits')),
     settings: parseSettings(fields.object('settings')),
     eosIds: fields.integers('eosIds', 0),
+    readbackMs: fields.has('readbackMs') ? fields.number('readbackMs') : undefined,
     start: fields.number('start'),
   };
 }

@@ -15,6 +15,8 @@ export interface RunHeader {
   readonly settings: EngineSettings;
   /** Tokens that end a text. */
   readonly eosIds: readonly number[];
+  /** Milliseconds of a readback, where the runner names them. */
+  readonly readbackMs?: number | undefined;
   /** Start of the run in milliseconds of its clock. */
   readonly start: number;
 }

@@ -90,6 +90,7 @@ function decisionsOf(step: StepRecord | undefined) {
 class ReplayRunner implements Runner, Clock {
   readonly limits: ModelLimits;
   readonly eosIds: readonly number[];
+  readonly readbackMs: number | undefined;
   readonly #steps: readonly StepRecord[];
   /** Requests by seed, which is unique in a recorded run. */
   readonly #requests: ReadonlyMap<number, LoggedRequest>;
@@ -98,9 +99,14 @@ class ReplayRunner implements Runner, Clock {
   #numSubmitted = 0;
   #now: number;
 
-  constructor({ limits, eosIds, start }: RunHeader, steps: readonly StepRecord[], requests: readonly LoggedRequest[]) {
+  constructor(
+    { limits, eosIds, readbackMs, start }: RunHeader,
+    steps: readonly StepRecord[],
+    requests: readonly LoggedRequest[],
+  ) {
     this.limits = limits;
     this.eosIds = eosIds;
+    this.readbackMs = readbackMs;
     this.#steps = steps;
     this.#requests = new Map(requests.map((request) => [request.seed, request]));
     this.#now = start;

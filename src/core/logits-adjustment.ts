@@ -39,20 +39,18 @@ export interface AdjustedSequence {
   readonly params: Partial<AdjustingParams>;
 }
 
-type AdjustingParams = Pick<
-  SamplingParams,
-  | 'repetitionPenalty'
-  | 'presencePenalty'
-  | 'frequencyPenalty'
-  | 'logitBias'
-  | 'minTokens'
-  | 'stopTokenIds'
-  | 'ignoreEos'
->;
+type PenaltyParams = Pick<SamplingParams, 'repetitionPenalty' | 'presencePenalty' | 'frequencyPenalty'>;
+type AdjustingParams = PenaltyParams & Pick<SamplingParams, 'logitBias' | 'minTokens' | 'stopTokenIds' | 'ignoreEos'>;
+
+/** Returns the most ids that the host may lack when a row of these parameters is planned: penalties find the newest alone on the GPU. */
+export function maxUnreadIds(params: Partial<PenaltyParams>): number {
+  return hasPenalty(params) ? 1 : Number.POSITIVE_INFINITY;
+}
 
 /**
  * Returns the adjustment of the row that samples after `numTokens` tokens of a sequence, or null where its logits stay
- * as they are. If one more token is known than the host has, its id is in `nextTokens[tokenSlot]`.
+ * as they are. If one more token is known than the host has, its id is in `nextTokens[tokenSlot]`; with penalties the host lacks
+ * no other.
  */
 export function adjustmentOf(
   { promptIds, ids, eosIds = [], params }: AdjustedSequence,
@@ -62,7 +60,6 @@ export function adjustmentOf(
   const { repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0 } = params;
   const { logitBias = {}, minTokens = 0, stopTokenIds = [], ignoreEos = false } = params;
   const countsOutput = presencePenalty !== 0 || frequencyPenalty !== 0;
-  const hasPenalty = repetitionPenalty !== 1 || countsOutput;
   const numOutputIds = numTokens - promptIds.length;
 
   const tokens = new Map<number, Mutable<TokenAdjustment>>();
@@ -84,9 +81,14 @@ export function adjustmentOf(
     if (!ignoreEos) for (const id of eosIds) tokenOf(id).isMasked = true;
   }
 
-  const newestTokenSlot = hasPenalty && numOutputIds > ids.length ? tokenSlot : null;
+  const newestTokenSlot = hasPenalty(params) && numOutputIds > ids.length ? tokenSlot : null;
   if (tokens.size === 0 && newestTokenSlot === null) return null;
   return { repetitionPenalty, presencePenalty, frequencyPenalty, tokens: [...tokens.values()], newestTokenSlot };
+}
+
+/** Returns true where the logits depend on the ids that the sequence has. */
+function hasPenalty({ repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0 }: Partial<PenaltyParams>) {
+  return repetitionPenalty !== 1 || presencePenalty !== 0 || frequencyPenalty !== 0;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };

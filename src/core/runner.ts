@@ -88,6 +88,11 @@ export interface Runner {
    * Reason why no step can run any more, such as a lost device; null or absent while steps can run. Once set, it stays.
    */
   readonly failure?: Error | null | undefined;
+  /**
+   * Milliseconds from a submit that does next to nothing to its bytes on the host. Where steps are as short, an engine leaves two of
+   * them unread, not one. Absent where that gains nothing, as on a software adapter.
+   */
+  readonly readbackMs?: number | undefined;
   /** Eos ids named by the model's files; its tokenizer may add others. */
   readonly eosIds: readonly number[];
   execute(plan: BatchPlan, options?: ExecuteOptions): Promise<StepResult>;

@@ -43,7 +43,7 @@ export interface PrefixHit {
  * A prompt and the ids generated after it. Only the scheduler changes one; others take a `ReadonlySequence`.
  *
  * Tokens are known in three stages: computed (in the KV cache), on the host, and pending (sampled on the GPU, not read
- * yet). Ids are on the host before they are computed, except the pending one, which the next step takes on the GPU.
+ * yet). Ids are on the host before they are computed, except pending ones: the next step takes the newest on the GPU.
  */
 export class Sequence {
   readonly requestId: string;

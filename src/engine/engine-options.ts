@@ -34,7 +34,10 @@ export interface EngineOptions extends QueueBounds {
   readonly scheduler?: SchedulerName | AdmissionPolicy | undefined;
   /** Default: the machine's. */
   readonly clock?: Clock | undefined;
-  /** Submits a step before the ids of the one before it are read; default true. The ids are the same. */
+  /**
+   * Submits a step before the ids of the one before it are read, or of the two before it where steps are shorter than two readbacks;
+   * default true. The ids are the same.
+   */
   readonly overlap?: boolean | undefined;
   /** Which waiting request is next: a name or a policy of one's own; default `fcfs`. */
   readonly queuePolicy?: QueuePolicyName | QueuePolicy | undefined;
@@ -82,6 +85,8 @@ export function checkEngineOptions(options: EngineOptions): void {
   const limits: unknown = runner.limits;
   if (typeof limits !== 'object' || limits === null) throw new RangeValueError('runner.limits', limits, 'an object');
   checkValue('vocabSize', runner.limits.vocabSize, count);
+  const { readbackMs } = runner;
+  if (readbackMs !== undefined) checkValue('runner.readbackMs', readbackMs, positive);
 }
 
 /** Accepts an object that has these methods. */

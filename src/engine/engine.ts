@@ -21,6 +21,7 @@ import { RunnerLease } from './runner-lease.ts';
 import { SteadyClock } from './steady-clock.ts';
 import { StepTarget } from './step-target.ts';
 import { TextStream } from './text-stream.ts';
+import { UnreadSteps } from './unread-steps.ts';
 
 /** A submitted step. */
 interface Step {
@@ -52,15 +53,15 @@ export class Engine {
   readonly #lease: RunnerLease;
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
-  readonly #overlap: boolean;
   readonly #intake: Intake;
   readonly #log = new StepLog();
+  readonly #unread: UnreadSteps;
   /** Null without `maxStepMs`. */
   readonly #target: StepTarget | null;
   readonly #observers: Observers;
   readonly #timeKernels: boolean;
   readonly #live: LiveRequests;
-  /** Oldest first: at most one between turns, two within. */
+  /** Oldest first. */
   readonly #inFlight: Step[] = [];
   /** The turn and the loop under way, for others to join. */
   #turn: Promise<boolean> | null = null;
@@ -85,7 +86,7 @@ export class Engine {
     this.#runner = runner;
     this.#scheduler = createScheduler(scheduler, runner.limits, queuePolicy);
     this.#clock = new SteadyClock(clock);
-    this.#overlap = overlap;
+    this.#unread = new UnreadSteps(overlap, runner);
     this.#target = maxStepMs === undefined ? null : new StepTarget(maxStepMs);
     this.#observers = new Observers(observers);
     this.#timeKernels = timeKernels;
@@ -128,7 +129,7 @@ export class Engine {
   }
 
   /**
-   * One turn: schedules and submits the next step, then reads the one before it (with overlap) or this one. A call
+   * One turn: schedules and submits the next step, then reads this one or, with overlap, one submitted before it. A call
    * while a turn is under way joins it. Returns whether there is more to do.
    */
   step(): Promise<boolean> {
@@ -260,10 +261,10 @@ export class Engine {
     try {
       this.#live.expire();
       this.#endIfRunnerFailed();
-      const step = this.#submitStep();
-      const numLeft = this.#overlap && step ? 1 : 0;
-      const [due] = this.#inFlight;
-      if (due !== undefined && this.#inFlight.length > numLeft) {
+      const rows = this.#submitStep();
+      // Without a new step, one result may be all that the next one waits for.
+      const numLeft = rows === null ? this.#inFlight.length - 1 : this.#unread.numLeft(rows);
+      for (let due = this.#inFlight[0]; due !== undefined && this.#inFlight.length > numLeft; due = this.#inFlight[0]) {
         const outcome = await due.outcome;
         this.#inFlight.shift();
         this.#apply(due, outcome);
@@ -290,27 +291,28 @@ export class Engine {
     if (failure && this.#live.size > 0) this.#live.stopAll('error', messageOf(failure));
   }
 
-  /** Schedules the next step and submits it. False when there is nothing to run. */
-  #submitStep(): boolean {
-    if (this.#live.size === 0) return false;
+  /** Schedules the next step and submits it. Null when there is nothing to run. */
+  #submitStep(): readonly SchedulerRow[] | null {
+    if (this.#live.size === 0) return null;
     const output = this.#scheduler.schedule(this.#target?.tokens);
     const { rows, preempted } = output;
     for (const sequence of preempted) this.#live.of(sequence)?.preempt(this.#log.nextIndex);
     if (rows.length === 0) {
       this.#log.addPreempted(preempted);
-      return false;
+      return null;
     }
     const description = this.#log.describe(output, this.#clock.now(), this.#scheduler.numWaiting);
     const timing = this.#timeKernels ? { timed: 'kernels' as const } : {};
     const context = { runner: this.#runner, clock: this.#clock, lease: this.#lease };
     this.#inFlight.push({ rows, description, outcome: runStep(context, rows, timing) });
-    return true;
+    return rows;
   }
 
   #apply({ rows, description }: Step, outcome: StepOutcome): void {
     const { time, error } = outcome;
     const record = this.#log.finish(description, time, error === null ? outcome.result.times : undefined);
     this.#target?.observeStep(record);
+    this.#unread.observeStep(record);
     for (const [index, { sequence }] of rows.entries()) this.#live.of(sequence)?.addStep(record, record.rows[index]!);
     this.#observers.tellStep(record);
     if (error !== null) {

@@ -14,6 +14,7 @@ import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
 import { type Checks, checkOptions, oneOf } from '../util/option-checks.ts';
 import { forward } from './forward.ts';
+import { measureReadback } from './measure-readback.ts';
 import { closeParts, createParts, type ModelOptions, type ModelParts } from './model-parts.ts';
 import type { RuntimeSizes } from './runtime-sizes.ts';
 import { adjusts } from './step-inputs.ts';
@@ -36,6 +37,8 @@ const STEP_OPTIONS: Checks<ExecuteOptions> = { timed: oneOf(['step', 'kernels'])
 export class ModelRunner implements Runner {
   readonly limits: ModelLimits;
   readonly eosIds: readonly number[];
+  /** Absent on a software adapter, whose steps take the host's processor: an idle GPU is none of its concerns. */
+  readonly readbackMs: number | undefined;
   readonly #device: Device;
   readonly #parts: ModelParts;
   readonly #readback: StepReadback;
@@ -48,12 +51,18 @@ export class ModelRunner implements Runner {
   /** Lease of the engine whose steps came last. */
   #lease: Lease | null = null;
 
-  private constructor(device: Device, parts: ModelParts, sizes: RuntimeSizes, options: ModelRunnerOptions) {
+  private constructor(
+    device: Device,
+    parts: ModelParts,
+    sizes: RuntimeSizes,
+    { eosIds = [], returnLogits = false, readbackMs }: ModelRunnerOptions & Pick<Runner, 'readbackMs'>,
+  ) {
     this.limits = sizes;
-    this.eosIds = options.eosIds ?? [];
+    this.eosIds = eosIds;
+    this.readbackMs = readbackMs;
     this.#device = device;
     this.#parts = parts;
-    this.#readback = new StepReadback(device, parts.scratch, options.returnLogits ?? false);
+    this.#readback = new StepReadback(device, parts.scratch, returnLogits);
     this.#timer = new KernelTimer(device);
     this.#sizes = sizes;
   }
@@ -71,9 +80,10 @@ export class ModelRunner implements Runner {
     sizes: RuntimeSizes,
     options: ModelRunnerOptions = {},
   ): Promise<ModelRunner> {
+    const readbackMs = device.traits.isSoftware ? undefined : await measureReadback(device);
     const parts = await createParts(device, model, source, sizes, options);
     await using created = new AsyncDisposableStack();
-    const runner = created.use(new ModelRunner(device, parts, sizes, options));
+    const runner = created.use(new ModelRunner(device, parts, sizes, { ...options, readbackMs }));
     if (options.warmUp) await runner.#warmUp(sizes, options.onWarmUp);
     created.move();
     return runner;

@@ -1,4 +1,5 @@
 // The scheduler: decode rows first, then waiting sequences as the admission policy lets them in. Policies differ in one method.
+import { maxUnreadIds } from '../core/logits-adjustment.ts';
 import type { ModelLimits, StepResult } from '../core/runner.ts';
 import type { SchedulerOutput, SchedulerRow } from '../core/scheduler-output.ts';
 import type { FinishReason, Sequence } from '../core/sequence.ts';
@@ -96,6 +97,7 @@ export class BatchScheduler implements Scheduler {
       if (step.budget === 0) break;
       // An earlier one may have taken its blocks.
       if (running.sequence.status !== 'running' || running.sequence.isFullLength) continue;
+      if (running.sequence.numPendingIds > maxUnreadIds(running.sequence.params)) continue;
       if (this.#allocateOrPreempt(step, running.sequence)) this.#addRow(step, running, 1);
     }
     // The rest of the target after the decoding rows, but at least one token.

@@ -19,8 +19,9 @@ export interface SequenceUpdate {
  * Decides what each step computes, and keeps the books of sequences, blocks and token slots. It knows no GPU and no
  * clock.
  *
- * `schedule` may be called for the next step before `update` or `fail` of this one: a row in flight counts as one
- * pending id. If the id then ends its sequence, the row scheduled after it is wasted and its result dropped.
+ * `schedule` may be called for further steps before `update` or `fail` of this one: a row in flight counts as one
+ * pending id. If the id then ends its sequence, the rows scheduled after it are wasted and their results dropped. A sequence with
+ * penalties sits out while two of its ids are pending: they count all but the newest on the host.
  */
 export interface Scheduler {
   readonly numWaiting: number;

@@ -42,11 +42,14 @@ export type TraceEvent = CompleteEvent | MetadataEvent;
 
 const NS_PER_MS = 1e6;
 const NS_PER_US = 1000;
-/** Tracks of a run before those of its requests. A step submitted while another runs goes to the second track. */
-const STEPS = { tid: 1, name: 'steps' } as const;
-const OVERLAPPING_STEPS = { tid: 2, name: 'steps submitted meanwhile' } as const;
-const KERNELS = { tid: 3, name: 'kernels (GPU)' } as const;
-const FIRST_REQUEST = 4;
+/** Tracks of a run before those of its requests. A step goes to the first track whose last step has ended. */
+const STEPS = [
+  { tid: 1, name: 'steps' },
+  { tid: 2, name: 'steps submitted meanwhile' },
+  { tid: 3, name: 'steps submitted meanwhile, two unread' },
+] as const;
+const KERNELS = { tid: 4, name: 'kernels (GPU)' } as const;
+const FIRST_REQUEST = 5;
 
 /**
  * Yields the events of runs for Perfetto and chrome://tracing: steps from their submit to their result, kernels, and
@@ -65,7 +68,7 @@ function startOf({ steps, requests }: TracedRun): number {
 function* runEvents({ name, steps, requests }: TracedRun, pid: number, zero: number): Generator<TraceEvent> {
   yield { ph: 'M', pid, tid: 0, name: 'process_name', args: { name } };
   yield { ph: 'M', pid, tid: 0, name: 'process_sort_index', args: { sort_index: pid } };
-  for (const track of [STEPS, OVERLAPPING_STEPS, KERNELS]) yield* trackEvents(pid, track.tid, track.name);
+  for (const track of [...STEPS, KERNELS]) yield* trackEvents(pid, track.tid, track.name);
   for (const [i, { requestId }] of requests.entries()) {
     yield* trackEvents(pid, FIRST_REQUEST + i, `request ${requestId}`);
   }
@@ -84,12 +87,13 @@ function* runEvents({ name, steps, requests }: TracedRun, pid: number, zero: num
   }
 
   const promptTokens = new Map(requests.map((request) => [request.requestId, request.promptTokens]));
-  let free = Number.NEGATIVE_INFINITY;
+  const free = STEPS.map(() => Number.NEGATIVE_INFINITY);
   for (const step of steps) {
     const { submitted: start, finished: end } = step;
-    const { tid } = start >= free ? STEPS : OVERLAPPING_STEPS;
-    if (tid === STEPS.tid) free = end;
-    yield complete(tid, 'step', kindOf(step, promptTokens), { start, end }, stepArgs(step));
+    const index = free.findIndex((time) => start >= time);
+    const track = index < 0 ? STEPS.length - 1 : index;
+    free[track] = end;
+    yield complete(STEPS[track]!.tid, 'step', kindOf(step, promptTokens), { start, end }, stepArgs(step));
   }
   const timed = steps.filter(isTimed);
   for (const [s, spans] of placeKernels(timed).entries()) {

@@ -1,10 +1,11 @@
 // Faults of a step: they end the requests in it and no others, and reach every caller as a typed error, never as an
 // unhandled rejection.
 import { setImmediate } from 'node:timers/promises';
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { StepResult } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { RequestFailedError } from '../../src/engine/errors.ts';
+import { UnreadSteps } from '../../src/engine/unread-steps.ts';
 import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import type { FakeRunner } from '../support/engine/fake-runner.ts';
@@ -28,12 +29,16 @@ const faults: Readonly<Record<string, (result: StepResult) => Promise<StepResult
 };
 
 const prompt = { promptIds: [1, 2, 3], sampling: { maxTokens: 6, seed: 4 } };
-const cases = schedulerNames.flatMap((scheduler) => [true, false].map((overlap) => ({ scheduler, overlap })));
+const cases = schedulerNames.flatMap((scheduler) => ([0, 1, 2] as const).map((numLeft) => ({ scheduler, numLeft })));
 
-describe.each(cases)('$scheduler scheduler, overlap $overlap', ({ scheduler, overlap }) => {
+describe.each(cases)('$scheduler scheduler, $numLeft steps left unread', ({ scheduler, numLeft }) => {
+  beforeEach(() => {
+    vi.spyOn(UnreadSteps.prototype, 'numLeft').mockReturnValue(numLeft);
+  });
+
   test.each(Object.entries(faults))('a step that %s ends the requests in it and no others', async (_, fault) => {
     const runner = new FaultyRunner(1, fault, { maxBatchSize: 2 });
-    await using engine = new Engine({ runner, tokenizer, scheduler, overlap });
+    await using engine = new Engine({ runner, tokenizer, scheduler });
     const prompts = Array.from({ length: 6 }, (_, seed) => ({
       promptIds: [seed, 1],
       sampling: { maxTokens: 5, seed },
@@ -56,7 +61,7 @@ describe.each(cases)('$scheduler scheduler, overlap $overlap', ({ scheduler, ove
   test('a row that is not finite ends only its request', async () => {
     const runner = talesRunner();
     runner.isBroken = ({ seed, position }) => seed === 1 && position === 4;
-    await using engine = new Engine({ runner, tokenizer, scheduler, overlap });
+    await using engine = new Engine({ runner, tokenizer, scheduler });
     const prompts = [0, 1, 2].map((seed) => ({ promptIds: [seed, 5], sampling: { maxTokens: 6, seed } }));
     const responses = await engine.generateBatch(prompts);
     expect(responses).toMatchObject([

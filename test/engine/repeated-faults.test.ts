@@ -1,7 +1,8 @@
 // Faults of a runner that repeat: the next 1, 2, 3 or all steps fail, in each way that a runner can.
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { StepResult } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
+import { UnreadSteps } from '../../src/engine/unread-steps.ts';
 import { schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { completion, FaultyRunner, VOCAB } from '../support/engine/test-runners.ts';
@@ -9,6 +10,10 @@ import { completion, FaultyRunner, VOCAB } from '../support/engine/test-runners.
 let tokenizer: Tokenizer;
 beforeAll(async () => {
   tokenizer = await Tokenizer.load('weights/tales');
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
 });
 
 /** A step with a result that no typed runner can give. */
@@ -55,7 +60,7 @@ const faults: readonly (readonly [string, (result: StepResult) => Promise<StepRe
 ];
 
 const settings = schedulerNames.flatMap((scheduler) =>
-  [true, false].flatMap((overlap) => [true, false].map((prefixCache) => ({ scheduler, overlap, prefixCache }))),
+  ([0, 1, 2] as const).flatMap((numLeft) => [true, false].map((prefixCache) => ({ scheduler, numLeft, prefixCache }))),
 );
 const FIRST_FAULT = 2;
 const NUM_REQUESTS = 7;
@@ -66,7 +71,11 @@ const requests = Array.from({ length: NUM_REQUESTS }, (_, seed) => ({
   sampling: { maxTokens: 4 + seed, seed },
 }));
 
-describe.each(settings)('$scheduler scheduler, overlap $overlap, prefix cache $prefixCache', (options) => {
+describe.each(settings)('$scheduler, $numLeft left unread, prefix cache $prefixCache', ({ numLeft, ...options }) => {
+  beforeEach(() => {
+    vi.spyOn(UnreadSteps.prototype, 'numLeft').mockReturnValue(numLeft);
+  });
+
   test.each([1, 2, 3, Number.POSITIVE_INFINITY])(
     'when %d steps in a row fail, each ends all of its requests and no others, whatever the fault',
     async (numFaults) => {
@@ -91,10 +100,10 @@ describe.each(settings)('$scheduler scheduler, overlap $overlap, prefix cache $p
         }
         const numFailed = responses.filter(({ finishReason }) => finishReason === 'error').length;
         expect(numFailed, name).toBeGreaterThan(0);
-        // A step that fails ends at least one request, or had been submitted when the one before it failed.
+        // A step that fails ends at least one request, or had been submitted when one that ended some failed.
         if (numFaults === Number.POSITIVE_INFINITY) {
           expect(numFailed, name).toBe(NUM_REQUESTS);
-          expect(numSteps, name).toBeLessThanOrEqual(FIRST_FAULT + 2 * NUM_REQUESTS);
+          expect(numSteps, name).toBeLessThanOrEqual(FIRST_FAULT + (1 + numLeft) * NUM_REQUESTS);
         }
         await engine.run();
         expect(engine.hasUnfinished, name).toBe(false);

@@ -3,6 +3,7 @@
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { ModelLimits, Runner, StepResult } from '../../src/core/runner.ts';
+import type { Draws } from './draws.ts';
 import { type Failures, isFailing } from './schedule.ts';
 
 /** A row of logits that was sampled from, identified by the seed of its request and the position of the id. */
@@ -20,6 +21,8 @@ export interface SampledLogits {
 /** Message of a failing step. */
 export const STEP_FAILED = 'step failed';
 
+/** Milliseconds of a readback beside which all steps are short. */
+const LONG_READBACK = 1e9;
 /** Milliseconds of a step, and of each token in it. */
 const STEP_MS = 2;
 const TOKEN_MS = 0.1;
@@ -35,16 +38,41 @@ export class FuzzRunner implements Runner, Clock {
   readonly plans: BatchPlan[] = [];
   readonly #runner: Runner;
   readonly #failures: Failures | null;
+  readonly #draws: Draws | null;
   readonly #held: (() => void)[] = [];
   /** Steps that have failed, with a failure that was not read yet. */
   #numHiddenFailures = 0;
+  #numRead = 0;
+  #numAhead = 0;
   #time = 0;
   #done = 0;
 
-  constructor(runner: Runner, limits: Partial<ModelLimits> = {}, failures: Failures | null = null) {
+  /** @param draws of the readbacks; without them none is known. */
+  constructor(
+    runner: Runner,
+    limits: Partial<ModelLimits> = {},
+    failures: Failures | null = null,
+    draws: Draws | null = null,
+  ) {
     this.#runner = runner;
     this.#failures = failures;
+    this.#draws = draws;
     this.limits = { ...runner.limits, ...limits };
+  }
+
+  /** Drawn anew whenever the engine asks, so that turns leave one step unread or two. */
+  get readbackMs(): number | undefined {
+    return this.#draws?.chance(0.5) ? LONG_READBACK : undefined;
+  }
+
+  /** Steps that were submitted while two were unread. */
+  get numAhead(): number {
+    return this.#numAhead;
+  }
+
+  /** Takes notice that the engine has read the next step. */
+  read(): void {
+    if (isFailing(this.#failures, this.#numRead++)) this.#numHiddenFailures--;
   }
 
   now(): number {
@@ -61,16 +89,14 @@ export class FuzzRunner implements Runner, Clock {
     const fails = isFailing(this.#failures, this.plans.length);
     const isDoubtful = this.#numHiddenFailures > 0;
     if (fails) this.#numHiddenFailures++;
+    if (this.plans.length - this.#numRead >= 2) this.#numAhead++;
     this.plans.push(plan);
     this.#held.push(resolve);
     const done = Math.max(this.#time, this.#done) + STEP_MS + TOKEN_MS * plan.numTokens;
     this.#done = done;
     const [result] = await Promise.all([fails && !this.#failures?.runs ? null : this.#runner.execute(plan), promise]);
     this.#time = Math.max(this.#time, done);
-    if (fails || result === null) {
-      this.#numHiddenFailures--;
-      throw new Error(STEP_FAILED);
-    }
+    if (fails || result === null) throw new Error(STEP_FAILED);
     this.#keep(plan, result, isDoubtful);
     return result;
   }

@@ -63,6 +63,7 @@ test('the schedules had chunks, hits, preemptions, aborts, choices and long cont
   const least = {
     'steps of chunks and decodes': 200,
     overlapped: 50,
+    'steps after two unread': 500,
     preemptions: 30,
     recomputedTokens: 200,
     cachedTokens: 5000,

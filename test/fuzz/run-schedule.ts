@@ -4,6 +4,8 @@ import { Engine } from '../../src/engine/engine.ts';
 import { QueueFullError, UnknownRequestError } from '../../src/engine/errors.ts';
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import type { FinishedRequest, RequestHandle } from '../../src/engine/request.ts';
+import { hashSeed } from '../../src/util/rng.ts';
+import { Draws } from './draws.ts';
 import { FuzzRunner, STEP_FAILED } from './fuzz-runner.ts';
 import type { FuzzSession, SoloRun } from './fuzz-session.ts';
 import { drawSchedule, isFailing, type Schedule, type ScheduleEntry } from './schedule.ts';
@@ -20,11 +22,12 @@ const MAX_TURNS = 5000;
 export async function runSchedule(session: FuzzSession, seed: number): Promise<ScheduleReport> {
   const schedule = drawSchedule(seed, session.model, session.requests);
   const { failures } = schedule;
-  const runner = new FuzzRunner(session.runner, schedule.limits, failures);
+  const runner = new FuzzRunner(session.runner, schedule.limits, failures, new Draws(hashSeed(5, seed)));
   const solo = await soloRuns(session, schedule);
   /** Requests in a step that failed. */
   const concerned = new Set<string>();
   const onStep = ({ index, rows }: StepRecord) => {
+    runner.read();
     if (isFailing(failures, index)) for (const { requestId } of rows) concerned.add(requestId);
   };
   await using engine = new Engine({
@@ -170,7 +173,7 @@ function logitDifferences(
 
 function countAll(
   schedule: Schedule,
-  { plans, logits }: FuzzRunner,
+  { plans, logits, numAhead }: FuzzRunner,
   responses: readonly FinishedRequest[],
   numRefused: number,
 ): Record<string, number> {
@@ -182,6 +185,7 @@ function countAll(
     schedules: 1,
     overlapped: schedule.options.overlap ? 1 : 0,
     steps: plans.length,
+    'steps after two unread': numAhead,
     'steps of chunks and decodes': plans.filter((plan) => plan.numDecodeTokens % plan.numTokens !== 0).length,
     rows: logits.length,
     survivors: survivors.length,

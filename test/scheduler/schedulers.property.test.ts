@@ -32,7 +32,8 @@ const setting = fc.record({
   name: fc.constantFrom(...schedulerNames),
   policy: fc.constantFrom(...queuePolicyNames),
   targetTokens: fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined }),
-  overlap: fc.boolean(),
+  /** Steps that turns leave unread, over and over. */
+  numLeft: fc.array(fc.nat(2), { minLength: 1, maxLength: 4 }),
   maxBatchSize: fc.integer({ min: 1, max: 5 }),
   maxBatchTokens: fc.integer({ min: 1, max: 40 }),
   blockSize: fc.integer({ min: 1, max: 5 }),
@@ -57,7 +58,7 @@ test('whatever arrives, aborts, breaks or fails, once, in a row or for ever: one
   fc.assert(
     fc.property(
       setting,
-      ({ name, overlap, maxBatchSize, maxBatchTokens, blockSize, spareBlocks, failures, requests, ...queue }) => {
+      ({ name, numLeft, maxBatchSize, maxBatchTokens, blockSize, spareBlocks, failures, requests, ...queue }) => {
         const runner = new FakeRunner({
           maxBatchSize,
           maxModelLen: LONGEST,
@@ -67,7 +68,7 @@ test('whatever arrives, aborts, breaks or fails, once, in a row or for ever: one
           vocabSize: VOCAB,
         });
         const scheduler = createScheduler(name, runner.limits, queue.policy);
-        const loop = new SchedulerLoop(scheduler, runner, { overlap, targetTokens: queue.targetTokens });
+        const loop = new SchedulerLoop(scheduler, runner, { numLeft, targetTokens: queue.targetTokens });
         const live = requests.map((fields, index) => ({
           ...fields,
           sequence: testSequence({

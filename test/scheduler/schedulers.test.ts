@@ -28,7 +28,7 @@ function setUp(
   const scheduler = createScheduler(name, runner.limits);
   const sequences = requests.map((request, index) => testSequence({ requestId: `r${index}`, seed: index, ...request }));
   for (const sequence of sequences) scheduler.addRequest(sequence);
-  return { scheduler, runner, loop: new SchedulerLoop(scheduler, runner, { overlap }), sequences };
+  return { scheduler, runner, loop: new SchedulerLoop(scheduler, runner, { numLeft: [overlap ? 1 : 0] }), sequences };
 }
 
 function expected({ promptIds, params, eosIds }: Sequence): number[] {
@@ -170,6 +170,18 @@ describe.each(cases)('$name scheduler, overlap $overlap', ({ name, overlap }) =>
 });
 
 describe('overlap', () => {
+  test.each([{ presencePenalty: 1 }, { frequencyPenalty: 1 }, { repetitionPenalty: 2 }])(
+    'leaves out a sequence with %j while two of its ids are pending, and no other',
+    (sampling) => {
+      const requests = [{ sampling }, {}].map((each) => ({ promptIds: [1, 2, 3], maxTokens: 9, ...each }));
+      const { scheduler } = setUp('online', true, {}, requests);
+      const steps = [0, 1, 2].map(() => scheduler.schedule().rows);
+      expect(steps.map(ids)).toEqual(['r0 r1', 'r0 r1', 'r1']);
+      scheduler.update(steps[0]!, { ids: Int32Array.of(7, 8), finite: Uint8Array.of(1, 1) });
+      expect(ids(scheduler.schedule().rows)).toBe('r0 r1');
+    },
+  );
+
   test('schedules the next step on the assumption of one id, and nothing once all ids are in flight', () => {
     const { scheduler, sequences } = setUp('online', true, {}, [{ promptIds: [1, 2, 3], maxTokens: 2 }]);
     const first = scheduler.schedule().rows;

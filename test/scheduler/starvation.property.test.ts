@@ -61,7 +61,7 @@ function overtakers(scheduler: Scheduler, policy: QueuePolicyName, { overlap, ga
     }),
   );
   const overtaken = sequences[OVERTAKEN]!;
-  const loop = new SchedulerLoop(scheduler, new FakeRunner(LIMITS), { overlap });
+  const loop = new SchedulerLoop(scheduler, new FakeRunner(LIMITS), { numLeft: [overlap ? 1 : 0] });
   const hasStarted = ({ prefixHit }: Sequence) => prefixHit !== null;
   let before: readonly Sequence[] = [];
   for (let turn = 0; turn < STREAM || loop.hasWork; turn++) {

@@ -7,7 +7,7 @@ import { FakeRunner } from '../support/engine/fake-runner.ts';
 test('no sequence starts in a step that preempted one, though the blocks would do for the next in the queue', () => {
   const runner = new FakeRunner({ numBlocks: 7, blockSize: 4, maxModelLen: 24 });
   const scheduler = createScheduler('online', runner.limits, 'priority');
-  const loop = new SchedulerLoop(scheduler, runner, { overlap: false });
+  const loop = new SchedulerLoop(scheduler, runner, { numLeft: [0] });
   const add = (requestId: string, length: number, priority: number) =>
     scheduler.addRequest(
       testSequence({ requestId, promptIds: Array(length).fill(priority + 9), maxTokens: 6, priority }),
@@ -29,7 +29,7 @@ describe('a target for the tokens of a step', () => {
   const shares = (targetTokens: number) => {
     const runner = new FakeRunner({ blockSize: 4 });
     const scheduler = createScheduler('online', runner.limits);
-    const loop = new SchedulerLoop(scheduler, runner, { overlap: false, targetTokens });
+    const loop = new SchedulerLoop(scheduler, runner, { numLeft: [0], targetTokens });
     const add = (requestId: string, length: number) =>
       scheduler.addRequest(testSequence({ requestId, promptIds: Array(length).fill(1), maxTokens: 12 }));
     add('a', 1);

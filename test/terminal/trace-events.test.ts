@@ -20,6 +20,8 @@ interface Scene extends Pick<EngineOptions, 'overlap' | 'scheduler' | 'timeKerne
   /** Milliseconds of the engine's clock at the zero of the GPU's. */
   readonly zero?: number;
   readonly requests?: readonly GenerationRequest[];
+  /** With a long one, two steps are left unread. */
+  readonly readbackMs?: number;
 }
 
 const prompt = (requestId: string, length: number, first = 1): GenerationRequest => ({
@@ -30,10 +32,23 @@ const prompt = (requestId: string, length: number, first = 1): GenerationRequest
 
 const THREE = [prompt('a', 9, 1), prompt('b', 5, 20), prompt('c', 12, 40)];
 
+/** Steps that are shorter than their readback, and enough of them for the engine to see it. */
+const SHORT_STEPS: Scene = {
+  readbackMs: 1e6,
+  requests: [{ requestId: 'a', promptIds: [1, 2, 3], sampling: { seed: 1, maxTokens: 16, ignoreEos: true } }],
+};
+
 /** Records of an engine that ran some requests on a simulated GPU. */
-async function record({ limits, zero = 123.4, requests = THREE, ...options }: Scene = {}): Promise<TracedRun> {
+async function record({
+  limits,
+  zero = 123.4,
+  requests = THREE,
+  readbackMs,
+  ...options
+}: Scene = {}): Promise<TracedRun> {
   const clock = new SimulatedClock();
   const runner = new SimulatedGpu(clock, zero, limits);
+  runner.readbackMs = readbackMs;
   const [steps, finished]: [StepRecord[], FinishedRequest[]] = [[], []];
   await using engine = new Engine({
     ...{ runner, tokenizer, clock, timeline: true, timeKernels: true, ...options },
@@ -49,6 +64,7 @@ const ofKind = (events: readonly TraceEvent[], cat: CompleteEvent['cat']) =>
 
 const SCENES: readonly (readonly [string, Scene])[] = [
   ['with overlap', {}],
+  ['with two steps unread', SHORT_STEPS],
   ['without overlap', { overlap: false }],
   ['one by one', { scheduler: 'naive' }],
   ['in chunks', { limits: { maxBatchTokens: 7 } }],
@@ -94,9 +110,10 @@ describe.each(SCENES)('a trace of requests that ran %s', (_, scene) => {
 
 test('tracks are steps, steps submitted meanwhile, kernels, and one a request; their numbers are in the args', async () => {
   const events = eventsOf(await record({ limits: { numBlocks: 6 } }));
-  expect([...trackNames(events).values()].slice(0, 4)).toEqual([
+  expect([...trackNames(events).values()].slice(0, 5)).toEqual([
     'steps',
     'steps submitted meanwhile',
+    'steps submitted meanwhile, two unread',
     'kernels (GPU)',
     expect.stringMatching(/^request [abc]$/),
   ]);
@@ -116,9 +133,11 @@ test('tracks are steps, steps submitted meanwhile, kernels, and one a request; t
   expect(matmul!.name).toBe('matmul');
 });
 
-test('a step that is submitted while another runs goes to the second track', async () => {
+test('a step that is submitted while another runs goes to the second track, and while two run to the third', async () => {
   const overlapping = ofKind(eventsOf(await record()), 'step');
   expect(new Set(overlapping.map(({ tid }) => tid))).toEqual(new Set([1, 2]));
+  const ofShort = ofKind(eventsOf(await record(SHORT_STEPS)), 'step');
+  expect(new Set(ofShort.map(({ tid }) => tid))).toEqual(new Set([1, 2, 3]));
   const alone = ofKind(eventsOf(await record({ overlap: false })), 'step');
   expect(new Set(alone.map(({ tid }) => tid))).toEqual(new Set([1]));
 });

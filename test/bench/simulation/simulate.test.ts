@@ -60,12 +60,14 @@ const stepMs = (plan: BatchPlan) => 3 + 0.4 * (plan.numTokens - plan.numDecodeTo
 async function record(
   requests: readonly TimedRequest[],
   settings: EngineSettings,
+  readbackMs?: number,
 ): Promise<[RecordedRun, OpenLoopRun]> {
   const clock = new VirtualClock({ pauseMs: 0.3, lateMs: 0.7 });
   const [times, ids] = [new SimulatedRunner({ limits, clock, stepMs }), new FakeRunner(limits)];
   const runner = {
     limits,
     eosIds: [7], // every 40th id or so ends a request
+    readbackMs,
     execute: async (plan: BatchPlan) => {
       const result = ids.compute(plan);
       await times.execute(plan);
@@ -73,7 +75,7 @@ async function record(
     },
     close: () => Promise.resolve(),
   };
-  const log = new RunLog({ mode: 'online', limits, settings, eosIds: [7] });
+  const log = new RunLog({ mode: 'online', limits, settings, eosIds: [7], readbackMs });
   const run = await clock.run(
     runOpenLoop('online', requests, {
       runner,
@@ -114,6 +116,13 @@ describe('replay', () => {
     expect(run.outcomes.some(({ response }) => response?.finishReason === 'stop')).toBe(true);
     const isBounded = setting.maxQueuedRequests !== undefined || setting.maxQueuedTokens !== undefined;
     expect(report(run).rejected > 0).toBe(isBounded);
+  });
+
+  test('does so of a run that left two steps unread, by the readback in its header', async () => {
+    const [recorded] = await record(drawRequests(80, 3), { prefixCache: false }, 1e6);
+    expect((await replay(recorded)).difference).toBeNull();
+    const header = { ...recorded.header, readbackMs: undefined };
+    expect((await replay({ ...recorded, header })).difference).toMatch(/^step \d+ is /);
   });
 
   test.each([

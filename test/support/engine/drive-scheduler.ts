@@ -36,30 +36,35 @@ interface Step {
   readonly result: StepResult | null;
 }
 
-/** Turns the loop of an engine by hand: one scheduler, one runner, results applied a step late when `overlap` is set. */
+/** How a loop turns. */
+export interface LoopOptions {
+  /** Steps that each turn which submits one leaves unread, over and over. */
+  readonly numLeft: readonly number[];
+  readonly targetTokens?: number | undefined;
+}
+
+/** Turns the loop of an engine by hand: one scheduler, one runner, results applied some steps late. */
 export class SchedulerLoop {
   readonly ends: Sequence[] = [];
   /** Sequences that were preempted when the last step was scheduled. */
   preempted: readonly Sequence[] = [];
   readonly #scheduler: Scheduler;
   readonly #runner: FakeRunner;
-  readonly #overlap: boolean;
+  readonly #numLeft: readonly number[];
   readonly #targetTokens: number | undefined;
-  #inFlight: Step | null = null;
+  /** Oldest first. */
+  readonly #inFlight: Step[] = [];
+  #numTurns = 0;
 
-  constructor(
-    scheduler: Scheduler,
-    runner: FakeRunner,
-    { overlap, targetTokens }: { readonly overlap: boolean; readonly targetTokens?: number | undefined },
-  ) {
+  constructor(scheduler: Scheduler, runner: FakeRunner, { numLeft, targetTokens }: LoopOptions) {
     this.#scheduler = scheduler;
     this.#runner = runner;
-    this.#overlap = overlap;
+    this.#numLeft = numLeft;
     this.#targetTokens = targetTokens;
   }
 
   get hasWork(): boolean {
-    return this.#scheduler.hasUnfinished() || this.#inFlight !== null;
+    return this.#scheduler.hasUnfinished() || this.#inFlight.length > 0;
   }
 
   /** Runs one turn; returns the rows that it scheduled. A failing step never reaches the runner. */
@@ -68,15 +73,17 @@ export class SchedulerLoop {
     const { rows, preempted } = this.#scheduler.schedule(this.#targetTokens);
     this.preempted = preempted;
     this.#scheduler.checkIntegrity();
-    if (hadWork && rows.length === 0 && this.#inFlight === null)
+    if (hadWork && rows.length === 0 && this.#inFlight.length === 0)
       throw new Error('nothing to run and nothing in flight');
 
     const { plan, sampled } = planBatch(rows, this.#runner.limits);
-    const next = rows.length === 0 ? null : { rows, sampled, result: fails ? null : this.#runner.compute(plan) };
-    const due = this.#overlap ? this.#inFlight : next;
-    this.#inFlight = this.#overlap ? next : null;
-    if (due !== null) this.#apply(due);
-    this.#scheduler.checkIntegrity();
+    if (rows.length > 0) this.#inFlight.push({ rows, sampled, result: fails ? null : this.#runner.compute(plan) });
+    const wanted = this.#numLeft[this.#numTurns++ % this.#numLeft.length]!;
+    const left = Math.max(rows.length > 0 ? wanted : this.#inFlight.length - 1, 0);
+    for (const due of this.#inFlight.splice(0, Math.max(this.#inFlight.length - left, 0))) {
+      this.#apply(due);
+      this.#scheduler.checkIntegrity();
+    }
     return rows;
   }
 

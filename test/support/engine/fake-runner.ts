@@ -12,6 +12,7 @@ import type { ModelLimits, Runner, StepResult, TokenLogprobs } from '../../../sr
 export class FakeRunner implements Runner {
   readonly limits: ModelLimits;
   eosIds: readonly number[] = [];
+  readbackMs: number | undefined;
   /** Every plan executed so far. */
   readonly plans: BatchPlan[] = [];
   /** Rows for which it returns true come back as not finite. */

@@ -17,12 +17,14 @@ export function talesRunner(limits: Partial<ModelLimits> = {}): FakeRunner {
 
 export interface Prompt {
   readonly promptIds: readonly number[];
-  readonly sampling: { readonly seed: number; readonly maxTokens: number };
+  readonly sampling: { readonly seed: number; readonly maxTokens: number; readonly presencePenalty?: number };
 }
 
-/** The ids of a request that runs alone. */
+/** Computes the ids of a request that runs alone. */
 export function completion({ promptIds, sampling }: Prompt): number[] {
-  return fakeCompletion({ promptIds, ...sampling, eosIds: [EOS], vocabSize: VOCAB });
+  const { seed, maxTokens, presencePenalty = 0 } = sampling;
+  const countsOutput = presencePenalty !== 0;
+  return fakeCompletion({ promptIds, seed, maxTokens, countsOutput, eosIds: [EOS], vocabSize: VOCAB });
 }
 
 /** A request for at most 12 tokens that meets its eos as token 3 to 9. */
