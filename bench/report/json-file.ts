@@ -1,6 +1,6 @@
 // File of --json: replaced as a whole, so that a reader never sees half a report.
 import { stat } from 'node:fs/promises';
-import { replaceFile } from '../../src/terminal/output-file.ts';
+import { replaceFile, tellNothingYet } from '../../src/terminal/output-file.ts';
 
 const FLAG = '--json';
 
@@ -20,4 +20,21 @@ export async function writePartialJson(path: string, value: unknown): Promise<vo
     () => true,
   );
   if (canReplace) await writeJson(path, value);
+}
+
+/**
+ * Writes what a run has by its end, whichever that is. Where it has nothing yet and a signal ended it, stderr says so.
+ *
+ * @param path undefined where no file was asked for.
+ * @param report makes the report; null where there is nothing yet.
+ * @throws OutputFileError
+ */
+export async function writeAtEnd(
+  path: string | undefined,
+  report: (() => unknown) | null,
+  signal: AbortSignal,
+): Promise<void> {
+  if (path === undefined) return;
+  if (report !== null) await writeJson(path, report());
+  else if (signal.aborted) tellNothingYet(FLAG, path);
 }
