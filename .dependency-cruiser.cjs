@@ -19,7 +19,7 @@ const LINES_ABOVE_ROOT_FILES = 2;
 
 /** The layers of bench/, over which stand its scripts. */
 const BENCH_LAYERS = [
-  ['experiments', 'simulation', 'peers', 'profile'],
+  ['experiments', 'invariance', 'simulation', 'peers', 'profile'],
   ['open-loop'],
   ['closed-loop'],
   ['load', 'kernels'],

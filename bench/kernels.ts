@@ -1,4 +1,5 @@
-// The kernel benchmark: every kernel at the shapes of a model, beside what the adapter could do. `--help` lists its flags.
+// The kernel benchmark: every kernel at the shapes of a model, beside what the adapter could do, or beside kernels that sum in no
+// fixed order. `--help` lists its flags.
 
 import { Device } from '../src/gpu/device.ts';
 import { modelKernels } from '../src/models/kernels.ts';
@@ -11,6 +12,7 @@ import { StatusLine } from '../src/terminal/status-line.ts';
 import { runScript } from './common/script.ts';
 import { SHAPE_MODEL } from './common/shape-model.ts';
 import { runEstimate } from './estimate/run-estimate.ts';
+import { priceOrder } from './invariance/price-order.ts';
 import { type KernelArgs, kernelScript } from './kernels/args.ts';
 import { timeVariants } from './kernels/time-variants.ts';
 
@@ -26,7 +28,8 @@ async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void
     console.log(text);
   };
   print(`model: ${name} (${shape.dtype}, KV ${shape.kvDtype}) · ${describeDevice(device.identity)}`);
-  await timeVariants({ device, kernels: modelKernels, ...shape }, { args, name, print, status, signal });
+  const run = args.invariance ? priceOrder : timeVariants;
+  await run({ device, kernels: modelKernels, ...shape }, { args, name, print, status, signal });
 }
 
 await runScript(kernelScript, (args, signal) =>

@@ -1,7 +1,7 @@
 // Command line of the kernel benchmark. The model has the flags that it has in every script; its default is one of a usual size.
 import type { InferredOptionTypes } from 'yargs';
 import { randomNames } from '../../src/models/registry.ts';
-import { choiceFlag, integerFlag, modelFlags, nameFlag } from '../../src/terminal/flags.ts';
+import { choiceFlag, integerFlag, modelFlags, nameFlag, switchFlag } from '../../src/terminal/flags.ts';
 import type { Script } from '../common/script.ts';
 import { SHAPE_MODEL } from '../common/shape-model.ts';
 import { ESTIMATE_CHOICES } from '../estimate/run-estimate.ts';
@@ -13,8 +13,17 @@ const flags = {
     defaultDescription: SHAPE_MODEL,
     describe: `whose shapes are timed: directory with config.json, or ${randomNames()}`,
   },
+  invariance: {
+    ...switchFlag('invariance'),
+    describe: 'time the kernels of decode steps beside controls that sum in no fixed order: the price of that order',
+  },
   filter: { ...nameFlag('filter'), describe: 'time only what has this in kernel, case, M=… or variant' },
-  runs: { ...integerFlag('runs', 1), default: 10, describe: 'timed dispatches of each variant, after two warm-ups' },
+  runs: {
+    ...integerFlag('runs', 1),
+    default: 10,
+    describe:
+      'timed dispatches of each variant, after two warm-ups; rounds of kernel and best control with --invariance',
+  },
   estimate: {
     ...choiceFlag('estimate', ESTIMATE_CHOICES),
     describe: 'time nothing: print an estimate for a GPU from its published figures; list prints the GPUs',
@@ -32,7 +41,7 @@ export const kernelScript: Script<typeof flags> = {
   flags,
   idle: [
     {
-      flags: ['filter', 'runs', 'adapter', 'reduction'],
+      flags: ['invariance', 'filter', 'runs', 'adapter', 'reduction'],
       isIdle: ({ estimate }) => estimate !== undefined,
       why: 'on an estimate',
     },

@@ -1,11 +1,13 @@
 // Cases of the kernel benchmark: the dispatches that the model lists, and the library's other kernels beside them. No kernel
 // and no model is named here.
+import type { Device } from '../../src/gpu/device.ts';
+import type { Variant } from '../../src/gpu/kernel-spec.ts';
 import { allVariants, type NamedVariant } from '../../src/gpu/kernel-variants.ts';
 import { fixedChoice, type ModelDispatch, tunedChoices } from '../../src/kernels/examination.ts';
 import type { Workload } from '../../src/kernels/kernel-workload.ts';
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
 import { workloadsOf } from '../../src/kernels/workloads.ts';
-import { type KernelCase, SIZES, type TimedModel } from './case.ts';
+import { type KernelCase, type PreparedCase, SIZES, type TimedModel } from './case.ts';
 import { atSizesOf, dispatchBeside, libraryKernels, scalarsOf } from './library.ts';
 import { makeTensors } from './operands.ts';
 import { listStep, timedSteps } from './steps.ts';
@@ -52,22 +54,31 @@ function timedDispatches(timed: TimedModel): readonly TimedDispatch[] {
 function kernelCase(timed: TimedModel, dispatch: TimedDispatch, workload: Workload): KernelCase {
   const { kernel, dims, use, step } = dispatch;
   const { device } = timed;
-  const { spec } = kernel;
   return {
     kernel,
     name: workload.name ?? use ?? ('T' in dims && !('R' in dims) ? 'tokens' : 'rows'),
     M: dims.M ?? dims.R ?? dims.T ?? step.sequences * step.queries,
     variants: variantsOf(timed, dispatch),
     choice: kernel.variant(device.traits, dispatch.choice),
-    prepare: (owned, choice) => {
-      const { data, sizes } = workload.inputs(choice);
-      const known = { ...dims, ...choice.constants, ...sizes };
-      return {
-        tensors: makeTensors(device, owned, { spec, dims: known, variant: choice, data }),
-        scalars: scalarsOf(spec, known),
-        cost: workloadsOf(kernel.name).cost?.(known, step) ?? null,
-      };
-    },
+    prepare: (owned, choice) => prepareDispatch(device, owned, dispatch, workload, choice),
+  };
+}
+
+/** Makes the operands of a dispatch of a step in a variant; they belong to `owned`. */
+export function prepareDispatch(
+  device: Device,
+  owned: DisposableStack,
+  { kernel, dims, step }: Pick<TimedDispatch, 'kernel' | 'dims' | 'step'>,
+  workload: Workload,
+  variant: Variant,
+): PreparedCase {
+  const { spec } = kernel;
+  const { data, sizes } = workload.inputs(variant);
+  const known = { ...dims, ...variant.constants, ...sizes };
+  return {
+    tensors: makeTensors(device, owned, { spec, dims: known, variant, data }),
+    scalars: scalarsOf(spec, known),
+    cost: workloadsOf(kernel.name).cost?.(known, step) ?? null,
   };
 }
 

@@ -40,15 +40,15 @@ export function makeTensors(
     }
     const tensor = owned.use(Tensor.create(device, name, dtype, sizes));
     const isAnyNumber = access === 'read' && dtype === 'f32';
-    repeat(tensor, data[name] ?? (isAnyNumber ? uniforms(1, Math.min(BLOCK_NUMBERS, tensor.length)) : null));
+    const block = data[name] ?? (isAnyNumber ? uniforms(1, Math.min(BLOCK_NUMBERS, tensor.length)) : null);
+    if (block !== null) repeat(tensor, block);
     return tensor;
   };
   return Object.fromEntries(Object.entries(spec.bindings).map(([name, binding]) => [name, make(name, binding)]));
 }
 
-/** Fills a tensor with repeats of a block; without one it stays zeros. */
-function repeat(tensor: Tensor, block: TensorData | null): void {
-  if (block === null) return;
+/** Fills a tensor with repeats of a block. */
+export function repeat(tensor: Tensor, block: TensorData): void {
   for (let start = 0; start < tensor.length; start += block.length) {
     tensor.write(block.subarray(0, tensor.length - start), start);
   }

@@ -6,6 +6,8 @@ import { dispatchedSplits } from '../../src/kernels/attention/splits.ts';
 import type { ModelDispatch } from '../../src/kernels/examination.ts';
 import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
+import type { StepShape } from '../../src/models/step.ts';
+import type { ForwardParts } from '../../src/runtime/forward.ts';
 import { listDispatches } from '../../src/runtime/list-dispatches.ts';
 import { untunedParts } from '../../src/runtime/model-work.ts';
 import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
@@ -20,10 +22,16 @@ export function timedSteps(M: number, numPositions: number, reduction: Reduction
 }
 
 /** Lists the dispatches of a step on a runner that has room for this step and no more. @throws KernelError where the model and a kernel do not fit. */
-export function listStep(
+export function listStep(timed: TimedModel, step: StepTokens): readonly ModelDispatch[] {
+  const { parts, shape } = describeStep(timed, step);
+  return listDispatches(timed.device.traits, parts, [shape]);
+}
+
+/** Describes a step, with every kernel of the head, and the parts of a model on a runner that has room for it and no more. */
+export function describeStep(
   { device, kernels, model, dtype, kvDtype }: TimedModel,
   step: StepTokens,
-): readonly ModelDispatch[] {
+): { readonly parts: ForwardParts; readonly shape: StepShape } {
   const { sequences, queries, context } = step;
   const numTokens = sequences * queries;
   const limits = { maxBatchSize: sequences, maxBatchTokens: numTokens, maxModelLen: context, kvDtype };
@@ -36,10 +44,9 @@ export function listStep(
     numPrefillTiles: isDecode ? 0 : ceilDiv(numTokens, PREFILL_TILE_ROWS),
     numDecodeSplits: dispatchedSplits(context, sizes.maxModelLen, sizes.reduction),
     numLogitsRows: sequences,
-    // Every kernel of the head is in the step.
     logitsOfAll: false,
     adjustsLogits: true,
     reportsLogprobs: true,
   };
-  return listDispatches(device.traits, parts, [shape]);
+  return { parts, shape };
 }

@@ -31,13 +31,14 @@ describe('the flags of bench/kernels.ts', () => {
 
   test('reads every flag', () => {
     const line =
-      '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --reduction gpu --filter qkv --runs 3 --estimate a100-sxm --json out.json';
+      '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --reduction gpu --invariance --filter qkv --runs 3 --estimate a100-sxm --json out.json';
     expect(parseScript(kernelScript, line.split(' '))).toEqual({
       model: 'dir',
       dtype: 'f32',
       'kv-dtype': 'f16',
       adapter: 'llvm',
       reduction: 'gpu',
+      invariance: true,
       filter: 'qkv',
       runs: 3,
       estimate: 'a100-sxm',

@@ -11,7 +11,7 @@ import { queryTiles, rowHeads, tileTokens } from './query-tiles.ts';
 /** Numbers of the cache before they repeat. */
 const CACHED_NUMBERS = 2 ** 16;
 /** Bound of those numbers. */
-const CACHED_SCALE = 0.1;
+export const CACHED_SCALE = 0.1;
 
 /**
  * Cost of attention over a step in tiles of ROWS rows: each key and value comes from memory once, and each workgroup of a tile

@@ -1,0 +1,156 @@
+// The controls of the price of a fixed order: each computes what the kernel of the library does, and a wrong one is refused.
+// @module-tag sweep
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { attentionContest } from '../../../bench/invariance/attention-contest.ts';
+import { type Contest, checkControls } from '../../../bench/invariance/contest.ts';
+import { CONTROLS, type Controls, skippedControls } from '../../../bench/invariance/controls.ts';
+import { layernormContest } from '../../../bench/invariance/layernorm-contest.ts';
+import { matmulContest } from '../../../bench/invariance/matmul-contest.ts';
+import { listStep } from '../../../bench/kernels/steps.ts';
+import { Device } from '../../../src/gpu/device.ts';
+import { Kernel } from '../../../src/gpu/kernel.ts';
+import type { KernelSpec } from '../../../src/gpu/kernel-spec.ts';
+import type { ReductionClass } from '../../../src/gpu/reduction.ts';
+import type { KVDType } from '../../../src/kernels/kv-write/kv-write.ts';
+import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
+import { modelKernels } from '../../../src/models/kernels.ts';
+import { parseModel } from '../../../src/models/registry.ts';
+
+const { signal } = new AbortController();
+const devices = new Map<ReductionClass | 'base', Device>();
+beforeAll(async () => {
+  for (const reduction of ['software', 'gpu'] as const) devices.set(reduction, await Device.open({ reduction }));
+  devices.set('base', await Device.open({ features: 'base' }));
+});
+afterAll(() => {
+  for (const device of devices.values()) device.close();
+});
+
+/** Makes a contest, and closes its tensors after `use`. */
+async function contest<T>(
+  make: (device: Device, owned: DisposableStack) => Promise<Contest>,
+  use: (made: Contest, device: Device) => Promise<T> | T,
+  on: ReductionClass | 'base' = 'software',
+): Promise<T> {
+  const device = devices.get(on)!;
+  using owned = new DisposableStack();
+  return await use(await make(device, owned), device);
+}
+
+const check = (made: Contest, device: Device) => checkControls(device, made, signal);
+
+interface MatmulCase {
+  readonly M: number;
+  readonly dtype: WeightDType;
+}
+
+/** K is no multiple of a chunk, and N of no tile and no quad. */
+const matmulOf =
+  ({ M, dtype }: MatmulCase, controls?: Controls) =>
+  (device: Device, owned: DisposableStack) =>
+    matmulContest(device, owned, { M, K: 332, N: 71, dtype }, {}, controls);
+
+interface AttentionCase {
+  readonly context: number;
+  readonly kvDtype: KVDType;
+}
+
+const attentionOf =
+  ({ context, kvDtype }: AttentionCase, controls?: Controls) =>
+  (device: Device, owned: DisposableStack) => {
+    const config = { model_type: 'gpt2', n_layer: 1, n_head: 2, n_embd: 128, vocab_size: 99, n_positions: 600 };
+    const model = parseModel(config, 'small');
+    const step = { sequences: 3, queries: 1, context };
+    const dispatches = listStep({ device, kernels: modelKernels, model, dtype: 'f32', kvDtype }, step);
+    const named = (...names: readonly string[]) => dispatches.find(({ kernel }) => names.includes(kernel.name)) ?? null;
+    const [first, fold] = [named('attention', 'attention_split'), named('attention_fold')];
+    return attentionContest(device, owned, { first: first!, fold }, step, controls);
+  };
+
+const layernormOf = (controls?: Controls) => (device: Device, owned: DisposableStack) =>
+  layernormContest(device, owned, { M: 3, C: 204 }, controls);
+
+test.each([
+  { M: 1, dtype: 'f16', on: 'software' },
+  { M: 3, dtype: 'f32', on: 'gpu' },
+  { M: 10, dtype: 'q8', on: 'software' },
+] as const)('controls of a matmul compute the product of $M rows in $dtype, class $on', ({ on, ...size }) =>
+  contest(matmulOf(size), check, on),
+);
+
+test.each([
+  { context: 40, kvDtype: 'f32', on: 'software' },
+  { context: 600, kvDtype: 'f16', on: 'gpu' },
+] as const)('controls of attention attend to $context keys in $kvDtype, class $on', ({ on, ...size }) =>
+  contest(attentionOf(size), check, on),
+);
+
+test.each(['software', 'gpu'] as const)('controls of a layer norm norm rows, class %s', (on) =>
+  contest(layernormOf(), check, on),
+);
+
+/** Makes a control with a fault in its shader. */
+function wrong<S extends KernelSpec>(kernel: Kernel<S>, from: string, to: string): Kernel<S> {
+  const { source = '' } = kernel.spec;
+  if (source.split(from).length !== 2) throw new Error(`${kernel.name} has "${from}" not once`);
+  return new Kernel<S>({ ...kernel.spec, source: source.replace(from, to) });
+}
+
+const { freeDot, freeSplit, freeSum, freeAttention, freeAttentionSplit, freeFold, freeLayernorm } = CONTROLS;
+const matmulWith = (changed: Partial<Controls>) => matmulOf({ M: 3, dtype: 'f16' }, { ...CONTROLS, ...changed });
+const attentionWith = (changed: Partial<Controls>) =>
+  attentionOf({ context: 600, kvDtype: 'f32' }, { ...CONTROLS, ...changed });
+
+test.each([
+  ['free_dot', 'leaves out the last k', matmulWith({ freeDot: wrong(freeDot, 'k < params.K', 'k + 4u < params.K') })],
+  ['free_dot', 'leaves out lanes', matmulWith({ freeDot: wrong(freeDot, 'step *= 2u', 'step *= 4u') })],
+  ['free_split', 'leaves out the bias', matmulWith({ freeSplit: wrong(freeSplit, 'workgroup.z == 0u', 'false') })],
+  [
+    'free_split',
+    'leaves out a part',
+    matmulWith({ freeSum: wrong(freeSum, 'z + i < params.Z', 'z + i + 1u < params.Z') }),
+  ],
+  ['free_attention', 'leaves out a key', attentionWith({ freeAttention: wrong(freeAttention, ']) + 1u', '])') })],
+  [
+    'free_attention_split',
+    'leaves out a key',
+    attentionWith({ freeAttentionSplit: wrong(freeAttentionSplit, ']) + 1u', '])') }),
+  ],
+  [
+    'free_attention_split',
+    'takes all splits for equally high',
+    attentionWith({ freeFold: wrong(freeFold, 'exp(next[i].x - maximum)', '1.0') }),
+  ],
+  [
+    'free_layernorm',
+    'leaves the mean',
+    layernormOf({ ...CONTROLS, freeLayernorm: wrong(freeLayernorm, 'xs[i] -= vec4f(mean);', '') }),
+  ],
+])('%s that %s is refused by name', async (name, _fault, make) => {
+  await expect(contest(make, check)).rejects.toMatchObject({
+    name: 'KernelError',
+    message: expect.stringMatching(new RegExp(`^${name} .*: element \\d+ is .*, expected at most .* from .* of `)),
+  });
+});
+
+test('a control that leaves an element unwritten is refused', async () => {
+  const forgetful = async (device: Device, owned: DisposableStack) => {
+    const made = await matmulOf({ M: 3, dtype: 'f32' })(device, owned);
+    return { ...made, controls: [{ name: 'idle', dispatches: [] }] };
+  };
+  await expect(contest(forgetful, check)).rejects.toThrow('idle: element 0 is NaN');
+});
+
+test('on a device without subgroups, the controls that need them are named, and the others compete', async () => {
+  expect(skippedControls({ minSubgroupSize: 0 })).toEqual([
+    'free_dot',
+    'free_attention',
+    'free_attention_split',
+    'free_layernorm',
+  ]);
+  expect(skippedControls({ minSubgroupSize: 4 })).toEqual([]);
+  const names = (made: Contest) => [...new Set(made.controls.map(({ name }) => name.split(' ', 1)[0]))];
+  expect(await contest(matmulOf({ M: 1, dtype: 'f16' }), names, 'base')).toEqual(['free_split']);
+  expect(await contest(attentionOf({ context: 40, kvDtype: 'f32' }), names, 'base')).toEqual([]);
+  expect(await contest(layernormOf(), names, 'base')).toEqual([]);
+});
