@@ -1,5 +1,7 @@
 // A steady decode step: one write, one submit, no new GPU object, counted at the calls of GPUDevice and GPUQueue.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Engine } from '../../src/engine/engine.ts';
+import { UnreadSteps } from '../../src/engine/unread-steps.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { CREATING_CALLS } from '../support/gpu/creating-calls.ts';
 import { openRunner, places, step, TestSequence } from '../support/models/model-session.ts';
@@ -49,6 +51,19 @@ describe.each(['auto', 'base'] as const)('with %s features', (features) => {
     );
     for (let n = 0; n < 3; n++) await step(runner, sequences);
     expect(await countCalls(device, () => step(runner, sequences))).toEqual(STEADY);
+  });
+
+  test('steps that are submitted while two are unread create no more, once each has its staging buffer', async () => {
+    await using runner = await openRunner(device, 'test/fixtures/models/plain');
+    vi.spyOn(UnreadSteps.prototype, 'numLeft').mockReturnValue(2);
+    await using engine = new Engine({ runner, prefixCache: false });
+    const request = { promptIds: [1, 2, 3], sampling: { maxTokens: 12, temperature: 0, ignoreEos: true } };
+    const before = device.liveBuffers;
+    // Programs of decode steps keep the bind groups that the first prompt made.
+    for (let n = 0; n < 2; n++) await engine.generate(request);
+    expect(device.liveBuffers).toBe(before + 3);
+    const steps = { submit: 12, writeBuffer: 12, createCommandEncoder: 12 };
+    expect(await countCalls(device, () => engine.generate(request))).toEqual({ ...STEADY, ...steps });
   });
 
   test('the count sees what a first step creates', async () => {
