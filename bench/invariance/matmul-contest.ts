@@ -30,6 +30,8 @@ const WEIGHT_SCALE = 0.1;
 
 /** Sizes of controls that are tried. */
 interface ControlSizes {
+  /** Rows that share a load of weights, at most those of x. */
+  readonly rows: readonly number[];
   /** Quads of columns and lanes of a workgroup of `freeDot`. */
   readonly dots: readonly Readonly<Record<'QUADS' | 'LANES', number>>[];
   /** Lanes of a workgroup of `freeSplit`. */
@@ -39,6 +41,7 @@ interface ControlSizes {
 }
 
 const GPU_SIZES: ControlSizes = {
+  rows: [8, 16],
   dots: [
     { QUADS: 1, LANES: 64 },
     { QUADS: 2, LANES: 64 },
@@ -51,6 +54,7 @@ const GPU_SIZES: ControlSizes = {
 };
 /** Sizes for a few wide lanes of a processor, for which every lane more is work. */
 const SOFTWARE_SIZES: ControlSizes = {
+  rows: [8],
   dots: [
     { QUADS: 1, LANES: 8 },
     { QUADS: 2, LANES: 32 },
@@ -60,12 +64,14 @@ const SOFTWARE_SIZES: ControlSizes = {
   splitLanes: [8, 32],
   workgroups: [1, 16],
 };
-/** Most rows that share a load of weights. */
-const MAX_ROWS = 8;
 
-/** Quads of k that a lane loads at a time: for several rows fewer, which leaves registers for x. */
-function quadsOfK(rows: number): readonly number[] {
-  return rows === 1 ? [4, 8] : [1, 2];
+/** Sizes that both controls have in common, each of one lane. */
+type LaneSizes = Readonly<Record<'ROWS' | 'K_QUADS', number>>;
+
+/** Lists rows and quads of k that a lane loads at a time for M rows: of k fewer for several rows, which leaves registers for x. */
+function laneSizes(device: Device, M: number): readonly LaneSizes[] {
+  const rows = new Set(sizesFor(device).rows.map((most) => Math.min(most, M)));
+  return [...rows].flatMap((ROWS) => (ROWS === 1 ? [4, 8] : [1, 2]).map((K_QUADS) => ({ ROWS, K_QUADS })));
 }
 
 function sizesFor({ traits: { isSoftware } }: Device): ControlSizes {
@@ -125,14 +131,12 @@ export async function matmulContest(
 }
 
 async function dots(device: Device, tensors: MatmulTensors, { freeDot }: Controls): Promise<Contestant[]> {
-  const ROWS = Math.min(tensors.x.shape[0] ?? 0, MAX_ROWS);
-  const sizes = sizesFor(device).dots.flatMap((each) => quadsOfK(ROWS).map((K_QUADS) => ({ ...each, K_QUADS, ROWS })));
-  const possible = sizes.filter((constants) => canRun(freeDot, device.traits, { constants }));
+  const lanes = laneSizes(device, tensors.x.shape[0] ?? 0);
+  const sizes = lanes.flatMap((each) => sizesFor(device).dots.map((workgroup) => ({ ...each, ...workgroup })));
   const made: Contestant[] = [];
-  for (const constants of possible) {
-    const { QUADS, LANES, K_QUADS } = constants;
+  for (const constants of sizes.filter((each) => canRun(freeDot, device.traits, { constants: each }))) {
     const dispatch = await dispatchOf(device, freeDot, tensors, {}, { constants });
-    made.push({ name: `free_dot QUADS=${QUADS} LANES=${LANES} K_QUADS=${K_QUADS}`, dispatches: [dispatch] });
+    made.push({ name: nameOf('free_dot', constants), dispatches: [dispatch] });
   }
   return made;
 }
@@ -145,25 +149,25 @@ async function splits(
 ): Promise<Contestant[]> {
   const [M = 0, K = 0] = tensors.x.shape;
   const [, N] = tensors.w.shape;
-  const ROWS = Math.min(M, MAX_ROWS);
-  const made = new Map<string, Contestant>();
-  const sizes = sizesFor(device);
-  for (const LANES of sizes.splitLanes) {
+  const { splitLanes, workgroups } = sizesFor(device);
+  const lanes = laneSizes(device, M).flatMap((each) => splitLanes.map((LANES) => ({ ...each, LANES })));
+  const made: Contestant[] = [];
+  for (const constants of lanes) {
+    const { ROWS, K_QUADS, LANES } = constants;
     const ofOnePart = ceilDiv(N, QUAD * LANES) * ceilDiv(M, ROWS);
-    for (const K_QUADS of quadsOfK(ROWS)) {
-      for (const workgroups of sizes.workgroups) {
-        const step = QUAD * K_QUADS;
-        const span = roundUp(ceilDiv(K, Math.max(1, Math.floor(workgroups / ofOnePart))), step);
-        const Z = ceilDiv(K, span);
-        const name = `free_split Z=${Z} LANES=${LANES} K_QUADS=${K_QUADS}`;
-        if (made.has(name)) continue;
-        const partials = Z === 1 ? out.view([1, M, N]) : owned.use(Tensor.create(device, name, 'f32', [Z, M, N]));
-        const constants = { ROWS, K_QUADS, LANES };
-        const first = await dispatchOf(device, freeSplit, { ...tensors, partials }, { span }, { constants });
-        const second = Z === 1 ? [] : [await dispatchOf(device, freeSum, { partials, out }, {})];
-        made.set(name, { name, dispatches: [first, ...second] });
-      }
+    const spanFor = (count: number) => roundUp(ceilDiv(K, Math.max(1, Math.floor(count / ofOnePart))), QUAD * K_QUADS);
+    for (const span of new Set(workgroups.map(spanFor))) {
+      const Z = ceilDiv(K, span);
+      const name = nameOf('free_split', { Z, ...constants });
+      const partials = Z === 1 ? out.view([1, M, N]) : owned.use(Tensor.create(device, name, 'f32', [Z, M, N]));
+      const first = await dispatchOf(device, freeSplit, { ...tensors, partials }, { span }, { constants });
+      const second = Z === 1 ? [] : [await dispatchOf(device, freeSum, { partials, out }, {})];
+      made.push({ name, dispatches: [first, ...second] });
     }
   }
-  return [...made.values()];
+  return made;
+}
+
+function nameOf(control: string, sizes: Readonly<Record<string, number>>): string {
+  return [control, ...Object.entries(sizes).map(([name, size]) => `${name}=${size}`)].join(' ');
 }

@@ -17,6 +17,8 @@ import { modelKernels } from '../../../src/models/kernels.ts';
 import { parseModel } from '../../../src/models/registry.ts';
 
 const { signal } = new AbortController();
+/** Milliseconds that compiling the sizes for GPUs may take. */
+const SLOW_MS = 600_000;
 const devices = new Map<ReductionClass | 'base', Device>();
 beforeAll(async () => {
   for (const reduction of ['software', 'gpu'] as const) devices.set(reduction, await Device.open({ reduction }));
@@ -88,6 +90,24 @@ test.each([
 test.each(['software', 'gpu'] as const)('controls of a layer norm norm rows, class %s', (on) =>
   contest(layernormOf(), check, on),
 );
+
+// A software adapter takes minutes to compile them. As a device of a GPU it tries their sizes, but for its narrow subgroups.
+test('controls compute the same in the sizes for GPUs', { tags: ['slow'], timeout: SLOW_MS }, async () => {
+  using gpu = await Device.open({ reduction: 'software' });
+  Object.assign(gpu, { traits: { ...gpu.traits, isSoftware: false } });
+  const contests = [
+    ...[1, 3, 32].map((M) => matmulOf({ M, dtype: 'f16' })),
+    attentionOf({ context: 600, kvDtype: 'f32' }),
+    attentionOf({ context: 600, kvDtype: 'f16' }),
+    layernormOf(),
+  ];
+  for (const make of contests) {
+    using owned = new DisposableStack();
+    const made = await make(gpu, owned);
+    expect(made.controls.length).toBeGreaterThan(2);
+    await check(made, gpu);
+  }
+});
 
 /** Makes a control with a fault in its shader. */
 function wrong<S extends KernelSpec>(kernel: Kernel<S>, from: string, to: string): Kernel<S> {
