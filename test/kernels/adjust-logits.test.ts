@@ -39,9 +39,9 @@ describe('adjusted logits', () => {
     const V = 700;
     const rows = adjustedRows(V);
     const want = await runAdjustLogits(device, rows);
-    for (const { overrides } of adjustLogits.neighbours(device.traits, {})) {
-      const got = await runAdjustLogits(device, rows, adjustLogits, overrides?.LANES);
-      expectSameBits(got, want, JSON.stringify(overrides));
+    for (const choice of adjustLogits.neighbours(device.traits, {})) {
+      const got = await runAdjustLogits(device, rows, adjustLogits, choice);
+      expectSameBits(got, want, JSON.stringify(choice));
     }
     for (const [r, row] of rows.entries()) {
       expectSameBits(await runAdjustLogits(device, [row]), want.slice(r * V, (r + 1) * V), `row ${r} alone`);

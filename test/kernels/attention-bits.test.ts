@@ -70,6 +70,8 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
       for (const { constants } of [...tunings, { constants: { SUBGROUPS: 0 } }]) {
         expectSameBits(await runSplit(devices.auto, step, constants), want, `splits, ${JSON.stringify(constants)}`);
       }
+      const loaded = await runSplit(devices.auto, step, {}, { LOADS: 8 });
+      expectSameBits(loaded, want, 'eight splits of a fold loaded at once');
     });
 
     test('in tiles that begin at another row, in other blocks and in blocks of another size', async () => {

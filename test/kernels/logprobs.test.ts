@@ -21,8 +21,8 @@ describe('log-probabilities', () => {
   test('have the same bits for every number of lanes, alone and among other rows', async () => {
     const rows = logprobRows(1500);
     const want = await runLogprobs(device, rows);
-    for (const { overrides } of logprobs.neighbours(device.traits, {})) {
-      expectSameBits(await runLogprobs(device, rows, logprobs, overrides?.LANES), want, JSON.stringify(overrides));
+    for (const choice of logprobs.neighbours(device.traits, {})) {
+      expectSameBits(await runLogprobs(device, rows, logprobs, choice), want, JSON.stringify(choice));
     }
     for (const [r, row] of rows.entries()) {
       const record = want.slice(r * LOGPROB_WORDS, (r + 1) * LOGPROB_WORDS);

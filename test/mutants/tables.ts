@@ -95,6 +95,12 @@ async function checkKVWrites(device: Device, replace: Replace): Promise<void> {
   }
 }
 
+/** Projection of tokens to queries, keys and values: columns that fill their last tile in part. */
+const PROJECTION = { M: 5, K: 20, H: 3, D: 8, P: 5, numBlocks: 9, weights: 'f16' } as const;
+
+/** Variant whose lanes have a row each: no round takes more than a quad of k. */
+const ROUND_OF_ONE = { ROWS: 8, TILES: 1, X_LANES: 4, X_VEC4: true } as const;
+
 async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
   const kernel = replace(matmul);
   await checkColumns(device, kernel);
@@ -103,20 +109,21 @@ async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
     const want = await checkMatmul(device, shape, dtype, kernel, { ROWS: 4, TILES: 2, LANES: 32 });
     const got = await checkMatmul(device, shape, dtype, kernel, { ROWS: 2, TILES: 2, LANES: 32, SUBGROUPS: false });
     expectSameBits(got, want, `without subgroups, ${dtype}`);
-    const quads = await checkMatmul(device, shape, dtype, kernel, { ROWS: 8, TILES: 1, X_LANES: 4, X_VEC4: true });
+    const quads = await checkMatmul(device, shape, dtype, kernel, ROUND_OF_ONE);
     expectSameBits(quads, want, `four k in a load, ${dtype}`);
     // One more than steps and groups of k, and whole ones.
     await checkMatmul(device, { M: 3, K: 9, N: 33 }, dtype, kernel, { SUBGROUPS: false });
     await checkMatmul(device, { M: 3, K: 65, N: 33 }, dtype, kernel);
-    await checkMatmul(device, { M: 3, K: 128, N: 65 }, dtype, kernel, { SUBGROUPS: false, X_VEC4: true });
+    for (const variant of [{ SUBGROUPS: false, X_VEC4: true }, ROUND_OF_ONE]) {
+      await checkMatmul(device, { M: 3, K: 128, N: 65 }, dtype, kernel, variant);
+    }
   }
   // A round of shuffled quads that is left in part.
   await checkMatmul(device, { M: 3, K: 72, N: 33 }, 'f32', kernel, { X_VEC4: true });
   await checkResidual(device, kernel);
-  const projection = { M: 5, K: 20, H: 3, D: 8, P: 5, numBlocks: 9, weights: 'f16' } as const;
   for (const dtype of ['f32', 'f16'] as const) {
     const several = { constants: { ROWS: 4, TILES: 2 } };
-    await checkMatmulKVWrite(device, { ...projection, dtype }, replace(matmulKVWrite), several);
+    await checkMatmulKVWrite(device, { ...PROJECTION, dtype }, replace(matmulKVWrite), several);
   }
   await checkMatmulNaive(device, 257, undefined, kernel);
   const x = Float32Array.from(readSafetensors('test/fixtures/ops.safetensors').get('gelu.x')!);
@@ -126,38 +133,52 @@ async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
   }
 }
 
+/** Values of what neither lanes over k nor lanes that share tiles have a use for. */
+const UNUSED = { TILES: 1, X_LANES: 4, SUBGROUPS: false } as const;
 /**
- * Variants of the class `gpu`: workgroups that share tiles, with several loads of a lane, several rows, and lanes that load
- * no weights; and lanes over k, in a large program.
+ * Variants of the class `gpu` beside lanes that hand each other x: each lane for itself; workgroups that share tiles, with
+ * several loads of a lane, several rows, and lanes that load no weights; and lanes over k, whose sums of a round lie over x
+ * that other lanes still need, or are read by several subgroups.
  */
 const GPU_VARIANTS = {
-  f32: [{ ROWS: 2, TILES: 1, K_TILE: 16, LANES: 32, X_VEC4: true }],
+  f32: [{ ROWS: 2 }, { ROWS: 2, K_TILE: 16, LANES: 32, X_VEC4: true }],
   f16: [
-    { ROWS: 8, TILES: 1, K_TILE: 32, LANES: 32 },
-    { ROWS: 1, QUADS: 8, LANES: 32 },
+    { ROWS: 8, K_TILE: 32, LANES: 32 },
+    { ROWS: 2, QUADS: 4, LANES: 32 },
   ],
   q8: [
     { ROWS: 4, TILES: 2, K_TILE: 16, LANES: 128 },
-    { ROWS: 1, QUADS: 8, LANES: 32 },
+    { ROWS: 2, QUADS: 8, LANES: 32 },
   ],
 } as const;
 
 async function checkGpuMatmuls(replace: Replace): Promise<void> {
-  using device = await Device.open({ features: 'base', reduction: 'gpu' });
+  using device = await Device.open({ reduction: 'gpu' });
   const kernel = replace(matmul);
   for (const dtype of WEIGHT_DTYPES) {
     // Tiles, slices and chunks that are left in part, whole ones, and one that is begun.
     for (const shape of [
-      { M: 37, K: 116, N: 75 },
+      { M: 37, K: 308, N: 75 },
       { M: 32, K: 64, N: 64 },
-      { M: 3, K: 4, N: 33 },
+      { M: 3, K: 20, N: 33 },
     ]) {
-      const want = await checkMatmul(device, shape, dtype, kernel);
+      // Rounds of eight k, so that the last chunk may end in part.
+      const want = await checkMatmul(device, shape, dtype, kernel, { ROWS: 4, TILES: 2, LANES: 32 });
       for (const variant of GPU_VARIANTS[dtype]) {
-        const got = await checkMatmul(device, shape, dtype, kernel, variant);
+        const got = await checkMatmul(device, shape, dtype, kernel, { ...UNUSED, ...variant });
         expectSameBits(got, want, `class gpu, ${dtype}, ${JSON.stringify(variant)}`);
       }
     }
+  }
+  const { SUBGROUPS, ...unused } = UNUSED;
+  const tiles = { conditions: { SUBGROUPS }, constants: { ...unused, ROWS: 2, K_TILE: 16 } };
+  await checkResidual(device, kernel, tiles);
+  for (const [dtype, variant] of [
+    ['f32', { ROWS: 1, QUADS: 8 }],
+    ['f16', { ROWS: 2, K_TILE: 16 }],
+  ] as const) {
+    const tuning = { conditions: { SUBGROUPS }, constants: { ...unused, ...variant }, overrides: { LANES: 32 } };
+    await checkMatmulKVWrite(device, { ...PROJECTION, weights: 'q8', dtype }, replace(matmulKVWrite), tuning);
   }
 }
 
@@ -212,7 +233,13 @@ async function checkAttentionsAbreast(_: Device, replace: Replace): Promise<void
   const { want, tolerance } = expectedAttention(decode);
   const rows = await runWhole(device, decode, { ROWS: 1 }, kernel);
   expectWithin(floatsOf(rows), want, tolerance, 'decode');
-  expectSameBits(await runSplit(device, decode, {}, { split, fold }), rows, 'splits');
+  for (const LOADS of [1, 2]) {
+    expectSameBits(
+      await runSplit(device, decode, {}, { split, fold, LOADS }),
+      rows,
+      `splits, ${LOADS} loads of the fold`,
+    );
+  }
   const steep = steepStep(shape, decodeSpans(shape));
   const apart = expectedAttention(steep);
   expectWithin(floatsOf(await runWhole(device, steep, { ROWS: 1 }, kernel)), apart.want, apart.tolerance, 'steep');
@@ -227,18 +254,30 @@ async function checkAttentionsAbreast(_: Device, replace: Replace): Promise<void
   expectSameBits(await runWhole(device, prefill, { ROWS: 8 }, kernel), tiles, 'eight rows');
   await checkUnseenKeys(device, shape, { ROWS: 4, LOADS: 8 }, kernel);
 
+  // Splits of several rows: the heads that share keys.
+  const shared = AttentionStep.random({ ...shape, SHARE: 4 }, decodeSpans(shape));
+  const heads = await runWhole(device, shared, { ROWS: 4 }, kernel);
+  const ofHeads = expectedAttention(shared);
+  expectWithin(floatsOf(heads), ofHeads.want, ofHeads.tolerance, 'shared heads');
+  expectSameBits(await runSplit(device, shared, { ROWS: 4 }, { split, fold }), heads, 'splits of shared heads');
+
   const half = AttentionStep.random({ H: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
   const halves = expectedAttention(half);
   const got = await runWhole(device, half, { ROWS: 4 }, kernel);
   expectWithin(floatsOf(got), halves.want, halves.tolerance, 'prefill, f16');
 }
 
+/** Variant of kernels over rows of logits with more lanes, and more loads of each at once, than a processor takes. */
+const WIDE = { constants: { LOADS: 4 }, overrides: { LANES: 64 } } as const;
+
 async function checkLogprobses(device: Device, replace: Replace): Promise<void> {
   const kernel = replace(logprobs);
   for (const V of [19, 257]) await checkLogprobs(device, V, kernel);
   const rows = logprobRows(1500);
-  const words = await runLogprobs(device, rows, kernel, 64);
-  expectSameBits(words, await runLogprobs(device, rows, kernel), '64 lanes');
+  // The best token is the last, which stands in for those after it.
+  rows[0]!.logits[1499] = 99;
+  const words = await runLogprobs(device, rows, kernel, WIDE);
+  expectSameBits(words, await runLogprobs(device, rows, kernel), '64 lanes of four loads');
   await checkExtremeLogprobs(device, kernel);
 }
 
@@ -247,8 +286,8 @@ async function checkAdjustments(device: Device, replace: Replace): Promise<void>
   await checkAdjustLogits(device, 257, kernel);
   await checkExtremeLogits(device, kernel);
   const rows = adjustedRows(700);
-  const words = await runAdjustLogits(device, rows, kernel, 64);
-  expectSameBits(words, await runAdjustLogits(device, rows, kernel), '64 lanes');
+  const words = await runAdjustLogits(device, rows, kernel, WIDE);
+  expectSameBits(words, await runAdjustLogits(device, rows, kernel), '64 lanes of four loads');
 }
 
 async function checkSampleNaive(device: Device, replace: Replace): Promise<void> {
@@ -265,7 +304,10 @@ const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Ch
   { shaders: ['gather_rows'], check: (device, replace) => checkGatherRows(device, 65, replace(gatherRows)) },
   { shaders: ['kv_write'], check: checkKVWrites },
   { shaders: ['matmul', 'matmul_subgroup'], check: checkMatmuls },
-  { shaders: ['matmul_tiles', 'matmul_chunks'], check: (_, replace) => checkGpuMatmuls(replace) },
+  {
+    shaders: ['matmul', 'matmul_subgroup', 'matmul_tiles', 'matmul_chunks'],
+    check: (_, replace) => checkGpuMatmuls(replace),
+  },
   { shaders: ['layernorm_naive'], check: checkLayernormsNaive },
   { shaders: ['matmul_naive'], check: (device, replace) => checkMatmulNaive(device, 60, replace(matmulNaive)) },
   { shaders: ['attention_shared', 'attention_subgroup', 'attention_fold'], check: checkAttentions },

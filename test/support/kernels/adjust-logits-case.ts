@@ -2,6 +2,7 @@
 import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
+import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
 import { adjustLogits } from '../../../src/kernels/adjust-logits/adjust-logits.ts';
 import { expectedAdjustment } from '../../../src/kernels/adjust-logits/expected.ts';
 import { type AdjustedRow, adjustedRows, adjustOperands } from '../../../src/kernels/adjust-logits/operands.ts';
@@ -14,10 +15,10 @@ export function runAdjustLogits(
   device: Device,
   rows: readonly AdjustedRow[],
   kernel: Kernel<typeof adjustLogits.spec> = adjustLogits,
-  LANES?: number,
+  choice: VariantChoice = {},
 ): Promise<Uint32Array> {
   const { tensors, scalars } = adjustOperands(rows);
-  return runKernel(device, kernel, tensors, scalars, LANES === undefined ? {} : { overrides: { LANES } });
+  return runKernel(device, kernel, tensors, scalars, choice);
 }
 
 /** Expects of rows of V the values of float64. */

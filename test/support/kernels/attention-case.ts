@@ -19,6 +19,8 @@ interface SplitOptions {
   readonly fold?: Kernel<typeof attentionFold.spec>;
   /** Tokens whose splits are computed and folded; default: all. */
   readonly count?: number;
+  /** Splits that a lane loads before it folds the first; default: those of the adapter. */
+  readonly LOADS?: number;
 }
 
 /**
@@ -81,12 +83,13 @@ export async function runSplit(
   device: Device,
   step: AttentionStep,
   constants: Constants = {},
-  { split = attentionSplit, fold = attentionFold, count }: SplitOptions = {},
+  { split = attentionSplit, fold = attentionFold, count, LOADS }: SplitOptions = {},
 ): Promise<Uint32Array> {
   const { tensors, scalars } = step.split(count);
   const partials = await runKernel(device, split, tensors, scalars, choiceOf(device, step, constants));
   const folded = step.fold(floatsOf(partials), count);
-  return runKernel(device, fold, folded.tensors, folded.scalars);
+  const choice = LOADS === undefined ? {} : { constants: { LOADS } };
+  return runKernel(device, fold, folded.tensors, folded.scalars, choice);
 }
 
 function choiceOf({ traits }: Device, { shape }: AttentionStep, { SUBGROUPS, ...constants }: Constants) {

@@ -2,6 +2,7 @@
 import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
+import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
 import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import { expectedLogprobs } from '../../../src/kernels/logprobs/expected.ts';
 import { LOGPROB_WORDS, logprobs } from '../../../src/kernels/logprobs/logprobs.ts';
@@ -14,10 +15,10 @@ export function runLogprobs(
   device: Device,
   rows: readonly LogprobRow[],
   kernel: Kernel<typeof logprobs.spec> = logprobs,
-  LANES?: number,
+  choice: VariantChoice = {},
 ): Promise<Uint32Array> {
   const { tensors, scalars } = logprobOperands(rows);
-  return runKernel(device, kernel, tensors, scalars, LANES === undefined ? {} : { overrides: { LANES } });
+  return runKernel(device, kernel, tensors, scalars, choice);
 }
 
 /** Expects the records of rows of V that float64 gives, the ids of the most likely and the words after them exactly. */

@@ -96,9 +96,13 @@ export async function checkColumns(device: Device, kernel: MatmulKernel = matmul
  * Expects RESIDUAL to add to what the columns hold, once, with more lanes in a workgroup than the output's two tiles of
  * columns employ.
  */
-export async function checkResidual(device: Device, kernel: MatmulKernel = matmul): Promise<void> {
+export async function checkResidual(
+  device: Device,
+  kernel: MatmulKernel = matmul,
+  choice: VariantChoice = {},
+): Promise<void> {
   const inputs = { ...columnInputs(), columns: { O, first: FIRST }, residual: normals(4, 5 * O) };
-  const words = await runMatmul(device, inputs, { overrides: { LANES: 32 } }, kernel);
+  const words = await runMatmul(device, inputs, { ...choice, overrides: { LANES: 32 } }, kernel);
   const { want, tolerance } = expectedMatmul(inputs);
   expectWithin(floatsOf(words), want, tolerance!, 'residual');
 }
