@@ -27,6 +27,11 @@ export const ATTENTION: SurvivorTable = {
     attention_abreast: [
       [/: for \(var n = 0u; n < \(ROWS \* Q_QUADS.* → .*n <= \(ROWS/, 'the turn after the last has no quad left'],
       [/: @if\(SPLIT\) let end_split = .* → .*max\(/, 'splits that others take are written twice alike'],
+      [
+        /→ for \(var index = .*(<= end_split|end_split \+ 1)/,
+        'a split after the last has no key that any row sees; one that others take is written twice alike',
+      ],
+      [/→ for \(var first_key = .*(<= end_key|end_key \+ 1)/, 'a span of no keys changes nothing'],
     ],
     attention_shared: [
       [/reset removed: var (p|tile|rows|k) = /, WRITTEN],
@@ -100,7 +105,16 @@ export const ATTENTION: SurvivorTable = {
       [/: partials\[start( \+ 1u)?\] = \(\*split\).* → .*\(r\) [+-] 1\]/, ONE_ROW],
       [/factor dropped: if \(d < D\) \{ partials.*o\[r +\+ i\]/, ONE_ROW],
     ],
-    attention_fold: [[/: const NOTHING = /, EMPTY_SPLIT]],
+    attention_fold: [
+      [/: const NOTHING = /, EMPTY_SPLIT],
+      [/reset removed: var next = /, WRITTEN],
+      [/→ .*for \(var first = .*(<= splits|splits \+ 1)/, 'a group of no splits changes nothing'],
+      [/→ for \(var start = .*(<= end|end \+ 1)/, 'the turn after the last has no split left'],
+      [
+        /: let at = .* → .*(row \+ start \+|end *\)|end \+ 1u|end - \(1u - 1\)|\(1u\) - \(end\))/,
+        'what is loaded after the last split is left out',
+      ],
+    ],
     attention_naive: [
       [/: var dot = 0\.0/, 'softmax does not change when all scores grow by the same'],
       [/order reversed/, 'the order of its sums is not promised'],

@@ -1,11 +1,14 @@
 // Reasons why mutants of the shaders of the matmul survive.
 import { CLAMPED, MASKED_READ, type SurvivorTable, WRITTEN } from './reasons.ts';
 
+const PADDED = 'what comes of x after K meets the zeros that w is padded with';
+
 export const MATMUL: SurvivorTable = {
   equivalent: {
     matmul: [[/: var xs = /, WRITTEN]],
     matmul_epilogue: [
       [/→ .*(\(params\.H \* params\.D - 1\)|\(params\.N - 1\)\) \{)/, 'all three are multiples of four'],
+      [/: var quad = /, WRITTEN],
     ],
     matmul_inputs: [
       [/(limit|term) dropped: .*min\((row|k|k \+ i), params\.[MK]/, MASKED_READ],
@@ -14,8 +17,8 @@ export const MATMUL: SurvivorTable = {
       [/(limit|term) dropped: .*min\(tile, /, MASKED_READ],
       [/→ .*min\(tile, (\(TILE\)|\(\(1u\) - |\(params\.N \+ TILE - 1u\) \/ TILE \+)/, MASKED_READ],
       [
-        /→ .*(select\(vec4f\(\), quad, .*<= vec4u\(params\.K|vec4u\(\(params\.K \+ 1\)\))/,
-        'what comes of x after K meets the zeros that w is padded with',
+        /→ .*(select\(vec4f\(\), quad, .*<= vec4u\(params\.K|vec4u\(\(params\.K \+ 1\)\)|vec4u\(params\.K\) \+ 1)/,
+        PADDED,
       ],
       [/: var (quad|rows) = /, WRITTEN],
       [/limit dropped: let chunk_k = /, 'the sums of a chunk after the last are not added'],
@@ -25,13 +28,25 @@ export const MATMUL: SurvivorTable = {
         MASKED_READ,
       ],
       [/: for \(var j = 0u; j < WORD_K.* → .*(j <= WORD_K|WORD_K \+ 1)/, CLAMPED],
+      [/→ for \(var s = 0; s (<= SUMS|< \(SUMS \+ 1)/, 'an index off the end is clamped, to a sum that is 0 by then'],
     ],
     matmul_chunks: [[/reset removed: var (xs|sums = array<vec4f, LOADS>)/, WRITTEN]],
     matmul_tiles: [
       [/: const TURN = /, 'quads are added in the same order, however many are loaded together'],
       [/: const (PAD_GROUPS|MIN_GROUPS) = /, 'memory and registers that are left over hold nothing'],
-      [/: var (part|share|rows) = /, WRITTEN],
+      [/reset removed: var (share|rows) = /, WRITTEN],
       [/: if \(k < end\) \{ share/, 'a slice after the last is stored, but not added'],
+      [
+        /: part\.w_row = .* → part\.w_row = (part\.group|min\(part\.group, (WORD_ROWS( \+ 1u)? *|\(1u\) - \(WORD_ROWS\)|WORD_ROWS - \(1u - 1\))\));/,
+        'groups after the rows of words store none of what they load',
+      ],
+      [
+        /: if \(part\.group < WORD_ROWS\) \{ → if \((true|part\.group <= WORD_ROWS|part\.group < \(WORD_ROWS \+ 1\))\)/,
+        'groups after the rows of words hold the last row, too',
+      ],
+      [/: if \(k \+ K_TILE > params\.K\) \{ → /, PADDED],
+      [/→ for \(var i = 0u; i (<= X_LOADS|< \(X_LOADS \+ 1\)).*zero_after_k/, CLAMPED],
+      [/: for .*zero_after_k.* → .*(X_LOADS - 1|\(0u \+ 1\)|, k \)|x_quad \)|\(4u - 1\)|\{ +\})/, PADDED],
     ],
     matmul_subgroup: [
       [
@@ -39,6 +54,10 @@ export const MATMUL: SurvivorTable = {
         'no lane is asked for what the last loads bring',
       ],
       [/: let quads = .* → .*QUADS == \(1 - 1\)/, 'of a round of one quad the minimum is one, too'],
+      [
+        /: let quads = .* → let quads = select\((u32\(K_QUADS\), 1u|min\(u32\(K_QUADS\), \(params\.K (\+ k \+ 3u\) \/|- k \+ 3u\) (\*|\)|\/ \(4u - 1)| \+ 3u\) \/|- k \+ \(3u \+ 1))/,
+        'K_STEP is a multiple of a round: the rest of one meets the zeros that w is padded with',
+      ],
       [/reset removed: var xs = /, WRITTEN],
       [/factor dropped: let x_k = .*u32\(X_ROWS\) +\* 4u/, 'no lane is asked for what lanes from X_LANES on load'],
     ],

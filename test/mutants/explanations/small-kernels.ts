@@ -75,6 +75,11 @@ export const SMALL_KERNELS: SurvivorTable = {
       [/: let best = best_of_all\(0u, .* → .*\(0u \+ 1\)/, 'the best token has rank 1, too'],
       [/UNIT = \(0x1p31 \* 1\.01\)/, 'the sum is divided by it again'],
       [/limit dropped: .*min\(params\.V, MAX_TOP\)/, 'no row may ask for more than MAX_TOP'],
+      [
+        /→ for \(var first = lane; first (<= params\.V|< \(params\.V \+ 1\))/,
+        'a turn of ids after the last finds a logit of the row in their place, and none of them counts',
+      ],
+      [/order reversed/, NO_ORDER],
     ],
     probe_fma: [[/order reversed/, 'the loop only counts its turns']],
     probe_load: [[/order reversed/, NO_ORDER]],
