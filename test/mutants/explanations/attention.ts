@@ -32,6 +32,12 @@ export const ATTENTION: SurvivorTable = {
         'a split after the last has no key that any row sees; one that others take is written twice alike',
       ],
       [/→ for \(var first_key = .*(<= end_key|end_key \+ 1)/, 'a span of no keys changes nothing'],
+      [/→ for \(var r = 0; r (<= LANE_ROWS|< \(LANE_ROWS \+ 1\)).*MASKED/, CLAMPED],
+      [
+        /: let visible = .* → let visible = ((lane|j) (<= span|< \(span\.count \+ 1\)) && sees| +sees)/,
+        'a key after the last of a span is seen by no row that is written',
+      ],
+      [/order reversed: .*(PART_KEYS|part\+\+)/, NO_ORDER],
     ],
     attention_shared: [
       [/reset removed: var (p|tile|rows|k) = /, WRITTEN],

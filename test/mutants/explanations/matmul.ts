@@ -30,7 +30,18 @@ export const MATMUL: SurvivorTable = {
       [/: for \(var j = 0u; j < WORD_K.* → .*(j <= WORD_K|WORD_K \+ 1)/, CLAMPED],
       [/→ for \(var s = 0; s (<= SUMS|< \(SUMS \+ 1)/, 'an index off the end is clamped, to a sum that is 0 by then'],
     ],
-    matmul_chunks: [[/reset removed: var (xs|sums = array<vec4f, LOADS>)/, WRITTEN]],
+    matmul_chunks: [
+      [/reset removed: var (xs|sums = array<vec4f, LOADS>)/, WRITTEN],
+      [/→ for \(var c = 0u; c (<= count|< \(count \+ 1)/, 'a turn after the last chunk adds zeros'],
+      [
+        /→ .*min\(c \+ i, (count *|count \+ 1u|count - \(1u - 1\)|\(1u\) - \(count\))\)/,
+        'what is loaded after the last chunk is not added',
+      ],
+      [
+        /: if \(lane < QUADS \* u32\(ROWS\)\) \{ → if \((true|lane <= QUADS|lane < \(QUADS \* u32\(ROWS\) \+ 1\))/,
+        'lanes after those that write sums have no use for theirs',
+      ],
+    ],
     matmul_tiles: [
       [/: const TURN = /, 'quads are added in the same order, however many are loaded together'],
       [/: const (PAD_GROUPS|MIN_GROUPS) = /, 'memory and registers that are left over hold nothing'],
