@@ -1,10 +1,18 @@
 // The model's runner as the fuzz tests need it: it keeps the logits of sampled rows, fails steps on command, and has a
 // clock that only steps move.
+import { setImmediate } from 'node:timers/promises';
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { ModelLimits, Runner, StepResult } from '../../src/core/runner.ts';
 import type { Draws } from './draws.ts';
 import { type Failures, isFailing } from './schedule.ts';
+
+/** A step whose result is held back. */
+interface HeldStep {
+  readonly release: () => void;
+  /** Settled when the device has run it. */
+  readonly ran: Promise<unknown>;
+}
 
 /** A row of logits that was sampled from, identified by the seed of its request and the position of the id. */
 export interface SampledLogits {
@@ -39,7 +47,7 @@ export class FuzzRunner implements Runner, Clock {
   readonly #runner: Runner;
   readonly #failures: Failures | null;
   readonly #draws: Draws | null;
-  readonly #held: (() => void)[] = [];
+  readonly #held: HeldStep[] = [];
   /** Steps that have failed, with a failure that was not read yet. */
   #numHiddenFailures = 0;
   #numRead = 0;
@@ -91,19 +99,38 @@ export class FuzzRunner implements Runner, Clock {
     if (fails) this.#numHiddenFailures++;
     if (this.plans.length - this.#numRead >= 2) this.#numAhead++;
     this.plans.push(plan);
-    this.#held.push(resolve);
+    const ran = fails && !this.#failures?.runs ? null : this.#runner.execute(plan);
+    this.#held.push({ release: resolve, ran: Promise.allSettled([ran]) });
     const done = Math.max(this.#time, this.#done) + STEP_MS + TOKEN_MS * plan.numTokens;
     this.#done = done;
-    const [result] = await Promise.all([fails && !this.#failures?.runs ? null : this.#runner.execute(plan), promise]);
+    const [result] = await Promise.all([ran, promise]);
     this.#time = Math.max(this.#time, done);
     if (fails || result === null) throw new Error(STEP_FAILED);
     this.#keep(plan, result, isDoubtful);
     return result;
   }
 
-  /** Releases steps, the oldest first, except for the last `numHeld`. */
-  release(numHeld: number): void {
-    while (this.#held.length > numHeld) this.#held.shift()?.();
+  /** Releases all steps, the oldest first. */
+  release(): void {
+    while (this.#held.length > 0) this.#held.shift()?.release();
+  }
+
+  /**
+   * Releases steps, the oldest first, while a turn of the engine waits for one: a step that it leaves unread does not end
+   * before the next turn, however soon the device has run it.
+   */
+  async serve(turn: Promise<unknown>): Promise<void> {
+    let isOver = false;
+    const end = () => {
+      isOver = true;
+    };
+    turn.then(end, end);
+    for (await setImmediate(); !isOver && this.#held.length > 0; await setImmediate()) {
+      const { release, ran } = this.#held.shift()!;
+      release();
+      await ran;
+    }
+    await turn;
   }
 
   /** Leaves the wrapped runner open. */

@@ -56,7 +56,7 @@ export class FuzzSession implements AsyncDisposable {
     const { finished } = engine.addRequest(request);
     while (engine.hasUnfinished) {
       const turn = engine.step();
-      runner.release(0);
+      runner.release();
       await turn;
     }
     return { response: await finished, logits: new Map(runner.logits.map(({ position, bytes }) => [position, bytes])) };

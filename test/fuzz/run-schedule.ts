@@ -40,7 +40,7 @@ export async function runSchedule(session: FuzzSession, seed: number): Promise<S
   const { handles, numRefused, isOver } = await turnToEnd(engine, runner, schedule);
   // Where a request had no end in time, closing ends it.
   const closed = engine.close();
-  runner.release(0);
+  runner.release();
   await closed;
   const responses = await Promise.all(handles.map(({ finished }) => finished));
   const differences = [
@@ -74,7 +74,7 @@ async function soloRuns(session: FuzzSession, { entries }: Schedule): Promise<Re
   return runs;
 }
 
-async function turnToEnd(engine: Engine, runner: FuzzRunner, { entries, options }: Schedule) {
+async function turnToEnd(engine: Engine, runner: FuzzRunner, { entries }: Schedule) {
   const handles: RequestHandle[] = [];
   let numRefused = 0;
   const lastArrival = Math.max(...entries.map(({ arrivesAt }) => arrivesAt));
@@ -92,8 +92,7 @@ async function turnToEnd(engine: Engine, runner: FuzzRunner, { entries, options 
     const turned = engine.step();
     const isIdle = runner.plans.length === numSubmitted;
     if (isIdle) runner.wait(1);
-    runner.release(isIdle || !options.overlap ? 0 : 1);
-    await turned;
+    await runner.serve(turned);
   }
   return { handles, numRefused, isOver: true };
 }
