@@ -1,13 +1,14 @@
 // Bits of an attention row: equal in every tiling, split, block order and batch, with sums in the promised order.
 // @module-tag sweep
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { Kernel } from '../../src/gpu/kernel.ts';
 import { REDUCTION_CLASSES, type ReductionClass } from '../../src/gpu/reduction.ts';
 import { attention, attentionFold, attentionSplit } from '../../src/kernels/attention/attention.ts';
 import { AttentionStep, randomSequence, type SequenceData } from '../../src/kernels/attention/operands.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import { TestDevices } from '../support/gpu/test-devices.ts';
-import { runSplit, runWhole } from '../support/kernels/attention-case.ts';
+import { type Constants, runSplit, runWhole } from '../support/kernels/attention-case.ts';
 import { checkScoreOrder, checkValueOrder } from '../support/kernels/attention-order.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
@@ -25,6 +26,8 @@ const TURNED: Readonly<Record<ReductionClass, Changes[number]>> = {
     'for (var turn = 0u; turn < KEYS; turn += LOADS) { let start = KEYS - LOADS - turn;',
   ],
 };
+/** Constants of the class gpu that npm test varies: rows of a prompt's tile, and the loads at once of prompts and of decode rows. */
+const FEW_OF_GPU = { whole: [{ ROWS: 8 }, { LOADS: 8 }], split: [{ LOADS: 16 }] };
 /** Rows at positions 500 to 799: two to four splits. */
 const SPAN = { context: 800, queries: 300 };
 const FIRST_POSITION = SPAN.context - SPAN.queries;
@@ -55,24 +58,32 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
       want = await runWhole(devices.auto, step, { ROWS: 1 });
     });
 
-    test('in every tiling and with every number of lanes', async () => {
-      // The storage type changes how a row is loaded, not how lanes share the work: f16 runs fewer of the variants.
-      const single = dtype === 'f32' ? attention.neighbours(devices.auto.traits, {}) : [{ constants: { ROWS: 8 } }];
-      const wide = reduction === 'software' ? [{ constants: { ROWS: 4, LANES: 32 } }] : [];
-      const lanesApart = [1, 8].map((ROWS) => ({ constants: { ROWS, SUBGROUPS: 0 } }));
-      for (const { constants } of [...single, ...lanesApart, ...wide]) {
+    async function expectBits(whole: readonly Constants[], split: readonly Constants[]) {
+      for (const constants of whole) {
         expectSameBits(await runWhole(devices.auto, step, { ROWS: 1, ...constants }), want, JSON.stringify(constants));
       }
+      for (const constants of split) {
+        expectSameBits(await runSplit(devices.auto, step, constants), want, `splits, ${JSON.stringify(constants)}`);
+      }
+    }
+    const neighbours = (kernel: Kernel): readonly Constants[] =>
+      kernel.neighbours(devices.auto.traits, {}).map(({ constants = {} }) => constants);
+
+    test('in tiles of other rows, with other numbers of lanes and loads', async () => {
+      const wide = reduction === 'software' ? [{ ROWS: 8 }, { ROWS: 4, LANES: 32 }] : FEW_OF_GPU.whole;
+      // The storage type changes how a row is loaded, not how lanes share the work: f16 runs fewer of the variants.
+      const rows = dtype === 'f32' ? wide : [{ ROWS: 8 }];
+      await expectBits([...rows, ...[1, 8].map((ROWS) => ({ ROWS, SUBGROUPS: 0 }))], []);
     });
 
     test('in splits that are folded', async () => {
-      const tunings = dtype === 'f32' ? attentionSplit.neighbours(devices.auto.traits, {}) : [{ constants: {} }];
-      for (const { constants } of [...tunings, { constants: { SUBGROUPS: 0 } }]) {
-        expectSameBits(await runSplit(devices.auto, step, constants), want, `splits, ${JSON.stringify(constants)}`);
-      }
+      const loads = dtype === 'f32' && reduction === 'gpu' ? FEW_OF_GPU.split : [];
+      await expectBits([], [{}, ...loads, { SUBGROUPS: 0 }]);
       const loaded = await runSplit(devices.auto, step, {}, { LOADS: 8 });
       expectSameBits(loaded, want, 'eight splits of a fold loaded at once');
     });
+
+    test('in every variant', { tags: ['slow'] }, () => expectBits(neighbours(attention), neighbours(attentionSplit)));
 
     test('in tiles that begin at another row, in other blocks and in blocks of another size', async () => {
       const later = new AttentionStep(

@@ -27,7 +27,7 @@ interface SplitOptions {
  * Constants of a variant. SUBGROUPS is 0 or 1; by default it is used with lanes that are sure to lie in one subgroup. The class
  * `gpu` never uses it.
  */
-type Constants = Readonly<Record<string, number>>;
+export type Constants = Readonly<Record<string, number | undefined>>;
 
 /** Makes a step with scores so far from each other, and from 0, that exp of any difference but the right one leaves f32. */
 export function steepStep(shape: AttentionShape, spans: readonly Span[]): AttentionStep {
