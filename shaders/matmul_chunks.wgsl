@@ -1,9 +1,11 @@
 import package::packed_weights::TILE_VEC4;
 import package::matmul_inputs::{CHUNK, QuadWords, ROWS, add_quad, load_chunk, load_x, rows_of_quad, tile_start};
 import package::matmul_epilogue::write_quad;
+@if(NORM) import package::matmul_norm::{Gain, LANE_QUADS, NORM_QUADS, load_gain, norm_rows, normalized_quad};
 
 // out[m, first + n] = f(sum_c (sum_k x[m, k] w[k, n]) + bias[n]) (+ out[m, first + n]), k of chunk c, for few rows
-//   x[M, K], w[K, N] in column tiles: see matmul_inputs; bias[N], out[M, O] and f: see matmul_epilogue.
+//   x[M, K], w[K, N] in column tiles: see matmul_inputs; bias[N], out[M, O] and f: see matmul_epilogue. With NORM the rows of x
+//   are those of a layer norm, taken in here: see matmul_norm.
 // A model's weights are read here at each step, and a GPU reads fast only what thousands of lanes ask for at once. So lanes
 // lie over columns and over chunks of CHUNK k: each sums a chunk of its own, k ascending from 0, and the sums of chunks meet
 // in shared memory, where they are added in ascending order. A last chunk that K does not fill ends in zeros, on both sides.
@@ -17,7 +19,8 @@ const QUADS = u32(constants::QUADS);
 const K_QUADS = CHUNK / 4u;
 
 // Workgroup memory of a round of chunks: first x, [ROWS][chunks][K_QUADS], then the sums, [ROWS][chunks][QUADS].
-var<workgroup> quads: array<vec4f, LANES / QUADS * K_QUADS * u32(ROWS)>;
+@if(NORM) var<workgroup> quads: array<vec4f, max(LANES / QUADS * K_QUADS * u32(ROWS), NORM_QUADS)>;
+@else var<workgroup> quads: array<vec4f, LANES / QUADS * K_QUADS * u32(ROWS)>;
 
 // Place of a quad of x: in chunks next to each other the same quad lies in other banks of the memory.
 fn place_of_x(r: u32, chunk: u32, q: u32) -> u32 {
@@ -51,6 +54,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let start = tile_start(column_quad / TILE_VEC4) + column_quad % TILE_VEC4;
   let row = workgroup.y * u32(ROWS);
   var total = vec4f();
+  @if(NORM) var norms = norm_rows(row, lane);
 
   for (var k = 0u; k < params.K; k += round * CHUNK) {
     var xs = array<vec4f, X_LOADS>();
@@ -59,9 +63,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       let x_k = k + at % (round * K_QUADS) * 4u;
       xs[i] = select(vec4f(), load_x(row + at / (round * K_QUADS), x_k), x_k < params.K);
     }
+    @if(NORM) var gains = array<Gain, LANE_QUADS>();
+    @if(NORM) for (var i = 0u; i < LANE_QUADS; i++) { gains[i] = load_gain(k + (i * LANES + lane) * 4u); }
     var weights = load_chunk(start, k + chunk * CHUNK);
     for (var i = 0u; i < X_LOADS; i++) {
       let at = i * LANES + lane;
+      @if(NORM) let quad = normalized_quad(xs[i], norms[i / LANE_QUADS], gains[i % LANE_QUADS]);
+      @if(NORM) xs[i] = select(vec4f(), quad, k + at % (round * K_QUADS) * 4u < params.K);
       quads[place_of_x(at / (round * K_QUADS), at / K_QUADS % round, at % K_QUADS)] = xs[i];
     }
     workgroupBarrier();

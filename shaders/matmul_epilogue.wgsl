@@ -45,13 +45,13 @@ fn write_sums(sums: ptr<function, array<vec4f, SUMS>>, row: u32, first_tile: u32
 }
 
 // Puts away the sums of columns n to n + 3 of a row, where a lane has no others. All is loaded before it is used.
-@if(QUADS) fn write_quad(row: u32, n: u32, sums: vec4f) {
+fn write_quad(row: u32, n: u32, sums: vec4f) {
   if (row >= params.M || n >= params.N) { return; }
   store_quad(row, n, sums + biases_at(n), residuals_at(row, n));
 }
 
 // Puts away the sums of columns n to n + 3 of ROWS rows, `stride` apart from `row` on. All is loaded before it is used.
-@if(K_TILE) fn write_rows(sums: ptr<function, array<vec4f, ROWS>>, row: u32, stride: u32, n: u32) {
+fn write_rows(sums: ptr<function, array<vec4f, ROWS>>, row: u32, stride: u32, n: u32) {
   if (n >= params.N) { return; }
   let biases = biases_at(n);
   var residuals = array<vec4f, ROWS>();

@@ -80,6 +80,27 @@ const loopOverK: DeclaredLoop = {
 const loopOverBias: DeclaredLoop = { turns: (size) => 4 * size('TILES'), words: () => 1 };
 const matmulLoops: KernelLoops = { forms: [[loopOverK], [loopOverK, loopOverBias]] };
 
+/** Quads of a row that a lane of a matmul's norm loads at once: `LOADS` of shaders/matmul_norm.wgsl. */
+export const NORM_LOADS = 4;
+
+/** The parts of a norm's sum, and those of its squares: in a loop of their own where the compiler unrolls that over both. */
+const loopOverParts: DeclaredLoop = {
+  turns: (size) => ceilDiv(NORM_PARTS / 4, size('LANES')) * ceilDiv(size('K'), NORM_PARTS * NORM_LOADS),
+  words: (size) => 4 * NORM_LOADS * size('ROWS'),
+};
+
+/** With gamma and beta of a lane's quads. */
+const loopOverNormedK: DeclaredLoop = {
+  turns: (size) => ceilDiv(size('K'), turnOfK(size)),
+  words: (size) => wordsOfTurn(size) + (2 * size('CHUNK')) / size('QUADS'),
+};
+const normMatmulLoops: KernelLoops = {
+  forms: [
+    [{ ...loopOverParts, turns: (size, context) => 2 * loopOverParts.turns(size, context) }, loopOverNormedK],
+    [loopOverParts, loopOverParts, loopOverNormedK],
+  ],
+};
+
 /** The loops over keys that lie side by side: an entry of the block table, then a key, then a tile's values. */
 function attentionLoops(keys: (size: SizeOf, context: number) => number): KernelLoops {
   const spans = (size: SizeOf, context: number) => ceilDiv(keys(size, context), size('LANES'));
@@ -116,6 +137,8 @@ const KERNELS: Readonly<Record<string, KernelLoops>> = {
   },
   matmul: matmulLoops,
   matmul_kv_write: matmulLoops,
+  norm_matmul: normMatmulLoops,
+  norm_matmul_kv_write: normMatmulLoops,
   attention: attentionLoops((_, context) => context),
   attention_split: attentionLoops((size, context) => Math.min(context, size('SPLIT_KEYS'))),
   attention_fold: {
@@ -173,7 +196,7 @@ export function waitsOf(
   if (form === undefined) {
     const expected = `${declared.forms.map(({ length }) => length).join(' or ')} declared in loop-work.ts`;
     throw new UnknownLoopsError(
-      `${label}: loops that wait for memory are ${memory.loops.length}, expected the ${expected}`,
+      `${label}: loops that wait for memory are ${memory.loops.length} (${describeLoops(memory)}), expected the ${expected}`,
     );
   }
   const size = sizeIn(label, sizes);
@@ -185,6 +208,10 @@ export function waitsOf(
     throw new UnknownLoopsError(`${label}: ${loads}, expected the ${expected} declared in loop-work.ts`);
   });
   return { inLoops, total: inLoops.reduce((sum, waits) => sum + waits, memory.outside.waits) };
+}
+
+function describeLoops({ loops }: ShaderMemory): string {
+  return loops.map(({ words, waits }) => `${words} words in ${waits} waits`).join(', ');
 }
 
 /** The declarations of a number of loops, or undefined where there are others. */

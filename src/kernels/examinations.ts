@@ -8,7 +8,12 @@ import { examineKVWrite } from './kv-write/examination.ts';
 import { kvWrite } from './kv-write/kv-write.ts';
 import { examineLayernorm } from './layernorm/examination.ts';
 import { examineLogprobs } from './logprobs/examination.ts';
-import { examineMatmul, examineMatmulKVWrite } from './matmul/examination.ts';
+import {
+  examineMatmul,
+  examineMatmulKVWrite,
+  examineNormMatmul,
+  examineNormMatmulKVWrite,
+} from './matmul/examination.ts';
 import { matmulKVWrite } from './matmul/matmul.ts';
 import { examineSample } from './sample/examination.ts';
 
@@ -17,6 +22,8 @@ const EXAMINATIONS: readonly ((work: ModelWork) => Examination | readonly Examin
   examineLayernorm,
   examineMatmul,
   examineMatmulKVWrite,
+  examineNormMatmul,
+  examineNormMatmulKVWrite,
   (work) => examineKVWrite(work, [...work.of(kvWrite), ...work.of(matmulKVWrite)]),
   examineAttention,
   examineGatherRows,

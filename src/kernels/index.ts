@@ -53,6 +53,7 @@ export { layernormNaive } from './layernorm/layernorm-naive.ts';
 export { logprobs } from './logprobs/logprobs.ts';
 export { fillsKVRow, matmul, matmulKVWrite } from './matmul/matmul.ts';
 export { matmulNaive } from './matmul/matmul-naive.ts';
+export { normMatmul, normMatmulKVWrite } from './matmul/norm-matmul.ts';
 export { sample, sampleProbs } from './sample/sample.ts';
 export { sampleNaive } from './sample/sample-naive.ts';
 export { type MatrixSource, type PackWeightOptions, packWeight } from './weights/pack-weight.ts';

@@ -1,7 +1,7 @@
 // The kernels that have variants to choose from, in the order in which they are measured.
 import { attentionSplitTuning, attentionTuning } from './attention/tuning.ts';
 import type { KernelTuning } from './kernel-tuning.ts';
-import { matmulKVWriteTuning, matmulTuning } from './matmul/tuning.ts';
+import { matmulKVWriteTuning, matmulTuning, normMatmulKVWriteTuning, normMatmulTuning } from './matmul/tuning.ts';
 import { sampleTuning } from './sample/tuning.ts';
 
 /** Tuning of each kernel that has variants of the same bits. */
@@ -11,6 +11,8 @@ export const KERNEL_TUNINGS: readonly KernelTuning[] = [
   sampleTuning,
   matmulTuning,
   matmulKVWriteTuning,
+  normMatmulTuning,
+  normMatmulKVWriteTuning,
 ];
 
 /** Buckets of all tunings, ascending: two numbers of rows between the same neighbours run the same variants. */

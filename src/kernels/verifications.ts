@@ -1,7 +1,12 @@
 // The kernels that have variants to choose from, and the operands on which these are compared.
 import { attentionSplitVerification, attentionVerification } from './attention/verification.ts';
 import type { KernelVerification } from './kernel-verification.ts';
-import { matmulKVWriteVerification, matmulVerification } from './matmul/verification.ts';
+import {
+  matmulKVWriteVerification,
+  matmulVerification,
+  normMatmulKVWriteVerification,
+  normMatmulVerification,
+} from './matmul/verification.ts';
 import type { sample } from './sample/sample.ts';
 import { sampleTuning } from './sample/tuning.ts';
 
@@ -19,4 +24,6 @@ export const KERNEL_VERIFICATIONS: readonly KernelVerification[] = [
   sampleVerification,
   matmulVerification,
   matmulKVWriteVerification,
+  normMatmulVerification,
+  normMatmulKVWriteVerification,
 ];

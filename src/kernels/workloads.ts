@@ -11,12 +11,13 @@ import { gatherRowsWorkloads } from './gather-rows/workload.ts';
 import type { KernelWorkloads } from './kernel-workload.ts';
 import { kvWriteWorkloads } from './kv-write/workload.ts';
 import { logprobsWorkloads } from './logprobs/workload.ts';
-import { matmulKVWriteWorkloads } from './matmul/workload.ts';
+import { matmulKVWriteWorkloads, normMatmulKVWriteWorkloads } from './matmul/workload.ts';
 import { sampleNaiveWorkloads, sampleProbsWorkloads, sampleWorkloads } from './sample/workload.ts';
 
 const KERNEL_WORKLOADS: readonly KernelWorkloads[] = [
   embedWorkloads,
   matmulKVWriteWorkloads,
+  normMatmulKVWriteWorkloads,
   kvWriteWorkloads,
   attentionWorkloads,
   attentionSplitWorkloads,

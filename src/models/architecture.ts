@@ -1,6 +1,7 @@
 // An architecture as a value: how its configuration is read, a table of its weights, and its layers as a function. All else
 // that runs a model takes the definition of one model, which is made from that value, and knows no architecture.
 import type { Tensor } from '../gpu/tensor.ts';
+import type { NormedRows } from './blocks.ts';
 import type { ModelConfig } from './config.ts';
 import type { Step, StepShape } from './step.ts';
 import type { TensorSpec } from './tensor-specs.ts';
@@ -42,8 +43,8 @@ export interface ArchitectureSpec<C extends ModelConfig> {
   readonly scratch: (config: C) => Readonly<Record<string, number>>;
   /** Adds the embedding and all layers: scratch `hidden`[T, C] is the residual stream. */
   readonly layers: (step: Step, config: C, weights: Weights, shape: StepShape) => void;
-  /** Adds the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
-  readonly lastNorm: (step: Step, config: C, weights: Weights, hidden: Tensor, out: Tensor) => void;
+  /** Returns the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
+  readonly lastNorm: (config: C, weights: Weights, hidden: Tensor, out: Tensor) => NormedRows;
 }
 
 /** Definition of one model: a configuration, and the tables and functions of its architecture for it. */
@@ -60,8 +61,8 @@ export interface ModelDefinition {
   readonly scratch: Readonly<Record<string, number>>;
   /** Adds the embedding and all layers. */
   layers(step: Step, weights: Weights, shape: StepShape): void;
-  /** Adds the last norm: out[R, C] of hidden[R, C]. */
-  lastNorm(step: Step, weights: Weights, hidden: Tensor, out: Tensor): void;
+  /** Returns the last norm: out[R, C] of hidden[R, C]. */
+  lastNorm(weights: Weights, hidden: Tensor, out: Tensor): NormedRows;
 }
 
 /** Architecture: it defines a model for each configuration. */
@@ -90,7 +91,7 @@ export function defineArchitecture<C extends ModelConfig>(spec: ArchitectureSpec
         layerTensors: (layer) => spec.layerTensors(config, layer),
         scratch: spec.scratch(config),
         layers: (step, weights, shape) => spec.layers(step, config, weights, shape),
-        lastNorm: (step, weights, hidden, out) => spec.lastNorm(step, config, weights, hidden, out),
+        lastNorm: (weights, hidden, out) => spec.lastNorm(config, weights, hidden, out),
       };
     },
   };

@@ -21,6 +21,18 @@ export interface HeadSizes {
   readonly headDim: number;
 }
 
+/** Rows of a norm whose output only one linear module reads: a kernel that takes the norm in needs no `out`. */
+export interface NormedRows {
+  /** Name of the norm in the architecture. */
+  readonly module: string;
+  /** [M, C] */
+  readonly x: Tensor;
+  readonly weights: NormWeights;
+  readonly eps: number;
+  /** [M, C] */
+  readonly out: Tensor;
+}
+
 /** Adds out[t] = tokens[id] + positions[position] for each of T tokens, a range of the vocabulary at a time. */
 export function embed(step: Step, tokens: readonly VocabularyRange[], positions: Tensor, out: Tensor): void {
   const { kernels, inputs } = step;
@@ -40,16 +52,27 @@ export function norm(step: Step, module: string, x: Tensor, weights: NormWeights
   compute(step, module, out, (to) => step.add(step.kernels.layernorm, { x, ...weights, out: to }, { eps }));
 }
 
-/** Adds out[M, first + n] (+)= f(x[M, K] · w[K, N] + bias[N]); a `module` of null can't be tapped. */
+/**
+ * Adds out[M, first + n] (+)= f(x[M, K] · w[K, N] + bias[N]); a `module` of null can't be tapped.
+ *
+ * @param rows x, or the norm that gives it.
+ */
 export function linear(
   step: Step,
   module: string | null,
-  x: Tensor,
+  rows: Tensor | NormedRows,
   weights: LinearWeights,
   out: Tensor,
   { use, epilogue, first = 0 }: { readonly use: string; readonly epilogue?: Epilogue; readonly first?: number },
 ): void {
-  const { matmul } = step.kernels;
+  const { matmul, normMatmul } = step.kernels;
+  const fused = takeIn(step, normMatmul, rows, weights);
+  if (fused !== null) {
+    const variant = overlay(fused.variant, { conditions: epilogue ? { [epilogue]: true } : {} });
+    step.add(normMatmul, { ...fused.tensors, ...weights, out }, { first, eps: fused.eps }, variant, use);
+    return;
+  }
+  const x = addNorm(step, rows);
   const variant = matmulVariant(step, matmul, x, weights);
   compute(step, module, out, (to) => {
     // The output of a module that adds to the residual stream is its sum without that stream.
@@ -62,24 +85,33 @@ export function linear(
 /**
  * Adds the projection to queries, keys and values: q goes to `qkv`; k and v go to the cache, by way of `qkv` where one
  * kernel can't.
+ *
+ * @param rows x, or the norm that gives it.
  */
 export function projectQKV(
   step: Step,
   module: string,
-  x: Tensor,
+  rows: Tensor | NormedRows,
   weights: LinearWeights,
   qkv: Tensor,
   { layer, headDim: D }: { readonly layer: number; readonly headDim: number },
 ): void {
   const { kernels, kvDtype, inputs } = step;
-  const [T = 0] = x.shape;
+  const [T = 0] = qkv.shape;
   const slots = { slot_mapping: inputs.slotMapping.prefix([T]), kv: step.keysAndValues(layer) };
   const storage = { conditions: { KV_F16: kvDtype === 'f16' } };
   if (!fillsKVRow(D, kvDtype)) {
-    linear(step, module, x, weights, qkv, { use: 'qkv' });
+    linear(step, module, rows, weights, qkv, { use: 'qkv' });
     step.add(kernels.kvWrite, { qkv, ...slots }, { D }, storage);
     return;
   }
+  const fused = takeIn(step, kernels.normMatmulKVWrite, rows, weights);
+  if (fused !== null) {
+    const operands = { ...fused.tensors, ...weights, out: qkv, ...slots };
+    step.add(kernels.normMatmulKVWrite, operands, { D, eps: fused.eps }, overlay(fused.variant, storage), 'qkv');
+    return;
+  }
+  const x = addNorm(step, rows);
   const variant = overlay(matmulVariant(step, kernels.matmulKVWrite, x, weights), storage);
   step.add(kernels.matmulKVWrite, { x, ...weights, out: qkv, ...slots }, { D }, variant, 'qkv');
   const tapped = step.tap?.(module, qkv.shape);
@@ -124,6 +156,22 @@ export function attend(
     step.add(kernels.attentionFold, { partials, positions, out }, { count, D });
   }
   if (numPrefillTiles > 0) whole('prefill', numDecodeTokens, numPrefillTiles, PREFILL_TILE_ROWS);
+}
+
+/** Returns the variant and operands of a matmul that takes the norm of its rows in, or null where it does not. */
+function takeIn(step: Step, kernel: Kernel, rows: Tensor | NormedRows, { bias }: LinearWeights) {
+  if (!('eps' in rows)) return null;
+  const { x, weights, eps } = rows;
+  const [M = 0, K = 0] = x.shape;
+  const variant = step.fuse(kernel, { M, K, N: bias.shape[0] ?? 0 });
+  return variant && { variant, eps, tensors: { x, ...weights } };
+}
+
+/** Adds the norm of rows that have one; returns the rows. */
+export function addNorm(step: Step, rows: Tensor | NormedRows): Tensor {
+  if (!('eps' in rows)) return rows;
+  norm(step, rows.module, rows.x, rows.weights, rows.eps, rows.out);
+  return rows.out;
 }
 
 /** Chooses the variant of a matmul, but for the change of its sums. */

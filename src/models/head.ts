@@ -1,7 +1,7 @@
 // The end of a step, the same for every architecture: LM head, adjusted logits, sampler and log-probabilities, on the rows
 // that need logits only. Log-probabilities are of the model's own logits.
 import type { Tensor } from '../gpu/tensor.ts';
-import { linear } from './blocks.ts';
+import { addNorm, linear, type NormedRows } from './blocks.ts';
 import type { Step, StepShape } from './step.ts';
 import type { VocabularyRange } from './weights.ts';
 
@@ -15,8 +15,8 @@ export interface HeadWeights {
 /** Parts and sizes that turn rows of the residual stream into ids. */
 export interface Head {
   readonly weights: HeadWeights;
-  /** Adds the last norm: out[R, C] of hidden[R, C]. */
-  readonly lastNorm: (hidden: Tensor, out: Tensor) => void;
+  /** Returns the last norm: out[R, C] of hidden[R, C]. */
+  readonly lastNorm: (hidden: Tensor, out: Tensor) => NormedRows;
   /** C */
   readonly hiddenSize: number;
   /** V */
@@ -35,8 +35,7 @@ export function sampleRows(step: Step, head: Head, shape: StepShape): void {
   if (!logitsOfAll) step.add(kernels.gatherRows, { x: hidden, rows: inputs.logitsRows.prefix([R]), out: rows }, {});
   const logits = step.scratch('logits').prefix([R, V]);
   const normed = step.scratch('normed').prefix([R, C]);
-  head.lastNorm(logitsOfAll ? hidden : rows, normed);
-  lmHead(step, head.weights, normed, logits);
+  lmHead(step, head.weights, head.lastNorm(logitsOfAll ? hidden : rows, normed), logits);
   const sampled = step.scratch('sampled').prefix([R, 2]);
   const operands = {
     logits: shape.adjustsLogits ? adjust(step, logits) : logits,
@@ -51,10 +50,11 @@ export function sampleRows(step: Step, head: Head, shape: StepShape): void {
   step.add(kernels.logprobs, { logits, chosen: sampled, wanted, records: firstRows(step.scratch('logprobs'), R) }, {});
 }
 
-/** Adds the LM head: logits[R, V] of normed[R, C]. */
-export function lmHead(step: Step, { head, noBias }: HeadWeights, normed: Tensor, logits: Tensor): void {
+/** Adds the LM head: logits[R, V] of rows[R, C] after the last norm, which the ranges of a head share. */
+export function lmHead(step: Step, { head, noBias }: HeadWeights, rows: Tensor | NormedRows, logits: Tensor): void {
+  const x = head.length > 1 ? addNorm(step, rows) : rows;
   for (const { first, size, w } of head)
-    linear(step, null, normed, { w, bias: noBias.prefix([size]) }, logits, { use: 'LM head', first });
+    linear(step, null, x, { w, bias: noBias.prefix([size]) }, logits, { use: 'LM head', first });
 }
 
 /** Adds bias, penalties and mask; returns the changed logits. */

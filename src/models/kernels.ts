@@ -8,6 +8,7 @@ import { kvWrite } from '../kernels/kv-write/kv-write.ts';
 import { layernorm } from '../kernels/layernorm/layernorm.ts';
 import { logprobs } from '../kernels/logprobs/logprobs.ts';
 import { matmul, matmulKVWrite } from '../kernels/matmul/matmul.ts';
+import { normMatmul, normMatmulKVWrite } from '../kernels/matmul/norm-matmul.ts';
 import { sample } from '../kernels/sample/sample.ts';
 
 /** The kernels of a model's step. Research and tests may put others of the same declaration in their places. */
@@ -16,6 +17,8 @@ export const modelKernels = {
   layernorm,
   matmul,
   matmulKVWrite,
+  normMatmul,
+  normMatmulKVWrite,
   kvWrite,
   attention,
   attentionSplit,

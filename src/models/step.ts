@@ -78,6 +78,11 @@ export interface Step extends StepSink {
    * of them give the same bits.
    */
   choose(kernel: Kernel, sizes: Dims): VariantChoice;
+  /**
+   * Chooses the variant of a fused kernel for some sizes, or null where the kernels that it stands for run: where they are
+   * faster, give other bits, have others in their places, or are tapped.
+   */
+  fuse(kernel: Kernel, sizes: Dims): VariantChoice | null;
   /** Returns a scratch tensor, as large as the largest step needs it. @throws RangeValueError for an unknown name. */
   scratch(name: string): Tensor;
   /** Returns the keys and values [B, 2, H, P, W] of a layer. */

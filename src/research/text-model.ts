@@ -192,8 +192,9 @@ export class TextModel {
 
   /**
    * Puts another kernel in the place of one of the model's, once it has given the same logits on a random text, prefilled
-   * and decoded. What that does not run is taken unseen: the sampler, splits of a context beyond 256 tokens, and `kvWrite`
-   * of a model whose heads fill the rows of the cache, where `matmulKVWrite` has its place and that of `matmul` for QKV.
+   * and decoded. What that does not run is taken unseen: the sampler, splits of a context beyond 256 tokens, kernels that
+   * take a norm in where the model has it apart, and `kvWrite` of a model whose heads fill the rows of the cache, where
+   * `matmulKVWrite` has its place and that of `matmul` for QKV.
    *
    * @returns the worst difference of a logit.
    * @throws KernelError when it is beyond the tolerance, and the model keeps its kernel then; RangeValueError for another

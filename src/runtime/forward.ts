@@ -1,6 +1,9 @@
 // The forward pass of one step: the layers of a model and its head, interpreted by the sink that receives its dispatches.
+import type { Kernel } from '../gpu/kernel.ts';
 import type { Tensor } from '../gpu/tensor.ts';
+import { fusionOf } from '../kernels/fusions.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
+import { addNorm } from '../models/blocks.ts';
 import { lmHead as addHead, sampleRows } from '../models/head.ts';
 import type { ModelKernels } from '../models/kernels.ts';
 import type { Step, StepShape, StepSink } from '../models/step.ts';
@@ -20,7 +23,7 @@ export interface ForwardParts {
   /** Scratch tensors that the layers have of their own. */
   readonly layerScratch: Readonly<Record<string, Tensor>>;
   readonly kernels: ModelKernels;
-  readonly tuning: Pick<Tuning, 'choose'>;
+  readonly tuning: Pick<Tuning, 'choose' | 'fuses'>;
   /** Ids from here on are never sampled. */
   readonly numSampledIds: number;
 }
@@ -31,14 +34,14 @@ export function forward(sink: StepSink, parts: ForwardParts, shape: StepShape): 
   const step = stepOf(sink, parts);
   model.layers(step, weights, shape);
   if (shape.numLogitsRows === 0) return;
-  const norm = (hidden: Tensor, out: Tensor) => model.lastNorm(step, weights, hidden, out);
+  const norm = (hidden: Tensor, out: Tensor) => model.lastNorm(weights, hidden, out);
   const { hiddenSize, vocabSize } = model.config;
   sampleRows(step, { weights, lastNorm: norm, hiddenSize, vocabSize, numSampledIds }, shape);
 }
 
 /** Adds the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
 export function lastNorm(sink: StepSink, parts: ForwardParts, hidden: Tensor, out: Tensor): void {
-  parts.model.lastNorm(stepOf(sink, parts), parts.weights, hidden, out);
+  addNorm(stepOf(sink, parts), parts.model.lastNorm(parts.weights, hidden, out));
 }
 
 /** Adds the LM head: logits[R, V] of normed[R, C]. */
@@ -57,6 +60,12 @@ function stepOf(sink: StepSink, { kernels, inputs, kv, tuning, scratch, layerScr
     inputs: inputs.tensors,
     kvDtype: kv.dtype,
     choose: ({ name }, sizes) => tuning.choose(name, sizes),
+    fuse: ({ name }, sizes) => {
+      const fusion = sink.tap ? null : fusionOf(name);
+      const own = new Set<Kernel>(Object.values(kernels));
+      const fuses = fusion?.parts.every(({ kernel }) => own.has(kernel)) && tuning.fuses(fusion, sizes);
+      return fuses ? tuning.choose(name, sizes) : null;
+    },
     scratch: (name) => scratchTensor(tensors, name),
     keysAndValues: (layer) => kv.layers[layer]!,
   };

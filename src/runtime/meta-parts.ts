@@ -23,7 +23,7 @@ export interface MetaModel {
   /** Largest binding of the adapter, in bytes: it cuts the vocabulary into ranges. */
   readonly maxBindingBytes: number;
   /** Choices of variants. */
-  readonly tuning: Pick<Tuning, 'choose'>;
+  readonly tuning: Pick<Tuning, 'choose' | 'fuses'>;
   readonly kernels?: ModelKernels | undefined;
 }
 

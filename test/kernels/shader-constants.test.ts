@@ -1,6 +1,6 @@
 // Constants that a kernel's shader and its packing in TypeScript must share: the texts are compared.
 import { expect, test } from 'vitest';
-import { STRIPS } from '../../bench/estimate/loop-work.ts';
+import { NORM_LOADS, STRIPS } from '../../bench/estimate/loop-work.ts';
 import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import {
   ADJUST_ENTRY_WORDS,
@@ -34,6 +34,7 @@ test.each([
   ['layernorm', 'WIDTH', NORM_LANES],
   ['norm_row', 'PARTS', NORM_PARTS],
   ['layernorm_wide', 'HELD', NORM_HELD],
+  ['matmul_norm', 'LOADS', NORM_LOADS],
 ])('%s: %s is the kernel’s', (shader, name, value) => {
   expect(constantOf(shader, name)).toBe(value);
 });

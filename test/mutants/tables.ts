@@ -18,6 +18,7 @@ import { logprobs } from '../../src/kernels/logprobs/logprobs.ts';
 import { logprobRows } from '../../src/kernels/logprobs/operands.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
+import { normMatmul, normMatmulKVWrite } from '../../src/kernels/matmul/norm-matmul.ts';
 import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import { drawRows } from '../../src/kernels/sample/operands.ts';
 import { sampleNaive } from '../../src/kernels/sample/sample-naive.ts';
@@ -42,6 +43,7 @@ import { checkExtremeLogprobs, checkLogprobs, runLogprobs } from '../support/ker
 import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual } from '../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { modulesOf } from '../support/kernels/modules-of.ts';
+import { checkNormMatmul, checkNormMatmulKVWrite } from '../support/kernels/norm-matmul-case.ts';
 import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../support/kernels/probe-checks.ts';
 import { checkRng, rngKernel } from '../support/kernels/rng-case.ts';
 import { checkNaiveDraws, checkSameDraws } from '../support/kernels/sample-naive-checks.ts';
@@ -182,6 +184,18 @@ async function checkGpuMatmuls(replace: Replace): Promise<void> {
   }
 }
 
+async function checkNormMatmuls(replace: Replace): Promise<void> {
+  using device = await Device.open({ features: 'base', reduction: 'gpu' });
+  // Rows of one quad, of a part more than all have, and of more than one batch of loads.
+  const twoRows = { constants: { ROWS: 2, QUADS: 8 }, overrides: { LANES: 32 } };
+  for (const K of [4, 260, 1032])
+    await checkNormMatmul(device, { K, N: 40, dtype: 'q8' }, twoRows, replace(normMatmul));
+  const narrow = { constants: { ROWS: 1, QUADS: 4 }, overrides: { LANES: 96 } };
+  // Enough k for the last lanes to have some: x is put where its norm was.
+  const projection = { ...PROJECTION, K: 420, weights: 'q8', dtype: 'f32' } as const;
+  await checkNormMatmulKVWrite(device, projection, narrow, replace(normMatmulKVWrite));
+}
+
 async function checkAttentions(device: Device, replace: Replace): Promise<void> {
   const [kernel, split, fold] = [replace(attention), replace(attentionSplit), replace(attentionFold)];
   // Rows of nine vectors: two for some of eight lanes.
@@ -304,6 +318,7 @@ const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Ch
   { shaders: ['gather_rows'], check: (device, replace) => checkGatherRows(device, 65, replace(gatherRows)) },
   { shaders: ['kv_write'], check: checkKVWrites },
   { shaders: ['matmul', 'matmul_subgroup'], check: checkMatmuls },
+  { shaders: ['matmul_norm'], check: (_, replace) => checkNormMatmuls(replace) },
   {
     shaders: ['matmul', 'matmul_subgroup', 'matmul_tiles', 'matmul_chunks'],
     check: (_, replace) => checkGpuMatmuls(replace),

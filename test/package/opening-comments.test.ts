@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 /** Imports of a shader, which may run over lines, and directives: both must come before any comment. */
-const BEFORE_A_SHADER = /^(?:(?:import [^;]*|(?:@if\(\w+\) )?(?:enable|requires) [^;]*);\s*)*/;
+const BEFORE_A_SHADER = /^(?:(?:@if\(\w+\) )?(?:import|enable|requires) [^;]*;\s*)*/;
 
 /** Tells whether a file opens with a comment that is more than a tag of the test runner. */
 function isOpened(path: string, text: string): boolean {
@@ -32,6 +32,7 @@ test.each<[path: string, text: string, opened: boolean]>([
   ['a.ts', "import { b } from './b.ts';\n// A file.", false],
   ['a.test.ts', '// @module-tag sweep\nimport b;', false],
   ['a.wgsl', 'import package::b::{\n  c\n};\nenable subgroups;\n\n// A shader.', true],
+  ['a.wgsl', '@if(NORM) import package::b::c;\n\n// A shader.', true],
   ['a.wgsl', '@if(SUBGROUPS) enable subgroups;\n\n// A shader.', true],
   ['a.wgsl', 'import package::b::c;\n\noverride LANES: u32;\n// A shader.', false],
 ])('%s with %j opens with one: %s', (path, text, opened) => {

@@ -12,7 +12,8 @@ import { attentionCandidates } from '../../src/kernels/attention/tuning.ts';
 import { type ModelDispatch, ModelWork } from '../../src/kernels/examination.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
-import { MATMUL_BUCKETS, matmulCandidates, priorChoice } from '../../src/kernels/matmul/tuning.ts';
+import { normMatmul } from '../../src/kernels/matmul/norm-matmul.ts';
+import { MATMUL_BUCKETS, matmulCandidates, normMatmulTuning, priorChoice } from '../../src/kernels/matmul/tuning.ts';
 import { sample } from '../../src/kernels/sample/sample.ts';
 import { sampleCandidates } from '../../src/kernels/sample/tuning.ts';
 import { PackedWeight } from '../../src/kernels/weights/packed-weight.ts';
@@ -50,7 +51,14 @@ describe('without a measurement', () => {
     '$vendor with subgroups of $minSubgroupSize, software $isSoftware, gets variants that it can run',
     (traits) => {
       for (const M of MATMUL_BUCKETS)
-        expect(() => matmul.variant(traits, priorChoice(traits, { M, K: 768, N: 768 }))).not.toThrow();
+        for (const K of [4, 64, 768, 3072])
+          for (const N of [33, 768, 50257]) {
+            const sizes = { M, K, N };
+            expect(() => matmul.variant(traits, priorChoice(traits, sizes)), JSON.stringify(sizes)).not.toThrow();
+            if (traits.isSoftware || M > 8) continue;
+            const choice = normMatmulTuning.prior(traits, sizes);
+            expect(() => normMatmul.variant(traits, choice), JSON.stringify(sizes)).not.toThrow();
+          }
     },
   );
 

@@ -1,25 +1,33 @@
 // Examinations of the matmuls of a model in batches of some rows, since a row's bits must not depend on its batch, and of
-// the one that writes keys and values too.
+// those that write keys and values too; with the norm of their rows or without.
+import type { Kernel } from '../../gpu/kernel.ts';
 import { normals } from '../../util/random-values.ts';
 import {
   type CaseRun,
   type DispatchOf,
   type Examination,
   type ExaminedCase,
+  type HostOperands,
   type ModelWork,
   tunedChoices,
 } from '../examination.ts';
 import { kvDType } from '../kv-write/kv-write.ts';
 import { scatteredSlots } from '../kv-write/operands.ts';
+import { expectedLayernorm } from '../layernorm/expected.ts';
 import { weightDType } from '../weights/weight-tiles.ts';
 import { ACTIVATION_NAMES } from './activation.ts';
 import { expectedMatmul, expectedProjection } from './expected.ts';
 import { matmul, matmulKVWrite } from './matmul.ts';
+import { normMatmul, normMatmulKVWrite } from './norm-matmul.ts';
 import {
   type MatmulInputs,
   matmulConditions,
   matmulInputs,
   matmulOperands,
+  normInputs,
+  normMatmulOperands,
+  normProjectionOperands,
+  type ProjectionInputs,
   packedWeight,
   projectionOperands,
   someRows,
@@ -38,6 +46,8 @@ const [T, NUM_BLOCKS] = [7, 3];
 
 type Projection = DispatchOf<typeof matmulKVWrite.spec>;
 type AnyMatmul = DispatchOf<typeof matmul.spec> | Projection;
+type NormedMatmul = DispatchOf<typeof normMatmul.spec>;
+type NormedProjection = DispatchOf<typeof normMatmulKVWrite.spec>;
 
 /** Examines every matmul of a model: the first in all variants, the others in the model's. */
 export function examineMatmul(work: ModelWork): Examination {
@@ -54,27 +64,69 @@ function* matmulCases(work: ModelWork): Generator<ExaminedCase> {
 /** @param dispatches over any number of rows; of a head in ranges the last is taken. */
 function matmulCase(work: ModelWork, dispatches: readonly AnyMatmul[], index: number): ExaminedCase {
   const kernel = work.kernel(matmul);
-  const { use, dims, variant } = dispatches.at(-1)!;
+  const inputs = inputsOf(dispatches.at(-1)!, index);
+  const w = packedWeight(inputs);
+  return {
+    ...batchesOf(dispatches, inputs, (rows) => ({ kernel, operands: matmulOperands(rows, w) })),
+    kernel,
+    variants: index === 0 ? 'all' : 'model',
+    expected: expectedMatmul(inputs),
+  };
+}
+
+/** Examines every matmul of a model that takes a norm in; none where the model has the norms apart. */
+export function examineNormMatmul(work: ModelWork): readonly Examination[] {
+  const kernel = work.kernel(normMatmul);
+  const dispatches = work.of(normMatmul);
+  if (dispatches.length === 0) return [];
+  const byUse = Map.groupBy(dispatches, ({ use }) => use);
+  const cases = [...byUse.values()].map((dispatches, index): ExaminedCase => {
+    const inputs = inputsOf(dispatches.at(-1)!, index);
+    const norm = normInputs(index, inputs.K, dispatches.at(-1)!.dims.eps);
+    const w = packedWeight(inputs);
+    return {
+      ...batchesOf(dispatches, inputs, (rows) => ({
+        kernel,
+        operands: normMatmulOperands(matmulOperands(rows, w), norm),
+      })),
+      kernel,
+      variants: 'model',
+      expected: expectedMatmul(inputs, expectedLayernorm({ x: inputs.x, ...norm })),
+    };
+  });
+  return [{ name: kernel.name, cases }];
+}
+
+/** Makes inputs for M rows of a dispatch. */
+function inputsOf({ dims, variant: { conditions } }: AnyMatmul | NormedMatmul, index: number): MatmulInputs {
   const { K, N, O, first } = dims;
-  const { conditions } = variant;
-  const inputs: MatmulInputs = {
+  return {
     ...matmulInputs(4 * index, { M, K, N }, weightDType(conditions)),
     columns: { first, O },
     activation: ACTIVATION_NAMES.find((name) => conditions[name]),
     ...(conditions.RESIDUAL && { residual: normals(4 * index + 3, M * O) }),
   };
-  const w = packedWeight(inputs);
+}
+
+/** Makes the runs over all rows and over some, in the variants of a model. */
+function batchesOf(
+  dispatches: readonly (AnyMatmul | NormedMatmul)[],
+  inputs: MatmulInputs,
+  prepare: (rows: MatmulInputs) => { readonly kernel: Kernel; readonly operands: HostOperands },
+): Pick<ExaminedCase, 'fixed' | 'model' | 'whole' | 'parts'> {
+  const { use, dims } = dispatches.at(-1)!;
+  const { K, N, O } = dims;
   const batch = (start: number, count: number): CaseRun => ({
     what: `${use}, ${count} × ${K} · ${K} × ${N}`,
     start: start * O,
-    run: (launch, choice) => launch(kernel, matmulOperands(someRows(inputs, start, start + count), w), 'out', choice),
+    run: (launch, choice) => {
+      const { kernel, operands } = prepare(someRows(inputs, start, start + count));
+      return launch(kernel, operands, 'out', choice);
+    },
   });
   return {
-    kernel,
     fixed: { conditions: { ...matmulConditions(inputs), X_VEC4: K % 4 === 0 } },
     model: tunedChoices(dispatches),
-    variants: index === 0 ? 'all' : 'model',
-    expected: expectedMatmul(inputs),
     whole: batch(0, M),
     parts: BATCHES.map(({ first, count }) => batch(first, count)),
   };
@@ -83,14 +135,44 @@ function matmulCase(work: ModelWork, dispatches: readonly AnyMatmul[], index: nu
 /** Examines q in the output and k and v in scattered slots of a cache. */
 export function examineMatmulKVWrite(work: ModelWork): Examination {
   const kernel = work.kernel(matmulKVWrite);
-  const dispatches = work.of(matmulKVWrite);
-  const cases = dispatches.slice(-1).flatMap(({ dims: { K, N, H, P, D }, variant }) => {
-    const { KV_F16 = false } = variant.conditions;
-    const cache = { numBlocks: NUM_BLOCKS, H, P, D, dtype: kvDType(variant.conditions) };
+  return projectionCases(kernel, work.of(matmulKVWrite), (inputs) => ({
+    operands: projectionOperands(inputs),
+    expected: expectedProjection(inputs),
+  }));
+}
+
+/** Examines the same where it takes a norm in; none where the model has the norms apart. */
+export function examineNormMatmulKVWrite(work: ModelWork): readonly Examination[] {
+  const kernel = work.kernel(normMatmulKVWrite);
+  const dispatches = work.of(normMatmulKVWrite);
+  if (dispatches.length === 0) return [];
+  const examination = projectionCases(kernel, dispatches, (inputs, { dims: { K, eps } }) => {
+    const norm = normInputs(0, K, eps);
+    return {
+      operands: normProjectionOperands(projectionOperands(inputs), norm),
+      expected: expectedProjection(inputs, expectedLayernorm({ x: inputs.x, ...norm })),
+    };
+  });
+  return [examination];
+}
+
+function projectionCases<D extends Projection | NormedProjection>(
+  kernel: Kernel,
+  dispatches: readonly D[],
+  prepare: (
+    inputs: ProjectionInputs,
+    dispatch: D,
+  ) => { readonly operands: HostOperands; readonly expected: ReturnType<typeof expectedProjection> },
+): Examination {
+  const cases = dispatches.slice(-1).flatMap((dispatch) => {
+    const { K, N, H, P, D } = dispatch.dims;
+    const { conditions } = dispatch.variant;
+    const { KV_F16 = false } = conditions;
+    const cache = { numBlocks: NUM_BLOCKS, H, P, D, dtype: kvDType(conditions) };
     const slots = scatteredSlots(cache, T);
-    const inputs = { ...matmulInputs(0, { M: T, K, N }, weightDType(variant.conditions)), cache, slots };
-    const operands = projectionOperands(inputs);
-    return Object.entries(expectedProjection(inputs)).map(
+    const inputs = { ...matmulInputs(0, { M: T, K, N }, weightDType(conditions)), cache, slots };
+    const { operands, expected: outputs } = prepare(inputs, dispatch);
+    return Object.entries(outputs).map(
       ([output, expected]): ExaminedCase => ({
         kernel,
         fixed: { conditions: { ...matmulConditions(inputs), X_VEC4: K % 4 === 0, KV_F16 } },

@@ -10,11 +10,20 @@ import type { MatmulInputs, ProjectionInputs } from './operands.ts';
 /** Columns whose sums are computed at a time, which bounds the memory of a large vocabulary. */
 const CHUNK = 4096;
 
-/** Sums x · w + bias in float64 and their bound, [M, N]: `sumBound`. */
-function expectedSums({ M, K, N, x, w, bias }: MatmulInputs): Expected {
+/** Rows x[M, K] in float64, and how far the kernel's may be from them; null for none. */
+type Rows = Pick<Expected, 'want' | 'tolerance'>;
+
+function rowsOf({ x }: MatmulInputs): Rows {
+  return { want: new Float64Array(x), tolerance: null };
+}
+
+/**
+ * Sums x · w + bias in float64 and their bound, [M, N]: `sumBound`, with the magnitudes that x may have, and what an error of x
+ * becomes by |w|.
+ */
+function expectedSums({ M, K, N, w, bias }: MatmulInputs, { want: x64, tolerance: errors }: Rows): Expected {
   const [want, tolerance] = [new Float64Array(M * N), new Float64Array(M * N)];
-  const x64 = new Float64Array(x);
-  const magnitudes = x64.map(Math.abs);
+  const magnitudes = x64.map((value, i) => Math.abs(value) + (errors?.[i] ?? 0));
   for (let first = 0; first < N; first += CHUNK) {
     const size = Math.min(CHUNK, N - first);
     const shape = { M, K, N: size };
@@ -22,21 +31,27 @@ function expectedSums({ M, K, N, x, w, bias }: MatmulInputs): Expected {
     for (let k = 0; k < K; k++) w64.set(w.subarray(k * N + first, k * N + first + size), k * size);
     const bias64 = new Float64Array(bias.subarray(first, first + size));
     const sums = matmul(x64, w64, bias64, shape);
-    const sizes = matmul(magnitudes, w64.map(Math.abs), bias64.map(Math.abs), shape);
+    const absolute = w64.map(Math.abs);
+    const sizes = matmul(magnitudes, absolute, bias64.map(Math.abs), shape);
+    const moved = errors && matmul(errors, absolute, new Float64Array(size), shape);
     for (let m = 0; m < M; m++) {
       const part = (rows: Float64Array) => rows.subarray(m * size, (m + 1) * size);
       want.set(part(sums), m * N + first);
-      const bounds = part(sizes).map((magnitude) => sumBound(magnitude, K));
+      const bounds = part(sizes).map((magnitude, i) => sumBound(magnitude, K) + (moved?.[m * size + i] ?? 0));
       tolerance.set(bounds, m * N + first);
     }
   }
   return { want, tolerance, toNumbers: floatsOf };
 }
 
-/** out[M, O]: f(x · w + bias) (+ residual) in the columns that are written; the others keep what they hold. */
-export function expectedMatmul(inputs: MatmulInputs): Expected {
+/**
+ * out[M, O]: f(x · w + bias) (+ residual) in the columns that are written; the others keep what they hold.
+ *
+ * @param rows what the kernel multiplies in place of x, such as the norm of x.
+ */
+export function expectedMatmul(inputs: MatmulInputs, rows: Rows = rowsOf(inputs)): Expected {
   const { M, N, activation, residual, columns: { O, first } = { O: N, first: 0 } } = inputs;
-  const sums = expectedSums(inputs);
+  const sums = expectedSums(inputs, rows);
   const [values, bounds] = [sums.want.slice(), sums.tolerance!.slice()];
   if (activation) {
     values.set(ACTIVATIONS[activation].apply(sums.want));
@@ -54,10 +69,17 @@ export function expectedMatmul(inputs: MatmulInputs): Expected {
   return { want, tolerance, toNumbers: floatsOf };
 }
 
-/** q in out[M, 3·H·D], whose other columns stay as they are, and k and v in the cache. */
-export function expectedProjection(inputs: ProjectionInputs): { readonly out: Expected; readonly kv: Expected } {
+/**
+ * q in out[M, 3·H·D], whose other columns stay as they are, and k and v in the cache.
+ *
+ * @param rows as of `expectedMatmul`.
+ */
+export function expectedProjection(
+  inputs: ProjectionInputs,
+  rows: Rows = rowsOf(inputs),
+): { readonly out: Expected; readonly kv: Expected } {
   const { M, N, K, cache, slots } = inputs;
-  const { want: sums, tolerance } = expectedSums(inputs);
+  const { want: sums, tolerance } = expectedSums(inputs, rows);
   const C = N / 3;
   const isOfQ = (i: number) => i % N < C;
   const out = {

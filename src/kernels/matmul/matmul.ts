@@ -2,7 +2,7 @@
 // bits depend neither on its variant nor on its batch.
 import type { DeviceTraits } from '../../gpu/device.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
-import { read, readPacked, type Sizes, type VariantOf, write } from '../../gpu/kernel-spec.ts';
+import { type Cost, read, readPacked, type Sizes, type Variant, type VariantOf, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';
 import { type KVDType, kvDType, kvRowWords } from '../kv-write/kv-write.ts';
 import { REDUCTIONS } from '../reductions.ts';
@@ -10,15 +10,18 @@ import { TILE, tileRows, weightDType } from '../weights/weight-tiles.ts';
 import { refuseSharedTiles, sharedTilesSize } from './shared-tiles.ts';
 
 /** Lanes that share a weight tile: each owns four neighbouring columns. */
-const LANES_PER_TILE = TILE / 4;
+export const LANES_PER_TILE = TILE / 4;
 /** Lanes of a workgroup: the most on any adapter. */
 export const MAX_LANES = 256;
 /** Lanes of a workgroup that lie over columns: the most. */
 const MAX_LANES_OVER_COLUMNS = 64;
 
-const operands = { x: read('M', 'K'), w: readPacked('K', 'N'), bias: read('N'), out: write('M', 'O') };
-const params = { M: 'u32', N: 'u32', K: 'u32', O: 'u32', first: 'u32' } as const;
-const defaults = { first: 0 };
+/** Bindings of all kernels that take a packed weight. */
+export const operands = { x: read('M', 'K'), w: readPacked('K', 'N'), bias: read('N'), out: write('M', 'O') };
+/** Scalars of all of them. */
+export const params = { M: 'u32', N: 'u32', K: 'u32', O: 'u32', first: 'u32' } as const;
+/** Defaults of the scalars. */
+export const defaults = { first: 0 };
 /** Conditions that select an activation of the sums. */
 const ACTIVATIONS = ['GELU_NEW', 'GELU', 'RELU'] as const;
 const EPILOGUES = [...ACTIVATIONS, 'RESIDUAL'] as const;
@@ -43,11 +46,12 @@ const tunables = {
 /** X_LANES where no lane asks another for x. */
 const UNUSED_X_LANES = 4;
 /** Values of what lanes that lie over k have no use for. */
-const WITH_QUADS = { TILES: 1, X_LANES: UNUSED_X_LANES, K_TILE: 0 } as const;
+export const WITH_QUADS = { TILES: 1, X_LANES: UNUSED_X_LANES, K_TILE: 0 } as const;
 /** Bytes that a workgroup may share on any adapter: WebGPU's default limit. */
 export const MAX_SHARED_BYTES = 16384;
 
-function conditions(traits: DeviceTraits) {
+/** Returns the conditions of a device, but for KV_WRITE. */
+export function conditions(traits: DeviceTraits) {
   return {
     SUBGROUPS: traits.minSubgroupSize >= 4 && !liesOverK(traits),
     W_F16: false,
@@ -58,6 +62,7 @@ function conditions(traits: DeviceTraits) {
     RELU: false,
     RESIDUAL: false,
     KV_F16: false,
+    NORM: false,
   };
 }
 
@@ -84,7 +89,8 @@ function overrides(traits: DeviceTraits) {
   return { LANES: traits.isSoftware ? LANES_PER_TILE : 4 * LANES_PER_TILE };
 }
 
-type MatmulVariant = VariantOf<
+/** Variant of a matmul. */
+export type MatmulVariant = VariantOf<
   keyof ReturnType<typeof conditions>,
   keyof ReturnType<typeof constants>,
   keyof ReturnType<typeof overrides>
@@ -126,7 +132,8 @@ function supportsTiles({ conditions, constants, overrides }: MatmulVariant): str
   return refuseSharedTiles({ ROWS, TILES, K_TILE, LANES: overrides.LANES }, MAX_SHARED_BYTES);
 }
 
-function supports(variant: MatmulVariant, traits: DeviceTraits): string | null {
+/** Names what keeps a device from running a variant, or null. */
+export function supports(variant: MatmulVariant, traits: DeviceTraits): string | null {
   const { minSubgroupSize, reduction } = traits;
   const { conditions, constants, overrides } = variant;
   const { X_LANES, K_TILE, CHUNK, QUADS } = constants;
@@ -144,12 +151,17 @@ function supports(variant: MatmulVariant, traits: DeviceTraits): string | null {
     : null;
 }
 
-function accepts({ N, K, O, first }: Sizes<'N' | 'K' | 'O' | 'first'>, { conditions }: MatmulVariant): string | null {
+/** Names what is wrong with sizes, or null. */
+export function accepts(
+  { N, K, O, first }: Sizes<'N' | 'K' | 'O' | 'first'>,
+  { conditions }: MatmulVariant,
+): string | null {
   if (conditions.X_VEC4 && K % 4 !== 0) return `K is ${K}, with X_VEC4 expected a multiple of 4`;
   return first + N > O ? `columns [${first}, ${first + N}) are beyond out's ${O}` : null;
 }
 
-function workgroups({ M, N }: Sizes<'M' | 'N'>, variant: MatmulVariant): [number, number, number] {
+/** Returns the workgroups of a dispatch. */
+export function workgroups({ M, N }: Sizes<'M' | 'N'>, variant: MatmulVariant): [number, number, number] {
   const { rows, columns } = workgroupSize(variant);
   return [ceilDiv(N, columns), ceilDiv(M, rows), 1];
 }
@@ -177,6 +189,21 @@ function loads({ M, N, K }: Sizes<'M' | 'N' | 'K'>, variant: MatmulVariant): num
   return ceilDiv(M, ROWS) * (words + rounds * ROWS * K);
 }
 
+/** Returns the work of `matmul`. */
+export function matmulCost({ M, N, K }: Sizes<'M' | 'N' | 'K'>, variant: MatmulVariant): Cost {
+  return {
+    bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * N),
+    loads: loads({ M, N, K }, variant),
+    flops: 2 * M * K * N,
+  };
+}
+
+/** Names a condition that only another kernel can have, or null. */
+function ofOthers({ conditions }: MatmulVariant & Variant, kernels: Readonly<Record<string, string>>): string | null {
+  const name = Object.keys(kernels).find((condition) => conditions[condition]);
+  return name === undefined ? null : `${name} is true, which only ${kernels[name]} can be`;
+}
+
 /**
  * out[M, first + n] = f(x[M, K] · w[K, N] + bias[N]) (+ out): f is the identity or one of the conditions GELU_NEW, GELU,
  * RELU; RESIDUAL adds what `out` held. w is a PackedWeight, whose storage type decides W_F16 (packed f16) and W_Q8 (bytes and
@@ -198,22 +225,44 @@ export const matmul = defineKernel({
   constants,
   overrides,
   tunables,
-  supports: (variant, traits) => {
-    const ofKV = (['KV_WRITE', 'KV_F16'] as const).find((name) => variant.conditions[name]);
-    return ofKV === undefined ? supports(variant, traits) : `${ofKV} is true, which only matmulKVWrite can be`;
-  },
+  supports: (variant, traits) =>
+    ofOthers(variant, { KV_WRITE: 'matmulKVWrite', KV_F16: 'matmulKVWrite', NORM: 'normMatmul' }) ??
+    supports(variant, traits),
   accepts,
   workgroups,
-  cost: ({ M, N, K }, variant) => ({
-    bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * N),
-    loads: loads({ M, N, K }, variant),
-    flops: 2 * M * K * N,
-  }),
+  cost: matmulCost,
 });
 
 /** Tells whether rows of D elements are whole vectors of the cache, as `matmulKVWrite` needs them. */
 export function fillsKVRow(D: number, dtype: KVDType): boolean {
   return kvRowWords(D, dtype) * (dtype === 'f16' ? 2 : 1) === D;
+}
+
+/** Names an epilogue, which a projection to keys and values has none of, or null. */
+export function withoutEpilogue({ conditions }: MatmulVariant): string | null {
+  const epilogue = EPILOGUES.find((name) => conditions[name]);
+  return epilogue === undefined ? null : `${epilogue} is true, expected no epilogue`;
+}
+
+type ProjectionSizes = Sizes<'M' | 'N' | 'K' | 'O' | 'first' | 'H' | 'D' | 'W'>;
+
+/** Names what is wrong with the sizes of a projection, or null. */
+export function acceptsProjection(dims: ProjectionSizes, variant: MatmulVariant): string | null {
+  const { N, H, D, W } = dims;
+  const dtype = kvDType(variant.conditions);
+  if (N !== 3 * H * D) return `w has ${N} columns, expected 3 · H · D with H = ${H}, D = ${D}`;
+  if (!fillsKVRow(D, dtype)) return `D is ${D}, expected a multiple of ${dtype === 'f16' ? 8 : 4} for keys of ${dtype}`;
+  if (W !== kvRowWords(D, dtype)) return `kv has rows of ${W} words, expected ${kvRowWords(D, dtype)} for D = ${D}`;
+  return accepts(dims, variant);
+}
+
+/** Returns the work of `matmulKVWrite`. */
+export function projectionCost({ M, N, K, H, D, W }: ProjectionSizes, variant: MatmulVariant): Cost {
+  return {
+    bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * (1 + H * D + 2 * H * W)),
+    loads: loads({ M, N, K }, variant),
+    flops: 2 * M * K * N,
+  };
 }
 
 /**
@@ -231,23 +280,9 @@ export const matmulKVWrite = defineKernel({
   constants,
   overrides,
   tunables,
-  supports: (variant, traits) => {
-    const epilogue = EPILOGUES.find((name) => variant.conditions[name]);
-    return epilogue === undefined ? supports(variant, traits) : `${epilogue} is true, expected no epilogue`;
-  },
-  accepts: (dims, variant) => {
-    const { N, H, D, W } = dims;
-    const dtype = kvDType(variant.conditions);
-    if (N !== 3 * H * D) return `w has ${N} columns, expected 3 · H · D with H = ${H}, D = ${D}`;
-    if (!fillsKVRow(D, dtype))
-      return `D is ${D}, expected a multiple of ${dtype === 'f16' ? 8 : 4} for keys of ${dtype}`;
-    if (W !== kvRowWords(D, dtype)) return `kv has rows of ${W} words, expected ${kvRowWords(D, dtype)} for D = ${D}`;
-    return accepts(dims, variant);
-  },
+  supports: (variant, traits) =>
+    ofOthers(variant, { NORM: 'normMatmulKVWrite' }) ?? withoutEpilogue(variant) ?? supports(variant, traits),
+  accepts: acceptsProjection,
   workgroups,
-  cost: ({ M, N, K, H, D, W }, variant) => ({
-    bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * (1 + H * D + 2 * H * W)),
-    loads: loads({ M, N, K }, variant),
-    flops: 2 * M * K * N,
-  }),
+  cost: projectionCost,
 });

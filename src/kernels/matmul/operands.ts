@@ -10,6 +10,7 @@ import { storedValues, TILE, type WeightDType, weightConditions } from '../weigh
 import type { ActivationName } from './activation.ts';
 import type { matmul, matmulKVWrite } from './matmul.ts';
 import type { matmulNaive } from './matmul-naive.ts';
+import type { normMatmul, normMatmulKVWrite } from './norm-matmul.ts';
 
 /** Sizes of x[M, K] · w[K, N]. */
 export interface MatmulShape {
@@ -106,6 +107,38 @@ export function projectionOperands(inputs: ProjectionInputs): KernelOperands<typ
     scalars: { ...scalars, D: cache.D },
     outputs: ['out', 'kv'],
   };
+}
+
+/** Norm of the rows of x: gamma[K], beta[K]. */
+export interface NormInputs {
+  readonly gamma: Float32Array;
+  readonly beta: Float32Array;
+  readonly eps: number;
+}
+
+/** Makes a norm of rows of K. */
+export function normInputs(seed: number, K: number, eps = 1e-5): NormInputs {
+  return { gamma: normals(seed, K), beta: normals(seed + 1, K), eps };
+}
+
+/** Operands of `norm_matmul`: those of a matmul, and a norm. */
+export function normMatmulOperands(
+  { tensors, scalars, outputs }: KernelOperands<typeof matmul.spec>,
+  norm: NormInputs,
+): KernelOperands<typeof normMatmul.spec> {
+  return { tensors: { ...tensors, ...normTensors(norm) }, scalars: { ...scalars, eps: norm.eps }, outputs };
+}
+
+/** Operands of `norm_matmul_kv_write`: those of a projection, and a norm. */
+export function normProjectionOperands(
+  { tensors, scalars, outputs }: KernelOperands<typeof matmulKVWrite.spec>,
+  norm: NormInputs,
+): KernelOperands<typeof normMatmulKVWrite.spec> {
+  return { tensors: { ...tensors, ...normTensors(norm) }, scalars: { ...scalars, eps: norm.eps }, outputs };
+}
+
+function normTensors({ gamma, beta }: NormInputs) {
+  return { gamma: hostTensor(gamma, gamma.length), beta: hostTensor(beta, beta.length) };
 }
 
 /** Makes operands of `matmul` whose results are compared and timed, but not known. */

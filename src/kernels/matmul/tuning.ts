@@ -2,7 +2,7 @@
 import { canRun } from '../../gpu/can-run.ts';
 import type { DeviceTraits } from '../../gpu/device.ts';
 import type { Kernel } from '../../gpu/kernel.ts';
-import type { ChoiceOf, Sizes, VariantChoice } from '../../gpu/kernel-spec.ts';
+import type { ChoiceOf, Sizes, Variant, VariantChoice } from '../../gpu/kernel-spec.ts';
 import { labelOf } from '../../gpu/variant-label.ts';
 import { ceilDiv } from '../../util/math.ts';
 import { bucketOf, type KernelTuning } from '../kernel-tuning.ts';
@@ -10,7 +10,14 @@ import { kvDType } from '../kv-write/kv-write.ts';
 import { REDUCTIONS } from '../reductions.ts';
 import { TILE, weightDType } from '../weights/weight-tiles.ts';
 import { liesOverK, MAX_LANES, MAX_SHARED_BYTES, matmul, matmulKVWrite, workgroupSize } from './matmul.ts';
-import { timedMatmulOperands, timedProjectionOperands } from './operands.ts';
+import { normMatmul, normMatmulKVWrite } from './norm-matmul.ts';
+import {
+  normInputs,
+  normMatmulOperands,
+  normProjectionOperands,
+  timedMatmulOperands,
+  timedProjectionOperands,
+} from './operands.ts';
 import type { SharedTiles } from './shared-tiles.ts';
 
 /** Variant of a matmul but for storage and epilogue: all of them give the same bits. */
@@ -58,22 +65,53 @@ export const matmulTuning: KernelTuning<typeof matmul.spec, 'M' | 'K' | 'N'> = {
   ...common,
   kernel: matmul,
   fixed: ['W_F16', 'W_Q8', 'X_VEC4'],
-  operands: ({ dims: { M, K, N }, variant: { conditions } }) =>
-    timedMatmulOperands({ M, K, N: Math.min(N, MAX_COLUMNS) }, weightDType(conditions)),
+  operands: timedMatmul,
 };
+
+/** A dispatch as far as operands follow it. */
+interface Timed<Names extends string> {
+  readonly dims: Sizes<Names>;
+  readonly variant: Pick<Variant, 'conditions'>;
+}
+
+function timedMatmul({ dims: { M, K, N }, variant: { conditions } }: Timed<'M' | 'K' | 'N'>) {
+  return timedMatmulOperands({ M, K, N: Math.min(N, MAX_COLUMNS) }, weightDType(conditions));
+}
+
+function timedProjection({ dims, variant: { conditions } }: Timed<'M' | 'K' | 'N' | 'H' | 'D' | 'P'>) {
+  const { M, K, N, H, D, P } = dims;
+  return timedProjectionOperands({ M, K, N }, weightDType(conditions), { H, D, P, dtype: kvDType(conditions) });
+}
 
 /** Tuning of `matmulKVWrite`. */
 export const matmulKVWriteTuning: KernelTuning<typeof matmulKVWrite.spec, 'M' | 'K' | 'N'> = {
   ...common,
   kernel: matmulKVWrite,
   fixed: [...matmulTuning.fixed, 'KV_F16'],
-  operands: ({ dims: { M, K, N, H, D, P }, variant: { conditions } }) =>
-    timedProjectionOperands({ M, K, N }, weightDType(conditions), {
-      H,
-      D,
-      P,
-      dtype: kvDType(conditions),
-    }),
+  operands: timedProjection,
+};
+
+const normCommon = {
+  ...common,
+  prior: (_: DeviceTraits, sizes: Sizes<'M' | 'K' | 'N'>) => normChoice(sizes),
+  candidates: (kernel: Kernel, traits: DeviceTraits, sizes: Sizes<'M' | 'K' | 'N'>) =>
+    kernel.neighbours(traits, normChoice(sizes)).filter((choice) => (choice.constants?.ROWS ?? 1) < 2 * sizes.M),
+} as const;
+
+/** Tuning of `normMatmul`. */
+export const normMatmulTuning: KernelTuning<typeof normMatmul.spec, 'M' | 'K' | 'N'> = {
+  ...normCommon,
+  kernel: normMatmul,
+  fixed: matmulTuning.fixed,
+  operands: (dispatch) => normMatmulOperands(timedMatmul(dispatch), normInputs(4, dispatch.dims.K)),
+};
+
+/** Tuning of `normMatmulKVWrite`. */
+export const normMatmulKVWriteTuning: KernelTuning<typeof normMatmulKVWrite.spec, 'M' | 'K' | 'N'> = {
+  ...normCommon,
+  kernel: normMatmulKVWrite,
+  fixed: matmulKVWriteTuning.fixed,
+  operands: (dispatch) => normProjectionOperands(timedProjection(dispatch), normInputs(4, dispatch.dims.K)),
 };
 
 /** Returns the choice for M rows when nothing was measured; what it leaves out are the kernel's own defaults for the adapter. */
@@ -102,18 +140,26 @@ function tilesChoice({ LANES, ...constants }: SharedTiles): MatmulChoice {
   return { constants: { ...constants, X_LANES: 4, QUADS: 0 }, overrides: { LANES } };
 }
 
+/** Returns the quads of columns of a workgroup whose lanes lie over k: few where N would make few workgroups. */
+function quadsOf(N: number): number {
+  return N >= MIN_WORKGROUPS * TILE ? TILE / 4 : TILE / 8;
+}
+
+/** Returns the choice where a norm is taken in: a lane has no registers for its share of x of eight rows and few columns. */
+function normChoice(sizes: Sizes<'M' | 'K' | 'N'>): MatmulChoice {
+  return chunksChoice(sizes, sizes.M > 4 ? TILE / 4 : quadsOf(sizes.N));
+}
+
 /**
- * Returns the choice of workgroups whose lanes lie over k: few columns where N would make few workgroups, and lanes for as
- * many chunks a round as leave the fewest rounds.
+ * Returns the choice of workgroups whose lanes lie over k, with lanes for as many chunks a round as leave the fewest rounds.
  */
-function chunksChoice({ M, K, N }: Sizes<'M' | 'K' | 'N'>): MatmulChoice {
+function chunksChoice({ M, K, N }: Sizes<'M' | 'K' | 'N'>, QUADS: number = quadsOf(N)): MatmulChoice {
   const ROWS = bucketOf([1, 2, 4, 8], M);
-  const QUADS = N >= MIN_WORKGROUPS * TILE ? TILE / 4 : TILE / 8;
   const { chunkK } = REDUCTIONS.gpu;
   const chunks = ceilDiv(K, chunkK);
   const most = Math.min(MAX_LANES / QUADS, MAX_SHARED_BYTES / (4 * ROWS * chunkK));
   const LANES = QUADS * ceilDiv(chunks, ceilDiv(chunks, most));
-  return { constants: { ROWS, QUADS }, overrides: { LANES: bucketOf(LANES_OF_CHUNKS, LANES) } };
+  return { constants: { ROWS, QUADS }, overrides: { LANES: bucketOf(LANES_OF_CHUNKS, Math.max(LANES, QUADS * ROWS)) } };
 }
 
 /**

@@ -1,4 +1,5 @@
 // Verification of the matmuls: rows and weights on which every rounding shows in the last bits.
+import type { Sizes, Variant } from '../../gpu/kernel-spec.ts';
 import { normals, uniforms } from '../../util/random-values.ts';
 import { type HostTensor, hostTensor } from '../kernel-case.ts';
 import type { KernelVerification } from '../kernel-verification.ts';
@@ -6,8 +7,16 @@ import { kvDType } from '../kv-write/kv-write.ts';
 import { repeatedTile } from '../weights/operands.ts';
 import { TILE, type WeightDType, weightDType } from '../weights/weight-tiles.ts';
 import type { matmul, matmulKVWrite } from './matmul.ts';
-import { type MatmulShape, timedMatmulOperands, timedProjectionOperands } from './operands.ts';
-import { matmulKVWriteTuning, matmulTuning } from './tuning.ts';
+import type { normMatmul, normMatmulKVWrite } from './norm-matmul.ts';
+import {
+  type MatmulShape,
+  normInputs,
+  normMatmulOperands,
+  normProjectionOperands,
+  timedMatmulOperands,
+  timedProjectionOperands,
+} from './operands.ts';
+import { matmulKVWriteTuning, matmulTuning, normMatmulKVWriteTuning, normMatmulTuning } from './tuning.ts';
 
 /** Rows: one tile of 64 and a part of one, whatever number of rows a workgroup of a variant computes. */
 const M = 67;
@@ -54,25 +63,51 @@ function strained({ K, N }: Omit<MatmulShape, 'M'>, dtype: WeightDType) {
   return { ...cancelling(K, N, dtype), bias: hostTensor(bias, N), out: hostTensor(before, M, N) };
 }
 
-/** Verification of `matmul`: its output holds numbers before, to which RESIDUAL adds. */
+/** A dispatch as far as operands follow it. */
+interface Verified<Names extends string> {
+  readonly dims: Sizes<Names>;
+  readonly variant: Pick<Variant, 'conditions'>;
+}
+
+/** Makes operands of a matmul whose output holds numbers before, to which RESIDUAL adds. */
+function strainedMatmul({ dims, variant: { conditions } }: Verified<'K' | 'N'>) {
+  const shape = { M, K: dims.K, N: columnsOf(dims.N) };
+  const dtype = weightDType(conditions);
+  const operands = timedMatmulOperands(shape, dtype);
+  return { ...operands, tensors: { ...operands.tensors, ...strained(shape, dtype) } };
+}
+
+function strainedProjection({ dims, variant: { conditions } }: Verified<'K' | 'N' | 'H' | 'D' | 'P'>) {
+  const { K, N, H, D, P } = dims;
+  const dtype = weightDType(conditions);
+  const operands = timedProjectionOperands({ M, K, N }, dtype, { H, D, P, dtype: kvDType(conditions) });
+  return { ...operands, tensors: { ...operands.tensors, ...strained({ K, N }, dtype) } };
+}
+
+/** Verification of `matmul`. */
 export const matmulVerification: KernelVerification<typeof matmul.spec, 'K' | 'N'> = {
   tuning: matmulTuning,
   sizes: ['K', 'N'],
-  operands: ({ dims, variant: { conditions } }) => {
-    const shape = { M, K: dims.K, N: columnsOf(dims.N) };
-    const dtype = weightDType(conditions);
-    const operands = timedMatmulOperands(shape, dtype);
-    return { ...operands, tensors: { ...operands.tensors, ...strained(shape, dtype) } };
-  },
+  operands: strainedMatmul,
 };
 
 /** Verification of `matmulKVWrite`. */
 export const matmulKVWriteVerification: KernelVerification<typeof matmulKVWrite.spec, 'K' | 'N'> = {
   tuning: matmulKVWriteTuning,
   sizes: ['K', 'N'],
-  operands: ({ dims: { K, N, H, D, P }, variant: { conditions } }) => {
-    const dtype = weightDType(conditions);
-    const operands = timedProjectionOperands({ M, K, N }, dtype, { H, D, P, dtype: kvDType(conditions) });
-    return { ...operands, tensors: { ...operands.tensors, ...strained({ K, N }, dtype) } };
-  },
+  operands: strainedProjection,
+};
+
+/** Verification of `normMatmul`. */
+export const normMatmulVerification: KernelVerification<typeof normMatmul.spec, 'K' | 'N'> = {
+  tuning: normMatmulTuning,
+  sizes: ['K', 'N'],
+  operands: (dispatch) => normMatmulOperands(strainedMatmul(dispatch), normInputs(5, dispatch.dims.K)),
+};
+
+/** Verification of `normMatmulKVWrite`. */
+export const normMatmulKVWriteVerification: KernelVerification<typeof normMatmulKVWrite.spec, 'K' | 'N'> = {
+  tuning: normMatmulKVWriteTuning,
+  sizes: ['K', 'N'],
+  operands: (dispatch) => normProjectionOperands(strainedProjection(dispatch), normInputs(5, dispatch.dims.K)),
 };

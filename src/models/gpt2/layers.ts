@@ -1,7 +1,7 @@
 // The forward pass of GPT-2, from token ids to the residual stream after the last layer, over the tokens of one step,
 // whatever sequences they belong to. Modules have the names of Hugging Face's GPT-2.
 import type { Tensor } from '../../gpu/tensor.ts';
-import { attend, type Epilogue, embed, linear, norm, projectQKV } from '../blocks.ts';
+import { attend, type Epilogue, embed, linear, type NormedRows, projectQKV } from '../blocks.ts';
 import type { Step, StepShape } from '../step.ts';
 import type { Weights } from '../weights.ts';
 import type { Activation, GPT2Config } from './config.ts';
@@ -26,15 +26,23 @@ export function layers(step: Step, config: GPT2Config, weights: Weights, shape: 
   embed(step, weights.embedding, weights.table('wpe'), hidden);
   for (let layer = 0; layer < config.numLayers; layer++) {
     const name = `h.${layer}`;
-    norm(step, `${name}.ln_1`, hidden, weights.norm(`${name}.ln_1`), eps, normed);
-    projectQKV(step, `${name}.attn.c_attn`, normed, weights.linear(`${name}.attn.c_attn`), qkv, { layer, headDim });
+    const rows = (module: string): NormedRows => ({
+      module,
+      x: hidden,
+      weights: weights.norm(module),
+      eps,
+      out: normed,
+    });
+    projectQKV(step, `${name}.attn.c_attn`, rows(`${name}.ln_1`), weights.linear(`${name}.attn.c_attn`), qkv, {
+      layer,
+      headDim,
+    });
     attend(step, qkv, attended, { numHeads, headDim, layer, scale: attentionScale(config, layer) }, shape);
     linear(step, `${name}.attn`, attended, weights.linear(`${name}.attn.c_proj`), hidden, {
       use: 'projection',
       epilogue: 'RESIDUAL',
     });
-    norm(step, `${name}.ln_2`, hidden, weights.norm(`${name}.ln_2`), eps, normed);
-    linear(step, `${name}.mlp.act`, normed, weights.linear(`${name}.mlp.c_fc`), mlp, {
+    linear(step, `${name}.mlp.act`, rows(`${name}.ln_2`), weights.linear(`${name}.mlp.c_fc`), mlp, {
       use: 'MLP',
       epilogue: EPILOGUES[config.activation],
     });
@@ -46,9 +54,9 @@ export function layers(step: Step, config: GPT2Config, weights: Weights, shape: 
   }
 }
 
-/** Adds the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
-export function lastNorm(step: Step, config: GPT2Config, weights: Weights, hidden: Tensor, out: Tensor): void {
-  norm(step, 'ln_f', hidden, weights.norm('ln_f'), config.normEpsilon, out);
+/** Returns the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
+export function lastNorm(config: GPT2Config, weights: Weights, hidden: Tensor, out: Tensor): NormedRows {
+  return { module: 'ln_f', x: hidden, weights: weights.norm('ln_f'), eps: config.normEpsilon, out };
 }
 
 /** Factor of the attention scores of a layer, as Hugging Face's GPT2Attention has it. */

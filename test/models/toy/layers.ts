@@ -1,6 +1,6 @@
 // The forward pass of the toy: attention and MLP of a layer read the same norm, side by side, and scores are divided by D.
 import type { Tensor } from '../../../src/gpu/tensor.ts';
-import { attend, embed, linear, norm, projectQKV } from '../../../src/models/blocks.ts';
+import { attend, embed, linear, type NormedRows, norm, projectQKV } from '../../../src/models/blocks.ts';
 import type { ModelConfig } from '../../../src/models/config.ts';
 import type { Step, StepShape } from '../../../src/models/step.ts';
 import type { Weights } from '../../../src/models/weights.ts';
@@ -39,7 +39,7 @@ export function layers(step: Step, config: ModelConfig, weights: Weights, shape:
   }
 }
 
-/** Adds the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
-export function lastNorm(step: Step, _config: ModelConfig, weights: Weights, hidden: Tensor, out: Tensor): void {
-  norm(step, 'last', hidden, weights.norm('last'), EPSILON, out);
+/** Returns the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
+export function lastNorm(_config: ModelConfig, weights: Weights, hidden: Tensor, out: Tensor): NormedRows {
+  return { module: 'last', x: hidden, weights: weights.norm('last'), eps: EPSILON, out };
 }

@@ -1,7 +1,9 @@
 // Reasons why mutants of the shaders of the matmul survive.
-import { CLAMPED, MASKED_READ, type SurvivorTable, WRITTEN } from './reasons.ts';
+import { CLAMPED, IN_ORDER, MASKED_READ, type SurvivorTable, WRITTEN } from './reasons.ts';
 
 const PADDED = 'what comes of x after K meets the zeros that w is padded with';
+
+const PUT_AWAY = 'what is normed after K is put away as 0';
 
 export const MATMUL: SurvivorTable = {
   equivalent: {
@@ -29,6 +31,10 @@ export const MATMUL: SurvivorTable = {
       ],
       [/: for \(var j = 0u; j < WORD_K.* → .*(j <= WORD_K|WORD_K \+ 1)/, CLAMPED],
       [/→ for \(var s = 0; s (<= SUMS|< \(SUMS \+ 1)/, 'an index off the end is clamped, to a sum that is 0 by then'],
+    ],
+    matmul_norm: [
+      [/: var (xs|quad) = /, WRITTEN],
+      [/: let quad = min\(k, .* → let quad = (k|min\(k, (params\.K|\(4u\) - \(params\.K\)) *\)) \/ 4u/, PUT_AWAY],
     ],
     matmul_chunks: [
       [/reset removed: var (xs|sums = array<vec4f, LOADS>)/, WRITTEN],
@@ -74,6 +80,7 @@ export const MATMUL: SurvivorTable = {
     ],
   },
   missed: {
+    matmul_norm: [[/barrier removed/, IN_ORDER]],
     matmul_subgroup: [
       [/factor dropped: .*u32\(r \)/, 'subgroups of eight repeat the rows of X_LANES; one of four has no such lane'],
     ],

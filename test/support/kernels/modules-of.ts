@@ -6,7 +6,7 @@ export function modulesOf(...shaders: readonly string[]): Set<string> {
   const names = new Set(shaders);
   // Iteration over a set includes what is added meanwhile.
   for (const name of names) {
-    const imports = shaderSources()[name]?.matchAll(/^import package::(\w+)/gm) ?? [];
+    const imports = shaderSources()[name]?.matchAll(/^(?:@if\(\w+\) )?import package::(\w+)/gm) ?? [];
     for (const [, module = ''] of imports) names.add(module);
   }
   return names;

@@ -1,0 +1,91 @@
+// Norms that matmuls take in: where a model does so, and where it runs both apart; its bits are the same, and so are those of
+// the other variants that only a GPU takes.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import type { Kernel } from '../../src/gpu/kernel.ts';
+import type { KernelSpec } from '../../src/gpu/kernel-spec.ts';
+import { type ModelKernels, modelKernels } from '../../src/models/kernels.ts';
+import { parseModel } from '../../src/models/registry.ts';
+import type { StepSink } from '../../src/models/step.ts';
+import { forward } from '../../src/runtime/forward.ts';
+import { modelWork, untunedParts } from '../../src/runtime/model-work.ts';
+import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
+import { stepShapes } from '../../src/runtime/step-shape.ts';
+import type { Fallback } from '../../src/tuning/verify-tuning.ts';
+import { asGpu } from '../support/gpu/as-gpu.ts';
+import { mutant } from '../support/kernels/mutant.ts';
+import { openRunner, places, step, TestSequence } from '../support/models/model-session.ts';
+import { tuningCacheOfEachTest } from '../support/models/tuning-cache.ts';
+
+let software: Device;
+let device: Device;
+beforeAll(async () => {
+  software = await Device.open({ reduction: 'gpu', features: 'base' });
+  device = asGpu(software);
+});
+afterAll(() => software.close());
+
+const model = parseModel(
+  { n_layer: 2, n_head: 2, n_embd: 64, n_inner: 70, vocab_size: 97, n_positions: 64 },
+  'a model of two layers',
+);
+const sizesOn = (on: Device) => resolveSizes(model.config, { maxBatchSize: 2, maxBatchTokens: 16 }, 'f32', on);
+
+describe('a model', () => {
+  const numDispatches = (on: Device, kernels: ModelKernels = modelKernels) => {
+    const work = modelWork(on, model, sizesOn(on), kernels);
+    const dispatches = (name: keyof ModelKernels) => {
+      const kernel: Kernel = kernels[name];
+      return work.of(kernel).filter(({ dims }) => dims.M === 1).length;
+    };
+    return { fused: dispatches('normMatmul') + dispatches('normMatmulKVWrite'), norms: dispatches('layernorm') };
+  };
+
+  test('takes every norm of a decode step into a matmul on a GPU, and none on a software adapter', () => {
+    // The dispatches of both layers are alike; those of queries, MLP and LM head are not.
+    expect(numDispatches(device)).toEqual({ fused: 3, norms: 0 });
+    expect(numDispatches(software)).toEqual({ fused: 0, norms: 1 });
+  });
+
+  test.each(['layernorm', 'matmul', 'matmulKVWrite'] as const)('runs a %s in the place of its own', (name) => {
+    const library: Kernel = modelKernels[name];
+    const other = mutant<KernelSpec>(library, []);
+    const { fused, norms } = numDispatches(device, { ...modelKernels, [name]: other });
+    expect(fused).toBe({ layernorm: 0, matmul: 1, matmulKVWrite: 2 }[name]);
+    expect(norms).toBe(1);
+  });
+
+  test('has its norms apart in a step whose modules are tapped', () => {
+    const added = new Set<string>();
+    const sink: StepSink = { add: ({ name }) => added.add(name), tap: () => null };
+    for (const shape of stepShapes(sizesOn(device))) forward(sink, untunedParts(device, model, sizesOn(device)), shape);
+    expect(added).toContain('layernorm');
+    expect([...added].filter((name) => name.startsWith('norm_'))).toEqual([]);
+  });
+});
+
+describe('the logits of a model', { tags: ['slow'] }, () => {
+  const logits = async (on: Device, options: Parameters<typeof openRunner>[2] = {}) => {
+    // One token a step: each further number of rows is more large programs to compile.
+    const sizes = { dtype: 'f16', maxBatchSize: 1, maxBatchTokens: 1, maxModelLen: 64 } as const;
+    await using runner = await openRunner(on, 'test/fixtures/models/plain', { ...sizes, verify: false, ...options });
+    const [place] = places(runner, 1, 40);
+    const sequence = new TestSequence([5, 99, 17, 30, 2], place!);
+    while (sequence.ids.length < 4) await step(runner, [sequence], 1);
+    return sequence.logits;
+  };
+  tuningCacheOfEachTest();
+
+  test('have the same bits in a GPU’s variants, which take norms in, as in those of a software adapter', async () => {
+    const want = await logits(software);
+    expect(await logits(device)).toEqual(want);
+    const wrong = mutant(modelKernels.normMatmul, [['scale_of(sum, params.eps)', 'scale_of(sum, 2.0 * params.eps)']]);
+    const kernels = { ...modelKernels, normMatmul: wrong };
+    expect(await logits(device, { kernels })).not.toEqual(want);
+    const fallbacks: Fallback[] = [];
+    const onFallback = (fallback: Fallback) => fallbacks.push(fallback);
+    expect(await logits(device, { kernels, verify: true, onFallback })).toEqual(want);
+    expect(new Set(fallbacks.map(({ base }) => base))).toEqual(new Set(['layernorm and matmul']));
+    for (const { variant } of fallbacks) expect(variant).toMatch(/^norm_matmul\[/);
+  });
+});
