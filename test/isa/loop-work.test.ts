@@ -104,7 +104,7 @@ describe('code is refused', () => {
 
   test('with more or fewer loops that wait than are declared', () => {
     expect(() => waitsOf(launch('embed', {}), fold, 64)).toThrow(
-      'embed[…]: loops that wait for memory are 1, expected the 0 declared',
+      'embed[…]: loops that wait for memory are 1 (1 words in 1 waits), expected the 0 declared',
     );
     expect(() => waitsOf(launch('layernorm', { C: 768 }), fold, 64)).toThrow('expected the 3 declared');
   });

@@ -1,9 +1,12 @@
 // Norms that matmuls take in: where a model does so, and where it runs both apart; its bits are the same, and so are those of
 // the other variants that only a GPU takes.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { launcher } from '../../src/doctor/launcher.ts';
 import { Device } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import type { KernelSpec } from '../../src/gpu/kernel-spec.ts';
+import { overlay } from '../../src/gpu/overlay.ts';
+import { examineNormMatmul, examineNormMatmulKVWrite } from '../../src/kernels/matmul/examination.ts';
 import { type ModelKernels, modelKernels } from '../../src/models/kernels.ts';
 import { parseModel } from '../../src/models/registry.ts';
 import type { StepSink } from '../../src/models/step.ts';
@@ -62,6 +65,32 @@ describe('a model', () => {
     expect(added).toContain('layernorm');
     expect([...added].filter((name) => name.startsWith('norm_'))).toEqual([]);
   });
+});
+
+test('the doctor finds matmuls that take a norm in right, and another epsilon', {
+  tags: ['slow'],
+}, async () => {
+  const sizes = resolveSizes(model.config, { maxBatchSize: 1, maxBatchTokens: 1 }, 'f32', device);
+  const wrong = mutant(modelKernels.normMatmul, [['scale_of(sum, params.eps)', 'scale_of(sum, params.eps + 0.01)']]);
+  const worstOf = async (kernels: ModelKernels) => {
+    const work = modelWork(device, model, sizes, kernels);
+    const cases = [examineNormMatmul(work), examineNormMatmulKVWrite(work)].flatMap((each) => [...each.cases]);
+    expect(cases.length).toBe(4);
+    let worst = 0;
+    for (const { kernel, fixed = {}, model: choices = [], whole, expected } of cases) {
+      using owned = new DisposableStack();
+      const words = await whole.run(launcher(device, owned), overlay(choices[0] ?? {}, fixed));
+      expect(kernel.name).toMatch(/^norm_/);
+      const { want, tolerance, toNumbers } = expected;
+      toNumbers(words).forEach((got, i) => {
+        const error = Math.abs(got - want[i]!);
+        if (error > 0) worst = Math.max(worst, error / tolerance![i]!);
+      });
+    }
+    return worst;
+  };
+  expect(await worstOf(modelKernels)).toBeLessThanOrEqual(1);
+  expect(await worstOf({ ...modelKernels, normMatmul: wrong })).toBeGreaterThan(1);
 });
 
 describe('the logits of a model', { tags: ['slow'] }, () => {

@@ -74,12 +74,10 @@ function matmulCase(work: ModelWork, dispatches: readonly AnyMatmul[], index: nu
   };
 }
 
-/** Examines every matmul of a model that takes a norm in; none where the model has the norms apart. */
-export function examineNormMatmul(work: ModelWork): readonly Examination[] {
+/** Examines every matmul of a model that takes a norm in. */
+export function examineNormMatmul(work: ModelWork): Examination {
   const kernel = work.kernel(normMatmul);
-  const dispatches = work.of(normMatmul);
-  if (dispatches.length === 0) return [];
-  const byUse = Map.groupBy(dispatches, ({ use }) => use);
+  const byUse = Map.groupBy(work.of(normMatmul), ({ use }) => use);
   const cases = [...byUse.values()].map((dispatches, index): ExaminedCase => {
     const inputs = inputsOf(dispatches.at(-1)!, index);
     const norm = normInputs(index, inputs.K, dispatches.at(-1)!.dims.eps);
@@ -94,7 +92,7 @@ export function examineNormMatmul(work: ModelWork): readonly Examination[] {
       expected: expectedMatmul(inputs, expectedLayernorm({ x: inputs.x, ...norm })),
     };
   });
-  return [{ name: kernel.name, cases }];
+  return { name: kernel.name, cases };
 }
 
 /** Makes inputs for M rows of a dispatch. */
@@ -141,19 +139,16 @@ export function examineMatmulKVWrite(work: ModelWork): Examination {
   }));
 }
 
-/** Examines the same where it takes a norm in; none where the model has the norms apart. */
-export function examineNormMatmulKVWrite(work: ModelWork): readonly Examination[] {
+/** Examines the same where it takes a norm in. */
+export function examineNormMatmulKVWrite(work: ModelWork): Examination {
   const kernel = work.kernel(normMatmulKVWrite);
-  const dispatches = work.of(normMatmulKVWrite);
-  if (dispatches.length === 0) return [];
-  const examination = projectionCases(kernel, dispatches, (inputs, { dims: { K, eps } }) => {
+  return projectionCases(kernel, work.of(normMatmulKVWrite), (inputs, { dims: { K, eps } }) => {
     const norm = normInputs(0, K, eps);
     return {
       operands: normProjectionOperands(projectionOperands(inputs), norm),
       expected: expectedProjection(inputs, expectedLayernorm({ x: inputs.x, ...norm })),
     };
   });
-  return [examination];
 }
 
 function projectionCases<D extends Projection | NormedProjection>(

@@ -7,6 +7,7 @@ import { Device } from '../../../src/gpu/device.ts';
 import { defineKernel, Kernel } from '../../../src/gpu/kernel.ts';
 import { type BindingSpec, read, write } from '../../../src/gpu/kernel-spec.ts';
 import { Tensor } from '../../../src/gpu/tensor.ts';
+import { fusionOf } from '../../../src/kernels/fusions.ts';
 import * as library from '../../../src/kernels/index.ts';
 import { layernorm } from '../../../src/kernels/layernorm/layernorm.ts';
 import { linear } from '../../../src/models/blocks.ts';
@@ -51,11 +52,19 @@ const LIBRARY = exported.flatMap((value) => (value instanceof Kernel ? [value.na
 describe('the cases of a GPT-2', () => {
   test('have every kernel of the library at each size', () => {
     const cases = kernelCases(timedModel());
-    expect(LIBRARY.length).toBeGreaterThan(10);
+    const apart = LIBRARY.filter((name) => fusionOf(name) === null);
+    expect(apart.length).toBeGreaterThan(10);
     for (const M of SIZES) {
       const timed = new Set(cases.filter((each) => each.M === M).map(({ kernel }) => kernel.name));
-      expect(timed, `M ${M}`).toEqual(new Set(LIBRARY));
+      expect(timed, `M ${M}`).toEqual(new Set(apart));
     }
+  });
+
+  test('have on a GPU the matmuls that take a norm in, at few rows', async () => {
+    using gpu = await Device.open({ backend: 'null' });
+    const ofFused = kernelCases(timedModel({ device: gpu })).filter(({ kernel: { name } }) => fusionOf(name) !== null);
+    expect(new Set(ofFused.map(({ kernel }) => kernel.name))).toEqual(new Set(['norm_matmul', 'norm_matmul_kv_write']));
+    expect(Math.max(...ofFused.map(({ M }) => M))).toBeLessThanOrEqual(8);
   });
 
   test('are those of its matmuls, contexts and ways to draw', () => {
