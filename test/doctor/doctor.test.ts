@@ -98,7 +98,7 @@ describe('doctor', () => {
     for (const { worst } of reports) if (worst) expect(worst.error).toBeLessThan(worst.tolerance);
   });
 
-  test('finds weights in bytes right, and a scale that is left out', async () => {
+  test('finds weights in bytes right, and a scale that is left out', { tags: ['slow'] }, async () => {
     const reports = await examine({}, { dtype: 'q8' });
     expect(reports.filter(({ faults }) => faults.length > 0)).toEqual([]);
     const matmul = mutant(untuned(modelKernels.matmul), [
@@ -303,13 +303,13 @@ describe('roseinfer doctor', () => {
 
   test('prints the same as one JSON object, and on stderr what the model does not use', () => {
     const dir = directoryWithMore(config);
-    const { status, stdout, stderr } = doctor(['--json', '--reduction', 'gpu', '--model', dir]);
+    const { status, stdout, stderr } = doctor(['--json', '--model', dir]);
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       schema: 'roseinfer-doctor-1',
       machine: {
         node: process.versions.node,
-        adapter: { reduction: 'gpu', limits: { maxBufferSize: expect.any(Number) } },
+        adapter: { reduction: device.traits.reduction, limits: { maxBufferSize: expect.any(Number) } },
       },
       model: { name: dir, dtype: 'f16', kvDtype: 'f32', config: { hiddenSize: 128 } },
       avoid: [],

@@ -14,7 +14,7 @@ import { toy } from './toy.ts';
 const sizes = { depth: 1, heads: 2, head_width: 16, width: 24, vocabulary: 61, places: 48 };
 const model = parseModel({ model_type: 'toy', ...sizes }, 'toy', [toy]);
 
-test('the doctor finds the kernels of a toy right, and a fault that shows at its width alone', async () => {
+test('the doctor finds the kernels of a toy right, and a fault at its width alone', { tags: ['slow'] }, async () => {
   using device = await Device.open();
   const epsilon = 'select(params.eps, 0.0, params.C == 24u)';
   const layernorm = mutant(modelKernels.layernorm, [['params.eps', epsilon]]);
