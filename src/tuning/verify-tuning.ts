@@ -2,19 +2,11 @@
 // way, so each is compared with the base variant of its kernel bit by bit, and one that differs gives way to it.
 import type { Device, DeviceIdentity } from '../gpu/device.ts';
 import { KernelError } from '../gpu/errors.ts';
-import type { Dims, Variant } from '../gpu/kernel-spec.ts';
 import { labelOf } from '../gpu/variant-label.ts';
-import type { ModelDispatch, ModelWork } from '../kernels/examination.ts';
-import { fusionOf } from '../kernels/fusions.ts';
-import type { KernelOperands } from '../kernels/kernel-case.ts';
-import type { KernelFusion } from '../kernels/kernel-fusion.ts';
-import type { KernelVerification } from '../kernels/kernel-verification.ts';
-import { uploadOperands } from '../kernels/upload.ts';
-import { KERNEL_VERIFICATIONS } from '../kernels/verifications.ts';
-import { bitsOfParts } from './fused-parts.ts';
+import type { ModelWork } from '../kernels/examination.ts';
+import { buildCompared, type Comparison, comparedOf, givesBitsOfBase, listComparisons } from './comparison.ts';
 import { matterOfResult } from './matter-of-speed.ts';
-import { type OutputBits, outputBits, readOutputs, sameBits } from './output-bits.ts';
-import { pick, sizesOf } from './tunables.ts';
+import { sizesOf } from './tunables.ts';
 import { choiceOf } from './tune-kernel.ts';
 import { keyOf, type TunedChoice, type Tuning } from './tuning.ts';
 import { VerifiedFile } from './verified-file.ts';
@@ -86,113 +78,39 @@ interface Differing {
   readonly choice: TunedChoice | null;
 }
 
-/** Variant of the same kernel, or the base variants of the kernels that it stands for. */
-type Base =
-  | { readonly name: string; readonly fusion: null; readonly variant: Variant }
-  | { readonly name: string; readonly fusion: KernelFusion };
-
-/** A variant at some sizes, and the dispatches that have it. */
-interface Comparison {
-  readonly verification: KernelVerification;
-  /** What the variant is compared with. */
-  readonly base: Base;
-  readonly sizes: Dims;
-  readonly dispatches: readonly [ModelDispatch, ...ModelDispatch[]];
-}
-
+/** Compares what no earlier start has, once all of it is compiled side by side. */
 async function findDiffering(
   device: Device,
   work: ModelWork,
   file: VerifiedFile,
   onProgress: VerifyProgress,
 ): Promise<readonly Differing[]> {
-  const differing = new Map<string, Differing>();
-  const comparisons = listComparisons(device, work);
-  for (const [index, comparison] of comparisons.entries()) {
-    if (await isEqual(device, comparison, file, () => onProgress(index, comparisons.length))) continue;
-    const { verification, base, dispatches } = comparison;
-    for (const { kernel, variant, dims } of dispatches) {
-      const fallback = { variant: labelOf(kernel.name, variant), base: base.name };
-      const sizes = sizesOf(verification.tuning, dims);
-      const key = keyOf(kernel.name, sizes);
-      const choice =
-        base.fusion === null
-          ? choiceOf(base.variant, kernel.variant(device.traits, matterOfResult(kernel, variant)))
-          : null;
-      differing.set(key, { fallback, key, choice: choice && { kernel: kernel.name, sizes, choice } });
-    }
+  const listed = await Promise.all(
+    listComparisons(device, work).map(async (comparison) => ({
+      comparison,
+      compared: await comparedOf(device, comparison),
+    })),
+  );
+  const unknown = listed.filter(({ compared }) => file.get(compared) === undefined);
+  await Promise.all(unknown.map(({ comparison }) => buildCompared(device, comparison)));
+  for (const [index, { comparison, compared }] of unknown.entries()) {
+    onProgress(index, unknown.length);
+    file.set(compared, await givesBitsOfBase(device, comparison));
   }
-  return [...differing.values()];
+  const differing = listed.filter(({ compared }) => file.get(compared) === false);
+  const replacements = differing.flatMap(({ comparison }) => replacementsOf(device, comparison));
+  // Variants that share a choice, such as those of two epilogues, are replaced together.
+  return [...new Map(replacements.map((each) => [each.key, each])).values()];
 }
 
-/** Lists the variants that are not what they are compared with, each at every combination of sizes. */
-function listComparisons(device: Device, work: ModelWork): readonly Comparison[] {
-  return KERNEL_VERIFICATIONS.flatMap((verification) => {
-    const kernel = work.kernel(verification.tuning.kernel);
-    const groups = Map.groupBy(work.of(kernel), ({ variant, dims }) =>
-      JSON.stringify([labelOf(kernel.name, variant), pick(dims, verification.sizes)]),
-    );
-    return [...groups.values()].flatMap(([first, ...others]): Comparison[] => {
-      if (first === undefined) return [];
-      const base = baseOf(device, first);
-      if (base.name === labelOf(kernel.name, first.variant)) return [];
-      const sizes = pick(first.dims, verification.sizes);
-      return [{ verification, base, sizes, dispatches: [first, ...others] }];
-    });
+/** Returns what takes the place of a variant, for each of the sizes that it was chosen for. */
+function replacementsOf({ traits }: Device, { verification, base, dispatches }: Comparison): readonly Differing[] {
+  return dispatches.map(({ kernel, variant, dims }) => {
+    const fallback = { variant: labelOf(kernel.name, variant), base: base.name };
+    const sizes = sizesOf(verification.tuning, dims);
+    const key = keyOf(kernel.name, sizes);
+    if (base.fusion !== null) return { fallback, key, choice: null };
+    const choice = choiceOf(base.variants[0].variant, kernel.variant(traits, matterOfResult(kernel, variant)));
+    return { fallback, key, choice: { kernel: kernel.name, sizes, choice } };
   });
-}
-
-function baseOf({ traits }: Device, { kernel, variant }: ModelDispatch): Base {
-  const fusion = fusionOf(kernel.name);
-  if (fusion !== null) return { name: fusion.parts.map((part) => part.kernel.name).join(' and '), fusion };
-  const base = kernel.base(traits, matterOfResult(kernel, variant));
-  return { name: labelOf(kernel.name, base), fusion, variant: base };
-}
-
-/** Returns the names and texts of what is compared with a variant. */
-async function textsOf(device: Device, { kernel, variant }: ModelDispatch, base: Base): Promise<readonly unknown[]> {
-  const parts =
-    base.fusion === null
-      ? [{ kernel, choice: base.variant }]
-      : base.fusion.parts.map((part) => ({ kernel: part.kernel, choice: part.choice(variant) }));
-  const texts = parts.map(async ({ kernel: part, choice }) => {
-    const own = part.base(device.traits, choice);
-    return [labelOf(part.name, own), await part.wgsl(device, own)];
-  });
-  return await Promise.all(texts);
-}
-
-async function isEqual(
-  device: Device,
-  { verification, base, sizes, dispatches: [first] }: Comparison,
-  file: VerifiedFile,
-  onCompare: () => void,
-): Promise<boolean> {
-  const { kernel, variant, dims } = first;
-  const text = await kernel.wgsl(device, variant);
-  const key = [...(await textsOf(device, first, base)), [labelOf(kernel.name, variant), text], sizes];
-  const known = file.get(key);
-  if (known !== undefined) return known;
-  onCompare();
-  const run = async (each: Variant, fusion: KernelFusion | null): Promise<OutputBits> => {
-    const operands = verification.operands({ dims: { ...dims, ...each.constants }, variant: each });
-    return await runOnce(device, first, operands, each, fusion);
-  };
-  const want = await (base.fusion === null ? run(base.variant, null) : run(variant, base.fusion));
-  const equal = sameBits(await run(variant, null), want);
-  file.set(key, equal);
-  return equal;
-}
-
-async function runOnce(
-  device: Device,
-  { kernel }: ModelDispatch,
-  operands: KernelOperands<ModelDispatch['kernel']['spec']>,
-  variant: Variant,
-  fusion: KernelFusion | null,
-): Promise<OutputBits> {
-  using owned = new DisposableStack();
-  const uploaded = uploadOperands(device, owned, operands);
-  if (fusion !== null) return await bitsOfParts(device, fusion, uploaded, variant);
-  return await outputBits(device, kernel, uploaded, variant, await readOutputs(uploaded.outputs));
 }
