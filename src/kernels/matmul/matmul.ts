@@ -13,6 +13,8 @@ import { refuseSharedTiles, sharedTilesSize } from './shared-tiles.ts';
 export const LANES_PER_TILE = TILE / 4;
 /** Lanes of a workgroup: the most on any adapter. */
 export const MAX_LANES = 256;
+/** Lanes of a workgroup that lie over k, ascending. */
+export const LANES_OVER_K: readonly number[] = [32, 64, 96, 128, 192, MAX_LANES];
 /** Lanes of a workgroup that lie over columns: the most. */
 const MAX_LANES_OVER_COLUMNS = 64;
 
@@ -41,7 +43,7 @@ const tunables = {
   X_LANES: [4, 8],
   K_TILE: [0, 16, 32],
   QUADS: [0, 2, 4, 8],
-  LANES: [8, 32, 64, 96, 128, 192, 256],
+  LANES: [8, ...LANES_OVER_K],
 };
 /** X_LANES where no lane asks another for x. */
 const UNUSED_X_LANES = 4;

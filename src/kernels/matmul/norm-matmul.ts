@@ -11,6 +11,7 @@ import {
   acceptsProjection,
   conditions,
   defaults,
+  LANES_OVER_K,
   LANES_PER_TILE,
   liesOverK,
   MAX_LANES,
@@ -48,7 +49,7 @@ const common = {
   defaults,
   constants,
   overrides,
-  tunables: { ROWS: [1, 2, 4, 8], QUADS: [2, 4, 8], LANES: [32, 64, 96, 128, 192, 256] },
+  tunables: { ROWS: [1, 2, 4, 8], QUADS: [2, 4, 8], LANES: LANES_OVER_K },
 } as const;
 
 type NormVariant = VariantOf<

@@ -9,7 +9,15 @@ import { bucketOf, type KernelTuning } from '../kernel-tuning.ts';
 import { kvDType } from '../kv-write/kv-write.ts';
 import { REDUCTIONS } from '../reductions.ts';
 import { TILE, weightDType } from '../weights/weight-tiles.ts';
-import { liesOverK, MAX_LANES, MAX_SHARED_BYTES, matmul, matmulKVWrite, workgroupSize } from './matmul.ts';
+import {
+  LANES_OVER_K,
+  liesOverK,
+  MAX_LANES,
+  MAX_SHARED_BYTES,
+  matmul,
+  matmulKVWrite,
+  workgroupSize,
+} from './matmul.ts';
 import { normMatmul, normMatmulKVWrite } from './norm-matmul.ts';
 import {
   normInputs,
@@ -34,8 +42,6 @@ const VENDOR_LANES: Readonly<Record<string, 32 | 64>> = { nvidia: 64, amd: 64, i
 
 /** Workgroups that a matmul should have at least, as large GPUs have 96 to 132 compute units. */
 const MIN_WORKGROUPS = 96;
-/** Lanes of a workgroup whose lanes lie over k. */
-const LANES_OF_CHUNKS: readonly number[] = [32, 64, 96, 128, 192, 256];
 
 /** Workgroups that share tiles, by the part of the output that one computes. */
 const SHARED_TILES = {
@@ -159,7 +165,7 @@ function chunksChoice({ M, K, N }: Sizes<'M' | 'K' | 'N'>, QUADS: number = quads
   const chunks = ceilDiv(K, chunkK);
   const most = Math.min(MAX_LANES / QUADS, MAX_SHARED_BYTES / (4 * ROWS * chunkK));
   const LANES = QUADS * ceilDiv(chunks, ceilDiv(chunks, most));
-  return { constants: { ROWS, QUADS }, overrides: { LANES: bucketOf(LANES_OF_CHUNKS, Math.max(LANES, QUADS * ROWS)) } };
+  return { constants: { ROWS, QUADS }, overrides: { LANES: bucketOf(LANES_OVER_K, Math.max(LANES, QUADS * ROWS)) } };
 }
 
 /**
