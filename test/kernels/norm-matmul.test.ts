@@ -24,8 +24,9 @@ test.each([4, 132, 260, 1032])('rows of %i have the bits of the norm and the mat
   checkNormMatmul(device, { K, N: 40, dtype: 'f16', activation: 'GELU_NEW' }, TWO_ROWS),
 );
 
-test('so do weights of f32 and narrow workgroups, with a residual', () =>
-  checkNormMatmul(device, { K: 292, N: 33, dtype: 'f32', residual: true }, NARROW));
+test('so do weights of f32 and narrow workgroups, with a residual', { tags: ['slow'] }, () =>
+  checkNormMatmul(device, { K: 292, N: 33, dtype: 'f32', residual: true }, NARROW),
+);
 
 test('so do queries, and keys and values in the cache', () =>
   checkNormMatmulKVWrite(

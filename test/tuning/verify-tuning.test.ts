@@ -112,7 +112,7 @@ test('every kernel with a tuning has a verification, and no other kernel of a mo
   }
 });
 
-test.each(Object.values(FAULTS))('$what: the base variant runs instead', async (fault: Fault) => {
+async function expectFallback(fault: Fault): Promise<void> {
   const verified = await verify(faulty(fault));
   expect(verified.fallbacks).not.toEqual([]);
   const { name } = modelKernels[fault.kernel];
@@ -122,7 +122,11 @@ test.each(Object.values(FAULTS))('$what: the base variant runs instead', async (
     expect(base).not.toContain('SUBGROUPS');
     expect(labels).not.toContain(variant);
   }
-});
+}
+
+test.each([FAULTS.x, FAULTS.subnormal, FAULTS.score])('$what: the base variant runs instead', expectFallback);
+
+test(`${FAULTS.tail.what}: the base variant runs instead`, { tags: ['slow'] }, () => expectFallback(FAULTS.tail));
 
 test('two faults both fall back, and leave other kernels as they are', async () => {
   const verified = await verify(faulty(FAULTS.x, FAULTS.score));

@@ -75,9 +75,12 @@ const layernormOf = (controls?: Controls) => (device: Device, owned: DisposableS
 test.each([
   { M: 1, dtype: 'f16', on: 'software' },
   { M: 3, dtype: 'f32', on: 'gpu' },
-  { M: 10, dtype: 'q8', on: 'software' },
 ] as const)('controls of a matmul compute the product of $M rows in $dtype, class $on', ({ on, ...size }) =>
   contest(matmulOf(size), check, on),
+);
+
+test('controls of a matmul compute the product of 10 rows in q8', { tags: ['slow'] }, () =>
+  contest(matmulOf({ M: 10, dtype: 'q8' }), check, 'software'),
 );
 
 test.each([

@@ -65,7 +65,7 @@ afterAll(() => {
  * others' in all but sizes, which the tables of the kernels have.
  */
 const SLOW = {
-  base: ['odd', 'two', 'legacy', 'sharded'],
+  base: ['odd', 'two', 'legacy', 'sharded', 'untied'],
   rounded: ['two'],
 };
 
