@@ -3,8 +3,8 @@ import package::matmul_inputs::{ROWS, load_x};
 import package::matmul_chunks::{K_QUADS, LANES, QUADS, quads};
 
 // The norm that matmul_chunks takes in with NORM: of x[M, K] the matmul's rows are (x[m, k] - mean_m) * scale_m * gamma[k] +
-// beta[k], bit for bit those of layernorm_wide, with gamma[K], beta[K]. Every workgroup norms its own rows again, which costs
-// less than a dispatch and its wait do for few rows. K is a multiple of four, so that four parts of a sum are one load.
+// beta[k], bit for bit those of layernorm_wide, with gamma[K], beta[K]. Every workgroup norms its own rows again: for few rows that
+// costs less than a dispatch and its wait. K is a multiple of four, so that four parts of a sum are one load.
 
 @if(KV_WRITE) @group(0) @binding(6) var<storage, read> gamma: array<vec4f>;
 @else @group(0) @binding(4) var<storage, read> gamma: array<vec4f>;

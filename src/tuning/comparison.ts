@@ -21,7 +21,7 @@ interface KernelVariant {
   readonly variant: Variant;
 }
 
-/** What a variant is compared with. */
+/** Bits that a variant must give, by what gives them. */
 export interface Base {
   /** Name in messages. */
   readonly name: string;
