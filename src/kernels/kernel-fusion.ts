@@ -24,6 +24,6 @@ export interface KernelFusion<S extends KernelSpec = KernelSpec> {
   /** In their order; a first one writes BETWEEN, with the shape of the operand `like`, for those after it. */
   readonly parts: readonly FusedPart[];
   readonly like: keyof S['bindings'] & string;
-  /** Tells whether a device runs the fused kernel at some sizes. */
+  /** Tells whether a device runs the fused kernel at some sizes, those of the bucket of its tuning: listed steps have no others. */
   pays(traits: DeviceTraits, sizes: Dims): boolean;
 }

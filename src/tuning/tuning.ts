@@ -52,11 +52,11 @@ export class Tuning {
     return this.#choices.get(keyOf(kernel, bucket)) ?? tuning.prior(this.#traits, bucket);
   }
 
-  /** Tells whether a fused kernel runs at some sizes, rather than those that it stands for. */
+  /** Tells whether a fused kernel runs at some sizes, those of their bucket, rather than those that it stands for. */
   fuses({ kernel: { name }, pays }: KernelFusion, sizes: Dims): boolean {
     const tuning = tuningOf(name);
     const bucket = tuning ? bucketed(tuning, sizes) : sizes;
-    return pays(this.#traits, sizes) && !this.#apart.has(keyOf(name, bucket));
+    return pays(this.#traits, bucket) && !this.#apart.has(keyOf(name, bucket));
   }
 }
 

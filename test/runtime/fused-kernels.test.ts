@@ -6,6 +6,7 @@ import { Device } from '../../src/gpu/device.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import type { KernelSpec } from '../../src/gpu/kernel-spec.ts';
 import { overlay } from '../../src/gpu/overlay.ts';
+import { labelOf } from '../../src/gpu/variant-label.ts';
 import { examineNormMatmul, examineNormMatmulKVWrite } from '../../src/kernels/matmul/examination.ts';
 import { type ModelKernels, modelKernels } from '../../src/models/kernels.ts';
 import { parseModel } from '../../src/models/registry.ts';
@@ -57,6 +58,29 @@ describe('a model', () => {
     expect(fused).toBe({ layernorm: 0, matmul: 1, matmulKVWrite: 2 }[name]);
     expect(norms).toBe(1);
   });
+
+  test.each([1280, 1600])(
+    'of width %i has no variant at any number of rows that is not among those compiled',
+    (n_embd) => {
+      const wide = parseModel({ n_layer: 1, n_head: n_embd / 64, n_embd, vocab_size: 50257, n_positions: 64 }, 'wide');
+      const sizes = resolveSizes(wide.config, { maxBatchSize: 16, maxBatchTokens: 16 }, 'f16', device);
+      const work = modelWork(device, wide, sizes);
+      const labels = (kernel: Kernel) => work.of(kernel).map(({ variant }) => labelOf(kernel.name, variant));
+      const compiled = new Set(Object.values(modelKernels).flatMap((kernel: Kernel) => labels(kernel)));
+      const taken = new Set<string>();
+      const sink: StepSink = {
+        add: (kernel, tensors, scalars, choice) =>
+          taken.add(labelOf(kernel.name, kernel.solve(device.traits, tensors, scalars, choice).variant)),
+      };
+      const [decode] = stepShapes(sizes);
+      for (let M = 1; M <= 16; M++) {
+        const shape = { ...decode!, numTokens: M, numDecodeTokens: M, numLogitsRows: M };
+        forward(sink, untunedParts(device, wide, sizes), shape);
+      }
+      expect([...taken].filter((label) => !compiled.has(label))).toEqual([]);
+      expect([...taken].some((label) => label.startsWith('norm_'))).toBe(true);
+    },
+  );
 
   test('has its norms apart in a step whose modules are tapped', () => {
     const added = new Set<string>();
