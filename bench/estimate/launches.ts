@@ -3,15 +3,13 @@ import type { DeviceTraits } from '../../src/gpu/device.ts';
 import type { Cost, Dims, KernelSpec, Variant } from '../../src/gpu/kernel-spec.ts';
 import { linkShader } from '../../src/gpu/shader-linker.ts';
 import { labelOf } from '../../src/gpu/variant-label.ts';
-import { PREFILL_TILE_ROWS } from '../../src/kernels/attention/query-tiles.ts';
-import { dispatchedSplits } from '../../src/kernels/attention/splits.ts';
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
 import { workloadsOf } from '../../src/kernels/workloads.ts';
-import type { StepShape, StepSink } from '../../src/models/step.ts';
+import type { StepSink } from '../../src/models/step.ts';
 import { type ForwardParts, forward } from '../../src/runtime/forward.ts';
 import type { RuntimeSizes } from '../../src/runtime/runtime-sizes.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { ceilDiv } from '../../src/util/math.ts';
+import { tokenShape } from '../common/step-shape.ts';
 import { lanesOf } from './workgroup-lanes.ts';
 
 /** A dispatch of a step. */
@@ -62,24 +60,9 @@ export async function launchesOf(
       });
     },
   };
-  forward(sink, parts, shapeOf(step, sizes));
+  const head = { logitsOfAll: step.queries === 1, adjustsLogits: false, reportsLogprobs: false };
+  forward(sink, parts, { ...tokenShape(step, sizes), ...head });
   return Promise.all(launches.map(async (launch) => ({ ...launch, lanes: await lanes.get(launch.label)! })));
-}
-
-/** Makes the shape of a step: decode rows where each sequence has one token in it, else prompts from their beginning. */
-function shapeOf({ sequences, queries, context }: StepTokens, { maxModelLen, reduction }: RuntimeSizes): StepShape {
-  const numTokens = sequences * queries;
-  const isDecode = queries === 1;
-  return {
-    numTokens,
-    numDecodeTokens: isDecode ? numTokens : 0,
-    numPrefillTiles: isDecode ? 0 : sequences * ceilDiv(queries, PREFILL_TILE_ROWS),
-    numDecodeSplits: dispatchedSplits(isDecode ? context : 1, maxModelLen, reduction),
-    numLogitsRows: sequences,
-    logitsOfAll: isDecode,
-    adjustsLogits: false,
-    reportsLogprobs: false,
-  };
 }
 
 function flags({ conditions }: Variant): Dims {

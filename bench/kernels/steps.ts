@@ -1,8 +1,6 @@
 // Steps whose dispatches are timed: a prompt, decode rows in a context of one split, decode rows in the longest context.
 
 import type { ReductionClass } from '../../src/gpu/reduction.ts';
-import { PREFILL_TILE_ROWS } from '../../src/kernels/attention/query-tiles.ts';
-import { dispatchedSplits } from '../../src/kernels/attention/splits.ts';
 import type { ModelDispatch } from '../../src/kernels/examination.ts';
 import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
@@ -11,7 +9,7 @@ import type { ForwardParts } from '../../src/runtime/forward.ts';
 import { listDispatches } from '../../src/runtime/list-dispatches.ts';
 import { untunedParts } from '../../src/runtime/model-work.ts';
 import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
-import { ceilDiv } from '../../src/util/math.ts';
+import { tokenShape } from '../common/step-shape.ts';
 import type { TimedModel } from './case.ts';
 
 /** Lists the steps of M tokens. A prompt of one token is a decode row, and none is longer than the model's positions. */
@@ -37,16 +35,6 @@ export function describeStep(
   const limits = { maxBatchSize: sequences, maxBatchTokens: numTokens, maxModelLen: context, kvDtype };
   const sizes = resolveSizes(model.config, limits, dtype, device);
   const parts = untunedParts(device, model, sizes, kernels);
-  const isDecode = queries === 1;
-  const shape = {
-    numTokens,
-    numDecodeTokens: isDecode ? numTokens : 0,
-    numPrefillTiles: isDecode ? 0 : ceilDiv(numTokens, PREFILL_TILE_ROWS),
-    numDecodeSplits: dispatchedSplits(context, sizes.maxModelLen, sizes.reduction),
-    numLogitsRows: sequences,
-    logitsOfAll: false,
-    adjustsLogits: true,
-    reportsLogprobs: true,
-  };
-  return { parts, shape };
+  const head = { logitsOfAll: false, adjustsLogits: true, reportsLogprobs: true };
+  return { parts, shape: { ...tokenShape(step, sizes), ...head } };
 }

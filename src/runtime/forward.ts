@@ -52,6 +52,7 @@ export function lmHead(sink: StepSink, parts: ForwardParts, normed: Tensor, logi
 /** Makes the step of a sink over the parts of a model. */
 function stepOf(sink: StepSink, { kernels, inputs, kv, tuning, scratch, layerScratch }: ForwardParts): Step {
   const tensors = { ...scratch, ...layerScratch };
+  const own = new Set<Kernel>(Object.values(kernels));
   return {
     add: (kernel, operands, scalars, choice, use) => sink.add(kernel, operands, scalars, choice, use),
     tap: (module, shape) => sink.tap?.(module, shape) ?? null,
@@ -62,7 +63,6 @@ function stepOf(sink: StepSink, { kernels, inputs, kv, tuning, scratch, layerScr
     choose: ({ name }, sizes) => tuning.choose(name, sizes),
     fuse: ({ name }, sizes) => {
       const fusion = sink.tap ? null : fusionOf(name);
-      const own = new Set<Kernel>(Object.values(kernels));
       const fuses = fusion?.parts.every(({ kernel }) => own.has(kernel)) && tuning.fuses(fusion, sizes);
       return fuses ? tuning.choose(name, sizes) : null;
     },

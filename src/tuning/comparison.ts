@@ -8,7 +8,7 @@ import type { ModelDispatch, ModelWork } from '../kernels/examination.ts';
 import { fusionOf } from '../kernels/fusions.ts';
 import type { KernelFusion } from '../kernels/kernel-fusion.ts';
 import type { KernelVerification } from '../kernels/kernel-verification.ts';
-import { uploadOperands } from '../kernels/upload.ts';
+import { type UploadedOperands, uploadOperands } from '../kernels/upload.ts';
 import { KERNEL_VERIFICATIONS } from '../kernels/verifications.ts';
 import { bitsOfParts } from './fused-parts.ts';
 import { matterOfResult } from './matter-of-speed.ts';
@@ -91,26 +91,35 @@ export async function buildCompared(device: Device, comparison: Comparison): Pro
 /** Runs a variant and its base, and tells whether both leave the same words. @throws GpuError or DeviceLostError. */
 export async function givesBitsOfBase(device: Device, comparison: Comparison): Promise<boolean> {
   const { base, dispatches } = comparison;
-  const [{ variant }] = dispatches;
-  const want = await runOnce(
-    device,
-    comparison,
-    base.fusion === null ? base.variants[0].variant : variant,
-    base.fusion,
-  );
-  return sameBits(await runOnce(device, comparison, variant, null), want);
+  const [{ kernel, variant }] = dispatches;
+  const bitsOf = (each: Variant) =>
+    withOperands(device, comparison, each, async (uploaded) =>
+      outputBits(device, kernel, uploaded, each, await readOutputs(uploaded.outputs)),
+    );
+  const { fusion, variants } = base;
+  const bitsOfBase =
+    fusion === null
+      ? bitsOf(variants[0].variant)
+      : withOperands(device, comparison, variant, (uploaded) =>
+          bitsOfParts(
+            device,
+            fusion,
+            uploaded,
+            variants.map((part) => part.variant),
+          ),
+        );
+  const want = await bitsOfBase;
+  return sameBits(await bitsOf(variant), want);
 }
 
-/** @param fusion the parts of it run in place of the kernel. */
-async function runOnce(
+/** Puts the operands of a variant on the device for as long as they are run on. */
+async function withOperands(
   device: Device,
-  { verification, dispatches: [{ kernel, dims }] }: Comparison,
+  { verification, dispatches: [{ dims }] }: Comparison,
   variant: Variant,
-  fusion: KernelFusion | null,
+  run: (uploaded: UploadedOperands) => Promise<OutputBits>,
 ): Promise<OutputBits> {
   using owned = new DisposableStack();
   const operands = verification.operands({ dims: { ...dims, ...variant.constants }, variant });
-  const uploaded = uploadOperands(device, owned, operands);
-  if (fusion !== null) return await bitsOfParts(device, fusion, uploaded, variant);
-  return await outputBits(device, kernel, uploaded, variant, await readOutputs(uploaded.outputs));
+  return await run(uploadOperands(device, owned, operands));
 }

@@ -1,4 +1,4 @@
-// Run of the kernels that a fused kernel stands for, in their base variants: the bits that it must give.
+// Run of the kernels that a fused kernel stands for: the bits that it must give.
 import type { Device } from '../gpu/device.ts';
 import type { Variant } from '../gpu/kernel-spec.ts';
 import { Tensor } from '../gpu/tensor.ts';
@@ -10,21 +10,20 @@ import { pick } from './tunables.ts';
 /**
  * Runs the parts of a fusion once, one after the other.
  *
- * @param variant of the fused kernel, whose storage and epilogue the parts have.
+ * @param variants of the parts, in their order.
  * @throws GpuError or DeviceLostError when the device fails.
  */
 export async function bitsOfParts(
   device: Device,
   { parts, like }: KernelFusion,
   { tensors, scalars, outputs }: UploadedOperands,
-  variant: Variant,
+  variants: readonly Variant[],
 ): Promise<OutputBits> {
   using between = Tensor.create(device, BETWEEN, 'f32', tensors[like]!.shape);
   const given: UploadedOperands['tensors'] = { ...tensors, [BETWEEN]: between };
-  for (const part of parts) {
+  for (const [index, part] of parts.entries()) {
     const operands = Object.fromEntries(Object.entries(part.tensors).map(([binding, name]) => [binding, given[name]!]));
-    const base = part.kernel.base(device.traits, part.choice(variant));
-    await part.kernel.run(device, operands, pick(scalars, part.scalars), base);
+    await part.kernel.run(device, operands, pick(scalars, part.scalars), variants[index]);
   }
   return await readOutputs(outputs);
 }

@@ -75,16 +75,16 @@ export const matmulTuning: KernelTuning<typeof matmul.spec, 'M' | 'K' | 'N'> = {
 };
 
 /** A dispatch as far as operands follow it. */
-interface Timed<Names extends string> {
+export interface SizedDispatch<Names extends string> {
   readonly dims: Sizes<Names>;
   readonly variant: Pick<Variant, 'conditions'>;
 }
 
-function timedMatmul({ dims: { M, K, N }, variant: { conditions } }: Timed<'M' | 'K' | 'N'>) {
+function timedMatmul({ dims: { M, K, N }, variant: { conditions } }: SizedDispatch<'M' | 'K' | 'N'>) {
   return timedMatmulOperands({ M, K, N: Math.min(N, MAX_COLUMNS) }, weightDType(conditions));
 }
 
-function timedProjection({ dims, variant: { conditions } }: Timed<'M' | 'K' | 'N' | 'H' | 'D' | 'P'>) {
+function timedProjection({ dims, variant: { conditions } }: SizedDispatch<'M' | 'K' | 'N' | 'H' | 'D' | 'P'>) {
   const { M, K, N, H, D, P } = dims;
   return timedProjectionOperands({ M, K, N }, weightDType(conditions), { H, D, P, dtype: kvDType(conditions) });
 }

@@ -1,5 +1,4 @@
 // Verification of the matmuls: rows and weights on which every rounding shows in the last bits.
-import type { Sizes, Variant } from '../../gpu/kernel-spec.ts';
 import { normals, uniforms } from '../../util/random-values.ts';
 import { type HostTensor, hostTensor } from '../kernel-case.ts';
 import type { KernelVerification } from '../kernel-verification.ts';
@@ -16,7 +15,13 @@ import {
   timedMatmulOperands,
   timedProjectionOperands,
 } from './operands.ts';
-import { matmulKVWriteTuning, matmulTuning, normMatmulKVWriteTuning, normMatmulTuning } from './tuning.ts';
+import {
+  matmulKVWriteTuning,
+  matmulTuning,
+  normMatmulKVWriteTuning,
+  normMatmulTuning,
+  type SizedDispatch,
+} from './tuning.ts';
 
 /** Rows: one tile of 64 and a part of one, whatever number of rows a workgroup of a variant computes. */
 const M = 67;
@@ -63,21 +68,15 @@ function strained({ K, N }: Omit<MatmulShape, 'M'>, dtype: WeightDType) {
   return { ...cancelling(K, N, dtype), bias: hostTensor(bias, N), out: hostTensor(before, M, N) };
 }
 
-/** A dispatch as far as operands follow it. */
-interface Verified<Names extends string> {
-  readonly dims: Sizes<Names>;
-  readonly variant: Pick<Variant, 'conditions'>;
-}
-
 /** Makes operands of a matmul whose output holds numbers before, to which RESIDUAL adds. */
-function strainedMatmul({ dims, variant: { conditions } }: Verified<'K' | 'N'>) {
+function strainedMatmul({ dims, variant: { conditions } }: SizedDispatch<'K' | 'N'>) {
   const shape = { M, K: dims.K, N: columnsOf(dims.N) };
   const dtype = weightDType(conditions);
   const operands = timedMatmulOperands(shape, dtype);
   return { ...operands, tensors: { ...operands.tensors, ...strained(shape, dtype) } };
 }
 
-function strainedProjection({ dims, variant: { conditions } }: Verified<'K' | 'N' | 'H' | 'D' | 'P'>) {
+function strainedProjection({ dims, variant: { conditions } }: SizedDispatch<'K' | 'N' | 'H' | 'D' | 'P'>) {
   const { K, N, H, D, P } = dims;
   const dtype = weightDType(conditions);
   const operands = timedProjectionOperands({ M, K, N }, dtype, { H, D, P, dtype: kvDType(conditions) });
