@@ -73,7 +73,7 @@ function contextsOf({ model }: TimedModel): readonly number[] {
   return [...new Set(CONTEXTS.map((context) => Math.min(context, model.config.numPositions)))];
 }
 
-/** Lists every dispatch of a step, those of each layer. */
+/** Lists every dispatch of a step, those of each layer; norms and matmuls apart, as the controls compute them. */
 function listAll(timed: TimedModel, step: StepTokens, tuning: Tuning): readonly ModelDispatch[] {
   const { parts, shape } = describeStep(timed, step);
   const dispatches: ModelDispatch[] = [];
@@ -83,7 +83,8 @@ function listAll(timed: TimedModel, step: StepTokens, tuning: Tuning): readonly 
       dispatches.push({ ...solved, kernel, use: use ?? null });
     },
   };
-  forward(sink, { ...parts, tuning }, shape);
+  const apart = { choose: tuning.choose.bind(tuning), fuses: () => false };
+  forward(sink, { ...parts, tuning: apart }, shape);
   return dispatches;
 }
 
