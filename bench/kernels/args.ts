@@ -45,5 +45,10 @@ export const kernelScript: Script<typeof flags> = {
       isIdle: ({ estimate }) => estimate !== undefined,
       why: 'on an estimate',
     },
+    {
+      flags: ['model', 'dtype', 'kv-dtype', 'json'],
+      isIdle: ({ estimate }) => estimate === 'list',
+      why: 'on a list of GPUs',
+    },
   ],
 };

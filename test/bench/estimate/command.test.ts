@@ -52,8 +52,9 @@ test('an estimate names GPU, model, rule and what is assumed, and writes its num
 });
 
 test('list prints every GPU with its sources', () => {
-  const { status, stdout } = bench('--estimate', 'list');
+  const { status, stdout, stderr } = bench('--estimate', 'list', '--dtype', 'q8', '--json', '/nowhere/out.json');
   expect(status).toBe(0);
+  for (const flag of ['--dtype', '--json']) expect(stderr).toContain(`${flag} has no effect on a list of GPUs`);
   for (const name of GPU_NAMES) {
     expect(stdout).toMatch(new RegExp(`^${name} +${GPUS[name].gigabytes} `, 'm'));
     expect(stdout).toContain(`${name}: ${GPUS[name].title}\n`);
