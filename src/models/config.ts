@@ -13,6 +13,8 @@ export interface ModelConfig {
   readonly numLayers: number;
   /** H */
   readonly numHeads: number;
+  /** G; H is a multiple of it. */
+  readonly numKVHeads: number;
   /** D */
   readonly headDim: number;
   /** C */
@@ -23,6 +25,8 @@ export interface ModelConfig {
   readonly vocabSize: number;
   /** Tokens of the longest context. */
   readonly numPositions: number;
+  /** Keys that a token sees in every layer, its own included; null for all before it. */
+  readonly window: number | null;
   /** True where the output head is the token embedding. */
   readonly tieWordEmbeddings: boolean;
   /** Tokens that end a text, as in the file: the vocabulary may lack one. */

@@ -6,10 +6,10 @@ import type { ModelConfig } from '../models/config.ts';
 import type { RuntimeSizes } from './runtime-sizes.ts';
 import type { TensorEntry } from './tensor-table.ts';
 
-/** Lists the tensors of a KV cache: one [B, 2, H, P, W] a layer, W words a row. */
-export function kvCacheTensors({ numLayers, numHeads, headDim }: ModelConfig, sizes: RuntimeSizes): TensorEntry[] {
+/** Lists the tensors of a KV cache: one [B, 2, G, P, W] a layer, W words a row. */
+export function kvCacheTensors({ numLayers, numKVHeads, headDim }: ModelConfig, sizes: RuntimeSizes): TensorEntry[] {
   const { numBlocks, blockSize, kvDtype } = sizes;
-  const shape = [numBlocks, 2, numHeads, blockSize, kvRowWords(headDim, kvDtype)];
+  const shape = [numBlocks, 2, numKVHeads, blockSize, kvRowWords(headDim, kvDtype)];
   return Array.from({ length: numLayers }, (_, l) => ({ label: `kv.${l}`, dtype: 'u32', shape }));
 }
 

@@ -95,8 +95,8 @@ export function resolveSizes(
 }
 
 /** Counts the bytes of one layer's keys and values in one block. */
-export function kvBlockBytes({ numHeads, headDim }: ModelConfig, blockSize: number, dtype: KVDType): number {
-  return 4 * 2 * numHeads * blockSize * kvRowWords(headDim, dtype);
+export function kvBlockBytes({ numKVHeads, headDim }: ModelConfig, blockSize: number, dtype: KVDType): number {
+  return 4 * 2 * numKVHeads * blockSize * kvRowWords(headDim, dtype);
 }
 
 function checkSize(name: string, value: number): void {

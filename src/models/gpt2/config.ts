@@ -48,12 +48,14 @@ export function parseGPT2Config(config: unknown, source: string): GPT2Config {
   return {
     numLayers: size('n_layer'),
     numHeads,
+    numKVHeads: numHeads,
     headDim,
     hiddenSize,
     mlpSize:
       read('n_inner', (value) => value === null || isSize(value), 'a positive integer or null', null) ?? 4 * hiddenSize,
     vocabSize,
     numPositions: size(json.n_positions === undefined && json.n_ctx !== undefined ? 'n_ctx' : 'n_positions'),
+    window: null,
     normEpsilon: read('layer_norm_epsilon', isPositive, 'a positive number', 1e-5),
     activation: activation === 'gelu_pytorch_tanh' ? 'gelu_new' : activation,
     scaleAttnWeights: flag('scale_attn_weights', true),

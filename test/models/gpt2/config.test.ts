@@ -10,11 +10,13 @@ test('absent keys have the defaults of transformers', () => {
   expect(parse({})).toEqual({
     numLayers: 2,
     numHeads: 3,
+    numKVHeads: 3,
     headDim: 4,
     hiddenSize: 12,
     mlpSize: 48,
     vocabSize: 100,
     numPositions: 16,
+    window: null,
     normEpsilon: 1e-5,
     activation: 'gelu_new',
     scaleAttnWeights: true,

@@ -16,11 +16,13 @@ export function parseToyConfig(config: unknown, source: string): ModelConfig {
   return {
     numLayers: size('depth'),
     numHeads: size('heads'),
+    numKVHeads: size('heads'),
     headDim: size('head_width'),
     hiddenSize,
     mlpSize: MLP_FACTOR * hiddenSize,
     vocabSize: size('vocabulary'),
     numPositions: size('places'),
+    window: null,
     tieWordEmbeddings: flag('tie_word_embeddings', false),
     eosTokenIds: parseEosIds(json.end ?? null, fail),
   };
