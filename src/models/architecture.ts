@@ -25,6 +25,15 @@ export interface RandomModels {
   readonly tokenizer: string;
 }
 
+/** Table with a row for each position of the longest context: the host computes it from the configuration. */
+export interface PositionTable {
+  /** Name by which layers ask for it. */
+  readonly name: string;
+  readonly columns: number;
+  /** Computes the table, [numPositions, columns]. */
+  readonly compute: (numPositions: number) => Float32Array;
+}
+
 /** Declaration of an architecture; `C` is its configuration. */
 export interface ArchitectureSpec<C extends ModelConfig> {
   /** Name in messages, such as `GPT-2`. */
@@ -39,6 +48,8 @@ export interface ArchitectureSpec<C extends ModelConfig> {
   readonly outerTensors: (config: C) => readonly TensorSpec[];
   /** Lists the tensors of one layer; those of all layers have the same shapes. */
   readonly layerTensors: (config: C, layer: number) => readonly TensorSpec[];
+  /** Lists the tables that are computed and not read; none when absent. */
+  readonly positionTables?: (config: C) => readonly PositionTable[];
   /** Returns the columns of each scratch tensor of the layers, by name; there is a row for each token of a step. */
   readonly scratch: (config: C) => Readonly<Record<string, number>>;
   /** Adds the embedding and all layers: scratch `hidden`[T, C] is the residual stream. */
@@ -57,6 +68,8 @@ export interface ModelDefinition {
   readonly outerTensors: readonly TensorSpec[];
   /** Lists the tensors of one layer: a configuration may claim any number of layers. */
   layerTensors(layer: number): readonly TensorSpec[];
+  /** Tables that are computed and not read. */
+  readonly positionTables: readonly PositionTable[];
   /** Columns of each scratch tensor of the layers, by name. */
   readonly scratch: Readonly<Record<string, number>>;
   /** Adds the embedding and all layers. */
@@ -89,6 +102,7 @@ export function defineArchitecture<C extends ModelConfig>(spec: ArchitectureSpec
         files,
         outerTensors: spec.outerTensors(config),
         layerTensors: (layer) => spec.layerTensors(config, layer),
+        positionTables: spec.positionTables?.(config) ?? [],
         scratch: spec.scratch(config),
         layers: (step, weights, shape) => spec.layers(step, config, weights, shape),
         lastNorm: (weights, hidden, out) => spec.lastNorm(config, weights, hidden, out),

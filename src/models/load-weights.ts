@@ -177,13 +177,15 @@ class WeightLoader {
     return ranges;
   }
 
-  /** Reads all parts, one after another. */
+  /** Reads all parts, one after another or a row of each in turn. */
   async #whole({ parts, shape }: FusedTensor): Promise<Float32Array> {
     const out = new Float32Array(numElements(shape));
     let start = 0;
-    for (const part of parts) {
-      const end = start + numElements(part.shape);
-      await this.#source.readRows(part.name, 0, part.shape[0] ?? 0, out.subarray(start, end));
+    for (const [index, { name, shape, alternates = false }] of parts.entries()) {
+      const [numRows = 0, end] = [shape[0], start + numElements(shape)];
+      const part = alternates ? new Float32Array(end - start) : out.subarray(start, end);
+      await this.#source.readRows(name, 0, numRows, part);
+      if (alternates) spreadRows(part, numRows, out, { first: index, step: parts.length });
       start = end;
     }
     return out;
@@ -198,6 +200,19 @@ class WeightLoader {
     this.#bytes += bytes;
     await setImmediate();
     this.#onProgress(this.#bytes);
+  }
+}
+
+/** Copies row r of a matrix to row first + r · step of another. */
+function spreadRows(
+  source: Float32Array,
+  numRows: number,
+  out: Float32Array,
+  { first, step }: { readonly first: number; readonly step: number },
+): void {
+  const length = source.length / numRows;
+  for (let row = 0; row < numRows; row++) {
+    out.set(source.subarray(row * length, (row + 1) * length), (first + row * step) * length);
   }
 }
 

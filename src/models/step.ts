@@ -85,6 +85,8 @@ export interface Step extends StepSink {
   fuse(kernel: Kernel, sizes: Dims): VariantChoice | null;
   /** Returns a scratch tensor, as large as the largest step needs it. @throws RangeValueError for an unknown name. */
   scratch(name: string): Tensor;
-  /** Returns the keys and values [B, 2, H, P, W] of a layer. */
+  /** Returns a table that the architecture computes, with a row for each position. @throws RangeValueError for an unknown name. */
+  positionTable(name: string): Tensor;
+  /** Returns the keys and values [B, 2, G, P, W] of a layer. */
   keysAndValues(layer: number): Tensor;
 }

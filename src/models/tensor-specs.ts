@@ -20,6 +20,8 @@ export interface TensorSpec {
   readonly shape: readonly number[];
   /** Order of a matrix in the files: `kn` is [in, out], the default, `nk` is [out, in], as in all that share a module. */
   readonly order?: WeightOrder;
+  /** True where the columns of the parts of a module, all of one shape, alternate in its weight: one of each in turn. */
+  readonly alternates?: boolean;
   /** True for a matrix whose product is added to the residual stream: the more layers, the smaller a random one is. */
   readonly residual?: boolean;
 }

@@ -10,8 +10,9 @@ import type { Step, StepShape, StepSink } from '../models/step.ts';
 import type { Weights } from '../models/weights.ts';
 import type { Tuning } from '../tuning/tuning.ts';
 import type { KVCache } from './kv-cache.ts';
-import { type Scratch, scratchTensor } from './scratch.ts';
+import type { Scratch } from './scratch.ts';
 import type { StepInputs } from './step-inputs.ts';
+import { tensorOf } from './tensor-table.ts';
 
 /** Tensors, kernels and choices that the forward pass of a model takes. The tensors may be shapes alone. */
 export interface ForwardParts {
@@ -22,6 +23,8 @@ export interface ForwardParts {
   readonly scratch: Scratch;
   /** Scratch tensors that the layers have of their own. */
   readonly layerScratch: Readonly<Record<string, Tensor>>;
+  /** Tables that the architecture computes, by name. */
+  readonly positionTables: Readonly<Record<string, Tensor>>;
   readonly kernels: ModelKernels;
   readonly tuning: Pick<Tuning, 'choose' | 'fuses'>;
   /** Ids from here on are never sampled. */
@@ -50,7 +53,8 @@ export function lmHead(sink: StepSink, parts: ForwardParts, normed: Tensor, logi
 }
 
 /** Makes the step of a sink over the parts of a model. */
-function stepOf(sink: StepSink, { kernels, inputs, kv, tuning, scratch, layerScratch }: ForwardParts): Step {
+function stepOf(sink: StepSink, parts: ForwardParts): Step {
+  const { kernels, inputs, kv, tuning, scratch, layerScratch, positionTables } = parts;
   const tensors = { ...scratch, ...layerScratch };
   const own = new Set<Kernel>(Object.values(kernels));
   return {
@@ -66,7 +70,8 @@ function stepOf(sink: StepSink, { kernels, inputs, kv, tuning, scratch, layerScr
       const fuses = fusion?.parts.every(({ kernel }) => own.has(kernel)) && tuning.fuses(fusion, sizes);
       return fuses ? tuning.choose(name, sizes) : null;
     },
-    scratch: (name) => scratchTensor(tensors, name),
+    scratch: (name) => tensorOf('scratch tensor', tensors, name),
+    positionTable: (name) => tensorOf('position table', positionTables, name),
     keysAndValues: (layer) => kv.layers[layer]!,
   };
 }

@@ -3,6 +3,7 @@ import { type ModelDefinition, outerTensors } from '../models/architecture.ts';
 import { fuseTensors, numZeros, storedShape, type TensorSpec } from '../models/tensor-specs.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { ceilDiv, numElements } from '../util/math.ts';
+import { positionTableEntries } from './position-tables.ts';
 import { kvBlockBytes, type RuntimeSizes } from './runtime-sizes.ts';
 import { layerScratchTable, scratchTable } from './scratch.ts';
 import { stepInputBytes } from './step-inputs.ts';
@@ -13,7 +14,7 @@ export interface MemoryPlan {
   readonly weights: number;
   /** The KV pool, full. A software adapter takes it from the host's memory as blocks are first written. */
   readonly kv: number;
-  /** Scratch tensors and inputs of a step. */
+  /** Scratch tensors, position tables and inputs of a step. */
   readonly activations: number;
   readonly total: number;
 }
@@ -46,8 +47,8 @@ export function planMemory(
   const storedWords = (specs: readonly TensorSpec[]) =>
     fuseTensors(specs).reduce((sum, tensor) => sum + numElements(storedShape(tensor, sizes.dtype)), 0);
   const words = numZeros(vocabSize, [...outer, ...layer]) + storedWords(outer) + numLayers * storedWords(layer);
-  const scratch = Object.values({ ...scratchTable(config, sizes), ...layerScratchTable(model, sizes) });
-  const scratchWords = scratch.reduce((sum, entry) => sum + wordsOf(entry), 0);
+  const tables = [scratchTable(config, sizes), layerScratchTable(model, sizes), positionTableEntries(model, sizes)];
+  const scratchWords = tables.flatMap((table) => Object.values(table)).reduce((sum, entry) => sum + wordsOf(entry), 0);
   const weights = 4 * words;
   const kv = numLayers * sizes.numBlocks * kvBlockBytes(config, sizes.blockSize, sizes.kvDtype);
   const activations = 4 * scratchWords + stepInputBytes(sizes);
@@ -101,6 +102,9 @@ export function checkMemory(
     ...layerScratchTable(model, sizes),
   })) {
     check(`${name} activations of ${sizes.maxBatchTokens} tokens`, wordsOf(entry));
+  }
+  for (const [name, entry] of Object.entries(positionTableEntries(model, sizes))) {
+    check(`${name} of ${sizes.maxModelLen} positions`, wordsOf(entry));
   }
   for (const tensor of fuseTensors([...outerTensors(model), ...model.layerTensors(0)])) {
     const isVocabulary = tensor.role === 'embedding' || tensor.role === 'head';

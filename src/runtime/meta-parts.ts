@@ -11,6 +11,7 @@ import type { Tuning } from '../tuning/tuning.ts';
 import { RangeValueError } from '../util/errors.ts';
 import type { ForwardParts } from './forward.ts';
 import { kvCacheTensors } from './kv-cache.ts';
+import { positionTableEntries } from './position-tables.ts';
 import type { RuntimeSizes } from './runtime-sizes.ts';
 import { layerScratchTable, scratchTable } from './scratch.ts';
 import { inputTable } from './step-inputs.ts';
@@ -38,6 +39,7 @@ export function metaParts({ model, sizes, maxBindingBytes, tuning, kernels = mod
     inputs: { tensors: makeTensors(inputTable(sizes), make) },
     scratch: makeTensors(scratchTable(config, sizes), make),
     layerScratch: makeTensors(layerScratchTable(model, sizes), make),
+    positionTables: makeTensors(positionTableEntries(model, sizes), make),
     kernels,
     tuning,
     numSampledIds: config.vocabSize,

@@ -14,6 +14,7 @@ import { compileForward } from './compile-forward.ts';
 import type { ForwardParts } from './forward.ts';
 import { KVCache } from './kv-cache.ts';
 import { modelWork } from './model-work.ts';
+import { fillPositionTables, positionTableEntries } from './position-tables.ts';
 import type { RuntimeSizes } from './runtime-sizes.ts';
 import { layerScratchTable, scratchTable } from './scratch.ts';
 import { StepInputs } from './step-inputs.ts';
@@ -73,24 +74,27 @@ export async function createParts(
     ? await verifyTuning(device, chosen, work, onVerified)
     : { tuning: chosen, fallbacks: [] };
   for (const fallback of fallbacks) onFallback(fallback);
-  const scratchTensor = ({ label, dtype, shape }: TensorEntry) => own(Tensor.create(device, label, dtype, shape));
+  const tensorOf = ({ label, dtype, shape }: TensorEntry) => own(Tensor.create(device, label, dtype, shape));
   const parts = await device.checked('buffers of the model', () => ({
     model,
     weights,
     kv: own(new KVCache(device, config, sizes)),
     inputs: own(new StepInputs(device, sizes, PREFILL_TILE_ROWS)),
-    scratch: makeTensors(scratchTable(config, sizes), scratchTensor),
-    layerScratch: makeTensors(layerScratchTable(model, sizes), scratchTensor),
+    scratch: makeTensors(scratchTable(config, sizes), tensorOf),
+    layerScratch: makeTensors(layerScratchTable(model, sizes), tensorOf),
+    positionTables: makeTensors(positionTableEntries(model, sizes), tensorOf),
     kernels,
     tuning,
     numSampledIds: options.numSampledIds ?? config.vocabSize,
   }));
+  fillPositionTables(model, parts.positionTables);
   await compileForward(device, parts, sizes);
   created.move();
   return parts;
 }
 
 /** Frees what `createParts` made; idempotent. */
-export function closeParts({ weights, kv, inputs, scratch, layerScratch }: ModelParts): void {
-  for (const resource of [weights, kv, inputs, ...Object.values({ ...scratch, ...layerScratch })]) resource.close();
+export function closeParts({ weights, kv, inputs, scratch, layerScratch, positionTables }: ModelParts): void {
+  const tensors = [scratch, layerScratch, positionTables].flatMap((table) => Object.values(table));
+  for (const resource of [weights, kv, inputs, ...tensors]) resource.close();
 }

@@ -50,10 +50,3 @@ export function layerScratchTable({ config, scratch }: ModelDefinition, sizes: R
   });
   return Object.fromEntries(entries);
 }
-
-/** Returns the scratch tensor of a name. @throws RangeValueError for an unknown one. */
-export function scratchTensor(scratch: Readonly<Record<string, Tensor>>, name: string): Tensor {
-  const tensor = new Map(Object.entries(scratch)).get(name);
-  if (tensor) return tensor;
-  throw new RangeValueError('scratch tensor', name, `one of ${Object.keys(scratch).join(', ')}`);
-}
