@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Architecture, ModelDefinition } from './models/architecture.ts';
 import { openCheckpoint } from './models/checkpoint.ts';
-import { readEosIds } from './models/eos-ids.ts';
+import { type AdvisedSampling, readGenerationConfig } from './models/generation-config.ts';
 import { RandomCheckpoint } from './models/random-checkpoint.ts';
 import { findModel, type RandomModel } from './models/registry.ts';
 import type { WeightSource } from './models/weight-source.ts';
@@ -21,6 +21,8 @@ export interface OpenSource {
   readonly tokenizer: Tokenizer;
   /** The tokens that end a text by the model's files. */
   readonly eosIds: readonly number[];
+  /** Sampling parameters that the model's authors advise. */
+  readonly sampling: AdvisedSampling;
   /** Lines on what the files hold and the model does not use. */
   readonly notices: readonly string[];
 }
@@ -39,17 +41,18 @@ export async function openSource(name: string, seed = 0, architectures?: readonl
 async function openRandom({ model, tokenizer: directory }: RandomModel, seed: number): Promise<OpenSource> {
   const tokenizer = await Tokenizer.load(fileURLToPath(packageFile(directory)));
   const source = new RandomCheckpoint(model, seed);
-  return { model, source, tokenizer, eosIds: model.config.eosTokenIds, notices: [] };
+  return { model, source, tokenizer, eosIds: model.config.eosTokenIds, sampling: {}, notices: [] };
 }
 
 async function openDirectory(dir: string, model: ModelDefinition): Promise<OpenSource> {
   const { vocabSize } = model.config;
-  const { eosIds, unused } = await readEosIds(dir, model.config);
+  const { eosIds, unusedEosIds, sampling } = await readGenerationConfig(dir, model.config);
   const tokenizer = await openTokenizer(dir, vocabSize);
-  const lost = [...unused, ...tokenizer.eosIds.filter((id) => id >= vocabSize)];
+  const lost = [...unusedEosIds, ...tokenizer.eosIds.filter((id) => id >= vocabSize)];
   const lostNotice = `${dir}: eos ${quote(lost)} is beyond the ${vocabSize} tokens of the model and never generated`;
   const source = await openCheckpoint(dir, model);
-  return { model, source, tokenizer, eosIds, notices: [...(lost.length > 0 ? [lostNotice] : []), ...source.notices] };
+  const notices = [...(lost.length > 0 ? [lostNotice] : []), ...source.notices];
+  return { model, source, tokenizer, eosIds, sampling, notices };
 }
 
 async function openTokenizer(dir: string, vocabSize: number): Promise<Tokenizer> {

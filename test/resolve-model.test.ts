@@ -82,6 +82,36 @@ describe('the eos of a directory', () => {
   });
 });
 
+describe('the sampling that the authors of a model advise', () => {
+  test.each<[Readonly<Record<string, unknown>> | null, Readonly<Record<string, number>>]>([
+    [null, {}],
+    [{ eos_token_id: 3, do_sample: true, max_length: 20, top_k: null }, {}],
+    [
+      { do_sample: true, temperature: 0.6, top_p: 0.9 },
+      { temperature: 0.6, topP: 0.9 },
+    ],
+    [
+      { top_k: 20, min_p: 0.1, repetition_penalty: 1.1 },
+      { topK: 20, minP: 0.1, repetitionPenalty: 1.1 },
+    ],
+    [{ do_sample: false, temperature: 0.6 }, { temperature: 0 }],
+  ])('is that of generation_config.json: %j', async (generation, sampling) => {
+    const opened = await open(generation === null ? {} : { 'generation_config.json': generation });
+    expect(opened.sampling).toEqual(sampling);
+  });
+
+  test.each([
+    [{ temperature: -1 }, 'temperature is -1, expected a finite number ≥ 0'],
+    [{ top_p: 0 }, 'top_p is 0, expected a number in (0, 1]'],
+    [{ top_k: 1.5 }, 'top_k is 1.5, expected'],
+    [{ repetition_penalty: '1' }, 'repetition_penalty is "1", expected a finite number > 0'],
+  ])('is refused by key and value where it is out of range: %j', async (generation, message) => {
+    const error = await errorOf(() => open({ 'generation_config.json': generation }));
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(String(error)).toContain(`generation_config.json: ${message}`);
+  });
+});
+
 describe('a directory without tokenizer.json', () => {
   test('is opened for ids, and its tokenizer names the file when text is asked for', async () => {
     const { tokenizer, model } = await open({});
