@@ -7,53 +7,15 @@ import { logSoftmax } from '../../../src/reference/operators.ts';
 import type { ModelRunner } from '../../../src/runtime/model-runner.ts';
 import { expectClose } from '../../support/approx.ts';
 import { storedWeight } from '../../support/kernels/stored-weight.ts';
-import { logitsOfAll, openRunner, places, step, TestSequence } from '../../support/models/model-session.ts';
+import { expectGreedy, GOLDEN_DEVICES, tolerance } from '../../support/models/golden.ts';
+import { logitsOfAll, openRunner } from '../../support/models/model-session.ts';
 import { readSafetensors } from '../../support/models/read-safetensors.ts';
 import { loadReferenceModel } from '../../support/models/reference-model.ts';
 
-/**
- * Tolerance that the fixtures state for a correct f32 engine: 2e-4 · (1 + max |logit|), here with the largest golden
- * logit.
- */
-function tolerance(golden: Float64Array): { abs: number } {
-  return { abs: 2e-4 * (1 + golden.reduce((max, logit) => Math.max(max, Math.abs(logit)), 0)) };
-}
-/** A step may choose another id only where the two best logits are nearer than this (fixtures' README). */
-const NARROW_GAP = 1e-3;
-
-interface Greedy {
-  readonly prompt: readonly number[];
-  readonly completion: readonly number[];
-  readonly gap: readonly number[];
-  readonly logprob: readonly number[];
-}
-
-/** Continues the prompt token by token; past a narrow gap the golden may have gone another way. */
-async function expectGreedy(runner: ModelRunner, { prompt, completion, gap, logprob }: Greedy, label: string) {
-  const [place] = places(runner, 1, prompt.length + completion.length);
-  const sequence = new TestSequence(prompt, place!);
-  while (sequence.ids.length < completion.length) await step(runner, [sequence]);
-  const narrow = gap.findIndex((difference) => difference < NARROW_GAP);
-  const comparable = narrow < 0 ? completion.length : narrow;
-  expect(sequence.ids.slice(0, comparable), label).toEqual(completion.slice(0, comparable));
-  const logprobs = sequence.logits
-    .slice(0, comparable)
-    .map((logits, i) => logSoftmax(Float64Array.from(logits))[completion[i]!]!);
-  // A logprob is a logit minus a mean of logits: twice a logit's tolerance, with logits of at most 30.
-  expectClose(logprobs, logprob.slice(0, comparable), { abs: 2 * 2e-4 * 31 }, `${label} logprob`);
-  return comparable;
-}
-
-/** Devices that every fixture has its golden logits on. */
-const DEVICES = [
-  { features: 'auto', reduction: 'software' },
-  { features: 'base', reduction: 'software' },
-  { features: 'auto', reduction: 'gpu' },
-] as const;
 let devices: readonly Device[];
 let device: Device;
 beforeAll(async () => {
-  devices = await Promise.all(DEVICES.map((options) => Device.open(options)));
+  devices = await Promise.all(GOLDEN_DEVICES.map((options) => Device.open(options)));
   device = await Device.open();
 });
 afterAll(() => {
@@ -74,7 +36,7 @@ describe.each(['plain', 'odd', 'two', 'untied', 'legacy', 'sharded'])('fixture m
   const golden = readSafetensors(`${directory}/golden.safetensors`);
   const { greedy } = JSON.parse(readFileSync(`${directory}/golden.json`, 'utf8'));
 
-  describe.each(DEVICES.map((options, i) => ({ ...options, i })))(
+  describe.each(GOLDEN_DEVICES.map((options, i) => ({ ...options, i })))(
     'with $features features in class $reduction',
     ({ features, i: place }) => {
       const tags = features === 'base' && SLOW.base.includes(name) ? ['slow'] : [];
