@@ -7,9 +7,9 @@ import { checkLoadModel, type LoadModelOptions } from './load-options.ts';
 import type { ModelConfig } from './models/config.ts';
 import { openModelDevice } from './open-model-device.ts';
 import { openSource, warn } from './resolve-model.ts';
-import { checkMemory, fitPool, type MemoryPlan, planMemory } from './runtime/memory-plan.ts';
+import { describeCut, fitSizes } from './runtime/fit-sizes.ts';
+import { checkMemory, type MemoryPlan, planMemory } from './runtime/memory-plan.ts';
 import { ModelRunner } from './runtime/model-runner.ts';
-import { resolveSizes } from './runtime/runtime-sizes.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
 import { describeFallback, type Fallback } from './tuning/verify-tuning.ts';
 import { packageFile } from './util/package-file.ts';
@@ -56,13 +56,12 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
   // Memory that the machine and, in a container, its limit leave.
   const hostBytes = device.traits.isSoftware ? process.availableMemory() : undefined;
-  const wanted = resolveSizes(config, options, weights.dtype, device);
-  const isPoolFixed = options.numBlocks !== undefined || hostBytes === undefined;
-  const sizes = isPoolFixed ? wanted : fitPool(model, wanted, hostBytes, weights.tiedHead);
+  const sizes = fitSizes(model, options, weights.dtype, { device, hostBytes, tiedHead: weights.tiedHead });
   const memory = planMemory(model, sizes, weights.tiedHead);
   const { kernels, tune, returnLogits, warmUp = true } = options;
   const { onPlan, onProgress = () => {}, onNotice = warn } = options;
-  for (const notice of notices) onNotice(notice);
+  const cut = describeCut(model, sizes, options);
+  for (const notice of [...notices, ...(cut === null ? [] : [cut])]) onNotice(notice);
   onPlan?.(memory);
   checkMemory(model, sizes, { maxBindingBytes, hostBytes }, weights.tiedHead);
   const fallbacks: Fallback[] = [];

@@ -65,7 +65,7 @@ export interface LoadModelOptions
 /** Options of `loadTextModel`. */
 export interface LoadTextModelOptions
   extends ModelDeviceOptions,
-    Pick<RunnerOptions, 'dtype' | 'kvDtype'>,
+    Pick<RunnerOptions, 'dtype' | 'kvDtype' | 'maxModelLen'>,
     Pick<ModelOptions, 'kernels'> {
   /** Seed of the weights of a random model; 0. */
   readonly seed?: number | undefined;
@@ -89,6 +89,7 @@ const LOAD_TEXT_MODEL: Checks<LoadTextModelOptions> = {
   yieldToAdapter: flag,
   dtype: oneOf(WEIGHT_DTYPES),
   kvDtype: oneOf(KV_DTYPES),
+  maxModelLen: count,
   kernels: allKernels,
   seed,
   onNotice: callback,
@@ -99,7 +100,6 @@ export const LOAD_MODEL: Checks<LoadModelOptions> = {
   ...LOAD_TEXT_MODEL,
   maxBatchSize: count,
   maxBatchTokens: count,
-  maxModelLen: count,
   blockSize: count,
   numBlocks: count,
   maxLogitsRows: count,

@@ -15,7 +15,7 @@ export interface Perplexity {
 
 /** Windows that a long text is cut into. */
 export interface PerplexityOptions {
-  /** Most tokens that a token is predicted from; by default the model's positions. */
+  /** Most tokens that a token is predicted from; by default the model's context. */
   readonly window?: number | undefined;
   /** Tokens between two windows' starts; by default `window`: no overlap. */
   readonly stride?: number | undefined;
@@ -36,10 +36,10 @@ export async function perplexity(
   ids: readonly number[],
   options: PerplexityOptions = {},
 ): Promise<Perplexity> {
-  const { config } = model;
+  const { config, maxModelLen } = model;
   checkKeys('options of perplexity', options, OPTION_KEYS);
-  const { window = config.numPositions, stride = window } = options;
-  checkInteger('window', window, 1, config.numPositions);
+  const { window = maxModelLen, stride = window } = options;
+  checkInteger('window', window, 1, maxModelLen);
   checkInteger('stride', stride, 1, window);
   checkIds('ids', ids, config, { least: 2, most: Number.MAX_SAFE_INTEGER });
   const starts: number[] = [];

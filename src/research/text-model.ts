@@ -8,6 +8,7 @@ import type { ModelConfig } from '../models/config.ts';
 import type { ModelKernels } from '../models/kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { compileForward } from '../runtime/compile-forward.ts';
+import { fitContext } from '../runtime/fit-sizes.ts';
 import { createParts, type ModelOptions, type ModelParts } from '../runtime/model-parts.ts';
 import { DEFAULT_BLOCK_SIZE, type RunnerOptions, type RuntimeSizes, resolveSizes } from '../runtime/runtime-sizes.ts';
 import { RangeValueError } from '../util/errors.ts';
@@ -77,14 +78,24 @@ export class TextModel {
     device: Device,
     model: ModelDefinition,
     source: WeightSource,
-    options: Pick<RunnerOptions, 'dtype' | 'kvDtype'> & Omit<ModelOptions, 'numSampledIds'> = {},
+    options: Pick<RunnerOptions, 'dtype' | 'kvDtype' | 'maxModelLen'> & Omit<ModelOptions, 'numSampledIds'> = {},
   ): Promise<TextModel> {
-    const { numPositions } = model.config;
-    const wanted = { ...options, maxBatchSize: MAX_TEXTS, maxLogitsRows: CHUNK_ROWS };
-    // Sequences share the tokens of a step, and at most one block each is not full.
-    const numBlocks = ceilDiv(Math.max(numPositions, MAX_TEXTS), DEFAULT_BLOCK_SIZE) + MAX_TEXTS;
-    const sizes = resolveSizes(model.config, { ...wanted, numBlocks }, source.dtype, device);
+    const sizesOf = (maxModelLen: number) => {
+      // A text runs whole. Sequences share the tokens of a step, and at most one block each is not full.
+      const maxBatchTokens = Math.max(maxModelLen, MAX_TEXTS);
+      const numBlocks = ceilDiv(maxBatchTokens, DEFAULT_BLOCK_SIZE) + MAX_TEXTS;
+      const wanted = { ...options, maxModelLen, maxBatchTokens, numBlocks };
+      const all = { ...wanted, maxBatchSize: MAX_TEXTS, maxLogitsRows: CHUNK_ROWS };
+      return resolveSizes(model.config, all, source.dtype, device);
+    };
+    const hostBytes = device.traits.isSoftware ? process.availableMemory() : undefined;
+    const sizes = fitContext(model, options.maxModelLen, sizesOf, { device, hostBytes, tiedHead: source.tiedHead });
     return new TextModel(device, await createParts(device, model, source, sizes, options), sizes);
+  }
+
+  /** Tokens of the longest text: those that memory has room for, at most the model's positions. */
+  get maxModelLen(): number {
+    return this.#sizes.maxModelLen;
   }
 
   /**
@@ -96,7 +107,7 @@ export class TextModel {
    */
   async forward(ids: readonly number[], options: ForwardOptions = {}): Promise<ForwardResult> {
     const { taps = [] } = checkForward(options);
-    checkIds('ids', ids, this.config, { least: 1, most: this.config.numPositions });
+    checkIds('ids', ids, this.config, { least: 1, most: this.maxModelLen });
     const [text, modules] = [[...ids], [...taps]];
     return this.#inTurn(() => this.#forward(text, modules));
   }
@@ -134,7 +145,7 @@ export class TextModel {
   }
 
   #checkScored(what: string, ids: readonly number[]): void {
-    checkIds(what, ids, this.config, { least: 2, most: this.config.numPositions + 1 });
+    checkIds(what, ids, this.config, { least: 2, most: this.maxModelLen + 1 });
   }
 
   /** Scores texts side by side. */
@@ -173,10 +184,10 @@ export class TextModel {
    * and a choice that is no id.
    */
   async generate(ids: readonly number[], options: GenerateOptions): Promise<number[]> {
-    const { numPositions, vocabSize } = this.config;
+    const { vocabSize } = this.config;
     const { maxTokens, choose } = checkGenerate(options);
-    checkIds('ids', ids, this.config, { least: 1, most: numPositions });
-    checkInteger('maxTokens', maxTokens, 1, numPositions - ids.length);
+    checkIds('ids', ids, this.config, { least: 1, most: this.maxModelLen });
+    checkInteger('maxTokens', maxTokens, 1, this.maxModelLen - ids.length);
     const text = [...ids];
     const end = ids.length + maxTokens;
     await this.#inTurn(async () => {

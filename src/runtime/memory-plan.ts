@@ -2,7 +2,7 @@
 import { type ModelDefinition, outerTensors } from '../models/architecture.ts';
 import { fuseTensors, numZeros, storedShape, type TensorSpec } from '../models/tensor-specs.ts';
 import { RoseinferError } from '../util/errors.ts';
-import { ceilDiv, numElements } from '../util/math.ts';
+import { numElements } from '../util/math.ts';
 import { positionTableEntries } from './position-tables.ts';
 import { kvBlockBytes, type RuntimeSizes } from './runtime-sizes.ts';
 import { layerScratchTable, scratchTable } from './scratch.ts';
@@ -53,26 +53,6 @@ export function planMemory(
   const kv = numLayers * sizes.numBlocks * kvBlockBytes(config, sizes.blockSize, sizes.kvDtype);
   const activations = 4 * scratchWords + stepInputBytes(sizes);
   return { weights, kv, activations, total: weights + kv + activations };
-}
-
-/**
- * Cuts a pool of the default size to what the host has room for, but never to less than one longest sequence takes:
- * `checkMemory` refuses what can't run at all.
- *
- * @param hostBytes memory that is free, where the adapter shares the host's.
- * @param tiedHead as of `planMemory`.
- */
-export function fitPool(
-  model: ModelDefinition,
-  sizes: RuntimeSizes,
-  hostBytes: number,
-  tiedHead?: boolean,
-): RuntimeSizes {
-  const { numBlocks, maxModelLen, blockSize } = sizes;
-  const { total, kv } = planMemory(model, sizes, tiedHead);
-  const mostBlocks = Math.floor((hostBytes - (total - kv)) / (kv / numBlocks));
-  const fewestBlocks = Math.min(numBlocks, ceilDiv(maxModelLen, blockSize));
-  return { ...sizes, numBlocks: Math.max(fewestBlocks, Math.min(numBlocks, mostBlocks)) };
 }
 
 /**

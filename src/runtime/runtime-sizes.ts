@@ -30,9 +30,9 @@ export interface SizingDevice {
 export interface RunnerOptions {
   /** Sequences per step; 8. */
   readonly maxBatchSize?: number | undefined;
-  /** Tokens per step; by default maxModelLen, so that every prompt can be prefilled whole. */
+  /** Tokens per step; by default maxModelLen, but at most 2,048: longer prompts are prefilled in chunks. */
   readonly maxBatchTokens?: number | undefined;
-  /** Tokens per sequence; by default, and at most, the model's positions. */
+  /** Tokens per sequence, at most the model's positions; by default these, as far as `loadModel` finds room for them. */
   readonly maxModelLen?: number | undefined;
   /** Tokens per block; 16. */
   readonly blockSize?: number | undefined;
@@ -51,6 +51,8 @@ export interface RunnerOptions {
 
 /** Default sequences per step. */
 const DEFAULT_BATCH_SIZE = 8;
+/** Most tokens per step by default: activations of more take memory and speed up nothing. */
+const DEFAULT_BATCH_TOKENS = 2048;
 /** Default storage of keys and values. */
 export const DEFAULT_KV_DTYPE: KVDType = 'f32';
 /** Default tokens per block of the KV cache. */
@@ -72,7 +74,8 @@ export function resolveSizes(
   const { maxStorageBufferBindingSize: maxBindingBytes } = gpu.limits;
   const { maxBatchSize = DEFAULT_BATCH_SIZE, blockSize = DEFAULT_BLOCK_SIZE, kvDtype = DEFAULT_KV_DTYPE } = options;
   const { maxModelLen = config.numPositions } = options;
-  const { maxBatchTokens = Math.max(maxModelLen, maxBatchSize), maxLogitsRows = maxBatchSize } = options;
+  const { maxBatchTokens = Math.max(Math.min(maxModelLen, DEFAULT_BATCH_TOKENS), maxBatchSize) } = options;
+  const { maxLogitsRows = maxBatchSize } = options;
   for (const [name, value] of Object.entries({ maxBatchSize, blockSize, maxModelLen, maxBatchTokens, maxLogitsRows })) {
     checkSize(name, value);
   }

@@ -8,7 +8,8 @@ import type { ReductionClass } from '../../src/gpu/reduction.ts';
 import { loadModel } from '../../src/load-model.ts';
 import { RandomCheckpoint } from '../../src/models/random-checkpoint.ts';
 import { parseModel, randomModel } from '../../src/models/registry.ts';
-import { checkMemory, fitPool, formatBytes, MemoryError, planMemory } from '../../src/runtime/memory-plan.ts';
+import { fitPool } from '../../src/runtime/fit-sizes.ts';
+import { checkMemory, formatBytes, MemoryError, planMemory } from '../../src/runtime/memory-plan.ts';
 import { ModelRunner } from '../../src/runtime/model-runner.ts';
 import { type RunnerOptions, resolveSizes, type SizingDevice } from '../../src/runtime/runtime-sizes.ts';
 import { head, keys as headKeys, modelDirectory, modelTensors, WTE } from '../support/models/checkpoint-directory.ts';
@@ -93,7 +94,7 @@ test('a default pool is cut to the blocks that the host has room for, but one lo
   const sizes = sizesOf({ maxBatchSize: 3 });
   const { total, kv } = planMemory(model, sizes);
   const ofBlock = kv / 57;
-  const blocks = (hostBytes: number) => fitPool(model, sizes, hostBytes).numBlocks;
+  const blocks = (hostBytes: number) => fitPool(model, sizes, { hostBytes }).numBlocks;
   expect(blocks(2 * total)).toBe(57);
   expect(blocks(total)).toBe(57);
   expect(blocks(total - 1)).toBe(56);
