@@ -5,7 +5,7 @@ import type { Architecture, ModelDefinition } from './models/architecture.ts';
 import { openCheckpoint } from './models/checkpoint.ts';
 import { type AdvisedSampling, readGenerationConfig } from './models/generation-config.ts';
 import { RandomCheckpoint } from './models/random-checkpoint.ts';
-import { findModel, type RandomModel } from './models/registry.ts';
+import { configNotices, findModel, type RandomModel } from './models/registry.ts';
 import type { WeightSource } from './models/weight-source.ts';
 import { checkVocabSize, Tokenizer } from './tokenizer/tokenizer.ts';
 import { TOKENIZER_FILE } from './tokenizer/tokenizer-files.ts';
@@ -23,7 +23,7 @@ export interface OpenSource {
   readonly eosIds: readonly number[];
   /** Sampling parameters that the model's authors advise. */
   readonly sampling: AdvisedSampling;
-  /** Lines on what the files hold and the model does not use. */
+  /** Lines on contents of the files that the model does not use. */
   readonly notices: readonly string[];
 }
 
@@ -51,7 +51,7 @@ async function openDirectory(dir: string, model: ModelDefinition): Promise<OpenS
   const lost = [...unusedEosIds, ...tokenizer.eosIds.filter((id) => id >= vocabSize)];
   const lostNotice = `${dir}: eos ${quote(lost)} is beyond the ${vocabSize} tokens of the model and never generated`;
   const source = await openCheckpoint(dir, model);
-  const notices = [...(lost.length > 0 ? [lostNotice] : []), ...source.notices];
+  const notices = [...configNotices(dir, model), ...(lost.length > 0 ? [lostNotice] : []), ...source.notices];
   return { model, source, tokenizer, eosIds, sampling, notices };
 }
 

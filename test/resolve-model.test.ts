@@ -3,7 +3,9 @@ import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } f
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
+import type { Architecture } from '../src/models/architecture.ts';
 import { ConfigError } from '../src/models/config.ts';
+import { gpt2 } from '../src/models/gpt2/gpt2.ts';
 import { openSource } from '../src/resolve-model.ts';
 import { TokenizerError } from '../src/tokenizer/tokenizer-error.ts';
 import { talesRunner } from './support/engine/test-runners.ts';
@@ -25,11 +27,26 @@ function modelDirectory(files: Readonly<Record<string, unknown>>): string {
   return dir;
 }
 
+/** The architecture of the fixture with a key that its config.json has in vain. */
+const forgetful: Architecture = {
+  ...gpt2,
+  define(json, source) {
+    const model = gpt2.define(json, source);
+    return { ...model, config: { ...model.config, ignoredKeys: ['gadget'] } };
+  },
+};
+
 async function open(files: Readonly<Record<string, unknown>>) {
   const opened = await openSource(modelDirectory(files));
   await opened.source.close();
   return opened;
 }
+
+test('keys of config.json that count for nothing are a notice', async () => {
+  const opened = await openSource(FIXTURE, 0, [forgetful]);
+  await opened.source.close();
+  expect(opened.notices).toEqual([`${FIXTURE}/config.json: 1 key is not understood and ignored: "gadget"`]);
+});
 
 describe('the eos of a directory', () => {
   test.each<[string, unknown, readonly number[]]>([

@@ -8,16 +8,13 @@ import type { SafetensorsFile } from '../formats/safetensors.ts';
 import type { SafetensorsTensor } from '../formats/safetensors-header.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
-import { clip, quote } from '../util/quote.ts';
+import { clip, quoteSome } from '../util/quote.ts';
 import { type FileRules, fileTensors, type ModelDefinition } from './architecture.ts';
 import type { TensorSpec } from './tensor-specs.ts';
 import { checkRows, rowLength, type WeightSource } from './weight-source.ts';
 
 /** Values that a module computes from its configuration and that some files carry along. */
 const BUFFER = /\.rotary_emb\.inv_freq$/;
-/** Most names in a notice, and most characters of each. */
-const MAX_NAMED = 5;
-const MAX_NAME_LENGTH = 60;
 /** Elements compared at a time to find out whether a stored head is the embedding. */
 const COMPARED_ELEMENTS = 2 ** 18;
 
@@ -170,10 +167,8 @@ function missingWeight(dir: string, name: string, shape: readonly number[], reas
 
 /** Counts the tensors and names the first of them. */
 function unusedNotice(dir: string, names: readonly string[]): string {
-  const shown = names.slice(0, MAX_NAMED).map((name) => quote(clip(name, MAX_NAME_LENGTH)));
-  const more = names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : '';
   const [count, use] = names.length === 1 ? ['1 tensor', 'is'] : [`${names.length} tensors`, 'are'];
-  return `${dir}: ${count} ${use} of no use to the model: ${shown.join(', ')}${more}`;
+  return `${dir}: ${count} ${use} of no use to the model: ${quoteSome(names)}`;
 }
 
 function showShape(shape: readonly number[]): string {

@@ -31,6 +31,8 @@ export interface ModelConfig {
   readonly tieWordEmbeddings: boolean;
   /** Tokens that end a text, as in the file: the vocabulary may lack one. */
   readonly eosTokenIds: readonly number[];
+  /** Keys of the file that are not understood and don't count, for a notice. */
+  readonly ignoredKeys: readonly string[];
 }
 
 /** Reader of the keys of a config.json. */
@@ -44,6 +46,8 @@ export interface ConfigReader {
   readonly size: (key: string) => number;
   /** Reads true or false. @throws ConfigError for anything else. */
   readonly flag: (key: string, absent: boolean) => boolean;
+  /** Reads the keys of an object under `key`; errors name them as `key.name`. @throws ConfigError unless it is an object. */
+  readonly inner: (key: string) => ConfigReader;
 }
 
 /**
@@ -54,6 +58,10 @@ export interface ConfigReader {
 export function readConfig(json: unknown, source: string): ConfigReader {
   const fail = (problem: Problem) => new ConfigError(source, problem);
   if (!isJsonObject(json)) throw fail({ subject: 'config', found: quoteJson(json), expected: 'a JSON object' });
+  return readerOf(json, fail);
+}
+
+function readerOf(json: JsonObject, fail: ConfigReader['fail']): ConfigReader {
   const read: ConfigReader['read'] = (key, accepts, expected, absent) => {
     const value = json[key] === undefined ? absent : json[key];
     if (!accepts(value)) throw fail({ subject: key, found: quoteJson(value), expected });
@@ -65,6 +73,10 @@ export function readConfig(json: unknown, source: string): ConfigReader {
     read,
     size: (key) => read(key, isSize, 'a positive integer'),
     flag: (key, absent) => read(key, (value) => typeof value === 'boolean', 'true or false', absent),
+    inner: (key) =>
+      readerOf(read(key, isJsonObject, 'a JSON object'), (problem) =>
+        fail({ ...problem, subject: `${key}.${problem.subject}` }),
+      ),
   };
 }
 

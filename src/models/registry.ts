@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { RangeValueError } from '../util/errors.ts';
 import { readJsonObject } from '../util/json.ts';
-import { quote } from '../util/quote.ts';
+import { quote, quoteSome } from '../util/quote.ts';
 import { checkDirectory } from '../util/regular-file.ts';
 import type { Architecture, ModelDefinition } from './architecture.ts';
 import { ConfigError, readConfig } from './config.ts';
@@ -11,6 +11,8 @@ import { gpt2 } from './gpt2/gpt2.ts';
 
 /** Beginning of the name of a model with random weights. */
 const RANDOM = 'random:';
+
+const CONFIG_FILE = 'config.json';
 
 /** Every architecture, the first for files without a `model_type`. */
 const ARCHITECTURES: readonly Architecture[] = [gpt2];
@@ -25,8 +27,15 @@ export async function readModel(dir: string, architectures?: readonly Architectu
   await checkDirectory(dir, expected, ({ found, cause }) => {
     return new ConfigError(dir, { subject: 'model directory', found, expected, cause });
   });
-  const path = join(dir, 'config.json');
+  const path = join(dir, CONFIG_FILE);
   return parseModel(await readJsonObject(path, (problem) => new ConfigError(path, problem)), path, architectures);
+}
+
+/** Writes the notice of keys that are ignored in config.json of a directory: a line, or none. */
+export function configNotices(dir: string, { config: { ignoredKeys } }: ModelDefinition): string[] {
+  if (ignoredKeys.length === 0) return [];
+  const count = ignoredKeys.length === 1 ? '1 key is' : `${ignoredKeys.length} keys are`;
+  return [`${join(dir, CONFIG_FILE)}: ${count} not understood and ignored: ${quoteSome(ignoredKeys)}`];
 }
 
 /**

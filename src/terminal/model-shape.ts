@@ -8,7 +8,7 @@ import { type ModelDefinition, outerTensors } from '../models/architecture.ts';
 import { openCheckpoint } from '../models/checkpoint.ts';
 import { ConfigError } from '../models/config.ts';
 import { RandomCheckpoint } from '../models/random-checkpoint.ts';
-import { findModel } from '../models/registry.ts';
+import { configNotices, findModel } from '../models/registry.ts';
 import { DEFAULT_KV_DTYPE, type RunnerOptions } from '../runtime/runtime-sizes.ts';
 import { numElements } from '../util/math.ts';
 
@@ -38,10 +38,10 @@ export async function readModelShape(
   if (isRandom) return { model, dtype: dtype ?? new RandomCheckpoint(model, 0).dtype, kvDtype, notices: [] };
   if (dtype !== undefined) {
     checkSizes(model, join(name, 'config.json'));
-    return { model, dtype, kvDtype, notices: [] };
+    return { model, dtype, kvDtype, notices: configNotices(name, model) };
   }
   await using checkpoint = await openCheckpoint(name, model);
-  return { model, dtype: checkpoint.dtype, kvDtype, notices: checkpoint.notices };
+  return { model, dtype: checkpoint.dtype, kvDtype, notices: [...configNotices(name, model), ...checkpoint.notices] };
 }
 
 /** Refuses sizes that no machine has room for: without the files nothing else shows that one is wrong. */

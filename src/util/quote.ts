@@ -2,11 +2,21 @@
 
 /** Longest quotation, in UTF-16 units, without the ellipsis. */
 const MAX_LENGTH = 100;
+/** Most names in a list, and most characters of each. */
+const MAX_NAMED = 5;
+const MAX_NAME_LENGTH = 60;
 
 /** Shows a value on one line of at most about 100 characters: text in quotes, everything else as JavaScript prints it. */
 export function quote(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(clip(value));
   return clip(singleLine(print(value)));
+}
+
+/** Quotes the first five names and counts the others. */
+export function quoteSome(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_NAMED).map((name) => quote(clip(name, MAX_NAME_LENGTH)));
+  const more = names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : '';
+  return `${shown.join(', ')}${more}`;
 }
 
 /** Cuts a text beyond `length` and marks the cut with an ellipsis; never cuts through a surrogate pair. */

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/models/config.ts';
 import { gpt2 } from '../../src/models/gpt2/gpt2.ts';
 import {
+  configNotices,
   findModel,
   parseModel,
   RANDOM_EXAMPLE,
@@ -33,6 +34,17 @@ describe('model_type', () => {
     expect(parse).toThrow(ConfigError);
     expect(parse).toThrow(`config.json: model_type is ${JSON.stringify(model_type)}, expected "gpt2"`);
   });
+});
+
+test('ignored keys of config.json are counted in one line, which names the first five', () => {
+  const model = parseModel(sizes, 'config.json');
+  const noticesOf = (ignoredKeys: string[]) =>
+    configNotices('dir', { ...model, config: { ...model.config, ignoredKeys } });
+  expect(noticesOf([])).toEqual([]);
+  expect(noticesOf(['a\nb'])).toEqual(['dir/config.json: 1 key is not understood and ignored: "a\\nb"']);
+  expect(noticesOf([...'abcdefg'])).toEqual([
+    'dir/config.json: 7 keys are not understood and ignored: "a", "b", "c", "d", "e" and 2 more',
+  ]);
 });
 
 describe('readModel', () => {

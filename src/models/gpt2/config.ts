@@ -62,6 +62,7 @@ export function parseGPT2Config(config: unknown, source: string): GPT2Config {
     scaleAttnByInverseLayerIdx: flag('scale_attn_by_inverse_layer_idx', false),
     tieWordEmbeddings: flag('tie_word_embeddings', true),
     eosTokenIds: parseEosIds(json.eos_token_id ?? defaultEosId, fail),
+    ignoredKeys: [],
   };
 }
 

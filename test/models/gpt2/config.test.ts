@@ -23,6 +23,7 @@ test('absent keys have the defaults of transformers', () => {
     scaleAttnByInverseLayerIdx: false,
     tieWordEmbeddings: true,
     eosTokenIds: [], // 50256, the default, is not in this vocabulary
+    ignoredKeys: [],
   });
   expect(parse({ vocab_size: 50257 }).eosTokenIds).toEqual([50256]);
 });

@@ -25,6 +25,7 @@ export function parseToyConfig(config: unknown, source: string): ModelConfig {
     window: null,
     tieWordEmbeddings: flag('tie_word_embeddings', false),
     eosTokenIds: parseEosIds(json.end ?? null, fail),
+    ignoredKeys: [],
   };
 }
 
