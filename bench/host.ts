@@ -1,5 +1,6 @@
 // Benchmark of the host: what a decode step costs JavaScript's side of WebGPU, on Dawn's null backend. `--help` lists its flags.
 import { openDevice } from '../src/gpu/device.ts';
+import { describeStorage } from '../src/models/weight-storage.ts';
 import { openSource } from '../src/resolve-model.ts';
 import { ModelRunner } from '../src/runtime/model-runner.ts';
 import { DEFAULT_BLOCK_SIZE, resolveSizes } from '../src/runtime/runtime-sizes.ts';
@@ -18,14 +19,14 @@ async function benchHost({ model: name = SHAPE_MODEL, ...args }: HostArgs, signa
   const steps = hostSteps(model.config.numPositions);
   const numBlocks = blocksOfSteps(steps, DEFAULT_BLOCK_SIZE);
   const options = { dtype: args.dtype, kvDtype: args['kv-dtype'], numBlocks };
-  const sizes = resolveSizes(model.config, options, weights.dtype, device);
+  const sizes = resolveSizes(model.config, options, weights, device);
   status.show('loading');
   const calls = new NativeCalls(device.gpu);
   await using runner = await ModelRunner.create(device, model, weights, sizes, { tune: 'off', verify: false });
   const onRound = (round: number) => status.show(`round ${round} of ${args.rounds}`);
   const costs = await measureHost({ runner, tokenizer, calls }, steps, { rounds: args.rounds, signal, onRound });
   status.clear();
-  console.log(`${name} (${sizes.dtype}, KV ${sizes.kvDtype}) on Dawn's null backend`);
+  console.log(`${name} (${describeStorage(model, sizes.storage)}, KV ${sizes.kvDtype}) on Dawn's null backend`);
   console.log(formatHostCosts(costs));
 }
 

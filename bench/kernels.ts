@@ -3,6 +3,7 @@
 
 import { Device } from '../src/gpu/device.ts';
 import { modelKernels } from '../src/models/kernels.ts';
+import { describeStorage } from '../src/models/weight-storage.ts';
 import { deviceOptions } from '../src/terminal/flags.ts';
 import { modelFiles } from '../src/terminal/model-files.ts';
 import { readModelShape } from '../src/terminal/model-shape.ts';
@@ -27,7 +28,8 @@ async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void
     status.clear();
     console.log(text);
   };
-  print(`model: ${name} (${shape.dtype}, KV ${shape.kvDtype}) · ${describeDevice(device.identity)}`);
+  const dtype = describeStorage(shape.model, shape.storage);
+  print(`model: ${name} (${dtype}, KV ${shape.kvDtype}) · ${describeDevice(device.identity)}`);
   const run = args.invariance ? priceOrder : timeVariants;
   await run({ device, kernels: modelKernels, ...shape }, { args, name, print, status, signal });
 }

@@ -66,6 +66,7 @@ export { type LoadedTextModel, loadTextModel } from './load-text-model.ts';
 export { ConfigError, type ModelConfig } from './models/config.ts';
 export { type ModelKernels, modelKernels } from './models/kernels.ts';
 export type { WeightSource } from './models/weight-source.ts';
+export type { WeightStorage } from './models/weight-storage.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './research/perplexity.ts';
 export type { ChooseId, ForwardOptions, GenerateOptions, ReplaceOptions } from './research/research-options.ts';
 export type { ForwardResult, TextModel } from './research/text-model.ts';

@@ -2,9 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import { Engine } from './engine/engine.ts';
 import type { Device, DeviceIdentity } from './gpu/device.ts';
-import type { WeightDType } from './kernels/weights/weight-tiles.ts';
 import { checkLoadModel, type LoadModelOptions } from './load-options.ts';
 import type { ModelConfig } from './models/config.ts';
+import { describeStorage } from './models/weight-storage.ts';
 import { openModelDevice } from './open-model-device.ts';
 import { openSource, warn } from './resolve-model.ts';
 import { describeCut, fitSizes } from './runtime/fit-sizes.ts';
@@ -25,8 +25,8 @@ export interface LoadedModel extends AsyncDisposable {
   /** As given: a directory or `random:…`. */
   readonly name: string;
   readonly config: ModelConfig;
-  /** Storage of the weight matrices. */
-  readonly dtype: WeightDType;
+  /** Storage of the weight matrices: one type, or those that they have, such as `q4 + q8_32`, that of most numbers first. */
+  readonly dtype: string;
   readonly memory: MemoryPlan;
   /** Adapter, and the reduction class of the device on it. */
   readonly adapter: DeviceIdentity;
@@ -56,7 +56,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
   // Memory that the machine and, in a container, its limit leave.
   const hostBytes = device.traits.isSoftware ? process.availableMemory() : undefined;
-  const sizes = fitSizes(model, options, weights.dtype, { device, hostBytes, tiedHead: weights.tiedHead });
+  const sizes = fitSizes(model, options, weights, { device, hostBytes, tiedHead: weights.tiedHead });
   const memory = planMemory(model, sizes, weights.tiedHead);
   const { kernels, tune, returnLogits, warmUp = true } = options;
   const { onPlan, onProgress = () => {}, onNotice = warn } = options;
@@ -88,7 +88,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
   return {
     name,
     config,
-    dtype: sizes.dtype,
+    dtype: describeStorage(model, sizes.storage),
     memory,
     adapter: device.identity,
     fallbacks,

@@ -1,6 +1,7 @@
 // The mode `--estimate` of the kernel benchmark: prints what a named GPU allows a model's kernels, without one.
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import { describeStorage } from '../../src/models/weight-storage.ts';
 import { modelFiles } from '../../src/terminal/model-files.ts';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
 import { checkOutputs } from '../../src/terminal/output-file.ts';
@@ -41,7 +42,8 @@ export async function runEstimate(name: GpuName | typeof LIST, args: EstimateArg
   await checkOutputs({ '--json': json }, { '--model': await modelFiles(model) });
   const { notices, ...shape } = await readModelShape(model, { dtype: args.dtype, kvDtype: args['kv-dtype'] });
   for (const notice of notices) console.error(notice);
-  const { dtype, kvDtype } = shape;
+  const { kvDtype } = shape;
+  const dtype = describeStorage(shape.model, shape.storage);
   const { driver, shaders } = readMemory();
   const steps = await estimateSteps(shape, GPUS[name], shaders);
   console.log(formatEstimate(GPUS[name], { subject: `${model} (${dtype}, KV ${kvDtype})`, driver }, steps));

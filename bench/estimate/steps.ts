@@ -71,13 +71,13 @@ export function estimatedSteps(numPositions: number): StepTokens[] {
  * declared.
  */
 export async function estimateSteps(
-  { model, dtype, kvDtype }: Pick<ModelShape, 'model' | 'dtype' | 'kvDtype'>,
+  { model, storage, kvDtype }: Pick<ModelShape, 'model' | 'storage' | 'kvDtype'>,
   gpu: Gpu,
   shaders: MemoryTable['shaders'],
 ): Promise<EstimatedStep[]> {
   const traits = traitsOf(gpu);
   const limits = { maxStorageBufferBindingSize: MAX_BINDING_BYTES };
-  const sizes = resolveSizes(model.config, { dtype, kvDtype }, dtype, { gpu: { limits }, traits });
+  const sizes = resolveSizes(model.config, { kvDtype }, storage, { gpu: { limits }, traits });
   const tuning = new Tuning(traits);
   const parts = metaParts({ model, sizes, maxBindingBytes: MAX_BINDING_BYTES, kernels: modelKernels, tuning });
   const steps: EstimatedStep[] = [];

@@ -8,6 +8,7 @@ import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { MATMUL_BUCKETS } from '../../src/kernels/matmul/tuning.ts';
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
+import { weightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import type { StepSink } from '../../src/models/step.ts';
 import { forward } from '../../src/runtime/forward.ts';
 import { modelWork } from '../../src/runtime/model-work.ts';
@@ -41,11 +42,11 @@ export interface DecodeWork {
 }
 
 /** Loads the choices that a model takes on the device of a benchmark, and measures those that are missing there. */
-export function tuningOf({ device, kernels, model, dtype, kvDtype }: TimedModel): Promise<Tuning> {
+export function tuningOf({ device, kernels, model, storage, kvDtype }: TimedModel): Promise<Tuning> {
   const most = Math.max(...MATMUL_BUCKETS.filter((rows) => rows <= 2 * Math.max(...BATCHES)));
   const limits = { maxBatchSize: most, maxBatchTokens: most, kvDtype };
   const list = () => {
-    const sizes = resolveSizes(model.config, limits, dtype, device);
+    const sizes = resolveSizes(model.config, limits, storage, device);
     return listTunables(device, modelWork(device, model, sizes, kernels));
   };
   return loadTuning(device, list, { mode: undefined });
@@ -57,7 +58,7 @@ export function listDecodeWork(timed: TimedModel, tuning: Tuning): readonly Deco
     const found = new Map<string, DecodeWork & { readonly perStep: Map<number, number> }>();
     for (const context of contextsOf(timed)) {
       const dispatches = listAll(timed, { sequences, queries: 1, context }, tuning);
-      for (const work of workOf(timed, dispatches, { sequences, queries: 1, context }, tuning)) {
+      for (const work of workOf(dispatches, { sequences, queries: 1, context }, tuning)) {
         const key = `${work.kernel} ${work.name}`;
         const known = found.get(key) ?? { ...work, perStep: new Map<number, number>() };
         known.perStep.set(context, (known.perStep.get(context) ?? 0) + 1);
@@ -90,7 +91,6 @@ function listAll(timed: TimedModel, step: StepTokens, tuning: Tuning): readonly 
 
 /** Lists the work of a step, once for each of its runs. */
 function workOf(
-  { dtype }: TimedModel,
   dispatches: readonly ModelDispatch[],
   step: StepTokens,
   tuning: Tuning,
@@ -103,6 +103,7 @@ function workOf(
     const { M = 0, K = 0, N = 0, C = 0 } = dispatch.dims;
     if (isOf(dispatch, matmul, matmulKVWrite)) {
       const name = `${use} ${K} × ${N}`;
+      const dtype = weightDType(dispatch.variant.conditions);
       const choice = tuning.choose(kernel.name, { M, K, N });
       const prepare = (device: Device, owned: DisposableStack) =>
         matmulContest(device, owned, { M, K, N, dtype }, choice);

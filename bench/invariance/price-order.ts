@@ -1,5 +1,6 @@
 // The run of `--invariance`: what the fixed order of sums costs, kernel by kernel and over decode steps. A control that computes
 // something else ends the run before it is timed.
+import { describeStorage } from '../../src/models/weight-storage.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { packageRoot } from '../../src/util/package-info.ts';
 import type { TimedModel } from '../kernels/case.ts';
@@ -29,7 +30,7 @@ import { timeContest } from './time-contest.ts';
  * the signal's reason.
  */
 export async function priceOrder(timed: TimedModel, { args, name, print, status, signal }: KernelRun): Promise<void> {
-  const { device, dtype, kvDtype } = timed;
+  const { device, model, storage, kvDtype } = timed;
   const { filter = '', runs: rounds, json } = args;
   status.show('choosing variants');
   const works = listDecodeWork(timed, await tuningOf(timed));
@@ -45,7 +46,7 @@ export async function priceOrder(timed: TimedModel, { args, name, print, status,
       args,
       adapter: device.identity,
       model: name,
-      dtype,
+      dtype: describeStorage(model, storage),
       kvDtype,
       commit: await readCommit(packageRoot),
     };

@@ -6,9 +6,9 @@ import type { NamedVariant } from '../../src/gpu/kernel-variants.ts';
 import type { PackedMatrix } from '../../src/gpu/packed-matrix.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
-import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import type { ModelDefinition } from '../../src/models/architecture.ts';
 import type { ModelKernels } from '../../src/models/kernels.ts';
+import type { WeightStorage } from '../../src/models/weight-storage.ts';
 
 /** Tokens of a step, or rows of logits. */
 export const SIZES: readonly number[] = [1, 2, 4, 8, 16, 64, 256];
@@ -19,7 +19,7 @@ export interface TimedModel {
   readonly kernels: ModelKernels;
   readonly model: ModelDefinition;
   /** Storage of the weight matrices. */
-  readonly dtype: WeightDType;
+  readonly storage: WeightStorage;
   readonly kvDtype: KVDType;
 }
 

@@ -27,13 +27,13 @@ export function listStep(timed: TimedModel, step: StepTokens): readonly ModelDis
 
 /** Describes a step, with every kernel of the head, and the parts of a model on a runner that has room for it and no more. */
 export function describeStep(
-  { device, kernels, model, dtype, kvDtype }: TimedModel,
+  { device, kernels, model, storage, kvDtype }: TimedModel,
   step: StepTokens,
 ): { readonly parts: ForwardParts; readonly shape: StepShape } {
   const { sequences, queries, context } = step;
   const numTokens = sequences * queries;
   const limits = { maxBatchSize: sequences, maxBatchTokens: numTokens, maxModelLen: context, kvDtype };
-  const sizes = resolveSizes(model.config, limits, dtype, device);
+  const sizes = resolveSizes(model.config, limits, storage, device);
   const parts = untunedParts(device, model, sizes, kernels);
   const head = { logitsOfAll: false, adjustsLogits: true, reportsLogprobs: true };
   return { parts, shape: { ...tokenShape(step, sizes), ...head } };

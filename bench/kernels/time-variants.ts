@@ -1,4 +1,5 @@
 // The usual run of the kernel benchmark: every variant of every kernel at the shapes of a model, beside the adapter's best.
+import { describeStorage } from '../../src/models/weight-storage.ts';
 import type { StatusLine } from '../../src/terminal/status-line.ts';
 import { packageRoot } from '../../src/util/package-info.ts';
 import { writeAtEnd } from '../report/json-file.ts';
@@ -28,7 +29,8 @@ export interface KernelRun {
  * @throws RangeValueError when the filter selects none; GpuError without timestamps; the signal's reason.
  */
 export async function timeVariants(timed: TimedModel, { args, name, print, status, signal }: KernelRun): Promise<void> {
-  const { device, dtype, kvDtype } = timed;
+  const { device, model, storage, kvDtype } = timed;
+  const dtype = describeStorage(model, storage);
   const { filter = '', runs, json } = args;
   const candidates = selectCandidates(timed, filter);
   status.show('measuring what the adapter could do');

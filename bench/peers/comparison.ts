@@ -1,7 +1,6 @@
 // Comparison of roseinfer with its peers: each engine runs in a process of its own, so that a failure stops no other.
 import { join } from 'node:path';
 import type { DeviceIdentity } from '../../src/gpu/device.ts';
-import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { BUNDLED_MODEL } from '../../src/load-model.ts';
 import { openSource } from '../../src/resolve-model.ts';
 import { deviceOptions, modelOptions } from '../../src/terminal/flags.ts';
@@ -25,7 +24,7 @@ export type EngineName = 'roseinfer' | PeerName;
 /** Adapter and weights of roseinfer. */
 export interface Setup {
   readonly adapter: DeviceIdentity;
-  readonly dtype: WeightDType;
+  readonly dtype: string;
 }
 
 /** Single result of a comparison. */
@@ -50,7 +49,7 @@ export interface ComparisonOptions {
 }
 
 /** Type of the same weights in a GGUF file. */
-const GGML_TYPE_OF: Readonly<Record<'f32' | 'f16' | 'q8', GgmlType>> = { f32: 'F32', f16: 'F16', q8: 'Q8_0' };
+const GGML_TYPE_OF = { f32: 'F32', f16: 'F16', q8: 'Q8_0' } as const satisfies Readonly<Record<string, GgmlType>>;
 
 /**
  * Environment with one thread in Node's pool. node-llama-cpp samples the sequences of a batch in parallel there, and
@@ -145,7 +144,7 @@ export class Comparison {
   }
 
   async #multiplyRoseinfer(): Promise<void> {
-    const { dtype } = this.setup;
+    const dtype = sharedStorage(this.setup);
     const job: RoseinferMatmulJob = { dtype, device: deviceOptions(this.#options.args) };
     const take = (result: MatmulResult) => this.#take({ kind: 'matmul', engine: 'roseinfer', result });
     await this.#run('roseinfer-matmul', 'roseinfer', job, take);
@@ -192,9 +191,15 @@ export class Comparison {
     const path = join(scratch, 'model.gguf');
     const { model, source } = await openSource(args.model ?? BUNDLED_MODEL);
     await using weights = source;
-    await writeGguf(path, model, weights, GGML_TYPE_OF[this.setup.dtype]);
+    await writeGguf(path, model, weights, GGML_TYPE_OF[sharedStorage(this.setup)]);
     return path;
   }
+}
+
+/** Returns the storage type of roseinfer's weights. @throws PeerError for one that the other engines do not have. */
+function sharedStorage({ dtype }: Setup): keyof typeof GGML_TYPE_OF {
+  if (dtype === 'f32' || dtype === 'f16' || dtype === 'q8') return dtype;
+  throw new PeerError(`weights are ${dtype}, expected ${Object.keys(GGML_TYPE_OF).join(', ')}`);
 }
 
 /** Makes a value at the first call; later calls return the same, a failure too. */

@@ -2,7 +2,6 @@
 import { Engine } from '../../src/engine/engine.ts';
 import type { DeviceIdentity } from '../../src/gpu/device.ts';
 import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
-import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { loadModel } from '../../src/load-model.ts';
 import type { LoadModelOptions } from '../../src/load-options.ts';
 import type { TimedIds } from '../common/decode-speed.ts';
@@ -17,7 +16,7 @@ export interface RoseinferDecodeJob extends DecodeJob {
 }
 
 /** Result of roseinfer: its setup before the first batch, then the batches. */
-export type RoseinferDecodeResult = DecodeResult | { readonly adapter: DeviceIdentity; readonly dtype: WeightDType };
+export type RoseinferDecodeResult = DecodeResult | { readonly adapter: DeviceIdentity; readonly dtype: string };
 
 answerJob(async (job: RoseinferDecodeJob, report: (result: RoseinferDecodeResult) => void) => {
   const maxBatchSize = Math.max(...BATCH_SIZES);

@@ -26,7 +26,7 @@ answerJob(async (job: RoseinferMatmulJob, report: (result: MatmulResult) => void
   if (device.traits.isSoftware) device.governPolls(new PollGovernor());
   yieldToAdapter(device.traits);
   const { model } = await findModel(SHAPE_MODEL);
-  const cases = kernelCases({ device, kernels: modelKernels, model, dtype: job.dtype, kvDtype: 'f32' });
+  const cases = kernelCases({ device, kernels: modelKernels, model, storage: job.dtype, kvDtype: 'f32' });
   for (const { kernel, name, M, choice, prepare } of cases) {
     if (kernel !== matmul || !MATMUL_ROWS.includes(M)) continue;
     using owned = new DisposableStack();

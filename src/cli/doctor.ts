@@ -9,6 +9,7 @@ import { formatKernel, formatMachine, formatModel, TABLE_HEAD } from '../doctor/
 import { Device } from '../gpu/device.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { modelKernels } from '../models/kernels.ts';
+import { describeStorage } from '../models/weight-storage.ts';
 import { deviceOptions, modelFlags, switchFlag } from '../terminal/flags.ts';
 import { readModelShape } from '../terminal/model-shape.ts';
 import { modelName } from '../terminal/open-model.ts';
@@ -57,7 +58,8 @@ export async function doctor(args: DoctorArgs, signal: AbortSignal): Promise<voi
   }
   status.clear();
   if (args.json) {
-    const { model, dtype, kvDtype } = shape;
+    const { model, storage, kvDtype } = shape;
+    const dtype = describeStorage(model, storage);
     const examined = { name: modelName(args.model), config: model.config, dtype, kvDtype };
     console.log(JSON.stringify(reportJson(machine, examined, reports)));
   }
@@ -67,9 +69,10 @@ export async function doctor(args: DoctorArgs, signal: AbortSignal): Promise<voi
 }
 
 /** Model of a report. */
-interface ExaminedModel extends Pick<Subject, 'dtype' | 'kvDtype'> {
+interface ExaminedModel extends Pick<Subject, 'kvDtype'> {
   readonly name: string;
   readonly config: ModelConfig;
+  readonly dtype: string;
 }
 
 /** Makes the report of all findings; `avoid` lists the wrong variants. */

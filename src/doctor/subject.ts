@@ -2,9 +2,9 @@
 import type { Device } from '../gpu/device.ts';
 import type { ModelWork } from '../kernels/examination.ts';
 import type { KVDType } from '../kernels/kv-write/kv-write.ts';
-import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
 import type { ModelKernels } from '../models/kernels.ts';
+import type { WeightStorage } from '../models/weight-storage.ts';
 import { modelWork } from '../runtime/model-work.ts';
 import { resolveSizes } from '../runtime/runtime-sizes.ts';
 
@@ -14,12 +14,12 @@ export interface Subject {
   readonly kernels: ModelKernels;
   readonly model: ModelDefinition;
   /** Storage of the weight matrices. */
-  readonly dtype: WeightDType;
+  readonly storage: WeightStorage;
   readonly kvDtype: KVDType;
 }
 
 /** Lists what the model runs in the steps that a runner of default sizes can reach. */
-export function workOf({ device, kernels, model, dtype, kvDtype }: Subject): ModelWork {
-  const sizes = resolveSizes(model.config, { kvDtype }, dtype, device);
+export function workOf({ device, kernels, model, storage, kvDtype }: Subject): ModelWork {
+  const sizes = resolveSizes(model.config, { kvDtype }, storage, device);
   return modelWork(device, model, sizes, kernels);
 }

@@ -1,4 +1,5 @@
 // The doctor's reports as text: the machine, the model, a line for each kernel.
+import { describeStorage } from '../models/weight-storage.ts';
 import type { KernelReport } from './judge.ts';
 import type { Machine } from './machine.ts';
 import type { Subject } from './subject.ts';
@@ -27,9 +28,9 @@ export function formatMachine(machine: Machine): string {
 }
 
 /** Formats the model's shape, in a line. */
-export function formatModel(name: string, { model, dtype, kvDtype }: Omit<Subject, 'device' | 'kernels'>): string {
+export function formatModel(name: string, { model, storage, kvDtype }: Omit<Subject, 'device' | 'kernels'>): string {
   const { numLayers: L, numHeads: H, headDim: D, hiddenSize: C, mlpSize: F, vocabSize: V } = model.config;
-  return `model: ${name} · L ${L}, H ${H}, D ${D}, C ${C}, F ${F}, V ${V} · weights ${dtype}, KV ${kvDtype}`;
+  return `model: ${name} · L ${L}, H ${H}, D ${D}, C ${C}, F ${F}, V ${V} · weights ${describeStorage(model, storage)}, KV ${kvDtype}`;
 }
 
 /** Heads of the columns of the doctor's table. */

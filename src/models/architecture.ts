@@ -111,9 +111,9 @@ export function defineArchitecture<C extends ModelConfig>(spec: ArchitectureSpec
   };
 }
 
-/** Lists the tensors of a model, one at a time. */
-export function* modelTensors(model: ModelDefinition): Generator<TensorSpec> {
-  yield* outerTensors(model);
+/** Lists the tensors of a model, one at a time. @param tiedHead as of `outerTensors`. */
+export function* modelTensors(model: ModelDefinition, tiedHead?: boolean): Generator<TensorSpec> {
+  yield* outerTensors(model, tiedHead);
   yield* tensorsOfLayers(model);
 }
 

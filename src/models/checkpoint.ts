@@ -26,8 +26,6 @@ interface StoredTensor extends SafetensorsTensor {
 
 /** The open weights of a model directory; made by `openCheckpoint`. */
 export class Checkpoint implements WeightSource {
-  /** f16 when every matrix in the files is F16, else f32. */
-  readonly dtype: WeightDType;
   readonly tiedHead: boolean;
   /** A line about the tensors that the model does not use, if there are any. */
   readonly notices: readonly string[];
@@ -36,8 +34,6 @@ export class Checkpoint implements WeightSource {
   readonly #files: AsyncDisposableStack;
 
   constructor(dir: string, { weights: tensors, unused, tiedHead }: Tensors, files: AsyncDisposableStack) {
-    const matrices = [...tensors.values()].filter(({ shape }) => shape.length === 2);
-    this.dtype = matrices.every(({ dtype }) => dtype === 'F16') ? 'f16' : 'f32';
     this.tiedHead = tiedHead;
     this.notices = unused.length === 0 ? [] : [unusedNotice(dir, unused)];
     this.#dir = dir;
@@ -47,6 +43,11 @@ export class Checkpoint implements WeightSource {
 
   shape(name: string): readonly number[] {
     return this.#tensor(name).shape;
+  }
+
+  /** Returns f16 for F16, else f32. */
+  dtypeOf(name: string): WeightDType {
+    return this.#tensor(name).dtype === 'F16' ? 'f16' : 'f32';
   }
 
   async readRows(name: string, startRow: number, numRows: number, out: Float32Array): Promise<void> {

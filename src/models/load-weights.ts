@@ -5,12 +5,13 @@ import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { PackedWeight } from '../kernels/weights/packed-weight.ts';
 import { vocabularyRanges } from '../kernels/weights/vocabulary-ranges.ts';
-import { TILE, tileRows, type WeightDType } from '../kernels/weights/weight-tiles.ts';
+import { TILE, tileRows } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { numElements } from '../util/math.ts';
 import { type ModelDefinition, outerTensors } from './architecture.ts';
 import { type FusedTensor, fuseTensors, numZeros, type TensorRole } from './tensor-specs.ts';
 import type { WeightSource } from './weight-source.ts';
+import { storageOf, type WeightStorage } from './weight-storage.ts';
 import type { LinearWeights, NormWeights, VocabularyRange, Weights } from './weights.ts';
 
 /** Callback with the bytes written so far; what it throws ends the loading. */
@@ -44,11 +45,11 @@ export class LoadedWeights implements Weights {
     device: Device,
     model: ModelDefinition,
     source: WeightSource,
-    dtype: WeightDType,
+    storage: WeightStorage,
     onProgress: WeightProgress = () => {},
   ): Promise<LoadedWeights> {
     using owned = new DisposableStack();
-    const loader = new WeightLoader(device, source, dtype, owned, onProgress);
+    const loader = new WeightLoader(device, source, storage, owned, onProgress);
     return await device.checked('loading weights', async () => {
       const outer = outerTensors(model, source.tiedHead);
       const noBias = await loader.zeros(numZeros(model.config.vocabSize, [...outer, ...model.layerTensors(0)]));
@@ -92,7 +93,7 @@ class Modules {
 class WeightLoader {
   readonly #device: Device;
   readonly #source: WeightSource;
-  readonly #dtype: WeightDType;
+  readonly #storage: WeightStorage;
   readonly #owned: DisposableStack;
   readonly #onProgress: WeightProgress;
   #bytes = 0;
@@ -100,13 +101,13 @@ class WeightLoader {
   constructor(
     device: Device,
     source: WeightSource,
-    dtype: WeightDType,
+    storage: WeightStorage,
     owned: DisposableStack,
     onProgress: WeightProgress,
   ) {
     this.#device = device;
     this.#source = source;
-    this.#dtype = dtype;
+    this.#storage = storage;
     this.#owned = owned;
     this.#onProgress = onProgress;
   }
@@ -152,20 +153,23 @@ class WeightLoader {
     const [K = 0, N = 0] = shape;
     const order = parts[0]?.order ?? 'kn';
     const data = await this.#whole(tensor);
-    const w = this.#own(PackedWeight.create(this.#device, name, [K, N], this.#dtype));
+    const w = this.#own(PackedWeight.create(this.#device, name, [K, N], storageOf(tensor, this.#storage)));
     await this.#wrote(w.writeColumns(0, N, data, order));
     return w;
   }
 
   /** Loads a [V, C] table in as few ranges as the adapter's largest binding allows. */
-  async #vocabulary({ name, shape: [C = 0, V = 0] }: FusedTensor): Promise<VocabularyRange[]> {
-    const tileBytes = 4 * tileRows(C, this.#dtype) * TILE;
+  async #vocabulary(tensor: FusedTensor): Promise<VocabularyRange[]> {
+    const { name, shape } = tensor;
+    const [C = 0, V = 0] = shape;
+    const dtype = storageOf(tensor, this.#storage);
+    const tileBytes = 4 * tileRows(C, dtype) * TILE;
     const { maxStorageBufferBindingSize } = this.#device.gpu.limits;
     const chunkRows = TILE * Math.max(Math.floor(CHUNK_BYTES / tileBytes), 1);
     const ranges: VocabularyRange[] = [];
-    for (const { first, size } of vocabularyRanges(V, C, this.#dtype, maxStorageBufferBindingSize)) {
+    for (const { first, size } of vocabularyRanges(V, C, dtype, maxStorageBufferBindingSize)) {
       const label = `${name}[${first}:${first + size}]`;
-      const w = this.#own(PackedWeight.create(this.#device, label, [C, size], this.#dtype));
+      const w = this.#own(PackedWeight.create(this.#device, label, [C, size], dtype));
       for (let row = 0; row < size; row += chunkRows) {
         const rows = Math.min(chunkRows, size - row);
         const table = new Float32Array(rows * C);

@@ -1,4 +1,5 @@
 // Pseudo-random weights by the table of a model's tensors: the role of each decides its distribution.
+import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { type ModelDefinition, modelTensors } from './architecture.ts';
 import type { TensorSpec } from './tensor-specs.ts';
@@ -16,7 +17,6 @@ const BYTES_STD = Math.sqrt((256 ** 2 - 1) / 3);
  * (seed, tensor, index), so any rows can be read in any order.
  */
 export class RandomCheckpoint implements WeightSource {
-  readonly dtype = 'f16';
   readonly tiedHead: boolean;
   readonly #specs: ReadonlyMap<string, TensorSpec>;
   readonly #residualStd: number;
@@ -33,6 +33,11 @@ export class RandomCheckpoint implements WeightSource {
 
   shape(name: string): readonly number[] {
     return this.#spec(name).shape;
+  }
+
+  dtypeOf(name: string): WeightDType {
+    this.#spec(name);
+    return 'f16';
   }
 
   async readRows(name: string, startRow: number, numRows: number, out: Float32Array): Promise<void> {

@@ -1,6 +1,6 @@
-// Weights of a model as a table: for each tensor of the files its name, shape and role. Its storage on the GPU, its bytes, and
+// Weights of a model as a table: for each tensor of the files its name, shape and role. Its place on the GPU, its bytes, and
 // the numbers that a random model has in its place follow from that row.
-import { tiledShape, type WeightDType, type WeightOrder } from '../kernels/weights/weight-tiles.ts';
+import type { WeightOrder } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 
 /**
@@ -37,8 +37,13 @@ export interface FusedTensor {
   readonly shape: readonly number[];
 }
 
-/** Roles whose tensors are stored as column tiles in the model's storage type; others are f32. */
+/** Roles whose tensors are stored as column tiles, of any storage type; others are f32. */
 const TILED: ReadonlySet<TensorRole> = new Set(['embedding', 'head', 'matrix']);
+
+/** Returns true for a tensor that is stored as column tiles. */
+export function isTiled({ role }: Pick<TensorSpec, 'role'>): boolean {
+  return TILED.has(role);
+}
 
 /** Joins the tensors of each module that are one on the GPU. @throws RangeValueError for several matrices that are `kn`. */
 export function fuseTensors(specs: readonly TensorSpec[]): FusedTensor[] {
@@ -61,12 +66,6 @@ function fusedShape(parts: readonly TensorSpec[], role: TensorRole): readonly nu
   const [shape = []] = shapes;
   if (role === 'table') return shape;
   return [...shape.slice(0, -1), shapes.reduce((sum, part) => sum + (part.at(-1) ?? 0), 0)];
-}
-
-/** Returns the shape in 32-bit words on the GPU. */
-export function storedShape({ role, shape }: FusedTensor, dtype: WeightDType): readonly number[] {
-  const [K = 0, N = 0] = shape;
-  return TILED.has(role) ? tiledShape(K, N, dtype) : shape;
 }
 
 /**

@@ -5,10 +5,11 @@ import { numElements } from '../util/math.ts';
 
 /** Source of a model's weights, under the canonical names of its architecture's table. */
 export interface WeightSource extends AsyncDisposable {
-  /** Storage of the matrices on the GPU when none is asked for. */
-  readonly dtype: WeightDType;
   /** True where the output head is the embedding, false where it is a tensor of its own. */
   readonly tiedHead: boolean;
+
+  /** Returns the storage type of a matrix on the GPU where no other is asked for. @throws RangeValueError as `shape`. */
+  dtypeOf(name: string): WeightDType;
 
   /** Returns the shape of a tensor. @throws RangeValueError when there is none of this name. */
   shape(name: string): readonly number[];

@@ -86,7 +86,7 @@ export class TextModel {
       const numBlocks = ceilDiv(maxBatchTokens, DEFAULT_BLOCK_SIZE) + MAX_TEXTS;
       const wanted = { ...options, maxModelLen, maxBatchTokens, numBlocks };
       const all = { ...wanted, maxBatchSize: MAX_TEXTS, maxLogitsRows: CHUNK_ROWS };
-      return resolveSizes(model.config, all, source.dtype, device);
+      return resolveSizes(model.config, all, source, device);
     };
     const hostBytes = device.traits.isSoftware ? process.availableMemory() : undefined;
     const sizes = fitContext(model, options.maxModelLen, sizesOf, { device, hostBytes, tiedHead: source.tiedHead });

@@ -1,6 +1,7 @@
 // Sizes of a runner by the memory that there is: a context and a pool that no caller asked for are cut to what it holds, for
 // models may claim contexts whose keys and values are larger than any machine.
 import type { ModelDefinition } from '../models/architecture.ts';
+import type { WeightStorage } from '../models/weight-storage.ts';
 import { ceilDiv } from '../util/math.ts';
 import { checkMemory, MemoryError, planMemory } from './memory-plan.ts';
 import { type RunnerOptions, type RuntimeSizes, resolveSizes, type SizingDevice } from './runtime-sizes.ts';
@@ -23,16 +24,17 @@ export interface Room {
  * Fills in the defaults of `options` by the memory that there is: the context is the longest of the model's positions, halved
  * until it fits, and then the pool takes what is left, as far as a full batch needs it.
  *
+ * @param stored as of `resolveSizes`.
  * @throws RangeValueError as `resolveSizes`.
  */
 export function fitSizes(
   model: ModelDefinition,
   options: RunnerOptions,
-  fileDtype: RuntimeSizes['dtype'],
+  stored: WeightStorage,
   room: Room,
 ): RuntimeSizes {
   const sizesOf = (maxModelLen: number) => {
-    const sizes = resolveSizes(model.config, { ...options, maxModelLen }, fileDtype, room.device);
+    const sizes = resolveSizes(model.config, { ...options, maxModelLen }, stored, room.device);
     return options.numBlocks === undefined ? fitPool(model, sizes, room) : sizes;
   };
   return fitContext(model, options.maxModelLen, sizesOf, room);

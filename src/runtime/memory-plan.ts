@@ -1,6 +1,7 @@
 // Memory of a model on the GPU, counted from its tables before anything is allocated, and refused where it can't fit.
-import { type ModelDefinition, outerTensors } from '../models/architecture.ts';
-import { fuseTensors, numZeros, storedShape, type TensorSpec } from '../models/tensor-specs.ts';
+import { type ModelDefinition, modelTensors, outerTensors } from '../models/architecture.ts';
+import { fuseTensors, numZeros } from '../models/tensor-specs.ts';
+import { storedShape } from '../models/weight-storage.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { numElements } from '../util/math.ts';
 import { positionTableEntries } from './position-tables.ts';
@@ -43,10 +44,10 @@ export function planMemory(
 ): MemoryPlan {
   const { config } = model;
   const { numLayers, vocabSize } = config;
-  const [outer, layer] = [outerTensors(model, tiedHead), model.layerTensors(0)];
-  const storedWords = (specs: readonly TensorSpec[]) =>
-    fuseTensors(specs).reduce((sum, tensor) => sum + numElements(storedShape(tensor, sizes.dtype)), 0);
-  const words = numZeros(vocabSize, [...outer, ...layer]) + storedWords(outer) + numLayers * storedWords(layer);
+  let words = numZeros(vocabSize, [...outerTensors(model, tiedHead), ...model.layerTensors(0)]);
+  for (const tensor of fuseTensors([...modelTensors(model, tiedHead)])) {
+    words += numElements(storedShape(tensor, sizes.storage));
+  }
   const tables = [scratchTable(config, sizes), layerScratchTable(model, sizes), positionTableEntries(model, sizes)];
   const scratchWords = tables.flatMap((table) => Object.values(table)).reduce((sum, entry) => sum + wordsOf(entry), 0);
   const weights = 4 * words;
@@ -86,9 +87,9 @@ export function checkMemory(
   for (const [name, entry] of Object.entries(positionTableEntries(model, sizes))) {
     check(`${name} of ${sizes.maxModelLen} positions`, wordsOf(entry));
   }
-  for (const tensor of fuseTensors([...outerTensors(model), ...model.layerTensors(0)])) {
+  for (const tensor of fuseTensors([...modelTensors(model, tiedHead)])) {
     const isVocabulary = tensor.role === 'embedding' || tensor.role === 'head';
-    if (!isVocabulary) check(`weights of ${tensor.name}`, numElements(storedShape(tensor, sizes.dtype)));
+    if (!isVocabulary) check(`weights of ${tensor.name}`, numElements(storedShape(tensor, sizes.storage)));
   }
 }
 

@@ -3,9 +3,10 @@ import { Tensor } from '../gpu/tensor.ts';
 import { PackedWeight } from '../kernels/weights/packed-weight.ts';
 import { vocabularyRanges } from '../kernels/weights/vocabulary-ranges.ts';
 import { tiledShape, type WeightDType } from '../kernels/weights/weight-tiles.ts';
-import { type ModelDefinition, outerTensors } from '../models/architecture.ts';
+import { type ModelDefinition, modelTensors } from '../models/architecture.ts';
 import { type ModelKernels, modelKernels } from '../models/kernels.ts';
-import { fuseTensors, type TensorRole } from '../models/tensor-specs.ts';
+import { type FusedTensor, fuseTensors, type TensorRole } from '../models/tensor-specs.ts';
+import { storageOf, type WeightStorage } from '../models/weight-storage.ts';
 import type { VocabularyRange, Weights } from '../models/weights.ts';
 import type { Tuning } from '../tuning/tuning.ts';
 import { RangeValueError } from '../util/errors.ts';
@@ -34,7 +35,7 @@ export function metaParts({ model, sizes, maxBindingBytes, tuning, kernels = mod
   const make = ({ label, dtype, shape }: TensorEntry) => Tensor.meta(label, dtype, shape);
   return {
     model,
-    weights: metaWeights(model, sizes.dtype, maxBindingBytes),
+    weights: metaWeights(model, sizes.storage, maxBindingBytes),
     kv: { dtype: sizes.kvDtype, layers: kvCacheTensors(config, sizes).map(make) },
     inputs: { tensors: makeTensors(inputTable(sizes), make) },
     scratch: makeTensors(scratchTable(config, sizes), make),
@@ -46,30 +47,42 @@ export function metaParts({ model, sizes, maxBindingBytes, tuning, kernels = mod
   };
 }
 
-function metaWeights(model: ModelDefinition, dtype: WeightDType, maxBindingBytes: number): Weights {
-  const { numLayers, hiddenSize: C, vocabSize: V } = model.config;
-  const layers = Array.from({ length: numLayers }, (_, layer) => model.layerTensors(layer));
-  const tensors = [outerTensors(model), ...layers].flatMap(fuseTensors);
-  const shapes = new Map(tensors.map(({ role, module, shape }) => [`${role} ${module}`, shape]));
-  const shapeOf = (role: TensorRole, module: string) => {
-    const shape = shapes.get(`${role} ${module}`);
-    if (shape === undefined) throw new RangeValueError(role, module, 'a module of the model');
-    return shape;
+function metaWeights(model: ModelDefinition, storage: WeightStorage, maxBindingBytes: number): Weights {
+  const { hiddenSize: C, vocabSize: V } = model.config;
+  const tiedHead = typeof storage === 'string' ? undefined : storage.tiedHead;
+  const tensors = fuseTensors([...modelTensors(model, tiedHead)]);
+  const byModule = new Map(tensors.map((tensor) => [`${tensor.role} ${tensor.module}`, tensor]));
+  const find = (role: TensorRole, module: string): FusedTensor => {
+    const tensor = byModule.get(`${role} ${module}`);
+    if (tensor === undefined) throw new RangeValueError(role, module, 'a module of the model');
+    return tensor;
   };
   const vector = (shape: readonly number[]) => Tensor.meta('vector', 'f32', shape);
-  const matrix = (K: number, N: number) =>
+  const matrix = (K: number, N: number, dtype: WeightDType) =>
     PackedWeight.over(Tensor.meta('matrix', 'u32', tiledShape(K, N, dtype)), [K, N], dtype);
-  const vocabulary = (): VocabularyRange[] =>
-    vocabularyRanges(V, C, dtype, maxBindingBytes).map((range) => ({ ...range, w: matrix(C, range.size) }));
+  const vocabulary = (role: TensorRole): VocabularyRange[] | undefined => {
+    const tensor = tensors.find((other) => other.role === role);
+    if (tensor === undefined) return undefined;
+    const dtype = storageOf(tensor, storage);
+    return vocabularyRanges(V, C, dtype, maxBindingBytes).map((range) => ({
+      ...range,
+      w: matrix(C, range.size, dtype),
+    }));
+  };
+  const embedding = vocabulary('embedding') ?? [];
   return {
-    embedding: vocabulary(),
-    head: vocabulary(),
+    embedding,
+    head: vocabulary('head') ?? embedding,
     noBias: vector([V]),
-    norm: (module) => ({ gamma: vector(shapeOf('gain', module)), beta: vector(shapeOf('gain', module)) }),
-    linear: (module) => {
-      const [K = 0, N = 0] = shapeOf('matrix', module);
-      return { w: matrix(K, N), bias: vector([N]) };
+    norm: (module) => {
+      const { shape } = find('gain', module);
+      return { gamma: vector(shape), beta: vector(shape) };
     },
-    table: (module) => vector(shapeOf('table', module)),
+    linear: (module) => {
+      const tensor = find('matrix', module);
+      const [K = 0, N = 0] = tensor.shape;
+      return { w: matrix(K, N, storageOf(tensor, storage)), bias: vector([N]) };
+    },
+    table: (module) => vector(find('table', module).shape),
   };
 }

@@ -64,7 +64,7 @@ export async function createParts(
   const { config } = model;
   using created = new DisposableStack();
   const own = <T extends { close(): void }>(resource: T): T => created.adopt(resource, (owned) => owned.close());
-  const weights = own(await LoadedWeights.load(device, model, source, sizes.dtype, options.onProgress));
+  const weights = own(await LoadedWeights.load(device, model, source, sizes.storage, options.onProgress));
   const kernels = options.kernels ?? modelKernels;
   const tunables = () => listTunables(device, modelWork(device, model, sizes, kernels));
   const chosen = await loadTuning(device, tunables, { mode: options.tune, onProgress: options.onTuned });

@@ -4,6 +4,7 @@ import type { ReductionClass } from '../gpu/reduction.ts';
 import { type KVDType, kvRowWords } from '../kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import type { ModelConfig } from '../models/config.ts';
+import type { WeightStorage } from '../models/weight-storage.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
 import { checkValue, count } from '../util/option-checks.ts';
@@ -11,7 +12,7 @@ import { checkValue, count } from '../util/option-checks.ts';
 /** All sizes of a model on a device; a function of the runtime takes them whole, or names those that it needs. */
 export interface RuntimeSizes extends ModelLimits {
   /** Storage of the weight matrices. */
-  readonly dtype: WeightDType;
+  readonly storage: WeightStorage;
   /** Storage of keys and values. */
   readonly kvDtype: KVDType;
   /** Rows of logits per step. */
@@ -61,14 +62,14 @@ export const DEFAULT_BLOCK_SIZE = 16;
 /**
  * Fills in the defaults.
  *
- * @param fileDtype storage of the matrices when none is asked for.
+ * @param stored storage of the matrices when none is asked for: the source of the weights, or one type.
  * @param device a layer's keys and values are one binding of it.
  * @throws RangeValueError for a size that is no integer ≥ 1 or beyond the model.
  */
 export function resolveSizes(
   config: ModelConfig,
   options: RunnerOptions,
-  fileDtype: WeightDType,
+  stored: WeightStorage,
   { gpu, traits: { reduction } }: SizingDevice,
 ): RuntimeSizes {
   const { maxStorageBufferBindingSize: maxBindingBytes } = gpu.limits;
@@ -94,7 +95,7 @@ export function resolveSizes(
     throw new RangeValueError('numBlocks', numBlocks, expected);
   }
   const sizes = { maxBatchSize, maxBatchTokens, maxModelLen, numBlocks, blockSize, maxLogitsRows };
-  return { ...sizes, vocabSize: config.vocabSize, dtype: options.dtype ?? fileDtype, kvDtype, reduction };
+  return { ...sizes, vocabSize: config.vocabSize, storage: options.dtype ?? stored, kvDtype, reduction };
 }
 
 /** Counts the bytes of one layer's keys and values in one block. */

@@ -2,13 +2,13 @@
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import type { KVDType } from '../kernels/kv-write/kv-write.ts';
-import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { BUNDLED_MODEL } from '../load-model.ts';
 import { type ModelDefinition, outerTensors } from '../models/architecture.ts';
 import { openCheckpoint } from '../models/checkpoint.ts';
 import { ConfigError } from '../models/config.ts';
 import { RandomCheckpoint } from '../models/random-checkpoint.ts';
 import { configNotices, findModel } from '../models/registry.ts';
+import type { WeightStorage } from '../models/weight-storage.ts';
 import { DEFAULT_KV_DTYPE, type RunnerOptions } from '../runtime/runtime-sizes.ts';
 import { numElements } from '../util/math.ts';
 
@@ -18,7 +18,7 @@ const MAX_LAYERS = 2048;
 /** Model without weights, and the storage of weights, keys and values: all that its kernels depend on. */
 export interface ModelShape {
   readonly model: ModelDefinition;
-  readonly dtype: WeightDType;
+  readonly storage: WeightStorage;
   readonly kvDtype: KVDType;
   /** Contents of the files that the model does not use, a line each. */
   readonly notices: readonly string[];
@@ -35,13 +35,13 @@ export async function readModelShape(
   { dtype, kvDtype = DEFAULT_KV_DTYPE }: Pick<RunnerOptions, 'dtype' | 'kvDtype'> = {},
 ): Promise<ModelShape> {
   const { model, isRandom } = await findModel(name);
-  if (isRandom) return { model, dtype: dtype ?? new RandomCheckpoint(model, 0).dtype, kvDtype, notices: [] };
+  if (isRandom) return { model, storage: dtype ?? new RandomCheckpoint(model, 0), kvDtype, notices: [] };
   if (dtype !== undefined) {
     checkSizes(model, join(name, 'config.json'));
-    return { model, dtype, kvDtype, notices: configNotices(name, model) };
+    return { model, storage: dtype, kvDtype, notices: configNotices(name, model) };
   }
   await using checkpoint = await openCheckpoint(name, model);
-  return { model, dtype: checkpoint.dtype, kvDtype, notices: [...configNotices(name, model), ...checkpoint.notices] };
+  return { model, storage: checkpoint, kvDtype, notices: [...configNotices(name, model), ...checkpoint.notices] };
 }
 
 /** Refuses sizes that no machine has room for: without the files nothing else shows that one is wrong. */

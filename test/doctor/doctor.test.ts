@@ -45,9 +45,9 @@ const withGate: ModelDefinition = {
 
 async function examine(
   kernels: Partial<ModelKernels>,
-  { dtype = 'f16', of = model }: { readonly dtype?: WeightDType; readonly of?: ModelDefinition } = {},
+  { storage = 'f16', of = model }: { readonly storage?: WeightDType; readonly of?: ModelDefinition } = {},
 ): Promise<KernelReport[]> {
-  const subject = { device, kernels: { ...modelKernels, ...kernels }, model: of, dtype, kvDtype: 'f32' } as const;
+  const subject = { device, kernels: { ...modelKernels, ...kernels }, model: of, storage, kvDtype: 'f32' } as const;
   const reports: KernelReport[] = [];
   for await (const report of runDoctor(subject)) reports.push(report);
   return reports;
@@ -99,12 +99,12 @@ describe('doctor', () => {
   });
 
   test('finds weights in bytes right, and a scale that is left out', { tags: ['slow'] }, async () => {
-    const reports = await examine({}, { dtype: 'q8' });
+    const reports = await examine({}, { storage: 'q8' });
     expect(reports.filter(({ faults }) => faults.length > 0)).toEqual([]);
     const matmul = mutant(untuned(modelKernels.matmul), [
       ['signed_bytes(words, 0u) * scale', 'signed_bytes(words, 0u)'],
     ]);
-    const wrong = (await examine({ matmul }, { dtype: 'q8' })).filter(({ verdict }) => verdict === 'wrong');
+    const wrong = (await examine({ matmul }, { storage: 'q8' })).filter(({ verdict }) => verdict === 'wrong');
     expect(wrong.map(({ kernel }) => kernel)).toEqual(['matmul']);
   });
 
@@ -243,7 +243,7 @@ describe('doctor', () => {
   test('examines the write of keys and values also where a matmul takes it over, and that matmul only there', () => {
     const casesOf = (n_head: number) => {
       const heads = parseModel({ n_layer: 1, n_head, n_embd: 32, vocab_size: 331, n_positions: 64 }, 'heads');
-      const work = workOf({ device, kernels: modelKernels, model: heads, dtype: 'f32', kvDtype: 'f32' });
+      const work = workOf({ device, kernels: modelKernels, model: heads, storage: 'f32', kvDtype: 'f32' });
       return Object.fromEntries([...examinations(work)].map(({ name, cases }) => [name, [...cases].length]));
     };
     expect(casesOf(2)).toMatchObject({ matmul_kv_write: 2, kv_write: 1 });

@@ -2,18 +2,27 @@
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { describeStorage } from '../../src/models/weight-storage.ts';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
 import { directoryWithMore, keys } from '../support/models/checkpoint-directory.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const FIXTURE = 'test/fixtures/models/odd';
 
+async function storageOf(name: string): Promise<string> {
+  const { model, storage } = await readModelShape(name);
+  return describeStorage(model, storage);
+}
+
 test('storage is that of the files, and f32 for keys and values, unless flags say otherwise', async () => {
-  expect(await readModelShape(FIXTURE)).toMatchObject({ dtype: 'f16', kvDtype: 'f32', notices: [] });
-  expect(await readModelShape('random:gpt2')).toMatchObject({ dtype: 'f16', kvDtype: 'f32', notices: [] });
+  expect(await readModelShape(FIXTURE)).toMatchObject({ kvDtype: 'f32', notices: [] });
+  expect(await readModelShape('random:gpt2')).toMatchObject({ kvDtype: 'f32', notices: [] });
+  expect(await storageOf(FIXTURE)).toBe('f16');
+  expect(await storageOf('random:gpt2')).toBe('f16');
   const flags = { dtype: 'q8', kvDtype: 'f16' } as const;
-  expect(await readModelShape(FIXTURE, flags)).toMatchObject(flags);
-  expect(await readModelShape('random:gpt2', flags)).toMatchObject(flags);
+  const wanted = { storage: 'q8', kvDtype: 'f16' };
+  expect(await readModelShape(FIXTURE, flags)).toMatchObject(wanted);
+  expect(await readModelShape('random:gpt2', flags)).toMatchObject(wanted);
 });
 
 test('a directory with a config.json alone will do where its storage is given', async () => {

@@ -63,7 +63,7 @@ const attentionOf =
     const config = { model_type: 'gpt2', n_layer: 1, n_head: 2, n_embd: 128, vocab_size: 99, n_positions: 600 };
     const model = parseModel(config, 'small');
     const step = { sequences: 3, queries: 1, context };
-    const dispatches = listStep({ device, kernels: modelKernels, model, dtype: 'f32', kvDtype }, step);
+    const dispatches = listStep({ device, kernels: modelKernels, model, storage: 'f32', kvDtype }, step);
     const named = (...names: readonly string[]) => dispatches.find(({ kernel }) => names.includes(kernel.name)) ?? null;
     const [first, fold] = [named('attention', 'attention_split'), named('attention_fold')];
     return attentionContest(device, owned, { first: first!, fold }, step, controls);

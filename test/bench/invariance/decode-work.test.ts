@@ -19,7 +19,7 @@ const timed = (on: Device = device) => {
     device: on,
     kernels: modelKernels,
     model: parseModel(CONFIG, 'small'),
-    dtype: 'f16',
+    storage: 'f16',
     kvDtype: 'f32',
   } as const;
 };

@@ -26,7 +26,7 @@ const CONFIG = { model_type: 'gpt2', n_layer: 2, n_head: 3, n_embd: 48, vocab_si
 
 function timedModel(others: Partial<TimedModel> = {}): TimedModel {
   const model = parseModel(CONFIG, 'small');
-  return { device, kernels: modelKernels, model, dtype: 'f16', kvDtype: 'f32', ...others };
+  return { device, kernels: modelKernels, model, storage: 'f16', kvDtype: 'f32', ...others };
 }
 
 /** Names of the cases of each kernel. */
@@ -40,8 +40,8 @@ function namesOf(timed: TimedModel): Record<string, string[]> {
 }
 
 /** Dispatches of every step that a runner of default sizes can reach. */
-function modelDispatches({ model, kernels, dtype, kvDtype }: TimedModel) {
-  const sizes = resolveSizes(model.config, { kvDtype }, dtype, device);
+function modelDispatches({ model, kernels, storage, kvDtype }: TimedModel) {
+  const sizes = resolveSizes(model.config, { kvDtype }, storage, device);
   const work = modelWork(device, model, sizes, kernels);
   return Object.values(kernels).flatMap((kernel: Kernel) => work.of(kernel));
 }
@@ -136,9 +136,9 @@ describe('the cases of a GPT-2', () => {
     ['f32', 'f16'],
     ['f16', 'f32'],
     ['q8', 'f16'],
-  ] as const)('have operands that their kernels take, in %s with keys in %s', async (dtype, kvDtype) => {
+  ] as const)('have operands that their kernels take, in %s with keys in %s', async (storage, kvDtype) => {
     const before = device.liveBuffers;
-    for (const { kernel, name, M, choice, prepare } of kernelCases(timedModel({ dtype, kvDtype }))) {
+    for (const { kernel, name, M, choice, prepare } of kernelCases(timedModel({ storage, kvDtype }))) {
       if (M !== 8) continue;
       using owned = new DisposableStack();
       const { tensors, scalars, cost } = prepare(owned, choice);

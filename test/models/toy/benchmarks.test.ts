@@ -20,7 +20,7 @@ const weightOf = ({ K, N }: Dims) => `${K} × ${N}`;
 
 test('the kernel benchmark has a case for each matmul of a toy, by its place, with a star for the variant that it takes', async () => {
   using device = await Device.open();
-  const cases = kernelCases({ device, kernels: modelKernels, model, dtype: 'f32', kvDtype: 'f32' });
+  const cases = kernelCases({ device, kernels: modelKernels, model, storage: 'f32', kvDtype: 'f32' });
   const matmuls = cases.filter(({ kernel, M }) => kernel.name.startsWith('matmul') && M === 8);
   const described = matmuls.map(({ kernel, name, variants, choice, prepare }) => {
     using owned = new DisposableStack();

@@ -18,7 +18,7 @@ test('the doctor finds the kernels of a toy right, and a fault at its width alon
   using device = await Device.open();
   const epsilon = 'select(params.eps, 0.0, params.C == 24u)';
   const layernorm = mutant(modelKernels.layernorm, [['params.eps', epsilon]]);
-  const subject = { device, kernels: { ...modelKernels, layernorm }, model, dtype: 'f32', kvDtype: 'f32' } as const;
+  const subject = { device, kernels: { ...modelKernels, layernorm }, model, storage: 'f32', kvDtype: 'f32' } as const;
   const verdicts = new Map<string, string>();
   for await (const { kernel, verdict, numRuns } of runDoctor(subject)) {
     // Only on a GPU does a model take norms into matmuls.
@@ -31,7 +31,7 @@ test('the doctor finds the kernels of a toy right, and a fault at its width alon
 
 test('the matmuls that the doctor examines are those of the toy, by their places', async () => {
   using device = await Device.open();
-  const work = workOf({ device, kernels: modelKernels, model, dtype: 'f32', kvDtype: 'f32' });
+  const work = workOf({ device, kernels: modelKernels, model, storage: 'f32', kvDtype: 'f32' });
   expect([...examineMatmul(work).cases].map(({ whole }) => whole.what)).toEqual([
     'qkv, 9 × 24 · 24 × 96',
     'widening, 9 × 24 · 24 × 72',

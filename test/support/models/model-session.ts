@@ -18,7 +18,7 @@ export async function openRunner(
 ): Promise<ModelRunner> {
   const model = await readModel(directory, architectures);
   await using source = await openCheckpoint(directory, model);
-  const sizes = resolveSizes(model.config, options, source.dtype, device);
+  const sizes = resolveSizes(model.config, options, source, device);
   return await ModelRunner.create(device, model, source, sizes, { ...options, returnLogits: true });
 }
 

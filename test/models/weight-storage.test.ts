@@ -1,0 +1,149 @@
+// Models whose matrices differ in storage, as files have them: what runs, what is listed and what is counted follow each matrix.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../src/gpu/device.ts';
+import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import { modelTensors } from '../../src/models/architecture.ts';
+import { openCheckpoint } from '../../src/models/checkpoint.ts';
+import { parseModel } from '../../src/models/registry.ts';
+import { fuseTensors } from '../../src/models/tensor-specs.ts';
+import type { WeightSource } from '../../src/models/weight-source.ts';
+import { describeStorage, storageOf, type WeightStorage } from '../../src/models/weight-storage.ts';
+import { listDispatches } from '../../src/runtime/list-dispatches.ts';
+import { checkMemory, planMemory } from '../../src/runtime/memory-plan.ts';
+import { metaParts } from '../../src/runtime/meta-parts.ts';
+import { closeParts, createParts } from '../../src/runtime/model-parts.ts';
+import { ModelRunner } from '../../src/runtime/model-runner.ts';
+import { type RunnerOptions, resolveSizes } from '../../src/runtime/runtime-sizes.ts';
+import { Tuning } from '../../src/tuning/tuning.ts';
+import { expectClose } from '../support/approx.ts';
+import { storedWeight } from '../support/kernels/stored-weight.ts';
+import { logitsOfAll } from '../support/models/model-session.ts';
+import { DECODE_STEP } from '../support/models/step-shapes.ts';
+import { type ToyTensor, toyDirectory, toyReference, toyTensors } from '../support/models/toy-model.ts';
+import { toy } from './toy/toy.ts';
+
+const sizes = { depth: 2, heads: 2, head_width: 16, width: 24, vocabulary: 61, places: 48 };
+const model = parseModel({ model_type: 'toy', ...sizes }, 'toy', [toy]);
+const tensors = toyTensors(sizes);
+const ids = Array.from({ length: 37 }, (_, t) => (t * 23 + 5) % sizes.vocabulary);
+
+/** Storage of a toy whose layers differ, as in files that keep some matrices more exactly than others. */
+const MIXED: Readonly<Record<string, WeightDType>> = {
+  'tokens.table': 'q8',
+  'blocks.0.think.down.matrix': 'f16',
+  'blocks.1.look.value': 'f16',
+  'answers.table': 'f32',
+};
+const dtypeOf = (name: string): WeightDType => MIXED[name] ?? 'q8';
+const storage = { dtypeOf, tiedHead: false };
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.close());
+
+/** Opens the files of the toy, which say another storage of their tensors. */
+async function openMixed(): Promise<WeightSource> {
+  const source = await openCheckpoint(toyDirectory(sizes, tensors), model);
+  return Object.assign(source, { dtypeOf });
+}
+
+function sizesOf(options: RunnerOptions = {}) {
+  return resolveSizes(model.config, { maxBatchSize: 1, maxLogitsRows: ids.length, ...options }, storage, device);
+}
+
+/** Storage of each matrix of the toy, by its module. */
+function storages(of: WeightStorage) {
+  const tiled = fuseTensors([...modelTensors(model, false)]).filter(({ role }) => /matrix|embedding|head/.test(role));
+  return Object.fromEntries(tiled.map((tensor) => [tensor.module, storageOf(tensor, of)]));
+}
+
+describe('the storage of a matrix', () => {
+  test('is that of its tensor', () => {
+    expect(storages(storage)).toMatchObject({
+      'blocks.0.think.down': 'f16',
+      'blocks.1.think.down': 'q8',
+      answers: 'f32',
+    });
+  });
+
+  test('is the one that a caller asks for all', () => {
+    expect(new Set(Object.values(storages('f16')))).toEqual(new Set(['f16']));
+  });
+
+  test.each([
+    ['q8', 'q8', 'q8', 'q8'],
+    ['q8', 'f16', 'q8', 'f16'],
+    ['q8', 'f32', 'f16', 'f32'],
+  ] as const)('of parts in %s, %s and %s is %s', (query, key, value, expected) => {
+    const parts = new Map([query, key, value].map((dtype, i) => [['query', 'key', 'value'][i], dtype]));
+    const mixed = { tiedHead: false, dtypeOf: (name: string) => parts.get(name.split('.').at(-1)!) ?? 'f32' };
+    expect(storages(mixed)['blocks.0.look.up']).toBe(expected);
+  });
+});
+
+test('a mixed storage is described by its types, that of most numbers first', () => {
+  expect(describeStorage(model, storage)).toBe('q8 + f16 + f32');
+  expect(describeStorage(model, { tiedHead: true, dtypeOf })).toBe('q8 + f16');
+  expect(describeStorage(model, 'q8')).toBe('q8');
+});
+
+test('a mixed model has the logits of the reference whose matrices are stored so', async () => {
+  await using source = await openMixed();
+  await using runner = await ModelRunner.create(device, model, source, sizesOf(), { returnLogits: true });
+  const stored = [...tensors].map(([name, { shape, data }]): [string, ToyTensor] => {
+    if (/places|gain/.test(name)) return [name, { shape, data }];
+    const [rows = 0, columns = 0] = shape;
+    // One part of these in f16 makes it the storage of all.
+    const dtype = name.startsWith('toy.blocks.1.look.') && !name.includes('down') ? 'f16' : dtypeOf(name.slice(4));
+    return [name, { shape, data: storedWeight(dtype, data, { rows, columns, along: 'rows' }) }];
+  });
+  const { logits } = toyReference(sizes, new Map(stored), ids);
+  // As in toy.test.ts: 500 roundings of sums of magnitudes below 8 (1 + max |logit|).
+  const abs = 500 * 2 ** -24 * 8 * (1 + logits.reduce((max, logit) => Math.max(max, Math.abs(logit)), 0));
+  expectClose(await logitsOfAll(runner, ids), logits, { abs }, 'logits');
+});
+
+test('a mixed model takes the memory that is planned for it', async () => {
+  await using source = await openMixed();
+  const resolved = sizesOf({ numBlocks: 20 });
+  const before = device.liveBytes;
+  await using runner = await ModelRunner.create(device, model, source, resolved);
+  expect(device.liveBytes - before).toBe(planMemory(model, resolved).total);
+  expect(runner.limits.numBlocks).toBe(20);
+  // The f32 head alone has more words than in q8.
+  expect(planMemory(model, resolved).weights).toBeGreaterThan(planMemory(model, sizesOf({ dtype: 'q8' })).weights);
+});
+
+test('a matrix of a later layer that is too large for a binding is refused', () => {
+  const check = (name: string) => {
+    const large = { tiedHead: false, dtypeOf: (other: string): WeightDType => (other === name ? 'f32' : 'q8') };
+    // [72, 24] takes 96 · 32 words in f32, more than any other matrix or the 8 rows of logits.
+    const resolved = sizesOf({ numBlocks: 1, maxBatchTokens: 8, maxLogitsRows: 1 });
+    checkMemory(model, { ...resolved, storage: large }, { maxBindingBytes: 12_000 });
+  };
+  expect(() => check('none')).not.toThrow();
+  expect(() => check('blocks.1.think.down.matrix')).toThrow('weights of blocks.1.think.down.matrix need 12288 bytes');
+});
+
+test('the listing of a mixed model has each matmul under the storage of its matrix', async () => {
+  const resolved = sizesOf({ maxBatchSize: 2, maxBatchTokens: 8, maxLogitsRows: 2, maxModelLen: 8 });
+  const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
+  const parts = metaParts({ model, sizes: resolved, maxBindingBytes, tuning: new Tuning(device.traits) });
+  const listed = listDispatches(device.traits, parts, [DECODE_STEP]);
+  const matmuls = listed.filter(({ kernel }) => kernel.name.startsWith('matmul'));
+  expect(matmuls.map(({ use, variant: { conditions } }) => [use, conditions.W_F16, conditions.W_Q8])).toEqual([
+    ['qkv', false, true],
+    ['widening', false, true],
+    ['mixing', false, true],
+    ['narrowing', true, false],
+    ['qkv', true, false],
+    ['narrowing', false, true],
+    ['LM head', false, false],
+  ]);
+  await using source = await openMixed();
+  const loaded = await createParts(device, model, source, resolved);
+  expect(listDispatches(device.traits, loaded, [DECODE_STEP])).toEqual(listed);
+  closeParts(loaded);
+});
