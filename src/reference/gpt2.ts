@@ -1,5 +1,14 @@
 // GPT-2 in float64, layer by layer: the oracle of tests and doctor, written apart from the kernels.
-import { RangeValueError, RoseinferError } from '../util/errors.ts';
+import { RangeValueError } from '../util/errors.ts';
+import {
+  add,
+  embed,
+  type ForwardOptions,
+  outputRows,
+  type ReferenceOutput,
+  takeWeight,
+  type WeightLookup,
+} from './model.ts';
 import { attention, gelu, geluNew, layerNorm, matmul, matmulTransposed, relu } from './operators.ts';
 
 /** Sizes and options of a GPT-2; C = hiddenSize = numHeads · headDim. */
@@ -27,14 +36,6 @@ export interface ReferenceState {
   readonly keys: readonly Float64Array[];
   /** Per layer, as `keys`. */
   readonly values: readonly Float64Array[];
-}
-
-/** Result of a forward pass over T tokens. */
-export interface ReferenceOutput {
-  /** [T, V], or one row for each of `logitsRows`. */
-  readonly logits: Float64Array;
-  /** L + 1 arrays [T, C]: the residual stream entering each layer, then the output of the final layer norm. */
-  readonly hidden: readonly Float64Array[];
 }
 
 interface LayerNormWeights {
@@ -78,17 +79,9 @@ export class ReferenceGPT2 {
    * @param tensors gives a weight by its name, `undefined` where there is none; without `lm_head.weight` the head is tied.
    * @throws RoseinferError naming a weight that is missing or has the wrong number of elements.
    */
-  constructor(config: ReferenceConfig, tensors: (name: string) => Float64Array | undefined) {
+  constructor(config: ReferenceConfig, tensors: WeightLookup) {
     const { numLayers, headDim, hiddenSize: C, mlpSize: F, vocabSize: V, numPositions } = config;
-    const weight = (name: string, ...shape: number[]) => {
-      const data = tensors(name);
-      if (data === undefined) throw new RoseinferError(`${name} is missing, expected [${shape}]`);
-      const elements = shape.reduce((a, b) => a * b);
-      if (data.length !== elements) {
-        throw new RangeValueError(`${name}.length`, data.length, `${elements} for [${shape}]`);
-      }
-      return data;
-    };
+    const weight = (name: string, ...shape: number[]) => takeWeight(tensors, name, shape);
     const norm = (name: string) => ({ gamma: weight(`${name}.weight`, C), beta: weight(`${name}.bias`, C) });
     const linear = (name: string, K: number, N: number) => ({
       weight: weight(`${name}.weight`, K, N),
@@ -109,7 +102,7 @@ export class ReferenceGPT2 {
         (config.scaleAttnWeights ? 1 / Math.sqrt(headDim) : 1) / (config.scaleAttnByInverseLayerIdx ? l + 1 : 1),
     }));
     this.#lnF = norm('ln_f');
-    this.#lmHead = tensors('lm_head.weight') === undefined ? this.#wte : weight('lm_head.weight', V, C);
+    this.#lmHead = tensors('lm_head.weight', [V, C]) === undefined ? this.#wte : weight('lm_head.weight', V, C);
   }
 
   /** An empty sequence. */
@@ -120,22 +113,17 @@ export class ReferenceGPT2 {
   }
 
   /** The forward pass over a whole sequence; options and errors as in `extend`. */
-  forward(ids: ArrayLike<number>, options: { logitsRows?: readonly number[] } = {}): ReferenceOutput {
+  forward(ids: ArrayLike<number>, options: ForwardOptions = {}): ReferenceOutput {
     return this.extend(this.createState(), ids, options);
   }
 
   /**
    * Appends T tokens to a sequence and gives the logits and hidden states of these T.
    *
-   * @param options.logitsRows which of the T rows go through the LM head, by index from 0; all by default.
    * @throws RangeValueError when an id or a row is out of range or the sequence would outgrow numPositions; the state
    * then stays at its length.
    */
-  extend(
-    state: ReferenceState,
-    ids: ArrayLike<number>,
-    { logitsRows }: { logitsRows?: readonly number[] } = {},
-  ): ReferenceOutput {
+  extend(state: ReferenceState, ids: ArrayLike<number>, options: ForwardOptions = {}): ReferenceOutput {
     const { hiddenSize: C, vocabSize: V } = this.config;
     const T = ids.length;
     let x = this.#embed(ids, state.length);
@@ -147,7 +135,7 @@ export class ReferenceGPT2 {
     }
     const final = this.#norm(x, this.#lnF, T);
     hidden.push(final);
-    const rows = logitsRows === undefined ? final : gatherRows(final, logitsRows, C);
+    const rows = outputRows(final, C, options);
     const logits = matmulTransposed(rows, this.#lmHead, { M: rows.length / C, K: C, N: V });
     state.length += T;
     return { logits, hidden };
@@ -155,18 +143,10 @@ export class ReferenceGPT2 {
 
   /** [T, C]: token embedding plus embedding of the absolute position. */
   #embed(ids: ArrayLike<number>, start: number): Float64Array {
-    const { hiddenSize: C, vocabSize, numPositions } = this.config;
+    const { hiddenSize: C, numPositions } = this.config;
     const T = ids.length;
     if (start + T > numPositions) throw new RangeValueError('sequence length', start + T, `at most ${numPositions}`);
-    const out = new Float64Array(T * C);
-    for (let t = 0; t < T; t++) {
-      const id = ids[t]!;
-      if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
-        throw new RangeValueError(`ids[${t}]`, id, `an integer in [0, ${vocabSize})`);
-      }
-      for (let c = 0; c < C; c++) out[t * C + c] = this.#wte[id * C + c]! + this.#wpe[(start + t) * C + c]!;
-    }
-    return out;
+    return add(embed(ids, this.#wte, C), this.#wpe.subarray(start * C, (start + T) * C));
   }
 
   #attend(x: Float64Array, layer: Layer, state: ReferenceState, l: number, T: number): Float64Array {
@@ -200,20 +180,4 @@ export class ReferenceGPT2 {
   #linear(x: Float64Array, { weight, bias }: LinearWeights, shape: { M: number; K: number; N: number }): Float64Array {
     return matmul(x, weight, bias, shape);
   }
-}
-
-function add(a: Float64Array, b: Float64Array): Float64Array {
-  return a.map((value, i) => value + b[i]!);
-}
-
-function gatherRows(x: Float64Array, rows: readonly number[], C: number): Float64Array {
-  const out = new Float64Array(rows.length * C);
-  const T = x.length / C;
-  for (const [i, row] of rows.entries()) {
-    if (!Number.isInteger(row) || row < 0 || row >= T) {
-      throw new RangeValueError(`logitsRows[${i}]`, row, `an integer in [0, ${T})`);
-    }
-    out.set(x.subarray(row * C, (row + 1) * C), i * C);
-  }
-  return out;
 }

@@ -1,7 +1,5 @@
-/**
- * The operators of GPT-2 in float64 on the CPU, row-major, with plain loops: written to be trusted, so that kernels can
- * be judged by them.
- */
+// Operators of GPT-2 and the Llama family in float64 on the CPU, row-major, with plain loops: written to be trusted, so that
+// kernels can be judged by them.
 import { RangeValueError } from '../util/errors.ts';
 import { erfc } from './erf.ts';
 
@@ -31,6 +29,24 @@ export function layerNorm(
   return out;
 }
 
+/** RMS norm of each row: out[M, C] = x / √(mean of x² + epsilon) · gamma, from x[M, C], gamma[C]. */
+export function rmsNorm(
+  x: Float64Array,
+  gamma: Float64Array,
+  { M, C, epsilon }: { M: number; C: number; epsilon: number },
+): Float64Array {
+  checkLength('rmsNorm x', x, M * C);
+  checkLength('rmsNorm gamma', gamma, C);
+  const out = new Float64Array(M * C);
+  for (let row = 0; row < M * C; row += C) {
+    let squares = 0;
+    for (let c = 0; c < C; c++) squares += x[row + c]! ** 2;
+    const scale = 1 / Math.sqrt(squares / C + epsilon);
+    for (let c = 0; c < C; c++) out[row + c] = x[row + c]! * scale * gamma[c]!;
+  }
+  return out;
+}
+
 /**
  * GELU by the tanh approximation, 0.5 x (1 + tanh u) with u = √(2/π) (x + 0.044715 x³), written as x / (1 + exp(−2u)),
  * which is the same and does not cancel in the negative tail.
@@ -47,6 +63,11 @@ export function gelu(x: Float64Array): Float64Array {
 /** max(x, 0). */
 export function relu(x: Float64Array): Float64Array {
   return x.map((v) => Math.max(v, 0));
+}
+
+/** SiLU, x · σ(x) = x / (1 + exp(−x)). */
+export function silu(x: Float64Array): Float64Array {
+  return x.map((v) => v / (1 + Math.exp(-v)));
 }
 
 /** out[M, N] = x[M, K] · w[K, N] + bias[N]. */
@@ -99,34 +120,52 @@ export function matmulTransposed(
   return out;
 }
 
+/** Sizes of attention, and the keys that a query sees. */
+export interface AttentionDims {
+  /** Queries. */
+  readonly T: number;
+  /** Keys. */
+  readonly context: number;
+  readonly H: number;
+  /** Key heads, each of H / G query heads one after another; H when absent. */
+  readonly G?: number;
+  readonly D: number;
+  readonly scale: number;
+  /** Last keys that a query sees, its own included; all when absent or null. */
+  readonly window?: number | null;
+}
+
 /**
- * Causal multi-head attention: out[T, H, D] from q[T, H, D], k[context, H, D], v[context, H, D]. The queries are the last T
- * positions of the context, so query t sees the keys of positions 0 to context − T + t; its scores are q · k · scale.
+ * Causal attention: out[T, H, D] from q[T, H, D], k[context, G, D], v[context, G, D]. The queries are the last T positions of the
+ * context, so query t sees the keys up to position p = context − T + t, after p − window where there is one; its scores are
+ * q · k · scale.
  */
 export function attention(
   q: Float64Array,
   k: Float64Array,
   v: Float64Array,
-  { T, context, H, D, scale }: { T: number; context: number; H: number; D: number; scale: number },
+  { T, context, H, G = H, D, scale, window = null }: AttentionDims,
 ): Float64Array {
-  const C = H * D;
-  checkLength('attention q', q, T * C);
-  checkLength('attention k', k, context * C);
-  checkLength('attention v', v, context * C);
-  const out = new Float64Array(T * C);
+  checkLength('attention q', q, T * H * D);
+  checkLength('attention k', k, context * G * D);
+  checkLength('attention v', v, context * G * D);
+  const out = new Float64Array(T * H * D);
   for (let t = 0; t < T; t++) {
-    const scores = new Float64Array(context - T + t + 1);
-    for (let head = 0; head < C; head += D) {
-      const row = t * C + head;
+    const numSeen = context - T + t + 1;
+    const first = window === null ? 0 : Math.max(0, numSeen - window);
+    const scores = new Float64Array(numSeen - first);
+    for (let head = 0; head < H; head++) {
+      const row = (t * H + head) * D;
+      const keyHead = Math.floor(head / (H / G)) * D;
       for (let s = 0; s < scores.length; s++) {
-        const key = s * C + head;
+        const key = (first + s) * G * D + keyHead;
         let dot = 0;
         for (let d = 0; d < D; d++) dot += q[row + d]! * k[key + d]!;
         scores[s] = dot * scale;
       }
       const probs = softmax(scores);
       for (let s = 0; s < scores.length; s++) {
-        const value = s * C + head;
+        const value = (first + s) * G * D + keyHead;
         const p = probs[s]!;
         for (let d = 0; d < D; d++) out[row + d]! += p * v[value + d]!;
       }

@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { ReferenceGPT2 } from '../../src/reference/gpt2.ts';
-import { argmax, logSoftmax } from '../../src/reference/operators.ts';
+import { logSoftmax } from '../../src/reference/operators.ts';
 import { expectClose } from '../support/approx.ts';
 import { loadModelTensors, readSafetensors } from '../support/models/read-safetensors.ts';
+import { expectReferenceGreedy } from '../support/models/reference-greedy.ts';
 import { loadReferenceModel } from '../support/models/reference-model.ts';
 
 /**
@@ -14,34 +15,6 @@ import { loadReferenceModel } from '../support/models/reference-model.ts';
 const ROUNDED = { rel: 2 ** -24, abs: 2e-11 };
 /** Goldens in JSON are float64. */
 const FLOAT64 = { abs: 2e-11 };
-
-interface Greedy {
-  readonly prompt: readonly number[];
-  readonly completion: readonly number[];
-  readonly gap: readonly number[];
-  readonly logprob: readonly number[];
-}
-
-/** Continues the prompt token by token and compares ids, gaps between the two best logits, and logprobs. */
-function expectGreedy(model: ReferenceGPT2, { prompt, completion, gap, logprob }: Greedy, label: string): void {
-  const state = model.createState();
-  const ids: number[] = [];
-  const gaps: number[] = [];
-  const logprobs: number[] = [];
-  let next: ArrayLike<number> = prompt;
-  while (ids.length < completion.length) {
-    const { logits } = model.extend(state, next, { logitsRows: [next.length - 1] });
-    const id = argmax(logits);
-    const others = logits.map((logit, other) => (other === id ? Number.NEGATIVE_INFINITY : logit));
-    ids.push(id);
-    gaps.push(logits[id]! - logits[argmax(others)]!);
-    logprobs.push(logSoftmax(logits)[id]!);
-    next = [id];
-  }
-  expect(ids, label).toEqual(completion);
-  expectClose(gaps, gap, FLOAT64, `${label} gap`);
-  expectClose(logprobs, logprob, FLOAT64, `${label} logprob`);
-}
 
 describe.each(['plain', 'odd', 'two', 'untied', 'legacy', 'sharded'])('fixture model %s', (name) => {
   const directory = `test/fixtures/models/${name}`;
@@ -67,7 +40,7 @@ describe.each(['plain', 'odd', 'two', 'untied', 'legacy', 'sharded'])('fixture m
 
   test('continues greedily as the golden does', () => {
     const { greedy } = JSON.parse(readFileSync(`${directory}/golden.json`, 'utf8'));
-    expectGreedy(model, greedy, name);
+    expectReferenceGreedy(model, greedy, FLOAT64, name);
   });
 });
 
@@ -87,7 +60,7 @@ describe('tales', () => {
   // Prompt 1 has the narrowest gap of all steps, prompt 3 is a single token.
   test.each([1, 3])('continues prompt %d greedily as the golden does', (i) => {
     const { prompt_ids: prompt, completion_ids: completion, gap, logprob } = greedy[i];
-    expectGreedy(model, { prompt, completion, gap, logprob }, `tales greedy ${i}`);
+    expectReferenceGreedy(model, { prompt, completion, gap, logprob }, FLOAT64, `tales greedy ${i}`);
   });
 
   test('has the golden logprobs and logits of a text of 700 tokens', () => {

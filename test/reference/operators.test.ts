@@ -10,8 +10,11 @@ import {
   matmul,
   matmulTransposed,
   relu,
+  rmsNorm,
+  silu,
   softmax,
 } from '../../src/reference/operators.ts';
+import { uniforms } from '../../src/util/random-values.ts';
 import { expectClose } from '../support/approx.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
@@ -99,6 +102,65 @@ test('attention does not read the keys and values after a query', () => {
   const known = attention(q, keys.subarray(0, 4), values.subarray(0, 4), { T: 2, context: 2, ...shape });
   expect(whole.subarray(0, 4)).toEqual(known);
   expect([...known.subarray(0, 2)]).toEqual([3, 4]);
+});
+
+/** Repeats each of the heads [T, G, D] `share` times. */
+function repeated(x: Float64Array, share: number, D: number): Float64Array {
+  const heads = Array.from({ length: x.length / D }, (_, head) => x.subarray(head * D, (head + 1) * D));
+  return Float64Array.from(
+    heads.flatMap((head) =>
+      Array(share)
+        .fill([...head])
+        .flat(),
+    ),
+  );
+}
+
+describe('attention with key heads of several query heads', () => {
+  const [T, context, H, G, D, scale] = [3, 7, 6, 2, 4, 0.5];
+  const [q, k, v] = [T * H * D, context * G * D, context * G * D].map((n, i) => Float64Array.from(uniforms(i, n)));
+
+  test('is attention over heads that are repeated', () => {
+    const out = attention(q!, k!, v!, { T, context, H, G, D, scale });
+    expect(out).toEqual(attention(q!, repeated(k!, 3, D), repeated(v!, 3, D), { T, context, H, D, scale }));
+  });
+
+  test('reads the keys of its window alone', () => {
+    const window = 2;
+    const out = attention(q!, k!, v!, { T, context, H, G, D, scale, window });
+    for (let t = 0; t < T; t++) {
+      const position = context - T + t;
+      const seen = (x: Float64Array) => x.subarray((position - window + 1) * G * D, (position + 1) * G * D);
+      const row = q!.subarray(t * H * D, (t + 1) * H * D);
+      const alone = attention(row, seen(k!), seen(v!), { T: 1, context: window, H, G, D, scale });
+      expect(out.subarray(t * H * D, (t + 1) * H * D)).toEqual(alone);
+    }
+  });
+
+  test('sees every key where the window is as long as the context, and all but the first where it is a key shorter', () => {
+    const all = attention(q!, k!, v!, { T, context, H, G, D, scale });
+    expect(attention(q!, k!, v!, { T, context, H, G, D, scale, window: context })).toEqual(all);
+    const shorter = attention(q!, k!, v!, { T, context, H, G, D, scale, window: context - 1 });
+    const differs = [0, 1, 2].map((t) => !isEqual(shorter, all, t * H * D, (t + 1) * H * D));
+    expect(differs).toEqual([false, false, true]);
+  });
+});
+
+function isEqual(a: Float64Array, b: Float64Array, from: number, to: number): boolean {
+  return a.subarray(from, to).every((value, i) => value === b[from + i]);
+}
+
+test('rmsNorm divides by the root of the mean square', () => {
+  const out = rmsNorm(Float64Array.of(3, 4, 0, 0, 1, 0), Float64Array.of(1, -2), { M: 3, C: 2, epsilon: 0.5 });
+  const [a, b] = [Math.sqrt(13), Math.sqrt(0.5)];
+  const want = [3 / a, -8 / a, 0 / b, -0 / b, 1, -0];
+  expectClose(out, want, { rel: 2 ** -51 }, 'rmsNorm');
+});
+
+test('silu is x · σ(x), finite for every finite x', () => {
+  const out = silu(Float64Array.of(0, 1, -1, 1e300, -1e300, -800));
+  const sigma = 1 / (1 + Math.exp(-1));
+  expectClose(out, [0, sigma, sigma - 1, 1e300, 0, 0], { rel: 2 ** -50 }, 'silu');
 });
 
 test('softmax and logSoftmax neither overflow nor underflow, and give masked values nothing', () => {

@@ -34,9 +34,9 @@ export function readSafetensors(path: string): Map<string, Float64Array> {
   return tensors;
 }
 
-/** All weights in a model directory, sharded or not, without the `transformer.` prefix. */
+/** All weights in a model directory, sharded or not, without the prefix `transformer.` or `model.`. */
 export function loadModelTensors(directory: string): Map<string, Float64Array> {
   const files = readdirSync(directory).filter((name) => /^model.*\.safetensors$/.test(name));
   const tensors = files.flatMap((file) => [...readSafetensors(join(directory, file))]);
-  return new Map(tensors.map(([name, data]) => [name.replace(/^transformer\./, ''), data]));
+  return new Map(tensors.map(([name, data]) => [name.replace(/^(transformer|model)\./, ''), data]));
 }

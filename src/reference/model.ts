@@ -1,0 +1,74 @@
+// Parts of the oracles that no architecture has for itself: weights by name, embedding, residual sum, rows of the output.
+import { RangeValueError, RoseinferError } from '../util/errors.ts';
+
+/** Result of a forward pass over T tokens. */
+export interface ReferenceOutput {
+  /** [T, V], or one row for each of `logitsRows`. */
+  readonly logits: Float64Array;
+  /** L + 1 arrays [T, C]: the residual stream entering each layer, then the output of the final norm. */
+  readonly hidden: readonly Float64Array[];
+}
+
+/** Options of a forward pass. */
+export interface ForwardOptions {
+  /** Rows of the T that go through the LM head, by index from 0; all by default. */
+  readonly logitsRows?: readonly number[];
+}
+
+/** Finds a weight by its name, `undefined` where there is none; `shape` is the expected one. */
+export type WeightLookup = (name: string, shape: readonly number[]) => Float64Array | undefined;
+
+/**
+ * Takes one weight.
+ *
+ * @throws RoseinferError naming a weight that is missing.
+ * @throws RangeValueError for another number of elements.
+ */
+export function takeWeight(tensors: WeightLookup, name: string, shape: readonly number[]): Float64Array {
+  const data = tensors(name, shape);
+  if (data === undefined) throw new RoseinferError(`${name} is missing, expected [${shape}]`);
+  const elements = shape.reduce((a, b) => a * b);
+  if (data.length !== elements) throw new RangeValueError(`${name}.length`, data.length, `${elements} for [${shape}]`);
+  return data;
+}
+
+/**
+ * Gathers the rows of tokens: out[T, C] of table[V, C].
+ *
+ * @throws RangeValueError for an id that is no row of the table.
+ */
+export function embed(ids: ArrayLike<number>, table: Float64Array, C: number): Float64Array {
+  const V = table.length / C;
+  const out = new Float64Array(ids.length * C);
+  for (let t = 0; t < ids.length; t++) {
+    const id = ids[t]!;
+    if (!Number.isInteger(id) || id < 0 || id >= V) {
+      throw new RangeValueError(`ids[${t}]`, id, `an integer in [0, ${V})`);
+    }
+    out.set(table.subarray(id * C, (id + 1) * C), t * C);
+  }
+  return out;
+}
+
+/** Adds two arrays of one length, element by element. */
+export function add(a: Float64Array, b: Float64Array): Float64Array {
+  return a.map((value, i) => value + b[i]!);
+}
+
+/**
+ * Gathers `logitsRows` of x[T, C]; all rows without it.
+ *
+ * @throws RangeValueError for an index that is no row.
+ */
+export function outputRows(x: Float64Array, C: number, { logitsRows }: ForwardOptions): Float64Array {
+  if (logitsRows === undefined) return x;
+  const out = new Float64Array(logitsRows.length * C);
+  const T = x.length / C;
+  for (const [i, row] of logitsRows.entries()) {
+    if (!Number.isInteger(row) || row < 0 || row >= T) {
+      throw new RangeValueError(`logitsRows[${i}]`, row, `an integer in [0, ${T})`);
+    }
+    out.set(x.subarray(row * C, (row + 1) * C), i * C);
+  }
+  return out;
+}
