@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { RangeValueError } from '../util/errors.ts';
 import type { Problem } from '../util/model-file-error.ts';
 import { openRegularFile } from '../util/regular-file.ts';
+import { readFully } from './read-fully.ts';
 import {
   parseSafetensorsHeader,
   SafetensorsError,
@@ -14,8 +15,6 @@ import {
 const LENGTH_BYTES = 8;
 /** The format's own limit. */
 const MAX_HEADER_BYTES = 100_000_000n;
-/** Node reads at most 2^31 − 1 bytes in one call. */
-const MAX_READ_BYTES = 2 ** 30;
 
 /** An open safetensors file; made by `openSafetensors`. */
 export class SafetensorsFile implements AsyncDisposable {
@@ -44,7 +43,8 @@ export class SafetensorsFile implements AsyncDisposable {
     if (!Number.isSafeInteger(start) || start < 0 || start > last) {
       throw new RangeValueError('start', start, `0 to ${last} for ${out.length} bytes of ${tensor.name}`);
     }
-    await readFully(this.path, this.#handle, this.#dataStart + tensor.byteOffset + start, out);
+    const toError = (problem: Problem) => new SafetensorsError(this.path, problem);
+    await readFully(this.#handle, this.#dataStart + tensor.byteOffset + start, out, toError);
   }
 
   /** Idempotent. */
@@ -67,39 +67,31 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const toError = (problem: Problem) => new SafetensorsError(path, problem);
   const { handle, numBytes: fileBytes } = await openRegularFile(path, 'a safetensors file', toError);
   opened.use(handle);
-  const headerBytes = await readHeaderLength(path, handle, fileBytes);
+  const headerBytes = await readHeaderLength(handle, fileBytes, toError);
   const headerText = new Uint8Array(headerBytes);
-  await readFully(path, handle, LENGTH_BYTES, headerText);
+  await readFully(handle, LENGTH_BYTES, headerText, toError);
   const dataStart = LENGTH_BYTES + headerBytes;
   const header = parseSafetensorsHeader(path, headerText, fileBytes - dataStart);
   opened.move(); // from here on the file owns the handle
   return new SafetensorsFile(path, handle, header, dataStart);
 }
 
-async function readHeaderLength(path: string, handle: FileHandle, fileBytes: number): Promise<number> {
+async function readHeaderLength(
+  handle: FileHandle,
+  fileBytes: number,
+  toError: (problem: Problem) => SafetensorsError,
+): Promise<number> {
   const available = fileBytes - LENGTH_BYTES;
   if (available < 0) {
     const expected = `at least the ${LENGTH_BYTES} of the header length`;
-    throw new SafetensorsError(path, { subject: 'file', found: `${fileBytes} bytes long`, expected });
+    throw toError({ subject: 'file', found: `${fileBytes} bytes long`, expected });
   }
   const bytes = new Uint8Array(LENGTH_BYTES);
-  await readFully(path, handle, 0, bytes);
+  await readFully(handle, 0, bytes, toError);
   const length = new DataView(bytes.buffer).getBigUint64(0, true);
   if (length > MAX_HEADER_BYTES || length > available) {
     const limit = length > MAX_HEADER_BYTES ? `at most ${MAX_HEADER_BYTES}` : `at most the remaining ${available}`;
-    throw new SafetensorsError(path, { subject: 'header length', found: length, expected: `${limit} bytes` });
+    throw toError({ subject: 'header length', found: length, expected: `${limit} bytes` });
   }
   return Number(length);
-}
-
-async function readFully(path: string, handle: FileHandle, position: number, out: Uint8Array): Promise<void> {
-  for (let done = 0; done < out.length; ) {
-    const length = Math.min(out.length - done, MAX_READ_BYTES);
-    const { bytesRead } = await handle.read(out, done, length, position + done);
-    if (bytesRead === 0) {
-      const expected = `at least ${position + out.length} bytes`;
-      throw new SafetensorsError(path, { subject: 'file', found: `cut at ${position + done} bytes`, expected });
-    }
-    done += bytesRead;
-  }
 }
