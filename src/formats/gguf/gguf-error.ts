@@ -1,0 +1,8 @@
+// Error of a GGUF file, apart from its readers, each of which throws it.
+import { ModelFileError, type Problem } from '../../util/model-file-error.ts';
+
+/** A GGUF file that is missing, truncated, contradicts itself or is of a kind that is not supported. */
+export class GGUFError extends ModelFileError {}
+
+/** Makes the error of a problem of one file. */
+export type FailGGUF = (problem: Problem) => GGUFError;
