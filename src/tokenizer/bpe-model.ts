@@ -1,27 +1,32 @@
-// The model of tokenizer.json: byte-level BPE that can write every text. A token that merges need and the vocabulary
-// lacks would silently drop words of a prompt, so vocabulary and merges must explain each other.
+// The model of tokenizer.json: a BPE that can write every text, by letters of bytes or by characters and byte tokens. A token
+// that merges need and the vocabulary lacks would silently drop words of a prompt, so vocabulary and merges must explain
+// each other.
 import { isJsonObject, type JsonObject } from '../util/json.ts';
 import { quote } from '../util/quote.ts';
+import { type FindMerge, mergePairs, mergeTable } from './bpe.ts';
 import { BYTE_OF_LETTER } from './byte-letters.ts';
+import { byteToken } from './token-decoder.ts';
 import type { Refuse } from './tokenizer-error.ts';
 
-/** Two parts that become one token. */
-type Merge = readonly [left: string, right: string];
+/** Function from a word to the ids of its tokens. */
+export type EncodeWord = (word: string) => number[];
 
 /** A model that was checked. */
 export interface BpeModel {
   /** Token → id. */
   readonly vocab: ReadonlyMap<string, number>;
-  /** The first is made first. */
-  readonly merges: readonly Merge[];
+  readonly encodeWord: EncodeWord;
+}
+
+/** Parts of a model. */
+export interface BpeParts {
+  readonly vocab: ReadonlyMap<string, number>;
+  readonly findMerge: FindMerge;
   /** A word that is a token is not made of parts. */
   readonly ignoresMerges: boolean;
 }
 
-/**
- * Options that would change the ids, and their values that do not; the others have no effect where all bytes have a
- * token.
- */
+/** Options that would change the ids, and their values that do not. */
 const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
   dropout: [null, undefined, 0],
   continuing_subword_prefix: [null, undefined, ''],
@@ -31,22 +36,35 @@ const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
 /**
  * Checks the `model` of tokenizer.json.
  *
+ * @param isByteLevel words come in the letters of bytes; otherwise a character without a token becomes byte tokens.
  * @throws what `refuse` makes of it unless it is a BPE whose ids are unique, which knows all 256 bytes, and each of
  * whose merges makes a known token of two known ones.
  */
-export function parseBpeModel(model: unknown, refuse: Refuse): BpeModel {
+export function parseBpeModel(model: unknown, isByteLevel: boolean, refuse: Refuse): BpeModel {
   const fields: JsonObject = isJsonObject(model) ? model : {};
   if (!isJsonObject(model) || !isJsonObject(fields.vocab) || !Array.isArray(fields.merges)) {
-    throw refuse('model', model, 'byte-level BPE with vocab and merges');
+    throw refuse('model', model, 'a BPE with vocab and merges');
   }
-  const { type = 'BPE', ignore_merges: ignoresMerges = false } = model;
+  const { type = 'BPE', ignore_merges: ignoresMerges = false, byte_fallback: fallsBack = false } = model;
   if (type !== 'BPE') throw refuse('model type', type, '"BPE"');
   if (typeof ignoresMerges !== 'boolean') throw refuse('ignore_merges', ignoresMerges, 'true or false');
+  if (!isByteLevel && fallsBack !== true) throw refuse('byte_fallback', fallsBack, 'true without ByteLevel');
   for (const [name, neutral] of Object.entries(NEUTRAL)) {
     if (!neutral.includes(model[name])) throw refuse(name, model[name], 'null: it is not supported');
   }
-  const vocab = parseVocab(fields.vocab, refuse);
-  return { vocab, merges: fields.merges.map((merge) => parseMerge(merge, vocab, refuse)), ignoresMerges };
+  const vocab = parseVocab(Object.entries(fields.vocab), isByteLevel, refuse);
+  const findMerge = mergeTable(fields.merges.map((merge) => parseMerge(merge, vocab, refuse)));
+  return { vocab, encodeWord: wordEncoder({ vocab, findMerge, ignoresMerges }) };
+}
+
+/** Makes the encoder of words for a vocabulary that knows all 256 bytes. */
+function wordEncoder({ vocab, findMerge, ignoresMerges }: BpeParts): EncodeWord {
+  const symbolsOf = (character: string): number | number[] =>
+    vocab.get(character) ?? Array.from(new TextEncoder().encode(character), (byte) => vocab.get(byteToken(byte)) ?? -1);
+  return (word) => {
+    const whole = ignoresMerges ? vocab.get(word) : undefined;
+    return whole === undefined ? mergePairs(Array.from(word).flatMap(symbolsOf), findMerge) : [whole];
+  };
 }
 
 /** Ids travel in 32-bit integers. */
@@ -55,10 +73,19 @@ export function checkId(id: unknown, token: string, refuse: Refuse): number {
   throw refuse(`id of ${quote(token)}`, id, 'an integer in [0, 2^31)');
 }
 
-function parseVocab(entries: JsonObject, refuse: Refuse): Map<string, number> {
+/**
+ * Checks tokens and their ids.
+ *
+ * @throws what `refuse` makes of an id that two tokens have, and of a byte without a token.
+ */
+function parseVocab(
+  entries: Iterable<readonly [token: string, id: unknown]>,
+  isByteLevel: boolean,
+  refuse: Refuse,
+): Map<string, number> {
   const vocab = new Map<string, number>();
   const tokenOf = new Map<number, string>();
-  for (const [token, value] of Object.entries(entries)) {
+  for (const [token, value] of entries) {
     const id = checkId(value, token, refuse);
     const other = tokenOf.get(id);
     if (other !== undefined) throw refuse(`id ${id}`, [other, token], 'the id of one token');
@@ -67,20 +94,27 @@ function parseVocab(entries: JsonObject, refuse: Refuse): Map<string, number> {
     vocab.set(token, id);
   }
   for (const [letter, byte] of BYTE_OF_LETTER) {
-    if (!vocab.has(letter)) throw refuse(`token of byte ${byte}`, undefined, `${quote(letter)} in the vocabulary`);
+    const token = isByteLevel ? letter : byteToken(byte);
+    if (!vocab.has(token)) throw refuse(`token of byte ${byte}`, undefined, `${quote(token)} in the vocabulary`);
   }
   return vocab;
 }
 
-/** Merges are written as "left right", in newer files as ["left", "right"]. */
-function parseMerge(value: unknown, vocab: ReadonlyMap<string, number>, refuse: Refuse): Merge {
+/** Reads a merge, written as "left right", in newer files as ["left", "right"]. */
+function parseMerge(
+  value: unknown,
+  vocab: ReadonlyMap<string, number>,
+  refuse: Refuse,
+): readonly [left: number, right: number, id: number] {
   const parts: unknown = typeof value === 'string' ? value.split(' ') : value;
   const [left, right, ...more] = Array.isArray(parts) ? parts : [];
   if (typeof left !== 'string' || typeof right !== 'string' || more.length > 0 || left === '' || right === '') {
     throw refuse('merge', value, 'two tokens');
   }
-  for (const token of [left, right, left + right]) {
-    if (!vocab.has(token)) throw refuse('merge', value, `tokens of the vocabulary: it lacks ${quote(token)}`);
-  }
-  return [left, right];
+  const idOf = (token: string): number => {
+    const id = vocab.get(token);
+    if (id === undefined) throw refuse('merge', value, `tokens of the vocabulary: it lacks ${quote(token)}`);
+    return id;
+  };
+  return [idOf(left), idOf(right), idOf(left + right)];
 }

@@ -1,7 +1,7 @@
-/**
- * The letters in which byte-level BPE writes bytes: printable Latin-1 stands for itself, the other bytes take the
- * letters from U+0100 on (`bytes_to_unicode` of GPT-2's encoder).
- */
+// The letters in which byte-level BPE writes bytes: printable Latin-1 stands for itself, the other bytes take the letters
+// from U+0100 on (`bytes_to_unicode` of GPT-2's encoder).
+
+/** Letter → byte. */
 export const BYTE_OF_LETTER: ReadonlyMap<string, number> = (() => {
   const byteOfLetter = new Map<string, number>();
   let numUnprintable = 0;
@@ -11,3 +11,10 @@ export const BYTE_OF_LETTER: ReadonlyMap<string, number> = (() => {
   }
   return byteOfLetter;
 })();
+
+const LETTERS: readonly string[] = [...BYTE_OF_LETTER.keys()];
+
+/** Writes a text's UTF-8 in letters. */
+export function lettersOf(text: string): string {
+  return Array.from(new TextEncoder().encode(text), (byte) => LETTERS[byte]).join('');
+}

@@ -1,20 +1,37 @@
-// Regular expressions that split a text into words. Hugging Face's are Oniguruma's: only what JavaScript reads in the same
-// way passes, and what it would read otherwise is written so that it can't.
+// Regular expressions that split a text into words. Hugging Face's are Oniguruma's: what JavaScript can say exactly is
+// translated, and a pattern with any other part is refused.
 import type { Refuse } from './tokenizer-error.ts';
 
 /** Pattern that ByteLevel has built in. */
 export const BYTE_LEVEL_PATTERN = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
 
-/** General categories, and scripts that tokenizers ask for. */
-const PROPERTY =
-  'C[cf]?|L[ulmto]?|M[nce]?|N[dlo]?|P[cdseifo]?|S[mcko]?|Z[slp]?|Han|Hiragana|Katakana|Hangul|Thai|Arabic|Cyrillic|Latin|Greek|Hebrew';
-const ESCAPE = String.raw`\\(?:[sSdDrnt]|[pP]\{(?:${PROPERTY})\}|[^\p{L}\p{N}\s])`;
+const CATEGORY = 'C[cf]?|L[ulmto]?|M[nce]?|N[dlo]?|P[cdseifo]?|S[mcko]?|Z[slp]?';
+const SCRIPT = 'Han|Hiragana|Katakana|Hangul|Thai|Arabic|Cyrillic|Latin|Greek|Hebrew';
+const ESCAPE = String.raw`\\(?:[sSdDrnt]|[pP]\{(?:${CATEGORY}|${SCRIPT})\}|[^\p{L}\p{N}\s])`;
 const CLASS = String.raw`\[\^?(?:${ESCAPE}|[^\\\[\]&]|&(?!&))+\]`;
 /** One piece of a pattern: an escape, a class, a group's beginning, a quantifier that gives back, or a character. */
 const PIECE = new RegExp(
-  String.raw`(?<anyCase>\(\?i:(?<words>[^()\\\[\]]*)\))|${ESCAPE}|${CLASS}|\((?:\?[:!=])?|\)|[*+?](?![*+?])|\{\d+(?:,\d*)?\}(?![*+?])|[|.$]|[^\\\[\](){}*+?|.^$]`,
+  String.raw`(?<anyCase>\(\?i:(?<words>[^()\\\[\]]*)\))|(?<escapes>${ESCAPE}|${CLASS})|\((?:\?[:!=])?|\)|[*+?](?![*+?])|\{\d+(?:,\d*)?\}(?![*+?])|[|.$]|[^\\\[\](){}*+?|.^$]`,
   'yu',
 );
+/** Pieces that JavaScript writes in another way. */
+const PIECES: ReadonlyMap<string, string> = new Map([
+  ['(', '(?:'],
+  ['.', String.raw`[^\n]`],
+  ['$', String.raw`(?=\n|$)`],
+  ['/', String.raw`\/`],
+]);
+/** Escapes that JavaScript gives another meaning: its `\s` has U+FEFF and lacks U+0085, its `\d` is ASCII's. */
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  [String.raw`\s`, String.raw`\p{White_Space}`],
+  [String.raw`\S`, String.raw`\P{White_Space}`],
+  [String.raw`\d`, String.raw`\p{Nd}`],
+  [String.raw`\D`, String.raw`\P{Nd}`],
+]);
+const EACH_ESCAPE = new RegExp(ESCAPE, 'gu');
+const SCRIPT_ESCAPE = new RegExp(String.raw`^(\\[pP]\{)(${SCRIPT})\}$`, 'u');
+/** Escaped signs that stay escaped; the `u` flag refuses a backslash before any other. */
+const SYNTAX_SIGN = /^\\[\^$\\.*+?()[\]{}|/-]$/;
 /** Letters with another letter of the same kind beyond ASCII. */
 const FOLDS: ReadonlyMap<string, string> = new Map([
   ['s', 'ſ'],
@@ -24,13 +41,12 @@ const FOLDS: ReadonlyMap<string, string> = new Map([
 const LIGATURE = /ss|st|ff|fi|fl|[^ -~]/i;
 
 /**
- * Rewrites a pattern of tokenizer.json for the library, which takes `\s` for White_Space, `.` for all but a line feed,
- * and so on, as Oniguruma does; it would not know that ſ is an s where case does not count.
+ * Compiles a pattern of tokenizer.json; its groups capture nothing, and it finds every match.
  *
- * @throws what `refuse` makes of a pattern with a part that is not read in the same way by both.
+ * @throws what `refuse` makes of a pattern with a part that JavaScript can't read as Oniguruma does.
  */
-export function rewritePattern(pattern: string, refuse: Refuse): string {
-  let rewritten = '';
+export function compilePattern(pattern: string, refuse: Refuse): RegExp {
+  let source = '';
   for (let index = 0; index < pattern.length; index = PIECE.lastIndex) {
     PIECE.lastIndex = index;
     const match = PIECE.exec(pattern);
@@ -38,18 +54,25 @@ export function rewritePattern(pattern: string, refuse: Refuse): string {
     if (match === null || (words !== undefined && LIGATURE.test(words))) {
       throw refuse('pattern', pattern, `what is supported from character ${index} on`);
     }
-    if (words !== undefined) rewritten += `(?:${words.replaceAll(/[a-z]/gi, anyCase)})`;
-    else rewritten += match[0] === '(' ? '(?:' : match[0];
+    const [piece] = match;
+    if (words !== undefined) source += `(?:${words.replaceAll(/[a-z]/gi, anyCase)})`;
+    else if (match.groups?.escapes !== undefined) source += piece.replaceAll(EACH_ESCAPE, translateEscape);
+    else source += PIECES.get(piece) ?? piece;
   }
   try {
-    new RegExp(rewritten, 'u');
+    return new RegExp(source, 'gu');
   } catch {
     throw refuse('pattern', pattern, 'a regular expression');
   }
-  return rewritten;
 }
 
 function anyCase(letter: string): string {
   const lower = letter.toLowerCase();
   return `[${lower}${lower.toUpperCase()}${FOLDS.get(lower) ?? ''}]`;
+}
+
+function translateEscape(written: string): string {
+  const translated = ESCAPES.get(written) ?? written.replace(SCRIPT_ESCAPE, '$1Script=$2}');
+  const isSign = /^\\[^\p{L}]/u.test(translated);
+  return isSign && !SYNTAX_SIGN.test(translated) ? translated.slice(1) : translated;
 }

@@ -1,12 +1,17 @@
-// tokenizer.json of a model directory and the files beside it, read with distrust: what the library would pass over or do in
-// another way than Hugging Face's tokenizers is refused, and the library gets what is left.
+// tokenizer.json of a model directory and the files beside it, read with distrust: what would give other ids than Hugging
+// Face's tokenizers is refused.
 import { join } from 'node:path';
-import { isJsonObject, type JsonObject, readJsonObject } from '../util/json.ts';
-import { quoteJson } from '../util/model-file-error.ts';
+import { type JsonObject, readJsonObject } from '../util/json.ts';
 import { isAbsent } from '../util/regular-file.ts';
-import { checkId, parseBpeModel } from './bpe-model.ts';
-import { checkPostProcessor, rewriteNormalizer, rewritePreTokenizer } from './text-pipeline.ts';
+import { contentOf, parseAddedTokens } from './added-tokens.ts';
+import { parseBpeModel } from './bpe-model.ts';
+import { parseNormalizer } from './normalizer.ts';
+import { flagOf } from './pipeline-parts.ts';
+import { parsePostProcessor, type Surroundings } from './post-processor.ts';
+import { parsePreTokenizer } from './pre-tokenizer.ts';
+import { parseDecoder } from './token-decoder.ts';
 import { type Refuse, refuseIn, TokenizerError } from './tokenizer-error.ts';
+import { sizeOf, spellTokens, type TokenizerParts } from './tokenizer-parts.ts';
 
 /** The file that makes text of ids. */
 export const TOKENIZER_FILE = 'tokenizer.json';
@@ -16,122 +21,103 @@ export function missingTokenizer(path: string): TokenizerError {
   return new TokenizerError(path, { subject: 'file', found: 'missing', expected: 'a tokenizer, as text is asked for' });
 }
 
-/** A token that byte-pair encoding doesn't make: it is found in the text by its spelling. */
-export interface AddedToken {
-  readonly id: number;
-  readonly content: string;
-  /** A control token, no part of the text. */
-  readonly special: boolean;
-  /** It is looked for after normalization. */
-  readonly normalized: boolean;
-}
-
-/** Contents of a tokenizer's files. */
-export interface TokenizerFiles {
-  /** Path of tokenizer.json. */
-  readonly path: string;
-  /** tokenizer.json for the library, without the added tokens. */
-  readonly definition: JsonObject;
-  /** Tokens that are found in a text before any merge. */
-  readonly addedTokens: readonly AddedToken[];
-  /** Id of the `eos_token`, if the files name one. */
-  readonly eosIds: readonly number[];
-  /** Highest id + 1. */
-  readonly vocabSize: number;
-  /** Highest id + 1 of the tokens that any text may become, which are those that are not added. */
-  readonly mergedVocabSize: number;
-}
-
 /**
  * Reads the tokenizer files in `dir`; only tokenizer.json has to be there.
  *
  * @throws TokenizerError when one is malformed or contradicts itself, or asks for what would give other ids than
  * Hugging Face's tokenizers.
  */
-export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
+export async function readTokenizerFiles(dir: string): Promise<TokenizerParts> {
   const path = join(dir, TOKENIZER_FILE);
   const refuse = refuseIn(path);
   const json = await readJsonObject(path, (problem) => new TokenizerError(path, problem));
 
-  const { vocab, merges, ignoresMerges } = parseBpeModel(json.model, refuse);
-  const addedTokens = parseAddedTokens(json.added_tokens, vocab, refuse);
-  const decoder = isJsonObject(json.decoder) ? json.decoder.type : json.decoder;
-  if (decoder !== 'ByteLevel') throw refuse('decoder', decoder, '"ByteLevel"');
   // `truncation` and `padding` are left over from training: transformers switches both off to encode.
-  checkPostProcessor(json.post_processor, refuse);
-  const definition = {
-    normalizer: rewriteNormalizer(json.normalizer, refuse),
-    pre_tokenizer: rewritePreTokenizer(json.pre_tokenizer, refuse),
-    post_processor: null,
-    decoder: { type: decoder },
-    model: { type: 'BPE', vocab: Object.fromEntries(vocab), merges, ignore_merges: ignoresMerges },
+  const decoder = parseDecoder(json.decoder, refuse);
+  const preTokenizer = parsePreTokenizer(json.pre_tokenizer, refuse);
+  const { isByteLevel } = preTokenizer;
+  if (decoder.isByteLevel !== isByteLevel) {
+    throw refuse(
+      'pre_tokenizer',
+      json.pre_tokenizer,
+      isByteLevel ? 'one without ByteLevel, as the decoder' : 'ByteLevel, as the decoder',
+    );
+  }
+  const { vocab, encodeWord } = parseBpeModel(json.model, isByteLevel, refuse);
+  const addedTokens = parseAddedTokens(json.added_tokens, vocab, refuse);
+  const normalize = parseNormalizer(json.normalizer, refuse);
+  const added = new Map(addedTokens.map(({ content, id }) => [content, id]));
+  const ids = new Map([...vocab, ...added]);
+  const config = await readConfig(dir, ids);
+  const { eos, bos } = config;
+  return {
+    path,
+    tokens: spellTokens(vocab, addedTokens, normalize),
+    addedTokens,
+    normalize,
+    preTokenizer,
+    encodeWord,
+    decoder,
+    surroundings: surround(parsePostProcessor(json.post_processor, ids, refuse), config),
+    bosToken: bos?.content ?? null,
+    eosToken: eos?.content ?? null,
+    eosIds: eos === null ? [] : [eos.id],
+    vocabSize: sizeOf(ids.values()),
+    mergedVocabSize: sizeOf(vocab.entries().flatMap(([token, id]) => (added.has(token) ? [] : [id]))),
   };
-
-  const ids = new Map([...vocab, ...addedTokens.map(({ content, id }) => [content, id] satisfies [string, number])]);
-  const added = new Set(addedTokens.map(({ content }) => content));
-  const mergedIds = vocab.entries().flatMap(([token, id]) => (added.has(token) ? [] : [id]));
-  const [vocabSize, mergedVocabSize] = [sizeOf(ids.values()), sizeOf(mergedIds)];
-  const eosIds = await findEos(dir, ids);
-  return { path, definition, addedTokens, eosIds, vocabSize, mergedVocabSize };
 }
 
-function sizeOf(ids: IteratorObject<number>): number {
-  return 1 + ids.reduce((highest, id) => Math.max(highest, id), -1);
+/** A token that a file names by its text. */
+interface NamedToken {
+  readonly content: string;
+  readonly id: number;
 }
 
-/** Checks that each token has an id that nothing else has. */
-function parseAddedTokens(list: unknown, vocab: ReadonlyMap<string, number>, refuse: Refuse): AddedToken[] {
-  if (!Array.isArray(list)) throw refuse('added_tokens', list, 'a list');
-  const tokens = list.map((token: unknown) => parseAddedToken(token, refuse));
-  const tokenOf = new Map(vocab.entries().map(([token, id]) => [id, token]));
-  const contents = new Set<string>();
-  for (const { content, id } of tokens) {
-    if (contents.has(content)) throw refuse('added token', content, 'each token once');
-    contents.add(content);
-    const known = vocab.get(content);
-    if (known !== undefined && known !== id) throw refuse(`id of ${quoteJson(content)}`, id, `${known}, as in vocab`);
-    const other = tokenOf.get(id) ?? content;
-    if (other !== content) throw refuse(`id ${id}`, [other, content], 'the id of one token');
-    tokenOf.set(id, content);
-  }
-  return tokens;
+/** Choices of tokenizer_config.json. */
+interface Config {
+  readonly bos: NamedToken | null;
+  readonly eos: NamedToken | null;
+  /** The bos and the eos are added to a text, or are not; null leaves it to the post-processor. */
+  readonly addsBos: boolean | null;
+  readonly addsEos: boolean | null;
 }
 
-function parseAddedToken(value: unknown, refuse: Refuse): AddedToken {
-  const content = contentOf(value);
-  if (!isJsonObject(value) || content === undefined || content === '' || !content.isWellFormed()) {
-    throw refuse('added token', value, 'an object with id and content');
-  }
-  const name = quoteJson(content);
-  for (const option of ['lstrip', 'rstrip', 'single_word']) {
-    if ((value[option] ?? false) !== false)
-      throw refuse(`${option} of ${name}`, value[option], 'false: it is not supported');
-  }
-  const { special = false, normalized = !special } = value;
-  if (typeof special !== 'boolean') throw refuse(`special of ${name}`, special, 'true or false');
-  if (typeof normalized !== 'boolean') throw refuse(`normalized of ${name}`, normalized, 'true or false');
-  return { id: checkId(value.id, content, refuse), content, special, normalized };
-}
+/** The `bos_token` and the `eos_token` of the first of these files that has one count. */
+const CONFIG_FILES = ['tokenizer_config.json', 'special_tokens_map.json'];
 
-/** The `eos_token` of the first of these files that has one counts. */
-const EOS_FILES = ['tokenizer_config.json', 'special_tokens_map.json'];
-
-async function findEos(dir: string, ids: ReadonlyMap<string, number>): Promise<number[]> {
-  for (const path of EOS_FILES.map((name) => join(dir, name))) {
+async function readConfig(dir: string, ids: ReadonlyMap<string, number>): Promise<Config> {
+  const files: { readonly config: JsonObject; readonly refuse: Refuse }[] = [];
+  for (const path of CONFIG_FILES.map((name) => join(dir, name))) {
     if (await isAbsent(path)) continue;
     const config = await readJsonObject(path, (problem) => new TokenizerError(path, problem));
-    const token = config.eos_token ?? null;
-    if (token === null) continue;
+    files.push({ config, refuse: refuseIn(path) });
+  }
+  const tokenOf = (name: string): NamedToken | null => {
+    const file = files.find(({ config }) => (config[name] ?? null) !== null);
+    if (file === undefined) return null;
+    const token = file.config[name];
     const content = contentOf(token);
     const id = content === undefined ? undefined : ids.get(content);
-    if (id === undefined) throw refuseIn(path)('eos_token', content ?? token, 'a token of the vocabulary');
-    return [id];
-  }
-  return [];
+    if (content === undefined || id === undefined)
+      throw file.refuse(name, content ?? token, 'a token of the vocabulary');
+    return { content, id };
+  };
+  const addsOf = (name: string, token: NamedToken | null): boolean | null => {
+    const [file] = files;
+    if (file === undefined || (file.config[name] ?? null) === null) return null;
+    const adds = flagOf(file.config, name, false, file.refuse);
+    if (adds && token === null) throw file.refuse(name, adds, 'false where no such token is named');
+    return adds;
+  };
+  const [bos, eos] = [tokenOf('bos_token'), tokenOf('eos_token')];
+  return { bos, eos, addsBos: addsOf('add_bos_token', bos), addsEos: addsOf('add_eos_token', eos) };
 }
 
-/** A token's text, given as it is or as an object with options. */
-function contentOf(token: unknown): string | undefined {
-  const content = isJsonObject(token) ? token.content : token;
-  return typeof content === 'string' ? content : undefined;
+/** Lets tokenizer_config.json decide on bos and eos where it says something. */
+function surround({ before, after }: Surroundings, { bos, eos, addsBos, addsEos }: Config): Surroundings {
+  const idsOf = (token: NamedToken | null, adds: boolean): number[] => (token !== null && adds ? [token.id] : []);
+  return {
+    before: addsBos === null ? before : idsOf(bos, addsBos),
+    after: addsEos === null ? after : idsOf(eos, addsEos),
+  };
 }

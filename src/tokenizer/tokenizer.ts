@@ -1,16 +1,18 @@
-// Text to token ids and back for byte-level BPE tokenizers, the kind GPT-2 has.
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+// Text to token ids and back for BPE tokenizers: byte-level ones, as GPT-2, Llama 3 and Qwen have, and SentencePiece's with
+// byte fallback, as Llama 2 and Mistral have.
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { type Checks, checkOptions, flag } from '../util/option-checks.ts';
-import { clip } from '../util/quote.ts';
-import { BYTE_OF_LETTER } from './byte-letters.ts';
-import { TokenizerError } from './tokenizer-error.ts';
-import { missingTokenizer, readTokenizerFiles, TOKENIZER_FILE, type TokenizerFiles } from './tokenizer-files.ts';
+import { TextEncoding } from './text-encoder.ts';
+import { SPACE } from './token-decoder.ts';
+import { missingTokenizer, readTokenizerFiles, TOKENIZER_FILE } from './tokenizer-files.ts';
+import type { TokenizerParts } from './tokenizer-parts.ts';
 
 /** How text is read. */
 export interface EncodeOptions {
   /** Text that spells a special token becomes that token, as with Hugging Face (default true); otherwise it is text. */
   readonly parseSpecial?: boolean | undefined;
+  /** The tokens that the tokenizer puts around a text, such as a BOS, are added (default false). */
+  readonly addSpecial?: boolean | undefined;
 }
 
 /** How ids are written. */
@@ -18,7 +20,7 @@ export interface DecodeOptions {
   readonly skipSpecialTokens: boolean;
 }
 
-const ENCODE_OPTIONS: Checks<EncodeOptions> = { parseSpecial: flag };
+const ENCODE_OPTIONS: Checks<EncodeOptions> = { parseSpecial: flag, addSpecial: flag };
 const DECODE_OPTIONS: Checks<DecodeOptions> = { skipSpecialTokens: flag };
 
 /** The tokenizer of a model directory, or its substitute where there is none. */
@@ -31,17 +33,25 @@ export class Tokenizer {
   readonly missingFile: string | null;
   /** Highest id + 1 of the tokens that any text may become. */
   readonly mergedVocabSize: number;
+  /** Text of the token that begins a text; null where the files name none. */
+  readonly bosToken: string | null;
+  /** Text of the `eos_token`; null where the files name none. */
+  readonly eosToken: string | null;
   readonly #specialIds: ReadonlySet<number>;
-  readonly #encoders: Encoders | null;
+  readonly #parts: TokenizerParts | null;
+  readonly #encoding: TextEncoding | null;
 
-  private constructor({ vocabSize, eosIds, missingFile, files }: TokenizerContent) {
-    const addedTokens = files?.addedTokens ?? [];
+  private constructor({ vocabSize, eosIds, missingFile, parts }: TokenizerContent) {
+    const addedTokens = parts?.addedTokens ?? [];
     this.vocabSize = vocabSize;
     this.eosIds = eosIds;
     this.missingFile = missingFile;
-    this.mergedVocabSize = files?.mergedVocabSize ?? 0;
+    this.mergedVocabSize = parts?.mergedVocabSize ?? 0;
+    this.bosToken = parts?.bosToken ?? null;
+    this.eosToken = parts?.eosToken ?? null;
     this.#specialIds = new Set(addedTokens.filter((token) => token.special).map((token) => token.id));
-    this.#encoders = files && new Encoders(files);
+    this.#parts = parts;
+    this.#encoding = parts && new TextEncoding(parts);
   }
 
   /**
@@ -51,18 +61,22 @@ export class Tokenizer {
    * another way than Hugging Face reads it.
    */
   static async load(dir: string): Promise<Tokenizer> {
-    const files = await readTokenizerFiles(dir);
-    const { vocabSize, eosIds } = files;
-    return new Tokenizer({ vocabSize, eosIds, missingFile: null, files });
+    return Tokenizer.#of(await readTokenizerFiles(dir));
   }
 
   /** Makes the substitute for the tokenizer of a model that has none: ids have no text, and text can't be encoded. */
   static idsOnly(vocabSize: number, missingFile: string = TOKENIZER_FILE): Tokenizer {
-    return new Tokenizer({ vocabSize, eosIds: [], missingFile, files: null });
+    return new Tokenizer({ vocabSize, eosIds: [], missingFile, parts: null });
+  }
+
+  static #of(parts: TokenizerParts): Tokenizer {
+    const { vocabSize, eosIds } = parts;
+    return new Tokenizer({ vocabSize, eosIds, missingFile: null, parts });
   }
 
   /**
-   * Encodes `text`; no special tokens are added around it.
+   * Encodes `text`; no special tokens are added around it unless `addSpecial` asks for them. Half a surrogate pair is read
+   * as U+FFFD.
    *
    * @throws TokenizerError where there is no tokenizer.
    * @throws RangeValueError unless `text` is a string, or for an unknown option.
@@ -70,14 +84,16 @@ export class Tokenizer {
   encode(text: string, options: EncodeOptions = {}): number[] {
     if (typeof text !== 'string') throw new RangeValueError('text', text, 'a text');
     checkOptions('options of encode', options, ENCODE_OPTIONS);
-    const { parseSpecial = true } = options;
-    if (this.#encoders === null) throw missingTokenizer(this.missingFile ?? TOKENIZER_FILE);
-    const tokenizer = parseSpecial ? this.#encoders.all : this.#encoders.withoutSpecial;
-    return tokenizer.encode(text, { add_special_tokens: false }).ids;
+    const { parseSpecial = true, addSpecial = false } = options;
+    if (this.#encoding === null || this.#parts === null) throw missingTokenizer(this.missingFile ?? TOKENIZER_FILE);
+    const ids = this.#encoding.encode(text.toWellFormed(), ({ special }) => parseSpecial || !special);
+    const { before, after } = this.#parts.surroundings;
+    return addSpecial ? [...before, ...ids, ...after] : ids;
   }
 
   /**
-   * Decodes `ids`: bytes that are no UTF-8 become U+FFFD, ids without a token become nothing.
+   * Decodes `ids` as a whole text, without the space that SentencePiece puts before one: bytes that are no UTF-8 become
+   * U+FFFD, ids without a token become nothing.
    *
    * @throws RangeValueError unless `ids` is a list of integers and `skipSpecialTokens` is given alone.
    */
@@ -90,19 +106,20 @@ export class Tokenizer {
       throw new RangeValueError('ids', ids, 'a list of integers');
     const shown = skipSpecialTokens ? ids.filter((id) => !this.isSpecial(id)) : ids;
     const bytes = Buffer.concat(shown.map((id) => this.tokenBytes(id)));
-    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+    let start = 0;
+    while (start < this.numLeadingSpaces && bytes[start] === SPACE) start++;
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(start));
+  }
+
+  /** Spaces at most at the start of a whole text that are no part of it: 1 with SentencePiece, 0 with byte-level BPE. */
+  get numLeadingSpaces(): number {
+    return this.#parts?.decoder.numLeadingSpaces ?? 0;
   }
 
   /** The bytes that `id` stands for, possibly a part of a character; none for an id that no token has. */
   tokenBytes(id: number): Uint8Array {
-    const token = this.#encoders?.all.id_to_token(id) ?? '';
-    const bytes: number[] = [];
-    for (const letter of token) {
-      const byte = BYTE_OF_LETTER.get(letter);
-      if (byte === undefined) return new TextEncoder().encode(token); // an added token with, say, a space
-      bytes.push(byte);
-    }
-    return Uint8Array.from(bytes);
+    const token = this.#parts?.tokens.get(id);
+    return token === undefined || this.#parts === null ? new Uint8Array() : this.#parts.decoder.bytesOf(token);
   }
 
   /** Tells whether `id` is a control token such as the end of text, which is no part of the text. */
@@ -112,26 +129,7 @@ export class Tokenizer {
 }
 
 interface TokenizerContent extends Pick<Tokenizer, 'vocabSize' | 'eosIds' | 'missingFile'> {
-  readonly files: TokenizerFiles | null;
-}
-
-/** The library's tokenizer, which finds special tokens in a text, and one that takes their spelling for text. */
-class Encoders {
-  readonly all: HuggingFaceTokenizer;
-  readonly #files: TokenizerFiles;
-  #withoutSpecial: HuggingFaceTokenizer | undefined;
-
-  constructor(files: TokenizerFiles) {
-    this.all = createTokenizer(files);
-    this.#files = files;
-  }
-
-  /** Made on first use, which is rare. */
-  get withoutSpecial(): HuggingFaceTokenizer {
-    const addedTokens = this.#files.addedTokens.filter((token) => !token.special);
-    this.#withoutSpecial ??= createTokenizer({ ...this.#files, addedTokens });
-    return this.#withoutSpecial;
-  }
+  readonly parts: TokenizerParts | null;
 }
 
 /** A tokenizer whose merges make ids that the model has no embedding for. */
@@ -154,17 +152,4 @@ export class VocabSizeError extends RoseinferError {
  */
 export function checkVocabSize({ mergedVocabSize }: Tokenizer, modelVocabSize: number): void {
   if (mergedVocabSize > modelVocabSize) throw new VocabSizeError(mergedVocabSize, modelVocabSize);
-}
-
-function createTokenizer({ path, definition, addedTokens }: TokenizerFiles): HuggingFaceTokenizer {
-  try {
-    return new HuggingFaceTokenizer({ ...definition, added_tokens: [...addedTokens] }, {});
-  } catch (cause) {
-    throw new TokenizerError(path, {
-      subject: 'tokenizer',
-      found: `refused (${clip(String(cause).replaceAll(/\s+/g, ' '))})`,
-      expected: 'one that can be used',
-      cause,
-    });
-  }
 }

@@ -1,19 +1,16 @@
 // Streamed text: its pieces join to the text that decoding all ids at once gives, and no piece holds half a character.
-import { readFile } from 'node:fs/promises';
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Detokenizer } from '../../src/tokenizer/detokenizer.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 
+const FAMILIES = ['llama3', 'qwen2', 'smollm', 'sentencepiece', 'metaspace', 'ignore_merges'];
+
 let tokenizer: Tokenizer;
-let huggingFace: HuggingFaceTokenizer;
 let singleByteIds: number[];
 
 beforeAll(async () => {
   tokenizer = await Tokenizer.load('weights/tales');
-  const definition = JSON.parse(await readFile('weights/tales/tokenizer.json', 'utf8'));
-  huggingFace = new HuggingFaceTokenizer(definition, { clean_up_tokenization_spaces: false });
   const ids = Array.from({ length: tokenizer.vocabSize }, (_, id) => id);
   singleByteIds = ids.filter((id) => tokenizer.tokenBytes(id).length === 1);
 });
@@ -35,7 +32,6 @@ describe('the pieces of a stream', () => {
       fc.property(fc.array(id, { minLength: 1, maxLength: 40 }), (ids) => {
         const text = stream(ids).join('');
         expect(text).toBe(tokenizer.decode(ids, { skipSpecialTokens: true }));
-        expect(text).toBe(huggingFace.decode(ids, { skip_special_tokens: true }));
       }),
       { seed: 1, numRuns: 2000 },
     );
@@ -79,5 +75,54 @@ describe('the pieces of a stream', () => {
   test('keep a byte order mark', () => {
     const ids = tokenizer.encode('\ufeffx');
     expect(stream(ids).join('')).toBe('\ufeffx');
+  });
+});
+
+describe.for(FAMILIES)('a stream of %s', (family) => {
+  let tokenizer: Tokenizer;
+  beforeAll(async () => {
+    tokenizer = await Tokenizer.load(`test/fixtures/tokenizers/${family}`);
+  });
+  const ids = fc.array(fc.nat(699), { minLength: 1, maxLength: 30 });
+  const skipped = { skipSpecialTokens: true };
+
+  test('that is a whole text joins to the text of all ids', () => {
+    fc.assert(
+      fc.property(ids, (ids) => {
+        const detokenizer = new Detokenizer(tokenizer, { stop: [], minTokens: 0, isWhole: true });
+        const text = ids.map((id) => detokenizer.push(id)).join('') + detokenizer.finish();
+        expect(text).toBe(tokenizer.decode(ids, skipped));
+      }),
+      { seed: 3, numRuns: 1000, examples: [[tokenizer.encode(' a')], [tokenizer.encode('🦊')]] },
+    );
+  });
+
+  test('that continues a text joins to the rest of the whole text', () => {
+    const prompt = tokenizer.encode('Once upon');
+    fc.assert(
+      fc.property(ids, (ids) => {
+        const detokenizer = new Detokenizer(tokenizer);
+        const text = ids.map((id) => detokenizer.push(id)).join('') + detokenizer.finish();
+        expect(`Once upon${text}`).toBe(tokenizer.decode([...prompt, ...ids], skipped));
+      }),
+      { seed: 4, numRuns: 1000, examples: [[tokenizer.encode(' a')], [tokenizer.encode('🦊')]] },
+    );
+  });
+
+  test('ends before a stop string, whatever tokens spell it', () => {
+    let numFound = 0;
+    fc.assert(
+      fc.property(ids, fc.constantFrom(' the', 'a', '\n', 'é'), (ids, stop) => {
+        const detokenizer = new Detokenizer(tokenizer, { stop: [stop], minTokens: 0, isWhole: true });
+        let text = '';
+        for (const id of ids) if (detokenizer.foundStop === null) text += detokenizer.push(id);
+        text += detokenizer.finish();
+        const [before] = tokenizer.decode(ids, skipped).split(stop);
+        expect(text).toBe(before);
+        if (detokenizer.foundStop !== null) numFound++;
+      }),
+      { seed: 5, numRuns: 1000 },
+    );
+    expect(numFound).toBeGreaterThan(50);
   });
 });

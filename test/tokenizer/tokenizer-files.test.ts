@@ -68,6 +68,19 @@ describe('tokenizer files', () => {
     expect((await load(small, { eos_token: { content: 'two words' } })).eosIds).toEqual([WORDS]);
   });
 
+  test('may say in tokenizer_config.json that a bos or an eos is added, whatever the post-processor adds', async () => {
+    const definition = { ...small, post_processor: { type: 'BertProcessing', cls: ['b', B], sep: ['b', B] } };
+    const tokens = { bos_token: 'ab', eos_token: { content: 'ba' } };
+    const idsOf = async (config: object) => (await load(definition, config)).encode('a', { addSpecial: true });
+    expect(await idsOf(tokens)).toEqual([B, A, B]);
+    expect(await idsOf({ ...tokens, add_bos_token: false })).toEqual([A, B]);
+    expect(await idsOf({ ...tokens, add_bos_token: true, add_eos_token: true })).toEqual([AB, A, AB + 1]);
+    expect(await idsOf({ ...tokens, add_eos_token: null })).toEqual([B, A, B]);
+    const tokenizer = await load(definition, tokens);
+    expect([tokenizer.bosToken, tokenizer.eosToken, tokenizer.eosIds]).toEqual(['ab', 'ba', [AB + 1]]);
+    expect(tokenizer.encode('a')).toEqual([A]);
+  });
+
   test('may add tokens that the byte alphabet cannot write', async () => {
     const tokenizer = await load(small);
     expect(tokenizer.encode('atwo wordsab')).toEqual([A, WORDS, AB]);
@@ -118,11 +131,26 @@ describe('tokenizer files', () => {
     ...small,
     pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Split', pattern, ...rest }, bytes] },
   });
+  const sequence = (pretokenizers: readonly unknown[]) => ({ type: 'Sequence', pretokenizers });
+  const metaspace = (change: object) => ({ type: 'Metaspace', replacement: '▁', ...change });
+  const decoders = (types: readonly string[]) => ({ type: 'Sequence', decoders: types.map((type) => ({ type })) });
+  const stripping = (change: object) => {
+    const strip = { type: 'Strip', content: ' ', start: 1, stop: 0, ...change };
+    return { type: 'Sequence', decoders: [{ type: 'ByteFallback' }, { type: 'Fuse' }, strip] };
+  };
+  const pieces = (change: object) => ({
+    ...small,
+    pre_tokenizer: null,
+    decoder: decoders(['ByteFallback', 'Fuse']),
+    ...change,
+  });
+  const template = (single: readonly unknown[]) => ({ type: 'TemplateProcessing', single, special_tokens: {} });
+
   test.for<[string, unknown, unknown, string]>([
     ['tokenizer.json is missing', null, {}, 'tokenizer.json: file is missing'],
     ['tokenizer.json is cut short', '{\n"model"', {}, 'tokenizer.json: file is not JSON'],
     ['tokenizer_config.json is a list', small, [], 'tokenizer_config.json: file is [], expected a JSON object'],
-    ['there is no model', { ...small, model: null }, {}, 'tokenizer.json: model is null, expected byte-level BPE'],
+    ['there is no model', { ...small, model: null }, {}, 'tokenizer.json: model is null, expected a BPE'],
     ['the model is no BPE', { ...small, model: { ...model, type: 'Unigram' } }, {}, 'model type is "Unigram"'],
     [
       'a merge makes no token',
@@ -168,13 +196,12 @@ describe('tokenizer files', () => {
     ['an added token has the id of another', added({ ...words, id: AB }), {}, 'id 256 is ["ab","two words"]'],
     ['two added tokens have one id', added(words, { ...words, content: 'x y' }), {}, 'id 258 is ["two words","x y"]'],
     ['an added token comes twice', added(words, words), {}, 'added token is "two words", expected each token once'],
-    ['an added token takes spaces before it', added({ ...words, lstrip: true }), {}, 'lstrip of "two words" is true'],
-    ['an added token takes spaces after it', added({ ...words, rstrip: true }), {}, 'rstrip of "two words" is true'],
+    ['an added token takes spaces by half', added({ ...words, lstrip: 1 }), {}, 'lstrip of "two words" is 1'],
     [
-      'an added token is a word by itself',
-      added({ ...words, single_word: true }),
+      'an added token is a word by half',
+      added({ ...words, single_word: 'x' }),
       {},
-      'single_word of "two words" is true',
+      'single_word of "two words" is "x"',
     ],
     ['an added token is special by half', added({ ...words, special: 1 }), {}, 'special of "two words" is 1'],
     ['an id is negative', withVocab({ x: -1 }), {}, 'id of "x" is -1'],
@@ -201,6 +228,98 @@ describe('tokenizer files', () => {
       {},
       'pre_tokenizer is "ByteLevel", expected Split or Digits',
     ],
+    [
+      'bytes may get a space or not',
+      { ...small, pre_tokenizer: { type: 'ByteLevel' } },
+      {},
+      'add_prefix_space is missing',
+    ],
+    [
+      'the decoder writes bytes and the pre-tokenizer does not',
+      { ...small, pre_tokenizer: metaspace({}) },
+      {},
+      'pre_tokenizer is',
+    ],
+    ['characters have no bytes to fall back to', pieces({ model }), {}, 'byte_fallback is false, expected true'],
+    [
+      'a byte has no token to fall back to',
+      pieces({ model: { ...model, byte_fallback: true } }),
+      {},
+      'expected "<0x00>"',
+    ],
+    [
+      'a Metaspace is not alone',
+      pieces({ pre_tokenizer: sequence([bytes, metaspace({})]) }),
+      {},
+      'pre_tokenizer is "Metaspace"',
+    ],
+    [
+      'a Metaspace has no sign',
+      pieces({ pre_tokenizer: metaspace({ replacement: 7 }) }),
+      {},
+      'replacement of "Metaspace" is 7',
+    ],
+    [
+      'a Metaspace has two signs',
+      pieces({ pre_tokenizer: metaspace({ replacement: '__' }) }),
+      {},
+      'replacement is "__"',
+    ],
+    [
+      'a scheme is unknown',
+      pieces({ pre_tokenizer: metaspace({ prepend_scheme: 'last' }) }),
+      {},
+      'prepend_scheme is "last"',
+    ],
+    [
+      'a Metaspace contradicts itself',
+      pieces({ pre_tokenizer: metaspace({ add_prefix_space: false }) }),
+      {},
+      'add_prefix_space is false, expected true with prepend_scheme always',
+    ],
+    ['a prefix is no text', { ...small, normalizer: { type: 'Prepend', prepend: 1 } }, {}, 'prepend of "Prepend" is 1'],
+    [
+      'a replacement has no pattern',
+      { ...small, normalizer: { type: 'Replace', content: 'x' } },
+      {},
+      'pattern is missing, expected a Regex or a String',
+    ],
+    ['there is no decoder', { ...small, decoder: null }, {}, 'decoder is null, expected "ByteLevel"'],
+    [
+      'decoders come in another order',
+      pieces({ decoder: decoders(['Fuse', 'ByteFallback']) }),
+      {},
+      'decoder is ["Fuse","By',
+    ],
+    [
+      'a decoder takes off other signs',
+      pieces({ decoder: stripping({ content: '_' }) }),
+      {},
+      'content of Strip is "_"',
+    ],
+    [
+      'a decoder takes off at the end',
+      pieces({ decoder: stripping({ stop: 1 }) }),
+      {},
+      'stop of Strip is 1, expected 0',
+    ],
+    ['a decoder takes off half a space', pieces({ decoder: stripping({ start: 0.5 }) }), {}, 'start of Strip is 0.5'],
+    ['a template has no text', { ...small, post_processor: template([]) }, {}, 'single of TemplateProcessing is []'],
+    [
+      'a template has an unknown token',
+      { ...small, post_processor: template([{ SpecialToken: { id: '<s>' } }, { Sequence: { id: 'A' } }]) },
+      {},
+      'single of TemplateProcessing is {"SpecialToken":{"id":"<s>"}}',
+    ],
+    [
+      'a classifier has an unknown token',
+      { ...small, post_processor: { type: 'BertProcessing', cls: ['<s>', 1], sep: ['a', A] } },
+      {},
+      'cls of post_processor is ["<s>",1]',
+    ],
+    ['the bos token is unknown', small, { bos_token: '<s>' }, 'tokenizer_config.json: bos_token is "<s>"'],
+    ['a bos is added that no file names', small, { add_bos_token: true }, 'add_bos_token is true, expected false'],
+    ['a bos is added by half', small, { add_bos_token: 1 }, 'add_bos_token is 1, expected true or false'],
     ['the post-processor is unknown', { ...small, post_processor: { type: 'X' } }, {}, 'post_processor is "X"'],
     [
       'matches are merged',
