@@ -9,7 +9,8 @@ import type { SafetensorsTensor } from '../formats/safetensors-header.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { clip, quoteSome } from '../util/quote.ts';
-import { type FileRules, fileTensors, type ModelDefinition } from './architecture.ts';
+import type { FileRules, ModelDefinition } from './architecture.ts';
+import { type Matched, matchTensors, unknownTensor } from './match-tensors.ts';
 import type { TensorSpec } from './tensor-specs.ts';
 import { checkRows, rowLength, type WeightSource } from './weight-source.ts';
 
@@ -94,28 +95,18 @@ export async function openCheckpoint(dir: string, model: ModelDefinition): Promi
 }
 
 /** Contents of the files of a model. */
-interface Tensors {
+interface Tensors extends Pick<Matched<StoredTensor>, 'weights'> {
   readonly tiedHead: boolean;
-  /** Canonical name → stored tensor, for every tensor of the model and no other. */
-  readonly weights: Map<string, StoredTensor>;
   /** Names of tensors that the model does not use. */
   readonly unused: readonly string[];
 }
 
-/** Takes the model's tensors out of the files. The work is bounded by what these hold, whatever `config` claims. */
+/** Takes the model's tensors out of the files. */
 function mapTensors(dir: string, files: readonly SafetensorsFile[], model: ModelDefinition): Omit<Tensors, 'tiedHead'> {
-  const { config, files: rules } = model;
-  const stored = entriesByName(files, rules);
-  const weights = new Map<string, StoredTensor>();
-  for (const { name, role, shape } of fileTensors(model)) {
-    const entry = stored.get(name);
-    stored.delete(name);
-    if (entry !== undefined) weights.set(name, checkWeight(entry, shape));
-    else if (role !== 'head') throw missingWeight(dir, name, shape);
-    else if (!config.tieWordEmbeddings) throw missingWeight(dir, name, shape, ', as tie_word_embeddings is false');
-  }
-  const unused = [...stored].filter(([name]) => !rules.ignored.test(name));
-  for (const [name, entry] of unused) if (concernsModel(name, entry, rules)) throw unknownPart(entry, model);
+  const { files: rules } = model;
+  const { weights, rest } = matchTensors(dir, entriesByName(files, rules), model, checkDtype);
+  const unused = [...rest].filter(([name]) => !rules.ignored.test(name));
+  for (const [name, entry] of unused) if (concernsModel(name, entry, rules)) throw unknownTensor(entry, model);
   return { weights, unused: unused.map(([, { name }]) => name) };
 }
 
@@ -138,14 +129,11 @@ function entriesByName(files: readonly SafetensorsFile[], { prefix, ignored }: F
   return entries;
 }
 
-function checkWeight(entry: FileEntry, shape: readonly number[]): StoredTensor {
-  const fail = (subject: string, found: string, expected: string) =>
-    new CheckpointError(entry.file.path, { tensor: entry.name, subject, found, expected });
+function checkDtype(entry: FileEntry): StoredTensor {
   const { dtype } = entry;
-  if (!isFileDtype(dtype)) throw fail('dtype', clip(dtype), 'F32, F16 or BF16');
-  const [got, want] = [showShape(entry.shape), showShape(shape)];
-  if (got !== want) throw fail('shape', clip(got), `${want} by the config`);
-  return { ...entry, dtype };
+  if (isFileDtype(dtype)) return { ...entry, dtype };
+  const problem = { tensor: entry.name, subject: 'dtype', found: clip(dtype), expected: 'F32, F16 or BF16' };
+  throw new CheckpointError(entry.file.path, problem);
 }
 
 /**
@@ -156,24 +144,10 @@ function concernsModel(name: string, { byteLength, dtype }: SafetensorsTensor, {
   return parts.test(name) && !BUFFER.test(name) && byteLength > 0 && dtype !== 'BOOL';
 }
 
-function unknownPart({ name, file }: FileEntry, { architecture, config }: ModelDefinition): CheckpointError {
-  const expected = `a tensor of a ${architecture} with ${config.numLayers} layers`;
-  return new CheckpointError(file.path, { tensor: name, subject: 'name', found: 'unknown', expected });
-}
-
-function missingWeight(dir: string, name: string, shape: readonly number[], reason = ''): CheckpointError {
-  const expected = `one of shape ${showShape(shape)}${reason}`;
-  return new CheckpointError(dir, { tensor: name, subject: 'weight', found: 'missing', expected });
-}
-
 /** Counts the tensors and names the first of them. */
 function unusedNotice(dir: string, names: readonly string[]): string {
   const [count, use] = names.length === 1 ? ['1 tensor', 'is'] : [`${names.length} tensors`, 'are'];
   return `${dir}: ${count} ${use} of no use to the model: ${quoteSome(names)}`;
-}
-
-function showShape(shape: readonly number[]): string {
-  return `[${shape.join(', ')}]`;
 }
 
 async function readStoredRows(tensor: StoredTensor, startRow: number, numRows: number, out: Float32Array) {
