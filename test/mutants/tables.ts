@@ -92,13 +92,13 @@ async function checkEmbeds(device: Device, replace: Replace): Promise<void> {
 async function checkKVWrites(device: Device, replace: Replace): Promise<void> {
   const kernel = replace(kvWrite);
   for (const dtype of ['f32', 'f16'] as const) {
-    await checkKVWrite(device, { H: 3, D: 7, P: 5, numBlocks: 9, dtype }, kernel);
-    await checkKVWrite(device, { H: 2, D: 33, P: 16, numBlocks: 9, dtype }, kernel);
+    await checkKVWrite(device, { G: 3, H: 6, D: 7, P: 5, numBlocks: 9, dtype }, kernel);
+    await checkKVWrite(device, { G: 2, H: 2, D: 33, P: 16, numBlocks: 9, dtype }, kernel);
   }
 }
 
 /** Projection of tokens to queries, keys and values: columns that fill their last tile in part. */
-const PROJECTION = { M: 5, K: 20, H: 3, D: 8, P: 5, numBlocks: 9, weights: 'f16' } as const;
+const PROJECTION = { M: 5, K: 20, G: 3, SHARE: 2, D: 8, P: 5, numBlocks: 9, weights: 'f16' } as const;
 
 /** Variant whose lanes have a row each: no round takes more than a quad of k. */
 const ROUND_OF_ONE = { ROWS: 8, TILES: 1, X_LANES: 4, X_VEC4: true } as const;
@@ -200,7 +200,7 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   const [kernel, split, fold] = [replace(attention), replace(attentionSplit), replace(attentionFold)];
   // Rows of nine vectors: two for some of eight lanes.
   const sums = REDUCTIONS[device.traits.reduction];
-  const shape = { H: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
+  const shape = { G: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
   const decode = AttentionStep.random(shape, decodeSpans(shape));
   const { want, tolerance } = expectedAttention(decode);
   const rows = await runWhole(device, decode, { ROWS: 1, LANES: 8 }, kernel);
@@ -230,7 +230,7 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   for (const SUBGROUPS of [0, 1]) await checkUnseenKeys(device, shape, { ROWS: 4, LANES: 8, SUBGROUPS }, kernel);
 
   // One component more than whole vectors have.
-  const half = AttentionStep.random({ H: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
+  const half = AttentionStep.random({ G: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
   const halves = expectedAttention(half);
   const got = await runWhole(device, half, { ROWS: 4, LANES: 8 }, kernel);
   expectWithin(floatsOf(got), halves.want, halves.tolerance, 'prefill, f16');
@@ -242,7 +242,7 @@ async function checkAttentionsAbreast(_: Device, replace: Replace): Promise<void
   using device = await Device.open({ reduction: 'gpu' });
   const [kernel, split, fold] = [replace(attention), replace(attentionSplit), replace(attentionFold)];
   const sums = REDUCTIONS.gpu;
-  const shape = { H: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
+  const shape = { G: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
   const decode = AttentionStep.random(shape, decodeSpans(shape));
   const { want, tolerance } = expectedAttention(decode);
   const rows = await runWhole(device, decode, { ROWS: 1 }, kernel);
@@ -275,7 +275,7 @@ async function checkAttentionsAbreast(_: Device, replace: Replace): Promise<void
   expectWithin(floatsOf(heads), ofHeads.want, ofHeads.tolerance, 'shared heads');
   expectSameBits(await runSplit(device, shared, { ROWS: 4 }, { split, fold }), heads, 'splits of shared heads');
 
-  const half = AttentionStep.random({ H: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
+  const half = AttentionStep.random({ G: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
   const halves = expectedAttention(half);
   const got = await runWhole(device, half, { ROWS: 4 }, kernel);
   expectWithin(floatsOf(got), halves.want, halves.tolerance, 'prefill, f16');
