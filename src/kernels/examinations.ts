@@ -15,11 +15,13 @@ import {
   examineNormMatmulKVWrite,
 } from './matmul/examination.ts';
 import { matmulKVWrite } from './matmul/matmul.ts';
+import { examineRmsnorm } from './rmsnorm/examination.ts';
 import { examineSample } from './sample/examination.ts';
 
 const EXAMINATIONS: readonly ((work: ModelWork) => Examination | readonly Examination[])[] = [
   examineEmbed,
   examineLayernorm,
+  examineRmsnorm,
   examineMatmul,
   examineMatmulKVWrite,
   examineNormMatmul,

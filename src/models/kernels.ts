@@ -9,12 +9,14 @@ import { layernorm } from '../kernels/layernorm/layernorm.ts';
 import { logprobs } from '../kernels/logprobs/logprobs.ts';
 import { matmul, matmulKVWrite } from '../kernels/matmul/matmul.ts';
 import { normMatmul, normMatmulKVWrite } from '../kernels/matmul/norm-matmul.ts';
+import { rmsnorm } from '../kernels/rmsnorm/rmsnorm.ts';
 import { sample } from '../kernels/sample/sample.ts';
 
 /** The kernels of a model's step. Research and tests may put others of the same declaration in their places. */
 export const modelKernels = {
   embed,
   layernorm,
+  rmsnorm,
   matmul,
   matmulKVWrite,
   normMatmul,

@@ -20,6 +20,9 @@ import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
 import { normMatmul, normMatmulKVWrite } from '../../src/kernels/matmul/norm-matmul.ts';
 import { REDUCTIONS } from '../../src/kernels/reductions.ts';
+import { rmsnormInputs } from '../../src/kernels/rmsnorm/operands.ts';
+import { rmsnorm } from '../../src/kernels/rmsnorm/rmsnorm.ts';
+import { rmsnormNaive } from '../../src/kernels/rmsnorm/rmsnorm-naive.ts';
 import { drawRows } from '../../src/kernels/sample/operands.ts';
 import { sampleNaive } from '../../src/kernels/sample/sample-naive.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
@@ -45,6 +48,7 @@ import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { modulesOf } from '../support/kernels/modules-of.ts';
 import { checkNormMatmul, checkNormMatmulKVWrite } from '../support/kernels/norm-matmul-case.ts';
 import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../support/kernels/probe-checks.ts';
+import { checkRmsnorm, checkRmsnormNaive, checkRmsnormOrder, runRmsnorm } from '../support/kernels/rmsnorm-case.ts';
 import { checkRng, rngKernel } from '../support/kernels/rng-case.ts';
 import { checkNaiveDraws, checkSameDraws } from '../support/kernels/sample-naive-checks.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
@@ -77,6 +81,31 @@ async function checkLayernorms(
 async function checkWideLayernorms(_: Device, replace: Replace): Promise<void> {
   using device = await Device.open({ reduction: 'gpu' });
   await checkLayernorms(device, replace, [1, 257, 2309]);
+}
+
+async function checkRmsnorms(
+  device: Device,
+  replace: Replace,
+  lengths: readonly number[] = [1, 33, 257],
+): Promise<void> {
+  const kernel = replace(rmsnorm);
+  for (const C of lengths) await checkRmsnorm(device, C, kernel);
+  await checkRmsnormOrder(device, kernel);
+  const row = { x: Float32Array.of(-1, 1), gamma: Float32Array.of(1, 3), eps: 3 };
+  expectWithin(floatsOf(await runRmsnorm(device, row, kernel)), [-0.5, 1.5], [0, 0], 'epsilon 3');
+  const inputs = rmsnormInputs(1, 60);
+  const words = await runRmsnorm(device, inputs, kernel);
+  const alone = await runRmsnorm(device, { ...inputs, x: inputs.x.slice(-60) }, kernel);
+  expectSameBits(alone, words.slice(-60), 'alone');
+}
+
+async function checkWideRmsnorms(_: Device, replace: Replace): Promise<void> {
+  using device = await Device.open({ reduction: 'gpu' });
+  await checkRmsnorms(device, replace, [1, 257, 2309]);
+}
+
+async function checkRmsnormsNaive(device: Device, replace: Replace): Promise<void> {
+  for (const C of [1, 33, 257]) await checkRmsnormNaive(device, C, replace(rmsnormNaive));
 }
 
 async function checkEmbeds(device: Device, replace: Replace): Promise<void> {
@@ -314,6 +343,9 @@ async function checkSampleNaive(device: Device, replace: Replace): Promise<void>
 const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Check }[] = [
   { shaders: ['layernorm'], check: checkLayernorms },
   { shaders: ['layernorm_wide'], check: checkWideLayernorms },
+  { shaders: ['rmsnorm'], check: checkRmsnorms },
+  { shaders: ['rmsnorm_wide'], check: checkWideRmsnorms },
+  { shaders: ['rmsnorm_naive'], check: checkRmsnormsNaive },
   { shaders: ['embed'], check: checkEmbeds },
   { shaders: ['gather_rows'], check: (device, replace) => checkGatherRows(device, 65, replace(gatherRows)) },
   { shaders: ['kv_write'], check: checkKVWrites },

@@ -74,6 +74,8 @@ describe('the cases of a GPT-2', () => {
       embed: ['tokens'],
       layernorm: ['rows'],
       layernorm_naive: ['rows'],
+      rmsnorm: ['rows'],
+      rmsnorm_naive: ['rows'],
       matmul_kv_write: ['qkv'],
       matmul: matmuls,
       matmul_naive: ['qkv'],
