@@ -1,7 +1,7 @@
 // The examination of each kernel of a model, in the order of a step.
 import { examineAdjustLogits } from './adjust-logits/examination.ts';
 import { examineAttention } from './attention/examination.ts';
-import { examineEmbed } from './embed/examination.ts';
+import { examineEmbed, examineEmbedTokens } from './embed/examination.ts';
 import type { Examination, ModelWork } from './examination.ts';
 import { examineGatherRows } from './gather-rows/examination.ts';
 import { examineKVWrite } from './kv-write/examination.ts';
@@ -15,18 +15,20 @@ import {
   examineNormMatmulKVWrite,
 } from './matmul/examination.ts';
 import { matmulKVWrite } from './matmul/matmul.ts';
-import { examineRmsnorm } from './rmsnorm/examination.ts';
+import { examineNormRopeKVWrite, examineRopeKVWrite } from './rope-kv-write/examination.ts';
 import { examineSample } from './sample/examination.ts';
 
 const EXAMINATIONS: readonly ((work: ModelWork) => Examination | readonly Examination[])[] = [
   examineEmbed,
+  examineEmbedTokens,
   examineLayernorm,
-  examineRmsnorm,
   examineMatmul,
   examineMatmulKVWrite,
   examineNormMatmul,
   examineNormMatmulKVWrite,
   (work) => examineKVWrite(work, [...work.of(kvWrite), ...work.of(matmulKVWrite)]),
+  examineRopeKVWrite,
+  examineNormRopeKVWrite,
   examineAttention,
   examineGatherRows,
   examineAdjustLogits,

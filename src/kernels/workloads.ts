@@ -6,19 +6,23 @@ import {
   attentionSplitWorkloads,
   attentionWorkloads,
 } from './attention/workload.ts';
-import { embedWorkloads } from './embed/workload.ts';
+import { embedTokensWorkloads, embedWorkloads } from './embed/workload.ts';
 import { gatherRowsWorkloads } from './gather-rows/workload.ts';
 import type { KernelWorkloads } from './kernel-workload.ts';
 import { kvWriteWorkloads } from './kv-write/workload.ts';
 import { logprobsWorkloads } from './logprobs/workload.ts';
 import { matmulKVWriteWorkloads, normMatmulKVWriteWorkloads } from './matmul/workload.ts';
+import { normRopeKVWriteWorkloads, ropeKVWriteWorkloads } from './rope-kv-write/workload.ts';
 import { sampleNaiveWorkloads, sampleProbsWorkloads, sampleWorkloads } from './sample/workload.ts';
 
 const KERNEL_WORKLOADS: readonly KernelWorkloads[] = [
   embedWorkloads,
+  embedTokensWorkloads,
   matmulKVWriteWorkloads,
   normMatmulKVWriteWorkloads,
   kvWriteWorkloads,
+  ropeKVWriteWorkloads,
+  normRopeKVWriteWorkloads,
   attentionWorkloads,
   attentionSplitWorkloads,
   attentionFoldWorkloads,

@@ -2,26 +2,28 @@
 
 import { adjustLogits } from '../kernels/adjust-logits/adjust-logits.ts';
 import { attention, attentionFold, attentionSplit } from '../kernels/attention/attention.ts';
-import { embed } from '../kernels/embed/embed.ts';
+import { embed, embedTokens } from '../kernels/embed/embed.ts';
 import { gatherRows } from '../kernels/gather-rows/gather-rows.ts';
 import { kvWrite } from '../kernels/kv-write/kv-write.ts';
 import { layernorm } from '../kernels/layernorm/layernorm.ts';
 import { logprobs } from '../kernels/logprobs/logprobs.ts';
 import { matmul, matmulKVWrite } from '../kernels/matmul/matmul.ts';
 import { normMatmul, normMatmulKVWrite } from '../kernels/matmul/norm-matmul.ts';
-import { rmsnorm } from '../kernels/rmsnorm/rmsnorm.ts';
+import { normRopeKVWrite, ropeKVWrite } from '../kernels/rope-kv-write/rope-kv-write.ts';
 import { sample } from '../kernels/sample/sample.ts';
 
 /** The kernels of a model's step. Research and tests may put others of the same declaration in their places. */
 export const modelKernels = {
   embed,
+  embedTokens,
   layernorm,
-  rmsnorm,
   matmul,
   matmulKVWrite,
   normMatmul,
   normMatmulKVWrite,
   kvWrite,
+  ropeKVWrite,
+  normRopeKVWrite,
   attention,
   attentionSplit,
   attentionFold,

@@ -5,7 +5,7 @@ import { embed } from '../../src/kernels/embed/embed.ts';
 import { hostTensor, unwritten } from '../../src/kernels/kernel-case.ts';
 import { packedTensor } from '../../src/kernels/weights/operands.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
-import { checkEmbed, V } from '../support/kernels/embed-case.ts';
+import { checkEmbed, checkEmbedTokens, V } from '../support/kernels/embed-case.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { runKernel } from '../support/kernels/run-kernel.ts';
 
@@ -19,6 +19,11 @@ describe.each(WEIGHT_DTYPES)('embed from weights of %s', (dtype) => {
   test.each([1, 2, 7, 63, 64, 65, 131, 768])('adds token and position rows of %i', (C) =>
     checkEmbed(device, { C, dtype, first: 0, N: V }),
   );
+
+  test('gives token rows alone to models without rows of positions', async () => {
+    for (const C of [1, 65, 131]) await checkEmbedTokens(device, { C, dtype, first: 0, N: V });
+    await checkEmbedTokens(device, { C: 60, dtype, first: 96, N: 96 });
+  });
 
   test.each([
     { first: 0, N: 96 },
@@ -41,7 +46,7 @@ test('embed refuses a wte of another width, and a choice of another storage type
   };
   const run = runKernel(device, embed, operands, {}, { conditions: { W_F16: true } });
   await expect(run).rejects.toThrow('embed: W_F16 is chosen as true, but wte is f32');
-  const narrow = { ...operands, wpe: hostTensor(new Float32Array(59), 1, 59), out: unwritten(1, 59) };
+  const narrow = { ...operands, wpe: hostTensor(new Float32Array(59), 1, 59) };
   await expect(runKernel(device, embed, narrow, {})).rejects.toThrow(
     'embed: wpe is [1, 59], expected [Y, C] with Y = 1, C = 60',
   );

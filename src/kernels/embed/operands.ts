@@ -4,7 +4,7 @@ import { normals, uniforms } from '../../util/random-values.ts';
 import { hostTensor, type KernelOperands, unwritten } from '../kernel-case.ts';
 import { packedTensor } from '../weights/operands.ts';
 import { storedValues, TILE, type WeightDType } from '../weights/weight-tiles.ts';
-import type { embed } from './embed.ts';
+import type { embed, embedTokens } from './embed.ts';
 
 /** Width, and the range of the vocabulary that is bound: ids [first, first + N). */
 export interface EmbedShape {
@@ -45,9 +45,23 @@ export function embedInputs(seed: number, shape: EmbedShape, dtype: WeightDType)
   };
 }
 
-/** Operands of one dispatch. Entries of next_tokens run backwards: entry −1 − i of token_ids stands for next token i. */
+/** Operands of one dispatch of `embed`. */
 export function embedOperands(inputs: EmbedInputs): KernelOperands<typeof embed.spec> {
-  const { C, N, first, ids, numPending, positions, wte, wpe, dtype } = inputs;
+  const { C, ids, positions, wpe, numPositions } = inputs;
+  const { tensors, scalars, outputs } = embedTokensOperands(inputs);
+  const learned = {
+    positions: hostTensor(Int32Array.from(positions), ids.length),
+    wpe: hostTensor(wpe, numPositions, C),
+  };
+  return { tensors: { ...tensors, ...learned }, scalars, outputs };
+}
+
+/**
+ * Operands of one dispatch of `embedTokens`. Entries of next_tokens run backwards: entry −1 − i of token_ids stands for next
+ * token i.
+ */
+export function embedTokensOperands(inputs: EmbedInputs): KernelOperands<typeof embedTokens.spec> {
+  const { C, N, first, ids, numPending, wte, dtype } = inputs;
   const T = ids.length;
   const nextTokens = ids.slice(T - numPending).reverse();
   const tokenIds = ids.map((id, t) => (t < T - numPending ? id : t - T));
@@ -55,9 +69,7 @@ export function embedOperands(inputs: EmbedInputs): KernelOperands<typeof embed.
     tensors: {
       token_ids: hostTensor(Int32Array.from(tokenIds), T),
       next_tokens: hostTensor(Int32Array.from(nextTokens), numPending),
-      positions: hostTensor(Int32Array.from(positions), T),
       wte: packedTensor({ K: C, N, dtype }, wte, 'nk'),
-      wpe: hostTensor(wpe, inputs.numPositions, C),
       out: unwritten(T, C),
     },
     scalars: { first },

@@ -6,7 +6,7 @@ import type { LayernormInputs } from './operands.ts';
 
 /** Unit roundoff of f32. */
 const U = 2 ** -24;
-/** Lanes that share the sums of a row in the class `software`: `WIDTH` of shaders/norm_lanes.wgsl. */
+/** Lanes that share the sums of a row in the class `software`: `WIDTH` of shaders/layernorm.wgsl. */
 export const NORM_LANES = 32;
 
 /**
@@ -16,7 +16,7 @@ export const NORM_LANES = 32;
  */
 export function expectedLayernorm(
   { x, gamma, beta, eps: epsilon }: LayernormInputs,
-  numAdditions: number = normAdditions(gamma.length),
+  numAdditions: number = additionsOf(gamma.length),
 ): Expected {
   const C = gamma.length;
   const [x64, gamma64] = [new Float64Array(x), new Float64Array(gamma)];
@@ -35,7 +35,7 @@ export function layernormBound(
   gamma: Float64Array,
   want: Float64Array,
   epsilon: number,
-  n: number = normAdditions(gamma.length),
+  n: number = additionsOf(gamma.length),
 ): Float64Array {
   const C = gamma.length;
   const bound = new Float64Array(want.length);
@@ -56,9 +56,9 @@ export function layernormBound(
 }
 
 /**
- * Counts the additions one after another in a sum of `layernorm`: those of a lane, then one for each lane. In the class `gpu` they are fewer or
+ * Additions one after another in `layernorm`: those of a lane, then one for each lane. In the class `gpu` they are fewer or
  * as many: of one of 256 parts, then one for each of 16 parts of a group, then one for each of 16 groups.
  */
-export function normAdditions(C: number): number {
+function additionsOf(C: number): number {
   return ceilDiv(C, NORM_LANES) + NORM_LANES;
 }

@@ -1,5 +1,6 @@
 // config.json of the Llama family in the project's words. Each model_type reads it as its class in transformers does; a key that
 // changes the maths is honoured, or refused unless its value is neutral.
+import { MAX_HEAD_DIM } from '../../kernels/rope-kv-write/rope-kv-write.ts';
 import { type ConfigReader, isPositive, isSize, type ModelConfig, parseEosIds, readConfig } from '../config.ts';
 import { checkNeutralKeys, findIgnoredKeys } from './config-keys.ts';
 import { parseRope, type RopeConfig } from './rope-config.ts';
@@ -81,7 +82,6 @@ const RULES: Readonly<Record<string, TypeRules>> = {
 /** Values of `model_type` that `parseLlamaConfig` reads. */
 export const LLAMA_MODEL_TYPES: readonly string[] = Object.keys(RULES);
 
-const MAX_HEAD_DIM = 256;
 const DEFAULT_NORM_EPSILON = 1e-6;
 const DEFAULT_SLIDING_WINDOW = 4096;
 const DEFAULT_MAX_WINDOW_LAYERS = 28;

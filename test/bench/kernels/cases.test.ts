@@ -49,10 +49,13 @@ function modelDispatches({ model, kernels, storage, kvDtype }: TimedModel) {
 const exported: readonly unknown[] = Object.values(library);
 const LIBRARY = exported.flatMap((value) => (value instanceof Kernel ? [value.name] : []));
 
+/** Kernels whose sizes no step of a GPT-2 has. */
+const OF_OTHERS = ['rope_kv_write', 'norm_rope_kv_write', 'rope_naive'];
+
 describe('the cases of a GPT-2', () => {
-  test('have every kernel of the library at each size', () => {
+  test('have every kernel of the library that its sizes fit, at each size', () => {
     const cases = kernelCases(timedModel());
-    const apart = LIBRARY.filter((name) => fusionOf(name) === null);
+    const apart = LIBRARY.filter((name) => fusionOf(name) === null && !OF_OTHERS.includes(name));
     expect(apart.length).toBeGreaterThan(10);
     for (const M of SIZES) {
       const timed = new Set(cases.filter((each) => each.M === M).map(({ kernel }) => kernel.name));
@@ -72,10 +75,9 @@ describe('the cases of a GPT-2', () => {
     const contexts = ['decode, 256 keys', 'decode, 600 keys'];
     expect(namesOf(timedModel())).toEqual({
       embed: ['tokens'],
+      embed_tokens: ['tokens'],
       layernorm: ['rows'],
       layernorm_naive: ['rows'],
-      rmsnorm: ['rows'],
-      rmsnorm_naive: ['rows'],
       matmul_kv_write: ['qkv'],
       matmul: matmuls,
       matmul_naive: ['qkv'],
@@ -97,7 +99,7 @@ describe('the cases of a GPT-2', () => {
     // Decode rows have no neighbours to share a tile with.
     const tileRows = ({ variants }: (typeof cases)[number]) =>
       new Set(variants.map(({ choice }) => choice.constants.ROWS));
-    for (const each of cases) expect(tileRows(each)).toEqual(new Set(each.name === 'prefill' ? [1, 2, 4, 8] : [1]));
+    for (const each of cases) expect(tileRows(each)).toEqual(new Set(each.name === 'prefill' ? [1, 4, 8] : [1]));
   });
 
   test('have every dispatch that the model lists, in the variant that it takes', () => {

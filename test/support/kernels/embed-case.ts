@@ -1,9 +1,14 @@
 // Check of embeddings over ids at the ends of the vocabulary's ranges and tiles.
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
-import { embed } from '../../../src/kernels/embed/embed.ts';
+import { embed, embedTokens } from '../../../src/kernels/embed/embed.ts';
 import { expectedEmbed } from '../../../src/kernels/embed/expected.ts';
-import { type EmbedShape, embedInputs, embedOperands } from '../../../src/kernels/embed/operands.ts';
+import {
+  type EmbedShape,
+  embedInputs,
+  embedOperands,
+  embedTokensOperands,
+} from '../../../src/kernels/embed/operands.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import { expectSameBits } from './expect-within.ts';
 import { runKernel } from './run-kernel.ts';
@@ -26,5 +31,18 @@ export async function checkEmbed(
   const { tensors, scalars } = embedOperands(inputs);
   const got = await runKernel(device, kernel, tensors, scalars);
   const want = new Float32Array(expectedEmbed(inputs).want);
+  expectSameBits(got, new Uint32Array(want.buffer), JSON.stringify({ dtype, ...shape }));
+}
+
+/** Expects the row of every token in the range, and nothing in the rows of others. */
+export async function checkEmbedTokens(
+  device: Device,
+  { dtype, ...shape }: EmbedCase,
+  kernel: Kernel<typeof embedTokens.spec> = embedTokens,
+): Promise<void> {
+  const inputs = embedInputs(shape.C, { ...shape, numPositions: 1 }, dtype);
+  const { tensors, scalars } = embedTokensOperands(inputs);
+  const got = await runKernel(device, kernel, tensors, scalars);
+  const want = new Float32Array(expectedEmbed(inputs, { learned: false }).want);
   expectSameBits(got, new Uint32Array(want.buffer), JSON.stringify({ dtype, ...shape }));
 }
