@@ -1,4 +1,4 @@
-// The model of tokenizer.json: a BPE that can write every text, by letters of bytes or by characters and byte tokens. A token
+// The model of tokenizer.json: a BPE that can write all text but rare control characters, by letters of bytes or by characters and byte tokens. A token
 // that merges need and the vocabulary lacks would silently drop words of a prompt, so vocabulary and merges must explain
 // each other.
 import { isJsonObject, type JsonObject } from '../util/json.ts';
@@ -24,7 +24,14 @@ export interface BpeParts {
   readonly findMerge: FindMerge;
   /** A word that is a token is not made of parts. */
   readonly ignoresMerges: boolean;
+  /** Id in place of a letter that has no token; null leaves the letter out. */
+  readonly unknownId: number | null;
+  /** Unknown letters in a row become one id. */
+  readonly fusesUnknown: boolean;
 }
+
+/** Tab, line feed and carriage return. */
+const WHITE_SPACE: readonly number[] = [0x09, 0x0a, 0x0d];
 
 /** Options that would change the ids, and their values that do not. */
 const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
@@ -52,18 +59,32 @@ export function parseBpeModel(model: unknown, isByteLevel: boolean, refuse: Refu
   for (const [name, neutral] of Object.entries(NEUTRAL)) {
     if (!neutral.includes(model[name])) throw refuse(name, model[name], 'null: it is not supported');
   }
+  const { unk_token: unknown = null, fuse_unk: fusesUnknown = false } = model;
+  if (typeof fusesUnknown !== 'boolean') throw refuse('fuse_unk', fusesUnknown, 'true or false');
   const vocab = parseVocab(Object.entries(fields.vocab), isByteLevel, refuse);
+  if (unknown !== null && typeof unknown !== 'string') throw refuse('unk_token', unknown, 'a token or null');
+  const unknownId = unknown === null ? null : (vocab.get(unknown) ?? null);
   const findMerge = mergeTable(fields.merges.map((merge) => parseMerge(merge, vocab, refuse)));
-  return { vocab, encodeWord: wordEncoder({ vocab, findMerge, ignoresMerges }) };
+  return { vocab, encodeWord: wordEncoder({ vocab, findMerge, ignoresMerges, unknownId, fusesUnknown }) };
 }
 
-/** Makes the encoder of words for a vocabulary that knows all 256 bytes. */
-function wordEncoder({ vocab, findMerge, ignoresMerges }: BpeParts): EncodeWord {
-  const symbolsOf = (character: string): number | number[] =>
-    vocab.get(character) ?? Array.from(new TextEncoder().encode(character), (byte) => vocab.get(byteToken(byte)) ?? -1);
+/** Makes the encoder of words: a character without a token becomes those of its bytes where the vocabulary has them. */
+export function wordEncoder({ vocab, findMerge, ignoresMerges, unknownId, fusesUnknown }: BpeParts): EncodeWord {
+  const symbolsOf = (character: string): (number | undefined)[] => {
+    const id = vocab.get(character);
+    if (id !== undefined) return [id];
+    const bytes = Array.from(new TextEncoder().encode(character), (byte) => vocab.get(byteToken(byte)));
+    return bytes.includes(undefined) ? [undefined] : bytes;
+  };
+  const replaceUnknown = (symbol: number | undefined, index: number, symbols: readonly (number | undefined)[]) => {
+    if (symbol !== undefined) return symbol;
+    const isFused = fusesUnknown && index > 0 && symbols[index - 1] === undefined;
+    return unknownId === null || isFused ? [] : unknownId;
+  };
   return (word) => {
     const whole = ignoresMerges ? vocab.get(word) : undefined;
-    return whole === undefined ? mergePairs(Array.from(word).flatMap(symbolsOf), findMerge) : [whole];
+    if (whole !== undefined) return [whole];
+    return mergePairs(Array.from(word).flatMap(symbolsOf).flatMap(replaceUnknown), findMerge);
   };
 }
 
@@ -76,9 +97,10 @@ export function checkId(id: unknown, token: string, refuse: Refuse): number {
 /**
  * Checks tokens and their ids.
  *
- * @throws what `refuse` makes of an id that two tokens have, and of a byte without a token.
+ * @throws what `refuse` makes of an id that two tokens have, and of a byte without a token; byte-level vocabularies may lack
+ * bytes that only control characters and unassigned ones have, as SmolLM2's does.
  */
-function parseVocab(
+export function parseVocab(
   entries: Iterable<readonly [token: string, id: unknown]>,
   isByteLevel: boolean,
   refuse: Refuse,
@@ -95,13 +117,20 @@ function parseVocab(
   }
   for (const [letter, byte] of BYTE_OF_LETTER) {
     const token = isByteLevel ? letter : byteToken(byte);
-    if (!vocab.has(token)) throw refuse(`token of byte ${byte}`, undefined, `${quote(token)} in the vocabulary`);
+    if (!vocab.has(token) && !(isByteLevel && isRare(byte)))
+      throw refuse(`token of byte ${byte}`, undefined, `${quote(token)} in the vocabulary`);
   }
   return vocab;
 }
 
+/** Tells whether a byte is in no character but controls other than tab and line ends, and characters that are unassigned. */
+function isRare(byte: number): boolean {
+  const isControl = byte < 0x20 ? !WHITE_SPACE.includes(byte) : byte === 0x7f;
+  return isControl || byte === 0xc0 || byte === 0xc1 || byte === 0xf1 || byte === 0xf2 || byte > 0xf4;
+}
+
 /** Reads a merge, written as "left right", in newer files as ["left", "right"]. */
-function parseMerge(
+export function parseMerge(
   value: unknown,
   vocab: ReadonlyMap<string, number>,
   refuse: Refuse,

@@ -52,7 +52,7 @@ export function parseDecoder(value: unknown, refuse: Refuse): TokenDecoder {
 }
 
 /** Decoder of byte-level tokens; an added token may have other letters, and then stands for itself. */
-const BYTE_LEVEL: TokenDecoder = {
+export const BYTE_LEVEL: TokenDecoder = {
   isByteLevel: true,
   numLeadingSpaces: 0,
   bytesOf(token) {
@@ -67,7 +67,7 @@ const BYTE_LEVEL: TokenDecoder = {
 };
 
 /** Makes the decoder of tokens in characters and bytes. */
-function sentencePieceDecoder(
+export function sentencePieceDecoder(
   replacements: readonly ((token: string) => string)[],
   numLeadingSpaces: number,
 ): TokenDecoder {

@@ -2,6 +2,8 @@
 // byte fallback, as Llama 2 and Mistral have.
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { type Checks, checkOptions, flag } from '../util/option-checks.ts';
+import { readGgufTokenizer } from './gguf-tokenizer.ts';
+import type { GgufMetadata } from './gguf-vocabulary.ts';
 import { TextEncoding } from './text-encoder.ts';
 import { SPACE } from './token-decoder.ts';
 import { missingTokenizer, readTokenizerFiles, TOKENIZER_FILE } from './tokenizer-files.ts';
@@ -62,6 +64,17 @@ export class Tokenizer {
    */
   static async load(dir: string): Promise<Tokenizer> {
     return Tokenizer.#of(await readTokenizerFiles(dir));
+  }
+
+  /**
+   * Makes the tokenizer of a GGUF file.
+   *
+   * @param metadata of the file by key.
+   * @param path of the file, for errors.
+   * @throws TokenizerError for an unknown model or pre-tokenizer, and for metadata that lacks a key or contradicts itself.
+   */
+  static fromGguf(metadata: GgufMetadata, path: string): Tokenizer {
+    return Tokenizer.#of(readGgufTokenizer(metadata, path));
   }
 
   /** Makes the substitute for the tokenizer of a model that has none: ids have no text, and text can't be encoded. */

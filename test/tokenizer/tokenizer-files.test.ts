@@ -284,6 +284,8 @@ describe('tokenizer files', () => {
       {},
       'pattern is missing, expected a Regex or a String',
     ],
+    ['the unknown token is a number', { ...small, model: { ...model, unk_token: 7 } }, {}, 'unk_token is 7'],
+    ['unknown letters are fused by half', { ...small, model: { ...model, fuse_unk: 1 } }, {}, 'fuse_unk is 1'],
     ['there is no decoder', { ...small, decoder: null }, {}, 'decoder is null, expected "ByteLevel"'],
     [
       'decoders come in another order',
