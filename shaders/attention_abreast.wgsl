@@ -1,19 +1,19 @@
 import package::attention_inputs::{
-  D, KEYS, LANES, QUADS, Q_QUADS, Queries, ROWS, VECS, dot_on, head_of, key_row, kv, load_q, quad_of, queries_of, sees,
-  token_of, values_offset
+  D, KEYS, LANES, QUADS, Q_QUADS, Queries, ROWS, VECS, dot_on, has_row, key_row, kv, load_q, quad_of, queries_of, row_of, sees,
+  values_offset
 };
 import package::softmax_fold::{GROUP_SPLITS, MASKED, SPLIT_KEYS, fold, fold4, fold_weights};
 
 // Causal attention of query rows over a paged KV cache; the rows' own keys are in the cache already.
 //   out[t, h, :] = softmax_j(scale q[t, h, :] . k[j, h, :]) v[j, h, :], j <= positions[t]; shapes: see attention_inputs.
-// For GPUs, which are fast only with many loads under way: TILES tiles of keys side by side, a lane a key; then lanes over
-// (tile, rows, vectors of v). Loads come LOADS at a time before the first of them is used. Query heads that share a head of
-// keys are rows of one workgroup, so they share its loads, too.
+// For GPUs, which are fast only with many loads under way: the tiles of a split side by side, a lane a key; then lanes over
+// (tile, rows, vectors of v). Loads come LOADS at a time before the first of them is used.
 // Determinism: keys in tiles of KEYS at absolute multiples of KEYS; inside a tile the dot over d, the sum of p and
 // fma(p, v, o) ascend; tiles are added in ascending order; maxima and sums restart every SPLIT_KEYS keys, splits are folded in
 // ascending order inside their groups, and then groups. A tile's sums are complete in one lane, however many lie side by side.
 // Arrays in loops have initializers: without one, Dawn keeps the last turn's values.
-// One workgroup a (query tile, head of keys), grid: (tiles from `first` on, heads of keys, splits, 1 without SPLIT).
+// One workgroup a (query tile, head of keys, ROWS rows); grid: (tiles from `first` on, G for each ROWS rows of a tile, splits,
+// 1 without SPLIT).
 
 @if(SPLIT) @group(0) @binding(6) var<storage, read_write> partials: array<f32>;
 @if(!SPLIT) @group(0) @binding(6) var<storage, read_write> out: array<f32>;
@@ -60,7 +60,7 @@ struct Place {
   vec: u32,
 }
 
-// Keys that are side by side: from `first` on, `count` of them.
+// Keys of a split: from `first` on, `count` of them.
 struct Span {
   first: u32,
   count: u32,
@@ -75,7 +75,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   }
   let place = place_of(lane);
   // Splits after the last key have nothing to do.
-  let num_splits = queries.last / SPLIT_KEYS + 1u;
+  let num_splits = (queries.end + SPLIT_KEYS - 1u) / SPLIT_KEYS;
   @if(SPLIT) let first_split = workgroup.z;
   @else let first_split = 0u;
   @if(SPLIT) let end_split = min(first_split + 1u, num_splits);
@@ -84,22 +84,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   @if(!SPLIT) var folded = over_nothing();
   @if(!SPLIT) var group = over_nothing();
   for (var index = first_split; index < end_split; index++) {
+    let span = Span(index * SPLIT_KEYS, min(SPLIT_KEYS, queries.end - index * SPLIT_KEYS));
+    workgroupBarrier();
+    score(queries, span, lane);
+    workgroupBarrier();
+    weigh(queries, span, lane);
+    workgroupBarrier();
+    var tile = sum_values(queries, span, place);
+    hand_over(&tile, place);
+    workgroupBarrier();
     var split = over_nothing();
-    // Running maximum of the row whose weights the lane computes.
-    var row_max = MASKED;
-    let end_key = min((index + 1u) * SPLIT_KEYS, queries.last + 1u);
-    for (var first_key = index * SPLIT_KEYS; first_key < end_key; first_key += LANES) {
-      let span = Span(first_key, min(LANES, end_key - first_key));
-      workgroupBarrier();
-      score(queries, span, lane);
-      workgroupBarrier();
-      row_max = weigh(queries, span, lane, row_max);
-      workgroupBarrier();
-      var tile = sum_values(queries, span, place);
-      hand_over(&tile, place);
-      workgroupBarrier();
-      if (place.tile == 0u) { add_tiles(&split, &tile, queries, span, place); }
-    }
+    if (place.tile == 0u) { add_tiles(&split, &tile, queries, span, place); }
     @if(SPLIT) if (place.tile == 0u) { write_partials(&split, queries, index, place); }
     @if(!SPLIT) fold_on(&group, &split, queries, place, index * SPLIT_KEYS);
     @if(!SPLIT) if ((index + 1u) % GROUP_SPLITS == 0u || index + 1u == end_split) {
@@ -150,8 +145,8 @@ fn score_vec(s: ptr<function, array<f32, ROWS>>, words: vec4u, v: u32) {
   }
 }
 
-// Weights of a row for ROWS keys of a tile, from their scores; returns the row's maximum after all tiles.
-fn weigh(queries: Queries, span: Span, lane: u32, row_max: f32) -> f32 {
+// Weights of a row for ROWS keys of a tile, from their scores.
+fn weigh(queries: Queries, span: Span, lane: u32) {
   let tile = lane / KEYS;
   let of_tile = lane % KEYS;
   if (of_tile < ROWS * PARTS) {
@@ -164,8 +159,8 @@ fn weigh(queries: Queries, span: Span, lane: u32, row_max: f32) -> f32 {
   }
   workgroupBarrier();
   let row = of_tile / (KEYS / ROWS);
-  var running = row_max;
-  var tile_max = row_max;
+  var running = MASKED;
+  var tile_max = MASKED;
   for (var t = 0u; t < TILES; t++) {
     for (var part = 0u; part < PARTS; part++) { running = max(running, part_maxima[(row * TILES + t) * PARTS + part]); }
     tile_max = select(tile_max, running, t == tile);
@@ -176,7 +171,6 @@ fn weigh(queries: Queries, span: Span, lane: u32, row_max: f32) -> f32 {
     let visible = j < span.count && sees(queries, i32(row), span.first + j);
     weights[j * ROWS + row] = select(0.0, exp(weights[j * ROWS + row] - tile_max), visible);
   }
-  return running;
 }
 
 // Sums of weights and of weighted values over the keys of the lane's tile, ascending.
@@ -254,8 +248,8 @@ fn add_tiles(split: ptr<function, Softmax>, first: ptr<function, Softmax>, queri
 @if(SPLIT) fn write_partials(split: ptr<function, Softmax>, queries: Queries, index: u32, place: Place) {
   for (var r = 0; r < LANE_ROWS; r++) {
     let row = i32(place.first_row) + r;
-    if (!is_written(queries, row) || !sees(queries, row, index * SPLIT_KEYS)) { continue; }
-    let start = ((token_of(queries, row) * params.H * constants::SHARE + head_of(queries, row)) * params.Z + index) * (D + 2);
+    if (!has_row(queries, row) || !sees(queries, row, index * SPLIT_KEYS)) { continue; }
+    let start = (row_of(queries, row) * params.Z + index) * (D + 2);
     for (var n = 0; n < O_QUADS; n++) {
       for (var c = 0; c < 4; c++) {
         let d = component(place, n, c);
@@ -272,8 +266,8 @@ fn add_tiles(split: ptr<function, Softmax>, first: ptr<function, Softmax>, queri
 @if(!SPLIT) fn write_out(softmax: ptr<function, Softmax>, queries: Queries, place: Place) {
   for (var r = 0; r < LANE_ROWS; r++) {
     let row = i32(place.first_row) + r;
-    if (!is_written(queries, row)) { continue; }
-    let start = (token_of(queries, row) * params.H * constants::SHARE + head_of(queries, row)) * D;
+    if (!has_row(queries, row)) { continue; }
+    let start = row_of(queries, row) * D;
     for (var n = 0; n < O_QUADS; n++) {
       for (var c = 0; c < 4; c++) {
         let d = component(place, n, c);
@@ -281,11 +275,6 @@ fn add_tiles(split: ptr<function, Softmax>, first: ptr<function, Softmax>, queri
       }
     }
   }
-}
-
-// Rows after the last one of the query tile, and lanes without a row, write nothing.
-fn is_written(queries: Queries, row: i32) -> bool {
-  return row < ROWS && token_of(queries, row) < queries.token + queries.count;
 }
 
 // The d of component c in a lane's quad n of o.

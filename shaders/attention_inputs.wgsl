@@ -1,9 +1,10 @@
 import package::packed_rows::{first_quad, second_quad};
 
 // The operands of attention and where queries, keys and values lie in them, for all files of it.
-//   qkv[T, H (SHARE + 2) D] (q first), kv[B, 2, H, P, W] in rows of W words, query_tiles[Q, 2] = first token and number of
+//   qkv[T, G (SHARE + 2) D] (q first), kv[B, 2, G, P, W] in rows of W words, query_tiles[Q, 2] = first token and number of
 //   tokens (consecutive tokens of one sequence), positions[T], sequence_index[T], block_tables[S, A].
-// SHARE query heads share one of the H heads of keys and values.
+// SHARE query heads share one of the G heads of keys and values. A query tile has a row for each of its tokens and query heads
+// of one head of keys, the heads of a token side by side; workgroups take ROWS of them each.
 
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
 @group(0) @binding(1) var<storage, read> kv: array<vec4u>;
@@ -25,19 +26,21 @@ const Q_QUADS = VECS * QUADS;
 // Keys that a lane scores in a tile: lane, lane + LANES, ...
 const KEYS_PER_LANE = (constants::KEYS + constants::LANES - 1) / constants::LANES;
 
-// Query heads among the rows of a workgroup: row r is of token r / ROW_HEADS and of head r % ROW_HEADS.
-@if(GROUP_KEYS) const ROW_HEADS = constants::SHARE;
-@else const ROW_HEADS = 1;
+const SHARE = constants::SHARE;
 
-// The queries of a workgroup: rows of one head of keys, of consecutive tokens of a sequence.
+// The queries of a workgroup: some rows of a tile.
 struct Queries {
-  // The first.
+  // Head of keys.
   head: u32,
+  // First token of the tile.
   token: u32,
-  count: u32,
-  // Positions of the first token and of the last.
+  // Rows of the tile: the first of the workgroup, and their number.
+  first_row: u32,
+  num_rows: u32,
+  // Position of the first token of the tile.
   position: u32,
-  last: u32,
+  // End of the keys that the last row of the workgroup sees; 0 where it has no row.
+  end: u32,
   // Start of the sequence's row of block_tables.
   table: u32,
 }
@@ -45,24 +48,31 @@ struct Queries {
 fn queries_of(workgroup: vec3u) -> Queries {
   let at = 2u * (params.first + workgroup.x);
   let token = u32(query_tiles[at]);
-  let count = u32(query_tiles[at + 1u]);
+  let num_rows = u32(query_tiles[at + 1u]) * SHARE;
+  let first_row = workgroup.y / params.G * ROWS;
   let position = u32(positions[token]);
+  let last_row = min(first_row + ROWS, num_rows) - 1u;
+  let end = select(0u, position + last_row / SHARE + 1u, first_row < num_rows);
   let table = u32(sequence_index[token]) * params.A;
-  return Queries(workgroup.y * ROW_HEADS, token, count, position, position + count - 1u, table);
+  return Queries(workgroup.y % params.G, token, first_row, num_rows, position, end, table);
 }
 
-fn token_of(queries: Queries, r: i32) -> u32 {
-  return queries.token + u32(r / ROW_HEADS);
+// Rows after the last one of the tile are not written.
+fn has_row(queries: Queries, r: i32) -> bool {
+  return r < ROWS && queries.first_row + u32(r) < queries.num_rows;
 }
 
-fn head_of(queries: Queries, r: i32) -> u32 {
-  return queries.head + u32(r % ROW_HEADS);
+// Index of row r among those of all tokens and query heads.
+fn row_of(queries: Queries, r: i32) -> u32 {
+  let row = queries.first_row + u32(r);
+  return ((queries.token + row / SHARE) * params.G + queries.head) * SHARE + row % SHARE;
 }
 
-// A quad of query r, zeros after D. A row after the last one stands in for it: it is not written.
+// A quad of query r, zeros after D. A row after the last one stands in for it.
 fn load_q(queries: Queries, r: u32, quad: u32) -> vec4f {
-  let token = min(token_of(queries, i32(r)), queries.token + queries.count - 1u);
-  let start = (token * params.H * (constants::SHARE + 2) + head_of(queries, i32(r))) * D;
+  let row = min(queries.first_row + r, queries.num_rows - 1u);
+  let token = queries.token + row / SHARE;
+  let start = ((token * params.G * (SHARE + 2)) + queries.head * SHARE + row % SHARE) * D;
   let first = start + 4u * quad;
   if (D % 4 == 0) {
     let whole = vec4f(qkv[first], qkv[first + 1u], qkv[first + 2u], qkv[first + 3u]);
@@ -78,18 +88,18 @@ fn load_q(queries: Queries, r: u32, quad: u32) -> vec4f {
 
 // Causality: a query sees its own key and those before it.
 fn sees(queries: Queries, r: i32, key: u32) -> bool {
-  return key <= queries.position + u32(r / ROW_HEADS);
+  return key <= queries.position + (queries.first_row + u32(r)) / SHARE;
 }
 
 // First vector of a key in the cache.
 fn key_row(queries: Queries, key: u32) -> u32 {
   let block = u32(block_tables[queries.table + key / params.P]);
-  return ((block * 2u * params.H + queries.head / constants::SHARE) * params.P + key % params.P) * VECS;
+  return ((block * 2u * params.G + queries.head) * params.P + key % params.P) * VECS;
 }
 
 // From a key's row to its value's, in vectors.
 fn values_offset() -> u32 {
-  return params.H * params.P * VECS;
+  return params.G * params.P * VECS;
 }
 
 // Quad i of a vector of the cache.

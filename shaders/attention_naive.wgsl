@@ -1,23 +1,31 @@
-// Causal attention of one sequence, T tokens of H heads of D: qkv[T, 3C] (q, k, v side by side), out[T, C], C = H D.
-//   out[t, h, d] = sum_j p_j v[j, h, d] / sum_j p_j,  p_j = exp(s_j - max s),  s_j = scale q[t, h, :] . k[j, h, :],  j <= t
+// Causal attention of one sequence of T tokens: qkv[T, (H + 2 G) D] (q, k, v side by side), out[T, H D]. Of the H = G SHARE query
+// heads, head h takes the keys and values of head g = h / SHARE.
+//   out[t, h, d] = sum_j p_j v[j, g, d] / sum_j p_j,  p_j = exp(s_j - max s),  s_j = scale q[t, h, :] . k[j, g, :],  j <= t
 // Attention is where a token learns of the others; every other layer works on each row alone.
 // The plain way, to learn from and to judge attention by: every element finds its row's maximum and sums for itself, with
 // no tiles, no cache and nothing shared.
-// One lane an element; grid: (C / LANES, T).
+// One lane an element; grid: (H D / LANES, T).
 
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
 override LANES: u32 = 64;
 
-// Head h of token t: which = 0 for q, 1 for k, 2 for v.
-fn row_start(t: u32, which: u32, h: u32) -> u32 {
-  return ((t * 3u + which) * params.H + h) * params.D;
+const SHARE = constants::SHARE;
+
+// Start of a query of token t.
+fn query_start(t: u32, h: u32) -> u32 {
+  return (t * params.G * (SHARE + 2) + h) * params.D;
+}
+
+// Start of a key (which = 0) or value (1) of token j.
+fn key_start(j: u32, which: u32, h: u32) -> u32 {
+  return ((j * (SHARE + 2) + SHARE + which) * params.G + h / SHARE) * params.D;
 }
 
 fn score(t: u32, j: u32, h: u32) -> f32 {
-  let q = row_start(t, 0u, h);
-  let k = row_start(j, 1u, h);
+  let q = query_start(t, h);
+  let k = key_start(j, 0u, h);
   var dot = 0.0;
   for (var d = 0u; d < params.D; d++) { dot = fma(qkv[q + d], qkv[k + d], dot); }
   return dot * params.scale;
@@ -27,7 +35,8 @@ fn score(t: u32, j: u32, h: u32) -> f32 {
 fn main(@builtin(global_invocation_id) global: vec3u) {
   let c = global.x;
   let t = global.y;
-  if (c >= params.H * params.D) { return; }
+  let columns = params.G * SHARE * params.D;
+  if (c >= columns) { return; }
   let h = c / params.D;
   let d = c % params.D;
 
@@ -40,7 +49,7 @@ fn main(@builtin(global_invocation_id) global: vec3u) {
   for (var j = 0u; j <= t; j++) {
     let p = exp(score(t, j, h) - largest);
     sum += p;
-    weighted = fma(p, qkv[row_start(j, 2u, h) + d], weighted);
+    weighted = fma(p, qkv[key_start(j, 1u, h) + d], weighted);
   }
-  out[t * params.H * params.D + c] = weighted / sum;
+  out[t * columns + c] = weighted / sum;
 }

@@ -14,8 +14,8 @@ import package::softmax_fold::{MASKED, SPLIT_KEYS};
 // Determinism: keys in tiles of KEYS at absolute multiples of KEYS; inside a tile the dot over d, the sum of p and
 // fma(p, v, o) ascend; maxima and sums restart every SPLIT_KEYS keys and splits are folded in ascending order.
 // Arrays in loops have initializers: without one, Dawn keeps the last turn's values.
-// One workgroup a (query tile, head), lanes over keys, then over vectors of v; grid: (tiles from `first` on, H, splits, 1
-// without SPLIT).
+// One workgroup a (query tile, head of keys, ROWS rows), lanes over keys, then over vectors of v; grid: (tiles from `first` on,
+// G for each ROWS rows of a tile, splits, 1 without SPLIT).
 
 var<workgroup> q: array<vec4f, ROWS * Q_QUADS>;
 var<workgroup> key_rows: array<u32, KEYS>;
@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var folded = over_nothing();
   for (var index = splits.x; index < splits.y; index++) {
     var split = over_nothing();
-    let end_key = min((index + 1u) * SPLIT_KEYS, queries.last + 1u);
+    let end_key = min((index + 1u) * SPLIT_KEYS, queries.end);
     for (var first_key = index * SPLIT_KEYS; first_key < end_key; first_key += KEYS) {
       let num_keys = min(KEYS, end_key - first_key);
 

@@ -1,8 +1,8 @@
-import package::attention_inputs::{D, LANES, QUADS, Queries, ROWS, VECS, kv, quad_of, sees};
+import package::attention_inputs::{D, LANES, QUADS, Queries, ROWS, VECS, has_row, kv, quad_of, row_of, sees};
 import package::softmax_fold::{MASKED, SPLIT_KEYS, fold, fold4, fold_weights};
 
 // The running softmax of attention, for all files of it: sums over the keys of a tile, tiles added to a split, splits
-// folded or left in partials[U, H, Z, D + 2] = (m, l, o), rows written to out[T, H D].
+// folded or left in partials[U, H, Z, D + 2] = (m, l, o), rows written to out[T, H D], H = G SHARE.
 
 @if(SPLIT) @group(0) @binding(6) var<storage, read_write> partials: array<f32>;
 @if(!SPLIT) @group(0) @binding(6) var<storage, read_write> out: array<f32>;
@@ -28,7 +28,7 @@ fn over_nothing() -> Softmax {
 // Splits that a workgroup takes: .x up to .y. With SPLIT one, of grid z; else all.
 fn splits_of(workgroup: vec3u, queries: Queries) -> vec2u {
   @if(SPLIT) return vec2u(workgroup.z, workgroup.z + 1u);
-  @else return vec2u(0u, queries.last / SPLIT_KEYS + 1u);
+  @else return vec2u(0u, (queries.end + SPLIT_KEYS - 1u) / SPLIT_KEYS);
 }
 
 // Adds a key of a tile with its weights p, one a row; its value starts at vector `start`.
@@ -78,8 +78,8 @@ fn add_tile(split: ptr<function, Softmax>, tile: ptr<function, Softmax>, queries
 
 @if(SPLIT) fn write_partials(split: ptr<function, Softmax>, queries: Queries, index: u32, lane: u32) {
   for (var r = 0; r < ROWS; r++) {
-    if (!sees(queries, r, index * SPLIT_KEYS) || u32(r) >= queries.count) { continue; }
-    let start = (((queries.token + u32(r)) * params.H * constants::SHARE + queries.head) * params.Z + index) * (D + 2);
+    if (!has_row(queries, r) || !sees(queries, r, index * SPLIT_KEYS)) { continue; }
+    let start = (row_of(queries, r) * params.Z + index) * (D + 2);
     for (var i = 0; i < O_QUADS; i++) {
       for (var c = 0; c < 4; c++) {
         let d = component(lane, i, c);
@@ -95,11 +95,12 @@ fn add_tile(split: ptr<function, Softmax>, tile: ptr<function, Softmax>, queries
 
 @if(!SPLIT) fn write_out(folded: ptr<function, Softmax>, queries: Queries, lane: u32) {
   for (var r = 0; r < ROWS; r++) {
-    let start = ((queries.token + u32(r)) * params.H * constants::SHARE + queries.head) * D;
+    if (!has_row(queries, r)) { continue; }
+    let start = row_of(queries, r) * D;
     for (var i = 0; i < O_QUADS; i++) {
       for (var c = 0; c < 4; c++) {
         let d = component(lane, i, c);
-        if (u32(r) < queries.count && d < D) { out[start + d] = (*folded).o[r * O_QUADS + i][c] / (*folded).l[r]; }
+        if (d < D) { out[start + d] = (*folded).o[r * O_QUADS + i][c] / (*folded).l[r]; }
       }
     }
   }

@@ -13,8 +13,8 @@ enable subgroups;
 // Here a workgroup is (part of) one subgroup: queries, scores and weights stay in the registers of the lane that owns them,
 // and the others ask it for them. Only what constants index stays in registers, so a lane's n-th element is selected
 // from all of its own.
-// One workgroup a (query tile, head), lanes over keys, then over vectors of v; grid: (tiles from `first` on, H, splits, 1
-// without SPLIT).
+// One workgroup a (query tile, head of keys, ROWS rows), lanes over keys, then over vectors of v; grid: (tiles from `first` on,
+// G for each ROWS rows of a tile, splits, 1 without SPLIT).
 
 // Quads of a query that a lane owns: lane, lane + LANES, ...
 const Q_PER_LANE = (Q_QUADS + constants::LANES - 1) / constants::LANES;
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var folded = over_nothing();
   for (var index = splits.x; index < splits.y; index++) {
     var split = over_nothing();
-    let end_key = min((index + 1u) * SPLIT_KEYS, queries.last + 1u);
+    let end_key = min((index + 1u) * SPLIT_KEYS, queries.end);
     for (var first_key = index * SPLIT_KEYS; first_key < end_key; first_key += KEYS) {
       let num_keys = min(KEYS, end_key - first_key);
 

@@ -1,4 +1,5 @@
-import package::norm_row::{GROUPS, PARTS, normalized, scale_of, sum_of};
+import package::norm_row::{PARTS, normalized, scale_of};
+import package::norm_parts::{HELD, mean_of};
 
 // out[m, c] = (x[m, c] - mean_m) / sqrt(var_m + eps) * gamma[c] + beta[c], as layernorm, with the sums of norm_row.
 //   x[M, C], gamma[C], beta[C], out[M, C]; mean and variance in two passes, f32.
@@ -10,21 +11,6 @@ import package::norm_row::{GROUPS, PARTS, normalized, scale_of, sum_of};
 @group(0) @binding(1) var<storage, read> gamma: array<f32>;
 @group(0) @binding(2) var<storage, read> beta: array<f32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
-
-// Elements of a part that a lane holds.
-const HELD = 8u;
-
-var<workgroup> parts: array<array<f32, GROUPS>, GROUPS>;
-var<workgroup> groups: array<f32, GROUPS>;
-
-// The mean over the row of what the lanes' parts add up.
-fn mean_of(lane: u32, part: f32) -> f32 {
-  parts[lane / GROUPS][lane % GROUPS] = part;
-  workgroupBarrier();
-  if (lane < GROUPS) { groups[lane] = sum_of(parts[lane]) / f32(params.C); }
-  workgroupBarrier();
-  return sum_of(groups);
-}
 
 @compute @workgroup_size(PARTS)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -43,7 +29,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var sum = 0.0;
   for (var i = 0u; i < HELD; i++) { sum += select(0.0, xs[i], lane + i * PARTS < params.C); }
   for (var c = held_end; c < params.C; c += PARTS) { sum += x[row + c]; }
-  let mean = mean_of(lane, sum);
+  let mean = mean_of(lane, sum, params.C);
 
   var squares = 0.0;
   for (var i = 0u; i < HELD; i++) {
@@ -54,7 +40,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let d = x[row + c] - mean;
     squares = fma(d, d, squares);
   }
-  let scale = scale_of(mean_of(lane, squares), params.eps);
+  let scale = scale_of(mean_of(lane, squares, params.C), params.eps);
 
   for (var i = 0u; i < HELD; i++) { xs[i] = normalized(xs[i], mean, scale, gammas[i], betas[i]); }
   for (var i = 0u; i < HELD; i++) {

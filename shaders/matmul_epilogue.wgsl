@@ -4,8 +4,8 @@ import package::matmul_inputs::{ROWS, SUMS, TILES};
 
 // Epilogue of a matmul, for all files of it: to the sums bias[N] is added, then f applied, the identity or an activation; with
 // RESIDUAL the old out[M, O] is added; columns first to first + N of `out` are written.
-// With KV_WRITE the columns are q, k and v, H D each: q goes to out, k and v go where kv_write would put them, to
-// kv[B, 2, H, P, W] at slot_mapping[M]. D fills a row of the cache exactly, so a lane's four columns are a quad of one row.
+// With KV_WRITE the last 2 G D columns are k and v: they go where kv_write would put them, to kv[B, 2, G, P, W] at
+// slot_mapping[M]. D fills a row of the cache exactly, so a lane's four columns are a quad of one row.
 
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
@@ -23,7 +23,7 @@ import package::matmul_inputs::{ROWS, SUMS, TILES};
 fn write_sums(sums: ptr<function, array<vec4f, SUMS>>, row: u32, first_tile: u32, quad: u32) {
   for (var t = 0; t < TILES; t++) {
     let first_n = (first_tile + u32(t)) * TILE + quad * 4u;
-    @if(KV_WRITE) if (first_n >= params.H * params.D && first_n < params.N) {
+    @if(KV_WRITE) if (first_n >= num_q_columns() && first_n < params.N) {
       let biases = vec4f(bias[first_n], bias[first_n + 1u], bias[first_n + 2u], bias[first_n + 3u]);
       for (var r = 0; r < ROWS; r++) { write_kv(row + u32(r), first_n, (*sums)[t * ROWS + r] + biases); }
       continue;
@@ -80,7 +80,7 @@ fn residuals_at(m: u32, n: u32) -> vec4f {
 
 // f of biased sums of columns n to n + 3 of a row, with residuals, into `out`, or into the cache where they are k or v.
 fn store_quad(m: u32, n: u32, sums: vec4f, residuals: vec4f) {
-  @if(KV_WRITE) if (n >= params.H * params.D) {
+  @if(KV_WRITE) if (n >= num_q_columns()) {
     write_kv(m, n, sums);
     return;
   }
@@ -91,13 +91,17 @@ fn store_quad(m: u32, n: u32, sums: vec4f, residuals: vec4f) {
   }
 }
 
+@if(KV_WRITE) fn num_q_columns() -> u32 {
+  return params.N - 2u * params.G * params.D;
+}
+
 // Columns n to n + 3 of a row into its slot of the cache. A negative slot is padding and takes nothing.
 @if(KV_WRITE) fn write_kv(m: u32, n: u32, columns: vec4f) {
   if (m >= params.M || slot_mapping[m] < 0) { return; }
   let slot = u32(slot_mapping[m]);
   // Index among a block's heads: those of k, then those of v.
-  let head = n / params.D - params.H;
-  let cache_row = (slot / params.P * 2u * params.H + head) * params.P + slot % params.P;
+  let head = (n - num_q_columns()) / params.D;
+  let cache_row = (slot / params.P * 2u * params.G + head) * params.P + slot % params.P;
   let quad = (cache_row * params.D + n % params.D) / 4u;
   @if(KV_F16) kv[quad] = vec2u(pack2x16float(columns.xy), pack2x16float(columns.zw));
   @else kv[quad] = bitcast<vec4u>(columns);

@@ -27,3 +27,8 @@ fn scale_of(variance: f32, eps: f32) -> f32 {
 fn normalized(x: f32, mean: f32, scale: f32, gamma: f32, beta: f32) -> f32 {
   return fma((x - mean) * scale, gamma, beta);
 }
+
+// The element of an RMS norm, which has neither a mean nor a shift.
+fn scaled(x: f32, scale: f32, gamma: f32) -> f32 {
+  return x * scale * gamma;
+}

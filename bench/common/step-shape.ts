@@ -1,5 +1,5 @@
 // Shape of a step of some tokens that no scheduler planned: decode rows where each sequence has one token in it, else prompts.
-import { PREFILL_TILE_ROWS } from '../../src/kernels/attention/query-tiles.ts';
+import { PREFILL_TILE_TOKENS } from '../../src/kernels/attention/query-tiles.ts';
 import { dispatchedSplits } from '../../src/kernels/attention/splits.ts';
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
 import type { StepShape } from '../../src/models/step.ts';
@@ -19,7 +19,7 @@ export function tokenShape(
   return {
     numTokens,
     numDecodeTokens: isDecode ? numTokens : 0,
-    numPrefillTiles: isDecode ? 0 : sequences * ceilDiv(queries, PREFILL_TILE_ROWS),
+    numPrefillTiles: isDecode ? 0 : sequences * ceilDiv(queries, PREFILL_TILE_TOKENS),
     numDecodeSplits: dispatchedSplits(isDecode ? context : 1, maxModelLen, reduction),
     numLogitsRows: sequences,
   };

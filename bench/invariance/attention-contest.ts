@@ -70,7 +70,7 @@ export async function attentionContest(
   const { kernel, dims, variant } = first;
   const [workload] = workloadsOf(kernel.name).list({ dims, use: first.use }, step);
   const { tensors, scalars } = prepareDispatch(device, owned, { kernel, dims, step }, workload!, variant);
-  const { H = 0, D = 0, W = 0 } = dims;
+  const { G: H = 0, D = 0, W = 0 } = dims;
   const tensor = (name: string) => tensorOf(tensors, name);
   const out = fold === null ? tensor('out') : owned.use(Tensor.create(device, 'out', 'f32', [step.sequences, H * D]));
   const dispatches = [await dispatchOf(device, kernel, tensors, scalars, variant)];
@@ -98,7 +98,7 @@ export async function attentionContest(
   return {
     ours: { name: dispatches.map(({ label }) => label).join(' + '), dispatches },
     controls: [...(await wholes(device, decode, controls)), ...(await splits(device, owned, decode, controls))],
-    cost: attentionCost({ H, D, W, ROWS: 1, SHARE: 1, GROUP_KEYS: 0 }, step),
+    cost: attentionCost({ G: H, SHARE: 1, D, W, ROWS: 1, tileTokens: 1 }, step),
     out,
     tolerance: () => 2 * bound,
   };

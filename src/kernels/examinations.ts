@@ -15,6 +15,7 @@ import {
   examineNormMatmulKVWrite,
 } from './matmul/examination.ts';
 import { matmulKVWrite } from './matmul/matmul.ts';
+import { examineRmsnorm } from './rmsnorm/examination.ts';
 import { examineNormRopeKVWrite, examineRopeKVWrite } from './rope-kv-write/examination.ts';
 import { examineSample } from './sample/examination.ts';
 
@@ -22,6 +23,7 @@ const EXAMINATIONS: readonly ((work: ModelWork) => Examination | readonly Examin
   examineEmbed,
   examineEmbedTokens,
   examineLayernorm,
+  examineRmsnorm,
   examineMatmul,
   examineMatmulKVWrite,
   examineNormMatmul,

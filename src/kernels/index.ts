@@ -54,6 +54,8 @@ export { logprobs } from './logprobs/logprobs.ts';
 export { fillsKVRow, matmul, matmulKVWrite } from './matmul/matmul.ts';
 export { matmulNaive } from './matmul/matmul-naive.ts';
 export { normMatmul, normMatmulKVWrite } from './matmul/norm-matmul.ts';
+export { rmsnorm } from './rmsnorm/rmsnorm.ts';
+export { rmsnormNaive } from './rmsnorm/rmsnorm-naive.ts';
 export { normRopeKVWrite, ropeKVWrite } from './rope-kv-write/rope-kv-write.ts';
 export { ropeNaive } from './rope-kv-write/rope-naive.ts';
 export { sample, sampleProbs } from './sample/sample.ts';

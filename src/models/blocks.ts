@@ -5,7 +5,7 @@ import type { Kernel } from '../gpu/kernel.ts';
 import type { VariantChoice } from '../gpu/kernel-spec.ts';
 import { overlay } from '../gpu/overlay.ts';
 import type { Tensor } from '../gpu/tensor.ts';
-import { PREFILL_TILE_ROWS } from '../kernels/attention/query-tiles.ts';
+import { PREFILL_TILE_TOKENS } from '../kernels/attention/query-tiles.ts';
 import { fillsKVRow } from '../kernels/matmul/matmul.ts';
 import type { Step, StepShape } from './step.ts';
 import type { LinearWeights, NormWeights, VocabularyRange } from './weights.ts';
@@ -15,8 +15,10 @@ export type Epilogue = 'GELU_NEW' | 'GELU' | 'RELU' | 'RESIDUAL';
 
 /** Sizes of attention's heads. */
 export interface HeadSizes {
-  /** H */
+  /** H, query heads: a multiple of G. */
   readonly numHeads: number;
+  /** G, heads of keys and values; each serves H / G query heads. */
+  readonly numKVHeads: number;
   /** D */
   readonly headDim: number;
 }
@@ -119,14 +121,20 @@ export function projectQKV(
 }
 
 /**
- * Adds attention over the cache of a layer: out[T, H · D] of qkv[T, 3 · H · D], of decode rows in splits where a context
+ * Adds attention over the cache of a layer: out[T, H · D] of qkv[T, (H + 2 · G) · D], of decode rows in splits where a context
  * needs several.
  */
 export function attend(
   step: Step,
   qkv: Tensor,
   out: Tensor,
-  { numHeads: H, headDim: D, layer, scale }: HeadSizes & { readonly layer: number; readonly scale: number },
+  {
+    numHeads: H,
+    numKVHeads: G,
+    headDim: D,
+    layer,
+    scale,
+  }: HeadSizes & { readonly layer: number; readonly scale: number },
   { numTokens: T, numDecodeTokens, numPrefillTiles, numDecodeSplits: splits }: StepShape,
 ): void {
   const { kernels, inputs } = step;
@@ -140,22 +148,29 @@ export function attend(
     sequence_index: inputs.sequenceIndex.prefix([T]),
     block_tables: inputs.blockTables,
   };
-  const variant = (kernel: Kernel, ROWS: number) => {
-    const { conditions, constants } = step.choose(kernel, { H, ROWS });
-    return { conditions: { ...conditions, KV_F16 }, constants: { ...constants, D, ROWS } };
+  const SHARE = H / G;
+  const variant = (kernel: Kernel, tileTokens: number) => {
+    const { conditions, constants } = step.choose(kernel, { G, SHARE, tileTokens });
+    return { conditions: { ...conditions, KV_F16 }, constants: { ...constants, D, SHARE } };
   };
-  const whole = (use: string, first: number, count: number, rows: number) =>
-    step.add(kernels.attention, { ...operands, out }, { first, count, scale }, variant(kernels.attention, rows), use);
+  const whole = (use: string, first: number, count: number, tileTokens: number) =>
+    step.add(
+      kernels.attention,
+      { ...operands, out },
+      { first, count, tileTokens, scale },
+      variant(kernels.attention, tileTokens),
+      use,
+    );
 
   if (numDecodeTokens > 0 && splits === 1) whole('decode', 0, numDecodeTokens, 1);
   else if (numDecodeTokens > 0) {
     const partials = step.scratch('partials');
     const [count, { attentionSplit }] = [numDecodeTokens, kernels];
-    const scalars = { count, splits, scale };
+    const scalars = { count, tileTokens: 1, splits, scale };
     step.add(attentionSplit, { ...operands, partials }, scalars, variant(attentionSplit, 1));
     step.add(kernels.attentionFold, { partials, positions, out }, { count, D });
   }
-  if (numPrefillTiles > 0) whole('prefill', numDecodeTokens, numPrefillTiles, PREFILL_TILE_ROWS);
+  if (numPrefillTiles > 0) whole('prefill', numDecodeTokens, numPrefillTiles, PREFILL_TILE_TOKENS);
 }
 
 /** Returns the variant and operands of a matmul that takes the norm of its rows in, or null where it does not. */

@@ -1,7 +1,7 @@
 // A model's parts on the GPU: weights, KV cache, step inputs, scratch tensors; made together, or not at all.
 import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
-import { PREFILL_TILE_ROWS } from '../kernels/attention/query-tiles.ts';
+import { PREFILL_TILE_TOKENS } from '../kernels/attention/query-tiles.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
 import { type ModelKernels, modelKernels } from '../models/kernels.ts';
 import { LoadedWeights } from '../models/load-weights.ts';
@@ -79,7 +79,7 @@ export async function createParts(
     model,
     weights,
     kv: own(new KVCache(device, config, sizes)),
-    inputs: own(new StepInputs(device, sizes, PREFILL_TILE_ROWS)),
+    inputs: own(new StepInputs(device, sizes, PREFILL_TILE_TOKENS)),
     scratch: makeTensors(scratchTable(config, sizes), tensorOf),
     layerScratch: makeTensors(layerScratchTable(model, sizes), tensorOf),
     positionTables: makeTensors(positionTableEntries(model, sizes), tensorOf),

@@ -62,10 +62,10 @@ export class StepInputs {
   readonly #device: Device;
   readonly #buffer: GPUBuffer;
   readonly #words: Int32Array<ArrayBuffer>;
-  readonly #tileRows: number;
+  readonly #tileTokens: number;
 
-  /** @param tileRows query rows that share an attention tile. */
-  constructor(device: Device, sizes: RuntimeSizes, tileRows: number) {
+  /** @param tileTokens most tokens of a query tile of attention. */
+  constructor(device: Device, sizes: RuntimeSizes, tileTokens: number) {
     const bytes = stepInputBytes(sizes);
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
     const buffer = device.createBuffer({ label: 'step inputs', size: bytes, usage });
@@ -79,7 +79,7 @@ export class StepInputs {
     this.#device = device;
     this.#buffer = buffer;
     this.#words = new Int32Array(bytes / 4);
-    this.#tileRows = tileRows;
+    this.#tileTokens = tileTokens;
   }
 
   /**
@@ -96,7 +96,7 @@ export class StepInputs {
     this.#set(sequenceIndex, plan.sequenceIndex);
     const { numSequences, queryStartLoc } = plan;
     const numQueries = Array.from({ length: numSequences }, (_, s) => queryStartLoc[s + 1]! - queryStartLoc[s]!);
-    const tiles = queryTiles(numQueries, this.#tileRows);
+    const tiles = queryTiles(numQueries, this.#tileTokens);
     this.#set(this.tensors.queryTiles, tiles);
     this.#set(logitsRows, plan.logitsRows);
     plan.samplingRows.forEach((row, r) => {

@@ -50,7 +50,7 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
   const sums = REDUCTIONS[reduction];
 
   describe.each<KVDType>(['f32', 'f16'])('a row has the same bits, cache of %s,', (dtype) => {
-    const shape = { H, D, P: 16, dtype, sums };
+    const shape = { G: H, D, P: 16, dtype, sums };
     const sequence = randomSequence(shape, SPAN, 3);
     const step = new AttentionStep(shape, [sequence]);
     let want: Uint32Array;
@@ -132,7 +132,7 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
   });
 
   describe('the bits differ', () => {
-    const shape = { H, D, P: 16, dtype: 'f32' as const, sums };
+    const shape = { G: H, D, P: 16, dtype: 'f32' as const, sums };
     const step = new AttentionStep(shape, [randomSequence(shape, SPAN, 3)]);
 
     test('with other tiles of keys', async () => {

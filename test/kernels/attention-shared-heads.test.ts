@@ -12,7 +12,7 @@ import {
 import { floatsOf } from '../../src/kernels/kernel-case.ts';
 import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import { TestDevices } from '../support/gpu/test-devices.ts';
-import { runSplit, runWhole } from '../support/kernels/attention-case.ts';
+import { runSplit, runTiles, runWhole } from '../support/kernels/attention-case.ts';
 import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
 import { mutant } from '../support/kernels/mutant.ts';
 
@@ -31,60 +31,55 @@ const SPANS: Readonly<Record<ReductionClass, readonly Span[]>> = {
   ],
 };
 
-/** The heads [T, H, D] of keys or values, each SHARE times. */
-function copied(data: Float32Array, { H, SHARE, D }: SharedShape): Float32Array {
+/** The heads [T, G, D] of keys or values, each SHARE times. */
+function copied(data: Float32Array, { G, SHARE, D }: SharedShape): Float32Array {
   const heads = Array.from({ length: data.length / D }, (_, i) => data.subarray(i * D, (i + 1) * D));
-  expect(heads.length % H).toBe(0);
+  expect(heads.length % G).toBe(0);
   return Float32Array.from(heads.flatMap((head) => Array.from({ length: SHARE }, () => [...head]).flat()));
 }
 
 /** The step whose query heads have keys and values of their own. */
 function apart(shape: SharedShape, sequences: readonly SequenceData[]): AttentionStep {
   const copies = sequences.map(({ k, v, ...others }) => ({ ...others, k: copied(k, shape), v: copied(v, shape) }));
-  return new AttentionStep({ ...shape, H: shape.H * shape.SHARE, SHARE: 1 }, copies, 5);
+  return new AttentionStep({ ...shape, G: shape.G * shape.SHARE, SHARE: 1 }, copies, 5);
 }
 
 describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
   const devices = new TestDevices({ reduction });
   const sums = REDUCTIONS[reduction];
-  /** Rows of a decode row's tile: those of all heads that share keys, or of one. */
-  const rowsOf = (SHARE: number) => (reduction === 'gpu' ? SHARE : 1);
+  /** Rows of the workgroups of splits: the class software has one, the class gpu any. */
+  const rowsOfSplits = (ROWS: number) => (reduction === 'gpu' ? ROWS : 1);
 
+  // Heads that fill workgroups, in part and with some over, in tiles of a token and of several.
   test.each([
-    { SHARE: 2, dtype: 'f32', constants: {} },
-    { SHARE: 4, dtype: 'f16', constants: { SUBGROUPS: 0 } },
+    { SHARE: 2, dtype: 'f32', rows: [1, 4, 8], constants: {} },
+    { SHARE: 3, dtype: 'f16', rows: [4, 8], constants: { SUBGROUPS: 0 } },
+    { SHARE: 7, dtype: 'f32', rows: [4, 8], constants: {} },
   ] as const)(
     '$SHARE query heads that share a head of keys, in $dtype, have the bits of heads apart',
-    async ({ SHARE, dtype, constants }) => {
-      const shape = { H: 2, SHARE, D: 12, P: 5, dtype, sums };
+    async ({ SHARE, dtype, rows, constants }) => {
+      const shape = { G: 2, SHARE, D: 12, P: 5, dtype, sums };
       const step = AttentionStep.random(shape, SPANS[reduction]);
       const words = await runWhole(devices.auto, apart(shape, step.sequences), { ROWS: 1 });
       const { want, tolerance } = expectedAttention(step);
       expectWithin(floatsOf(words), want, tolerance, 'heads apart');
-      const ROWS = rowsOf(SHARE);
-      expectSameBits(await runWhole(devices.auto, step, { ...constants, ROWS }), words, 'a workgroup a decode row');
-      if (SHARE === 2)
-        expectSameBits(await runWhole(devices.auto, step, { ROWS: 8 }), words, 'tiles of several tokens');
-      expectSameBits(await runSplit(devices.auto, step, { ...constants, ROWS }), words, 'splits');
+      for (const ROWS of rows) {
+        expectSameBits(await runWhole(devices.auto, step, { ...constants, ROWS }), words, `tiles, ${ROWS} rows`);
+        const splits = await runSplit(devices.auto, step, { ...constants, ROWS: rowsOfSplits(ROWS) });
+        expectSameBits(splits, words, `splits, ${ROWS} rows`);
+      }
+      const tokens = { tiles: step.tiles(1), tileTokens: 1, first: 0, count: step.numTokens };
+      const ofTokens = await runTiles(devices.auto, step, { ROWS: 4 }, tokens);
+      expectSameBits(ofTokens, words, 'tiles of a token');
     },
   );
 
   test('the check finds heads that take the keys of a neighbour', async () => {
-    const shape = { H: 2, SHARE: 2, D: 12, P: 5, dtype: 'f32', sums } as const;
+    const shape = { G: 2, SHARE: 2, D: 12, P: 5, dtype: 'f32', sums } as const;
     const step = AttentionStep.random(shape, SPANS[reduction]);
     const words = await runWhole(devices.auto, apart(shape, step.sequences), { ROWS: 1 });
-    const faulty = mutant(attention, [['queries.head / constants::SHARE', 'queries.head % params.H']]);
-    const got = await runWhole(devices.auto, step, { ROWS: rowsOf(2) }, faulty);
+    const faulty = mutant(attention, [['2u * params.G + queries.head)', '2u * params.G + 1u - queries.head)']]);
+    const got = await runWhole(devices.auto, step, { ROWS: 4 }, faulty);
     expect(() => expectSameBits(got, words, 'neighbours')).toThrow('words differ');
   });
-});
-
-test('rows that are not of whole tokens are refused in the class gpu', () => {
-  const traits = { vendor: 'amd', minSubgroupSize: 32, timestamps: true, isSoftware: false, reduction: 'gpu' } as const;
-  const variant = (constants: Readonly<Record<string, number>>) => () => attention.variant(traits, { constants });
-  const expected = (SHARE: number) => `expected a multiple of SHARE, ${SHARE}, in the reduction class gpu`;
-  expect(variant({ SHARE: 2 })).toThrow(`attention: ROWS is 1, ${expected(2)}`);
-  expect(variant({ SHARE: 4, ROWS: 2 })).toThrow(`attention: ROWS is 2, ${expected(4)}`);
-  expect(variant({ SHARE: 3, ROWS: 8 })).toThrow(`attention: ROWS is 8, ${expected(3)}`);
-  expect(variant({ SHARE: 4, ROWS: 4 })).not.toThrow();
 });

@@ -27,16 +27,16 @@ const DTYPES: readonly KVDType[] = ['f32', 'f16'];
 /** Shapes of each class: rows of parts of a vector, of whole ones, and of more than the lanes of a tile hold at once. */
 const SHAPES: Readonly<Record<ReductionClass, readonly Omit<AttentionShape, 'sums'>[]>> = {
   software: [
-    ...DTYPES.flatMap((dtype) => [1, 7, 12, 64].map((D) => ({ H: 3, D, P: 16, dtype }))),
-    { H: 2, D: 128, P: 16, dtype: 'f16' },
-    { H: 3, D: 12, P: 5, dtype: 'f32' },
-    { H: 3, D: 12, P: 1, dtype: 'f32' },
+    ...DTYPES.flatMap((dtype) => [1, 7, 12, 64].map((D) => ({ G: 3, D, P: 16, dtype }))),
+    { G: 2, D: 128, P: 16, dtype: 'f16' },
+    { G: 3, D: 12, P: 5, dtype: 'f32' },
+    { G: 3, D: 12, P: 1, dtype: 'f32' },
   ],
   gpu: [
-    { H: 3, D: 1, P: 1, dtype: 'f32' },
-    { H: 3, D: 64, P: 16, dtype: 'f32' },
-    { H: 2, D: 25, P: 5, dtype: 'f16' },
-    { H: 1, D: 136, P: 16, dtype: 'f32' },
+    { G: 3, D: 1, P: 1, dtype: 'f32' },
+    { G: 3, D: 64, P: 16, dtype: 'f32' },
+    { G: 2, D: 25, P: 5, dtype: 'f16' },
+    { G: 1, D: 136, P: 16, dtype: 'f32' },
   ],
 };
 
@@ -50,7 +50,7 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
 
   describe('decode rows agree with float64', () => {
     test.each<AttentionShape>([...SHAPES[reduction].map((shape) => ({ ...shape, sums }))])(
-      'H $H, D $D, P $P, cache of $dtype',
+      'G $G, D $D, P $P, cache of $dtype',
       async (shape) => {
         const decode = AttentionStep.random(shape, decodeSpans(shape));
         const { want, tolerance } = expectedAttention(decode);
@@ -61,31 +61,31 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
   });
 
   test('scores whose differences overflow exp do no harm', async () => {
-    const shape = { H: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
+    const shape = { G: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
     const steep = steepStep(shape, decodeSpans(shape));
     const { want, tolerance } = expectedAttention(steep);
     expectWithin(floatsOf(await runWhole(device, steep, { ROWS: 1 })), want, tolerance, 'a workgroup a row');
     expectWithin(floatsOf(await runSplit(device, steep)), want, tolerance, 'a workgroup a split');
   });
 
-  describe.each([4, 8])('in tiles of %i rows', (ROWS) => {
+  describe.each([2, 4, 8])('%i rows a workgroup:', (ROWS) => {
     test.each(DTYPES)('prefill, whole and in chunks, agrees with float64, cache of %s', async (dtype) => {
-      const prefill = AttentionStep.random({ H: 2, D: 12, P: 16, dtype, sums }, prefillSpans(sums));
+      const prefill = AttentionStep.random({ G: 2, D: 12, P: 16, dtype, sums }, prefillSpans(sums));
       const { want, tolerance } = expectedAttention(prefill);
       expectWithin(floatsOf(await runWhole(device, prefill, { ROWS })), want, tolerance, `ROWS ${ROWS}, ${dtype}`);
     });
 
     test('a row does not read the keys after it, not even those of its own tile', () =>
-      checkUnseenKeys(device, { H: 2, D: 12, P: 16, dtype: 'f32', sums }, { ROWS }));
+      checkUnseenKeys(device, { G: 2, D: 12, P: 16, dtype: 'f32', sums }, { ROWS }));
   });
 
   test('decode rows and prefill tiles of a step may run in two dispatches over one list of tiles', async () => {
-    const shape: AttentionShape = { H: 2, D: 12, P: 16, dtype: 'f16', sums };
+    const shape: AttentionShape = { G: 2, D: 12, P: 16, dtype: 'f16', sums };
     const numDecodes = 3;
     const decodes = [17, 300, 64].map((context) => ({ context, queries: 1 }));
     const step = AttentionStep.random(shape, [...decodes, { context: 21, queries: 21 }, { context: 41, queries: 9 }]);
     const tiles = step.tiles(8);
-    const decoded = await runTiles(device, step, { ROWS: 1 }, { tiles, first: 0, count: numDecodes });
+    const decoded = await runTiles(device, step, { ROWS: 1 }, { tiles, tileTokens: 1, first: 0, count: numDecodes });
     expect(
       floatsOf(decoded)
         .subarray(numDecodes * 24)
@@ -99,7 +99,7 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
   });
 
   test('splits and fold leave the tokens after the first `count` alone', async () => {
-    const shape = { H: 2, D: 12, P: 16, dtype: 'f32', sums } as const;
+    const shape = { G: 2, D: 12, P: 16, dtype: 'f32', sums } as const;
     const step = AttentionStep.random(shape, decodeSpans(shape));
     const count = 7;
     const got = floatsOf(await runSplit(device, step, {}, { count }));
@@ -109,21 +109,21 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
   });
 
   test('attention refuses tiles beyond the list, and a cache of another type', async () => {
-    const step = AttentionStep.random({ H: 2, D: 12, P: 16, dtype: 'f32', sums }, [{ context: 3, queries: 3 }]);
+    const step = AttentionStep.random({ G: 2, D: 12, P: 16, dtype: 'f32', sums }, [{ context: 3, queries: 3 }]);
     await expect(runTiles(device, step, { ROWS: 1 }, { tiles: step.tiles(1), first: 2, count: 2 })).rejects.toThrow(
       'attention: tiles [2, 4) are beyond the 3 query tiles',
     );
 
     const operands = {
       qkv: unwritten(1, 3 * 128),
-      kv: new PagedCache({ numBlocks: 1, H: 2, P: 16, D: 64, dtype: 'f16' }, 0).operand,
+      kv: new PagedCache({ numBlocks: 1, G: 2, P: 16, D: 64, dtype: 'f16' }, 0).operand,
       query_tiles: hostTensor(Int32Array.of(0, 1), 1, 2),
       positions: hostTensor(Int32Array.of(0), 1),
       sequence_index: hostTensor(Int32Array.of(0), 1),
       block_tables: hostTensor(Int32Array.of(0), 1, 1),
       out: unwritten(1, 128),
     };
-    await expect(runKernel(device, attention, operands, { scale: 1, count: 1 })).rejects.toThrow(
+    await expect(runKernel(device, attention, operands, { scale: 1, count: 1, tileTokens: 1 })).rejects.toThrow(
       'attention: kv has rows of 32 words, expected 64 for D = 64',
     );
   });
@@ -138,7 +138,7 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
     ])('$name', async ({ name, queries, context, H, D, ROWS }) => {
       const part = (letter: string) => Float32Array.from(fixtures.get(`attention.${name}.${letter}`)!);
       const sequence: SequenceData = { queries, context, q: part('q'), k: part('k'), v: part('v') };
-      const step = new AttentionStep({ H, D, P: 16, dtype: 'f32', sums }, [sequence]);
+      const step = new AttentionStep({ G: H, D, P: 16, dtype: 'f32', sums }, [sequence]);
       const { tolerance } = expectedAttention(step);
       expectWithin(floatsOf(await runWhole(device, step, { ROWS })), part('out'), tolerance, 'tiles');
       expectWithin(floatsOf(await runSplit(device, step)), part('out'), tolerance, 'splits');
@@ -146,7 +146,7 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
   });
 
   describe('the checks above find', () => {
-    const shape: AttentionShape = { H: 2, D: 12, P: 16, dtype: 'f32', sums };
+    const shape: AttentionShape = { G: 2, D: 12, P: 16, dtype: 'f32', sums };
 
     test.each<{ fault: string; changes: Changes }>([
       {

@@ -135,7 +135,7 @@ describe.each(BROKEN)('attention with %d', (value) => {
     const values = qkvWith(part);
     using qkv = Tensor.from(device, 'qkv', values, [T, 3 * D]);
     using naive = Tensor.create(device, 'naive', 'f32', [T, D]);
-    await attentionNaive.run(device, { qkv, out: naive }, { H, D, scale });
+    await attentionNaive.run(device, { qkv, out: naive }, { G: H, D, scale });
     using positions = Tensor.from(device, 'positions', Int32Array.of(0, 1, 2, 3));
     using kv = Tensor.create(device, 'kv', 'u32', [1, 2, H, T, kvRowWords(D, 'f32')]);
     await kvWrite.run(device, { qkv, slot_mapping: positions, kv }, { D });
@@ -144,7 +144,7 @@ describe.each(BROKEN)('attention with %d', (value) => {
     using block_tables = Tensor.create(device, 'blocks', 'i32', [1, 1]);
     using out = Tensor.create(device, 'out', 'f32', [T, D]);
     const tensors = { qkv, kv, positions, query_tiles, sequence_index, block_tables, out };
-    const scalars = { count: 1, scale };
+    const scalars = { count: 1, tileTokens: T, scale };
     await attention.run(device, tensors, scalars, { constants: { D, ROWS: 4, LANES: 8 } });
     const want = isWhole(values);
     expect(want).toContain(false);

@@ -75,7 +75,7 @@ test.each([1, 2, 3, 4, 5, 33, 34, 35, 36, 65, 130])('tails of K = %i have equal 
 test('keys and values go to the cache as matmul and kv_write leave them', () =>
   checkMatmulKVWrite(
     device,
-    { M: 5, K: 40, H: 3, D: 8, P: 5, numBlocks: 9, dtype: 'f16', weights: 'f16' },
+    { M: 5, K: 40, G: 3, SHARE: 2, D: 8, P: 5, numBlocks: 9, dtype: 'f16', weights: 'f16' },
     matmulKVWrite,
     LANES_OVER_K.f16,
   ));

@@ -9,18 +9,18 @@ import { type Changes, mutant } from '../support/kernels/mutant.ts';
 
 const devices = new TestDevices();
 
-const SHAPE: ProjectionShape = { M: 5, K: 20, H: 3, D: 8, P: 5, numBlocks: 9, dtype: 'f16', weights: 'f16' };
+const SHAPE: ProjectionShape = { M: 5, K: 20, G: 3, D: 8, P: 5, numBlocks: 9, dtype: 'f16', weights: 'f16' };
 
 describe.each(['f32', 'f16'] as const)(
   'matmul_kv_write leaves the words that matmul and kv_write leave, keys of %s',
   (dtype) => {
     test.each([
       // Heads that end inside a tile and inside a lane's tiles, and heads wider than a tile.
-      { H: 3, D: 8, P: 5, weights: 'f16', ROWS: 8 },
-      { H: 1, D: 8, P: 16, weights: 'q8', ROWS: 2 },
-      { H: 2, D: 64, P: 16, weights: 'f32', ROWS: 1 },
-      { H: 5, D: 40, P: 1, weights: 'f16', ROWS: 4 },
-    ] as const)('H $H, D $D, P $P, weights of $weights, $ROWS rows a lane', async ({ ROWS, ...shape }) => {
+      { G: 3, D: 8, P: 5, weights: 'f16', ROWS: 8 },
+      { G: 1, D: 8, P: 16, weights: 'q8', ROWS: 2 },
+      { G: 2, D: 64, P: 16, weights: 'f32', ROWS: 1 },
+      { G: 5, D: 40, P: 1, weights: 'f16', ROWS: 4 },
+    ] as const)('G $G, D $D, P $P, weights of $weights, $ROWS rows a lane', async ({ ROWS, ...shape }) => {
       for (const M of [1, 2, 9]) {
         await checkMatmulKVWrite(devices.auto, { ...SHAPE, ...shape, dtype, M }, matmulKVWrite, {
           constants: { ROWS },
@@ -38,7 +38,7 @@ test('heads of four elements fill the rows of a cache of f32', () =>
 
 test('so it does however many tiles and lanes share the work', async () => {
   for (const tuning of [{ constants: { TILES: 1 } }, { constants: { TILES: 2 }, overrides: { LANES: 64 } }]) {
-    await checkMatmulKVWrite(devices.auto, { ...SHAPE, H: 5, D: 40 }, matmulKVWrite, tuning);
+    await checkMatmulKVWrite(devices.auto, { ...SHAPE, G: 5, D: 40 }, matmulKVWrite, tuning);
   }
 });
 
@@ -85,7 +85,7 @@ describe('the checks above find', () => {
     },
     {
       fault: 'values in the place of keys',
-      changes: [['n / params.D - params.H;', '(n / params.D) % params.H;']],
+      changes: [['(n - num_q_columns()) / params.D;', '(n - num_q_columns()) / params.D % params.G;']],
       message: /kv, /,
     },
     {

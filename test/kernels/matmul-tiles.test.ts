@@ -92,7 +92,7 @@ test.each([
 });
 
 test('so it is where keys and values go to the cache', async () => {
-  const shape = { M: 19, K: 20, H: 3, D: 24, P: 5, numBlocks: 9, dtype: 'f16', weights: 'f16' } as const;
+  const shape = { M: 19, K: 20, G: 1, SHARE: 7, D: 24, P: 5, numBlocks: 9, dtype: 'f16', weights: 'f16' } as const;
   await checkMatmulKVWrite(devices.base, shape, matmulKVWrite, choiceOf(SMALL));
 });
 

@@ -31,7 +31,7 @@ test('so do weights of f32 and narrow workgroups, with a residual', { tags: ['sl
 test('so do queries, and keys and values in the cache', () =>
   checkNormMatmulKVWrite(
     device,
-    { K: 292, H: 3, D: 8, P: 5, numBlocks: 9, dtype: 'f16', weights: 'q8' },
+    { K: 292, G: 1, SHARE: 7, D: 8, P: 5, numBlocks: 9, dtype: 'f16', weights: 'q8' },
     { constants: { ROWS: 1, QUADS: 8 }, overrides: { LANES: 32 } },
   ));
 

@@ -33,5 +33,6 @@ test('the kernels whose sums depend on the class are those that are tested in bo
     'layernorm',
     'matmul',
     'matmul_kv_write',
+    'rmsnorm',
   ]);
 });

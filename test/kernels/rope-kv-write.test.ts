@@ -20,15 +20,15 @@ afterAll(() => device.close());
 
 const DTYPES: readonly KVDType[] = ['f32', 'f16'];
 const SHAPES = [
-  { SHARE: 1, H: 1, D: 2, P: 16 },
-  { SHARE: 3, H: 1, D: 40, P: 16 },
-  { SHARE: 2, H: 2, D: 64, P: 5 },
-  { SHARE: 7, H: 2, D: 6, P: 1 },
-  { SHARE: 2, H: 1, D: 256, P: 16 },
+  { SHARE: 1, G: 1, D: 2, P: 16 },
+  { SHARE: 3, G: 1, D: 40, P: 16 },
+  { SHARE: 2, G: 2, D: 64, P: 5 },
+  { SHARE: 7, G: 2, D: 6, P: 1 },
+  { SHARE: 2, G: 1, D: 256, P: 16 },
 ];
 
 describe.each(DTYPES)('rope_kv_write into a cache of %s', (dtype) => {
-  test.each(SHAPES)('rotates $SHARE queries a key of D $D, and puts $H keys and values into slots of $P', (shape) =>
+  test.each(SHAPES)('rotates $SHARE queries a key of D $D, and puts $G keys and values into slots of $P', (shape) =>
     checkRope(device, { ...shape, numBlocks: 9, dtype }),
   );
 
@@ -42,14 +42,14 @@ test.each([
   ['a GPU', asGpu],
 ])('it does so with any number of lanes: the variants of %s', async (_, as) => {
   const on = as(device);
-  const shape: RopeShape = { SHARE: 2, H: 2, D: 40, P: 16, numBlocks: 9, dtype: 'f32' };
+  const shape: RopeShape = { SHARE: 2, G: 2, D: 40, P: 16, numBlocks: 9, dtype: 'f32' };
   for (const tuning of ropeKVWrite.variants(on.traits)) await checkRope(on, shape, undefined, tuning);
   for (const tuning of normRopeKVWrite.variants(on.traits))
     await checkRope(on, { ...shape, eps: 1 }, undefined, tuning);
 });
 
 test.each([2, 40, 130])('the plain form rotates heads of %d', (D) =>
-  checkRopeNaive(device, { H: 3, D, P: 16, numBlocks: 9, dtype: 'f32' }),
+  checkRopeNaive(device, { G: 3, D, P: 16, numBlocks: 9, dtype: 'f32' }),
 );
 
 test.each<[{ readonly D: number; readonly dtype?: KVDType }, string]>([
@@ -57,7 +57,7 @@ test.each<[{ readonly D: number; readonly dtype?: KVDType }, string]>([
   [{ D: 258 }, 'rope_kv_write: D is 258, expected an even number of at most 256'],
   [{ D: 64, dtype: 'f16' }, 'rope_kv_write: kv has rows of 32 words, expected 64 for D = 64'],
 ])('a head that does not fit is refused: %o', async ({ D, dtype = 'f32' }, message) => {
-  const cache = { H: 1, D, P: 4, numBlocks: 2, dtype };
+  const cache = { G: 1, D, P: 4, numBlocks: 2, dtype };
   const { tensors, scalars } = ropeOperands(ropeInputs(1, { ...cache, D: D - (D % 2) }, { H: 1, T: 1 }));
   const rows = (columns: number) => ({ data: new Float32Array(columns), shape: [1, columns] });
   const all = { ...tensors, qkv: rows(3 * D), rope: rows(D), kv: emptyCache(cache).operand };
@@ -83,7 +83,7 @@ describe('the checks above find', () => {
       eps: 1,
     },
   ])('$fault', async ({ changes, eps }) => {
-    const shape: RopeShape = { SHARE: 2, H: 2, D: 6, P: 5, numBlocks: 9, dtype: 'f32', ...(eps && { eps }) };
+    const shape: RopeShape = { SHARE: 2, G: 2, D: 6, P: 5, numBlocks: 9, dtype: 'f32', ...(eps && { eps }) };
     const kernels = {
       plain: eps ? ropeKVWrite : mutant(ropeKVWrite, changes),
       normed: eps ? mutant(normRopeKVWrite, changes) : normRopeKVWrite,
@@ -94,7 +94,7 @@ describe('the checks above find', () => {
 
   test('a plain form that turns the other way', async () => {
     const backwards = mutant(ropeNaive, [['cosine - x[second] * sine', 'cosine + x[second] * sine']]);
-    const shape = { H: 3, D: 40, P: 16, numBlocks: 9, dtype: 'f32' } as const;
+    const shape = { G: 3, D: 40, P: 16, numBlocks: 9, dtype: 'f32' } as const;
     await expect(checkRopeNaive(device, shape, backwards)).rejects.toThrow(/elements fail/);
   });
 });

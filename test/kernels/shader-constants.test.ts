@@ -31,9 +31,9 @@ test.each([
   ['adjust_logits', 'NO_SLOT', NO_NEWEST_SLOT],
   ['logprobs', 'MAX_TOP', MAX_TOP_LOGPROBS],
   ['sample_strips', 'STRIPS', STRIPS],
-  ['layernorm', 'WIDTH', NORM_LANES],
+  ['norm_lanes', 'WIDTH', NORM_LANES],
   ['norm_row', 'PARTS', NORM_PARTS],
-  ['layernorm_wide', 'HELD', NORM_HELD],
+  ['norm_parts', 'HELD', NORM_HELD],
   ['matmul_norm', 'LOADS', NORM_LOADS],
 ])('%s: %s is the kernel’s', (shader, name, value) => {
   expect(constantOf(shader, name)).toBe(value);

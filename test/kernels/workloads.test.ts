@@ -6,53 +6,58 @@ import { embedWorkloads } from '../../src/kernels/embed/workload.ts';
 import { blockTablesOf, positionsOf, sequenceIndexOf, slotsOf } from '../../src/kernels/step-tokens.ts';
 import { workloadsOf } from '../../src/kernels/workloads.ts';
 
-const [H, D] = [3, 16];
+const [G, D] = [3, 16];
 
 test.each([
   [
     { sequences: 4, queries: 1, context: 70 },
-    { ROWS: 1, SHARE: 1, GROUP_KEYS: 0 },
+    { ROWS: 1, SHARE: 1, tileTokens: 1 },
+  ],
+  [
+    { sequences: 2, queries: 1, context: 70 },
+    { ROWS: 4, SHARE: 7, tileTokens: 1 },
   ],
   [
     { sequences: 1, queries: 37, context: 37 },
-    { ROWS: 8, SHARE: 1, GROUP_KEYS: 1024 },
+    { ROWS: 2, SHARE: 1, tileTokens: 8 },
   ],
   [
     { sequences: 2, queries: 10, context: 25 },
-    { ROWS: 4, SHARE: 2, GROUP_KEYS: 0 },
-  ],
-  [
-    { sequences: 2, queries: 10, context: 25 },
-    { ROWS: 8, SHARE: 2, GROUP_KEYS: 1024 },
+    { ROWS: 8, SHARE: 3, tileTokens: 8 },
   ],
 ])('the cost of attention over %j in tiles of %j is that of its keys, one by one', (step, sizes) => {
-  const { ROWS, SHARE, GROUP_KEYS } = sizes;
-  // Query heads that share keys load them together in the class gpu, and each for itself in the other.
-  const [tokens, loadsOfHead] = GROUP_KEYS > 0 ? [ROWS / SHARE, 1] : [ROWS, SHARE];
+  const { ROWS, SHARE, tileTokens } = sizes;
   const { sequences, queries, context } = step;
-  const [words, rowWords] = [2 * D, 2 * H * D];
+  const [words, rowWords] = [2 * D, 2 * G * D];
   let [visible, loaded] = [0, 0];
-  for (let row = 0; row < queries; row++) {
-    const position = context - queries + row;
-    for (let key = 0; key < context; key++) {
-      if (key <= position) visible++;
-      const last = Math.min(row + tokens, queries) - 1;
-      if (row % tokens === 0 && key <= context - queries + last) loaded++;
+  for (let query = 0; query < queries; query++) {
+    const position = context - queries + query;
+    const inTile = query % tileTokens;
+    const isLast = inTile === tileTokens - 1 || query === queries - 1;
+    for (let head = 0; head < SHARE; head++) {
+      const row = inTile * SHARE + head;
+      // The last row of a workgroup sees all keys that the others see.
+      const endsWorkgroup = row % ROWS === ROWS - 1 || (isLast && head === SHARE - 1);
+      for (let key = 0; key <= position; key++) {
+        visible++;
+        if (endsWorkgroup) loaded++;
+      }
     }
   }
-  expect(attentionCost({ H, D, W: D, ...sizes }, step)).toEqual({
+  expect(attentionCost({ G, D, W: D, ...sizes }, step)).toEqual({
     bytes: 4 * sequences * (context * rowWords + queries * SHARE * rowWords),
-    loads: sequences * loaded * loadsOfHead * H * words,
-    flops: sequences * visible * SHARE * H * (2 * D + 2 * D),
+    loads: sequences * loaded * G * words,
+    flops: sequences * visible * G * (2 * D + 2 * D),
   });
 });
 
 test('splits cost what they leave for the fold, too', () => {
   const step = { sequences: 4, queries: 1, context: 600 };
-  const sizes = { H, D, W: D, ROWS: 1, SHARE: 2, GROUP_KEYS: 0 };
+  const sizes = { G, D, W: D, ROWS: 1, SHARE: 2, tileTokens: 1 };
   const dims = {
     ...sizes,
     T: 4,
+    O: 4 * G * D,
     B: 1,
     P: 16,
     Q: 4,
@@ -64,10 +69,11 @@ test('splits cost what they leave for the fold, too', () => {
     LANES: 8,
     LOADS: 1,
     SPLIT_KEYS: 256,
+    GROUP_KEYS: 0,
   };
   const { bytes = 0 } =
     attentionSplitWorkloads.cost?.({ ...dims, count: 4, splits: 3, first: 0, scale: 1 }, step) ?? {};
-  expect(bytes - attentionCost(sizes, step).bytes).toBe(4 * (4 * 2 * H * 3 * (D + 2)));
+  expect(bytes - attentionCost(sizes, step).bytes).toBe(4 * (4 * 2 * G * 3 * (D + 2)));
 });
 
 describe('the tokens of a step', () => {

@@ -20,6 +20,9 @@ import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
 import { normMatmul, normMatmulKVWrite } from '../../src/kernels/matmul/norm-matmul.ts';
 import { REDUCTIONS } from '../../src/kernels/reductions.ts';
+import { rmsnormInputs } from '../../src/kernels/rmsnorm/operands.ts';
+import { rmsnorm } from '../../src/kernels/rmsnorm/rmsnorm.ts';
+import { rmsnormNaive } from '../../src/kernels/rmsnorm/rmsnorm-naive.ts';
 import { normRopeKVWrite, ropeKVWrite } from '../../src/kernels/rope-kv-write/rope-kv-write.ts';
 import { ropeNaive } from '../../src/kernels/rope-kv-write/rope-naive.ts';
 import { drawRows } from '../../src/kernels/sample/operands.ts';
@@ -47,6 +50,7 @@ import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { modulesOf } from '../support/kernels/modules-of.ts';
 import { checkNormMatmul, checkNormMatmulKVWrite } from '../support/kernels/norm-matmul-case.ts';
 import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../support/kernels/probe-checks.ts';
+import { checkRmsnorm, checkRmsnormNaive, checkRmsnormOrder, runRmsnorm } from '../support/kernels/rmsnorm-case.ts';
 import { checkRng, rngKernel } from '../support/kernels/rng-case.ts';
 import { checkRope, checkRopeNaive } from '../support/kernels/rope-case.ts';
 import { checkNaiveDraws, checkSameDraws } from '../support/kernels/sample-naive-checks.ts';
@@ -82,6 +86,31 @@ async function checkWideLayernorms(_: Device, replace: Replace): Promise<void> {
   await checkLayernorms(device, replace, [1, 257, 2309]);
 }
 
+async function checkRmsnorms(
+  device: Device,
+  replace: Replace,
+  lengths: readonly number[] = [1, 33, 257],
+): Promise<void> {
+  const kernel = replace(rmsnorm);
+  for (const C of lengths) await checkRmsnorm(device, C, kernel);
+  await checkRmsnormOrder(device, kernel);
+  const row = { x: Float32Array.of(-1, 1), gamma: Float32Array.of(1, 3), eps: 3 };
+  expectWithin(floatsOf(await runRmsnorm(device, row, kernel)), [-0.5, 1.5], [0, 0], 'epsilon 3');
+  const inputs = rmsnormInputs(1, 60);
+  const words = await runRmsnorm(device, inputs, kernel);
+  const alone = await runRmsnorm(device, { ...inputs, x: inputs.x.slice(-60) }, kernel);
+  expectSameBits(alone, words.slice(-60), 'alone');
+}
+
+async function checkWideRmsnorms(_: Device, replace: Replace): Promise<void> {
+  using device = await Device.open({ reduction: 'gpu' });
+  await checkRmsnorms(device, replace, [1, 257, 2309]);
+}
+
+async function checkRmsnormsNaive(device: Device, replace: Replace): Promise<void> {
+  for (const C of [1, 33, 257]) await checkRmsnormNaive(device, C, replace(rmsnormNaive));
+}
+
 async function checkEmbeds(device: Device, replace: Replace): Promise<void> {
   const kernel = replace(embed);
   for (const dtype of WEIGHT_DTYPES) {
@@ -96,28 +125,28 @@ async function checkEmbeds(device: Device, replace: Replace): Promise<void> {
 async function checkKVWrites(device: Device, replace: Replace): Promise<void> {
   const kernel = replace(kvWrite);
   for (const dtype of ['f32', 'f16'] as const) {
-    await checkKVWrite(device, { H: 3, D: 7, P: 5, numBlocks: 9, dtype }, kernel);
-    await checkKVWrite(device, { H: 2, D: 33, P: 16, numBlocks: 9, dtype }, kernel);
+    await checkKVWrite(device, { G: 3, H: 6, D: 7, P: 5, numBlocks: 9, dtype }, kernel);
+    await checkKVWrite(device, { G: 2, H: 2, D: 33, P: 16, numBlocks: 9, dtype }, kernel);
   }
 }
 
 async function checkRopes(device: Device, replace: Replace): Promise<void> {
   const kernels = { plain: replace(ropeKVWrite), normed: replace(normRopeKVWrite) };
   for (const dtype of ['f32', 'f16'] as const) {
-    await checkRope(device, { SHARE: 2, H: 3, D: 6, P: 5, numBlocks: 9, dtype }, kernels);
-    await checkRope(device, { SHARE: 3, H: 2, D: 40, P: 16, numBlocks: 9, dtype, eps: 0.1 }, kernels);
+    await checkRope(device, { SHARE: 2, G: 3, D: 6, P: 5, numBlocks: 9, dtype }, kernels);
+    await checkRope(device, { SHARE: 3, G: 2, D: 40, P: 16, numBlocks: 9, dtype, eps: 0.1 }, kernels);
     // As wide as memory that lanes share.
-    await checkRope(device, { SHARE: 1, H: 1, D: 256, P: 16, numBlocks: 2, dtype, eps: 0.1 }, kernels);
+    await checkRope(device, { SHARE: 1, G: 1, D: 256, P: 16, numBlocks: 2, dtype, eps: 0.1 }, kernels);
   }
 }
 
 async function checkRopesNaive(device: Device, replace: Replace): Promise<void> {
   for (const D of [2, 130])
-    await checkRopeNaive(device, { H: 3, D, P: 16, numBlocks: 9, dtype: 'f32' }, replace(ropeNaive));
+    await checkRopeNaive(device, { G: 3, D, P: 16, numBlocks: 9, dtype: 'f32' }, replace(ropeNaive));
 }
 
 /** Projection of tokens to queries, keys and values: columns that fill their last tile in part. */
-const PROJECTION = { M: 5, K: 20, H: 3, D: 8, P: 5, numBlocks: 9, weights: 'f16' } as const;
+const PROJECTION = { M: 5, K: 20, G: 3, SHARE: 2, D: 8, P: 5, numBlocks: 9, weights: 'f16' } as const;
 
 /** Variant whose lanes have a row each: no round takes more than a quad of k. */
 const ROUND_OF_ONE = { ROWS: 8, TILES: 1, X_LANES: 4, X_VEC4: true } as const;
@@ -219,7 +248,7 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   const [kernel, split, fold] = [replace(attention), replace(attentionSplit), replace(attentionFold)];
   // Rows of nine vectors: two for some of eight lanes.
   const sums = REDUCTIONS[device.traits.reduction];
-  const shape = { H: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
+  const shape = { G: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
   const decode = AttentionStep.random(shape, decodeSpans(shape));
   const { want, tolerance } = expectedAttention(decode);
   const rows = await runWhole(device, decode, { ROWS: 1, LANES: 8 }, kernel);
@@ -249,7 +278,7 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   for (const SUBGROUPS of [0, 1]) await checkUnseenKeys(device, shape, { ROWS: 4, LANES: 8, SUBGROUPS }, kernel);
 
   // One component more than whole vectors have.
-  const half = AttentionStep.random({ H: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
+  const half = AttentionStep.random({ G: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
   const halves = expectedAttention(half);
   const got = await runWhole(device, half, { ROWS: 4, LANES: 8 }, kernel);
   expectWithin(floatsOf(got), halves.want, halves.tolerance, 'prefill, f16');
@@ -261,7 +290,7 @@ async function checkAttentionsAbreast(_: Device, replace: Replace): Promise<void
   using device = await Device.open({ reduction: 'gpu' });
   const [kernel, split, fold] = [replace(attention), replace(attentionSplit), replace(attentionFold)];
   const sums = REDUCTIONS.gpu;
-  const shape = { H: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
+  const shape = { G: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
   const decode = AttentionStep.random(shape, decodeSpans(shape));
   const { want, tolerance } = expectedAttention(decode);
   const rows = await runWhole(device, decode, { ROWS: 1 }, kernel);
@@ -294,7 +323,7 @@ async function checkAttentionsAbreast(_: Device, replace: Replace): Promise<void
   expectWithin(floatsOf(heads), ofHeads.want, ofHeads.tolerance, 'shared heads');
   expectSameBits(await runSplit(device, shared, { ROWS: 4 }, { split, fold }), heads, 'splits of shared heads');
 
-  const half = AttentionStep.random({ H: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
+  const half = AttentionStep.random({ G: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
   const halves = expectedAttention(half);
   const got = await runWhole(device, half, { ROWS: 4 }, kernel);
   expectWithin(floatsOf(got), halves.want, halves.tolerance, 'prefill, f16');
@@ -333,6 +362,9 @@ async function checkSampleNaive(device: Device, replace: Replace): Promise<void>
 const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Check }[] = [
   { shaders: ['layernorm'], check: checkLayernorms },
   { shaders: ['layernorm_wide'], check: checkWideLayernorms },
+  { shaders: ['rmsnorm'], check: checkRmsnorms },
+  { shaders: ['rmsnorm_wide'], check: checkWideRmsnorms },
+  { shaders: ['rmsnorm_naive'], check: checkRmsnormsNaive },
   { shaders: ['embed'], check: checkEmbeds },
   { shaders: ['gather_rows'], check: (device, replace) => checkGatherRows(device, 65, replace(gatherRows)) },
   { shaders: ['kv_write'], check: checkKVWrites },

@@ -75,12 +75,18 @@ describe('without a measurement', () => {
     );
   });
 
-  test('other kernels take their defaults, and with one the choice for their own sizes', () => {
+  test('attention takes the choice for its own heads and tiles, and else the rows of its kind of tile', () => {
     const choice = { constants: { LANES: 64 } };
-    const tuning = new Tuning(device.traits, [{ kernel: 'attention', sizes: { H: 2, ROWS: 8 }, choice }]);
-    expect(tuning.choose('attention', { H: 2, ROWS: 8 })).toEqual(choice);
-    expect(tuning.choose('attention', { H: 2, ROWS: 1 })).toEqual({});
-    expect(tuning.choose('attention_split', { H: 2, ROWS: 8 })).toEqual({});
+    const [prompt, decode] = [8, 1].map((tileTokens) => ({ G: 2, SHARE: 1, tileTokens }));
+    const tuning = new Tuning(device.traits, [{ kernel: 'attention', sizes: prompt!, choice }]);
+    expect(tuning.choose('attention', prompt!)).toEqual(choice);
+    expect(tuning.choose('attention', { ...prompt, SHARE: 3 })).toEqual({ constants: { ROWS: 8 } });
+    expect(tuning.choose('attention', decode!)).toEqual({ constants: { ROWS: 1 } });
+    expect(tuning.choose('attention_split', decode!)).toEqual({ constants: { ROWS: 1 } });
+  });
+
+  test('other kernels take their defaults', () => {
+    const tuning = new Tuning(device.traits);
     expect(tuning.choose('sample', { V: 8 })).toEqual({});
     expect(tuning.choose('layernorm', { M: 8 })).toEqual({});
   });
@@ -137,7 +143,7 @@ describe('candidates', () => {
     const kernel: Kernel = attentionSplit;
     for (const adapter of ADAPTERS) {
       const traits = { ...adapter, reduction: 'software' as const };
-      const candidates = attentionCandidates(kernel, traits, { ROWS: 1 });
+      const candidates = attentionCandidates(kernel, traits, { SHARE: 1, tileTokens: 1 });
       const variants = candidates.map((choice) => kernel.variant(traits, choice));
       expect(variants[0]).toEqual(kernel.variant(traits));
       const lanes = variants.map(({ constants }) => constants.LANES);
@@ -150,13 +156,19 @@ describe('candidates', () => {
     }
   });
 
-  test('of attention are, on a GPU in class gpu, all numbers of loads, sixteen for a decode row and else eight first', () => {
+  test('of attention are, on a GPU in class gpu, all numbers of rows that a tile has and of loads, the prior first', () => {
     for (const adapter of ADAPTERS) {
       const traits = { ...adapter, reduction: 'gpu' as const };
-      const loads = (ROWS: number) =>
-        attentionCandidates(attention, traits, { ROWS }).map((choice) => choice.constants?.LOADS);
-      expect(loads(1)).toEqual(traits.isSoftware ? [1] : [16, 1, 8]);
-      expect(loads(4)).toEqual(traits.isSoftware ? [1] : [8, 1, 16]);
+      const values = (name: 'ROWS' | 'LOADS', SHARE: number, tileTokens: number) => {
+        const candidates = attentionCandidates(attention, traits, { SHARE, tileTokens });
+        return [...new Set(candidates.map((choice) => choice.constants?.[name]))];
+      };
+      const { isSoftware } = traits;
+      expect(values('ROWS', 1, 1)).toEqual([1]);
+      expect(values('ROWS', 3, 1)).toEqual(isSoftware ? [4] : [4, 1, 2]);
+      expect(values('ROWS', 1, 8)).toEqual(isSoftware ? [4] : [4, 1, 2, 8]);
+      expect(values('LOADS', 1, 1)).toEqual(isSoftware ? [1] : [16, 1, 8]);
+      expect(values('LOADS', 1, 8)).toEqual(isSoftware ? [1] : [8, 1, 16]);
     }
   });
 });
@@ -226,9 +238,8 @@ describe('the kernels of a model', () => {
     const rows = (M: number, ...more: readonly (readonly [number, number])[]) =>
       [...weights, ...more].map(([K, N]) => ({ M, K, N }));
     expect(namedSizes(all)).toEqual([
-      ['attention', [{ H: 2, ROWS: 1 }]],
-      ['attention', [{ H: 2, ROWS: 8 }]],
-      ['attention_split', [{ H: 2, ROWS: 1 }]],
+      ['attention', [1, 8].map((tileTokens) => ({ G: 2, SHARE: 1, tileTokens }))],
+      ['attention_split', [{ G: 2, SHARE: 1, tileTokens: 1 }]],
       ['sample', [{ V: 40 }]],
       // An LM head has no more rows than a step may need logits of.
       ['matmul', [...rows(1, [16, 40]), ...rows(2, [16, 40]), ...rows(4)]],
@@ -321,15 +332,20 @@ describe('the kernels of a model', () => {
       listTunables(device, work).filter(({ kernel }) => kernel.name.startsWith('attention'));
     const right = ofAttention(workOf());
     const wrong = ofAttention(workOf({}, {}, kernels));
-    expect(right).toHaveLength(3);
+    expect(right).toHaveLength(2);
     for (const [i, tunable] of right.entries()) {
-      expect(await outputBits(wrong[i]!, {})).not.toEqual(await outputBits(tunable, {}));
+      for (const sizes of tunable.sizes)
+        expect(await outputBits(wrong[i]!, {}, sizes)).not.toEqual(await outputBits(tunable, {}, sizes));
     }
   });
 
-  async function outputBits(tunable: Tunable, choice: VariantChoice): Promise<readonly Uint32Array[]> {
+  async function outputBits(
+    tunable: Tunable,
+    choice: VariantChoice,
+    sizes = tunable.sizes[0] ?? {},
+  ): Promise<readonly Uint32Array[]> {
     using owned = new DisposableStack();
-    const { tensors, scalars, outputs } = tunable.prepare(owned, tunable.sizes[0] ?? {});
+    const { tensors, scalars, outputs } = tunable.prepare(owned, sizes);
     await tunable.kernel.run(device, tensors, scalars, overlay(choice, tunable.fixed));
     return Promise.all(outputs.map(async (output) => new Uint32Array((await output.read()).buffer)));
   }

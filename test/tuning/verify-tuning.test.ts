@@ -135,12 +135,25 @@ test('two faults both fall back, and leave other kernels as they are', async () 
   expect(labelsOf(verified, 'matmulKVWrite')).toEqual(labelsOf(await verify(), 'matmulKVWrite'));
 });
 
-test('a fault that every choice has is an error', async () => {
-  // The model, not a choice, gives tiles of a prompt their number of rows.
-  const wrong = mutant(modelKernels.attention, [
+/** Attention that is wrong where a workgroup has several rows. */
+const WRONG_ROWS = {
+  ...modelKernels,
+  attention: mutant(modelKernels.attention, [
     ['return fma(a.w, b.w, ', 'return select(1.0, 1.0001, constants::ROWS > 1) * fma(a.w, b.w, '],
-  ]);
-  await expect(verify({ ...modelKernels, attention: wrong })).rejects.toThrow(
+  ]),
+};
+
+test('workgroups of one row take the tiles of prompts where those of several have other bits', async () => {
+  const verified = await verify(WRONG_ROWS);
+  expect(verified.fallbacks.map(({ variant }) => variant)).toEqual([expect.stringContaining('ROWS=8')]);
+  expect([...labelsOf(verified, 'attention')].every((label) => label.includes('ROWS=1'))).toBe(true);
+});
+
+test('a fault that every choice has is an error', async () => {
+  // A model that gives its dispatches their rows, whatever is chosen.
+  const sizes = resolveSizes(model.config, { maxBatchSize: 2, maxBatchTokens: 2, maxModelLen: 32 }, 'f32', device);
+  const work = () => modelWork(device, model, sizes, WRONG_ROWS);
+  await expect(verifyTuning(device, new Tuning(device.traits), work)).rejects.toThrow(
     /^attention\[.*ROWS=8.*\]: has other bits than /,
   );
 });

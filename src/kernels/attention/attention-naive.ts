@@ -4,22 +4,23 @@ import { read, type Sizes, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';
 
 /**
- * Causal attention of one sequence: out[T, H·D] from qkv[T, 3·H·D], scores q · k · scale, one lane an element: the plain
- * form of `attention`, to read first and to test by. Its sums run in another order than those of `attention`.
+ * Causal attention of one sequence: out[T, H·D] from qkv[T, (H + 2·G)·D], H = G·SHARE, scores q · k · scale, one lane an element:
+ * the plain form of `attention`, to read first and to test by. Its sums run in another order than those of `attention`.
  */
 export const attentionNaive = defineKernel({
   name: 'attention_naive',
   bindings: {
-    qkv: read('T', ({ H, D }: Sizes<'H' | 'D'>) => 3 * H * D),
-    out: write('T', ({ H, D }: Sizes<'H' | 'D'>) => H * D),
+    qkv: read('T', ({ G, SHARE, D }: Sizes<'G' | 'SHARE' | 'D'>) => G * (SHARE + 2) * D),
+    out: write('T', ({ G, SHARE, D }: Sizes<'G' | 'SHARE' | 'D'>) => G * SHARE * D),
   },
-  params: { T: 'u32', H: 'u32', D: 'u32', scale: 'f32' },
+  params: { T: 'u32', G: 'u32', D: 'u32', scale: 'f32' },
+  constants: () => ({ SHARE: 1 }),
   overrides: () => ({ LANES: 64 }),
-  workgroups: ({ T, H, D }, { overrides: { LANES } }) => [ceilDiv(H * D, LANES), T, 1],
+  workgroups: ({ T, G, D }, { constants: { SHARE }, overrides: { LANES } }) => [ceilDiv(G * SHARE * D, LANES), T, 1],
   // Half of the T² scores, each found twice by every one of D elements from D pairs of words; and a word of v.
-  cost: ({ T, H, D }) => ({
-    bytes: 16 * T * H * D,
-    loads: T * T * H * D * (2 * D + 0.5),
-    flops: 2 * T * T * H * D * (D + 1),
+  cost: ({ T, G, SHARE, D }) => ({
+    bytes: 8 * T * G * (SHARE + 1) * D,
+    loads: T * T * G * SHARE * D * (2 * D + 0.5),
+    flops: 2 * T * T * G * SHARE * D * (D + 1),
   }),
 });

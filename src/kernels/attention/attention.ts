@@ -6,20 +6,19 @@ import type { ReductionClass } from '../../gpu/reduction.ts';
 import { ceilDiv } from '../../util/math.ts';
 import { kvDType, kvRowWords } from '../kv-write/kv-write.ts';
 import { REDUCTIONS } from '../reductions.ts';
-import { rowHeads } from './query-tiles.ts';
 
 /** Keys between two rescalings, a tile. It belongs to the reduction class: another value gives other bits. */
 export const TILE_KEYS = 32;
 
 const inputs = {
-  qkv: read('T', ({ H, SHARE, D }: Sizes<'H' | 'SHARE' | 'D'>) => H * (SHARE + 2) * D),
-  kv: read.u32('B', 2, 'H', 'P', 'W'),
+  qkv: read('T', 'O'),
+  kv: read.u32('B', 2, 'G', 'P', 'W'),
   query_tiles: read.i32('Q', 2),
   positions: read.i32('T'),
   sequence_index: read.i32('T'),
   block_tables: read.i32('S', 'A'),
 };
-const params = { A: 'u32', H: 'u32', P: 'u32', W: 'u32', first: 'u32', scale: 'f32' } as const;
+const params = { A: 'u32', G: 'u32', P: 'u32', W: 'u32', first: 'u32', scale: 'f32' } as const;
 
 /** Keys of splits and of their groups. */
 function splitConstants({ reduction }: Pick<DeviceTraits, 'reduction'>) {
@@ -46,23 +45,22 @@ function sharesSubgroup(traits: DeviceTraits): boolean {
 }
 
 /** Lists the values of tunables that a class has: whole tiles lie side by side, and only a GPU waits for loads. */
-function valuesOf(reduction: ReductionClass, SPLIT: boolean): Readonly<Record<string, readonly number[]>> {
-  return reduction === 'gpu' ? { LANES: [2 * TILE_KEYS] } : { ROWS: SPLIT ? [1] : [1, 4, 8], LOADS: [1] };
-}
+const VALUES: Readonly<Record<ReductionClass, Readonly<Record<string, readonly number[]>>>> = {
+  software: { LOADS: [1] },
+  gpu: { LANES: [2 * TILE_KEYS] },
+};
 
 function supports(
-  { conditions: { SPLIT, SUBGROUPS }, constants: sizes }: AttentionVariant,
+  { conditions: { SUBGROUPS }, constants: sizes }: AttentionVariant,
   { reduction, minSubgroupSize }: Pick<DeviceTraits, 'reduction' | 'minSubgroupSize'>,
 ): string | null {
   const ofClass = `in the reduction class ${reduction}`;
   const values: Readonly<Record<string, number>> = sizes;
-  for (const [name, allowed] of Object.entries(valuesOf(reduction, SPLIT))) {
+  for (const [name, allowed] of Object.entries(VALUES[reduction])) {
     if (!allowed.includes(values[name] ?? 0)) {
       return `${name} is ${values[name]}, expected ${allowed.join(' or ')} ${ofClass}`;
     }
   }
-  const heads = rowHeads(sizes);
-  if (sizes.ROWS % heads !== 0) return `ROWS is ${sizes.ROWS}, expected a multiple of SHARE, ${heads}, ${ofClass}`;
   if (SUBGROUPS && reduction === 'gpu') return `SUBGROUPS is true, expected false ${ofClass}`;
   return SUBGROUPS && sizes.LANES > minSubgroupSize
     ? `LANES is ${sizes.LANES}, with SUBGROUPS expected at most the ${minSubgroupSize} lanes of a subgroup`
@@ -70,17 +68,22 @@ function supports(
 }
 
 function accepts(
-  { D, W, first, count, Q }: Sizes<'D' | 'W' | 'first' | 'count' | 'Q'>,
+  { O, G, SHARE, D, W, first, count, Q }: Sizes<'O' | 'G' | 'SHARE' | 'D' | 'W' | 'first' | 'count' | 'Q'>,
   variant: AttentionVariant,
 ): string | null {
   const words = kvRowWords(D, kvDType(variant.conditions));
   if (W !== words) return `kv has rows of ${W} words, expected ${words} for D = ${D}`;
+  const columns = G * (SHARE + 2) * D;
+  if (O !== columns) return `qkv has ${O} columns, expected ${columns} for G = ${G}, SHARE = ${SHARE}, D = ${D}`;
   return first + count > Q ? `tiles [${first}, ${first + count}) are beyond the ${Q} query tiles` : null;
 }
 
-/** Counts the workgroups of a head of keys. */
-function headsApart(sizes: Sizes<'SHARE' | 'GROUP_KEYS'>): number {
-  return sizes.SHARE / rowHeads(sizes);
+/** Counts the workgroups of a query tile: they share out the rows of each head of keys. */
+function workgroupsOfTile(
+  { G, tileTokens }: Sizes<'G' | 'tileTokens'>,
+  { SHARE, ROWS }: Sizes<'SHARE' | 'ROWS'>,
+): number {
+  return G * ceilDiv(tileTokens * SHARE, ROWS);
 }
 
 /**
@@ -94,30 +97,31 @@ const shader = {
 } as const;
 
 /**
- * Causal attention of `count` query tiles from `first` on, over the paged cache: out[T, H·SHARE·D] from qkv[T, H·(SHARE + 2)·D]
- * and kv[B, 2, H, P, W]. A query tile is (first token, number of tokens) of one sequence; its tokens have ROWS rows at most.
+ * Causal attention of `count` query tiles from `first` on, over the paged cache: out[T, H·D] from qkv[T, O] and
+ * kv[B, 2, G, P, W], H = G·SHARE, O = (H + 2·G)·D: query heads g·SHARE to g·SHARE + SHARE - 1 share head g of keys and values. A query tile is
+ * (first token, number of tokens) of one sequence, `tileTokens` tokens at most; ROWS of its tokens' heads share a workgroup.
  *
  * A row's bits depend on its own keys and position only: not on ROWS, LANES, its tile or the batch.
  */
 export const attention = defineKernel({
   name: 'attention',
   shader,
-  bindings: { ...inputs, out: write('T', ({ H, SHARE, D }: Sizes<'H' | 'SHARE' | 'D'>) => H * SHARE * D) },
+  bindings: { ...inputs, out: write('T', ({ G, SHARE, D }: Sizes<'G' | 'SHARE' | 'D'>) => G * SHARE * D) },
   params,
-  extras: ['count'],
+  extras: ['count', 'tileTokens'],
   defaults: { first: 0 },
   conditions: (traits) => ({ SPLIT: false, KV_F16: false, SUBGROUPS: sharesSubgroup(traits) }),
   constants,
   supports,
   tunables: { ROWS: [1, 2, 4, 8], LANES: [8, 32, 64], LOADS: [1, 8, 16] },
   accepts,
-  workgroups: ({ count, H }, { constants }) => [count, H * headsApart(constants), 1],
+  workgroups: ({ count, ...dims }, { constants }) => [count, workgroupsOfTile(dims, constants), 1],
   // Keys and values in the cache are left out: no size tells how many a row reads.
-  cost: ({ count, H, SHARE, D }) => ({ bytes: 8 * count * H * SHARE * D, flops: 4 * count * H * SHARE * D }),
+  cost: ({ count, G, SHARE, D }) => ({ bytes: 8 * count * G * SHARE * D, flops: 4 * count * G * SHARE * D }),
 });
 
 /**
- * As `attention`, with a workgroup for each split of the keys: leaves partials[U, H·SHARE, Z, D + 2] for
+ * As `attention`, with a workgroup for each split of the keys: leaves partials[U, H, Z, D + 2] for
  * `attentionFold`, which gives the same bits as `attention`.
  */
 export const attentionSplit = defineKernel({
@@ -127,22 +131,22 @@ export const attentionSplit = defineKernel({
     ...inputs,
     partials: write(
       'U',
-      ({ H, SHARE }: Sizes<'H' | 'SHARE'>) => H * SHARE,
+      ({ G, SHARE }: Sizes<'G' | 'SHARE'>) => G * SHARE,
       'Z',
       ({ D }: Sizes<'D'>) => D + 2,
     ),
   },
   params: { ...params, Z: 'u32' },
-  extras: ['count', 'splits'],
+  extras: ['count', 'tileTokens', 'splits'],
   defaults: { first: 0 },
   conditions: (traits) => ({ SPLIT: true, KV_F16: false, SUBGROUPS: sharesSubgroup(traits) }),
   constants,
   supports,
   tunables: { ROWS: [1, 2, 4, 8], LANES: [8, 32, 64], LOADS: [1, 8, 16] },
   accepts,
-  workgroups: ({ count, H, splits }, { constants }) => [count, H * headsApart(constants), splits],
+  workgroups: ({ count, splits, ...dims }, { constants }) => [count, workgroupsOfTile(dims, constants), splits],
   // Keys and values in the cache are left out: no size tells how many a row reads.
-  cost: ({ count, H, SHARE, D }) => ({ bytes: 8 * count * H * SHARE * D, flops: 4 * count * H * SHARE * D }),
+  cost: ({ count, G, SHARE, D }) => ({ bytes: 8 * count * G * SHARE * D, flops: 4 * count * G * SHARE * D }),
 });
 
 /** out[T, H·D] from partials[U, H, Z, D + 2] of the first `count` tokens; see `attentionSplit`. */

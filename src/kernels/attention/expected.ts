@@ -14,7 +14,7 @@ export interface ExpectedAttention extends Expected {
   readonly tolerance: Float64Array;
 }
 
-/** Gives each of the heads [T, H, D] to SHARE heads of queries, one after another. */
+/** Gives each of the heads [T, G, D] to SHARE heads of queries, one after another. */
 function shared(data: Float32Array, SHARE: number, D: number): Float64Array {
   return Float64Array.from({ length: data.length * SHARE }, (_, i) => data[Math.floor(i / (SHARE * D)) * D + (i % D)]!);
 }
@@ -22,7 +22,7 @@ function shared(data: Float32Array, SHARE: number, D: number): Float64Array {
 /** out[T, C] of a step, whole or in splits that are folded. */
 export function expectedAttention({ shape, scale, sequences, numTokens }: AttentionStep): ExpectedAttention {
   const { SHARE = 1, D, sums } = shape;
-  const H = shape.H * SHARE;
+  const H = shape.G * SHARE;
   const want = new Float64Array(numTokens * H * D);
   const tolerance = new Float64Array(want.length);
   let start = 0;

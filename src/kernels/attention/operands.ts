@@ -9,7 +9,7 @@ import { PagedCache } from '../kv-write/paged-cache.ts';
 import type { AttentionSums } from '../reductions.ts';
 import { type attention, type attentionFold, type attentionSplit, TILE_KEYS } from './attention.ts';
 import type { attentionNaive } from './attention-naive.ts';
-import { queryTiles, tileTokens } from './query-tiles.ts';
+import { PREFILL_TILE_TOKENS, queryTiles } from './query-tiles.ts';
 
 /** The last `queries` of a sequence's `context` tokens. */
 export interface Span {
@@ -20,7 +20,7 @@ export interface Span {
 /** Heads, channels of a head, tokens of a block, storage of keys and values, order of sums. */
 export interface AttentionShape {
   /** Heads of keys and values. */
-  readonly H: number;
+  readonly G: number;
   /** Query heads that share one of them; default: 1. */
   readonly SHARE?: number;
   readonly D: number;
@@ -29,7 +29,7 @@ export interface AttentionShape {
   readonly sums: AttentionSums;
 }
 
-/** Queries [queries, H · SHARE, D], keys and values [context, H, D] of one sequence, as far as the storage type holds them. */
+/** Queries [queries, G · SHARE, D], keys and values [context, G, D] of one sequence, as far as the storage type holds them. */
 export interface SequenceData extends Span {
   readonly q: Float32Array;
   readonly k: Float32Array;
@@ -40,6 +40,8 @@ export interface SequenceData extends Span {
 export interface TileRange {
   /** [Q, 2] */
   readonly tiles: readonly number[];
+  /** Most tokens of a tile; default: 8. */
+  readonly tileTokens?: number;
   readonly first: number;
   readonly count: number;
   /** Output before the dispatch; default: unwritten. */
@@ -85,11 +87,11 @@ export function scoreScale(D: number): number {
  * and one value of another token, are 30 times as large. Keys and values are rounded to the storage type.
  */
 export function randomSequence(
-  { H, SHARE = 1, D, dtype }: AttentionShape,
+  { G, SHARE = 1, D, dtype }: AttentionShape,
   { context, queries }: Span,
   seed: number,
 ): SequenceData {
-  const C = H * D;
+  const C = G * D;
   const [k, v] = [normals(seed + 1, context * C), normals(seed + 2, context * C)];
   k.forEach((value, i) => {
     k[i] = value * (1 + Math.floor(i / C) / context);
@@ -132,7 +134,7 @@ export class AttentionStep {
 
   /** @param placing seed of the blocks' order: it moves the sequences in the cache and changes no number. */
   constructor(shape: AttentionShape, sequences: readonly SequenceData[], placing = 1) {
-    const { H, D, P, dtype } = shape;
+    const { G, D, P, dtype } = shape;
     this.shape = shape;
     this.sequences = sequences;
     this.numTokens = sequences.reduce((sum, { queries }) => sum + queries, 0);
@@ -142,7 +144,7 @@ export class AttentionStep {
     const numBlocks = needed.reduce((sum, blocks) => sum + blocks, 2);
     const order = permutation(placing, numBlocks);
     this.#tables = needed.map((blocks) => order.splice(0, blocks));
-    this.#cache = new PagedCache({ numBlocks, H, P, D, dtype }, dtype === 'f16' ? 0x7e007e00 : 0x7fc00000);
+    this.#cache = new PagedCache({ numBlocks, G, P, D, dtype }, dtype === 'f16' ? 0x7e007e00 : 0x7fc00000);
     for (const [i, { context, k, v }] of sequences.entries()) {
       for (let j = 0; j < context; j++) this.putKey(i, j, k, v);
     }
@@ -154,19 +156,20 @@ export class AttentionStep {
     return new AttentionStep(shape, sequences, placing);
   }
 
-  /** C = H SHARE D, of queries and outputs. */
+  /** H D, of queries and outputs. */
   get channels(): number {
     return this.#queryHeads * this.shape.D;
   }
 
+  /** H = G SHARE. */
   get #queryHeads(): number {
-    const { H, SHARE = 1 } = this.shape;
-    return H * SHARE;
+    const { G, SHARE = 1 } = this.shape;
+    return G * SHARE;
   }
 
-  /** H D, of keys and values. */
+  /** G D, of keys and values. */
   get keyChannels(): number {
-    return this.shape.H * this.shape.D;
+    return this.shape.G * this.shape.D;
   }
 
   /** Z, splits of the longest context. */
@@ -182,28 +185,29 @@ export class AttentionStep {
     this.#cache.put(slot, k.subarray(start, end), v.subarray(start, end));
   }
 
-  /** Cuts the step into query tiles [Q, 2] of at most ROWS rows. */
-  tiles(ROWS: number): number[] {
-    const { SHARE = 1, sums } = this.shape;
-    return this.#tilesOf(tileTokens({ ROWS, SHARE, GROUP_KEYS: sums.groupKeys }));
-  }
-
-  #tilesOf(tokens: number): number[] {
+  /** Cuts the step into query tiles [Q, 2] of at most some tokens. */
+  tiles(tileTokens: number = PREFILL_TILE_TOKENS): number[] {
     const numQueries = this.sequences.map(({ queries }) => queries);
-    return queryTiles(numQueries, tokens);
+    return queryTiles(numQueries, tileTokens);
   }
 
-  /** Operands of `attention` over all tiles of ROWS rows. */
-  whole(ROWS: number): KernelOperands<typeof attention.spec> {
-    const tiles = this.tiles(ROWS);
-    return this.range({ tiles, first: 0, count: tiles.length / 2 });
+  /** Operands of `attention` over all tiles. */
+  whole(tileTokens: number = PREFILL_TILE_TOKENS): KernelOperands<typeof attention.spec> {
+    const tiles = this.tiles(tileTokens);
+    return this.range({ tiles, tileTokens, first: 0, count: tiles.length / 2 });
   }
 
   /** Operands of `attention` over some tiles. */
-  range({ tiles, first, count, out }: TileRange): KernelOperands<typeof attention.spec> {
+  range({
+    tiles,
+    tileTokens = PREFILL_TILE_TOKENS,
+    first,
+    count,
+    out,
+  }: TileRange): KernelOperands<typeof attention.spec> {
     return {
       tensors: { ...this.#inputs(tiles), out: out ?? unwritten(this.numTokens, this.channels) },
-      scalars: { first, count, scale: this.scale },
+      scalars: { first, count, tileTokens, scale: this.scale },
       outputs: ['out'],
     };
   }
@@ -212,13 +216,13 @@ export class AttentionStep {
   split(count: number = this.numTokens): KernelOperands<typeof attentionSplit.spec> {
     const [H, Z] = [this.#queryHeads, this.numSplits];
     return {
-      tensors: { ...this.#inputs(this.#tilesOf(1)), partials: unwritten(this.numTokens, H, Z, this.shape.D + 2) },
-      scalars: { count, scale: this.scale, splits: Z },
+      tensors: { ...this.#inputs(this.tiles(1)), partials: unwritten(this.numTokens, H, Z, this.shape.D + 2) },
+      scalars: { count, tileTokens: 1, scale: this.scale, splits: Z },
       outputs: ['partials'],
     };
   }
 
-  /** Operands of `attentionFold` over the first `count` tokens, from the partials [U, H · SHARE, Z, D + 2] of `attentionSplit`. */
+  /** Operands of `attentionFold` over the first `count` tokens, from the partials [U, H, Z, D + 2] of `attentionSplit`. */
   fold(partials: Float32Array, count: number = this.numTokens): KernelOperands<typeof attentionFold.spec> {
     const { D } = this.shape;
     const T = this.numTokens;
@@ -234,17 +238,21 @@ export class AttentionStep {
     };
   }
 
-  /** Operands of `attentionNaive`, for a step of one whole prompt whose heads share no keys. */
+  /** Operands of `attentionNaive`, for a step of one whole prompt. */
   naive(): KernelOperands<typeof attentionNaive.spec> {
-    const { H, D } = this.shape;
-    const [T, C] = [this.numTokens, this.channels];
-    const qkv = new Float32Array(T * 3 * C);
+    const { G, D } = this.shape;
+    const { numTokens: T, keyChannels } = this;
     const { q, k, v } = this.sequences[0]!;
-    for (let t = 0; t < T; t++) {
-      for (const [i, part] of [q, k, v].entries()) qkv.set(part.subarray(t * C, (t + 1) * C), (3 * t + i) * C);
-    }
-    const tensors = { qkv: hostTensor(qkv, T, 3 * C), out: unwritten(T, C) };
-    return { tensors, scalars: { H, D, scale: this.scale }, outputs: ['out'] };
+    const row = (t: number, part: Float32Array, columns: number) => [...part.subarray(t * columns, (t + 1) * columns)];
+    const qkv = Float32Array.from(
+      Array.from({ length: T }, (_, t) => [
+        ...row(t, q, this.channels),
+        ...row(t, k, keyChannels),
+        ...row(t, v, keyChannels),
+      ]).flat(),
+    );
+    const tensors = { qkv: hostTensor(qkv, T, qkv.length / T), out: unwritten(T, this.channels) };
+    return { tensors, scalars: { G, D, scale: this.scale }, outputs: ['out'] };
   }
 
   #inputs(tiles: readonly number[]) {

@@ -1,19 +1,8 @@
-// Query tiles of attention: consecutive tokens of one sequence that share the loads of its keys and values. Query heads that
-// share a head of keys are rows of a tile in the class `gpu`, and have workgroups of their own in the other.
-import type { Sizes } from '../../gpu/kernel-spec.ts';
+// Query tiles of attention: consecutive tokens of one sequence, cut by the host. A tile has a row for each token and query head of
+// a head of keys, and one or several workgroups take them: the host knows nothing of the rows of a workgroup.
 
-/** Most tokens of a prompt that share a query tile. */
-export const PREFILL_TILE_ROWS = 8;
-
-/** Counts the query heads among the rows of a workgroup. */
-export function rowHeads({ SHARE, GROUP_KEYS }: Sizes<'SHARE' | 'GROUP_KEYS'>): number {
-  return GROUP_KEYS > 0 ? SHARE : 1;
-}
-
-/** Counts the tokens of a full query tile. */
-export function tileTokens({ ROWS, ...sizes }: Sizes<'ROWS' | 'SHARE' | 'GROUP_KEYS'>): number {
-  return ROWS / rowHeads(sizes);
-}
+/** Most tokens of a prompt in a query tile. */
+export const PREFILL_TILE_TOKENS = 8;
 
 /**
  * Cuts the tokens of a step into query tiles [Q, 2] of (first token, number of tokens), as `attention` takes them.

@@ -1,4 +1,4 @@
-// Tuning of attention by heads and rows of a tile: decode rows, whole and in splits, and tiles of a prompt, over an invented
+// Tuning of attention by heads and tokens of a tile: decode rows, whole and in splits, and tiles of a prompt, over an invented
 // step. Contexts are no size of it: time goes by keys, whatever their number.
 import { canRun } from '../../gpu/can-run.ts';
 import type { DeviceTraits } from '../../gpu/device.ts';
@@ -14,62 +14,82 @@ import { AttentionStep, type SequenceData, sumsOf } from './operands.ts';
 const [SEQUENCES, CONTEXT] = [4, 300];
 /** Query tiles of each sequence in a prefill. */
 const PREFILL_TILES = 2;
+/** Most rows of a workgroup where nothing was measured. */
+const FEW_ROWS = 4;
+
+/** Rows of a workgroup that are tried. */
+const ROWS: readonly number[] = attention.spec.tunables?.ROWS ?? [];
+
+/** Sizes of a tile of query rows. */
+type TileSizes = Sizes<'SHARE' | 'tileTokens'>;
 
 const common = {
-  sizes: ['H', 'ROWS'],
-  fixed: ['KV_F16', 'D', 'ROWS'],
+  sizes: ['G', 'SHARE', 'tileTokens'],
+  fixed: ['KV_F16', 'D', 'SHARE'],
   prior: attentionPrior,
   candidates: attentionCandidates,
 } as const;
 
 /** Tuning of `attention`, over decode rows and over tiles of prompts. */
-export const attentionTuning: KernelTuning<typeof attention.spec, 'H' | 'ROWS'> = {
+export const attentionTuning: KernelTuning<typeof attention.spec, 'G' | 'SHARE' | 'tileTokens'> = {
   ...common,
   kernel: attention,
-  operands: ({ dims, variant }) => inventedStep(dims, variant).whole(dims.ROWS),
+  operands: ({ dims, variant }) => inventedStep(dims, variant).whole(dims.tileTokens),
 };
 
 /** Tuning of `attentionSplit`. */
-export const attentionSplitTuning: KernelTuning<typeof attentionSplit.spec, 'H' | 'ROWS'> = {
+export const attentionSplitTuning: KernelTuning<typeof attentionSplit.spec, 'G' | 'SHARE' | 'tileTokens'> = {
   ...common,
   kernel: attentionSplit,
   operands: ({ dims, variant }) => inventedStep(dims, variant).split(),
 };
 
-/** Chooses more loads at a time for a decode row of a GPU: it is one of few, and one row leaves the registers for them. */
-function attentionPrior({ reduction, isSoftware }: DeviceTraits, { ROWS }: Sizes<'ROWS'>): VariantChoice {
-  return reduction === 'gpu' && !isSoftware && ROWS === 1 ? { constants: { LOADS: 16 } } : {};
+/** Lists numbers of rows of which the smaller do not hold all of a tile. */
+function rowsOf({ SHARE, tileTokens }: TileSizes): readonly number[] {
+  return ROWS.filter((rows) => rows < 2 * tileTokens * SHARE);
 }
 
 /**
- * Lists every number of lanes and of loads that a device can run, the prior first; lanes that are sure to lie in one subgroup
+ * Chooses rows of a workgroup: a few, so that heads share keys and a decode row of a GPU has loads at a time, sixteen where it is
+ * alone; in the class `software` more for prompts, since a processor has their loads in a cache and nothing to wait for.
+ */
+function attentionPrior({ reduction, isSoftware }: DeviceTraits, sizes: TileSizes): VariantChoice {
+  const most = reduction === 'software' && sizes.tileTokens > 1 ? 8 : FEW_ROWS;
+  const rows = rowsOf(sizes).findLast((each) => each <= most) ?? 1;
+  const isAlone = reduction === 'gpu' && !isSoftware && rows === 1;
+  return { constants: { ROWS: rows, ...(isAlone ? { LOADS: 16 } : {}) } };
+}
+
+/**
+ * Lists every number of rows, lanes and loads that a device can run, the prior first; lanes that are sure to lie in one subgroup
  * use it where the reduction class does. On a software adapter only the prior: barriers among more lanes take it long to run,
  * and seconds to compile.
  */
-export function attentionCandidates(
-  kernel: Kernel,
-  traits: DeviceTraits,
-  sizes: Sizes<'ROWS'>,
-): readonly VariantChoice[] {
+export function attentionCandidates(kernel: Kernel, traits: DeviceTraits, sizes: TileSizes): readonly VariantChoice[] {
   const prior = kernel.variant(traits, attentionPrior(traits, sizes)).constants;
-  const valuesOf = (name: 'LANES' | 'LOADS') => {
-    const others = traits.isSoftware ? [] : (kernel.spec.tunables?.[name] ?? []);
-    return [...new Set([prior[name] ?? 1, ...others])];
-  };
-  const candidates = valuesOf('LANES').flatMap((LANES) =>
-    valuesOf('LOADS').map((LOADS) => ({
-      conditions: { SUBGROUPS: traits.reduction === 'software' && LANES <= traits.minSubgroupSize },
-      constants: { LANES, LOADS },
-    })),
+  const valuesOf = (name: 'ROWS' | 'LANES' | 'LOADS', all = kernel.spec.tunables?.[name] ?? []) => [
+    ...new Set([prior[name] ?? 1, ...(traits.isSoftware ? [] : all)]),
+  ];
+  const candidates = valuesOf('ROWS', rowsOf(sizes)).flatMap((rows) =>
+    valuesOf('LANES').flatMap((LANES) =>
+      valuesOf('LOADS').map((LOADS) => ({
+        conditions: { SUBGROUPS: traits.reduction === 'software' && LANES <= traits.minSubgroupSize },
+        constants: { ROWS: rows, LANES, LOADS },
+      })),
+    ),
   );
   return candidates.filter((choice) => canRun(kernel, traits, choice));
 }
 
 /** Makes a step of the last tokens of each sequence, in full tiles. All sequences have the same numbers, in blocks of their own. */
-function inventedStep({ H, D, P, ROWS }: Sizes<'H' | 'D' | 'P' | 'ROWS'>, variant: Variant): AttentionStep {
-  const queries = ROWS > 1 ? ROWS * PREFILL_TILES : 1;
-  const [q, k, v] = [queries, CONTEXT, CONTEXT].map((tokens) => uniforms(tokens, tokens * H * D));
-  const sequence = { context: CONTEXT, queries, q: q!, k: k!, v: v! };
-  const shape = { H, D, P, dtype: kvDType(variant.conditions), sums: sumsOf(variant) };
+function inventedStep(
+  { G, SHARE, D, P, tileTokens }: Sizes<'G' | 'D' | 'P'> & TileSizes,
+  variant: Variant,
+): AttentionStep {
+  const queries = tileTokens > 1 ? tileTokens * PREFILL_TILES : 1;
+  const q = uniforms(queries, queries * G * SHARE * D);
+  const [k, v] = [1, 2].map((seed) => uniforms(seed, CONTEXT * G * D));
+  const sequence = { context: CONTEXT, queries, q, k: k!, v: v! };
+  const shape = { G, SHARE, D, P, dtype: kvDType(variant.conditions), sums: sumsOf(variant) };
   return new AttentionStep(shape, new Array<SequenceData>(SEQUENCES).fill(sequence));
 }

@@ -17,10 +17,10 @@ const SPANS: readonly Span[] = [
 /** Factors of the queries of the sequences, in turn: weights that are ordinary, nearly all 0, and all but equal. */
 const SCALES: readonly number[] = [1, 8, 2 ** -60];
 
-type Sizes = { readonly H: number; readonly D: number; readonly P: number };
+type Sizes = { readonly G: number; readonly SHARE: number; readonly D: number; readonly P: number };
 
-function strainedStep({ H, D, P }: Sizes, variant: Variant): AttentionStep {
-  const shape = { H, D, P, dtype: kvDType(variant.conditions), sums: sumsOf(variant) };
+function strainedStep({ G, SHARE, D, P }: Sizes, variant: Variant): AttentionStep {
+  const shape = { G, SHARE, D, P, dtype: kvDType(variant.conditions), sums: sumsOf(variant) };
   const sequences = SPANS.map((span, i) => {
     const sequence = randomSequence(shape, span, 10 * i);
     return { ...sequence, q: sequence.q.map((value) => value * SCALES[i % SCALES.length]!) };
@@ -28,16 +28,16 @@ function strainedStep({ H, D, P }: Sizes, variant: Variant): AttentionStep {
   return new AttentionStep(shape, sequences);
 }
 
-/** Verification of `attention`: the same tokens in query tiles of any number of rows. */
-export const attentionVerification: KernelVerification<typeof attention.spec, 'H'> = {
+/** Verification of `attention`, over tiles of prompts. */
+export const attentionVerification: KernelVerification<typeof attention.spec, 'G'> = {
   tuning: attentionTuning,
-  sizes: ['H'],
-  operands: ({ dims, variant }) => strainedStep(dims, variant).whole(variant.constants.ROWS ?? 1),
+  sizes: ['G'],
+  operands: ({ dims, variant }) => strainedStep(dims, variant).whole(),
 };
 
 /** Verification of `attentionSplit`. */
-export const attentionSplitVerification: KernelVerification<typeof attentionSplit.spec, 'H'> = {
+export const attentionSplitVerification: KernelVerification<typeof attentionSplit.spec, 'G'> = {
   tuning: attentionSplitTuning,
-  sizes: ['H'],
+  sizes: ['G'],
   operands: ({ dims, variant }) => strainedStep(dims, variant).split(),
 };

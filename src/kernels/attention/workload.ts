@@ -1,12 +1,13 @@
 // Workloads of the attention kernels: their work goes by the keys of each sequence, which no size of a dispatch tells. So
 // contexts make their contents, their names and their cost.
 import type { Cost, Sizes, Variant } from '../../gpu/kernel-spec.ts';
+import { ceilDiv } from '../../util/math.ts';
 import { uniforms } from '../../util/random-values.ts';
 import type { KernelWorkloads, Workload } from '../kernel-workload.ts';
 import { blockTablesOf, type CacheBlocks, positionsOf, type StepTokens, sequenceIndexOf } from '../step-tokens.ts';
 import { attention, attentionFold, attentionSplit } from './attention.ts';
 import { attentionNaive } from './attention-naive.ts';
-import { queryTiles, rowHeads, tileTokens } from './query-tiles.ts';
+import { queryTiles } from './query-tiles.ts';
 
 /** Numbers of the cache before they repeat. */
 const CACHED_NUMBERS = 2 ** 16;
@@ -14,34 +15,39 @@ const CACHED_NUMBERS = 2 ** 16;
 export const CACHED_SCALE = 0.1;
 
 /**
- * Cost of attention over a step in tiles of ROWS rows: each key and value comes from memory once, and each workgroup of a tile
- * loads those that its last row sees; a row's scores and its sum of values are two multiply-adds a visible key and channel.
+ * Cost of attention over a step: each key and value comes from memory once, and each workgroup of a tile loads those that its
+ * last row sees; a row's scores and its sum of values are two multiply-adds a visible key and channel.
  */
 export function attentionCost(
-  { H, SHARE, D, W, ROWS, GROUP_KEYS }: Sizes<'H' | 'SHARE' | 'D' | 'W' | 'ROWS' | 'GROUP_KEYS'>,
+  { G, SHARE, D, W, ROWS, tileTokens }: Sizes<'G' | 'SHARE' | 'D' | 'W' | 'ROWS' | 'tileTokens'>,
   { sequences, queries, context }: StepTokens,
 ): Cost {
   const visibleKeys = sequences * queries * (context - (queries - 1) / 2);
-  const keyWords = 2 * H * W;
-  const heads = rowHeads({ SHARE, GROUP_KEYS });
-  const tokens = tileTokens({ ROWS, SHARE, GROUP_KEYS });
+  const keyWords = 2 * G * W;
   let loadedKeys = 0;
-  for (let end = tokens; end < queries + tokens; end += tokens)
-    loadedKeys += context - queries + Math.min(end, queries);
+  for (let start = 0; start < queries; start += tileTokens) {
+    const rows = Math.min(tileTokens, queries - start) * SHARE;
+    for (let end = ROWS; end < rows + ROWS; end += ROWS) {
+      loadedKeys += context - queries + start + ceilDiv(Math.min(end, rows), SHARE);
+    }
+  }
   return {
-    bytes: 4 * keyWords * sequences * context + 8 * H * SHARE * D * sequences * queries,
-    loads: (SHARE / heads) * keyWords * sequences * loadedKeys,
-    flops: 4 * H * SHARE * D * visibleKeys,
+    bytes: 4 * keyWords * sequences * context + 8 * G * SHARE * D * sequences * queries,
+    loads: keyWords * sequences * loadedKeys,
+    flops: 4 * G * SHARE * D * visibleKeys,
   };
+}
+
+/** Returns false for rows of a workgroup of which half are idle in every tile of a step. */
+function suitsTiles({ constants: { ROWS = 1, SHARE = 1 } }: Variant, { queries }: StepTokens): boolean {
+  return queries > 1 || ROWS < 2 * SHARE;
 }
 
 /** Workloads of `attention`: decode rows, by their context, or a prompt. */
 export const attentionWorkloads: KernelWorkloads<typeof attention.spec> = {
   kernel: attention,
   list: ({ dims, use }, step) => [overCache(dims, step, use === 'prefill' ? use : undefined)],
-  // A decode row has no neighbours to share a tile with.
-  suits: ({ constants: { ROWS = 1, SHARE = 1, GROUP_KEYS = 0 } }, { queries }) =>
-    queries > 1 || tileTokens({ ROWS, SHARE, GROUP_KEYS }) === 1,
+  suits: suitsTiles,
   cost: attentionCost,
 };
 
@@ -49,10 +55,11 @@ export const attentionWorkloads: KernelWorkloads<typeof attention.spec> = {
 export const attentionSplitWorkloads: KernelWorkloads<typeof attentionSplit.spec> = {
   kernel: attentionSplit,
   list: ({ dims }, step) => [overCache(dims, step)],
+  suits: suitsTiles,
   cost: (dims, step) => {
-    const { count, H, SHARE, splits, D } = dims;
+    const { count, G, SHARE, splits, D } = dims;
     const { bytes, ...others } = attentionCost(dims, step);
-    return { ...others, bytes: bytes + 4 * count * H * SHARE * splits * (D + 2) };
+    return { ...others, bytes: bytes + 4 * count * G * SHARE * splits * (D + 2) };
   },
 };
 
@@ -74,16 +81,15 @@ export const attentionNaiveWorkloads: KernelWorkloads<typeof attentionNaive.spec
 type CacheReader = typeof attention.spec | typeof attentionSplit.spec;
 
 function overCache(
-  cache: CacheBlocks,
+  { tileTokens, ...cache }: CacheBlocks & Sizes<'tileTokens'>,
   step: StepTokens,
   name: string = `decode, ${step.context} keys`,
 ): Workload<CacheReader> {
   const { sequences, queries } = step;
   return {
     name,
-    inputs: ({ conditions, constants: { ROWS = 1, SHARE = 1, GROUP_KEYS = 0 } }) => {
-      const tokens = tileTokens({ ROWS, SHARE, GROUP_KEYS });
-      const tiles = queryTiles(new Array<number>(sequences).fill(queries), tokens);
+    inputs: ({ conditions }) => {
+      const tiles = queryTiles(new Array<number>(sequences).fill(queries), tileTokens);
       const count = tiles.length / 2;
       return {
         data: {

@@ -8,15 +8,16 @@ import { kvWriteInputs, kvWriteOperands } from './operands.ts';
 /** Blocks of the cache that is written. */
 const NUM_BLOCKS = 3;
 
-/** Dispatch that writes keys and values of H heads of D into blocks of P tokens. */
-type CacheWriter = ModelDispatch & { readonly dims: Sizes<'H' | 'D' | 'P'> };
+/** Dispatch that writes keys and values of G heads of D, in rows of O, into blocks of P tokens. */
+type CacheWriter = ModelDispatch & { readonly dims: Sizes<'O' | 'G' | 'D' | 'P'> };
 
 /** Examines a cache of the model's heads. @param writers those of the model, by this kernel or another. */
 export function examineKVWrite(work: ModelWork, writers: readonly CacheWriter[]): Examination {
   const kernel = work.kernel(kvWrite);
-  const cases = writers.slice(-1).map(({ dims: { H, P, D }, variant }): ExaminedCase => {
+  const cases = writers.slice(-1).map(({ dims: { O, G, P, D }, variant }): ExaminedCase => {
     const { KV_F16 = false } = variant.conditions;
-    const inputs = kvWriteInputs(1, { numBlocks: NUM_BLOCKS, H, P, D, dtype: kvDType(variant.conditions) });
+    const cache = { numBlocks: NUM_BLOCKS, G, P, D, dtype: kvDType(variant.conditions) };
+    const inputs = kvWriteInputs(1, cache, { O });
     return {
       kernel,
       fixed: { conditions: { KV_F16 } },

@@ -4,12 +4,13 @@ import { emptyCache, type KVWriteInputs } from './operands.ts';
 import { cacheNumbers, type PagedCache } from './paged-cache.ts';
 
 /** Makes the cache that a dispatch leaves. */
-export function filledCache({ qkv, slots, cache }: KVWriteInputs): PagedCache {
-  const C = cache.H * cache.D;
+export function filledCache({ qkv, slots, cache, O }: KVWriteInputs): PagedCache {
+  const ofKeys = cache.G * cache.D;
   const filled = emptyCache(cache);
   for (const [t, slot] of slots.entries()) {
-    const row = qkv.subarray(t * 3 * C, (t + 1) * 3 * C);
-    if (slot >= 0) filled.put(slot, row.subarray(C, 2 * C), row.subarray(2 * C));
+    const end = (t + 1) * O;
+    const [key, value] = [qkv.subarray(end - 2 * ofKeys, end - ofKeys), qkv.subarray(end - ofKeys, end)];
+    if (slot >= 0) filled.put(slot, key, value);
   }
   return filled;
 }

@@ -1,7 +1,7 @@
 // Keys and values written to the slots of the paged cache. A row of the cache ends in zeros, so that attention loads whole
 // vectors.
 import { defineKernel } from '../../gpu/kernel.ts';
-import { read, type Sizes, write } from '../../gpu/kernel-spec.ts';
+import { read, write } from '../../gpu/kernel-spec.ts';
 import { RangeValueError } from '../../util/errors.ts';
 import { ceilDiv, roundUp } from '../../util/math.ts';
 
@@ -29,22 +29,26 @@ export function kvRowWords(D: number, dtype: KVDType): number {
   return roundUp(dtype === 'f16' ? ceilDiv(D, 2) : D, VECTOR_WORDS);
 }
 
-/** Puts k and v of qkv[T, 3C] into kv[B, 2, H, P, W] at slot_mapping[T]; a negative slot is padding. */
+/**
+ * Puts k and v, the last 2·G·D columns of qkv[T, O], into kv[B, 2, G, P, W] at slot_mapping[T]; a negative slot is padding.
+ */
 export const kvWrite = defineKernel({
   name: 'kv_write',
   bindings: {
-    qkv: read('T', ({ H, D }: Sizes<'H' | 'D'>) => 3 * H * D),
+    qkv: read('T', 'O'),
     slot_mapping: read.i32('T'),
-    kv: write.u32('B', 2, 'H', 'P', 'W'),
+    kv: write.u32('B', 2, 'G', 'P', 'W'),
   },
-  params: { H: 'u32', D: 'u32', P: 'u32', W: 'u32' },
+  params: { O: 'u32', G: 'u32', D: 'u32', P: 'u32', W: 'u32' },
   conditions: () => ({ KV_F16: false }),
   overrides: ({ isSoftware }) => ({ LANES: isSoftware ? 8 : 32 }),
   tunables: { LANES: [8, 32, 64] },
-  accepts: ({ D, W }, { conditions }) => {
+  accepts: ({ O, G, D, W }, { conditions }) => {
     const words = kvRowWords(D, kvDType(conditions));
-    return W === words ? null : `kv has rows of ${W} words, expected ${words} for D = ${D}`;
+    if (W !== words) return `kv has rows of ${W} words, expected ${words} for D = ${D}`;
+    const ofKeys = 2 * G * D;
+    return O < ofKeys ? `qkv has ${O} columns, expected at least 2 · G · D with G = ${G}, D = ${D}` : null;
   },
-  workgroups: ({ T, H }) => [H, 2, T],
-  cost: ({ T, H, D, W }) => ({ bytes: 8 * T * H * (D + W), flops: 0 }),
+  workgroups: ({ T, G }) => [G, 2, T],
+  cost: ({ T, G, D, W }) => ({ bytes: 8 * T * G * (D + W), flops: 0 }),
 });

@@ -19,26 +19,35 @@ export function scatteredSlots({ numBlocks, P }: Pick<CacheShape, 'numBlocks' | 
   return Int32Array.from({ length: T }, (_, t) => (t % 3 === 2 ? -1 : (slots.next().value ?? -1)));
 }
 
-/** Rows qkv[T, 3 · H · D] and slots of one dispatch. */
+/** Rows qkv[T, O] and slots of one dispatch. */
 export interface KVWriteInputs {
   readonly qkv: Float32Array;
   readonly slots: Int32Array;
   readonly cache: CacheShape;
+  readonly O: number;
 }
 
-/** Makes rows of numbers that the cache's storage holds too, since WGSL leaves open how others are rounded. */
-export function kvWriteInputs(seed: number, cache: CacheShape, T = 7): KVWriteInputs {
-  const exact = normals(seed, T * 3 * cache.H * cache.D);
+/**
+ * Makes rows of numbers that the cache's storage holds too, since WGSL leaves open how others are rounded.
+ *
+ * @param options tokens, and columns of a row: those of as many query heads as heads of keys when absent.
+ */
+export function kvWriteInputs(
+  seed: number,
+  cache: CacheShape,
+  { T = 7, O = 3 * cache.G * cache.D }: { readonly T?: number; readonly O?: number } = {},
+): KVWriteInputs {
+  const exact = normals(seed, T * O);
   const qkv = cache.dtype === 'f16' ? exact.map(Math.f16round) : exact;
-  return { qkv, slots: scatteredSlots(cache, T), cache };
+  return { qkv, slots: scatteredSlots(cache, T), cache, O };
 }
 
 /** Operands of one dispatch. */
-export function kvWriteOperands({ qkv, slots, cache }: KVWriteInputs): KernelOperands<typeof kvWrite.spec> {
+export function kvWriteOperands({ qkv, slots, cache, O }: KVWriteInputs): KernelOperands<typeof kvWrite.spec> {
   const T = slots.length;
   return {
     tensors: {
-      qkv: hostTensor(qkv, T, 3 * cache.H * cache.D),
+      qkv: hostTensor(qkv, T, O),
       slot_mapping: hostTensor(slots, T),
       kv: emptyCache(cache).operand,
     },

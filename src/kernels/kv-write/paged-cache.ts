@@ -1,4 +1,4 @@
-// KV cache on the host: the layout of kv[B, 2, H, P, W] that kernels write and read.
+// KV cache on the host: the layout of kv[B, 2, G, P, W] that kernels write and read.
 import { floatsOf, type HostTensor, hostTensor } from '../kernel-case.ts';
 import { type KVDType, kvRowWords } from './kv-write.ts';
 
@@ -6,13 +6,14 @@ import { type KVDType, kvRowWords } from './kv-write.ts';
 export interface CacheShape {
   /** B */
   readonly numBlocks: number;
-  readonly H: number;
+  /** Heads of keys and values. */
+  readonly G: number;
   readonly P: number;
   readonly D: number;
   readonly dtype: KVDType;
 }
 
-/** Words of kv[B, 2, H, P, W]: a row of D f32, or of f16 pairs, and zeros up to W words. */
+/** Words of kv[B, 2, G, P, W]: a row of D f32, or of f16 pairs, and zeros up to W words. */
 export class PagedCache {
   readonly words: Uint32Array;
   readonly #shape: CacheShape;
@@ -20,20 +21,20 @@ export class PagedCache {
 
   /** @param unwritten word of every slot that nothing is put into. */
   constructor(shape: CacheShape, unwritten: number) {
-    const { numBlocks, H, P, D, dtype } = shape;
+    const { numBlocks, G, P, D, dtype } = shape;
     this.#shape = shape;
     this.#rowWords = kvRowWords(D, dtype);
-    this.words = new Uint32Array(numBlocks * 2 * H * P * this.#rowWords).fill(unwritten);
+    this.words = new Uint32Array(numBlocks * 2 * G * P * this.#rowWords).fill(unwritten);
   }
 
-  /** Puts key and value of all heads, [H, D] each, into a slot, rounded to the storage type. */
+  /** Puts key and value of all heads, [G, D] each, into a slot, rounded to the storage type. */
   put(slot: number, key: Float32Array, value: Float32Array): void {
-    const { H, P, D } = this.#shape;
+    const { G, P, D } = this.#shape;
     const [block, offset] = [Math.floor(slot / P), slot % P];
     for (const [which, heads] of [key, value].entries()) {
-      for (let h = 0; h < H; h++) {
-        const row = ((block * 2 + which) * H + h) * P + offset;
-        this.#putRow(row, heads.subarray(h * D, (h + 1) * D));
+      for (let g = 0; g < G; g++) {
+        const row = ((block * 2 + which) * G + g) * P + offset;
+        this.#putRow(row, heads.subarray(g * D, (g + 1) * D));
       }
     }
   }
@@ -45,10 +46,10 @@ export class PagedCache {
     stored.set(data);
   }
 
-  /** Tensor kv[B, 2, H, P, W]. */
+  /** Tensor kv[B, 2, G, P, W]. */
   get operand(): HostTensor {
-    const { numBlocks, H, P } = this.#shape;
-    return hostTensor(this.words, numBlocks, 2, H, P, this.#rowWords);
+    const { numBlocks, G, P } = this.#shape;
+    return hostTensor(this.words, numBlocks, 2, G, P, this.#rowWords);
   }
 }
 

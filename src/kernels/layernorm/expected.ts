@@ -6,7 +6,7 @@ import type { LayernormInputs } from './operands.ts';
 
 /** Unit roundoff of f32. */
 const U = 2 ** -24;
-/** Lanes that share the sums of a row in the class `software`: `WIDTH` of shaders/layernorm.wgsl. */
+/** Lanes that share the sums of a row in the class `software`: `WIDTH` of shaders/norm_lanes.wgsl. */
 export const NORM_LANES = 32;
 
 /**
@@ -16,7 +16,7 @@ export const NORM_LANES = 32;
  */
 export function expectedLayernorm(
   { x, gamma, beta, eps: epsilon }: LayernormInputs,
-  numAdditions: number = additionsOf(gamma.length),
+  numAdditions: number = normAdditions(gamma.length),
 ): Expected {
   const C = gamma.length;
   const [x64, gamma64] = [new Float64Array(x), new Float64Array(gamma)];
@@ -35,7 +35,7 @@ export function layernormBound(
   gamma: Float64Array,
   want: Float64Array,
   epsilon: number,
-  n: number = additionsOf(gamma.length),
+  n: number = normAdditions(gamma.length),
 ): Float64Array {
   const C = gamma.length;
   const bound = new Float64Array(want.length);
@@ -56,9 +56,9 @@ export function layernormBound(
 }
 
 /**
- * Additions one after another in `layernorm`: those of a lane, then one for each lane. In the class `gpu` they are fewer or
+ * Counts the additions one after another in a sum of `layernorm`: those of a lane, then one for each lane. In the class `gpu` they are fewer or
  * as many: of one of 256 parts, then one for each of 16 parts of a group, then one for each of 16 groups.
  */
-function additionsOf(C: number): number {
+export function normAdditions(C: number): number {
   return ceilDiv(C, NORM_LANES) + NORM_LANES;
 }

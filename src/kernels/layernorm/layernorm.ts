@@ -4,7 +4,7 @@ import { read, write } from '../../gpu/kernel-spec.ts';
 
 /** Parts that sums of the class `gpu` have, of a lane each: `PARTS` of shaders/norm_row.wgsl. */
 export const NORM_PARTS = 256;
-/** Elements of its part that a lane holds: `HELD` of shaders/layernorm_wide.wgsl. */
+/** Elements of its part that a lane holds: `HELD` of shaders/norm_parts.wgsl. */
 export const NORM_HELD = 8;
 
 /**

@@ -160,10 +160,10 @@ function projectionCases<D extends Projection | NormedProjection>(
   ) => { readonly operands: HostOperands; readonly expected: ReturnType<typeof expectedProjection> },
 ): Examination {
   const cases = dispatches.slice(-1).flatMap((dispatch) => {
-    const { K, N, H, P, D } = dispatch.dims;
+    const { K, N, G, P, D } = dispatch.dims;
     const { conditions } = dispatch.variant;
     const { KV_F16 = false } = conditions;
-    const cache = { numBlocks: NUM_BLOCKS, H, P, D, dtype: kvDType(conditions) };
+    const cache = { numBlocks: NUM_BLOCKS, G, P, D, dtype: kvDType(conditions) };
     const slots = scatteredSlots(cache, T);
     const inputs = { ...matmulInputs(0, { M: T, K, N }, weightDType(conditions)), cache, slots };
     const { operands, expected: outputs } = prepare(inputs, dispatch);

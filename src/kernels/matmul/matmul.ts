@@ -246,37 +246,39 @@ export function withoutEpilogue({ conditions }: MatmulVariant): string | null {
   return epilogue === undefined ? null : `${epilogue} is true, expected no epilogue`;
 }
 
-type ProjectionSizes = Sizes<'M' | 'N' | 'K' | 'O' | 'first' | 'H' | 'D' | 'W'>;
+type ProjectionSizes = Sizes<'M' | 'N' | 'K' | 'O' | 'first' | 'G' | 'D' | 'W'>;
 
 /** Names what is wrong with the sizes of a projection, or null. */
 export function acceptsProjection(dims: ProjectionSizes, variant: MatmulVariant): string | null {
-  const { N, H, D, W } = dims;
+  const { N, G, D, W } = dims;
   const dtype = kvDType(variant.conditions);
-  if (N !== 3 * H * D) return `w has ${N} columns, expected 3 · H · D with H = ${H}, D = ${D}`;
+  if (N < 2 * G * D || N % D !== 0) {
+    return `w has ${N} columns, expected those of some heads and of 2 · G with G = ${G}, D = ${D}`;
+  }
   if (!fillsKVRow(D, dtype)) return `D is ${D}, expected a multiple of ${dtype === 'f16' ? 8 : 4} for keys of ${dtype}`;
   if (W !== kvRowWords(D, dtype)) return `kv has rows of ${W} words, expected ${kvRowWords(D, dtype)} for D = ${D}`;
   return accepts(dims, variant);
 }
 
 /** Returns the work of `matmulKVWrite`. */
-export function projectionCost({ M, N, K, H, D, W }: ProjectionSizes, variant: MatmulVariant): Cost {
+export function projectionCost({ M, N, K, G, D, W }: ProjectionSizes, variant: MatmulVariant): Cost {
   return {
-    bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * (1 + H * D + 2 * H * W)),
+    bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * (1 + N - 2 * G * D + 2 * G * W)),
     loads: loads({ M, N, K }, variant),
     flops: 2 * M * K * N,
   };
 }
 
 /**
- * As `matmul` and `kvWrite` one after the other, bit for bit, for x[M, K] · w[K, 3·H·D] + bias: q goes to out[M, 3·H·D],
- * whose other columns stay as they are, k and v go to kv[B, 2, H, P, W] at slot_mapping[M]; a negative slot is padding. D must
- * fill the rows of the cache (`fillsKVRow`), and there is neither an activation nor RESIDUAL.
+ * As `matmul` and `kvWrite` one after the other, bit for bit: q goes to out[M, O], whose last 2·G·D columns stay as they are; k and
+ * v go to kv[B, 2, G, P, W] at slot_mapping[M]; a negative slot is padding. D must fill the rows of the cache (`fillsKVRow`),
+ * and there is neither an activation nor RESIDUAL.
  */
 export const matmulKVWrite = defineKernel({
   name: 'matmul_kv_write',
   shader,
-  bindings: { ...operands, slot_mapping: read.i32('M'), kv: write.u32('B', 2, 'H', 'P', 'W') },
-  params: { ...params, H: 'u32', D: 'u32', P: 'u32' },
+  bindings: { ...operands, slot_mapping: read.i32('M'), kv: write.u32('B', 2, 'G', 'P', 'W') },
+  params: { ...params, G: 'u32', D: 'u32', P: 'u32' },
   defaults,
   conditions: (traits) => ({ ...conditions(traits), KV_WRITE: true }),
   constants,

@@ -122,8 +122,8 @@ export const normMatmul = defineKernel({
 export const normMatmulKVWrite = defineKernel({
   ...common,
   name: 'norm_matmul_kv_write',
-  bindings: { ...operands, slot_mapping: read.i32('M'), kv: write.u32('B', 2, 'H', 'P', 'W'), ...norm },
-  params: { ...common.params, H: 'u32', D: 'u32', P: 'u32' },
+  bindings: { ...operands, slot_mapping: read.i32('M'), kv: write.u32('B', 2, 'G', 'P', 'W'), ...norm },
+  params: { ...common.params, G: 'u32', D: 'u32', P: 'u32' },
   conditions: (traits) => ({ ...normConditions(traits), KV_WRITE: true }),
   supports: (variant, traits) => withoutEpilogue(matmulOf(variant)) ?? supportsNorm(variant, traits),
   accepts: (dims, variant) => acceptsProjection(dims, matmulOf(variant)),

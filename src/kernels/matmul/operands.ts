@@ -91,7 +91,7 @@ export function matmulNaiveOperands({ M, K, N, x, w, bias }: MatmulInputs): Kern
   };
 }
 
-/** Inputs of a projection of M tokens to q, k and v of the heads of a cache: N = 3 · H · D. */
+/** Inputs of a projection of M tokens to q, and to k and v of the heads of a cache: the last 2 · G · D of N columns. */
 export interface ProjectionInputs extends MatmulInputs {
   readonly cache: CacheShape;
   /** [M]; a negative slot is padding. */

@@ -84,9 +84,9 @@ function timedMatmul({ dims: { M, K, N }, variant: { conditions } }: SizedDispat
   return timedMatmulOperands({ M, K, N: Math.min(N, MAX_COLUMNS) }, weightDType(conditions));
 }
 
-function timedProjection({ dims, variant: { conditions } }: SizedDispatch<'M' | 'K' | 'N' | 'H' | 'D' | 'P'>) {
-  const { M, K, N, H, D, P } = dims;
-  return timedProjectionOperands({ M, K, N }, weightDType(conditions), { H, D, P, dtype: kvDType(conditions) });
+function timedProjection({ dims, variant: { conditions } }: SizedDispatch<'M' | 'K' | 'N' | 'G' | 'D' | 'P'>) {
+  const { M, K, N, G, D, P } = dims;
+  return timedProjectionOperands({ M, K, N }, weightDType(conditions), { G, D, P, dtype: kvDType(conditions) });
 }
 
 /** Tuning of `matmulKVWrite`. */

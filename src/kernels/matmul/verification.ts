@@ -76,10 +76,10 @@ function strainedMatmul({ dims, variant: { conditions } }: SizedDispatch<'K' | '
   return { ...operands, tensors: { ...operands.tensors, ...strained(shape, dtype) } };
 }
 
-function strainedProjection({ dims, variant: { conditions } }: SizedDispatch<'K' | 'N' | 'H' | 'D' | 'P'>) {
-  const { K, N, H, D, P } = dims;
+function strainedProjection({ dims, variant: { conditions } }: SizedDispatch<'K' | 'N' | 'G' | 'D' | 'P'>) {
+  const { K, N, G, D, P } = dims;
   const dtype = weightDType(conditions);
-  const operands = timedProjectionOperands({ M, K, N }, dtype, { H, D, P, dtype: kvDType(conditions) });
+  const operands = timedProjectionOperands({ M, K, N }, dtype, { G, D, P, dtype: kvDType(conditions) });
   return { ...operands, tensors: { ...operands.tensors, ...strained({ K, N }, dtype) } };
 }
 

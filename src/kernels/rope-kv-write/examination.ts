@@ -28,7 +28,7 @@ function examine(kernel: Kernel, dispatches: readonly Rotation[]): Examination {
 function casesOf(kernel: Kernel, { dims, variant }: Rotation): ExaminedCase[] {
   const { H, G, P, D } = dims;
   const { KV_F16 = false } = variant.conditions;
-  const cache = { numBlocks: NUM_BLOCKS, H: G, P, D, dtype: kvDType(variant.conditions) };
+  const cache = { numBlocks: NUM_BLOCKS, G, P, D, dtype: kvDType(variant.conditions) };
   const inputs = ropeInputs(1, cache, { H, eps: 'eps' in dims ? dims.eps : null });
   const operands = inputs.norms === null ? ropeOperands(inputs) : normRopeOperands(inputs, inputs.norms);
   return Object.entries(expectedRope(inputs)).map(([output, expected]) => ({

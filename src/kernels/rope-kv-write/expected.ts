@@ -43,7 +43,7 @@ function rotated({ want: x, tolerance: errors }: Row, angles: Float32Array): Row
 }
 
 /** Turns the heads of a token: queries and keys after their norms if they have some, values not at all. */
-function turned({ qkv, rope, positions, cache: { H: G, D }, H, norms }: RopeInputs, t: number): Row[] {
+function turned({ qkv, rope, positions, cache: { G, D }, H, norms }: RopeInputs, t: number): Row[] {
   const heads = H + 2 * G;
   const angles = rope.subarray(positions[t]! * D, (positions[t]! + 1) * D);
   return Array.from({ length: heads }, (_, head) => {
@@ -58,7 +58,7 @@ function turned({ qkv, rope, positions, cache: { H: G, D }, H, norms }: RopeInpu
 /** qkv[T, (H + 2·G)·D] with rotated queries, and keys and values in the cache. */
 export function expectedRope(inputs: RopeInputs): { readonly qkv: Expected; readonly kv: Expected } {
   const { qkv, slots, cache, H } = inputs;
-  const { H: G, D, dtype } = cache;
+  const { G, D, dtype } = cache;
   const [want, tolerance] = [Float64Array.from(qkv), new Float64Array(qkv.length)];
   // The cache as f32, an element for each that a row of the storage has room for.
   const isHalf = dtype === 'f16';

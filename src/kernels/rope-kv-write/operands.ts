@@ -37,7 +37,7 @@ export function ropeInputs(
   cache: CacheShape,
   { H, T = 7, eps = null }: { readonly H: number; readonly T?: number; readonly eps?: number | null },
 ): RopeInputs {
-  const { H: G, D } = cache;
+  const { G, D } = cache;
   const heads = H + 2 * G;
   // Each head is ten times as large as the one before, and then small again.
   const qkv = normals(seed, T * heads * D).map((x, i) => x * 10 ** ((Math.floor(i / D) % 5) - 2));
@@ -63,7 +63,7 @@ export function ropeOperands({
   cache,
   H,
 }: RopeInputs): KernelOperands<typeof ropeKVWrite.spec> {
-  const { H: G, D } = cache;
+  const { G, D } = cache;
   const T = slots.length;
   return {
     tensors: {

@@ -13,7 +13,7 @@ const MEASURED = {
   encode: 0.5,
   gpu: 8,
   kernels: [
-    kernel('attention[D=16]', 1, 1, { T: 2, H: 30, SHARE: 1, D: 16, W: 16, ROWS: 1 }),
+    kernel('attention[D=16]', 1, 1, { T: 2, G: 30, SHARE: 1, D: 16, W: 16, ROWS: 1, tileTokens: 1 }),
     kernel('matmul[ROWS=2]', 5, 2, { M: 2, N: 8, K: 4, KW: 2 }),
     kernel('matmul[ROWS=2]', 1, 1, { M: 2, N: 16, K: 4, KW: 2 }),
     kernel('sample[]', 1, 1, { R: 2 }),

@@ -232,7 +232,7 @@ test('the listing has the dispatches of a toy by their places, with its sizes', 
     ['LM head', 24, 61, false],
   ]);
   const attention = listed.filter(({ kernel }) => kernel.name === 'attention');
-  expect(new Set(attention.map(({ dims, scalars }) => `${dims.H} ${dims.D} ${scalars.scale}`))).toEqual(
+  expect(new Set(attention.map(({ dims, scalars }) => `${dims.G} ${dims.D} ${scalars.scale}`))).toEqual(
     new Set(['2 16 0.0625']),
   );
 });
@@ -251,8 +251,7 @@ test('the tuner measures a toy at the sizes of its matmuls, apart by what the ke
   );
   const rest = tunables.filter(({ kernel }) => !kernel.name.startsWith('matmul'));
   expect(rest.map(({ kernel, sizes: each }) => [kernel.name, ...each])).toEqual([
-    ['attention', { H: 2, ROWS: 1 }],
-    ['attention', { H: 2, ROWS: 8 }],
+    ['attention', ...[1, 8].map((tileTokens) => ({ G: 2, SHARE: 1, tileTokens }))],
     ['sample', { V: 61 }],
   ]);
 });

@@ -1,7 +1,28 @@
 // Reasons why mutants of the shaders of kernels that are one file, and of common modules survive.
-import { IN_ORDER, MASKED_READ, NO_ORDER, REDUNDANT, ROUNDING, SAME_LANES, type SurvivorTable } from './reasons.ts';
+import {
+  IN_ORDER,
+  MASKED_READ,
+  NO_ORDER,
+  REDUNDANT,
+  type Reasons,
+  ROUNDING,
+  SAME_LANES,
+  type SurvivorTable,
+} from './reasons.ts';
 
 const SERIES = 'less than the few units in the last place that are promised';
+
+/** Survivors of the norms whose lanes hold a part of a row each. */
+const WIDE_NORM: Reasons = [
+  [
+    /: let c = min\(.* → let c = (lane \+ i \* PARTS|min\(.*(params\.C (\+ 1u)?|\(1u\) - \(params\.C\)|\(1u - 1\))\));/,
+    MASKED_READ,
+  ],
+  [
+    /→ for \(var i = 0u; i (<= HELD|< \(HELD \+ 1\)); i\+\+\) \{/,
+    'an element after the last held one does not exist, and its column is written after',
+  ],
+];
 
 export const SMALL_KERNELS: SurvivorTable = {
   equivalent: {
@@ -40,22 +61,7 @@ export const SMALL_KERNELS: SurvivorTable = {
       ],
       [/: let d = .* → let d = \(mean\)/, 'd is squared'],
     ],
-    layernorm_wide: [
-      [/: const HELD = /, 'what is not held is loaded once more, to the same bits'],
-      [
-        /: let c = min\(.* → let c = (lane|min\(.*(params\.C (\+ 1u)?|\(1u\) - \(params\.C\)|\(1u - 1\))\));/,
-        MASKED_READ,
-      ],
-      [/: let d = .* → let d = .*\(mean\) - \(x/, 'd is only squared'],
-      [
-        /→ for \(var i = 0u; i (<= HELD|< \(HELD \+ 1\)); i\+\+\) \{/,
-        'an element after the last held one does not exist, and its column is written after',
-      ],
-      [
-        /: if \(lane < GROUPS\) .* → if \((true|lane <= GROUPS|lane < \(GROUPS \+ 1\))\)/,
-        'a group after the last one is that, to read and to write',
-      ],
-    ],
+    layernorm_wide: [...WIDE_NORM, [/: let d = .* → let d = .*\(mean\) - \(x/, 'd is only squared']],
     logprobs: [
       [/→ .*UNIT( \)|\), 0u| - 0\.5| \+ \(0\.5 \* 1\.01\))/, ROUNDING],
       [/QUIET_NAN = \(0x7fc00000u [+-] 1\)/, 'NaN, too'],
@@ -81,9 +87,18 @@ export const SMALL_KERNELS: SurvivorTable = {
       ],
       [/order reversed/, NO_ORDER],
     ],
+    norm_parts: [
+      [/: const HELD = /, 'what is not held is loaded once more, to the same bits'],
+      [
+        /: if \(lane < GROUPS\) .* → if \((true|lane <= GROUPS|lane < \(GROUPS \+ 1\))\)/,
+        'a group after the last one is that, to read and to write',
+      ],
+    ],
     probe_fma: [[/order reversed/, 'the loop only counts its turns']],
     probe_load: [[/order reversed/, NO_ORDER]],
     probe_read: [[/order reversed/, NO_ORDER]],
+    rmsnorm_naive: [[/order reversed: .*squares \+=/, 'no order of its sum is promised, and the bound holds for any']],
+    rmsnorm_wide: WIDE_NORM,
     float_order: [
       [/bits > \(SIGN \+ 1\)/, 'adapters may take the smallest number for 0'],
       [/key >= \(SIGN - 1\)/, 'no number has that key: the zeros are equal'],

@@ -45,7 +45,7 @@ export function runWhole(
   constants: Constants & { readonly ROWS: number },
   kernel: Kernel<typeof attention.spec> = attention,
 ): Promise<Uint32Array> {
-  const { tensors, scalars } = step.whole(constants.ROWS);
+  const { tensors, scalars } = step.whole();
   return runKernel(device, kernel, tensors, scalars, choiceOf(device, step, constants));
 }
 

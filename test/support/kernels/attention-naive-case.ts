@@ -9,15 +9,15 @@ import { REDUCTIONS } from '../../../src/kernels/reductions.ts';
 import { expectWithin } from './expect-within.ts';
 import { runKernel } from './run-kernel.ts';
 
-/** Expects of one prompt of 70 tokens the values of float64. */
+/** Expects of one prompt of 70 tokens, whose query heads share keys, the values of float64. */
 export async function checkAttentionNaive(
   device: Device,
   kernel: Kernel<typeof attentionNaive.spec> = attentionNaive,
 ): Promise<void> {
-  const shape = { H: 2, D: 12, P: 16, dtype: 'f32', sums: REDUCTIONS.software } as const;
+  const shape = { G: 2, SHARE: 3, D: 12, P: 16, dtype: 'f32', sums: REDUCTIONS.software } as const;
   const step = AttentionStep.random(shape, [{ context: 70, queries: 70 }]);
   const { tensors, scalars } = step.naive();
-  const got = await runKernel(device, kernel, tensors, scalars);
+  const got = await runKernel(device, kernel, tensors, scalars, { constants: { SHARE: shape.SHARE } });
   const { want, tolerance } = expectedAttention(step);
   // Its one chain of T additions is no longer than twice that of `attention`, 32 + 2 · 3 roundings.
   expectWithin(

@@ -12,7 +12,7 @@ import { runWhole } from './attention-case.ts';
 import { expectWithin } from './expect-within.ts';
 
 const U = 2 ** -24;
-const SHAPE = { H: 1, D: 36, P: 5 } as const;
+const SHAPE = { G: 1, D: 36, P: 5 } as const;
 const { D } = SHAPE;
 /** Returns the keys of three splits, the last with a whole tile and a part of one. */
 function threeSplits({ splitKeys }: AttentionSums): number {

@@ -12,11 +12,11 @@ import { runKernel } from './run-kernel.ts';
 /** Expects each head of k and v in its slot, and nothing anywhere else. */
 export async function checkKVWrite(
   device: Device,
-  shape: CacheShape,
+  { H, ...shape }: CacheShape & { readonly H: number },
   kernel: Kernel<typeof kvWrite.spec> = kvWrite,
   tuning: VariantChoice = {},
 ): Promise<void> {
-  const inputs = kvWriteInputs(2, shape);
+  const inputs = kvWriteInputs(2, shape, { O: (H + 2 * shape.G) * shape.D });
   const { tensors, scalars } = kvWriteOperands(inputs);
   const choice = { ...tuning, conditions: { KV_F16: shape.dtype === 'f16' } };
   const got = await runKernel(device, kernel, tensors, scalars, choice);

@@ -1,7 +1,6 @@
 // Checks of layer norm: against float64, and of the order of its sums.
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
-import type { ReductionClass } from '../../../src/gpu/reduction.ts';
 import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import { expectedLayernorm, NORM_LANES as WIDTH } from '../../../src/kernels/layernorm/expected.ts';
 import { layernorm } from '../../../src/kernels/layernorm/layernorm.ts';
@@ -10,6 +9,7 @@ import { type LayernormInputs, layernormInputs, layernormOperands } from '../../
 import { normals, permutation } from '../../../src/util/random-values.ts';
 import { expectRows, expectWithin } from './expect-within.ts';
 import { runKernel } from './run-kernel.ts';
+import { NORM_ORDERS, sumInOrder } from './sum-order.ts';
 
 const EPSILON = 1e-5;
 const U = 2 ** -24;
@@ -56,31 +56,6 @@ function cancellingRows(M: number, C: number): Float32Array {
   );
 }
 
-/** Length of a row that is summed, and the numbers of sums that it is brought down to one after another, in each class. */
-const ORDERS: Readonly<Record<ReductionClass, { readonly C: number; readonly levels: readonly number[] }>> = {
-  software: { C: 4 * WIDTH, levels: [WIDTH] },
-  gpu: { C: 2 ** 12, levels: [256, 16] },
-};
-
-/**
- * Sums a row in f32: term c goes to sum c % n of the first n, ascending; then neighbours are added, ascending, until their
- * number is that of the next level, and at last all.
- */
-function sumInOrder(row: Float32Array, [first = 1, ...others]: readonly number[]): number {
-  let sums = new Float32Array(first);
-  row.forEach((value, c) => {
-    sums[c % first]! += value;
-  });
-  for (const count of [...others, 1]) {
-    const next = new Float32Array(count);
-    sums.forEach((value, i) => {
-      next[Math.floor((i * count) / sums.length)]! += value;
-    });
-    sums = next;
-  }
-  return sums[0]!;
-}
-
 /**
  * Expects the mean of a sum in the order that the device's class promises. Several rows, for one of them may come out alike in
  * two orders; gamma makes the difference large.
@@ -89,7 +64,7 @@ export async function checkLayernormOrder(
   device: Device,
   kernel: Kernel<typeof layernorm.spec> = layernorm,
 ): Promise<void> {
-  const { C, levels } = ORDERS[device.traits.reduction];
+  const { C, levels } = NORM_ORDERS[device.traits.reduction];
   const M = 8;
   const x = cancellingRows(M, C);
   const want = new Float64Array(M * C);

@@ -17,8 +17,10 @@ import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import { expectSameBits } from './expect-within.ts';
 import { runKernel, runOutputs } from './run-kernel.ts';
 
-/** A projection of M tokens to q, k and v of a cache's heads. */
+/** A projection of M tokens to q, and to k and v of a cache's heads. */
 export interface ProjectionShape extends CacheShape {
+  /** Query heads of a head of keys; default: 1. */
+  readonly SHARE?: number;
   readonly M: number;
   readonly K: number;
   readonly weights: WeightDType;
@@ -31,16 +33,17 @@ export async function checkMatmulKVWrite(
   kernel: Kernel<typeof matmulKVWrite.spec> = matmulKVWrite,
   tuning: VariantChoice = {},
 ): Promise<void> {
-  const { M, K, H, D, dtype, weights } = shape;
-  const [C, N] = [H * D, 3 * H * D];
-  const cache = { numBlocks: shape.numBlocks, H, P: shape.P, D, dtype };
+  const { M, K, G, SHARE = 1, D, dtype, weights } = shape;
+  const H = G * SHARE;
+  const [C, N] = [H * D, (H + 2 * G) * D];
+  const cache = { numBlocks: shape.numBlocks, G, P: shape.P, D, dtype };
   const inputs = { ...matmulInputs(5, { M, K, N }, weights), cache, slots: scatteredSlots(shape, M) };
   const conditions = matmulConditions(inputs);
   const KV_F16 = dtype === 'f16';
 
   const plain = matmulOperands(inputs);
   const sums = await runKernel(device, matmul, plain.tensors, plain.scalars, { conditions });
-  const written = kvWriteOperands({ qkv: floatsOf(sums), slots: inputs.slots, cache });
+  const written = kvWriteOperands({ qkv: floatsOf(sums), slots: inputs.slots, cache, O: N });
   const want = await runKernel(device, kvWrite, written.tensors, written.scalars, { conditions: { KV_F16 } });
 
   const { tensors, scalars } = projectionOperands(inputs);

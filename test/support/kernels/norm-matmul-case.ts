@@ -58,13 +58,13 @@ export async function checkNormMatmul(
 /** Expects the words that `layernorm` and then `matmul_kv_write` leave, in the output and in the cache. */
 export async function checkNormMatmulKVWrite(
   device: Device,
-  { K, weights, ...cache }: Omit<ProjectionShape, 'M'>,
+  { K, weights, SHARE = 1, ...cache }: Omit<ProjectionShape, 'M'>,
   choice: VariantChoice,
   kernel: Kernel<typeof normMatmulKVWrite.spec> = normMatmulKVWrite,
 ): Promise<void> {
   const { x, ...norm } = layernormInputs(K, K);
   const M = x.length / K;
-  const N = 3 * cache.H * cache.D;
+  const N = (SHARE + 2) * cache.G * cache.D;
   const inputs = { ...matmulInputs(5, { M, K, N }, weights), cache, slots: scatteredSlots(cache, M) };
   const conditions = { ...matmulConditions(inputs), KV_F16: cache.dtype === 'f16' };
 

@@ -38,7 +38,7 @@ export async function checkRope(
   kernels: RopeKernels = KERNELS,
   tuning: VariantChoice = {},
 ): Promise<void> {
-  const inputs = ropeInputs(3, cache, { H: SHARE * cache.H, eps: eps ?? null });
+  const inputs = ropeInputs(3, cache, { H: SHARE * cache.G, eps: eps ?? null });
   const label = JSON.stringify({ ...cache, SHARE, eps, ...tuning });
   const got = await runRope(device, inputs, kernels, tuning);
   for (const [name, { want, tolerance, toNumbers }] of Object.entries(expectedRope(inputs))) {
@@ -82,19 +82,19 @@ export async function checkRopeNaive(
   kernel: Kernel<typeof ropeNaive.spec> = ropeNaive,
 ): Promise<void> {
   const { D } = cache;
-  const inputs = ropeInputs(4, cache, { H: cache.H });
+  const inputs = ropeInputs(4, cache, { H: cache.G });
   const T = inputs.slots.length;
   const width = inputs.qkv.length / T;
   const queries = (all: Float32Array | Float64Array) =>
-    Float64Array.from({ length: T * cache.H * D }, (_, i) => {
-      return all[Math.floor(i / (cache.H * D)) * width + (i % (cache.H * D))]!;
+    Float64Array.from({ length: T * cache.G * D }, (_, i) => {
+      return all[Math.floor(i / (cache.G * D)) * width + (i % (cache.G * D))]!;
     });
   const { want, tolerance } = expectedRope(inputs).qkv;
   const tensors = {
-    x: hostTensor(Float32Array.from(queries(inputs.qkv)), T, cache.H, D),
+    x: hostTensor(Float32Array.from(queries(inputs.qkv)), T, cache.G, D),
     rope: hostTensor(inputs.rope, inputs.rope.length / D, D),
     positions: hostTensor(inputs.positions, T),
-    out: unwritten(T, cache.H, D),
+    out: unwritten(T, cache.G, D),
   };
   const words = await runKernel(device, kernel, tensors, {});
   expectWithin(floatsOf(words), queries(want), queries(tolerance!), `rope_naive, D ${D}`);
