@@ -1,11 +1,12 @@
 import package::attention_inputs::{
   D, KEYS, LANES, QUADS, Q_QUADS, Queries, ROWS, VECS, dot_on, has_row, key_row, kv, load_q, quad_of, queries_of, row_of, sees,
-  values_offset
+  sees_some, values_offset
 };
 import package::softmax_fold::{GROUP_SPLITS, MASKED, SPLIT_KEYS, fold, fold4, fold_weights};
 
 // Causal attention of query rows over a paged KV cache; the rows' own keys are in the cache already.
-//   out[t, h, :] = softmax_j(scale q[t, h, :] . k[j, h, :]) v[j, h, :], j <= positions[t]; shapes: see attention_inputs.
+//   out[t, h, :] = softmax_j(scale q[t, h, :] . k[j, g, :]) v[j, g, :], g = h / SHARE, positions[t] - window < j <= positions[t];
+//   shapes: see attention_inputs.
 // For GPUs, which are fast only with many loads under way: the tiles of a split side by side, a lane a key; then lanes over
 // (tile, rows, vectors of v). Loads come LOADS at a time before the first of them is used.
 // Determinism: keys in tiles of KEYS at absolute multiples of KEYS; inside a tile the dot over d, the sum of p and
@@ -74,12 +75,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     if (i < ROWS * Q_QUADS) { q[i] = load_q(queries, i / Q_QUADS, i % Q_QUADS); }
   }
   let place = place_of(lane);
-  // Splits after the last key have nothing to do.
-  let num_splits = (queries.end + SPLIT_KEYS - 1u) / SPLIT_KEYS;
-  @if(SPLIT) let first_split = workgroup.z;
-  @else let first_split = 0u;
-  @if(SPLIT) let end_split = min(first_split + 1u, num_splits);
-  @else let end_split = num_splits;
+  // Splits of which no row sees a key have nothing to do.
+  var first_split = queries.first / SPLIT_KEYS;
+  var end_split = (queries.end + SPLIT_KEYS - 1u) / SPLIT_KEYS;
+  @if(SPLIT) first_split = max(first_split, workgroup.z);
+  @if(SPLIT) end_split = min(end_split, workgroup.z + 1u);
 
   @if(!SPLIT) var folded = over_nothing();
   @if(!SPLIT) var group = over_nothing();
@@ -96,9 +96,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     var split = over_nothing();
     if (place.tile == 0u) { add_tiles(&split, &tile, queries, span, place); }
     @if(SPLIT) if (place.tile == 0u) { write_partials(&split, queries, index, place); }
-    @if(!SPLIT) fold_on(&group, &split, queries, place, index * SPLIT_KEYS);
+    @if(!SPLIT) fold_on(&group, &split, queries, place, index * SPLIT_KEYS, SPLIT_KEYS);
     @if(!SPLIT) if ((index + 1u) % GROUP_SPLITS == 0u || index + 1u == end_split) {
-      fold_on(&folded, &group, queries, place, (index - index % GROUP_SPLITS) * SPLIT_KEYS);
+      fold_on(&folded, &group, queries, place, (index - index % GROUP_SPLITS) * SPLIT_KEYS, GROUP_SPLITS * SPLIT_KEYS);
       group = over_nothing();
     }
   }
@@ -116,9 +116,9 @@ fn place_of(lane: u32) -> Place {
   return Place(lane / KEYS, of_tile, of_tile / u32(VEC_LANES) * u32(LANE_ROWS), of_tile % u32(VEC_LANES));
 }
 
-// Scores of the lane's key. A key after the last one stands in for it: it is masked.
+// Scores of the lane's key.
 fn score(queries: Queries, span: Span, lane: u32) {
-  let row = key_row(queries, span.first + min(lane, span.count - 1u));
+  let row = key_row(queries, span.first + lane);
   key_rows[lane] = row;
   var s = array<f32, ROWS>();
   // Single loads are not to be unrolled: params.W is as long as a row, but no constant.
@@ -210,7 +210,7 @@ fn hand_over(tile: ptr<function, Softmax>, place: Place) {
   for (var i = 0; i < LANE_ROWS * O_QUADS; i++) { handed_o[u32(i * HANDED) + at] = (*tile).o[i]; }
 }
 
-// Adds all tiles to their split. One that starts after a row's own key leaves the row's state alone, bit for bit.
+// Adds all tiles to their split. One of which a row sees no key leaves the row's state alone, bit for bit.
 fn add_tiles(split: ptr<function, Softmax>, first: ptr<function, Softmax>, queries: Queries, span: Span, place: Place) {
   for (var t = 0u; t < TILES; t++) {
     let at = (max(t, 1u) - 1u) * KEYS + place.lane;
@@ -219,7 +219,7 @@ fn add_tiles(split: ptr<function, Softmax>, first: ptr<function, Softmax>, queri
       let tile_max = maxima[t * ROWS + row];
       let rescale = exp((*split).m[r] - tile_max);
       (*split).m[r] = tile_max;
-      let visible = sees(queries, i32(row), span.first + t * KEYS);
+      let visible = sees_some(queries, i32(row), span.first + t * KEYS, KEYS);
       let l = select(handed_l[u32(r * HANDED) + at], (*first).l[r], t == 0u);
       (*split).l[r] = select((*split).l[r], fma((*split).l[r], rescale, l), visible);
       for (var n = 0; n < O_QUADS; n++) {
@@ -231,10 +231,12 @@ fn add_tiles(split: ptr<function, Softmax>, first: ptr<function, Softmax>, queri
   }
 }
 
-// Folds the softmax over keys from `first_key` on into that over the keys before.
-@if(!SPLIT) fn fold_on(folded: ptr<function, Softmax>, next: ptr<function, Softmax>, queries: Queries, place: Place, first_key: u32) {
+// Folds the softmax over `count` keys from `first_key` on into that over the keys before.
+@if(!SPLIT) fn fold_on(
+  folded: ptr<function, Softmax>, next: ptr<function, Softmax>, queries: Queries, place: Place, first_key: u32, count: u32
+) {
   for (var r = 0; r < LANE_ROWS; r++) {
-    let visible = sees(queries, i32(place.first_row) + r, first_key);
+    let visible = sees_some(queries, i32(place.first_row) + r, first_key, count);
     let weights = fold_weights((*folded).m[r], (*next).m[r]);
     (*folded).m[r] = max((*folded).m[r], (*next).m[r]);
     (*folded).l[r] = select((*folded).l[r], fold((*folded).l[r], (*next).l[r], weights), visible);
@@ -248,7 +250,7 @@ fn add_tiles(split: ptr<function, Softmax>, first: ptr<function, Softmax>, queri
 @if(SPLIT) fn write_partials(split: ptr<function, Softmax>, queries: Queries, index: u32, place: Place) {
   for (var r = 0; r < LANE_ROWS; r++) {
     let row = i32(place.first_row) + r;
-    if (!has_row(queries, row) || !sees(queries, row, index * SPLIT_KEYS)) { continue; }
+    if (!has_row(queries, row) || !sees_some(queries, row, index * SPLIT_KEYS, SPLIT_KEYS)) { continue; }
     let start = (row_of(queries, row) * params.Z + index) * (D + 2);
     for (var n = 0; n < O_QUADS; n++) {
       for (var c = 0; c < 4; c++) {

@@ -1,7 +1,7 @@
 import package::softmax_fold::{GROUP_SPLITS, MASKED, SPLIT_KEYS, fold, fold_weights};
 
-// Puts the splits of `attention` together: out[t, h, d] = o / l of the fold over splits 0 .. positions[t] / SPLIT_KEYS, with
-// groups as there.
+// Puts the splits of `attention` together: out[t, h, d] = o / l of the fold over the splits of keys that row t sees, with groups as
+// there: from its own position back, `window` keys.
 //   partials[U, H, Z, D + 2] = (m, l, o) of each split, positions[T], out[T, H D].
 // One lane an element; grid: (D / LANES, H, tokens).
 
@@ -19,12 +19,15 @@ fn main(@builtin(global_invocation_id) global: vec3u) {
   let h = global.y;
   let t = global.z;
   if (d >= params.D) { return; }
-  let splits = u32(positions[t]) / SPLIT_KEYS + 1u;
+  let seen = u32(positions[t]) + 1u;
+  let first_split = (seen - min(seen, params.window)) / SPLIT_KEYS;
+  let end_split = (seen - 1u) / SPLIT_KEYS + 1u;
   let row = (t * params.H + h) * params.Z;
-  @if(!GROUP_KEYS) let all = fold_splits(row, 0u, splits, d);
+  @if(!GROUP_KEYS) let all = fold_splits(row, first_split, end_split, d);
   @if(GROUP_KEYS) var all = NOTHING;
-  @if(GROUP_KEYS) for (var first = 0u; first < splits; first += GROUP_SPLITS) {
-    all = fold_on(all, fold_splits(row, first, min(first + GROUP_SPLITS, splits), d));
+  @if(GROUP_KEYS) for (var g = first_split / GROUP_SPLITS; g * GROUP_SPLITS < end_split; g++) {
+    let first = max(first_split, g * GROUP_SPLITS);
+    all = fold_on(all, fold_splits(row, first, min((g + 1u) * GROUP_SPLITS, end_split), d));
   }
   out[(t * params.H + h) * params.D + d] = all.z / all.y;
 }

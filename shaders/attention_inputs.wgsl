@@ -4,7 +4,8 @@ import package::packed_rows::{first_quad, second_quad};
 //   qkv[T, G (SHARE + 2) D] (q first), kv[B, 2, G, P, W] in rows of W words, query_tiles[Q, 2] = first token and number of
 //   tokens (consecutive tokens of one sequence), positions[T], sequence_index[T], block_tables[S, A].
 // SHARE query heads share one of the G heads of keys and values. A query tile has a row for each of its tokens and query heads
-// of one head of keys, the heads of a token side by side; workgroups take ROWS of them each.
+// of one head of keys, the heads of a token side by side; workgroups take ROWS of them each. A row sees the keys at its own position
+// and the window - 1 before it; what no row of a workgroup sees is never read.
 
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
 @group(0) @binding(1) var<storage, read> kv: array<vec4u>;
@@ -39,7 +40,8 @@ struct Queries {
   num_rows: u32,
   // Position of the first token of the tile.
   position: u32,
-  // End of the keys that the last row of the workgroup sees; 0 where it has no row.
+  // Keys that some row of the workgroup sees: from `first` up to `end`, which is 0 where it has no row.
+  first: u32,
   end: u32,
   // Start of the sequence's row of block_tables.
   table: u32,
@@ -53,8 +55,10 @@ fn queries_of(workgroup: vec3u) -> Queries {
   let position = u32(positions[token]);
   let last_row = min(first_row + ROWS, num_rows) - 1u;
   let end = select(0u, position + last_row / SHARE + 1u, first_row < num_rows);
+  let seen = position + first_row / SHARE + 1u;
+  let first = seen - min(seen, params.window);
   let table = u32(sequence_index[token]) * params.A;
-  return Queries(workgroup.y % params.G, token, first_row, num_rows, position, end, table);
+  return Queries(workgroup.y % params.G, token, first_row, num_rows, position, first, end, table);
 }
 
 // Rows after the last one of the tile are not written.
@@ -86,15 +90,25 @@ fn load_q(queries: Queries, r: u32, quad: u32) -> vec4f {
   return components;
 }
 
-// Causality: a query sees its own key and those before it.
-fn sees(queries: Queries, r: i32, key: u32) -> bool {
-  return key <= queries.position + (queries.first_row + u32(r)) / SHARE;
+fn position_of(queries: Queries, r: i32) -> u32 {
+  return queries.position + (queries.first_row + u32(r)) / SHARE;
 }
 
-// First vector of a key in the cache.
+// From a later key the distance wraps around to more than any window.
+fn sees(queries: Queries, r: i32, key: u32) -> bool {
+  return position_of(queries, r) - key < params.window;
+}
+
+// True where a row sees one of `count` keys from `first` on: the nearest of those that are not later.
+fn sees_some(queries: Queries, r: i32, first: u32, count: u32) -> bool {
+  return first <= position_of(queries, r) && sees(queries, r, min(position_of(queries, r), first + count - 1u));
+}
+
+// First vector of a key in the cache. The nearest key that some row sees stands in for one that none does.
 fn key_row(queries: Queries, key: u32) -> u32 {
-  let block = u32(block_tables[queries.table + key / params.P]);
-  return ((block * 2u * params.G + queries.head) * params.P + key % params.P) * VECS;
+  let seen = clamp(key, queries.first, queries.end - 1u);
+  let block = u32(block_tables[queries.table + seen / params.P]);
+  return ((block * 2u * params.G + queries.head) * params.P + seen % params.P) * VECS;
 }
 
 // From a key's row to its value's, in vectors.

@@ -1,6 +1,6 @@
 // Causal attention of one sequence of T tokens: qkv[T, (H + 2 G) D] (q, k, v side by side), out[T, H D]. Of the H = G SHARE query
 // heads, head h takes the keys and values of head g = h / SHARE.
-//   out[t, h, d] = sum_j p_j v[j, g, d] / sum_j p_j,  p_j = exp(s_j - max s),  s_j = scale q[t, h, :] . k[j, g, :],  j <= t
+//   out[t, h, d] = sum_j p_j v[j, g, d] / sum_j p_j,  p_j = exp(s_j - max s),  s_j = scale q[t, h, :] . k[j, g, :],  t - window < j <= t
 // Attention is where a token learns of the others; every other layer works on each row alone.
 // The plain way, to learn from and to judge attention by: every element finds its row's maximum and sums for itself, with
 // no tiles, no cache and nothing shared.
@@ -40,13 +40,14 @@ fn main(@builtin(global_invocation_id) global: vec3u) {
   let h = c / params.D;
   let d = c % params.D;
 
-  var largest = score(t, 0u, h);
-  for (var j = 1u; j <= t; j++) { largest = max(largest, score(t, j, h)); }
+  let first = t + 1u - min(t + 1u, params.window);
+  var largest = score(t, first, h);
+  for (var j = first + 1u; j <= t; j++) { largest = max(largest, score(t, j, h)); }
 
   // exp of the distance to the maximum can't overflow, and the factor exp(-max) cancels in the quotient.
   var sum = 0.0;
   var weighted = 0.0;
-  for (var j = 0u; j <= t; j++) {
+  for (var j = first; j <= t; j++) {
     let p = exp(score(t, j, h) - largest);
     sum += p;
     weighted = fma(p, qkv[key_start(j, 1u, h) + d], weighted);

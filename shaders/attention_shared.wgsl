@@ -3,12 +3,13 @@ import package::attention_inputs::{
   values_offset
 };
 import package::attention_softmax::{
-  add_tile, add_value, fold_split, over_nothing, splits_of, write_out, write_partials
+  add_tile, add_value, first_tile, fold_split, over_nothing, splits_of, write_out, write_partials
 };
 import package::softmax_fold::{MASKED, SPLIT_KEYS};
 
 // Causal attention of query rows over a paged KV cache; the rows' own keys are in the cache already.
-//   out[t, h, :] = softmax_j(scale q[t, h, :] . k[j, h, :]) v[j, h, :], j <= positions[t]; shapes: see attention_inputs.
+//   out[t, h, :] = softmax_j(scale q[t, h, :] . k[j, g, :]) v[j, g, :], g = h / SHARE, positions[t] - window < j <= positions[t];
+//   shapes: see attention_inputs.
 // Each query asks all keys up to its own how well they match, and takes the average of their values by the answers.
 // Here lanes hand each other queries, scores and weights through workgroup memory, which every adapter has.
 // Determinism: keys in tiles of KEYS at absolute multiples of KEYS; inside a tile the dot over d, the sum of p and
@@ -32,7 +33,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   for (var index = splits.x; index < splits.y; index++) {
     var split = over_nothing();
     let end_key = min((index + 1u) * SPLIT_KEYS, queries.end);
-    for (var first_key = index * SPLIT_KEYS; first_key < end_key; first_key += KEYS) {
+    for (var first_key = first_tile(index, queries); first_key < end_key; first_key += KEYS) {
       let num_keys = min(KEYS, end_key - first_key);
 
       workgroupBarrier();
@@ -49,7 +50,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       }
 
       workgroupBarrier();
-      for (var j = 0u; j < num_keys; j++) {
+      for (var j = max(first_key, queries.first) - first_key; j < num_keys; j++) {
         var p = array<f32, ROWS>();
         for (var r = 0; r < ROWS; r++) { p[r] = weights[u32(r * KEYS) + j]; }
         add_value(&tile, &p, queries, first_key + j, key_rows[j] + values_offset(), lane);
@@ -62,12 +63,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   @if(!SPLIT) write_out(&folded, queries, lane);
 }
 
-// Scores of a tile's keys. Keys after the last one stand in for it: they are masked.
+// Scores of a tile's keys.
 fn score(lane: u32, queries: Queries, first_key: u32, num_keys: u32) {
   var rows = array<u32, KEYS_PER_LANE>();
   for (var n = 0; n < KEYS_PER_LANE; n++) {
     let j = lane + u32(n * LANES);
-    rows[n] = key_row(queries, first_key + min(j, num_keys - 1u));
+    rows[n] = key_row(queries, first_key + j);
     if (j < KEYS) { key_rows[j] = rows[n]; }
   }
   var s = array<f32, ROWS * KEYS_PER_LANE>();

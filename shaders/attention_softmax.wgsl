@@ -1,4 +1,4 @@
-import package::attention_inputs::{D, LANES, QUADS, Queries, ROWS, VECS, has_row, kv, quad_of, row_of, sees};
+import package::attention_inputs::{D, LANES, QUADS, Queries, KEYS, ROWS, VECS, has_row, kv, quad_of, row_of, sees, sees_some};
 import package::softmax_fold::{MASKED, SPLIT_KEYS, fold, fold4, fold_weights};
 
 // The running softmax of attention, for all files of it: sums over the keys of a tile, tiles added to a split, splits
@@ -25,13 +25,18 @@ fn over_nothing() -> Softmax {
   return softmax;
 }
 
-// Splits that a workgroup takes: .x up to .y. With SPLIT one, of grid z; else all.
+// Splits that a workgroup takes: .x up to .y. With SPLIT one, of grid z; else all with keys that some row sees.
 fn splits_of(workgroup: vec3u, queries: Queries) -> vec2u {
   @if(SPLIT) return vec2u(workgroup.z, workgroup.z + 1u);
-  @else return vec2u(0u, (queries.end + SPLIT_KEYS - 1u) / SPLIT_KEYS);
+  @else return vec2u(queries.first / SPLIT_KEYS, (queries.end + SPLIT_KEYS - 1u) / SPLIT_KEYS);
 }
 
-// Adds a key of a tile with its weights p, one a row; its value starts at vector `start`.
+// First key of a split, or of the first tile of it with a key that some row sees.
+fn first_tile(index: u32, queries: Queries) -> u32 {
+  return max(index * SPLIT_KEYS, queries.first / KEYS * KEYS);
+}
+
+// Adds a key of a tile with its weights p, one a row; its value starts at vector `start`. Some row sees it.
 fn add_value(tile: ptr<function, Softmax>, p: ptr<function, array<f32, ROWS>>, queries: Queries, key: u32, start: u32, lane: u32) {
   for (var r = 0; r < ROWS; r++) { (*tile).l[r] += (*p)[r]; }
   for (var n = 0; n < VECS_PER_LANE; n++) {
@@ -48,12 +53,12 @@ fn add_value(tile: ptr<function, Softmax>, p: ptr<function, array<f32, ROWS>>, q
   }
 }
 
-// Adds a tile to its split. One that starts after a row's own key leaves the row's state alone, bit for bit.
+// Adds a tile to its split. One of which a row sees no key leaves the row's state alone, bit for bit.
 fn add_tile(split: ptr<function, Softmax>, tile: ptr<function, Softmax>, queries: Queries, first_key: u32) {
   for (var r = 0; r < ROWS; r++) {
     let rescale = exp((*split).m[r] - (*tile).m[r]);
     (*split).m[r] = (*tile).m[r];
-    let visible = sees(queries, r, first_key);
+    let visible = sees_some(queries, r, first_key, KEYS);
     (*split).l[r] = select((*split).l[r], fma((*split).l[r], rescale, (*tile).l[r]), visible);
     for (var i = 0; i < O_QUADS; i++) {
       let at = r * O_QUADS + i;
@@ -62,10 +67,10 @@ fn add_tile(split: ptr<function, Softmax>, tile: ptr<function, Softmax>, queries
   }
 }
 
-// Folds a split into what came before.
+// Folds a split into what came before. One of which a row sees no key leaves the row's state alone, too.
 @if(!SPLIT) fn fold_split(folded: ptr<function, Softmax>, split: ptr<function, Softmax>, queries: Queries, first_key: u32) {
   for (var r = 0; r < ROWS; r++) {
-    let visible = sees(queries, r, first_key);
+    let visible = sees_some(queries, r, first_key, SPLIT_KEYS);
     let weights = fold_weights((*folded).m[r], (*split).m[r]);
     (*folded).m[r] = max((*folded).m[r], (*split).m[r]);
     (*folded).l[r] = select((*folded).l[r], fold((*folded).l[r], (*split).l[r], weights), visible);
@@ -78,7 +83,7 @@ fn add_tile(split: ptr<function, Softmax>, tile: ptr<function, Softmax>, queries
 
 @if(SPLIT) fn write_partials(split: ptr<function, Softmax>, queries: Queries, index: u32, lane: u32) {
   for (var r = 0; r < ROWS; r++) {
-    if (!has_row(queries, r) || !sees(queries, r, index * SPLIT_KEYS)) { continue; }
+    if (!has_row(queries, r) || !sees_some(queries, r, index * SPLIT_KEYS, SPLIT_KEYS)) { continue; }
     let start = (row_of(queries, r) * params.Z + index) * (D + 2);
     for (var i = 0; i < O_QUADS; i++) {
       for (var c = 0; c < 4; c++) {

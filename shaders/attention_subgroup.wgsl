@@ -2,14 +2,15 @@ import package::attention_inputs::{
   KEYS, KEYS_PER_LANE, LANES, QUADS, Q_QUADS, ROWS, dot_on, key_row, kv, load_q, quad_of, queries_of, sees, values_offset
 };
 import package::attention_softmax::{
-  add_tile, add_value, fold_split, over_nothing, splits_of, write_out, write_partials
+  add_tile, add_value, first_tile, fold_split, over_nothing, splits_of, write_out, write_partials
 };
 import package::softmax_fold::{MASKED, SPLIT_KEYS};
 import package::shuffle4::shuffle4;
 enable subgroups;
 
 // Causal attention of query rows over a paged KV cache, as in attention_shared and bit for bit:
-//   out[t, h, :] = softmax_j(scale q[t, h, :] . k[j, h, :]) v[j, h, :], j <= positions[t]; shapes: see attention_inputs.
+//   out[t, h, :] = softmax_j(scale q[t, h, :] . k[j, g, :]) v[j, g, :], g = h / SHARE, positions[t] - window < j <= positions[t];
+//   shapes: see attention_inputs.
 // Here a workgroup is (part of) one subgroup: queries, scores and weights stay in the registers of the lane that owns them,
 // and the others ask it for them. Only what constants index stays in registers, so a lane's n-th element is selected
 // from all of its own.
@@ -34,13 +35,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   for (var index = splits.x; index < splits.y; index++) {
     var split = over_nothing();
     let end_key = min((index + 1u) * SPLIT_KEYS, queries.end);
-    for (var first_key = index * SPLIT_KEYS; first_key < end_key; first_key += KEYS) {
+    for (var first_key = first_tile(index, queries); first_key < end_key; first_key += KEYS) {
       let num_keys = min(KEYS, end_key - first_key);
 
-      // Scores. Keys after the last one stand in for it: they are masked.
       var rows = array<u32, KEYS_PER_LANE>();
       for (var n = 0; n < KEYS_PER_LANE; n++) {
-        rows[n] = key_row(queries, first_key + min(lane + u32(n * LANES), num_keys - 1u));
+        rows[n] = key_row(queries, first_key + lane + u32(n * LANES));
       }
       var s = array<f32, ROWS * KEYS_PER_LANE>();
       // As long as VECS, but not to be unrolled: the code would outgrow the instruction cache.
@@ -80,7 +80,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
         }
       }
 
-      for (var j = 0u; j < num_keys; j++) {
+      for (var j = max(first_key, queries.first) - first_key; j < num_keys; j++) {
         var p = array<f32, ROWS>();
         for (var r = 0; r < ROWS; r++) {
           p[r] = s[r * KEYS_PER_LANE];

@@ -3,7 +3,7 @@
 import { canRun } from '../../src/gpu/can-run.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { TILE_KEYS } from '../../src/kernels/attention/attention.ts';
+import { NO_WINDOW, TILE_KEYS } from '../../src/kernels/attention/attention.ts';
 import { attentionCost, CACHED_SCALE } from '../../src/kernels/attention/workload.ts';
 import type { ModelDispatch } from '../../src/kernels/examination.ts';
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
@@ -98,7 +98,7 @@ export async function attentionContest(
   return {
     ours: { name: dispatches.map(({ label }) => label).join(' + '), dispatches },
     controls: [...(await wholes(device, decode, controls)), ...(await splits(device, owned, decode, controls))],
-    cost: attentionCost({ G: H, SHARE: 1, D, W, ROWS: 1, tileTokens: 1 }, step),
+    cost: attentionCost({ G: H, SHARE: 1, D, W, ROWS: 1, tileTokens: 1, window: NO_WINDOW }, step),
     out,
     tolerance: () => 2 * bound,
   };

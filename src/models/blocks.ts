@@ -5,6 +5,7 @@ import type { Kernel } from '../gpu/kernel.ts';
 import type { VariantChoice } from '../gpu/kernel-spec.ts';
 import { overlay } from '../gpu/overlay.ts';
 import type { Tensor } from '../gpu/tensor.ts';
+import { NO_WINDOW } from '../kernels/attention/attention.ts';
 import { PREFILL_TILE_TOKENS } from '../kernels/attention/query-tiles.ts';
 import { fillsKVRow } from '../kernels/matmul/matmul.ts';
 import type { Step, StepShape } from './step.ts';
@@ -21,6 +22,15 @@ export interface HeadSizes {
   readonly numKVHeads: number;
   /** D */
   readonly headDim: number;
+}
+
+/** Layer of attention, and its scores. */
+export interface AttentionOptions {
+  readonly layer: number;
+  /** Factor of the scores. */
+  readonly scale: number;
+  /** Keys that a query sees, its own included; null for all. */
+  readonly window: number | null;
 }
 
 /** Rows of a norm whose output only one linear module reads: a kernel that takes the norm in needs no `out`. */
@@ -128,13 +138,7 @@ export function attend(
   step: Step,
   qkv: Tensor,
   out: Tensor,
-  {
-    numHeads: H,
-    numKVHeads: G,
-    headDim: D,
-    layer,
-    scale,
-  }: HeadSizes & { readonly layer: number; readonly scale: number },
+  { numHeads: H, numKVHeads: G, headDim: D, layer, ...scores }: HeadSizes & AttentionOptions,
   { numTokens: T, numDecodeTokens, numPrefillTiles, numDecodeSplits: splits }: StepShape,
 ): void {
   const { kernels, inputs } = step;
@@ -149,6 +153,7 @@ export function attend(
     block_tables: inputs.blockTables,
   };
   const SHARE = H / G;
+  const [window, scale] = [scores.window ?? NO_WINDOW, scores.scale];
   const variant = (kernel: Kernel, tileTokens: number) => {
     const { conditions, constants } = step.choose(kernel, { G, SHARE, tileTokens });
     return { conditions: { ...conditions, KV_F16 }, constants: { ...constants, D, SHARE } };
@@ -157,7 +162,7 @@ export function attend(
     step.add(
       kernels.attention,
       { ...operands, out },
-      { first, count, tileTokens, scale },
+      { first, count, tileTokens, window, scale },
       variant(kernels.attention, tileTokens),
       use,
     );
@@ -166,9 +171,9 @@ export function attend(
   else if (numDecodeTokens > 0) {
     const partials = step.scratch('partials');
     const [count, { attentionSplit }] = [numDecodeTokens, kernels];
-    const scalars = { count, tileTokens: 1, splits, scale };
+    const scalars = { count, tileTokens: 1, window, splits, scale };
     step.add(attentionSplit, { ...operands, partials }, scalars, variant(attentionSplit, 1));
-    step.add(kernels.attentionFold, { partials, positions, out }, { count, D });
+    step.add(kernels.attentionFold, { partials, positions, out }, { count, D, window });
   }
   if (numPrefillTiles > 0) whole('prefill', numDecodeTokens, numPrefillTiles, PREFILL_TILE_TOKENS);
 }

@@ -1,6 +1,7 @@
 // Contents that decide how long kernels take: every index that a workload makes lies within its tensor, and the cost of
 // attention is that of its keys, one by one.
 import { describe, expect, test } from 'vitest';
+import { NO_WINDOW } from '../../src/kernels/attention/attention.ts';
 import { attentionCost, attentionSplitWorkloads } from '../../src/kernels/attention/workload.ts';
 import { embedWorkloads } from '../../src/kernels/embed/workload.ts';
 import { blockTablesOf, positionsOf, sequenceIndexOf, slotsOf } from '../../src/kernels/step-tokens.ts';
@@ -11,49 +12,49 @@ const [G, D] = [3, 16];
 test.each([
   [
     { sequences: 4, queries: 1, context: 70 },
-    { ROWS: 1, SHARE: 1, tileTokens: 1 },
+    { ROWS: 1, SHARE: 1, tileTokens: 1, window: NO_WINDOW },
   ],
   [
     { sequences: 2, queries: 1, context: 70 },
-    { ROWS: 4, SHARE: 7, tileTokens: 1 },
+    { ROWS: 4, SHARE: 7, tileTokens: 1, window: 40 },
   ],
   [
     { sequences: 1, queries: 37, context: 37 },
-    { ROWS: 2, SHARE: 1, tileTokens: 8 },
+    { ROWS: 2, SHARE: 1, tileTokens: 8, window: NO_WINDOW },
   ],
   [
     { sequences: 2, queries: 10, context: 25 },
-    { ROWS: 8, SHARE: 3, tileTokens: 8 },
+    { ROWS: 8, SHARE: 3, tileTokens: 8, window: 9 },
   ],
 ])('the cost of attention over %j in tiles of %j is that of its keys, one by one', (step, sizes) => {
-  const { ROWS, SHARE, tileTokens } = sizes;
+  const { ROWS, SHARE, tileTokens, window } = sizes;
   const { sequences, queries, context } = step;
   const [words, rowWords] = [2 * D, 2 * G * D];
-  let [visible, loaded] = [0, 0];
+  let visible = 0;
+  const fromMemory = new Set<number>();
+  const byWorkgroup = new Set<string>();
   for (let query = 0; query < queries; query++) {
     const position = context - queries + query;
-    const inTile = query % tileTokens;
-    const isLast = inTile === tileTokens - 1 || query === queries - 1;
     for (let head = 0; head < SHARE; head++) {
-      const row = inTile * SHARE + head;
-      // The last row of a workgroup sees all keys that the others see.
-      const endsWorkgroup = row % ROWS === ROWS - 1 || (isLast && head === SHARE - 1);
-      for (let key = 0; key <= position; key++) {
+      const row = (query % tileTokens) * SHARE + head;
+      const workgroup = `${Math.floor(query / tileTokens)} ${Math.floor(row / ROWS)}`;
+      for (let key = Math.max(0, position - window + 1); key <= position; key++) {
         visible++;
-        if (endsWorkgroup) loaded++;
+        fromMemory.add(key);
+        byWorkgroup.add(`${workgroup} ${key}`);
       }
     }
   }
   expect(attentionCost({ G, D, W: D, ...sizes }, step)).toEqual({
-    bytes: 4 * sequences * (context * rowWords + queries * SHARE * rowWords),
-    loads: sequences * loaded * G * words,
+    bytes: 4 * sequences * (fromMemory.size * rowWords + queries * SHARE * rowWords),
+    loads: sequences * byWorkgroup.size * G * words,
     flops: sequences * visible * G * (2 * D + 2 * D),
   });
 });
 
 test('splits cost what they leave for the fold, too', () => {
   const step = { sequences: 4, queries: 1, context: 600 };
-  const sizes = { G, D, W: D, ROWS: 1, SHARE: 2, tileTokens: 1 };
+  const sizes = { G, D, W: D, ROWS: 1, SHARE: 2, tileTokens: 1, window: NO_WINDOW };
   const dims = {
     ...sizes,
     T: 4,

@@ -10,6 +10,9 @@ import { REDUCTIONS } from '../reductions.ts';
 /** Keys between two rescalings, a tile. It belongs to the reduction class: another value gives other bits. */
 export const TILE_KEYS = 32;
 
+/** Window of queries that see all keys up to their own: more than any context has, and the most that a kernel takes. */
+export const NO_WINDOW = 2 ** 31;
+
 const inputs = {
   qkv: read('T', 'O'),
   kv: read.u32('B', 2, 'G', 'P', 'W'),
@@ -18,7 +21,9 @@ const inputs = {
   sequence_index: read.i32('T'),
   block_tables: read.i32('S', 'A'),
 };
-const params = { A: 'u32', G: 'u32', P: 'u32', W: 'u32', first: 'u32', scale: 'f32' } as const;
+const params = { A: 'u32', G: 'u32', P: 'u32', W: 'u32', first: 'u32', window: 'u32', scale: 'f32' } as const;
+/** All tiles, and all keys. */
+const defaults = { first: 0, window: NO_WINDOW };
 
 /** Keys of splits and of their groups. */
 function splitConstants({ reduction }: Pick<DeviceTraits, 'reduction'>) {
@@ -67,15 +72,33 @@ function supports(
     : null;
 }
 
+/** Names what is wrong with a window, or null. */
+export function refuseWindow(window: number): string | null {
+  return window >= 1 && window <= NO_WINDOW ? null : `window is ${window}, expected 1 to ${NO_WINDOW}`;
+}
+
 function accepts(
-  { O, G, SHARE, D, W, first, count, Q }: Sizes<'O' | 'G' | 'SHARE' | 'D' | 'W' | 'first' | 'count' | 'Q'>,
+  {
+    O,
+    G,
+    SHARE,
+    D,
+    W,
+    first,
+    count,
+    window,
+    Q,
+  }: Sizes<'O' | 'G' | 'SHARE' | 'D' | 'W' | 'first' | 'count' | 'window' | 'Q'>,
   variant: AttentionVariant,
 ): string | null {
   const words = kvRowWords(D, kvDType(variant.conditions));
   if (W !== words) return `kv has rows of ${W} words, expected ${words} for D = ${D}`;
   const columns = G * (SHARE + 2) * D;
   if (O !== columns) return `qkv has ${O} columns, expected ${columns} for G = ${G}, SHARE = ${SHARE}, D = ${D}`;
-  return first + count > Q ? `tiles [${first}, ${first + count}) are beyond the ${Q} query tiles` : null;
+  return (
+    refuseWindow(window) ??
+    (first + count > Q ? `tiles [${first}, ${first + count}) are beyond the ${Q} query tiles` : null)
+  );
 }
 
 /** Counts the workgroups of a query tile: they share out the rows of each head of keys. */
@@ -99,7 +122,9 @@ const shader = {
 /**
  * Causal attention of `count` query tiles from `first` on, over the paged cache: out[T, H·D] from qkv[T, O] and
  * kv[B, 2, G, P, W], H = G·SHARE, O = (H + 2·G)·D: query heads g·SHARE to g·SHARE + SHARE - 1 share head g of keys and values. A query tile is
- * (first token, number of tokens) of one sequence, `tileTokens` tokens at most; ROWS of its tokens' heads share a workgroup.
+ * (first token, number of tokens) of one sequence, `tileTokens` tokens at most; ROWS of its tokens' heads share a workgroup. A token
+ * at position p sees the keys j with p - window < j <= p, all up to its own without a window; keys that no row of a workgroup
+ * sees are not read, and their blocks may belong to others.
  *
  * A row's bits depend on its own keys and position only: not on ROWS, LANES, its tile or the batch.
  */
@@ -109,7 +134,7 @@ export const attention = defineKernel({
   bindings: { ...inputs, out: write('T', ({ G, SHARE, D }: Sizes<'G' | 'SHARE' | 'D'>) => G * SHARE * D) },
   params,
   extras: ['count', 'tileTokens'],
-  defaults: { first: 0 },
+  defaults,
   conditions: (traits) => ({ SPLIT: false, KV_F16: false, SUBGROUPS: sharesSubgroup(traits) }),
   constants,
   supports,
@@ -138,7 +163,7 @@ export const attentionSplit = defineKernel({
   },
   params: { ...params, Z: 'u32' },
   extras: ['count', 'tileTokens', 'splits'],
-  defaults: { first: 0 },
+  defaults,
   conditions: (traits) => ({ SPLIT: true, KV_F16: false, SUBGROUPS: sharesSubgroup(traits) }),
   constants,
   supports,
@@ -149,7 +174,7 @@ export const attentionSplit = defineKernel({
   cost: ({ count, G, SHARE, D }) => ({ bytes: 8 * count * G * SHARE * D, flops: 4 * count * G * SHARE * D }),
 });
 
-/** out[T, H·D] from partials[U, H, Z, D + 2] of the first `count` tokens; see `attentionSplit`. */
+/** out[T, H·D] from partials[U, H, Z, D + 2] of the first `count` tokens and the same window; see `attentionSplit`. */
 export const attentionFold = defineKernel({
   name: 'attention_fold',
   bindings: {
@@ -157,10 +182,12 @@ export const attentionFold = defineKernel({
     positions: read.i32('T'),
     out: write('T', ({ H, D }: Sizes<'H' | 'D'>) => H * D),
   },
-  params: { H: 'u32', D: 'u32', Z: 'u32' },
+  params: { H: 'u32', D: 'u32', Z: 'u32', window: 'u32' },
   extras: ['count'],
+  defaults: { window: NO_WINDOW },
   constants: (traits) => ({ ...splitConstants(traits), LOADS: loadsOf(traits) }),
   overrides: () => ({ LANES: 32 }),
+  accepts: ({ window }) => refuseWindow(window),
   workgroups: ({ count, H, D }, { overrides: { LANES } }) => [ceilDiv(D, LANES), H, count],
   // An element takes m, l and its own o from each split.
   cost: ({ count, H, Z, D }) => ({

@@ -3,10 +3,13 @@
 import { type CaseRun, type Examination, type ExaminedCase, type ModelWork, tunedChoices } from '../examination.ts';
 import { floatsOf } from '../kernel-case.ts';
 import { kvDType } from '../kv-write/kv-write.ts';
-import { attention, attentionFold, attentionSplit } from './attention.ts';
+import { attention, attentionFold, attentionSplit, NO_WINDOW } from './attention.ts';
 import { expectedAttention } from './expected.ts';
 import { type AttentionShape, AttentionStep, type Span, sumsOf } from './operands.ts';
 import { PREFILL_TILE_TOKENS } from './query-tiles.ts';
+
+/** Keys. */
+const SLIDING_WINDOW = 90;
 
 /** Makes decode rows with few keys, and the end of a prompt that reaches into a fourth split, within some positions. */
 function spans({ P, sums: { splitKeys } }: AttentionShape, numPositions: number): Span[] {
@@ -21,13 +24,18 @@ function spans({ P, sums: { splitKeys } }: AttentionShape, numPositions: number)
   });
 }
 
+/** Window of the rows of a model that slides: it begins and ends inside of splits and tiles of the last of `spans`. */
+function slides(window: number) {
+  return window < NO_WINDOW ? { window: Math.min(window, SLIDING_WINDOW) } : {};
+}
+
 /** Examines `attention`, then splits and fold. */
 export function examineAttention(work: ModelWork): readonly Examination[] {
   const [kernel, split, fold] = [work.kernel(attention), work.kernel(attentionSplit), work.kernel(attentionFold)];
   const dispatches = work.of(attention);
-  const cases = dispatches.slice(-1).map(({ dims: { G, SHARE, D, P, A }, variant }) => {
+  const cases = dispatches.slice(-1).map(({ dims: { G, SHARE, D, P, A, window }, variant }) => {
     const { KV_F16 = false } = variant.conditions;
-    const shape = { G, SHARE, D, P, dtype: kvDType(variant.conditions), sums: sumsOf(variant) };
+    const shape = { G, SHARE, D, P, dtype: kvDType(variant.conditions), sums: sumsOf(variant), ...slides(window) };
     const step = AttentionStep.random(shape, spans(shape, A * P));
     const alone = new AttentionStep(step.shape, step.sequences.slice(-1), 2);
     const common = {

@@ -7,7 +7,7 @@ import { type HostTensor, hostTensor, type KernelOperands, unwritten } from '../
 import type { KVDType } from '../kv-write/kv-write.ts';
 import { PagedCache } from '../kv-write/paged-cache.ts';
 import type { AttentionSums } from '../reductions.ts';
-import { type attention, type attentionFold, type attentionSplit, TILE_KEYS } from './attention.ts';
+import { type attention, type attentionFold, type attentionSplit, NO_WINDOW, TILE_KEYS } from './attention.ts';
 import type { attentionNaive } from './attention-naive.ts';
 import { PREFILL_TILE_TOKENS, queryTiles } from './query-tiles.ts';
 
@@ -27,6 +27,8 @@ export interface AttentionShape {
   readonly P: number;
   readonly dtype: KVDType;
   readonly sums: AttentionSums;
+  /** Keys that a query sees, its own included; default: all up to it. */
+  readonly window?: number;
 }
 
 /** Queries [queries, G · SHARE, D], keys and values [context, G, D] of one sequence, as far as the storage type holds them. */
@@ -172,6 +174,10 @@ export class AttentionStep {
     return this.shape.G * this.shape.D;
   }
 
+  get window(): number {
+    return this.shape.window ?? NO_WINDOW;
+  }
+
   /** Z, splits of the longest context. */
   get numSplits(): number {
     return ceilDiv(Math.max(...this.sequences.map(({ context }) => context)), this.shape.sums.splitKeys);
@@ -207,7 +213,7 @@ export class AttentionStep {
   }: TileRange): KernelOperands<typeof attention.spec> {
     return {
       tensors: { ...this.#inputs(tiles), out: out ?? unwritten(this.numTokens, this.channels) },
-      scalars: { first, count, tileTokens, scale: this.scale },
+      scalars: { first, count, tileTokens, window: this.window, scale: this.scale },
       outputs: ['out'],
     };
   }
@@ -217,7 +223,7 @@ export class AttentionStep {
     const [H, Z] = [this.#queryHeads, this.numSplits];
     return {
       tensors: { ...this.#inputs(this.tiles(1)), partials: unwritten(this.numTokens, H, Z, this.shape.D + 2) },
-      scalars: { count, tileTokens: 1, scale: this.scale, splits: Z },
+      scalars: { count, tileTokens: 1, window: this.window, scale: this.scale, splits: Z },
       outputs: ['partials'],
     };
   }
@@ -233,7 +239,7 @@ export class AttentionStep {
         positions,
         out: unwritten(T, this.channels),
       },
-      scalars: { D, count },
+      scalars: { D, count, window: this.window },
       outputs: ['out'],
     };
   }
@@ -252,7 +258,7 @@ export class AttentionStep {
       ]).flat(),
     );
     const tensors = { qkv: hostTensor(qkv, T, qkv.length / T), out: unwritten(T, this.channels) };
-    return { tensors, scalars: { G, D, scale: this.scale }, outputs: ['out'] };
+    return { tensors, scalars: { G, D, window: this.window, scale: this.scale }, outputs: ['out'] };
   }
 
   #inputs(tiles: readonly number[]) {

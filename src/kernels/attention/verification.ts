@@ -1,8 +1,8 @@
 // Verification of attention: contexts that end inside a tile and reach over splits, and queries that make a softmax flat or steep.
-import type { Variant } from '../../gpu/kernel-spec.ts';
+import type { Sizes, Variant } from '../../gpu/kernel-spec.ts';
 import type { KernelVerification } from '../kernel-verification.ts';
 import { kvDType } from '../kv-write/kv-write.ts';
-import type { attention, attentionSplit } from './attention.ts';
+import { type attention, type attentionSplit, NO_WINDOW } from './attention.ts';
 import { AttentionStep, randomSequence, type Span, sumsOf } from './operands.ts';
 import { attentionSplitTuning, attentionTuning } from './tuning.ts';
 
@@ -17,10 +17,14 @@ const SPANS: readonly Span[] = [
 /** Factors of the queries of the sequences, in turn: weights that are ordinary, nearly all 0, and all but equal. */
 const SCALES: readonly number[] = [1, 8, 2 ** -60];
 
-type Sizes = { readonly G: number; readonly SHARE: number; readonly D: number; readonly P: number };
+/** Window of a model that slides: of several splits, and of two groups where there are groups. */
+const SLIDING_WINDOW = 600;
 
-function strainedStep({ G, SHARE, D, P }: Sizes, variant: Variant): AttentionStep {
-  const shape = { G, SHARE, D, P, dtype: kvDType(variant.conditions), sums: sumsOf(variant) };
+type ShapeSizes = Sizes<'G' | 'SHARE' | 'D' | 'P' | 'window'>;
+
+function strainedStep({ G, SHARE, D, P, window }: ShapeSizes, variant: Variant): AttentionStep {
+  const slides = window < NO_WINDOW ? { window: SLIDING_WINDOW } : {};
+  const shape = { G, SHARE, D, P, dtype: kvDType(variant.conditions), sums: sumsOf(variant), ...slides };
   const sequences = SPANS.map((span, i) => {
     const sequence = randomSequence(shape, span, 10 * i);
     return { ...sequence, q: sequence.q.map((value) => value * SCALES[i % SCALES.length]!) };
@@ -29,15 +33,15 @@ function strainedStep({ G, SHARE, D, P }: Sizes, variant: Variant): AttentionSte
 }
 
 /** Verification of `attention`, over tiles of prompts. */
-export const attentionVerification: KernelVerification<typeof attention.spec, 'G'> = {
+export const attentionVerification: KernelVerification<typeof attention.spec, 'G' | 'window'> = {
   tuning: attentionTuning,
-  sizes: ['G'],
+  sizes: ['G', 'window'],
   operands: ({ dims, variant }) => strainedStep(dims, variant).whole(),
 };
 
 /** Verification of `attentionSplit`. */
-export const attentionSplitVerification: KernelVerification<typeof attentionSplit.spec, 'G'> = {
+export const attentionSplitVerification: KernelVerification<typeof attentionSplit.spec, 'G' | 'window'> = {
   tuning: attentionSplitTuning,
-  sizes: ['G'],
+  sizes: ['G', 'window'],
   operands: ({ dims, variant }) => strainedStep(dims, variant).split(),
 };

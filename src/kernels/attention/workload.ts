@@ -1,7 +1,6 @@
 // Workloads of the attention kernels: their work goes by the keys of each sequence, which no size of a dispatch tells. So
 // contexts make their contents, their names and their cost.
 import type { Cost, Sizes, Variant } from '../../gpu/kernel-spec.ts';
-import { ceilDiv } from '../../util/math.ts';
 import { uniforms } from '../../util/random-values.ts';
 import type { KernelWorkloads, Workload } from '../kernel-workload.ts';
 import { blockTablesOf, type CacheBlocks, positionsOf, type StepTokens, sequenceIndexOf } from '../step-tokens.ts';
@@ -15,26 +14,31 @@ const CACHED_NUMBERS = 2 ** 16;
 export const CACHED_SCALE = 0.1;
 
 /**
- * Cost of attention over a step: each key and value comes from memory once, and each workgroup of a tile loads those that its
- * last row sees; a row's scores and its sum of values are two multiply-adds a visible key and channel.
+ * Cost of attention over a step: each key and value comes from memory once, and each workgroup of a tile loads those that one of
+ * its rows sees; a row's scores and its sum of values are two multiply-adds a visible key and channel.
  */
 export function attentionCost(
-  { G, SHARE, D, W, ROWS, tileTokens }: Sizes<'G' | 'SHARE' | 'D' | 'W' | 'ROWS' | 'tileTokens'>,
+  dims: Sizes<'G' | 'SHARE' | 'D' | 'W' | 'ROWS' | 'tileTokens' | 'window'>,
   { sequences, queries, context }: StepTokens,
 ): Cost {
-  const visibleKeys = sequences * queries * (context - (queries - 1) / 2);
-  const keyWords = 2 * G * W;
-  let loadedKeys = 0;
+  const { G, SHARE, D, W, ROWS, tileTokens, window } = dims;
+  const before = context - queries;
+  /** Counts the keys that some of the queries from `first` to `last` see. */
+  const seenBy = (first: number, last: number) => before + last + 1 - Math.max(0, before + first + 1 - window);
+  let [visibleKeys, loadedKeys] = [0, 0];
+  for (let query = 0; query < queries; query++) visibleKeys += seenBy(query, query);
   for (let start = 0; start < queries; start += tileTokens) {
     const rows = Math.min(tileTokens, queries - start) * SHARE;
-    for (let end = ROWS; end < rows + ROWS; end += ROWS) {
-      loadedKeys += context - queries + start + ceilDiv(Math.min(end, rows), SHARE);
+    for (let row = 0; row < rows; row += ROWS) {
+      const last = Math.min(row + ROWS, rows) - 1;
+      loadedKeys += seenBy(start + Math.floor(row / SHARE), start + Math.floor(last / SHARE));
     }
   }
+  const keyWords = 2 * G * W;
   return {
-    bytes: 4 * keyWords * sequences * context + 8 * G * SHARE * D * sequences * queries,
+    bytes: 4 * keyWords * sequences * seenBy(0, queries - 1) + 8 * G * SHARE * D * sequences * queries,
     loads: keyWords * sequences * loadedKeys,
-    flops: 4 * G * SHARE * D * visibleKeys,
+    flops: 4 * G * SHARE * D * sequences * visibleKeys,
   };
 }
 

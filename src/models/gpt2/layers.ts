@@ -15,7 +15,7 @@ export function scratch({ hiddenSize: C, mlpSize: F }: GPT2Config) {
 
 /** Adds the embedding and all layers: scratch `hidden`[T, C] is the residual stream. */
 export function layers(step: Step, config: GPT2Config, weights: Weights, shape: StepShape): void {
-  const { hiddenSize: C, mlpSize: F, numHeads, numKVHeads, headDim, normEpsilon: eps } = config;
+  const { hiddenSize: C, mlpSize: F, numHeads, numKVHeads, headDim, window, normEpsilon: eps } = config;
   const T = shape.numTokens;
   const hidden = step.scratch('hidden').prefix([T, C]);
   const normed = step.scratch('normed').prefix([T, C]);
@@ -37,7 +37,13 @@ export function layers(step: Step, config: GPT2Config, weights: Weights, shape: 
       layer,
       headDim,
     });
-    attend(step, qkv, attended, { numHeads, numKVHeads, headDim, layer, scale: attentionScale(config, layer) }, shape);
+    attend(
+      step,
+      qkv,
+      attended,
+      { numHeads, numKVHeads, headDim, layer, window, scale: attentionScale(config, layer) },
+      shape,
+    );
     linear(step, `${name}.attn`, attended, weights.linear(`${name}.attn.c_proj`), hidden, {
       use: 'projection',
       epilogue: 'RESIDUAL',

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatStep, reportStep } from '../../../bench/profile/profile-report.ts';
 import type { MeasuredKernel } from '../../../bench/profile/step-kernels.ts';
+import { NO_WINDOW } from '../../../src/kernels/attention/attention.ts';
 
 const kernel = (label: string, ms: number, dispatches: number, dims: Record<string, number>): MeasuredKernel => {
   return { label, ms, dispatches, dims, cost: { bytes: label === 'sample[]' ? 0 : 1e6, flops: 0 } };
@@ -13,7 +14,7 @@ const MEASURED = {
   encode: 0.5,
   gpu: 8,
   kernels: [
-    kernel('attention[D=16]', 1, 1, { T: 2, G: 30, SHARE: 1, D: 16, W: 16, ROWS: 1, tileTokens: 1 }),
+    kernel('attention[D=16]', 1, 1, { T: 2, G: 30, SHARE: 1, D: 16, W: 16, ROWS: 1, tileTokens: 1, window: NO_WINDOW }),
     kernel('matmul[ROWS=2]', 5, 2, { M: 2, N: 8, K: 4, KW: 2 }),
     kernel('matmul[ROWS=2]', 1, 1, { M: 2, N: 16, K: 4, KW: 2 }),
     kernel('sample[]', 1, 1, { R: 2 }),

@@ -15,7 +15,7 @@ export function scratch({ numHeads: H, headDim: D, mlpSize: F }: ModelConfig) {
 
 /** Adds the embedding and all layers: scratch `hidden`[T, C] is the residual stream. */
 export function layers(step: Step, config: ModelConfig, weights: Weights, shape: StepShape): void {
-  const { hiddenSize: C, mlpSize: F, numHeads, numKVHeads, headDim } = config;
+  const { hiddenSize: C, mlpSize: F, numHeads, numKVHeads, headDim, window } = config;
   const T = shape.numTokens;
   const A = numHeads * headDim;
   const hidden = step.scratch('hidden').prefix([T, C]);
@@ -31,7 +31,7 @@ export function layers(step: Step, config: ModelConfig, weights: Weights, shape:
     const [look, think] = [`${name}.look`, `${name}.think`];
     norm(step, `${name}.first`, hidden, weights.norm(`${name}.first`), EPSILON, normed);
     projectQKV(step, `${look}.up`, normed, linearOf(`${look}.up`), looked, { layer, headDim });
-    attend(step, looked, seen, { numHeads, numKVHeads, headDim, layer, scale: 1 / headDim }, shape);
+    attend(step, looked, seen, { numHeads, numKVHeads, headDim, layer, window, scale: 1 / headDim }, shape);
     linear(step, `${think}.up`, normed, linearOf(`${think}.up`), thought, { use: 'widening', epilogue: 'RELU' });
     linear(step, look, seen, linearOf(`${look}.down`), hidden, { use: 'mixing', epilogue: 'RESIDUAL' });
     linear(step, think, thought, linearOf(`${think}.down`), hidden, { use: 'narrowing', epilogue: 'RESIDUAL' });
