@@ -10,6 +10,7 @@ const READ = [
   'config.json',
   'generation_config.json',
   'model-00001-of-00002.safetensors',
+  'model-00002-of-00002.gguf',
   'model.safetensors',
   'model.safetensors.index.json',
   'special_tokens_map.json',
@@ -26,4 +27,11 @@ test('the files of a model are those that loading reads, and none beside them', 
 
 test('a model that is no directory has none', async () => {
   expect(await modelFiles('random:gpt2')).toEqual([]);
+});
+
+test('the files of a GGUF model are those beside its first part, too', async () => {
+  const directory = temporaryDirectory();
+  const parts = ['m-00001-of-00002.gguf', 'm-00002-of-00002.gguf'].map((name) => join(directory, name));
+  for (const path of [...parts, join(directory, 'results.json')]) writeFileSync(path, '');
+  expect((await modelFiles(parts[0]!)).toSorted()).toEqual(parts);
 });
