@@ -1,11 +1,12 @@
 // From a model's name to its files: definition, weights, tokenizer and eos, all that is read before there is a device.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findGGUF } from './formats/gguf/find-gguf.ts';
 import type { Architecture, ModelDefinition } from './models/architecture.ts';
 import { openCheckpoint } from './models/checkpoint.ts';
-import { type AdvisedSampling, readGenerationConfig } from './models/generation-config.ts';
+import { type AdvisedSampling, readGenerationConfig, splitEosIds } from './models/generation-config.ts';
 import { RandomCheckpoint } from './models/random-checkpoint.ts';
-import { configNotices, findModel, type RandomModel } from './models/registry.ts';
+import { configNotices, findModel, openGGUFModel, type RandomModel } from './models/registry.ts';
 import type { WeightSource } from './models/weight-source.ts';
 import { checkVocabSize, Tokenizer } from './tokenizer/tokenizer.ts';
 import { TOKENIZER_FILE } from './tokenizer/tokenizer-files.ts';
@@ -13,11 +14,14 @@ import { packageFile } from './util/package-file.ts';
 import { quote } from './util/quote.ts';
 import { isAbsent } from './util/regular-file.ts';
 
+/** Values of `tokenizer.ggml.model` in GGUF files without a tokenizer. */
+const NO_TOKENIZER: ReadonlySet<unknown> = new Set([undefined, 'none', 'no_vocab']);
+
 /** Files of a model, and what is read of them before there is a device. */
 export interface OpenSource {
   readonly model: ModelDefinition;
   readonly source: WeightSource;
-  /** Of ids only where the directory has no tokenizer.json. */
+  /** Of ids only where the directory has no tokenizer.json, or the GGUF file no tokenizer. */
   readonly tokenizer: Tokenizer;
   /** The tokens that end a text by the model's files. */
   readonly eosIds: readonly number[];
@@ -28,12 +32,14 @@ export interface OpenSource {
 }
 
 /**
- * Opens a model by name: a Hugging Face directory, or `random:` and a published shape.
+ * Opens a model by name: a Hugging Face directory, a GGUF file, or `random:` and a published shape.
  *
  * @param seed of the weights of a random model.
  * @throws RoseinferError of the kind that fits; VocabSizeError for a tokenizer that is not the model's.
  */
 export async function openSource(name: string, seed = 0, architectures?: readonly Architecture[]): Promise<OpenSource> {
+  const gguf = await findGGUF(name);
+  if (gguf !== null) return await openGGUF(gguf, architectures);
   const named = await findModel(name, architectures);
   return named.isRandom ? await openRandom(named, seed) : await openDirectory(name, named.model);
 }
@@ -49,10 +55,30 @@ async function openDirectory(dir: string, model: ModelDefinition): Promise<OpenS
   const { eosIds, unusedEosIds, sampling } = await readGenerationConfig(dir, model.config);
   const tokenizer = await openTokenizer(dir, vocabSize);
   const lost = [...unusedEosIds, ...tokenizer.eosIds.filter((id) => id >= vocabSize)];
-  const lostNotice = `${dir}: eos ${quote(lost)} is beyond the ${vocabSize} tokens of the model and never generated`;
   const source = await openCheckpoint(dir, model);
-  const notices = [...configNotices(dir, model), ...(lost.length > 0 ? [lostNotice] : []), ...source.notices];
+  const notices = [...configNotices(dir, model), ...eosNotices(dir, lost, vocabSize), ...source.notices];
   return { model, source, tokenizer, eosIds, sampling, notices };
+}
+
+async function openGGUF(path: string, architectures?: readonly Architecture[]): Promise<OpenSource> {
+  await using opened = new AsyncDisposableStack();
+  const { model, source, metadata, notices } = await openGGUFModel(path, architectures);
+  opened.use(source);
+  const { vocabSize, eosTokenIds } = model.config;
+  const { eosIds, unusedEosIds } = splitEosIds(eosTokenIds, model.config);
+  const tokenizer = NO_TOKENIZER.has(metadata.get('tokenizer.ggml.model'))
+    ? Tokenizer.idsOnly(vocabSize, path)
+    : Tokenizer.fromGguf(metadata, path);
+  checkVocabSize(tokenizer, vocabSize);
+  opened.move(); // from here on the caller owns the source
+  const all = [...notices, ...eosNotices(path, unusedEosIds, vocabSize)];
+  return { model, source, tokenizer, eosIds, sampling: {}, notices: all };
+}
+
+/** Writes the notice of ends of texts that a model never generates: a line, or none. */
+function eosNotices(path: string, lost: readonly number[], vocabSize: number): string[] {
+  if (lost.length === 0) return [];
+  return [`${path}: eos ${quote(lost)} is beyond the ${vocabSize} tokens of the model and never generated`];
 }
 
 async function openTokenizer(dir: string, vocabSize: number): Promise<Tokenizer> {

@@ -1,5 +1,6 @@
 // An architecture as a value: how its configuration is read, a table of its weights, and its layers as a function. All else
 // that runs a model takes the definition of one model, which is made from that value, and knows no architecture.
+import type { GGUFFiles } from '../formats/gguf/gguf-files.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import type { NormedRows } from './blocks.ts';
 import type { ModelConfig } from './config.ts';
@@ -34,6 +35,24 @@ export interface PositionTable {
   readonly compute: (numPositions: number) => Float32Array;
 }
 
+/** Places of a model's tensors in GGUF files. */
+export interface GGUFLayout {
+  /** Returns the name in the files of a tensor of the model's tables. */
+  readonly nameOf: (tensor: string) => string;
+  /** Names in the files of tensors that the configuration is made of. */
+  readonly configTensors: readonly string[];
+  /** Returns the rows of a head where the files have those of its two halves by turns; null where all rows are in order. */
+  readonly interleavedRows: (tensor: string) => number | null;
+}
+
+/** GGUF files of an architecture; `M` is what is made of their metadata. */
+export interface GGUFReader<M> {
+  /** Values of `general.architecture`. */
+  readonly architectures: readonly string[];
+  /** Reads the metadata of files of an architecture. @throws ConfigError naming key, value and range. */
+  readonly read: (files: GGUFFiles, architecture: string) => Promise<M & { readonly layout: GGUFLayout }>;
+}
+
 /** Declaration of an architecture; `C` is its configuration. */
 export interface ArchitectureSpec<C extends ModelConfig> {
   /** Name in messages, such as `GPT-2`. */
@@ -44,6 +63,7 @@ export interface ArchitectureSpec<C extends ModelConfig> {
   /** Checks a parsed config.json; `source` names it in errors. @throws ConfigError naming key, value and range. */
   readonly parseConfig: (json: unknown, source: string) => C;
   readonly files: FileRules;
+  readonly gguf?: GGUFReader<{ readonly config: C }>;
   /** Lists the tensors that belong to no layer, with a head of its own whether or not the configuration ties it. */
   readonly outerTensors: (config: C) => readonly TensorSpec[];
   /** Lists the tensors of one layer; those of all layers have the same shapes. */
@@ -83,31 +103,39 @@ export interface Architecture {
   readonly name: string;
   readonly modelTypes: readonly string[];
   readonly random?: RandomModels;
+  readonly gguf?: GGUFReader<{ readonly model: ModelDefinition }>;
   /** Defines a model by its parsed config.json. @throws ConfigError naming key, value and range. */
   define(json: unknown, source: string): ModelDefinition;
 }
 
 /** Makes an architecture from its declaration. */
 export function defineArchitecture<C extends ModelConfig>(spec: ArchitectureSpec<C>): Architecture {
-  const { name, modelTypes, random, files } = spec;
+  const { name, modelTypes, random, files, gguf } = spec;
+  const definitionOf = (config: C): ModelDefinition => ({
+    config,
+    architecture: name,
+    files,
+    outerTensors: spec.outerTensors(config),
+    layerTensors: (layer) => spec.layerTensors(config, layer),
+    positionTables: spec.positionTables?.(config) ?? [],
+    scratch: spec.scratch(config),
+    layers: (step, weights, shape) => spec.layers(step, config, weights, shape),
+    lastNorm: (weights, hidden, out) => spec.lastNorm(config, weights, hidden, out),
+  });
   return {
     name,
     modelTypes,
     ...(random && { random }),
-    define(json, source) {
-      const config = spec.parseConfig(json, source);
-      return {
-        config,
-        architecture: name,
-        files,
-        outerTensors: spec.outerTensors(config),
-        layerTensors: (layer) => spec.layerTensors(config, layer),
-        positionTables: spec.positionTables?.(config) ?? [],
-        scratch: spec.scratch(config),
-        layers: (step, weights, shape) => spec.layers(step, config, weights, shape),
-        lastNorm: (weights, hidden, out) => spec.lastNorm(config, weights, hidden, out),
-      };
-    },
+    ...(gguf && {
+      gguf: {
+        architectures: gguf.architectures,
+        async read(from, architecture) {
+          const { config, layout } = await gguf.read(from, architecture);
+          return { model: definitionOf(config), layout };
+        },
+      },
+    }),
+    define: (json, source) => definitionOf(spec.parseConfig(json, source)),
   };
 }
 

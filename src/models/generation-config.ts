@@ -45,7 +45,7 @@ export async function readGenerationConfig(dir: string, config: ModelConfig): Pr
 }
 
 /** Parts eos ids into those that the model has a row for, and the others. */
-function splitEosIds(ids: readonly number[], { vocabSize }: ModelConfig): Omit<GenerationConfig, 'sampling'> {
+export function splitEosIds(ids: readonly number[], { vocabSize }: ModelConfig): Omit<GenerationConfig, 'sampling'> {
   const isToken = (id: number) => id >= 0 && id < vocabSize;
   return { eosIds: ids.filter(isToken), unusedEosIds: ids.filter((id) => !isToken(id)) };
 }

@@ -14,9 +14,9 @@ export interface FileTensor {
 
 /** Tensors of files, divided by the table of a model. */
 export interface Matched<T, U = T> {
-  /** Canonical name → tensor, for every tensor of the model and no other; without a head where the model ties it. */
+  /** Canonical name → tensor, for every tensor of the model and no other; without a head where the files have none. */
   readonly weights: Map<string, T>;
-  /** What is left. */
+  /** The other tensors, under their names among the stored ones. */
   readonly rest: ReadonlyMap<string, U>;
 }
 

@@ -1,18 +1,23 @@
 // The registry of architectures. `model_type` of a config.json picks one; a file without it is of the first, as the
 // oldest have none.
 import { join } from 'node:path';
+import { findGGUF } from '../formats/gguf/find-gguf.ts';
+import { openGGUFFiles } from '../formats/gguf/gguf-files.ts';
+import { type Metadata, quoteMetadata } from '../formats/gguf/metadata.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { readJsonObject } from '../util/json.ts';
 import { quote, quoteSome } from '../util/quote.ts';
 import { checkDirectory } from '../util/regular-file.ts';
 import type { Architecture, ModelDefinition } from './architecture.ts';
 import { ConfigError, readConfig } from './config.ts';
+import { type GGUFCheckpoint, openGGUFCheckpoint } from './gguf-checkpoint.ts';
 import { gpt2 } from './gpt2/gpt2.ts';
 
 /** Beginning of the name of a model with random weights. */
 const RANDOM = 'random:';
 
 const CONFIG_FILE = 'config.json';
+const ARCHITECTURE_KEY = 'general.architecture';
 
 /** Every architecture, the first for files without a `model_type`. */
 const ARCHITECTURES: readonly Architecture[] = [gpt2];
@@ -32,10 +37,14 @@ export async function readModel(dir: string, architectures?: readonly Architectu
 }
 
 /** Writes the notice of keys that are ignored in config.json of a directory: a line, or none. */
-export function configNotices(dir: string, { config: { ignoredKeys } }: ModelDefinition): string[] {
+export function configNotices(dir: string, model: ModelDefinition): string[] {
+  return keyNotices(join(dir, CONFIG_FILE), model);
+}
+
+function keyNotices(path: string, { config: { ignoredKeys } }: ModelDefinition): string[] {
   if (ignoredKeys.length === 0) return [];
   const count = ignoredKeys.length === 1 ? '1 key is' : `${ignoredKeys.length} keys are`;
-  return [`${join(dir, CONFIG_FILE)}: ${count} not understood and ignored: ${quoteSome(ignoredKeys)}`];
+  return [`${path}: ${count} not understood and ignored: ${quoteSome(ignoredKeys)}`];
 }
 
 /**
@@ -57,25 +66,67 @@ export function parseModel(
   throw fail({ subject: 'model_type', found: quote(type), expected: types.length === 1 ? names : `one of ${names}` });
 }
 
+/** Model of GGUF files that are open: the source owns them. */
+export interface GGUFModel {
+  readonly model: ModelDefinition;
+  readonly source: GGUFCheckpoint;
+  readonly metadata: Metadata;
+  /** Lines on what the files hold and the model does not use. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Opens the GGUF files of a model by the path of the first; no weights are read yet.
+ *
+ * @throws GGUFError when a file can't be read.
+ * @throws ConfigError for an architecture that is unknown, and metadata that is missing or not supported.
+ * @throws CheckpointError as `openGGUFCheckpoint`.
+ */
+export async function openGGUFModel(
+  path: string,
+  architectures: readonly Architecture[] = ARCHITECTURES,
+): Promise<GGUFModel> {
+  await using opened = new AsyncDisposableStack();
+  const files = opened.use(await openGGUFFiles(path));
+  const { metadata } = files;
+  const name = metadata.get(ARCHITECTURE_KEY);
+  const readers = architectures.flatMap(({ gguf }) => gguf ?? []);
+  const reader = readers.find((each) => each.architectures.some((known) => known === name));
+  if (reader === undefined || typeof name !== 'string') {
+    const names = readers.flatMap((each) => each.architectures).map(quote);
+    const expected = `one of ${names.join(', ')}`;
+    throw new ConfigError(path, { subject: ARCHITECTURE_KEY, found: quoteMetadata(name), expected });
+  }
+  const { model, layout } = await reader.read(files, name);
+  const source = openGGUFCheckpoint(files, model, layout);
+  opened.move(); // from here on the source owns the files
+  return { model, source, metadata, notices: keyNotices(path, model) };
+}
+
 /** Model with random weights, and the directory in the package whose tokenizer it has. */
 export interface RandomModel {
   readonly model: ModelDefinition;
   readonly tokenizer: string;
 }
 
-/** Model of a name: one with random weights, or one whose files are in the directory of that name. */
+/** Model of a name: one with random weights, or one of files. */
 export type NamedModel =
   | (RandomModel & { readonly isRandom: true })
   | { readonly model: ModelDefinition; readonly isRandom: false };
 
 /**
- * Finds the model of a name: `random:` and a published shape, or a directory.
+ * Finds the model of a name: `random:` and a published shape, a directory, or a GGUF file.
  * @throws ConfigError as `readModel`
+ * @throws RoseinferError as `findGGUF` and `openGGUFModel`
  * @throws RangeValueError as `randomModel`
  */
 export async function findModel(name: string, architectures?: readonly Architecture[]): Promise<NamedModel> {
   if (name.startsWith(RANDOM)) return { ...randomModel(name.slice(RANDOM.length), architectures), isRandom: true };
-  return { model: await readModel(name, architectures), isRandom: false };
+  const gguf = await findGGUF(name);
+  if (gguf === null) return { model: await readModel(name, architectures), isRandom: false };
+  const { model, source } = await openGGUFModel(gguf, architectures);
+  await source.close();
+  return { model, isRandom: false };
 }
 
 /**

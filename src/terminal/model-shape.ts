@@ -1,13 +1,14 @@
 // Shape of the model that a command is about: read without weights or a device.
 import { freemem } from 'node:os';
 import { join } from 'node:path';
+import { findGGUF } from '../formats/gguf/find-gguf.ts';
 import type { KVDType } from '../kernels/kv-write/kv-write.ts';
 import { BUNDLED_MODEL } from '../load-model.ts';
 import { type ModelDefinition, outerTensors } from '../models/architecture.ts';
 import { openCheckpoint } from '../models/checkpoint.ts';
 import { ConfigError } from '../models/config.ts';
 import { RandomCheckpoint } from '../models/random-checkpoint.ts';
-import { configNotices, findModel } from '../models/registry.ts';
+import { configNotices, findModel, openGGUFModel } from '../models/registry.ts';
 import type { WeightStorage } from '../models/weight-storage.ts';
 import { DEFAULT_KV_DTYPE, type RunnerOptions } from '../runtime/runtime-sizes.ts';
 import { numElements } from '../util/math.ts';
@@ -26,7 +27,7 @@ export interface ModelShape {
 
 /**
  * Reads the shape of the model of `--model`, the bundled one when `name` is undefined, without its weights. With a `dtype` the
- * files of weights are not opened, and a directory with a config.json alone will do.
+ * files of weights are not opened, and a directory with a config.json alone will do; a GGUF file has both.
  *
  * @throws RoseinferError of the kind that fits: configuration, with sizes that no machine has room for, or files.
  */
@@ -34,6 +35,12 @@ export async function readModelShape(
   name: string = BUNDLED_MODEL,
   { dtype, kvDtype = DEFAULT_KV_DTYPE }: Pick<RunnerOptions, 'dtype' | 'kvDtype'> = {},
 ): Promise<ModelShape> {
+  const gguf = await findGGUF(name);
+  if (gguf !== null) {
+    const { model, source, notices } = await openGGUFModel(gguf);
+    await source.close();
+    return { model, storage: dtype ?? source, kvDtype, notices };
+  }
   const { model, isRandom } = await findModel(name);
   if (isRandom) return { model, storage: dtype ?? new RandomCheckpoint(model, 0), kvDtype, notices: [] };
   if (dtype !== undefined) {

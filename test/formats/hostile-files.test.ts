@@ -65,6 +65,14 @@ describe.each(files)('%s of %s', (file, fixture) => {
   });
 });
 
+test.each(Object.entries(things))('a GGUF file may not be %s', async (_, [put, found]) => {
+  const path = join(temporaryDirectory(), 'model.gguf');
+  await put(path);
+  const error = await errorOf(() => openSource(path));
+  expect(error).toBeInstanceOf(ModelFileError);
+  expect(String(error)).toContain(`${path}: file is ${found}, expected a GGUF file`);
+});
+
 test.each(files.filter(([file]) => file.endsWith('.json')))(
   '%s may not be too large to read',
   async (file, fixture) => {
