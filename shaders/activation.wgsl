@@ -54,6 +54,11 @@ fn gelu(x: f32) -> f32 {
   return unless_broken(x, select(x * (1.0 - tail), select(x * tail, 0.0, x < -13.0), x < 0.0));
 }
 
+// x sigmoid(x) = x / (1 + exp(-x)): Elfwing et al. 2017.
+fn silu(x: f32) -> f32 {
+  return unless_broken(x, select(x / (1.0 + exp(min(-x, EXP_LIMIT))), 0.0, x < -EXP_LIMIT));
+}
+
 fn relu(x: f32) -> f32 {
   return select(max(x, 0.0), x, is_nan(x));
 }

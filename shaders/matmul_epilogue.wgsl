@@ -1,9 +1,11 @@
-import package::activation::{gelu_new, gelu, relu};
+import package::activation::{gelu_new, gelu, relu, silu};
 import package::packed_weights::TILE;
 import package::matmul_inputs::{ROWS, SUMS, TILES};
 
 // Epilogue of a matmul, for all files of it: to the sums bias[N] is added, then f applied, the identity or an activation; with
 // RESIDUAL the old out[M, O] is added; columns first to first + N of `out` are written.
+// With SILU_MUL columns 2i and 2i + 1 of w are a gate and what it scales: column first + i of `out` is their product, with silu as
+// the gate's f.
 // With KV_WRITE the last 2 G D columns are k and v: they go where kv_write would put them, to kv[B, 2, G, P, W] at
 // slot_mapping[M]. D fills a row of the cache exactly, so a lane's four columns are a quad of one row.
 
@@ -14,9 +16,14 @@ import package::matmul_inputs::{ROWS, SUMS, TILES};
 @if(KV_WRITE && KV_F16) @group(0) @binding(5) var<storage, read_write> kv: array<vec2u>;
 @if(KV_WRITE && !KV_F16) @group(0) @binding(5) var<storage, read_write> kv: array<vec4u>;
 
+// Columns of w for one of out.
+@if(SILU_MUL) const SPAN = 2;
+@else const SPAN = 1;
+
 @if(GELU_NEW) fn f(sum: f32) -> f32 { return gelu_new(sum); }
 @elif(GELU) fn f(sum: f32) -> f32 { return gelu(sum); }
 @elif(RELU) fn f(sum: f32) -> f32 { return relu(sum); }
+@elif(SILU_MUL) fn f(sum: f32) -> f32 { return silu(sum); }
 @else fn f(sum: f32) -> f32 { return sum; }
 
 // Puts away a lane's sums of rows `row` on, [TILES][ROWS] of four neighbouring columns.
@@ -28,14 +35,16 @@ fn write_sums(sums: ptr<function, array<vec4f, SUMS>>, row: u32, first_tile: u32
       for (var r = 0; r < ROWS; r++) { write_kv(row + u32(r), first_n, (*sums)[t * ROWS + r] + biases); }
       continue;
     }
-    for (var j = 0; j < 4; j++) {
+    for (var j = 0; j < 4; j += SPAN) {
       let n = first_n + u32(j);
       if (n >= params.N) { continue; }
       let bias_of_n = bias[n];
+      @if(SILU_MUL) let bias_of_scaled = bias[n + 1u];
       for (var r = 0; r < ROWS; r++) {
         if (row + u32(r) < params.M) {
           var value = f((*sums)[t * ROWS + r][j] + bias_of_n);
-          let o = (row + u32(r)) * params.O + params.first + n;
+          @if(SILU_MUL) value *= (*sums)[t * ROWS + r][j + 1] + bias_of_scaled;
+          let o = (row + u32(r)) * params.O + params.first + n / SPAN;
           @if(RESIDUAL) value = out[o] + value;
           out[o] = value;
         }
@@ -84,10 +93,11 @@ fn store_quad(m: u32, n: u32, sums: vec4f, residuals: vec4f) {
     write_kv(m, n, sums);
     return;
   }
-  for (var j = 0u; j < 4u; j++) {
+  for (var j = 0u; j < 4u; j += SPAN) {
     var value = f(sums[j]);
+    @if(SILU_MUL) value *= sums[j + 1u];
     @if(RESIDUAL) value = residuals[j] + value;
-    if (n + j < params.N) { out[m * params.O + params.first + n + j] = value; }
+    if (n + j < params.N) { out[m * params.O + params.first + (n + j) / SPAN] = value; }
   }
 }
 

@@ -54,6 +54,7 @@ export { logprobs } from './logprobs/logprobs.ts';
 export { fillsKVRow, matmul, matmulKVWrite } from './matmul/matmul.ts';
 export { matmulNaive } from './matmul/matmul-naive.ts';
 export { normMatmul, normMatmulKVWrite } from './matmul/norm-matmul.ts';
+export { siluMulNaive } from './matmul/silu-mul-naive.ts';
 export { rmsnorm } from './rmsnorm/rmsnorm.ts';
 export { rmsnormNaive } from './rmsnorm/rmsnorm-naive.ts';
 export { normRopeKVWrite, ropeKVWrite } from './rope-kv-write/rope-kv-write.ts';

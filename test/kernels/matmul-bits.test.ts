@@ -110,7 +110,7 @@ describe.each(WEIGHT_DTYPES)('a row alone has the bits of the row in a batch, we
   });
 });
 
-test.each(['GELU_NEW', 'GELU', 'RELU', 'RESIDUAL'])('so it is with %s', async (condition) => {
+test.each(['GELU_NEW', 'GELU', 'RELU', 'SILU_MUL', 'RESIDUAL'])('so it is with %s', async (condition) => {
   const inputs = matmulInputs(1, SHAPE, 'f16');
   const conditions = { [condition]: true };
   const alone = await rowsAlone(inputs, { conditions });

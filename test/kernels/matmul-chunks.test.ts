@@ -7,7 +7,7 @@ import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { type MatmulInputs, matmulInputs, someRows } from '../../src/kernels/matmul/operands.ts';
 import { WEIGHT_DTYPES, type WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { expectSameBits } from '../support/kernels/expect-within.ts';
-import { checkMatmul, type MatmulKernel, runMatmul } from '../support/kernels/matmul-checks.ts';
+import { checkMatmul, checkSiluMul, type MatmulKernel, runMatmul } from '../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { mutant } from '../support/kernels/mutant.ts';
 
@@ -71,6 +71,10 @@ test.each([1, 2, 3, 4, 5, 33, 34, 35, 36, 65, 130])('tails of K = %i have equal 
   const inputs = matmulInputs(K, { M: 2, K, N: 33 }, 'f16');
   await expectBits(inputs, await runMatmul(device, inputs, PLAIN), LANES_OVER_K.f16);
 });
+
+test.each([{}, SHARED, LANES_OVER_K.f16])('with SILU_MUL two columns make one, $constants', (choice) =>
+  checkSiluMul(device, { M: 5, K: 100, N: 70 }, 'f16', matmul, choice),
+);
 
 test('keys and values go to the cache as matmul and kv_write leave them', () =>
   checkMatmulKVWrite(

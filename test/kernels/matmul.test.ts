@@ -1,10 +1,16 @@
 // The matmul against float64, torch and its naive form: shapes, storage, activations, columns of a wider output.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { floatsOf } from '../../src/kernels/kernel-case.ts';
+import { floatsOf, unwritten } from '../../src/kernels/kernel-case.ts';
 import { expectedMatmul } from '../../src/kernels/matmul/expected.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
-import { type MatmulInputs, type MatmulShape, matmulInputs } from '../../src/kernels/matmul/operands.ts';
+import {
+  type MatmulInputs,
+  type MatmulShape,
+  matmulInputs,
+  siluMulNaiveOperands,
+} from '../../src/kernels/matmul/operands.ts';
+import { siluMulNaive } from '../../src/kernels/matmul/silu-mul-naive.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import {
   ACTIVATIONS,
@@ -18,9 +24,11 @@ import {
   checkMatmul,
   checkMatmulNaive,
   checkResidual,
+  checkSiluMul,
   runMatmul,
 } from '../support/kernels/matmul-checks.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
+import { runKernel } from '../support/kernels/run-kernel.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 const fixtures = readSafetensors('test/fixtures/ops.safetensors');
@@ -57,19 +65,49 @@ describe('matmul agrees with float64', () => {
 });
 
 describe.each(ACTIVATIONS)('with $condition', (activation) => {
-  const { condition } = activation;
-
   test.each(WEIGHT_DTYPES)('matmul on weights of %s applies it to sum and bias', (dtype) =>
     checkActivation(device, activation, dtype),
   );
 
   test('values that are not finite stay so, as in torch', () => checkBrokenValues(device, activation));
 
-  test('every finite argument gives a finite result, that of torch', async () => {
+  test('every finite argument gives a finite result', async () => {
+    await checkActivationValues(device, activation, fixture('gelu.x'));
+  });
+});
+
+test.each(ACTIVATIONS.filter(({ condition }) => condition !== 'SILU_MUL'))(
+  '$condition gives what torch gives',
+  async (activation) => {
     const { got, tolerance } = await checkActivationValues(device, activation, fixture('gelu.x'));
     // torch's 1 + erf and 1 + tanh cancel in the negative tail, where |x| < 12.
     const torchTolerance = tolerance.map((value) => value + 12 * 2 ** -53);
-    expectWithin(got, fixture(`gelu.${activation.fixture}`), torchTolerance, `torch's ${condition}`);
+    const { condition } = activation;
+    expectWithin(got, fixture(`gelu.${condition.toLowerCase()}`), torchTolerance, `torch's ${condition}`);
+  },
+);
+
+describe('with SILU_MUL matmul writes a column for two of w', () => {
+  test.each([2, 6, 62, 64, 66, 330].flatMap((N) => WEIGHT_DTYPES.map((dtype) => ({ N, dtype }))))(
+    'of $N, weights of $dtype, with the bits of the plain kernel after it',
+    ({ N, dtype }) => checkSiluMul(device, { M: 5, K: 60, N }, dtype),
+  );
+
+  test('and refuses a column without its gate, a residual, and columns beyond the end of its output', async () => {
+    const inputs = { ...matmulInputs(3, { M: 2, K: 60, N: 34 }, 'f32'), activation: 'SILU_MUL' } as const;
+    const run = (O: number, first: number, conditions: Record<string, boolean> = {}) =>
+      runMatmul(device, { ...inputs, columns: { O, first } }, { conditions });
+    await expect(run(20, 4)).rejects.toThrow("matmul: columns [4, 21) are beyond out's 20");
+    await expect(run(20, 0, { RESIDUAL: true })).rejects.toThrow('SILU_MUL and RESIDUAL are both true, expected one');
+    await expect(run(20, 0, { GELU: true })).rejects.toThrow('GELU and SILU_MUL are true, expected one of them');
+    const odd = { ...matmulInputs(3, { M: 2, K: 60, N: 33 }, 'f32'), columns: { O: 33, first: 0 } };
+    await expect(runMatmul(device, odd, { conditions: { SILU_MUL: true } })).rejects.toThrow(
+      'matmul: w has 33 columns, with SILU_MUL expected a multiple of 2',
+    );
+    const x = siluMulNaiveOperands(new Float32Array(6), { M: 1, N: 6 }).tensors;
+    await expect(runKernel(device, siluMulNaive, { ...x, out: unwritten(1, 4) }, {})).rejects.toThrow(
+      'silu_mul_naive: x is [1, 6]',
+    );
   });
 });
 
@@ -90,6 +128,11 @@ describe('matmul writes columns [first, first + N) of a wider output', () => {
 test.each([1, 7, 60, 257])('the naive matmul gives the same bits, K %i', (K) => checkMatmulNaive(device, K));
 
 describe('the checks above find', () => {
+  test('a gate in the place of what it scales', async () => {
+    const swapped = mutant(matmul, [['[j + 1] + bias_of_scaled', '[j] + bias_of_n']]);
+    await expect(checkSiluMul(device, { M: 5, K: 60, N: 66 }, 'f16', swapped)).rejects.toThrow('SILU_MUL: element');
+  });
+
   test.each<{ fault: string; changes: Changes; message: RegExp }>([
     {
       fault: 'a last k that is left out',
@@ -122,12 +165,17 @@ describe('the checks above find', () => {
     {
       fault: 'a GELU_NEW that makes numbers of what is not finite',
       numActivation: 0,
-      changes: [['return unless_broken(x, select(x / (1.0', 'return (select(x / (1.0']],
+      changes: [['return unless_broken(x, select(x / (1.0 + exp(min(e', 'return (select(x / (1.0 + exp(min(e']],
     },
     {
       fault: 'a GELU that makes numbers of what is not finite',
       numActivation: 1,
       changes: [['return unless_broken(x, select(x * (1.0', 'return (select(x * (1.0']],
+    },
+    {
+      fault: 'a SILU that makes numbers of what is not finite',
+      numActivation: 3,
+      changes: [['return unless_broken(x, select(x / (1.0 + exp(min(-x', 'return (select(x / (1.0 + exp(min(-x']],
     },
     {
       fault: 'a RELU that makes a number of NaN',

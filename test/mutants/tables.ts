@@ -19,6 +19,7 @@ import { logprobRows } from '../../src/kernels/logprobs/operands.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
 import { normMatmul, normMatmulKVWrite } from '../../src/kernels/matmul/norm-matmul.ts';
+import { siluMulNaive } from '../../src/kernels/matmul/silu-mul-naive.ts';
 import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import { rmsnormInputs } from '../../src/kernels/rmsnorm/operands.ts';
 import { rmsnorm } from '../../src/kernels/rmsnorm/rmsnorm.ts';
@@ -45,7 +46,13 @@ import {
   runLayernorm,
 } from '../support/kernels/layernorm-case.ts';
 import { checkExtremeLogprobs, checkLogprobs, runLogprobs } from '../support/kernels/logprobs-case.ts';
-import { checkColumns, checkMatmul, checkMatmulNaive, checkResidual } from '../support/kernels/matmul-checks.ts';
+import {
+  checkColumns,
+  checkMatmul,
+  checkMatmulNaive,
+  checkResidual,
+  checkSiluMul,
+} from '../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { modulesOf } from '../support/kernels/modules-of.ts';
 import { checkNormMatmul, checkNormMatmulKVWrite } from '../support/kernels/norm-matmul-case.ts';
@@ -171,6 +178,7 @@ async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
   // A round of shuffled quads that is left in part.
   await checkMatmul(device, { M: 3, K: 72, N: 33 }, 'f32', kernel, { X_VEC4: true });
   await checkResidual(device, kernel);
+  await checkSiluMul(device, { M: 5, K: 60, N: 66 }, 'f16', kernel);
   for (const dtype of ['f32', 'f16'] as const) {
     const several = { constants: { ROWS: 4, TILES: 2 } };
     await checkMatmulKVWrite(device, { ...PROJECTION, dtype }, replace(matmulKVWrite), several);
@@ -181,6 +189,11 @@ async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
     await checkActivationValues(device, activation, x, kernel);
     await checkBrokenValues(device, activation, kernel);
   }
+}
+
+async function checkSiluMulNaive(device: Device, replace: Replace): Promise<void> {
+  for (const N of [2, 130, 258])
+    await checkSiluMul(device, { M: 3, K: 8, N }, 'f32', matmul, {}, replace(siluMulNaive));
 }
 
 /** Values of what neither lanes over k nor lanes that share tiles have a use for. */
@@ -223,6 +236,7 @@ async function checkGpuMatmuls(replace: Replace): Promise<void> {
   const { SUBGROUPS, ...unused } = UNUSED;
   const tiles = { conditions: { SUBGROUPS }, constants: { ...unused, ROWS: 2, K_TILE: 16 } };
   await checkResidual(device, kernel, tiles);
+  await checkSiluMul(device, { M: 5, K: 60, N: 70 }, 'f32', kernel, tiles);
   for (const [dtype, variant] of [
     ['f32', { ROWS: 1, QUADS: 8 }],
     ['f16', { ROWS: 2, K_TILE: 16 }],
@@ -377,6 +391,7 @@ const TABLES: readonly { readonly shaders: readonly string[]; readonly check: Ch
     check: (_, replace) => checkGpuMatmuls(replace),
   },
   { shaders: ['layernorm_naive'], check: checkLayernormsNaive },
+  { shaders: ['silu_mul_naive'], check: checkSiluMulNaive },
   { shaders: ['matmul_naive'], check: (device, replace) => checkMatmulNaive(device, 60, replace(matmulNaive)) },
   { shaders: ['attention_shared', 'attention_subgroup', 'attention_fold'], check: checkAttentions },
   { shaders: ['attention_abreast', 'attention_fold'], check: checkAttentionsAbreast },

@@ -4,8 +4,8 @@ import { matmul } from '../../reference/operators.ts';
 import { type Expected, floatsOf } from '../kernel-case.ts';
 import { UNWRITTEN_SLOT } from '../kv-write/operands.ts';
 import { cacheNumbers, PagedCache } from '../kv-write/paged-cache.ts';
-import { ACTIVATIONS, activationBound } from './activation.ts';
-import type { MatmulInputs, ProjectionInputs } from './operands.ts';
+import { activated } from './activation.ts';
+import { type MatmulInputs, type ProjectionInputs, writtenColumns } from './operands.ts';
 
 /** Columns whose sums are computed at a time, which bounds the memory of a large vocabulary. */
 const CHUNK = 4096;
@@ -50,21 +50,16 @@ function expectedSums({ M, K, N, w, bias }: MatmulInputs, { want: x64, tolerance
  * @param rows what the kernel multiplies in place of x, such as the norm of x.
  */
 export function expectedMatmul(inputs: MatmulInputs, rows: Rows = rowsOf(inputs)): Expected {
-  const { M, N, activation, residual, columns: { O, first } = { O: N, first: 0 } } = inputs;
+  const { M, activation, residual } = inputs;
+  const { O, first, count } = writtenColumns(inputs);
   const sums = expectedSums(inputs, rows);
-  const [values, bounds] = [sums.want.slice(), sums.tolerance!.slice()];
-  if (activation) {
-    values.set(ACTIVATIONS[activation].apply(sums.want));
-    sums.want.forEach((sum, i) => {
-      bounds[i] = activationBound(activation, sum, bounds[i]!, values[i]!);
-    });
-  }
+  const { want: values, tolerance: bounds } = activation ? activated(activation, sums) : sums;
   const want = residual ? new Float64Array(residual) : new Float64Array(M * O).fill(Number.NaN);
   const tolerance = new Float64Array(M * O);
   for (const [i, value] of values.entries()) {
-    const at = Math.floor(i / N) * O + first + (i % N);
+    const at = Math.floor(i / count) * O + first + (i % count);
     want[at] = residual ? residual[at]! + value : value;
-    tolerance[at] = residual ? additionBound(bounds[i]!, want[at]!) : bounds[i]!;
+    tolerance[at] = residual ? additionBound(bounds![i]!, want[at]!) : bounds![i]!;
   }
   return { want, tolerance, toNumbers: floatsOf };
 }

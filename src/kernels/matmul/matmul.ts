@@ -25,7 +25,7 @@ export const params = { M: 'u32', N: 'u32', K: 'u32', O: 'u32', first: 'u32' } a
 /** Defaults of the scalars. */
 export const defaults = { first: 0 };
 /** Conditions that select an activation of the sums. */
-const ACTIVATIONS = ['GELU_NEW', 'GELU', 'RELU'] as const;
+const ACTIVATIONS = ['GELU_NEW', 'GELU', 'RELU', 'SILU_MUL'] as const;
 const EPILOGUES = [...ACTIVATIONS, 'RESIDUAL'] as const;
 /**
  * An algorithm a file: lanes lie over chunks of k, which only the class `gpu` has; or share tiles of x and w, or hand each
@@ -62,6 +62,7 @@ export function conditions(traits: DeviceTraits) {
     GELU_NEW: false,
     GELU: false,
     RELU: false,
+    SILU_MUL: false,
     RESIDUAL: false,
     KV_F16: false,
     NORM: false,
@@ -144,6 +145,7 @@ export function supports(variant: MatmulVariant, traits: DeviceTraits): string |
   if (conditions.W_F16 && conditions.W_Q8) return 'W_F16 and W_Q8 are both true, expected one of them';
   const activations = ACTIVATIONS.filter((name) => conditions[name]);
   if (activations.length > 1) return `${activations.join(' and ')} are true, expected one of them`;
+  if (conditions.SILU_MUL && conditions.RESIDUAL) return 'SILU_MUL and RESIDUAL are both true, expected one of them';
   if (QUADS > 0) return supportsQuads(variant);
   if (K_TILE > 0) return supportsTiles(variant);
   if (overrides.LANES > MAX_LANES_OVER_COLUMNS)
@@ -159,7 +161,14 @@ export function accepts(
   { conditions }: MatmulVariant,
 ): string | null {
   if (conditions.X_VEC4 && K % 4 !== 0) return `K is ${K}, with X_VEC4 expected a multiple of 4`;
-  return first + N > O ? `columns [${first}, ${first + N}) are beyond out's ${O}` : null;
+  if (conditions.SILU_MUL && N % 2 !== 0) return `w has ${N} columns, with SILU_MUL expected a multiple of 2`;
+  const end = first + columnsOfOut(N, conditions);
+  return end > O ? `columns [${first}, ${end}) are beyond out's ${O}` : null;
+}
+
+/** Returns the columns that a matmul of N columns writes. */
+export function columnsOfOut(N: number, { SILU_MUL }: Readonly<Record<string, boolean>>): number {
+  return SILU_MUL ? N / 2 : N;
 }
 
 /** Returns the workgroups of a dispatch. */
@@ -194,7 +203,7 @@ function loads({ M, N, K }: Sizes<'M' | 'N' | 'K'>, variant: MatmulVariant): num
 /** Returns the work of `matmul`. */
 export function matmulCost({ M, N, K }: Sizes<'M' | 'N' | 'K'>, variant: MatmulVariant): Cost {
   return {
-    bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * N),
+    bytes: 4 * (M * K + weightWords({ N, K }, variant) + N + M * columnsOfOut(N, variant.conditions)),
     loads: loads({ M, N, K }, variant),
     flops: 2 * M * K * N,
   };
@@ -208,7 +217,8 @@ function ofOthers({ conditions }: MatmulVariant & Variant, kernels: Readonly<Rec
 
 /**
  * out[M, first + n] = f(x[M, K] · w[K, N] + bias[N]) (+ out): f is the identity or one of the conditions GELU_NEW, GELU,
- * RELU; RESIDUAL adds what `out` held. w is a PackedWeight, whose storage type decides W_F16 (packed f16) and W_Q8 (bytes and
+ * RELU; RESIDUAL adds what `out` held. With SILU_MUL columns 2i and 2i + 1 of w are a gate and what it scales: column first + i of
+ * `out` is silu(gate) · scaled. w is a PackedWeight, whose storage type decides W_F16 (packed f16) and W_Q8 (bytes and
  * scales). X_VEC4 asks for K % 4 = 0 and loads less.
  *
  * Every variant sums k ascending with one fma chain an output, or a chain for each CHUNK k, whose sums are added ascending:

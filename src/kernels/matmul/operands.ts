@@ -8,9 +8,10 @@ import type { CacheShape } from '../kv-write/paged-cache.ts';
 import { packedTensor, repeatedTile } from '../weights/operands.ts';
 import { storedValues, TILE, type WeightDType, weightConditions } from '../weights/weight-tiles.ts';
 import type { ActivationName } from './activation.ts';
-import type { matmul, matmulKVWrite } from './matmul.ts';
+import { columnsOfOut, type matmul, type matmulKVWrite } from './matmul.ts';
 import type { matmulNaive } from './matmul-naive.ts';
 import type { normMatmul, normMatmulKVWrite } from './norm-matmul.ts';
+import type { siluMulNaive } from './silu-mul-naive.ts';
 
 /** Sizes of x[M, K] · w[K, N]. */
 export interface MatmulShape {
@@ -27,7 +28,7 @@ export interface MatmulInputs extends MatmulShape {
   readonly bias: Float32Array;
   readonly dtype: WeightDType;
   readonly activation?: ActivationName | undefined;
-  /** Columns of the output, and the first of those that are written; default: N and 0. */
+  /** Columns of the output, and the first of those that are written; by default all are written. */
   readonly columns?: { readonly O: number; readonly first: number };
   /** Numbers [M, O] that the output holds and RESIDUAL adds to. */
   readonly residual?: Float32Array | undefined;
@@ -47,9 +48,20 @@ export function matmulInputs(seed: number, { M, K, N }: MatmulShape, dtype: Weig
   return { M, K, N, dtype, x, w: storedValues(K, N, dtype, w, 'kn'), bias: normals(seed + 2, N) };
 }
 
+/** Returns the columns of the output, and the first and the number of those that are written. */
+export function writtenColumns({ N, activation, columns }: MatmulInputs): {
+  readonly O: number;
+  readonly first: number;
+  readonly count: number;
+} {
+  const count = columnsOfOut(N, { SILU_MUL: activation === 'SILU_MUL' });
+  return { ...(columns ?? { O: count, first: 0 }), count };
+}
+
 /** Takes rows [start, end) of x alone. */
 export function someRows<I extends MatmulInputs>(inputs: I, start: number, end: number): I {
-  const { K, N, columns: { O } = { O: N }, residual } = inputs;
+  const { K, residual } = inputs;
+  const { O } = writtenColumns(inputs);
   const x = inputs.x.slice(start * K, end * K);
   return { ...inputs, M: end - start, x, ...(residual && { residual: residual.slice(start * O, end * O) }) };
 }
@@ -64,7 +76,8 @@ export function matmulOperands(
   inputs: MatmulInputs,
   w: HostTensor = packedWeight(inputs),
 ): KernelOperands<typeof matmul.spec> {
-  const { M, K, N, x, bias, columns: { O, first } = { O: N, first: 0 }, residual } = inputs;
+  const { M, K, N, x, bias, residual } = inputs;
+  const { O, first } = writtenColumns(inputs);
   const out = residual ? hostTensor(residual, M, O) : unwritten(M, O);
   return {
     tensors: { x: hostTensor(x, M, K), w, bias: hostTensor(bias, N), out },
@@ -80,6 +93,14 @@ export function matmulConditions({ dtype, activation, residual }: MatmulInputs):
     ...(activation && { [activation]: true }),
     ...(residual && { RESIDUAL: true }),
   };
+}
+
+/** Operands of `silu_mul_naive`: gates and what they scale, x[M, N]. */
+export function siluMulNaiveOperands(
+  x: Float32Array,
+  { M, N }: Pick<MatmulShape, 'M' | 'N'>,
+): KernelOperands<typeof siluMulNaive.spec> {
+  return { tensors: { x: hostTensor(x, M, N), out: unwritten(M, N / 2) }, scalars: {}, outputs: ['out'] };
 }
 
 /** Operands of `matmul_naive`, whose weight is a matrix of f32. */

@@ -5,7 +5,7 @@ import type { KernelVerification } from '../kernel-verification.ts';
 import { kvDType } from '../kv-write/kv-write.ts';
 import { repeatedTile } from '../weights/operands.ts';
 import { TILE, type WeightDType, weightDType } from '../weights/weight-tiles.ts';
-import type { matmul, matmulKVWrite } from './matmul.ts';
+import { columnsOfOut, type matmul, type matmulKVWrite } from './matmul.ts';
 import type { normMatmul, normMatmulKVWrite } from './norm-matmul.ts';
 import {
   type MatmulShape,
@@ -62,25 +62,25 @@ function columnsOf(N: number): number {
  * Operands of M rows of a shape, but for what a kernel needs besides. Every second column has no bias, and rows of subnormal
  * numbers have as small ones in the output, or nothing would be seen of them.
  */
-function strained({ K, N }: Omit<MatmulShape, 'M'>, dtype: WeightDType) {
+function strained({ K, N }: Omit<MatmulShape, 'M'>, conditions: Readonly<Record<string, boolean>>) {
+  const O = columnsOfOut(N, conditions);
   const bias = normals(2, N).map((value, n) => (n % 2 === 0 ? value : 0));
-  const before = normals(4, M * N).map((value, i) => value * Math.min(1, scaleOf(Math.floor(i / N))));
-  return { ...cancelling(K, N, dtype), bias: hostTensor(bias, N), out: hostTensor(before, M, N) };
+  const before = normals(4, M * O).map((value, i) => value * Math.min(1, scaleOf(Math.floor(i / O))));
+  return { ...cancelling(K, N, weightDType(conditions)), bias: hostTensor(bias, N), out: hostTensor(before, M, O) };
 }
 
 /** Makes operands of a matmul whose output holds numbers before, to which RESIDUAL adds. */
 function strainedMatmul({ dims, variant: { conditions } }: SizedDispatch<'K' | 'N'>) {
   const shape = { M, K: dims.K, N: columnsOf(dims.N) };
-  const dtype = weightDType(conditions);
-  const operands = timedMatmulOperands(shape, dtype);
-  return { ...operands, tensors: { ...operands.tensors, ...strained(shape, dtype) } };
+  const operands = timedMatmulOperands(shape, weightDType(conditions));
+  return { ...operands, tensors: { ...operands.tensors, ...strained(shape, conditions) } };
 }
 
 function strainedProjection({ dims, variant: { conditions } }: SizedDispatch<'K' | 'N' | 'G' | 'D' | 'P'>) {
   const { K, N, G, D, P } = dims;
   const dtype = weightDType(conditions);
   const operands = timedProjectionOperands({ M, K, N }, dtype, { G, D, P, dtype: kvDType(conditions) });
-  return { ...operands, tensors: { ...operands.tensors, ...strained({ K, N }, dtype) } };
+  return { ...operands, tensors: { ...operands.tensors, ...strained({ K, N }, conditions) } };
 }
 
 /** Verification of `matmul`. */

@@ -78,6 +78,7 @@ describe('the cases of a GPT-2', () => {
       embed_tokens: ['tokens'],
       layernorm: ['rows'],
       layernorm_naive: ['rows'],
+      silu_mul_naive: ['qkv'],
       rmsnorm: ['rows'],
       rmsnorm_naive: ['rows'],
       matmul_kv_write: ['qkv'],

@@ -13,7 +13,9 @@ import {
   matmulInputs,
   matmulNaiveOperands,
   matmulOperands,
+  siluMulNaiveOperands,
 } from '../../../src/kernels/matmul/operands.ts';
+import { siluMulNaive } from '../../../src/kernels/matmul/silu-mul-naive.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import { normals } from '../../../src/util/random-values.ts';
 import { expectSameBits, expectWithin } from './expect-within.ts';
@@ -120,4 +122,22 @@ export async function checkMatmulNaive(
   const { want, tolerance } = expectedMatmul(inputs);
   expectWithin(floatsOf(words), want, tolerance!, `naive, K ${K}`);
   expectSameBits(await runMatmul(device, inputs, {}, kernel), words, `K ${K}`);
+}
+
+/** Expects SILU_MUL to give the products of float64, and the bits of the plain kernel after the matmul without it. */
+export async function checkSiluMul(
+  device: Device,
+  shape: MatmulShape,
+  dtype: WeightDType,
+  kernel: MatmulKernel = matmul,
+  choice: VariantChoice = {},
+  naive: Kernel<typeof siluMulNaive.spec> = siluMulNaive,
+): Promise<void> {
+  const inputs = matmulInputs(shape.N, shape, dtype);
+  const gated = { ...inputs, activation: 'SILU_MUL' } as const;
+  const words = await runMatmul(device, gated, choice, kernel);
+  const { want, tolerance } = expectedMatmul(gated);
+  expectWithin(floatsOf(words), want, tolerance!, 'SILU_MUL');
+  const { tensors, scalars } = siluMulNaiveOperands(floatsOf(await runMatmul(device, inputs)), shape);
+  expectSameBits(words, await runKernel(device, naive, tensors, scalars), 'SILU_MUL apart');
 }
