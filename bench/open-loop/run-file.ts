@@ -60,6 +60,7 @@ function parseLimits(fields: JsonFields): ModelLimits {
     numBlocks: fields.integer('numBlocks', 1),
     blockSize: fields.integer('blockSize', 1),
     vocabSize: fields.integer('vocabSize', 1),
+    ...(fields.has('window') && { window: fields.integer('window', 1) }),
   };
 }
 

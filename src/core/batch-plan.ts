@@ -27,7 +27,7 @@ export interface BatchPlan {
   readonly queryStartLoc: Int32Array;
   /** [S] tokens of the sequence in the cache once this step has run. */
   readonly contextLens: Int32Array;
-  /** [S, maxBlocks] block ids in order of position; −1 pads. */
+  /** [S, maxBlocks] block ids in order of position; −1 pads, and stands for blocks that no token of the step sees. */
   readonly blockTables: Int32Array;
   /** Row length of `blockTables`. */
   readonly maxBlocks: number;

@@ -14,6 +14,8 @@ export interface ModelLimits {
   /** Tokens per block. */
   readonly blockSize: number;
   readonly vocabSize: number;
+  /** Keys that a token sees in every layer, its own included; absent where it sees all before it. */
+  readonly window?: number | undefined;
 }
 
 /** A token id and its log-probability, in nats, by the raw logits: before bias, penalties, temperature and filters. */

@@ -14,7 +14,7 @@ export interface SchedulerRow {
   readonly samples: boolean;
   readonly epoch: number;
   readonly tokenSlot: number;
-  /** Block ids in order of position, enough for `start + numTokens` tokens. */
+  /** Block ids in order of position, enough for `start + numTokens` tokens; −1 for those that none of the row's tokens sees. */
   readonly blockTable: readonly number[];
 }
 

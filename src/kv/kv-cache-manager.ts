@@ -2,14 +2,16 @@
 import type { ModelLimits } from '../core/runner.ts';
 import type { PrefixHit, PrefixMiss, ReadonlySequence } from '../core/sequence.ts';
 import { RoseinferError } from '../util/errors.ts';
-import { ceilDiv } from '../util/math.ts';
 import { checkValue, count } from '../util/option-checks.ts';
 import { BlockPool } from './block-pool.ts';
-import { BlockTable } from './block-table.ts';
+import { BlockTable, NO_BLOCK } from './block-table.ts';
 import { type BlockHash, type CachedBlock, PrefixCache } from './prefix-cache.ts';
+import { maxBlocksHeld, numBlocksUnseen, type SequenceSizes } from './sequence-blocks.ts';
 
 /** Evicted blocks remembered per block of the pool. */
 const EVICTED_PER_BLOCK = 4;
+/** Entries of the prefix cache without contents per block of the pool, where sequences slide. */
+const EMPTY_PER_BLOCK = 16;
 
 /** Sequence as the manager reads it; the object itself is the key of its table. */
 export type CachedSequence = Pick<
@@ -23,22 +25,30 @@ export type CachedSequence = Pick<
  * Only full blocks with ids on the host are shared, and a hit leaves at least the last token to compute. So no sequence
  * writes to a block that another one reads, and nothing has to be copied on a write: a sequence that goes on from the
  * middle of a block computes that block for itself.
+ *
+ * Where every layer slides, a sequence has only the blocks that its next token sees, or a later one: the others are given back while
+ * it runs, and a hit needs no others.
  */
 export class KVCacheManager {
   readonly blockSize: number;
   readonly #pool: BlockPool;
   readonly #cache: PrefixCache;
   readonly #tables = new Map<CachedSequence, BlockTable>();
+  readonly #sizes: SequenceSizes;
 
   /**
    * @param hash of blocks; tests give one that collides.
-   * @throws RangeValueError unless both numbers are integers ≥ 1.
+   * @throws RangeValueError unless all numbers are integers ≥ 1.
    */
-  constructor({ numBlocks, blockSize }: Pick<ModelLimits, 'numBlocks' | 'blockSize'>, hash?: BlockHash) {
+  constructor(sizes: SequenceSizes & Pick<ModelLimits, 'numBlocks'>, hash?: BlockHash) {
+    const { numBlocks, blockSize, window } = sizes;
     checkValue('blockSize', blockSize, count);
+    if (window !== undefined) checkValue('window', window, count);
     this.blockSize = blockSize;
+    this.#sizes = sizes;
     this.#pool = new BlockPool(numBlocks);
-    this.#cache = new PrefixCache(EVICTED_PER_BLOCK * numBlocks, hash);
+    const maxEmpty = EMPTY_PER_BLOCK * numBlocks;
+    this.#cache = new PrefixCache(EVICTED_PER_BLOCK * numBlocks, { maxEmpty, ...(hash && { hash }) });
   }
 
   get numBlocks(): number {
@@ -55,30 +65,40 @@ export class KVCacheManager {
     return this.#cache.numBlocks;
   }
 
-  /** Blocks that `numTokens` tokens of one sequence take. */
+  /** Blocks that `numTokens` tokens of one sequence take at a time. */
   numBlocksFor(numTokens: number): number {
-    return ceilDiv(numTokens, this.blockSize);
+    return maxBlocksHeld(numTokens, this.#sizes);
   }
 
   /**
-   * Gives a sequence without blocks those of all its tokens, the first ones from the prefix cache where it has them.
-   * Null, and nothing changed, when that would leave fewer than `numReserved` blocks free.
+   * Gives a sequence without blocks those of all its tokens, as far as it has them at a time, the first ones from the prefix cache
+   * where it has them. Null, and nothing changed, when that would leave fewer than `numReserved` blocks free.
    */
   start(sequence: CachedSequence, numReserved = 0): PrefixHit | null {
-    const { found, miss } = this.#lookUp(sequence);
-    const numFreeHits = found.filter(({ block }) => this.#pool.refCount(block) === 0).length;
-    const numMissing = this.numBlocksFor(sequence.numTokens) - found.length;
+    const { prefix, blocks, miss } = this.#lookUp(sequence);
+    const hits = blocks.filter((block) => block !== NO_BLOCK);
+    const numFreeHits = hits.filter((block) => this.#pool.refCount(block) === 0).length;
+    const table = new BlockTable(this.blockSize);
+    table.append(blocks);
+    table.giveBack(blocks.length - hits.length);
+    const wanted = this.numBlocksFor(sequence.numTokens) - table.numHeld;
+    const numMissing = Math.min(wanted, table.numMissing(sequence.numTokens));
     if (numMissing + numReserved > this.#pool.numFree - numFreeHits) return null;
 
-    const table = new BlockTable(this.blockSize);
-    for (const cached of found) {
-      this.#pool.share(cached.block);
-      table.append([cached.block]);
-      table.appendPrefix(cached);
-    }
+    for (const block of hits) this.#pool.share(block);
+    for (const cached of prefix) table.appendPrefix(cached);
     this.#tables.set(sequence, table);
     this.#append(table, numMissing);
-    return { numTokens: found.length * this.blockSize, miss };
+    return { numTokens: blocks.length * this.blockSize, miss };
+  }
+
+  /**
+   * Gives back the blocks of a sequence that no token after its computed ones sees. Steps that were submitted still read them: they
+   * run before those that will write to the blocks.
+   */
+  slide(sequence: CachedSequence): void {
+    const given = this.#tables.get(sequence)?.giveBack(numBlocksUnseen(sequence.numComputedTokens, this.#sizes)) ?? [];
+    for (const block of given) this.#pool.free(block, this.#cache.has(block));
   }
 
   /** Grows the table for `numTokens` tokens after the computed ones. False, and nothing changed, when the pool lacks blocks. */
@@ -101,21 +121,25 @@ export class KVCacheManager {
     const numFull = Math.floor(Math.min(numComputedTokens, promptIds.length + ids.length) / this.blockSize);
     for (let index = table.prefix.length; index < numFull; index++) {
       const parent = table.prefix.at(-1) ?? null;
-      table.appendPrefix(this.#cache.add(group, parent, this.#idsOf(sequence, index), table.blocks[index]!));
+      const block = index < table.numGiven ? null : table.blocks[index]!;
+      table.appendPrefix(this.#cache.add(group, parent, this.#idsOf(sequence, index), block));
     }
   }
 
-  /** Drops the contents of blocks from the prefix cache: they turned out to be wrong. */
-  evict(blocks: Iterable<number>): void {
-    for (const block of blocks) this.#cache.evict(block);
+  /** Drops the contents of a sequence's blocks from the prefix cache, those that it gave back too: they turned out to be wrong. */
+  evict(sequence: CachedSequence): void {
+    const table = this.#tables.get(sequence);
+    if (table === undefined) return;
+    for (const entry of table.prefix.slice(0, table.numGiven)) this.#cache.drop(entry);
+    for (const block of table.held) this.#cache.evict(block);
   }
 
   /** Drops the contents of all blocks from the prefix cache. */
   evictAll(): void {
-    this.evict(Array(this.numBlocks).keys());
+    for (let block = 0; block < this.numBlocks; block++) this.#cache.evict(block);
   }
 
-  /** Block ids in order of position; empty for a sequence without blocks. */
+  /** Block ids in order of position, NO_BLOCK for those that were given back; empty for a sequence without blocks. */
   blockTable(sequence: CachedSequence): readonly number[] {
     return this.#tables.get(sequence)?.blocks ?? [];
   }
@@ -130,7 +154,8 @@ export class KVCacheManager {
    * has none.
    */
   free(sequence: CachedSequence): void {
-    for (const block of this.blockTable(sequence).toReversed()) this.#pool.free(block, this.#cache.has(block));
+    const { held = [] } = this.#tables.get(sequence) ?? {};
+    for (const block of held.toReversed()) this.#pool.free(block, this.#cache.has(block));
     this.#tables.delete(sequence);
   }
 
@@ -138,30 +163,51 @@ export class KVCacheManager {
   checkIntegrity(): void {
     this.#pool.checkIntegrity();
     const owners = new Uint32Array(this.numBlocks);
-    for (const { blocks } of this.#tables.values()) for (const block of blocks) owners[block]!++;
+    for (const { held } of this.#tables.values()) for (const block of held) owners[block]!++;
     for (const [block, count] of owners.entries()) {
       const refCount = this.#pool.refCount(block);
       if (count !== refCount) throw new RoseinferError(`block ${block} is in ${count} tables, expected ${refCount}`);
     }
-    for (const [{ numComputedTokens }, { blocks }] of this.#tables) {
+    for (const [{ numComputedTokens }, { blocks, numGiven }] of this.#tables) {
+      const numUnseen = numBlocksUnseen(numComputedTokens, this.#sizes);
+      if (numGiven > numUnseen)
+        throw new RoseinferError(`${numGiven} blocks were given back, expected at most ${numUnseen}`);
       const written = blocks.slice(Math.floor(numComputedTokens / this.blockSize));
       const shared = written.find((block) => this.#pool.refCount(block) > 1);
       if (shared !== undefined) throw new RoseinferError(`block ${shared} is written and shared, expected one owner`);
     }
   }
 
-  /** The longest chain of cached blocks that leaves the sequence a token to compute. */
-  #lookUp(sequence: CachedSequence): { found: CachedBlock[]; miss: PrefixMiss } {
-    const found: CachedBlock[] = [];
+  /**
+   * The longest prefix that leaves the sequence a token to compute and of which the next token finds all blocks that it sees.
+   * Those before are NO_BLOCK.
+   */
+  #lookUp(sequence: CachedSequence): { prefix: CachedBlock[]; blocks: number[]; miss: PrefixMiss } {
+    const { path, end } = this.#followPath(sequence);
+    let [numBlocks, numUnseen, numInRow] = [0, 0, 0];
+    for (const [index, { block }] of path.entries()) {
+      const length = index + 1;
+      numInRow = block === null ? 0 : numInRow + 1;
+      const unseen = numBlocksUnseen(length * this.blockSize, this.#sizes);
+      if (numInRow >= length - unseen) [numBlocks, numUnseen] = [length, unseen];
+    }
+    const prefix = path.slice(0, numBlocks);
+    const blocks = prefix.map(({ block }, index) => (index < numUnseen ? NO_BLOCK : (block ?? NO_BLOCK)));
+    return { prefix, blocks, miss: numBlocks < path.length ? 'evicted' : end };
+  }
+
+  /** Entries of the sequence's full blocks up to the first that has none, and the reason why there are no more. */
+  #followPath(sequence: CachedSequence): { path: CachedBlock[]; end: PrefixMiss } {
+    const path: CachedBlock[] = [];
     const { prefixGroup: group, promptIds, ids } = sequence;
-    if (group === null) return { found, miss: 'off' };
+    if (group === null) return { path, end: 'off' };
     const numFull = Math.floor((promptIds.length + ids.length - 1) / this.blockSize);
     for (let index = 0; index < numFull; index++) {
-      const next = this.#cache.find(group, found.at(-1) ?? null, this.#idsOf(sequence, index));
-      if (typeof next === 'string') return { found, miss: next };
-      found.push(next);
+      const next = this.#cache.find(group, path.at(-1) ?? null, this.#idsOf(sequence, index));
+      if (typeof next === 'string') return { path, end: next };
+      path.push(next);
     }
-    return { found, miss: 'short' };
+    return { path, end: 'short' };
   }
 
   /** Token ids of block `index`, which are on the host. */
@@ -175,7 +221,10 @@ export class KVCacheManager {
   #append(table: BlockTable, count: number): boolean {
     const blocks = this.#pool.allocate(count);
     if (blocks === null) return false;
-    this.evict(blocks);
+    for (const block of blocks) {
+      if (this.#sizes.window === undefined) this.#cache.evict(block);
+      else this.#cache.empty(block);
+    }
     table.append(blocks);
     return true;
   }

@@ -1,8 +1,9 @@
 // Sizes of a runner by the memory that there is: a context and a pool that no caller asked for are cut to what it holds, for
 // models may claim contexts whose keys and values are larger than any machine.
+
+import { maxBlocksHeld } from '../kv/sequence-blocks.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
 import type { WeightStorage } from '../models/weight-storage.ts';
-import { ceilDiv } from '../util/math.ts';
 import { checkMemory, MemoryError, planMemory } from './memory-plan.ts';
 import { type RunnerOptions, type RuntimeSizes, resolveSizes, type SizingDevice } from './runtime-sizes.ts';
 
@@ -75,17 +76,17 @@ export function fitPool(
   sizes: RuntimeSizes,
   { hostBytes, tiedHead }: Omit<Room, 'device'>,
 ): RuntimeSizes {
-  const { numBlocks, maxModelLen, blockSize } = sizes;
+  const { numBlocks, maxModelLen } = sizes;
   const { total, kv } = planMemory(model, sizes, tiedHead);
   const poolBytes = hostBytes === undefined ? GPU_POOL_BYTES : hostBytes - (total - kv);
   const mostBlocks = Math.floor(poolBytes / (kv / numBlocks));
-  const fewestBlocks = Math.min(numBlocks, ceilDiv(maxModelLen, blockSize));
+  const fewestBlocks = Math.min(numBlocks, maxBlocksHeld(maxModelLen, sizes));
   return { ...sizes, numBlocks: Math.max(fewestBlocks, Math.min(numBlocks, mostBlocks)) };
 }
 
 /** Returns true where a model fits, with a pool that holds a longest sequence. */
 function fits(model: ModelDefinition, sizes: RuntimeSizes, { device, hostBytes, tiedHead }: Room): boolean {
-  if (sizes.numBlocks * sizes.blockSize < sizes.maxModelLen) return false;
+  if (sizes.numBlocks < maxBlocksHeld(sizes.maxModelLen, sizes)) return false;
   if (hostBytes === undefined && planMemory(model, sizes, tiedHead).kv > GPU_POOL_BYTES) return false;
   try {
     checkMemory(model, sizes, { maxBindingBytes: device.gpu.limits.maxStorageBufferBindingSize, hostBytes }, tiedHead);

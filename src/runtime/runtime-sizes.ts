@@ -3,10 +3,10 @@ import type { ModelLimits } from '../core/runner.ts';
 import type { ReductionClass } from '../gpu/reduction.ts';
 import { type KVDType, kvRowWords } from '../kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
+import { maxBlocksHeld } from '../kv/sequence-blocks.ts';
 import type { ModelConfig } from '../models/config.ts';
 import type { WeightStorage } from '../models/weight-storage.ts';
 import { RangeValueError } from '../util/errors.ts';
-import { ceilDiv } from '../util/math.ts';
 import { checkValue, count } from '../util/option-checks.ts';
 
 /** All sizes of a model on a device; a function of the runtime takes them whole, or names those that it needs. */
@@ -88,14 +88,17 @@ export function resolveSizes(
   }
   const blockBytes = kvBlockBytes(config, blockSize, kvDtype);
   const mostBlocks = Math.floor(maxBindingBytes / blockBytes);
-  const { numBlocks = Math.min(maxBatchSize * ceilDiv(maxModelLen, blockSize), Math.max(mostBlocks, 1)) } = options;
+  const window = config.window ?? undefined;
+  const longest = maxBlocksHeld(maxModelLen, { blockSize, window, maxBatchTokens });
+  const { numBlocks = Math.min(maxBatchSize * longest, Math.max(mostBlocks, 1)) } = options;
   checkSize('numBlocks', numBlocks);
   if (numBlocks > mostBlocks) {
     const expected = `at most ${mostBlocks}: a layer's blocks of ${blockBytes} bytes share one binding of ${maxBindingBytes} bytes`;
     throw new RangeValueError('numBlocks', numBlocks, expected);
   }
   const sizes = { maxBatchSize, maxBatchTokens, maxModelLen, numBlocks, blockSize, maxLogitsRows };
-  return { ...sizes, vocabSize: config.vocabSize, storage: options.dtype ?? stored, kvDtype, reduction };
+  const { vocabSize } = config;
+  return { ...sizes, vocabSize, ...(window && { window }), storage: options.dtype ?? stored, kvDtype, reduction };
 }
 
 /** Counts the bytes of one layer's keys and values in one block. */

@@ -3,6 +3,7 @@ import { maxUnreadIds } from '../core/logits-adjustment.ts';
 import type { ModelLimits, StepResult } from '../core/runner.ts';
 import type { SchedulerOutput, SchedulerRow } from '../core/scheduler-output.ts';
 import type { FinishReason, Sequence } from '../core/sequence.ts';
+import { NO_BLOCK } from '../kv/block-table.ts';
 import { KVCacheManager } from '../kv/kv-cache-manager.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { checkValue, count } from '../util/option-checks.ts';
@@ -92,13 +93,19 @@ export class BatchScheduler implements Scheduler {
     const step: StepDraft = { rows: [], admitted: [], preempted: [], budget: this.#limits.maxBatchTokens };
     const isDecode = ({ sequence }: RunningSequence) => sequence.numUncomputedTokens === 1;
 
+    for (const { sequence } of this.#running) this.#kv.slide(sequence);
+    // A sequence that slides starts with the blocks of its first chunks and needs others for each that follows: of those that it gave
+    // back, unless others have them, too. It must have them before a row of this step is another's.
+    for (const { sequence } of this.#running.filter((running) => !isDecode(running))) {
+      if (sequence.status === 'running') this.#allocateOrPreempt(step, sequence, this.#longestChunk(sequence));
+    }
     // One token each, and before any chunk: a long prompt does not stop those that decode.
     for (const running of this.#running.filter(isDecode)) {
       if (step.budget === 0) break;
       // An earlier one may have taken its blocks.
       if (running.sequence.status !== 'running' || running.sequence.isFullLength) continue;
       if (running.sequence.numPendingIds > maxUnreadIds(running.sequence.params)) continue;
-      if (this.#allocateOrPreempt(step, running.sequence)) this.#addRow(step, running, 1);
+      if (this.#allocateOrPreempt(step, running.sequence, 1)) this.#addRow(step, running, 1);
     }
     // The rest of the target after the decoding rows, but at least one token.
     const target = Math.max(targetTokens - step.rows.length, 1);
@@ -122,7 +129,7 @@ export class BatchScheduler implements Scheduler {
       sequence.numPendingIds--;
       if (id === null) {
         // A row without finite logits may have left keys that are not finite.
-        this.#kv.evict(this.#kv.blockTable(sequence));
+        this.#kv.evict(sequence);
       } else {
         sequence.ids.push(id);
         this.#kv.cacheBlocks(sequence);
@@ -155,7 +162,9 @@ export class BatchScheduler implements Scheduler {
 
   checkIntegrity(): void {
     this.#kv.checkIntegrity();
-    const held = this.#running.flatMap(({ sequence }) => this.#kv.blockTable(sequence));
+    const held = this.#running
+      .flatMap(({ sequence }) => this.#kv.blockTable(sequence))
+      .filter((block) => block !== NO_BLOCK);
     const numUsed = this.#kv.numBlocks - this.#kv.numFreeBlocks;
     if (new Set(held).size !== numUsed) {
       throw new RoseinferError(
@@ -217,12 +226,17 @@ export class BatchScheduler implements Scheduler {
   /** Tells whether a sequence may need more blocks than it has. The last id is never computed. */
   #willGrow(sequence: Sequence): boolean {
     const maxComputed = sequence.promptIds.length + sequence.params.maxTokens - 1;
-    return this.#kv.numBlocksFor(maxComputed) > this.#kv.blockTable(sequence).length;
+    return maxComputed > this.#kv.blockTable(sequence).length * this.#kv.blockSize;
   }
 
-  /** Takes blocks for one more token from sequences ranked after it until there are enough. False when its own were taken. */
-  #allocateOrPreempt(step: StepDraft, sequence: Sequence): boolean {
-    while (!this.#kv.allocateSlots(sequence, 1)) {
+  /** Tokens of the longest chunk that a sequence may have in a step. */
+  #longestChunk({ numUncomputedTokens }: Sequence): number {
+    return Math.min(numUncomputedTokens, this.#limits.maxBatchTokens);
+  }
+
+  /** Takes blocks for more tokens from sequences ranked after it until there are enough. False when its own were taken. */
+  #allocateOrPreempt(step: StepDraft, sequence: Sequence, numTokens: number): boolean {
+    while (!this.#kv.allocateSlots(sequence, numTokens)) {
       const sequences = this.#running.map((running) => running.sequence);
       const loser = chooseVictim(sequences.slice(1 + sequences.indexOf(sequence)), this.#kv) ?? sequence;
       this.#preempt(loser);

@@ -158,7 +158,8 @@ describe('a fault shows in a difference:', () => {
     });
     vi.spyOn(PrefixCache.prototype, 'find').mockImplementation(function (this: PrefixCache, group, parent, ids) {
       const first = known.find(
-        (cached) => cached.parent === parent && cached.group === group && this.has(cached.block),
+        (cached) =>
+          cached.parent === parent && cached.group === group && cached.block !== null && this.has(cached.block),
       );
       return first ?? find.call(this, group, parent, ids);
     });

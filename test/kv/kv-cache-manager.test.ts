@@ -198,7 +198,7 @@ const command = fc.oneof(
   },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('append' as const), who: fc.nat(9), id: fc.nat(1) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('free' as const, 'preempt' as const), who: fc.nat(9) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('evict' as const), block: fc.nat(9) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('evict' as const), who: fc.nat(9) }) },
 );
 
 test('agrees with a model of contents under any order of starts, forks, writes, preemptions, evictions and ends', () => {
@@ -247,11 +247,11 @@ test('agrees with a model of contents under any order of starts, forks, writes, 
         const who = 'who' in step ? live[step.who % Math.max(live.length, 1)] : undefined;
         if (step.kind === 'start') {
           start(preempted.shift() ?? new ModelSequence(step.prompt, step.group), step.reserved);
-        } else if (step.kind === 'evict') {
-          kv.evict([step.block]);
-          model.contents.delete(step.block);
         } else if (who === undefined) {
           continue;
+        } else if (step.kind === 'evict') {
+          kv.evict(who);
+          for (const block of kv.blockTable(who)) model.forget(block);
         } else if (step.kind === 'fork') {
           start(new ModelSequence([...who.promptIds], who.prefixGroup), step.reserved);
         } else if (step.kind === 'compute') {

@@ -24,7 +24,7 @@ describe('PrefixCache', () => {
   });
 
   test('compares tokens: blocks with the same hash are distinguished', () => {
-    const cache = new PrefixCache(8, () => 7);
+    const cache = new PrefixCache(8, { hash: () => 7 });
     const a = cache.add('', null, [1, 2], 0);
     const b = cache.add('', null, [2, 1], 1);
     const c = cache.add('x', null, [1, 2], 2);
@@ -36,6 +36,36 @@ describe('PrefixCache', () => {
     cache.evict(0);
     expect(cache.find('', null, [1, 2])).toBe('evicted');
     expect(cache.find('', null, [2, 1])).toBe(b);
+  });
+
+  test('finds a block after others whose contents are lost, until nothing comes after them', () => {
+    const cache = new PrefixCache(8, { maxEmpty: 8 });
+    const a = cache.add('', null, [1, 2], 0);
+    const b = cache.add('', a, [3, 4], 1);
+    const c = cache.add('', b, [5, 6], 2);
+    for (const block of [0, 1]) cache.empty(block);
+    expect([a, b, c].map(({ block }) => block)).toEqual([null, null, 2]);
+    expect(cache.find('', b, [5, 6])).toBe(c);
+    expect([cache.numBlocks, cache.numEmpty]).toEqual([1, 2]);
+    expect(cache.add('', a, [3, 4], 7)).toBe(b); // computed again
+    expect([b.block, cache.has(7), cache.numEmpty]).toEqual([7, true, 1]);
+    cache.empty(7);
+    cache.empty(2);
+    expect([cache.numBlocks, cache.numEmpty]).toEqual([0, 0]);
+    expect(cache.find('', null, [1, 2])).toBe('evicted');
+  });
+
+  test('keeps no more entries without contents than it may: the oldest go, and what comes after them is not found', () => {
+    const cache = new PrefixCache(8, { maxEmpty: 1 });
+    const first = cache.add('', null, [0], 0);
+    cache.add('', cache.add('', first, [1], 1), [2], 2);
+    cache.empty(0);
+    expect(cache.find('', null, [0])).toBe(first);
+    cache.empty(1);
+    expect(cache.find('', null, [0])).toBe('evicted');
+    expect(cache.numEmpty).toBe(1);
+    cache.evict(2);
+    expect(cache.numEmpty).toBe(0);
   });
 
   test('keeps the first of two blocks with the same tokens', () => {

@@ -48,6 +48,16 @@ describe('a context that no caller asked for', () => {
   });
 });
 
+test('a model that slides gets blocks for windows and steps, not for whole contexts', () => {
+  const sliding = { ...model, config: { ...model.config, window: 4096 } };
+  const sizes = resolveSizes(sliding.config, { maxBatchSize: 2 }, 'f16', device);
+  // 2048 tokens of a step and the 4095 before them, wherever in a block they begin.
+  expect(sizes).toMatchObject({ window: 4096, numBlocks: 2 * 385 });
+  expect(resolveSizes(model.config, { maxBatchSize: 2 }, 'f16', device)).not.toHaveProperty('window');
+  // 6144 tokens of 256 KiB fit where 131,072 don't.
+  expect(fitSizes(sliding, {}, 'f16', { device, hostBytes: 4 * 2 ** 30 }).maxModelLen).toBe(131_072);
+});
+
 test('a context that was asked for stays, and nothing is said of it', () => {
   const sizes = sizesFor(4 * 2 ** 30, { maxModelLen: 131_072 });
   expect(sizes.maxModelLen).toBe(131_072);

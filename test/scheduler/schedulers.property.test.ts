@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Sequence } from '../../src/core/sequence.ts';
+import { maxBlocksHeld } from '../../src/kv/sequence-blocks.ts';
 import { createScheduler, queuePolicyNames, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { SchedulerLoop, testSequence } from '../support/engine/drive-scheduler.ts';
 import { FakeRunner, fakeCompletion } from '../support/engine/fake-runner.ts';
@@ -38,6 +39,7 @@ const setting = fc.record({
   maxBatchTokens: fc.integer({ min: 1, max: 40 }),
   blockSize: fc.integer({ min: 1, max: 5 }),
   spareBlocks: fc.nat(4),
+  window: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }),
   /** The first step that fails, and steps that fail with it. */
   failures: fc.option(fc.tuple(fc.nat(15), fc.constantFrom(1, 1, 2, 3, Number.POSITIVE_INFINITY)), { freq: 2 }),
   requests: fc.array(request, { minLength: 1, maxLength: 9, size: 'max' }),
@@ -54,18 +56,30 @@ const placeIn = {
 const byRank = (a: Sequence, b: Sequence) => a.rank - b.rank || a.order - b.order;
 
 test('whatever arrives, aborts, breaks or fails, once, in a row or for ever: one end each, the right ids, no limit passed, nothing lost or shared', () => {
-  let numPreemptions = 0;
+  let [numPreemptions, numSlid] = [0, 0];
   fc.assert(
     fc.property(
       setting,
-      ({ name, numLeft, maxBatchSize, maxBatchTokens, blockSize, spareBlocks, failures, requests, ...queue }) => {
+      ({
+        name,
+        numLeft,
+        maxBatchSize,
+        maxBatchTokens,
+        blockSize,
+        spareBlocks,
+        window,
+        failures,
+        requests,
+        ...queue
+      }) => {
         const runner = new FakeRunner({
           maxBatchSize,
           maxModelLen: LONGEST,
           maxBatchTokens,
           blockSize,
-          numBlocks: Math.ceil(LONGEST / blockSize) + spareBlocks,
+          numBlocks: maxBlocksHeld(LONGEST, { blockSize, window, maxBatchTokens }) + spareBlocks,
           vocabSize: VOCAB,
+          window,
         });
         const scheduler = createScheduler(name, runner.limits, queue.policy);
         const loop = new SchedulerLoop(scheduler, runner, { numLeft, targetTokens: queue.targetTokens });
@@ -129,6 +143,7 @@ test('whatever arrives, aborts, breaks or fails, once, in a row or for ever: one
             seed: params.seed,
             vocabSize: VOCAB,
             countsOutput,
+            window,
           });
           const complete = finishReason === 'stop' || finishReason === 'length';
           expect(ids).toEqual(complete ? whole : whole.slice(0, ids.length));
@@ -136,10 +151,16 @@ test('whatever arrives, aborts, breaks or fails, once, in a row or for ever: one
           expect(sequence).toMatchObject({ status: 'finished', numPendingIds: 0 });
         }
         numPreemptions += scheduler.numPreemptions;
+        if (
+          window !== undefined &&
+          runner.plans.some(({ blockTables, numSequences }) => numSequences > 0 && blockTables[0]! < 0)
+        )
+          numSlid++;
       },
     ),
     { seed: 7, numRuns: 10_000 },
   );
   // The property means little unless it met the hard case.
   expect(numPreemptions).toBeGreaterThan(400);
+  expect(numSlid).toBeGreaterThan(400);
 });

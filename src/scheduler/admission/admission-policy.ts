@@ -11,7 +11,7 @@ export interface AdmissionState {
   readonly maxBatchSize: number;
   /** Blocks of the KV pool that no running sequence holds. */
   readonly numFreeBlocks: number;
-  /** Blocks that the keys and values of this number of tokens take. */
+  /** Blocks that the keys and values of this number of tokens of one sequence take at a time. */
   numBlocksFor(numTokens: number): number;
 }
 

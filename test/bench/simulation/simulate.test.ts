@@ -21,7 +21,7 @@ import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
 import { FakeRunner } from '../../support/engine/fake-runner.ts';
 
 // Too few blocks, so that sequences are preempted.
-const limits = { maxBatchSize: 6, maxBatchTokens: 48, maxModelLen: 64, numBlocks: 40, blockSize: 4, vocabSize: 40 };
+const LIMITS = { maxBatchSize: 6, maxBatchTokens: 48, maxModelLen: 64, numBlocks: 40, blockSize: 4, vocabSize: 40 };
 const { signal } = new AbortController();
 let tokenizer: Tokenizer;
 let directory: string;
@@ -61,7 +61,9 @@ async function record(
   requests: readonly TimedRequest[],
   settings: EngineSettings,
   readbackMs?: number,
+  window?: number,
 ): Promise<[RecordedRun, OpenLoopRun]> {
+  const limits = { ...LIMITS, ...(window && { window }) };
   const clock = new VirtualClock({ pauseMs: 0.3, lateMs: 0.7 });
   const [times, ids] = [new SimulatedRunner({ limits, clock, stepMs }), new FakeRunner(limits)];
   const runner = {
@@ -118,6 +120,14 @@ describe('replay', () => {
     expect(report(run).rejected > 0).toBe(isBounded);
   });
 
+  test('does so of a run of a model that slides, by the window in its header', async () => {
+    const [recorded] = await record(drawRequests(80, 3), { prefixCache: false }, undefined, 8);
+    expect(recorded.header.limits.window).toBe(8);
+    expect((await replay(recorded)).difference).toBeNull();
+    const header = { ...recorded.header, limits: LIMITS };
+    expect((await replay({ ...recorded, header })).difference).toMatch(/^step \d+ is /);
+  });
+
   test('does so of a run that left two steps unread, by the readback in its header', async () => {
     const [recorded] = await record(drawRequests(80, 3), { prefixCache: false }, 1e6);
     expect((await replay(recorded)).difference).toBeNull();
@@ -130,8 +140,8 @@ describe('replay', () => {
       'another policy',
       (run: RecordedRun) => ({ ...run.header, settings: { policy: 'shortest-prompt-first' as const } }),
     ],
-    ['fewer blocks', (run: RecordedRun) => ({ ...run.header, limits: { ...limits, numBlocks: 30 } })],
-    ['a smaller batch', (run: RecordedRun) => ({ ...run.header, limits: { ...limits, maxBatchSize: 3 } })],
+    ['fewer blocks', (run: RecordedRun) => ({ ...run.header, limits: { ...LIMITS, numBlocks: 30 } })],
+    ['a smaller batch', (run: RecordedRun) => ({ ...run.header, limits: { ...LIMITS, maxBatchSize: 3 } })],
   ])('names the first step that differs with %s', async (_, change) => {
     const [recorded] = await record(drawRequests(80, 3), { prefixCache: false });
     const { difference } = await replay({ ...recorded, header: change(recorded) });
@@ -233,8 +243,8 @@ describe('rowsOf', () => {
     const plans: BatchPlan[] = [];
     const [recorded] = await record(drawRequests(30, 2), {});
     const clock = new VirtualClock();
-    const runner = new SimulatedRunner({ limits, clock, stepMs: (plan) => plans.push(plan) });
-    const log = new RunLog({ mode: 'online', limits, settings: {}, eosIds: [] });
+    const runner = new SimulatedRunner({ limits: LIMITS, clock, stepMs: (plan) => plans.push(plan) });
+    const log = new RunLog({ mode: 'online', limits: LIMITS, settings: {}, eosIds: [] });
     await clock.run(
       runOpenLoop('online', repeatedRequests(recorded), { runner, tokenizer, signal, clock, settings: {}, log }),
     );

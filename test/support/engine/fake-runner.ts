@@ -7,7 +7,8 @@ import type { ModelLimits, Runner, StepResult, TokenLogprobs } from '../../../sr
  * A runner without a model, but with a KV cache: it stores token ids in the slots that the plan names and reads each
  * context back through the block table. The next id is a hash of that context, so a wrong slot, a shared block or a
  * stale token gives other ids than `fakeCompletion`. Adjusted logits count as part of the context: how often the output has
- * each token.
+ * each token. With a window it reads no more of the context than that, and what it stores of a token depends on all tokens before
+ * it, as keys do.
  */
 export class FakeRunner implements Runner {
   readonly limits: ModelLimits;
@@ -42,15 +43,16 @@ export class FakeRunner implements Runner {
   compute(plan: BatchPlan): StepResult {
     this.plans.push(plan);
     this.#checkLimits(plan);
-    plan.slotMapping.forEach((slot, token) => {
+    // By position: a token may follow one that another sequence has in this step.
+    for (const token of [...plan.positions.keys()].sort((a, b) => plan.positions[a]! - plan.positions[b]!)) {
       const id = plan.tokenIds[token] ?? 0;
-      this.#slots[slot] = id < 0 ? this.#nextTokens[-1 - id]! : id;
-    });
+      this.#slots[plan.slotMapping[token]!] = this.#stored(plan, token, id < 0 ? this.#nextTokens[-1 - id]! : id);
+    }
     const ids = plan.samplingRows.map((row, index) => {
       const sequence = plan.sequenceIndex[plan.logitsRows[index]!]!;
-      const context = Array.from({ length: plan.contextLens[sequence]! }, (_, position) =>
-        this.#read(plan, sequence, position),
-      );
+      const length = plan.contextLens[sequence]!;
+      const numSeen = Math.min(length, this.limits.window ?? length);
+      const context = Array.from({ length: numSeen }, (_, i) => this.#read(plan, sequence, length - numSeen + i));
       return nextId([...context, ...this.#outputCounts(row)], row.seed, this.limits.vocabSize);
     });
     plan.samplingRows.forEach((row, index) => {
@@ -67,9 +69,17 @@ export class FakeRunner implements Runner {
     return Promise.resolve();
   }
 
+  #stored(plan: BatchPlan, token: number, id: number): number {
+    const { window } = this.limits;
+    const position = plan.positions[token]!;
+    if (window === undefined) return id;
+    return keyOf(position > 0 && window > 1 ? this.#read(plan, plan.sequenceIndex[token]!, position - 1) : 0, id);
+  }
+
   #read(plan: BatchPlan, sequence: number, position: number): number {
     const { blockSize } = this.limits;
     const block = plan.blockTables[sequence * plan.maxBlocks + Math.floor(position / blockSize)]!;
+    if (block < 0) throw new Error(`a token sees position ${position}, whose block was given back`);
     return this.#slots[block * blockSize + (position % blockSize)]!;
   }
 
@@ -101,14 +111,16 @@ export interface FakePrompt {
   readonly vocabSize?: number;
   /** True where the request has a presence or frequency penalty. */
   readonly countsOutput?: boolean;
+  readonly window?: number | undefined;
 }
 
 /** Computes the ids that `FakeRunner` generates after a prompt, without blocks, steps or batches. */
 export function fakeCompletion(prompt: FakePrompt): number[] {
-  const { promptIds, seed, maxTokens, eosIds = [], vocabSize = 64, countsOutput = false } = prompt;
+  const { promptIds, seed, maxTokens, eosIds = [], vocabSize = 64, countsOutput = false, window } = prompt;
   const ids: number[] = [];
   while (ids.length < maxTokens) {
-    const id = nextId([...promptIds, ...ids, ...countsOf(countsOutput ? ids : [])], seed, vocabSize);
+    const context = seen([...promptIds, ...ids], window);
+    const id = nextId([...context, ...countsOf(countsOutput ? ids : [])], seed, vocabSize);
     ids.push(id);
     if (eosIds.includes(id)) break;
   }
@@ -127,6 +139,23 @@ function countsOf(ids: readonly number[]): number[] {
   const counts = new Map<number, number>();
   for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
   return [...counts].sort(([a], [b]) => a - b).flat();
+}
+
+/** Stored words of a text that its last token sees. */
+function seen(text: readonly number[], window: number | undefined): readonly number[] {
+  if (window === undefined) return text;
+  let key = 0;
+  return text
+    .map((id) => {
+      key = keyOf(window > 1 ? key : 0, id);
+      return key;
+    })
+    .slice(-window);
+}
+
+/** Stored word of a token after the word of the one before it. */
+function keyOf(before: number, id: number): number {
+  return Math.imul(before ^ (id + 1), 0x01000193);
 }
 
 /** FNV-1a over the context and the seed. */

@@ -1,3 +1,5 @@
+// A model of the KV cache by contents alone, that its bookkeeping is compared with.
+
 /** A sequence as the manager reads one. */
 export class ModelSequence {
   promptIds: number[];
@@ -65,4 +67,20 @@ export class KVModel {
       if (![...this.contents.values()].includes(prefix)) this.contents.set(blocks[index]!, prefix);
     }
   }
+
+  /** Loses the contents of a block, and with them the way to all that comes after these tokens. */
+  forget(block: number): void {
+    const prefix = this.contents.get(block)?.replace(/]]$/, '');
+    if (prefix === undefined) return;
+    for (const [other, content] of this.contents) if (isAfter(content, prefix)) this.contents.delete(other);
+    for (const [sequence, numLearned] of this.numLearned) {
+      const known = numLearned === 0 ? null : this.prefix(sequence, numLearned - 1);
+      if (known !== null && isAfter(known, prefix)) this.numLearned.set(sequence, Number.POSITIVE_INFINITY);
+    }
+  }
+}
+
+/** Tells whether a content begins with a prefix, given without its closing brackets. */
+function isAfter(content: string, prefix: string): boolean {
+  return content.startsWith(`${prefix},`) || content === `${prefix}]]`;
 }
