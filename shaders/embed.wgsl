@@ -1,4 +1,4 @@
-import package::packed_weights::{TILE, K_STEP, Q8_GROUP, Q8_ROWS, signed_byte};
+import package::packed_weights::{GROUP, GROUP_ROWS, SCALE_ROWS, TILE, WORD_K, nibble, signed_byte};
 
 // out[t, c] = wte[id_t, c] (+ wpe[position_t, c]) for tokens with first <= id_t < first + N
 //   id_t = token_ids[t], or next_tokens[-1 - token_ids[t]] where that is negative.
@@ -16,10 +16,6 @@ import package::packed_weights::{TILE, K_STEP, Q8_GROUP, Q8_ROWS, signed_byte};
 
 override LANES: u32 = 64;
 
-// Elements of one token in a word.
-@if(W_Q8) const WORD_C = 4u;
-@elif(W_F16) const WORD_C = 2u;
-
 @compute @workgroup_size(LANES)
 fn main(@builtin(global_invocation_id) global: vec3u) {
   let c = global.x;
@@ -34,21 +30,15 @@ fn main(@builtin(global_invocation_id) global: vec3u) {
 }
 
 // wte[n, c], which lies as w[c, n] of a matmul does.
-@if(W_Q8) fn element(n: u32, c: u32) -> f32 {
-  let group = n / TILE * ((params.C + Q8_GROUP - 1u) / Q8_GROUP) + c / Q8_GROUP;
-  let scale = bitcast<f32>(wte[group * Q8_ROWS * TILE + n % TILE]);
-  let word = wte[(group * Q8_ROWS + 1u + c % Q8_GROUP / WORD_C) * TILE + n % TILE];
-  return signed_byte(word, c % WORD_C) * scale;
-}
-@elif(W_F16) fn element(n: u32, c: u32) -> f32 {
-  let pair = unpack2x16float(wte[(n / TILE * (padded_c() / WORD_C) + c / WORD_C) * TILE + n % TILE]);
-  return select(pair.x, pair.y, c % WORD_C == 1u);
-}
-@else fn element(n: u32, c: u32) -> f32 {
-  return bitcast<f32>(wte[(n / TILE * padded_c() + c) * TILE + n % TILE]);
-}
-
-// C with the zeros that a tile ends in.
-@if(!W_Q8) fn padded_c() -> u32 {
-  return (params.C + K_STEP - 1u) / K_STEP * K_STEP;
+fn element(n: u32, c: u32) -> f32 {
+  let group = (n / TILE * ((params.C + GROUP - 1u) / GROUP) + c / GROUP) * GROUP_ROWS;
+  let word = wte[(group + SCALE_ROWS + c % GROUP / WORD_K) * TILE + n % TILE];
+  @if(W_Q4 || W_Q8 || W_Q8_32) let scale = bitcast<f32>(wte[group * TILE + n % TILE]);
+  @if(W_Q4) {
+    let minimum = bitcast<f32>(wte[(group + 1u) * TILE + n % TILE]);
+    return fma(nibble(word, c % WORD_K), scale, -minimum);
+  }
+  @elif(W_Q8 || W_Q8_32) return signed_byte(word, c % WORD_K) * scale;
+  @elif(W_F16) return select(unpack2x16float(word).x, unpack2x16float(word).y, c % WORD_K == 1u);
+  @else return bitcast<f32>(word);
 }

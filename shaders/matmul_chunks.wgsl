@@ -1,5 +1,7 @@
 import package::packed_weights::TILE_VEC4;
-import package::matmul_inputs::{CHUNK, QuadWords, ROWS, add_quad, load_chunk, load_x, rows_of_quad, tile_start};
+import package::matmul_inputs::{
+  CHUNK, QuadWords, ROWS, Scales, WORD_QUADS, add_quad, load_chunk, load_x, rows_of_quad, tile_start,
+};
 import package::matmul_epilogue::write_quad;
 @if(NORM) import package::matmul_norm::{Gain, LANE_QUADS, NORM_QUADS, load_gain, norm_rows, normalized_quad};
 
@@ -28,8 +30,8 @@ fn place_of_x(r: u32, chunk: u32, q: u32) -> u32 {
 }
 
 // Adds quad q of a chunk's k to the sums of all rows.
-fn add_rows(sums: ptr<function, array<vec4f, ROWS>>, words: QuadWords, scale: vec4f, chunk: u32, q: u32) {
-  let rows = rows_of_quad(words, scale);
+fn add_rows(sums: ptr<function, array<vec4f, ROWS>>, words: QuadWords, scales: Scales, chunk: u32, q: u32) {
+  let rows = rows_of_quad(words, scales, q % WORD_QUADS);
   for (var r = 0; r < ROWS; r++) { (*sums)[r] = add_quad((*sums)[r], quads[place_of_x(u32(r), chunk, q)], rows); }
 }
 
@@ -77,14 +79,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     var sums = array<vec4f, ROWS>();
     // Written out: where a compiler leaves a loop a loop, it keeps the words in memory.
     const_assert K_QUADS == 8u;
-    add_rows(&sums, weights.words[0], weights.scale, chunk, 0u);
-    add_rows(&sums, weights.words[1], weights.scale, chunk, 1u);
-    add_rows(&sums, weights.words[2], weights.scale, chunk, 2u);
-    add_rows(&sums, weights.words[3], weights.scale, chunk, 3u);
-    add_rows(&sums, weights.words[4], weights.scale, chunk, 4u);
-    add_rows(&sums, weights.words[5], weights.scale, chunk, 5u);
-    add_rows(&sums, weights.words[6], weights.scale, chunk, 6u);
-    add_rows(&sums, weights.words[7], weights.scale, chunk, 7u);
+    add_rows(&sums, weights.words[0u / WORD_QUADS], weights.scales, chunk, 0u);
+    add_rows(&sums, weights.words[1u / WORD_QUADS], weights.scales, chunk, 1u);
+    add_rows(&sums, weights.words[2u / WORD_QUADS], weights.scales, chunk, 2u);
+    add_rows(&sums, weights.words[3u / WORD_QUADS], weights.scales, chunk, 3u);
+    add_rows(&sums, weights.words[4u / WORD_QUADS], weights.scales, chunk, 4u);
+    add_rows(&sums, weights.words[5u / WORD_QUADS], weights.scales, chunk, 5u);
+    add_rows(&sums, weights.words[6u / WORD_QUADS], weights.scales, chunk, 6u);
+    add_rows(&sums, weights.words[7u / WORD_QUADS], weights.scales, chunk, 7u);
     workgroupBarrier();
     for (var r = 0; r < ROWS; r++) { quads[u32(r) * LANES + lane] = sums[r]; }
     workgroupBarrier();

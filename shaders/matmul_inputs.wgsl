@@ -1,4 +1,6 @@
-import package::packed_weights::{TILE, TILE_VEC4, K_STEP, Q8_GROUP, Q8_ROWS, low_halves, high_halves, signed_bytes};
+import package::packed_weights::{
+  GROUP, GROUP_ROWS, SCALE_ROWS, TILE, TILE_VEC4, WORD_K, high_halves, low_halves, nibbles, signed_bytes,
+};
 
 // The inputs of the matmul, for all files of it: x[M, K], and w[K, N] in column tiles (packed_weights). A lane owns four
 // neighbouring columns of a tile, and takes four k of them at a time.
@@ -12,10 +14,9 @@ const ROWS = constants::ROWS;
 const TILES = constants::TILES;
 // Quads of sums that a lane has: [TILES][ROWS].
 const SUMS = constants::ROWS * constants::TILES;
-// k of one row of words.
-@if(W_Q8) const WORD_K = 4u;
-@elif(W_F16) const WORD_K = 2u;
-@else const WORD_K = 1u;
+// Rows of words of four k, and quads of k of a row of words.
+const QUAD_WORDS = max(4u / WORD_K, 1u);
+const WORD_QUADS = max(WORD_K / 4u, 1u);
 
 // x[row, k] to x[row, k + 3]. Rows after the last and k after K stand in for others.
 @if(X_VEC4) fn near_x(row: u32, k: u32) -> vec4f {
@@ -33,46 +34,58 @@ fn zero_after_k(quad: vec4f, k: u32) -> vec4f {
   return select(vec4f(), quad, vec4u(k) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.K));
 }
 
-// x[row, k] to x[row, k + 3], zeros after K where K is no multiple of four. A row after the last stands in for it: its sums
+// x[row, k] to x[row, k + 3], zeros after K where a row of words ends there. A row after the last stands in for it: its sums
 // go nowhere.
-@if(X_VEC4) fn load_x(row: u32, k: u32) -> vec4f { return near_x(row, k); }
+@if(X_VEC4 && !W_Q4) fn load_x(row: u32, k: u32) -> vec4f { return near_x(row, k); }
+@elif(X_VEC4) fn load_x(row: u32, k: u32) -> vec4f { return select(vec4f(), near_x(row, k), k < params.K); }
 @else fn load_x(row: u32, k: u32) -> vec4f { return zero_after_k(near_x(row, k), k); }
 
 // First words of a tile. A tile after the last stands in for it: its sums go nowhere.
 fn tile_start(tile: u32) -> u32 {
-  @if(W_Q8) let rows = (params.K + Q8_GROUP - 1u) / Q8_GROUP * Q8_ROWS;
-  @else let rows = (params.K + K_STEP - 1u) / K_STEP * K_STEP / WORD_K;
+  let rows = (params.K + GROUP - 1u) / GROUP * GROUP_ROWS;
   return min(tile, (params.N + TILE - 1u) / TILE - 1u) * rows * TILE_VEC4;
 }
 
-// The WORD_K rows of w in a row of words; `scale` is that of q8.
-@if(W_Q8) fn unpack(words: vec4u, scale: vec4f) -> array<vec4f, WORD_K> {
+// Scales and minimums of a quad of columns, of storage that has them.
+struct Scales { scale: vec4f, minimum: vec4f }
+
+// The scales whose first row of words is at `at`.
+@if(W_Q4) fn load_scales(at: u32) -> Scales {
+  return Scales(bitcast<vec4f>(w[at]), bitcast<vec4f>(w[at + TILE_VEC4]));
+}
+@elif(W_Q8 || W_Q8_32) fn load_scales(at: u32) -> Scales { return Scales(bitcast<vec4f>(w[at]), vec4f()); }
+@else fn load_scales(at: u32) -> Scales { return Scales(); }
+
+// The WORD_K rows of w in a row of words.
+@if(W_Q4) fn unpack(words: vec4u, scales: Scales) -> array<vec4f, WORD_K> {
+  var rows = array<vec4f, WORD_K>();
+  for (var i = 0u; i < WORD_K; i++) { rows[i] = fma(nibbles(words, i), scales.scale, -scales.minimum); }
+  return rows;
+}
+@elif(W_Q8 || W_Q8_32) fn unpack(words: vec4u, scales: Scales) -> array<vec4f, WORD_K> {
   return array(
-    signed_bytes(words, 0u) * scale,
-    signed_bytes(words, 1u) * scale,
-    signed_bytes(words, 2u) * scale,
-    signed_bytes(words, 3u) * scale,
+    signed_bytes(words, 0u) * scales.scale,
+    signed_bytes(words, 1u) * scales.scale,
+    signed_bytes(words, 2u) * scales.scale,
+    signed_bytes(words, 3u) * scales.scale,
   );
 }
-@elif(W_F16) fn unpack(words: vec4u, scale: vec4f) -> array<vec4f, WORD_K> {
+@elif(W_F16) fn unpack(words: vec4u, scales: Scales) -> array<vec4f, WORD_K> {
   return array(low_halves(words), high_halves(words));
 }
-@else fn unpack(words: vec4u, scale: vec4f) -> array<vec4f, WORD_K> {
+@else fn unpack(words: vec4u, scales: Scales) -> array<vec4f, WORD_K> {
   return array(bitcast<vec4f>(words));
 }
 
-// The words of w from k on, of the tile whose words start at `start`, and the scales of their group for q8.
-@if(W_Q8) fn words_at(start: u32, k: u32) -> vec4u {
-  return w[start + (k / Q8_GROUP * Q8_ROWS + 1u + k % Q8_GROUP / WORD_K) * TILE_VEC4];
+// Place of the words of k, of the tile whose words start at `start`, and of the scales of their group.
+@if(W_Q4 || W_Q8 || W_Q8_32) fn words_at(start: u32, k: u32) -> u32 {
+  return start + (k / GROUP * GROUP_ROWS + SCALE_ROWS + k % GROUP / WORD_K) * TILE_VEC4;
 }
-@else fn words_at(start: u32, k: u32) -> vec4u { return w[start + k / WORD_K * TILE_VEC4]; }
-@if(W_Q8) fn scale_at(start: u32, k: u32) -> vec4f {
-  return bitcast<vec4f>(w[start + k / Q8_GROUP * Q8_ROWS * TILE_VEC4]);
-}
-@else fn scale_at(start: u32, k: u32) -> vec4f { return vec4f(); }
+@else fn words_at(start: u32, k: u32) -> u32 { return start + k / WORD_K * TILE_VEC4; }
+fn scales_at(start: u32, k: u32) -> u32 { return start + k / GROUP * GROUP_ROWS * TILE_VEC4; }
 
-// A lane's way down its columns of a tile: its next words, and for q8 the scales of their group.
-struct Columns { at: u32, scale: vec4f }
+// A lane's way down its columns of a tile: the place of its next words, those that it has, and the scales of their group.
+struct Columns { at: u32, words: vec4u, scales: Scales }
 
 fn columns_of(first_tile: u32, quad: u32) -> array<Columns, TILES> {
   var columns = array<Columns, TILES>();
@@ -82,21 +95,24 @@ fn columns_of(first_tile: u32, quad: u32) -> array<Columns, TILES> {
 
 // Takes the scales of a group, which stand before its first k.
 fn start_groups(columns: ptr<function, array<Columns, TILES>>, k: u32) {
-  @if(W_Q8) if (k % Q8_GROUP == 0u) {
+  @if(W_Q4 || W_Q8 || W_Q8_32) if (k % GROUP == 0u) {
     for (var t = 0; t < TILES; t++) {
-      (*columns)[t].scale = bitcast<vec4f>(w[(*columns)[t].at]);
-      (*columns)[t].at += TILE_VEC4;
+      (*columns)[t].scales = load_scales((*columns)[t].at);
+      (*columns)[t].at += SCALE_ROWS * TILE_VEC4;
     }
   }
 }
 
-// The next four k of tile t.
-fn next_rows(columns: ptr<function, array<Columns, TILES>>, t: i32) -> array<vec4f, 4> {
+// The next four k of tile t: quad `part` of a row of words, whose quads follow one another.
+fn next_rows(columns: ptr<function, array<Columns, TILES>>, t: i32, part: u32) -> array<vec4f, 4> {
   var rows = array<vec4f, 4>();
   for (var i = 0u; i < 4u; i += WORD_K) {
-    var unpacked = unpack(w[(*columns)[t].at], (*columns)[t].scale);
-    (*columns)[t].at += TILE_VEC4;
-    for (var j = 0u; j < WORD_K; j++) { rows[i + j] = unpacked[j]; }
+    if (part == 0u) {
+      (*columns)[t].words = w[(*columns)[t].at];
+      (*columns)[t].at += TILE_VEC4;
+    }
+    var unpacked = unpack((*columns)[t].words, (*columns)[t].scales);
+    for (var j = 0u; j < min(WORD_K, 4u); j++) { rows[i + j] = unpacked[part * 4u + j]; }
   }
   return rows;
 }
@@ -118,30 +134,28 @@ fn add_quad(sum: vec4f, a: vec4f, rows: array<vec4f, 4>) -> vec4f {
   }
 }
 
-// A lane's words of four k, and of a chunk of CHUNK k with the scales of their group for q8.
-@if(QUADS) alias QuadWords = array<vec4u, 4u / WORD_K>;
-@if(QUADS) struct Chunk { words: array<QuadWords, CHUNK / 4u>, scale: vec4f }
+// A lane's words of four k, or of all in a row of words, and of a chunk of CHUNK k with the scales of their group.
+@if(QUADS) alias QuadWords = array<vec4u, QUAD_WORDS>;
+@if(QUADS) struct Chunk { words: array<QuadWords, CHUNK / 4u / WORD_QUADS>, scales: Scales }
 
 // The words from k on, of the tile whose words start at `start`. The last chunk stands in for those after it.
 @if(QUADS) fn load_chunk(start: u32, k: u32) -> Chunk {
   let chunk_k = min(k, (params.K - 1u) / CHUNK * CHUNK);
   var chunk = Chunk();
-  @if(W_Q8) let group = start + chunk_k / Q8_GROUP * Q8_ROWS * TILE_VEC4;
-  @if(W_Q8) chunk.scale = bitcast<vec4f>(w[group]);
-  @if(W_Q8) let first = group + (1u + chunk_k % Q8_GROUP / WORD_K) * TILE_VEC4;
-  @else let first = start + chunk_k / WORD_K * TILE_VEC4;
-  for (var q = 0u; q < CHUNK / 4u; q++) {
-    for (var i = 0u; i < 4u / WORD_K; i++) { chunk.words[q][i] = w[first + (q * 4u / WORD_K + i) * TILE_VEC4]; }
+  chunk.scales = load_scales(scales_at(start, chunk_k));
+  let first = words_at(start, chunk_k);
+  for (var q = 0u; q < CHUNK / 4u / WORD_QUADS; q++) {
+    for (var i = 0u; i < QUAD_WORDS; i++) { chunk.words[q][i] = w[first + (q * QUAD_WORDS + i) * TILE_VEC4]; }
   }
   return chunk;
 }
 
-// Four k of a lane's columns, of their words.
-@if(QUADS) fn rows_of_quad(words: QuadWords, scale: vec4f) -> array<vec4f, 4> {
+// Four k of a lane's columns: quad `part` of their words.
+@if(QUADS) fn rows_of_quad(words: QuadWords, scales: Scales, part: u32) -> array<vec4f, 4> {
   var rows = array<vec4f, 4>();
-  for (var i = 0u; i < 4u / WORD_K; i++) {
-    var unpacked = unpack(words[i], scale);
-    for (var j = 0u; j < WORD_K; j++) { rows[i * WORD_K + j] = unpacked[j]; }
+  for (var i = 0u; i < QUAD_WORDS; i++) {
+    var unpacked = unpack(words[i], scales);
+    for (var j = 0u; j < min(WORD_K, 4u); j++) { rows[i * WORD_K + j] = unpacked[part * 4u + j]; }
   }
   return rows;
 }

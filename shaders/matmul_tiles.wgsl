@@ -1,6 +1,6 @@
-import package::packed_weights::TILE_VEC4;
+import package::packed_weights::{TILE_VEC4, WORD_K};
 import package::matmul_inputs::{
-  CHUNK, ROWS, TILES, WORD_K, add_quad, near_x, scale_at, tile_start, unpack, words_at, zero_after_k,
+  CHUNK, ROWS, Scales, TILES, add_quad, load_scales, near_x, scales_at, tile_start, unpack, w, words_at, zero_after_k,
 };
 import package::matmul_epilogue::write_rows;
 
@@ -51,15 +51,15 @@ fn part_of(workgroup: vec3u, lane: u32) -> Part {
 }
 
 // A lane's share of a slice, as it was loaded.
-struct Share { x: array<vec4f, X_LOADS>, w: array<vec4u, WORD_ROWS / MIN_GROUPS>, scale: vec4f }
+struct Share { x: array<vec4f, X_LOADS>, w: array<vec4u, max(WORD_ROWS / MIN_GROUPS, 1u)>, scales: Scales }
 
 fn load_share(part: Part, k: u32) -> Share {
   var share = Share();
   for (var i = 0u; i < X_LOADS; i++) {
     share.x[i] = near_x(part.x_row + i * (LANES / K_QUADS), k + part.x_quad * 4u);
   }
-  for (var i = 0u; i < W_LOADS; i++) { share.w[i] = words_at(part.w_start + i * GROUPS * TILE_VEC4, k); }
-  share.scale = scale_at(part.w_start - part.w_row * TILE_VEC4, k);
+  for (var i = 0u; i < W_LOADS; i++) { share.w[i] = w[words_at(part.w_start + i * GROUPS * TILE_VEC4, k)]; }
+  share.scales = load_scales(scales_at(part.w_start - part.w_row * TILE_VEC4, k));
   return share;
 }
 
@@ -70,10 +70,10 @@ fn store_share(part: Part, share: ptr<function, Share>, k: u32) {
   for (var i = 0u; i < X_LOADS; i++) { shared_x[part.x_place][part.x_slot + i * (COLUMNS / K_QUADS)] = (*share).x[i]; }
   if (part.group < WORD_ROWS) {
     for (var i = 0u; i < W_LOADS; i++) {
-      var rows = unpack((*share).w[i], (*share).scale);
+      var rows = unpack((*share).w[i], (*share).scales);
       let first = part.w_row * WORD_K;
       for (var j = 0u; j < WORD_K; j++) {
-        shared_w[first / 4u + i * (GROUPS * WORD_K / 4u)][first % 4u + j][part.column] = rows[j];
+        shared_w[(first + j) / 4u + i * (GROUPS * WORD_K / 4u)][(first + j) % 4u][part.column] = rows[j];
       }
     }
   }

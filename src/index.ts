@@ -57,11 +57,17 @@ export type { Program } from './gpu/program.ts';
 export type { ReductionClass } from './gpu/reduction.ts';
 export type { DType, Tensor, TensorData, TensorSource } from './gpu/tensor.ts';
 export type { KVDType } from './kernels/kv-write/kv-write.ts';
-export type { WeightDType } from './kernels/weights/weight-tiles.ts';
+export type { OfferedDType, WeightDType } from './kernels/weights/weight-tiles.ts';
 export { LLM, type Prompt } from './llm.ts';
 export { type LoadEngineOptions, type LoadOptions, load } from './load.ts';
 export { BUNDLED_MODEL, type LoadedModel, loadModel } from './load-model.ts';
-export type { LoadModelOptions, LoadProgress, LoadTextModelOptions, ModelDeviceOptions } from './load-options.ts';
+export type {
+  LoadModelOptions,
+  LoadProgress,
+  LoadTextModelOptions,
+  ModelDeviceOptions,
+  StorageOptions,
+} from './load-options.ts';
 export { type LoadedTextModel, loadTextModel } from './load-text-model.ts';
 export { ConfigError, type ModelConfig } from './models/config.ts';
 export { type ModelKernels, modelKernels } from './models/kernels.ts';

@@ -2,7 +2,7 @@
 import { DEVICE_OPTIONS, type DeviceOptions } from './gpu/device.ts';
 import { Kernel } from './gpu/kernel.ts';
 import { KV_DTYPES } from './kernels/kv-write/kv-write.ts';
-import { WEIGHT_DTYPES } from './kernels/weights/weight-tiles.ts';
+import { OFFERED_DTYPES, type OfferedDType } from './kernels/weights/weight-tiles.ts';
 import { modelKernels } from './models/kernels.ts';
 import { RANDOM_EXAMPLE } from './models/registry.ts';
 import type { MemoryPlan } from './runtime/memory-plan.ts';
@@ -39,9 +39,16 @@ export interface LoadProgress {
   readonly total: number;
 }
 
+/** Storage of a model's weights. */
+export interface StorageOptions {
+  /** Storage of all weight matrices; by default each as its file has it. */
+  readonly dtype?: OfferedDType | undefined;
+}
+
 /** Options of `loadModel`. */
 export interface LoadModelOptions
-  extends RunnerOptions,
+  extends Omit<RunnerOptions, 'dtype'>,
+    StorageOptions,
     ModelDeviceOptions,
     Pick<ModelRunnerOptions, 'kernels' | 'tune' | 'returnLogits'> {
   /** Seed of the weights of a random model; 0. */
@@ -65,7 +72,8 @@ export interface LoadModelOptions
 /** Options of `loadTextModel`. */
 export interface LoadTextModelOptions
   extends ModelDeviceOptions,
-    Pick<RunnerOptions, 'dtype' | 'kvDtype' | 'maxModelLen'>,
+    StorageOptions,
+    Pick<RunnerOptions, 'kvDtype' | 'maxModelLen'>,
     Pick<ModelOptions, 'kernels'> {
   /** Seed of the weights of a random model; 0. */
   readonly seed?: number | undefined;
@@ -87,7 +95,7 @@ const LOAD_TEXT_MODEL: Checks<LoadTextModelOptions> = {
   ...DEVICE_OPTIONS,
   pollGovernor: flag,
   yieldToAdapter: flag,
-  dtype: oneOf(WEIGHT_DTYPES),
+  dtype: oneOf(OFFERED_DTYPES),
   kvDtype: oneOf(KV_DTYPES),
   maxModelLen: count,
   kernels: allKernels,

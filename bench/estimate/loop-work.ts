@@ -50,13 +50,15 @@ export function kOfLane({ K = 0, QUADS = 0, LANES = 0, CHUNK = 0 }: Dims): numbe
 
 /** Words of four columns of a weight matrix at one k. */
 function wordsOfQuad(size: SizeOf): number {
-  return size('W_F16') ? 2 : size('W_Q8') ? 1 : 4;
+  if (size('W_Q4')) return 0.5;
+  if (size('W_Q8') || size('W_Q8_32')) return 1;
+  return size('W_F16') ? 2 : 4;
 }
 
-/** Words of a lane in a turn: its columns, its share of x, and the scales of q8. */
+/** Words of a lane in a turn: its columns, its share of x, and the scales and minimums of their groups. */
 function wordsOfTurn(size: SizeOf): number {
   const [QUADS, ROWS] = [size('QUADS'), size('ROWS')];
-  const scales = size('W_Q8') ? 4 : 0;
+  const scales = size('W_Q4') ? 8 : size('W_Q8') || size('W_Q8_32') ? 4 : 0;
   if (QUADS > 0) return size('CHUNK') * (wordsOfQuad(size) + ROWS / QUADS) + scales;
   if (size('K_TILE') > 0) return wordsOfSlice(size) + scales;
   return turnOfK(size) * (wordsOfQuad(size) * size('TILES') + ROWS / size('X_LANES'));

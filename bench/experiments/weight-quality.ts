@@ -1,13 +1,13 @@
 // Quality of stored weights: perplexity and divergence from f32, on a text and by windows of it.
 import type { DeviceOptions } from '../../src/gpu/device.ts';
-import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import type { OfferedDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { loadTextModel } from '../../src/load-text-model.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { type Figure, mapFigure, ratio } from '../common/figures.ts';
 
 /** Distance of a model with stored weights from the same one with f32 weights, on a text. */
 export interface WeightQuality {
-  readonly dtype: WeightDType;
+  readonly dtype: OfferedDType;
   /** Predicted tokens. */
   readonly tokens: number;
   readonly perplexity: number;
@@ -28,7 +28,7 @@ export interface WeightQualityOptions extends Pick<DeviceOptions, 'adapter' | 'r
   readonly signal?: AbortSignal | undefined;
 }
 
-const COMPARED: readonly WeightDType[] = ['f16', 'q8'];
+const COMPARED: readonly OfferedDType[] = ['f16', 'q8', 'q4'];
 
 /** Sums over the predicted tokens of a window. */
 interface WindowSums {
@@ -37,7 +37,7 @@ interface WindowSums {
 }
 
 /**
- * Compares f16 and q8 weights with f32 on a text.
+ * Compares f16, q8 and q4 weights with f32 on a text.
  *
  * @throws the signal's reason; RoseinferError, as `loadTextModel`; RangeValueError for a text of fewer than two tokens
  * or a window beyond the model.
@@ -45,7 +45,7 @@ interface WindowSums {
 export async function measureWeightQuality(options: WeightQualityOptions): Promise<WeightQuality[]> {
   const { model, adapter, reduction, text, window, maxTokens, signal } = options;
   using opened = new DisposableStack();
-  const load = async (dtype: WeightDType) => opened.use(await loadTextModel(model, { dtype, adapter, reduction }));
+  const load = async (dtype: OfferedDType) => opened.use(await loadTextModel(model, { dtype, adapter, reduction }));
   const exact = await load('f32');
   const ids = exact.tokenizer.encode(text).slice(0, maxTokens);
   if (ids.length < 2) throw new RangeValueError('number of tokens of --text', ids.length, 'at least 2');

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { DeviceTraits } from '../../src/gpu/device.ts';
 import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import { read, readPacked, type Sizes, write } from '../../src/gpu/kernel-spec.ts';
+import { F32_CONDITIONS } from '../../src/kernels/weights/weight-tiles.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 
 /** Columns of a quad, and elements of a vector of f32. */
@@ -14,7 +15,6 @@ const MAX_SHARED_BYTES = 16384;
 const MIN_SUBGROUP = 4;
 
 const operands = { x: read('M', 'K'), w: readPacked('K', 'N'), bias: read('N') };
-const storage = { W_F16: false, W_Q8: false };
 const modules = { free_operands: shaderText('free_operands') };
 
 /** out[M, N] = x[M, K] · w[K, N] + bias[N]: lanes over columns and k, sums of lanes added inside subgroups. */
@@ -24,7 +24,7 @@ const freeDot = defineKernel({
   modules,
   bindings: { ...operands, out: write('M', 'N') },
   params: { M: 'u32', N: 'u32', K: 'u32' },
-  conditions: () => storage,
+  conditions: () => F32_CONDITIONS,
   constants: ({ minSubgroupSize }) => ({ ROWS: 1, K_QUADS: 4, QUADS: 8, LANES: 64, SUBGROUP: minSubgroupSize }),
   supports: ({ constants: { ROWS, QUADS, LANES, SUBGROUP } }, traits) => {
     if (QUADS > SUBGROUP) return `QUADS is ${QUADS}, expected at most the ${SUBGROUP} lanes of a subgroup`;
@@ -42,7 +42,7 @@ const freeSplit = defineKernel({
   modules,
   bindings: { ...operands, partials: write('Z', 'M', 'N') },
   params: { M: 'u32', N: 'u32', K: 'u32', span: 'u32' },
-  conditions: () => storage,
+  conditions: () => F32_CONDITIONS,
   constants: () => ({ ROWS: 1, K_QUADS: 4, LANES: 32 }),
   accepts: ({ K }) => wholeQuads('K', K),
   workgroups: ({ M, N, Z }, { constants: { ROWS, LANES } }) => [ceilDiv(N, QUAD * LANES), ceilDiv(M, ROWS), Z],

@@ -63,8 +63,10 @@ export { sample, sampleProbs } from './sample/sample.ts';
 export { sampleNaive } from './sample/sample-naive.ts';
 export { type MatrixSource, type PackWeightOptions, packWeight } from './weights/pack-weight.ts';
 export { PackedWeight } from './weights/packed-weight.ts';
+export type { QuantizedRows } from './weights/quantized-rows.ts';
 export {
   packTiles,
+  type StorageConditions,
   storedValues,
   tiledShape,
   type WeightDType,

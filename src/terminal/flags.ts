@@ -5,7 +5,7 @@ import { type NumberParameter, SAMPLING_PARAMETERS } from '../core/sampling-tabl
 import type { DeviceOptions } from '../gpu/device.ts';
 import { REDUCTION_CLASSES } from '../gpu/reduction.ts';
 import { KV_DTYPES } from '../kernels/kv-write/kv-write.ts';
-import { WEIGHT_DTYPES } from '../kernels/weights/weight-tiles.ts';
+import { OFFERED_DTYPES } from '../kernels/weights/weight-tiles.ts';
 import type { LoadModelOptions } from '../load-options.ts';
 import { randomNames } from '../models/registry.ts';
 import { DEFAULT_KV_DTYPE } from '../runtime/runtime-sizes.ts';
@@ -126,9 +126,9 @@ export const modelFlags = {
     describe: `directory with config.json, model.safetensors and tokenizer.json, or ${randomNames()}`,
   },
   dtype: {
-    ...choiceFlag('dtype', WEIGHT_DTYPES),
+    ...choiceFlag('dtype', OFFERED_DTYPES),
     defaultDescription: "the file's own; f16 for random:",
-    describe: 'storage of the weight matrices: f32, f16, q8 (bytes with a scale for every 64 of a column)',
+    describe: 'storage of the weight matrices: f32, f16, q8 (bytes with a scale for every 64 of a column), q4 (4 bits)',
   },
   'kv-dtype': {
     ...choiceFlag('kv-dtype', KV_DTYPES),

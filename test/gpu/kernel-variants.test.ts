@@ -17,7 +17,7 @@ describe('a variant with a name that the kernel does not have is refused:', () =
   test('condition', async () => {
     // @ts-expect-error: no such condition
     await expect(matmul.build(device, { conditions: { GELUU: true } })).rejects.toThrow(
-      'matmul: has no condition GELUU; it has: SUBGROUPS, W_F16, W_Q8, X_VEC4, GELU_NEW, GELU, RELU, SILU_MUL, RESIDUAL',
+      'matmul: has no condition GELUU; it has: SUBGROUPS, W_F16, W_Q8, W_Q8_32, W_Q4, X_VEC4, GELU_NEW, GELU, RELU, SILU_MUL, RESIDUAL',
     );
   });
 

@@ -33,6 +33,8 @@ const LANES_OVER_K: Readonly<Record<WeightDType, VariantChoice>> = {
   f32: { ...OVER_K, constants: { ...OVER_K.constants, ROWS: 1, QUADS: 4 }, overrides: { LANES: 8 } },
   f16: { ...OVER_K, constants: { ...OVER_K.constants, ROWS: 2, QUADS: 8 }, overrides: { LANES: 32 } },
   q8: { ...OVER_K, constants: { ...OVER_K.constants, ROWS: 1, QUADS: 4 }, overrides: { LANES: 32 } },
+  q8_32: { ...OVER_K, constants: { ...OVER_K.constants, ROWS: 1, QUADS: 8 }, overrides: { LANES: 32 } },
+  q4: { ...OVER_K, constants: { ...OVER_K.constants, ROWS: 2, QUADS: 4 }, overrides: { LANES: 32 } },
 };
 
 async function expectBits(inputs: MatmulInputs, want: Uint32Array, choice: VariantChoice, kernel?: MatmulKernel) {

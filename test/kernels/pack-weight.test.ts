@@ -68,7 +68,12 @@ describe('packWeight refuses', () => {
     { given: [1], sizes: undefined, message: 'w: shape is undefined, expected [K, N]' },
     { given: [1], sizes: [1, 1, 1], message: 'w: shape is [1, 1, 1], expected [K, N]' },
     { given: undefined, sizes: [1, 1], message: /w: matrix is undefined, expected a Float32Array/ },
-    { given: [1], sizes: [1, 1], options: { dtype: 'q4' }, message: 'w: dtype is "q4", expected one of f32, f16, q8' },
+    {
+      given: [1],
+      sizes: [1, 1],
+      options: { dtype: 'q5' },
+      message: 'w: dtype is "q5", expected one of f32, f16, q8, q8_32, q4',
+    },
     { given: [1], sizes: [1, 1], options: { order: 'kk' }, message: 'w: order is "kk", expected one of kn, nk' },
     {
       given: [1],

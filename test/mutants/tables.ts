@@ -213,6 +213,11 @@ const GPU_VARIANTS = {
     { ROWS: 4, TILES: 2, K_TILE: 16, LANES: 128 },
     { ROWS: 2, QUADS: 8, LANES: 32 },
   ],
+  q8_32: [{ ROWS: 2, QUADS: 4, LANES: 32 }],
+  q4: [
+    { ROWS: 4, K_TILE: 32, LANES: 64 },
+    { ROWS: 2, QUADS: 8, LANES: 32 },
+  ],
 } as const;
 
 async function checkGpuMatmuls(replace: Replace): Promise<void> {

@@ -1,4 +1,6 @@
-import package::packed_weights::{K_STEP, Q8_GROUP, Q8_ROWS, TILE, TILE_VEC4, high_halves, low_halves, signed_bytes};
+import package::packed_weights::{
+  GROUP, GROUP_ROWS, SCALE_ROWS, TILE, TILE_VEC4, WORD_K, high_halves, low_halves, nibbles, signed_bytes,
+};
 
 // The inputs of the matmuls in free order: x[M, K], K a multiple of four, and w[K, N] in column tiles (packed_weights).
 // A lane takes PART_K k of four neighbouring columns at a time, and loads all their words, and x of all its rows, before it
@@ -10,38 +12,35 @@ import package::packed_weights::{K_STEP, Q8_GROUP, Q8_ROWS, TILE, TILE_VEC4, hig
 const ROWS = u32(constants::ROWS);
 const K_QUADS = u32(constants::K_QUADS);
 const PART_K = 4u * K_QUADS;
-// k of a row of words.
-@if(W_Q8) const WORD_K = 4u;
-@elif(W_F16) const WORD_K = 2u;
-@else const WORD_K = 1u;
-const QUAD_WORDS = 4u / WORD_K;
-const WORDS = K_QUADS * QUAD_WORDS;
+const QUAD_WORDS = max(4u / WORD_K, 1u);
+// Quads of k of a row of words.
+const WORD_QUADS = max(WORD_K / 4u, 1u);
+const WORDS = max(K_QUADS / WORD_QUADS, 1u) * QUAD_WORDS;
 
 // Adds x . w over PART_K k from k on to the sums of rows `row` on, in a quad of columns. A row or tile after the last stands
-// in for it; after K the weights are zeros.
+// in for it; after K the weights are zeros, or x in q4.
 fn add_part(sums: ptr<function, array<vec4f, ROWS>>, row: u32, column_quad: u32, k: u32) {
   let tile = min(column_quad / TILE_VEC4, (params.N + TILE - 1u) / TILE - 1u);
-  @if(W_Q8) let tile_rows = (params.K + Q8_GROUP - 1u) / Q8_GROUP * Q8_ROWS;
-  @else let tile_rows = (params.K + K_STEP - 1u) / K_STEP * K_STEP / WORD_K;
-  let start = tile * tile_rows * TILE_VEC4 + column_quad % TILE_VEC4;
-  @if(W_Q8) let group = start + k / Q8_GROUP * Q8_ROWS * TILE_VEC4;
-  @if(W_Q8) let scale = bitcast<vec4f>(w[group]);
-  @if(W_Q8) let first = group + (1u + k % Q8_GROUP / WORD_K) * TILE_VEC4;
-  @if(!W_Q8) let scale = vec4f(1.0);
-  @if(!W_Q8) let first = start + k / WORD_K * TILE_VEC4;
+  let tile_rows = (params.K + GROUP - 1u) / GROUP * GROUP_ROWS;
+  let group = tile * tile_rows * TILE_VEC4 + column_quad % TILE_VEC4 + k / GROUP * GROUP_ROWS * TILE_VEC4;
+  let first = group + (SCALE_ROWS + k % GROUP / WORD_K) * TILE_VEC4;
+  var scales = Scales();
+  for (var i = 0u; i < SCALE_ROWS; i++) { scales[i] = bitcast<vec4f>(w[group + i * TILE_VEC4]); }
 
   var words = array<vec4u, WORDS>();
   for (var i = 0u; i < WORDS; i++) { words[i] = w[first + i * TILE_VEC4]; }
   var xs = array<vec4f, ROWS * K_QUADS>();
   for (var r = 0u; r < ROWS; r++) {
     for (var q = 0u; q < K_QUADS; q++) {
-      xs[r * K_QUADS + q] = x[(min(row + r, params.M - 1u) * params.K + min(k + 4u * q, params.K - 4u)) / 4u];
+      let quad = x[(min(row + r, params.M - 1u) * params.K + min(k + 4u * q, params.K - 4u)) / 4u];
+      @if(W_Q4) xs[r * K_QUADS + q] = select(vec4f(), quad, k + 4u * q < params.K);
+      @else xs[r * K_QUADS + q] = quad;
     }
   }
   for (var q = 0u; q < K_QUADS; q++) {
     var quad = array<vec4u, QUAD_WORDS>();
-    for (var i = 0u; i < QUAD_WORDS; i++) { quad[i] = words[q * QUAD_WORDS + i]; }
-    let rows = unpack(quad, scale);
+    for (var i = 0u; i < QUAD_WORDS; i++) { quad[i] = words[q / WORD_QUADS * QUAD_WORDS + i]; }
+    let rows = unpack(quad, scales, (k / 4u + q) % WORD_QUADS);
     for (var r = 0u; r < ROWS; r++) {
       let a = xs[r * K_QUADS + q];
       (*sums)[r] = fma(vec4f(a.x), rows[0], (*sums)[r]);
@@ -52,18 +51,29 @@ fn add_part(sums: ptr<function, array<vec4f, ROWS>>, row: u32, column_quad: u32,
   }
 }
 
-// Four k of a quad of columns.
-@if(W_Q8) fn unpack(words: array<vec4u, QUAD_WORDS>, scale: vec4f) -> array<vec4f, 4> {
+alias Scales = array<vec4f, max(SCALE_ROWS, 1u)>;
+
+// Four k of a quad of columns: quad `part` of the words.
+@if(W_Q4) fn unpack(words: array<vec4u, QUAD_WORDS>, scales: Scales, part: u32) -> array<vec4f, 4> {
+  let first = part * 4u;
   return array(
-    signed_bytes(words[0], 0u) * scale,
-    signed_bytes(words[0], 1u) * scale,
-    signed_bytes(words[0], 2u) * scale,
-    signed_bytes(words[0], 3u) * scale,
+    fma(nibbles(words[0], first), scales[0], -scales[1]),
+    fma(nibbles(words[0], first + 1u), scales[0], -scales[1]),
+    fma(nibbles(words[0], first + 2u), scales[0], -scales[1]),
+    fma(nibbles(words[0], first + 3u), scales[0], -scales[1]),
   );
 }
-@elif(W_F16) fn unpack(words: array<vec4u, QUAD_WORDS>, scale: vec4f) -> array<vec4f, 4> {
+@elif(W_Q8 || W_Q8_32) fn unpack(words: array<vec4u, QUAD_WORDS>, scales: Scales, part: u32) -> array<vec4f, 4> {
+  return array(
+    signed_bytes(words[0], 0u) * scales[0],
+    signed_bytes(words[0], 1u) * scales[0],
+    signed_bytes(words[0], 2u) * scales[0],
+    signed_bytes(words[0], 3u) * scales[0],
+  );
+}
+@elif(W_F16) fn unpack(words: array<vec4u, QUAD_WORDS>, scales: Scales, part: u32) -> array<vec4f, 4> {
   return array(low_halves(words[0]), high_halves(words[0]), low_halves(words[1]), high_halves(words[1]));
 }
-@else fn unpack(words: array<vec4u, QUAD_WORDS>, scale: vec4f) -> array<vec4f, 4> {
+@else fn unpack(words: array<vec4u, QUAD_WORDS>, scales: Scales, part: u32) -> array<vec4f, 4> {
   return array(bitcast<vec4f>(words[0]), bitcast<vec4f>(words[1]), bitcast<vec4f>(words[2]), bitcast<vec4f>(words[3]));
 }

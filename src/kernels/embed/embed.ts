@@ -3,6 +3,7 @@
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, readPacked, type Sizes, type VariantOf, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';
+import { F32_CONDITIONS } from '../weights/weight-tiles.ts';
 
 const bindings = {
   token_ids: read.i32('T'),
@@ -20,8 +21,6 @@ const common = {
     [ceilDiv(C, LANES), T, 1] as const,
 } as const;
 
-const conditions = { W_F16: false, W_Q8: false };
-
 /**
  * out[t, c] = wte[id, c] + wpe[positions[t], c] for tokens whose id lies in [first, first + N). A negative entry i of
  * token_ids means next_tokens[−1 − i]. wte[N, C] is stored as the LM head is: a PackedWeight of K = C and N.
@@ -30,7 +29,7 @@ export const embed = defineKernel({
   ...common,
   name: 'embed',
   bindings: { ...bindings, positions: read.i32('T'), wpe: read('Y', 'C') },
-  conditions: () => ({ ...conditions, POSITIONS: true }),
+  conditions: () => ({ ...F32_CONDITIONS, POSITIONS: true }),
   supports: ({ conditions: { POSITIONS } }) => (POSITIONS ? null : 'POSITIONS is false, expected true'),
   // An element takes its token's id and position, too.
   cost: ({ T, C }) => ({ bytes: 12 * T * C, loads: 4 * T * C, flops: T * C }),
@@ -41,7 +40,7 @@ export const embedTokens = defineKernel({
   ...common,
   name: 'embed_tokens',
   bindings,
-  conditions: () => ({ ...conditions, POSITIONS: false }),
+  conditions: () => ({ ...F32_CONDITIONS, POSITIONS: false }),
   supports: ({ conditions: { POSITIONS } }) => (POSITIONS ? 'POSITIONS is true, which only embed can be' : null),
   cost: ({ T, C }) => ({ bytes: 8 * T * C, loads: 2 * T * C, flops: 0 }),
 });

@@ -1,12 +1,14 @@
 // Right outputs of `embed` and `embedTokens`: at most one addition, which f32 rounds in one way only.
 import { type Expected, floatsOf } from '../kernel-case.ts';
+import { storedValues } from '../weights/weight-tiles.ts';
 import type { EmbedInputs } from './operands.ts';
 
 /** out[T, C]; rows of tokens outside of the bound range stay as they are. @param learned true with the rows of positions. */
 export function expectedEmbed(
-  { C, N, first, ids, positions, wte, wpe }: EmbedInputs,
+  { C, N, first, ids, positions, wte: given, wpe, dtype }: EmbedInputs,
   { learned }: { readonly learned: boolean } = { learned: true },
 ): Expected {
+  const wte = storedValues(C, N, dtype, given, 'nk');
   const want = new Float64Array(ids.length * C).fill(Number.NaN);
   for (const [t, id] of ids.entries()) {
     if (id < first || id >= first + N) continue;

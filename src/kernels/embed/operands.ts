@@ -3,7 +3,7 @@
 import { normals, uniforms } from '../../util/random-values.ts';
 import { hostTensor, type KernelOperands, unwritten } from '../kernel-case.ts';
 import { packedTensor } from '../weights/operands.ts';
-import { storedValues, TILE, type WeightDType } from '../weights/weight-tiles.ts';
+import { TILE, type WeightDType } from '../weights/weight-tiles.ts';
 import type { embed, embedTokens } from './embed.ts';
 
 /** Width, and the range of the vocabulary that is bound: ids [first, first + N). */
@@ -21,7 +21,7 @@ export interface EmbedInputs extends EmbedShape {
   readonly ids: readonly number[];
   readonly numPending: number;
   readonly positions: readonly number[];
-  /** [N, C], rounded to its storage type. */
+  /** [N, C], before it is rounded to its storage type. */
   readonly wte: Float32Array;
   readonly wpe: Float32Array;
   readonly dtype: WeightDType;
@@ -39,7 +39,7 @@ export function embedInputs(seed: number, shape: EmbedShape, dtype: WeightDType)
     ids,
     numPending: pending.length,
     positions: ids.map((_, t) => Math.floor((t * (numPositions - 1)) / (ids.length - 1))),
-    wte: storedValues(C, N, dtype, uniforms(seed, N * C), 'nk'),
+    wte: uniforms(seed, N * C),
     wpe: normals(seed + 1, numPositions * C),
     dtype,
   };

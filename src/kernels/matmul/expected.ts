@@ -4,6 +4,7 @@ import { matmul } from '../../reference/operators.ts';
 import { type Expected, floatsOf } from '../kernel-case.ts';
 import { UNWRITTEN_SLOT } from '../kv-write/operands.ts';
 import { cacheNumbers, PagedCache } from '../kv-write/paged-cache.ts';
+import { storedValues } from '../weights/weight-tiles.ts';
 import { activated } from './activation.ts';
 import { type MatmulInputs, type ProjectionInputs, writtenColumns } from './operands.ts';
 
@@ -21,7 +22,11 @@ function rowsOf({ x }: MatmulInputs): Rows {
  * Sums x · w + bias in float64 and their bound, [M, N]: `sumBound`, with the magnitudes that x may have, and what an error of x
  * becomes by |w|.
  */
-function expectedSums({ M, K, N, w, bias }: MatmulInputs, { want: x64, tolerance: errors }: Rows): Expected {
+function expectedSums(
+  { M, K, N, dtype, w: given, bias }: MatmulInputs,
+  { want: x64, tolerance: errors }: Rows,
+): Expected {
+  const w = storedValues(K, N, dtype, given, 'kn');
   const [want, tolerance] = [new Float64Array(M * N), new Float64Array(M * N)];
   const magnitudes = x64.map((value, i) => Math.abs(value) + (errors?.[i] ?? 0));
   for (let first = 0; first < N; first += CHUNK) {

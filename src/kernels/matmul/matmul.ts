@@ -6,7 +6,7 @@ import { type Cost, read, readPacked, type Sizes, type Variant, type VariantOf, 
 import { ceilDiv } from '../../util/math.ts';
 import { type KVDType, kvDType, kvRowWords } from '../kv-write/kv-write.ts';
 import { REDUCTIONS } from '../reductions.ts';
-import { TILE, tileRows, weightDType } from '../weights/weight-tiles.ts';
+import { F32_CONDITIONS, STORAGE_CONDITIONS, TILE, tileRows, weightDType } from '../weights/weight-tiles.ts';
 import { refuseSharedTiles, sharedTilesSize } from './shared-tiles.ts';
 
 /** Lanes that share a weight tile: each owns four neighbouring columns. */
@@ -56,8 +56,7 @@ export const MAX_SHARED_BYTES = 16384;
 export function conditions(traits: DeviceTraits) {
   return {
     SUBGROUPS: traits.minSubgroupSize >= 4 && !liesOverK(traits),
-    W_F16: false,
-    W_Q8: false,
+    ...F32_CONDITIONS,
     X_VEC4: false,
     GELU_NEW: false,
     GELU: false,
@@ -142,7 +141,8 @@ export function supports(variant: MatmulVariant, traits: DeviceTraits): string |
   const { X_LANES, K_TILE, CHUNK, QUADS } = constants;
   const { chunkK } = REDUCTIONS[reduction];
   if (CHUNK !== chunkK) return `CHUNK is ${CHUNK}, expected ${chunkK} in the reduction class ${reduction}`;
-  if (conditions.W_F16 && conditions.W_Q8) return 'W_F16 and W_Q8 are both true, expected one of them';
+  const storages = STORAGE_CONDITIONS.filter((name) => conditions[name]);
+  if (storages.length > 1) return `${storages.join(' and ')} are true, expected one of them`;
   const activations = ACTIVATIONS.filter((name) => conditions[name]);
   if (activations.length > 1) return `${activations.join(' and ')} are true, expected one of them`;
   if (conditions.SILU_MUL && conditions.RESIDUAL) return 'SILU_MUL and RESIDUAL are both true, expected one of them';
@@ -218,8 +218,8 @@ function ofOthers({ conditions }: MatmulVariant & Variant, kernels: Readonly<Rec
 /**
  * out[M, first + n] = f(x[M, K] · w[K, N] + bias[N]) (+ out): f is the identity or one of the conditions GELU_NEW, GELU,
  * RELU; RESIDUAL adds what `out` held. With SILU_MUL columns 2i and 2i + 1 of w are a gate and what it scales: column first + i of
- * `out` is silu(gate) · scaled. w is a PackedWeight, whose storage type decides W_F16 (packed f16) and W_Q8 (bytes and
- * scales). X_VEC4 asks for K % 4 = 0 and loads less.
+ * `out` is silu(gate) · scaled. w is a PackedWeight, whose storage type decides W_F16, W_Q8, W_Q8_32 and
+ * W_Q4. X_VEC4 asks for K % 4 = 0 and loads less.
  *
  * Every variant sums k ascending with one fma chain an output, or a chain for each CHUNK k, whose sums are added ascending:
  * the device's reduction class decides which. So results are bit-equal whatever ROWS, TILES, K_TILE, QUADS, LANES or

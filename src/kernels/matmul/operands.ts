@@ -6,7 +6,7 @@ import { type HostTensor, hostTensor, type KernelOperands, unwritten } from '../
 import { emptyCache } from '../kv-write/operands.ts';
 import type { CacheShape } from '../kv-write/paged-cache.ts';
 import { packedTensor, repeatedTile } from '../weights/operands.ts';
-import { storedValues, TILE, type WeightDType, weightConditions } from '../weights/weight-tiles.ts';
+import { TILE, type WeightDType, weightConditions } from '../weights/weight-tiles.ts';
 import type { ActivationName } from './activation.ts';
 import { columnsOfOut, type matmul, type matmulKVWrite } from './matmul.ts';
 import type { matmulNaive } from './matmul-naive.ts';
@@ -23,7 +23,7 @@ export interface MatmulShape {
 /** Inputs of a matmul, row-major. */
 export interface MatmulInputs extends MatmulShape {
   readonly x: Float32Array;
-  /** [K, N], rounded to its storage type. */
+  /** [K, N], before it is rounded to its storage type. */
   readonly w: Float32Array;
   readonly bias: Float32Array;
   readonly dtype: WeightDType;
@@ -45,7 +45,7 @@ export function matmulInputs(seed: number, { M, K, N }: MatmulShape, dtype: Weig
   if (M > 1) x[K + middle]! *= 1000;
   if (M > 2) x.fill(0.3, 2 * K, 3 * K);
   if (N > 1) w[middle * N + 1]! *= 1000;
-  return { M, K, N, dtype, x, w: storedValues(K, N, dtype, w, 'kn'), bias: normals(seed + 2, N) };
+  return { M, K, N, dtype, x, w, bias: normals(seed + 2, N) };
 }
 
 /** Returns the columns of the output, and the first and the number of those that are written. */

@@ -8,7 +8,7 @@ import { ceilDiv } from '../../util/math.ts';
 import { bucketOf, type KernelTuning } from '../kernel-tuning.ts';
 import { kvDType } from '../kv-write/kv-write.ts';
 import { REDUCTIONS } from '../reductions.ts';
-import { TILE, weightDType } from '../weights/weight-tiles.ts';
+import { STORAGE_CONDITIONS, TILE, weightDType } from '../weights/weight-tiles.ts';
 import {
   LANES_OVER_K,
   liesOverK,
@@ -70,7 +70,7 @@ const common = {
 export const matmulTuning: KernelTuning<typeof matmul.spec, 'M' | 'K' | 'N'> = {
   ...common,
   kernel: matmul,
-  fixed: ['W_F16', 'W_Q8', 'X_VEC4'],
+  fixed: [...STORAGE_CONDITIONS, 'X_VEC4'],
   operands: timedMatmul,
 };
 

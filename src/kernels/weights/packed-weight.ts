@@ -4,7 +4,9 @@ import { TensorError } from '../../gpu/errors.ts';
 import { PackedMatrix } from '../../gpu/packed-matrix.ts';
 import { Tensor } from '../../gpu/tensor.ts';
 import { quote } from '../../util/quote.ts';
+import type { QuantizedRows } from './quantized-rows.ts';
 import {
+  packQuantizedTiles,
   packTiles,
   TILE,
   tiledShape,
@@ -69,17 +71,40 @@ export class PackedWeight extends PackedMatrix {
    * matrix of another type, or an unknown order.
    */
   writeColumns(first: number, count: number, matrix: Float32Array, order: WeightOrder = 'kn'): number {
-    const { K, N, dtype, label } = this;
+    const { K, dtype, label } = this;
+    this.#checkColumns(first, count);
+    if (matrix.length !== K * count) {
+      throw new TensorError(label, `${matrix.length} elements, expected ${K * count} for K = ${K}, N = ${count}`);
+    }
+    return this.#write(first, packTiles(K, count, dtype, matrix, order));
+  }
+
+  /**
+   * Overwrites columns [first, first + count) by rows that are quantized already, as they are; whole tiles as for `writeColumns`.
+   *
+   * @param rows [count, K]
+   * @returns the bytes written.
+   * @throws TensorError for columns that it does not have, torn tiles, and rows of another storage type; RangeValueError for
+   * another number of rows, a value that four bits don't hold, and scales whose products are not exact.
+   */
+  writeQuantized(first: number, count: number, rows: QuantizedRows): number {
+    const { K, dtype, label } = this;
+    this.#checkColumns(first, count);
+    if (rows.dtype !== dtype) throw new TensorError(label, `rows are ${rows.dtype}, expected ${dtype}`);
+    return this.#write(first, packQuantizedTiles(K, count, rows));
+  }
+
+  #checkColumns(first: number, count: number): void {
+    const { N, label } = this;
     const end = first + count;
     const whole = first % TILE === 0 && (count % TILE === 0 || end === N);
     if (!(first >= 0 && count >= 1 && end <= N && whole)) {
       throw new TensorError(label, `columns [${first}, ${end}), expected whole tiles of ${TILE} of its ${N}`);
     }
-    if (matrix.length !== K * count) {
-      throw new TensorError(label, `${matrix.length} elements, expected ${K * count} for K = ${K}, N = ${count}`);
-    }
-    const words = packTiles(K, count, dtype, matrix, order);
-    this.words.write(words, (first / TILE) * tileRows(K, dtype) * TILE);
+  }
+
+  #write(first: number, words: Uint32Array): number {
+    this.words.write(words, (first / TILE) * tileRows(this.K, this.dtype) * TILE);
     return words.byteLength;
   }
 

@@ -1,13 +1,47 @@
-// Storage of weights in column tiles: f32, f16 packed two to a word, and q8 with scales. Tiles make a lane's load one vec4,
-// whichever matrix it comes from.
+// Storage of weights in column tiles: f32, f16 packed two to a word, and bytes or four bits with scales. Tiles make a lane's load
+// one vec4, whichever matrix it comes from.
 import { RangeValueError } from '../../util/errors.ts';
-import { ceilDiv, roundUp } from '../../util/math.ts';
+import { ceilDiv } from '../../util/math.ts';
+import { checkQuantizedRows, type QuantizedRows } from './quantized-rows.ts';
+import { type GroupScales, type QuantizedDType, roundGroup, weightOf } from './weight-groups.ts';
 
-/** Storage of a weight matrix. q8: signed bytes, with an f32 scale for each group of Q8_GROUP of a column. */
-export type WeightDType = 'f32' | 'f16' | 'q8';
+/**
+ * Storage of a weight matrix. q8: signed bytes, with an f32 scale for every 64 of a column; q8_32: for every 32, as files have
+ * them; q4: four bits, with an f32 scale and minimum for every 32.
+ */
+export type WeightDType = 'f32' | 'f16' | 'q8' | 'q8_32' | 'q4';
+
+/** Layout of a storage type in a tile. */
+interface Layout {
+  /** The condition under which kernels read it; null for f32. */
+  readonly condition: (typeof STORAGE_CONDITIONS)[number] | null;
+  /** k of a group: `GROUP` of shaders/packed_weights.wgsl. */
+  readonly group: number;
+  /** k of a row of words: `WORD_K`. */
+  readonly wordK: 1 | 2 | 4 | 8;
+  /** Rows of scales and minimums of a group: `SCALE_ROWS`. */
+  readonly scaleRows: number;
+}
+
+/** Conditions by which kernels know how weights are stored: at most one is true. */
+export const STORAGE_CONDITIONS = ['W_F16', 'W_Q8', 'W_Q8_32', 'W_Q4'] as const;
+
+const LAYOUTS: Readonly<Record<WeightDType, Layout>> = {
+  f32: { condition: null, group: 32, wordK: 1, scaleRows: 0 },
+  f16: { condition: 'W_F16', group: 32, wordK: 2, scaleRows: 0 },
+  q8: { condition: 'W_Q8', group: 64, wordK: 4, scaleRows: 1 },
+  q8_32: { condition: 'W_Q8_32', group: 32, wordK: 4, scaleRows: 1 },
+  q4: { condition: 'W_Q4', group: 32, wordK: 8, scaleRows: 2 },
+};
 
 /** All storage types. */
-export const WEIGHT_DTYPES: readonly WeightDType[] = ['f32', 'f16', 'q8'];
+export const WEIGHT_DTYPES: readonly WeightDType[] = ['f32', 'f16', 'q8', 'q8_32', 'q4'];
+
+/** Storage type that a caller may ask for: q8_32 is for files that have it. */
+export type OfferedDType = Exclude<WeightDType, 'q8_32'>;
+
+/** All storage types that a caller may ask for. */
+export const OFFERED_DTYPES: readonly OfferedDType[] = ['f32', 'f16', 'q8', 'q4'];
 
 /** Order of a matrix on the host. `kn`: rows of N; `nk`: rows of K. */
 export type WeightOrder = 'kn' | 'nk';
@@ -17,48 +51,33 @@ export const WEIGHT_ORDERS: readonly WeightOrder[] = ['kn', 'nk'];
 
 /** Columns of a weight tile: `TILE` of shaders/packed_weights.wgsl. */
 export const TILE = 32;
-/** K is padded to a multiple of this, a chunk of the `gpu` class: `K_STEP` of shaders/packed_weights.wgsl. */
-const K_STEP = 32;
-/** Weights of a column that share a scale: `Q8_GROUP` of shaders/packed_weights.wgsl. */
-const Q8_GROUP = 64;
-/** Rows of words of a group: its scales, then four k each. */
-const Q8_ROWS = 1 + Q8_GROUP / 4;
-/** Largest byte of a q8 weight; −128 is not used, so that the steps lie evenly about 0. */
-const Q8_MAX = 127;
-/** Significant bits of a scale: with the 7 of a byte they fit f32's 24, so that byte · scale is exact. */
-const Q8_SCALE_BITS = 16;
-/** log2 of f32's smallest number. */
-const MIN_EXPONENT = -149;
+/** Conditions of a kernel that reads weights. */
+export type StorageConditions = Readonly<Record<(typeof STORAGE_CONDITIONS)[number], boolean>>;
 
-const CONDITIONS = {
-  f32: { W_F16: false, W_Q8: false },
-  f16: { W_F16: true, W_Q8: false },
-  q8: { W_F16: false, W_Q8: true },
-} as const;
+/** Conditions of a kernel that reads f32, for its declaration. */
+export const F32_CONDITIONS: StorageConditions = { W_F16: false, W_Q8: false, W_Q8_32: false, W_Q4: false };
 
 /** The conditions under which `matmul` and `embed` read weights of a type. @throws RangeValueError for an unknown type. */
-export function weightConditions(dtype: WeightDType): { readonly W_F16: boolean; readonly W_Q8: boolean } {
-  checkOneOf('dtype', dtype, WEIGHT_DTYPES);
-  return CONDITIONS[dtype];
+export function weightConditions(dtype: WeightDType): StorageConditions {
+  const { condition } = layoutOf(dtype);
+  return condition === null ? F32_CONDITIONS : { ...F32_CONDITIONS, [condition]: true };
 }
 
 /** The type of weights that a kernel reads under these conditions. */
-export function weightDType({ W_F16, W_Q8 }: Readonly<Record<string, boolean>>): WeightDType {
-  if (W_Q8) return 'q8';
-  return W_F16 ? 'f16' : 'f32';
+export function weightDType(conditions: Readonly<Record<string, boolean>>): WeightDType {
+  const isOf = (dtype: WeightDType) => conditions[LAYOUTS[dtype].condition ?? ''];
+  return WEIGHT_DTYPES.find(isOf) ?? 'f32';
 }
 
 /** Rows of u32 words in a tile of a K×N weight. @throws RangeValueError for an unknown type. */
 export function tileRows(K: number, dtype: WeightDType): number {
+  const { group, wordK, scaleRows } = layoutOf(dtype);
+  return ceilDiv(K, group) * (scaleRows + group / wordK);
+}
+
+function layoutOf(dtype: WeightDType): Layout {
   checkOneOf('dtype', dtype, WEIGHT_DTYPES);
-  switch (dtype) {
-    case 'f32':
-      return roundUp(K, K_STEP);
-    case 'f16':
-      return roundUp(K, K_STEP) / 2;
-    case 'q8':
-      return ceilDiv(K, Q8_GROUP) * Q8_ROWS;
-  }
+  return LAYOUTS[dtype];
 }
 
 /** Shape [tiles, rows, TILE] of a K×N weight in u32 words. @throws RangeValueError for an unknown type. */
@@ -84,12 +103,32 @@ export function packTiles(
   checkSource(K * N, source, order);
   const words = new Uint32Array(tiles * rows * TILE);
   const [strideK, strideN] = order === 'kn' ? [N, 1] : [1, K];
-  const write = { f32: writeF32, f16: writeF16, q8: writeQ8 }[dtype](words);
-  for (let n = 0; n < N; n++) {
-    const tile = Math.floor(n / TILE) * rows * TILE + (n % TILE);
-    write(tile, { source, start: n * strideN, stride: strideK, K });
+  const write = columnWriter(words, dtype);
+  for (let n = 0; n < N; n++) write(firstWord(n, rows), { source, start: n * strideN, stride: strideK, K });
+  return words;
+}
+
+/** Packs rows that are quantized already into tiles, as they are: [N, K] of a K×N matrix. @throws as `checkQuantizedRows`. */
+export function packQuantizedTiles(K: number, N: number, quantized: QuantizedRows): Uint32Array {
+  checkQuantizedRows(quantized, N, K);
+  const { dtype, values, scales } = quantized;
+  const [tiles, rows] = tiledShape(K, N, dtype);
+  const { group } = LAYOUTS[dtype];
+  const words = new Uint32Array(tiles * rows * TILE);
+  const write = groupWriter(words, dtype);
+  for (let first = 0; first < values.length; first += group) {
+    const n = Math.floor(first / K);
+    const at = first / group;
+    const minimum = quantized.dtype === 'q4' ? quantized.minimums[at]! : 0;
+    const codes = values.subarray(first, first + group);
+    write(firstWord(n, rows), (first % K) / group, { scale: scales[at]!, minimum }, codes);
   }
   return words;
+}
+
+/** Returns the word of a column's first row. */
+function firstWord(n: number, rows: number): number {
+  return Math.floor(n / TILE) * rows * TILE + (n % TILE);
 }
 
 /**
@@ -111,15 +150,12 @@ export function storedValues(
   const stored = new Float32Array(source.length);
   const [strideK, strideN] = order === 'kn' ? [N, 1] : [1, K];
   for (let n = 0; n < N; n++) {
-    for (let first = 0; first < K; first += Q8_GROUP) {
-      const group = { source, start: n * strideN, stride: strideK, K };
-      const scale = scaleOf(group, first);
-      const end = Math.min(first + Q8_GROUP, K);
-      for (let k = first; k < end; k++) {
-        const at = group.start + k * strideK;
-        stored[at] = byteOf(source[at]!, scale) * scale;
-      }
-    }
+    const column = { source, start: n * strideN, stride: strideK, K };
+    forEachGroup(dtype, column, (first, scales, codes) => {
+      codes.forEach((code, i) => {
+        stored[column.start + (first + i) * strideK] = weightOf(code, scales);
+      });
+    });
   }
   return stored;
 }
@@ -145,6 +181,16 @@ interface Column {
 /** Writes a column; `at` is the word of its first row. */
 type WriteColumn = (at: number, column: Column) => void;
 
+function columnWriter(words: Uint32Array, dtype: WeightDType): WriteColumn {
+  if (dtype === 'f32') return writeF32(words);
+  if (dtype === 'f16') return writeF16(words);
+  const write = groupWriter(words, dtype);
+  const { group } = LAYOUTS[dtype];
+  return (at, column) => {
+    forEachGroup(dtype, column, (first, scales, codes) => write(at, first / group, scales, codes));
+  };
+}
+
 function writeF32(words: Uint32Array): WriteColumn {
   const floats = new Float32Array(words.buffer);
   return (at, { source, start, stride, K }) => {
@@ -159,37 +205,36 @@ function writeF16(words: Uint32Array): WriteColumn {
   };
 }
 
-function writeQ8(words: Uint32Array): WriteColumn {
+/** Writes a group of a column, whose first row is the word `at`. */
+type WriteGroup = (at: number, index: number, scales: GroupScales, codes: Int8Array | Uint8Array) => void;
+
+function groupWriter(words: Uint32Array, dtype: QuantizedDType): WriteGroup {
   const floats = new Float32Array(words.buffer);
-  const bytes = new Int8Array(words.buffer);
-  return (at, column) => {
-    const { source, start, stride, K } = column;
-    for (let first = 0; first < K; first += Q8_GROUP) {
-      const group = at + (first / Q8_GROUP) * Q8_ROWS * TILE;
-      const scale = scaleOf(column, first);
-      floats[group] = scale;
-      const size = Math.min(Q8_GROUP, K - first);
-      for (let i = 0; i < size; i++) {
-        bytes[4 * (group + (1 + (i >> 2)) * TILE) + (i & 3)] = byteOf(source[start + (first + i) * stride]!, scale);
-      }
+  const { group, wordK, scaleRows } = LAYOUTS[dtype];
+  const bits = 32 / wordK;
+  const mask = 2 ** bits - 1;
+  return (at, index, { scale, minimum }, codes) => {
+    const first = at + index * (scaleRows + group / wordK) * TILE;
+    floats[first] = scale;
+    if (scaleRows > 1) floats[first + TILE] = minimum;
+    for (let i = 0; i < codes.length; i++) {
+      words[first + (scaleRows + Math.floor(i / wordK)) * TILE]! |= (codes[i]! & mask) << (bits * (i % wordK));
     }
   };
 }
 
-/**
- * Scale of the group that begins at `first`: the least of Q8_SCALE_BITS that makes a byte of the largest magnitude; NaN
- * where a weight is NaN or ∞.
- */
-function scaleOf({ source, start, stride, K }: Column, first: number): number {
-  let max = 0;
-  const end = Math.min(first + Q8_GROUP, K);
-  for (let k = first; k < end; k++) max = Math.max(max, Math.abs(source[start + k * stride]!));
-  const least = max / Q8_MAX;
-  const unit = 2 ** Math.max(Math.floor(Math.log2(least)) + 1 - Q8_SCALE_BITS, MIN_EXPONENT);
-  return Math.ceil(least / unit) * unit;
-}
-
-/** The nearest byte; 0 where the scale is 0 or NaN. */
-function byteOf(value: number, scale: number): number {
-  return Math.round(value / scale) || 0;
+/** Rounds the groups of a column, one after another. */
+function forEachGroup(
+  dtype: QuantizedDType,
+  { source, start, stride, K }: Column,
+  use: (first: number, scales: GroupScales, codes: Int8Array) => void,
+): void {
+  const { group } = LAYOUTS[dtype];
+  const [values, codes] = [new Float32Array(group), new Int8Array(group)];
+  for (let first = 0; first < K; first += group) {
+    const size = Math.min(group, K - first);
+    for (let i = 0; i < size; i++) values[i] = source[start + (first + i) * stride]!;
+    const part = codes.subarray(0, size);
+    use(first, roundGroup(dtype, values.subarray(0, size), part), part);
+  }
 }
