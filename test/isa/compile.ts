@@ -34,10 +34,6 @@ const STORAGE: readonly Storage[] = [
   ['f32', 'f16'],
   ['q8', 'f32'],
   ['q8', 'f16'],
-  ['q8_32', 'f32'],
-  ['q8_32', 'f16'],
-  ['q4', 'f32'],
-  ['q4', 'f16'],
 ];
 const STDERR = 2;
 

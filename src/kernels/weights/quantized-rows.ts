@@ -2,7 +2,7 @@
 import { RangeValueError } from '../../util/errors.ts';
 
 /** Numbers of a row that share a scale. */
-export const ROW_GROUP = 32;
+const ROW_GROUP = 32;
 
 /** Rows of a matrix [out, in] whose `in` is a multiple of 32. */
 export type QuantizedRows =
