@@ -12,10 +12,14 @@ import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { tokenShape } from '../common/step-shape.ts';
 import type { TimedModel } from './case.ts';
 
+/** Keys of the longest context that is timed, where a model has positions for more. */
+const MOST_KEYS = 4096;
+
 /** Lists the steps of M tokens. A prompt of one token is a decode row, and none is longer than the model's positions. */
 export function timedSteps(M: number, numPositions: number, reduction: ReductionClass): StepTokens[] {
+  const longest = Math.min(numPositions, MOST_KEYS);
   const prompts = M > 1 && M <= numPositions ? [{ sequences: 1, queries: M, context: M }] : [];
-  const contexts = new Set([Math.min(REDUCTIONS[reduction].splitKeys, numPositions), numPositions]);
+  const contexts = new Set([Math.min(REDUCTIONS[reduction].splitKeys, longest), longest]);
   return [...prompts, ...[...contexts].map((context) => ({ sequences: M, queries: 1, context }))];
 }
 

@@ -12,7 +12,7 @@ import type { Step, StepShape } from './step.ts';
 import type { LinearWeights, NormWeights, VocabularyRange } from './weights.ts';
 
 /** Change of a matmul's sums, as a condition of the kernel. */
-export type Epilogue = 'GELU_NEW' | 'GELU' | 'RELU' | 'RESIDUAL';
+export type Epilogue = 'GELU_NEW' | 'GELU' | 'RELU' | 'SILU_MUL' | 'RESIDUAL';
 
 /** Sizes of attention's heads. */
 export interface HeadSizes {
@@ -33,8 +33,12 @@ export interface AttentionOptions {
   readonly window: number | null;
 }
 
+/** Norm of a row: by its mean and variance, or by its mean square. */
+export type NormKind = 'layernorm' | 'rmsnorm';
+
 /** Rows of a norm whose output only one linear module reads: a kernel that takes the norm in needs no `out`. */
 export interface NormedRows {
+  readonly kind: NormKind;
   /** Name of the norm in the architecture. */
   readonly module: string;
   /** [M, C] */
@@ -45,23 +49,30 @@ export interface NormedRows {
   readonly out: Tensor;
 }
 
-/** Adds out[t] = tokens[id] + positions[position] for each of T tokens, a range of the vocabulary at a time. */
-export function embed(step: Step, tokens: readonly VocabularyRange[], positions: Tensor, out: Tensor): void {
+/**
+ * Adds out[t] = tokens[id] (+ positions[position]) for each of T tokens, a range of the vocabulary at a time.
+ *
+ * @param positions a row for each position; null where attention alone knows of positions.
+ */
+export function embed(step: Step, tokens: readonly VocabularyRange[], positions: Tensor | null, out: Tensor): void {
   const { kernels, inputs } = step;
   const [T = 0] = out.shape;
-  const operands = {
-    token_ids: inputs.tokenIds.prefix([T]),
-    next_tokens: step.scratch('nextTokens'),
-    positions: inputs.positions.prefix([T]),
-    wpe: positions,
-    out,
-  };
-  for (const { first, w: wte } of tokens) step.add(kernels.embed, { ...operands, wte }, { first });
+  const common = { token_ids: inputs.tokenIds.prefix([T]), next_tokens: step.scratch('nextTokens'), out };
+  const learned = positions && { positions: inputs.positions.prefix([T]), wpe: positions };
+  for (const { first, w: wte } of tokens) {
+    if (learned === null) step.add(kernels.embedTokens, { ...common, wte }, { first });
+    else step.add(kernels.embed, { ...common, ...learned, wte }, { first });
+  }
 }
 
-/** Adds a layer norm: out[M, C] of x[M, C]. */
-export function norm(step: Step, module: string, x: Tensor, weights: NormWeights, eps: number, out: Tensor): void {
-  compute(step, module, out, (to) => step.add(step.kernels.layernorm, { x, ...weights, out: to }, { eps }));
+/** Adds the norm of rows. */
+export function norm(step: Step, { kind, module, x, weights, eps, out }: NormedRows): void {
+  const { kernels } = step;
+  const { gamma, beta } = weights;
+  compute(step, module, out, (to) => {
+    if (kind === 'rmsnorm') step.add(kernels.rmsnorm, { x, gamma, out: to }, { eps });
+    else step.add(kernels.layernorm, { x, gamma, beta, out: to }, { eps });
+  });
 }
 
 /**
@@ -130,6 +141,34 @@ export function projectQKV(
   if (tapped) linear(step, null, x, weights, tapped, { use: 'qkv' });
 }
 
+/** Heads of q, k and v, and how they are rotated. */
+export interface Rotation extends HeadSizes {
+  readonly layer: number;
+  /** [Y, D] cosines and sines of each position. */
+  readonly rope: Tensor;
+  /** Norms of each head before the rotation; null for none. */
+  readonly norms: { readonly q: NormWeights; readonly k: NormWeights; readonly eps: number } | null;
+}
+
+/** Adds the rotation of q and k in qkv[T, (H + 2G)·D] by their positions; k and v go to the cache. */
+export function rotateAndStore(step: Step, qkv: Tensor, { numHeads: H, layer, rope, norms }: Rotation): void {
+  const { kernels, kvDtype, inputs } = step;
+  const [T = 0] = qkv.shape;
+  const operands = {
+    qkv,
+    rope,
+    positions: inputs.positions.prefix([T]),
+    slot_mapping: inputs.slotMapping.prefix([T]),
+    kv: step.keysAndValues(layer),
+  };
+  const storage = { conditions: { KV_F16: kvDtype === 'f16' } };
+  if (norms === null) step.add(kernels.ropeKVWrite, operands, { H }, storage);
+  else {
+    const gains = { q_gamma: norms.q.gamma, k_gamma: norms.k.gamma };
+    step.add(kernels.normRopeKVWrite, { ...operands, ...gains }, { H, eps: norms.eps }, storage);
+  }
+}
+
 /**
  * Adds attention over the cache of a layer: out[T, H · D] of qkv[T, (H + 2 · G) · D], of decode rows in splits where a context
  * needs several.
@@ -181,7 +220,8 @@ export function attend(
 /** Returns the variant and operands of a matmul that takes the norm of its rows in, or null where it does not. */
 function takeIn(step: Step, kernel: Kernel, rows: Tensor | NormedRows, { bias }: LinearWeights) {
   if (!('eps' in rows)) return null;
-  const { x, weights, eps } = rows;
+  const { kind, x, weights, eps } = rows;
+  if (kind !== 'layernorm') return null;
   const [M = 0, K = 0] = x.shape;
   const variant = step.fuse(kernel, { M, K, N: bias.shape[0] ?? 0 });
   return variant && { variant, eps, tensors: { x, ...weights } };
@@ -190,7 +230,7 @@ function takeIn(step: Step, kernel: Kernel, rows: Tensor | NormedRows, { bias }:
 /** Adds the norm of rows that have one; returns the rows. */
 export function addNorm(step: Step, rows: Tensor | NormedRows): Tensor {
   if (!('eps' in rows)) return rows;
-  norm(step, rows.module, rows.x, rows.weights, rows.eps, rows.out);
+  norm(step, rows);
   return rows.out;
 }
 

@@ -12,6 +12,7 @@ import type { Architecture, ModelDefinition } from './architecture.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { type GGUFCheckpoint, openGGUFCheckpoint } from './gguf-checkpoint.ts';
 import { gpt2 } from './gpt2/gpt2.ts';
+import { llama } from './llama/llama.ts';
 
 /** Beginning of the name of a model with random weights. */
 const RANDOM = 'random:';
@@ -20,7 +21,7 @@ const CONFIG_FILE = 'config.json';
 const ARCHITECTURE_KEY = 'general.architecture';
 
 /** Every architecture, the first for files without a `model_type`. */
-const ARCHITECTURES: readonly Architecture[] = [gpt2];
+const ARCHITECTURES: readonly Architecture[] = [gpt2, llama];
 
 /**
  * Reads `config.json` of a model directory.

@@ -1,7 +1,10 @@
-// The models that random schedules run: two layers with random weights, and the bundled model.
+// The models that random schedules run: GPT-2s of two layers with random weights, fixtures of the Llama family, and the bundled
+// model.
+import { readFileSync } from 'node:fs';
 import type { Device } from '../../src/gpu/device.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import { openCheckpoint } from '../../src/models/checkpoint.ts';
 import { RandomCheckpoint } from '../../src/models/random-checkpoint.ts';
 import { parseModel } from '../../src/models/registry.ts';
 import { ModelRunner, type ModelRunnerOptions } from '../../src/runtime/model-runner.ts';
@@ -42,6 +45,16 @@ const STORAGES: readonly Storage[] = [
 /** Models of two layers with random weights: a step takes hardly longer than its dispatches. */
 export const tinyModels: readonly FuzzModel[] = STORAGES.map(tinyModel);
 
+/** Fixtures of the Llama family: heads that share keys, norms of q and k, biases, and a window of 24 keys or of 70. */
+export const llamaModels: readonly FuzzModel[] = [
+  llamaModel('mistral', { dtype: 'f16', kvDtype: 'f32', blockSize: 4 }),
+  llamaModel('mistral', { dtype: 'f32', kvDtype: 'f16', blockSize: 16 }, { sliding_window: 70 }),
+  llamaModel('qwen3', { dtype: 'f32', kvDtype: 'f32', blockSize: 5 }),
+  llamaModel('llama3', { dtype: 'f16', kvDtype: 'f16', blockSize: 16 }),
+  llamaModel('qwen2', { dtype: 'q8', kvDtype: 'f32', blockSize: 4 }),
+  llamaModel('smol', { dtype: 'f16', kvDtype: 'f32', blockSize: 16 }),
+];
+
 /** The bundled model. */
 export const tales: readonly FuzzModel[] = [
   talesModel({ dtype: 'f16', kvDtype: 'f32', blockSize: 16 }),
@@ -65,6 +78,30 @@ function tinyModel({ dtype, kvDtype, blockSize }: Storage): FuzzModel {
         kernels,
         returnLogits: true,
       });
+    },
+  };
+}
+
+/** A fixture with positions for the longest request, and other keys of its config.json. */
+function llamaModel(
+  fixture: string,
+  { dtype, kvDtype, blockSize }: Storage,
+  keys: Readonly<Record<string, unknown>> = {},
+): FuzzModel {
+  const directory = `test/fixtures/models/${fixture}`;
+  const config = JSON.parse(readFileSync(`${directory}/config.json`, 'utf8'));
+  const model = parseModel({ ...config, ...keys, max_position_embeddings: 1024 }, fixture);
+  const { vocabSize, window } = model.config;
+  return {
+    name: `${fixture}${window === null ? '' : `-window-${window}`}-${dtype}-kv-${kvDtype}`,
+    vocabSize,
+    blockSize,
+    texts: () => [1, 2, 3].map((seed) => new Draws(seed).ids(LONGEST, vocabSize)),
+    open: async (device, kernels) => {
+      const options = { dtype, kvDtype, blockSize, maxBatchSize: MAX_BATCH_SIZE };
+      const sizes = resolveSizes(model.config, options, dtype, device);
+      await using source = await openCheckpoint(directory, model);
+      return await ModelRunner.create(device, model, source, sizes, { kernels, returnLogits: true });
     },
   };
 }

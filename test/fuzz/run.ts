@@ -1,17 +1,18 @@
 // Do a request's bits depend on what else runs? Random schedules, each request compared with its solo run.
-//   node test/fuzz/run.ts [--count 1000] [--tales 60] [--seed 0] [--model NAME] [--base] [--reduction gpu]
+//   node test/fuzz/run.ts [--count 1000] [--llama 500] [--tales 60] [--seed 0] [--model NAME] [--base] [--reduction gpu]
 import { parseArgs } from 'node:util';
 import { Device } from '../../src/gpu/device.ts';
 import { deviceFlags } from '../../src/terminal/flags.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { type FuzzModel, tales, tinyModels } from './fuzz-models.ts';
+import { type FuzzModel, llamaModels, tales, tinyModels } from './fuzz-models.ts';
 import { FuzzSession } from './fuzz-session.ts';
 import { runSchedule } from './run-schedule.ts';
 
 const { values } = parseArgs({
   options: {
-    /** Schedules of the tiny models, and of tales. */
+    /** Schedules of the tiny models, of fixtures of the Llama family, and of tales. */
     count: { type: 'string', default: process.env.FUZZ_COUNT || '1000' },
+    llama: { type: 'string', default: process.env.FUZZ_LLAMA || '500' },
     tales: { type: 'string', default: process.env.FUZZ_TALES || '60' },
     /** Seed of the first schedule; the others follow. */
     seed: { type: 'string', default: process.env.FUZZ_SEED || '0' },
@@ -29,6 +30,7 @@ const [SHOWN, SHOWN_LENGTH] = [5, 300];
 const first = integer('seed', values.seed);
 const shares: readonly (readonly [readonly FuzzModel[], number])[] = [
   [tinyModels, integer('count', values.count)],
+  [llamaModels, integer('llama', values.llama)],
   [tales, integer('tales', values.tales)],
 ];
 const names = shares.flatMap(([models]) => models.map(({ name }) => name));

@@ -27,6 +27,7 @@ export function layers(step: Step, config: GPT2Config, weights: Weights, shape: 
   for (let layer = 0; layer < config.numLayers; layer++) {
     const name = `h.${layer}`;
     const rows = (module: string): NormedRows => ({
+      kind: 'layernorm',
       module,
       x: hidden,
       weights: weights.norm(module),
@@ -62,7 +63,7 @@ export function layers(step: Step, config: GPT2Config, weights: Weights, shape: 
 
 /** Returns the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
 export function lastNorm(config: GPT2Config, weights: Weights, hidden: Tensor, out: Tensor): NormedRows {
-  return { module: 'ln_f', x: hidden, weights: weights.norm('ln_f'), eps: config.normEpsilon, out };
+  return { kind: 'layernorm', module: 'ln_f', x: hidden, weights: weights.norm('ln_f'), eps: config.normEpsilon, out };
 }
 
 /** Factor of the attention scores of a layer, as Hugging Face's GPT2Attention has it. */

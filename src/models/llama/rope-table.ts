@@ -6,6 +6,9 @@ import type { Llama3Rope, RopeConfig, YarnRope } from './rope-config.ts';
 
 const f32 = Math.fround;
 
+/** Name of the table among those of the model. */
+export const ROPE_TABLE = 'rope';
+
 /** Width of a ramp that would have none. */
 const LEAST_RAMP = 0.001;
 

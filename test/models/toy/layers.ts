@@ -29,7 +29,7 @@ export function layers(step: Step, config: ModelConfig, weights: Weights, shape:
   for (let layer = 0; layer < config.numLayers; layer++) {
     const name = `blocks.${layer}`;
     const [look, think] = [`${name}.look`, `${name}.think`];
-    norm(step, `${name}.first`, hidden, weights.norm(`${name}.first`), EPSILON, normed);
+    norm(step, normOf(weights, `${name}.first`, hidden, normed));
     projectQKV(step, `${look}.up`, normed, linearOf(`${look}.up`), looked, { layer, headDim });
     attend(step, looked, seen, { numHeads, numKVHeads, headDim, layer, window, scale: 1 / headDim }, shape);
     linear(step, `${think}.up`, normed, linearOf(`${think}.up`), thought, { use: 'widening', epilogue: 'RELU' });
@@ -41,5 +41,9 @@ export function layers(step: Step, config: ModelConfig, weights: Weights, shape:
 
 /** Returns the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
 export function lastNorm(_config: ModelConfig, weights: Weights, hidden: Tensor, out: Tensor): NormedRows {
-  return { module: 'last', x: hidden, weights: weights.norm('last'), eps: EPSILON, out };
+  return normOf(weights, 'last', hidden, out);
+}
+
+function normOf(weights: Weights, module: string, x: Tensor, out: Tensor): NormedRows {
+  return { kind: 'layernorm', module, x, weights: weights.norm(module), eps: EPSILON, out };
 }

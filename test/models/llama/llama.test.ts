@@ -1,0 +1,51 @@
+// The Llama family on the GPU against goldens of Hugging Face and the float64 reference: logits within a stated tolerance, greedy
+// ids equal.
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Device } from '../../../src/gpu/device.ts';
+import { expectClose } from '../../support/approx.ts';
+import { expectGreedy, GOLDEN_DEVICES, tolerance } from '../../support/models/golden.ts';
+import { logitsOfAll, openRunner } from '../../support/models/model-session.ts';
+import { readSafetensors } from '../../support/models/read-safetensors.ts';
+
+let devices: readonly Device[];
+beforeAll(async () => {
+  devices = await Promise.all(GOLDEN_DEVICES.map((options) => Device.open(options)));
+});
+afterAll(() => {
+  for (const each of devices) each.close();
+});
+
+const FIXTURES = ['llama-plain', 'llama3', 'mistral', 'qwen2', 'qwen3', 'smol', 'llama-bias', 'yarn'];
+
+/** Fixtures that npm test runs without optional features; the others' kernels there are theirs in all but sizes. */
+const BASE = ['mistral', 'qwen3'];
+
+describe.each(FIXTURES)('fixture model %s', (name) => {
+  const directory = `test/fixtures/models/${name}`;
+  const golden = readSafetensors(`${directory}/golden.safetensors`);
+  const { greedy } = JSON.parse(readFileSync(`${directory}/golden.json`, 'utf8'));
+
+  describe.each(GOLDEN_DEVICES.map((options, i) => ({ ...options, i })))(
+    'with $features features in class $reduction',
+    ({ features, i: place }) => {
+      const tags = features === 'base' && !BASE.includes(name) ? ['slow'] : [];
+      test('has the golden logits at every position', { tags }, async () => {
+        const prompts = [...golden.keys()].filter((key) => key.startsWith('ids.')).map((key) => key.slice(4));
+        const longest = Math.max(...prompts.map((i) => golden.get(`ids.${i}`)!.length));
+        await using runner = await openRunner(devices[place]!, directory, { maxBatchSize: 1, maxLogitsRows: longest });
+        expect(prompts.length).toBeGreaterThan(1);
+        for (const i of prompts) {
+          const want = golden.get(`logits.${i}`)!;
+          const got = await logitsOfAll(runner, golden.get(`ids.${i}`)!);
+          expectClose(got, want, tolerance(want), `${name} logits ${i}`);
+        }
+      });
+    },
+  );
+
+  test('continues greedily as the golden does', async () => {
+    await using runner = await openRunner(devices[0]!, directory, { maxBatchSize: 1 });
+    expect(await expectGreedy(runner, greedy, name)).toBeGreaterThan(0);
+  });
+});
