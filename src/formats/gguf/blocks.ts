@@ -26,17 +26,22 @@ const NIBBLE = 15;
 /** Bytes of the nibbles of a group of 32. */
 const GROUP_BYTES = 16;
 
-/** f16 scale; 16 bytes: number i in the low half of byte i, number i + 16 in the high one; 8 is subtracted. */
-export function unpackQ4_0(data: DataView, at: number, { integers, scales }: BlockGroups): void {
-  scales[0] = data.getFloat16(at, true);
-  unpackNibbles(data, at + HALF_BYTES, integers, 8);
+/**
+ * f16 scale; 16 bytes: number i in the low half of byte i, number i + 16 in the high one. 8 is subtracted from each, which is a minimum of
+ * 8 scales.
+ */
+export function unpackQ4_0(data: DataView, at: number, { integers, scales, minimums }: BlockGroups): void {
+  const scale = data.getFloat16(at, true);
+  scales[0] = scale;
+  minimums[0] = 8 * scale;
+  unpackNibbles(data, at + HALF_BYTES, integers);
 }
 
-/** f16 scale, f16 offset, bytes as in Q4_0 with nothing subtracted. */
+/** f16 scale, f16 offset, bytes as in Q4_0. */
 export function unpackQ4_1(data: DataView, at: number, { integers, scales, minimums }: BlockGroups): void {
   scales[0] = data.getFloat16(at, true);
   minimums[0] = -data.getFloat16(at + HALF_BYTES, true);
-  unpackNibbles(data, at + 2 * HALF_BYTES, integers, 0);
+  unpackNibbles(data, at + 2 * HALF_BYTES, integers);
 }
 
 /** f16 scale, u32 with the fifth bit of each number, bytes as in Q4_0; 16 is subtracted. */
@@ -58,18 +63,18 @@ export function unpackQ8_0(data: DataView, at: number, { integers, scales }: Blo
   for (let i = 0; i < integers.length; i++) integers[i] = data.getInt8(at + HALF_BYTES + i);
 }
 
-function unpackNibbles(data: DataView, at: number, integers: Int8Array, subtracted: number): void {
+function unpackNibbles(data: DataView, at: number, integers: Int8Array): void {
   for (let i = 0; i < GROUP_BYTES; i++) {
     const byte = data.getUint8(at + i);
-    integers[i] = (byte & NIBBLE) - subtracted;
-    integers[i + GROUP_BYTES] = (byte >> 4) - subtracted;
+    integers[i] = byte & NIBBLE;
+    integers[i + GROUP_BYTES] = byte >> 4;
   }
 }
 
 function unpackFiveBits(data: DataView, at: number, integers: Int8Array, subtracted: number): void {
   const fifth = data.getUint32(at, true);
-  unpackNibbles(data, at + 4, integers, subtracted);
-  for (let i = 0; i < integers.length; i++) integers[i] = integers[i]! + (((fifth >>> i) & 1) << 4);
+  unpackNibbles(data, at + 4, integers);
+  for (let i = 0; i < integers.length; i++) integers[i] = integers[i]! + (((fifth >>> i) & 1) << 4) - subtracted;
 }
 
 const K_GROUPS = 8;

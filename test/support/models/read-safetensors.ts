@@ -10,10 +10,11 @@ const ELEMENTS: Record<string, { bytes: number; read: (data: DataView, offset: n
     bytes: 2,
     read: (data, offset) => new Float32Array(Uint32Array.of(data.getUint16(offset, true) << 16).buffer)[0]!,
   },
+  U8: { bytes: 1, read: (data, offset) => data.getUint8(offset) },
   I32: { bytes: 4, read: (data, offset) => data.getInt32(offset, true) },
 };
 
-/** The tensors of a file by name, widened to float64, which holds every F32, F16, BF16 and I32 exactly. */
+/** The tensors of a file by name, widened to float64, which holds every number of these types exactly. */
 export function readSafetensors(path: string): Map<string, Float64Array> {
   const file = readFileSync(path);
   const start = 8 + Number(file.readBigUInt64LE(0));
