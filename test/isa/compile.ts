@@ -3,7 +3,10 @@
 import { writeSync } from 'node:fs';
 import { launchesOf } from '../../bench/estimate/launches.ts';
 import { Device } from '../../src/gpu/device.ts';
+import type { Kernel } from '../../src/gpu/kernel.ts';
 import { labelOf } from '../../src/gpu/variant-label.ts';
+import { attention, attentionSplit } from '../../src/kernels/attention/attention.ts';
+import { PREFILL_TILE_TOKENS } from '../../src/kernels/attention/query-tiles.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { listDispatches } from '../../src/runtime/list-dispatches.ts';
@@ -11,6 +14,7 @@ import { untunedParts } from '../../src/runtime/model-work.ts';
 import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { stepShapes } from '../../src/runtime/step-shape.ts';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
+import { Tuning } from '../../src/tuning/tuning.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import {
   type CompilerMessage,
@@ -34,6 +38,19 @@ const STORAGE: readonly Storage[] = [
   ['f32', 'f16'],
   ['q8', 'f32'],
   ['q8', 'f16'],
+];
+/** Heads of other models. */
+const HEADS = [
+  { D: 64, SHARE: 3 },
+  { D: 128, SHARE: 8 },
+  { D: 256, SHARE: 1 },
+  { D: 256, SHARE: 8 },
+] as const;
+/** Dispatches of attention, by the tokens of their tiles. */
+const ATTENTION: readonly { readonly kernel: Kernel; readonly tileTokens: number }[] = [
+  { kernel: attention, tileTokens: 1 },
+  { kernel: attentionSplit, tileTokens: 1 },
+  { kernel: attention, tileTokens: PREFILL_TILE_TOKENS },
 ];
 const STDERR = 2;
 
@@ -59,12 +76,36 @@ async function compileModel(device: Device, storage: Storage, taken: Map<string,
   }
 }
 
+/**
+ * Compiles the attention of models whose heads are others than GPT-2's, with the choices that they take: heads of keys that several
+ * query heads share, and the widest heads.
+ */
+async function compileHeads(device: Device, taken: Map<string, TakenShader>) {
+  const tuning = new Tuning(device.traits);
+  for (const { D, SHARE } of HEADS) {
+    for (const KV_F16 of [false, true]) {
+      for (const { kernel, tileTokens } of ATTENTION) {
+        const { constants } = tuning.choose(kernel.name, { G: 1, SHARE, tileTokens });
+        const choice = { conditions: { KV_F16 }, constants: { ...constants, D, SHARE } };
+        const label = labelOf(kernel.name, kernel.variant(device.traits, choice));
+        // Decode rows and prompts may take the same.
+        if (taken.has(label)) continue;
+        writeSync(STDERR, `\n${MARK}${label}\n`);
+        await kernel.build(device, choice);
+        // Their limits stand apart from GPT-2's.
+        taken.set(label, { label, kernel: `${kernel.name}, wide`, uses: [`${SHARE} heads of ${D}`] });
+      }
+    }
+  }
+}
+
 async function compileAll(family: string): Promise<ModelLaunches> {
   using device = await Device.open();
   const { name: adapter, driver } = device.identity;
   if (!adapter.includes(family.toUpperCase())) throw new RangeValueError('adapter', adapter, `a GPU of ${family}`);
   const taken = new Map<string, TakenShader>();
   for (const storage of STORAGE) await compileModel(device, storage, taken);
+  await compileHeads(device, taken);
   const { parts, sizes } = await describeModel(device, STEP_STORAGE);
   const steps: LaunchedStep[] = [];
   for (const { batch, context } of DECODE_SIZES) {

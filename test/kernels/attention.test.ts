@@ -17,7 +17,7 @@ import { PagedCache } from '../../src/kernels/kv-write/paged-cache.ts';
 import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import { checkUnseenKeys, runSplit, runTiles, runWhole, steepStep } from '../support/kernels/attention-case.ts';
 import { checkAttentionNaive } from '../support/kernels/attention-naive-case.ts';
-import { expectWithin } from '../support/kernels/expect-within.ts';
+import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { runKernel } from '../support/kernels/run-kernel.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
@@ -79,6 +79,30 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
       checkUnseenKeys(device, { G: 2, D: 12, P: 16, dtype: 'f32', sums }, { ROWS }));
   });
 
+  async function checkWideHeads(D: number, dtype: KVDType, rows: readonly number[]): Promise<AttentionStep> {
+    const spans = [
+      { context: 33, queries: 1 },
+      { context: sums.splitKeys + 4, queries: 9 },
+    ];
+    const step = AttentionStep.random({ G: 1, SHARE: 3, D, P: 16, dtype, sums }, spans);
+    const { want, tolerance } = expectedAttention(step);
+    for (const ROWS of rows) {
+      expectWithin(floatsOf(await runWhole(device, step, { ROWS })), want, tolerance, `D ${D}, ${ROWS} rows`);
+    }
+    return step;
+  }
+
+  test('heads of 256 agree with float64', () => checkWideHeads(256, 'f32', [4]));
+
+  test.each([
+    { D: 256, dtype: 'f32' },
+    { D: 200, dtype: 'f16' },
+  ] as const)('heads of $D have equal bits in tiles and splits, cache of $dtype', { tags: ['slow'] }, async (shape) => {
+    const step = await checkWideHeads(shape.D, shape.dtype, [1, 2]);
+    const words = await runSplit(device, step);
+    for (const ROWS of [1, 2, 4]) expectSameBits(await runWhole(device, step, { ROWS }), words, `${ROWS} rows`);
+  });
+
   test('decode rows and prefill tiles of a step may run in two dispatches over one list of tiles', async () => {
     const shape: AttentionShape = { G: 2, D: 12, P: 16, dtype: 'f16', sums };
     const numDecodes = 3;
@@ -126,6 +150,14 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
     await expect(runKernel(device, attention, operands, { scale: 1, count: 1, tileTokens: 1 })).rejects.toThrow(
       'attention: kv has rows of 32 words, expected 64 for D = 64',
     );
+  });
+
+  test('rows of a workgroup whose heads need more memory than workgroups share are refused', () => {
+    const { traits } = device;
+    const choice = (D: number, ROWS: number) => () => attention.variant(traits, { constants: { D, ROWS } });
+    const [D, bytes] = reduction === 'gpu' ? [256, 20032] : [512, 18560];
+    expect(choice(D, 8)).toThrow(`attention: D is ${D} and ROWS 8, which take ${bytes} bytes of the 16384 shared`);
+    expect(choice(256, 4)).not.toThrow();
   });
 
   describe('against torch in float64', () => {

@@ -5,7 +5,9 @@ import { read, type Sizes, type VariantOf, write } from '../../gpu/kernel-spec.t
 import type { ReductionClass } from '../../gpu/reduction.ts';
 import { ceilDiv } from '../../util/math.ts';
 import { kvDType, kvRowWords } from '../kv-write/kv-write.ts';
+import { MAX_SHARED_BYTES } from '../matmul/matmul.ts';
 import { REDUCTIONS } from '../reductions.ts';
+import { abreastBytes, handedBytes } from './shared-bytes.ts';
 
 /** Keys between two rescalings, a tile. It belongs to the reduction class: another value gives other bits. */
 export const TILE_KEYS = 32;
@@ -56,7 +58,7 @@ const VALUES: Readonly<Record<ReductionClass, Readonly<Record<string, readonly n
 };
 
 function supports(
-  { conditions: { SUBGROUPS }, constants: sizes }: AttentionVariant,
+  { conditions: { SUBGROUPS, ...others }, constants: sizes }: AttentionVariant,
   { reduction, minSubgroupSize }: Pick<DeviceTraits, 'reduction' | 'minSubgroupSize'>,
 ): string | null {
   const ofClass = `in the reduction class ${reduction}`;
@@ -65,6 +67,10 @@ function supports(
     if (!allowed.includes(values[name] ?? 0)) {
       return `${name} is ${values[name]}, expected ${allowed.join(' or ')} ${ofClass}`;
     }
+  }
+  const bytes = (reduction === 'gpu' ? abreastBytes : handedBytes)(sizes, kvDType(others));
+  if (bytes > MAX_SHARED_BYTES) {
+    return `D is ${sizes.D} and ROWS ${sizes.ROWS}, which take ${bytes} bytes of the ${MAX_SHARED_BYTES} shared`;
   }
   if (SUBGROUPS && reduction === 'gpu') return `SUBGROUPS is true, expected false ${ofClass}`;
   return SUBGROUPS && sizes.LANES > minSubgroupSize
