@@ -22,7 +22,7 @@ export const BUNDLED_MODEL = fileURLToPath(packageFile('weights/tales'));
 
 /** A model on a device, ready for an Engine. Close it to free the device and to let the process end. */
 export interface LoadedModel extends AsyncDisposable {
-  /** As given: a directory or `random:…`. */
+  /** As given: a directory, a GGUF file or `random:…`. */
   readonly name: string;
   readonly config: ModelConfig;
   /** Storage of the weight matrices: one type, or those that they have, such as `q4 + q8_32`, that of most numbers first. */
@@ -35,14 +35,14 @@ export interface LoadedModel extends AsyncDisposable {
   /** Where the model is. */
   readonly device: Device;
   readonly runner: ModelRunner;
-  /** Of ids only where the directory has no tokenizer.json. */
+  /** Of ids only where the files have no tokenizer. */
   readonly tokenizer: Tokenizer;
   /** Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * Loads a model: a Hugging Face directory, or `random:` and the name of a published shape.
+ * Loads a model: a Hugging Face directory, a GGUF file, or `random:` and the name of a published shape.
  *
  * @throws RoseinferError of the kind that fits: options, files, configuration, tokenizer, sizes, memory or adapter.
  */

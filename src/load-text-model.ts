@@ -12,7 +12,7 @@ import { describeFallback, type Fallback } from './tuning/verify-tuning.ts';
 /** A model for research and what belongs to it. Close it to free the device and to let the process end. */
 export interface LoadedTextModel extends Disposable {
   readonly model: TextModel;
-  /** Of ids only where the directory has no tokenizer.json. */
+  /** Of ids only where the files have no tokenizer. */
   readonly tokenizer: Tokenizer;
   readonly device: Device;
   /** Idempotent. */

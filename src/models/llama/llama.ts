@@ -2,6 +2,7 @@
 // by their configurations alone.
 import { defineArchitecture } from '../architecture.ts';
 import { LLAMA_MODEL_TYPES, parseLlamaConfig } from './config.ts';
+import { gguf } from './gguf.ts';
 import { lastNorm, layers, scratch } from './layers.ts';
 import { RANDOM_CONFIGS } from './random-configs.ts';
 import { ROPE_TABLE, ropeTable } from './rope-table.ts';
@@ -13,6 +14,7 @@ export const llama = defineArchitecture({
   modelTypes: LLAMA_MODEL_TYPES,
   random: { configs: RANDOM_CONFIGS, tokenizer: 'weights/tales' },
   parseConfig: parseLlamaConfig,
+  gguf,
   files,
   outerTensors,
   layerTensors,
