@@ -4,10 +4,12 @@ import { setImmediate } from 'node:timers/promises';
 import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { PackedWeight } from '../kernels/weights/packed-weight.ts';
+import { joinQuantizedRows } from '../kernels/weights/quantized-rows.ts';
 import { vocabularyRanges } from '../kernels/weights/vocabulary-ranges.ts';
 import { TILE, tileRows } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { numElements } from '../util/math.ts';
+import { spreadRows } from '../util/spread-rows.ts';
 import { type ModelDefinition, outerTensors } from './architecture.ts';
 import { type FusedTensor, fuseTensors, numZeros, type TensorRole } from './tensor-specs.ts';
 import type { WeightSource } from './weight-source.ts';
@@ -152,9 +154,14 @@ class WeightLoader {
     const { name, shape, parts } = tensor;
     const [K = 0, N = 0] = shape;
     const order = parts[0]?.order ?? 'kn';
-    const data = await this.#whole(tensor);
     const w = this.#own(PackedWeight.create(this.#device, name, [K, N], storageOf(tensor, this.#storage)));
-    await this.#wrote(w.writeColumns(0, N, data, order));
+    // Groups of a file lie along its rows: down the columns of `nk` alone.
+    const read = order === 'nk' ? this.#quantized(w) : null;
+    if (read === null) await this.#wrote(w.writeColumns(0, N, await this.#whole(tensor), order));
+    else {
+      const rows = await Promise.all(parts.map((part) => read(part.name, 0, part.shape[0] ?? 0)));
+      await this.#wrote(w.writeQuantized(0, N, joinQuantizedRows(rows, parts[0]?.alternates ? K : null)));
+    }
     return w;
   }
 
@@ -172,13 +179,23 @@ class WeightLoader {
       const w = this.#own(PackedWeight.create(this.#device, label, [C, size], dtype));
       for (let row = 0; row < size; row += chunkRows) {
         const rows = Math.min(chunkRows, size - row);
-        const table = new Float32Array(rows * C);
-        await this.#source.readRows(name, first + row, rows, table);
-        await this.#wrote(w.writeColumns(row, rows, table, 'nk'));
+        const read = this.#quantized(w);
+        if (read === null) {
+          const table = new Float32Array(rows * C);
+          await this.#source.readRows(name, first + row, rows, table);
+          await this.#wrote(w.writeColumns(row, rows, table, 'nk'));
+        } else await this.#wrote(w.writeQuantized(row, rows, await read(name, first + row, rows)));
       }
       ranges.push({ first, size, w });
     }
     return ranges;
+  }
+
+  /** Returns how to read what the source has quantized as a weight stores it; null for a weight that it has otherwise. */
+  #quantized({ dtype }: PackedWeight): NonNullable<WeightSource['readQuantized']> | null {
+    const isAsked = typeof this.#storage === 'string';
+    if (isAsked || (dtype !== 'q8_32' && dtype !== 'q4')) return null;
+    return this.#source.readQuantized?.bind(this.#source) ?? null;
   }
 
   /** Reads all parts, one after another or a row of each in turn. */
@@ -189,7 +206,7 @@ class WeightLoader {
       const [numRows = 0, end] = [shape[0], start + numElements(shape)];
       const part = alternates ? new Float32Array(end - start) : out.subarray(start, end);
       await this.#source.readRows(name, 0, numRows, part);
-      if (alternates) spreadRows(part, numRows, out, { first: index, step: parts.length });
+      if (alternates) spreadRows(part, out, { length: part.length / numRows, first: index, step: parts.length });
       start = end;
     }
     return out;
@@ -204,19 +221,6 @@ class WeightLoader {
     this.#bytes += bytes;
     await setImmediate();
     this.#onProgress(this.#bytes);
-  }
-}
-
-/** Copies row r of a matrix to row first + r · step of another. */
-function spreadRows(
-  source: Float32Array,
-  numRows: number,
-  out: Float32Array,
-  { first, step }: { readonly first: number; readonly step: number },
-): void {
-  const length = source.length / numRows;
-  for (let row = 0; row < numRows; row++) {
-    out.set(source.subarray(row * length, (row + 1) * length), (first + row * step) * length);
   }
 }
 

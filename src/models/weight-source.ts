@@ -1,4 +1,5 @@
 // Contract of a source of weights: rows of named tensors in f32, from files or drawn at random. Loading knows no other.
+import type { QuantizedRows } from '../kernels/weights/quantized-rows.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { numElements } from '../util/math.ts';
@@ -21,6 +22,14 @@ export interface WeightSource extends AsyncDisposable {
    * @throws RangeValueError when the rows are not in the tensor or `out` has another length.
    */
   readRows(name: string, startRow: number, numRows: number, out: Float32Array): Promise<void>;
+
+  /**
+   * Returns rows as the source has them quantized, with no rounding: of a matrix whose `dtypeOf` is q8_32 or q4. A source
+   * without it has its rows rounded to those types.
+   *
+   * @throws RangeValueError when the rows are not in the tensor.
+   */
+  readQuantized?(name: string, startRow: number, numRows: number): Promise<QuantizedRows>;
 
   /** Idempotent. */
   close(): Promise<void>;

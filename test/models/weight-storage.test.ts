@@ -1,6 +1,7 @@
 // Models whose matrices differ in storage, as files have them: what runs, what is listed and what is counted follow each matrix.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
+import { joinQuantizedRows, type QuantizedRows } from '../../src/kernels/weights/quantized-rows.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { modelTensors } from '../../src/models/architecture.ts';
 import { openCheckpoint } from '../../src/models/checkpoint.ts';
@@ -103,6 +104,116 @@ test('a mixed model has the logits of the reference whose matrices are stored so
   // As in toy.test.ts: 500 roundings of sums of magnitudes below 8 (1 + max |logit|).
   const abs = 500 * 2 ** -24 * 8 * (1 + logits.reduce((max, logit) => Math.max(max, Math.abs(logit)), 0));
   expectClose(await logitsOfAll(runner, ids), logits, { abs }, 'logits');
+});
+
+/** A source whose embedding is q8_32 and whose matrices are q4, and the numbers that it stands for, by the names of its files. */
+async function openQuantized() {
+  const wide = { ...sizes, width: 64, head_width: 32 };
+  const definition = parseModel({ model_type: 'toy', ...wide }, 'toy', [toy]);
+  const given = toyTensors(wide);
+  const quantizedAs = (name: string): WeightDType => (/table$/.test(name) ? 'q8_32' : 'q4');
+  const exact = new Map(given);
+  const rows = new Map<string, QuantizedRows>();
+  for (const [name, { shape, data }] of given) {
+    if (/places|gain/.test(name)) continue;
+    const quantized = quantizedRows(quantizedAs(name), data);
+    rows.set(name.slice(4), quantized);
+    exact.set(name, { shape, data: valuesOfRows(quantized) });
+  }
+  const files = await openCheckpoint(toyDirectory(wide, given), definition);
+  const readQuantized = async (name: string, startRow: number, numRows: number): Promise<QuantizedRows> => {
+    const [length = 0] = files.shape(name).slice(1);
+    return rowsOf(rows.get(name)!, startRow * length, (startRow + numRows) * length);
+  };
+  const readRows = files.readRows.bind(files);
+  const source: WeightSource = Object.assign(files, {
+    dtypeOf: quantizedAs,
+    readQuantized,
+    // What is quantized is read so, or not at all.
+    readRows: async (name: string, ...rest: [number, number, Float32Array]) => {
+      if (rows.has(name)) throw new Error(`rows of ${name} are read as numbers`);
+      await readRows(name, ...rest);
+    },
+  });
+  return { wide, definition, source, exact };
+}
+
+/** Makes codes and scales of the sign and size of numbers, each scale another. */
+function quantizedRows(dtype: WeightDType, data: Float32Array): QuantizedRows {
+  const scales = Float32Array.from(
+    { length: data.length / 32 },
+    (_, i) => (8 + (i % 5)) / (dtype === 'q4' ? 128 : 2048),
+  );
+  const at = (i: number) => scales[Math.floor(i / 32)]!;
+  if (dtype !== 'q4') return { dtype: 'q8_32', values: Int8Array.from(data, (x, i) => Math.round(x / at(i))), scales };
+  const minimums = scales.map((scale, i) => scale * (6 + (i % 4)));
+  const code = (x: number, i: number) => (x + minimums[Math.floor(i / 32)]!) / at(i);
+  return {
+    dtype,
+    values: Uint8Array.from(data, (x, i) => Math.min(Math.max(Math.round(code(x, i)), 0), 15)),
+    scales,
+    minimums,
+  };
+}
+
+function valuesOfRows(rows: QuantizedRows): Float32Array {
+  return Float32Array.from(rows.values, (value, i) => {
+    const group = Math.floor(i / 32);
+    return value * rows.scales[group]! - (rows.dtype === 'q4' ? rows.minimums[group]! : 0);
+  });
+}
+
+function rowsOf(rows: QuantizedRows, start: number, end: number): QuantizedRows {
+  const scales = rows.scales.slice(start / 32, end / 32);
+  if (rows.dtype === 'q8_32') return { dtype: 'q8_32', values: rows.values.slice(start, end), scales };
+  return {
+    ...rows,
+    values: rows.values.slice(start, end),
+    scales,
+    minimums: rows.minimums.slice(start / 32, end / 32),
+  };
+}
+
+test('a model whose files are quantized has the logits of their numbers, which no rounding has touched', async () => {
+  const { wide, definition, source, exact } = await openQuantized();
+  await using files = source;
+  const options = { maxBatchSize: 1, maxLogitsRows: ids.length };
+  const resolved = resolveSizes(definition.config, options, files, device);
+  expect(describeStorage(definition, resolved.storage)).toBe('q4 + q8_32');
+  await using runner = await ModelRunner.create(device, definition, files, resolved, { returnLogits: true });
+  const { logits } = toyReference(wide, exact, ids);
+  // As in toy.test.ts, with sums of 64 + 64 + 32 + 37 + 64 + 192 in each layer.
+  const abs = 1000 * 2 ** -24 * 8 * (1 + logits.reduce((max, logit) => Math.max(max, Math.abs(logit)), 0));
+  expectClose(await logitsOfAll(runner, ids), logits, { abs }, 'logits');
+});
+
+test('rows of quantized matrices are joined one matrix after another, or by turns', () => {
+  const rows = (start: number): QuantizedRows => {
+    const values = Uint8Array.from({ length: 128 }, (_, i) => (start + Math.floor(i / 64)) % 16);
+    const scales = Float32Array.of(start, start, start + 1, start + 1);
+    return { dtype: 'q4', values, scales, minimums: scales.map((scale) => -scale) };
+  };
+  const orderOf = (joined: QuantizedRows) =>
+    [0, 2, 4, 6].map((group) => [joined.scales[group], joined.values[32 * group]]);
+  const parts = [rows(1), rows(5)];
+  expect(orderOf(joinQuantizedRows(parts, null))).toEqual([
+    [1, 1],
+    [2, 2],
+    [5, 5],
+    [6, 6],
+  ]);
+  const woven = joinQuantizedRows(parts, 64);
+  expect(orderOf(woven)).toEqual([
+    [1, 1],
+    [5, 5],
+    [2, 2],
+    [6, 6],
+  ]);
+  expect(woven).toMatchObject({ minimums: woven.scales.map((scale) => -scale) });
+  const bytes: QuantizedRows = { dtype: 'q8_32', values: new Int8Array(64), scales: new Float32Array(2) };
+  expect(() => joinQuantizedRows([rows(1), bytes], null)).toThrow(
+    'storage of quantized matrices is "q4, q8_32", expected one type for all',
+  );
 });
 
 test('a mixed model takes the memory that is planned for it', async () => {
