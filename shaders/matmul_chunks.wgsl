@@ -7,7 +7,7 @@ import package::matmul_epilogue::write_quad;
 
 // out[m, first + n] = f(sum_c (sum_k x[m, k] w[k, n]) + bias[n]) (+ out[m, first + n]), k of chunk c, for few rows
 //   x[M, K], w[K, N] in column tiles: see matmul_inputs; bias[N], out[M, O] and f: see matmul_epilogue. With NORM the rows of x
-//   are those of a layer norm, taken in here: see matmul_norm.
+//   are those of a norm, taken in here: see matmul_norm.
 // A model's weights are read here at each step, and a GPU reads fast only what thousands of lanes ask for at once. So lanes
 // lie over columns and over chunks of CHUNK k: each sums a chunk of its own, k ascending from 0, and the sums of chunks meet
 // in shared memory, where they are added in ascending order. A last chunk that K does not fill ends in zeros, on both sides.

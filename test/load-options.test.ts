@@ -47,7 +47,7 @@ test.each([
   [{ seed: -1 }, /^seed is -1, expected an integer in \[0, 2\^53\)$/],
   [{ onPlan: 5 }, /^onPlan is 5, expected a function$/],
   [{ onProgress: {} }, /^onProgress is an object, expected a function$/],
-  [{ kernels: {} }, /^kernels is an object, expected a kernel for each of embed, layernorm, /],
+  [{ kernels: {} }, /^kernels is an object, expected a kernel for each of embed, embedTokens, layernorm, /],
 ])('loadModel refuses %j by name', async (options, message) => {
   const refused = loadWith(loadModel, options);
   await expect(refused).rejects.toThrow(RangeValueError);
@@ -56,7 +56,9 @@ test.each([
 
 test('loadModel refuses kernels of which one is no kernel', async () => {
   const refused = loadWith(loadModel, { kernels: { ...modelKernels, sample: 5 } });
-  await expect(refused).rejects.toThrow(/^kernels is an object, expected a kernel for each of embed, layernorm, /);
+  await expect(refused).rejects.toThrow(
+    /^kernels is an object, expected a kernel for each of embed, embedTokens, layernorm, /,
+  );
 });
 
 test.each([

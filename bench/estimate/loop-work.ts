@@ -96,6 +96,9 @@ const loopOverNormedK: DeclaredLoop = {
   turns: (size) => ceilDiv(size('K'), turnOfK(size)),
   words: (size) => wordsOfTurn(size) + (2 * size('CHUNK')) / size('QUADS'),
 };
+const rmsnormMatmulLoops: KernelLoops = {
+  forms: [[loopOverParts, { ...loopOverNormedK, words: (size) => wordsOfTurn(size) + size('CHUNK') / size('QUADS') }]],
+};
 const normMatmulLoops: KernelLoops = {
   forms: [
     [{ ...loopOverParts, turns: (size, context) => 2 * loopOverParts.turns(size, context) }, loopOverNormedK],
@@ -137,10 +140,20 @@ const KERNELS: Readonly<Record<string, KernelLoops>> = {
       })),
     ],
   },
+  rmsnorm: {
+    // Squares, and the row with gamma, of what lanes do not hold.
+    forms: [
+      [1, 2].map((tensors) => ({
+        turns: (size) => Math.max(ceilDiv(size('C'), NORM_PARTS) - NORM_HELD, 0),
+        words: () => tensors,
+      })),
+    ],
+  },
   matmul: matmulLoops,
   matmul_kv_write: matmulLoops,
   norm_matmul: normMatmulLoops,
   norm_matmul_kv_write: normMatmulLoops,
+  rmsnorm_matmul: rmsnormMatmulLoops,
   attention: attentionLoops((_, context) => context),
   attention_split: attentionLoops((size, context) => Math.min(context, size('SPLIT_KEYS'))),
   attention_fold: {

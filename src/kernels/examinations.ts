@@ -13,6 +13,7 @@ import {
   examineMatmulKVWrite,
   examineNormMatmul,
   examineNormMatmulKVWrite,
+  examineRmsnormMatmul,
 } from './matmul/examination.ts';
 import { matmulKVWrite } from './matmul/matmul.ts';
 import { examineRmsnorm } from './rmsnorm/examination.ts';
@@ -28,6 +29,7 @@ const EXAMINATIONS: readonly ((work: ModelWork) => Examination | readonly Examin
   examineMatmulKVWrite,
   examineNormMatmul,
   examineNormMatmulKVWrite,
+  examineRmsnormMatmul,
   (work) => examineKVWrite(work, [...work.of(kvWrite), ...work.of(matmulKVWrite)]),
   examineRopeKVWrite,
   examineNormRopeKVWrite,

@@ -53,7 +53,7 @@ export { layernormNaive } from './layernorm/layernorm-naive.ts';
 export { logprobs } from './logprobs/logprobs.ts';
 export { fillsKVRow, matmul, matmulKVWrite } from './matmul/matmul.ts';
 export { matmulNaive } from './matmul/matmul-naive.ts';
-export { normMatmul, normMatmulKVWrite } from './matmul/norm-matmul.ts';
+export { normMatmul, normMatmulKVWrite, rmsnormMatmul } from './matmul/norm-matmul.ts';
 export { siluMulNaive } from './matmul/silu-mul-naive.ts';
 export { rmsnorm } from './rmsnorm/rmsnorm.ts';
 export { rmsnormNaive } from './rmsnorm/rmsnorm-naive.ts';

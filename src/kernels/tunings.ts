@@ -1,7 +1,13 @@
 // The kernels that have variants to choose from, in the order in which they are measured.
 import { attentionSplitTuning, attentionTuning } from './attention/tuning.ts';
 import type { KernelTuning } from './kernel-tuning.ts';
-import { matmulKVWriteTuning, matmulTuning, normMatmulKVWriteTuning, normMatmulTuning } from './matmul/tuning.ts';
+import {
+  matmulKVWriteTuning,
+  matmulTuning,
+  normMatmulKVWriteTuning,
+  normMatmulTuning,
+  rmsnormMatmulTuning,
+} from './matmul/tuning.ts';
 import { sampleTuning } from './sample/tuning.ts';
 
 /** Tuning of each kernel that has variants of the same bits. */
@@ -13,6 +19,7 @@ export const KERNEL_TUNINGS: readonly KernelTuning[] = [
   matmulKVWriteTuning,
   normMatmulTuning,
   normMatmulKVWriteTuning,
+  rmsnormMatmulTuning,
 ];
 
 /** Buckets of all tunings, ascending: two numbers of rows between the same neighbours run the same variants. */

@@ -6,6 +6,7 @@ import {
   matmulVerification,
   normMatmulKVWriteVerification,
   normMatmulVerification,
+  rmsnormMatmulVerification,
 } from './matmul/verification.ts';
 import type { sample } from './sample/sample.ts';
 import { sampleTuning } from './sample/tuning.ts';
@@ -26,4 +27,5 @@ export const KERNEL_VERIFICATIONS: readonly KernelVerification[] = [
   matmulKVWriteVerification,
   normMatmulVerification,
   normMatmulKVWriteVerification,
+  rmsnormMatmulVerification,
 ];

@@ -8,7 +8,7 @@ import { kvWrite } from '../kernels/kv-write/kv-write.ts';
 import { layernorm } from '../kernels/layernorm/layernorm.ts';
 import { logprobs } from '../kernels/logprobs/logprobs.ts';
 import { matmul, matmulKVWrite } from '../kernels/matmul/matmul.ts';
-import { normMatmul, normMatmulKVWrite } from '../kernels/matmul/norm-matmul.ts';
+import { normMatmul, normMatmulKVWrite, rmsnormMatmul } from '../kernels/matmul/norm-matmul.ts';
 import { rmsnorm } from '../kernels/rmsnorm/rmsnorm.ts';
 import { normRopeKVWrite, ropeKVWrite } from '../kernels/rope-kv-write/rope-kv-write.ts';
 import { sample } from '../kernels/sample/sample.ts';
@@ -23,6 +23,7 @@ export const modelKernels = {
   matmulKVWrite,
   normMatmul,
   normMatmulKVWrite,
+  rmsnormMatmul,
   kvWrite,
   ropeKVWrite,
   normRopeKVWrite,

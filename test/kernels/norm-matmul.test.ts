@@ -4,9 +4,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
-import { normMatmul, normMatmulKVWrite, takesNormIn } from '../../src/kernels/matmul/norm-matmul.ts';
+import {
+  normMatmul,
+  normMatmulKVWrite,
+  rmsnormMatmul,
+  takesNormIn,
+  takesRmsnormIn,
+} from '../../src/kernels/matmul/norm-matmul.ts';
 import { mutant } from '../support/kernels/mutant.ts';
-import { checkNormMatmul, checkNormMatmulKVWrite } from '../support/kernels/norm-matmul-case.ts';
+import { checkNormMatmul, checkNormMatmulKVWrite, checkRmsnormMatmul } from '../support/kernels/norm-matmul-case.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -27,6 +33,19 @@ test.each([4, 132, 260, 1032])('rows of %i have the bits of the norm and the mat
 test('so do weights of f32 and narrow workgroups, with a residual', { tags: ['slow'] }, () =>
   checkNormMatmul(device, { K: 292, N: 33, dtype: 'f32', residual: true }, NARROW),
 );
+
+test.each([4, 132, 260, 1032])('rows of %i have the bits of the RMS norm, the matmul and its gates apart', (K) =>
+  checkRmsnormMatmul(device, { K, N: 42, dtype: 'f16', activation: 'SILU_MUL' }, TWO_ROWS),
+);
+
+test('so do narrow workgroups without gates, weights of q8', () =>
+  checkRmsnormMatmul(device, { K: 292, N: 33, dtype: 'q8' }, NARROW));
+
+test('the comparison finds an RMS norm that scales by gamma first', () => {
+  const kernel = mutant(rmsnormMatmul, [['return x * scale * gamma;', 'return x * gamma * scale;']]);
+  const shape = { K: 132, N: 42, dtype: 'f16', activation: 'SILU_MUL' } as const;
+  return expect(checkRmsnormMatmul(device, shape, TWO_ROWS, kernel)).rejects.toThrow('words differ');
+});
 
 test('so do queries, and keys and values in the cache', () =>
   checkNormMatmulKVWrite(
@@ -50,6 +69,8 @@ test('a variant that does without the norm, lanes over k or the class gpu is ref
   expect(() => normMatmul.variant(traits, { conditions: { KV_F16: true } })).toThrow(
     'which only normMatmulKVWrite can be',
   );
+  expect(() => normMatmul.variant(traits, { conditions: { RMS: true } })).toThrow('RMS is true, expected false');
+  expect(() => rmsnormMatmul.variant(traits, { conditions: { RMS: false } })).toThrow('RMS is false, expected true');
   expect(() => normMatmulKVWrite.variant(traits, { conditions: { GELU: true } })).toThrow('expected no epilogue');
   expect(() => normMatmulKVWrite.variant(traits, { conditions: { X_VEC4: false } })).toThrow(
     'X_VEC4 is false, expected true',
@@ -68,6 +89,9 @@ test('a model takes norms in on a GPU of the class gpu, for few rows whose lengt
   // The LM head of GPT-2: 1,571 workgroups load a row twice more, 9.65 MB.
   expect(takesNormIn(gpu, { M: 1, K: 768, N: 50257 })).toBe(true);
   expect(takesNormIn(gpu, { M: 2, K: 768, N: 50257 })).toBe(false);
+  // An RMS norm loads a row once more.
+  expect(takesRmsnormIn(gpu, { M: 2, K: 768, N: 50257 })).toBe(true);
+  expect(takesRmsnormIn(gpu, { M: 3, K: 768, N: 50257 })).toBe(false);
   expect(takesNormIn(device.traits, { M: 1, K: 768, N })).toBe(false);
   expect(takesNormIn({ ...gpu, reduction: 'software' }, { M: 1, K: 768, N })).toBe(false);
 });

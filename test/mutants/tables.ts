@@ -18,7 +18,7 @@ import { logprobs } from '../../src/kernels/logprobs/logprobs.ts';
 import { logprobRows } from '../../src/kernels/logprobs/operands.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
-import { normMatmul, normMatmulKVWrite } from '../../src/kernels/matmul/norm-matmul.ts';
+import { normMatmul, normMatmulKVWrite, rmsnormMatmul } from '../../src/kernels/matmul/norm-matmul.ts';
 import { siluMulNaive } from '../../src/kernels/matmul/silu-mul-naive.ts';
 import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import { rmsnormInputs } from '../../src/kernels/rmsnorm/operands.ts';
@@ -55,7 +55,7 @@ import {
 } from '../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { modulesOf } from '../support/kernels/modules-of.ts';
-import { checkNormMatmul, checkNormMatmulKVWrite } from '../support/kernels/norm-matmul-case.ts';
+import { checkNormMatmul, checkNormMatmulKVWrite, checkRmsnormMatmul } from '../support/kernels/norm-matmul-case.ts';
 import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../support/kernels/probe-checks.ts';
 import { checkRmsnorm, checkRmsnormNaive, checkRmsnormOrder, runRmsnorm } from '../support/kernels/rmsnorm-case.ts';
 import { checkRng, rngKernel } from '../support/kernels/rng-case.ts';
@@ -257,6 +257,7 @@ async function checkNormMatmuls(replace: Replace): Promise<void> {
   const twoRows = { constants: { ROWS: 2, QUADS: 8 }, overrides: { LANES: 32 } };
   for (const K of [4, 260, 1032])
     await checkNormMatmul(device, { K, N: 40, dtype: 'q8' }, twoRows, replace(normMatmul));
+  await checkRmsnormMatmul(device, { K: 260, N: 40, dtype: 'q8' }, twoRows, replace(rmsnormMatmul));
   const narrow = { constants: { ROWS: 1, QUADS: 4 }, overrides: { LANES: 96 } };
   // Enough k for the last lanes to have some: x is put where its norm was.
   const projection = { ...PROJECTION, K: 420, weights: 'q8', dtype: 'f32' } as const;

@@ -11,25 +11,29 @@ import {
   type ModelWork,
   tunedChoices,
 } from '../examination.ts';
+import type { Expected } from '../kernel-case.ts';
 import { kvDType } from '../kv-write/kv-write.ts';
 import { scatteredSlots } from '../kv-write/operands.ts';
 import { expectedLayernorm } from '../layernorm/expected.ts';
+import { expectedRmsnorm } from '../rmsnorm/expected.ts';
 import { weightDType } from '../weights/weight-tiles.ts';
 import { ACTIVATION_NAMES } from './activation.ts';
 import { expectedMatmul, expectedProjection } from './expected.ts';
 import { matmul, matmulKVWrite } from './matmul.ts';
-import { normMatmul, normMatmulKVWrite } from './norm-matmul.ts';
+import { normMatmul, normMatmulKVWrite, rmsnormMatmul } from './norm-matmul.ts';
 import {
   type MatmulInputs,
   matmulConditions,
   matmulInputs,
   matmulOperands,
+  type NormInputs,
   normInputs,
   normMatmulOperands,
   normProjectionOperands,
   type ProjectionInputs,
   packedWeight,
   projectionOperands,
+  rmsnormMatmulOperands,
   someRows,
 } from './operands.ts';
 
@@ -46,7 +50,7 @@ const [T, NUM_BLOCKS] = [7, 3];
 
 type Projection = DispatchOf<typeof matmulKVWrite.spec>;
 type AnyMatmul = DispatchOf<typeof matmul.spec> | Projection;
-type NormedMatmul = DispatchOf<typeof normMatmul.spec>;
+type NormedMatmul = DispatchOf<typeof normMatmul.spec> | DispatchOf<typeof rmsnormMatmul.spec>;
 type NormedProjection = DispatchOf<typeof normMatmulKVWrite.spec>;
 
 /** Examines every matmul of a model: the first in all variants, the others in the model's. */
@@ -74,10 +78,32 @@ function matmulCase(work: ModelWork, dispatches: readonly AnyMatmul[], index: nu
   };
 }
 
-/** Examines every matmul of a model that takes a norm in. */
+/** Examines every matmul of a model that takes a layer norm in. */
 export function examineNormMatmul(work: ModelWork): Examination {
-  const kernel = work.kernel(normMatmul);
-  const byUse = Map.groupBy(work.of(normMatmul), ({ use }) => use);
+  return normMatmulCases(work.kernel(normMatmul), work.of(normMatmul), (operands, x, norm) => ({
+    operands: normMatmulOperands(operands, norm),
+    rows: expectedLayernorm({ x, ...norm }),
+  }));
+}
+
+/** Examines every one that takes an RMS norm in. */
+export function examineRmsnormMatmul(work: ModelWork): Examination {
+  return normMatmulCases(work.kernel(rmsnormMatmul), work.of(rmsnormMatmul), (operands, x, norm) => ({
+    operands: rmsnormMatmulOperands(operands, norm),
+    rows: expectedRmsnorm({ x, ...norm }),
+  }));
+}
+
+function normMatmulCases(
+  kernel: Kernel,
+  dispatches: readonly NormedMatmul[],
+  prepare: (
+    operands: ReturnType<typeof matmulOperands>,
+    x: Float32Array,
+    norm: NormInputs,
+  ) => { readonly operands: HostOperands; readonly rows: Expected },
+): Examination {
+  const byUse = Map.groupBy(dispatches, ({ use }) => use);
   const cases = [...byUse.values()].map((dispatches, index): ExaminedCase => {
     const inputs = inputsOf(dispatches.at(-1)!, index);
     const norm = normInputs(index, inputs.K, dispatches.at(-1)!.dims.eps);
@@ -85,11 +111,11 @@ export function examineNormMatmul(work: ModelWork): Examination {
     return {
       ...batchesOf(dispatches, inputs, (rows) => ({
         kernel,
-        operands: normMatmulOperands(matmulOperands(rows, w), norm),
+        operands: prepare(matmulOperands(rows, w), rows.x, norm).operands,
       })),
       kernel,
       variants: 'model',
-      expected: expectedMatmul(inputs, expectedLayernorm({ x: inputs.x, ...norm })),
+      expected: expectedMatmul(inputs, prepare(matmulOperands(inputs, w), inputs.x, norm).rows),
     };
   });
   return { name: kernel.name, cases };

@@ -2,8 +2,9 @@
 import type { Variant, VariantChoice } from '../../gpu/kernel-spec.ts';
 import { BETWEEN, type FusedPart, type KernelFusion } from '../kernel-fusion.ts';
 import { layernorm } from '../layernorm/layernorm.ts';
+import { rmsnorm } from '../rmsnorm/rmsnorm.ts';
 import { matmul, matmulKVWrite } from './matmul.ts';
-import { normMatmul, normMatmulKVWrite, takesNormIn } from './norm-matmul.ts';
+import { normMatmul, normMatmulKVWrite, rmsnormMatmul, takesNormIn, takesRmsnormIn } from './norm-matmul.ts';
 
 const norm: FusedPart = {
   kernel: layernorm,
@@ -15,7 +16,7 @@ const norm: FusedPart = {
 const operands = { x: BETWEEN, w: 'w', bias: 'bias', out: 'out' } as const;
 
 /** Returns the storage and epilogue of a matmul. */
-function withoutNorm({ conditions: { NORM: _, ...conditions } }: Variant): VariantChoice {
+function withoutNorm({ conditions: { NORM: _, RMS: __, ...conditions } }: Variant): VariantChoice {
   return { conditions };
 }
 
@@ -26,6 +27,17 @@ export const normMatmulFusion: KernelFusion<typeof normMatmul.spec> = {
   ...common,
   kernel: normMatmul,
   parts: [norm, { kernel: matmul, tensors: operands, scalars: ['first'], choice: withoutNorm }],
+};
+
+/** Fusion of `rmsnormMatmul`. */
+export const rmsnormMatmulFusion: KernelFusion<typeof rmsnormMatmul.spec> = {
+  like: 'x',
+  pays: takesRmsnormIn,
+  kernel: rmsnormMatmul,
+  parts: [
+    { kernel: rmsnorm, tensors: { x: 'x', gamma: 'gamma', out: BETWEEN }, scalars: ['eps'], choice: () => ({}) },
+    { kernel: matmul, tensors: operands, scalars: ['first'], choice: withoutNorm },
+  ],
 };
 
 /** Fusion of `normMatmulKVWrite`. */

@@ -65,6 +65,7 @@ export function conditions(traits: DeviceTraits) {
     RESIDUAL: false,
     KV_F16: false,
     NORM: false,
+    RMS: false,
   };
 }
 
@@ -238,8 +239,12 @@ export const matmul = defineKernel({
   overrides,
   tunables,
   supports: (variant, traits) =>
-    ofOthers(variant, { KV_WRITE: 'matmulKVWrite', KV_F16: 'matmulKVWrite', NORM: 'normMatmul' }) ??
-    supports(variant, traits),
+    ofOthers(variant, {
+      KV_WRITE: 'matmulKVWrite',
+      KV_F16: 'matmulKVWrite',
+      NORM: 'normMatmul',
+      RMS: 'rmsnormMatmul',
+    }) ?? supports(variant, traits),
   accepts,
   workgroups,
   cost: matmulCost,
@@ -295,7 +300,9 @@ export const matmulKVWrite = defineKernel({
   overrides,
   tunables,
   supports: (variant, traits) =>
-    ofOthers(variant, { NORM: 'normMatmulKVWrite' }) ?? withoutEpilogue(variant) ?? supports(variant, traits),
+    ofOthers(variant, { NORM: 'normMatmulKVWrite', RMS: 'rmsnormMatmul' }) ??
+    withoutEpilogue(variant) ??
+    supports(variant, traits),
   accepts: acceptsProjection,
   workgroups,
   cost: projectionCost,

@@ -1,8 +1,8 @@
-// Matmuls that take in the layer norm of their rows: one dispatch less for few rows, where a dispatch and its wait cost more than
+// Matmuls that take in the layer norm or RMS norm of their rows: one dispatch less for few rows, where a dispatch and its wait cost more than
 // the norm, which every workgroup computes again. The bits are those of the norm and the matmul apart.
 import type { DeviceTraits } from '../../gpu/device.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
-import { type Cost, type Dims, read, type Sizes, type VariantOf, write } from '../../gpu/kernel-spec.ts';
+import { type Cost, type Dims, read, type Sizes, type Variant, type VariantOf, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';
 import { REDUCTIONS } from '../reductions.ts';
 import { TILE } from '../weights/weight-tiles.ts';
@@ -35,10 +35,14 @@ const MAX_ROWS = 8;
  */
 const MAX_RELOADED_BYTES = 10e6;
 
-/** Passes over a row for its mean and its variance. */
-const NUM_PASSES = 2;
+/** Passes over a row: for its mean and its variance, or for its mean square alone. */
+const PASSES = { layernorm: 2, rmsnorm: 1 } as const;
 
 const norm = { gamma: read('K'), beta: read('K') };
+/** Names a condition of the cache, which a matmul that writes no keys has no use for, or null. */
+function withoutCache({ conditions: { KV_WRITE, KV_F16 } }: MatmulVariant & Variant): string | null {
+  return KV_WRITE || KV_F16 ? 'KV_WRITE or KV_F16 is true, which only normMatmulKVWrite can be' : null;
+}
 
 const constants = () => ({ ROWS: 1, TILES: 1, CHUNK: REDUCTIONS.gpu.chunkK, QUADS: LANES_PER_TILE });
 const overrides = () => ({ LANES: MAX_LANES });
@@ -58,9 +62,18 @@ type NormVariant = VariantOf<
   keyof ReturnType<typeof overrides>
 >;
 
-/** Tells whether a model takes norms into matmuls of M rows of K: on GPUs in the class `gpu`, where a decode step is short. */
-export function takesNormIn(traits: DeviceTraits, { M = 0, K = 0, N = 0 }: Dims): boolean {
-  const reloadedBytes = ceilDiv(N, TILE) * M * NUM_PASSES * K * 4;
+/** Tells whether a model takes layer norms into matmuls of M rows of K: on GPUs in the class `gpu`, where a decode step is short. */
+export function takesNormIn(traits: DeviceTraits, sizes: Dims): boolean {
+  return paysIn(traits, sizes, PASSES.layernorm);
+}
+
+/** Tells the same of RMS norms. */
+export function takesRmsnormIn(traits: DeviceTraits, sizes: Dims): boolean {
+  return paysIn(traits, sizes, PASSES.rmsnorm);
+}
+
+function paysIn(traits: DeviceTraits, { M = 0, K = 0, N = 0 }: Dims, numPasses: number): boolean {
+  const reloadedBytes = ceilDiv(N, TILE) * M * numPasses * K * 4;
   return liesOverK(traits) && M <= MAX_ROWS && K % 4 === 0 && reloadedBytes <= MAX_RELOADED_BYTES;
 }
 
@@ -78,24 +91,26 @@ function matmulOf({ conditions, constants, overrides }: NormVariant): MatmulVari
   };
 }
 
-function supportsNorm(variant: NormVariant, traits: DeviceTraits): string | null {
+function supportsNorm(variant: NormVariant, traits: DeviceTraits, isRms = false): string | null {
+  if (variant.conditions.RMS !== isRms) return `RMS is ${!isRms}, expected ${isRms}`;
   const name = (['X_VEC4', 'NORM'] as const).find((condition) => !variant.conditions[condition]);
   if (name !== undefined) return `${name} is false, expected true`;
   return variant.constants.QUADS > 0 ? supports(matmulOf(variant), traits) : 'QUADS is 0, expected 2, 4 or 8';
 }
 
-/** Work of a matmul and of the norm in it: two more passes over the rows, and gamma and beta, in each workgroup. */
+/** Work of a matmul and of the norm in it: more passes over the rows, and gamma, and beta if any, in each workgroup. */
 function withNorm(
   { bytes, flops, loads = 0 }: Cost,
   { M, K, N }: Sizes<'M' | 'K' | 'N'>,
   variant: MatmulVariant,
 ): Cost {
+  const [numPasses, numGains] = variant.conditions.RMS ? [PASSES.rmsnorm, 1] : [PASSES.layernorm, 2];
   const { rows, columns } = workgroupSize(variant);
   const [rowTiles, columnTiles] = [ceilDiv(M, rows), ceilDiv(N, columns)];
   return {
-    bytes: bytes + 4 * 2 * K,
-    loads: loads + rowTiles * columnTiles * (NUM_PASSES * rows * K + 2 * K),
-    flops: flops + 8 * M * K,
+    bytes: bytes + 4 * numGains * K,
+    loads: loads + rowTiles * columnTiles * (numPasses * rows * K + numGains * K),
+    flops: flops + 4 * numPasses * M * K,
   };
 }
 
@@ -109,10 +124,19 @@ export const normMatmul = defineKernel({
   name: 'norm_matmul',
   bindings: { ...operands, ...norm },
   conditions: (traits) => ({ ...normConditions(traits), KV_WRITE: false }),
-  supports: (variant, traits) =>
-    variant.conditions.KV_WRITE || variant.conditions.KV_F16
-      ? 'KV_WRITE or KV_F16 is true, which only normMatmulKVWrite can be'
-      : supportsNorm(variant, traits),
+  supports: (variant, traits) => withoutCache(matmulOf(variant)) ?? supportsNorm(variant, traits),
+  accepts: (dims, variant) => accepts(dims, matmulOf(variant)),
+  workgroups: (dims, variant) => workgroups(dims, matmulOf(variant)),
+  cost: (dims, variant) => withNorm(matmulCost(dims, matmulOf(variant)), dims, matmulOf(variant)),
+});
+
+/** As `rmsnorm` and `matmul` one after the other, bit for bit; see `normMatmul`. */
+export const rmsnormMatmul = defineKernel({
+  ...common,
+  name: 'rmsnorm_matmul',
+  bindings: { ...operands, gamma: norm.gamma },
+  conditions: (traits) => ({ ...normConditions(traits), KV_WRITE: false, RMS: true }),
+  supports: (variant, traits) => withoutCache(matmulOf(variant)) ?? supportsNorm(variant, traits, true),
   accepts: (dims, variant) => accepts(dims, matmulOf(variant)),
   workgroups: (dims, variant) => workgroups(dims, matmulOf(variant)),
   cost: (dims, variant) => withNorm(matmulCost(dims, matmulOf(variant)), dims, matmulOf(variant)),

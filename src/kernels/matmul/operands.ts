@@ -10,7 +10,7 @@ import { TILE, type WeightDType, weightConditions } from '../weights/weight-tile
 import type { ActivationName } from './activation.ts';
 import { columnsOfOut, type matmul, type matmulKVWrite } from './matmul.ts';
 import type { matmulNaive } from './matmul-naive.ts';
-import type { normMatmul, normMatmulKVWrite } from './norm-matmul.ts';
+import type { normMatmul, normMatmulKVWrite, rmsnormMatmul } from './norm-matmul.ts';
 import type { siluMulNaive } from './silu-mul-naive.ts';
 
 /** Sizes of x[M, K] · w[K, N]. */
@@ -148,6 +148,15 @@ export function normMatmulOperands(
   norm: NormInputs,
 ): KernelOperands<typeof normMatmul.spec> {
   return { tensors: { ...tensors, ...normTensors(norm) }, scalars: { ...scalars, eps: norm.eps }, outputs };
+}
+
+/** Operands of `rmsnorm_matmul`: those of a matmul, and a norm without its beta. */
+export function rmsnormMatmulOperands(
+  { tensors, scalars, outputs }: KernelOperands<typeof matmul.spec>,
+  norm: Omit<NormInputs, 'beta'>,
+): KernelOperands<typeof rmsnormMatmul.spec> {
+  const gamma = hostTensor(norm.gamma, norm.gamma.length);
+  return { tensors: { ...tensors, gamma }, scalars: { ...scalars, eps: norm.eps }, outputs };
 }
 
 /** Operands of `norm_matmul_kv_write`: those of a projection, and a norm. */

@@ -18,11 +18,12 @@ import {
   matmulKVWrite,
   workgroupSize,
 } from './matmul.ts';
-import { normMatmul, normMatmulKVWrite } from './norm-matmul.ts';
+import { normMatmul, normMatmulKVWrite, rmsnormMatmul } from './norm-matmul.ts';
 import {
   normInputs,
   normMatmulOperands,
   normProjectionOperands,
+  rmsnormMatmulOperands,
   timedMatmulOperands,
   timedProjectionOperands,
 } from './operands.ts';
@@ -110,6 +111,14 @@ export const normMatmulTuning: KernelTuning<typeof normMatmul.spec, 'M' | 'K' | 
   kernel: normMatmul,
   fixed: matmulTuning.fixed,
   operands: (dispatch) => normMatmulOperands(timedMatmul(dispatch), normInputs(4, dispatch.dims.K)),
+};
+
+/** Tuning of `rmsnormMatmul`. */
+export const rmsnormMatmulTuning: KernelTuning<typeof rmsnormMatmul.spec, 'M' | 'K' | 'N'> = {
+  ...normCommon,
+  kernel: rmsnormMatmul,
+  fixed: matmulTuning.fixed,
+  operands: (dispatch) => rmsnormMatmulOperands(timedMatmul(dispatch), normInputs(4, dispatch.dims.K)),
 };
 
 /** Tuning of `normMatmulKVWrite`. */

@@ -6,12 +6,13 @@ import { kvDType } from '../kv-write/kv-write.ts';
 import { repeatedTile } from '../weights/operands.ts';
 import { TILE, type WeightDType, weightDType } from '../weights/weight-tiles.ts';
 import { columnsOfOut, type matmul, type matmulKVWrite } from './matmul.ts';
-import type { normMatmul, normMatmulKVWrite } from './norm-matmul.ts';
+import type { normMatmul, normMatmulKVWrite, rmsnormMatmul } from './norm-matmul.ts';
 import {
   type MatmulShape,
   normInputs,
   normMatmulOperands,
   normProjectionOperands,
+  rmsnormMatmulOperands,
   timedMatmulOperands,
   timedProjectionOperands,
 } from './operands.ts';
@@ -20,6 +21,7 @@ import {
   matmulTuning,
   normMatmulKVWriteTuning,
   normMatmulTuning,
+  rmsnormMatmulTuning,
   type SizedDispatch,
 } from './tuning.ts';
 
@@ -102,6 +104,13 @@ export const normMatmulVerification: KernelVerification<typeof normMatmul.spec, 
   tuning: normMatmulTuning,
   sizes: ['K', 'N'],
   operands: (dispatch) => normMatmulOperands(strainedMatmul(dispatch), normInputs(5, dispatch.dims.K)),
+};
+
+/** Verification of `rmsnormMatmul`. */
+export const rmsnormMatmulVerification: KernelVerification<typeof rmsnormMatmul.spec, 'K' | 'N'> = {
+  tuning: rmsnormMatmulTuning,
+  sizes: ['K', 'N'],
+  operands: (dispatch) => rmsnormMatmulOperands(strainedMatmul(dispatch), normInputs(5, dispatch.dims.K)),
 };
 
 /** Verification of `normMatmulKVWrite`. */

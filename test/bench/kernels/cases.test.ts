@@ -63,10 +63,12 @@ describe('the cases of a GPT-2', () => {
     }
   });
 
-  test('have on a GPU the matmuls that take a norm in, at few rows', async () => {
+  test('have on a GPU the matmuls that take a norm in, at few rows, and that of another norm beside them', async () => {
     using gpu = await Device.open({ backend: 'null' });
     const ofFused = kernelCases(timedModel({ device: gpu })).filter(({ kernel: { name } }) => fusionOf(name) !== null);
-    expect(new Set(ofFused.map(({ kernel }) => kernel.name))).toEqual(new Set(['norm_matmul', 'norm_matmul_kv_write']));
+    expect(new Set(ofFused.map(({ kernel }) => kernel.name))).toEqual(
+      new Set(['norm_matmul', 'norm_matmul_kv_write', 'rmsnorm_matmul']),
+    );
     expect(Math.max(...ofFused.map(({ M }) => M))).toBeLessThanOrEqual(8);
   });
 

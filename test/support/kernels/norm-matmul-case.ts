@@ -7,7 +7,7 @@ import { scatteredSlots } from '../../../src/kernels/kv-write/operands.ts';
 import { layernormInputs } from '../../../src/kernels/layernorm/operands.ts';
 import type { ActivationName } from '../../../src/kernels/matmul/activation.ts';
 import { matmulKVWrite } from '../../../src/kernels/matmul/matmul.ts';
-import { normMatmul, normMatmulKVWrite } from '../../../src/kernels/matmul/norm-matmul.ts';
+import { normMatmul, normMatmulKVWrite, rmsnormMatmul } from '../../../src/kernels/matmul/norm-matmul.ts';
 import {
   matmulConditions,
   matmulInputs,
@@ -15,6 +15,7 @@ import {
   normMatmulOperands,
   normProjectionOperands,
   projectionOperands,
+  rmsnormMatmulOperands,
 } from '../../../src/kernels/matmul/operands.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import { normals } from '../../../src/util/random-values.ts';
@@ -22,6 +23,7 @@ import { expectSameBits } from './expect-within.ts';
 import { runLayernorm } from './layernorm-case.ts';
 import { runMatmul } from './matmul-checks.ts';
 import type { ProjectionShape } from './matmul-kv-write-case.ts';
+import { runRmsnorm } from './rmsnorm-case.ts';
 import { runKernel, runOutputs } from './run-kernel.ts';
 
 /** A matmul of rows of K to N columns, and its epilogue. */
@@ -50,6 +52,24 @@ export async function checkNormMatmul(
   const normed = floatsOf(await runLayernorm(device, { x, ...norm }));
   const want = await runMatmul(device, { ...inputs, x: normed });
   const { tensors, scalars } = normMatmulOperands(matmulOperands({ ...inputs, x }), norm);
+  const conditions = matmulConditions(inputs);
+  const got = await runKernel(device, kernel, tensors, scalars, { ...choice, conditions });
+  expectSameBits(got, want, JSON.stringify({ K, N, dtype, ...choice }));
+}
+
+/** Expects the words that `rmsnorm` and then `matmul` leave. */
+export async function checkRmsnormMatmul(
+  device: Device,
+  { K, N, dtype, activation }: NormMatmulShape,
+  choice: VariantChoice,
+  kernel: Kernel<typeof rmsnormMatmul.spec> = rmsnormMatmul,
+): Promise<void> {
+  const { x, gamma, eps } = layernormInputs(K, K);
+  const M = x.length / K;
+  const inputs = { ...matmulInputs(K + 1, { M, K, N }, dtype), ...(activation && { activation }) };
+  const normed = floatsOf(await runRmsnorm(device, { x, gamma, eps }));
+  const want = await runMatmul(device, { ...inputs, x: normed });
+  const { tensors, scalars } = rmsnormMatmulOperands(matmulOperands({ ...inputs, x }), { gamma, eps });
   const conditions = matmulConditions(inputs);
   const got = await runKernel(device, kernel, tensors, scalars, { ...choice, conditions });
   expectSameBits(got, want, JSON.stringify({ K, N, dtype, ...choice }));
