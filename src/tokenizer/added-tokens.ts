@@ -30,8 +30,8 @@ const WORD_BEFORE = new RegExp(`${WORD}$`, 'u');
 const WORD_AFTER = new RegExp(`^${WORD}`, 'u');
 const SPACE = /^\p{White_Space}$/u;
 
-/** Tells whether the spelling of a token, after the UTF-16 unit `before`, is that token. */
-export type AcceptToken = (token: AddedToken, before: string) => boolean;
+/** Tells whether the spelling of a token is that token. */
+export type AcceptToken = (token: AddedToken) => boolean;
 
 /** Finds one kind of added tokens, those before normalization or those after it. */
 export class AddedTokenSearch {
@@ -60,7 +60,7 @@ export class AddedTokenSearch {
   /**
    * Cuts a text at its added tokens.
    *
-   * @param accepts refuses a token that is to be text; it is given the UTF-16 unit before the token, '' at the start.
+   * @param accepts refuses a token that is to be text.
    */
   split(text: string, accepts: AcceptToken): TextPart[] {
     const parts: TextPart[] = [];
@@ -70,7 +70,7 @@ export class AddedTokenSearch {
       if (match === undefined) continue;
       const { token, length } = match;
       const isInWord = token.singleWord && hasLetterBeside(text, at, at + length);
-      if (isInWord || !accepts(token, text.charAt(at - 1))) {
+      if (isInWord || !accepts(token)) {
         at += length - 1;
         continue;
       }

@@ -11,10 +11,11 @@ export interface Surroundings {
 
 type Parse = (part: JsonObject, ids: ReadonlyMap<string, number>, refuse: Refuse) => Surroundings;
 
-const NONE: Surroundings = { before: [], after: [] };
+/** No tokens around a text. */
+export const NO_SURROUNDINGS: Surroundings = { before: [], after: [] };
 
 const POST_PROCESSORS: ReadonlyMap<unknown, Parse> = new Map<unknown, Parse>([
-  ['ByteLevel', () => NONE],
+  ['ByteLevel', () => NO_SURROUNDINGS],
   ['TemplateProcessing', template],
   ['RobertaProcessing', classifier],
   ['BertProcessing', classifier],

@@ -35,17 +35,15 @@ export class TextEncoding {
   /**
    * Encodes a text without surroundings.
    *
-   * @param mark a character that is no part of the text; '' for none.
+   * @param reveal exchanges characters of the text between added tokens.
    */
-  encode(text: string, accepts: AcceptToken, mark = ''): number[] {
+  encode(text: string, accepts: AcceptToken, reveal: Normalizer = (part) => part): number[] {
     const { normalize, preTokenizer, encodeWord } = this.#parts;
     return this.#before.split(text, accepts).flatMap((part, index) => {
       if (typeof part !== 'string') return part.id;
       return this.#after.split(normalize(part), accepts).flatMap((part, indexWithin) => {
         if (typeof part !== 'string') return part.id;
-        const plain = mark === '' ? part : part.replaceAll(mark, '');
-        if (plain === '') return [];
-        return preTokenizer.split(plain, index === 0 && indexWithin === 0).flatMap(encodeWord);
+        return preTokenizer.split(reveal(part), index === 0 && indexWithin === 0).flatMap(encodeWord);
       });
     });
   }

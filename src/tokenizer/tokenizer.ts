@@ -4,6 +4,7 @@ import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { type Checks, checkOptions, flag } from '../util/option-checks.ts';
 import { readGgufTokenizer } from './gguf-tokenizer.ts';
 import type { GgufMetadata } from './gguf-vocabulary.ts';
+import { NO_SURROUNDINGS } from './post-processor.ts';
 import { TextEncoding } from './text-encoder.ts';
 import { SPACE } from './token-decoder.ts';
 import { missingTokenizer, readTokenizerFiles, TOKENIZER_FILE } from './tokenizer-files.ts';
@@ -98,10 +99,19 @@ export class Tokenizer {
     if (typeof text !== 'string') throw new RangeValueError('text', text, 'a text');
     checkOptions('options of encode', options, ENCODE_OPTIONS);
     const { parseSpecial = true, addSpecial = false } = options;
-    if (this.#encoding === null || this.#parts === null) throw missingTokenizer(this.missingFile ?? TOKENIZER_FILE);
-    const ids = this.#encoding.encode(text.toWellFormed(), ({ special }) => parseSpecial || !special);
-    const { before, after } = this.#parts.surroundings;
+    const ids = this.#encodingOf().encode(text.toWellFormed(), ({ special }) => parseSpecial || !special);
+    const { before, after } = this.#parts?.surroundings ?? NO_SURROUNDINGS;
     return addSpecial ? [...before, ...ids, ...after] : ids;
+  }
+
+  /**
+   * Encodes a text some of whose characters are stand-ins, with which no special token is spelled.
+   *
+   * @param reveal puts the characters in the place of stand-ins.
+   * @throws TokenizerError where there is no tokenizer.
+   */
+  encodeHidden(text: string, reveal: (text: string) => string): number[] {
+    return this.#encodingOf().encode(text.toWellFormed(), () => true, reveal);
   }
 
   /**
@@ -124,6 +134,11 @@ export class Tokenizer {
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(start));
   }
 
+  /** Texts of the control tokens. */
+  get specialTokens(): readonly string[] {
+    return (this.#parts?.addedTokens ?? []).filter(({ special }) => special).map(({ content }) => content);
+  }
+
   /** Spaces at most at the start of a whole text that are no part of it: 1 with SentencePiece, 0 with byte-level BPE. */
   get numLeadingSpaces(): number {
     return this.#parts?.decoder.numLeadingSpaces ?? 0;
@@ -138,6 +153,11 @@ export class Tokenizer {
   /** Tells whether `id` is a control token such as the end of text, which is no part of the text. */
   isSpecial(id: number): boolean {
     return this.#specialIds.has(id);
+  }
+
+  #encodingOf(): TextEncoding {
+    if (this.#encoding === null) throw missingTokenizer(this.missingFile ?? TOKENIZER_FILE);
+    return this.#encoding;
   }
 }
 

@@ -1,0 +1,159 @@
+// A chat as a model was trained to read it: a Jinja template makes one text of the messages, and the text becomes ids. The
+// template's special tokens are special tokens; those that a message spells are text.
+import { RangeValueError } from '../util/errors.ts';
+import { checkKeys } from '../util/keys.ts';
+import { type Check, type Checks, checkOptions, checkValue, flag, oneOf, text } from '../util/option-checks.ts';
+import { clip } from '../util/quote.ts';
+import { ChatTemplateError, ChatTemplateRefusal } from './chat-template-errors.ts';
+import { type ChatTemplateText, ggufChatTemplate, readChatTemplate } from './chat-template-files.ts';
+import type { GgufMetadata } from './gguf-vocabulary.ts';
+import { findStandIns, type StandIns } from './stand-ins.ts';
+import { TemplateRenderer } from './template-renderer.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
+
+/** One turn of a chat. */
+export interface ChatMessage {
+  /** The template writes it as it is, so that only these are allowed. */
+  readonly role: (typeof ROLES)[number];
+  readonly content: string;
+}
+
+/** How a chat is written. */
+export interface ChatOptions {
+  /** The text ends where the answer begins (default true). */
+  readonly addGenerationPrompt?: boolean | undefined;
+  /** The present for templates that ask for it; default now. */
+  readonly date?: Date | undefined;
+}
+
+const MESSAGE_CHECKS: Checks<ChatMessage> = { role: oneOf(ROLES), content: text };
+const dateCheck: Check = {
+  expected: 'a valid date',
+  accepts: (value) => value instanceof Date && !Number.isNaN(value.getTime()),
+};
+const CHAT_OPTIONS: Checks<ChatOptions> = { addGenerationPrompt: flag, date: dateCheck };
+
+/** Longest rendered text in UTF-16 units: well above the longest context. */
+const MAX_TEXT_LENGTH = 1 << 24;
+/** Time of a rendering in ms; an honest one takes a few, and more on a busy machine. */
+const TIMEOUT_MS = 5000;
+
+/** Text of a chat with stand-ins, and what puts the characters back. */
+interface Rendered extends Pick<StandIns, 'reveal'> {
+  readonly hidden: string;
+}
+
+/** A model's chat template. It is rendered in a process of its own, which starts with the first chat. */
+export class ChatTemplate implements Disposable {
+  /** The file that the template comes from. */
+  readonly path: string;
+  readonly #template: string;
+  readonly #tokenizer: Tokenizer;
+  readonly #renderer = new TemplateRenderer();
+
+  private constructor({ path, template }: ChatTemplateText, tokenizer: Tokenizer) {
+    this.path = path;
+    this.#template = template;
+    this.#tokenizer = tokenizer;
+  }
+
+  /**
+   * Reads the template of a model directory: chat_template.jinja, else the `chat_template` of tokenizer_config.json; null
+   * where there is none.
+   *
+   * @throws ChatTemplateError for a template that is no text or too long, and for several without a default.
+   */
+  static async load(dir: string, tokenizer: Tokenizer): Promise<ChatTemplate | null> {
+    const found = await readChatTemplate(dir);
+    return found && new ChatTemplate(found, tokenizer);
+  }
+
+  /**
+   * Takes the template of a GGUF file from its metadata; null where there is none.
+   *
+   * @param path of the file, for errors.
+   * @throws ChatTemplateError for a template that is no text or too long.
+   */
+  static fromGguf(metadata: GgufMetadata, path: string, tokenizer: Tokenizer): ChatTemplate | null {
+    const found = ggufChatTemplate(metadata, path);
+    return found && new ChatTemplate(found, tokenizer);
+  }
+
+  /**
+   * Writes a chat as text.
+   *
+   * @throws RangeValueError for messages or options that are none.
+   * @throws ChatTemplateRefusal where the template refuses the messages.
+   * @throws ChatTemplateError for a template that is malformed, does what it may not, or takes too long.
+   */
+  async render(messages: readonly ChatMessage[], options: ChatOptions = {}): Promise<string> {
+    const { hidden, reveal } = await this.#render(messages, options);
+    return reveal(hidden);
+  }
+
+  /**
+   * Encodes a chat: the ids of its text, in which a message spells no special token.
+   *
+   * @throws what `render` throws.
+   */
+  async encode(messages: readonly ChatMessage[], options: ChatOptions = {}): Promise<number[]> {
+    const { hidden, reveal } = await this.#render(messages, options);
+    return this.#tokenizer.encodeHidden(hidden, reveal);
+  }
+
+  /** Ends the process that renders the template; a later chat starts it again. */
+  close(): void {
+    this.#renderer.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #render(messages: readonly ChatMessage[], options: ChatOptions): Promise<Rendered> {
+    checkMessages(messages);
+    checkOptions('options of a chat', options, CHAT_OPTIONS);
+    const { addGenerationPrompt = true, date = new Date() } = options;
+    const { bosToken, eosToken, specialTokens } = this.#tokenizer;
+    const texts = [this.#template, ...specialTokens, ...messages.map(({ content }) => content)];
+    const standIns = findStandIns(specialTokens, texts);
+    if (standIns === undefined) {
+      throw new RangeValueError('messages', messages, 'texts that leave some private-use characters');
+    }
+    const { hide, reveal } = standIns;
+    const variables = {
+      messages: messages.map(({ role, content }) => ({ role, content: hide(content.toWellFormed()) })),
+      add_generation_prompt: addGenerationPrompt,
+      tools: null,
+      documents: null,
+      ...(bosToken === null ? {} : { bos_token: bosToken }),
+      ...(eosToken === null ? {} : { eos_token: eosToken }),
+    };
+    const limits = { maxLength: MAX_TEXT_LENGTH, timeoutMs: TIMEOUT_MS };
+    const result = await this.#renderer.render({
+      template: this.#template,
+      variables,
+      date: date.getTime(),
+      ...limits,
+    });
+    if ('text' in result) return { hidden: result.text, reveal };
+    if ('refusal' in result) throw new ChatTemplateRefusal(this.path, reveal(result.refusal));
+    const found = `faulty (${clip(reveal(result.fault).replaceAll(/\s+/g, ' '))})`;
+    const expected = `one that renders within ${TIMEOUT_MS} ms at most ${MAX_TEXT_LENGTH} characters`;
+    throw new ChatTemplateError(this.path, { subject: 'chat template', found, expected });
+  }
+}
+
+function checkMessages(messages: unknown): void {
+  if (!Array.isArray(messages) || messages.length === 0) {
+    throw new RangeValueError('messages', messages, 'a list of at least one message');
+  }
+  for (const [index, message] of messages.entries()) {
+    checkKeys(`messages[${index}]`, message, MESSAGE_CHECKS);
+    for (const [name, check] of Object.entries(MESSAGE_CHECKS)) {
+      checkValue(`${name} of messages[${index}]`, Reflect.get(Object(message), name), check);
+    }
+  }
+}
