@@ -1,6 +1,11 @@
 // Reads of whole ranges of an open file, where the system may return less at a time.
-import type { FileHandle } from 'node:fs/promises';
 import type { Problem } from '../util/model-file-error.ts';
+
+/** Open file as far as a reader knows it, named here so that declarations of the package need no types of Node. */
+export interface FileToRead {
+  read(out: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  close(): Promise<void>;
+}
 
 /** Node reads at most 2^31 − 1 bytes in one call. */
 const MAX_READ_BYTES = 2 ** 30;
@@ -11,7 +16,7 @@ const MAX_READ_BYTES = 2 ** 30;
  * @throws what `toError` makes of the problem that the file has been shortened meanwhile.
  */
 export async function readFully(
-  handle: FileHandle,
+  handle: FileToRead,
   position: number,
   out: Uint8Array,
   toError: (problem: Problem) => Error,

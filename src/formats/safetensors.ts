@@ -1,10 +1,9 @@
 // Reader of one safetensors file: u64 length of the header, header, data. Only the header is held in memory; tensors
 // are read in ranges, so weights can stream from file to GPU.
-import type { FileHandle } from 'node:fs/promises';
 import { RangeValueError } from '../util/errors.ts';
 import type { Problem } from '../util/model-file-error.ts';
 import { openRegularFile } from '../util/regular-file.ts';
-import { readFully } from './read-fully.ts';
+import { type FileToRead, readFully } from './read-fully.ts';
 import {
   parseSafetensorsHeader,
   SafetensorsError,
@@ -21,10 +20,10 @@ export class SafetensorsFile implements AsyncDisposable {
   readonly path: string;
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
   readonly metadata: ReadonlyMap<string, string>;
-  readonly #handle: FileHandle;
+  readonly #handle: FileToRead;
   readonly #dataStart: number;
 
-  constructor(path: string, handle: FileHandle, { tensors, metadata }: SafetensorsHeader, dataStart: number) {
+  constructor(path: string, handle: FileToRead, { tensors, metadata }: SafetensorsHeader, dataStart: number) {
     this.path = path;
     this.tensors = tensors;
     this.metadata = metadata;
@@ -77,7 +76,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
 }
 
 async function readHeaderLength(
-  handle: FileHandle,
+  handle: FileToRead,
   fileBytes: number,
   toError: (problem: Problem) => SafetensorsError,
 ): Promise<number> {

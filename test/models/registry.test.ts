@@ -29,10 +29,12 @@ describe('model_type', () => {
     expect(parseModel({ model_type: 'other' }, 'config.json', [gpt2, other]).config.numHeads).toBe(3);
   });
 
-  test.each(['llama', 'toString', null, 1])('that no architecture has is refused: %j', (model_type) => {
+  test.each(['gemma', 'toString', null, 1])('that no architecture has is refused: %j', (model_type) => {
     const parse = () => parseModel({ ...sizes, model_type }, 'config.json');
     expect(parse).toThrow(ConfigError);
-    expect(parse).toThrow(`config.json: model_type is ${JSON.stringify(model_type)}, expected "gpt2"`);
+    expect(parse).toThrow(
+      `config.json: model_type is ${JSON.stringify(model_type)}, expected one of "gpt2", "llama", "mistral", "qwen2", "qwen3"`,
+    );
   });
 });
 
@@ -105,7 +107,9 @@ test('the names of random models are those of every architecture, in short', () 
   ]);
   const other = { ...gpt2, random: { configs, tokenizer: '' } };
   const { random: _, ...without } = gpt2;
-  expect(randomNames()).toBe('random:gpt2[-medium|-large|-xl]');
+  expect(randomNames()).toBe(
+    'random:gpt2[-medium|-large|-xl] or random:smollm2-135m or random:llama-3.2-1b or random:qwen3-0.6b',
+  );
   expect(randomNames([gpt2, without, other])).toBe('random:gpt2[-medium|-large|-xl] or random:big or random:small');
   expect(RANDOM_EXAMPLE).toBe('random:gpt2');
 });

@@ -1,9 +1,8 @@
 // Reader of one GGUF file. Only the header is held in memory; tensors are read in ranges, so weights can stream from file to GPU.
-import type { FileHandle } from 'node:fs/promises';
 import { RangeValueError } from '../../util/errors.ts';
 import type { Problem } from '../../util/model-file-error.ts';
 import { openRegularFile } from '../../util/regular-file.ts';
-import { readFully } from '../read-fully.ts';
+import { type FileToRead, readFully } from '../read-fully.ts';
 import { FieldReader } from './field-reader.ts';
 import { GGUFError } from './gguf-error.ts';
 import { type GGUFHeader, type GGUFTensor, readHeader } from './header.ts';
@@ -14,10 +13,10 @@ export class GGUFFile implements AsyncDisposable {
   readonly path: string;
   readonly metadata: Metadata;
   readonly tensors: ReadonlyMap<string, GGUFTensor>;
-  readonly #handle: FileHandle;
+  readonly #handle: FileToRead;
   readonly #dataStart: number;
 
-  constructor(path: string, handle: FileHandle, { metadata, tensors, dataStart }: GGUFHeader) {
+  constructor(path: string, handle: FileToRead, { metadata, tensors, dataStart }: GGUFHeader) {
     this.path = path;
     this.metadata = metadata;
     this.tensors = tensors;
