@@ -31,7 +31,7 @@ import { sampleNaive } from '../../src/kernels/sample/sample-naive.ts';
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { ACTIVATIONS, checkActivationValues, checkBrokenValues } from '../support/kernels/activation-checks.ts';
 import { checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../support/kernels/adjust-logits-case.ts';
-import { checkUnseenKeys, runSplit, runWhole, steepStep } from '../support/kernels/attention-case.ts';
+import { type Constants, checkUnseenKeys, runSplit, runWhole, steepStep } from '../support/kernels/attention-case.ts';
 import { checkAttentionNaive } from '../support/kernels/attention-naive-case.ts';
 import { checkScoreOrder, checkValueOrder } from '../support/kernels/attention-order.ts';
 import { checkEmbed, checkEmbedTokens, V } from '../support/kernels/embed-case.ts';
@@ -264,6 +264,34 @@ async function checkNormMatmuls(replace: Replace): Promise<void> {
   await checkNormMatmulKVWrite(device, projection, narrow, replace(normMatmulKVWrite));
 }
 
+interface AttentionKernels {
+  readonly kernel: typeof attention;
+  readonly split: typeof attentionSplit;
+  readonly fold: typeof attentionFold;
+}
+
+/** Checks rows of heads that share keys and see a window of them, over the end of a split and, where there are groups, of one. */
+async function checkWindows(
+  device: Device,
+  { kernel, split, fold }: AttentionKernels,
+  constants: Constants = {},
+): Promise<void> {
+  const sums = REDUCTIONS[device.traits.reduction];
+  const window = sums.splitKeys + 11;
+  const start = Math.max(sums.groupKeys, sums.splitKeys) - 40;
+  const shape = { G: 2, SHARE: 3, D: 12, P: 5, dtype: 'f32', sums, window } as const;
+  const spans = [
+    { context: start + window, queries: 9 },
+    { context: 1, queries: 1 },
+    { context: start + window + 21, queries: 1 },
+  ];
+  const step = AttentionStep.random(shape, spans);
+  const { want, tolerance } = expectedAttention(step);
+  const words = await runSplit(device, step, { ...constants, ROWS: 4 }, { split, fold });
+  expectWithin(floatsOf(words), want, tolerance, 'windows in splits');
+  expectSameBits(await runWhole(device, step, { ...constants, ROWS: 1 }, kernel), words, 'windows of single rows');
+}
+
 async function checkAttentions(device: Device, replace: Replace): Promise<void> {
   const [kernel, split, fold] = [replace(attention), replace(attentionSplit), replace(attentionFold)];
   // Rows of nine vectors: two for some of eight lanes.
@@ -296,6 +324,9 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   expectSameBits(await runWhole(device, prefill, { ROWS: 4, LANES: 8 }, kernel), tiles, 'rows together');
   expectSameBits(await runWhole(device, prefill, { ROWS: 4, LANES: 8, SUBGROUPS: 0 }, kernel), tiles, 'lanes apart');
   for (const SUBGROUPS of [0, 1]) await checkUnseenKeys(device, shape, { ROWS: 4, LANES: 8, SUBGROUPS }, kernel);
+
+  await checkWindows(device, { kernel, split, fold }, { LANES: 8 });
+  await checkWindows(device, { kernel, split, fold }, { LANES: 8, SUBGROUPS: 0 });
 
   // One component more than whole vectors have.
   const half = AttentionStep.random({ G: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
@@ -336,12 +367,7 @@ async function checkAttentionsAbreast(_: Device, replace: Replace): Promise<void
   expectSameBits(await runWhole(device, prefill, { ROWS: 8 }, kernel), tiles, 'eight rows');
   await checkUnseenKeys(device, shape, { ROWS: 4, LOADS: 8 }, kernel);
 
-  // Splits of several rows: the heads that share keys.
-  const shared = AttentionStep.random({ ...shape, SHARE: 4 }, decodeSpans(shape));
-  const heads = await runWhole(device, shared, { ROWS: 4 }, kernel);
-  const ofHeads = expectedAttention(shared);
-  expectWithin(floatsOf(heads), ofHeads.want, ofHeads.tolerance, 'shared heads');
-  expectSameBits(await runSplit(device, shared, { ROWS: 4 }, { split, fold }), heads, 'splits of shared heads');
+  await checkWindows(device, { kernel, split, fold });
 
   const half = AttentionStep.random({ G: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
   const halves = expectedAttention(half);

@@ -13,25 +13,24 @@ import {
 const EMPTY_SPLIT = 'the first split, or tile of a split, multiplies it by exp(MASKED - max) = 0';
 const WHOLE_TILE = 'keys after a tile are masked: only loops get longer';
 const UNSEEN = 'where a row sees no key, the score is MASKED and exp of it 0, or the whole tile or split is left out';
-const ONE_ROW = 'query tiles of splits have one row';
 const LONGER = 'components after D are not written: only loops get longer';
 
 export const ATTENTION: SurvivorTable = {
   equivalent: {
     attention_inputs: [
       [/: var components = /, 'components after D meet the zeros after a cached key'],
-      [/: let token = min\(/, MASKED_READ],
+      [/: let row = min\(/, MASKED_READ],
+      [/: let seen = clamp\(/, MASKED_READ],
       [/: const KEYS_PER_LANE = .* → .*(LANES \+ 1\)|- 1\) (\*|;)|LANES \)|\(1 - 1\))/, WHOLE_TILE],
       [/: const KEYS_PER_LANE = .* → .*\(1 \+ 1\)/, 'one of KEYS and LANES divides the other'],
     ],
     attention_abreast: [
       [/: for \(var n = 0u; n < \(ROWS \* Q_QUADS.* → .*n <= \(ROWS/, 'the turn after the last has no quad left'],
-      [/: @if\(SPLIT\) let end_split = .* → .*max\(/, 'splits that others take are written twice alike'],
+      [/: @if\(SPLIT\) end_split = .* → .*max\(/, 'splits that others take are written twice alike'],
       [
         /→ for \(var index = .*(<= end_split|end_split \+ 1)/,
         'a split after the last has no key that any row sees; one that others take is written twice alike',
       ],
-      [/→ for \(var first_key = .*(<= end_key|end_key \+ 1)/, 'a span of no keys changes nothing'],
       [/→ for \(var r = 0; r (<= LANE_ROWS|< \(LANE_ROWS \+ 1\)).*MASKED/, CLAMPED],
       [
         /: let visible = .* → let visible = ((lane|j) (<= span|< \(span\.count \+ 1\)) && sees| +sees)/,
@@ -46,10 +45,6 @@ export const ATTENTION: SurvivorTable = {
       [/index < splits\.y.* → .*(<= splits|splits\.y \+ 1)/, 'a split after the last has no key that any row sees'],
       [/first_key < end_key.* → .*(<= end_key|end_key \+ 1)/, 'a tile of no keys changes nothing'],
       [/j < num_keys && .* → .*(j <= num_keys|num_keys \+ 1|\(0\.0, p, +sees)/, REDUNDANT],
-      [
-        /: rows\[n\] = key_row\(queries, first_key \+ min.* → .*first_key \+ (j|min\(j, (num_keys *|num_keys \+ 1u|num_keys - \(1u - 1\)|\(1u\) - \(num_keys\))\))/,
-        MASKED_READ,
-      ],
       [
         /: weights\[.* → .*(num_keys \)|num_keys \|\| sees\(queries, r, first_key \+ j\)|num_keys && sees\(queries, r, first_key \))/,
         UNSEEN,
@@ -77,10 +72,6 @@ export const ATTENTION: SurvivorTable = {
       [/: for \(var n = 1; n < ROWS.* → .*(n <= ROWS|Q_PER_LANE \+ 1\); n)/, CLAMPED],
       [/index < splits\.y.* → .*(<= splits|splits\.y \+ 1)/, 'a split after the last has no key that any row sees'],
       [/first_key < end_key.* → .*(<= end_key|end_key \+ 1)/, 'a tile of no keys changes nothing'],
-      [
-        /: rows\[n\] = .* → .*(first_key \+ lane \+ u32\(n \* LANES\)|\), (num_keys \+ 1u|num_keys *|num_keys - \(1u - 1\)|\(1u\) - \(num_keys\))\))/,
-        MASKED_READ,
-      ],
       [/: for \(var n = 0; .*k\[n\] = .* → .*(n <= KEYS_PER_LANE|KEYS_PER_LANE \+ 1)/, CLAMPED],
       [
         /: for \(var n = 1; .* → for \(var n = (1; n <= [QK]|1; n < \([QK]\w+_PER_LANE \+ 1|\(1 - 1\); n < [QK])/,
@@ -96,20 +87,16 @@ export const ATTENTION: SurvivorTable = {
     ],
     attention_softmax: [
       [
-        /queries\.last \/ .* → .*(\* SPLIT_KEYS|1u \+ 1|queries\.last +\+ 1u)/,
+        /queries\.end \+ SPLIT_KEYS - 1u\) \/ .* → .*(\) \* SPLIT_KEYS|- 1u\) *\)|1u - 1\)|end \+ SPLIT_KEYS *\))/,
         'a split after the last has no key that any row sees',
       ],
       [/: let words = kv\[start \+ min\(lane/, MASKED_READ],
       [/: if \(lane == 0u\)/, SAME_LANES],
-      [/: if \(!sees\(.*\|\| u32\(r\) >= queries\.count/, ONE_ROW],
       [/let visible = ROWS == 1 \|\| .* → let visible = (ROWS == \(1 [+-] 1\) \|\|)? +sees/, REDUNDANT],
       [/: const VECS_PER_LANE = .* → .*(LANES \+ 1\)|- 1\) (\*|;)|LANES \)|\(1 - 1\))/, LONGER],
       [/: for \(var r = 0; .*MASKED; \} → .*(r <= ROWS|ROWS \+ 1|\(r\) - 1\])/, CLAMPED],
       [/: @if\(SPLIT\) return .* → .*\(1u \+ 1\)\)/, 'the next split is computed again, to the same numbers'],
       [/: for \(var i = 0; i < O_QUADS; i\+\+\) \{ → .*(i <= O_QUADS|O_QUADS \+ 1)/, LONGER],
-      [/: let start = \(\(\(queries\.token.* → .*\(queries\.token( - u32\(r\)| )\)/, ONE_ROW],
-      [/: partials\[start( \+ 1u)?\] = \(\*split\).* → .*\(r\) [+-] 1\]/, ONE_ROW],
-      [/factor dropped: if \(d < D\) \{ partials.*o\[r +\+ i\]/, ONE_ROW],
     ],
     attention_fold: [
       [/: const NOTHING = /, EMPTY_SPLIT],
@@ -124,6 +111,7 @@ export const ATTENTION: SurvivorTable = {
     attention_naive: [
       [/: var dot = 0\.0/, 'softmax does not change when all scores grow by the same'],
       [/order reversed/, 'the order of its sums is not promised'],
+      [/→ for \(var j = first \+ 1u;/, 'the maximum keeps exp from overflowing and cancels in the quotient'],
     ],
   },
   missed: { attention_abreast: [[/barrier removed/, IN_ORDER]] },
