@@ -31,9 +31,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   for (var c = held_end; c < params.C; c += PARTS) { squares = fma(x[row + c], x[row + c], squares); }
   let scale = scale_of(mean_of(lane, squares, params.C), params.eps);
 
+  // Before the first branch: a compiler may put off the loads of gamma to where they are used.
+  for (var i = 0u; i < HELD; i++) { xs[i] = scaled(xs[i], scale, gammas[i]); }
   for (var i = 0u; i < HELD; i++) {
     let c = lane + i * PARTS;
-    if (c < params.C) { out[row + c] = scaled(xs[i], scale, gammas[i]); }
+    if (c < params.C) { out[row + c] = xs[i]; }
   }
   for (var c = held_end; c < params.C; c += PARTS) { out[row + c] = scaled(x[row + c], scale, gamma[c]); }
 }
