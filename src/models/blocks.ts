@@ -88,11 +88,18 @@ export function linear(
   out: Tensor,
   { use, epilogue, first = 0 }: { readonly use: string; readonly epilogue?: Epilogue; readonly first?: number },
 ): void {
-  const { matmul, normMatmul } = step.kernels;
-  const fused = takeIn(step, normMatmul, rows, weights);
+  const { matmul, normMatmul, rmsnormMatmul } = step.kernels;
+  const change = { conditions: epilogue ? { [epilogue]: true } : {} };
+  const fused = takeIn(step, normMatmul, 'layernorm', rows, weights);
   if (fused !== null) {
-    const variant = overlay(fused.variant, { conditions: epilogue ? { [epilogue]: true } : {} });
-    step.add(normMatmul, { ...fused.tensors, ...weights, out }, { first, eps: fused.eps }, variant, use);
+    const { x, gamma, beta, eps, variant } = fused;
+    step.add(normMatmul, { x, gamma, beta, ...weights, out }, { first, eps }, overlay(variant, change), use);
+    return;
+  }
+  const fusedRms = takeIn(step, rmsnormMatmul, 'rmsnorm', rows, weights);
+  if (fusedRms !== null) {
+    const { x, gamma, eps, variant } = fusedRms;
+    step.add(rmsnormMatmul, { x, gamma, ...weights, out }, { first, eps }, overlay(variant, change), use);
     return;
   }
   const x = addNorm(step, rows);
@@ -128,10 +135,11 @@ export function projectQKV(
     step.add(kernels.kvWrite, { qkv, ...slots }, { D }, storage);
     return;
   }
-  const fused = takeIn(step, kernels.normMatmulKVWrite, rows, weights);
+  const fused = takeIn(step, kernels.normMatmulKVWrite, 'layernorm', rows, weights);
   if (fused !== null) {
-    const operands = { ...fused.tensors, ...weights, out: qkv, ...slots };
-    step.add(kernels.normMatmulKVWrite, operands, { D, eps: fused.eps }, overlay(fused.variant, storage), 'qkv');
+    const { x, gamma, beta, eps, variant } = fused;
+    const operands = { x, gamma, beta, ...weights, out: qkv, ...slots };
+    step.add(kernels.normMatmulKVWrite, operands, { D, eps }, overlay(variant, storage), 'qkv');
     return;
   }
   const x = addNorm(step, rows);
@@ -217,14 +225,13 @@ export function attend(
   if (numPrefillTiles > 0) whole('prefill', numDecodeTokens, numPrefillTiles, PREFILL_TILE_TOKENS);
 }
 
-/** Returns the variant and operands of a matmul that takes the norm of its rows in, or null where it does not. */
-function takeIn(step: Step, kernel: Kernel, rows: Tensor | NormedRows, { bias }: LinearWeights) {
-  if (!('eps' in rows)) return null;
-  const { kind, x, weights, eps } = rows;
-  if (kind !== 'layernorm') return null;
+/** Returns variant and operands of a matmul that takes a norm of a kind in, or null where it takes none or the rows have another. */
+function takeIn(step: Step, kernel: Kernel, kind: NormKind, rows: Tensor | NormedRows, { bias }: LinearWeights) {
+  if (!('eps' in rows) || rows.kind !== kind) return null;
+  const { x, weights, eps } = rows;
   const [M = 0, K = 0] = x.shape;
   const variant = step.fuse(kernel, { M, K, N: bias.shape[0] ?? 0 });
-  return variant && { variant, eps, tensors: { x, ...weights } };
+  return variant && { variant, eps, x, ...weights };
 }
 
 /** Adds the norm of rows that have one; returns the rows. */

@@ -51,6 +51,20 @@ describe('a model', () => {
     expect(numDispatches(software)).toEqual({ fused: 0, norms: 1 });
   });
 
+  test('does so with RMS norms, and runs one of its own in the place of the norm', () => {
+    const sizes = { hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2 };
+    const vocabulary = { vocab_size: 97, max_position_embeddings: 64, intermediate_size: 70 };
+    const llama = parseModel({ model_type: 'llama', ...sizes, ...vocabulary, rms_norm_eps: 1e-5 }, 'a small llama');
+    const dispatches = (kernels: ModelKernels, ...names: readonly (keyof ModelKernels)[]) => {
+      const work = modelWork(device, llama, sizesOn(device), kernels);
+      return names.map((name) => work.of<KernelSpec>(kernels[name]).filter(({ dims }) => dims.M === 1).length);
+    };
+    // Queries with keys and values, gates, LM head.
+    expect(dispatches(modelKernels, 'rmsnormMatmul', 'rmsnorm', 'normMatmul')).toEqual([3, 0, 0]);
+    const other = { ...modelKernels, rmsnorm: mutant(modelKernels.rmsnorm, []) };
+    expect(dispatches(other, 'rmsnormMatmul', 'rmsnorm')).toEqual([0, 1]);
+  });
+
   test.each(['layernorm', 'matmul', 'matmulKVWrite'] as const)('runs a %s in the place of its own', (name) => {
     const library: Kernel = modelKernels[name];
     const other = mutant<KernelSpec>(library, []);
