@@ -3,16 +3,20 @@ import { CheckpointError } from '../formats/checkpoint-error.ts';
 import { decodeBlocks } from '../formats/gguf/decode.ts';
 import type { GGUFFiles, StoredGGUFTensor } from '../formats/gguf/gguf-files.ts';
 import { isQuantized } from '../formats/gguf/tensor-types.ts';
+import type { QuantizedRows } from '../kernels/weights/quantized-rows.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 import type { GGUFLayout, ModelDefinition } from './architecture.ts';
+import { isRounded, quantizedRows, storageOfType } from './gguf-storage.ts';
 import { matchTensors, unknownTensor } from './match-tensors.ts';
 import type { TensorSpec } from './tensor-specs.ts';
-import { checkRows, type WeightSource } from './weight-source.ts';
+import { checkRowRange, checkRows, type WeightSource } from './weight-source.ts';
 
 /** The open weights of GGUF files; made by `openGGUFCheckpoint`. It owns the files. */
 export class GGUFCheckpoint implements WeightSource {
   readonly tiedHead: boolean;
+  /** A line about the tensors whose storage rounds them, if there are any. */
+  readonly notices: readonly string[];
   readonly #files: GGUFFiles;
   readonly #tensors: ReadonlyMap<string, StoredGGUFTensor>;
   readonly #interleavedRows: GGUFLayout['interleavedRows'];
@@ -24,6 +28,7 @@ export class GGUFCheckpoint implements WeightSource {
     { interleavedRows }: GGUFLayout,
   ) {
     this.tiedHead = tiedHead;
+    this.notices = roundingNotices(files.path, [...tensors.values()]);
     this.#files = files;
     this.#tensors = tensors;
     this.#interleavedRows = interleavedRows;
@@ -33,15 +38,20 @@ export class GGUFCheckpoint implements WeightSource {
     return this.#tensor(name).shape;
   }
 
-  /** Returns f16 for F16, else f32. */
   dtypeOf(name: string): WeightDType {
-    return this.#tensor(name).type.name === 'F16' ? 'f16' : 'f32';
+    return storageOfType(this.#tensor(name).type);
   }
 
   async readRows(name: string, startRow: number, numRows: number, out: Float32Array): Promise<void> {
     const tensor = this.#tensor(name);
     checkRows(tensor.shape, startRow, numRows, out);
     decodeBlocks(tensor.type, await this.#readBytes(name, startRow, numRows), out);
+  }
+
+  async readQuantized(name: string, startRow: number, numRows: number): Promise<QuantizedRows> {
+    const { type, shape } = this.#tensor(name);
+    checkRowRange(shape, startRow, numRows);
+    return quantizedRows(type, await this.#readBytes(name, startRow, numRows));
   }
 
   async close(): Promise<void> {
@@ -107,4 +117,14 @@ function checkVector(tensor: StoredGGUFTensor): StoredGGUFTensor {
   if (shape.length > 1 || !isQuantized(type)) return tensor;
   const expected = 'F32, F16 or BF16 for a vector';
   throw new CheckpointError(file.path, { tensor: name, subject: 'type', found: type.name, expected });
+}
+
+/** Counts the tensors of each type that is rounded: a line, or none. */
+function roundingNotices(path: string, tensors: readonly StoredGGUFTensor[]): string[] {
+  const rounded = tensors.filter(({ type }) => isRounded(type));
+  if (rounded.length === 0) return [];
+  const counts = Map.groupBy(rounded, ({ type }) => type.name);
+  const shown = [...counts].map(([name, { length }]) => `${length} of ${name}`).join(', ');
+  const [count, are] = rounded.length === 1 ? ['1 tensor', 'is'] : [`${rounded.length} tensors`, 'are'];
+  return [`${path}: ${count} (${shown}) ${are} rounded to f16, unless another dtype is asked for`];
 }

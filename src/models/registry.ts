@@ -101,7 +101,7 @@ export async function openGGUFModel(
   const { model, layout } = await reader.read(files, name);
   const source = openGGUFCheckpoint(files, model, layout);
   opened.move(); // from here on the source owns the files
-  return { model, source, metadata, notices: keyNotices(path, model) };
+  return { model, source, metadata, notices: [...keyNotices(path, model), ...source.notices] };
 }
 
 /** Model with random weights, and the directory in the package whose tokenizer it has. */

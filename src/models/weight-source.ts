@@ -42,13 +42,18 @@ export function rowLength(shape: readonly number[]): number {
 
 /** Checks the arguments of `readRows`. @throws RangeValueError as `readRows`. */
 export function checkRows(shape: readonly number[], startRow: number, numRows: number, out: Float32Array): void {
-  const [rows = 1] = shape;
-  checkInteger('startRow', startRow, rows);
-  checkInteger('numRows', numRows, rows - startRow);
+  checkRowRange(shape, startRow, numRows);
   const length = numRows * rowLength(shape);
   if (out.length !== length) {
     throw new RangeValueError('out.length', out.length, `${length} for ${numRows} rows of [${shape.join(', ')}]`);
   }
+}
+
+/** Checks that a tensor has rows. @throws RangeValueError unless it does. */
+export function checkRowRange(shape: readonly number[], startRow: number, numRows: number): void {
+  const [rows = 1] = shape;
+  checkInteger('startRow', startRow, rows);
+  checkInteger('numRows', numRows, rows - startRow);
 }
 
 function checkInteger(parameter: string, value: number, max: number): void {

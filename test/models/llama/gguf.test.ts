@@ -8,8 +8,7 @@ import { openGGUFFiles } from '../../../src/formats/gguf/gguf-files.ts';
 import { modelTensors } from '../../../src/models/architecture.ts';
 import { openCheckpoint } from '../../../src/models/checkpoint.ts';
 import { gguf } from '../../../src/models/llama/gguf.ts';
-import { findModel, type GGUFModel, openGGUFModel, readModel } from '../../../src/models/registry.ts';
-import { ReferenceLlama } from '../../../src/reference/llama.ts';
+import { findModel, openGGUFModel, readModel } from '../../../src/models/registry.ts';
 import { openSource } from '../../../src/resolve-model.ts';
 import { TokenizerError } from '../../../src/tokenizer/tokenizer-error.ts';
 import { numElements } from '../../../src/util/math.ts';
@@ -17,6 +16,7 @@ import { ModelFileError } from '../../../src/util/model-file-error.ts';
 import { expectClose } from '../../support/approx.ts';
 import { errorOf } from '../../support/error-of.ts';
 import { ggufBytes, keyOf, tensorEntry } from '../../support/models/gguf-bytes.ts';
+import { ggufReference } from '../../support/models/gguf-reference.ts';
 import { tolerance } from '../../support/models/golden.ts';
 import { readSafetensors } from '../../support/models/read-safetensors.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -26,11 +26,7 @@ const GOLDEN = readSafetensors(`${FIXTURES}/golden.safetensors`);
 
 describe.each(['smol-f16', 'smol-q4_1', 'smol-q4_k', 'llama3-q8_0', 'qwen3-f16'])('%s', (name) => {
   test('has the golden logits in float64', async () => {
-    const { model, source } = await openGGUFModel(`${FIXTURES}/${name}.gguf`);
-    await using _ = source;
-    const weights = await allWeights({ model, source });
-    const { config } = await openConfig(`${FIXTURES}/${name}.gguf`);
-    const reference = new ReferenceLlama(config, (tensor) => weights.get(tensor));
+    const reference = await ggufReference(`${FIXTURES}/${name}.gguf`, false);
     for (const prompt of [0, 1]) {
       const want = GOLDEN.get(`${name}.logits.${prompt}`)!;
       const { logits } = reference.forward(GOLDEN.get(`${name}.ids.${prompt}`)!);
@@ -38,21 +34,6 @@ describe.each(['smol-f16', 'smol-q4_1', 'smol-q4_k', 'llama3-q8_0', 'qwen3-f16']
     }
   });
 });
-
-async function openConfig(path: string) {
-  await using files = await openGGUFFiles(path);
-  return await gguf.read(files, String(files.metadata.get('general.architecture')));
-}
-
-async function allWeights({ model, source }: Pick<GGUFModel, 'model' | 'source'>): Promise<Map<string, Float64Array>> {
-  const weights = new Map<string, Float64Array>();
-  for (const { name, shape } of modelTensors(model, source.tiedHead)) {
-    const numbers = new Float32Array(numElements(shape));
-    await source.readRows(name, 0, shape[0]!, numbers);
-    weights.set(name, Float64Array.from(numbers));
-  }
-  return weights;
-}
 
 describe('weights', () => {
   test.each([
@@ -115,10 +96,31 @@ describe('weights', () => {
     await expect(source.readRows('norm.weight', 288, 1, new Float32Array(1))).rejects.toThrow('numRows is 1');
   });
 
-  test('are stored as f16 where the file has F16, and without loss otherwise', async () => {
-    const { source } = await openGGUFModel(`${FIXTURES}/smol-f16.gguf`);
+  test('are stored as their types ask for; those that are rounded are counted in a notice', async () => {
+    const { source, notices } = await openGGUFModel(`${FIXTURES}/smol-q4_k.gguf`);
     await using _ = source;
-    expect(source.dtypeOf('embed_tokens.weight')).toBe('f16');
+    const dtypes = ['embed_tokens', 'layers.0.self_attn.q_proj', 'norm'].map((name) =>
+      source.dtypeOf(`${name}.weight`),
+    );
+    expect(dtypes).toEqual(['f16', 'q4', 'f32']);
+    expect(notices).toEqual([
+      `${FIXTURES}/smol-q4_k.gguf: 3 tensors (3 of Q6_K) are rounded to f16, unless another dtype is asked for`,
+    ]);
+    await expect(source.readQuantized('embed_tokens.weight', 0, 1)).rejects.toThrow('type of quantized rows is "Q6_K"');
+  });
+
+  test('that are quantized have the numbers of their rows, in their order', async () => {
+    const { source } = await openGGUFModel(`${FIXTURES}/smol-q4_k.gguf`);
+    await using _ = source;
+    const name = 'layers.1.self_attn.k_proj.weight';
+    const rows = await source.readQuantized(name, 20, 30);
+    if (rows.dtype !== 'q4') throw new Error(rows.dtype);
+    const want = new Float32Array(30 * 256);
+    await source.readRows(name, 20, 30, want);
+    const { scales, minimums } = rows;
+    const got = Array.from(rows.values, (value, i) => Math.fround(value * scales[i >> 5]! - minimums[i >> 5]!));
+    expect(got).toEqual(Array.from(want));
+    await expect(source.readQuantized(name, 60, 5)).rejects.toThrow('numRows is 5, expected an integer in [0, 4]');
   });
 });
 

@@ -1,25 +1,33 @@
 // A model's runner without engine or scheduler: the test places blocks and token slots itself and reads logits.
 import { type BatchRow, planBatch } from '../../../src/core/plan-batch.ts';
 import type { StepResult } from '../../../src/core/runner.ts';
+import { findGGUF } from '../../../src/formats/gguf/find-gguf.ts';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Architecture } from '../../../src/models/architecture.ts';
 import { openCheckpoint } from '../../../src/models/checkpoint.ts';
-import { readModel } from '../../../src/models/registry.ts';
+import { openGGUFModel, readModel } from '../../../src/models/registry.ts';
 import { ModelRunner, type ModelRunnerOptions } from '../../../src/runtime/model-runner.ts';
 import { type RunnerOptions, resolveSizes } from '../../../src/runtime/runtime-sizes.ts';
 import { ceilDiv } from '../../../src/util/math.ts';
 
-/** Opens a model directory on a device, returning logits, without tokenizer, scheduler or engine. */
+/** Opens a model directory or GGUF file on a device, returning logits, without tokenizer, scheduler or engine. */
 export async function openRunner(
   device: Device,
   directory: string,
   options: RunnerOptions & Pick<ModelRunnerOptions, 'kernels' | 'tune' | 'onTuned' | 'verify' | 'onFallback'> = {},
   architectures?: readonly Architecture[],
 ): Promise<ModelRunner> {
-  const model = await readModel(directory, architectures);
-  await using source = await openCheckpoint(directory, model);
+  const { model, source } = await openFiles(directory, architectures);
+  await using _ = source;
   const sizes = resolveSizes(model.config, options, source, device);
   return await ModelRunner.create(device, model, source, sizes, { ...options, returnLogits: true });
+}
+
+async function openFiles(name: string, architectures?: readonly Architecture[]) {
+  const gguf = await findGGUF(name);
+  if (gguf !== null) return await openGGUFModel(gguf, architectures);
+  const model = await readModel(name, architectures);
+  return { model, source: await openCheckpoint(name, model) };
 }
 
 /** A sequence whose blocks and token slot the test chooses, and all logits that it has sampled from. */
