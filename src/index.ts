@@ -29,10 +29,12 @@ export type {
   SequenceInit,
   SequenceStatus,
 } from './core/sequence.ts';
+export type { ChatFormat, ChatReply, ChatRequest, ChatStream } from './engine/chat.ts';
 export { Engine } from './engine/engine.ts';
 export type { EngineOptions } from './engine/engine-options.ts';
 export {
   EngineClosedError,
+  NoChatTemplateError,
   QueueFullError,
   RequestFailedError,
   RunnerFailedError,
@@ -91,6 +93,8 @@ export {
 export { PolicyError } from './scheduler/policy-error.ts';
 export type { QueuePolicy } from './scheduler/queue/queue-policy.ts';
 export { RequestTooLargeError } from './scheduler/request-too-large-error.ts';
+export type { ChatMessage } from './tokenizer/chat-template.ts';
+export { ChatTemplateError, ChatTemplateRefusal } from './tokenizer/chat-template-errors.ts';
 export { type DecodeOptions, type EncodeOptions, Tokenizer, VocabSizeError } from './tokenizer/tokenizer.ts';
 export { TokenizerError } from './tokenizer/tokenizer-error.ts';
 export type { TuneMode } from './tuning/load-tuning.ts';

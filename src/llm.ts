@@ -2,10 +2,12 @@
 // requests.
 import type { SamplingOptions } from './core/sampling-params.ts';
 import { deriveSeed } from './core/sampling-params.ts';
+import type { ChatReply, ChatRequest } from './engine/chat.ts';
 import type { Engine } from './engine/engine.ts';
 import type { FinishedRequest, GenerationRequest } from './engine/request.ts';
 import type { TextStream } from './engine/text-stream.ts';
 import type { LoadedModel } from './load-model.ts';
+import type { ChatMessage } from './tokenizer/chat-template.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
 import { RangeValueError } from './util/errors.ts';
 import { isRecord } from './util/keys.ts';
@@ -67,6 +69,15 @@ export class LLM implements AsyncDisposable {
   stream(prompt: Prompt, sampling: SamplingOptions = {}): TextStream {
     checkSampling(sampling);
     return this.engine.stream(requestOf(prompt, sampling));
+  }
+
+  /**
+   * Answers a chat by the model's template; see `Engine.chat`. `engine.streamChat` yields the answer as it arrives.
+   *
+   * @throws what `Engine.chat` throws.
+   */
+  chat(messages: readonly ChatMessage[], request?: ChatRequest): Promise<ChatReply> {
+    return this.engine.chat(messages, request);
   }
 
   /** Closes the engine, which aborts what is unfinished, and then the model. Idempotent. */

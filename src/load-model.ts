@@ -1,5 +1,6 @@
 // Puts the layers together: a device, a model on it and the model's tokenizer.
 import { fileURLToPath } from 'node:url';
+import type { ChatFormat } from './engine/chat.ts';
 import { Engine } from './engine/engine.ts';
 import type { Device, DeviceIdentity } from './gpu/device.ts';
 import { checkLoadModel, type LoadModelOptions } from './load-options.ts';
@@ -37,6 +38,8 @@ export interface LoadedModel extends AsyncDisposable {
   readonly runner: ModelRunner;
   /** Of ids only where the files have no tokenizer. */
   readonly tokenizer: Tokenizer;
+  /** Template of chats and the sampling that the model's authors advise for them; undefined without a template. */
+  readonly chat: ChatFormat | undefined;
   /** Idempotent. */
   close(): Promise<void>;
 }
@@ -49,9 +52,10 @@ export interface LoadedModel extends AsyncDisposable {
 export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModelOptions = {}): Promise<LoadedModel> {
   checkLoadModel(name, options);
   await using opened = new AsyncDisposableStack();
-  const { model, source, tokenizer, eosIds, notices } = await openSource(name, options.seed);
+  const { model, source, tokenizer, chatTemplate, eosIds, sampling, notices } = await openSource(name, options.seed);
   const { config } = model;
   await using weights = source;
+  const chat = chatTemplate === null ? undefined : { template: opened.use(chatTemplate), sampling };
   const device = opened.use(await openModelDevice(options));
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
   // Memory that the machine and, in a container, its limit leave.
@@ -95,6 +99,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
     device,
     runner,
     tokenizer,
+    chat,
     close: () => owned.disposeAsync(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

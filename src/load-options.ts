@@ -133,5 +133,5 @@ export function checkLoadTextModel(name: unknown, options: LoadTextModelOptions)
 /** @throws RangeValueError for a name of a model that is no text, or empty. */
 export function checkName(name: unknown): void {
   if (typeof name !== 'string' || name === '')
-    throw new RangeValueError('model', name, `a directory, or ${RANDOM_EXAMPLE}`);
+    throw new RangeValueError('model', name, `a directory, a GGUF file, or ${RANDOM_EXAMPLE}`);
 }

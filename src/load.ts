@@ -7,13 +7,13 @@ import { BUNDLED_MODEL, loadModel } from './load-model.ts';
 import { checkName, LOAD_MODEL, type LoadModelOptions } from './load-options.ts';
 import { type Checks, checkOptions } from './util/option-checks.ts';
 
-/** Options of an engine whose runner and tokenizer are those of a model. */
-export type LoadEngineOptions = Omit<EngineOptions, 'runner' | 'tokenizer'>;
+/** Options of an engine whose runner, tokenizer and chats are those of a model. */
+export type LoadEngineOptions = Omit<EngineOptions, 'runner' | 'tokenizer' | 'chat'>;
 
 /** Options of `load`: those of the model and those of its engine in one object. */
 export interface LoadOptions extends LoadModelOptions, LoadEngineOptions {}
 
-const { runner: _runner, tokenizer: _tokenizer, ...LOAD_ENGINE } = ENGINE_OPTIONS;
+const { runner: _runner, tokenizer: _tokenizer, chat: _chat, ...LOAD_ENGINE } = ENGINE_OPTIONS;
 const LOAD: Checks<LoadOptions> = { ...LOAD_MODEL, ...LOAD_ENGINE };
 
 /**
@@ -53,7 +53,7 @@ export async function load(name: string = BUNDLED_MODEL, options: LoadOptions = 
   } satisfies { readonly [K in keyof Required<LoadEngineOptions>]: LoadEngineOptions[K] };
   await using opened = new AsyncDisposableStack();
   const model = opened.use(await loadModel(name, modelOptions));
-  const { runner, tokenizer } = model;
-  const engine = opened.use(new Engine({ ...engineOptions, runner, tokenizer }));
+  const { runner, tokenizer, chat } = model;
+  const engine = opened.use(new Engine({ ...engineOptions, runner, tokenizer, chat }));
   return new LLM(model, engine, opened.move());
 }

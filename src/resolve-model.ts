@@ -8,6 +8,7 @@ import { type AdvisedSampling, readGenerationConfig, splitEosIds } from './model
 import { RandomCheckpoint } from './models/random-checkpoint.ts';
 import { configNotices, findModel, openGGUFModel, type RandomModel } from './models/registry.ts';
 import type { WeightSource } from './models/weight-source.ts';
+import { ChatTemplate } from './tokenizer/chat-template.ts';
 import { checkVocabSize, Tokenizer } from './tokenizer/tokenizer.ts';
 import { TOKENIZER_FILE } from './tokenizer/tokenizer-files.ts';
 import { packageFile } from './util/package-file.ts';
@@ -23,6 +24,8 @@ export interface OpenSource {
   readonly source: WeightSource;
   /** Of ids only where the directory has no tokenizer.json, or the GGUF file no tokenizer. */
   readonly tokenizer: Tokenizer;
+  /** Null where the files have none. The caller closes it. */
+  readonly chatTemplate: ChatTemplate | null;
   /** The tokens that end a text by the model's files. */
   readonly eosIds: readonly number[];
   /** Sampling parameters that the model's authors advise. */
@@ -47,7 +50,7 @@ export async function openSource(name: string, seed = 0, architectures?: readonl
 async function openRandom({ model, tokenizer: directory }: RandomModel, seed: number): Promise<OpenSource> {
   const tokenizer = await Tokenizer.load(fileURLToPath(packageFile(directory)));
   const source = new RandomCheckpoint(model, seed);
-  return { model, source, tokenizer, eosIds: model.config.eosTokenIds, sampling: {}, notices: [] };
+  return { model, source, tokenizer, chatTemplate: null, eosIds: model.config.eosTokenIds, sampling: {}, notices: [] };
 }
 
 async function openDirectory(dir: string, model: ModelDefinition): Promise<OpenSource> {
@@ -55,9 +58,10 @@ async function openDirectory(dir: string, model: ModelDefinition): Promise<OpenS
   const { eosIds, unusedEosIds, sampling } = await readGenerationConfig(dir, model.config);
   const tokenizer = await openTokenizer(dir, vocabSize);
   const lost = [...unusedEosIds, ...tokenizer.eosIds.filter((id) => id >= vocabSize)];
+  const chatTemplate = tokenizer.missingFile === null ? await ChatTemplate.load(dir, tokenizer) : null;
   const source = await openCheckpoint(dir, model);
   const notices = [...configNotices(dir, model), ...eosNotices(dir, lost, vocabSize), ...source.notices];
-  return { model, source, tokenizer, eosIds, sampling, notices };
+  return { model, source, tokenizer, chatTemplate, eosIds, sampling, notices };
 }
 
 async function openGGUF(path: string, architectures?: readonly Architecture[]): Promise<OpenSource> {
@@ -70,9 +74,10 @@ async function openGGUF(path: string, architectures?: readonly Architecture[]): 
     ? Tokenizer.idsOnly(vocabSize, path)
     : Tokenizer.fromGguf(metadata, path);
   checkVocabSize(tokenizer, vocabSize);
+  const chatTemplate = tokenizer.missingFile === null ? ChatTemplate.fromGguf(metadata, path, tokenizer) : null;
   opened.move(); // from here on the caller owns the source
   const all = [...notices, ...eosNotices(path, unusedEosIds, vocabSize)];
-  return { model, source, tokenizer, eosIds, sampling: {}, notices: all };
+  return { model, source, tokenizer, chatTemplate, eosIds, sampling: {}, notices: all };
 }
 
 /** Writes the notice of ends of texts that a model never generates: a line, or none. */

@@ -3,6 +3,7 @@ import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { InferredOptionTypes } from 'yargs';
 import type { SamplingOptions } from '../core/sampling-params.ts';
+import { chatRequest } from '../engine/chat.ts';
 import { Engine } from '../engine/engine.ts';
 import type { EngineOptions } from '../engine/engine-options.ts';
 import type { FinishedRequest } from '../engine/request.ts';
@@ -10,6 +11,7 @@ import {
   integerFlag,
   modelFlags,
   modelOptions,
+  optionalFlags,
   penaltyFlags,
   samplingFlags,
   seedFlag,
@@ -23,18 +25,21 @@ import { modelName, openModel } from '../terminal/open-model.ts';
 import { checkOutputs } from '../terminal/output-file.ts';
 import { StatusLine } from '../terminal/status-line.ts';
 import { TraceFile } from '../terminal/trace-file.ts';
+import type { ChatMessage } from '../tokenizer/chat-template.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 
 /** The flags of `roseinfer generate`. */
 export const generateFlags = {
   prompt: { ...textFlag('prompt'), demandOption: true as const, describe: 'text to continue; - reads it from stdin' },
+  chat: { ...switchFlag('chat'), describe: 'answer the prompt, a message, by the chat template of the model' },
+  system: { ...textFlag('system'), implies: 'chat', describe: 'message of the system before the prompt' },
   'max-new-tokens': {
     ...integerFlag('max-new-tokens', 1),
     defaultDescription: '100, or what the context has room for',
     describe: 'most tokens to generate',
   },
-  ...samplingFlags,
-  ...penaltyFlags,
+  ...optionalFlags(samplingFlags),
+  ...optionalFlags(penaltyFlags),
   seed: { ...seedFlag('seed'), defaultDescription: 'drawn', describe: 'same seed, same text' },
   ...modelFlags,
   ...tuneFlag,
@@ -77,15 +82,21 @@ export async function generate(args: GenerateArgs, signal: AbortSignal): Promise
     seed: args.seed,
     ignoreEos: args['ignore-eos'],
   };
-  const { runner, tokenizer } = model;
-  const engine = { runner, tokenizer, ...trace?.watch('generate') };
-  const response = await streamText(engine, { prompt, sampling, signal }, (piece) => process.stdout.write(piece));
+  const { runner, tokenizer, chat } = model;
+  const engine = { runner, tokenizer, chat, ...trace?.watch('generate') };
+  const request = { prompt: args.chat ? messagesOf(prompt, args.system) : prompt, sampling, signal };
+  const response = await streamText(engine, request, (piece) => process.stdout.write(piece));
   log(describeResponse(response));
 }
 
-/** A prompt and how to continue it. */
+function messagesOf(prompt: string, system: string | undefined): ChatMessage[] {
+  const message: ChatMessage = { role: 'user', content: prompt };
+  return system === undefined ? [message] : [{ role: 'system', content: system }, message];
+}
+
+/** A prompt or a chat, and how to continue it. */
 export interface TextRequest {
-  readonly prompt: string;
+  readonly prompt: string | readonly ChatMessage[];
   /** Without `maxTokens`: 100, or what the context has room for. */
   readonly sampling: SamplingOptions;
   readonly signal: AbortSignal;
@@ -101,12 +112,15 @@ export async function streamText(
   { prompt, sampling, signal }: TextRequest,
   write: (text: string) => void,
 ): Promise<FinishedRequest> {
-  const { runner, tokenizer } = options;
+  const { runner, tokenizer, chat } = options;
   await using engine = new Engine(options);
-  const promptIds = tokenizer.encode(prompt);
-  const room = runner.limits.maxModelLen - Math.max(promptIds.length, 1);
+  const request =
+    typeof prompt === 'string'
+      ? { promptIds: tokenizer.encode(prompt), sampling }
+      : await chatRequest(chat, prompt, { sampling });
+  const room = runner.limits.maxModelLen - Math.max(request.promptIds.length, 1);
   const maxTokens = sampling.maxTokens ?? Math.max(1, Math.min(DEFAULT_MAX_NEW_TOKENS, room));
-  const stream = engine.stream({ promptIds, sampling: { ...sampling, maxTokens }, signal });
+  const stream = engine.stream({ ...request, sampling: { ...request.sampling, maxTokens }, signal });
   try {
     let next = await stream.next();
     for (; !next.done; next = await stream.next()) write(next.value.text);

@@ -20,6 +20,7 @@ const KEYS: KeyTable<GenerationRequest> = {
   deadlineMs: true,
   arrival: true,
   parseSpecial: true,
+  isWholeText: true,
   cacheSalt: true,
   timeline: true,
   signal: true,
@@ -50,6 +51,7 @@ export function createSequence(request: GenerationRequest, context: RequestConte
   const { eosIds, limits, now, sharesPrefixes } = context;
   checkKeys('request', request, KEYS);
   const { requestId = drawId(), sampling = {}, signal, timeline = false, parseSpecial = true } = request;
+  const { isWholeText = false } = request;
   const { priority = 0, arrival = now, deadlineMs = Number.POSITIVE_INFINITY, cacheSalt = '' } = request;
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new RangeValueError('signal', signal, 'an AbortSignal');
@@ -59,6 +61,7 @@ export function createSequence(request: GenerationRequest, context: RequestConte
   }
   checkValue('timeline', timeline, flag);
   checkValue('parseSpecial', parseSpecial, flag);
+  checkValue('isWholeText', isWholeText, flag);
   checkNumber(
     'priority',
     priority,

@@ -11,6 +11,7 @@ import {
 import type { QueuePolicy } from '../scheduler/queue/queue-policy.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
+import { isRecord } from '../util/keys.ts';
 import {
   type Check,
   type Checks,
@@ -21,6 +22,7 @@ import {
   flag,
   positive,
 } from '../util/option-checks.ts';
+import type { ChatFormat } from './chat.ts';
 import { type EngineObserver, observerList } from './observe/observers.ts';
 import type { QueueBounds } from './queue-gate.ts';
 
@@ -30,6 +32,8 @@ export interface EngineOptions extends QueueBounds {
   readonly runner: Runner;
   /** Without one the engine takes and gives ids only: a prompt or stop string as text is refused, and `text` is empty. */
   readonly tokenizer?: Tokenizer | undefined;
+  /** Way to write chats, such as `chat` of a loaded model; without one `chat` is refused. */
+  readonly chat?: ChatFormat | undefined;
   /** When a waiting request starts: a name or a policy of one's own; default `online`. */
   readonly scheduler?: SchedulerName | AdmissionPolicy | undefined;
   /** Default: the machine's. */
@@ -60,6 +64,10 @@ export type EngineWatch = Pick<EngineOptions, 'observers' | 'timeline' | 'timeKe
 export const ENGINE_OPTIONS: Checks<EngineOptions> = {
   runner: withMethods('execute'),
   tokenizer: withMethods('encode', 'isSpecial', 'tokenBytes'),
+  chat: {
+    expected: 'an object whose template has encode()',
+    accepts: (value) => isRecord(value) && withMethods('encode').accepts(Reflect.get(value, 'template')),
+  },
   scheduler: schedulerCheck,
   clock: withMethods('now'),
   overlap: flag,

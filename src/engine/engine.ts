@@ -5,12 +5,14 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
 import type { SchedulerRow } from '../core/scheduler-output.ts';
 import { createScheduler } from '../scheduler/create-scheduler.ts';
-import type { Scheduler, SequenceUpdate } from '../scheduler/scheduler.ts';
+import type { Scheduler } from '../scheduler/scheduler.ts';
+import type { ChatMessage } from '../tokenizer/chat-template.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { type ChatFormat, type ChatReply, type ChatRequest, type ChatStream, chatRequest, replyOf } from './chat.ts';
+import { deliver } from './deliver.ts';
 import { checkEngineOptions, type EngineOptions } from './engine-options.ts';
 import { UnknownRequestError } from './errors.ts';
 import { Intake } from './intake.ts';
-import type { LiveRequest } from './live-request.ts';
 import { LiveRequests } from './live-requests.ts';
 import { messageOf } from './message-of.ts';
 import { Observers } from './observe/observers.ts';
@@ -52,6 +54,7 @@ export class Engine {
   readonly #runner: Runner;
   readonly #lease: RunnerLease;
   readonly #scheduler: Scheduler;
+  readonly #chat: ChatFormat | undefined;
   readonly #clock: Clock;
   readonly #intake: Intake;
   readonly #log = new StepLog();
@@ -84,6 +87,7 @@ export class Engine {
     } = options;
     const { prefixCache = true, maxStepMs, observers = [], timeline, timeKernels = false } = options;
     this.#runner = runner;
+    this.#chat = options.chat;
     this.#scheduler = createScheduler(scheduler, runner.limits, queuePolicy);
     this.#clock = new SteadyClock(clock);
     this.#unread = new UnreadSteps(overlap, runner);
@@ -207,6 +211,26 @@ export class Engine {
   }
 
   /**
+   * Answers a chat. Where the request sets no sampling, it is that which the model's authors advise. To go on, send `message`
+   * of the reply back before the next message of the user.
+   *
+   * @throws NoChatTemplateError for a model without a template; what its template and `addRequest` throw.
+   */
+  async chat(messages: readonly ChatMessage[], request: ChatRequest = {}): Promise<ChatReply> {
+    const { reply } = await this.streamChat(messages, request);
+    return await reply;
+  }
+
+  /**
+   * Answers a chat as `chat` does, and yields the answer as it arrives. @throws what `chat` throws.
+   */
+  async streamChat(messages: readonly ChatMessage[], request: ChatRequest = {}): Promise<ChatStream> {
+    const asked = await chatRequest(this.#chat, messages, request);
+    const pieces = this.stream(asked);
+    return { pieces, reply: pieces.finished.then((finished) => replyOf(asked, finished)) };
+  }
+
+  /**
    * Ends a request at once and frees its blocks.
    *
    * @throws UnknownRequestError when no unfinished request has this id.
@@ -272,17 +296,13 @@ export class Engine {
     } catch (fault) {
       // A caller that handles the fault may go on with a new turn.
       this.#turn = null;
-      this.#endAll(fault);
+      // It belongs to no step: what was scheduled may not have been computed.
+      this.#live.stopAll('error', messageOf(fault));
+      this.#scheduler.fail([]);
       throw fault;
     }
     this.#turn = null;
     return this.hasUnfinished;
-  }
-
-  /** Ends all requests for a fault that belongs to no step: what was scheduled may not have been computed. */
-  #endAll(fault: unknown): void {
-    this.#live.stopAll('error', messageOf(fault));
-    this.#scheduler.fail([]);
   }
 
   /** Ends all requests when the runner says that no step can run any more. */
@@ -323,26 +343,7 @@ export class Engine {
     }
     for (const update of this.#scheduler.update(outcome.sampled, outcome.result)) {
       const live = this.#live.of(update.sequence);
-      if (live !== undefined) this.#deliver(live, update, time);
+      if (live !== undefined) deliver({ live: this.#live, scheduler: this.#scheduler }, live, update, time);
     }
-  }
-
-  #deliver(live: LiveRequest, { sequence, id, logprobs, finishReason }: SequenceUpdate, time: number): void {
-    if (id === null) {
-      const error = `logits for position ${sequence.numTokens} are not finite`;
-      this.#live.end(sequence, { finishReason: 'error', time, error });
-      return;
-    }
-    try {
-      if (live.receive(id, time, logprobs)) {
-        this.#scheduler.abort(sequence, 'stop');
-        this.#live.end(sequence, { finishReason: 'stop', time, error: null });
-        return;
-      }
-    } catch (error) {
-      this.#live.stop(live, 'error', messageOf(error)); // its text can't be made; the others go on
-      return;
-    }
-    if (finishReason !== null) this.#live.end(sequence, { finishReason, time, error: null });
   }
 }

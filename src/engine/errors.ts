@@ -4,6 +4,15 @@ import { RoseinferError } from '../util/errors.ts';
 import { clip, quote } from '../util/quote.ts';
 import { messageOf } from './message-of.ts';
 
+/** A chat with a model whose files have no chat template. */
+export class NoChatTemplateError extends RoseinferError {
+  constructor() {
+    super(
+      'the model has no chat template, expected one in chat_template.jinja, tokenizer_config.json or its GGUF file',
+    );
+  }
+}
+
 /** A request to an engine that was closed. */
 export class EngineClosedError extends RoseinferError {
   constructor() {

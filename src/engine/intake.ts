@@ -49,9 +49,12 @@ export class Intake {
     const { live, tokenizer, scheduler } = this.#options;
     const sequence = this.#createSequence(request, now, prefixGroup);
     live.checkIsNew(sequence.requestId);
-    const { timeline = this.#options.timeline, deadlineMs = Number.POSITIVE_INFINITY, signal } = request;
+    const { isWholeText, timeline = this.#options.timeline, deadlineMs = Number.POSITIVE_INFINITY, signal } = request;
     const deadline = sequence.arrival + deadlineMs;
-    const added = new LiveRequest(sequence, new Detokenizer(tokenizer, sequence.params), { timeline, deadline });
+    const added = new LiveRequest(sequence, new Detokenizer(tokenizer, { ...sequence.params, isWhole: isWholeText }), {
+      timeline,
+      deadline,
+    });
     this.#gate.check(sequence, scheduler);
     scheduler.addRequest(sequence);
     live.add(added);

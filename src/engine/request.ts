@@ -24,6 +24,11 @@ export interface GenerationRequest {
    * stays plain text, as a prompt from an untrusted source should.
    */
   readonly parseSpecial?: boolean | undefined;
+  /**
+   * The completion is a text by itself, such as an answer in a chat: a space that the tokenizer puts before each text is left out.
+   * Default false: it continues the prompt.
+   */
+  readonly isWholeText?: boolean | undefined;
   /** Prefixes are shared only among requests with the same salt. */
   readonly cacheSalt?: string | undefined;
   /** Records where the request's time went; by default as the engine's option says. */

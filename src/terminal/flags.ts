@@ -123,7 +123,7 @@ export const modelFlags = {
   model: {
     ...nameFlag('model'),
     defaultDescription: 'weights/tales',
-    describe: `directory with config.json, model.safetensors and tokenizer.json, or ${randomNames()}`,
+    describe: `directory with config.json, model.safetensors and tokenizer.json, a GGUF file, or ${randomNames()}`,
   },
   dtype: {
     ...choiceFlag('dtype', OFFERED_DTYPES),
@@ -188,3 +188,16 @@ export const penaltyFlags = {
     describe: SAMPLING_PARAMETERS.stop.meaning,
   },
 };
+
+/** Flags of others whose values are undefined where they are not given. */
+type OptionalFlags<F> = { readonly [K in keyof F]: Omit<F[K], 'default'> };
+
+/** Takes the defaults of flags out of their values: they are described, and the reader of a value decides. */
+export function optionalFlags<F extends Readonly<Record<string, object>>>(flags: F): OptionalFlags<F>;
+export function optionalFlags(flags: Readonly<Record<string, object>>): Readonly<Record<string, object>> {
+  const entries = Object.entries(flags).map(([name, flag]) => {
+    const { default: fallback, ...others }: { readonly default?: unknown } = { ...flag };
+    return [name, fallback === undefined ? flag : { ...others, defaultDescription: String(fallback) }];
+  });
+  return Object.fromEntries(entries);
+}

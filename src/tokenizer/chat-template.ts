@@ -18,6 +18,11 @@ export interface ChatMessage {
   /** The template writes it as it is, so that only these are allowed. */
   readonly role: (typeof ROLES)[number];
   readonly content: string;
+  /**
+   * Ids of the chat up to the end of this message, as a reply brings them: the ids of the chat begin with them where the template
+   * still writes their text. Otherwise all of the text is encoded.
+   */
+  readonly ids?: readonly number[] | undefined;
 }
 
 /** How a chat is written. */
@@ -28,7 +33,11 @@ export interface ChatOptions {
   readonly date?: Date | undefined;
 }
 
-const MESSAGE_CHECKS: Checks<ChatMessage> = { role: oneOf(ROLES), content: text };
+const idsCheck: Check = {
+  expected: 'a list of ids',
+  accepts: (value) => value === undefined || (Array.isArray(value) && value.every((id) => Number.isSafeInteger(id))),
+};
+const MESSAGE_CHECKS: Checks<ChatMessage> = { role: oneOf(ROLES), content: text, ids: idsCheck };
 const dateCheck: Check = {
   expected: 'a valid date',
   accepts: (value) => value instanceof Date && !Number.isNaN(value.getTime()),
@@ -99,8 +108,27 @@ export class ChatTemplate implements Disposable {
    * @throws what `render` throws.
    */
   async encode(messages: readonly ChatMessage[], options: ChatOptions = {}): Promise<number[]> {
-    const { hidden, reveal } = await this.#render(messages, options);
-    return this.#tokenizer.encodeHidden(hidden, reveal);
+    const rendered = await this.#render(messages, options);
+    const known = messages.findLast(({ ids }) => ids !== undefined)?.ids;
+    const continued = known && this.#encodeAfter(known, rendered);
+    return continued ?? this.#tokenizer.encodeHidden(rendered.hidden, rendered.reveal);
+  }
+
+  /** Encodes what follows the text of known ids; null where the chat does not begin with it, or is not all that the ids say. */
+  #encodeAfter(known: readonly number[], { hidden, reveal }: Rendered): number[] | null {
+    const tokenizer = this.#tokenizer;
+    const textOf = (ids: readonly number[]) => tokenizer.decode(ids, { skipSpecialTokens: false });
+    const [whole, start] = [reveal(hidden), textOf(known)];
+    if (!whole.startsWith(start)) return null;
+    let [end, length] = [0, 0];
+    // A stand-in may be shorter than the character that it stands for.
+    for (const character of hidden) {
+      if (length >= start.length) break;
+      length += reveal(character).length;
+      end += character.length;
+    }
+    const ids = [...known, ...tokenizer.encodeHidden(hidden.slice(end), reveal)];
+    return textOf(ids) === whole ? ids : null;
   }
 
   /** Ends the process that renders the template; a later chat starts it again. */
