@@ -1,4 +1,4 @@
-// Benchmark of quality: f16 and q8 weights against f32, in the predictions of a text. `--help` lists its flags.
+// Benchmark of quality: f16, q8 and q4 weights against f32, in the predictions of a text. `--help` lists its flags.
 import { deviceFlags, integerFlag, modelFlags, nameFlag } from '../src/terminal/flags.ts';
 import { formatFigure, formatPercent } from './common/figures.ts';
 import { runScript } from './common/script.ts';

@@ -3,15 +3,17 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { measureWeightQuality } from '../../../bench/experiments/weight-quality.ts';
 
-test('f16 and q8 weights predict a held-out text of tales nearly as f32 does', async () => {
+test('f16, q8 and q4 weights predict a held-out text of tales nearly as f32 does', async () => {
   const text = readFileSync('test/fixtures/tales-heldout-part.txt', 'utf8');
-  const [f32, f16, q8] = await measureWeightQuality({ text, window: 128, maxTokens: 385 });
+  const [f32, f16, q8, q4] = await measureWeightQuality({ text, window: 128, maxTokens: 385 });
   expect(f32).toMatchObject({ dtype: 'f32', tokens: 384, kl: 0 });
   expect(f32!.perplexity).toBeGreaterThan(10);
   // Promises of the storage types; f16 is the type of the file, so it loses nothing.
   expect(f16!.kl).toBeLessThanOrEqual(1e-4);
   expect(q8!.kl).toBeLessThanOrEqual(1e-2);
   expect(q8!.perplexityIncrease).toBeLessThanOrEqual(0.01);
+  expect(q4!.kl).toBeLessThanOrEqual(0.1);
+  expect(q4!.kl).toBeGreaterThan(q8!.kl);
   // The measure sees that q8 is not f32.
   expect(q8!.kl).toBeGreaterThan(1e-6);
   expect(q8!.perplexity).not.toBe(f32!.perplexity);
