@@ -38,6 +38,10 @@ const STORAGE: readonly Storage[] = [
   ['f32', 'f16'],
   ['q8', 'f32'],
   ['q8', 'f16'],
+  ['q8_32', 'f32'],
+  ['q8_32', 'f16'],
+  ['q4', 'f32'],
+  ['q4', 'f16'],
 ];
 /** Heads of other models. */
 const HEADS = [

@@ -6,6 +6,7 @@ import { readMemory } from '../../../bench/estimate/memory-file.ts';
 import { formatEstimate } from '../../../bench/estimate/report.ts';
 import { estimatedSteps, estimateStep, estimateSteps } from '../../../bench/estimate/steps.ts';
 import { KV_DTYPES } from '../../../src/kernels/kv-write/kv-write.ts';
+import { WEIGHT_DTYPES } from '../../../src/kernels/weights/weight-tiles.ts';
 import { readModelShape } from '../../../src/terminal/model-shape.ts';
 
 const GPU = GPUS['rx-7900-xtx'];
@@ -45,7 +46,7 @@ test('a step is the sum of its dispatches, and those alike are one row', () => {
 });
 
 describe('the table of shaders', () => {
-  const storages = (['f32', 'f16', 'q8'] as const).flatMap((dtype) => KV_DTYPES.map((kvDtype) => ({ dtype, kvDtype })));
+  const storages = WEIGHT_DTYPES.flatMap((dtype) => KV_DTYPES.map((kvDtype) => ({ dtype, kvDtype })));
 
   test.each(storages)('has every shader that GPT-2 takes with $dtype and KV $kvDtype', async (storage) => {
     const shape = await readModelShape('random:gpt2', storage);
