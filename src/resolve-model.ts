@@ -72,9 +72,9 @@ async function openGGUF(path: string, architectures?: readonly Architecture[]): 
   const { eosIds, unusedEosIds } = splitEosIds(eosTokenIds, model.config);
   const tokenizer = NO_TOKENIZER.has(metadata.get('tokenizer.ggml.model'))
     ? Tokenizer.idsOnly(vocabSize, path)
-    : Tokenizer.fromGguf(metadata, path);
+    : Tokenizer.fromGGUF(metadata, path);
   checkVocabSize(tokenizer, vocabSize);
-  const chatTemplate = tokenizer.missingFile === null ? ChatTemplate.fromGguf(metadata, path, tokenizer) : null;
+  const chatTemplate = tokenizer.missingFile === null ? ChatTemplate.fromGGUF(metadata, path, tokenizer) : null;
   opened.move(); // from here on the caller owns the source
   const all = [...notices, ...eosNotices(path, unusedEosIds, vocabSize)];
   return { model, source, tokenizer, chatTemplate, eosIds, sampling: {}, notices: all };

@@ -73,9 +73,11 @@ test.each([[5], [null], [''], [['weights/tales']], [new URL('file:///weights')]]
   'a model called %j is refused by both',
   async (name) => {
     await expect(loadWith(loadTextModel, {}, name)).rejects.toThrow(
-      /^model is .*, expected a directory, or random:gpt2$/,
+      /^model is .*, expected a directory, a GGUF file, or random:gpt2$/,
     );
-    await expect(loadWith(loadModel, {}, name)).rejects.toThrow(/^model is .*, expected a directory, or random:gpt2$/);
+    await expect(loadWith(loadModel, {}, name)).rejects.toThrow(
+      /^model is .*, expected a directory, a GGUF file, or random:gpt2$/,
+    );
   },
 );
 

@@ -66,6 +66,7 @@ export { PackedWeight } from './weights/packed-weight.ts';
 export type { QuantizedRows } from './weights/quantized-rows.ts';
 export {
   packTiles,
+  type StorageCondition,
   type StorageConditions,
   storedValues,
   tiledShape,

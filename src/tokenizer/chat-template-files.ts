@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isJsonObject, readJsonObject } from '../util/json.ts';
 import { isAbsent, openRegularFile } from '../util/regular-file.ts';
 import { ChatTemplateError, refuseTemplate } from './chat-template-errors.ts';
-import type { GgufMetadata } from './gguf-vocabulary.ts';
+import type { GGUFMetadata } from './gguf-vocabulary.ts';
 
 /** A template and the file that it comes from. */
 export interface ChatTemplateText {
@@ -39,7 +39,7 @@ export async function readChatTemplate(dir: string): Promise<ChatTemplateText | 
  *
  * @throws ChatTemplateError for one that is no text or too long.
  */
-export function ggufChatTemplate(metadata: GgufMetadata, path: string): ChatTemplateText | null {
+export function ggufChatTemplate(metadata: GGUFMetadata, path: string): ChatTemplateText | null {
   const value = metadata.get(GGUF_KEY);
   return value === undefined ? null : checkTemplate(path, GGUF_KEY, value);
 }

@@ -6,7 +6,7 @@ import { type Check, type Checks, checkOptions, checkValue, flag, oneOf, text } 
 import { clip } from '../util/quote.ts';
 import { ChatTemplateError, ChatTemplateRefusal } from './chat-template-errors.ts';
 import { type ChatTemplateText, ggufChatTemplate, readChatTemplate } from './chat-template-files.ts';
-import type { GgufMetadata } from './gguf-vocabulary.ts';
+import type { GGUFMetadata } from './gguf-vocabulary.ts';
 import { findStandIns, type StandIns } from './stand-ins.ts';
 import { TemplateRenderer } from './template-renderer.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -85,7 +85,7 @@ export class ChatTemplate implements Disposable {
    * @param path of the file, for errors.
    * @throws ChatTemplateError for a template that is no text or too long.
    */
-  static fromGguf(metadata: GgufMetadata, path: string, tokenizer: Tokenizer): ChatTemplate | null {
+  static fromGGUF(metadata: GGUFMetadata, path: string, tokenizer: Tokenizer): ChatTemplate | null {
     const found = ggufChatTemplate(metadata, path);
     return found && new ChatTemplate(found, tokenizer);
   }

@@ -3,7 +3,7 @@
 import { BYTE_LEVEL_PATTERN } from './split-pattern.ts';
 
 /** A pre-tokenizer of GGUF, and what else its name implies. */
-export interface GgufSplit {
+export interface GGUFSplit {
   readonly names: readonly string[];
   /** Regular expressions, each of which splits the words of those before it. */
   readonly patterns: readonly string[];
@@ -20,7 +20,7 @@ const wordsWithDigits = (digits: string): string =>
   String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|${digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
 
 /** The pre-tokenizers that are known. */
-export const GGUF_SPLITS: readonly GgufSplit[] = [
+export const GGUF_SPLITS: readonly GGUFSplit[] = [
   {
     names: ['llama-bpe', 'llama3', 'llama-v3', 'falcon3', 'falcon-h1', 'pixtral', 'midm-2.0', 'lfm2'],
     patterns: [wordsWithDigits(String.raw`\p{N}{1,3}`)],

@@ -4,7 +4,7 @@ import type { FindMerge } from './bpe.ts';
 import { mergeTable } from './bpe.ts';
 import { parseMerge, parseVocab, wordEncoder } from './bpe-model.ts';
 import { GGUF_SPLITS } from './gguf-splits.ts';
-import { type GgufMetadata, type GgufVocabulary, listOf, numbersOf, readGgufVocabulary } from './gguf-vocabulary.ts';
+import { type GGUFMetadata, type GGUFVocabulary, listOf, numbersOf, readGGUFVocabulary } from './gguf-vocabulary.ts';
 import { parseNormalizer } from './normalizer.ts';
 import type { Surroundings } from './post-processor.ts';
 import { parsePreTokenizer } from './pre-tokenizer.ts';
@@ -20,7 +20,7 @@ interface ModelParts extends EncoderParts {
   readonly addsBos: boolean;
 }
 
-type ReadModel = (metadata: GgufMetadata, vocabulary: GgufVocabulary, refuse: Refuse) => ModelParts;
+type ReadModel = (metadata: GGUFMetadata, vocabulary: GGUFVocabulary, refuse: Refuse) => ModelParts;
 
 const MODELS: ReadonlyMap<unknown, ReadModel> = new Map<unknown, ReadModel>([
   ['gpt2', byteLevelModel],
@@ -39,12 +39,12 @@ const SIGN = '\u2581';
  * @param path of the file, for errors.
  * @throws TokenizerError for an unknown model or pre-tokenizer, and for metadata that lacks a key or contradicts itself.
  */
-export function readGgufTokenizer(metadata: GgufMetadata, path: string): TokenizerParts {
+export function readGGUFTokenizer(metadata: GGUFMetadata, path: string): TokenizerParts {
   const refuse = refuseIn(path);
   const model = metadata.get('tokenizer.ggml.model');
   const read = MODELS.get(model);
   if (read === undefined) throw refuse('tokenizer.ggml.model', model, `one of ${[...MODELS.keys()].join(', ')}`);
-  const vocabulary = readGgufVocabulary(metadata, refuse);
+  const vocabulary = readGGUFVocabulary(metadata, refuse);
   const { tokens, pieces, bytes } = vocabulary;
   const parts = read(metadata, vocabulary, refuse);
   const idOf = (key: string): number | null => tokenId(metadata, key, tokens.length, refuse);
@@ -64,7 +64,7 @@ export function readGgufTokenizer(metadata: GgufMetadata, path: string): Tokeniz
   };
 }
 
-function byteLevelModel(metadata: GgufMetadata, { pieces, addedTokens }: GgufVocabulary, refuse: Refuse): ModelParts {
+function byteLevelModel(metadata: GGUFMetadata, { pieces, addedTokens }: GGUFVocabulary, refuse: Refuse): ModelParts {
   const name = metadata.get('tokenizer.ggml.pre');
   const split = GGUF_SPLITS.find(({ names }) => names.some((each) => each === name));
   if (split === undefined) {
@@ -87,8 +87,8 @@ function byteLevelModel(metadata: GgufMetadata, { pieces, addedTokens }: GgufVoc
 }
 
 function sentencePieceModel(
-  metadata: GgufMetadata,
-  { tokens, pieces, bytes, addedTokens }: GgufVocabulary,
+  metadata: GGUFMetadata,
+  { tokens, pieces, bytes, addedTokens }: GGUFVocabulary,
   refuse: Refuse,
 ): ModelParts {
   const addsSpace = flagOf(metadata, 'tokenizer.ggml.add_space_prefix', refuse) ?? true;
@@ -119,7 +119,7 @@ function within(key: string, refuse: Refuse): Refuse {
 }
 
 function surround(
-  metadata: GgufMetadata,
+  metadata: GGUFMetadata,
   bos: number | null,
   eos: number | null,
   addsBosByDefault: boolean,
@@ -136,13 +136,13 @@ function surround(
   };
 }
 
-function flagOf(metadata: GgufMetadata, key: string, refuse: Refuse): boolean | undefined {
+function flagOf(metadata: GGUFMetadata, key: string, refuse: Refuse): boolean | undefined {
   const value = metadata.get(key);
   if (value === undefined || typeof value === 'boolean') return value;
   throw refuse(key, value, 'true or false');
 }
 
-function tokenId(metadata: GgufMetadata, key: string, numTokens: number, refuse: Refuse): number | null {
+function tokenId(metadata: GGUFMetadata, key: string, numTokens: number, refuse: Refuse): number | null {
   const id = metadata.get(key);
   if (id === undefined) return null;
   if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < numTokens) return id;

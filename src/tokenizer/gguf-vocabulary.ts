@@ -4,7 +4,7 @@ import type { AddedToken } from './added-tokens.ts';
 import type { Refuse } from './tokenizer-error.ts';
 
 /** Metadata of a GGUF file by key. */
-export type GgufMetadata = ReadonlyMap<string, unknown>;
+export type GGUFMetadata = ReadonlyMap<string, unknown>;
 
 /** Token types of `tokenizer.ggml.token_type`. */
 const [NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE] = [1, 2, 3, 4, 5, 6] as const;
@@ -14,7 +14,7 @@ const TYPES: readonly unknown[] = [NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSE
 const NUMBERS = [Int32Array, Uint32Array, Float32Array];
 
 /** Tokens by what they are. */
-export interface GgufVocabulary {
+export interface GGUFVocabulary {
   /** [id]: the token. */
   readonly tokens: readonly string[];
   /** Tokens that words are made of, with their ids. */
@@ -30,7 +30,7 @@ export interface GgufVocabulary {
  *
  * @throws what `refuse` makes of a token that is no text or comes twice, and of an unknown type.
  */
-export function readGgufVocabulary(metadata: GgufMetadata, refuse: Refuse): GgufVocabulary {
+export function readGGUFVocabulary(metadata: GGUFMetadata, refuse: Refuse): GGUFVocabulary {
   const key = 'tokenizer.ggml.tokens';
   const tokens: string[] = [];
   for (const [id, token] of listOf(metadata, key, refuse).entries()) {
@@ -60,7 +60,7 @@ export function readGgufVocabulary(metadata: GgufMetadata, refuse: Refuse): Gguf
 }
 
 /** Reads a list of anything; a list of numbers may be a typed array, as GGUF's readers make them. */
-export function listOf(metadata: GgufMetadata, key: string, refuse: Refuse): readonly unknown[] {
+export function listOf(metadata: GGUFMetadata, key: string, refuse: Refuse): readonly unknown[] {
   const value = metadata.get(key);
   if (Array.isArray(value)) return value;
   if (NUMBERS.some((list) => value instanceof list)) return Array.from(Object(value));
@@ -68,7 +68,7 @@ export function listOf(metadata: GgufMetadata, key: string, refuse: Refuse): rea
 }
 
 /** Reads a list of finite numbers of a given length. */
-export function numbersOf(metadata: GgufMetadata, key: string, length: number, refuse: Refuse): number[] {
+export function numbersOf(metadata: GGUFMetadata, key: string, length: number, refuse: Refuse): number[] {
   const list = listOf(metadata, key, refuse);
   if (list.length !== length) throw refuse(`length of ${key}`, list.length, `${length}, as of tokenizer.ggml.tokens`);
   return list.map((value, index) => {

@@ -2,8 +2,8 @@
 // byte fallback, as Llama 2 and Mistral have.
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { type Checks, checkOptions, flag } from '../util/option-checks.ts';
-import { readGgufTokenizer } from './gguf-tokenizer.ts';
-import type { GgufMetadata } from './gguf-vocabulary.ts';
+import { readGGUFTokenizer } from './gguf-tokenizer.ts';
+import type { GGUFMetadata } from './gguf-vocabulary.ts';
 import { NO_SURROUNDINGS } from './post-processor.ts';
 import { TextEncoding } from './text-encoder.ts';
 import { SPACE } from './token-decoder.ts';
@@ -74,8 +74,8 @@ export class Tokenizer {
    * @param path of the file, for errors.
    * @throws TokenizerError for an unknown model or pre-tokenizer, and for metadata that lacks a key or contradicts itself.
    */
-  static fromGguf(metadata: GgufMetadata, path: string): Tokenizer {
-    return Tokenizer.#of(readGgufTokenizer(metadata, path));
+  static fromGGUF(metadata: GGUFMetadata, path: string): Tokenizer {
+    return Tokenizer.#of(readGGUFTokenizer(metadata, path));
   }
 
   /** Makes the substitute for the tokenizer of a model that has none: ids have no text, and text can't be encoded. */

@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => template.close());
 
 function templateOf(text: string): ChatTemplate {
-  return ChatTemplate.fromGguf(new Map([['tokenizer.chat_template', text]]), 'test.gguf', tokenizer)!;
+  return ChatTemplate.fromGGUF(new Map([['tokenizer.chat_template', text]]), 'test.gguf', tokenizer)!;
 }
 
 function open(chat: ChatFormat | undefined = { template }) {

@@ -49,7 +49,7 @@ afterAll(() => rm(dir, { recursive: true }));
 
 /** Makes a template as from a GGUF file. */
 function make(template: string, tokenizer = byteLevel): ChatTemplate {
-  const made = ChatTemplate.fromGguf(new Map([['tokenizer.chat_template', template]]), 'model.gguf', tokenizer);
+  const made = ChatTemplate.fromGGUF(new Map([['tokenizer.chat_template', template]]), 'model.gguf', tokenizer);
   if (made === null) throw new Error('no template');
   return made;
 }
@@ -173,7 +173,7 @@ describe('a template', () => {
     await writeFile(join(dir, 'chat_template.jinja'), 'x'.repeat(2 ** 18 + 1));
     await expect(rendered()).rejects.toThrow('chat_template.jinja: length of file is 262145, expected at most 262144');
     await rm(join(dir, 'chat_template.jinja'));
-    expect(ChatTemplate.fromGguf(new Map(), 'model.gguf', byteLevel)).toBe(null);
+    expect(ChatTemplate.fromGGUF(new Map(), 'model.gguf', byteLevel)).toBe(null);
   });
 
   test('knows bos and eos, that there are no tools, and the date', async () => {

@@ -56,7 +56,7 @@ describe('a byte-level tokenizer', () => {
     ['ignore_merges', { pre: 'llama-bpe', bos_token_id: 0 }],
     ['llama3', { pre: 'smaug-bpe', bos_token_id: 0, add_bos_token: true }],
   ])('of %s gives the ids and texts of Hugging Face', async ([family, rest]) => {
-    const tokenizer = Tokenizer.fromGguf(await byteLevelMetadata(family, rest), 'model.gguf');
+    const tokenizer = Tokenizer.fromGGUF(await byteLevelMetadata(family, rest), 'model.gguf');
     for (const { text, ids, with_special, decoded } of await readJson<Row[]>(`${FIXTURES}/${family}/encode.json`)) {
       expect(tokenizer.encode(text), JSON.stringify(text)).toEqual(ids);
       expect(tokenizer.encode(text, { addSpecial: true }), JSON.stringify(text)).toEqual(with_special);
@@ -69,7 +69,7 @@ describe('a byte-level tokenizer', () => {
     const tokens = inOrder(model.vocab);
     const token_type = tokens.map((token) => (token === '<|endoftext|>' ? CONTROL : NORMAL));
     const metadata = prefixed({ model: 'gpt2', pre: 'gpt-2', tokens, token_type, merges: model.merges });
-    const tokenizer = Tokenizer.fromGguf(metadata, 'model.gguf');
+    const tokenizer = Tokenizer.fromGGUF(metadata, 'model.gguf');
     const rows = await readJson<Row[]>('test/fixtures/gpt2-tokenizer/encode.json');
     for (const { text, ids } of rows) expect(tokenizer.encode(text), JSON.stringify(text)).toEqual(ids);
   });
@@ -79,7 +79,7 @@ describe('a byte-level tokenizer', () => {
     const tokens = inOrder(model.vocab);
     const metadata = prefixed({ model: 'gpt2', tokens, token_type: tokens.map(() => NORMAL), merges: model.merges });
     const words = (pre: string, text: string) => {
-      const tokenizer = Tokenizer.fromGguf(new Map([...metadata, ['tokenizer.ggml.pre', pre]]), 'model.gguf');
+      const tokenizer = Tokenizer.fromGGUF(new Map([...metadata, ['tokenizer.ggml.pre', pre]]), 'model.gguf');
       return tokenizer.encode(text).map((id) => tokenizer.decode([id], { skipSpecialTokens: false }));
     };
     expect(words('gpt-2', '2000 $5')).toEqual(['2000', ' $', '5']);
@@ -99,7 +99,7 @@ describe('a SentencePiece tokenizer', () => {
     }>(`${FIXTURES}/scores.json`);
     const token_type = Int32Array.from(types);
     const metadata = prefixed({ model: 'llama', tokens, token_type, scores: Float32Array.from(scores) });
-    const tokenizer = Tokenizer.fromGguf(metadata, 'model.gguf');
+    const tokenizer = Tokenizer.fromGGUF(metadata, 'model.gguf');
     for (const { text, ids } of rows) {
       expect(tokenizer.encode(text, { parseSpecial: false }), JSON.stringify(text)).toEqual(ids);
       const spaces = text.replaceAll('▁', ' ');
@@ -118,7 +118,7 @@ describe('a SentencePiece tokenizer', () => {
     };
     const special = { bos_token_id: 1, eos_token_id: 2 };
     const metadata = prefixed({ model: 'llama', tokens, token_type: tokens.map(typeOf), scores, ...special });
-    const tokenizer = Tokenizer.fromGguf(metadata, 'model.gguf');
+    const tokenizer = Tokenizer.fromGGUF(metadata, 'model.gguf');
     for (const { text, ids, with_special, decoded } of await readJson<Row[]>(`${FIXTURES}/sentencepiece/encode.json`)) {
       expect(tokenizer.encode(text), JSON.stringify(text)).toEqual(ids);
       expect(tokenizer.encode(text, { addSpecial: true }), JSON.stringify(text)).toEqual(with_special);
@@ -143,7 +143,7 @@ describe('metadata', () => {
     bos_token_id: BOS,
     eos_token_id: EOS,
   };
-  const make = (change: object) => Tokenizer.fromGguf(prefixed({ ...small, ...change }), 'model.gguf');
+  const make = (change: object) => Tokenizer.fromGGUF(prefixed({ ...small, ...change }), 'model.gguf');
 
   test('says which tokens end a text, and which stand around it', () => {
     expect(make({ eot_token_id: EOT }).eosIds).toEqual([EOS, EOT]);
@@ -205,8 +205,8 @@ describe('metadata', () => {
 
   test('is refused where merges are missing or unknown', async () => {
     const missing = await byteLevelMetadata('smollm', { pre: 'smollm', merges: undefined });
-    expect(() => Tokenizer.fromGguf(missing, 'x')).toThrow('x: tokenizer.ggml.merges is missing, expected a list');
+    expect(() => Tokenizer.fromGGUF(missing, 'x')).toThrow('x: tokenizer.ggml.merges is missing, expected a list');
     const unknown = await byteLevelMetadata('smollm', { pre: 'smollm', merges: ['a 7x'] });
-    expect(() => Tokenizer.fromGguf(unknown, 'x')).toThrow('merge of tokenizer.ggml.merges is "a 7x"');
+    expect(() => Tokenizer.fromGGUF(unknown, 'x')).toThrow('merge of tokenizer.ggml.merges is "a 7x"');
   });
 });

@@ -14,7 +14,7 @@ export type WeightDType = 'f32' | 'f16' | 'q8' | 'q8_32' | 'q4';
 /** Layout of a storage type in a tile. */
 interface Layout {
   /** The condition under which kernels read it; null for f32. */
-  readonly condition: (typeof STORAGE_CONDITIONS)[number] | null;
+  readonly condition: StorageCondition | null;
   /** k of a group: `GROUP` of shaders/packed_weights.wgsl. */
   readonly group: number;
   /** k of a row of words: `WORD_K`. */
@@ -23,8 +23,11 @@ interface Layout {
   readonly scaleRows: number;
 }
 
-/** Conditions by which kernels know how weights are stored: at most one is true. */
-export const STORAGE_CONDITIONS = ['W_F16', 'W_Q8', 'W_Q8_32', 'W_Q4'] as const;
+/** Condition by which kernels know how weights are stored. */
+export type StorageCondition = 'W_F16' | 'W_Q8' | 'W_Q8_32' | 'W_Q4';
+
+/** All storage conditions: at most one is true. */
+export const STORAGE_CONDITIONS: readonly StorageCondition[] = ['W_F16', 'W_Q8', 'W_Q8_32', 'W_Q4'];
 
 const LAYOUTS: Readonly<Record<WeightDType, Layout>> = {
   f32: { condition: null, group: 32, wordK: 1, scaleRows: 0 },
@@ -52,7 +55,7 @@ export const WEIGHT_ORDERS: readonly WeightOrder[] = ['kn', 'nk'];
 /** Columns of a weight tile: `TILE` of shaders/packed_weights.wgsl. */
 export const TILE = 32;
 /** Conditions of a kernel that reads weights. */
-export type StorageConditions = Readonly<Record<(typeof STORAGE_CONDITIONS)[number], boolean>>;
+export type StorageConditions = Readonly<Record<StorageCondition, boolean>>;
 
 /** Conditions of a kernel that reads f32, for its declaration. */
 export const F32_CONDITIONS: StorageConditions = { W_F16: false, W_Q8: false, W_Q8_32: false, W_Q4: false };

@@ -23,8 +23,9 @@ export const GGUF_KEYS = {
   'rope_scaling.beta_slow': 'rope.scaling.yarn_beta_slow',
 } as const;
 
-/** Other keys that are read. */
+/** Key of the elements of a value, which must be those of a key. */
 export const VALUE_LENGTH = 'attention.value_length';
+/** Key of the elements of a head that are rotated, which must be all. */
 export const ROPE_DIMENSIONS = 'rope.dimension_count';
 
 const READ_KEYS: ReadonlySet<string> = new Set([...Object.values(GGUF_KEYS), VALUE_LENGTH, ROPE_DIMENSIONS]);
