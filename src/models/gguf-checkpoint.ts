@@ -7,7 +7,7 @@ import type { QuantizedRows } from '../kernels/weights/quantized-rows.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 import type { GGUFLayout, ModelDefinition } from './architecture.ts';
-import { isRounded, quantizedRows, storageOfType } from './gguf-storage.ts';
+import { isWidened, quantizedRows, storageOfType } from './gguf-storage.ts';
 import { matchTensors, unknownTensor } from './match-tensors.ts';
 import type { TensorSpec } from './tensor-specs.ts';
 import { checkRowRange, checkRows, type WeightSource } from './weight-source.ts';
@@ -28,7 +28,7 @@ export class GGUFCheckpoint implements WeightSource {
     { interleavedRows }: GGUFLayout,
   ) {
     this.tiedHead = tiedHead;
-    this.notices = roundingNotices(files.path, [...tensors.values()]);
+    this.notices = wideningNotices(files.path, [...tensors.values()]);
     this.#files = files;
     this.#tensors = tensors;
     this.#interleavedRows = interleavedRows;
@@ -119,12 +119,12 @@ function checkVector(tensor: StoredGGUFTensor): StoredGGUFTensor {
   throw new CheckpointError(file.path, { tensor: name, subject: 'type', found: type.name, expected });
 }
 
-/** Counts the tensors of each type that is rounded: a line, or none. */
-function roundingNotices(path: string, tensors: readonly StoredGGUFTensor[]): string[] {
-  const rounded = tensors.filter(({ type }) => isRounded(type));
-  if (rounded.length === 0) return [];
-  const counts = Map.groupBy(rounded, ({ type }) => type.name);
+/** Counts the tensors of each quantized type that is stored as f32: a line, or none. */
+function wideningNotices(path: string, tensors: readonly StoredGGUFTensor[]): string[] {
+  const widened = tensors.filter(({ type }) => isWidened(type));
+  if (widened.length === 0) return [];
+  const counts = Map.groupBy(widened, ({ type }) => type.name);
   const shown = [...counts].map(([name, { length }]) => `${length} of ${name}`).join(', ');
-  const [count, are] = rounded.length === 1 ? ['1 tensor', 'is'] : [`${rounded.length} tensors`, 'are'];
-  return [`${path}: ${count} (${shown}) ${are} rounded to f16, unless another dtype is asked for`];
+  const [count, are] = widened.length === 1 ? ['1 tensor', 'is'] : [`${widened.length} tensors`, 'are'];
+  return [`${path}: ${count} (${shown}) ${are} stored as f32 to stay exact; dtype q8 or q4 stores all in fewer bytes`];
 }

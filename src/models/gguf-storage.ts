@@ -1,12 +1,12 @@
-// Storage on the GPU of tensors from GGUF files. Types whose groups a quantized storage holds as they are stay exact, as do floats; the
-// others are rounded to f16, whose 11 bits keep more of them than bytes with a scale for 32 would.
+// Storage on the GPU of tensors from GGUF files, which keeps the numbers of all of them exactly: in a quantized storage where it holds
+// the groups of a type as they are, else in f32.
 import { blockGroups } from '../formats/gguf/blocks.ts';
 import { isQuantized, type TensorType } from '../formats/gguf/tensor-types.ts';
 import type { QuantizedRows } from '../kernels/weights/quantized-rows.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
 
-/** Storage of each type; f32 of floats that are not here. */
+/** Storage of each type; f32 of those that are not here. */
 const STORAGE: ReadonlyMap<string, WeightDType> = new Map([
   ['F16', 'f16'],
   ['Q4_0', 'q4'],
@@ -14,9 +14,6 @@ const STORAGE: ReadonlyMap<string, WeightDType> = new Map([
   ['Q4_K', 'q4'],
   ['Q5_0', 'q8_32'],
   ['Q8_0', 'q8_32'],
-  ['Q5_1', 'f16'],
-  ['Q5_K', 'f16'],
-  ['Q6_K', 'f16'],
 ]);
 
 /** Returns the storage of tensors of a type. */
@@ -24,12 +21,12 @@ export function storageOfType({ name }: TensorType): WeightDType {
   return STORAGE.get(name) ?? 'f32';
 }
 
-/** Tells whether the storage of a type rounds its numbers. */
-export function isRounded(type: TensorType): boolean {
-  return isQuantized(type) && storageOfType(type) === 'f16';
+/** Tells whether a quantized type is stored as f32: exact, but several times as large as in the file. */
+export function isWidened(type: TensorType): boolean {
+  return isQuantized(type) && storageOfType(type) === 'f32';
 }
 
-/** Takes whole blocks as their storage holds them. @throws RangeValueError for a type whose numbers its storage rounds. */
+/** Takes whole blocks as their storage holds them. @throws RangeValueError for a type without a quantized storage. */
 export function quantizedRows(type: TensorType, bytes: ArrayBuffer): QuantizedRows {
   const dtype = storageOfType(type);
   if (!isQuantized(type) || !(dtype === 'q8_32' || dtype === 'q4')) {

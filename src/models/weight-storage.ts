@@ -10,15 +10,14 @@ import type { WeightSource } from './weight-source.ts';
 export type WeightStorage = WeightDType | Pick<WeightSource, 'dtypeOf' | 'tiedHead'>;
 
 /**
- * Returns the storage type of a matrix, embedding or head. Where those of its parts differ it is f32 if one of them is, else
- * f16, whose 11 bits keep more of a number than another quantization would.
+ * Returns the storage type of a matrix, embedding or head. Where those of its parts differ it is f32, which holds the numbers of
+ * all of them exactly.
  */
 export function storageOf({ parts }: FusedTensor, storage: WeightStorage): WeightDType {
   if (typeof storage === 'string') return storage;
   const dtypes = new Set(parts.map(({ name }) => storage.dtypeOf(name)));
   const [first = 'f32'] = dtypes;
-  if (dtypes.size === 1) return first;
-  return dtypes.has('f32') ? 'f32' : 'f16';
+  return dtypes.size === 1 ? first : 'f32';
 }
 
 /** Returns the shape in 32-bit words on the GPU. */

@@ -1,8 +1,7 @@
-// Quantized rows of GGUF files as the GPU stores them: the shader's formulas give the numbers of the file, bit for bit, and what is
-// rounded is said.
+// Quantized rows of GGUF files as the GPU stores them: the shader's formulas give the numbers of the file, bit for bit.
 import { describe, expect, test } from 'vitest';
 import { TENSOR_TYPES, type TensorType } from '../../src/formats/gguf/tensor-types.ts';
-import { isRounded, quantizedRows, storageOfType } from '../../src/models/gguf-storage.ts';
+import { isWidened, quantizedRows, storageOfType } from '../../src/models/gguf-storage.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 const QUANTS = readSafetensors('test/fixtures/gguf/quants.safetensors');
@@ -43,14 +42,14 @@ describe.each(['Q4_0', 'Q4_1', 'Q4_K'])('%s', (name) => {
   });
 });
 
-test('every type has a storage, and those that are rounded are known', () => {
+test('every type has a storage, and those that grow in it are known', () => {
   const storage = Object.fromEntries([...TENSOR_TYPES.values()].map((type) => [type.name, storageOfType(type)]));
   expect(storage).toEqual({
     ...{ F32: 'f32', BF16: 'f32', F16: 'f16', Q8_0: 'q8_32', Q5_0: 'q8_32' },
-    ...{ Q4_0: 'q4', Q4_1: 'q4', Q4_K: 'q4', Q5_1: 'f16', Q5_K: 'f16', Q6_K: 'f16' },
+    ...{ Q4_0: 'q4', Q4_1: 'q4', Q4_K: 'q4', Q5_1: 'f32', Q5_K: 'f32', Q6_K: 'f32' },
   });
-  const rounded = [...TENSOR_TYPES.values()].filter(isRounded).map(({ name }) => name);
-  expect(rounded.toSorted()).toEqual(['Q5_1', 'Q5_K', 'Q6_K']);
+  const widened = [...TENSOR_TYPES.values()].filter(isWidened).map(({ name }) => name);
+  expect(widened.toSorted()).toEqual(['Q5_1', 'Q5_K', 'Q6_K']);
 });
 
 test.each(['Q6_K', 'F16'])('%s has no quantized rows', (name) => {

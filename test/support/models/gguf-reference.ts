@@ -1,4 +1,4 @@
-// The float64 model of a GGUF file, on its weights as they are read or as the GPU stores them.
+// The float64 model of a GGUF file, on its weights as they are read.
 import { openGGUFFiles } from '../../../src/formats/gguf/gguf-files.ts';
 import { modelTensors } from '../../../src/models/architecture.ts';
 import { gguf } from '../../../src/models/llama/gguf.ts';
@@ -6,8 +6,8 @@ import { openGGUFModel } from '../../../src/models/registry.ts';
 import { ReferenceLlama } from '../../../src/reference/llama.ts';
 import { numElements } from '../../../src/util/math.ts';
 
-/** Makes the model of a file of the Llama family. @param roundsF16 rounds matrices whose storage is f16. */
-export async function ggufReference(path: string, roundsF16: boolean): Promise<ReferenceLlama> {
+/** Makes the model of a file of the Llama family. */
+export async function ggufReference(path: string): Promise<ReferenceLlama> {
   await using files = await openGGUFFiles(path);
   const { config } = await gguf.read(files, String(files.metadata.get('general.architecture')));
   const { model, source } = await openGGUFModel(path);
@@ -16,11 +16,7 @@ export async function ggufReference(path: string, roundsF16: boolean): Promise<R
   for (const { name, shape } of modelTensors(model, source.tiedHead)) {
     const numbers = new Float32Array(numElements(shape));
     await source.readRows(name, 0, shape[0]!, numbers);
-    const rounds = roundsF16 && source.dtypeOf(name) === 'f16';
-    weights.set(
-      name,
-      Float64Array.from(numbers, (value) => (rounds ? Math.f16round(value) : value)),
-    );
+    weights.set(name, Float64Array.from(numbers));
   }
   return new ReferenceLlama(config, (name) => weights.get(name));
 }
