@@ -5,12 +5,12 @@ import type { Device } from '../../src/gpu/device.ts';
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { openCheckpoint } from '../../src/models/checkpoint.ts';
-import { RandomCheckpoint } from '../../src/models/random-checkpoint.ts';
 import { parseModel } from '../../src/models/registry.ts';
 import { ModelRunner, type ModelRunnerOptions } from '../../src/runtime/model-runner.ts';
 import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { openRunner } from '../support/models/model-session.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
+import { WideCheckpoint } from '../support/models/wide-checkpoint.ts';
 import { Draws } from './draws.ts';
 
 /** Longest sequence of any request, over two splits of 256 keys. */
@@ -120,14 +120,4 @@ function talesModel({ dtype, kvDtype, blockSize }: Storage): FuzzModel {
       return openRunner(device, 'weights/tales', { ...sizes, ...(kernels && { kernels }) });
     },
   };
-}
-
-/** Random matrices with a spread of about 1 / √C, so that attention and MLP matter as much as the embedding. */
-class WideCheckpoint extends RandomCheckpoint {
-  static readonly #SPREAD = 10;
-
-  override async readRows(name: string, startRow: number, numRows: number, out: Float32Array): Promise<void> {
-    await super.readRows(name, startRow, numRows, out);
-    if (this.shape(name).length > 1) for (let i = 0; i < out.length; i++) out[i]! *= WideCheckpoint.#SPREAD;
-  }
 }
