@@ -6,19 +6,21 @@ import { Device } from '../../src/gpu/device.ts';
 import type { ReductionClass } from '../../src/gpu/reduction.ts';
 import { bucketOf } from '../../src/kernels/kernel-tuning.ts';
 import { MATMUL_BUCKETS } from '../../src/kernels/matmul/tuning.ts';
+import { BlockTable } from '../../src/kv/block-table.ts';
 import { KVCacheManager } from '../../src/kv/kv-cache-manager.ts';
 import { type CachedBlock, PrefixCache } from '../../src/kv/prefix-cache.ts';
 import { modelKernels } from '../../src/models/kernels.ts';
 import { BatchScheduler } from '../../src/scheduler/batch-scheduler.ts';
 import { Tuning } from '../../src/tuning/tuning.ts';
 import { mutant } from '../support/kernels/mutant.ts';
+import { kernelsOfTwoWindows } from '../support/kernels/window-mutants.ts';
 import { inventedChoices, inventedMatmulChoice } from '../support/models/invented-choices.ts';
-import { type FuzzModel, tales, tinyModels } from './fuzz-models.ts';
+import { type FuzzModel, llamaModels, tales, tinyModels } from './fuzz-models.ts';
 import { FuzzSession } from './fuzz-session.ts';
 import { runSchedule } from './run-schedule.ts';
 
-/** Schedules of each model, of one with other variants, and of one in the class gpu. */
-const [TINY, TALES, TUNED, OF_GPU] = [20, 2, 10, 8];
+/** Schedules of each model by its kind, of one with other variants, and of one in the class gpu. */
+const [TINY, LLAMA, TALES, TUNED, OF_GPU] = [20, 8, 2, 10, 8];
 const TIMEOUT = 600_000;
 /** Schedules in which a fault must show. */
 const MOST_FOR_FAULT = 60;
@@ -35,8 +37,13 @@ afterAll(() => device.close());
 const totals: Record<string, number> = {};
 /** The model that runs in the class gpu. */
 const ofGPU = tinyModels.find(({ name }) => name === 'tiny-f16-kv-f16')!;
+/** A window with keys that three heads share, a wider one with keys in f16, and heads that share keys without a window. */
+const llamas = ['mistral-window-24-f16-kv-f32', 'mistral-window-70-f32-kv-f16', 'qwen3-f32-kv-f32'].map(
+  (wanted) => llamaModels.find(({ name }) => name === wanted)!,
+);
 const cases = [
   ...tinyModels.filter((model) => model !== ofGPU).map((model) => ({ model, count: TINY })),
+  ...llamas.map((model) => ({ model, count: LLAMA })),
   ...tales.map((model) => ({ model, count: TALES })),
 ].map((each, index) => ({ ...each, first: 100 * index }));
 
@@ -214,6 +221,29 @@ describe('a fault shows in a difference:', () => {
     vi.spyOn(runner, 'execute').mockImplementation((plan) => {
       const samplingRows = plan.samplingRows.map((row) => ({ ...row, seed: row.seed + row.tokenSlot }));
       return execute({ ...plan, samplingRows });
+    });
+    expect(await firstDifference(session)).not.toBeNull();
+  });
+});
+
+describe('a fault of a sliding window shows in a difference:', () => {
+  const [model] = llamas;
+
+  test('a key more for a chunk than for a decoded token', async () => {
+    await using session = await FuzzSession.open(device, model!, kernelsOfTwoWindows);
+    expect(await firstDifference(session)).not.toBeNull();
+  });
+
+  test('a block that is given back while a token still sees it', async () => {
+    await using session = await open(model!);
+    const { slide } = KVCacheManager.prototype;
+    const { giveBack } = BlockTable.prototype;
+    vi.spyOn(KVCacheManager.prototype, 'slide').mockImplementation(function (this: KVCacheManager, sequence) {
+      const early = vi.spyOn(BlockTable.prototype, 'giveBack').mockImplementation(function (this: BlockTable, end) {
+        return giveBack.call(this, end > 0 ? end + 1 : 0);
+      });
+      slide.call(this, sequence);
+      early.mockRestore();
     });
     expect(await firstDifference(session)).not.toBeNull();
   });
