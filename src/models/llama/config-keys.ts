@@ -5,7 +5,7 @@ import { quoteJson } from '../../util/model-file-error.ts';
 import type { ConfigReader } from '../config.ts';
 
 /** Keys that `parseLlamaConfig` reads. */
-const READ_KEYS: ReadonlySet<string> = new Set([
+export const READ_KEYS: ReadonlySet<string> = new Set([
   'model_type',
   'hidden_size',
   'intermediate_size',
