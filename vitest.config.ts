@@ -8,6 +8,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     tags: [
       { name: 'slow', description: 'Minutes of its own: run by test:slow, not by npm test.' },
+      { name: 'smollm2', description: 'Needs the file of SmolLM2: run by test:smollm2, which fetches it.' },
       { name: 'sweep', description: 'Compiles or computes for long: left out of test:quick.' },
     ],
     // Two processes: a software adapter compiles shaders on one core. In each, test files run one after another.

@@ -6,7 +6,7 @@ import { memoryOf } from './loops.ts';
 
 const launch = (kernel: string, sizes: Record<string, number>) => ({ label: `${kernel}[…]`, kernel, sizes });
 /** Weights of f16. */
-const F16 = { W_F16: 1, W_Q8: 0 };
+const F16 = { W_F16: 1, W_Q8: 0, W_Q8_32: 0, W_Q4: 0 };
 const fold = memoryOf(blocksOf(FOLD));
 /** Loads of four words each, eight of them before a wait. */
 const EIGHT_QUADS = `${'\tbuffer_load_b128 v[4:7], v4, s[16:19], 0 offen\n'.repeat(8)}\ts_waitcnt vmcnt(0)\n`;
@@ -76,7 +76,9 @@ describe('the waits of a dispatch', () => {
     });
     const ofF16 = launch('matmul', { ...sizes, ...F16 });
     expect(waitsOf(ofF16, slices(8), 512)).toEqual({ inLoops: [49], total: 50 });
-    expect(waitsOf(launch('matmul', { ...sizes, W_F16: 0, W_Q8: 1 }), slices(12), 512).total).toBe(50);
+    expect(waitsOf(launch('matmul', { ...sizes, W_F16: 0, W_Q8: 1, W_Q8_32: 0, W_Q4: 0 }), slices(12), 512).total).toBe(
+      50,
+    );
     expect(() => waitsOf(ofF16, slices(12), 512)).toThrow('loads 12 words a turn, expected the 8 declared');
   });
 

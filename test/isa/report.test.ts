@@ -7,7 +7,7 @@ import { parseDump } from './shader-dump.ts';
 
 const MATMUL = { label: 'matmul[ROWS=8]', kernel: 'matmul' };
 const FOLD = { label: 'attention_fold[LANES=32]', kernel: 'attention_fold' };
-const sizes = { K: 768, ROWS: 8, TILES: 1, X_LANES: 8, K_TILE: 0, QUADS: 0, W_F16: 1, W_Q8: 0 };
+const sizes = { K: 768, ROWS: 8, TILES: 1, X_LANES: 8, K_TILE: 0, QUADS: 0, W_F16: 1, W_Q8: 0, W_Q8_32: 0, W_Q4: 0 };
 const cost = { bytes: 0, flops: 0 };
 const matmuls = ['projection', 'MLP'].map((use) => ({ ...MATMUL, use, workgroups: 3, lanes: 64, sizes, cost }));
 const folds = Array.from({ length: 2 }, () => ({

@@ -249,7 +249,7 @@ test('the listing of a mixed model has each matmul under the storage of its matr
     ['widening', false, true],
     ['mixing', false, true],
     ['narrowing', true, false],
-    ['qkv', true, false],
+    ['qkv', false, false],
     ['narrowing', false, true],
     ['LM head', false, false],
   ]);
