@@ -45,7 +45,7 @@ const STORAGES: readonly Storage[] = [
 /** Models of two layers with random weights: a step takes hardly longer than its dispatches. */
 export const tinyModels: readonly FuzzModel[] = STORAGES.map(tinyModel);
 
-/** Fixtures of the Llama family: heads that share keys, norms of q and k, biases, and a window of 24 keys or of 70. */
+/** All fixtures of the Llama family: heads that share keys, norms of q and k, biases, and a window of 24 keys or of 70. */
 export const llamaModels: readonly FuzzModel[] = [
   llamaModel('mistral', { dtype: 'f16', kvDtype: 'f32', blockSize: 4 }),
   llamaModel('mistral', { dtype: 'f32', kvDtype: 'f16', blockSize: 16 }, { sliding_window: 70 }),
@@ -53,6 +53,9 @@ export const llamaModels: readonly FuzzModel[] = [
   llamaModel('llama3', { dtype: 'f16', kvDtype: 'f16', blockSize: 16 }),
   llamaModel('qwen2', { dtype: 'q8', kvDtype: 'f32', blockSize: 4 }),
   llamaModel('smol', { dtype: 'f16', kvDtype: 'f32', blockSize: 16 }),
+  llamaModel('llama-bias', { dtype: 'q4', kvDtype: 'f32', blockSize: 16 }),
+  llamaModel('yarn', { dtype: 'q4', kvDtype: 'f16', blockSize: 8 }),
+  llamaModel('llama-plain', { dtype: 'f32', kvDtype: 'f32', blockSize: 3 }),
 ];
 
 /** The bundled model. */

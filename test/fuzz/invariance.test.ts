@@ -50,7 +50,7 @@ const cases = [
 async function expectNoDifference(session: FuzzSession, first: number, count: number, reduction: ReductionClass) {
   for (let seed = first; seed < first + count; seed++) {
     const { differences, counts } = await runSchedule(session, seed);
-    const flags = `--model ${session.model.name} --seed ${seed} --count 1 --tales 1 --reduction ${reduction}`;
+    const flags = `--model ${session.model.name} --seed ${seed} --count 1 --llama 1 --tales 1 --reduction ${reduction}`;
     expect(differences, `npm run test:fuzz -- ${flags}`).toEqual([]);
     for (const [key, value] of Object.entries(counts)) totals[key] = (totals[key] ?? 0) + value;
   }

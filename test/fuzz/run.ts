@@ -56,7 +56,7 @@ async function runOne(session: FuzzSession, seed: number): Promise<void> {
   for (const [key, count] of Object.entries(counts)) totals[key] = (totals[key] ?? 0) + count;
   if (differences.length === 0) return;
   numFailed++;
-  const flags = `--model ${session.model.name} --seed ${seed} --count 1 --tales 1 --reduction ${device.traits.reduction}`;
+  const flags = `--model ${session.model.name} --seed ${seed} --count 1 --llama 1 --tales 1 --reduction ${device.traits.reduction}`;
   console.error(`schedule ${seed}, alone again by ${flags}`);
   for (const difference of differences.slice(0, SHOWN)) console.error(`  ${difference.slice(0, SHOWN_LENGTH)}`);
 }
