@@ -15,7 +15,7 @@ const LONGEST = 300;
 const NUM_IDS = 4;
 
 /** A windowed model whose three heads share one key head, and one with norms of q and k. */
-const MODELS = ['mistral-window-24-f16-kv-f32', 'mistral-window-70-f32-kv-f16', 'qwen3-f32-kv-f32'].map(
+const MODELS = ['mistral-window-24-f16-kv-f32', 'qwen3-f32-kv-f32'].map(
   (wanted) => llamaModels.find(({ name }) => name === wanted)!,
 );
 
