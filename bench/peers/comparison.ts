@@ -1,6 +1,8 @@
 // Comparison of roseinfer with its peers: each engine runs in a process of its own, so that a failure stops no other.
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { findGGUF } from '../../src/formats/gguf/find-gguf.ts';
 import type { DeviceIdentity } from '../../src/gpu/device.ts';
+import { WEIGHT_DTYPES, type WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { BUNDLED_MODEL } from '../../src/load-model.ts';
 import { openSource } from '../../src/resolve-model.ts';
 import { deviceOptions, modelOptions } from '../../src/terminal/flags.ts';
@@ -24,6 +26,7 @@ export type EngineName = 'roseinfer' | PeerName;
 /** Adapter and weights of roseinfer. */
 export interface Setup {
   readonly adapter: DeviceIdentity;
+  /** Storage of the weights: one type, or several such as `q4 + q8_32`. */
   readonly dtype: string;
 }
 
@@ -69,7 +72,7 @@ export class Comparison {
   // Shared by peers, and made when the first of them needs it.
   readonly #llama = once(() => this.#install(LLAMA));
   readonly #onnx = once(() => this.#install(ONNX));
-  readonly #gguf = once(() => this.#writeModel());
+  readonly #gguf = once(() => this.#modelFile());
   readonly #vulkan = once(() => this.#findVulkan());
   #setup: Setup | null = null;
 
@@ -93,7 +96,8 @@ export class Comparison {
     if (peers.includes('llama-vulkan')) await this.#attempt('llama-vulkan', () => this.#decodeLlama('llama-vulkan'));
     if (peers.includes('llama-cpu')) await this.#attempt('llama-cpu', () => this.#decodeLlama('llama-cpu'));
     const providers = (['webgpu', 'cpu'] as const).filter((provider) => peers.includes(`onnx-${provider}`));
-    if (providers.length > 0) await this.#attempt('roseinfer', () => this.#multiplyRoseinfer());
+    const dtype = singleStorage(this.setup);
+    if (providers.length > 0 && dtype !== null) await this.#attempt('roseinfer', () => this.#multiplyRoseinfer(dtype));
     for (const provider of providers) await this.#attempt(`onnx-${provider}`, () => this.#multiplyOnnx(provider));
   }
 
@@ -143,8 +147,7 @@ export class Comparison {
     await this.#run('llama-decode', peer, job, take, env);
   }
 
-  async #multiplyRoseinfer(): Promise<void> {
-    const dtype = sharedStorage(this.setup);
+  async #multiplyRoseinfer(dtype: WeightDType): Promise<void> {
     const job: RoseinferMatmulJob = { dtype, device: deviceOptions(this.#options.args) };
     const take = (result: MatmulResult) => this.#take({ kind: 'matmul', engine: 'roseinfer', result });
     await this.#run('roseinfer-matmul', 'roseinfer', job, take);
@@ -152,6 +155,8 @@ export class Comparison {
 
   async #multiplyOnnx(provider: OnnxMatmulJob['provider']): Promise<void> {
     const peer = `onnx-${provider}` as const;
+    const { dtype } = this.setup;
+    if (singleStorage(this.setup) === null) throw new PeerError(`weights are ${dtype}, expected one type for all`);
     const shapes = new Map(
       this.matmul.get('roseinfer')?.map(({ name, K, N }): [string, WeightShape] => [name, { name, K, N }]),
     );
@@ -185,21 +190,30 @@ export class Comparison {
     return vulkanEnvironment(await this.#llama(), this.setup.adapter.name, options);
   }
 
-  async #writeModel(): Promise<string> {
+  /** Finds the GGUF file of the model, or writes one. */
+  async #modelFile(): Promise<string> {
     const { args, scratch, onProgress } = this.#options;
+    const name = args.model ?? BUNDLED_MODEL;
+    const found = await findGGUF(name);
+    if (found !== null) return resolve(found);
     onProgress('writing the GGUF file');
     const path = join(scratch, 'model.gguf');
-    const { model, source } = await openSource(args.model ?? BUNDLED_MODEL);
+    const { model, source } = await openSource(name);
     await using weights = source;
     await writeGguf(path, model, weights, GGML_TYPE_OF[sharedStorage(this.setup)]);
     return path;
   }
 }
 
-/** Returns the storage type of roseinfer's weights. @throws PeerError for one that the other engines do not have. */
+/** Returns the storage type of roseinfer's weights; null where there are several. */
+function singleStorage({ dtype }: Setup): WeightDType | null {
+  return WEIGHT_DTYPES.find((type) => type === dtype) ?? null;
+}
+
+/** Returns the storage type of roseinfer's weights. @throws PeerError for one in which no GGUF file is written. */
 function sharedStorage({ dtype }: Setup): keyof typeof GGML_TYPE_OF {
   if (dtype === 'f32' || dtype === 'f16' || dtype === 'q8') return dtype;
-  throw new PeerError(`weights are ${dtype}, expected ${Object.keys(GGML_TYPE_OF).join(', ')}`);
+  throw new PeerError(`weights are ${dtype}, expected one of ${Object.keys(GGML_TYPE_OF).join(', ')} to write as GGUF`);
 }
 
 /** Makes a value at the first call; later calls return the same, a failure too. */

@@ -6,9 +6,17 @@ import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { installPeer } from '../../../bench/peers/install.ts';
+import { installPeer, LLAMA } from '../../../bench/peers/install.ts';
 import type { peersReportJson } from '../../../bench/peers/report.ts';
 import { errorsIn, runNode } from '../../support/run-node.ts';
+import { tinyGguf } from './tiny-gguf.ts';
+
+/** Package node-llama-cpp without devices, whose error on loading names the file. */
+const FAKE_LLAMA = `
+export const getLlama = async () => ({
+  getGpuDeviceNames: async () => { throw new Error('none'); },
+  loadModel: async ({ modelPath }) => { throw new Error('asked for ' + modelPath); },
+});`;
 
 let directory: string;
 
@@ -75,6 +83,26 @@ describe('node bench/peers.ts', () => {
     expect(json.partial).toBe(true);
     expect(json.decode.roseinfer?.slice(0, 2).map(({ batch_size }) => batch_size)).toEqual([1, 8]);
     expect(stdout).toMatch(/\nroseinfer +8 /);
+  });
+
+  test('gives llama.cpp the GGUF file of --model itself, and multiplies no matrices of several types for others', async () => {
+    // A package that only says which file it is asked for.
+    const installed = join(directory, 'fake', LLAMA.name, 'node_modules', LLAMA.name, 'dist');
+    await mkdir(installed, { recursive: true });
+    await writeFile(join(directory, 'fake', LLAMA.name, '.installed'), LLAMA.version);
+    await writeFile(join(installed, 'index.js'), FAKE_LLAMA);
+    const model = join(directory, 'tiny.gguf');
+    await writeFile(model, tinyGguf());
+    const flags = ['--model', model, '--max-new-tokens', '3', '--peers-dir', join(directory, 'fake')];
+    const { status, stdout, stderr } = runNode(['bench/peers.ts', ...flags], { env: offline() });
+    expect({ status, errors: errorsIn(stderr) }).toEqual({ status: 0, errors: [] });
+    expect(stdout).toMatch(/^model: \S+tiny\.gguf \(f16 \+ q8_32\) /);
+    expect(stdout.split('\n').filter((line) => line.includes('not run'))).toEqual([
+      expect.stringMatching(/^llama\.cpp, Vulkan: not run to its end: llama\.cpp finds no Vulkan device /),
+      `llama.cpp, CPU: not run to its end: asked for ${model}`,
+      'ONNX Runtime, WebGPU: not run to its end: weights are f16 + q8_32, expected one type for all',
+      'ONNX Runtime, CPU: not run to its end: weights are f16 + q8_32, expected one type for all',
+    ]);
   });
 
   test.each([
