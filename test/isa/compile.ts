@@ -1,5 +1,5 @@
-// The process that compiles: every shader that GPT-2 124M can take on this process's adapter, one after another, so that
-// what the driver prints of each follows its mark. No weights are made, for compiling reads shapes alone.
+// The process that compiles: every shader that GPT-2 124M and SmolLM2 135M can take on this process's adapter, one after another,
+// so that what the driver prints of each follows its mark. No weights are made, for compiling reads shapes alone.
 import { writeSync } from 'node:fs';
 import { launchesOf } from '../../bench/estimate/launches.ts';
 import { Device } from '../../src/gpu/device.ts';
@@ -43,6 +43,13 @@ const STORAGE: readonly Storage[] = [
   ['q4', 'f32'],
   ['q4', 'f16'],
 ];
+/** Model of the Llama family: RMS norms, rotary positions, gated MLPs and heads that share keys. */
+const LLAMA = 'random:smollm2-135m';
+/** Storage of the weights of files in f16 and in four bits. */
+const LLAMA_STORAGE: readonly Storage[] = [
+  ['f16', 'f32'],
+  ['q4', 'f32'],
+];
 /** Heads of other models. */
 const HEADS = [
   { D: 64, SHARE: 3 },
@@ -58,15 +65,15 @@ const ATTENTION: readonly { readonly kernel: Kernel; readonly tileTokens: number
 ];
 const STDERR = 2;
 
-async function describeModel(device: Device, [dtype, kvDtype]: Storage) {
-  const { model } = await readModelShape(MODEL);
+async function describeModel(device: Device, name: string, [dtype, kvDtype]: Storage) {
+  const { model } = await readModelShape(name);
   const sizes = resolveSizes(model.config, { dtype, kvDtype }, dtype, device);
   return { sizes, parts: untunedParts(device, model, sizes) };
 }
 
 /** Compiles what the model takes with some storage, except what is compiled already. */
-async function compileModel(device: Device, storage: Storage, taken: Map<string, TakenShader>) {
-  const { sizes, parts } = await describeModel(device, storage);
+async function compileModel(device: Device, name: string, storage: Storage, taken: Map<string, TakenShader>) {
+  const { sizes, parts } = await describeModel(device, name, storage);
   const dispatches = listDispatches(device.traits, parts, stepShapes(sizes));
   for (const { kernel, variant, choice, use } of dispatches) {
     const label = labelOf(kernel.name, variant);
@@ -76,7 +83,7 @@ async function compileModel(device: Device, storage: Storage, taken: Map<string,
       await kernel.build(device, choice);
     }
     const uses = [...(known?.uses ?? []), ...(use === null ? [] : [use])];
-    taken.set(label, { label, kernel: kernel.name, uses: [...new Set(uses)] });
+    taken.set(label, { label, kernel: known?.kernel ?? kernel.name, uses: [...new Set(uses)] });
   }
 }
 
@@ -108,9 +115,10 @@ async function compileAll(family: string): Promise<ModelLaunches> {
   const { name: adapter, driver } = device.identity;
   if (!adapter.includes(family.toUpperCase())) throw new RangeValueError('adapter', adapter, `a GPU of ${family}`);
   const taken = new Map<string, TakenShader>();
-  for (const storage of STORAGE) await compileModel(device, storage, taken);
+  for (const storage of STORAGE) await compileModel(device, MODEL, storage, taken);
   await compileHeads(device, taken);
-  const { parts, sizes } = await describeModel(device, STEP_STORAGE);
+  for (const storage of LLAMA_STORAGE) await compileModel(device, LLAMA, storage, taken);
+  const { parts, sizes } = await describeModel(device, MODEL, STEP_STORAGE);
   const steps: LaunchedStep[] = [];
   for (const { batch, context } of DECODE_SIZES) {
     const tokens = { sequences: batch, queries: 1, context };

@@ -1,4 +1,4 @@
-// The kernels as real GPUs run them: compiles all shaders of GPT-2 124M for families of AMD's GPUs, without one, prints
+// The kernels as real GPUs run them: compiles all shaders of GPT-2 124M and SmolLM2 135M for families of AMD's GPUs, without one, prints
 // registers, lanes and waits for memory, and fails where a figure is worse than its limit.
 //   node test/isa/run.ts [--family NAME]… [--update]
 import { parseArgs } from 'node:util';
