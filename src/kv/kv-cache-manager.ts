@@ -41,11 +41,11 @@ export class KVCacheManager {
    * @throws RangeValueError unless all numbers are integers ≥ 1.
    */
   constructor(sizes: SequenceSizes & Pick<ModelLimits, 'numBlocks'>, hash?: BlockHash) {
-    const { numBlocks, blockSize, window } = sizes;
+    const { numBlocks, blockSize, window, maxBatchTokens } = sizes;
     checkValue('blockSize', blockSize, count);
     if (window !== undefined) checkValue('window', window, count);
     this.blockSize = blockSize;
-    this.#sizes = sizes;
+    this.#sizes = { blockSize, window, maxBatchTokens };
     this.#pool = new BlockPool(numBlocks);
     const maxEmpty = EMPTY_PER_BLOCK * numBlocks;
     this.#cache = new PrefixCache(EVICTED_PER_BLOCK * numBlocks, { maxEmpty, ...(hash && { hash }) });
