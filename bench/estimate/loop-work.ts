@@ -129,6 +129,7 @@ function attentionLoops(keys: (size: SizeOf, context: number) => number): Kernel
 
 const KERNELS: Readonly<Record<string, KernelLoops>> = {
   embed: NO_LOOPS,
+  embed_tokens: NO_LOOPS,
   gather_rows: NO_LOOPS,
   kv_write: NO_LOOPS,
   layernorm: {
@@ -148,6 +149,10 @@ const KERNELS: Readonly<Record<string, KernelLoops>> = {
         words: () => tensors,
       })),
     ],
+  },
+  rope_kv_write: {
+    // An element of a head and of its angles.
+    forms: [[{ turns: (size) => ceilDiv(size('D'), size('LANES')), words: () => 2 }]],
   },
   matmul: matmulLoops,
   matmul_kv_write: matmulLoops,

@@ -51,6 +51,17 @@ test('an estimate names GPU, model, rule and what is assumed, and writes its num
   expect(stdout).toMatch(row);
 });
 
+test.each(['smollm2-135m', 'llama-3.2-1b', 'qwen3-0.6b'])(
+  'random:%s in four bits has an estimate with the waits of its own kernels',
+  (name) => {
+    const { status, stdout, stderr } = bench('--estimate', 'rx-7900-xtx', '--model', `random:${name}`, '--dtype', 'q4');
+    expect({ status, errors: errorsIn(stderr) }).toEqual({ status: 0, errors: [] });
+    expect(stdout).toMatch(/^embed_tokens +1 +\d+ × \d+ +1 /m);
+    // In a prefill a norm has a dispatch of its own.
+    expect(stdout).toMatch(/^rmsnorm +\d+ +512 × \d+ +[1-9]/m);
+  },
+);
+
 test('list prints every GPU with its sources', () => {
   const { status, stdout, stderr } = bench('--estimate', 'list', '--dtype', 'q8', '--json', '/nowhere/out.json');
   expect(status).toBe(0);
