@@ -51,7 +51,7 @@ export class Intake {
     live.checkIsNew(sequence.requestId);
     const { isWholeText, timeline = this.#options.timeline, deadlineMs = Number.POSITIVE_INFINITY, signal } = request;
     const deadline = sequence.arrival + deadlineMs;
-    const added = new LiveRequest(sequence, new Detokenizer(tokenizer, { ...sequence.params, isWhole: isWholeText }), {
+    const added = new LiveRequest(sequence, new Detokenizer(tokenizer, sequence.params, isWholeText), {
       timeline,
       deadline,
     });

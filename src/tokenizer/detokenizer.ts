@@ -9,11 +9,6 @@ export interface TextStops {
   readonly stop: readonly string[];
   /** A stop string that one of the first `minTokens` ids completes is text. */
   readonly minTokens: number;
-  /**
-   * The ids are a whole text, such as an answer in a chat, so that a space which the tokenizer puts before one is left out;
-   * otherwise they continue a text (default).
-   */
-  readonly isWhole?: boolean | undefined;
 }
 
 /**
@@ -30,10 +25,15 @@ export class Detokenizer {
   /** Spaces that are left out if the text begins with them. */
   #numLeadingSpaces: number;
 
-  constructor(tokenizer: Tokenizer, ends: TextStops = { stop: [], minTokens: 0 }) {
+  /**
+   * @param ends shared with the request: thousands may wait, and none takes a copy.
+   * @param isWhole true where the ids are a whole text, such as an answer in a chat: a space that the tokenizer puts before each text
+   * is left out. By default they continue a text.
+   */
+  constructor(tokenizer: Tokenizer, ends: TextStops = { stop: [], minTokens: 0 }, isWhole = false) {
     this.#tokenizer = tokenizer;
     this.#ends = ends;
-    this.#numLeadingSpaces = ends.isWhole === true ? tokenizer.numLeadingSpaces : 0;
+    this.#numLeadingSpaces = isWhole ? tokenizer.numLeadingSpaces : 0;
   }
 
   /** The stop string that the text has come to; no id may follow it. */

@@ -146,7 +146,7 @@ describe('doctor', () => {
       kernel: 'matmul_kv_write',
       planted: () => ({
         matmulKVWrite: mutant(untuned(modelKernels.matmulKVWrite), [
-          ['let head = n / params.D - params.H;', 'let head = 3u * params.H - 1u - n / params.D;'],
+          ['let head = (n - num_q_columns()) / params.D;', 'let head = (params.N - 1u - n) / params.D;'],
         ]),
       }),
     },
@@ -154,9 +154,7 @@ describe('doctor', () => {
       fault: 'heads in another order',
       kernel: 'kv_write',
       planted: () => ({
-        kvWrite: mutant(untuned(modelKernels.kvWrite), [
-          ['* params.H + h) * params.D', '* params.H + params.H - 1u - h) * params.D'],
-        ]),
+        kvWrite: mutant(untuned(modelKernels.kvWrite), [['* params.G - g)', '* params.G - (params.G - 1u - g))']]),
       }),
     },
     {
@@ -266,7 +264,7 @@ describe('doctor', () => {
 
   test('tells variants to avoid from those that the model needs', async () => {
     const tuned = mutant(modelKernels.kvWrite, [
-      ['let h = workgroup.x;', 'let h = select(workgroup.x, 0u, LANES == 64u);'],
+      ['let g = workgroup.x;', 'let g = select(workgroup.x, 0u, LANES == 64u);'],
     ]);
     const report = (await examine({ kvWrite: tuned })).find(({ kernel }) => kernel === 'kv_write');
     expect(report).toMatchObject({
@@ -276,7 +274,7 @@ describe('doctor', () => {
   });
 
   test('takes a variant that the driver refuses for a fault of the variant', async () => {
-    const refused = mutant(modelKernels.kvWrite, [['let h = workgroup.x;', 'let h = workgroup.w;']]);
+    const refused = mutant(modelKernels.kvWrite, [['let g = workgroup.x;', 'let g = workgroup.w;']]);
     const report = (await examine({ kvWrite: refused })).find(({ kernel }) => kernel === 'kv_write');
     expect(report).toMatchObject({ verdict: 'wrong', faults: [{ isBase: true }, {}, {}] });
   });

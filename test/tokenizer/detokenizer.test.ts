@@ -89,7 +89,7 @@ describe.for(FAMILIES)('a stream of %s', (family) => {
   test('that is a whole text joins to the text of all ids', () => {
     fc.assert(
       fc.property(ids, (ids) => {
-        const detokenizer = new Detokenizer(tokenizer, { stop: [], minTokens: 0, isWhole: true });
+        const detokenizer = new Detokenizer(tokenizer, { stop: [], minTokens: 0 }, true);
         const text = ids.map((id) => detokenizer.push(id)).join('') + detokenizer.finish();
         expect(text).toBe(tokenizer.decode(ids, skipped));
       }),
@@ -113,7 +113,7 @@ describe.for(FAMILIES)('a stream of %s', (family) => {
     let numFound = 0;
     fc.assert(
       fc.property(ids, fc.constantFrom(' the', 'a', '\n', 'é'), (ids, stop) => {
-        const detokenizer = new Detokenizer(tokenizer, { stop: [stop], minTokens: 0, isWhole: true });
+        const detokenizer = new Detokenizer(tokenizer, { stop: [stop], minTokens: 0 }, true);
         let text = '';
         for (const id of ids) if (detokenizer.foundStop === null) text += detokenizer.push(id);
         text += detokenizer.finish();
