@@ -18,7 +18,7 @@ const C = H * D;
 /** Changes that make the sum over the values of a tile descend. */
 const TURNED: Readonly<Record<ReductionClass, Changes[number]>> = {
   software: [
-    'for (var j = 0u; j < num_keys; j++) {\n        var p',
+    'for (var j = max(first_key, queries.first) - first_key; j < num_keys; j++) {\n        var p',
     'for (var n = 0u; n < num_keys; n++) {\n let j = num_keys - 1u - n;\n var p',
   ],
   gpu: [

@@ -101,7 +101,7 @@ export const ATTENTION: SurvivorTable = {
     attention_fold: [
       [/: const NOTHING = /, EMPTY_SPLIT],
       [/reset removed: var next = /, WRITTEN],
-      [/→ .*for \(var first = .*(<= splits|splits \+ 1)/, 'a group of no splits changes nothing'],
+      [/→ .*for \(var g = .*(<= end_split|end_split \+ 1)/, 'a group of no splits changes nothing'],
       [/→ for \(var start = .*(<= end|end \+ 1)/, 'the turn after the last has no split left'],
       [
         /: let at = .* → .*(row \+ start \+|end *\)|end \+ 1u|end - \(1u - 1\)|\(1u\) - \(end\))/,

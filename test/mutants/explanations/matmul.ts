@@ -29,7 +29,6 @@ export const MATMUL: SurvivorTable = {
         /→ .*min\(tile, (\(params\.N \+ TILE (- 1u\) (\*|- 1u)|- \(1u - 1\)|\+ 1u)|\(params\.N \+ TILE - 1u\) \/ TILE - \(1u - 1|\(1u\) - \(\(params)/,
         MASKED_READ,
       ],
-      [/: for \(var j = 0u; j < WORD_K.* → .*(j <= WORD_K|WORD_K \+ 1)/, CLAMPED],
       [/→ for \(var s = 0; s (<= SUMS|< \(SUMS \+ 1)/, 'an index off the end is clamped, to a sum that is 0 by then'],
     ],
     matmul_norm: [
@@ -76,7 +75,7 @@ export const MATMUL: SurvivorTable = {
         'GROUP is a multiple of a round: the rest of one meets the zeros that w is padded with',
       ],
       [/reset removed: var xs = /, WRITTEN],
-      [/factor dropped: let x_k = .*u32\(X_ROWS\) +\* 4u/, 'no lane is asked for what lanes from X_LANES on load'],
+      [/factor dropped: let x_k = .*u32\(X_ROWS\) *\) \* 4u/, 'no lane is asked for what lanes from X_LANES on load'],
     ],
   },
   missed: {
