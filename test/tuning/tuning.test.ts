@@ -293,7 +293,7 @@ describe('the kernels of a model', () => {
       ['matmul', [{ M: 4, K: 30, N: 7 }]],
       ['matmul', [{ M: 1, K: 8, N: 7 }]],
     ]);
-    const off = { W_F16: false, W_Q8: false };
+    const off = { W_F16: false, W_Q8: false, W_Q8_32: false, W_Q4: false };
     expect(tunables.map(({ fixed }) => fixed.conditions)).toEqual([
       { ...off, X_VEC4: true },
       { ...off, X_VEC4: false },

@@ -31,7 +31,7 @@ interface Fault {
   readonly changes: Changes;
 }
 
-const SHUFFLED_X = 'let quad_of_x = shuffle4(xs[r / X_ROWS], q * u32(X_ROWS) + u32(r % X_ROWS));';
+const SHUFFLED_X = 'let quad_of_x = shuffle4(xs[r / X_ROWS], (q + part) * u32(X_ROWS) + u32(r % X_ROWS));';
 
 /** Faults of the shaders of subgroups, which no base variant uses. */
 const FAULTS = {
