@@ -84,8 +84,10 @@ struct Scales { scale: vec4f, minimum: vec4f }
 @else fn words_at(start: u32, k: u32) -> u32 { return start + k / WORD_K * TILE_VEC4; }
 fn scales_at(start: u32, k: u32) -> u32 { return start + k / GROUP * GROUP_ROWS * TILE_VEC4; }
 
-// A lane's way down its columns of a tile: the place of its next words, those that it has, and the scales of their group.
-struct Columns { at: u32, words: vec4u, scales: Scales }
+// A lane's way down its columns of a tile: the place of its next words, those that it has where a row of them is more than four k, and
+// the scales of their group.
+@if(W_Q4) struct Columns { at: u32, words: vec4u, scales: Scales }
+@else struct Columns { at: u32, scales: Scales }
 
 fn columns_of(first_tile: u32, quad: u32) -> array<Columns, TILES> {
   var columns = array<Columns, TILES>();
@@ -104,15 +106,22 @@ fn start_groups(columns: ptr<function, array<Columns, TILES>>, k: u32) {
 }
 
 // The next four k of tile t: quad `part` of a row of words, whose quads follow one another.
-fn next_rows(columns: ptr<function, array<Columns, TILES>>, t: i32, part: u32) -> array<vec4f, 4> {
+@if(W_Q4) fn next_rows(columns: ptr<function, array<Columns, TILES>>, t: i32, part: u32) -> array<vec4f, 4> {
+  if (part == 0u) {
+    (*columns)[t].words = w[(*columns)[t].at];
+    (*columns)[t].at += TILE_VEC4;
+  }
+  var unpacked = unpack((*columns)[t].words, (*columns)[t].scales);
+  var rows = array<vec4f, 4>();
+  for (var j = 0u; j < 4u; j++) { rows[j] = unpacked[part * 4u + j]; }
+  return rows;
+}
+@else fn next_rows(columns: ptr<function, array<Columns, TILES>>, t: i32, part: u32) -> array<vec4f, 4> {
   var rows = array<vec4f, 4>();
   for (var i = 0u; i < 4u; i += WORD_K) {
-    if (part == 0u) {
-      (*columns)[t].words = w[(*columns)[t].at];
-      (*columns)[t].at += TILE_VEC4;
-    }
-    var unpacked = unpack((*columns)[t].words, (*columns)[t].scales);
-    for (var j = 0u; j < min(WORD_K, 4u); j++) { rows[i + j] = unpacked[part * 4u + j]; }
+    var unpacked = unpack(w[(*columns)[t].at], (*columns)[t].scales);
+    (*columns)[t].at += TILE_VEC4;
+    for (var j = 0u; j < WORD_K; j++) { rows[i + j] = unpacked[j]; }
   }
   return rows;
 }
