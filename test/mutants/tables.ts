@@ -239,7 +239,7 @@ async function checkGpuMatmuls(replace: Replace): Promise<void> {
     }
   }
   const { SUBGROUPS, ...unused } = UNUSED;
-  const tiles = { conditions: { SUBGROUPS }, constants: { ...unused, ROWS: 2, K_TILE: 16 } };
+  const tiles = { conditions: { SUBGROUPS }, constants: { ...unused, ROWS: 2, K_TILE: 16 }, overrides: { LANES: 32 } };
   await checkResidual(device, kernel, tiles);
   await checkSiluMul(device, { M: 5, K: 60, N: 70 }, 'f32', kernel, tiles);
   for (const [dtype, variant] of [
