@@ -7,7 +7,7 @@ import { logSoftmax } from '../../../src/reference/operators.ts';
 import type { ModelRunner } from '../../../src/runtime/model-runner.ts';
 import { expectClose } from '../../support/approx.ts';
 import { storedWeight } from '../../support/kernels/stored-weight.ts';
-import { expectGreedy, GOLDEN_DEVICES, tolerance } from '../../support/models/golden.ts';
+import { expectGoldenLogits, expectGreedy, GOLDEN_DEVICES, tolerance } from '../../support/models/golden.ts';
 import { logitsOfAll, openRunner } from '../../support/models/model-session.ts';
 import { readSafetensors } from '../../support/models/read-safetensors.ts';
 import { loadReferenceModel } from '../../support/models/reference-model.ts';
@@ -40,17 +40,9 @@ describe.each(['plain', 'odd', 'two', 'untied', 'legacy', 'sharded'])('fixture m
     'with $features features in class $reduction',
     ({ features, i: place }) => {
       const tags = features === 'base' && SLOW.base.includes(name) ? ['slow'] : [];
-      test('has the golden logits at every position', { tags }, async () => {
-        const prompts = [...golden.keys()].filter((key) => key.startsWith('ids.')).map((key) => key.slice(4));
-        const longest = Math.max(...prompts.map((i) => golden.get(`ids.${i}`)!.length));
-        await using runner = await openRunner(devices[place]!, directory, { maxBatchSize: 1, maxLogitsRows: longest });
-        expect(prompts.length).toBeGreaterThan(1);
-        for (const i of prompts) {
-          const want = golden.get(`logits.${i}`)!;
-          const got = await logitsOfAll(runner, golden.get(`ids.${i}`)!);
-          expectClose(got, want, tolerance(want), `${name} logits ${i}`);
-        }
-      });
+      test('has the golden logits at every position', { tags }, () =>
+        expectGoldenLogits(devices[place]!, directory, golden),
+      );
     },
   );
 

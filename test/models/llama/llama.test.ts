@@ -3,9 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../../src/gpu/device.ts';
-import { expectClose } from '../../support/approx.ts';
-import { expectGreedy, GOLDEN_DEVICES, tolerance } from '../../support/models/golden.ts';
-import { logitsOfAll, openRunner } from '../../support/models/model-session.ts';
+import { expectGoldenLogits, expectGreedy, GOLDEN_DEVICES } from '../../support/models/golden.ts';
+import { openRunner } from '../../support/models/model-session.ts';
 import { readSafetensors } from '../../support/models/read-safetensors.ts';
 
 let devices: readonly Device[];
@@ -30,17 +29,9 @@ describe.each(FIXTURES)('fixture model %s', (name) => {
     'with $features features in class $reduction',
     ({ features, i: place }) => {
       const tags = features === 'base' && !BASE.includes(name) ? ['slow'] : [];
-      test('has the golden logits at every position', { tags }, async () => {
-        const prompts = [...golden.keys()].filter((key) => key.startsWith('ids.')).map((key) => key.slice(4));
-        const longest = Math.max(...prompts.map((i) => golden.get(`ids.${i}`)!.length));
-        await using runner = await openRunner(devices[place]!, directory, { maxBatchSize: 1, maxLogitsRows: longest });
-        expect(prompts.length).toBeGreaterThan(1);
-        for (const i of prompts) {
-          const want = golden.get(`logits.${i}`)!;
-          const got = await logitsOfAll(runner, golden.get(`ids.${i}`)!);
-          expectClose(got, want, tolerance(want), `${name} logits ${i}`);
-        }
-      });
+      test('has the golden logits at every position', { tags }, () =>
+        expectGoldenLogits(devices[place]!, directory, golden),
+      );
     },
   );
 

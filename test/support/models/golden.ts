@@ -1,9 +1,10 @@
 // Goldens of a model: how near the logits of a right f32 engine are, and a greedy continuation with the gaps of its choices.
 import { expect } from 'vitest';
+import type { Device } from '../../../src/gpu/device.ts';
 import { logSoftmax } from '../../../src/reference/operators.ts';
 import type { ModelRunner } from '../../../src/runtime/model-runner.ts';
 import { expectClose } from '../approx.ts';
-import { places, step, TestSequence } from './model-session.ts';
+import { logitsOfAll, openRunner, places, step, TestSequence } from './model-session.ts';
 
 /**
  * Tolerance that the fixtures state for a correct f32 engine: 2e-4 · (1 + max |logit|), here with the largest golden
@@ -44,6 +45,23 @@ export async function expectGreedy(
   // A logprob is a logit minus a mean of logits: twice a logit's tolerance, with logits of at most 30.
   expectClose(logprobs, logprob.slice(0, comparable), { abs: 2 * 2e-4 * 31 }, `${label} logprob`);
   return comparable;
+}
+
+/** Expects the golden logits of every prompt of a fixture, at every position, from a runner on a device. */
+export async function expectGoldenLogits(
+  device: Device,
+  directory: string,
+  golden: ReadonlyMap<string, Float64Array>,
+): Promise<void> {
+  const prompts = [...golden.keys()].filter((key) => key.startsWith('ids.')).map((key) => key.slice(4));
+  const longest = Math.max(...prompts.map((i) => golden.get(`ids.${i}`)!.length));
+  await using runner = await openRunner(device, directory, { maxBatchSize: 1, maxLogitsRows: longest });
+  expect(prompts.length).toBeGreaterThan(1);
+  for (const i of prompts) {
+    const want = golden.get(`logits.${i}`)!;
+    const got = await logitsOfAll(runner, golden.get(`ids.${i}`)!);
+    expectClose(got, want, tolerance(want), `${directory} logits ${i}`);
+  }
 }
 
 /** Devices that every fixture has its golden logits on. */
