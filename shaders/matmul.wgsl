@@ -1,6 +1,6 @@
 import package::packed_weights::TILE_VEC4;
 import package::matmul_inputs::{
-  CHUNK, ROWS, SUMS, TILES, WORD_QUADS, add_quad, columns_of, end_chunk, load_x, next_rows, start_groups,
+  CHUNK, ROWS, SUMS, TILES, add_quad, columns_of, end_chunk, load_x, next_rows, start_groups,
 };
 import package::matmul_epilogue::write_sums;
 
@@ -24,17 +24,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var acc = array<vec4f, SUMS>();
   @if(CHUNK) var totals = array<vec4f, SUMS>();
 
-  for (var k = 0u; k < params.K; k += 4u * WORD_QUADS) {
+  for (var k = 0u; k < params.K; k += 4u) {
     start_groups(&columns, k);
-    for (var part = 0u; part < WORD_QUADS; part++) {
-      var xs = array<vec4f, ROWS>();
-      for (var r = 0; r < ROWS; r++) { xs[r] = load_x(row + u32(r), k + part * 4u); }
-      for (var t = 0; t < TILES; t++) {
-        let rows = next_rows(&columns, t, part);
-        for (var r = 0; r < ROWS; r++) { acc[t * ROWS + r] = add_quad(acc[t * ROWS + r], xs[r], rows); }
-      }
+    var xs = array<vec4f, ROWS>();
+    for (var r = 0; r < ROWS; r++) { xs[r] = load_x(row + u32(r), k); }
+    for (var t = 0; t < TILES; t++) {
+      let rows = next_rows(&columns, t, k);
+      for (var r = 0; r < ROWS; r++) { acc[t * ROWS + r] = add_quad(acc[t * ROWS + r], xs[r], rows); }
     }
-    @if(CHUNK) if ((k + 4u * WORD_QUADS) % CHUNK == 0u) { end_chunk(&totals, &acc); }
+    @if(CHUNK) if ((k + 4u) % CHUNK == 0u) { end_chunk(&totals, &acc); }
   }
   @if(CHUNK) end_chunk(&totals, &acc);
   @if(CHUNK) write_sums(&totals, row, first_tile, quad);

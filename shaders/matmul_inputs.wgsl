@@ -56,13 +56,19 @@ struct Scales { scale: vec4f, minimum: vec4f }
 @elif(W_Q8 || W_Q8_32) fn load_scales(at: u32) -> Scales { return Scales(bitcast<vec4f>(w[at]), vec4f()); }
 @else fn load_scales(at: u32) -> Scales { return Scales(); }
 
-// The WORD_K rows of w in a row of words.
-@if(W_Q4) fn unpack(words: vec4u, scales: Scales) -> array<vec4f, WORD_K> {
-  var rows = array<vec4f, WORD_K>();
-  for (var i = 0u; i < WORD_K; i++) { rows[i] = fma(nibbles(words, i), scales.scale, -scales.minimum); }
-  return rows;
+// Rows of w that are unpacked at a time: all in a row of words, or four.
+const UNPACKED = min(WORD_K, 4u);
+
+// The first rows of w in a row of words.
+@if(W_Q4) fn unpack(words: vec4u, scales: Scales) -> array<vec4f, UNPACKED> {
+  return array(
+    fma(nibbles(words, 0u), scales.scale, -scales.minimum),
+    fma(nibbles(words, 1u), scales.scale, -scales.minimum),
+    fma(nibbles(words, 2u), scales.scale, -scales.minimum),
+    fma(nibbles(words, 3u), scales.scale, -scales.minimum),
+  );
 }
-@elif(W_Q8 || W_Q8_32) fn unpack(words: vec4u, scales: Scales) -> array<vec4f, WORD_K> {
+@elif(W_Q8 || W_Q8_32) fn unpack(words: vec4u, scales: Scales) -> array<vec4f, UNPACKED> {
   return array(
     signed_bytes(words, 0u) * scales.scale,
     signed_bytes(words, 1u) * scales.scale,
@@ -70,12 +76,15 @@ struct Scales { scale: vec4f, minimum: vec4f }
     signed_bytes(words, 3u) * scales.scale,
   );
 }
-@elif(W_F16) fn unpack(words: vec4u, scales: Scales) -> array<vec4f, WORD_K> {
+@elif(W_F16) fn unpack(words: vec4u, scales: Scales) -> array<vec4f, UNPACKED> {
   return array(low_halves(words), high_halves(words));
 }
-@else fn unpack(words: vec4u, scales: Scales) -> array<vec4f, WORD_K> {
+@else fn unpack(words: vec4u, scales: Scales) -> array<vec4f, UNPACKED> {
   return array(bitcast<vec4f>(words));
 }
+
+// A row of words from quad `part` of its k on: more than one have only those of values of four bits.
+fn from_part(words: vec4u, part: u32) -> vec4u { return words >> vec4u(4u * 4u * part); }
 
 // Place of the words of k, of the tile whose words start at `start`, and of the scales of their group.
 @if(W_Q4 || W_Q8 || W_Q8_32) fn words_at(start: u32, k: u32) -> u32 {
@@ -84,10 +93,8 @@ struct Scales { scale: vec4f, minimum: vec4f }
 @else fn words_at(start: u32, k: u32) -> u32 { return start + k / WORD_K * TILE_VEC4; }
 fn scales_at(start: u32, k: u32) -> u32 { return start + k / GROUP * GROUP_ROWS * TILE_VEC4; }
 
-// A lane's way down its columns of a tile: the place of its next words, those that it has where a row of them is more than four k, and
-// the scales of their group.
-@if(W_Q4) struct Columns { at: u32, words: vec4u, scales: Scales }
-@else struct Columns { at: u32, scales: Scales }
+// A lane's way down its columns of a tile: the place of its next words, and the scales of their group.
+struct Columns { at: u32, scales: Scales }
 
 fn columns_of(first_tile: u32, quad: u32) -> array<Columns, TILES> {
   var columns = array<Columns, TILES>();
@@ -105,23 +112,15 @@ fn start_groups(columns: ptr<function, array<Columns, TILES>>, k: u32) {
   }
 }
 
-// The next four k of tile t: quad `part` of a row of words, whose quads follow one another.
-@if(W_Q4) fn next_rows(columns: ptr<function, array<Columns, TILES>>, t: i32, part: u32) -> array<vec4f, 4> {
-  if (part == 0u) {
-    (*columns)[t].words = w[(*columns)[t].at];
-    (*columns)[t].at += TILE_VEC4;
-  }
-  var unpacked = unpack((*columns)[t].words, (*columns)[t].scales);
+// The rows of w from k on, four of them, of tile t: the next on the lane's way. Words of eight k are loaded for each four:
+// kept until the next, they cost more.
+fn next_rows(columns: ptr<function, array<Columns, TILES>>, t: i32, k: u32) -> array<vec4f, 4> {
+  let part = k / 4u % WORD_QUADS;
   var rows = array<vec4f, 4>();
-  for (var j = 0u; j < 4u; j++) { rows[j] = unpacked[part * 4u + j]; }
-  return rows;
-}
-@else fn next_rows(columns: ptr<function, array<Columns, TILES>>, t: i32, part: u32) -> array<vec4f, 4> {
-  var rows = array<vec4f, 4>();
-  for (var i = 0u; i < 4u; i += WORD_K) {
-    var unpacked = unpack(w[(*columns)[t].at], (*columns)[t].scales);
-    (*columns)[t].at += TILE_VEC4;
-    for (var j = 0u; j < WORD_K; j++) { rows[i + j] = unpacked[j]; }
+  for (var i = 0u; i < 4u; i += UNPACKED) {
+    var unpacked = unpack(from_part(w[(*columns)[t].at], part), (*columns)[t].scales);
+    (*columns)[t].at += (part + 1u) / WORD_QUADS * TILE_VEC4;
+    for (var j = 0u; j < UNPACKED; j++) { rows[i + j] = unpacked[j]; }
   }
   return rows;
 }
@@ -163,8 +162,8 @@ fn add_quad(sum: vec4f, a: vec4f, rows: array<vec4f, 4>) -> vec4f {
 @if(QUADS) fn rows_of_quad(words: QuadWords, scales: Scales, part: u32) -> array<vec4f, 4> {
   var rows = array<vec4f, 4>();
   for (var i = 0u; i < QUAD_WORDS; i++) {
-    var unpacked = unpack(words[i], scales);
-    for (var j = 0u; j < min(WORD_K, 4u); j++) { rows[i * WORD_K + j] = unpacked[part * 4u + j]; }
+    var unpacked = unpack(from_part(words[i], part), scales);
+    for (var j = 0u; j < UNPACKED; j++) { rows[i * UNPACKED + j] = unpacked[j]; }
   }
   return rows;
 }

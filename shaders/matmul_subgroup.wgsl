@@ -1,6 +1,6 @@
 import package::packed_weights::TILE_VEC4;
 import package::matmul_inputs::{
-  CHUNK, ROWS, SUMS, TILES, WORD_QUADS, add_quad, columns_of, end_chunk, load_x, next_rows, start_groups,
+  CHUNK, ROWS, SUMS, TILES, add_quad, columns_of, end_chunk, load_x, next_rows, start_groups,
 };
 import package::matmul_epilogue::write_sums;
 import package::shuffle4::shuffle4;
@@ -18,10 +18,6 @@ const X_LANES = constants::X_LANES;
 const X_ROWS = min(constants::ROWS, X_LANES);
 const X_LOADS = (constants::ROWS + X_ROWS - 1) / X_ROWS;
 const K_QUADS = X_LANES / X_ROWS;
-// Rounds of a turn, which ends a row of words, and quads of a row of words in a round.
-const ROUNDS = max(WORD_QUADS / u32(K_QUADS), 1u);
-const PARTS = WORD_QUADS / ROUNDS;
-const TURN_K = u32(4 * K_QUADS) * ROUNDS;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -36,29 +32,24 @@ fn main(
   var acc = array<vec4f, SUMS>();
   @if(CHUNK) var totals = array<vec4f, SUMS>();
 
-  for (var k = 0u; k < params.K; k += TURN_K) {
+  for (var k = 0u; k < params.K; k += u32(4 * K_QUADS)) {
     start_groups(&columns, k);
     let x_row = row + subgroup_lane % u32(X_ROWS);
-    for (var round = 0u; round < ROUNDS; round++) {
-      let x_k = k + (round + subgroup_lane / u32(X_ROWS) % u32(K_QUADS)) * 4u;
-      var xs = array<vec4f, X_LOADS>();
-      for (var i = 0; i < X_LOADS; i++) { xs[i] = load_x(x_row + u32(i * X_ROWS), x_k); }
+    let x_k = k + subgroup_lane / u32(X_ROWS) % u32(K_QUADS) * 4u;
+    var xs = array<vec4f, X_LOADS>();
+    for (var i = 0; i < X_LOADS; i++) { xs[i] = load_x(x_row + u32(i * X_ROWS), x_k); }
 
-      // The last quad of an odd K, and the last of a row of words, end in zeros, on both sides.
-      let quads = select(min(u32(K_QUADS), (params.K - k + 3u) / 4u), 1u, K_QUADS == 1);
-      for (var q = 0u; q < quads; q += PARTS) {
-        for (var part = 0u; part < PARTS; part++) {
-          for (var t = 0; t < TILES; t++) {
-            let rows = next_rows(&columns, t, round + part);
-            for (var r = 0; r < ROWS; r++) {
-              let quad_of_x = shuffle4(xs[r / X_ROWS], (q + part) * u32(X_ROWS) + u32(r % X_ROWS));
-              acc[t * ROWS + r] = add_quad(acc[t * ROWS + r], quad_of_x, rows);
-            }
-          }
-        }
+    // The last quad of an odd K ends in zeros, on both sides.
+    let quads = select(min(u32(K_QUADS), (params.K - k + 3u) / 4u), 1u, K_QUADS == 1);
+    for (var q = 0u; q < quads; q++) {
+      var quads_of_x = array<vec4f, ROWS>();
+      for (var r = 0; r < ROWS; r++) { quads_of_x[r] = shuffle4(xs[r / X_ROWS], q * u32(X_ROWS) + u32(r % X_ROWS)); }
+      for (var t = 0; t < TILES; t++) {
+        let rows = next_rows(&columns, t, k + 4u * q);
+        for (var r = 0; r < ROWS; r++) { acc[t * ROWS + r] = add_quad(acc[t * ROWS + r], quads_of_x[r], rows); }
       }
     }
-    @if(CHUNK) if ((k + TURN_K) % CHUNK == 0u) { end_chunk(&totals, &acc); }
+    @if(CHUNK) if ((k + u32(4 * K_QUADS)) % CHUNK == 0u) { end_chunk(&totals, &acc); }
   }
   @if(CHUNK) end_chunk(&totals, &acc);
   @if(CHUNK) write_sums(&totals, row, first_tile, quad);

@@ -1,6 +1,7 @@
 import package::packed_weights::{TILE_VEC4, WORD_K};
 import package::matmul_inputs::{
-  CHUNK, ROWS, Scales, TILES, add_quad, load_scales, near_x, scales_at, tile_start, unpack, w, words_at, zero_after_k,
+  CHUNK, ROWS, Scales, TILES, UNPACKED, WORD_QUADS, add_quad, from_part, load_scales, near_x, scales_at, tile_start, unpack, w,
+  words_at, zero_after_k,
 };
 import package::matmul_epilogue::write_rows;
 
@@ -70,10 +71,12 @@ fn store_share(part: Part, share: ptr<function, Share>, k: u32) {
   for (var i = 0u; i < X_LOADS; i++) { shared_x[part.x_place][part.x_slot + i * (COLUMNS / K_QUADS)] = (*share).x[i]; }
   if (part.group < WORD_ROWS) {
     for (var i = 0u; i < W_LOADS; i++) {
-      var rows = unpack((*share).w[i], (*share).scales);
-      let first = part.w_row * WORD_K;
-      for (var j = 0u; j < WORD_K; j++) {
-        shared_w[(first + j) / 4u + i * (GROUPS * WORD_K / 4u)][(first + j) % 4u][part.column] = rows[j];
+      for (var p = 0u; p < WORD_QUADS; p++) {
+        var rows = unpack(from_part((*share).w[i], p), (*share).scales);
+        let first = part.w_row * WORD_K + 4u * p;
+        for (var j = 0u; j < UNPACKED; j++) {
+          shared_w[(first + j) / 4u + i * (GROUPS * WORD_K / 4u)][(first + j) % 4u][part.column] = rows[j];
+        }
       }
     }
   }
