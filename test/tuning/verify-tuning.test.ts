@@ -31,14 +31,14 @@ interface Fault {
   readonly changes: Changes;
 }
 
-const SHUFFLED_X = 'let quad_of_x = shuffle4(xs[r / X_ROWS], (q + part) * u32(X_ROWS) + u32(r % X_ROWS));';
+const SHUFFLED_X = 'quads_of_x[r] = shuffle4(xs[r / X_ROWS], q * u32(X_ROWS) + u32(r % X_ROWS));';
 
 /** Faults of the shaders of subgroups, which no base variant uses. */
 const FAULTS = {
   x: {
     what: 'an x that is off by its last bit',
     kernel: 'matmul',
-    changes: [['let quad_of_x = shuffle4(', 'let quad_of_x = 1.0000001 * shuffle4(']],
+    changes: [['quads_of_x[r] = shuffle4(', 'quads_of_x[r] = 1.0000001 * shuffle4(']],
   },
   tail: {
     what: 'a tail that is left out',
@@ -51,8 +51,8 @@ const FAULTS = {
     changes: [
       [
         SHUFFLED_X,
-        `${SHUFFLED_X.replace('quad_of_x', 'whole')}
-        let quad_of_x = select(whole, vec4f(), (bitcast<vec4u>(whole) & vec4u(0x7f800000)) == vec4u());`,
+        `${SHUFFLED_X.replace('quads_of_x[r]', 'let whole')}
+        quads_of_x[r] = select(whole, vec4f(), (bitcast<vec4u>(whole) & vec4u(0x7f800000)) == vec4u());`,
       ],
     ],
   },

@@ -74,8 +74,8 @@ export const MATMUL: SurvivorTable = {
         /: let quads = .* → let quads = select\((u32\(K_QUADS\), 1u|min\(u32\(K_QUADS\), \(params\.K (\+ k \+ 3u\) \/|- k \+ 3u\) (\*|\)|\/ \(4u - 1)| \+ 3u\) \/|- k \+ \(3u \+ 1))/,
         'GROUP is a multiple of a round: the rest of one meets the zeros that w is padded with',
       ],
-      [/reset removed: var xs = /, WRITTEN],
-      [/factor dropped: let x_k = .*u32\(X_ROWS\) *\) \* 4u/, 'no lane is asked for what lanes from X_LANES on load'],
+      [/reset removed: var (xs|quads_of_x) = /, WRITTEN],
+      [/factor dropped: let x_k = .*u32\(X_ROWS\) +\* 4u/, 'no lane is asked for what lanes from X_LANES on load'],
     ],
   },
   missed: {
