@@ -66,13 +66,10 @@ export function embed(step: Step, tokens: readonly VocabularyRange[], positions:
 }
 
 /** Adds the norm of rows. */
-export function norm(step: Step, { kind, module, x, weights, eps, out }: NormedRows): void {
-  const { kernels } = step;
-  const { gamma, beta } = weights;
-  compute(step, module, out, (to) => {
-    if (kind === 'rmsnorm') step.add(kernels.rmsnorm, { x, gamma, out: to }, { eps });
-    else step.add(kernels.layernorm, { x, gamma, beta, out: to }, { eps });
-  });
+export function norm(step: Step, rows: NormedRows): void {
+  const { kind, module, x, eps, out } = rows;
+  const kernel: Kernel = step.kernels[kind];
+  compute(step, module, out, (to) => step.add(kernel, { x, ...scaleAndShift(rows), out: to }, { eps }));
 }
 
 /**
@@ -90,16 +87,10 @@ export function linear(
 ): void {
   const { matmul, normMatmul, rmsnormMatmul } = step.kernels;
   const change = { conditions: epilogue ? { [epilogue]: true } : {} };
-  const fused = takeIn(step, normMatmul, 'layernorm', rows, weights);
+  const fused = takeIn(step, { layernorm: normMatmul, rmsnorm: rmsnormMatmul }, rows, weights);
   if (fused !== null) {
-    const { x, gamma, beta, eps, variant } = fused;
-    step.add(normMatmul, { x, gamma, beta, ...weights, out }, { first, eps }, overlay(variant, change), use);
-    return;
-  }
-  const fusedRms = takeIn(step, rmsnormMatmul, 'rmsnorm', rows, weights);
-  if (fusedRms !== null) {
-    const { x, gamma, eps, variant } = fusedRms;
-    step.add(rmsnormMatmul, { x, gamma, ...weights, out }, { first, eps }, overlay(variant, change), use);
+    const { kernel, variant, operands, eps } = fused;
+    step.add(kernel, { ...operands, ...weights, out }, { first, eps }, overlay(variant, change), use);
     return;
   }
   const x = addNorm(step, rows);
@@ -135,11 +126,10 @@ export function projectQKV(
     step.add(kernels.kvWrite, { qkv, ...slots }, { D }, storage);
     return;
   }
-  const fused = takeIn(step, kernels.normMatmulKVWrite, 'layernorm', rows, weights);
+  const fused = takeIn(step, { layernorm: kernels.normMatmulKVWrite }, rows, weights);
   if (fused !== null) {
-    const { x, gamma, beta, eps, variant } = fused;
-    const operands = { x, gamma, beta, ...weights, out: qkv, ...slots };
-    step.add(kernels.normMatmulKVWrite, operands, { D, eps }, overlay(variant, storage), 'qkv');
+    const { kernel, variant, operands, eps } = fused;
+    step.add(kernel, { ...operands, ...weights, out: qkv, ...slots }, { D, eps }, overlay(variant, storage), 'qkv');
     return;
   }
   const x = addNorm(step, rows);
@@ -225,13 +215,30 @@ export function attend(
   if (numPrefillTiles > 0) whole('prefill', numDecodeTokens, numPrefillTiles, PREFILL_TILE_TOKENS);
 }
 
-/** Returns variant and operands of a matmul that takes a norm of a kind in, or null where it takes none or the rows have another. */
-function takeIn(step: Step, kernel: Kernel, kind: NormKind, rows: Tensor | NormedRows, { bias }: LinearWeights) {
-  if (!('eps' in rows) || rows.kind !== kind) return null;
-  const { x, weights, eps } = rows;
+/**
+ * Returns the kernel that takes the norm of rows in, its variant, and its operands of the norm; or null where the rows have no
+ * norm, no kernel takes its kind in, or the step runs the kernels apart.
+ *
+ * @param kernels matmuls by the kind of norm that they take in.
+ */
+function takeIn(
+  step: Step,
+  kernels: Readonly<Partial<Record<NormKind, Kernel>>>,
+  rows: Tensor | NormedRows,
+  { bias }: LinearWeights,
+) {
+  if (!('eps' in rows)) return null;
+  const { kind, x, eps } = rows;
+  const kernel = kernels[kind];
+  if (kernel === undefined) return null;
   const [M = 0, K = 0] = x.shape;
   const variant = step.fuse(kernel, { M, K, N: bias.shape[0] ?? 0 });
-  return variant && { variant, eps, x, ...weights };
+  return variant && { kernel, variant, operands: { x, ...scaleAndShift(rows) }, eps };
+}
+
+/** Returns the weights that the kernels of a norm read: an RMS norm has no shift. */
+function scaleAndShift({ kind, weights: { gamma, beta } }: NormedRows): Readonly<Record<string, Tensor>> {
+  return kind === 'rmsnorm' ? { gamma } : { gamma, beta };
 }
 
 /** Adds the norm of rows that have one; returns the rows. */
