@@ -1,4 +1,7 @@
 // Small GGUF files for tests, written byte by byte so that every part can be made wrong.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 /** Little-endian integers and floats, and texts with their length. */
 export const u8 = (value: number): Buffer => Buffer.of(value);
@@ -57,6 +60,9 @@ export function tensorEntry(
   return Buffer.concat([text(name), u32(sizes.length), ...sizes.map(u64), u32(type), u64(at)]);
 }
 
+/** Numbers of the types of tensors. */
+export const TENSOR_TYPE = { F32: 0, F16: 1, Q4_0: 2 } as const;
+
 /** Parts of a file, with what its beginning claims where that differs from them. */
 export interface GGUFParts {
   readonly magic?: string;
@@ -85,4 +91,21 @@ export function ggufBytes({
   const bytes = typeof data === 'number' ? Buffer.alloc(data) : data;
   const padding = bytes.length === 0 ? 0 : (alignment - (header.length % alignment)) % alignment;
   return Buffer.concat([header, Buffer.alloc(padding), bytes]);
+}
+
+/** Three tensors, an empty one among them, and their data. */
+export const THREE_TENSORS = {
+  tensors: [
+    tensorEntry('a', [3], TENSOR_TYPE.F32, 0),
+    tensorEntry('empty', [0, 7], TENSOR_TYPE.F16, 32),
+    tensorEntry('b', [32, 2], TENSOR_TYPE.Q4_0, 32),
+  ],
+  data: Uint8Array.from({ length: 32 + 36 }, (_, i) => i),
+};
+
+/** Writes a file of these bytes to a directory of its own; returns its path. */
+export function writeGGUF(bytes: Uint8Array): string {
+  const path = join(temporaryDirectory(), 'model.gguf');
+  writeFileSync(path, bytes);
+  return path;
 }
