@@ -5,7 +5,14 @@ import { ReferenceGPT2 } from '../../src/reference/gpt2.ts';
 import { logSoftmax } from '../../src/reference/operators.ts';
 import { expectClose } from '../support/approx.ts';
 import { loadModelTensors, readSafetensors } from '../support/models/read-safetensors.ts';
-import { expectReferenceGreedy } from '../support/models/reference-greedy.ts';
+import {
+  expectPickedRows,
+  expectReferenceGreedy,
+  expectReferenceHidden,
+  expectReferenceLogits,
+  expectSameInChunks,
+  expectUsableAfterRefusals,
+} from '../support/models/reference-checks.ts';
 import { loadReferenceModel } from '../support/models/reference-model.ts';
 
 /**
@@ -20,23 +27,10 @@ describe.each(['plain', 'odd', 'two', 'untied', 'legacy', 'sharded'])('fixture m
   const directory = `test/fixtures/models/${name}`;
   const model = loadReferenceModel(directory);
   const golden = readSafetensors(`${directory}/golden.safetensors`);
-  const prompts = [...golden.keys()].filter((key) => key.startsWith('ids.')).map((key) => Number(key.slice(4)));
 
-  test('has the golden logits at every position', () => {
-    expect(prompts.length).toBeGreaterThan(1);
-    for (const i of prompts) {
-      const { logits } = model.forward(golden.get(`ids.${i}`)!);
-      expectClose(logits, golden.get(`logits.${i}`)!, ROUNDED, `${name} logits ${i}`);
-    }
-  });
+  test('has the golden logits at every position', () => expectReferenceLogits(model, golden, ROUNDED, name));
 
-  test('has the golden hidden states', () => {
-    const { hidden } = model.forward(golden.get('ids.1')!, { logitsRows: [] });
-    expect(hidden.length).toBe(model.config.numLayers + 1);
-    for (const [l, state] of hidden.entries()) {
-      expectClose(state, golden.get(`hidden.1.${l}`)!, ROUNDED, `${name} hidden ${l}`);
-    }
-  });
+  test('has the golden hidden states', () => expectReferenceHidden(model, golden, ROUNDED, name));
 
   test('continues greedily as the golden does', () => {
     const { greedy } = JSON.parse(readFileSync(`${directory}/golden.json`, 'utf8'));
@@ -50,12 +44,7 @@ describe('tales', () => {
   const { greedy } = JSON.parse(readFileSync('test/fixtures/tales/golden.json', 'utf8'));
   const V = model.config.vocabSize;
 
-  test('has the golden logits of every prompt', () => {
-    for (let i = 0; i < greedy.length; i++) {
-      const { logits } = model.forward(golden.get(`ids.${i}`)!);
-      expectClose(logits, golden.get(`logits.${i}`)!, ROUNDED, `tales logits ${i}`);
-    }
-  });
+  test('has the golden logits of every prompt', () => expectReferenceLogits(model, golden, ROUNDED, 'tales'));
 
   // Prompt 1 has the narrowest gap of all steps, prompt 3 is a single token.
   test.each([1, 3])('continues prompt %d greedily as the golden does', (i) => {
@@ -78,41 +67,14 @@ describe('ReferenceGPT2', () => {
   const directory = 'test/fixtures/models/plain';
   const model = loadReferenceModel(directory);
   const ids = readSafetensors(`${directory}/golden.safetensors`).get('ids.1')!;
-  const { hiddenSize: C, vocabSize: V, numPositions } = model.config;
+  const { hiddenSize: C, numPositions } = model.config;
 
-  test('extending in chunks gives the same bits as one forward pass', () => {
-    const whole = model.forward(ids);
-    const state = model.createState();
-    const parts = [
-      [0, 1],
-      [1, 8],
-      [8, 17],
-    ].map(([from, to]) => model.extend(state, ids.subarray(from, to)));
-    expect(state.length).toBe(17);
-    expect(parts.flatMap(({ logits }) => [...logits])).toEqual([...whole.logits]);
-    for (const [l, hidden] of whole.hidden.entries()) {
-      expect(parts.flatMap((part) => [...part.hidden[l]!])).toEqual([...hidden]);
-    }
-  });
+  test('extending in chunks gives the same bits as one forward pass', () => expectSameInChunks(model, ids, [1, 8, 17]));
 
-  test('logitsRows picks rows of the full logits', () => {
-    const whole = model.forward(ids).logits;
-    const { logits } = model.forward(ids, { logitsRows: [16, 3] });
-    expect(logits).toEqual(Float64Array.of(...whole.subarray(16 * V, 17 * V), ...whole.subarray(3 * V, 4 * V)));
-    expect(() => model.forward(ids, { logitsRows: [17] })).toThrow(
-      'logitsRows[0] is 17, expected an integer in [0, 17)',
-    );
-  });
+  test('logitsRows picks rows of the full logits', () => expectPickedRows(model, ids));
 
-  test('refuses ids outside the vocabulary and sequences beyond the context, and leaves the state usable', () => {
-    const state = model.createState();
-    model.extend(state, ids);
-    expect(() => model.extend(state, [5, V])).toThrow(`ids[1] is ${V}, expected an integer in [0, ${V})`);
-    expect(() => model.extend(state, new Int32Array(numPositions))).toThrow(
-      `sequence length is ${numPositions + 17}, expected at most ${numPositions}`,
-    );
-    expect(model.extend(state, [5]).logits).toEqual(model.forward([...ids, 5], { logitsRows: [17] }).logits);
-  });
+  test('refuses ids outside the vocabulary and sequences beyond the context, and leaves the state usable', () =>
+    expectUsableAfterRefusals(model, ids));
 
   test('names a weight that is missing or has the wrong size', () => {
     const tensors = loadModelTensors(directory);

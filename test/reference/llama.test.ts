@@ -5,7 +5,14 @@ import { parseLlamaConfig } from '../../src/models/llama/config.ts';
 import { ReferenceLlama } from '../../src/reference/llama.ts';
 import { expectClose } from '../support/approx.ts';
 import { loadModelTensors, readSafetensors } from '../support/models/read-safetensors.ts';
-import { expectReferenceGreedy } from '../support/models/reference-greedy.ts';
+import {
+  expectPickedRows,
+  expectReferenceGreedy,
+  expectReferenceHidden,
+  expectReferenceLogits,
+  expectSameInChunks,
+  expectUsableAfterRefusals,
+} from '../support/models/reference-checks.ts';
 import { loadReferenceLlama } from '../support/models/reference-llama.ts';
 
 /**
@@ -20,23 +27,10 @@ describe.each(FIXTURES)('fixture model %s', (name) => {
   const directory = `test/fixtures/models/${name}`;
   const model = loadReferenceLlama(directory);
   const golden = readSafetensors(`${directory}/golden.safetensors`);
-  const prompts = [...golden.keys()].filter((key) => key.startsWith('ids.')).map((key) => Number(key.slice(4)));
 
-  test('has the golden logits at every position', () => {
-    expect(prompts.length).toBeGreaterThan(1);
-    for (const i of prompts) {
-      const { logits } = model.forward(golden.get(`ids.${i}`)!);
-      expectClose(logits, golden.get(`logits.${i}`)!, FLOAT32_INSIDE, `${name} logits ${i}`);
-    }
-  });
+  test('has the golden logits at every position', () => expectReferenceLogits(model, golden, FLOAT32_INSIDE, name));
 
-  test('has the golden hidden states', () => {
-    const { hidden } = model.forward(golden.get('ids.1')!, { logitsRows: [] });
-    expect(hidden.length).toBe(model.config.numLayers + 1);
-    for (const [l, state] of hidden.entries()) {
-      expectClose(state, golden.get(`hidden.1.${l}`)!, FLOAT32_INSIDE, `${name} hidden ${l}`);
-    }
-  });
+  test('has the golden hidden states', () => expectReferenceHidden(model, golden, FLOAT32_INSIDE, name));
 
   test('continues greedily as the golden does', () => {
     const { greedy } = JSON.parse(readFileSync(`${directory}/golden.json`, 'utf8'));
@@ -53,22 +47,10 @@ describe('ReferenceLlama', () => {
   const directory = 'test/fixtures/models/mistral';
   const model = loadReferenceLlama(directory);
   const ids = readSafetensors(`${directory}/golden.safetensors`).get('ids.2')!.subarray(0, 60);
-  const { hiddenSize: C, vocabSize: V, numPositions, numKVHeads: G, headDim: D } = model.config;
+  const { hiddenSize: C, vocabSize: V, numKVHeads: G, headDim: D } = model.config;
 
-  test('extending in chunks gives the same bits as one forward pass, through the window too', () => {
-    const whole = model.forward(ids);
-    const state = model.createState();
-    const parts = [
-      [0, 1],
-      [1, 30],
-      [30, 60],
-    ].map(([from, to]) => model.extend(state, ids.subarray(from, to)));
-    expect(state.length).toBe(60);
-    expect(parts.flatMap(({ logits }) => [...logits])).toEqual([...whole.logits]);
-    for (const [l, hidden] of whole.hidden.entries()) {
-      expect(parts.flatMap((part) => [...part.hidden[l]!])).toEqual([...hidden]);
-    }
-  });
+  test('extending in chunks gives the same bits as one forward pass, through the window too', () =>
+    expectSameInChunks(model, ids, [1, 30, 60]));
 
   test('a token beyond the window of every layer changes nothing', () => {
     const { numLayers, window } = model.config;
@@ -105,25 +87,10 @@ describe('ReferenceLlama', () => {
     expect(twice).toEqual(once!.map((logit) => 2 * logit));
   });
 
-  test('logitsRows picks rows of the full logits', () => {
-    const whole = model.forward(ids).logits;
-    const { logits } = model.forward(ids, { logitsRows: [16, 3] });
-    expect(logits).toEqual(Float64Array.of(...whole.subarray(16 * V, 17 * V), ...whole.subarray(3 * V, 4 * V)));
-    expect(() => model.forward(ids, { logitsRows: [60] })).toThrow(
-      'logitsRows[0] is 60, expected an integer in [0, 60)',
-    );
-  });
+  test('logitsRows picks rows of the full logits', () => expectPickedRows(model, ids));
 
-  test('refuses ids outside the vocabulary and sequences beyond the context, and leaves the state usable', () => {
-    const state = model.createState();
-    model.extend(state, ids);
-    expect(() => model.extend(state, [5, V])).toThrow(`ids[1] is ${V}, expected an integer in [0, ${V})`);
-    expect(() => model.extend(state, [5], { logitsRows: [1] })).toThrow('logitsRows[0] is 1');
-    expect(() => model.extend(state, new Int32Array(numPositions))).toThrow(
-      `sequence length is ${numPositions + 60}, expected at most ${numPositions}`,
-    );
-    expect(model.extend(state, [5]).logits).toEqual(model.forward([...ids, 5], { logitsRows: [60] }).logits);
-  });
+  test('refuses ids outside the vocabulary and sequences beyond the context, and leaves the state usable', () =>
+    expectUsableAfterRefusals(model, ids));
 
   test('names a weight that is missing or has the wrong size', () => {
     const tensors = loadModelTensors(directory);

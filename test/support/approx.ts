@@ -1,6 +1,12 @@
 // Comparison of numbers with a reference: one limit, abs + rel · |want|, and a message with the worst element.
 import { expect } from 'vitest';
 
+/** Limit of an error: abs + rel · |want|, 0 of each by default. */
+export interface Tolerance {
+  readonly abs?: number;
+  readonly rel?: number;
+}
+
 /**
  * Expects |got − want| ≤ abs + rel · |want| for every element. Equal infinities pass; NaN on either side fails, as do
  * different lengths. The failure message names the case and its worst element.
@@ -8,7 +14,7 @@ import { expect } from 'vitest';
 export function expectClose(
   got: ArrayLike<number>,
   want: ArrayLike<number>,
-  { abs = 0, rel = 0 }: { abs?: number; rel?: number },
+  { abs = 0, rel = 0 }: Tolerance,
   label: string,
 ): void {
   if (got.length !== want.length) expect.fail(`${label}: got ${got.length} elements, want ${want.length}`);

@@ -47,13 +47,18 @@ export async function expectGreedy(
   return comparable;
 }
 
+/** Returns the numbers of a golden's prompts. */
+export function promptsOf(golden: ReadonlyMap<string, Float64Array>): string[] {
+  return [...golden.keys()].filter((key) => key.startsWith('ids.')).map((key) => key.slice(4));
+}
+
 /** Expects the golden logits of every prompt of a fixture, at every position, from a runner on a device. */
 export async function expectGoldenLogits(
   device: Device,
   directory: string,
   golden: ReadonlyMap<string, Float64Array>,
 ): Promise<void> {
-  const prompts = [...golden.keys()].filter((key) => key.startsWith('ids.')).map((key) => key.slice(4));
+  const prompts = promptsOf(golden);
   const longest = Math.max(...prompts.map((i) => golden.get(`ids.${i}`)!.length));
   await using runner = await openRunner(device, directory, { maxBatchSize: 1, maxLogitsRows: longest });
   expect(prompts.length).toBeGreaterThan(1);
