@@ -58,15 +58,23 @@ async function checkCrowd(device: Device, kernel: typeof sampleProbs): Promise<v
   for (const [r, row] of rows.entries()) expect(kept(probs[r]!), `crowd ${r}`).toEqual(kept(distributionOf(row)));
 }
 
-/** Expects the strips to hold every id of a row, whatever V leaves over of whole ones. */
+/** Expects the strips to hold every id of a row, whatever V leaves over of whole ones, also where lanes load several at once. */
 async function checkStrips(device: Device, kernel: typeof sampleProbs): Promise<void> {
   for (const [V, best] of [
     [2046, 2039],
     [2049, 2048],
     [2050, 2049],
   ] as const) {
-    const logits = new Float32Array(V).fill(1, best, best + 1);
-    expect((await drawWithProbs(device, [{ logits, temperature: 0 }], {}, kernel)).ids, `V ${V}`).toEqual([best]);
+    // Of equal ones a lane takes the first, whose turn in its strip is the one before.
+    const first = best - 8;
+    const rows = [[best], [first, best]].map((greatest) => {
+      const logits = Float32Array.from({ length: V }, (_, id) => (greatest.includes(id) ? 1 : 0));
+      return { logits, temperature: 0 };
+    });
+    for (const LOADS of [1, 4]) {
+      const { ids } = await drawWithProbs(device, rows, { LOADS }, kernel);
+      expect(ids, `V ${V}, ${LOADS} loads at once`).toEqual([best, first]);
+    }
   }
 }
 

@@ -156,6 +156,10 @@ export const SAMPLER: SurvivorTable = {
       [/: if \(lane == 0u\).* → if \((?!lane == 0u\))/, SAME_LANES],
       [/: for \(var strip = lane; .* → .*(strip <= STRIPS|STRIPS \+ 1)/, 'a strip after the last holds no ids'],
       [/: const FEW = /, STRIPS_ONLY],
+      [
+        /: for \(var first = ids\.x; .* → .*(first <= ids|ids\.y \+ 1)/,
+        'a turn after the last has no id below the end',
+      ],
       [/: return \(params\.V .* → .*(STRIPS \+ 1u|STRIPS \)|\(1u - 1\)|- 1u\) ;|\(1u\) - )/, STRIPS_ONLY],
       [/: if \(strip_maxima.* → if \((true|.*\(low - 1)/, STRIPS_ONLY],
       [/Cut\(\(0u \+ 1\), NO_ID\)/, 'no finite number has a key below 0x800000'],

@@ -24,6 +24,8 @@ export interface Draws {
 interface RunOptions extends SampleOptions {
   /** Default: the kernel's. */
   readonly LANES?: number;
+  /** Logits that a lane loads at once. Default: the kernel's. */
+  readonly LOADS?: number;
 }
 
 /** Runs `sample` or a mutant of it. */
@@ -62,8 +64,11 @@ export async function drawWithProbs(
   return { ...drawsOf(words), probs: rows.map((_, r) => probs.subarray(r * V, (r + 1) * V)) };
 }
 
-function choiceOf({ LANES }: RunOptions) {
-  return LANES === undefined ? {} : { overrides: { LANES } };
+function choiceOf({ LANES, LOADS }: RunOptions) {
+  return {
+    ...(LANES !== undefined && { overrides: { LANES } }),
+    ...(LOADS !== undefined && { constants: { LOADS } }),
+  };
 }
 
 function drawsOf({ sampled = new Uint32Array(), next_tokens = new Uint32Array() }: Record<string, Uint32Array>): Draws {
