@@ -1,12 +1,16 @@
-// Quick table of checks for the sampler.
+// Quick tables of the sampler: filters, draws, ties and probabilities, and its parts, the noise and its numbers.
 import { expect } from 'vitest';
-import type { Device } from '../../src/gpu/device.ts';
-import { distributionOf } from '../../src/kernels/sample/expected.ts';
-import { drawRows, NO_TOKEN } from '../../src/kernels/sample/operands.ts';
-import { sample, sampleProbs } from '../../src/kernels/sample/sample.ts';
-import { normals } from '../../src/util/random-values.ts';
-import { expectClose } from '../support/approx.ts';
-import { drawWithProbs } from '../support/kernels/sampling-case.ts';
+import type { Device } from '../../../src/gpu/device.ts';
+import { distributionOf } from '../../../src/kernels/sample/expected.ts';
+import { drawRows, NO_TOKEN } from '../../../src/kernels/sample/operands.ts';
+import { sample, sampleProbs } from '../../../src/kernels/sample/sample.ts';
+import { sampleNaive } from '../../../src/kernels/sample/sample-naive.ts';
+import { normals } from '../../../src/util/random-values.ts';
+import { expectClose } from '../../support/approx.ts';
+import { checkNoise, noiseKernel } from '../../support/kernels/exp-ln-case.ts';
+import { checkRng, rngKernel } from '../../support/kernels/rng-case.ts';
+import { checkNaiveDraws, checkSameDraws } from '../../support/kernels/sample-naive-checks.ts';
+import { drawWithProbs } from '../../support/kernels/sampling-case.ts';
 import {
   bitRows,
   bitsOf,
@@ -16,14 +20,15 @@ import {
   expectSameRows,
   kept,
   PROBABILITY,
-} from '../support/kernels/sampling-checks.ts';
-import type { Replace } from './replace.ts';
+} from '../../support/kernels/sampling-checks.ts';
+import type { Replace } from '../replace.ts';
+import type { Table } from './table.ts';
 
 /** The greatest finite f32. */
 const LARGEST = (2 - 2 ** -23) * 2 ** 127;
 
 /** The quick table of the sampler, with and without probabilities. */
-export async function checkSample(device: Device, replace: Replace): Promise<void> {
+async function checkSample(device: Device, replace: Replace): Promise<void> {
   const [drawn, probed] = [replace(sample), replace(sampleProbs)];
   const narrow = await bitsOf(device, bitRows(), undefined, probed);
   await checkEnds(device, probed);
@@ -139,3 +144,17 @@ async function checkEnds(device: Device, kernel: typeof sampleProbs): Promise<vo
   ].map((row) => ({ logits: Float32Array.from(row), temperature: 0 }));
   expect((await drawWithProbs(device, zeros, {}, kernel)).ids).toEqual([1, 1]);
 }
+
+async function checkSampleNaive(device: Device, replace: Replace): Promise<void> {
+  const kernel = replace(sampleNaive);
+  await checkSameDraws(device, kernel);
+  await checkNaiveDraws(device, drawRows(257, 60, 2, { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.01 }), kernel);
+}
+
+/** Tables of the sampler, its plain form and its parts. */
+export const SAMPLER_TABLES: readonly Table[] = [
+  { shaders: ['sample'], check: checkSample },
+  { shaders: ['sample_naive'], check: checkSampleNaive },
+  { shaders: ['rng'], check: (device, replace) => checkRng(device, replace(rngKernel)) },
+  { shaders: ['exp_ln', 'gumbel'], check: (device, replace) => checkNoise(device, replace(noiseKernel)) },
+];

@@ -1,0 +1,43 @@
+// Quick tables of the kernels over rows of logits, but for the sampler.
+import type { Device } from '../../../src/gpu/device.ts';
+import { adjustLogits } from '../../../src/kernels/adjust-logits/adjust-logits.ts';
+import { adjustedRows } from '../../../src/kernels/adjust-logits/operands.ts';
+import { gatherRows } from '../../../src/kernels/gather-rows/gather-rows.ts';
+import { logprobs } from '../../../src/kernels/logprobs/logprobs.ts';
+import { logprobRows } from '../../../src/kernels/logprobs/operands.ts';
+import { checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../../support/kernels/adjust-logits-case.ts';
+import { expectSameBits } from '../../support/kernels/expect-within.ts';
+import { checkGatherRows } from '../../support/kernels/gather-rows-case.ts';
+import { checkExtremeLogprobs, checkLogprobs, runLogprobs } from '../../support/kernels/logprobs-case.ts';
+import type { Replace } from '../replace.ts';
+import type { Table } from './table.ts';
+
+/** Variant of kernels over rows of logits with more lanes, and more loads of each at once, than a processor takes. */
+const WIDE = { constants: { LOADS: 4 }, overrides: { LANES: 64 } } as const;
+
+async function checkLogprobses(device: Device, replace: Replace): Promise<void> {
+  const kernel = replace(logprobs);
+  for (const V of [19, 257]) await checkLogprobs(device, V, kernel);
+  const rows = logprobRows(1500);
+  // The best token is the last, which stands in for those after it.
+  rows[0]!.logits[1499] = 99;
+  const words = await runLogprobs(device, rows, kernel, WIDE);
+  expectSameBits(words, await runLogprobs(device, rows, kernel), '64 lanes of four loads');
+  await checkExtremeLogprobs(device, kernel);
+}
+
+async function checkAdjustments(device: Device, replace: Replace): Promise<void> {
+  const kernel = replace(adjustLogits);
+  await checkAdjustLogits(device, 257, kernel);
+  await checkExtremeLogits(device, kernel);
+  const rows = adjustedRows(700);
+  const words = await runAdjustLogits(device, rows, kernel, WIDE);
+  expectSameBits(words, await runAdjustLogits(device, rows, kernel), '64 lanes of four loads');
+}
+
+/** Tables of the kernels that gather, report and adjust rows. */
+export const LOGITS_TABLES: readonly Table[] = [
+  { shaders: ['gather_rows'], check: (device, replace) => checkGatherRows(device, 65, replace(gatherRows)) },
+  { shaders: ['logprobs'], check: checkLogprobses },
+  { shaders: ['adjust_logits'], check: checkAdjustments },
+];
