@@ -11,8 +11,10 @@ import {
   takesNormIn,
   takesRmsnormIn,
 } from '../../src/kernels/matmul/norm-matmul.ts';
+import { LAYERNORM } from '../support/kernels/layernorm-case.ts';
 import { mutant } from '../support/kernels/mutant.ts';
-import { checkNormMatmul, checkNormMatmulKVWrite, checkRmsnormMatmul } from '../support/kernels/norm-matmul-case.ts';
+import { checkNormMatmul, checkNormMatmulKVWrite } from '../support/kernels/norm-matmul-case.ts';
+import { RMSNORM } from '../support/kernels/rmsnorm-case.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -27,24 +29,24 @@ const NARROW: VariantChoice = { constants: { ROWS: 1, QUADS: 4 }, overrides: { L
 
 // Rows of one quad, of some parts alone, of a part more than all have, and of more than one batch of loads.
 test.each([4, 132, 260, 1032])('rows of %i have the bits of the norm and the matmul apart', (K) =>
-  checkNormMatmul(device, { K, N: 40, dtype: 'f16', activation: 'GELU_NEW' }, TWO_ROWS),
+  checkNormMatmul(device, LAYERNORM, { K, N: 40, dtype: 'f16', activation: 'GELU_NEW' }, TWO_ROWS),
 );
 
 test('so do weights of f32 and narrow workgroups, with a residual', { tags: ['slow'] }, () =>
-  checkNormMatmul(device, { K: 292, N: 33, dtype: 'f32', residual: true }, NARROW),
+  checkNormMatmul(device, LAYERNORM, { K: 292, N: 33, dtype: 'f32', residual: true }, NARROW),
 );
 
 test.each([4, 132, 260, 1032])('rows of %i have the bits of the RMS norm, the matmul and its gates apart', (K) =>
-  checkRmsnormMatmul(device, { K, N: 42, dtype: 'f16', activation: 'SILU_MUL' }, TWO_ROWS),
+  checkNormMatmul(device, RMSNORM, { K, N: 42, dtype: 'f16', activation: 'SILU_MUL' }, TWO_ROWS),
 );
 
 test('so do narrow workgroups without gates, weights of q8', () =>
-  checkRmsnormMatmul(device, { K: 292, N: 33, dtype: 'q8' }, NARROW));
+  checkNormMatmul(device, RMSNORM, { K: 292, N: 33, dtype: 'q8' }, NARROW));
 
 test('the comparison finds an RMS norm that scales by gamma first', () => {
   const kernel = mutant(rmsnormMatmul, [['return x * scale * gamma;', 'return x * gamma * scale;']]);
   const shape = { K: 132, N: 42, dtype: 'f16', activation: 'SILU_MUL' } as const;
-  return expect(checkRmsnormMatmul(device, shape, TWO_ROWS, kernel)).rejects.toThrow('words differ');
+  return expect(checkNormMatmul(device, RMSNORM, shape, TWO_ROWS, kernel)).rejects.toThrow('words differ');
 });
 
 test('so do queries, and keys and values in the cache', () =>
@@ -58,7 +60,7 @@ test('the comparison finds groups of parts that are added in another order', () 
   const group = 'quads[GROUPS_AT + r * GROUPS + g].x';
   const kernel = mutant(normMatmul, [[group, group.replace('+ g]', '+ GROUPS - 1u - g]')]]);
   const shape = { K: 132, N: 40, dtype: 'f16', activation: 'GELU_NEW' } as const;
-  return expect(checkNormMatmul(device, shape, TWO_ROWS, kernel)).rejects.toThrow('words differ');
+  return expect(checkNormMatmul(device, LAYERNORM, shape, TWO_ROWS, kernel)).rejects.toThrow('words differ');
 });
 
 test('a variant that does without the norm, lanes over k or the class gpu is refused', () => {

@@ -7,6 +7,7 @@ import { siluMulNaive } from '../../../src/kernels/matmul/silu-mul-naive.ts';
 import { WEIGHT_DTYPES } from '../../../src/kernels/weights/weight-tiles.ts';
 import { ACTIVATIONS, checkActivationValues, checkBrokenValues } from '../../support/kernels/activation-checks.ts';
 import { expectSameBits } from '../../support/kernels/expect-within.ts';
+import { LAYERNORM } from '../../support/kernels/layernorm-case.ts';
 import {
   checkColumns,
   checkMatmul,
@@ -15,7 +16,8 @@ import {
   checkSiluMul,
 } from '../../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../../support/kernels/matmul-kv-write-case.ts';
-import { checkNormMatmul, checkNormMatmulKVWrite, checkRmsnormMatmul } from '../../support/kernels/norm-matmul-case.ts';
+import { checkNormMatmul, checkNormMatmulKVWrite } from '../../support/kernels/norm-matmul-case.ts';
+import { RMSNORM } from '../../support/kernels/rmsnorm-case.ts';
 import { readSafetensors } from '../../support/models/read-safetensors.ts';
 import type { Replace } from '../replace.ts';
 import type { Table } from './table.ts';
@@ -124,8 +126,8 @@ async function checkNormMatmuls(replace: Replace): Promise<void> {
   // Rows of one quad, of a part more than all have, and of more than one batch of loads.
   const twoRows = { constants: { ROWS: 2, QUADS: 8 }, overrides: { LANES: 32 } };
   for (const K of [4, 260, 1032])
-    await checkNormMatmul(device, { K, N: 40, dtype: 'q8' }, twoRows, replace(normMatmul));
-  await checkRmsnormMatmul(device, { K: 260, N: 40, dtype: 'q8' }, twoRows, replace(rmsnormMatmul));
+    await checkNormMatmul(device, LAYERNORM, { K, N: 40, dtype: 'q8' }, twoRows, replace(normMatmul));
+  await checkNormMatmul(device, RMSNORM, { K: 260, N: 40, dtype: 'q8' }, twoRows, replace(rmsnormMatmul));
   const narrow = { constants: { ROWS: 1, QUADS: 4 }, overrides: { LANES: 96 } };
   // Enough k for the last lanes to have some: x is put where its norm was.
   const projection = { ...PROJECTION, K: 420, weights: 'q8', dtype: 'f32' } as const;

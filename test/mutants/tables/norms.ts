@@ -1,79 +1,47 @@
-// Quick tables of the norms, in both classes.
+// Quick tables of the norms: one function makes those of either kind.
 import { Device } from '../../../src/gpu/device.ts';
-import { floatsOf } from '../../../src/kernels/kernel-case.ts';
-import { layernorm } from '../../../src/kernels/layernorm/layernorm.ts';
-import { layernormNaive } from '../../../src/kernels/layernorm/layernorm-naive.ts';
-import { layernormInputs } from '../../../src/kernels/layernorm/operands.ts';
-import { rmsnormInputs } from '../../../src/kernels/rmsnorm/operands.ts';
-import { rmsnorm } from '../../../src/kernels/rmsnorm/rmsnorm.ts';
-import { rmsnormNaive } from '../../../src/kernels/rmsnorm/rmsnorm-naive.ts';
-import { expectSameBits, expectWithin } from '../../support/kernels/expect-within.ts';
+import { LAYERNORM } from '../../support/kernels/layernorm-case.ts';
 import {
-  checkLayernorm,
-  checkLayernormNaive,
-  checkLayernormOrder,
-  runLayernorm,
-} from '../../support/kernels/layernorm-case.ts';
-import { checkRmsnorm, checkRmsnormNaive, checkRmsnormOrder, runRmsnorm } from '../../support/kernels/rmsnorm-case.ts';
+  checkEpsilon,
+  checkNaiveNorm,
+  checkNorm,
+  checkNormOrder,
+  checkRowsAlone,
+  type Norm,
+} from '../../support/kernels/norm-checks.ts';
+import { RMSNORM } from '../../support/kernels/rmsnorm-case.ts';
 import type { Replace } from '../replace.ts';
 import type { Table } from './table.ts';
 
-async function checkLayernormsNaive(device: Device, replace: Replace): Promise<void> {
-  for (const C of [1, 33, 257]) await checkLayernormNaive(device, C, replace(layernormNaive));
+/** Checks a norm in the class of the device. */
+async function checkNorms(device: Device, replace: Replace, norm: Norm, lengths: readonly number[]): Promise<void> {
+  const kernel = replace(norm.kernel);
+  for (const C of lengths) await checkNorm(device, norm, C, kernel);
+  await checkNormOrder(device, norm, kernel);
+  await checkEpsilon(device, norm, kernel);
+  await checkRowsAlone(device, norm, 60, kernel);
 }
 
-async function checkLayernorms(
-  device: Device,
-  replace: Replace,
-  lengths: readonly number[] = [1, 33, 257],
-): Promise<void> {
-  const kernel = replace(layernorm);
-  for (const C of lengths) await checkLayernorm(device, C, kernel);
-  await checkLayernormOrder(device, kernel);
-  const row = { x: Float32Array.of(-1, 1), gamma: Float32Array.of(1, 1), beta: Float32Array.of(0, 0), eps: 3 };
-  expectWithin(floatsOf(await runLayernorm(device, row, kernel)), [-0.5, 0.5], [0, 0], 'epsilon 3');
-  const inputs = layernormInputs(1, 60);
-  const [together, alone] = [inputs, { ...inputs, x: inputs.x.slice(-60) }];
-  const words = await runLayernorm(device, together, kernel);
-  expectSameBits(await runLayernorm(device, alone, kernel), words.slice(-60), 'alone');
-}
-
-async function checkWideLayernorms(_: Device, replace: Replace): Promise<void> {
-  using device = await Device.open({ reduction: 'gpu' });
-  await checkLayernorms(device, replace, [1, 257, 2309]);
-}
-
-async function checkRmsnorms(
-  device: Device,
-  replace: Replace,
-  lengths: readonly number[] = [1, 33, 257],
-): Promise<void> {
-  const kernel = replace(rmsnorm);
-  for (const C of lengths) await checkRmsnorm(device, C, kernel);
-  await checkRmsnormOrder(device, kernel);
-  const row = { x: Float32Array.of(-1, 1), gamma: Float32Array.of(1, 3), eps: 3 };
-  expectWithin(floatsOf(await runRmsnorm(device, row, kernel)), [-0.5, 1.5], [0, 0], 'epsilon 3');
-  const inputs = rmsnormInputs(1, 60);
-  const words = await runRmsnorm(device, inputs, kernel);
-  const alone = await runRmsnorm(device, { ...inputs, x: inputs.x.slice(-60) }, kernel);
-  expectSameBits(alone, words.slice(-60), 'alone');
-}
-
-async function checkWideRmsnorms(_: Device, replace: Replace): Promise<void> {
-  using device = await Device.open({ reduction: 'gpu' });
-  await checkRmsnorms(device, replace, [1, 257, 2309]);
-}
-
-async function checkRmsnormsNaive(device: Device, replace: Replace): Promise<void> {
-  for (const C of [1, 33, 257]) await checkRmsnormNaive(device, C, replace(rmsnormNaive));
+/** Makes the tables of a norm, whose kernels start from a shader for each class and a plain one. */
+function tablesOfNorm(norm: Norm): readonly Table[] {
+  const { name } = norm.kernel;
+  return [
+    { shaders: [name], check: (device, replace) => checkNorms(device, replace, norm, [1, 33, 257]) },
+    {
+      shaders: [`${name}_wide`],
+      check: async (_, replace) => {
+        using device = await Device.open({ reduction: 'gpu' });
+        await checkNorms(device, replace, norm, [1, 257, 2309]);
+      },
+    },
+    {
+      shaders: [norm.naive.name],
+      check: async (device, replace) => {
+        for (const C of [1, 33, 257]) await checkNaiveNorm(device, norm, C, replace(norm.naive));
+      },
+    },
+  ];
 }
 
 /** Tables of layer norm and RMS norm. */
-export const NORM_TABLES: readonly Table[] = [
-  { shaders: ['layernorm'], check: checkLayernorms },
-  { shaders: ['layernorm_wide'], check: checkWideLayernorms },
-  { shaders: ['layernorm_naive'], check: checkLayernormsNaive },
-  { shaders: ['rmsnorm'], check: checkRmsnorms },
-  { shaders: ['rmsnorm_wide'], check: checkWideRmsnorms },
-  { shaders: ['rmsnorm_naive'], check: checkRmsnormsNaive },
-];
+export const NORM_TABLES: readonly Table[] = [LAYERNORM, RMSNORM].flatMap(tablesOfNorm);

@@ -1,51 +1,19 @@
-// Checks of layer norm: against float64, and of the order of its sums.
-import type { Device } from '../../../src/gpu/device.ts';
-import type { Kernel } from '../../../src/gpu/kernel.ts';
-import { floatsOf } from '../../../src/kernels/kernel-case.ts';
+// Layer norm as the checks of norms take it, and rows that show the order of its sums.
+import type { ReductionClass } from '../../../src/gpu/reduction.ts';
 import { expectedLayernorm, NORM_LANES as WIDTH } from '../../../src/kernels/layernorm/expected.ts';
 import { layernorm } from '../../../src/kernels/layernorm/layernorm.ts';
 import { layernormNaive } from '../../../src/kernels/layernorm/layernorm-naive.ts';
-import { type LayernormInputs, layernormInputs, layernormOperands } from '../../../src/kernels/layernorm/operands.ts';
+import { layernormOperands } from '../../../src/kernels/layernorm/operands.ts';
+import { normMatmul } from '../../../src/kernels/matmul/norm-matmul.ts';
+import { normMatmulOperands } from '../../../src/kernels/matmul/operands.ts';
 import { normals, permutation } from '../../../src/util/random-values.ts';
-import { expectRows, expectWithin } from './expect-within.ts';
-import { runKernel } from './run-kernel.ts';
+import type { Norm, OrderCase } from './norm-checks.ts';
 import { NORM_ORDERS, sumInOrder } from './sum-order.ts';
 
 const EPSILON = 1e-5;
 const U = 2 ** -24;
 
-/** Words of out[M, C]. */
-export function runLayernorm(
-  device: Device,
-  inputs: LayernormInputs,
-  kernel: Kernel<typeof layernorm.spec> = layernorm,
-): Promise<Uint32Array> {
-  const { tensors, scalars } = layernormOperands(inputs);
-  return runKernel(device, kernel, tensors, scalars);
-}
-
-/** Expects of rows of C the values of float64. */
-export async function checkLayernorm(
-  device: Device,
-  C: number,
-  kernel: Kernel<typeof layernorm.spec> = layernorm,
-): Promise<void> {
-  const inputs = layernormInputs(C, C);
-  expectRows(await runLayernorm(device, inputs, kernel), expectedLayernorm(inputs), inputs.x.length / C);
-}
-
-/** Expects the same of the plain kernel, whose sums are chains of C additions. */
-export async function checkLayernormNaive(
-  device: Device,
-  C: number,
-  kernel: Kernel<typeof layernormNaive.spec> = layernormNaive,
-): Promise<void> {
-  const inputs = layernormInputs(C, C);
-  const { tensors, scalars } = layernormOperands(inputs);
-  expectRows(await runKernel(device, kernel, tensors, scalars), expectedLayernorm(inputs, C), inputs.x.length / C);
-}
-
-/** Rows whose large numbers cancel, so that a sum is its rounding errors and another order gives another one. */
+/** Makes rows whose large numbers cancel, so that a sum is its rounding errors and another order gives another one. */
 function cancellingRows(M: number, C: number): Float32Array {
   return Float32Array.from(
     Array.from({ length: M }, (_, m) => {
@@ -56,15 +24,9 @@ function cancellingRows(M: number, C: number): Float32Array {
   );
 }
 
-/**
- * Expects the mean of a sum in the order that the device's class promises. Several rows, for one of them may come out alike in
- * two orders; gamma makes the difference large.
- */
-export async function checkLayernormOrder(
-  device: Device,
-  kernel: Kernel<typeof layernorm.spec> = layernorm,
-): Promise<void> {
-  const { C, levels } = NORM_ORDERS[device.traits.reduction];
+/** Makes several rows, for one of them may come out alike in two orders; gamma makes the difference large. */
+function orderCase(reduction: ReductionClass): OrderCase {
+  const { C, levels } = NORM_ORDERS[reduction];
   const M = 8;
   const x = cancellingRows(M, C);
   const want = new Float64Array(M * C);
@@ -79,13 +41,23 @@ export async function checkLayernormOrder(
     );
   }
   const [gamma, beta] = [new Float32Array(C).fill(2 ** 20), new Float32Array(C)];
-  const got = floatsOf(await runLayernorm(device, { x, gamma, beta, eps: EPSILON }, kernel));
   // The mean is given, but for a division by a power of two; the rest errs as in `layernormBound`.
   const relative = ((C / WIDTH + WIDTH + 4) / 2 + 20) * U;
-  expectWithin(
-    got,
+  return {
+    rows: { x, gamma, beta, eps: EPSILON },
     want,
-    want.map((value) => relative * Math.abs(value)),
-    'order of the sum',
-  );
+    tolerance: want.map((value) => relative * Math.abs(value)),
+  };
 }
+
+/** Layer norm; the plain kernel's sums are chains of C additions. */
+export const LAYERNORM: Norm = {
+  kernel: layernorm,
+  naive: layernormNaive,
+  inMatmul: normMatmul,
+  operands: layernormOperands,
+  inMatmulOperands: normMatmulOperands,
+  expected: expectedLayernorm,
+  naiveRoundings: (C) => C,
+  orderCases: (reduction) => [orderCase(reduction)],
+};

@@ -7,23 +7,21 @@ import { scatteredSlots } from '../../../src/kernels/kv-write/operands.ts';
 import { layernormInputs } from '../../../src/kernels/layernorm/operands.ts';
 import type { ActivationName } from '../../../src/kernels/matmul/activation.ts';
 import { matmulKVWrite } from '../../../src/kernels/matmul/matmul.ts';
-import { normMatmul, normMatmulKVWrite, rmsnormMatmul } from '../../../src/kernels/matmul/norm-matmul.ts';
+import { normMatmulKVWrite } from '../../../src/kernels/matmul/norm-matmul.ts';
 import {
   matmulConditions,
   matmulInputs,
   matmulOperands,
-  normMatmulOperands,
   normProjectionOperands,
   projectionOperands,
-  rmsnormMatmulOperands,
 } from '../../../src/kernels/matmul/operands.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import { normals } from '../../../src/util/random-values.ts';
 import { expectSameBits } from './expect-within.ts';
-import { runLayernorm } from './layernorm-case.ts';
+import { LAYERNORM } from './layernorm-case.ts';
 import { runMatmul } from './matmul-checks.ts';
 import type { ProjectionShape } from './matmul-kv-write-case.ts';
-import { runRmsnorm } from './rmsnorm-case.ts';
+import { type Norm, runNorm } from './norm-checks.ts';
 import { runKernel, runOutputs } from './run-kernel.ts';
 
 /** A matmul of rows of K to N columns, and its epilogue. */
@@ -35,41 +33,25 @@ export interface NormMatmulShape {
   readonly residual?: boolean;
 }
 
-/** Expects the words that `layernorm` and then `matmul` leave. */
+/** Expects the words that the norm and then `matmul` leave. */
 export async function checkNormMatmul(
   device: Device,
+  norm: Norm,
   { K, N, dtype, activation, residual }: NormMatmulShape,
   choice: VariantChoice,
-  kernel: Kernel<typeof normMatmul.spec> = normMatmul,
+  kernel: Kernel = norm.inMatmul,
 ): Promise<void> {
-  const { x, ...norm } = layernormInputs(K, K);
+  const rows = layernormInputs(K, K);
+  const { x } = rows;
   const M = x.length / K;
   const inputs = {
     ...matmulInputs(K + 1, { M, K, N }, dtype),
     ...(activation && { activation }),
     ...(residual && { residual: normals(K + 2, M * N) }),
   };
-  const normed = floatsOf(await runLayernorm(device, { x, ...norm }));
+  const normed = floatsOf(await runNorm(device, norm, rows));
   const want = await runMatmul(device, { ...inputs, x: normed });
-  const { tensors, scalars } = normMatmulOperands(matmulOperands({ ...inputs, x }), norm);
-  const conditions = matmulConditions(inputs);
-  const got = await runKernel(device, kernel, tensors, scalars, { ...choice, conditions });
-  expectSameBits(got, want, JSON.stringify({ K, N, dtype, ...choice }));
-}
-
-/** Expects the words that `rmsnorm` and then `matmul` leave. */
-export async function checkRmsnormMatmul(
-  device: Device,
-  { K, N, dtype, activation }: NormMatmulShape,
-  choice: VariantChoice,
-  kernel: Kernel<typeof rmsnormMatmul.spec> = rmsnormMatmul,
-): Promise<void> {
-  const { x, gamma, eps } = layernormInputs(K, K);
-  const M = x.length / K;
-  const inputs = { ...matmulInputs(K + 1, { M, K, N }, dtype), ...(activation && { activation }) };
-  const normed = floatsOf(await runRmsnorm(device, { x, gamma, eps }));
-  const want = await runMatmul(device, { ...inputs, x: normed });
-  const { tensors, scalars } = rmsnormMatmulOperands(matmulOperands({ ...inputs, x }), { gamma, eps });
+  const { tensors, scalars } = norm.inMatmulOperands(matmulOperands({ ...inputs, x }), rows);
   const conditions = matmulConditions(inputs);
   const got = await runKernel(device, kernel, tensors, scalars, { ...choice, conditions });
   expectSameBits(got, want, JSON.stringify({ K, N, dtype, ...choice }));
@@ -88,7 +70,7 @@ export async function checkNormMatmulKVWrite(
   const inputs = { ...matmulInputs(5, { M, K, N }, weights), cache, slots: scatteredSlots(cache, M) };
   const conditions = { ...matmulConditions(inputs), KV_F16: cache.dtype === 'f16' };
 
-  const normed = floatsOf(await runLayernorm(device, { x, ...norm }));
+  const normed = floatsOf(await runNorm(device, LAYERNORM, { x, ...norm }));
   const apart = projectionOperands({ ...inputs, x: normed });
   const want = await runOutputs(device, matmulKVWrite, apart.tensors, apart.scalars, { conditions });
   const { tensors, scalars } = normProjectionOperands(projectionOperands({ ...inputs, x }), norm);

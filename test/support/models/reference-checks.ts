@@ -99,7 +99,10 @@ export function expectPickedRows(model: Forward, ids: ArrayLike<number>): void {
   );
 }
 
-/** Expects ids outside the vocabulary, rows after the last and tokens beyond the context to be refused, and their state to stay usable. */
+/**
+ * Expects ids outside the vocabulary, rows after the last and tokens beyond the context to be refused, and the state to stay
+ * usable.
+ */
 export function expectUsableAfterRefusals<S extends { readonly length: number }>(
   model: Oracle<S>,
   ids: Float64Array,
