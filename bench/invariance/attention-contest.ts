@@ -49,7 +49,9 @@ interface DecodeStep {
   readonly inputs: Readonly<Record<'qkv' | 'kv' | 'positions' | 'sequence_index' | 'block_tables', Tensor>>;
   readonly scale: number;
   readonly KV_F16: boolean;
+  /** Query heads, and those that share a head of keys and values. */
   readonly H: number;
+  readonly SHARE: number;
   readonly D: number;
   readonly out: Tensor;
 }
@@ -70,7 +72,8 @@ export async function attentionContest(
   const { kernel, dims, variant } = first;
   const [workload] = workloadsOf(kernel.name).list({ dims, use: first.use }, step);
   const { tensors, scalars } = prepareDispatch(device, owned, { kernel, dims, step }, workload!, variant);
-  const { G: H = 0, D = 0, W = 0 } = dims;
+  const { G = 0, SHARE = 1, D = 0, W = 0 } = { ...dims, ...variant.constants };
+  const H = G * SHARE;
   const tensor = (name: string) => tensorOf(tensors, name);
   const out = fold === null ? tensor('out') : owned.use(Tensor.create(device, 'out', 'f32', [step.sequences, H * D]));
   const dispatches = [await dispatchOf(device, kernel, tensors, scalars, variant)];
@@ -91,6 +94,7 @@ export async function attentionContest(
     scale: scalars.scale ?? 0,
     KV_F16: variant.conditions.KV_F16 ?? false,
     H,
+    SHARE,
     D,
     out,
   };
@@ -98,7 +102,7 @@ export async function attentionContest(
   return {
     ours: { name: dispatches.map(({ label }) => label).join(' + '), dispatches },
     controls: [...(await wholes(device, decode, controls)), ...(await splits(device, owned, decode, controls))],
-    cost: attentionCost({ G: H, SHARE: 1, D, W, ROWS: 1, tileTokens: 1, window: NO_WINDOW }, step),
+    cost: attentionCost({ G, SHARE, D, W, ROWS: 1, tileTokens: 1, window: NO_WINDOW }, step),
     out,
     tolerance: () => 2 * bound,
   };
@@ -119,13 +123,13 @@ function attentionBound(D: number, context: number): number {
 
 async function wholes(
   device: Device,
-  { step, inputs, scale, KV_F16, D, out }: DecodeStep,
+  { step, inputs, scale, KV_F16, SHARE, D, out }: DecodeStep,
   { freeAttention }: Controls,
 ): Promise<Contestant[]> {
   const KEYS = 2 ** Math.ceil(Math.log2(step.context));
   const made: Contestant[] = [];
   for (const LANES of sizesFor(device).wholeLanes) {
-    const choice = { conditions: { KV_F16 }, constants: { D, LANES, KEYS } };
+    const choice = { conditions: { KV_F16 }, constants: { D, SHARE, LANES, KEYS } };
     if (!canRun(freeAttention, device.traits, choice)) continue;
     const dispatch = await dispatchOf(device, freeAttention, { ...inputs, out }, { scale }, choice);
     made.push({ name: `free_attention LANES=${LANES}`, dispatches: [dispatch] });
@@ -139,11 +143,11 @@ async function splits(
   decode: DecodeStep,
   { freeAttentionSplit, freeFold }: Controls,
 ): Promise<Contestant[]> {
-  const { step, inputs, scale, KV_F16, H, D, out } = decode;
+  const { step, inputs, scale, KV_F16, H, SHARE, D, out } = decode;
   const made: Contestant[] = [];
   for (const sizes of sizesFor(device).splits.filter(({ KEYS }) => KEYS < step.context)) {
     const { KEYS: keys } = sizes;
-    const choice = { conditions: { KV_F16 }, constants: { ...sizes, D } };
+    const choice = { conditions: { KV_F16 }, constants: { ...sizes, D, SHARE } };
     if (!canRun(freeAttentionSplit, device.traits, choice)) continue;
     const shape = [step.sequences, H, ceilDiv(step.context, keys), D + 2];
     const partials = owned.use(Tensor.create(device, 'partials', 'f32', shape));

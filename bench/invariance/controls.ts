@@ -58,9 +58,11 @@ const freeSum = defineKernel({
   workgroups: ({ M, N }, { overrides: { LANES } }) => [ceilDiv(M * N, LANES), 1, 1],
 });
 
+type Heads = Sizes<'G' | 'SHARE' | 'D'>;
+
 const overCache = {
-  qkv: read('T', ({ H, D }: Sizes<'H' | 'D'>) => 3 * H * D),
-  kv: read.u32('B', 2, 'H', 'P', 'W'),
+  qkv: read('T', ({ G, SHARE, D }: Heads) => G * (SHARE + 2) * D),
+  kv: read.u32('B', 2, 'G', 'P', 'W'),
   positions: read.i32('T'),
   sequence_index: read.i32('T'),
   block_tables: read.i32('S', 'A'),
@@ -68,10 +70,10 @@ const overCache = {
 
 interface AttentionControl {
   readonly conditions: { readonly KV_F16: boolean };
-  readonly constants: Sizes<'D' | 'LANES' | 'KEYS'>;
+  readonly constants: Sizes<'D' | 'SHARE' | 'LANES' | 'KEYS'>;
 }
 
-const attentionConstants = () => ({ D: 64, LANES: 64, KEYS: 64 });
+const attentionConstants = () => ({ D: 64, SHARE: 1, LANES: 64, KEYS: 64 });
 
 function supportsAttention({ conditions, constants }: AttentionControl, traits: DeviceTraits): string | null {
   const { D, LANES, KEYS } = constants;
@@ -82,28 +84,36 @@ function supportsAttention({ conditions, constants }: AttentionControl, traits: 
   return bytes > MAX_SHARED_BYTES ? `${bytes} bytes of ${MAX_SHARED_BYTES} shared` : needsSubgroups(traits);
 }
 
-/** Attention of decode rows, out[T, H·D], with one softmax over a context of at most KEYS keys. */
+/** Attention of decode rows, out[T, H·D], H = G·SHARE, with one softmax over at most KEYS keys. */
 const freeAttention = defineKernel({
   name: 'free_attention',
   source: shaderText('free_attention'),
-  bindings: { ...overCache, out: write('T', ({ H, D }: Sizes<'H' | 'D'>) => H * D) },
-  params: { A: 'u32', H: 'u32', P: 'u32', scale: 'f32' },
+  bindings: { ...overCache, out: write('T', ({ G, SHARE, D }: Heads) => G * SHARE * D) },
+  params: { A: 'u32', G: 'u32', P: 'u32', scale: 'f32' },
   conditions: () => ({ KV_F16: false, SPLIT: false }),
   constants: attentionConstants,
   supports: supportsAttention,
-  workgroups: ({ T, H }) => [T, H, 1],
+  workgroups: ({ T, G }, { constants: { SHARE } }) => [T, G * SHARE, 1],
 });
 
 /** As `freeAttention`, with a workgroup for each KEYS keys: leaves partials[T, H, Z, D + 2] for `freeFold`. */
 const freeAttentionSplit = defineKernel({
   name: 'free_attention_split',
   source: shaderText('free_attention'),
-  bindings: { ...overCache, partials: write('T', 'H', 'Z', ({ D }: Sizes<'D'>) => D + 2) },
-  params: { A: 'u32', H: 'u32', P: 'u32', Z: 'u32', scale: 'f32' },
+  bindings: {
+    ...overCache,
+    partials: write(
+      'T',
+      ({ G, SHARE }: Heads) => G * SHARE,
+      'Z',
+      ({ D }: Heads) => D + 2,
+    ),
+  },
+  params: { A: 'u32', G: 'u32', P: 'u32', Z: 'u32', scale: 'f32' },
   conditions: () => ({ KV_F16: false, SPLIT: true }),
   constants: attentionConstants,
   supports: supportsAttention,
-  workgroups: ({ T, H, Z }) => [T, H, Z],
+  workgroups: ({ T, G, Z }, { constants: { SHARE } }) => [T, G * SHARE, Z],
 });
 
 /** out[T, H·D] from the partials[T, H, Z, D + 2] of splits of `keys` keys. */

@@ -2,8 +2,8 @@ import package::packed_rows::{first_quad, second_quad};
 enable subgroups;
 
 // Causal attention of decode rows over a paged KV cache, keys in no fixed order:
-//   out[t, h, :] = softmax_j(scale q[t, h, :] . k[j, h, :]) v[j, h, :], j <= positions[t];
-//   qkv[T, 3 H D] (q first), kv[B, 2, H, P, W], positions[T], sequence_index[T], block_tables[S, A], D a multiple of eight.
+//   out[t, h, :] = softmax_j(scale q[t, h, :] . k[j, g, :]) v[j, g, :], g = h / SHARE, j <= positions[t];
+//   qkv[T, G (SHARE + 2) D] (q first), H = G SHARE, kv[B, 2, G, P, W], positions[T], sequence_index[T], block_tables[S, A], D a multiple of eight.
 // One softmax over all keys of a workgroup: lanes over keys, then over groups of keys and the vectors of v. With SPLIT a workgroup
 // has KEYS of them and leaves partials[T, H, Z, D + 2] = (m, l, o) for free_fold; else KEYS holds them all.
 // The lanes of a subgroup are neighbours. Grid: (T, H, splits, 1 without SPLIT).
@@ -17,6 +17,7 @@ enable subgroups;
 @if(!SPLIT) @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 
 const D = u32(constants::D);
+const SHARE = u32(constants::SHARE);
 const LANES = u32(constants::LANES);
 const KEYS = u32(constants::KEYS);
 // A vector of the cache holds QUADS quads of components.
@@ -50,18 +51,19 @@ fn main(
 ) {
   let token = workgroup.x;
   let head = workgroup.y;
+  let num_heads = params.G * SHARE;
   let num_keys = u32(positions[token]) + 1u;
   let first = workgroup.z * KEYS;
   let count = min(KEYS, num_keys - min(first, num_keys));
   let table = u32(sequence_index[token]) * params.A;
   let subgroups = (LANES + subgroup_size - 1u) / subgroup_size;
-  if (lane < D / 4u) { q[lane] = qkv[(token * 3u * params.H + head) * D / 4u + lane]; }
+  if (lane < D / 4u) { q[lane] = qkv[(token * params.G * (SHARE + 2u) + head) * D / 4u + lane]; }
   workgroupBarrier();
 
   var greatest = -1e30;
   for (var j = lane; j < count; j += LANES) {
     let block = u32(block_tables[table + (first + j) / params.P]);
-    let row = ((block * 2u * params.H + head) * params.P + (first + j) % params.P) * VECS;
+    let row = ((block * 2u * params.G + head / SHARE) * params.P + (first + j) % params.P) * VECS;
     var k = array<vec4u, VECS>();
     for (var v = 0u; v < VECS; v++) { k[v] = kv[row + v]; }
     var score = 0.0;
@@ -92,7 +94,7 @@ fn main(
   for (var start = lane / VECS; start < count; start += GROUPS * LOADS) {
     var values = array<vec4u, LOADS>();
     for (var i = 0u; i < LOADS; i++) {
-      values[i] = kv[key_rows[min(start + i * GROUPS, count - 1u)] + params.H * params.P * VECS + lane % VECS];
+      values[i] = kv[key_rows[min(start + i * GROUPS, count - 1u)] + params.G * params.P * VECS + lane % VECS];
     }
     for (var i = 0u; i < LOADS; i++) {
       let j = start + i * GROUPS;
@@ -105,13 +107,13 @@ fn main(
   if (lane >= D / 4u || count == 0u) { return; }
   var sum = vec4f();
   for (var g = 0u; g < GROUPS; g++) { sum += sums[g * VECS * QUADS + lane]; }
-  @if(SPLIT) let at = ((token * params.H + head) * params.Z + workgroup.z) * (D + 2u);
+  @if(SPLIT) let at = ((token * num_heads + head) * params.Z + workgroup.z) * (D + 2u);
   @if(SPLIT) if (lane == 0u) {
     partials[at] = greatest;
     partials[at + 1u] = total;
   }
   for (var c = 0u; c < 4u; c++) {
     @if(SPLIT) partials[at + 2u + 4u * lane + c] = sum[c];
-    @else out[(token * params.H + head) * D + 4u * lane + c] = sum[c] / total;
+    @else out[(token * num_heads + head) * D + 4u * lane + c] = sum[c] / total;
   }
 }

@@ -55,12 +55,16 @@ const matmulOf =
 interface AttentionCase {
   readonly context: number;
   readonly kvDtype: KVDType;
+  /** Query heads that share a head of keys and values; 1. */
+  readonly share?: number;
 }
 
 const attentionOf =
-  ({ context, kvDtype }: AttentionCase, controls?: Controls) =>
+  ({ context, kvDtype, share = 1 }: AttentionCase, controls?: Controls) =>
   (device: Device, owned: DisposableStack) => {
-    const config = { model_type: 'gpt2', n_layer: 1, n_head: 2, n_embd: 128, vocab_size: 99, n_positions: 600 };
+    const heads = { hidden_size: 256, num_attention_heads: 2 * share, num_key_value_heads: 2, head_dim: 64 };
+    const sizes = { num_hidden_layers: 1, intermediate_size: 64, vocab_size: 99, max_position_embeddings: 600 };
+    const config = { model_type: 'llama', rms_norm_eps: 1e-5, hidden_act: 'silu', ...heads, ...sizes };
     const model = parseModel(config, 'small');
     const step = { sequences: 3, queries: 1, context };
     const dispatches = listStep({ device, kernels: modelKernels, model, storage: 'f32', kvDtype }, step);
@@ -86,8 +90,10 @@ test('controls of a matmul compute the product of 10 rows in q8', { tags: ['slow
 test.each([
   { context: 40, kvDtype: 'f32', on: 'software' },
   { context: 600, kvDtype: 'f16', on: 'gpu' },
-] as const)('controls of attention attend to $context keys in $kvDtype, class $on', ({ on, ...size }) =>
-  contest(attentionOf(size), check, on),
+  { context: 300, kvDtype: 'f32', share: 3, on: 'software' },
+] as const)(
+  'controls of attention attend to $context keys in $kvDtype, class $on, heads shared by $share',
+  ({ on, ...size }) => contest(attentionOf(size), check, on),
 );
 
 test.each(['software', 'gpu'] as const)('controls of a layer norm norm rows, class %s', (on) =>
@@ -122,7 +128,7 @@ function wrong<S extends KernelSpec>(kernel: Kernel<S>, from: string, to: string
 const { freeDot, freeSplit, freeSum, freeAttention, freeAttentionSplit, freeFold, freeLayernorm } = CONTROLS;
 const matmulWith = (changed: Partial<Controls>) => matmulOf({ M: 3, dtype: 'f16' }, { ...CONTROLS, ...changed });
 const attentionWith = (changed: Partial<Controls>) =>
-  attentionOf({ context: 600, kvDtype: 'f32' }, { ...CONTROLS, ...changed });
+  attentionOf({ context: 600, kvDtype: 'f32', share: 2 }, { ...CONTROLS, ...changed });
 
 test.each([
   ['free_dot', 'leaves out the last k', matmulWith({ freeDot: wrong(freeDot, 'k < params.K', 'k + 4u < params.K') })],
@@ -134,6 +140,11 @@ test.each([
     matmulWith({ freeSum: wrong(freeSum, 'z + i < params.Z', 'z + i + 1u < params.Z') }),
   ],
   ['free_attention', 'leaves out a key', attentionWith({ freeAttention: wrong(freeAttention, ']) + 1u', '])') })],
+  [
+    'free_attention',
+    'takes the keys of another head',
+    attentionWith({ freeAttention: wrong(freeAttention, 'head / SHARE', 'head % params.G') }),
+  ],
   [
     'free_attention_split',
     'leaves out a key',
