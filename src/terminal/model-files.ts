@@ -5,7 +5,7 @@ import { BUNDLED_MODEL } from '../load-model.ts';
 
 /** Names of the files that a model is read from; its directory may hold others, such as results of a benchmark. */
 const MODEL_FILE =
-  /\.(safetensors(\.index\.json)?|gguf)$|^(generation_|tokenizer_)?config\.json$|^(tokenizer|special_tokens_map)\.json$/;
+  /\.(safetensors(\.index\.json)?|gguf)$|^(generation_|tokenizer_)?config\.json$|^(tokenizer|special_tokens_map)\.json$|^chat_template\.jinja$/;
 
 /**
  * Lists the paths of the files of a model, the bundled one when `name` is undefined; of a GGUF file those beside it, which may be

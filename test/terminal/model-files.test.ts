@@ -7,6 +7,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** Each file that loading a model may read. */
 const READ = [
+  'chat_template.jinja',
   'config.json',
   'generation_config.json',
   'model-00001-of-00002.safetensors',
