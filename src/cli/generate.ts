@@ -6,7 +6,9 @@ import type { SamplingOptions } from '../core/sampling-params.ts';
 import { chatRequest } from '../engine/chat.ts';
 import { Engine } from '../engine/engine.ts';
 import type { EngineOptions } from '../engine/engine-options.ts';
+import { NoChatTemplateError } from '../engine/errors.ts';
 import type { FinishedRequest } from '../engine/request.ts';
+import { UsageError } from '../terminal/flag-words.ts';
 import {
   integerFlag,
   modelFlags,
@@ -32,7 +34,7 @@ import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 export const generateFlags = {
   prompt: { ...textFlag('prompt'), demandOption: true as const, describe: 'text to continue; - reads it from stdin' },
   chat: { ...switchFlag('chat'), describe: 'answer the prompt, a message, by the chat template of the model' },
-  system: { ...textFlag('system'), implies: 'chat', describe: 'message of the system before the prompt' },
+  system: { ...textFlag('system'), describe: 'message of the system before the prompt, in a chat' },
   'max-new-tokens': {
     ...integerFlag('max-new-tokens', 1),
     defaultDescription: '100, or what the context has room for',
@@ -52,8 +54,13 @@ export type GenerateArgs = InferredOptionTypes<typeof generateFlags>;
 
 const DEFAULT_MAX_NEW_TOKENS = 100;
 
-/** Streams the completion of a prompt to stdout. */
+/**
+ * Streams the completion of a prompt to stdout.
+ *
+ * @throws UsageError for a message of the system outside of a chat; NoChatTemplateError for a chat with a model that has no template.
+ */
 export async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> {
+  if (args.system !== undefined && !args.chat) throw new UsageError('--system is without --chat, expected both');
   await checkOutputs({ '--trace': args.trace }, { '--model': await modelFiles(args.model) });
   await using trace = args.trace === undefined ? null : new TraceFile(args.trace, signal);
   const prompt = args.prompt === '-' ? withoutLineEnd(await text(addAbortSignal(signal, process.stdin))) : args.prompt;
@@ -67,6 +74,7 @@ export async function generate(args: GenerateArgs, signal: AbortSignal): Promise
     status,
     log,
   });
+  if (args.chat && model.chat === undefined) throw new NoChatTemplateError(modelName(args.model));
   trace?.describe(modelName(args.model), model);
   const sampling = {
     maxTokens: args['max-new-tokens'],

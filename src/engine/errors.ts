@@ -6,10 +6,9 @@ import { messageOf } from './message-of.ts';
 
 /** A chat with a model whose files have no chat template. */
 export class NoChatTemplateError extends RoseinferError {
-  constructor() {
-    super(
-      'the model has no chat template, expected one in chat_template.jinja, tokenizer_config.json or its GGUF file',
-    );
+  /** @param model its name, where it is known. */
+  constructor(model = 'the model') {
+    super(`${model} has no chat template, expected one in chat_template.jinja, tokenizer_config.json or its GGUF file`);
   }
 }
 
