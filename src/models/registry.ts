@@ -29,7 +29,7 @@ const ARCHITECTURES: readonly Architecture[] = [gpt2, llama];
  * @throws ConfigError when the directory or the file is missing or not a supported configuration.
  */
 export async function readModel(dir: string, architectures?: readonly Architecture[]): Promise<ModelDefinition> {
-  const expected = 'a directory with config.json and model.safetensors';
+  const expected = 'a directory with config.json and model.safetensors, or a file that ends in .gguf';
   await checkDirectory(dir, expected, ({ found, cause }) => {
     return new ConfigError(dir, { subject: 'model directory', found, expected, cause });
   });

@@ -169,7 +169,7 @@ export class ChatTemplate implements Disposable {
     if ('text' in result) return { hidden: result.text, reveal };
     if ('refusal' in result) throw new ChatTemplateRefusal(this.path, reveal(result.refusal));
     const found = `faulty (${clip(reveal(result.fault).replaceAll(/\s+/g, ' '))})`;
-    const expected = `one that renders within ${TIMEOUT_MS} ms at most ${MAX_TEXT_LENGTH} characters`;
+    const expected = `one that renders at most ${MAX_TEXT_LENGTH} characters within ${TIMEOUT_MS} ms`;
     throw new ChatTemplateError(this.path, { subject: 'chat template', found, expected });
   }
 }
