@@ -1,4 +1,5 @@
 // The base of errors about the files of a model directory: one class catches them all.
+import { isTypedArray } from 'node:util/types';
 import { RoseinferError } from './errors.ts';
 import { clip, quote } from './quote.ts';
 
@@ -33,8 +34,15 @@ export class ModelFileError extends RoseinferError {
   }
 }
 
-/** Shows a JSON value on one short line; `undefined`, which JSON does not have, is a key that is missing. */
+/** Most elements of a list that are looked at: more than a short line has room for. */
+const MAX_ELEMENTS = 100;
+
+/**
+ * Shows a value of a model file on one short line: JSON, or what the metadata of a GGUF file has besides, lists of numbers and
+ * integers beyond 2^53. `undefined` is a key that is missing.
+ */
 export function quoteJson(value: unknown): string {
-  if (typeof value === 'string' || typeof value === 'number') return quote(value);
-  return clip(JSON.stringify(value) ?? 'missing');
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') return quote(value);
+  if (isTypedArray(value)) return quote([...value.slice(0, MAX_ELEMENTS)]);
+  return clip(JSON.stringify(Array.isArray(value) ? value.slice(0, MAX_ELEMENTS) : value) ?? 'missing');
 }

@@ -193,6 +193,12 @@ describe('metadata', () => {
     ['a byte has no token', { tokens: tokens.with(65, 'b') }, 'token of byte 65 of tokenizer.ggml.tokens is missing'],
     ['a letter has no token', gpt2, 'token of byte 9 of tokenizer.ggml.tokens is missing, expected "ĉ"'],
     ['an id is beyond the tokens', { eos_token_id: 265 }, 'tokenizer.ggml.eos_token_id is 265, expected an integer in'],
+    [
+      'an id is beyond 2^53',
+      { eos_token_id: 2n ** 60n },
+      'eos_token_id is 1152921504606846976, expected an integer in',
+    ],
+    ['an id is a list', { eos_token_id: Uint32Array.of(1, 2) }, 'tokenizer.ggml.eos_token_id is [1, 2], expected'],
     ['a bos is added that is not named', { bos_token_id: undefined, add_bos_token: true }, 'add_bos_token is true'],
     ['a flag is a number', { add_eos_token: 1 }, 'tokenizer.ggml.add_eos_token is 1, expected true or false'],
     ['spaces are removed', { remove_extra_whitespaces: true }, 'tokenizer.ggml.remove_extra_whitespaces is true'],
