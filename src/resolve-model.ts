@@ -58,7 +58,7 @@ async function openDirectory(dir: string, model: ModelDefinition): Promise<OpenS
   const { eosIds, unusedEosIds, sampling } = await readGenerationConfig(dir, model.config);
   const tokenizer = await openTokenizer(dir, vocabSize);
   const lost = [...unusedEosIds, ...tokenizer.eosIds.filter((id) => id >= vocabSize)];
-  const chatTemplate = tokenizer.missingFile === null ? await ChatTemplate.load(dir, tokenizer) : null;
+  const chatTemplate = await ChatTemplate.load(dir, tokenizer);
   const source = await openCheckpoint(dir, model);
   const notices = [...configNotices(dir, model), ...eosNotices(dir, lost, vocabSize), ...source.notices];
   return { model, source, tokenizer, chatTemplate, eosIds, sampling, notices };
@@ -74,7 +74,7 @@ async function openGGUF(path: string, architectures?: readonly Architecture[]): 
     ? Tokenizer.idsOnly(vocabSize, path)
     : Tokenizer.fromGGUF(metadata, path);
   checkVocabSize(tokenizer, vocabSize);
-  const chatTemplate = tokenizer.missingFile === null ? ChatTemplate.fromGGUF(metadata, path, tokenizer) : null;
+  const chatTemplate = ChatTemplate.fromGGUF(metadata, path, tokenizer);
   opened.move(); // from here on the caller owns the source
   const all = [...notices, ...eosNotices(path, unusedEosIds, vocabSize)];
   return { model, source, tokenizer, chatTemplate, eosIds, sampling: {}, notices: all };

@@ -36,7 +36,9 @@ test('a directory without a tokenizer generates ids up to any eos of its generat
   expect((await generate({ ignoreEos: true })).ids).toEqual(completion.slice(0, 8));
   const { ids } = await generate({ minTokens: 6 });
   expect(ids.slice(0, 6).some((id) => eosIds.includes(id))).toBe(false);
-  await expect(engine.generate({ prompt: 'Once' })).rejects.toThrow(`as there is no ${model.tokenizer.missingFile}`);
+  await expect(engine.generate({ prompt: 'Once' })).rejects.toThrow(
+    `as there is no tokenizer (${model.tokenizer.missingFile})`,
+  );
 });
 
 test('a directory without a tokenizer loads for research', async () => {
@@ -47,7 +49,7 @@ test('a directory without a tokenizer loads for research', async () => {
   using gpt2 = await loadTextModel(modelDirectory());
   const greedy = (row: Float32Array) => row.indexOf(Math.max(...row));
   expect(await gpt2.model.generate(prompt, { maxTokens: 4, choose: greedy })).toEqual(completion.slice(0, 4));
-  expect(() => gpt2.tokenizer.encode('Once')).toThrow('tokenizer.json: file is missing');
+  expect(() => gpt2.tokenizer.encode('Once')).toThrow('tokenizer.json: tokenizer is missing');
   // No listener is given, so the process gets a warning.
   expect(warnings).toEqual([expect.stringContaining('eos [5000]')]);
 });

@@ -135,7 +135,14 @@ describe('a directory without tokenizer.json', () => {
     expect(tokenizer).toMatchObject({ vocabSize: model.config.vocabSize, eosIds: [] });
     expect(tokenizer.decode([1, 2], { skipSpecialTokens: true })).toBe('');
     expect(() => tokenizer.encode('Once')).toThrow(TokenizerError);
-    expect(() => tokenizer.encode('Once')).toThrow('tokenizer.json: file is missing, expected a tokenizer');
+    expect(() => tokenizer.encode('Once')).toThrow('tokenizer.json: tokenizer is missing, expected one');
+  });
+
+  test('names the tokenizer as what a chat lacks, not the template that it has', async () => {
+    const { chatTemplate } = await open({ 'chat_template.jinja': '{{ messages[0].content }}' });
+    using template = chatTemplate;
+    const chat = () => template?.encode([{ role: 'user', content: 'Hello' }]);
+    expect(String(await errorOf(chat))).toMatch(/tokenizer\.json: tokenizer is missing, expected one/);
   });
 });
 

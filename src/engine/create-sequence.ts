@@ -126,7 +126,7 @@ function encodePrompt(
 function checkHasText(name: string, value: unknown, { tokenizer }: Pick<RequestContext, 'tokenizer'>): void {
   const { missingFile } = tokenizer;
   if (!missingFile) return;
-  throw new RangeValueError(name, value, `ids in place of text, as there is no ${missingFile}`);
+  throw new RangeValueError(name, value, `ids in place of text, as there is no tokenizer (${missingFile})`);
 }
 
 /** Accepts an array or a typed array: JavaScript callers may pass ids as an Int32Array. */

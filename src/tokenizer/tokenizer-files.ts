@@ -16,9 +16,9 @@ import { sizeOf, spellTokens, type TokenizerParts } from './tokenizer-parts.ts';
 /** The file that makes text of ids. */
 export const TOKENIZER_FILE = 'tokenizer.json';
 
-/** Error of an operation on text where there are only ids. */
+/** Makes the error of an operation on text where there are only ids. @param path of the file that would hold the tokenizer. */
 export function missingTokenizer(path: string): TokenizerError {
-  return new TokenizerError(path, { subject: 'file', found: 'missing', expected: 'a tokenizer, as text is asked for' });
+  return new TokenizerError(path, { subject: 'tokenizer', found: 'missing', expected: 'one, as text is asked for' });
 }
 
 /**

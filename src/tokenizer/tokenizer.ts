@@ -32,7 +32,7 @@ export class Tokenizer {
   readonly vocabSize: number;
   /** The tokens that end a text: the `eos_token` of tokenizer_config.json, else of special_tokens_map.json, or none. */
   readonly eosIds: readonly number[];
-  /** The file whose absence leaves only ids, as a path or a name; null where ids have text. */
+  /** File that would hold the tokenizer where there is none, as a path or a name; null where ids have text. */
   readonly missingFile: string | null;
   /** Highest id + 1 of the tokens that any text may become. */
   readonly mergedVocabSize: number;

@@ -95,7 +95,7 @@ describe('an engine without a tokenizer', () => {
 
   test('refuses a prompt and stop strings as text by name, and goes on', async () => {
     await using engine = new Engine({ runner: runnerWith([5]) });
-    const reason = 'expected ids in place of text, as there is no tokenizer.json';
+    const reason = 'expected ids in place of text, as there is no tokenizer (tokenizer.json)';
     await expect(engine.generate({ prompt: 'Once' })).rejects.toThrow(`prompt is "Once", ${reason}`);
     const stopping = engine.generate({ ...prompt, sampling: { stop: ['x'] } });
     await expect(stopping).rejects.toThrow(`stop is ["x"], ${reason}`);
