@@ -85,9 +85,12 @@ export function isSize(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
 }
 
-/** Returns true for a positive number. */
+/** Numbers that `isPositive` takes, for errors. */
+export const POSITIVE = 'a positive number that f32 holds';
+
+/** Returns true for a positive number that kernels, which compute in f32, read neither as 0 nor as infinity. */
 export function isPositive(value: unknown): value is number {
-  return typeof value === 'number' && value > 0 && value < Infinity;
+  return typeof value === 'number' && Math.fround(value) > 0 && Math.fround(value) < Infinity;
 }
 
 /**

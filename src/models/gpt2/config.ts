@@ -1,6 +1,6 @@
 // GPT-2's config.json in the project's words. Keys that change the maths in an unsupported way are errors; keys that
 // don't concern inference are ignored.
-import { isPositive, isSize, type ModelConfig, parseEosIds, readConfig } from '../config.ts';
+import { isPositive, isSize, type ModelConfig, POSITIVE, parseEosIds, readConfig } from '../config.ts';
 
 /** Activation of an MLP: gelu_new is the tanh approximation, gelu the exact one with erf. */
 export type Activation = 'gelu_new' | 'gelu' | 'relu';
@@ -56,7 +56,7 @@ export function parseGPT2Config(config: unknown, source: string): GPT2Config {
     vocabSize,
     numPositions: size(json.n_positions === undefined && json.n_ctx !== undefined ? 'n_ctx' : 'n_positions'),
     window: null,
-    normEpsilon: read('layer_norm_epsilon', isPositive, 'a positive number', 1e-5),
+    normEpsilon: read('layer_norm_epsilon', isPositive, POSITIVE, 1e-5),
     activation: activation === 'gelu_pytorch_tanh' ? 'gelu_new' : activation,
     scaleAttnWeights: flag('scale_attn_weights', true),
     scaleAttnByInverseLayerIdx: flag('scale_attn_by_inverse_layer_idx', false),

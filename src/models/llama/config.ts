@@ -1,7 +1,15 @@
 // config.json of the Llama family in the project's words. Each model_type reads it as its class in transformers does; a key that
 // changes the maths is honoured, or refused unless its value is neutral.
 import { MAX_HEAD_DIM } from '../../kernels/rope-kv-write/rope-kv-write.ts';
-import { type ConfigReader, isPositive, isSize, type ModelConfig, parseEosIds, readConfig } from '../config.ts';
+import {
+  type ConfigReader,
+  isPositive,
+  isSize,
+  type ModelConfig,
+  POSITIVE,
+  parseEosIds,
+  readConfig,
+} from '../config.ts';
 import { checkNeutralKeys, findIgnoredKeys } from './config-keys.ts';
 import { parseRope, type RopeConfig } from './rope-config.ts';
 
@@ -121,7 +129,7 @@ export function parseLlamaConfig(config: unknown, source: string): LlamaConfig {
     vocabSize,
     numPositions,
     window: readWindow(reader, rules, numLayers, numPositions),
-    normEpsilon: read('rms_norm_eps', isPositive, 'a positive number', DEFAULT_NORM_EPSILON),
+    normEpsilon: read('rms_norm_eps', isPositive, POSITIVE, DEFAULT_NORM_EPSILON),
     rope: parseRope(reader, numPositions),
     attentionBias: readAttentionBias(reader, rules),
     mlpBias: rules.readsMlpBias ? flag('mlp_bias', false) : only(reader, 'mlp_bias', false),

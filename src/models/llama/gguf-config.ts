@@ -3,7 +3,7 @@
 import { type GGUFFiles, readTensor } from '../../formats/gguf/gguf-files.ts';
 import { type MetadataValue, quoteMetadata } from '../../formats/gguf/metadata.ts';
 import { quoteJson } from '../../util/model-file-error.ts';
-import { ConfigError } from '../config.ts';
+import { ConfigError, POSITIVE } from '../config.ts';
 import { type LlamaConfig, parseLlamaConfig } from './config.ts';
 import { checkOtherKeys, GGUF_KEYS, ROPE_DIMENSIONS, VALUE_LENGTH } from './gguf-keys.ts';
 
@@ -98,7 +98,7 @@ class ArchitectureKeys {
   /** Reads a value that has no default. */
   required(key: keyof typeof GGUF_KEYS): number | string | boolean {
     const value = this.scalar(key);
-    if (value === undefined) throw this.fail(GGUF_KEYS[key], value, 'a positive number');
+    if (value === undefined) throw this.fail(GGUF_KEYS[key], value, POSITIVE);
     return value;
   }
 

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isJsonObject } from '../../util/json.ts';
 import { expectedNames } from '../../util/keys.ts';
 import { quoteJson } from '../../util/model-file-error.ts';
-import { type ConfigReader, isPositive, isSize } from '../config.ts';
+import { type ConfigReader, isPositive, isSize, POSITIVE } from '../config.ts';
 
 /** Settings of all rotary embeddings. */
 interface RopeBase {
@@ -77,7 +77,7 @@ const TYPES: Readonly<
   default: { keys: [], parse: ({ base }) => ({ type: 'default', ...base }) },
   linear: {
     keys: ['factor', 'finetuned'],
-    parse: ({ base, read }) => ({ type: 'linear', ...base, factor: read('factor', isPositive, 'a positive number') }),
+    parse: ({ base, read }) => ({ type: 'linear', ...base, factor: read('factor', isPositive, POSITIVE) }),
   },
   llama3: { keys: ['factor', 'low_freq_factor', 'high_freq_factor'], parse: parseLlama3 },
   yarn: {
@@ -136,7 +136,7 @@ function checkKeys({ json, fail }: ConfigReader, known: readonly string[]): void
 
 function parseLlama3(from: Settings): RopeConfig {
   const { base, read, fail } = from;
-  const positive = (key: string) => read(key, isPositive, 'a positive number');
+  const positive = (key: string) => read(key, isPositive, POSITIVE);
   const lowFreqFactor = positive('low_freq_factor');
   const highFreqFactor = positive('high_freq_factor');
   if (highFreqFactor <= lowFreqFactor) {
@@ -176,12 +176,12 @@ function magnitude(factor: number, scale: number): number {
 
 function numberOr({ read }: ConfigReader, key: string): number | null {
   const isNumber = (value: unknown): value is number | null => value === null || value === 0 || isPositive(value);
-  return read(key, isNumber, 'a number ≥ 0 or null', null);
+  return read(key, isNumber, `0, ${POSITIVE}, or null`, null);
 }
 
 function readTheta({ read }: ConfigReader): number | null {
   const isBase = (value: unknown): value is number | null => value === null || (isPositive(value) && value > 1);
-  return read('rope_theta', isBase, 'a number above 1', null);
+  return read('rope_theta', isBase, 'a number above 1 that f32 holds', null);
 }
 
 function readSize({ read }: ConfigReader, key: string): number | null {

@@ -100,6 +100,7 @@ describe('the configuration is refused', () => {
     [{ activation_function: 'toString' }, 'activation_function is "toString"'],
     [{ add_cross_attention: true }, 'add_cross_attention is true, expected false'],
     [{ layer_norm_epsilon: 0 }, 'layer_norm_epsilon is 0, expected a positive number'],
+    [{ layer_norm_epsilon: 1e39 }, 'layer_norm_epsilon is 1e+39, expected a positive number that f32 holds'],
     [{ scale_attn_weights: 1 }, 'scale_attn_weights is 1, expected true or false'],
     [{ scale_attn_by_inverse_layer_idx: 'no' }, 'scale_attn_by_inverse_layer_idx is "no", expected true or false'],
     [{ tie_word_embeddings: null }, 'tie_word_embeddings is null, expected true or false'],

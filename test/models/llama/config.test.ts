@@ -289,6 +289,8 @@ describe('the configuration is refused', () => {
     [{ hidden_act: 'gelu' }, 'hidden_act is "gelu", expected one of silu, swish'],
     [{ hidden_act: null }, 'hidden_act is null, expected one of silu, swish'],
     [{ rms_norm_eps: 0 }, 'rms_norm_eps is 0, expected a positive number'],
+    [{ rms_norm_eps: 1e-60 }, 'rms_norm_eps is 1e-60, expected a positive number that f32 holds'],
+    [{ rms_norm_eps: 1e39 }, 'rms_norm_eps is 1e+39, expected a positive number that f32 holds'],
     [{ attention_bias: 1 }, 'attention_bias is 1, expected true or false'],
     [{ mlp_bias: 'no' }, 'mlp_bias is "no", expected true or false'],
     [{ tie_word_embeddings: null }, 'tie_word_embeddings is null, expected true or false'],

@@ -201,7 +201,7 @@ describe('the metadata', () => {
     [{ vocab_size: undefined }, 'llama.vocab_size is missing, expected a positive integer'],
     [
       { 'attention.layer_norm_rms_epsilon': undefined },
-      'llama.attention.layer_norm_rms_epsilon is missing, expected a positive number',
+      'llama.attention.layer_norm_rms_epsilon is missing, expected a positive number that f32 holds',
     ],
     [{ 'attention.head_count': [4, 8] }, 'llama.attention.head_count is [4, 8], expected the same for all layers'],
     [{ 'attention.head_count': [] }, 'llama.attention.head_count is [], expected the same for all layers'],
@@ -212,11 +212,11 @@ describe('the metadata', () => {
     [{ 'attention.key_length': 300 }, 'llama.attention.key_length is 300, expected an even head dim up to 256'],
     [{ 'attention.value_length': 8 }, 'llama.attention.value_length is 8, expected 16, as of keys'],
     [{ 'rope.dimension_count': 8 }, 'llama.rope.dimension_count is 8, expected 16, the head dim: all of a head turns'],
-    [{ 'rope.freq_base': 0 }, 'llama.rope.freq_base is 0, expected a number above 1'],
+    [{ 'rope.freq_base': 0 }, 'llama.rope.freq_base is 0, expected a number above 1 that f32 holds'],
     [{ 'rope.scaling.type': 'longrope' }, 'llama.rope.scaling.type is "longrope", expected one of none, linear, yarn'],
     [
       { 'rope.scaling.type': 'linear', 'rope.scaling.factor': 0 },
-      'llama.rope.scaling.factor is 0, expected a positive number',
+      'llama.rope.scaling.factor is 0, expected a positive number that f32 holds',
     ],
     [{ 'rope.scaling.attn_factor': 2 }, `llama.rope.scaling.attn_factor is 2, expected 0 or 1: ${unsupported}`],
     [

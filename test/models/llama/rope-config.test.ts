@@ -94,6 +94,7 @@ describe('yarn', () => {
 describe('settings are refused', () => {
   test.each<[object, string]>([
     [{ rope_theta: 1 }, 'rope_theta is 1, expected a number above 1'],
+    [{ rope_theta: 1e39 }, 'rope_theta is 1e+39, expected a number above 1 that f32 holds'],
     [{ rope_theta: '1e4' }, 'rope_theta is "1e4", expected'],
     [{ rope_scaling: 'linear' }, 'rope_scaling is "linear", expected a JSON object'],
     ...['dynamic', 'longrope', 'ntk', 'proportional', 'mrope', 'su', 'toString'].flatMap((type): [object, string][] => [
@@ -106,6 +107,11 @@ describe('settings are refused', () => {
     [{ rope_scaling: { ...linear, type: 'yarn' } }, 'rope_scaling.type is "yarn", expected linear, as rope_type'],
     [{ rope_scaling: { rope_type: 'linear' } }, 'rope_scaling.factor is missing, expected a positive number'],
     [{ rope_scaling: { ...linear, factor: 0 } }, 'rope_scaling.factor is 0, expected a positive number'],
+    [
+      { rope_scaling: { ...linear, factor: 1e-46 } },
+      'rope_scaling.factor is 1e-46, expected a positive number that f32',
+    ],
+    [{ rope_scaling: { ...yarn, attention_factor: 1e39 } }, 'rope_scaling.attention_factor is 1e+39, expected 0, a'],
     [
       { rope_scaling: { ...linear, partial_rotary_factor: 0.5 } },
       'rope_scaling.partial_rotary_factor is 0.5, expected 1: all of a head turns',
@@ -133,7 +139,7 @@ describe('settings are refused', () => {
       'rope_parameters.rope_theta is 10000, expected 500000, as outside of the rotary settings',
     ],
     [{ rope_scaling: { ...yarn, beta_slow: 64 } }, 'rope_scaling.beta_fast is 32, expected at least beta_slow (64)'],
-    [{ rope_scaling: { ...yarn, mscale: -1 } }, 'rope_scaling.mscale is -1, expected a number ≥ 0 or null'],
+    [{ rope_scaling: { ...yarn, mscale: -1 } }, 'rope_scaling.mscale is -1, expected 0, a positive number that f32'],
     [{ rope_scaling: { ...yarn, truncate: null } }, 'rope_scaling.truncate is null, expected true or false'],
     [
       { rope_scaling: linear, rope_parameters: { ...linear, factor: 2 } },
