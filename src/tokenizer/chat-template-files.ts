@@ -1,5 +1,6 @@
 // The places of a chat template: a file of its own, which wins as in transformers, the tokenizer's configuration, or the
 // metadata of a GGUF file.
+import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
 import { isJsonObject, readJsonObject } from '../util/json.ts';
 import { isAbsent, openRegularFile } from '../util/regular-file.ts';
@@ -77,5 +78,8 @@ async function readText(path: string): Promise<string> {
   await using _ = handle;
   const longest = 4 * MAX_TEMPLATE_LENGTH; // bytes of UTF-8
   if (numBytes > longest) throw refuseTemplate(path, 'length of file', numBytes, `at most ${longest} bytes`);
-  return (await handle.readFile()).toString();
+  const bytes = await handle.readFile();
+  if (!isUtf8(bytes))
+    throw new ChatTemplateError(path, { subject: 'file', found: 'not UTF-8', expected: 'a template' });
+  return bytes.toString();
 }

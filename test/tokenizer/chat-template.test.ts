@@ -172,6 +172,8 @@ describe('a template', () => {
     expect(await rendered()).toBe('file');
     await writeFile(join(dir, 'chat_template.jinja'), 'x'.repeat(2 ** 18 + 1));
     await expect(rendered()).rejects.toThrow('chat_template.jinja: length of file is 262145, expected at most 262144');
+    await writeFile(join(dir, 'chat_template.jinja'), Buffer.of(0xff, 0xfe));
+    await expect(rendered()).rejects.toThrow('chat_template.jinja: file is not UTF-8, expected a template');
     await rm(join(dir, 'chat_template.jinja'));
     expect(ChatTemplate.fromGGUF(new Map(), 'model.gguf', byteLevel)).toBe(null);
   });
