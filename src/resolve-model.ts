@@ -73,7 +73,7 @@ async function openGGUF(path: string, architectures?: readonly Architecture[]): 
   const tokenizer = NO_TOKENIZER.has(metadata.get('tokenizer.ggml.model'))
     ? Tokenizer.idsOnly(vocabSize, path)
     : Tokenizer.fromGGUF(metadata, path);
-  checkVocabSize(tokenizer, vocabSize);
+  checkVocabSize(tokenizer, vocabSize, path);
   const chatTemplate = ChatTemplate.fromGGUF(metadata, path, tokenizer);
   opened.move(); // from here on the caller owns the source
   const all = [...notices, ...eosNotices(path, unusedEosIds, vocabSize)];
@@ -90,7 +90,7 @@ async function openTokenizer(dir: string, vocabSize: number): Promise<Tokenizer>
   const path = join(dir, TOKENIZER_FILE);
   if (await isAbsent(path)) return Tokenizer.idsOnly(vocabSize, path);
   const tokenizer = await Tokenizer.load(dir);
-  checkVocabSize(tokenizer, vocabSize);
+  checkVocabSize(tokenizer, vocabSize, path);
   return tokenizer;
 }
 

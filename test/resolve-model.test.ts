@@ -146,6 +146,13 @@ describe('a directory without tokenizer.json', () => {
   });
 });
 
+test('a vocabulary that is larger than the model is refused by the file of the tokenizer', async () => {
+  const definition = readFileSync('test/fixtures/tokenizers/smollm/tokenizer.json', 'utf8');
+  expect(String(await errorOf(() => open({ 'tokenizer.json': definition })))).toMatch(
+    /\/tokenizer\.json: vocabulary of the tokenizer is 700, expected at most the model's 320$/,
+  );
+});
+
 describe('a token that is added beyond the rows of the model', () => {
   /** The bundled model with one more token, the eos of its tokenizer. */
   function extended(): string {

@@ -1,6 +1,7 @@
 // Text to token ids and back for BPE tokenizers: byte-level ones, as GPT-2, Llama 3 and Qwen have, and SentencePiece's with
 // byte fallback, as Llama 2 and Mistral have.
-import { RangeValueError, RoseinferError } from '../util/errors.ts';
+import { RangeValueError } from '../util/errors.ts';
+import { ModelFileError } from '../util/model-file-error.ts';
 import { type Checks, checkOptions, flag } from '../util/option-checks.ts';
 import { readGGUFTokenizer } from './gguf-tokenizer.ts';
 import type { GGUFMetadata } from './gguf-vocabulary.ts';
@@ -166,12 +167,14 @@ interface TokenizerContent extends Pick<Tokenizer, 'vocabSize' | 'eosIds' | 'mis
 }
 
 /** A tokenizer whose merges make ids that the model has no embedding for. */
-export class VocabSizeError extends RoseinferError {
+export class VocabSizeError extends ModelFileError {
   readonly tokenizerVocabSize: number;
   readonly modelVocabSize: number;
 
-  constructor(tokenizerVocabSize: number, modelVocabSize: number) {
-    super(`vocabulary of the tokenizer is ${tokenizerVocabSize}, expected at most the model's ${modelVocabSize}`);
+  /** @param path of the tokenizer's file. */
+  constructor(path: string, tokenizerVocabSize: number, modelVocabSize: number) {
+    const expected = `at most the model's ${modelVocabSize}`;
+    super(path, { subject: 'vocabulary of the tokenizer', found: tokenizerVocabSize, expected });
     this.tokenizerVocabSize = tokenizerVocabSize;
     this.modelVocabSize = modelVocabSize;
   }
@@ -181,8 +184,9 @@ export class VocabSizeError extends RoseinferError {
  * Refuses a tokenizer that is not the model's: text could become ids beyond the model's vocabulary. Fewer ids are fine,
  * for models pad their vocabulary, and so are added tokens beyond it: such an id is refused where it is used.
  *
+ * @param path of the tokenizer's file, for the error.
  * @throws VocabSizeError
  */
-export function checkVocabSize({ mergedVocabSize }: Tokenizer, modelVocabSize: number): void {
-  if (mergedVocabSize > modelVocabSize) throw new VocabSizeError(mergedVocabSize, modelVocabSize);
+export function checkVocabSize({ mergedVocabSize }: Tokenizer, modelVocabSize: number, path: string): void {
+  if (mergedVocabSize > modelVocabSize) throw new VocabSizeError(path, mergedVocabSize, modelVocabSize);
 }

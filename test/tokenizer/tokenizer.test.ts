@@ -107,10 +107,10 @@ describe('tales', () => {
 });
 
 test('a tokenizer is refused where its merges make more ids than the model has', () => {
-  expect(() => checkVocabSize(tales, 8192)).not.toThrow();
-  expect(() => checkVocabSize(tales, 50257)).not.toThrow();
-  expect(() => checkVocabSize(tales, 8191)).not.toThrow(); // the last token is an added one
-  const refused = new VocabSizeError(8191, 8190);
-  expect(() => checkVocabSize(tales, 8190)).toThrow(refused);
+  expect(() => checkVocabSize(tales, 8192, 'tokenizer.json')).not.toThrow();
+  expect(() => checkVocabSize(tales, 50257, 'tokenizer.json')).not.toThrow();
+  expect(() => checkVocabSize(tales, 8191, 'tokenizer.json')).not.toThrow(); // the last token is an added one
+  const refused = new VocabSizeError('tokenizer.json', 8191, 8190);
+  expect(() => checkVocabSize(tales, 8190, 'tokenizer.json')).toThrow(refused);
   expect(refused).toMatchObject({ tokenizerVocabSize: 8191, modelVocabSize: 8190 });
 });
