@@ -2,6 +2,7 @@
 // of the chat so far, from which the next prompt goes on, so that the prefix cache has them whole.
 import type { SamplingOptions } from '../core/sampling-params.ts';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
+import { RangeValueError } from '../util/errors.ts';
 import { filterEntries } from '../util/filter-entries.ts';
 import { checkKeys, isRecord, type KeyTable } from '../util/keys.ts';
 import { NoChatTemplateError } from './errors.ts';
@@ -48,7 +49,8 @@ type EncodedChat = GenerationRequest & { readonly promptIds: readonly number[] }
 /**
  * Encodes a chat as the request of its answer.
  *
- * @throws NoChatTemplateError for a model without a template; RangeValueError for an unknown key; what the template throws.
+ * @throws NoChatTemplateError for a model without a template; RangeValueError for an unknown key, and for a chat of which the template
+ * writes nothing; what the template throws.
  */
 export async function chatRequest(
   format: ChatFormat | undefined,
@@ -58,6 +60,8 @@ export async function chatRequest(
   if (format === undefined) throw new NoChatTemplateError();
   checkKeys('request of a chat', request, REQUEST_KEYS);
   const promptIds = await format.template.encode(messages);
+  // An empty prompt is the eos, after which the answer would have nothing to do with the messages.
+  if (promptIds.length === 0) throw new RangeValueError('prompt of the chat', '', 'a text that the template writes');
   const { sampling } = request;
   // Anything but an object is left for the request's own check.
   const merged =

@@ -142,6 +142,14 @@ describe('a chat is refused', () => {
     expect(String(error)).toContain('the model has no chat template');
   });
 
+  test('where its template writes nothing', async () => {
+    using silent = templateOf('{{ prompt }}');
+    const { engine } = open({ template: silent });
+    await using _ = engine;
+    const message = 'prompt of the chat is "", expected a text that the template writes';
+    await expect(engine.chat([user('Hello')])).rejects.toThrow(message);
+  });
+
   test.each<[string, unknown, unknown, string]>([
     ['no messages', [], {}, 'messages is []'],
     ['a role of no template', [{ role: 'robot', content: '' }], {}, 'role of messages[0] is "robot"'],
