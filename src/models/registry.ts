@@ -3,9 +3,10 @@
 import { join } from 'node:path';
 import { findGGUF } from '../formats/gguf/find-gguf.ts';
 import { openGGUFFiles } from '../formats/gguf/gguf-files.ts';
-import { type Metadata, quoteMetadata } from '../formats/gguf/metadata.ts';
+import type { Metadata } from '../formats/gguf/metadata.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { readJsonObject } from '../util/json.ts';
+import { quoteJson } from '../util/model-file-error.ts';
 import { quote, quoteSome } from '../util/quote.ts';
 import { checkDirectory } from '../util/regular-file.ts';
 import type { Architecture, ModelDefinition } from './architecture.ts';
@@ -96,7 +97,7 @@ export async function openGGUFModel(
   if (reader === undefined || typeof name !== 'string') {
     const names = readers.flatMap((each) => each.architectures).map(quote);
     const expected = `one of ${names.join(', ')}`;
-    throw new ConfigError(path, { subject: ARCHITECTURE_KEY, found: quoteMetadata(name), expected });
+    throw new ConfigError(path, { subject: ARCHITECTURE_KEY, found: quoteJson(name), expected });
   }
   const { model, layout } = await reader.read(files, name);
   const source = openGGUFCheckpoint(files, model, layout);

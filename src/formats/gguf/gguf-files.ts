@@ -6,7 +6,7 @@ import { decodeBlocks } from './decode.ts';
 import { GGUFError } from './gguf-error.ts';
 import { type GGUFFile, openGGUF } from './gguf-file.ts';
 import type { GGUFTensor } from './header.ts';
-import { type Metadata, quoteMetadata } from './metadata.ts';
+import type { Metadata } from './metadata.ts';
 
 /** Tensor of a model, and the file that it is in. */
 export interface StoredGGUFTensor extends GGUFTensor {
@@ -83,7 +83,7 @@ function* partPaths(first: GGUFFile): Generator<string> {
   if (Number(named) !== count) {
     const expected =
       named === undefined ? '1, as the name of the file is not of a part' : `${Number(named)} by the name of the file`;
-    throw new GGUFError(path, { subject: SPLIT_COUNT, found: quoteMetadata(count), expected });
+    throw new GGUFError(path, { subject: SPLIT_COUNT, found: quoteJson(count), expected });
   }
   const nameOf = (number: number) => `${stem}-${String(number).padStart(5, '0')}-of-${named}.gguf`;
   if (Number(part) !== 1) {
@@ -98,7 +98,7 @@ function* partPaths(first: GGUFFile): Generator<string> {
 function checkNumber({ path, metadata }: GGUFFile, key: string, expected: unknown): void {
   const value = metadata.get(key);
   if (value === expected) return;
-  throw new GGUFError(path, { subject: key, found: quoteMetadata(value), expected: String(expected) });
+  throw new GGUFError(path, { subject: key, found: quoteJson(value), expected: String(expected) });
 }
 
 function joinTensors(files: readonly GGUFFile[]): Map<string, StoredGGUFTensor> {

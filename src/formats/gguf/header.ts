@@ -3,7 +3,7 @@
 import { roundUp } from '../../util/math.ts';
 import { quoteJson } from '../../util/model-file-error.ts';
 import type { FieldReader } from './field-reader.ts';
-import { countMetadata, type Metadata, quoteMetadata, readMetadata } from './metadata.ts';
+import { countMetadata, type Metadata, readMetadata } from './metadata.ts';
 import { TENSOR_TYPES, type TensorType, tensorTypeName } from './tensor-types.ts';
 
 /** Tensor of a GGUF file: its type, shape and place. */
@@ -89,7 +89,7 @@ function readAlignment(metadata: Metadata, { fail }: FieldReader): number {
   const isPowerOf2 = typeof value === 'number' && Number.isInteger(Math.log2(value));
   if (isPowerOf2 && value >= 1 && value <= MAX_ALIGNMENT) return value;
   const expected = `a power of two up to ${MAX_ALIGNMENT}`;
-  throw fail({ subject: ALIGNMENT_KEY, found: quoteMetadata(value), expected });
+  throw fail({ subject: ALIGNMENT_KEY, found: quoteJson(value), expected });
 }
 
 async function readTensor(fields: FieldReader, index: number): Promise<GGUFTensor> {

@@ -1,7 +1,6 @@
 // Metadata of a GGUF file: values by key, each with its own type in the file. Lists of numbers stay typed arrays, so that no file
 // takes many times its length in memory.
 import { quoteJson } from '../../util/model-file-error.ts';
-import { quote } from '../../util/quote.ts';
 import type { FieldReader } from './field-reader.ts';
 
 /** List of numbers; of booleans, as bytes of 0 and 1. */
@@ -111,13 +110,4 @@ async function readNumbers(
     throw fields.fail({ subject, found, expected: '0 or 1' });
   }
   return list(data.buffer);
-}
-
-/** Longest list that is shown as a whole. */
-const MAX_SHOWN = 20;
-
-/** Shows a value on one short line; `undefined` is a key that is missing. */
-export function quoteMetadata(value: MetadataValue | undefined): string {
-  if (value === undefined) return 'missing';
-  return quote(typeof value === 'object' ? [...value.slice(0, MAX_SHOWN)] : value);
 }

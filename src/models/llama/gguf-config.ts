@@ -1,7 +1,7 @@
 // Configuration of a model of the family from the metadata of a GGUF file: made into the keys of a config.json, so that both kinds of file
 // pass the same checks. Errors name the keys of the GGUF file.
 import { type GGUFFiles, readTensor } from '../../formats/gguf/gguf-files.ts';
-import { type MetadataValue, quoteMetadata } from '../../formats/gguf/metadata.ts';
+import type { MetadataValue } from '../../formats/gguf/metadata.ts';
 import { quoteJson } from '../../util/model-file-error.ts';
 import { ConfigError, POSITIVE } from '../config.ts';
 import { type LlamaConfig, parseLlamaConfig } from './config.ts';
@@ -123,7 +123,7 @@ class ArchitectureKeys {
 
   fail(name: string, value: MetadataValue | undefined, expected: string): ConfigError {
     const subject = `${this.#architecture}.${name}`;
-    return new ConfigError(this.#files.path, { subject, found: quoteMetadata(value), expected });
+    return new ConfigError(this.#files.path, { subject, found: quoteJson(value), expected });
   }
 
   #value(name: string): MetadataValue | undefined {
@@ -175,7 +175,7 @@ function eosIds({ path, metadata }: GGUFFiles): number[] | null {
     const id = metadata.get(key);
     if (typeof id === 'number' && Number.isInteger(id)) ids.push(id);
     else if (id !== undefined) {
-      throw new ConfigError(path, { subject: key, found: quoteMetadata(id), expected: 'an integer' });
+      throw new ConfigError(path, { subject: key, found: quoteJson(id), expected: 'an integer' });
     }
   }
   return ids.length > 0 ? ids : null;

@@ -1,6 +1,7 @@
 // Keys of the metadata of a GGUF file of the family, without the architecture before them: those that are read stand for keys of a
 // config.json, those that change the maths in other families are refused unless neutral, and others are ignored and counted.
-import { type Metadata, type MetadataValue, quoteMetadata } from '../../formats/gguf/metadata.ts';
+import type { Metadata, MetadataValue } from '../../formats/gguf/metadata.ts';
+import { quoteJson } from '../../util/model-file-error.ts';
 import { ConfigError } from '../config.ts';
 
 /** Key in the metadata of each key of a config.json that is read from there. */
@@ -64,7 +65,7 @@ export function checkOtherKeys(path: string, metadata: Metadata, architecture: s
     if (neutral === undefined) ignored.push(key);
     else if (!neutral.includes(value)) {
       const expected = `${neutral.map(String).join(' or ')}: other values are not supported`;
-      throw new ConfigError(path, { subject: key, found: quoteMetadata(value), expected });
+      throw new ConfigError(path, { subject: key, found: quoteJson(value), expected });
     }
   }
   return ignored;
