@@ -4,7 +4,7 @@ const LAYERS = [
   ['terminal', 'doctor'],
   ['research', 'engine'],
   ['scheduler', 'runtime'],
-  ['kv', 'models', 'tuning'],
+  ['kv', 'models', 'tuning', 'testing'],
   ['kernels', 'formats', 'tokenizer'],
   ['core', 'gpu', 'reference'],
   ['util'],

@@ -1,0 +1,5 @@
+// Exports of 'roseinfer/testing': checks of kernels that need no test runner.
+import '../util/platform-types.ts';
+
+export type { DType } from '../gpu/tensor-data.ts';
+export { type Bound, type BoundedElement, bounds } from './bounds.ts';
