@@ -1,7 +1,7 @@
 // Benchmark of the host: what a decode step costs JavaScript's side of WebGPU, on Dawn's null backend. `--help` lists its flags.
 import { openDevice } from '../src/gpu/device.ts';
+import { openSource } from '../src/models/resolve-model.ts';
 import { describeStorage } from '../src/models/weight-storage.ts';
-import { openSource } from '../src/resolve-model.ts';
 import { ModelRunner } from '../src/runtime/model-runner.ts';
 import { DEFAULT_BLOCK_SIZE, resolveSizes } from '../src/runtime/runtime-sizes.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';

@@ -2,8 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BUNDLED_MODEL } from '../src/load-model.ts';
-import { openSource } from '../src/resolve-model.ts';
+import { BUNDLED_MODEL, openSource } from '../src/models/resolve-model.ts';
 import { modelFiles } from '../src/terminal/model-files.ts';
 import { describeDevice, modelName } from '../src/terminal/open-model.ts';
 import { checkOutputs } from '../src/terminal/output-file.ts';

@@ -63,22 +63,18 @@ export type { QuantizedRows } from './kernels/weights/quantized-rows.ts';
 export type { OfferedDType, WeightDType } from './kernels/weights/weight-tiles.ts';
 export { LLM, type Prompt } from './llm.ts';
 export { type LoadEngineOptions, type LoadOptions, load } from './load.ts';
-export { BUNDLED_MODEL, type LoadedModel, loadModel } from './load-model.ts';
+export { type LoadedModel, loadModel } from './load-model.ts';
+export { ConfigError, type ModelConfig } from './models/config.ts';
+export { type ModelKernels, modelKernels } from './models/kernels.ts';
+export { BUNDLED_MODEL } from './models/resolve-model.ts';
+export type { WeightSource } from './models/weight-source.ts';
+export type { WeightStorage } from './models/weight-storage.ts';
 export type {
   LoadModelOptions,
   LoadProgress,
-  LoadTextModelOptions,
   ModelDeviceOptions,
   StorageOptions,
-} from './load-options.ts';
-export { type LoadedTextModel, loadTextModel } from './load-text-model.ts';
-export { ConfigError, type ModelConfig } from './models/config.ts';
-export { type ModelKernels, modelKernels } from './models/kernels.ts';
-export type { WeightSource } from './models/weight-source.ts';
-export type { WeightStorage } from './models/weight-storage.ts';
-export { type Perplexity, type PerplexityOptions, perplexity } from './research/perplexity.ts';
-export type { ChooseId, ForwardOptions, GenerateOptions, ReplaceOptions } from './research/research-options.ts';
-export type { ForwardResult, TextModel } from './research/text-model.ts';
+} from './runtime/load-options.ts';
 export { MemoryError, type MemoryPlan } from './runtime/memory-plan.ts';
 export type { ModelOptions } from './runtime/model-parts.ts';
 export type { ModelRunner, ModelRunnerOptions } from './runtime/model-runner.ts';

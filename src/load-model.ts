@@ -1,25 +1,20 @@
 // Puts the layers together: a device, a model on it and the model's tokenizer.
-import { fileURLToPath } from 'node:url';
 import type { ChatFormat } from './engine/chat.ts';
 import { Engine } from './engine/engine.ts';
 import type { Device, DeviceIdentity } from './gpu/device.ts';
-import { checkLoadModel, type LoadModelOptions } from './load-options.ts';
 import type { ModelConfig } from './models/config.ts';
+import { BUNDLED_MODEL, openSource, warn } from './models/resolve-model.ts';
 import { describeStorage } from './models/weight-storage.ts';
-import { openModelDevice } from './open-model-device.ts';
-import { openSource, warn } from './resolve-model.ts';
 import { describeCut, fitSizes } from './runtime/fit-sizes.ts';
+import { checkLoadModel, type LoadModelOptions } from './runtime/load-options.ts';
 import { checkMemory, type MemoryPlan, planMemory } from './runtime/memory-plan.ts';
 import { ModelRunner } from './runtime/model-runner.ts';
+import { openModelDevice } from './runtime/open-model-device.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
 import { describeFallback, type Fallback } from './tuning/verify-tuning.ts';
-import { packageFile } from './util/package-file.ts';
 
 /** Tokens of each request of the warm-up: a few steps of decoding. */
 const WARM_UP_TOKENS = 3;
-
-/** Directory of the bundled model. */
-export const BUNDLED_MODEL = fileURLToPath(packageFile('weights/tales'));
 
 /** A model on a device, ready for an Engine. Close it to free the device and to let the process end. */
 export interface LoadedModel extends AsyncDisposable {

@@ -3,8 +3,9 @@
 import { Engine } from './engine/engine.ts';
 import { ENGINE_OPTIONS, type EngineOptions } from './engine/engine-options.ts';
 import { LLM } from './llm.ts';
-import { BUNDLED_MODEL, loadModel } from './load-model.ts';
-import { checkName, LOAD_MODEL, type LoadModelOptions } from './load-options.ts';
+import { loadModel } from './load-model.ts';
+import { BUNDLED_MODEL } from './models/resolve-model.ts';
+import { checkName, LOAD_MODEL, type LoadModelOptions } from './runtime/load-options.ts';
 import { type Checks, checkOptions } from './util/option-checks.ts';
 
 /** Options of an engine whose runner, tokenizer and chats are those of a model. */

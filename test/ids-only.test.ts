@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
 import { loadModel } from '../src/load-model.ts';
-import { loadTextModel } from '../src/load-text-model.ts';
+import { loadTextModel } from '../src/research/load-text-model.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 
 const FIXTURE = 'test/fixtures/models/plain';

@@ -1,7 +1,8 @@
 // Memory of a loaded model: a large KV pool is reserved, and only the blocks that requests fill become resident.
 import { expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
-import { BUNDLED_MODEL, loadModel } from '../src/load-model.ts';
+import { loadModel } from '../src/load-model.ts';
+import { BUNDLED_MODEL } from '../src/models/resolve-model.ts';
 
 test('a large KV pool is reserved, and only the part that requests fill is taken', async () => {
   const before = process.memoryUsage.rss();

@@ -3,8 +3,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { deriveSeed } from '../src/core/sampling-params.ts';
 import { Engine } from '../src/engine/engine.ts';
 import type { GenerationRequest } from '../src/engine/request.ts';
-import { BUNDLED_MODEL, type LoadedModel, loadModel } from '../src/load-model.ts';
-import type { LoadModelOptions } from '../src/load-options.ts';
+import { type LoadedModel, loadModel } from '../src/load-model.ts';
+import { BUNDLED_MODEL } from '../src/models/resolve-model.ts';
+import type { LoadModelOptions } from '../src/runtime/load-options.ts';
 import { schedulerNames } from '../src/scheduler/create-scheduler.ts';
 
 let model: LoadedModel | undefined;

@@ -2,9 +2,10 @@
 // anything is read.
 import { expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
-import { BUNDLED_MODEL, loadModel } from '../src/load-model.ts';
-import { loadTextModel } from '../src/load-text-model.ts';
+import { loadModel } from '../src/load-model.ts';
 import { modelKernels } from '../src/models/kernels.ts';
+import { BUNDLED_MODEL } from '../src/models/resolve-model.ts';
+import { loadTextModel } from '../src/research/load-text-model.ts';
 import { RangeValueError } from '../src/util/errors.ts';
 
 /** Options as a JavaScript caller may give them. */

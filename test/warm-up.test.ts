@@ -5,8 +5,9 @@ import type { SamplingOptions } from '../src/core/sampling-params.ts';
 import { Engine } from '../src/engine/engine.ts';
 import { Device } from '../src/gpu/device.ts';
 import { Program } from '../src/gpu/program.ts';
-import { BUNDLED_MODEL, type LoadedModel, loadModel } from '../src/load-model.ts';
-import type { LoadProgress } from '../src/load-options.ts';
+import { type LoadedModel, loadModel } from '../src/load-model.ts';
+import { BUNDLED_MODEL } from '../src/models/resolve-model.ts';
+import type { LoadProgress } from '../src/runtime/load-options.ts';
 
 afterEach(() => vi.restoreAllMocks());
 

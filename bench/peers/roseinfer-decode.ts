@@ -3,7 +3,7 @@ import { Engine } from '../../src/engine/engine.ts';
 import type { DeviceIdentity } from '../../src/gpu/device.ts';
 import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
 import { loadModel } from '../../src/load-model.ts';
-import type { LoadModelOptions } from '../../src/load-options.ts';
+import type { LoadModelOptions } from '../../src/runtime/load-options.ts';
 import type { TimedIds } from '../common/decode-speed.ts';
 import { answerJob } from './answer-job.ts';
 import { BATCH_SIZES, type DecodeJob, type DecodeResult, decodeBatches } from './decode-job.ts';

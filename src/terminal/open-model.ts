@@ -2,7 +2,7 @@
 import type { DeviceIdentity } from '../gpu/device.ts';
 import { yieldToAdapter } from '../gpu/host-priority.ts';
 import { type LoadedModel, loadModel } from '../load-model.ts';
-import type { LoadModelOptions, LoadProgress } from '../load-options.ts';
+import type { LoadModelOptions, LoadProgress } from '../runtime/load-options.ts';
 import { formatBytes, type MemoryPlan } from '../runtime/memory-plan.ts';
 import type { StatusLine } from './status-line.ts';
 

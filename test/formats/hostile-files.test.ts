@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ConfigError } from '../../src/models/config.ts';
 import { readModel } from '../../src/models/registry.ts';
-import { openSource } from '../../src/resolve-model.ts';
+import { openSource } from '../../src/models/resolve-model.ts';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
 import { ModelFileError } from '../../src/util/model-file-error.ts';
 import { errorOf } from '../support/error-of.ts';

@@ -20,6 +20,7 @@ const RESOLUTIONS = { node16: 'node16', nodenext: 'nodenext', bundler: 'esnext' 
 const PROGRAM = `
 import { Engine, loadModel, RangeValueError, type GenerationRequest, type Runner } from 'roseinfer';
 import { layernorm, openDevice, Tensor, type Device, type TensorData } from 'roseinfer/kernels';
+import { loadTextModel } from 'roseinfer/research';
 
 export async function generate(request: GenerationRequest): Promise<string> {
   await using model = await loadModel('weights/tales');
@@ -35,6 +36,11 @@ export async function normalize(halves: Float16Array): Promise<TensorData> {
   const x = Tensor.from(device, 'x', halves);
   await layernorm.run(device, { x, gamma: x, beta: x, out: x }, { eps: 1e-5 });
   return await x.read();
+}
+
+export async function score(ids: readonly number[]): Promise<Float32Array> {
+  using loaded = await loadTextModel('weights/tales');
+  return await loaded.model.scoreTokens(ids);
 }
 `;
 /** Wrong in one name only, which a compiler that takes the package for `any` would not see. */

@@ -6,7 +6,9 @@ import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const ENTRIES = ['src/index.ts', 'src/kernels/index.ts', 'src/testing/index.ts'].map((path) => join(ROOT, path));
+const ENTRIES = ['src/index.ts', 'src/kernels/index.ts', 'src/research/index.ts', 'src/testing/index.ts'].map((path) =>
+  join(ROOT, path),
+);
 const INVENTED = join(ROOT, 'src/invented.ts');
 const OPTIONS = ts.parseJsonConfigFileContent(
   ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile).config,

@@ -2,9 +2,9 @@
 // depend on another's.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type LoadedTextModel, loadTextModel } from '../../src/load-text-model.ts';
 import { modelKernels } from '../../src/models/kernels.ts';
 import { logSoftmax } from '../../src/reference/operators.ts';
+import { type LoadedTextModel, loadTextModel } from '../../src/research/load-text-model.ts';
 import { perplexity } from '../../src/research/perplexity.ts';
 import type { TextModel } from '../../src/research/text-model.ts';
 import { RangeValueError } from '../../src/util/errors.ts';

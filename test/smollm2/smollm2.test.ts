@@ -4,9 +4,9 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { load } from '../../src/load.ts';
-import { loadTextModel } from '../../src/load-text-model.ts';
+import { openSource } from '../../src/models/resolve-model.ts';
 import { logSoftmax } from '../../src/reference/operators.ts';
-import { openSource } from '../../src/resolve-model.ts';
+import { loadTextModel } from '../../src/research/load-text-model.ts';
 import type { ChatMessage, ChatTemplate } from '../../src/tokenizer/chat-template.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';

@@ -9,7 +9,7 @@ import { modelTensors } from '../../../src/models/architecture.ts';
 import { openCheckpoint } from '../../../src/models/checkpoint.ts';
 import { gguf } from '../../../src/models/llama/gguf.ts';
 import { findModel, openGGUFModel, readModel } from '../../../src/models/registry.ts';
-import { openSource } from '../../../src/resolve-model.ts';
+import { openSource } from '../../../src/models/resolve-model.ts';
 import { TokenizerError } from '../../../src/tokenizer/tokenizer-error.ts';
 import { numElements } from '../../../src/util/math.ts';
 import { ModelFileError } from '../../../src/util/model-file-error.ts';

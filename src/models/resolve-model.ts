@@ -1,19 +1,22 @@
 // From a model's name to its files: definition, weights, tokenizer and eos, all that is read before there is a device.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findGGUF } from './formats/gguf/find-gguf.ts';
-import type { Architecture, ModelDefinition } from './models/architecture.ts';
-import { openCheckpoint } from './models/checkpoint.ts';
-import { type AdvisedSampling, readGenerationConfig, splitEosIds } from './models/generation-config.ts';
-import { RandomCheckpoint } from './models/random-checkpoint.ts';
-import { configNotices, findModel, openGGUFModel, type RandomModel } from './models/registry.ts';
-import type { WeightSource } from './models/weight-source.ts';
-import { ChatTemplate } from './tokenizer/chat-template.ts';
-import { checkVocabSize, Tokenizer } from './tokenizer/tokenizer.ts';
-import { TOKENIZER_FILE } from './tokenizer/tokenizer-files.ts';
-import { packageFile } from './util/package-file.ts';
-import { quote } from './util/quote.ts';
-import { isAbsent } from './util/regular-file.ts';
+import { findGGUF } from '../formats/gguf/find-gguf.ts';
+import { ChatTemplate } from '../tokenizer/chat-template.ts';
+import { checkVocabSize, Tokenizer } from '../tokenizer/tokenizer.ts';
+import { TOKENIZER_FILE } from '../tokenizer/tokenizer-files.ts';
+import { packageFile } from '../util/package-file.ts';
+import { quote } from '../util/quote.ts';
+import { isAbsent } from '../util/regular-file.ts';
+import type { Architecture, ModelDefinition } from './architecture.ts';
+import { openCheckpoint } from './checkpoint.ts';
+import { type AdvisedSampling, readGenerationConfig, splitEosIds } from './generation-config.ts';
+import { RandomCheckpoint } from './random-checkpoint.ts';
+import { configNotices, findModel, openGGUFModel, type RandomModel } from './registry.ts';
+import type { WeightSource } from './weight-source.ts';
+
+/** Directory of the bundled model. */
+export const BUNDLED_MODEL = fileURLToPath(packageFile('weights/tales'));
 
 /** Values of `tokenizer.ggml.model` in GGUF files without a tokenizer. */
 const NO_TOKENIZER: ReadonlySet<unknown> = new Set([undefined, 'none', 'no_vocab']);

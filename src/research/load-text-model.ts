@@ -1,13 +1,12 @@
 // Puts the layers together for research: a device, a model on it that takes ids, and the model's tokenizer.
 
-import type { Device } from './gpu/device.ts';
-import { BUNDLED_MODEL } from './load-model.ts';
-import { checkLoadTextModel, type LoadTextModelOptions } from './load-options.ts';
-import { openModelDevice } from './open-model-device.ts';
-import { TextModel } from './research/text-model.ts';
-import { openSource, warn } from './resolve-model.ts';
-import type { Tokenizer } from './tokenizer/tokenizer.ts';
-import { describeFallback, type Fallback } from './tuning/verify-tuning.ts';
+import type { Device } from '../gpu/device.ts';
+import { BUNDLED_MODEL, openSource, warn } from '../models/resolve-model.ts';
+import { checkLoadTextModel, type LoadTextModelOptions } from '../runtime/load-options.ts';
+import { openModelDevice } from '../runtime/open-model-device.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { describeFallback, type Fallback } from '../tuning/verify-tuning.ts';
+import { TextModel } from './text-model.ts';
 
 /** A model for research and what belongs to it. Close it to free the device and to let the process end. */
 export interface LoadedTextModel extends Disposable {

@@ -2,15 +2,15 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Engine } from '../src/engine/engine.ts';
-import type { Architecture } from '../src/models/architecture.ts';
-import { ConfigError } from '../src/models/config.ts';
-import { gpt2 } from '../src/models/gpt2/gpt2.ts';
-import { openSource } from '../src/resolve-model.ts';
-import { TokenizerError } from '../src/tokenizer/tokenizer-error.ts';
-import { talesRunner } from './support/engine/test-runners.ts';
-import { errorOf } from './support/error-of.ts';
-import { temporaryDirectory } from './support/temporary-directory.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { Architecture } from '../../src/models/architecture.ts';
+import { ConfigError } from '../../src/models/config.ts';
+import { gpt2 } from '../../src/models/gpt2/gpt2.ts';
+import { openSource } from '../../src/models/resolve-model.ts';
+import { TokenizerError } from '../../src/tokenizer/tokenizer-error.ts';
+import { talesRunner } from '../support/engine/test-runners.ts';
+import { errorOf } from '../support/error-of.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const TALES = 'weights/tales';
 const FIXTURE = 'test/fixtures/models/plain';

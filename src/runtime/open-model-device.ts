@@ -1,6 +1,6 @@
 // The device of a model: opened with the courtesies that a software adapter needs, whichever function loads the model.
-import { Device } from './gpu/device.ts';
-import { PollGovernor } from './gpu/poll-governor.ts';
+import { Device } from '../gpu/device.ts';
+import { PollGovernor } from '../gpu/poll-governor.ts';
 import type { ModelDeviceOptions } from './load-options.ts';
 
 /**

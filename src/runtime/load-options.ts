@@ -1,17 +1,17 @@
 // Options for loading a model: one table of checks for each function that loads one.
-import { DEVICE_OPTIONS, type DeviceOptions } from './gpu/device.ts';
-import { Kernel } from './gpu/kernel.ts';
-import { KV_DTYPES } from './kernels/kv-write/kv-write.ts';
-import { OFFERED_DTYPES, type OfferedDType } from './kernels/weights/weight-tiles.ts';
-import { modelKernels } from './models/kernels.ts';
-import { RANDOM_EXAMPLE } from './models/registry.ts';
-import type { MemoryPlan } from './runtime/memory-plan.ts';
-import type { ModelOptions } from './runtime/model-parts.ts';
-import type { ModelRunnerOptions } from './runtime/model-runner.ts';
-import type { RunnerOptions } from './runtime/runtime-sizes.ts';
-import { TUNE_MODES } from './tuning/load-tuning.ts';
-import { RangeValueError } from './util/errors.ts';
-import { type Check, type Checks, callback, checkOptions, count, flag, oneOf, seed } from './util/option-checks.ts';
+import { DEVICE_OPTIONS, type DeviceOptions } from '../gpu/device.ts';
+import { Kernel } from '../gpu/kernel.ts';
+import { KV_DTYPES } from '../kernels/kv-write/kv-write.ts';
+import { OFFERED_DTYPES, type OfferedDType } from '../kernels/weights/weight-tiles.ts';
+import { modelKernels } from '../models/kernels.ts';
+import { RANDOM_EXAMPLE } from '../models/registry.ts';
+import { TUNE_MODES } from '../tuning/load-tuning.ts';
+import { RangeValueError } from '../util/errors.ts';
+import { type Check, type Checks, callback, checkOptions, count, flag, oneOf, seed } from '../util/option-checks.ts';
+import type { MemoryPlan } from './memory-plan.ts';
+import type { ModelOptions } from './model-parts.ts';
+import type { ModelRunnerOptions } from './model-runner.ts';
+import type { RunnerOptions } from './runtime-sizes.ts';
 
 /** How to open the device of a model. */
 export interface ModelDeviceOptions extends DeviceOptions {

@@ -1,0 +1,25 @@
+// Exports of 'roseinfer/research': a model without engine and sampler, to look inside and to change.
+import '../util/platform-types.ts';
+
+export type { AdapterChoice, AdapterIdentity } from '../gpu/adapter.ts';
+export type { Device, DeviceIdentity, DeviceOptions, DeviceTraits } from '../gpu/device.ts';
+export { AdapterError, DeviceLostError, GpuError, KernelError, TensorError } from '../gpu/errors.ts';
+export type { ReductionClass } from '../gpu/reduction.ts';
+export type { DType, Tensor, TensorData, TensorSource } from '../gpu/tensor.ts';
+export type { KVDType } from '../kernels/kv-write/kv-write.ts';
+export type { OfferedDType, WeightDType } from '../kernels/weights/weight-tiles.ts';
+export type { ModelConfig } from '../models/config.ts';
+export { type ModelKernels, modelKernels } from '../models/kernels.ts';
+export { BUNDLED_MODEL } from '../models/resolve-model.ts';
+export type { LoadTextModelOptions, ModelDeviceOptions, StorageOptions } from '../runtime/load-options.ts';
+export type { ModelOptions } from '../runtime/model-parts.ts';
+export type { RunnerOptions } from '../runtime/runtime-sizes.ts';
+export type { GGUFMetadata } from '../tokenizer/gguf-vocabulary.ts';
+export type { DecodeOptions, EncodeOptions, Tokenizer } from '../tokenizer/tokenizer.ts';
+export type { TuneMode } from '../tuning/load-tuning.ts';
+export type { Fallback } from '../tuning/verify-tuning.ts';
+export { RangeValueError, RoseinferError } from '../util/errors.ts';
+export { type LoadedTextModel, loadTextModel } from './load-text-model.ts';
+export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts';
+export type { ChooseId, ForwardOptions, GenerateOptions, ReplaceOptions } from './research-options.ts';
+export type { ForwardResult, TextModel } from './text-model.ts';
