@@ -3,3 +3,13 @@ import '../util/platform-types.ts';
 
 export type { DType } from '../gpu/tensor-data.ts';
 export { type Bound, type BoundedElement, bounds } from './bounds.ts';
+export {
+  type CompareOptions,
+  type CompareWithinOptions,
+  type Comparison,
+  compareBits,
+  compareWithin,
+  type NumberArray,
+  type WrongElement,
+} from './comparison.ts';
+export type { Limit, Tolerance } from './limit.ts';

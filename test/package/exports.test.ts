@@ -1,14 +1,15 @@
 // Every name that a public signature uses is exported and has a comment.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const ENTRIES = ['src/index.ts', 'src/kernels/index.ts', 'src/research/index.ts', 'src/testing/index.ts'].map((path) =>
-  join(ROOT, path),
+const MANIFEST: { readonly exports: Readonly<Record<string, string>> } = JSON.parse(
+  readFileSync(join(ROOT, 'package.json'), 'utf8'),
 );
+const ENTRIES = Object.values(MANIFEST.exports).map((path) => join(ROOT, path));
 const INVENTED = join(ROOT, 'src/invented.ts');
 const OPTIONS = ts.parseJsonConfigFileContent(
   ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile).config,
