@@ -23,11 +23,15 @@ export function linkError(owner: ShaderOwner, texts: ReadonlyMap<string, ShaderT
       return new ShaderError(owner, placeOf(text, problem.start, problem.end - problem.start), problem.message);
     }
   }
+  // `tellLane` refuses a shader of which nothing prints.
+  if (error instanceof KernelError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const location = locationOf(error);
   const text = location && texts.get(nameOf(location.file));
   if (!text) return new KernelError(owner.kernel, `does not link: ${message}`);
-  const reason = message.replace(/ in file: \S+$/, '');
+  const reason = message
+    .replace(/ in file: \S+$/, '')
+    .replace(/^unresolved identifier 'print_\w+'$/, (unresolved) => `${unresolved}: it stands under @if(DEBUG)`);
   const imported = importOf(text.text, reason);
   if (imported) return shaderError(owner, text, imported, reason);
   return new ShaderError(owner, placeOf(text, location.offset, location.length), reason);
@@ -43,7 +47,7 @@ export function compileError(
   owner: ShaderOwner,
   texts: ReadonlyMap<string, ShaderText>,
   map: LinkedWesl['sourceMap'],
-  messages: readonly GPUCompilationMessage[],
+  messages: readonly Pick<GPUCompilationMessage, 'type' | 'message' | 'offset' | 'length'>[],
 ): ShaderError | null {
   const located = messages.map(({ type, message, offset, length }) => {
     const { src, position } = map.destToSrc(offset);

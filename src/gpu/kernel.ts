@@ -3,6 +3,7 @@
 import type { BoundOperands } from './bound-operands.ts';
 import { checkSpec } from './check-spec.ts';
 import { type BuiltKernel, compileKernel } from './compile-kernel.ts';
+import { costOf } from './cost-of.ts';
 import type { Device, DeviceTraits } from './device.ts';
 import type { Dispatch } from './dispatch.ts';
 import { KernelError } from './errors.ts';
@@ -20,7 +21,6 @@ import type {
   Variant,
   VariantChoice,
 } from './kernel-spec.ts';
-import { mergeChoice } from './merge-choice.ts';
 import {
   bindOperands,
   type Operands,
@@ -31,20 +31,13 @@ import {
   withPackedConditions,
 } from './operands.ts';
 import { packParams } from './pack-params.ts';
+import { checkRunOptions, type PrintOptions, PrintRing, type Prints, type RunOptions } from './print.ts';
+import { PRINT_RING, printingSpec } from './print-shader.ts';
 import { Program } from './program.ts';
 import { linkShader } from './shader-linker.ts';
 import { checkAliasing, solveDims } from './shapes.ts';
 import { combinations, completeVariant, neighboursOf } from './tunables.ts';
 import { labelOf } from './variant-label.ts';
-
-/** Device without any optional feature. */
-const PLAIN: DeviceTraits = {
-  minSubgroupSize: 0,
-  timestamps: false,
-  isSoftware: false,
-  vendor: '',
-  reduction: 'software',
-};
 
 /** Checked dispatch of a variant that may not be built yet. */
 export interface DispatchPlan extends Omit<Dispatch, 'pipeline' | 'operands'> {
@@ -65,6 +58,8 @@ export interface SolvedDispatch {
 export class Kernel<S extends KernelSpec = KernelSpec> {
   readonly spec: S;
   readonly #built = new WeakMap<Device, Map<string, BuiltKernel | Promise<BuiltKernel>>>();
+  /** The kernel that prints; null until it is asked to. */
+  #printing: Kernel | null = null;
 
   /** @throws KernelError and RangeValueError for a declaration that is none; see `defineKernel`. */
   constructor(spec: S) {
@@ -128,20 +123,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
    */
   cost(dims: DimsOf<S>, choice?: ChoiceOf<S>): Cost;
   cost(dims: Dims, choice: VariantChoice = {}): Cost {
-    const { spec } = this;
-    if (!spec.cost) throw new KernelError(spec.name, 'states no cost');
-    const variant = mergeChoice(spec, PLAIN, choice);
-    const required = new Proxy<Dims>(
-      { ...variant.constants, ...spec.defaults, ...dims },
-      {
-        get(target, key) {
-          const value = Reflect.get(target, key);
-          if (value === undefined) throw new KernelError(spec.name, `cost needs the size ${String(key)}`);
-          return value;
-        },
-      },
-    );
-    return spec.cost(required, variant);
+    return costOf(this.spec, dims, choice);
   }
 
   /**
@@ -250,13 +232,54 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
    * @param choice what differs from the kernel's defaults for the device.
    * @throws KernelError, as `build` and `dispatch`; GpuError when the driver refuses something; DeviceLostError.
    */
-  async run(device: Device, tensors: TensorsOf<S>, scalars: ScalarsOf<S>, choice?: ChoiceOf<S>): Promise<void> {
+  run(
+    device: Device,
+    tensors: TensorsOf<S>,
+    scalars: ScalarsOf<S>,
+    choice?: ChoiceOf<S>,
+    options?: RunOptions & { readonly print?: false | undefined },
+  ): Promise<void>;
+  /**
+   * Runs the variant that prints, waits for it and returns what it printed; `formatPrints` makes a text of that.
+   *
+   * @throws RangeValueError for an unknown option or value; KernelError for a kernel of which nothing prints, and for one that
+   * binds as many storage buffers as the device allows; as the other `run`.
+   */
+  run(
+    device: Device,
+    tensors: TensorsOf<S>,
+    scalars: ScalarsOf<S>,
+    choice: ChoiceOf<S> | undefined,
+    options: RunOptions & { readonly print: PrintOptions | true },
+  ): Promise<Prints>;
+  async run(
+    device: Device,
+    tensors: TensorsOf<S>,
+    scalars: ScalarsOf<S>,
+    choice?: ChoiceOf<S>,
+    options: RunOptions = {},
+  ): Promise<unknown> {
+    const print = checkRunOptions(options);
     bindOperands(device, this.spec, tensors);
+    if (print !== null) return this.#runPrinting(device, { tensors, scalars, choice }, print);
     await this.build(device, this.choiceFor(tensors, choice));
     await device.checked(this.spec.name, () => {
       using program = new Program(device, this.spec.name, [this.dispatch(device, tensors, scalars, choice)]);
       program.submit();
     });
+    return undefined;
+  }
+
+  async #runPrinting(
+    device: Device,
+    { tensors, scalars, choice }: { tensors: Operands; scalars: Scalars; choice: VariantChoice | undefined },
+    print: PrintOptions,
+  ): Promise<Prints> {
+    using ring = new PrintRing(device, this.spec, print);
+    this.#printing ??= new Kernel(printingSpec(this.spec));
+    const operands: Record<string, Operands[string]> = { ...tensors, [PRINT_RING]: ring.tensor };
+    await this.#printing.run(device, operands, Object.fromEntries(Object.entries(scalars)), choice);
+    return await ring.read();
   }
 
   #variants(device: Device): Map<string, BuiltKernel | Promise<BuiltKernel>> {

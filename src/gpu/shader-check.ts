@@ -5,6 +5,7 @@ import { expectedNames } from '../util/keys.ts';
 import { KernelError } from './errors.ts';
 import { shaderError } from './explain-shader.ts';
 import type { KernelSpec, Variant } from './kernel-spec.ts';
+import { isPrinting, PRINT_CONDITION } from './print-shader.ts';
 import type { ShaderOwner } from './shader-error.ts';
 import { choicesOfShader, shadersOf } from './shader-names.ts';
 import type { ShaderText } from './shader-texts.ts';
@@ -26,6 +27,10 @@ export function checkNames(
   const [conditions, constants] = [Object.keys(variant.conditions), Object.keys(variant.constants)];
   const both = constants.find((name) => conditions.includes(name));
   if (both !== undefined) throw new KernelError(kernel, `${both} is a condition and a constant, expected one of them`);
+  const declaresPrint = conditions.includes(PRINT_CONDITION);
+  if (declaresPrint && !isPrinting(spec)) {
+    throw new KernelError(kernel, `condition ${PRINT_CONDITION} is that of print: name yours otherwise`);
+  }
   const choices = choicesOfShader(spec);
   const used = {
     conditions: new Set(choices.filter((name) => conditions.includes(name))),
@@ -45,7 +50,7 @@ export function checkNames(
     for (const { index, 0: attribute, 1: expression = '' } of code.matchAll(/@(?:if|elif)\s*\(([^)]*)\)/g)) {
       const start = index + attribute.indexOf(expression);
       for (const { index: at, 0: name } of expression.matchAll(/\b[A-Za-z_]\w*/g)) {
-        if (name === 'true' || name === 'false') continue;
+        if (name === 'true' || name === 'false' || name === PRINT_CONDITION) continue;
         const known = [...conditions, ...constants];
         if (!known.includes(name)) refuse('condition', name, start + at, known);
         used.conditions.add(name);
@@ -56,6 +61,7 @@ export function checkNames(
       used.constants.add(name);
     }
   }
+  if (declaresPrint) used.conditions.add(PRINT_CONDITION);
   for (const name of constants) used.conditions.delete(name);
   compareSets(kernel, '@if conditions', used.conditions, conditions);
   compareSets(kernel, 'constants', used.constants, constants);

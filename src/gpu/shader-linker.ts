@@ -4,6 +4,7 @@ import { type LinkedWesl, link, withLoggerAsync } from 'wesl';
 import { KernelError } from './errors.ts';
 import { compileError, linkError } from './explain-shader.ts';
 import type { KernelSpec, Variant } from './kernel-spec.ts';
+import { isPrinting, PRINT_CONDITION, printDeclarations, printImports, tellLane } from './print-shader.ts';
 import { checkNames } from './shader-check.ts';
 import type { ShaderError } from './shader-error.ts';
 import { shaderOf } from './shader-names.ts';
@@ -30,13 +31,14 @@ export async function linkShader(spec: KernelSpec, variant: Variant): Promise<Li
   const files = { ...shaderSources(), ...spec.modules };
   const source = spec.source ?? files[name];
   if (source === undefined) throw new KernelError(spec.name, `no shader file ${shaderPath(name)}`);
-  const root = withParams(spec, source);
+  const root = withParams(spec, source) + printDeclarations(spec, source, files);
   const nonzero = Object.entries(variant.constants).map(([constant, value]) => [constant, value !== 0]);
   const weslSrc: Record<string, string> = { [`${name}.wgsl`]: root };
   const texts = new Map<string, ShaderText>();
   for (const [file, text] of Object.entries(files)) {
     const title = Object.hasOwn(spec.modules ?? {}, file) ? `module ${file}` : `shaders/${file}.wgsl`;
-    const imports = /\bparams\./.test(text) ? `import package::${name}::params; ` : '';
+    const params = /\bparams\./.test(text) ? `import package::${name}::params; ` : '';
+    const imports = params + printImports(spec, name, text);
     if (file !== name) weslSrc[`${file}.wgsl`] = imports + text;
     texts.set(file, { title, text, inserted: { at: 0, length: imports.length } });
   }
@@ -48,19 +50,26 @@ export async function linkShader(spec: KernelSpec, variant: Variant): Promise<Li
     link({
       weslSrc,
       rootModuleName: name,
-      conditions: { ...Object.fromEntries(nonzero), ...variant.conditions },
+      conditions: { [PRINT_CONDITION]: false, ...Object.fromEntries(nonzero), ...variant.conditions },
       constants: { ...variant.constants },
       keepComments: false,
       sourceMap,
     });
   try {
     const { dest } = await inTurn(() => linkWith(false));
+    const edited = isPrinting(spec) ? tellLane(spec, dest) : null;
     const explain: LinkedShader['explain'] = async (messages) => {
       // Positions cost time, so they are recorded only once they are needed.
       const { sourceMap } = await inTurn(() => linkWith(true));
-      return compileError(owner, texts, sourceMap, messages);
+      const located = messages.map(({ type, message, offset, length }) => ({
+        type,
+        message,
+        offset: edited?.placeBefore(offset) ?? offset,
+        length,
+      }));
+      return compileError(owner, texts, sourceMap, located);
     };
-    return { wgsl: dest, explain };
+    return { wgsl: edited?.text ?? dest, explain };
   } catch (error) {
     throw linkError(owner, texts, error);
   }

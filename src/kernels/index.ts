@@ -34,6 +34,14 @@ export {
 } from '../gpu/kernel-spec.ts';
 export type { GpuSpan, KernelTime } from '../gpu/kernel-timer.ts';
 export { PackedMatrix } from '../gpu/packed-matrix.ts';
+export {
+  formatPrints,
+  type PrintedLine,
+  type PrintFilter,
+  type PrintOptions,
+  type Prints,
+  type RunOptions,
+} from '../gpu/print.ts';
 export { type KernelTotal, profile, totalTimes } from '../gpu/profiler.ts';
 export type { Program } from '../gpu/program.ts';
 export { Recorder } from '../gpu/recorder.ts';

@@ -5,6 +5,7 @@ import { CACHE_TABLES } from './tables/cache.ts';
 import { LOGITS_TABLES } from './tables/logits.ts';
 import { MATMUL_TABLES } from './tables/matmul.ts';
 import { NORM_TABLES } from './tables/norms.ts';
+import { PRINT_TABLES } from './tables/print.ts';
 import { PROBE_TABLES } from './tables/probes.ts';
 import { SAMPLER_TABLES } from './tables/sampler.ts';
 import type { Table } from './tables/table.ts';
@@ -17,6 +18,7 @@ const TABLES: readonly Table[] = [
   ...SAMPLER_TABLES,
   ...LOGITS_TABLES,
   ...PROBE_TABLES,
+  ...PRINT_TABLES,
 ];
 
 /** Returns the checks of the kernels that a shader is part of. */

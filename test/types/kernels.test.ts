@@ -7,6 +7,7 @@ import {
   layernorm,
   matmul,
   type PackedWeight,
+  type Prints,
   Recorder,
   read,
   type Sizes,
@@ -60,6 +61,24 @@ test('a kernel takes the scalars that no tensor determines, and no others', () =
     // @ts-expect-error: a number
     scale.dispatch(device, { x: t, y: t }, { a: '1', count: 1 }),
   ]);
+});
+
+test('a run returns what it prints, where it is asked to', () => {
+  void (() => {
+    const scalars = { a: 1, count: 1 };
+    const run = scale.run.bind(scale, device, { x: t, y: t }, scalars, undefined);
+    expectTypeOf(scale.run(device, { x: t, y: t }, scalars)).resolves.toEqualTypeOf<void>();
+    expectTypeOf(run({ print: true })).resolves.toEqualTypeOf<Prints>();
+    const options = { capacity: 1, tags: ['acc'], only: { workgroup: [1, 2], lane: 0 } } as const;
+    expectTypeOf(scale.run(device, { x: t, y: t }, scalars, {}, { print: options })).resolves.toEqualTypeOf<Prints>();
+    expectTypeOf(scale.run(device, { x: t, y: t }, scalars, {}, { print: false })).resolves.toEqualTypeOf<void>();
+    // @ts-expect-error: names, by their numbers
+    run({ print: { tags: { acc: 1 } } });
+    // @ts-expect-error: no such option
+    run({ print: true, lines: 3 });
+    // @ts-expect-error: a number or up to three
+    run({ print: { only: { workgroup: 'x' } } });
+  });
 });
 
 test('a weight is packed, and a tensor is not', () => {

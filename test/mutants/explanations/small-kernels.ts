@@ -105,6 +105,12 @@ export const SMALL_KERNELS: SurvivorTable = {
     ],
   },
   missed: {
+    print: [
+      [
+        /: if \(line >= /,
+        'this adapter discards what is stored beyond a buffer, where another stores in its last word',
+      ],
+    ],
     adjust_logits: [
       [/barrier removed/, IN_ORDER],
       [/conjunct dropped: if \(\(flags & SEEN\).* → if \(\(flags & SEEN\) != 0u \)/, 'division by 1 is exact here'],
