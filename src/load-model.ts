@@ -6,6 +6,7 @@ import type { ModelConfig } from './models/config.ts';
 import { BUNDLED_MODEL, openSource, warn } from './models/resolve-model.ts';
 import { describeStorage } from './models/weight-storage.ts';
 import { describeCut, fitSizes } from './runtime/fit-sizes.ts';
+import { freeHostBytes } from './runtime/free-memory.ts';
 import { checkLoadModel, type LoadModelOptions } from './runtime/load-options.ts';
 import { checkMemory, type MemoryPlan, planMemory } from './runtime/memory-plan.ts';
 import { ModelRunner } from './runtime/model-runner.ts';
@@ -53,8 +54,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
   const chat = chatTemplate === null ? undefined : { template: opened.use(chatTemplate), sampling };
   const device = opened.use(await openModelDevice(options));
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
-  // Memory that the machine and, in a container, its limit leave.
-  const hostBytes = device.traits.isSoftware ? process.availableMemory() : undefined;
+  const hostBytes = freeHostBytes(device);
   const sizes = fitSizes(model, options, weights, { device, hostBytes, tiedHead: weights.tiedHead });
   const memory = planMemory(model, sizes, weights.tiedHead);
   const { kernels, tune, returnLogits, warmUp = true } = options;

@@ -12,6 +12,7 @@ export type { ModelConfig } from '../models/config.ts';
 export { type ModelKernels, modelKernels } from '../models/kernels.ts';
 export { BUNDLED_MODEL } from '../models/resolve-model.ts';
 export type { LoadTextModelOptions, ModelDeviceOptions, StorageOptions } from '../runtime/load-options.ts';
+export { MemoryError } from '../runtime/memory-plan.ts';
 export type { ModelOptions } from '../runtime/model-parts.ts';
 export type { RunnerOptions } from '../runtime/runtime-sizes.ts';
 export type { GGUFMetadata } from '../tokenizer/gguf-vocabulary.ts';
@@ -19,7 +20,16 @@ export type { DecodeOptions, EncodeOptions, Tokenizer } from '../tokenizer/token
 export type { TuneMode } from '../tuning/load-tuning.ts';
 export type { Fallback } from '../tuning/verify-tuning.ts';
 export { RangeValueError, RoseinferError } from '../util/errors.ts';
+export type { CachedText } from './cached-text.ts';
+export type { ForwardResult } from './forward-result.ts';
 export { type LoadedTextModel, loadTextModel } from './load-text-model.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts';
-export type { ChooseId, ForwardOptions, GenerateOptions, ReplaceOptions } from './research-options.ts';
-export type { ForwardResult, TextModel } from './text-model.ts';
+export type {
+  ChooseId,
+  ForwardOptions,
+  GenerateOptions,
+  PrefillOptions,
+  ReplaceOptions,
+  UnembedOptions,
+} from './research-options.ts';
+export type { TextModel } from './text-model.ts';

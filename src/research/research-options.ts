@@ -1,21 +1,34 @@
 // Options of the research model beyond ids, checked for callers without TypeScript.
 import { RangeValueError } from '../util/errors.ts';
 import { checkKeys, type KeyTable } from '../util/keys.ts';
-import { type Checks, checkOptions } from '../util/option-checks.ts';
+import { type Check, type Checks, checkOptions, flag } from '../util/option-checks.ts';
+import { CachedText } from './cached-text.ts';
 
 /** Chooses the next id from the logits [V] after `ids`; null ends the text. */
 export type ChooseId = (logits: Float32Array, ids: readonly number[]) => number | null;
 
+/** Beginning of a text. */
+export interface PrefillOptions {
+  /** Text that the ids go on after, made by `prefill` of the same model; by default they begin a text. */
+  readonly cache?: CachedText | undefined;
+}
+
 /** Options of `forward`. */
-export interface ForwardOptions {
+export interface ForwardOptions extends PrefillOptions {
   /** Modules whose outputs are wanted. */
   readonly taps?: readonly string[] | undefined;
 }
 
-/** Length of a generation, and its sampler. */
-export interface GenerateOptions {
+/** Length of a generation, its sampler, and the beginning of its text. */
+export interface GenerateOptions extends PrefillOptions {
   readonly maxTokens: number;
   readonly choose: ChooseId;
+}
+
+/** Options of `unembed`. */
+export interface UnembedOptions {
+  /** Applies the model's last norm before the head; true. */
+  readonly norm?: boolean | undefined;
 }
 
 /** Tolerance for taking a kernel for the same as another. */
@@ -24,13 +37,20 @@ export interface ReplaceOptions {
   readonly tolerance?: number | undefined;
 }
 
+const cache: Check = {
+  expected: 'a cached text; prefill makes one',
+  accepts: (value) => value instanceof CachedText,
+};
+const PREFILL_OPTIONS: Checks<PrefillOptions> = { cache };
 const FORWARD_OPTIONS: Checks<ForwardOptions> = {
+  cache,
   taps: {
     expected: 'an array of names',
     accepts: (value) => Array.isArray(value) && value.every((name) => typeof name === 'string'),
   },
 };
-const GENERATE_OPTIONS: KeyTable<GenerateOptions> = { maxTokens: true, choose: true };
+const GENERATE_OPTIONS: KeyTable<GenerateOptions> = { maxTokens: true, choose: true, cache: true };
+const UNEMBED_OPTIONS: Checks<UnembedOptions> = { norm: flag };
 const REPLACE_OPTIONS: Checks<ReplaceOptions> = {
   tolerance: { expected: 'a number ≥ 0', accepts: (value) => Number.isFinite(value) && Number(value) >= 0 },
 };
@@ -41,10 +61,24 @@ export function checkForward(options: ForwardOptions): ForwardOptions {
   return options;
 }
 
+/** @throws as `checkForward`. */
+export function checkPrefill(options: PrefillOptions): PrefillOptions {
+  checkOptions('options of prefill', options, PREFILL_OPTIONS);
+  return options;
+}
+
 /** @throws as `checkForward`; the number of tokens is checked by the model. */
 export function checkGenerate(options: GenerateOptions): GenerateOptions {
   checkKeys('options of generate', options, GENERATE_OPTIONS);
   if (typeof options.choose !== 'function') throw new RangeValueError('choose', options.choose, 'a function');
+  if (options.cache !== undefined && !cache.accepts(options.cache))
+    throw new RangeValueError('cache', options.cache, cache.expected);
+  return options;
+}
+
+/** @throws as `checkForward`. */
+export function checkUnembed(options: UnembedOptions): UnembedOptions {
+  checkOptions('options of unembed', options, UNEMBED_OPTIONS);
   return options;
 }
 

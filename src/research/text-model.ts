@@ -2,41 +2,40 @@
 import type { Device } from '../gpu/device.ts';
 import { Kernel } from '../gpu/kernel.ts';
 import { Tensor } from '../gpu/tensor.ts';
-import { LOGPROB_WORDS } from '../kernels/logprobs/logprobs.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
 import type { ModelConfig } from '../models/config.ts';
 import type { ModelKernels } from '../models/kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
-import { compileForward } from '../runtime/compile-forward.ts';
 import { fitContext } from '../runtime/fit-sizes.ts';
-import { createParts, type ModelOptions, type ModelParts } from '../runtime/model-parts.ts';
-import { DEFAULT_BLOCK_SIZE, type RunnerOptions, type RuntimeSizes, resolveSizes } from '../runtime/runtime-sizes.ts';
-import { RangeValueError } from '../util/errors.ts';
+import { checkFree, freeHostBytes } from '../runtime/free-memory.ts';
+import { createParts, type ModelOptions } from '../runtime/model-parts.ts';
+import { DEFAULT_BLOCK_SIZE, kvBlockBytes, type RunnerOptions, resolveSizes } from '../runtime/runtime-sizes.ts';
+import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { expectedNames } from '../util/keys.ts';
 import { ceilDiv } from '../util/math.ts';
+import { CachedText, type ModelState } from './cached-text.ts';
 import { checkId, checkIds, checkInteger } from './check-ids.ts';
+import { ForwardResult } from './forward-result.ts';
 import { groupTexts } from './group-texts.ts';
-import { compareTrials, runTrial } from './kernel-trial.ts';
+import { hiddenRows } from './hidden-rows.ts';
+import { tryKernel } from './kernel-trial.ts';
 import {
   checkForward,
   checkGenerate,
+  checkPrefill,
   checkReplace,
+  checkUnembed,
   type ForwardOptions,
   type GenerateOptions,
+  type PrefillOptions,
   type ReplaceOptions,
+  type UnembedOptions,
 } from './research-options.ts';
-import type { TappedRecorder } from './tapped-recorder.ts';
-import { CHUNK_ROWS, type RowRange, rowsOf, TextSteps } from './text-steps.ts';
+import { CHUNK_ROWS } from './row-chunks.ts';
+import { TextScores } from './text-scores.ts';
+import { type StartedText, TextSteps } from './text-steps.ts';
 
-/** Result of `forward`. The caller owns and closes the tensors. */
-export interface ForwardResult {
-  /** [T, V] */
-  readonly logits: Tensor;
-  /** Output of each tapped module, [T, its width]. */
-  readonly taps: ReadonlyMap<string, Tensor>;
-}
-
-/** Texts that are scored side by side. */
+/** Texts that run side by side. */
 const MAX_TEXTS = 8;
 
 /**
@@ -45,27 +44,18 @@ const MAX_TEXTS = 8;
  */
 export class TextModel {
   readonly config: ModelConfig;
-  readonly #device: Device;
-  readonly #sizes: RuntimeSizes;
   readonly #steps: TextSteps;
-  /** [T, 1] the id of each row whose logprob is wanted. */
-  readonly #targets: Tensor;
-  /** [CHUNK_ROWS] ones. */
-  readonly #wanted: Tensor;
-  /** [T, LOGPROB_WORDS] */
-  readonly #records: Tensor;
+  readonly #scores: TextScores;
+  /** What cached texts are of: another kernel makes it another. */
+  #state: ModelState = {};
+  #isClosed = false;
   /** Settles when the calls so far have. */
   #idle: Promise<unknown> = Promise.resolve();
 
-  private constructor(device: Device, parts: ModelParts, sizes: RuntimeSizes) {
-    const T = sizes.maxBatchTokens;
-    this.config = parts.model.config;
-    this.#device = device;
-    this.#sizes = sizes;
-    this.#steps = new TextSteps(device, parts, sizes);
-    this.#targets = Tensor.create(device, 'targets', 'u32', [T, 1]);
-    this.#wanted = Tensor.from(device, 'wanted', new Uint32Array(CHUNK_ROWS).fill(1));
-    this.#records = Tensor.create(device, 'records', 'u32', [T, LOGPROB_WORDS]);
+  private constructor(steps: TextSteps) {
+    this.config = steps.parts.model.config;
+    this.#steps = steps;
+    this.#scores = new TextScores(steps);
   }
 
   /**
@@ -88,14 +78,14 @@ export class TextModel {
       const all = { ...wanted, maxBatchSize: MAX_TEXTS, maxLogitsRows: CHUNK_ROWS };
       return resolveSizes(model.config, all, source, device);
     };
-    const hostBytes = device.traits.isSoftware ? process.availableMemory() : undefined;
-    const sizes = fitContext(model, options.maxModelLen, sizesOf, { device, hostBytes, tiedHead: source.tiedHead });
-    return new TextModel(device, await createParts(device, model, source, sizes, options), sizes);
+    const room = { device, hostBytes: freeHostBytes(device), tiedHead: source.tiedHead };
+    const sizes = fitContext(model, options.maxModelLen, sizesOf, room);
+    return new TextModel(new TextSteps(device, await createParts(device, model, source, sizes, options), sizes));
   }
 
   /** Tokens of the longest text: those that memory has room for, at most the model's positions. */
   get maxModelLen(): number {
-    return this.#sizes.maxModelLen;
+    return this.#steps.sizes.maxModelLen;
   }
 
   /**
@@ -103,13 +93,70 @@ export class TextModel {
    * `h.0.attn.c_attn`, `h.0.attn` (the sum that attention adds to the residual stream), `h.0.ln_2`, `h.0.mlp.act`,
    * `h.0.mlp`, `h.0` (the residual stream after the layer), and `ln_f`.
    *
-   * @throws RangeValueError for ids that are no text of the model, an unknown option, or a module that it does not have.
+   * Of several texts there is a result for each, with the bits that it has alone. They run side by side as far as there is room;
+   * texts with taps run one after another. With a `cache`, ids go on after its text, and results are of the ids alone.
+   *
+   * @throws RangeValueError for ids that are no text of the model, an unknown option, a module that it does not have, or a cached text
+   * that is closed or another model's.
    */
-  async forward(ids: readonly number[], options: ForwardOptions = {}): Promise<ForwardResult> {
-    const { taps = [] } = checkForward(options);
-    checkIds('ids', ids, this.config, { least: 1, most: this.maxModelLen });
-    const [text, modules] = [[...ids], [...taps]];
-    return this.#inTurn(() => this.#forward(text, modules));
+  forward(ids: readonly number[], options?: ForwardOptions): Promise<ForwardResult>;
+  forward(texts: readonly (readonly number[])[], options?: ForwardOptions): Promise<ForwardResult[]>;
+  async forward(
+    texts: readonly number[] | readonly (readonly number[])[],
+    options: ForwardOptions = {},
+  ): Promise<ForwardResult | ForwardResult[]> {
+    const { taps = [], cache } = checkForward(options);
+    const modules = [...taps];
+    if (isTexts(texts)) {
+      const copies = texts.map((ids, i) => this.#checked(`texts[${i}]`, ids, cache));
+      return this.#inTurn(() => this.#forwardAll(copies, modules, cache));
+    }
+    const copy = this.#checked('ids', texts, cache);
+    return this.#inTurn(async () => {
+      const [result] = await this.#forward([this.#started(copy, cache)], modules);
+      return result!;
+    });
+  }
+
+  /**
+   * Computes the keys and values of a text once, for any number of texts that go on after it.
+   *
+   * @throws RangeValueError as `forward`; MemoryError with the numbers, or GpuError, where memory lacks.
+   */
+  async prefill(ids: readonly number[], options: PrefillOptions = {}): Promise<CachedText> {
+    const { cache } = checkPrefill(options);
+    const copy = this.#checked('ids', ids, cache);
+    const { device, sizes } = this.#steps;
+    const text = [...(cache?.ids ?? []), ...copy];
+    const blockBytes = this.config.numLayers * kvBlockBytes(this.config, sizes.blockSize, sizes.kvDtype);
+    const bytes = ceilDiv(text.length, sizes.blockSize) * blockBytes;
+    checkFree(device, `keys and values of ${text.length} cached tokens`, bytes);
+    return this.#inTurn(async () => {
+      const blocks = await this.#steps.prefill(this.#started(copy, cache));
+      return new CachedText(text, blocks, this.#state);
+    });
+  }
+
+  /**
+   * Computes the logits [R, V] of rows of the residual stream, such as those of a tap (a logit lens); the caller closes them. Of the
+   * last layer's stream they are the bits of the logits that `forward` has.
+   *
+   * @param hidden rows [R, C]: a tensor, or an array of R · C numbers.
+   * @throws RangeValueError for rows of another width, and for an unknown option; TensorError for a tensor that was closed.
+   */
+  async unembed(hidden: Tensor | Float32Array, options: UnembedOptions = {}): Promise<Tensor> {
+    const { norm = true } = checkUnembed(options);
+    const { device } = this.#steps;
+    const { hiddenSize, vocabSize } = this.config;
+    const { rows, owned } = hiddenRows(device, hidden, hiddenSize);
+    using _ = owned;
+    return await this.#inTurn(async () => {
+      using made = new DisposableStack();
+      const logits = made.use(Tensor.create(device, 'logits', 'f32', [rows.shape[0] ?? 0, vocabSize]));
+      await this.#steps.unembed(rows, logits, { norm });
+      made.move();
+      return logits;
+    });
   }
 
   /**
@@ -138,42 +185,11 @@ export class TextModel {
     });
     return this.#inTurn(async () => {
       const scores: Float32Array[] = [];
-      for (const group of groupTexts(copies, { maxTexts: MAX_TEXTS, maxTokens: this.#sizes.maxBatchTokens }))
-        scores.push(...(await this.#score(group)));
+      // All ids but a text's last are inputs.
+      for (const group of this.#groups(copies, ({ length }) => length - 1))
+        scores.push(...(await this.#scores.score(group)));
       return scores;
     });
-  }
-
-  #checkScored(what: string, ids: readonly number[]): void {
-    checkIds(what, ids, this.config, { least: 2, most: this.maxModelLen + 1 });
-  }
-
-  /** Scores texts side by side. */
-  async #score(texts: readonly (readonly number[])[]): Promise<Float32Array[]> {
-    // In the order that a step has: texts with a single input first.
-    const order = [...texts.keys()].sort((a, b) => Number(texts[a]!.length > 2) - Number(texts[b]!.length > 2));
-    const ordered = order.map((i) => texts[i]!);
-    this.#targets.write(Uint32Array.from(ordered.flatMap((text) => text.slice(1))));
-    const inputs = ordered.map((text) => text.slice(0, -1));
-    await this.#steps.run(inputs, [], { use: (...chunk) => this.#addLogprobs(...chunk) });
-    const numTokens = inputs.reduce((sum, input) => sum + input.length, 0);
-    const { buffer } = await this.#records.view([numTokens, LOGPROB_WORDS]).read();
-    const floats = new Float32Array(buffer);
-    const scores = texts.map(({ length }) => new Float32Array(length - 1));
-    let row = 0;
-    for (const i of order) {
-      const ofText = scores[i]!;
-      for (let t = 0; t < ofText.length; t++, row++) ofText[t] = floats[row * LOGPROB_WORDS]!;
-    }
-    return scores;
-  }
-
-  /** Adds the log-probabilities of the targets of some rows. */
-  #addLogprobs(step: TappedRecorder, logits: Tensor, rows: RowRange): void {
-    const chosen = rowsOf(this.#device, this.#targets, rows);
-    const records = rowsOf(this.#device, this.#records, rows);
-    const wanted = this.#wanted.prefix([rows.count]);
-    step.add(this.#steps.parts.kernels.logprobs, { logits, chosen, wanted, records }, {});
   }
 
   /**
@@ -181,31 +197,33 @@ export class TextModel {
    *
    * @returns the new ids.
    * @throws RangeValueError for ids that are no text of the model, more tokens than it has positions for, an unknown option,
-   * and a choice that is no id.
+   * a cached text that is closed or another model's, and a choice that is no id.
    */
   async generate(ids: readonly number[], options: GenerateOptions): Promise<number[]> {
     const { vocabSize } = this.config;
-    const { maxTokens, choose } = checkGenerate(options);
-    checkIds('ids', ids, this.config, { least: 1, most: this.maxModelLen });
-    checkInteger('maxTokens', maxTokens, 1, this.maxModelLen - ids.length);
-    const text = [...ids];
-    const end = ids.length + maxTokens;
-    await this.#inTurn(async () => {
-      for (let start = 0; text.length < end; start = text.length - 1) {
-        const id = choose(await this.#steps.nextLogits({ promptIds: text, start }), [...text]);
+    const { maxTokens, choose, cache } = checkGenerate(options);
+    const prompt = this.#checked('ids', ids, cache);
+    const promptLength = prompt.length + (cache?.length ?? 0);
+    checkInteger('maxTokens', maxTokens, 1, this.maxModelLen - promptLength);
+    return this.#inTurn(async () => {
+      let started = this.#started(prompt, cache);
+      const text = [...started.promptIds];
+      while (text.length < promptLength + maxTokens) {
+        const id = choose(await this.#steps.nextLogits(started), [...text]);
         if (id === null) break;
         checkId('id that choose returned', id, vocabSize);
+        started = { promptIds: text, start: text.length };
         text.push(id);
       }
+      return text.slice(promptLength);
     });
-    return text.slice(ids.length);
   }
 
   /**
    * Puts another kernel in the place of one of the model's, once it has given the same logits on a random text, prefilled
    * and decoded. What that does not run is taken unseen: the sampler, splits of a context beyond 256 tokens, kernels that
    * take a norm in where the model has it apart, and `kvWrite` of a model whose heads fill the rows of the cache, where
-   * `matmulKVWrite` has its place and that of `matmul` for QKV.
+   * `matmulKVWrite` has its place and that of `matmul` for QKV. Texts that were cached before are refused from then on.
    *
    * @returns the worst difference of a logit.
    * @throws KernelError when it is beyond the tolerance, and the model keeps its kernel then; RangeValueError for another
@@ -220,32 +238,18 @@ export class TextModel {
     const names = Object.keys(this.#steps.parts.kernels);
     if (!names.includes(name)) throw new RangeValueError('kernel', name, expectedNames(String(name), names));
     if (!(kernel instanceof Kernel)) throw new RangeValueError(name, kernel, 'a kernel; defineKernel makes one');
-    return this.#inTurn(() => this.#replaceKernel(name, kernel, tolerance));
+    return this.#inTurn(async () => {
+      const worst = await tryKernel(this.#steps, name, kernel, tolerance);
+      this.#state = {};
+      return worst;
+    });
   }
 
-  async #replaceKernel<K extends keyof ModelKernels>(
-    name: K,
-    kernel: ModelKernels[K],
-    tolerance: number,
-  ): Promise<number> {
-    const steps = this.#steps;
-    const original = steps.parts;
-    const want = await this.#trial();
-    steps.parts = { ...original, kernels: { ...original.kernels, [name]: kernel } };
-    try {
-      await compileForward(this.#device, steps.parts, this.#sizes);
-      const got = await this.#trial();
-      return compareTrials(name, kernel, { want, got, tolerance });
-    } catch (error) {
-      steps.parts = original;
-      throw error;
-    }
-  }
-
-  /** Idempotent. */
+  /** Cached texts stay until they are closed themselves. Idempotent. */
   close(): void {
+    this.#isClosed = true;
     this.#steps.close();
-    for (const tensor of [this.#targets, this.#wanted, this.#records]) tensor.close();
+    this.#scores.close();
   }
 
   [Symbol.dispose](): void {
@@ -254,26 +258,64 @@ export class TextModel {
 
   /** Calls share the cache and the scratch tensors. */
   #inTurn<T>(call: () => Promise<T>): Promise<T> {
-    const result = this.#idle.then(call);
+    const result = this.#idle.then(() => {
+      if (this.#isClosed)
+        throw new RoseinferError('the model was closed, expected an open one; loadTextModel opens one');
+      return call();
+    });
     this.#idle = result.catch(() => {});
     return result;
   }
 
-  async #forward(ids: readonly number[], taps: readonly string[]): Promise<ForwardResult> {
-    const logits = Tensor.create(this.#device, 'logits', 'f32', [ids.length, this.config.vocabSize]);
-    try {
-      return { logits, taps: await this.#steps.run([ids], taps, { logits }) };
-    } catch (error) {
-      logits.close();
-      throw error;
-    }
+  /** Checks a text after a cached one; returns a copy that the caller can't change. */
+  #checked(what: string, ids: readonly number[], cache?: CachedText): readonly number[] {
+    checkIds(what, ids, this.config, { least: 1, most: this.maxModelLen - (cache?.length ?? 0) });
+    return [...ids];
   }
 
-  #trial(): Promise<Float32Array> {
-    return runTrial({
-      config: this.config,
-      prefill: async (ids) => (await this.#forward(ids, [])).logits,
-      decode: (promptIds, start) => this.#steps.nextLogits({ promptIds, start }),
-    });
+  #checkScored(what: string, ids: readonly number[]): void {
+    checkIds(what, ids, this.config, { least: 2, most: this.maxModelLen + 1 });
   }
+
+  #started(ids: readonly number[], cache?: CachedText): StartedText {
+    if (cache === undefined) return { promptIds: ids, start: 0 };
+    return { promptIds: [...cache.ids, ...ids], start: cache.length, cached: cache.blocksFor(this.#state) };
+  }
+
+  /** Cuts texts into groups that run side by side. */
+  #groups<T>(texts: readonly T[], tokensOf: (text: T) => number): T[][] {
+    return groupTexts(texts, tokensOf, { maxTexts: MAX_TEXTS, maxTokens: this.#steps.sizes.maxBatchTokens });
+  }
+
+  async #forwardAll(
+    texts: readonly (readonly number[])[],
+    taps: readonly string[],
+    cache?: CachedText,
+  ): Promise<ForwardResult[]> {
+    const started = texts.map((ids) => this.#started(ids, cache));
+    const groups =
+      taps.length > 0 ? started.map((text) => [text]) : this.#groups(started, (text) => text.promptIds.length);
+    using made = new DisposableStack();
+    const results: ForwardResult[] = [];
+    for (const group of groups) for (const result of await this.#forward(group, taps)) results.push(made.use(result));
+    made.move();
+    return results;
+  }
+
+  /** Runs texts side by side; taps are of all their tokens. */
+  async #forward(texts: readonly StartedText[], taps: readonly string[]): Promise<ForwardResult[]> {
+    using made = new DisposableStack();
+    const logits = texts.map(({ promptIds, start }) => {
+      const shape = [promptIds.length - start, this.config.vocabSize];
+      return made.use(Tensor.create(this.#steps.device, 'logits', 'f32', shape));
+    });
+    const tapped = await this.#steps.run(texts, taps, logits);
+    made.move();
+    return logits.map((tensor) => new ForwardResult(tensor, tapped));
+  }
+}
+
+/** Tells several texts from one: a text has no arrays in it. */
+function isTexts(texts: readonly number[] | readonly (readonly number[])[]): texts is readonly (readonly number[])[] {
+  return Array.isArray(texts) && texts.some((ids) => Array.isArray(ids));
 }

@@ -4,141 +4,213 @@ import { type BatchRow, planBatch } from '../core/plan-batch.ts';
 import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { forward, lastNorm, lmHead } from '../runtime/forward.ts';
+import { KVBlocks } from '../runtime/kv-blocks.ts';
 import { closeParts, type ModelParts } from '../runtime/model-parts.ts';
 import type { RuntimeSizes } from '../runtime/runtime-sizes.ts';
 import { stepShape } from '../runtime/step-shape.ts';
 import { ceilDiv } from '../util/math.ts';
+import { CHUNK_ROWS, chunksOf, type RowRange, rowsOf } from './row-chunks.ts';
 import { TappedRecorder } from './tapped-recorder.ts';
-
-/** Rows of logits that are held at a time; a multiple of 64 keeps every chunk of rows at an aligned offset. */
-export const CHUNK_ROWS = 64;
 
 /** Sampling of a row for `planBatch`: nothing is sampled here. */
 const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
 
-/** Rows [first, first + count) of a step. */
-export interface RowRange {
-  readonly first: number;
-  readonly count: number;
-}
-
-/** Destination of the logits of a step, CHUNK_ROWS rows or fewer at a time. */
-export interface LogitsSink {
-  /** [T, V] for all logits; without it each chunk takes the place of the one before. */
-  readonly logits?: Tensor;
-  /** Adds what is computed from a chunk of logits [count, V]. */
-  readonly use?: (step: TappedRecorder, logits: Tensor, rows: RowRange) => void;
-}
-
-/** Ids, of which those before `start` are in the cache. */
-interface StartedText {
+/** Ids of which those from `start` on are computed. */
+export interface StartedText {
   readonly promptIds: readonly number[];
   readonly start: number;
+  /** Keys and values of the ids before `start`, where the last step did not leave them in the cache. */
+  readonly cached?: KVBlocks | undefined;
 }
+
+/** Adds what is computed from a chunk of logits [count, V], which the next chunk overwrites. */
+export type UseLogits = (step: TappedRecorder, logits: Tensor, rows: RowRange) => void;
 
 /** Runs a model's layers and head over texts, one step after another. It owns the model's parts. */
 export class TextSteps {
+  readonly device: Device;
+  readonly sizes: RuntimeSizes;
   /** Parts of the model; those of the next step may have another kernel. */
   parts: ModelParts;
-  readonly #device: Device;
-  readonly #sizes: RuntimeSizes;
   /** [T] 0, 1, …, T − 1 */
   readonly #rows: Tensor;
+  /** Rows of each text of a step that has several, from a multiple of CHUNK_ROWS on. */
+  readonly #rowsOfTexts: Tensor;
 
   constructor(device: Device, parts: ModelParts, sizes: RuntimeSizes) {
-    const rows = Int32Array.from({ length: sizes.maxBatchTokens }, (_, t) => t);
+    const { maxBatchTokens: T, maxBatchSize: S } = sizes;
     this.parts = parts;
-    this.#device = device;
-    this.#sizes = sizes;
-    this.#rows = Tensor.from(device, 'rows', rows);
+    this.device = device;
+    this.sizes = sizes;
+    this.#rows = Tensor.from(
+      device,
+      'rows',
+      Int32Array.from({ length: T }, (_, t) => t),
+    );
+    this.#rowsOfTexts = Tensor.create(device, 'rows of texts', 'i32', [CHUNK_ROWS * (ceilDiv(T, CHUNK_ROWS) + S)]);
   }
 
   /**
-   * Runs texts from their start, those of one token first; returns the tapped modules' outputs.
+   * Computes the logits of every computed token of some texts, [T, V] each, in tensors that are the caller's.
    *
+   * @returns the tapped modules' outputs.
    * @throws RangeValueError for a module that the model does not have; GpuError; DeviceLostError.
    */
-  async run(
-    texts: readonly (readonly number[])[],
+  run(
+    texts: readonly StartedText[],
     taps: readonly string[],
-    sink: LogitsSink,
+    logits: readonly Tensor[],
   ): Promise<ReadonlyMap<string, Tensor>> {
-    const step = new TappedRecorder(this.#device, this.parts.kernels, this.#rows, taps);
-    const started = texts.map((promptIds) => ({ promptIds, start: 0 }));
+    return this.#step(taps, (step) => {
+      const ranges = this.#addLayers(step, texts);
+      const numTokens = ranges.reduce((sum, { count }) => sum + count, 0);
+      const normed = this.#addNorm(step, numTokens);
+      const rows = this.#writeRows(ranges);
+      for (const [text, { first, count }] of ranges.entries()) {
+        for (const chunk of chunksOf({ first: 0, count })) {
+          const out = rowsOf(this.device, logits[text]!, chunk);
+          const from = { first: first + chunk.first, count: chunk.count };
+          const isAligned = from.first % CHUNK_ROWS === 0;
+          lmHead(
+            step,
+            this.parts,
+            isAligned ? rowsOf(this.device, normed, from) : this.#gather(step, normed, rows[text]!, chunk),
+            out,
+          );
+        }
+      }
+    });
+  }
+
+  /** Runs texts and uses the logits of all their rows, in the order of the step: texts with one token first. */
+  async runRows(texts: readonly StartedText[], use: UseLogits): Promise<void> {
+    await this.#step([], (step) => {
+      const numTokens = this.#addLayers(step, texts).reduce((sum, { count }) => sum + count, 0);
+      const normed = this.#addNorm(step, numTokens);
+      for (const rows of chunksOf({ first: 0, count: numTokens })) {
+        const chunk = this.parts.scratch.logits.prefix([rows.count, this.#vocabSize]);
+        lmHead(step, this.parts, rowsOf(this.device, normed, rows), chunk);
+        use(step, chunk, rows);
+      }
+    });
+  }
+
+  /** Computes keys and values of a text; returns those of all its ids, which the caller owns. */
+  async prefill(text: StartedText): Promise<KVBlocks> {
+    await this.#step([], (step) => this.#addLayers(step, [text]));
+    return KVBlocks.copyOf(this.device, this.parts.kv, ceilDiv(text.promptIds.length, this.sizes.blockSize));
+  }
+
+  /** Computes the logits [V] after a text. @throws GpuError; DeviceLostError. */
+  async nextLogits(text: StartedText): Promise<Float32Array> {
+    const { kernels, scratch, inputs } = this.parts;
+    const logits = scratch.logits.prefix([1, this.#vocabSize]);
+    await this.#step([], (step) => {
+      const [{ count } = { count: 0 }] = this.#addLayers(step, [text]);
+      const [x, out] = [scratch.hidden.prefix([count, this.#hiddenSize]), this.#gathered(1)];
+      step.add(kernels.gatherRows, { x, rows: inputs.tensors.logitsRows.prefix([1]), out }, {});
+      const normed = scratch.normed.prefix([1, this.#hiddenSize]);
+      lastNorm(step, this.parts, out, normed);
+      lmHead(step, this.parts, normed, logits);
+    });
+    return logits.readF32();
+  }
+
+  /** Computes logits [R, V] of rows hidden[R, C] of the residual stream, or of rows after the last norm. */
+  async unembed(hidden: Tensor, logits: Tensor, { norm }: { readonly norm: boolean }): Promise<void> {
+    const { scratch } = this.parts;
+    const [count = 0] = hidden.shape;
+    await this.#step([], (step) => {
+      for (const rows of chunksOf({ first: 0, count })) {
+        const x = rowsOf(this.device, hidden, rows);
+        const normed = norm ? scratch.normed.prefix(x.shape) : x;
+        if (norm) lastNorm(step, this.parts, x, normed);
+        lmHead(step, this.parts, normed, rowsOf(this.device, logits, rows));
+      }
+    });
+  }
+
+  /** Idempotent. */
+  close(): void {
+    closeParts(this.parts);
+    for (const tensor of [this.#rows, this.#rowsOfTexts]) tensor.close();
+  }
+
+  get #hiddenSize(): number {
+    return this.parts.model.config.hiddenSize;
+  }
+
+  get #vocabSize(): number {
+    return this.parts.model.config.vocabSize;
+  }
+
+  #gathered(numRows: number): Tensor {
+    return this.parts.scratch.gathered.prefix([numRows, this.#hiddenSize]);
+  }
+
+  /** Adds all layers over what is to compute of some texts; returns the rows of each. */
+  #addLayers(step: TappedRecorder, texts: readonly StartedText[]): RowRange[] {
+    const { blockSize } = this.sizes;
+    let numBlocks = 0;
+    const rows = texts.map(({ promptIds, start, cached }, tokenSlot): BatchRow => {
+      const first = numBlocks;
+      numBlocks += ceilDiv(promptIds.length, blockSize);
+      cached?.copyInto(this.parts.kv, first, ceilDiv(start, blockSize));
+      const blockTable = Array.from({ length: numBlocks - first }, (_, block) => first + block);
+      const sequence = { promptIds, ids: [], params: GREEDY };
+      return { sequence, start, numTokens: promptIds.length - start, samples: true, tokenSlot, blockTable };
+    });
+    const { plan, sampled } = planBatch(rows, this.sizes);
+    const shape = stepShape(plan, this.parts.inputs.write(plan), this.sizes);
+    forward(step, this.parts, { ...shape, numLogitsRows: 0 });
+    const ranges = new Array<RowRange>(texts.length);
+    for (const [row, { tokenSlot, numTokens }] of sampled.entries()) {
+      ranges[tokenSlot] = { first: plan.queryStartLoc[row]!, count: numTokens };
+    }
+    return ranges;
+  }
+
+  /** Adds the last norm of every row: [T, C]. */
+  #addNorm(step: TappedRecorder, numTokens: number): Tensor {
+    const { scratch } = this.parts;
+    const shape = [numTokens, this.#hiddenSize];
+    const normed = scratch.normed.prefix(shape);
+    lastNorm(step, this.parts, scratch.hidden.prefix(shape), normed);
+    return normed;
+  }
+
+  /** Writes the rows of each text to a place of its own, where every chunk of them can be bound; returns the places. */
+  #writeRows(ranges: readonly RowRange[]): Tensor[] {
+    const words = new Int32Array(this.#rowsOfTexts.length);
+    let end = 0;
+    const places = ranges.map(({ first, count }) => {
+      const place = { first: end, count };
+      for (let row = 0; row < count; row++) words[end + row] = first + row;
+      end += CHUNK_ROWS * ceilDiv(count, CHUNK_ROWS);
+      return place;
+    });
+    this.#rowsOfTexts.write(words);
+    return places.map((place) => rowsOf(this.device, this.#rowsOfTexts, place));
+  }
+
+  /** Adds a copy of a chunk of a text's rows. @param rows numbers of the text's rows in the step. */
+  #gather(step: TappedRecorder, x: Tensor, rows: Tensor, chunk: RowRange): Tensor {
+    const out = this.#gathered(chunk.count);
+    step.add(this.parts.kernels.gatherRows, { x, rows: rowsOf(this.device, rows, chunk), out }, {});
+    return out;
+  }
+
+  /** Records a step and submits it; returns the tapped modules' outputs, which the caller owns. */
+  async #step(taps: readonly string[], record: (step: TappedRecorder) => void): Promise<ReadonlyMap<string, Tensor>> {
+    const step = new TappedRecorder(this.device, this.parts.kernels, this.#rows, taps);
     try {
-      this.#addHead(step, this.#addLayers(step, started), sink);
-      await this.#submit(step);
+      record(step);
+      using program = await step.finish('forward');
+      await this.device.checked('forward', () => program.submit());
       return step.taps;
     } catch (error) {
       step.close();
       throw error;
     }
   }
-
-  /** Computes the logits [V] after a text. @throws GpuError; DeviceLostError. */
-  async nextLogits(text: StartedText): Promise<Float32Array> {
-    const { kernels, scratch, inputs, model } = this.parts;
-    const { hiddenSize: C, vocabSize: V } = model.config;
-    const step = new TappedRecorder(this.#device, kernels, this.#rows, []);
-    const numTokens = this.#addLayers(step, [text]);
-    const [x, out] = [scratch.hidden.prefix([numTokens, C]), scratch.gathered.prefix([1, C])];
-    step.add(kernels.gatherRows, { x, rows: inputs.tensors.logitsRows.prefix([1]), out }, {});
-    const logits = scratch.logits.prefix([1, V]);
-    const normed = scratch.normed.prefix([1, C]);
-    lastNorm(step, this.parts, out, normed);
-    lmHead(step, this.parts, normed, logits);
-    await this.#submit(step);
-    return logits.readF32();
-  }
-
-  /** Idempotent. */
-  close(): void {
-    closeParts(this.parts);
-    this.#rows.close();
-  }
-
-  /** Adds all layers over the ids from `start` on; returns the number of tokens. One-token texts must come first. */
-  #addLayers(step: TappedRecorder, texts: readonly StartedText[]): number {
-    const { blockSize } = this.#sizes;
-    let numBlocks = 0;
-    const rows = texts.map(({ promptIds, start }, tokenSlot): BatchRow => {
-      const first = numBlocks;
-      numBlocks += ceilDiv(promptIds.length, blockSize);
-      const blockTable = Array.from({ length: numBlocks - first }, (_, block) => first + block);
-      const sequence = { promptIds, ids: [], params: GREEDY };
-      return { sequence, start, numTokens: promptIds.length - start, samples: true, tokenSlot, blockTable };
-    });
-    const { plan } = planBatch(rows, this.#sizes);
-    const shape = stepShape(plan, this.parts.inputs.write(plan), this.#sizes);
-    forward(step, this.parts, { ...shape, numLogitsRows: 0 });
-    return plan.numTokens;
-  }
-
-  /** Adds the last norm and the LM head of every row. */
-  #addHead(step: TappedRecorder, numTokens: number, { logits, use }: LogitsSink): void {
-    const { scratch, model } = this.parts;
-    const { hiddenSize: C, vocabSize: V } = model.config;
-    const normed = scratch.normed.prefix([numTokens, C]);
-    lastNorm(step, this.parts, scratch.hidden.prefix([numTokens, C]), normed);
-    for (let first = 0; first < numTokens; first += CHUNK_ROWS) {
-      const rows = { first, count: Math.min(CHUNK_ROWS, numTokens - first) };
-      const chunk = logits ? rowsOf(this.#device, logits, rows) : scratch.logits.prefix([rows.count, V]);
-      lmHead(step, this.parts, rowsOf(this.#device, normed, rows), chunk);
-      use?.(step, chunk, rows);
-    }
-  }
-
-  async #submit(step: TappedRecorder): Promise<void> {
-    using program = await step.finish('forward');
-    await this.#device.checked('forward', () => program.submit());
-  }
-}
-
-/** Returns some rows of a tensor whose rows start at multiples of the offset alignment every CHUNK_ROWS rows. */
-export function rowsOf(device: Device, tensor: Tensor, { first, count }: RowRange): Tensor {
-  const shape = [count, ...tensor.shape.slice(1)];
-  const rowBytes = (4 * tensor.length) / (tensor.shape[0] ?? 1);
-  const { buffer, offset } = tensor.range;
-  const range = { buffer, offset: offset + first * rowBytes, size: count * rowBytes };
-  return Tensor.overRange(device, tensor.label, tensor.dtype, shape, range);
 }

@@ -4,19 +4,19 @@ import { groupTexts } from '../../src/research/group-texts.ts';
 
 const lengthsOf = (lengths: readonly number[], maxTexts: number, maxTokens: number) =>
   groupTexts(
-    lengths.map((length) => Array(length).fill(0)),
+    lengths.map((length) => ({ length })),
+    ({ length }) => length,
     { maxTexts, maxTokens },
   ).map((group) => group.map(({ length }) => length));
 
 test.each([
   { lengths: [], want: [] },
-  { lengths: [2], want: [[2]] },
-  // Of a text all but the last id are inputs.
-  { lengths: [6, 6], want: [[6, 6]] },
-  { lengths: [6, 7], want: [[6], [7]] },
-  { lengths: [11, 2], want: [[11], [2]] },
-  { lengths: [10, 2], want: [[10, 2]] },
-  { lengths: [2, 2, 2, 2, 2, 2, 2], want: [[2, 2, 2], [2, 2, 2], [2]] },
-])('texts of $lengths ids, three and ten inputs at most, run as $want', ({ lengths, want }) => {
+  { lengths: [1], want: [[1]] },
+  { lengths: [5, 5], want: [[5, 5]] },
+  { lengths: [5, 6], want: [[5], [6]] },
+  { lengths: [10, 1], want: [[10], [1]] },
+  { lengths: [9, 1], want: [[9, 1]] },
+  { lengths: [1, 1, 1, 1, 1, 1, 1], want: [[1, 1, 1], [1, 1, 1], [1]] },
+])('texts of $lengths tokens, three and ten tokens at most, run as $want', ({ lengths, want }) => {
   expect(lengthsOf(lengths, 3, 10)).toEqual(want);
 });
