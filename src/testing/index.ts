@@ -13,3 +13,6 @@ export {
   type WrongElement,
 } from './comparison.ts';
 export type { Limit, Tolerance } from './limit.ts';
+export { type JudgedMutant, MutantReport } from './mutants/mutant-report.ts';
+export { type MutantText, mutantTexts } from './mutants/mutant-texts.ts';
+export { type MutantOptions, MutantsError, mutants } from './mutants/mutants.ts';

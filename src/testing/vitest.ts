@@ -10,11 +10,6 @@ import {
 } from './comparison.ts';
 import type { Limit } from './limit.ts';
 
-export type { DType } from '../gpu/tensor-data.ts';
-export type { Bound, BoundedElement } from './bounds.ts';
-export type { Tolerance } from './limit.ts';
-export type { CompareOptions, CompareWithinOptions, Limit, NumberArray };
-
 /** Matchers that importing 'roseinfer/testing/vitest' adds to `expect`. */
 export interface ArrayMatchers {
   /**

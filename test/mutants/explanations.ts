@@ -1,10 +1,11 @@
 // Reasons why mutants survive, by shader and fault: an equivalent mutant is no gap, a missed one is. A test fails on a
 // reason that fits no mutant.
+
+import type { MutantText } from '../../src/testing/index.ts';
 import { ATTENTION } from './explanations/attention.ts';
 import { MATMUL } from './explanations/matmul.ts';
 import { SAMPLER } from './explanations/sampler.ts';
 import { SMALL_KERNELS } from './explanations/small-kernels.ts';
-import type { Mutant } from './mutants.ts';
 
 /** Reason why some mutants survive. */
 export interface Explanation {
@@ -25,7 +26,7 @@ export const EXPLANATIONS: readonly Explanation[] = [ATTENTION, MATMUL, SAMPLER,
 );
 
 /** Finds the reason why a mutant survived; null when there is none. */
-export function explain({ shader, operator, before, after }: Mutant): Explanation | null {
+export function explain({ file, operator, before, after }: MutantText): Explanation | null {
   const text = `${operator}: ${before} → ${after}`;
-  return EXPLANATIONS.find((known) => known.shader === shader && known.fault.test(text)) ?? null;
+  return EXPLANATIONS.find((known) => known.shader === file && known.fault.test(text)) ?? null;
 }

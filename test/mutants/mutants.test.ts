@@ -7,10 +7,10 @@ import { Kernel } from '../../src/gpu/kernel.ts';
 import { shadersOf } from '../../src/gpu/shader-names.ts';
 import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import * as library from '../../src/kernels/index.ts';
+import { type MutantText, mutantTexts } from '../../src/testing/index.ts';
+import { OPERATORS } from '../../src/testing/mutants/operators.ts';
 import { runNode } from '../support/run-node.ts';
 import { EXPLANATIONS, explain } from './explanations.ts';
-import { inTurns, mutantsOf } from './mutants.ts';
-import { OPERATORS } from './operators.ts';
 import { tablesOf } from './tables.ts';
 
 const LOOP = `const N = 4u;
@@ -26,7 +26,7 @@ fn main(lane: u32) {
 
 /** Lines that an operator makes of lines of the text. */
 function changed(operator: string, source = LOOP): string[] {
-  return mutantsOf('loop', source)
+  return mutantTexts({ loop: source })
     .filter((mutant) => mutant.operator === operator)
     .map(({ after }) => after);
 }
@@ -58,29 +58,25 @@ describe('an operator', () => {
   });
 
   test('"reset removed" moves a variable of a loop out of the function', () => {
-    const [mutant] = mutantsOf('loop', LOOP).filter(({ operator }) => operator === 'reset removed');
+    const [mutant] = mutantTexts({ loop: LOOP }).filter(({ operator }) => operator === 'reset removed');
     expect(mutant?.source).toBe(
       `${LOOP.replace('var part = array<f32, 2>();', '')}\nvar<private> part = array<f32, 2>();\n`,
     );
   });
 
   test('finds a site in some shader', () => {
-    const found = new Set(
-      Object.entries(shaderSources()).flatMap(([shader, source]) =>
-        mutantsOf(shader, source).map(({ operator }) => operator),
-      ),
-    );
+    const found = new Set(mutantTexts(shaderSources()).map(({ operator }) => operator));
     expect([...found].sort()).toEqual(Object.keys(OPERATORS).sort());
   });
 
   test('leaves declarations, comments and template lists alone', () => {
     const quiet = '// a < b\n@group(0) @binding(1) var<storage, read> x: array<vec2<f32>, 8>;\nstruct P { N: u32 }\n';
-    expect(mutantsOf('quiet', quiet)).toEqual([]);
+    expect(mutantTexts({ quiet })).toEqual([]);
   });
 });
 
 test('every explanation of a survivor is one of a mutant', () => {
-  const all = Object.entries(shaderSources()).flatMap(([shader, source]) => mutantsOf(shader, source));
+  const all = mutantTexts(shaderSources());
   const used = new Set(all.map(explain));
   expect(EXPLANATIONS.filter((explanation) => !used.has(explanation))).toEqual([]);
 });
@@ -93,12 +89,13 @@ test('every kernel of the library has a table', () => {
 });
 
 test('operators take turns, in an order that the seed gives', () => {
-  const all = mutantsOf('loop', LOOP);
-  const order = inTurns(all, 3);
-  expect(inTurns(all, 3)).toEqual(order);
-  expect(inTurns(all, 4)).not.toEqual(order);
-  expect(order.toSorted((a, b) => all.indexOf(a) - all.indexOf(b))).toEqual(all);
-  const operators = new Set(all.map(({ operator }) => operator)).size;
+  const orderOf = (seed: number) => mutantTexts({ loop: LOOP }, { seed });
+  const order = orderOf(3);
+  expect(orderOf(3)).toEqual(order);
+  expect(orderOf(4)).not.toEqual(order);
+  const sorted = (mutants: readonly MutantText[]) => mutants.map(({ source }) => source).sort();
+  expect(sorted(orderOf(4))).toEqual(sorted(order));
+  const operators = new Set(order.map(({ operator }) => operator)).size;
   expect(new Set(order.slice(0, operators).map(({ operator }) => operator)).size).toBe(operators);
 });
 

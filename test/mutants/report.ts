@@ -1,11 +1,12 @@
 // The report of a mutation run: counts by shader and operator, and every survivor with its reason.
+
+import type { MutantText } from '../../src/testing/index.ts';
 import { explain } from './explanations.ts';
-import type { Mutant } from './mutants.ts';
 import type { Verdict } from './verdict.ts';
 
 /** A mutant and its verdict. */
 export interface Judged {
-  readonly mutant: Mutant;
+  readonly mutant: MutantText;
   readonly verdict: Verdict;
 }
 
@@ -22,7 +23,7 @@ export function report(judged: readonly Judged[]): {
   const killable = compiled.length - equivalents.length;
   const score = killable === 0 ? 1 : killed / killable;
   const lines = [
-    ...tally('by shader', compiled, ({ shader }) => shader),
+    ...tally('by shader', compiled, ({ file }) => file),
     ...tally('by operator', compiled, ({ operator }) => operator),
     ...survivors.flatMap(({ mutant }) => describe(mutant)),
     `${compiled.length} compiled, ${judged.length - compiled.length} did not`,
@@ -31,7 +32,7 @@ export function report(judged: readonly Judged[]): {
   return { lines, missed: killable - killed, killable };
 }
 
-function tally(title: string, judged: readonly Judged[], nameOf: (mutant: Mutant) => string): string[] {
+function tally(title: string, judged: readonly Judged[], nameOf: (mutant: MutantText) => string): string[] {
   const groups = Object.entries(Object.groupBy(judged, ({ mutant }) => nameOf(mutant)));
   const rows = groups
     .sort(([a], [b]) => a.localeCompare(b))
@@ -42,10 +43,10 @@ function tally(title: string, judged: readonly Judged[], nameOf: (mutant: Mutant
   return [`killed / compiled ${title}`, ...rows];
 }
 
-function describe(mutant: Mutant): string[] {
+function describe(mutant: MutantText): string[] {
   const { isEquivalent, reason } = explain(mutant) ?? { isEquivalent: false, reason: 'not explained' };
   return [
-    `survived: shaders/${mutant.shader}.wgsl:${mutant.line}, ${mutant.operator}`,
+    `survived: shaders/${mutant.file}.wgsl:${mutant.line}, ${mutant.operator}`,
     `  - ${mutant.before}`,
     `  + ${mutant.after}`,
     `  ${isEquivalent ? 'equivalent' : 'MISSED'}: ${reason}`,

@@ -3,8 +3,8 @@
 import { parseArgs } from 'node:util';
 import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import { deviceFlags } from '../../src/terminal/flags.ts';
+import { type MutantText, mutantTexts } from '../../src/testing/index.ts';
 import { JudgeProcess } from './judge-process.ts';
-import { inTurns, type Mutant, mutantsOf } from './mutants.ts';
 import { type Judged, report } from './report.ts';
 import { tablesOf } from './tables.ts';
 
@@ -25,24 +25,21 @@ const [seed, count] = [Number(values.seed), Number(values.count)];
 const wanted = Object.entries(shaderSources()).filter(([name]) => name === (values.shader ?? name));
 const sources = wanted.filter(([name]) => tablesOf(name).length > 0);
 const untested = wanted.map(([name]) => name).filter((name) => tablesOf(name).length === 0);
-const mutants = inTurns(
-  sources.flatMap(([shader, source]) => mutantsOf(shader, source)),
-  seed,
-);
+const mutants = mutantTexts(Object.fromEntries(sources), { seed });
 console.log(`seed ${seed}: ${count} of ${mutants.length} mutants of ${sources.length} shaders`);
 if (untested.length > 0) console.log(`in no table: ${untested.join(', ')}`);
 
 const compiled = (judged: readonly Judged[]) => judged.filter(({ verdict }) => verdict.state !== 'invalid').length;
 
 /** Judges mutants until enough have compiled. */
-async function judgeAll(queue: Iterator<Mutant>, judged: Judged[]): Promise<void> {
+async function judgeAll(queue: Iterator<MutantText>, judged: Judged[]): Promise<void> {
   using judge = new JudgeProcess(reduction);
   while (compiled(judged) < count) {
     const { value: mutant, done } = queue.next();
     if (done) return;
-    const verdict = await judge.judge(mutant.shader, mutant.source);
+    const verdict = await judge.judge(mutant.file, mutant.source);
     judged.push({ mutant, verdict });
-    console.log(`${mutant.shader}:${mutant.line} ${mutant.operator}: ${verdict.state} ${verdict.reason}`);
+    console.log(`${mutant.file}:${mutant.line} ${mutant.operator}: ${verdict.state} ${verdict.reason}`);
   }
 }
 

@@ -1,5 +1,6 @@
 // Quick tables of checks for every shader: each mutant that is not equivalent must fail one of them.
-import { modulesOf } from '../support/kernels/modules-of.ts';
+import { modulesOf } from '../../src/gpu/shader-imports.ts';
+import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import { ATTENTION_TABLES } from './tables/attention.ts';
 import { CACHE_TABLES } from './tables/cache.ts';
 import { LOGITS_TABLES } from './tables/logits.ts';
@@ -23,5 +24,5 @@ const TABLES: readonly Table[] = [
 
 /** Returns the checks of the kernels that a shader is part of. */
 export function tablesOf(shader: string): Table['check'][] {
-  return TABLES.filter(({ shaders }) => modulesOf(...shaders).has(shader)).map(({ check }) => check);
+  return TABLES.filter(({ shaders }) => modulesOf(shaderSources(), shaders).has(shader)).map(({ check }) => check);
 }

@@ -2,9 +2,9 @@
 // control is empty.
 import { Kernel } from '../../../src/gpu/kernel.ts';
 import type { KernelSpec } from '../../../src/gpu/kernel-spec.ts';
+import { modulesOf } from '../../../src/gpu/shader-imports.ts';
 import { shadersOf } from '../../../src/gpu/shader-names.ts';
 import { shaderSources } from '../../../src/gpu/shader-sources.ts';
-import { modulesOf } from './modules-of.ts';
 
 /** Texts of a shader and their replacements. */
 export type Changes = readonly (readonly [from: string, to: string])[];
@@ -17,7 +17,7 @@ export type Changes = readonly (readonly [from: string, to: string])[];
  */
 export function mutant<S extends KernelSpec>(kernel: Kernel<S>, changes: Changes): Kernel<S> {
   const sources: Record<string, string> = { ...shaderSources() };
-  const files = [...modulesOf(...shadersOf(kernel.spec))];
+  const files = [...modulesOf(sources, shadersOf(kernel.spec))];
   const changed = new Set<string>();
   for (const [from, to] of changes) {
     const holding = files.filter((file) => sources[file]?.includes(from));

@@ -1,16 +1,5 @@
-/** A token of a shader; `open` to `close` are the expressions that mutation operators may change. */
-export interface Token {
-  readonly text: string;
-  readonly start: number;
-  readonly end: number;
-  /** Inside a function's body or the value of a module's constant, and not in a template list. */
-  readonly mutable: boolean;
-  /** Inside brackets. */
-  readonly nested: boolean;
-}
-
-const TOKEN =
-  /\/\/.*|@\w+(?:\([^)]*\))?|[A-Za-z_]\w*(?:::\w+)*|0x[\da-fA-F]+(?:\.[\da-fA-F]*)?(?:p[+-]?\d+)?[uif]?|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[uif]?|<<=|>>=|[-+*/%&|^]=|<<|>>|[<>=!]=|&&|\|\||\+\+|--|->|\S/g;
+// A shader's text, and the few questions about its expressions that mutation operators ask.
+import { CLOSING, OPENING, type Token, tokenize } from './wgsl-tokens.ts';
 
 const PRECEDENCE: Readonly<Record<string, number>> = {
   '||': 1,
@@ -33,9 +22,10 @@ const PRECEDENCE: Readonly<Record<string, number>> = {
   '%': 9,
 };
 const ASSIGNMENTS = new Set(['=', '+=', '-=', '*=', '/=', '%=', '^=', '|=', '&=', '<<=', '>>=']);
-const OPENING = new Set(['(', '[']);
-const CLOSING = new Set([')', ']']);
+const LOOPS = new Set(['for', 'while', 'loop']);
 const ENDS = new Set([',', ';', '{', '}', ':', 'return', 'else']);
+/** Words after which an expression begins: a `-` there has one operand. */
+const BEFORE_EXPRESSIONS = new Set(['return', 'if', 'while', 'switch', 'case', 'else']);
 
 /** Token indices [start, end). */
 export interface Range {
@@ -43,19 +33,18 @@ export interface Range {
   readonly end: number;
 }
 
-/** The tokens of a shader and the few questions about expressions that mutation operators ask. */
+/** Tokens of a shader, and what they are to each other. */
 export class WgslText {
   readonly source: string;
   readonly tokens: readonly Token[];
   /** Tokens at which the loops and their bodies begin. */
-  readonly #loops: readonly { readonly keyword: number; readonly brace: number }[];
+  readonly loops: readonly { readonly keyword: number; readonly brace: number }[];
 
   constructor(source: string) {
     this.source = source;
     this.tokens = tokenize(source);
-    this.#loops = this.tokens.flatMap(({ text, mutable }, keyword) => {
-      if (!mutable || !['for', 'while', 'loop'].includes(text)) return [];
-      return [{ keyword, brace: text === 'loop' ? keyword + 1 : this.closing(keyword + 1) + 1 }];
+    this.loops = this.tokens.flatMap(({ text, mutable }, keyword) => {
+      return mutable && LOOPS.has(text) ? [{ keyword, brace: this.braceAfter(keyword) }] : [];
     });
   }
 
@@ -68,15 +57,20 @@ export class WgslText {
     return this.source.slice(this.tokens[start]!.start, this.tokens[end - 1]!.end);
   }
 
-  /** Number of the line, from 1, in which a character lies. */
-  lineOf(offset: number): number {
-    return this.source.slice(0, offset).split('\n').length;
+  /** Line and column of a character, both from 1. */
+  placeOf(offset: number): { readonly line: number; readonly column: number } {
+    const lines = this.source.slice(0, offset).split('\n');
+    return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
   }
 
-  /** The shaders are formatted: a binary operator has a space on either side. */
+  /** Tells whether a token is an operator between two operands. */
   isBinary(index: number): boolean {
-    const token = this.tokens[index]!;
-    return token.text in PRECEDENCE && this.source[token.start - 1] === ' ' && /\s/.test(this.source[token.end]!);
+    const token = this.tokens[index];
+    if (!token || token.inTemplate || !(token.text in PRECEDENCE)) return false;
+    const before = this.tokens[index - 1];
+    if (!before) return false;
+    if (before.inTemplate) return before.text.startsWith('>');
+    return CLOSING.has(before.text) || (/^[\w.]/.test(before.text) && !BEFORE_EXPRESSIONS.has(before.text));
   }
 
   isAssignment(index: number): boolean {
@@ -126,6 +120,24 @@ export class WgslText {
     return this.tokens.length - 1;
   }
 
+  /** Index of the brace that opens the block of a statement, such as an `if` or a loop. */
+  braceAfter(keyword: number): number {
+    let index = keyword + 1;
+    while (index < this.tokens.length && this.at(index) !== '{') {
+      index = OPENING.has(this.at(index)) ? this.closing(index) + 1 : index + 1;
+    }
+    return index;
+  }
+
+  /** Value that a `var` begins with, or null. */
+  initialValue(keyword: number): Range | null {
+    const end = this.statementEnd(keyword);
+    for (let i = keyword + 1; i < end; i++) {
+      if (this.at(i) === '=') return { start: i + 1, end };
+    }
+    return null;
+  }
+
   /** The arguments between the bracket at `open` and its end. */
   argumentsOf(open: number): Range[] {
     const close = this.closing(open);
@@ -151,12 +163,12 @@ export class WgslText {
 
   /** Tells whether a token lies between the brackets of a `for`. */
   isInLoopHeader(index: number): boolean {
-    return this.#loops.some(({ keyword, brace }) => keyword < index && index < brace);
+    return this.loops.some(({ keyword, brace }) => keyword < index && index < brace);
   }
 
   /** Tells whether a token lies in the body of a loop. */
   isInLoop(index: number): boolean {
-    return this.#loops.some(({ brace }) => brace < index && index < this.closing(brace));
+    return this.loops.some(({ brace }) => brace < index && index < this.closing(brace));
   }
 
   /** Tells whether a statement may begin at the token. */
@@ -165,29 +177,4 @@ export class WgslText {
     if (this.tokens[index]?.nested) return false;
     return before === ';' || before === '{' || before === '}' || before.startsWith('@');
   }
-}
-
-function tokenize(source: string): Token[] {
-  const tokens: Token[] = [];
-  let depth = 0;
-  let brackets = 0;
-  let templates = 0;
-  // Kind of the declaration at the top level: its first word.
-  let declaration = '';
-  for (const { 0: text, index: start } of source.matchAll(TOKEN)) {
-    if (text.startsWith('//')) continue;
-    const end = start + text.length;
-    if (text === '<' && /\w/.test(source[start - 1]!)) templates++;
-    const isConst = declaration === 'const' && tokens.at(-1)?.text !== 'const';
-    const isBody = declaration === 'fn' && depth > 0;
-    tokens.push({ text, start, end, mutable: templates === 0 && (isConst || isBody), nested: brackets > 0 });
-    if (templates > 0 && text.startsWith('>')) templates -= text.length;
-    if (declaration === '' && !text.startsWith('@')) declaration = text;
-    if (text === '{') depth++;
-    else if (text === '}') depth--;
-    else if (OPENING.has(text)) brackets++;
-    else if (CLOSING.has(text)) brackets--;
-    if (depth === 0 && (text === ';' || (text === '}' && declaration !== 'import'))) declaration = '';
-  }
-  return tokens;
 }

@@ -61,7 +61,10 @@ function call(wgsl: WgslText, index: number): Range {
 
 /** The condition of an `if` at a token, or null. */
 function conditionOf(wgsl: WgslText, index: number): Range | null {
-  return wgsl.at(index) === 'if' ? { start: index + 2, end: wgsl.closing(index + 1) } : null;
+  if (wgsl.at(index) !== 'if') return null;
+  const brace = wgsl.braceAfter(index);
+  const isBracketed = wgsl.at(index + 1) === '(' && wgsl.closing(index + 1) === brace - 1;
+  return isBracketed ? { start: index + 2, end: brace - 1 } : { start: index + 1, end: brace };
 }
 
 /** Operator by name. Each looks at every mutable token of a shader. */
@@ -117,16 +120,17 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
     ];
   },
   'initial value changed': (wgsl, i) => {
-    if (wgsl.at(i) !== 'var' || wgsl.at(i + 2) !== '=') return [];
-    const value = { start: i + 3, end: wgsl.statementEnd(i) };
+    const value = wgsl.at(i) === 'var' ? wgsl.initialValue(i) : null;
+    if (value === null) return [];
     const changed = { '0.0': '1.0', 'vec4f()': 'vec4f(1.0)', MASKED: '0.0' }[wgsl.textOf(value)];
     return changed ? [[replaceRange(wgsl, value, changed)]] : [];
   },
   // The variable moves out of the function and keeps what the last turn of the loop left in it.
   'reset removed': (wgsl, i) => {
-    if (wgsl.at(i) !== 'var' || wgsl.at(i + 2) !== '=' || !wgsl.beginsStatement(i) || !wgsl.isInLoop(i)) return [];
-    const statement = { start: i, end: wgsl.statementEnd(i) + 1 };
-    const value = wgsl.textOf({ start: i + 3, end: statement.end - 1 });
+    const initial = wgsl.at(i) === 'var' && wgsl.beginsStatement(i) && wgsl.isInLoop(i) ? wgsl.initialValue(i) : null;
+    if (initial === null) return [];
+    const statement = { start: i, end: initial.end + 1 };
+    const value = wgsl.textOf(initial);
     if (!/^(array<.*>\(\)|\w+\(\)|\d[\w.]*|false|true)$/.test(value)) return [];
     const hoisted = `\nvar<private> ${wgsl.at(i + 1)} = ${value};\n`;
     const { length } = wgsl.source;
