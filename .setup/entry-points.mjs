@@ -17,8 +17,9 @@ function isTypeScript(name) {
 
 const move = moves[process.argv[2]];
 if (!move) throw new Error(`entry-points.mjs: got ${process.argv[2]}, expected dist or src`);
-for (const field of ['exports', 'bin']) {
-  const moved = Object.entries(manifest[field]).map(([key, path]) => [key, move(path)]);
-  manifest[field] = Object.fromEntries(moved);
-}
+const moved = (paths) =>
+  typeof paths === 'string'
+    ? move(paths)
+    : Object.fromEntries(Object.entries(paths).map(([key, path]) => [key, moved(path)]));
+for (const field of ['exports', 'imports', 'bin']) manifest[field] = moved(manifest[field]);
 writeFileSync(new URL('package.json', root), `${JSON.stringify(manifest, null, 2)}\n`);

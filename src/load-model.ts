@@ -1,7 +1,8 @@
 // Puts the layers together: a device, a model on it and the model's tokenizer.
 import type { ChatFormat } from './engine/chat.ts';
 import { Engine } from './engine/engine.ts';
-import type { Device, DeviceIdentity } from './gpu/device.ts';
+import type { Device } from './gpu/device.ts';
+import type { DeviceIdentity } from './gpu/device-traits.ts';
 import type { ModelConfig } from './models/config.ts';
 import { BUNDLED_MODEL, openSource, warn } from './models/resolve-model.ts';
 import { describeStorage } from './models/weight-storage.ts';

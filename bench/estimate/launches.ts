@@ -1,5 +1,5 @@
 // The dispatches of a step on an adapter, one after another, with the sizes that their waits and their work follow from.
-import type { DeviceTraits } from '../../src/gpu/device.ts';
+import type { DeviceTraits } from '../../src/gpu/device-traits.ts';
 import type { Cost, Dims, KernelSpec, Variant } from '../../src/gpu/kernel-spec.ts';
 import { linkShader } from '../../src/gpu/shader-linker.ts';
 import { labelOf } from '../../src/gpu/variant-label.ts';

@@ -1,6 +1,6 @@
 // Estimates of a model's steps: the dispatches of an adapter of the GPU's vendor on which nothing was tuned, with the waits that
 // were counted in compiled shaders. No device is opened.
-import type { DeviceTraits } from '../../src/gpu/device.ts';
+import { type DeviceTraits, PLAIN_TRAITS } from '../../src/gpu/device-traits.ts';
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
 import { modelKernels } from '../../src/models/kernels.ts';
 import { metaParts } from '../../src/runtime/meta-parts.ts';
@@ -88,7 +88,7 @@ export async function estimateSteps(
 }
 
 function traitsOf({ vendor }: Gpu): DeviceTraits {
-  return { minSubgroupSize: SUBGROUP_SIZE, timestamps: true, isSoftware: false, vendor, reduction: 'gpu' };
+  return { ...PLAIN_TRAITS, minSubgroupSize: SUBGROUP_SIZE, timestamps: true, vendor, reduction: 'gpu' };
 }
 
 /** Estimates a step of some dispatches. @throws UnknownLoopsError, as `waitsOf`. */

@@ -1,5 +1,5 @@
 // Quality of stored weights: perplexity and divergence from f32, on a text and by windows of it.
-import type { DeviceOptions } from '../../src/gpu/device.ts';
+import type { DeviceOptions } from '../../src/gpu/device-options.ts';
 import type { OfferedDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { loadTextModel } from '../../src/research/load-text-model.ts';
 import { RangeValueError } from '../../src/util/errors.ts';

@@ -1,7 +1,7 @@
 // Control kernels: they compute what kernels of the library do, summing in no fixed order, as engines that make no promise about
 // bits do. Each is written for a GPU; they are no part of the library.
 import { readFileSync } from 'node:fs';
-import type { DeviceTraits } from '../../src/gpu/device.ts';
+import type { DeviceTraits } from '../../src/gpu/device-traits.ts';
 import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import { read, readPacked, type Sizes, write } from '../../src/gpu/kernel-spec.ts';
 import { F32_CONDITIONS } from '../../src/kernels/weights/weight-tiles.ts';

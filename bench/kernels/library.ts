@@ -1,7 +1,7 @@
 // Kernels of the library beside the dispatches of a model: the naive forms, and what a step could run in another's place. Each
 // has the sizes of the first dispatch that knows all of its own, since a shape letter means one size in all of the library.
 import { canRun } from '../../src/gpu/can-run.ts';
-import type { DeviceTraits } from '../../src/gpu/device.ts';
+import type { DeviceTraits } from '../../src/gpu/device-traits.ts';
 import { Kernel } from '../../src/gpu/kernel.ts';
 import type { Dims, KernelSpec, VariantChoice } from '../../src/gpu/kernel-spec.ts';
 import type { ModelDispatch } from '../../src/kernels/examination.ts';

@@ -1,7 +1,7 @@
 // Comparison of roseinfer with its peers: each engine runs in a process of its own, so that a failure stops no other.
 import { join, resolve } from 'node:path';
 import { findGGUF } from '../../src/formats/gguf/find-gguf.ts';
-import type { DeviceIdentity } from '../../src/gpu/device.ts';
+import type { DeviceIdentity } from '../../src/gpu/device-traits.ts';
 import { WEIGHT_DTYPES, type WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { BUNDLED_MODEL, openSource } from '../../src/models/resolve-model.ts';
 import { deviceOptions, modelOptions } from '../../src/terminal/flags.ts';

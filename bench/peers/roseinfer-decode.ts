@@ -1,6 +1,6 @@
 // Child process: roseinfer's side of the decode comparison.
 import { Engine } from '../../src/engine/engine.ts';
-import type { DeviceIdentity } from '../../src/gpu/device.ts';
+import type { DeviceIdentity } from '../../src/gpu/device-traits.ts';
 import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
 import { loadModel } from '../../src/load-model.ts';
 import type { LoadModelOptions } from '../../src/runtime/load-options.ts';

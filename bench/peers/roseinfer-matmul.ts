@@ -1,5 +1,6 @@
 // Child process: roseinfer's side of the matmul comparison, with the kernel variants that a model takes.
-import { Device, type DeviceOptions } from '../../src/gpu/device.ts';
+import { Device } from '../../src/gpu/device.ts';
+import type { DeviceOptions } from '../../src/gpu/device-options.ts';
 import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
 import { PackedMatrix } from '../../src/gpu/packed-matrix.ts';
 import { PollGovernor } from '../../src/gpu/poll-governor.ts';

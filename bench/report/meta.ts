@@ -2,7 +2,7 @@
 // of one finds the same keys in all.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { DeviceIdentity } from '../../src/gpu/device.ts';
+import type { DeviceIdentity } from '../../src/gpu/device-traits.ts';
 import type { Fallback } from '../../src/tuning/verify-tuning.ts';
 
 /** Versions of other libraries by name. */

@@ -1,6 +1,6 @@
 // Description of the machine: versions, drivers and the adapter, each as far as it can be found.
-import { findAdapter, listAdapters, webgpuVersion } from '../gpu/adapter.ts';
-import type { DeviceOptions } from '../gpu/device.ts';
+import { findAdapter, listAdapters, webgpuVersion } from '#platform';
+import type { DeviceOptions } from '../gpu/device-options.ts';
 import { AdapterError } from '../gpu/errors.ts';
 import { ownReduction, type ReductionClass } from '../gpu/reduction.ts';
 import { variable } from '../util/environment.ts';

@@ -1,5 +1,5 @@
 // The one question that a choice from outside, of a file or of a list of candidates, is asked before it is used.
-import type { DeviceTraits } from './device.ts';
+import type { DeviceTraits } from './device-traits.ts';
 import type { Kernel } from './kernel.ts';
 import type { VariantChoice } from './kernel-spec.ts';
 

@@ -19,6 +19,7 @@ const SPEC_KEYS: KeyTable<KernelSpec> = {
   constants: true,
   overrides: true,
   tunables: true,
+  requires: true,
   supports: true,
   accepts: true,
   workgroups: true,
@@ -61,8 +62,10 @@ export function checkSpec(spec: KernelSpec): void {
   for (const [param, type] of entriesOf('params', spec.params ?? {})) {
     if (!SCALARS.includes(type)) fail(`param ${param}`, type, `one of ${SCALARS.join(', ')}`);
   }
-  const { extras = [] } = spec;
-  if (!Array.isArray(extras) || !extras.every((extra) => typeof extra === 'string')) fail('extras', extras, 'names');
+  const { extras = [], requires = [] } = spec;
+  for (const [key, names] of Object.entries({ extras, requires })) {
+    if (!Array.isArray(names) || !names.every((each) => typeof each === 'string')) fail(key, names, 'names');
+  }
   const scalars = [...Object.keys(spec.params ?? {}), ...extras];
   for (const [scalar, value] of entriesOf('defaults', spec.defaults ?? {})) {
     if (!scalars.includes(scalar)) throw unknownName(name, 'scalar', scalar, scalars);

@@ -2,7 +2,8 @@
 // error of the driver is reported in the author's lines where the driver names a place.
 
 import type { Device } from './device.ts';
-import { GpuError } from './errors.ts';
+import { withoutDirectives } from './directives.ts';
+import { GpuError, KernelError } from './errors.ts';
 import { ShaderStage } from './flags.ts';
 import type { KernelSpec, Variant } from './kernel-spec.ts';
 import { checkBindings } from './shader-check.ts';
@@ -21,18 +22,19 @@ export interface BuiltKernel {
 /**
  * Compiles a variant.
  *
- * @throws KernelError when shader and declaration differ; ShaderError when it does not link or compile; GpuError when the
+ * @throws KernelError when the device lacks a feature, or shader and declaration differ; ShaderError when it does not link or compile; GpuError when the
  * driver refuses it otherwise.
  */
 export async function compileKernel(device: Device, spec: KernelSpec, variant: Variant): Promise<BuiltKernel> {
   const { gpu } = device;
   const label = labelOf(spec.name, variant);
+  checkFeatures(spec, gpu.features);
   const { wgsl, explain } = await linkShader(spec, variant);
   checkBindings(spec, wgsl);
   let module: GPUShaderModule | null = null;
   try {
     return await device.checked(label, async () => {
-      module = gpu.createShaderModule({ label, code: wgsl });
+      module = gpu.createShaderModule({ label, code: withoutDirectives(wgsl, device.refusedDirectives) });
       return { label, variant, ...(await createPipeline(device, label, spec, variant, module)) };
     });
   } catch (error) {
@@ -40,6 +42,14 @@ export async function compileKernel(device: Device, spec: KernelSpec, variant: V
     const { messages } = await messagesOf(module);
     throw (await explain(messages)) ?? error;
   }
+}
+
+function checkFeatures({ name, requires = [] }: KernelSpec, features: ReadonlySet<string>): void {
+  const lacking = requires.filter((feature) => !features.has(feature));
+  if (lacking.length === 0) return;
+  const mend = `openDevice({ requiredFeatures: ${JSON.stringify(lacking)} }) asks the adapter for it`;
+  const has = [...features].sort().join(', ') || 'none';
+  throw new KernelError(name, `requires ${lacking.join(', ')}, the device has ${has}; ${mend}`);
 }
 
 async function createPipeline(

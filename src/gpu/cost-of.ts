@@ -1,17 +1,8 @@
 // Work of a dispatch by its sizes alone: no device is needed to know it.
-import type { DeviceTraits } from './device.ts';
+import { PLAIN_TRAITS } from './device-traits.ts';
 import { KernelError } from './errors.ts';
 import type { Cost, Dims, KernelSpec, VariantChoice } from './kernel-spec.ts';
 import { mergeChoice } from './merge-choice.ts';
-
-/** Device without any optional feature. */
-const PLAIN: DeviceTraits = {
-  minSubgroupSize: 0,
-  timestamps: false,
-  isSoftware: false,
-  vendor: '',
-  reduction: 'software',
-};
 
 /**
  * Computes the cost that a kernel states.
@@ -20,7 +11,7 @@ const PLAIN: DeviceTraits = {
  */
 export function costOf(spec: KernelSpec, dims: Dims, choice: VariantChoice): Cost {
   if (!spec.cost) throw new KernelError(spec.name, 'states no cost');
-  const variant = mergeChoice(spec, PLAIN, choice);
+  const variant = mergeChoice(spec, PLAIN_TRAITS, choice);
   const required = new Proxy<Dims>(
     { ...variant.constants, ...spec.defaults, ...dims },
     {

@@ -1,69 +1,29 @@
 // The owner of all that lives on the GPU. WebGPU only logs its errors, so every call of it runs where they become exceptions.
-import { setTimeout } from 'node:timers/promises';
-import { type Checks, checkOptions, oneOf, text } from '../util/option-checks.ts';
-import { type AdapterChoice, type AdapterIdentity, findAdapter } from './adapter.ts';
+import { lowPriority } from '#platform';
+import { checkOptions } from '../util/option-checks.ts';
+import { sleep } from '../util/sleep.ts';
 import { BindGroups } from './bind-groups.ts';
+import { DEVICE_OPTIONS, type DeviceOptions } from './device-options.ts';
+import { type DeviceIdentity, type DeviceTraits, traitsOf } from './device-traits.ts';
+import { refusedDirectives } from './directives.ts';
 import { DeviceLostError, GpuError } from './errors.ts';
 import { BufferUsage, MapMode } from './flags.ts';
-import { lowPriority } from './host-priority.ts';
+import { type OpenedGpu, openGpu } from './open-gpu.ts';
 import type { PollGovernor } from './poll-governor.ts';
-import { ownReduction, REDUCTION_CLASSES, type ReductionClass } from './reduction.ts';
 import { UncapturedErrors } from './uncaptured-errors.ts';
 import { UniformSlices } from './uniform-slices.ts';
 
-/** How to open a device. */
-export interface DeviceOptions extends AdapterChoice {
-  /**
-   * `auto` (default) uses the optional features that the adapter has; `base` uses none of them, as the simplest adapter
-   * would: no subgroups, WebGPU's default limits.
-   */
-  readonly features?: 'auto' | 'base' | undefined;
-  /** Reduction class of all kernels; the adapter's own kind when absent. */
-  readonly reduction?: ReductionClass | undefined;
-}
-
-/** Identity of a device in reports and caches. */
-export interface DeviceIdentity extends AdapterIdentity {
-  readonly reduction: ReductionClass;
-}
-
-/** Properties of a device that kernels may rely on when they choose a variant. */
-export interface DeviceTraits {
-  /** Lanes of the narrowest subgroup, or 0 where subgroups can't be used. */
-  readonly minSubgroupSize: number;
-  /** GPU time can be measured. */
-  readonly timestamps: boolean;
-  /** A software adapter: few wide lanes on a CPU. */
-  readonly isSoftware: boolean;
-  /** As WebGPU names it, such as `nvidia`; empty where it does not. */
-  readonly vendor: string;
-  /** Order in which every kernel sums. */
-  readonly reduction: ReductionClass;
-}
-
-/** A check of each option. */
-export const DEVICE_OPTIONS: Checks<DeviceOptions> = {
-  adapter: text,
-  backend: text,
-  features: oneOf(['auto', 'base']),
-  reduction: oneOf(REDUCTION_CLASSES),
-};
-const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
-const RAISED_LIMITS = [
-  'maxBufferSize',
-  'maxStorageBufferBindingSize',
-  'maxComputeWorkgroupStorageSize',
-  'maxStorageBuffersPerShaderStage',
-] as const;
 /** Label of the buffers of the scalars of dispatches. */
 const SCALARS = 'scalars';
 /** Longest delay of the report of a loss after a `mapAsync` that failed for it, in milliseconds. */
 const LOSS_MILLISECONDS = 100;
 
 /**
- * Opens a device, as `Device.open`: the first adapter that answers, with the optional features that it has.
+ * Opens a device: the first adapter that answers, with the optional features that it has. Or, with `gpu`, takes a GPUDevice
+ * from elsewhere, which stays the caller's.
  *
- * @throws RangeValueError for an unknown option or value; AdapterError when no adapter fits.
+ * @throws RangeValueError for an unknown option or value; AdapterError when no adapter fits; RequirementError for a feature
+ * or limit that is required and lacking; DeviceLostError for a `gpu` that is lost.
  */
 export function openDevice(options: DeviceOptions = {}): Promise<Device> {
   return Device.open(options);
@@ -76,8 +36,17 @@ export class Device {
   readonly traits: DeviceTraits;
   /** @internal */
   readonly bindGroups: BindGroups;
+  /**
+   * Directives of WGSL that the implementation refuses and does without.
+   *
+   * @internal
+   */
+  readonly refusedDirectives: readonly string[];
+  readonly #isOwned: boolean;
   readonly #scalars: UniformSlices;
   readonly #buffers = new Set<GPUBuffer>();
+  /** Buffers of others, and how many tensors are over each. */
+  readonly #borrowed = new Map<GPUBuffer, number>();
   readonly #lost: Promise<never>;
   /** Callbacks of calls that wait; a loss calls all of them. */
   readonly #waiting = new Set<(error: DeviceLostError) => void>();
@@ -88,10 +57,12 @@ export class Device {
   #yields = false;
   #closed = false;
 
-  private constructor(gpu: GPUDevice, identity: DeviceIdentity, traits: DeviceTraits) {
+  private constructor({ gpu, identity, isOwned }: OpenedGpu, traits: DeviceTraits, refused: readonly string[]) {
     this.gpu = gpu;
-    this.identity = identity;
+    this.identity = { ...identity, reduction: traits.reduction };
     this.traits = traits;
+    this.refusedDirectives = refused;
+    this.#isOwned = isOwned;
     this.#uncaptured = new UncapturedErrors(gpu);
     const usage = BufferUsage.UNIFORM | BufferUsage.COPY_DST;
     this.#scalars = new UniformSlices(gpu.queue, (size) =>
@@ -108,27 +79,22 @@ export class Device {
     this.#lost.catch(() => {});
   }
 
-  /** @throws RangeValueError for an unknown option or value; AdapterError when no adapter fits. */
+  /**
+   * Opens a device, or takes one from elsewhere.
+   *
+   * @throws as `openDevice`.
+   */
   static async open(options: DeviceOptions = {}): Promise<Device> {
     // A software adapter's threads would inherit the lowest priority.
     using _own = lowPriority.pause();
     checkOptions('options of a device', options, DEVICE_OPTIONS);
-    const { features = 'auto', reduction: asked, ...choice } = options;
-    const { adapter, identity } = await findAdapter(choice);
-    const reduction = asked ?? ownReduction(identity);
-    const auto = features === 'auto';
-    const requiredFeatures = auto ? OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)) : [];
-    const requiredLimits: Record<string, number> = {};
-    if (auto) for (const limit of RAISED_LIMITS) requiredLimits[limit] = adapter.limits[limit];
-    const gpu = await adapter.requestDevice({ label: 'roseinfer', requiredFeatures, requiredLimits });
-    const traits: DeviceTraits = {
-      minSubgroupSize: gpu.features.has('subgroups') ? (adapter.info.subgroupMinSize ?? 0) : 0,
-      timestamps: gpu.features.has('timestamp-query'),
-      isSoftware: identity.isSoftware,
-      vendor: adapter.info.vendor,
-      reduction,
-    };
-    return new Device(gpu, { ...identity, reduction }, traits);
+    const opened = await openGpu(options);
+    const refused = await refusedDirectives(opened.gpu);
+    const traits = traitsOf(opened.gpu, opened.identity, options);
+    const device = new Device(opened, traits, refused);
+    await Promise.resolve(); // a device that is lost already says so then
+    if (device.#lostError) throw device.#lostError;
+    return device;
   }
 
   /** Buffers created and not yet destroyed, but for those of the scalars of dispatches. */
@@ -154,9 +120,33 @@ export class Device {
     return buffer;
   }
 
-  /** Tells whether the buffer was created here and is not yet destroyed. */
+  /** Tells whether the buffer was created here and is not yet destroyed, or was lent and is not yet given back. */
   isLive(buffer: GPUBuffer): boolean {
-    return this.#buffers.has(buffer);
+    return this.#buffers.has(buffer) || this.#borrowed.has(buffer);
+  }
+
+  /**
+   * Takes a buffer of someone else's, to be given back as often as it was taken.
+   *
+   * @internal
+   * @throws GpuError when the implementation says at once that it is on another device, mapped or destroyed.
+   */
+  borrowBuffer(label: string, buffer: GPUBuffer): void {
+    this.throwIfFailed();
+    // Checks the buffer and writes nothing.
+    this.attempt(label, () => this.gpu.queue.writeBuffer(buffer, 0, new Uint8Array(0)));
+    this.#borrowed.set(buffer, (this.#borrowed.get(buffer) ?? 0) + 1);
+  }
+
+  /**
+   * Gives a buffer back; with the last time the bind groups that hold it are freed.
+   *
+   * @internal
+   */
+  returnBuffer(buffer: GPUBuffer): void {
+    const count = this.#borrowed.get(buffer) ?? 0;
+    if (count > 1) this.#borrowed.set(buffer, count - 1);
+    else if (this.#borrowed.delete(buffer)) this.bindGroups.forget(buffer);
   }
 
   /** Frees a buffer and the bind groups that hold it; a second call does nothing. */
@@ -239,14 +229,17 @@ export class Device {
     return await (this.#governor ? this.#governor.during(() => this.#map(staging, size)) : this.#map(staging, size));
   }
 
-  /** Frees every buffer and the device; idempotent. */
+  /** Frees every buffer that was created here, and the GPUDevice unless it is the caller's; idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#lostError ??= new DeviceLostError('closed', 'close() was called');
     for (const buffer of [...this.#buffers]) this.destroyBuffer(buffer);
+    this.#borrowed.clear();
     this.#scalars.close();
-    this.gpu.destroy();
+    this.#uncaptured.close();
+    if (this.#isOwned) this.gpu.destroy();
+    else for (const tell of this.#waiting) tell(this.#lostError);
   }
 
   [Symbol.dispose](): void {
@@ -279,7 +272,8 @@ export class Device {
     try {
       await this.#untilLost(mapped);
     } catch (error) {
-      await Promise.race([this.#lost, setTimeout(LOSS_MILLISECONDS)]);
+      if (this.#lostError) throw this.#lostError;
+      await Promise.race([this.#lost, sleep(LOSS_MILLISECONDS)]);
       throw new GpuError(label, error instanceof Error ? error.message : String(error));
     }
     if (this.#lostError) throw this.#lostError;

@@ -11,6 +11,23 @@ export class AdapterError extends RoseinferError {
   }
 }
 
+/** A feature or limit was required that the adapter, or the device that was handed in, does not have. */
+export class RequirementError extends RoseinferError {
+  /** Name of the feature or limit. */
+  readonly requirement: string;
+  /** True for a feature. */
+  readonly required: number | true;
+  /** False for a feature. */
+  readonly available: number | false;
+
+  constructor(message: string, requirement: string, required: number | true, available: number | false) {
+    super(message);
+    this.requirement = requirement;
+    this.required = required;
+    this.available = available;
+  }
+}
+
 /** Loss of the device (driver reset, unplugged, or closed); nothing on it can be read back any more. */
 export class DeviceLostError extends RoseinferError {
   readonly reason: string;

@@ -1,6 +1,6 @@
 // The declaration of a kernel and the types that follow from it: a letter, scalar, condition or number that the declaration
 // does not name is an error of the compiler in its own callbacks, and in every call.
-import type { DeviceTraits } from './device.ts';
+import type { DeviceTraits } from './device-traits.ts';
 import type { PackedMatrix } from './packed-matrix.ts';
 import type { DType, Tensor } from './tensor.ts';
 
@@ -60,7 +60,8 @@ export function readPacked<const Rows extends Dim, const Columns extends Dim>(
 
 /**
  * An input of f32; `read.f16`, `read.i32`, `read.u32` for the other element types. The shader of an f16 binding declares
- * u32 words: element i is half `i & 1` (the low one first) of word `i >> 1`, whatever the shape.
+ * u32 words: element i is half `i & 1` (the low one first) of word `i >> 1`, whatever the shape. Under `enable f16;` it may
+ * declare f16.
  */
 export const read: DeclareAny = declareAny('read');
 
@@ -190,6 +191,11 @@ export interface KernelSpec<
   readonly overrides?: (traits: DeviceTraits) => Sizes<Overrides>;
   /** Values that constants and overrides may take, defaults included, where there are several: the tests run them all. */
   readonly tunables?: { readonly [K in NoInfer<Constants | Overrides>]?: readonly number[] };
+  /**
+   * Optional features of WebGPU that the shader needs in every variant, such as `shader-f16` of one that begins with `enable
+   * f16;`: a device without one refuses the kernel by name.
+   */
+  readonly requires?: readonly string[];
   /** Names what keeps a device from running a variant, or null. */
   supports?(variant: DeclaredVariant<Conditions, Constants, Overrides>, traits: DeviceTraits): string | null;
   /** Names the first thing wrong with the sizes, or null. */

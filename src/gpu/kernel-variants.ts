@@ -1,5 +1,5 @@
 // Variants of a kernel that doctor and kernel benchmark go through, by name: the base, the model's, their neighbours.
-import type { DeviceTraits } from './device.ts';
+import type { DeviceTraits } from './device-traits.ts';
 import type { Kernel } from './kernel.ts';
 import type { Variant, VariantChoice } from './kernel-spec.ts';
 import { overlay } from './overlay.ts';

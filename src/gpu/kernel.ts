@@ -4,7 +4,9 @@ import type { BoundOperands } from './bound-operands.ts';
 import { checkSpec } from './check-spec.ts';
 import { type BuiltKernel, compileKernel } from './compile-kernel.ts';
 import { costOf } from './cost-of.ts';
-import type { Device, DeviceTraits } from './device.ts';
+import type { Device } from './device.ts';
+import type { DeviceTraits } from './device-traits.ts';
+import { withoutDirectives } from './directives.ts';
 import type { Dispatch } from './dispatch.ts';
 import { KernelError } from './errors.ts';
 import { checkGrid } from './grid.ts';
@@ -132,7 +134,8 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
    * @throws KernelError, as `variant`, and when the shader is missing or does not link.
    */
   async wgsl(device: Device, choice?: ChoiceOf<S>): Promise<string> {
-    return (await linkShader(this.spec, this.variant(device.traits, choice))).wgsl;
+    const { wgsl } = await linkShader(this.spec, this.variant(device.traits, choice));
+    return withoutDirectives(wgsl, device.refusedDirectives);
   }
 
   /**

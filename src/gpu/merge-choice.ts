@@ -1,7 +1,7 @@
 // A caller's choice of a variant, merged into the kernel's defaults; a name that the kernel does not declare is refused.
 import { checkKeys, isRecord, type KeyTable } from '../util/keys.ts';
 import { quote } from '../util/quote.ts';
-import type { DeviceTraits } from './device.ts';
+import type { DeviceTraits } from './device-traits.ts';
 import { KernelError } from './errors.ts';
 import type { KernelSpec, Variant, VariantChoice } from './kernel-spec.ts';
 import { unknownName } from './operands.ts';

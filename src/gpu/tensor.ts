@@ -6,6 +6,7 @@ import type { BoundRange } from './bound-operands.ts';
 import type { Device } from './device.ts';
 import { TensorError } from './errors.ts';
 import { BufferUsage } from './flags.ts';
+import { checkLent, type WrapOptions } from './lent-buffer.ts';
 import {
   checkDType,
   checkShape,
@@ -19,7 +20,7 @@ import {
   toTypedArray,
 } from './tensor-data.ts';
 
-export type { DType, TensorData, TensorSource };
+export type { DType, TensorData, TensorSource, WrapOptions };
 
 const WORD = 4;
 
@@ -40,7 +41,8 @@ export class Tensor {
   readonly shape: readonly number[];
   /** Null for a tensor that is a shape alone. */
   readonly #place: Place | null;
-  readonly #ownsBuffer: boolean;
+  /** Whether the buffer is its own to destroy, or lent to it to be given back. */
+  #holds: 'own' | 'lent' | 'none';
   /**
    * End of the elements that the buffer holds for any tensor, in bytes from the start; the rest of their word is
    * padding.
@@ -52,14 +54,14 @@ export class Tensor {
     label: string,
     dtype: DType,
     shape: readonly number[],
-    ownsBuffer: boolean,
+    holds: 'own' | 'lent' | 'none',
     end: number = numElements(shape) * elementBytes(dtype),
   ) {
     this.#place = place;
     this.label = label;
     this.dtype = dtype;
     this.shape = [...shape];
-    this.#ownsBuffer = ownsBuffer;
+    this.#holds = holds;
     this.#end = end;
   }
 
@@ -94,7 +96,7 @@ export class Tensor {
       size,
       usage: BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST,
     });
-    return new Tensor({ device, range: { buffer, offset: 0, size } }, label, dtype, shape, true);
+    return new Tensor({ device, range: { buffer, offset: 0, size } }, label, dtype, shape, 'own');
   }
 
   /**
@@ -114,6 +116,59 @@ export class Tensor {
     const tensor = Tensor.create(device, label, dtypeOf(data), sizes);
     tensor.write(data);
     return tensor;
+  }
+
+  /**
+   * A tensor over a buffer that was made elsewhere, on the same GPUDevice, such as the output of another library. The
+   * buffer stays the caller's: `close` lets go of it and does not destroy it. Close the tensor before the buffer is destroyed
+   * or mapped.
+   *
+   * @param buffer usage STORAGE, COPY_SRC and COPY_DST; not mapped.
+   * @param options `offset` in bytes, a multiple of the adapter's minStorageBufferOffsetAlignment, 0 when absent; `label`, the
+   * buffer's when absent.
+   * @throws RangeValueError for an unknown option, a device that is none, or a value of another type; TensorError for another
+   * buffer, offset or element type, and a shape that the buffer does not hold; GpuError for a buffer of another GPUDevice,
+   * where the implementation says so at once.
+   *
+   * @example x / 2 in a buffer of one's own
+   * ```ts
+   * import { defineKernel, openDevice, Tensor, write } from 'roseinfer/kernels';
+   *
+   * const halve = defineKernel({
+   *   name: 'halve',
+   *   source:
+   *     '@group(0) @binding(0) var<storage, read_write> x: array<f32>;' +
+   *     '@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {' +
+   *     '  if (id.x < arrayLength(&x)) { x[id.x] = x[id.x] / 2.0; } }',
+   *   bindings: { x: write('N') },
+   *   workgroups: ({ N }) => [Math.ceil(N / 64), 1, 1],
+   * });
+   * using device = await openDevice(); // or openDevice({ gpu }) of one's own
+   * const usage = 0x80 | 0x04 | 0x08; // STORAGE, COPY_SRC, COPY_DST
+   * const buffer = device.gpu.createBuffer({ size: 12, usage });
+   * device.gpu.queue.writeBuffer(buffer, 0, new Float32Array([1, 2, 3]));
+   * using x = Tensor.wrap(device, buffer, 'f32', [3]);
+   * await halve.run(device, { x }, {});
+   * console.log(await x.readF32());
+   * ```
+   */
+  static wrap(
+    device: Device,
+    buffer: GPUBuffer,
+    dtype: DType,
+    shape: readonly number[],
+    options: WrapOptions = {},
+  ): Tensor {
+    const { label, offset } = checkLent(device, buffer, options);
+    checkDType(label, dtype);
+    checkShape(label, shape);
+    const size = numBytes(dtype, shape);
+    if (offset + size > buffer.size) {
+      const rest = `${Math.max(buffer.size - offset, 0)} bytes of the buffer's ${buffer.size}`;
+      throw new TensorError(label, `${rest} are behind offset ${offset}, expected ${size} for ${dtype}[${shape}]`);
+    }
+    device.borrowBuffer(label, buffer);
+    return new Tensor({ device, range: { buffer, offset, size } }, label, dtype, shape, 'lent');
   }
 
   /**
@@ -137,7 +192,7 @@ export class Tensor {
         `range is bytes [${offset}, ${offset + size}) of ${buffer.size}, expected ${expected}`,
       );
     }
-    return new Tensor({ device, range }, label, dtype, shape, false);
+    return new Tensor({ device, range }, label, dtype, shape, 'none');
   }
 
   /**
@@ -151,7 +206,7 @@ export class Tensor {
   static meta(label: string, dtype: DType, shape: readonly number[]): Tensor {
     checkDType(label, dtype);
     checkShape(label, shape);
-    return new Tensor(null, label, dtype, shape, false);
+    return new Tensor(null, label, dtype, shape, 'none');
   }
 
   /**
@@ -204,7 +259,7 @@ export class Tensor {
         `view [${shape}]${as} has ${numElements(shape)} elements, the tensor [${this.shape}]`,
       );
     }
-    return new Tensor(place, this.label, dtype, shape, false, this.#end);
+    return new Tensor(place, this.label, dtype, shape, 'none', this.#end);
   }
 
   /**
@@ -261,9 +316,15 @@ export class Tensor {
     throw new TensorError(this.label, `read as f32, the tensor is ${this.dtype}`);
   }
 
-  /** Frees the buffer and the bind groups that hold it; on a view it does nothing; idempotent. */
+  /**
+   * Frees the buffer and the bind groups that hold it, and of a wrapped buffer the latter alone; on a view it does nothing;
+   * idempotent.
+   */
   close(): void {
-    if (this.#ownsBuffer) this.#placed.device.destroyBuffer(this.range.buffer);
+    const holds = this.#holds;
+    this.#holds = 'none';
+    if (holds === 'own') this.#placed.device.destroyBuffer(this.range.buffer);
+    else if (holds === 'lent') this.#placed.device.returnBuffer(this.range.buffer);
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
 // Variants of a kernel: the full one that a choice means, and the one enumeration of the values of its tunables.
-import type { DeviceTraits } from './device.ts';
+import type { DeviceTraits } from './device-traits.ts';
 import { KernelError } from './errors.ts';
 import type { KernelSpec, Variant, VariantChoice } from './kernel-spec.ts';
 import { mergeChoice } from './merge-choice.ts';

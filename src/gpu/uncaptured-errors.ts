@@ -9,17 +9,26 @@ export class UncapturedErrors {
   #unheard: string | null = null;
   #numUnheard = 0;
 
+  readonly #gpu: GPUDevice;
+  readonly #hear = (event: GPUUncapturedErrorEvent): void => {
+    event.preventDefault();
+    const { message } = event.error;
+    if (this.#raised) {
+      this.#raised.push(message);
+      return;
+    }
+    this.#unheard ??= message;
+    this.#numUnheard++;
+  };
+
   constructor(gpu: GPUDevice) {
-    gpu.addEventListener('uncapturederror', (event) => {
-      event.preventDefault();
-      const { message } = event.error;
-      if (this.#raised) {
-        this.#raised.push(message);
-        return;
-      }
-      this.#unheard ??= message;
-      this.#numUnheard++;
-    });
+    this.#gpu = gpu;
+    gpu.addEventListener('uncapturederror', this.#hear);
+  }
+
+  /** Hears no more: the device may go on without this one. */
+  close(): void {
+    this.#gpu.removeEventListener('uncapturederror', this.#hear);
   }
 
   /** Runs calls. @throws GpuError with the first error that is raised meanwhile, whatever else they throw. */

@@ -1,11 +1,14 @@
 // Exports of 'roseinfer/kernels': the kernels, and the types and functions to run, record and time them.
 import '../util/platform-types.ts';
 
-export { type AdapterChoice, type AdapterIdentity, type FoundAdapter, findAdapter } from '../gpu/adapter.ts';
+export { findAdapter } from '#platform';
+export type { AdapterChoice, AdapterIdentity, FoundAdapter } from '../gpu/adapter.ts';
 export type { BuiltKernel } from '../gpu/compile-kernel.ts';
-export { type Device, type DeviceIdentity, type DeviceOptions, type DeviceTraits, openDevice } from '../gpu/device.ts';
+export { type Device, openDevice } from '../gpu/device.ts';
+export type { DeviceOptions } from '../gpu/device-options.ts';
+export type { DeviceIdentity, DeviceTraits } from '../gpu/device-traits.ts';
 export type { Dispatch } from '../gpu/dispatch.ts';
-export { AdapterError, DeviceLostError, GpuError, KernelError, TensorError } from '../gpu/errors.ts';
+export { AdapterError, DeviceLostError, GpuError, KernelError, RequirementError, TensorError } from '../gpu/errors.ts';
 export { defineKernel, Kernel } from '../gpu/kernel.ts';
 export {
   type BindingSpec,
@@ -47,7 +50,7 @@ export type { Program } from '../gpu/program.ts';
 export { Recorder } from '../gpu/recorder.ts';
 export type { ReductionClass } from '../gpu/reduction.ts';
 export { ShaderError } from '../gpu/shader-error.ts';
-export { type DType, Tensor, type TensorData, type TensorSource } from '../gpu/tensor.ts';
+export { type DType, Tensor, type TensorData, type TensorSource, type WrapOptions } from '../gpu/tensor.ts';
 export { type TimeOptions, type Timing, time } from '../gpu/time.ts';
 export { RangeValueError, RoseinferError } from '../util/errors.ts';
 export { adjustLogits } from './adjust-logits/adjust-logits.ts';

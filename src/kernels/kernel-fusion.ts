@@ -1,6 +1,6 @@
 // Contract of a fused kernel: the kernels that it stands for, which give the same bits one after the other. A model takes the
 // one or the others, and the verifier compares them.
-import type { DeviceTraits } from '../gpu/device.ts';
+import type { DeviceTraits } from '../gpu/device-traits.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Dims, KernelSpec, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
 

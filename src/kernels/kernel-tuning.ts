@@ -1,6 +1,6 @@
 // Contract of a kernel's tuning: which sizes its fastest variant depends on, which variants are measured, and on which
 // operands. The tuner takes the sizes from a model's dispatches and knows no kernel by itself.
-import type { DeviceTraits } from '../gpu/device.ts';
+import type { DeviceTraits } from '../gpu/device-traits.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Dims, KernelSpec, Sizes, VariantChoice } from '../gpu/kernel-spec.ts';
 import type { DispatchOf } from './examination.ts';

@@ -2,10 +2,12 @@
 import '../util/platform-types.ts';
 
 export type { AdapterChoice, AdapterIdentity } from '../gpu/adapter.ts';
-export type { Device, DeviceIdentity, DeviceOptions, DeviceTraits } from '../gpu/device.ts';
-export { AdapterError, DeviceLostError, GpuError, KernelError, TensorError } from '../gpu/errors.ts';
+export type { Device } from '../gpu/device.ts';
+export type { DeviceOptions } from '../gpu/device-options.ts';
+export type { DeviceIdentity, DeviceTraits } from '../gpu/device-traits.ts';
+export { AdapterError, DeviceLostError, GpuError, KernelError, RequirementError, TensorError } from '../gpu/errors.ts';
 export type { ReductionClass } from '../gpu/reduction.ts';
-export type { DType, Tensor, TensorData, TensorSource } from '../gpu/tensor.ts';
+export type { DType, Tensor, TensorData, TensorSource, WrapOptions } from '../gpu/tensor.ts';
 export type { KVDType } from '../kernels/kv-write/kv-write.ts';
 export type { OfferedDType, WeightDType } from '../kernels/weights/weight-tiles.ts';
 export type { ModelConfig } from '../models/config.ts';

@@ -1,6 +1,6 @@
 // List of the dispatches of a model's steps: an interpreter of the forward pass that solves each dispatch and runs none. Tuner,
 // compiler, doctor and kernel benchmark take kernels and sizes from it, and know no model.
-import type { DeviceTraits } from '../gpu/device.ts';
+import type { DeviceTraits } from '../gpu/device-traits.ts';
 import type { ModelDispatch } from '../kernels/examination.ts';
 import type { StepShape, StepSink } from '../models/step.ts';
 import { type ForwardParts, forward } from './forward.ts';

@@ -1,5 +1,5 @@
 // Options for loading a model: one table of checks for each function that loads one.
-import { DEVICE_OPTIONS, type DeviceOptions } from '../gpu/device.ts';
+import { DEVICE_OPTIONS, type DeviceOptions } from '../gpu/device-options.ts';
 import { Kernel } from '../gpu/kernel.ts';
 import { KV_DTYPES } from '../kernels/kv-write/kv-write.ts';
 import { OFFERED_DTYPES, type OfferedDType } from '../kernels/weights/weight-tiles.ts';

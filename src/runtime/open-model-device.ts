@@ -9,8 +9,10 @@ import type { ModelDeviceOptions } from './load-options.ts';
  * @throws as `Device.open`.
  */
 export async function openModelDevice(options: ModelDeviceOptions): Promise<Device> {
-  const { adapter, backend, features, reduction } = options;
-  const device = await Device.open({ adapter, backend, features, reduction });
+  const { adapter, backend, zeroWorkgroupMemory, features, reduction } = options;
+  const { gpu, ownsGpu, requiredFeatures, requiredLimits } = options;
+  const choice = { adapter, backend, zeroWorkgroupMemory, features, reduction };
+  const device = await Device.open({ ...choice, gpu, ownsGpu, requiredFeatures, requiredLimits });
   const { isSoftware } = device.traits;
   const { pollGovernor = isSoftware, yieldToAdapter = isSoftware } = options;
   if (pollGovernor) device.governPolls(new PollGovernor());

@@ -2,7 +2,7 @@
 // flag, value and expectation in its error; a flag given twice arrives as a list and is refused like any wrong value.
 import type { InferredOptionTypes } from 'yargs';
 import { type NumberParameter, SAMPLING_PARAMETERS } from '../core/sampling-table.ts';
-import type { DeviceOptions } from '../gpu/device.ts';
+import type { DeviceOptions } from '../gpu/device-options.ts';
 import { REDUCTION_CLASSES } from '../gpu/reduction.ts';
 import { KV_DTYPES } from '../kernels/kv-write/kv-write.ts';
 import { OFFERED_DTYPES } from '../kernels/weights/weight-tiles.ts';

@@ -1,5 +1,5 @@
 // A model for a command: loaded as the library loads it, with progress, notices and sizes shown on the terminal.
-import type { DeviceIdentity } from '../gpu/device.ts';
+import type { DeviceIdentity } from '../gpu/device-traits.ts';
 import { yieldToAdapter } from '../gpu/host-priority.ts';
 import { type LoadedModel, loadModel } from '../load-model.ts';
 import type { LoadModelOptions, LoadProgress } from '../runtime/load-options.ts';

@@ -1,5 +1,5 @@
 // Choices of variants on one adapter: those measured, and the priors of the kernels' tunings for all other sizes.
-import type { DeviceTraits } from '../gpu/device.ts';
+import type { DeviceTraits } from '../gpu/device-traits.ts';
 import type { Dims, VariantChoice } from '../gpu/kernel-spec.ts';
 import type { KernelFusion } from '../kernels/kernel-fusion.ts';
 import { bucketed } from '../kernels/kernel-tuning.ts';

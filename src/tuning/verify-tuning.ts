@@ -1,6 +1,7 @@
 // Verification of the variants that a model is about to run: a compiler that was never tried may round one of them in another
 // way, so each is compared with the base variant of its kernel bit by bit, and one that differs gives way to it.
-import type { Device, DeviceIdentity } from '../gpu/device.ts';
+import type { Device } from '../gpu/device.ts';
+import type { DeviceIdentity } from '../gpu/device-traits.ts';
 import { KernelError } from '../gpu/errors.ts';
 import { labelOf } from '../gpu/variant-label.ts';
 import type { ModelWork } from '../kernels/examination.ts';

@@ -4,7 +4,7 @@ import { runNode } from '../support/run-node.ts';
 
 test('lines of Dawn about an adapter come before the first device is open, and none between later lines', () => {
   const program = `
-    import { listAdapters } from './src/gpu/adapter.ts';
+    import { listAdapters } from '#platform';
     import { Device } from './src/gpu/device.ts';
     using first = await Device.open();
     console.error('first line');
@@ -19,7 +19,7 @@ test('lines of Dawn about an adapter come before the first device is open, and n
 
 test('variables for drivers that are empty hide none', () => {
   const program = `
-    import { findAdapter } from './src/gpu/adapter.ts';
+    import { findAdapter } from '#platform';
     console.log((await findAdapter()).identity.backend);`;
   const env = { VK_DRIVER_FILES: '', VK_ICD_FILENAMES: '' };
   expect(runNode(['--input-type=module', '--eval', program], { env }).stdout).toMatch(/^\w+\n$/);

@@ -98,9 +98,7 @@ describe('a shader for each algorithm', () => {
 describe('a shader', () => {
   test('that is not there is named', async () => {
     const kernel = defineKernel({ ...gatherRows.spec, shader: 'nothing' });
-    await expect(kernel.build(device)).rejects.toThrow(
-      /^gather_rows: no shader file .*[\\/]shaders[\\/]nothing\.wgsl$/,
-    );
+    await expect(kernel.build(device)).rejects.toThrow('gather_rows: no shader file shaders/nothing.wgsl');
   });
 
   test('that imports what is not there does not link, and shows the import', async () => {

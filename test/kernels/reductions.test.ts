@@ -1,5 +1,6 @@
 // Orders of sums by reduction class, the whole tiles and splits that they must consist of, and the kernels that have one.
 import { expect, test } from 'vitest';
+import { PLAIN_TRAITS } from '../../src/gpu/device-traits.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import { REDUCTION_CLASSES, type ReductionClass } from '../../src/gpu/reduction.ts';
 import { labelOf } from '../../src/gpu/variant-label.ts';
@@ -21,7 +22,7 @@ test.each(REDUCTION_CLASSES)('in class %s a split has whole tiles of keys, a gro
 test('the kernels whose sums depend on the class are those that are tested in both; all others are the same in both', () => {
   const kernels: readonly Kernel[] = Object.values(modelKernels);
   const labelIn = (kernel: Kernel, reduction: ReductionClass) => {
-    const traits = { minSubgroupSize: 8, timestamps: false, isSoftware: true, vendor: '', reduction };
+    const traits = { ...PLAIN_TRAITS, minSubgroupSize: 8, isSoftware: true, reduction };
     return labelOf(kernel.name, kernel.base(traits, {}));
   };
   const apart = kernels.filter(({ name }) => fusionOf(name) === null);

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { probeFma, probeLoad, probeRead } from '../../bench/kernels/probes.ts';
+import { PLAIN_TRAITS } from '../../src/gpu/device-traits.ts';
 import { Kernel } from '../../src/gpu/kernel.ts';
 import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import * as library from '../../src/kernels/index.ts';
@@ -21,13 +22,7 @@ const isLetter = (name: unknown): name is string => typeof name === 'string' && 
 /** Single letters among the names that a kernel's shapes, scalars and constants have. */
 function lettersOf({ spec }: Kernel): string[] {
   const shapes = Object.values(spec.bindings).flatMap(({ shape }) => [...shape]);
-  const traits = {
-    vendor: 'any',
-    minSubgroupSize: 4,
-    isSoftware: false,
-    timestamps: false,
-    reduction: 'software' as const,
-  };
+  const traits = { ...PLAIN_TRAITS, vendor: 'any', minSubgroupSize: 4 };
   const constants = Object.keys(spec.constants?.(traits) ?? {});
   return [...shapes, ...Object.keys(spec.params ?? {}), ...(spec.extras ?? []), ...constants].filter(isLetter);
 }

@@ -2,7 +2,8 @@
 // result depends on it.
 // @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { Device, type DeviceTraits } from '../../src/gpu/device.ts';
+import { Device } from '../../src/gpu/device.ts';
+import { type DeviceTraits, PLAIN_TRAITS } from '../../src/gpu/device-traits.ts';
 import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import type { Variant, VariantChoice } from '../../src/gpu/kernel-spec.ts';
 import { overlay } from '../../src/gpu/overlay.ts';
@@ -37,6 +38,7 @@ afterAll(() => device.close());
 const ADAPTERS = ['nvidia', 'amd', 'intel', 'apple', 'other'].flatMap((vendor) =>
   [0, 4, 8, 32, 64].flatMap((minSubgroupSize) =>
     [true, false].map((isSoftware) => ({
+      ...PLAIN_TRAITS,
       vendor,
       minSubgroupSize,
       isSoftware,

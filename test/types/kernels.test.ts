@@ -6,12 +6,13 @@ import {
   embed,
   layernorm,
   matmul,
+  openDevice,
   type PackedWeight,
   type Prints,
   Recorder,
   read,
   type Sizes,
-  type Tensor,
+  Tensor,
   type TensorData,
   time,
   write,
@@ -186,4 +187,44 @@ test('a cost depends on sizes of the kernel', () => {
 test('a tensor gives what it holds', () => {
   expectTypeOf<Tensor['read']>().returns.resolves.toEqualTypeOf<TensorData>();
   expectTypeOf<Tensor['readF32']>().returns.resolves.toEqualTypeOf<Float32Array>();
+});
+
+test('a device takes a GPUDevice from elsewhere, and a tensor a buffer of it', () => {
+  expectTypeOf<Parameters<typeof openDevice>[0]>()
+    .extract<object>()
+    .toHaveProperty('gpu')
+    .toEqualTypeOf<GPUDevice | undefined>();
+  expectTypeOf(Tensor.wrap).returns.toEqualTypeOf<Tensor>();
+  expectTypeOf(Tensor.wrap).parameter(1).toEqualTypeOf<GPUBuffer>();
+  void ((gpu: GPUDevice, adapter: GPUAdapter, buffer: GPUBuffer) => [
+    openDevice({
+      gpu,
+      ownsGpu: true,
+      requiredFeatures: ['shader-f16'],
+      requiredLimits: { maxComputeWorkgroupSizeX: 512 },
+    }),
+    Tensor.wrap(device, buffer, 'f16', [2, 3], { offset: 256, label: 'x' }),
+    // @ts-expect-error: an adapter is no device
+    openDevice({ gpu: adapter }),
+    // @ts-expect-error: a list
+    openDevice({ requiredFeatures: 'shader-f16' }),
+    // @ts-expect-error: a number
+    openDevice({ requiredLimits: { maxComputeWorkgroupSizeX: '512' } }),
+    // @ts-expect-error: the Device of the package, not the GPUDevice
+    Tensor.wrap(gpu, buffer, 'f32', [1]),
+    // @ts-expect-error: no such type
+    Tensor.wrap(device, buffer, 'f64', [1]),
+    // @ts-expect-error: bytes
+    Tensor.wrap(device, buffer, 'f32', [1], { offset: '4' }),
+  ]);
+});
+
+test('a kernel may require features, and rely on the traits that say so', () => {
+  defineKernel({
+    ...scale.spec,
+    requires: ['shader-f16'],
+    supports: (_, { f16, maxWorkgroupInvocations }) => (f16 && maxWorkgroupInvocations >= 512 ? null : 'needs more'),
+  });
+  // @ts-expect-error: a list
+  void (() => defineKernel({ ...scale.spec, requires: 'shader-f16' }));
 });

@@ -1,5 +1,5 @@
 // Attention over the paged cache, whole or in splits that are folded: a row has the same bits in all of them.
-import type { DeviceTraits } from '../../gpu/device.ts';
+import type { DeviceTraits } from '../../gpu/device-traits.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, type Sizes, type VariantOf, write } from '../../gpu/kernel-spec.ts';
 import type { ReductionClass } from '../../gpu/reduction.ts';

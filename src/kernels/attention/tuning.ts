@@ -1,7 +1,7 @@
 // Tuning of attention by heads and tokens of a tile: decode rows, whole and in splits, and tiles of a prompt, over an invented
 // step. Contexts are no size of it: time goes by keys, whatever their number.
 import { canRun } from '../../gpu/can-run.ts';
-import type { DeviceTraits } from '../../gpu/device.ts';
+import type { DeviceTraits } from '../../gpu/device-traits.ts';
 import type { Kernel } from '../../gpu/kernel.ts';
 import type { Sizes, Variant, VariantChoice } from '../../gpu/kernel-spec.ts';
 import { uniforms } from '../../util/random-values.ts';

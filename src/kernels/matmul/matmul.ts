@@ -1,6 +1,6 @@
 // The matmul and the one that also writes keys and values. The variants of a reduction class sum k in one order, so a row's
 // bits depend neither on its variant nor on its batch.
-import type { DeviceTraits } from '../../gpu/device.ts';
+import type { DeviceTraits } from '../../gpu/device-traits.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
 import { type Cost, read, readPacked, type Sizes, type Variant, type VariantOf, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';

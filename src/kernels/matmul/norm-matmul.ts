@@ -1,6 +1,6 @@
 // Matmuls that take in the layer norm or RMS norm of their rows: one dispatch less for few rows, where a dispatch and its wait cost more than
 // the norm, which every workgroup computes again. The bits are those of the norm and the matmul apart.
-import type { DeviceTraits } from '../../gpu/device.ts';
+import type { DeviceTraits } from '../../gpu/device-traits.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
 import { type Cost, type Dims, read, type Sizes, type Variant, type VariantOf, write } from '../../gpu/kernel-spec.ts';
 import { ceilDiv } from '../../util/math.ts';

@@ -1,6 +1,6 @@
 // Tuning of the matmuls by rows and weight: the prior where nothing was measured, and the candidates of a measurement.
 import { canRun } from '../../gpu/can-run.ts';
-import type { DeviceTraits } from '../../gpu/device.ts';
+import type { DeviceTraits } from '../../gpu/device-traits.ts';
 import type { Kernel } from '../../gpu/kernel.ts';
 import type { ChoiceOf, Sizes, Variant, VariantChoice } from '../../gpu/kernel-spec.ts';
 import { labelOf } from '../../gpu/variant-label.ts';

@@ -1,5 +1,5 @@
 // The sampler: one workgroup draws the token of a row, with or without leaving the probabilities that it drew from.
-import type { DeviceTraits } from '../../gpu/device.ts';
+import type { DeviceTraits } from '../../gpu/device-traits.ts';
 import { defineKernel } from '../../gpu/kernel.ts';
 import { read, type Sizes, write } from '../../gpu/kernel-spec.ts';
 import { SAMPLING_WORDS } from './sampling-row.ts';

@@ -1,5 +1,5 @@
 // Tuning of the sampler by the size of the vocabulary, over rows of every kind of filter.
-import type { DeviceTraits } from '../../gpu/device.ts';
+import type { DeviceTraits } from '../../gpu/device-traits.ts';
 import type { Kernel } from '../../gpu/kernel.ts';
 import type { VariantChoice } from '../../gpu/kernel-spec.ts';
 import { uniforms } from '../../util/random-values.ts';

@@ -1,5 +1,5 @@
 // Identity of a card that no machine has, for reports and traces that name their adapter.
-import type { DeviceIdentity } from '../../../src/gpu/device.ts';
+import type { DeviceIdentity } from '../../../src/gpu/device-traits.ts';
 
 /** Identity of a GPU, of class `gpu`. */
 export const cardIdentity: DeviceIdentity = {

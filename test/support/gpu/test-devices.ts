@@ -1,6 +1,7 @@
 // Devices of a test file: opened before its tests, since vitest collects tests without GPU work, and closed after them.
 import { afterAll, beforeAll } from 'vitest';
-import { Device, type DeviceOptions } from '../../../src/gpu/device.ts';
+import { Device } from '../../../src/gpu/device.ts';
+import type { DeviceOptions } from '../../../src/gpu/device-options.ts';
 
 /** A device with the optional features of the adapter, `auto`, and one without any, `base`. */
 export class TestDevices {
