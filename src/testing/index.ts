@@ -2,6 +2,7 @@
 import '../util/platform-types.ts';
 
 export type { DType } from '../gpu/tensor-data.ts';
+export { type Adversarial, type AdversarialOptions, adversarial, type NamedInput } from './adversarial.ts';
 export { type Bound, type BoundedElement, bounds } from './bounds.ts';
 export {
   type CompareOptions,
@@ -12,7 +13,9 @@ export {
   type NumberArray,
   type WrongElement,
 } from './comparison.ts';
+export type { Distribution } from './distributions.ts';
 export type { Limit, Tolerance } from './limit.ts';
 export { type JudgedMutant, MutantReport } from './mutants/mutant-report.ts';
 export { type MutantText, mutantTexts } from './mutants/mutant-texts.ts';
 export { type MutantOptions, MutantsError, mutants } from './mutants/mutants.ts';
+export { type InputShape, type Random, type RandomIntegerOptions, type RandomOptions, random } from './random.ts';
