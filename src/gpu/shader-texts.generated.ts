@@ -444,6 +444,59 @@ fn component(place: Place, n: i32, c: i32) -> u32 {
   return ((place.vec + u32(n / QUADS * VEC_LANES)) * QUADS + u32(n % QUADS)) * 4u + u32(c);
 }
 `,
+  attention_edited: `// Attention by given probabilities, for the rows of which some probability was changed:
+//   out[t, h, :] = sum_j pattern[h, t, j] v[j, g, :], g = h / (H / G), over the keys positions[t] - window < j <= positions[t],
+//   where pattern[h, t, j] has other bits than original[h, t, j] at one of them; else out stays as it is.
+//   kv[B, 2, G, P, W] in rows of W words, positions[T], sequence_index[T], block_tables[S, A], pattern[H, T, X],
+//   original[H, T, X], out[T, H D].
+// Probabilities of keys that the token does not see are not read.
+// Determinism: fma(p, v, o) ascends over all keys of the row.
+// One workgroup a (head, token), lanes over d; grid: (H, T).
+
+@group(0) @binding(0) var<storage, read> kv: array<u32>;
+@group(0) @binding(1) var<storage, read> positions: array<i32>;
+@group(0) @binding(2) var<storage, read> sequence_index: array<i32>;
+@group(0) @binding(3) var<storage, read> block_tables: array<i32>;
+@group(0) @binding(4) var<storage, read> pattern: array<f32>;
+@group(0) @binding(5) var<storage, read> original: array<f32>;
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+
+override LANES: u32 = 64;
+
+var<workgroup> changes: atomic<u32>;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let head = workgroup.x;
+  let t = workgroup.y;
+  let seen = u32(positions[t]) + 1u;
+  let first = seen - min(seen, params.window);
+  let row = (head * params.T + t) * params.X;
+
+  if (lane == 0u) { atomicStore(&changes, 0u); }
+  workgroupBarrier();
+  for (var j = first + lane; j < seen; j += LANES) {
+    if (bitcast<u32>(pattern[row + j]) != bitcast<u32>(original[row + j])) { atomicAdd(&changes, 1u); }
+  }
+  workgroupBarrier();
+  if (atomicLoad(&changes) == 0u) { return; }
+
+  for (var d = lane; d < params.D; d += LANES) {
+    var sum = 0.0;
+    for (var j = first; j < seen; j++) { sum = fma(pattern[row + j], value_of(t, head, j, d), sum); }
+    out[(t * params.H + head) * params.D + d] = sum;
+  }
+}
+
+// Element d of the value of a key.
+fn value_of(t: u32, head: u32, key: u32, d: u32) -> f32 {
+  let block = u32(block_tables[u32(sequence_index[t]) * params.A + key / params.P]);
+  let head_row = (block * 2u + 1u) * params.G + head / (params.H / params.G);
+  let start = (head_row * params.P + key % params.P) * params.W;
+  @if(KV_F16) return unpack2x16float(kv[start + d / 2u])[d % 2u];
+  @else return bitcast<f32>(kv[start + d]);
+}
+`,
   attention_fold: `import package::softmax_fold::{GROUP_SPLITS, MASKED, SPLIT_KEYS, fold, fold_weights};
 
 // Puts the splits of \`attention\` together: out[t, h, d] = o / l of the fold over the splits of keys that row t sees, with groups as
@@ -684,6 +737,81 @@ fn main(@builtin(global_invocation_id) global: vec3u) {
     weighted = fma(p, qkv[key_start(j, 1u, h) + d], weighted);
   }
   out[t * columns + c] = weighted / sum;
+}
+`,
+  attention_pattern: `// The probabilities of attention, which its kernels never store:
+//   pattern[h, t, j] = exp(s[j] - max s) / sum exp(s - max s), s[j] = scale q[t, h, :] . k[j, g, :], g = h / (H / G), over the keys
+//   positions[t] - window < j <= positions[t]; 0 at the other keys.
+//   qkv[T, (H + 2 G) D] (q first), kv[B, 2, G, P, W] in rows of W words, positions[T], sequence_index[T], block_tables[S, A],
+//   pattern[H, T, X], X keys.
+// Determinism: the dot ascends over d; lane i sums the keys j = i modulo LANES, j ascending, and the sums of lanes are added
+// ascending, so that a row's bits depend neither on T nor on X.
+// One workgroup a (head, token), lanes over keys; grid: (H, T).
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> kv: array<u32>;
+@group(0) @binding(2) var<storage, read> positions: array<i32>;
+@group(0) @binding(3) var<storage, read> sequence_index: array<i32>;
+@group(0) @binding(4) var<storage, read> block_tables: array<i32>;
+@group(0) @binding(5) var<storage, read_write> pattern: array<f32>;
+
+const LANES = constants::LANES;
+// Finite stand-in for minus infinity.
+const MASKED = -1e30;
+
+var<workgroup> q: array<f32, constants::D>;
+var<workgroup> of_lanes: array<f32, LANES>;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let head = workgroup.x;
+  let t = workgroup.y;
+  let D = u32(constants::D);
+  for (var d = lane; d < D; d += LANES) { q[d] = qkv[(t * (params.H + 2u * params.G) + head) * D + d]; }
+  workgroupBarrier();
+
+  let seen = u32(positions[t]) + 1u;
+  let first = seen - min(seen, params.window);
+  let row = (head * params.T + t) * params.X;
+  var greatest = MASKED;
+  for (var j = lane; j < params.X; j += LANES) {
+    if (j < first || j >= seen) { continue; }
+    let score = score_of(t, head, j);
+    pattern[row + j] = score;
+    greatest = max(greatest, score);
+  }
+  of_lanes[lane] = greatest;
+  workgroupBarrier();
+  for (var i = 0u; i < LANES; i++) { greatest = max(greatest, of_lanes[i]); }
+  workgroupBarrier();
+
+  var sum = 0.0;
+  for (var j = lane; j < params.X; j += LANES) {
+    var weight = 0.0;
+    if (j >= first && j < seen) { weight = exp(pattern[row + j] - greatest); }
+    pattern[row + j] = weight;
+    sum += weight;
+  }
+  of_lanes[lane] = sum;
+  workgroupBarrier();
+  sum = 0.0;
+  for (var i = 0u; i < LANES; i++) { sum += of_lanes[i]; }
+  for (var j = lane; j < params.X; j += LANES) { pattern[row + j] = pattern[row + j] / sum; }
+}
+
+// Score of a key that the token sees.
+fn score_of(t: u32, head: u32, key: u32) -> f32 {
+  let block = u32(block_tables[u32(sequence_index[t]) * params.A + key / params.P]);
+  let start = ((block * 2u * params.G + head / (params.H / params.G)) * params.P + key % params.P) * params.W;
+  var dot = 0.0;
+  for (var d = 0u; d < u32(constants::D); d++) { dot = fma(q[d], element(start, d), dot); }
+  return dot * params.scale;
+}
+
+// Element d of the row of the cache that starts at a word.
+fn element(start: u32, d: u32) -> f32 {
+  @if(KV_F16) return unpack2x16float(kv[start + d / 2u])[d % 2u];
+  @else return bitcast<f32>(kv[start + d]);
 }
 `,
   attention_shared: `import package::attention_inputs::{
@@ -1001,6 +1129,54 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     @else fold_split(&folded, &split, queries, index * SPLIT_KEYS);
   }
   @if(!SPLIT) write_out(&folded, queries, lane);
+}
+`,
+  copy_columns: `// out[m, out_first + c] = x[m, first + c] for c < count: x[M, N], out[M, O].
+// Copies a block of columns between tensors of equally many rows, such as the heads of q out of qkv and back.
+// One lane an element; grid: (count / LANES, M), of which a workgroup takes several rows where there are too many.
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+
+override LANES: u32 = 64;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) grid: vec3u) {
+  if (global.x >= params.count) { return; }
+  for (var m = global.y; m < params.M; m += grid.y) {
+    out[m * params.O + params.out_first + global.x] = x[m * params.N + params.first + global.x];
+  }
+}
+`,
+  edit_rows: `// x[rows[r], c] = f(x[rows[r], c], values[sources[r], c]): x[M, C], rows[R], sources[R], values[S, C].
+// f(x, v) is v (mode SET), x + v (ADD) or x v (SCALE). No row is listed twice.
+// The residual stream takes what a module adds to it by the same addition as in the epilogue of a matmul.
+// One lane an element; grid: (C / LANES, R), of which a workgroup takes several rows where there are too many.
+
+@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(1) var<storage, read> values: array<f32>;
+@group(0) @binding(2) var<storage, read> rows: array<i32>;
+@group(0) @binding(3) var<storage, read> sources: array<i32>;
+
+override LANES: u32 = 64;
+
+const SET = 0u;
+const ADD = 1u;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) grid: vec3u) {
+  if (global.x >= params.C) { return; }
+  for (var r = global.y; r < params.R; r += grid.y) {
+    let at = u32(rows[r]) * params.C + global.x;
+    let value = values[u32(sources[r]) * params.C + global.x];
+    if (params.mode == SET) {
+      x[at] = value;
+    } else if (params.mode == ADD) {
+      x[at] = x[at] + value;
+    } else {
+      x[at] = x[at] * value;
+    }
+  }
 }
 `,
   embed: `import package::packed_weights::{GROUP, GROUP_ROWS, SCALE_ROWS, TILE, WORD_K, nibble, signed_byte};

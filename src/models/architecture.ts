@@ -4,6 +4,7 @@ import type { GGUFFiles } from '../formats/gguf/gguf-files.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import type { NormedRows } from './blocks.ts';
 import type { ModelConfig } from './config.ts';
+import type { BlockPoint } from './points.ts';
 import type { Step, StepShape } from './step.ts';
 import type { TensorSpec } from './tensor-specs.ts';
 import type { Weights } from './weights.ts';
@@ -72,6 +73,8 @@ export interface ArchitectureSpec<C extends ModelConfig> {
   readonly positionTables?: (config: C) => readonly PositionTable[];
   /** Returns the columns of each scratch tensor of the layers, by name; there is a row for each token of a step. */
   readonly scratch: (config: C) => Readonly<Record<string, number>>;
+  /** Points that its blocks have. */
+  readonly points: readonly BlockPoint[];
   /** Adds the embedding and all layers: scratch `hidden`[T, C] is the residual stream. */
   readonly layers: (step: Step, config: C, weights: Weights, shape: StepShape) => void;
   /** Returns the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
@@ -92,6 +95,8 @@ export interface ModelDefinition {
   readonly positionTables: readonly PositionTable[];
   /** Columns of each scratch tensor of the layers, by name. */
   readonly scratch: Readonly<Record<string, number>>;
+  /** Points that its blocks have. */
+  readonly points: readonly BlockPoint[];
   /** Adds the embedding and all layers. */
   layers(step: Step, weights: Weights, shape: StepShape): void;
   /** Returns the last norm: out[R, C] of hidden[R, C]. */
@@ -119,6 +124,7 @@ export function defineArchitecture<C extends ModelConfig>(spec: ArchitectureSpec
     layerTensors: (layer) => spec.layerTensors(config, layer),
     positionTables: spec.positionTables?.(config) ?? [],
     scratch: spec.scratch(config),
+    points: spec.points,
     layers: (step, weights, shape) => spec.layers(step, config, weights, shape),
     lastNorm: (weights, hidden, out) => spec.lastNorm(config, weights, hidden, out),
   });

@@ -1,5 +1,5 @@
 // Blocks that layers of any architecture are built from: embedding, norm, linear, attention over the paged cache. Each adds
-// the dispatches of one module to a step; letters are those of the kernels.
+// the dispatches of one module to a step, and visits its points; letters are those of the kernels.
 
 import type { Kernel } from '../gpu/kernel.ts';
 import type { VariantChoice } from '../gpu/kernel-spec.ts';
@@ -7,31 +7,16 @@ import { overlay } from '../gpu/overlay.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { NO_WINDOW } from '../kernels/attention/attention.ts';
 import { PREFILL_TILE_TOKENS } from '../kernels/attention/query-tiles.ts';
+import type { KVDType } from '../kernels/kv-write/kv-write.ts';
 import { fillsKVRow } from '../kernels/matmul/matmul.ts';
+import type { AttentionOptions, HeadSizes, LayerHeads } from './attention-sizes.ts';
+import { type PointName, pointsOf } from './points.ts';
+import { addResidual, probesOf, rotateApart, visit, visitHeads, visitPattern, visitQKV } from './probes.ts';
 import type { Step, StepShape } from './step.ts';
 import type { LinearWeights, NormWeights, VocabularyRange } from './weights.ts';
 
 /** Change of a matmul's sums, as a condition of the kernel. */
 export type Epilogue = 'GELU_NEW' | 'GELU' | 'RELU' | 'SILU_MUL' | 'RESIDUAL';
-
-/** Sizes of attention's heads. */
-export interface HeadSizes {
-  /** H, query heads: a multiple of G. */
-  readonly numHeads: number;
-  /** G, heads of keys and values; each serves H / G query heads. */
-  readonly numKVHeads: number;
-  /** D */
-  readonly headDim: number;
-}
-
-/** Layer of attention, and its scores. */
-export interface AttentionOptions {
-  readonly layer: number;
-  /** Factor of the scores. */
-  readonly scale: number;
-  /** Keys that a query sees, its own included; null for all. */
-  readonly window: number | null;
-}
 
 /** Norm of a row: by its mean and variance, or by its mean square. */
 export type NormKind = 'layernorm' | 'rmsnorm';
@@ -39,8 +24,8 @@ export type NormKind = 'layernorm' | 'rmsnorm';
 /** Rows of a norm whose output only one linear module reads: a kernel that takes the norm in needs no `out`. */
 export interface NormedRows {
   readonly kind: NormKind;
-  /** Name of the norm in the architecture. */
-  readonly module: string;
+  /** Point that its output is. */
+  readonly point: PointName;
   /** [M, C] */
   readonly x: Tensor;
   readonly weights: NormWeights;
@@ -63,66 +48,88 @@ export function embed(step: Step, tokens: readonly VocabularyRange[], positions:
     if (learned === null) step.add(kernels.embedTokens, { ...common, wte }, { first });
     else step.add(kernels.embed, { ...common, ...learned, wte }, { first });
   }
+  visit(step, 'embed', out);
 }
 
 /** Adds the norm of rows. */
 export function norm(step: Step, rows: NormedRows): void {
-  const { kind, module, x, eps, out } = rows;
+  const { kind, point, x, eps, out } = rows;
   const kernel: Kernel = step.kernels[kind];
-  compute(step, module, out, (to) => step.add(kernel, { x, ...scaleAndShift(rows), out: to }, { eps }));
+  step.add(kernel, { x, ...scaleAndShift(rows), out }, { eps });
+  visit(step, point, out);
 }
 
 /**
- * Adds out[M, first + n] (+)= f(x[M, K] · w[K, N] + bias[N]); a `module` of null can't be tapped.
+ * Adds out[M, first + n] (+)= f(x[M, K] · w[K, N] + bias[N]).
  *
+ * @param point the sum's, before it is added where the epilogue is RESIDUAL; null for none.
  * @param rows x, or the norm that gives it.
  */
 export function linear(
   step: Step,
-  module: string | null,
+  point: PointName | null,
   rows: Tensor | NormedRows,
   weights: LinearWeights,
   out: Tensor,
   { use, epilogue, first = 0 }: { readonly use: string; readonly epilogue?: Epilogue; readonly first?: number },
 ): void {
+  const { probes } = step;
+  if (epilogue === 'RESIDUAL' && point !== null && probes?.has(point)) {
+    const sum = probes.scratch('sum', out.shape);
+    linear(step, null, rows, weights, sum, { use, first });
+    addResidual(step, probes, point, sum, out);
+    return;
+  }
   const { matmul, normMatmul, rmsnormMatmul } = step.kernels;
   const change = { conditions: epilogue ? { [epilogue]: true } : {} };
   const fused = takeIn(step, { layernorm: normMatmul, rmsnorm: rmsnormMatmul }, rows, weights);
   if (fused !== null) {
     const { kernel, variant, operands, eps } = fused;
     step.add(kernel, { ...operands, ...weights, out }, { first, eps }, overlay(variant, change), use);
-    return;
+  } else {
+    const x = addNorm(step, rows);
+    const variant = overlay(matmulVariant(step, matmul, x, weights), change);
+    step.add(matmul, { x, ...weights, out }, { first }, variant, use);
   }
-  const x = addNorm(step, rows);
-  const variant = matmulVariant(step, matmul, x, weights);
-  compute(step, module, out, (to) => {
-    // The output of a module that adds to the residual stream is its sum without that stream.
-    const adds = epilogue !== 'RESIDUAL' || to === out;
-    const conditions = epilogue && adds ? { [epilogue]: true } : {};
-    step.add(matmul, { x, ...weights, out: to }, { first }, overlay(variant, { conditions }), use);
-  });
+  if (point !== null) visit(step, point, out);
 }
 
 /**
- * Adds the projection to queries, keys and values: q goes to `qkv`; k and v go to the cache, by way of `qkv` where one
- * kernel can't.
+ * Adds the projection to qkv[T, (H + 2G)·D]: queries, keys and values.
  *
  * @param rows x, or the norm that gives it.
  */
 export function projectQKV(
   step: Step,
-  module: string,
   rows: Tensor | NormedRows,
   weights: LinearWeights,
   qkv: Tensor,
-  { layer, headDim: D }: { readonly layer: number; readonly headDim: number },
+  heads: LayerHeads,
+): void {
+  linear(step, null, rows, weights, qkv, { use: 'qkv' });
+  visitQKV(step, qkv, heads);
+}
+
+/**
+ * Adds the projection to queries, keys and values: q goes to `qkv`; k and v go to the cache, by way of `qkv` where one
+ * kernel can't, or they are points that are read or changed.
+ *
+ * @param rows x, or the norm that gives it.
+ */
+export function projectAndStore(
+  step: Step,
+  rows: Tensor | NormedRows,
+  weights: LinearWeights,
+  qkv: Tensor,
+  heads: LayerHeads,
 ): void {
   const { kernels, kvDtype, inputs } = step;
+  const { layer, headDim: D } = heads;
   const [T = 0] = qkv.shape;
   const slots = { slot_mapping: inputs.slotMapping.prefix([T]), kv: step.keysAndValues(layer) };
   const storage = { conditions: { KV_F16: kvDtype === 'f16' } };
-  if (!fillsKVRow(D, kvDtype)) {
-    linear(step, module, rows, weights, qkv, { use: 'qkv' });
+  if (!fillsKVRow(D, kvDtype) || probesOf(step, layer, ['q', 'k', 'v']) !== null) {
+    projectQKV(step, rows, weights, qkv, heads);
     step.add(kernels.kvWrite, { qkv, ...slots }, { D }, storage);
     return;
   }
@@ -135,13 +142,10 @@ export function projectQKV(
   const x = addNorm(step, rows);
   const variant = overlay(matmulVariant(step, kernels.matmulKVWrite, x, weights), storage);
   step.add(kernels.matmulKVWrite, { x, ...weights, out: qkv, ...slots }, { D }, variant, 'qkv');
-  const tapped = step.tap?.(module, qkv.shape);
-  if (tapped) linear(step, null, x, weights, tapped, { use: 'qkv' });
 }
 
 /** Heads of q, k and v, and how they are rotated. */
-export interface Rotation extends HeadSizes {
-  readonly layer: number;
+export interface Rotation extends LayerHeads {
   /** [Y, D] cosines and sines of each position. */
   readonly rope: Tensor;
   /** Norms of each head before the rotation; null for none. */
@@ -149,22 +153,23 @@ export interface Rotation extends HeadSizes {
 }
 
 /** Adds the rotation of q and k in qkv[T, (H + 2G)·D] by their positions; k and v go to the cache. */
-export function rotateAndStore(step: Step, qkv: Tensor, { numHeads: H, layer, rope, norms }: Rotation): void {
+export function rotateAndStore(step: Step, qkv: Tensor, rotation: Rotation): void {
   const { kernels, kvDtype, inputs } = step;
+  const { numHeads: H, layer, rope, norms } = rotation;
   const [T = 0] = qkv.shape;
-  const operands = {
-    qkv,
-    rope,
-    positions: inputs.positions.prefix([T]),
-    slot_mapping: inputs.slotMapping.prefix([T]),
-    kv: step.keysAndValues(layer),
+  const rotate = (kv: Tensor, slots: Tensor, dtype: KVDType) => {
+    const operands = { qkv, rope, positions: inputs.positions.prefix([T]), slot_mapping: slots, kv };
+    const storage = { conditions: { KV_F16: dtype === 'f16' } };
+    if (norms === null) step.add(kernels.ropeKVWrite, operands, { H }, storage);
+    else {
+      const gains = { q_gamma: norms.q.gamma, k_gamma: norms.k.gamma };
+      step.add(kernels.normRopeKVWrite, { ...operands, ...gains }, { H, eps: norms.eps }, storage);
+    }
   };
-  const storage = { conditions: { KV_F16: kvDtype === 'f16' } };
-  if (norms === null) step.add(kernels.ropeKVWrite, operands, { H }, storage);
-  else {
-    const gains = { q_gamma: norms.q.gamma, k_gamma: norms.k.gamma };
-    step.add(kernels.normRopeKVWrite, { ...operands, ...gains }, { H, eps: norms.eps }, storage);
-  }
+  const apart = probesOf(step, layer, ['rot_k']);
+  if (apart !== null) rotateApart(step, apart, qkv, rotation, (kv, slots) => rotate(kv, slots, 'f32'));
+  else rotate(step.keysAndValues(layer), inputs.slotMapping.prefix([T]), kvDtype);
+  visitHeads(step, pointsOf(layer)('rot_q'), qkv, { ...rotation, first: 0, count: H });
 }
 
 /**
@@ -175,10 +180,11 @@ export function attend(
   step: Step,
   qkv: Tensor,
   out: Tensor,
-  { numHeads: H, numKVHeads: G, headDim: D, layer, ...scores }: HeadSizes & AttentionOptions,
+  options: HeadSizes & AttentionOptions,
   { numTokens: T, numDecodeTokens, numPrefillTiles, numDecodeSplits: splits }: StepShape,
 ): void {
   const { kernels, inputs } = step;
+  const { numHeads: H, numKVHeads: G, headDim: D, layer, ...scores } = options;
   const KV_F16 = step.kvDtype === 'f16';
   const positions = inputs.positions.prefix([T]);
   const operands = {
@@ -213,11 +219,13 @@ export function attend(
     step.add(kernels.attentionFold, { partials, positions, out }, { count, D, window });
   }
   if (numPrefillTiles > 0) whole('prefill', numDecodeTokens, numPrefillTiles, PREFILL_TILE_TOKENS);
+  visitPattern(step, qkv, out, options);
+  visit(step, pointsOf(layer)('z'), out, [T, H, D]);
 }
 
 /**
  * Returns the kernel that takes the norm of rows in, its variant, and its operands of the norm; or null where the rows have no
- * norm, no kernel takes its kind in, or the step runs the kernels apart.
+ * norm, no kernel takes its kind in, the norm's output is read or changed, or the step runs the kernels apart.
  *
  * @param kernels matmuls by the kind of norm that they take in.
  */
@@ -227,7 +235,7 @@ function takeIn(
   rows: Tensor | NormedRows,
   { bias }: LinearWeights,
 ) {
-  if (!('eps' in rows)) return null;
+  if (!('eps' in rows) || step.probes?.has(rows.point)) return null;
   const { kind, x, eps } = rows;
   const kernel = kernels[kind];
   if (kernel === undefined) return null;
@@ -253,11 +261,4 @@ function matmulVariant(step: Step, kernel: Kernel, x: Tensor, { bias }: LinearWe
   const [M = 0, K = 0] = x.shape;
   const choice = step.choose(kernel, { M, K, N: bias.shape[0] ?? 0 });
   return overlay(choice, { conditions: { X_VEC4: K % 4 === 0 } });
-}
-
-/** Adds what computes a module's output, and adds it again for the tap of a module that has one. */
-function compute(step: Step, module: string | null, out: Tensor, add: (to: Tensor) => void): void {
-  add(out);
-  const tapped = module === null ? null : step.tap?.(module, out.shape);
-  if (tapped) add(tapped);
 }

@@ -1,10 +1,12 @@
 // The step as a model's layers see it: a sink of dispatches, and the runtime's tensors and choices of variants by name. A
-// recorder, a compiler, a recorder of taps and a list of dispatches are sinks of the same layers.
+// recorder, a compiler, a recorder with probes and a list of dispatches are sinks of the same layers.
 import type { Kernel } from '../gpu/kernel.ts';
 import type { ChoiceOf, Dims, KernelSpec, ScalarsOf, TensorsOf, VariantChoice } from '../gpu/kernel-spec.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import type { KVDType } from '../kernels/kv-write/kv-write.ts';
 import type { ModelKernels } from './kernels.ts';
+import type { PointName } from './points.ts';
+import type { ProbeKernels } from './probe-kernels.ts';
 
 /** Sizes of one step; equal sizes run the same dispatches. */
 export interface StepShape {
@@ -26,8 +28,27 @@ export interface StepShape {
   readonly reportsLogprobs: boolean;
 }
 
-/** Receiver of the dispatches of a step, and of its modules' outputs. */
+/** Probes of a step of one text: points that are read or changed, before anything uses them. */
+export interface StepProbes {
+  readonly kernels: ProbeKernels;
+  /** X, tokens of the context: those before the step, and its own. */
+  readonly numKeys: number;
+  /** [T] 0, 1, 2, … */
+  readonly rows: Tensor;
+  /** Tells whether a point is read or changed. */
+  has(point: PointName): boolean;
+  /** Tells whether a point is changed. */
+  changes(point: PointName): boolean;
+  /** Adds what changes and reads a point. @param value its values, in its own shape and with no others in its binding. */
+  visit(point: PointName, value: Tensor): void;
+  /** Returns a tensor of f32 for a while: until another of the same label and shape is asked for, or the step ends. */
+  scratch(label: string, shape: readonly number[]): Tensor;
+}
+
+/** Receiver of the dispatches of a step, and of its points. */
 export interface StepSink {
+  /** Points that are read or changed; none when absent or null. */
+  readonly probes?: StepProbes | null;
   /** Receives a dispatch. @param use its place in the model, such as `LM head`, for a kernel that has several. */
   add<S extends KernelSpec>(
     kernel: Kernel<S>,
@@ -36,10 +57,6 @@ export interface StepSink {
     choice?: ChoiceOf<S>,
     use?: string,
   ): unknown;
-  /** Returns a tensor of this shape for a copy of a module's output, or null. @param module its name in the architecture. */
-  tap?(module: string, shape: readonly number[]): Tensor | null;
-  /** Receives the residual stream after a layer, before it changes again. @param module the layer's name. */
-  passLayer?(module: string, hidden: Tensor): void;
 }
 
 /** Inputs that the host writes before a step, as large as the largest step needs them. A: blocks of the longest sequence. */
@@ -70,6 +87,7 @@ export interface StepInputTensors {
 
 /** Step to which a model's layers add their dispatches. */
 export interface Step extends StepSink {
+  readonly probes: StepProbes | null;
   readonly kernels: ModelKernels;
   readonly inputs: StepInputTensors;
   readonly kvDtype: KVDType;
@@ -80,7 +98,7 @@ export interface Step extends StepSink {
   choose(kernel: Kernel, sizes: Dims): VariantChoice;
   /**
    * Chooses the variant of a fused kernel for some sizes, or null where the kernels that it stands for run: where they are
-   * faster, give other bits, have others in their places, or are tapped.
+   * faster, give other bits, or have others in their places.
    */
   fuse(kernel: Kernel, sizes: Dims): VariantChoice | null;
   /** Returns a scratch tensor, as large as the largest step needs it. @throws RangeValueError for an unknown name. */

@@ -7,9 +7,20 @@ import {
   outputRows,
   type ReferenceOutput,
   takeWeight,
+  visit,
   type WeightLookup,
 } from './model.ts';
-import { attention, gelu, geluNew, layerNorm, matmul, matmulTransposed, relu } from './operators.ts';
+import {
+  attention,
+  attentionOfPattern,
+  attentionPattern,
+  gelu,
+  geluNew,
+  layerNorm,
+  matmul,
+  matmulTransposed,
+  relu,
+} from './operators.ts';
 
 /** Sizes and options of a GPT-2; C = hiddenSize = numHeads · headDim. */
 export interface ReferenceConfig {
@@ -56,6 +67,18 @@ interface Layer {
   readonly fc: LinearWeights;
   readonly mlpProj: LinearWeights;
   readonly attnScale: number;
+}
+
+/** Visits a point of a layer; returns its values. */
+type VisitPoint = (name: string, values: Float64Array, ...shape: number[]) => Float64Array;
+
+/** Layer of a pass over T tokens. */
+interface LayerPass {
+  readonly l: number;
+  readonly T: number;
+  readonly point: VisitPoint;
+  /** True where attention is taken apart at its probabilities. */
+  readonly isProbed: boolean;
 }
 
 const ACTIVATIONS = { gelu_new: geluNew, gelu, relu };
@@ -126,17 +149,21 @@ export class ReferenceGPT2 {
   extend(state: ReferenceState, ids: ArrayLike<number>, options: ForwardOptions = {}): ReferenceOutput {
     const { hiddenSize: C, vocabSize: V } = this.config;
     const T = ids.length;
-    let x = this.#embed(ids, state.length);
+    let x = visit(options, 'embed', this.#embed(ids, state.length), T, C);
     const hidden: Float64Array[] = [];
     for (const [l, layer] of this.#layers.entries()) {
-      hidden.push(x);
-      x = add(x, this.#attend(x, layer, state, l, T));
-      x = add(x, this.#feedForward(x, layer, T));
+      const point = (name: string, values: Float64Array, ...shape: number[]) =>
+        visit(options, `blocks.${l}.${name}`, values, ...shape);
+      hidden.push(point('resid_pre', x, T, C));
+      const attended = this.#attend(x, layer, state, { l, T, point, isProbed: options.onPoint !== undefined });
+      x = point('resid_mid', add(x, point('attn_out', attended, T, C)), T, C);
+      x = point('resid_post', add(x, point('mlp_out', this.#feedForward(x, layer, T, point), T, C)), T, C);
     }
-    const final = this.#norm(x, this.#lnF, T);
+    const final = visit(options, 'final_norm', this.#norm(x, this.#lnF, T), T, C);
     hidden.push(final);
     const rows = outputRows(final, C, options);
     const logits = matmulTransposed(rows, this.#lmHead, { M: rows.length / C, K: C, N: V });
+    visit(options, 'logits', logits, rows.length / C, V);
     state.length += T;
     return { logits, hidden };
   }
@@ -149,12 +176,14 @@ export class ReferenceGPT2 {
     return add(embed(ids, this.#wte, C), this.#wpe.subarray(start * C, (start + T) * C));
   }
 
-  #attend(x: Float64Array, layer: Layer, state: ReferenceState, l: number, T: number): Float64Array {
+  #attend(x: Float64Array, layer: Layer, state: ReferenceState, { l, T, point, isProbed }: LayerPass): Float64Array {
     const { hiddenSize: C, numHeads: H, headDim: D } = this.config;
-    const qkv = this.#linear(this.#norm(x, layer.ln1, T), layer.qkv, { M: T, K: C, N: 3 * C });
+    const normed = point('attn_in', this.#norm(x, layer.ln1, T), T, C);
+    const qkv = this.#linear(normed, layer.qkv, { M: T, K: C, N: 3 * C });
     const queries = new Float64Array(T * C);
     const keys = state.keys[l]!;
     const values = state.values[l]!;
+    const [start, end] = [state.length * C, (state.length + T) * C];
     for (let t = 0; t < T; t++) {
       const row = qkv.subarray(t * 3 * C, (t + 1) * 3 * C);
       queries.set(row.subarray(0, C), t * C);
@@ -163,14 +192,25 @@ export class ReferenceGPT2 {
     }
     const context = state.length + T;
     const shape = { T, context, H, D, scale: layer.attnScale };
-    const mixed = attention(queries, keys.subarray(0, context * C), values.subarray(0, context * C), shape);
-    return this.#linear(mixed, layer.attnProj, { M: T, K: C, N: C });
+    point('q', queries, T, H, D);
+    point('k', keys.subarray(start, end), T, H, D);
+    point('v', values.subarray(start, end), T, H, D);
+    const [seenKeys, seenValues] = [keys.subarray(0, context * C), values.subarray(0, context * C)];
+    const mixed = isProbed
+      ? attentionOfPattern(
+          point('pattern', attentionPattern(queries, seenKeys, shape), H, T, context),
+          seenValues,
+          shape,
+        )
+      : attention(queries, seenKeys, seenValues, shape);
+    return this.#linear(point('z', mixed, T, H, D), layer.attnProj, { M: T, K: C, N: C });
   }
 
-  #feedForward(x: Float64Array, layer: Layer, T: number): Float64Array {
+  #feedForward(x: Float64Array, layer: Layer, T: number, point: VisitPoint): Float64Array {
     const { hiddenSize: C, mlpSize: F, activation } = this.config;
-    const inner = this.#linear(this.#norm(x, layer.ln2, T), layer.fc, { M: T, K: C, N: F });
-    return this.#linear(ACTIVATIONS[activation](inner), layer.mlpProj, { M: T, K: F, N: C });
+    const normed = point('mlp_in', this.#norm(x, layer.ln2, T), T, C);
+    const inner = this.#linear(normed, layer.fc, { M: T, K: C, N: F });
+    return this.#linear(point('mlp_act', ACTIVATIONS[activation](inner), T, F), layer.mlpProj, { M: T, K: F, N: C });
   }
 
   #norm(x: Float64Array, { gamma, beta }: LayerNormWeights, T: number): Float64Array {

@@ -8,9 +8,10 @@ import {
   outputRows,
   type ReferenceOutput,
   takeWeight,
+  visit,
   type WeightLookup,
 } from './model.ts';
-import { attention, matmulTransposed, rmsNorm, silu } from './operators.ts';
+import { attention, attentionOfPattern, attentionPattern, matmulTransposed, rmsNorm, silu } from './operators.ts';
 import { type ReferenceRope, rotate } from './rope.ts';
 
 /** Sizes and options of a model of the Llama family. */
@@ -69,6 +70,17 @@ interface Layer {
   readonly down: Linear;
 }
 
+/** Visits a point of a layer; returns its values. */
+type VisitPoint = (name: string, values: Float64Array, ...shape: number[]) => Float64Array;
+
+/** Layer of a pass. */
+interface LayerPass {
+  readonly l: number;
+  readonly point: VisitPoint;
+  /** True where attention is taken apart at its probabilities. */
+  readonly isProbed: boolean;
+}
+
 /**
  * Model of the Llama family in float64 on the CPU, one sequence at a time: the oracle.
  *
@@ -125,48 +137,58 @@ export class ReferenceLlama {
     const T = ids.length;
     const length = state.length + T;
     if (length > numPositions) throw new RangeValueError('sequence length', length, `at most ${numPositions}`);
-    let x = embed(ids, this.#embedding, C);
+    let x = visit(options, 'embed', embed(ids, this.#embedding, C), T, C);
     const hidden: Float64Array[] = [];
     const cache: { readonly keys: Float64Array; readonly values: Float64Array }[] = [];
     for (const [l, layer] of this.#layers.entries()) {
-      hidden.push(x);
-      const { keys, values, mixed } = this.#attend(x, layer, state, l);
+      const point = (name: string, of: Float64Array, ...shape: number[]) =>
+        visit(options, `blocks.${l}.${name}`, of, ...shape);
+      hidden.push(point('resid_pre', x, T, C));
+      const isProbed = options.onPoint !== undefined;
+      const { keys, values, mixed } = this.#attend(x, layer, state, { l, point, isProbed });
       cache.push({ keys, values });
-      x = add(x, mixed);
-      x = add(x, this.#feedForward(x, layer));
+      x = point('resid_mid', add(x, point('attn_out', mixed, T, C)), T, C);
+      x = point('resid_post', add(x, point('mlp_out', this.#feedForward(x, layer, point), T, C)), T, C);
     }
-    const final = this.#rmsNorm(x, this.#norm);
+    const final = visit(options, 'final_norm', this.#rmsNorm(x, this.#norm), T, C);
     hidden.push(final);
     const rows = outputRows(final, C, options);
     const logits = matmulTransposed(rows, this.#head, { M: rows.length / C, K: C, N: V });
+    visit(options, 'logits', logits, rows.length / C, V);
     for (const [l, { keys, values }] of cache.entries()) [state.keys[l], state.values[l]] = [keys, values];
     state.length = length;
     return { logits, hidden };
   }
 
   /** Output [T, C] of the attention of layer `l`, and the keys and values of all tokens so far. */
-  #attend(x: Float64Array, layer: Layer, state: ReferenceLlamaState, l: number) {
-    const { numHeads: H, numKVHeads: G, headDim: D, rope, window } = this.config;
-    const normed = this.#rmsNorm(x, layer.inputNorm);
-    const T = x.length / this.config.hiddenSize;
-    const heads = (projection: Linear, norm: Float64Array | null, count: number) => {
-      const projected = linear(normed, projection);
+  #attend(x: Float64Array, layer: Layer, state: ReferenceLlamaState, { l, point, isProbed }: LayerPass) {
+    const { numHeads: H, numKVHeads: G, headDim: D, rope, window, hiddenSize: C } = this.config;
+    const T = x.length / C;
+    const normed = point('attn_in', this.#rmsNorm(x, layer.inputNorm), T, C);
+    const heads = (name: string, projection: Linear, norm: Float64Array | null, count: number) => {
+      const projected = point(name, linear(normed, projection), T, count, D);
       const turned = norm === null ? projected : this.#rmsNorm(projected, norm);
       rotate(turned, rope, { T, heads: count, D, start: state.length });
-      return turned;
+      return point(`rot_${name}`, turned, T, count, D);
     };
-    const queries = heads(layer.q, layer.qNorm, H);
-    const keys = concat(state.keys[l]!, this.#stored(heads(layer.k, layer.kNorm, G)));
-    const values = concat(state.values[l]!, this.#stored(linear(normed, layer.v)));
-    const dims = { T, context: state.length + T, H, G, D, scale: 1 / Math.sqrt(D), window };
-    return { keys, values, mixed: linear(attention(queries, keys, values, dims), layer.o) };
+    const queries = heads('q', layer.q, layer.qNorm, H);
+    const keys = concat(state.keys[l]!, this.#stored(heads('k', layer.k, layer.kNorm, G)));
+    const values = concat(state.values[l]!, this.#stored(point('v', linear(normed, layer.v), T, G, D)));
+    const context = state.length + T;
+    const dims = { T, context, H, G, D, scale: 1 / Math.sqrt(D), window };
+    const z = isProbed
+      ? attentionOfPattern(point('pattern', attentionPattern(queries, keys, dims), H, T, context), values, dims)
+      : attention(queries, keys, values, dims);
+    return { keys, values, mixed: linear(point('z', z, T, H, D), layer.o) };
   }
 
-  #feedForward(x: Float64Array, layer: Layer): Float64Array {
-    const normed = this.#rmsNorm(x, layer.mlpNorm);
+  #feedForward(x: Float64Array, layer: Layer, point: VisitPoint): Float64Array {
+    const { hiddenSize: C, mlpSize: F } = this.config;
+    const T = x.length / C;
+    const normed = point('mlp_in', this.#rmsNorm(x, layer.mlpNorm), T, C);
     const up = linear(normed, layer.up);
     const gated = silu(linear(normed, layer.gate)).map((value, i) => value * up[i]!);
-    return linear(gated, layer.down);
+    return linear(point('mlp_act', gated, T, F), layer.down);
   }
 
   /** Norm of each row as long as gamma. */

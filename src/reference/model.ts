@@ -13,6 +13,24 @@ export interface ReferenceOutput {
 export interface ForwardOptions {
   /** Rows of the T that go through the LM head, by index from 0; all by default. */
   readonly logitsRows?: readonly number[];
+  /**
+   * Called with the values of each point of the pass as they are computed; what it changes in place, all that comes after takes.
+   *
+   * @param point its name, such as `embed` or `blocks.3.z`.
+   * @param shape as of the model's own points, e.g. [T, H, D].
+   */
+  readonly onPoint?: (point: string, values: Float64Array, shape: readonly number[]) => void;
+}
+
+/** Calls `onPoint` of a forward pass; returns the values. */
+export function visit(
+  { onPoint }: ForwardOptions,
+  point: string,
+  values: Float64Array,
+  ...shape: number[]
+): Float64Array {
+  onPoint?.(point, values, shape);
+  return values;
 }
 
 /** Finds a weight by its name, `undefined` where there is none; `shape` is the expected one. */

@@ -174,6 +174,55 @@ export function attention(
   return out;
 }
 
+/**
+ * Probabilities of causal attention: [H, T, context], 0 at keys that a query does not see; operands as of `attention`.
+ */
+export function attentionPattern(
+  q: Float64Array,
+  k: Float64Array,
+  { T, context, H, G = H, D, scale, window = null }: AttentionDims,
+): Float64Array {
+  const out = new Float64Array(H * T * context);
+  for (let head = 0; head < H; head++) {
+    for (let t = 0; t < T; t++) {
+      const position = context - T + t;
+      const scores = new Float64Array(context).fill(Number.NEGATIVE_INFINITY);
+      for (let s = 0; s <= position; s++) {
+        if (window !== null && position - s >= window) continue;
+        let dot = 0;
+        for (let d = 0; d < D; d++) {
+          dot += q[(t * H + head) * D + d]! * k[(s * G + Math.floor((head * G) / H)) * D + d]!;
+        }
+        scores[s] = dot * scale;
+      }
+      out.set(softmax(scores), (head * T + t) * context);
+    }
+  }
+  return out;
+}
+
+/** Attention by given probabilities: out[T, H, D] of pattern[H, T, context] and v[context, G, D]; unseen keys count for nothing. */
+export function attentionOfPattern(
+  pattern: Float64Array,
+  v: Float64Array,
+  { T, context, H, G = H, D, window = null }: AttentionDims,
+): Float64Array {
+  const out = new Float64Array(T * H * D);
+  for (let t = 0; t < T; t++) {
+    const position = context - T + t;
+    for (let head = 0; head < H; head++) {
+      for (let s = 0; s <= position; s++) {
+        if (window !== null && position - s >= window) continue;
+        const p = pattern[(head * T + t) * context + s]!;
+        for (let d = 0; d < D; d++) {
+          out[(t * H + head) * D + d]! += p * v[(s * G + Math.floor((head * G) / H)) * D + d]!;
+        }
+      }
+    }
+  }
+  return out;
+}
+
 /** exp(x − max) / Σ exp(x − max) over one row, which holds at least one finite value; −Infinity gives 0. */
 export function softmax(x: Float64Array): Float64Array {
   const max = maximum(x);

@@ -34,3 +34,10 @@ export function checkInteger(name: string, value: number, least: number, most: n
   const expected = least <= most ? `an integer in [${least}, ${most}]` : `room for ${least}, but there is none`;
   throw new RangeValueError(name, value, expected);
 }
+
+/** Tells several texts from one: a text has no arrays in it. */
+export function isTexts(
+  texts: readonly number[] | readonly (readonly number[])[],
+): texts is readonly (readonly number[])[] {
+  return Array.isArray(texts) && texts.some((ids) => Array.isArray(ids));
+}

@@ -1,15 +1,16 @@
 // Tensors of one forward pass, closed as one.
 import type { Tensor } from '../gpu/tensor.ts';
+import type { PointName } from '../models/points.ts';
 
 /** Result of `forward` for one text. The caller owns it: declare it with `using`, or close it. */
 export class ForwardResult implements Disposable {
   /** [T, V] */
   readonly logits: Tensor;
-  /** Output of each tapped module, [T, its width]. */
-  readonly taps: ReadonlyMap<string, Tensor>;
+  /** Values of each tapped point, in its shape. */
+  readonly taps: ReadonlyMap<PointName, Tensor>;
 
   /** @internal */
-  constructor(logits: Tensor, taps: ReadonlyMap<string, Tensor>) {
+  constructor(logits: Tensor, taps: ReadonlyMap<PointName, Tensor>) {
     this.logits = logits;
     this.taps = taps;
   }

@@ -12,6 +12,7 @@ export type { KVDType } from '../kernels/kv-write/kv-write.ts';
 export type { OfferedDType, WeightDType } from '../kernels/weights/weight-tiles.ts';
 export type { ModelConfig } from '../models/config.ts';
 export { type ModelKernels, modelKernels } from '../models/kernels.ts';
+export type { BlockPoint, PointName } from '../models/points.ts';
 export { BUNDLED_MODEL } from '../models/resolve-model.ts';
 export type { LoadTextModelOptions, ModelDeviceOptions, StorageOptions } from '../runtime/load-options.ts';
 export { MemoryError } from '../runtime/memory-plan.ts';
@@ -23,6 +24,19 @@ export type { TuneMode } from '../tuning/load-tuning.ts';
 export type { Fallback } from '../tuning/verify-tuning.ts';
 export { RangeValueError, RoseinferError } from '../util/errors.ts';
 export type { CachedText } from './cached-text.ts';
+export type {
+  AddEdit,
+  DeviceEdit,
+  EditContext,
+  EditFunction,
+  EditPlace,
+  EditValues,
+  KernelEdit,
+  PointEdit,
+  RunEdit,
+  ScaleEdit,
+  SetEdit,
+} from './edits.ts';
 export type { ForwardResult } from './forward-result.ts';
 export { type LoadedTextModel, loadTextModel } from './load-text-model.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts';

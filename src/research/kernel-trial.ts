@@ -43,7 +43,7 @@ async function runTrial(steps: TextSteps): Promise<Float32Array> {
   const length = Math.min(TRIAL_TOKENS, steps.sizes.maxModelLen);
   const ids = Array.from({ length }, (_, t) => Math.floor(uniform(0, t, 0) * vocabSize));
   using logits = Tensor.create(steps.device, 'logits', 'f32', [length, vocabSize]);
-  await steps.run([{ promptIds: ids, start: 0 }], [], [logits]);
+  await steps.run([{ promptIds: ids, start: 0 }], [logits]);
   const parts = [await logits.readF32()];
   for (let end = length - TRIAL_DECODED; end < length; end++) {
     parts.push(await steps.nextLogits({ promptIds: ids.slice(0, end), start: Math.max(end - 1, 0) }));

@@ -1,28 +1,38 @@
 // Options of the research model beyond ids, checked for callers without TypeScript.
+import type { PointName } from '../models/points.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { checkKeys, type KeyTable } from '../util/keys.ts';
 import { type Check, type Checks, checkOptions, flag } from '../util/option-checks.ts';
 import { CachedText } from './cached-text.ts';
+import type { DeviceEdit, PointEdit } from './edits.ts';
 
 /** Chooses the next id from the logits [V] after `ids`; null ends the text. */
 export type ChooseId = (logits: Float32Array, ids: readonly number[]) => number | null;
 
 /** Beginning of a text. */
-export interface PrefillOptions {
+export interface CacheOptions {
   /** Text that the ids go on after, made by `prefill` of the same model; by default they begin a text. */
   readonly cache?: CachedText | undefined;
 }
 
+/** Options of `prefill`. */
+export interface PrefillOptions extends CacheOptions {
+  /** Changes of points, before anything uses their values; those of one point in this order. */
+  readonly edit?: readonly PointEdit[] | undefined;
+}
+
 /** Options of `forward`. */
 export interface ForwardOptions extends PrefillOptions {
-  /** Modules whose outputs are wanted. */
-  readonly taps?: readonly string[] | undefined;
+  /** Points whose values are wanted, after their edits. */
+  readonly taps?: readonly PointName[] | undefined;
 }
 
 /** Length of a generation, its sampler, and the beginning of its text. */
-export interface GenerateOptions extends PrefillOptions {
+export interface GenerateOptions extends CacheOptions {
   readonly maxTokens: number;
   readonly choose: ChooseId;
+  /** Changes of points, as of `forward`: those that run on the GPU. */
+  readonly edit?: readonly DeviceEdit[] | undefined;
 }
 
 /** Options of `unembed`. */
@@ -41,15 +51,11 @@ const cache: Check = {
   expected: 'a cached text; prefill makes one',
   accepts: (value) => value instanceof CachedText,
 };
-const PREFILL_OPTIONS: Checks<PrefillOptions> = { cache };
-const FORWARD_OPTIONS: Checks<ForwardOptions> = {
-  cache,
-  taps: {
-    expected: 'an array of names',
-    accepts: (value) => Array.isArray(value) && value.every((name) => typeof name === 'string'),
-  },
-};
-const GENERATE_OPTIONS: KeyTable<GenerateOptions> = { maxTokens: true, choose: true, cache: true };
+/** What edits and taps must be like is checked for the text: see `checkInterventions`. */
+const list: Check = { expected: 'an array', accepts: Array.isArray };
+const PREFILL_OPTIONS: Checks<PrefillOptions> = { cache, edit: list };
+const FORWARD_OPTIONS: Checks<ForwardOptions> = { ...PREFILL_OPTIONS, taps: list };
+const GENERATE_OPTIONS: KeyTable<GenerateOptions> = { maxTokens: true, choose: true, cache: true, edit: true };
 const UNEMBED_OPTIONS: Checks<UnembedOptions> = { norm: flag };
 const REPLACE_OPTIONS: Checks<ReplaceOptions> = {
   tolerance: { expected: 'a number ≥ 0', accepts: (value) => Number.isFinite(value) && Number(value) >= 0 },

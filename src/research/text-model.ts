@@ -5,6 +5,8 @@ import { Tensor } from '../gpu/tensor.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
 import type { ModelConfig } from '../models/config.ts';
 import type { ModelKernels } from '../models/kernels.ts';
+import { listPoints, type PointName } from '../models/points.ts';
+import type { ProbeKernels } from '../models/probe-kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { fitContext } from '../runtime/fit-sizes.ts';
 import { checkFree, freeHostBytes } from '../runtime/free-memory.ts';
@@ -14,10 +16,12 @@ import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { expectedNames } from '../util/keys.ts';
 import { ceilDiv } from '../util/math.ts';
 import { CachedText, type ModelState } from './cached-text.ts';
-import { checkId, checkIds, checkInteger } from './check-ids.ts';
+import { checkId, checkIds, checkInteger, isTexts } from './check-ids.ts';
+import { checkInterventions } from './check-interventions.ts';
 import { ForwardResult } from './forward-result.ts';
 import { groupTexts } from './group-texts.ts';
 import { hiddenRows } from './hidden-rows.ts';
+import type { Interventions } from './interventions.ts';
 import { tryKernel } from './kernel-trial.ts';
 import {
   checkForward,
@@ -34,6 +38,20 @@ import {
 import { CHUNK_ROWS } from './row-chunks.ts';
 import { TextScores } from './text-scores.ts';
 import { type StartedText, TextSteps } from './text-steps.ts';
+
+/** Options of a research model. */
+type TextModelOptions = Pick<RunnerOptions, 'dtype' | 'kvDtype' | 'maxModelLen'> &
+  Omit<ModelOptions, 'numSampledIds'> & {
+    /** Kernels that only a step with taps or edits takes. */
+    readonly probeKernels?: ProbeKernels;
+  };
+
+/** Checked ids of a caller that follow those of a cached text, if any. */
+interface CheckedText {
+  readonly ids: readonly number[];
+  readonly cache: CachedText | undefined;
+  readonly interventions: Interventions;
+}
 
 /** Texts that run side by side. */
 const MAX_TEXTS = 8;
@@ -68,7 +86,7 @@ export class TextModel {
     device: Device,
     model: ModelDefinition,
     source: WeightSource,
-    options: Pick<RunnerOptions, 'dtype' | 'kvDtype' | 'maxModelLen'> & Omit<ModelOptions, 'numSampledIds'> = {},
+    options: TextModelOptions = {},
   ): Promise<TextModel> {
     const sizesOf = (maxModelLen: number) => {
       // A text runs whole. Sequences share the tokens of a step, and at most one block each is not full.
@@ -80,7 +98,8 @@ export class TextModel {
     };
     const room = { device, hostBytes: freeHostBytes(device), tiedHead: source.tiedHead };
     const sizes = fitContext(model, options.maxModelLen, sizesOf, room);
-    return new TextModel(new TextSteps(device, await createParts(device, model, source, sizes, options), sizes));
+    const parts = await createParts(device, model, source, sizes, options);
+    return new TextModel(new TextSteps(device, parts, sizes, options.probeKernels));
   }
 
   /** Tokens of the longest text: those that memory has room for, at most the model's positions. */
@@ -88,16 +107,19 @@ export class TextModel {
     return this.#steps.sizes.maxModelLen;
   }
 
+  /** Points that `forward` reads and changes, in the order in which the model computes them. */
+  get points(): PointName[] {
+    return listPoints(this.#steps.parts.model);
+  }
+
   /**
-   * Computes logits, and the outputs of some modules by their names in the architecture. A GPT-2 has `h.0.ln_1`,
-   * `h.0.attn.c_attn`, `h.0.attn` (the sum that attention adds to the residual stream), `h.0.ln_2`, `h.0.mlp.act`,
-   * `h.0.mlp`, `h.0` (the residual stream after the layer), and `ln_f`.
+   * Computes logits, reads points of the forward pass (`taps`), and changes some before anything uses them (`edit`).
    *
    * Of several texts there is a result for each, with the bits that it has alone. They run side by side as far as there is room;
-   * texts with taps run one after another. With a `cache`, ids go on after its text, and results are of the ids alone.
+   * texts with taps or edits run one after another. With a `cache`, ids go on after its text, and results are of the ids alone.
    *
-   * @throws RangeValueError for ids that are no text of the model, an unknown option, a module that it does not have, or a cached text
-   * that is closed or another model's.
+   * @throws RangeValueError for ids that are no text of the model, an unknown option, a point that the model does not have, an edit
+   * that does not fit its point, or a cached text that is closed or another model's; what the function of an edit throws.
    */
   forward(ids: readonly number[], options?: ForwardOptions): Promise<ForwardResult>;
   forward(texts: readonly (readonly number[])[], options?: ForwardOptions): Promise<ForwardResult[]>;
@@ -105,15 +127,14 @@ export class TextModel {
     texts: readonly number[] | readonly (readonly number[])[],
     options: ForwardOptions = {},
   ): Promise<ForwardResult | ForwardResult[]> {
-    const { taps = [], cache } = checkForward(options);
-    const modules = [...taps];
+    checkForward(options);
     if (isTexts(texts)) {
-      const copies = texts.map((ids, i) => this.#checked(`texts[${i}]`, ids, cache));
-      return this.#inTurn(() => this.#forwardAll(copies, modules, cache));
+      const checked = texts.map((ids, i) => this.#checked(`texts[${i}]`, ids, options));
+      return this.#inTurn(() => this.#forwardAll(checked));
     }
-    const copy = this.#checked('ids', texts, cache);
+    const checked = this.#checked('ids', texts, options);
     return this.#inTurn(async () => {
-      const [result] = await this.#forward([this.#started(copy, cache)], modules);
+      const [result] = await this.#forward([this.#started(checked)]);
       return result!;
     });
   }
@@ -121,18 +142,20 @@ export class TextModel {
   /**
    * Computes the keys and values of a text once, for any number of texts that go on after it.
    *
+   * Edits, as of `forward`, change what is cached: texts that go on after it see changed keys and values.
+   *
    * @throws RangeValueError as `forward`; MemoryError with the numbers, or GpuError, where memory lacks.
    */
   async prefill(ids: readonly number[], options: PrefillOptions = {}): Promise<CachedText> {
     const { cache } = checkPrefill(options);
-    const copy = this.#checked('ids', ids, cache);
+    const checked = this.#checked('ids', ids, options);
     const { device, sizes } = this.#steps;
-    const text = [...(cache?.ids ?? []), ...copy];
+    const text = [...(cache?.ids ?? []), ...checked.ids];
     const blockBytes = this.config.numLayers * kvBlockBytes(this.config, sizes.blockSize, sizes.kvDtype);
     const bytes = ceilDiv(text.length, sizes.blockSize) * blockBytes;
     checkFree(device, `keys and values of ${text.length} cached tokens`, bytes);
     return this.#inTurn(async () => {
-      const blocks = await this.#steps.prefill(this.#started(copy, cache));
+      const blocks = await this.#steps.prefill(this.#started(checked));
       return new CachedText(text, blocks, this.#state);
     });
   }
@@ -193,26 +216,29 @@ export class TextModel {
   }
 
   /**
-   * Generates with a sampler on the host: slow, but any JavaScript.
+   * Generates with a sampler on the host: slow, but any JavaScript. Edits hold for the prompt and for what is generated; they run on the
+   * GPU alone.
    *
    * @returns the new ids.
    * @throws RangeValueError for ids that are no text of the model, more tokens than it has positions for, an unknown option,
-   * a cached text that is closed or another model's, and a choice that is no id.
+   * an edit that does not fit its point or runs on the host, a cached text that is closed or another model's, and a choice that is no
+   * id.
    */
   async generate(ids: readonly number[], options: GenerateOptions): Promise<number[]> {
     const { vocabSize } = this.config;
-    const { maxTokens, choose, cache } = checkGenerate(options);
-    const prompt = this.#checked('ids', ids, cache);
-    const promptLength = prompt.length + (cache?.length ?? 0);
+    const { maxTokens, choose, edit, cache } = checkGenerate(options);
+    this.#checkIds('ids', ids, cache);
+    const promptLength = ids.length + (cache?.length ?? 0);
     checkInteger('maxTokens', maxTokens, 1, this.maxModelLen - promptLength);
+    const prompt = this.#checked('ids', ids, { cache, edit }, promptLength + maxTokens);
     return this.#inTurn(async () => {
-      let started = this.#started(prompt, cache);
+      let started = this.#started(prompt);
       const text = [...started.promptIds];
       while (text.length < promptLength + maxTokens) {
         const id = choose(await this.#steps.nextLogits(started), [...text]);
         if (id === null) break;
         checkId('id that choose returned', id, vocabSize);
-        started = { promptIds: text, start: text.length };
+        started = { promptIds: text, start: text.length, interventions: prompt.interventions };
         text.push(id);
       }
       return text.slice(promptLength);
@@ -267,19 +293,31 @@ export class TextModel {
     return result;
   }
 
-  /** Checks a text after a cached one; returns a copy that the caller can't change. */
-  #checked(what: string, ids: readonly number[], cache?: CachedText): readonly number[] {
+  #checkIds(what: string, ids: readonly number[], cache?: CachedText): void {
     checkIds(what, ids, this.config, { least: 1, most: this.maxModelLen - (cache?.length ?? 0) });
-    return [...ids];
+  }
+
+  /** Checks a text, its taps and its edits; returns a copy that the caller can't change. @param end its length where it grows. */
+  #checked(what: string, ids: readonly number[], options: ForwardOptions, end: number | null = null): CheckedText {
+    const { cache } = options;
+    this.#checkIds(what, ids, cache);
+    const { device, parts } = this.#steps;
+    const text = { firstPosition: cache?.length ?? 0, numTokens: ids.length, end };
+    return {
+      ids: [...ids],
+      cache,
+      interventions: checkInterventions(options, { model: parts.model, device, ...text }),
+    };
   }
 
   #checkScored(what: string, ids: readonly number[]): void {
     checkIds(what, ids, this.config, { least: 2, most: this.maxModelLen + 1 });
   }
 
-  #started(ids: readonly number[], cache?: CachedText): StartedText {
-    if (cache === undefined) return { promptIds: ids, start: 0 };
-    return { promptIds: [...cache.ids, ...ids], start: cache.length, cached: cache.blocksFor(this.#state) };
+  #started({ ids, cache, interventions }: CheckedText): StartedText {
+    if (cache === undefined) return { promptIds: ids, start: 0, interventions };
+    const cached = cache.blocksFor(this.#state);
+    return { promptIds: [...cache.ids, ...ids], start: cache.length, cached, interventions };
   }
 
   /** Cuts texts into groups that run side by side. */
@@ -287,35 +325,26 @@ export class TextModel {
     return groupTexts(texts, tokensOf, { maxTexts: MAX_TEXTS, maxTokens: this.#steps.sizes.maxBatchTokens });
   }
 
-  async #forwardAll(
-    texts: readonly (readonly number[])[],
-    taps: readonly string[],
-    cache?: CachedText,
-  ): Promise<ForwardResult[]> {
-    const started = texts.map((ids) => this.#started(ids, cache));
-    const groups =
-      taps.length > 0 ? started.map((text) => [text]) : this.#groups(started, (text) => text.promptIds.length);
+  async #forwardAll(texts: readonly CheckedText[]): Promise<ForwardResult[]> {
+    const started = texts.map((text) => this.#started(text));
+    const isProbed = texts.some(({ interventions: { taps, edits } }) => taps.length + edits.length > 0);
+    const groups = isProbed ? started.map((text) => [text]) : this.#groups(started, (text) => text.promptIds.length);
     using made = new DisposableStack();
     const results: ForwardResult[] = [];
-    for (const group of groups) for (const result of await this.#forward(group, taps)) results.push(made.use(result));
+    for (const group of groups) for (const result of await this.#forward(group)) results.push(made.use(result));
     made.move();
     return results;
   }
 
-  /** Runs texts side by side; taps are of all their tokens. */
-  async #forward(texts: readonly StartedText[], taps: readonly string[]): Promise<ForwardResult[]> {
+  /** Runs texts side by side; taps are of one alone. */
+  async #forward(texts: readonly StartedText[]): Promise<ForwardResult[]> {
     using made = new DisposableStack();
     const logits = texts.map(({ promptIds, start }) => {
       const shape = [promptIds.length - start, this.config.vocabSize];
       return made.use(Tensor.create(this.#steps.device, 'logits', 'f32', shape));
     });
-    const tapped = await this.#steps.run(texts, taps, logits);
+    const tapped = await this.#steps.run(texts, logits);
     made.move();
     return logits.map((tensor) => new ForwardResult(tensor, tapped));
   }
-}
-
-/** Tells several texts from one: a text has no arrays in it. */
-function isTexts(texts: readonly number[] | readonly (readonly number[])[]): texts is readonly (readonly number[])[] {
-  return Array.isArray(texts) && texts.some((ids) => Array.isArray(ids));
 }

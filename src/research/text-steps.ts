@@ -3,14 +3,17 @@
 import { type BatchRow, planBatch } from '../core/plan-batch.ts';
 import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
+import type { PointName } from '../models/points.ts';
+import { type ProbeKernels, probeKernels } from '../models/probe-kernels.ts';
 import { forward, lastNorm, lmHead } from '../runtime/forward.ts';
 import { KVBlocks } from '../runtime/kv-blocks.ts';
 import { closeParts, type ModelParts } from '../runtime/model-parts.ts';
 import type { RuntimeSizes } from '../runtime/runtime-sizes.ts';
 import { stepShape } from '../runtime/step-shape.ts';
 import { ceilDiv } from '../util/math.ts';
+import { type Interventions, NO_INTERVENTIONS } from './interventions.ts';
+import { ProbedRecorder } from './probed-recorder.ts';
 import { CHUNK_ROWS, chunksOf, type RowRange, rowsOf } from './row-chunks.ts';
-import { TappedRecorder } from './tapped-recorder.ts';
 
 /** Sampling of a row for `planBatch`: nothing is sampled here. */
 const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
@@ -21,10 +24,12 @@ export interface StartedText {
   readonly start: number;
   /** Keys and values of the ids before `start`, where the last step did not leave them in the cache. */
   readonly cached?: KVBlocks | undefined;
+  /** What is read and changed; nothing when absent, and where several texts run side by side. */
+  readonly interventions?: Interventions | undefined;
 }
 
 /** Adds what is computed from a chunk of logits [count, V], which the next chunk overwrites. */
-export type UseLogits = (step: TappedRecorder, logits: Tensor, rows: RowRange) => void;
+export type UseLogits = (step: ProbedRecorder, logits: Tensor, rows: RowRange) => void;
 
 /** Runs a model's layers and head over texts, one step after another. It owns the model's parts. */
 export class TextSteps {
@@ -36,12 +41,14 @@ export class TextSteps {
   readonly #rows: Tensor;
   /** Rows of each text of a step that has several, from a multiple of CHUNK_ROWS on. */
   readonly #rowsOfTexts: Tensor;
+  readonly #probeKernels: ProbeKernels;
 
-  constructor(device: Device, parts: ModelParts, sizes: RuntimeSizes) {
+  constructor(device: Device, parts: ModelParts, sizes: RuntimeSizes, kernels: ProbeKernels = probeKernels) {
     const { maxBatchTokens: T, maxBatchSize: S } = sizes;
     this.parts = parts;
     this.device = device;
     this.sizes = sizes;
+    this.#probeKernels = kernels;
     this.#rows = Tensor.from(
       device,
       'rows',
@@ -53,15 +60,11 @@ export class TextSteps {
   /**
    * Computes the logits of every computed token of some texts, [T, V] each, in tensors that are the caller's.
    *
-   * @returns the tapped modules' outputs.
-   * @throws RangeValueError for a module that the model does not have; GpuError; DeviceLostError.
+   * @returns the values of the tapped points.
+   * @throws GpuError; DeviceLostError; as `ProbedRecorder.run`.
    */
-  run(
-    texts: readonly StartedText[],
-    taps: readonly string[],
-    logits: readonly Tensor[],
-  ): Promise<ReadonlyMap<string, Tensor>> {
-    return this.#step(taps, (step) => {
+  run(texts: readonly StartedText[], logits: readonly Tensor[]): Promise<ReadonlyMap<PointName, Tensor>> {
+    return this.#step(texts, (step) => {
       const ranges = this.#addLayers(step, texts);
       const numTokens = ranges.reduce((sum, { count }) => sum + count, 0);
       const normed = this.#addNorm(step, numTokens);
@@ -78,13 +81,14 @@ export class TextSteps {
             out,
           );
         }
+        if (step.has('logits')) step.visit('logits', logits[text]!);
       }
     });
   }
 
   /** Runs texts and uses the logits of all their rows, in the order of the step: texts with one token first. */
   async runRows(texts: readonly StartedText[], use: UseLogits): Promise<void> {
-    await this.#step([], (step) => {
+    await this.#step(texts, (step) => {
       const numTokens = this.#addLayers(step, texts).reduce((sum, { count }) => sum + count, 0);
       const normed = this.#addNorm(step, numTokens);
       for (const rows of chunksOf({ first: 0, count: numTokens })) {
@@ -97,7 +101,7 @@ export class TextSteps {
 
   /** Computes keys and values of a text; returns those of all its ids, which the caller owns. */
   async prefill(text: StartedText): Promise<KVBlocks> {
-    await this.#step([], (step) => this.#addLayers(step, [text]));
+    await this.#step([text], (step) => this.#addLayers(step, [text]));
     return KVBlocks.copyOf(this.device, this.parts.kv, ceilDiv(text.promptIds.length, this.sizes.blockSize));
   }
 
@@ -105,13 +109,15 @@ export class TextSteps {
   async nextLogits(text: StartedText): Promise<Float32Array> {
     const { kernels, scratch, inputs } = this.parts;
     const logits = scratch.logits.prefix([1, this.#vocabSize]);
-    await this.#step([], (step) => {
+    await this.#step([text], (step) => {
       const [{ count } = { count: 0 }] = this.#addLayers(step, [text]);
       const [x, out] = [scratch.hidden.prefix([count, this.#hiddenSize]), this.#gathered(1)];
       step.add(kernels.gatherRows, { x, rows: inputs.tensors.logitsRows.prefix([1]), out }, {});
+      step.skipRows(count - 1);
       const normed = scratch.normed.prefix([1, this.#hiddenSize]);
       lastNorm(step, this.parts, out, normed);
       lmHead(step, this.parts, normed, logits);
+      if (step.has('logits')) step.visit('logits', logits.view(logits.shape));
     });
     return logits.readF32();
   }
@@ -149,7 +155,7 @@ export class TextSteps {
   }
 
   /** Adds all layers over what is to compute of some texts; returns the rows of each. */
-  #addLayers(step: TappedRecorder, texts: readonly StartedText[]): RowRange[] {
+  #addLayers(step: ProbedRecorder, texts: readonly StartedText[]): RowRange[] {
     const { blockSize } = this.sizes;
     let numBlocks = 0;
     const rows = texts.map(({ promptIds, start, cached }, tokenSlot): BatchRow => {
@@ -171,7 +177,7 @@ export class TextSteps {
   }
 
   /** Adds the last norm of every row: [T, C]. */
-  #addNorm(step: TappedRecorder, numTokens: number): Tensor {
+  #addNorm(step: ProbedRecorder, numTokens: number): Tensor {
     const { scratch } = this.parts;
     const shape = [numTokens, this.#hiddenSize];
     const normed = scratch.normed.prefix(shape);
@@ -194,19 +200,24 @@ export class TextSteps {
   }
 
   /** Adds a copy of a chunk of a text's rows. @param rows numbers of the text's rows in the step. */
-  #gather(step: TappedRecorder, x: Tensor, rows: Tensor, chunk: RowRange): Tensor {
+  #gather(step: ProbedRecorder, x: Tensor, rows: Tensor, chunk: RowRange): Tensor {
     const out = this.#gathered(chunk.count);
     step.add(this.parts.kernels.gatherRows, { x, rows: rowsOf(this.device, rows, chunk), out }, {});
     return out;
   }
 
-  /** Records a step and submits it; returns the tapped modules' outputs, which the caller owns. */
-  async #step(taps: readonly string[], record: (step: TappedRecorder) => void): Promise<ReadonlyMap<string, Tensor>> {
-    const step = new TappedRecorder(this.device, this.parts.kernels, this.#rows, taps);
+  /** Records a step and runs it; returns the values of the tapped points, which the caller owns. */
+  async #step(
+    texts: readonly StartedText[],
+    record: (step: ProbedRecorder) => void,
+  ): Promise<ReadonlyMap<PointName, Tensor>> {
+    const [{ promptIds, start, interventions } = { promptIds: [], start: 0 }] = texts.length === 1 ? texts : [];
+    const probed = { kernels: this.#probeKernels, rows: this.#rows, firstPosition: start };
+    const numTokens = promptIds.length - start;
+    const step = new ProbedRecorder(this.device, { ...probed, numTokens }, interventions ?? NO_INTERVENTIONS);
     try {
       record(step);
-      using program = await step.finish('forward');
-      await this.device.checked('forward', () => program.submit());
+      await step.run('forward');
       return step.taps;
     } catch (error) {
       step.close();

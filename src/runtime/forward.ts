@@ -59,14 +59,13 @@ function stepOf(sink: StepSink, parts: ForwardParts): Step {
   const own = new Set<Kernel>(Object.values(kernels));
   return {
     add: (kernel, operands, scalars, choice, use) => sink.add(kernel, operands, scalars, choice, use),
-    tap: (module, shape) => sink.tap?.(module, shape) ?? null,
-    passLayer: (module, hidden) => sink.passLayer?.(module, hidden),
+    probes: sink.probes ?? null,
     kernels,
     inputs: inputs.tensors,
     kvDtype: kv.dtype,
     choose: ({ name }, sizes) => tuning.choose(name, sizes),
     fuse: ({ name }, sizes) => {
-      const fusion = sink.tap ? null : fusionOf(name);
+      const fusion = fusionOf(name);
       const fuses = fusion?.parts.every(({ kernel }) => own.has(kernel)) && tuning.fuses(fusion, sizes);
       return fuses ? tuning.choose(name, sizes) : null;
     },

@@ -81,9 +81,7 @@ describe.each(cases)('$name in class $reduction', ({ name, reduction }) => {
   test('the last residual stream unembeds to the logits of forward, and without the norm to those of normed rows', async () => {
     const { model, device } = loaded;
     const { numLayers } = model.config;
-    const [stream, normed] = name.endsWith('qwen3')
-      ? [`layers.${numLayers - 1}`, 'norm']
-      : [`h.${numLayers - 1}`, 'ln_f'];
+    const [stream, normed] = [`blocks.${numLayers - 1}.resid_post`, 'final_norm'] as const;
     const ids = idsOf(7, Math.min(70, model.maxModelLen));
     const before = device.liveBuffers;
     {

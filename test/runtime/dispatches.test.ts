@@ -8,6 +8,7 @@ import type { StepShape, StepSink } from '../../src/models/step.ts';
 import { forward } from '../../src/runtime/forward.ts';
 import { closeParts, createParts } from '../../src/runtime/model-parts.ts';
 import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
+import { fakeProbes } from '../support/models/fake-probes.ts';
 import { DECODE_STEP, MIXED_STEP } from '../support/models/step-shapes.ts';
 
 const LAYER = ['layernorm', 'matmul_kv_write', 'attention', 'matmul', 'layernorm', 'matmul', 'matmul'];
@@ -29,7 +30,7 @@ async function layerOf(name: string, shape: StepShape, kvDtype: KVDType = 'f32')
   const layers: string[][] = [[]];
   const sink: StepSink = {
     add: ({ name }) => layers.at(-1)!.push(name),
-    passLayer: () => layers.push([]),
+    probes: fakeProbes({ has: (point) => point.endsWith('.resid_post'), visit: () => layers.push([]) }),
   };
   forward(sink, parts, shape);
   closeParts(parts);

@@ -18,6 +18,7 @@ import { stepShapes } from '../../src/runtime/step-shape.ts';
 import type { Fallback } from '../../src/tuning/verify-tuning.ts';
 import { asGpu } from '../support/gpu/as-gpu.ts';
 import { mutant } from '../support/kernels/mutant.ts';
+import { fakeProbes } from '../support/models/fake-probes.ts';
 import { openRunner, places, step, TestSequence } from '../support/models/model-session.ts';
 import { tuningCacheOfEachTest } from '../support/models/tuning-cache.ts';
 
@@ -96,12 +97,16 @@ describe('a model', () => {
     },
   );
 
-  test('has its norms apart in a step whose modules are tapped', () => {
-    const added = new Set<string>();
-    const sink: StepSink = { add: ({ name }) => added.add(name), tap: () => null };
-    for (const shape of stepShapes(sizesOn(device))) forward(sink, untunedParts(device, model, sizesOn(device)), shape);
-    expect(added).toContain('layernorm');
-    expect([...added].filter((name) => name.startsWith('norm_'))).toEqual([]);
+  test('has a norm apart where its output is a point that is read, and in no other place', () => {
+    const added: string[] = [];
+    const sink: StepSink = {
+      add: ({ name }) => added.push(name),
+      probes: fakeProbes({ has: (point) => point === 'blocks.1.attn_in' || point === 'blocks.1.mlp_in' }),
+    };
+    const [decode] = stepShapes(sizesOn(device));
+    forward(sink, untunedParts(device, model, sizesOn(device)), decode!);
+    expect(added.filter((name) => name === 'layernorm')).toHaveLength(2);
+    expect(added.filter((name) => name.startsWith('norm_'))).toHaveLength(2 * model.config.numLayers - 1);
   });
 });
 

@@ -1,5 +1,6 @@
 // GPT-2 as an architecture: its configuration, tensors and layers in one value.
 import { defineArchitecture } from '../architecture.ts';
+import { BLOCK_POINTS } from '../points.ts';
 import { parseGPT2Config, RANDOM_CONFIGS } from './config.ts';
 import { lastNorm, layers, scratch } from './layers.ts';
 import { files, layerTensors, outerTensors } from './tensors.ts';
@@ -14,6 +15,7 @@ export const gpt2 = defineArchitecture({
   outerTensors,
   layerTensors,
   scratch,
+  points: BLOCK_POINTS.filter((point) => point !== 'rot_q' && point !== 'rot_k'),
   layers,
   lastNorm,
 });

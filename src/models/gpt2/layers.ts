@@ -1,7 +1,9 @@
 // The forward pass of GPT-2, from token ids to the residual stream after the last layer, over the tokens of one step,
-// whatever sequences they belong to. Modules have the names of Hugging Face's GPT-2.
+// whatever sequences they belong to. Weights have the names of Hugging Face's GPT-2.
 import type { Tensor } from '../../gpu/tensor.ts';
-import { attend, type Epilogue, embed, linear, type NormedRows, projectQKV } from '../blocks.ts';
+import { attend, type Epilogue, embed, linear, type NormedRows, projectAndStore } from '../blocks.ts';
+import { type PointName, pointsOf } from '../points.ts';
+import { visit } from '../probes.ts';
 import type { Step, StepShape } from '../step.ts';
 import type { Weights } from '../weights.ts';
 import type { Activation, GPT2Config } from './config.ts';
@@ -26,44 +28,48 @@ export function layers(step: Step, config: GPT2Config, weights: Weights, shape: 
   embed(step, weights.embedding, weights.table('wpe'), hidden);
   for (let layer = 0; layer < config.numLayers; layer++) {
     const name = `h.${layer}`;
-    const rows = (module: string): NormedRows => ({
+    const pointOf = pointsOf(layer);
+    const heads = { numHeads, numKVHeads, headDim, layer };
+    const rows = (module: string, point: PointName): NormedRows => ({
       kind: 'layernorm',
-      module,
+      point,
       x: hidden,
       weights: weights.norm(module),
       eps,
       out: normed,
     });
-    projectQKV(step, `${name}.attn.c_attn`, rows(`${name}.ln_1`), weights.linear(`${name}.attn.c_attn`), qkv, {
-      layer,
-      headDim,
-    });
-    attend(
-      step,
-      qkv,
-      attended,
-      { numHeads, numKVHeads, headDim, layer, window, scale: attentionScale(config, layer) },
-      shape,
-    );
-    linear(step, `${name}.attn`, attended, weights.linear(`${name}.attn.c_proj`), hidden, {
+    visit(step, pointOf('resid_pre'), hidden);
+    const attentionRows = rows(`${name}.ln_1`, pointOf('attn_in'));
+    projectAndStore(step, attentionRows, weights.linear(`${name}.attn.c_attn`), qkv, heads);
+    attend(step, qkv, attended, { ...heads, window, scale: attentionScale(config, layer) }, shape);
+    linear(step, pointOf('attn_out'), attended, weights.linear(`${name}.attn.c_proj`), hidden, {
       use: 'projection',
       epilogue: 'RESIDUAL',
     });
-    linear(step, `${name}.mlp.act`, rows(`${name}.ln_2`), weights.linear(`${name}.mlp.c_fc`), mlp, {
+    visit(step, pointOf('resid_mid'), hidden);
+    const mlpRows = rows(`${name}.ln_2`, pointOf('mlp_in'));
+    linear(step, pointOf('mlp_act'), mlpRows, weights.linear(`${name}.mlp.c_fc`), mlp, {
       use: 'MLP',
       epilogue: EPILOGUES[config.activation],
     });
-    linear(step, `${name}.mlp`, mlp, weights.linear(`${name}.mlp.c_proj`), hidden, {
+    linear(step, pointOf('mlp_out'), mlp, weights.linear(`${name}.mlp.c_proj`), hidden, {
       use: 'MLP projection',
       epilogue: 'RESIDUAL',
     });
-    step.passLayer?.(name, hidden);
+    visit(step, pointOf('resid_post'), hidden);
   }
 }
 
 /** Returns the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
 export function lastNorm(config: GPT2Config, weights: Weights, hidden: Tensor, out: Tensor): NormedRows {
-  return { kind: 'layernorm', module: 'ln_f', x: hidden, weights: weights.norm('ln_f'), eps: config.normEpsilon, out };
+  return {
+    kind: 'layernorm',
+    point: 'final_norm',
+    x: hidden,
+    weights: weights.norm('ln_f'),
+    eps: config.normEpsilon,
+    out,
+  };
 }
 
 /** Factor of the attention scores of a layer, as Hugging Face's GPT2Attention has it. */

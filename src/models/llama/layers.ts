@@ -1,7 +1,9 @@
 // The forward pass of the Llama family, from token ids to the residual stream after the last layer, over the tokens of one
-// step, whatever sequences they belong to. Modules have the names of Hugging Face's Llama; those of one matmul share one.
+// step, whatever sequences they belong to. Weights have the names of Hugging Face's Llama; those of one matmul share one.
 import type { Tensor } from '../../gpu/tensor.ts';
-import { attend, embed, linear, type NormedRows, rotateAndStore } from '../blocks.ts';
+import { attend, embed, linear, type NormedRows, projectQKV, rotateAndStore } from '../blocks.ts';
+import { type PointName, pointsOf } from '../points.ts';
+import { visit } from '../probes.ts';
 import type { Step, StepShape } from '../step.ts';
 import type { Weights } from '../weights.ts';
 import type { LlamaConfig } from './config.ts';
@@ -31,41 +33,52 @@ export function layers(step: Step, config: LlamaConfig, weights: Weights, shape:
   const attended = step.scratch('attended').prefix([T, H * D]);
   const mlp = step.scratch('mlp').prefix([T, F]);
   const rope = step.positionTable(ROPE_TABLE);
-  const heads = { numHeads: H, numKVHeads: G, headDim: D };
 
   embed(step, weights.embedding, null, hidden);
   for (let layer = 0; layer < config.numLayers; layer++) {
     const name = `layers.${layer}`;
     const [attention, gateUp, down] = [`${name}.self_attn`, `${name}.mlp.gate_up_proj`, `${name}.mlp.down_proj`];
-    const rows = (module: string): NormedRows => ({
+    const pointOf = pointsOf(layer);
+    const heads = { numHeads: H, numKVHeads: G, headDim: D, layer };
+    const rows = (module: string, point: PointName): NormedRows => ({
       kind: 'rmsnorm',
-      module,
+      point,
       x: hidden,
       weights: weights.norm(module),
       eps,
       out: normed,
     });
-    const qkvModule = `${attention}.qkv_proj`;
-    linear(step, qkvModule, rows(`${name}.input_layernorm`), weights.linear(qkvModule), qkv, { use: 'qkv' });
+    visit(step, pointOf('resid_pre'), hidden);
+    const attentionRows = rows(`${name}.input_layernorm`, pointOf('attn_in'));
+    projectQKV(step, attentionRows, weights.linear(`${attention}.qkv_proj`), qkv, heads);
     const norms = qkNorm
       ? { q: weights.norm(`${attention}.q_norm`), k: weights.norm(`${attention}.k_norm`), eps }
       : null;
-    rotateAndStore(step, qkv, { ...heads, layer, rope, norms });
-    attend(step, qkv, attended, { ...heads, layer, window, scale: 1 / Math.sqrt(D) }, shape);
-    linear(step, attention, attended, weights.linear(`${attention}.o_proj`), hidden, {
+    rotateAndStore(step, qkv, { ...heads, rope, norms });
+    attend(step, qkv, attended, { ...heads, window, scale: 1 / Math.sqrt(D) }, shape);
+    linear(step, pointOf('attn_out'), attended, weights.linear(`${attention}.o_proj`), hidden, {
       use: 'projection',
       epilogue: 'RESIDUAL',
     });
-    linear(step, `${name}.mlp.act`, rows(`${name}.post_attention_layernorm`), weights.linear(gateUp), mlp, {
-      use: 'MLP',
-      epilogue: 'SILU_MUL',
+    visit(step, pointOf('resid_mid'), hidden);
+    const mlpRows = rows(`${name}.post_attention_layernorm`, pointOf('mlp_in'));
+    linear(step, pointOf('mlp_act'), mlpRows, weights.linear(gateUp), mlp, { use: 'MLP', epilogue: 'SILU_MUL' });
+    linear(step, pointOf('mlp_out'), mlp, weights.linear(down), hidden, {
+      use: 'MLP projection',
+      epilogue: 'RESIDUAL',
     });
-    linear(step, `${name}.mlp`, mlp, weights.linear(down), hidden, { use: 'MLP projection', epilogue: 'RESIDUAL' });
-    step.passLayer?.(name, hidden);
+    visit(step, pointOf('resid_post'), hidden);
   }
 }
 
 /** Returns the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
 export function lastNorm(config: LlamaConfig, weights: Weights, hidden: Tensor, out: Tensor): NormedRows {
-  return { kind: 'rmsnorm', module: 'norm', x: hidden, weights: weights.norm('norm'), eps: config.normEpsilon, out };
+  return {
+    kind: 'rmsnorm',
+    point: 'final_norm',
+    x: hidden,
+    weights: weights.norm('norm'),
+    eps: config.normEpsilon,
+    out,
+  };
 }

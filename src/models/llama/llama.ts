@@ -1,6 +1,7 @@
 // The Llama family as an architecture: its configuration, tensors and layers in one value. Llama, Mistral, Qwen2 and Qwen3 differ
 // by their configurations alone.
 import { defineArchitecture } from '../architecture.ts';
+import { BLOCK_POINTS } from '../points.ts';
 import { LLAMA_MODEL_TYPES, parseLlamaConfig } from './config.ts';
 import { gguf } from './gguf.ts';
 import { lastNorm, layers, scratch } from './layers.ts';
@@ -22,6 +23,7 @@ export const llama = defineArchitecture({
     { name: ROPE_TABLE, columns: config.headDim, compute: (numPositions) => ropeTable(config, numPositions) },
   ],
   scratch,
+  points: BLOCK_POINTS,
   layers,
   lastNorm,
 });

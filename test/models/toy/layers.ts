@@ -1,7 +1,9 @@
 // The forward pass of the toy: attention and MLP of a layer read the same norm, side by side, and scores are divided by D.
 import type { Tensor } from '../../../src/gpu/tensor.ts';
-import { attend, embed, linear, type NormedRows, norm, projectQKV } from '../../../src/models/blocks.ts';
+import { attend, embed, linear, type NormedRows, norm, projectAndStore } from '../../../src/models/blocks.ts';
 import type { ModelConfig } from '../../../src/models/config.ts';
+import { type PointName, pointsOf } from '../../../src/models/points.ts';
+import { visit } from '../../../src/models/probes.ts';
 import type { Step, StepShape } from '../../../src/models/step.ts';
 import type { Weights } from '../../../src/models/weights.ts';
 
@@ -29,21 +31,26 @@ export function layers(step: Step, config: ModelConfig, weights: Weights, shape:
   for (let layer = 0; layer < config.numLayers; layer++) {
     const name = `blocks.${layer}`;
     const [look, think] = [`${name}.look`, `${name}.think`];
-    norm(step, normOf(weights, `${name}.first`, hidden, normed));
-    projectQKV(step, `${look}.up`, normed, linearOf(`${look}.up`), looked, { layer, headDim });
-    attend(step, looked, seen, { numHeads, numKVHeads, headDim, layer, window, scale: 1 / headDim }, shape);
-    linear(step, `${think}.up`, normed, linearOf(`${think}.up`), thought, { use: 'widening', epilogue: 'RELU' });
-    linear(step, look, seen, linearOf(`${look}.down`), hidden, { use: 'mixing', epilogue: 'RESIDUAL' });
-    linear(step, think, thought, linearOf(`${think}.down`), hidden, { use: 'narrowing', epilogue: 'RESIDUAL' });
-    step.passLayer?.(name, hidden);
+    const pointOf = pointsOf(layer);
+    const heads = { numHeads, numKVHeads, headDim, layer };
+    norm(step, normOf(weights, `${name}.first`, pointOf('attn_in'), hidden, normed));
+    projectAndStore(step, normed, linearOf(`${look}.up`), looked, heads);
+    attend(step, looked, seen, { ...heads, window, scale: 1 / headDim }, shape);
+    linear(step, pointOf('mlp_act'), normed, linearOf(`${think}.up`), thought, { use: 'widening', epilogue: 'RELU' });
+    linear(step, pointOf('attn_out'), seen, linearOf(`${look}.down`), hidden, { use: 'mixing', epilogue: 'RESIDUAL' });
+    linear(step, pointOf('mlp_out'), thought, linearOf(`${think}.down`), hidden, {
+      use: 'narrowing',
+      epilogue: 'RESIDUAL',
+    });
+    visit(step, pointOf('resid_post'), hidden);
   }
 }
 
 /** Returns the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */
 export function lastNorm(_config: ModelConfig, weights: Weights, hidden: Tensor, out: Tensor): NormedRows {
-  return normOf(weights, 'last', hidden, out);
+  return normOf(weights, 'last', 'final_norm', hidden, out);
 }
 
-function normOf(weights: Weights, module: string, x: Tensor, out: Tensor): NormedRows {
-  return { kind: 'layernorm', module, x, weights: weights.norm(module), eps: EPSILON, out };
+function normOf(weights: Weights, module: string, point: PointName, x: Tensor, out: Tensor): NormedRows {
+  return { kind: 'layernorm', point, x, weights: weights.norm(module), eps: EPSILON, out };
 }

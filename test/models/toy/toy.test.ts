@@ -7,6 +7,7 @@ import type { Tensor } from '../../../src/gpu/tensor.ts';
 import { modelTensors } from '../../../src/models/architecture.ts';
 import { openCheckpoint } from '../../../src/models/checkpoint.ts';
 import { modelKernels } from '../../../src/models/kernels.ts';
+import type { PointName } from '../../../src/models/points.ts';
 import { RandomCheckpoint } from '../../../src/models/random-checkpoint.ts';
 import { parseModel, randomModel, readModel } from '../../../src/models/registry.ts';
 import { openSource } from '../../../src/models/resolve-model.ts';
@@ -264,9 +265,9 @@ describe('the research model of a toy', () => {
     return await TextModel.open(device, model, source);
   }
 
-  test('has the logits of the reference, and what its modules put out by their names', async () => {
+  test('has the logits of the reference, and the values of its points', async () => {
     using text = await openText();
-    const wanted = ['blocks.0', 'blocks.1.look', 'blocks.1', 'blocks.1.think.up'];
+    const wanted: PointName[] = ['blocks.0.resid_post', 'blocks.1.attn_out', 'blocks.1.resid_post', 'blocks.1.mlp_act'];
     const { logits, taps } = await text.forward(ids, { taps: wanted });
     const values = new Map(
       await Promise.all([...taps].map(async ([name, tensor]) => [name, await valuesOf(tensor)] as const)),
@@ -274,12 +275,12 @@ describe('the research model of a toy', () => {
     const want = toyReference(sizes, tensors, ids);
     const allowed = tolerance(want.logits);
     expectClose(await valuesOf(logits), want.logits, allowed, 'logits');
-    expectClose(values.get('blocks.0')!, want.hidden[0]!, allowed, 'blocks.0');
-    expectClose(values.get('blocks.1.look')!, want.looked[1]!, allowed, 'blocks.1.look');
-    expectClose(values.get('blocks.1')!, want.hidden[1]!, allowed, 'blocks.1');
-    expect(values.get('blocks.1.think.up')).toHaveLength(ids.length * 3 * sizes.width);
-    await expect(text.forward(ids, { taps: ['h.0'] })).rejects.toThrow(
-      /^tap is "h.0", expected one of blocks.0.first, /,
+    expectClose(values.get('blocks.0.resid_post')!, want.hidden[0]!, allowed, 'blocks.0');
+    expectClose(values.get('blocks.1.attn_out')!, want.looked[1]!, allowed, 'attention of block 1');
+    expectClose(values.get('blocks.1.resid_post')!, want.hidden[1]!, allowed, 'blocks.1');
+    expect(values.get('blocks.1.mlp_act')).toHaveLength(ids.length * 3 * sizes.width);
+    await expect(text.forward(ids, { taps: ['blocks.1.mlp_in'] })).rejects.toThrow(
+      /^taps\[0\] is "blocks.1.mlp_in", expected a point that a block of Toy has: attn_in, q, /,
     );
   });
 

@@ -15,6 +15,7 @@ export const toy = defineArchitecture({
   outerTensors,
   layerTensors,
   scratch,
+  points: ['attn_in', 'q', 'k', 'v', 'pattern', 'z', 'mlp_act', 'attn_out', 'mlp_out', 'resid_post'],
   layers,
   lastNorm,
 });
