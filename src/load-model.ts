@@ -4,6 +4,7 @@ import { Engine } from './engine/engine.ts';
 import type { Device } from './gpu/device.ts';
 import type { DeviceIdentity } from './gpu/device-traits.ts';
 import type { ModelConfig } from './models/config.ts';
+import { mapSource } from './models/mapped-source.ts';
 import { BUNDLED_MODEL, openSource, warn } from './models/resolve-model.ts';
 import { describeStorage } from './models/weight-storage.ts';
 import { describeCut, fitSizes } from './runtime/fit-sizes.ts';
@@ -51,7 +52,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
   await using opened = new AsyncDisposableStack();
   const { model, source, tokenizer, chatTemplate, eosIds, sampling, notices } = await openSource(name, options.seed);
   const { config } = model;
-  await using weights = source;
+  await using weights = mapSource(source, options.mapWeight);
   const chat = chatTemplate === null ? undefined : { template: opened.use(chatTemplate), sampling };
   const device = opened.use(await openModelDevice(options));
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;

@@ -4,17 +4,18 @@ import { setImmediate } from 'node:timers/promises';
 import type { Device } from '../gpu/device.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { PackedWeight } from '../kernels/weights/packed-weight.ts';
-import { joinQuantizedRows } from '../kernels/weights/quantized-rows.ts';
+import { placeColumns } from '../kernels/weights/tile-columns.ts';
 import { vocabularyRanges } from '../kernels/weights/vocabulary-ranges.ts';
-import { TILE, tileRows } from '../kernels/weights/weight-tiles.ts';
-import { RangeValueError } from '../util/errors.ts';
+import { packQuantizedTiles, packTiles, TILE, tileRows, type WeightDType } from '../kernels/weights/weight-tiles.ts';
 import { numElements } from '../util/math.ts';
-import { spreadRows } from '../util/spread-rows.ts';
+import { placeRows } from '../util/parts.ts';
 import { type ModelDefinition, outerTensors } from './architecture.ts';
-import { type FusedTensor, fuseTensors, numZeros, type TensorRole } from './tensor-specs.ts';
+import { LoadedWeights } from './loaded-weights.ts';
+import { type StoredForm, StoredTensor } from './stored-tensor.ts';
+import { type FusedTensor, fuseTensors, numZeros, placeOf, type TensorSpec } from './tensor-specs.ts';
 import type { WeightSource } from './weight-source.ts';
 import { storageOf, type WeightStorage } from './weight-storage.ts';
-import type { LinearWeights, NormWeights, VocabularyRange, Weights } from './weights.ts';
+import type { VocabularyRange } from './weights.ts';
 
 /** Callback with the bytes written so far; what it throws ends the loading. */
 export type WeightProgress = (bytes: number) => void;
@@ -22,73 +23,33 @@ export type WeightProgress = (bytes: number) => void;
 /** Bytes of vocabulary that are packed at a time. */
 const CHUNK_BYTES = 8 * 2 ** 20;
 
-/** Weights of a model, loaded by `load`: matrices in column tiles, vectors and tables in f32. */
-export class LoadedWeights implements Weights {
-  readonly embedding: readonly VocabularyRange[];
-  readonly head: readonly VocabularyRange[];
-  readonly noBias: Tensor;
-  readonly #modules: Modules;
-  readonly #owned: DisposableStack;
-
-  private constructor(modules: Modules, noBias: Tensor, owned: DisposableStack) {
-    this.embedding = modules.embedding;
-    this.head = modules.head ?? modules.embedding;
-    this.noBias = noBias;
-    this.#modules = modules;
-    this.#owned = owned;
-  }
-
-  /**
-   * Streams the weights of a model to the GPU.
-   *
-   * @throws GpuError when the adapter has no room for them; nothing is left on the device then.
-   */
-  static async load(
-    device: Device,
-    model: ModelDefinition,
-    source: WeightSource,
-    storage: WeightStorage,
-    onProgress: WeightProgress = () => {},
-  ): Promise<LoadedWeights> {
-    using owned = new DisposableStack();
-    const loader = new WeightLoader(device, source, storage, owned, onProgress);
-    return await device.checked('loading weights', async () => {
-      const outer = outerTensors(model, source.tiedHead);
-      const noBias = await loader.zeros(numZeros(model.config.vocabSize, [...outer, ...model.layerTensors(0)]));
-      const modules = new Modules();
-      await loader.load(fuseTensors(outer), modules, noBias);
-      for (let layer = 0; layer < model.config.numLayers; layer++) {
-        await loader.load(fuseTensors(model.layerTensors(layer)), modules, noBias);
-      }
-      return new LoadedWeights(modules, noBias, owned.move());
-    });
-  }
-
-  norm(module: string): NormWeights {
-    return find(this.#modules.norms, module, 'norm');
-  }
-
-  linear(module: string): LinearWeights {
-    return find(this.#modules.linears, module, 'linear module');
-  }
-
-  table(module: string): Tensor {
-    return find(this.#modules.tables, module, 'table');
-  }
-
-  /** Idempotent. */
-  close(): void {
-    this.#owned.dispose();
-  }
-}
-
-/** Weights that are loaded so far, by module. */
-class Modules {
-  embedding: readonly VocabularyRange[] = [];
-  head: readonly VocabularyRange[] | null = null;
-  readonly norms = new Map<string, NormWeights>();
-  readonly linears = new Map<string, LinearWeights>();
-  readonly tables = new Map<string, Tensor>();
+/**
+ * Streams the weights of a model to the GPU.
+ *
+ * @throws GpuError when the adapter has no room for them; nothing is left on the device then.
+ */
+export async function loadWeights(
+  device: Device,
+  model: ModelDefinition,
+  source: WeightSource,
+  storage: WeightStorage,
+  onProgress: WeightProgress = () => {},
+): Promise<LoadedWeights> {
+  using owned = new DisposableStack();
+  const loader = new WeightLoader(device, source, storage, owned, onProgress);
+  const weights = await device.checked('loading weights', async () => {
+    const outer = outerTensors(model, source.tiedHead);
+    const noBias = await loader.zeros(numZeros(model.config.vocabSize, [...outer, ...model.layerTensors(0)]));
+    const tensors: StoredTensor[] = [];
+    const load = async (specs: readonly TensorSpec[]) => {
+      for (const fused of fuseTensors(specs)) tensors.push(new StoredTensor(fused, await loader.load(fused)));
+    };
+    await load(outer);
+    for (let layer = 0; layer < model.config.numLayers; layer++) await load(model.layerTensors(layer));
+    return new LoadedWeights(tensors, noBias);
+  });
+  owned.move();
+  return weights;
 }
 
 /** Reads tensors from a source and writes them to the GPU, one after another. */
@@ -114,23 +75,10 @@ class WeightLoader {
     this.#onProgress = onProgress;
   }
 
-  /** Loads tensors into the modules that they belong to; a bias and a shift come with the matrix or gain of their module. */
-  async load(tensors: readonly FusedTensor[], modules: Modules, zeros: Tensor): Promise<void> {
-    for (const tensor of tensors) {
-      const { role, module, shape } = tensor;
-      const vector = async (of: TensorRole): Promise<Tensor> => {
-        const stored = tensors.find((other) => other.role === of && other.module === module);
-        return stored ? await this.#f32(stored) : zeros.prefix(shape.slice(-1));
-      };
-      if (role === 'embedding') modules.embedding = await this.#vocabulary(tensor);
-      else if (role === 'head') modules.head = await this.#vocabulary(tensor);
-      else if (role === 'table') modules.tables.set(module, await this.#f32(tensor));
-      else if (role === 'matrix') {
-        modules.linears.set(module, { w: await this.#matrix(tensor), bias: await vector('bias') });
-      } else if (role === 'gain') {
-        modules.norms.set(module, { gamma: await this.#f32(tensor), beta: await vector('shift') });
-      }
-    }
+  /** Loads a tensor in the form that its role has. */
+  load(tensor: FusedTensor): Promise<StoredForm> {
+    if (tensor.role === 'embedding' || tensor.role === 'head') return this.#vocabulary(tensor);
+    return tensor.role === 'matrix' ? this.#matrix(tensor) : this.#f32(tensor);
   }
 
   /** Makes the zeros that stand for missing biases and shifts. */
@@ -142,7 +90,10 @@ class WeightLoader {
 
   /** Loads a vector or a table as it is. */
   async #f32(tensor: FusedTensor): Promise<Tensor> {
-    const data = await this.#whole(tensor);
+    const data = new Float32Array(numElements(tensor.shape));
+    for (const part of tensor.parts) {
+      placeRows(await this.#whole(part), data, numElements(part.shape.slice(1)), placeOf(part, tensor));
+    }
     const created = this.#own(Tensor.create(this.#device, tensor.name, 'f32', tensor.shape));
     created.write(data);
     await this.#wrote(data.byteLength);
@@ -153,16 +104,29 @@ class WeightLoader {
   async #matrix(tensor: FusedTensor): Promise<PackedWeight> {
     const { name, shape, parts } = tensor;
     const [K = 0, N = 0] = shape;
-    const order = parts[0]?.order ?? 'kn';
     const w = this.#own(PackedWeight.create(this.#device, name, [K, N], storageOf(tensor, this.#storage)));
-    // Groups of a file lie along its rows: down the columns of `nk` alone.
-    const read = order === 'nk' ? this.#quantized(w) : null;
-    if (read === null) await this.#wrote(w.writeColumns(0, N, await this.#whole(tensor), order));
-    else {
-      const rows = await Promise.all(parts.map((part) => read(part.name, 0, part.shape[0] ?? 0)));
-      await this.#wrote(w.writeQuantized(0, N, joinQuantizedRows(rows, parts[0]?.alternates ? K : null)));
+    let words: Uint32Array | null = null;
+    for (const part of parts) {
+      const packed = await this.#packed(part, w);
+      if (parts.length === 1) words = packed;
+      else {
+        words ??= new Uint32Array(w.words.length);
+        const columns = { N: numElements(part.shape) / K, rows: tileRows(K, w.dtype), part: placeOf(part, tensor) };
+        placeColumns(packed, words, columns);
+      }
     }
+    if (words !== null) w.words.write(words);
+    await this.#wrote(w.words.range.size);
     return w;
+  }
+
+  /** Packs a matrix of the files into tiles of its own. */
+  async #packed(part: TensorSpec, { K, dtype }: PackedWeight): Promise<Uint32Array> {
+    const { name, shape, order = 'kn' } = part;
+    const N = numElements(shape) / K;
+    // Groups of a file lie along its rows: down the columns of `nk` alone.
+    const rows = order === 'nk' ? await this.#quantized(dtype, name, 0, N) : null;
+    return rows === null ? packTiles(K, N, dtype, await this.#whole(part), order) : packQuantizedTiles(K, N, rows);
   }
 
   /** Loads a [V, C] table in as few ranges as the adapter's largest binding allows. */
@@ -179,37 +143,30 @@ class WeightLoader {
       const w = this.#own(PackedWeight.create(this.#device, label, [C, size], dtype));
       for (let row = 0; row < size; row += chunkRows) {
         const rows = Math.min(chunkRows, size - row);
-        const read = this.#quantized(w);
-        if (read === null) {
+        const quantized = await this.#quantized(dtype, name, first + row, rows);
+        if (quantized === null) {
           const table = new Float32Array(rows * C);
           await this.#source.readRows(name, first + row, rows, table);
           await this.#wrote(w.writeColumns(row, rows, table, 'nk'));
-        } else await this.#wrote(w.writeQuantized(row, rows, await read(name, first + row, rows)));
+        } else await this.#wrote(w.writeQuantized(row, rows, quantized));
       }
       ranges.push({ first, size, w });
     }
     return ranges;
   }
 
-  /** Returns how to read what the source has quantized as a weight stores it; null for a weight that it has otherwise. */
-  #quantized({ dtype }: PackedWeight): NonNullable<WeightSource['readQuantized']> | null {
+  /** Reads rows as the source has them quantized, where a weight stores them so; null for others. */
+  async #quantized(dtype: WeightDType, name: string, startRow: number, numRows: number) {
     const isAsked = typeof this.#storage === 'string';
     if (isAsked || (dtype !== 'q8_32' && dtype !== 'q4')) return null;
-    return this.#source.readQuantized?.bind(this.#source) ?? null;
+    return (await this.#source.readQuantized?.(name, startRow, numRows)) ?? null;
   }
 
-  /** Reads all parts, one after another or a row of each in turn. */
-  async #whole({ parts, shape }: FusedTensor): Promise<Float32Array> {
-    const out = new Float32Array(numElements(shape));
-    let start = 0;
-    for (const [index, { name, shape, alternates = false }] of parts.entries()) {
-      const [numRows = 0, end] = [shape[0], start + numElements(shape)];
-      const part = alternates ? new Float32Array(end - start) : out.subarray(start, end);
-      await this.#source.readRows(name, 0, numRows, part);
-      if (alternates) spreadRows(part, out, { length: part.length / numRows, first: index, step: parts.length });
-      start = end;
-    }
-    return out;
+  /** Reads a whole tensor of the files. */
+  async #whole({ name, shape }: TensorSpec): Promise<Float32Array> {
+    const values = new Float32Array(numElements(shape));
+    await this.#source.readRows(name, 0, shape[0] ?? 0, values);
+    return values;
   }
 
   #own<T extends Tensor | PackedWeight>(tensor: T): T {
@@ -222,10 +179,4 @@ class WeightLoader {
     await setImmediate();
     this.#onProgress(this.#bytes);
   }
-}
-
-function find<T>(modules: ReadonlyMap<string, T>, module: string, kind: string): T {
-  const weights = modules.get(module);
-  if (weights !== undefined) return weights;
-  throw new RangeValueError(kind, module, `one of ${[...modules.keys()].join(', ')}`);
 }

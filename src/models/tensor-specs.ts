@@ -2,6 +2,7 @@
 // the numbers that a random model has in its place follow from that row.
 import type { WeightOrder } from '../kernels/weights/weight-tiles.ts';
 import { RangeValueError } from '../util/errors.ts';
+import type { PartOf } from '../util/parts.ts';
 
 /**
  * Role of a weight. `embedding` and `head` are [V, C] and cut into ranges of the vocabulary; `table` is read by row; `matrix`
@@ -57,6 +58,16 @@ export function fuseTensors(specs: readonly TensorSpec[]): FusedTensor[] {
     }
     return [{ name: parts.length === 1 ? first.name : module, module, role, parts, shape: fusedShape(parts, role) }];
   });
+}
+
+/**
+ * Returns the place of a tensor of the files in the one that it is part of, in rows along its first dimension in the files: of an
+ * `nk` matrix these are columns of the weight.
+ */
+export function placeOf(spec: TensorSpec, { parts }: FusedTensor): PartOf {
+  const index = parts.findIndex(({ name }) => name === spec.name);
+  if (spec.alternates) return { first: index, step: parts.length };
+  return { first: parts.slice(0, index).reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0), step: 1 };
 }
 
 function fusedShape(parts: readonly TensorSpec[], role: TensorRole): readonly number[] {

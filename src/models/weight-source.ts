@@ -25,11 +25,11 @@ export interface WeightSource extends AsyncDisposable {
 
   /**
    * Returns rows as the source has them quantized, with no rounding: of a matrix whose `dtypeOf` is q8_32 or q4. A source
-   * without it has its rows rounded to those types.
+   * without it, or that gives null, has its rows rounded to those types.
    *
    * @throws RangeValueError when the rows are not in the tensor.
    */
-  readQuantized?(name: string, startRow: number, numRows: number): Promise<QuantizedRows>;
+  readQuantized?(name: string, startRow: number, numRows: number): Promise<QuantizedRows | null>;
 
   /** Idempotent. */
   close(): Promise<void>;

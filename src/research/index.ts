@@ -12,6 +12,7 @@ export type { KVDType } from '../kernels/kv-write/kv-write.ts';
 export type { OfferedDType, WeightDType } from '../kernels/weights/weight-tiles.ts';
 export type { ModelConfig } from '../models/config.ts';
 export { type ModelKernels, modelKernels } from '../models/kernels.ts';
+export type { MapWeight } from '../models/mapped-source.ts';
 export type { BlockPoint, PointName } from '../models/points.ts';
 export { BUNDLED_MODEL } from '../models/resolve-model.ts';
 export type { LoadTextModelOptions, ModelDeviceOptions, StorageOptions } from '../runtime/load-options.ts';
@@ -39,6 +40,7 @@ export type {
 } from './edits.ts';
 export type { ForwardResult } from './forward-result.ts';
 export { type LoadedTextModel, loadTextModel } from './load-text-model.ts';
+export type { ModelWeight, ModelWeights, WeightReplacement } from './model-weights.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts';
 export type {
   ChooseId,

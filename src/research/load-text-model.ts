@@ -1,6 +1,7 @@
 // Puts the layers together for research: a device, a model on it that takes ids, and the model's tokenizer.
 
 import type { Device } from '../gpu/device.ts';
+import { mapSource } from '../models/mapped-source.ts';
 import { BUNDLED_MODEL, openSource, warn } from '../models/resolve-model.ts';
 import { checkLoadTextModel, type LoadTextModelOptions } from '../runtime/load-options.ts';
 import { openModelDevice } from '../runtime/open-model-device.ts';
@@ -29,7 +30,7 @@ export async function loadTextModel(
 ): Promise<LoadedTextModel> {
   checkLoadTextModel(name, options);
   const { model: definition, source, tokenizer, notices } = await openSource(name, options.seed);
-  await using weights = source;
+  await using weights = mapSource(source, options.mapWeight);
   const { onNotice = warn } = options;
   for (const notice of notices) onNotice(notice);
   using opened = new DisposableStack();

@@ -23,6 +23,7 @@ import { groupTexts } from './group-texts.ts';
 import { hiddenRows } from './hidden-rows.ts';
 import type { Interventions } from './interventions.ts';
 import { tryKernel } from './kernel-trial.ts';
+import { ModelWeights, type WeightReplacement } from './model-weights.ts';
 import {
   checkForward,
   checkGenerate,
@@ -38,6 +39,7 @@ import {
 import { CHUNK_ROWS } from './row-chunks.ts';
 import { TextScores } from './text-scores.ts';
 import { type StartedText, TextSteps } from './text-steps.ts';
+import { stepsWithWeights } from './weight-copy.ts';
 
 /** Options of a research model. */
 type TextModelOptions = Pick<RunnerOptions, 'dtype' | 'kvDtype' | 'maxModelLen'> &
@@ -62,6 +64,8 @@ const MAX_TEXTS = 8;
  */
 export class TextModel {
   readonly config: ModelConfig;
+  /** The weights by the names of the model's files. */
+  readonly weights: ModelWeights;
   readonly #steps: TextSteps;
   readonly #scores: TextScores;
   /** What cached texts are of: another kernel makes it another. */
@@ -72,6 +76,7 @@ export class TextModel {
 
   private constructor(steps: TextSteps) {
     this.config = steps.parts.model.config;
+    this.weights = new ModelWeights(() => steps.parts.weights);
     this.#steps = steps;
     this.#scores = new TextScores(steps);
   }
@@ -268,6 +273,22 @@ export class TextModel {
       const worst = await tryKernel(this.#steps, name, kernel, tolerance);
       this.#state = {};
       return worst;
+    });
+  }
+
+  /**
+   * Makes a model with other weights in the places of some, rounded as those are stored. It has its own keys, values and cached
+   * texts, and shares all weights that are not replaced: either model may be closed first, and the last one frees them. Kernels
+   * are those that this model has now.
+   *
+   * @param weights numbers by name, in the order of `weights.get(name).shape`, or functions of the stored ones.
+   * @throws RangeValueError for an unknown name, another number of numbers, or one that is not finite; MemoryError with the numbers, or
+   * GpuError, where memory lacks.
+   */
+  async withWeights(weights: Readonly<Record<string, WeightReplacement>>): Promise<TextModel> {
+    return this.#inTurn(async () => {
+      const replaced = await this.weights.replaced(weights);
+      return new TextModel(await stepsWithWeights(this.#steps, replaced));
     });
   }
 

@@ -21,11 +21,14 @@ export class KVCache {
   readonly layers: readonly Tensor[];
   readonly dtype: KVDType;
 
+  /** @throws GpuError when the adapter has no room; nothing is left on the device then. */
   constructor(device: Device, config: ModelConfig, sizes: RuntimeSizes) {
     this.dtype = sizes.kvDtype;
+    using made = new DisposableStack();
     this.layers = kvCacheTensors(config, sizes).map(({ label, dtype, shape }) =>
-      Tensor.reserve(device, label, dtype, shape),
+      made.use(Tensor.reserve(device, label, dtype, shape)),
     );
+    made.move();
   }
 
   /** Idempotent. */

@@ -4,6 +4,7 @@ import { Kernel } from '../gpu/kernel.ts';
 import { KV_DTYPES } from '../kernels/kv-write/kv-write.ts';
 import { OFFERED_DTYPES, type OfferedDType } from '../kernels/weights/weight-tiles.ts';
 import { modelKernels } from '../models/kernels.ts';
+import type { MapWeight } from '../models/mapped-source.ts';
 import { RANDOM_EXAMPLE } from '../models/registry.ts';
 import { TUNE_MODES } from '../tuning/load-tuning.ts';
 import { RangeValueError } from '../util/errors.ts';
@@ -39,8 +40,10 @@ export interface LoadProgress {
   readonly total: number;
 }
 
-/** Storage of a model's weights. */
+/** Weights of a model: changes to them, and their storage. */
 export interface StorageOptions {
+  /** Changes each tensor of the model's files as it is loaded; by default all stay as they are. */
+  readonly mapWeight?: MapWeight | undefined;
   /** Storage of all weight matrices; by default each as its file has it. */
   readonly dtype?: OfferedDType | undefined;
 }
@@ -95,6 +98,7 @@ const LOAD_TEXT_MODEL: Checks<LoadTextModelOptions> = {
   ...DEVICE_OPTIONS,
   pollGovernor: flag,
   yieldToAdapter: flag,
+  mapWeight: callback,
   dtype: oneOf(OFFERED_DTYPES),
   kvDtype: oneOf(KV_DTYPES),
   maxModelLen: count,

@@ -4,7 +4,8 @@ import { Tensor } from '../gpu/tensor.ts';
 import { PREFILL_TILE_TOKENS } from '../kernels/attention/query-tiles.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
 import { type ModelKernels, modelKernels } from '../models/kernels.ts';
-import { LoadedWeights } from '../models/load-weights.ts';
+import { loadWeights } from '../models/load-weights.ts';
+import type { LoadedWeights } from '../models/loaded-weights.ts';
 import type { WeightSource } from '../models/weight-source.ts';
 import { loadTuning, type TuneMode } from '../tuning/load-tuning.ts';
 import { listTunables } from '../tuning/tunables.ts';
@@ -61,10 +62,10 @@ export async function createParts(
   sizes: RuntimeSizes,
   options: ModelOptions = {},
 ): Promise<ModelParts> {
-  const { config } = model;
   using created = new DisposableStack();
-  const own = <T extends { close(): void }>(resource: T): T => created.adopt(resource, (owned) => owned.close());
-  const weights = own(await LoadedWeights.load(device, model, source, sizes.storage, options.onProgress));
+  const weights = created.adopt(await loadWeights(device, model, source, sizes.storage, options.onProgress), (owned) =>
+    owned.close(),
+  );
   const kernels = options.kernels ?? modelKernels;
   const tunables = () => listTunables(device, modelWork(device, model, sizes, kernels));
   const chosen = await loadTuning(device, tunables, { mode: options.tune, onProgress: options.onTuned });
@@ -74,18 +75,33 @@ export async function createParts(
     ? await verifyTuning(device, chosen, work, onVerified)
     : { tuning: chosen, fallbacks: [] };
   for (const fallback of fallbacks) onFallback(fallback);
+  const numSampledIds = options.numSampledIds ?? model.config.vocabSize;
+  const parts = await assembleParts(device, { model, weights, kernels, tuning, numSampledIds }, sizes);
+  created.move();
+  return parts;
+}
+
+/** Parts that models with the same sizes may have in common. */
+export type PartsBase = Pick<ModelParts, 'model' | 'weights' | 'kernels' | 'tuning' | 'numSampledIds'>;
+
+/**
+ * Makes every buffer of a model but its weights, and compiles every kernel that a step can reach.
+ *
+ * @throws GpuError when the adapter has no room; nothing but the weights is left on the device then.
+ */
+export async function assembleParts(device: Device, base: PartsBase, sizes: RuntimeSizes): Promise<ModelParts> {
+  const { model } = base;
+  const { config } = model;
+  using created = new DisposableStack();
+  const own = <T extends { close(): void }>(resource: T): T => created.adopt(resource, (owned) => owned.close());
   const tensorOf = ({ label, dtype, shape }: TensorEntry) => own(Tensor.create(device, label, dtype, shape));
   const parts = await device.checked('buffers of the model', () => ({
-    model,
-    weights,
+    ...base,
     kv: own(new KVCache(device, config, sizes)),
     inputs: own(new StepInputs(device, sizes, PREFILL_TILE_TOKENS)),
     scratch: makeTensors(scratchTable(config, sizes), tensorOf),
     layerScratch: makeTensors(layerScratchTable(model, sizes), tensorOf),
     positionTables: makeTensors(positionTableEntries(model, sizes), tensorOf),
-    kernels,
-    tuning,
-    numSampledIds: options.numSampledIds ?? config.vocabSize,
   }));
   fillPositionTables(model, parts.positionTables);
   await compileForward(device, parts, sizes);

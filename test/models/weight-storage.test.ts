@@ -1,7 +1,7 @@
 // Models whose matrices differ in storage, as files have them: what runs, what is listed and what is counted follow each matrix.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
-import { joinQuantizedRows, type QuantizedRows } from '../../src/kernels/weights/quantized-rows.ts';
+import type { QuantizedRows } from '../../src/kernels/weights/quantized-rows.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { modelTensors } from '../../src/models/architecture.ts';
 import { openCheckpoint } from '../../src/models/checkpoint.ts';
@@ -185,35 +185,6 @@ test('a model whose files are quantized has the logits of their numbers, which n
   // As in toy.test.ts, with sums of 64 + 64 + 32 + 37 + 64 + 192 in each layer.
   const abs = 1000 * 2 ** -24 * 8 * (1 + logits.reduce((max, logit) => Math.max(max, Math.abs(logit)), 0));
   expectClose(await logitsOfAll(runner, ids), logits, { abs }, 'logits');
-});
-
-test('rows of quantized matrices are joined one matrix after another, or by turns', () => {
-  const rows = (start: number): QuantizedRows => {
-    const values = Uint8Array.from({ length: 128 }, (_, i) => (start + Math.floor(i / 64)) % 16);
-    const scales = Float32Array.of(start, start, start + 1, start + 1);
-    return { dtype: 'q4', values, scales, minimums: scales.map((scale) => -scale) };
-  };
-  const orderOf = (joined: QuantizedRows) =>
-    [0, 2, 4, 6].map((group) => [joined.scales[group], joined.values[32 * group]]);
-  const parts = [rows(1), rows(5)];
-  expect(orderOf(joinQuantizedRows(parts, null))).toEqual([
-    [1, 1],
-    [2, 2],
-    [5, 5],
-    [6, 6],
-  ]);
-  const woven = joinQuantizedRows(parts, 64);
-  expect(orderOf(woven)).toEqual([
-    [1, 1],
-    [5, 5],
-    [2, 2],
-    [6, 6],
-  ]);
-  expect(woven).toMatchObject({ minimums: woven.scales.map((scale) => -scale) });
-  const bytes: QuantizedRows = { dtype: 'q8_32', values: new Int8Array(64), scales: new Float32Array(2) };
-  expect(() => joinQuantizedRows([rows(1), bytes], null)).toThrow(
-    'storage of quantized matrices is "q4, q8_32", expected one type for all',
-  );
 });
 
 test('a mixed model takes the memory that is planned for it', async () => {

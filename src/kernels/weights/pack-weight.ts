@@ -18,7 +18,7 @@ export interface PackWeightOptions {
 const OPTION_KEYS: KeyTable<PackWeightOptions> = { dtype: true, order: true };
 
 /** Least number that f16 rounds to infinity. */
-const F16_END = 65520;
+export const F16_END = 65520;
 
 /** A matrix of numbers on the host. */
 export type MatrixSource = Float32Array | Float64Array | Float16Array | readonly number[];

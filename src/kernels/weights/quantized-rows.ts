@@ -1,6 +1,5 @@
 // Rows of a matrix as a file has them quantized: codes with a scale for every 32 of a row, which the GPU stores as they are.
 import { RangeValueError } from '../../util/errors.ts';
-import { type RowStore, spreadRows } from '../../util/spread-rows.ts';
 
 /** Numbers of a row that share a scale. */
 const ROW_GROUP = 32;
@@ -57,67 +56,4 @@ export function checkQuantizedRows(rows: QuantizedRows, numRows: number, rowLeng
   if (rows.dtype === 'q8_32') return;
   const wide = rows.values.findIndex((value) => value > MAX_NIBBLE);
   if (wide >= 0) throw new RangeValueError(`value ${wide}`, rows.values[wide], `at most ${MAX_NIBBLE}`);
-}
-
-/**
- * Joins the rows of matrices of one storage type to those of one matrix.
- *
- * @param rowLength numbers of a row where the rows of the matrices, all of one shape, alternate; null where one matrix follows
- * the other.
- * @throws RangeValueError for matrices of several storage types, and for none.
- */
-export function joinQuantizedRows(parts: readonly QuantizedRows[], rowLength: number | null): QuantizedRows {
-  const groups = rowLength === null ? null : rowLength / ROW_GROUP;
-  const joinTo = <T extends RowStore>(
-    make: (length: number) => T,
-    of: readonly RowStore[],
-    length: number | null,
-  ): T => {
-    const out = make(of.reduce((sum, { length }) => sum + length, 0));
-    let start = 0;
-    for (const [index, rows] of of.entries()) {
-      if (length === null) out.set(rows.subarray(0, rows.length), start);
-      else spreadRows(rows, out, { length, first: index, step: of.length });
-      start += rows.length;
-    }
-    return out;
-  };
-  const floats = (length: number) => new Float32Array(length);
-  const bytes = parts.filter((part) => part.dtype === 'q8_32');
-  const nibbles = parts.filter((part) => part.dtype === 'q4');
-  const scales = joinTo(
-    floats,
-    parts.map((part) => part.scales),
-    groups,
-  );
-  if (parts.length > 0 && bytes.length === parts.length) {
-    const values = joinTo(
-      (length) => new Int8Array(length),
-      bytes.map((part) => part.values),
-      rowLength,
-    );
-    return { dtype: 'q8_32', values, scales };
-  }
-  if (parts.length > 0 && nibbles.length === parts.length) {
-    const values = joinTo(
-      (length) => new Uint8Array(length),
-      nibbles.map((part) => part.values),
-      rowLength,
-    );
-    return {
-      dtype: 'q4',
-      values,
-      scales,
-      minimums: joinTo(
-        floats,
-        nibbles.map((part) => part.minimums),
-        groups,
-      ),
-    };
-  }
-  throw new RangeValueError(
-    'storage of quantized matrices',
-    parts.map(({ dtype }) => dtype).join(', '),
-    'one type for all',
-  );
 }

@@ -78,7 +78,8 @@ export function tileRows(K: number, dtype: WeightDType): number {
   return ceilDiv(K, group) * (scaleRows + group / wordK);
 }
 
-function layoutOf(dtype: WeightDType): Layout {
+/** Returns the layout of a storage type. @throws RangeValueError for an unknown type. */
+export function layoutOf(dtype: WeightDType): Layout {
   checkOneOf('dtype', dtype, WEIGHT_DTYPES);
   return LAYOUTS[dtype];
 }
@@ -129,8 +130,8 @@ export function packQuantizedTiles(K: number, N: number, quantized: QuantizedRow
   return words;
 }
 
-/** Returns the word of a column's first row. */
-function firstWord(n: number, rows: number): number {
+/** Returns the word of a column's first row. @param rows rows of words in a tile. */
+export function firstWord(n: number, rows: number): number {
   return Math.floor(n / TILE) * rows * TILE + (n % TILE);
 }
 
