@@ -20,6 +20,7 @@ const SPEC_KEYS: KeyTable<KernelSpec> = {
   overrides: true,
   tunables: true,
   requires: true,
+  bits: true,
   supports: true,
   accepts: true,
   workgroups: true,
@@ -27,6 +28,7 @@ const SPEC_KEYS: KeyTable<KernelSpec> = {
 };
 const BINDING_KEYS: KeyTable<BindingSpec> = { access: true, dtype: true, shape: true, packed: true };
 const ACCESS: readonly string[] = ['read', 'read_write'];
+const BITS: readonly unknown[] = [undefined, 'all', 'runs', 'none'];
 const SCALARS: readonly string[] = ['u32', 'i32', 'f32'];
 const NAME = /^[A-Za-z_]\w*$/;
 
@@ -52,6 +54,7 @@ export function checkSpec(spec: KernelSpec): void {
   for (const key of ['conditions', 'constants', 'overrides', 'supports', 'accepts', 'cost'] as const) {
     if (spec[key] !== undefined && typeof spec[key] !== 'function') fail(key, spec[key], 'a function');
   }
+  if (!BITS.includes(spec.bits)) fail('bits', spec.bits, 'one of all, runs, none');
   if (typeof spec.workgroups !== 'function') fail('workgroups', spec.workgroups, 'a function');
   const entriesOf = <T>(key: string, value: Readonly<Record<string, T>>): [string, T][] =>
     isRecord(value) ? Object.entries(value) : fail(key, value, 'an object');

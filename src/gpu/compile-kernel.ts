@@ -5,9 +5,9 @@ import type { Device } from './device.ts';
 import { withoutDirectives } from './directives.ts';
 import { GpuError, KernelError } from './errors.ts';
 import { ShaderStage } from './flags.ts';
-import type { KernelSpec, Variant } from './kernel-spec.ts';
+import type { BindingSpec, KernelSpec, Variant } from './kernel-spec.ts';
 import { checkBindings } from './shader-check.ts';
-import { linkShader } from './shader-linker.ts';
+import { type LinkedShader, linkShader } from './shader-linker.ts';
 import { labelOf } from './variant-label.ts';
 
 /** A variant of a kernel, compiled for one device. */
@@ -26,11 +26,30 @@ export interface BuiltKernel {
  * driver refuses it otherwise.
  */
 export async function compileKernel(device: Device, spec: KernelSpec, variant: Variant): Promise<BuiltKernel> {
+  checkFeatures(spec, device.gpu.features);
+  const linked = await linkShader(spec, variant);
+  checkBindings(spec, linked.wgsl);
+  return await compileLinked(device, spec, variant, linked);
+}
+
+/** Parts of a declaration that a pipeline depends on. */
+export type PipelineSpec = Pick<KernelSpec, 'name' | 'params'> & {
+  readonly bindings: Readonly<Record<string, Pick<BindingSpec, 'access'>>>;
+};
+
+/**
+ * Compiles a variant whose shader is linked.
+ *
+ * @throws ShaderError when the shader does not compile; GpuError when the driver refuses it otherwise.
+ */
+export async function compileLinked(
+  device: Device,
+  spec: PipelineSpec,
+  variant: Variant,
+  { wgsl, explain }: LinkedShader,
+): Promise<BuiltKernel> {
   const { gpu } = device;
   const label = labelOf(spec.name, variant);
-  checkFeatures(spec, gpu.features);
-  const { wgsl, explain } = await linkShader(spec, variant);
-  checkBindings(spec, wgsl);
   let module: GPUShaderModule | null = null;
   try {
     return await device.checked(label, async () => {
@@ -55,7 +74,7 @@ function checkFeatures({ name, requires = [] }: KernelSpec, features: ReadonlySe
 async function createPipeline(
   { gpu }: Device,
   label: string,
-  spec: KernelSpec,
+  spec: PipelineSpec,
   variant: Variant,
   module: GPUShaderModule,
 ): Promise<Pick<BuiltKernel, 'pipeline' | 'bindGroupLayout'>> {

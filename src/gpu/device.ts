@@ -51,6 +51,7 @@ export class Device {
   /** Callbacks of calls that wait; a loss calls all of them. */
   readonly #waiting = new Set<(error: DeviceLostError) => void>();
   readonly #uncaptured: UncapturedErrors;
+  readonly #owned = new DisposableStack();
   #liveBytes = 0;
   #lostError: DeviceLostError | null = null;
   #governor: PollGovernor | null = null;
@@ -229,6 +230,15 @@ export class Device {
     return await (this.#governor ? this.#governor.during(() => this.#map(staging, size)) : this.#map(staging, size));
   }
 
+  /**
+   * Makes something close with the device.
+   *
+   * @internal
+   */
+  own(resource: Disposable): void {
+    this.#owned.use(resource);
+  }
+
   /** Frees every buffer that was created here, and the GPUDevice unless it is the caller's; idempotent. */
   close(): void {
     if (this.#closed) return;
@@ -237,6 +247,7 @@ export class Device {
     for (const buffer of [...this.#buffers]) this.destroyBuffer(buffer);
     this.#borrowed.clear();
     this.#scalars.close();
+    this.#owned.dispose();
     this.#uncaptured.close();
     if (this.#isOwned) this.gpu.destroy();
     else for (const tell of this.#waiting) tell(this.#lostError);

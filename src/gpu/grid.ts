@@ -2,7 +2,7 @@
 import { quote } from '../util/quote.ts';
 import { KernelError } from './errors.ts';
 import type { Grid } from './kernel-spec.ts';
-import type { BoundOperand } from './operands.ts';
+import type { ShapedOperand } from './operands.ts';
 
 const DIMENSIONS = ['x', 'y', 'z'] as const;
 
@@ -13,7 +13,7 @@ const DIMENSIONS = ['x', 'y', 'z'] as const;
  * @param most the adapter's limit of a dimension.
  * @throws KernelError that names the dimension, its value and what may be done about it.
  */
-export function checkGrid(kernel: string, grid: Grid, operands: readonly BoundOperand[], most: number): void {
+export function checkGrid(kernel: string, grid: Grid, operands: readonly ShapedOperand[], most: number): void {
   if (!Array.isArray(grid) || grid.length !== DIMENSIONS.length) {
     throw new KernelError(kernel, `workgroups are ${quote(grid)}, expected [x, y, z]`);
   }
@@ -33,6 +33,6 @@ export function checkGrid(kernel: string, grid: Grid, operands: readonly BoundOp
   }
 }
 
-function isEmpty({ shape }: BoundOperand): boolean {
+function isEmpty({ shape }: ShapedOperand): boolean {
   return shape.includes(0);
 }

@@ -196,6 +196,11 @@ export interface KernelSpec<
    * f16;`: a device without one refuses the kernel by name.
    */
   readonly requires?: readonly string[];
+  /**
+   * Outputs that have the same bits: `all` variants' (default), those of all `runs` of a variant, where variants sum in different
+   * orders, or `none`, where even runs differ, as with the order of atomic operations. A check of the kernel asks for no more.
+   */
+  readonly bits?: 'all' | 'runs' | 'none';
   /** Names what keeps a device from running a variant, or null. */
   supports?(variant: DeclaredVariant<Conditions, Constants, Overrides>, traits: DeviceTraits): string | null;
   /** Names the first thing wrong with the sizes, or null. */

@@ -4,6 +4,9 @@ import '../util/platform-types.ts';
 export type { DType } from '../gpu/tensor-data.ts';
 export { type Adversarial, type AdversarialOptions, adversarial, type NamedInput } from './adversarial.ts';
 export { type Bound, type BoundedElement, bounds } from './bounds.ts';
+export { type CheckedOperands, checkKernel, examineKernel } from './check-kernel.ts';
+export type { CheckedVariants, CheckOptions } from './check-options.ts';
+export { CheckReport, type FaultKind, KernelCheckError, type KernelFault, type WorstElement } from './check-report.ts';
 export {
   type CompareOptions,
   type CompareWithinOptions,
@@ -14,6 +17,10 @@ export {
   type WrongElement,
 } from './comparison.ts';
 export type { Distribution } from './distributions.ts';
+export type { DetailedExpectation, Expectation, Expectations, Reference } from './expectations.ts';
+export type { CheckedOperand, ShapedData } from './host-operands.ts';
+export type { InputVariation } from './input-variations.ts';
+export type { LaneOrder } from './lane-orders.ts';
 export type { Limit, Tolerance } from './limit.ts';
 export { type JudgedMutant, MutantReport } from './mutants/mutant-report.ts';
 export { type MutantText, mutantTexts } from './mutants/mutant-texts.ts';

@@ -1,0 +1,36 @@
+// A dispatch as plain data: the text of a shader and the words of its buffers, so that another process can run it, too.
+import type { PipelineSpec } from '../gpu/compile-kernel.ts';
+import type { Grid, Variant } from '../gpu/kernel-spec.ts';
+
+/** Buffer of a job. */
+export interface JobBuffer {
+  /** Contents before the dispatch: guard words, the tensor, guard words. */
+  readonly words: Uint32Array;
+  /** Range that is bound, in bytes. */
+  readonly offset: number;
+  readonly size: number;
+  /** Contents come back. */
+  readonly written: boolean;
+}
+
+/** Dispatch of a shader, as plain data. */
+export interface Job {
+  readonly spec: PipelineSpec;
+  readonly variant: Variant;
+  readonly wgsl: string;
+  readonly grid: Grid;
+  readonly params: Uint32Array | null;
+  /** In the order of the bindings. */
+  readonly buffers: readonly JobBuffer[];
+  /** Number of times that it runs, each on fresh contents. */
+  readonly runs: number;
+}
+
+/** Contents of the written buffers after each run. */
+export type JobResult = readonly (readonly Uint32Array[])[];
+
+/** Something that runs jobs. */
+export interface JobRunner {
+  /** @throws GpuError and ShaderError when the driver refuses the shader; DeviceLostError. */
+  run(job: Job): Promise<JobResult>;
+}

@@ -1,0 +1,142 @@
+// Places where a check runs a kernel besides the caller's device: subgroups of other sizes, and other adapters. They are opened when
+// they are first asked for, and close with the device.
+import { join } from 'node:path';
+import type { Device } from '../gpu/device.ts';
+import type { DeviceOptions } from '../gpu/device-options.ts';
+import type { DeviceTraits } from '../gpu/device-traits.ts';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { Variant } from '../gpu/kernel-spec.ts';
+import { checkBindings } from '../gpu/shader-check.ts';
+import { type LinkedShader, linkShader } from '../gpu/shader-linker.ts';
+import { labelOf } from '../gpu/variant-label.ts';
+import { cacheDirectory } from '../util/environment.ts';
+import { DeviceRunner } from './device-runner.ts';
+import type { JobRunner } from './job.ts';
+
+/** A device, of this process or another. */
+export interface TestPlace {
+  /** For messages; null for the caller's device. */
+  readonly label: string | null;
+  readonly traits: DeviceTraits;
+  readonly runner: JobRunner;
+  /** Floats are rounded as on the caller's device, so that bits may be compared. */
+  readonly sameArithmetic: boolean;
+}
+
+/** Beginning of the names of lavapipe's adapters; the width of its vectors follows. */
+const LAVAPIPE = 'llvmpipe';
+/** Sizes of lavapipe's subgroups, whose lanes are the f32 elements of a vector. */
+const LAVAPIPE_SIZES = [4, 8, 16];
+const BITS_PER_LANE = 32;
+
+/** What checks on a device share: places, and the linked shaders of kernels. */
+export class TestBench {
+  readonly own: TestPlace;
+  readonly #device: Device;
+  readonly #others = new Map<string, Promise<TestPlace | string>>();
+  readonly #linked = new WeakMap<Kernel, Map<string, Promise<LinkedShader>>>();
+
+  constructor(device: Device) {
+    this.#device = device;
+    const { traits } = device;
+    this.own = { label: null, traits, runner: new DeviceRunner(device), sameArithmetic: true };
+  }
+
+  /** Links a variant once, and compares it with the declaration. */
+  linked(kernel: Kernel, variant: Variant): Promise<LinkedShader> {
+    const variants = this.#linked.get(kernel) ?? new Map<string, Promise<LinkedShader>>();
+    this.#linked.set(kernel, variants);
+    const label = labelOf(kernel.name, variant);
+    let linking = variants.get(label);
+    if (!linking) {
+      linking = linkShader(kernel.spec, variant).then((linked) => {
+        checkBindings(kernel.spec, linked.wgsl);
+        return linked;
+      });
+      variants.set(label, linking);
+    }
+    return linking;
+  }
+
+  /** The subgroup sizes that the adapter has besides its own; for each that can't be had, the reason. */
+  async otherSizes(): Promise<(TestPlace | string)[]> {
+    const { identity, traits } = this.#device;
+    if (!identity.name.startsWith(LAVAPIPE)) return [];
+    const own = traits.minSubgroupSize;
+    const sizes = LAVAPIPE_SIZES.filter((size) => size !== (own || this.#sizeOfProcess()));
+    return await Promise.all(
+      sizes.map((size) =>
+        this.#place(
+          `subgroups of ${size}`,
+          { adapter: LAVAPIPE, backend: identity.backend },
+          size,
+          lavapipeSettings(size),
+        ),
+      ),
+    );
+  }
+
+  /** Other adapters by name; for each that can't be opened, the reason. */
+  async adapters(names: readonly string[]): Promise<(TestPlace | string)[]> {
+    return await Promise.all(names.map((adapter) => this.#place(adapter, { adapter }, null, {})));
+  }
+
+  /** Size of the subgroups of a device that does not tell. */
+  #sizeOfProcess(): number {
+    return Number(process.env.LP_NATIVE_VECTOR_WIDTH ?? 256) / BITS_PER_LANE;
+  }
+
+  #place(
+    label: string,
+    choice: DeviceOptions,
+    size: number | null,
+    env: Readonly<Record<string, string>>,
+  ): Promise<TestPlace | string> {
+    let opening = this.#others.get(label);
+    if (!opening) {
+      opening = this.#open(label, choice, size, env).catch((error) => `${label}: ${error.message}`);
+      this.#others.set(label, opening);
+    }
+    return opening;
+  }
+
+  async #open(
+    label: string,
+    choice: DeviceOptions,
+    size: number | null,
+    env: Readonly<Record<string, string>>,
+  ): Promise<TestPlace | string> {
+    const { traits } = this.#device;
+    const features = traits.minSubgroupSize === 0 ? 'base' : 'auto';
+    const options: DeviceOptions = { ...choice, features, reduction: traits.reduction };
+    // Loaded here alone: a browser has no processes.
+    const { ProcessRunner } = await import('./process-runner.ts');
+    const runner = await ProcessRunner.start(options, env);
+    this.#device.own(runner);
+    const { minSubgroupSize } = runner;
+    if (size !== null && minSubgroupSize !== 0 && minSubgroupSize !== size) {
+      return `${label}: the adapter has subgroups of ${minSubgroupSize} whatever its settings`;
+    }
+    return { label, traits: { ...traits, minSubgroupSize }, runner, sameArithmetic: size !== null };
+  }
+}
+
+/** Settings of lavapipe for a size. Its cache of shaders takes those of one width for those of another, so each has its own. */
+function lavapipeSettings(size: number): Readonly<Record<string, string>> {
+  const cache = cacheDirectory();
+  return {
+    LP_NATIVE_VECTOR_WIDTH: String(BITS_PER_LANE * size),
+    ...(cache === null
+      ? { MESA_SHADER_CACHE_DISABLE: 'true' }
+      : { MESA_SHADER_CACHE_DIR: join(cache, `lavapipe-${size}`) }),
+  };
+}
+
+const benches = new WeakMap<Device, TestBench>();
+
+/** The bench of a device, made for its first check. */
+export function benchOf(device: Device): TestBench {
+  const bench = benches.get(device) ?? new TestBench(device);
+  benches.set(device, bench);
+  return bench;
+}
