@@ -22,6 +22,5 @@ export function tokenShape(
     numPrefillTiles: isDecode ? 0 : sequences * ceilDiv(queries, PREFILL_TILE_TOKENS),
     numDecodeSplits: dispatchedSplits(isDecode ? context : 1, maxModelLen, reduction),
     numLogitsRows: sequences,
-    numScoredTokens: 0,
   };
 }

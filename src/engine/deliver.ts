@@ -14,15 +14,16 @@ export interface DeliveryContext {
 export function deliver(
   { live, scheduler }: DeliveryContext,
   request: LiveRequest,
-  { sequence, id, brokenAt, logprobs, finishReason }: SequenceUpdate,
+  { sequence, id, logprobs, finishReason }: SequenceUpdate,
   time: number,
 ): void {
-  if (brokenAt !== null) {
-    live.end(sequence, { finishReason: 'error', time, error: `logits for position ${brokenAt} are not finite` });
+  if (id === null) {
+    const error = `logits for position ${sequence.numTokens} are not finite`;
+    live.end(sequence, { finishReason: 'error', time, error });
     return;
   }
   try {
-    if (id !== null && request.receive(id, time, logprobs)) {
+    if (request.receive(id, time, logprobs)) {
       scheduler.abort(sequence, 'stop');
       live.end(sequence, { finishReason: 'stop', time, error: null });
       return;

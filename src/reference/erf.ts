@@ -1,15 +1,27 @@
 // The error function in float64, which JavaScript lacks.
+import { RangeValueError } from '../util/errors.ts';
+
 const SERIES_LIMIT = 2;
 /** Terms of the continued fraction: enough for 1 ulp at SERIES_LIMIT, where it converges slowest. */
 const FRACTION_TERMS = 60;
 
-/** Error function 2/√π · ∫₀ˣ exp(−t²) dt, to double accuracy. */
+/**
+ * Error function 2/√π · ∫₀ˣ exp(−t²) dt, to double accuracy.
+ *
+ * @throws RangeValueError for anything but a number.
+ */
 export function erf(x: number): number {
+  checkNumber(x);
   return Math.abs(x) < SERIES_LIMIT ? erfSeries(x) : 1 - erfc(x);
 }
 
-/** Complementary error function 1 − erf(x), without the cancellation for large x: relative error below 1e-13. */
+/**
+ * Complementary error function 1 − erf(x), without the cancellation for large x: relative error below 1e-13.
+ *
+ * @throws RangeValueError for anything but a number.
+ */
 export function erfc(x: number): number {
+  checkNumber(x);
   if (x < 0) return 2 - erfc(-x);
   return x < SERIES_LIMIT ? 1 - erfSeries(x) : erfcFraction(x);
 }
@@ -30,4 +42,8 @@ function erfcFraction(x: number): number {
   let denominator = x;
   for (let n = FRACTION_TERMS; n >= 1; n--) denominator = x + n / 2 / denominator;
   return Math.exp(-x * x) / (Math.sqrt(Math.PI) * denominator);
+}
+
+function checkNumber(x: number): void {
+  if (typeof x !== 'number') throw new RangeValueError('x', x, 'a number');
 }

@@ -1,7 +1,13 @@
 // GPT-2 in float64, layer by layer: the oracle of tests and doctor, written apart from the kernels.
 import { RangeValueError } from '../util/errors.ts';
+import { namesOf } from '../util/names-of.ts';
+import { type Checks, count, countOrNone, flag, oneOf } from '../util/option-checks.ts';
+import { attention, attentionOfPattern, attentionPattern } from './attention.ts';
+import { checkComplete, natural } from './checks.ts';
 import {
   add,
+  checkForward,
+  checkLookup,
   embed,
   type ForwardOptions,
   outputRows,
@@ -10,20 +16,10 @@ import {
   visit,
   type WeightLookup,
 } from './model.ts';
-import {
-  attention,
-  attentionOfPattern,
-  attentionPattern,
-  gelu,
-  geluNew,
-  layerNorm,
-  matmul,
-  matmulTransposed,
-  relu,
-} from './operators.ts';
+import { gelu, geluNew, layerNorm, matmul, matmulTransposed, relu } from './operators.ts';
 
 /** Sizes and options of a GPT-2; C = hiddenSize = numHeads · headDim. */
-export interface ReferenceConfig {
+export interface ReferenceGPT2Config {
   readonly numLayers: number;
   readonly numHeads: number;
   readonly headDim: number;
@@ -40,7 +36,7 @@ export interface ReferenceConfig {
 }
 
 /** Keys and values of the tokens seen so far; made by `createState`, filled by `extend`. */
-export interface ReferenceState {
+export interface ReferenceGPT2State {
   /** Tokens seen. */
   length: number;
   /** Per layer: [numPositions, C], of which the first `length` rows are filled. */
@@ -83,6 +79,12 @@ interface LayerPass {
 
 const ACTIVATIONS = { gelu_new: geluNew, gelu, relu };
 
+const CONFIG: Checks<ReferenceGPT2Config> = {
+  ...{ numLayers: countOrNone, numHeads: count, headDim: count, hiddenSize: count, mlpSize: count },
+  ...{ vocabSize: count, numPositions: count, layerNormEpsilon: natural, activation: oneOf(namesOf(ACTIVATIONS)) },
+  ...{ scaleAttnWeights: flag, scaleAttnByInverseLayerIdx: flag },
+};
+
 /**
  * GPT-2 in float64 on the CPU, one sequence at a time, independent of the shaders: the oracle.
  *
@@ -91,7 +93,7 @@ const ACTIVATIONS = { gelu_new: geluNew, gelu, relu };
  * `h.N.mlp.c_fc`, `h.N.mlp.c_proj`, `ln_f`, and for a head that is not tied to `wte` also `lm_head.weight` [V, C].
  */
 export class ReferenceGPT2 {
-  readonly config: ReferenceConfig;
+  readonly config: ReferenceGPT2Config;
   readonly #wte: Float64Array;
   readonly #wpe: Float64Array;
   readonly #layers: readonly Layer[];
@@ -102,7 +104,9 @@ export class ReferenceGPT2 {
    * @param tensors gives a weight by its name, `undefined` where there is none; without `lm_head.weight` the head is tied.
    * @throws RoseinferError naming a weight that is missing or has the wrong number of elements.
    */
-  constructor(config: ReferenceConfig, tensors: WeightLookup) {
+  constructor(config: ReferenceGPT2Config, tensors: WeightLookup) {
+    checkComplete('config', config, CONFIG);
+    checkLookup(tensors);
     const { numLayers, headDim, hiddenSize: C, mlpSize: F, vocabSize: V, numPositions } = config;
     const weight = (name: string, ...shape: number[]) => takeWeight(tensors, name, shape);
     const norm = (name: string) => ({ gamma: weight(`${name}.weight`, C), beta: weight(`${name}.bias`, C) });
@@ -129,7 +133,7 @@ export class ReferenceGPT2 {
   }
 
   /** An empty sequence. */
-  createState(): ReferenceState {
+  createState(): ReferenceGPT2State {
     const { numLayers, numPositions, hiddenSize } = this.config;
     const perLayer = () => Array.from({ length: numLayers }, () => new Float64Array(numPositions * hiddenSize));
     return { length: 0, keys: perLayer(), values: perLayer() };
@@ -146,7 +150,8 @@ export class ReferenceGPT2 {
    * @throws RangeValueError when an id or a row is out of range or the sequence would outgrow numPositions; the state
    * then stays at its length.
    */
-  extend(state: ReferenceState, ids: ArrayLike<number>, options: ForwardOptions = {}): ReferenceOutput {
+  extend(state: ReferenceGPT2State, ids: ArrayLike<number>, options: ForwardOptions = {}): ReferenceOutput {
+    checkForward(state, ids, options);
     const { hiddenSize: C, vocabSize: V } = this.config;
     const T = ids.length;
     let x = visit(options, 'embed', this.#embed(ids, state.length), T, C);
@@ -176,7 +181,12 @@ export class ReferenceGPT2 {
     return add(embed(ids, this.#wte, C), this.#wpe.subarray(start * C, (start + T) * C));
   }
 
-  #attend(x: Float64Array, layer: Layer, state: ReferenceState, { l, T, point, isProbed }: LayerPass): Float64Array {
+  #attend(
+    x: Float64Array,
+    layer: Layer,
+    state: ReferenceGPT2State,
+    { l, T, point, isProbed }: LayerPass,
+  ): Float64Array {
     const { hiddenSize: C, numHeads: H, headDim: D } = this.config;
     const normed = point('attn_in', this.#norm(x, layer.ln1, T), T, C);
     const qkv = this.#linear(normed, layer.qkv, { M: T, K: C, N: 3 * C });

@@ -1,8 +1,14 @@
 // The Llama family in float64, layer by layer: the oracle of tests, written apart from kernels and tables. Options say which parts a
 // model has, so that llama, mistral, qwen2 and qwen3 are one class.
 import { RangeValueError } from '../util/errors.ts';
+import { isRecord } from '../util/keys.ts';
+import { type Check, type Checks, checkOptions, count, countOrNone, flag, oneOf } from '../util/option-checks.ts';
+import { attention, attentionOfPattern, attentionPattern } from './attention.ts';
+import { checkComplete, natural } from './checks.ts';
 import {
   add,
+  checkForward,
+  checkLookup,
   embed,
   type ForwardOptions,
   outputRows,
@@ -11,8 +17,8 @@ import {
   visit,
   type WeightLookup,
 } from './model.ts';
-import { attention, attentionOfPattern, attentionPattern, matmulTransposed, rmsNorm, silu } from './operators.ts';
-import { type ReferenceRope, rotate } from './rope.ts';
+import { matmulTransposed, rmsNorm, silu } from './operators.ts';
+import { checkRope, type ReferenceRope, rotate } from './rope.ts';
 
 /** Sizes and options of a model of the Llama family. */
 export interface ReferenceLlamaConfig {
@@ -81,6 +87,14 @@ interface LayerPass {
   readonly isProbed: boolean;
 }
 
+const OBJECT: Check = { expected: 'an object', accepts: isRecord };
+const CONFIG: Checks<ReferenceLlamaConfig> = {
+  ...{ numLayers: countOrNone, numHeads: count, numKVHeads: count, headDim: count, hiddenSize: count, mlpSize: count },
+  ...{ vocabSize: count, numPositions: count, normEpsilon: natural, rope: OBJECT, attentionBias: OBJECT },
+  ...{ mlpBias: flag, qkNorm: flag },
+  window: { expected: 'an integer ≥ 1 or null', accepts: (value) => value === null || count.accepts(value) },
+};
+
 /**
  * Model of the Llama family in float64 on the CPU, one sequence at a time: the oracle.
  *
@@ -103,11 +117,15 @@ export class ReferenceLlama {
   constructor(
     config: ReferenceLlamaConfig,
     tensors: WeightLookup,
-    { kvDtype = 'f64' }: { readonly kvDtype?: ReferenceKVDType } = {},
+    options: { readonly kvDtype?: ReferenceKVDType } = {},
   ) {
+    checkComplete('config', config, CONFIG);
+    checkRope(config.rope);
+    checkLookup(tensors);
+    checkOptions('options of ReferenceLlama', options, { kvDtype: oneOf(['f64', 'f16']) });
     const { numLayers, hiddenSize: C, vocabSize: V } = config;
     this.config = config;
-    this.#kvDtype = kvDtype;
+    this.#kvDtype = options.kvDtype ?? 'f64';
     this.#embedding = takeWeight(tensors, 'embed_tokens.weight', [V, C]);
     this.#layers = Array.from({ length: numLayers }, (_, l) => takeLayer(config, tensors, `layers.${l}`));
     this.#norm = takeWeight(tensors, 'norm.weight', [C]);
@@ -133,6 +151,7 @@ export class ReferenceLlama {
    * then stays at its length.
    */
   extend(state: ReferenceLlamaState, ids: ArrayLike<number>, options: ForwardOptions = {}): ReferenceOutput {
+    checkForward(state, ids, options);
     const { hiddenSize: C, vocabSize: V, numPositions } = this.config;
     const T = ids.length;
     const length = state.length + T;

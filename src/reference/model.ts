@@ -1,5 +1,8 @@
 // Parts of the oracles that no architecture has for itself: weights by name, embedding, residual sum, rows of the output.
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
+import { isRecord } from '../util/keys.ts';
+import { type Checks, callback, checkOptions, checkValue } from '../util/option-checks.ts';
+import { checkArray } from './checks.ts';
 
 /** Result of a forward pass over T tokens. */
 export interface ReferenceOutput {
@@ -33,6 +36,32 @@ export function visit(
   return values;
 }
 
+const FORWARD: Checks<ForwardOptions> = {
+  logitsRows: { expected: 'a list of integers', accepts: Array.isArray },
+  onPoint: callback,
+};
+
+/**
+ * Checks the arguments of a forward pass, but for single ids.
+ *
+ * @throws RangeValueError for ids that are no list, options that are none, and a state that `createState` did not make.
+ */
+export function checkForward(state: object, ids: ArrayLike<number>, options: ForwardOptions): void {
+  const isState = isRecord(state) && 'length' in state && 'keys' in state && 'values' in state;
+  if (!isState) throw new RangeValueError('state', state, 'a value of createState');
+  if (!Array.isArray(ids) && !ArrayBuffer.isView(ids)) throw new RangeValueError('ids', ids, 'a list of token ids');
+  checkOptions('options of the forward pass', options, FORWARD);
+}
+
+/**
+ * Checks the source of weights.
+ *
+ * @throws RangeValueError for anything but a function.
+ */
+export function checkLookup(tensors: WeightLookup): void {
+  checkValue('tensors', tensors, { ...callback, expected: 'a function that gives a weight by its name' });
+}
+
 /** Finds a weight by its name, `undefined` where there is none; `shape` is the expected one. */
 export type WeightLookup = (name: string, shape: readonly number[]) => Float64Array | undefined;
 
@@ -40,11 +69,12 @@ export type WeightLookup = (name: string, shape: readonly number[]) => Float64Ar
  * Takes one weight.
  *
  * @throws RoseinferError naming a weight that is missing.
- * @throws RangeValueError for another number of elements.
+ * @throws RangeValueError for another type or number of elements.
  */
 export function takeWeight(tensors: WeightLookup, name: string, shape: readonly number[]): Float64Array {
   const data = tensors(name, shape);
   if (data === undefined) throw new RoseinferError(`${name} is missing, expected [${shape}]`);
+  checkArray(name, data);
   const elements = shape.reduce((a, b) => a * b);
   if (data.length !== elements) throw new RangeValueError(`${name}.length`, data.length, `${elements} for [${shape}]`);
   return data;
@@ -53,10 +83,12 @@ export function takeWeight(tensors: WeightLookup, name: string, shape: readonly 
 /**
  * Gathers the rows of tokens: out[T, C] of table[V, C].
  *
- * @throws RangeValueError for an id that is no row of the table.
+ * @throws RangeValueError for an id that is no row of the table, and for a table that is none.
  */
 export function embed(ids: ArrayLike<number>, table: Float64Array, C: number): Float64Array {
+  checkArray('table', table);
   const V = table.length / C;
+  if (!Number.isInteger(V)) throw new RangeValueError('C', C, `a divisor of the ${table.length} elements of the table`);
   const out = new Float64Array(ids.length * C);
   for (let t = 0; t < ids.length; t++) {
     const id = ids[t]!;

@@ -1,21 +1,29 @@
 // Operators of GPT-2 and the Llama family in float64 on the CPU, row-major, with plain loops: written to be trusted, so that
 // kernels can be judged by them.
-import { RangeValueError } from '../util/errors.ts';
+
+import { checkArray, checkComplete, natural, sizes } from './checks.ts';
 import { erfc } from './erf.ts';
+
+const NORM = { ...sizes('M', 'C'), epsilon: natural };
+const MATMUL = sizes('M', 'K', 'N');
 
 /**
  * Layer norm of each row: out[M, C] = (x − mean) / √(variance + epsilon) · gamma + beta, from x[M, C], gamma[C],
  * beta[C]; the variance is the biased one.
+ *
+ * @throws RangeValueError for an array of another type or length, and for sizes that are none.
  */
 export function layerNorm(
   x: Float64Array,
   gamma: Float64Array,
   beta: Float64Array,
-  { M, C, epsilon }: { M: number; C: number; epsilon: number },
+  dims: { M: number; C: number; epsilon: number },
 ): Float64Array {
-  checkLength('layerNorm x', x, M * C);
-  checkLength('layerNorm gamma', gamma, C);
-  checkLength('layerNorm beta', beta, C);
+  checkComplete('dims of layerNorm', dims, NORM);
+  const { M, C, epsilon } = dims;
+  checkArray('layerNorm x', x, M * C);
+  checkArray('layerNorm gamma', gamma, C);
+  checkArray('layerNorm beta', beta, C);
   const out = new Float64Array(M * C);
   for (let row = 0; row < M * C; row += C) {
     let sum = 0;
@@ -29,14 +37,20 @@ export function layerNorm(
   return out;
 }
 
-/** RMS norm of each row: out[M, C] = x / √(mean of x² + epsilon) · gamma, from x[M, C], gamma[C]. */
+/**
+ * RMS norm of each row: out[M, C] = x / √(mean of x² + epsilon) · gamma, from x[M, C], gamma[C].
+ *
+ * @throws RangeValueError for an array of another type or length, and for sizes that are none.
+ */
 export function rmsNorm(
   x: Float64Array,
   gamma: Float64Array,
-  { M, C, epsilon }: { M: number; C: number; epsilon: number },
+  dims: { M: number; C: number; epsilon: number },
 ): Float64Array {
-  checkLength('rmsNorm x', x, M * C);
-  checkLength('rmsNorm gamma', gamma, C);
+  checkComplete('dims of rmsNorm', dims, NORM);
+  const { M, C, epsilon } = dims;
+  checkArray('rmsNorm x', x, M * C);
+  checkArray('rmsNorm gamma', gamma, C);
   const out = new Float64Array(M * C);
   for (let row = 0; row < M * C; row += C) {
     let squares = 0;
@@ -50,36 +64,60 @@ export function rmsNorm(
 /**
  * GELU by the tanh approximation, 0.5 x (1 + tanh u) with u = √(2/π) (x + 0.044715 x³), written as x / (1 + exp(−2u)),
  * which is the same and does not cancel in the negative tail.
+ *
+ * @throws RangeValueError for anything but a Float64Array.
  */
 export function geluNew(x: Float64Array): Float64Array {
+  checkArray('geluNew x', x);
   return x.map((v) => v / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))));
 }
 
-/** Exact GELU, x · Φ(x) = x/2 · erfc(−x/√2). */
+/**
+ * Exact GELU, x · Φ(x) = x/2 · erfc(−x/√2).
+ *
+ * @throws RangeValueError for anything but a Float64Array.
+ */
 export function gelu(x: Float64Array): Float64Array {
+  checkArray('gelu x', x);
   return x.map((v) => 0.5 * v * erfc(-v * Math.SQRT1_2));
 }
 
-/** max(x, 0). */
+/**
+ * max(x, 0).
+ *
+ * @throws RangeValueError for anything but a Float64Array.
+ */
 export function relu(x: Float64Array): Float64Array {
+  checkArray('relu x', x);
   return x.map((v) => Math.max(v, 0));
 }
 
-/** SiLU, x · σ(x) = x / (1 + exp(−x)). */
+/**
+ * SiLU, x · σ(x) = x / (1 + exp(−x)).
+ *
+ * @throws RangeValueError for anything but a Float64Array.
+ */
 export function silu(x: Float64Array): Float64Array {
+  checkArray('silu x', x);
   return x.map((v) => v / (1 + Math.exp(-v)));
 }
 
-/** out[M, N] = x[M, K] · w[K, N] + bias[N]. */
+/**
+ * out[M, N] = x[M, K] · w[K, N] + bias[N].
+ *
+ * @throws RangeValueError for an array of another type or length, and for sizes that are none.
+ */
 export function matmul(
   x: Float64Array,
   w: Float64Array,
   bias: Float64Array | undefined,
-  { M, K, N }: { M: number; K: number; N: number },
+  dims: { M: number; K: number; N: number },
 ): Float64Array {
-  checkLength('matmul x', x, M * K);
-  checkLength('matmul w', w, K * N);
-  if (bias !== undefined) checkLength('matmul bias', bias, N);
+  checkComplete('dims of matmul', dims, MATMUL);
+  const { M, K, N } = dims;
+  checkArray('matmul x', x, M * K);
+  checkArray('matmul w', w, K * N);
+  if (bias !== undefined) checkArray('matmul bias', bias, N);
   const weights = Array.from({ length: K }, (_, k) => w.subarray(k * N, (k + 1) * N));
   const out = new Float64Array(M * N);
   for (let i = 0; i < M; i++) {
@@ -101,14 +139,20 @@ export function matmul(
   return out;
 }
 
-/** out[M, N] = x[M, K] · w[N, K]ᵀ: the weights lie as an embedding does, one row per output. */
+/**
+ * out[M, N] = x[M, K] · w[N, K]ᵀ: the weights lie as an embedding does, one row per output.
+ *
+ * @throws RangeValueError for an array of another type or length, and for sizes that are none.
+ */
 export function matmulTransposed(
   x: Float64Array,
   w: Float64Array,
-  { M, K, N }: { M: number; K: number; N: number },
+  dims: { M: number; K: number; N: number },
 ): Float64Array {
-  checkLength('matmulTransposed x', x, M * K);
-  checkLength('matmulTransposed w', w, N * K);
+  checkComplete('dims of matmulTransposed', dims, MATMUL);
+  const { M, K, N } = dims;
+  checkArray('matmulTransposed x', x, M * K);
+  checkArray('matmulTransposed w', w, N * K);
   const out = new Float64Array(M * N);
   for (let i = 0; i < M; i++) {
     for (let j = 0; j < N; j++) {
@@ -120,133 +164,41 @@ export function matmulTransposed(
   return out;
 }
 
-/** Sizes of attention, and the keys that a query sees. */
-export interface AttentionDims {
-  /** Queries. */
-  readonly T: number;
-  /** Keys. */
-  readonly context: number;
-  readonly H: number;
-  /** Key heads, each of H / G query heads one after another; H when absent. */
-  readonly G?: number;
-  readonly D: number;
-  readonly scale: number;
-  /** Last keys that a query sees, its own included; all when absent or null. */
-  readonly window?: number | null;
-}
-
 /**
- * Causal attention: out[T, H, D] from q[T, H, D], k[context, G, D], v[context, G, D]. The queries are the last T positions of the
- * context, so query t sees the keys up to position p = context − T + t, after p − window where there is one; its scores are
- * q · k · scale.
+ * exp(x − max) / Σ exp(x − max) over one row, which holds at least one finite value; −Infinity gives 0.
+ *
+ * @throws RangeValueError for anything but a Float64Array.
  */
-export function attention(
-  q: Float64Array,
-  k: Float64Array,
-  v: Float64Array,
-  { T, context, H, G = H, D, scale, window = null }: AttentionDims,
-): Float64Array {
-  checkLength('attention q', q, T * H * D);
-  checkLength('attention k', k, context * G * D);
-  checkLength('attention v', v, context * G * D);
-  const out = new Float64Array(T * H * D);
-  for (let t = 0; t < T; t++) {
-    const numSeen = context - T + t + 1;
-    const first = window === null ? 0 : Math.max(0, numSeen - window);
-    const scores = new Float64Array(numSeen - first);
-    for (let head = 0; head < H; head++) {
-      const row = (t * H + head) * D;
-      const keyHead = Math.floor(head / (H / G)) * D;
-      for (let s = 0; s < scores.length; s++) {
-        const key = (first + s) * G * D + keyHead;
-        let dot = 0;
-        for (let d = 0; d < D; d++) dot += q[row + d]! * k[key + d]!;
-        scores[s] = dot * scale;
-      }
-      const probs = softmax(scores);
-      for (let s = 0; s < scores.length; s++) {
-        const value = (first + s) * G * D + keyHead;
-        const p = probs[s]!;
-        for (let d = 0; d < D; d++) out[row + d]! += p * v[value + d]!;
-      }
-    }
-  }
-  return out;
-}
-
-/**
- * Probabilities of causal attention: [H, T, context], 0 at keys that a query does not see; operands as of `attention`.
- */
-export function attentionPattern(
-  q: Float64Array,
-  k: Float64Array,
-  { T, context, H, G = H, D, scale, window = null }: AttentionDims,
-): Float64Array {
-  const out = new Float64Array(H * T * context);
-  for (let head = 0; head < H; head++) {
-    for (let t = 0; t < T; t++) {
-      const position = context - T + t;
-      const scores = new Float64Array(context).fill(Number.NEGATIVE_INFINITY);
-      for (let s = 0; s <= position; s++) {
-        if (window !== null && position - s >= window) continue;
-        let dot = 0;
-        for (let d = 0; d < D; d++) {
-          dot += q[(t * H + head) * D + d]! * k[(s * G + Math.floor((head * G) / H)) * D + d]!;
-        }
-        scores[s] = dot * scale;
-      }
-      out.set(softmax(scores), (head * T + t) * context);
-    }
-  }
-  return out;
-}
-
-/** Attention by given probabilities: out[T, H, D] of pattern[H, T, context] and v[context, G, D]; unseen keys count for nothing. */
-export function attentionOfPattern(
-  pattern: Float64Array,
-  v: Float64Array,
-  { T, context, H, G = H, D, window = null }: AttentionDims,
-): Float64Array {
-  const out = new Float64Array(T * H * D);
-  for (let t = 0; t < T; t++) {
-    const position = context - T + t;
-    for (let head = 0; head < H; head++) {
-      for (let s = 0; s <= position; s++) {
-        if (window !== null && position - s >= window) continue;
-        const p = pattern[(head * T + t) * context + s]!;
-        for (let d = 0; d < D; d++) {
-          out[(t * H + head) * D + d]! += p * v[(s * G + Math.floor((head * G) / H)) * D + d]!;
-        }
-      }
-    }
-  }
-  return out;
-}
-
-/** exp(x − max) / Σ exp(x − max) over one row, which holds at least one finite value; −Infinity gives 0. */
 export function softmax(x: Float64Array): Float64Array {
+  checkArray('softmax x', x);
   const max = maximum(x);
   const exps = x.map((v) => Math.exp(v - max));
   const sum = exps.reduce((a, b) => a + b, 0);
   return exps.map((e) => e / sum);
 }
 
-/** x − max − log Σ exp(x − max) over one row. */
+/**
+ * x − max − log Σ exp(x − max) over one row.
+ *
+ * @throws RangeValueError for anything but a Float64Array.
+ */
 export function logSoftmax(x: Float64Array): Float64Array {
+  checkArray('logSoftmax x', x);
   const max = maximum(x);
   const logSum = Math.log(x.reduce((sum, v) => sum + Math.exp(v - max), 0));
   return x.map((v) => v - max - logSum);
 }
 
-/** Index of the greatest value, the lowest on a tie; −1 when a value is NaN. */
+/**
+ * Index of the greatest value, the lowest on a tie; −1 when a value is NaN.
+ *
+ * @throws RangeValueError for anything but a Float64Array.
+ */
 export function argmax(x: Float64Array): number {
+  checkArray('argmax x', x);
   return x.indexOf(maximum(x));
 }
 
 function maximum(x: Float64Array): number {
   return x.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-}
-
-function checkLength(name: string, array: Float64Array, length: number): void {
-  if (array.length !== length) throw new RangeValueError(`${name}.length`, array.length, String(length));
 }

@@ -1,6 +1,10 @@
 // Rotary embeddings in float64, but for frequencies and angles, which are f32 as in transformers: far positions turn by angles of
 // thousands, and their rounding is a part of what a model was trained with.
 
+import { RangeValueError } from '../util/errors.ts';
+import { type Check, count, countOrNone, flag } from '../util/option-checks.ts';
+import { checkArray, checkComplete, finite, optional, sizes } from './checks.ts';
+
 const round = Math.fround;
 
 /** Rotary settings; what each number means stands with the configuration of the models. */
@@ -25,12 +29,56 @@ export type ReferenceRope = { readonly theta: number; readonly freqFactors?: rea
     }
 );
 
-/** Turns each head of x[T, heads, D], of the positions from `start` on, in place: elements d and d + D/2 are a pair. */
+const EVEN: Check = {
+  expected: 'an even integer ≥ 0',
+  accepts: (value) => countOrNone.accepts(value) && Number(value) % 2 === 0,
+};
+const FACTORS: Check = {
+  expected: 'a list of numbers',
+  accepts: (value) => Array.isArray(value) && value.every(Number.isFinite),
+};
+const COMMON = { theta: finite, type: { expected: 'a text', accepts: () => true }, freqFactors: optional(FACTORS) };
+/** Settings of each type. */
+const SETTINGS: Readonly<Record<ReferenceRope['type'], Readonly<Record<string, Check>>>> = {
+  default: COMMON,
+  linear: { ...COMMON, factor: finite },
+  llama3: { ...COMMON, factor: finite, lowFreqFactor: finite, highFreqFactor: finite, originalMaxPositions: finite },
+  yarn: {
+    ...COMMON,
+    factor: finite,
+    originalMaxPositions: finite,
+    betaFast: finite,
+    betaSlow: finite,
+    truncate: flag,
+    attentionFactor: finite,
+  },
+};
+
+/**
+ * Checks rotary settings.
+ *
+ * @throws RangeValueError for settings that are none.
+ */
+export function checkRope(rope: ReferenceRope): void {
+  const checks = Object.entries(SETTINGS).find(([type]) => type === rope?.type)?.[1];
+  if (!checks) throw new RangeValueError('type of rope', rope?.type, `one of ${Object.keys(SETTINGS).join(', ')}`);
+  checkComplete<object>('rope', rope, checks);
+}
+
+/**
+ * Turns each head of x[T, heads, D], of the positions from `start` on, in place: elements d and d + D/2 are a pair.
+ *
+ * @throws RangeValueError for an array, settings or sizes that are none.
+ */
 export function rotate(
   x: Float64Array,
   rope: ReferenceRope,
-  { T, heads, D, start }: { T: number; heads: number; D: number; start: number },
+  dims: { T: number; heads: number; D: number; start: number },
 ): void {
+  checkComplete('dims of rotate', dims, { ...sizes('T', 'start'), heads: count, D: EVEN });
+  const { T, heads, D, start } = dims;
+  checkRope(rope);
+  checkArray('rotate x', x, T * heads * D);
   const frequencies = frequenciesOf(rope, D);
   const length = rope.type === 'yarn' ? rope.attentionFactor : 1;
   for (let t = 0; t < T; t++) {

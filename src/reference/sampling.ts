@@ -1,5 +1,16 @@
 // The distribution that a row of logits is drawn from, in float64.
+import { isRecord } from '../util/keys.ts';
+import {
+  type Check,
+  type Checks,
+  checkOptions,
+  checkValue,
+  countOrNone,
+  numberIn,
+  seed as seedCheck,
+} from '../util/option-checks.ts';
 import { uniform } from '../util/rng.ts';
+import { checkArray, checkComplete, finite, natural } from './checks.ts';
 import { argmax, softmax } from './operators.ts';
 
 /** The part of SamplingParams that shapes one row of logits on its own. */
@@ -30,8 +41,24 @@ export interface LogitPenalties {
   readonly maskedIds?: readonly number[];
 }
 
-/** The logits [V] after bias, repetition, presence and frequency penalty and mask, in that order. */
+const FILTERS: Checks<SamplingFilters> = {
+  temperature: natural,
+  topK: countOrNone,
+  topP: {
+    expected: 'a number in (0, 1]',
+    accepts: (value) => typeof value === 'number' && value > 0 && value <= 1,
+  },
+  minP: numberIn(0, 1),
+};
+
+/**
+ * The logits [V] after bias, repetition, presence and frequency penalty and mask, in that order.
+ *
+ * @throws RangeValueError for logits or penalties that are none.
+ */
 export function adjustLogits(logits: Float64Array, penalties: LogitPenalties): Float64Array {
+  checkArray('logits', logits);
+  checkOptions('penalties', penalties, penaltiesOf(logits.length));
   const { promptIds = [], outputIds = [], logitBias = {}, maskedIds = [] } = penalties;
   const { repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0 } = penalties;
   const out = logits.map((logit, id) => logit + (logitBias[id] ?? 0));
@@ -47,6 +74,8 @@ export function adjustLogits(logits: Float64Array, penalties: LogitPenalties): F
 /**
  * The distribution [V] that a token is drawn from: temperature, then topK, topP and minP, each filter working on the
  * renormalised rest of the one before; among equal logits the lower id is the more likely.
+ *
+ * @throws RangeValueError for logits or filters that are none.
  */
 export function processLogits(logits: Float64Array, filters: SamplingFilters): Float64Array {
   return softmax(filterLogits(logits, filters));
@@ -55,14 +84,42 @@ export function processLogits(logits: Float64Array, filters: SamplingFilters): F
 /**
  * The token that the GPU draws, in float64: argmax of logit / temperature + g over the kept tokens, the lowest id on a
  * tie, with Gumbel noise g = −log(−log u) and u the uniform number of (seed, absolute position, token id).
+ *
+ * @throws RangeValueError for logits, filters, seed or position that are none.
  */
 export function gumbelSample(logits: Float64Array, filters: SamplingFilters, seed: number, position: number): number {
+  checkValue('seed', seed, seedCheck);
+  checkValue('position', position, countOrNone);
   const kept = filterLogits(logits, filters);
   return argmax(kept.map((logit, id) => logit - Math.log(-Math.log(uniform(seed, position, id)))));
 }
 
+/** Checks of penalties by the size of the vocabulary. */
+function penaltiesOf(V: number): Checks<LogitPenalties> {
+  const isId = (id: unknown) => countOrNone.accepts(id) && Number(id) < V;
+  const expected = `a list of integers in [0, ${V})`;
+  const ids: Check = { expected, accepts: (value) => Array.isArray(value) && value.every(isId) };
+  const logitBias: Check = {
+    expected: `finite numbers by integers in [0, ${V})`,
+    accepts: (value) =>
+      isRecord(value) && Object.entries(value).every(([id, bias]) => isId(Number(id)) && Number.isFinite(bias)),
+  };
+  return {
+    promptIds: ids,
+    outputIds: ids,
+    logitBias,
+    repetitionPenalty: { expected: 'a finite number > 0', accepts: (value) => natural.accepts(value) && value !== 0 },
+    presencePenalty: finite,
+    frequencyPenalty: finite,
+    maskedIds: ids,
+  };
+}
+
 /** (logit − max) / temperature for kept tokens, −Infinity for the others. */
-function filterLogits(logits: Float64Array, { temperature, topK, topP, minP }: SamplingFilters): Float64Array {
+function filterLogits(logits: Float64Array, filters: SamplingFilters): Float64Array {
+  checkArray('logits', logits);
+  checkComplete('filters', filters, FILTERS);
+  const { temperature, topK, topP, minP } = filters;
   const best = argmax(logits);
   const max = logits[best]!;
   if (temperature === 0) return logits.map((_, id) => (id === best ? 0 : Number.NEGATIVE_INFINITY));

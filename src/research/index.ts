@@ -43,6 +43,7 @@ export { type LoadedTextModel, loadTextModel } from './load-text-model.ts';
 export type { ModelWeight, ModelWeights, WeightReplacement } from './model-weights.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts';
 export type {
+  CacheOptions,
   ChooseId,
   ForwardOptions,
   GenerateOptions,

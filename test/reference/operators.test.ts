@@ -13,7 +13,7 @@ import {
   rmsNorm,
   silu,
   softmax,
-} from '../../src/reference/operators.ts';
+} from '../../src/reference/index.ts';
 import { uniforms } from '../../src/util/random-values.ts';
 import { expectClose } from '../support/approx.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';

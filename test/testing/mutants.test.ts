@@ -176,6 +176,12 @@ describe('a judge', () => {
     expect(String(report)).toContain('killed 0 of 1 (0.0 %); 1 did not compile');
   });
 
+  test('may give a comparison or a report', async () => {
+    await expect(mutants(prefix, { judge: () => ({ passes: false }) })).rejects.toThrow(MutantsError);
+    expect((await mutants(prefix, { judge: () => ({ passes: true }), count: 1 })).survived).toHaveLength(1);
+    expect((await mutants(prefix, { judge: () => null, count: 1 })).survived).toHaveLength(1);
+  });
+
   test('that is not done with a mutant in time has killed it', async () => {
     let calls = 0;
     const judge = () => (++calls === 2 ? new Promise(() => {}) : true);

@@ -15,13 +15,14 @@ export function expectedAdjustment(rows: readonly AdjustedRow[]): Expected {
   const want = new Float64Array(rows.length * V);
   const tolerance = new Float64Array(rows.length * V);
   for (const [r, row] of rows.entries()) {
-    const right = adjustReference(Float64Array.from(row.logits), row).map((logit) => Math.max(logit, LEAST));
+    const { logits, isNewestPending: _, ...penalties } = row;
+    const right = adjustReference(Float64Array.from(logits), penalties).map((logit) => Math.max(logit, LEAST));
     const counts = new Map<number, number>();
     for (const id of row.outputIds ?? []) counts.set(id, (counts.get(id) ?? 0) + 1);
     want.set(right, r * V);
     tolerance.set(
       right.map((adjusted, id) =>
-        adjusted === row.logits[id] || adjusted === LEAST ? 0 : adjustmentBound(row, id, counts.get(id) ?? 0),
+        adjusted === logits[id] || adjusted === LEAST ? 0 : adjustmentBound(row, id, counts.get(id) ?? 0),
       ),
       r * V,
     );

@@ -1,5 +1,6 @@
 // Right output of attention: the reference in float64 and a bound of f32's rounding in tiles and splits.
-import { type AttentionDims, attention as referenceAttention, softmax } from '../../reference/operators.ts';
+import { type AttentionDims, attention as referenceAttention } from '../../reference/attention.ts';
+import { softmax } from '../../reference/operators.ts';
 import { ceilDiv } from '../../util/math.ts';
 import { type Expected, floatsOf } from '../kernel-case.ts';
 import type { AttentionSums } from '../reductions.ts';

@@ -20,8 +20,8 @@ import { mutantTexts } from './mutant-texts.ts';
 /** Options of `mutants`. */
 export interface MutantOptions<S extends KernelSpec = KernelSpec> {
   /**
-   * The test of a kernel: throws, rejects, or gives `false` where the kernel is wrong. It gets kernels of the same declaration as
-   * the one under test, and should look at all that its outputs promise.
+   * The test of a kernel: throws, rejects, or gives `false` or a result whose `passes` is false where the kernel is wrong. It gets
+   * kernels of the same declaration as the one under test, and should look at all that its outputs promise.
    */
   readonly judge: (kernel: Kernel<S>) => unknown;
   /** Gives the order in which faults are tried. Default: 1. */
@@ -136,7 +136,7 @@ async function verdictOf<S extends KernelSpec>(
 async function run<S extends KernelSpec>(judge: MutantOptions<S>['judge'], kernel: Kernel<S>): Promise<Verdict> {
   try {
     const accepted = await judge(kernel);
-    if (accepted === false) return { state: 'killed', timedOut: false, reason: 'the judge gave false' };
+    if (isRejection(accepted)) return { state: 'killed', timedOut: false, reason: 'the judge gave false' };
     return { state: 'survived', timedOut: false, reason: '' };
   } catch (error) {
     const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n', 1);
@@ -149,4 +149,9 @@ async function run<S extends KernelSpec>(judge: MutantOptions<S>['judge'], kerne
 /** Tells whether an error, or one that it was caused by, is of a class. */
 function isOf(error: unknown, type: abstract new (...args: never[]) => Error): boolean {
   return error instanceof type || (error instanceof Error && error.cause !== undefined && isOf(error.cause, type));
+}
+
+/** Tells whether a judge's result, such as a report of `examineKernel` or a comparison, rejects the kernel. */
+function isRejection(result: unknown): boolean {
+  return result === false || (typeof result === 'object' && result !== null && Reflect.get(result, 'passes') === false);
 }

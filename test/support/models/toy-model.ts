@@ -2,7 +2,7 @@
 // weights, which reads none of the toy's tables.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { attention, layerNorm, matmulTransposed, relu } from '../../../src/reference/operators.ts';
+import { attention, layerNorm, matmulTransposed, relu } from '../../../src/reference/index.ts';
 import { uniforms } from '../../../src/util/random-values.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 import { encodeSafetensors, type TensorBytes } from './safetensors-bytes.ts';
