@@ -77,9 +77,10 @@ export function flagsAmong(words: readonly string[]): Set<string> {
  * @throws UsageError with the nearest command.
  */
 export function checkCommand(name: string, commands: readonly string[]): void {
-  if (name.startsWith('-')) throw new UsageError(`command is missing, expected ${commands.join(' or ')} before flags`);
+  const listed = `${commands.slice(0, -1).join(', ')} or ${commands.at(-1)}`;
+  if (name.startsWith('-')) throw new UsageError(`command is missing, expected ${listed} before flags`);
   if (commands.includes(name)) return;
-  throw new UsageError(`command is ${quote(name)}, expected ${commands.join(' or ')}${hint(name, commands)}`);
+  throw new UsageError(`command is ${quote(name)}, expected ${listed}${hint(name, commands)}`);
 }
 
 /** Finds the name in the table; `isOff` when given as `--no-…`. */

@@ -21,6 +21,9 @@ class Interruption extends RoseinferError {
   }
 }
 
+/** Outcome of a command that a signal is the proper end of. */
+export const STOPPED = Symbol('stopped');
+
 /** Error of a stdout that can't be written. */
 class StdoutError extends RoseinferError {}
 
@@ -32,9 +35,13 @@ class StdoutError extends RoseinferError {}
  * An error becomes one line on stderr, in terms of the command's flags, or the whole error with its stack when the
  * environment variable DEBUG is set. An error during the clean-up after another is printed, too.
  *
+ * @param command resolves to `STOPPED` where a signal has ended it as it should; the exit code is 0 then.
  * @param flags the command's, by name.
  */
-export async function runCommand(command: (signal: AbortSignal) => Promise<void>, flags: object = {}): Promise<void> {
+export async function runCommand(
+  command: (signal: AbortSignal) => Promise<unknown>,
+  flags: object = {},
+): Promise<void> {
   const interrupt = new AbortController();
   const { signal } = interrupt;
   for (const name of SIGNALS) {
@@ -53,9 +60,9 @@ export async function runCommand(command: (signal: AbortSignal) => Promise<void>
   process.stderr.on('error', () => {});
 
   try {
-    await command(signal);
+    const outcome = await command(signal);
     await stdoutIsWritten();
-    signal.throwIfAborted();
+    if (outcome !== STOPPED) signal.throwIfAborted();
   } catch (error) {
     await stdoutIsWritten();
     const isDouble = error instanceof SuppressedError;

@@ -1,0 +1,171 @@
+// The flags of `roseinfer serve`, and the options that they become.
+import { readFile } from 'node:fs/promises';
+import type { InferredOptionTypes } from 'yargs';
+import type { LoadModelOptions } from '../runtime/load-options.ts';
+import { queuePolicyNames, schedulerNames } from '../scheduler/create-scheduler.ts';
+import { keysOf } from '../server/access/keys.ts';
+import { LOG_LEVELS } from '../server/log.ts';
+import type { ServerEngineOptions } from '../server/server.ts';
+import { SERVER_DEFAULTS, type ServerOptions } from '../server/server-options.ts';
+import { UsageError } from '../terminal/flag-words.ts';
+import {
+  choiceFlag,
+  integerFlag,
+  modelFlags,
+  modelOptions,
+  nameFlag,
+  nameListFlag,
+  numberFlag,
+  switchFlag,
+  tuneFlag,
+} from '../terminal/flags.ts';
+import { variable } from '../util/environment.ts';
+
+const MAX_PORT = 65_535;
+const MAX_QUEUE = 512;
+const KEY_VARIABLE = 'ROSEINFER_API_KEY';
+
+const { model: modelFlag, ...storageFlags } = modelFlags;
+
+/** The flags of `roseinfer serve`. */
+export const serveFlags = {
+  model: { ...modelFlag, describe: `the model, when no MODEL is given: ${modelFlag.describe}` },
+  'served-model-name': {
+    ...nameFlag('served-model-name'),
+    describe: 'name of the model for callers; default its last part',
+  },
+  host: { ...nameFlag('host'), default: SERVER_DEFAULTS.host, describe: 'address to listen at' },
+  port: {
+    ...numberFlag(
+      'port',
+      `an integer from 0 to ${MAX_PORT}`,
+      (port) => Number.isInteger(port) && port >= 0 && port <= MAX_PORT,
+    ),
+    default: SERVER_DEFAULTS.port,
+    describe: 'port to listen at; 0 takes a free one',
+  },
+  'api-key-file': {
+    ...nameFlag('api-key-file'),
+    describe: `file of keys, one a line, of which callers have to show one; ${KEY_VARIABLE} may hold another`,
+  },
+  insecure: { ...switchFlag('insecure'), describe: 'serve others than this machine without a key' },
+  'metrics-open': { ...switchFlag('metrics-open'), describe: '/metrics needs no key' },
+  'allowed-hosts': {
+    ...nameListFlag('allowed-hosts'),
+    describe: 'names in a Host header besides the address and loopback',
+  },
+  cors: { ...nameListFlag('cors'), describe: 'origins of pages that may call, such as https://chat.example' },
+  'max-body': { ...integerFlag('max-body', 1), default: SERVER_DEFAULTS.maxBody, describe: 'most bytes of a call' },
+  'max-queue': {
+    ...integerFlag('max-queue', 0),
+    default: MAX_QUEUE,
+    describe: 'most completions that may wait for a place in the batch; further calls are answered with 429',
+  },
+  'request-timeout': {
+    ...numberFlag('request-timeout', 'a number > 0', (seconds) => seconds > 0),
+    defaultDescription: 'none',
+    describe: 'seconds that a call may take; it is answered with 504 then',
+  },
+  'drain-timeout': {
+    ...numberFlag('drain-timeout', 'a number ≥ 0', (seconds) => seconds >= 0),
+    default: SERVER_DEFAULTS.drainTimeout,
+    describe: 'seconds that calls under way are given when the server ends',
+  },
+  'max-batch-size': {
+    ...integerFlag('max-batch-size', 1),
+    defaultDescription: '8',
+    describe: 'most sequences in a step',
+  },
+  'max-batch-tokens': { ...integerFlag('max-batch-tokens', 1), describe: 'most tokens in a step' },
+  'max-model-len': { ...integerFlag('max-model-len', 1), describe: 'longest context, in tokens' },
+  'num-blocks': { ...integerFlag('num-blocks', 1), describe: 'blocks of the KV cache' },
+  scheduler: {
+    ...choiceFlag('scheduler', schedulerNames),
+    default: 'online' as const,
+    describe: 'when a waiting request starts',
+  },
+  policy: {
+    ...choiceFlag('policy', queuePolicyNames),
+    default: 'fcfs' as const,
+    describe: 'which waiting request is next',
+  },
+  'prefix-cache': {
+    ...switchFlag('prefix-cache'),
+    defaultDescription: 'true',
+    describe: 'share the blocks of prompts that begin alike',
+  },
+  'max-step-ms': {
+    ...numberFlag('max-step-ms', 'a number > 0', (value) => value > 0),
+    describe: 'cut prompts into chunks so that a step takes about this time',
+  },
+  ...storageFlags,
+  ...tuneFlag,
+  'log-level': {
+    ...choiceFlag('log-level', LOG_LEVELS),
+    default: 'info' as const,
+    describe: 'least level of lines in the log',
+  },
+  'log-texts': { ...switchFlag('log-texts'), describe: 'log prompts and outputs, which the log has not otherwise' },
+};
+
+/** Values of the flags of `roseinfer serve`. */
+export type ServeArgs = InferredOptionTypes<typeof serveFlags>;
+
+/**
+ * Reads the keys of callers, from the environment and from a file.
+ *
+ * @throws UsageError for a file that can't be read or has none.
+ */
+export async function readKeys(file: string | undefined): Promise<string[]> {
+  const own = variable(KEY_VARIABLE);
+  const keys = own === undefined ? [] : [own];
+  if (file === undefined) return keys;
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new UsageError(`--api-key-file can't be read (${cause.code ?? 'unknown'}), expected a file of keys`, {
+      cause,
+    });
+  });
+  const listed = keysOf(text);
+  if (listed.length === 0) throw new UsageError('--api-key-file has no key, expected one a line');
+  return [...keys, ...listed];
+}
+
+/** Makes the options of the server. */
+export function serverOptions(args: ServeArgs, keys: readonly string[]) {
+  return {
+    host: args.host,
+    port: args.port,
+    keys,
+    insecure: args.insecure ?? false,
+    metricsOpen: args['metrics-open'] ?? false,
+    allowedHosts: args['allowed-hosts'] ?? [],
+    cors: args.cors ?? [],
+    maxBody: args['max-body'],
+    requestTimeout: args['request-timeout'] ?? null,
+    drainTimeout: args['drain-timeout'],
+    logTexts: args['log-texts'] ?? false,
+  } satisfies Partial<ServerOptions>;
+}
+
+/** Makes the options of the engine. */
+export function serverEngineOptions(args: ServeArgs) {
+  return {
+    scheduler: args.scheduler,
+    queuePolicy: args.policy,
+    prefixCache: args['prefix-cache'],
+    maxStepMs: args['max-step-ms'],
+    maxQueuedRequests: args['max-queue'],
+  } satisfies ServerEngineOptions;
+}
+
+/** Makes the options of the model. */
+export function servedModelOptions(args: ServeArgs) {
+  return {
+    ...modelOptions(args),
+    tune: args.tune,
+    maxBatchSize: args['max-batch-size'],
+    maxBatchTokens: args['max-batch-tokens'],
+    maxModelLen: args['max-model-len'],
+    numBlocks: args['num-blocks'],
+  } satisfies LoadModelOptions;
+}

@@ -1,0 +1,54 @@
+// `roseinfer serve`: loads a model and answers calls until a signal ends it.
+import { basename } from 'node:path';
+import { DEFAULT_KV_DTYPE } from '../runtime/runtime-sizes.ts';
+import { fingerprintOf, hashModel } from '../server/fingerprint.ts';
+import { createLog } from '../server/log.ts';
+import { InferenceServer } from '../server/server.ts';
+import { checkIsClosed } from '../server/server-options.ts';
+import { modelName, openModel } from '../terminal/open-model.ts';
+import { STOPPED } from '../terminal/run-command.ts';
+import { StatusLine } from '../terminal/status-line.ts';
+import { readKeys, type ServeArgs, servedModelOptions, serverEngineOptions, serverOptions } from './serve-flags.ts';
+
+/**
+ * Serves a model. A signal lets the calls under way finish; a second one ends the process at once.
+ *
+ * @throws OpenServerError for an address that others reach, without a key; what `loadModel` and `InferenceServer.start` throw.
+ */
+export async function serve(args: ServeArgs, signal: AbortSignal): Promise<typeof STOPPED> {
+  const options = serverOptions(args, await readKeys(args['api-key-file']));
+  checkIsClosed(options);
+  using status = new StatusLine(process.stderr);
+  await using model = await openModel(args.model, {
+    ...servedModelOptions(args),
+    signal,
+    status,
+    log: console.error,
+  });
+  const { runner, tokenizer, chat, dtype, adapter } = model;
+  const { 'kv-dtype': kvDtype = DEFAULT_KV_DTYPE } = args;
+  const weights = await hashModel(args.model);
+  const served = {
+    name: args['served-model-name'] ?? servedName(modelName(args.model)),
+    runner,
+    tokenizer,
+    chat,
+    fingerprint: fingerprintOf({ weights, dtype, kvDtype, adapter }),
+    facts: { dtype, kv_dtype: kvDtype, adapter: adapter.name, driver: adapter.driver, reduction: adapter.reduction },
+  };
+  const log = createLog(args['log-level']);
+  await using server = await InferenceServer.start(served, { log, options, engine: serverEngineOptions(args) });
+  console.error(`serving ${served.name} at ${server.url} · ${served.fingerprint}`);
+  await new Promise((resolve) => {
+    if (signal.aborted) resolve(null);
+    signal.addEventListener('abort', resolve, { once: true });
+  });
+  if (server.numChoices > 0) console.error(`finishing ${server.numChoices} completions; a second signal ends at once`);
+  await server.close();
+  return STOPPED;
+}
+
+/** The last part of a model's name: callers are not told where it is. */
+export function servedName(name: string): string {
+  return basename(name).replace(/\.gguf$/, '');
+}

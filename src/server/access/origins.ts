@@ -1,0 +1,49 @@
+// Pages of other sites: a browser says whose page a call is from, and only pages that the server was told of are served.
+
+const MAX_AGE_SECONDS = '600';
+const METHODS = 'GET, POST, DELETE, OPTIONS';
+const HEADERS = 'authorization, content-type, x-request-id, x-roseinfer-timeline';
+const EXPOSED = 'x-request-id, x-generation-id, retry-after, x-should-retry';
+
+/** Headers of a call that a browser sets and a page can't. */
+export interface PageHeaders {
+  readonly origin?: string | undefined;
+  readonly host?: string | undefined;
+  readonly 'sec-fetch-site'?: string | string[] | undefined;
+}
+
+/** Sites whose pages may call. */
+export class Origins {
+  readonly #allowed: ReadonlySet<string>;
+
+  /** @param origins such as `https://chat.example`. */
+  constructor(origins: readonly string[]) {
+    this.#allowed = new Set(origins);
+  }
+
+  /** Tells whether a call is of no page, of a page of this server, or of one that it was told of. */
+  accepts(headers: PageHeaders): boolean {
+    const { origin, host, 'sec-fetch-site': site } = headers;
+    if (origin !== undefined) return this.#allowed.has(origin) || isOwn(origin, host);
+    return site !== 'cross-site' && site !== 'same-site';
+  }
+
+  /** Headers that let a page of an allowed origin read the answer. */
+  headersFor({ origin }: PageHeaders): Readonly<Record<string, string>> {
+    if (origin === undefined || !this.#allowed.has(origin)) return {};
+    return { 'access-control-allow-origin': origin, vary: 'Origin', 'access-control-expose-headers': EXPOSED };
+  }
+
+  /** Headers of the answer to a browser that asks before it calls. */
+  preflightHeaders(): Readonly<Record<string, string>> {
+    return {
+      'access-control-allow-methods': METHODS,
+      'access-control-allow-headers': HEADERS,
+      'access-control-max-age': MAX_AGE_SECONDS,
+    };
+  }
+}
+
+function isOwn(origin: string, host: string | undefined): boolean {
+  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
+}

@@ -1,0 +1,83 @@
+// `/v1/chat/completions`: a chat is answered, by the model's template or by roles.
+import { chatRequest } from '../../engine/chat.ts';
+import type { ChatMessage } from '../../tokenizer/chat-template.ts';
+import { invalidParameter } from '../api-error.ts';
+import type { PromptRequest } from '../generation/generation.ts';
+import { chatLogprobs } from '../generation/logprobs.ts';
+import { chatMessages, chatParameters } from '../parameters/chat.ts';
+
+import { parseParameters } from '../parameters/parse.ts';
+import { samplingOptions } from '../parameters/sampling.ts';
+import { readJson } from '../read-body.ts';
+import { contextOf } from '../served-model.ts';
+import { type Call, checkIsServing, checkModel, requestFields, type Serving, startGeneration } from '../serving.ts';
+import { answerStream, answerWhole, type ChoiceShape } from './choices.ts';
+import { checkHasTokenizer, checkLength } from './encode-prompt.ts';
+
+/** Answers a call of `/v1/chat/completions`. */
+export async function chatCompletions(serving: Serving, call: Call): Promise<Response> {
+  const body = await readJson(call.env.incoming, serving.options.maxBody);
+  const parameters = parseParameters(chatParameters, body);
+  const { model, n = 1, seed, stream = false, stream_options: wishes = {} } = parameters;
+  const { logprobs: hasLogprobs = false, top_logprobs: numTop } = parameters;
+  if (numTop !== undefined && numTop > 0 && !hasLogprobs) {
+    throw invalidParameter('top_logprobs', `top_logprobs is ${numTop} without logprobs, expected both`);
+  }
+  const name = parameters.max_completion_tokens === undefined ? 'max_tokens' : 'max_completion_tokens';
+  call.set('names', { maxTokens: name, prompt: 'messages' });
+  checkModel(serving, model);
+  checkIsServing(serving);
+  const request = await answerOf(serving, chatMessages(parameters.messages), {
+    ...requestFields(serving, call, parameters),
+    sampling: {
+      ...samplingOptions(parameters),
+      maxTokens: parameters[name],
+      logprobs: hasLogprobs ? (numTop ?? 0) : undefined,
+    },
+  });
+  const generation = startGeneration(serving, call, { kind: 'chatcmpl', prompts: [request], n, seed });
+  const options = {
+    shape: shapeOf(serving, hasLogprobs),
+    includeUsage: wishes.include_usage ?? false,
+    continuousUsage: wishes.continuous_usage_stats ?? false,
+    returnIds: parameters.return_token_ids ?? false,
+    hasLogprobs,
+  };
+  return await (stream ? answerStream : answerWhole)(serving, call, generation, options);
+}
+
+/**
+ * Makes the request of the answer to a chat; without `maxTokens` it takes the room that the messages leave.
+ *
+ * @throws ApiError and what the template throws.
+ */
+export async function answerOf(
+  { model, chat }: Serving,
+  messages: readonly ChatMessage[],
+  { sampling, ...fields }: Omit<PromptRequest, 'promptIds'>,
+): Promise<PromptRequest> {
+  checkHasTokenizer(model, 'messages');
+  const length = messages.reduce((sum, { content }) => sum + content.length, 0);
+  checkLength(model, length, 'messages');
+  const request = await chatRequest(chat, messages, { ...fields, sampling });
+  const room = Math.max(contextOf(model.runner.limits) - request.promptIds.length, 1);
+  return { ...request, sampling: { ...request.sampling, maxTokens: request.sampling?.maxTokens ?? room } };
+}
+
+function shapeOf({ model }: Serving, hasLogprobs: boolean): ChoiceShape {
+  const { tokenizer } = model;
+  return {
+    object: 'chat.completion',
+    chunkObject: 'chat.completion.chunk',
+    whole: (_, { text, logprobs }) => ({
+      message: { role: 'assistant', content: text, refusal: null },
+      logprobs: hasLogprobs ? chatLogprobs(tokenizer, logprobs) : null,
+    }),
+    delta: (_, { text, logprobs }) => ({
+      delta: { content: text },
+      logprobs: hasLogprobs && logprobs.length > 0 ? chatLogprobs(tokenizer, logprobs) : null,
+    }),
+    opening: () => ({ delta: { role: 'assistant', content: '' }, logprobs: null }),
+    closing: { delta: {}, logprobs: null },
+  };
+}

@@ -1,0 +1,186 @@
+// Answers of completions and chats, whole and in pieces: the two endpoints differ in the shape of a choice only.
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { TokenLogprobs } from '../../core/runner.ts';
+import type { FinishedRequest } from '../../engine/request.ts';
+import { toApiError } from '../engine-errors.ts';
+import { EventStream } from '../generation/event-stream.ts';
+import type { Choice, Generation } from '../generation/generation.ts';
+import { type ApiFinishReason, finishReasonOf, tokensOf, tokensSoFar, usageOf } from '../generation/outcome.ts';
+import { readPieces } from '../generation/read-pieces.ts';
+import { type Call, noteTokens, type Serving } from '../serving.ts';
+
+/** Part of a choice's text. */
+export interface TextPart {
+  readonly text: string;
+  readonly ids: readonly number[];
+  /** One an id; empty unless the call asked for them. */
+  readonly logprobs: readonly TokenLogprobs[];
+  /** One an id: length of the choice's text before it. */
+  readonly offsets: readonly number[];
+}
+
+/** Shape of the answers of an endpoint. */
+export interface ChoiceShape {
+  /** Names the whole answer, and a chunk of it. */
+  readonly object: string;
+  readonly chunkObject: string;
+  /** Fields of a whole choice. */
+  readonly whole: (choice: Choice, part: TextPart) => object;
+  /** Fields of a choice in a chunk. */
+  readonly delta: (choice: Choice, part: TextPart) => object;
+  /** Fields of a choice in the first chunk, before any piece; null where it has none. */
+  readonly opening: ((choice: Choice) => object) | null;
+  /** Fields of a choice in the last chunk. */
+  readonly closing: object;
+}
+
+/** Wishes of a caller. */
+export interface AnswerOptions {
+  readonly shape: ChoiceShape;
+  readonly includeUsage: boolean;
+  readonly continuousUsage: boolean;
+  readonly returnIds: boolean;
+  /** Reports an id that has no text yet, too. */
+  readonly hasLogprobs: boolean;
+}
+
+/** Waits for all choices and answers. @throws ApiError for one that ended by a fault. */
+export async function answerWhole(
+  serving: Serving,
+  call: Call,
+  generation: Generation,
+  options: AnswerOptions,
+): Promise<Response> {
+  const offsets = generation.choices.map((): number[] => []);
+  const finished = await Promise.all(generation.choices.map((choice, index) => readWhole(choice, offsets[index]!)));
+  const tokens = tokensOf(generation, finished);
+  noteTokens(call, tokens.prompt, tokens.completion);
+  const choices = generation.choices.map((choice, index) => {
+    const end = finished[index]!;
+    const { text, ids, logprobs } = end;
+    const reason = finishReasonOf(end, serving);
+    const fields = options.shape.whole(choice, { text, ids, logprobs: logprobs ?? [], offsets: offsets[index]! });
+    return { index, ...fields, ...ending(choice, end, reason), ...idFields(choice, ids, options, true) };
+  });
+  return call.json({ ...head(serving, generation, options.shape.object), choices, usage: usageOf(tokens) });
+}
+
+/** Reads a choice to its end, and where in its text each id begins. */
+function readWhole(choice: Choice, offsets: number[]): Promise<FinishedRequest> {
+  let length = 0;
+  return readPieces(choice, { drained: null }, ({ text }) => {
+    offsets.push(length);
+    length += text.length;
+  });
+}
+
+/** Answers with events. A fault before the first of them is an answer of its own. */
+export async function answerStream(
+  serving: Serving,
+  call: Call,
+  generation: Generation,
+  options: AnswerOptions,
+): Promise<Response> {
+  const { keepAlive, stallTimeout } = serving.options;
+  const times = { keepAliveMs: keepAlive * 1000, stallMs: stallTimeout * 1000 };
+  const events = new EventStream(call.env.outgoing, times);
+  const chunks = new Chunks(serving, generation, options, events);
+  try {
+    const finished = await Promise.all(generation.choices.map((choice) => chunks.sendChoice(choice)));
+    const tokens = tokensOf(generation, finished);
+    noteTokens(call, tokens.prompt, tokens.completion);
+    if (options.includeUsage) chunks.send([], { usage: usageOf(tokens) });
+    events.end();
+  } catch (error) {
+    generation.abort();
+    if (!events.hasBegun) {
+      events.leave();
+      throw error;
+    }
+    events.fail(toApiError(error));
+  }
+  return RESPONSE_ALREADY_SENT;
+}
+
+/** The chunks of one answer. */
+class Chunks {
+  readonly #serving: Serving;
+  readonly #generation: Generation;
+  readonly #options: AnswerOptions;
+  readonly #events: EventStream;
+  readonly #head: object;
+  #isFirst = true;
+  #numIds = 0;
+
+  constructor(serving: Serving, generation: Generation, options: AnswerOptions, events: EventStream) {
+    this.#serving = serving;
+    this.#generation = generation;
+    this.#options = options;
+    this.#events = events;
+    const { seed: _, ...fields } = head(serving, generation, options.shape.chunkObject);
+    this.#head = fields;
+  }
+
+  /** Sends a chunk; the first one says the seed. */
+  send(choices: readonly object[], { usage }: { usage?: object } = {}): void {
+    const { includeUsage, continuousUsage } = this.#options;
+    const soFar = continuousUsage ? usageOf(tokensSoFar(this.#generation.choices, this.#numIds)) : null;
+    this.#events.send({
+      ...this.#head,
+      ...(this.#isFirst && { seed: this.#generation.seed }),
+      choices,
+      ...((includeUsage || continuousUsage) && { usage: usage ?? soFar }),
+    });
+    this.#isFirst = false;
+  }
+
+  /** Sends a choice as it arrives. @throws ApiError for one that ends by a fault. */
+  async sendChoice(choice: Choice): Promise<FinishedRequest> {
+    const { shape, hasLogprobs, returnIds } = this.#options;
+    const { index } = choice;
+    let [offset, isOpen] = [0, false];
+    const open = () => {
+      if (isOpen) return;
+      isOpen = true;
+      if (shape.opening === null && !returnIds) return;
+      const fields = shape.opening?.(choice) ?? shape.delta(choice, { text: '', ids: [], logprobs: [], offsets: [] });
+      this.send([{ index, ...fields, finish_reason: null, ...idFields(choice, [], this.#options, true) }]);
+    };
+    const finished = await readPieces(choice, this.#events, ({ id, text, logprobs }) => {
+      this.#numIds++;
+      open();
+      if (text !== '' || hasLogprobs || returnIds) {
+        const part = { text, ids: [id], logprobs: logprobs === null ? [] : [logprobs], offsets: [offset] };
+        const ids = idFields(choice, part.ids, this.#options, false);
+        this.send([{ index, ...shape.delta(choice, part), finish_reason: null, ...ids }]);
+      }
+      offset += text.length;
+    });
+    const reason = finishReasonOf(finished, this.#serving);
+    open();
+    this.send([{ index, ...shape.closing, ...ending(choice, finished, reason) }]);
+    return finished;
+  }
+}
+
+function head({ model }: Serving, { id, created, seed }: Generation, object: string) {
+  return { id, object, created, model: model.name, system_fingerprint: model.fingerprint, seed };
+}
+
+function ending({ prompt }: Choice, { stopReason, timeline, timings }: FinishedRequest, reason: ApiFinishReason) {
+  return {
+    finish_reason: reason,
+    stop_reason: stopReason,
+    ...(prompt.timeline && { timeline: relative(timeline ?? [], timings.arrival) }),
+  };
+}
+
+/** Spans in milliseconds after the arrival: the engine's clock means nothing to a caller. */
+function relative(timeline: NonNullable<FinishedRequest['timeline']>, arrival: number) {
+  return timeline.map(({ start, end, ...span }) => ({ ...span, start: start - arrival, end: end - arrival }));
+}
+
+function idFields(choice: Choice, ids: readonly number[], { returnIds }: AnswerOptions, withPrompt: boolean) {
+  if (!returnIds) return {};
+  return { token_ids: ids, ...(withPrompt && { prompt_token_ids: choice.prompt.promptIds }) };
+}

@@ -1,0 +1,154 @@
+// `/v1/responses`: a chat whose earlier turns the server may keep.
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { FinishedRequest } from '../../engine/request.ts';
+import type { ChatMessage } from '../../tokenizer/chat-template.ts';
+import { ApiError, invalidParameter } from '../api-error.ts';
+import { toApiError } from '../engine-errors.ts';
+import { EventStream } from '../generation/event-stream.ts';
+import type { Choice, Generation } from '../generation/generation.ts';
+import { finishReasonOf, type Tokens, tokensOf } from '../generation/outcome.ts';
+import { readPieces } from '../generation/read-pieces.ts';
+import { parseParameters } from '../parameters/parse.ts';
+import { inputMessages, responseParameters } from '../parameters/responses.ts';
+import { readJson } from '../read-body.ts';
+import {
+  type Call,
+  checkIsServing,
+  checkModel,
+  noteTokens,
+  ownerOf,
+  requestFields,
+  type Serving,
+  startGeneration,
+} from '../serving.ts';
+import { answerOf } from './chat-completions.ts';
+import { ResponseEvents } from './response-events.ts';
+import { type ResponseFields, responseObject } from './response-object.ts';
+
+/** A response under way. */
+interface Answer {
+  readonly generation: Generation;
+  readonly choice: Choice;
+  readonly fields: ResponseFields;
+  /** The chat up to the answer. */
+  readonly messages: readonly ChatMessage[];
+}
+
+/** Answers a call of `/v1/responses`. */
+export async function responses(serving: Serving, call: Call): Promise<Response> {
+  call.set('names', { maxTokens: 'max_output_tokens', prompt: 'input', messages: 'input' });
+  const body = await readJson(call.env.incoming, serving.options.maxBody);
+  const parameters = parseParameters(responseParameters, body);
+  const { input, instructions, previous_response_id: previousId, stream = false, seed } = parameters;
+  checkModel(serving, parameters.model);
+  checkIsServing(serving);
+  const messages = [...earlierMessages(serving, call, previousId), ...inputMessages(input)];
+  const all: ChatMessage[] =
+    instructions === undefined ? messages : [{ role: 'system', content: instructions }, ...messages];
+  const request = await answerOf(serving, all, {
+    ...requestFields(serving, call, parameters),
+    sampling: {
+      temperature: parameters.temperature,
+      topP: parameters.top_p,
+      maxTokens: parameters.max_output_tokens,
+    },
+  });
+  const generation = startGeneration(serving, call, { kind: 'resp', prompts: [request], n: 1, seed });
+  const { temperature = 1, topP = 1 } = request.sampling ?? {};
+  const fields: ResponseFields = {
+    id: generation.id,
+    created: generation.created,
+    model: serving.model.name,
+    fingerprint: serving.model.fingerprint,
+    seed: generation.seed,
+    instructions: instructions ?? null,
+    maxTokens: parameters.max_output_tokens ?? null,
+    previousId: previousId ?? null,
+    temperature,
+    topP,
+    store: parameters.store ?? true,
+    metadata: body.metadata ?? {},
+    user: body.user ?? null,
+  };
+  const [choice] = generation.choices;
+  const answer = { generation, choice: choice!, fields, messages };
+  return await (stream ? answerStream : answerWhole)(serving, call, answer);
+}
+
+/** Answers `GET /v1/responses/{id}`. */
+export function storedResponse(serving: Serving, call: Call): Response {
+  const stored = serving.store.get(call.req.param('id') ?? '', ownerOf(call));
+  if (stored === undefined) throw unknownResponse();
+  return call.json(stored.response);
+}
+
+/** Answers `DELETE /v1/responses/{id}`. */
+export function deleteResponse(serving: Serving, call: Call): Response {
+  const id = call.req.param('id') ?? '';
+  if (!serving.store.delete(id, ownerOf(call))) throw unknownResponse();
+  return call.json({ id, object: 'response', deleted: true });
+}
+
+async function answerWhole(serving: Serving, call: Call, answer: Answer): Promise<Response> {
+  const [finished] = await answer.generation.finished;
+  return call.json(finish(serving, call, answer, finished!));
+}
+
+async function answerStream(serving: Serving, call: Call, answer: Answer): Promise<Response> {
+  const { keepAlive, stallTimeout } = serving.options;
+  const times = { keepAliveMs: keepAlive * 1000, stallMs: stallTimeout * 1000 };
+  const stream = new EventStream(call.env.outgoing, times);
+  const events = new ResponseEvents(stream, answer.fields);
+  try {
+    const finished = await readPieces(answer.choice, stream, ({ text }) => events.piece(text));
+    finishReasonOf(finished, serving);
+    events.close(finished.text);
+    events.end(finish(serving, call, answer, finished));
+  } catch (error) {
+    answer.generation.abort();
+    if (!stream.hasBegun) {
+      stream.leave();
+      throw error;
+    }
+    events.fail(toApiError(error));
+  }
+  return RESPONSE_ALREADY_SENT;
+}
+
+/** Makes the response of an answer that has ended, and keeps it where the call has not forbidden that. */
+function finish(serving: Serving, call: Call, answer: Answer, finished: FinishedRequest) {
+  const { generation, choice, fields, messages } = answer;
+  const reason = finishReasonOf(finished, serving);
+  const tokens = tokensOf(generation, [finished]);
+  noteTokens(call, tokens.prompt, tokens.completion);
+  const response = responseObject(fields, { text: finished.text, reason, usage: usageOf(tokens) });
+  if (fields.store) {
+    const { owner } = generation;
+    const ids = [...choice.prompt.promptIds, ...finished.ids];
+    const message: ChatMessage = { role: 'assistant', content: finished.text, ids };
+    serving.store.add({ id: fields.id, owner, response, messages: [...messages, message] });
+  }
+  return response;
+}
+
+function earlierMessages(serving: Serving, call: Call, id: string | undefined): readonly ChatMessage[] {
+  if (id === undefined) return [];
+  const stored = serving.store.get(id, ownerOf(call));
+  if (stored !== undefined) return stored.messages;
+  const message = 'previous_response_id is of no response that is stored for this key; it may have been too old';
+  throw invalidParameter('previous_response_id', message, 'previous_response_not_found');
+}
+
+function unknownResponse(): ApiError {
+  return new ApiError(404, 'no response that is stored for this key has this id', { code: 'response_not_found' });
+}
+
+function usageOf({ prompt, completion, cached }: Tokens) {
+  return {
+    input_tokens: prompt,
+    input_tokens_details: { cached_tokens: cached },
+    output_tokens: completion,
+    output_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: prompt + completion,
+  };
+}

@@ -1,0 +1,92 @@
+// Errors of the layers below as answers: each names the parameter as the API does, and none holds a path or a prompt.
+import {
+  EngineClosedError,
+  QueueFullError,
+  RequestFailedError,
+  RunnerFailedError,
+  UnknownRequestError,
+} from '../engine/errors.ts';
+import { RequestTooLargeError } from '../scheduler/request-too-large-error.ts';
+import { ChatTemplateRefusal } from '../tokenizer/chat-template-errors.ts';
+import { RangeValueError } from '../util/errors.ts';
+import { clip, quote } from '../util/quote.ts';
+import { ApiError, invalidParameter } from './api-error.ts';
+
+/** Seconds after which a client may try again what a full queue or a server that ends has refused. */
+const RETRY_AFTER = { 'retry-after': '1' };
+
+/** The API's names of parameters whose library names are not the same words. */
+export type ParameterNames = Readonly<Record<string, string>>;
+
+/** Makes the answer of any error; one that is not expected becomes a 500 that says nothing. */
+export function toApiError(error: unknown, names: ParameterNames = {}): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof RangeValueError) return ofRange(error, names);
+  if (error instanceof RequestTooLargeError) {
+    const { needed, available } = error;
+    const message = `prompt and ${names.maxTokens ?? 'max_tokens'} need ${needed} blocks of the cache, expected at most ${available}`;
+    return invalidParameter(names.maxTokens ?? 'max_tokens', message, 'context_length_exceeded');
+  }
+  if (error instanceof QueueFullError) {
+    const { queued, max, unit } = error;
+    const message = `queue is full: ${queued} ${unit} would wait, expected at most ${max}; try again later`;
+    return new ApiError(429, message, { code: 'queue_full', headers: RETRY_AFTER });
+  }
+  if (error instanceof ChatTemplateRefusal) {
+    return invalidParameter('messages', `chat template refuses the messages: ${clip(error.reason)}`);
+  }
+  if (error instanceof EngineClosedError) return shuttingDown();
+  if (error instanceof RunnerFailedError) return deviceFailed(error);
+  if (error instanceof UnknownRequestError) {
+    return new ApiError(404, 'request is unknown or has ended', { code: 'request_not_found' });
+  }
+  if (error instanceof RequestFailedError) return generationFailed(error.reason);
+  return new ApiError(500, 'internal error; the log has it under the id of this request', {
+    code: 'internal_error',
+    cause: error,
+  });
+}
+
+/** The answer while the server ends. */
+export function shuttingDown(): ApiError {
+  const headers = { ...RETRY_AFTER, connection: 'close' };
+  return new ApiError(503, 'server is shutting down; try again later', { code: 'shutting_down', headers });
+}
+
+/** The answer when the device can run no more steps. */
+export function deviceFailed(cause: unknown): ApiError {
+  return new ApiError(503, 'device can run no more steps; the server has to be started again', {
+    code: 'device_failed',
+    cause,
+  });
+}
+
+/** The answer to a request that ended with a fault. */
+export function generationFailed(reason: string): ApiError {
+  return new ApiError(500, `generation failed: ${clip(reason, 300)}`, { code: 'generation_failed' });
+}
+
+/** The answer to a request whose time is over: another attempt would take as long. */
+export function deadlinePassed(seconds: number): ApiError {
+  return new ApiError(504, `request took longer than ${seconds} seconds, the limit of this server`, {
+    code: 'deadline_exceeded',
+    headers: { 'x-should-retry': 'false' },
+  });
+}
+
+function ofRange({ parameter, value, expected }: RangeValueError, names: ParameterNames): ApiError {
+  const name = nameParameters(parameter, names);
+  const isPrompt = name.startsWith('prompt');
+  const param = isPrompt ? (names.prompt ?? 'prompt') : name.replace(/^(?:token id|number) of | of \S+$/, '');
+  const code = parameter === 'prompt length' ? 'context_length_exceeded' : 'invalid_value';
+  return invalidParameter(param, `${name} is ${quote(value)}, expected ${nameParameters(expected, names)}`, code);
+}
+
+/** Writes the library's names in a message as the API's: `maxTokens` as `max_tokens`. */
+function nameParameters(message: string, names: ParameterNames): string {
+  return message.replaceAll(/[a-z]+(?:[A-Z][a-z]+)+/g, (name) => names[name] ?? snakeCase(name));
+}
+
+function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

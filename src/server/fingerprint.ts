@@ -1,0 +1,46 @@
+// The fingerprint of a server: two with the same one give the same ids for a seed. So it covers the bytes of the model's files, not their
+// names, and all that the last bits of results depend on.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { DeviceIdentity } from '../gpu/device-traits.ts';
+import { BUNDLED_MODEL } from '../models/resolve-model.ts';
+import { modelFiles } from '../terminal/model-files.ts';
+import { packageVersion } from '../util/package-info.ts';
+
+/** Hexadecimal digits of a fingerprint. */
+const DIGITS = 32;
+/** A part of a GGUF file that was split, and the number of it. */
+const PART = /-\d{5}-of-\d{5}\.gguf$/;
+
+/** What decides which ids a seed gives. */
+export interface FingerprintParts {
+  /** Hash of the model's files. */
+  readonly weights: string;
+  readonly dtype: string;
+  readonly kvDtype: string;
+  readonly adapter: DeviceIdentity;
+}
+
+/** Makes the fingerprint of a server. */
+export function fingerprintOf({ weights, dtype, kvDtype, adapter }: FingerprintParts): string {
+  const { name, backend, driver, reduction, webgpu } = adapter;
+  const parts = [weights, dtype, kvDtype, name, backend, driver, reduction, webgpu, packageVersion()];
+  return `fp_${createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, DIGITS)}`;
+}
+
+/** Hashes the files of a model, or the name of one without files. */
+export async function hashModel(name: string = BUNDLED_MODEL): Promise<string> {
+  const hash = createHash('sha256').update(name.startsWith('random:') ? name : '');
+  const stem = name.replace(PART, '');
+  const isOwn = (file: string) =>
+    !name.endsWith('.gguf') || file === name || (stem !== name && file.replace(PART, '') === stem);
+  for (const file of (await modelFiles(name)).filter(isOwn).sort()) {
+    hash.update(`${basename(file)}\0`);
+    await pipeline(createReadStream(file), async (chunks) => {
+      for await (const chunk of chunks) hash.update(chunk);
+    });
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,56 @@
+// Log-probabilities in the two shapes of OpenAI's API. A token that is no whole text is written by its bytes.
+import type { TokenLogprob, TokenLogprobs } from '../../core/runner.ts';
+import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
+
+/** JSON has no infinity; clients know this number for it. */
+const NEVER = -9999;
+
+/** Log-probabilities of a chat's tokens. */
+export function chatLogprobs(tokenizer: Tokenizer, records: readonly TokenLogprobs[]) {
+  const entry = (record: TokenLogprob) => ({
+    token: tokenText(tokenizer, record.id),
+    logprob: finite(record.logprob),
+    bytes: [...tokenizer.tokenBytes(record.id)],
+  });
+  return {
+    content: records.map((record) => ({ ...entry(record), top_logprobs: record.top.map(entry) })),
+    refusal: null,
+  };
+}
+
+/** A token of a completion: its record, null where nothing precedes it, and the place in the text where it begins. */
+export interface PlacedToken {
+  readonly id: number;
+  readonly record: TokenLogprobs | null;
+  readonly offset: number;
+}
+
+/** Log-probabilities of a completion's tokens. */
+export function completionLogprobs(tokenizer: Tokenizer, tokens: readonly PlacedToken[]) {
+  return {
+    tokens: tokens.map(({ id }) => tokenText(tokenizer, id)),
+    token_logprobs: tokens.map(({ record }) => record && finite(record.logprob)),
+    top_logprobs: tokens.map(({ record }) => record && topOf(tokenizer, record)),
+    text_offset: tokens.map(({ offset }) => offset),
+  };
+}
+
+/** Text of a token; one that is a part of a character as `bytes:\xe2\x80`. */
+export function tokenText(tokenizer: Tokenizer, id: number): string {
+  const bytes = tokenizer.tokenBytes(id);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return `bytes:${[...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}`;
+  }
+}
+
+/** Of tokens with one text, the most likely counts. */
+function topOf(tokenizer: Tokenizer, { top }: TokenLogprobs): Record<string, number> {
+  const entries = top.map(({ id, logprob }) => [tokenText(tokenizer, id), finite(logprob)] as const);
+  return Object.fromEntries(entries.toReversed());
+}
+
+function finite(logprob: number): number {
+  return Number.isFinite(logprob) ? logprob : NEVER;
+}

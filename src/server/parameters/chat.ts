@@ -1,0 +1,133 @@
+// Parameters of `/v1/chat/completions`, and its messages.
+import { z } from 'zod';
+import { SAMPLING_PARAMETERS as P } from '../../core/sampling-table.ts';
+import type { ChatMessage } from '../../tokenizer/chat-template.ts';
+import {
+  countExpected,
+  countValue,
+  flagValue,
+  integerValue,
+  MAX_CHOICES,
+  MAX_LOGPROBS,
+  MAX_MESSAGES,
+  streamOptionsValue,
+  textValue,
+} from './kinds.ts';
+import { ignored, neutral, refused, required, supported } from './row.ts';
+import { callShape, foreignShape, samplingShape } from './sampling.ts';
+
+const contentExpected = 'a text or a list of parts of type text';
+const partValue = z.strictObject({ type: z.literal('text'), text: z.string() });
+const contentValue = z.union([z.string(), z.array(partValue).min(1)], { error: contentExpected });
+const roles = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
+const messageExpected = 'an object with role and content';
+const messagesExpected = `1 to ${MAX_MESSAGES} messages, each with role and content`;
+
+/** Schema of a message. */
+const messageValue = z.strictObject(
+  {
+    role: z.enum(roles, { error: `one of ${roles.join(', ')}` }),
+    content: contentValue,
+    tool_calls: neutral([[]], 'calls of tools'),
+  },
+  { error: (issue) => (issue.code === 'invalid_type' ? messageExpected : undefined) },
+);
+
+/** Schema of the messages of a chat. */
+export const messagesValue = z
+  .array(messageValue, { error: messagesExpected })
+  .min(1, { error: messagesExpected })
+  .max(MAX_MESSAGES, { error: messagesExpected });
+
+const maxTokens = {
+  expected: `${countExpected}, at most the room that the messages leave`,
+  meaning: `${P.maxTokens.meaning}; the room that the messages leave where it is absent`,
+  examples: [1, 5],
+};
+
+/** Parameters of structured output, tools and media, shared with `/v1/responses`. */
+export const toolShape = {
+  tools: neutral([[]], 'tools'),
+  tool_choice: neutral(['none', 'auto'], 'tools'),
+  parallel_tool_calls: neutral([true, false], 'tools'),
+  metadata: ignored(z.record(z.string(), textValue), {
+    expected: 'an object of texts',
+    meaning: 'notes of the caller',
+    examples: [{}, { a: 'b' }],
+  }),
+  service_tier: neutral(['auto', 'default'], 'tiers of service'),
+  safety_identifier: ignored(textValue, { expected: 'any text', meaning: 'name of an end user', examples: ['x'] }),
+  prompt_cache_key: ignored(textValue, {
+    expected: 'any text',
+    meaning: 'prefixes are found without',
+    examples: ['x'],
+  }),
+};
+
+/** The parameters of `/v1/chat/completions`. */
+export const chatParameters = z.strictObject({
+  messages: required(messagesValue, {
+    expected: messagesExpected,
+    meaning: 'the chat so far; content is a text or a list of parts of type text',
+    examples: [[{ role: 'user', content: 'a' }], [{ role: 'user', content: [{ type: 'text', text: 'a' }] }]],
+  }),
+  max_completion_tokens: supported(countValue, maxTokens),
+  max_tokens: supported(countValue, {
+    ...maxTokens,
+    meaning: 'older name of `max_completion_tokens`, which comes first',
+  }),
+  n: supported(integerValue(1, MAX_CHOICES), {
+    expected: `an integer in [1, ${MAX_CHOICES}]`,
+    meaning: 'answers to the chat',
+    examples: [1, 2],
+  }),
+  logprobs: supported(flagValue, {
+    expected: '`true` or `false`',
+    meaning: 'report the log-probability of every generated id',
+    examples: [false, true],
+  }),
+  top_logprobs: supported(integerValue(0, MAX_LOGPROBS), {
+    expected: `an integer in [0, ${MAX_LOGPROBS}], with \`logprobs\``,
+    meaning: 'number of the most likely ids in its place of which they are reported too',
+    examples: [0],
+  }),
+  stream_options: supported(streamOptionsValue, {
+    expected: '`include_usage` and `continuous_usage_stats`, each `true` or `false`',
+    meaning: 'a last chunk with the usage; the usage so far in each chunk',
+    examples: [{}, { include_usage: true }],
+  }),
+  ...samplingShape,
+  ...callShape,
+  ...foreignShape,
+  ...toolShape,
+  functions: neutral([[]], 'tools'),
+  function_call: neutral(['none', 'auto'], 'tools'),
+  response_format: neutral([{ type: 'text' }], 'structured output'),
+  store: neutral([true, false], 'nothing is kept of a chat'),
+  modalities: neutral([['text']], 'sound'),
+  audio: refused('sound'),
+  prediction: refused('predicted output'),
+  reasoning_effort: neutral(['none'], 'reasoning'),
+  verbosity: neutral(['medium'], 'length by a word'),
+  web_search_options: refused('search'),
+  add_generation_prompt: neutral([true], 'the prompt always ends where the answer begins'),
+  continue_final_message: neutral([false], 'the last message is always complete'),
+  add_special_tokens: neutral([false], 'the template writes all special tokens'),
+  chat_template: refused("the model's own template is used"),
+  chat_template_kwargs: neutral([{}], 'values for the template'),
+  documents: neutral([[]], 'documents for the template'),
+  prompt_logprobs: refused('log-probabilities of the prompt'),
+});
+
+/** Content of a message, as parameters have it. */
+type Content = z.output<typeof contentValue>;
+
+/** Joins the parts of a content. */
+function textOf(content: Content): string {
+  return typeof content === 'string' ? content : content.map(({ text }) => text).join('');
+}
+
+/** Makes the messages of parameters as templates take them. */
+export function chatMessages(messages: z.output<typeof messagesValue>): ChatMessage[] {
+  return messages.map(({ role, content }) => ({ role, content: textOf(content) }));
+}

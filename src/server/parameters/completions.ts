@@ -1,0 +1,68 @@
+// Parameters of `/v1/completions`.
+import { z } from 'zod';
+import { SAMPLING_PARAMETERS as P } from '../../core/sampling-table.ts';
+import {
+  countExpected,
+  countValue,
+  flagValue,
+  integerValue,
+  MAX_CHOICES,
+  MAX_LOGPROBS,
+  MAX_PROMPTS,
+  streamOptionsValue,
+} from './kinds.ts';
+import { neutral, refused, required, supported } from './row.ts';
+import { callShape, foreignShape, samplingShape } from './sampling.ts';
+
+const promptExpected = `a text, a list of ids, or 1 to ${MAX_PROMPTS} of either`;
+const idsValue = z.array(z.int().min(0)).min(1);
+const promptValue = z.union(
+  [z.string(), idsValue, z.array(z.string()).min(1).max(MAX_PROMPTS), z.array(idsValue).min(1).max(MAX_PROMPTS)],
+  { error: promptExpected },
+);
+
+/** The parameters of `/v1/completions`. */
+export const completionParameters = z.strictObject({
+  prompt: required(promptValue, {
+    expected: promptExpected,
+    meaning: 'texts to continue, or their ids; an empty text stands for the eos token',
+    examples: ['a', ['a', 'b'], [1, 2], [[1], [2, 3]]],
+  }),
+  max_tokens: supported(countValue, {
+    expected: `${countExpected}, at most the room that the prompt leaves`,
+    meaning: `${P.maxTokens.meaning}; ${P.maxTokens.defaultText}`,
+    examples: [1, 5],
+  }),
+  n: supported(integerValue(1, MAX_CHOICES), {
+    expected: `an integer in [1, ${MAX_CHOICES}]; prompts × n at most ${MAX_CHOICES}`,
+    meaning: 'completions of each prompt',
+    examples: [1, 2],
+  }),
+  logprobs: supported(integerValue(0, MAX_LOGPROBS), {
+    expected: `an integer in [0, ${MAX_LOGPROBS}]`,
+    meaning: P.logprobs.meaning,
+    examples: [0, 3],
+  }),
+  echo: supported(flagValue, {
+    expected: '`true` or `false`',
+    meaning: 'put the prompt before the completion',
+    examples: [false, true],
+  }),
+  stream_options: supported(streamOptionsValue, {
+    expected: '`include_usage` and `continuous_usage_stats`, each `true` or `false`',
+    meaning: 'a last chunk with the usage; the usage so far in each chunk',
+    examples: [{}, { include_usage: true }],
+  }),
+  add_special_tokens: supported(flagValue, {
+    expected: '`true` or `false`',
+    meaning: 'put the tokens around a text that the tokenizer names, such as a BOS; `false` where it is absent',
+    examples: [false, true],
+  }),
+  ...samplingShape,
+  ...callShape,
+  ...foreignShape,
+  suffix: neutral([''], 'text after the completion'),
+  response_format: neutral([{ type: 'text' }], 'structured output'),
+  prompt_logprobs: refused('log-probabilities of the prompt'),
+  prompt_embeds: refused('embeddings in place of a prompt'),
+});

@@ -1,0 +1,60 @@
+// Kinds of values that parameters of several endpoints have. Each schema's error is the text after "expected".
+import { z } from 'zod';
+import { MAX_LOGIT_BIASES, MAX_STOPS, type NumberParameter } from '../../core/sampling-table.ts';
+import { isRecord } from '../../util/keys.ts';
+import { numberIn, seed } from '../../util/option-checks.ts';
+
+/** Most stop strings, as in OpenAI's API. */
+const MAX_STOP_TEXTS = 4;
+/** Most alternatives of which log-probabilities are reported. */
+export const MAX_LOGPROBS = 20;
+/** Most completions of one call: prompts × n. */
+export const MAX_CHOICES = 128;
+/** Most prompts of one call. */
+export const MAX_PROMPTS = 128;
+/** Most messages of a chat. */
+export const MAX_MESSAGES = 2048;
+
+export const flagValue = z.boolean({ error: 'true or false' });
+export const textValue = z.string({ error: 'a text' });
+export const countExpected = 'an integer ≥ 1';
+export const countValue = z.int({ error: countExpected }).min(1, { error: countExpected });
+export const seedValue = z.custom<number>(seed.accepts, { error: seed.expected });
+
+/** Makes the schema of a sampling parameter from its row in the library's table. */
+export function numberValue({ accepts, expected }: NumberParameter) {
+  return z.custom<number>((value) => typeof value === 'number' && accepts(value), { error: expected });
+}
+
+/** Makes the schema of an integer from `least` to `most`. */
+export function integerValue(least: number, most: number) {
+  const error = `an integer in [${least}, ${most}]`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+}
+
+export const stopExpected = `a text or up to ${MAX_STOP_TEXTS} texts, none empty`;
+const stopText = z.string().min(1);
+/** One stop string or several. */
+export const stopValue = z.union([stopText, z.array(stopText).max(MAX_STOP_TEXTS)], { error: stopExpected });
+export const stopExamples = ['x', ['x', 'yz'], []];
+
+export const stopIdsExpected = `up to ${MAX_STOPS} ids of tokens`;
+export const stopIdsValue = z
+  .array(z.int({ error: stopIdsExpected }).min(0, { error: stopIdsExpected }), { error: stopIdsExpected })
+  .max(MAX_STOPS, { error: stopIdsExpected });
+
+export const biasExpected = `an object of up to ${MAX_LOGIT_BIASES} token ids and numbers in [-100, 100]`;
+const isBias = numberIn(-100, 100).accepts;
+export const biasValue = z.custom<Readonly<Record<string, number>>>(
+  (value) =>
+    isRecord(value) &&
+    Object.keys(value).length <= MAX_LOGIT_BIASES &&
+    Object.entries(value).every(([id, bias]) => /^(0|[1-9]\d{0,8})$/.test(id) && isBias(bias)),
+  { error: biasExpected },
+);
+
+/** What a stream carries besides its pieces. */
+export const streamOptionsValue = z.strictObject(
+  { include_usage: flagValue.optional(), continuous_usage_stats: flagValue.optional() },
+  { error: 'an object with include_usage and continuous_usage_stats' },
+);

@@ -1,0 +1,67 @@
+// The way from the body of a call to its parameters: by the endpoint's table alone, with one line that names what is wrong.
+import type { z } from 'zod';
+import { nearestName } from '../../util/keys.ts';
+import { clip, quote } from '../../util/quote.ts';
+import { type ApiError, invalidParameter } from '../api-error.ts';
+import { type ParameterRow, parameterRows } from './row.ts';
+
+/** Names whose values are texts of callers: an error tells their length only. */
+const PRIVATE = new Set(['prompt', 'content', 'text', 'input', 'instructions', 'messages', 'stop', 'suffix', 'user']);
+
+/** A table of parameters. */
+export type ParameterTable = z.ZodObject;
+
+/**
+ * Takes the parameters of a call, of which nulls were dropped.
+ *
+ * @throws ApiError for an unknown parameter, with the nearest known one, and for a value that its row refuses.
+ */
+export function parseParameters<T extends ParameterTable>(table: T, body: unknown): z.output<T> {
+  // A value within a parameter may have no text of its own.
+  const error = ({ path = [] }: { path?: readonly PropertyKey[] | undefined }) => rowOf(table, path[0])?.expected;
+  const result = table.safeParse(body, { error });
+  if (result.success) return result.data;
+  throw refusal(result.error.issues[0]!, table, body);
+}
+
+function rowOf(table: ParameterTable, name: PropertyKey | undefined): ParameterRow | undefined {
+  const schema = Object.entries(table.shape).find(([key]) => key === name)?.[1];
+  return schema && parameterRows.get(schema);
+}
+
+function refusal(issue: z.core.$ZodIssue, table: ParameterTable, body: unknown): ApiError {
+  const path = issue.path.filter((key) => typeof key !== 'symbol');
+  if (issue.code === 'unrecognized_keys') {
+    const [key = ''] = issue.keys;
+    const nearest = path.length === 0 ? nearestName(key, Object.keys(table.shape)) : undefined;
+    const hint = nearest === undefined ? '' : ` (did you mean ${quote(nearest)}?)`;
+    const name = pathText([...path, clip(key)]);
+    return invalidParameter(
+      name,
+      `${name} is unknown, expected parameters of this endpoint${hint}`,
+      'unknown_parameter',
+    );
+  }
+  const name = pathText(path);
+  const found = valueAt(body, path);
+  if (found === undefined)
+    return invalidParameter(name, `${name} is missing, expected ${issue.message}`, 'missing_parameter');
+  return invalidParameter(name, `${name} is ${shown(path, found)}, expected ${issue.message}`);
+}
+
+/** Writes a path as a program would: `messages[0].content`. */
+function pathText(path: readonly (string | number)[]): string {
+  return path.map((key, index) => (typeof key === 'number' ? `[${key}]` : `${index > 0 ? '.' : ''}${key}`)).join('');
+}
+
+function valueAt(body: unknown, path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>((value, key) => Reflect.get(Object(value), key), body);
+}
+
+function shown(path: readonly (string | number)[], value: unknown): string {
+  const name = path.findLast((key) => typeof key === 'string') ?? '';
+  if (typeof value === 'string' && PRIVATE.has(name))
+    return value === '' ? 'empty' : `a text of ${value.length} characters`;
+  if (Array.isArray(value)) return value.length === 0 ? 'empty' : `a list of ${value.length}`;
+  return quote(value);
+}

@@ -1,0 +1,79 @@
+// The body of a call: bounded while it arrives, JSON by its type and its content, and without nulls, which mean absent.
+import type { IncomingMessage } from 'node:http';
+import { ApiError } from './api-error.ts';
+
+/** Far above the depth of any call. */
+const MAX_DEPTH = 64;
+const JSON_TYPE = /^application\/json *(?:; *charset="?utf-8"? *)?$/i;
+
+/**
+ * Reads the JSON object of a call.
+ *
+ * @throws ApiError for another content type or encoding, a body that is too long, no JSON, or no object.
+ */
+export async function readJson(
+  incoming: IncomingMessage,
+  maxBytes: number,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { 'content-type': type, 'content-encoding': encoding = 'identity' } = incoming.headers;
+  // A page of any site may send other types without asking.
+  if (!JSON_TYPE.test(type ?? '')) throw wrongType('content-type', type ?? 'missing', 'application/json in UTF-8');
+  if (encoding !== 'identity') throw wrongType('content-encoding', encoding, 'none');
+  const bytes = await readBytes(incoming, maxBytes);
+  const value = withoutNulls(parse(bytes), 0);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ApiError(400, 'body is no object, expected a JSON object', { code: 'invalid_json' });
+  }
+  return { ...value };
+}
+
+async function readBytes(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = Number(incoming.headers['content-length'] ?? 0);
+  if (length > maxBytes) throw tooLong(maxBytes);
+  length = 0;
+  try {
+    for await (const chunk of incoming) {
+      length += chunk.length;
+      if (length > maxBytes) throw tooLong(maxBytes);
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    if (cause instanceof ApiError) throw cause;
+    throw new ApiError(400, 'body ended early', { code: 'incomplete_body', cause });
+  }
+  return Buffer.concat(chunks);
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    // V8's message quotes the text, which may be a prompt.
+    throw new ApiError(400, 'body is no JSON in UTF-8, expected a JSON object', { code: 'invalid_json' });
+  }
+}
+
+/** Drops null values of objects at any depth. */
+function withoutNulls(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth === MAX_DEPTH) {
+    throw new ApiError(400, `body is nested deeper than ${MAX_DEPTH} levels`, { code: 'invalid_json' });
+  }
+  if (Array.isArray(value)) {
+    return value.some((each) => typeof each === 'object') ? value.map((each) => withoutNulls(each, depth + 1)) : value;
+  }
+  const entries = Object.entries(value).filter(([, each]) => each !== null);
+  return Object.fromEntries(entries.map(([key, each]) => [key, withoutNulls(each, depth + 1)]));
+}
+
+function wrongType(header: string, found: string, expected: string): ApiError {
+  return new ApiError(415, `${header} is ${JSON.stringify(found.slice(0, 100))}, expected ${expected}`, {
+    code: 'unsupported_media_type',
+  });
+}
+
+function tooLong(maxBytes: number): ApiError {
+  const message = `body is longer than ${maxBytes} bytes, the limit of this server`;
+  return new ApiError(413, message, { code: 'body_too_large', headers: { connection: 'close' } });
+}

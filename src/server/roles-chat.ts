@@ -1,0 +1,36 @@
+// Chats for a model without a template: each message with the name of its role, as the Python project that this one follows wrote
+// them. What a message spells is text.
+import type { ChatFormat } from '../engine/chat.ts';
+import type { ChatMessage } from '../tokenizer/chat-template.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { RangeValueError } from '../util/errors.ts';
+
+/** Makes the way of writing chats by roles. */
+export function rolesChat(tokenizer: Tokenizer): ChatFormat {
+  const encode = async (messages: readonly ChatMessage[]) =>
+    tokenizer.encode(writeRoles(messages), { parseSpecial: false });
+  return { template: { encode } };
+}
+
+/**
+ * Writes a chat by roles, up to where the answer begins.
+ *
+ * @throws RangeValueError for a message of a tool.
+ */
+function writeRoles(messages: readonly ChatMessage[]): string {
+  return `${messages.map(writeMessage).join('')}Assistant:`;
+}
+
+function writeMessage({ role, content }: ChatMessage, index: number): string {
+  switch (role) {
+    case 'system':
+    case 'developer':
+      return `[system]\n${content}\n`;
+    case 'user':
+      return `User: ${content}\n`;
+    case 'assistant':
+      return `Assistant: ${content}\n`;
+    case 'tool':
+      throw new RangeValueError(`messages[${index}].role`, role, 'another role, as the model has no chat template');
+  }
+}

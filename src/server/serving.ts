@@ -1,0 +1,116 @@
+// What the handlers of calls share: the parts of a server, and the beginning of every call that generates.
+import type { HttpBindings } from '@hono/node-server';
+import type { Context } from 'hono';
+import type { ChatFormat } from '../engine/chat.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { GenerationRequest } from '../engine/request.ts';
+import type { Owner } from './access/keys.ts';
+import { ApiError } from './api-error.ts';
+import { deviceFailed, type ParameterNames, shuttingDown } from './engine-errors.ts';
+import { Generation, type GenerationPlan } from './generation/generation.ts';
+import type { Generations } from './generation/generations.ts';
+import type { EndContext } from './generation/outcome.ts';
+import type { Logger } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { ResponseStore } from './response-store.ts';
+import type { ServedModel } from './served-model.ts';
+import type { ServerOptions } from './server-options.ts';
+
+/** Facts of a call that its handlers leave for others. */
+export interface CallVariables {
+  readonly requestId: string;
+  readonly owner: Owner;
+  /** The endpoint's names of the library's parameters. */
+  readonly names: ParameterNames;
+  /** Numbers for the log. */
+  readonly tokens: { readonly prompt: number; readonly completion: number };
+}
+
+/** A call. */
+export type Call = Context<{ Bindings: HttpBindings; Variables: Partial<CallVariables> }>;
+
+/** The parts of a server. */
+export interface Serving extends EndContext {
+  readonly model: ServedModel;
+  readonly engine: Engine;
+  /** Way to write chats: the model's, or by roles. */
+  readonly chat: ChatFormat;
+  readonly options: ServerOptions;
+  readonly generations: Generations;
+  readonly store: ResponseStore;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+}
+
+/** Header that asks for timelines, as the field of a body does. */
+const TIMELINE_HEADER = 'x-roseinfer-timeline';
+
+/** Refuses a call to a model that is not served. @throws ApiError */
+export function checkModel({ model }: Serving, name: string | undefined): void {
+  if (name === undefined || name === model.name) return;
+  const message = `model is ${JSON.stringify(name.slice(0, 100))}, expected ${JSON.stringify(model.name)}`;
+  throw new ApiError(404, message, { code: 'model_not_found', param: 'model' });
+}
+
+/** Refuses work of a server that ends, or whose device is gone. @throws ApiError */
+export function checkIsServing({ isStopping, model }: Serving): void {
+  if (isStopping) throw shuttingDown();
+  const { failure } = model.runner;
+  if (failure) throw deviceFailed(failure);
+}
+
+/** Fields of a call that every request of it has. */
+export interface RequestFields {
+  readonly priority?: number | undefined;
+  readonly cache_salt?: string | undefined;
+  readonly timeline?: boolean | undefined;
+}
+
+/** Makes what all requests of a call share. Callers with different keys share no prefixes. */
+export function requestFields({ options }: Serving, call: Call, fields: RequestFields) {
+  const { requestTimeout } = options;
+  const asksForTimeline = call.req.header(TIMELINE_HEADER) === 'true';
+  return {
+    priority: fields.priority,
+    cacheSalt: JSON.stringify([ownerOf(call), fields.cache_salt ?? '']),
+    timeline: fields.timeline ?? asksForTimeline,
+    deadlineMs: requestTimeout === null ? undefined : requestTimeout * 1000,
+  } satisfies GenerationRequest;
+}
+
+/** Owner of what a call leaves behind. */
+export function ownerOf(call: Call): Owner {
+  return call.get('owner') ?? '';
+}
+
+/**
+ * Starts the completions of a call. They end when the caller goes away.
+ *
+ * @throws what `Engine.stream` throws.
+ */
+export function startGeneration(serving: Serving, call: Call, plan: Omit<GenerationPlan, 'owner'>): Generation {
+  const { outgoing } = call.env;
+  const generation = Generation.start(serving.engine, { ...plan, owner: ownerOf(call) });
+  serving.generations.add(generation);
+  serving.metrics.countCall(plan.n, plan.prompts[0]?.sampling?.maxTokens);
+  if (serving.options.logTexts) logTexts(serving, call, generation);
+  // The caller may have left while the prompt was encoded.
+  if (outgoing.destroyed) generation.abort();
+  else outgoing.once('close', () => generation.abort());
+  return generation;
+}
+
+/** Leaves the numbers of tokens of a call for the log. */
+export function noteTokens(call: Call, prompt: number, completion: number): void {
+  call.set('tokens', { prompt, completion });
+}
+
+/** Logs the prompts and outputs of a call, where that is wanted. */
+function logTexts({ log, model }: Serving, call: Call, { choices, finished }: Generation): void {
+  const requestId = call.get('requestId');
+  const textOf = (ids: readonly number[]) => model.tokenizer.decode(ids, { skipSpecialTokens: false });
+  const prompts = choices.filter(({ isFirst }) => isFirst).map(({ prompt }) => textOf(prompt.promptIds));
+  finished.then((ends) => log.info({ requestId, prompts, outputs: ends.map(({ text }) => text) }, 'texts'));
+}

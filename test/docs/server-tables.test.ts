@@ -1,0 +1,59 @@
+// The tables of parameters in docs/server.md say what the code checks, row by row.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ROUTES } from '../../src/server/app.ts';
+import { LoopDelay } from '../../src/server/loop-delay.ts';
+import { Metrics } from '../../src/server/metrics.ts';
+import { ENDPOINT_TABLES, rowsOf } from '../../src/server/parameters/tables.ts';
+import { SERVER_LIMITS } from '../support/server/test-server.ts';
+import { flagsOf } from './commands.ts';
+import { ROOT } from './documents.ts';
+
+const page = readFileSync(join(ROOT, 'docs/server.md'), 'utf8');
+
+/** The rows of a table, as the page has to have them. */
+function tableOf(path: keyof typeof ENDPOINT_TABLES): string[] {
+  return rowsOf(ENDPOINT_TABLES[path]).map(([name, { treatment, expected, meaning }]) => {
+    const text = `${meaning}`.replaceAll('|', '\\|');
+    return `| \`${name}\` | ${treatment} | ${treatment === 'refused' ? '–' : expected.replaceAll('|', '\\|')} | ${text} |`;
+  });
+}
+
+describe.each(Object.keys(ENDPOINT_TABLES) as (keyof typeof ENDPOINT_TABLES)[])('%s', (path) => {
+  test('has a row for each parameter', () => {
+    const [, section = ''] = page.split(`\n### ${path}\n`);
+    const [, table = ''] = /^\| parameter \| .*\n\| --- .*\n((?:\|.*\n)+)/m.exec(section) ?? [];
+    expect(table.trimEnd().split('\n')).toEqual(tableOf(path));
+  });
+});
+
+test('every endpoint is listed', () => {
+  for (const route of Object.keys(ROUTES)) {
+    const [, path = ''] = route.split(' ');
+    expect(page).toContain(path.replace(/:id(\{.*\})?$/, '{id}'));
+  }
+});
+
+test('every metric is listed, and no other', async () => {
+  using loopDelay = new LoopDelay();
+  const none = () => 0;
+  const source = {
+    modelName: 'm',
+    limits: SERVER_LIMITS,
+    loopDelay,
+    numChoices: none,
+    numConnections: none,
+    storedBytes: none,
+  };
+  const text = await new Metrics(source).text();
+  const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
+  const listed = [...page.matchAll(/`((?:vllm|roseinfer):\w+)`/g)].map(([, name = '']) => name);
+  expect(listed.toSorted()).toEqual(names.toSorted());
+});
+
+test('flags that the page names exist', () => {
+  const known = flagsOf('src/cli/roseinfer.js', 'serve');
+  const named = [...page.matchAll(/`(--[a-z-]+)/g)].map(([, flag = '']) => flag);
+  expect(named.filter((flag) => !known.has(flag))).toEqual([]);
+});

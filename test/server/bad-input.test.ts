@@ -1,0 +1,249 @@
+// Calls that are wrong: each is answered with a 4xx in OpenAI's shape that names what is wrong, and others are served throughout. The
+// cases of parameters are made from the endpoints' tables.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ENDPOINT_TABLES, rowsOf } from '../../src/server/parameters/tables.ts';
+import { rawCall } from '../support/server/raw-call.ts';
+import { startTestServer, type TestServer } from '../support/server/test-server.ts';
+
+const MESSAGE = { role: 'user', content: 'a' };
+/** A call of each endpoint that is right. */
+const RIGHT: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  '/v1/completions': { prompt: 'a', max_tokens: 1 },
+  '/v1/chat/completions': { messages: [MESSAGE], max_tokens: 1 },
+  '/v1/responses': { input: 'a', max_output_tokens: 1 },
+  '/generate': { prompt: 'a', max_new_tokens: 1 },
+  '/tokenize': { prompt: 'a' },
+  '/detokenize': { tokens: [1] },
+};
+/** A value that no parameter takes. */
+const NONSENSE = { nonsense: true };
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startTestServer({ options: { maxBody: 20_000, headersTimeout: 1, bodyTimeout: 1 } });
+});
+
+afterAll(() => server[Symbol.asyncDispose]());
+
+async function call(path: string, body: unknown, headers?: Readonly<Record<string, string>>) {
+  const response = await server.post(path, body, headers);
+  const text = await response.text();
+  const { error = null } = response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : {};
+  return { status: response.status, error, headers: response.headers };
+}
+
+const rows = Object.entries(ENDPOINT_TABLES).flatMap(([path, table]) =>
+  rowsOf(table).map(([name, row]) => ({ path, name, row })),
+);
+const right = (path: string, fields: Readonly<Record<string, unknown>>) => {
+  const body = { ...RIGHT[path], ...fields };
+  // The older name would be another limit.
+  return 'max_completion_tokens' in fields ? { ...body, max_tokens: undefined } : body;
+};
+
+describe.each(Object.keys(ENDPOINT_TABLES))('%s', (path) => {
+  const own = rows.filter((each) => each.path === path);
+
+  test('takes the examples of each parameter, and null for absent', async () => {
+    const optional = own.filter(({ name }) => !(name in (RIGHT[path] ?? {})) || name.startsWith('max_'));
+    const cases = [
+      ...own.flatMap(({ name, row }) => row.examples.map((value) => ({ [name]: value }))),
+      ...optional.map(({ name }) => ({ [name]: null })),
+    ];
+    for (const fields of cases) {
+      const { status, error } = await call(path, right(path, fields));
+      expect({ fields, status, error }).toEqual({ fields, status: 200, error: null });
+    }
+  });
+
+  test.each(own)('refuses nonsense for $name, by name', async ({ name, row }) => {
+    const { status, error } = await call(path, right(path, { [name]: NONSENSE }));
+    expect(status).toBe(400);
+    expect(error).toMatchObject({
+      type: 'invalid_request_error',
+      message: expect.stringMatching(`^${name}\\b.*, expected `),
+    });
+    expect(error.param).toMatch(new RegExp(`^${name}\\b`));
+    if (row.treatment === 'refused') expect(error.message).toContain('not supported');
+  });
+
+  test('refuses a parameter that it does not know, and names the nearest', async () => {
+    const { name } = own[0]!;
+    const { status, error } = await call(path, right(path, { [`${name}x`]: 1 }));
+    expect({ status, param: error.param, code: error.code }).toEqual({
+      status: 400,
+      param: `${name}x`,
+      code: 'unknown_parameter',
+    });
+    expect(error.message).toContain(`did you mean "${name}"?`);
+  });
+});
+
+describe('values', () => {
+  const C = '/v1/completions';
+  const H = '/v1/chat/completions';
+  test.each([
+    [C, { prompt: [] }, 'prompt', 'empty'],
+    [C, { prompt: [[]] }, 'prompt[0]', 'expected a text, a list of ids, or'],
+    [C, { prompt: [1, 'a'] }, 'prompt', 'a list of 2'],
+    [C, { prompt: [1, 9000] }, 'prompt', 'prompt id 1 is 9000, expected an integer in [0, 8192)'],
+    [C, { prompt: [-1] }, 'prompt[0]', 'prompt[0] is -1, expected a text, a list of ids, or'],
+    [C, { prompt: undefined }, 'prompt', 'prompt is missing'],
+    [C, { prompt: Array(256).fill(1) }, 'prompt', 'prompt length is 256, expected at most 255'],
+    [C, { prompt: 'a '.repeat(4000) }, 'prompt', 'characters long'],
+    [C, { prompt: Array(129).fill('a') }, 'prompt', 'a list of 129'],
+    [C, { prompt: Array(2).fill('a'), n: 65 }, 'n', 'prompts × n is 130, expected at most 128'],
+    [C, { max_tokens: 0 }, 'max_tokens', 'max_tokens is 0, expected an integer ≥ 1'],
+    [C, { max_tokens: -1 }, 'max_tokens', 'max_tokens is -1'],
+    [C, { max_tokens: 256 }, 'max_tokens', 'max_tokens is 256, expected at most 255'],
+    [C, { max_tokens: 1.5 }, 'max_tokens', 'max_tokens is 1.5'],
+    [C, { n: 0 }, 'n', 'n is 0, expected an integer in [1, 128]'],
+    [C, { stop: '' }, 'stop', 'stop is empty'],
+    [C, { stop: ['a', ''] }, 'stop[1]', 'none empty'],
+    [C, { stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop', 'up to 4 texts'],
+    [C, { logit_bias: { 5: 101 } }, 'logit_bias', 'numbers in [-100, 100]'],
+    [C, { logit_bias: { 9000: 1 } }, 'logit_bias', 'token id of logit_bias is "9000"'],
+    [C, { seed: 2 ** 64 }, 'seed', 'expected an integer in [0, 2^53)'],
+    [C, { seed: -1 }, 'seed', 'seed is -1'],
+    [C, { temperature: -0.1 }, 'temperature', 'temperature is -0.1'],
+    [C, { top_p: 0 }, 'top_p', 'top_p is 0, expected a number in (0, 1]'],
+    [C, { top_k: -2 }, 'top_k', 'top_k is -2, expected an integer ≥ 0, or -1'],
+    [C, { min_tokens: 5, max_tokens: 2 }, 'min_tokens', 'min_tokens is 5'],
+    [C, { logprobs: 21 }, 'logprobs', 'logprobs is 21, expected an integer in [0, 20]'],
+    [C, { best_of: 2 }, 'best_of', 'best_of is 2, expected 1 or null'],
+    [C, { stream_options: { usage: true } }, 'stream_options.usage', 'is unknown'],
+    [H, { messages: [] }, 'messages', 'messages is empty'],
+    [
+      H,
+      { messages: [{ role: 'robot', content: 'a' }] },
+      'messages[0].role',
+      'messages[0].role is "robot", expected one of',
+    ],
+    [H, { messages: [MESSAGE, { role: 'user' }] }, 'messages[1].content', 'messages[1].content is missing'],
+    [H, { messages: [{ ...MESSAGE, name: 'x' }] }, 'messages[0].name', 'is unknown'],
+    [H, { messages: [{ role: 'tool', content: 'a' }] }, 'messages[0].role', 'no chat template'],
+    [
+      H,
+      { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'http://a/b.png' } }] }] },
+      'messages[0].content',
+      'expected a text or a list of parts of type text',
+    ],
+    [H, { top_logprobs: 2 }, 'top_logprobs', 'top_logprobs is 2 without logprobs'],
+    [H, { max_tokens: undefined, max_completion_tokens: 300 }, 'max_completion_tokens', 'max_completion_tokens is 300'],
+    ['/v1/responses', { max_output_tokens: 300 }, 'max_output_tokens', 'max_output_tokens is 300'],
+    ['/v1/responses', { previous_response_id: 'resp-0' }, 'previous_response_id', 'no response that is stored'],
+    ['/generate', { max_new_tokens: 300 }, 'max_new_tokens', 'max_new_tokens is 300'],
+    ['/tokenize', { messages: [MESSAGE] }, 'prompt', 'expected prompt or messages'],
+    ['/detokenize', { tokens: [8192] }, 'tokens[0]', 'tokens[0] is 8192, expected an integer in [0, 8192)'],
+  ])('%s refuses %j', async (path, fields, param, message) => {
+    const { status, error } = await call(path, { ...RIGHT[path], ...fields });
+    expect({ status, param: error.param }).toEqual({ status: 400, param });
+    expect(error.message).toContain(message);
+    // No text of a library.
+    expect(error.message).not.toMatch(/Invalid|Too /);
+  });
+
+  test('no error repeats a prompt', async () => {
+    const secret = 'a secret of the caller';
+    const bodies = [
+      { prompt: 'a', stop: Array(5).fill(secret) },
+      { prompt: [secret, 1] },
+      { prompt: 'a', user: [secret] },
+      { prompt: { [secret]: 1 } },
+      `{"prompt": "${secret}`,
+    ];
+    for (const body of bodies) {
+      const { error } = await call('/v1/completions', body);
+      expect(JSON.stringify(error)).not.toContain(secret);
+    }
+    expect(server.lines.join('')).not.toContain(secret);
+  });
+});
+
+describe('bodies, paths and methods', () => {
+  test.each([
+    ['malformed JSON', '{"prompt": ', 400, 'invalid_json'],
+    ['no object', '[1]', 400, 'invalid_json'],
+    ['a number', '1', 400, 'invalid_json'],
+    ['nothing', '', 400, 'invalid_json'],
+    ['deep nesting', `${'['.repeat(5000)}${']'.repeat(5000)}`, 400, 'invalid_json'],
+    ['too many bytes', JSON.stringify({ prompt: 'a'.repeat(20_000) }), 413, 'body_too_large'],
+  ])('refuses a body of %s', async (_, body, status, code) => {
+    const answer = await call('/v1/completions', body);
+    expect({ status: answer.status, code: answer.error.code }).toEqual({ status, code });
+  });
+
+  test('refuses bytes that are no UTF-8', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const body = Buffer.concat([Buffer.from('{"prompt":"'), Buffer.from([0xff]), Buffer.from('"}')]);
+    const response = await fetch(`${server.url}/v1/completions`, { method: 'POST', headers, body });
+    expect(response.status).toBe(400);
+  });
+
+  test.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data',
+    'application/json; charset=latin1',
+    '',
+  ])('refuses the content type %j', async (type) => {
+    const { status, error } = await call('/v1/completions', RIGHT['/v1/completions'], { 'content-type': type });
+    expect({ status, code: error.code }).toEqual({ status: 415, code: 'unsupported_media_type' });
+  });
+
+  test('refuses a compressed body, which could be of any size', async () => {
+    const { status } = await call('/v1/completions', '{}', { 'content-encoding': 'gzip' });
+    expect(status).toBe(415);
+  });
+
+  test.each([
+    ['GET', '/v1/completions', 405, 'method_not_allowed'],
+    ['PUT', '/v1/chat/completions', 405, 'method_not_allowed'],
+    ['POST', '/health', 405, 'method_not_allowed'],
+    ['GET', '/v1/unknown', 404, 'not_found'],
+    ['GET', '/', 404, 'not_found'],
+    ['GET', '/v1/models/other', 404, 'model_not_found'],
+    ['GET', '/v1/responses/resp-0', 404, 'response_not_found'],
+    ['DELETE', '/v1/responses/resp-0', 404, 'response_not_found'],
+    ['POST', '/abort/cmpl-0', 404, 'request_not_found'],
+  ])('refuses %s %s with %d', async (method, path, status, code) => {
+    const response = await fetch(`${server.url}${path}`, { method });
+    expect(response.status).toBe(status);
+    expect(JSON.parse(await response.text()).error).toMatchObject({ code, message: expect.any(String) });
+    if (status === 405) expect(response.headers.get('allow')).toMatch(/GET|POST/);
+  });
+
+  test('names an unknown model', async () => {
+    const { status, error } = await call('/v1/completions', { ...RIGHT['/v1/completions'], model: 'gpt-4' });
+    expect({ status, param: error.param }).toEqual({ status: 404, param: 'model' });
+  });
+});
+
+describe('bytes that are no call', () => {
+  const host = 'host: localhost\r\n';
+  const post = `POST /v1/completions HTTP/1.1\r\n${host}content-type: application/json\r\n`;
+  test.each([
+    ['headers of more than 8 KiB', `GET /health HTTP/1.1\r\n${host}x: ${'a'.repeat(9000)}\r\n\r\n`, 431],
+    ['no HTTP', 'HELLO\r\n\r\n', 400],
+    ['two lengths', `${post}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`, 400],
+    ['a length and chunks', `${post}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+    ['an encoding after chunks', `${post}transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n`, 400],
+    ['a broken chunk', `${post}transfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n`, 400],
+    ['a space before the colon', `GET /health HTTP/1.1\r\n${host}x : a\r\n\r\n`, 400],
+    ['a line feed alone in a header', `GET /health HTTP/1.1\r\n${host}x: a\n y: b\r\n\r\n`, 400],
+    ['no host', 'GET /health HTTP/1.1\r\n\r\n', 400],
+    ['a host that is none', 'GET /health HTTP/1.1\r\nhost: a b\r\n\r\n', 400],
+    ['a foreign host', 'GET /health HTTP/1.1\r\nhost: evil.example\r\n\r\n', 403],
+  ])('refuses %s', async (_, bytes, status) => {
+    const answer = await rawCall(server.url, bytes);
+    expect(answer.status).toBe(status);
+  });
+
+  test('closes calls that trickle in, headers or body, and serves others meanwhile', async () => {
+    const trickle = (start: string) => rawCall(server.url, [start, ...Array(40).fill('a')], 100);
+    const slow = [trickle(`GET /health HTTP/1.1\r\n${host}x: `), trickle(`${post}content-length: 1000\r\n\r\n`)];
+    const { status } = await call('/v1/completions', RIGHT['/v1/completions']);
+    expect(status).toBe(200);
+    for (const { status: ended } of await Promise.all(slow)) expect([0, 400, 408]).toContain(ended);
+  }, 30_000);
+});
