@@ -2,11 +2,11 @@
 
 import './util/platform-types.ts';
 
-export type { BatchPlan, SamplingRow } from './core/batch-plan.ts';
+export type { BatchPlan, SamplingRow, ScoredTokens } from './core/batch-plan.ts';
 export { type Clock, systemClock } from './core/clock.ts';
 export { type Lease, RunnerInUseError } from './core/lease.ts';
 export type { AdjustedSequence, LogitsAdjustment, TokenAdjustment } from './core/logits-adjustment.ts';
-export { type BatchRow, type PlannedBatch, planBatch } from './core/plan-batch.ts';
+export { type BatchRow, type PlannedBatch, planBatch, type ScoredPositions } from './core/plan-batch.ts';
 export type {
   ExecuteOptions,
   GpuInterval,

@@ -22,5 +22,6 @@ export function tokenShape(
     numPrefillTiles: isDecode ? 0 : sequences * ceilDiv(queries, PREFILL_TILE_TOKENS),
     numDecodeSplits: dispatchedSplits(isDecode ? context : 1, maxModelLen, reduction),
     numLogitsRows: sequences,
+    numScoredTokens: 0,
   };
 }

@@ -35,8 +35,20 @@ export interface BatchPlan {
   readonly logitsRows: Int32Array;
   /** [R] how to sample from each row of logits. */
   readonly samplingRows: readonly SamplingRow[];
+  /** Tokens of prompts whose logits score the next id of the prompt; absent where there are none. */
+  readonly scored?: ScoredTokens | undefined;
   /** Lease of the engine whose step it is; absent without an engine. */
   readonly lease?: Lease | undefined;
+}
+
+/** Tokens of a step, Q of them, each with the id that follows it in its prompt. */
+export interface ScoredTokens {
+  /** [Q] index of the token. */
+  readonly rows: Int32Array;
+  /** [Q] the id whose log-probability is wanted. */
+  readonly targets: Int32Array;
+  /** [Q] report this number of the most likely ids in its place, too. */
+  readonly numTop: Int32Array;
 }
 
 /** How one row of logits becomes the next token of its sequence. */

@@ -15,12 +15,25 @@ export interface BatchRow {
   readonly samples: boolean;
   readonly tokenSlot: number;
   readonly blockTable: readonly number[];
+  /** Tokens of the row whose logits score the next id of the prompt; by default none. */
+  readonly scored?: ScoredPositions | null | undefined;
 }
 
-/** A step as flat arrays, and the rows that sample in the order of `plan.logitsRows`. */
+/** Tokens at positions `[start, end)` of a prompt, none of them its last, which score the ids that follow them. */
+export interface ScoredPositions {
+  readonly start: number;
+  readonly end: number;
+  /** Report this number of the most likely ids in the place of each scored one, too. */
+  readonly numTop: number;
+}
+
+/** A step as flat arrays, and the rows that have results. */
 export interface PlannedBatch<Row extends BatchRow> {
   readonly plan: BatchPlan;
+  /** Rows that sample, in the order of `plan.logitsRows`. */
   readonly sampled: readonly Row[];
+  /** Rows with tokens that score their prompts, in the order of `plan.scored`. */
+  readonly scored: readonly Row[];
 }
 
 /**
@@ -50,6 +63,8 @@ export function planBatch<Row extends BatchRow>(
   const logitsRows: number[] = [];
   const samplingRows: SamplingRow[] = [];
   const sampled: Row[] = [];
+  const scored: Row[] = [];
+  const [scoredRows, targets, numTop]: [number[], number[], number[]] = [[], [], []];
 
   let token = 0;
   for (const [index, row] of ordered.entries()) {
@@ -61,6 +76,14 @@ export function planBatch<Row extends BatchRow>(
       positions[token] = position;
       slotMapping[token] = blockTable[Math.floor(position / blockSize)]! * blockSize + (position % blockSize);
       sequenceIndex[token] = index;
+    }
+    if (row.scored) {
+      scored.push(row);
+      for (let position = row.scored.start; position < row.scored.end; position++) {
+        scoredRows.push(token - end + position);
+        targets.push(promptIds[position + 1]!);
+        numTop.push(row.scored.numTop);
+      }
     }
     queryStartLoc[index + 1] = token;
     contextLens[index] = end;
@@ -90,8 +113,15 @@ export function planBatch<Row extends BatchRow>(
     maxBlocks,
     logitsRows: Int32Array.from(logitsRows),
     samplingRows,
+    ...(scored.length > 0 && {
+      scored: {
+        rows: Int32Array.from(scoredRows),
+        targets: Int32Array.from(targets),
+        numTop: Int32Array.from(numTop),
+      },
+    }),
   };
-  return { plan, sampled };
+  return { plan, sampled, scored };
 }
 
 function numBlocksRead({ start, numTokens, blockTable }: BatchRow, blockSize: number): number {

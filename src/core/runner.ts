@@ -73,6 +73,8 @@ export interface StepResult {
   readonly finite: Uint8Array;
   /** [R] null for rows that did not ask; absent when none did. */
   readonly logprobs?: readonly (TokenLogprobs | null)[];
+  /** [Q] log-probabilities of the ids in `plan.scored.targets`; NaN where the row's logits held an infinity or NaN. Absent without these. */
+  readonly promptLogprobs?: readonly TokenLogprobs[];
   /** [R, V] raw logits, present only when the runner was asked to return them. */
   readonly logits?: Float32Array;
   /** Present only when the step was timed and the adapter has timestamps. */

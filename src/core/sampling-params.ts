@@ -4,7 +4,7 @@ import { hashSeed } from '../util/rng.ts';
 
 /** How the tokens of one request are chosen and where it ends; every value is in its range. */
 export interface SamplingParams {
-  /** Most ids to generate. */
+  /** Most ids to generate; 0 only where the log-probabilities of the prompt are asked for. */
   readonly maxTokens: number;
   /** Minimum output length: until then eos and stop ids are masked and stop strings ignored. */
   readonly minTokens: number;
@@ -41,8 +41,10 @@ export type SamplingOptions = { readonly [K in keyof SamplingParams]?: SamplingP
 
 /** Bounds of a request's parameters. */
 export interface SamplingBounds {
-  /** Tokens left in the model's context after the prompt, at least 1. The default of `maxTokens` is clipped to it. */
+  /** Tokens left in the model's context after the prompt. The default of `maxTokens` is clipped to it. */
   readonly room: number;
+  /** True where `maxTokens` may be 0; default false. */
+  readonly mayScoreOnly?: boolean;
   readonly vocabSize: number;
 }
 

@@ -48,7 +48,8 @@ const DEFAULT_MAX_TOKENS = 16;
 
 const bias = numberIn(-100, 100);
 const penalty = numberIn(-2, 2);
-const numLogprobs = integerIn(0, MAX_LOGPROBS);
+/** Accepts a number of the most likely ids to report. */
+export const numLogprobs = integerIn(0, MAX_LOGPROBS);
 const fraction: Check = {
   expected: 'a number in (0, 1]',
   accepts: (value) => positive.accepts(value) && numberIn(0, 1).accepts(value),
@@ -63,10 +64,10 @@ export const SAMPLING_PARAMETERS = {
   maxTokens: {
     default: ({ room }) => Math.min(DEFAULT_MAX_TOKENS, room),
     defaultText: `${DEFAULT_MAX_TOKENS}, or the room that the prompt leaves`,
-    range: `${count.expected}, at most the room that the prompt leaves`,
+    range: `${count.expected}, at most the room that the prompt leaves; 0 with \`promptLogprobs\``,
     meaning: 'most tokens to generate',
-    take: (name, value, { room }) => {
-      const maxTokens = takeNumber(name, value, count);
+    take: (name, value, { room, mayScoreOnly = false }) => {
+      const maxTokens = takeNumber(name, value, mayScoreOnly ? countOrNone : count);
       if (maxTokens <= room) return maxTokens;
       throw new RangeValueError(name, value, `at most ${room}, the room that the prompt leaves in the context`);
     },

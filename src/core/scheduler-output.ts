@@ -1,4 +1,5 @@
 // The choice of a scheduler for one step: sequences, and the number of tokens of each.
+import type { ScoredPositions } from './plan-batch.ts';
 import type { Sequence } from './sequence.ts';
 
 /**
@@ -16,6 +17,8 @@ export interface SchedulerRow {
   readonly tokenSlot: number;
   /** Block ids in order of position, enough for `start + numTokens` tokens; −1 for those that none of the row's tokens sees. */
   readonly blockTable: readonly number[];
+  /** Tokens of the row that score the prompt; null for none. */
+  readonly scored: ScoredPositions | null;
 }
 
 /** Work of one step. Without rows there is nothing to run: every sequence waits for ids in flight. */

@@ -1,4 +1,5 @@
 // The life of one request as the scheduler sees it. All of its state stands here, so that books can be checked against it.
+import type { TokenLogprobs } from './runner.ts';
 import type { SamplingParams } from './sampling-params.ts';
 
 /** Where a sequence is in its life; a preempted one waits to be computed again. */
@@ -23,10 +24,13 @@ export interface SequenceInit {
   readonly priority?: number;
   /** Shares KV blocks with sequences of the same group only; null, as when left out, shares with none. */
   readonly prefixGroup?: string | null;
+  /** Number of the most likely ids to report in the place of each prompt id; null, as when left out, for no log-probabilities of these. */
+  readonly promptLogprobs?: number | null;
 }
 
 /**
- * Reason why a prompt took no more tokens from the prefix cache than it did: sharing was `off`; the rest was `short`er
+ * Reason why a prompt took no more tokens from the prefix cache than it did: sharing was `off`, or the log-probabilities of the
+ * prompt were asked for, which takes all of its tokens; the rest was `short`er
  * than a block; the next block was `new`, never computed before; or it had been `evicted`.
  */
 export type PrefixMiss = 'off' | 'short' | 'new' | 'evicted';
@@ -53,9 +57,15 @@ export class Sequence {
   readonly arrival: number;
   readonly priority: number;
   readonly prefixGroup: string | null;
+  /** As of `SequenceInit`. */
+  readonly promptLogprobs: number | null;
 
   /** Generated ids on the host, the eos or stop id that ended the sequence included. */
   readonly ids: number[] = [];
+  /** Log-probabilities of the prompt's ids from the second on that are on the host. */
+  readonly promptScores: TokenLogprobs[] = [];
+  /** Those that submitted steps compute and the host has not read. */
+  numPendingScores = 0;
   status: SequenceStatus = 'waiting';
   finishReason: FinishReason | null = null;
   /** The stop id that ended the sequence; null if it ended for any other reason, eos included. */
@@ -77,7 +87,9 @@ export class Sequence {
   /** Tokens computed again after preemptions. */
   numRecomputedTokens = 0;
 
-  constructor({ requestId, promptIds, params, eosIds, arrival, priority = 0, prefixGroup = null }: SequenceInit) {
+  constructor(init: SequenceInit) {
+    const { requestId, promptIds, params, eosIds, arrival, priority = 0, prefixGroup = null } = init;
+    this.promptLogprobs = init.promptLogprobs ?? null;
     this.requestId = requestId;
     this.promptIds = promptIds;
     this.params = params;
@@ -97,14 +109,23 @@ export class Sequence {
     return this.numTokens - this.numComputedTokens;
   }
 
-  /** True when the ids on the host and in flight reach `maxTokens`. */
+  /** True when the ids on the host and in flight reach `maxTokens`. A sequence that generates none has one in flight, which is dropped. */
   get isFullLength(): boolean {
-    return this.ids.length + this.numPendingIds >= this.params.maxTokens;
+    return this.ids.length + this.numPendingIds >= Math.max(this.params.maxTokens, 1);
+  }
+
+  /** Tokens at its start whose keys and values may be taken from the cache: those after them have scores to compute. */
+  get maxCachedTokens(): number {
+    const numScored = this.promptScores.length + this.numPendingScores;
+    const isScored = this.promptLogprobs === null || numScored >= this.promptIds.length - 1;
+    return isScored ? Number.POSITIVE_INFINITY : numScored;
   }
 }
 
 /** A sequence as everything but the scheduler sees it: only the scheduler changes one. */
-export interface ReadonlySequence extends Readonly<Omit<Sequence, 'ids'>> {
+export interface ReadonlySequence extends Readonly<Omit<Sequence, 'ids' | 'promptScores'>> {
   /** Generated ids on the host, the eos or stop id that ended the sequence included. */
   readonly ids: readonly number[];
+  /** Log-probabilities of the prompt's ids from the second on that are on the host. */
+  readonly promptScores: readonly TokenLogprobs[];
 }

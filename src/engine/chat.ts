@@ -39,6 +39,7 @@ const REQUEST_KEYS: KeyTable<ChatRequest> = {
   deadlineMs: true,
   arrival: true,
   cacheSalt: true,
+  promptLogprobs: true,
   timeline: true,
   signal: true,
 };

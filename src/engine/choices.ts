@@ -20,6 +20,8 @@ export function choicesOf(request: GenerationRequest, sequence: ReadonlySequence
     ...request,
     prompt: undefined,
     promptIds,
+    // The others take the prompt from the cache.
+    promptLogprobs: j === 0 ? request.promptLogprobs : undefined,
     arrival,
     requestId: `${requestId}-${j}`,
     sampling: { ...request.sampling, seed: deriveSeed(params.seed, j) },

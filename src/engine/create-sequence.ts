@@ -1,6 +1,7 @@
 // Checks a request whole and makes a sequence of it: after this nothing of a request can make a step fail.
 import { resolveSamplingParams } from '../core/resolve-sampling-params.ts';
 import type { ModelLimits } from '../core/runner.ts';
+import { numLogprobs } from '../core/sampling-table.ts';
 import { Sequence } from '../core/sequence.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
@@ -10,6 +11,8 @@ import type { GenerationRequest } from './request.ts';
 
 /** Largest size of a priority. */
 const MAX_PRIORITY = 100;
+/** Most log-probabilities of a prompt: they are kept on the host until the request ends. */
+const MAX_PROMPT_LOGPROBS = 2 ** 18;
 
 const KEYS: KeyTable<GenerationRequest> = {
   prompt: true,
@@ -22,6 +25,7 @@ const KEYS: KeyTable<GenerationRequest> = {
   parseSpecial: true,
   isWholeText: true,
   cacheSalt: true,
+  promptLogprobs: true,
   timeline: true,
   signal: true,
 };
@@ -84,15 +88,29 @@ export function createSequence(request: GenerationRequest, context: RequestConte
   const { maxModelLen, vocabSize } = limits;
   const isToken = tokenId(vocabSize);
   for (const [index, id] of promptIds.entries()) checkValue(`prompt id ${index}`, id, isToken);
+  const { promptLogprobs = null } = request;
+  if (promptLogprobs !== null) checkPromptLogprobs(promptLogprobs, promptIds.length);
+  const mayScoreOnly = promptLogprobs !== null;
   const room = maxModelLen - promptIds.length;
-  if (room < 1) {
+  if (room < 0 && mayScoreOnly) {
+    throw new RangeValueError('prompt length', promptIds.length, `at most maxModelLen, ${maxModelLen}`);
+  }
+  if (room < 1 && !mayScoreOnly) {
     const expected = `at most ${maxModelLen - 1}, for maxModelLen ${maxModelLen} and one token to generate`;
     throw new RangeValueError('prompt length', promptIds.length, expected);
   }
-  const params = resolveSamplingParams(sampling, { room, vocabSize });
+  const params = resolveSamplingParams(sampling, { room, vocabSize, mayScoreOnly });
   if (params.stop.length > 0) checkHasText('stop', params.stop, context);
   const prefixGroup = context.prefixGroup ?? (sharesPrefixes ? cacheSalt : null);
-  return new Sequence({ requestId, promptIds, params, eosIds, arrival, priority, prefixGroup });
+  return new Sequence({ requestId, promptIds, params, eosIds, arrival, priority, prefixGroup, promptLogprobs });
+}
+
+function checkPromptLogprobs(numTop: number, numTokens: number): void {
+  checkValue('promptLogprobs', numTop, numLogprobs);
+  const numRecords = numTokens * (1 + numTop);
+  if (numRecords <= MAX_PROMPT_LOGPROBS) return;
+  const expected = `at most ${MAX_PROMPT_LOGPROBS}: ${numTokens} prompt tokens, ${1 + numTop} each`;
+  throw new RangeValueError('number of promptLogprobs', numRecords, expected);
 }
 
 /** Draws an id, and copies it: as `randomUUID` joins it of its digits, it takes 700 bytes, and thousands may wait. */

@@ -14,16 +14,15 @@ export interface DeliveryContext {
 export function deliver(
   { live, scheduler }: DeliveryContext,
   request: LiveRequest,
-  { sequence, id, logprobs, finishReason }: SequenceUpdate,
+  { sequence, id, brokenAt, logprobs, finishReason }: SequenceUpdate,
   time: number,
 ): void {
-  if (id === null) {
-    const error = `logits for position ${sequence.numTokens} are not finite`;
-    live.end(sequence, { finishReason: 'error', time, error });
+  if (brokenAt !== null) {
+    live.end(sequence, { finishReason: 'error', time, error: `logits for position ${brokenAt} are not finite` });
     return;
   }
   try {
-    if (request.receive(id, time, logprobs)) {
+    if (id !== null && request.receive(id, time, logprobs)) {
       scheduler.abort(sequence, 'stop');
       live.end(sequence, { finishReason: 'stop', time, error: null });
       return;

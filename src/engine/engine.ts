@@ -341,7 +341,7 @@ export class Engine {
       this.#endIfRunnerFailed();
       return;
     }
-    for (const update of this.#scheduler.update(outcome.sampled, outcome.result)) {
+    for (const update of this.#scheduler.update(outcome.sampled, outcome.result, outcome.scored)) {
       const live = this.#live.of(update.sequence);
       if (live !== undefined) deliver({ live: this.#live, scheduler: this.#scheduler }, live, update, time);
     }

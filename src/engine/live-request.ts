@@ -118,6 +118,7 @@ export class LiveRequest {
       abortReason,
       seed: params.seed,
       logprobs: params.logprobs === null ? null : this.#logprobs,
+      promptLogprobs: this.#promptLogprobs,
       timings: requestTimings(arrival, this.#tokenTimes, time),
       timeline: this.#timeline?.finish(time) ?? null,
     };
@@ -133,6 +134,18 @@ export class LiveRequest {
       await this.#news.promise;
     }
     return this.#pieces[index] ?? null;
+  }
+
+  /** Log-probabilities of the prompt once they are all there, or as far as they are when the request ends; null unless it asked. */
+  async promptLogprobs(): Promise<FinishedRequest['promptLogprobs']> {
+    // They come with the step that samples the first id, or before it.
+    await this.piece(0);
+    return this.#promptLogprobs;
+  }
+
+  get #promptLogprobs(): FinishedRequest['promptLogprobs'] {
+    const { promptLogprobs, promptScores } = this.sequence;
+    return promptLogprobs === null ? null : [null, ...promptScores];
   }
 
   #tellReaders(): void {

@@ -29,6 +29,12 @@ export interface GenerationRequest {
    * Default false: it continues the prompt.
    */
   readonly isWholeText?: boolean | undefined;
+  /**
+   * Reports the log-probability of every prompt id, and of this number of the most likely ids in its place, from 0 to 20. All tokens of
+   * the prompt are computed for it, so that none is taken from the prefix cache; `sampling.maxTokens` may be 0, and the prompt may
+   * fill the context then. Of several choices, the first alone reports them.
+   */
+  readonly promptLogprobs?: number | null | undefined;
   /** Prefixes are shared only among requests with the same salt. */
   readonly cacheSalt?: string | undefined;
   /** Records where the request's time went; by default as the engine's option says. */
@@ -72,6 +78,8 @@ export interface FinishedRequest {
   readonly seed: number;
   /** One per id; null unless the request asked for them. */
   readonly logprobs: readonly TokenLogprobs[] | null;
+  /** One per prompt id, null for the first, which nothing precedes; of a request that was cut, those that were computed. Null unless asked for. */
+  readonly promptLogprobs: readonly (TokenLogprobs | null)[] | null;
   readonly timings: RequestTimings;
   /** From arrival to end without a gap; null unless the request asked for it. */
   readonly timeline: readonly TimelineSpan[] | null;

@@ -16,6 +16,7 @@ export type StepOutcome =
       readonly time: number;
       readonly error: null;
       readonly sampled: readonly SchedulerRow[];
+      readonly scored: readonly SchedulerRow[];
       readonly result: StepResult;
     };
 
@@ -35,10 +36,11 @@ export async function runStep(
   options?: ExecuteOptions,
 ): Promise<StepOutcome> {
   try {
-    const { plan, sampled } = planBatch(rows, runner.limits);
+    const { plan, sampled, scored } = planBatch(rows, runner.limits);
     const result = await runner.execute({ ...plan, lease }, options);
     checkResult(result, sampled, runner.limits.vocabSize);
-    return { time: clock.now(), error: null, sampled, result };
+    checkScores(result, plan.scored?.targets ?? []);
+    return { time: clock.now(), error: null, sampled, scored, result };
   } catch (error) {
     return { time: clock.now(), error: messageOf(error) };
   }
@@ -65,6 +67,21 @@ function checkResult(result: StepResult, sampled: readonly SchedulerRow[], vocab
       throw new StepResultError(`id ${quote(id)} of row ${row}`, isToken.expected);
     if (sequence.params.logprobs !== null && !logprobs?.[row]) {
       throw new StepResultError(`no logprobs of row ${row}`, 'them as its request asks');
+    }
+  }
+}
+
+/**
+ * Checks that a result has the scores of all ids.
+ *
+ * @throws StepResultError when it has not.
+ */
+function checkScores({ promptLogprobs = [] }: StepResult, ids: ArrayLike<number>): void {
+  const numScores = lengthOf(promptLogprobs);
+  if (numScores !== ids.length) throw new StepResultError(`${numScores} scores of prompt ids`, `${ids.length}`);
+  for (const [index, score] of promptLogprobs.entries()) {
+    if (score?.id !== ids[index] || typeof score.logprob !== 'number') {
+      throw new StepResultError(`score ${index} of ${quote(score?.id)}`, `that of prompt id ${ids[index]}`);
     }
   }
 }

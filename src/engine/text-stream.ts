@@ -33,6 +33,11 @@ export class TextStream implements AsyncGenerator<TextPiece, FinishedRequest, vo
     return this.#request.finished;
   }
 
+  /** Log-probabilities of the prompt, there before the first piece; null unless the request asked for them. Never rejects. */
+  get promptLogprobs(): Promise<FinishedRequest['promptLogprobs']> {
+    return this.#request.promptLogprobs();
+  }
+
   /** @throws RequestFailedError after the last piece of a request that ended with `error`. */
   async next(): Promise<IteratorResult<TextPiece, FinishedRequest>> {
     const piece = await this.#request.piece(this.#numRead++);

@@ -249,6 +249,27 @@ export class Tensor {
     return this.#part(shape, this.dtype, this.#place);
   }
 
+  /**
+   * The first elements of row `index` of dimension 0 under another shape; a kernel binds the row. For rows whose bytes are a multiple
+   * of the adapter's storage offset alignment.
+   *
+   * @throws TensorError when the row has fewer elements, or there is none.
+   *
+   * @internal
+   */
+  row(index: number, shape: readonly number[]): Tensor {
+    checkShape(this.label, shape);
+    const [numRows = 0, ...rest] = this.shape;
+    if (!(Number.isSafeInteger(index) && index >= 0 && index < numRows && numElements(shape) <= numElements(rest))) {
+      const found = `row ${quote(index)} as [${shape}]`;
+      throw new TensorError(this.label, `${found}, expected a row of [${this.shape}] and at most its elements`);
+    }
+    const size = numBytes(this.dtype, rest);
+    const range = (whole: BoundRange) => ({ ...whole, offset: whole.offset + index * size, size });
+    const place = this.#place && { ...this.#place, range: range(this.#place.range) };
+    return new Tensor(place, this.label, this.dtype, shape, 'none');
+  }
+
   #part(shape: readonly number[], dtype: DType, place: Place | null): Tensor {
     const bytes = elementBytes(dtype);
     // A pair of f16 that lacks its second half is a word, too.

@@ -17,7 +17,8 @@ const EMPTY_PER_BLOCK = 16;
 export type CachedSequence = Pick<
   ReadonlySequence,
   'promptIds' | 'ids' | 'numTokens' | 'numComputedTokens' | 'prefixGroup'
->;
+> &
+  Partial<Pick<ReadonlySequence, 'maxCachedTokens'>>;
 
 /**
  * Block tables of all sequences, and the blocks that several share. The tensors are the runner's.
@@ -199,9 +200,9 @@ export class KVCacheManager {
   /** Entries of the sequence's full blocks up to the first that has none, and the reason why there are no more. */
   #followPath(sequence: CachedSequence): { path: CachedBlock[]; end: PrefixMiss } {
     const path: CachedBlock[] = [];
-    const { prefixGroup: group, promptIds, ids } = sequence;
-    if (group === null) return { path, end: 'off' };
-    const numFull = Math.floor((promptIds.length + ids.length - 1) / this.blockSize);
+    const { prefixGroup: group, promptIds, ids, maxCachedTokens = Number.POSITIVE_INFINITY } = sequence;
+    if (group === null || maxCachedTokens === 0) return { path, end: 'off' };
+    const numFull = Math.floor(Math.min(promptIds.length + ids.length - 1, maxCachedTokens) / this.blockSize);
     for (let index = 0; index < numFull; index++) {
       const next = this.#cache.find(group, path.at(-1) ?? null, this.#idsOf(sequence, index));
       if (typeof next === 'string') return { path, end: next };

@@ -1,6 +1,7 @@
 // The end of a step, the same for every architecture: LM head, adjusted logits, sampler and log-probabilities, on the rows
 // that need logits only. Log-probabilities are of the model's own logits.
 import type { Tensor } from '../gpu/tensor.ts';
+import { LOGPROB_WORDS } from '../kernels/logprobs/logprobs.ts';
 import { addNorm, linear, type NormedRows } from './blocks.ts';
 import type { Step, StepShape } from './step.ts';
 import type { VocabularyRange } from './weights.ts';
@@ -48,6 +49,28 @@ export function sampleRows(step: Step, head: Head, shape: StepShape): void {
   if (!shape.reportsLogprobs) return;
   const wanted = inputs.wantedLogprobs.prefix([R]);
   step.add(kernels.logprobs, { logits, chosen: sampled, wanted, records: firstRows(step.scratch('logprobs'), R) }, {});
+}
+
+/**
+ * Adds the log-probabilities of the ids that follow tokens of prompts: the rows go through the LM head in chunks, each as large as the
+ * logits that a step samples from, and come out as records.
+ */
+export function scoreTokens(step: Step, head: Head, { numTokens: T, numScoredTokens: Q }: StepShape): void {
+  const { kernels, inputs } = step;
+  const { hiddenSize: C, vocabSize: V } = head;
+  const hidden = step.scratch('hidden').prefix([T, C]);
+  const [R = 1] = step.scratch('logits').shape;
+  for (let chunk = 0; chunk * R < Q; chunk++) {
+    const M = Math.min(R, Q - chunk * R);
+    const rows = step.scratch('gathered').prefix([M, C]);
+    step.add(kernels.gatherRows, { x: hidden, rows: inputs.scoredRows.row(chunk, [M]), out: rows }, {});
+    const logits = step.scratch('logits').prefix([M, V]);
+    lmHead(step, head.weights, head.lastNorm(rows, step.scratch('normed').prefix([M, C])), logits);
+    const chosen = inputs.scoredIds.row(chunk, [M, 1]);
+    const wanted = inputs.scoredWanted.row(chunk, [M]);
+    const records = step.scratch('scores').row(chunk, [M, LOGPROB_WORDS]);
+    step.add(kernels.logprobs, { logits, chosen, wanted, records }, {});
+  }
 }
 
 /** Adds the LM head: logits[R, V] of rows[R, C] after the last norm, which the ranges of a head share. */

@@ -26,6 +26,8 @@ export interface StepShape {
   readonly adjustsLogits: boolean;
   /** True where some row reports log-probabilities. */
   readonly reportsLogprobs: boolean;
+  /** Q: tokens that score the next id of their prompt. */
+  readonly numScoredTokens: number;
 }
 
 /** Probes of a step of one text: points that are read or changed, before anything uses them. */
@@ -83,6 +85,12 @@ export interface StepInputTensors {
   readonly adjustRows: Tensor;
   /** [E, ADJUST_ENTRY_WORDS] */
   readonly adjustEntries: Tensor;
+  /** [chunks, words] tokens that score the next id of their prompt, as many a chunk as there are rows of logits. */
+  readonly scoredRows: Tensor;
+  /** [chunks, words] the ids that they score. */
+  readonly scoredIds: Tensor;
+  /** [chunks, words] as `wantedLogprobs`. */
+  readonly scoredWanted: Tensor;
 }
 
 /** Step to which a model's layers add their dispatches. */

@@ -4,7 +4,7 @@ import type { Tensor } from '../gpu/tensor.ts';
 import { fusionOf } from '../kernels/fusions.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
 import { addNorm } from '../models/blocks.ts';
-import { lmHead as addHead, sampleRows } from '../models/head.ts';
+import { lmHead as addHead, sampleRows, scoreTokens } from '../models/head.ts';
 import type { ModelKernels } from '../models/kernels.ts';
 import type { Step, StepShape, StepSink } from '../models/step.ts';
 import type { Weights } from '../models/weights.ts';
@@ -36,10 +36,11 @@ export function forward(sink: StepSink, parts: ForwardParts, shape: StepShape): 
   const { model, weights, numSampledIds } = parts;
   const step = stepOf(sink, parts);
   model.layers(step, weights, shape);
-  if (shape.numLogitsRows === 0) return;
   const norm = (hidden: Tensor, out: Tensor) => model.lastNorm(weights, hidden, out);
   const { hiddenSize, vocabSize } = model.config;
-  sampleRows(step, { weights, lastNorm: norm, hiddenSize, vocabSize, numSampledIds }, shape);
+  const head = { weights, lastNorm: norm, hiddenSize, vocabSize, numSampledIds };
+  scoreTokens(step, head, shape);
+  if (shape.numLogitsRows > 0) sampleRows(step, head, shape);
 }
 
 /** Adds the last norm: out[R, C] of rows hidden[R, C] of the residual stream. */

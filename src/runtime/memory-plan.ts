@@ -78,10 +78,9 @@ export function checkMemory(
     if (4 * elements <= maxBindingBytes) return;
     throw new MemoryError(what, 4 * elements, maxBindingBytes, "the adapter's largest binding,");
   };
-  for (const [name, entry] of Object.entries({
-    ...scratchTable(model.config, sizes),
-    ...layerScratchTable(model, sizes),
-  })) {
+  // A kernel binds a chunk of the scores at a time.
+  const { scores: _, ...bound } = scratchTable(model.config, sizes);
+  for (const [name, entry] of Object.entries({ ...bound, ...layerScratchTable(model, sizes) })) {
     check(`${name} activations of ${sizes.maxBatchTokens} tokens`, wordsOf(entry));
   }
   for (const [name, entry] of Object.entries(positionTableEntries(model, sizes))) {

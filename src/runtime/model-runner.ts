@@ -209,6 +209,7 @@ export class ModelRunner implements Runner {
     checkCount('sequences of the step', numSequences, maxBatchSize);
     checkCount('rows of logits', Math.max(logitsRows.length, 1), this.#sizes.maxLogitsRows);
     checkCount('blocks of a sequence', maxBlocks, ceilDiv(maxModelLen, blockSize));
+    if (plan.scored) checkCount('scored tokens', plan.scored.rows.length, numTokens);
     if (!adjusts(plan)) return;
     const numAdjusted = samplingRows.reduce((sum, { adjustment }) => sum + (adjustment?.tokens.length ?? 0), 0);
     checkCount('rows of a step with adjusted logits', logitsRows.length, maxBatchSize);

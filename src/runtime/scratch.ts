@@ -6,6 +6,7 @@ import type { ModelDefinition } from '../models/architecture.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { RangeValueError } from '../util/errors.ts';
 import type { RuntimeSizes } from './runtime-sizes.ts';
+import { chunkWords, numScoredChunks } from './scored-chunks.ts';
 import type { TensorTable } from './tensor-table.ts';
 
 /** Scratch tensors of a model by name. */
@@ -31,6 +32,8 @@ export function scratchTable(config: ModelConfig, sizes: RuntimeSizes) {
     sampled: { label: 'sampled', dtype: 'u32', shape: [R, 2] },
     /** Records of rows that asked; see shaders/logprobs.wgsl. */
     logprobs: { label: 'logprobs', dtype: 'u32', shape: [R, LOGPROB_WORDS] },
+    /** The same records of tokens that score their prompts, in chunks. */
+    scores: { label: 'scores', dtype: 'u32', shape: [numScoredChunks(sizes), chunkWords(sizes, LOGPROB_WORDS)] },
     /** Last sampled id of each token slot: the next step may read ids that the host has not. */
     nextTokens: { label: 'next tokens', dtype: 'i32', shape: [S] },
   } as const satisfies TensorTable<string>;

@@ -1,5 +1,5 @@
 // Inputs of a step on the GPU: one buffer with a fixed place for each array, so that a step is one write and no new bind group.
-import type { BatchPlan, SamplingRow } from '../core/batch-plan.ts';
+import type { BatchPlan, SamplingRow, ScoredTokens } from '../core/batch-plan.ts';
 import { MAX_LOGIT_BIASES, MAX_STOPS } from '../core/sampling-table.ts';
 import { MAX_EOS_IDS } from '../core/sequence.ts';
 import type { Device } from '../gpu/device.ts';
@@ -13,6 +13,7 @@ import type { StepInputTensors } from '../models/step.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv, roundUp } from '../util/math.ts';
 import type { RuntimeSizes } from './runtime-sizes.ts';
+import { chunkWords, numScoredChunks } from './scored-chunks.ts';
 import { makeTensors, type TensorEntry, type TensorTable, wordsOf } from './tensor-table.ts';
 
 /** Upper bound of temperatures: hotter draws would be as uniform, and a masked logit must stay many temperatures below the others. */
@@ -38,9 +39,12 @@ export function inputTable(sizes: RuntimeSizes): TensorTable<keyof StepInputTens
     sampling: u32('sampling', R, SAMPLING_WORDS),
     blockTables: i32('block tables', S, A),
     wantedLogprobs: u32('wanted logprobs', R),
-    // Last, because most steps leave them out.
+    // Last, because most steps leave them out, and those of prompts more of them than the others.
     adjustRows: u32('adjust rows', S, ADJUST_ROW_WORDS),
     adjustEntries: u32('adjust entries', maxAdjustEntries(sizes), ADJUST_ENTRY_WORDS),
+    scoredRows: i32('scored rows', numScoredChunks(sizes), chunkWords(sizes, 1)),
+    scoredIds: u32('scored ids', numScoredChunks(sizes), chunkWords(sizes, 1)),
+    scoredWanted: u32('wanted logprobs of scored ids', numScoredChunks(sizes), chunkWords(sizes, 1)),
   };
 }
 
@@ -63,6 +67,7 @@ export class StepInputs {
   readonly #buffer: GPUBuffer;
   readonly #words: Int32Array<ArrayBuffer>;
   readonly #tileTokens: number;
+  readonly #chunkRows: number;
 
   /** @param tileTokens most tokens of a query tile of attention. */
   constructor(device: Device, sizes: RuntimeSizes, tileTokens: number) {
@@ -80,6 +85,7 @@ export class StepInputs {
     this.#buffer = buffer;
     this.#words = new Int32Array(bytes / 4);
     this.#tileTokens = tileTokens;
+    this.#chunkRows = sizes.maxLogitsRows;
   }
 
   /**
@@ -109,7 +115,8 @@ export class StepInputs {
       const row = plan.blockTables.subarray(s * plan.maxBlocks, (s + 1) * plan.maxBlocks);
       this.#set(blockTables, row, s * maxBlocks);
     }
-    const end = adjusts(plan) ? this.#setAdjustments(plan.samplingRows) : this.tensors.adjustRows.range.offset / 4;
+    let end = adjusts(plan) ? this.#setAdjustments(plan.samplingRows) : this.tensors.adjustRows.range.offset / 4;
+    if (plan.scored) end = this.#setScored(plan.scored);
     const { queue } = this.#device.gpu;
     this.#device.attempt('step inputs', () => queue.writeBuffer(this.#buffer, 0, this.#words, 0, end));
     return tiles.length / 2 - plan.numDecodeTokens;
@@ -144,6 +151,24 @@ export class StepInputs {
       this.#set(adjustRows, adjustRowWords(adjustment, first, end), r * ADJUST_ROW_WORDS);
     }
     return adjustEntries.range.offset / 4 + end * ADJUST_ENTRY_WORDS;
+  }
+
+  /** Writes tokens that score their prompts, chunk by chunk. @returns the end of the last chunk in words. */
+  #setScored({ rows, targets, numTop }: ScoredTokens): number {
+    const { scoredRows, scoredIds, scoredWanted } = this.tensors;
+    const [, words = 0] = scoredRows.shape;
+    let start = 0;
+    for (let first = 0; first < rows.length; first += this.#chunkRows, start += words) {
+      const end = first + this.#chunkRows;
+      this.#set(scoredRows, rows.subarray(first, end), start);
+      this.#set(scoredIds, targets.subarray(first, end), start);
+      this.#set(
+        scoredWanted,
+        numTop.subarray(first, end).map((n) => 1 + n),
+        start,
+      );
+    }
+    return scoredWanted.range.offset / 4 + start;
   }
 
   /** Writes values to a region. @throws RangeValueError for more than it holds, which would run into the next one. */

@@ -23,6 +23,7 @@ export function stepShape(
     logitsOfAll: logitsRows.length === numTokens,
     adjustsLogits: adjusts(plan),
     reportsLogprobs: samplingRows.some(({ logprobs }) => logprobs !== null),
+    numScoredTokens: plan.scored?.rows.length ?? 0,
   };
 }
 
@@ -36,7 +37,8 @@ export function stepShapes(sizes: RuntimeSizes): StepShape[] {
   const shapes: StepShape[] = [];
   for (const rows of ROW_BUCKETS) {
     const numTokens = Math.min(rows, maxBatchTokens);
-    const kinds = { logitsOfAll: false, reportsLogprobs: true };
+    // Chunks of scored tokens have the dispatches of rows that are sampled and report log-probabilities.
+    const kinds = { logitsOfAll: false, reportsLogprobs: true, numScoredTokens: 0 };
     const common = { numTokens, ...kinds, numDecodeTokens: numTokens, numPrefillTiles: 0, numDecodeSplits: 1 };
     // Only rows that are some sequence's last have adjusted logits.
     const ofSequences = { numLogitsRows: Math.min(rows, maxBatchSize), adjustsLogits: true };

@@ -9,7 +9,9 @@ import { RoseinferError } from '../util/errors.ts';
 import { checkValue, count } from '../util/option-checks.ts';
 import type { AdmissionState } from './admission/admission-policy.ts';
 import { chooseVictim } from './choose-victim.ts';
+import { isEos, reasonToStop } from './ends.ts';
 import { GuardedPolicies, type SchedulingPolicies } from './guarded-policies.ts';
+import { positionsToScore, takeScores } from './prompt-scores.ts';
 import { insertByRank, WaitingQueue } from './queue/waiting-queue.ts';
 import { RequestTooLargeError } from './request-too-large-error.ts';
 import type { Scheduler, SequenceUpdate } from './scheduler.ts';
@@ -121,25 +123,40 @@ export class BatchScheduler implements Scheduler {
     return step;
   }
 
-  update(sampled: readonly SchedulerRow[], { ids, finite, logprobs }: StepResult): readonly SequenceUpdate[] {
-    const updates: SequenceUpdate[] = [];
+  update(
+    sampled: readonly SchedulerRow[],
+    { ids, finite, logprobs, promptLogprobs = [] }: StepResult,
+    scored: readonly SchedulerRow[] = [],
+  ): readonly SequenceUpdate[] {
+    const updates = takeScores(scored, promptLogprobs).map(({ sequence, at }) => this.#break(sequence, at));
     for (const [index, { sequence, epoch }] of sampled.entries()) {
       if (epoch !== sequence.epoch) continue;
-      const id = finite[index] === 0 ? null : ids[index]!;
-      sequence.numPendingIds--;
-      if (id === null) {
-        // A row without finite logits may have left keys that are not finite.
-        this.#kv.evict(sequence);
-      } else {
-        sequence.ids.push(id);
-        this.#kv.cacheBlocks(sequence);
+      if (finite[index] === 0) {
+        updates.push(this.#break(sequence, sequence.promptIds.length + sequence.ids.length));
+        continue;
       }
-      const finishReason = id === null ? 'error' : reasonToStop(sequence, id);
+      sequence.numPendingIds--;
+      if (sequence.params.maxTokens === 0) {
+        this.#finish(sequence, 'length');
+        updates.push({ sequence, id: null, brokenAt: null, logprobs: null, finishReason: 'length' });
+        continue;
+      }
+      const id = ids[index]!;
+      sequence.ids.push(id);
+      this.#kv.cacheBlocks(sequence);
+      const finishReason = reasonToStop(sequence, id);
       if (finishReason !== null) this.#finish(sequence, finishReason);
       if (finishReason === 'stop' && !isEos(sequence, id)) sequence.stopTokenId = id;
-      updates.push({ sequence, id, logprobs: logprobs?.[index] ?? null, finishReason });
+      updates.push({ sequence, id, brokenAt: null, logprobs: logprobs?.[index] ?? null, finishReason });
     }
     return updates;
+  }
+
+  /** Ends a sequence whose logits for a position are not finite: it may have left keys that are not finite. */
+  #break(sequence: Sequence, brokenAt: number): SequenceUpdate {
+    this.#kv.evict(sequence);
+    this.#finish(sequence, 'error');
+    return { sequence, id: null, brokenAt, logprobs: null, finishReason: 'error' };
   }
 
   fail(rows: readonly SchedulerRow[]): readonly Sequence[] {
@@ -149,9 +166,13 @@ export class BatchScheduler implements Scheduler {
     const failed = rows.map(({ sequence }) => sequence).filter(({ status }) => status !== 'finished');
     for (const sequence of failed) this.#finish(sequence, 'error');
     for (const { sequence } of this.#running.filter(({ sequence }) => sequence.prefixGroup !== null)) {
-      sequence.epoch++;
-      sequence.numPendingIds = 0;
+      this.#dropPending(sequence);
       this.#preempt(sequence);
+    }
+    // So do the results in flight of those that were preempted since.
+    for (const sequence of this.#waiting) {
+      const isPending = sequence.numPendingIds + sequence.numPendingScores > 0;
+      if (isPending && sequence.prefixGroup !== null) this.#dropPending(sequence);
     }
     return failed;
   }
@@ -259,9 +280,11 @@ export class BatchScheduler implements Scheduler {
     const samples = numTokens === sequence.numUncomputedTokens;
     const start = sequence.numComputedTokens;
     const blockTable = this.#kv.blockTable(sequence);
-    step.rows.push({ sequence, start, numTokens, samples, epoch: sequence.epoch, tokenSlot, blockTable });
-    step.budget -= numTokens;
     const end = start + numTokens;
+    const scored = positionsToScore(sequence, end);
+    if (scored !== null) sequence.numPendingScores += scored.end - scored.start;
+    step.rows.push({ sequence, start, numTokens, samples, epoch: sequence.epoch, tokenSlot, blockTable, scored });
+    step.budget -= numTokens;
     sequence.numRecomputedTokens += Math.max(0, Math.min(end, sequence.numEverComputedTokens) - start);
     sequence.numEverComputedTokens = Math.max(sequence.numEverComputedTokens, end);
     sequence.numComputedTokens = end;
@@ -273,7 +296,13 @@ export class BatchScheduler implements Scheduler {
     if (!this.#release(sequence)) this.#waiting.remove(sequence);
     sequence.status = 'finished';
     sequence.finishReason = reason;
+    this.#dropPending(sequence);
+  }
+
+  /** Makes results in flight lose their meaning. */
+  #dropPending(sequence: Sequence): void {
     sequence.numPendingIds = 0;
+    sequence.numPendingScores = 0;
     sequence.epoch++;
   }
 
@@ -295,16 +324,4 @@ interface StepDraft extends SchedulerOutput {
   readonly preempted: Sequence[];
   /** Tokens that still fit. */
   budget: number;
-}
-
-/** Reason why a sequence ends with its newest id; null when it goes on. */
-function reasonToStop(sequence: Sequence, id: number): 'stop' | 'length' | null {
-  const { ids, params } = sequence;
-  if (isEos(sequence, id) || params.stopTokenIds.includes(id)) return 'stop';
-  return ids.length >= params.maxTokens ? 'length' : null;
-}
-
-/** Tells whether the id ends the sequence as an eos. */
-function isEos({ eosIds, params }: Sequence, id: number | null): boolean {
-  return id !== null && eosIds.includes(id) && !params.ignoreEos;
 }

@@ -7,8 +7,10 @@ import type { FinishReason, Sequence } from '../core/sequence.ts';
 /** Change that a step's result made to one sequence. */
 export interface SequenceUpdate {
   readonly sequence: Sequence;
-  /** The id that was appended; null when its logits were not finite. */
+  /** The id that was appended; null where none was. */
   readonly id: number | null;
+  /** Position of the token whose logits were not finite; null where they all were. */
+  readonly brokenAt: number | null;
   /** Log-probabilities of that id; null when the sequence did not ask. */
   readonly logprobs: TokenLogprobs | null;
   /** Null while the sequence goes on. */
@@ -47,10 +49,14 @@ export interface Scheduler {
    */
   schedule(targetTokens?: number): SchedulerOutput;
   /**
-   * Applies a step's result to the rows that sampled, in the order of `plan.logitsRows`; rows of an earlier epoch are
-   * dropped.
+   * Applies a step's result to the rows that scored their prompts, in the order of `plan.scored`, and to those that sampled, in the
+   * order of `plan.logitsRows`; rows of an earlier epoch are dropped.
    */
-  update(sampled: readonly SchedulerRow[], result: StepResult): readonly SequenceUpdate[];
+  update(
+    sampled: readonly SchedulerRow[],
+    result: StepResult,
+    scored?: readonly SchedulerRow[],
+  ): readonly SequenceUpdate[];
   /**
    * Ends with `error` every sequence of a step that gave no result; returns them. However many steps fail in a row,
    * each ends all of its own. Other sequences that may share blocks with them are recomputed from the ids on the host.

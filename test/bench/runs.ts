@@ -27,6 +27,7 @@ export function testResponse({ arrival = 0, tokenTimes = [], end, ...fields }: T
     abortReason: null,
     seed: 5,
     logprobs: null,
+    promptLogprobs: null,
     timeline: null,
     timings: requestTimings(arrival, tokenTimes, end ?? tokenTimes.at(-1) ?? arrival),
     ...fields,

@@ -19,6 +19,36 @@ function row(fields: Partial<BatchRow> & { promptIds?: number[]; ids?: number[];
 }
 
 describe('planBatch', () => {
+  test('lists tokens that score their prompts, with the ids that follow them, in the order of its rows', () => {
+    const chunk = row({
+      start: 1,
+      numTokens: 3,
+      samples: false,
+      blockTable: [0, 1],
+      scored: { start: 2, end: 4, numTop: 3 },
+    });
+    const decode = row({ promptIds: [20, 21], ids: [22], start: 2, blockTable: [2] });
+    const single = row({
+      promptIds: [30, 31, 32],
+      start: 1,
+      samples: false,
+      blockTable: [3],
+      scored: { start: 1, end: 2, numTop: 0 },
+    });
+    const { plan, scored } = planBatch([chunk, decode, single], { blockSize: 4 });
+    // Tokens: decode 2, single 1, chunk 1 to 3.
+    expect(plan.scored).toEqual({
+      rows: Int32Array.of(1, 3, 4),
+      targets: Int32Array.of(32, 13, 14),
+      numTop: Int32Array.of(0, 3, 3),
+    });
+    expect(scored).toEqual([single, chunk]);
+    expect(planBatch([decode], { blockSize: 4 })).toMatchObject({
+      plan: expect.not.objectContaining({ scored: expect.anything() }),
+      scored: [],
+    });
+  });
+
   test('lays out prefill, chunk and decode rows as the table says', () => {
     const prefill = row({ numTokens: 5, tokenSlot: 2, blockTable: [7, 3], seed: 21 });
     const decode = row({ promptIds: [20, 21], ids: [22, 23], start: 3, tokenSlot: 0, blockTable: [1], seed: 22 });

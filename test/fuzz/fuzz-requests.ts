@@ -9,6 +9,7 @@ import { type FuzzModel, LONGEST } from './fuzz-models.ts';
 export interface FuzzRequest {
   readonly promptIds: readonly number[];
   readonly sampling: SamplingOptions & { readonly maxTokens: number; readonly seed: number };
+  readonly promptLogprobs: number | null;
 }
 
 const COUNT = 48;
@@ -30,7 +31,8 @@ export function fuzzRequests(model: FuzzModel): FuzzRequest[] {
     const tail = draws.ids(draws.pick([0, 0, 1, 5]), model.vocabSize);
     const promptIds = [...text.slice(0, drawLength(draws)), ...tail].slice(0, LONGEST - FEW);
     const maxTokens = draws.integer(1, isShort({ promptIds }) ? MANY : FEW);
-    return { promptIds, sampling: { ...drawSampling(draws, model, maxTokens), maxTokens, seed: hashSeed(2, index) } };
+    const sampling = { ...drawSampling(draws, model, maxTokens), maxTokens, seed: hashSeed(2, index) };
+    return { promptIds, sampling, promptLogprobs: draws.chance(0.25) ? draws.pick([0, 1, 5]) : null };
   });
 }
 

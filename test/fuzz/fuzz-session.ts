@@ -36,11 +36,14 @@ export class FuzzSession implements AsyncDisposable {
   }
 
   /** Runs the request alone, without chunks, overlap or prefix cache; with a number, that choice of it. */
-  solo({ promptIds, sampling }: FuzzRequest, choice: number | null): Promise<SoloRun> {
+  solo(request: FuzzRequest, choice: number | null): Promise<SoloRun> {
+    const { promptIds, sampling } = request;
+    // Of several choices the first alone reports them.
+    const promptLogprobs = (choice ?? 0) === 0 ? request.promptLogprobs : null;
     const seed = choice === null ? sampling.seed : deriveSeed(sampling.seed, choice);
     const known = this.#solo.get(seed);
     if (known !== undefined) return known;
-    const run = this.#runAlone({ promptIds, sampling: { ...sampling, seed } });
+    const run = this.#runAlone({ promptIds, promptLogprobs, sampling: { ...sampling, seed } });
     this.#solo.set(seed, run);
     return run;
   }

@@ -18,7 +18,7 @@ export interface ScheduleReport {
 
 const MAX_TURNS = 5000;
 
-/** Runs the schedule of a seed and compares each request with its solo run: ids, text, log-probabilities and logits, bit by bit. */
+/** Runs the schedule of a seed and compares each request with its solo run: ids, text, log-probabilities of both and logits, bit by bit. */
 export async function runSchedule(session: FuzzSession, seed: number): Promise<ScheduleReport> {
   const schedule = drawSchedule(seed, session.model, session.requests);
   const { failures } = schedule;
@@ -130,6 +130,9 @@ function differencesOf(response: FinishedRequest, run: SoloRun | undefined): str
   const want = {
     ids: solo.ids.slice(0, numIds),
     logprobs: solo.logprobs?.slice(0, numIds) ?? null,
+    promptLogprobs: isCut(response)
+      ? (solo.promptLogprobs?.slice(0, response.promptLogprobs?.length) ?? null)
+      : solo.promptLogprobs,
     ...(!isCut(response) && {
       text: solo.text,
       finishReason: solo.finishReason,
@@ -200,6 +203,8 @@ function countAll(
     cachedTokens: sum(responses.map(({ cachedTokens }) => cachedTokens)),
     'adjusted rows': plans.flatMap(({ samplingRows }) => samplingRows).filter(({ adjustment }) => adjustment).length,
     'with logprobs': survivors.filter(({ logprobs }) => logprobs !== null).length,
+    'with prompt logprobs': survivors.filter(({ promptLogprobs }) => promptLogprobs !== null).length,
+    'scores computed': sum(plans.map(({ scored }) => scored?.rows.length ?? 0)),
     'beyond 256': lengths.filter((length) => length > 256).length,
     'beyond 512': lengths.filter((length) => length > 512).length,
   };

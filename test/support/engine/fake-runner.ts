@@ -61,12 +61,33 @@ export class FakeRunner implements Runner {
     const finite = plan.samplingRows.map((row) => (this.isBroken(row) ? 0 : 1));
     const logprobs = plan.samplingRows.map((row, index) => fakeLogprobs(row, ids[index]!));
     const asked = logprobs.some((each) => each !== null);
-    return { ids: Int32Array.from(ids), finite: Uint8Array.from(finite), ...(asked && { logprobs }) };
+    const promptLogprobs = this.#scores(plan);
+    return {
+      ids: Int32Array.from(ids),
+      finite: Uint8Array.from(finite),
+      ...(asked && { logprobs }),
+      ...(promptLogprobs && { promptLogprobs }),
+    };
   }
 
   close(): Promise<void> {
     this.closed = true;
     return Promise.resolve();
+  }
+
+  #scores(plan: BatchPlan): TokenLogprobs[] | null {
+    if (!plan.scored) return null;
+    const { rows, targets, numTop } = plan.scored;
+    const { window = Number.POSITIVE_INFINITY } = this.limits;
+    return Array.from(rows, (token, index) => {
+      const position = plan.positions[token]!;
+      const numSeen = Math.min(position + 1, window);
+      const first = position + 1 - numSeen;
+      const context = Array.from({ length: numSeen }, (_, i) =>
+        this.#read(plan, plan.sequenceIndex[token]!, first + i),
+      );
+      return fakeScore(context, targets[index]!, numTop[index]!);
+    });
   }
 
   #stored(plan: BatchPlan, token: number, id: number): number {
@@ -132,6 +153,16 @@ export function fakeLogprobs({ logprobs, position }: SamplingRow, id: number): T
   if (logprobs === null) return null;
   const top = Array.from({ length: logprobs }, (_, rank) => ({ id: rank, logprob: -rank - 1 / position }));
   return { id, logprob: -position, top };
+}
+
+/** Computes the scores that `FakeRunner` reports of a prompt's ids from the second on. */
+export function fakeScores(promptIds: readonly number[], numTop: number, window?: number): TokenLogprobs[] {
+  return promptIds.slice(1).map((id, i) => fakeScore(seen(promptIds.slice(0, i + 1), window), id, numTop));
+}
+
+function fakeScore(context: readonly number[], id: number, numTop: number): TokenLogprobs {
+  const top = Array.from({ length: numTop }, (_, rank) => ({ id: rank, logprob: -nextId(context, rank, 4096) }));
+  return { id, logprob: -nextId(context, id, 4096) - 0.5, top };
 }
 
 /** Each id with its count, the lowest first. */

@@ -11,6 +11,7 @@ export const DECODE_STEP: StepShape = {
   logitsOfAll: true,
   adjustsLogits: false,
   reportsLogprobs: false,
+  numScoredTokens: 0,
 };
 
 /** Two sequences that decode, beside a prompt of five tokens that gives no logits. */
