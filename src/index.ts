@@ -46,7 +46,7 @@ export type { StepRecord, StepRecordRow } from './engine/observe/step-record.ts'
 export type { TimelineKind, TimelineSpan, TimelineStep } from './engine/observe/timeline.ts';
 export type { RequestTimings } from './engine/observe/timings.ts';
 export type { QueueBounds } from './engine/queue-gate.ts';
-export type { FinishedRequest, GenerationRequest, RequestHandle, TextPiece } from './engine/request.ts';
+export type { FinishedRequest, GenerationRequest, RequestHandle, ResumePoint, TextPiece } from './engine/request.ts';
 export type { TextStream } from './engine/text-stream.ts';
 export { CheckpointError } from './formats/checkpoint-error.ts';
 export { SafetensorsError } from './formats/safetensors-header.ts';

@@ -24,6 +24,8 @@ export interface SequenceInit {
   readonly priority?: number;
   /** Shares KV blocks with sequences of the same group only; null, as when left out, shares with none. */
   readonly prefixGroup?: string | null;
+  /** Ids that were generated after the prompt before, none of which ends it; none when left out. */
+  readonly ids?: readonly number[];
   /** Number of the most likely ids to report in the place of each prompt id; null, as when left out, for no log-probabilities of these. */
   readonly promptLogprobs?: number | null;
 }
@@ -60,8 +62,10 @@ export class Sequence {
   /** As of `SequenceInit`. */
   readonly promptLogprobs: number | null;
 
-  /** Generated ids on the host, the eos or stop id that ended the sequence included. */
-  readonly ids: number[] = [];
+  /** Generated ids on the host, those that it began with and the eos or stop id that ended it included. */
+  readonly ids: number[];
+  /** Number of the ids that it began with. */
+  readonly numResumedIds: number;
   /** Log-probabilities of the prompt's ids from the second on that are on the host. */
   readonly promptScores: TokenLogprobs[] = [];
   /** Those that submitted steps compute and the host has not read. */
@@ -89,6 +93,8 @@ export class Sequence {
 
   constructor(init: SequenceInit) {
     const { requestId, promptIds, params, eosIds, arrival, priority = 0, prefixGroup = null } = init;
+    this.ids = [...(init.ids ?? [])];
+    this.numResumedIds = this.ids.length;
     this.promptLogprobs = init.promptLogprobs ?? null;
     this.requestId = requestId;
     this.promptIds = promptIds;

@@ -40,6 +40,7 @@ const REQUEST_KEYS: KeyTable<ChatRequest> = {
   arrival: true,
   cacheSalt: true,
   promptLogprobs: true,
+  resume: true,
   timeline: true,
   signal: true,
 };

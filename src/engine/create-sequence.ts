@@ -8,6 +8,7 @@ import { RangeValueError } from '../util/errors.ts';
 import { checkKeys, type KeyTable } from '../util/keys.ts';
 import { checkValue, flag, tokenId } from '../util/option-checks.ts';
 import type { GenerationRequest } from './request.ts';
+import { resumedIds } from './resume.ts';
 
 /** Largest size of a priority. */
 const MAX_PRIORITY = 100;
@@ -26,6 +27,7 @@ const KEYS: KeyTable<GenerationRequest> = {
   isWholeText: true,
   cacheSalt: true,
   promptLogprobs: true,
+  resume: true,
   timeline: true,
   signal: true,
 };
@@ -100,9 +102,10 @@ export function createSequence(request: GenerationRequest, context: RequestConte
     throw new RangeValueError('prompt length', promptIds.length, expected);
   }
   const params = resolveSamplingParams(sampling, { room, vocabSize, mayScoreOnly });
+  const ids = resumedIds(request, { params, eosIds, isToken });
   if (params.stop.length > 0) checkHasText('stop', params.stop, context);
   const prefixGroup = context.prefixGroup ?? (sharesPrefixes ? cacheSalt : null);
-  return new Sequence({ requestId, promptIds, params, eosIds, arrival, priority, prefixGroup, promptLogprobs });
+  return new Sequence({ requestId, promptIds, ids, params, eosIds, arrival, priority, prefixGroup, promptLogprobs });
 }
 
 function checkPromptLogprobs(numTop: number, numTokens: number): void {

@@ -14,6 +14,7 @@ import { LiveRequest } from './live-request.ts';
 import type { LiveRequests } from './live-requests.ts';
 import { type QueueBounds, QueueGate } from './queue-gate.ts';
 import type { GenerationRequest } from './request.ts';
+import { resumedText } from './resume.ts';
 
 /** Parts of an engine that its intake works with. */
 export interface IntakeOptions {
@@ -51,10 +52,9 @@ export class Intake {
     live.checkIsNew(sequence.requestId);
     const { isWholeText, timeline = this.#options.timeline, deadlineMs = Number.POSITIVE_INFINITY, signal } = request;
     const deadline = sequence.arrival + deadlineMs;
-    const added = new LiveRequest(sequence, new Detokenizer(tokenizer, sequence.params, isWholeText), {
-      timeline,
-      deadline,
-    });
+    const detokenizer = new Detokenizer(tokenizer, sequence.params, isWholeText);
+    const text = resumedText(sequence.ids, detokenizer);
+    const added = new LiveRequest(sequence, detokenizer, { timeline, deadline, text });
     this.#gate.check(sequence, scheduler);
     scheduler.addRequest(sequence);
     live.add(added);

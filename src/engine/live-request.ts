@@ -23,6 +23,8 @@ export interface LiveRequestOptions {
   readonly timeline?: boolean | undefined;
   /** Milliseconds of the engine's clock; default never. */
   readonly deadline?: number;
+  /** Text of the ids that it resumes with; default none. */
+  readonly text?: string;
 }
 
 type TextSource = Pick<Detokenizer, 'push' | 'finish' | 'foundStop'>;
@@ -38,6 +40,8 @@ export class LiveRequest {
   readonly #detokenizer: TextSource;
   /** Null unless the request asked for it. */
   readonly #timeline: Timeline | null;
+  /** Text of the ids that it resumes with. */
+  readonly #resumedText: string;
   /** One per id whose text is known. */
   readonly #pieces: TextPiece[] = [];
   /** One per id of a request that asked for them. */
@@ -50,13 +54,14 @@ export class LiveRequest {
   #hasEnded = false;
 
   constructor(sequence: Sequence, detokenizer: TextSource, options: LiveRequestOptions = {}) {
-    const { timeline = false, deadline = Number.POSITIVE_INFINITY } = options;
+    const { timeline = false, deadline = Number.POSITIVE_INFINITY, text = '' } = options;
     const { promise, resolve } = Promise.withResolvers<FinishedRequest>();
     this.sequence = sequence;
     this.deadline = deadline;
     this.finished = promise;
     this.#finish = resolve;
     this.#detokenizer = detokenizer;
+    this.#resumedText = text;
     this.#timeline = timeline ? new Timeline(sequence.arrival, sequence.promptIds.length) : null;
   }
 
@@ -100,18 +105,19 @@ export class LiveRequest {
   /** Settles the request, which must not have ended before; returns what it is at its end. */
   end({ finishReason, time, error, abortReason = null }: RequestEnd): FinishedRequest {
     const { requestId, promptIds, ids, params, arrival, stopTokenId } = this.sequence;
-    const { prefixHit, numPreemptions, numRecomputedTokens } = this.sequence;
+    const { prefixHit, numPreemptions, numRecomputedTokens, numResumedIds } = this.sequence;
     this.#stopListening?.();
     this.#hasEnded = true;
     const response: FinishedRequest = {
       requestId,
       promptTokens: promptIds.length,
-      cachedTokens: prefixHit?.numTokens ?? 0,
+      resumedTokens: numResumedIds,
+      cachedTokens: Math.min(prefixHit?.numTokens ?? 0, promptIds.length),
       cacheMiss: prefixHit?.miss ?? null,
       preemptions: numPreemptions,
       recomputedTokens: numRecomputedTokens,
       ids,
-      text: this.#pieces.map((piece) => piece.text).join(''),
+      text: this.#resumedText + this.#pieces.map((piece) => piece.text).join(''),
       finishReason,
       stopReason: this.#detokenizer.foundStop ?? stopTokenId,
       error,
@@ -127,7 +133,7 @@ export class LiveRequest {
     return response;
   }
 
-  /** The piece of generated id `index` once it is there; null when the request ends without it. */
+  /** The piece of id `index` after those that it resumes with, once it is there; null when the request ends without it. */
   async piece(index: number): Promise<TextPiece | null> {
     while (index >= this.#pieces.length && !this.#hasEnded) {
       this.#news ??= Promise.withResolvers<void>();

@@ -35,12 +35,24 @@ export interface GenerationRequest {
    * fill the context then. Of several choices, the first alone reports them.
    */
   readonly promptLogprobs?: number | null | undefined;
+  /**
+   * Goes on where a request like this one was cut, here or elsewhere: after ids that it generated. `sampling.seed` must be that of the
+   * cut request, and everything else the same; then ids, text and end are those of one that was never cut. Streams give what comes
+   * after; the response has all.
+   */
+  readonly resume?: ResumePoint | undefined;
   /** Prefixes are shared only among requests with the same salt. */
   readonly cacheSalt?: string | undefined;
   /** Records where the request's time went; by default as the engine's option says. */
   readonly timeline?: boolean | undefined;
   /** Aborts the request; its `reason` becomes `abortReason`. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Place at which a request was cut. */
+export interface ResumePoint {
+  /** All ids that it generated until then, fewer than `maxTokens` and none that ends it. */
+  readonly ids: readonly number[];
 }
 
 /** A request that was queued. */
@@ -55,6 +67,8 @@ export interface FinishedRequest {
   readonly requestId: string;
   /** Length of the prompt in tokens. */
   readonly promptTokens: number;
+  /** Tokens of `ids` that the request resumed with: log-probabilities and times are of those after them. */
+  readonly resumedTokens: number;
   /** Tokens of the prompt whose keys and values were taken from the prefix cache. */
   readonly cachedTokens: number;
   /** Reason why there were no more; null for a request that never started. */
@@ -63,7 +77,7 @@ export interface FinishedRequest {
   readonly preemptions: number;
   /** Tokens computed again after preemptions. */
   readonly recomputedTokens: number;
-  /** Generated ids, up to the eos, the stop id or the token that completed a stop string, and with it. */
+  /** Generated ids, those of `resume` first, up to the eos, the stop id or the token that completed a stop string, and with it. */
   readonly ids: readonly number[];
   /** The ids as text, without what ended them; what an aborted request has streamed so far. */
   readonly text: string;
@@ -76,7 +90,7 @@ export interface FinishedRequest {
   readonly abortReason: unknown;
   /** Given or drawn: with it the same request gives the same ids. */
   readonly seed: number;
-  /** One per id; null unless the request asked for them. */
+  /** One per id after those of `resume`; null unless the request asked for them. */
   readonly logprobs: readonly TokenLogprobs[] | null;
   /** One per prompt id, null for the first, which nothing precedes; of a request that was cut, those that were computed. Null unless asked for. */
   readonly promptLogprobs: readonly (TokenLogprobs | null)[] | null;

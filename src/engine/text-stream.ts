@@ -4,7 +4,7 @@ import type { LiveRequest } from './live-request.ts';
 import type { FinishedRequest, TextPiece } from './request.ts';
 
 /**
- * The pieces of one request as its ids arrive, then its end. A slow reader delays no other request.
+ * The pieces of one request as its ids arrive, those after the ones that it resumes with, then its end. A slow reader delays no other request.
  *
  * No generator function: returning from one before its first `next` would run none of its code and let the request go
  * on, and returning while a `next` waits would take effect only with the next id.

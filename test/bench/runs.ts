@@ -15,6 +15,7 @@ export function testResponse({ arrival = 0, tokenTimes = [], end, ...fields }: T
   return {
     requestId: '0',
     promptTokens: 4,
+    resumedTokens: 0,
     cachedTokens: 0,
     cacheMiss: null,
     preemptions: 0,

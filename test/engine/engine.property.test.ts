@@ -12,6 +12,7 @@ import { UnreadSteps } from '../../src/engine/unread-steps.ts';
 import { queuePolicyNames, schedulerNames } from '../../src/scheduler/create-scheduler.ts';
 import { Detokenizer } from '../../src/tokenizer/detokenizer.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { fakeScores } from '../support/engine/fake-runner.ts';
 import { recount } from '../support/engine/recount.ts';
 import { completion, FaultyRunner, TestClock, VOCAB } from '../support/engine/test-runners.ts';
 
@@ -38,8 +39,12 @@ const request = fc.record({
   priority: fc.integer({ min: -1, max: 1 }),
   isStream: fc.boolean(),
   countsOutput: fc.boolean(),
+  promptLogprobs: fc.option(fc.nat(2), { freq: 1 }),
+  resumesAt: seldom(fc.nat(9), 0),
   numChoices: seldom(fc.integer({ min: 1, max: 3 }), null),
 });
+
+type DrawnRequest = typeof request extends fc.Arbitrary<infer T> ? T : never;
 
 const setting = fc.record({
   scheduler: fc.constantFrom(...schedulerNames),
@@ -66,6 +71,13 @@ interface Outcome {
   readonly streamed?: { readonly ids: number[]; readonly text: string };
 }
 
+/** The ids that a request resumes with: fewer than it generates alone. */
+function idsBefore({ resumesAt, ...request }: DrawnRequest, seed: number): number[] {
+  const { promptIds, maxTokens, countsOutput } = request;
+  const ids = completion({ promptIds, sampling: { maxTokens, seed, presencePenalty: countsOutput ? 1 : 0 } });
+  return ids.slice(0, Math.min(resumesAt, ids.length - 1));
+}
+
 /** Aborts a request that may have ended. */
 function abortIfLive(engine: Engine, requestId: string): void {
   try {
@@ -76,7 +88,7 @@ function abortIfLive(engine: Engine, requestId: string): void {
 }
 
 /** Reads a stream to its end, whether it ends well or not. */
-async function read(stream: TextStream, index: number): Promise<Outcome> {
+async function read(stream: TextStream, index: number, tokenizer: Tokenizer): Promise<Outcome> {
   const ids: number[] = [];
   const texts: string[] = [];
   try {
@@ -87,7 +99,11 @@ async function read(stream: TextStream, index: number): Promise<Outcome> {
   } catch (error) {
     expect(error).toMatchObject({ name: 'RequestFailedError', requestId: `r${index}` });
   }
-  return { index, response: (await stream.return()).value, streamed: { ids, text: texts.join('') } };
+  const response = (await stream.return()).value;
+  const detokenizer = new Detokenizer(tokenizer);
+  const before = response.ids.slice(0, response.resumedTokens);
+  const text = [...before.map((id) => detokenizer.push(id)), ...texts].join('');
+  return { index, response, streamed: { ids: [...before, ...ids], text } };
 }
 
 /** The spans of a request follow each other from its arrival to its end. */
@@ -158,13 +174,15 @@ test('whatever arrives, aborts, is late, breaks, fails once or for ever, or clos
       for (const [index, each] of requests.entries()) {
         const { promptIds, maxTokens, priority, deadlineMs, arrival, abortAt, isStream, numChoices, countsOutput } =
           each;
+        const { promptLogprobs } = each;
         const requestId = `r${index}`;
         if (abortAt === turn && arrival < turn) abortIfLive(engine, numChoices === null ? requestId : `${requestId}-0`);
         if (arrival !== turn) continue;
         const sampling = { maxTokens, seed: index, presencePenalty: countsOutput ? 1 : 0 };
-        const added = { promptIds, requestId, priority, deadlineMs, sampling };
+        const resume = numChoices === null ? { ids: idsBefore(each, index) } : undefined;
+        const added = { promptIds, requestId, priority, deadlineMs, sampling, promptLogprobs, resume };
         if (isStream && numChoices === null) {
-          outcomes.push(read(engine.stream(added), index));
+          outcomes.push(read(engine.stream(added), index, tokenizer));
           continue;
         }
         const handles = numChoices === null ? [engine.addRequest(added)] : engine.addChoices(added, numChoices);
@@ -196,7 +214,13 @@ test('whatever arrives, aborts, is late, breaks, fails once or for ever, or clos
       if (isLate) expect(error).toMatch(/^deadline passed \d+ ms ago$/);
       expect(error !== null).toBe(finishReason === 'error' || isLate);
       if (inFailing.has(seed)) expect(finishReason).not.toBe('length');
-      expect(timings.tokenTimes).toHaveLength(ids.length);
+      expect(timings.tokenTimes).toHaveLength(ids.length - response.resumedTokens);
+      const scores = [null, ...fakeScores(promptIds, requests[index]?.promptLogprobs ?? 0)];
+      const isFirst = requests[index]?.numChoices == null || requestId.endsWith('-0');
+      const isAsked = requests[index]?.promptLogprobs !== null && isFirst;
+      expect(response.promptLogprobs).toEqual(
+        isAsked ? (isComplete ? scores : scores.slice(0, response.promptLogprobs?.length)) : null,
+      );
       checkTimeline(response);
       const { recomputedTokens, preemptions } = recount(steps, requestId);
       expect(response.recomputedTokens).toBe(recomputedTokens);

@@ -37,7 +37,7 @@ export async function runSchedule(session: FuzzSession, seed: number): Promise<S
     observers: [{ onStep }],
     ...schedule.options,
   });
-  const { handles, numRefused, isOver } = await turnToEnd(engine, runner, schedule);
+  const { handles, numRefused, isOver } = await turnToEnd(engine, runner, schedule, solo);
   // Where a request had no end in time, closing ends it.
   const closed = engine.close();
   runner.release();
@@ -74,7 +74,12 @@ async function soloRuns(session: FuzzSession, { entries }: Schedule): Promise<Re
   return runs;
 }
 
-async function turnToEnd(engine: Engine, runner: FuzzRunner, { entries }: Schedule) {
+async function turnToEnd(
+  engine: Engine,
+  runner: FuzzRunner,
+  { entries }: Schedule,
+  solo: ReadonlyMap<number, SoloRun>,
+) {
   const handles: RequestHandle[] = [];
   let numRefused = 0;
   const lastArrival = Math.max(...entries.map(({ arrivesAt }) => arrivesAt));
@@ -82,7 +87,7 @@ async function turnToEnd(engine: Engine, runner: FuzzRunner, { entries }: Schedu
     if (turn > MAX_TURNS) return { handles, numRefused, isOver: false };
     for (const [index, entry] of entries.entries()) {
       if (entry.arrivesAt === turn) {
-        const added = add(engine, entry, index);
+        const added = add(engine, entry, index, solo);
         if (added === null) numRefused++;
         else handles.push(...added);
       }
@@ -98,9 +103,17 @@ async function turnToEnd(engine: Engine, runner: FuzzRunner, { entries }: Schedu
 }
 
 /** The handles of an entry's requests; null when the queue is full. */
-function add(engine: Engine, entry: ScheduleEntry, index: number): RequestHandle[] | null {
-  const { request, numChoices, priority, deadlineMs, cacheSalt } = entry;
-  const whole = { ...request, requestId: `${index}`, priority, deadlineMs, cacheSalt, timeline: true };
+function add(
+  engine: Engine,
+  entry: ScheduleEntry,
+  index: number,
+  solo: ReadonlyMap<number, SoloRun>,
+): RequestHandle[] | null {
+  const { request, numChoices, priority, deadlineMs, cacheSalt, resumesAt } = entry;
+  // The last id may have ended it.
+  const { ids = [] } = solo.get(request.sampling.seed)?.response ?? {};
+  const resume = resumesAt === null ? undefined : { ids: ids.slice(0, Math.floor(resumesAt * ids.length)) };
+  const whole = { ...request, requestId: `${index}`, priority, deadlineMs, cacheSalt, timeline: true, resume };
   try {
     return numChoices === null ? [engine.addRequest(whole)] : engine.addChoices(whole, numChoices);
   } catch (error) {
@@ -129,7 +142,7 @@ function differencesOf(response: FinishedRequest, run: SoloRun | undefined): str
   const numIds = isCut(response) ? response.ids.length : solo.ids.length;
   const want = {
     ids: solo.ids.slice(0, numIds),
-    logprobs: solo.logprobs?.slice(0, numIds) ?? null,
+    logprobs: solo.logprobs?.slice(response.resumedTokens, numIds) ?? null,
     promptLogprobs: isCut(response)
       ? (solo.promptLogprobs?.slice(0, response.promptLogprobs?.length) ?? null)
       : solo.promptLogprobs,
@@ -203,6 +216,7 @@ function countAll(
     cachedTokens: sum(responses.map(({ cachedTokens }) => cachedTokens)),
     'adjusted rows': plans.flatMap(({ samplingRows }) => samplingRows).filter(({ adjustment }) => adjustment).length,
     'with logprobs': survivors.filter(({ logprobs }) => logprobs !== null).length,
+    resumed: survivors.filter(({ resumedTokens }) => resumedTokens > 0).length,
     'with prompt logprobs': survivors.filter(({ promptLogprobs }) => promptLogprobs !== null).length,
     'scores computed': sum(plans.map(({ scored }) => scored?.rows.length ?? 0)),
     'beyond 256': lengths.filter((length) => length > 256).length,

@@ -48,6 +48,8 @@ export interface ScheduleEntry {
   readonly priority: number;
   readonly deadlineMs: number | undefined;
   readonly cacheSalt: string;
+  /** Share of its ids with which it resumes; null where it starts, as choices do. */
+  readonly resumesAt: number | null;
 }
 
 /** Most steps that the prompts of a schedule are cut into. */
@@ -58,7 +60,11 @@ const MAX_ARRIVAL = 25;
 /** The schedule of a seed. */
 export function drawSchedule(seed: number, { blockSize }: FuzzModel, requests: readonly FuzzRequest[]): Schedule {
   const draws = new Draws(hashSeed(3, seed));
-  const entries = drawEntries(draws, requests);
+  const cuts = new Draws(hashSeed(6, seed));
+  const entries = drawEntries(draws, requests).map((entry) => {
+    const resumes = cuts.chance(0.2) && entry.numChoices === null;
+    return { ...entry, resumesAt: resumes ? cuts.integer(0, 99) / 100 : null };
+  });
   const numTokens = entries.reduce((sum, entry) => sum + entry.request.promptIds.length * (entry.numChoices ?? 1), 0);
   const maxBatchTokens = Math.max(draws.pick([1, 2, 5, 8, 16, 31, 64, 150, 1024]), ceilDiv(numTokens, MAX_CHUNKS));
   return {
@@ -101,6 +107,7 @@ function drawEntries(draws: Draws, requests: readonly FuzzRequest[]): ScheduleEn
       priority: draws.integer(-2, 2),
       deadlineMs: draws.chance(0.1) ? draws.integer(1, 120) : undefined,
       cacheSalt: draws.chance(0.1) ? 'other' : '',
+      resumesAt: null,
     };
   });
 }

@@ -3,7 +3,7 @@ export interface RequestTimings {
   readonly arrival: number;
   readonly firstToken: number | null;
   readonly lastToken: number | null;
-  /** One stamp per generated id. */
+  /** One stamp per id that was generated here. */
   readonly tokenTimes: readonly number[];
   /** Time to first token: first token − arrival. */
   readonly ttft: number | null;

@@ -18,6 +18,8 @@ export class FakeRunner implements Runner {
   readonly plans: BatchPlan[] = [];
   /** Rows for which it returns true come back as not finite. */
   isBroken: (row: SamplingRow) => boolean = () => false;
+  /** Ids that it samples where that is not the whole vocabulary; masks, biases and the repetition penalty decide among these, too. */
+  alphabet: readonly number[] | null = null;
   closed = false;
   readonly #slots: Int32Array;
   readonly #nextTokens: Int32Array;
@@ -53,7 +55,10 @@ export class FakeRunner implements Runner {
       const length = plan.contextLens[sequence]!;
       const numSeen = Math.min(length, this.limits.window ?? length);
       const context = Array.from({ length: numSeen }, (_, i) => this.#read(plan, sequence, length - numSeen + i));
-      return nextId([...context, ...this.#outputCounts(row)], row.seed, this.limits.vocabSize);
+      const words = [...context, ...this.#outputCounts(row)];
+      return this.alphabet === null
+        ? nextId(words, row.seed, this.limits.vocabSize)
+        : this.#pick(this.alphabet, words, row);
     });
     plan.samplingRows.forEach((row, index) => {
       this.#nextTokens[row.tokenSlot] = ids[index]!;
@@ -107,9 +112,22 @@ export class FakeRunner implements Runner {
   /** The row's history as the GPU sees it: by the plan, and the newest id from its slot. */
   #outputCounts({ adjustment }: SamplingRow): number[] {
     if (adjustment === null) return [];
-    const { tokens, newestTokenSlot } = adjustment;
+    const { tokens, newestTokenSlot, presencePenalty, frequencyPenalty } = adjustment;
+    // A repetition penalty does not count.
+    if (presencePenalty === 0 && frequencyPenalty === 0) return [];
     const output = tokens.flatMap(({ id, outputCount }) => Array<number>(outputCount).fill(id));
     return countsOf(newestTokenSlot === null ? output : [...output, this.#nextTokens[newestTokenSlot]!]);
+  }
+
+  /** Picks an id of the alphabet that is not masked. */
+  #pick(alphabet: readonly number[], words: readonly number[], { seed, adjustment }: SamplingRow): number {
+    const { tokens = [], newestTokenSlot = null, repetitionPenalty = 1 } = adjustment ?? {};
+    const masked = new Set(tokens.filter(({ isMasked }) => isMasked).map(({ id }) => id));
+    const seen = new Set(tokens.filter(({ isSeen }) => isSeen).map(({ id }) => id));
+    if (newestTokenSlot !== null && repetitionPenalty !== 1) seen.add(this.#nextTokens[newestTokenSlot]!);
+    const biases = tokens.filter(({ bias }) => bias !== 0).map(({ id }) => id);
+    const allowed = alphabet.filter((id) => !masked.has(id));
+    return allowed[nextId([...words, ...[...seen, ...biases].sort((a, b) => a - b)], seed, allowed.length)]!;
   }
 
   #checkLimits({ numTokens, numSequences, slotMapping, samplingRows }: BatchPlan): void {
