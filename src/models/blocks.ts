@@ -166,10 +166,17 @@ export function rotateAndStore(step: Step, qkv: Tensor, rotation: Rotation): voi
       step.add(kernels.normRopeKVWrite, { ...operands, ...gains }, { H, eps: norms.eps }, storage);
     }
   };
+  const visitQueries = () => visitHeads(step, pointsOf(layer)('rot_q'), qkv, { ...rotation, first: 0, count: H });
   const apart = probesOf(step, layer, ['rot_k']);
-  if (apart !== null) rotateApart(step, apart, qkv, rotation, (kv, slots) => rotate(kv, slots, 'f32'));
-  else rotate(step.keysAndValues(layer), inputs.slotMapping.prefix([T]), kvDtype);
-  visitHeads(step, pointsOf(layer)('rot_q'), qkv, { ...rotation, first: 0, count: H });
+  if (apart === null) {
+    rotate(step.keysAndValues(layer), inputs.slotMapping.prefix([T]), kvDtype);
+    visitQueries();
+    return;
+  }
+  rotateApart(step, apart, qkv, rotation, (kv, slots) => {
+    rotate(kv, slots, 'f32');
+    visitQueries();
+  });
 }
 
 /**

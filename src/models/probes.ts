@@ -59,7 +59,7 @@ export function visitHeads(
 /**
  * Adds the rotation of q and k apart from the way to the cache, for a point between the two.
  *
- * @param rotate adds the step's own rotation, with k and v into another cache of f32 at other slots.
+ * @param rotate adds the step's own rotation, with k and v into another cache of f32 at other slots, and what follows on q.
  */
 export function rotateApart(
   step: Step,
