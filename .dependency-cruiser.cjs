@@ -7,6 +7,7 @@ const LAYERS = [
   ['scheduler', 'runtime'],
   ['kv', 'models', 'tuning', 'testing'],
   ['kernels', 'formats', 'tokenizer'],
+  ['timing'],
   ['core', 'gpu', 'reference'],
   ['util'],
 ];

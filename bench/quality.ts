@@ -1,6 +1,6 @@
 // Benchmark of quality: f16, q8 and q4 weights against f32, in the predictions of a text. `--help` lists its flags.
 import { deviceFlags, integerFlag, modelFlags, nameFlag } from '../src/terminal/flags.ts';
-import { formatFigure, formatPercent } from './common/figures.ts';
+import { formatFigure, formatPercent } from '../src/util/figures.ts';
 import { runScript } from './common/script.ts';
 import { readText } from './common/utf8.ts';
 import { measureWeightQuality } from './experiments/weight-quality.ts';

@@ -1,9 +1,10 @@
 // Report of a closed-loop run: one set of numbers, for text and JSON.
 import type { FinishedRequest } from '../../src/engine/request.ts';
+import { type Figure, ratio } from '../../src/util/figures.ts';
+import { present, sum } from '../../src/util/statistics.ts';
 import { faultOf, isComplete } from '../common/completion.ts';
 import { decodeSpeed } from '../common/decode-speed.ts';
-import { type Figure, ratio } from '../common/figures.ts';
-import { gapsOf, present, type Summary, sum, summarize } from '../common/statistics.ts';
+import { gapsOf, type Summary, summarize } from '../common/statistics.ts';
 import type { ModeRun } from './run-mode.ts';
 
 /**

@@ -1,5 +1,5 @@
 // Text report of bench/run.ts: a section per mode, then the modes side by side.
-import { formatFigure, NO_FIGURE, ratio } from '../common/figures.ts';
+import { formatFigure, NO_FIGURE, ratio } from '../../src/util/figures.ts';
 import type { Summary } from '../common/statistics.ts';
 import { formatRow } from '../report/table.ts';
 import type { ModeReport } from './mode-report.ts';

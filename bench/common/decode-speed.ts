@@ -1,6 +1,6 @@
 // Decode speed: tokens after the first of each sequence over the time from the first token of all to the last.
-import { type Figure, ratio } from './figures.ts';
-import { largest, smallest, sum } from './statistics.ts';
+import { type Figure, ratio } from '../../src/util/figures.ts';
+import { largest, smallest, sum } from '../../src/util/statistics.ts';
 
 /** Generated sequence: ids, and the time of each in milliseconds. */
 export interface TimedIds {

@@ -1,7 +1,7 @@
 // Reports of an estimate, in which every number is called one: a table of each step's dispatches, a line for each step, the rule
 // and what it leaves out; the same as JSON; and the GPUs with the sources of their figures.
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
-import { formatFigure, formatPercent } from '../common/figures.ts';
+import { formatFigure, formatPercent } from '../../src/util/figures.ts';
 import type { ReportOrigin } from '../report/meta.ts';
 import { formatRow } from '../report/table.ts';
 import { LAUNCH_GAP } from './dispatch-time.ts';

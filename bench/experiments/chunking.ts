@@ -2,9 +2,10 @@
 import { Engine } from '../../src/engine/engine.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import type { TextStream } from '../../src/engine/text-stream.ts';
+import { type Figure, formatFigure, ratio } from '../../src/util/figures.ts';
+import { largest, median, present } from '../../src/util/statistics.ts';
 import { BenchmarkError, throwIfFailed } from '../common/completion.ts';
-import { type Figure, formatFigure, ratio } from '../common/figures.ts';
-import { gapsOf, largest, median, present } from '../common/statistics.ts';
+import { gapsOf } from '../common/statistics.ts';
 import { type Experiment, type ExperimentContext, randomRequest } from './experiment.ts';
 
 const NUM_DECODING = 7;

@@ -1,5 +1,5 @@
 // Claim of an experiment: a measured ratio and its bound.
-import { type Figure, NO_FIGURE } from '../common/figures.ts';
+import { type Figure, NO_FIGURE } from '../../src/util/figures.ts';
 
 /** Ratio that an experiment measured, and the bound that it was to keep. */
 export interface Claim {

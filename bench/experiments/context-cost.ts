@@ -3,9 +3,10 @@ import type { ModelLimits, Runner } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
+import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../../src/util/figures.ts';
+import { largest, median, present, sum } from '../../src/util/statistics.ts';
 import { BenchmarkError, throwIfFailed } from '../common/completion.ts';
-import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../common/figures.ts';
-import { gapsOf, largest, median, present, sum } from '../common/statistics.ts';
+import { gapsOf } from '../common/statistics.ts';
 
 /** Time of a decoded token after `context` tokens. */
 export interface ContextCost {

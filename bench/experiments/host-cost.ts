@@ -3,11 +3,11 @@
 import type { Runner } from '../../src/core/runner.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { type Figure, formatFigure } from '../../src/util/figures.ts';
 import { ceilDiv } from '../../src/util/math.ts';
+import { smallest, sum } from '../../src/util/statistics.ts';
 import { BenchmarkError, throwIfFailed } from '../common/completion.ts';
-import { type Figure, formatFigure } from '../common/figures.ts';
 import type { NativeCalls } from '../common/native-calls.ts';
-import { smallest, sum } from '../common/statistics.ts';
 import { withExecute } from '../common/with-execute.ts';
 import { formatRow } from '../report/table.ts';
 

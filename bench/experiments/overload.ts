@@ -1,7 +1,8 @@
 // Experiment: under twice the load that the engine can take, admission control keeps goodput at the level of capacity.
+
+import { formatFigure, ratio } from '../../src/util/figures.ts';
+import { present } from '../../src/util/statistics.ts';
 import { BenchmarkError, throwIfFailed } from '../common/completion.ts';
-import { formatFigure, ratio } from '../common/figures.ts';
-import { present } from '../common/statistics.ts';
 import { drawArrivals } from '../load/arrivals.ts';
 import type { EngineSettings } from '../load/engine-settings.ts';
 import type { GoodputLimits } from '../load/goodput.ts';

@@ -1,8 +1,8 @@
 // Experiment: the prefix cache computes a shared beginning once.
 import { Engine } from '../../src/engine/engine.ts';
+import { type Figure, formatFigure, ratio } from '../../src/util/figures.ts';
+import { largest, present, smallest, sum } from '../../src/util/statistics.ts';
 import { throwIfFailed } from '../common/completion.ts';
-import { type Figure, formatFigure, ratio } from '../common/figures.ts';
-import { largest, present, smallest, sum } from '../common/statistics.ts';
 import { type Experiment, type ExperimentContext, randomRequest } from './experiment.ts';
 
 const NUM_REQUESTS = 16;

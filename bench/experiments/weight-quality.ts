@@ -3,7 +3,7 @@ import type { DeviceOptions } from '../../src/gpu/device-options.ts';
 import type { OfferedDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { loadTextModel } from '../../src/research/load-text-model.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { type Figure, mapFigure, ratio } from '../common/figures.ts';
+import { type Figure, mapFigure, ratio } from '../../src/util/figures.ts';
 
 /** Distance of a model with stored weights from the same one with f32 weights, on a text. */
 export interface WeightQuality {

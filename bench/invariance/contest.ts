@@ -2,11 +2,11 @@
 // is compared with the kernel before any is timed.
 import type { Device } from '../../src/gpu/device.ts';
 import type { Dispatch } from '../../src/gpu/dispatch.ts';
-import { KernelError } from '../../src/gpu/errors.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import type { ChoiceOf, Cost, KernelSpec, ScalarsOf, TensorsOf } from '../../src/gpu/kernel-spec.ts';
-import { Program } from '../../src/gpu/program.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
+import { compareOutputs } from '../../src/timing/outputs.ts';
+import type { PreparedWork } from '../../src/timing/work.ts';
 
 /** Dispatches that compute an output together. */
 export interface Contestant {
@@ -39,34 +39,12 @@ export async function dispatchOf<S extends KernelSpec>(
   return kernel.dispatch(device, tensors, scalars, choice);
 }
 
-/**
- * Compares the output of every control with ours.
- *
- * @throws KernelError that names a control, an element and both values where they differ by more than the tolerance; the
- * signal's reason.
- */
-export async function checkControls(
-  device: Device,
-  { ours, controls, out, tolerance }: Contest,
-  signal: AbortSignal,
-): Promise<void> {
-  const expected = await outputOf(device, ours, out);
-  for (const control of controls) {
-    signal.throwIfAborted();
-    const found = await outputOf(device, control, out);
-    const wrong = found.findIndex((value, i) => !(Math.abs(value - expected[i]!) <= tolerance(i)));
-    if (wrong === -1) continue;
-    const limit = `expected at most ${tolerance(wrong)} from ${expected[wrong]} of ${ours.name}`;
-    throw new KernelError(control.name, `element ${wrong} is ${found[wrong]}, ${limit}`);
-  }
+/** Makes what is compared and timed of a contest: ours, then the controls. */
+export function worksOf({ ours, controls, cost, out }: Contest): readonly PreparedWork[] {
+  return [ours, ...controls].map(({ name, dispatches }) => ({ name, label: name, dispatches, cost, outputs: { out } }));
 }
 
-async function outputOf(device: Device, { name, dispatches }: Contestant, out: Tensor): Promise<Float32Array> {
-  // An element that is left out stays NaN, which is within no tolerance.
-  out.write(new Float32Array(out.length).fill(Number.NaN));
-  await device.checked(name, () => {
-    using program = new Program(device, name, dispatches);
-    program.submit();
-  });
-  return out.readF32();
+/** Compares the output of every control with ours. @throws OutputMismatchError that names a control, an element and both values. */
+export async function checkControls(device: Device, contest: Contest): Promise<void> {
+  await compareOutputs(device, worksOf(contest), { bound: contest.tolerance, start: 'nan' });
 }

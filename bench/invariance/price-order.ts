@@ -26,7 +26,7 @@ import { timeContest } from './time-contest.ts';
  * Prints a line for each kernel of decode steps that `--filter` selects and a line for each step, and writes all to the file of
  * `--json`, what there is until then where a signal ends the run.
  *
- * @throws RangeValueError when the filter selects nothing; KernelError for a control that is wrong; GpuError without timestamps;
+ * @throws RangeValueError when the filter selects nothing; OutputMismatchError for a control that is wrong; GpuError without timestamps;
  * the signal's reason.
  */
 export async function priceOrder(timed: TimedModel, { args, name, print, status, signal }: KernelRun): Promise<void> {
@@ -59,7 +59,8 @@ export async function priceOrder(timed: TimedModel, { args, name, print, status,
     using owned = new DisposableStack();
     status.show(`${rows.length} of ${chosen.length}: preparing ${work.kernel} ${work.name}, M=${work.M}`);
     const contest = await work.prepare(device, owned);
-    await checkControls(device, contest, signal);
+    await checkControls(device, contest);
+    signal.throwIfAborted();
     status.show(`${rows.length} of ${chosen.length}: timing ${work.kernel} ${work.name}, M=${work.M}`);
     const times = await timeContest(device, contest, { rounds, signal });
     const { ours, controls, cost } = contest;

@@ -1,8 +1,8 @@
 // Report of the price of a fixed order: a line of the table as soon as a contest is timed, sums over decode steps at the end, and
 // the same numbers for the JSON file.
 import type { Cost } from '../../src/gpu/kernel-spec.ts';
-import { type Figure, formatFigure, mapFigure, NO_FIGURE, ratio } from '../common/figures.ts';
-import { sum } from '../common/statistics.ts';
+import { type Figure, formatFigure, mapFigure, NO_FIGURE, ratio } from '../../src/util/figures.ts';
+import { sum } from '../../src/util/statistics.ts';
 import type { KernelArgs } from '../kernels/args.ts';
 import { type ReportOrigin, reportMeta } from '../report/meta.ts';
 import { formatRow } from '../report/table.ts';
@@ -37,7 +37,7 @@ export interface PriceSum {
 }
 
 /** Milliseconds of a step, and by how much ours takes longer as a share of the controls'. */
-type StepPrice = Omit<Comparison, 'best'>;
+type StepPrice = Omit<Comparison, 'best' | 'interval'>;
 
 /** Makes the result of a contest. */
 export function priceRow(

@@ -1,9 +1,10 @@
 // Reports of the kernel benchmark: a line of the table as soon as a variant is timed, and the JSON file at the end.
-import { type Figure, formatFigure, formatPercent } from '../common/figures.ts';
+
+import type { Roofline } from '../../src/timing/roofline.ts';
+import { type Figure, formatFigure, formatPercent } from '../../src/util/figures.ts';
 import { type ReportOrigin, reportMeta } from '../report/meta.ts';
 import { formatRow } from '../report/table.ts';
 import type { KernelArgs } from './args.ts';
-import type { Roofline } from './roofline.ts';
 
 /** Speed of a variant of a kernel at one size. */
 export interface KernelResult {

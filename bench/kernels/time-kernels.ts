@@ -1,14 +1,14 @@
 // Timing of the cases, a variant at a time: its operands are on the device only meanwhile.
 import type { Device } from '../../src/gpu/device.ts';
 import type { NamedVariant } from '../../src/gpu/kernel-variants.ts';
-import { time } from '../../src/gpu/time.ts';
+import { type Roofline, shareOfRoofline } from '../../src/timing/roofline.ts';
+import { time } from '../../src/timing/time.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { ratio } from '../common/figures.ts';
+import { ratio } from '../../src/util/figures.ts';
 import { pollSlowly } from '../common/slow-polling.ts';
 import type { KernelCase, TimedModel } from './case.ts';
 import { kernelCases } from './cases.ts';
 import type { KernelResult } from './report.ts';
-import { type Roofline, shareOfRoofline } from './roofline.ts';
 
 /** Variant of a kernel at one size. */
 export interface Candidate {

@@ -1,14 +1,15 @@
 // The usual run of the kernel benchmark: every variant of every kernel at the shapes of a model, beside the adapter's best.
 import { describeStorage } from '../../src/models/weight-storage.ts';
 import type { StatusLine } from '../../src/terminal/status-line.ts';
+import { bestRoofline, formatRoofline } from '../../src/timing/roofline.ts';
 import { packageRoot } from '../../src/util/package-info.ts';
+import { openProbe } from '../common/open-probe.ts';
+import { pollSlowly } from '../common/slow-polling.ts';
 import { writeAtEnd } from '../report/json-file.ts';
 import { readCommit } from '../report/meta.ts';
 import type { KernelArgs } from './args.ts';
 import type { TimedModel } from './case.ts';
 import { formatResult, type KernelResult, kernelReportJson, TABLE_HEAD } from './report.ts';
-import { bestRoofline, formatRoofline } from './roofline.ts';
-import { RooflineProbe } from './roofline-probe.ts';
 import { selectCandidates, timeCandidate } from './time-kernels.ts';
 
 /** Flags and output of a run of the kernel benchmark. */
@@ -34,8 +35,9 @@ export async function timeVariants(timed: TimedModel, { args, name, print, statu
   const { filter = '', runs, json } = args;
   const candidates = selectCandidates(timed, filter);
   status.show('measuring what the adapter could do');
-  using probe = await RooflineProbe.create(device);
-  let best = await probe.measure();
+  using probe = await openProbe(device);
+  const measure = () => pollSlowly(device.traits, () => probe.measure());
+  let best = await measure();
   print(`${formatRoofline(best)}\n\n${TABLE_HEAD}`);
   const results: KernelResult[] = [];
   await using unsaved = new AsyncDisposableStack();
@@ -48,7 +50,7 @@ export async function timeVariants(timed: TimedModel, { args, name, print, statu
   });
   for (const candidate of candidates) {
     signal.throwIfAborted();
-    best = bestRoofline(best, await probe.measure());
+    best = bestRoofline(best, await measure());
     const result = await timeCandidate(device, candidate, { runs, best });
     results.push(result);
     print(formatResult(result));

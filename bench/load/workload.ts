@@ -2,7 +2,7 @@
 import type { ModelLimits } from '../../src/core/runner.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { pcg4d, splitSeed } from '../../src/util/rng.ts';
-import { largest, present } from '../common/statistics.ts';
+import { largest, present } from '../../src/util/statistics.ts';
 import { drawArrivals } from './arrivals.ts';
 import type { DatasetEntry } from './dataset.ts';
 import { JsonLinesError } from './json-lines.ts';

@@ -1,5 +1,5 @@
 // JSON report of an open-loop run, with the keys of vLLM's serving benchmark.
-import { type Figure, ratio } from '../common/figures.ts';
+import { type Figure, ratio } from '../../src/util/figures.ts';
 import type { Spread } from '../common/statistics.ts';
 import type { LoadArgs } from '../load/load-flags.ts';
 import { latencyNames, type OpenLoopReport } from './report.ts';

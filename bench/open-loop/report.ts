@@ -1,7 +1,9 @@
 // Report of an open-loop run: one set of numbers, for text and JSON.
+
+import { type Figure, ratio } from '../../src/util/figures.ts';
+import { largest, present, sum } from '../../src/util/statistics.ts';
 import { faultOf, isComplete } from '../common/completion.ts';
-import { type Figure, ratio } from '../common/figures.ts';
-import { gapsOf, largest, present, type Spread, spread, sum } from '../common/statistics.ts';
+import { gapsOf, type Spread, spread } from '../common/statistics.ts';
 import { type GoodputLimits, isGood, type RequestLatency } from '../load/goodput.ts';
 import type { Outcome } from './admit.ts';
 import type { OpenLoopRun } from './run-open-loop.ts';

@@ -1,5 +1,5 @@
 // Text report of an open-loop run, with the rows of vLLM's serving benchmark.
-import { formatFigure } from '../common/figures.ts';
+import { formatFigure } from '../../src/util/figures.ts';
 import type { LoadArgs } from '../load/load-flags.ts';
 import { type LatencyName, latencyNames, type OpenLoopReport } from './report.ts';
 

@@ -1,6 +1,7 @@
 // Job of every engine in the comparison of decode speeds, and its result.
+
+import type { Figure } from '../../src/util/figures.ts';
 import { decodeSpeed, type TimedIds } from '../common/decode-speed.ts';
-import type { Figure } from '../common/figures.ts';
 
 /** Numbers of sequences that are decoded together. */
 export const BATCH_SIZES: readonly number[] = [1, 8];

@@ -1,6 +1,6 @@
 // Job of every engine in the comparison of matmuls, and its result.
-import type { Figure } from '../common/figures.ts';
-import { median } from '../common/statistics.ts';
+import type { Figure } from '../../src/util/figures.ts';
+import { median } from '../../src/util/statistics.ts';
 
 /** Rows of x. */
 export const MATMUL_ROWS: readonly number[] = [1, 8];

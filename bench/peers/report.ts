@@ -1,6 +1,6 @@
 // Report of a comparison: tables of medians against roseinfer, and the limits of each figure.
-import { type Figure, formatFigure, NO_FIGURE, ratio } from '../common/figures.ts';
-import { median, present, sum } from '../common/statistics.ts';
+import { type Figure, formatFigure, NO_FIGURE, ratio } from '../../src/util/figures.ts';
+import { median, present, sum } from '../../src/util/statistics.ts';
 import { type ReportOrigin, reportMeta } from '../report/meta.ts';
 import { formatRow } from '../report/table.ts';
 import type { PeerName, PeersArgs } from './args.ts';

@@ -5,10 +5,11 @@ import type { Device } from '../../src/gpu/device.ts';
 import { ReadbackRing } from '../../src/gpu/readback-ring.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import type { ModelRunner } from '../../src/runtime/model-runner.ts';
-import type { Figure } from '../common/figures.ts';
-import { median, smallest } from '../common/statistics.ts';
-import { medianRoofline, type Roofline } from '../kernels/roofline.ts';
-import type { RooflineProbe } from '../kernels/roofline-probe.ts';
+import { medianRoofline, type Roofline } from '../../src/timing/roofline.ts';
+import type { RooflineProbe } from '../../src/timing/roofline-probe.ts';
+import type { Figure } from '../../src/util/figures.ts';
+import { median, smallest } from '../../src/util/statistics.ts';
+import { pollSlowly } from '../common/slow-polling.ts';
 import { type MeasuredKernel, StepKernels } from './step-kernels.ts';
 import type { ProfiledStep } from './step-plans.ts';
 
@@ -72,7 +73,7 @@ export async function measureStep(
   const rooflines: Roofline[] = [];
   for (let round = 1; round <= rounds; round++) {
     onRound(`round ${round} of ${rounds}`);
-    rooflines.push(await probe.measure());
+    rooflines.push(await pollSlowly(device.traits, () => probe.measure()));
     signal.throwIfAborted();
     const { wall, encodes } = await runSteps(runner, step, count + 1);
     samples.walls.push(wall);

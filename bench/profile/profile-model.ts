@@ -4,7 +4,7 @@ import type { LoadedModel } from '../../src/load-model.ts';
 import { modelName } from '../../src/terminal/open-model.ts';
 import type { StatusLine } from '../../src/terminal/status-line.ts';
 import { packageRoot } from '../../src/util/package-info.ts';
-import { RooflineProbe } from '../kernels/roofline-probe.ts';
+import { openProbe } from '../common/open-probe.ts';
 import type { BenchArgs } from '../load/args.ts';
 import { writeJson } from '../report/json-file.ts';
 import { readCommit, reportMeta } from '../report/meta.ts';
@@ -34,7 +34,7 @@ export async function profileModel(
   const limits = { ...runner.limits, vocabSize: Math.min(tokenizer.vocabSize, runner.limits.vocabSize) };
   const steps = [decodeStep(limits, sampling), prefillStep(limits, sampling)];
   status.show('looking for what the adapter can do');
-  using probe = await RooflineProbe.create(device);
+  using probe = await openProbe(device);
   const readback = await measureReadback(device);
   const reports: Partial<Record<ProfiledStep['kind'], StepReport>> = {};
   for (const step of steps) {

@@ -1,8 +1,8 @@
 // Report of a profiled step: a table of its kernels, the longest first, and the same numbers for the JSON file.
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
 import { workloadsOf } from '../../src/kernels/workloads.ts';
-import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../common/figures.ts';
-import { formatRoofline, type Roofline, shareOfRoofline } from '../kernels/roofline.ts';
+import { formatRoofline, type Roofline, shareOfRoofline } from '../../src/timing/roofline.ts';
+import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../../src/util/figures.ts';
 import { formatRow } from '../report/table.ts';
 import type { StepMeasurement } from './measure-step.ts';
 import type { ProfiledStep } from './step-plans.ts';

@@ -3,8 +3,8 @@ import type { Device } from '../../src/gpu/device.ts';
 import type { Dispatch } from '../../src/gpu/dispatch.ts';
 import { KernelTimer } from '../../src/gpu/kernel-timer.ts';
 import { Program } from '../../src/gpu/program.ts';
+import { sum } from '../../src/util/statistics.ts';
 import { pollSlowly } from '../common/slow-polling.ts';
-import { sum } from '../common/statistics.ts';
 
 /** Dispatches of a step that are of one kernel, variant and size. */
 export interface MeasuredKernel extends Pick<Dispatch, 'label' | 'dims' | 'cost'> {

@@ -1,5 +1,5 @@
 // Text of a prediction: simulated latencies beside measured ones.
-import { formatFigure, formatPercent, mapFigure, ratio } from '../common/figures.ts';
+import { formatFigure, formatPercent, mapFigure, ratio } from '../../src/util/figures.ts';
 import type { OpenLoopReport } from '../open-loop/report.ts';
 import { formatRow } from '../report/table.ts';
 

@@ -66,8 +66,19 @@ export class KernelTimer {
    * @throws as `encodeEach`.
    */
   encodeWhole(encoder: GPUCommandEncoder, program: Program): () => Promise<GpuSpan> {
-    const read = this.#stamp(encoder, `${program.label} (profile)`, 1, (writes) => program.encode(encoder, writes(0)));
+    const read = this.encodeRuns(encoder, program, 1);
     return async () => (await read())[0]!;
+  }
+
+  /**
+   * As `encodeWhole`, `count` times one after another, each in a pass of its own: a span for each.
+   *
+   * @throws as `encodeEach`.
+   */
+  encodeRuns(encoder: GPUCommandEncoder, program: Program, count: number): () => Promise<GpuSpan[]> {
+    return this.#stamp(encoder, `${program.label} (profile)`, count, (writes) => {
+      for (let run = 0; run < count; run++) program.encode(encoder, writes(run));
+    });
   }
 
   /** Encodes `count` passes with stamps around each, and the way of the stamps to the host. */

@@ -51,7 +51,33 @@ export { Recorder } from '../gpu/recorder.ts';
 export type { ReductionClass } from '../gpu/reduction.ts';
 export { ShaderError } from '../gpu/shader-error.ts';
 export { type DType, Tensor, type TensorData, type TensorSource, type WrapOptions } from '../gpu/tensor.ts';
-export { type TimeOptions, type Timing, time } from '../gpu/time.ts';
+export {
+  type Baseline,
+  type BaselineChange,
+  type BaselineTiming,
+  baselineOf,
+  type CompareBaselineOptions,
+  compareBaseline,
+} from '../timing/baseline.ts';
+export {
+  type CompareTimesOptions,
+  type ContestantTiming,
+  compare,
+  formatComparison,
+  type SpeedVerdict,
+  type TimeComparison,
+  type TimeRatio,
+} from '../timing/compare.ts';
+export type { Works } from '../timing/contest.ts';
+export type { Limiter, LimiterKind } from '../timing/limiter.ts';
+export type { Interval } from '../timing/median-interval.ts';
+export { type ElementBound, type OutputBound, OutputMismatchError, type OutputStart } from '../timing/outputs.ts';
+export type { Roofline } from '../timing/roofline.ts';
+export { measureRoofline } from '../timing/roofline-probe.ts';
+export type { TimingMode } from '../timing/sampler.ts';
+export { type TimeOptions, type TimeProgramOptions, time, timeProgram } from '../timing/time.ts';
+export type { Timing } from '../timing/timing.ts';
+export type { KernelWork, Outputs, ProgramWork } from '../timing/work.ts';
 export { RangeValueError, RoseinferError } from '../util/errors.ts';
 export { adjustLogits } from './adjust-logits/adjust-logits.ts';
 export { attention, attentionFold, attentionSplit } from './attention/attention.ts';

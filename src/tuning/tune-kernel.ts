@@ -2,7 +2,7 @@
 import type { Device } from '../gpu/device.ts';
 import type { Dims, Variant, VariantChoice } from '../gpu/kernel-spec.ts';
 import { overlay } from '../gpu/overlay.ts';
-import { time } from '../gpu/time.ts';
+import { time } from '../timing/time.ts';
 import { filterEntries } from '../util/filter-entries.ts';
 import { outputBits, sameBits } from './output-bits.ts';
 import type { Tunable } from './tunables.ts';

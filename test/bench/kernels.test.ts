@@ -102,7 +102,7 @@ describe('node bench/kernels.ts', () => {
     const lines = stdout.trimEnd().split('\n');
     expect(lines[0]).toMatch(/^model: weights\/tales \(f16, KV f32\) · adapter .* · reduction \w+$/);
     expect(lines[1]).toMatch(
-      /^this adapter at best: [\d.]+ GB\/s read, [\d.]+ Gwords\/s loaded, [\d.]+ GFLOP\/s in multiply-adds$/,
+      /^this adapter at best: [\d.]+ GB\/s read, [\d.]+ Gwords\/s loaded, [\d.]+ GFLOP\/s in multiply-adds, [\d.]+ µs a dispatch$/,
     );
     expect(lines[3]).toMatch(/^kernel +case +M +ms +GFLOP\/s +GB\/s +roofline +variant$/);
     const rows = lines.slice(4);

@@ -4,13 +4,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { RooflineProbe } from '../../bench/kernels/roofline-probe.ts';
 import { measureReadback, measureStep } from '../../bench/profile/measure-step.ts';
 import type { StepReport } from '../../bench/profile/profile-report.ts';
 import { decodeStep, prefillStep } from '../../bench/profile/step-plans.ts';
 import { planBatch } from '../../src/core/plan-batch.ts';
 import { Device } from '../../src/gpu/device.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
+import { RooflineProbe } from '../../src/timing/roofline-probe.ts';
 import { openRunner } from '../support/models/model-session.ts';
 import { runNode } from '../support/run-node.ts';
 

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';
 import { read, readPacked, type Sizes, write } from '../../src/gpu/kernel-spec.ts';
-import { time } from '../../src/gpu/time.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
+import { time } from '../../src/timing/time.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { time } from '../../src/gpu/time.ts';
 import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
+import { time } from '../../src/timing/time.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -5,11 +5,11 @@ import { Device } from '../../src/gpu/device.ts';
 import { KernelError } from '../../src/gpu/errors.ts';
 import type { Kernel } from '../../src/gpu/kernel.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { time } from '../../src/gpu/time.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../src/kernels/matmul/matmul-naive.ts';
 import { packWeight } from '../../src/kernels/weights/pack-weight.ts';
 import { PackedWeight } from '../../src/kernels/weights/packed-weight.ts';
+import { time } from '../../src/timing/time.ts';
 
 let device: Device;
 beforeAll(async () => {

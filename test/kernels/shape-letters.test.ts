@@ -1,11 +1,11 @@
 // Shape letters: those of the kernels are those of the table in docs/kernels.md, no more and no fewer.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { probeFma, probeLoad, probeRead } from '../../bench/kernels/probes.ts';
 import { PLAIN_TRAITS } from '../../src/gpu/device-traits.ts';
 import { Kernel } from '../../src/gpu/kernel.ts';
 import { shaderSources } from '../../src/gpu/shader-sources.ts';
 import * as library from '../../src/kernels/index.ts';
+import { probeFma, probeLoad, probeRead } from '../../src/timing/probes.ts';
 
 const kernels: Kernel[] = [...Object.values(library), probeFma, probeLoad, probeRead].filter(
   (value) => value instanceof Kernel,

@@ -1,6 +1,10 @@
 // Read by `tsc`, not run: each expected error must be one, and nothing else may be.
 import { expectTypeOf, test } from 'vitest';
 import {
+  type Baseline,
+  baselineOf,
+  compare,
+  compareBaseline,
   type Device,
   defineKernel,
   embed,
@@ -9,12 +13,16 @@ import {
   openDevice,
   type PackedWeight,
   type Prints,
+  type Program,
   Recorder,
   read,
   type Sizes,
   Tensor,
   type TensorData,
+  type TimeComparison,
+  type Timing,
   time,
+  timeProgram,
   write,
 } from '../../src/kernels/index.ts';
 
@@ -79,6 +87,59 @@ test('a run returns what it prints, where it is asked to', () => {
     run({ print: true, lines: 3 });
     // @ts-expect-error: a number or up to three
     run({ print: { only: { workgroup: 'x' } } });
+  });
+});
+
+declare const program: Program;
+
+test('contestants of different kernels are each checked against their own', () => {
+  void (() => {
+    const norm = { kernel: layernorm, tensors: { x: t, gamma: t, beta: t, out: t }, scalars: { eps } };
+    const scaled = { kernel: scale, tensors: { x: t, y: t }, scalars: { a: 1, count: 1 } };
+    const all = [
+      norm,
+      { ...scaled, choice: { conditions: { FAST: true } } },
+      { program, outputs: { out: t } },
+    ] as const;
+    expectTypeOf(compare(device, all)).resolves.toEqualTypeOf<TimeComparison>();
+    expectTypeOf(compare(device, [norm, scaled, { program }], { rounds: 6 })).resolves.toEqualTypeOf<TimeComparison>();
+    compare(
+      device,
+      [1, 2].map(() => scaled),
+      { bound: (index) => index, start: 'kept' },
+    );
+    compare(
+      device,
+      scale.variants(device.traits).map((choice) => ({ ...scaled, choice })),
+    );
+    // @ts-expect-error: beta is missing
+    compare(device, [{ ...norm, tensors: { x: t, gamma: t, out: t } }, scaled]);
+    // @ts-expect-error: eps belongs to the other
+    compare(device, [norm, { ...scaled, scalars: { eps } }]);
+    // @ts-expect-error: layernorm has no FAST
+    compare(device, [{ ...norm, choice: { conditions: { FAST: true } } }, scaled]);
+    // @ts-expect-error: no such mode
+    compare(device, [norm], { mode: 'fast' });
+    // @ts-expect-error: a tensor
+    compare(device, [{ program, outputs: { out: [1, 2] } }]);
+  });
+});
+
+test('times are verified, collected and compared', () => {
+  void (async () => {
+    const timing = await time(device, scale, { x: t, y: t }, { a: 1, count: 1 }, { expect: { y: [1] }, bound: 'bits' });
+    expectTypeOf(timing).toEqualTypeOf<Timing>();
+    expectTypeOf(await timeProgram(device, program, { outputs: { y: t } })).toEqualTypeOf<Timing>();
+    const baseline = baselineOf(device, [timing, await compare(device, [{ program }])]);
+    expectTypeOf(baseline).toEqualTypeOf<Baseline>();
+    const [change] = compareBaseline('{}', baseline);
+    expectTypeOf(change?.verdict).toEqualTypeOf<
+      'faster' | 'slower' | 'same' | 'added' | 'missing' | null | undefined
+    >();
+    // @ts-expect-error: a program has no variant to choose
+    timeProgram(device, program, { choice: {} });
+    // @ts-expect-error: numbers
+    time(device, scale, { x: t, y: t }, { a: 1, count: 1 }, { expect: { y: 'one' } });
   });
 });
 

@@ -1,7 +1,7 @@
 // Figures of any numbers are finite or missing, and print as a number or a dash.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatFigure, formatPercent, ratio } from '../../../bench/common/figures.ts';
+import { formatFigure, formatPercent, ratio } from '../../../src/util/figures.ts';
 
 describe('ratio', () => {
   test('is a quotient where there is one', () => {

@@ -17,7 +17,7 @@ const work = (name: string, perStep: readonly (readonly [number, number])[]): De
 };
 const compared = (ours: number, control: number | null): Comparison => {
   const [best, price] = control === null ? [null, null] : ['free_dot', ours / control - 1];
-  return { ours, control, best, price };
+  return { ours, control, best, price, interval: null };
 };
 const rowOf = (of: DecodeWork, throughput: Comparison, latency = compared(2, 4)): PriceRow => {
   const cost = { bytes: 3e6, flops: 6e6 };

@@ -37,7 +37,7 @@ test('a kernel without a control is timed, and has no price', async ({ skip }) =
   const { throughput, latency } = await timeContest(device, { ...contest, controls: [] }, options);
   for (const { ours, ...others } of [throughput, latency]) {
     expect(ours).toBeGreaterThan(0);
-    expect(others).toEqual({ control: null, best: null, price: null });
+    expect(others).toEqual({ control: null, best: null, price: null, interval: null });
   }
 });
 

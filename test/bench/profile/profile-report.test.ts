@@ -19,7 +19,7 @@ const MEASURED = {
     kernel('matmul[ROWS=2]', 1, 1, { M: 2, N: 16, K: 4, KW: 2 }),
     kernel('sample[]', 1, 1, { R: 2 }),
   ],
-  roofline: { gigabytes: 1, gigawords: 1, gflops: 1000 },
+  roofline: { gigabytes: 1, gigawords: 1, gflops: 1000, launch: 0.001 },
 };
 const READBACK = 0.25;
 
@@ -63,7 +63,7 @@ describe('reportStep', () => {
       'Wall: 10.000 ms = GPU 8.000 ms + idle 2.000 ms',
       'Host encode: 0.500 ms, readback: 0.250 ms',
       'Sum of kernel times / wall: 0.800',
-      'Meanwhile this adapter at best: 1.0 GB/s read, 1.0 Gwords/s loaded, 1000.0 GFLOP/s in multiply-adds',
+      'Meanwhile this adapter at best: 1.0 GB/s read, 1.0 Gwords/s loaded, 1000.0 GFLOP/s in multiply-adds, 1.0 µs a dispatch',
     ]);
   });
 

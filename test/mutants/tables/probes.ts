@@ -1,5 +1,5 @@
 // Quick tables of the probes of a GPU's limits.
-import { probeFma, probeLoad, probeRead } from '../../../bench/kernels/probes.ts';
+import { probeFma, probeLoad, probeRead } from '../../../src/timing/probes.ts';
 import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../../support/kernels/probe-checks.ts';
 import type { Table } from './table.ts';
 

@@ -1,7 +1,8 @@
 // Checks of the probe kernels: a roofline counts only if its kernels do all the work that they declare.
-import { LOADS, probeFma, probeLoad, probeRead, VECTOR } from '../../../bench/kernels/probes.ts';
+
 import type { Device } from '../../../src/gpu/device.ts';
 import { floatsOf, hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
+import { LOADS, probeFma, probeLoad, probeRead, VECTOR } from '../../../src/timing/probes.ts';
 import { expectSameBits, expectWithin } from './expect-within.ts';
 import { runKernel } from './run-kernel.ts';
 

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { time } from '../../src/gpu/time.ts';
 import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
+import { time } from '../../src/timing/time.ts';
 
 describe.each(['auto', 'base'] as const)('timing a kernel on a device with %s features', (features) => {
   let device: Device;

@@ -1,12 +1,12 @@
 // The probes of an adapter, each compared with words or numbers of the host and with a planted fault, and what follows from
 // their numbers.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { probeFma, probeLoad, probeRead } from '../../../bench/kernels/probes.ts';
-import { bestRoofline, formatRoofline, medianRoofline, shareOfRoofline } from '../../../bench/kernels/roofline.ts';
-import { RooflineProbe } from '../../../bench/kernels/roofline-probe.ts';
-import { Device } from '../../../src/gpu/device.ts';
-import { mutant } from '../../support/kernels/mutant.ts';
-import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../../support/kernels/probe-checks.ts';
+import { Device } from '../../src/gpu/device.ts';
+import { probeFma, probeLoad, probeRead } from '../../src/timing/probes.ts';
+import { bestRoofline, formatRoofline, medianRoofline, shareOfRoofline } from '../../src/timing/roofline.ts';
+import { RooflineProbe } from '../../src/timing/roofline-probe.ts';
+import { mutant } from '../support/kernels/mutant.ts';
+import { checkProbeFma, checkProbeLoad, checkProbeRead } from '../support/kernels/probe-checks.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -54,17 +54,17 @@ test('the probes measure each number, again and again, and leave nothing behind'
   }
 });
 
-const ROOFLINE = { gigabytes: 10, gigawords: 5, gflops: 100 };
+const ROOFLINE = { gigabytes: 10, gigawords: 5, gflops: 100, launch: 0.01 };
 
 test('the better of two rooflines has the better of each number', () => {
-  const other = { gigabytes: 11, gigawords: 4, gflops: 101 };
-  expect(bestRoofline(ROOFLINE, other)).toEqual({ gigabytes: 11, gigawords: 5, gflops: 101 });
+  const other = { gigabytes: 11, gigawords: 4, gflops: 101, launch: 0.02 };
+  expect(bestRoofline(ROOFLINE, other)).toEqual({ gigabytes: 11, gigawords: 5, gflops: 101, launch: 0.01 });
 });
 
 test('the middle of some rooflines has the middle of each number', () => {
   const others = [
-    { gigabytes: 8, gigawords: 7, gflops: 101 },
-    { gigabytes: 11, gigawords: 4, gflops: 90 },
+    { gigabytes: 8, gigawords: 7, gflops: 101, launch: 0.03 },
+    { gigabytes: 11, gigawords: 4, gflops: 90, launch: 0.001 },
   ];
   expect(medianRoofline([ROOFLINE, ...others])).toEqual(ROOFLINE);
 });
@@ -88,6 +88,6 @@ test('the share of the roofline is none where the time or a speed that counts is
 
 test('a roofline is a line of text', () => {
   expect(formatRoofline(ROOFLINE)).toBe(
-    'this adapter at best: 10.0 GB/s read, 5.0 Gwords/s loaded, 100.0 GFLOP/s in multiply-adds',
+    'this adapter at best: 10.0 GB/s read, 5.0 Gwords/s loaded, 100.0 GFLOP/s in multiply-adds, 10.0 µs a dispatch',
   );
 });

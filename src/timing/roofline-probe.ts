@@ -1,24 +1,24 @@
 // Measurement of a roofline: three probes, each in the variant that suits the adapter best. It can be repeated at any moment, since
 // other load on the machine changes what the adapter can do.
-import { freemem } from 'node:os';
-import type { Device } from '../../src/gpu/device.ts';
-import type { Dispatch } from '../../src/gpu/dispatch.ts';
-import { GpuError } from '../../src/gpu/errors.ts';
-import type { Kernel } from '../../src/gpu/kernel.ts';
-import type { Cost, Variant } from '../../src/gpu/kernel-spec.ts';
-import type { KernelTime } from '../../src/gpu/kernel-timer.ts';
-import { profile } from '../../src/gpu/profiler.ts';
-import { Program } from '../../src/gpu/program.ts';
-import { Tensor } from '../../src/gpu/tensor.ts';
-import { ceilDiv } from '../../src/util/math.ts';
-import { type Figure, ratio } from '../common/figures.ts';
-import { pollSlowly } from '../common/slow-polling.ts';
-import { median, present } from '../common/statistics.ts';
+import type { Device } from '../gpu/device.ts';
+import type { Dispatch } from '../gpu/dispatch.ts';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { Cost, Variant } from '../gpu/kernel-spec.ts';
+import type { KernelTime } from '../gpu/kernel-timer.ts';
+import { profile } from '../gpu/profiler.ts';
+import { Program } from '../gpu/program.ts';
+import { Tensor } from '../gpu/tensor.ts';
+import { type Figure, ratio } from '../util/figures.ts';
+import { ceilDiv } from '../util/math.ts';
+import { checkOptions, count } from '../util/option-checks.ts';
+import { median, present } from '../util/statistics.ts';
 import { LOADS, PROBE_LANES, probeFma, probeLoad, probeRead, VECTOR } from './probes.ts';
-import type { Roofline } from './roofline.ts';
+import { bestRoofline, type Roofline } from './roofline.ts';
+import { Sampler } from './sampler.ts';
+import { prepareWork } from './work.ts';
 
 /** Bytes read by all turns, more than any cache holds. */
-const READ_BYTES = 2 ** 30;
+export const READ_BYTES = 2 ** 30;
 /** Measurements that read all of these bytes, a part each. */
 const TURNS = 4;
 /** Vectors that a workgroup reads, enough to hide its start-up. */
@@ -33,6 +33,8 @@ const FMA_ROUNDS = 2 ** 9;
 const FMA_SCALARS = { ROUNDS: FMA_ROUNDS, factor: 0.999, term: 0.001 };
 /** Dispatches in a measurement of each probe that reads no memory. */
 const REPEATS = 8;
+/** Lanes of the probe of a launch. */
+const LAUNCH_LANES = 64;
 /** Lanes of the largest workgroup. */
 const MOST_LANES = Math.max(...PROBE_LANES);
 
@@ -65,13 +67,22 @@ export class RooflineProbe {
   readonly #probes: readonly Probe[];
   /** A program for each turn. */
   readonly #programs: readonly Program[];
+  /** Of the smallest dispatch. */
+  readonly #launch: Sampler;
   #turn = 0;
 
-  private constructor(device: Device, owned: DisposableStack, probes: readonly Probe[], programs: readonly Program[]) {
+  private constructor(
+    device: Device,
+    owned: DisposableStack,
+    probes: readonly Probe[],
+    programs: readonly Program[],
+    launch: Sampler,
+  ) {
     this.#device = device;
     this.#owned = owned;
     this.#probes = probes;
     this.#programs = programs;
+    this.#launch = launch;
   }
 
   /**
@@ -80,9 +91,6 @@ export class RooflineProbe {
    * @throws GpuError when the device has no timestamps or no room.
    */
   static async create(device: Device): Promise<RooflineProbe> {
-    if (device.traits.isSoftware && freemem() < READ_BYTES) {
-      throw new GpuError('probes', `${freemem()} bytes of memory are free, expected ${READ_BYTES} to read from`);
-    }
     using owned = new DisposableStack();
     const probes = await device.checked('buffers of the probes', () => createProbes(device, owned));
     const variants: Variant[] = [];
@@ -92,16 +100,17 @@ export class RooflineProbe {
       return owned.use(new Program(device, 'probes', dispatches));
     });
     // WebGPU clears a buffer when it is first read.
-    for (const program of programs) await timesOf(device, program);
-    return new RooflineProbe(device, owned.move(), probes, programs);
+    for (const program of programs) await profile(device, program);
+    const launch = owned.use(await launchSampler(device, owned));
+    return new RooflineProbe(device, owned.move(), probes, programs, launch);
   }
 
   /** Measures all probes once, in about 0.1 s on a processor. @throws DeviceLostError or GpuError when the device fails. */
   async measure(): Promise<Roofline> {
-    const times = await timesOf(this.#device, this.#programs[this.#turn]!);
+    const times = await profile(this.#device, this.#programs[this.#turn]!);
     this.#turn = (this.#turn + 1) % TURNS;
     const [gigabytes = null, gigawords = null, gflops = null] = this.#probes.map((probe) => speed(probe, times));
-    return { gigabytes, gigawords, gflops };
+    return { gigabytes, gigawords, gflops, launch: (await this.#launch.sample()) || null };
   }
 
   /** Frees the buffers; idempotent. */
@@ -114,8 +123,36 @@ export class RooflineProbe {
   }
 }
 
-function timesOf(device: Device, program: Program): Promise<KernelTime[]> {
-  return pollSlowly(device.traits, () => profile(device, program));
+/**
+ * Measures an adapter's best: the best of several measurements. They read from a gigabyte of memory and take a few seconds on a
+ * processor.
+ *
+ * @param options `measurements`: how many; 3.
+ * @throws RangeValueError for an unknown option, and unless measurements is a natural number from 1 on; GpuError when the device
+ * has no timestamps or no room; DeviceLostError.
+ */
+export async function measureRoofline(
+  device: Device,
+  options: { readonly measurements?: number | undefined } = {},
+): Promise<Roofline> {
+  checkOptions('options of measureRoofline', options, { measurements: count });
+  const { measurements = 3 } = options;
+  using probe = await RooflineProbe.create(device);
+  const measured: Roofline[] = [];
+  for (let n = 0; n < measurements; n++) measured.push(await probe.measure());
+  return bestRoofline(...measured);
+}
+
+/** Times the smallest dispatch, a workgroup that only writes, in a row. */
+async function launchSampler(device: Device, owned: DisposableStack): Promise<Sampler> {
+  const out = owned.use(Tensor.create(device, 'probe', 'f32', [LAUNCH_LANES]));
+  const choice = { overrides: { LANES: LAUNCH_LANES } };
+  const scalars = { ...FMA_SCALARS, ROUNDS: 0 };
+  return Sampler.create(
+    device,
+    await prepareWork(device, 'launch', { kernel: probeFma, tensors: { out }, scalars, choice }),
+    'row',
+  );
 }
 
 /** Makes the probes, in the order of the numbers of a Roofline. */
@@ -170,8 +207,8 @@ async function fastest(device: Device, probe: Probe): Promise<Variant> {
     await kernel.build(device, choice);
     const variant = kernel.variant(device.traits, choice);
     using program = new Program(device, kernel.name, dispatchAll(device, probe, variant, 0));
-    await timesOf(device, program);
-    const found = speed(probe, await timesOf(device, program));
+    await profile(device, program);
+    const found = speed(probe, await profile(device, program));
     if (found !== null && found > most) [best, most] = [variant, found];
   }
   return best;

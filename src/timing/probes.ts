@@ -1,7 +1,7 @@
 // Kernels that each strain one thing, as fast as the adapter can: reads of memory, loads from a cache, multiply-adds. They are no
 // part of the library.
-import { defineKernel } from '../../src/gpu/kernel.ts';
-import { read, type Sizes, write } from '../../src/gpu/kernel-spec.ts';
+import { defineKernel } from '../gpu/kernel.ts';
+import { read, type Sizes, write } from '../gpu/kernel-spec.ts';
 
 /** Lanes of a workgroup to try. */
 export const PROBE_LANES = [8, 64, 256];
