@@ -36,8 +36,6 @@ export function checkInteger(name: string, value: number, least: number, most: n
 }
 
 /** Tells several texts from one: a text has no arrays in it. */
-export function isTexts(
-  texts: readonly number[] | readonly (readonly number[])[],
-): texts is readonly (readonly number[])[] {
+export function isTexts(texts: unknown): texts is readonly (readonly number[])[] {
   return Array.isArray(texts) && texts.some((ids) => Array.isArray(ids));
 }

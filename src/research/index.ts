@@ -24,6 +24,13 @@ export type { DecodeOptions, EncodeOptions, Tokenizer } from '../tokenizer/token
 export type { TuneMode } from '../tuning/load-tuning.ts';
 export type { Fallback } from '../tuning/verify-tuning.ts';
 export { RangeValueError, RoseinferError } from '../util/errors.ts';
+export {
+  type ActivationPatchingOptions,
+  activationPatching,
+  type Metric,
+  type PatchingScores,
+} from './activation-patching.ts';
+export { type AttentionPattern, type AttentionPatternOptions, attentionPattern } from './attention-pattern.ts';
 export type { CachedText } from './cached-text.ts';
 export type {
   AddEdit,
@@ -39,10 +46,20 @@ export type {
   SetEdit,
 } from './edits.ts';
 export type { ForwardResult } from './forward-result.ts';
+export { type AblationScores, type HeadAblationOptions, headAblation } from './head-ablation.ts';
 export { type LoadedTextModel, loadTextModel } from './load-text-model.ts';
+export { type LensLogits, type LogitLensOptions, logitLens } from './logit-lens.ts';
 export type { ModelWeight, ModelWeights, WeightReplacement } from './model-weights.ts';
+export {
+  type NextTokensOptions,
+  nextTokens,
+  type TokenProb,
+  type TopTokensOptions,
+  topTokens,
+} from './next-tokens.ts';
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts';
 export type {
+  CacheOptions,
   CacheOptions,
   ChooseId,
   ForwardOptions,
@@ -51,4 +68,6 @@ export type {
   ReplaceOptions,
   UnembedOptions,
 } from './research-options.ts';
+export { type SteeringVectorOptions, steeringVector } from './steering-vector.ts';
 export type { TextModel } from './text-model.ts';
+export { type TokenScore, type TokenScoresOptions, tokenScores } from './token-scores.ts';

@@ -15,7 +15,7 @@ export interface CacheOptions {
   readonly cache?: CachedText | undefined;
 }
 
-/** Options of `prefill`. */
+/** Options of `prefill` and `nextLogits`. */
 export interface PrefillOptions extends CacheOptions {
   /** Changes of points, before anything uses their values; those of one point in this order. */
   readonly edit?: readonly PointEdit[] | undefined;
@@ -68,8 +68,8 @@ export function checkForward(options: ForwardOptions): ForwardOptions {
 }
 
 /** @throws as `checkForward`. */
-export function checkPrefill(options: PrefillOptions): PrefillOptions {
-  checkOptions('options of prefill', options, PREFILL_OPTIONS);
+export function checkPrefill(method: string, options: PrefillOptions): PrefillOptions {
+  checkOptions(`options of ${method}`, options, PREFILL_OPTIONS);
   return options;
 }
 

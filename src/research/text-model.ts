@@ -8,18 +8,17 @@ import type { ModelKernels } from '../models/kernels.ts';
 import { listPoints, type PointName } from '../models/points.ts';
 import type { ProbeKernels } from '../models/probe-kernels.ts';
 import type { WeightSource } from '../models/weight-source.ts';
-import { fitContext } from '../runtime/fit-sizes.ts';
-import { checkFree, freeHostBytes } from '../runtime/free-memory.ts';
+import { checkFree } from '../runtime/free-memory.ts';
 import { createParts, type ModelOptions } from '../runtime/model-parts.ts';
-import { DEFAULT_BLOCK_SIZE, kvBlockBytes, type RunnerOptions, resolveSizes } from '../runtime/runtime-sizes.ts';
+import { kvBlockBytes, type RunnerOptions } from '../runtime/runtime-sizes.ts';
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { expectedNames } from '../util/keys.ts';
 import { ceilDiv } from '../util/math.ts';
 import { CachedText, type ModelState } from './cached-text.ts';
 import { checkId, checkIds, checkInteger, isTexts } from './check-ids.ts';
 import { checkInterventions } from './check-interventions.ts';
-import { ForwardResult } from './forward-result.ts';
-import { groupTexts } from './group-texts.ts';
+import type { ForwardResult } from './forward-result.ts';
+import { forwardTexts } from './forward-texts.ts';
 import { hiddenRows } from './hidden-rows.ts';
 import type { Interventions } from './interventions.ts';
 import { tryKernel } from './kernel-trial.ts';
@@ -36,8 +35,8 @@ import {
   type ReplaceOptions,
   type UnembedOptions,
 } from './research-options.ts';
-import { CHUNK_ROWS } from './row-chunks.ts';
 import { TextScores } from './text-scores.ts';
+import { textSizes } from './text-sizes.ts';
 import { type StartedText, TextSteps } from './text-steps.ts';
 import { stepsWithWeights } from './weight-copy.ts';
 
@@ -54,9 +53,6 @@ interface CheckedText {
   readonly cache: CachedText | undefined;
   readonly interventions: Interventions;
 }
-
-/** Texts that run side by side. */
-const MAX_TEXTS = 8;
 
 /**
  * A model for research: forward passes over any ids, without engine, scheduler and sampler. Calls run one after another. It
@@ -93,16 +89,7 @@ export class TextModel {
     source: WeightSource,
     options: TextModelOptions = {},
   ): Promise<TextModel> {
-    const sizesOf = (maxModelLen: number) => {
-      // A text runs whole. Sequences share the tokens of a step, and at most one block each is not full.
-      const maxBatchTokens = Math.max(maxModelLen, MAX_TEXTS);
-      const numBlocks = ceilDiv(maxBatchTokens, DEFAULT_BLOCK_SIZE) + MAX_TEXTS;
-      const wanted = { ...options, maxModelLen, maxBatchTokens, numBlocks };
-      const all = { ...wanted, maxBatchSize: MAX_TEXTS, maxLogitsRows: CHUNK_ROWS };
-      return resolveSizes(model.config, all, source, device);
-    };
-    const room = { device, hostBytes: freeHostBytes(device), tiedHead: source.tiedHead };
-    const sizes = fitContext(model, options.maxModelLen, sizesOf, room);
+    const sizes = textSizes(device, model, source, options);
     const parts = await createParts(device, model, source, sizes, options);
     return new TextModel(new TextSteps(device, parts, sizes, options.probeKernels));
   }
@@ -135,13 +122,29 @@ export class TextModel {
     checkForward(options);
     if (isTexts(texts)) {
       const checked = texts.map((ids, i) => this.#checked(`texts[${i}]`, ids, options));
-      return this.#inTurn(() => this.#forwardAll(checked));
+      return this.#inTurn(() =>
+        forwardTexts(
+          this.#steps,
+          checked.map((text) => this.#started(text)),
+        ),
+      );
     }
     const checked = this.#checked('ids', texts, options);
     return this.#inTurn(async () => {
-      const [result] = await this.#forward([this.#started(checked)]);
+      const [result] = await forwardTexts(this.#steps, [this.#started(checked)]);
       return result!;
     });
+  }
+
+  /**
+   * Computes the logits [V] after a text: the last of those that `forward` has, bit by bit, without the others.
+   *
+   * @throws RangeValueError as `forward`.
+   */
+  async nextLogits(ids: readonly number[], options: PrefillOptions = {}): Promise<Float32Array> {
+    checkPrefill('nextLogits', options);
+    const checked = this.#checked('ids', ids, options);
+    return this.#inTurn(() => this.#steps.nextLogits(this.#started(checked)));
   }
 
   /**
@@ -152,7 +155,7 @@ export class TextModel {
    * @throws RangeValueError as `forward`; MemoryError with the numbers, or GpuError, where memory lacks.
    */
   async prefill(ids: readonly number[], options: PrefillOptions = {}): Promise<CachedText> {
-    const { cache } = checkPrefill(options);
+    const { cache } = checkPrefill('prefill', options);
     const checked = this.#checked('ids', ids, options);
     const { device, sizes } = this.#steps;
     const text = [...(cache?.ids ?? []), ...checked.ids];
@@ -211,13 +214,7 @@ export class TextModel {
       this.#checkScored(`texts[${i}]`, text);
       return [...text];
     });
-    return this.#inTurn(async () => {
-      const scores: Float32Array[] = [];
-      // All ids but a text's last are inputs.
-      for (const group of this.#groups(copies, ({ length }) => length - 1))
-        scores.push(...(await this.#scores.score(group)));
-      return scores;
-    });
+    return this.#inTurn(() => this.#scores.score(copies));
   }
 
   /**
@@ -339,33 +336,5 @@ export class TextModel {
     if (cache === undefined) return { promptIds: ids, start: 0, interventions };
     const cached = cache.blocksFor(this.#state);
     return { promptIds: [...cache.ids, ...ids], start: cache.length, cached, interventions };
-  }
-
-  /** Cuts texts into groups that run side by side. */
-  #groups<T>(texts: readonly T[], tokensOf: (text: T) => number): T[][] {
-    return groupTexts(texts, tokensOf, { maxTexts: MAX_TEXTS, maxTokens: this.#steps.sizes.maxBatchTokens });
-  }
-
-  async #forwardAll(texts: readonly CheckedText[]): Promise<ForwardResult[]> {
-    const started = texts.map((text) => this.#started(text));
-    const isProbed = texts.some(({ interventions: { taps, edits } }) => taps.length + edits.length > 0);
-    const groups = isProbed ? started.map((text) => [text]) : this.#groups(started, (text) => text.promptIds.length);
-    using made = new DisposableStack();
-    const results: ForwardResult[] = [];
-    for (const group of groups) for (const result of await this.#forward(group)) results.push(made.use(result));
-    made.move();
-    return results;
-  }
-
-  /** Runs texts side by side; taps are of one alone. */
-  async #forward(texts: readonly StartedText[]): Promise<ForwardResult[]> {
-    using made = new DisposableStack();
-    const logits = texts.map(({ promptIds, start }) => {
-      const shape = [promptIds.length - start, this.config.vocabSize];
-      return made.use(Tensor.create(this.#steps.device, 'logits', 'f32', shape));
-    });
-    const tapped = await this.#steps.run(texts, logits);
-    made.move();
-    return logits.map((tensor) => new ForwardResult(tensor, tapped));
   }
 }

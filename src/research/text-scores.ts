@@ -1,7 +1,9 @@
 // Log-probabilities of the tokens of texts, which run side by side: their logits are reduced on the GPU, a chunk at a time.
 import { Tensor } from '../gpu/tensor.ts';
 import { LOGPROB_WORDS } from '../kernels/logprobs/logprobs.ts';
+import { groupTexts } from './group-texts.ts';
 import { CHUNK_ROWS, rowsOf } from './row-chunks.ts';
+import { MAX_TEXTS } from './text-sizes.ts';
 import type { TextSteps } from './text-steps.ts';
 
 /** Scores texts by the steps of a model. */
@@ -25,6 +27,16 @@ export class TextScores {
 
   /** Computes the log-probability, in nats, of each id but the first of each text: [T − 1]. */
   async score(texts: readonly (readonly number[])[]): Promise<Float32Array[]> {
+    const { maxBatchTokens: maxTokens } = this.#steps.sizes;
+    const scores: Float32Array[] = [];
+    // All ids but a text's last are inputs.
+    for (const group of groupTexts(texts, ({ length }) => length - 1, { maxTexts: MAX_TEXTS, maxTokens })) {
+      scores.push(...(await this.#scoreGroup(group)));
+    }
+    return scores;
+  }
+
+  async #scoreGroup(texts: readonly (readonly number[])[]): Promise<Float32Array[]> {
     // In the order that a step has: texts with a single input first.
     const order = [...texts.keys()].sort((a, b) => Number(texts[a]!.length > 2) - Number(texts[b]!.length > 2));
     const ordered = order.map((i) => texts[i]!);

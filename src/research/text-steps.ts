@@ -41,14 +41,14 @@ export class TextSteps {
   readonly #rows: Tensor;
   /** Rows of each text of a step that has several, from a multiple of CHUNK_ROWS on. */
   readonly #rowsOfTexts: Tensor;
-  readonly #probeKernels: ProbeKernels;
+  readonly probeKernels: ProbeKernels;
 
   constructor(device: Device, parts: ModelParts, sizes: RuntimeSizes, kernels: ProbeKernels = probeKernels) {
     const { maxBatchTokens: T, maxBatchSize: S } = sizes;
     this.parts = parts;
     this.device = device;
     this.sizes = sizes;
-    this.#probeKernels = kernels;
+    this.probeKernels = kernels;
     this.#rows = Tensor.from(
       device,
       'rows',
@@ -212,7 +212,7 @@ export class TextSteps {
     record: (step: ProbedRecorder) => void,
   ): Promise<ReadonlyMap<PointName, Tensor>> {
     const [{ promptIds, start, interventions } = { promptIds: [], start: 0 }] = texts.length === 1 ? texts : [];
-    const probed = { kernels: this.#probeKernels, rows: this.#rows, firstPosition: start };
+    const probed = { kernels: this.probeKernels, rows: this.#rows, firstPosition: start };
     const numTokens = promptIds.length - start;
     const step = new ProbedRecorder(this.device, { ...probed, numTokens }, interventions ?? NO_INTERVENTIONS);
     try {

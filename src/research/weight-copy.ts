@@ -11,7 +11,7 @@ import { TextSteps } from './text-steps.ts';
  * @throws MemoryError with the numbers, or GpuError, where memory lacks; nothing is left on the device then.
  */
 export async function stepsWithWeights(
-  { device, sizes, parts }: TextSteps,
+  { device, sizes, parts, probeKernels }: TextSteps,
   replaced: ReadonlyMap<string, Float32Array>,
 ): Promise<TextSteps> {
   const { model, weights, kernels, tuning, numSampledIds } = parts;
@@ -22,5 +22,5 @@ export async function stepsWithWeights(
   const copied = made.adopt(await weights.replace(device, replaced), (owned) => owned.close());
   const assembled = await assembleParts(device, { model, weights: copied, kernels, tuning, numSampledIds }, sizes);
   made.move();
-  return new TextSteps(device, assembled, sizes);
+  return new TextSteps(device, assembled, sizes, probeKernels);
 }

@@ -1,0 +1,51 @@
+// Attention probabilities of a layer, on the host.
+import type { Checks } from '../util/option-checks.ts';
+import { CachedText } from './cached-text.ts';
+import { checkHelper, list } from './check-helpers.ts';
+import { checkInteger } from './check-ids.ts';
+import type { PrefillOptions } from './research-options.ts';
+import type { TextModel } from './text-model.ts';
+
+/** Layer, and perhaps head, of attention probabilities. */
+export interface AttentionPatternOptions extends PrefillOptions {
+  readonly layer: number;
+  /** All by default. */
+  readonly head?: number | undefined;
+}
+
+/** Attention probabilities, 0 at keys that a token does not see. */
+export interface AttentionPattern {
+  /** [H, T, X], or [T, X] of one head: T tokens by the X keys of the context. */
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+const ATTENTION_PATTERN: Checks<AttentionPatternOptions> = {
+  layer: { expected: 'an integer', accepts: Number.isInteger },
+  head: { expected: 'an integer', accepts: Number.isInteger },
+  cache: { expected: 'a cached text; prefill makes one', accepts: (value) => value instanceof CachedText },
+  edit: list,
+};
+
+/**
+ * Reads the attention probabilities of a layer.
+ *
+ * @throws RangeValueError as `forward`, and for a layer or head that is not there.
+ */
+export async function attentionPattern(
+  model: TextModel,
+  ids: readonly number[],
+  options: AttentionPatternOptions,
+): Promise<AttentionPattern> {
+  const { layer, head, cache, edit } = checkHelper('attentionPattern', model, options, ATTENTION_PATTERN);
+  const { numLayers, numHeads } = model.config;
+  checkInteger('layer', layer, 0, numLayers - 1);
+  if (head !== undefined) checkInteger('head', head, 0, numHeads - 1);
+  const point = `blocks.${layer}.pattern` as const;
+  using result = await model.forward(ids, { taps: [point], cache, edit });
+  const tap = result.taps.get(point)!;
+  const [values, shape] = [await tap.readF32(), tap.shape];
+  if (head === undefined) return { shape, values };
+  const size = values.length / numHeads;
+  return { shape: shape.slice(1), values: values.slice(head * size, (head + 1) * size) };
+}

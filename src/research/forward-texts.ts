@@ -1,0 +1,36 @@
+// Forward passes over texts: side by side as far as there is room, or one after another where points are read or changed.
+import { Tensor } from '../gpu/tensor.ts';
+import { ForwardResult } from './forward-result.ts';
+import { groupTexts } from './group-texts.ts';
+import { MAX_TEXTS } from './text-sizes.ts';
+import type { StartedText, TextSteps } from './text-steps.ts';
+
+/** Computes a result for each text, in their order; the caller closes them. */
+export async function forwardTexts(steps: TextSteps, texts: readonly StartedText[]): Promise<ForwardResult[]> {
+  using made = new DisposableStack();
+  const results: ForwardResult[] = [];
+  for (const group of groupsOf(texts, steps.sizes.maxBatchTokens)) {
+    for (const result of await forwardGroup(steps, group)) results.push(made.use(result));
+  }
+  made.move();
+  return results;
+}
+
+/** Cuts texts into groups of one step each. */
+function groupsOf(texts: readonly StartedText[], maxTokens: number): StartedText[][] {
+  const isProbed = ({ interventions }: StartedText) =>
+    interventions !== undefined && interventions.taps.length + interventions.edits.length > 0;
+  if (texts.some(isProbed)) return texts.map((text) => [text]);
+  return groupTexts(texts, ({ promptIds }) => promptIds.length, { maxTexts: MAX_TEXTS, maxTokens });
+}
+
+async function forwardGroup(steps: TextSteps, texts: readonly StartedText[]): Promise<ForwardResult[]> {
+  const { vocabSize } = steps.parts.model.config;
+  using made = new DisposableStack();
+  const logits = texts.map(({ promptIds, start }) =>
+    made.use(Tensor.create(steps.device, 'logits', 'f32', [promptIds.length - start, vocabSize])),
+  );
+  const tapped = await steps.run(texts, logits);
+  made.move();
+  return logits.map((tensor) => new ForwardResult(tensor, tapped));
+}
