@@ -1,6 +1,7 @@
 // Which files of a model directory hold the weights: one model.safetensors, or the shards of an index.
 import { join } from 'node:path';
-import { isJsonObject, readJsonObject } from '../util/json.ts';
+import { isJsonObject } from '../util/json.ts';
+import { readJsonObject } from '../util/json-file.ts';
 import { quoteJson } from '../util/model-file-error.ts';
 import { isAbsent } from '../util/regular-file.ts';
 import { CheckpointError } from './checkpoint-error.ts';

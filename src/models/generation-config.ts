@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import type { SamplingParams } from '../core/sampling-params.ts';
 import { SAMPLING_PARAMETERS } from '../core/sampling-table.ts';
-import { type JsonObject, readJsonObject } from '../util/json.ts';
+import type { JsonObject } from '../util/json.ts';
+import { readJsonObject } from '../util/json-file.ts';
 import { type Problem, quoteJson } from '../util/model-file-error.ts';
 import { isAbsent } from '../util/regular-file.ts';
 import { ConfigError, type ModelConfig, parseEosIds } from './config.ts';

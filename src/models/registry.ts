@@ -5,7 +5,7 @@ import { findGGUF } from '../formats/gguf/find-gguf.ts';
 import { openGGUFFiles } from '../formats/gguf/gguf-files.ts';
 import type { Metadata } from '../formats/gguf/metadata.ts';
 import { RangeValueError } from '../util/errors.ts';
-import { readJsonObject } from '../util/json.ts';
+import { readJsonObject } from '../util/json-file.ts';
 import { quoteJson } from '../util/model-file-error.ts';
 import { quote, quoteSome } from '../util/quote.ts';
 import { checkDirectory } from '../util/regular-file.ts';

@@ -2,7 +2,8 @@
 // metadata of a GGUF file.
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
-import { isJsonObject, readJsonObject } from '../util/json.ts';
+import { isJsonObject } from '../util/json.ts';
+import { readJsonObject } from '../util/json-file.ts';
 import { isAbsent, openRegularFile } from '../util/regular-file.ts';
 import { ChatTemplateError, refuseTemplate } from './chat-template-errors.ts';
 import type { GGUFMetadata } from './gguf-vocabulary.ts';

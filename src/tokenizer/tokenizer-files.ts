@@ -1,7 +1,8 @@
 // tokenizer.json of a model directory and the files beside it, read with distrust: what would give other ids than Hugging
 // Face's tokenizers is refused.
 import { join } from 'node:path';
-import { type JsonObject, readJsonObject } from '../util/json.ts';
+import type { JsonObject } from '../util/json.ts';
+import { readJsonObject } from '../util/json-file.ts';
 import { isAbsent } from '../util/regular-file.ts';
 import { contentOf, parseAddedTokens } from './added-tokens.ts';
 import { parseBpeModel } from './bpe-model.ts';

@@ -1,13 +1,10 @@
 // JSON of model files, read with distrust: JSON.parse keeps the last of two equal keys and says nothing.
 import { type Problem, quoteJson } from './model-file-error.ts';
 import { clip, quote } from './quote.ts';
-import { openRegularFile } from './regular-file.ts';
 
 /** An object as JSON.parse makes it: `__proto__` is an own key like any other. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The header of a safetensors file may be as long; no other JSON of a model comes near. */
-const MAX_BYTES = 100_000_000;
 /** Far above the depth of any model file. */
 const MAX_DEPTH = 64;
 
@@ -33,23 +30,6 @@ export function parseJsonObject(text: string, subject: string, toError: (problem
   if (problem !== undefined) throw toError(problem);
   if (!isJsonObject(value)) throw toError({ subject, found: quoteJson(value), expected: 'a JSON object' });
   return value;
-}
-
-/**
- * Reads a file that holds one JSON object.
- *
- * @throws what `toError` makes of the problem.
- */
-export async function readJsonObject(path: string, toError: (problem: Problem) => Error): Promise<JsonObject> {
-  const { handle, numBytes } = await openRegularFile(path, 'a JSON file', toError);
-  await using _ = handle;
-  if (numBytes > MAX_BYTES) {
-    throw toError({ subject: 'file', found: `${numBytes} bytes long`, expected: `at most ${MAX_BYTES}` });
-  }
-  const bytes = await handle.readFile().catch((cause: unknown) => {
-    throw toError({ subject: 'file', found: `unreadable (${quote(cause)})`, expected: 'a JSON file', cause });
-  });
-  return parseJsonObject(decodeJson(bytes, 'file', toError), 'file', toError);
 }
 
 /** Decodes UTF-8 without the usual U+FFFD in place of what is none. */

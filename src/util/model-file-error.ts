@@ -1,5 +1,4 @@
 // The base of errors about the files of a model directory: one class catches them all.
-import { isTypedArray } from 'node:util/types';
 import { RoseinferError } from './errors.ts';
 import { clip, quote } from './quote.ts';
 
@@ -43,6 +42,10 @@ const MAX_ELEMENTS = 100;
  */
 export function quoteJson(value: unknown): string {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') return quote(value);
-  if (isTypedArray(value)) return quote([...value.slice(0, MAX_ELEMENTS)]);
+  if (isTypedArray(value)) return quote(Array.from(value).slice(0, MAX_ELEMENTS));
   return clip(JSON.stringify(Array.isArray(value) ? value.slice(0, MAX_ELEMENTS) : value) ?? 'missing');
+}
+
+function isTypedArray(value: unknown): value is Iterable<number | bigint> {
+  return ArrayBuffer.isView(value) && Symbol.iterator in value;
 }

@@ -2,7 +2,6 @@
 import { basename, dirname, join } from 'node:path';
 import { quoteJson } from '../../util/model-file-error.ts';
 import { isAbsent } from '../../util/regular-file.ts';
-import { decodeBlocks } from './decode.ts';
 import { GGUFError } from './gguf-error.ts';
 import { type GGUFFile, openGGUF } from './gguf-file.ts';
 import type { GGUFTensor } from './header.ts';
@@ -40,16 +39,6 @@ export class GGUFFiles implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-/** Reads all numbers of a tensor. */
-export async function readTensor(tensor: StoredGGUFTensor): Promise<Float32Array> {
-  const bytes = new Uint8Array(tensor.byteLength);
-  await tensor.file.read(tensor, 0, bytes);
-  const { blockBytes, blockLength } = tensor.type;
-  const numbers = new Float32Array((bytes.length / blockBytes) * blockLength);
-  decodeBlocks(tensor.type, bytes.buffer, numbers);
-  return numbers;
 }
 
 /**

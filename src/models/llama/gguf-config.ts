@@ -1,7 +1,8 @@
 // Configuration of a model of the family from the metadata of a GGUF file: made into the keys of a config.json, so that both kinds of file
 // pass the same checks. Errors name the keys of the GGUF file.
-import { type GGUFFiles, readTensor } from '../../formats/gguf/gguf-files.ts';
+import type { GGUFFiles } from '../../formats/gguf/gguf-files.ts';
 import type { MetadataValue } from '../../formats/gguf/metadata.ts';
+import { readTensor } from '../../formats/gguf/read-tensor.ts';
 import { quoteJson } from '../../util/model-file-error.ts';
 import { ConfigError, POSITIVE } from '../config.ts';
 import { type LlamaConfig, parseLlamaConfig } from './config.ts';

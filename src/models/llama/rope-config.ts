@@ -1,6 +1,5 @@
 // Settings of rotary embeddings. Files spell them in two ways, as `rope_theta` with `rope_scaling` and as `rope_parameters`; the keys
 // and defaults are those of transformers' modeling_rope_utils. A key that is not in the table is refused: all of them change angles.
-import { isDeepStrictEqual } from 'node:util';
 import { isJsonObject } from '../../util/json.ts';
 import { expectedNames } from '../../util/keys.ts';
 import { quoteJson } from '../../util/model-file-error.ts';
@@ -99,7 +98,7 @@ export function parseRope(reader: ConfigReader, numPositions: number): RopeConfi
     return !(value === undefined || value === null || (isJsonObject(value) && Object.keys(value).length === 0));
   });
   const [first, second] = spellings.map((key) => parseSettings(reader, key, numPositions));
-  if (second !== undefined && !isDeepStrictEqual(first, second)) {
+  if (second !== undefined && JSON.stringify(first) !== JSON.stringify(second)) {
     const expected = 'the settings that rope_scaling has';
     throw fail({ subject: 'rope_parameters', found: quoteJson(json.rope_parameters), expected });
   }
