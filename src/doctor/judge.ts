@@ -2,6 +2,7 @@
 import { DeviceLostError } from '../gpu/errors.ts';
 import type { NamedVariant } from '../gpu/kernel-variants.ts';
 import type { Expected } from '../kernels/kernel-case.ts';
+import { digestOf } from '../util/digest.ts';
 import { RoseinferError } from '../util/errors.ts';
 
 /** Run of one variant over all or a part of a case. */
@@ -34,6 +35,13 @@ export interface Fault {
   readonly message: string;
 }
 
+/** Bits of a case's result, to be compared with those of another machine. */
+export interface CaseBits {
+  readonly what: string;
+  /** Digest of the words that the base variant gives; null where they are wrong. */
+  readonly bits: string | null;
+}
+
 /** Verdict on one kernel, and the numbers that it rests on. */
 export interface KernelReport {
   readonly kernel: string;
@@ -43,6 +51,7 @@ export interface KernelReport {
   readonly worst: Deviation | null;
   /** The first fault of each variant. */
   readonly faults: readonly Fault[];
+  readonly cases: readonly CaseBits[];
   /**
    * `ok`: every variant is right and bit-equal to the base variant. `avoid`: the base variant and the model's are, others
    * are not. `wrong`: the base variant or one that the model takes is not.
@@ -55,6 +64,7 @@ export class Judge {
   readonly kernel: string;
   readonly #variants = new Set<string>();
   readonly #faults = new Map<string, Fault>();
+  readonly #cases: CaseBits[] = [];
   #numRuns = 0;
   #worst: Deviation | null = null;
 
@@ -80,6 +90,7 @@ export class Judge {
       const words = await this.#run(planned, expected, reference);
       if (i > 0) continue;
       first = words;
+      this.#cases.push({ what: planned.what, bits: words && digestOf(words) });
       reference ??= first;
     }
     return first;
@@ -94,6 +105,7 @@ export class Judge {
       numRuns: this.#numRuns,
       worst: this.#worst,
       faults,
+      cases: [...this.#cases],
       verdict: faults.length === 0 ? 'ok' : mustWork ? 'wrong' : 'avoid',
     };
   }

@@ -1,5 +1,6 @@
 // Traits of a device: the few facts that kernels choose their variants by, whoever opened it.
 import type { AdapterIdentity } from './adapter.ts';
+import type { DeviceOptions } from './device-options.ts';
 import { ownReduction, type ReductionClass } from './reduction.ts';
 
 /** Identity of a device in reports and caches. */
@@ -39,19 +40,17 @@ export const PLAIN_TRAITS: DeviceTraits = {
 /**
  * Derives the traits of an open device.
  *
+ * @param info what WebGPU tells of its adapter.
  * @param features `base` for none of its optional features.
  * @param reduction the class that its kernels are to have; its own kind's when absent.
  */
 export function traitsOf(
-  gpu: GPUDevice,
+  gpu: Pick<GPUDevice, 'features' | 'limits'>,
+  info: Partial<GPUAdapterInfo>,
   { isSoftware }: Pick<AdapterIdentity, 'isSoftware'>,
-  {
-    features = 'auto',
-    reduction,
-  }: { readonly features?: 'auto' | 'base' | undefined; readonly reduction?: ReductionClass | undefined },
+  { features = 'auto', reduction = ownReduction({ isSoftware }) }: Pick<DeviceOptions, 'features' | 'reduction'>,
 ): DeviceTraits {
   const has = (feature: GPUFeatureName) => features === 'auto' && gpu.features.has(feature);
-  const info: Partial<GPUAdapterInfo> = gpu.adapterInfo ?? {};
   return {
     minSubgroupSize: has('subgroups') ? (info.subgroupMinSize ?? 0) : 0,
     f16: gpu.features.has('shader-f16'),
@@ -59,6 +58,6 @@ export function traitsOf(
     timestamps: has('timestamp-query'),
     isSoftware,
     vendor: info.vendor ?? '',
-    reduction: reduction ?? ownReduction({ isSoftware }),
+    reduction,
   };
 }

@@ -91,7 +91,7 @@ export class Device {
     checkOptions('options of a device', options, DEVICE_OPTIONS);
     const opened = await openGpu(options);
     const refused = await refusedDirectives(opened.gpu);
-    const traits = traitsOf(opened.gpu, opened.identity, options);
+    const traits = traitsOf(opened.gpu, opened.info, opened.identity, options);
     const device = new Device(opened, traits, refused);
     await Promise.resolve(); // a device that is lost already says so then
     if (device.#lostError) throw device.#lostError;

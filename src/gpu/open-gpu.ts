@@ -11,6 +11,8 @@ import { RequirementError } from './errors.ts';
 export interface OpenedGpu {
   readonly gpu: GPUDevice;
   readonly identity: AdapterIdentity;
+  /** What WebGPU tells of the adapter: read once, since the caller's adapter may be gone later. */
+  readonly info: Partial<GPUAdapterInfo>;
   /** It ends with the device that is made of it. */
   readonly isOwned: boolean;
 }
@@ -56,7 +58,7 @@ export async function openGpu(options: DeviceOptions): Promise<OpenedGpu> {
     requiredFeatures: [...adapter.features].filter(isWanted),
     requiredLimits: { ...limits, ...requiredLimits },
   });
-  return { gpu: requested, identity, isOwned: true };
+  return { gpu: requested, identity, info: adapter.info, isOwned: true };
 }
 
 function takeGpu(gpu: GPUDevice, options: DeviceOptions): OpenedGpu {
@@ -64,9 +66,10 @@ function takeGpu(gpu: GPUDevice, options: DeviceOptions): OpenedGpu {
     if (options[key] === undefined) continue;
     throw new RangeValueError(key, options[key], 'to be left out with gpu, whose adapter is chosen already');
   }
-  const identity = identityOf(gpu.adapterInfo);
+  const info = gpu.adapterInfo ?? {};
+  const identity = identityOf(info);
   checkRequired(`gpu on ${identity.name}`, gpu, options);
-  return { gpu, identity, isOwned: options.ownsGpu === true };
+  return { gpu, identity, info, isOwned: options.ownsGpu === true };
 }
 
 /** @throws RequirementError with what there is; RangeValueError for a name of no limit. */

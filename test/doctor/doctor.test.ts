@@ -79,6 +79,7 @@ describe('doctor', () => {
       numRuns: 0,
       worst: null,
       faults: [],
+      cases: [],
       verdict: 'ok',
     } as const;
     expect(formatKernel(report)).toMatch(/^matmul_kv_write +0 +0 {2}not run: such a model does without it$/);

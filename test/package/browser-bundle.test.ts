@@ -3,7 +3,7 @@ import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 
 /** Entry points whose graph has no name of Node. */
-const ENTRIES = ['src/kernels/index.ts'];
+const ENTRIES = ['src/kernels/index.ts', 'bench/page/page.ts'];
 
 /** Names that a browser does not have. */
 const NODE_NAMES = /\b(?:process|Buffer|__dirname|setImmediate|createRequire)\b|\brequire\(|\bimport\.meta\b|["']node:/;

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Brings what `npm run test:runtimes` needs and nothing else does: Deno, Bun and a driver of browsers from npm, of the versions in
+# .ci/tools, and Chromium. What is there already stays.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf 'tools: %s\n' "$*"; }
+
+stamp=.ci/tools/node_modules/.installed-lock.json
+if ! cmp -s .ci/tools/package-lock.json "$stamp"; then
+  npm ci --prefix .ci/tools --loglevel=error
+  cp .ci/tools/package-lock.json "$stamp"
+fi
+say 'deno, bun and playwright-core are in .ci/tools'
+
+if command -v chromium >/dev/null 2>&1; then
+  say 'chromium is installed'
+  exit
+fi
+if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then
+  say 'install Chromium, with the command chromium; as root on Debian this does it' >&2
+  exit 1
+fi
+say 'installing chromium'
+apt-get update
+DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium

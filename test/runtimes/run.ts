@@ -1,0 +1,148 @@
+// The package on other runtimes and another WebGPU: the engine under Bun and Deno, the kernels and a forward pass on Deno's own
+// WebGPU, and the page in Chromium. What it finds is compared with Node and Dawn.
+//   node test/runtimes/run.ts [--out DIRECTORY]
+// A tool that is missing is told and left out; under CI it is a failure.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { AdapterReport } from '../../bench/page/examine.ts';
+import { runCommand } from '../../src/terminal/run-command.ts';
+import { runPage } from './chromium.ts';
+import { compareTables } from './compare-tables.ts';
+import { findPlaywright, findTool } from './tools.ts';
+
+const { values } = parseArgs({
+  options: {
+    /** Where reports and pictures are kept. */
+    out: { type: 'string', default: mkdtempSync(join(tmpdir(), 'runtimes-')) },
+  },
+});
+
+interface Tables {
+  readonly report: AdapterReport;
+  readonly forward: { readonly bits: string; readonly last: readonly number[] };
+}
+
+/** Requests of the engine that run in each mode. */
+const BENCH = ['bench/run.ts', '--num-requests', '4', '--max-new-tokens', '12', '--seed', '1', '--warmup', '0'];
+/** Lines of a failed program that are shown. */
+const LAST_LINES = 15;
+
+const faults: string[] = [];
+const begin = performance.now();
+
+function say(what: string, outcome: string): void {
+  console.log(`${((performance.now() - begin) / 1000).toFixed(0).padStart(4)} s  ${what}: ${outcome}`);
+}
+
+/** Runs a program to its end. @throws Error with its last lines when it fails. */
+async function runProgram(command: string, args: readonly string[], signal: AbortSignal): Promise<void> {
+  const child = spawn(command, args, { signal, stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => {
+      text += chunk;
+    });
+  }
+  const status = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
+  if (status === 0) return;
+  const lines = text.trimEnd().split('\n').slice(-LAST_LINES);
+  throw new Error(`${command} ended with ${status}:\n${lines.join('\n')}`);
+}
+
+/** Runs a part, whose result is one line; a part without its tool is told. */
+async function part(what: string, missing: string | null, run: () => Promise<string>): Promise<void> {
+  if (missing !== null) {
+    say(what, `skipped, ${missing}`);
+    if (process.env.CI) faults.push(`${what}: ${missing}`);
+    return;
+  }
+  try {
+    say(what, await run());
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    say(what, `FAILED, ${message}`);
+    faults.push(what);
+  }
+}
+
+/** Ids of each request in each mode. */
+function idsIn(file: string): string {
+  const { modes }: { modes: Record<string, { per_request: { ids: number[] }[] }> } = JSON.parse(
+    readFileSync(file, 'utf8'),
+  );
+  return JSON.stringify(
+    Object.entries(modes).map(([mode, { per_request }]) => [mode, per_request.map(({ ids }) => ids)]),
+  );
+}
+
+function readTables(file: string): Tables {
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+/** Says how a report's tables compare. @throws Error for kernels that are wrong. */
+function describe(report: AdapterReport, reference: AdapterReport): string {
+  const { cases, equal, differing, wrong } = compareTables(report, reference);
+  if (wrong.length > 0) throw new Error(`beyond the bound of float64: ${wrong.join(', ')}`);
+  const others = differing.length === 0 ? '' : `; other bits: ${differing.join(' · ')}`;
+  return `${cases} cases within their bounds on ${report.device.name}, ${equal} with Dawn's bits${others}`;
+}
+
+async function runAll(signal: AbortSignal): Promise<void> {
+  const [deno, bun, chromium, playwright] = [
+    findTool('deno'),
+    findTool('bun'),
+    findTool('chromium'),
+    await findPlaywright(),
+  ];
+  const missingOf = (tool: object) => ('missing' in tool ? String(tool.missing) : null);
+  const pathOf = (tool: object) => ('path' in tool ? String(tool.path) : '');
+  const file = (name: string) => join(values.out, `${name}.json`);
+
+  await part('Node, the engine', null, async () => {
+    await runProgram(process.execPath, [...BENCH, '--json', file('node-ids')], signal);
+    return 'ids of all modes are the reference';
+  });
+  for (const [name, tool, args] of [
+    ['Bun', bun, []],
+    ['Deno', deno, ['run', '-A', '--quiet']],
+  ] as const) {
+    await part(`${name}, the engine on Dawn`, missingOf(tool), async () => {
+      const out = file(`${name}-ids`);
+      await runProgram(pathOf(tool), [...args, ...BENCH, '--json', out], signal);
+      if (idsIn(out) !== idsIn(file('node-ids'))) throw new Error("ids are not Node's");
+      return "ids of all modes are Node's";
+    });
+  }
+  const script = 'test/runtimes/kernel-tables.ts';
+  await part('Node, the kernels', null, async () => {
+    await runProgram(process.execPath, [script, file('dawn')], signal);
+    return describe(readTables(file('dawn')).report, readTables(file('dawn')).report);
+  });
+  await part("Deno's own WebGPU", missingOf(deno), async () => {
+    await runProgram(pathOf(deno), ['run', '-A', '--quiet', script, file('deno'), 'own'], signal);
+    const [own, dawn] = [readTables(file('deno')), readTables(file('dawn'))];
+    const isEqual = own.forward.bits === dawn.forward.bits;
+    const worst = Math.max(...own.forward.last.map((logit, i) => Math.abs(logit - (dawn.forward.last[i] ?? 0))));
+    if (!(worst < 1e-2)) throw new Error(`logits of the bundled model are off by ${worst}`);
+    const logits = isEqual ? "with Dawn's bits" : `off by ${worst.toExponential(1)} at most`;
+    return `${describe(own.report, dawn.report)}; logits of the bundled model ${logits}`;
+  });
+  await part('Chromium, the page', missingOf(chromium) ?? missingOf(playwright), async () => {
+    if ('missing' in playwright) return '';
+    const { report, verdict } = await runPage(playwright, pathOf(chromium), values.out);
+    if (!verdict.startsWith('All is well')) throw new Error(verdict);
+    return describe(report, readTables(file('dawn')).report);
+  });
+}
+
+await runCommand(async (signal) => {
+  await runAll(signal);
+  console.log(`runtimes: reports and pictures are in ${values.out}`);
+  if (faults.length === 0) return;
+  console.error(`runtimes: FAILED: ${faults.join('; ')}`);
+  process.exitCode = 1;
+});
