@@ -38,6 +38,7 @@ export {
   QueueFullError,
   RequestFailedError,
   RunnerFailedError,
+  SlowReaderError,
   StepResultError,
   UnknownRequestError,
 } from './engine/errors.ts';
@@ -47,7 +48,7 @@ export type { TimelineKind, TimelineSpan, TimelineStep } from './engine/observe/
 export type { RequestTimings } from './engine/observe/timings.ts';
 export type { QueueBounds } from './engine/queue-gate.ts';
 export type { FinishedRequest, GenerationRequest, RequestHandle, ResumePoint, TextPiece } from './engine/request.ts';
-export type { TextStream } from './engine/text-stream.ts';
+export type { StreamOptions, TextStream } from './engine/text-stream.ts';
 export { CheckpointError } from './formats/checkpoint-error.ts';
 export { SafetensorsError } from './formats/safetensors-header.ts';
 export type { AdapterChoice, AdapterIdentity } from './gpu/adapter.ts';
@@ -93,6 +94,7 @@ export {
 export { PolicyError } from './scheduler/policy-error.ts';
 export type { QueuePolicy } from './scheduler/queue/queue-policy.ts';
 export { RequestTooLargeError } from './scheduler/request-too-large-error.ts';
+export type { SchedulerStats } from './scheduler/scheduler.ts';
 export type { ChatMessage } from './tokenizer/chat-template.ts';
 export { ChatTemplateError, ChatTemplateRefusal } from './tokenizer/chat-template-errors.ts';
 export type { GGUFMetadata } from './tokenizer/gguf-vocabulary.ts';

@@ -1,8 +1,10 @@
 // Delivery of a computed id to its request: text, stop strings and the end of it.
+import type { SchedulerRow } from '../core/scheduler-output.ts';
 import type { Scheduler, SequenceUpdate } from '../scheduler/scheduler.ts';
 import type { LiveRequest } from './live-request.ts';
 import type { LiveRequests } from './live-requests.ts';
 import { messageOf } from './message-of.ts';
+import type { StepOutcome } from './run-step.ts';
 
 /** Requests and scheduler of an engine. */
 export interface DeliveryContext {
@@ -10,8 +12,22 @@ export interface DeliveryContext {
   readonly scheduler: Scheduler;
 }
 
-/** Gives an id to its request at `time`, and ends the request where the id does. */
-export function deliver(
+/** Delivers all that a step gave, and ends the requests that are done with it; all rows of one that failed. */
+export function deliverStep(context: DeliveryContext, rows: readonly SchedulerRow[], outcome: StepOutcome): void {
+  const { live, scheduler } = context;
+  const { time, error } = outcome;
+  if (error !== null) {
+    for (const sequence of scheduler.fail(rows)) live.end(sequence, { finishReason: 'error', time, error });
+    return;
+  }
+  for (const update of scheduler.update(outcome.sampled, outcome.result, outcome.scored)) {
+    const request = live.of(update.sequence);
+    if (request !== undefined) deliver(context, request, update, time);
+  }
+}
+
+/** Gives an id to its request at `time`, and ends the request where the id does, or where its reader has stopped reading. */
+function deliver(
   { live, scheduler }: DeliveryContext,
   request: LiveRequest,
   { sequence, id, brokenAt, logprobs, finishReason }: SequenceUpdate,
@@ -32,4 +48,5 @@ export function deliver(
     return;
   }
   if (finishReason !== null) live.end(sequence, { finishReason, time, error: null });
+  else if (request.overrun !== null) live.abort(request, request.overrun);
 }

@@ -5,11 +5,12 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
 import type { SchedulerRow } from '../core/scheduler-output.ts';
 import { createScheduler } from '../scheduler/create-scheduler.ts';
-import type { Scheduler } from '../scheduler/scheduler.ts';
+import type { Scheduler, SchedulerStats } from '../scheduler/scheduler.ts';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { checkOptions } from '../util/option-checks.ts';
 import { type ChatFormat, type ChatReply, type ChatRequest, type ChatStream, chatRequest, replyOf } from './chat.ts';
-import { deliver } from './deliver.ts';
+import { deliverStep } from './deliver.ts';
 import { checkEngineOptions, type EngineOptions } from './engine-options.ts';
 import { UnknownRequestError } from './errors.ts';
 import { Intake } from './intake.ts';
@@ -22,7 +23,7 @@ import { runStep, type StepOutcome } from './run-step.ts';
 import { RunnerLease } from './runner-lease.ts';
 import { SteadyClock } from './steady-clock.ts';
 import { StepTarget } from './step-target.ts';
-import { TextStream } from './text-stream.ts';
+import { STREAM_OPTIONS, type StreamOptions, TextStream } from './text-stream.ts';
 import { UnreadSteps } from './unread-steps.ts';
 
 /** A submitted step. */
@@ -118,6 +119,11 @@ export class Engine {
     return this.#live.size > 0 || this.#inFlight.length > 0;
   }
 
+  /** Requests and blocks now, and counts of tokens since the start: for metrics, which ask when they are asked. */
+  get stats(): SchedulerStats {
+    return this.#scheduler.stats;
+  }
+
   /**
    * Queues a request for the next `step` or `run`; does no GPU work.
    *
@@ -128,8 +134,7 @@ export class Engine {
    * @throws RunnerFailedError when the runner can run no more steps.
    */
   addRequest(request: GenerationRequest): RequestHandle {
-    const { sequence, finished } = this.#intake.add(request);
-    return { requestId: sequence.requestId, finished };
+    return this.#intake.add(request).handle;
   }
 
   /**
@@ -182,9 +187,7 @@ export class Engine {
    * @throws RangeValueError unless `n` is an integer in [1, 128]; and what `addRequest` throws.
    */
   addChoices(request: GenerationRequest, n: number): RequestHandle[] {
-    return this.#intake
-      .addChoices(request, n)
-      .map(({ sequence, finished }) => ({ requestId: sequence.requestId, finished }));
+    return this.#intake.addChoices(request, n).map(({ handle }) => handle);
   }
 
   /**
@@ -202,10 +205,13 @@ export class Engine {
    * Runs a request and yields a piece per id as it arrives; returns the finished request. Leaving early aborts it. The
    * request is queued by this call, not by the first `next`.
    *
-   * @throws what `addRequest` throws; and RequestFailedError, from `next`, for a request that ends with `error`.
+   * @throws what `addRequest` throws; RangeValueError for an option that is unknown or out of range; and RequestFailedError, from
+   * `next`, for a request that ends with `error`.
    */
-  stream(request: GenerationRequest): TextStream {
+  stream(request: GenerationRequest, options: StreamOptions = {}): TextStream {
+    checkOptions('options of stream', options, STREAM_OPTIONS);
     const live = this.#intake.add(request);
+    live.limitReader(options.maxUnreadPieces);
     this.#startLoop();
     return new TextStream(live, () => this.#live.abort(live));
   }
@@ -221,12 +227,14 @@ export class Engine {
     return await reply;
   }
 
-  /**
-   * Answers a chat as `chat` does, and yields the answer as it arrives. @throws what `chat` throws.
-   */
-  async streamChat(messages: readonly ChatMessage[], request: ChatRequest = {}): Promise<ChatStream> {
+  /** Answers a chat as `chat` does, and yields the answer as it arrives. @throws what `chat` and `stream` throw. */
+  async streamChat(
+    messages: readonly ChatMessage[],
+    request: ChatRequest = {},
+    options: StreamOptions = {},
+  ): Promise<ChatStream> {
     const asked = await chatRequest(this.#chat, messages, request);
-    const pieces = this.stream(asked);
+    const pieces = this.stream(asked, options);
     return { pieces, reply: pieces.finished.then((finished) => replyOf(asked, finished)) };
   }
 
@@ -322,6 +330,7 @@ export class Engine {
       return null;
     }
     const description = this.#log.describe(output, this.#clock.now(), this.#scheduler.numWaiting);
+    for (const sequence of output.admitted) this.#live.of(sequence)?.start(description.submitted);
     const timing = this.#timeKernels ? { timed: 'kernels' as const } : {};
     const context = { runner: this.#runner, clock: this.#clock, lease: this.#lease };
     this.#inFlight.push({ rows, description, outcome: runStep(context, rows, timing) });
@@ -335,15 +344,7 @@ export class Engine {
     this.#unread.observeStep(record);
     for (const [index, { sequence }] of rows.entries()) this.#live.of(sequence)?.addStep(record, record.rows[index]!);
     this.#observers.tellStep(record);
-    if (error !== null) {
-      for (const sequence of this.#scheduler.fail(rows))
-        this.#live.end(sequence, { finishReason: 'error', time, error });
-      this.#endIfRunnerFailed();
-      return;
-    }
-    for (const update of this.#scheduler.update(outcome.sampled, outcome.result, outcome.scored)) {
-      const live = this.#live.of(update.sequence);
-      if (live !== undefined) deliver({ live: this.#live, scheduler: this.#scheduler }, live, update, time);
-    }
+    deliverStep({ live: this.#live, scheduler: this.#scheduler }, rows, outcome);
+    if (error !== null) this.#endIfRunnerFailed();
   }
 }

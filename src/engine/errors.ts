@@ -42,6 +42,20 @@ export class RequestFailedError extends RoseinferError {
   }
 }
 
+/** A reader that left more pieces of its stream unread than it may; the reason of the abort of its request. */
+export class SlowReaderError extends RoseinferError {
+  readonly requestId: string;
+  readonly unread: number;
+  readonly max: number;
+
+  constructor(requestId: string, unread: number, max: number) {
+    super(`reader of request ${idText(requestId)} has left ${unread} pieces unread, expected at most ${max}`);
+    this.requestId = requestId;
+    this.unread = unread;
+    this.max = max;
+  }
+}
+
 /** A runner's answer that doesn't belong to the step it was given. */
 export class StepResultError extends RoseinferError {
   readonly found: string;

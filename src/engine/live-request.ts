@@ -2,10 +2,11 @@
 import type { TokenLogprobs } from '../core/runner.ts';
 import type { FinishReason, Sequence } from '../core/sequence.ts';
 import type { Detokenizer } from '../tokenizer/detokenizer.ts';
+import { SlowReaderError } from './errors.ts';
 import type { StepRecord, StepRecordRow } from './observe/step-record.ts';
 import { Timeline } from './observe/timeline.ts';
 import { requestTimings } from './observe/timings.ts';
-import type { FinishedRequest, TextPiece } from './request.ts';
+import type { FinishedRequest, RequestHandle, TextPiece } from './request.ts';
 
 /** How and when a request ended; `error` is the message of its fault, if there was one. */
 export interface RequestEnd {
@@ -51,6 +52,12 @@ export class LiveRequest {
   /** Resolves when the next piece arrives. */
   #news: PromiseWithResolvers<void> | null = null;
   #stopListening: (() => void) | null = null;
+  /** Pieces that a reader has taken. */
+  #numRead = 0;
+  /** When its first step was submitted, in milliseconds of the engine's clock. */
+  #started: number | null = null;
+  /** Most pieces that its reader may leave unread. */
+  #maxUnread = Number.POSITIVE_INFINITY;
   #hasEnded = false;
 
   constructor(sequence: Sequence, detokenizer: TextSource, options: LiveRequestOptions = {}) {
@@ -92,6 +99,29 @@ export class LiveRequest {
     return isStopped;
   }
 
+  /** The request as its caller holds it. */
+  get handle(): RequestHandle {
+    return { requestId: this.sequence.requestId, finished: this.finished };
+  }
+
+  /** Bounds the pieces that a reader leaves unread; any number when absent. */
+  limitReader(maxUnread = Number.POSITIVE_INFINITY): void {
+    this.#maxUnread = maxUnread;
+  }
+
+  /** Error of a reader that has left more pieces unread than it may; null where there is none. */
+  get overrun(): SlowReaderError | null {
+    const numUnread = this.#pieces.length - this.#numRead;
+    return numUnread <= this.#maxUnread
+      ? null
+      : new SlowReaderError(this.sequence.requestId, numUnread, this.#maxUnread);
+  }
+
+  /** Records that a step with the request was submitted at `time`. */
+  start(time: number): void {
+    this.#started ??= time;
+  }
+
   /** Records that the request was in a step. */
   addStep(step: StepRecord, row: StepRecordRow): void {
     this.#timeline?.addStep(step, row);
@@ -125,7 +155,7 @@ export class LiveRequest {
       seed: params.seed,
       logprobs: params.logprobs === null ? null : this.#logprobs,
       promptLogprobs: this.#promptLogprobs,
-      timings: requestTimings(arrival, this.#tokenTimes, time),
+      timings: requestTimings(arrival, this.#tokenTimes, time, this.#started),
       timeline: this.#timeline?.finish(time) ?? null,
     };
     this.#finish(response);
@@ -135,23 +165,29 @@ export class LiveRequest {
 
   /** The piece of id `index` after those that it resumes with, once it is there; null when the request ends without it. */
   async piece(index: number): Promise<TextPiece | null> {
-    while (index >= this.#pieces.length && !this.#hasEnded) {
-      this.#news ??= Promise.withResolvers<void>();
-      await this.#news.promise;
-    }
+    await this.#arrival(index);
+    this.#numRead = Math.max(this.#numRead, Math.min(index + 1, this.#pieces.length));
     return this.#pieces[index] ?? null;
   }
 
   /** Log-probabilities of the prompt once they are all there, or as far as they are when the request ends; null unless it asked. */
   async promptLogprobs(): Promise<FinishedRequest['promptLogprobs']> {
     // They come with the step that samples the first id, or before it.
-    await this.piece(0);
+    await this.#arrival(0);
     return this.#promptLogprobs;
   }
 
   get #promptLogprobs(): FinishedRequest['promptLogprobs'] {
     const { promptLogprobs, promptScores } = this.sequence;
     return promptLogprobs === null ? null : [null, ...promptScores];
+  }
+
+  /** Resolves when a piece is there or the request has ended. */
+  async #arrival(index: number): Promise<void> {
+    while (index >= this.#pieces.length && !this.#hasEnded) {
+      this.#news ??= Promise.withResolvers<void>();
+      await this.#news.promise;
+    }
   }
 
   #tellReaders(): void {

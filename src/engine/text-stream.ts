@@ -1,10 +1,26 @@
 // A stream is a second reader of a live request: the pieces are kept there, so any number of them could read at any pace.
+import { type Checks, count } from '../util/option-checks.ts';
 import { RequestFailedError } from './errors.ts';
 import type { LiveRequest } from './live-request.ts';
 import type { FinishedRequest, TextPiece } from './request.ts';
 
+/** Options of a stream. */
+export interface StreamOptions {
+  /**
+   * Most pieces that the reader may leave unread: with one more the request is aborted, with a SlowReaderError as its reason, so that no
+   * place in the batch is taken for a reader that has stopped. Those that there are can be read. Default: any number.
+   */
+  readonly maxUnreadPieces?: number | undefined;
+}
+
+/** A check for each option of a stream. */
+export const STREAM_OPTIONS: Checks<StreamOptions> = { maxUnreadPieces: count };
+
 /**
  * The pieces of one request as its ids arrive, those after the ones that it resumes with, then its end. A slow reader delays no other request.
+ *
+ * All pieces of a step are there before any reader goes on, and every reader that waits goes on before the next turn of the event loop: what
+ * readers write in `process.nextTick` after their pieces has those of all streams.
  *
  * No generator function: returning from one before its first `next` would run none of its code and let the request go
  * on, and returning while a `next` waits would take effect only with the next id.

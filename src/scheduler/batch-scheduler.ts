@@ -2,7 +2,7 @@
 import { maxUnreadIds } from '../core/logits-adjustment.ts';
 import type { ModelLimits, StepResult } from '../core/runner.ts';
 import type { SchedulerOutput, SchedulerRow } from '../core/scheduler-output.ts';
-import type { FinishReason, Sequence } from '../core/sequence.ts';
+import type { FinishReason, PrefixHit, Sequence } from '../core/sequence.ts';
 import { NO_BLOCK } from '../kv/block-table.ts';
 import { KVCacheManager } from '../kv/kv-cache-manager.ts';
 import { RoseinferError } from '../util/errors.ts';
@@ -14,7 +14,7 @@ import { GuardedPolicies, type SchedulingPolicies } from './guarded-policies.ts'
 import { positionsToScore, takeScores } from './prompt-scores.ts';
 import { insertByRank, WaitingQueue } from './queue/waiting-queue.ts';
 import { RequestTooLargeError } from './request-too-large-error.ts';
-import type { Scheduler, SequenceUpdate } from './scheduler.ts';
+import type { Scheduler, SchedulerStats, SequenceUpdate } from './scheduler.ts';
 
 /** A sequence with a place in the batch. */
 interface RunningSequence {
@@ -37,8 +37,8 @@ export class BatchScheduler implements Scheduler {
   readonly #waiting = new WaitingQueue();
   readonly #running: RunningSequence[] = [];
   readonly #freeTokenSlots: number[];
+  readonly #counts = { promptTokens: 0, generatedTokens: 0, prefixQueries: 0, prefixHits: 0, preemptions: 0 };
   #numAdded = 0;
-  #numPreemptions = 0;
 
   /** @throws RangeValueError for a limit, or a policy's `maxRunning`, that is no integer ≥ 1. */
   constructor(policies: SchedulingPolicies, limits: ModelLimits) {
@@ -69,7 +69,13 @@ export class BatchScheduler implements Scheduler {
   }
 
   get numPreemptions(): number {
-    return this.#numPreemptions;
+    return this.#counts.preemptions;
+  }
+
+  get stats(): SchedulerStats {
+    const { numWaiting, numRunning } = this;
+    const { numBlocks, numFreeBlocks } = this.#kv;
+    return { numWaiting, numRunning, numUsedBlocks: numBlocks - numFreeBlocks, numBlocks, ...this.#counts };
   }
 
   hasUnfinished(): boolean {
@@ -143,6 +149,7 @@ export class BatchScheduler implements Scheduler {
       }
       const id = ids[index]!;
       sequence.ids.push(id);
+      this.#counts.generatedTokens++;
       this.#kv.cacheBlocks(sequence);
       const finishReason = reasonToStop(sequence, id);
       if (finishReason !== null) this.#finish(sequence, finishReason);
@@ -229,8 +236,16 @@ export class BatchScheduler implements Scheduler {
     const hit = this.#kv.start(head, numReserved);
     if (hit === null) return false;
     head.numComputedTokens = hit.numTokens;
+    if (head.prefixHit === null) this.#countStart(head, hit);
     head.prefixHit ??= hit;
     return true;
+  }
+
+  #countStart({ promptIds: { length } }: Sequence, { numTokens, miss }: PrefixHit): void {
+    this.#counts.promptTokens += length;
+    if (miss === 'off') return;
+    this.#counts.prefixQueries += length;
+    this.#counts.prefixHits += Math.min(numTokens, length);
   }
 
   #admissionState(): AdmissionState {
@@ -273,7 +288,7 @@ export class BatchScheduler implements Scheduler {
     sequence.numComputedTokens = 0;
     sequence.numPreemptions++;
     this.#waiting.add(sequence);
-    this.#numPreemptions++;
+    this.#counts.preemptions++;
   }
 
   #addRow(step: StepDraft, { sequence, tokenSlot }: RunningSequence, numTokens: number): void {

@@ -17,6 +17,23 @@ export interface SequenceUpdate {
   readonly finishReason: FinishReason | null;
 }
 
+/** State of the queue, the batch and the KV pool now, and counts since the start, which only rise. */
+export interface SchedulerStats {
+  readonly numWaiting: number;
+  readonly numRunning: number;
+  /** Blocks that running sequences have. Those that only the prefix cache keeps are free. */
+  readonly numUsedBlocks: number;
+  readonly numBlocks: number;
+  /** Tokens of the prompts of sequences that have started. */
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+  /** Tokens of prompts that were looked up in the prefix cache, and of these the tokens found there. */
+  readonly prefixQueries: number;
+  readonly prefixHits: number;
+  /** Preemptions: for a sequence ranked before it, or because another request's step failed. */
+  readonly preemptions: number;
+}
+
 /**
  * Decides what each step computes, and keeps the books of sequences, blocks and token slots. It knows no GPU and no
  * clock.
@@ -34,6 +51,7 @@ export interface Scheduler {
   readonly maxRunning: number;
   /** Preemptions so far: for a sequence ranked before it, or because another request's step failed. */
   readonly numPreemptions: number;
+  readonly stats: SchedulerStats;
   /**
    * Queues a sequence.
    *

@@ -286,6 +286,7 @@ describe('timings', () => {
     }
     expect((await finished).timings).toEqual({
       arrival: 5,
+      started: 7,
       firstToken: 15,
       lastToken: 45,
       tokenTimes: [15, 21, 45],
@@ -333,6 +334,7 @@ describe('timings', () => {
     const { timings } = await finished;
     expect(timings).toEqual({
       arrival: 0,
+      started: null,
       firstToken: null,
       lastToken: null,
       tokenTimes: [],

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
-import { RequestFailedError, UnknownRequestError } from '../../src/engine/errors.ts';
+import { RequestFailedError, SlowReaderError, UnknownRequestError } from '../../src/engine/errors.ts';
 import type { FinishedRequest, TextPiece } from '../../src/engine/request.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { byteTokens } from '../support/byte-tokens.ts';
@@ -212,6 +212,72 @@ describe('leaving a stream early', () => {
     await stream.return();
     await engine.run();
     expect((await finished).finishReason).toBe('length');
+  });
+});
+
+describe('readers', () => {
+  const NUM_STREAMS = 5;
+  const requests = Array.from({ length: NUM_STREAMS }, (_, seed) => ({
+    promptIds: [seed],
+    sampling: { maxTokens: 8, seed, ignoreEos: true },
+  }));
+
+  test('of all streams get what a step gave before the next tick, so that they can write it together', async () => {
+    const runner = talesRunner({ maxBatchSize: NUM_STREAMS });
+    await using engine = new Engine({ runner, tokenizer, overlap: true });
+    const writes: number[] = [];
+    let pending = 0;
+    const write = () => {
+      if (pending++ > 0) return;
+      process.nextTick(() => {
+        writes.push(pending);
+        pending = 0;
+      });
+    };
+    await Promise.all(
+      requests.map(async (request) => {
+        for await (const _ of engine.stream(request)) write();
+      }),
+    );
+    await setImmediate();
+    expect(writes).toEqual(Array(8).fill(NUM_STREAMS));
+  });
+
+  test('that are slow hold up no step, and have their request aborted once more pieces are unread than they may leave', async () => {
+    const runner = talesRunner({ maxBatchSize: NUM_STREAMS });
+    await using engine = new Engine({ runner, tokenizer });
+    const [fast, stopped, slow, unbounded] = requests.map((request, i) =>
+      engine.stream({ ...request, requestId: `r${i}` }, i === 3 ? {} : { maxUnreadPieces: i === 0 ? 1 : 3 }),
+    );
+    const { pieces } = await readAll(fast!);
+    expect(pieces).toHaveLength(8);
+    const cut = await stopped!.finished;
+    expect(cut).toMatchObject({ finishReason: 'abort', error: null, ids: completion(requests[1]!).slice(0, 4) });
+    expect(cut.abortReason).toEqual(new SlowReaderError('r1', 4, 3));
+    expect(cut.abortReason).toMatchObject({
+      message: 'reader of request r1 has left 4 pieces unread, expected at most 3',
+      requestId: 'r1',
+      unread: 4,
+      max: 3,
+    });
+    // What there is can be read still.
+    const read = await readAll(slow!);
+    expect(read.pieces).toHaveLength(4);
+    expect(read.response.finishReason).toBe('abort');
+    expect((await unbounded!.finished).finishReason).toBe('length');
+    // One whose last piece is the one too many has ended.
+    const short = { promptIds: [9], sampling: { maxTokens: 4, seed: 1, ignoreEos: true } };
+    const ended = engine.stream(short, { maxUnreadPieces: 3 });
+    expect((await ended.finished).finishReason).toBe('length');
+    for (const maxUnreadPieces of [0, 1.5, '3']) {
+      expect(() => Reflect.apply(engine.stream, engine, [prompt, { maxUnreadPieces }])).toThrow(
+        /^maxUnreadPieces is .*, expected an integer ≥ 1$/,
+      );
+    }
+    expect(() => Reflect.apply(engine.stream, engine, [prompt, { maxUnread: 1 }])).toThrow(
+      'key of options of stream is "maxUnread", expected one of maxUnreadPieces',
+    );
+    expect(engine.hasUnfinished).toBe(false);
   });
 });
 

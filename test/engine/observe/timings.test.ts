@@ -9,6 +9,7 @@ test('TPOT is the mean gap after the first token, and absent for a single one', 
 
 test('a request without tokens has no metric but its length', () => {
   expect(requestTimings(100, [], 107)).toEqual({
+    started: null,
     arrival: 100,
     firstToken: null,
     lastToken: null,
