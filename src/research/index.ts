@@ -60,7 +60,6 @@ export {
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.ts';
 export type {
   CacheOptions,
-  CacheOptions,
   ChooseId,
   ForwardOptions,
   GenerateOptions,
