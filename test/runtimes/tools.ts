@@ -18,6 +18,12 @@ export function findTool(name: string): Tool {
   return path === undefined ? { missing: `no ${name} in .ci/tools or on the PATH; ${MEND}` } : { path };
 }
 
+/** Finds the Python that has Jupyter's client. */
+export function findJupyter(): Tool {
+  const path = join(TOOLS, 'python/bin/python');
+  return isExecutable(path) ? { path } : { missing: `no Python with jupyter_client in .ci/tools; ${MEND}` };
+}
+
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
