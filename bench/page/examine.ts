@@ -6,10 +6,11 @@ import type { Device } from '../../src/gpu/device.ts';
 import type { DeviceIdentity, DeviceTraits } from '../../src/gpu/device-traits.ts';
 import type { ReductionClass } from '../../src/gpu/reduction.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
-import { type Timing, time } from '../../src/gpu/time.ts';
 import { matmul } from '../../src/kernels/matmul/matmul.ts';
 import { packWeight } from '../../src/kernels/weights/pack-weight.ts';
 import { modelKernels } from '../../src/models/kernels.ts';
+import { time } from '../../src/timing/time.ts';
+import type { Timing } from '../../src/timing/timing.ts';
 import { examinedModels } from './models.ts';
 
 /** Results of the kernels of one model. */
