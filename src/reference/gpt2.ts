@@ -173,7 +173,7 @@ export class ReferenceGPT2 {
     return { logits, hidden };
   }
 
-  /** [T, C]: token embedding plus embedding of the absolute position. */
+  /** Token embedding plus embedding of the absolute position: [T, C]. */
   #embed(ids: ArrayLike<number>, start: number): Float64Array {
     const { hiddenSize: C, numPositions } = this.config;
     const T = ids.length;

@@ -128,19 +128,20 @@ export function compareWithin(
   if (got.length !== want.length) return otherLength(got.length, want.length, options);
   checkShape(options, want.length);
   const limit = limitOf(bound, { got, want, magnitude: options.magnitude });
+  const nan = options.nan ?? false;
   let numWrong = 0;
-  let worst: WrongElement | null = null;
+  let worstIndex = -1;
   let worstExcess = 0;
   for (let i = 0; i < want.length; i++) {
-    const element = { index: i, got: got[i]!, want: want[i]! };
-    const excess = excessOf(element, limit, options.nan ?? false);
+    const excess = got[i] === want[i] ? 0 : excessOf(got[i]!, want[i]!, limit(i), nan);
     if (excess === 0) continue;
     numWrong++;
     if (excess <= worstExcess) continue;
-    worst = element;
+    worstIndex = i;
     worstExcess = excess;
   }
-  if (worst === null) return agreement(want.length, 'within the bound', options);
+  if (worstIndex < 0) return agreement(want.length, 'within the bound', options);
+  const worst = { index: worstIndex, got: got[worstIndex]!, want: want[worstIndex]! };
   const allowed = limit(worst.index);
   const error = Math.abs(worst.got - worst.want);
   const excess = Number.isFinite(worstExcess)
@@ -153,11 +154,9 @@ export function compareWithin(
 }
 
 /** Error over bound of an element that is wrong, Infinity where there is no such number; 0 for one that is right. */
-function excessOf({ index, got, want }: WrongElement, limit: (index: number) => number, nan: boolean) {
-  if (got === want) return 0;
+function excessOf(got: number, want: number, allowed: number, nan: boolean): number {
   if (nan && Number.isNaN(got) && Number.isNaN(want)) return 0;
   const error = Math.abs(got - want);
-  const allowed = limit(index);
   if (error <= allowed && error < Number.POSITIVE_INFINITY) return 0;
   return Number.isFinite(error) ? error / allowed : Number.POSITIVE_INFINITY;
 }

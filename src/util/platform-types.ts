@@ -8,12 +8,14 @@
 declare global {
   interface AbortSignal {}
   interface GPUAdapter {}
+  interface GPUAdapterInfo {}
   interface GPUBindGroup {}
   interface GPUBindGroupDescriptor {}
   interface GPUBindGroupLayout {}
   interface GPUBuffer {}
   interface GPUBufferDescriptor {}
   interface GPUCommandEncoder {}
+  interface GPUCompilationMessage {}
   interface GPUComputePassEncoder {}
   interface GPUComputePassTimestampWrites {}
   interface GPUComputePipeline {}

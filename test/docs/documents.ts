@@ -76,10 +76,21 @@ const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf
   .map((path) => `src/${path}`)
   .filter((path) => readFileSync(join(ROOT, path), 'utf8').includes('* @example'));
 
+const printed = [...documents.flatMap(({ blocks }) => blocks), ...sources.flatMap(readExamples)].filter(
+  ({ language }) => language === 'ts',
+);
+const isForVitest = ({ code }: CodeBlock) => code.includes("from 'vitest'");
+const nameOf = ({ place }: CodeBlock) => place.replaceAll(/\W/g, '-');
+
 /** The programs that documents and comments print, with a file name for each. */
-export const examples = [...documents.flatMap(({ blocks }) => blocks), ...sources.flatMap(readExamples)]
-  .filter(({ language }) => language === 'ts')
-  .map((block) => ({ ...block, file: `${block.place.replaceAll(/\W/g, '-')}.ts` }));
+export const examples = printed
+  .filter((block) => !isForVitest(block))
+  .map((block) => ({ ...block, file: `${nameOf(block)}.ts` }));
+
+/** The tests for vitest that they print. */
+export const testExamples = printed
+  .filter(isForVitest)
+  .map((block) => ({ ...block, file: `${nameOf(block)}.test.ts` }));
 
 /** The lines of shell blocks. */
 export const shellLines = documents

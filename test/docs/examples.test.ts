@@ -5,7 +5,7 @@ import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PackedPackage, packPackage, run } from '../package/packed-package.ts';
-import { examples, ROOT } from './documents.ts';
+import { examples, ROOT, testExamples } from './documents.ts';
 
 let packed: PackedPackage;
 beforeAll(() => {
@@ -26,6 +26,26 @@ describe('the program runs that is printed in', () => {
     expect(status, stderr).toBe(0);
     expect(stdout.trim()).not.toBe('');
     if (prints !== null) expect(stdout).toMatch(outputLike(prints));
+  });
+});
+
+describe('the test passes in vitest that is printed in', () => {
+  const vitest = (file: string) => run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', file], packed.user);
+  beforeAll(() => symlinkSync(join(ROOT, 'node_modules/vitest'), join(packed.user, 'node_modules/vitest')));
+
+  test.each(testExamples)('$place', ({ file, code }) => {
+    writeFileSync(join(packed.user, file), code);
+    const { status, stdout, stderr } = vitest(file);
+    expect(status, stdout + stderr).toBe(0);
+  });
+
+  test('… and would be found failing', () => {
+    expect(testExamples).not.toEqual([]);
+    const wrong = (testExamples[0]?.code ?? '').replaceAll('bounds.ulps(1)', '0');
+    writeFileSync(join(packed.user, 'wrong.test.ts'), wrong);
+    const { status, stdout, stderr } = vitest('wrong.test.ts');
+    expect(status).toBe(1);
+    expect(stdout + stderr).toMatch(/x: element \[\d, \d\] of \[2, 8\] is .* elements fail/);
   });
 });
 

@@ -1,11 +1,11 @@
 // The package's declarations, read by every TypeScript in use with the settings that programs have: they are checked as
 // a program's own code is. Skipped are the language's own libraries alone: a conflict with one is an error here, too.
 // @module-tag sweep
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { examples } from '../docs/documents.ts';
+import { examples, testExamples } from '../docs/documents.ts';
 import { NODE_MODULES, type PackedPackage, packPackage, run } from './packed-package.ts';
 
 const COMPILERS: Readonly<Record<string, string>> = {
@@ -20,6 +20,8 @@ const RESOLUTIONS = { node16: 'node16', nodenext: 'nodenext', bundler: 'esnext' 
 const PROGRAM = `
 import { Engine, loadModel, RangeValueError, type GenerationRequest, type Runner } from 'roseinfer';
 import { layernorm, openDevice, Tensor, type Device, type TensorData } from 'roseinfer/kernels';
+import { layerNorm } from 'roseinfer/reference';
+import { adversarial, checkKernel, compareWithin, mutants, type Comparison } from 'roseinfer/testing';
 import { loadTextModel } from 'roseinfer/research';
 
 export async function generate(request: GenerationRequest): Promise<string> {
@@ -36,6 +38,14 @@ export async function normalize(halves: Float16Array): Promise<TensorData> {
   const x = Tensor.from(device, 'x', halves);
   await layernorm.run(device, { x, gamma: x, beta: x, out: x }, { eps: 1e-5 });
   return await x.read();
+}
+
+export async function bite(device: Device, want: Float64Array): Promise<Comparison> {
+  const [{ data } = { data: new Float32Array(4) }] = adversarial([2, 2], { seed: 1 });
+  const operands = { x: { data, shape: [2, 2] }, gamma: [1, 1], beta: [0, 0] };
+  const judge = (kernel: typeof layernorm) => checkKernel(device, kernel, operands, { eps: 1e-5 }, { expect: { out: want } });
+  await mutants(layernorm, { judge, count: 1 });
+  return compareWithin(data, layerNorm(want, want, want, { M: 1, C: 4, epsilon: 0 }), { abs: 1 });
 }
 
 export async function score(ids: readonly number[]): Promise<Float32Array> {
@@ -112,6 +122,24 @@ describe.each(Object.keys(COMPILERS))('TypeScript %s', (version) => {
     const found = expect.stringMatching(/^wrong\.ts.*'epsilon' does not exist in type/);
     expect(errorsOf(version, ['wrong.ts'], options)).toEqual([found]);
   });
+});
+
+test('TypeScript accepts the tests that documents print, whose matchers vitest does not have, and knows these', () => {
+  symlinkSync(join(NODE_MODULES, 'vitest'), join(packed.user, 'node_modules/vitest'));
+  for (const { file, code } of testExamples) writeFileSync(join(packed.user, file), code);
+  const wrong = `import { expect } from 'vitest'; import 'roseinfer/testing/vitest';\nexpect([1]).toBeWithin([1]);`;
+  writeFileSync(join(packed.user, 'wrong-matcher.ts'), wrong);
+  // Declarations of vitest are its own affair.
+  const options = { module: 'nodenext', target: 'esnext', lib: ['esnext'], types: ['node'], skipLibCheck: true };
+  expect(
+    errorsOf(
+      '6.0',
+      testExamples.map(({ file }) => file),
+      options,
+    ),
+  ).toEqual([]);
+  const found = expect.stringMatching(/^wrong-matcher\.ts.*Expected 2-3 arguments, but got 1/);
+  expect(errorsOf('6.0', ['wrong-matcher.ts'], options)).toEqual([found]);
 });
 
 test('TypeScript 5.9 accepts it beside @webgpu/types, which later ones have in `dom`', { tags: ['slow'] }, () => {

@@ -7,7 +7,15 @@ import { defineKernel, type Kernel } from '../../src/gpu/kernel.ts';
 import { read, write } from '../../src/gpu/kernel-spec.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
-import { MutantsError, mutants, mutantTexts } from '../../src/testing/index.ts';
+import {
+  CheckReport,
+  compareWithin,
+  KernelCheckError,
+  type KernelFault,
+  MutantsError,
+  mutants,
+  mutantTexts,
+} from '../../src/testing/index.ts';
 import { boundLoops } from '../../src/testing/mutants/bounded-loops.ts';
 
 let device: Device;
@@ -36,6 +44,13 @@ const prefix = defineKernel({
   workgroups: ({ N }) => [Math.ceil(N / 8), 1, 1],
 });
 type Prefix = typeof prefix.spec;
+
+/** A fault of a check's report. */
+const FAULT: KernelFault = {
+  ...{ variant: 'prefix', circumstance: null, output: 'y', index: [3], got: 1, want: 2, excess: 3, numWrong: 1 },
+  kind: 'wrong',
+  message: 'y[3] is off',
+};
 
 /** Runs the kernel on 1, 2, … N, with words behind the output that it must leave alone. */
 async function outputOf(kernel: Kernel<Prefix>, N: number): Promise<readonly number[]> {
@@ -177,7 +192,25 @@ describe('a judge', () => {
   });
 
   test('may give a comparison or a report', async () => {
-    await expect(mutants(prefix, { judge: () => ({ passes: false }) })).rejects.toThrow(MutantsError);
+    const judgeOf = (rejection: unknown) => {
+      let calls = 0;
+      return () => (++calls > 1 ? rejection : true);
+    };
+    const report = new CheckReport({
+      ...{ kernel: 'prefix', variants: [], numRuns: 1, warnings: [], worst: null, skipped: [] },
+      faults: [FAULT],
+    });
+    const rejections: [rejection: unknown, reason: string][] = [
+      [false, 'the judge gave false'],
+      [{ passes: false }, 'the result does not pass'],
+      [compareWithin([1], [2], 0), 'element 0 of 1 is 1, expected 2; 1 of 1 elements fail'],
+      [report, 'y[3] is off'],
+      [Promise.reject(new KernelCheckError(report)), 'y[3] is off'],
+    ];
+    for (const [rejection, reason] of rejections) {
+      const { killed } = await mutants(prefix, { judge: judgeOf(rejection), count: 1 });
+      expect(killed.map((mutant) => mutant.reason)).toEqual([reason]);
+    }
     expect((await mutants(prefix, { judge: () => ({ passes: true }), count: 1 })).survived).toHaveLength(1);
     expect((await mutants(prefix, { judge: () => null, count: 1 })).survived).toHaveLength(1);
   });

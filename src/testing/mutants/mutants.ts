@@ -13,6 +13,7 @@ import {
   seed as seedCheck,
 } from '../../util/option-checks.ts';
 import { quote } from '../../util/quote.ts';
+import { CheckReport, KernelCheckError } from '../check-report.ts';
 import { KernelTexts } from './kernel-texts.ts';
 import { type JudgedMutant, MutantReport } from './mutant-report.ts';
 import { mutantTexts } from './mutant-texts.ts';
@@ -135,14 +136,13 @@ async function verdictOf<S extends KernelSpec>(
 
 async function run<S extends KernelSpec>(judge: MutantOptions<S>['judge'], kernel: Kernel<S>): Promise<Verdict> {
   try {
-    const accepted = await judge(kernel);
-    if (isRejection(accepted)) return { state: 'killed', timedOut: false, reason: 'the judge gave false' };
+    const result: unknown = await judge(kernel);
+    if (isRejection(result)) return { state: 'killed', timedOut: false, reason: reasonOf(result) };
     return { state: 'survived', timedOut: false, reason: '' };
   } catch (error) {
-    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n', 1);
     // What does not link or compile is refused by the library or the driver, whatever the judge looks at.
     const isInvalid = isOf(error, KernelError) || isOf(error, GpuError);
-    return { state: isInvalid ? 'invalid' : 'killed', timedOut: false, reason, error };
+    return { state: isInvalid ? 'invalid' : 'killed', timedOut: false, reason: reasonOf(error), error };
   }
 }
 
@@ -154,4 +154,14 @@ function isOf(error: unknown, type: abstract new (...args: never[]) => Error): b
 /** Tells whether a judge's result, such as a report of `examineKernel` or a comparison, rejects the kernel. */
 function isRejection(result: unknown): boolean {
   return result === false || (typeof result === 'object' && result !== null && Reflect.get(result, 'passes') === false);
+}
+
+/** Line that says why a kernel is rejected: of a report its first fault. */
+function reasonOf(rejection: unknown): string {
+  if (rejection === false) return 'the judge gave false';
+  const report = rejection instanceof KernelCheckError ? rejection.report : rejection;
+  if (report instanceof CheckReport) return report.faults[0]?.message ?? '';
+  const isObject = typeof rejection === 'object' && rejection !== null;
+  const message: unknown = isObject ? Reflect.get(rejection, 'message') : rejection;
+  return String(message ?? 'the result does not pass').split('\n', 1)[0] ?? '';
 }
