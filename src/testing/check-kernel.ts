@@ -2,15 +2,25 @@
 import type { Device } from '../gpu/device.ts';
 import { KernelError } from '../gpu/errors.ts';
 import { Kernel } from '../gpu/kernel.ts';
-import type { KernelSpec, ScalarsOf, VariantChoice } from '../gpu/kernel-spec.ts';
+import type { KernelSpec, ScalarsOf } from '../gpu/kernel-spec.ts';
 import { type Scalars, withDefaults, withPackedConditions } from '../gpu/operands.ts';
+import type { TensorData } from '../gpu/tensor-data.ts';
 import { RangeValueError } from '../util/errors.ts';
-import { type CheckOptions, resolveOptions } from './check-options.ts';
+import {
+  type CheckOptions,
+  type ResolvedOptions,
+  type RunOptions,
+  resolveOptions,
+  resolveRunOptions,
+} from './check-options.ts';
 import { type CheckReport, KernelCheckError } from './check-report.ts';
 import { CheckRun } from './check-run.ts';
 import { type CheckedOperand, hostOperands } from './host-operands.ts';
 import { benchOf } from './test-places.ts';
-import { metaOf } from './variant-plan.ts';
+import { metaOf, type Subject } from './variant-plan.ts';
+
+/** Operands of any kernel. */
+type AnyOperands = Readonly<Record<string, CheckedOperand | undefined>>;
 
 /** Operands of a check by name; outputs of which the inputs determine the shape may be left out. */
 export type CheckedOperands<S extends KernelSpec> = { readonly [K in keyof S['bindings']]?: CheckedOperand };
@@ -74,13 +84,55 @@ export async function examineKernel<S extends KernelSpec>(
   return await examineAny(device, kernel, operands, scalars, options);
 }
 
+/**
+ * Runs one variant of a kernel between guard words.
+ *
+ * @param operands as `checkKernel`.
+ * @returns each output by name, f16 as Float16Array.
+ * @throws KernelCheckError when a word beside an output was written, or runs differ; as `examineKernel`.
+ */
+export async function runGuarded<S extends KernelSpec>(
+  device: Device,
+  kernel: Kernel<S>,
+  operands: CheckedOperands<S>,
+  scalars: ScalarsOf<S>,
+  options: RunOptions<S> = {},
+): Promise<Readonly<Record<string, TensorData>>> {
+  return await runAny(device, kernel, operands, scalars, options);
+}
+
 async function examineAny(
   device: Device,
   kernel: Kernel,
-  operands: Readonly<Record<string, CheckedOperand | undefined>>,
+  operands: AnyOperands,
   scalars: Scalars,
   options: CheckOptions,
 ): Promise<CheckReport> {
+  const resolved = resolveOptions(options, outputsOf(device, kernel));
+  const subject = await subjectOf(device, kernel, operands, scalars, resolved);
+  const first = kernel.base(device.traits, subject.choice);
+  return await new CheckRun({ ...subject, first }, benchOf(device), resolved).report();
+}
+
+async function runAny(
+  device: Device,
+  kernel: Kernel,
+  operands: AnyOperands,
+  scalars: Scalars,
+  options: RunOptions,
+): Promise<Readonly<Record<string, TensorData>>> {
+  outputsOf(device, kernel);
+  const resolved = resolveRunOptions(options);
+  const subject = await subjectOf(device, kernel, operands, scalars, resolved);
+  const first = kernel.variant(device.traits, subject.choice);
+  const run = new CheckRun({ ...subject, first }, benchOf(device), resolved);
+  const report = await run.report();
+  if (!report.passes) throw new KernelCheckError(report);
+  return run.outputs();
+}
+
+/** Names of the outputs of what may be no kernel. @throws RangeValueError; KernelError for a kernel without outputs; DeviceLostError. */
+function outputsOf(device: Device, kernel: Kernel): string[] {
   if (!(kernel instanceof Kernel)) throw new RangeValueError('kernel', kernel, 'what defineKernel makes');
   if (device?.gpu === undefined) throw new RangeValueError('device', device, 'what openDevice opens');
   device.throwIfFailed();
@@ -89,9 +141,17 @@ async function examineAny(
     access === 'read_write' ? [name] : [],
   );
   if (outputs.length === 0) throw new KernelError(spec.name, 'writes no tensor: there is nothing to check');
-  const resolved = resolveOptions(options, outputs);
-  const host = await hostOperands(spec, operands, withDefaults(spec, scalars));
-  const choice: VariantChoice = withPackedConditions(spec, metaOf(host), resolved.choice);
-  const subject = { device, kernel, operands: host, scalars, choice };
-  return await new CheckRun(subject, benchOf(device), resolved).report();
+  return outputs;
+}
+
+async function subjectOf(
+  device: Device,
+  kernel: Kernel,
+  operands: AnyOperands,
+  scalars: Scalars,
+  { choice, reference }: ResolvedOptions,
+): Promise<Omit<Subject, 'first'>> {
+  const { spec } = kernel;
+  const host = await hostOperands(spec, operands, withDefaults(spec, scalars), reference === null);
+  return { device, kernel, operands: host, scalars, choice: withPackedConditions(spec, metaOf(host), choice) };
 }

@@ -12,6 +12,20 @@ import type { Limit } from './limit.ts';
 /** Which variants of a kernel are run: all combinations of its tunables, the base variant alone, or some choices. */
 export type CheckedVariants<S extends KernelSpec> = 'all' | 'base' | readonly ChoiceOf<S>[];
 
+/** Runs of one variant of a kernel, which must agree in all bits. */
+export interface RunOptions<S extends KernelSpec = KernelSpec> {
+  /** The variant; the kernel's default for the device when absent. */
+  readonly choice?: ChoiceOf<S> | undefined;
+  /** Default: 1. */
+  readonly runs?: number;
+  /** Default: the order that lanes have. */
+  readonly lanes?: readonly LaneOrder[];
+  /** Default: `own`; `all` as `checkKernel` has it. */
+  readonly subgroups?: 'all' | 'own';
+  /** Names of other adapters to run on, as `openDevice` takes them. */
+  readonly adapters?: readonly string[];
+}
+
 /** How a kernel is checked; one of `expect` and `reference` is needed. */
 export interface CheckOptions<S extends KernelSpec = KernelSpec> {
   /** Right outputs, by name. */
@@ -53,8 +67,17 @@ export interface ResolvedOptions {
   readonly workgroupMemory: 'warning' | 'fault' | 'unchecked';
 }
 
-const listOf = (names: readonly string[]) => (value: unknown) =>
-  Array.isArray(value) && value.length > 0 && value.every((each) => names.includes(each));
+/** Checks of what runs of a kernel are compared with each other. */
+const RUN_CHECKS = {
+  choice: { expected: 'a choice of a variant', accepts: isRecord },
+  runs: count,
+  lanes: { expected: `a list of ${LANE_ORDERS.join(', ')}`, accepts: listOf(LANE_ORDERS) },
+  subgroups: oneOf(['all', 'own']),
+  adapters: {
+    expected: 'a list of names of adapters',
+    accepts: (value: unknown) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
+  },
+} satisfies Checks<RunOptions>;
 
 const CHECKS: Checks<CheckOptions> = {
   expect: { expected: 'right outputs by name', accepts: isRecord },
@@ -64,14 +87,7 @@ const CHECKS: Checks<CheckOptions> = {
     expected: "'all', 'base' or a list of choices",
     accepts: (value) => value === 'all' || value === 'base' || (Array.isArray(value) && value.every(isRecord)),
   },
-  choice: { expected: 'a choice of a variant', accepts: isRecord },
-  runs: count,
-  lanes: { expected: `a list of ${LANE_ORDERS.join(', ')}`, accepts: listOf(LANE_ORDERS) },
-  subgroups: oneOf(['all', 'own']),
-  adapters: {
-    expected: 'a list of names of adapters',
-    accepts: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
-  },
+  ...RUN_CHECKS,
   inputs: {
     expected: `'auto', 'given' or a list of ${INPUT_VARIATIONS.join(', ')}`,
     accepts: (value) => value === 'auto' || value === 'given' || listOf(INPUT_VARIATIONS)(value),
@@ -122,4 +138,30 @@ function isByOutput(
   outputs: readonly string[],
 ): bound is Readonly<Record<string, Limit>> {
   return isRecord(bound) && Object.keys(bound).some((name) => outputs.includes(name));
+}
+
+function listOf(names: readonly string[]): (value: unknown) => boolean {
+  return (value) => Array.isArray(value) && value.length > 0 && value.every((each) => names.includes(each));
+}
+
+/**
+ * Checks the options of runs that are compared with nothing but each other, and completes them.
+ *
+ * @throws RangeValueError for an unknown option or value.
+ */
+export function resolveRunOptions(options: RunOptions): ResolvedOptions {
+  checkOptions('options of runGuarded', options, RUN_CHECKS);
+  return {
+    expect: null,
+    reference: null,
+    limitOf: () => bounds.exact,
+    variants: 'base',
+    choice: options.choice ?? {},
+    runs: options.runs ?? 1,
+    lanes: options.lanes ?? ['given'],
+    subgroups: options.subgroups ?? 'own',
+    adapters: options.adapters ?? [],
+    inputs: 'given',
+    workgroupMemory: 'unchecked',
+  };
 }

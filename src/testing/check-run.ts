@@ -1,19 +1,18 @@
 // One check of a kernel: its runs, and the faults that they show.
 import { DeviceLostError } from '../gpu/errors.ts';
-import type { KernelSpec } from '../gpu/kernel-spec.ts';
+import type { TensorData } from '../gpu/tensor-data.ts';
 import { RoseinferError } from '../util/errors.ts';
 import type { ResolvedOptions } from './check-options.ts';
 import { CheckReport, type FaultKind, type KernelFault, type WorstElement } from './check-report.ts';
 import { type Expectations, type OutputExpectation, type Reference, resolveExpectations } from './expectations.ts';
-import type { HostOperand } from './host-operands.ts';
+import { broughtHere, type HostOperand } from './host-operands.ts';
 import { variationsOf } from './input-variations.ts';
-import type { Job } from './job.ts';
 import { type LaneOrder, withLaneOrder } from './lane-orders.ts';
-import { judgeBits, judgeGuards, judgeValues, type OutputRun, type RunLabel } from './output-judge.ts';
-import { lengthsAsked, outputWords, placed } from './placement.ts';
+import { elementsOf, judgeBits, judgeGuards, judgeValues, type OutputRun, type RunLabel } from './output-judge.ts';
 import { withPoisonedMemory } from './poisoned-memory.ts';
 import type { TestBench, TestPlace } from './test-places.ts';
-import { planBase, planVariants, type Subject, type VariantPlan } from './variant-plan.ts';
+import { planFirst, planVariants, type Subject, type VariantPlan } from './variant-plan.ts';
+import { type ShaderText, VariantRunner } from './variant-runner.ts';
 
 /** Hints for bits that differ. */
 const RACE = 'a race, such as a missing workgroupBarrier, or two lanes that write one element';
@@ -36,17 +35,21 @@ export class CheckRun {
   readonly #variants = new Set<string>();
   /** Promise of the declaration. */
   readonly #bits: 'all' | 'runs' | 'none';
+  readonly #runner: VariantRunner;
+  #operands: readonly HostOperand[];
+  #outputWords: RightWords = new Map();
   #worst: WorstElement | null = null;
-  #numRuns = 0;
 
   /** @throws KernelError for operands that the kernel does not accept; RangeValueError for expectations that don't fit. */
   constructor(subject: Subject, bench: TestBench, options: ResolvedOptions) {
     this.#subject = subject;
     this.#bench = bench;
     this.#options = options;
+    this.#runner = new VariantRunner(subject.kernel.spec);
+    this.#operands = subject.operands;
     this.#outputs = subject.operands.filter(({ written }) => written);
     this.#bits = subject.kernel.spec.bits ?? 'all';
-    this.#base = planBase(subject);
+    this.#base = planFirst(subject);
     this.#expected = this.#expectationsOf(subject.operands);
   }
 
@@ -57,17 +60,18 @@ export class CheckRun {
    */
   async report(): Promise<CheckReport> {
     const { own } = this.#bench;
-    const { kernel, device } = this.#subject;
-    // The author's own lines are in the error of a shader that does not compile.
-    await kernel.build(device, this.#base.variant);
+    const { kernel } = this.#subject;
     const right = await this.#checkPlan(own, this.#base, null);
     await this.#checkVariants(own, right, [this.#base.label]);
     await this.#checkInputs();
     // Elsewhere a kernel that is wrong here shows the same faults again.
     const others = this.#faults.length === 0 ? await this.#otherPlaces() : [];
+    if (others.length > 0) this.#operands = await Promise.all(this.#operands.map(broughtHere));
     await Promise.all(
       others.map(async (place) => {
-        if (typeof place === 'string') this.#skipped.add(place);
+        const { spec } = kernel;
+        const refused = typeof place === 'string' ? place : spec.supports?.(this.#base.variant, place.traits);
+        if (typeof place === 'string' || refused) this.#skipped.add(`${refused}`);
         else {
           await this.#checkPlan(place, this.#base, right);
           await this.#checkVariants(place, right, [this.#base.label]);
@@ -77,12 +81,20 @@ export class CheckRun {
     return new CheckReport({
       kernel: kernel.name,
       variants: [...this.#variants],
-      numRuns: this.#numRuns,
+      numRuns: this.#runner.numRuns,
       faults: this.#faults,
       warnings: this.#warnings,
       worst: this.#worst,
       skipped: [...this.#skipped],
     });
+  }
+
+  /** Elements of the outputs after the first run, once there is a report. */
+  outputs(): Record<string, TensorData> {
+    const found = this.#outputs.map((output) => {
+      return [output.name, elementsOf(this.#outputWords.get(output.name) ?? new Uint32Array(), output)] as const;
+    });
+    return Object.fromEntries(found);
   }
 
   async #otherPlaces(): Promise<(TestPlace | string)[]> {
@@ -93,6 +105,7 @@ export class CheckRun {
 
   #expectationsOf(operands: readonly HostOperand[]): Map<string, OutputExpectation | null> {
     const { expect, reference, limitOf } = this.#options;
+    if (expect === null && reference === null) return new Map();
     const given = expect ?? this.#refer(reference, operands);
     const absolute = reference === null ? null : () => this.#refer(reference, operands.map(absoluteValues));
     return resolveExpectations(given, this.#outputs, limitOf, absolute);
@@ -117,18 +130,27 @@ export class CheckRun {
    * @returns the words of the first order where they are right.
    */
   async #checkPlan(place: TestPlace, plan: VariantPlan, base: RightWords | null): Promise<RightWords | null> {
-    const { kernel } = this.#subject;
+    const { kernel, device } = this.#subject;
     const isBase = plan === this.#base;
     const isOwn = place.label === null;
     this.#variants.add(plan.label);
     let right: RightWords | null = null;
     try {
+      // The author's own lines are in the error of a shader that does not compile.
+      const built = isOwn ? await kernel.build(device, plan.variant) : undefined;
       const { wgsl } = await this.#bench.linked(kernel, plan.variant);
       let first: RightWords | null = null;
       for (const [order, text] of this.#textsOf(place, plan, wgsl)) {
         const label = { variant: plan.label, circumstance: circumstanceOf(place, order) };
         const isFirst = first === null;
-        const ran = await this.#check(place, plan, text, label, first);
+        const ran = await this.#check(
+          place,
+          plan,
+          { text, built: order === 'given' ? built : undefined },
+          label,
+          first,
+        );
+        if (isBase && isOwn && isFirst) this.#outputWords = ran.words;
         first ??= ran.words;
         if (!isFirst || !ran.isRight) continue;
         const reference = this.#bitsOf(place, isBase, isOwn, base, wgsl);
@@ -181,12 +203,12 @@ export class CheckRun {
   async #check(
     place: TestPlace,
     plan: VariantPlan,
-    text: string,
+    text: ShaderText,
     label: RunLabel,
     other: RightWords | null,
   ): Promise<{ readonly words: RightWords; readonly isRight: boolean }> {
     const { runs } = this.#options;
-    const [first = [], ...others] = await this.#run(place, plan, text, this.#subject.operands, runs);
+    const [first = [], ...others] = await this.#runner.run(place, plan, text, this.#operands, runs);
     const words = wordsByName(first);
     const faults = this.#faults.length;
     for (const output of first) {
@@ -238,7 +260,7 @@ export class CheckRun {
       return;
     }
     const label = { variant: plan.label, circumstance: 'garbage in workgroup memory' };
-    const [first = []] = await this.#run(place, plan, poisoned.wgsl, this.#subject.operands, 1);
+    const [first = []] = await this.#runner.run(place, plan, { text: poisoned.wgsl }, this.#operands, 1);
     const what =
       'the shader reads workgroup memory that it has not written; WGSL zeroes it, an adapter without zeroing does not';
     const list = this.#options.workgroupMemory === 'fault' ? this.#faults : this.#warnings;
@@ -250,8 +272,10 @@ export class CheckRun {
     const { inputs, reference } = this.#options;
     if (reference === null || inputs === 'given' || this.#faults.length > 0) return;
     const { own } = this.#bench;
-    const { wgsl } = await this.#bench.linked(this.#subject.kernel, this.#base.variant);
-    for (const { label, variation, operands } of variationsOf(this.#subject.operands, inputs)) {
+    const { kernel, device } = this.#subject;
+    const { wgsl } = await this.#bench.linked(kernel, this.#base.variant);
+    const built = await kernel.build(device, this.#base.variant);
+    for (const { label, variation, operands } of variationsOf(this.#operands, inputs)) {
       let expected: ReadonlyMap<string, OutputExpectation | null>;
       try {
         expected = this.#expectationsOf(operands);
@@ -259,7 +283,7 @@ export class CheckRun {
         this.#skipped.add(`${label}: the reference throws ${error instanceof Error ? error.message : String(error)}`);
         continue;
       }
-      const [first = []] = await this.#run(own, this.#base, wgsl, operands, 1);
+      const [first = []] = await this.#runner.run(own, this.#base, { text: wgsl, built }, operands, 1);
       const run = { variant: this.#base.label, circumstance: label };
       for (const output of first) {
         const guard = judgeGuards(run, output);
@@ -270,24 +294,6 @@ export class CheckRun {
         for (const fault of [guard, values?.fault ?? null]) if (fault !== null) this.#faults.push(fault);
       }
     }
-  }
-
-  async #run(
-    place: TestPlace,
-    { variant, grid, params }: VariantPlan,
-    text: string,
-    operands: readonly HostOperand[],
-    runs: number,
-  ): Promise<OutputRun[][]> {
-    const { spec } = this.#subject.kernel;
-    const exact = lengthsAsked(text);
-    const buffers = operands.map((operand) => placed(operand, exact === null || exact.has(operand.name)));
-    const job: Job = { spec: plainSpec(spec), variant, wgsl: text, grid, params, buffers, runs };
-    this.#numRuns += runs;
-    const results = await place.runner.run(job);
-    return results.map((outputs) =>
-      outputs.map((guarded, i) => ({ output: this.#outputs[i]!, guarded, words: outputWords(guarded) })),
-    );
   }
 
   #refuse(label: RunLabel, error: unknown): void {
@@ -314,12 +320,6 @@ function circumstanceOf({ label }: TestPlace, order: LaneOrder): string | null {
 
 function wordsByName(outputs: readonly OutputRun[]): RightWords {
   return new Map(outputs.map(({ output, words }) => [output.name, words]));
-}
-
-/** The parts of a declaration that another process can be sent. */
-function plainSpec({ name, params, bindings }: KernelSpec): Job['spec'] {
-  const plain = Object.entries(bindings).map(([binding, { access }]) => [binding, { access }]);
-  return { name, bindings: Object.fromEntries(plain), ...(params && { params }) };
 }
 
 function absoluteValues(operand: HostOperand): HostOperand {

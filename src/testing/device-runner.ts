@@ -1,9 +1,10 @@
 // Runs jobs on a device, each shader compiled once.
+import type { BoundRange } from '../gpu/bound-operands.ts';
 import { type BuiltKernel, compileLinked } from '../gpu/compile-kernel.ts';
 import type { Device } from '../gpu/device.ts';
 import { BufferUsage } from '../gpu/flags.ts';
 import { Program } from '../gpu/program.ts';
-import type { Job, JobResult, JobRunner } from './job.ts';
+import type { Job, JobResult, JobRunner, OwnBuffer } from './job.ts';
 
 /** Runner of jobs on a device of this process. */
 export class DeviceRunner implements JobRunner {
@@ -15,9 +16,9 @@ export class DeviceRunner implements JobRunner {
     this.#device = device;
   }
 
-  async run(job: Job): Promise<JobResult> {
+  async run(job: Job, built?: BuiltKernel): Promise<JobResult> {
     const device = this.#device;
-    const { pipeline, bindGroupLayout, label } = await this.#build(job);
+    const { pipeline, bindGroupLayout, label } = built ?? (await this.#build(job));
     using owned = new DisposableStack();
     const create = (size: number, usage: number) => {
       const buffer = device.createBuffer({ label, size, usage });
@@ -25,16 +26,22 @@ export class DeviceRunner implements JobRunner {
       return buffer;
     };
     const storage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
-    const buffers = job.buffers.map((buffer) => ({ ...buffer, buffer: create(buffer.words.byteLength, storage) }));
-    const operands = { label, bindGroupLayout, ranges: buffers, params: job.params };
+    const own: (OwnBuffer & BoundRange)[] = [];
+    const ranges = job.buffers.map((buffer): BoundRange => {
+      if ('live' in buffer) return buffer.live;
+      const created = { ...buffer, buffer: create(buffer.words.byteLength, storage) };
+      own.push(created);
+      return created;
+    });
+    const operands = { label, bindGroupLayout, ranges, params: job.params };
     const { grid: workgroups } = job;
     using program = new Program(device, label, [{ label, pipeline, operands, workgroups, dims: {}, cost: null }]);
     const results: Uint32Array[][] = [];
-    const outputs = buffers.filter(({ written }) => written);
+    const outputs = own.filter(({ written }) => written);
     const size = outputs.reduce((sum, { words }) => sum + words.byteLength, 0);
     const staging = create(Math.max(size, 4), BufferUsage.MAP_READ | BufferUsage.COPY_DST);
     for (let i = 0; i < job.runs; i++) {
-      const fresh = i === 0 ? buffers : outputs;
+      const fresh = i === 0 ? own : outputs;
       await device.checked(label, () => {
         for (const { buffer, words } of fresh) device.gpu.queue.writeBuffer(buffer, 0, words);
         program.submit();

@@ -31,8 +31,10 @@ export interface HostOperand {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
-  /** Null for an output that starts as garbage. */
+  /** Null for an output that starts as garbage, and for one that stays on the device. */
   readonly data: TensorData | null;
+  /** Tensor on the device that is bound as it is; null for one that gets a buffer between guard words. */
+  readonly live: Tensor | null;
   readonly written: boolean;
   /** What the kernel's declaration is checked against: a shape alone, or the packed matrix. */
   readonly meta: Tensor | PackedMatrix;
@@ -43,12 +45,14 @@ const SHAPED_KEYS = { data: true, shape: true, weight: true };
 /**
  * Brings the operands of a kernel to the host, in the order of its bindings.
  *
+ * @param keepsLive leaves on the device what is there and only read.
  * @throws KernelError for one that is missing, unknown, or whose data don't fill its shape; TensorError for data that are none.
  */
 export async function hostOperands(
   spec: KernelSpec,
   given: Readonly<Record<string, CheckedOperand | undefined>>,
   scalars: Dims,
+  keepsLive: boolean,
 ): Promise<HostOperand[]> {
   if (!isRecord(given)) throw new KernelError(spec.name, `operands are ${quote(given)}, expected an object`);
   const names = Object.keys(spec.bindings);
@@ -57,24 +61,25 @@ export async function hostOperands(
   const operands = new Map<string, HostOperand>();
   for (const name of names) {
     const operand = given[name];
-    if (operand !== undefined) operands.set(name, await hostOperand(spec, name, operand));
+    if (operand !== undefined) operands.set(name, await hostOperand(spec, name, operand, keepsLive));
   }
   checkOverlap(spec, given, operands);
   const dims = letters(spec, operands, scalars);
   return names.map((name) => operands.get(name) ?? unwritten(spec, name, dims));
 }
 
-async function hostOperand(spec: KernelSpec, name: string, given: CheckedOperand): Promise<HostOperand> {
+async function hostOperand(
+  spec: KernelSpec,
+  name: string,
+  given: CheckedOperand,
+  keepsLive: boolean,
+): Promise<HostOperand> {
   const binding = spec.bindings[name]!;
   const written = binding.access === 'read_write';
-  if (given instanceof PackedMatrix) {
-    const { words } = given;
-    const data = await words.read();
-    return { name, dtype: words.dtype, shape: words.shape, data, written, meta: given };
-  }
-  if (given instanceof Tensor) {
-    const { dtype, shape } = given;
-    return { name, dtype, shape, data: await given.read(), written, meta: given };
+  if (given instanceof PackedMatrix || given instanceof Tensor) {
+    const tensor = given instanceof PackedMatrix ? given.words : given;
+    const operand = { name, dtype: tensor.dtype, shape: tensor.shape, data: null, live: tensor, written, meta: given };
+    return keepsLive && !written ? operand : await broughtHere(operand);
   }
   if (!isShaped(given)) {
     const data = toData(name, given, binding.dtype);
@@ -88,7 +93,15 @@ async function hostOperand(spec: KernelSpec, name: string, given: CheckedOperand
   const { shape, weight } = given;
   if (given.data === undefined) {
     if (!written) throw new KernelError(spec.name, `${name} is read, but has no data: { data, shape }`);
-    return { name, dtype: binding.dtype, shape, data: null, written, meta: Tensor.meta(name, binding.dtype, shape) };
+    return {
+      name,
+      dtype: binding.dtype,
+      shape,
+      data: null,
+      live: null,
+      written,
+      meta: Tensor.meta(name, binding.dtype, shape),
+    };
   }
   const operand = shaped(spec, name, toData(name, given.data, binding.dtype), shape, written);
   if (weight === undefined) return operand;
@@ -96,6 +109,11 @@ async function hostOperand(spec: KernelSpec, name: string, given: CheckedOperand
     ...operand,
     meta: PackedWeight.over(Tensor.meta(name, operand.dtype, shape), [weight.K, weight.N], weight.dtype),
   };
+}
+
+/** Reads an operand that is on the device. @throws TensorError when it was closed; DeviceLostError. */
+export async function broughtHere(operand: HostOperand): Promise<HostOperand> {
+  return operand.live === null ? operand : { ...operand, data: await operand.live.read(), live: null };
 }
 
 /** Refuses operands that share memory, of the device or of the host, where one of them is written: a dispatch of them is none. */
@@ -145,7 +163,7 @@ function shaped(
   if (meta.length !== data.length) {
     throw new KernelError(spec.name, `${name} has ${data.length} elements, expected ${meta.length} for [${shape}]`);
   }
-  return { name, dtype, shape, data, written, meta };
+  return { name, dtype, shape, data, live: null, written, meta };
 }
 
 /** Letters that the operands and scalars at hand determine. */
@@ -171,7 +189,7 @@ function unwritten(spec: KernelSpec, name: string, dims: Dims): HostOperand {
     if (Number.isSafeInteger(size)) return size;
     throw new KernelError(spec.name, `output ${name} is missing, and no input determines its shape: give { shape }`);
   });
-  return { name, dtype, shape, data: null, written: true, meta: Tensor.meta(name, dtype, shape) };
+  return { name, dtype, shape, data: null, live: null, written: true, meta: Tensor.meta(name, dtype, shape) };
 }
 
 /** Bytes of an operand as words, zeros after an odd number of f16. */

@@ -1,11 +1,11 @@
 // Exports of 'roseinfer/testing': checks of kernels that need no test runner.
 import '../util/platform-types.ts';
 
-export type { DType } from '../gpu/tensor-data.ts';
+export type { DType, TensorData } from '../gpu/tensor-data.ts';
 export { type Adversarial, type AdversarialOptions, adversarial, type NamedInput } from './adversarial.ts';
 export { type Bound, type BoundedElement, bounds } from './bounds.ts';
-export { type CheckedOperands, checkKernel, examineKernel } from './check-kernel.ts';
-export type { CheckedVariants, CheckOptions } from './check-options.ts';
+export { type CheckedOperands, checkKernel, examineKernel, runGuarded } from './check-kernel.ts';
+export type { CheckedVariants, CheckOptions, RunOptions } from './check-options.ts';
 export { CheckReport, type FaultKind, KernelCheckError, type KernelFault, type WorstElement } from './check-report.ts';
 export {
   type CompareOptions,

@@ -1,9 +1,10 @@
 // A dispatch as plain data: the text of a shader and the words of its buffers, so that another process can run it, too.
-import type { PipelineSpec } from '../gpu/compile-kernel.ts';
+import type { BoundRange } from '../gpu/bound-operands.ts';
+import type { BuiltKernel, PipelineSpec } from '../gpu/compile-kernel.ts';
 import type { Grid, Variant } from '../gpu/kernel-spec.ts';
 
-/** Buffer of a job. */
-export interface JobBuffer {
+/** Buffer that is made for a job. */
+export interface OwnBuffer {
   /** Contents before the dispatch: guard words, the tensor, guard words. */
   readonly words: Uint32Array;
   /** Range that is bound, in bytes. */
@@ -12,6 +13,9 @@ export interface JobBuffer {
   /** Contents come back. */
   readonly written: boolean;
 }
+
+/** Buffer of a job; a range of a buffer that is on the device already is for that device alone. */
+export type JobBuffer = OwnBuffer | { readonly live: BoundRange };
 
 /** Dispatch of a shader, as plain data. */
 export interface Job {
@@ -31,6 +35,11 @@ export type JobResult = readonly (readonly Uint32Array[])[];
 
 /** Something that runs jobs. */
 export interface JobRunner {
-  /** @throws GpuError and ShaderError when the driver refuses the shader; DeviceLostError. */
-  run(job: Job): Promise<JobResult>;
+  /**
+   * Runs a job.
+   *
+   * @param built the shader where it is compiled already, on this device.
+   * @throws GpuError and ShaderError when the driver refuses the shader; DeviceLostError.
+   */
+  run(job: Job, built?: BuiltKernel): Promise<JobResult>;
 }

@@ -36,7 +36,7 @@ function coordinatesOf(index: number, shape: readonly number[]): number[] {
 }
 
 /** The elements of an output. */
-function elementsOf(words: Uint32Array, { dtype, ...operand }: HostOperand): TensorData {
+export function elementsOf(words: Uint32Array, { dtype, ...operand }: HostOperand): TensorData {
   return toTypedArray(words.slice().buffer, dtype).subarray(0, lengthOf({ dtype, ...operand }));
 }
 

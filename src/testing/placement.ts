@@ -35,6 +35,7 @@ function guardOf(name: string): number {
  * an adapter does not clamp what is written there.
  */
 export function placed(operand: HostOperand, exact: boolean): JobBuffer {
+  if (operand.live !== null) return { live: operand.live.range };
   const contents = contentsOf(operand);
   const words = new Uint32Array(contents.length + 2 * GUARD_WORDS).fill(guardOf(operand.name));
   words.set(contents, GUARD_WORDS);

@@ -1,6 +1,5 @@
 // Places where a check runs a kernel besides the caller's device: subgroups of other sizes, and other adapters. They are opened when
 // they are first asked for, and close with the device.
-import { join } from 'node:path';
 import type { Device } from '../gpu/device.ts';
 import type { DeviceOptions } from '../gpu/device-options.ts';
 import type { DeviceTraits } from '../gpu/device-traits.ts';
@@ -9,7 +8,6 @@ import type { Variant } from '../gpu/kernel-spec.ts';
 import { checkBindings } from '../gpu/shader-check.ts';
 import { type LinkedShader, linkShader } from '../gpu/shader-linker.ts';
 import { labelOf } from '../gpu/variant-label.ts';
-import { cacheDirectory } from '../util/environment.ts';
 import { DeviceRunner } from './device-runner.ts';
 import type { JobRunner } from './job.ts';
 
@@ -27,7 +25,6 @@ export interface TestPlace {
 const LAVAPIPE = 'llvmpipe';
 /** Sizes of lavapipe's subgroups, whose lanes are the f32 elements of a vector. */
 const LAVAPIPE_SIZES = [4, 8, 16];
-const BITS_PER_LANE = 32;
 
 /** What checks on a device share: places, and the linked shaders of kernels. */
 export class TestBench {
@@ -62,8 +59,9 @@ export class TestBench {
   async otherSizes(): Promise<(TestPlace | string)[]> {
     const { identity, traits } = this.#device;
     if (!identity.name.startsWith(LAVAPIPE)) return [];
-    const own = traits.minSubgroupSize;
-    const sizes = LAVAPIPE_SIZES.filter((size) => size !== (own || this.#sizeOfProcess()));
+    const { lavapipeSettings, ownLavapipeSize } = await import('./lavapipe.ts');
+    const own = traits.minSubgroupSize || ownLavapipeSize();
+    const sizes = LAVAPIPE_SIZES.filter((size) => size !== own);
     return await Promise.all(
       sizes.map((size) =>
         this.#place(
@@ -79,11 +77,6 @@ export class TestBench {
   /** Other adapters by name; for each that can't be opened, the reason. */
   async adapters(names: readonly string[]): Promise<(TestPlace | string)[]> {
     return await Promise.all(names.map((adapter) => this.#place(adapter, { adapter }, null, {})));
-  }
-
-  /** Size of the subgroups of a device that does not tell. */
-  #sizeOfProcess(): number {
-    return Number(process.env.LP_NATIVE_VECTOR_WIDTH ?? 256) / BITS_PER_LANE;
   }
 
   #place(
@@ -119,17 +112,6 @@ export class TestBench {
     }
     return { label, traits: { ...traits, minSubgroupSize }, runner, sameArithmetic: size !== null };
   }
-}
-
-/** Settings of lavapipe for a size. Its cache of shaders takes those of one width for those of another, so each has its own. */
-function lavapipeSettings(size: number): Readonly<Record<string, string>> {
-  const cache = cacheDirectory();
-  return {
-    LP_NATIVE_VECTOR_WIDTH: String(BITS_PER_LANE * size),
-    ...(cache === null
-      ? { MESA_SHADER_CACHE_DISABLE: 'true' }
-      : { MESA_SHADER_CACHE_DIR: join(cache, `lavapipe-${size}`) }),
-  };
 }
 
 const benches = new WeakMap<Device, TestBench>();

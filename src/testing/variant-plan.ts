@@ -34,6 +34,8 @@ export interface Subject {
   readonly scalars: Scalars;
   /** With the conditions of packed matrices. */
   readonly choice: VariantChoice;
+  /** The variant that runs first, and whose bits others must have. */
+  readonly first: Variant;
 }
 
 /** Shapes of operands, as a kernel solves its letters from. */
@@ -42,13 +44,12 @@ export function metaOf(operands: readonly HostOperand[]): Operands {
 }
 
 /**
- * Plans the base variant of a kernel.
+ * Plans the first variant.
  *
  * @throws KernelError for shapes, scalars or a grid that the kernel does not accept.
  */
-export function planBase(subject: Subject): VariantPlan {
-  const { kernel, device, choice } = subject;
-  return plan(subject, device.traits, kernel.base(device.traits, choice));
+export function planFirst(subject: Subject): VariantPlan {
+  return plan(subject, subject.device.traits, subject.first);
 }
 
 /** Plans the variants that are asked for at a place, each once, without those that are planned already. */

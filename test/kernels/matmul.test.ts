@@ -140,11 +140,15 @@ describe('the checks above find', () => {
       message: /element/,
     },
     { fault: 'a missing bias', changes: [[' + bias_of_n', '']], message: /element/ },
-    { fault: 'a write past the last row', changes: [['row + u32(r) < params.M', 'true']], message: /out: word/ },
+    {
+      fault: 'a write past the last row',
+      changes: [['row + u32(r) < params.M', 'true']],
+      message: /of out was overwritten/,
+    },
     {
       fault: 'a write past the last column',
       changes: [['if (n >= params.N) { continue; }', '']],
-      message: /out: word/,
+      message: /of out was overwritten/,
     },
   ])('$fault', async ({ changes, message }) => {
     const faulty = mutant(matmul, changes);

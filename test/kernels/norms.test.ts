@@ -71,7 +71,7 @@ const FAULTS: Readonly<Record<ReductionClass, readonly FoundFault[]>> = {
     {
       fault: 'a write past the output',
       changes: [['if (c < params.C)', 'if (c <= params.C)']],
-      message: /out: word 0 after/,
+      message: /word 0 after the end of out/,
     },
   ],
 };
@@ -102,7 +102,7 @@ const NORMS: readonly NormInClass[] = [
       {
         fault: 'a write past the output',
         changes: [['c < params.C; c += WIDTH) {\n    out', 'c <= params.C; c += WIDTH) {\n    out']],
-        message: /out: word 0 after/,
+        message: /word 0 after the end of out/,
       },
     ],
   },
@@ -139,7 +139,7 @@ const NORMS: readonly NormInClass[] = [
       {
         fault: 'a write past the output',
         changes: [['c < params.C; c += WIDTH) { out', 'c <= params.C; c += WIDTH) { out']],
-        message: /out: word 0 after/,
+        message: /word 0 after the end of out/,
       },
     ],
   },

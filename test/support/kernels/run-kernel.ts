@@ -1,14 +1,12 @@
-// Runs of kernels on host tensors, and the variants that tests run.
+// Runs of kernels on host tensors between guard words, as words.
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { KernelSpec, ScalarsOf, TensorsOf, VariantChoice } from '../../../src/gpu/kernel-spec.ts';
-import type { PackedMatrix } from '../../../src/gpu/packed-matrix.ts';
-import type { Tensor } from '../../../src/gpu/tensor.ts';
 import type { HostTensor } from '../../../src/kernels/kernel-case.ts';
-import { GuardedTensor } from './guarded-tensor.ts';
+import { runGuarded } from '../../../src/testing/check-kernel.ts';
 
 /**
- * Runs a kernel on tensors that end in guard words.
+ * Runs a kernel between guard words.
  *
  * @returns the words of the one tensor that it writes.
  */
@@ -25,7 +23,7 @@ export async function runKernel<S extends KernelSpec>(
 }
 
 /**
- * Runs a kernel on tensors that end in guard words.
+ * Runs a kernel between guard words.
  *
  * @returns the words of each tensor that it writes, by name.
  */
@@ -36,18 +34,11 @@ export async function runOutputs<S extends KernelSpec>(
   scalars: ScalarsOf<S>,
   choice?: VariantChoice,
 ): Promise<Record<string, Uint32Array>> {
-  using owned = new DisposableStack();
   const anyKernel: Kernel = kernel;
-  const given: Readonly<Record<string, HostTensor>> = operands;
-  const tensors: Record<string, Tensor | PackedMatrix> = {};
-  const written: Record<string, GuardedTensor> = {};
-  for (const [name, { access }] of Object.entries(anyKernel.spec.bindings)) {
-    const guarded = owned.use(new GuardedTensor(device, name, given[name]!));
-    tensors[name] = guarded.bound;
-    if (access === 'read_write') written[name] = guarded;
-  }
-  await anyKernel.run(device, tensors, scalars, choice);
-  const words: Record<string, Uint32Array> = {};
-  for (const [name, guarded] of Object.entries(written)) words[name] = await guarded.readWords();
-  return words;
+  const outputs = await runGuarded<KernelSpec>(device, anyKernel, operands, scalars, { choice });
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, { buffer, byteOffset, byteLength }]) => {
+      return [name, new Uint32Array(buffer, byteOffset, byteLength / 4)];
+    }),
+  );
 }
