@@ -1,7 +1,7 @@
 // Attention probabilities of a layer, on the host.
 import type { Checks } from '../util/option-checks.ts';
 import { CachedText } from './cached-text.ts';
-import { checkHelper, list } from './check-helpers.ts';
+import { checkHelper, checkOneText, list } from './check-helpers.ts';
 import { checkInteger } from './check-ids.ts';
 import type { PrefillOptions } from './research-options.ts';
 import type { TextModel } from './text-model.ts';
@@ -38,6 +38,7 @@ export async function attentionPattern(
   options: AttentionPatternOptions,
 ): Promise<AttentionPattern> {
   const { layer, head, cache, edit } = checkHelper('attentionPattern', model, options, ATTENTION_PATTERN);
+  checkOneText(ids);
   const { numLayers, numHeads } = model.config;
   checkInteger('layer', layer, 0, numLayers - 1);
   if (head !== undefined) checkInteger('head', head, 0, numHeads - 1);

@@ -2,6 +2,7 @@
 import { RangeValueError } from '../util/errors.ts';
 import { isRecord } from '../util/keys.ts';
 import { type Check, type Checks, checkOptions } from '../util/option-checks.ts';
+import { isTexts } from './check-ids.ts';
 import { TextModel } from './text-model.ts';
 
 /** Accepts any list: the model checks what is in it. */
@@ -24,6 +25,11 @@ export function checkHelper<T>(name: string, model: unknown, options: T, checks:
   }
   checkOptions(`options of ${name}`, options, checks);
   return options;
+}
+
+/** @throws RangeValueError for several texts; the model checks one. */
+export function checkOneText(ids: unknown): void {
+  if (isTexts(ids)) throw new RangeValueError('ids', ids, 'one text, not several');
 }
 
 /** Returns the score that a metric gives. @throws RangeValueError for anything but a finite number. */

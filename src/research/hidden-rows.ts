@@ -9,7 +9,7 @@ export interface HiddenRows {
   readonly owned: Tensor | null;
 }
 
-/** Returns rows of C numbers as a tensor. @throws RangeValueError for what is neither, no rows, and another width. */
+/** Returns rows of C numbers as a tensor. @throws RangeValueError for what is neither, no rows, another width, and a tensor that was closed or is on another device. */
 export function hiddenRows(device: Device, hidden: Tensor | Float32Array, C: number): HiddenRows {
   if (hidden instanceof Float32Array) {
     const R = hidden.length / C;
@@ -21,6 +21,8 @@ export function hiddenRows(device: Device, hidden: Tensor | Float32Array, C: num
   if (!(hidden instanceof Tensor)) throw new RangeValueError('hidden', hidden, 'a tensor or a Float32Array of rows');
   const { dtype, shape } = hidden;
   const isRows = dtype === 'f32' && shape.length === 2 && shape[1] === C && hidden.length > 0;
+  if (!device.isLive(hidden.range.buffer))
+    throw new RangeValueError('hidden', hidden.label, "a tensor of the model's device that is not closed");
   if (!isRows) throw new RangeValueError('hidden', `${dtype}[${shape}]`, `f32[R, ${C}] with R ≥ 1`);
   return { rows: hidden, owned: null };
 }

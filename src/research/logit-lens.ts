@@ -4,7 +4,7 @@ import type { PointName } from '../models/points.ts';
 import { RangeValueError } from '../util/errors.ts';
 import type { Checks } from '../util/option-checks.ts';
 import { CachedText } from './cached-text.ts';
-import { checkHelper, list } from './check-helpers.ts';
+import { checkHelper, checkOneText, list } from './check-helpers.ts';
 import { checkInteger } from './check-ids.ts';
 import type { PrefillOptions } from './research-options.ts';
 import type { TextModel } from './text-model.ts';
@@ -43,6 +43,7 @@ export async function logitLens(
   options: LogitLensOptions = {},
 ): Promise<LensLogits[]> {
   const { points: asked, position, cache, edit } = checkHelper('logitLens', model, options, LOGIT_LENS);
+  checkOneText(ids);
   const { numLayers, hiddenSize: C, vocabSize: V } = model.config;
   const ofLayers = Array.from({ length: numLayers }, (_, layer): PointName => `blocks.${layer}.resid_post`);
   const points = asked ?? ['embed', ...ofLayers];

@@ -173,7 +173,7 @@ export class TextModel {
    * last layer's stream they are the bits of the logits that `forward` has.
    *
    * @param hidden rows [R, C]: a tensor, or an array of R · C numbers.
-   * @throws RangeValueError for rows of another width, and for an unknown option; TensorError for a tensor that was closed.
+   * @throws RangeValueError for rows of another width, a tensor that was closed or is on another device, and an unknown option.
    */
   async unembed(hidden: Tensor | Float32Array, options: UnembedOptions = {}): Promise<Tensor> {
     const { norm = true } = checkUnembed(options);
