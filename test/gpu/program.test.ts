@@ -5,7 +5,7 @@ import { Recorder } from '../../src/gpu/recorder.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { gatherRows } from '../../src/kernels/gather-rows/gather-rows.ts';
 import { layernorm } from '../../src/kernels/layernorm/layernorm.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 import { CREATING_CALLS } from '../support/gpu/creating-calls.ts';
 import { mutant } from '../support/kernels/mutant.ts';
 
@@ -66,10 +66,10 @@ describe.each(['auto', 'base'] as const)('a program on a device with %s features
     // Two roundings and WGSL's accuracy of sqrt and of two divisions: below ten units in the last place.
     const tolerance = { rel: 10 * 2 ** -23 };
     program.submit();
-    expectClose(await read(), all(1, 2), tolerance, 'first');
+    expect(await read()).toBeWithin(all(1, 2), tolerance, { label: 'first' });
     x.write(Float32Array.of(-7, 7, -1, 1));
     program.submit();
-    expectClose(await read(), all(7, 1), tolerance, 'replayed');
+    expect(await read()).toBeWithin(all(7, 1), tolerance, { label: 'replayed' });
   });
 
   test('creates nothing when it is replayed', async () => {

@@ -5,9 +5,9 @@ import { adjustLogits } from '../../src/kernels/adjust-logits/adjust-logits.ts';
 import { type AdjustedRow, adjustedRows } from '../../src/kernels/adjust-logits/operands.ts';
 import { floatsOf } from '../../src/kernels/kernel-case.ts';
 import { normals } from '../../src/util/random-values.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 import { checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../support/kernels/adjust-logits-case.ts';
-import { expectSameBits } from '../support/kernels/expect-within.ts';
+import '../../src/testing/vitest.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { drawWithProbs } from '../support/kernels/sampling-case.ts';
 import { samplingFixtures } from '../support/sampling-fixtures.ts';
@@ -25,7 +25,7 @@ describe('followed by the sampler, the distribution of a row equals Hugging Face
     for (const isNewestPending of penalties.outputIds.length > 0 ? [false, true] : [false]) {
       const logits = floatsOf(await runAdjustLogits(device, [{ ...row, isNewestPending }])).slice();
       const { probs } = await drawWithProbs(device, [{ logits, ...filters }]);
-      expectClose(probs[0]!, want, { abs: 1e-5 }, name);
+      expect(probs[0]!).toBeWithin(want, { abs: 1e-5 }, { label: name });
     }
   });
 });
@@ -41,10 +41,12 @@ describe('adjusted logits', () => {
     const want = await runAdjustLogits(device, rows);
     for (const choice of adjustLogits.neighbours(device.traits, {})) {
       const got = await runAdjustLogits(device, rows, adjustLogits, choice);
-      expectSameBits(got, want, JSON.stringify(choice));
+      expect(got).toEqualBits(want, { label: JSON.stringify(choice) });
     }
     for (const [r, row] of rows.entries()) {
-      expectSameBits(await runAdjustLogits(device, [row]), want.slice(r * V, (r + 1) * V), `row ${r} alone`);
+      expect(await runAdjustLogits(device, [row])).toEqualBits(want.slice(r * V, (r + 1) * V), {
+        label: `row ${r} alone`,
+      });
     }
   });
 
@@ -54,7 +56,7 @@ describe('adjusted logits', () => {
       device,
       rows.map((row) => ({ ...row, isNewestPending: false })),
     );
-    expectSameBits(await runAdjustLogits(device, rows), onHost, 'newest');
+    expect(await runAdjustLogits(device, rows)).toEqualBits(onHost, { label: 'newest' });
   });
 
   test('stay finite, and not finite where the model gave no number', () => checkExtremeLogits(device));
@@ -62,7 +64,7 @@ describe('adjusted logits', () => {
   test('on a device without optional features have the same bits', async () => {
     using base = await Device.open({ features: 'base' });
     const rows = adjustedRows(300);
-    expectSameBits(await runAdjustLogits(base, rows), await runAdjustLogits(device, rows), 'base');
+    expect(await runAdjustLogits(base, rows)).toEqualBits(await runAdjustLogits(device, rows), { label: 'base' });
   });
 
   test('of masked ids are never drawn, whatever the temperature', async () => {

@@ -10,7 +10,7 @@ import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import { TestDevices } from '../support/gpu/test-devices.ts';
 import { type Constants, runSplit, runWhole } from '../support/kernels/attention-case.ts';
 import { checkScoreOrder, checkValueOrder } from '../support/kernels/attention-order.ts';
-import { expectSameBits } from '../support/kernels/expect-within.ts';
+import '../../src/testing/vitest.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 
 const [H, D] = [1, 64];
@@ -60,10 +60,14 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
 
     async function expectBits(whole: readonly Constants[], split: readonly Constants[]) {
       for (const constants of whole) {
-        expectSameBits(await runWhole(devices.auto, step, { ROWS: 1, ...constants }), want, JSON.stringify(constants));
+        expect(await runWhole(devices.auto, step, { ROWS: 1, ...constants })).toEqualBits(want, {
+          label: JSON.stringify(constants),
+        });
       }
       for (const constants of split) {
-        expectSameBits(await runSplit(devices.auto, step, constants), want, `splits, ${JSON.stringify(constants)}`);
+        expect(await runSplit(devices.auto, step, constants)).toEqualBits(want, {
+          label: `splits, ${JSON.stringify(constants)}`,
+        });
       }
     }
     const neighbours = (kernel: Kernel): readonly Constants[] =>
@@ -80,7 +84,7 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
       const loads = dtype === 'f32' && reduction === 'gpu' ? FEW_OF_GPU.split : [];
       await expectBits([], [{}, ...loads, { SUBGROUPS: 0 }]);
       const loaded = await runSplit(devices.auto, step, {}, { LOADS: 8 });
-      expectSameBits(loaded, want, 'eight splits of a fold loaded at once');
+      expect(loaded).toEqualBits(want, { label: 'eight splits of a fold loaded at once' });
     });
 
     test('in every variant', { tags: ['slow'] }, () => expectBits(neighbours(attention), neighbours(attentionSplit)));
@@ -91,7 +95,9 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
         [{ ...sequence, queries: 297, q: sequence.q.subarray(3 * C) }],
         9,
       );
-      expectSameBits(await runWhole(devices.auto, later, { ROWS: 4 }), want.subarray(3 * C), 'from row 3 on');
+      expect(await runWhole(devices.auto, later, { ROWS: 4 })).toEqualBits(want.subarray(3 * C), {
+        label: 'from row 3 on',
+      });
     });
 
     test('as the only token of its sequence in a step of others', async () => {
@@ -101,13 +107,17 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
         const row = position - FIRST_POSITION;
         return [...want.subarray(row * C, (row + 1) * C)];
       });
-      expectSameBits(await runWhole(devices.auto, decode, { ROWS: 1 }), Uint32Array.from(rows), 'decode');
-      expectSameBits(await runSplit(devices.auto, decode), Uint32Array.from(rows), 'decode in splits');
+      expect(await runWhole(devices.auto, decode, { ROWS: 1 })).toEqualBits(Uint32Array.from(rows), {
+        label: 'decode',
+      });
+      expect(await runSplit(devices.auto, decode)).toEqualBits(Uint32Array.from(rows), { label: 'decode in splits' });
     });
 
     test('on a device without optional features', async () => {
-      expectSameBits(await runWhole(devices.base, step, { ROWS: dtype === 'f32' ? 4 : 1 }), want, 'tiles');
-      expectSameBits(await runSplit(devices.base, step), want, 'splits');
+      expect(await runWhole(devices.base, step, { ROWS: dtype === 'f32' ? 4 : 1 })).toEqualBits(want, {
+        label: 'tiles',
+      });
+      expect(await runSplit(devices.base, step)).toEqualBits(want, { label: 'splits' });
     });
   });
 

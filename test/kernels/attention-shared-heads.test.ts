@@ -13,7 +13,7 @@ import { floatsOf } from '../../src/kernels/kernel-case.ts';
 import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import { TestDevices } from '../support/gpu/test-devices.ts';
 import { runSplit, runTiles, runWhole } from '../support/kernels/attention-case.ts';
-import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
+import '../../src/testing/vitest.ts';
 import { mutant } from '../support/kernels/mutant.ts';
 
 type SharedShape = AttentionShape & { readonly SHARE: number };
@@ -62,15 +62,17 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
       const step = AttentionStep.random(shape, SPANS[reduction]);
       const words = await runWhole(devices.auto, apart(shape, step.sequences), { ROWS: 1 });
       const { want, tolerance } = expectedAttention(step);
-      expectWithin(floatsOf(words), want, tolerance, 'heads apart');
+      expect(floatsOf(words)).toBeWithin(want, tolerance, { label: 'heads apart' });
       for (const ROWS of rows) {
-        expectSameBits(await runWhole(devices.auto, step, { ...constants, ROWS }), words, `tiles, ${ROWS} rows`);
+        expect(await runWhole(devices.auto, step, { ...constants, ROWS })).toEqualBits(words, {
+          label: `tiles, ${ROWS} rows`,
+        });
         const splits = await runSplit(devices.auto, step, { ...constants, ROWS: rowsOfSplits(ROWS) });
-        expectSameBits(splits, words, `splits, ${ROWS} rows`);
+        expect(splits).toEqualBits(words, { label: `splits, ${ROWS} rows` });
       }
       const tokens = { tiles: step.tiles(1), tileTokens: 1, first: 0, count: step.numTokens };
       const ofTokens = await runTiles(devices.auto, step, { ROWS: 4 }, tokens);
-      expectSameBits(ofTokens, words, 'tiles of a token');
+      expect(ofTokens).toEqualBits(words, { label: 'tiles of a token' });
     },
   );
 
@@ -80,6 +82,6 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
     const words = await runWhole(devices.auto, apart(shape, step.sequences), { ROWS: 1 });
     const faulty = mutant(attention, [['2u * params.G + queries.head)', '2u * params.G + 1u - queries.head)']]);
     const got = await runWhole(devices.auto, step, { ROWS: 4 }, faulty);
-    expect(() => expectSameBits(got, words, 'neighbours')).toThrow('words differ');
+    expect(() => expect(got).toEqualBits(words, { label: 'neighbours' })).toThrow('words differ');
   });
 });

@@ -14,7 +14,7 @@ import { floatsOf } from '../../src/kernels/kernel-case.ts';
 import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import { TestDevices } from '../support/gpu/test-devices.ts';
 import { runSplit, runWhole } from '../support/kernels/attention-case.ts';
-import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
+import '../../src/testing/vitest.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 
 /** Queries at the end of the context whose bits are compared: more than two tiles of them. */
@@ -75,10 +75,10 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
     poison(step, shape.window);
     const { want, tolerance } = expectedAttention(step);
     const words = await runWhole(devices.auto, step, { ROWS: 8 }, kernels.whole);
-    expectWithin(floatsOf(words), want, tolerance, `window from ${first} on`);
-    expectSameBits(await runSplit(devices.auto, step, {}, kernels), words, 'in splits');
+    expect(floatsOf(words)).toBeWithin(want, tolerance, { label: `window from ${first} on` });
+    expect(await runSplit(devices.auto, step, {}, kernels)).toEqualBits(words, { label: 'in splits' });
     for (const ROWS of rows) {
-      expectSameBits(await runWhole(devices.auto, step, { ROWS }, kernels.whole), words, `${ROWS} rows`);
+      expect(await runWhole(devices.auto, step, { ROWS }, kernels.whole)).toEqualBits(words, { label: `${ROWS} rows` });
     }
     for (const size of [1, 8]) {
       let start = 0;
@@ -86,7 +86,9 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
         // A row alone skips what its neighbours made it mask.
         poison(part, shape.window);
         const got = await runWhole(devices.auto, part, { ROWS: size }, kernels.whole);
-        expectSameBits(got, words.subarray(start, start + got.length), `chunks of ${size}, from word ${start} on`);
+        expect(got).toEqualBits(words.subarray(start, start + got.length), {
+          label: `chunks of ${size}, from word ${start} on`,
+        });
         start += got.length;
       }
     }
@@ -108,8 +110,8 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
     const sequence = randomSequence(shape, { context: 300, queries: QUERIES }, 3);
     const [all, wide] = [shape, { ...shape, window: 300 }].map((each) => new AttentionStep(each, [sequence]));
     const words = await runWhole(devices.auto, all!, { ROWS: 8 });
-    expectSameBits(await runWhole(devices.auto, wide!, { ROWS: 8 }), words, 'tiles');
-    expectSameBits(await runSplit(devices.auto, wide!), words, 'splits');
+    expect(await runWhole(devices.auto, wide!, { ROWS: 8 })).toEqualBits(words, { label: 'tiles' });
+    expect(await runSplit(devices.auto, wide!)).toEqualBits(words, { label: 'splits' });
   });
 
   test('windows of no key, and beyond what distances wrap around to, are refused', async () => {

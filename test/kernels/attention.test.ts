@@ -17,7 +17,7 @@ import { PagedCache } from '../../src/kernels/kv-write/paged-cache.ts';
 import { REDUCTIONS } from '../../src/kernels/reductions.ts';
 import { checkUnseenKeys, runSplit, runTiles, runWhole, steepStep } from '../support/kernels/attention-case.ts';
 import { checkAttentionNaive } from '../support/kernels/attention-naive-case.ts';
-import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
+import '../../src/testing/vitest.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { runKernel } from '../support/kernels/run-kernel.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
@@ -54,8 +54,10 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
       async (shape) => {
         const decode = AttentionStep.random(shape, decodeSpans(shape));
         const { want, tolerance } = expectedAttention(decode);
-        expectWithin(floatsOf(await runWhole(device, decode, { ROWS: 1 })), want, tolerance, 'a workgroup a row');
-        expectWithin(floatsOf(await runSplit(device, decode)), want, tolerance, 'a workgroup a split');
+        expect(floatsOf(await runWhole(device, decode, { ROWS: 1 }))).toBeWithin(want, tolerance, {
+          label: 'a workgroup a row',
+        });
+        expect(floatsOf(await runSplit(device, decode))).toBeWithin(want, tolerance, { label: 'a workgroup a split' });
       },
     );
   });
@@ -64,15 +66,19 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
     const shape = { G: 2, D: 36, P: 5, dtype: 'f32', sums } as const;
     const steep = steepStep(shape, decodeSpans(shape));
     const { want, tolerance } = expectedAttention(steep);
-    expectWithin(floatsOf(await runWhole(device, steep, { ROWS: 1 })), want, tolerance, 'a workgroup a row');
-    expectWithin(floatsOf(await runSplit(device, steep)), want, tolerance, 'a workgroup a split');
+    expect(floatsOf(await runWhole(device, steep, { ROWS: 1 }))).toBeWithin(want, tolerance, {
+      label: 'a workgroup a row',
+    });
+    expect(floatsOf(await runSplit(device, steep))).toBeWithin(want, tolerance, { label: 'a workgroup a split' });
   });
 
   describe.each([2, 4, 8])('%i rows a workgroup:', (ROWS) => {
     test.each(DTYPES)('prefill, whole and in chunks, agrees with float64, cache of %s', async (dtype) => {
       const prefill = AttentionStep.random({ G: 2, D: 12, P: 16, dtype, sums }, prefillSpans(sums));
       const { want, tolerance } = expectedAttention(prefill);
-      expectWithin(floatsOf(await runWhole(device, prefill, { ROWS })), want, tolerance, `ROWS ${ROWS}, ${dtype}`);
+      expect(floatsOf(await runWhole(device, prefill, { ROWS }))).toBeWithin(want, tolerance, {
+        label: `ROWS ${ROWS}, ${dtype}`,
+      });
     });
 
     test('a row does not read the keys after it, not even those of its own tile', () =>
@@ -87,7 +93,9 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
     const step = AttentionStep.random({ G: 1, SHARE: 3, D, P: 16, dtype, sums }, spans);
     const { want, tolerance } = expectedAttention(step);
     for (const ROWS of rows) {
-      expectWithin(floatsOf(await runWhole(device, step, { ROWS })), want, tolerance, `D ${D}, ${ROWS} rows`);
+      expect(floatsOf(await runWhole(device, step, { ROWS }))).toBeWithin(want, tolerance, {
+        label: `D ${D}, ${ROWS} rows`,
+      });
     }
     return step;
   }
@@ -100,7 +108,8 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
   ] as const)('heads of $D have equal bits in tiles and splits, cache of $dtype', { tags: ['slow'] }, async (shape) => {
     const step = await checkWideHeads(shape.D, shape.dtype, [1, 2]);
     const words = await runSplit(device, step);
-    for (const ROWS of [1, 2, 4]) expectSameBits(await runWhole(device, step, { ROWS }), words, `${ROWS} rows`);
+    for (const ROWS of [1, 2, 4])
+      expect(await runWhole(device, step, { ROWS })).toEqualBits(words, { label: `${ROWS} rows` });
   });
 
   test('decode rows and prefill tiles of a step may run in two dispatches over one list of tiles', async () => {
@@ -119,7 +128,7 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
     const count = tiles.length / 2 - numDecodes;
     const got = await runTiles(device, step, { ROWS: 8 }, { tiles, first: numDecodes, count, out });
     const { want, tolerance } = expectedAttention(step);
-    expectWithin(floatsOf(got), want, tolerance, 'mixed');
+    expect(floatsOf(got)).toBeWithin(want, tolerance, { label: 'mixed' });
   });
 
   test('splits and fold leave the tokens after the first `count` alone', async () => {
@@ -128,7 +137,9 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
     const count = 7;
     const got = floatsOf(await runSplit(device, step, {}, { count }));
     const { want, tolerance } = expectedAttention(step);
-    expectWithin(got.subarray(0, count * 24), want.slice(0, count * 24), tolerance, 'first tokens');
+    expect(got.subarray(0, count * 24)).toBeWithin(want.slice(0, count * 24), tolerance.slice(0, count * 24), {
+      label: 'first tokens',
+    });
     expect(got.subarray(count * 24).every(Number.isNaN)).toBe(true);
   });
 
@@ -172,8 +183,8 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
       const sequence: SequenceData = { queries, context, q: part('q'), k: part('k'), v: part('v') };
       const step = new AttentionStep({ G: H, D, P: 16, dtype: 'f32', sums }, [sequence]);
       const { tolerance } = expectedAttention(step);
-      expectWithin(floatsOf(await runWhole(device, step, { ROWS })), part('out'), tolerance, 'tiles');
-      expectWithin(floatsOf(await runSplit(device, step)), part('out'), tolerance, 'splits');
+      expect(floatsOf(await runWhole(device, step, { ROWS }))).toBeWithin(part('out'), tolerance, { label: 'tiles' });
+      expect(floatsOf(await runSplit(device, step))).toBeWithin(part('out'), tolerance, { label: 'splits' });
     });
   });
 
@@ -198,7 +209,7 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
       const step = AttentionStep.random(shape, prefillSpans(sums));
       const { want, tolerance } = expectedAttention(step);
       const got = floatsOf(await runWhole(device, step, { ROWS: 1 }, mutant(attention, changes)));
-      expect(() => expectWithin(got, want, tolerance, 'mutant')).toThrow('mutant: element');
+      expect(() => expect(got).toBeWithin(want, tolerance, { label: 'mutant' })).toThrow('mutant: element');
     });
 
     test('a fold that stops one split early', async () => {
@@ -206,7 +217,7 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
       const { want, tolerance } = expectedAttention(step);
       const fold = mutant(attentionFold, [['/ SPLIT_KEYS + 1u', '/ SPLIT_KEYS + u32(positions[t] == 0)']]);
       const got = floatsOf(await runSplit(device, step, {}, { fold }));
-      expect(() => expectWithin(got, want, tolerance, 'mutant')).toThrow('mutant: element');
+      expect(() => expect(got).toBeWithin(want, tolerance, { label: 'mutant' })).toThrow('mutant: element');
     });
   });
 });

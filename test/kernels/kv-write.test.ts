@@ -6,7 +6,7 @@ import { type KVDType, kvWrite } from '../../src/kernels/kv-write/kv-write.ts';
 import { emptyCache } from '../../src/kernels/kv-write/operands.ts';
 import type { CacheShape } from '../../src/kernels/kv-write/paged-cache.ts';
 import { normals } from '../../src/util/random-values.ts';
-import { expectWithin } from '../support/kernels/expect-within.ts';
+import '../../src/testing/vitest.ts';
 import { checkKVWrite } from '../support/kernels/kv-write-case.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { runKernel } from '../support/kernels/run-kernel.ts';
@@ -52,11 +52,10 @@ test('kv_write rounds to a neighbouring f16', async () => {
   const got = new Float16Array(words.buffer, words.byteOffset, 2 * D);
   // A unit in the last place of f16 is at most 2^-10 of a normal number.
   const want = qkv.subarray(D);
-  expectWithin(
-    got,
+  expect(got).toBeWithin(
     want,
     want.map((value) => Math.abs(value) * 2 ** -10 + 2 ** -24),
-    'f16',
+    { label: 'f16' },
   );
 });
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { LOGPROB_WORDS, logprobs } from '../../src/kernels/logprobs/logprobs.ts';
 import { logprobRows } from '../../src/kernels/logprobs/operands.ts';
-import { expectSameBits } from '../support/kernels/expect-within.ts';
+import '../../src/testing/vitest.ts';
 import { checkExtremeLogprobs, checkLogprobs, runLogprobs } from '../support/kernels/logprobs-case.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 
@@ -22,11 +22,11 @@ describe('log-probabilities', () => {
     const rows = logprobRows(1500);
     const want = await runLogprobs(device, rows);
     for (const choice of logprobs.neighbours(device.traits, {})) {
-      expectSameBits(await runLogprobs(device, rows, logprobs, choice), want, JSON.stringify(choice));
+      expect(await runLogprobs(device, rows, logprobs, choice)).toEqualBits(want, { label: JSON.stringify(choice) });
     }
     for (const [r, row] of rows.entries()) {
       const record = want.slice(r * LOGPROB_WORDS, (r + 1) * LOGPROB_WORDS);
-      expectSameBits(await runLogprobs(device, [row]), record, `row ${r} alone`);
+      expect(await runLogprobs(device, [row])).toEqualBits(record, { label: `row ${r} alone` });
     }
   });
 
@@ -36,7 +36,7 @@ describe('log-probabilities', () => {
   test('on a device without optional features have the same bits', async () => {
     using base = await Device.open({ features: 'base' });
     const rows = logprobRows(300);
-    expectSameBits(await runLogprobs(base, rows), await runLogprobs(device, rows), 'base');
+    expect(await runLogprobs(base, rows)).toEqualBits(await runLogprobs(device, rows), { label: 'base' });
   });
 });
 

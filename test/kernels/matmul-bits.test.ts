@@ -8,7 +8,7 @@ import { type MatmulInputs, matmulInputs, someRows } from '../../src/kernels/mat
 import { WEIGHT_DTYPES } from '../../src/kernels/weights/weight-tiles.ts';
 import { normals, permutation } from '../../src/util/random-values.ts';
 import { TestDevices } from '../support/gpu/test-devices.ts';
-import { expectSameBits } from '../support/kernels/expect-within.ts';
+import '../../src/testing/vitest.ts';
 import { type MatmulKernel, runMatmul } from '../support/kernels/matmul-checks.ts';
 import { matmulOfOtherOrder } from '../support/kernels/matmul-mutants.ts';
 
@@ -56,7 +56,7 @@ async function expectRowBits(
   ] as const) {
     const got = await run(device, someRows(inputs, start, end), choice, kernel);
     const label = `rows ${start} to ${end} of ${inputs.dtype}, ${JSON.stringify(choice)}`;
-    expectSameBits(got, alone.subarray(start * inputs.N, end * inputs.N), label);
+    expect(got).toEqualBits(alone.subarray(start * inputs.N, end * inputs.N), { label });
   }
 }
 
@@ -120,7 +120,7 @@ test.each([4, 12, 20, 36])('a word of q4 that K = %i ends inside adds nothing, h
     for (const ROWS of [1, 8]) {
       for (const SUBGROUPS of [false, true]) {
         const choice = { conditions: { SUBGROUPS, X_VEC4 }, constants: { ROWS, TILES: 1 } };
-        expectSameBits(await run(devices.auto, inputs, choice), want, JSON.stringify(choice));
+        expect(await run(devices.auto, inputs, choice)).toEqualBits(want, { label: JSON.stringify(choice) });
       }
     }
   }

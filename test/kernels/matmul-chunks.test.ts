@@ -6,7 +6,7 @@ import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
 import { matmul, matmulKVWrite } from '../../src/kernels/matmul/matmul.ts';
 import { type MatmulInputs, matmulInputs, someRows } from '../../src/kernels/matmul/operands.ts';
 import { WEIGHT_DTYPES, type WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
-import { expectSameBits } from '../support/kernels/expect-within.ts';
+import '../../src/testing/vitest.ts';
 import { checkMatmul, checkSiluMul, type MatmulKernel, runMatmul } from '../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { mutant } from '../support/kernels/mutant.ts';
@@ -39,7 +39,7 @@ const LANES_OVER_K: Readonly<Record<WeightDType, VariantChoice>> = {
 
 async function expectBits(inputs: MatmulInputs, want: Uint32Array, choice: VariantChoice, kernel?: MatmulKernel) {
   const label = `${inputs.dtype}, ${JSON.stringify(choice)}`;
-  expectSameBits(await runMatmul(device, inputs, choice, kernel), want, label);
+  expect(await runMatmul(device, inputs, choice, kernel)).toEqualBits(want, { label });
 }
 
 describe.each(WEIGHT_DTYPES)('in the class gpu, weights of %s,', (dtype) => {

@@ -9,7 +9,7 @@ import { type MatmulInputs, type MatmulShape, matmulInputs } from '../../src/ker
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
 import { normals } from '../../src/util/random-values.ts';
 import { TestDevices } from '../support/gpu/test-devices.ts';
-import { expectSameBits, expectWithin } from '../support/kernels/expect-within.ts';
+import '../../src/testing/vitest.ts';
 import { type MatmulKernel, runMatmul } from '../support/kernels/matmul-checks.ts';
 import { checkMatmulKVWrite } from '../support/kernels/matmul-kv-write-case.ts';
 import { mutant } from '../support/kernels/mutant.ts';
@@ -46,7 +46,7 @@ async function expectBaseBits(device: Device, inputs: MatmulInputs, choice: Vari
   const conditions = { ...choice.conditions, X_VEC4: false };
   const want = await run(devices.base, inputs, { conditions });
   const got = await run(device, inputs, choice, kernel);
-  expectSameBits(got, want, `${M} × ${K} · ${K} × ${N} of ${dtype}, ${JSON.stringify(choice)}`);
+  expect(got).toEqualBits(want, { label: `${M} × ${K} · ${K} × ${N} of ${dtype}, ${JSON.stringify(choice)}` });
   return want;
 }
 
@@ -77,7 +77,7 @@ describe.each([
       const inputs = matmulInputs(1, shape, dtype);
       const words = await expectBaseBits(devices.base, inputs, choiceOf(tiles));
       const { want, tolerance } = expectedMatmul(inputs);
-      expectWithin(floatsOf(words), want, tolerance!, 'base variant');
+      expect(floatsOf(words)).toBeWithin(want, tolerance!, { label: 'base variant' });
     });
   },
 );

@@ -18,7 +18,7 @@ import {
   checkActivationValues,
   checkBrokenValues,
 } from '../support/kernels/activation-checks.ts';
-import { expectWithin } from '../support/kernels/expect-within.ts';
+import '../../src/testing/vitest.ts';
 import {
   checkColumns,
   checkMatmul,
@@ -60,7 +60,7 @@ describe('matmul agrees with float64', () => {
     const [x, w, bias] = [fixture('matmul.x'), fixture('matmul.w'), fixture('matmul.b')];
     const inputs: MatmulInputs = { M, K, N, x, w, bias, dtype: 'f32' };
     const got = floatsOf(await runMatmul(device, inputs));
-    expectWithin(got, fixture('matmul.out'), expectedMatmul(inputs).tolerance!, 'fixture');
+    expect(got).toBeWithin(fixture('matmul.out'), expectedMatmul(inputs).tolerance!, { label: 'fixture' });
   });
 });
 
@@ -83,7 +83,9 @@ test.each(ACTIVATIONS.filter(({ condition }) => condition !== 'SILU_MUL'))(
     // torch's 1 + erf and 1 + tanh cancel in the negative tail, where |x| < 12.
     const torchTolerance = tolerance.map((value) => value + 12 * 2 ** -53);
     const { condition } = activation;
-    expectWithin(got, fixture(`gelu.${condition.toLowerCase()}`), torchTolerance, `torch's ${condition}`);
+    expect(got).toBeWithin(fixture(`gelu.${condition.toLowerCase()}`), torchTolerance, {
+      label: `torch's ${condition}`,
+    });
   },
 );
 

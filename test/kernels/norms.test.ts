@@ -5,7 +5,7 @@ import { Device } from '../../src/gpu/device.ts';
 import { REDUCTION_CLASSES, type ReductionClass } from '../../src/gpu/reduction.ts';
 import { floatsOf } from '../../src/kernels/kernel-case.ts';
 import { layernormBound, NORM_LANES as WIDTH } from '../../src/kernels/layernorm/expected.ts';
-import { expectWithin } from '../support/kernels/expect-within.ts';
+import '../../src/testing/vitest.ts';
 import { LAYERNORM } from '../support/kernels/layernorm-case.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import {
@@ -204,7 +204,7 @@ describe.each(REDUCTION_CLASSES)('in the class %s', (reduction) => {
       eps: 1e-5,
     };
     const tolerance = layernormBound(x, gamma, want, inputs.eps);
-    expectWithin(floatsOf(await runNorm(device, LAYERNORM, inputs)), want, tolerance, 'fixture');
+    expect(floatsOf(await runNorm(device, LAYERNORM, inputs))).toBeWithin(want, tolerance, { label: 'fixture' });
   });
 });
 

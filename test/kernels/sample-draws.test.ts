@@ -6,7 +6,7 @@ import { drawRows, filtersOf } from '../../src/kernels/sample/operands.ts';
 import { sample, sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { processLogits } from '../../src/reference/sampling.ts';
 import { TestDevices } from '../support/gpu/test-devices.ts';
-import { expectSameBits } from '../support/kernels/expect-within.ts';
+import '../../src/testing/vitest.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { draw } from '../support/kernels/sampling-case.ts';
 import { bitRows, bitsOf, checkDraws, checkNoiseTies, expectSameRows } from '../support/kernels/sampling-checks.ts';
@@ -107,9 +107,9 @@ describe('a row has the same bits', () => {
   test('alone, and among other rows in another order', async () => {
     const reversed = await bitsOf(devices.auto, [...rows].reverse());
     for (const [r, row] of rows.entries()) {
-      expectSameBits(reversed.at(-1 - r)!, want[r]!, `row ${r} reversed`);
+      expect(reversed.at(-1 - r)!).toEqualBits(want[r]!, { label: `row ${r} reversed` });
       const [alone] = await bitsOf(devices.auto, [row]);
-      expectSameBits(alone!, want[r]!, `row ${r} alone`);
+      expect(alone!).toEqualBits(want[r]!, { label: `row ${r} alone` });
     }
   });
 

@@ -5,7 +5,7 @@ import { filtersOf, NO_TOKEN, type SampledRow } from '../../src/kernels/sample/o
 import { sample, sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';
 import { normals } from '../../src/util/random-values.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 import { type Changes, mutant } from '../support/kernels/mutant.ts';
 import { draw, drawWithProbs } from '../support/kernels/sampling-case.ts';
 import { checkDraws, checkSweep, kept, PROBABILITY } from '../support/kernels/sampling-checks.ts';
@@ -31,7 +31,7 @@ describe('the distribution of a row equals Hugging Face', () => {
 
   test.each(cases)('$name', async ({ name, logits, filters, probs: want }) => {
     const { probs, ids } = await drawWithProbs(device, [{ logits: Float32Array.from(logits), ...filters }]);
-    expectClose(probs[0]!, want, PROBABILITY, name);
+    expect(probs[0]!).toBeWithin(want, PROBABILITY, { label: name });
     expect(want[ids[0]!]).toBeGreaterThan(0);
   });
 });
@@ -95,7 +95,7 @@ describe('the distribution of a row equals the float64 reference', () => {
     const { probs } = await drawWithProbs(device, rows);
     for (const [r, filter] of filters.entries()) {
       const want = processLogits(Float64Array.from(logits), filtersOf(filter));
-      expectClose(probs[r]!, want, PROBABILITY, JSON.stringify(filter));
+      expect(probs[r]!).toBeWithin(want, PROBABILITY, { label: JSON.stringify(filter) });
     }
   });
 });
@@ -123,11 +123,11 @@ describe('temperature', () => {
     const logits = Float32Array.of(-3e38, 3e38, 2.9e38, -3e38);
     const rows = [1e-45, 1.2e-38, 1, 1e37].map((temperature) => ({ logits, temperature, topK: 3, topP: 0.9 }));
     const { probs } = await drawWithProbs(device, rows);
-    for (const row of probs.slice(0, 3)) expectClose(row, [0, 1, 0, 0], {}, 'greedy in effect');
+    for (const row of probs.slice(0, 3)) expect(row).toBeWithin([0, 1, 0, 0], {}, { label: 'greedy in effect' });
     // The two best differ by one temperature, the others from them by sixty.
-    expectClose(probs[3]!, [0, Math.E / (1 + Math.E), 1 / (1 + Math.E), 0], PROBABILITY, '1e37');
+    expect(probs[3]!).toBeWithin([0, Math.E / (1 + Math.E), 1 / (1 + Math.E), 0], PROBABILITY, { label: '1e37' });
     const hot = await probsOf({ logits: Float32Array.of(1, 2, 3), temperature: 3e38 });
-    expectClose(hot, [1 / 3, 1 / 3, 1 / 3], PROBABILITY, '3e38');
+    expect(hot).toBeWithin([1 / 3, 1 / 3, 1 / 3], PROBABILITY, { label: '3e38' });
   });
 });
 
@@ -150,7 +150,11 @@ describe('equal logits', () => {
   ])('of which $filters keeps $count: the lowest ids', async ({ filters, count }) => {
     const probs = await probsOf({ logits: equal, ...filters });
     expect(kept(probs)).toEqual(Array.from({ length: count }, (_, id) => id));
-    expectClose(probs.subarray(0, count), new Array(count).fill(1 / count), { rel: 1e-6 }, 'probability');
+    expect(probs.subarray(0, count)).toBeWithin(
+      new Array(count).fill(1 / count),
+      { rel: 1e-6 },
+      { label: 'probability' },
+    );
   });
 
   test('at the end of top-k: exactly k, the lower ids', async () => {
@@ -222,7 +226,7 @@ describe('allowed ids', () => {
     const { ids, probs } = await drawWithProbs(device, rows, { allowed: 250 });
     for (const [r, filter] of filters.entries()) {
       const want = processLogits(Float64Array.from(logits.subarray(0, 250)), filtersOf(filter));
-      expectClose(probs[r]!, [...want, ...new Array(50).fill(0)], PROBABILITY, JSON.stringify(filter));
+      expect(probs[r]!).toBeWithin([...want, ...new Array(50).fill(0)], PROBABILITY, { label: JSON.stringify(filter) });
       expect(want[ids[r]!]).toBeGreaterThan(0);
     }
   });

@@ -16,7 +16,7 @@ import { closeParts, createParts } from '../../src/runtime/model-parts.ts';
 import { ModelRunner } from '../../src/runtime/model-runner.ts';
 import { type RunnerOptions, resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { Tuning } from '../../src/tuning/tuning.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 import { storedWeight } from '../support/kernels/stored-weight.ts';
 import { logitsOfAll } from '../support/models/model-session.ts';
 import { DECODE_STEP } from '../support/models/step-shapes.ts';
@@ -103,7 +103,7 @@ test('a mixed model has the logits of the reference whose matrices are stored so
   const { logits } = toyReference(sizes, new Map(stored), ids);
   // As in toy.test.ts: 500 roundings of sums of magnitudes below 8 (1 + max |logit|).
   const abs = 500 * 2 ** -24 * 8 * (1 + logits.reduce((max, logit) => Math.max(max, Math.abs(logit)), 0));
-  expectClose(await logitsOfAll(runner, ids), logits, { abs }, 'logits');
+  expect(await logitsOfAll(runner, ids)).toBeWithin(logits, { abs }, { label: 'logits' });
 });
 
 /** A source whose embedding is q8_32 and whose matrices are q4, and the numbers that it stands for, by the names of its files. */
@@ -184,7 +184,7 @@ test('a model whose files are quantized has the logits of their numbers, which n
   const { logits } = toyReference(wide, exact, ids);
   // As in toy.test.ts, with sums of 64 + 64 + 32 + 37 + 64 + 192 in each layer.
   const abs = 1000 * 2 ** -24 * 8 * (1 + logits.reduce((max, logit) => Math.max(max, Math.abs(logit)), 0));
-  expectClose(await logitsOfAll(runner, ids), logits, { abs }, 'logits');
+  expect(await logitsOfAll(runner, ids)).toBeWithin(logits, { abs }, { label: 'logits' });
 });
 
 test('a mixed model takes the memory that is planned for it', async () => {

@@ -1,7 +1,7 @@
 // erf and erfc in float64 against values computed with 60 digits.
 import { expect, test } from 'vitest';
 import { erf, erfc } from '../../src/reference/erf.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 
 // x, erf(x), erfc(x), computed with 60 digits and rounded to the nearest double.
 const KNOWN = [
@@ -23,21 +23,19 @@ const KNOWN = [
 ] as const;
 
 test('erf equals known values to a few units of the last place', () => {
-  expectClose(
-    KNOWN.map(([x]) => erf(x)),
+  expect(KNOWN.map(([x]) => erf(x))).toBeWithin(
     KNOWN.map(([, value]) => value),
     { rel: 4 * 2 ** -52 },
-    'erf',
+    { label: 'erf' },
   );
 });
 
 test('erfc keeps its relative accuracy far into the tail', () => {
   // Up to x = 2 it is 1 − erf, which loses a factor 1/erfc(2) = 214; beyond, exp(−x²) loses a factor x², at most 676.
-  expectClose(
-    KNOWN.map(([x]) => erfc(x)),
+  expect(KNOWN.map(([x]) => erfc(x))).toBeWithin(
     KNOWN.map(([, , value]) => value),
     { rel: 1e-13 },
-    'erfc',
+    { label: 'erfc' },
   );
 });
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { ReferenceGPT2 } from '../../src/reference/gpt2.ts';
 import { logSoftmax } from '../../src/reference/operators.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 import { loadModelTensors, readSafetensors } from '../support/models/read-safetensors.ts';
 import {
   expectPickedRows,
@@ -57,9 +57,11 @@ describe('tales', () => {
     const { logits } = model.forward(ids);
     const row = (t: number) => logits.subarray(t * V, (t + 1) * V);
     const logprobs = Float64Array.from(ids.subarray(1), (id, t) => logSoftmax(row(t))[id]!);
-    expectClose(logprobs, golden.get('long.logprobs')!, ROUNDED, 'tales long logprobs');
+    expect(logprobs).toBeWithin(golden.get('long.logprobs')!, ROUNDED, { label: 'tales long logprobs' });
     const chosen = [255, 256, 511, 512, 699].flatMap((t) => [...row(t)]);
-    expectClose(chosen, golden.get('long.logits_at_255_256_511_512_699')!, ROUNDED, 'tales long logits');
+    expect(chosen).toBeWithin(golden.get('long.logits_at_255_256_511_512_699')!, ROUNDED, {
+      label: 'tales long logits',
+    });
   });
 });
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseLlamaConfig } from '../../src/models/llama/config.ts';
 import { ReferenceLlama } from '../../src/reference/llama.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 import { loadModelTensors, readSafetensors } from '../support/models/read-safetensors.ts';
 import {
   expectPickedRows,
@@ -76,7 +76,7 @@ describe('ReferenceLlama', () => {
     expect(half.keys[0]).toHaveLength(60 * G * D);
     expect(logits).not.toEqual(want);
     // Keys and values err by 2^-11 of themselves; measured: 1.2e-2 of logits up to 8.
-    expectClose(logits, want, { abs: 2e-2 }, 'logits with keys and values in f16');
+    expect(logits).toBeWithin(want, { abs: 2e-2 }, { label: 'logits with keys and values in f16' });
   });
 
   test('takes weights that were changed', () => {

@@ -15,7 +15,7 @@ import {
   softmax,
 } from '../../src/reference/index.ts';
 import { uniforms } from '../../src/util/random-values.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 
 const fixtures = readSafetensors('test/fixtures/ops.safetensors');
@@ -34,7 +34,7 @@ describe('against torch in float64', () => {
       C: 768,
       epsilon: 1e-5,
     });
-    expectClose(out, fixture('layernorm.out'), ROUNDED, 'layerNorm');
+    expect(out).toBeWithin(fixture('layernorm.out'), ROUNDED, { label: 'layerNorm' });
   });
 
   test.each([
@@ -43,12 +43,16 @@ describe('against torch in float64', () => {
     { name: 'relu', operator: relu },
   ])('$name, up to ±3e38', ({ name, operator }) => {
     // torch's 1 + erf and 1 + tanh cancel in the negative tail, where |x| < 12: an error of 12 · 2^-53 at most.
-    expectClose(operator(fixture('gelu.x')), fixture(`gelu.${name}`), { rel: 2 ** -24, abs: 12 * 2 ** -53 }, name);
+    expect(operator(fixture('gelu.x'))).toBeWithin(
+      fixture(`gelu.${name}`),
+      { rel: 2 ** -24, abs: 12 * 2 ** -53 },
+      { label: name },
+    );
   });
 
   test('matmul with bias', () => {
     const out = matmul(fixture('matmul.x'), fixture('matmul.w'), fixture('matmul.b'), { M: 5, K: 300, N: 77 });
-    expectClose(out, fixture('matmul.out'), ROUNDED, 'matmul');
+    expect(out).toBeWithin(fixture('matmul.out'), ROUNDED, { label: 'matmul' });
   });
 
   test.each([
@@ -58,18 +62,21 @@ describe('against torch in float64', () => {
   ])('attention: $name', ({ name, ...shape }) => {
     const input = (part: string) => fixture(`attention.${name}.${part}`);
     const out = attention(input('q'), input('k'), input('v'), { ...shape, scale: 1 / Math.sqrt(shape.D) });
-    expectClose(out, fixture(`attention.${name}.out`), ROUNDED, name);
+    expect(out).toBeWithin(fixture(`attention.${name}.out`), ROUNDED, { label: name });
   });
 });
 
 test('the GELUs keep their relative accuracy in the negative tail, where 1 + erf and 1 + tanh would cancel', () => {
   // Computed with 60 digits.
-  expectClose(gelu(Float64Array.of(-10, -8)), [-7.619853024160526e-23, -4.976768459417427e-15], { rel: 1e-13 }, 'gelu');
-  expectClose(
-    geluNew(Float64Array.of(-10, -8)),
+  expect(gelu(Float64Array.of(-10, -8))).toBeWithin(
+    [-7.619853024160526e-23, -4.976768459417427e-15],
+    { rel: 1e-13 },
+    { label: 'gelu' },
+  );
+  expect(geluNew(Float64Array.of(-10, -8))).toBeWithin(
     [-1.204092348209806e-37, -3.1077829375011112e-21],
     { rel: 1e-13 },
-    'geluNew',
+    { label: 'geluNew' },
   );
 });
 
@@ -154,20 +161,24 @@ test('rmsNorm divides by the root of the mean square', () => {
   const out = rmsNorm(Float64Array.of(3, 4, 0, 0, 1, 0), Float64Array.of(1, -2), { M: 3, C: 2, epsilon: 0.5 });
   const [a, b] = [Math.sqrt(13), Math.sqrt(0.5)];
   const want = [3 / a, -8 / a, 0 / b, -0 / b, 1, -0];
-  expectClose(out, want, { rel: 2 ** -51 }, 'rmsNorm');
+  expect(out).toBeWithin(want, { rel: 2 ** -51 }, { label: 'rmsNorm' });
 });
 
 test('silu is x · σ(x), finite for every finite x', () => {
   const out = silu(Float64Array.of(0, 1, -1, 1e300, -1e300, -800));
   const sigma = 1 / (1 + Math.exp(-1));
-  expectClose(out, [0, sigma, sigma - 1, 1e300, 0, 0], { rel: 2 ** -50 }, 'silu');
+  expect(out).toBeWithin([0, sigma, sigma - 1, 1e300, 0, 0], { rel: 2 ** -50 }, { label: 'silu' });
 });
 
 test('softmax and logSoftmax neither overflow nor underflow, and give masked values nothing', () => {
   const x = Float64Array.of(5000, 5000 + Math.log(3), Number.NEGATIVE_INFINITY);
   // 5000 + log 3 is rounded to 2^-41 at 5000.
-  expectClose(softmax(x), [0.25, 0.75, 0], { abs: 1e-12 }, 'softmax');
-  expectClose(logSoftmax(x), [Math.log(0.25), Math.log(0.75), Number.NEGATIVE_INFINITY], { abs: 1e-12 }, 'logSoftmax');
+  expect(softmax(x)).toBeWithin([0.25, 0.75, 0], { abs: 1e-12 }, { label: 'softmax' });
+  expect(logSoftmax(x)).toBeWithin(
+    [Math.log(0.25), Math.log(0.75), Number.NEGATIVE_INFINITY],
+    { abs: 1e-12 },
+    { label: 'logSoftmax' },
+  );
   expect(logSoftmax(Float64Array.of(0, -4000))[1]).toBe(-4000);
 });
 

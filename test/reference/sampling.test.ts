@@ -2,7 +2,7 @@
 // distribution.
 import { describe, expect, test } from 'vitest';
 import { adjustLogits, gumbelSample, processLogits, type SamplingFilters } from '../../src/reference/sampling.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 import { samplingFixtures } from '../support/sampling-fixtures.ts';
 
 const OFF: SamplingFilters = { temperature: 1, topK: 0, topP: 1, minP: 0 };
@@ -12,7 +12,7 @@ describe('adjustLogits and processLogits', () => {
   test.each(samplingFixtures)('equal Hugging Face: $name', ({ name, logits, penalties, filters, probs }) => {
     // Stored as float32: half a unit in the last place, or of the smallest subnormal; 1e-12 for 50257-term sums.
     const got = processLogits(adjustLogits(logits, penalties), filters);
-    expectClose(got, probs, { rel: 2 ** -24 + 1e-12, abs: 2 ** -150 }, name);
+    expect(got).toBeWithin(probs, { rel: 2 ** -24 + 1e-12, abs: 2 ** -150 }, { label: name });
   });
 
   test('the fixture covers every parameter', () => {
@@ -62,14 +62,18 @@ describe('processLogits', () => {
   test('topP keeps the token that crosses, the lower ids of equal ones, and at least one token', () => {
     const equal = new Float64Array(4);
     expect([...processLogits(equal, { ...OFF, topP: 0.5 })]).toEqual([0.5, 0.5, 0, 0]);
-    expectClose(processLogits(equal, { ...OFF, topP: 0.51 }), [1 / 3, 1 / 3, 1 / 3, 0], { abs: 1e-15 }, 'crossing');
+    expect(processLogits(equal, { ...OFF, topP: 0.51 })).toBeWithin(
+      [1 / 3, 1 / 3, 1 / 3, 0],
+      { abs: 1e-15 },
+      { label: 'crossing' },
+    );
     expect([...processLogits(equal, { ...OFF, topP: 1e-9 })]).toEqual([1, 0, 0, 0]);
   });
 
   test('minP is a fraction of the best probability and keeps a token that equals it', () => {
     expect([...processLogits(new Float64Array(2), { ...OFF, minP: 1 })]).toEqual([0.5, 0.5]);
     const probs = processLogits(logitsOf(0.6, 0.3, 0.1), { ...OFF, minP: 0.4 });
-    expectClose(probs, [2 / 3, 1 / 3, 0], { abs: 1e-15 }, 'minP');
+    expect(probs).toBeWithin([2 / 3, 1 / 3, 0], { abs: 1e-15 }, { label: 'minP' });
   });
 
   test('the order is temperature, topK, topP, minP', () => {
@@ -81,7 +85,7 @@ describe('processLogits', () => {
     expect([...topKFirst]).toEqual([1, 0, 0, 0]);
     // 0.5 would be 0.625 of the two tokens that minP leaves.
     const minPLast = processLogits(logitsOf(0.5, 0.3, 0.2), { ...OFF, topP: 0.6, minP: 0.5 });
-    expectClose(minPLast, [0.625, 0.375, 0], { abs: 1e-15 }, 'minP last');
+    expect(minPLast).toBeWithin([0.625, 0.375, 0], { abs: 1e-15 }, { label: 'minP last' });
   });
 });
 

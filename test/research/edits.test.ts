@@ -9,7 +9,7 @@ import type { PointName } from '../../src/models/points.ts';
 import { type ProbeKernels, probeKernels } from '../../src/models/probe-kernels.ts';
 import type { DeviceEdit, PointEdit } from '../../src/research/edits.ts';
 import type { TextModel } from '../../src/research/text-model.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 import { mutant } from '../support/kernels/mutant.ts';
 import { openText } from '../support/models/open-text.ts';
 import {
@@ -263,9 +263,11 @@ describe.each(['software', 'gpu'] as const)('in the reduction class %s', (reduct
         const isEdited = (p: { readonly position: number; readonly head: number }) =>
           p.position === POSITION && (shape.length === 2 || p.head === 0);
         const want = referencePoints(fixture, [at(point, (x, i) => x + values[i]!, isEdited)]);
-        expectClose(taps.get(point)!.values, want.get(point)!.values, pointTolerance(want.get(point)!.values), point);
+        expect(taps.get(point)!.values).toBeWithin(want.get(point)!.values, pointTolerance(want.get(point)!.values), {
+          label: point,
+        });
         const all = want.get('logits')!.values;
-        expectClose(logits, all, pointTolerance(all), `logits after ${point}`);
+        expect(logits).toBeWithin(all, pointTolerance(all), { label: `logits after ${point}` });
         expect(logits.subarray(0, POSITION * V), point).toEqual(plain.subarray(0, POSITION * V));
         expect(bitsOf(logits.subarray(POSITION * V)), point).not.toBe(bitsOf(plain.subarray(POSITION * V)));
       }
@@ -342,10 +344,12 @@ async function expectEdits(
   const got = await run(model, qwen.ids, { edit: edits, taps });
   const want = referencePoints(qwen, reference);
   for (const point of taps) {
-    expectClose(got.taps.get(point)!.values, want.get(point)!.values, pointTolerance(want.get(point)!.values), point);
+    expect(got.taps.get(point)!.values).toBeWithin(want.get(point)!.values, pointTolerance(want.get(point)!.values), {
+      label: point,
+    });
   }
   const logits = want.get('logits')!.values;
-  expectClose(got.logits, logits, pointTolerance(logits), 'logits');
+  expect(got.logits).toBeWithin(logits, pointTolerance(logits), { label: 'logits' });
 }
 
 describe('the checks above find', () => {

@@ -10,7 +10,7 @@ import { logitLens } from '../../src/research/logit-lens.ts';
 import { nextTokens, topTokens } from '../../src/research/next-tokens.ts';
 import { steeringVector } from '../../src/research/steering-vector.ts';
 import { tokenScores } from '../../src/research/token-scores.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 import { loadReferenceLlama } from '../support/models/reference-llama.ts';
 import { loadReferenceModel } from '../support/models/reference-model.ts';
 
@@ -65,7 +65,7 @@ describe.each([
   /** Difference of two logits: its bound is that of both. */
   const metric = (logits: ArrayLike<number>) => logits[40]! - logits[41]!;
   const expectScore = (got: number, { logits }: { readonly logits: Float64Array }, label: string) =>
-    expectClose([got], [metric(logits)], { abs: 2 * tolerance(logits, loaded.model.config).abs }, label);
+    expect([got]).toBeWithin([metric(logits)], { abs: 2 * tolerance(logits, loaded.model.config).abs }, { label });
 
   test('the logit lens has the logits of every layer as if it were the last', async () => {
     const { model } = loaded;
@@ -83,7 +83,7 @@ describe.each([
         const { logits: want } = referenceRun(ids, {
           [end]: (values) => values.set(points.get(at)!.subarray(0, values.length)),
         });
-        expectClose(logits, want, tolerance(want, model.config), `${at}, position ${position}`);
+        expect(logits).toBeWithin(want, tolerance(want, model.config), { label: `${at}, position ${position}` });
       }
       if (position === last) expect(lens.at(-1)!.logits).toEqual(await model.nextLogits(clean!));
     }
@@ -169,13 +169,15 @@ describe.each([
       };
       const from = meanOf(negative);
       const want = meanOf(positive).map((value, i) => value - from[i]!);
-      expectClose(vector, want, { abs: 2 * tolerance(want, model.config).abs }, 'vector');
+      expect(vector).toBeWithin(want, { abs: 2 * tolerance(want, model.config).abs }, { label: 'vector' });
       const change: Change = (values) => {
         for (const i of values.keys()) values[i]! += vector[i % C]!;
       };
       const { logits } = referenceRun(clean!, { [at]: change });
       const edit = [{ at, add: vector }] as const;
-      expectClose(await model.nextLogits(clean!, { edit }), logits, tolerance(logits, model.config), 'logits');
+      expect(await model.nextLogits(clean!, { edit })).toBeWithin(logits, tolerance(logits, model.config), {
+        label: 'logits',
+      });
       expect(metric(logits)).not.toBeCloseTo(metric(referenceRun(clean!).logits), 3);
       const choose = (row: Float32Array) => row.indexOf(Math.max(...row));
       const ids = [...clean!];
@@ -192,7 +194,7 @@ describe.each([
     // A score errs by its sums' roundings, far below 1e-4; the probability by no more.
     const all = await attentionPattern(model, clean!, { layer: 1 });
     expect(all.shape).toEqual([H, T, T]);
-    expectClose(all.values, want, { abs: 1e-4 }, 'pattern');
+    expect(all.values).toBeWithin(want, { abs: 1e-4 }, { label: 'pattern' });
     using cache = await model.prefill(clean!.slice(0, 2));
     const one = await attentionPattern(model, clean!.slice(2), { layer: 1, head: 1, cache });
     expect(one.shape).toEqual([T - 2, T]);
@@ -208,7 +210,7 @@ describe.each([
     const greatest = [...logprobs].sort((a, b) => b - a);
     expect(table).toHaveLength(5);
     for (const [i, { id, prob, logprob, text }] of table.entries()) {
-      expectClose([logprob], [logprobs[id]!], { abs: 2 * abs }, `logprob ${i}`);
+      expect([logprob]).toBeWithin([logprobs[id]!], { abs: 2 * abs }, { label: `logprob ${i}` });
       expect(Math.abs(logprob - greatest[i]!)).toBeLessThan(2 * abs);
       expect(prob).toBeCloseTo(Math.exp(logprob), 12);
       expect(text).toBe(tokenizer.missingFile === null ? tokenizer.decode([id], { skipSpecialTokens: false }) : '');

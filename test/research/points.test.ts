@@ -6,7 +6,7 @@ import type { PointName } from '../../src/models/points.ts';
 import { type ProbeKernels, probeKernels } from '../../src/models/probe-kernels.ts';
 import type { PointEdit } from '../../src/research/edits.ts';
 import type { TextModel } from '../../src/research/text-model.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 import { mutant } from '../support/kernels/mutant.ts';
 import { logitsOfAll, openRunner } from '../support/models/model-session.ts';
 import { openText } from '../support/models/open-text.ts';
@@ -36,7 +36,7 @@ async function expectPoints(model: TextModel, fixture: PointFixture): Promise<vo
   expect([...want.keys()].sort()).toEqual(model.points.toSorted());
   for (const [point, { values, shape }] of want) {
     expect(taps.get(point as PointName)!.shape, point).toEqual(shape);
-    expectClose(taps.get(point as PointName)!.values, values, pointTolerance(values), point);
+    expect(taps.get(point as PointName)!.values).toBeWithin(values, pointTolerance(values), { label: point });
   }
 }
 
@@ -84,7 +84,8 @@ describe.each(['software', 'gpu'] as const)('in the reduction class %s', (reduct
     const { taps: got, logits } = await run(model, fixture.ids, { taps });
     expect(bitsOf(logits)).toBe(bitsOf((await run(model, fixture.ids)).logits));
     const want = referencePoints(fixture);
-    for (const point of taps) expectClose(got.get(point)!.values, want.get(point)!.values, { abs: 1e-5 }, point);
+    for (const point of taps)
+      expect(got.get(point)!.values).toBeWithin(want.get(point)!.values, { abs: 1e-5 }, { label: point });
   });
 });
 
@@ -95,7 +96,7 @@ test('probabilities of keys that are stored in f16 are those of a reference that
   const { taps } = await run(model, fixture.ids, { taps: ['blocks.0.pattern'] });
   // A key whose f32 lies at a boundary rounds to the other neighbour, 2^-11 of it away: some scores err by as much.
   const want = referencePoints(fixture).get('blocks.0.pattern')!;
-  expectClose(taps.get('blocks.0.pattern')!.values, want.values, { abs: 2 ** -11 }, 'pattern');
+  expect(taps.get('blocks.0.pattern')!.values).toBeWithin(want.values, { abs: 2 ** -11 }, { label: 'pattern' });
 });
 
 describe('the checks above find', () => {

@@ -8,7 +8,7 @@ import { type LoadedTextModel, loadTextModel } from '../../src/research/load-tex
 import { perplexity } from '../../src/research/perplexity.ts';
 import type { TextModel } from '../../src/research/text-model.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 import { mutant } from '../support/kernels/mutant.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 import { loadReferenceModel } from '../support/models/reference-model.ts';
@@ -32,7 +32,9 @@ describe('forward', () => {
   test('has the logits of the float64 reference at every position', async () => {
     const { logits } = await model.forward(ids);
     using owned = logits;
-    expectClose(await owned.readF32(), loadReferenceModel('weights/tales').forward(ids).logits, TOLERANCE, 'logits');
+    expect(await owned.readF32()).toBeWithin(loadReferenceModel('weights/tales').forward(ids).logits, TOLERANCE, {
+      label: 'logits',
+    });
   });
 
   test('refuses ids beyond the vocabulary and unknown options, and leaves nothing on the device', async () => {
@@ -75,7 +77,11 @@ test('calls that are made side by side give the results of each alone', async ()
 
 describe('scoreTokens', () => {
   test('has the golden logprobs of a text of 700 tokens', async () => {
-    expectClose(await model.scoreTokens(long), golden.get('long.logprobs')!, { abs: 2 * TOLERANCE.abs }, 'logprobs');
+    expect(await model.scoreTokens(long)).toBeWithin(
+      golden.get('long.logprobs')!,
+      { abs: 2 * TOLERANCE.abs },
+      { label: 'logprobs' },
+    );
   });
 
   test('gives the same bits alone and beside other texts, in the order of the texts', async () => {

@@ -9,7 +9,7 @@ import { readModel } from '../../src/models/registry.ts';
 import { logSoftmax } from '../../src/reference/operators.ts';
 import { TextModel } from '../../src/research/text-model.ts';
 import type { ModelRunner } from '../../src/runtime/model-runner.ts';
-import { expectClose } from '../support/approx.ts';
+import '../../src/testing/vitest.ts';
 import { openRunner } from '../support/models/model-session.ts';
 
 const MODEL = 'test/fixtures/models/mistral';
@@ -98,11 +98,10 @@ describe.each(['software', 'gpu'] as const)('in the class %s, scores of prompts'
       expect(score?.top.map(({ id }) => id)).toEqual(best);
       // See LOGPROB_ERROR of the kernel.
       const got = Float32Array.from(score?.top ?? [], ({ logprob }) => logprob);
-      expectClose(
-        got,
+      expect(got).toBeWithin(
         Float32Array.from(best, (id) => logs[id]!),
         { abs: 1e-5 },
-        `row ${t}`,
+        { label: `row ${t}` },
       );
     }
   });

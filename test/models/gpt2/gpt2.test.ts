@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../../src/gpu/device.ts';
 import { logSoftmax } from '../../../src/reference/operators.ts';
 import type { ModelRunner } from '../../../src/runtime/model-runner.ts';
-import { expectClose } from '../../support/approx.ts';
+import '../../../src/testing/vitest.ts';
 import { storedWeight } from '../../support/kernels/stored-weight.ts';
 import { expectGoldenLogits, expectGreedy, GOLDEN_DEVICES, tolerance } from '../../support/models/golden.ts';
 import { logitsOfAll, openRunner } from '../../support/models/model-session.ts';
@@ -64,7 +64,9 @@ describe.each(['plain', 'odd', 'two', 'untied', 'legacy', 'sharded'])('fixture m
         return Float64Array.from(storedWeight(dtype, Float32Array.from(data), { rows, columns, along }));
       });
       const want = reference.forward(ids).logits;
-      expectClose(await logitsOfAll(runner, ids), want, tolerance(want), `${name} logits 1 in ${dtype}`);
+      expect(await logitsOfAll(runner, ids)).toBeWithin(want, tolerance(want), {
+        label: `${name} logits 1 in ${dtype}`,
+      });
     },
   );
 });
@@ -85,8 +87,10 @@ describe('tales', () => {
       const ids = golden.get(`ids.${i}`)!;
       const got = await logitsOfAll(runner, ids);
       const want = golden.get(`logits.${i}`)!;
-      expectClose(got, want, tolerance(want), `tales logits ${i}`);
-      expectClose(got, reference.forward(ids).logits, tolerance(want), `tales logits ${i} by the reference`);
+      expect(got).toBeWithin(want, tolerance(want), { label: `tales logits ${i}` });
+      expect(got).toBeWithin(reference.forward(ids).logits, tolerance(want), {
+        label: `tales logits ${i} by the reference`,
+      });
     }
   });
 
@@ -104,8 +108,8 @@ describe('tales', () => {
     const want = golden.get('long.logits_at_255_256_511_512_699')!;
     const { abs } = tolerance(want);
     const chosen = [255, 256, 511, 512, 699].flatMap((t) => [...row(t)]);
-    expectClose(chosen, want, { abs }, 'tales long logits');
+    expect(chosen).toBeWithin(want, { abs }, { label: 'tales long logits' });
     // A logprob is a logit minus a log-sum of logits: twice a logit's tolerance.
-    expectClose(logprobs, golden.get('long.logprobs')!, { abs: 2 * abs }, 'tales long logprobs');
+    expect(logprobs).toBeWithin(golden.get('long.logprobs')!, { abs: 2 * abs }, { label: 'tales long logprobs' });
   });
 });

@@ -8,7 +8,7 @@ import { ConfigError } from '../../../src/models/config.ts';
 import { type LlamaConfig, parseLlamaConfig } from '../../../src/models/llama/config.ts';
 import { gguf } from '../../../src/models/llama/gguf.ts';
 import { ropeTable } from '../../../src/models/llama/rope-table.ts';
-import { expectClose } from '../../support/approx.ts';
+import '../../../src/testing/vitest.ts';
 import { errorOf } from '../../support/error-of.ts';
 import { f32, ggufBytes, keyOf, type MetadataInput, tensorEntry } from '../../support/models/gguf-bytes.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -95,7 +95,7 @@ describe('a file of the fixtures has the configuration of its config.json', () =
       ignoredKeys: [],
     });
     // Both frequencies are rounded: 2^-23 of an angle of up to 511, whose sine changes as much.
-    expectClose(ropeTable(got, 512), ropeTable(want, 512), { abs: 511 * 2 ** -22 }, 'rotary table');
+    expect(ropeTable(got, 512)).toBeWithin(ropeTable(want, 512), { abs: 511 * 2 ** -22 }, { label: 'rotary table' });
     const plain = ropeTable({ ...got, rope: { type: 'default', theta: 500_000 } }, 512);
     expect(plain).not.toEqual(ropeTable(got, 512));
   });

@@ -1,7 +1,7 @@
 // Models of GGUF files on the GPU, each tensor stored as its type asks for, which is exact: they have the golden logits.
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../../src/gpu/device.ts';
-import { expectClose } from '../../support/approx.ts';
+import '../../../src/testing/vitest.ts';
 import { GOLDEN_DEVICES, tolerance } from '../../support/models/golden.ts';
 import { logitsOfAll, openRunner } from '../../support/models/model-session.ts';
 import { readSafetensors } from '../../support/models/read-safetensors.ts';
@@ -32,7 +32,7 @@ describe.each(GOLDEN_DEVICES.map((options, i) => ({ ...options, i })))(
       async (name) => {
         for (const prompt of [0, 1]) {
           const want = GOLDEN.get(`${name}.logits.${prompt}`)!;
-          expectClose(await logits(name, prompt), want, tolerance(want), `${name} logits ${prompt}`);
+          expect(await logits(name, prompt)).toBeWithin(want, tolerance(want), { label: `${name} logits ${prompt}` });
         }
       },
     );

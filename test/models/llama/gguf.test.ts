@@ -13,7 +13,7 @@ import { openSource } from '../../../src/models/resolve-model.ts';
 import { TokenizerError } from '../../../src/tokenizer/tokenizer-error.ts';
 import { numElements } from '../../../src/util/math.ts';
 import { ModelFileError } from '../../../src/util/model-file-error.ts';
-import { expectClose } from '../../support/approx.ts';
+import '../../../src/testing/vitest.ts';
 import { errorOf } from '../../support/error-of.ts';
 import { ggufBytes, keyOf, tensorEntry } from '../../support/models/gguf-bytes.ts';
 import { ggufReference } from '../../support/models/gguf-reference.ts';
@@ -30,7 +30,7 @@ describe.each(['smol-f16', 'smol-q4_1', 'smol-q4_k', 'llama3-q8_0', 'qwen3-f16']
     for (const prompt of [0, 1]) {
       const want = GOLDEN.get(`${name}.logits.${prompt}`)!;
       const { logits } = reference.forward(GOLDEN.get(`${name}.ids.${prompt}`)!);
-      expectClose(logits, want, tolerance(want), `${name} logits ${prompt}`);
+      expect(logits).toBeWithin(want, tolerance(want), { label: `${name} logits ${prompt}` });
     }
   });
 });

@@ -5,7 +5,7 @@ import { parseLlamaConfig } from '../../../src/models/llama/config.ts';
 import { ropeTable } from '../../../src/models/llama/rope-table.ts';
 import { rotate } from '../../../src/reference/rope.ts';
 import { RangeValueError } from '../../../src/util/errors.ts';
-import { expectClose } from '../../support/approx.ts';
+import '../../../src/testing/vitest.ts';
 
 interface Rotations {
   readonly head_dim: number;
@@ -52,7 +52,7 @@ describe.each(cases.map((golden) => [golden.settings.rope_type, golden.head_dim,
           const angle = position * frequency;
           const tolerance = { abs: scale * (angle * (frequencyError + 2 ** -23) + 4 * 2 ** -24) };
           const label = `position ${position}, pair ${d}`;
-          expectClose([row[d]!, row[headDim / 2 + d]!], [cos[i]![d]!, sin[i]![d]!], tolerance, label);
+          expect([row[d]!, row[headDim / 2 + d]!]).toBeWithin([cos[i]![d]!, sin[i]![d]!], tolerance, { label });
         }
       }
     });
@@ -62,17 +62,15 @@ describe.each(cases.map((golden) => [golden.settings.rope_type, golden.head_dim,
       const turned = frequencies.map((_, d) => Math.atan2(row[half + d]!, row[d]!));
       const relative = turned.map((angle, d) => angle / frequencies[d]!);
       // Cosine and sine of an angle up to 1 are rounded to f32 each.
-      expectClose(
-        relative,
+      expect(relative).toBeWithin(
         frequencies.map(() => 1),
         { abs: frequencyError + 4 * 2 ** -24 },
-        'frequencies',
+        { label: 'frequencies' },
       );
-      expectClose(
-        frequencies.map((_, d) => Math.hypot(row[d]!, row[half + d]!)),
+      expect(frequencies.map((_, d) => Math.hypot(row[d]!, row[half + d]!))).toBeWithin(
         frequencies.map(() => scale),
         { rel: 2 ** -23 },
-        'factor',
+        { label: 'factor' },
       );
     });
   },
@@ -107,7 +105,7 @@ test('freqFactors divide the scaled frequencies', () => {
   const config = configOf(8, { rope_type: 'linear', rope_theta: 1e4, factor: 2 });
   const table = ropeTable({ ...config, rope: { ...config.rope, freqFactors: [1, 2, 4, 8] } }, 2);
   const angles = [0.5, 0.05 / 2, 0.005 / 4, 0.0005 / 8];
-  expectClose(table.subarray(12), angles.map(Math.sin), { rel: 2 ** -22 }, 'sines at position 1');
+  expect(table.subarray(12)).toBeWithin(angles.map(Math.sin), { rel: 2 ** -22 }, { label: 'sines at position 1' });
 });
 
 test('another number of freqFactors than pairs is refused', () => {

@@ -5,7 +5,7 @@ import { Device } from '../../../src/gpu/device.ts';
 import { REDUCTION_CLASSES, type ReductionClass } from '../../../src/gpu/reduction.ts';
 import type { OfferedDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import type { RunnerOptions } from '../../../src/runtime/runtime-sizes.ts';
-import { expectClose } from '../../support/approx.ts';
+import '../../../src/testing/vitest.ts';
 import { storedWeight } from '../../support/kernels/stored-weight.ts';
 import { tolerance } from '../../support/models/golden.ts';
 import { logitsOfAll, openRunner, places, step, TestSequence } from '../../support/models/model-session.ts';
@@ -94,11 +94,13 @@ for (const { title, fixture, rounding, reduction, tags } of cases) {
     await annotate(
       `error ${error.toExponential(1)} of ${allowed.abs.toExponential(1)}, golden ${distance.toExponential(1)} off`,
     );
-    expectClose(got, want, allowed, 'logits');
+    expect(got).toBeWithin(want, allowed, { label: 'logits' });
     const [place] = places(runner, 1, ids.length);
     const sequence = new TestSequence(Array.from(ids), place!);
     await step(runner, [sequence], ids.length - 1);
     await step(runner, [sequence]);
-    expectClose(sequence.logits[0]!, want.subarray(-runner.limits.vocabSize), allowed, 'logits of a decoded token');
+    expect(sequence.logits[0]!).toBeWithin(want.subarray(-runner.limits.vocabSize), allowed, {
+      label: 'logits of a decoded token',
+    });
   });
 }

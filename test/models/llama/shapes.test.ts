@@ -12,7 +12,7 @@ import { ReferenceLlama } from '../../../src/reference/llama.ts';
 import { ModelRunner, type ModelRunnerOptions } from '../../../src/runtime/model-runner.ts';
 import { resolveSizes } from '../../../src/runtime/runtime-sizes.ts';
 import { numElements } from '../../../src/util/math.ts';
-import { expectClose } from '../../support/approx.ts';
+import '../../../src/testing/vitest.ts';
 import { kernelsOfTwoWindows } from '../../support/kernels/window-mutants.ts';
 import { tolerance } from '../../support/models/golden.ts';
 import { logitsOfAll, places, step, TestSequence } from '../../support/models/model-session.ts';
@@ -145,18 +145,15 @@ async function expectLogits(runner: ModelRunner, reference: ReferenceLlama, numT
   const { vocabSize: V } = runner.limits;
   const ids = Array.from({ length: numTokens }, (_, t) => (t * t * 23 + 5) % V);
   const want = reference.forward(ids).logits;
-  expectClose(await logitsOfAll(runner, ids), want, tolerance(want), 'logits of the prompt');
+  expect(await logitsOfAll(runner, ids)).toBeWithin(want, tolerance(want), { label: 'logits of the prompt' });
   const sequence = new TestSequence(ids, places(runner, 1, numTokens + 8)[0]!);
   while (sequence.ids.length < 6) await step(runner, [sequence]);
   const all = [...ids, ...sequence.ids.slice(0, -1)];
   const rows = sequence.ids.map((_, n) => numTokens - 1 + n);
   const decoded = reference.forward(all, { logitsRows: rows }).logits;
-  expectClose(
-    sequence.logits.flatMap((logits) => [...logits]),
-    decoded,
-    tolerance(decoded),
-    'logits of decoded tokens',
-  );
+  expect(sequence.logits.flatMap((logits) => [...logits])).toBeWithin(decoded, tolerance(decoded), {
+    label: 'logits of decoded tokens',
+  });
 }
 
 describe.each(REDUCTION_CLASSES)('in class %s', (reduction) => {

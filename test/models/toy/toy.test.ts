@@ -22,7 +22,7 @@ import { type RunnerOptions, resolveSizes } from '../../../src/runtime/runtime-s
 import { stepShapes } from '../../../src/runtime/step-shape.ts';
 import { listTunables } from '../../../src/tuning/tunables.ts';
 import { Tuning } from '../../../src/tuning/tuning.ts';
-import { expectClose } from '../../support/approx.ts';
+import '../../../src/testing/vitest.ts';
 import { errorOf } from '../../support/error-of.ts';
 import { storedWeight } from '../../support/kernels/stored-weight.ts';
 import { logitsOfAll, openRunner, places, step, TestSequence } from '../../support/models/model-session.ts';
@@ -77,7 +77,7 @@ describe('a runner of the toy', () => {
     const options = { maxBatchSize: 1, maxLogitsRows: ids.length };
     await using runner = await openRunner(device, toyDirectory(of, weights), options, [toy]);
     const { logits } = toyReference(of, weights, ids);
-    expectClose(await logitsOfAll(runner, ids), logits, tolerance(logits), 'logits');
+    expect(await logitsOfAll(runner, ids)).toBeWithin(logits, tolerance(logits), { label: 'logits' });
   });
 
   test('decodes the ids that the reference finds most likely', async () => {
@@ -87,7 +87,7 @@ describe('a runner of the toy', () => {
     for (const [n, got] of logits.entries()) {
       const { logits: want } = toyReference(sizes, tensors, all.slice(0, promptIds.length + n));
       const last = want.subarray(-sizes.vocabulary);
-      expectClose(got, last, tolerance(last), `logits of token ${n}`);
+      expect(got).toBeWithin(last, tolerance(last), { label: `logits of token ${n}` });
       expect(generated[n]).toBe(argmax(last));
     }
   });
@@ -115,7 +115,7 @@ describe('a runner of the toy', () => {
         return [name, { shape, data: isStored(name) ? change() : data }];
       });
       const { logits } = toyReference(sizes, new Map(stored), ids);
-      expectClose(await logitsOfAll(runner, ids), logits, tolerance(logits), `logits in ${dtype}`);
+      expect(await logitsOfAll(runner, ids)).toBeWithin(logits, tolerance(logits), { label: `logits in ${dtype}` });
     },
   );
 });
@@ -274,10 +274,10 @@ describe('the research model of a toy', () => {
     );
     const want = toyReference(sizes, tensors, ids);
     const allowed = tolerance(want.logits);
-    expectClose(await valuesOf(logits), want.logits, allowed, 'logits');
-    expectClose(values.get('blocks.0.resid_post')!, want.hidden[0]!, allowed, 'blocks.0');
-    expectClose(values.get('blocks.1.attn_out')!, want.looked[1]!, allowed, 'attention of block 1');
-    expectClose(values.get('blocks.1.resid_post')!, want.hidden[1]!, allowed, 'blocks.1');
+    expect(await valuesOf(logits)).toBeWithin(want.logits, allowed, { label: 'logits' });
+    expect(values.get('blocks.0.resid_post')!).toBeWithin(want.hidden[0]!, allowed, { label: 'blocks.0' });
+    expect(values.get('blocks.1.attn_out')!).toBeWithin(want.looked[1]!, allowed, { label: 'attention of block 1' });
+    expect(values.get('blocks.1.resid_post')!).toBeWithin(want.hidden[1]!, allowed, { label: 'blocks.1' });
     expect(values.get('blocks.1.mlp_act')).toHaveLength(ids.length * 3 * sizes.width);
     await expect(text.forward(ids, { taps: ['blocks.1.mlp_in'] })).rejects.toThrow(
       /^taps\[0\] is "blocks.1.mlp_in", expected a point that a block of Toy has: attn_in, q, /,
@@ -293,7 +293,7 @@ describe('the research model of a toy', () => {
       const V = sizes.vocabulary;
       const want = scored.slice(1).map((id, t) => logSoftmax(logits.slice(t * V, (t + 1) * V))[id]!);
       // A logprob is a logit minus a log-sum of logits: twice a logit's tolerance.
-      expectClose(scores[i]!, want, { abs: 2 * tolerance(logits).abs }, `text ${i}`);
+      expect(scores[i]!).toBeWithin(want, { abs: 2 * tolerance(logits).abs }, { label: `text ${i}` });
     }
   });
 });

@@ -1,4 +1,5 @@
 // Quick tables of attention: whole and in splits, decode and prefill, windows, and the order of sums, in both classes.
+import { expect } from 'vitest';
 import { Device } from '../../../src/gpu/device.ts';
 import { attention, attentionFold, attentionSplit } from '../../../src/kernels/attention/attention.ts';
 import { attentionNaive } from '../../../src/kernels/attention/attention-naive.ts';
@@ -15,7 +16,7 @@ import {
 } from '../../support/kernels/attention-case.ts';
 import { checkAttentionNaive } from '../../support/kernels/attention-naive-case.ts';
 import { checkScoreOrder, checkValueOrder } from '../../support/kernels/attention-order.ts';
-import { expectSameBits, expectWithin } from '../../support/kernels/expect-within.ts';
+import '../../../src/testing/vitest.ts';
 import type { Replace } from '../replace.ts';
 import type { Table } from './table.ts';
 
@@ -43,8 +44,10 @@ async function checkWindows(
   const step = AttentionStep.random(shape, spans);
   const { want, tolerance } = expectedAttention(step);
   const words = await runSplit(device, step, { ...constants, ROWS: 4 }, { split, fold });
-  expectWithin(floatsOf(words), want, tolerance, 'windows in splits');
-  expectSameBits(await runWhole(device, step, { ...constants, ROWS: 1 }, kernel), words, 'windows of single rows');
+  expect(floatsOf(words)).toBeWithin(want, tolerance, { label: 'windows in splits' });
+  expect(await runWhole(device, step, { ...constants, ROWS: 1 }, kernel)).toEqualBits(words, {
+    label: 'windows of single rows',
+  });
 }
 
 async function checkAttentions(device: Device, replace: Replace): Promise<void> {
@@ -55,29 +58,32 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   const decode = AttentionStep.random(shape, decodeSpans(shape));
   const { want, tolerance } = expectedAttention(decode);
   const rows = await runWhole(device, decode, { ROWS: 1, LANES: 8 }, kernel);
-  expectWithin(floatsOf(rows), want, tolerance, 'decode');
+  expect(floatsOf(rows)).toBeWithin(want, tolerance, { label: 'decode' });
   const steep = steepStep(shape, decodeSpans(shape));
   const apart = expectedAttention(steep);
-  expectWithin(
-    floatsOf(await runWhole(device, steep, { ROWS: 1, LANES: 8 }, kernel)),
+  expect(floatsOf(await runWhole(device, steep, { ROWS: 1, LANES: 8 }, kernel))).toBeWithin(
     apart.want,
     apart.tolerance,
-    'steep',
+    { label: 'steep' },
   );
   await checkScoreOrder(device, 'f32', kernel);
   await checkValueOrder(device, kernel);
   // More lanes than keys of a tile, and lanes with two vectors of a value each.
   for (const LANES of [64, 8]) {
-    expectSameBits(await runSplit(device, decode, { LANES }, { split, fold }), rows, `splits, ${LANES} lanes`);
+    expect(await runSplit(device, decode, { LANES }, { split, fold })).toEqualBits(rows, {
+      label: `splits, ${LANES} lanes`,
+    });
   }
 
   const prefill = AttentionStep.random(shape, prefillSpans(sums));
   const tiles = await runWhole(device, prefill, { ROWS: 4, LANES: 32 }, kernel);
   const expected = expectedAttention(prefill);
-  expectWithin(floatsOf(tiles), expected.want, expected.tolerance, 'prefill');
-  expectSameBits(await runWhole(device, prefill, { ROWS: 1, LANES: 8 }, kernel), tiles, 'single rows');
-  expectSameBits(await runWhole(device, prefill, { ROWS: 4, LANES: 8 }, kernel), tiles, 'rows together');
-  expectSameBits(await runWhole(device, prefill, { ROWS: 4, LANES: 8, SUBGROUPS: 0 }, kernel), tiles, 'lanes apart');
+  expect(floatsOf(tiles)).toBeWithin(expected.want, expected.tolerance, { label: 'prefill' });
+  expect(await runWhole(device, prefill, { ROWS: 1, LANES: 8 }, kernel)).toEqualBits(tiles, { label: 'single rows' });
+  expect(await runWhole(device, prefill, { ROWS: 4, LANES: 8 }, kernel)).toEqualBits(tiles, { label: 'rows together' });
+  expect(await runWhole(device, prefill, { ROWS: 4, LANES: 8, SUBGROUPS: 0 }, kernel)).toEqualBits(tiles, {
+    label: 'lanes apart',
+  });
   for (const SUBGROUPS of [0, 1]) await checkUnseenKeys(device, shape, { ROWS: 4, LANES: 8, SUBGROUPS }, kernel);
 
   await checkWindows(device, { kernel, split, fold }, { LANES: 8 });
@@ -87,8 +93,8 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   const half = AttentionStep.random({ G: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
   const halves = expectedAttention(half);
   const got = await runWhole(device, half, { ROWS: 4, LANES: 8 }, kernel);
-  expectWithin(floatsOf(got), halves.want, halves.tolerance, 'prefill, f16');
-  expectSameBits(await runWhole(device, half, { ROWS: 1, LANES: 32 }, kernel), got, 'lanes apart, f16');
+  expect(floatsOf(got)).toBeWithin(halves.want, halves.tolerance, { label: 'prefill, f16' });
+  expect(await runWhole(device, half, { ROWS: 1, LANES: 32 }, kernel)).toEqualBits(got, { label: 'lanes apart, f16' });
   await checkScoreOrder(device, 'f16', kernel);
 }
 
@@ -100,26 +106,26 @@ async function checkAttentionsAbreast(_: Device, replace: Replace): Promise<void
   const decode = AttentionStep.random(shape, decodeSpans(shape));
   const { want, tolerance } = expectedAttention(decode);
   const rows = await runWhole(device, decode, { ROWS: 1 }, kernel);
-  expectWithin(floatsOf(rows), want, tolerance, 'decode');
+  expect(floatsOf(rows)).toBeWithin(want, tolerance, { label: 'decode' });
   for (const LOADS of [1, 2]) {
-    expectSameBits(
-      await runSplit(device, decode, {}, { split, fold, LOADS }),
-      rows,
-      `splits, ${LOADS} loads of the fold`,
-    );
+    expect(await runSplit(device, decode, {}, { split, fold, LOADS })).toEqualBits(rows, {
+      label: `splits, ${LOADS} loads of the fold`,
+    });
   }
   const steep = steepStep(shape, decodeSpans(shape));
   const apart = expectedAttention(steep);
-  expectWithin(floatsOf(await runWhole(device, steep, { ROWS: 1 }, kernel)), apart.want, apart.tolerance, 'steep');
+  expect(floatsOf(await runWhole(device, steep, { ROWS: 1 }, kernel))).toBeWithin(apart.want, apart.tolerance, {
+    label: 'steep',
+  });
   await checkScoreOrder(device, 'f32', kernel);
   await checkValueOrder(device, kernel);
 
   const prefill = AttentionStep.random(shape, prefillSpans(sums));
   const tiles = await runWhole(device, prefill, { ROWS: 4, LOADS: 8 }, kernel);
   const expected = expectedAttention(prefill);
-  expectWithin(floatsOf(tiles), expected.want, expected.tolerance, 'prefill');
-  expectSameBits(await runWhole(device, prefill, { ROWS: 1 }, kernel), tiles, 'single rows');
-  expectSameBits(await runWhole(device, prefill, { ROWS: 8 }, kernel), tiles, 'eight rows');
+  expect(floatsOf(tiles)).toBeWithin(expected.want, expected.tolerance, { label: 'prefill' });
+  expect(await runWhole(device, prefill, { ROWS: 1 }, kernel)).toEqualBits(tiles, { label: 'single rows' });
+  expect(await runWhole(device, prefill, { ROWS: 8 }, kernel)).toEqualBits(tiles, { label: 'eight rows' });
   await checkUnseenKeys(device, shape, { ROWS: 4, LOADS: 8 }, kernel);
 
   await checkWindows(device, { kernel, split, fold });
@@ -127,7 +133,7 @@ async function checkAttentionsAbreast(_: Device, replace: Replace): Promise<void
   const half = AttentionStep.random({ G: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
   const halves = expectedAttention(half);
   const got = await runWhole(device, half, { ROWS: 4 }, kernel);
-  expectWithin(floatsOf(got), halves.want, halves.tolerance, 'prefill, f16');
+  expect(floatsOf(got)).toBeWithin(halves.want, halves.tolerance, { label: 'prefill, f16' });
 }
 
 /** Tables of attention and its plain form. */

@@ -12,7 +12,7 @@ import { expectedMatmul } from '../../../src/kernels/matmul/expected.ts';
 import { matmul } from '../../../src/kernels/matmul/matmul.ts';
 import { type MatmulInputs, matmulInputs } from '../../../src/kernels/matmul/operands.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
-import { expectWithin } from './expect-within.ts';
+import '../../../src/testing/vitest.ts';
 import { type MatmulKernel, runMatmul } from './matmul-checks.ts';
 
 /** Activation, and facts about it from PyTorch. */
@@ -36,7 +36,9 @@ export async function checkActivation(
 ): Promise<void> {
   const inputs = { ...matmulInputs(7, { M: 9, K: 60, N: 330 }, dtype), activation: activation.condition };
   const { want, tolerance } = expectedMatmul(inputs);
-  expectWithin(floatsOf(await runMatmul(device, inputs, {}, kernel)), want, tolerance!, activation.condition);
+  expect(floatsOf(await runMatmul(device, inputs, {}, kernel))).toBeWithin(want, tolerance!, {
+    label: activation.condition,
+  });
 }
 
 /** Makes inputs whose sums are x, 0 · 0 + x; for gates each is followed by a 1. */
@@ -59,7 +61,7 @@ export async function checkActivationValues(
   // The sums are exact.
   const want = ACTIVATIONS_IN_FLOAT64[condition].apply(Float64Array.from(x));
   const tolerance = want.map((value, i) => activationBound(condition, x[i]!, 0, value));
-  expectWithin(got, want, tolerance, condition);
+  expect(got).toBeWithin(want, tolerance, { label: condition });
   return { got, tolerance };
 }
 

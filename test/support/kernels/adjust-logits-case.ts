@@ -7,7 +7,7 @@ import { adjustLogits } from '../../../src/kernels/adjust-logits/adjust-logits.t
 import { expectedAdjustment } from '../../../src/kernels/adjust-logits/expected.ts';
 import { type AdjustedRow, adjustedRows, adjustOperands } from '../../../src/kernels/adjust-logits/operands.ts';
 import { floatsOf } from '../../../src/kernels/kernel-case.ts';
-import { expectRows } from './expect-within.ts';
+import { expectRows } from './expect-rows.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** Words of out[R, V]. */

@@ -11,7 +11,7 @@ import {
   type TileRange,
 } from '../../../src/kernels/attention/operands.ts';
 import { floatsOf } from '../../../src/kernels/kernel-case.ts';
-import { expectSameBits } from './expect-within.ts';
+import '../../../src/testing/vitest.ts';
 import { runKernel } from './run-kernel.ts';
 
 interface SplitOptions {
@@ -63,7 +63,7 @@ export async function checkUnseenKeys(
   step.putKey(0, poisoned, poison, poison);
   const got = await runWhole(device, step, constants, kernel);
   const before = (poisoned - 20) * step.channels;
-  expectSameBits(got.subarray(0, before), clean.subarray(0, before), 'rows before the NaN');
+  expect(got.subarray(0, before)).toEqualBits(clean.subarray(0, before), { label: 'rows before the NaN' });
   expect(floatsOf(got).subarray(before).every(Number.isNaN), 'rows from the NaN on').toBe(true);
 }
 

@@ -1,4 +1,5 @@
 // Check of the naive attention on a prompt.
+import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { NO_WINDOW } from '../../../src/kernels/attention/attention.ts';
@@ -7,7 +8,7 @@ import { expectedAttention } from '../../../src/kernels/attention/expected.ts';
 import { AttentionStep } from '../../../src/kernels/attention/operands.ts';
 import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import { REDUCTIONS } from '../../../src/kernels/reductions.ts';
-import { expectWithin } from './expect-within.ts';
+import '../../../src/testing/vitest.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** Expects of one prompt of 70 tokens, whose query heads share keys and see all of them or some, the values of float64. */
@@ -22,11 +23,10 @@ export async function checkAttentionNaive(
     const got = await runKernel(device, kernel, tensors, scalars, { constants: { SHARE: shape.SHARE } });
     const { want, tolerance } = expectedAttention(step);
     // Its one chain of T additions is no longer than twice that of `attention`, 32 + 2 · 3 roundings.
-    expectWithin(
-      floatsOf(got),
+    expect(floatsOf(got)).toBeWithin(
       want,
       tolerance.map((value) => 2 * value),
-      `naive, window ${window}`,
+      { label: `naive, window ${window}` },
     );
   }
 }

@@ -1,4 +1,5 @@
 // Checks of the order of attention's sums, by numbers that cancel: a sum is then its rounding errors.
+import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { attention, TILE_KEYS as KEYS } from '../../../src/kernels/attention/attention.ts';
@@ -9,7 +10,7 @@ import { type AttentionSums, REDUCTIONS } from '../../../src/kernels/reductions.
 import { softmax } from '../../../src/reference/operators.ts';
 import { normals } from '../../../src/util/random-values.ts';
 import { runWhole } from './attention-case.ts';
-import { expectWithin } from './expect-within.ts';
+import '../../../src/testing/vitest.ts';
 
 const U = 2 ** -24;
 const SHAPE = { G: 1, D: 36, P: 5 } as const;
@@ -65,11 +66,10 @@ export async function checkScoreOrder(
   // Each exp as in `attentionBound`, the scores themselves to two roundings; the sums as there.
   const relative = (6 * (context / KEYS + context / sums.splitKeys + 3) + 7 * spread + 2 * (KEYS + context / KEYS)) * U;
   const got = floatsOf(await runWhole(device, step, { ROWS: 1 }, kernel));
-  expectWithin(
-    got,
+  expect(got).toBeWithin(
     want,
     size.map((value) => 2 * relative * value),
-    'order of the scores',
+    { label: 'order of the scores' },
   );
 }
 
@@ -102,10 +102,9 @@ export async function checkValueOrder(
   });
   const got = floatsOf(await runWhole(device, step, { ROWS: 1 }, kernel));
   // exp(0) is exact; the division errs by 2.5 units.
-  expectWithin(
-    got,
+  expect(got).toBeWithin(
     want,
     want.map((value) => 6 * U * Math.abs(value)),
-    'order of the values',
+    { label: 'order of the values' },
   );
 }

@@ -1,4 +1,5 @@
 // Check of embeddings over ids at the ends of the vocabulary's ranges and tiles.
+import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { embed, embedTokens } from '../../../src/kernels/embed/embed.ts';
@@ -10,7 +11,7 @@ import {
   embedTokensOperands,
 } from '../../../src/kernels/embed/operands.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
-import { expectSameBits } from './expect-within.ts';
+import '../../../src/testing/vitest.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** V of the model. */
@@ -31,7 +32,7 @@ export async function checkEmbed(
   const { tensors, scalars } = embedOperands(inputs);
   const got = await runKernel(device, kernel, tensors, scalars);
   const want = new Float32Array(expectedEmbed(inputs).want);
-  expectSameBits(got, new Uint32Array(want.buffer), JSON.stringify({ dtype, ...shape }));
+  expect(got).toEqualBits(new Uint32Array(want.buffer), { label: JSON.stringify({ dtype, ...shape }) });
 }
 
 /** Expects the row of every token in the range, and nothing in the rows of others. */
@@ -44,5 +45,5 @@ export async function checkEmbedTokens(
   const { tensors, scalars } = embedTokensOperands(inputs);
   const got = await runKernel(device, kernel, tensors, scalars);
   const want = new Float32Array(expectedEmbed(inputs, { learned: false }).want);
-  expectSameBits(got, new Uint32Array(want.buffer), JSON.stringify({ dtype, ...shape }));
+  expect(got).toEqualBits(new Uint32Array(want.buffer), { label: JSON.stringify({ dtype, ...shape }) });
 }

@@ -1,10 +1,11 @@
 // Check of copied rows, several and one.
+import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { expectedRows } from '../../../src/kernels/gather-rows/expected.ts';
 import { gatherRows } from '../../../src/kernels/gather-rows/gather-rows.ts';
 import { gatherInputs, gatherOperands } from '../../../src/kernels/gather-rows/operands.ts';
-import { expectSameBits } from './expect-within.ts';
+import '../../../src/testing/vitest.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** Expects copies of several rows of C elements, and of one. */
@@ -18,6 +19,6 @@ export async function checkGatherRows(
     const { tensors, scalars } = gatherOperands(inputs);
     const want = new Float32Array(expectedRows(inputs).want);
     const got = await runKernel(device, kernel, tensors, scalars);
-    expectSameBits(got, new Uint32Array(want.buffer), `rows ${inputs.rows} of ${C}`);
+    expect(got).toEqualBits(new Uint32Array(want.buffer), { label: `rows ${inputs.rows} of ${C}` });
   }
 }

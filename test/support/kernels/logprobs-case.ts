@@ -7,7 +7,7 @@ import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import { expectedLogprobs } from '../../../src/kernels/logprobs/expected.ts';
 import { LOGPROB_WORDS, logprobs } from '../../../src/kernels/logprobs/logprobs.ts';
 import { type LogprobRow, logprobOperands, logprobRows } from '../../../src/kernels/logprobs/operands.ts';
-import { expectRows } from './expect-within.ts';
+import { expectRows } from './expect-rows.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** Words of records[R, LOGPROB_WORDS]. */

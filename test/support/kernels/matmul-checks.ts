@@ -1,4 +1,5 @@
 // Checks of the matmul kernels against float64 and each other.
+import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
@@ -18,7 +19,7 @@ import {
 import { siluMulNaive } from '../../../src/kernels/matmul/silu-mul-naive.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
 import { normals } from '../../../src/util/random-values.ts';
-import { expectSameBits, expectWithin } from './expect-within.ts';
+import '../../../src/testing/vitest.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** A kernel in the place of `matmul`. */
@@ -72,7 +73,7 @@ export async function checkMatmul(
   };
   const words = await runMatmul(device, inputs, choice, kernel);
   const { want, tolerance } = expectedMatmul(inputs);
-  expectWithin(floatsOf(words), want, tolerance!, `M ${shape.M}, K ${shape.K}, N ${shape.N}, ${dtype}`);
+  expect(floatsOf(words)).toBeWithin(want, tolerance!, { label: `M ${shape.M}, K ${shape.K}, N ${shape.N}, ${dtype}` });
   return words;
 }
 
@@ -87,11 +88,11 @@ export async function checkColumns(device: Device, kernel: MatmulKernel = matmul
   const words = await runMatmul(device, { ...inputs, columns: { O, first: FIRST } }, {}, kernel);
   const { want, tolerance } = expectedMatmul(inputs);
   const inside = floatsOf(words).filter((_, i) => columnOf(i) >= 0);
-  expectWithin(inside, want, tolerance!, 'inside');
+  expect(inside).toBeWithin(want, tolerance!, { label: 'inside' });
   const outside = words.map((word, i) => (columnOf(i) < 0 ? word : 0));
   const { data } = unwritten(5, O);
   const untouched = new Uint32Array(data.buffer).map((word, i) => (columnOf(i) < 0 ? word : 0));
-  expectSameBits(outside, untouched, 'outside');
+  expect(outside).toEqualBits(untouched, { label: 'outside' });
 }
 
 /**
@@ -106,7 +107,7 @@ export async function checkResidual(
   const inputs = { ...columnInputs(), columns: { O, first: FIRST }, residual: normals(4, 5 * O) };
   const words = await runMatmul(device, inputs, { ...choice, overrides: { LANES: 32 } }, kernel);
   const { want, tolerance } = expectedMatmul(inputs);
-  expectWithin(floatsOf(words), want, tolerance!, 'residual');
+  expect(floatsOf(words)).toBeWithin(want, tolerance!, { label: 'residual' });
 }
 
 /** Expects of the naive matmul the sums of float64, and of `matmul` the same bits. */
@@ -120,8 +121,8 @@ export async function checkMatmulNaive(
   const { tensors, scalars } = matmulNaiveOperands(inputs);
   const words = await runKernel(device, naive, tensors, scalars);
   const { want, tolerance } = expectedMatmul(inputs);
-  expectWithin(floatsOf(words), want, tolerance!, `naive, K ${K}`);
-  expectSameBits(await runMatmul(device, inputs, {}, kernel), words, `K ${K}`);
+  expect(floatsOf(words)).toBeWithin(want, tolerance!, { label: `naive, K ${K}` });
+  expect(await runMatmul(device, inputs, {}, kernel)).toEqualBits(words, { label: `K ${K}` });
 }
 
 /** Expects SILU_MUL to give the products of float64, and the bits of the plain kernel after the matmul without it. */
@@ -137,7 +138,7 @@ export async function checkSiluMul(
   const gated = { ...inputs, activation: 'SILU_MUL' } as const;
   const words = await runMatmul(device, gated, choice, kernel);
   const { want, tolerance } = expectedMatmul(gated);
-  expectWithin(floatsOf(words), want, tolerance!, 'SILU_MUL');
+  expect(floatsOf(words)).toBeWithin(want, tolerance!, { label: 'SILU_MUL' });
   const { tensors, scalars } = siluMulNaiveOperands(floatsOf(await runMatmul(device, inputs)), shape);
-  expectSameBits(words, await runKernel(device, naive, tensors, scalars), 'SILU_MUL apart');
+  expect(words).toEqualBits(await runKernel(device, naive, tensors, scalars), { label: 'SILU_MUL apart' });
 }

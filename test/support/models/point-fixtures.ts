@@ -5,7 +5,7 @@ import type { PointName } from '../../../src/models/points.ts';
 import type { ForwardOptions, ReferenceOutput } from '../../../src/reference/model.ts';
 import type { ForwardOptions as TextOptions } from '../../../src/research/research-options.ts';
 import type { TextModel } from '../../../src/research/text-model.ts';
-import type { Tolerance } from '../approx.ts';
+import type { Tolerance } from '../../../src/testing/index.ts';
 import { loadReferenceLlama } from './reference-llama.ts';
 import { loadReferenceModel } from './reference-model.ts';
 
