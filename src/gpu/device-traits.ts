@@ -45,7 +45,7 @@ export const PLAIN_TRAITS: DeviceTraits = {
  * @param reduction the class that its kernels are to have; its own kind's when absent.
  */
 export function traitsOf(
-  gpu: Pick<GPUDevice, 'features' | 'limits'>,
+  gpu: GPUDevice,
   info: Partial<GPUAdapterInfo>,
   { isSoftware }: Pick<AdapterIdentity, 'isSoftware'>,
   { features = 'auto', reduction = ownReduction({ isSoftware }) }: Pick<DeviceOptions, 'features' | 'reduction'>,
