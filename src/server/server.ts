@@ -68,7 +68,7 @@ export class InferenceServer implements AsyncDisposable {
     const metrics = new Metrics({
       modelName: model.name,
       limits: model.runner.limits,
-      numChoices: () => this.#generations.numChoices,
+      stats: () => this.engine.stats,
       numConnections: () => connections.size,
       storedBytes: () => store.bytes,
       loopDelay: this.#loopDelay,

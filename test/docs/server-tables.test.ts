@@ -2,10 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { Engine } from '../../src/engine/engine.ts';
 import { ROUTES } from '../../src/server/app.ts';
 import { LoopDelay } from '../../src/server/loop-delay.ts';
 import { Metrics } from '../../src/server/metrics.ts';
 import { ENDPOINT_TABLES, rowsOf } from '../../src/server/parameters/tables.ts';
+import { FakeRunner } from '../support/engine/fake-runner.ts';
 import { SERVER_LIMITS } from '../support/server/test-server.ts';
 import { flagsOf } from './commands.ts';
 import { ROOT } from './documents.ts';
@@ -38,11 +40,14 @@ test('every endpoint is listed', () => {
 test('every metric is listed, and no other', async () => {
   using loopDelay = new LoopDelay();
   const none = () => 0;
+  const runner = new FakeRunner(SERVER_LIMITS);
+  await using engine = new Engine({ runner });
+  const stats = () => engine.stats;
   const source = {
     modelName: 'm',
     limits: SERVER_LIMITS,
     loopDelay,
-    numChoices: none,
+    stats,
     numConnections: none,
     storedBytes: none,
   };
