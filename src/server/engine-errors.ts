@@ -77,9 +77,14 @@ export function deadlinePassed(seconds: number): ApiError {
 function ofRange({ parameter, value, expected }: RangeValueError, names: ParameterNames): ApiError {
   const name = nameParameters(parameter, names);
   const isPrompt = name.startsWith('prompt');
-  const param = isPrompt ? (names.prompt ?? 'prompt') : name.replace(/^(?:token id|number) of | of \S+$/, '');
+  const param = isPrompt ? (names.prompt ?? 'prompt') : paramOf(name);
   const code = parameter === 'prompt length' ? 'context_length_exceeded' : 'invalid_value';
   return invalidParameter(param, `${name} is ${quote(value)}, expected ${nameParameters(expected, names)}`, code);
+}
+
+/** Names the parameter of a value within one, such as `token id of logit_bias` or `id 3 of resume`. */
+function paramOf(name: string): string {
+  return name.replace(/^(?:token id|number|ids|id \d+|number of ids) of (?=\S+$)| of \S+$/, '');
 }
 
 /** Writes the library's names in a message as the API's: `maxTokens` as `max_tokens`. */

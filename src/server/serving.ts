@@ -5,11 +5,11 @@ import type { ChatFormat } from '../engine/chat.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { GenerationRequest } from '../engine/request.ts';
 import type { Owner } from './access/keys.ts';
-import { ApiError } from './api-error.ts';
+import { ApiError, invalidParameter } from './api-error.ts';
 import { deviceFailed, type ParameterNames, shuttingDown } from './engine-errors.ts';
 import { Generation, type GenerationPlan } from './generation/generation.ts';
 import type { Generations } from './generation/generations.ts';
-import type { EndContext } from './generation/outcome.ts';
+import { type EndContext, isFirst } from './generation/outcome.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { ResponseStore } from './response-store.ts';
@@ -66,18 +66,36 @@ export interface RequestFields {
   readonly priority?: number | undefined;
   readonly cache_salt?: string | undefined;
   readonly timeline?: boolean | undefined;
+  readonly seed?: number | undefined;
+  readonly n?: number | undefined;
+  readonly resume?: { readonly ids: readonly number[]; readonly system_fingerprint?: string | undefined } | undefined;
 }
 
-/** Makes what all requests of a call share. Callers with different keys share no prefixes. */
-export function requestFields({ options }: Serving, call: Call, fields: RequestFields) {
+/**
+ * Makes what all requests of a call share. Callers with different keys share no prefixes.
+ *
+ * @throws ApiError for a call that resumes and has several choices, no seed, or ids of another fingerprint.
+ */
+export function requestFields({ options, model }: Serving, call: Call, fields: RequestFields) {
   const { requestTimeout } = options;
+  const { resume } = fields;
+  if (resume !== undefined) checkResume(model, fields, resume.system_fingerprint);
   const asksForTimeline = call.req.header(TIMELINE_HEADER) === 'true';
   return {
     priority: fields.priority,
     cacheSalt: JSON.stringify([ownerOf(call), fields.cache_salt ?? '']),
     timeline: fields.timeline ?? asksForTimeline,
+    resume: resume && { ids: resume.ids },
     deadlineMs: requestTimeout === null ? undefined : requestTimeout * 1000,
   } satisfies GenerationRequest;
+}
+
+function checkResume({ fingerprint }: ServedModel, { seed, n = 1 }: RequestFields, given: string | undefined): void {
+  if (n > 1) throw invalidParameter('n', `n is ${n} with resume, expected 1`);
+  if (seed === undefined) throw invalidParameter('seed', 'seed is missing with resume, expected that of the cut call');
+  if (given === undefined || given === fingerprint) return;
+  const message = `resume is of the fingerprint ${JSON.stringify(given.slice(0, 100))}, expected ${JSON.stringify(fingerprint)}`;
+  throw new ApiError(409, message, { code: 'other_fingerprint', param: 'resume' });
 }
 
 /** Owner of what a call leaves behind. */
@@ -111,6 +129,6 @@ export function noteTokens(call: Call, prompt: number, completion: number): void
 function logTexts({ log, model }: Serving, call: Call, { choices, finished }: Generation): void {
   const requestId = call.get('requestId');
   const textOf = (ids: readonly number[]) => model.tokenizer.decode(ids, { skipSpecialTokens: false });
-  const prompts = choices.filter(({ isFirst }) => isFirst).map(({ prompt }) => textOf(prompt.promptIds));
+  const prompts = choices.filter(isFirst).map(({ prompt }) => textOf(prompt.promptIds));
   finished.then((ends) => log.info({ requestId, prompts, outputs: ends.map(({ text }) => text) }, 'texts'));
 }

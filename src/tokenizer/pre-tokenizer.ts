@@ -10,11 +10,11 @@ import type { Refuse } from './tokenizer-error.ts';
 export interface PreTokenizer {
   /** Words are written in the letters of bytes. */
   readonly isByteLevel: boolean;
-  /** Splits a text, each word as it is asked for. @param isFirst the text begins the whole text, with no token before it. */
-  split(text: string, isFirst: boolean): Iterable<string>;
+  /** @param isFirst the text begins the whole text, with no token before it. */
+  split(text: string, isFirst: boolean): string[];
 }
 
-type Split = (text: string) => Iterable<string>;
+type Split = (text: string) => string[];
 
 /**
  * Makes a `pre_tokenizer`.
@@ -33,16 +33,8 @@ export function parsePreTokenizer(value: unknown, refuse: Refuse): PreTokenizer 
   const splits = [...parts.slice(0, -1).map((part) => splitOf(part, refuse)), ...byteLevel(last, refuse)];
   return {
     isByteLevel: true,
-    split: (text) => inLetters(splits.reduce<Iterable<string>>(splitEach, [text])),
+    split: (text) => splits.reduce((words, split) => words.flatMap(split), [text]).map(lettersOf),
   };
-}
-
-function* splitEach(words: Iterable<string>, split: Split): Generator<string> {
-  for (const word of words) yield* split(word);
-}
-
-function* inLetters(words: Iterable<string>): Generator<string> {
-  for (const word of words) yield lettersOf(word);
 }
 
 function splitOf(part: JsonObject, refuse: Refuse): Split {
@@ -62,14 +54,14 @@ function patternSplit(part: JsonObject, refuse: Refuse): Split {
 
 /** Makes words of matches and of the text between them. */
 function isolate(pattern: RegExp): Split {
-  return function* (text) {
+  return (text) => {
+    const words: string[] = [];
     let end = 0;
     for (const { 0: match, index } of text.matchAll(pattern)) {
-      if (index > end) yield text.slice(end, index);
-      if (match !== '') yield match;
+      words.push(text.slice(end, index), match);
       end = index + match.length;
     }
-    if (end < text.length) yield text.slice(end);
+    return filled([...words, text.slice(end)]);
   };
 }
 

@@ -101,6 +101,31 @@ describe('/v1/completions', () => {
     for (const [index, token] of tokens.entries()) expect(text.startsWith(token, offsets[index])).toBe(true);
   });
 
+  test('scores a prompt without generating anything, as harnesses ask for', async () => {
+    const call = { prompt: PROMPT, max_tokens: 0, echo: true, logprobs: 1 };
+    const { body } = await answer('/v1/completions', call);
+    expect(body.choices[0]).toMatchObject({ text: PROMPT, finish_reason: 'length' });
+    const { tokens, token_logprobs: logprobs, top_logprobs: top, text_offset: offsets } = body.choices[0].logprobs;
+    expect(tokens).toEqual(['Once', ' upon', ' a', ' time']);
+    expect(offsets).toEqual([0, 4, 9, 11]);
+    expect([logprobs[0], top[0]]).toEqual([null, null]);
+    expect(logprobs.slice(1)).toEqual([expect.any(Number), expect.any(Number), expect.any(Number)]);
+    expect(body.usage.completion_tokens).toBe(0);
+    const { chunks } = await events('/v1/completions', { ...call, max_tokens: 2, n: 2 });
+    const opened = chunks.flatMap(({ choices }) => choices).filter(({ text }) => text === PROMPT);
+    expect(opened.map(({ logprobs: each }) => each.token_logprobs)).toEqual([logprobs, logprobs]);
+  });
+
+  test('bounds the log-probabilities of an echo', async () => {
+    const { status, body } = await answer('/v1/completions', {
+      prompt: Array(200).fill(1),
+      echo: true,
+      logprobs: 20,
+      n: 4,
+    });
+    expect([status, body.error.message]).toEqual([400, expect.stringContaining('expected at most 16384')]);
+  });
+
   test('streams the same text, the seed first and the usage last', async () => {
     const { text } = expected(promptIds, 5, 6);
     const call = { prompt: PROMPT, max_tokens: 6, seed: 5, stream_options: { include_usage: true } };

@@ -19,17 +19,20 @@ export interface TextPart {
   readonly offsets: readonly number[];
 }
 
+/** Log-probabilities of a prompt's tokens, null for the first; null for a call that did not ask. */
+export type PromptLogprobs = FinishedRequest['promptLogprobs'];
+
 /** Shape of the answers of an endpoint. */
 export interface ChoiceShape {
   /** Names the whole answer, and a chunk of it. */
   readonly object: string;
   readonly chunkObject: string;
   /** Fields of a whole choice. */
-  readonly whole: (choice: Choice, part: TextPart) => object;
+  readonly whole: (choice: Choice, part: TextPart, prompt: PromptLogprobs) => object;
   /** Fields of a choice in a chunk. */
   readonly delta: (choice: Choice, part: TextPart) => object;
   /** Fields of a choice in the first chunk, before any piece; null where it has none. */
-  readonly opening: ((choice: Choice) => object) | null;
+  readonly opening: ((choice: Choice, prompt: PromptLogprobs) => object) | null;
   /** Fields of a choice in the last chunk. */
   readonly closing: object;
 }
@@ -57,21 +60,25 @@ export async function answerWhole(
   noteTokens(call, tokens.prompt, tokens.completion);
   const choices = generation.choices.map((choice, index) => {
     const end = finished[index]!;
-    const { text, ids, logprobs } = end;
+    const { text, ids, logprobs, resumedTokens } = end;
     const reason = finishReasonOf(end, serving);
-    const fields = options.shape.whole(choice, { text, ids, logprobs: logprobs ?? [], offsets: offsets[index]! });
+    const part = { text, ids: ids.slice(resumedTokens), logprobs: logprobs ?? [], offsets: offsets[index]! };
+    const fields = options.shape.whole(choice, part, finished[choice.firstIndex]!.promptLogprobs);
     return { index, ...fields, ...ending(choice, end, reason), ...idFields(choice, ids, options, true) };
   });
   return call.json({ ...head(serving, generation, options.shape.object), choices, usage: usageOf(tokens) });
 }
 
-/** Reads a choice to its end, and where in its text each id begins. */
-function readWhole(choice: Choice, offsets: number[]): Promise<FinishedRequest> {
+/** Reads a choice to its end, and where in its text each id begins, after what it resumed with. */
+async function readWhole(choice: Choice, offsets: number[]): Promise<FinishedRequest> {
   let length = 0;
-  return readPieces(choice, { drained: null }, ({ text }) => {
+  const finished = await readPieces(choice, { drained: null }, ({ text }) => {
     offsets.push(length);
     length += text.length;
   });
+  const resumed = finished.text.length - length;
+  for (const index of offsets.keys()) offsets[index]! += resumed;
+  return finished;
 }
 
 /** Answers with events. A fault before the first of them is an answer of its own. */
@@ -110,13 +117,14 @@ class Chunks {
   readonly #events: EventStream;
   readonly #head: object;
   #isFirst = true;
-  #numIds = 0;
+  #numIds: number;
 
   constructor(serving: Serving, generation: Generation, options: AnswerOptions, events: EventStream) {
     this.#serving = serving;
     this.#generation = generation;
     this.#options = options;
     this.#events = events;
+    this.#numIds = generation.choices.reduce((sum, { prompt }) => sum + (prompt.resume?.ids.length ?? 0), 0);
     const { seed: _, ...fields } = head(serving, generation, options.shape.chunkObject);
     this.#head = fields;
   }
@@ -139,11 +147,13 @@ class Chunks {
     const { shape, hasLogprobs, returnIds } = this.#options;
     const { index } = choice;
     let [offset, isOpen] = [0, false];
+    const prompt = await this.#generation.choices[choice.firstIndex]!.stream.promptLogprobs;
     const open = () => {
       if (isOpen) return;
       isOpen = true;
       if (shape.opening === null && !returnIds) return;
-      const fields = shape.opening?.(choice) ?? shape.delta(choice, { text: '', ids: [], logprobs: [], offsets: [] });
+      const fields =
+        shape.opening?.(choice, prompt) ?? shape.delta(choice, { text: '', ids: [], logprobs: [], offsets: [] });
       this.send([{ index, ...fields, finish_reason: null, ...idFields(choice, [], this.#options, true) }]);
     };
     const finished = await readPieces(choice, this.#events, ({ id, text, logprobs }) => {

@@ -1,15 +1,15 @@
 // `/v1/completions`: prompts continue, as texts or as ids.
 import type { z } from 'zod';
 import { invalidParameter } from '../api-error.ts';
-import type { Choice } from '../generation/generation.ts';
-import { completionLogprobs } from '../generation/logprobs.ts';
+import type { Choice, PromptRequest } from '../generation/generation.ts';
+import { completionLogprobs, type PlacedToken, promptTokens } from '../generation/logprobs.ts';
 import { completionParameters } from '../parameters/completions.ts';
-import { MAX_CHOICES } from '../parameters/kinds.ts';
+import { MAX_CHOICES, MAX_ECHO_ENTRIES } from '../parameters/kinds.ts';
 import { parseParameters } from '../parameters/parse.ts';
 import { samplingOptions } from '../parameters/sampling.ts';
 import { readJson } from '../read-body.ts';
 import { type Call, checkIsServing, checkModel, requestFields, type Serving, startGeneration } from '../serving.ts';
-import { answerStream, answerWhole, type ChoiceShape, type TextPart } from './choices.ts';
+import { answerStream, answerWhole, type ChoiceShape, type PromptLogprobs, type TextPart } from './choices.ts';
 import { encodePrompt } from './encode-prompt.ts';
 
 type Parameters = z.output<typeof completionParameters>;
@@ -18,16 +18,20 @@ type Parameters = z.output<typeof completionParameters>;
 export async function completions(serving: Serving, call: Call): Promise<Response> {
   const body = await readJson(call.env.incoming, serving.options.maxBody);
   const parameters = parseParameters(completionParameters, body);
-  const { model, n = 1, seed, stream = false, stream_options: wishes = {}, logprobs } = parameters;
+  const { model, n = 1, seed, stream = false, stream_options: wishes = {}, logprobs, echo = false } = parameters;
   checkModel(serving, model);
   checkIsServing(serving);
   const shared = {
     ...requestFields(serving, call, parameters),
     sampling: { ...samplingOptions(parameters), maxTokens: parameters.max_tokens, logprobs },
+    promptLogprobs: echo ? logprobs : undefined,
   };
   const prompts = promptsOf(parameters.prompt);
   if (prompts.length * n > MAX_CHOICES) {
     throw invalidParameter('n', `prompts × n is ${prompts.length * n}, expected at most ${MAX_CHOICES}`);
+  }
+  if (parameters.resume !== undefined && prompts.length > 1) {
+    throw invalidParameter('prompt', `prompt is a list of ${prompts.length} with resume, expected one`);
   }
   const { add_special_tokens: addSpecial = false } = parameters;
   const requests = prompts.map((prompt) => {
@@ -35,6 +39,7 @@ export async function completions(serving: Serving, call: Call): Promise<Respons
       typeof prompt === 'string' ? encodePrompt(serving.model, prompt, { addSpecial, name: 'prompt' }) : prompt;
     return { ...shared, promptIds };
   });
+  if (echo && logprobs !== undefined) checkEcho(requests, logprobs, n);
   const generation = startGeneration(serving, call, { kind: 'cmpl', prompts: requests, n, seed });
   const options = {
     shape: shapeOf(serving, parameters, prompts),
@@ -60,29 +65,39 @@ function shapeOf(
   { echo = false, logprobs, n = 1 }: Parameters,
   prompts: readonly (string | number[])[],
 ): ChoiceShape {
-  if (echo && logprobs !== undefined) {
-    throw invalidParameter('echo', 'echo is true with logprobs, expected one of them');
-  }
+  const { tokenizer } = model;
   const echoOf = ({ index }: Choice): string => {
     const prompt = echo ? (prompts[Math.floor(index / n)] ?? '') : '';
-    return typeof prompt === 'string' ? prompt : model.tokenizer.decode(prompt, { skipSpecialTokens: false });
+    return typeof prompt === 'string' ? prompt : tokenizer.decode(prompt, { skipSpecialTokens: false });
   };
-  const fields = (text: string, { ids, logprobs: records, offsets }: TextPart, echoed: number) => ({
+  const echoed = (choice: Choice, records: PromptLogprobs) =>
+    echo ? promptTokens(tokenizer, choice.prompt.promptIds, { records, length: echoOf(choice).length }) : [];
+  const fields = (text: string, tokens: readonly PlacedToken[]) => ({
     text,
-    logprobs:
-      logprobs === undefined
-        ? null
-        : completionLogprobs(
-            model.tokenizer,
-            ids.map((id, index) => ({ id, record: records[index] ?? null, offset: echoed + offsets[index]! })),
-          ),
+    logprobs: logprobs === undefined ? null : completionLogprobs(tokenizer, tokens),
   });
+  const tokensOf = (choice: Choice, part: TextPart) => placeTokens(part, echoOf(choice).length);
   return {
     object: 'text_completion',
     chunkObject: 'text_completion',
-    whole: (choice, part) => fields(echoOf(choice) + part.text, part, echoOf(choice).length),
-    delta: (choice, part) => fields(part.text, part, echoOf(choice).length),
-    opening: echo ? (choice) => ({ text: echoOf(choice), logprobs: null }) : null,
+    whole: (choice, part, records) =>
+      fields(echoOf(choice) + part.text, [...echoed(choice, records), ...tokensOf(choice, part)]),
+    delta: (choice, part) => fields(part.text, tokensOf(choice, part)),
+    opening: echo ? (choice, records) => fields(echoOf(choice), echoed(choice, records)) : null,
     closing: { text: '', logprobs: null },
   };
+}
+
+/** Places generated tokens in a text, after a prompt of `start` characters. */
+function placeTokens({ ids, logprobs, offsets }: TextPart, start: number): PlacedToken[] {
+  return ids.map((id, index) => ({ id, record: logprobs[index] ?? null, offset: start + offsets[index]! }));
+}
+
+/** Refuses an echo with more log-probabilities than one answer should have. @throws ApiError */
+function checkEcho(prompts: readonly PromptRequest[], logprobs: number, n: number): void {
+  const rows = prompts.reduce((sum, { promptIds }) => sum + promptIds.length, 0) * n;
+  const entries = rows * (logprobs + 1);
+  if (entries <= MAX_ECHO_ENTRIES) return;
+  const message = `tokens of prompts × n × (logprobs + 1) is ${entries} with echo, expected at most ${MAX_ECHO_ENTRIES}`;
+  throw invalidParameter('logprobs', message);
 }

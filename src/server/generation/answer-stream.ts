@@ -1,6 +1,17 @@
 // An answer that is written while it is made, straight to the socket. What one step of the engine gives is one write, and a reader that
 // is slow makes its own answer wait, never the engine.
-import type { ServerResponse } from 'node:http';
+
+/** Way out of an answer, such as a ServerResponse. */
+export interface AnswerTarget {
+  readonly headersSent: boolean;
+  readonly destroyed: boolean;
+  writeHead(status: number, headers: Record<string, string>): unknown;
+  /** False asks to wait for `drain`. */
+  write(text: string): boolean;
+  end(): unknown;
+  destroy(): unknown;
+  once(event: 'close' | 'drain', listener: () => void): unknown;
+}
 
 /** Times of a stream, in milliseconds. */
 export interface StreamTimes {
@@ -12,18 +23,14 @@ export interface StreamTimes {
 
 /** An answer in pieces. Its status and headers go out with the first of them, so that a fault before it has a status of its own. */
 export class AnswerStream {
-  readonly #response: ServerResponse;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #response: AnswerTarget;
+  readonly #headers: Record<string, string>;
   readonly #stallMs: number;
   /** Text of this turn of the event loop. */
   #pending = '';
   #drained: PromiseWithResolvers<void> | null = null;
 
-  constructor(
-    response: ServerResponse,
-    headers: Readonly<Record<string, string>>,
-    { stallMs }: Pick<StreamTimes, 'stallMs'>,
-  ) {
+  constructor(response: AnswerTarget, headers: Record<string, string>, { stallMs }: Pick<StreamTimes, 'stallMs'>) {
     this.#response = response;
     this.#headers = headers;
     this.#stallMs = stallMs;

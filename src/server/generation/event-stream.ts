@@ -1,7 +1,6 @@
 // Server-sent events: JSON a line, comments in a silence so that proxies keep the connection, and an error as the last event.
-import type { ServerResponse } from 'node:http';
 import type { ApiError } from '../api-error.ts';
-import { AnswerStream, type StreamTimes } from './answer-stream.ts';
+import { AnswerStream, type AnswerTarget, type StreamTimes } from './answer-stream.ts';
 
 const HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -15,7 +14,7 @@ export class EventStream {
   readonly #timer: NodeJS.Timeout;
   #isQuiet = true;
 
-  constructor(response: ServerResponse, times: StreamTimes) {
+  constructor(response: AnswerTarget, times: StreamTimes) {
     this.#answer = new AnswerStream(response, HEADERS, times);
     this.#timer = setInterval(() => this.#keepAlive(), times.keepAliveMs);
     response.once('close', () => clearInterval(this.#timer));

@@ -31,8 +31,8 @@ export interface Choice {
   readonly prompt: PromptRequest;
   /** Number of ids that the engine computes for the prompt. */
   readonly promptTokens: number;
-  /** The first of its prompt, whose use of the prefix cache is the call's. */
-  readonly isFirst: boolean;
+  /** Index of the first choice of its prompt, whose prompt's log-probabilities and use of the prefix cache are those of all. */
+  readonly firstIndex: number;
   readonly stream: TextStream;
 }
 
@@ -79,9 +79,10 @@ export class Generation {
         for (let j = 0; j < n; j++) {
           const index = choices.length;
           const sampling = { ...prompt.sampling, seed: n === 1 ? promptSeed : deriveSeed(promptSeed, j) };
-          const stream = engine.stream({ ...prompt, sampling, requestId: `${id}-${index}` });
+          const promptLogprobs = j === 0 ? prompt.promptLogprobs : undefined;
+          const stream = engine.stream({ ...prompt, sampling, promptLogprobs, requestId: `${id}-${index}` });
           const promptTokens = Math.max(prompt.promptIds.length, 1);
-          choices.push({ index, prompt, promptTokens, isFirst: j === 0, stream });
+          choices.push({ index, prompt, promptTokens, firstIndex: index - j, stream });
         }
       }
     } catch (error) {

@@ -25,6 +25,27 @@ export interface PlacedToken {
   readonly offset: number;
 }
 
+/**
+ * Places the tokens of a prompt in its text.
+ *
+ * @param length of the text, in UTF-16 units: a space that SentencePiece puts before it is no part of it.
+ */
+export function promptTokens(
+  tokenizer: Tokenizer,
+  ids: readonly number[],
+  { records, length }: { readonly records: readonly (TokenLogprobs | null)[] | null; readonly length: number },
+): PlacedToken[] {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  let offset = 0;
+  const placed = ids.map((id, index) => {
+    const token = { id, record: records?.[index] ?? null, offset };
+    offset += decoder.decode(tokenizer.tokenBytes(id), { stream: true }).length;
+    return token;
+  });
+  const surplus = Math.max(offset - length, 0);
+  return placed.map((token) => ({ ...token, offset: Math.max(token.offset - surplus, 0) }));
+}
+
 /** Log-probabilities of a completion's tokens. */
 export function completionLogprobs(tokenizer: Tokenizer, tokens: readonly PlacedToken[]) {
   return {

@@ -38,7 +38,7 @@ export interface Tokens {
 
 /** Counts the tokens of a call that has ended. A prompt counts once, however many choices it has. */
 export function tokensOf({ choices }: Generation, finished: readonly FinishedRequest[]): Tokens {
-  const firsts = choices.filter(({ isFirst }) => isFirst);
+  const firsts = choices.filter(isFirst);
   return {
     prompt: sum(firsts.map(({ promptTokens }) => promptTokens)),
     completion: sum(finished.map(({ ids }) => ids.length)),
@@ -48,7 +48,7 @@ export function tokensOf({ choices }: Generation, finished: readonly FinishedReq
 
 /** Counts the tokens of a call that is under way; what came from the prefix cache is known at the end. */
 export function tokensSoFar(choices: readonly Choice[], completion: number): Tokens {
-  const firsts = choices.filter(({ isFirst }) => isFirst);
+  const firsts = choices.filter(isFirst);
   return { prompt: sum(firsts.map(({ promptTokens }) => promptTokens)), completion, cached: 0 };
 }
 
@@ -60,6 +60,11 @@ export function usageOf({ prompt, completion, cached }: Tokens) {
     total_tokens: prompt + completion,
     prompt_tokens_details: { cached_tokens: cached },
   };
+}
+
+/** Tells whether a choice is the first of its prompt. */
+export function isFirst({ index, firstIndex }: Choice): boolean {
+  return index === firstIndex;
 }
 
 function sum(numbers: readonly number[]): number {

@@ -10,6 +10,8 @@ import {
   MAX_CHOICES,
   MAX_LOGPROBS,
   MAX_MESSAGES,
+  resumeRow,
+  resumeValue,
   streamOptionsValue,
   textValue,
 } from './kinds.ts';
@@ -96,6 +98,7 @@ export const chatParameters = z.strictObject({
     meaning: 'a last chunk with the usage; the usage so far in each chunk',
     examples: [{}, { include_usage: true }],
   }),
+  resume: supported(resumeValue, resumeRow),
   ...samplingShape,
   ...callShape,
   ...foreignShape,

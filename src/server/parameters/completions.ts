@@ -3,12 +3,13 @@ import { z } from 'zod';
 import { SAMPLING_PARAMETERS as P } from '../../core/sampling-table.ts';
 import {
   countExpected,
-  countValue,
   flagValue,
   integerValue,
   MAX_CHOICES,
   MAX_LOGPROBS,
   MAX_PROMPTS,
+  resumeRow,
+  resumeValue,
   streamOptionsValue,
 } from './kinds.ts';
 import { neutral, refused, required, supported } from './row.ts';
@@ -21,6 +22,9 @@ const promptValue = z.union(
   { error: promptExpected },
 );
 
+const maxTokensExpected = `${countExpected}, at most the room that the prompt leaves; 0 with \`echo\` and \`logprobs\``;
+const maxTokensValue = z.int({ error: maxTokensExpected }).min(0, { error: maxTokensExpected });
+
 /** The parameters of `/v1/completions`. */
 export const completionParameters = z.strictObject({
   prompt: required(promptValue, {
@@ -28,8 +32,8 @@ export const completionParameters = z.strictObject({
     meaning: 'texts to continue, or their ids; an empty text stands for the eos token',
     examples: ['a', ['a', 'b'], [1, 2], [[1], [2, 3]]],
   }),
-  max_tokens: supported(countValue, {
-    expected: `${countExpected}, at most the room that the prompt leaves`,
+  max_tokens: supported(maxTokensValue, {
+    expected: maxTokensExpected,
     meaning: `${P.maxTokens.meaning}; ${P.maxTokens.defaultText}`,
     examples: [1, 5],
   }),
@@ -45,7 +49,7 @@ export const completionParameters = z.strictObject({
   }),
   echo: supported(flagValue, {
     expected: '`true` or `false`',
-    meaning: 'put the prompt before the completion',
+    meaning: 'put the prompt before the completion; with `logprobs`, its tokens have log-probabilities, too',
     examples: [false, true],
   }),
   stream_options: supported(streamOptionsValue, {
@@ -58,11 +62,12 @@ export const completionParameters = z.strictObject({
     meaning: 'put the tokens around a text that the tokenizer names, such as a BOS; `false` where it is absent',
     examples: [false, true],
   }),
+  resume: supported(resumeValue, resumeRow),
   ...samplingShape,
   ...callShape,
   ...foreignShape,
   suffix: neutral([''], 'text after the completion'),
   response_format: neutral([{ type: 'text' }], 'structured output'),
-  prompt_logprobs: refused('log-probabilities of the prompt'),
+  prompt_logprobs: refused('log-probabilities of the prompt: see `echo`'),
   prompt_embeds: refused('embeddings in place of a prompt'),
 });

@@ -12,6 +12,8 @@ export const MAX_LOGPROBS = 20;
 export const MAX_CHOICES = 128;
 /** Most prompts of one call. */
 export const MAX_PROMPTS = 128;
+/** Most log-probabilities of prompts in one answer: tokens × n × (logprobs + 1). */
+export const MAX_ECHO_ENTRIES = 16_384;
 /** Most messages of a chat. */
 export const MAX_MESSAGES = 2048;
 
@@ -58,3 +60,19 @@ export const streamOptionsValue = z.strictObject(
   { include_usage: flagValue.optional(), continuous_usage_stats: flagValue.optional() },
   { error: 'an object with include_usage and continuous_usage_stats' },
 );
+
+const resumeExpected = 'an object with the ids so far and, if known, their system_fingerprint';
+/** Place at which a call was cut. */
+export const resumeValue = z.strictObject(
+  {
+    ids: z.array(z.int({ error: resumeExpected }).min(0, { error: resumeExpected }), { error: resumeExpected }),
+    system_fingerprint: textValue.optional(),
+  },
+  { error: resumeExpected },
+);
+/** Row of that parameter. */
+export const resumeRow = {
+  expected: '`ids` so far, and their `system_fingerprint`, with the `seed` of the cut call and all else as it was',
+  meaning: 'go on where a call was cut, here or on a server with the same fingerprint; a stream gives what comes after',
+  examples: [],
+};
