@@ -262,7 +262,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
     choice?: ChoiceOf<S>,
     options: RunOptions = {},
   ): Promise<unknown> {
-    const print = checkRunOptions(options);
+    const print = checkRunOptions(choice, options);
     bindOperands(device, this.spec, tensors);
     if (print !== null) return this.#runPrinting(device, { tensors, scalars, choice }, print);
     await this.build(device, this.choiceFor(tensors, choice));

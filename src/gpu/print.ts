@@ -1,6 +1,7 @@
 // What the lanes of a kernel print: lines in a buffer of bounded size, in whichever order lanes came; the host orders them by workgroup
 // and lane, and says how many found no room.
 
+import { RangeValueError } from '../util/errors.ts';
 import { isRecord } from '../util/keys.ts';
 import { type Check, type Checks, checkOptions, checkValue, count, countOrNone } from '../util/option-checks.ts';
 import type { Device } from './device.ts';
@@ -87,7 +88,14 @@ const RUN_OPTIONS: Checks<RunOptions> = {
  *
  * @throws RangeValueError for an unknown key or value.
  */
-export function checkRunOptions(options: RunOptions): PrintOptions | null {
+export function checkRunOptions(choice: unknown, options: RunOptions): PrintOptions | null {
+  if (isRecord(choice) && 'print' in choice) {
+    throw new RangeValueError(
+      'choice',
+      choice,
+      'no print: options follow the choice, run(…, undefined, { print: true })',
+    );
+  }
   checkOptions('options of run', options, RUN_OPTIONS);
   const { print } = options;
   if (print === undefined || print === false) return null;
@@ -166,6 +174,7 @@ function byLane(a: PrintedLine, b: PrintedLine): number {
 export function formatPrints(prints: Prints): string {
   checkValue('prints', prints, { expected: 'the result of a run with print', accepts: isPrints });
   const { lines, lost } = prints;
+  if (lines.length + lost === 0) return 'no lane printed anything';
   const texts = lines.map(({ workgroup, lane, local, name, type, value }) => {
     const shown = type === 'f32' ? shortest(value) : String(value);
     return `workgroup ${workgroup.join()} lane ${lane} (${local.join()}): ${name} = ${shown}`;

@@ -51,6 +51,10 @@ export function baselineOf(
   { identity: { name, driver, backend, reduction } }: { readonly identity: DeviceIdentity },
   results: readonly (Timing | TimeComparison)[],
 ): Baseline {
+  if (!Array.isArray(results)) throw new RangeValueError('results', results, 'a list of times');
+  for (const [i, result] of results.entries()) {
+    if (!isRecord(result)) throw new RangeValueError(`result ${i}`, result, 'what time, timeProgram or compare gave');
+  }
   const all = results.flatMap((result): readonly Timing[] => ('contestants' in result ? result.contestants : [result]));
   const timings = all.map(({ name: of, label, timer, mode, samples }) => ({ name: of, label, timer, mode, samples }));
   return checkBaseline('results', { schema: SCHEMA, device: { name, driver, backend, reduction }, timings });
@@ -160,6 +164,7 @@ function checkBaseline(what: string, value: unknown): Baseline {
 }
 
 function isBaseline(what: string, value: unknown): value is Baseline {
+  if (!isRecord(value)) return false;
   checkAll(what, value, BASELINE);
   const { device, timings }: { device?: unknown; timings?: unknown } = Object(value);
   checkAll(`device of ${what}`, device, DEVICE);

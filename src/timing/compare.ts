@@ -5,7 +5,17 @@ import type { DeviceIdentity } from '../gpu/device-traits.ts';
 import type { KernelSpec } from '../gpu/kernel-spec.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { formatFigure, formatPercent, ratio } from '../util/figures.ts';
-import { type Checks, checkOptions, count, countOrNone, oneOf, seed } from '../util/option-checks.ts';
+import { isRecord } from '../util/keys.ts';
+import {
+  type Check,
+  type Checks,
+  checkOptions,
+  checkValue,
+  count,
+  countOrNone,
+  oneOf,
+  seed,
+} from '../util/option-checks.ts';
 import { median } from '../util/statistics.ts';
 import { Contest, prepareContestants, type Works } from './contest.ts';
 import { type Interval, medianInterval } from './median-interval.ts';
@@ -72,6 +82,11 @@ const OPTIONS: Checks<CompareTimesOptions> = {
   signal: { expected: 'an AbortSignal', accepts: (value) => value instanceof AbortSignal },
 };
 
+const COMPARISON: Check = {
+  expected: 'the result of compare',
+  accepts: (value) => isRecord(value) && 'contestants' in value && Array.isArray(value.contestants),
+};
+
 /**
  * Compares kernels and programs by time. First each runs once, and its outputs must be those of the first contestant; then rounds time
  * every one of them once, in a random order.
@@ -130,10 +145,13 @@ export function verdictOf({ low, high }: Pick<Interval, 'low' | 'high'>): SpeedV
 /**
  * Formats a comparison: a line for each contestant with its time, its ratio to the first and what limits it.
  *
+ * @throws RangeValueError for anything but the result of `compare`.
+ *
  * @example `silu LANES=64: 0.0512 ms, 0.93 × first (0.91 to 0.95), faster; limited by bandwidth, 81.0 % of the adapter's best`
  */
-export function formatComparison({ contestants }: Pick<TimeComparison, 'contestants'>): string {
-  return contestants
+export function formatComparison(comparison: Pick<TimeComparison, 'contestants'>): string {
+  checkValue('comparison', comparison, COMPARISON);
+  return comparison.contestants
     .map(({ name, milliseconds, toFirst, limiter }) => {
       const parts = [`${name}: ${milliseconds.median.toPrecision(3)} ms`];
       if (toFirst !== null) parts.push(formatRatio(toFirst));

@@ -115,7 +115,8 @@ export async function checkOutputs(
   for (const [name, numbers] of Object.entries(expect)) {
     const output = work.outputs[name];
     if (output === undefined) {
-      throw new RangeValueError('key of expect', name, `an output of ${work.name}: ${names.join(', ') || 'none'}`);
+      const known = names.length === 0 ? 'none; outputs: { name: tensor } names them' : names.join(', ');
+      throw new RangeValueError('key of expect', name, `an output of ${work.name}: ${known}`);
     }
     const data = toData(`expect.${name}`, numbers, output.dtype);
     if (data.length !== output.length) {

@@ -73,7 +73,7 @@ export async function time<S extends KernelSpec>(
   checkOptions('options of time', options, KERNEL_OPTIONS);
   const { choice, name, outputs } = options;
   const work = { name, outputs, kernel, tensors, scalars, choice };
-  return await timeWork(device, await prepareWork(device, 'the kernel', work), options);
+  return await timeWork(device, await prepareWork(device, '', work), options);
 }
 
 /**
@@ -84,7 +84,7 @@ export async function time<S extends KernelSpec>(
 export async function timeProgram(device: Device, program: Program, options: TimeProgramOptions = {}): Promise<Timing> {
   checkOptions('options of timeProgram', options, PROGRAM_OPTIONS);
   const { name, outputs } = options;
-  return await timeWork(device, await prepareWork(device, 'the program', { name, outputs, program }), options);
+  return await timeWork(device, await prepareWork(device, '', { name, outputs, program }), options);
 }
 
 async function timeWork(

@@ -3,6 +3,7 @@ import type { Device } from '../gpu/device.ts';
 import type { Dispatch } from '../gpu/dispatch.ts';
 import { Kernel } from '../gpu/kernel.ts';
 import type { ChoiceOf, Cost, KernelSpec, ScalarsOf, TensorsOf } from '../gpu/kernel-spec.ts';
+import { bindOperands } from '../gpu/operands.ts';
 import { Program } from '../gpu/program.ts';
 import { Tensor } from '../gpu/tensor.ts';
 import { RangeValueError } from '../util/errors.ts';
@@ -57,7 +58,7 @@ const PROGRAM_KEYS: KeyTable<ProgramWork> = { name: true, program: true, outputs
 /**
  * Builds the variant of a kernel and checks its operands; a program has been checked.
  *
- * @param what names the work in errors, e.g. `contestant 1`.
+ * @param what names the work in errors, e.g. `contestant 1`; empty where it is the only one.
  * @throws RangeValueError for what is no work; KernelError and GpuError, as `Kernel.run`.
  */
 export async function prepareWork<S extends KernelSpec>(
@@ -67,29 +68,34 @@ export async function prepareWork<S extends KernelSpec>(
 ): Promise<PreparedWork> {
   const isProgram = isRecord(work) && 'program' in work;
   checkKeys(what, work, isProgram ? PROGRAM_KEYS : KERNEL_KEYS);
-  if (work.name !== undefined) checkValue(`name of ${what}`, work.name, text);
-  if (work.outputs !== undefined) checkOutputs(what, work.outputs);
+  const of = what === '' ? '' : ` of ${what}`;
+  if (work.name !== undefined) checkValue(`name${of}`, work.name, text);
+  if (work.outputs !== undefined) checkOutputs(of, work.outputs);
   if ('program' in work) {
     const { program, outputs = {} } = work;
-    checkValue(`program of ${what}`, program, PROGRAM);
+    checkValue(`program${of}`, program, PROGRAM);
     const { label, dispatches } = program;
     return { name: work.name ?? label, label, dispatches, cost: sumOf(dispatches), outputs };
   }
   const { kernel, tensors, scalars, choice } = work;
-  checkValue(`kernel of ${what}`, kernel, KERNEL);
+  checkValue(`kernel${of}`, kernel, KERNEL);
+  bindOperands(device, kernel.spec, tensors);
   const { label } = await kernel.build(device, kernel.choiceFor(tensors, choice));
   const dispatch = kernel.dispatch(device, tensors, scalars, choice);
   const outputs = work.outputs ?? writtenBy(kernel.spec, tensors);
   return { name: work.name ?? label, label, dispatches: [dispatch], cost: dispatch.cost, outputs };
 }
 
-const KERNEL = { expected: 'a kernel', accepts: (value: unknown) => value instanceof Kernel };
+const KERNEL = {
+  expected: 'a kernel (a recorded program: { program }, timeProgram)',
+  accepts: (value: unknown) => value instanceof Kernel,
+};
 const PROGRAM = { expected: 'what Recorder.finish made', accepts: (value: unknown) => value instanceof Program };
 
-function checkOutputs(what: string, outputs: unknown): void {
-  if (!isRecord(outputs)) throw new RangeValueError(`outputs of ${what}`, outputs, 'tensors by name');
+function checkOutputs(of: string, outputs: unknown): void {
+  if (!isRecord(outputs)) throw new RangeValueError(`outputs${of}`, outputs, 'tensors by name');
   for (const [name, tensor] of Object.entries(outputs)) {
-    if (!(tensor instanceof Tensor)) throw new RangeValueError(`output ${name} of ${what}`, tensor, 'a Tensor');
+    if (!(tensor instanceof Tensor)) throw new RangeValueError(`output ${name}${of}`, tensor, 'a Tensor');
   }
 }
 

@@ -325,6 +325,18 @@ test.each<[string, RegExp]>([
   expect((await errorOf(run)).message).toMatch(message);
 });
 
+test('print in the place of the choice is refused with its own place', async () => {
+  using device = await Device.open();
+  const run: Promise<unknown> = Reflect.apply(layernorm.run, layernorm, [device, {}, {}, { print: true }]);
+  expect((await errorOf(run)).message).toBe(
+    'choice is an object, expected no print: options follow the choice, run(…, undefined, { print: true })',
+  );
+});
+
+test('a text says so where nothing was printed', () => {
+  expect(formatPrints({ lines: [], lost: 0 })).toBe('no lane printed anything');
+});
+
 test('a line of text has each number in as many digits as it needs', () => {
   const place = { workgroup: [1, 0, 2], lane: 3, local: [3, 0, 0], tag: 0, name: 'acc' } as const;
   const values = [0.1, 1 / 3, 16777216, 1e-45, -0, Number.NaN, Number.NEGATIVE_INFINITY].map(Math.fround);

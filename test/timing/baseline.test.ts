@@ -85,6 +85,15 @@ test('two times of one name are refused when they are collected', () => {
   );
 });
 
+test.each<[string, unknown, RegExp]>([
+  ['nothing', undefined, /^results is undefined, expected a list of times$/],
+  ['one time', timing('a', 1), /^results is an object, expected a list of times$/],
+  ['numbers', [1, 2], /^result 0 is 1, expected what time, timeProgram or compare gave$/],
+  ['other objects', [{ name: 'a' }], /^label of timing 0 of results is undefined, expected a text$/],
+])('%s: no results to collect', (_, results, message) => {
+  expect(() => Reflect.apply(baselineOf, null, [device, results])).toThrow(message);
+});
+
 /** The baseline with something changed in its text. */
 const edited = (from: string, to: string) => {
   const json = JSON.stringify(before);
@@ -94,8 +103,8 @@ const edited = (from: string, to: string) => {
 
 test.each<[string, () => unknown, RegExp]>([
   ['text that is no JSON', () => 'not json', /^baseline is "not json", expected JSON of baselineOf: /],
-  ['a list', () => '[]', /^baseline is \[\], expected an object$/],
-  ['null', () => 'null', /^baseline is null, expected an object$/],
+  ['a list', () => '[]', /^baseline is \[\], expected what baselineOf makes$/],
+  ['null', () => 'null', /^baseline is null, expected what baselineOf makes$/],
   [
     'another schema',
     () => edited('roseinfer-baseline-1', 'roseinfer-kernels-1'),

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';
 import { read, write } from '../../src/gpu/kernel-spec.ts';
+import { Program } from '../../src/gpu/program.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { Tensor } from '../../src/gpu/tensor.ts';
 import { bounds } from '../../src/testing/bounds.ts';
@@ -194,7 +195,7 @@ describe.each(['auto', 'base'] as const)('on a device with %s features', (featur
     [
       'a shader for a kernel',
       (o) => Reflect.apply(compare, null, [device, [{ ...on(double), kernel: 'double' }], o]),
-      /^kernel of contestant 0 is "double", expected a kernel$/,
+      /^kernel of contestant 0 is "double", expected a kernel \(a recorded program: \{ program \}, timeProgram\)$/,
     ],
     [
       'a misspelt key',
@@ -253,6 +254,36 @@ describe.each(['auto', 'base'] as const)('on a device with %s features', (featur
       /^roofline is an object, expected what measureRoofline gives$/,
     ],
     [
+      'no tensors',
+      (o) => Reflect.apply(compare, null, [device, [{ kernel: double, scalars: {} }], o]),
+      /^double: tensors are undefined, expected an object$/,
+    ],
+    [
+      'a name that is a number',
+      (o) => Reflect.apply(compare, null, [device, [{ ...on(double), name: 1 }], o]),
+      /^name of contestant 0 is 1, expected a text$/,
+    ],
+    [
+      'a program for time',
+      () => Reflect.apply(time, null, [device, new Program(device, 'empty', []), {}, {}]),
+      /^kernel is an object of class Program, expected a kernel \(a recorded program: \{ program \}, timeProgram\)$/,
+    ],
+    [
+      'a kernel for timeProgram',
+      () => Reflect.apply(timeProgram, null, [device, double]),
+      /^program is an object of class Kernel, expected what Recorder.finish made$/,
+    ],
+    [
+      'a program with expected numbers alone',
+      () => timeProgram(device, new Program(device, 'empty', []), { expect: { y: [1] } }),
+      /^key of expect is "y", expected an output of empty: none; outputs: \{ name: tensor \} names them$/,
+    ],
+    [
+      'a variant for timeProgram',
+      () => Reflect.apply(timeProgram, null, [device, new Program(device, 'empty', []), { choice: {} }]),
+      /^key of options of timeProgram is "choice"/,
+    ],
+    [
       'an expected output that is none',
       () => time(device, double, { x, y }, {}, { expect: { z: [1] } }),
       /^key of expect is "z", expected an output of double\[LANES=64\]: y$/,
@@ -291,6 +322,12 @@ test('a ratio is the median of those of rounds, so what slows down whole rounds 
   expect(verdict).toBe('faster');
   expect(ratioOf([1, 2], [1, 0])).toEqual({ ratio: 1, interval: null, verdict: null });
   expect(ratioOf([1], [0])).toEqual({ ratio: null, interval: null, verdict: null });
+});
+
+test('a text is made of comparisons alone', () => {
+  expect(() => Reflect.apply(formatComparison, null, [undefined])).toThrow(
+    'comparison is undefined, expected the result of compare',
+  );
 });
 
 test.each([
