@@ -43,3 +43,9 @@ export interface JobRunner {
    */
   run(job: Job, built?: BuiltKernel): Promise<JobResult>;
 }
+
+/** Runner on a device of another process, which tells the size of its subgroups. */
+export interface SizedRunner extends JobRunner, Disposable {
+  /** Lanes of the narrowest subgroup; 0 without subgroups. */
+  readonly minSubgroupSize: number;
+}

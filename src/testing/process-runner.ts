@@ -4,11 +4,11 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DeviceOptions } from '../gpu/device-options.ts';
 import { GpuError } from '../gpu/errors.ts';
-import type { Job, JobResult, JobRunner } from './job.ts';
+import type { Job, JobResult, SizedRunner } from './job.ts';
 import type { FromProcess, ToProcess } from './job-process.ts';
 
 /** Runner of jobs on a device of another process. */
-export class ProcessRunner implements JobRunner {
+export class ProcessRunner implements SizedRunner {
   readonly minSubgroupSize: number;
   readonly #child: ChildProcess;
   /** Ends with the last message that was sent. */

@@ -1,5 +1,6 @@
 // Places where a check runs a kernel besides the caller's device: subgroups of other sizes, and other adapters. They are opened when
 // they are first asked for, and close with the device.
+import { lavapipeSettings, ownLavapipeSize, startProcess } from '#processes';
 import type { Device } from '../gpu/device.ts';
 import type { DeviceOptions } from '../gpu/device-options.ts';
 import type { DeviceTraits } from '../gpu/device-traits.ts';
@@ -59,7 +60,6 @@ export class TestBench {
   async otherSizes(): Promise<(TestPlace | string)[]> {
     const { identity, traits } = this.#device;
     if (!identity.name.startsWith(LAVAPIPE)) return [];
-    const { lavapipeSettings, ownLavapipeSize } = await import('./lavapipe.ts');
     const own = traits.minSubgroupSize || ownLavapipeSize();
     const sizes = LAVAPIPE_SIZES.filter((size) => size !== own);
     return await Promise.all(
@@ -102,9 +102,7 @@ export class TestBench {
     const { traits } = this.#device;
     const features = traits.minSubgroupSize === 0 ? 'base' : 'auto';
     const options: DeviceOptions = { ...choice, features, reduction: traits.reduction };
-    // Loaded here alone: a browser has no processes.
-    const { ProcessRunner } = await import('./process-runner.ts');
-    const runner = await ProcessRunner.start(options, env);
+    const runner = await startProcess(options, env);
     this.#device.own(runner);
     const { minSubgroupSize } = runner;
     if (size !== null && minSubgroupSize !== 0 && minSubgroupSize !== size) {
