@@ -47,6 +47,22 @@ describe('a chat', () => {
     expect(alone.ids).toEqual(ids);
   });
 
+  test('that was cut goes on after its ids, scores its prompt, and bounds what its reader leaves unread, as any request', async () => {
+    const { engine } = open();
+    await using _ = engine;
+    const messages = [user('Who is there?')];
+    const whole = await engine.chat(messages, { ...request, promptLogprobs: 0 });
+    expect(whole.promptLogprobs).toHaveLength(whole.promptTokens);
+    const cut = { ...request, resume: { ids: whole.ids.slice(0, 5) } };
+    const { pieces, reply } = await engine.streamChat(messages, cut);
+    const ids: number[] = [];
+    for await (const { id } of pieces) ids.push(id);
+    expect(ids).toEqual(whole.ids.slice(5));
+    expect((await reply).message).toEqual(whole.message);
+    const unread = await engine.streamChat(messages, request, { maxUnreadPieces: 2 });
+    expect(await unread.reply).toMatchObject({ finishReason: 'abort', abortReason: { unread: 3, max: 2 } });
+  });
+
   test('arrives in pieces that are its reply', async () => {
     const { engine } = open();
     await using _ = engine;
