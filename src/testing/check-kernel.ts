@@ -152,6 +152,8 @@ async function subjectOf(
   { choice, reference }: ResolvedOptions,
 ): Promise<Omit<Subject, 'first'>> {
   const { spec } = kernel;
-  const host = await hostOperands(spec, operands, withDefaults(spec, scalars), reference === null);
+  const { constants } = kernel.base(device.traits, choice);
+  const known = { ...constants, ...withDefaults(spec, scalars) };
+  const host = await hostOperands(spec, operands, known, reference === null ? device : null);
   return { device, kernel, operands: host, scalars, choice: withPackedConditions(spec, metaOf(host), choice) };
 }

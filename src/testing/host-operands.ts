@@ -1,5 +1,6 @@
 // Operands of a check on the host: arrays, shapes, or what lies on a device already; of an output that only its shape says
 // anything, the shape follows from the inputs.
+import type { Device } from '../gpu/device.ts';
 import { KernelError } from '../gpu/errors.ts';
 import type { Dims, KernelSpec } from '../gpu/kernel-spec.ts';
 import { unknownName } from '../gpu/operands.ts';
@@ -45,14 +46,14 @@ const SHAPED_KEYS = { data: true, shape: true, weight: true };
 /**
  * Brings the operands of a kernel to the host, in the order of its bindings.
  *
- * @param keepsLive leaves on the device what is there and only read.
+ * @param device leaves what is on it and only read where it is; null to read everything.
  * @throws KernelError for one that is missing, unknown, or whose data don't fill its shape; TensorError for data that are none.
  */
 export async function hostOperands(
   spec: KernelSpec,
   given: Readonly<Record<string, CheckedOperand | undefined>>,
   scalars: Dims,
-  keepsLive: boolean,
+  device: Device | null,
 ): Promise<HostOperand[]> {
   if (!isRecord(given)) throw new KernelError(spec.name, `operands are ${quote(given)}, expected an object`);
   const names = Object.keys(spec.bindings);
@@ -61,7 +62,7 @@ export async function hostOperands(
   const operands = new Map<string, HostOperand>();
   for (const name of names) {
     const operand = given[name];
-    if (operand !== undefined) operands.set(name, await hostOperand(spec, name, operand, keepsLive));
+    if (operand !== undefined) operands.set(name, await hostOperand(spec, name, operand, device));
   }
   checkOverlap(spec, given, operands);
   const dims = letters(spec, operands, scalars);
@@ -72,14 +73,14 @@ async function hostOperand(
   spec: KernelSpec,
   name: string,
   given: CheckedOperand,
-  keepsLive: boolean,
+  device: Device | null,
 ): Promise<HostOperand> {
   const binding = spec.bindings[name]!;
   const written = binding.access === 'read_write';
   if (given instanceof PackedMatrix || given instanceof Tensor) {
     const tensor = given instanceof PackedMatrix ? given.words : given;
     const operand = { name, dtype: tensor.dtype, shape: tensor.shape, data: null, live: tensor, written, meta: given };
-    return keepsLive && !written ? operand : await broughtHere(operand);
+    return device?.isLive(tensor.range.buffer) && !written ? operand : await broughtHere(operand);
   }
   if (!isShaped(given)) {
     const data = toData(name, given, binding.dtype);

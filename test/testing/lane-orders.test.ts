@@ -1,5 +1,6 @@
 // Shaders with other ids: each id agrees with the others, subgroups stay together, and garbage reaches every type of workgroup
 // memory.
+// @module-tag sweep
 import { expect, test } from 'vitest';
 import { defineKernel } from '../../src/gpu/kernel.ts';
 import { write } from '../../src/gpu/kernel-spec.ts';
