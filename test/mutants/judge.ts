@@ -3,6 +3,7 @@
 import { Device } from '../../src/gpu/device.ts';
 import { DeviceLostError } from '../../src/gpu/errors.ts';
 import { deviceFlags } from '../../src/terminal/flags.ts';
+import { KernelCheckError } from '../../src/testing/check-report.ts';
 import { RoseinferError } from '../../src/util/errors.ts';
 import { withShader } from './replace.ts';
 import { tablesOf } from './tables.ts';
@@ -18,8 +19,9 @@ async function judge(shader: string, source: string): Promise<Verdict> {
     return { state: 'survived', reason: '' };
   } catch (error) {
     const reason = String(error).split('\n', 1)[0] ?? '';
-    // The library refuses what does not link or compile; the tables throw assertions.
-    const refused = error instanceof RoseinferError && !(error instanceof DeviceLostError);
+    // The library refuses what does not link or compile; the tables throw assertions, and checkKernel its findings.
+    const isFinding = error instanceof DeviceLostError || error instanceof KernelCheckError;
+    const refused = error instanceof RoseinferError && !isFinding;
     return { state: refused ? 'invalid' : 'killed', reason };
   }
 }

@@ -6,6 +6,7 @@ import { CACHE_TABLES } from './tables/cache.ts';
 import { LOGITS_TABLES } from './tables/logits.ts';
 import { MATMUL_TABLES } from './tables/matmul.ts';
 import { NORM_TABLES } from './tables/norms.ts';
+import { POINT_TABLES } from './tables/points.ts';
 import { PRINT_TABLES } from './tables/print.ts';
 import { PROBE_TABLES } from './tables/probes.ts';
 import { SAMPLER_TABLES } from './tables/sampler.ts';
@@ -20,6 +21,7 @@ const TABLES: readonly Table[] = [
   ...LOGITS_TABLES,
   ...PROBE_TABLES,
   ...PRINT_TABLES,
+  ...POINT_TABLES,
 ];
 
 /** Returns the checks of the kernels that a shader is part of. */
