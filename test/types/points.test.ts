@@ -37,7 +37,7 @@ test('taps come by the names of points', () => {
 
 test('an edit has a point and one change', () => {
   expectTypeOf<number | Float32Array | Tensor | readonly number[]>().toEqualTypeOf<EditValues>();
-  const edits: PointEdit[] = [
+  const edits = (): PointEdit[] => [
     { at: 'embed', set: 0 },
     { at: 'blocks.1.z', head: [0, 1], position: 3, add: new Float32Array(4) },
     { at: 'blocks.1.z', scale: tensor },
@@ -47,7 +47,7 @@ test('an edit has a point and one change', () => {
     { at: 'logits', run: async (values) => void values.fill(0) },
   ];
   void (() => [
-    model.forward(ids, { edit: edits }),
+    model.forward(ids, { edit: edits() }),
     // @ts-expect-error no change
     model.forward(ids, { edit: [{ at: 'embed' }] }),
     // @ts-expect-error no point

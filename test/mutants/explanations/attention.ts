@@ -17,6 +17,13 @@ const LONGER = 'components after D are not written: only loops get longer';
 
 export const ATTENTION: SurvivorTable = {
   equivalent: {
+    attention_edited: [
+      [
+        /: if \(lane == 0u\) \{ atomicStore.* → if \((!\(lane == 0u\)|true|lane != 0u)\)/,
+        'any lane may write it, or all',
+      ],
+      [/order reversed: .*sum = fma\(pattern/, 'no other kernel sums these: either order is within the bound'],
+    ],
     attention_inputs: [
       [/: var components = /, 'components after D meet the zeros after a cached key'],
       [/: let row = min\(/, MASKED_READ],

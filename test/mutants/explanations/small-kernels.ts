@@ -105,6 +105,12 @@ export const SMALL_KERNELS: SurvivorTable = {
     ],
   },
   missed: {
+    edit_rows: [
+      [
+        /→ for \(var r = global\.y; r (<= params\.R|< \(params\.R \+ 1\))/,
+        'the word after the list is no row, and this adapter drops the write',
+      ],
+    ],
     print: [
       [
         /: if \(line >= /,
