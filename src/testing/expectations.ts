@@ -26,13 +26,18 @@ export type Expectation = ArrayLike<number> | DetailedExpectation | null;
 /** Expectations by output. */
 export type Expectations = Readonly<Record<string, Expectation>>;
 
+/** A method, so that a function may name its operands and their types: `({ x }: { x: Float32Array }) => …`. */
+interface AnyReference {
+  compute(data: Readonly<Record<string, TensorData>>, dims: Dims): Expectations;
+}
+
 /**
  * Right outputs of a kernel's operands.
  *
  * @param data what each operand holds before the dispatch; outputs that start as garbage are left out.
  * @param dims shape letters, scalars and constants.
  */
-export type Reference = (data: Readonly<Record<string, TensorData>>, dims: Dims) => Expectations;
+export type Reference = AnyReference['compute'];
 
 /** Expectation of one output, with its limit. */
 export interface OutputExpectation extends DetailedExpectation {

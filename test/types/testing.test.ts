@@ -1,11 +1,12 @@
 // Read by `tsc`, not run: types of the entry points for tests of kernels. Each expected error must be one, and nothing else may be.
 import { expect, expectTypeOf, test } from 'vitest';
-import { defineKernel, type layernorm, read, write } from '../../src/kernels/index.ts';
+import { type Device, defineKernel, type layernorm, read, write } from '../../src/kernels/index.ts';
 import * as reference from '../../src/reference/index.ts';
 import {
   adversarial,
   bounds,
   type Comparison,
+  checkKernel,
   compareBits,
   compareWithin,
   type MutantReport,
@@ -84,6 +85,17 @@ test('a judge gets kernels of the declaration under test', () => {
     mutantTexts('fn main() {}'),
   ]);
   expectTypeOf(mutants<typeof copy.spec>).returns.toEqualTypeOf<Promise<MutantReport>>();
+});
+
+test('a reference names the operands that it takes', () => {
+  void ((device: Device) => [
+    checkKernel(device, copy, { x }, {}, { reference: ({ x }: { x: Float32Array }) => ({ y: x.map((a) => 2 * a) }) }),
+    checkKernel(device, copy, { x }, {}, { reference: (data) => ({ y: data.x ?? null }), bound: bounds.exact }),
+    // @ts-expect-error: no operand of text
+    checkKernel(device, copy, { x }, {}, { reference: ({ x }: { x: string }) => ({ y: x }) }),
+    // @ts-expect-error: there is no operand z
+    checkKernel(device, copy, { z: x }, {}, { expect: { y: x } }),
+  ]);
 });
 
 test('an oracle takes float64 and the sizes that it names', () => {
