@@ -1,9 +1,9 @@
 // Shaders that print, under the condition DEBUG: a kernel that is run with `print` has the binding `print_ring` after its own, and the
 // linker adds what `print_u32` and its like need. Without `print` no line of this reaches a shader.
-import { atStartOfMain, type EditedText } from './entry-point.ts';
 import { KernelError } from './errors.ts';
 import type { KernelSpec } from './kernel-spec.ts';
 import { write } from './kernel-spec.ts';
+import { atStartOfMain, type EditedText } from './start-of-main.ts';
 
 /** Condition of a shader's statements that print. */
 export const PRINT_CONDITION = 'DEBUG';
@@ -60,12 +60,9 @@ export function tellLane(spec: KernelSpec, wgsl: string): EditedText {
     const expected = `@if(${PRINT_CONDITION}) print_f32(tag, value); or print_u32, print_i32, in a text that this variant links`;
     throw new KernelError(spec.name, `prints nothing, expected ${expected}`);
   }
-  const builtins = [
-    ['workgroup_id', 'vec3u'],
-    ['local_invocation_id', 'vec3u'],
-    ['local_invocation_index', 'u32'],
-  ] as const;
+  const builtins = ['workgroup_id', 'local_invocation_id', 'local_invocation_index'] as const;
   return atStartOfMain(
+    spec.name,
     wgsl,
     builtins,
     ([workgroup, local, lane]) => `print_workgroup = ${workgroup}; print_local = ${local}; print_lane = ${lane};`,

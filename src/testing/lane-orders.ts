@@ -1,6 +1,6 @@
 // A shader whose lanes carry other ids: an adapter that always runs lanes in one order, some of them in lockstep, hides races that
 // another order shows. Every built-in id is rewritten alike, so that a right kernel gives the same bits.
-import { closing, EntryPoint, type KnownBuiltin, listOf } from './entry-point.ts';
+import { closing, EntryPoint, type KnownBuiltin, listOf } from '../gpu/entry-point.ts';
 
 /**
  * Order of a workgroup's ids over its lanes. `reversed`: the last lane has id 0, and so has the last workgroup of a grid.

@@ -1,6 +1,6 @@
 // A shader that finds garbage in its workgroup memory. WGSL zeroes that memory, so a read before a write is no fault; but the zeros
 // cost time, and whoever turns them off must know. Filling it in the shader itself needs no option of a driver.
-import { EntryPoint, fieldsOf, listOf } from './entry-point.ts';
+import { EntryPoint, fieldsOf, listOf } from '../gpu/entry-point.ts';
 import type { Rewritten } from './lane-orders.ts';
 
 /** Garbage: NaN as f32 and as two f16, and an index that no array has. */
