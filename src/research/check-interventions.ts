@@ -112,14 +112,18 @@ interface ChangeScope extends InterventionScope {
 function checkChange(what: string, edit: PointEdit, scope: ChangeScope): PlannedChange {
   for (const name of Object.keys(OF_KERNELS)) {
     const value: unknown = Reflect.get(edit, name);
-    if (value !== undefined && !('kernel' in edit)) {
+    if (value !== undefined && Reflect.get(edit, 'kernel') === undefined) {
       throw new RangeValueError(`${what}.${name}`, value, 'none without a kernel');
     }
   }
-  if ('set' in edit) return { kind: 'set', values: checkValues(`${what}.set`, edit.set, scope) };
-  if ('add' in edit) return { kind: 'add', values: checkValues(`${what}.add`, edit.add, scope) };
-  if ('scale' in edit) return { kind: 'scale', values: checkValues(`${what}.scale`, edit.scale, scope) };
-  if ('kernel' in edit) return checkKernel(what, edit, scope);
+  if ('set' in edit && edit.set !== undefined)
+    return { kind: 'set', values: checkValues(`${what}.set`, edit.set, scope) };
+  if ('add' in edit && edit.add !== undefined)
+    return { kind: 'add', values: checkValues(`${what}.add`, edit.add, scope) };
+  if ('scale' in edit && edit.scale !== undefined)
+    return { kind: 'scale', values: checkValues(`${what}.scale`, edit.scale, scope) };
+  if ('kernel' in edit && edit.kernel !== undefined) return checkKernel(what, edit, scope);
+  if (!('run' in edit)) throw new RangeValueError(`change of ${what}`, edit, `one of ${CHANGES.join(', ')}`);
   if (typeof edit.run !== 'function') throw new RangeValueError(`${what}.run`, edit.run, 'a function');
   if (scope.end !== null) {
     throw new RangeValueError(

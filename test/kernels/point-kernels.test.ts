@@ -1,4 +1,5 @@
 // The kernels that read and change points of a forward pass: copies, changes of rows, probabilities and sums by them.
+// @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { attentionEdited, attentionPattern } from '../../src/kernels/attention/attention-pattern.ts';

@@ -1,5 +1,6 @@
 // Edits of a forward pass: every kind at every point equals the float64 reference with the same intervention, and generation has
 // the bits of a forward pass with the same edits.
+// @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import { defineKernel } from '../../src/gpu/kernel.ts';

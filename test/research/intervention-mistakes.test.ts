@@ -215,6 +215,13 @@ test('a function that throws ends the call with its error, and nothing is left o
   expect(bitsOf(logits)).not.toBe(bitsOf((await runForward(plain, ids)).logits));
 });
 
+test('a change that is undefined counts as left out', async () => {
+  const edit = { at: 'embed', set: undefined, kernel: undefined, add: 1 };
+  const want = await runForward(plain, ids, { edit: [{ at: 'embed', add: 1 }] });
+  using got = await Reflect.apply(plain.forward, plain, [ids, { edit: [edit] }]);
+  expect(await got.logits.readF32()).toEqual(want.logits);
+});
+
 test('NaN and infinity are values like others, and reach what comes after their position alone', async () => {
   const { ids: text } = pointFixture('plain', 6);
   const { logits: want } = await runForward(plain, text);

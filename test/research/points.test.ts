@@ -1,5 +1,6 @@
 // Points of a forward pass: reading them changes no bit, and their values are those of the float64 reference, in both
 // reduction classes and for every family.
+// @module-tag sweep
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/gpu/device.ts';
 import type { PointName } from '../../src/models/points.ts';

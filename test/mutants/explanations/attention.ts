@@ -24,6 +24,11 @@ export const ATTENTION: SurvivorTable = {
       ],
       [/order reversed: .*sum = fma\(pattern/, 'no other kernel sums these: either order is within the bound'],
     ],
+    attention_pattern: [
+      [/(initial value changed: var greatest|constant perturbed: const MASKED)/, 'every row sees a key'],
+      [/→ for \(var j = lane; j (<= params\.X|< \(params\.X \+ 1\)).*\{$/, REDUNDANT],
+      [/order reversed: .*sum \+= of_lanes/, 'no other kernel sums these: either order is within the bound'],
+    ],
     attention_inputs: [
       [/: var components = /, 'components after D meet the zeros after a cached key'],
       [/: let row = min\(/, MASKED_READ],
@@ -121,5 +126,13 @@ export const ATTENTION: SurvivorTable = {
       [/→ for \(var j = first \+ 1u;/, 'the maximum keeps exp from overflowing and cancels in the quotient'],
     ],
   },
-  missed: { attention_abreast: [[/barrier removed/, IN_ORDER]] },
+  missed: {
+    attention_abreast: [[/barrier removed/, IN_ORDER]],
+    attention_pattern: [
+      [
+        /: if \(j < first \|\| j >= seen\) \{ continue; \}/,
+        'max passes over the NaN of an unwritten slot here, and a greater maximum scales all weights alike',
+      ],
+    ],
+  },
 };
