@@ -61,6 +61,7 @@ const USUAL: readonly Distribution[] = [
   'denormals',
   'zeros',
   'huge',
+  'negative',
   'alternating',
   'ties',
 ];
@@ -117,8 +118,8 @@ function u32(shape: InputShape, options: RandomIntegerOptions = {}): NamedInput<
 const makers: Adversarial = Object.assign(adversarial, { i32, u32 });
 
 /**
- * Inputs that break kernels: `adversarial(shape)` of f32 (outliers, constant rows, denormals, zeros of both signs, huge numbers, sums
- * that cancel, ties), `adversarial.i32(shape)` and `adversarial.u32(shape)`.
+ * Inputs that break kernels: `adversarial(shape)` of f32 (outliers, constant rows, denormals, zeros of both signs, huge numbers,
+ * numbers far below 0, sums that cancel, ties), `adversarial.i32(shape)` and `adversarial.u32(shape)`.
  *
  * @example The naive softmax fails where exp leaves f32
  * ```ts

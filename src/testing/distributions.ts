@@ -45,6 +45,8 @@ export const DISTRIBUTIONS = {
   /** 2^40 to 2^60, of either sign: squares are still finite, and so are sums of 128 of them. */
   huge: (seed, { rows, width }, scale) =>
     fill(rows * width, (i) => scale * sign(seed, i) * 2 ** (40 + 20 * uniform(seed, i, SIZE))),
+  /** −400 to −200: exp is 0, and a maximum that starts at 0 stays there. */
+  negative: (seed, { rows, width }, scale) => fill(rows * width, (i) => -scale * (200 + 200 * uniform(seed, i, SIZE))),
   /** About 1 and −1 in turns: sums cancel. */
   alternating: (seed, { rows, width }, scale) => {
     const steps = normals(seed, rows * width, 2 ** -10);

@@ -81,6 +81,13 @@ describe('random', () => {
     }
   });
 
+  test('has numbers far below 0, of which exp is 0 in f32', () => {
+    for (const value of rowsOf('negative').flat()) {
+      expect(value).toBeGreaterThan(-400);
+      expect(Math.fround(Math.exp(value))).toBe(0);
+    }
+  });
+
   test('has sums that cancel, and ties', () => {
     for (const row of rowsOf('alternating')) {
       expect(Math.abs(row.reduce((sum, value) => sum + value, 0))).toBeLessThan(0.1);
@@ -124,6 +131,7 @@ describe('adversarial', () => {
       'denormals',
       'zeros',
       'huge',
+      'negative',
       'alternating',
       'ties',
     ]);
@@ -133,7 +141,7 @@ describe('adversarial', () => {
 
   test('has NaN, infinities and the largest numbers by name', () => {
     const names = adversarial(8, { also: ['NaN', 'normal', 'largest'] }).map(({ name }) => name);
-    expect(names.slice(9)).toEqual(['NaN', 'largest']);
+    expect(names.slice(10)).toEqual(['NaN', 'largest']);
   });
 
   test('has integers at the ends of a range and in order', () => {
@@ -163,7 +171,7 @@ function call(make: unknown, ...given: readonly unknown[]): () => unknown {
 }
 
 const NAMES =
-  'normal, uniform, outliers, constant rows, denormals, zeros, huge, alternating, ties, NaN, infinities, largest';
+  'normal, uniform, outliers, constant rows, denormals, zeros, huge, negative, alternating, ties, NaN, infinities, largest';
 
 test.each<[mistake: string, make: unknown, given: readonly unknown[], message: string]>([
   ['no shape', random, [], 'shape is undefined, expected an integer ≥ 0, or a list of them'],
