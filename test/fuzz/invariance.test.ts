@@ -123,6 +123,9 @@ test('the schedules had chunks, hits, preemptions, aborts, choices and long cont
     choices: 50,
     'adjusted rows': 500,
     'with logprobs': 50,
+    'with prompt logprobs': 40,
+    'scores computed': 2000,
+    resumed: 25,
     'beyond 256': 40,
     'beyond 512': 8,
   };
