@@ -90,7 +90,8 @@ export function createApp(serving: Serving): Hono<Env> {
   app.onError((error, call) => {
     const answer = toApiError(error, call.get('names'));
     if (answer.status >= 500 && answer.cause !== undefined) {
-      serving.log.error({ requestId: call.get('requestId'), err: answer.cause }, answer.code);
+      const fault = options.logTexts ? { err: answer.cause } : { fault: faultOf(answer.cause) };
+      serving.log.error({ requestId: call.get('requestId'), ...fault }, answer.code);
     }
     return new Response(JSON.stringify(answer.body), {
       status: answer.status,
@@ -98,6 +99,13 @@ export function createApp(serving: Serving): Hono<Env> {
     });
   });
   return app;
+}
+
+/** Class and place of a fault: its message may quote a prompt, or tell where a model lies. */
+function faultOf(error: unknown) {
+  if (!(error instanceof Error)) return { name: typeof error };
+  const at = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return { name: error.name, at: at.map((line) => line.trim()) };
 }
 
 /** Tells whether a path needs no key. */

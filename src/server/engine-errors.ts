@@ -7,7 +7,7 @@ import {
   UnknownRequestError,
 } from '../engine/errors.ts';
 import { RequestTooLargeError } from '../scheduler/request-too-large-error.ts';
-import { ChatTemplateRefusal } from '../tokenizer/chat-template-errors.ts';
+import { ChatTemplateError, ChatTemplateRefusal } from '../tokenizer/chat-template-errors.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { clip, quote } from '../util/quote.ts';
 import { ApiError, invalidParameter } from './api-error.ts';
@@ -34,6 +34,9 @@ export function toApiError(error: unknown, names: ParameterNames = {}): ApiError
   }
   if (error instanceof ChatTemplateRefusal) {
     return invalidParameter('messages', `chat template refuses the messages: ${clip(error.reason)}`);
+  }
+  if (error instanceof ChatTemplateError) {
+    return new ApiError(500, 'chat template of the model is faulty', { code: 'chat_template_failed', cause: error });
   }
   if (error instanceof EngineClosedError) return shuttingDown();
   if (error instanceof RunnerFailedError) return deviceFailed(error);

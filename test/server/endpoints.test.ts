@@ -126,6 +126,18 @@ describe('/v1/completions', () => {
     expect([status, body.error.message]).toEqual([400, expect.stringContaining('expected at most 16384')]);
   });
 
+  test('bounds what one answer has, as others wait while it is written', async () => {
+    const call = { prompt: [1], max_tokens: 250, logprobs: 20, n: 8 };
+    const { status, body } = await answer('/v1/completions', call);
+    expect([status, body.error.param]).toEqual([400, 'logprobs']);
+    expect(body.error.message).toContain('expected at most 32768; stream it');
+    expect(
+      (await answer('/v1/completions', { ...call, logprobs: undefined, timeline: true, n: 128 })).body.error.param,
+    ).toBe('timeline');
+    const { chunks } = await events('/v1/completions', { ...call, max_tokens: 20, n: 2 });
+    expect(chunks.length).toBeGreaterThan(20);
+  });
+
   test('streams the same text, the seed first and the usage last', async () => {
     const { text } = expected(promptIds, 5, 6);
     const call = { prompt: PROMPT, max_tokens: 6, seed: 5, stream_options: { include_usage: true } };

@@ -11,7 +11,7 @@ import { samplingOptions } from '../parameters/sampling.ts';
 import { readJson } from '../read-body.ts';
 import { contextOf } from '../served-model.ts';
 import { type Call, checkIsServing, checkModel, requestFields, type Serving, startGeneration } from '../serving.ts';
-import { answerStream, answerWhole, type ChoiceShape } from './choices.ts';
+import { answerStream, answerWhole, type ChoiceShape, checkAnswerSize } from './choices.ts';
 import { checkHasTokenizer, checkLength } from './encode-prompt.ts';
 
 /** Answers a call of `/v1/chat/completions`. */
@@ -35,6 +35,7 @@ export async function chatCompletions(serving: Serving, call: Call): Promise<Res
       logprobs: hasLogprobs ? (numTop ?? 0) : undefined,
     },
   });
+  if (!stream) checkAnswerSize([request], n);
   const generation = startGeneration(serving, call, { kind: 'chatcmpl', prompts: [request], n, seed });
   const options = {
     shape: shapeOf(serving, hasLogprobs),

@@ -2,11 +2,13 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { TokenLogprobs } from '../../core/runner.ts';
 import type { FinishedRequest } from '../../engine/request.ts';
+import { invalidParameter } from '../api-error.ts';
 import { toApiError } from '../engine-errors.ts';
 import { EventStream } from '../generation/event-stream.ts';
-import type { Choice, Generation } from '../generation/generation.ts';
+import type { Choice, Generation, PromptRequest } from '../generation/generation.ts';
 import { type ApiFinishReason, finishReasonOf, tokensOf, tokensSoFar, usageOf } from '../generation/outcome.ts';
 import { readPieces } from '../generation/read-pieces.ts';
+import { MAX_ANSWER_ENTRIES } from '../parameters/kinds.ts';
 import { type Call, noteTokens, type Serving } from '../serving.ts';
 
 /** Part of a choice's text. */
@@ -45,6 +47,27 @@ export interface AnswerOptions {
   readonly returnIds: boolean;
   /** Reports an id that has no text yet, too. */
   readonly hasLogprobs: boolean;
+}
+
+/**
+ * Refuses a whole answer that would have more log-probabilities, or spans of timelines, than can be written at once.
+ *
+ * @throws ApiError
+ */
+export function checkAnswerSize(prompts: readonly PromptRequest[], n: number): void {
+  for (const name of ['logprobs', 'timeline'] as const) {
+    const entries = n * prompts.reduce((sum, prompt) => sum + entriesOf(name, prompt), 0);
+    if (entries <= MAX_ANSWER_ENTRIES) continue;
+    const message = `${name} may have ${entries} entries in one answer, expected at most ${MAX_ANSWER_ENTRIES}; stream it, or ask for fewer tokens`;
+    throw invalidParameter(name, message);
+  }
+}
+
+function entriesOf(name: 'logprobs' | 'timeline', { sampling = {}, timeline = false }: PromptRequest): number {
+  const { maxTokens = 0, logprobs = null } = sampling;
+  // A step and the wait before it.
+  if (name === 'timeline') return timeline ? 2 * maxTokens : 0;
+  return logprobs === null ? 0 : maxTokens * (logprobs + 1);
 }
 
 /** Waits for all choices and answers. @throws ApiError for one that ended by a fault. */

@@ -9,7 +9,14 @@ import { parseParameters } from '../parameters/parse.ts';
 import { samplingOptions } from '../parameters/sampling.ts';
 import { readJson } from '../read-body.ts';
 import { type Call, checkIsServing, checkModel, requestFields, type Serving, startGeneration } from '../serving.ts';
-import { answerStream, answerWhole, type ChoiceShape, type PromptLogprobs, type TextPart } from './choices.ts';
+import {
+  answerStream,
+  answerWhole,
+  type ChoiceShape,
+  checkAnswerSize,
+  type PromptLogprobs,
+  type TextPart,
+} from './choices.ts';
 import { encodePrompt } from './encode-prompt.ts';
 
 type Parameters = z.output<typeof completionParameters>;
@@ -40,6 +47,7 @@ export async function completions(serving: Serving, call: Call): Promise<Respons
     return { ...shared, promptIds };
   });
   if (echo && logprobs !== undefined) checkEcho(requests, logprobs, n);
+  if (!stream) checkAnswerSize(requests, n);
   const generation = startGeneration(serving, call, { kind: 'cmpl', prompts: requests, n, seed });
   const options = {
     shape: shapeOf(serving, parameters, prompts),

@@ -14,6 +14,8 @@ export const MAX_CHOICES = 128;
 export const MAX_PROMPTS = 128;
 /** Most log-probabilities of prompts in one answer: tokens × n × (logprobs + 1). */
 export const MAX_ECHO_ENTRIES = 16_384;
+/** Most log-probabilities, or spans of timelines, in one whole answer: it is written at once, and others wait meanwhile. */
+export const MAX_ANSWER_ENTRIES = 32_768;
 /** Most messages of a chat. */
 export const MAX_MESSAGES = 2048;
 
