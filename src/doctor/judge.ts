@@ -2,6 +2,7 @@
 import { DeviceLostError } from '../gpu/errors.ts';
 import type { NamedVariant } from '../gpu/kernel-variants.ts';
 import type { Expected } from '../kernels/kernel-case.ts';
+import { furthestElement } from '../testing/furthest.ts';
 import { digestOf } from '../util/digest.ts';
 import { RoseinferError } from '../util/errors.ts';
 
@@ -158,17 +159,10 @@ function inTolerances(deviation: Deviation | null): number {
 
 /** The element that is furthest out in parts of its tolerance; null when all are equal to what is expected. */
 function furthest(words: Uint32Array, { want, tolerance, toNumbers }: Expected, start: number, what: string) {
-  const numbers = toNumbers(words);
-  let worst: Deviation | null = null;
-  for (let i = 0; i < numbers.length; i++) {
-    const [got, right] = [numbers[i]!, want[start + i]!];
-    if (Object.is(got, right) || got === right) continue;
-    const allowed = tolerance?.[start + i] ?? 0;
-    const error = Math.abs(got - right);
-    if (worst === null || Number.isNaN(error) || error / allowed > worst.error / worst.tolerance) {
-      worst = { what, index: start + i, got, want: right, error, tolerance: allowed };
-      if (Number.isNaN(error)) return worst;
-    }
-  }
-  return worst;
+  const { element } = furthestElement({
+    got: toNumbers(words),
+    wantOf: (i) => want[start + i]!,
+    toleranceOf: (i) => tolerance?.[start + i] ?? 0,
+  });
+  return element && { what, ...element, index: start + element.index };
 }

@@ -3,6 +3,7 @@ import type { Device } from '../gpu/device.ts';
 import { KernelError } from '../gpu/errors.ts';
 import { Kernel } from '../gpu/kernel.ts';
 import type { KernelSpec, ScalarsOf } from '../gpu/kernel-spec.ts';
+import { mergeChoice } from '../gpu/merge-choice.ts';
 import { type Scalars, withDefaults, withPackedConditions } from '../gpu/operands.ts';
 import type { TensorData } from '../gpu/tensor-data.ts';
 import { RangeValueError } from '../util/errors.ts';
@@ -152,7 +153,7 @@ async function subjectOf(
   { choice, reference }: ResolvedOptions,
 ): Promise<Omit<Subject, 'first'>> {
   const { spec } = kernel;
-  const { constants } = kernel.base(device.traits, choice);
+  const { constants } = mergeChoice(spec, device.traits, choice);
   const known = { ...constants, ...withDefaults(spec, scalars) };
   const host = await hostOperands(spec, operands, known, reference === null ? device : null);
   return { device, kernel, operands: host, scalars, choice: withPackedConditions(spec, metaOf(host), choice) };

@@ -3,6 +3,7 @@ import type { DType, TensorData } from '../gpu/tensor-data.ts';
 import { toTypedArray } from '../gpu/tensor-data.ts';
 import type { FaultKind, KernelFault, WorstElement } from './check-report.ts';
 import type { OutputExpectation } from './expectations.ts';
+import { furthestElement } from './furthest.ts';
 import type { HostOperand } from './host-operands.ts';
 import { lengthOf } from './host-operands.ts';
 import { limitOf } from './limit.ts';
@@ -76,44 +77,32 @@ export function judgeValues(
   const dtype = toNumbers ? 'f32' : output.dtype;
   const allowed = limitOf(gross === 'nan' ? 0 : limit, { got, want, magnitude });
   const floor = gross === 'yes' && isFloat(dtype) ? GROSS * largestOf(want, dtype) : 0;
-  let numWrong = 0;
-  let bad = -1;
-  let badRatio = 0;
-  let close = -1;
-  let closeRatio = 0;
-  for (let i = 0; i < want.length; i++) {
-    const [has, right] = [got[i]!, rounded(want[i]!, dtype)];
-    if (gross === 'nan' && !(Number.isNaN(right) && !Number.isNaN(has))) continue;
-    if (gross === 'yes' && !Number.isFinite(right)) continue;
-    if (has === right || (Number.isNaN(has) && Number.isNaN(right))) continue;
-    const tolerance = Math.max(allowed(i), floor);
-    const error = Math.abs(has - want[i]!);
-    const ratio = Number.isFinite(error) ? error / tolerance : Number.POSITIVE_INFINITY;
-    if (ratio <= 1) {
-      if (ratio > closeRatio) [close, closeRatio] = [i, ratio];
-      continue;
-    }
-    numWrong++;
-    if (ratio > badRatio) [bad, badRatio] = [i, ratio];
-  }
-  const worstOf = (i: number, ratio: number): WorstElement => ({
+  const wantOf = (i: number) => rounded(want[i]!, dtype);
+  const { element: furthest, numWrong } = furthestElement({
+    got,
+    wantOf,
+    toleranceOf: (i) => Math.max(allowed(i), floor),
+    skips: (i) => (gross === 'nan' ? !Number.isNaN(wantOf(i)) : gross === 'yes' && !Number.isFinite(wantOf(i))),
+  });
+  if (furthest === null) return { fault: null, worst: null };
+  const { index, tolerance, error: distance } = furthest;
+  const ratio = Number.isNaN(distance) ? Number.POSITIVE_INFINITY : distance / tolerance;
+  const element: WorstElement = {
     variant: run.variant,
     output: output.name,
-    index: coordinatesOf(i, output.shape),
-    got: got[i]!,
-    want: want[i]!,
+    index: coordinatesOf(index, output.shape),
+    got: furthest.got,
+    want: furthest.want,
     ratio,
-  });
-  if (bad < 0) return { fault: null, worst: close < 0 || gross !== 'no' ? null : worstOf(close, closeRatio) };
-  const element = worstOf(bad, badRatio);
-  const unwritten = toNumbers === undefined && output.data === null && isGarbage(words, bad, output.dtype);
+  };
+  if (numWrong === 0) return { fault: null, worst: gross === 'no' ? element : null };
+  const unwritten = toNumbers === undefined && output.data === null && isGarbage(words, index, output.dtype);
   const bothFinite = Number.isFinite(element.got) && Number.isFinite(element.want);
   const kind = unwritten ? 'unwritten' : bothFinite ? 'wrong' : 'not-finite';
-  const tolerance = Math.max(allowed(bad), floor);
   const shape = output.shape.join(', ');
   const counted = `${numWrong} of ${want.length} elements`;
   const expected = `expected ${shown(element.want)}${tolerance > 0 ? ` ± ${tolerance.toExponential(1)}` : ''}`;
-  const error = bothFinite && tolerance > 0 ? `, ${ratioText(badRatio)} times the bound` : '';
+  const error = bothFinite && tolerance > 0 ? `, ${ratioText(ratio)} times the bound` : '';
   const place = `${output.name}[${element.index.join(', ')}] of [${shape}]`;
   const text = unwritten
     ? `${place} was never written, ${expected} (${counted}): does the grid cover every element, and does each lane write what it has?`
