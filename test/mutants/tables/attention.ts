@@ -1,5 +1,4 @@
 // Quick tables of attention: whole and in splits, decode and prefill, windows, and the order of sums, in both classes.
-import { expect } from 'vitest';
 import { Device } from '../../../src/gpu/device.ts';
 import { attention, attentionFold, attentionSplit } from '../../../src/kernels/attention/attention.ts';
 import { attentionNaive } from '../../../src/kernels/attention/attention-naive.ts';
@@ -7,6 +6,8 @@ import { expectedAttention } from '../../../src/kernels/attention/expected.ts';
 import { AttentionStep, decodeSpans, prefillSpans } from '../../../src/kernels/attention/operands.ts';
 import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import { REDUCTIONS } from '../../../src/kernels/reductions.ts';
+import { compareBits, compareWithin } from '../../../src/testing/index.ts';
+import { assertPasses } from '../../support/assert-passes.ts';
 import {
   type Constants,
   checkUnseenKeys,
@@ -16,7 +17,6 @@ import {
 } from '../../support/kernels/attention-case.ts';
 import { checkAttentionNaive } from '../../support/kernels/attention-naive-case.ts';
 import { checkScoreOrder, checkValueOrder } from '../../support/kernels/attention-order.ts';
-import '../../../src/testing/vitest.ts';
 import type { Replace } from '../replace.ts';
 import type { Table } from './table.ts';
 
@@ -44,10 +44,12 @@ async function checkWindows(
   const step = AttentionStep.random(shape, spans);
   const { want, tolerance } = expectedAttention(step);
   const words = await runSplit(device, step, { ...constants, ROWS: 4 }, { split, fold });
-  expect(floatsOf(words)).toBeWithin(want, tolerance, { label: 'windows in splits' });
-  expect(await runWhole(device, step, { ...constants, ROWS: 1 }, kernel)).toEqualBits(words, {
-    label: 'windows of single rows',
-  });
+  assertPasses(compareWithin(floatsOf(words), want, tolerance, { label: 'windows in splits' }));
+  assertPasses(
+    compareBits(await runWhole(device, step, { ...constants, ROWS: 1 }, kernel), words, {
+      label: 'windows of single rows',
+    }),
+  );
 }
 
 async function checkAttentions(device: Device, replace: Replace): Promise<void> {
@@ -58,32 +60,40 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   const decode = AttentionStep.random(shape, decodeSpans(shape));
   const { want, tolerance } = expectedAttention(decode);
   const rows = await runWhole(device, decode, { ROWS: 1, LANES: 8 }, kernel);
-  expect(floatsOf(rows)).toBeWithin(want, tolerance, { label: 'decode' });
+  assertPasses(compareWithin(floatsOf(rows), want, tolerance, { label: 'decode' }));
   const steep = steepStep(shape, decodeSpans(shape));
   const apart = expectedAttention(steep);
-  expect(floatsOf(await runWhole(device, steep, { ROWS: 1, LANES: 8 }, kernel))).toBeWithin(
-    apart.want,
-    apart.tolerance,
-    { label: 'steep' },
+  assertPasses(
+    compareWithin(floatsOf(await runWhole(device, steep, { ROWS: 1, LANES: 8 }, kernel)), apart.want, apart.tolerance, {
+      label: 'steep',
+    }),
   );
   await checkScoreOrder(device, 'f32', kernel);
   await checkValueOrder(device, kernel);
   // More lanes than keys of a tile, and lanes with two vectors of a value each.
   for (const LANES of [64, 8]) {
-    expect(await runSplit(device, decode, { LANES }, { split, fold })).toEqualBits(rows, {
-      label: `splits, ${LANES} lanes`,
-    });
+    assertPasses(
+      compareBits(await runSplit(device, decode, { LANES }, { split, fold }), rows, {
+        label: `splits, ${LANES} lanes`,
+      }),
+    );
   }
 
   const prefill = AttentionStep.random(shape, prefillSpans(sums));
   const tiles = await runWhole(device, prefill, { ROWS: 4, LANES: 32 }, kernel);
   const expected = expectedAttention(prefill);
-  expect(floatsOf(tiles)).toBeWithin(expected.want, expected.tolerance, { label: 'prefill' });
-  expect(await runWhole(device, prefill, { ROWS: 1, LANES: 8 }, kernel)).toEqualBits(tiles, { label: 'single rows' });
-  expect(await runWhole(device, prefill, { ROWS: 4, LANES: 8 }, kernel)).toEqualBits(tiles, { label: 'rows together' });
-  expect(await runWhole(device, prefill, { ROWS: 4, LANES: 8, SUBGROUPS: 0 }, kernel)).toEqualBits(tiles, {
-    label: 'lanes apart',
-  });
+  assertPasses(compareWithin(floatsOf(tiles), expected.want, expected.tolerance, { label: 'prefill' }));
+  assertPasses(
+    compareBits(await runWhole(device, prefill, { ROWS: 1, LANES: 8 }, kernel), tiles, { label: 'single rows' }),
+  );
+  assertPasses(
+    compareBits(await runWhole(device, prefill, { ROWS: 4, LANES: 8 }, kernel), tiles, { label: 'rows together' }),
+  );
+  assertPasses(
+    compareBits(await runWhole(device, prefill, { ROWS: 4, LANES: 8, SUBGROUPS: 0 }, kernel), tiles, {
+      label: 'lanes apart',
+    }),
+  );
   for (const SUBGROUPS of [0, 1]) await checkUnseenKeys(device, shape, { ROWS: 4, LANES: 8, SUBGROUPS }, kernel);
 
   await checkWindows(device, { kernel, split, fold }, { LANES: 8 });
@@ -93,8 +103,10 @@ async function checkAttentions(device: Device, replace: Replace): Promise<void> 
   const half = AttentionStep.random({ G: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
   const halves = expectedAttention(half);
   const got = await runWhole(device, half, { ROWS: 4, LANES: 8 }, kernel);
-  expect(floatsOf(got)).toBeWithin(halves.want, halves.tolerance, { label: 'prefill, f16' });
-  expect(await runWhole(device, half, { ROWS: 1, LANES: 32 }, kernel)).toEqualBits(got, { label: 'lanes apart, f16' });
+  assertPasses(compareWithin(floatsOf(got), halves.want, halves.tolerance, { label: 'prefill, f16' }));
+  assertPasses(
+    compareBits(await runWhole(device, half, { ROWS: 1, LANES: 32 }, kernel), got, { label: 'lanes apart, f16' }),
+  );
   await checkScoreOrder(device, 'f16', kernel);
 }
 
@@ -106,26 +118,30 @@ async function checkAttentionsAbreast(_: Device, replace: Replace): Promise<void
   const decode = AttentionStep.random(shape, decodeSpans(shape));
   const { want, tolerance } = expectedAttention(decode);
   const rows = await runWhole(device, decode, { ROWS: 1 }, kernel);
-  expect(floatsOf(rows)).toBeWithin(want, tolerance, { label: 'decode' });
+  assertPasses(compareWithin(floatsOf(rows), want, tolerance, { label: 'decode' }));
   for (const LOADS of [1, 2]) {
-    expect(await runSplit(device, decode, {}, { split, fold, LOADS })).toEqualBits(rows, {
-      label: `splits, ${LOADS} loads of the fold`,
-    });
+    assertPasses(
+      compareBits(await runSplit(device, decode, {}, { split, fold, LOADS }), rows, {
+        label: `splits, ${LOADS} loads of the fold`,
+      }),
+    );
   }
   const steep = steepStep(shape, decodeSpans(shape));
   const apart = expectedAttention(steep);
-  expect(floatsOf(await runWhole(device, steep, { ROWS: 1 }, kernel))).toBeWithin(apart.want, apart.tolerance, {
-    label: 'steep',
-  });
+  assertPasses(
+    compareWithin(floatsOf(await runWhole(device, steep, { ROWS: 1 }, kernel)), apart.want, apart.tolerance, {
+      label: 'steep',
+    }),
+  );
   await checkScoreOrder(device, 'f32', kernel);
   await checkValueOrder(device, kernel);
 
   const prefill = AttentionStep.random(shape, prefillSpans(sums));
   const tiles = await runWhole(device, prefill, { ROWS: 4, LOADS: 8 }, kernel);
   const expected = expectedAttention(prefill);
-  expect(floatsOf(tiles)).toBeWithin(expected.want, expected.tolerance, { label: 'prefill' });
-  expect(await runWhole(device, prefill, { ROWS: 1 }, kernel)).toEqualBits(tiles, { label: 'single rows' });
-  expect(await runWhole(device, prefill, { ROWS: 8 }, kernel)).toEqualBits(tiles, { label: 'eight rows' });
+  assertPasses(compareWithin(floatsOf(tiles), expected.want, expected.tolerance, { label: 'prefill' }));
+  assertPasses(compareBits(await runWhole(device, prefill, { ROWS: 1 }, kernel), tiles, { label: 'single rows' }));
+  assertPasses(compareBits(await runWhole(device, prefill, { ROWS: 8 }, kernel), tiles, { label: 'eight rows' }));
   await checkUnseenKeys(device, shape, { ROWS: 4, LOADS: 8 }, kernel);
 
   await checkWindows(device, { kernel, split, fold });
@@ -133,7 +149,7 @@ async function checkAttentionsAbreast(_: Device, replace: Replace): Promise<void
   const half = AttentionStep.random({ G: 3, D: 25, P: 16, dtype: 'f16', sums }, prefillSpans(sums));
   const halves = expectedAttention(half);
   const got = await runWhole(device, half, { ROWS: 4 }, kernel);
-  expect(floatsOf(got)).toBeWithin(halves.want, halves.tolerance, { label: 'prefill, f16' });
+  assertPasses(compareWithin(floatsOf(got), halves.want, halves.tolerance, { label: 'prefill, f16' }));
 }
 
 /** Tables of attention and its plain form. */

@@ -1,13 +1,13 @@
 // Quick tables of the kernels over rows of logits, but for the sampler.
-import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import { adjustLogits } from '../../../src/kernels/adjust-logits/adjust-logits.ts';
 import { adjustedRows } from '../../../src/kernels/adjust-logits/operands.ts';
 import { gatherRows } from '../../../src/kernels/gather-rows/gather-rows.ts';
 import { logprobs } from '../../../src/kernels/logprobs/logprobs.ts';
 import { logprobRows } from '../../../src/kernels/logprobs/operands.ts';
+import { compareBits } from '../../../src/testing/index.ts';
+import { assertPasses } from '../../support/assert-passes.ts';
 import { checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../../support/kernels/adjust-logits-case.ts';
-import '../../../src/testing/vitest.ts';
 import { checkGatherRows } from '../../support/kernels/gather-rows-case.ts';
 import { checkExtremeLogprobs, checkLogprobs, runLogprobs } from '../../support/kernels/logprobs-case.ts';
 import type { Replace } from '../replace.ts';
@@ -23,7 +23,7 @@ async function checkLogprobses(device: Device, replace: Replace): Promise<void> 
   // The best token is the last, which stands in for those after it.
   rows[0]!.logits[1499] = 99;
   const words = await runLogprobs(device, rows, kernel, WIDE);
-  expect(words).toEqualBits(await runLogprobs(device, rows, kernel), { label: '64 lanes of four loads' });
+  assertPasses(compareBits(words, await runLogprobs(device, rows, kernel), { label: '64 lanes of four loads' }));
   await checkExtremeLogprobs(device, kernel);
 }
 
@@ -33,7 +33,7 @@ async function checkAdjustments(device: Device, replace: Replace): Promise<void>
   await checkExtremeLogits(device, kernel);
   const rows = adjustedRows(700);
   const words = await runAdjustLogits(device, rows, kernel, WIDE);
-  expect(words).toEqualBits(await runAdjustLogits(device, rows, kernel), { label: '64 lanes of four loads' });
+  assertPasses(compareBits(words, await runAdjustLogits(device, rows, kernel), { label: '64 lanes of four loads' }));
 }
 
 /** Tables of the kernels that gather, report and adjust rows. */

@@ -1,13 +1,13 @@
 // Quick tables of the matmuls: storage types, variants of both classes, epilogues, and norms that they take in.
-import { expect } from 'vitest';
 import { Device } from '../../../src/gpu/device.ts';
 import { matmul, matmulKVWrite } from '../../../src/kernels/matmul/matmul.ts';
 import { matmulNaive } from '../../../src/kernels/matmul/matmul-naive.ts';
 import { normMatmul, normMatmulKVWrite, rmsnormMatmul } from '../../../src/kernels/matmul/norm-matmul.ts';
 import { siluMulNaive } from '../../../src/kernels/matmul/silu-mul-naive.ts';
 import { WEIGHT_DTYPES } from '../../../src/kernels/weights/weight-tiles.ts';
+import { compareBits } from '../../../src/testing/index.ts';
+import { assertPasses } from '../../support/assert-passes.ts';
 import { ACTIVATIONS, checkActivationValues, checkBrokenValues } from '../../support/kernels/activation-checks.ts';
-import '../../../src/testing/vitest.ts';
 import { LAYERNORM } from '../../support/kernels/layernorm-case.ts';
 import {
   checkColumns,
@@ -36,9 +36,9 @@ async function checkMatmuls(device: Device, replace: Replace): Promise<void> {
     const shape = { M: 5, K: 136, N: 331 };
     const want = await checkMatmul(device, shape, dtype, kernel, { ROWS: 4, TILES: 2, LANES: 32 });
     const got = await checkMatmul(device, shape, dtype, kernel, { ROWS: 2, TILES: 2, LANES: 32, SUBGROUPS: false });
-    expect(got).toEqualBits(want, { label: `without subgroups, ${dtype}` });
+    assertPasses(compareBits(got, want, { label: `without subgroups, ${dtype}` }));
     const quads = await checkMatmul(device, shape, dtype, kernel, ROUND_OF_ONE);
-    expect(quads).toEqualBits(want, { label: `four k in a load, ${dtype}` });
+    assertPasses(compareBits(quads, want, { label: `four k in a load, ${dtype}` }));
     // One more than steps and groups of k, and whole ones.
     await checkMatmul(device, { M: 3, K: 9, N: 33 }, dtype, kernel, { SUBGROUPS: false });
     await checkMatmul(device, { M: 3, K: 65, N: 33 }, dtype, kernel);
@@ -105,7 +105,7 @@ async function checkGpuMatmuls(replace: Replace): Promise<void> {
       const want = await checkMatmul(device, shape, dtype, kernel, { ROWS: 4, TILES: 2, LANES: 32 });
       for (const variant of GPU_VARIANTS[dtype]) {
         const got = await checkMatmul(device, shape, dtype, kernel, { ...UNUSED, ...variant });
-        expect(got).toEqualBits(want, { label: `class gpu, ${dtype}, ${JSON.stringify(variant)}` });
+        assertPasses(compareBits(got, want, { label: `class gpu, ${dtype}, ${JSON.stringify(variant)}` }));
       }
     }
   }

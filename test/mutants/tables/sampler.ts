@@ -5,8 +5,9 @@ import { distributionOf } from '../../../src/kernels/sample/expected.ts';
 import { drawRows, NO_TOKEN } from '../../../src/kernels/sample/operands.ts';
 import { sample, sampleProbs } from '../../../src/kernels/sample/sample.ts';
 import { sampleNaive } from '../../../src/kernels/sample/sample-naive.ts';
+import { compareWithin } from '../../../src/testing/index.ts';
 import { normals } from '../../../src/util/random-values.ts';
-import '../../../src/testing/vitest.ts';
+import { assertPasses } from '../../support/assert-passes.ts';
 import { checkNoise, noiseKernel } from '../../support/kernels/exp-ln-case.ts';
 import { checkRng, rngKernel } from '../../support/kernels/rng-case.ts';
 import { checkNaiveDraws, checkSameDraws } from '../../support/kernels/sample-naive-checks.ts';
@@ -131,7 +132,7 @@ async function checkEnds(device: Device, kernel: typeof sampleProbs): Promise<vo
   for (const [r, row] of rows.entries()) {
     const usable = row.logits !== infinite;
     const want = distributionOf(row, allowed);
-    expect(probs[r]!).toBeWithin(want, PROBABILITY, { label: `row ${r}` });
+    assertPasses(compareWithin(probs[r]!, want, PROBABILITY, { label: `row ${r}` }));
     expect(kept(probs[r]!), `row ${r}`).toEqual(kept(want));
     expect(finite[r], `row ${r}`).toBe(usable ? 1 : 0);
     expect(usable ? want[ids[r]!]! > 0 : ids[r] === 0, `row ${r}: id ${ids[r]}`).toBe(true);

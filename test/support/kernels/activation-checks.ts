@@ -12,7 +12,8 @@ import { expectedMatmul } from '../../../src/kernels/matmul/expected.ts';
 import { matmul } from '../../../src/kernels/matmul/matmul.ts';
 import { type MatmulInputs, matmulInputs } from '../../../src/kernels/matmul/operands.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
-import '../../../src/testing/vitest.ts';
+import { compareWithin } from '../../../src/testing/index.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { type MatmulKernel, runMatmul } from './matmul-checks.ts';
 
 /** Activation, and facts about it from PyTorch. */
@@ -36,9 +37,11 @@ export async function checkActivation(
 ): Promise<void> {
   const inputs = { ...matmulInputs(7, { M: 9, K: 60, N: 330 }, dtype), activation: activation.condition };
   const { want, tolerance } = expectedMatmul(inputs);
-  expect(floatsOf(await runMatmul(device, inputs, {}, kernel))).toBeWithin(want, tolerance!, {
-    label: activation.condition,
-  });
+  assertPasses(
+    compareWithin(floatsOf(await runMatmul(device, inputs, {}, kernel)), want, tolerance!, {
+      label: activation.condition,
+    }),
+  );
 }
 
 /** Makes inputs whose sums are x, 0 · 0 + x; for gates each is followed by a 1. */
@@ -61,7 +64,7 @@ export async function checkActivationValues(
   // The sums are exact.
   const want = ACTIVATIONS_IN_FLOAT64[condition].apply(Float64Array.from(x));
   const tolerance = want.map((value, i) => activationBound(condition, x[i]!, 0, value));
-  expect(got).toBeWithin(want, tolerance, { label: condition });
+  assertPasses(compareWithin(got, want, tolerance, { label: condition }));
   return { got, tolerance };
 }
 

@@ -1,5 +1,4 @@
 // Check of the naive attention on a prompt.
-import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { NO_WINDOW } from '../../../src/kernels/attention/attention.ts';
@@ -8,7 +7,8 @@ import { expectedAttention } from '../../../src/kernels/attention/expected.ts';
 import { AttentionStep } from '../../../src/kernels/attention/operands.ts';
 import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import { REDUCTIONS } from '../../../src/kernels/reductions.ts';
-import '../../../src/testing/vitest.ts';
+import { compareWithin } from '../../../src/testing/index.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** Expects of one prompt of 70 tokens, whose query heads share keys and see all of them or some, the values of float64. */
@@ -23,10 +23,13 @@ export async function checkAttentionNaive(
     const got = await runKernel(device, kernel, tensors, scalars, { constants: { SHARE: shape.SHARE } });
     const { want, tolerance } = expectedAttention(step);
     // Its one chain of T additions is no longer than twice that of `attention`, 32 + 2 · 3 roundings.
-    expect(floatsOf(got)).toBeWithin(
-      want,
-      tolerance.map((value) => 2 * value),
-      { label: `naive, window ${window}` },
+    assertPasses(
+      compareWithin(
+        floatsOf(got),
+        want,
+        tolerance.map((value) => 2 * value),
+        { label: `naive, window ${window}` },
+      ),
     );
   }
 }

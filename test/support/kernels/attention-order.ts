@@ -1,5 +1,4 @@
 // Checks of the order of attention's sums, by numbers that cancel: a sum is then its rounding errors.
-import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { attention, TILE_KEYS as KEYS } from '../../../src/kernels/attention/attention.ts';
@@ -8,9 +7,10 @@ import { floatsOf } from '../../../src/kernels/kernel-case.ts';
 import type { KVDType } from '../../../src/kernels/kv-write/kv-write.ts';
 import { type AttentionSums, REDUCTIONS } from '../../../src/kernels/reductions.ts';
 import { softmax } from '../../../src/reference/operators.ts';
+import { compareWithin } from '../../../src/testing/index.ts';
 import { normals } from '../../../src/util/random-values.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { runWhole } from './attention-case.ts';
-import '../../../src/testing/vitest.ts';
 
 const U = 2 ** -24;
 const SHAPE = { G: 1, D: 36, P: 5 } as const;
@@ -66,10 +66,13 @@ export async function checkScoreOrder(
   // Each exp as in `attentionBound`, the scores themselves to two roundings; the sums as there.
   const relative = (6 * (context / KEYS + context / sums.splitKeys + 3) + 7 * spread + 2 * (KEYS + context / KEYS)) * U;
   const got = floatsOf(await runWhole(device, step, { ROWS: 1 }, kernel));
-  expect(got).toBeWithin(
-    want,
-    size.map((value) => 2 * relative * value),
-    { label: 'order of the scores' },
+  assertPasses(
+    compareWithin(
+      got,
+      want,
+      size.map((value) => 2 * relative * value),
+      { label: 'order of the scores' },
+    ),
   );
 }
 
@@ -102,9 +105,12 @@ export async function checkValueOrder(
   });
   const got = floatsOf(await runWhole(device, step, { ROWS: 1 }, kernel));
   // exp(0) is exact; the division errs by 2.5 units.
-  expect(got).toBeWithin(
-    want,
-    want.map((value) => 6 * U * Math.abs(value)),
-    { label: 'order of the values' },
+  assertPasses(
+    compareWithin(
+      got,
+      want,
+      want.map((value) => 6 * U * Math.abs(value)),
+      { label: 'order of the values' },
+    ),
   );
 }

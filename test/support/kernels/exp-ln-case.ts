@@ -1,10 +1,10 @@
 // A kernel over the modules exp_ln and gumbel, to compare each function with float64 by itself.
-import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import { defineKernel } from '../../../src/gpu/kernel.ts';
 import { read, write } from '../../../src/gpu/kernel-spec.ts';
 import { floatsOf, hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
-import '../../../src/testing/vitest.ts';
+import { compareWithin } from '../../../src/testing/index.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** exp(-x), ln u, Gumbel noise of u and its bound, for x ≥ 0 and u in (0, 1), an element a lane. */
@@ -42,10 +42,13 @@ export async function checkNoise(device: Device, kernel = noiseKernel): Promise<
   const out = floatsOf(await runKernel(device, kernel, operands, {}));
   const column = (c: number) => Float64Array.from({ length: N }, (_, i) => out[4 * i + c]!);
   const within = (got: Float64Array, want: number[], units: number, label: string) =>
-    expect(got).toBeWithin(
-      want,
-      want.map((value) => 2 * units * U * Math.abs(value)),
-      { label },
+    assertPasses(
+      compareWithin(
+        got,
+        want,
+        want.map((value) => 2 * units * U * Math.abs(value)),
+        { label },
+      ),
     );
   // exp: half a unit for the last step of the series, a third for that of the reduced argument, a third for the step before.
   within(
@@ -62,10 +65,13 @@ export async function checkNoise(device: Device, kernel = noiseKernel): Promise<
   );
   const noise = Array.from(u, (value) => -Math.log(-Math.log(value)));
   // The inner logarithm's error is one of the outer one's value.
-  expect(column(2)).toBeWithin(
-    noise,
-    noise.map((value) => 8 * U * (1 + Math.abs(value))),
-    { label: 'noise' },
+  assertPasses(
+    compareWithin(
+      column(2),
+      noise,
+      noise.map((value) => 8 * U * (1 + Math.abs(value))),
+      { label: 'noise' },
+    ),
   );
   // Half way between 1e-3 above the noise and, as log2 is replaced by a chord, -ln u by 1 - u, as far as those go.
   const bound = column(3);
@@ -73,15 +79,21 @@ export async function checkNoise(device: Device, kernel = noiseKernel): Promise<
     const exponent = Math.floor(Math.log2(1 - value));
     return -Math.LN2 * (exponent + (1 - value) / 2 ** exponent - 1) + 1e-3;
   });
-  expect(bound).toBeWithin(
-    chord,
-    chord.map((value) => 8 * U * (1 + Math.abs(value)) + 128 * U),
-    { label: 'bound' },
+  assertPasses(
+    compareWithin(
+      bound,
+      chord,
+      chord.map((value) => 8 * U * (1 + Math.abs(value)) + 128 * U),
+      { label: 'bound' },
+    ),
   );
   const slack = bound.map((value, i) => value - noise[i]!);
-  expect(slack.map((value) => Math.min(value, 0))).toBeWithin(
-    slack.map(() => 0),
-    slack.map(() => 0),
-    { label: 'bound below the noise' },
+  assertPasses(
+    compareWithin(
+      slack.map((value) => Math.min(value, 0)),
+      slack.map(() => 0),
+      slack.map(() => 0),
+      { label: 'bound below the noise' },
+    ),
   );
 }

@@ -1,11 +1,11 @@
 // Check of copied rows, several and one.
-import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import { expectedRows } from '../../../src/kernels/gather-rows/expected.ts';
 import { gatherRows } from '../../../src/kernels/gather-rows/gather-rows.ts';
 import { gatherInputs, gatherOperands } from '../../../src/kernels/gather-rows/operands.ts';
-import '../../../src/testing/vitest.ts';
+import { compareBits } from '../../../src/testing/index.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** Expects copies of several rows of C elements, and of one. */
@@ -19,6 +19,6 @@ export async function checkGatherRows(
     const { tensors, scalars } = gatherOperands(inputs);
     const want = new Float32Array(expectedRows(inputs).want);
     const got = await runKernel(device, kernel, tensors, scalars);
-    expect(got).toEqualBits(new Uint32Array(want.buffer), { label: `rows ${inputs.rows} of ${C}` });
+    assertPasses(compareBits(got, new Uint32Array(want.buffer), { label: `rows ${inputs.rows} of ${C}` }));
   }
 }

@@ -1,5 +1,4 @@
 // Check of the kernel that writes keys and values, over scattered slots.
-import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
@@ -7,7 +6,8 @@ import { filledCache } from '../../../src/kernels/kv-write/expected.ts';
 import { kvWrite } from '../../../src/kernels/kv-write/kv-write.ts';
 import { kvWriteInputs, kvWriteOperands } from '../../../src/kernels/kv-write/operands.ts';
 import type { CacheShape } from '../../../src/kernels/kv-write/paged-cache.ts';
-import '../../../src/testing/vitest.ts';
+import { compareBits } from '../../../src/testing/index.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** Expects each head of k and v in its slot, and nothing anywhere else. */
@@ -21,5 +21,5 @@ export async function checkKVWrite(
   const { tensors, scalars } = kvWriteOperands(inputs);
   const choice = { ...tuning, conditions: { KV_F16: shape.dtype === 'f16' } };
   const got = await runKernel(device, kernel, tensors, scalars, choice);
-  expect(got).toEqualBits(filledCache(inputs).words, { label: JSON.stringify(shape) });
+  assertPasses(compareBits(got, filledCache(inputs).words, { label: JSON.stringify(shape) }));
 }

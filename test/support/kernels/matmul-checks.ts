@@ -1,5 +1,4 @@
 // Checks of the matmul kernels against float64 and each other.
-import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
@@ -18,8 +17,9 @@ import {
 } from '../../../src/kernels/matmul/operands.ts';
 import { siluMulNaive } from '../../../src/kernels/matmul/silu-mul-naive.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
+import { compareBits, compareWithin } from '../../../src/testing/index.ts';
 import { normals } from '../../../src/util/random-values.ts';
-import '../../../src/testing/vitest.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** A kernel in the place of `matmul`. */
@@ -73,7 +73,9 @@ export async function checkMatmul(
   };
   const words = await runMatmul(device, inputs, choice, kernel);
   const { want, tolerance } = expectedMatmul(inputs);
-  expect(floatsOf(words)).toBeWithin(want, tolerance!, { label: `M ${shape.M}, K ${shape.K}, N ${shape.N}, ${dtype}` });
+  assertPasses(
+    compareWithin(floatsOf(words), want, tolerance!, { label: `M ${shape.M}, K ${shape.K}, N ${shape.N}, ${dtype}` }),
+  );
   return words;
 }
 
@@ -88,11 +90,11 @@ export async function checkColumns(device: Device, kernel: MatmulKernel = matmul
   const words = await runMatmul(device, { ...inputs, columns: { O, first: FIRST } }, {}, kernel);
   const { want, tolerance } = expectedMatmul(inputs);
   const inside = floatsOf(words).filter((_, i) => columnOf(i) >= 0);
-  expect(inside).toBeWithin(want, tolerance!, { label: 'inside' });
+  assertPasses(compareWithin(inside, want, tolerance!, { label: 'inside' }));
   const outside = words.map((word, i) => (columnOf(i) < 0 ? word : 0));
   const { data } = unwritten(5, O);
   const untouched = new Uint32Array(data.buffer).map((word, i) => (columnOf(i) < 0 ? word : 0));
-  expect(outside).toEqualBits(untouched, { label: 'outside' });
+  assertPasses(compareBits(outside, untouched, { label: 'outside' }));
 }
 
 /**
@@ -107,7 +109,7 @@ export async function checkResidual(
   const inputs = { ...columnInputs(), columns: { O, first: FIRST }, residual: normals(4, 5 * O) };
   const words = await runMatmul(device, inputs, { ...choice, overrides: { LANES: 32 } }, kernel);
   const { want, tolerance } = expectedMatmul(inputs);
-  expect(floatsOf(words)).toBeWithin(want, tolerance!, { label: 'residual' });
+  assertPasses(compareWithin(floatsOf(words), want, tolerance!, { label: 'residual' }));
 }
 
 /** Expects of the naive matmul the sums of float64, and of `matmul` the same bits. */
@@ -121,8 +123,8 @@ export async function checkMatmulNaive(
   const { tensors, scalars } = matmulNaiveOperands(inputs);
   const words = await runKernel(device, naive, tensors, scalars);
   const { want, tolerance } = expectedMatmul(inputs);
-  expect(floatsOf(words)).toBeWithin(want, tolerance!, { label: `naive, K ${K}` });
-  expect(await runMatmul(device, inputs, {}, kernel)).toEqualBits(words, { label: `K ${K}` });
+  assertPasses(compareWithin(floatsOf(words), want, tolerance!, { label: `naive, K ${K}` }));
+  assertPasses(compareBits(await runMatmul(device, inputs, {}, kernel), words, { label: `K ${K}` }));
 }
 
 /** Expects SILU_MUL to give the products of float64, and the bits of the plain kernel after the matmul without it. */
@@ -138,7 +140,7 @@ export async function checkSiluMul(
   const gated = { ...inputs, activation: 'SILU_MUL' } as const;
   const words = await runMatmul(device, gated, choice, kernel);
   const { want, tolerance } = expectedMatmul(gated);
-  expect(floatsOf(words)).toBeWithin(want, tolerance!, { label: 'SILU_MUL' });
+  assertPasses(compareWithin(floatsOf(words), want, tolerance!, { label: 'SILU_MUL' }));
   const { tensors, scalars } = siluMulNaiveOperands(floatsOf(await runMatmul(device, inputs)), shape);
-  expect(words).toEqualBits(await runKernel(device, naive, tensors, scalars), { label: 'SILU_MUL apart' });
+  assertPasses(compareBits(words, await runKernel(device, naive, tensors, scalars), { label: 'SILU_MUL apart' }));
 }

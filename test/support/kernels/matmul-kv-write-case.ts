@@ -1,5 +1,4 @@
 // Check of the matmul that writes keys and values, against `matmul` and then `kv_write`, bit for bit.
-import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
@@ -15,7 +14,8 @@ import {
   projectionOperands,
 } from '../../../src/kernels/matmul/operands.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
-import '../../../src/testing/vitest.ts';
+import { compareBits } from '../../../src/testing/index.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { runKernel, runOutputs } from './run-kernel.ts';
 
 /** A projection of M tokens to q, and to k and v of a cache's heads. */
@@ -51,9 +51,9 @@ export async function checkMatmulKVWrite(
   const choice = { ...tuning, conditions: { ...conditions, ...tuning.conditions, KV_F16 } };
   const { kv, out } = await runOutputs(device, kernel, tensors, scalars, choice);
   const label = JSON.stringify({ ...shape, ...tuning });
-  expect(kv!).toEqualBits(want, { label: `kv, ${label}` });
+  assertPasses(compareBits(kv!, want, { label: `kv, ${label}` }));
   const { data } = unwritten(M, N);
   const before = new Uint32Array(data.buffer);
   const ofQ = sums.map((word, i) => (i % N < C ? word : before[i]!));
-  expect(out!).toEqualBits(ofQ, { label: `out, ${label}` });
+  assertPasses(compareBits(out!, ofQ, { label: `out, ${label}` }));
 }

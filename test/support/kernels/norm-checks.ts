@@ -1,5 +1,4 @@
 // Checks of norms of either kind: against float64, of the order of their sums, of epsilon, and of a row alone and among others.
-import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { KernelSpec } from '../../../src/gpu/kernel-spec.ts';
@@ -8,8 +7,9 @@ import { type Expected, floatsOf, type KernelOperands } from '../../../src/kerne
 import { LAYERNORM_ROWS, type LayernormInputs, layernormInputs } from '../../../src/kernels/layernorm/operands.ts';
 import type { matmul } from '../../../src/kernels/matmul/matmul.ts';
 import type { NormInputs } from '../../../src/kernels/matmul/operands.ts';
+import { compareBits, compareWithin } from '../../../src/testing/index.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { expectRows } from './expect-rows.ts';
-import '../../../src/testing/vitest.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** Norm of a kind: its kernels, what they take, and what is right. A kind without a shift ignores beta. */
@@ -68,16 +68,20 @@ export async function checkNaiveNorm(
 /** Expects sums in the order that the device's class promises. */
 export async function checkNormOrder(device: Device, norm: Norm, kernel: Kernel = norm.kernel): Promise<void> {
   for (const { rows, want, tolerance } of norm.orderCases(device.traits.reduction)) {
-    expect(floatsOf(await runNorm(device, norm, rows, kernel))).toBeWithin(want, tolerance, {
-      label: 'order of the sum',
-    });
+    assertPasses(
+      compareWithin(floatsOf(await runNorm(device, norm, rows, kernel)), want, tolerance, {
+        label: 'order of the sum',
+      }),
+    );
   }
 }
 
 /** Expects the caller's epsilon in the norm of a row of mean 0 and mean square 1. */
 export async function checkEpsilon(device: Device, norm: Norm, kernel: Kernel = norm.kernel): Promise<void> {
   const row = { x: Float32Array.of(-1, 1), gamma: Float32Array.of(1, 3), beta: Float32Array.of(0, 0), eps: 3 };
-  expect(floatsOf(await runNorm(device, norm, row, kernel))).toBeWithin([-0.5, 1.5], [0, 0], { label: 'epsilon 3' });
+  assertPasses(
+    compareWithin(floatsOf(await runNorm(device, norm, row, kernel)), [-0.5, 1.5], [0, 0], { label: 'epsilon 3' }),
+  );
 }
 
 /** Expects of each row of C alone the bits that it has among others. */
@@ -91,6 +95,6 @@ export async function checkRowsAlone(
   const together = await runNorm(device, norm, rows, kernel);
   for (const [n, name] of LAYERNORM_ROWS.entries()) {
     const alone = await runNorm(device, norm, { ...rows, x: rows.x.slice(n * C, (n + 1) * C) }, kernel);
-    expect(alone).toEqualBits(together.subarray(n * C, (n + 1) * C), { label: name });
+    assertPasses(compareBits(alone, together.subarray(n * C, (n + 1) * C), { label: name }));
   }
 }

@@ -1,5 +1,4 @@
 // Check of the matmuls that take a norm in, against the norm and then the matmul, bit for bit, on rows that strain the norm.
-import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
@@ -17,8 +16,9 @@ import {
   projectionOperands,
 } from '../../../src/kernels/matmul/operands.ts';
 import type { WeightDType } from '../../../src/kernels/weights/weight-tiles.ts';
+import { compareBits } from '../../../src/testing/index.ts';
 import { normals } from '../../../src/util/random-values.ts';
-import '../../../src/testing/vitest.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { LAYERNORM } from './layernorm-case.ts';
 import { runMatmul } from './matmul-checks.ts';
 import type { ProjectionShape } from './matmul-kv-write-case.ts';
@@ -55,7 +55,7 @@ export async function checkNormMatmul(
   const { tensors, scalars } = norm.inMatmulOperands(matmulOperands({ ...inputs, x }), rows);
   const conditions = matmulConditions(inputs);
   const got = await runKernel(device, kernel, tensors, scalars, { ...choice, conditions });
-  expect(got).toEqualBits(want, { label: JSON.stringify({ K, N, dtype, ...choice }) });
+  assertPasses(compareBits(got, want, { label: JSON.stringify({ K, N, dtype, ...choice }) }));
 }
 
 /** Expects the words that `layernorm` and then `matmul_kv_write` leave, in the output and in the cache. */
@@ -76,5 +76,5 @@ export async function checkNormMatmulKVWrite(
   const want = await runOutputs(device, matmulKVWrite, apart.tensors, apart.scalars, { conditions });
   const { tensors, scalars } = normProjectionOperands(projectionOperands({ ...inputs, x }), norm);
   const got = await runOutputs(device, kernel, tensors, scalars, { ...choice, conditions });
-  for (const [name, words] of Object.entries(want)) expect(got[name]!).toEqualBits(words, { label: name });
+  for (const [name, words] of Object.entries(want)) assertPasses(compareBits(got[name]!, words, { label: name }));
 }

@@ -1,9 +1,9 @@
 // Checks of the probe kernels: a roofline counts only if its kernels do all the work that they declare.
-import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import { floatsOf, hostTensor, unwritten } from '../../../src/kernels/kernel-case.ts';
+import { compareBits, compareWithin } from '../../../src/testing/index.ts';
 import { LOADS, probeFma, probeLoad, probeRead, VECTOR } from '../../../src/timing/probes.ts';
-import '../../../src/testing/vitest.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { runKernel } from './run-kernel.ts';
 
 const U = 2 ** -24;
@@ -25,7 +25,7 @@ export async function checkProbeRead(device: Device, kernel = probeRead): Promis
       sums: hostTensor(new Uint32Array(numSums), numSums),
     };
     const got = await runKernel(device, kernel, operands, { ROUNDS }, choice);
-    expect(got).toEqualBits(want, { label: `${lanes} lanes, ${choice.constants?.STREAMS} streams` });
+    assertPasses(compareBits(got, want, { label: `${lanes} lanes, ${choice.constants?.STREAMS} streams` }));
   }
 }
 
@@ -47,7 +47,7 @@ export async function checkProbeLoad(device: Device, kernel = probeLoad): Promis
       sums: hostTensor(new Uint32Array(want.length), want.length),
     };
     const got = await runKernel(device, kernel, operands, { ROUNDS }, choice);
-    expect(got).toEqualBits(want, { label: `${lanes} lanes` });
+    assertPasses(compareBits(got, want, { label: `${lanes} lanes` }));
   }
 }
 
@@ -72,10 +72,13 @@ export async function checkProbeFma(device: Device, kernel = probeFma): Promise<
       return sum;
     });
     const got = await runKernel(device, kernel, { out: unwritten(I) }, { ROUNDS, factor, term }, choice);
-    expect(floatsOf(got)).toBeWithin(
-      want,
-      want.map((value) => (steps + 7) * U * value),
-      { label: `${I} sums` },
+    assertPasses(
+      compareWithin(
+        floatsOf(got),
+        want,
+        want.map((value) => (steps + 7) * U * value),
+        { label: `${I} sums` },
+      ),
     );
   }
 }

@@ -1,11 +1,11 @@
 // A kernel over the module rng, to compare its bits with src/util/rng.ts.
-import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import { defineKernel } from '../../../src/gpu/kernel.ts';
 import { read, write } from '../../../src/gpu/kernel-spec.ts';
 import { hostTensor } from '../../../src/kernels/kernel-case.ts';
+import { compareBits } from '../../../src/testing/index.ts';
 import { pcg4d, unitInterval } from '../../../src/util/rng.ts';
-import '../../../src/testing/vitest.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { runKernel } from './run-kernel.ts';
 
 /** All four words of the hash, of which the sampler uses the first alone, and the uniform number of each. */
@@ -43,5 +43,5 @@ export async function checkRng(device: Device, kernel = rngKernel): Promise<void
     const hash = pcg4d(x, y, z, w);
     return [...hash, ...new Uint32Array(Float32Array.from(hash, unitInterval).buffer)];
   });
-  expect(got).toEqualBits(Uint32Array.from(want), { label: 'rng' });
+  assertPasses(compareBits(got, Uint32Array.from(want), { label: 'rng' }));
 }

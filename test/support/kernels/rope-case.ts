@@ -1,5 +1,4 @@
 // Checks of the kernels that rotate: queries and the cache within their bounds, whole and for each token alone.
-import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import type { Kernel } from '../../../src/gpu/kernel.ts';
 import type { VariantChoice } from '../../../src/gpu/kernel-spec.ts';
@@ -14,7 +13,8 @@ import {
 } from '../../../src/kernels/rope-kv-write/operands.ts';
 import { normRopeKVWrite, ropeKVWrite } from '../../../src/kernels/rope-kv-write/rope-kv-write.ts';
 import { ropeNaive } from '../../../src/kernels/rope-kv-write/rope-naive.ts';
-import '../../../src/testing/vitest.ts';
+import { compareBits, compareWithin } from '../../../src/testing/index.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { runKernel, runOutputs } from './run-kernel.ts';
 
 /** Heads and cache of a case; `eps` where heads have norms. */
@@ -43,12 +43,14 @@ export async function checkRope(
   const label = JSON.stringify({ ...cache, SHARE, eps, ...tuning });
   const got = await runRope(device, inputs, kernels, tuning);
   for (const [name, { want, tolerance, toNumbers }] of Object.entries(expectedRope(inputs))) {
-    expect(toNumbers(got[name]!)).toBeWithin(want, tolerance!, { label: `${name}, ${label}` });
+    assertPasses(compareWithin(toNumbers(got[name]!), want, tolerance!, { label: `${name}, ${label}` }));
   }
   const width = inputs.qkv.length / inputs.slots.length;
   for (const t of [0, 2, inputs.slots.length - 1]) {
     const alone = await runRope(device, tokenOf(inputs, t, width), kernels, tuning);
-    expect(alone.qkv!).toEqualBits(got.qkv!.slice(t * width, (t + 1) * width), { label: `token ${t} alone, ${label}` });
+    assertPasses(
+      compareBits(alone.qkv!, got.qkv!.slice(t * width, (t + 1) * width), { label: `token ${t} alone, ${label}` }),
+    );
   }
 }
 
@@ -98,5 +100,5 @@ export async function checkRopeNaive(
     out: unwritten(T, cache.G, D),
   };
   const words = await runKernel(device, kernel, tensors, {});
-  expect(floatsOf(words)).toBeWithin(queries(want), queries(tolerance!), { label: `rope_naive, D ${D}` });
+  assertPasses(compareWithin(floatsOf(words), queries(want), queries(tolerance!), { label: `rope_naive, D ${D}` }));
 }

@@ -6,10 +6,10 @@ import { distributionOf, drawnId, isClearDraw, PROBABILITY_ERROR } from '../../.
 import { filtersOf, type SampledRow } from '../../../src/kernels/sample/operands.ts';
 import { sample, sampleProbs } from '../../../src/kernels/sample/sample.ts';
 import { processLogits, type SamplingFilters } from '../../../src/reference/sampling.ts';
+import { compareBits, compareWithin } from '../../../src/testing/index.ts';
 import { normals } from '../../../src/util/random-values.ts';
 import { uniform } from '../../../src/util/rng.ts';
-import '../../../src/testing/vitest.ts';
-import '../../../src/testing/vitest.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { draw, drawWithProbs } from './sampling-case.ts';
 
 /** Error that a probability may have. */
@@ -66,7 +66,7 @@ export async function checkSweep(
     const label = `row ${r}, ${JSON.stringify(filters)}`;
     const want = distributionOf(row);
     expect(kept(probs[r]!).length, `${label}: kept`).toBe(kept(want).length);
-    expect(probs[r]!).toBeWithin(want, PROBABILITY, { label });
+    assertPasses(compareWithin(probs[r]!, want, PROBABILITY, { label }));
   }
   return compared;
 }
@@ -144,6 +144,6 @@ export async function bitsOf(
 /** Expects rows with the same bits. */
 export function expectSameRows(got: readonly Uint32Array[], want: readonly Uint32Array[], label: string): void {
   got.forEach((row, r) => {
-    expect(row).toEqualBits(want[r]!, { label: `row ${r}, ${label}` });
+    assertPasses(compareBits(row, want[r]!, { label: `row ${r}, ${label}` }));
   });
 }

@@ -3,7 +3,8 @@ import { expect } from 'vitest';
 import type { Device } from '../../../src/gpu/device.ts';
 import { logSoftmax } from '../../../src/reference/operators.ts';
 import type { ModelRunner } from '../../../src/runtime/model-runner.ts';
-import '../../../src/testing/vitest.ts';
+import { compareWithin } from '../../../src/testing/index.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { logitsOfAll, openRunner, places, step, TestSequence } from './model-session.ts';
 
 /**
@@ -43,7 +44,9 @@ export async function expectGreedy(
     .slice(0, comparable)
     .map((logits, i) => logSoftmax(Float64Array.from(logits))[completion[i]!]!);
   // A logprob is a logit minus a mean of logits: twice a logit's tolerance, with logits of at most 30.
-  expect(logprobs).toBeWithin(logprob.slice(0, comparable), { abs: 2 * 2e-4 * 31 }, { label: `${label} logprob` });
+  assertPasses(
+    compareWithin(logprobs, logprob.slice(0, comparable), { abs: 2 * 2e-4 * 31 }, { label: `${label} logprob` }),
+  );
   return comparable;
 }
 
@@ -65,7 +68,7 @@ export async function expectGoldenLogits(
   for (const i of prompts) {
     const want = golden.get(`logits.${i}`)!;
     const got = await logitsOfAll(runner, golden.get(`ids.${i}`)!);
-    expect(got).toBeWithin(want, tolerance(want), { label: `${directory} logits ${i}` });
+    assertPasses(compareWithin(got, want, tolerance(want), { label: `${directory} logits ${i}` }));
   }
 }
 

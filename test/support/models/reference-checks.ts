@@ -3,7 +3,8 @@ import { expect } from 'vitest';
 import type { ForwardOptions, ReferenceOutput } from '../../../src/reference/model.ts';
 import { argmax, logSoftmax } from '../../../src/reference/operators.ts';
 import type { Tolerance } from '../../../src/testing/index.ts';
-import '../../../src/testing/vitest.ts';
+import { compareWithin } from '../../../src/testing/index.ts';
+import { assertPasses } from '../assert-passes.ts';
 import { type Greedy, promptsOf } from './golden.ts';
 
 /** Oracle of any architecture. */
@@ -28,7 +29,7 @@ export function expectReferenceLogits(
   expect(prompts.length).toBeGreaterThan(1);
   for (const i of prompts) {
     const { logits } = model.forward(golden.get(`ids.${i}`)!);
-    expect(logits).toBeWithin(golden.get(`logits.${i}`)!, tolerance, { label: `${label} logits ${i}` });
+    assertPasses(compareWithin(logits, golden.get(`logits.${i}`)!, tolerance, { label: `${label} logits ${i}` }));
   }
 }
 
@@ -42,7 +43,7 @@ export function expectReferenceHidden(
   const { hidden } = model.forward(golden.get('ids.1')!, { logitsRows: [] });
   expect(hidden.length).toBe(model.config.numLayers + 1);
   for (const [l, state] of hidden.entries()) {
-    expect(state).toBeWithin(golden.get(`hidden.1.${l}`)!, tolerance, { label: `${label} hidden ${l}` });
+    assertPasses(compareWithin(state, golden.get(`hidden.1.${l}`)!, tolerance, { label: `${label} hidden ${l}` }));
   }
 }
 
@@ -68,8 +69,8 @@ export function expectReferenceGreedy<S extends { readonly length: number }>(
     next = [id];
   }
   expect(ids, label).toEqual(completion);
-  expect(gaps).toBeWithin(gap, tolerance, { label: `${label} gap` });
-  expect(logprobs).toBeWithin(logprob, tolerance, { label: `${label} logprob` });
+  assertPasses(compareWithin(gaps, gap, tolerance, { label: `${label} gap` }));
+  assertPasses(compareWithin(logprobs, logprob, tolerance, { label: `${label} logprob` }));
 }
 
 /** Expects chunks of ids to have the bits of one forward pass over all. @param ends first position after each chunk. */
