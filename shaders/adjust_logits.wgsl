@@ -63,6 +63,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var newest = NO_ID;
   if (rows[row + NEWEST_SLOT] != NO_SLOT) { newest = u32(next_tokens[rows[row + NEWEST_SLOT]]); }
 
+  // Not every implementation zeroes workgroup memory.
+  if (lane == 0u) { atomicStore(&has_entry, 0u); }
+  workgroupBarrier();
   var first = lane;
   for (; first + (LOADS - 1u) * LANES < params.V; first += LOADS * LANES) {
     var loaded: array<f32, LOADS>;

@@ -88,6 +88,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let start = workgroup.x * params.V;
   let record = workgroup.x * RECORD_WORDS;
 
+  // Not every implementation zeroes workgroup memory.
+  for (var i = lane; i < 2u * (MAX_TOP + 1u); i += LANES) { atomicStore(&maxima[i], 0u); }
+  if (lane == 0u) { atomicStore(&magnitude, 0u); }
+  workgroupBarrier();
   var mine = best_after(lane, start, Token(NO_ID, NO_ID));
   let best = best_of_all(0u, mine);
   let max_logit = value_of(best.key);

@@ -6,8 +6,8 @@ import package::sample_draw::draw;
 import package::sample_estimate::estimate;
 import package::sample_range::{Range, find_range};
 import package::sample_row::{
-  FAR, LANES, MIN_P, NO_ID, Row, SMALLEST_NORMAL, TEMPERATURE, TOKEN_SLOT, TOP_K, TOP_P, UNIT, WORDS, distance_of, logits,
-  sampling, weight_of
+  FAR, LANES, MIN_P, NO_ID, Row, SMALLEST_NORMAL, TEMPERATURE, TOKEN_SLOT, TOP_K, TOP_P, UNIT, WORDS, clear_maxima, distance_of,
+  logits, sampling, weight_of
 };
 import package::sample_strips::{FEW, STRIPS, find_candidates, read_strips};
 import package::sample_tokens::{Cut, Tokens, is_kept};
@@ -77,6 +77,8 @@ fn write_probs(lane: u32, row: Row, cut: Cut, reach: f32, finite: bool) {
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
   let start = workgroup.x * params.V;
   let words = workgroup.x * WORDS;
+  clear_maxima(lane);
+  workgroupBarrier();
   let best = read_strips(lane, start);
   let finite = best.z == 1u;
 

@@ -40,13 +40,19 @@ struct Row {
 }
 
 // Maxima over the lanes; those of a pair take two.
-var<workgroup> maxima: array<atomic<u32>, 5>;
+var<workgroup> maxima: array<atomic<u32>, MAXIMA>;
+const MAXIMA = 5u;
 const BEST = 0u;
 const DRAWN = 2u;
 const BROKEN = 4u;
 
 // From lane 0 to all.
 var<workgroup> message: vec4u;
+
+// Not every implementation zeroes workgroup memory.
+fn clear_maxima(lane: u32) {
+  for (var i = lane; i < MAXIMA; i += LANES) { atomicStore(&maxima[i], 0u); }
+}
 
 // From the best logit down, in temperatures.
 fn distance_of(row: Row, logit: f32) -> f32 {

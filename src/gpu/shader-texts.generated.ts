@@ -132,6 +132,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var newest = NO_ID;
   if (rows[row + NEWEST_SLOT] != NO_SLOT) { newest = u32(next_tokens[rows[row + NEWEST_SLOT]]); }
 
+  // Not every implementation zeroes workgroup memory.
+  if (lane == 0u) { atomicStore(&has_entry, 0u); }
+  workgroupBarrier();
   var first = lane;
   for (; first + (LOADS - 1u) * LANES < params.V; first += LOADS * LANES) {
     var loaded: array<f32, LOADS>;
@@ -1556,6 +1559,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let start = workgroup.x * params.V;
   let record = workgroup.x * RECORD_WORDS;
 
+  // Not every implementation zeroes workgroup memory.
+  for (var i = lane; i < 2u * (MAX_TOP + 1u); i += LANES) { atomicStore(&maxima[i], 0u); }
+  if (lane == 0u) { atomicStore(&magnitude, 0u); }
+  workgroupBarrier();
   var mine = best_after(lane, start, Token(NO_ID, NO_ID));
   let best = best_of_all(0u, mine);
   let max_logit = value_of(best.key);
@@ -2922,8 +2929,8 @@ import package::sample_draw::draw;
 import package::sample_estimate::estimate;
 import package::sample_range::{Range, find_range};
 import package::sample_row::{
-  FAR, LANES, MIN_P, NO_ID, Row, SMALLEST_NORMAL, TEMPERATURE, TOKEN_SLOT, TOP_K, TOP_P, UNIT, WORDS, distance_of, logits,
-  sampling, weight_of
+  FAR, LANES, MIN_P, NO_ID, Row, SMALLEST_NORMAL, TEMPERATURE, TOKEN_SLOT, TOP_K, TOP_P, UNIT, WORDS, clear_maxima, distance_of,
+  logits, sampling, weight_of
 };
 import package::sample_strips::{FEW, STRIPS, find_candidates, read_strips};
 import package::sample_tokens::{Cut, Tokens, is_kept};
@@ -2993,6 +3000,8 @@ fn write_probs(lane: u32, row: Row, cut: Cut, reach: f32, finite: bool) {
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
   let start = workgroup.x * params.V;
   let words = workgroup.x * WORDS;
+  clear_maxima(lane);
+  workgroupBarrier();
   let best = read_strips(lane, start);
   let finite = best.z == 1u;
 
@@ -3435,13 +3444,19 @@ struct Row {
 }
 
 // Maxima over the lanes; those of a pair take two.
-var<workgroup> maxima: array<atomic<u32>, 5>;
+var<workgroup> maxima: array<atomic<u32>, MAXIMA>;
+const MAXIMA = 5u;
 const BEST = 0u;
 const DRAWN = 2u;
 const BROKEN = 4u;
 
 // From lane 0 to all.
 var<workgroup> message: vec4u;
+
+// Not every implementation zeroes workgroup memory.
+fn clear_maxima(lane: u32) {
+  for (var i = lane; i < MAXIMA; i += LANES) { atomicStore(&maxima[i], 0u); }
+}
 
 // From the best logit down, in temperatures.
 fn distance_of(row: Row, logit: f32) -> f32 {

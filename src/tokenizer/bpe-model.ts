@@ -3,13 +3,14 @@
 // each other.
 import { isJsonObject, type JsonObject } from '../util/json.ts';
 import { quote } from '../util/quote.ts';
-import { type FindMerge, mergePairs, mergeTable } from './bpe.ts';
+import type { Pausable } from '../util/turns.ts';
+import { type FindMerge, mergePairs, mergeTable, STEPS } from './bpe.ts';
 import { BYTE_OF_LETTER } from './byte-letters.ts';
 import { byteToken } from './token-decoder.ts';
 import type { Refuse } from './tokenizer-error.ts';
 
-/** Function from a word to the ids of its tokens. */
-export type EncodeWord = (word: string) => number[];
+/** Function from a word to the ids of its tokens. A word may be a whole text, so it can pause. */
+export type EncodeWord = (word: string) => Pausable<number[]>;
 
 /** A model that was checked. */
 export interface BpeModel {
@@ -81,10 +82,16 @@ export function wordEncoder({ vocab, findMerge, ignoresMerges, unknownId, fusesU
     const isFused = fusesUnknown && index > 0 && symbols[index - 1] === undefined;
     return unknownId === null || isFused ? [] : unknownId;
   };
-  return (word) => {
+  return function* (word) {
     const whole = ignoresMerges ? vocab.get(word) : undefined;
     if (whole !== undefined) return [whole];
-    return mergePairs(Array.from(word).flatMap(symbolsOf).flatMap(replaceUnknown), findMerge);
+    const symbols: (number | undefined)[] = [];
+    let numCharacters = 0;
+    for (const character of word) {
+      if (++numCharacters % STEPS === 0) yield;
+      symbols.push(...symbolsOf(character));
+    }
+    return yield* mergePairs(symbols.flatMap(replaceUnknown), findMerge);
   };
 }
 

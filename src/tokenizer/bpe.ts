@@ -1,6 +1,7 @@
 // Byte-pair encoding of one word: the pair of neighbours that ranks first is merged, the leftmost of equals, until none is
 // left. What ranks pairs is apart: tokenizer.json lists merges, SentencePiece scores tokens.
 import { SortedList } from '../util/sorted-list.ts';
+import type { Pausable } from '../util/turns.ts';
 
 /** Token that two neighbours become. */
 export interface Merge {
@@ -18,8 +19,11 @@ interface Candidate extends Merge {
   readonly at: number;
 }
 
+/** Steps between two places where work on a word can pause. */
+export const STEPS = 256;
+
 /** Merges the ids of a word's symbols in O(n log n). */
-export function mergePairs(symbols: readonly number[], findMerge: FindMerge): number[] {
+export function* mergePairs(symbols: readonly number[], findMerge: FindMerge): Pausable<number[]> {
   const ids: (number | undefined)[] = [...symbols];
   const next = ids.map((_, at) => at + 1);
   const previous = ids.map((_, at) => at - 1);
@@ -34,8 +38,13 @@ export function mergePairs(symbols: readonly number[], findMerge: FindMerge): nu
     candidates[at] = candidate;
     if (candidate !== undefined) queue.add(candidate);
   };
-  for (const at of ids.keys()) update(at);
+  for (const at of ids.keys()) {
+    if (at % STEPS === STEPS - 1) yield;
+    update(at);
+  }
+  let numMerges = 0;
   for (let first = queue.first; first !== undefined; first = queue.first) {
+    if (++numMerges % STEPS === 0) yield;
     const { at, id } = first;
     const right = next[at]!;
     ids[at] = id;

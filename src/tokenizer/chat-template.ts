@@ -110,12 +110,12 @@ export class ChatTemplate implements Disposable {
   async encode(messages: readonly ChatMessage[], options: ChatOptions = {}): Promise<number[]> {
     const rendered = await this.#render(messages, options);
     const known = messages.findLast(({ ids }) => ids !== undefined)?.ids;
-    const continued = known && this.#encodeAfter(known, rendered);
-    return continued ?? this.#tokenizer.encodeHidden(rendered.hidden, rendered.reveal);
+    const continued = known && (await this.#encodeAfter(known, rendered));
+    return continued ?? (await this.#tokenizer.encodeHidden(rendered.hidden, rendered.reveal));
   }
 
   /** Encodes what follows the text of known ids; null where the chat does not begin with it, or is not all that the ids say. */
-  #encodeAfter(known: readonly number[], { hidden, reveal }: Rendered): number[] | null {
+  async #encodeAfter(known: readonly number[], { hidden, reveal }: Rendered): Promise<number[] | null> {
     const tokenizer = this.#tokenizer;
     const textOf = (ids: readonly number[]) => tokenizer.decode(ids, { skipSpecialTokens: false });
     const [whole, start] = [reveal(hidden), textOf(known)];
@@ -127,7 +127,7 @@ export class ChatTemplate implements Disposable {
       length += reveal(character).length;
       end += character.length;
     }
-    const ids = [...known, ...tokenizer.encodeHidden(hidden.slice(end), reveal)];
+    const ids = [...known, ...(await tokenizer.encodeHidden(hidden.slice(end), reveal))];
     return textOf(ids) === whole ? ids : null;
   }
 

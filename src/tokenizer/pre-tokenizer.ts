@@ -10,11 +10,11 @@ import type { Refuse } from './tokenizer-error.ts';
 export interface PreTokenizer {
   /** Words are written in the letters of bytes. */
   readonly isByteLevel: boolean;
-  /** @param isFirst the text begins the whole text, with no token before it. */
-  split(text: string, isFirst: boolean): string[];
+  /** Splits a text, each word as it is asked for. @param isFirst the text begins the whole text, with no token before it. */
+  split(text: string, isFirst: boolean): Iterable<string>;
 }
 
-type Split = (text: string) => string[];
+type Split = (text: string) => Iterable<string>;
 
 /**
  * Makes a `pre_tokenizer`.
@@ -33,8 +33,16 @@ export function parsePreTokenizer(value: unknown, refuse: Refuse): PreTokenizer 
   const splits = [...parts.slice(0, -1).map((part) => splitOf(part, refuse)), ...byteLevel(last, refuse)];
   return {
     isByteLevel: true,
-    split: (text) => splits.reduce((words, split) => words.flatMap(split), [text]).map(lettersOf),
+    split: (text) => inLetters(splits.reduce<Iterable<string>>(splitEach, [text])),
   };
+}
+
+function* splitEach(words: Iterable<string>, split: Split): Generator<string> {
+  for (const word of words) yield* split(word);
+}
+
+function* inLetters(words: Iterable<string>): Generator<string> {
+  for (const word of words) yield lettersOf(word);
 }
 
 function splitOf(part: JsonObject, refuse: Refuse): Split {
@@ -54,14 +62,14 @@ function patternSplit(part: JsonObject, refuse: Refuse): Split {
 
 /** Makes words of matches and of the text between them. */
 function isolate(pattern: RegExp): Split {
-  return (text) => {
-    const words: string[] = [];
+  return function* (text) {
     let end = 0;
     for (const { 0: match, index } of text.matchAll(pattern)) {
-      words.push(text.slice(end, index), match);
+      if (index > end) yield text.slice(end, index);
+      if (match !== '') yield match;
       end = index + match.length;
     }
-    return filled([...words, text.slice(end)]);
+    if (end < text.length) yield text.slice(end);
   };
 }
 

@@ -1,5 +1,7 @@
 // Text to ids: added tokens by their spelling; between them normalizer, pre-tokenizer and merges, as in Hugging Face's
 // tokenizers.
+
+import type { Pausable } from '../util/turns.ts';
 import { type AcceptToken, type AddedToken, AddedTokenSearch } from './added-tokens.ts';
 import type { EncodeWord } from './bpe-model.ts';
 import type { Normalizer } from './normalizer.ts';
@@ -33,18 +35,26 @@ export class TextEncoding {
   }
 
   /**
-   * Encodes a text without surroundings.
+   * Encodes a text without surroundings; it can pause between words and within long ones.
    *
    * @param reveal exchanges characters of the text between added tokens.
    */
-  encode(text: string, accepts: AcceptToken, reveal: Normalizer = (part) => part): number[] {
+  *encode(text: string, accepts: AcceptToken, reveal: Normalizer = (part) => part): Pausable<number[]> {
     const { normalize, preTokenizer, encodeWord } = this.#parts;
-    return this.#before.split(text, accepts).flatMap((part, index) => {
-      if (typeof part !== 'string') return part.id;
-      return this.#after.split(normalize(part), accepts).flatMap((part, indexWithin) => {
-        if (typeof part !== 'string') return part.id;
-        return preTokenizer.split(reveal(part), index === 0 && indexWithin === 0).flatMap(encodeWord);
-      });
-    });
+    const ids: number[] = [];
+    for (const [index, part] of this.#before.split(text, accepts).entries()) {
+      const within = typeof part === 'string' ? this.#after.split(normalize(part), accepts) : [part];
+      for (const [indexWithin, each] of within.entries()) {
+        if (typeof each !== 'string') {
+          ids.push(each.id);
+          continue;
+        }
+        for (const word of preTokenizer.split(reveal(each), index === 0 && indexWithin === 0)) {
+          for (const id of yield* encodeWord(word)) ids.push(id);
+          yield;
+        }
+      }
+    }
+    return ids;
   }
 }
