@@ -1,5 +1,5 @@
 // Price of activation patching: as many plain forward passes, passes with an edit, and passes with an edit that go on from a cached
-// beginning. The three take turns run by run, so that a machine that slows down slows all of them.
+// beginning. The three take turns position by position, so that a machine that slows down slows all of them.
 import type { PointName } from '../../src/models/points.ts';
 import type { LoadedTextModel } from '../../src/research/load-text-model.ts';
 import { type Figure, formatFigure, ratio } from '../../src/util/figures.ts';
@@ -54,12 +54,11 @@ export async function measurePatching(
       signal?.throwIfAborted();
       const rest = corrupted.slice(position);
       const cache = position > 0 ? prefix.prefix(position) : undefined;
-      for (const at of points) {
-        const edit = [{ at, position, set: source.taps.get(at)! }];
-        await time('plain', () => model.nextLogits(corrupted));
-        await time('patched', () => model.nextLogits(corrupted, { edit }));
-        await time('cached', () => model.nextLogits(rest, { cache, edit }));
-      }
+      const editOf = (at: PointName) => [{ at, position, set: source.taps.get(at)! }];
+      const all = (run: (at: PointName) => Promise<unknown>) => Promise.all(points.map(run));
+      await time('plain', () => all(() => model.nextLogits(corrupted)));
+      await time('patched', () => all((at) => model.nextLogits(corrupted, { edit: editOf(at) })));
+      await time('cached', () => all((at) => model.nextLogits(rest, { cache, edit: editOf(at) })));
     }
     if (round === 0) continue;
     for (const kind of ['plain', 'patched', 'cached'] as const) sums[kind].push(spent[kind]);

@@ -5,6 +5,7 @@ import { RangeValueError } from '../util/errors.ts';
 import { type Checks, callback, oneOf } from '../util/option-checks.ts';
 import { checkHelper, checkLayers, checkNumbers, checkScore, list } from './check-helpers.ts';
 import { checkIds } from './check-ids.ts';
+import { runAll } from './run-all.ts';
 import type { TextModel } from './text-model.ts';
 
 /** Scores a run by the logits [V] after its text. */
@@ -82,12 +83,13 @@ export async function activationPatching(
   const scores = new Float64Array(layers.length * positions.length);
   for (const [column, position] of positions.entries()) {
     const [rest, cache] = [corrupted.slice(position), position > 0 ? prefix.prefix(position) : undefined];
-    for (const [row, point] of points.entries()) {
+    const runs = points.map(async (point, row) => {
       const edit = [{ at: point, position, set: source.taps.get(point)! }];
       const score = metric(await model.nextLogits(rest, { cache, edit }));
       scores[row * positions.length + column] = checkScore(`at ${point}, position ${position}`, score);
       onProgress(column * points.length + row + 1, scores.length);
-    }
+    });
+    await runAll(runs);
   }
   return { layers, positions, scores, ...of };
 }

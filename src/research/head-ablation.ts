@@ -5,6 +5,7 @@ import { type Checks, callback, oneOf } from '../util/option-checks.ts';
 import type { Metric } from './activation-patching.ts';
 import { checkHelper, checkLayers, checkScore, list } from './check-helpers.ts';
 import { checkIds, isTexts } from './check-ids.ts';
+import { runAll } from './run-all.ts';
 import type { TextModel } from './text-model.ts';
 
 /** Score and kind of an ablation. */
@@ -66,12 +67,13 @@ export async function headAblation(
   const means = by === 'mean' ? await meansOf(model, texts ?? [ids], points) : null;
   const scores = new Float64Array(layers.length * numHeads);
   for (const [row, at] of points.entries()) {
-    for (let head = 0; head < numHeads; head++) {
+    const runs = Array.from({ length: numHeads }, async (_, head) => {
       const edit = [{ at, head, set: means?.get(at) ?? 0 }];
       const place = row * numHeads + head;
       scores[place] = checkScore(`at ${at}, head ${head}`, metric(await model.nextLogits(ids, { edit })));
       onProgress(place + 1, scores.length);
-    }
+    });
+    await runAll(runs);
   }
   return { layers, numHeads, scores, baseline };
 }

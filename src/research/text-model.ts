@@ -144,7 +144,8 @@ export class TextModel {
   async nextLogits(ids: readonly number[], options: PrefillOptions = {}): Promise<Float32Array> {
     checkPrefill('nextLogits', options);
     const checked = this.#checked('ids', ids, options);
-    return this.#inTurn(() => this.#steps.nextLogits(this.#started(checked)));
+    const next = await this.#inTurn(() => this.#steps.nextLogits(this.#started(checked)));
+    return await next();
   }
 
   /**
@@ -237,7 +238,8 @@ export class TextModel {
       let started = this.#started(prompt);
       const text = [...started.promptIds];
       while (text.length < promptLength + maxTokens) {
-        const id = choose(await this.#steps.nextLogits(started), [...text]);
+        const next = await this.#steps.nextLogits(started);
+        const id = choose(await next(), [...text]);
         if (id === null) break;
         checkId('id that choose returned', id, vocabSize);
         started = { promptIds: text, start: text.length, interventions: prompt.interventions };

@@ -42,6 +42,8 @@ export class TextSteps {
   /** Rows of each text of a step that has several, from a multiple of CHUNK_ROWS on. */
   readonly #rowsOfTexts: Tensor;
   readonly probeKernels: ProbeKernels;
+  /** Blocks whose first tokens, up to `length`, the KV cache still holds at its beginning. */
+  #resident: { readonly blocks: KVBlocks; readonly length: number } | null = null;
 
   constructor(device: Device, parts: ModelParts, sizes: RuntimeSizes, kernels: ProbeKernels = probeKernels) {
     const { maxBatchTokens: T, maxBatchSize: S } = sizes;
@@ -105,8 +107,12 @@ export class TextSteps {
     return KVBlocks.copyOf(this.device, this.parts.kv, ceilDiv(text.promptIds.length, this.sizes.blockSize));
   }
 
-  /** Computes the logits [V] after a text. @throws GpuError; DeviceLostError. */
-  async nextLogits(text: StartedText): Promise<Float32Array> {
+  /**
+   * Submits a text; returns how to await the logits [V] after it, which are on their way: the next step may be submitted meanwhile.
+   *
+   * @throws GpuError; DeviceLostError.
+   */
+  async nextLogits(text: StartedText): Promise<() => Promise<Float32Array>> {
     const { kernels, scratch, inputs } = this.parts;
     const logits = scratch.logits.prefix([1, this.#vocabSize]);
     await this.#step([text], (step) => {
@@ -119,7 +125,9 @@ export class TextSteps {
       lmHead(step, this.parts, normed, logits);
       if (step.has('logits')) step.visit('logits', logits.view(logits.shape));
     });
-    return logits.readF32();
+    const reading = logits.readF32();
+    reading.catch(() => {}); // its caller awaits it later
+    return () => reading;
   }
 
   /** Computes logits [R, V] of rows hidden[R, C] of the residual stream, or of rows after the last norm. */
@@ -161,11 +169,15 @@ export class TextSteps {
     const rows = texts.map(({ promptIds, start, cached }, tokenSlot): BatchRow => {
       const first = numBlocks;
       numBlocks += ceilDiv(promptIds.length, blockSize);
-      cached?.copyInto(this.parts.kv, first, ceilDiv(start, blockSize));
+      const isResident = first === 0 && cached === this.#resident?.blocks && start <= (this.#resident?.length ?? 0);
+      if (!isResident) cached?.copyInto(this.parts.kv, first, ceilDiv(start, blockSize));
       const blockTable = Array.from({ length: numBlocks - first }, (_, block) => first + block);
       const sequence = { promptIds, ids: [], params: GREEDY };
       return { sequence, start, numTokens: promptIds.length - start, samples: true, tokenSlot, blockTable };
     });
+    // The step overwrites what comes after its beginning.
+    const [{ cached, start } = { cached: undefined, start: 0 }] = texts.length === 1 ? texts : [];
+    this.#resident = cached === undefined ? null : { blocks: cached, length: start };
     const { plan, sampled } = planBatch(rows, this.sizes);
     const shape = stepShape(plan, this.parts.inputs.write(plan), this.sizes);
     forward(step, this.parts, { ...shape, numLogitsRows: 0 });
