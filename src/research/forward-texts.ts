@@ -2,6 +2,7 @@
 import { Tensor } from '../gpu/tensor.ts';
 import { ForwardResult } from './forward-result.ts';
 import { groupTexts } from './group-texts.ts';
+import { runsBeside } from './interventions.ts';
 import { MAX_TEXTS } from './text-sizes.ts';
 import type { StartedText, TextSteps } from './text-steps.ts';
 
@@ -18,9 +19,7 @@ export async function forwardTexts(steps: TextSteps, texts: readonly StartedText
 
 /** Cuts texts into groups of one step each. */
 function groupsOf(texts: readonly StartedText[], maxTokens: number): StartedText[][] {
-  const isProbed = ({ interventions }: StartedText) =>
-    interventions !== undefined && interventions.taps.length + interventions.edits.length > 0;
-  if (texts.some(isProbed)) return texts.map((text) => [text]);
+  if (!texts.every(({ interventions }) => runsBeside(interventions))) return texts.map((text) => [text]);
   return groupTexts(texts, ({ promptIds }) => promptIds.length, { maxTexts: MAX_TEXTS, maxTokens });
 }
 

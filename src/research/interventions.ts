@@ -47,6 +47,15 @@ export interface Interventions {
 /** Interventions of a step that none is made in. */
 export const NO_INTERVENTIONS: Interventions = { taps: [], edits: [] };
 
+/**
+ * Tells whether the interventions of a text may be made in a step with others: changes by values, at points whose rows are tokens of
+ * the layers.
+ */
+export function runsBeside({ taps, edits }: Interventions = NO_INTERVENTIONS): boolean {
+  const isOfLayers = ({ name, letters }: Point) => letters[0] === 'T' && name !== 'final_norm' && name !== 'logits';
+  return taps.length === 0 && edits.every(({ point, change }) => 'values' in change && isOfLayers(point));
+}
+
 /** Rows of a point, seen as a matrix whose columns are the last size of its shape. */
 export interface EditedRows {
   /** Rows of the point. */

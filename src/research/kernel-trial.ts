@@ -46,8 +46,8 @@ async function runTrial(steps: TextSteps): Promise<Float32Array> {
   await steps.run([{ promptIds: ids, start: 0 }], [logits]);
   const parts = [await logits.readF32()];
   for (let end = length - TRIAL_DECODED; end < length; end++) {
-    const next = await steps.nextLogits({ promptIds: ids.slice(0, end), start: Math.max(end - 1, 0) });
-    parts.push(await next());
+    const next = await steps.nextLogits([{ promptIds: ids.slice(0, end), start: Math.max(end - 1, 0) }]);
+    parts.push(...(await next()));
   }
   const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let start = 0;

@@ -9,7 +9,7 @@ import { EDIT_MODES } from '../kernels/edit-rows/edit-rows.ts';
 import type { PointName } from '../models/points.ts';
 import type { ProbeKernels } from '../models/probe-kernels.ts';
 import type { StepProbes, StepSink } from '../models/step.ts';
-import type { EditFunction } from './edits.ts';
+import type { EditContext, EditFunction } from './edits.ts';
 import {
   type EditedRows,
   editedRows,
@@ -18,14 +18,28 @@ import {
   type PlannedValues,
 } from './interventions.ts';
 
-/** Step of one text, as far as its points depend on it. */
+/** Text of a step, and what is read and changed in it. */
+export interface ProbedText {
+  readonly interventions: Interventions;
+  /** First row of the step that is a token of the text. */
+  readonly firstRow: number;
+  /** Position of that token. */
+  readonly firstPosition: number;
+  readonly numTokens: number;
+}
+
+/** Edit of a text of the step. */
+interface TextEdit {
+  readonly edit: PlannedEdit;
+  readonly text: ProbedText;
+}
+
+/** Step as far as its points depend on it: of several texts, each has interventions that `runsBeside` accepts. */
 export interface ProbedStep {
   readonly kernels: ProbeKernels;
   /** 0, 1, 2, … up to the largest step's T. */
   readonly rows: Tensor;
-  /** Position of the first token. */
-  readonly firstPosition: number;
-  readonly numTokens: number;
+  readonly texts: readonly ProbedText[];
 }
 
 /** Records a step; makes its interventions, and keeps what is tapped in tensors that are the caller's. */
@@ -36,24 +50,24 @@ export class ProbedRecorder implements StepSink, StepProbes {
   readonly rows: Tensor;
   readonly numKeys: number;
   readonly #device: Device;
-  /** Position in the text of the first row of the points to come. */
-  #firstPosition: number;
+  /** Rows of the step that the points to come do not have. */
+  #skippedRows = 0;
   readonly #tapped: ReadonlySet<PointName>;
-  readonly #edits: ReadonlyMap<PointName, readonly PlannedEdit[]>;
+  readonly #edits: ReadonlyMap<PointName, readonly TextEdit[]>;
   readonly #parts: (Recorder | (() => Promise<void>))[] = [];
   /** Tensors of this step by label and shape. */
   readonly #scratch = new Map<string, Tensor>();
   /** Operands of edits. */
   readonly #operands: Tensor[] = [];
 
-  constructor(device: Device, { kernels, rows, firstPosition, numTokens }: ProbedStep, { taps, edits }: Interventions) {
+  constructor(device: Device, { kernels, rows, texts }: ProbedStep) {
     this.#device = device;
     this.kernels = kernels;
     this.rows = rows;
-    this.numKeys = firstPosition + numTokens;
-    this.#firstPosition = firstPosition;
-    this.#tapped = new Set(taps.map(({ name }) => name));
-    this.#edits = Map.groupBy(edits, ({ point }) => point.name);
+    this.numKeys = texts.reduce((most, text) => Math.max(most, text.firstPosition + text.numTokens), 0);
+    this.#tapped = new Set(texts.flatMap(({ interventions }) => interventions.taps.map(({ name }) => name)));
+    const edits = texts.flatMap((text) => text.interventions.edits.map((edit) => ({ edit, text })));
+    this.#edits = Map.groupBy(edits, ({ edit }) => edit.point.name);
   }
 
   /** Null where nothing is read or changed. */
@@ -100,7 +114,7 @@ export class ProbedRecorder implements StepSink, StepProbes {
 
   /** Tells that points from here on have rows from this row of the step on. */
   skipRows(count: number): void {
-    this.#firstPosition += count;
+    this.#skippedRows += count;
   }
 
   /**
@@ -128,9 +142,10 @@ export class ProbedRecorder implements StepSink, StepProbes {
     for (const tensor of [...this.taps.values(), ...this.#scratch.values(), ...this.#operands]) tensor.close();
   }
 
-  #change(edit: PlannedEdit, value: Tensor): void {
+  #change({ edit, text }: TextEdit, value: Tensor): void {
     const { change, heads, positions } = edit;
-    const places = editedRows(edit, value.shape, this.#firstPosition);
+    const firstPosition = text.firstPosition + this.#skippedRows;
+    const places = this.#places(edit, text, value.shape);
     if (places.rows.length === 0) return;
     if ('values' in change) {
       this.#changeRows(value, this.#valuesOf(change.values, value), EDIT_MODES[change.kind], places);
@@ -139,17 +154,27 @@ export class ProbedRecorder implements StepSink, StepProbes {
     // A change of some places changes a copy of all, from which these are taken.
     const target = heads === null && positions === null ? value : this.scratch('changed', value.shape);
     if (target !== value) this.#copy(value, target);
-    if (change.kind === 'run') this.#changeOnHost(edit.point.name, change.run, target);
+    if (change.kind === 'run') this.#changeOnHost(change.run, target, { point: edit.point.name, firstPosition });
     else this.add<KernelSpec>(change.kernel, { ...change.operands, x: target }, change.scalars, change.choice);
     const { rows } = places;
     if (target !== value) this.#changeRows(value, target, EDIT_MODES.set, { rows, sources: rows });
   }
 
-  #changeOnHost(point: PointName, run: EditFunction, target: Tensor): void {
-    const firstPosition = this.#firstPosition;
+  /** Lists the rows of a point that an edit of a text changes. */
+  #places(edit: PlannedEdit, { firstRow, firstPosition, numTokens }: ProbedText, shape: readonly number[]): EditedRows {
+    const axis = edit.point.letters.indexOf('T');
+    const ofText = shape.with(axis, Math.min(numTokens, shape[axis] ?? 0));
+    const { rows, sources } = editedRows(edit, ofText, firstPosition + this.#skippedRows);
+    if (firstRow === 0) return { rows, sources };
+    // The rows of a token lie side by side.
+    const first = firstRow * shape.slice(1, -1).reduce((product, size) => product * size, 1);
+    return { rows: rows.map((row) => row + first), sources };
+  }
+
+  #changeOnHost(run: EditFunction, target: Tensor, context: EditContext): void {
     this.#parts.push(async () => {
       const values = await target.readF32();
-      await run(values, [...target.shape], { point, firstPosition });
+      await run(values, [...target.shape], context);
       target.write(values);
     });
   }

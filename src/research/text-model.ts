@@ -23,6 +23,7 @@ import { hiddenRows } from './hidden-rows.ts';
 import type { Interventions } from './interventions.ts';
 import { tryKernel } from './kernel-trial.ts';
 import { ModelWeights, type WeightReplacement } from './model-weights.ts';
+import { NextCalls } from './next-batch.ts';
 import {
   checkForward,
   checkGenerate,
@@ -67,6 +68,7 @@ export class TextModel {
   /** What cached texts are of: another kernel makes it another. */
   #state: ModelState = {};
   #isClosed = false;
+  readonly #next = new NextCalls();
   /** Settles when the calls so far have. */
   #idle: Promise<unknown> = Promise.resolve();
 
@@ -108,7 +110,7 @@ export class TextModel {
    * Computes logits, reads points of the forward pass (`taps`), and changes some before anything uses them (`edit`).
    *
    * Of several texts there is a result for each, with the bits that it has alone. They run side by side as far as there is room;
-   * texts with taps or edits run one after another. With a `cache`, ids go on after its text, and results are of the ids alone.
+   * with taps, or edits other than by values, one after another. With a `cache`, ids go on after its text, and results are of the ids alone.
    *
    * @throws RangeValueError for ids that are no text of the model, an unknown option, a point that the model does not have, an edit
    * that does not fit its point, or a cached text that is closed or another model's; what the function of an edit throws.
@@ -137,15 +139,17 @@ export class TextModel {
   }
 
   /**
-   * Computes the logits [V] after a text: the last of those that `forward` has, bit by bit, without the others.
+   * Computes the logits [V] after a text: the last of those that `forward` has, bit by bit, without the others. Calls that are made
+   * at once run side by side, as far as their edits are by values.
    *
    * @throws RangeValueError as `forward`.
    */
   async nextLogits(ids: readonly number[], options: PrefillOptions = {}): Promise<Float32Array> {
     checkPrefill('nextLogits', options);
     const checked = this.#checked('ids', ids, options);
-    const next = await this.#inTurn(() => this.#steps.nextLogits(this.#started(checked)));
-    return await next();
+    const promptIds = [...(checked.cache?.ids ?? []), ...checked.ids];
+    const started = () => this.#started(checked);
+    return this.#next.add({ ...checked, promptIds }, started, (run) => this.#inTurn(() => run(this.#steps)));
   }
 
   /**
@@ -238,8 +242,9 @@ export class TextModel {
       let started = this.#started(prompt);
       const text = [...started.promptIds];
       while (text.length < promptLength + maxTokens) {
-        const next = await this.#steps.nextLogits(started);
-        const id = choose(await next(), [...text]);
+        const next = await this.#steps.nextLogits([started]);
+        const [logits] = await next();
+        const id = choose(logits!, [...text]);
         if (id === null) break;
         checkId('id that choose returned', id, vocabSize);
         started = { promptIds: text, start: text.length, interventions: prompt.interventions };
@@ -304,6 +309,7 @@ export class TextModel {
 
   /** Calls share the cache and the scratch tensors. */
   #inTurn<T>(call: () => Promise<T>): Promise<T> {
+    this.#next.separate();
     const result = this.#idle.then(() => {
       if (this.#isClosed)
         throw new RoseinferError('the model was closed, expected an open one; loadTextModel opens one');

@@ -12,7 +12,7 @@ import type { RuntimeSizes } from '../runtime/runtime-sizes.ts';
 import { stepShape } from '../runtime/step-shape.ts';
 import { ceilDiv } from '../util/math.ts';
 import { type Interventions, NO_INTERVENTIONS } from './interventions.ts';
-import { ProbedRecorder } from './probed-recorder.ts';
+import { ProbedRecorder, type ProbedText } from './probed-recorder.ts';
 import { CHUNK_ROWS, chunksOf, type RowRange, rowsOf } from './row-chunks.ts';
 
 /** Sampling of a row for `planBatch`: nothing is sampled here. */
@@ -24,7 +24,7 @@ export interface StartedText {
   readonly start: number;
   /** Keys and values of the ids before `start`, where the last step did not leave them in the cache. */
   readonly cached?: KVBlocks | undefined;
-  /** What is read and changed; nothing when absent, and where several texts run side by side. */
+  /** What is read and changed; nothing when absent. Beside other texts it is what `runsBeside` accepts. */
   readonly interventions?: Interventions | undefined;
 }
 
@@ -108,26 +108,34 @@ export class TextSteps {
   }
 
   /**
-   * Submits a text; returns how to await the logits [V] after it, which are on their way: the next step may be submitted meanwhile.
+   * Submits texts; returns how to await the logits [V] after each, which are on their way: the next step may be submitted meanwhile.
    *
    * @throws GpuError; DeviceLostError.
    */
-  async nextLogits(text: StartedText): Promise<() => Promise<Float32Array>> {
+  async nextLogits(texts: readonly StartedText[]): Promise<() => Promise<Float32Array[]>> {
     const { kernels, scratch, inputs } = this.parts;
-    const logits = scratch.logits.prefix([1, this.#vocabSize]);
-    await this.#step([text], (step) => {
-      const [{ count } = { count: 0 }] = this.#addLayers(step, [text]);
-      const [x, out] = [scratch.hidden.prefix([count, this.#hiddenSize]), this.#gathered(1)];
-      step.add(kernels.gatherRows, { x, rows: inputs.tensors.logitsRows.prefix([1]), out }, {});
-      step.skipRows(count - 1);
-      const normed = scratch.normed.prefix([1, this.#hiddenSize]);
+    const [N, C, V] = [texts.length, this.#hiddenSize, this.#vocabSize];
+    const logits = scratch.logits.prefix([N, V]);
+    let ranges: RowRange[] = [];
+    await this.#step(texts, (step) => {
+      ranges = this.#addLayers(step, texts);
+      const numTokens = ranges.reduce((sum, { count }) => sum + count, 0);
+      const [x, out] = [scratch.hidden.prefix([numTokens, C]), this.#gathered(N)];
+      step.add(kernels.gatherRows, { x, rows: inputs.tensors.logitsRows.prefix([N]), out }, {});
+      step.skipRows(numTokens - N);
+      const normed = scratch.normed.prefix([N, C]);
       lastNorm(step, this.parts, out, normed);
       lmHead(step, this.parts, normed, logits);
       if (step.has('logits')) step.visit('logits', logits.view(logits.shape));
     });
+    // Rows are in the order of the step.
+    const places = ranges.map(({ first }) => ranges.filter((other) => other.first < first).length);
     const reading = logits.readF32();
     reading.catch(() => {}); // its caller awaits it later
-    return () => reading;
+    return async () => {
+      const rows = await reading;
+      return places.map((place) => rows.slice(place * V, (place + 1) * V));
+    };
   }
 
   /** Computes logits [R, V] of rows hidden[R, C] of the residual stream, or of rows after the last norm. */
@@ -223,10 +231,8 @@ export class TextSteps {
     texts: readonly StartedText[],
     record: (step: ProbedRecorder) => void,
   ): Promise<ReadonlyMap<PointName, Tensor>> {
-    const [{ promptIds, start, interventions } = { promptIds: [], start: 0 }] = texts.length === 1 ? texts : [];
-    const probed = { kernels: this.probeKernels, rows: this.#rows, firstPosition: start };
-    const numTokens = promptIds.length - start;
-    const step = new ProbedRecorder(this.device, { ...probed, numTokens }, interventions ?? NO_INTERVENTIONS);
+    const probed = { kernels: this.probeKernels, rows: this.#rows, texts: probedTexts(texts) };
+    const step = new ProbedRecorder(this.device, probed);
     try {
       record(step);
       await step.run('forward');
@@ -236,4 +242,16 @@ export class TextSteps {
       throw error;
     }
   }
+}
+
+/** Lists the texts of a step in its order: those with one token first. */
+function probedTexts(texts: readonly StartedText[]): ProbedText[] {
+  const isDecode = ({ promptIds, start }: StartedText) => promptIds.length - start === 1;
+  let firstRow = 0;
+  return [...texts.filter(isDecode), ...texts.filter((text) => !isDecode(text))].map((text) => {
+    const { promptIds, start, interventions = NO_INTERVENTIONS } = text;
+    const probed = { interventions, firstRow, firstPosition: start, numTokens: promptIds.length - start };
+    firstRow += probed.numTokens;
+    return probed;
+  });
 }

@@ -1,5 +1,6 @@
 // Helpers of research on the bundled GPT-2 and on a Llama: each gives what the float64 reference gives with the same intervention.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { modelKernels } from '../../src/models/kernels.ts';
 import type { PointName } from '../../src/models/points.ts';
 import { logSoftmax } from '../../src/reference/operators.ts';
 import { activationPatching } from '../../src/research/activation-patching.ts';
@@ -11,6 +12,7 @@ import { nextTokens, topTokens } from '../../src/research/next-tokens.ts';
 import { steeringVector } from '../../src/research/steering-vector.ts';
 import { tokenScores } from '../../src/research/token-scores.ts';
 import '../../src/testing/vitest.ts';
+import { mutant } from '../support/kernels/mutant.ts';
 import { loadReferenceLlama } from '../support/models/reference-llama.ts';
 import { loadReferenceModel } from '../support/models/reference-model.ts';
 
@@ -241,6 +243,90 @@ describe.each([
       using result = await model.forward(ids, options);
       expect(await model.nextLogits(ids, options)).toEqual((await result.logits.readF32()).subarray(-V));
     }
+  });
+});
+
+describe.each(['software', 'gpu'] as const)('calls for next logits that are made at once, in class %s', (reduction) => {
+  test.each(['plain', 'qwen3'])('have the bits of each alone on %s, whatever is edited', async (name) => {
+    using loaded = await loadTextModel(`test/fixtures/models/${name}`, { reduction, onNotice: () => {} });
+    const { model } = loaded;
+    const { vocabSize: V } = model.config;
+    const ids = Array.from({ length: 30 }, (_, t) => (t * 37 + 11) % 290);
+    using cache = await model.prefill(ids);
+    using source = await model.forward([...ids].reverse(), { taps: ['blocks.0.z'] });
+    const begun = (position: number) => ({ cache: position === 0 ? undefined : cache.prefix(position) });
+    const calls: [number[], Parameters<typeof model.nextLogits>[1]][] = [
+      [
+        ids.slice(7),
+        { ...begun(7), edit: [{ at: 'blocks.0.z', head: 1, position: 9, set: source.taps.get('blocks.0.z')! }] },
+      ],
+      [ids.slice(29), { ...begun(29), edit: [{ at: 'blocks.0.v', set: 0.5 }] }],
+      [
+        ids.slice(3),
+        {
+          ...begun(3),
+          edit: [
+            { at: 'embed', position: [3, 20], add: 1 },
+            { at: 'blocks.1.mlp_out', scale: 2 },
+          ],
+        },
+      ],
+      [ids, { edit: [{ at: 'blocks.1.pattern', head: 0, scale: 0.5 }] }],
+      [[5], {}],
+      [ids, { edit: [{ at: 'final_norm', position: 29, add: 1 }] }],
+      [ids.slice(3), begun(3)],
+      [
+        ids.slice(7),
+        {
+          ...begun(7),
+          edit: [
+            { at: 'blocks.0.k', head: 0, scale: 3 },
+            { at: 'blocks.0.resid_mid', add: 0.1 },
+          ],
+        },
+      ],
+      [ids.slice(0, 2), { edit: [{ at: 'blocks.0.z', run: (values) => void values.fill(1) }] }],
+      [ids.slice(1), { ...begun(1), edit: [{ at: 'blocks.0.mlp_act', set: 0 }] }],
+    ];
+    const alone: Float32Array[] = [];
+    for (const call of calls) alone.push(await model.nextLogits(...call));
+    expect(await Promise.all(calls.map((call) => model.nextLogits(...call)))).toEqual(alone);
+    expect(new Set(alone.map((logits) => logits.join())).size).toBe(calls.length);
+    // Edits by values run side by side in forward, too.
+    const edit = [{ at: 'blocks.0.z', head: 1, position: 1, set: 0 }] as const;
+    const texts = [ids.slice(0, 20), ids.slice(4, 6), ids.slice(2)];
+    const rows: Float32Array[] = [];
+    for (using result of await model.forward(texts, { edit })) rows.push((await result.logits.readF32()).slice(-V));
+    for (const [i, text] of texts.entries()) expect(rows[i]).toEqual(await model.nextLogits(text, { edit }));
+  });
+
+  test('keep their order with other calls, and one that fails fails alone', async () => {
+    using loaded = await loadTextModel('test/fixtures/models/plain', { reduction });
+    const { model } = loaded;
+    const [want, other] = [await model.nextLogits([1, 2]), await model.nextLogits([3])];
+    const near = mutant(modelKernels.matmul, [['[j] + bias_of_n', '[j] * 1.000001 + bias_of_n']]);
+    const closed = await model.prefill([1]);
+    const calls = [
+      model.nextLogits([1, 2]),
+      model.nextLogits([2], { cache: closed }),
+      model.nextLogits([3]),
+      model.replaceKernel('matmul', near),
+      model.nextLogits([3]),
+    ];
+    closed.close();
+    const settled = await Promise.allSettled(calls);
+    expect(settled.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+    ]);
+    const values = settled.map((one) => (one.status === 'fulfilled' ? one.value : one.reason));
+    expect(values[0]).toEqual(want);
+    expect(values[1]).toMatchObject({ message: expect.stringContaining('expected one that is not closed') });
+    expect(values[2]).toEqual(other);
+    expect(values[4]).not.toEqual(other);
   });
 });
 
