@@ -1,3 +1,4 @@
+// Comparison of the outputs of notebooks: what may differ between machines, and what may not.
 import { expect, test } from 'vitest';
 import { compareOutputs, type Notebook } from './notebook-outputs.ts';
 
