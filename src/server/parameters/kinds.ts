@@ -19,10 +19,15 @@ export const MAX_ANSWER_ENTRIES = 32_768;
 /** Most messages of a chat. */
 export const MAX_MESSAGES = 2048;
 
+/** A switch. */
 export const flagValue = z.boolean({ error: 'true or false' });
+/** A text. */
 export const textValue = z.string({ error: 'a text' });
+/** Values of a count, for messages. */
 export const countExpected = 'an integer ≥ 1';
+/** A count from 1 on. */
 export const countValue = z.int({ error: countExpected }).min(1, { error: countExpected });
+/** A seed. */
 export const seedValue = z.custom<number>(seed.accepts, { error: seed.expected });
 
 /** Makes the schema of a sampling parameter from its row in the library's table. */
@@ -36,19 +41,25 @@ export function integerValue(least: number, most: number) {
   return z.int({ error }).min(least, { error }).max(most, { error });
 }
 
+/** Values of `stop`, for messages. */
 export const stopExpected = `a text or up to ${MAX_STOP_TEXTS} texts, none empty`;
 const stopText = z.string().min(1);
 /** One stop string or several. */
 export const stopValue = z.union([stopText, z.array(stopText).max(MAX_STOP_TEXTS)], { error: stopExpected });
+/** Values that `stop` takes, for tests. */
 export const stopExamples = ['x', ['x', 'yz'], []];
 
+/** Values of `stop_token_ids`, for messages. */
 export const stopIdsExpected = `up to ${MAX_STOPS} ids of tokens`;
+/** Ids that end a request. */
 export const stopIdsValue = z
   .array(z.int({ error: stopIdsExpected }).min(0, { error: stopIdsExpected }), { error: stopIdsExpected })
   .max(MAX_STOPS, { error: stopIdsExpected });
 
+/** Values of `logit_bias`, for messages. */
 export const biasExpected = `an object of up to ${MAX_LOGIT_BIASES} token ids and numbers in [-100, 100]`;
 const isBias = numberIn(-100, 100).accepts;
+/** Additions to logits by token id. */
 export const biasValue = z.custom<Readonly<Record<string, number>>>(
   (value) =>
     isRecord(value) &&
