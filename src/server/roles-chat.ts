@@ -7,8 +7,8 @@ import { RangeValueError } from '../util/errors.ts';
 
 /** Makes the way of writing chats by roles. */
 export function rolesChat(tokenizer: Tokenizer): ChatFormat {
-  const encode = async (messages: readonly ChatMessage[]) =>
-    tokenizer.encode(writeRoles(messages), { parseSpecial: false });
+  const encode = (messages: readonly ChatMessage[]) =>
+    tokenizer.encodeAsync(writeRoles(messages), { parseSpecial: false });
   return { template: { encode } };
 }
 

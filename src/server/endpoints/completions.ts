@@ -41,11 +41,12 @@ export async function completions(serving: Serving, call: Call): Promise<Respons
     throw invalidParameter('prompt', `prompt is a list of ${prompts.length} with resume, expected one`);
   }
   const { add_special_tokens: addSpecial = false } = parameters;
-  const requests = prompts.map((prompt) => {
+  const requests: PromptRequest[] = [];
+  for (const prompt of prompts) {
     const promptIds =
-      typeof prompt === 'string' ? encodePrompt(serving.model, prompt, { addSpecial, name: 'prompt' }) : prompt;
-    return { ...shared, promptIds };
-  });
+      typeof prompt === 'string' ? await encodePrompt(serving.model, prompt, { addSpecial, name: 'prompt' }) : prompt;
+    requests.push({ ...shared, promptIds });
+  }
   if (echo && logprobs !== undefined) checkEcho(requests, logprobs, n);
   if (!stream) checkAnswerSize(requests, n);
   const generation = startGeneration(serving, call, { kind: 'cmpl', prompts: requests, n, seed });

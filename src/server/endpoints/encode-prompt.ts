@@ -1,4 +1,4 @@
-// Prompts as ids. What cannot fit is refused by its length alone: encoding it would keep everybody waiting.
+// Prompts as ids. What cannot fit is refused by its length alone: encoding it would be in vain.
 import { ApiError, invalidParameter } from '../api-error.ts';
 import { contextOf, type ServedModel } from '../served-model.ts';
 
@@ -12,14 +12,18 @@ export interface PromptOptions {
 const longestTokens = new WeakMap<ServedModel, number>();
 
 /**
- * Encodes a prompt.
+ * Encodes a prompt; a long one lets others have turns meanwhile.
  *
  * @throws ApiError for a text that no context holds, and for a model without a tokenizer.
  */
-export function encodePrompt(model: ServedModel, text: string, { addSpecial, name }: PromptOptions): number[] {
+export async function encodePrompt(
+  model: ServedModel,
+  text: string,
+  { addSpecial, name }: PromptOptions,
+): Promise<number[]> {
   checkHasTokenizer(model, name);
   checkLength(model, text.length, name);
-  return model.tokenizer.encode(text, { addSpecial });
+  return await model.tokenizer.encodeAsync(text, { addSpecial });
 }
 
 /** Refuses texts of more characters than the context's tokens can have. @throws ApiError */

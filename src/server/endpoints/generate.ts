@@ -19,7 +19,7 @@ export async function generate(serving: Serving, call: Call): Promise<Response> 
   const body = await readJson(call.env.incoming, serving.options.maxBody);
   const { prompt, seed, ...given } = { ...GENERATE_DEFAULTS, ...parseParameters(generateParameters, body) };
   checkIsServing(serving);
-  const promptIds = encodePrompt(serving.model, prompt, { addSpecial: false, name: 'prompt' });
+  const promptIds = await encodePrompt(serving.model, prompt, { addSpecial: false, name: 'prompt' });
   const room = Math.max(contextOf(serving.model.runner.limits) - Math.max(promptIds.length, 1), 1);
   const isDefault = body.max_new_tokens === undefined;
   const sampling = {

@@ -25,7 +25,7 @@ export async function tokenize(serving: Serving, call: Call): Promise<Response> 
   const tokens =
     prompt === undefined
       ? (await answerOf(serving, chatMessages(messages ?? []), {})).promptIds
-      : encodePrompt(model, prompt, { addSpecial, name: 'prompt' });
+      : await encodePrompt(model, prompt, { addSpecial, name: 'prompt' });
   const texts = parameters.return_token_strs ? tokens.map((id) => tokenText(model.tokenizer, id)) : null;
   const { maxModelLen } = model.runner.limits;
   return call.json({ count: tokens.length, max_model_len: maxModelLen, tokens, token_strs: texts });
