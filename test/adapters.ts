@@ -3,6 +3,7 @@
 //   node test/adapters.ts
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { lavapipeSettings } from '../src/testing/lavapipe.ts';
 
 /** Tests that the adapter may change: the GPU layer, the kernels and a small model. */
 const TESTS = ['test/gpu', 'test/kernels', 'test/models/gpt2/gpt2.test.ts', 'test/runtime/bit-equality.test.ts'];
@@ -24,7 +25,7 @@ const RUNS: readonly AdapterRun[] = [
   ...[128, 256, 512].map((bits) => ({
     name: `lavapipe, vectors of ${bits} bits (subgroups of ${bits / 32})`,
     manifests: LAVAPIPE,
-    env: { LP_NATIVE_VECTOR_WIDTH: String(bits) },
+    env: lavapipeSettings(bits / 32),
   })),
   { name: 'SwiftShader (subgroups of 4, no f16)', manifests: SWIFTSHADER, env: {} },
 ];
