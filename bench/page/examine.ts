@@ -65,7 +65,7 @@ const TIMED_ROWS = [1, 8, 256];
 const TIMED_SIZE = { gpu: 2048, software: 256 };
 const TIMED_RUNS = { gpu: 20, software: 3 };
 
-/** What is examined, and how. */
+/** Devices to examine, and how far. */
 export interface ExamineOptions {
   /** Opens a device on the adapter in a reduction class; each is closed here. */
   readonly open: (reduction: ReductionClass) => Promise<Device>;

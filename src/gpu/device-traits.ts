@@ -40,7 +40,7 @@ export const PLAIN_TRAITS: DeviceTraits = {
 /**
  * Derives the traits of an open device.
  *
- * @param info what WebGPU tells of its adapter.
+ * @param info description of its adapter by WebGPU.
  * @param features `base` for none of its optional features.
  * @param reduction the class that its kernels are to have; its own kind's when absent.
  */

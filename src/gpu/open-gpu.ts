@@ -11,7 +11,7 @@ import { RequirementError } from './errors.ts';
 export interface OpenedGpu {
   readonly gpu: GPUDevice;
   readonly identity: AdapterIdentity;
-  /** What WebGPU tells of the adapter: read once, since the caller's adapter may be gone later. */
+  /** Description of the adapter by WebGPU, read once: the caller's adapter may be gone later. */
   readonly info: Partial<GPUAdapterInfo>;
   /** It ends with the device that is made of it. */
   readonly isOwned: boolean;

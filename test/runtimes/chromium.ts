@@ -22,7 +22,9 @@ export interface PageRun {
 
 /** Builds the page into a directory. */
 function buildPage(directory: string): void {
-  const { status, stderr } = spawnSync(process.execPath, ['bench/build-page.ts', directory], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(process.execPath, ['bench/build-page.ts', '--out', directory], {
+    encoding: 'utf8',
+  });
   if (status !== 0) throw new Error(`the page was not built: ${stderr}`);
 }
 

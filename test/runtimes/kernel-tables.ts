@@ -1,15 +1,19 @@
-// The kernels of the examined models and a forward pass of the bundled one, on Dawn or on the host's own WebGPU. Runs in Node, Bun
+// The kernels of the examined models, a forward pass and requests of the bundled one, on Dawn or on the host's own WebGPU. Runs in Node, Bun
 // and Deno, and writes what it found as JSON.
 //   kernel-tables.ts FILE [own]
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { examine } from '../../bench/page/examine.ts';
+import { Engine } from '../../src/engine/engine.ts';
 import { Device } from '../../src/gpu/device.ts';
+import { loadModel } from '../../src/load-model.ts';
 import { loadTextModel } from '../../src/research/load-text-model.ts';
 import { digestOf } from '../../src/util/digest.ts';
 
 /** Ids of a text: more than a tile of keys, so that blocks and rescaling take part. */
 const TEXT = Array.from({ length: 70 }, (_, i) => (i * 577 + 11) % 8192);
+
+const PROMPTS = ['Once upon a time', 'The king had', 'A dog'];
 
 const [file = '', whose] = process.argv.slice(2);
 
@@ -25,6 +29,27 @@ async function ownDevice(): Promise<{ readonly gpu?: GPUDevice; readonly ownsGpu
   return { gpu: await adapter.requestDevice(), ownsGpu: true };
 }
 
+/** A forward pass of the bundled model. */
+async function forwardPass() {
+  using loaded = await loadTextModel(undefined, await ownDevice());
+  const { logits } = await loaded.model.forward(TEXT);
+  const values = await logits.readF32();
+  const last = Array.from(values.subarray(-loaded.model.config.vocabSize));
+  return { bits: digestOf(new Uint32Array(values.buffer)), last };
+}
+
+/** Ids that the engine samples for some requests side by side. */
+async function engineIds(): Promise<readonly (readonly number[])[]> {
+  await using loaded = await loadModel(undefined, {
+    ...(await ownDevice()),
+    maxBatchSize: PROMPTS.length,
+    warmUp: false,
+  });
+  await using engine = new Engine({ runner: loaded.runner, tokenizer: loaded.tokenizer });
+  const responses = PROMPTS.map((prompt, seed) => engine.generate({ prompt, sampling: { maxTokens: 12, seed } }));
+  return (await Promise.all(responses)).map(({ ids }) => ids);
+}
+
 const begin = performance.now();
 const report = await examine({
   open: async (reduction) => Device.open({ ...(await ownDevice()), reduction }),
@@ -34,11 +59,4 @@ const report = await examine({
     console.log(`${((performance.now() - begin) / 1000).toFixed(1)} s ${what}`);
   },
 });
-using loaded = await loadTextModel(undefined, await ownDevice());
-const { logits } = await loaded.model.forward(TEXT);
-const values = await logits.readF32();
-const forward = {
-  bits: digestOf(new Uint32Array(values.buffer)),
-  last: Array.from(values.subarray(-loaded.model.config.vocabSize)),
-};
-writeFileSync(file, JSON.stringify({ report, forward }));
+writeFileSync(file, JSON.stringify({ report, forward: await forwardPass(), ids: await engineIds() }));

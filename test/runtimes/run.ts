@@ -3,7 +3,7 @@
 //   node test/runtimes/run.ts [--out DIRECTORY]
 // A tool that is missing is told and left out; under CI it is a failure.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,18 +15,33 @@ import { findJupyter, findPlaywright, findTool } from './tools.ts';
 
 const { values } = parseArgs({
   options: {
-    /** Where reports and pictures are kept. */
-    out: { type: 'string', default: mkdtempSync(join(tmpdir(), 'runtimes-')) },
+    /** Where reports and pictures are kept; a new directory by default. */
+    out: { type: 'string' },
   },
 });
+
+const directory = values.out ?? mkdtempSync(join(tmpdir(), 'runtimes-'));
+mkdirSync(directory, { recursive: true });
 
 interface Tables {
   readonly report: AdapterReport;
   readonly forward: { readonly bits: string; readonly last: readonly number[] };
+  readonly ids: readonly (readonly number[])[];
 }
 
 /** Requests of the engine that run in each mode. */
-const BENCH = ['bench/run.ts', '--num-requests', '4', '--max-new-tokens', '12', '--seed', '1', '--warmup', '0'];
+const BENCH = [
+  'bench/run.ts',
+  '--num-requests',
+  '4',
+  '--max-new-tokens',
+  '12',
+  '--do-sample',
+  '--seed',
+  '1',
+  '--warmup',
+  '0',
+];
 /** Lines of a failed program that are shown. */
 const LAST_LINES = 15;
 
@@ -100,7 +115,7 @@ async function runAll(signal: AbortSignal): Promise<void> {
   ];
   const missingOf = (tool: object) => ('missing' in tool ? String(tool.missing) : null);
   const pathOf = (tool: object) => ('path' in tool ? String(tool.path) : '');
-  const file = (name: string) => join(values.out, `${name}.json`);
+  const file = (name: string) => join(directory, `${name}.json`);
 
   await part('Node, the engine', null, async () => {
     await runProgram(process.execPath, [...BENCH, '--json', file('node-ids')], signal);
@@ -127,13 +142,14 @@ async function runAll(signal: AbortSignal): Promise<void> {
     const [own, dawn] = [readTables(file('deno')), readTables(file('dawn'))];
     const isEqual = own.forward.bits === dawn.forward.bits;
     const worst = Math.max(...own.forward.last.map((logit, i) => Math.abs(logit - (dawn.forward.last[i] ?? 0))));
+    if (JSON.stringify(own.ids) !== JSON.stringify(dawn.ids)) throw new Error("the engine's ids are not Node's");
     if (!(worst < 1e-2)) throw new Error(`logits of the bundled model are off by ${worst}`);
     const logits = isEqual ? "with Dawn's bits" : `off by ${worst.toExponential(1)} at most`;
-    return `${describe(own.report, dawn.report)}; logits of the bundled model ${logits}`;
+    return `${describe(own.report, dawn.report)}; logits of the bundled model ${logits}, and the engine's ids Node's`;
   });
   await part('Chromium, the page', missingOf(chromium) ?? missingOf(playwright), async () => {
     if ('missing' in playwright) return '';
-    const { report, verdict } = await runPage(playwright, pathOf(chromium), values.out);
+    const { report, verdict } = await runPage(playwright, pathOf(chromium), directory);
     if (!verdict.startsWith('All is well')) throw new Error(verdict);
     return describe(report, readTables(file('dawn')).report);
   });
@@ -145,7 +161,7 @@ async function runAll(signal: AbortSignal): Promise<void> {
 
 await runCommand(async (signal) => {
   await runAll(signal);
-  console.log(`runtimes: reports and pictures are in ${values.out}`);
+  console.log(`runtimes: reports and pictures are in ${directory}`);
   if (faults.length === 0) return;
   console.error(`runtimes: FAILED: ${faults.join('; ')}`);
   process.exitCode = 1;
