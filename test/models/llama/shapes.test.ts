@@ -16,6 +16,7 @@ import '../../../src/testing/vitest.ts';
 import { kernelsOfTwoWindows } from '../../support/kernels/window-mutants.ts';
 import { tolerance } from '../../support/models/golden.ts';
 import { logitsOfAll, places, step, TestSequence } from '../../support/models/model-session.ts';
+import { referenceConfig } from '../../support/models/reference-llama.ts';
 import { WideCheckpoint } from '../../support/models/wide-checkpoint.ts';
 
 type Keys = Readonly<Record<string, unknown>>;
@@ -133,7 +134,7 @@ async function open(device: Device, keys: Keys, numTokens: number, kernels?: Mod
   const model = parseModel(json, 'test');
   const source = new WideCheckpoint(model, 5);
   const weights = await weightsOf(source, modelTensors(model, source.tiedHead));
-  const reference = new ReferenceLlama(parseLlamaConfig(json, 'test'), (name) => weights.get(name));
+  const reference = new ReferenceLlama(referenceConfig(parseLlamaConfig(json, 'test')), (name) => weights.get(name));
   const options = { dtype: 'f32', maxBatchSize: 1, maxLogitsRows: numTokens } as const;
   const resolved = resolveSizes(model.config, options, 'f32', device);
   const runner = await ModelRunner.create(device, model, source, resolved, { kernels, returnLogits: true });

@@ -5,6 +5,7 @@ import { gguf } from '../../../src/models/llama/gguf.ts';
 import { openGGUFModel } from '../../../src/models/registry.ts';
 import { ReferenceLlama } from '../../../src/reference/llama.ts';
 import { numElements } from '../../../src/util/math.ts';
+import { referenceConfig } from './reference-llama.ts';
 
 /** Makes the model of a file of the Llama family. */
 export async function ggufReference(path: string): Promise<ReferenceLlama> {
@@ -18,5 +19,5 @@ export async function ggufReference(path: string): Promise<ReferenceLlama> {
     await source.readRows(name, 0, shape[0]!, numbers);
     weights.set(name, Float64Array.from(numbers));
   }
-  return new ReferenceLlama(config, (name) => weights.get(name));
+  return new ReferenceLlama(referenceConfig(config), (name) => weights.get(name));
 }

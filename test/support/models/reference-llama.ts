@@ -22,6 +22,14 @@ export function loadReferenceLlama(
   return new ReferenceLlama(readConfig(directory), lookup, options);
 }
 
+/** Takes the keys of a configuration that the float64 model has. */
+export function referenceConfig(config: ReferenceLlamaConfig): ReferenceLlamaConfig {
+  const { numLayers, numHeads, numKVHeads, headDim, hiddenSize, mlpSize, vocabSize, numPositions, window } = config;
+  const { normEpsilon, rope, attentionBias, mlpBias, qkNorm } = config;
+  const sizes = { numLayers, numHeads, numKVHeads, headDim, hiddenSize, mlpSize, vocabSize, numPositions, window };
+  return { ...sizes, normEpsilon, rope, attentionBias, mlpBias, qkNorm };
+}
+
 /** Reads config.json of a fixture: of keys and defaults no more than the fixtures have. */
 function readConfig(directory: string): ReferenceLlamaConfig {
   const config = JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8'));
