@@ -55,7 +55,7 @@ export interface EditContext {
   readonly firstPosition: number;
 }
 
-/** Change of a point's values, in place; shape as of the point, e.g. [T, H, D]. It must not wait for a call of the same model. */
+/** Change of a point's values, in place; shape as of the point, e.g. [T, H, D]. It must not call the same model. */
 export type EditFunction = (
   values: Float32Array,
   shape: readonly number[],

@@ -39,7 +39,11 @@ export class NextCalls {
         if (this.#open === batch) this.#open = null;
         return batch.run(steps);
       };
-      inTurn(run).catch((error: unknown) => batch.refuse(error));
+      inTurn(run).catch((error: unknown) => {
+        // It may have failed before it ran: no call must join it any more.
+        if (this.#open === batch) this.#open = null;
+        batch.refuse(error);
+      });
       this.#open = batch;
     }
     return batch.add(text, started);

@@ -9,6 +9,7 @@ import { EDIT_MODES } from '../kernels/edit-rows/edit-rows.ts';
 import type { PointName } from '../models/points.ts';
 import type { ProbeKernels } from '../models/probe-kernels.ts';
 import type { StepProbes, StepSink } from '../models/step.ts';
+import { RangeValueError } from '../util/errors.ts';
 import type { EditContext, EditFunction } from './edits.ts';
 import {
   type EditedRows,
@@ -40,6 +41,8 @@ export interface ProbedStep {
   /** 0, 1, 2, … up to the largest step's T. */
   readonly rows: Tensor;
   readonly texts: readonly ProbedText[];
+  /** Calls a function of the caller's. */
+  readonly callEdit: <T>(edit: () => T) => T;
 }
 
 /** Records a step; makes its interventions, and keeps what is tapped in tensors that are the caller's. */
@@ -50,6 +53,7 @@ export class ProbedRecorder implements StepSink, StepProbes {
   readonly rows: Tensor;
   readonly numKeys: number;
   readonly #device: Device;
+  readonly #callEdit: ProbedStep['callEdit'];
   /** Rows of the step that the points to come do not have. */
   #skippedRows = 0;
   readonly #tapped: ReadonlySet<PointName>;
@@ -60,8 +64,9 @@ export class ProbedRecorder implements StepSink, StepProbes {
   /** Operands of edits. */
   readonly #operands: Tensor[] = [];
 
-  constructor(device: Device, { kernels, rows, texts }: ProbedStep) {
+  constructor(device: Device, { kernels, rows, texts, callEdit }: ProbedStep) {
     this.#device = device;
+    this.#callEdit = callEdit;
     this.kernels = kernels;
     this.rows = rows;
     this.numKeys = texts.reduce((most, text) => Math.max(most, text.firstPosition + text.numTokens), 0);
@@ -174,7 +179,10 @@ export class ProbedRecorder implements StepSink, StepProbes {
   #changeOnHost(run: EditFunction, target: Tensor, context: EditContext): void {
     this.#parts.push(async () => {
       const values = await target.readF32();
-      await run(values, [...target.shape], context);
+      const result: unknown = await this.#callEdit(() => run(values, [...target.shape], context));
+      const isOther = Array.isArray(result) || ArrayBuffer.isView(result);
+      if (isOther && result !== values)
+        throw new RangeValueError(`result of run at ${context.point}`, result, 'none: run changes its values in place');
       target.write(values);
     });
   }

@@ -11,7 +11,7 @@ import type { WeightSource } from '../models/weight-source.ts';
 import { checkFree } from '../runtime/free-memory.ts';
 import { createParts, type ModelOptions } from '../runtime/model-parts.ts';
 import { kvBlockBytes, type RunnerOptions } from '../runtime/runtime-sizes.ts';
-import { RangeValueError, RoseinferError } from '../util/errors.ts';
+import { RangeValueError } from '../util/errors.ts';
 import { expectedNames } from '../util/keys.ts';
 import { ceilDiv } from '../util/math.ts';
 import { CachedText, type ModelState } from './cached-text.ts';
@@ -67,10 +67,7 @@ export class TextModel {
   readonly #scores: TextScores;
   /** What cached texts are of: another kernel makes it another. */
   #state: ModelState = {};
-  #isClosed = false;
   readonly #next = new NextCalls();
-  /** Settles when the calls so far have. */
-  #idle: Promise<unknown> = Promise.resolve();
 
   private constructor(steps: TextSteps) {
     this.config = steps.parts.model.config;
@@ -149,7 +146,8 @@ export class TextModel {
     const checked = this.#checked('ids', ids, options);
     const promptIds = [...(checked.cache?.ids ?? []), ...checked.ids];
     const started = () => this.#started(checked);
-    return this.#next.add({ ...checked, promptIds }, started, (run) => this.#inTurn(() => run(this.#steps)));
+    const inTurn = (run: (steps: TextSteps) => Promise<void>) => this.#inTurn(() => run(this.#steps));
+    return this.#steps.turns.guard(() => this.#next.add({ ...checked, promptIds }, started, inTurn));
   }
 
   /**
@@ -298,7 +296,6 @@ export class TextModel {
 
   /** Cached texts stay until they are closed themselves. Idempotent. */
   close(): void {
-    this.#isClosed = true;
     this.#steps.close();
     this.#scores.close();
   }
@@ -310,13 +307,7 @@ export class TextModel {
   /** Calls share the cache and the scratch tensors. */
   #inTurn<T>(call: () => Promise<T>): Promise<T> {
     this.#next.separate();
-    const result = this.#idle.then(() => {
-      if (this.#isClosed)
-        throw new RoseinferError('the model was closed, expected an open one; loadTextModel opens one');
-      return call();
-    });
-    this.#idle = result.catch(() => {});
-    return result;
+    return this.#steps.turns.take(call);
   }
 
   #checkIds(what: string, ids: readonly number[], cache?: CachedText): void {

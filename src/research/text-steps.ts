@@ -14,6 +14,7 @@ import { ceilDiv } from '../util/math.ts';
 import { type Interventions, NO_INTERVENTIONS } from './interventions.ts';
 import { ProbedRecorder, type ProbedText } from './probed-recorder.ts';
 import { CHUNK_ROWS, chunksOf, type RowRange, rowsOf } from './row-chunks.ts';
+import { Turns } from './turns.ts';
 
 /** Sampling of a row for `planBatch`: nothing is sampled here. */
 const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0 };
@@ -42,6 +43,7 @@ export class TextSteps {
   /** Rows of each text of a step that has several, from a multiple of CHUNK_ROWS on. */
   readonly #rowsOfTexts: Tensor;
   readonly probeKernels: ProbeKernels;
+  readonly turns = new Turns();
   /** Blocks whose first tokens, up to `length`, the KV cache still holds at its beginning. */
   #resident: { readonly blocks: KVBlocks; readonly length: number } | null = null;
 
@@ -154,6 +156,7 @@ export class TextSteps {
 
   /** Idempotent. */
   close(): void {
+    this.turns.close();
     closeParts(this.parts);
     for (const tensor of [this.#rows, this.#rowsOfTexts]) tensor.close();
   }
@@ -231,7 +234,8 @@ export class TextSteps {
     texts: readonly StartedText[],
     record: (step: ProbedRecorder) => void,
   ): Promise<ReadonlyMap<PointName, Tensor>> {
-    const probed = { kernels: this.probeKernels, rows: this.#rows, texts: probedTexts(texts) };
+    const callEdit = <T>(edit: () => T): T => this.turns.callEdit(edit);
+    const probed = { kernels: this.probeKernels, rows: this.#rows, texts: probedTexts(texts), callEdit };
     const step = new ProbedRecorder(this.device, probed);
     try {
       record(step);
