@@ -209,8 +209,11 @@ function checkShape(what: string, shape: readonly number[], scope: ChangeScope) 
   const numPositions = shape[axisOfTokens] ?? 0;
   if (!growsWithText) {
     if (isShape(vector) || isShape(ofPosition)) return { numDims: shape.length, numPositions: 1 };
+    const total = firstPosition + numTokens;
+    // Fewer rows than the context has, after a cached text: those of the new tokens alone, perhaps, whose places are others.
+    const least = firstPosition === 0 ? 0 : total;
     const isEnough =
-      positions === null ? numPositions === firstPosition + numTokens : numPositions > Math.max(...positions);
+      positions === null ? numPositions === total : numPositions > Math.max(...positions) && numPositions >= least;
     if ((end === null || positions !== null) && isEnough && isShape(ofPositions(numPositions))) {
       return { numDims: shape.length, numPositions };
     }

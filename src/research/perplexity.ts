@@ -1,6 +1,7 @@
 // Perplexity of a text of any length, by windows: the model has positions for no more than one of them at a time.
 
-import { checkKeys, type KeyTable } from '../util/keys.ts';
+import type { Check, Checks } from '../util/option-checks.ts';
+import { checkHelper } from './check-helpers.ts';
 import { checkIds, checkInteger } from './check-ids.ts';
 import type { TextModel } from './text-model.ts';
 
@@ -21,7 +22,8 @@ export interface PerplexityOptions {
   readonly stride?: number | undefined;
 }
 
-const OPTION_KEYS: KeyTable<PerplexityOptions> = { window: true, stride: true };
+const integer: Check = { expected: 'an integer', accepts: Number.isInteger };
+const PERPLEXITY: Checks<PerplexityOptions> = { window: integer, stride: integer };
 
 /**
  * Computes the perplexity of a text, cut into windows of `window` tokens that each predict the token after every one of
@@ -36,9 +38,9 @@ export async function perplexity(
   ids: readonly number[],
   options: PerplexityOptions = {},
 ): Promise<Perplexity> {
+  const checked = checkHelper('perplexity', model, options, PERPLEXITY);
   const { config, maxModelLen } = model;
-  checkKeys('options of perplexity', options, OPTION_KEYS);
-  const { window = maxModelLen, stride = window } = options;
+  const { window = maxModelLen, stride = window } = checked;
   checkInteger('window', window, 1, maxModelLen);
   checkInteger('stride', stride, 1, window);
   checkIds('ids', ids, config, { least: 2, most: Number.MAX_SAFE_INTEGER });

@@ -58,7 +58,8 @@ async function meanOf(
   for (const ids of texts) {
     using result = await model.forward(ids, { taps: [at] });
     const tap = result.taps.get(at)!;
-    if (tap.shape[0] !== ids.length) throw new RangeValueError('at', at, 'a point whose first size counts tokens');
+    if (tap.shape[0] !== ids.length || at.endsWith('.pattern'))
+      throw new RangeValueError('at', at, 'a point whose first size counts tokens');
     const values = await tap.readF32();
     const width = values.length / ids.length;
     const rows = tokens === 'last' ? values.subarray(-width) : values;

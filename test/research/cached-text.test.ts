@@ -135,6 +135,17 @@ describe('refused', () => {
     }
   });
 
+  test('are rows for the new tokens alone as values of an edit: they are of no position', async () => {
+    const { model } = loaded;
+    using result = await model.forward([4, 5, 6, 7], { cache, taps: ['embed'] });
+    const [at, position] = ['embed', 3] as const;
+    for (const set of [result.taps.get('embed')!, await result.taps.get('embed')!.readF32()]) {
+      await expect(model.forward([4, 5, 6, 7], { cache, edit: [{ at, position, set }] })).rejects.toThrow(
+        'shape of edit[0].set is [4, 128], expected [128] or [7, 128]',
+      );
+    }
+  });
+
   test('is a cached text that another kernel of the model computed', async () => {
     using other = await loadTextModel('test/fixtures/models/plain');
     using stale = await other.model.prefill([1, 2, 3]);

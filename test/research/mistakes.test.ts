@@ -71,6 +71,10 @@ const MISTAKES: Readonly<Record<string, readonly Mistake[]>> = {
       /^at is "blocks.0.pattern", expected a point whose first size counts tokens$/,
     ],
     [
+      [{ at: 'blocks.0.pattern', positive: [[1, 2]], negative: [[3, 4]] }], // as many tokens as heads
+      /^at is "blocks.0.pattern", expected a point whose first size counts tokens$/,
+    ],
+    [
       [{ at, positive: [clean], negative: [clean], tokens: 'first' }],
       /^tokens is "first", expected one of last, mean$/,
     ],
@@ -123,6 +127,19 @@ const MISTAKES: Readonly<Record<string, readonly Mistake[]>> = {
       /^edit\[0\]\.set is "x", expected a number, numbers, a Float32Array or a tensor$/,
     ],
     [[clean, { taps: [at] }], /^key of options of nextTokens is "taps"/],
+  ],
+  perplexity: [
+    [[], /^ids is undefined, expected an array of ids$/],
+    [[[1]], /^number of ids is 1, expected an integer in \[2, \d+\]$/],
+    [['a king'], /^ids is "a king", expected an array of ids$/],
+    [[[1, 1e9]], /^ids\[1\] is 1000000000, expected an integer in/],
+    [[clean, null], /^options of perplexity is null, expected an object$/],
+    [[clean, { windows: 8 }], /^key of options of perplexity is "windows".*did you mean "window"\?\)$/],
+    [[clean, { window: 0 }], /^window is 0, expected an integer in \[1, \d+\]$/],
+    [[clean, { window: '8' }], /^window is "8", expected an integer$/],
+    [[clean, { window: 1e6 }], /^window is 1000000, expected an integer in \[1, \d+\]$/],
+    [[clean, { window: 8, stride: 9 }], /^stride is 9, expected an integer in \[1, 8\]$/],
+    [[clean, { stride: 0.5 }], /^stride is 0.5, expected an integer$/],
   ],
   tokenScores: [
     [[], /^ids is undefined, expected an array of ids$/],
