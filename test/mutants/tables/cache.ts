@@ -36,7 +36,10 @@ async function checkRopes(device: Device, replace: Replace): Promise<void> {
     await checkRope(device, { SHARE: 2, G: 3, D: 6, P: 5, numBlocks: 9, dtype }, kernels);
     await checkRope(device, { SHARE: 3, G: 2, D: 40, P: 16, numBlocks: 9, dtype, eps: 0.1 }, kernels);
     // As wide as memory that lanes share.
-    await checkRope(device, { SHARE: 1, G: 1, D: 256, P: 16, numBlocks: 2, dtype, eps: 0.1 }, kernels);
+    const wide = { SHARE: 1, G: 1, D: 256, P: 16, numBlocks: 2, dtype, eps: 0.1 };
+    await checkRope(device, wide, kernels);
+    // Several subgroups, of which one may overtake another.
+    await checkRope(device, wide, kernels, { overrides: { LANES: 64 } });
   }
 }
 
