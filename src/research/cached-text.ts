@@ -23,7 +23,7 @@ export class CachedText implements Disposable {
 
   /** @internal */
   constructor(ids: readonly number[], blocks: KVBlocks, state: ModelState, owner?: CachedText) {
-    this.ids = ids;
+    this.ids = Object.freeze([...ids]);
     this.bytes = blocks.bytes;
     this.#blocks = blocks;
     this.#state = state;

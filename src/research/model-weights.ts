@@ -43,6 +43,25 @@ export class ModelWeights {
   }
 
   /**
+   * Copies what a caller hands in, who may change it before the call has its turn.
+   *
+   * @throws RangeValueError for anything but an object.
+   *
+   * @internal
+   */
+  static copyOf(
+    replacements: Readonly<Record<string, WeightReplacement>>,
+  ): Readonly<Record<string, WeightReplacement>> {
+    if (!isRecord(replacements))
+      throw new RangeValueError('weights', replacements, 'an object: numbers, or a function of numbers, by name');
+    const copies = Object.entries(replacements).map(([name, values]) => [
+      name,
+      values instanceof Float32Array ? values.slice() : values,
+    ]);
+    return Object.fromEntries(copies);
+  }
+
+  /**
    * Checks other numbers for some weights, and computes those that follow from the ones that they have.
    *
    * @throws RangeValueError for an unknown name, and for anything but as many finite numbers, which the storage holds.
@@ -52,8 +71,6 @@ export class ModelWeights {
   async replaced(
     replacements: Readonly<Record<string, WeightReplacement>>,
   ): Promise<ReadonlyMap<string, Float32Array>> {
-    if (!isRecord(replacements))
-      throw new RangeValueError('weights', replacements, 'an object: numbers, or a function of numbers, by name');
     const entries = Object.entries(replacements).map(([name, replacement]) => {
       const { spec, stored } = this.#locate(name);
       if (typeof replacement !== 'function') checkStored(name, replacement, { spec, stored });

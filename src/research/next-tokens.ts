@@ -41,7 +41,7 @@ const NEXT_TOKENS: Checks<NextTokensOptions> = {
  * Lists the likeliest tokens of a row of logits, the likeliest first; lower ids win ties.
  *
  * @param logits [V]
- * @throws RangeValueError for an empty row, NaN in it, and an unknown option.
+ * @throws RangeValueError for an empty row, NaN or infinity in it, one of −infinity alone, and an unknown option.
  */
 export function topTokens(logits: Float32Array, options: TopTokensOptions = {}): TokenProb[] {
   checkOptions('options of topTokens', options, TOP_TOKENS);
@@ -52,6 +52,8 @@ export function topTokens(logits: Float32Array, options: TopTokensOptions = {}):
   const { count: rows = 10, tokenizer } = options;
   const ids = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
   const max = logits[ids[0]!]!;
+  if (!Number.isFinite(max))
+    throw new RangeValueError('largest of logits', max, 'a finite number: there are no probabilities');
   const logSum = max + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - max), 0));
   return ids.slice(0, rows).map((id) => {
     const logprob = logits[id]! - logSum;

@@ -288,8 +288,9 @@ export class TextModel {
    * GpuError, where memory lacks.
    */
   async withWeights(weights: Readonly<Record<string, WeightReplacement>>): Promise<TextModel> {
+    const copies = ModelWeights.copyOf(weights);
     return this.#inTurn(async () => {
-      const replaced = await this.weights.replaced(weights);
+      const replaced = await this.weights.replaced(copies);
       return new TextModel(await stepsWithWeights(this.#steps, replaced));
     });
   }

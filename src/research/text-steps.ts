@@ -43,7 +43,7 @@ export class TextSteps {
   /** Rows of each text of a step that has several, from a multiple of CHUNK_ROWS on. */
   readonly #rowsOfTexts: Tensor;
   readonly probeKernels: ProbeKernels;
-  readonly turns = new Turns();
+  readonly turns: Turns;
   /** Blocks whose first tokens, up to `length`, the KV cache still holds at its beginning. */
   #resident: { readonly blocks: KVBlocks; readonly length: number } | null = null;
 
@@ -51,6 +51,7 @@ export class TextSteps {
     const { maxBatchTokens: T, maxBatchSize: S } = sizes;
     this.parts = parts;
     this.device = device;
+    this.turns = new Turns(device);
     this.sizes = sizes;
     this.probeKernels = kernels;
     this.#rows = Tensor.from(

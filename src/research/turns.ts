@@ -1,14 +1,20 @@
 // Turns of a model's calls, which share its cache and scratch tensors: each runs once those before it have settled.
+import type { Device } from '../gpu/device.ts';
 import { GpuError, KernelError, TensorError } from '../gpu/errors.ts';
 import { RoseinferError } from '../util/errors.ts';
 
 /** Queue of calls, until the model is closed. */
 export class Turns {
+  readonly #device: Device;
   #isClosed = false;
   /** Whether a function of an edit is on the stack. */
   #isEditing = false;
   /** Settles when the calls so far have. */
   #idle: Promise<unknown> = Promise.resolve();
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
 
   /**
    * Runs a call when its turn comes.
@@ -28,9 +34,9 @@ export class Turns {
   }
 
   /**
-   * Makes a call that waits for a turn, and says so where it fails since the model was closed meanwhile.
+   * Makes a call that waits for a turn, and says so where it fails since the model or its device was closed meanwhile.
    *
-   * @throws RoseinferError as `take`.
+   * @throws RoseinferError as `take`; DeviceLostError.
    */
   async guard<T>(call: () => Promise<T>): Promise<T> {
     if (this.#isEditing) {
@@ -43,7 +49,10 @@ export class Turns {
       return await call();
     } catch (error) {
       const isOfClose = error instanceof TensorError || error instanceof KernelError || error instanceof GpuError;
-      if (!(this.#isClosed && isOfClose)) throw error;
+      if (!isOfClose) throw error;
+      if (!this.#isClosed) {
+        throw this.#device.loss ?? error;
+      }
       throw new RoseinferError('the model was closed during a call, expected an open one until it is done', {
         cause: error,
       });

@@ -135,6 +135,11 @@ describe('refused', () => {
     }
   });
 
+  test('is a change of its ids', () => {
+    for (const text of [cache, cache.prefix(2)]) expect(() => Reflect.apply([].push, text.ids, [4])).toThrow(TypeError);
+    expect(cache.length).toBe(3);
+  });
+
   test('are rows for the new tokens alone as values of an edit: they are of no position', async () => {
     const { model } = loaded;
     using result = await model.forward([4, 5, 6, 7], { cache, taps: ['embed'] });

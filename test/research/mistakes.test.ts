@@ -205,6 +205,11 @@ test.each<[unknown[], RegExp]>([
   [[[1, 2]], /^logits is \[1, 2\], expected a Float32Array \[V\]$/],
   [[new Float32Array(0)], /^logits is an object of class Float32Array, expected a Float32Array \[V\]$/],
   [[new Float64Array(3)], /^logits is an object of class Float64Array, expected a Float32Array \[V\]$/],
+  [
+    [Float32Array.of(1, Number.POSITIVE_INFINITY)],
+    /^largest of logits is Infinity, expected a finite number: there are/,
+  ],
+  [[new Float32Array(2).fill(Number.NEGATIVE_INFINITY)], /^largest of logits is -Infinity, expected a finite number/],
   [[Float32Array.of(1, Number.NaN)], /^logits\[1\] is NaN, expected a number$/],
   [[Float32Array.of(1), { count: -1 }], /^count is -1, expected an integer ≥ 1$/],
   [[Float32Array.of(1), { count: 1.5 }], /^count is 1.5, expected an integer ≥ 1$/],

@@ -276,6 +276,15 @@ describe('refused', () => {
     await expect(Reflect.apply(loadTextModel, null, [`${MODELS}/plain`, { mapWeight }])).rejects.toThrow(message);
   });
 
+  test('is no change of the numbers after the call: they are those that it was made with', async () => {
+    using other = await load(`${MODELS}/plain`);
+    const bias = new Float32Array(128).fill(1);
+    const pending = other.model.withWeights({ 'ln_f.bias': bias });
+    bias.fill(5);
+    using changed = await pending;
+    expect(await changed.weights.get('ln_f.bias').read()).toEqual(new Float32Array(128).fill(1));
+  });
+
   test('is a weight to read after the model was closed', async () => {
     const other = await load(`${MODELS}/plain`);
     const weight = other.model.weights.get('ln_f.bias');

@@ -47,6 +47,20 @@ describe('a closed model', () => {
     await expect(model.generate(ids, { maxTokens: 3, choose })).rejects.toThrow(CLOSED_MEANWHILE);
   });
 
+  test('is not taken for a closed device, which is named, too', async () => {
+    const lost = 'the GPU device was lost (closed): close() was called';
+    const calls = [
+      model.forward(
+        ids,
+        editAt(() => loaded.device.close()),
+      ),
+      model.scoreTokens(ids),
+      model.prefill(ids),
+    ];
+    const settled = await Promise.allSettled(calls);
+    expect(settled.map((one) => one.status === 'rejected' && one.reason.message)).toEqual([lost, lost, lost]);
+  });
+
   test('does not hide an error of the caller', async () => {
     const run = () => {
       model.close();
