@@ -2,6 +2,7 @@
 import type { BoundGroup } from './bind-groups.ts';
 import type { Device } from './device.ts';
 import type { Dispatch } from './dispatch.ts';
+import { KernelError } from './errors.ts';
 
 /**
  * A recorded list of dispatches. Replaying it checks nothing and creates nothing but the encoder: that is what a decode
@@ -41,16 +42,18 @@ export class Program {
     pass.end();
   }
 
-  /** Binds and dispatches one entry; its pipeline must be set. */
+  /** Binds and dispatches one entry; its pipeline must be set. @throws KernelError after `close`. */
   encodeDispatch(pass: GPUComputePassEncoder, index: number): void {
     const [x, y, z] = this.dispatches[index]!.workgroups;
     // An empty tensor leaves nothing to do, and Dawn would warn.
     if (x === 0 || y === 0 || z === 0) return;
-    pass.setBindGroup(0, this.#groups[index]!.group);
+    const bound = this.#groups[index];
+    if (bound === undefined) throw new KernelError(this.label, 'the program was closed: record it again');
+    pass.setBindGroup(0, bound.group);
     pass.dispatchWorkgroups(x, y, z);
   }
 
-  /** Encodes and submits the program by itself. @throws GpuError when the driver refuses something. */
+  /** Encodes and submits the program by itself. @throws GpuError when the driver refuses something; KernelError after `close`. */
   submit(): void {
     const { gpu } = this.#device;
     this.#device.attempt(this.label, () => {

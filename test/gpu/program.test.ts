@@ -91,5 +91,6 @@ describe.each(['auto', 'base'] as const)('a program on a device with %s features
     program.close();
     program.close();
     expect(device.liveBuffers).toBe(before + tensors);
+    expect(() => program.submit()).toThrow(/: the program was closed: record it again$/);
   });
 });
