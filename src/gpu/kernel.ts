@@ -1,6 +1,8 @@
 // A kernel as its callers have it: what is declared is checked once, each call against it, and every variant is compiled
 // once a device.
+
 import type { BoundOperands } from './bound-operands.ts';
+import { checkDevice } from './check-device.ts';
 import { checkSpec } from './check-spec.ts';
 import { type BuiltKernel, compileKernel } from './compile-kernel.ts';
 import { costOf } from './cost-of.ts';
@@ -144,6 +146,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
    * @throws KernelError, as `variant`, and when the shader and the spec differ; GpuError when the driver refuses it.
    */
   async build(device: Device, choice?: ChoiceOf<S>): Promise<BuiltKernel> {
+    checkDevice(device);
     const variant = this.variant(device.traits, choice);
     const label = labelOf(this.spec.name, variant);
     const variants = this.#variants(device);
@@ -262,6 +265,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
     choice?: ChoiceOf<S>,
     options: RunOptions = {},
   ): Promise<unknown> {
+    checkDevice(device);
     const print = checkRunOptions(choice, options);
     bindOperands(device, this.spec, tensors);
     if (print !== null) return this.#runPrinting(device, { tensors, scalars, choice }, print);

@@ -1,4 +1,5 @@
 // One measured run of a program, for scripts; the engine measures its steps by the same timer.
+import { checkDevice } from './check-device.ts';
 import type { Device } from './device.ts';
 import { type KernelTime, KernelTimer } from './kernel-timer.ts';
 import type { Program } from './program.ts';
@@ -18,6 +19,7 @@ export interface KernelTotal {
  * @throws GpuError when the device has no timestamps or reports an error; DeviceLostError.
  */
 export async function profile(device: Device, program: Program): Promise<KernelTime[]> {
+  checkDevice(device);
   const read = await device.checked(`${program.label} (profile)`, () => {
     const encoder = device.gpu.createCommandEncoder({ label: program.label });
     const times = new KernelTimer(device).encodeEach(encoder, program);

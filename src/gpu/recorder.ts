@@ -1,5 +1,6 @@
 // Dispatches are checked as they are added, so that an error points to the call; what was not built by then is built at the
 // end.
+import { checkDevice } from './check-device.ts';
 import type { Device } from './device.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { Kernel } from './kernel.ts';
@@ -13,6 +14,7 @@ export class Recorder {
   readonly #dispatches: (() => Dispatch)[] = [];
 
   constructor(device: Device) {
+    checkDevice(device);
     this.#device = device;
   }
 

@@ -1,8 +1,10 @@
 // Tensors own their buffers, and parts of one share it: only the owner frees memory on the GPU.
+
 import { RangeValueError } from '../util/errors.ts';
 import { roundUp } from '../util/math.ts';
 import { quote } from '../util/quote.ts';
 import type { BoundRange } from './bound-operands.ts';
+import { checkDevice } from './check-device.ts';
 import type { Device } from './device.ts';
 import { TensorError } from './errors.ts';
 import { BufferUsage } from './flags.ts';
@@ -87,6 +89,7 @@ export class Tensor {
    * @throws as `create`.
    */
   static reserve(device: Device, label: string, dtype: DType, shape: readonly number[]): Tensor {
+    checkDevice(device);
     if (typeof label !== 'string') throw new RangeValueError('label of a tensor', label, 'a text');
     checkDType(label, dtype);
     checkShape(label, shape);

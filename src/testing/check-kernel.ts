@@ -1,4 +1,5 @@
 // Check of a kernel by what is right and by its own variants: what a stranger's shader is tried on before it is trusted.
+import { checkDevice } from '../gpu/check-device.ts';
 import type { Device } from '../gpu/device.ts';
 import { KernelError } from '../gpu/errors.ts';
 import { Kernel } from '../gpu/kernel.ts';
@@ -135,7 +136,7 @@ async function runAny(
 /** Names of the outputs of what may be no kernel. @throws RangeValueError; KernelError for a kernel without outputs; DeviceLostError. */
 function outputsOf(device: Device, kernel: Kernel): string[] {
   if (!(kernel instanceof Kernel)) throw new RangeValueError('kernel', kernel, 'what defineKernel makes');
-  if (device?.gpu === undefined) throw new RangeValueError('device', device, 'what openDevice opens');
+  checkDevice(device);
   device.throwIfFailed();
   const { spec } = kernel;
   const outputs = Object.entries(spec.bindings).flatMap(([name, { access }]) =>

@@ -48,9 +48,11 @@ export interface BaselineChange {
  * @throws RangeValueError for two times of one name: `name` tells them apart.
  */
 export function baselineOf(
-  { identity: { name, driver, backend, reduction } }: { readonly identity: DeviceIdentity },
+  device: { readonly identity: DeviceIdentity },
   results: readonly (Timing | TimeComparison)[],
 ): Baseline {
+  if (!isRecord(device?.identity)) throw new RangeValueError('device', device, 'what openDevice opens');
+  const { name, driver, backend, reduction } = device.identity;
   if (!Array.isArray(results)) throw new RangeValueError('results', results, 'a list of times');
   for (const [i, result] of results.entries()) {
     if (!isRecord(result)) throw new RangeValueError(`result ${i}`, result, 'what time, timeProgram or compare gave');

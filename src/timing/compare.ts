@@ -1,5 +1,6 @@
 // Comparison of kernels and programs by time, as ratios to the first of them: a ratio within a round has little of what changes between
 // rounds, such as clocks and other load.
+import { checkDevice } from '../gpu/check-device.ts';
 import type { Device } from '../gpu/device.ts';
 import type { DeviceIdentity } from '../gpu/device-traits.ts';
 import type { KernelSpec } from '../gpu/kernel-spec.ts';
@@ -104,6 +105,7 @@ export async function compare<const Specs extends readonly KernelSpec[]>(
   contestants: Works<Specs>,
   options: CompareTimesOptions = {},
 ): Promise<TimeComparison> {
+  checkDevice(device);
   checkOptions('options of compare', options, OPTIONS);
   if (!Array.isArray(contestants) || contestants.length === 0) {
     throw new RangeValueError('contestants', contestants, 'a list of kernels and programs');

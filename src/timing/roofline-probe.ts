@@ -1,5 +1,6 @@
 // Measurement of a roofline: three probes, each in the variant that suits the adapter best. It can be repeated at any moment, since
 // other load on the machine changes what the adapter can do.
+import { checkDevice } from '../gpu/check-device.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Dispatch } from '../gpu/dispatch.ts';
 import type { Kernel } from '../gpu/kernel.ts';
@@ -135,6 +136,7 @@ export async function measureRoofline(
   device: Device,
   options: { readonly measurements?: number | undefined } = {},
 ): Promise<Roofline> {
+  checkDevice(device);
   checkOptions('options of measureRoofline', options, { measurements: count });
   const { measurements = 3 } = options;
   using probe = await RooflineProbe.create(device);

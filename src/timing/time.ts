@@ -1,9 +1,11 @@
 // Timing of one kernel or program, verified first where the caller says what it must compute.
+import { checkDevice } from '../gpu/check-device.ts';
 import type { Device } from '../gpu/device.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { ChoiceOf, KernelSpec, ScalarsOf, TensorsOf } from '../gpu/kernel-spec.ts';
 import type { Program } from '../gpu/program.ts';
 import type { TensorSource } from '../gpu/tensor.ts';
+import { RangeValueError } from '../util/errors.ts';
 import { isRecord } from '../util/keys.ts';
 import { type Check, type Checks, checkOptions, oneOf, text } from '../util/option-checks.ts';
 import { BOUND, checkOutputs, type OutputBound, type OutputStart } from './outputs.ts';
@@ -43,12 +45,16 @@ const integerFrom = (least: number): Check => ({
   accepts: (value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= least,
 });
 const named: Check = { expected: 'an object', accepts: isRecord };
+const expected: Check = {
+  expected: 'an object with the values of one output at least',
+  accepts: (value) => isRecord(value) && Object.keys(value).length > 0,
+};
 const PROGRAM_OPTIONS: Checks<TimeProgramOptions> = {
   name: text,
   runs: integerFrom(1),
   warmUps: integerFrom(0),
   outputs: named,
-  expect: named,
+  expect: expected,
   bound: BOUND,
   start: oneOf(['nan', 'kept']),
   roofline: ROOFLINE,
@@ -70,6 +76,7 @@ export async function time<S extends KernelSpec>(
   scalars: ScalarsOf<S>,
   options: TimeOptions<S> = {},
 ): Promise<Timing> {
+  checkDevice(device);
   checkOptions('options of time', options, KERNEL_OPTIONS);
   const { choice, name, outputs } = options;
   const work = { name, outputs, kernel, tensors, scalars, choice };
@@ -82,6 +89,7 @@ export async function time<S extends KernelSpec>(
  * @throws as `time`.
  */
 export async function timeProgram(device: Device, program: Program, options: TimeProgramOptions = {}): Promise<Timing> {
+  checkDevice(device);
   checkOptions('options of timeProgram', options, PROGRAM_OPTIONS);
   const { name, outputs } = options;
   return await timeWork(device, await prepareWork(device, '', { name, outputs, program }), options);
@@ -90,9 +98,10 @@ export async function timeProgram(device: Device, program: Program, options: Tim
 async function timeWork(
   device: Device,
   work: PreparedWork,
-  { runs = 20, warmUps = 3, expect, bound = 'bits', start = 'nan', roofline }: TimeProgramOptions,
+  { runs = 20, warmUps = 3, expect, bound, start = 'nan', roofline }: TimeProgramOptions,
 ): Promise<Timing> {
-  if (expect !== undefined) await checkOutputs(device, work, expect, { bound, start });
+  if (expect !== undefined) await checkOutputs(device, work, expect, { bound: bound ?? 'bits', start });
+  else if (bound !== undefined) throw new RangeValueError('bound', bound, 'none without expect, from which it bounds');
   using sampler = await Sampler.create(device, work, 'alone');
   const samples = (await sampler.samples(warmUps + runs)).slice(warmUps);
   return timingOf(device, work, samples, { mode: 'alone', roofline });

@@ -61,6 +61,12 @@ describe.each(['auto', 'base'] as const)('timing a kernel on a device with %s fe
     await expect(time(device, gatherRows, { x, rows, out }, {}, { warmUps: -1 })).rejects.toThrow(
       'warmUps is -1, expected an integer from 0 on',
     );
+    await expect(time(device, gatherRows, { x, rows, out }, {}, { expect: {} })).rejects.toThrow(
+      'expect is an object, expected an object with the values of one output at least',
+    );
+    await expect(time(device, gatherRows, { x, rows, out }, {}, { bound: 1 })).rejects.toThrow(
+      'bound is 1, expected none without expect',
+    );
     await expect(time(device, gatherRows, { x, rows, out: x }, {})).rejects.toThrow('gather_rows: out is [2, 2]');
   });
 });
