@@ -183,6 +183,12 @@ export class ProbedRecorder implements StepSink, StepProbes {
       const isOther = Array.isArray(result) || ArrayBuffer.isView(result);
       if (isOther && result !== values)
         throw new RangeValueError(`result of run at ${context.point}`, result, 'none: run changes its values in place');
+      if (values.length !== target.length)
+        throw new RangeValueError(
+          `values of run at ${context.point}`,
+          values,
+          'in place: their buffer was transferred',
+        );
       target.write(values);
     });
   }

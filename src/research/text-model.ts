@@ -110,7 +110,8 @@ export class TextModel {
    * with taps, or edits other than by values, one after another. With a `cache`, ids go on after its text, and results are of the ids alone.
    *
    * @throws RangeValueError for ids that are no text of the model, an unknown option, a point that the model does not have, an edit
-   * that does not fit its point, or a cached text that is closed or another model's; what the function of an edit throws.
+   * that does not fit its point, or a cached text that is closed or another model's; MemoryError with the numbers, or GpuError, where
+   * memory lacks; what the function of an edit throws.
    */
   forward(ids: readonly number[], options?: ForwardOptions): Promise<ForwardResult>;
   forward(texts: readonly (readonly number[])[], options?: ForwardOptions): Promise<ForwardResult[]>;
@@ -176,7 +177,8 @@ export class TextModel {
    * last layer's stream they are the bits of the logits that `forward` has.
    *
    * @param hidden rows [R, C]: a tensor, or an array of R · C numbers.
-   * @throws RangeValueError for rows of another width, a tensor that was closed or is on another device, and an unknown option.
+   * @throws RangeValueError for rows of another width, a tensor that was closed or is on another device, and an unknown option; MemoryError
+   * with the numbers, or GpuError, where memory lacks.
    */
   async unembed(hidden: Tensor | Float32Array, options: UnembedOptions = {}): Promise<Tensor> {
     const { norm = true } = checkUnembed(options);
@@ -184,9 +186,11 @@ export class TextModel {
     const { hiddenSize, vocabSize } = this.config;
     const { rows, owned } = hiddenRows(device, hidden, hiddenSize);
     using _ = owned;
+    const [R = 0] = rows.shape;
     return await this.#inTurn(async () => {
+      checkFree(device, `logits of ${R} rows`, Float32Array.BYTES_PER_ELEMENT * R * vocabSize);
       using made = new DisposableStack();
-      const logits = made.use(Tensor.create(device, 'logits', 'f32', [rows.shape[0] ?? 0, vocabSize]));
+      const logits = made.use(Tensor.create(device, 'logits', 'f32', [R, vocabSize]));
       await this.#steps.unembed(rows, logits, { norm });
       made.move();
       return logits;

@@ -37,6 +37,27 @@ describe('forward', () => {
     });
   });
 
+  test('refuses texts whose logits and taps memory has no room for, before it runs any', async (context) => {
+    if (!loaded.device.traits.isSoftware) context.skip('nothing tells the free memory of a GPU');
+    const free = vi.spyOn(process, 'availableMemory').mockReturnValue(2e7);
+    const before = loaded.device.liveBuffers;
+    try {
+      (await model.forward(ids)).close();
+      // 8 texts of 100 tokens: logits [100, 8192] and probabilities [4, 100, 100] in f32.
+      const bytes = 8 * 4 * (100 * 8192 + 4 * 100 * 100);
+      await expect(model.forward(Array(8).fill(ids), { taps: ['blocks.0.pattern'] })).rejects.toMatchObject({
+        name: 'MemoryError',
+        message: expect.stringContaining('logits and taps of 800 tokens'),
+        needed: bytes,
+      });
+      const rows = new Float32Array(1000 * model.config.hiddenSize);
+      await expect(model.unembed(rows)).rejects.toThrow(/^logits of 1000 rows need 32768000 bytes /);
+    } finally {
+      free.mockRestore();
+    }
+    expect(loaded.device.liveBuffers).toBe(before);
+  });
+
   test('refuses ids beyond the vocabulary and unknown options, and leaves nothing on the device', async () => {
     const before = loaded.device.liveBuffers;
     await expect(model.forward([5, 8192])).rejects.toThrow('ids[1] is 8192, expected an integer in [0, 8192)');

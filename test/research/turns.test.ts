@@ -114,6 +114,8 @@ describe('the function of an edit', () => {
     await expect(edit(async (values: Float32Array) => [...values])).rejects.toThrow(
       /^result of run at blocks.1.z is \[/,
     );
+    const transfer = (values: Float32Array<ArrayBuffer>) => void structuredClone(values, { transfer: [values.buffer] });
+    await expect(edit(transfer)).rejects.toThrow(/^values of run at blocks.1.z is .*: their buffer was transferred$/);
     expect(loaded.device.liveBuffers).toBe(before);
     (await edit((values: Float32Array) => values.fill(0))).close();
   });
