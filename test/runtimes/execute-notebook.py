@@ -1,13 +1,18 @@
-"""Executes a notebook with Deno's kernel and writes it with its outputs: execute-notebook.py NOTEBOOK OUT. An error of a cell is one of this program.
+"""Executes a notebook with Deno's kernel and writes it with its outputs: execute-notebook.py NOTEBOOK OUT. An error of a cell is one of this
+program.
 
-It speaks to the kernel by jupyter_client: nbclient's executor lost some of the outputs that this kernel sends just before its reply."""
+This kernel may tell that it is idle before it sends the last output of a cell, which nbclient and jupyter_client's own loop take for the
+end: here a cell ends with its reply and a silence after it.
+"""
 
+import queue
 import sys
 
 import nbformat
 from jupyter_client.manager import start_new_kernel
 
 SECONDS_PER_CELL = 300
+SILENCE_SECONDS = 2
 
 source, out = sys.argv[1:]
 notebook = nbformat.read(source, as_version=4)
@@ -19,11 +24,16 @@ try:
         cell.execution_count = count
         cell.outputs = []
 
-        def keep(message, outputs=cell.outputs):
-            if message["msg_type"] in ("execute_result", "display_data", "stream", "error"):
-                outputs.append(nbformat.v4.output_from_msg(message))
-
-        reply = client.execute_interactive(cell.source, timeout=SECONDS_PER_CELL, output_hook=keep)
+        request = client.execute(cell.source)
+        reply = client.get_shell_msg(timeout=SECONDS_PER_CELL)
+        while True:
+            try:
+                message = client.get_iopub_msg(timeout=SILENCE_SECONDS)
+            except queue.Empty:
+                break
+            is_output = message["msg_type"] in ("execute_result", "display_data", "stream", "error")
+            if is_output and message["parent_header"].get("msg_id") == request:
+                cell.outputs.append(nbformat.v4.output_from_msg(message))
         if reply["content"]["status"] != "ok":
             print(f"{source}, cell {count}:\n{cell.source}\n{cell.outputs}", file=sys.stderr)
             sys.exit(1)
