@@ -1,9 +1,8 @@
 // Attention probabilities of a layer, on the host.
-import type { Checks } from '../util/option-checks.ts';
-import { CachedText } from './cached-text.ts';
+import { type Checks, integer } from '../util/option-checks.ts';
 import { checkHelper, checkOneText, list } from './check-helpers.ts';
 import { checkInteger } from './check-ids.ts';
-import type { PrefillOptions } from './research-options.ts';
+import { cachedText, type PrefillOptions } from './research-options.ts';
 import type { TextModel } from './text-model.ts';
 
 /** Layer, and perhaps head, of attention probabilities. */
@@ -21,9 +20,9 @@ export interface AttentionPattern {
 }
 
 const ATTENTION_PATTERN: Checks<AttentionPatternOptions> = {
-  layer: { expected: 'an integer', accepts: Number.isInteger },
-  head: { expected: 'an integer', accepts: Number.isInteger },
-  cache: { expected: 'a cached text; prefill makes one', accepts: (value) => value instanceof CachedText },
+  layer: integer,
+  head: integer,
+  cache: cachedText,
   edit: list,
 };
 

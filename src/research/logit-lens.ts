@@ -2,11 +2,10 @@
 // lens").
 import type { PointName } from '../models/points.ts';
 import { RangeValueError } from '../util/errors.ts';
-import type { Checks } from '../util/option-checks.ts';
-import { CachedText } from './cached-text.ts';
+import { type Checks, integer } from '../util/option-checks.ts';
 import { checkHelper, checkOneText, list } from './check-helpers.ts';
 import { checkInteger } from './check-ids.ts';
-import type { PrefillOptions } from './research-options.ts';
+import { cachedText, type PrefillOptions } from './research-options.ts';
 import type { TextModel } from './text-model.ts';
 
 /** Points and position of a logit lens. */
@@ -26,8 +25,8 @@ export interface LensLogits {
 
 const LOGIT_LENS: Checks<LogitLensOptions> = {
   points: { expected: 'at least one name of a point', accepts: (value) => Array.isArray(value) && value.length > 0 },
-  position: { expected: 'an integer', accepts: Number.isInteger },
-  cache: { expected: 'a cached text; prefill makes one', accepts: (value) => value instanceof CachedText },
+  position: integer,
+  cache: cachedText,
   edit: list,
 };
 

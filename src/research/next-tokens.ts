@@ -2,9 +2,8 @@
 import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { type Checks, checkOptions, count } from '../util/option-checks.ts';
-import { CachedText } from './cached-text.ts';
 import { checkHelper, list } from './check-helpers.ts';
-import type { PrefillOptions } from './research-options.ts';
+import { cachedText, type PrefillOptions } from './research-options.ts';
 import type { TextModel } from './text-model.ts';
 
 /** A token with its probability. */
@@ -33,7 +32,7 @@ const TOP_TOKENS: Checks<TopTokensOptions> = {
 };
 const NEXT_TOKENS: Checks<NextTokensOptions> = {
   ...TOP_TOKENS,
-  cache: { expected: 'a cached text; prefill makes one', accepts: (value) => value instanceof CachedText },
+  cache: cachedText,
   edit: list,
 };
 

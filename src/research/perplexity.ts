@@ -1,6 +1,6 @@
 // Perplexity of a text of any length, by windows: the model has positions for no more than one of them at a time.
 
-import type { Check, Checks } from '../util/option-checks.ts';
+import { type Checks, integer } from '../util/option-checks.ts';
 import { checkHelper } from './check-helpers.ts';
 import { checkIds, checkInteger } from './check-ids.ts';
 import type { TextModel } from './text-model.ts';
@@ -22,7 +22,6 @@ export interface PerplexityOptions {
   readonly stride?: number | undefined;
 }
 
-const integer: Check = { expected: 'an integer', accepts: Number.isInteger };
 const PERPLEXITY: Checks<PerplexityOptions> = { window: integer, stride: integer };
 
 /**

@@ -47,13 +47,14 @@ export interface ReplaceOptions {
   readonly tolerance?: number | undefined;
 }
 
-const cache: Check = {
+/** Accepts what `prefill` gives. */
+export const cachedText: Check = {
   expected: 'a cached text; prefill makes one',
   accepts: (value) => value instanceof CachedText,
 };
 /** What edits and taps must be like is checked for the text: see `checkInterventions`. */
 const list: Check = { expected: 'an array', accepts: Array.isArray };
-const PREFILL_OPTIONS: Checks<PrefillOptions> = { cache, edit: list };
+const PREFILL_OPTIONS: Checks<PrefillOptions> = { cache: cachedText, edit: list };
 const FORWARD_OPTIONS: Checks<ForwardOptions> = { ...PREFILL_OPTIONS, taps: list };
 const GENERATE_OPTIONS: KeyTable<GenerateOptions> = { maxTokens: true, choose: true, cache: true, edit: true };
 const UNEMBED_OPTIONS: Checks<UnembedOptions> = { norm: flag };
@@ -77,8 +78,8 @@ export function checkPrefill(method: string, options: PrefillOptions): PrefillOp
 export function checkGenerate(options: GenerateOptions): GenerateOptions {
   checkKeys('options of generate', options, GENERATE_OPTIONS);
   if (typeof options.choose !== 'function') throw new RangeValueError('choose', options.choose, 'a function');
-  if (options.cache !== undefined && !cache.accepts(options.cache))
-    throw new RangeValueError('cache', options.cache, cache.expected);
+  if (options.cache !== undefined && !cachedText.accepts(options.cache))
+    throw new RangeValueError('cache', options.cache, cachedText.expected);
   return options;
 }
 

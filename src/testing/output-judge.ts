@@ -2,6 +2,7 @@
 import type { DType, TensorData } from '../gpu/tensor-data.ts';
 import { toTypedArray } from '../gpu/tensor-data.ts';
 import type { FaultKind, KernelFault, WorstElement } from './check-report.ts';
+import { compareBits } from './comparison.ts';
 import type { OutputExpectation } from './expectations.ts';
 import { furthestElement } from './furthest.ts';
 import type { HostOperand } from './host-operands.ts';
@@ -122,26 +123,15 @@ export function judgeBits(
   what: string,
 ): KernelFault | null {
   const [got, want] = [elementsOf(words, output), elementsOf(reference, output)];
-  const bits = (data: TensorData) =>
-    data.BYTES_PER_ELEMENT === 2
-      ? new Uint16Array(data.buffer, data.byteOffset, data.length)
-      : new Uint32Array(data.buffer, data.byteOffset, data.length);
-  const [gotBits, wantBits] = [bits(got), bits(want)];
-  let numWrong = 0;
-  let first = -1;
-  for (let i = 0; i < gotBits.length; i++) {
-    if (gotBits[i] === wantBits[i]) continue;
-    numWrong++;
-    if (first < 0) first = i;
-  }
-  if (first < 0) return null;
-  const index = coordinatesOf(first, output.shape);
+  const { worst, numWrong } = compareBits(got, want);
+  if (worst === null) return null;
+  const index = coordinatesOf(worst.index, output.shape);
   const element = {
     variant: run.variant,
     output: output.name,
     index,
-    got: got[first]!,
-    want: want[first]!,
+    got: worst.got,
+    want: worst.want,
     ratio: Number.NaN,
   };
   const text =

@@ -41,6 +41,8 @@ export const text: Check = { expected: 'a text', accepts: (value) => typeof valu
 export const flag: Check = { expected: 'true or false', accepts: (value) => typeof value === 'boolean' };
 /** Accepts a function. */
 export const callback: Check = { expected: 'a function', accepts: (value) => typeof value === 'function' };
+/** Accepts an integer of either sign. */
+export const integer: Check = { expected: 'an integer', accepts: Number.isInteger };
 /** Accepts a number of things of which there is at least one. */
 export const count: Check = { expected: 'an integer ≥ 1', accepts: (value) => isInteger(value, 1) };
 /** Accepts a number of things. */
