@@ -1,4 +1,4 @@
-// What the lanes of a kernel print: lines in a buffer of bounded size, in whichever order lanes came; the host orders them by workgroup
+// Prints of a kernel's lanes: lines in a buffer of bounded size, in whichever order lanes came; the host orders them by workgroup
 // and lane, and says how many found no room.
 
 import { RangeValueError } from '../util/errors.ts';
@@ -16,7 +16,7 @@ export interface PrintOptions {
   readonly capacity?: number | undefined;
   /** Names of tags: that of tag 0, of tag 1, … */
   readonly tags?: readonly string[] | undefined;
-  /** What may print; a lane alone, or a workgroup alone, or both. */
+  /** Lanes that may print: by lane, by workgroup, or by both. */
   readonly only?: PrintFilter | undefined;
 }
 
@@ -48,7 +48,7 @@ export interface PrintedLine {
   readonly value: number;
 }
 
-/** What the lanes of a run printed. */
+/** Lines that the lanes of a run printed. */
 export interface Prints {
   /** By workgroup (z, y, x), then lane, then as the lane printed them. */
   readonly lines: readonly PrintedLine[];

@@ -43,7 +43,7 @@ export class Tensor {
   readonly shape: readonly number[];
   /** Null for a tensor that is a shape alone. */
   readonly #place: Place | null;
-  /** Whether the buffer is its own to destroy, or lent to it to be given back. */
+  /** Hold on the buffer: its own to destroy, lent to be given back, or none. */
   #holds: 'own' | 'lent' | 'none';
   /**
    * End of the elements that the buffer holds for any tensor, in bytes from the start; the rest of their word is

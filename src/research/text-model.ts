@@ -65,7 +65,7 @@ export class TextModel {
   readonly weights: ModelWeights;
   readonly #steps: TextSteps;
   readonly #scores: TextScores;
-  /** What cached texts are of: another kernel makes it another. */
+  /** State that cached texts belong to: another kernel makes it another. */
   #state: ModelState = {};
   readonly #next = new NextCalls();
 

@@ -25,7 +25,7 @@ export interface StartedText {
   readonly start: number;
   /** Keys and values of the ids before `start`, where the last step did not leave them in the cache. */
   readonly cached?: KVBlocks | undefined;
-  /** What is read and changed; nothing when absent. Beside other texts it is what `runsBeside` accepts. */
+  /** Reads and changes of points; none when absent. Beside other texts they are those that `runsBeside` accepts. */
   readonly interventions?: Interventions | undefined;
 }
 

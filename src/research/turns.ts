@@ -7,7 +7,7 @@ import { RoseinferError } from '../util/errors.ts';
 export class Turns {
   readonly #device: Device;
   #isClosed = false;
-  /** Whether a function of an edit is on the stack. */
+  /** True while a function of an edit is on the stack. */
   #isEditing = false;
   /** Settles when the calls so far have. */
   #idle: Promise<unknown> = Promise.resolve();

@@ -1,7 +1,7 @@
 // An answer that refuses or fails a call, in the shape that OpenAI's clients read: they decide by status and `type` what to do.
 import { RoseinferError } from '../util/errors.ts';
 
-/** What an answer of an error carries besides its status and its message. */
+/** Fields of an error's answer besides its status and its message. */
 export interface ApiErrorFields {
   /** Short name that programs compare. */
   readonly code: string;

@@ -14,7 +14,7 @@ const DIGITS = 32;
 /** A part of a GGUF file that was split, and the number of it. */
 const PART = /-\d{5}-of-\d{5}\.gguf$/;
 
-/** What decides which ids a seed gives. */
+/** Facts that decide which ids a seed gives. */
 export interface FingerprintParts {
   /** Hash of the model's files. */
   readonly weights: string;

@@ -24,7 +24,7 @@ import type { Serving } from './serving.ts';
 /** Options of the engine of a server. */
 export type ServerEngineOptions = Omit<EngineOptions, 'runner' | 'tokenizer' | 'chat' | 'clock'>;
 
-/** What a server needs besides its model. */
+/** Parts of a server besides its model. */
 export interface ServerSetup {
   readonly log: Logger;
   readonly options?: Partial<ServerOptions> | undefined;
@@ -98,7 +98,7 @@ export class InferenceServer implements AsyncDisposable {
       getRequestListener(app.fetch, {
         // Other code of the process has the platform's own.
         overrideGlobalObjects: false,
-        // What the framework refuses before the app sees it, such as a Host header that is none.
+        // Requests that the framework refuses before the app sees them, such as one with a malformed Host header.
         errorHandler: (error) => {
           log.debug({ err: error }, 'call that is none');
           const answer = new ApiError(400, 'call is no valid HTTP request', { code: 'invalid_request' });

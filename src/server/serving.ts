@@ -1,4 +1,4 @@
-// What the handlers of calls share: the parts of a server, and the beginning of every call that generates.
+// Shared ground of the handlers of calls: the parts of a server, and the beginning of every call that generates.
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { ChatFormat } from '../engine/chat.ts';

@@ -36,7 +36,7 @@ export interface CheckOptions<S extends KernelSpec = KernelSpec> {
   readonly bound?: Limit | Readonly<Record<string, Limit>>;
   /** Default: `all`. Each is compared bit by bit with the base variant, where the kernel's `bits` does not say otherwise. */
   readonly variants?: CheckedVariants<S>;
-  /** What all variants have, such as the conditions of a storage type. */
+  /** Choice that all variants share, such as the conditions of a storage type. */
   readonly choice?: ChoiceOf<S>;
   /** Runs of each, which must agree in all bits; default: 2. */
   readonly runs?: number;

@@ -27,7 +27,7 @@ export interface KernelFault {
   readonly kind: FaultKind;
   /** Kernel and variant. */
   readonly variant: string;
-  /** What was special about the run: the order of lanes, the size of subgroups, the inputs; null where nothing was. */
+  /** Circumstance of the run: the order of lanes, the size of subgroups, the inputs; null where nothing was. */
   readonly circumstance: string | null;
   /** Name of the output; null where the fault is in none. */
   readonly output: string | null;

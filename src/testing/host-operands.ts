@@ -37,7 +37,7 @@ export interface HostOperand {
   /** Tensor on the device that is bound as it is; null for one that gets a buffer between guard words. */
   readonly live: Tensor | null;
   readonly written: boolean;
-  /** What the kernel's declaration is checked against: a shape alone, or the packed matrix. */
+  /** Operand that the kernel's declaration is checked against: a shape alone, or the packed matrix. */
   readonly meta: Tensor | PackedMatrix;
 }
 

@@ -21,7 +21,7 @@ export interface VariedOperands {
 }
 
 const OUTLIER = 1000;
-/** One element in so many is an outlier. */
+/** Elements for each that is an outlier. */
 const OUTLIER_STEP = 16;
 const SEED = 1;
 

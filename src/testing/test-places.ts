@@ -27,7 +27,7 @@ const LAVAPIPE = 'llvmpipe';
 /** Sizes of lavapipe's subgroups, whose lanes are the f32 elements of a vector. */
 const LAVAPIPE_SIZES = [4, 8, 16];
 
-/** What checks on a device share: places, and the linked shaders of kernels. */
+/** Parts that checks on a device share: places, and the linked shaders of kernels. */
 export class TestBench {
   readonly own: TestPlace;
   readonly #device: Device;

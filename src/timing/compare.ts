@@ -37,9 +37,9 @@ export interface CompareTimesOptions {
   readonly mode?: TimingMode | undefined;
   /** Largest difference of outputs from those of the first; their bits when absent. */
   readonly bound?: OutputBound | undefined;
-  /** What outputs hold before the runs that are compared; NaN when absent. */
+  /** Contents of outputs before the runs that are compared; NaN when absent. */
   readonly start?: OutputStart | undefined;
-  /** What the adapter does at best, as `measureRoofline` gives it: the result then tells what limits each contestant. */
+  /** The adapter's best, as `measureRoofline` gives it: the result then tells what limits each contestant. */
   readonly roofline?: Roofline | undefined;
   /** Ends the comparison with its reason. */
   readonly signal?: AbortSignal | undefined;

@@ -8,7 +8,7 @@ import { hashSeed } from '../util/rng.ts';
 import { Sampler, type TimingMode } from './sampler.ts';
 import { type KernelWork, type PreparedWork, type ProgramWork, prepareWork } from './work.ts';
 
-/** What is compared, one beside the other. */
+/** Kernels and programs that are compared, each with its own type. */
 export type Works<Specs extends readonly KernelSpec[]> = {
   readonly [I in keyof Specs]: KernelWork<Specs[I]> | ProgramWork;
 };

@@ -1,12 +1,12 @@
-// What limits a kernel: of memory, loads, arithmetic and the launch itself, the one that would take longest at the adapter's best.
+// Limits of a kernel: of memory, loads, arithmetic and the launch itself, the one that would take longest at the adapter's best.
 import type { Cost } from '../gpu/kernel-spec.ts';
 import { type Figure, ratio } from '../util/figures.ts';
 import type { Roofline } from './roofline.ts';
 
-/** What a kernel's time goes into, at least: bytes of memory, words that lanes load, operations, or the dispatch itself. */
+/** Parts of a kernel's least time: bytes of memory, words that lanes load, operations, or the dispatch itself. */
 export type LimiterKind = 'bandwidth' | 'loads' | 'arithmetic' | 'launch';
 
-/** What limits work, and how near it is to that limit. */
+/** Limit of work, and its distance from it. */
 export interface Limiter {
   readonly kind: LimiterKind;
   /** The largest of `shares`: far below 1, none of the four explains the time. More than 1 where operands stay in a cache. */

@@ -21,7 +21,7 @@ export interface ElementBound {
 export type OutputBound = 'bits' | number | ElementBound | ((index: number, output: string) => number);
 
 /**
- * What outputs hold before a run that is compared: `nan`, so that what it leaves out is seen, or `kept`, what they hold when the
+ * Contents of outputs before a run that is compared: `nan`, so that what it leaves out is seen, or `kept`, what they hold when the
  * call begins, for work that changes them in place.
  */
 export type OutputStart = 'nan' | 'kept';
@@ -50,7 +50,7 @@ export class OutputMismatchError extends RoseinferError {
   /** Name of the work. */
   readonly work: string;
   readonly output: string;
-  /** Of the first element that is wrong. */
+  /** Index of the first element that is wrong. */
   readonly index: number;
   readonly got: number;
   readonly want: number;

@@ -68,7 +68,7 @@ export class RooflineProbe {
   readonly #probes: readonly Probe[];
   /** A program for each turn. */
   readonly #programs: readonly Program[];
-  /** Of the smallest dispatch. */
+  /** Sampler of the smallest dispatch. */
   readonly #launch: Sampler;
   #turn = 0;
 

@@ -25,7 +25,7 @@ export class Sampler {
   readonly #device: Device;
   readonly #program: Program;
   readonly #runs: number;
-  /** What is read back to wait for the queue; null with timestamps. */
+  /** Tensor that is read back to wait for the queue; null with timestamps. */
   readonly #fence: Tensor | null;
 
   private constructor(device: Device, program: Program, runs: number, fence: Tensor | null) {

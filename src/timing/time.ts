@@ -24,13 +24,13 @@ export interface TimeProgramOptions {
   readonly warmUps?: number | undefined;
   /** Tensors that `expect` names; those that a kernel writes, by the names of their bindings, when absent. */
   readonly outputs?: Outputs | undefined;
-  /** What outputs must hold after a run, by name: they are compared before anything is timed. */
+  /** Right outputs of a run, by name: they are compared before anything is timed. */
   readonly expect?: Readonly<Record<string, TensorSource>> | undefined;
   /** Largest difference from `expect`; its bits when absent. */
   readonly bound?: OutputBound | undefined;
-  /** What outputs hold before the run that is compared; NaN when absent. */
+  /** Contents of outputs before the run that is compared; NaN when absent. */
   readonly start?: OutputStart | undefined;
-  /** What the adapter does at best, as `measureRoofline` gives it: the result then tells what limits the kernel. */
+  /** The adapter's best, as `measureRoofline` gives it: the result then tells what limits the kernel. */
   readonly roofline?: Roofline | undefined;
 }
 

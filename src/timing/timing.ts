@@ -24,7 +24,7 @@ export interface Timing {
   readonly gflops: number | null;
   /** 1e9 bytes a second, in the same way. */
   readonly gigabytes: number | null;
-  /** What limits it; null without a `roofline`, and where `gflops` is. */
+  /** Its limit; null without a `roofline`, and where `gflops` is. */
   readonly limiter: Limiter | null;
 }
 

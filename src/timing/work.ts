@@ -1,4 +1,4 @@
-// What is timed: a kernel on tensors, or a recorded program. Either becomes dispatches, and the tensors that hold what they compute.
+// Work that is timed: a kernel on tensors, or a recorded program. Either becomes dispatches, and the tensors that hold what they compute.
 import type { Device } from '../gpu/device.ts';
 import type { Dispatch } from '../gpu/dispatch.ts';
 import { Kernel } from '../gpu/kernel.ts';
@@ -21,7 +21,7 @@ export interface KernelWork<S extends KernelSpec = KernelSpec> {
   readonly tensors: TensorsOf<S>;
   readonly scalars: ScalarsOf<S>;
   readonly choice?: ChoiceOf<S> | undefined;
-  /** What is compared; the tensors that the kernel writes, by the names of their bindings, when absent. */
+  /** Tensors that are compared; those that the kernel writes, by the names of their bindings, when absent. */
   readonly outputs?: Outputs | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface ProgramWork {
   /** Name in results; the program's label when absent. */
   readonly name?: string | undefined;
   readonly program: Program;
-  /** What is compared: the tensors that hold its results. */
+  /** Tensors that are compared: those that hold its results. */
   readonly outputs?: Outputs | undefined;
 }
 

@@ -1,4 +1,4 @@
-// What a server says of itself and of its model. Nothing of it is a path, a key or a prompt.
+// Answers about the server and its model. Nothing of them is a path, a key or a prompt.
 import { packageVersion } from '../../util/package-info.ts';
 import { ApiError } from '../api-error.ts';
 import { contextOf } from '../served-model.ts';

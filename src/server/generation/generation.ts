@@ -12,7 +12,7 @@ export type PromptRequest = Omit<GenerationRequest, 'prompt' | 'promptIds' | 're
   readonly promptIds: readonly number[];
 };
 
-/** What a call asks for. */
+/** Prompts of a call, and how they are continued. */
 export interface GenerationPlan {
   /** Beginning of the id, such as `cmpl`. */
   readonly kind: string;
