@@ -4,6 +4,7 @@ import './util/platform-types.ts';
 
 export type { BatchPlan, SamplingRow, ScoredTokens } from './core/batch-plan.ts';
 export { type Clock, systemClock } from './core/clock.ts';
+export type { Constraint } from './core/constraint.ts';
 export { type Lease, RunnerInUseError } from './core/lease.ts';
 export type { AdjustedSequence, LogitsAdjustment, TokenAdjustment } from './core/logits-adjustment.ts';
 export { type BatchRow, type PlannedBatch, planBatch, type ScoredPositions } from './core/plan-batch.ts';
