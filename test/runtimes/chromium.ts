@@ -5,10 +5,10 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { AdapterReport } from '../../bench/page/examine.ts';
-import type { Playwright } from './tools.ts';
+import { HEADLESS, type Playwright } from './tools.ts';
 
 /** Without a GPU, Chromium offers WebGPU by SwiftShader, and only if it is told that this is meant. */
-const ARGUMENTS = ['--enable-unsafe-webgpu', '--headless=new', '--no-sandbox'];
+const ARGUMENTS = [...HEADLESS, '--enable-unsafe-webgpu'];
 const VIEWPORT = { width: 1000, height: 800 };
 /** Against hangs only. */
 const TIMEOUT = 280_000;

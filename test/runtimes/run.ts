@@ -1,5 +1,5 @@
 // The package on other runtimes and another WebGPU: the engine under Bun and Deno, the kernels and a forward pass on Deno's own
-// WebGPU, the page in Chromium, and the notebooks. What it finds is compared with Node and Dawn.
+// WebGPU, the page and the pages of other sites in Chromium, and the notebooks. What it finds is compared with Node and Dawn.
 //   node test/runtimes/run.ts [--out DIRECTORY]
 // A tool that is missing is told and left out; under CI it is a failure.
 import { spawn } from 'node:child_process';
@@ -11,6 +11,7 @@ import type { AdapterReport } from '../../bench/page/examine.ts';
 import { runCommand } from '../../src/terminal/run-command.ts';
 import { runPage } from './chromium.ts';
 import { compareTables } from './compare-tables.ts';
+import { tryForeignPages } from './foreign-pages.ts';
 import { findJupyter, findPlaywright, findTool } from './tools.ts';
 
 const { values } = parseArgs({
@@ -153,6 +154,9 @@ async function runAll(signal: AbortSignal): Promise<void> {
     if (!verdict.startsWith('All is well')) throw new Error(verdict);
     return describe(report, readTables(file('dawn')).report);
   });
+  await part('Chromium, foreign pages', missingOf(chromium) ?? missingOf(playwright), async () =>
+    'missing' in playwright ? '' : await tryForeignPages(playwright, pathOf(chromium)),
+  );
   await part("Notebooks in Deno's kernel", missingOf(deno) ?? missingOf(findJupyter()), async () => {
     await runProgram(process.execPath, ['test/runtimes/notebooks.ts'], signal);
     return 'print what they hold';

@@ -5,6 +5,9 @@ import { delimiter, join } from 'node:path';
 /** Folder that .ci/tools.sh installs npm packages in. */
 const TOOLS = join(import.meta.dirname, '../../.ci/tools');
 
+/** Arguments of a Chromium without a screen, for root, too. */
+export const HEADLESS = ['--headless=new', '--no-sandbox'] as const;
+
 /** How a missing tool is mended. */
 const MEND = 'sh .ci/tools.sh brings it';
 
@@ -42,13 +45,15 @@ export interface Playwright {
 
 /** A browser that runs. */
 export interface Browser {
-  newPage(options: { colorScheme: 'light' | 'dark'; viewport: { width: number; height: number } }): Promise<Page>;
+  newPage(options?: { colorScheme: 'light' | 'dark'; viewport: { width: number; height: number } }): Promise<Page>;
   close(): Promise<void>;
 }
 
 /** A page of a browser. */
 export interface Page {
   goto(url: string): Promise<unknown>;
+  evaluate(script: string): Promise<unknown>;
+  close(): Promise<void>;
   click(selector: string): Promise<void>;
   waitForSelector(selector: string, options: { timeout: number }): Promise<unknown>;
   waitForEvent(event: 'download'): Promise<{ path(): Promise<string> }>;
