@@ -1,6 +1,5 @@
 // The engine: one loop of steps that all callers share. Requests come in by the intake, end in the list of live requests,
 // and are never the concern of the step loop one by one.
-import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
 import type { SchedulerRow } from '../core/scheduler-output.ts';
@@ -22,6 +21,7 @@ import type { FinishedRequest, GenerationRequest, RequestHandle } from './reques
 import { runStep, type StepOutcome } from './run-step.ts';
 import { RunnerLease } from './runner-lease.ts';
 import { SteadyClock } from './steady-clock.ts';
+import { StepLoop } from './step-loop.ts';
 import { StepTarget } from './step-target.ts';
 import { STREAM_OPTIONS, type StreamOptions, TextStream } from './text-stream.ts';
 import { UnreadSteps } from './unread-steps.ts';
@@ -67,9 +67,9 @@ export class Engine {
   readonly #live: LiveRequests;
   /** Oldest first. */
   readonly #inFlight: Step[] = [];
-  /** The turn and the loop under way, for others to join. */
+  readonly #loop = new StepLoop(this);
+  /** The turn under way, for others to join. */
   #turn: Promise<boolean> | null = null;
-  #loop: Promise<void> | null = null;
 
   /**
    * @throws RangeValueError for an option that is unknown, of another type or out of range, or limits of the runner that
@@ -154,8 +154,7 @@ export class Engine {
    * its end it rejects with the first fault that belongs to no step.
    */
   run(): Promise<void> {
-    if (this.hasUnfinished) this.#loop ??= this.#runLoop();
-    return this.#loop ?? Promise.resolve();
+    return this.#loop.run();
   }
 
   /**
@@ -165,7 +164,7 @@ export class Engine {
    */
   async generate(request: GenerationRequest): Promise<FinishedRequest> {
     const { finished } = this.#intake.add(request);
-    this.#startLoop();
+    this.#loop.start();
     return finished;
   }
 
@@ -176,7 +175,7 @@ export class Engine {
    */
   async generateBatch(requests: readonly GenerationRequest[]): Promise<FinishedRequest[]> {
     const added = this.#intake.addAll(requests);
-    this.#startLoop();
+    this.#loop.start();
     return Promise.all(added.map((live) => live.finished));
   }
 
@@ -197,7 +196,7 @@ export class Engine {
    */
   async generateChoices(request: GenerationRequest, n: number): Promise<FinishedRequest[]> {
     const added = this.#intake.addChoices(request, n);
-    this.#startLoop();
+    this.#loop.start();
     return Promise.all(added.map((live) => live.finished));
   }
 
@@ -212,7 +211,7 @@ export class Engine {
     checkOptions('options of stream', options, STREAM_OPTIONS);
     const live = this.#intake.add(request);
     live.limitReader(options.maxUnreadPieces);
-    this.#startLoop();
+    this.#loop.start();
     return new TextStream(live, () => this.#live.abort(live));
   }
 
@@ -263,30 +262,6 @@ export class Engine {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /**
-   * Starts the loop for a caller that waits for its request. A fault ends the request, which reports it, so the loop's
-   * own rejection is ignored. Only a new loop gets a handler: on one that runs for long, handlers would pile up.
-   */
-  #startLoop(): void {
-    if (this.#loop === null) this.run().catch(() => {});
-  }
-
-  /** Goes on after a fault: requests made since then have joined the loop. */
-  async #runLoop(): Promise<void> {
-    const faults: unknown[] = [];
-    while (this.hasUnfinished) {
-      // Timers, sockets and signals get a turn before each step, and requests that come together start together.
-      await setImmediate();
-      try {
-        await this.step();
-      } catch (fault) {
-        if (faults.length === 0) faults.push(fault);
-      }
-    }
-    this.#loop = null;
-    if (faults.length > 0) throw faults[0];
   }
 
   async #takeTurn(): Promise<boolean> {

@@ -3,11 +3,10 @@ import { maxUnreadIds } from '../core/logits-adjustment.ts';
 import type { ModelLimits, StepResult } from '../core/runner.ts';
 import type { SchedulerOutput, SchedulerRow } from '../core/scheduler-output.ts';
 import type { FinishReason, PrefixHit, Sequence } from '../core/sequence.ts';
-import { NO_BLOCK } from '../kv/block-table.ts';
 import { KVCacheManager } from '../kv/kv-cache-manager.ts';
-import { RoseinferError } from '../util/errors.ts';
 import { checkValue, count } from '../util/option-checks.ts';
 import type { AdmissionState } from './admission/admission-policy.ts';
+import { checkBooks } from './check-books.ts';
 import { chooseVictim } from './choose-victim.ts';
 import { isEos, reasonToStop } from './ends.ts';
 import { GuardedPolicies, type SchedulingPolicies } from './guarded-policies.ts';
@@ -189,21 +188,8 @@ export class BatchScheduler implements Scheduler {
   }
 
   checkIntegrity(): void {
-    this.#kv.checkIntegrity();
-    const held = this.#running
-      .flatMap(({ sequence }) => this.#kv.blockTable(sequence))
-      .filter((block) => block !== NO_BLOCK);
-    const numUsed = this.#kv.numBlocks - this.#kv.numFreeBlocks;
-    if (new Set(held).size !== numUsed) {
-      throw new RoseinferError(
-        `running sequences hold ${new Set(held).size} blocks, expected ${numUsed}, as the pool has in use`,
-      );
-    }
-    const slots = new Set([...this.#freeTokenSlots, ...this.#running.map(({ tokenSlot }) => tokenSlot)]);
     const { maxBatchSize } = this.#limits;
-    if (slots.size !== maxBatchSize || this.#freeTokenSlots.length + this.numRunning !== maxBatchSize) {
-      throw new RoseinferError(`token slots are ${[...slots].join(', ')}, expected each below ${maxBatchSize} once`);
-    }
+    checkBooks({ kv: this.#kv, running: this.#running, freeTokenSlots: this.#freeTokenSlots, maxBatchSize });
   }
 
   /** Starts sequences from the head of the queue while there is room for all of their tokens. */
