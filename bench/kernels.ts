@@ -3,9 +3,9 @@
 
 import { Device } from '../src/gpu/device.ts';
 import { modelKernels } from '../src/models/kernels.ts';
+import { modelFiles } from '../src/models/model-files.ts';
 import { describeStorage } from '../src/models/weight-storage.ts';
 import { deviceOptions } from '../src/terminal/flags.ts';
-import { modelFiles } from '../src/terminal/model-files.ts';
 import { readModelShape } from '../src/terminal/model-shape.ts';
 import { describeDevice } from '../src/terminal/open-model.ts';
 import { checkOutputs } from '../src/terminal/output-file.ts';

@@ -2,8 +2,8 @@
 // time. `--help` lists its flags.
 import { uniteEosIds } from '../src/engine/eos-ids.ts';
 import type { LoadedModel } from '../src/load-model.ts';
+import { modelFiles } from '../src/models/model-files.ts';
 import { modelOptions } from '../src/terminal/flags.ts';
-import { modelFiles } from '../src/terminal/model-files.ts';
 import { modelName, openModel } from '../src/terminal/open-model.ts';
 import { checkOutputs, replaceFile, tellNothingYet } from '../src/terminal/output-file.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';

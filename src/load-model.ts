@@ -1,8 +1,10 @@
 // Puts the layers together: a device, a model on it and the model's tokenizer.
+import { contextOf } from './core/runner.ts';
 import type { ChatFormat } from './engine/chat.ts';
 import { Engine } from './engine/engine.ts';
 import type { Device } from './gpu/device.ts';
 import type { DeviceIdentity } from './gpu/device-traits.ts';
+import type { KVDType } from './kernels/kv-write/kv-write.ts';
 import type { ModelConfig } from './models/config.ts';
 import { mapSource } from './models/mapped-source.ts';
 import { BUNDLED_MODEL, openSource, warn } from './models/resolve-model.ts';
@@ -26,6 +28,8 @@ export interface LoadedModel extends AsyncDisposable {
   readonly config: ModelConfig;
   /** Storage of the weight matrices: one type, or those that they have, such as `q4 + q8_32`, that of most numbers first. */
   readonly dtype: string;
+  /** Storage of keys and values. */
+  readonly kvDtype: KVDType;
   readonly memory: MemoryPlan;
   /** Adapter, and the reduction class of the device on it. */
   readonly adapter: DeviceIdentity;
@@ -90,6 +94,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
     name,
     config,
     dtype: describeStorage(model, sizes.storage),
+    kvDtype: sizes.kvDtype,
     memory,
     adapter: device.identity,
     fallbacks,
@@ -105,8 +110,7 @@ export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModel
 /** Runs two short requests: the first ones through the tokenizer and the engine take several times as long as later ones. */
 async function warmUpEngine(runner: ModelRunner, tokenizer: Tokenizer): Promise<void> {
   const promptIds = tokenizer.missingFile === null ? tokenizer.encode('Once upon a time, there was a king.') : [0];
-  const { maxModelLen, numBlocks, blockSize } = runner.limits;
-  const room = Math.min(maxModelLen, numBlocks * blockSize) - promptIds.length;
+  const room = contextOf(runner.limits) - promptIds.length;
   if (room < 1) return;
   await using engine = new Engine({ runner, tokenizer, prefixCache: false });
   const sampling = { maxTokens: Math.min(WARM_UP_TOKENS, room), seed: 0, ignoreEos: true };

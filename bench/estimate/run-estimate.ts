@@ -1,8 +1,8 @@
 // The mode `--estimate` of the kernel benchmark: prints what a named GPU allows a model's kernels, without one.
 import type { KVDType } from '../../src/kernels/kv-write/kv-write.ts';
 import type { WeightDType } from '../../src/kernels/weights/weight-tiles.ts';
+import { modelFiles } from '../../src/models/model-files.ts';
 import { describeStorage } from '../../src/models/weight-storage.ts';
-import { modelFiles } from '../../src/terminal/model-files.ts';
 import { readModelShape } from '../../src/terminal/model-shape.ts';
 import { checkOutputs } from '../../src/terminal/output-file.ts';
 import { packageRoot } from '../../src/util/package-info.ts';

@@ -8,6 +8,7 @@ import { Engine } from '../engine/engine.ts';
 import type { EngineOptions } from '../engine/engine-options.ts';
 import { NoChatTemplateError } from '../engine/errors.ts';
 import type { FinishedRequest } from '../engine/request.ts';
+import { modelFiles } from '../models/model-files.ts';
 import { UsageError } from '../terminal/flag-words.ts';
 import {
   integerFlag,
@@ -22,7 +23,6 @@ import {
   traceFlag,
   tuneFlag,
 } from '../terminal/flags.ts';
-import { modelFiles } from '../terminal/model-files.ts';
 import { modelName, openModel } from '../terminal/open-model.ts';
 import { checkOutputs } from '../terminal/output-file.ts';
 import { StatusLine } from '../terminal/status-line.ts';

@@ -1,7 +1,7 @@
 // `roseinfer serve`: loads a model and answers calls until a signal ends it.
-import { basename } from 'node:path';
-import { DEFAULT_KV_DTYPE } from '../runtime/runtime-sizes.ts';
-import { fingerprintOf, hashModel } from '../server/fingerprint.ts';
+
+import { fingerprintOf, hashModel } from '../models/fingerprint.ts';
+import { shortName } from '../models/short-name.ts';
 import { createLog } from '../server/log.ts';
 import { InferenceServer } from '../server/server.ts';
 import { checkIsClosed } from '../server/server-options.ts';
@@ -25,11 +25,10 @@ export async function serve(args: ServeArgs, signal: AbortSignal): Promise<typeo
     status,
     log: console.error,
   });
-  const { runner, tokenizer, chat, dtype, adapter } = model;
-  const { 'kv-dtype': kvDtype = DEFAULT_KV_DTYPE } = args;
+  const { runner, tokenizer, chat, dtype, kvDtype, adapter } = model;
   const weights = await hashModel(args.model);
   const served = {
-    name: args['served-model-name'] ?? servedName(modelName(args.model)),
+    name: args['served-model-name'] ?? shortName(modelName(args.model)),
     runner,
     tokenizer,
     chat,
@@ -46,9 +45,4 @@ export async function serve(args: ServeArgs, signal: AbortSignal): Promise<typeo
   if (server.numChoices > 0) console.error(`finishing ${server.numChoices} completions; a second signal ends at once`);
   await server.close();
   return STOPPED;
-}
-
-/** The last part of a model's name: callers are not told where it is. */
-export function servedName(name: string): string {
-  return basename(name).replace(/\.gguf$/, '');
 }

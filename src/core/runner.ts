@@ -18,6 +18,11 @@ export interface ModelLimits {
   readonly window?: number | undefined;
 }
 
+/** Most tokens of a sequence: the context, or fewer where the cache has no room for it. */
+export function contextOf({ maxModelLen, numBlocks, blockSize }: ModelLimits): number {
+  return Math.min(maxModelLen, numBlocks * blockSize);
+}
+
 /** A token id and its log-probability, in nats, by the raw logits: before bias, penalties, temperature and filters. */
 export interface TokenLogprob {
   readonly id: number;

@@ -1,5 +1,5 @@
 // A model as a server has it: what answers, and what the server says of it. It holds no path.
-import type { ModelLimits, Runner } from '../core/runner.ts';
+import type { Runner } from '../core/runner.ts';
 import type { ChatFormat } from '../engine/chat.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 
@@ -16,9 +16,4 @@ export interface ServedModel {
   readonly fingerprint: string;
   /** Facts for `/server_info`, such as storage and adapter. */
   readonly facts?: Readonly<Record<string, unknown>> | undefined;
-}
-
-/** Most tokens of a sequence: the context, or fewer where the cache has no room for it. */
-export function contextOf({ maxModelLen, numBlocks, blockSize }: ModelLimits): number {
-  return Math.min(maxModelLen, numBlocks * blockSize);
 }

@@ -1,5 +1,6 @@
 // `roseinfer serve` as a process: it starts, answers, drains on a signal and exits with 0, and refuses what is unsafe before it loads.
 // @module-tag sweep
+
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
@@ -7,7 +8,6 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { servedName } from '../../src/cli/serve.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -87,9 +87,4 @@ describe('refuses', () => {
 
 test('help has examples', () => {
   expect(runNode(['src/cli/roseinfer.js', 'serve', '--help']).stdout).toContain('roseinfer serve weights/tales');
-});
-
-test("callers see the last part of a model's name", () => {
-  const names = ['weights/tales', '/a/b/smol.gguf', 'random:gpt2', 'dir/'].map(servedName);
-  expect(names).toEqual(['tales', 'smol', 'random:gpt2', 'dir']);
 });

@@ -1,15 +1,15 @@
 // `/v1/chat/completions`: a chat is answered, by the model's template or by roles.
+
+import { contextOf } from '../../core/runner.ts';
 import { chatRequest } from '../../engine/chat.ts';
 import type { ChatMessage } from '../../tokenizer/chat-template.ts';
 import { invalidParameter } from '../api-error.ts';
 import type { PromptRequest } from '../generation/generation.ts';
 import { chatLogprobs } from '../generation/logprobs.ts';
 import { chatMessages, chatParameters } from '../parameters/chat.ts';
-
 import { parseParameters } from '../parameters/parse.ts';
 import { samplingOptions } from '../parameters/sampling.ts';
 import { readJson } from '../read-body.ts';
-import { contextOf } from '../served-model.ts';
 import { type Call, checkIsServing, checkModel, requestFields, type Serving, startGeneration } from '../serving.ts';
 import { answerStream, answerWhole, type ChoiceShape, checkAnswerSize } from './choices.ts';
 import { checkHasTokenizer, checkLength } from './encode-prompt.ts';

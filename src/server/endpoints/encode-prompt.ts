@@ -1,6 +1,7 @@
 // Prompts as ids. What cannot fit is refused by its length alone: encoding it would be in vain.
+import { longestPrompt } from '../../engine/longest-prompt.ts';
 import { ApiError, invalidParameter } from '../api-error.ts';
-import { contextOf, type ServedModel } from '../served-model.ts';
+import type { ServedModel } from '../served-model.ts';
 
 /** How to encode a prompt. */
 export interface PromptOptions {
@@ -8,8 +9,6 @@ export interface PromptOptions {
   /** Name of the parameter in errors. */
   readonly name: string;
 }
-
-const longestTokens = new WeakMap<ServedModel, number>();
 
 /**
  * Encodes a prompt; a long one lets others have turns meanwhile.
@@ -28,7 +27,7 @@ export async function encodePrompt(
 
 /** Refuses texts of more characters than the context's tokens can have. @throws ApiError */
 export function checkLength(model: ServedModel, length: number, name: string): void {
-  const most = contextOf(model.runner.limits) * longestToken(model);
+  const most = longestPrompt(model.tokenizer, model.runner.limits);
   if (length <= most) return;
   const message = `${name} is ${length} characters long, expected at most ${most}, more than which the context can't hold`;
   throw invalidParameter(name, message, 'context_length_exceeded');
@@ -39,15 +38,4 @@ export function checkHasTokenizer({ tokenizer }: ServedModel, name: string): voi
   if (tokenizer.missingFile === null) return;
   const message = `${name} is a text, expected ids, as the model has no tokenizer`;
   throw new ApiError(400, message, { code: 'no_tokenizer', param: name });
-}
-
-/** Bytes of the longest token, at least the number of its characters. */
-function longestToken(model: ServedModel): number {
-  const { tokenizer } = model;
-  let longest = longestTokens.get(model) ?? 0;
-  if (longest === 0) {
-    for (let id = 0; id < tokenizer.vocabSize; id++) longest = Math.max(longest, tokenizer.tokenBytes(id).length);
-    longestTokens.set(model, longest);
-  }
-  return longest;
 }

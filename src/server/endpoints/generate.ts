@@ -1,5 +1,6 @@
 // `/generate`, as the Python project has it that this one follows: few parameters, plain text.
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { contextOf } from '../../core/runner.ts';
 import { toApiError } from '../engine-errors.ts';
 import { AnswerStream } from '../generation/answer-stream.ts';
 import { finishReasonOf, tokensOf } from '../generation/outcome.ts';
@@ -7,7 +8,6 @@ import { readPieces } from '../generation/read-pieces.ts';
 import { GENERATE_DEFAULTS, generateParameters } from '../parameters/generate.ts';
 import { parseParameters } from '../parameters/parse.ts';
 import { readJson } from '../read-body.ts';
-import { contextOf } from '../served-model.ts';
 import { type Call, checkIsServing, noteTokens, requestFields, type Serving, startGeneration } from '../serving.ts';
 import { encodePrompt } from './encode-prompt.ts';
 

@@ -1,7 +1,8 @@
 // Answers about the server and its model. Nothing of them is a path, a key or a prompt.
+
+import { contextOf } from '../../core/runner.ts';
 import { packageVersion } from '../../util/package-info.ts';
 import { ApiError } from '../api-error.ts';
-import { contextOf } from '../served-model.ts';
 import { type Call, checkIsServing, checkModel, type Serving } from '../serving.ts';
 
 /** Answers `/health`: 503 while the server ends, and when the device is gone. */

@@ -1,6 +1,7 @@
 // `/tokenize` and `/detokenize`, in vLLM's shape.
+
+import { tokenText } from '../../tokenizer/token-text.ts';
 import { ApiError, invalidParameter } from '../api-error.ts';
-import { tokenText } from '../generation/logprobs.ts';
 import { chatMessages } from '../parameters/chat.ts';
 import { parseParameters } from '../parameters/parse.ts';
 import { detokenizeParameters, tokenizeParameters } from '../parameters/tokenize.ts';

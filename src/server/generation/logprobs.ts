@@ -1,5 +1,6 @@
 // Log-probabilities in the two shapes of OpenAI's API. A token that is no whole text is written by its bytes.
 import type { TokenLogprob, TokenLogprobs } from '../../core/runner.ts';
+import { tokenText } from '../../tokenizer/token-text.ts';
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts';
 
 /** JSON has no infinity; clients know this number for it. */
@@ -54,16 +55,6 @@ export function completionLogprobs(tokenizer: Tokenizer, tokens: readonly Placed
     top_logprobs: tokens.map(({ record }) => record && topOf(tokenizer, record)),
     text_offset: tokens.map(({ offset }) => offset),
   };
-}
-
-/** Text of a token; one that is a part of a character as `bytes:\xe2\x80`. */
-export function tokenText(tokenizer: Tokenizer, id: number): string {
-  const bytes = tokenizer.tokenBytes(id);
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return `bytes:${[...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}`;
-  }
 }
 
 /** Of tokens with one text, the most likely counts. */

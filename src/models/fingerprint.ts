@@ -1,13 +1,13 @@
-// The fingerprint of a server: two with the same one give the same ids for a seed. So it covers the bytes of the model's files, not their
+// The fingerprint of a model on a device: two with the same one give the same ids for a seed. So it covers the bytes of the model's files, not their
 // names, and all that the last bits of results depend on.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { DeviceIdentity } from '../gpu/device-traits.ts';
-import { BUNDLED_MODEL } from '../models/resolve-model.ts';
-import { modelFiles } from '../terminal/model-files.ts';
 import { packageVersion } from '../util/package-info.ts';
+import { modelFiles } from './model-files.ts';
+import { BUNDLED_MODEL } from './resolve-model.ts';
 
 /** Hexadecimal digits of a fingerprint. */
 const DIGITS = 32;
@@ -23,7 +23,7 @@ export interface FingerprintParts {
   readonly adapter: DeviceIdentity;
 }
 
-/** Makes the fingerprint of a server. */
+/** Makes the fingerprint of a model on a device. */
 export function fingerprintOf({ weights, dtype, kvDtype, adapter }: FingerprintParts): string {
   const { name, backend, driver, reduction, webgpu } = adapter;
   const parts = [weights, dtype, kvDtype, name, backend, driver, reduction, webgpu, packageVersion()];

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { modelFiles } from '../../src/terminal/model-files.ts';
+import { modelFiles } from '../../src/models/model-files.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** Each file that loading a model may read. */

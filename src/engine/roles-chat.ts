@@ -1,9 +1,10 @@
 // Chats for a model without a template: each message with the name of its role, as the Python project that this one follows wrote
 // them. What a message spells is text.
-import type { ChatFormat } from '../engine/chat.ts';
+
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
+import type { ChatFormat } from './chat.ts';
 
 /** Makes the way of writing chats by roles. */
 export function rolesChat(tokenizer: Tokenizer): ChatFormat {

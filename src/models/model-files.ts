@@ -1,7 +1,7 @@
 // The files of a model: inputs, which no output of a command may replace.
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { BUNDLED_MODEL } from '../models/resolve-model.ts';
+import { BUNDLED_MODEL } from './resolve-model.ts';
 
 /** Names of the files that a model is read from; its directory may hold others, such as results of a benchmark. */
 const MODEL_FILE =

@@ -1,0 +1,20 @@
+// The longest prompt that a context can hold, by its length alone: to encode a longer one, or to render it, would be in vain.
+import { contextOf, type ModelLimits } from '../core/runner.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+
+const longestTokens = new WeakMap<Tokenizer, number>();
+
+/** Returns the number of UTF-16 units that no prompt which fits exceeds: the context in the longest tokens. */
+export function longestPrompt(tokenizer: Tokenizer, limits: ModelLimits): number {
+  return contextOf(limits) * longestToken(tokenizer);
+}
+
+/** Bytes of the longest token, at least the number of its UTF-16 units. */
+function longestToken(tokenizer: Tokenizer): number {
+  let longest = longestTokens.get(tokenizer) ?? 0;
+  if (longest === 0) {
+    for (let id = 0; id < tokenizer.vocabSize; id++) longest = Math.max(longest, tokenizer.tokenBytes(id).length);
+    longestTokens.set(tokenizer, longest);
+  }
+  return longest;
+}
