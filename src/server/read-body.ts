@@ -4,7 +4,7 @@ import { ApiError } from './api-error.ts';
 
 /** Far above the depth of any call. */
 const MAX_DEPTH = 64;
-const JSON_TYPE = /^application\/json *(?:; *charset="?utf-8"? *)?$/i;
+const JSON_TYPE = /^application\/json *(?:; *charset="?utf-?8"? *)?$/i;
 
 /**
  * Reads the JSON object of a call.
@@ -18,7 +18,7 @@ export async function readJson(
   const { 'content-type': type, 'content-encoding': encoding = 'identity' } = incoming.headers;
   // A page of any site may send other types without asking.
   if (!JSON_TYPE.test(type ?? '')) throw wrongType('content-type', type ?? 'missing', 'application/json in UTF-8');
-  if (encoding !== 'identity') throw wrongType('content-encoding', encoding, 'none');
+  if (encoding.toLowerCase() !== 'identity') throw wrongType('content-encoding', encoding, 'none');
   const bytes = await readBytes(incoming, maxBytes);
   const value = withoutNulls(parse(bytes), 0);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -1,6 +1,7 @@
 // Calls that are wrong: each is answered with a 4xx in OpenAI's shape that names what is wrong, and others are served throughout. The
 // cases of parameters are made from the endpoints' tables.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseParameters } from '../../src/server/parameters/parse.ts';
 import { ENDPOINT_TABLES, rowsOf } from '../../src/server/parameters/tables.ts';
 import { rawCall } from '../support/server/raw-call.ts';
 import { startTestServer, type TestServer } from '../support/server/test-server.ts';
@@ -20,7 +21,7 @@ const NONSENSE = { nonsense: true };
 let server: TestServer;
 
 beforeAll(async () => {
-  server = await startTestServer({ options: { maxBody: 20_000, headersTimeout: 1, bodyTimeout: 1 } });
+  server = await startTestServer({ options: { maxBody: 200_000, headersTimeout: 1, bodyTimeout: 1 } });
 });
 
 afterAll(() => server[Symbol.asyncDispose]());
@@ -85,7 +86,12 @@ describe('values', () => {
   test.each([
     [C, { prompt: [] }, 'prompt', 'empty'],
     [C, { prompt: [[]] }, 'prompt[0]', 'expected a text, a list of ids, or'],
-    [C, { prompt: [1, 'a'] }, 'prompt', 'a list of 2'],
+    [C, { prompt: [1, 'a'] }, 'prompt[1]', 'prompt[1] is a text of 1 characters, expected a text, a list of ids, or'],
+    [C, { prompt: ['a', [1]] }, 'prompt[1]', 'prompt[1] is a list of 1'],
+    [C, { prompt: [[1], [1.5]] }, 'prompt[1]', 'prompt[1] is a list of 1'],
+    [C, { prompt: [[[1]]] }, 'prompt[0]', 'prompt[0] is a list of 1'],
+    [C, { prompt: [{}] }, 'prompt[0]', 'prompt[0] is an object'],
+    [C, { prompt: [[1], Array(257).fill(1)] }, 'prompt', 'prompt length is 257, expected at most 256, the context'],
     [C, { prompt: [1, 9000] }, 'prompt', 'prompt id 1 is 9000, expected an integer in [0, 8192)'],
     [C, { prompt: [-1] }, 'prompt[0]', 'prompt[0] is -1, expected a text, a list of ids, or'],
     [C, { prompt: undefined }, 'prompt', 'prompt is missing'],
@@ -125,15 +131,52 @@ describe('values', () => {
     [
       H,
       { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'http://a/b.png' } }] }] },
-      'messages[0].content',
-      'expected a text or a list of parts of type text',
+      'messages[0].content[0].type',
+      'messages[0].content[0].type is "image_url", expected "text"',
     ],
+    [
+      H,
+      { messages: [{ role: 'user', content: [] }] },
+      'messages[0].content',
+      'is empty, expected a text or a list of parts',
+    ],
+    [
+      H,
+      { stream_options: { include_obfuscation: true } },
+      'stream_options.include_obfuscation',
+      'expected false or null',
+    ],
+    [H, { metadata: { a: 1 } }, 'metadata', 'expected an object of up to 16 texts of up to 512 characters'],
+    [H, { metadata: { a: 'b'.repeat(513) } }, 'metadata', 'expected an object of up to 16 texts'],
+    [H, { metadata: { ['a'.repeat(65)]: 'b' } }, 'metadata', 'expected an object of up to 16 texts'],
+    [H, { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [i, 'a'])) }, 'metadata', 'up to 16 texts'],
+    [C, { seed: 1, resume: { ids: [1, 'a'] } }, 'resume.ids[1]', 'expected an object with the ids so far'],
+    [C, { seed: 1, resume: { ids: 5 } }, 'resume.ids', 'resume.ids is 5'],
     [H, { top_logprobs: 2 }, 'top_logprobs', 'top_logprobs is 2 without logprobs'],
     [H, { max_tokens: undefined, max_completion_tokens: 300 }, 'max_completion_tokens', 'max_completion_tokens is 300'],
     ['/v1/responses', { max_output_tokens: 300 }, 'max_output_tokens', 'max_output_tokens is 300'],
     ['/v1/responses', { previous_response_id: 'resp-0' }, 'previous_response_id', 'no response that is stored'],
     ['/generate', { max_new_tokens: 300 }, 'max_new_tokens', 'max_new_tokens is 300'],
     ['/tokenize', { messages: [MESSAGE] }, 'prompt', 'expected prompt or messages'],
+    ['/v1/responses', { input: 5 }, 'input', 'input is 5, expected a text, or 1 to 2048 messages of texts'],
+    [
+      '/v1/responses',
+      { input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'http://a/b.png' }] }] },
+      'input[0].content[0].type',
+      'expected one of input_text, output_text',
+    ],
+    ['/v1/responses', { input: [{ type: 'reasoning', summary: [] }] }, 'input[0].type', 'expected "message"'],
+    ['/v1/responses', { input: [5] }, 'input[0]', 'input[0] is 5, expected a message with role and content'],
+    [H, { messages: [{ role: 'user', content: 5 }] }, 'messages[0].content', 'content is 5, expected a text or a list'],
+    [H, { messages: [{ role: 'user', content: [5] }] }, 'messages[0].content[0]', 'is 5, expected a text or a list'],
+    ['/v1/responses', { resume: { ids: [1] }, seed: 1 }, 'resume', 'not supported'],
+    [
+      '/detokenize',
+      { tokens: Array(32_769).fill(1) },
+      'tokens',
+      'tokens is a list of 32769, expected a list of up to 32768 ids',
+    ],
+    ['/detokenize', { tokens: [1, -1] }, 'tokens[1]', 'tokens[1] is -1'],
     ['/detokenize', { tokens: [8192] }, 'tokens[0]', 'tokens[0] is 8192, expected an integer in [0, 8192)'],
   ])('%s refuses %j', async (path, fields, param, message) => {
     const { status, error } = await call(path, { ...RIGHT[path], ...fields });
@@ -160,6 +203,40 @@ describe('values', () => {
   });
 });
 
+test.each(['', '\u0000', 'a b', 'a.b', '\n', 'ключ', '__proto__'])(
+  'names an unknown parameter %j whole',
+  async (name) => {
+    const { status, error } = await call('/v1/completions', `{"prompt":"a",${JSON.stringify(name)}:1}`);
+    const shown = /^\w+$/.test(name) ? name : JSON.stringify(name);
+    expect({ status, param: error.param }).toEqual({ status: 400, param: shown });
+    expect(error.message).toMatch(new RegExp(`^${RegExp.escape(shown)} is unknown`));
+  },
+);
+
+describe('a list of a hundred thousand values', () => {
+  test.each([
+    ['/v1/completions', 'prompt', 1.5],
+    ['/v1/completions', 'prompt', []],
+    ['/v1/completions', 'prompt', true],
+    ['/v1/completions', 'prompt', 'a'],
+    ['/v1/completions', 'stop', 'a'],
+    ['/v1/completions', 'stop_token_ids', -1],
+    ['/v1/chat/completions', 'messages', 1],
+    ['/v1/chat/completions', 'messages[0].content', 1],
+    ['/v1/responses', 'input', 1],
+    ['/v1/responses', 'input[0].content', 1],
+    ['/detokenize', 'tokens', 'a'],
+  ])('of %s, %s, all wrong, is refused with one note, not with one of each', async (path, name, value) => {
+    const list = Array(100_000).fill(value);
+    const [field = ''] = name.split('[');
+    const body = { [field]: name.endsWith('content') ? [{ role: 'user', content: list }] : list };
+    const table = Object.entries(ENDPOINT_TABLES).find(([each]) => each === path)?.[1];
+    const numIssues = table?.safeParse({ ...RIGHT[path], ...body }).error?.issues.length;
+    expect(numIssues).toBe(1);
+    expect(() => parseParameters(table!, { ...RIGHT[path], ...body })).toThrow(`${name}`);
+  });
+});
+
 describe('bodies, paths and methods', () => {
   test.each([
     ['malformed JSON', '{"prompt": ', 400, 'invalid_json'],
@@ -167,7 +244,7 @@ describe('bodies, paths and methods', () => {
     ['a number', '1', 400, 'invalid_json'],
     ['nothing', '', 400, 'invalid_json'],
     ['deep nesting', `${'['.repeat(5000)}${']'.repeat(5000)}`, 400, 'invalid_json'],
-    ['too many bytes', JSON.stringify({ prompt: 'a'.repeat(20_000) }), 413, 'body_too_large'],
+    ['too many bytes', JSON.stringify({ prompt: 'a'.repeat(200_000) }), 413, 'body_too_large'],
   ])('refuses a body of %s', async (_, body, status, code) => {
     const answer = await call('/v1/completions', body);
     expect({ status: answer.status, code: answer.error.code }).toEqual({ status, code });

@@ -6,7 +6,14 @@ import { invalidParameter } from '../api-error.ts';
 import { toApiError } from '../engine-errors.ts';
 import { EventStream } from '../generation/event-stream.ts';
 import type { Choice, Generation, PromptRequest } from '../generation/generation.ts';
-import { type ApiFinishReason, finishReasonOf, tokensOf, tokensSoFar, usageOf } from '../generation/outcome.ts';
+import {
+  type ApiFinishReason,
+  finishReasonOf,
+  timelineField,
+  tokensOf,
+  tokensSoFar,
+  usageOf,
+} from '../generation/outcome.ts';
 import { readPieces } from '../generation/read-pieces.ts';
 import { MAX_ANSWER_ENTRIES } from '../parameters/kinds.ts';
 import { type Call, noteTokens, type Serving } from '../serving.ts';
@@ -200,17 +207,8 @@ function head({ model }: Serving, { id, created, seed }: Generation, object: str
   return { id, object, created, model: model.name, system_fingerprint: model.fingerprint, seed };
 }
 
-function ending({ prompt }: Choice, { stopReason, timeline, timings }: FinishedRequest, reason: ApiFinishReason) {
-  return {
-    finish_reason: reason,
-    stop_reason: stopReason,
-    ...(prompt.timeline && { timeline: relative(timeline ?? [], timings.arrival) }),
-  };
-}
-
-/** Spans in milliseconds after the arrival: the engine's clock means nothing to a caller. */
-function relative(timeline: NonNullable<FinishedRequest['timeline']>, arrival: number) {
-  return timeline.map(({ start, end, ...span }) => ({ ...span, start: start - arrival, end: end - arrival }));
+function ending(choice: Choice, finished: FinishedRequest, reason: ApiFinishReason) {
+  return { finish_reason: reason, stop_reason: finished.stopReason, ...timelineField(choice, finished) };
 }
 
 function idFields(choice: Choice, ids: readonly number[], { returnIds }: AnswerOptions, withPrompt: boolean) {

@@ -17,7 +17,7 @@ import {
   type PromptLogprobs,
   type TextPart,
 } from './choices.ts';
-import { encodePrompt } from './encode-prompt.ts';
+import { checkFits, encodePrompt } from './encode-prompt.ts';
 
 type Parameters = z.output<typeof completionParameters>;
 
@@ -45,6 +45,8 @@ export async function completions(serving: Serving, call: Call): Promise<Respons
   for (const prompt of prompts) {
     const promptIds =
       typeof prompt === 'string' ? await encodePrompt(serving.model, prompt, { addSpecial, name: 'prompt' }) : prompt;
+    // Before the next prompt is encoded.
+    checkFits(serving.model, promptIds.length);
     requests.push({ ...shared, promptIds });
   }
   if (echo && logprobs !== undefined) checkEcho(requests, logprobs, n);

@@ -1,4 +1,5 @@
 // Prompts as ids. What cannot fit is refused by its length alone: encoding it would be in vain.
+import { contextOf } from '../../core/runner.ts';
 import { longestPrompt } from '../../engine/longest-prompt.ts';
 import { ApiError, invalidParameter } from '../api-error.ts';
 import type { ServedModel } from '../served-model.ts';
@@ -31,6 +32,14 @@ export function checkLength(model: ServedModel, length: number, name: string): v
   if (length <= most) return;
   const message = `${name} is ${length} characters long, expected at most ${most}, more than which the context can't hold`;
   throw invalidParameter(name, message, 'context_length_exceeded');
+}
+
+/** Refuses prompts of more ids than the context has. @throws ApiError */
+export function checkFits({ runner }: ServedModel, numIds: number): void {
+  const most = contextOf(runner.limits);
+  if (numIds <= most) return;
+  const message = `prompt length is ${numIds}, expected at most ${most}, the context`;
+  throw invalidParameter('prompt', message, 'context_length_exceeded');
 }
 
 /** Refuses texts where ids have none. @throws ApiError */

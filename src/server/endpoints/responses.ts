@@ -6,10 +6,11 @@ import { ApiError, invalidParameter } from '../api-error.ts';
 import { toApiError } from '../engine-errors.ts';
 import { EventStream } from '../generation/event-stream.ts';
 import type { Choice, Generation } from '../generation/generation.ts';
-import { finishReasonOf, type Tokens, tokensOf } from '../generation/outcome.ts';
+import { finishReasonOf, type Tokens, timelineField, tokensOf } from '../generation/outcome.ts';
 import { readPieces } from '../generation/read-pieces.ts';
 import { parseParameters } from '../parameters/parse.ts';
 import { inputMessages, responseParameters } from '../parameters/responses.ts';
+import { samplingOptions } from '../parameters/sampling.ts';
 import { readJson } from '../read-body.ts';
 import {
   type Call,
@@ -30,6 +31,7 @@ interface Answer {
   readonly generation: Generation;
   readonly choice: Choice;
   readonly fields: ResponseFields;
+  readonly returnIds: boolean;
   /** The chat up to the answer. */
   readonly messages: readonly ChatMessage[];
 }
@@ -40,18 +42,15 @@ export async function responses(serving: Serving, call: Call): Promise<Response>
   const body = await readJson(call.env.incoming, serving.options.maxBody);
   const parameters = parseParameters(responseParameters, body);
   const { input, instructions, previous_response_id: previousId, stream = false, seed } = parameters;
+  const { priority, cache_salt, timeline } = parameters;
   checkModel(serving, parameters.model);
   checkIsServing(serving);
   const messages = [...earlierMessages(serving, call, previousId), ...inputMessages(input)];
   const all: ChatMessage[] =
     instructions === undefined ? messages : [{ role: 'system', content: instructions }, ...messages];
   const request = await answerOf(serving, all, {
-    ...requestFields(serving, call, parameters),
-    sampling: {
-      temperature: parameters.temperature,
-      topP: parameters.top_p,
-      maxTokens: parameters.max_output_tokens,
-    },
+    ...requestFields(serving, call, { priority, cache_salt, timeline }),
+    sampling: { ...samplingOptions(parameters), maxTokens: parameters.max_output_tokens },
   });
   const generation = startGeneration(serving, call, { kind: 'resp', prompts: [request], n: 1, seed });
   const { temperature = 1, topP = 1 } = request.sampling ?? {};
@@ -71,7 +70,8 @@ export async function responses(serving: Serving, call: Call): Promise<Response>
     user: body.user ?? null,
   };
   const [choice] = generation.choices;
-  const answer = { generation, choice: choice!, fields, messages };
+  const returnIds = parameters.return_token_ids ?? false;
+  const answer = { generation, choice: choice!, fields, messages, returnIds };
   return await (stream ? answerStream : answerWhole)(serving, call, answer);
 }
 
@@ -121,7 +121,11 @@ function finish(serving: Serving, call: Call, answer: Answer, finished: Finished
   const reason = finishReasonOf(finished, serving);
   const tokens = tokensOf(generation, [finished]);
   noteTokens(call, tokens.prompt, tokens.completion);
-  const response = responseObject(fields, { text: finished.text, reason, usage: usageOf(tokens) });
+  const response = {
+    ...responseObject(fields, { text: finished.text, reason, usage: usageOf(tokens) }),
+    ...timelineField(choice, finished),
+    ...(answer.returnIds && { prompt_token_ids: choice.prompt.promptIds, token_ids: finished.ids }),
+  };
   if (fields.store) {
     const { owner } = generation;
     const ids = [...choice.prompt.promptIds, ...finished.ids];

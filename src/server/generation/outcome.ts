@@ -28,6 +28,15 @@ export function finishReasonOf(finished: FinishedRequest, context: EndContext): 
   return 'abort';
 }
 
+/** The field of a timeline, where it was asked for, in milliseconds after the arrival: the engine's clock means nothing to a caller. */
+export function timelineField({ prompt }: Choice, { timeline, timings: { arrival } }: FinishedRequest) {
+  if (!prompt.timeline) return {};
+  const spans = timeline ?? [];
+  return {
+    timeline: spans.map(({ start, end, ...span }) => ({ ...span, start: start - arrival, end: end - arrival })),
+  };
+}
+
 /** Tokens of a call. */
 export interface Tokens {
   readonly prompt: number;

@@ -3,13 +3,18 @@ import { z } from 'zod';
 import { SAMPLING_PARAMETERS as P } from '../../core/sampling-table.ts';
 import type { ChatMessage } from '../../tokenizer/chat-template.ts';
 import {
+  boundedList,
   countExpected,
   countValue,
   flagValue,
   integerValue,
+  joinParts,
   MAX_CHOICES,
   MAX_LOGPROBS,
   MAX_MESSAGES,
+  notesExpected,
+  notesValue,
+  objectError,
   resumeRow,
   resumeValue,
   streamOptionsValue,
@@ -18,9 +23,16 @@ import {
 import { ignored, neutral, refused, required, supported } from './row.ts';
 import { callShape, foreignShape, samplingShape } from './sampling.ts';
 
-const contentExpected = 'a text or a list of parts of type text';
-const partValue = z.strictObject({ type: z.literal('text'), text: z.string() });
-const contentValue = z.union([z.string(), z.array(partValue).min(1)], { error: contentExpected });
+const contentExpected = `a text or a list of parts of type text, 1 to ${MAX_MESSAGES}`;
+const partValue = z.strictObject(
+  { type: z.literal('text', { error: '"text"' }), text: textValue },
+  { error: objectError(contentExpected) },
+);
+/** A text is its only part. */
+const contentValue = z.preprocess(
+  (value) => (typeof value === 'string' ? [{ type: 'text', text: value }] : value),
+  boundedList(partValue, MAX_MESSAGES, contentExpected),
+);
 const roles = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
 const messageExpected = 'an object with role and content';
 const messagesExpected = `1 to ${MAX_MESSAGES} messages, each with role and content`;
@@ -31,15 +43,13 @@ const messageValue = z.strictObject(
     role: z.enum(roles, { error: `one of ${roles.join(', ')}` }),
     content: contentValue,
     tool_calls: neutral([[]], 'calls of tools'),
+    annotations: neutral([[]], 'annotations of an answer that comes back'),
   },
-  { error: (issue) => (issue.code === 'invalid_type' ? messageExpected : undefined) },
+  { error: objectError(messageExpected) },
 );
 
 /** Schema of the messages of a chat. */
-export const messagesValue = z
-  .array(messageValue, { error: messagesExpected })
-  .min(1, { error: messagesExpected })
-  .max(MAX_MESSAGES, { error: messagesExpected });
+export const messagesValue = boundedList(messageValue, MAX_MESSAGES, messagesExpected);
 
 const maxTokens = {
   expected: `${countExpected}, at most the room that the messages leave`,
@@ -52,8 +62,8 @@ export const toolShape = {
   tools: neutral([[]], 'tools'),
   tool_choice: neutral(['none', 'auto'], 'tools'),
   parallel_tool_calls: neutral([true, false], 'tools'),
-  metadata: ignored(z.record(z.string(), textValue), {
-    expected: 'an object of texts',
+  metadata: ignored(notesValue, {
+    expected: notesExpected,
     meaning: 'notes of the caller',
     examples: [{}, { a: 'b' }],
   }),
@@ -111,6 +121,10 @@ export const chatParameters = z.strictObject({
   audio: refused('sound'),
   prediction: refused('predicted output'),
   reasoning_effort: neutral(['none'], 'reasoning'),
+  include_reasoning: neutral([true, false], 'reasoning'),
+  separate_reasoning: neutral([true, false], 'reasoning'),
+  stream_reasoning: neutral([true, false], 'reasoning'),
+  echo: neutral([false], 'the chat before the answer'),
   verbosity: neutral(['medium'], 'length by a word'),
   web_search_options: refused('search'),
   add_generation_prompt: neutral([true], 'the prompt always ends where the answer begins'),
@@ -122,15 +136,7 @@ export const chatParameters = z.strictObject({
   prompt_logprobs: refused('log-probabilities of the prompt'),
 });
 
-/** Content of a message, as parameters have it. */
-type Content = z.output<typeof contentValue>;
-
-/** Joins the parts of a content. */
-function textOf(content: Content): string {
-  return typeof content === 'string' ? content : content.map(({ text }) => text).join('');
-}
-
 /** Makes the messages of parameters as templates take them. */
 export function chatMessages(messages: z.output<typeof messagesValue>): ChatMessage[] {
-  return messages.map(({ role, content }) => ({ role, content: textOf(content) }));
+  return messages.map(({ role, content }) => ({ role, content: joinParts(content) }));
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { MAX_LOGIT_BIASES, MAX_STOPS, type NumberParameter } from '../../core/sampling-table.ts';
 import { isRecord } from '../../util/keys.ts';
 import { numberIn, seed } from '../../util/option-checks.ts';
+import { neutral } from './row.ts';
 
 /** Most stop strings, as in OpenAI's API. */
 const MAX_STOP_TEXTS = 4;
@@ -16,8 +17,12 @@ export const MAX_PROMPTS = 128;
 export const MAX_ECHO_ENTRIES = 16_384;
 /** Most log-probabilities, or spans of timelines, in one whole answer: it is written at once, and others wait meanwhile. */
 export const MAX_ANSWER_ENTRIES = 32_768;
-/** Most messages of a chat. */
+/** Most messages of a chat, and most parts of one. */
 export const MAX_MESSAGES = 2048;
+/** Most notes of a caller, as in OpenAI's API, and most characters of a name and of a text. */
+const MAX_NOTES = 16;
+const MAX_NOTE_NAME = 64;
+const MAX_NOTE_TEXT = 512;
 
 /** A switch. */
 export const flagValue = z.boolean({ error: 'true or false' });
@@ -29,6 +34,51 @@ export const countExpected = 'an integer ≥ 1';
 export const countValue = z.int({ error: countExpected }).min(1, { error: countExpected });
 /** A seed. */
 export const seedValue = z.custom<number>(seed.accepts, { error: seed.expected });
+
+/** Tells whether a value may be the id of a token. */
+export function isId(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Makes the schema of a list of ids, which ends at the first that is none: a list may have a million, and a note of each takes long. */
+export function idsValue(expected: string, most = Number.POSITIVE_INFINITY) {
+  return z
+    .custom<readonly number[]>((value) => Array.isArray(value) && value.length <= most, { error: expected })
+    .superRefine((ids, { addIssue }) => {
+      const wrong = ids.findIndex((id) => !isId(id));
+      if (wrong >= 0) addIssue({ code: 'custom', path: [wrong], message: expected });
+    });
+}
+
+/** Makes the schema of a list of 1 to `most` values. */
+export function boundedList<S extends z.ZodType>(schema: S, most: number, error: string) {
+  return z.array(schema, { error }).min(1, { error }).max(most, { error });
+}
+
+/** Makes the error of a value that is no object; other errors of objects have texts of their own. */
+export function objectError(expected: string) {
+  return ({ code }: { readonly code: string }) => (code === 'invalid_type' ? expected : undefined);
+}
+
+/** Joins the texts of a content's parts. */
+export function joinParts(parts: readonly { readonly text: string }[]): string {
+  return parts.map(({ text }) => text).join('');
+}
+
+/** Values of `metadata`, for messages. */
+export const notesExpected = `an object of up to ${MAX_NOTES} texts of up to ${MAX_NOTE_TEXT} characters`;
+/** Notes of a caller. */
+export const notesValue = z.custom<Readonly<Record<string, string>>>(
+  (value) =>
+    isRecord(value) &&
+    Object.keys(value).length <= MAX_NOTES &&
+    Object.entries(value).every(([name, text]) => name.length <= MAX_NOTE_NAME && isTextUpTo(text, MAX_NOTE_TEXT)),
+  { error: notesExpected },
+);
+
+function isTextUpTo(value: unknown, length: number): boolean {
+  return typeof value === 'string' && value.length <= length;
+}
 
 /** Makes the schema of a sampling parameter from its row in the library's table. */
 export function numberValue({ accepts, expected }: NumberParameter) {
@@ -70,7 +120,11 @@ export const biasValue = z.custom<Readonly<Record<string, number>>>(
 
 /** What a stream carries besides its pieces. */
 export const streamOptionsValue = z.strictObject(
-  { include_usage: flagValue.optional(), continuous_usage_stats: flagValue.optional() },
+  {
+    include_usage: flagValue.optional(),
+    continuous_usage_stats: flagValue.optional(),
+    include_obfuscation: neutral([false], 'padding that hides the length of pieces'),
+  },
   { error: 'an object with include_usage and continuous_usage_stats' },
 );
 
@@ -78,7 +132,7 @@ const resumeExpected = 'an object with the ids so far and, if known, their syste
 /** Place at which a call was cut. */
 export const resumeValue = z.strictObject(
   {
-    ids: z.array(z.int({ error: resumeExpected }).min(0, { error: resumeExpected }), { error: resumeExpected }),
+    ids: idsValue(resumeExpected),
     system_fingerprint: textValue.optional(),
   },
   { error: resumeExpected },

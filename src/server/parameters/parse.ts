@@ -35,7 +35,7 @@ function refusal(issue: z.core.$ZodIssue, table: ParameterTable, body: unknown):
     const [key = ''] = issue.keys;
     const nearest = path.length === 0 ? nearestName(key, Object.keys(table.shape)) : undefined;
     const hint = nearest === undefined ? '' : ` (did you mean ${quote(nearest)}?)`;
-    const name = pathText([...path, clip(key)]);
+    const name = pathText([...path, /^\w+$/.test(key) ? clip(key) : quote(key)]);
     return invalidParameter(
       name,
       `${name} is unknown, expected parameters of this endpoint${hint}`,

@@ -3,26 +3,52 @@ import { z } from 'zod';
 import { SAMPLING_PARAMETERS as P } from '../../core/sampling-table.ts';
 import type { ChatMessage } from '../../tokenizer/chat-template.ts';
 import { toolShape } from './chat.ts';
-import { countExpected, countValue, flagValue, MAX_MESSAGES, numberValue, seedValue, textValue } from './kinds.ts';
+import {
+  boundedList,
+  countExpected,
+  countValue,
+  flagValue,
+  joinParts,
+  MAX_MESSAGES,
+  objectError,
+  textValue,
+} from './kinds.ts';
 import { neutral, refused, required, supported } from './row.ts';
-import { callShape } from './sampling.ts';
+import { callShape, samplingShape } from './sampling.ts';
 
 const roles = ['system', 'developer', 'user', 'assistant'] as const;
-const partValue = z.strictObject({
-  type: z.enum(['input_text', 'output_text']),
-  text: z.string(),
-  annotations: neutral([[]], 'annotations'),
-  logprobs: neutral([[]], 'log-probabilities'),
-});
-const itemValue = z.strictObject({
-  type: z.literal('message').optional(),
-  role: z.enum(roles),
-  content: z.union([z.string(), z.array(partValue).min(1)]),
-  id: z.string().optional(),
-  status: z.string().optional(),
-});
+const itemExpected = 'a message with role and content';
+const partTypes = ['input_text', 'output_text'] as const;
+const partValue = z.strictObject(
+  {
+    type: z.enum(partTypes, { error: `one of ${partTypes.join(', ')}` }),
+    text: textValue,
+    annotations: neutral([[]], 'annotations'),
+    logprobs: neutral([[]], 'log-probabilities'),
+  },
+  { error: objectError(itemExpected) },
+);
+/** A text is its only part. */
+const contentValue = z.preprocess(
+  (value) => (typeof value === 'string' ? [{ type: 'input_text', text: value }] : value),
+  boundedList(partValue, MAX_MESSAGES, `a text or a list of parts of texts, 1 to ${MAX_MESSAGES}`),
+);
+const itemValue = z.strictObject(
+  {
+    type: z.literal('message', { error: '"message"' }).optional(),
+    role: z.enum(roles, { error: `one of ${roles.join(', ')}` }),
+    content: contentValue,
+    id: textValue.optional(),
+    status: textValue.optional(),
+  },
+  { error: objectError(itemExpected) },
+);
 const inputExpected = `a text, or 1 to ${MAX_MESSAGES} messages of texts`;
-const inputValue = z.union([z.string(), z.array(itemValue).min(1).max(MAX_MESSAGES)], { error: inputExpected });
+/** A text is a message of the user. */
+const inputValue = z.preprocess(
+  (value) => (typeof value === 'string' ? [{ role: 'user', content: value }] : value),
+  boundedList(itemValue, MAX_MESSAGES, inputExpected),
+);
 
 /** The parameters of `/v1/responses`. */
 export const responseParameters = z.strictObject({
@@ -51,13 +77,7 @@ export const responseParameters = z.strictObject({
     meaning: `${P.maxTokens.meaning}; the room that the messages leave where it is absent`,
     examples: [1, 5],
   }),
-  temperature: supported(numberValue(P.temperature), {
-    expected: P.temperature.expected,
-    meaning: P.temperature.meaning,
-    examples: [0, 1],
-  }),
-  top_p: supported(numberValue(P.topP), { expected: P.topP.expected, meaning: P.topP.meaning, examples: [0.9, 1] }),
-  seed: supported(seedValue, { expected: P.seed.range, meaning: P.seed.meaning, examples: [0, 7] }),
+  ...samplingShape,
   ...callShape,
   ...toolShape,
   text: neutral([{}, { format: { type: 'text' } }], 'structured output'),
@@ -66,6 +86,8 @@ export const responseParameters = z.strictObject({
   include: neutral([[]], 'further parts of the answer'),
   background: neutral([false], 'answers that nobody waits for'),
   top_logprobs: neutral([0], 'log-probabilities'),
+  stream_options: neutral([{}, { include_obfuscation: false }], 'padding that hides the length of pieces'),
+  resume: refused('a response that was cut: `/v1/chat/completions` goes on with a chat'),
   max_tool_calls: refused('tools'),
   conversation: refused('conversations that the server keeps'),
   prompt: refused('prompts that the server keeps'),
@@ -73,9 +95,5 @@ export const responseParameters = z.strictObject({
 
 /** Makes the messages of an input. */
 export function inputMessages(input: z.output<typeof inputValue>): ChatMessage[] {
-  if (typeof input === 'string') return [{ role: 'user', content: input }];
-  return input.map(({ role, content }) => ({
-    role,
-    content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
-  }));
+  return input.map(({ role, content }) => ({ role, content: joinParts(content) }));
 }

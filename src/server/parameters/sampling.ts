@@ -138,6 +138,8 @@ export const foreignShape = {
   xtc_probability: neutral([0], 'XTC sampling'),
   dry_multiplier: neutral([0], 'DRY sampling'),
   lora_path: refused('adapters of weights'),
+  return_hidden_states: neutral([false], 'states of layers'),
+  return_tokens_as_token_ids: neutral([false], 'see `return_token_ids`'),
 } as const;
 
 /** Values of `samplingShape`. */

@@ -1,7 +1,7 @@
 // Parameters of `/tokenize` and `/detokenize`, in the shape of vLLM's, which routers ask for the ids of a prompt.
 import { z } from 'zod';
 import { messagesValue } from './chat.ts';
-import { flagValue, textValue } from './kinds.ts';
+import { flagValue, idsValue, textValue } from './kinds.ts';
 import { neutral, required, supported } from './row.ts';
 import { callShape } from './sampling.ts';
 
@@ -33,11 +33,13 @@ export const tokenizeParameters = z.strictObject({
   tools: neutral([[]], 'tools'),
 });
 
-const idsExpected = 'a list of ids';
+/** Most ids in one call: others wait while they become text. */
+const MAX_TOKENS = 32_768;
+const idsExpected = `a list of up to ${MAX_TOKENS} ids`;
 
 /** The parameters of `/detokenize`. */
 export const detokenizeParameters = z.strictObject({
-  tokens: required(z.array(z.int({ error: idsExpected }).min(0, { error: idsExpected }), { error: idsExpected }), {
+  tokens: required(idsValue(idsExpected, MAX_TOKENS), {
     expected: idsExpected,
     meaning: 'ids whose text is asked for, special tokens included',
     examples: [[], [1, 2]],
