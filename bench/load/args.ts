@@ -7,18 +7,15 @@ import {
   integerFlag,
   modelFlags,
   nameFlag,
-  samplingFlags,
-  seedFlag,
   switchFlag,
-  textFlag,
-  textListFlag,
   traceFlag,
   tuneFlag,
 } from '../../src/terminal/flags.ts';
-import { drawFlagNames, type IdleFlags } from '../../src/terminal/idle-flags.ts';
+import type { IdleFlags } from '../../src/terminal/idle-flags.ts';
 import type { Script } from '../common/script.ts';
 import { engineFlags } from './engine-settings.ts';
-import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags, numRequestsFlag } from './load-flags.ts';
+import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags } from './load-flags.ts';
+import { IDLE_REQUEST_FLAGS, requestFlags } from './request-flags.ts';
 
 /** Flags of the benchmark by name. */
 const benchFlags = {
@@ -29,26 +26,13 @@ const benchFlags = {
     defaultDescription: 'all; online when requests arrive over time',
     describe: `scheduler to run: ${schedulerNames.join(', ')}, or all, which also compares their token ids`,
   },
-  prompt: { ...textFlag('prompt'), describe: 'prompt of every request; without it 16 built-in ones take turns' },
-  prompts: { ...textListFlag('prompts'), describe: 'prompts of one request each; --num-requests has no effect then' },
-  'num-requests': { ...numRequestsFlag, default: 16, describe: 'requests, all there from the start' },
+  ...requestFlags,
   'max-batch-size': { ...integerFlag('max-batch-size', 1), default: 8, describe: 'most sequences in one step' },
   'max-batch-tokens': {
     ...integerFlag('max-batch-tokens', 1),
     defaultDescription: "the model's positions",
     describe: 'most tokens in one step; a longer prompt comes in chunks',
   },
-  'max-new-tokens': {
-    ...integerFlag('max-new-tokens', 1),
-    default: 100,
-    describe: 'most tokens to generate per request',
-  },
-  'do-sample': {
-    ...switchFlag('do-sample'),
-    describe: 'draw tokens as the next four flags say; without it the most likely one is taken',
-  },
-  ...samplingFlags,
-  seed: { ...seedFlag('seed'), default: 0, describe: 'request i draws with a seed derived from this one and i' },
   warmup: {
     ...integerFlag('warmup', 0),
     default: 1,
@@ -86,20 +70,10 @@ const benchFlags = {
 /** Values of the benchmark's flags by name. */
 export type BenchArgs = InferredOptionTypes<typeof benchFlags>;
 
-/** Flags that say where a completion ends. */
-const lengthFlagNames = ['max-new-tokens', 'ignore-eos'] as const;
-
 /** Flags that change nothing beside others. */
 const IDLE: readonly IdleFlags<BenchArgs>[] = [
-  { flags: [...drawFlagNames, 'temperature'], isIdle: (args) => !args['do-sample'], why: 'without --do-sample' },
-  { flags: drawFlagNames, isIdle: (args) => args.temperature === 0, why: 'at --temperature 0' },
+  ...IDLE_REQUEST_FLAGS,
   { flags: ['seed'], isIdle: (args) => !args['do-sample'] && !isOpenLoop(args), why: 'without --do-sample' },
-  { flags: ['num-requests'], isIdle: (args) => args.prompts !== undefined, why: 'beside --prompts' },
-  { flags: ['num-requests'], isIdle: (args) => args.dataset !== undefined, why: 'beside --dataset' },
-  { flags: ['prompt'], isIdle: (args) => args.prompts !== undefined, why: 'beside --prompts' },
-  { flags: lengthFlagNames, isIdle: (args) => args['output-len'] !== undefined, why: 'beside --output-len' },
-  { flags: lengthFlagNames, isIdle: (args) => args.dataset !== undefined, why: 'beside --dataset' },
-  { flags: ['burstiness'], isIdle: (args) => args['request-rate'] === 'inf', why: 'at --request-rate inf' },
 ];
 
 /** Command line of bench/run.ts. */

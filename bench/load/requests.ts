@@ -1,12 +1,12 @@
 // Requests of a run, made from its flags: every one has an id and a seed of its own.
 import { deriveSeed, type SamplingOptions, type SamplingParams } from '../../src/core/sampling-params.ts';
 import type { GenerationRequest } from '../../src/engine/request.ts';
-import type { BenchArgs } from './args.ts';
 import { builtInPrompts } from './prompts.ts';
+import type { RequestArgs } from './request-flags.ts';
 import type { Arrival } from './workload.ts';
 
 /** Flags of the prompts. */
-export type PromptArgs = Pick<BenchArgs, 'prompt' | 'prompts' | 'num-requests'>;
+export type PromptArgs = Pick<RequestArgs, 'prompt' | 'prompts' | 'num-requests'>;
 
 /** Request in which every parameter with a flag is set, to the default of the flag if not given. */
 export interface BenchRequest extends GenerationRequest {
@@ -28,7 +28,7 @@ export interface TimedRequest extends BenchRequest {
 }
 
 /** Makes the requests of a closed loop; each has a seed of its own, so that a repeated prompt has many completions. */
-export function buildRequests(args: BenchArgs): TextRequest[] {
+export function buildRequests(args: RequestArgs): TextRequest[] {
   return buildPrompts(args).map((prompt, index) => ({
     requestId: String(index),
     prompt,
@@ -37,7 +37,7 @@ export function buildRequests(args: BenchArgs): TextRequest[] {
 }
 
 /** Makes the requests of an open loop, with ids and seeds as above; one whose length is given ignores its eos. */
-export function timeRequests(args: BenchArgs, arrivals: readonly Arrival[]): TimedRequest[] {
+export function timeRequests(args: RequestArgs, arrivals: readonly Arrival[]): TimedRequest[] {
   return arrivals.map(({ outputLength, ...arrival }, index) => {
     const sampling = buildSampling(args, index);
     const length = outputLength === undefined ? {} : { maxTokens: outputLength, ignoreEos: true };
@@ -51,7 +51,7 @@ export function withoutDue(requests: readonly TimedRequest[]): BenchRequest[] {
 }
 
 /** Makes the sampling of request `index`. */
-function buildSampling(args: BenchArgs, index: number): BenchSampling {
+function buildSampling(args: RequestArgs, index: number): BenchSampling {
   return {
     maxTokens: args['max-new-tokens'],
     temperature: args['do-sample'] ? args.temperature : 0,

@@ -2,7 +2,7 @@
 
 import { type Figure, ratio } from '../../src/util/figures.ts';
 import { largest, present, sum } from '../../src/util/statistics.ts';
-import { faultOf, isComplete } from '../common/completion.ts';
+import { faultOf } from '../common/completion.ts';
 import { gapsOf, type Spread, spread } from '../common/statistics.ts';
 import { type GoodputLimits, isGood, type RequestLatency } from '../load/goodput.ts';
 import type { Outcome } from './admit.ts';
@@ -53,9 +53,29 @@ export interface OpenLoopRequestReport extends RequestLatency {
   readonly error: string | null;
 }
 
-/** Evaluates a run. Latencies count from the arrivals of the open loop, not from those that the engine recorded. */
+/** Request of a run as a report counts it; times in milliseconds of the run's clock. */
+export interface RequestRecord
+  extends Pick<OpenLoopRequestReport, 'start' | 'status' | 'inputLength' | 'outputLength' | 'error'> {
+  /** When tokens came, one time or more for several that came together. */
+  readonly tokenTimes: readonly number[];
+  /** Null for a request that never ran. */
+  readonly end: number | null;
+}
+
+/** Run whose requests are recorded; times in milliseconds of one clock. */
+export interface RecordedLoad extends Pick<OpenLoopRun, 'start' | 'end'> {
+  /** In the order of the requests. */
+  readonly requests: readonly RequestRecord[];
+}
+
+/** Evaluates a run of an engine. Latencies count from the arrivals of the open loop, not from those that the engine recorded. */
 export function reportOpenLoop(run: OpenLoopRun, limits: GoodputLimits | undefined): OpenLoopReport {
-  const requests = run.outcomes.map((outcome) => reportRequest(outcome, run.start));
+  return reportLoad({ start: run.start, end: run.end, requests: run.outcomes.map(recordOutcome) }, limits);
+}
+
+/** Evaluates a run whose requests are recorded. */
+export function reportLoad(run: RecordedLoad, limits: GoodputLimits | undefined): OpenLoopReport {
+  const requests = run.requests.map((record) => reportRequest(record, run.start));
   const completed = requests.filter(({ status }) => status === 'completed');
   const duration = (run.end - run.start) / 1000;
   const inputTokens = sum(completed.map(({ inputLength }) => inputLength));
@@ -87,33 +107,47 @@ export function reportOpenLoop(run: OpenLoopRun, limits: GoodputLimits | undefin
   };
 }
 
-const NOTHING = { inputLength: 0, outputLength: 0, ttft: null, tpot: null, e2e: null, itls: [] };
+const NOTHING = { inputLength: 0, outputLength: 0, tokenTimes: [], end: null };
 
-function reportRequest(outcome: Outcome, runStart: number): OpenLoopRequestReport {
+function recordOutcome(outcome: Outcome): RequestRecord {
   const { start, response } = outcome;
-  if (response === null) return { ...NOTHING, start: start - runStart, status: 'rejected', error: outcome.refusal };
+  if (response === null) return { ...NOTHING, start, status: 'rejected', error: outcome.refusal };
   const { promptTokens, ids, timings } = response;
-  const { arrival, firstToken, tpot, e2e, tokenTimes } = timings;
+  const { arrival, e2e, tokenTimes } = timings;
   const error = faultOf(response);
   return {
-    start: start - runStart,
+    start,
     status: error === null ? 'completed' : 'failed',
     inputLength: promptTokens,
     outputLength: ids.length,
-    ttft: firstToken === null ? null : firstToken - start,
-    tpot,
-    e2e: arrival + e2e - start,
+    tokenTimes,
+    end: arrival + e2e,
+    error,
+  };
+}
+
+function reportRequest(record: RequestRecord, runStart: number): OpenLoopRequestReport {
+  const { start, status, inputLength, outputLength, tokenTimes, end, error } = record;
+  const [first = null, last = null] = [tokenTimes[0], tokenTimes.at(-1)];
+  return {
+    start: start - runStart,
+    status,
+    inputLength,
+    outputLength,
+    ttft: first === null ? null : first - start,
+    tpot: first === null || last === null || outputLength < 2 ? null : (last - first) / (outputLength - 1),
+    e2e: end === null ? null : end - start,
     itls: gapsOf(tokenTimes),
     error,
   };
 }
 
 /** Finds the most tokens of a second; null when no request is complete. */
-function peakOutputThroughput({ start, outcomes }: OpenLoopRun): Figure {
+function peakOutputThroughput({ start, requests }: RecordedLoad): Figure {
   const perSecond = new Map<number, number>();
-  for (const { response } of outcomes) {
-    if (response === null || !isComplete(response)) continue;
-    for (const time of response.timings.tokenTimes) {
+  for (const { status, tokenTimes } of requests) {
+    if (status !== 'completed') continue;
+    for (const time of tokenTimes) {
       const second = Math.floor((time - start) / 1000);
       perSecond.set(second, (perSecond.get(second) ?? 0) + 1);
     }

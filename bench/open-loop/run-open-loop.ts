@@ -2,9 +2,9 @@
 import { Engine } from '../../src/engine/engine.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import type { ModeOptions } from '../closed-loop/run-mode.ts';
-import { ConcurrencyLimit } from '../load/concurrency-limit.ts';
 import { DEFAULT_SETTINGS, engineOptions } from '../load/engine-settings.ts';
 import type { TimedRequest } from '../load/requests.ts';
+import { sendWhenDue } from '../load/send-when-due.ts';
 import type { WaitingClock } from '../load/waiting-clock.ts';
 import { admit, type Outcome } from './admit.ts';
 import type { RunLog } from './run-log.ts';
@@ -43,7 +43,7 @@ export async function runOpenLoop(
   requests: readonly TimedRequest[],
   options: OpenLoopOptions,
 ): Promise<OpenLoopRun> {
-  const { runner, tokenizer, clock, signal, maxConcurrency = Number.POSITIVE_INFINITY, log } = options;
+  const { runner, tokenizer, clock, signal, maxConcurrency, log } = options;
   const { settings = DEFAULT_SETTINGS, watch } = options;
   const engine = new Engine({
     ...watch,
@@ -55,33 +55,14 @@ export async function runOpenLoop(
     observers: [...(watch?.observers ?? []), ...(log === undefined ? [] : [{ onStep: log.addStep.bind(log) }])],
   });
   await using loop = new OpenLoop(engine, options);
-  const places = new ConcurrencyLimit(maxConcurrency);
   const start = clock.now();
   log?.begin(start);
-  const outcomes: Promise<Outcome>[] = [];
-  for (const request of requests) {
-    const due = start + request.due;
-    await untilDue(clock, due, signal);
-    const isHeldBack = await places.take();
-    if (signal.aborted) break;
-    const sent = loop.send(request, isHeldBack ? clock.now() : due).finally(() => places.release());
-    sent.catch(() => {}); // thrown below, when all are sent
-    outcomes.push(sent);
-  }
-  const results = await Promise.all(outcomes);
+  const send = (request: TimedRequest, from: number) => loop.send(request, from);
+  const results = await sendWhenDue(requests, { start, clock, signal, maxConcurrency, send });
   const run = { mode, start, end: clock.now(), outcomes: results };
   if (signal.aborted && results.length > 0) options.onInterrupted?.(run);
   signal.throwIfAborted();
   return run;
-}
-
-/** Waits for a time or the signal, whichever comes first. */
-async function untilDue(clock: WaitingClock, due: number, signal: AbortSignal): Promise<void> {
-  try {
-    await clock.until(due, signal);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
 }
 
 /** Engine whose steps are taken here, one after another while a request is unfinished. */

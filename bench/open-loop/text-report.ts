@@ -3,9 +3,18 @@ import { formatFigure } from '../../src/util/figures.ts';
 import type { LoadArgs } from '../load/load-flags.ts';
 import { type LatencyName, latencyNames, type OpenLoopReport } from './report.ts';
 
-/** Load, as a report names it. */
-export interface LoadDescription extends Partial<Pick<LoadArgs, 'request-rate' | 'max-concurrency'>> {
-  readonly mode: string;
+/** Arrivals, as a report names them. */
+type LoadDescription = Partial<Pick<LoadArgs, 'request-rate' | 'max-concurrency'>>;
+
+/** Label of a row, and its value. */
+export type Entry = readonly [label: string, value: string | number];
+
+/** Parts of a report besides the rows that all have. */
+export interface ReportParts extends LoadDescription {
+  /** First rows: what was measured. */
+  readonly head: readonly Entry[];
+  /** Sections after the latencies, by their titles. */
+  readonly sections?: readonly { readonly title: string; readonly entries: readonly Entry[] }[];
 }
 
 /** Characters of a headline. */
@@ -20,27 +29,36 @@ const TITLES: Readonly<Record<LatencyName, string>> = {
   e2el: 'End-to-end Latency',
 };
 
+/** Formats the section of a run of an engine. */
+export function formatOpenLoop(report: OpenLoopReport, load: LoadDescription & { readonly mode: string }): string {
+  return formatLoad(report, { ...load, head: [['Scheduler:', load.mode]] });
+}
+
 /** Formats the section of a run. */
-export function formatOpenLoop(report: OpenLoopReport, load: LoadDescription): string {
-  const { mode, 'request-rate': requestRate, 'max-concurrency': maxConcurrency } = load;
+export function formatLoad(report: OpenLoopReport, parts: ReportParts): string {
+  const { head, sections = [], 'request-rate': requestRate, 'max-concurrency': maxConcurrency } = parts;
+  const entries: readonly Entry[] = [
+    ...head,
+    ['Successful requests:', report.completed],
+    ['Failed requests:', report.failed],
+    ['Rejected requests:', report.rejected],
+    ...(maxConcurrency === undefined ? [] : [['Maximum request concurrency:', maxConcurrency] as const]),
+    ...(requestRate === undefined ? [] : [['Request rate configured (RPS):', requestRate] as const]),
+    ['Benchmark duration (s):', report.duration.toFixed(2)],
+    ['Total input tokens:', report.inputTokens],
+    ['Total generated tokens:', report.outputTokens],
+    ['Request throughput (req/s):', formatFigure(report.requestThroughput, 2)],
+    ...(report.hasLimits ? [['Request goodput (req/s):', formatFigure(report.goodput, 2)] as const] : []),
+    ['Output token throughput (tok/s):', formatFigure(report.outputThroughput, 2)],
+    ['Peak output token throughput (tok/s):', formatFigure(report.peakOutputThroughput, 2)],
+    ['Peak concurrent requests:', report.peakConcurrency.toFixed(2)],
+    ['Total token throughput (tok/s):', formatFigure(report.totalThroughput, 2)],
+  ];
   return [
     formatTitle('Serving Benchmark Result', '='),
-    formatEntry('Scheduler:', mode),
-    formatEntry('Successful requests:', report.completed),
-    formatEntry('Failed requests:', report.failed),
-    formatEntry('Rejected requests:', report.rejected),
-    ...(maxConcurrency === undefined ? [] : [formatEntry('Maximum request concurrency:', maxConcurrency)]),
-    ...(requestRate === undefined ? [] : [formatEntry('Request rate configured (RPS):', requestRate)]),
-    formatEntry('Benchmark duration (s):', report.duration.toFixed(2)),
-    formatEntry('Total input tokens:', report.inputTokens),
-    formatEntry('Total generated tokens:', report.outputTokens),
-    formatEntry('Request throughput (req/s):', formatFigure(report.requestThroughput, 2)),
-    ...(report.hasLimits ? [formatEntry('Request goodput (req/s):', formatFigure(report.goodput, 2))] : []),
-    formatEntry('Output token throughput (tok/s):', formatFigure(report.outputThroughput, 2)),
-    formatEntry('Peak output token throughput (tok/s):', formatFigure(report.peakOutputThroughput, 2)),
-    formatEntry('Peak concurrent requests:', report.peakConcurrency.toFixed(2)),
-    formatEntry('Total token throughput (tok/s):', formatFigure(report.totalThroughput, 2)),
+    ...entries.map(formatEntry),
     ...latencyNames.flatMap((name) => formatLatency(name, report)),
+    ...sections.flatMap(({ title, entries: own }) => [formatTitle(title, '-'), ...own.map(formatEntry)]),
     '='.repeat(WIDTH),
   ].join('\n');
 }
@@ -48,7 +66,7 @@ export function formatOpenLoop(report: OpenLoopReport, load: LoadDescription): s
 function formatLatency(name: LatencyName, { latencies }: OpenLoopReport): string[] {
   const { mean, median, p99 } = latencies[name] ?? {};
   const row = (statistic: string, value: number | undefined) =>
-    formatEntry(`${statistic} ${name.toUpperCase()} (ms):`, formatFigure(value ?? null, 2));
+    formatEntry([`${statistic} ${name.toUpperCase()} (ms):`, formatFigure(value ?? null, 2)]);
   return [formatTitle(TITLES[name], '-'), row('Mean', mean), row('Median', median), row('P99', p99)];
 }
 
@@ -57,6 +75,6 @@ function formatTitle(title: string, line: string): string {
   return `${line.repeat(numLeft)} ${title} `.padEnd(WIDTH, line);
 }
 
-function formatEntry(label: string, value: string | number): string {
+function formatEntry([label, value]: Entry): string {
   return `${label.padEnd(LABEL_WIDTH)} ${String(value).padEnd(10)}`;
 }
