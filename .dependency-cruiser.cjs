@@ -21,7 +21,7 @@ const LINES_ABOVE_ROOT_FILES = 3;
 
 /** The layers of bench/, over which stand its scripts. */
 const BENCH_LAYERS = [
-  ['experiments', 'invariance', 'simulation', 'peers', 'profile', 'page'],
+  ['experiments', 'invariance', 'simulation', 'serving', 'peers', 'profile', 'page'],
   ['open-loop'],
   ['closed-loop'],
   ['load', 'kernels'],

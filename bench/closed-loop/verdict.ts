@@ -64,6 +64,11 @@ const MAX_NAMED = 3;
 
 /** Refuses runs with a problem. @throws BenchmarkError naming the first problems. */
 export function throwIfUnsound({ problems }: Verdict): void {
+  throwIfAny(problems);
+}
+
+/** Refuses a measurement with problems. @throws BenchmarkError naming the first of them. */
+export function throwIfAny(problems: readonly string[]): void {
   if (problems.length === 0) return;
   const named = problems.slice(0, MAX_NAMED).join('; ');
   const rest = problems.length > MAX_NAMED ? `; and ${problems.length - MAX_NAMED} more` : '';

@@ -14,6 +14,7 @@ const TOKENS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20
 const CHOICES = [1, 2, 5, 10, 20, 50, 100];
 const FINISH_REASONS = ['stop', 'length', 'abort', 'error'] as const;
 const MS_PER_SECOND = 1000;
+const US_PER_SECOND = 1e6;
 
 /** State of a server that gauges read. */
 export interface MetricsSource {
@@ -59,6 +60,8 @@ export class Metrics implements EngineObserver {
     this.#read('counter', 'vllm:prefix_cache_hits_total', hits, () => stats().prefixHits);
     this.#read('gauge', 'roseinfer:connections', 'Open connections', numConnections);
     this.#read('gauge', 'roseinfer:stored_response_bytes', 'Bytes of stored responses', storedBytes);
+    this.#read('counter', 'process_cpu_seconds_total', 'Processor time of all threads', processorSeconds);
+    this.#read('gauge', 'process_resident_memory_bytes', 'Memory in use', process.memoryUsage.rss);
     const { blockSize, numBlocks, maxBatchSize } = limits;
     const sizes = { block_size: blockSize, num_gpu_blocks: numBlocks, max_num_seqs: maxBatchSize };
     this.#gauge('vllm:cache_config_info', 'Sizes of the KV cache', Object.keys(sizes)).set(sizes, 1);
@@ -144,6 +147,11 @@ export class Metrics implements EngineObserver {
       },
     });
   }
+}
+
+function processorSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / US_PER_SECOND;
 }
 
 function observe(histogram: Histogram, milliseconds: number): void {

@@ -42,8 +42,10 @@ describe('docs/benchmark.md', () => {
 
   test.each(scripts)('lists the flags of %s and no others', (name) => {
     const own = tabulatedFlags(section(document, `bench/${name}`));
-    // It says that the flags of the engine and of an open loop are those of run.ts.
-    const borrowed = name === 'simulate.ts' ? tabulatedFlags(section(document, 'bench/run.ts')) : [];
+    // They say that the flags of an open loop, and of the engine or the sampling, are those of run.ts.
+    const borrowed = ['simulate.ts', 'serve.ts'].includes(name)
+      ? tabulatedFlags(section(document, 'bench/run.ts'))
+      : [];
     const flags = flagsOf(`bench/${name}`);
     expect(own.filter((flag) => !flags.has(flag))).toEqual([]);
     const documented = [...own, ...shared, ...borrowed];

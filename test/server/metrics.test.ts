@@ -46,6 +46,10 @@ test('count tokens, requests and steps', async () => {
   expect(values.get('vllm:prefix_cache_hits_total')).toBeGreaterThanOrEqual(3 * 16);
   expect(values.get('vllm:cache_config_info{block_size="4",num_gpu_blocks="512",max_num_seqs="8"}')).toBe(1);
   expect(values.get('roseinfer:event_loop_delay_seconds{quantile="0.99"}')).toBeGreaterThanOrEqual(0);
+  expect(values.get('process_resident_memory_bytes')).toBeGreaterThan(2 ** 20);
+  const later = await scrape(server);
+  const name = 'process_cpu_seconds_total';
+  expect(later.get(name)).toBeGreaterThan(values.get(name) ?? Number.POSITIVE_INFINITY);
 });
 
 test('show what runs and what waits', async () => {
