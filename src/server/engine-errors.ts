@@ -1,7 +1,7 @@
 // Errors of the layers below as answers: each names the parameter as the API does, and none holds a path or a prompt.
 import {
   EngineClosedError,
-  QueueFullError,
+  type QueueFullError,
   RequestFailedError,
   RunnerFailedError,
   UnknownRequestError,
@@ -11,9 +11,6 @@ import { ChatTemplateError, ChatTemplateRefusal } from '../tokenizer/chat-templa
 import { RangeValueError } from '../util/errors.ts';
 import { clip, quote } from '../util/quote.ts';
 import { ApiError, invalidParameter } from './api-error.ts';
-
-/** Seconds after which a client may try again what a full queue or a server that ends has refused. */
-const RETRY_AFTER = { 'retry-after': '1' };
 
 /** The API's names of parameters whose library names are not the same words. */
 export type ParameterNames = Readonly<Record<string, string>>;
@@ -26,11 +23,6 @@ export function toApiError(error: unknown, names: ParameterNames = {}): ApiError
     const { needed, available } = error;
     const message = `prompt and ${names.maxTokens ?? 'max_tokens'} need ${needed} blocks of the cache, expected at most ${available}`;
     return invalidParameter(names.maxTokens ?? 'max_tokens', message, 'context_length_exceeded');
-  }
-  if (error instanceof QueueFullError) {
-    const { queued, max, unit } = error;
-    const message = `queue is full: ${queued} ${unit} would wait, expected at most ${max}; try again later`;
-    return new ApiError(429, message, { code: 'queue_full', headers: RETRY_AFTER });
   }
   if (error instanceof ChatTemplateRefusal) {
     return invalidParameter('messages', `chat template refuses the messages: ${clip(error.reason)}`);
@@ -50,9 +42,15 @@ export function toApiError(error: unknown, names: ParameterNames = {}): ApiError
   });
 }
 
-/** The answer while the server ends. */
+/** The answer to a call for which the queue has no room, with the seconds until it probably has. */
+export function queueFull({ queued, max, unit }: QueueFullError, seconds: number): ApiError {
+  const message = `queue is full: ${queued} ${unit} would wait, expected at most ${max}; try again in ${seconds} s`;
+  return new ApiError(429, message, { code: 'queue_full', headers: { 'retry-after': String(seconds) } });
+}
+
+/** The answer while the server ends; another may be there in its place soon. */
 export function shuttingDown(): ApiError {
-  const headers = { ...RETRY_AFTER, connection: 'close' };
+  const headers = { 'retry-after': '1', connection: 'close' };
   return new ApiError(503, 'server is shutting down; try again later', { code: 'shutting_down', headers });
 }
 

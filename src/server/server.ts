@@ -16,6 +16,7 @@ import { Generations } from './generation/generations.ts';
 import type { Logger } from './log.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { Metrics } from './metrics.ts';
+import { QueuePace } from './queue-pace.ts';
 import { ResponseStore } from './response-store.ts';
 import type { ServedModel } from './served-model.ts';
 import { checkIsClosed, MAX_HEADER_BYTES, SERVER_DEFAULTS, type ServerOptions } from './server-options.ts';
@@ -74,7 +75,8 @@ export class InferenceServer implements AsyncDisposable {
       loopDelay: this.#loopDelay,
     });
     const { runner, tokenizer, chat } = model;
-    const observers = [metrics, ...(engine.observers ?? [])];
+    const pace = new QueuePace(runner.limits.maxBatchSize);
+    const observers = [metrics, pace, ...(engine.observers ?? [])];
     this.engine = new Engine({ ...engine, observers, runner, tokenizer, chat });
     const isStopping = () => this.#isStopping;
     const serving: Serving = {
@@ -85,6 +87,7 @@ export class InferenceServer implements AsyncDisposable {
       generations: this.#generations,
       store,
       metrics,
+      pace,
       log,
       startedAt: Date.now(),
       requestTimeout: this.options.requestTimeout,

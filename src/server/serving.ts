@@ -3,15 +3,17 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { ChatFormat } from '../engine/chat.ts';
 import type { Engine } from '../engine/engine.ts';
+import { QueueFullError } from '../engine/errors.ts';
 import type { GenerationRequest } from '../engine/request.ts';
 import type { Owner } from './access/keys.ts';
 import { ApiError, invalidParameter } from './api-error.ts';
-import { deviceFailed, type ParameterNames, shuttingDown } from './engine-errors.ts';
+import { deviceFailed, type ParameterNames, queueFull, shuttingDown } from './engine-errors.ts';
 import { Generation, type GenerationPlan } from './generation/generation.ts';
 import type { Generations } from './generation/generations.ts';
 import { type EndContext, isFirst } from './generation/outcome.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import type { QueuePace } from './queue-pace.ts';
 import type { ResponseStore } from './response-store.ts';
 import type { ServedModel } from './served-model.ts';
 import type { ServerOptions } from './server-options.ts';
@@ -39,6 +41,7 @@ export interface Serving extends EndContext {
   readonly generations: Generations;
   readonly store: ResponseStore;
   readonly metrics: Metrics;
+  readonly pace: QueuePace;
   readonly log: Logger;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
@@ -106,11 +109,11 @@ export function ownerOf(call: Call): Owner {
 /**
  * Starts the completions of a call. They end when the caller goes away.
  *
- * @throws what `Engine.stream` throws.
+ * @throws what `Engine.stream` throws; ApiError where the queue has no room for all.
  */
 export function startGeneration(serving: Serving, call: Call, plan: Omit<GenerationPlan, 'owner'>): Generation {
   const { outgoing } = call.env;
-  const generation = Generation.start(serving.engine, { ...plan, owner: ownerOf(call) });
+  const generation = startAll(serving, { ...plan, owner: ownerOf(call) });
   serving.generations.add(generation);
   serving.metrics.countCall(plan.n, plan.prompts[0]?.sampling?.maxTokens);
   if (serving.options.logTexts) logTexts(serving, call, generation);
@@ -118,6 +121,25 @@ export function startGeneration(serving: Serving, call: Call, plan: Omit<Generat
   if (outgoing.destroyed) generation.abort();
   else outgoing.once('close', () => generation.abort());
   return generation;
+}
+
+function startAll({ engine, model, pace }: Serving, plan: GenerationPlan): Generation {
+  try {
+    return Generation.start(engine, plan);
+  } catch (error) {
+    if (!(error instanceof QueueFullError)) throw error;
+    const { queued, max, unit } = error;
+    const room = max + model.runner.limits.maxBatchSize;
+    const numChoices = plan.prompts.length * plan.n;
+    if (unit === 'requests' && numChoices > room) {
+      throw invalidParameter(
+        'n',
+        `prompts × n is ${numChoices}, expected at most ${room}, as batch and queue hold no more`,
+      );
+    }
+    // Choices that come after the one that was refused would wait as well.
+    throw queueFull(error, pace.secondsUntilEnds(Math.max(queued - max, numChoices)));
+  }
 }
 
 /** Leaves the numbers of tokens of a call for the log. */

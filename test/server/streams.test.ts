@@ -264,6 +264,7 @@ test('a stream does not begin before its first piece, so that a full queue is 42
   await expect.poll(() => server.server.numChoices).toBe(2);
   const refused = await send();
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1']);
+  expect((await server.post('/v1/completions', { ...LONG, n: 3 })).status).toBe(400);
   await settling(runner, async () => {
     for (const answer of await Promise.all(taken)) expect(parseEvents(await answer.text()).isMarked).toBe(true);
   });
