@@ -35,14 +35,14 @@ export class LiveRequest {
   readonly sequence: Sequence;
   /** Deadline, in milliseconds of the engine's clock. */
   readonly deadline: number;
+  /** Text of the ids that it resumes with; empty where it starts. */
+  readonly resumedText: string;
   /** Settles when the request ends; never rejects. */
   readonly finished: Promise<FinishedRequest>;
   readonly #finish: (response: FinishedRequest) => void;
   readonly #detokenizer: TextSource;
   /** Null unless the request asked for it. */
   readonly #timeline: Timeline | null;
-  /** Text of the ids that it resumes with. */
-  readonly #resumedText: string;
   /** One per id whose text is known. */
   readonly #pieces: TextPiece[] = [];
   /** One per id of a request that asked for them. */
@@ -68,7 +68,7 @@ export class LiveRequest {
     this.finished = promise;
     this.#finish = resolve;
     this.#detokenizer = detokenizer;
-    this.#resumedText = text;
+    this.resumedText = text;
     this.#timeline = timeline ? new Timeline(sequence.arrival, sequence.promptIds.length) : null;
   }
 
@@ -147,7 +147,7 @@ export class LiveRequest {
       preemptions: numPreemptions,
       recomputedTokens: numRecomputedTokens,
       ids,
-      text: this.#resumedText + this.#pieces.map((piece) => piece.text).join(''),
+      text: this.resumedText + this.#pieces.map((piece) => piece.text).join(''),
       finishReason,
       stopReason: this.#detokenizer.foundStop ?? stopTokenId,
       error,

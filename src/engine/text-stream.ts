@@ -44,6 +44,11 @@ export class TextStream implements AsyncGenerator<TextPiece, FinishedRequest, vo
     return this.#request.sequence.requestId;
   }
 
+  /** Text of the ids that the request resumes with, which comes before the first piece; empty where it starts. */
+  get resumedText(): string {
+    return this.#request.resumedText;
+  }
+
   /** The finished request, whether the stream is read or not; never rejects. */
   get finished(): Promise<FinishedRequest> {
     return this.#request.finished;

@@ -1,35 +1,19 @@
 // `roseinfer serve` as a process: it starts, answers, drains on a signal and exits with 0, and refuses what is unsafe before it loads.
 // @module-tag sweep
 
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { createParser } from 'eventsource-parser';
 import { describe, expect, test } from 'vitest';
 import { errorsIn, runNode } from '../support/run-node.ts';
+import { startProcess } from '../support/server/serve-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-
-type Child = ChildProcessByStdio<null, Readable, Readable>;
-
-/** Starts a server; returns its address once it listens. */
-async function start(args: readonly string[], env = {}): Promise<{ child: Child; url: string }> {
-  const argv = ['src/cli/roseinfer.js', 'serve', 'weights/tales', '--port', '0', ...args];
-  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
-  child.stderr.resume();
-  for await (const line of createInterface(child.stdout)) {
-    const { url } = JSON.parse(line);
-    child.stdout.resume();
-    if (url !== undefined) return { child, url };
-  }
-  throw new Error('the server has not started');
-}
 
 const headers = { 'content-type': 'application/json', authorization: 'Bearer secret-of-tests' };
 
 test('serves the bundled model with keys, finishes a stream after SIGTERM, and exits with 0', async () => {
-  const { child, url } = await start([], { ROSEINFER_API_KEY: 'secret-of-tests' });
+  const { child, url } = await startProcess([], { ROSEINFER_API_KEY: 'secret-of-tests' });
   expect((await fetch(`${url}/v1/models`)).status).toBe(401);
   const models = JSON.parse(await (await fetch(`${url}/v1/models`, { headers })).text());
   expect(models.data[0].id).toBe('tales');
@@ -45,7 +29,7 @@ test('serves the bundled model with keys, finishes a stream after SIGTERM, and e
 });
 
 test('ends what is left after the time to drain with an error as the last event', async () => {
-  const { child, url } = await start(['--drain-timeout', '0'], { ROSEINFER_API_KEY: 'secret-of-tests' });
+  const { child, url } = await startProcess(['--drain-timeout', '0'], { ROSEINFER_API_KEY: 'secret-of-tests' });
   const body = JSON.stringify({ prompt: 'Once', max_tokens: 900, ignore_eos: true, stream: true });
   const response = await fetch(`${url}/v1/completions`, { method: 'POST', headers, body });
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
@@ -55,6 +39,57 @@ test('ends what is left after the time to drain with an error as the last event'
   expect(text).toMatch(/data: \{"error":\{[^\n]*"code":"shutting_down"\}\}\n\ndata: \[DONE\]\n\n$/);
   const [code] = await once(child, 'exit');
   expect(code).toBe(0);
+});
+
+test('a call whose server is killed goes on at another one of the same fingerprint, and at no other', async () => {
+  const env = { ROSEINFER_API_KEY: 'secret-of-tests' };
+  const [first, second, other] = await Promise.all([
+    startProcess([], env),
+    startProcess([], env),
+    startProcess(['--kv-dtype', 'f16'], env),
+  ]);
+  const send = (url: string, body: object) =>
+    fetch(`${url}/v1/completions`, { method: 'POST', headers, body: JSON.stringify(body) });
+  const choiceOf = async (url: string, body: object) => JSON.parse(await (await send(url, body)).text()).choices[0];
+  const call = {
+    prompt: 'Once upon a time',
+    max_tokens: 40,
+    min_tokens: 30,
+    seed: 11,
+    repetition_penalty: 1.2,
+    frequency_penalty: 0.3,
+    stop: [' the'],
+    return_token_ids: true,
+  };
+  const whole = await choiceOf(first.url, call);
+  expect(whole.token_ids.length).toBeGreaterThanOrEqual(30);
+  const stream = await send(first.url, { ...call, stream: true });
+  const ids: number[] = [];
+  let fingerprint = '';
+  const parser = createParser({
+    onEvent: ({ data }) => {
+      const { choices, system_fingerprint } = JSON.parse(data);
+      fingerprint = system_fingerprint;
+      if (ids.length < 12) ids.push(...choices[0].token_ids);
+    },
+  });
+  const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
+  while (ids.length < 12) parser.feed((await reader.read()).value ?? '');
+  first.child.kill('SIGKILL');
+  await reader.cancel().catch(() => {});
+  const resume = { ids, system_fingerprint: fingerprint };
+  const { token_ids, text, finish_reason, stop_reason } = await choiceOf(second.url, { ...call, resume });
+  expect({ token_ids, text, finish_reason, stop_reason }).toMatchObject({
+    token_ids: whole.token_ids,
+    text: whole.text,
+    finish_reason: whole.finish_reason,
+    stop_reason: whole.stop_reason,
+  });
+  expect((await send(other.url, { ...call, resume })).status).toBe(409);
+  for (const { child } of [second, other]) {
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  }
 });
 
 describe('refuses', () => {

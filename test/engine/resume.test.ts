@@ -98,6 +98,7 @@ test('whatever its parameters, a request that was cut anywhere and goes on elsew
     // Another request shares its steps.
     const beside = last.generate({ promptIds: [1, 2], sampling: { seed: 3, maxTokens: 9 } });
     const stream = last.stream({ ...request, resume: { ids } });
+    expect(stream.resumedText).toBe(text);
     const pieces = await read(stream);
     const resumed = await stream.finished;
     await beside;

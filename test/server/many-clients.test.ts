@@ -1,5 +1,6 @@
 // Many clients at once: each gets what it would get alone, whoever else comes, goes or is cut.
 import { setTimeout } from 'node:timers/promises';
+import { createParser } from 'eventsource-parser';
 import { expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import { uniforms } from '../../src/util/random-values.ts';
@@ -100,28 +101,120 @@ test('200 random calls of 32 clients, streamed or not, give the ids, texts and e
   expect(new Set(expected.map(({ reason }) => reason))).toEqual(new Set(['stop', 'length']));
 });
 
-test('100 calls that were cut at random ids go on at a second server as if they never had been', async () => {
-  const calls = drawCalls(NUM_REQUESTS);
-  const expected = await alone(calls);
-  await using server = await startTestServer({ runner: new FakeRunner(limits) });
-  const cuts = expected
-    .map(({ ids }, index) => ({ index, cut: (index * 7) % Math.max(ids.length, 1) }))
-    .filter(({ cut }) => cut > 0)
-    .slice(0, 100);
-  expect(cuts).toHaveLength(100);
-  await runClients(8, cuts.length, async (number) => {
-    const { index, cut } = cuts[number]!;
-    const { ids, text, reason } = expected[index]!;
-    const resume = { ids: ids.slice(0, cut), system_fingerprint: 'fp_test' };
-    const call = { ...calls[index]!, resume };
-    expect(await answerOf(server, { ...call, stream: false })).toEqual({ ids, text, reason });
-    const rest = await answerOf(server, { ...call, stream: true });
-    expect(rest.ids).toEqual(ids.slice(cut));
-    expect(text.endsWith(rest.text)).toBe(true);
-    expect(rest.reason).toBe(reason);
+/** A choice of a whole answer or of a chunk, of completions and of chats. */
+interface AnyChoice {
+  readonly text?: string;
+  readonly message?: { readonly content: string };
+  readonly delta?: { readonly content?: string };
+  readonly token_ids?: readonly number[];
+  readonly logprobs: {
+    readonly text_offset?: readonly number[];
+    readonly content?: readonly { readonly token: string }[];
+  } | null;
+  readonly finish_reason: string | null;
+  readonly stop_reason?: string | number | null;
+}
+
+/** Gathers the choice of an answer, or of the chunks of one. */
+function gather(choices: readonly AnyChoice[]) {
+  return {
+    ids: choices.flatMap(({ token_ids: ids = [] }) => ids),
+    text: choices.map(({ text, message, delta }) => text ?? message?.content ?? delta?.content ?? '').join(''),
+    offsets: choices.flatMap(({ logprobs }) => logprobs?.text_offset ?? []),
+    tokens: choices.flatMap(({ logprobs }) => logprobs?.content?.map(({ token }) => token) ?? []),
+    reason: choices.at(-1)?.finish_reason,
+    stop: choices.at(-1)?.stop_reason,
+  };
+}
+
+/** Reads a stream until `numIds` ids have come, then drops the connection; all of it for Infinity. */
+async function readIds(server: TestServer, path: string, body: object, numIds = Number.POSITIVE_INFINITY) {
+  const abort = new AbortController();
+  const response = await fetch(`${server.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...body, stream: true }),
+    signal: abort.signal,
   });
-  const foreign = { ...calls[0]!, stream: false, resume: { ids: [1], system_fingerprint: 'fp_other' } };
-  expect((await server.post('/v1/completions', foreign)).status).toBe(409);
+  const choices: AnyChoice[] = [];
+  let count = 0;
+  const parser = createParser({
+    onEvent: ({ data }) => {
+      if (data === '[DONE]' || count >= numIds) return;
+      const [choice]: AnyChoice[] = JSON.parse(data).choices;
+      choices.push(choice!);
+      count += choice?.token_ids?.length ?? 0;
+    },
+  });
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  for (let next = await reader.read(); !next.done && count < numIds; next = await reader.read())
+    parser.feed(next.value);
+  abort.abort();
+  return gather(choices);
+}
+
+test('100 calls that are cut at random ids go on at a second server as if they never had been', async () => {
+  const calls = drawCalls(NUM_REQUESTS).map(({ prompt, ...call }, index) => ({
+    path: index % 2 === 0 ? '/v1/completions' : '/v1/chat/completions',
+    body: {
+      ...call,
+      ...(index % 2 === 0
+        ? { prompt, logprobs: 0 }
+        : {
+            messages: [{ role: 'user', content: tokenizer.decode(prompt, { skipSpecialTokens: true }) }],
+            logprobs: true,
+          }),
+      frequency_penalty: [0, 0.5][index % 3] ?? -1,
+      // Texts that end like the beginning of a stop string are held back.
+      stop: index % 3 === 0 ? ['e t', 's w', 'd s', 'n t'] : call.stop,
+      repetition_penalty: [1, 1.3][index % 5] ?? 1,
+      logit_bias: index % 7 === 0 ? { 5: 20 } : {},
+      return_token_ids: true,
+    },
+  }));
+  await using first = await startTestServer({ runner: new FakeRunner({ ...limits, maxModelLen: 256 }) });
+  await using second = await startTestServer({ runner: new FakeRunner({ ...limits, maxModelLen: 256 }) });
+  const wholeOf = async (server: TestServer, path: string, body: object) => {
+    const response = await server.post(path, { ...body, stream: false });
+    return gather(JSON.parse(await response.text()).choices);
+  };
+  const met = { cut: 0, penalties: 0, minTokens: 0, stopString: 0, length: 0, heldBack: 0 };
+  await runClients(8, calls.length, async (index) => {
+    const { path, body } = calls[index]!;
+    const whole = await wholeOf(first, path, body);
+    const cut = (index * 7) % Math.max(whole.ids.length, 1);
+    if (cut === 0 || met.cut === 100) return;
+    met.cut++;
+    const begun = await readIds(first, path, body, cut);
+    expect(begun.ids).toEqual(whole.ids.slice(0, cut));
+    const resume = { ids: begun.ids, system_fingerprint: second.model.fingerprint };
+    const rest = await readIds(second, path, { ...body, resume });
+    expect({ ...rest, ids: [...begun.ids, ...rest.ids], text: begun.text + rest.text }).toEqual({
+      ...whole,
+      offsets: whole.offsets.slice(cut),
+      tokens: whole.tokens.slice(cut),
+    });
+    expect(await wholeOf(second, path, { ...body, resume })).toEqual({
+      ...whole,
+      offsets: whole.offsets.slice(cut),
+      tokens: whole.tokens.slice(cut),
+    });
+    if (body.frequency_penalty !== 0 && body.repetition_penalty !== 1 && body.presence_penalty !== 0) met.penalties++;
+    if (body.min_tokens > cut) met.minTokens++;
+    if (typeof whole.stop === 'string') met.stopString++;
+    if (whole.reason === 'length') met.length++;
+    if (tokenizer.decode(begun.ids, { skipSpecialTokens: true }) !== begun.text) met.heldBack++;
+  });
+  expect(met.cut).toBe(100);
+  // The test means little unless it met all of these.
+  for (const [kind, count] of Object.entries(met))
+    expect(count, `${kind} of ${JSON.stringify(met)}`).toBeGreaterThan(2);
+  await expect.poll(() => first.server.numChoices).toBe(0);
+  const resume = { ids: [1], system_fingerprint: 'fp_other' };
+  for (const { path, body } of calls.slice(0, 2)) {
+    const refused = await second.post(path, { ...body, resume });
+    expect([refused.status, JSON.parse(await refused.text()).error.code]).toEqual([409, 'other_fingerprint']);
+  }
 });
 
 test('100 clients that drop at random moments hold nothing, and change nothing for others', async () => {

@@ -99,16 +99,13 @@ export async function answerWhole(
   return call.json({ ...head(serving, generation, options.shape.object), choices, usage: usageOf(tokens) });
 }
 
-/** Reads a choice to its end, and where in its text each id begins, after what it resumed with. */
-async function readWhole(choice: Choice, offsets: number[]): Promise<FinishedRequest> {
-  let length = 0;
-  const finished = await readPieces(choice, { drained: null }, ({ text }) => {
-    offsets.push(length);
-    length += text.length;
+/** Reads a choice to its end, and where in its text each id begins. */
+function readWhole(choice: Choice, offsets: number[]): Promise<FinishedRequest> {
+  let offset = choice.stream.resumedText.length;
+  return readPieces(choice, { drained: null }, ({ text }) => {
+    offsets.push(offset);
+    offset += text.length;
   });
-  const resumed = finished.text.length - length;
-  for (const index of offsets.keys()) offsets[index]! += resumed;
-  return finished;
 }
 
 /** Answers with events. A fault before the first of them is an answer of its own. */
@@ -176,7 +173,7 @@ class Chunks {
   async sendChoice(choice: Choice): Promise<FinishedRequest> {
     const { shape, hasLogprobs, returnIds } = this.#options;
     const { index } = choice;
-    let [offset, isOpen] = [0, false];
+    let [offset, isOpen] = [choice.stream.resumedText.length, false];
     const prompt = await this.#generation.choices[choice.firstIndex]!.stream.promptLogprobs;
     const open = () => {
       if (isOpen) return;
