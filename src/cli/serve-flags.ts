@@ -167,5 +167,7 @@ export function servedModelOptions(args: ServeArgs) {
     maxBatchTokens: args['max-batch-tokens'],
     maxModelLen: args['max-model-len'],
     numBlocks: args['num-blocks'],
+    // Callers wait for this thread: with the lowest priority every other process of the machine would go before them.
+    yieldToAdapter: false,
   } satisfies LoadModelOptions;
 }

@@ -16,7 +16,8 @@ export interface OpenModelOptions extends Omit<LoadModelOptions, 'onNotice' | 'o
 }
 
 /**
- * Loads a model for a command, the bundled one when `name` is undefined, and leaves the processor to a software adapter.
+ * Loads a model for a command, the bundled one when `name` is undefined, and leaves the processor to a software adapter unless
+ * `yieldToAdapter` is false.
  *
  * @throws what `loadModel` throws, and the signal's reason.
  */
@@ -35,7 +36,7 @@ export async function openModel(name: string | undefined, options: OpenModelOpti
     },
   });
   status.clear();
-  yieldToAdapter(model.device.traits);
+  if (rest.yieldToAdapter ?? true) yieldToAdapter(model.device.traits);
   log(describeModel(modelName(name), model));
   return model;
 }

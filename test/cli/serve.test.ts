@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { createParser } from 'eventsource-parser';
 import { describe, expect, test } from 'vitest';
@@ -17,6 +18,8 @@ test('serves the bundled model with keys, finishes a stream after SIGTERM, and e
   expect((await fetch(`${url}/v1/models`)).status).toBe(401);
   const models = JSON.parse(await (await fetch(`${url}/v1/models`, { headers })).text());
   expect(models.data[0].id).toBe('tales');
+  // Another process of the machine must not go before its callers.
+  expect(getPriority(child.pid)).toBe(getPriority());
   const body = JSON.stringify({ prompt: 'Once', max_tokens: 200, ignore_eos: true, stream: true });
   const response = await fetch(`${url}/v1/completions`, { method: 'POST', headers, body });
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
