@@ -2,6 +2,8 @@
 // framework, whose own take several times as long a piece.
 
 import { randomBytes } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { Hosts } from './access/hosts.ts';
@@ -63,6 +65,11 @@ export function createApp(serving: Serving): Hono<Env> {
       outgoing.setHeader(name, value);
     }
     logAtEnd(serving, call);
+    limitTail(outgoing, incoming.socket, options.stallTimeout * 1000);
+    // Node takes the first of several; a proxy before it may have gone by another.
+    if ((incoming.headersDistinct.host?.length ?? 0) > 1) {
+      throw new ApiError(400, 'call has several Host headers, expected one', { code: 'invalid_request' });
+    }
     if (!access.hosts.accepts(incoming.headers.host, incoming.socket.localAddress)) {
       const message = 'host is not one of this server, expected its address, loopback or one of --allowed-hosts';
       throw new ApiError(403, message, { code: 'host_not_allowed' });
@@ -127,6 +134,12 @@ function refuseOtherMethods(app: Hono<Env>): void {
       throw new ApiError(405, message, { code: 'method_not_allowed', headers: { allow } });
     });
   }
+}
+
+/** Closes a connection whose reader takes nothing for a while of an answer that is all written. */
+function limitTail(outgoing: ServerResponse, socket: Socket, stallMs: number): void {
+  // The platform takes this back when all has been taken.
+  outgoing.once('prefinish', () => socket.setTimeout(stallMs));
 }
 
 /** Logs and counts a call when its answer has been sent, or its caller has left. */

@@ -302,12 +302,8 @@ describe('bytes that are no call', () => {
   test.each([
     ['headers of more than 8 KiB', `GET /health HTTP/1.1\r\n${host}x: ${'a'.repeat(9000)}\r\n\r\n`, 431],
     ['no HTTP', 'HELLO\r\n\r\n', 400],
-    ['two lengths', `${post}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`, 400],
-    ['a length and chunks', `${post}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
-    ['an encoding after chunks', `${post}transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n`, 400],
     ['a broken chunk', `${post}transfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n`, 400],
     ['a space before the colon', `GET /health HTTP/1.1\r\n${host}x : a\r\n\r\n`, 400],
-    ['a line feed alone in a header', `GET /health HTTP/1.1\r\n${host}x: a\n y: b\r\n\r\n`, 400],
     ['no host', 'GET /health HTTP/1.1\r\n\r\n', 400],
     ['a host that is none', 'GET /health HTTP/1.1\r\nhost: a b\r\n\r\n', 400],
     ['a foreign host', 'GET /health HTTP/1.1\r\nhost: evil.example\r\n\r\n', 403],
