@@ -80,12 +80,16 @@ const printed = [...documents.flatMap(({ blocks }) => blocks), ...sources.flatMa
   ({ language }) => language === 'ts',
 );
 const isForVitest = ({ code }: CodeBlock) => code.includes("from 'vitest'");
+const isForAiSdk = ({ code }: CodeBlock) => code.includes("from 'ai'");
 const nameOf = ({ place }: CodeBlock) => place.replaceAll(/\W/g, '-');
 
 /** The programs that documents and comments print, with a file name for each. */
 export const examples = printed
-  .filter((block) => !isForVitest(block))
+  .filter((block) => !isForVitest(block) && !isForAiSdk(block))
   .map((block) => ({ ...block, file: `${nameOf(block)}.ts` }));
+
+/** The programs that need the AI SDK beside the package. */
+export const sdkExamples = printed.filter(isForAiSdk).map((block) => ({ ...block, file: `${nameOf(block)}.ts` }));
 
 /** The tests for vitest that they print. */
 export const testExamples = printed

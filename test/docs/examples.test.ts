@@ -4,8 +4,8 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type PackedPackage, packPackage, run } from '../package/packed-package.ts';
-import { examples, ROOT, testExamples } from './documents.ts';
+import { linkPackage, type PackedPackage, packPackage, run } from '../package/packed-package.ts';
+import { examples, ROOT, sdkExamples, testExamples } from './documents.ts';
 
 let packed: PackedPackage;
 beforeAll(() => {
@@ -22,6 +22,20 @@ function outputLike(text: string): RegExp {
 
 describe('the program runs that is printed in', () => {
   test.each(examples)('$place', ({ file, prints }) => {
+    const { status, stdout, stderr } = run(process.execPath, [file], packed.user);
+    expect(status, stderr).toBe(0);
+    expect(stdout.trim()).not.toBe('');
+    if (prints !== null) expect(stdout).toMatch(outputLike(prints));
+  });
+});
+
+describe('the program runs beside the AI SDK that is printed in', () => {
+  beforeAll(() => {
+    for (const name of ['ai', '@ai-sdk/provider']) linkPackage(name, packed.user);
+  });
+
+  test.each(sdkExamples)('$place', ({ file, code, prints }) => {
+    writeFileSync(join(packed.user, file), code);
     const { status, stdout, stderr } = run(process.execPath, [file], packed.user);
     expect(status, stderr).toBe(0);
     expect(stdout.trim()).not.toBe('');

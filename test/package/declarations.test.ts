@@ -5,8 +5,8 @@ import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { examples, testExamples } from '../docs/documents.ts';
-import { NODE_MODULES, type PackedPackage, packPackage, run } from './packed-package.ts';
+import { examples, sdkExamples, testExamples } from '../docs/documents.ts';
+import { linkPackage, NODE_MODULES, type PackedPackage, packPackage, run } from './packed-package.ts';
 
 const COMPILERS: Readonly<Record<string, string>> = {
   '5.9': import.meta.resolve('typescript-5.9/package.json'),
@@ -142,6 +142,20 @@ test('TypeScript accepts the tests that documents print, whose matchers vitest d
   ).toEqual([]);
   const found = expect.stringMatching(/^wrong-matcher\.ts.*Expected 2-3 arguments, but got 1/);
   expect(errorsOf('6.0', ['wrong-matcher.ts'], options)).toEqual([found]);
+});
+
+test('TypeScript accepts the programs for the AI SDK that documents print, and finds a wrong option in one', () => {
+  for (const name of ['ai', '@ai-sdk/provider']) linkPackage(name, packed.user);
+  for (const { file, code } of sdkExamples) writeFileSync(join(packed.user, file), code);
+  const wrong = `import { createRoseinfer } from 'roseinfer/ai-sdk';\ncreateRoseinfer({ modle: 'a' });`;
+  writeFileSync(join(packed.user, 'wrong-provider.ts'), wrong);
+  // Declarations of the SDK are its own affair.
+  const options = { module: 'nodenext', target: 'esnext', lib: ['esnext'], types: ['node'], skipLibCheck: true };
+  const files = [...sdkExamples.map(({ file }) => file), 'wrong-provider.ts'];
+  expect(sdkExamples.length).toBeGreaterThan(0);
+  expect(errorsOf('7.0', files, options)).toEqual([
+    expect.stringMatching(/^wrong-provider\.ts.*'modle' does not exist/),
+  ]);
 });
 
 test('TypeScript 5.9 accepts it beside @webgpu/types, which later ones have in `dom`', { tags: ['slow'] }, () => {

@@ -6,7 +6,7 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readDocument } from '../docs/documents.ts';
-import { type PackedPackage, packPackage, ROOT, run } from './packed-package.ts';
+import { linkPackage, type PackedPackage, packPackage, ROOT, run } from './packed-package.ts';
 
 let packed: PackedPackage;
 let user: string;
@@ -53,6 +53,17 @@ describe('in an empty folder', () => {
     expect(status, stderr).toBe(0);
     expect(stdout.trim()).not.toBe('');
     expect(stdout).toBe(run(process.execPath, ['src/cli/roseinfer.js', ...args], ROOT).stdout);
+  });
+
+  test("the AI SDK's part alone needs a package of the SDK", () => {
+    const names = (entry: string) => {
+      const code = `console.log(Object.keys(await import('${entry}')).sort().join())`;
+      return run(process.execPath, ['--input-type=module', '--eval', code], user);
+    };
+    expect(names('roseinfer').stdout).toContain('loadModel');
+    expect(names('roseinfer/ai-sdk').stderr).toContain("Cannot find package '@ai-sdk/provider'");
+    linkPackage('@ai-sdk/provider', user);
+    expect(names('roseinfer/ai-sdk').stdout.trim()).toBe('ProviderClosedError,createRoseinfer');
   });
 
   test('an older Node gets one line from the command', () => {

@@ -110,7 +110,7 @@ function npm(args: readonly string[], cwd: string): void {
 }
 
 /** Links a package of the repository's node_modules, since there is no network to install it from. */
-function linkPackage(name: string, into: string): void {
+export function linkPackage(name: string, into: string): void {
   const path = join(into, 'node_modules', name);
   mkdirSync(dirname(path), { recursive: true });
   symlinkSync(join(NODE_MODULES, name), path);

@@ -1,0 +1,48 @@
+// A call of the AI SDK as a chat and the request of its answer. Settings without an effect here become warnings, as the SDK has it.
+import type { LanguageModelV4CallOptions, SharedV4Warning } from '@ai-sdk/provider';
+import type { ChatRequest } from '../engine/chat.ts';
+import type { ChatMessage } from '../tokenizer/chat-template.ts';
+import { checkCallOptions } from './call-options.ts';
+import { chatMessages } from './prompt.ts';
+
+/** A call. */
+export interface Call {
+  readonly messages: readonly ChatMessage[];
+  /** Its `maxTokens` is undefined where the answer may take the room that the messages leave. */
+  readonly request: ChatRequest;
+  readonly warnings: SharedV4Warning[];
+}
+
+/**
+ * Reads a call.
+ *
+ * @throws UnsupportedFunctionalityError for a prompt that is not text alone; RangeValueError for options that are unknown.
+ */
+export function readCall(options: LanguageModelV4CallOptions): Call {
+  const { maxOutputTokens: maxTokens, temperature, topP, topK, seed, stopSequences: stop } = options;
+  const { presencePenalty, frequencyPenalty, abortSignal: signal } = options;
+  const own: unknown = options.providerOptions?.roseinfer ?? {};
+  checkCallOptions(own);
+  const { priority, deadlineMs, cacheSalt, ...ownSampling } = own;
+  const warnings = unsupportedSettings(options);
+  return {
+    messages: chatMessages(options.prompt, warnings),
+    request: {
+      ...{ priority, deadlineMs, cacheSalt, signal },
+      sampling: { ...ownSampling, maxTokens, temperature, topP, topK, seed, stop, presencePenalty, frequencyPenalty },
+    },
+    warnings,
+  };
+}
+
+/** Warns of settings that change nothing. */
+function unsupportedSettings(options: LanguageModelV4CallOptions): SharedV4Warning[] {
+  const { tools = [], toolChoice, responseFormat, reasoning = 'provider-default' } = options;
+  const isIgnored = {
+    tools: tools.length > 0,
+    toolChoice: toolChoice !== undefined && toolChoice.type !== 'auto' && toolChoice.type !== 'none',
+    responseFormat: responseFormat?.type === 'json',
+    reasoning: reasoning !== 'provider-default',
+  };
+  return Object.entries(isIgnored).flatMap(([feature, ignored]) => (ignored ? [{ type: 'unsupported', feature }] : []));
+}

@@ -1,0 +1,118 @@
+// The model as the AI SDK calls it: a prompt is a chat, an answer a request of the engine.
+import type {
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4GenerateResult,
+  LanguageModelV4StreamPart,
+  LanguageModelV4StreamResult,
+} from '@ai-sdk/provider';
+import { contextOf } from '../core/runner.ts';
+import { chatRequest } from '../engine/chat.ts';
+import { longestPrompt } from '../engine/longest-prompt.ts';
+import type { FinishedRequest, GenerationRequest } from '../engine/request.ts';
+import { RangeValueError } from '../util/errors.ts';
+import { type Call, readCall } from './call.ts';
+import { faultOf, toSdkError } from './errors.ts';
+import type { ModelSource, OpenModel } from './model-source.ts';
+import { finishReasonOf, metadataOf, usageOf } from './outcome.ts';
+import { partStream } from './part-stream.ts';
+import { untilAborted } from './until-aborted.ts';
+
+/** A call that is ready to run. */
+interface ReadyCall extends Pick<Call, 'warnings'> {
+  readonly model: OpenModel;
+  readonly request: GenerationRequest;
+  readonly timestamp: Date;
+}
+
+/** The language model of a provider. */
+export class RoseinferLanguageModel implements LanguageModelV4 {
+  readonly specificationVersion = 'v4';
+  readonly provider = 'roseinfer';
+  readonly modelId: string;
+  /** All: what is no text is refused, and nothing is downloaded for that. */
+  readonly supportedUrls = { '*/*': [/^/] };
+  readonly #source: ModelSource;
+
+  constructor(modelId: string, source: ModelSource) {
+    this.modelId = modelId;
+    this.#source = source;
+  }
+
+  /** @throws errors of the SDK, and the reason of a signal that aborts the call. */
+  async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
+    return await this.#run(options, async ({ model, request, timestamp, warnings }) => {
+      const finished = await model.engine.generate(request);
+      if (finished.finishReason === 'abort') options.abortSignal?.throwIfAborted();
+      const fault = faultOf(finished);
+      if (fault !== null) throw fault;
+      const { text, requestId } = finished;
+      return {
+        content: text === '' ? [] : [{ type: 'text', text }],
+        ...endOf(finished, model),
+        response: { id: requestId, modelId: this.modelId, timestamp },
+        warnings,
+      };
+    });
+  }
+
+  /** @throws what `doGenerate` throws before the first part; later faults are parts. */
+  async doStream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
+    const { abortSignal: signal, includeRawChunks: includesRaw = false } = options;
+    return await this.#run(options, async ({ model, request, timestamp, warnings }) => {
+      const pieces = model.engine.stream(request);
+      const { requestId: id } = pieces;
+      const opening: LanguageModelV4StreamPart[] = [
+        { type: 'stream-start', warnings },
+        { type: 'response-metadata', id, modelId: this.modelId, timestamp },
+      ];
+      const closing = (finished: FinishedRequest): LanguageModelV4StreamPart[] => {
+        const fault = faultOf(finished);
+        const end = endOf(finished, model);
+        if (fault === null) return [{ type: 'finish', ...end }];
+        const finishReason = { ...end.finishReason, unified: 'error' as const };
+        return [
+          { type: 'error', error: this.#toSdkError(fault, options) },
+          { type: 'finish', ...end, finishReason },
+        ];
+      };
+      return { stream: partStream(pieces, { opening, closing, signal, includesRaw }) };
+    });
+  }
+
+  /** Makes a call ready and runs it; ours among the errors become the SDK's. */
+  async #run<T>(options: LanguageModelV4CallOptions, run: (call: ReadyCall) => Promise<T>): Promise<T> {
+    try {
+      return await run(await this.#prepare(options));
+    } catch (error) {
+      throw this.#toSdkError(error, options);
+    }
+  }
+
+  async #prepare(options: LanguageModelV4CallOptions): Promise<ReadyCall> {
+    const timestamp = new Date();
+    const { messages, request: given, warnings } = readCall(options);
+    const model = await untilAborted(this.#source.open(), options.abortSignal);
+    const { limits, tokenizer, chat } = model;
+    const length = messages.reduce((sum, { content }) => sum + content.length, 0);
+    const longest = longestPrompt(tokenizer, limits);
+    if (length > longest) throw new RangeValueError('prompt length', length, `at most ${longest} characters`);
+    const request = await untilAborted(chatRequest(chat, messages, given), options.abortSignal);
+    const room = Math.max(contextOf(limits) - request.promptIds.length, 1);
+    const sampling = { ...request.sampling, maxTokens: request.sampling?.maxTokens ?? room };
+    return { model, request: { ...request, sampling }, timestamp, warnings };
+  }
+
+  #toSdkError(error: unknown, { prompt }: LanguageModelV4CallOptions): unknown {
+    return toSdkError(error, { modelId: this.modelId, prompt });
+  }
+}
+
+/** The end of an answer, whole or in pieces. */
+function endOf(finished: FinishedRequest, model: OpenModel) {
+  return {
+    finishReason: finishReasonOf(finished),
+    usage: usageOf(finished),
+    providerMetadata: metadataOf(finished, model),
+  };
+}
