@@ -23,6 +23,8 @@ import { variable } from '../util/environment.ts';
 
 const MAX_PORT = 65_535;
 const MAX_QUEUE = 512;
+/** A week: timers end at 24 days. */
+const MAX_SECONDS = 604_800;
 const KEY_VARIABLE = 'ROSEINFER_API_KEY';
 
 const { model: modelFlag, ...storageFlags } = modelFlags;
@@ -62,12 +64,12 @@ export const serveFlags = {
     describe: 'most completions that may wait for a place in the batch; further calls are answered with 429',
   },
   'request-timeout': {
-    ...numberFlag('request-timeout', 'a number > 0', (seconds) => seconds > 0),
+    ...secondsFlag('request-timeout', `a number > 0, at most ${MAX_SECONDS}`, (seconds) => seconds > 0),
     defaultDescription: 'none',
     describe: 'seconds that a call may take; it is answered with 504 then',
   },
   'drain-timeout': {
-    ...numberFlag('drain-timeout', 'a number ≥ 0', (seconds) => seconds >= 0),
+    ...secondsFlag('drain-timeout', `a number from 0 to ${MAX_SECONDS}`, (seconds) => seconds >= 0),
     default: SERVER_DEFAULTS.drainTimeout,
     describe: 'seconds that calls under way are given when the server ends',
   },
@@ -107,6 +109,10 @@ export const serveFlags = {
   },
   'log-texts': { ...switchFlag('log-texts'), describe: 'log prompts and outputs, which the log has not otherwise' },
 };
+
+function secondsFlag(name: string, expected: string, accepts: (seconds: number) => boolean) {
+  return numberFlag(name, expected, (seconds) => accepts(seconds) && seconds <= MAX_SECONDS);
+}
 
 /** Values of the flags of `roseinfer serve`. */
 export type ServeArgs = InferredOptionTypes<typeof serveFlags>;

@@ -2,9 +2,10 @@
 
 import { fingerprintOf, hashModel } from '../models/fingerprint.ts';
 import { shortName } from '../models/short-name.ts';
+import { checkCanListen } from '../server/listen.ts';
 import { createLog } from '../server/log.ts';
 import { InferenceServer } from '../server/server.ts';
-import { checkIsClosed } from '../server/server-options.ts';
+import { checkAccess } from '../server/server-options.ts';
 import { modelName, openModel } from '../terminal/open-model.ts';
 import { STOPPED } from '../terminal/run-command.ts';
 import { StatusLine } from '../terminal/status-line.ts';
@@ -13,11 +14,13 @@ import { readKeys, type ServeArgs, servedModelOptions, serverEngineOptions, serv
 /**
  * Serves a model. A signal lets the calls under way finish; a second one ends the process at once.
  *
- * @throws OpenServerError for an address that others reach, without a key; what `loadModel` and `InferenceServer.start` throw.
+ * @throws OpenServerError for an address that others reach, without a key; ListenError for one that is taken; what `loadModel` and `InferenceServer.start` throw.
  */
 export async function serve(args: ServeArgs, signal: AbortSignal): Promise<typeof STOPPED> {
   const options = serverOptions(args, await readKeys(args['api-key-file']));
-  checkIsClosed(options);
+  checkAccess(options);
+  // Before the model is loaded.
+  await checkCanListen(options);
   using status = new StatusLine(process.stderr);
   await using model = await openModel(args.model, {
     ...servedModelOptions(args),

@@ -10,13 +10,13 @@ import { Hosts } from './access/hosts.ts';
 import { Keys } from './access/keys.ts';
 import { Origins } from './access/origins.ts';
 import { ApiError } from './api-error.ts';
+import { answerOfError } from './call-errors.ts';
 import { chatCompletions } from './endpoints/chat-completions.ts';
 import { completions } from './endpoints/completions.ts';
 import { generate } from './endpoints/generate.ts';
 import { deleteResponse, responses, storedResponse } from './endpoints/responses.ts';
 import * as status from './endpoints/status.ts';
 import { detokenize, tokenize } from './endpoints/tokenize.ts';
-import { toApiError } from './engine-errors.ts';
 import type { Call, CallVariables, Serving } from './serving.ts';
 
 type Handler = (serving: Serving, call: Call) => Response | Promise<Response>;
@@ -95,24 +95,13 @@ export function createApp(serving: Serving): Hono<Env> {
     throw new ApiError(404, 'path is unknown, expected one of those in docs/server.md', { code: 'not_found' });
   });
   app.onError((error, call) => {
-    const answer = toApiError(error, call.get('names'));
-    if (answer.status >= 500 && answer.cause !== undefined) {
-      const fault = options.logTexts ? { err: answer.cause } : { fault: faultOf(answer.cause) };
-      serving.log.error({ requestId: call.get('requestId'), ...fault }, answer.code);
-    }
+    const answer = answerOfError(serving, call, error);
     return new Response(JSON.stringify(answer.body), {
       status: answer.status,
       headers: { 'content-type': 'application/json', ...answer.headers },
     });
   });
   return app;
-}
-
-/** Class and place of a fault: its message may quote a prompt, or tell where a model lies. */
-function faultOf(error: unknown) {
-  if (!(error instanceof Error)) return { name: typeof error };
-  const at = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
-  return { name: error.name, at: at.map((line) => line.trim()) };
 }
 
 /** Tells whether a path needs no key. */
@@ -159,6 +148,7 @@ function logAtEnd({ log, metrics }: Serving, call: Call): void {
         status: statusCode,
         ms: Math.round(performance.now() - begin),
         ...(call.get('tokens') && { tokens: call.get('tokens') }),
+        ...(call.get('error') && { error: call.get('error') }),
         ...(!writableFinished && { left: true }),
       },
       'call',

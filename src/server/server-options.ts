@@ -1,6 +1,8 @@
 // How a server listens, whom it lets in and what it bounds: one table of defaults, and the rule that nobody serves strangers by accident.
 import { RoseinferError } from '../util/errors.ts';
-import { isLoopback } from './access/hosts.ts';
+import { Hosts, isLoopback } from './access/hosts.ts';
+import { Keys } from './access/keys.ts';
+import { Origins } from './access/origins.ts';
 
 /** Options of a server. */
 export interface ServerOptions {
@@ -76,7 +78,18 @@ export class OpenServerError extends RoseinferError {
   }
 }
 
-/** @throws OpenServerError for an address that others reach, without a key, unless it is wanted. */
-export function checkIsClosed({ host, keys, insecure }: Pick<ServerOptions, 'host' | 'keys' | 'insecure'>): void {
+/** Options that say who may call. */
+type AccessOptions = Pick<ServerOptions, 'host' | 'keys' | 'insecure' | 'allowedHosts' | 'cors'>;
+
+/**
+ * Checks who may call.
+ *
+ * @throws OpenServerError for an address that others reach, without a key, unless it is wanted; RangeValueError for a key, a host or an
+ * origin that no call can have.
+ */
+export function checkAccess({ host, keys, insecure, allowedHosts, cors }: AccessOptions): void {
+  new Keys(keys);
+  new Hosts(allowedHosts);
+  new Origins(cors);
   if (!isLoopback(host) && keys.length === 0 && !insecure) throw new OpenServerError(host);
 }

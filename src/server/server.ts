@@ -13,13 +13,14 @@ import { ApiError } from './api-error.ts';
 import { createApp } from './app.ts';
 import { toApiError } from './engine-errors.ts';
 import { Generations } from './generation/generations.ts';
+import { listen } from './listen.ts';
 import type { Logger } from './log.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { Metrics } from './metrics.ts';
 import { QueuePace } from './queue-pace.ts';
 import { ResponseStore } from './response-store.ts';
 import type { ServedModel } from './served-model.ts';
-import { checkIsClosed, MAX_HEADER_BYTES, SERVER_DEFAULTS, type ServerOptions } from './server-options.ts';
+import { checkAccess, MAX_HEADER_BYTES, SERVER_DEFAULTS, type ServerOptions } from './server-options.ts';
 import type { Serving } from './serving.ts';
 
 /** Options of the engine of a server. */
@@ -53,7 +54,7 @@ export class InferenceServer implements AsyncDisposable {
 
   private constructor(model: ServedModel, { log, options = {}, engine = {} }: ServerSetup) {
     this.options = { ...SERVER_DEFAULTS, ...options };
-    checkIsClosed(this.options);
+    checkAccess(this.options);
     this.#log = log;
     const { headersTimeout, bodyTimeout, maxStoredBytes, storedSeconds } = this.options;
     this.#http = createServer({
@@ -109,23 +110,25 @@ export class InferenceServer implements AsyncDisposable {
         },
       }),
     );
+    this.#http.on('checkExpectation', (_, response) => {
+      const answer = new ApiError(417, 'expect is unknown, expected 100-continue', { code: 'expectation_failed' });
+      response.writeHead(answer.status, { 'content-type': 'application/json', connection: 'close' });
+      response.end(JSON.stringify(answer.body));
+    });
     this.#http.on('clientError', answerClientError);
   }
 
   /**
    * Starts a server.
    *
-   * @throws OpenServerError for an address that others reach, without a key; RangeValueError for options of the engine or keys that make
-   * no sense; the system's error for an address that can't be had.
+   * @throws OpenServerError for an address that others reach, without a key; RangeValueError for options of the engine, keys, hosts or
+   * origins that make no sense; ListenError for an address that can't be had.
    */
   static async start(model: ServedModel, setup: ServerSetup): Promise<InferenceServer> {
     const server = new InferenceServer(model, setup);
     const { host, port } = server.options;
     try {
-      await new Promise<void>((resolve, reject) => {
-        server.#http.once('error', reject);
-        server.#http.listen({ host, port }, resolve);
-      });
+      await listen(server.#http, { host, port });
     } catch (error) {
       await server.close();
       throw error;

@@ -24,6 +24,8 @@ export interface CallVariables {
   readonly owner: Owner;
   /** The endpoint's names of the library's parameters. */
   readonly names: ParameterNames;
+  /** Code of the error that it ended with. */
+  readonly error: string;
   /** Numbers for the log. */
   readonly tokens: { readonly prompt: number; readonly completion: number };
 }

@@ -106,6 +106,11 @@ describe('refuses', () => {
     [['--api-key-file', 'nowhere.txt'], /^--api-key-file can't be read \(ENOENT\)/],
     [['--port', '70000'], /^--port is 70000, expected an integer from 0 to 65535/],
     [['--max-queue', '-1'], /^--max-queue is -1/],
+    [['--request-timeout', '1e9'], /^--request-timeout is "1e9", expected a number > 0, at most 604800/],
+    [['--drain-timeout', '1e9'], /^--drain-timeout is "1e9", expected a number from 0 to 604800/],
+    [['--host', '192.0.2.1', '--insecure'], /^--host is "192\.0\.2\.1", at which this machine can't listen/],
+    [['--cors', 'chat.example'], /^origin 1 of cors is "chat\.example", expected scheme and host/],
+    [['--allowed-hosts', 'a:80'], /^allowed host 1 is "a:80", expected a name or an address without port/],
     [['--api-key', 'secret'], /^unknown flag "--api-key"/],
     [['nowhere'], /^nowhere: model directory is missing/],
   ])('%j with one line and 1', (argv, message) => {

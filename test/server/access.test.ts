@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { Hosts, hostName, isLoopback } from '../../src/server/access/hosts.ts';
 import { Keys, keysOf } from '../../src/server/access/keys.ts';
 import { Origins } from '../../src/server/access/origins.ts';
-import { checkIsClosed, OpenServerError } from '../../src/server/server-options.ts';
+import { checkCanListen, ListenError } from '../../src/server/listen.ts';
+import { checkAccess, OpenServerError, SERVER_DEFAULTS } from '../../src/server/server-options.ts';
 import { openSocket, rawCall } from '../support/server/raw-call.ts';
 import { startTestServer } from '../support/server/test-server.ts';
 
@@ -103,6 +104,12 @@ describe('hosts', () => {
     expect(['127.0.0.1', '0.0.0.0', '::', 'example'].map(isLoopback)).toEqual([true, false, false, false]);
   });
 
+  test.each(['', 'a:80', '*', '*.example', 'http://a', 'a b', 'a/b', '-a', 'ä.example', '[::1]:80', 'a..b'])(
+    'never as %j, which no header can have',
+    (name) =>
+      expect(() => new Hosts(['a', name])).toThrow(/^allowed host 2 is .*, expected a name or an address without port/),
+  );
+
   test('a name that points here is refused', async () => {
     await using server = await startTestServer();
     const { status, body } = await rawCall(server.url, 'GET /v1/models HTTP/1.1\r\nhost: rebound.example\r\n\r\n');
@@ -125,6 +132,32 @@ describe('origins', () => {
     expect(origins.accepts({ host, 'sec-fetch-site': 'none' })).toBe(true);
   });
 
+  test.each([
+    '*',
+    'null',
+    '',
+    'chat.example',
+    'https://chat.example/',
+    'https://chat.example:443',
+    'http://a:80',
+    'https://a b',
+    '//a',
+    'https://u@a',
+  ])('never %j, which no browser sends', (origin) =>
+    expect(() => new Origins([origin])).toThrow(/^origin 1 of cors is .*, expected scheme and host/),
+  );
+
+  test('those of apps have schemes of their own, and letters of any case', () => {
+    const origins = new Origins([
+      'app://notes.example',
+      'tauri://localhost',
+      'HTTPS://Chat.Example:8443',
+      'http://[::1]:3000',
+    ]);
+    for (const origin of ['app://notes.example', 'tauri://localhost', 'https://chat.example:8443', 'http://[::1]:3000'])
+      expect([origin, origins.accepts({ host: 'localhost', origin })]).toEqual([origin, true]);
+  });
+
   test('a foreign page gets no work done, and an allowed one reads answers', async () => {
     await using server = await startTestServer({ options: { cors: ['https://chat.example'] } });
     const post = (origin: string) => server.post('/v1/completions', { prompt: 'a', max_tokens: 1 }, { origin });
@@ -142,16 +175,45 @@ describe('origins', () => {
 
 describe('addresses and connections', () => {
   test('nobody serves strangers without a key by accident', async () => {
+    const check = (options: object) => () => checkAccess({ ...SERVER_DEFAULTS, ...options });
     for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example']) {
-      expect(() => checkIsClosed({ host, keys: [], insecure: false })).toThrow(OpenServerError);
-      expect(() => checkIsClosed({ host, keys: [ANN], insecure: false })).not.toThrow();
-      expect(() => checkIsClosed({ host, keys: [], insecure: true })).not.toThrow();
+      expect(check({ host })).toThrow(OpenServerError);
+      expect(check({ host, keys: [ANN] })).not.toThrow();
+      expect(check({ host, insecure: true })).not.toThrow();
     }
     await expect(startTestServer({ options: { host: '0.0.0.0' } })).rejects.toThrow(
       'expected a key by ROSEINFER_API_KEY',
     );
     await using server = await startTestServer({ options: { host: '0.0.0.0', insecure: true } });
     expect(server.url).toMatch(/^http:\/\/0\.0\.0\.0:/);
+  });
+
+  test.each([
+    [
+      '127.0.0.1',
+      'EADDRINUSE',
+      /^--port is \d+, at which another process listens, expected a free one, or 0 for any \(EADDRINUSE\)$/,
+    ],
+    [
+      '192.0.2.1',
+      'EADDRNOTAVAIL',
+      /^--host is "192\.0\.2\.1", at which this machine can't listen, expected an address of its own/,
+    ],
+    ['nowhere.invalid', 'ENOTFOUND', /^--host is "nowhere\.invalid"/],
+  ])('an address that can not be had, such as %s (%s), is named by its flag', async (host, code, message) => {
+    await using server = await startTestServer();
+    const options = { host, port: Number(new URL(server.url).port), insecure: true };
+    for (const attempt of [startTestServer({ options }), checkCanListen(options)]) {
+      const error = await attempt.then(
+        () => null,
+        (reason: unknown) => reason,
+      );
+      expect(error).toBeInstanceOf(ListenError);
+      // Without a network, a name is not asked for.
+      if (code === 'ENOTFOUND') expect(['ENOTFOUND', 'EAI_AGAIN']).toContain(Reflect.get(Object(error), 'code'));
+      else expect(error).toMatchObject({ host, code });
+      expect(String(error)).toMatch(new RegExp(message.source.replace('^', '^ListenError: ')));
+    }
   });
 
   test('one address has a bounded number of connections', async () => {

@@ -306,6 +306,7 @@ describe('bytes that are no call', () => {
     ['a space before the colon', `GET /health HTTP/1.1\r\n${host}x : a\r\n\r\n`, 400],
     ['no host', 'GET /health HTTP/1.1\r\n\r\n', 400],
     ['a host that is none', 'GET /health HTTP/1.1\r\nhost: a b\r\n\r\n', 400],
+    ['another expectation', `${post}expect: gold\r\ncontent-length: 2\r\n\r\n{}`, 417],
     ['a foreign host', 'GET /health HTTP/1.1\r\nhost: evil.example\r\n\r\n', 403],
   ])('refuses %s', async (_, bytes, status) => {
     const answer = await rawCall(server.url, bytes);

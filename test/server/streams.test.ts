@@ -212,6 +212,25 @@ describe('an end', () => {
     await settling(runner, () => server.server.close());
   });
 
+  test('has its code in the log, also after the first byte', async () => {
+    const runner = new FakeRunner(SERVER_LIMITS);
+    runner.isBroken = ({ position }) => position === 12;
+    await using server = await startTestServer({ runner });
+    await readStream(server, LONG);
+    const plain = { prompt: 'a', max_new_tokens: 100, stop_on_eos: false, stream: true };
+    await expect((await server.post('/generate', plain)).text()).rejects.toThrow();
+    await (await server.post('/v1/responses', { input: 'a', stream: true })).text();
+    await (await server.post('/v1/completions', { prompt: 5 })).text();
+    const calls = () => server.lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'call');
+    await expect.poll(() => calls().length).toBe(4);
+    expect(calls().map(({ error }) => error)).toEqual([
+      'generation_failed',
+      'generation_failed',
+      'generation_failed',
+      'invalid_value',
+    ]);
+  });
+
   test('by a fault is an event, and plain text is cut', async () => {
     const runner = new FakeRunner(SERVER_LIMITS);
     runner.isBroken = ({ position }) => position === 12;

@@ -1,4 +1,5 @@
 // Pages of other sites: a browser says whose page a call is from, and only pages that the server was told of are served.
+import { RangeValueError } from '../../util/errors.ts';
 
 const MAX_AGE_SECONDS = '600';
 const METHODS = 'GET, POST, DELETE, OPTIONS';
@@ -16,9 +17,17 @@ export interface PageHeaders {
 export class Origins {
   readonly #allowed: ReadonlySet<string>;
 
-  /** @param origins such as `https://chat.example`. */
+  /**
+   * @param origins such as `https://chat.example`.
+   * @throws RangeValueError for what no browser sends as an origin.
+   */
   constructor(origins: readonly string[]) {
-    this.#allowed = new Set(origins);
+    for (const [index, origin] of origins.entries()) {
+      if (isOrigin(origin.toLowerCase())) continue;
+      const expected = 'scheme and host, with a port that is not the default, such as https://chat.example';
+      throw new RangeValueError(`origin ${index + 1} of cors`, origin, expected);
+    }
+    this.#allowed = new Set(origins.map((origin) => origin.toLowerCase()));
   }
 
   /** Tells whether a call is of no page, of a page of this server, or of one that it was told of. */
@@ -42,6 +51,12 @@ export class Origins {
       'access-control-max-age': MAX_AGE_SECONDS,
     };
   }
+}
+
+/** Tells whether a browser writes an origin like this; those of apps have schemes of their own. */
+function isOrigin(text: string): boolean {
+  if (!/^[a-z][a-z\d+.-]*:\/\/[^\s/?#@]+$/.test(text)) return false;
+  return !/^https?:/.test(text) || (URL.canParse(text) && new URL(text).origin === text);
 }
 
 function isOwn(origin: string, host: string | undefined): boolean {

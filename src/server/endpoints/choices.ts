@@ -3,7 +3,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { TokenLogprobs } from '../../core/runner.ts';
 import type { FinishedRequest } from '../../engine/request.ts';
 import { invalidParameter } from '../api-error.ts';
-import { toApiError } from '../engine-errors.ts';
+import { answerOfError } from '../call-errors.ts';
 import { EventStream } from '../generation/event-stream.ts';
 import type { Choice, Generation, PromptRequest } from '../generation/generation.ts';
 import {
@@ -131,7 +131,7 @@ export async function answerStream(
       events.leave();
       throw error;
     }
-    events.fail(toApiError(error));
+    events.fail(answerOfError(serving, call, error));
   }
   return RESPONSE_ALREADY_SENT;
 }

@@ -1,7 +1,7 @@
 // `/generate`, as the Python project has it that this one follows: few parameters, plain text.
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { contextOf } from '../../core/runner.ts';
-import { toApiError } from '../engine-errors.ts';
+import { answerOfError } from '../call-errors.ts';
 import { AnswerStream } from '../generation/answer-stream.ts';
 import { finishReasonOf, tokensOf } from '../generation/outcome.ts';
 import { readPieces } from '../generation/read-pieces.ts';
@@ -46,7 +46,7 @@ export async function generate(serving: Serving, call: Call): Promise<Response> 
     finishReasonOf(finished, serving);
   } catch (error) {
     if (!answer.hasBegun) throw error;
-    serving.log.warn({ code: toApiError(error).code }, 'plain text was cut');
+    answerOfError(serving, call, error);
     answer.cut();
     return RESPONSE_ALREADY_SENT;
   }

@@ -3,7 +3,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { FinishedRequest } from '../../engine/request.ts';
 import type { ChatMessage } from '../../tokenizer/chat-template.ts';
 import { ApiError, invalidParameter } from '../api-error.ts';
-import { toApiError } from '../engine-errors.ts';
+import { answerOfError } from '../call-errors.ts';
 import { EventStream } from '../generation/event-stream.ts';
 import type { Choice, Generation } from '../generation/generation.ts';
 import { finishReasonOf, type Tokens, timelineField, tokensOf } from '../generation/outcome.ts';
@@ -110,7 +110,7 @@ async function answerStream(serving: Serving, call: Call, answer: Answer): Promi
       stream.leave();
       throw error;
     }
-    events.fail(toApiError(error));
+    events.fail(answerOfError(serving, call, error));
   }
   return RESPONSE_ALREADY_SENT;
 }
