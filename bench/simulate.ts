@@ -6,6 +6,7 @@ import { Tokenizer } from '../src/tokenizer/tokenizer.ts';
 import { checkRequests } from './closed-loop/benchmark.ts';
 import { BenchmarkError } from './common/completion.ts';
 import { runScript } from './common/script.ts';
+import { SimulatedRunner } from './common/simulated-runner.ts';
 import { explainBy, readDataset } from './load/dataset.ts';
 import { engineSettings } from './load/engine-settings.ts';
 import { isOpenLoop } from './load/load-flags.ts';
@@ -23,7 +24,6 @@ import { calibrate } from './simulation/calibration.ts';
 import { formatPrediction } from './simulation/prediction-text.ts';
 import { replay } from './simulation/replay.ts';
 import { repeatedRequests, simulatedRequests } from './simulation/requests.ts';
-import { SimulatedRunner } from './simulation/runner.ts';
 import { simulate } from './simulation/simulate.ts';
 import { VirtualClock } from './simulation/virtual-clock.ts';
 

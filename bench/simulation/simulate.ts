@@ -1,13 +1,13 @@
 // Simulation of an open loop: the engine as it is, on a virtual clock and a simulated runner.
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { SimulatedRunner } from '../common/simulated-runner.ts';
 import { RandomStream } from '../load/random-stream.ts';
 import type { TimedRequest } from '../load/requests.ts';
 import type { RunHeader } from '../open-loop/run-log.ts';
 import { type OpenLoopRun, runOpenLoop } from '../open-loop/run-open-loop.ts';
 import type { Calibration } from './calibration.ts';
 import type { StepRow } from './cost-model.ts';
-import { SimulatedRunner } from './runner.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** Settings, times and seed of a simulation. */

@@ -1,11 +1,11 @@
 // Experiments of scheduling on a machine of known step times: their ratios are computed by hand.
 import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { SimulatedRunner } from '../../bench/common/simulated-runner.ts';
 import { chunking } from '../../bench/experiments/chunking.ts';
 import { formatClaim, holds } from '../../bench/experiments/claim.ts';
 import type { Experiment } from '../../bench/experiments/experiment.ts';
 import { overload } from '../../bench/experiments/overload.ts';
 import { prefix } from '../../bench/experiments/prefix.ts';
-import { SimulatedRunner } from '../../bench/simulation/runner.ts';
 import { VirtualClock } from '../../bench/simulation/virtual-clock.ts';
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';

@@ -1,10 +1,10 @@
 // An open loop in virtual time: arrivals, concurrency and rejections fall on exact milliseconds.
 import { beforeAll, describe, expect, test } from 'vitest';
+import { SimulatedRunner } from '../../../bench/common/simulated-runner.ts';
 import type { TimedRequest } from '../../../bench/load/requests.ts';
 import { systemWaitingClock } from '../../../bench/load/waiting-clock.ts';
 import { reportOpenLoop } from '../../../bench/open-loop/report.ts';
 import { type OpenLoopOptions, runOpenLoop } from '../../../bench/open-loop/run-open-loop.ts';
-import { SimulatedRunner } from '../../../bench/simulation/runner.ts';
 import { VirtualClock, type VirtualClockOptions } from '../../../bench/simulation/virtual-clock.ts';
 import { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
 import { FakeRunner, fakeCompletion } from '../../support/engine/fake-runner.ts';

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SimulatedRunner } from '../../../bench/common/simulated-runner.ts';
 import type { EngineSettings } from '../../../bench/load/engine-settings.ts';
 import { RandomStream } from '../../../bench/load/random-stream.ts';
 import type { TimedRequest } from '../../../bench/load/requests.ts';
@@ -13,7 +14,6 @@ import { type OpenLoopRun, runOpenLoop } from '../../../bench/open-loop/run-open
 import { calibrate } from '../../../bench/simulation/calibration.ts';
 import { replay } from '../../../bench/simulation/replay.ts';
 import { repeatedRequests } from '../../../bench/simulation/requests.ts';
-import { SimulatedRunner } from '../../../bench/simulation/runner.ts';
 import { rowsOf, simulate } from '../../../bench/simulation/simulate.ts';
 import { VirtualClock } from '../../../bench/simulation/virtual-clock.ts';
 import type { BatchPlan } from '../../../src/core/batch-plan.ts';

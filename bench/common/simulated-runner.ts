@@ -1,12 +1,18 @@
-// Runner of a simulation: it takes the time of a step on a virtual clock and computes nothing.
+// Runner without a model: it takes the time of a step on a clock, virtual or the machine's, and computes nothing.
 import type { BatchPlan } from '../../src/core/batch-plan.ts';
+import type { Clock } from '../../src/core/clock.ts';
 import type { ModelLimits, Runner, StepResult } from '../../src/core/runner.ts';
-import type { VirtualClock } from './virtual-clock.ts';
+
+/** Clock on which steps take their time. */
+export interface StepClock extends Clock {
+  /** Resolves at a time. */
+  at(time: number): Promise<void>;
+}
 
 /** Sizes of a simulated runner, its clock and its times. */
 export interface SimulatedRunnerOptions {
   readonly limits: ModelLimits;
-  readonly clock: Pick<VirtualClock, 'now' | 'at'>;
+  readonly clock: StepClock;
   /** Milliseconds that the device takes for a step. */
   readonly stepMs: (plan: BatchPlan) => number;
 }

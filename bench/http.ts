@@ -1,0 +1,38 @@
+// Benchmark of HTTP: time to the first token, tokens per second and processor time through the server, beside its engine alone.
+// `--help` lists its flags.
+import { systemClock } from '../src/core/clock.ts';
+import { modelOptions } from '../src/terminal/flags.ts';
+import { modelName } from '../src/terminal/open-model.ts';
+import { checkOutputs } from '../src/terminal/output-file.ts';
+import { StatusLine } from '../src/terminal/status-line.ts';
+import { packageRoot } from '../src/util/package-info.ts';
+import { runScript } from './common/script.ts';
+import { writeAtEnd } from './report/json-file.ts';
+import { readCommit } from './report/meta.ts';
+import { type HttpArgs, httpScript } from './serving/http-args.ts';
+import { measureProcessor, measureThroughput, measureTtft } from './serving/http-costs.ts';
+import { formatHttpCosts, httpJson } from './serving/http-report.ts';
+import { ServerProcess } from './serving/server-process.ts';
+
+async function benchHttp(args: HttpArgs, signal: AbortSignal): Promise<void> {
+  await checkOutputs({ '--json': args.json });
+  using status = new StatusLine(process.stderr);
+  const { streams, rounds, 'max-new-tokens': maxTokens, 'num-requests': count } = args;
+  const onProgress = (text: string) => status.show(text);
+  const options = { streams, rounds, maxTokens, clock: systemClock, signal, onProgress };
+  await using unmodelled = await ServerProcess.start({ model: null, maxBatchSize: streams });
+  const processor = await measureProcessor(unmodelled, options);
+  const model = { name: args.model, options: { ...modelOptions(args), tune: args.tune } };
+  status.show('loading the model');
+  await using modelled = await ServerProcess.start({ model, maxBatchSize: streams });
+  const ttft = await measureTtft(modelled, count, options);
+  const throughput = await measureThroughput(modelled, options);
+  status.clear();
+  const report = { ttft, throughput, processor };
+  console.log(`${modelName(args.model)} (${modelled.server.dtype}), ${maxTokens} tokens a request, ${rounds} rounds`);
+  console.log(formatHttpCosts(report, args));
+  const meta = { date: new Date().toISOString(), commit: await readCommit(packageRoot), args };
+  await writeAtEnd(args.json, () => ({ ...httpJson(report), meta }), signal);
+}
+
+await runScript(httpScript, benchHttp);
