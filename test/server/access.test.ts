@@ -203,8 +203,8 @@ describe('addresses and connections', () => {
   ])('an address that can not be had, such as %s (%s), is named by its flag', async (host, code, message) => {
     await using server = await startTestServer();
     const options = { host, port: Number(new URL(server.url).port), insecure: true };
-    for (const attempt of [startTestServer({ options }), checkCanListen(options)]) {
-      const error = await attempt.then(
+    for (const attempt of [() => startTestServer({ options }), () => checkCanListen(options)]) {
+      const error = await attempt().then(
         () => null,
         (reason: unknown) => reason,
       );

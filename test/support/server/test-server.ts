@@ -15,6 +15,7 @@ export interface TestServerOptions {
   readonly engine?: ServerEngineOptions;
   readonly chat?: ChatFormat;
   readonly tokenizer?: Tokenizer;
+  readonly name?: string;
 }
 
 export interface TestServer extends AsyncDisposable {
@@ -41,9 +42,16 @@ export const SERVER_LIMITS = {
 
 /** Starts a server of a model without weights. */
 export async function startTestServer(setup: TestServerOptions = {}): Promise<TestServer> {
-  const { runner = new FakeRunner(SERVER_LIMITS), options, engine, chat, tokenizer = talesTokenizer } = setup;
+  const {
+    runner = new FakeRunner(SERVER_LIMITS),
+    options,
+    engine,
+    chat,
+    tokenizer = talesTokenizer,
+    name = 'tales',
+  } = setup;
   const lines: string[] = [];
-  const model = { name: 'tales', runner, tokenizer, chat, fingerprint: 'fp_test', facts: { dtype: 'f16' } };
+  const model = { name, runner, tokenizer, chat, fingerprint: 'fp_test', facts: { dtype: 'f16' } };
   const log = createLog('debug', { write: (line) => lines.push(line) });
   const server = await InferenceServer.start(model, { log, options: { port: 0, ...options }, engine });
   const { url } = server;
