@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runNode } from '../support/run-node.ts';
-import { ROOT } from './documents.ts';
+import { ROOT, SERVER_URL } from './documents.ts';
 
 const { scripts, version }: { scripts: Readonly<Record<string, string>>; version: string } = JSON.parse(
   readFileSync(join(ROOT, 'package.json'), 'utf8'),
@@ -45,6 +45,8 @@ function faultOfCommand([command, ...words]: readonly string[]): string | null {
     const missing = rest.find((word) => word.startsWith('test/') && !existsSync(join(ROOT, word)));
     return missing === undefined ? null : `${missing} does not exist`;
   }
+  // Run in server-clients.test.ts.
+  if (command === 'curl') return words.some((word) => word.startsWith(SERVER_URL)) ? null : `no call to ${SERVER_URL}`;
   if (command === 'python3' && first === '-m') return null;
   if (command === 'python3') return existsSync(join(ROOT, first)) ? null : `${first} does not exist`;
   return 'unknown command';

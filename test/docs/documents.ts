@@ -79,17 +79,25 @@ const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf
 const printed = [...documents.flatMap(({ blocks }) => blocks), ...sources.flatMap(readExamples)].filter(
   ({ language }) => language === 'ts',
 );
+/** The address at which the documents' servers listen: what names it needs one. */
+export const SERVER_URL = 'http://127.0.0.1:8000';
+const needsServer = ({ code }: CodeBlock) => code.includes(SERVER_URL);
 const isForVitest = ({ code }: CodeBlock) => code.includes("from 'vitest'");
 const isForAiSdk = ({ code }: CodeBlock) => code.includes("from 'ai'");
 const nameOf = ({ place }: CodeBlock) => place.replaceAll(/\W/g, '-');
 
-/** The programs that documents and comments print, with a file name for each. */
+/** The programs that documents and comments print and that need the package alone, with a file name for each. */
 export const examples = printed
-  .filter((block) => !isForVitest(block) && !isForAiSdk(block))
+  .filter((block) => !isForVitest(block) && !isForAiSdk(block) && !needsServer(block))
   .map((block) => ({ ...block, file: `${nameOf(block)}.ts` }));
 
 /** The programs that need the AI SDK beside the package. */
-export const sdkExamples = printed.filter(isForAiSdk).map((block) => ({ ...block, file: `${nameOf(block)}.ts` }));
+export const sdkExamples = printed
+  .filter((block) => isForAiSdk(block) && !needsServer(block))
+  .map((block) => ({ ...block, file: `${nameOf(block)}.ts` }));
+
+/** The programs that call a server. */
+export const clientExamples = printed.filter(needsServer).map((block) => ({ ...block, file: `${nameOf(block)}.ts` }));
 
 /** The tests for vitest that they print. */
 export const testExamples = printed

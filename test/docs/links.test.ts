@@ -47,7 +47,8 @@ describe.each(documents)('$path', (document) => {
 test('every block is a program that is run, a command that is checked, or text', () => {
   const languages = documents.flatMap(({ blocks }) => blocks.map(({ language }) => language));
   // Python stands in weights/gpt2/README.md alone, for a machine that has torch.
-  expect([...new Set(languages)].toSorted()).toEqual(['python', 'sh', 'text', 'ts']);
+  // Configurations of nginx and Prometheus stand in docs/server.md, and are read by server-clients.test.ts.
+  expect([...new Set(languages)].toSorted()).toEqual(['nginx', 'python', 'sh', 'text', 'ts', 'yaml']);
 });
 
 test.each(pages)('$path opens with the question that it answers', ({ text }) => {

@@ -53,7 +53,7 @@ test('every metric is listed, and no other', async () => {
   };
   const text = await new Metrics(source).text();
   const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
-  const listed = [...page.matchAll(/`((?:vllm|roseinfer):\w+)`/g)].map(([, name = '']) => name);
+  const listed = [...page.matchAll(/`((?:vllm:|roseinfer:|process_)\w+)`/g)].map(([, name = '']) => name);
   expect(listed.toSorted()).toEqual(names.toSorted());
 });
 
