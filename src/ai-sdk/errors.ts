@@ -55,11 +55,9 @@ export function toSdkError(error: unknown, call: FailedCall): unknown {
 }
 
 /** The fault that ended a request; null where it ended as requests do, or was aborted. */
-export function faultOf({ requestId, finishReason, error, abortReason }: FinishedRequest): RoseinferError | null {
+export function faultOf({ requestId, finishReason, error }: FinishedRequest): RoseinferError | null {
   if (finishReason === 'error') return new RequestFailedError(requestId, error ?? 'unknown');
-  if (finishReason !== 'abort') return null;
-  if (error !== null) return new DeadlinePassedError(error);
-  return abortReason instanceof RoseinferError ? abortReason : null;
+  return finishReason === 'abort' && error !== null ? new DeadlinePassedError(error) : null;
 }
 
 function renameParameters(text: string): string {

@@ -90,6 +90,8 @@ export class RoseinferLanguageModel implements LanguageModelV4 {
   }
 
   async #prepare(options: LanguageModelV4CallOptions): Promise<ReadyCall> {
+    // A call that nobody waits for loads no model.
+    options.abortSignal?.throwIfAborted();
     const timestamp = new Date();
     const { messages, request: given, warnings } = readCall(options);
     const model = await untilAborted(this.#source.open(), options.abortSignal);

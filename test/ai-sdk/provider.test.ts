@@ -80,7 +80,7 @@ describe('an engine that was given', () => {
 });
 
 describe('a model that is loaded', () => {
-  const sizes = { maxModelLen: 64, warmUp: false };
+  const sizes = { maxModelLen: 64, warmUp: false, tune: 'off' } as const;
 
   test('by its name: on the first call, by one of several at once; freed by close', async () => {
     await using llm = await load('weights/tales', sizes);
@@ -101,6 +101,26 @@ describe('a model that is loaded', () => {
     await given.close();
     expect((await llm.generate('Once', { maxTokens: 1 })).ids).toHaveLength(1);
   }, 60_000);
+
+  test('is not loaded for a call that was aborted before', async () => {
+    let plans = 0;
+    const roseinfer = createRoseinfer({ load: { ...sizes, onPlan: () => void plans++ } });
+    const answer = generateText({ ...call, model: roseinfer('tales'), abortSignal: AbortSignal.abort() });
+    await expect(answer).rejects.toMatchObject({ name: 'AbortError' });
+    await roseinfer.close();
+    expect(plans).toBe(0);
+  });
+
+  test('is freed where the provider is closed while it loads', async () => {
+    let closed: Promise<void> | undefined;
+    const onPlan = () => {
+      closed ??= roseinfer.close();
+    };
+    const roseinfer = createRoseinfer({ load: { ...sizes, onPlan } });
+    const answer = generateText({ ...call, model: roseinfer('tales') });
+    await expect(answer).rejects.toMatchObject({ message: expect.stringContaining('provider is closed') });
+    await closed;
+  });
 
   test('a name that is none is told at the first call, and a later call tries again', async () => {
     await using roseinfer = createRoseinfer({ model: 'weights/nowhere' });
