@@ -122,15 +122,24 @@ describe('a model that is loaded', () => {
     await closed;
   });
 
-  test('a name that is none is told at the first call, and a later call tries again', async () => {
+  test('a name that is none is told at the first call', async () => {
     await using roseinfer = createRoseinfer({ model: 'weights/nowhere' });
-    for (let i = 0; i < 2; i++) {
-      const answer = generateText({ ...call, model: roseinfer('nowhere') });
-      await expect(answer).rejects.toMatchObject({
-        name: 'AI_APICallError',
-        message: expect.stringContaining('nowhere'),
-        isRetryable: false,
-      });
+    const answer = generateText({ ...call, model: roseinfer('nowhere') });
+    await expect(answer).rejects.toMatchObject({
+      name: 'AI_APICallError',
+      message: expect.stringContaining('nowhere'),
+      isRetryable: false,
+    });
+  });
+
+  test('is tried again by the call after one that could not load it', async () => {
+    let attempts = 0;
+    const onPlan = () => {
+      throw new Error(`attempt ${++attempts}`);
+    };
+    await using roseinfer = createRoseinfer({ load: { ...sizes, onPlan } });
+    for (const message of ['attempt 1', 'attempt 2']) {
+      await expect(generateText({ ...call, model: roseinfer('tales') })).rejects.toThrow(message);
     }
   });
 });

@@ -116,6 +116,7 @@ test('a signal ends the stream with its reason, whatever is still unread', async
     .doStream({ ...options, maxOutputTokens: 200, abortSignal: abort.signal });
   const reader = stream.getReader();
   for (let i = 0; i < 4; i++) await reader.read();
+  await expect.poll(() => opened.engine.stats.generatedTokens).toBeGreaterThan(20);
   const reason = new Error('enough');
   abort.abort(reason);
   expect(opened.engine.stats).toMatchObject({ numRunning: 0, numWaiting: 0 });
