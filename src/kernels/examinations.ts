@@ -16,6 +16,7 @@ import {
   examineRmsnormMatmul,
 } from './matmul/examination.ts';
 import { matmulKVWrite } from './matmul/matmul.ts';
+import { examinePoolHidden } from './pool-hidden/examination.ts';
 import { examineRmsnorm } from './rmsnorm/examination.ts';
 import { examineNormRopeKVWrite, examineRopeKVWrite } from './rope-kv-write/examination.ts';
 import { examineSample } from './sample/examination.ts';
@@ -34,6 +35,7 @@ const EXAMINATIONS: readonly ((work: ModelWork) => Examination | readonly Examin
   examineRopeKVWrite,
   examineNormRopeKVWrite,
   examineAttention,
+  examinePoolHidden,
   examineGatherRows,
   examineAdjustLogits,
   examineSample,

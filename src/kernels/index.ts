@@ -92,6 +92,7 @@ export { fillsKVRow, matmul, matmulKVWrite } from './matmul/matmul.ts';
 export { matmulNaive } from './matmul/matmul-naive.ts';
 export { normMatmul, normMatmulKVWrite, rmsnormMatmul } from './matmul/norm-matmul.ts';
 export { siluMulNaive } from './matmul/silu-mul-naive.ts';
+export { poolHidden } from './pool-hidden/pool-hidden.ts';
 export { rmsnorm } from './rmsnorm/rmsnorm.ts';
 export { rmsnormNaive } from './rmsnorm/rmsnorm-naive.ts';
 export { normRopeKVWrite, ropeKVWrite } from './rope-kv-write/rope-kv-write.ts';

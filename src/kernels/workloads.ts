@@ -12,6 +12,7 @@ import type { KernelWorkloads } from './kernel-workload.ts';
 import { kvWriteWorkloads } from './kv-write/workload.ts';
 import { logprobsWorkloads } from './logprobs/workload.ts';
 import { matmulKVWriteWorkloads, normMatmulKVWriteWorkloads } from './matmul/workload.ts';
+import { poolHiddenWorkloads } from './pool-hidden/workload.ts';
 import { normRopeKVWriteWorkloads, ropeKVWriteWorkloads } from './rope-kv-write/workload.ts';
 import { sampleNaiveWorkloads, sampleProbsWorkloads, sampleWorkloads } from './sample/workload.ts';
 
@@ -27,6 +28,7 @@ const KERNEL_WORKLOADS: readonly KernelWorkloads[] = [
   attentionSplitWorkloads,
   attentionFoldWorkloads,
   attentionNaiveWorkloads,
+  poolHiddenWorkloads,
   gatherRowsWorkloads,
   adjustLogitsWorkloads,
   sampleWorkloads,

@@ -9,6 +9,7 @@ import { layernorm } from '../kernels/layernorm/layernorm.ts';
 import { logprobs } from '../kernels/logprobs/logprobs.ts';
 import { matmul, matmulKVWrite } from '../kernels/matmul/matmul.ts';
 import { normMatmul, normMatmulKVWrite, rmsnormMatmul } from '../kernels/matmul/norm-matmul.ts';
+import { poolHidden } from '../kernels/pool-hidden/pool-hidden.ts';
 import { rmsnorm } from '../kernels/rmsnorm/rmsnorm.ts';
 import { normRopeKVWrite, ropeKVWrite } from '../kernels/rope-kv-write/rope-kv-write.ts';
 import { sample } from '../kernels/sample/sample.ts';
@@ -30,6 +31,7 @@ export const modelKernels = {
   attention,
   attentionSplit,
   attentionFold,
+  poolHidden,
   gatherRows,
   adjustLogits,
   sample,

@@ -5,11 +5,13 @@ import { adjustedRows } from '../../../src/kernels/adjust-logits/operands.ts';
 import { gatherRows } from '../../../src/kernels/gather-rows/gather-rows.ts';
 import { logprobs } from '../../../src/kernels/logprobs/logprobs.ts';
 import { logprobRows } from '../../../src/kernels/logprobs/operands.ts';
+import { poolHidden } from '../../../src/kernels/pool-hidden/pool-hidden.ts';
 import { compareBits } from '../../../src/testing/index.ts';
 import { assertPasses } from '../../support/assert-passes.ts';
 import { checkAdjustLogits, checkExtremeLogits, runAdjustLogits } from '../../support/kernels/adjust-logits-case.ts';
 import { checkGatherRows } from '../../support/kernels/gather-rows-case.ts';
 import { checkExtremeLogprobs, checkLogprobs, runLogprobs } from '../../support/kernels/logprobs-case.ts';
+import { checkPoolHidden } from '../../support/kernels/pool-hidden-case.ts';
 import type { Replace } from '../replace.ts';
 import type { Table } from './table.ts';
 
@@ -36,9 +38,10 @@ async function checkAdjustments(device: Device, replace: Replace): Promise<void>
   assertPasses(compareBits(words, await runAdjustLogits(device, rows, kernel), { label: '64 lanes of four loads' }));
 }
 
-/** Tables of the kernels that gather, report and adjust rows. */
+/** Tables of the kernels that pool, gather, report and adjust rows. */
 export const LOGITS_TABLES: readonly Table[] = [
   { shaders: ['gather_rows'], check: (device, replace) => checkGatherRows(device, 65, replace(gatherRows)) },
+  { shaders: ['pool_hidden'], check: (device, replace) => checkPoolHidden(device, 65, replace(poolHidden)) },
   { shaders: ['logprobs'], check: checkLogprobses },
   { shaders: ['adjust_logits'], check: checkAdjustments },
 ];
