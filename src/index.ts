@@ -2,12 +2,18 @@
 
 import './util/platform-types.ts';
 
-export type { BatchPlan, SamplingRow, ScoredTokens } from './core/batch-plan.ts';
+export type { BatchPlan, PooledTokens, SamplingRow, ScoredTokens } from './core/batch-plan.ts';
 export { type Clock, systemClock } from './core/clock.ts';
 export type { Constraint } from './core/constraint.ts';
 export { type Lease, RunnerInUseError } from './core/lease.ts';
 export type { AdjustedSequence, LogitsAdjustment, TokenAdjustment } from './core/logits-adjustment.ts';
-export { type BatchRow, type PlannedBatch, planBatch, type ScoredPositions } from './core/plan-batch.ts';
+export {
+  type BatchRow,
+  type PlannedBatch,
+  type PooledPositions,
+  planBatch,
+  type ScoredPositions,
+} from './core/plan-batch.ts';
 export type {
   ExecuteOptions,
   GpuInterval,
@@ -23,6 +29,7 @@ export { RunnerClosedError } from './core/runner-closed-error.ts';
 export { deriveSeed, type SamplingOptions, type SamplingParams } from './core/sampling-params.ts';
 export type {
   FinishReason,
+  Pooling,
   PrefixHit,
   PrefixMiss,
   ReadonlySequence,
@@ -31,12 +38,14 @@ export type {
   SequenceStatus,
 } from './core/sequence.ts';
 export type { ChatFormat, ChatReply, ChatRequest, ChatStream } from './engine/chat.ts';
+export type { Embedding, EmbeddingOptions, EmbeddingRequest } from './engine/embedding.ts';
 export { Engine } from './engine/engine.ts';
 export type { EngineOptions } from './engine/engine-options.ts';
 export {
   EngineClosedError,
   NoChatTemplateError,
   QueueFullError,
+  RequestAbortedError,
   RequestFailedError,
   RunnerFailedError,
   SlowReaderError,

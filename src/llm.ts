@@ -3,6 +3,7 @@
 import type { SamplingOptions } from './core/sampling-params.ts';
 import { deriveSeed } from './core/sampling-params.ts';
 import type { ChatReply, ChatRequest } from './engine/chat.ts';
+import { EMBEDDING_OPTIONS, type Embedding, type EmbeddingOptions, type EmbeddingRequest } from './engine/embedding.ts';
 import type { Engine } from './engine/engine.ts';
 import type { FinishedRequest, GenerationRequest } from './engine/request.ts';
 import type { TextStream } from './engine/text-stream.ts';
@@ -11,6 +12,7 @@ import type { ChatMessage } from './tokenizer/chat-template.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
 import { RangeValueError } from './util/errors.ts';
 import { isRecord } from './util/keys.ts';
+import { checkOptions } from './util/option-checks.ts';
 
 /** Text to continue, or a whole request. */
 export type Prompt = string | GenerationRequest;
@@ -72,6 +74,26 @@ export class LLM implements AsyncDisposable {
   }
 
   /**
+   * Computes the embedding of a prompt, or those of several at a time, in their order; see `Engine.embed`.
+   *
+   * @param options of all prompts. A request's own come first.
+   * @throws what `Engine.embed` throws; if one prompt of a list is refused, none runs.
+   */
+  embed(prompt: string | EmbeddingRequest, options?: EmbeddingOptions): Promise<Embedding>;
+  embed(prompts: readonly (string | EmbeddingRequest)[], options?: EmbeddingOptions): Promise<Embedding[]>;
+  async embed(
+    prompts: string | EmbeddingRequest | readonly (string | EmbeddingRequest)[],
+    options: EmbeddingOptions = {},
+  ): Promise<Embedding | Embedding[]> {
+    checkOptions('options of embed', options, EMBEDDING_OPTIONS);
+    const whole = (prompt: string | EmbeddingRequest): EmbeddingRequest => ({
+      ...options,
+      ...(typeof prompt === 'string' ? { prompt } : checkedRequest(prompt)),
+    });
+    return isList(prompts) ? this.engine.embedBatch(prompts.map(whole)) : this.engine.embed(whole(prompts));
+  }
+
+  /**
    * Answers a chat by the model's template; see `Engine.chat`. `engine.streamChat` yields the answer as it arrives.
    *
    * @throws what `Engine.chat` throws.
@@ -92,16 +114,21 @@ export class LLM implements AsyncDisposable {
 
 function requestOf(prompt: Prompt, sampling: SamplingOptions): GenerationRequest {
   if (typeof prompt === 'string') return { prompt, sampling };
-  if (!isRecord(prompt)) throw new RangeValueError('prompt', prompt, 'text, a request, or a list of these');
-  const own = prompt.sampling;
+  const own = checkedRequest(prompt).sampling;
   // Anything but an object is left for the request's own check.
   return own === undefined || isRecord(own) ? { ...prompt, sampling: { ...sampling, ...own } } : prompt;
+}
+
+/** Returns a request that is an object: what is in it is the engine's to check. */
+function checkedRequest<R extends object>(request: R): R {
+  if (!isRecord(request)) throw new RangeValueError('prompt', request, 'text, a request, or a list of these');
+  return request;
 }
 
 function checkSampling(sampling: unknown): void {
   if (!isRecord(sampling)) throw new RangeValueError('sampling', sampling, 'an object');
 }
 
-function isList(prompts: Prompt | readonly Prompt[]): prompts is readonly Prompt[] {
+function isList<P extends string | object>(prompts: P | readonly P[]): prompts is readonly P[] {
   return Array.isArray(prompts);
 }

@@ -23,5 +23,6 @@ export function tokenShape(
     numDecodeSplits: dispatchedSplits(isDecode ? context : 1, maxModelLen, reduction),
     numLogitsRows: sequences,
     numScoredTokens: 0,
+    numPooledRows: 0,
   };
 }

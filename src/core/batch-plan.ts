@@ -37,6 +37,8 @@ export interface BatchPlan {
   readonly samplingRows: readonly SamplingRow[];
   /** Tokens of prompts whose logits score the next id of the prompt; absent where there are none. */
   readonly scored?: ScoredTokens | undefined;
+  /** Sequences whose hidden states are added up for embeddings; absent where there are none. */
+  readonly pooled?: readonly PooledTokens[] | undefined;
   /** Lease of the engine whose step it is; absent without an engine. */
   readonly lease?: Lease | undefined;
 }
@@ -49,6 +51,20 @@ export interface ScoredTokens {
   readonly targets: Int32Array;
   /** [Q] report this number of the most likely ids in its place, too. */
   readonly numTop: Int32Array;
+}
+
+/** Tokens of one sequence whose hidden states, after the last norm, are added up. */
+export interface PooledTokens {
+  /** Index of the first token. */
+  readonly first: number;
+  /** Index after the last. */
+  readonly end: number;
+  /** Slot of the sum. */
+  readonly tokenSlot: number;
+  /** True where the sum goes on from earlier steps. */
+  readonly isContinued: boolean;
+  /** Number of tokens that the mean is over, where these are the last of them; null where more come. */
+  readonly total: number | null;
 }
 
 /** How one row of logits becomes the next token of its sequence. */

@@ -1,7 +1,7 @@
 // Turns a scheduler's rows into a BatchPlan. It is a pure function, so that a plan can be compared with a table made by hand.
 import { RangeValueError } from '../util/errors.ts';
 import { ceilDiv } from '../util/math.ts';
-import type { BatchPlan, SamplingRow } from './batch-plan.ts';
+import type { BatchPlan, PooledTokens, SamplingRow } from './batch-plan.ts';
 import { type AdjustedSequence, adjustmentOf } from './logits-adjustment.ts';
 
 /** Row as `planBatch` reads it: a scheduler's row, or one that a caller without an engine writes. */
@@ -17,6 +17,8 @@ export interface BatchRow {
   readonly blockTable: readonly number[];
   /** Tokens of the row whose logits score the next id of the prompt; by default none. */
   readonly scored?: ScoredPositions | null | undefined;
+  /** Tokens of the row whose hidden states are added up for an embedding; by default none. */
+  readonly pooled?: PooledPositions | null | undefined;
 }
 
 /** Tokens at positions `[start, end)` of a prompt, none of them its last, which score the ids that follow them. */
@@ -27,6 +29,16 @@ export interface ScoredPositions {
   readonly numTop: number;
 }
 
+/** Tokens at positions `[start, end)` of a prompt whose hidden states are added up. */
+export interface PooledPositions {
+  readonly start: number;
+  readonly end: number;
+  /** True where the sum goes on from earlier steps. */
+  readonly isContinued: boolean;
+  /** Number of tokens that the mean is over, where these are the last of them; null where more come. */
+  readonly total: number | null;
+}
+
 /** A step as flat arrays, and the rows that have results. */
 export interface PlannedBatch<Row extends BatchRow> {
   readonly plan: BatchPlan;
@@ -34,6 +46,8 @@ export interface PlannedBatch<Row extends BatchRow> {
   readonly sampled: readonly Row[];
   /** Rows with tokens that score their prompts, in the order of `plan.scored`. */
   readonly scored: readonly Row[];
+  /** Rows whose embeddings end with the step, in the order of those in `plan.pooled`. */
+  readonly embedded: readonly Row[];
 }
 
 /**
@@ -64,6 +78,8 @@ export function planBatch<Row extends BatchRow>(
   const samplingRows: SamplingRow[] = [];
   const sampled: Row[] = [];
   const scored: Row[] = [];
+  const pooled: PooledTokens[] = [];
+  const embedded: Row[] = [];
   const [scoredRows, targets, numTop]: [number[], number[], number[]] = [[], [], []];
 
   let token = 0;
@@ -84,6 +100,12 @@ export function planBatch<Row extends BatchRow>(
         targets.push(promptIds[position + 1]!);
         numTop.push(row.scored.numTop);
       }
+    }
+    if (row.pooled) {
+      const { isContinued, total } = row.pooled;
+      const [first, after] = [token - end + row.pooled.start, token - end + row.pooled.end];
+      pooled.push({ first, end: after, tokenSlot, isContinued, total });
+      if (total !== null) embedded.push(row);
     }
     queryStartLoc[index + 1] = token;
     contextLens[index] = end;
@@ -120,8 +142,9 @@ export function planBatch<Row extends BatchRow>(
         numTop: Int32Array.from(numTop),
       },
     }),
+    ...(pooled.length > 0 && { pooled }),
   };
-  return { plan, sampled, scored };
+  return { plan, sampled, scored, embedded };
 }
 
 function numBlocksRead({ start, numTokens, blockTable }: BatchRow, blockSize: number): number {

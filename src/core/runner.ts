@@ -80,6 +80,8 @@ export interface StepResult {
   readonly logprobs?: readonly (TokenLogprobs | null)[];
   /** [Q] log-probabilities of the ids in `plan.scored.targets`; NaN where the row's logits held an infinity or NaN. Absent without these. */
   readonly promptLogprobs?: readonly TokenLogprobs[];
+  /** [C] each: means of hidden states, of the rows of `plan.pooled` that have a total, in order. Absent where none has. */
+  readonly embeddings?: readonly Float32Array[];
   /** [R, V] raw logits, present only when the runner was asked to return them. */
   readonly logits?: Float32Array;
   /** Present only when the step was timed and the adapter has timestamps. */

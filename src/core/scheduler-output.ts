@@ -1,5 +1,5 @@
 // The choice of a scheduler for one step: sequences, and the number of tokens of each.
-import type { ScoredPositions } from './plan-batch.ts';
+import type { PooledPositions, ScoredPositions } from './plan-batch.ts';
 import type { Sequence } from './sequence.ts';
 
 /**
@@ -11,7 +11,7 @@ export interface SchedulerRow {
   /** Absolute position of the row's first token. */
   readonly start: number;
   readonly numTokens: number;
-  /** True when the row ends with the last known token, so that its logits give the next id. */
+  /** True when the row ends with the last known token, so that its logits give the next id; never for an embedding. */
   readonly samples: boolean;
   readonly epoch: number;
   readonly tokenSlot: number;
@@ -19,6 +19,8 @@ export interface SchedulerRow {
   readonly blockTable: readonly number[];
   /** Tokens of the row that score the prompt; null for none. */
   readonly scored: ScoredPositions | null;
+  /** Tokens of the row whose hidden states are added up for an embedding; null for none. */
+  readonly pooled: PooledPositions | null;
 }
 
 /** Work of one step. Without rows there is nothing to run: every sequence waits for ids in flight. */

@@ -5,8 +5,11 @@ import type { SamplingParams } from './sampling-params.ts';
 /** Where a sequence is in its life; a preempted one waits to be computed again. */
 export type SequenceStatus = 'waiting' | 'running' | 'preempted' | 'finished';
 
-/** Reason why a sequence ended: an eos token, a stop id or stop string, `maxTokens` (or the context), its caller, or a fault. */
+/** Reason why a sequence ended: an eos token, a stop id or stop string, an embedding that is complete, `maxTokens` (or the context), its caller, or a fault. */
 export type FinishReason = 'stop' | 'length' | 'abort' | 'error';
+
+/** Choice of the hidden states that an embedding is the mean of: those of all tokens, or that of the last alone. */
+export type Pooling = 'mean' | 'last';
 
 /** Most ids that may end a sequence as its eos: the number of masks that a step has room for in each row. */
 export const MAX_EOS_IDS = 64;
@@ -28,11 +31,13 @@ export interface SequenceInit {
   readonly ids?: readonly number[];
   /** Number of the most likely ids to report in the place of each prompt id; null, as when left out, for no log-probabilities of these. */
   readonly promptLogprobs?: number | null;
+  /** Pooling of the prompt's embedding, in place of ids; null, as when left out, for a sequence that generates. */
+  readonly pooling?: Pooling | null;
 }
 
 /**
  * Reason why a prompt took no more tokens from the prefix cache than it did: sharing was `off`, or the log-probabilities of the
- * prompt were asked for, which takes all of its tokens; the rest was `short`er
+ * prompt or the mean of its hidden states were asked for, which takes all of its tokens; the rest was `short`er
  * than a block; the next block was `new`, never computed before; or it had been `evicted`.
  */
 export type PrefixMiss = 'off' | 'short' | 'new' | 'evicted';
@@ -61,6 +66,8 @@ export class Sequence {
   readonly prefixGroup: string | null;
   /** As of `SequenceInit`. */
   readonly promptLogprobs: number | null;
+  /** As of `SequenceInit`. */
+  readonly pooling: Pooling | null;
 
   /** Generated ids on the host, those that it began with and the eos or stop id that ended it included. */
   readonly ids: number[];
@@ -76,7 +83,7 @@ export class Sequence {
   stopTokenId: number | null = null;
   /** Tokens that are in the KV cache once every submitted step has run. */
   numComputedTokens = 0;
-  /** Ids that submitted steps sample and the host has not read. */
+  /** Ids that submitted steps sample and the host has not read; 1 for an embedding that it has not read. */
   numPendingIds = 0;
   /** Rises when results in flight lose their meaning; a row that carries another epoch is dropped. */
   epoch = 0;
@@ -96,6 +103,7 @@ export class Sequence {
     this.ids = [...(init.ids ?? [])];
     this.numResumedIds = this.ids.length;
     this.promptLogprobs = init.promptLogprobs ?? null;
+    this.pooling = init.pooling ?? null;
     this.requestId = requestId;
     this.promptIds = promptIds;
     this.params = params;
@@ -115,13 +123,14 @@ export class Sequence {
     return this.numTokens - this.numComputedTokens;
   }
 
-  /** True when the ids on the host and in flight reach `maxTokens`. A sequence that generates none has one in flight, which is dropped. */
+  /** True when the ids on the host and in flight reach `maxTokens`. A sequence that generates none has one in flight, which is dropped, or its embedding. */
   get isFullLength(): boolean {
     return this.ids.length + this.numPendingIds >= Math.max(this.params.maxTokens, 1);
   }
 
-  /** Tokens at its start whose keys and values may be taken from the cache: those after them have scores to compute. */
+  /** Tokens at its start whose keys and values may be taken from the cache: those after them have scores or sums to compute. */
   get maxCachedTokens(): number {
+    if (this.pooling === 'mean') return 0;
     const numScored = this.promptScores.length + this.numPendingScores;
     const isScored = this.promptLogprobs === null || numScored >= this.promptIds.length - 1;
     return isScored ? Number.POSITIVE_INFINITY : numScored;

@@ -2,7 +2,7 @@
 import { resolveSamplingParams } from '../core/resolve-sampling-params.ts';
 import type { ModelLimits } from '../core/runner.ts';
 import { numLogprobs } from '../core/sampling-table.ts';
-import { Sequence } from '../core/sequence.ts';
+import { type Pooling, Sequence } from '../core/sequence.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { checkKeys, type KeyTable } from '../util/keys.ts';
@@ -44,6 +44,8 @@ export interface RequestContext {
   readonly sharesPrefixes: boolean;
   /** Group that shares the prompt's blocks, in place of the request's salt; choices have one of their own. */
   readonly prefixGroup?: string | undefined;
+  /** Pooling of a request for an embedding. */
+  readonly pooling?: Pooling | undefined;
 }
 
 /**
@@ -92,7 +94,8 @@ export function createSequence(request: GenerationRequest, context: RequestConte
   for (const [index, id] of promptIds.entries()) checkValue(`prompt id ${index}`, id, isToken);
   const { promptLogprobs = null } = request;
   if (promptLogprobs !== null) checkPromptLogprobs(promptLogprobs, promptIds.length);
-  const mayScoreOnly = promptLogprobs !== null;
+  const { pooling = null } = context;
+  const mayScoreOnly = promptLogprobs !== null || pooling !== null;
   const room = maxModelLen - promptIds.length;
   if (room < 0 && mayScoreOnly) {
     throw new RangeValueError('prompt length', promptIds.length, `at most maxModelLen, ${maxModelLen}`);
@@ -105,7 +108,18 @@ export function createSequence(request: GenerationRequest, context: RequestConte
   const ids = resumedIds(request, { params, eosIds, isToken });
   if (params.stop.length > 0) checkHasText('stop', params.stop, context);
   const prefixGroup = context.prefixGroup ?? (sharesPrefixes ? cacheSalt : null);
-  return new Sequence({ requestId, promptIds, ids, params, eosIds, arrival, priority, prefixGroup, promptLogprobs });
+  return new Sequence({
+    requestId,
+    promptIds,
+    ids,
+    params,
+    eosIds,
+    arrival,
+    priority,
+    prefixGroup,
+    promptLogprobs,
+    pooling,
+  });
 }
 
 function checkPromptLogprobs(numTop: number, numTokens: number): void {

@@ -20,21 +20,22 @@ export function deliverStep(context: DeliveryContext, rows: readonly SchedulerRo
     for (const sequence of scheduler.fail(rows)) live.end(sequence, { finishReason: 'error', time, error });
     return;
   }
-  for (const update of scheduler.update(outcome.sampled, outcome.result, outcome.scored)) {
+  for (const update of scheduler.update(outcome.sampled, outcome.result, outcome)) {
     const request = live.of(update.sequence);
     if (request !== undefined) deliver(context, request, update, time);
   }
 }
 
-/** Gives an id to its request at `time`, and ends the request where the id does, or where its reader has stopped reading. */
+/** Gives an id or an embedding to its request at `time`, and ends the request where the id does, or where its reader has stopped reading. */
 function deliver(
   { live, scheduler }: DeliveryContext,
   request: LiveRequest,
-  { sequence, id, brokenAt, logprobs, finishReason }: SequenceUpdate,
+  { sequence, id, brokenAt, logprobs, embedding, finishReason }: SequenceUpdate,
   time: number,
 ): void {
   if (brokenAt !== null) {
-    live.end(sequence, { finishReason: 'error', time, error: `logits for position ${brokenAt} are not finite` });
+    const values = sequence.pooling === null ? `logits for position ${brokenAt}` : 'hidden states of the prompt';
+    live.end(sequence, { finishReason: 'error', time, error: `${values} are not finite` });
     return;
   }
   try {
@@ -47,6 +48,7 @@ function deliver(
     live.stop(request, 'error', messageOf(error)); // its text can't be made; the others go on
     return;
   }
+  if (embedding !== null) request.receiveEmbedding(embedding);
   if (finishReason !== null) live.end(sequence, { finishReason, time, error: null });
   else if (request.overrun !== null) live.abort(request, request.overrun);
 }

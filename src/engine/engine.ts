@@ -10,6 +10,7 @@ import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { checkOptions } from '../util/option-checks.ts';
 import { type ChatFormat, type ChatReply, type ChatRequest, type ChatStream, chatRequest, replyOf } from './chat.ts';
 import { deliverStep } from './deliver.ts';
+import { type Embedding, type EmbeddingRequest, embeddingOf } from './embedding.ts';
 import { checkEngineOptions, type EngineOptions } from './engine-options.ts';
 import { UnknownRequestError } from './errors.ts';
 import { Intake } from './intake.ts';
@@ -198,6 +199,39 @@ export class Engine {
     const added = this.#intake.addChoices(request, n);
     this.#loop.start();
     return Promise.all(added.map((live) => live.finished));
+  }
+
+  /**
+   * Queues a prompt for its embedding, as `addRequest` a request to generate: `finished.embedding` has it.
+   *
+   * @throws what `addRequest` throws.
+   */
+  addEmbedding(request: EmbeddingRequest): RequestHandle {
+    return this.#intake.addEmbedding(request).handle;
+  }
+
+  /**
+   * Computes the embedding of a prompt: the mean of its hidden states after the last norm, or the last of them. It shares steps with
+   * whatever else runs, and has the same bits alone and among others.
+   *
+   * @throws what `addRequest` throws; RequestAbortedError for a request that was aborted; RequestFailedError for one with a fault.
+   */
+  async embed(request: EmbeddingRequest): Promise<Embedding> {
+    const { finished } = this.#intake.addEmbedding(request);
+    this.#loop.start();
+    return embeddingOf(await finished);
+  }
+
+  /**
+   * Computes the embeddings of prompts, in their order. If one is refused, none runs; where one fails, the call does, once all have
+   * ended.
+   *
+   * @throws what `embed` throws, and RangeValueError unless `requests` is a list.
+   */
+  async embedBatch(requests: readonly EmbeddingRequest[]): Promise<Embedding[]> {
+    const added = this.#intake.addEmbeddings(requests);
+    this.#loop.start();
+    return (await Promise.all(added.map((live) => live.finished))).map(embeddingOf);
   }
 
   /**

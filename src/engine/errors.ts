@@ -42,6 +42,19 @@ export class RequestFailedError extends RoseinferError {
   }
 }
 
+/** A request without a partial result that was aborted: by its signal, its deadline, `abort` or `close`. */
+export class RequestAbortedError extends RoseinferError {
+  readonly requestId: string;
+  readonly reason: string;
+
+  /** @param cause the reason of the signal; null for any other abort. */
+  constructor(requestId: string, reason: string, cause: unknown) {
+    super(`request ${idText(requestId)} was aborted: ${reason}`, { cause });
+    this.requestId = requestId;
+    this.reason = reason;
+  }
+}
+
 /** A reader that left more pieces of its stream unread than it may; the reason of the abort of its request. */
 export class SlowReaderError extends RoseinferError {
   readonly requestId: string;

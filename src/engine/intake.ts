@@ -7,10 +7,11 @@ import { Detokenizer } from '../tokenizer/detokenizer.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { choicesOf } from './choices.ts';
-import { createSequence } from './create-sequence.ts';
+import { createSequence, type RequestContext } from './create-sequence.ts';
+import { type EmbeddingRequest, embeddingSequence } from './embedding.ts';
 import { uniteEosIds } from './eos-ids.ts';
 import { EngineClosedError, RunnerFailedError } from './errors.ts';
-import { LiveRequest } from './live-request.ts';
+import { LiveRequest, type LiveRequestOptions } from './live-request.ts';
 import type { LiveRequests } from './live-requests.ts';
 import { type QueueBounds, QueueGate } from './queue-gate.ts';
 import type { GenerationRequest } from './request.ts';
@@ -47,19 +48,9 @@ export class Intake {
 
   /** @throws what `Engine.addRequest` throws. */
   add(request: GenerationRequest, now = this.#options.clock.now(), prefixGroup?: string): LiveRequest {
-    const { live, tokenizer, scheduler } = this.#options;
-    const sequence = this.#createSequence(request, now, prefixGroup);
-    live.checkIsNew(sequence.requestId);
-    const { isWholeText, timeline = this.#options.timeline, deadlineMs = Number.POSITIVE_INFINITY, signal } = request;
-    const deadline = sequence.arrival + deadlineMs;
-    const detokenizer = new Detokenizer(tokenizer, sequence.params, isWholeText);
-    const text = resumedText(sequence.ids, detokenizer);
-    const added = new LiveRequest(sequence, detokenizer, { timeline, deadline, text });
-    this.#gate.check(sequence, scheduler);
-    scheduler.addRequest(sequence);
-    live.add(added);
-    if (signal !== undefined) added.listen(signal, (reason) => live.abort(added, reason));
-    return added;
+    const sequence = createSequence(request, this.#context(now, prefixGroup));
+    const detokenizer = new Detokenizer(this.#options.tokenizer, sequence.params, request.isWholeText);
+    return this.#queue(request, sequence, detokenizer, { text: resumedText(sequence.ids, detokenizer) });
   }
 
   /**
@@ -68,21 +59,26 @@ export class Intake {
    * @throws what `Engine.addRequest` throws, and RangeValueError unless `requests` is a list.
    */
   addAll(requests: readonly GenerationRequest[], now = this.#options.clock.now(), prefixGroup?: string): LiveRequest[] {
-    if (!Array.isArray(requests)) throw new RangeValueError('requests', requests, 'a list of requests');
-    const added: LiveRequest[] = [];
-    try {
-      for (const request of requests) added.push(this.add(request, now, prefixGroup));
-    } catch (error) {
-      for (const each of added) this.#options.live.abort(each);
-      throw error;
-    }
-    return added;
+    return this.#addEach(requests, (request) => this.add(request, now, prefixGroup));
+  }
+
+  /** @throws what `Engine.addEmbedding` throws. */
+  addEmbedding(request: EmbeddingRequest, now = this.#options.clock.now()): LiveRequest {
+    const sequence = embeddingSequence(request, this.#context(now));
+    const detokenizer = new Detokenizer(this.#options.tokenizer, sequence.params);
+    return this.#queue(request, sequence, detokenizer, { normalize: request.normalize ?? false });
+  }
+
+  /** Adds all, which arrive together, or none. @throws what `Engine.embedBatch` throws. */
+  addEmbeddings(requests: readonly EmbeddingRequest[]): LiveRequest[] {
+    const now = this.#options.clock.now();
+    return this.#addEach(requests, (request) => this.addEmbedding(request, now));
   }
 
   /** @throws what `Engine.addChoices` throws. */
   addChoices(request: GenerationRequest, n: number): LiveRequest[] {
     const now = this.#options.clock.now();
-    const choices = choicesOf(request, this.#createSequence(request, now), n);
+    const choices = choicesOf(request, createSequence(request, this.#context(now)), n);
     return this.addAll(choices, now, this.#options.sharesPrefixes ? undefined : `choices ${this.#numForked++}`);
   }
 
@@ -91,11 +87,43 @@ export class Intake {
     this.#isClosed = true;
   }
 
-  #createSequence(request: GenerationRequest, now: number, prefixGroup?: string): Sequence {
+  /** Adds all or none. @throws RangeValueError unless `requests` is a list; what `add` throws. */
+  #addEach<Request>(requests: readonly Request[], add: (request: Request) => LiveRequest): LiveRequest[] {
+    if (!Array.isArray(requests)) throw new RangeValueError('requests', requests, 'a list of requests');
+    const added: LiveRequest[] = [];
+    try {
+      for (const request of requests) added.push(add(request));
+    } catch (error) {
+      for (const each of added) this.#options.live.abort(each);
+      throw error;
+    }
+    return added;
+  }
+
+  /** Queues a request whose sequence is made. @throws QueueFullError, RequestTooLargeError; RangeValueError for an id that is taken. */
+  #queue(
+    { timeline = this.#options.timeline, deadlineMs = Number.POSITIVE_INFINITY, signal }: EmbeddingRequest,
+    sequence: Sequence,
+    detokenizer: Detokenizer,
+    options: LiveRequestOptions,
+  ): LiveRequest {
+    const { live, scheduler } = this.#options;
+    live.checkIsNew(sequence.requestId);
+    const deadline = sequence.arrival + deadlineMs;
+    const added = new LiveRequest(sequence, detokenizer, { ...options, timeline, deadline });
+    this.#gate.check(sequence, scheduler);
+    scheduler.addRequest(sequence);
+    live.add(added);
+    if (signal !== undefined) added.listen(signal, (reason) => live.abort(added, reason));
+    return added;
+  }
+
+  /** Parts that a request is checked against. @throws EngineClosedError; RunnerFailedError. */
+  #context(now: number, prefixGroup?: string): RequestContext {
     if (this.#isClosed) throw new EngineClosedError();
     const { runner, tokenizer, sharesPrefixes } = this.#options;
     const { failure, limits } = runner;
     if (failure) throw new RunnerFailedError(failure);
-    return createSequence(request, { tokenizer, eosIds: this.#eosIds, limits, now, sharesPrefixes, prefixGroup });
+    return { tokenizer, eosIds: this.#eosIds, limits, now, sharesPrefixes, prefixGroup };
   }
 }

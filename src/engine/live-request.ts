@@ -2,6 +2,7 @@
 import type { TokenLogprobs } from '../core/runner.ts';
 import type { FinishReason, Sequence } from '../core/sequence.ts';
 import type { Detokenizer } from '../tokenizer/detokenizer.ts';
+import { unitVector } from '../util/unit-vector.ts';
 import { SlowReaderError } from './errors.ts';
 import type { StepRecord, StepRecordRow } from './observe/step-record.ts';
 import { Timeline } from './observe/timeline.ts';
@@ -26,6 +27,8 @@ export interface LiveRequestOptions {
   readonly deadline?: number;
   /** Text of the ids that it resumes with; default none. */
   readonly text?: string;
+  /** Scales the embedding to length 1; default false. */
+  readonly normalize?: boolean;
 }
 
 type TextSource = Pick<Detokenizer, 'push' | 'finish' | 'foundStop'>;
@@ -52,6 +55,9 @@ export class LiveRequest {
   /** Resolves when the next piece arrives. */
   #news: PromiseWithResolvers<void> | null = null;
   #stopListening: (() => void) | null = null;
+  /** Null until it is there, and for a request that generates. */
+  #embedding: Float32Array | null = null;
+  readonly #normalize: boolean;
   /** Pieces that a reader has taken. */
   #numRead = 0;
   /** When its first step was submitted, in milliseconds of the engine's clock. */
@@ -61,7 +67,7 @@ export class LiveRequest {
   #hasEnded = false;
 
   constructor(sequence: Sequence, detokenizer: TextSource, options: LiveRequestOptions = {}) {
-    const { timeline = false, deadline = Number.POSITIVE_INFINITY, text = '' } = options;
+    const { timeline = false, deadline = Number.POSITIVE_INFINITY, text = '', normalize = false } = options;
     const { promise, resolve } = Promise.withResolvers<FinishedRequest>();
     this.sequence = sequence;
     this.deadline = deadline;
@@ -69,6 +75,7 @@ export class LiveRequest {
     this.#finish = resolve;
     this.#detokenizer = detokenizer;
     this.resumedText = text;
+    this.#normalize = normalize;
     this.#timeline = timeline ? new Timeline(sequence.arrival, sequence.promptIds.length) : null;
   }
 
@@ -97,6 +104,11 @@ export class LiveRequest {
     this.#pieces.push({ id, text, logprobs });
     this.#tellReaders();
     return isStopped;
+  }
+
+  /** Takes the embedding of the prompt, [C]. */
+  receiveEmbedding(embedding: Float32Array): void {
+    this.#embedding = this.#normalize ? unitVector(embedding) : embedding;
   }
 
   /** The request as its caller holds it. */
@@ -155,6 +167,7 @@ export class LiveRequest {
       seed: params.seed,
       logprobs: params.logprobs === null ? null : this.#logprobs,
       promptLogprobs: this.#promptLogprobs,
+      embedding: this.#embedding,
       timings: requestTimings(arrival, this.#tokenTimes, time, this.#started),
       timeline: this.#timeline?.finish(time) ?? null,
     };

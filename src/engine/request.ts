@@ -94,6 +94,8 @@ export interface FinishedRequest {
   readonly logprobs: readonly TokenLogprobs[] | null;
   /** One per prompt id, null for the first, which nothing precedes; of a request that was cut, those that were computed. Null unless asked for. */
   readonly promptLogprobs: readonly (TokenLogprobs | null)[] | null;
+  /** [C] of an embedding request that has come to its end; null for any other. */
+  readonly embedding: Float32Array | null;
   readonly timings: RequestTimings;
   /** From arrival to end without a gap; null unless the request asked for it. */
   readonly timeline: readonly TimelineSpan[] | null;

@@ -17,6 +17,7 @@ export type StepOutcome =
       readonly error: null;
       readonly sampled: readonly SchedulerRow[];
       readonly scored: readonly SchedulerRow[];
+      readonly embedded: readonly SchedulerRow[];
       readonly result: StepResult;
     };
 
@@ -36,11 +37,12 @@ export async function runStep(
   options?: ExecuteOptions,
 ): Promise<StepOutcome> {
   try {
-    const { plan, sampled, scored } = planBatch(rows, runner.limits);
+    const { plan, sampled, scored, embedded } = planBatch(rows, runner.limits);
     const result = await runner.execute({ ...plan, lease }, options);
     checkResult(result, sampled, runner.limits.vocabSize);
     checkScores(result, plan.scored?.targets ?? []);
-    return { time: clock.now(), error: null, sampled, scored, result };
+    checkEmbeddings(result, embedded.length);
+    return { time: clock.now(), error: null, sampled, scored, embedded, result };
   } catch (error) {
     return { time: clock.now(), error: messageOf(error) };
   }
@@ -83,6 +85,20 @@ function checkScores({ promptLogprobs = [] }: StepResult, ids: ArrayLike<number>
     if (score?.id !== ids[index] || typeof score.logprob !== 'number') {
       throw new StepResultError(`score ${index} of ${quote(score?.id)}`, `that of prompt id ${ids[index]}`);
     }
+  }
+}
+
+/**
+ * Checks that a result has all embeddings that end with its step.
+ *
+ * @throws StepResultError when it has not.
+ */
+function checkEmbeddings({ embeddings = [] }: StepResult, count: number): void {
+  const numEmbeddings = lengthOf(embeddings);
+  if (numEmbeddings !== count) throw new StepResultError(`${numEmbeddings} embeddings`, `${count}`);
+  for (const [index, each] of embeddings.entries()) {
+    if (!(each instanceof Float32Array))
+      throw new StepResultError(`embedding ${index}: ${quote(each)}`, 'a Float32Array');
   }
 }
 

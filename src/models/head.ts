@@ -1,5 +1,5 @@
 // The end of a step, the same for every architecture: LM head, adjusted logits, sampler and log-probabilities, on the rows
-// that need logits only. Log-probabilities are of the model's own logits.
+// that need logits only, and sums of hidden states. Log-probabilities are of the model's own logits.
 import type { Tensor } from '../gpu/tensor.ts';
 import { LOGPROB_WORDS } from '../kernels/logprobs/logprobs.ts';
 import { addNorm, linear, type NormedRows } from './blocks.ts';
@@ -49,6 +49,14 @@ export function sampleRows(step: Step, head: Head, shape: StepShape): void {
   if (!shape.reportsLogprobs) return;
   const wanted = inputs.wantedLogprobs.prefix([R]);
   step.add(kernels.logprobs, { logits, chosen: sampled, wanted, records: firstRows(step.scratch('logprobs'), R) }, {});
+}
+
+/** Adds the sums of hidden states after the last norm, in a step with at least one sequence that is pooled: all tokens are normed. */
+export function poolRows(step: Step, { hiddenSize: C, lastNorm }: Head, shape: StepShape): void {
+  const { numTokens: T, numPooledRows } = shape;
+  const rows = lastNorm(step.scratch('hidden').prefix([T, C]), step.scratch('normed').prefix([T, C]));
+  const operands = { x: addNorm(step, rows), rows: firstRows(step.inputs.pooledRows, numPooledRows) };
+  step.add(step.kernels.poolHidden, { ...operands, sums: step.scratch('pooled') }, {});
 }
 
 /**

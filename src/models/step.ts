@@ -28,6 +28,8 @@ export interface StepShape {
   readonly reportsLogprobs: boolean;
   /** Q: tokens that score the next id of their prompt. */
   readonly numScoredTokens: number;
+  /** Sequences whose hidden states are added up. */
+  readonly numPooledRows: number;
 }
 
 /** Probes of a step of one text: points that are read or changed, before anything uses them. */
@@ -81,6 +83,8 @@ export interface StepInputTensors {
   readonly blockTables: Tensor;
   /** [R] 1 + the number of most likely ids to report, or 0 for no log-probabilities; see shaders/logprobs.wgsl. */
   readonly wantedLogprobs: Tensor;
+  /** [S, POOL_ROW_WORDS]; see shaders/pool_hidden.wgsl. */
+  readonly pooledRows: Tensor;
   /** [S, ADJUST_ROW_WORDS]; see shaders/adjust_logits.wgsl. */
   readonly adjustRows: Tensor;
   /** [E, ADJUST_ENTRY_WORDS] */

@@ -4,7 +4,7 @@ import type { Tensor } from '../gpu/tensor.ts';
 import { fusionOf } from '../kernels/fusions.ts';
 import type { ModelDefinition } from '../models/architecture.ts';
 import { addNorm } from '../models/blocks.ts';
-import { lmHead as addHead, sampleRows, scoreTokens } from '../models/head.ts';
+import { lmHead as addHead, poolRows, sampleRows, scoreTokens } from '../models/head.ts';
 import type { ModelKernels } from '../models/kernels.ts';
 import type { Step, StepShape, StepSink } from '../models/step.ts';
 import type { Weights } from '../models/weights.ts';
@@ -39,6 +39,7 @@ export function forward(sink: StepSink, parts: ForwardParts, shape: StepShape): 
   const norm = (hidden: Tensor, out: Tensor) => model.lastNorm(weights, hidden, out);
   const { hiddenSize, vocabSize } = model.config;
   const head = { weights, lastNorm: norm, hiddenSize, vocabSize, numSampledIds };
+  if (shape.numPooledRows > 0) poolRows(step, head, shape);
   scoreTokens(step, head, shape);
   if (shape.numLogitsRows > 0) sampleRows(step, head, shape);
 }

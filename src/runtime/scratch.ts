@@ -34,6 +34,8 @@ export function scratchTable(config: ModelConfig, sizes: RuntimeSizes) {
     logprobs: { label: 'logprobs', dtype: 'u32', shape: [R, LOGPROB_WORDS] },
     /** The same records of tokens that score their prompts, in chunks. */
     scores: { label: 'scores', dtype: 'u32', shape: [numScoredChunks(sizes), chunkWords(sizes, LOGPROB_WORDS)] },
+    /** Sums of hidden states of each token slot: an embedding grows with the chunks of its prompt. */
+    pooled: { label: 'pooled', dtype: 'f32', shape: [S, C] },
     /** Last sampled id of each token slot: the next step may read ids that the host has not. */
     nextTokens: { label: 'next tokens', dtype: 'i32', shape: [S] },
   } as const satisfies TensorTable<string>;

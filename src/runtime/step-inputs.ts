@@ -8,6 +8,8 @@ import { Tensor } from '../gpu/tensor.ts';
 import { ADJUST_ENTRY_WORDS, ADJUST_ROW_WORDS } from '../kernels/adjust-logits/adjust-logits.ts';
 import { adjustEntryWords, adjustRowWords } from '../kernels/adjust-logits/adjust-row.ts';
 import { queryTiles } from '../kernels/attention/query-tiles.ts';
+import { POOL_ROW_WORDS } from '../kernels/pool-hidden/pool-hidden.ts';
+import { poolRowWords } from '../kernels/pool-hidden/pool-row.ts';
 import { SAMPLING_WORDS, samplingWords } from '../kernels/sample/sampling-row.ts';
 import type { StepInputTensors } from '../models/step.ts';
 import { RangeValueError } from '../util/errors.ts';
@@ -39,6 +41,7 @@ export function inputTable(sizes: RuntimeSizes): TensorTable<keyof StepInputTens
     sampling: u32('sampling', R, SAMPLING_WORDS),
     blockTables: i32('block tables', S, A),
     wantedLogprobs: u32('wanted logprobs', R),
+    pooledRows: u32('pooled rows', S, POOL_ROW_WORDS),
     // Last, because most steps leave them out, and those of prompts more of them than the others.
     adjustRows: u32('adjust rows', S, ADJUST_ROW_WORDS),
     adjustEntries: u32('adjust entries', maxAdjustEntries(sizes), ADJUST_ENTRY_WORDS),
@@ -115,6 +118,9 @@ export class StepInputs {
       const row = plan.blockTables.subarray(s * plan.maxBlocks, (s + 1) * plan.maxBlocks);
       this.#set(blockTables, row, s * maxBlocks);
     }
+    plan.pooled?.forEach((row, r) => {
+      this.#set(this.tensors.pooledRows, poolRowWords({ ...row, slot: row.tokenSlot }), r * POOL_ROW_WORDS);
+    });
     let end = adjusts(plan) ? this.#setAdjustments(plan.samplingRows) : this.tensors.adjustRows.range.offset / 4;
     if (plan.scored) end = this.#setScored(plan.scored);
     const { queue } = this.#device.gpu;

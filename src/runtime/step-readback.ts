@@ -1,4 +1,4 @@
-// Readback of a step: ids of every sampled row, log-probabilities, scores of prompts and logits where they are asked for. The one place that sizes
+// Readback of a step: ids of every sampled row, log-probabilities, scores of prompts, embeddings and logits where they are asked for. The one place that sizes
 // the bytes, copies them and reads them.
 import type { BatchPlan, SamplingRow, ScoredTokens } from '../core/batch-plan.ts';
 import type { StepResult, TokenLogprobs } from '../core/runner.ts';
@@ -7,7 +7,7 @@ import { type ReadbackPart, ReadbackRing } from '../gpu/readback-ring.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { LOGPROB_WORDS, MAX_TOP_LOGPROBS } from '../kernels/logprobs/logprobs.ts';
 import type { StepShape } from '../models/step.ts';
-import { ceilDiv } from '../util/math.ts';
+import { ceilDiv, numElements } from '../util/math.ts';
 import type { Scratch } from './scratch.ts';
 
 /** Brings the results of steps from their scratch tensors, [R, …] words each, to the host. */
@@ -19,11 +19,12 @@ export class StepReadback {
   readonly #returnLogits: boolean;
 
   constructor(device: Device, scratch: Scratch, returnLogits: boolean) {
-    const { sampled, logprobs, logits, scores } = scratch;
+    const { sampled, logprobs, logits, scores, pooled } = scratch;
     const [maxRows = 0, vocabSize = 0] = logits.shape;
     const largest = [
       ...[sampled, logprobs, ...(returnLogits ? [logits] : [])].map((tensor) => rows(tensor, maxRows)),
       rows(scores, scores.shape[0] ?? 0),
+      rows(pooled, pooled.shape[0] ?? 0),
     ];
     this.#ring = new ReadbackRing(
       device,
@@ -42,17 +43,23 @@ export class StepReadback {
    * @returns the step's result without its times; it rejects with DeviceLostError when the device goes away.
    * @throws GpuError when the driver refuses something, or has no room.
    */
-  submit(encoder: GPUCommandEncoder, { samplingRows, scored }: BatchPlan, shape: StepShape): Promise<StepResult> {
+  submit(
+    encoder: GPUCommandEncoder,
+    { samplingRows, scored, pooled = [] }: BatchPlan,
+    shape: StepShape,
+  ): Promise<StepResult> {
     const { numLogitsRows: R, reportsLogprobs, numScoredTokens } = shape;
     const { sampled, logprobs, logits, scores } = this.#scratch;
+    const ended = pooled.filter(({ total }) => total !== null);
     const bytes = this.#ring.submit(encoder, [
       // A step without a row to sample is read back too: the arrival of the bytes says that it has run.
       rows(sampled, Math.max(R, 1)),
       rows(logprobs, reportsLogprobs ? R : 0),
       rows(logits, this.#returnLogits ? R : 0),
       rows(scores, ceilDiv(numScoredTokens, this.#maxRows)),
+      ...ended.map(({ tokenSlot }) => oneRow(this.#scratch.pooled, tokenSlot)),
     ]);
-    return bytes.then(([pairs, records, floats, chunks]) => {
+    return bytes.then(([pairs, records, floats, chunks, ...sums]) => {
       const { ids, finite } = readSampled(R, pairs);
       return {
         ids,
@@ -60,6 +67,7 @@ export class StepReadback {
         ...(reportsLogprobs && { logprobs: this.#readLogprobs(ids, samplingRows, records) }),
         ...(this.#returnLogits && floats && { logits: new Float32Array(floats) }),
         ...(scored && { promptLogprobs: this.#readScores(scored, chunks) }),
+        ...(ended.length > 0 && { embeddings: ended.map(({ total }, i) => meanOf(sums[i], total)) }),
       };
     });
   }
@@ -113,6 +121,17 @@ interface RecordPlace {
 function rows(tensor: Tensor, numRows: number): ReadbackPart {
   const [, columns = 1] = tensor.shape;
   return { tensor, size: Uint32Array.BYTES_PER_ELEMENT * columns * numRows };
+}
+
+/** Takes one row of a tensor [R, columns] of words. */
+function oneRow(tensor: Tensor, index: number): ReadbackPart {
+  const columns = tensor.shape.slice(1);
+  return { tensor: tensor.row(index, columns), size: Uint32Array.BYTES_PER_ELEMENT * numElements(columns) };
+}
+
+/** Divides sums of f32: the host rounds a quotient as IEEE 754 does, and a GPU need not. */
+function meanOf(bytes: ArrayBuffer = new ArrayBuffer(0), total: number | null): Float32Array {
+  return new Float32Array(bytes).map((sum) => sum / (total ?? 1));
 }
 
 /** Reads the sampler's output: [R, 2] words of id and finite, and more. */

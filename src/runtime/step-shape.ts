@@ -24,6 +24,7 @@ export function stepShape(
     adjustsLogits: adjusts(plan),
     reportsLogprobs: samplingRows.some(({ logprobs }) => logprobs !== null),
     numScoredTokens: plan.scored?.rows.length ?? 0,
+    numPooledRows: plan.pooled?.length ?? 0,
   };
 }
 
@@ -38,7 +39,7 @@ export function stepShapes(sizes: RuntimeSizes): StepShape[] {
   for (const rows of ROW_BUCKETS) {
     const numTokens = Math.min(rows, maxBatchTokens);
     // Chunks of scored tokens have the dispatches of rows that are sampled and report log-probabilities.
-    const kinds = { logitsOfAll: false, reportsLogprobs: true, numScoredTokens: 0 };
+    const kinds = { logitsOfAll: false, reportsLogprobs: true, numScoredTokens: 0, numPooledRows: 1 };
     const common = { numTokens, ...kinds, numDecodeTokens: numTokens, numPrefillTiles: 0, numDecodeSplits: 1 };
     // Only rows that are some sequence's last have adjusted logits.
     const ofSequences = { numLogitsRows: Math.min(rows, maxBatchSize), adjustsLogits: true };

@@ -8,12 +8,16 @@ import { checkValue, count } from '../util/option-checks.ts';
 import type { AdmissionState } from './admission/admission-policy.ts';
 import { checkBooks } from './check-books.ts';
 import { chooseVictim } from './choose-victim.ts';
+import { positionsToPool, takeEmbeddings } from './embeddings.ts';
 import { isEos, reasonToStop } from './ends.ts';
 import { GuardedPolicies, type SchedulingPolicies } from './guarded-policies.ts';
 import { positionsToScore, takeScores } from './prompt-scores.ts';
 import { insertByRank, WaitingQueue } from './queue/waiting-queue.ts';
 import { RequestTooLargeError } from './request-too-large-error.ts';
-import type { Scheduler, SchedulerStats, SequenceUpdate } from './scheduler.ts';
+import type { RowsWithResults, Scheduler, SchedulerStats, SequenceUpdate } from './scheduler.ts';
+
+/** An update that changes nothing. */
+const NO_UPDATE = { id: null, brokenAt: null, logprobs: null, embedding: null };
 
 /** A sequence with a place in the batch. */
 interface RunningSequence {
@@ -130,8 +134,8 @@ export class BatchScheduler implements Scheduler {
 
   update(
     sampled: readonly SchedulerRow[],
-    { ids, finite, logprobs, promptLogprobs = [] }: StepResult,
-    scored: readonly SchedulerRow[] = [],
+    { ids, finite, logprobs, promptLogprobs = [], embeddings = [] }: StepResult,
+    { scored = [], embedded = [] }: RowsWithResults = {},
   ): readonly SequenceUpdate[] {
     const updates = takeScores(scored, promptLogprobs).map(({ sequence, at }) => this.#break(sequence, at));
     for (const [index, { sequence, epoch }] of sampled.entries()) {
@@ -143,7 +147,7 @@ export class BatchScheduler implements Scheduler {
       sequence.numPendingIds--;
       if (sequence.params.maxTokens === 0) {
         this.#finish(sequence, 'length');
-        updates.push({ sequence, id: null, brokenAt: null, logprobs: null, finishReason: 'length' });
+        updates.push({ ...NO_UPDATE, sequence, finishReason: 'length' });
         continue;
       }
       const id = ids[index]!;
@@ -153,16 +157,23 @@ export class BatchScheduler implements Scheduler {
       const finishReason = reasonToStop(sequence, id);
       if (finishReason !== null) this.#finish(sequence, finishReason);
       if (finishReason === 'stop' && !isEos(sequence, id)) sequence.stopTokenId = id;
-      updates.push({ sequence, id, brokenAt: null, logprobs: logprobs?.[index] ?? null, finishReason });
+      updates.push({ ...NO_UPDATE, sequence, id, logprobs: logprobs?.[index] ?? null, finishReason });
+    }
+    for (const { sequence, embedding } of takeEmbeddings(embedded, embeddings)) {
+      if (embedding === null) updates.push(this.#break(sequence, sequence.promptIds.length));
+      else {
+        this.#finish(sequence, 'stop');
+        updates.push({ ...NO_UPDATE, sequence, embedding, finishReason: 'stop' });
+      }
     }
     return updates;
   }
 
-  /** Ends a sequence whose logits for a position are not finite: it may have left keys that are not finite. */
+  /** Ends a sequence whose logits for a position, or hidden states before it, are not finite: it may have left keys that are not finite. */
   #break(sequence: Sequence, brokenAt: number): SequenceUpdate {
     this.#kv.evict(sequence);
     this.#finish(sequence, 'error');
-    return { sequence, id: null, brokenAt, logprobs: null, finishReason: 'error' };
+    return { ...NO_UPDATE, sequence, brokenAt, finishReason: 'error' };
   }
 
   fail(rows: readonly SchedulerRow[]): readonly Sequence[] {
@@ -278,18 +289,21 @@ export class BatchScheduler implements Scheduler {
   }
 
   #addRow(step: StepDraft, { sequence, tokenSlot }: RunningSequence, numTokens: number): void {
-    const samples = numTokens === sequence.numUncomputedTokens;
+    const isLast = numTokens === sequence.numUncomputedTokens;
+    const samples = isLast && sequence.pooling === null;
     const start = sequence.numComputedTokens;
     const blockTable = this.#kv.blockTable(sequence);
     const end = start + numTokens;
     const scored = positionsToScore(sequence, end);
     if (scored !== null) sequence.numPendingScores += scored.end - scored.start;
-    step.rows.push({ sequence, start, numTokens, samples, epoch: sequence.epoch, tokenSlot, blockTable, scored });
+    const pooled = positionsToPool(sequence, start, end);
+    const { epoch } = sequence;
+    step.rows.push({ sequence, start, numTokens, samples, epoch, tokenSlot, blockTable, scored, pooled });
     step.budget -= numTokens;
     sequence.numRecomputedTokens += Math.max(0, Math.min(end, sequence.numEverComputedTokens) - start);
     sequence.numEverComputedTokens = Math.max(sequence.numEverComputedTokens, end);
     sequence.numComputedTokens = end;
-    if (samples) sequence.numPendingIds++;
+    if (isLast) sequence.numPendingIds++;
     this.#kv.cacheBlocks(sequence);
   }
 

@@ -9,12 +9,22 @@ export interface SequenceUpdate {
   readonly sequence: Sequence;
   /** The id that was appended; null where none was. */
   readonly id: number | null;
-  /** Position of the token whose logits were not finite; null where they all were. */
+  /** Position of the token whose logits, or hidden states before it, were not finite; null where they all were. */
   readonly brokenAt: number | null;
   /** Log-probabilities of that id; null when the sequence did not ask. */
   readonly logprobs: TokenLogprobs | null;
+  /** [C] embedding of the prompt, which ends the sequence; null for any other. */
+  readonly embedding: Float32Array | null;
   /** Null while the sequence goes on. */
   readonly finishReason: FinishReason | null;
+}
+
+/** Rows of a step with other results than ids. */
+export interface RowsWithResults {
+  /** Those that scored their prompts, in the order of `plan.scored`. */
+  readonly scored?: readonly SchedulerRow[];
+  /** Those whose embeddings end with the step, in the order of `plan.pooled`. */
+  readonly embedded?: readonly SchedulerRow[];
 }
 
 /** State of the queue, the batch and the KV pool now, and counts since the start, which only rise. */
@@ -67,14 +77,10 @@ export interface Scheduler {
    */
   schedule(targetTokens?: number): SchedulerOutput;
   /**
-   * Applies a step's result to the rows that scored their prompts, in the order of `plan.scored`, and to those that sampled, in the
-   * order of `plan.logitsRows`; rows of an earlier epoch are dropped.
+   * Applies a step's result to the rows that sampled, in the order of `plan.logitsRows`, and to those with other results; rows of an
+   * earlier epoch are dropped.
    */
-  update(
-    sampled: readonly SchedulerRow[],
-    result: StepResult,
-    scored?: readonly SchedulerRow[],
-  ): readonly SequenceUpdate[];
+  update(sampled: readonly SchedulerRow[], result: StepResult, others?: RowsWithResults): readonly SequenceUpdate[];
   /**
    * Ends with `error` every sequence of a step that gave no result; returns them. However many steps fail in a row,
    * each ends all of its own. Other sequences that may share blocks with them are recomputed from the ids on the host.

@@ -29,6 +29,7 @@ export function testResponse({ arrival = 0, tokenTimes = [], end, ...fields }: T
     seed: 5,
     logprobs: null,
     promptLogprobs: null,
+    embedding: null,
     timeline: null,
     timings: requestTimings(arrival, tokenTimes, end ?? tokenTimes.at(-1) ?? arrival),
     ...fields,

@@ -45,7 +45,17 @@ class BusyGpu {
 
 const row = (sampling: object): SchedulerRow => {
   const sequence = testSequence({ promptIds: [1], maxTokens: 4, sampling });
-  return { sequence, start: 0, numTokens: 1, samples: true, epoch: 0, tokenSlot: 0, scored: null, blockTable: [0] };
+  return {
+    sequence,
+    start: 0,
+    numTokens: 1,
+    samples: true,
+    epoch: 0,
+    tokenSlot: 0,
+    scored: null,
+    pooled: null,
+    blockTable: [0],
+  };
 };
 
 describe('steps left unread are', () => {

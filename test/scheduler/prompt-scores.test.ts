@@ -33,12 +33,16 @@ test('scores in flight of a sequence that was preempted are dropped when a step 
   expect(scheduler.fail(failing.rows)).toEqual([first]);
   expect(scored).toMatchObject({ numPendingIds: 0, numPendingScores: 0 });
   const late = { ...resultOf(inFlight.rows), promptLogprobs: scores([12, 13, 14]) };
-  expect(scheduler.update(inFlight.rows, late, inFlight.rows.slice(-1))).toEqual([]);
+  expect(scheduler.update(inFlight.rows, late, { scored: inFlight.rows.slice(-1) })).toEqual([]);
   expect(scored).toMatchObject({ ids: [], promptScores: [] });
 
   const again = scheduler.schedule();
   expect(again.rows).toMatchObject([{ sequence: scored, start: 0, scored: { start: 0, end: 3 } }]);
-  scheduler.update(again.rows, { ...resultOf(again.rows), promptLogprobs: scores([12, 13, 14]) }, again.rows);
+  scheduler.update(
+    again.rows,
+    { ...resultOf(again.rows), promptLogprobs: scores([12, 13, 14]) },
+    { scored: again.rows },
+  );
   expect(scored).toMatchObject({ ids: [7], promptScores: scores([12, 13, 14]), numPendingScores: 0 });
   expect(scored.maxCachedTokens).toBe(Number.POSITIVE_INFINITY);
 });

@@ -23,6 +23,8 @@ export class FakeRunner implements Runner {
   closed = false;
   readonly #slots: Int32Array;
   readonly #nextTokens: Int32Array;
+  /** Of hidden states, by token slot. */
+  readonly #sums: number[][] = [];
 
   constructor(limits: Partial<ModelLimits> = {}) {
     this.limits = {
@@ -67,17 +69,33 @@ export class FakeRunner implements Runner {
     const logprobs = plan.samplingRows.map((row, index) => fakeLogprobs(row, ids[index]!));
     const asked = logprobs.some((each) => each !== null);
     const promptLogprobs = this.#scores(plan);
+    const embeddings = this.#embeddings(plan);
     return {
       ids: Int32Array.from(ids),
       finite: Uint8Array.from(finite),
       ...(asked && { logprobs }),
       ...(promptLogprobs && { promptLogprobs }),
+      ...(embeddings.length > 0 && { embeddings }),
     };
   }
 
   close(): Promise<void> {
     this.closed = true;
     return Promise.resolve();
+  }
+
+  /** Adds the hidden states of pooled tokens to their sums; gives the means that end. */
+  #embeddings(plan: BatchPlan): Float32Array[] {
+    return (plan.pooled ?? []).flatMap(({ first, end, tokenSlot, isContinued, total }) => {
+      let sum = (isContinued && this.#sums[tokenSlot]) || [0, 0];
+      for (let token = first; token < end; token++) {
+        const position = plan.positions[token]!;
+        const context = Array.from({ length: position + 1 }, (_, i) => this.#read(plan, plan.sequenceIndex[token]!, i));
+        sum = fakeHidden(context).map((value, c) => value + sum[c]!);
+      }
+      this.#sums[tokenSlot] = sum;
+      return total === null ? [] : [Float32Array.from(sum, (value) => value / total)];
+    });
   }
 
   #scores(plan: BatchPlan): TokenLogprobs[] | null {
@@ -139,6 +157,18 @@ export class FakeRunner implements Runner {
     const tokenSlots = new Set(samplingRows.map((row) => row.tokenSlot));
     if (tokenSlots.size !== samplingRows.length) throw new Error('two rows of a step share a token slot');
   }
+}
+
+/** Computes the hidden state that `FakeRunner` has after a context. */
+function fakeHidden(context: readonly number[]): [number, number] {
+  return [nextId(context, 1, 1000), nextId(context, 2, 1000) - 500];
+}
+
+/** Computes the embedding of a prompt that `FakeRunner` gives, without blocks, steps or batches. */
+export function fakeEmbedding(promptIds: readonly number[], pooling: 'mean' | 'last' = 'mean'): Float32Array {
+  const states = promptIds.map((_, position) => fakeHidden(promptIds.slice(0, position + 1)));
+  const pooled = pooling === 'mean' ? states : states.slice(-1);
+  return Float32Array.from([0, 1], (c) => pooled.reduce((sum, state) => sum + state[c]!, 0) / pooled.length);
 }
 
 /** A request as `fakeCompletion` takes it. */

@@ -12,6 +12,7 @@ export const DECODE_STEP: StepShape = {
   adjustsLogits: false,
   reportsLogprobs: false,
   numScoredTokens: 0,
+  numPooledRows: 0,
 };
 
 /** Two sequences that decode, beside a prompt of five tokens that gives no logits. */
