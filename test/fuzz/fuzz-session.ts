@@ -1,7 +1,8 @@
 // A model opened for fuzzing and the solo runs of its requests: the reference that every schedule is compared with.
 import { deriveSeed } from '../../src/core/sampling-params.ts';
+import type { Pooling } from '../../src/core/sequence.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import type { FinishedRequest } from '../../src/engine/request.ts';
+import type { FinishedRequest, RequestHandle } from '../../src/engine/request.ts';
 import type { Device } from '../../src/gpu/device.ts';
 import type { ModelRunner, ModelRunnerOptions } from '../../src/runtime/model-runner.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
@@ -23,6 +24,7 @@ export class FuzzSession implements AsyncDisposable {
   readonly tokenizer: Tokenizer;
   readonly requests: readonly FuzzRequest[];
   readonly #solo = new Map<number, Promise<SoloRun>>();
+  readonly #embeddings = new Map<string, Promise<Buffer>>();
 
   private constructor(model: FuzzModel, runner: ModelRunner, tokenizer: Tokenizer) {
     this.model = model;
@@ -48,20 +50,43 @@ export class FuzzSession implements AsyncDisposable {
     return run;
   }
 
+  /** Computes the bytes of the embedding of the request's prompt alone, without chunks, overlap or prefix cache. */
+  soloEmbedding({ promptIds, sampling }: FuzzRequest, pooling: Pooling): Promise<Buffer> {
+    const key = `${sampling.seed} ${pooling}`;
+    const known = this.#embeddings.get(key);
+    if (known !== undefined) return known;
+    const run = this.#finishAlone((engine) => engine.addEmbedding({ promptIds, pooling })).then(({ response }) =>
+      bytesOf(response.embedding),
+    );
+    this.#embeddings.set(key, run);
+    return run;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.runner.close();
   }
 
   async #runAlone(request: FuzzRequest): Promise<SoloRun> {
+    const { response, runner } = await this.#finishAlone((engine) => engine.addRequest(request));
+    return { response, logits: new Map(runner.logits.map(({ position, bytes }) => [position, bytes])) };
+  }
+
+  async #finishAlone(add: (engine: Engine) => RequestHandle) {
     const runner = new FuzzRunner(this.runner);
     const options = { scheduler: 'naive', overlap: false, prefixCache: false } as const;
     await using engine = new Engine({ runner, clock: runner, tokenizer: this.tokenizer, ...options });
-    const { finished } = engine.addRequest(request);
+    const { finished } = add(engine);
     while (engine.hasUnfinished) {
       const turn = engine.step();
       runner.release();
       await turn;
     }
-    return { response: await finished, logits: new Map(runner.logits.map(({ position, bytes }) => [position, bytes])) };
+    return { response: await finished, runner };
   }
+}
+
+/** The bytes of a vector; none where there is none. */
+export function bytesOf(embedding: Float32Array | null): Buffer {
+  const { buffer, byteOffset, byteLength } = embedding ?? new Float32Array();
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

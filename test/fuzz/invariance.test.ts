@@ -126,6 +126,9 @@ test('the schedules had chunks, hits, preemptions, aborts, choices and long cont
     'with prompt logprobs': 40,
     'scores computed': 2000,
     resumed: 25,
+    embeddings: 40,
+    'sums that went on': 40,
+    'steps that pool and sample': 40,
     'beyond 256': 40,
     'beyond 512': 8,
   };

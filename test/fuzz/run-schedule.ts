@@ -7,7 +7,7 @@ import type { FinishedRequest, RequestHandle } from '../../src/engine/request.ts
 import { hashSeed } from '../../src/util/rng.ts';
 import { Draws } from './draws.ts';
 import { FuzzRunner, STEP_FAILED } from './fuzz-runner.ts';
-import type { FuzzSession, SoloRun } from './fuzz-session.ts';
+import { bytesOf, type FuzzSession, type SoloRun } from './fuzz-session.ts';
 import { drawSchedule, isFailing, type Schedule, type ScheduleEntry } from './schedule.ts';
 
 /** Outcome of a schedule: conditions that it met, and differences from the solo runs of its requests. */
@@ -24,6 +24,7 @@ export async function runSchedule(session: FuzzSession, seed: number): Promise<S
   const { failures } = schedule;
   const runner = new FuzzRunner(session.runner, schedule.limits, failures, new Draws(hashSeed(5, seed)));
   const solo = await soloRuns(session, schedule);
+  const vectors = await soloEmbeddings(session, schedule);
   /** Requests in a step that failed. */
   const concerned = new Set<string>();
   const onStep = ({ index, rows }: StepRecord) => {
@@ -42,14 +43,18 @@ export async function runSchedule(session: FuzzSession, seed: number): Promise<S
   const closed = engine.close();
   runner.release();
   await closed;
-  const responses = await Promise.all(handles.map(({ finished }) => finished));
+  const all = await Promise.all(handles.map(({ finished }) => finished));
+  const responses = all.filter(({ requestId }) => !vectors.has(requestId));
+  const embedded = all.filter(({ requestId }) => vectors.has(requestId));
   const differences = [
     ...(isOver ? [] : [`no end in ${MAX_TURNS} turns`]),
     ...responses.flatMap((response) => differencesOf(response, solo.get(response.seed))),
-    ...responses.flatMap((response) => concernOf(response, concerned)),
+    ...embedded.flatMap((response) => vectorDifferences(response, vectors.get(response.requestId)!)),
+    ...all.flatMap((response) => concernOf(response, concerned)),
     ...logitDifferences(runner, solo, responses),
   ];
-  return { differences, counts: countAll(schedule, runner, responses, numRefused) };
+  const counts = countAll(schedule, runner, responses, numRefused);
+  return { differences, counts: { ...counts, ...countEmbeddings(runner, embedded) } };
 }
 
 /**
@@ -72,6 +77,15 @@ async function soloRuns(session: FuzzSession, { entries }: Schedule): Promise<Re
     }
   }
   return runs;
+}
+
+/** Bytes of embeddings by the requests' ids. */
+async function soloEmbeddings(session: FuzzSession, { entries }: Schedule): Promise<ReadonlyMap<string, Buffer>> {
+  const vectors = new Map<string, Buffer>();
+  for (const [index, { request, pooling }] of entries.entries()) {
+    if (pooling !== null) vectors.set(`${index}`, await session.soloEmbedding(request, pooling));
+  }
+  return vectors;
 }
 
 async function turnToEnd(
@@ -109,12 +123,14 @@ function add(
   index: number,
   solo: ReadonlyMap<number, SoloRun>,
 ): RequestHandle[] | null {
-  const { request, numChoices, priority, deadlineMs, cacheSalt, resumesAt } = entry;
+  const { request, numChoices, priority, deadlineMs, cacheSalt, resumesAt, pooling } = entry;
   // The last id may have ended it.
   const { ids = [] } = solo.get(request.sampling.seed)?.response ?? {};
   const resume = resumesAt === null ? undefined : { ids: ids.slice(0, Math.floor(resumesAt * ids.length)) };
-  const whole = { ...request, requestId: `${index}`, priority, deadlineMs, cacheSalt, timeline: true, resume };
+  const common = { requestId: `${index}`, priority, deadlineMs, cacheSalt, timeline: true };
+  const whole = { ...request, ...common, resume };
   try {
+    if (pooling !== null) return [engine.addEmbedding({ promptIds: request.promptIds, pooling, ...common })];
     return numChoices === null ? [engine.addRequest(whole)] : engine.addChoices(whole, numChoices);
   } catch (error) {
     if (error instanceof QueueFullError) return null;
@@ -161,6 +177,14 @@ function differencesOf(response: FinishedRequest, run: SoloRun | undefined): str
   return differences.map((difference) => `request ${response.requestId} has ${difference}`);
 }
 
+/** Describes how an embedding differs from that of a solo run; one that was cut has none. */
+function vectorDifferences(response: FinishedRequest, alone: Buffer): string[] {
+  const { requestId, finishReason, embedding } = response;
+  if (isCut(response)) return embedding === null ? [] : [`request ${requestId} was cut and has an embedding`];
+  if (finishReason !== 'stop') return [`embedding ${requestId} ended by ${finishReason}: ${response.error}`];
+  return bytesOf(embedding).equals(alone) ? [] : [`embedding ${requestId} differs in a bit`];
+}
+
 /** Finds rows of logits that differ from the solo run, and survivors whose last row was not seen. */
 function logitDifferences(
   runner: FuzzRunner,
@@ -184,6 +208,16 @@ function logitDifferences(
     }
   }
   return differences;
+}
+
+function countEmbeddings({ plans }: FuzzRunner, embedded: readonly FinishedRequest[]): Record<string, number> {
+  const pooled = plans.flatMap((plan) => plan.pooled ?? []);
+  return {
+    embeddings: embedded.filter((response) => !isCut(response)).length,
+    'embeddings preempted': embedded.filter(({ preemptions }) => preemptions > 0).length,
+    'sums that went on': pooled.filter(({ isContinued }) => isContinued).length,
+    'steps that pool and sample': plans.filter((plan) => plan.pooled && plan.samplingRows.length > 0).length,
+  };
 }
 
 function countAll(

@@ -1,5 +1,6 @@
 // Schedules: settings of the engine and arrivals, aborts, deadlines and failing steps, all drawn from one seed.
 import type { ModelLimits } from '../../src/core/runner.ts';
+import type { Pooling } from '../../src/core/sequence.ts';
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import { queuePolicyNames } from '../../src/scheduler/create-scheduler.ts';
 import { ceilDiv } from '../../src/util/math.ts';
@@ -50,6 +51,8 @@ export interface ScheduleEntry {
   readonly cacheSalt: string;
   /** Share of its ids with which it resumes; null where it starts, as choices do. */
   readonly resumesAt: number | null;
+  /** Pooling of its prompt's embedding, which is asked for in place of ids; null where it generates. */
+  readonly pooling: Pooling | null;
 }
 
 /** Most steps that the prompts of a schedule are cut into. */
@@ -61,9 +64,15 @@ const MAX_ARRIVAL = 25;
 export function drawSchedule(seed: number, { blockSize }: FuzzModel, requests: readonly FuzzRequest[]): Schedule {
   const draws = new Draws(hashSeed(3, seed));
   const cuts = new Draws(hashSeed(6, seed));
+  const embeds = new Draws(hashSeed(7, seed));
   const entries = drawEntries(draws, requests).map((entry) => {
     const resumes = cuts.chance(0.2) && entry.numChoices === null;
-    return { ...entry, resumesAt: resumes ? cuts.integer(0, 99) / 100 : null };
+    const isEmbedded = embeds.chance(0.2) && entry.numChoices === null && !resumes;
+    return {
+      ...entry,
+      resumesAt: resumes ? cuts.integer(0, 99) / 100 : null,
+      pooling: isEmbedded ? embeds.pick<Pooling>(['mean', 'last']) : null,
+    };
   });
   const numTokens = entries.reduce((sum, entry) => sum + entry.request.promptIds.length * (entry.numChoices ?? 1), 0);
   const maxBatchTokens = Math.max(draws.pick([1, 2, 5, 8, 16, 31, 64, 150, 1024]), ceilDiv(numTokens, MAX_CHUNKS));
@@ -108,6 +117,7 @@ function drawEntries(draws: Draws, requests: readonly FuzzRequest[]): ScheduleEn
       deadlineMs: draws.chance(0.1) ? draws.integer(1, 120) : undefined,
       cacheSalt: draws.chance(0.1) ? 'other' : '',
       resumesAt: null,
+      pooling: null,
     };
   });
 }
