@@ -8,12 +8,12 @@ const LAYERS = [
   ['kv', 'models', 'tuning', 'testing'],
   ['kernels', 'formats', 'tokenizer'],
   ['timing'],
-  ['core', 'gpu', 'reference'],
+  ['core', 'gpu', 'reference', 'hub'],
   ['util'],
 ];
 
 /** Folders that know a GPU only as the Runner of src/core, if at all; the reference is its oracle. */
-const WITHOUT_GPU = ['core', 'kv', 'scheduler', 'engine', 'tokenizer', 'formats', 'reference', 'util'];
+const WITHOUT_GPU = ['core', 'kv', 'scheduler', 'engine', 'tokenizer', 'formats', 'reference', 'hub', 'util'];
 
 /** Files of src/ itself put the layers together: only the top three lines may import them, and nothing imports the entry point. */
 const ROOT_FILES = { all: '^src/[^/]+$', entry: '^src/index\\.ts$' };

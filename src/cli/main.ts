@@ -7,11 +7,14 @@ import { runCommand } from '../terminal/run-command.ts';
 import { packageVersion } from '../util/package-info.ts';
 import { doctor, doctorFlags } from './doctor.ts';
 import { type GenerateArgs, generate, generateFlags } from './generate.ts';
+import { pull, pullFlags } from './pull.ts';
 import { serve } from './serve.ts';
 import { serveFlags } from './serve-flags.ts';
 
 /** Flags by command. */
-const flags = { generate: generateFlags, serve: serveFlags, doctor: doctorFlags };
+const flags = { generate: generateFlags, serve: serveFlags, pull: pullFlags, doctor: doctorFlags };
+/** The flag that a first word without a dash is the value of: `serve MODEL` is `serve --model MODEL`. */
+const FIRST_WORD: Readonly<Record<string, string>> = { serve: '--model', pull: '--repo' };
 const tables: Readonly<Record<string, FlagTable>> = flags;
 /** Flags that stand without a command. */
 const QUESTIONS = ['--help', '--version'];
@@ -33,14 +36,19 @@ const SERVE_EXAMPLES: readonly [call: string, meaning: string][] = [
   ['roseinfer serve DIR --host 0.0.0.0 --api-key-file keys.txt', 'to others, who have to show a key'],
 ];
 
+const PULL_EXAMPLES: readonly [call: string, meaning: string][] = [
+  ['roseinfer pull openai-community/gpt2', 'GPT-2, from then on --model openai-community/gpt2'],
+  ['roseinfer pull OWNER/NAME --revision v1.0', 'a tag, from then on --model OWNER/NAME@v1.0'],
+  ['roseinfer pull OWNER/NAME/FILE.gguf', 'one of the GGUF files of a repository'],
+];
+
 /** Reads the words of the command line; without any it asks for help. */
 function readWords([first = '--help', ...rest]: readonly string[]): string[] {
   if (QUESTIONS.includes(first)) return [first];
   checkCommand(first, Object.keys(flags));
-  const [model, ...others] = rest;
-  // `serve MODEL` is `serve --model MODEL`.
-  const words =
-    first === 'serve' && model !== undefined && !model.startsWith('-') ? ['--model', model, ...others] : rest;
+  const [word, ...others] = rest;
+  const flag = FIRST_WORD[first];
+  const words = flag !== undefined && word !== undefined && !word.startsWith('-') ? [flag, word, ...others] : rest;
   return [first, ...joinFlagValues(words, tables[first] ?? {})];
 }
 
@@ -58,11 +66,14 @@ await runCommand(
       .command('serve', 'answer calls of OpenAI clients', command(flags.serve, SERVE_EXAMPLES), async (args) => {
         outcome = await serve(args, signal);
       })
+      .command('pull', 'bring a model of the Hugging Face hub', command(flags.pull, PULL_EXAMPLES), (args) =>
+        pull(args, signal),
+      )
       .command('doctor', 'check the adapter and every kernel on it', command(flags.doctor), (args) =>
         doctor(args, signal),
       )
       .parseAsync();
     return outcome;
   },
-  { ...generateFlags, ...serveFlags, ...doctorFlags },
+  { ...generateFlags, ...serveFlags, ...pullFlags, ...doctorFlags },
 );

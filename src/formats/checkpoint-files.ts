@@ -1,5 +1,6 @@
 // Which files of a model directory hold the weights: one model.safetensors, or the shards of an index.
 import { join } from 'node:path';
+import { repoOfSnapshot } from '../hub/repo-cache.ts';
 import { isJsonObject } from '../util/json.ts';
 import { readJsonObject } from '../util/json-file.ts';
 import { quoteJson } from '../util/model-file-error.ts';
@@ -7,8 +8,10 @@ import { isAbsent } from '../util/regular-file.ts';
 import { CheckpointError } from './checkpoint-error.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
-const WEIGHTS = 'model.safetensors';
-const INDEX = 'model.safetensors.index.json';
+/** Weights in one file. */
+export const WEIGHTS_FILE = 'model.safetensors';
+/** Places of tensors in several files. */
+export const WEIGHTS_INDEX = 'model.safetensors.index.json';
 
 /**
  * Opens the weight files of `dir` into `opened`, which owns them. With both a single file and an index, the single file
@@ -18,13 +21,15 @@ const INDEX = 'model.safetensors.index.json';
  * @throws SafetensorsError when a file can't be read.
  */
 export async function openCheckpointFiles(dir: string, opened: AsyncDisposableStack): Promise<SafetensorsFile[]> {
-  const weights = join(dir, WEIGHTS);
+  const weights = join(dir, WEIGHTS_FILE);
   if (!(await isAbsent(weights))) return [opened.use(await openSafetensors(weights))];
-  const index = join(dir, INDEX);
+  const index = join(dir, WEIGHTS_INDEX);
   if (await isAbsent(index)) {
     const readme = join(dir, 'README.md');
-    const advice = !(await isAbsent(readme)) ? `; ${readme} says how to get them` : '';
-    const expected = `${WEIGHTS} or ${INDEX}${advice}`;
+    const repo = repoOfSnapshot(dir);
+    const ofRepo = repo === null ? '' : `; roseinfer pull ${repo} brings them`;
+    const advice = !(await isAbsent(readme)) ? `; ${readme} says how to get them` : ofRepo;
+    const expected = `${WEIGHTS_FILE} or ${WEIGHTS_INDEX}${advice}`;
     throw new CheckpointError(dir, { subject: 'weights file', found: 'missing', expected });
   }
 
@@ -37,8 +42,8 @@ export async function openCheckpointFiles(dir: string, opened: AsyncDisposableSt
   return [...shards.values()];
 }
 
-/** Tensor name → shard. */
-async function readWeightMap(index: string): Promise<Map<string, string>> {
+/** Reads an index: tensor name → shard. @throws CheckpointError for one that names no files. */
+export async function readWeightMap(index: string): Promise<Map<string, string>> {
   const { weight_map: entries } = await readJsonObject(index, (problem) => new CheckpointError(index, problem));
   if (!isJsonObject(entries)) {
     const expected = 'an object of tensor names and file names';

@@ -6,6 +6,7 @@ import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { DeviceIdentity } from '../gpu/device-traits.ts';
 import { packageVersion } from '../util/package-info.ts';
+import { locateModel } from './locate-model.ts';
 import { modelFiles } from './model-files.ts';
 import { BUNDLED_MODEL } from './resolve-model.ts';
 
@@ -31,7 +32,8 @@ export function fingerprintOf({ weights, dtype, kvDtype, adapter }: FingerprintP
 }
 
 /** Hashes the files of a model, or the name of one without files. */
-export async function hashModel(name: string = BUNDLED_MODEL): Promise<string> {
+export async function hashModel(model: string = BUNDLED_MODEL): Promise<string> {
+  const name = await locateModel(model);
   const hash = createHash('sha256').update(name.startsWith('random:') ? name : '');
   const stem = name.replace(PART, '');
   const isOwn = (file: string) =>

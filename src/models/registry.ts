@@ -11,14 +11,15 @@ import { quote, quoteSome } from '../util/quote.ts';
 import { checkDirectory } from '../util/regular-file.ts';
 import type { Architecture, ModelDefinition } from './architecture.ts';
 import { ConfigError, readConfig } from './config.ts';
+import { CONFIG_FILE } from './file-names.ts';
 import { type GGUFCheckpoint, openGGUFCheckpoint } from './gguf-checkpoint.ts';
 import { gpt2 } from './gpt2/gpt2.ts';
 import { llama } from './llama/llama.ts';
+import { locateModel, pullAdvice } from './locate-model.ts';
 
 /** Beginning of the name of a model with random weights. */
 const RANDOM = 'random:';
 
-const CONFIG_FILE = 'config.json';
 const ARCHITECTURE_KEY = 'general.architecture';
 
 /** Every architecture, the first for files without a `model_type`. */
@@ -30,7 +31,8 @@ const ARCHITECTURES: readonly Architecture[] = [gpt2, llama];
  * @throws ConfigError when the directory or the file is missing or not a supported configuration.
  */
 export async function readModel(dir: string, architectures?: readonly Architecture[]): Promise<ModelDefinition> {
-  const expected = 'a directory with config.json and model.safetensors, or a file that ends in .gguf';
+  const advice = pullAdvice(dir);
+  const expected = `a directory with config.json and model.safetensors, or a file that ends in .gguf${advice}`;
   await checkDirectory(dir, expected, ({ found, cause }) => {
     return new ConfigError(dir, { subject: 'model directory', found, expected, cause });
   });
@@ -117,15 +119,16 @@ export type NamedModel =
   | { readonly model: ModelDefinition; readonly isRandom: false };
 
 /**
- * Finds the model of a name: `random:` and a published shape, a directory, or a GGUF file.
+ * Finds the model of a name: `random:` and a published shape, a directory, a GGUF file, or a model of the hub's cache.
  * @throws ConfigError as `readModel`
  * @throws RoseinferError as `findGGUF` and `openGGUFModel`
  * @throws RangeValueError as `randomModel`
  */
 export async function findModel(name: string, architectures?: readonly Architecture[]): Promise<NamedModel> {
   if (name.startsWith(RANDOM)) return { ...randomModel(name.slice(RANDOM.length), architectures), isRandom: true };
-  const gguf = await findGGUF(name);
-  if (gguf === null) return { model: await readModel(name, architectures), isRandom: false };
+  const path = await locateModel(name);
+  const gguf = await findGGUF(path);
+  if (gguf === null) return { model: await readModel(path, architectures), isRandom: false };
   const { model, source } = await openGGUFModel(gguf, architectures);
   await source.close();
   return { model, isRandom: false };

@@ -11,6 +11,7 @@ import { isAbsent } from '../util/regular-file.ts';
 import type { Architecture, ModelDefinition } from './architecture.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { type AdvisedSampling, readGenerationConfig, splitEosIds } from './generation-config.ts';
+import { locateModel } from './locate-model.ts';
 import { RandomCheckpoint } from './random-checkpoint.ts';
 import { configNotices, findModel, openGGUFModel, type RandomModel } from './registry.ts';
 import type { WeightSource } from './weight-source.ts';
@@ -38,16 +39,17 @@ export interface OpenSource {
 }
 
 /**
- * Opens a model by name: a Hugging Face directory, a GGUF file, or `random:` and a published shape.
+ * Opens a model by name: a Hugging Face directory, a GGUF file, a model of the hub's cache, or `random:` and a published shape.
  *
  * @param seed of the weights of a random model.
  * @throws RoseinferError of the kind that fits; VocabSizeError for a tokenizer that is not the model's.
  */
 export async function openSource(name: string, seed = 0, architectures?: readonly Architecture[]): Promise<OpenSource> {
-  const gguf = await findGGUF(name);
+  const path = await locateModel(name);
+  const gguf = await findGGUF(path);
   if (gguf !== null) return await openGGUF(gguf, architectures);
-  const named = await findModel(name, architectures);
-  return named.isRandom ? await openRandom(named, seed) : await openDirectory(name, named.model);
+  const named = await findModel(path, architectures);
+  return named.isRandom ? await openRandom(named, seed) : await openDirectory(path, named.model);
 }
 
 async function openRandom({ model, tokenizer: directory }: RandomModel, seed: number): Promise<OpenSource> {

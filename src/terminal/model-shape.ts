@@ -6,6 +6,7 @@ import type { KVDType } from '../kernels/kv-write/kv-write.ts';
 import { type ModelDefinition, outerTensors } from '../models/architecture.ts';
 import { openCheckpoint } from '../models/checkpoint.ts';
 import { ConfigError } from '../models/config.ts';
+import { locateModel } from '../models/locate-model.ts';
 import { RandomCheckpoint } from '../models/random-checkpoint.ts';
 import { configNotices, findModel, openGGUFModel } from '../models/registry.ts';
 import { BUNDLED_MODEL } from '../models/resolve-model.ts';
@@ -35,20 +36,21 @@ export async function readModelShape(
   name: string = BUNDLED_MODEL,
   { dtype, kvDtype = DEFAULT_KV_DTYPE }: Pick<RunnerOptions, 'dtype' | 'kvDtype'> = {},
 ): Promise<ModelShape> {
-  const gguf = await findGGUF(name);
+  const path = await locateModel(name);
+  const gguf = await findGGUF(path);
   if (gguf !== null) {
     const { model, source, notices } = await openGGUFModel(gguf);
     await source.close();
     return { model, storage: dtype ?? source, kvDtype, notices };
   }
-  const { model, isRandom } = await findModel(name);
+  const { model, isRandom } = await findModel(path);
   if (isRandom) return { model, storage: dtype ?? new RandomCheckpoint(model, 0), kvDtype, notices: [] };
   if (dtype !== undefined) {
-    checkSizes(model, join(name, 'config.json'));
-    return { model, storage: dtype, kvDtype, notices: configNotices(name, model) };
+    checkSizes(model, join(path, 'config.json'));
+    return { model, storage: dtype, kvDtype, notices: configNotices(path, model) };
   }
-  await using checkpoint = await openCheckpoint(name, model);
-  return { model, storage: checkpoint, kvDtype, notices: [...configNotices(name, model), ...checkpoint.notices] };
+  await using checkpoint = await openCheckpoint(path, model);
+  return { model, storage: checkpoint, kvDtype, notices: [...configNotices(path, model), ...checkpoint.notices] };
 }
 
 /** Refuses sizes that no machine has room for: without the files nothing else shows that one is wrong. */

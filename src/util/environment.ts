@@ -25,11 +25,12 @@ export function cacheDirectory(): string | null {
   return cache === null ? null : join(cache, 'roseinfer');
 }
 
-function homeDirectory(): string | null {
+/** The user's directory; null where neither a variable nor the system knows it. */
+export function homeDirectory(): string | null {
   try {
     return absolute(homedir()) ?? absolute(userInfo().homedir);
   } catch {
-    return null; // no variable has it, and the system does not know the user
+    return null;
   }
 }
 

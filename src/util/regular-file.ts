@@ -62,7 +62,8 @@ async function reasonOf(path: string, error: unknown): Promise<string> {
   return target === null ? 'missing' : `a link to ${quote(target)}, which is missing`;
 }
 
-function codeOf(error: unknown): string | undefined {
+/** Reads the code of an error of the system, such as ENOENT. */
+export function codeOf(error: unknown): string | undefined {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : undefined;
 }

@@ -1,5 +1,7 @@
 // Programs of the package run as processes of their own, with their exit status and output.
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 
 /** Runs a script of the package to its end, without the caller's DEBUG. */
 export function runNode(args: readonly string[], { env = {}, input = '' } = {}) {
@@ -7,6 +9,18 @@ export function runNode(args: readonly string[], { env = {}, input = '' } = {}) 
   const options = { encoding: 'utf8', env: { ...inherited, ...env }, input } as const;
   const { status, stdout, stderr } = spawnSync(process.execPath, args, options);
   return { status, stdout, stderr };
+}
+
+/** Starts a script of the package, for tests that answer it meanwhile: the process, and its end. */
+export function startNode(args: readonly string[], { env = {} } = {}) {
+  const { DEBUG: _, ...inherited } = process.env;
+  const child = spawn(process.execPath, args, { env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  return { child, ended: endOf(child, text(child.stdout), text(child.stderr)) };
+}
+
+async function endOf(child: ChildProcess, stdout: Promise<string>, stderr: Promise<string>) {
+  await once(child, 'close');
+  return { status: child.exitCode, stdout: await stdout.catch(() => ''), stderr: await stderr };
 }
 
 /** Picks the errors that the package wrote on stderr, where drivers write their warnings, too. */

@@ -1,0 +1,67 @@
+// `roseinfer pull`: brings a model of the hub into its cache. The path of the files is the one line on stdout.
+import type { InferredOptionTypes } from 'yargs';
+import { readHubSettings } from '../hub/hub-settings.ts';
+import { pull as pullModel } from '../hub/pull.ts';
+import { DEFAULT_REVISION, readRepoName } from '../hub/repo-name.ts';
+import { modelFileChooser } from '../models/pull-files.ts';
+import { formatBytes } from '../runtime/memory-plan.ts';
+import { nameFlag, switchFlag } from '../terminal/flags.ts';
+import { StatusLine } from '../terminal/status-line.ts';
+
+/** The flags of `roseinfer pull`. */
+export const pullFlags = {
+  repo: {
+    ...nameFlag('repo'),
+    demandOption: true as const,
+    describe: 'the model, when no REPO is given: OWNER/NAME of the hub, with /FILE.gguf for one of several GGUF files',
+  },
+  revision: {
+    ...nameFlag('revision'),
+    defaultDescription: DEFAULT_REVISION,
+    describe: 'branch, tag or commit',
+  },
+  quiet: { ...switchFlag('quiet'), describe: 'no progress and no notices on stderr' },
+  json: { ...switchFlag('json'), describe: 'print one JSON object instead of the path' },
+};
+
+/** Values of the flags of `roseinfer pull`. */
+export type PullArgs = InferredOptionTypes<typeof pullFlags>;
+
+/**
+ * Pulls a model and prints where its files are.
+ *
+ * @throws RangeValueError for a name that the hub can't have; HubError; ConfigError for a model that can't run.
+ */
+export async function pull(args: PullArgs, signal: AbortSignal): Promise<void> {
+  const name = readRepoName(args.repo, args.revision);
+  const settings = await readHubSettings();
+  using status = new StatusLine(process.stderr);
+  const say = (line: string) => {
+    if (args.quiet) return;
+    status.clear();
+    console.error(line);
+  };
+  const begin = performance.now();
+  let first: number | null = null;
+  const onProgress = (done: number, total: number) => {
+    first ??= done;
+    const speed = (1000 * (done - first)) / (performance.now() - begin);
+    if (!args.quiet) status.show(`pulling ${name.repo}: ${describeProgress(done, total, speed)}`);
+  };
+  const { path, commit, bytes, fetched } = await pullModel(name, {
+    settings,
+    choose: modelFileChooser(name),
+    signal,
+    onProgress,
+    onWait: say,
+  });
+  const size = bytes === null ? 'in the cache' : `${formatBytes(bytes)}, ${formatBytes(fetched)} of them fetched`;
+  say(`${name.repo} ${name.revision} (${commit.slice(0, 12)}): ${size}`);
+  const { repo, revision } = name;
+  console.log(args.json ? JSON.stringify({ repo, revision, commit, path, bytes, fetched }) : path);
+}
+
+function describeProgress(done: number, total: number, bytesPerSecond: number): string {
+  const left = bytesPerSecond > 0 ? ` · ${Math.ceil((total - done) / bytesPerSecond)} s left` : '';
+  return `${formatBytes(done)} of ${formatBytes(total)} · ${formatBytes(Math.round(bytesPerSecond))}/s${left}`;
+}
