@@ -194,9 +194,12 @@ function abortOf(signal: AbortSignal | undefined): Promise<void> {
   return promise;
 }
 
-/** Answers what is no HTTP, or comes too slowly, and closes the connection. */
+/**
+ * Answers what is no HTTP, or comes too slowly, and closes the connection. One that has said nothing has no answer: a client that has
+ * connected ahead would take it for that to its next call.
+ */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesRead === 0) {
     socket.destroy();
     return;
   }
