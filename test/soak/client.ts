@@ -1,20 +1,49 @@
-// A client that streams one completion after another and leaves some of them: a call that it reads to the end has one end, and all calls of
-// one prompt and seed have one text.
+// A client that streams one completion after another and leaves some of them: a call that it reads to the end has one end, all events of a
+// call have one id that no other call has, and all calls of one prompt and seed have one text.
+import { request } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
 import { uniform } from '../../src/util/rng.ts';
 
 const PROMPTS = ['Once upon a time', 'The king had lost his shadow.', 'A frog and a cricket', 'Long ago, in a forest'];
 const NUM_SEEDS = 8;
 const MAX_TOKENS = 64;
-/** Share of calls that are left, after one of the first so many events. */
-const LEFT = 0.3;
+/** Events after which a call is left at the latest, and milliseconds after which one is that is left early. */
 const MAX_EVENTS = 40;
+const MAX_WAIT = 100;
+const HEADERS = { 'content-type': 'application/json' };
+
+/** How a call goes: it is read to its end, left after some events, ended from outside after some, or left at once. */
+type Way = 'read' | 'leave' | 'abort' | 'early';
+const SHARES: readonly (readonly [Way, number])[] = [
+  ['leave', 0.2],
+  ['abort', 0.3],
+  ['early', 0.4],
+];
+
+/** Facts that all clients of a soak share. */
+export class KnownCalls {
+  /** Of each prompt and seed. */
+  readonly texts = new Map<string, string>();
+  readonly ids = new Set<string>();
+}
+
+interface Answer {
+  readonly ids: ReadonlySet<string>;
+  readonly text: string;
+  readonly reasons: readonly string[];
+  /** True when it was read to its end, and then whether that was marked. */
+  readonly isWhole: boolean;
+  readonly isMarked: boolean;
+}
 
 /** One of the clients of a soak. */
 export class SoakClient {
   readonly faults: string[] = [];
+  /** Calls that were read to their end, left after an event, and left early: the server may know nothing of these. */
   numFinished = 0;
   numLeft = 0;
+  numEarly = 0;
   numTokens = 0;
   readonly #url: string;
   readonly #seed: number;
@@ -27,62 +56,87 @@ export class SoakClient {
     this.#client = client;
   }
 
-  /** Calls until a time. @param texts of each prompt and seed, of all clients. */
-  async run(end: number, texts: Map<string, string>): Promise<void> {
+  /** Calls until a time. */
+  async run(end: number, known: KnownCalls): Promise<void> {
     while (performance.now() < end) {
-      await this.#call(texts).catch((error: unknown) => this.faults.push(String(error)));
+      await this.#call(known).catch((error: unknown) => this.faults.push(String(error)));
     }
   }
 
-  async #call(texts: Map<string, string>): Promise<void> {
+  async #call(known: KnownCalls): Promise<void> {
     const call = { prompt: PROMPTS[this.#draw(PROMPTS.length)]!, seed: this.#draw(NUM_SEEDS), max_tokens: MAX_TOKENS };
-    const leavesAfter = this.#draw(1000) < 1000 * LEFT ? this.#draw(MAX_EVENTS) : Number.POSITIVE_INFINITY;
-    const response = await fetch(`${this.#url}/v1/completions`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ ...call, stream: true, stream_options: { include_usage: true } }),
-    });
+    const share = this.#draw(1000) / 1000;
+    const way = SHARES.find(([, most]) => share < most)?.[0] ?? 'read';
+    const body = JSON.stringify({ ...call, stream: true, stream_options: { include_usage: true } });
+    if (way === 'early') {
+      await this.#leaveEarly(body);
+      return;
+    }
+    const response = await fetch(`${this.#url}/v1/completions`, { method: 'POST', headers: HEADERS, body });
     if (response.status !== 200 || response.body === null) {
       throw new Error(`status is ${response.status}, expected 200: ${await response.text()}`);
     }
-    let [text, numEvents, isMarked] = ['', 0, false];
+    const answer = await this.#read(response.body, way, this.#draw(MAX_EVENTS));
+    if (answer.isWhole) this.numFinished++;
+    else this.numLeft++;
+    this.#judge(JSON.stringify(call), answer, known);
+  }
+
+  /** Sends a call on a connection of its own, and closes that soon: before, while or after the server reads the call. */
+  async #leaveEarly(body: string): Promise<void> {
+    const call = request(`${this.#url}/v1/completions`, { method: 'POST', headers: HEADERS, agent: false });
+    call.on('error', () => {});
+    call.end(body);
+    await setTimeout(this.#draw(MAX_WAIT));
+    call.destroy();
+    this.numEarly++;
+  }
+
+  async #read(body: ReadableStream<Uint8Array>, way: Way, after: number): Promise<Answer> {
+    let [text, numEvents, isMarked, isAborted] = ['', 0, false, false];
     const reasons: string[] = [];
+    const ids = new Set<string>();
     const parser = createParser({
       onEvent: ({ data }) => {
         numEvents++;
         isMarked = data === '[DONE]';
         if (isMarked) return;
-        const { choices, usage, error } = JSON.parse(data);
+        const { id, choices, usage, error } = JSON.parse(data);
         if (error !== undefined) this.faults.push(`a call failed: ${error.message}`);
+        ids.add(id);
         text += choices[0]?.text ?? '';
         if (choices[0]?.finish_reason) reasons.push(choices[0].finish_reason);
         this.numTokens += usage?.completion_tokens ?? 0;
       },
     });
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+    let isWhole = true;
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       parser.feed(next.value);
-      if (numEvents >= leavesAfter) break;
+      if (numEvents < after || way === 'read' || isMarked) continue;
+      isWhole = way === 'abort';
+      if (!isWhole) break;
+      if (!isAborted) await fetch(`${this.#url}/abort/${[...ids][0]}`, { method: 'POST' });
+      isAborted = true;
     }
-    const isWhole = numEvents < leavesAfter;
     await reader.cancel();
-    if (isWhole) this.numFinished++;
-    else this.numLeft++;
-    this.#judge(JSON.stringify(call), { text, reasons, isWhole, isMarked }, texts);
+    return { ids, text, reasons, isWhole, isMarked };
   }
 
-  #judge(
-    call: string,
-    { text, reasons, isWhole, isMarked }: { text: string; reasons: string[]; isWhole: boolean; isMarked: boolean },
-    texts: Map<string, string>,
-  ): void {
+  #judge(call: string, { ids, text, reasons, isWhole, isMarked }: Answer, { texts, ids: knownIds }: KnownCalls): void {
     if (isWhole && (reasons.length !== 1 || !isMarked)) {
       this.faults.push(`${call} has ${reasons.length} ends and ${isMarked ? 'a' : 'no'} mark, expected one of each`);
     }
+    if (ids.size !== 1) this.faults.push(`${call} has ${ids.size} ids, expected 1`);
+    for (const id of ids) {
+      if (knownIds.has(id)) this.faults.push(`${call} has the id of another`);
+      knownIds.add(id);
+    }
+    const isAll = isWhole && reasons[0] !== 'abort';
     const known = texts.get(call);
-    const fits = known === undefined || (isWhole ? text === known : known.startsWith(text));
+    const fits = known === undefined || (isAll ? text === known : known.startsWith(text));
     if (!fits) this.faults.push(`${call} gave another text than before`);
-    if (known === undefined && isWhole) texts.set(call, text);
+    if (known === undefined && isAll) texts.set(call, text);
   }
 
   #draw(below: number): number {
