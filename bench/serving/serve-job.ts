@@ -1,6 +1,5 @@
 // Child process: a server and its engine, which runs requests without HTTP when it is told to.
 import { setTimeout } from 'node:timers/promises';
-import { yieldToAdapter } from '../../src/gpu/host-priority.ts';
 import { loadModel } from '../../src/load-model.ts';
 import { createLog } from '../../src/server/log.ts';
 import type { ServedModel } from '../../src/server/served-model.ts';
@@ -24,8 +23,8 @@ let served: InferenceServer | null = null;
 async function loadServed({ model, maxBatchSize }: ServerJob): Promise<{ model: ServedModel; dtype: string | null }> {
   const common = { name: 'served', fingerprint: 'fp_none' };
   if (model !== null) {
-    const loaded = await loadModel(model.name, { ...model.options, maxBatchSize });
-    yieldToAdapter(loaded.device.traits);
+    // As `roseinfer serve` does it: callers wait for this thread.
+    const loaded = await loadModel(model.name, { ...model.options, maxBatchSize, yieldToAdapter: false });
     const { runner, tokenizer, dtype } = loaded;
     return { model: { ...common, runner, tokenizer }, dtype };
   }
