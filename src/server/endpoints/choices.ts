@@ -142,7 +142,8 @@ class Chunks {
   readonly #generation: Generation;
   readonly #options: AnswerOptions;
   readonly #events: EventStream;
-  readonly #head: object;
+  /** Fields that all chunks have, as JSON without its last brace. */
+  readonly #head: string;
   #isFirst = true;
   #numIds: number;
 
@@ -153,19 +154,16 @@ class Chunks {
     this.#events = events;
     this.#numIds = generation.choices.reduce((sum, { prompt }) => sum + (prompt.resume?.ids.length ?? 0), 0);
     const { seed: _, ...fields } = head(serving, generation, options.shape.chunkObject);
-    this.#head = fields;
+    this.#head = JSON.stringify(fields).slice(0, -1);
   }
 
   /** Sends a chunk; the first one says the seed. */
   send(choices: readonly object[], { usage }: { usage?: object } = {}): void {
     const { includeUsage, continuousUsage } = this.#options;
     const soFar = continuousUsage ? usageOf(tokensSoFar(this.#generation.choices, this.#numIds)) : null;
-    this.#events.send({
-      ...this.#head,
-      ...(this.#isFirst && { seed: this.#generation.seed }),
-      choices,
-      ...((includeUsage || continuousUsage) && { usage: usage ?? soFar }),
-    });
+    const first = this.#isFirst ? `,"seed":${this.#generation.seed}` : '';
+    const last = includeUsage || continuousUsage ? `,"usage":${JSON.stringify(usage ?? soFar)}` : '';
+    this.#events.sendJson(`${this.#head}${first},"choices":${JSON.stringify(choices)}${last}}`);
     this.#isFirst = false;
   }
 

@@ -77,26 +77,28 @@ function shapeOf(
   prompts: readonly (string | number[])[],
 ): ChoiceShape {
   const { tokenizer } = model;
-  const echoOf = ({ index }: Choice): string => {
-    const prompt = echo ? (prompts[Math.floor(index / n)] ?? '') : '';
-    return typeof prompt === 'string' ? prompt : tokenizer.decode(prompt, { skipSpecialTokens: false });
-  };
+  const echoes = echo ? prompts.map((prompt) => textOf(tokenizer, prompt)) : [];
+  const echoOf = ({ index }: Choice) => echoes[Math.floor(index / n)] ?? '';
   const echoed = (choice: Choice, records: PromptLogprobs) =>
     echo ? promptTokens(tokenizer, choice.prompt.promptIds, { records, length: echoOf(choice).length }) : [];
-  const fields = (text: string, tokens: readonly PlacedToken[]) => ({
+  const fields = (text: string, tokens: () => readonly PlacedToken[]) => ({
     text,
-    logprobs: logprobs === undefined ? null : completionLogprobs(tokenizer, tokens),
+    logprobs: logprobs === undefined ? null : completionLogprobs(tokenizer, tokens()),
   });
   const tokensOf = (choice: Choice, part: TextPart) => placeTokens(part, echoOf(choice).length);
   return {
     object: 'text_completion',
     chunkObject: 'text_completion',
     whole: (choice, part, records) =>
-      fields(echoOf(choice) + part.text, [...echoed(choice, records), ...tokensOf(choice, part)]),
-    delta: (choice, part) => fields(part.text, tokensOf(choice, part)),
-    opening: echo ? (choice, records) => fields(echoOf(choice), echoed(choice, records)) : null,
+      fields(echoOf(choice) + part.text, () => [...echoed(choice, records), ...tokensOf(choice, part)]),
+    delta: (choice, part) => fields(part.text, () => tokensOf(choice, part)),
+    opening: echo ? (choice, records) => fields(echoOf(choice), () => echoed(choice, records)) : null,
     closing: { text: '', logprobs: null },
   };
+}
+
+function textOf(tokenizer: Serving['model']['tokenizer'], prompt: string | readonly number[]): string {
+  return typeof prompt === 'string' ? prompt : tokenizer.decode(prompt, { skipSpecialTokens: false });
 }
 
 /** Places generated tokens in a text, after a prompt of `start` characters. */

@@ -28,6 +28,7 @@ export class AnswerStream {
   readonly #stallMs: number;
   /** Text of this turn of the event loop. */
   #pending = '';
+  readonly #flushPending = () => this.#flush();
   #drained: PromiseWithResolvers<void> | null = null;
 
   constructor(response: AnswerTarget, headers: Record<string, string>, { stallMs }: Pick<StreamTimes, 'stallMs'>) {
@@ -50,7 +51,7 @@ export class AnswerStream {
   /** Adds text to the one write of this turn. */
   write(text: string): void {
     // After all readers of a step have had their pieces: ticks come after microtasks.
-    if (this.#pending === '') process.nextTick(() => this.#flush());
+    if (this.#pending === '') process.nextTick(this.#flushPending);
     this.#pending += text;
   }
 

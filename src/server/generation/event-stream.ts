@@ -32,8 +32,13 @@ export class EventStream {
 
   /** Sends an event. */
   send(data: object, name?: string): void {
+    this.sendJson(JSON.stringify(data), name);
+  }
+
+  /** Sends an event whose data is JSON already. */
+  sendJson(json: string, name?: string): void {
     this.#isQuiet = false;
-    this.#answer.write(`${name === undefined ? '' : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`);
+    this.#answer.write(`${name === undefined ? '' : `event: ${name}\n`}data: ${json}\n\n`);
   }
 
   /** Ends the events, with the mark that OpenAI's clients wait for unless told otherwise. */
