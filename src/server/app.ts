@@ -77,7 +77,7 @@ export function createApp(serving: Serving): Hono<Env> {
     if (!origins.accepts(incoming.headers)) {
       throw new ApiError(403, 'page is of another origin, expected one of --cors', { code: 'origin_not_allowed' });
     }
-    if (incoming.method === 'OPTIONS') return call.body(null, 204, origins.preflightHeaders());
+    if (incoming.method === 'OPTIONS') return call.body(null, 204, origins.preflightHeaders(incoming.headers));
     const owner = access.keys.ownerOf(incoming.headers.authorization);
     if (owner === null && !isOpen(call.req.path, options.metricsOpen)) {
       const message = 'key is missing or wrong, expected one as "Authorization: Bearer KEY"';

@@ -170,6 +170,28 @@ describe('origins', () => {
     const preflight = await asked('https://chat.example');
     expect(preflight.status).toBe(204);
     expect(preflight.headers.get('access-control-allow-headers')).toContain('authorization');
+    expect(preflight.headers.get('access-control-allow-private-network')).toBeNull();
+  });
+
+  test.each([
+    ['authorization,content-type,x-stainless-os,x-stainless-retry-count', true],
+    ['authorization, x-title', true],
+    ['a b', false],
+    ['a;b', false],
+    [`a${',a'.repeat(64)}`, false],
+    ['a'.repeat(65), false],
+  ])('an allowed page may send the headers of its client: %s', async (asked, isAllowed) => {
+    await using server = await startTestServer({ options: { cors: ['https://chat.example'] } });
+    const { headers } = await fetch(`${server.url}/v1/completions`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: 'https://chat.example',
+        'access-control-request-headers': asked,
+        'access-control-request-private-network': 'true',
+      },
+    });
+    expect(headers.get('access-control-allow-headers') === asked).toBe(isAllowed);
+    expect(headers.get('access-control-allow-private-network')).toBe('true');
   });
 });
 

@@ -4,6 +4,7 @@ import { RangeValueError } from '../../util/errors.ts';
 const MAX_AGE_SECONDS = '600';
 const METHODS = 'GET, POST, DELETE, OPTIONS';
 const HEADERS = 'authorization, content-type, x-request-id, x-roseinfer-timeline';
+const HEADER_NAMES = /^[a-z\d-]{1,64}(, ?[a-z\d-]{1,64}){0,63}$/i;
 const EXPOSED = 'x-request-id, x-generation-id, retry-after, x-should-retry';
 
 /** Headers of a call that a browser sets and a page can't. */
@@ -11,6 +12,12 @@ export interface PageHeaders {
   readonly origin?: string | undefined;
   readonly host?: string | undefined;
   readonly 'sec-fetch-site'?: string | string[] | undefined;
+}
+
+/** Headers of a browser that asks before it calls. */
+interface PreflightHeaders {
+  readonly 'access-control-request-headers'?: string | string[] | undefined;
+  readonly 'access-control-request-private-network'?: string | string[] | undefined;
 }
 
 /** Sites whose pages may call. */
@@ -43,12 +50,16 @@ export class Origins {
     return { 'access-control-allow-origin': origin, vary: 'Origin', 'access-control-expose-headers': EXPOSED };
   }
 
-  /** Headers of the answer to a browser that asks before it calls. */
-  preflightHeaders(): Readonly<Record<string, string>> {
+  /** Headers of the answer to a browser that asks before it calls: clients send headers of their own, such as their version. */
+  preflightHeaders(headers: PreflightHeaders): Readonly<Record<string, string>> {
+    const { 'access-control-request-headers': asked = HEADERS, 'access-control-request-private-network': isPrivate } =
+      headers;
     return {
       'access-control-allow-methods': METHODS,
-      'access-control-allow-headers': HEADERS,
+      'access-control-allow-headers': HEADER_NAMES.test(String(asked)) ? String(asked) : HEADERS,
       'access-control-max-age': MAX_AGE_SECONDS,
+      // A page of the internet that calls this machine.
+      ...(isPrivate === 'true' && { 'access-control-allow-private-network': 'true' }),
     };
   }
 }
