@@ -9,8 +9,9 @@ import {
 import { RequestTooLargeError } from '../scheduler/request-too-large-error.ts';
 import { ChatTemplateError, ChatTemplateRefusal } from '../tokenizer/chat-template-errors.ts';
 import { RangeValueError } from '../util/errors.ts';
-import { clip, quote } from '../util/quote.ts';
+import { clip } from '../util/quote.ts';
 import { ApiError, invalidParameter } from './api-error.ts';
+import { describeValue } from './describe-value.ts';
 
 /** The API's names of parameters whose library names are not the same words. */
 export type ParameterNames = Readonly<Record<string, string>>;
@@ -35,7 +36,7 @@ export function toApiError(error: unknown, names: ParameterNames = {}): ApiError
   if (error instanceof UnknownRequestError) {
     return new ApiError(404, 'request is unknown or has ended', { code: 'request_not_found' });
   }
-  if (error instanceof RequestFailedError) return generationFailed(error.reason);
+  if (error instanceof RequestFailedError) return generationFailed(error);
   return new ApiError(500, 'internal error; the log has it under the id of this request', {
     code: 'internal_error',
     cause: error,
@@ -62,9 +63,15 @@ export function deviceFailed(cause: unknown): ApiError {
   });
 }
 
+/** Reason of the engine's own, which has no text of a caller, nor a path, as that of a step that threw may have. */
+const OWN_REASON = /^logits for position \d+ are not finite$/;
+
 /** The answer to a request that ended with a fault. */
-export function generationFailed(reason: string): ApiError {
-  return new ApiError(500, `generation failed: ${clip(reason, 300)}`, { code: 'generation_failed' });
+export function generationFailed(cause: RequestFailedError): ApiError {
+  const reason = OWN_REASON.test(cause.reason)
+    ? cause.reason
+    : 'a step has thrown; the log has it under the id of this request';
+  return new ApiError(500, `generation failed: ${reason}`, { code: 'generation_failed', cause });
 }
 
 /** The answer to a request whose time is over: another attempt would take as long. */
@@ -80,7 +87,11 @@ function ofRange({ parameter, value, expected }: RangeValueError, names: Paramet
   const isPrompt = name.startsWith('prompt');
   const param = isPrompt ? (names.prompt ?? 'prompt') : paramOf(name);
   const code = parameter === 'prompt length' ? 'context_length_exceeded' : 'invalid_value';
-  return invalidParameter(param, `${name} is ${quote(value)}, expected ${nameParameters(expected, names)}`, code);
+  return invalidParameter(
+    param,
+    `${name} is ${describeValue(param, value)}, expected ${nameParameters(expected, names)}`,
+    code,
+  );
 }
 
 /** Names the parameter of a value within one, such as `token id of logit_bias` or `id 3 of resume`. */

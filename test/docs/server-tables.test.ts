@@ -1,5 +1,5 @@
 // The tables of parameters in docs/server.md say what the code checks, row by row.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
@@ -55,6 +55,21 @@ test('every metric is listed, and no other', async () => {
   const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
   const listed = [...page.matchAll(/`((?:vllm:|roseinfer:|process_)\w+)`/g)].map(([, name = '']) => name);
   expect(listed.toSorted()).toEqual(names.toSorted());
+});
+
+test('every code of an error is listed, and no other', () => {
+  const folder = join(ROOT, 'src/server');
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  const sources = files.map((name) => readFileSync(join(folder, name), 'utf8')).join('\n');
+  const used = [...sources.matchAll(/\bcode: '([a-z_]+)'|'(\w+_(?:parameter|exceeded|value|not_found))'/g)];
+  const codes = new Set(used.map(([, first, second]) => first ?? second).filter((code) => code !== 'custom'));
+  const [, table = ''] = /^\| status \| code .*\n\| --- .*\n((?:\|.*\n)+)/m.exec(page) ?? [];
+  const cells = table
+    .trimEnd()
+    .split('\n')
+    .map((row) => row.split(' | ')[1] ?? '');
+  const listed = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, code]) => code));
+  expect(listed.toSorted()).toEqual([...codes].toSorted());
 });
 
 test('flags that the page names exist', () => {

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseParameters } from '../../src/server/parameters/parse.ts';
 import { ENDPOINT_TABLES, rowsOf } from '../../src/server/parameters/tables.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { rawCall } from '../support/server/raw-call.ts';
 import { startTestServer, type TestServer } from '../support/server/test-server.ts';
 
@@ -184,6 +185,22 @@ describe('values', () => {
     expect(error.message).toContain(message);
     // No text of a library.
     expect(error.message).not.toMatch(/Invalid|Too /);
+  });
+
+  test.each([
+    ['/v1/completions', { prompt: 'a' }, 'prompt'],
+    ['/v1/completions', { prompt: [1], stop: 'a secret' }, 'stop'],
+    ['/v1/chat/completions', { messages: [MESSAGE] }, 'messages'],
+    ['/v1/responses', { input: 'a' }, 'input'],
+    ['/generate', { prompt: 'a' }, 'prompt'],
+    ['/tokenize', { prompt: 'a' }, 'prompt'],
+    ['/detokenize', { tokens: [1] }, null],
+  ])('a model without a tokenizer takes no text: %s %j', async (path, body, param) => {
+    await using own = await startTestServer({ tokenizer: Tokenizer.idsOnly(8192) });
+    const response = await own.post(path, body);
+    const text = await response.text();
+    expect({ status: response.status, param: JSON.parse(text).error.param }).toEqual({ status: 400, param });
+    expect(text).not.toContain('secret');
   });
 
   test('no error repeats a prompt', async () => {

@@ -212,6 +212,31 @@ describe('an end', () => {
     await settling(runner, () => server.server.close());
   });
 
+  test('by a step that throws says nothing of what was thrown, and the log only where texts are wanted', async () => {
+    class ThrowingRunner extends FakeRunner {
+      override execute(plan: Parameters<FakeRunner['execute']>[0]) {
+        if (this.plans.length === 5) throw new Error('/home/somebody/model.bin: Once upon');
+        return super.execute(plan);
+      }
+    }
+    for (const logTexts of [false, true]) {
+      await using server = await startTestServer({ runner: new ThrowingRunner(SERVER_LIMITS), options: { logTexts } });
+      const { chunks } = parseEvents(await readStream(server, { ...LONG, prompt: 'b' }));
+      const whole = JSON.parse(await (await server.post('/v1/completions', LONG)).text());
+      for (const error of [chunks.at(-1)?.error, whole.error]) {
+        expect(error).toMatchObject({
+          code: 'generation_failed',
+          message: 'generation failed: a step has thrown; the log has it under the id of this request',
+        });
+      }
+      const lines = server.lines.filter((line) => line.includes('"level":50'));
+      expect(lines.map((line) => [line.includes('RequestFailedError'), line.includes('somebody')])).toEqual([
+        [true, logTexts],
+        [true, logTexts],
+      ]);
+    }
+  });
+
   test('has its code in the log, also after the first byte', async () => {
     const runner = new FakeRunner(SERVER_LIMITS);
     runner.isBroken = ({ position }) => position === 12;
@@ -267,7 +292,10 @@ describe('an end', () => {
   test('of the device is 503, also for its health', async () => {
     const runner: FakeRunner & { failure?: Error } = new FakeRunner(SERVER_LIMITS);
     await using server = await startTestServer({ runner });
+    runner.isBroken = () => runner.failure !== undefined;
+    const stream = await server.post('/v1/completions', { ...LONG, stream: true });
     runner.failure = new Error('device lost');
+    expect(parseEvents(await stream.text()).chunks.at(-1)?.error?.code).toBe('device_failed');
     for (const response of [await fetch(`${server.url}/health`), await server.post('/v1/completions', LONG)]) {
       expect(response.status).toBe(503);
       expect(JSON.parse(await response.text()).error.code).toBe('device_failed');

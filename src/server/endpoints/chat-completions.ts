@@ -27,14 +27,18 @@ export async function chatCompletions(serving: Serving, call: Call): Promise<Res
   call.set('names', { maxTokens: name, prompt: 'messages' });
   checkModel(serving, model);
   checkIsServing(serving);
-  const request = await answerOf(serving, chatMessages(parameters.messages), {
-    ...requestFields(serving, call, parameters),
-    sampling: {
-      ...samplingOptions(parameters),
-      maxTokens: parameters[name],
-      logprobs: hasLogprobs ? (numTop ?? 0) : undefined,
+  const request = await answerOf(
+    serving,
+    { messages: chatMessages(parameters.messages) },
+    {
+      ...requestFields(serving, call, parameters),
+      sampling: {
+        ...samplingOptions(parameters),
+        maxTokens: parameters[name],
+        logprobs: hasLogprobs ? (numTop ?? 0) : undefined,
+      },
     },
-  });
+  );
   if (!stream) checkAnswerSize([request], n);
   const generation = startGeneration(serving, call, { kind: 'chatcmpl', prompts: [request], n, seed });
   const options = {
@@ -47,6 +51,12 @@ export async function chatCompletions(serving: Serving, call: Call): Promise<Res
   return await (stream ? answerStream : answerWhole)(serving, call, generation, options);
 }
 
+/** A chat, and the name of the parameter that it came by. */
+interface NamedChat {
+  readonly messages: readonly ChatMessage[];
+  readonly name?: string;
+}
+
 /**
  * Makes the request of the answer to a chat; without `maxTokens` it takes the room that the messages leave.
  *
@@ -54,12 +64,12 @@ export async function chatCompletions(serving: Serving, call: Call): Promise<Res
  */
 export async function answerOf(
   { model, chat }: Serving,
-  messages: readonly ChatMessage[],
+  { messages, name = 'messages' }: NamedChat,
   { sampling, ...fields }: Omit<PromptRequest, 'promptIds'>,
 ): Promise<PromptRequest> {
-  checkHasTokenizer(model, 'messages');
+  checkHasTokenizer(model, name);
   const length = messages.reduce((sum, { content }) => sum + content.length, 0);
-  checkLength(model, length, 'messages');
+  checkLength(model, length, name);
   const request = await chatRequest(chat, messages, { ...fields, sampling });
   const room = Math.max(contextOf(model.runner.limits) - request.promptIds.length, 1);
   return { ...request, sampling: { ...request.sampling, maxTokens: request.sampling?.maxTokens ?? room } };

@@ -48,10 +48,14 @@ export async function responses(serving: Serving, call: Call): Promise<Response>
   const messages = [...earlierMessages(serving, call, previousId), ...inputMessages(input)];
   const all: ChatMessage[] =
     instructions === undefined ? messages : [{ role: 'system', content: instructions }, ...messages];
-  const request = await answerOf(serving, all, {
-    ...requestFields(serving, call, { priority, cache_salt, timeline }),
-    sampling: { ...samplingOptions(parameters), maxTokens: parameters.max_output_tokens },
-  });
+  const request = await answerOf(
+    serving,
+    { messages: all, name: 'input' },
+    {
+      ...requestFields(serving, call, { priority, cache_salt, timeline }),
+      sampling: { ...samplingOptions(parameters), maxTokens: parameters.max_output_tokens },
+    },
+  );
   const generation = startGeneration(serving, call, { kind: 'resp', prompts: [request], n: 1, seed });
   const { temperature = 1, topP = 1 } = request.sampling ?? {};
   const fields: ResponseFields = {

@@ -25,7 +25,7 @@ export async function tokenize(serving: Serving, call: Call): Promise<Response> 
   const { model } = serving;
   const tokens =
     prompt === undefined
-      ? (await answerOf(serving, chatMessages(messages ?? []), {})).promptIds
+      ? (await answerOf(serving, { messages: chatMessages(messages ?? []) }, {})).promptIds
       : await encodePrompt(model, prompt, { addSpecial, name: 'prompt' });
   const texts = parameters.return_token_strs ? tokens.map((id) => tokenText(model.tokenizer, id)) : null;
   const { maxModelLen } = model.runner.limits;

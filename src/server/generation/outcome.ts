@@ -1,6 +1,8 @@
 // The end of a choice as callers read it, and the usage of a call: both from the engine's own record.
+import type { Runner } from '../../core/runner.ts';
+import { RequestFailedError } from '../../engine/errors.ts';
 import type { FinishedRequest } from '../../engine/request.ts';
-import { deadlinePassed, generationFailed, shuttingDown } from '../engine-errors.ts';
+import { deadlinePassed, deviceFailed, generationFailed, shuttingDown } from '../engine-errors.ts';
 import type { Choice, Generation } from './generation.ts';
 
 /** Circumstances that tell ends apart. */
@@ -9,6 +11,7 @@ export interface EndContext {
   readonly isStopping: boolean;
   /** Seconds that a call may take; null for any time. */
   readonly requestTimeout: number | null;
+  readonly model: { readonly runner: Pick<Runner, 'failure'> };
 }
 
 /** Reason of an end that is an answer: `abort` for a call that was ended on purpose. */
@@ -20,8 +23,11 @@ export type ApiFinishReason = 'stop' | 'length' | 'abort';
  * @throws ApiError for a fault, a deadline that passed, and a server that ends.
  */
 export function finishReasonOf(finished: FinishedRequest, context: EndContext): ApiFinishReason {
-  const { finishReason, error } = finished;
-  if (finishReason === 'error') throw generationFailed(error ?? 'unknown');
+  const { finishReason, error, requestId } = finished;
+  if (finishReason === 'error') {
+    const { failure } = context.model.runner;
+    throw failure ? deviceFailed(failure) : generationFailed(new RequestFailedError(requestId, error ?? 'unknown'));
+  }
   if (finishReason !== 'abort') return finishReason;
   if (error !== null) throw deadlinePassed(context.requestTimeout ?? 0);
   if (context.isStopping) throw shuttingDown();

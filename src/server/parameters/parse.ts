@@ -3,10 +3,8 @@ import type { z } from 'zod';
 import { nearestName } from '../../util/keys.ts';
 import { clip, quote } from '../../util/quote.ts';
 import { type ApiError, invalidParameter } from '../api-error.ts';
+import { describeValue } from '../describe-value.ts';
 import { type ParameterRow, parameterRows } from './row.ts';
-
-/** Names whose values are texts of callers: an error tells their length only. */
-const PRIVATE = new Set(['prompt', 'content', 'text', 'input', 'instructions', 'messages', 'stop', 'suffix', 'user']);
 
 /** A table of parameters. */
 export type ParameterTable = z.ZodObject;
@@ -46,7 +44,10 @@ function refusal(issue: z.core.$ZodIssue, table: ParameterTable, body: unknown):
   const found = valueAt(body, path);
   if (found === undefined)
     return invalidParameter(name, `${name} is missing, expected ${issue.message}`, 'missing_parameter');
-  return invalidParameter(name, `${name} is ${shown(path, found)}, expected ${issue.message}`);
+  return invalidParameter(
+    name,
+    `${name} is ${describeValue(String(path.findLast((key) => typeof key === 'string') ?? ''), found)}, expected ${issue.message}`,
+  );
 }
 
 /** Writes a path as a program would: `messages[0].content`. */
@@ -56,12 +57,4 @@ function pathText(path: readonly (string | number)[]): string {
 
 function valueAt(body: unknown, path: readonly (string | number)[]): unknown {
   return path.reduce<unknown>((value, key) => Reflect.get(Object(value), key), body);
-}
-
-function shown(path: readonly (string | number)[], value: unknown): string {
-  const name = path.findLast((key) => typeof key === 'string') ?? '';
-  if (typeof value === 'string' && PRIVATE.has(name))
-    return value === '' ? 'empty' : `a text of ${value.length} characters`;
-  if (Array.isArray(value)) return value.length === 0 ? 'empty' : `a list of ${value.length}`;
-  return quote(value);
 }
