@@ -66,7 +66,11 @@ const flags = {
     defaultDescription: 'what the server says',
     describe: 'number of tokens from which those of --input-len are drawn',
   },
-  warmup: { ...integerFlag('warmup', 0), default: 1, describe: 'calls before the clock starts, one after another' },
+  warmup: {
+    ...integerFlag('warmup', 0),
+    default: 8,
+    describe: 'short calls before the clock starts: one alone, then the others at once',
+  },
   timeout: {
     ...numberFlag('timeout', `a number > 0, at most ${MAX_SECONDS}`, (value) => value > 0 && value <= MAX_SECONDS),
     default: 600,

@@ -1,7 +1,8 @@
 // Benchmark of a server: who it is, requests that are new to it, calls to warm it up, and the run.
 import { drawSeed } from '../../src/util/rng.ts';
 import type { DatasetEntry } from '../load/dataset.ts';
-import { buildPrompts, type TimedRequest, timeRequests } from '../load/requests.ts';
+import { buildPrompts, buildWarmup, type TimedRequest, timeRequests } from '../load/requests.ts';
+import { sendWhenDue } from '../load/send-when-due.ts';
 import { MAX_WAIT_MS, type WaitingClock } from '../load/waiting-clock.ts';
 import { type Arrival, buildWorkload, checkArrivals } from '../load/workload.ts';
 import type { ServingArgs } from './args.ts';
@@ -24,27 +25,38 @@ export interface ServingBenchmarkOptions extends Omit<ServingOptions, 'target' |
   readonly onProgress: (text: string) => void;
 }
 
-/** Tokens of a call that warms a server up. */
-const WARMUP_TOKENS = 4;
-
 /**
  * Sends the warm-up calls and then all requests.
  *
- * @throws ServerError for a server that does not answer the first call as a stream with usage; what `buildWorkload` throws; the
+ * @throws ServerError for a server that does not answer a warm-up call as a stream with usage; what `buildWorkload` throws; the
  * signal's reason.
  */
 export async function benchmarkServer(args: ServingArgs, options: ServingBenchmarkOptions): Promise<ServingRun> {
-  const { client, identity, signal, onProgress } = options;
+  const { identity, onProgress } = options;
+  const { 'max-concurrency': maxConcurrency } = args;
   const target = { endpoint: args.endpoint, model: identity.model, timeline: args.timeline ?? false };
   const { requests, warmups } = prepareRequests(args, options);
-  for (const [index, request] of warmups.entries()) {
-    onProgress(`warm-up call ${index + 1} of ${warmups.length}`);
+  onProgress(`${warmups.length} calls to warm the server up`);
+  await warmUpServer(warmups, { ...options, target, maxConcurrency });
+  const onEnd = (numEnded: number) => onProgress(`${numEnded} of ${requests.length} requests have ended`);
+  return await runServing(requests, { ...options, target, maxConcurrency, onEnd });
+}
+
+/** Sends short calls: one alone, which shows whether the server answers at all, then the others at once, of which it may refuse some. */
+async function warmUpServer(
+  requests: readonly TimedRequest[],
+  { client, clock, signal, target, maxConcurrency }: Omit<ServingOptions, 'onEnd' | 'onInterrupted'>,
+): Promise<void> {
+  const call = async (request: TimedRequest, mayBeRefused: boolean) => {
     const { fault } = readCompletion(await client.post(pathOf(target), callBody(request, target)));
     signal.throwIfAborted();
-    if (fault !== null) throw new ServerError(`the first call failed: ${fault.message}`);
-  }
-  const onEnd = (numEnded: number) => onProgress(`${numEnded} of ${requests.length} requests have ended`);
-  return await runServing(requests, { ...options, target, maxConcurrency: args['max-concurrency'], onEnd });
+    if (fault === null || (fault.isRefusal && mayBeRefused)) return;
+    throw new ServerError(`a call to warm the server up failed: ${fault.message}`);
+  };
+  for (const request of requests.slice(0, 1)) await call(request, false);
+  const send = (request: TimedRequest) => call(request, true);
+  await sendWhenDue(requests.slice(1), { start: clock.now(), clock, signal, maxConcurrency, send });
+  signal.throwIfAborted();
 }
 
 /** Makes the requests, each with a beginning of its own, and those that warm the server up. */
@@ -63,17 +75,12 @@ function prepareRequests(
   const run = drawSeed();
   const renew = (arrival: Arrival, index: number) =>
     args['prefix-cache'] ? arrival : makeUnique(arrival, index, { run, vocabSize: limits.vocabSize });
-  const first = arrivals.slice(0, 1);
-  const warmups = Array.from({ length: args.warmup }, (_, index) =>
-    first.map((arrival) => makeUnique(arrival, arrivals.length + index, { run, vocabSize: limits.vocabSize })),
-  );
+  const warmups = Array.from({ length: args.warmup }, (_, index) => {
+    const arrival = arrivals[index % arrivals.length]!;
+    return makeUnique(arrival, arrivals.length + index, { run, vocabSize: limits.vocabSize });
+  });
   return {
     requests: timeRequests(args, arrivals.map(renew)),
-    warmups: timeRequests(args, warmups.flat()).map(shorten),
+    warmups: buildWarmup(timeRequests(args, warmups)).map((request) => ({ ...request, due: 0 })),
   };
-}
-
-function shorten(request: TimedRequest): TimedRequest {
-  const { sampling } = request;
-  return { ...request, sampling: { ...sampling, maxTokens: Math.min(WARMUP_TOKENS, sampling.maxTokens) } };
 }

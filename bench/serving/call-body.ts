@@ -1,6 +1,6 @@
 // Bodies of calls, in the parameters that all servers of OpenAI's API know. Others, which those of vLLM's kind know, are sent only where a flag
 // needs them.
-import type { TimedRequest } from '../load/requests.ts';
+import type { BenchRequest } from '../load/requests.ts';
 import { ServerError } from './server-error.ts';
 
 /** Calls of a benchmark, and the model that they name. */
@@ -17,7 +17,7 @@ export function pathOf({ endpoint }: Pick<CallTarget, 'endpoint'>): string {
 }
 
 /** Writes the body of a streamed call. @throws ServerError for a chat of ids. */
-export function callBody({ prompt, promptIds, sampling, priority }: TimedRequest, target: CallTarget): Buffer {
+export function callBody({ prompt, promptIds, sampling, priority }: BenchRequest, target: CallTarget): Buffer {
   const { endpoint, model, timeline } = target;
   const { maxTokens, seed, temperature = 1, topP = 1, topK = 0, minP = 0, ignoreEos = false } = sampling;
   if (endpoint === 'chat' && prompt === undefined) {

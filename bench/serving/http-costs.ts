@@ -158,7 +158,7 @@ class HttpTurns implements Disposable {
     const target: CallTarget = { endpoint: 'completions', model: 'served', timeline };
     const sampling = { maxTokens, seed: 0, temperature: 0, ignoreEos: true };
     const bodies = prompts.map((promptIds, index) =>
-      callBody({ due: 0, requestId: String(index), promptIds, sampling }, target),
+      callBody({ requestId: String(index), promptIds, sampling }, target),
     );
     const begin = this.#clock.now();
     const answers = await Promise.all(bodies.map((body) => this.#client.post(pathOf(target), body)));

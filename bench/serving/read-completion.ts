@@ -79,8 +79,8 @@ class StreamState {
     if (data === DONE || this.error !== null) return;
     const chunk = parse(data);
     if (chunk === null) this.error = cut(`event ${quote(data)} is no JSON object`, 'no JSON');
-    else if (isJsonObject(chunk.error)) {
-      const { reason, message } = describeError(chunk.error);
+    else if (isJsonObject(chunk.error) || chunk.object === 'error') {
+      const { reason, message } = describeError(isJsonObject(chunk.error) ? chunk.error : chunk);
       this.error = cut(`the stream ended with an error: ${message}`, reason);
     } else this.#takeChunk(time, chunk);
   }
@@ -149,7 +149,7 @@ export function refusalOf(status: number, body: string): Pick<Fault, 'reason' | 
 const MAX_MESSAGE = 200;
 
 function describeError({ code, type, message, detail }: JsonObject): Pick<Fault, 'reason' | 'message'> {
-  const reason = [code, type].find((each) => typeof each === 'string') ?? '';
+  const reason = [code, type].find((each) => typeof each === 'string' || typeof each === 'number') ?? '';
   const text = [message, detail].find((each) => typeof each === 'string') ?? '';
   return { reason: clip(oneLine(reason), MAX_MESSAGE), message: clip(oneLine(text), MAX_MESSAGE) };
 }

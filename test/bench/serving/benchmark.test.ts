@@ -92,7 +92,7 @@ describe('our own server', () => {
     });
     expect(text).toMatch(/^=+ Serving Benchmark Result =+\nEngine: +roseinfer \S+ *\nModel: +tales/);
     expect(text).toMatch(/Prompt tokens from a cache: +0 of 240, by usage/);
-    expect(lines).toContain('warm-up call 1 of 1');
+    expect(lines).toContain('8 calls to warm the server up');
     expect(lines.at(-1)).toBe('12 of 12 requests have ended');
   });
 
@@ -135,7 +135,7 @@ describe('our own server', () => {
     const runner = new HeldRunner({ ...SERVER_LIMITS, maxBatchSize: 1 });
     const server = await startTestServer({ runner });
     const release = setInterval(() => runner.settle(), 1);
-    const benching = bench(server.url, '--num-requests 3 --input-len 4 --output-len 30');
+    const benching = bench(server.url, '--num-requests 3 --input-len 4 --output-len 30 --warmup 1');
     await expect.poll(() => server.server.engine.stats.generatedTokens).toBeGreaterThan(40);
     await server[Symbol.asyncDispose]();
     clearInterval(release);
@@ -161,7 +161,7 @@ describe('our own server', () => {
   test('is refused by name for another model, and a prompt that is too long', async () => {
     await using server = await startTestServer();
     await expect(bench(server.url, '--model gpt-9')).rejects.toThrow(
-      'the first call failed: the server answers 404: model is "gpt-9", expected "tales"',
+      'a call to warm the server up failed: the server answers 404: model is "gpt-9", expected "tales"',
     );
     await expect(bench(server.url, '--input-len 999')).rejects.toThrow(
       '--input-len is 999, expected at most 255, for a context of 256 tokens',
@@ -262,16 +262,16 @@ describe('another server', () => {
   });
 
   test.each<[string, StubHandler, string]>([
-    ['has no usage', answering(whole), 'the first call failed: the stream has no usage'],
+    ['has no usage', answering(whole), 'a call to warm the server up failed: the stream has no usage'],
     [
       'does not stream',
       (_, response) => sendJson(response, { choices: [] }),
-      'the first call failed: the answer is "application/json"',
+      'a call to warm the server up failed: the answer is "application/json"',
     ],
     [
       'refuses',
       (_, response) => sendJson(response, { message: 'no' }, 400),
-      'the first call failed: the server answers 400: no',
+      'a call to warm the server up failed: the server answers 400: no',
     ],
   ])('that %s is refused before the run', async (_, handler, message) => {
     await using server = await stub(handler);

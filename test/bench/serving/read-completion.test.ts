@@ -104,6 +104,12 @@ describe('readCompletion', () => {
       'generation_failed',
       'the stream ended with an error: no logits',
     ],
+    [
+      "with an error in it, of vLLM's shape",
+      answer([{ object: 'error', message: 'too long', type: 'BadRequestError' }]),
+      'BadRequestError',
+      'the stream ended with an error: too long',
+    ],
   ])('finds the fault of a stream %s', (_, given, reason, message) => {
     const { fault } = readCompletion(given);
     expect(fault).toMatchObject({ reason, isRefusal: false });
