@@ -207,6 +207,9 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   const body = JSON.stringify(answer.body);
   const head = `HTTP/1.1 ${answer.status} ${answer.code}\r\nconnection: close\r\ncontent-type: application/json\r\n`;
   socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  // One that goes on sending would hold the connection, or have its call served after all.
+  socket.pause();
+  timer(FLUSH_MS).then(() => socket.destroy());
 }
 
 function clientError(code: string | undefined): ApiError {

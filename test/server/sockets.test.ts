@@ -3,7 +3,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
 import { FakeRunner } from '../support/engine/fake-runner.ts';
@@ -205,6 +205,25 @@ describe('a call that hides another', () => {
     expect(body).toBeTruthy();
   });
 });
+
+test('a call that took too long is not served when its rest comes after all, nor holds the connection', async () => {
+  const runner = new FakeRunner(SERVER_LIMITS);
+  await using server = await startTestServer({ runner, options: { headersTimeout: 1, bodyTimeout: 1 } });
+  const { hostname, port } = new URL(server.url);
+  // It goes on sending when the server has ended its side.
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  socket.on('error', () => {});
+  const call = callOf(STREAM);
+  socket.write(call.slice(0, -1));
+  const [answer] = await once(socket, 'data');
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 408 /);
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.write(call.slice(-1));
+  const sending = setInterval(() => socket.write('GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n'), 50);
+  await closed;
+  clearInterval(sending);
+  expect(runner.plans).toEqual([]);
+}, 30_000);
 
 test('connections that say nothing, and bodies of many small chunks, are closed in time', async () => {
   await using server = await startTestServer({ options: { headersTimeout: 1, bodyTimeout: 1 } });
