@@ -1,9 +1,9 @@
 // Delivery of a computed id to its request: text, stop strings and the end of it.
 import type { SchedulerRow } from '../core/scheduler-output.ts';
 import type { Scheduler, SequenceUpdate } from '../scheduler/scheduler.ts';
+import { messageOf } from '../util/message-of.ts';
 import type { LiveRequest } from './live-request.ts';
 import type { LiveRequests } from './live-requests.ts';
-import { messageOf } from './message-of.ts';
 import type { StepOutcome } from './run-step.ts';
 
 /** Requests and scheduler of an engine. */

@@ -1,8 +1,8 @@
 // Errors of requests and of the engine, each with its numbers as fields.
 import type { Runner } from '../core/runner.ts';
 import { RoseinferError } from '../util/errors.ts';
+import { messageOf } from '../util/message-of.ts';
 import { clip, quote } from '../util/quote.ts';
-import { messageOf } from './message-of.ts';
 
 /** A chat with a model whose files have no chat template. */
 export class NoChatTemplateError extends RoseinferError {

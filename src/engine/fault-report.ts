@@ -1,6 +1,6 @@
 // Faults of functions that a caller gave: reported once, since a function that fails at every step would flood the log.
 import process from 'node:process';
-import { messageOf } from './message-of.ts';
+import { messageOf } from '../util/message-of.ts';
 
 /**
  * Reports the first fault of a caller's function by a warning of the process. The engine goes on: an

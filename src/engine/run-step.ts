@@ -4,10 +4,10 @@ import type { Lease } from '../core/lease.ts';
 import { planBatch } from '../core/plan-batch.ts';
 import type { ExecuteOptions, Runner, StepResult } from '../core/runner.ts';
 import type { SchedulerRow } from '../core/scheduler-output.ts';
+import { messageOf } from '../util/message-of.ts';
 import { tokenId } from '../util/option-checks.ts';
 import { quote } from '../util/quote.ts';
 import { StepResultError } from './errors.ts';
-import { messageOf } from './message-of.ts';
 
 /** Outcome of a step; `time` is when the result reached the host, in milliseconds of the engine's clock. */
 export type StepOutcome =

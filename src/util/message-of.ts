@@ -1,5 +1,5 @@
 // The text of a thrown value, for a request's `error`: one line of bounded length, whatever the value.
-import { clip, quote } from '../util/quote.ts';
+import { clip, quote } from './quote.ts';
 
 /** Longest message of a request that failed, in UTF-16 units. */
 const MAX_LENGTH = 500;
