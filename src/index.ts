@@ -4,7 +4,9 @@ import './util/platform-types.ts';
 
 export type { BatchPlan, PooledTokens, SamplingRow, ScoredTokens } from './core/batch-plan.ts';
 export { type Clock, systemClock } from './core/clock.ts';
+export type { AllowedIds, ConstrainedIds, ConstrainedSequence } from './core/constrained-ids.ts';
 export type { Constraint } from './core/constraint.ts';
+export { ConstraintError } from './core/constraint-error.ts';
 export { type Lease, RunnerInUseError } from './core/lease.ts';
 export type { AdjustedSequence, LogitsAdjustment, TokenAdjustment } from './core/logits-adjustment.ts';
 export {

@@ -1,5 +1,5 @@
 // Runner without a model: it takes the time of a step on a clock, virtual or the machine's, and computes nothing.
-import type { BatchPlan } from '../../src/core/batch-plan.ts';
+import type { BatchPlan, SamplingRow } from '../../src/core/batch-plan.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { ModelLimits, Runner, StepResult } from '../../src/core/runner.ts';
 
@@ -19,7 +19,8 @@ export interface SimulatedRunnerOptions {
 
 /**
  * Runner that computes nothing. Steps run one after another, each from its submission or the end of the one before,
- * whichever is later. Ids depend on the request's seed and the position alone, as real ones do, but mean nothing.
+ * whichever is later. Ids depend on the request's seed and the position alone, as real ones do, but mean nothing; of a constrained request
+ * they are such as its mask allows.
  */
 export class SimulatedRunner implements Runner {
   readonly limits: ModelLimits;
@@ -38,7 +39,7 @@ export class SimulatedRunner implements Runner {
   async execute(plan: BatchPlan): Promise<StepResult> {
     this.#freeAt = Math.max(this.#freeAt, this.#clock.now()) + this.#stepMs(plan);
     const { vocabSize } = this.limits;
-    const ids = Int32Array.from(plan.samplingRows, ({ seed, position }) => ((seed % vocabSize) + position) % vocabSize);
+    const ids = Int32Array.from(plan.samplingRows, (row) => drawId(row, vocabSize));
     const finite = new Uint8Array(ids.length).fill(1);
     await this.#clock.at(this.#freeAt);
     return { ids, finite };
@@ -47,4 +48,14 @@ export class SimulatedRunner implements Runner {
   close(): Promise<void> {
     return Promise.resolve();
   }
+}
+
+/** Draws an id, or the next one that the row's mask allows, the first after the last. */
+function drawId({ seed, position, mask }: SamplingRow, vocabSize: number): number {
+  const drawn = ((seed % vocabSize) + position) % vocabSize;
+  if (mask === undefined) return drawn;
+  const isAllowed = (id: number) => ((mask[id >> 5]! >>> (id & 31)) & 1) === 1;
+  let id = drawn;
+  while (!isAllowed(id)) id = (id + 1) % vocabSize;
+  return id;
 }

@@ -7,7 +7,7 @@ import type { RuntimeSizes } from '../../src/runtime/runtime-sizes.ts';
 import { ceilDiv } from '../../src/util/math.ts';
 
 /** Part of a shape that tokens decide; what the head does with them is the caller's. */
-type TokenShape = Omit<StepShape, 'logitsOfAll' | 'adjustsLogits' | 'reportsLogprobs'>;
+type TokenShape = Omit<StepShape, 'logitsOfAll' | 'adjustsLogits' | 'masksLogits' | 'reportsLogprobs'>;
 
 /** Makes the shape of a step, of whose sequences each has a row of logits. */
 export function tokenShape(

@@ -60,7 +60,7 @@ export async function launchesOf(
       });
     },
   };
-  const head = { logitsOfAll: step.queries === 1, adjustsLogits: false, reportsLogprobs: false };
+  const head = { logitsOfAll: step.queries === 1, adjustsLogits: false, masksLogits: false, reportsLogprobs: false };
   forward(sink, parts, { ...tokenShape(step, sizes), ...head });
   return Promise.all(launches.map(async (launch) => ({ ...launch, lanes: await lanes.get(launch.label)! })));
 }

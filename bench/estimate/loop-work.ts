@@ -131,6 +131,7 @@ const KERNELS: Readonly<Record<string, KernelLoops>> = {
   embed: NO_LOOPS,
   embed_tokens: NO_LOOPS,
   gather_rows: NO_LOOPS,
+  mask_logits: NO_LOOPS,
   kv_write: NO_LOOPS,
   layernorm: {
     // Sum, squares, and the row with gamma and beta, of what lanes do not hold.

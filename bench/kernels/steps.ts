@@ -39,6 +39,6 @@ export function describeStep(
   const limits = { maxBatchSize: sequences, maxBatchTokens: numTokens, maxModelLen: context, kvDtype };
   const sizes = resolveSizes(model.config, limits, storage, device);
   const parts = untunedParts(device, model, sizes, kernels);
-  const head = { logitsOfAll: false, adjustsLogits: true, reportsLogprobs: true };
+  const head = { logitsOfAll: false, adjustsLogits: true, masksLogits: true, reportsLogprobs: true };
   return { parts, shape: { ...tokenShape(step, sizes), ...head } };
 }

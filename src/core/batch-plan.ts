@@ -85,6 +85,8 @@ export interface SamplingRow {
   readonly tokenSlot: number;
   /** How the logits change before they are sampled; null leaves them as they are. */
   readonly adjustment: LogitsAdjustment | null;
+  /** Bits of the ids that may be sampled, in ceil(V / 32) words: bit `id & 31` of word `id >> 5`. Absent where any id may be. */
+  readonly mask?: Uint32Array | undefined;
   /** Report the log-probabilities of the sampled id and of this number of the most likely ids; null reports none. */
   readonly logprobs: number | null;
 }

@@ -1,4 +1,5 @@
 // Biases, penalties and masks of a row, as a function of its ids alone: they are the same after a preemption or a cache hit.
+import type { AllowedIds } from './constrained-ids.ts';
 import type { SamplingParams } from './sampling-params.ts';
 
 /** How the logit of one token id changes before a row is sampled. */
@@ -37,6 +38,8 @@ export interface AdjustedSequence {
   /** The tokens that end the sequence. */
   readonly eosIds?: readonly number[];
   readonly params: Partial<AdjustingParams>;
+  /** Rule for its next id; null or absent where any may be sampled. */
+  readonly constraint?: { readonly allowed: AllowedIds | null } | null | undefined;
 }
 
 type PenaltyParams = Pick<SamplingParams, 'repetitionPenalty' | 'presencePenalty' | 'frequencyPenalty'>;
@@ -53,7 +56,7 @@ export function maxUnreadIds(params: Partial<PenaltyParams>): number {
  * no other.
  */
 export function adjustmentOf(
-  { promptIds, ids, eosIds = [], params }: AdjustedSequence,
+  { promptIds, ids, eosIds = [], params, constraint }: AdjustedSequence,
   numTokens: number,
   tokenSlot: number,
 ): LogitsAdjustment | null {
@@ -76,7 +79,8 @@ export function adjustmentOf(
     for (const id of ids) tokenOf(id).isSeen = true;
   }
   if (countsOutput) for (const id of ids) tokenOf(id).outputCount++;
-  if (numOutputIds < minTokens) {
+  // Where a constraint leaves nothing but an end, that comes before its time.
+  if (numOutputIds < minTokens && !constraint?.allowed?.isComplete) {
     for (const id of stopTokenIds) tokenOf(id).isMasked = true;
     if (!ignoreEos) for (const id of eosIds) tokenOf(id).isMasked = true;
   }

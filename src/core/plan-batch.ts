@@ -54,7 +54,7 @@ export interface PlannedBatch<Row extends BatchRow> {
  * Flattens the rows of one step. Rows with one token come first and otherwise keep their order. An id that is not on
  * the host yet is written as `-1 - tokenSlot`.
  *
- * @throws RangeValueError when a block table is too short for its row.
+ * @throws RangeValueError when a block table is too short for its row, and for a constrained row that samples before its mask is there.
  */
 export function planBatch<Row extends BatchRow>(
   rows: readonly Row[],
@@ -116,7 +116,9 @@ export function planBatch<Row extends BatchRow>(
       const { temperature, topK, topP, minP, seed, logprobs = null } = params;
       const adjustment = adjustmentOf(row.sequence, end, tokenSlot);
       logitsRows.push(token - 1);
-      samplingRows.push({ temperature, topK, topP, minP, seed, position: end, tokenSlot, adjustment, logprobs });
+      const mask = maskOf(row.sequence);
+      const how = { temperature, topK, topP, minP, seed, position: end, tokenSlot, adjustment, logprobs };
+      samplingRows.push(mask === null ? how : { ...how, mask });
       sampled.push(row);
     }
   }
@@ -145,6 +147,14 @@ export function planBatch<Row extends BatchRow>(
     ...(pooled.length > 0 && { pooled }),
   };
   return { plan, sampled, scored, embedded };
+}
+
+/** Returns the mask of a row that samples; null where any id may be sampled. */
+function maskOf({ constraint }: AdjustedSequence): Uint32Array | null {
+  if (!constraint) return null;
+  if (constraint.allowed === null)
+    throw new RangeValueError('mask of a constrained row', null, 'the ids that it allows');
+  return constraint.allowed.words;
 }
 
 function numBlocksRead({ start, numTokens, blockTable }: BatchRow, blockSize: number): number {

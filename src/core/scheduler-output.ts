@@ -23,7 +23,7 @@ export interface SchedulerRow {
   readonly pooled: PooledPositions | null;
 }
 
-/** Work of one step. Without rows there is nothing to run: every sequence waits for ids in flight. */
+/** Work of one step. Without rows there is nothing to run: every sequence waits for ids in flight, or for those that its constraint allows. */
 export interface SchedulerOutput {
   readonly rows: readonly SchedulerRow[];
   /** Sequences that start or resume with this step. */

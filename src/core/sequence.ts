@@ -1,4 +1,5 @@
 // The life of one request as the scheduler sees it. All of its state stands here, so that books can be checked against it.
+import type { ConstrainedIds } from './constrained-ids.ts';
 import type { TokenLogprobs } from './runner.ts';
 import type { SamplingParams } from './sampling-params.ts';
 
@@ -33,6 +34,8 @@ export interface SequenceInit {
   readonly promptLogprobs?: number | null;
   /** Pooling of the prompt's embedding, in place of ids; null, as when left out, for a sequence that generates. */
   readonly pooling?: Pooling | null;
+  /** Rule for its ids, after those that it begins with; null, as when left out, for none. */
+  readonly constraint?: ConstrainedIds | null;
 }
 
 /**
@@ -68,6 +71,8 @@ export class Sequence {
   readonly promptLogprobs: number | null;
   /** As of `SequenceInit`. */
   readonly pooling: Pooling | null;
+  /** As of `SequenceInit`. */
+  readonly constraint: ConstrainedIds | null;
 
   /** Generated ids on the host, those that it began with and the eos or stop id that ended it included. */
   readonly ids: number[];
@@ -104,6 +109,7 @@ export class Sequence {
     this.numResumedIds = this.ids.length;
     this.promptLogprobs = init.promptLogprobs ?? null;
     this.pooling = init.pooling ?? null;
+    this.constraint = init.constraint ?? null;
     this.requestId = requestId;
     this.promptIds = promptIds;
     this.params = params;
@@ -121,6 +127,16 @@ export class Sequence {
   /** Tokens that the next step of this sequence has to compute. */
   get numUncomputedTokens(): number {
     return this.numTokens - this.numComputedTokens;
+  }
+
+  /** True while its next id can't be sampled: the ids that its constraint allows follow from all before, and are not there yet. */
+  get isHeld(): boolean {
+    return this.constraint !== null && (this.numPendingIds > 0 || this.constraint.allowed === null);
+  }
+
+  /** Tokens that the next step may compute: while the sequence is held, all but the one that the next id is sampled after. */
+  get numRunnableTokens(): number {
+    return this.isHeld ? this.numUncomputedTokens - 1 : this.numUncomputedTokens;
   }
 
   /** True when the ids on the host and in flight reach `maxTokens`. A sequence that generates none has one in flight, which is dropped, or its embedding. */

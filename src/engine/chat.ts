@@ -35,6 +35,7 @@ export interface ChatStream {
 const REQUEST_KEYS: KeyTable<ChatRequest> = {
   requestId: true,
   sampling: true,
+  constraint: true,
   priority: true,
   deadlineMs: true,
   arrival: true,

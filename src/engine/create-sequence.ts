@@ -1,4 +1,6 @@
 // Checks a request whole and makes a sequence of it: after this nothing of a request can make a step fail.
+import { ConstrainedIds, type ConstrainedSequence } from '../core/constrained-ids.ts';
+import type { Constraint } from '../core/constraint.ts';
 import { resolveSamplingParams } from '../core/resolve-sampling-params.ts';
 import type { ModelLimits } from '../core/runner.ts';
 import { numLogprobs } from '../core/sampling-table.ts';
@@ -6,7 +8,7 @@ import { type Pooling, Sequence } from '../core/sequence.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { checkKeys, type KeyTable } from '../util/keys.ts';
-import { checkValue, flag, tokenId } from '../util/option-checks.ts';
+import { type Check, checkValue, flag, tokenId } from '../util/option-checks.ts';
 import type { GenerationRequest } from './request.ts';
 import { resumedIds } from './resume.ts';
 
@@ -20,6 +22,7 @@ const KEYS: KeyTable<GenerationRequest> = {
   promptIds: true,
   requestId: true,
   sampling: true,
+  constraint: true,
   priority: true,
   deadlineMs: true,
   arrival: true,
@@ -30,6 +33,16 @@ const KEYS: KeyTable<GenerationRequest> = {
   resume: true,
   timeline: true,
   signal: true,
+};
+
+const constraintCheck: Check = {
+  expected: 'an object that has start(), allowed(), accept() and, where it has an end, end()',
+  accepts: (value) => {
+    if (typeof value !== 'object' || value === null) return false;
+    const methods = ['start', 'allowed', 'accept'].map((name) => Reflect.get(value, name));
+    const end: unknown = Reflect.get(value, 'end');
+    return [...methods, ...(end === undefined ? [] : [end])].every((method) => typeof method === 'function');
+  },
 };
 
 /** Parts of an engine that a request is checked against. */
@@ -108,18 +121,21 @@ export function createSequence(request: GenerationRequest, context: RequestConte
   const ids = resumedIds(request, { params, eosIds, isToken });
   if (params.stop.length > 0) checkHasText('stop', params.stop, context);
   const prefixGroup = context.prefixGroup ?? (sharesPrefixes ? cacheSalt : null);
-  return new Sequence({
-    requestId,
-    promptIds,
-    ids,
-    params,
-    eosIds,
-    arrival,
-    priority,
-    prefixGroup,
-    promptLogprobs,
-    pooling,
-  });
+  const endIds = [...eosIds, ...params.stopTokenIds];
+  const constraint = constrainedIds(request.constraint, { vocabSize, ids, endIds }, params.maxTokens);
+  const state = { arrival, priority, prefixGroup, promptLogprobs, pooling, constraint };
+  return new Sequence({ requestId, promptIds, ids, params, eosIds, ...state });
+}
+
+/** Checks a constraint; null where there is none, and for a request that generates nothing. */
+function constrainedIds(
+  constraint: Constraint | undefined,
+  sequence: ConstrainedSequence,
+  maxTokens: number,
+): ConstrainedIds | null {
+  if (constraint === undefined) return null;
+  checkValue('constraint', constraint, constraintCheck);
+  return maxTokens === 0 ? null : new ConstrainedIds(constraint, sequence);
 }
 
 function checkPromptLogprobs(numTop: number, numTokens: number): void {

@@ -6,6 +6,9 @@ import type { LiveRequest } from './live-request.ts';
 import type { LiveRequests } from './live-requests.ts';
 import type { StepOutcome } from './run-step.ts';
 
+/** Error of a request that sampled an id which its constraint does not allow: the model gives none that it does. */
+const NOTHING_LEFT = 'none of the ids that the constraint allows can be sampled';
+
 /** Requests and scheduler of an engine. */
 export interface DeliveryContext {
   readonly live: LiveRequests;
@@ -49,6 +52,8 @@ function deliver(
     return;
   }
   if (embedding !== null) request.receiveEmbedding(embedding);
-  if (finishReason !== null) live.end(sequence, { finishReason, time, error: null });
+  if (finishReason === 'error') live.end(sequence, { finishReason, time, error: NOTHING_LEFT });
+  else if (finishReason !== null) live.end(sequence, { finishReason, time, error: null });
   else if (request.overrun !== null) live.abort(request, request.overrun);
+  else if (id !== null) sequence.constraint?.accept(id);
 }

@@ -300,10 +300,15 @@ export class Engine {
 
   async #takeTurn(): Promise<boolean> {
     try {
+      for (const { constraint } of this.#scheduler.upcoming) constraint?.start();
       this.#live.expire();
       this.#endIfRunnerFailed();
+      const { numPreemptions } = this.#scheduler;
       const rows = this.#submitStep();
-      // Without a new step, one result may be all that the next one waits for.
+      // Preemptions have made room for the next step.
+      const mayRun = this.#inFlight.length > 0 || this.#scheduler.numPreemptions > numPreemptions;
+      if (rows === null && !mayRun && this.#live.size > 0) await this.#live.change();
+      // Without a new step, one result may be all that the next one waits for, or the ids that a constraint allows.
       const numLeft = rows === null ? this.#inFlight.length - 1 : this.#unread.numLeft(rows);
       for (let due = this.#inFlight[0]; due !== undefined && this.#inFlight.length > numLeft; due = this.#inFlight[0]) {
         const outcome = await due.outcome;
@@ -335,11 +340,11 @@ export class Engine {
     const { rows, preempted } = output;
     for (const sequence of preempted) this.#live.of(sequence)?.preempt(this.#log.nextIndex);
     if (rows.length === 0) {
-      this.#log.addPreempted(preempted);
+      this.#log.addWithoutStep(output);
       return null;
     }
     const description = this.#log.describe(output, this.#clock.now(), this.#scheduler.numWaiting);
-    for (const sequence of output.admitted) this.#live.of(sequence)?.start(description.submitted);
+    for (const { sequence } of rows) this.#live.of(sequence)?.start(description.submitted);
     const timing = this.#timeKernels ? { timed: 'kernels' as const } : {};
     const context = { runner: this.#runner, clock: this.#clock, lease: this.#lease };
     this.#inFlight.push({ rows, description, outcome: runStep(context, rows, timing) });

@@ -3,9 +3,15 @@ import type { Clock } from '../core/clock.ts';
 import type { Sequence } from '../core/sequence.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import { RangeValueError } from '../util/errors.ts';
+import { messageOf } from '../util/message-of.ts';
+import { Bell } from './bell.ts';
 import { Deadlines } from './deadlines.ts';
+import { FaultReport } from './fault-report.ts';
 import type { LiveRequest, RequestEnd } from './live-request.ts';
 import type { Observers } from './observe/observers.ts';
+
+/** Most milliseconds that a wait for a change takes. */
+const MAX_WAIT = 20;
 
 /** Parts of an engine that its live requests work with. */
 export interface LiveRequestsOptions {
@@ -23,6 +29,11 @@ export class LiveRequests {
   readonly #observers: Observers;
   readonly #byId = new Map<string, LiveRequest>();
   readonly #deadlines: Deadlines;
+  /** Rung when a request is added, ends, or may go on. */
+  readonly #bell = new Bell();
+  /** Those whose constraint has failed. */
+  readonly #failed = new Set<LiveRequest>();
+  readonly #faults = new FaultReport('end() of a constraint');
 
   constructor({ scheduler, clock, kind, observers }: LiveRequestsOptions) {
     this.#scheduler = scheduler;
@@ -57,11 +68,23 @@ export class LiveRequests {
   add(live: LiveRequest): void {
     this.#byId.set(live.sequence.requestId, live);
     this.#deadlines.add(live);
+    const { constraint } = live.sequence;
+    constraint?.listen(() => {
+      if (constraint.failure !== null) this.#failed.add(live);
+      this.#bell.ring();
+    });
+    this.#bell.ring();
   }
 
-  /** Aborts requests whose deadline has passed. */
+  /** Waits until one has come, ended, or may go on, but not for long: a clock or a runner of the caller's gives no sign. */
+  async change(): Promise<void> {
+    await this.#bell.wait(MAX_WAIT);
+  }
+
+  /** Ends requests whose deadline has passed, and those whose constraint has failed: it may fail while a step is scheduled. */
   expire(): void {
     this.#deadlines.expire();
+    for (const live of this.#failed) this.stop(live, 'error', messageOf(live.sequence.constraint?.failure));
   }
 
   /** Aborts a request for its caller; nothing happens when it has ended or is about to. */
@@ -97,6 +120,13 @@ export class LiveRequests {
     if (live === undefined) return;
     this.#byId.delete(sequence.requestId);
     this.#deadlines.delete(live);
+    this.#failed.delete(live);
+    try {
+      sequence.constraint?.end();
+    } catch (error) {
+      this.#faults.add(error);
+    }
+    this.#bell.ring();
     this.#observers.tellFinish(live.end(end));
   }
 }

@@ -1,4 +1,5 @@
 // A request and its result, as callers see them.
+import type { Constraint } from '../core/constraint.ts';
 import type { TokenLogprobs } from '../core/runner.ts';
 import type { SamplingOptions } from '../core/sampling-params.ts';
 import type { FinishReason, PrefixMiss } from '../core/sequence.ts';
@@ -13,6 +14,8 @@ export interface GenerationRequest {
   /** Drawn when missing; no other live request may have it. */
   readonly requestId?: string | undefined;
   readonly sampling?: SamplingOptions | undefined;
+  /** Rule for the ids that it may generate; by default any. */
+  readonly constraint?: Constraint | undefined;
   /** The lower, the more urgent, from -100 to 100; 0. Used by the queue policy `priority`. */
   readonly priority?: number | undefined;
   /** Milliseconds after its arrival at which the request is aborted, if it has not ended. */

@@ -1600,6 +1600,48 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   }
 }
 `,
+  mask_logits: `// out[r, id] = -LIMIT where row r has a mask without the bit of the id, and logits[r, id] is finite; else, where \`copies\` is not 0,
+// logits[r, id]. Without \`copies\`, out holds the row's logits after penalties and biases, and those that are not masked stay.
+//   logits[R, V], rows[R] = row of \`masks\`, or NO_MASK for a row that samples any id, masks[S, ceil(V / 32)] = bit id & 31 of word id >> 5,
+//   out[R, V].
+// A grammar allows few of the tokens at each place of a text: with all others masked, what is sampled fits it.
+// One workgroup for LANES * IDS ids of a row; grid: (ceil(V / (LANES * IDS)), R).
+
+@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(1) var<storage, read> rows: array<u32>;
+@group(0) @binding(2) var<storage, read> masks: array<u32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+
+override LANES: u32 = 64;
+
+// Ids that a lane masks: a GPU has lanes for all of them.
+const IDS = u32(constants::IDS);
+
+const NO_MASK = 0xffffffffu;
+const WORD_BITS = 32u;
+const EXPONENT = 0x7f800000u;
+// As of adjust_logits: finite, so that the sampler finds a logit that is not.
+const LIMIT = 3.4e38;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let start = workgroup.y * params.V;
+  let mask = rows[workgroup.y];
+  let first_word = mask * ((params.V + WORD_BITS - 1u) / WORD_BITS);
+  for (var i = 0u; i < IDS; i++) {
+    let id = (workgroup.x * IDS + i) * LANES + lane;
+    if (id >= params.V) { return; }
+    let logit = logits[start + id];
+    var is_masked = false;
+    if (mask != NO_MASK) { is_masked = ((masks[first_word + id / WORD_BITS] >> (id % WORD_BITS)) & 1u) == 0u; }
+    if (is_masked && (bitcast<u32>(logit) & EXPONENT) != EXPONENT) {
+      out[start + id] = -LIMIT;
+    } else if (params.copies != 0u) {
+      out[start + id] = logit;
+    }
+  }
+}
+`,
   matmul: `import package::packed_weights::TILE_VEC4;
 import package::matmul_inputs::{
   CHUNK, ROWS, SUMS, TILES, add_quad, columns_of, end_chunk, load_x, next_rows, start_groups,

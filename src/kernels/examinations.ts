@@ -8,6 +8,7 @@ import { examineKVWrite } from './kv-write/examination.ts';
 import { kvWrite } from './kv-write/kv-write.ts';
 import { examineLayernorm } from './layernorm/examination.ts';
 import { examineLogprobs } from './logprobs/examination.ts';
+import { examineMaskLogits } from './mask-logits/examination.ts';
 import {
   examineMatmul,
   examineMatmulKVWrite,
@@ -38,6 +39,7 @@ const EXAMINATIONS: readonly ((work: ModelWork) => Examination | readonly Examin
   examinePoolHidden,
   examineGatherRows,
   examineAdjustLogits,
+  examineMaskLogits,
   examineSample,
   examineLogprobs,
 ];

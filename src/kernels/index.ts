@@ -88,6 +88,7 @@ export { type KVDType, kvRowWords, kvWrite } from './kv-write/kv-write.ts';
 export { layernorm } from './layernorm/layernorm.ts';
 export { layernormNaive } from './layernorm/layernorm-naive.ts';
 export { logprobs } from './logprobs/logprobs.ts';
+export { maskLogits } from './mask-logits/mask-logits.ts';
 export { fillsKVRow, matmul, matmulKVWrite } from './matmul/matmul.ts';
 export { matmulNaive } from './matmul/matmul-naive.ts';
 export { normMatmul, normMatmulKVWrite, rmsnormMatmul } from './matmul/norm-matmul.ts';

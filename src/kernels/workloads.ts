@@ -11,6 +11,7 @@ import { gatherRowsWorkloads } from './gather-rows/workload.ts';
 import type { KernelWorkloads } from './kernel-workload.ts';
 import { kvWriteWorkloads } from './kv-write/workload.ts';
 import { logprobsWorkloads } from './logprobs/workload.ts';
+import { maskLogitsWorkloads } from './mask-logits/workload.ts';
 import { matmulKVWriteWorkloads, normMatmulKVWriteWorkloads } from './matmul/workload.ts';
 import { poolHiddenWorkloads } from './pool-hidden/workload.ts';
 import { normRopeKVWriteWorkloads, ropeKVWriteWorkloads } from './rope-kv-write/workload.ts';
@@ -31,6 +32,7 @@ const KERNEL_WORKLOADS: readonly KernelWorkloads[] = [
   poolHiddenWorkloads,
   gatherRowsWorkloads,
   adjustLogitsWorkloads,
+  maskLogitsWorkloads,
   sampleWorkloads,
   sampleProbsWorkloads,
   sampleNaiveWorkloads,

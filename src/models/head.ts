@@ -39,7 +39,7 @@ export function sampleRows(step: Step, head: Head, shape: StepShape): void {
   lmHead(step, head.weights, head.lastNorm(logitsOfAll ? hidden : rows, normed), logits);
   const sampled = step.scratch('sampled').prefix([R, 2]);
   const operands = {
-    logits: shape.adjustsLogits ? adjust(step, logits) : logits,
+    logits: sampledLogits(step, logits, shape),
     sampling: firstRows(inputs.sampling, R),
     next_tokens: step.scratch('nextTokens'),
     sampled,
@@ -88,13 +88,21 @@ export function lmHead(step: Step, { head, noBias }: HeadWeights, rows: Tensor |
     linear(step, null, x, { w, bias: noBias.prefix([size]) }, logits, { use: 'LM head', first });
 }
 
-/** Adds bias, penalties and mask; returns the changed logits. */
-function adjust(step: Step, logits: Tensor): Tensor {
+/** Adds bias, penalties and masks; returns the logits to sample from, which are others than the given where something changes them. */
+function sampledLogits(step: Step, logits: Tensor, { adjustsLogits, masksLogits }: StepShape): Tensor {
+  if (!adjustsLogits && !masksLogits) return logits;
   const { kernels, inputs } = step;
+  const [R = 0] = logits.shape;
   const out = step.scratch('adjusted').prefix(logits.shape);
-  const rows = firstRows(inputs.adjustRows, logits.shape[0] ?? 0);
-  const operands = { logits, rows, entries: inputs.adjustEntries, next_tokens: step.scratch('nextTokens'), out };
-  step.add(kernels.adjustLogits, operands, {});
+  if (adjustsLogits) {
+    const rows = firstRows(inputs.adjustRows, R);
+    const operands = { logits, rows, entries: inputs.adjustEntries, next_tokens: step.scratch('nextTokens'), out };
+    step.add(kernels.adjustLogits, operands, {});
+  }
+  if (masksLogits) {
+    const operands = { logits, rows: firstRows(inputs.maskRows, R), masks: inputs.masks, out };
+    step.add(kernels.maskLogits, operands, { copies: adjustsLogits ? 0 : 1 });
+  }
   return out;
 }
 

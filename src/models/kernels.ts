@@ -7,6 +7,7 @@ import { gatherRows } from '../kernels/gather-rows/gather-rows.ts';
 import { kvWrite } from '../kernels/kv-write/kv-write.ts';
 import { layernorm } from '../kernels/layernorm/layernorm.ts';
 import { logprobs } from '../kernels/logprobs/logprobs.ts';
+import { maskLogits } from '../kernels/mask-logits/mask-logits.ts';
 import { matmul, matmulKVWrite } from '../kernels/matmul/matmul.ts';
 import { normMatmul, normMatmulKVWrite, rmsnormMatmul } from '../kernels/matmul/norm-matmul.ts';
 import { poolHidden } from '../kernels/pool-hidden/pool-hidden.ts';
@@ -34,6 +35,7 @@ export const modelKernels = {
   poolHidden,
   gatherRows,
   adjustLogits,
+  maskLogits,
   sample,
   logprobs,
 };

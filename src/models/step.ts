@@ -24,6 +24,8 @@ export interface StepShape {
   readonly logitsOfAll: boolean;
   /** True where some row samples from other logits than the model's. */
   readonly adjustsLogits: boolean;
+  /** True where some row may sample some ids only. */
+  readonly masksLogits: boolean;
   /** True where some row reports log-probabilities. */
   readonly reportsLogprobs: boolean;
   /** Q: tokens that score the next id of their prompt. */
@@ -95,6 +97,10 @@ export interface StepInputTensors {
   readonly scoredIds: Tensor;
   /** [chunks, words] as `wantedLogprobs`. */
   readonly scoredWanted: Tensor;
+  /** [S] row of `masks` of each row of logits; see shaders/mask_logits.wgsl. */
+  readonly maskRows: Tensor;
+  /** [S, ceil(V / 32)] */
+  readonly masks: Tensor;
 }
 
 /** Step to which a model's layers add their dispatches. */

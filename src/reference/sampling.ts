@@ -1,5 +1,6 @@
 // The distribution that a row of logits is drawn from, in float64.
 import { isRecord } from '../util/keys.ts';
+import { ceilDiv } from '../util/math.ts';
 import {
   type Check,
   type Checks,
@@ -39,6 +40,8 @@ export interface LogitPenalties {
   readonly frequencyPenalty?: number;
   /** Never drawn. */
   readonly maskedIds?: readonly number[];
+  /** Bits of the ids that may be drawn, in ceil(V / 32) words: bit `id & 31` of word `id >> 5`. */
+  readonly mask?: Uint32Array;
 }
 
 const FILTERS: Checks<SamplingFilters> = {
@@ -52,14 +55,14 @@ const FILTERS: Checks<SamplingFilters> = {
 };
 
 /**
- * The logits [V] after bias, repetition, presence and frequency penalty and mask, in that order.
+ * The logits [V] after bias, repetition, presence and frequency penalty, masked ids and mask, in that order.
  *
  * @throws RangeValueError for logits or penalties that are none.
  */
 export function adjustLogits(logits: Float64Array, penalties: LogitPenalties): Float64Array {
   checkArray('logits', logits);
   checkOptions('penalties', penalties, penaltiesOf(logits.length));
-  const { promptIds = [], outputIds = [], logitBias = {}, maskedIds = [] } = penalties;
+  const { promptIds = [], outputIds = [], logitBias = {}, maskedIds = [], mask } = penalties;
   const { repetitionPenalty = 1, presencePenalty = 0, frequencyPenalty = 0 } = penalties;
   const out = logits.map((logit, id) => logit + (logitBias[id] ?? 0));
   for (const id of new Set([...promptIds, ...outputIds])) {
@@ -68,7 +71,8 @@ export function adjustLogits(logits: Float64Array, penalties: LogitPenalties): F
   for (const id of new Set(outputIds)) out[id]! -= presencePenalty;
   for (const id of outputIds) out[id]! -= frequencyPenalty;
   for (const id of maskedIds) out[id] = Number.NEGATIVE_INFINITY;
-  return out;
+  if (mask === undefined) return out;
+  return out.map((logit, id) => (((mask[id >> 5]! >> (id & 31)) & 1) === 1 ? logit : Number.NEGATIVE_INFINITY));
 }
 
 /**
@@ -112,6 +116,10 @@ function penaltiesOf(V: number): Checks<LogitPenalties> {
     presencePenalty: finite,
     frequencyPenalty: finite,
     maskedIds: ids,
+    mask: {
+      expected: `a Uint32Array of ${ceilDiv(V, 32)} words`,
+      accepts: (value) => value instanceof Uint32Array && value.length === ceilDiv(V, 32),
+    },
   };
 }
 

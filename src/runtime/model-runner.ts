@@ -17,7 +17,7 @@ import { forward } from './forward.ts';
 import { measureReadback } from './measure-readback.ts';
 import { closeParts, createParts, type ModelOptions, type ModelParts } from './model-parts.ts';
 import type { RuntimeSizes } from './runtime-sizes.ts';
-import { adjusts } from './step-inputs.ts';
+import { adjusts, hasMasks } from './step-inputs.ts';
 import { StepReadback } from './step-readback.ts';
 import { stepShape } from './step-shape.ts';
 import { runVariants, type WarmUpProgress } from './warm-up.ts';
@@ -210,11 +210,16 @@ export class ModelRunner implements Runner {
     checkCount('rows of logits', Math.max(logitsRows.length, 1), this.#sizes.maxLogitsRows);
     checkCount('blocks of a sequence', maxBlocks, ceilDiv(maxModelLen, blockSize));
     if (plan.scored) checkCount('scored tokens', plan.scored.rows.length, numTokens);
-    if (!adjusts(plan)) return;
+    if (!adjusts(plan) && !hasMasks(plan)) return;
     const numAdjusted = samplingRows.reduce((sum, { adjustment }) => sum + (adjustment?.tokens.length ?? 0), 0);
-    checkCount('rows of a step with adjusted logits', logitsRows.length, maxBatchSize);
+    checkCount('rows of a step with adjusted or masked logits', logitsRows.length, maxBatchSize);
     const [maxAdjusted = 0] = this.#parts.inputs.tensors.adjustEntries.shape;
     if (numAdjusted > maxAdjusted) throw new RangeValueError('adjusted logits', numAdjusted, `at most ${maxAdjusted}`);
+    const [, maskLength] = this.#parts.inputs.tensors.masks.shape;
+    for (const { mask } of samplingRows) {
+      if (mask && mask.length !== maskLength)
+        throw new RangeValueError('words of a mask', mask.length, `${maskLength}`);
+    }
   }
 }
 

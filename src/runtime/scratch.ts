@@ -26,7 +26,7 @@ export function scratchTable(config: ModelConfig, sizes: RuntimeSizes) {
     gathered: { label: 'gathered', dtype: 'f32', shape: [R, C] },
     /** Raw logits of the model; nothing changes them. */
     logits: { label: 'logits', dtype: 'f32', shape: [R, V] },
-    /** Logits to sample from in steps where some row has penalties, biases or masked ids. */
+    /** Logits to sample from in steps where some row has penalties, biases, masked ids or a mask. */
     adjusted: { label: 'adjusted logits', dtype: 'f32', shape: [S, V] },
     /** Sampled id, and 1 where the logits were finite. */
     sampled: { label: 'sampled', dtype: 'u32', shape: [R, 2] },

@@ -1,5 +1,6 @@
 // Inputs of a step on the GPU: one buffer with a fixed place for each array, so that a step is one write and no new bind group.
 import type { BatchPlan, SamplingRow, ScoredTokens } from '../core/batch-plan.ts';
+import { maskWords } from '../core/constrained-ids.ts';
 import { MAX_LOGIT_BIASES, MAX_STOPS } from '../core/sampling-table.ts';
 import { MAX_EOS_IDS } from '../core/sequence.ts';
 import type { Device } from '../gpu/device.ts';
@@ -8,6 +9,7 @@ import { Tensor } from '../gpu/tensor.ts';
 import { ADJUST_ENTRY_WORDS, ADJUST_ROW_WORDS } from '../kernels/adjust-logits/adjust-logits.ts';
 import { adjustEntryWords, adjustRowWords } from '../kernels/adjust-logits/adjust-row.ts';
 import { queryTiles } from '../kernels/attention/query-tiles.ts';
+import { NO_MASK } from '../kernels/mask-logits/mask-logits.ts';
 import { POOL_ROW_WORDS } from '../kernels/pool-hidden/pool-hidden.ts';
 import { poolRowWords } from '../kernels/pool-hidden/pool-row.ts';
 import { SAMPLING_WORDS, samplingWords } from '../kernels/sample/sampling-row.ts';
@@ -48,6 +50,9 @@ export function inputTable(sizes: RuntimeSizes): TensorTable<keyof StepInputTens
     scoredRows: i32('scored rows', numScoredChunks(sizes), chunkWords(sizes, 1)),
     scoredIds: u32('scored ids', numScoredChunks(sizes), chunkWords(sizes, 1)),
     scoredWanted: u32('wanted logprobs of scored ids', numScoredChunks(sizes), chunkWords(sizes, 1)),
+    // Written apart from all before, of which a step with masks may leave most out.
+    maskRows: u32('mask rows', S),
+    masks: u32('masks', S, maskWords(sizes.vocabSize)),
   };
 }
 
@@ -62,7 +67,8 @@ function maxAdjustEntries({ maxBatchSize, maxModelLen, vocabSize }: RuntimeSizes
 }
 
 /**
- * Inputs of a step in one buffer, written once a step. Every array has a fixed place in it, so bind groups never change.
+ * Inputs of a step in one buffer, written once a step, and once more in steps with masks. Every array has a fixed place in it, so bind
+ * groups never change.
  */
 export class StepInputs {
   readonly tensors: StepInputTensors;
@@ -125,6 +131,7 @@ export class StepInputs {
     if (plan.scored) end = this.#setScored(plan.scored);
     const { queue } = this.#device.gpu;
     this.#device.attempt('step inputs', () => queue.writeBuffer(this.#buffer, 0, this.#words, 0, end));
+    if (hasMasks(plan)) this.#writeMasks(plan.samplingRows);
     return tiles.length / 2 - plan.numDecodeTokens;
   }
 
@@ -159,6 +166,21 @@ export class StepInputs {
     return adjustEntries.range.offset / 4 + end * ADJUST_ENTRY_WORDS;
   }
 
+  /** Writes the masks of constrained rows, one after another. */
+  #writeMasks(rows: readonly SamplingRow[]): void {
+    const { maskRows, masks } = this.tensors;
+    const [, words = 0] = masks.shape;
+    let end = 0;
+    for (const [r, { mask }] of rows.entries()) {
+      this.#set(maskRows, [mask ? end : NO_MASK], r);
+      if (mask) this.#set(masks, mask, end++ * words);
+    }
+    const first = maskRows.range.offset / 4;
+    const numWords = masks.range.offset / 4 + end * words - first;
+    const { queue } = this.#device.gpu;
+    this.#device.attempt('masks', () => queue.writeBuffer(this.#buffer, 4 * first, this.#words, first, numWords));
+  }
+
   /** Writes tokens that score their prompts, chunk by chunk. @returns the end of the last chunk in words. */
   #setScored({ rows, targets, numTop }: ScoredTokens): number {
     const { scoredRows, scoredIds, scoredWanted } = this.tensors;
@@ -189,6 +211,11 @@ export class StepInputs {
 /** Returns true when some row of the step samples from other logits than the model's. */
 export function adjusts({ samplingRows }: BatchPlan): boolean {
   return samplingRows.some(({ adjustment }) => adjustment !== null);
+}
+
+/** Returns true when some row of the step may sample some ids only. */
+export function hasMasks({ samplingRows }: BatchPlan): boolean {
+  return samplingRows.some(({ mask }) => mask !== undefined);
 }
 
 function regionBytes(entry: TensorEntry): number {

@@ -4,7 +4,7 @@ import { dispatchedSplits } from '../kernels/attention/splits.ts';
 import { ROW_BUCKETS } from '../kernels/tunings.ts';
 import type { StepShape } from '../models/step.ts';
 import type { RuntimeSizes } from './runtime-sizes.ts';
-import { adjusts } from './step-inputs.ts';
+import { adjusts, hasMasks } from './step-inputs.ts';
 
 /** Returns the part of a plan that decides which dispatches run on a runner of some sizes. */
 export function stepShape(
@@ -22,6 +22,7 @@ export function stepShape(
     numLogitsRows: logitsRows.length,
     logitsOfAll: logitsRows.length === numTokens,
     adjustsLogits: adjusts(plan),
+    masksLogits: hasMasks(plan),
     reportsLogprobs: samplingRows.some(({ logprobs }) => logprobs !== null),
     numScoredTokens: plan.scored?.rows.length ?? 0,
     numPooledRows: plan.pooled?.length ?? 0,
@@ -42,8 +43,8 @@ export function stepShapes(sizes: RuntimeSizes): StepShape[] {
     const kinds = { logitsOfAll: false, reportsLogprobs: true, numScoredTokens: 0, numPooledRows: 1 };
     const common = { numTokens, ...kinds, numDecodeTokens: numTokens, numPrefillTiles: 0, numDecodeSplits: 1 };
     // Only rows that are some sequence's last have adjusted logits.
-    const ofSequences = { numLogitsRows: Math.min(rows, maxBatchSize), adjustsLogits: true };
-    const ofPrompt = { numLogitsRows: Math.min(numTokens, maxLogitsRows), adjustsLogits: false };
+    const ofSequences = { numLogitsRows: Math.min(rows, maxBatchSize), adjustsLogits: true, masksLogits: true };
+    const ofPrompt = { numLogitsRows: Math.min(numTokens, maxLogitsRows), adjustsLogits: false, masksLogits: false };
     shapes.push({ ...common, ...ofSequences }, { ...common, ...ofSequences, numDecodeSplits: maxSplits });
     shapes.push({ ...common, ...ofPrompt, numDecodeTokens: 0, numPrefillTiles: 1 });
   }

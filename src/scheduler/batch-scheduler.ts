@@ -71,6 +71,12 @@ export class BatchScheduler implements Scheduler {
     return Math.min(this.#limits.maxBatchSize, this.#policies.maxRunning);
   }
 
+  get upcoming(): readonly Sequence[] {
+    return Iterator.from(this.#waiting)
+      .take(Math.max(this.maxRunning - this.numRunning, 0))
+      .toArray();
+  }
+
   get numPreemptions(): number {
     return this.#counts.preemptions;
   }
@@ -115,7 +121,7 @@ export class BatchScheduler implements Scheduler {
       if (step.budget === 0) break;
       // An earlier one may have taken its blocks.
       if (running.sequence.status !== 'running' || running.sequence.isFullLength) continue;
-      if (running.sequence.numPendingIds > maxUnreadIds(running.sequence.params)) continue;
+      if (running.sequence.numPendingIds > maxUnreadIds(running.sequence.params) || running.sequence.isHeld) continue;
       if (this.#allocateOrPreempt(step, running.sequence, 1)) this.#addRow(step, running, 1);
     }
     // The rest of the target after the decoding rows, but at least one token.
@@ -124,7 +130,7 @@ export class BatchScheduler implements Scheduler {
     for (const running of this.#running) {
       const { sequence } = running;
       if (sequence.isFullLength || isDecode(running)) continue;
-      const numTokens = Math.min(sequence.numUncomputedTokens, step.budget);
+      const numTokens = Math.min(sequence.numRunnableTokens, step.budget);
       if (numTokens > 0) this.#addRow(step, running, numTokens);
     }
     // When blocks are short, a sequence that started now would be preempted next.
@@ -151,6 +157,10 @@ export class BatchScheduler implements Scheduler {
         continue;
       }
       const id = ids[index]!;
+      if (sequence.constraint?.allows(id) === false) {
+        updates.push(this.#break(sequence, null));
+        continue;
+      }
       sequence.ids.push(id);
       this.#counts.generatedTokens++;
       this.#kv.cacheBlocks(sequence);
@@ -169,9 +179,12 @@ export class BatchScheduler implements Scheduler {
     return updates;
   }
 
-  /** Ends a sequence whose logits for a position, or hidden states before it, are not finite: it may have left keys that are not finite. */
-  #break(sequence: Sequence, brokenAt: number): SequenceUpdate {
-    this.#kv.evict(sequence);
+  /**
+   * Ends a sequence whose logits for a position, or hidden states before it, are not finite: it may have left keys that are not finite. With
+   * null it is one whose sampled id its constraint does not allow.
+   */
+  #break(sequence: Sequence, brokenAt: number | null): SequenceUpdate {
+    if (brokenAt !== null) this.#kv.evict(sequence);
     this.#finish(sequence, 'error');
     return { ...NO_UPDATE, sequence, brokenAt, finishReason: 'error' };
   }
@@ -214,7 +227,8 @@ export class BatchScheduler implements Scheduler {
       insertByRank(this.#running, running, ({ sequence }) => sequence);
       head.status = 'running';
       step.admitted.push(head);
-      this.#addRow(step, running, Math.min(head.numUncomputedTokens, step.budget));
+      const numTokens = Math.min(head.numRunnableTokens, step.budget);
+      if (numTokens > 0) this.#addRow(step, running, numTokens);
     }
   }
 
@@ -223,8 +237,8 @@ export class BatchScheduler implements Scheduler {
    * A block is left for each running sequence that will need another, or the newcomer would soon cost one of them its own.
    */
   #startHead(head: Sequence): boolean {
-    // An id in flight would be missing from the recomputed prompt.
-    if (head.numPendingIds > 0) return false;
+    // An id in flight would be missing from the recomputed prompt. Code of a caller's may have brought it to the head of the queue.
+    if (head.numPendingIds > 0 || head.constraint?.hasStarted === false) return false;
     const isAdmitted = this.#policies.admits(this.#admissionState(), head);
     // With nothing running there would be no further step, and so no end: the policy may delay a request, never lose
     // one.

@@ -8,7 +8,10 @@ export function reasonToStop(sequence: ReadonlySequence, id: number): 'stop' | '
   return ids.length >= params.maxTokens ? 'length' : null;
 }
 
-/** Tells whether the id ends the sequence as an eos. */
-export function isEos({ eosIds, params }: Pick<ReadonlySequence, 'eosIds' | 'params'>, id: number): boolean {
-  return eosIds.includes(id) && !params.ignoreEos;
+/** Tells whether the id ends the sequence as an eos: where its constraint allowed nothing but an end, even if it ignores them. */
+export function isEos(
+  { eosIds, params, constraint }: Pick<ReadonlySequence, 'eosIds' | 'params' | 'constraint'>,
+  id: number,
+): boolean {
+  return eosIds.includes(id) && (!params.ignoreEos || constraint?.allowed?.isComplete === true);
 }

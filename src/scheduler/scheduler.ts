@@ -50,7 +50,8 @@ export interface SchedulerStats {
  *
  * `schedule` may be called for further steps before `update` or `fail` of this one: a row in flight counts as one
  * pending id. If the id then ends its sequence, the rows scheduled after it are wasted and their results dropped. A sequence with
- * penalties sits out while two of its ids are pending: they count all but the newest on the host.
+ * penalties sits out while two of its ids are pending: they count all but the newest on the host. One with a constraint sits out while
+ * any is, and until its allowed ids are there; meanwhile its prompt is computed but for the last token.
  */
 export interface Scheduler {
   readonly numWaiting: number;
@@ -59,6 +60,8 @@ export interface Scheduler {
   readonly numRunning: number;
   /** Most sequences that run at a time. */
   readonly maxRunning: number;
+  /** Sequences that wait and for which the next step has places, the first in the queue first. */
+  readonly upcoming: readonly Sequence[];
   /** Preemptions so far: for a sequence ranked before it, or because another request's step failed. */
   readonly numPreemptions: number;
   readonly stats: SchedulerStats;

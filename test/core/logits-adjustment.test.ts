@@ -53,6 +53,22 @@ describe('the adjustment of a row', () => {
     expect(tokensOf(params, 7)).toBe(null);
   });
 
+  test('masks no end where a constraint leaves nothing else', () => {
+    const params = { minTokens: 5, stopTokenIds: [8], logitBias: { 1: 2 } };
+    const tokensUnder = (isComplete: boolean) => {
+      const constraint = { allowed: { words: Uint32Array.of(2), isComplete } };
+      return adjustmentOf({ ...sequence, params, constraint }, 6, TOKEN_SLOT)?.tokens.map(({ id, isMasked }) => [
+        id,
+        isMasked,
+      ]);
+    };
+    expect(tokensUnder(true)).toEqual([[1, false]]);
+    expect(tokensUnder(false)).toEqual([
+      [1, true],
+      [8, true],
+    ]);
+  });
+
   test('masks every eos, each once', () => {
     const masked = { ...untouched, isMasked: true };
     const adjustment = adjustmentOf(

@@ -49,6 +49,20 @@ describe('planBatch', () => {
     });
   });
 
+  test('has the masks of constrained rows that sample, and refuses one whose mask is not there', () => {
+    const ruled = (allowed: { words: Uint32Array; isComplete: boolean } | null, samples = true) => {
+      const { sequence, ...rest } = row({ start: 4, samples });
+      return { ...rest, sequence: { ...sequence, constraint: { allowed } } };
+    };
+    const words = Uint32Array.of(5);
+    const open = row({ start: 4 });
+    const { plan } = planBatch([ruled({ words, isComplete: false }), open, ruled(null, false)], { blockSize: 8 });
+    expect(plan.samplingRows.map(({ mask }) => mask)).toEqual([words, undefined]);
+    expect(plan.samplingRows[1]).not.toHaveProperty('mask');
+    const refusal = 'mask of a constrained row is null, expected the ids that it allows';
+    expect(() => planBatch([open, ruled(null)], { blockSize: 8 })).toThrow(refusal);
+  });
+
   test('lays out prefill, chunk and decode rows as the table says', () => {
     const prefill = row({ numTokens: 5, tokenSlot: 2, blockTable: [7, 3], seed: 21 });
     const decode = row({ promptIds: [20, 21], ids: [22, 23], start: 3, tokenSlot: 0, blockTable: [1], seed: 22 });

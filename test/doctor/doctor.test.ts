@@ -207,6 +207,13 @@ describe('doctor', () => {
       }),
     },
     {
+      fault: 'a mask with its bits from the highest down',
+      kernel: 'mask_logits',
+      planted: () => ({
+        maskLogits: mutant(untuned(modelKernels.maskLogits), [['>> (id % WORD_BITS)', '>> (31u - id % WORD_BITS)']]),
+      }),
+    },
+    {
       fault: 'the highest id on a tie',
       kernel: 'sample',
       planted: () => ({

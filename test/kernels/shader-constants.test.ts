@@ -13,6 +13,7 @@ import { adjustEntryWords, adjustRowWords } from '../../src/kernels/adjust-logit
 import { NORM_LANES } from '../../src/kernels/layernorm/expected.ts';
 import { NORM_HELD, NORM_PARTS } from '../../src/kernels/layernorm/layernorm.ts';
 import { LOGPROB_WORDS, MAX_TOP_LOGPROBS } from '../../src/kernels/logprobs/logprobs.ts';
+import { NO_MASK } from '../../src/kernels/mask-logits/mask-logits.ts';
 import { SAMPLING_WORDS, samplingWords } from '../../src/kernels/sample/sampling-row.ts';
 import { f32Bits } from '../../src/util/math.ts';
 
@@ -29,6 +30,7 @@ test.each([
   ['adjust_logits', 'SEEN', ADJUST_SEEN],
   ['adjust_logits', 'MASKED', ADJUST_MASKED],
   ['adjust_logits', 'NO_SLOT', NO_NEWEST_SLOT],
+  ['mask_logits', 'NO_MASK', NO_MASK],
   ['logprobs', 'MAX_TOP', MAX_TOP_LOGPROBS],
   ['sample_strips', 'STRIPS', STRIPS],
   ['norm_lanes', 'WIDTH', NORM_LANES],

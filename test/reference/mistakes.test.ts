@@ -295,7 +295,7 @@ test.each<[mistake: string, action: unknown, given: readonly unknown[], message:
     'a misspelt penalty',
     adjustLogits,
     [x, { presencePenalties: 1 }],
-    'key of penalties is "presencePenalties", expected one of promptIds, outputIds, logitBias, repetitionPenalty, presencePenalty, frequencyPenalty, maskedIds (did you mean "presencePenalty"?)',
+    'key of penalties is "presencePenalties", expected one of promptIds, outputIds, logitBias, repetitionPenalty, presencePenalty, frequencyPenalty, maskedIds, mask (did you mean "presencePenalty"?)',
   ],
   ['no configuration', newGPT2, [undefined, weights], 'config is undefined, expected an object'],
   [

@@ -24,6 +24,17 @@ describe('adjustLogits and processLogits', () => {
 });
 
 describe('adjustLogits', () => {
+  test('leaves the ids of a mask alone, and no other', () => {
+    const logits = Float64Array.from({ length: 40 }, (_, id) => id);
+    const mask = Uint32Array.of(2 ** 31 + 1, 0b110);
+    const masked = adjustLogits(logits, { mask, logitBias: { 0: 5, 1: 90 }, maskedIds: [33] });
+    const kept = [...masked.keys()].filter((id) => masked[id] !== Number.NEGATIVE_INFINITY);
+    expect(kept).toEqual([0, 31, 34]);
+    expect([masked[0], masked[31], masked[34]]).toEqual([5, 31, 34]);
+    const short = 'mask is an object of class Uint32Array, expected a Uint32Array of 2 words';
+    expect(() => adjustLogits(logits, { mask: new Uint32Array(1) })).toThrow(short);
+  });
+
   test('has the order bias, repetition, presence and frequency, mask', () => {
     const penalties = { repetitionPenalty: 2, presencePenalty: 0.5, frequencyPenalty: 0.25 };
     const adjusted = adjustLogits(Float64Array.of(1, 1, -1, 4, 7), {

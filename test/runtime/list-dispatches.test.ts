@@ -32,6 +32,7 @@ const STEPS: Readonly<Record<string, StepShape>> = {
   mixed: MIXED_STEP,
   'without a row of logits': { ...DECODE_STEP, numTokens: 7, numDecodeTokens: 0, numPrefillTiles: 1, numLogitsRows: 0 },
   'adjusted logits': { ...DECODE_STEP, adjustsLogits: true },
+  'masked logits': { ...DECODE_STEP, masksLogits: true },
   'log-probabilities': { ...DECODE_STEP, reportsLogprobs: true },
 };
 const MODELS: readonly (readonly [name: string, dtype: WeightDType, kvDtype: KVDType])[] = [

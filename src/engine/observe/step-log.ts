@@ -11,7 +11,8 @@ export type ScheduledStep = Omit<StepRecord, 'finished' | 'times'>;
 /** Numbers the steps of an engine and describes each. */
 export class StepLog {
   #numSteps = 0;
-  /** Sequences that were preempted after the last step was described. */
+  /** Sequences that were admitted, and preempted, after the last step was described. */
+  #admitted: readonly Sequence[] = [];
   #preempted: readonly Sequence[] = [];
 
   /** Index of the next step. */
@@ -19,14 +20,17 @@ export class StepLog {
     return this.#numSteps;
   }
 
-  /** Records preemptions of a `schedule` that gave no step. */
-  addPreempted(preempted: readonly Sequence[]): void {
+  /** Records admissions and preemptions of a `schedule` that gave no step. */
+  addWithoutStep({ admitted, preempted }: Pick<SchedulerOutput, 'admitted' | 'preempted'>): void {
+    this.#admitted = [...this.#admitted, ...admitted];
     this.#preempted = [...this.#preempted, ...preempted];
   }
 
   /** Describes a step before it changes its sequences. */
   describe({ rows, admitted, preempted }: SchedulerOutput, submitted: number, numWaiting: number): ScheduledStep {
+    const allAdmitted = [...this.#admitted, ...admitted];
     const all = [...this.#preempted, ...preempted];
+    this.#admitted = [];
     this.#preempted = [];
     return {
       index: this.#numSteps++,
@@ -37,7 +41,7 @@ export class StepLog {
         numTokens,
         samples,
       })),
-      admitted: admitted.map(({ requestId }) => requestId),
+      admitted: allAdmitted.map(({ requestId }) => requestId),
       preempted: all.map(({ requestId }) => requestId),
       numWaiting,
     };

@@ -93,6 +93,7 @@ describe('the cases of a GPT-2', () => {
       attention_naive: ['prefill'],
       gather_rows: ['rows'],
       adjust_logits: ['256 penalties a row'],
+      mask_logits: ['a mask a row'],
       sample: ['greedy', 'top-p'],
       sample_probs: ['greedy', 'top-p'],
       sample_naive: ['greedy', 'top-p'],

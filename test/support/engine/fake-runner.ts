@@ -7,7 +7,7 @@ import type { ModelLimits, Runner, StepResult, TokenLogprobs } from '../../../sr
  * A runner without a model, but with a KV cache: it stores token ids in the slots that the plan names and reads each
  * context back through the block table. The next id is a hash of that context, so a wrong slot, a shared block or a
  * stale token gives other ids than `fakeCompletion`. Adjusted logits count as part of the context: how often the output has
- * each token. With a window it reads no more of the context than that, and what it stores of a token depends on all tokens before
+ * each token. A mask leaves the ids among which the hash decides. With a window it reads no more of the context than that, and what it stores of a token depends on all tokens before
  * it, as keys do.
  */
 export class FakeRunner implements Runner {
@@ -58,9 +58,8 @@ export class FakeRunner implements Runner {
       const numSeen = Math.min(length, this.limits.window ?? length);
       const context = Array.from({ length: numSeen }, (_, i) => this.#read(plan, sequence, length - numSeen + i));
       const words = [...context, ...this.#outputCounts(row)];
-      return this.alphabet === null
-        ? nextId(words, row.seed, this.limits.vocabSize)
-        : this.#pick(this.alphabet, words, row);
+      const alphabet = row.mask === undefined ? this.alphabet : idsOf(row.mask);
+      return alphabet === null ? nextId(words, row.seed, this.limits.vocabSize) : this.#pick(alphabet, words, row);
     });
     plan.samplingRows.forEach((row, index) => {
       this.#nextTokens[row.tokenSlot] = ids[index]!;
@@ -145,7 +144,8 @@ export class FakeRunner implements Runner {
     if (newestTokenSlot !== null && repetitionPenalty !== 1) seen.add(this.#nextTokens[newestTokenSlot]!);
     const biases = tokens.filter(({ bias }) => bias !== 0).map(({ id }) => id);
     const allowed = alphabet.filter((id) => !masked.has(id));
-    return allowed[nextId([...words, ...[...seen, ...biases].sort((a, b) => a - b)], seed, allowed.length)]!;
+    // Where nothing is left, any id will do, as on a GPU.
+    return allowed[nextId([...words, ...[...seen, ...biases].sort((a, b) => a - b)], seed, allowed.length)] ?? 0;
   }
 
   #checkLimits({ numTokens, numSequences, slotMapping, samplingRows }: BatchPlan): void {
@@ -181,15 +181,19 @@ export interface FakePrompt {
   /** True where the request has a presence or frequency penalty. */
   readonly countsOutput?: boolean;
   readonly window?: number | undefined;
+  /** Returns the ids that may follow some ids of the output; by default all may. */
+  readonly allowed?: (ids: readonly number[]) => readonly number[];
 }
 
 /** Computes the ids that `FakeRunner` generates after a prompt, without blocks, steps or batches. */
 export function fakeCompletion(prompt: FakePrompt): number[] {
-  const { promptIds, seed, maxTokens, eosIds = [], vocabSize = 64, countsOutput = false, window } = prompt;
+  const { promptIds, seed, maxTokens, eosIds = [], vocabSize = 64, countsOutput = false, window, allowed } = prompt;
   const ids: number[] = [];
   while (ids.length < maxTokens) {
     const context = seen([...promptIds, ...ids], window);
-    const id = nextId([...context, ...countsOf(countsOutput ? ids : [])], seed, vocabSize);
+    const list = allowed?.(ids) ?? null;
+    const place = nextId([...context, ...countsOf(countsOutput ? ids : [])], seed, list?.length ?? vocabSize);
+    const id = list?.[place] ?? place;
     ids.push(id);
     if (eosIds.includes(id)) break;
   }
@@ -211,6 +215,13 @@ export function fakeScores(promptIds: readonly number[], numTop: number, window?
 function fakeScore(context: readonly number[], id: number, numTop: number): TokenLogprobs {
   const top = Array.from({ length: numTop }, (_, rank) => ({ id: rank, logprob: -nextId(context, rank, 4096) }));
   return { id, logprob: -nextId(context, id, 4096) - 0.5, top };
+}
+
+/** The ids of a mask, the lowest first. */
+function idsOf(mask: Uint32Array): number[] {
+  return [...mask].flatMap((word, index) =>
+    word === 0 ? [] : [...Array(32).keys()].filter((bit) => (word >>> bit) & 1).map((bit) => 32 * index + bit),
+  );
 }
 
 /** Each id with its count, the lowest first. */

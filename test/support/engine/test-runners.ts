@@ -5,6 +5,7 @@ import type { BatchPlan } from '../../../src/core/batch-plan.ts';
 import type { Clock } from '../../../src/core/clock.ts';
 import type { ModelLimits, StepResult } from '../../../src/core/runner.ts';
 import { FakeRunner, fakeCompletion } from './fake-runner.ts';
+import type { RandomAutomaton } from './random-automaton.ts';
 
 /** Vocabulary and eos of weights/tales. */
 export const VOCAB = 8192;
@@ -21,10 +22,19 @@ export interface Prompt {
 }
 
 /** Computes the ids of a request that runs alone. */
-export function completion({ promptIds, sampling }: Prompt): number[] {
+export function completion(prompt: Prompt): number[] {
+  return constrainedCompletion(prompt, null);
+}
+
+/** Computes the ids of a request that runs alone under the rule of an automaton. */
+export function constrainedCompletion({ promptIds, sampling }: Prompt, automaton: RandomAutomaton | null): number[] {
   const { seed, maxTokens, presencePenalty = 0 } = sampling;
   const countsOutput = presencePenalty !== 0;
-  return fakeCompletion({ promptIds, seed, maxTokens, countsOutput, eosIds: [EOS], vocabSize: VOCAB });
+  const allowed = automaton && ((ids: readonly number[]) => automaton.idsAfter(ids));
+  return fakeCompletion({
+    ...{ promptIds, seed, maxTokens, countsOutput, eosIds: [EOS], vocabSize: VOCAB },
+    ...(allowed && { allowed }),
+  });
 }
 
 /** A request for at most 12 tokens that meets its eos as token 3 to 9. */

@@ -36,6 +36,8 @@ export class TestSequence {
   readonly ids: number[] = [];
   readonly logits: Float32Array[] = [];
   readonly params: BatchRow['sequence']['params'];
+  /** Bits of the ids that it may sample next; null for any. */
+  mask: Uint32Array | null = null;
   readonly blockTable: readonly number[];
   readonly tokenSlot: number;
   numComputedTokens = 0;
@@ -45,6 +47,10 @@ export class TestSequence {
     this.params = { temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0, ...params };
     this.blockTable = place.blockTable;
     this.tokenSlot = place.tokenSlot;
+  }
+
+  get constraint(): BatchRow['sequence']['constraint'] {
+    return this.mask && { allowed: { words: this.mask, isComplete: false } };
   }
 
   get numUncomputedTokens(): number {

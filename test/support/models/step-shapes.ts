@@ -10,6 +10,7 @@ export const DECODE_STEP: StepShape = {
   numLogitsRows: 2,
   logitsOfAll: true,
   adjustsLogits: false,
+  masksLogits: false,
   reportsLogprobs: false,
   numScoredTokens: 0,
   numPooledRows: 0,
