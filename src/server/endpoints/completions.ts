@@ -63,18 +63,20 @@ export async function completions(serving: Serving, call: Call): Promise<Respons
 }
 
 /** Lists the prompts of a call. */
-function promptsOf(prompt: Parameters['prompt']): (string | number[])[] {
+function promptsOf(prompt: Parameters['prompt']): readonly (string | readonly number[])[] {
   if (typeof prompt === 'string') return [prompt];
-  const texts = prompt.filter((each) => typeof each === 'string');
-  if (texts.length > 0) return texts;
-  const lists = prompt.filter((each) => Array.isArray(each));
-  return lists.length > 0 ? lists : [prompt.filter((each) => typeof each === 'number')];
+  return areIds(prompt) ? [prompt] : prompt;
+}
+
+/** Tells by the first of them, which decides what all are. */
+function areIds(prompt: Exclude<Parameters['prompt'], string>): prompt is readonly number[] {
+  return typeof prompt[0] === 'number';
 }
 
 function shapeOf(
   { model }: Serving,
   { echo = false, logprobs, n = 1 }: Parameters,
-  prompts: readonly (string | number[])[],
+  prompts: readonly (string | readonly number[])[],
 ): ChoiceShape {
   const { tokenizer } = model;
   const echoes = echo ? prompts.map((prompt) => textOf(tokenizer, prompt)) : [];
