@@ -63,7 +63,6 @@ type Visitor = keyof typeof EXPECTED;
 
 /** Time that a call may take from the browser to the server's log, in milliseconds. */
 const TIMEOUT = 5000;
-const ICON_TIMEOUT = 500;
 const SCRIPT = readFileSync(join(import.meta.dirname, 'foreign-page.js'), 'utf8');
 /** Names of other sites; all of them are this machine. */
 const [EVIL, REBOUND] = ['evil.example', 'rebound.example'];
@@ -156,8 +155,8 @@ export async function tryForeignPages({ chromium }: Playwright, executablePath: 
     current = at.url;
     const begin = at.calls().length;
     await page.goto(url);
-    // The browser asks for an icon of a page.
-    if (isOwn) await hasCalls(at, begin + 2, ICON_TIMEOUT);
+    // The browser asks for an icon of each page, too.
+    if (isOwn) await hasCalls(at, begin + 2, TIMEOUT);
     const { origin: own } = new URL(url);
     const found = await tryAll(page, isOwn ? { ...at, url: own } : at, EXPECTED[column], own);
     faults.push(...found.map((fault) => `page ${column} at ${url}: ${fault}`));
