@@ -23,7 +23,7 @@ const WARM_UP_TOKENS = 3;
 
 /** A model on a device, ready for an Engine. Close it to free the device and to let the process end. */
 export interface LoadedModel extends AsyncDisposable {
-  /** As given: a directory, a GGUF file or `random:…`. */
+  /** As given: a directory, a GGUF file, a name of the hub or `random:…`. */
   readonly name: string;
   readonly config: ModelConfig;
   /** Storage of the weight matrices: one type, or those that they have, such as `q4 + q8_32`, that of most numbers first. */
@@ -47,7 +47,8 @@ export interface LoadedModel extends AsyncDisposable {
 }
 
 /**
- * Loads a model: a Hugging Face directory, a GGUF file, or `random:` and the name of a published shape.
+ * Loads a model: a Hugging Face directory, a GGUF file, `OWNER/NAME` of the hub that was pulled, or `random:` and the name of a
+ * published shape.
  *
  * @throws RoseinferError of the kind that fits: options, files, configuration, tokenizer, sizes, memory or adapter.
  */

@@ -20,7 +20,8 @@ const LOAD: Checks<LoadOptions> = { ...LOAD_MODEL, ...LOAD_ENGINE };
 /**
  * Loads a model and makes an engine on it. Close it, or declare it with `await using`, to free the device.
  *
- * @param name A Hugging Face directory, a GGUF file, or `random:` and the name of a published shape; by default the bundled model.
+ * @param name A Hugging Face directory, a GGUF file, `OWNER/NAME` of the hub that was pulled, or `random:` and the name of a published shape; by
+ * default the bundled model.
  * @throws RoseinferError of the kind that fits: options, files, configuration, tokenizer, sizes, memory or adapter.
  *
  * @example

@@ -7,12 +7,13 @@ import { runCommand } from '../terminal/run-command.ts';
 import { packageVersion } from '../util/package-info.ts';
 import { doctor, doctorFlags } from './doctor.ts';
 import { type GenerateArgs, generate, generateFlags } from './generate.ts';
+import { models, modelsFlags } from './models.ts';
 import { pull, pullFlags } from './pull.ts';
 import { serve } from './serve.ts';
 import { serveFlags } from './serve-flags.ts';
 
 /** Flags by command. */
-const flags = { generate: generateFlags, serve: serveFlags, pull: pullFlags, doctor: doctorFlags };
+const flags = { generate: generateFlags, serve: serveFlags, pull: pullFlags, models: modelsFlags, doctor: doctorFlags };
 /** The flag that a first word without a dash is the value of: `serve MODEL` is `serve --model MODEL`. */
 const FIRST_WORD: Readonly<Record<string, string>> = { serve: '--model', pull: '--repo' };
 const tables: Readonly<Record<string, FlagTable>> = flags;
@@ -69,11 +70,12 @@ await runCommand(
       .command('pull', 'bring a model of the Hugging Face hub', command(flags.pull, PULL_EXAMPLES), (args) =>
         pull(args, signal),
       )
+      .command('models', 'list the models that are here', command(flags.models), (args) => models(args, signal))
       .command('doctor', 'check the adapter and every kernel on it', command(flags.doctor), (args) =>
         doctor(args, signal),
       )
       .parseAsync();
     return outcome;
   },
-  { ...generateFlags, ...serveFlags, ...pullFlags, ...doctorFlags },
+  { ...generateFlags, ...serveFlags, ...pullFlags, ...modelsFlags, ...doctorFlags },
 );

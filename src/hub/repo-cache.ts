@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { writeAtomically } from '../util/atomic-write.ts';
 import type { RepoFile } from './list-repo.ts';
 import { makeDirectory } from './make-directory.ts';
-import { COMMIT } from './repo-name.ts';
+import { COMMIT, parseRepoName } from './repo-name.ts';
 
 const PREFIX = 'models--';
 
@@ -104,8 +104,14 @@ async function isFile(path: string, size: number): Promise<boolean> {
   return stats?.isFile() === true && stats.size === size;
 }
 
+/** Names the model that a directory of the cache is of; null for one of something else. */
+export function repoOfFolder(folder: string): string | null {
+  const name = folder.startsWith(PREFIX) ? parseRepoName(folder.slice(PREFIX.length).replaceAll('--', '/')) : null;
+  return name?.file === null ? name.repo : null;
+}
+
 /** Names the model whose snapshot a directory is; null for any other. */
 export function repoOfSnapshot(path: string): string | null {
-  const [, folder] = /[\\/]models--([^\\/]+)[\\/]snapshots[\\/][^\\/]+[\\/]?$/.exec(path) ?? [];
-  return folder?.replaceAll('--', '/') ?? null;
+  const [, folder] = /[\\/]([^\\/]+)[\\/]snapshots[\\/][^\\/]+[\\/]?$/.exec(path) ?? [];
+  return folder === undefined ? null : repoOfFolder(folder);
 }

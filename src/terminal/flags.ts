@@ -123,7 +123,7 @@ export const modelFlags = {
   model: {
     ...nameFlag('model'),
     defaultDescription: 'weights/tales',
-    describe: `directory with config.json, model.safetensors and tokenizer.json, a GGUF file, or ${randomNames()}`,
+    describe: `directory with config.json, model.safetensors and tokenizer.json, a GGUF file, OWNER/NAME of the hub that was pulled, or ${randomNames()}`,
   },
   dtype: {
     ...choiceFlag('dtype', OFFERED_DTYPES),
