@@ -1,6 +1,6 @@
 #!/bin/sh
-# Brings what `npm run test:runtimes` needs and nothing else does: Deno, Bun and a driver of browsers from npm and Jupyter's client from
-# PyPI, of the versions in .ci/tools, and Chromium. What is there already stays.
+# Brings what `npm run test:runtimes` needs and nothing else does: Deno, Bun and a driver of browsers from npm, the clients of Jupyter and of
+# the Hugging Face hub from PyPI, of the versions in .ci/tools, and Chromium. What is there already stays.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -29,7 +29,7 @@ if ! cmp -s .ci/tools/requirements.txt "$stamp"; then
   "$python/bin/pip" install --quiet --disable-pip-version-check -r .ci/tools/requirements.txt
   cp .ci/tools/requirements.txt "$stamp"
 fi
-say "Jupyter's client is in $python"
+say "the clients of Jupyter and of the Hugging Face hub are in $python"
 
 if command -v chromium >/dev/null 2>&1; then
   say 'chromium is installed'

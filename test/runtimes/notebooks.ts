@@ -8,13 +8,13 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { compareOutputs, readNotebook } from './notebook-outputs.ts';
-import { findJupyter, findTool } from './tools.ts';
+import { findPython, findTool } from './tools.ts';
 
 const NOTEBOOKS = 'docs/notebooks';
 const EXECUTE = join(import.meta.dirname, 'execute-notebook.py');
 
 const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } });
-const [deno, python] = [findTool('deno'), findJupyter()];
+const [deno, python] = [findTool('deno'), findPython()];
 if ('missing' in deno) throw new Error(deno.missing);
 if ('missing' in python) throw new Error(python.missing);
 

@@ -12,7 +12,7 @@ import { runCommand } from '../../src/terminal/run-command.ts';
 import { runPage } from './chromium.ts';
 import { compareTables } from './compare-tables.ts';
 import { tryForeignPages } from './foreign-pages.ts';
-import { findJupyter, findPlaywright, findTool } from './tools.ts';
+import { findPlaywright, findPython, findTool } from './tools.ts';
 
 const { values } = parseArgs({
   options: {
@@ -157,9 +157,13 @@ async function runAll(signal: AbortSignal): Promise<void> {
   await part('Chromium, foreign pages', missingOf(chromium) ?? missingOf(playwright), async () =>
     'missing' in playwright ? '' : await tryForeignPages(playwright, pathOf(chromium)),
   );
-  await part("Notebooks in Deno's kernel", missingOf(deno) ?? missingOf(findJupyter()), async () => {
+  await part("Notebooks in Deno's kernel", missingOf(deno) ?? missingOf(findPython()), async () => {
     await runProgram(process.execPath, ['test/runtimes/notebooks.ts'], signal);
     return 'print what they hold';
+  });
+  await part("The hub's cache", missingOf(findPython()), async () => {
+    await runProgram(process.execPath, ['test/runtimes/hub-cache.ts'], signal);
+    return 'the Python client and roseinfer use what the other fetched as it is';
   });
 }
 

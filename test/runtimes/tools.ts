@@ -21,10 +21,10 @@ export function findTool(name: string): Tool {
   return path === undefined ? { missing: `no ${name} in .ci/tools or on the PATH; ${MEND}` } : { path };
 }
 
-/** Finds the Python that has Jupyter's client. */
-export function findJupyter(): Tool {
+/** Finds the Python that has the clients of Jupyter and of the Hugging Face hub. */
+export function findPython(): Tool {
   const path = join(TOOLS, 'python/bin/python');
-  return isExecutable(path) ? { path } : { missing: `no Python with jupyter_client in .ci/tools; ${MEND}` };
+  return isExecutable(path) ? { path } : { missing: `no Python with .ci/tools/requirements.txt in .ci/tools; ${MEND}` };
 }
 
 function isExecutable(path: string): boolean {
