@@ -25,8 +25,8 @@ async function loadServed({ model, maxBatchSize }: ServerJob): Promise<{ model: 
   if (model !== null) {
     // As `roseinfer serve` does it: callers wait for this thread.
     const loaded = await loadModel(model.name, { ...model.options, maxBatchSize, yieldToAdapter: false });
-    const { runner, tokenizer, dtype } = loaded;
-    return { model: { ...common, runner, tokenizer }, dtype };
+    const { runner, tokenizer, config, dtype } = loaded;
+    return { model: { ...common, runner, tokenizer, embeddingSize: config.hiddenSize }, dtype };
   }
   const tokenizer = await Tokenizer.load(`${packageRoot}/weights/tales`);
   const limits = {
@@ -39,7 +39,8 @@ async function loadServed({ model, maxBatchSize }: ServerJob): Promise<{ model: 
   };
   const at = async (time: number) => setTimeout(Math.max(0, time - clock.now()));
   const runner = new SimulatedRunner({ limits, clock: { now: clock.now, at }, stepMs: () => STEP_MS });
-  return { model: { ...common, runner, tokenizer }, dtype: null };
+  // A simulated runner gives no embeddings.
+  return { model: { ...common, runner, tokenizer, embeddingSize: 0 }, dtype: null };
 }
 
 async function start(job: ServerJob): Promise<Reply> {

@@ -28,13 +28,14 @@ export async function serve(args: ServeArgs, signal: AbortSignal): Promise<typeo
     status,
     log: console.error,
   });
-  const { runner, tokenizer, chat, dtype, kvDtype, adapter } = model;
+  const { runner, tokenizer, chat, config, dtype, kvDtype, adapter } = model;
   const weights = await hashModel(args.model);
   const served = {
     name: args['served-model-name'] ?? shortName(modelName(args.model)),
     runner,
     tokenizer,
     chat,
+    embeddingSize: config.hiddenSize,
     fingerprint: fingerprintOf({ weights, dtype, kvDtype, adapter }),
     facts: { dtype, kv_dtype: kvDtype, adapter: adapter.name, driver: adapter.driver, reduction: adapter.reduction },
   };

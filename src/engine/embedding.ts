@@ -91,7 +91,7 @@ export function embeddingSequence(request: EmbeddingRequest, context: RequestCon
  */
 export function embeddingOf({ embedding, finishReason, error, abortReason, ...finished }: FinishedRequest): Embedding {
   const { requestId } = finished;
-  if (finishReason === 'abort') throw new RequestAbortedError(requestId, error ?? 'by its caller', abortReason);
+  if (finishReason === 'abort') throw new RequestAbortedError(requestId, error, abortReason);
   if (embedding === null) throw new RequestFailedError(requestId, error ?? 'unknown');
   const { promptTokens, cachedTokens, cacheMiss, preemptions, recomputedTokens, timings, timeline } = finished;
   const reported = { promptTokens, cachedTokens, cacheMiss, preemptions, recomputedTokens, timings, timeline };

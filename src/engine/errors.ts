@@ -45,13 +45,17 @@ export class RequestFailedError extends RoseinferError {
 /** A request without a partial result that was aborted: by its signal, its deadline, `abort` or `close`. */
 export class RequestAbortedError extends RoseinferError {
   readonly requestId: string;
-  readonly reason: string;
+  /** True where its deadline passed. */
+  readonly isLate: boolean;
 
-  /** @param cause the reason of the signal; null for any other abort. */
-  constructor(requestId: string, reason: string, cause: unknown) {
-    super(`request ${idText(requestId)} was aborted: ${reason}`, { cause });
+  /**
+   * @param late how its deadline passed; null for any other abort.
+   * @param cause the reason of the signal; null for any other abort.
+   */
+  constructor(requestId: string, late: string | null, cause: unknown) {
+    super(`request ${idText(requestId)} was aborted: ${late ?? 'by its caller'}`, { cause });
     this.requestId = requestId;
-    this.reason = reason;
+    this.isLate = late !== null;
   }
 }
 

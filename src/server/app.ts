@@ -13,6 +13,7 @@ import { ApiError } from './api-error.ts';
 import { answerOfError } from './call-errors.ts';
 import { chatCompletions } from './endpoints/chat-completions.ts';
 import { completions } from './endpoints/completions.ts';
+import { embeddings } from './endpoints/embeddings.ts';
 import { generate } from './endpoints/generate.ts';
 import { deleteResponse, responses, storedResponse } from './endpoints/responses.ts';
 import * as status from './endpoints/status.ts';
@@ -34,6 +35,7 @@ export const ROUTES: Readonly<Record<string, Handler>> = {
   'POST /v1/completions': completions,
   'POST /v1/chat/completions': chatCompletions,
   'POST /v1/responses': responses,
+  'POST /v1/embeddings': embeddings,
   'GET /v1/responses/:id': storedResponse,
   'DELETE /v1/responses/:id': deleteResponse,
   'POST /tokenize': tokenize,

@@ -10,6 +10,8 @@ export interface ServedModel {
   /** Stays the caller's. */
   readonly runner: Runner;
   readonly tokenizer: Tokenizer;
+  /** C, elements of an embedding. */
+  readonly embeddingSize: number;
   /** Undefined for a model without a template, whose chats are written by roles. */
   readonly chat?: ChatFormat | undefined;
   /** Names all that decides which ids a seed gives. */

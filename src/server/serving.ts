@@ -114,34 +114,50 @@ export function ownerOf(call: Call): Owner {
  * @throws what `Engine.stream` throws; ApiError where the queue has no room for all.
  */
 export function startGeneration(serving: Serving, call: Call, plan: Omit<GenerationPlan, 'owner'>): Generation {
-  const { outgoing } = call.env;
   const generation = startAll(serving, { ...plan, owner: ownerOf(call) });
   serving.generations.add(generation);
   serving.metrics.countCall(plan.n, plan.prompts[0]?.sampling?.maxTokens);
   if (serving.options.logTexts) logTexts(serving, call, generation);
-  // The caller may have left while the prompt was encoded.
-  if (outgoing.destroyed) generation.abort();
-  else outgoing.once('close', () => generation.abort());
+  abortWhenLeft(call, generation);
   return generation;
 }
 
-function startAll({ engine, model, pace }: Serving, plan: GenerationPlan): Generation {
+/** Ends what runs for a call when its caller goes away; at once where the caller left while prompts were encoded. */
+export function abortWhenLeft({ env: { outgoing } }: Call, running: Pick<Generation, 'abort'>): void {
+  if (outgoing.destroyed) running.abort();
+  else outgoing.once('close', () => running.abort());
+}
+
+function startAll(serving: Serving, plan: GenerationPlan): Generation {
   try {
-    return Generation.start(engine, plan);
+    return Generation.start(serving.engine, plan);
   } catch (error) {
     if (!(error instanceof QueueFullError)) throw error;
-    const { queued, max, unit } = error;
-    const room = max + model.runner.limits.maxBatchSize;
-    const numChoices = plan.prompts.length * plan.n;
-    if (unit === 'requests' && numChoices > room) {
-      throw invalidParameter(
-        'n',
-        `prompts × n is ${numChoices}, expected at most ${room}, as batch and queue hold no more`,
-      );
-    }
-    // Choices that come after the one that was refused would wait as well.
-    throw queueFull(error, pace.secondsUntilEnds(Math.max(queued - max, numChoices)));
+    throw refusalOf(serving, error, { param: 'n', what: 'prompts × n', count: plan.prompts.length * plan.n });
   }
+}
+
+/** Requests of a call, as it names them. */
+export interface RequestCount {
+  readonly param: string;
+  readonly what: string;
+  readonly count: number;
+}
+
+/** Makes the answer to a call of whose requests the queue has no room for all. */
+export function refusalOf(
+  { model, pace }: Serving,
+  error: QueueFullError,
+  { param, what, count }: RequestCount,
+): ApiError {
+  const { queued, max, unit } = error;
+  const room = max + model.runner.limits.maxBatchSize;
+  if (unit === 'requests' && count > room) {
+    const message = `${what} is ${count}, expected at most ${room}, as batch and queue hold no more`;
+    return invalidParameter(param, message);
+  }
+  // Requests that come after the one that was refused would wait as well.
+  return queueFull(error, pace.secondsUntilEnds(Math.max(queued - max, count)));
 }
 
 /** Leaves the numbers of tokens of a call for the log. */

@@ -182,9 +182,9 @@ describe('an embedding ends without a vector', () => {
     engine.abort('c');
     clock.time = 6;
     runner.settle();
-    expect(await signalled).toEqual(new RequestAbortedError('a', 'by its caller', why));
-    expect(await signalled).toMatchObject({ cause: why, requestId: 'a' });
-    expect(await named).toEqual(new RequestAbortedError('c', 'by its caller', null));
+    expect(await signalled).toEqual(new RequestAbortedError('a', null, why));
+    expect(await signalled).toMatchObject({ cause: why, requestId: 'a', isLate: false });
+    expect(await named).toEqual(new RequestAbortedError('c', null, null));
     const lateEnd = await late;
     const closing = engine.close();
     while (engine.hasUnfinished) {
@@ -194,6 +194,7 @@ describe('an embedding ends without a vector', () => {
     await closing;
     const ends = [lateEnd, await closed];
     expect(lateEnd).toBeInstanceOf(RequestAbortedError);
+    expect(lateEnd).toMatchObject({ isLate: true });
     expect(ends.map((end) => (end instanceof Error ? end.message : end))).toEqual([
       expect.stringMatching(/^request b was aborted: deadline passed \d ms ago$/),
       expect.stringMatching(/^request d was aborted: by its caller$/),

@@ -13,6 +13,7 @@ const RIGHT: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   '/v1/completions': { prompt: 'a', max_tokens: 1 },
   '/v1/chat/completions': { messages: [MESSAGE], max_tokens: 1 },
   '/v1/responses': { input: 'a', max_output_tokens: 1 },
+  '/v1/embeddings': { input: 'a' },
   '/generate': { prompt: 'a', max_new_tokens: 1 },
   '/tokenize': { prompt: 'a' },
   '/detokenize': { tokens: [1] },
@@ -84,6 +85,7 @@ describe.each(Object.keys(ENDPOINT_TABLES))('%s', (path) => {
 describe('values', () => {
   const C = '/v1/completions';
   const H = '/v1/chat/completions';
+  const E = '/v1/embeddings';
   test.each([
     [C, { prompt: [] }, 'prompt', 'empty'],
     [C, { prompt: [[]] }, 'prompt[0]', 'expected a text, a list of ids, or'],
@@ -119,6 +121,17 @@ describe('values', () => {
     [C, { logprobs: 21 }, 'logprobs', 'logprobs is 21, expected an integer in [0, 20]'],
     [C, { best_of: 2 }, 'best_of', 'best_of is 2, expected 1 or null'],
     [C, { stream_options: { usage: true } }, 'stream_options.usage', 'is unknown'],
+    [E, { input: '' }, 'input', 'input is empty, expected a text, a list of ids, or'],
+    [E, { input: ['a', ''] }, 'input[1]', 'input[1] is empty'],
+    [E, { input: [] }, 'input', 'input is empty'],
+    [E, { input: [[1], []] }, 'input[1]', 'input[1] is empty'],
+    [E, { input: [1, 'a'] }, 'input[1]', 'input[1] is a text of 1 characters'],
+    [E, { input: Array(2049).fill('a') }, 'input', 'a list of 2049'],
+    [E, { input: [1, 9000] }, 'input', 'prompt id 1 is 9000, expected an integer in [0, 8192)'],
+    [E, { input: Array(257).fill(1) }, 'input', 'prompt length is 257, expected at most max_model_len, 256'],
+    [E, { input: 'a '.repeat(4000) }, 'input', 'characters long'],
+    [E, { dimensions: 3 }, 'dimensions', 'dimensions is 3, expected 2, the width of the model'],
+    [E, { encoding_format: 'int8' }, 'encoding_format', 'encoding_format is "int8", expected "float" or "base64"'],
     [H, { messages: [] }, 'messages', 'messages is empty'],
     [
       H,

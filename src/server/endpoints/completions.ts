@@ -6,6 +6,7 @@ import { completionLogprobs, type PlacedToken, promptTokens } from '../generatio
 import { completionParameters } from '../parameters/completions.ts';
 import { MAX_CHOICES, MAX_ECHO_ENTRIES } from '../parameters/kinds.ts';
 import { parseParameters } from '../parameters/parse.ts';
+import { promptsOf } from '../parameters/prompts.ts';
 import { samplingOptions } from '../parameters/sampling.ts';
 import { readJson } from '../read-body.ts';
 import { type Call, checkIsServing, checkModel, requestFields, type Serving, startGeneration } from '../serving.ts';
@@ -60,17 +61,6 @@ export async function completions(serving: Serving, call: Call): Promise<Respons
     hasLogprobs: logprobs !== undefined,
   };
   return await (stream ? answerStream : answerWhole)(serving, call, generation, options);
-}
-
-/** Lists the prompts of a call. */
-function promptsOf(prompt: Parameters['prompt']): readonly (string | readonly number[])[] {
-  if (typeof prompt === 'string') return [prompt];
-  return areIds(prompt) ? [prompt] : prompt;
-}
-
-/** Tells by the first of them, which decides what all are. */
-function areIds(prompt: Exclude<Parameters['prompt'], string>): prompt is readonly number[] {
-  return typeof prompt[0] === 'number';
 }
 
 function shapeOf(

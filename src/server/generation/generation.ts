@@ -40,7 +40,7 @@ export interface Choice {
 const ID_BYTES = 16;
 
 /** Makes an id of 128 random bits. */
-function randomId(kind: string): string {
+export function randomId(kind: string): string {
   return `${kind}-${randomBytes(ID_BYTES).toString('hex')}`;
 }
 

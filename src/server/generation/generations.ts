@@ -1,11 +1,22 @@
 // The calls under way, by id: for aborts from outside, and for a server that waits for its last answer.
 import type { Owner } from '../access/keys.ts';
 import { ApiError } from '../api-error.ts';
-import type { Generation } from './generation.ts';
+
+/** Call that is under way. */
+export interface RunningCall {
+  readonly id: string;
+  readonly owner: Owner;
+  /** Its requests. */
+  readonly choices: { readonly length: number };
+  /** Settles when all requests have ended, in whatever way; never rejects. */
+  readonly finished: Promise<unknown>;
+  /** Ends what has not ended, and frees its blocks at once. */
+  abort(): void;
+}
 
 /** Calls that have not ended. */
 export class Generations {
-  readonly #byId = new Map<string, Generation>();
+  readonly #byId = new Map<string, RunningCall>();
   #idle: PromiseWithResolvers<void> | null = null;
 
   /** Choices that have not ended. */
@@ -14,7 +25,7 @@ export class Generations {
   }
 
   /** Keeps a call until its choices have ended. */
-  add(generation: Generation): void {
+  add(generation: RunningCall): void {
     this.#byId.set(generation.id, generation);
     generation.finished.then(() => {
       this.#byId.delete(generation.id);

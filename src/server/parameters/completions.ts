@@ -5,7 +5,6 @@ import {
   countExpected,
   flagValue,
   integerValue,
-  isId,
   MAX_CHOICES,
   MAX_LOGPROBS,
   MAX_PROMPTS,
@@ -13,38 +12,17 @@ import {
   resumeValue,
   streamOptionsValue,
 } from './kinds.ts';
+import { promptsValue } from './prompts.ts';
 import { neutral, refused, required, supported } from './row.ts';
 import { callShape, foreignShape, samplingShape } from './sampling.ts';
 
 const promptExpected = `a text, a list of ids, or 1 to ${MAX_PROMPTS} of either`;
-type Prompt = string | readonly string[] | readonly number[] | readonly (readonly number[])[];
-const promptValue = z
-  .custom<Prompt>((value) => typeof value === 'string' || Array.isArray(value), { error: promptExpected })
-  .superRefine((prompt, { addIssue }) => {
-    const path = typeof prompt === 'string' ? null : faultIn(prompt);
-    if (path !== null) addIssue({ code: 'custom', path, message: promptExpected });
-  });
-
 const maxTokensExpected = `${countExpected}, at most the room that the prompt leaves; 0 with \`echo\` and \`logprobs\``;
 const maxTokensValue = z.int({ error: maxTokensExpected }).min(0, { error: maxTokensExpected });
 
-/** Finds the first fault of a list of ids, texts, or lists of ids: its place, empty for the list itself; null where there is none. */
-function faultIn(prompt: readonly unknown[]): number[] | null {
-  const [first] = prompt;
-  const isIds = isId(first);
-  if (prompt.length === 0 || (!isIds && prompt.length > MAX_PROMPTS)) return [];
-  const isText = (value: unknown) => typeof value === 'string';
-  const wrong = prompt.findIndex((each) => !(isIds ? isId(each) : isText(first) ? isText(each) : isIdList(each)));
-  return wrong < 0 ? null : [wrong];
-}
-
-function isIdList(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every(isId);
-}
-
 /** The parameters of `/v1/completions`. */
 export const completionParameters = z.strictObject({
-  prompt: required(promptValue, {
+  prompt: required(promptsValue(promptExpected, MAX_PROMPTS), {
     expected: promptExpected,
     meaning: 'texts to continue, or their ids; an empty text stands for the eos token',
     examples: ['a', ['a', 'b'], [1, 2], [[1], [2, 3]]],

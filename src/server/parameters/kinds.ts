@@ -13,6 +13,12 @@ export const MAX_LOGPROBS = 20;
 export const MAX_CHOICES = 128;
 /** Most prompts of one call. */
 export const MAX_PROMPTS = 128;
+/** Most inputs of one call for embeddings, as in OpenAI's API. */
+export const MAX_INPUTS = 2048;
+/** Most tokens of all inputs of one call for embeddings, about as in OpenAI's API. */
+export const MAX_INPUT_TOKENS = 2 ** 18;
+/** Most elements of the embeddings of one answer that are written as numbers: others wait meanwhile. */
+export const MAX_WRITTEN_ELEMENTS = 2 ** 17;
 /** Most log-probabilities of prompts in one answer: tokens × n × (logprobs + 1). */
 export const MAX_ECHO_ENTRIES = 16_384;
 /** Most log-probabilities, or spans of timelines, in one whole answer: it is written at once, and others wait meanwhile. */

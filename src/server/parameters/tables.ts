@@ -1,6 +1,7 @@
 // The tables of all endpoints, for the document and the tests that are made from them.
 import { chatParameters } from './chat.ts';
 import { completionParameters } from './completions.ts';
+import { embeddingParameters } from './embeddings.ts';
 import { generateParameters } from './generate.ts';
 import type { ParameterTable } from './parse.ts';
 import { responseParameters } from './responses.ts';
@@ -12,6 +13,7 @@ export const ENDPOINT_TABLES = {
   '/v1/completions': completionParameters,
   '/v1/chat/completions': chatParameters,
   '/v1/responses': responseParameters,
+  '/v1/embeddings': embeddingParameters,
   '/generate': generateParameters,
   '/tokenize': tokenizeParameters,
   '/detokenize': detokenizeParameters,

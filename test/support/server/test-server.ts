@@ -51,7 +51,7 @@ export async function startTestServer(setup: TestServerOptions = {}): Promise<Te
     name = 'tales',
   } = setup;
   const lines: string[] = [];
-  const model = { name, runner, tokenizer, chat, fingerprint: 'fp_test', facts: { dtype: 'f16' } };
+  const model = { name, runner, tokenizer, chat, embeddingSize: 2, fingerprint: 'fp_test', facts: { dtype: 'f16' } };
   const log = createLog('debug', { write: (line) => lines.push(line) });
   const server = await InferenceServer.start(model, { log, options: { port: 0, ...options }, engine });
   const { url } = server;
