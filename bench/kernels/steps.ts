@@ -40,5 +40,5 @@ export function describeStep(
   const sizes = resolveSizes(model.config, limits, storage, device);
   const parts = untunedParts(device, model, sizes, kernels);
   const head = { logitsOfAll: false, adjustsLogits: true, masksLogits: true, reportsLogprobs: true };
-  return { parts, shape: { ...tokenShape(step, sizes), ...head } };
+  return { parts, shape: { ...tokenShape(step, sizes), ...head, numPooledRows: sequences } };
 }

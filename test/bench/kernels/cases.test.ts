@@ -91,6 +91,7 @@ describe('the cases of a GPT-2', () => {
       attention_split: ['decode, 600 keys'],
       attention_fold: ['3 splits'],
       attention_naive: ['prefill'],
+      pool_hidden: ['tokens'],
       gather_rows: ['rows'],
       adjust_logits: ['256 penalties a row'],
       mask_logits: ['a mask a row'],
