@@ -10,9 +10,18 @@ import { runScript } from './common/script.ts';
 import { writeAtEnd } from './report/json-file.ts';
 import { readCommit } from './report/meta.ts';
 import { type HttpArgs, httpScript } from './serving/http-args.ts';
-import { measureProcessor, measureThroughput, measureTtft } from './serving/http-costs.ts';
+import {
+  type HttpCostOptions,
+  measureProcessor,
+  measureThroughput,
+  measureTtft,
+  type ProcessorCost,
+} from './serving/http-costs.ts';
 import { formatHttpCosts, httpJson } from './serving/http-report.ts';
 import { ServerProcess } from './serving/server-process.ts';
+
+/** Tokens of a request without a model: what is done once a request is a small part of each. */
+const BARE_TOKENS = 256;
 
 async function benchHttp(args: HttpArgs, signal: AbortSignal): Promise<void> {
   await checkOutputs({ '--json': args.json });
@@ -20,11 +29,10 @@ async function benchHttp(args: HttpArgs, signal: AbortSignal): Promise<void> {
   const { streams, rounds, 'max-new-tokens': maxTokens, 'num-requests': count } = args;
   const onProgress = (text: string) => status.show(text);
   const options = { streams, rounds, maxTokens, clock: systemClock, signal, onProgress };
-  await using unmodelled = await ServerProcess.start({ model: null, maxBatchSize: streams });
-  const processor = await measureProcessor(unmodelled, options);
   const model = { name: args.model, options: { ...modelOptions(args), tune: args.tune } };
   status.show('loading the model');
-  await using modelled = await ServerProcess.start({ model, maxBatchSize: streams });
+  await using modelled = await ServerProcess.start({ model, maxBatchSize: streams }, signal);
+  const processor = await measureBare({ ...options, maxTokens: BARE_TOKENS });
   const ttft = await measureTtft(modelled, count, options);
   const throughput = await measureThroughput(modelled, options);
   status.clear();
@@ -33,6 +41,13 @@ async function benchHttp(args: HttpArgs, signal: AbortSignal): Promise<void> {
   console.log(formatHttpCosts(report, args));
   const meta = { date: new Date().toISOString(), commit: await readCommit(packageRoot), args };
   await writeAtEnd(args.json, () => ({ ...httpJson(report), meta }), signal);
+}
+
+/** Measures processor time on a server without a model. */
+async function measureBare(options: HttpCostOptions): Promise<ProcessorCost> {
+  const { streams, signal } = options;
+  await using bare = await ServerProcess.start({ model: null, maxBatchSize: streams }, signal);
+  return await measureProcessor(bare, options);
 }
 
 await runScript(httpScript, benchHttp);

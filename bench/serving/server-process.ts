@@ -6,16 +6,25 @@ import type { EngineRun, Order, Reply, RequestBatch, ServerJob, StartedServer } 
 /** Process with a server. */
 export class ServerProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
+  readonly #signal: AbortSignal;
+  readonly #kill = () => this.#child.kill('SIGKILL');
   #started: StartedServer | null = null;
 
-  private constructor() {
+  private constructor(signal: AbortSignal) {
     const script = new URL('./serve-job.ts', import.meta.url);
     this.#child = fork(script, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#kill);
   }
 
-  /** Starts a server. @throws ServerError for a model that can't be loaded. */
-  static async start(job: ServerJob): Promise<ServerProcess> {
-    const server = new ServerProcess();
+  /**
+   * Starts a server, whose process ends when the signal aborts.
+   *
+   * @throws ServerError for a model that can't be loaded, and the signal's reason.
+   */
+  static async start(job: ServerJob, signal: AbortSignal): Promise<ServerProcess> {
+    signal.throwIfAborted();
+    const server = new ServerProcess(signal);
     try {
       const reply = await server.#ask({ kind: 'start', job });
       if (reply.kind === 'start') server.#started = reply.server;
@@ -49,15 +58,19 @@ export class ServerProcess implements AsyncDisposable {
   /** Ends the process. */
   async [Symbol.asyncDispose](): Promise<void> {
     const child = this.#child;
+    this.#signal.removeEventListener('abort', this.#kill);
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
+    this.#kill();
     await exited;
   }
 
   #ask(order: Order): Promise<Reply> {
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-    const onExit = (code: number | null) => reject(new ServerError(`process of the server ended with ${code}`));
+    const onExit = (code: number | null, killedBy: string | null) => {
+      const ended = new ServerError(`process of the server ended with ${killedBy ?? code}`);
+      reject(this.#signal.aborted ? this.#signal.reason : ended);
+    };
     this.#child.once('exit', onExit);
     this.#child.once('message', (reply: Reply) => {
       if (reply.kind === 'fault') reject(new ServerError(reply.message));

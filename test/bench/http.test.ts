@@ -68,7 +68,7 @@ test('tokens per second and processor time are those of the turns, for each toke
 });
 
 test('a process serves steps that compute nothing, and the engine of it runs alone', async () => {
-  await using server = await ServerProcess.start({ model: null, maxBatchSize: 2 });
+  await using server = await ServerProcess.start({ model: null, maxBatchSize: 2 }, signal);
   const processor = await measureProcessor(server, { ...options, rounds: 1 });
   expect(processor.engine).toBeGreaterThan(0);
   expect(processor.server).toBeGreaterThan(0);
@@ -77,6 +77,16 @@ test('a process serves steps that compute nothing, and the engine of it runs alo
   expect(await server.run({ prompts: [[1]], maxTokens: 1 })).toMatchObject({ ttfts: [expect.any(Number)] });
   await server[Symbol.asyncDispose]();
   await expect(server.processorTime()).rejects.toThrow();
+});
+
+test('a process ends with its signal, and what waits for it ends with the reason', async () => {
+  const stop = new AbortController();
+  await using server = await ServerProcess.start({ model: null, maxBatchSize: 1 }, stop.signal);
+  const running = server.run({ prompts: [[1]], maxTokens: 1000 });
+  const reason = new Error('enough');
+  stop.abort(reason);
+  await expect(running).rejects.toBe(reason);
+  await expect(ServerProcess.start({ model: null, maxBatchSize: 1 }, stop.signal)).rejects.toBe(reason);
 });
 
 test('node bench/http.ts prints all costs, and a line for a model that is none', () => {
