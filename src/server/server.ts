@@ -11,7 +11,6 @@ import { rolesChat } from '../engine/roles-chat.ts';
 import { Connections } from './access/connections.ts';
 import { ApiError } from './api-error.ts';
 import { createApp } from './app.ts';
-import { toApiError } from './engine-errors.ts';
 import { Generations } from './generation/generations.ts';
 import { listen } from './listen.ts';
 import type { Logger } from './log.ts';
@@ -91,7 +90,6 @@ export class InferenceServer implements AsyncDisposable {
       pace,
       log,
       startedAt: Date.now(),
-      requestTimeout: this.options.requestTimeout,
       get isStopping() {
         return isStopping();
       },
@@ -219,6 +217,6 @@ function clientError(code: string | undefined): ApiError {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new ApiError(408, 'call took too long to arrive', { code: 'request_timeout' });
     default:
-      return toApiError(new ApiError(400, 'call is no valid HTTP request', { code: 'invalid_request' }));
+      return new ApiError(400, 'call is no valid HTTP request', { code: 'invalid_request' });
   }
 }

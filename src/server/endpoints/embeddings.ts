@@ -101,7 +101,7 @@ async function endOf(serving: Serving, { embeddings: computed, choices }: Embedd
       throw refusalOf(serving, error, { param: 'input', what: 'number of inputs', count: choices.length });
     }
     if (!(error instanceof RequestAbortedError)) throw error;
-    if (error.isLate) throw deadlinePassed(serving.requestTimeout ?? 0);
+    if (error.isLate) throw deadlinePassed(serving.options.requestTimeout ?? 0);
     if (serving.isStopping) throw shuttingDown();
     throw new ApiError(409, 'call was ended before its embeddings were there', { code: 'aborted' });
   }

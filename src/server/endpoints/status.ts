@@ -3,7 +3,7 @@
 import { contextOf } from '../../core/runner.ts';
 import { packageVersion } from '../../util/package-info.ts';
 import { ApiError } from '../api-error.ts';
-import { type Call, checkIsServing, checkModel, type Serving } from '../serving.ts';
+import { type Call, checkIsServing, checkModel, ownerOf, type Serving } from '../serving.ts';
 
 /** Answers `/health`: 503 while the server ends, and when the device is gone. */
 export function health(serving: Serving, call: Call): Response {
@@ -65,7 +65,7 @@ export async function metrics(serving: Serving, call: Call): Promise<Response> {
 export function abort(serving: Serving, call: Call): Response {
   const id = call.req.param('id');
   if (id === undefined) throw new ApiError(404, 'path has no id', { code: 'request_not_found' });
-  serving.generations.abort(id, call.get('owner') ?? '');
+  serving.generations.abort(id, ownerOf(call));
   return call.json({ id, object: 'abort', aborted: true });
 }
 

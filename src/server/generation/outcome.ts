@@ -3,14 +3,14 @@ import type { Runner } from '../../core/runner.ts';
 import { RequestFailedError } from '../../engine/errors.ts';
 import type { FinishedRequest } from '../../engine/request.ts';
 import { deadlinePassed, deviceFailed, generationFailed, shuttingDown } from '../engine-errors.ts';
+import type { ServerOptions } from '../server-options.ts';
 import type { Choice, Generation } from './generation.ts';
 
 /** Circumstances that tell ends apart. */
 export interface EndContext {
   /** True while the server ends what is left. */
   readonly isStopping: boolean;
-  /** Seconds that a call may take; null for any time. */
-  readonly requestTimeout: number | null;
+  readonly options: Pick<ServerOptions, 'requestTimeout'>;
   readonly model: { readonly runner: Pick<Runner, 'failure'> };
 }
 
@@ -29,7 +29,7 @@ export function finishReasonOf(finished: FinishedRequest, context: EndContext): 
     throw failure ? deviceFailed(failure) : generationFailed(new RequestFailedError(requestId, error ?? 'unknown'));
   }
   if (finishReason !== 'abort') return finishReason;
-  if (error !== null) throw deadlinePassed(context.requestTimeout ?? 0);
+  if (error !== null) throw deadlinePassed(context.options.requestTimeout ?? 0);
   if (context.isStopping) throw shuttingDown();
   return 'abort';
 }
