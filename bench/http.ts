@@ -26,6 +26,10 @@ const BARE_TOKENS = 256;
 async function benchHttp(args: HttpArgs, signal: AbortSignal): Promise<void> {
   await checkOutputs({ '--json': args.json });
   using status = new StatusLine(process.stderr);
+  const commit = await readCommit(packageRoot);
+  let json: unknown = null;
+  await using unsaved = new AsyncDisposableStack();
+  unsaved.defer(() => writeAtEnd(args.json, json === null ? null : () => json, signal));
   const { streams, rounds, 'max-new-tokens': maxTokens, 'num-requests': count } = args;
   const onProgress = (text: string) => status.show(text);
   const options = { streams, rounds, maxTokens, clock: systemClock, signal, onProgress };
@@ -39,8 +43,7 @@ async function benchHttp(args: HttpArgs, signal: AbortSignal): Promise<void> {
   const report = { ttft, throughput, processor };
   console.log(`${modelName(args.model)} (${modelled.server.dtype}), ${maxTokens} tokens a request, ${rounds} rounds`);
   console.log(formatHttpCosts(report, args));
-  const meta = { date: new Date().toISOString(), commit: await readCommit(packageRoot), args };
-  await writeAtEnd(args.json, () => ({ ...httpJson(report), meta }), signal);
+  json = { ...httpJson(report), meta: { date: new Date().toISOString(), commit, args } };
 }
 
 /** Measures processor time on a server without a model. */

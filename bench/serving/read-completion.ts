@@ -66,7 +66,7 @@ function readStream({ sent, end, pieces, fault }: StreamedAnswer): Completion {
   return { sent, end: lastTime, tokenTimes, usage, timeline, fault: found };
 }
 
-/** What a stream has said so far. */
+/** State of a stream as far as it has been read. */
 class StreamState {
   readonly tokenTimes: number[] = [];
   usage: Usage | null = null;
