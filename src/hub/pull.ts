@@ -8,6 +8,7 @@ import { HubRequests } from './hub-requests.ts';
 import type { HubSettings } from './hub-settings.ts';
 import { listRepo, type RepoFile } from './list-repo.ts';
 import { makeDirectory } from './make-directory.ts';
+import { partialPath } from './partial-file.ts';
 import { PullLock } from './pull-lock.ts';
 import { RepoCache, repoFolder } from './repo-cache.ts';
 import type { RepoName } from './repo-name.ts';
@@ -18,15 +19,16 @@ const BACKOFF_MS = 500;
 /** Milliseconds without a byte after which a connection counts as cut. */
 const STALL_MS = 60_000;
 
-/**
- * Chooser of the files of a model that are needed.
- *
- * @param open fetches a file that the choice depends on, and returns its path.
- */
-export type ChooseFiles = (
-  files: readonly RepoFile[],
-  open: (file: RepoFile) => Promise<string>,
-) => Promise<readonly RepoFile[]>;
+/** Access to files that a choice depends on. */
+export interface FileAccess {
+  /** Fetches a file and returns its path. */
+  whole(file: RepoFile): Promise<string>;
+  /** Fetches at least so many bytes of its beginning, or all, and returns the path of what is there. */
+  head(file: RepoFile, numBytes: number): Promise<string>;
+}
+
+/** Chooser of the files of a model that are needed. */
+export type ChooseFiles = (files: readonly RepoFile[], access: FileAccess) => Promise<readonly RepoFile[]>;
 
 /** Options of a pull. */
 export interface PullOptions {
@@ -94,19 +96,30 @@ async function pullAlone(name: RepoName, cache: RepoCache, options: PullOptions)
   const { commit, files } = await listRepo(requests, revision);
   const snapshot = cache.snapshot(commit);
   let fetched = 0;
+  const begin = async (file: RepoFile, onLength: (bytes: number) => void, upTo: number) => {
+    const url = `${endpoint}/${repo}/resolve/${commit}/${file.path.split('/').map(encodeURIComponent).join('/')}`;
+    await fetchFile({ requests, url, file, blob: cache.blob(file.hash), stall, upTo, onLength });
+  };
   const bring = async (file: RepoFile, onLength: (bytes: number) => void): Promise<string> => {
     const path = join(snapshot, file.path);
     if (await cache.has(commit, file)) return path;
     const isNew = !(await cache.hasBlob(file));
     if (isNew) {
-      const url = `${endpoint}/${repo}/resolve/${commit}/${file.path.split('/').map(encodeURIComponent).join('/')}`;
-      await fetchFile({ requests, url, file, blob: cache.blob(file.hash), stall, onLength });
+      await begin(file, onLength, file.size);
       fetched += file.size;
     }
     await cache.addToSnapshot(commit, file, { symlinks, isNew });
     return path;
   };
-  const chosen = await choose(files, (file) => bring(file, () => {}));
+  const chosen = await choose(files, {
+    whole: (file) => bring(file, () => {}),
+    head: async (file, numBytes) => {
+      const isThere = numBytes >= file.size || (await cache.has(commit, file)) || (await cache.hasBlob(file));
+      if (isThere) return await bring(file, () => {});
+      await begin(file, () => {}, numBytes);
+      return partialPath(cache.blob(file.hash));
+    },
+  });
   const bytes = sumOf(chosen);
   await checkRoom(cache, commit, chosen);
   let done = 0;

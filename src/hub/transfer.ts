@@ -15,13 +15,16 @@ export interface Transfer {
   readonly blob: string;
   /** Milliseconds without a byte after which a connection counts as cut. */
   readonly stall: number;
+  /** Bytes from the beginning that are wanted now; by default all. */
+  readonly upTo?: number;
   /** Receives the bytes that are there. */
   readonly onLength: (bytes: number) => void;
 }
 
 /**
  * Fetches a file, in as many attempts as it takes. Bytes that an earlier transfer left are kept if they prove right; without an
- * entity tag only the hash of the whole file tells, and one that is wrong then begins again.
+ * entity tag only the hash of the whole file tells, and one that is wrong then begins again. A beginning stays where a transfer that
+ * was cut leaves it (`partialPath`).
  *
  * @throws TransferError for bytes that are not those of the repository; HubError as `HubRequests.send`; what the file system throws.
  */
@@ -31,6 +34,7 @@ export async function fetchFile(transfer: Transfer): Promise<void> {
   for (let isResumed = partial.length > 0; ; isResumed = false) {
     onLength(partial.length);
     await withRetries(() => receive(transfer, partial), { ...requests.options, progress: () => partial.length });
+    if (partial.length < file.size) return;
     const digest = partial.digest();
     if (digest === file.hash) return await partial.moveTo(blob);
     if (!isResumed) {
@@ -42,8 +46,11 @@ export async function fetchFile(transfer: Transfer): Promise<void> {
 }
 
 /** Receives what is missing. @throws HubConnectionError when it ends early. */
-async function receive({ requests, url, file, stall, onLength }: Transfer, partial: PartialFile): Promise<void> {
-  if (partial.length === file.size) return;
+async function receive(
+  { requests, url, file, stall, upTo = file.size, onLength }: Transfer,
+  partial: PartialFile,
+): Promise<void> {
+  if (partial.length >= upTo) return;
   using watch = new Watch(stall);
   const signal = AbortSignal.any([requests.options.signal, watch.signal]);
   const response = await request(requests, url, partial, signal);
@@ -59,6 +66,7 @@ async function receive({ requests, url, file, stall, onLength }: Transfer, parti
       }
       await partial.append(bytes);
       onLength(partial.length);
+      if (upTo < file.size && partial.length >= upTo) return;
     }
   } finally {
     await response.body?.cancel().catch(() => {});

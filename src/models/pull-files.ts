@@ -2,37 +2,39 @@
 // costs no transfer.
 import { readWeightMap, WEIGHTS_FILE, WEIGHTS_INDEX } from '../formats/checkpoint-files.ts';
 import type { RepoFile } from '../hub/list-repo.ts';
-import type { ChooseFiles } from '../hub/pull.ts';
+import type { ChooseFiles, FileAccess } from '../hub/pull.ts';
 import type { RepoName } from '../hub/repo-name.ts';
 import { readJsonObject } from '../util/json-file.ts';
 import { ModelFileError } from '../util/model-file-error.ts';
 import { quoteSome } from '../util/quote.ts';
 import { ConfigError } from './config.ts';
 import { CONFIG_FILE, SMALL_FILES } from './file-names.ts';
-import { parseModel } from './registry.ts';
+import { checkGGUFHead, parseModel } from './registry.ts';
 
 /** Repository that has no model of a kind that is read. */
 class RepoFilesError extends ModelFileError {}
 
+/** Bytes of a GGUF file that its header is looked for in: that of a vocabulary of 256,000 tokens with merges takes 16 MB. */
+const HEAD_BYTES = 2 ** 25;
 const GGUF_PART = /-\d{5}-of-\d{5}\.gguf$/;
 
 /** Makes the chooser of the files of a model. @throws in the chooser: ConfigError, RepoFilesError. */
 export function modelFileChooser({ repo, file }: RepoName): ChooseFiles {
-  return async (files, open) => {
+  return async (files, access) => {
     const byPath = new Map(files.map((each) => [each.path, each]));
-    if (file !== null) return ggufParts(repo, file, files);
+    if (file !== null) return await checked(repo, ggufParts(repo, file, files), access);
     const config = byPath.get(CONFIG_FILE);
     const hasWeights = byPath.has(WEIGHTS_FILE) || byPath.has(WEIGHTS_INDEX);
     if (config === undefined || !hasWeights) {
       const ggufs = files.filter(({ path }) => path.endsWith('.gguf'));
-      if (ggufs.length > 0) return onlyGGUF(repo, ggufs);
+      if (ggufs.length > 0) return await checked(repo, onlyGGUF(repo, ggufs), access);
     }
     if (config === undefined)
       throw new RepoFilesError(repo, { subject: CONFIG_FILE, found: 'missing', expected: 'one, or a GGUF file' });
     const source = `${repo}/${CONFIG_FILE}`;
-    parseModel(await readJsonObject(await open(config), (problem) => new ConfigError(source, problem)), source);
+    parseModel(await readJsonObject(await access.whole(config), (problem) => new ConfigError(source, problem)), source);
     const small = SMALL_FILES.flatMap((name) => byPath.get(name) ?? []);
-    return [config, ...small, ...(await weightFiles(repo, byPath, open))];
+    return [config, ...small, ...(await weightFiles(repo, byPath, access))];
   };
 }
 
@@ -40,7 +42,7 @@ export function modelFileChooser({ repo, file }: RepoName): ChooseFiles {
 async function weightFiles(
   repo: string,
   byPath: ReadonlyMap<string, RepoFile>,
-  open: (file: RepoFile) => Promise<string>,
+  access: FileAccess,
 ): Promise<RepoFile[]> {
   const whole = byPath.get(WEIGHTS_FILE);
   if (whole !== undefined) return [whole];
@@ -54,8 +56,17 @@ async function weightFiles(
       expected: `${WEIGHTS_FILE}, ${WEIGHTS_INDEX} or a GGUF file`,
     });
   }
-  const shards = [...new Set((await readWeightMap(await open(index))).values())];
+  const shards = [...new Set((await readWeightMap(await access.whole(index))).values())];
   return [index, ...shards.map((path) => byPath.get(path) ?? missing(repo, path, `a file: ${WEIGHTS_INDEX} names it`))];
+}
+
+/** Refuses a GGUF file by its header, before the rest is fetched; of one in parts, no part says whether all is well. */
+async function checked(repo: string, parts: readonly RepoFile[], access: FileAccess): Promise<readonly RepoFile[]> {
+  const [file, ...others] = parts;
+  if (file === undefined || others.length > 0) return parts;
+  const { path, size: numBytes } = file;
+  await checkGGUFHead(await access.head(file, HEAD_BYTES), { name: `${repo}/${path}`, numBytes });
+  return parts;
 }
 
 /** Lists a GGUF file, or all parts of a split one. */

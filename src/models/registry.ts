@@ -2,7 +2,9 @@
 // oldest have none.
 import { join } from 'node:path';
 import { findGGUF } from '../formats/gguf/find-gguf.ts';
-import { openGGUFFiles } from '../formats/gguf/gguf-files.ts';
+import { GGUFCutError } from '../formats/gguf/gguf-error.ts';
+import type { GGUFHead } from '../formats/gguf/gguf-file.ts';
+import { type GGUFFiles, openGGUFFiles, openGGUFHead } from '../formats/gguf/gguf-files.ts';
 import type { Metadata } from '../formats/gguf/metadata.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { readJsonObject } from '../util/json-file.ts';
@@ -91,8 +93,28 @@ export async function openGGUFModel(
   architectures: readonly Architecture[] = ARCHITECTURES,
 ): Promise<GGUFModel> {
   await using opened = new AsyncDisposableStack();
-  const files = opened.use(await openGGUFFiles(path));
-  const { metadata } = files;
+  const model = await readGGUFModel(opened.use(await openGGUFFiles(path)), architectures);
+  opened.move(); // from here on the source owns the files
+  return model;
+}
+
+/**
+ * Refuses a model in one GGUF file by the beginning of the file, as far as what decides is there.
+ *
+ * @throws RoseinferError as `openGGUFModel`.
+ */
+export async function checkGGUFHead(path: string, head: GGUFHead): Promise<void> {
+  try {
+    await using files = await openGGUFHead(path, head);
+    await readGGUFModel(files, ARCHITECTURES);
+  } catch (error) {
+    if (!(error instanceof GGUFCutError)) throw error;
+  }
+}
+
+/** Reads the model of files that are open; the source owns them then. */
+async function readGGUFModel(files: GGUFFiles, architectures: readonly Architecture[]): Promise<GGUFModel> {
+  const { metadata, path } = files;
   const name = metadata.get(ARCHITECTURE_KEY);
   const readers = architectures.flatMap(({ gguf }) => gguf ?? []);
   const reader = readers.find((each) => each.architectures.some((known) => known === name));
@@ -103,7 +125,6 @@ export async function openGGUFModel(
   }
   const { model, layout } = await reader.read(files, name);
   const source = openGGUFCheckpoint(files, model, layout);
-  opened.move(); // from here on the source owns the files
   return { model, source, metadata, notices: [...keyNotices(path, model), ...source.notices] };
 }
 

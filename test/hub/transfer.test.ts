@@ -21,7 +21,7 @@ async function setUp() {
   stub.repos.set('a/b', repoOf({ [file.path]: { bytes, isLarge: true } }));
   const blob = join(temporaryDirectory(), 'blob');
   const waits: string[] = [];
-  const fetch = async (changes: Partial<typeof file> = {}, stall = 5000) => {
+  const fetch = async (changes: Partial<typeof file> = {}, stall = 5000, upTo = changes.size ?? SIZE) => {
     const { signal } = new AbortController();
     const onWait = ({ message }: Error) => waits.push(message);
     const requests = new HubRequests({
@@ -33,7 +33,7 @@ async function setUp() {
       onWait,
     });
     const url = `${stub.url}/a/b/resolve/${commitNamed('first')}/weights.bin`;
-    await fetchFile({ requests, url, file: { ...file, ...changes }, blob, stall, onLength: () => {} });
+    await fetchFile({ requests, url, file: { ...file, ...changes }, blob, stall, upTo, onLength: () => {} });
   };
   const ranges = () =>
     stub.calls.filter(({ host }) => host === 'content').map(({ headers }) => headers.range ?? 'whole');
@@ -110,6 +110,19 @@ describe('a transfer', () => {
       await fetch();
       expect(read()).toEqual(bytes);
     }
+  });
+
+  test('of a beginning ends there, and the next one goes on after it', async () => {
+    const { blob, fetch, ranges, read } = await setUp();
+    await fetch({}, 5000, 50_000);
+    const { length } = readFileSync(partialPath(blob));
+    expect(length).toBeGreaterThanOrEqual(50_000);
+    expect(existsSync(blob)).toBe(false);
+    await fetch({}, 5000, 50_000);
+    expect(ranges()).toEqual(['whole']);
+    await fetch();
+    expect(ranges()).toEqual(length === SIZE ? ['whole'] : ['whole', `bytes=${length}-`]);
+    expect(read()).toEqual(bytes);
   });
 
   test('that stands still counts as cut', async () => {

@@ -24,18 +24,27 @@ const OTHERS = [
 ];
 
 /** Chooses among names of files, of which those with a content can be opened; tells which were. */
-async function choose(name: string, contents: Readonly<Record<string, string>>) {
+async function choose(
+  name: string,
+  contents: Readonly<Record<string, string | Uint8Array>>,
+  sizes: Record<string, number> = {},
+) {
   const directory = temporaryDirectory();
   const opened: string[] = [];
-  const files = Object.entries(contents).map(([path, { length: size }]) => ({ path, size, hash: '0'.repeat(40) }));
-  const chosen = await modelFileChooser(parseRepoName(name)!)(files, async ({ path }) => {
-    opened.push(path);
-    writeFileSync(join(directory, path), contents[path] ?? '');
-    return join(directory, path);
+  const files = Object.entries(contents).map(([path, { length }]) => {
+    return { path, size: sizes[path] ?? length, hash: '0'.repeat(40) };
   });
+  const open = async ({ path }: { readonly path: string }) => {
+    opened.push(path);
+    const file = join(directory, path.replaceAll('/', '-'));
+    writeFileSync(file, contents[path] ?? '');
+    return file;
+  };
+  const chosen = await modelFileChooser(parseRepoName(name)!)(files, { whole: open, head: open });
   return { chosen: chosen.map(({ path }) => path), opened };
 }
 
+const GGUF = readFileSync('test/fixtures/gguf/smol-f16.gguf');
 const named = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 'x']));
 
 describe('a model in safetensors takes', () => {
@@ -66,15 +75,47 @@ describe('a model in safetensors takes', () => {
 
 describe('a model in GGUF takes', () => {
   test('the only file, or all parts of it, when nothing else can be read', async () => {
-    expect((await choose('a/b', named('b.gguf', 'README.md', 'config.json'))).chosen).toEqual(['b.gguf']);
+    const { chosen, opened } = await choose('a/b', { ...named('README.md', 'config.json'), 'b.gguf': GGUF });
+    expect({ chosen, opened }).toEqual({ chosen: ['b.gguf'], opened: ['b.gguf'] });
     const parts = named('q/b-00001-of-00002.gguf', 'q/b-00002-of-00002.gguf');
     expect((await choose('a/b', parts)).chosen).toEqual(Object.keys(parts));
   });
 
   test('the file that the name has, with its parts', async () => {
-    const files = named('b-q4.gguf', 'b-q8-00001-of-00002.gguf', 'b-q8-00002-of-00002.gguf', 'model.safetensors');
+    const parts = named('b-q8-00001-of-00002.gguf', 'b-q8-00002-of-00002.gguf', 'model.safetensors');
+    const files = { ...parts, 'b-q4.gguf': GGUF };
     expect((await choose('a/b/b-q4.gguf', files)).chosen).toEqual(['b-q4.gguf']);
     expect((await choose('a/b/b-q8-00001-of-00002.gguf', files)).chosen).toHaveLength(2);
+  });
+});
+
+describe('the beginning of a GGUF file', () => {
+  const renamed = Buffer.from(GGUF);
+  renamed.write('llamb', renamed.indexOf('llama'));
+
+  test.each([[4096], [1_200_000], [GGUF.length - 1]])(
+    'of %i bytes is enough to take a model that runs',
+    async (length) => {
+      const { chosen } = await choose('a/b', { 'b.gguf': GGUF.subarray(0, length) }, { 'b.gguf': GGUF.length });
+      expect(chosen).toEqual(['b.gguf']);
+    },
+  );
+
+  test.each([[renamed.length], [1_200_000]])(
+    'of %i bytes refuses an architecture that does not run, by name',
+    async (length) => {
+      const files = { 'b.gguf': renamed.subarray(0, length) };
+      await expect(choose('a/b', files, { 'b.gguf': renamed.length })).rejects.toThrow(
+        /^a\/b\/b\.gguf: general\.architecture is "llamb", expected one of "llama"/,
+      );
+    },
+  );
+
+  test('refuses one of another length than its tensors take', async () => {
+    const files = { 'b.gguf': GGUF.subarray(0, 1_200_000) };
+    await expect(choose('a/b', files, { 'b.gguf': GGUF.length + 4096 })).rejects.toThrow(
+      /^a\/b\/b\.gguf: data is \d+ bytes/,
+    );
   });
 });
 

@@ -4,7 +4,7 @@ import type { Problem } from '../../util/model-file-error.ts';
 import { openRegularFile } from '../../util/regular-file.ts';
 import { type FileToRead, readFully } from '../read-fully.ts';
 import { FieldReader } from './field-reader.ts';
-import { GGUFError } from './gguf-error.ts';
+import { GGUFCutError, GGUFError } from './gguf-error.ts';
 import { type GGUFHeader, type GGUFTensor, readHeader } from './header.ts';
 import type { Metadata } from './metadata.ts';
 
@@ -28,14 +28,14 @@ export class GGUFFile implements AsyncDisposable {
    * Fills `out` with bytes `[start, start + out.length)` of a tensor of this file.
    *
    * @throws RangeValueError when the range is not within the tensor.
-   * @throws GGUFError when the file has been shortened meanwhile.
+   * @throws GGUFCutError when the file has been shortened meanwhile.
    */
   async read(tensor: GGUFTensor, start: number, out: Uint8Array): Promise<void> {
     const last = tensor.byteLength - out.length;
     if (!Number.isSafeInteger(start) || start < 0 || start > last) {
       throw new RangeValueError('start', start, `0 to ${last} for ${out.length} bytes of ${tensor.name}`);
     }
-    const toError = (problem: Problem) => new GGUFError(this.path, problem);
+    const toError = (problem: Problem) => new GGUFCutError(this.path, problem);
     await readFully(this.#handle, this.#dataStart + tensor.byteOffset + start, out, toError);
   }
 
@@ -49,18 +49,31 @@ export class GGUFFile implements AsyncDisposable {
   }
 }
 
+/** File of which the beginning is there. */
+export interface GGUFHead {
+  /** Name in errors. */
+  readonly name: string;
+  /** Length of the whole file. */
+  readonly numBytes: number;
+}
+
 /**
  * Opens a GGUF file and reads its header.
  *
- * @throws GGUFError when the file is missing, truncated or its header is not to be trusted.
+ * @param head the file that `path` has the beginning of; by default it is whole.
+ * @throws GGUFError when the file is missing, truncated or its header is not to be trusted; GGUFCutError where a header goes on
+ * beyond the beginning.
  */
-export async function openGGUF(path: string): Promise<GGUFFile> {
+export async function openGGUF(path: string, head?: GGUFHead): Promise<GGUFFile> {
   await using opened = new AsyncDisposableStack();
-  const fail = (problem: Problem) => new GGUFError(path, problem);
-  const { handle, numBytes } = await openRegularFile(path, 'a GGUF file', fail);
+  const name = head?.name ?? path;
+  const fail = (problem: Problem) => new GGUFError(name, problem);
+  const { handle, numBytes: present } = await openRegularFile(path, 'a GGUF file', fail);
+  const numBytes = head?.numBytes ?? present;
   opened.use(handle);
-  const read = async (position: number, out: Uint8Array) => await readFully(handle, position, out, fail);
+  const toError = (problem: Problem) => new GGUFCutError(name, problem);
+  const read = async (position: number, out: Uint8Array) => await readFully(handle, position, out, toError);
   const header = await readHeader(new FieldReader({ numBytes, read }, fail), numBytes);
   opened.move(); // from here on the file owns the handle
-  return new GGUFFile(path, handle, header);
+  return new GGUFFile(name, handle, header);
 }

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { quoteJson } from '../../util/model-file-error.ts';
 import { isAbsent } from '../../util/regular-file.ts';
 import { GGUFError } from './gguf-error.ts';
-import { type GGUFFile, openGGUF } from './gguf-file.ts';
+import { type GGUFFile, type GGUFHead, openGGUF } from './gguf-file.ts';
 import type { GGUFTensor } from './header.ts';
 import type { Metadata } from './metadata.ts';
 
@@ -61,6 +61,17 @@ export async function openGGUFFiles(path: string): Promise<GGUFFiles> {
   const tensors = joinTensors(files);
   if (files.length > 1) checkNumber(first, SPLIT_TENSORS, tensors.size);
   return new GGUFFiles(first, tensors, opened.move());
+}
+
+/**
+ * Opens a model in one file by the beginning of that file.
+ *
+ * @throws GGUFError as `openGGUF`.
+ */
+export async function openGGUFHead(path: string, head: GGUFHead): Promise<GGUFFiles> {
+  await using opened = new AsyncDisposableStack();
+  const file = opened.use(await openGGUF(path, head));
+  return new GGUFFiles(file, joinTensors([file]), opened.move());
 }
 
 /** Lists the paths of the parts after the first: none for a model in one file. */
