@@ -3,6 +3,7 @@
 import '../util/platform-types.ts';
 
 export type { RoseinferCallOptions } from './call-options.ts';
+export type { RoseinferEmbeddingOptions } from './embedding-model.ts';
 export { ProviderClosedError } from './errors.ts';
 export type { RoseinferMetadata } from './outcome.ts';
 export { createRoseinfer, type RoseinferProvider } from './provider.ts';

@@ -1,6 +1,7 @@
 // The provider: one model under one id, so that what an application asks for is what it has loaded.
-import { type LanguageModelV4, NoSuchModelError, type ProviderV4 } from '@ai-sdk/provider';
+import { type EmbeddingModelV4, type LanguageModelV4, NoSuchModelError, type ProviderV4 } from '@ai-sdk/provider';
 import { RangeValueError } from '../util/errors.ts';
+import { RoseinferEmbeddingModel } from './embedding-model.ts';
 import { RoseinferLanguageModel } from './language-model.ts';
 import { ModelSource } from './model-source.ts';
 import { checkRoseinferOptions, idOf, type RoseinferOptions } from './provider-options.ts';
@@ -43,11 +44,15 @@ export function createRoseinfer(options: RoseinferOptions = {}): RoseinferProvid
     if (id !== modelId) throw noSuchModel(id, 'languageModel');
     return new RoseinferLanguageModel(modelId, source);
   };
+  const embeddingModel = (id: string): EmbeddingModelV4 => {
+    if (id !== modelId) throw noSuchModel(id, 'embeddingModel');
+    return new RoseinferEmbeddingModel(modelId, source);
+  };
   const noSuchModel = (id: string, modelType: ModelType) => {
     const { message } = new RangeValueError(
       modelType,
       id,
-      modelType === 'languageModel' ? JSON.stringify(modelId) : 'none',
+      modelType === 'imageModel' ? 'none' : JSON.stringify(modelId),
     );
     return new NoSuchModelError({ modelId: id, modelType, message });
   };
@@ -59,7 +64,7 @@ export function createRoseinfer(options: RoseinferOptions = {}): RoseinferProvid
     specificationVersion: 'v4' as const,
     modelId,
     languageModel,
-    embeddingModel: none('embeddingModel'),
+    embeddingModel,
     imageModel: none('imageModel'),
     close,
     [Symbol.asyncDispose]: close,

@@ -25,7 +25,9 @@ describe('a model', () => {
     const error = { name: 'AI_NoSuchModelError', modelId: 'gpt-5' };
     expect(() => roseinfer('gpt-5')).toThrow(expect.objectContaining(error));
     expect(() => roseinfer.languageModel('gpt-5')).toThrow('languageModel is "gpt-5", expected "tales"');
-    expect(() => roseinfer.embeddingModel('tales')).toThrow(expect.objectContaining({ modelType: 'embeddingModel' }));
+    expect(roseinfer.embeddingModel('tales')).toMatchObject({ specificationVersion: 'v4', modelId: 'tales' });
+    const noEmbedding = expect.objectContaining({ modelType: 'embeddingModel' });
+    expect(() => roseinfer.embeddingModel('gpt-5')).toThrow(noEmbedding);
     expect(() => roseinfer.imageModel('tales')).toThrow(expect.objectContaining({ modelType: 'imageModel' }));
   });
 
