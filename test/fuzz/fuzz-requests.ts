@@ -2,6 +2,7 @@
 // schedules.
 import type { SamplingOptions } from '../../src/core/sampling-params.ts';
 import { hashSeed } from '../../src/util/rng.ts';
+import { RandomAutomaton } from '../support/engine/random-automaton.ts';
 import { Draws } from './draws.ts';
 import { type FuzzModel, LONGEST } from './fuzz-models.ts';
 
@@ -10,6 +11,8 @@ export interface FuzzRequest {
   readonly promptIds: readonly number[];
   readonly sampling: SamplingOptions & { readonly maxTokens: number; readonly seed: number };
   readonly promptLogprobs: number | null;
+  /** Rule for its ids; undefined for none. */
+  readonly constraint: RandomAutomaton | undefined;
 }
 
 const COUNT = 48;
@@ -32,7 +35,8 @@ export function fuzzRequests(model: FuzzModel): FuzzRequest[] {
     const promptIds = [...text.slice(0, drawLength(draws)), ...tail].slice(0, LONGEST - FEW);
     const maxTokens = draws.integer(1, isShort({ promptIds }) ? MANY : FEW);
     const sampling = { ...drawSampling(draws, model, maxTokens), maxTokens, seed: hashSeed(2, index) };
-    return { promptIds, sampling, promptLogprobs: draws.chance(0.25) ? draws.pick([0, 1, 5]) : null };
+    const promptLogprobs = draws.chance(0.25) ? draws.pick([0, 1, 5]) : null;
+    return { promptIds, sampling, promptLogprobs, constraint: drawConstraint(index, model, sampling) };
   });
 }
 
@@ -49,6 +53,18 @@ function drawLength(draws: Draws): number {
     [502, 560],
   ]);
   return draws.integer(min, max);
+}
+
+/** A rule for a part of the requests, which completes a text with one of its stop ids where there are some. */
+function drawConstraint(
+  index: number,
+  { vocabSize }: FuzzModel,
+  { stopTokenIds }: SamplingOptions,
+): RandomAutomaton | undefined {
+  const draws = new Draws(hashSeed(7, index));
+  if (!draws.chance(0.3)) return undefined;
+  const eosId = stopTokenIds?.[0];
+  return new RandomAutomaton(hashSeed(8, index), { vocabSize, ...(eosId !== undefined && { eosId }) });
 }
 
 function drawSampling(draws: Draws, { vocabSize }: FuzzModel, maxTokens: number): SamplingOptions {

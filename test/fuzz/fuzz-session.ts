@@ -39,13 +39,13 @@ export class FuzzSession implements AsyncDisposable {
 
   /** Runs the request alone, without chunks, overlap or prefix cache; with a number, that choice of it. */
   solo(request: FuzzRequest, choice: number | null): Promise<SoloRun> {
-    const { promptIds, sampling } = request;
+    const { promptIds, sampling, constraint } = request;
     // Of several choices the first alone reports them.
     const promptLogprobs = (choice ?? 0) === 0 ? request.promptLogprobs : null;
     const seed = choice === null ? sampling.seed : deriveSeed(sampling.seed, choice);
     const known = this.#solo.get(seed);
     if (known !== undefined) return known;
-    const run = this.#runAlone({ promptIds, promptLogprobs, sampling: { ...sampling, seed } });
+    const run = this.#runAlone({ promptIds, promptLogprobs, constraint, sampling: { ...sampling, seed } });
     this.#solo.set(seed, run);
     return run;
   }

@@ -122,6 +122,8 @@ test('the schedules had chunks, hits, preemptions, aborts, choices and long cont
     'survivors of failures': 10,
     choices: 50,
     'adjusted rows': 500,
+    'masked rows': 300,
+    'steps of masked and free rows': 100,
     'with logprobs': 50,
     'with prompt logprobs': 40,
     'scores computed': 2000,

@@ -8,7 +8,9 @@ import { hashSeed } from '../../src/util/rng.ts';
 import { Draws } from './draws.ts';
 import { FuzzRunner, STEP_FAILED } from './fuzz-runner.ts';
 import { bytesOf, type FuzzSession, type SoloRun } from './fuzz-session.ts';
+import { LateMasks } from './late-masks.ts';
 import { drawSchedule, isFailing, type Schedule, type ScheduleEntry } from './schedule.ts';
+import { differencesOf, isCut, logitDifferences, soloRuns } from './solo-differences.ts';
 
 /** Outcome of a schedule: conditions that it met, and differences from the solo runs of its requests. */
 export interface ScheduleReport {
@@ -23,7 +25,7 @@ export async function runSchedule(session: FuzzSession, seed: number): Promise<S
   const schedule = drawSchedule(seed, session.model, session.requests);
   const { failures } = schedule;
   const runner = new FuzzRunner(session.runner, schedule.limits, failures, new Draws(hashSeed(5, seed)));
-  const solo = await soloRuns(session, schedule);
+  const solo = await soloRuns(session, schedule.entries);
   const vectors = await soloEmbeddings(session, schedule);
   /** Requests in a step that failed. */
   const concerned = new Set<string>();
@@ -66,19 +68,6 @@ function concernOf({ requestId, finishReason, error }: FinishedRequest, concerne
   return survived ? [`request ${requestId} was in a step that failed, and survived`] : [];
 }
 
-/** Requests by seed. Those that come first lead, as they use the same blocks. */
-async function soloRuns(session: FuzzSession, { entries }: Schedule): Promise<ReadonlyMap<number, SoloRun>> {
-  const runs = new Map<number, SoloRun>();
-  for (const { request, numChoices } of entries) {
-    const choices = numChoices === null ? [null] : Array(numChoices).keys();
-    for (const choice of choices) {
-      const run = await session.solo(request, choice);
-      runs.set(run.response.seed, run);
-    }
-  }
-  return runs;
-}
-
 /** Bytes of embeddings by the requests' ids. */
 async function soloEmbeddings(session: FuzzSession, { entries }: Schedule): Promise<ReadonlyMap<string, Buffer>> {
   const vectors = new Map<string, Buffer>();
@@ -95,13 +84,15 @@ async function turnToEnd(
   solo: ReadonlyMap<number, SoloRun>,
 ) {
   const handles: RequestHandle[] = [];
+  const masks = new LateMasks();
   let numRefused = 0;
   const lastArrival = Math.max(...entries.map(({ arrivesAt }) => arrivesAt));
   for (let turn = 0; turn <= lastArrival || engine.hasUnfinished; turn++) {
     if (turn > MAX_TURNS) return { handles, numRefused, isOver: false };
+    await masks.startTurn(turn);
     for (const [index, entry] of entries.entries()) {
       if (entry.arrivesAt === turn) {
-        const added = add(engine, entry, index, solo);
+        const added = add({ engine, masks, solo }, entry, index);
         if (added === null) numRefused++;
         else handles.push(...added);
       }
@@ -118,17 +109,17 @@ async function turnToEnd(
 
 /** The handles of an entry's requests; null when the queue is full. */
 function add(
-  engine: Engine,
+  { engine, masks, solo }: { engine: Engine; masks: LateMasks; solo: ReadonlyMap<number, SoloRun> },
   entry: ScheduleEntry,
   index: number,
-  solo: ReadonlyMap<number, SoloRun>,
 ): RequestHandle[] | null {
-  const { request, numChoices, priority, deadlineMs, cacheSalt, resumesAt, pooling } = entry;
+  const { request, numChoices, priority, deadlineMs, cacheSalt, resumesAt, pooling, maskTurns } = entry;
   // The last id may have ended it.
   const { ids = [] } = solo.get(request.sampling.seed)?.response ?? {};
   const resume = resumesAt === null ? undefined : { ids: ids.slice(0, Math.floor(resumesAt * ids.length)) };
   const common = { requestId: `${index}`, priority, deadlineMs, cacheSalt, timeline: true };
-  const whole = { ...request, ...common, resume };
+  const constraint = request.constraint && masks.late(request.constraint, maskTurns);
+  const whole = { ...request, ...common, resume, constraint };
   try {
     if (pooling !== null) return [engine.addEmbedding({ promptIds: request.promptIds, pooling, ...common })];
     return numChoices === null ? [engine.addRequest(whole)] : engine.addChoices(whole, numChoices);
@@ -146,68 +137,12 @@ function abortIfLive(engine: Engine, requestId: string): void {
   }
 }
 
-/** Tells whether a request ended early, as the schedule says. */
-function isCut({ finishReason, error }: FinishedRequest): boolean {
-  return finishReason === 'abort' || error === STEP_FAILED;
-}
-
-/** Describes how a response differs from the solo run; of one that was cut, the part that it has. */
-function differencesOf(response: FinishedRequest, run: SoloRun | undefined): string[] {
-  if (run === undefined) return [`request ${response.requestId} has no solo run`];
-  const solo = run.response;
-  const numIds = isCut(response) ? response.ids.length : solo.ids.length;
-  const want = {
-    ids: solo.ids.slice(0, numIds),
-    logprobs: solo.logprobs?.slice(response.resumedTokens, numIds) ?? null,
-    promptLogprobs: isCut(response)
-      ? (solo.promptLogprobs?.slice(0, response.promptLogprobs?.length) ?? null)
-      : solo.promptLogprobs,
-    ...(!isCut(response) && {
-      text: solo.text,
-      finishReason: solo.finishReason,
-      stopReason: solo.stopReason,
-      error: null,
-    }),
-  };
-  const differences = Object.entries(want).flatMap(([key, value]) => {
-    const got = JSON.stringify(response[key as keyof typeof want]);
-    return got === JSON.stringify(value) ? [] : [`${key} ${got}, alone ${JSON.stringify(value)}`];
-  });
-  if (!solo.text.startsWith(response.text)) differences.push(`text ${response.text}, alone ${solo.text}`);
-  return differences.map((difference) => `request ${response.requestId} has ${difference}`);
-}
-
 /** Describes how an embedding differs from that of a solo run; one that was cut has none. */
 function vectorDifferences(response: FinishedRequest, alone: Buffer): string[] {
   const { requestId, finishReason, embedding } = response;
   if (isCut(response)) return embedding === null ? [] : [`request ${requestId} was cut and has an embedding`];
   if (finishReason !== 'stop') return [`embedding ${requestId} ended by ${finishReason}: ${response.error}`];
   return bytesOf(embedding).equals(alone) ? [] : [`embedding ${requestId} differs in a bit`];
-}
-
-/** Finds rows of logits that differ from the solo run, and survivors whose last row was not seen. */
-function logitDifferences(
-  runner: FuzzRunner,
-  solo: ReadonlyMap<number, SoloRun>,
-  responses: readonly FinishedRequest[],
-): string[] {
-  const seen = new Set<string>();
-  const differences: string[] = [];
-  for (const { seed, position, bytes, isDoubtful } of runner.logits) {
-    // A row after the end of its request means nothing.
-    const alone = solo.get(seed)?.logits.get(position);
-    if (alone === undefined) continue;
-    if (alone.equals(bytes)) seen.add(`${seed} ${position}`);
-    else if (!isDoubtful) differences.push(`logits of seed ${seed} for position ${position} differ in a bit`);
-  }
-  for (const response of responses) {
-    const { requestId, seed, promptTokens, ids } = response;
-    const last = promptTokens + ids.length - 1;
-    if (!isCut(response) && !seen.has(`${seed} ${last}`)) {
-      differences.push(`request ${requestId} has no logits for position ${last}`);
-    }
-  }
-  return differences;
 }
 
 function countEmbeddings({ plans }: FuzzRunner, embedded: readonly FinishedRequest[]): Record<string, number> {
@@ -249,6 +184,10 @@ function countAll(
     recomputedTokens: sum(responses.map(({ recomputedTokens }) => recomputedTokens)),
     cachedTokens: sum(responses.map(({ cachedTokens }) => cachedTokens)),
     'adjusted rows': plans.flatMap(({ samplingRows }) => samplingRows).filter(({ adjustment }) => adjustment).length,
+    'masked rows': plans.flatMap(({ samplingRows }) => samplingRows).filter(({ mask }) => mask).length,
+    'steps of masked and free rows': plans.filter(
+      ({ samplingRows }) => new Set(samplingRows.map(({ mask }) => mask === undefined)).size === 2,
+    ).length,
     'with logprobs': survivors.filter(({ logprobs }) => logprobs !== null).length,
     resumed: survivors.filter(({ resumedTokens }) => resumedTokens > 0).length,
     'with prompt logprobs': survivors.filter(({ promptLogprobs }) => promptLogprobs !== null).length,

@@ -53,6 +53,8 @@ export interface ScheduleEntry {
   readonly resumesAt: number | null;
   /** Pooling of its prompt's embedding, which is asked for in place of ids; null where it generates. */
   readonly pooling: Pooling | null;
+  /** Turns after which a mask of its constraint comes; 0 for at once. */
+  readonly maskTurns: number;
 }
 
 /** Most steps that the prompts of a schedule are cut into. */
@@ -65,6 +67,7 @@ export function drawSchedule(seed: number, { blockSize }: FuzzModel, requests: r
   const draws = new Draws(hashSeed(3, seed));
   const cuts = new Draws(hashSeed(6, seed));
   const embeds = new Draws(hashSeed(7, seed));
+  const masks = new Draws(hashSeed(9, seed));
   const entries = drawEntries(draws, requests).map((entry) => {
     const resumes = cuts.chance(0.2) && entry.numChoices === null;
     const isEmbedded = embeds.chance(0.2) && entry.numChoices === null && !resumes;
@@ -72,6 +75,7 @@ export function drawSchedule(seed: number, { blockSize }: FuzzModel, requests: r
       ...entry,
       resumesAt: resumes ? cuts.integer(0, 99) / 100 : null,
       pooling: isEmbedded ? embeds.pick<Pooling>(['mean', 'last']) : null,
+      maskTurns: masks.pick([0, 0, 1, 2, 5]),
     };
   });
   const numTokens = entries.reduce((sum, entry) => sum + entry.request.promptIds.length * (entry.numChoices ?? 1), 0);
@@ -118,6 +122,7 @@ function drawEntries(draws: Draws, requests: readonly FuzzRequest[]): ScheduleEn
       cacheSalt: draws.chance(0.1) ? 'other' : '',
       resumesAt: null,
       pooling: null,
+      maskTurns: 0,
     };
   });
 }
