@@ -13,8 +13,10 @@ import { queuePolicyNames, schedulerNames } from '../../src/scheduler/create-sch
 import { Detokenizer } from '../../src/tokenizer/detokenizer.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { fakeScores } from '../support/engine/fake-runner.ts';
+import { LateMasks } from '../support/engine/late-masks.ts';
+import { RandomAutomaton } from '../support/engine/random-automaton.ts';
 import { recount } from '../support/engine/recount.ts';
-import { completion, FaultyRunner, TestClock, VOCAB } from '../support/engine/test-runners.ts';
+import { constrainedCompletion, EOS, FaultyRunner, TestClock, VOCAB } from '../support/engine/test-runners.ts';
 
 // 12 + 10 tokens at most, so that 22 tokens of blocks and of context hold any single request.
 const LONGEST = 22;
@@ -42,7 +44,11 @@ const request = fc.record({
   promptLogprobs: fc.option(fc.nat(2), { freq: 1 }),
   resumesAt: seldom(fc.nat(9), 0),
   numChoices: seldom(fc.integer({ min: 1, max: 3 }), null),
+  /** Index of its rule, and the turns after which a mask comes. */
+  rule: seldom(fc.record({ index: fc.nat(3), turns: fc.constantFrom(0, 0, 1, 3) }), null),
 });
+
+const automata = [1, 2, 3, 4].map((seed) => new RandomAutomaton(seed, { vocabSize: VOCAB, eosId: EOS }));
 
 type DrawnRequest = typeof request extends fc.Arbitrary<infer T> ? T : never;
 
@@ -55,7 +61,7 @@ const setting = fc.record({
   maxStepMs: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
   maxBatchSize: fc.integer({ min: 1, max: 5 }),
   blockSize: fc.integer({ min: 1, max: 5 }),
-  spareBlocks: fc.nat(4),
+  spareBlocks: fc.nat(2),
   /** The first step that fails, and how many fail with it. */
   failures: fc.option(fc.tuple(fc.nat(15), fc.constantFrom(1, 1, 2, 3, Number.POSITIVE_INFINITY)), { freq: 3 }),
   /** True where observers throw. */
@@ -71,10 +77,16 @@ interface Outcome {
   readonly streamed?: { readonly ids: number[]; readonly text: string };
 }
 
+/** The ids of a request that runs alone. */
+function idsAlone(request: Omit<DrawnRequest, 'resumesAt'>, seed: number): number[] {
+  const { promptIds, maxTokens, countsOutput, rule } = request;
+  const sampling = { maxTokens, seed, presencePenalty: countsOutput ? 1 : 0 };
+  return constrainedCompletion({ promptIds, sampling }, rule && automata[rule.index]!);
+}
+
 /** The ids that a request resumes with: fewer than it generates alone. */
 function idsBefore({ resumesAt, ...request }: DrawnRequest, seed: number): number[] {
-  const { promptIds, maxTokens, countsOutput } = request;
-  const ids = completion({ promptIds, sampling: { maxTokens, seed, presencePenalty: countsOutput ? 1 : 0 } });
+  const ids = idsAlone(request, seed);
   return ids.slice(0, Math.min(resumesAt, ids.length - 1));
 }
 
@@ -127,6 +139,7 @@ test('whatever arrives, aborts, is late, breaks, fails once or for ever, or clos
     error: 0,
     late: 0,
     preempted: 0,
+    ruled: 0,
     cached: 0,
   };
 
@@ -169,18 +182,21 @@ test('whatever arrives, aborts, is late, breaks, fails once or for ever, or clos
 
     // Streams start the loop; turns by hand come in between.
     const outcomes: Promise<Outcome>[] = [];
+    const masks = new LateMasks();
     for (let turn = 0; turn !== closeAt && (turn <= 8 || engine.hasUnfinished); turn++) {
       if (turn > 2000) throw new Error('no end in 2000 turns');
+      await masks.startTurn(turn);
       for (const [index, each] of requests.entries()) {
         const { promptIds, maxTokens, priority, deadlineMs, arrival, abortAt, isStream, numChoices, countsOutput } =
           each;
-        const { promptLogprobs } = each;
+        const { promptLogprobs, rule } = each;
+        const constraint = rule ? masks.late(automata[rule.index]!, rule.turns) : undefined;
         const requestId = `r${index}`;
         if (abortAt === turn && arrival < turn) abortIfLive(engine, numChoices === null ? requestId : `${requestId}-0`);
         if (arrival !== turn) continue;
         const sampling = { maxTokens, seed: index, presencePenalty: countsOutput ? 1 : 0 };
         const resume = numChoices === null ? { ids: idsBefore(each, index) } : undefined;
-        const added = { promptIds, requestId, priority, deadlineMs, sampling, promptLogprobs, resume };
+        const added = { promptIds, requestId, priority, deadlineMs, sampling, promptLogprobs, resume, constraint };
         if (isStream && numChoices === null) {
           outcomes.push(read(engine.stream(added), index, tokenizer));
           continue;
@@ -206,8 +222,8 @@ test('whatever arrives, aborts, is late, breaks, fails once or for ever, or clos
     );
     for (const { index, response, streamed } of all) {
       const { requestId, ids, text, seed, finishReason, error, timings } = response;
-      const { promptIds = [], maxTokens = 0, countsOutput } = requests[index] ?? {};
-      const whole = completion({ promptIds, sampling: { maxTokens, seed, presencePenalty: countsOutput ? 1 : 0 } });
+      const { promptIds, rule } = requests[index]!;
+      const whole = idsAlone(requests[index]!, seed);
       const isComplete = finishReason === 'stop' || finishReason === 'length';
       expect(ids).toEqual(isComplete ? whole : whole.slice(0, ids.length));
       const isLate = finishReason === 'abort' && error !== null;
@@ -235,18 +251,19 @@ test('whatever arrives, aborts, is late, breaks, fails once or for ever, or clos
       expect(streamed ?? { ids, text }).toEqual({ ids, text });
 
       met[finishReason]!++;
+      if (rule !== null && isComplete) met.ruled!++;
       if (isLate) met.late!++;
       if (numRestarts > 0) met.restarted!++;
       if (preemptions > 0) met.preempted!++;
       if (response.cachedTokens > 0) met.cached!++;
     }
   });
-  await fc.assert(property, { seed: 11, numRuns: 600 });
+  await fc.assert(property, { seed: 11, numRuns: 850 });
   expect(warn).toHaveBeenCalled();
   vi.restoreAllMocks();
 
-  // The property means little unless it met these often; an eos is rare among 8192 tokens.
-  for (const key of ['length', 'abort', 'error', 'late', 'preempted', 'cached', 'restarted']) {
+  // The property means little unless it met these often; an eos is rare among 8192 tokens, but for rules.
+  for (const key of ['length', 'abort', 'error', 'late', 'preempted', 'cached', 'restarted', 'ruled', 'stop']) {
     expect(met[key], JSON.stringify(met)).toBeGreaterThan(50);
   }
 });

@@ -2,12 +2,12 @@
 import { Engine } from '../../src/engine/engine.ts';
 import type { RequestHandle } from '../../src/engine/request.ts';
 import { hashSeed } from '../../src/util/rng.ts';
+import { LateMasks } from '../support/engine/late-masks.ts';
 import { RandomAutomaton } from '../support/engine/random-automaton.ts';
 import { Draws } from './draws.ts';
 import type { FuzzRequest } from './fuzz-requests.ts';
 import { FuzzRunner } from './fuzz-runner.ts';
 import type { FuzzSession } from './fuzz-session.ts';
-import { LateMasks } from './late-masks.ts';
 import { differencesOf, logitDifferences, soloRuns } from './solo-differences.ts';
 
 /** Outcome of a mix. */

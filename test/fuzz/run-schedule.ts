@@ -5,10 +5,10 @@ import { QueueFullError, UnknownRequestError } from '../../src/engine/errors.ts'
 import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import type { FinishedRequest, RequestHandle } from '../../src/engine/request.ts';
 import { hashSeed } from '../../src/util/rng.ts';
+import { LateMasks } from '../support/engine/late-masks.ts';
 import { Draws } from './draws.ts';
 import { FuzzRunner, STEP_FAILED } from './fuzz-runner.ts';
 import { bytesOf, type FuzzSession, type SoloRun } from './fuzz-session.ts';
-import { LateMasks } from './late-masks.ts';
 import { drawSchedule, isFailing, type Schedule, type ScheduleEntry } from './schedule.ts';
 import { differencesOf, isCut, logitDifferences, soloRuns } from './solo-differences.ts';
 

@@ -1,6 +1,6 @@
 // Masks that come turns of the engine later than they are asked for, so that a schedule with promises runs the same way each time.
-import type { Constraint } from '../../src/core/constraint.ts';
-import { delayed } from '../support/engine/random-automaton.ts';
+import type { Constraint } from '../../../src/core/constraint.ts';
+import { delayed } from './random-automaton.ts';
 
 interface LateMask {
   readonly turn: number;
