@@ -20,6 +20,9 @@ const TYPES: Readonly<Record<number, string>> = {
   504: 'timeout_error',
 };
 
+/** Headers of an error that another attempt would meet again, where OpenAI's clients try again by the status. */
+export const NO_RETRY = { 'x-should-retry': 'false' } as const;
+
 /** A call that is refused or that failed, as its caller reads it. */
 export class ApiError extends RoseinferError {
   readonly status: number;

@@ -10,7 +10,7 @@ import { RequestTooLargeError } from '../scheduler/request-too-large-error.ts';
 import { ChatTemplateError, ChatTemplateRefusal } from '../tokenizer/chat-template-errors.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { clip } from '../util/quote.ts';
-import { ApiError, invalidParameter } from './api-error.ts';
+import { ApiError, invalidParameter, NO_RETRY } from './api-error.ts';
 import { describeValue } from './describe-value.ts';
 
 /** The API's names of parameters whose library names are not the same words. */
@@ -78,7 +78,7 @@ export function generationFailed(cause: RequestFailedError): ApiError {
 export function deadlinePassed(seconds: number): ApiError {
   return new ApiError(504, `request took longer than ${seconds} seconds, the limit of this server`, {
     code: 'deadline_exceeded',
-    headers: { 'x-should-retry': 'false' },
+    headers: NO_RETRY,
   });
 }
 

@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.ts';
 import { QueueFullError } from '../engine/errors.ts';
 import type { GenerationRequest } from '../engine/request.ts';
 import type { Owner } from './access/keys.ts';
-import { ApiError, invalidParameter } from './api-error.ts';
+import { ApiError, invalidParameter, NO_RETRY } from './api-error.ts';
 import { deviceFailed, type ParameterNames, queueFull, shuttingDown } from './engine-errors.ts';
 import { Generation, type GenerationPlan } from './generation/generation.ts';
 import type { Generations } from './generation/generations.ts';
@@ -100,7 +100,7 @@ function checkResume({ fingerprint }: ServedModel, { seed, n = 1 }: RequestField
   if (seed === undefined) throw invalidParameter('seed', 'seed is missing with resume, expected that of the cut call');
   if (given === undefined || given === fingerprint) return;
   const message = `resume is of the fingerprint ${JSON.stringify(given.slice(0, 100))}, expected ${JSON.stringify(fingerprint)}`;
-  throw new ApiError(409, message, { code: 'other_fingerprint', param: 'resume' });
+  throw new ApiError(409, message, { code: 'other_fingerprint', param: 'resume', headers: NO_RETRY });
 }
 
 /** Owner of what a call leaves behind. */

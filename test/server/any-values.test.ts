@@ -15,6 +15,7 @@ const BASES: Readonly<Record<string, object>> = {
   '/v1/completions': { prompt: 'a', max_tokens: 2 },
   '/v1/chat/completions': { messages: [{ role: 'user', content: 'a' }], max_tokens: 2 },
   '/v1/responses': { input: 'a', max_output_tokens: 2 },
+  '/v1/embeddings': { input: 'a' },
   '/generate': { prompt: 'a', max_new_tokens: 2 },
   '/tokenize': { prompt: 'a' },
   '/detokenize': { tokens: [1] },

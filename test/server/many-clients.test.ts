@@ -213,6 +213,7 @@ test('100 calls that are cut at random ids go on at a second server as if they n
   const resume = { ids: [1], system_fingerprint: 'fp_other' };
   for (const { path, body } of calls.slice(0, 2)) {
     const refused = await second.post(path, { ...body, resume });
+    expect(refused.headers.get('x-should-retry')).toBe('false');
     expect([refused.status, JSON.parse(await refused.text()).error.code]).toEqual([409, 'other_fingerprint']);
   }
 });

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { Embedding, EmbeddingRequest } from '../../engine/embedding.ts';
 import { QueueFullError, RequestAbortedError } from '../../engine/errors.ts';
-import { ApiError, invalidParameter } from '../api-error.ts';
+import { ApiError, invalidParameter, NO_RETRY } from '../api-error.ts';
 import { deadlinePassed, shuttingDown } from '../engine-errors.ts';
 import { EmbeddingCall } from '../generation/embedding-call.ts';
 import { embeddingParameters } from '../parameters/embeddings.ts';
@@ -103,7 +103,7 @@ async function endOf(serving: Serving, { embeddings: computed, choices }: Embedd
     if (!(error instanceof RequestAbortedError)) throw error;
     if (error.isLate) throw deadlinePassed(serving.options.requestTimeout ?? 0);
     if (serving.isStopping) throw shuttingDown();
-    throw new ApiError(409, 'call was ended before its embeddings were there', { code: 'aborted' });
+    throw new ApiError(409, 'call was ended before its embeddings were there', { code: 'aborted', headers: NO_RETRY });
   }
 }
 
