@@ -5,7 +5,7 @@ const LAYERS = [
   ['terminal', 'doctor'],
   ['research', 'engine'],
   ['scheduler', 'runtime'],
-  ['kv', 'models', 'tuning', 'testing'],
+  ['kv', 'models', 'tuning', 'testing', 'grammar'],
   ['kernels', 'formats', 'tokenizer'],
   ['timing'],
   ['core', 'gpu', 'reference', 'hub'],
@@ -13,7 +13,18 @@ const LAYERS = [
 ];
 
 /** Folders that know a GPU only as the Runner of src/core, if at all; the reference is its oracle. */
-const WITHOUT_GPU = ['core', 'kv', 'scheduler', 'engine', 'tokenizer', 'formats', 'reference', 'hub', 'util'];
+const WITHOUT_GPU = [
+  'core',
+  'kv',
+  'grammar',
+  'scheduler',
+  'engine',
+  'tokenizer',
+  'formats',
+  'reference',
+  'hub',
+  'util',
+];
 
 /** Files of src/ itself put the layers together: only the top three lines may import them, and nothing imports the entry point. */
 const ROOT_FILES = { all: '^src/[^/]+$', entry: '^src/index\\.ts$' };

@@ -73,6 +73,17 @@ export type { Cost, Dims, Grid, Sizes } from './gpu/kernel-spec.ts';
 export type { Program } from './gpu/program.ts';
 export type { ReductionClass } from './gpu/reduction.ts';
 export type { DType, Tensor, TensorData, TensorSource, WrapOptions } from './gpu/tensor.ts';
+export {
+  GrammarClosedError,
+  GrammarFailedError,
+  GrammarLimitError,
+  GrammarRuleError,
+  GrammarSyntaxError,
+  StructuredOutputError,
+  UnsupportedSchemaError,
+} from './grammar/errors.ts';
+export { GrammarCompiler, type GrammarCompilerOptions, type GrammarStats } from './grammar/grammar-compiler.ts';
+export type { StructuredOutput } from './grammar/structured-output.ts';
 export type { KVDType } from './kernels/kv-write/kv-write.ts';
 export type { QuantizedRows } from './kernels/weights/quantized-rows.ts';
 export type { OfferedDType, WeightDType } from './kernels/weights/weight-tiles.ts';

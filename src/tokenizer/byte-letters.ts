@@ -16,5 +16,10 @@ const LETTERS: readonly string[] = [...BYTE_OF_LETTER.keys()];
 
 /** Writes a text's UTF-8 in letters. */
 export function lettersOf(text: string): string {
-  return Array.from(new TextEncoder().encode(text), (byte) => LETTERS[byte]).join('');
+  return lettersOfBytes(new TextEncoder().encode(text));
+}
+
+/** Writes bytes in letters. */
+export function lettersOfBytes(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => LETTERS[byte]).join('');
 }

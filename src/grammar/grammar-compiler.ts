@@ -1,0 +1,271 @@
+// Structured outputs become constraints of requests here. xgrammar runs in a thread of its own; when it fails, overruns or takes too
+// much memory, what it was doing is given up, and a new thread takes over all other requests from their ids.
+import type { Constraint } from '../core/constraint.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { type Check, type Checks, checkOptions, count, positive } from '../util/option-checks.ts';
+import { Turns } from '../util/turns.ts';
+import { GrammarClosedError, GrammarFailedError, StructuredOutputError } from './errors.ts';
+import { writeGrammar } from './expression.ts';
+import { GrammarMatcher } from './grammar-matcher.ts';
+import { type FailedWork, GrammarThread, MAX_BYTES } from './grammar-thread.ts';
+import { grammarOf, type StructuredOutput } from './structured-output.ts';
+import { readVocabulary, type Vocabulary } from './vocabulary.ts';
+import type { FromThread, Work } from './worker-messages.ts';
+
+/** What a compiler of grammars needs of a model. */
+export interface GrammarCompilerOptions {
+  readonly tokenizer: Tokenizer;
+  /** Number of ids of the model, V. */
+  readonly vocabSize: number;
+  /** Tokens that end a text; by default those of the tokenizer. */
+  readonly eosIds?: readonly number[] | undefined;
+  /** Longest compilation, in milliseconds (default 1,000). */
+  readonly maxCompileMs?: number | undefined;
+}
+
+/** What a compiler holds. */
+export interface GrammarStats {
+  /** Requests that are under way. */
+  readonly matchers: number;
+  /** Compiled grammars that are kept. */
+  readonly grammars: number;
+  readonly threads: number;
+}
+
+/** A grammar by its text. */
+interface KeptGrammar {
+  readonly number: number;
+  readonly text: string;
+  /** Settled when a thread has compiled it; null where the present one was not asked to. */
+  compiled: PromiseWithResolvers<void> | null;
+  isCompiled: boolean;
+}
+
+/** Grammars that are kept, and UTF-16 units of their texts, at most. */
+const [MAX_KEPT, MAX_KEPT_LENGTH] = [64, 4_000_000];
+const COMPILE_MS = 1000;
+/** Longest mask, in milliseconds: long bounded strings take tens, many times as much on a busy machine. */
+const MASK_MS = 10_000;
+/** Bytes of a thread beyond which a new one compiles the next grammar: memory is never given back. */
+const FULL_BYTES = MAX_BYTES / 2;
+
+const ids: Check = {
+  expected: 'a list of ids',
+  accepts: (value) => Array.isArray(value) && value.every(Number.isInteger),
+};
+const OPTIONS: Checks<GrammarCompilerOptions> = {
+  tokenizer: { expected: 'a tokenizer', accepts: (value) => typeof value === 'object' && value !== null },
+  vocabSize: count,
+  eosIds: ids,
+  maxCompileMs: positive,
+};
+
+/** Compiler of structured outputs for one model. Close it, or declare it with `await using`, to end its thread. */
+export class GrammarCompiler implements AsyncDisposable {
+  readonly #tokenizer: Tokenizer;
+  readonly #vocabSize: number;
+  readonly #eosIds: readonly number[];
+  readonly #maxCompileMs: number;
+  readonly #grammars = new Map<string, KeptGrammar>();
+  readonly #matchers = new Map<number, GrammarMatcher<KeptGrammar>>();
+  #vocabulary: Promise<Vocabulary> | null = null;
+  #thread: GrammarThread | null = null;
+  #numBytes = 0;
+  #numMade = 0;
+  readonly #ended: Promise<unknown>[] = [];
+  #isClosed = false;
+
+  /**
+   * @throws RangeValueError for an unknown option, or a value of another type.
+   * @throws StructuredOutputError for a model whose ids have no text, or whose text has no end.
+   */
+  constructor(options: GrammarCompilerOptions) {
+    checkOptions('options of GrammarCompiler', options, OPTIONS);
+    const { tokenizer, vocabSize, eosIds = tokenizer.eosIds, maxCompileMs = COMPILE_MS } = options;
+    if (tokenizer.missingFile !== null)
+      throw new StructuredOutputError(`structured output needs text: the model has no ${tokenizer.missingFile}`);
+    if (eosIds.length === 0) throw new StructuredOutputError('structured output needs a token that ends a text');
+    this.#tokenizer = tokenizer;
+    this.#vocabSize = vocabSize;
+    this.#eosIds = eosIds;
+    this.#maxCompileMs = maxCompileMs;
+  }
+
+  /** What is held at the moment. */
+  get stats(): GrammarStats {
+    const threads = this.#thread === null ? 0 : 1;
+    return { matchers: this.#matchers.size, grammars: this.#grammars.size, threads };
+  }
+
+  /**
+   * Compiles a structured output; the result serves any number of requests.
+   *
+   * @throws as `constraint`, and GrammarFailedError for a compilation of more than a second or 256 MiB, as rejections.
+   */
+  async compile(output: StructuredOutput): Promise<Constraint<unknown>> {
+    if (this.#isClosed) throw new GrammarClosedError();
+    const text = textOf(output);
+    await this.#compiled(this.#keep(text));
+    return this.#constraintOf(text);
+  }
+
+  /**
+   * Makes the constraint of a structured output, which is compiled when the first request starts with it.
+   *
+   * @throws RangeValueError for anything but an object with one of the keys of a structured output; UnsupportedSchemaError,
+   * GrammarSyntaxError, GrammarRuleError or GrammarLimitError for what cannot be kept; GrammarClosedError after `close`.
+   */
+  constraint(output: StructuredOutput): Constraint<unknown> {
+    if (this.#isClosed) throw new GrammarClosedError();
+    return this.#constraintOf(textOf(output));
+  }
+
+  #constraintOf(text: string): Constraint<GrammarMatcher<KeptGrammar>> {
+    return {
+      start: () => this.#start(text),
+      allowed: (matcher) => matcher.allowed(),
+      accept: (matcher, id) => {
+        matcher.add(id);
+        const { number, ids } = matcher;
+        if (!matcher.hasFailed) this.#post({ kind: 'accept', matcher: number, id, numIds: ids.length }, MASK_MS);
+        return matcher;
+      },
+      end: ({ number }) => {
+        if (this.#matchers.delete(number) && this.#thread !== null)
+          this.#post({ kind: 'end', matcher: number }, MASK_MS);
+      },
+    };
+  }
+
+  /** Ends the thread; requests that are under way end with `error`. Idempotent. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#dropThread();
+    const error = new GrammarClosedError();
+    for (const matcher of this.#matchers.values()) matcher.fail(error);
+    for (const { compiled } of this.#grammars.values()) compiled?.reject(error);
+    this.#matchers.clear();
+    this.#grammars.clear();
+    await Promise.all(this.#ended);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #start(text: string): GrammarMatcher<KeptGrammar> {
+    if (this.#isClosed) throw new GrammarClosedError();
+    const grammar = this.#keep(text);
+    const matcher = new GrammarMatcher(++this.#numMade, grammar, this.#vocabSize);
+    this.#compiled(grammar).catch(() => {}); // its failure is the matcher's
+    this.#matchers.set(matcher.number, matcher);
+    this.#postStart(matcher);
+    return matcher;
+  }
+
+  #postStart({ number, grammar, ids, shared }: GrammarMatcher<KeptGrammar>): void {
+    this.#post({ kind: 'start', matcher: number, grammar: grammar.number, ids: [...ids], mask: shared }, MASK_MS);
+  }
+
+  /** Finds or adds a grammar, as the one that was used last. */
+  #keep(text: string): KeptGrammar {
+    const grammar = this.#grammars.get(text) ?? { number: ++this.#numMade, text, compiled: null, isCompiled: false };
+    this.#grammars.delete(text);
+    this.#grammars.set(text, grammar);
+    const used = new Set(this.#matchers.values().map((matcher) => matcher.grammar));
+    let length = this.#grammars.keys().reduce((sum, each) => sum + each.length, 0);
+    for (const each of this.#grammars.values()) {
+      if (this.#grammars.size <= MAX_KEPT && length <= MAX_KEPT_LENGTH) break;
+      if (each === grammar || used.has(each)) continue;
+      this.#grammars.delete(each.text);
+      length -= each.text.length;
+      if (each.compiled !== null) this.#post({ kind: 'drop', grammar: each.number }, MASK_MS);
+    }
+    return grammar;
+  }
+
+  /** Has a grammar compiled unless it is. */
+  #compiled(grammar: KeptGrammar): Promise<void> {
+    if (grammar.compiled !== null) return grammar.compiled.promise;
+    if (this.#numBytes > FULL_BYTES) this.#replaceThread();
+    grammar.compiled = Promise.withResolvers();
+    this.#postCompile(grammar);
+    return grammar.compiled.promise;
+  }
+
+  #post(work: Work, limitMs: number): void {
+    this.#vocabulary ??= new Turns().run(readVocabulary(this.#tokenizer, this.#vocabSize, this.#eosIds));
+    this.#thread ??= new GrammarThread(this.#vocabulary, {
+      done: (done, reply) => this.#done(done, reply),
+      failed: (failed, problem) => this.#failed(failed, problem),
+    });
+    this.#thread.post(work, limitMs);
+  }
+
+  #done(work: Work, { numBytes, refusedId }: FromThread): void {
+    this.#numBytes = numBytes;
+    if (work.kind === 'compile') {
+      const grammar = this.#byNumber(work.grammar);
+      if (grammar !== undefined) grammar.isCompiled = true;
+      grammar?.compiled?.resolve();
+    }
+    if (work.kind !== 'start' && work.kind !== 'accept') return;
+    const matcher = this.#matchers.get(work.matcher);
+    const numIds = work.kind === 'start' ? work.ids.length : work.numIds;
+    if (refusedId !== undefined) matcher?.refuse(refusedId);
+    else if (matcher?.ids.length === numIds) matcher.ready();
+  }
+
+  /** Gives up what a thread has ended over, and lets a new one take over the rest. */
+  #failed(work: FailedWork, problem: string): void {
+    const error = new GrammarFailedError(`the grammar was given up: ${problem}`);
+    const isStart = work === 'start';
+    for (const grammar of [...this.#grammars.values()]) {
+      if (!isStart && !(work !== 'nothing' && work.kind === 'compile' && work.grammar === grammar.number)) continue;
+      this.#giveUp(grammar, error);
+    }
+    for (const matcher of this.#matchers.values())
+      if (work !== 'start' && work !== 'nothing' && 'matcher' in work && work.matcher === matcher.number)
+        matcher.fail(error);
+    if (isStart) this.#dropThread();
+    else this.#replaceThread();
+  }
+
+  #giveUp(grammar: KeptGrammar, error: Error): void {
+    grammar.compiled?.reject(error);
+    this.#grammars.delete(grammar.text);
+    for (const matcher of this.#matchers.values()) if (matcher.grammar === grammar) matcher.fail(error);
+  }
+
+  #byNumber(number: number): KeptGrammar | undefined {
+    return this.#grammars.values().find((grammar) => grammar.number === number);
+  }
+
+  #dropThread(): void {
+    if (this.#thread !== null) this.#ended.push(this.#thread.close());
+    this.#thread = null;
+    this.#numBytes = 0;
+  }
+
+  /** Lets a new thread take over what is under way. */
+  #replaceThread(): void {
+    this.#dropThread();
+    const live = [...this.#matchers.values()].filter((matcher) => !matcher.hasFailed);
+    const used = new Set(live.map(({ grammar }) => grammar));
+    for (const grammar of this.#grammars.values()) {
+      const isAwaited = grammar.compiled !== null && !grammar.isCompiled;
+      grammar.isCompiled = false;
+      if (isAwaited || used.has(grammar)) this.#postCompile(grammar);
+      else grammar.compiled = null;
+    }
+    for (const matcher of live) this.#postStart(matcher);
+  }
+
+  #postCompile({ number, text }: KeptGrammar): void {
+    this.#post({ kind: 'compile', grammar: number, text }, this.#maxCompileMs);
+  }
+}
+
+function textOf(output: StructuredOutput): string {
+  return writeGrammar(grammarOf(output));
+}
