@@ -94,6 +94,7 @@ export const SMALL_KERNELS: SurvivorTable = {
         'a group after the last one is that, to read and to write',
       ],
     ],
+    pool_hidden: [[/→ .*rows\[row (- FIRST)?\]; t < end/, 'FIRST is 0']],
     probe_fma: [[/order reversed/, 'the loop only counts its turns']],
     probe_load: [[/order reversed/, NO_ORDER]],
     probe_read: [[/order reversed/, NO_ORDER]],
