@@ -242,6 +242,17 @@ describe('an end', () => {
     }
   });
 
+  test('of a response is told twice: as a response that failed, and as an error of the type that clients know', async () => {
+    const runner = new FakeRunner(SERVER_LIMITS);
+    runner.isBroken = ({ position }) => position === 12;
+    await using server = await startTestServer({ runner });
+    const text = await (await server.post('/v1/responses', { input: 'a', stream: true })).text();
+    const [failed, error] = [...text.matchAll(/^data: (.*)$/gm)].slice(-2).map(([, data = '']) => JSON.parse(data));
+    const fault = { code: 'generation_failed', message: expect.stringContaining('not finite') };
+    expect(failed).toMatchObject({ type: 'response.failed', response: { status: 'failed', error: fault } });
+    expect(error).toEqual({ type: 'error', sequence_number: failed.sequence_number + 1, ...fault, param: null });
+  });
+
   test('has its code in the log, also after the first byte', async () => {
     const runner = new FakeRunner(SERVER_LIMITS);
     runner.isBroken = ({ position }) => position === 12;

@@ -37,10 +37,10 @@ export class ResponseEvents {
   }
 
   /** Ends the stream with a response that failed. */
-  fail({ code, message, body }: ApiError): void {
+  fail({ code, message, param }: ApiError): void {
     const response = { ...responseObject(this.#fields), status: 'failed', error: { code, message } };
     this.#send('response.failed', { response });
-    this.#send('error', { ...body.error });
+    this.#send('error', { code, message, param });
     this.#events.end(false);
   }
 
