@@ -1,6 +1,7 @@
 // A client that streams one completion after another and leaves some of them: a call that it reads to the end has one end, all events of a
 // call have one id that no other call has, and all calls of one prompt and seed have one text.
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
 import { uniform } from '../../src/util/rng.ts';
@@ -11,6 +12,8 @@ const MAX_TOKENS = 64;
 /** Events after which a call is left at the latest, and milliseconds after which one is that is left early. */
 const MAX_EVENTS = 40;
 const MAX_WAIT = 100;
+/** It opens no connection before there is a call for it, which the server would close when nothing comes. */
+const AGENT = new Agent({ keepAlive: true });
 const HEADERS = { 'content-type': 'application/json' };
 
 /** How a call goes: it is read to its end, left after some events, ended from outside after some, or left at once. */
@@ -72,14 +75,20 @@ export class SoakClient {
       await this.#leaveEarly(body);
       return;
     }
-    const response = await fetch(`${this.#url}/v1/completions`, { method: 'POST', headers: HEADERS, body });
-    if (response.status !== 200 || response.body === null) {
-      throw new Error(`status is ${response.status}, expected 200: ${await response.text()}`);
-    }
-    const answer = await this.#read(response.body, way, this.#draw(MAX_EVENTS));
+    const response = await this.#post('/v1/completions', body);
+    if (response.statusCode !== 200) throw new Error(`status is ${response.statusCode}, expected 200`);
+    const answer = await this.#read(response, way, this.#draw(MAX_EVENTS));
     if (answer.isWhole) this.numFinished++;
     else this.numLeft++;
     this.#judge(JSON.stringify(call), answer, known);
+  }
+
+  async #post(path: string, body: string): Promise<IncomingMessage> {
+    const call = request(`${this.#url}${path}`, { method: 'POST', headers: HEADERS, agent: AGENT });
+    call.end(body);
+    const [response]: IncomingMessage[] = await once(call, 'response');
+    call.on('error', () => {});
+    return response!.setEncoding('utf8');
   }
 
   /** Sends a call on a connection of its own, and closes that soon: before, while or after the server reads the call. */
@@ -92,7 +101,7 @@ export class SoakClient {
     this.numEarly++;
   }
 
-  async #read(body: ReadableStream<Uint8Array>, way: Way, after: number): Promise<Answer> {
+  async #read(response: IncomingMessage, way: Way, after: number): Promise<Answer> {
     let [text, numEvents, isMarked, isAborted] = ['', 0, false, false];
     const reasons: string[] = [];
     const ids = new Set<string>();
@@ -109,17 +118,16 @@ export class SoakClient {
         this.numTokens += usage?.completion_tokens ?? 0;
       },
     });
-    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     let isWhole = true;
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      parser.feed(next.value);
+    for await (const chunk of response) {
+      parser.feed(chunk);
       if (numEvents < after || way === 'read' || isMarked) continue;
       isWhole = way === 'abort';
+      // Leaving the loop closes the connection.
       if (!isWhole) break;
-      if (!isAborted) await fetch(`${this.#url}/abort/${[...ids][0]}`, { method: 'POST' });
+      if (!isAborted) (await this.#post(`/abort/${[...ids][0]}`, '')).resume();
       isAborted = true;
     }
-    await reader.cancel();
     return { ids, text, reasons, isWhole, isMarked };
   }
 
