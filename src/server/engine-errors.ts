@@ -64,14 +64,19 @@ export function deviceFailed(cause: unknown): ApiError {
 }
 
 /** Reason of the engine's own, which has no text of a caller, nor a path, as that of a step that threw may have. */
-const OWN_REASON = /^logits for position \d+ are not finite$/;
+const OWN_REASON =
+  /^(logits for position \d+ are not finite|none of the ids that the constraint allows can be sampled)$/;
+const CONSTRAINT_REASON = /^\w+\(\) of the constraint /;
 
 /** The answer to a request that ended with a fault. */
 export function generationFailed(cause: RequestFailedError): ApiError {
-  const reason = OWN_REASON.test(cause.reason)
-    ? cause.reason
-    : 'a step has thrown; the log has it under the id of this request';
-  return new ApiError(500, `generation failed: ${reason}`, { code: 'generation_failed', cause });
+  return new ApiError(500, `generation failed: ${publicReason(cause.reason)}`, { code: 'generation_failed', cause });
+}
+
+function publicReason(reason: string): string {
+  if (OWN_REASON.test(reason)) return reason;
+  const fault = CONSTRAINT_REASON.test(reason) ? 'its structured output was given up' : 'a step has thrown';
+  return `${fault}; the log has it under the id of this request`;
 }
 
 /** The answer to a request whose time is over: another attempt would take as long. */

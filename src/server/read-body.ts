@@ -1,9 +1,12 @@
-// The body of a call: bounded while it arrives, JSON by its type and its content, and without nulls, which mean absent.
+// The body of a call: bounded while it arrives, JSON by its type and its content, and without nulls, which mean absent outside JSON Schemas.
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from './api-error.ts';
 
 /** Far above the depth of any call. */
 const MAX_DEPTH = 64;
+/** Keys of JSON Schemas: null is a value like any other in them, and 64 schemas within each other take about twice the levels. */
+const SCHEMA_KEYS = new Set(['schema', 'json', 'guided_json']);
+const MAX_SCHEMA_LEVELS = 256;
 const JSON_TYPE = /^application\/json *(?:; *charset="?utf-?8"? *)?$/i;
 
 /**
@@ -54,17 +57,31 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
-/** Drops null values of objects at any depth. */
+/** Drops null values of objects at any depth, but not within JSON Schemas. */
 function withoutNulls(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (depth === MAX_DEPTH) {
-    throw new ApiError(400, `body is nested deeper than ${MAX_DEPTH} levels`, { code: 'invalid_json' });
-  }
+  if (depth === MAX_DEPTH) throw tooDeep(MAX_DEPTH);
   if (Array.isArray(value)) {
     return value.some((each) => typeof each === 'object') ? value.map((each) => withoutNulls(each, depth + 1)) : value;
   }
   const entries = Object.entries(value).filter(([, each]) => each !== null);
-  return Object.fromEntries(entries.map(([key, each]) => [key, withoutNulls(each, depth + 1)]));
+  return Object.fromEntries(
+    entries.map(([key, each]) => {
+      if (!SCHEMA_KEYS.has(key)) return [key, withoutNulls(each, depth + 1)];
+      checkLevels(each, 0);
+      return [key, each];
+    }),
+  );
+}
+
+function checkLevels(value: unknown, level: number): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (level === MAX_SCHEMA_LEVELS) throw tooDeep(MAX_SCHEMA_LEVELS);
+  for (const each of Object.values(value)) checkLevels(each, level + 1);
+}
+
+function tooDeep(most: number): ApiError {
+  return new ApiError(400, `body is nested deeper than ${most} levels`, { code: 'invalid_json' });
 }
 
 function wrongType(header: string, found: string, expected: string): ApiError {

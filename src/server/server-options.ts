@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly maxBody: number;
   /** Seconds that a call may take; null for any time. */
   readonly requestTimeout: number | null;
+  /** Seconds that the form of a structured output may take to compile. */
+  readonly compileTimeout: number;
   /** Seconds that calls under way are given when the server ends. */
   readonly drainTimeout: number;
   /** Seconds of silence after which a stream sends a comment. */
@@ -52,6 +54,7 @@ export const SERVER_DEFAULTS: ServerOptions = {
   cors: [],
   maxBody: 1 << 20,
   requestTimeout: null,
+  compileTimeout: 1,
   drainTimeout: 30,
   keepAlive: 15,
   stallTimeout: 60,

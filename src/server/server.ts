@@ -12,6 +12,7 @@ import { Connections } from './access/connections.ts';
 import { ApiError } from './api-error.ts';
 import { createApp } from './app.ts';
 import { Generations } from './generation/generations.ts';
+import { Grammars } from './grammars.ts';
 import { listen } from './listen.ts';
 import type { Logger } from './log.ts';
 import { LoopDelay } from './loop-delay.ts';
@@ -46,6 +47,7 @@ export class InferenceServer implements AsyncDisposable {
   readonly engine: Engine;
   readonly #http: HttpServer;
   readonly #generations = new Generations();
+  readonly #grammars: Grammars;
   readonly #loopDelay = new LoopDelay();
   readonly #log: Logger;
   #isStopping = false;
@@ -55,6 +57,7 @@ export class InferenceServer implements AsyncDisposable {
     this.options = { ...SERVER_DEFAULTS, ...options };
     checkAccess(this.options);
     this.#log = log;
+    this.#grammars = new Grammars(model, this.options);
     const { headersTimeout, bodyTimeout, maxStoredBytes, storedSeconds } = this.options;
     this.#http = createServer({
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -85,6 +88,7 @@ export class InferenceServer implements AsyncDisposable {
       chat: chat ?? rolesChat(tokenizer),
       options: this.options,
       generations: this.#generations,
+      grammars: this.#grammars,
       store,
       metrics,
       pace,
@@ -165,6 +169,7 @@ export class InferenceServer implements AsyncDisposable {
     await Promise.race([this.#generations.whenIdle(), abortOf(hurry), timer(this.options.drainTimeout * 1000)]);
     this.#generations.abortAll();
     await this.engine.close();
+    await this.#grammars.close();
     const closed = new Promise<void>((resolve) => this.#http.close(() => resolve()));
     this.#http.closeIdleConnections();
     await Promise.race([closed, timer(FLUSH_MS)]);

@@ -11,6 +11,7 @@ import { deviceFailed, type ParameterNames, queueFull, shuttingDown } from './en
 import { Generation, type GenerationPlan } from './generation/generation.ts';
 import type { Generations } from './generation/generations.ts';
 import { type EndContext, isFirst } from './generation/outcome.ts';
+import type { Grammars } from './grammars.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { QueuePace } from './queue-pace.ts';
@@ -41,6 +42,7 @@ export interface Serving extends EndContext {
   readonly chat: ChatFormat;
   readonly options: ServerOptions;
   readonly generations: Generations;
+  readonly grammars: Grammars;
   readonly store: ResponseStore;
   readonly metrics: Metrics;
   readonly pace: QueuePace;

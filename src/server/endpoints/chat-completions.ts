@@ -9,6 +9,7 @@ import { chatLogprobs } from '../generation/logprobs.ts';
 import { chatMessages, chatParameters } from '../parameters/chat.ts';
 import { parseParameters } from '../parameters/parse.ts';
 import { samplingOptions } from '../parameters/sampling.ts';
+import { wantedOutput } from '../parameters/structured.ts';
 import { readJson } from '../read-body.ts';
 import { type Call, checkIsServing, checkModel, requestFields, type Serving, startGeneration } from '../serving.ts';
 import { answerStream, answerWhole, type ChoiceShape, checkAnswerSize } from './choices.ts';
@@ -32,6 +33,7 @@ export async function chatCompletions(serving: Serving, call: Call): Promise<Res
     { messages: chatMessages(parameters.messages) },
     {
       ...requestFields(serving, call, parameters),
+      constraint: await serving.grammars.compile(wantedOutput(parameters), parameters.resume?.ids),
       sampling: {
         ...samplingOptions(parameters),
         maxTokens: parameters[name],

@@ -8,6 +8,7 @@ import { MAX_CHOICES, MAX_ECHO_ENTRIES } from '../parameters/kinds.ts';
 import { parseParameters } from '../parameters/parse.ts';
 import { promptsOf } from '../parameters/prompts.ts';
 import { samplingOptions } from '../parameters/sampling.ts';
+import { wantedOutput } from '../parameters/structured.ts';
 import { readJson } from '../read-body.ts';
 import { type Call, checkIsServing, checkModel, requestFields, type Serving, startGeneration } from '../serving.ts';
 import {
@@ -31,6 +32,7 @@ export async function completions(serving: Serving, call: Call): Promise<Respons
   checkIsServing(serving);
   const shared = {
     ...requestFields(serving, call, parameters),
+    constraint: await serving.grammars.compile(wantedOutput(parameters), parameters.resume?.ids),
     sampling: { ...samplingOptions(parameters), maxTokens: parameters.max_tokens, logprobs },
     promptLogprobs: echo ? logprobs : undefined,
   };

@@ -14,6 +14,8 @@ export interface ResponseFields {
   readonly temperature: number;
   readonly topP: number;
   readonly store: boolean;
+  /** Form of the text, as the call has it. */
+  readonly format: unknown;
   readonly metadata: unknown;
   readonly user: unknown;
 }
@@ -46,7 +48,7 @@ export function responseObject(fields: ResponseFields, end?: ResponseEnd) {
     reasoning: { effort: null, summary: null },
     store,
     temperature,
-    text: { format: { type: 'text' } },
+    text: { format: fields.format },
     tool_choice: 'auto',
     tools: [],
     top_p: topP,

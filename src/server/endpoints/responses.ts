@@ -11,6 +11,7 @@ import { readPieces } from '../generation/read-pieces.ts';
 import { parseParameters } from '../parameters/parse.ts';
 import { inputMessages, responseParameters } from '../parameters/responses.ts';
 import { samplingOptions } from '../parameters/sampling.ts';
+import { wantedFormat } from '../parameters/structured.ts';
 import { readJson } from '../read-body.ts';
 import {
   type Call,
@@ -53,6 +54,7 @@ export async function responses(serving: Serving, call: Call): Promise<Response>
     { messages: all, name: 'input' },
     {
       ...requestFields(serving, call, { priority, cache_salt, timeline }),
+      constraint: await serving.grammars.compile(wantedFormat(parameters.text?.format)),
       sampling: { ...samplingOptions(parameters), maxTokens: parameters.max_output_tokens },
     },
   );
@@ -70,6 +72,7 @@ export async function responses(serving: Serving, call: Call): Promise<Response>
     temperature,
     topP,
     store: parameters.store ?? true,
+    format: parameters.text?.format ?? { type: 'text' },
     metadata: body.metadata ?? {},
     user: body.user ?? null,
   };

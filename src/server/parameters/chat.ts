@@ -22,6 +22,7 @@ import {
 } from './kinds.ts';
 import { ignored, neutral, refused, required, supported } from './row.ts';
 import { callShape, foreignShape, samplingShape } from './sampling.ts';
+import { structuredShape } from './structured.ts';
 
 const contentExpected = `a text or a list of parts of type text, 1 to ${MAX_MESSAGES}`;
 const partValue = z.strictObject(
@@ -57,7 +58,7 @@ const maxTokens = {
   examples: [1, 5],
 };
 
-/** Parameters of structured output, tools and media, shared with `/v1/responses`. */
+/** Parameters of tools and of the caller's own, shared with `/v1/responses`. */
 export const toolShape = {
   tools: neutral([[]], 'tools'),
   tool_choice: neutral(['none', 'auto'], 'tools'),
@@ -111,11 +112,11 @@ export const chatParameters = z.strictObject({
   resume: supported(resumeValue, resumeRow),
   ...samplingShape,
   ...callShape,
+  ...structuredShape,
   ...foreignShape,
   ...toolShape,
   functions: neutral([[]], 'tools'),
   function_call: neutral(['none', 'auto'], 'tools'),
-  response_format: neutral([{ type: 'text' }], 'structured output'),
   store: neutral([true, false], 'nothing is kept of a chat'),
   modalities: neutral([['text']], 'sound'),
   audio: refused('sound'),

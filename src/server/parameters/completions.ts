@@ -15,6 +15,7 @@ import {
 import { promptsValue } from './prompts.ts';
 import { neutral, refused, required, supported } from './row.ts';
 import { callShape, foreignShape, samplingShape } from './sampling.ts';
+import { structuredShape } from './structured.ts';
 
 const promptExpected = `a text, a list of ids, or 1 to ${MAX_PROMPTS} of either`;
 const maxTokensExpected = `${countExpected}, at most the room that the prompt leaves; 0 with \`echo\` and \`logprobs\``;
@@ -60,9 +61,9 @@ export const completionParameters = z.strictObject({
   resume: supported(resumeValue, resumeRow),
   ...samplingShape,
   ...callShape,
+  ...structuredShape,
   ...foreignShape,
   suffix: neutral([''], 'text after the completion'),
-  response_format: neutral([{ type: 'text' }], 'structured output'),
   prompt_logprobs: refused('log-probabilities of the prompt: see `echo`'),
   prompt_embeds: refused('embeddings in place of a prompt'),
 });

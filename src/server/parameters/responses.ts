@@ -15,6 +15,7 @@ import {
 } from './kinds.ts';
 import { neutral, refused, required, supported } from './row.ts';
 import { callShape, samplingShape } from './sampling.ts';
+import { textFormatValue } from './structured.ts';
 
 const roles = ['system', 'developer', 'user', 'assistant'] as const;
 const itemExpected = 'a message with role and content';
@@ -50,6 +51,11 @@ const inputValue = z.preprocess(
   boundedList(itemValue, MAX_MESSAGES, inputExpected),
 );
 
+const textWishesValue = z.strictObject(
+  { format: textFormatValue.optional(), verbosity: neutral(['medium'], 'length by a word') },
+  { error: objectError('an object with format') },
+);
+
 /** The parameters of `/v1/responses`. */
 export const responseParameters = z.strictObject({
   input: required(inputValue, {
@@ -77,10 +83,20 @@ export const responseParameters = z.strictObject({
     meaning: `${P.maxTokens.meaning}; the room that the messages leave where it is absent`,
     examples: [1, 5],
   }),
+  text: supported(textWishesValue, {
+    expected:
+      '`format`: `type` `text`, `json_object` or `json_schema`, the last with `name`, `schema`, `strict`, `description`',
+    meaning: 'hold the text to a JSON object, or to a [JSON Schema](#structured-output), with or without `strict`',
+    examples: [
+      {},
+      { format: { type: 'text' }, verbosity: 'medium' },
+      { format: { type: 'json_object' } },
+      { format: { type: 'json_schema', name: 'a', schema: { type: 'integer' }, strict: false } },
+    ],
+  }),
   ...samplingShape,
   ...callShape,
   ...toolShape,
-  text: neutral([{}, { format: { type: 'text' } }], 'structured output'),
   truncation: neutral(['disabled'], 'a chat that is too long is refused'),
   reasoning: neutral([{}], 'reasoning'),
   include: neutral([[]], 'further parts of the answer'),

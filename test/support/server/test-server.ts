@@ -30,6 +30,9 @@ export interface TestServer extends AsyncDisposable {
 /** The tokenizer of the bundled model. */
 export const talesTokenizer = await Tokenizer.load('weights/tales');
 
+/** Seconds for the form of a structured output on a busy machine. */
+const PATIENT_S = 20;
+
 /** Room for some requests at a time. */
 export const SERVER_LIMITS = {
   maxBatchSize: 8,
@@ -53,7 +56,11 @@ export async function startTestServer(setup: TestServerOptions = {}): Promise<Te
   const lines: string[] = [];
   const model = { name, runner, tokenizer, chat, embeddingSize: 2, fingerprint: 'fp_test', facts: { dtype: 'f16' } };
   const log = createLog('debug', { write: (line) => lines.push(line) });
-  const server = await InferenceServer.start(model, { log, options: { port: 0, ...options }, engine });
+  const server = await InferenceServer.start(model, {
+    log,
+    options: { port: 0, compileTimeout: PATIENT_S, ...options },
+    engine,
+  });
   const { url } = server;
   const post = (path: string, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
     fetch(`${url}${path}`, {
