@@ -1,6 +1,7 @@
 // A call of the AI SDK as a chat and the request of its answer. Settings without an effect here become warnings, as the SDK has it.
 import type { LanguageModelV4CallOptions, SharedV4Warning } from '@ai-sdk/provider';
 import type { ChatRequest } from '../engine/chat.ts';
+import type { StructuredOutput } from '../grammar/structured-output.ts';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
 import { checkCallOptions } from './call-options.ts';
 import { chatMessages } from './prompt.ts';
@@ -8,6 +9,8 @@ import { chatMessages } from './prompt.ts';
 /** A call. */
 export interface Call {
   readonly messages: readonly ChatMessage[];
+  /** Form that the text is held to; null where it may be any. */
+  readonly output: StructuredOutput | null;
   /** Its `maxTokens` is undefined where the answer may take the room that the messages leave. */
   readonly request: ChatRequest;
   readonly warnings: SharedV4Warning[];
@@ -27,6 +30,7 @@ export function readCall(options: LanguageModelV4CallOptions): Call {
   const warnings = unsupportedSettings(options);
   return {
     messages: chatMessages(options.prompt, warnings),
+    output: outputOf(options),
     request: {
       ...{ priority, deadlineMs, cacheSalt, signal },
       sampling: { ...ownSampling, maxTokens, temperature, topP, topK, seed, stop, presencePenalty, frequencyPenalty },
@@ -35,13 +39,18 @@ export function readCall(options: LanguageModelV4CallOptions): Call {
   };
 }
 
+/** Finds the form of the text; the name and description of a schema say nothing about it. */
+function outputOf({ responseFormat }: LanguageModelV4CallOptions): StructuredOutput | null {
+  if (responseFormat?.type !== 'json') return null;
+  return responseFormat.schema === undefined ? { jsonObject: true } : { json: responseFormat.schema };
+}
+
 /** Warns of settings that change nothing. */
 function unsupportedSettings(options: LanguageModelV4CallOptions): SharedV4Warning[] {
-  const { tools = [], toolChoice, responseFormat, reasoning = 'provider-default' } = options;
+  const { tools = [], toolChoice, reasoning = 'provider-default' } = options;
   const isIgnored = {
     tools: tools.length > 0,
     toolChoice: toolChoice !== undefined && toolChoice.type !== 'auto' && toolChoice.type !== 'none',
-    responseFormat: responseFormat?.type === 'json',
     reasoning: reasoning !== 'provider-default',
   };
   return Object.entries(isIgnored).flatMap(([feature, ignored]) => (ignored ? [{ type: 'unsupported', feature }] : []));

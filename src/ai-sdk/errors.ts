@@ -2,6 +2,7 @@
 import { APICallError, InvalidArgumentError, InvalidPromptError } from '@ai-sdk/provider';
 import { QueueFullError, RequestFailedError } from '../engine/errors.ts';
 import type { FinishedRequest } from '../engine/request.ts';
+import { StructuredOutputError } from '../grammar/errors.ts';
 import { RequestTooLargeError } from '../scheduler/request-too-large-error.ts';
 import { ChatTemplateRefusal } from '../tokenizer/chat-template-errors.ts';
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
@@ -37,6 +38,10 @@ export function toSdkError(error: unknown, call: FailedCall): unknown {
     const argument = SDK_NAMES.maxTokens;
     const message = `prompt and ${argument} need ${error.needed} blocks of the cache, expected at most ${error.available}`;
     return new InvalidArgumentError({ argument, message, cause: error });
+  }
+  if (error instanceof StructuredOutputError) {
+    const message = `responseFormat can't be kept: ${error.message}`;
+    return new InvalidArgumentError({ argument: 'responseFormat', message, cause: error });
   }
   if (error instanceof ChatTemplateRefusal) {
     return new InvalidPromptError({ prompt: call.prompt, message: error.message, cause: error });

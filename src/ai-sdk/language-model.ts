@@ -42,7 +42,7 @@ export class RoseinferLanguageModel implements LanguageModelV4 {
   /** @throws errors of the SDK, and the reason of a signal that aborts the call. */
   async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
     return await this.#run(options, async ({ model, request, timestamp, warnings }) => {
-      const finished = await model.engine.generate(request);
+      const finished = await this.#source.hold(request, model.engine.generate(request));
       if (finished.finishReason === 'abort') options.abortSignal?.throwIfAborted();
       const fault = faultOf(finished);
       if (fault !== null) throw fault;
@@ -61,6 +61,7 @@ export class RoseinferLanguageModel implements LanguageModelV4 {
     const { abortSignal: signal, includeRawChunks: includesRaw = false } = options;
     return await this.#run(options, async ({ model, request, timestamp, warnings }) => {
       const pieces = model.engine.stream(request);
+      void this.#source.hold(request, pieces.finished);
       const { requestId: id } = pieces;
       const opening: LanguageModelV4StreamPart[] = [
         { type: 'stream-start', warnings },
@@ -93,13 +94,16 @@ export class RoseinferLanguageModel implements LanguageModelV4 {
     // A call that nobody waits for loads no model.
     options.abortSignal?.throwIfAborted();
     const timestamp = new Date();
-    const { messages, request: given, warnings } = readCall(options);
+    const { messages, output, request: given, warnings } = readCall(options);
     const model = await untilAborted(this.#source.open(), options.abortSignal);
     const { limits, tokenizer, chat } = model;
     const length = messages.reduce((sum, { content }) => sum + content.length, 0);
     const longest = longestPrompt(tokenizer, limits);
     if (length > longest) throw new RangeValueError('prompt length', length, `at most ${longest} characters`);
-    const request = await untilAborted(chatRequest(chat, messages, given), options.abortSignal);
+    const constraint =
+      output === null ? undefined : await untilAborted(this.#source.compile(output), options.abortSignal);
+    const asked = { ...given, constraint };
+    const request = await untilAborted(chatRequest(chat, messages, asked), options.abortSignal);
     const room = Math.max(contextOf(limits) - request.promptIds.length, 1);
     const sampling = { ...request.sampling, maxTokens: request.sampling?.maxTokens ?? room };
     return { model, request: { ...request, sampling }, timestamp, warnings };

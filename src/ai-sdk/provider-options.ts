@@ -51,7 +51,7 @@ export interface OfEngine extends ProviderNames {
 
 /** The parts that an engine was made of, as `loadModel` gives them. */
 export interface EngineModel extends Partial<Pick<LoadedModel, 'name' | 'dtype' | 'kvDtype' | 'adapter'>> {
-  readonly runner: Pick<Runner, 'limits'>;
+  readonly runner: Pick<Runner, 'limits'> & Partial<Pick<Runner, 'eosIds'>>;
   readonly tokenizer: Tokenizer;
   /** Way to write chats; by roles where there is none. */
   readonly chat?: ChatFormat | undefined;
