@@ -19,7 +19,7 @@ export async function locateModel(name: string): Promise<string> {
   return parsed.file === null ? snapshot : join(snapshot, parsed.file);
 }
 
-/** Says how to get a model of the hub that is not there, for the end of "expected …": empty for a name that is none. */
-export function pullAdvice(name: string): string {
-  return parseRepoName(name) === null ? '' : `, or a model of the hub: roseinfer pull ${name} brings it`;
+/** Says how to get a model of the hub that is not there, for the end of "expected …"; null for a name that is none. */
+export function pullAdvice(name: string): string | null {
+  return parseRepoName(name) === null ? null : `a model of the hub: roseinfer pull ${name} brings it`;
 }

@@ -33,8 +33,8 @@ const ARCHITECTURES: readonly Architecture[] = [gpt2, llama];
  * @throws ConfigError when the directory or the file is missing or not a supported configuration.
  */
 export async function readModel(dir: string, architectures?: readonly Architecture[]): Promise<ModelDefinition> {
-  const advice = pullAdvice(dir);
-  const expected = `a directory with config.json and model.safetensors, or a file that ends in .gguf${advice}`;
+  const places = ['a directory with config.json and model.safetensors', 'a file that ends in .gguf'];
+  const expected = pullAdvice(dir) === null ? places.join(', or ') : [...places, `or ${pullAdvice(dir)}`].join(', ');
   await checkDirectory(dir, expected, ({ found, cause }) => {
     return new ConfigError(dir, { subject: 'model directory', found, expected, cause });
   });

@@ -138,7 +138,7 @@ describe('node bench/run.ts', () => {
     [['--json', 'nowhere/out.json'], '--json is "nowhere/out.json" (ENOENT), expected a file that can be written'],
     [
       ['--model', 'nowhere'],
-      'nowhere: model directory is missing, expected a directory with config.json and model.safetensors, or a file that ends in .gguf',
+      'nowhere: model directory is missing, expected a directory with config.json and model.safetensors, a file that ends in .gguf, or a model of the hub: roseinfer pull nowhere brings it',
     ],
     [['--adapter', 'abacus'], expect.stringMatching(/^no adapter named like "abacus"; there are: \w/)],
     [['--max-new-tokens', '1024'], expect.stringMatching(/^--max-new-tokens is 1024, expected at most 1006,/)],
