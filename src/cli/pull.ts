@@ -2,11 +2,13 @@
 import type { InferredOptionTypes } from 'yargs';
 import { readHubSettings } from '../hub/hub-settings.ts';
 import { pull as pullModel } from '../hub/pull.ts';
-import { DEFAULT_REVISION, readRepoName } from '../hub/repo-name.ts';
+import { DEFAULT_REVISION, type RepoName, readRepoName } from '../hub/repo-name.ts';
 import { modelFileChooser } from '../models/pull-files.ts';
 import { formatBytes } from '../runtime/memory-plan.ts';
+import { UsageError } from '../terminal/flag-words.ts';
 import { nameFlag, switchFlag } from '../terminal/flags.ts';
 import { StatusLine } from '../terminal/status-line.ts';
+import { RangeValueError } from '../util/errors.ts';
 
 /** The flags of `roseinfer pull`. */
 export const pullFlags = {
@@ -30,10 +32,10 @@ export type PullArgs = InferredOptionTypes<typeof pullFlags>;
 /**
  * Pulls a model and prints where its files are.
  *
- * @throws RangeValueError for a name that the hub can't have; HubError; ConfigError for a model that can't run.
+ * @throws UsageError for a name that the hub can't have; HubError; ConfigError for a model that can't run.
  */
 export async function pull(args: PullArgs, signal: AbortSignal): Promise<void> {
-  const name = readRepoName(args.repo, args.revision);
+  const name = readName(args);
   const settings = await readHubSettings();
   using status = new StatusLine(process.stderr);
   const say = (line: string) => {
@@ -59,6 +61,15 @@ export async function pull(args: PullArgs, signal: AbortSignal): Promise<void> {
   say(`${name.repo} ${name.revision} (${commit.slice(0, 12)}): ${size}`);
   const { repo, revision } = name;
   console.log(args.json ? JSON.stringify({ repo, revision, commit, path, bytes, fetched }) : path);
+}
+
+function readName({ repo, revision }: PullArgs): RepoName {
+  try {
+    return readRepoName(repo, revision);
+  } catch (error) {
+    if (error instanceof RangeValueError) throw new UsageError(`--${error.message}`, { cause: error });
+    throw error;
+  }
 }
 
 function describeProgress(done: number, total: number, bytesPerSecond: number): string {

@@ -3,13 +3,17 @@
 import { setImmediate } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { variable } from '../util/environment.ts';
-import { RoseinferError } from '../util/errors.ts';
+import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { nameFlags } from './flag-names.ts';
+import { UsageError } from './flag-words.ts';
 
 /** Exit code of a command by the signal that stopped it: 128 + the signal's number. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
 const SIGPIPE_EXIT = 141;
+const FAILURE_EXIT = 1;
+/** Exit code of a command that was called wrongly: with a flag, a value or a combination that it does not take. */
+const USAGE_EXIT = 2;
 
 /** Reason of a command that was stopped from outside. */
 class Interruption extends RoseinferError {
@@ -31,6 +35,8 @@ class StdoutError extends RoseinferError {}
  * Runs a command to its end and sets the exit code; the process then ends by itself. Ctrl-C, SIGTERM and SIGHUP abort
  * `signal`, with which the command stops and cleans up; a second one ends the process at once. A stdout that is closed
  * or full aborts it, too.
+ *
+ * The exit code is 0 when it is done, 1 when it failed, 2 when it was called wrongly, and 128 + the signal's number.
  *
  * An error becomes one line on stderr, in terms of the command's flags, or the whole error with its stack when the
  * environment variable DEBUG is set. An error during the clean-up after another is printed, too.
@@ -69,8 +75,13 @@ export async function runCommand(
     if (isDouble) console.error(describe(error.error)); // what failed while cleaning up
     const cause: unknown = signal.aborted ? signal.reason : isDouble ? error.suppressed : error;
     if (!(cause instanceof Interruption)) console.error(describe(cause));
-    process.exitCode = cause instanceof Interruption ? cause.exitCode : 1;
+    process.exitCode = cause instanceof Interruption ? cause.exitCode : isUsage(cause) ? USAGE_EXIT : FAILURE_EXIT;
   }
+}
+
+/** Tells whether an error is about the call: the grammar of the command line, or a value that something refuses. */
+function isUsage(error: unknown): boolean {
+  return error instanceof UsageError || error instanceof RangeValueError;
 }
 
 /** Resolves when stdout is flushed and its error event, if any, has been handled. */

@@ -130,14 +130,14 @@ describe('node bench/kernels.ts', () => {
     expect(kernels.filter(({ usedByModel }) => usedByModel)).toEqual([]);
   });
 
-  test.each([
-    [['--runs', '0'], '--runs is 0, expected an integer from 1 to 2147483647'],
+  test.each<[flags: string[], message: unknown, code?: number]>([
+    [['--runs', '0'], '--runs is 0, expected an integer from 1 to 2147483647', 2],
     [['--json', 'nowhere/out.json'], '--json is "nowhere/out.json" (ENOENT), expected a file that can be written'],
-    [['--json', 'weights/tales/config.json'], expect.stringContaining('expected another file than --model names')],
-    [['--filter', 'abacus'], expect.stringMatching(/^--filter is "abacus", expected part of /)],
+    [['--json', 'weights/tales/config.json'], expect.stringContaining('expected another file than --model names'), 2],
+    [['--filter', 'abacus'], expect.stringMatching(/^--filter is "abacus", expected part of /), 2],
     [['--adapter', 'abacus'], expect.stringMatching(/^no adapter named like "abacus"; there are: \w/)],
-  ])('refuses %j with one line and 1', (flags, message) => {
+  ])('refuses %j with one line, and 2 where a value is wrong', (flags, message, code = 1) => {
     const { status, stderr } = bench(...flags);
-    expect({ status, errors: errorsIn(stderr) }).toEqual({ status: 1, errors: [message] });
+    expect({ status, errors: errorsIn(stderr) }).toEqual({ status: code, errors: [message] });
   });
 });

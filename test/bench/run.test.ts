@@ -128,23 +128,23 @@ describe('node bench/run.ts', () => {
     expect({ code, signal, stdout }).toEqual({ code: 130, signal: null, stdout: '' });
   });
 
-  test.each([
+  test.each<[flags: string[], message: unknown, code?: number]>([
     [
       ['--record', 'nowhere/run.jsonl', '--request-rate', '1'],
       '--record is "nowhere/run.jsonl" (ENOENT), expected a file that can be written',
     ],
     [['--dataset', 'nowhere'], 'nowhere: ENOENT, expected a file that can be read'],
-    [['--num-requests', '0'], '--num-requests is 0, expected an integer from 1 to 1000000'],
+    [['--num-requests', '0'], '--num-requests is 0, expected an integer from 1 to 1000000', 2],
     [['--json', 'nowhere/out.json'], '--json is "nowhere/out.json" (ENOENT), expected a file that can be written'],
     [
       ['--model', 'nowhere'],
       'nowhere: model directory is missing, expected a directory with config.json and model.safetensors, a file that ends in .gguf, or a model of the hub: roseinfer pull nowhere brings it',
     ],
     [['--adapter', 'abacus'], expect.stringMatching(/^no adapter named like "abacus"; there are: \w/)],
-    [['--max-new-tokens', '1024'], expect.stringMatching(/^--max-new-tokens is 1024, expected at most 1006,/)],
-  ])('refuses %j with one line and 1', (flags, message) => {
+    [['--max-new-tokens', '1024'], expect.stringMatching(/^--max-new-tokens is 1024, expected at most 1006,/), 2],
+  ])('refuses %j with one line, and 2 where a value is wrong', (flags, message, code = 1) => {
     const { status, stdout, stderr } = bench(...flags);
-    expect({ status, stdout, errors: errorsIn(stderr) }).toEqual({ status: 1, stdout: '', errors: [message] });
+    expect({ status, stdout, errors: errorsIn(stderr) }).toEqual({ status: code, stdout: '', errors: [message] });
     expect(stderr).not.toMatch(/^ +at /m);
   });
 });

@@ -114,7 +114,7 @@ describe('node bench/simulate.ts', () => {
     expect(errorsIn(slow.stderr)).toEqual([
       expect.stringMatching(/^--request-rate is 1e-300, expected a rate at which/),
     ]);
-    expect(slow.status).toBe(1);
+    expect(slow.status).toBe(2);
   });
 
   test('has no figure of a run without requests, in text and in JSON', async () => {

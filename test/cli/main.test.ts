@@ -36,7 +36,7 @@ describe('roseinfer', () => {
     expect(stdout).not.toContain('--version');
   });
 
-  test.each([
+  test.each<[argv: string[], message: unknown, code?: number]>([
     [['dance'], 'command is "dance", expected generate, serve, pull, models or doctor'],
     [['docter'], 'command is "docter", expected generate, serve, pull, models or doctor (did you mean doctor?)'],
     [['--prompt', 'a'], 'command is missing, expected generate, serve, pull, models or doctor before flags'],
@@ -44,7 +44,11 @@ describe('roseinfer', () => {
     [['generate'], '--prompt is missing, expected a value'],
     [['generate', '--prompt', 'a', '--system', 'b'], '--system is without --chat, expected both'],
     [['generate', '--prompt', 'a', '--system', '', '--no-chat'], '--system is without --chat, expected both'],
-    [['generate', '--prompt', 'a', '--chat'], expect.stringMatching(/^weights\/tales has no chat template, expected/)],
+    [
+      ['generate', '--prompt', 'a', '--chat'],
+      expect.stringMatching(/^weights\/tales has no chat template, expected/),
+      1,
+    ],
     [['generate', '--version'], expect.stringMatching(/^unknown flag "--version"/)],
     [['generate', '--prompt', 'a', '--stop', 'b', ''], '--stop is "", expected a text that is not empty'],
     [['generate', '--prompt', 'a', '--top-q', '1'], expect.stringContaining('(did you mean --top-k?)')],
@@ -63,10 +67,11 @@ describe('roseinfer', () => {
     [
       ['generate', '--prompt', 'a', '--model', 'nowhere'],
       expect.stringMatching(/^nowhere: model directory is missing/),
+      1,
     ],
-  ])('refuses %j with one line and 1', (argv, message) => {
+  ])('refuses %j with one line, and 2 unless something is missing', (argv, message, code = 2) => {
     const { status, stdout, stderr } = roseinfer(argv);
-    expect({ status, stdout, errors: errorsIn(stderr) }).toEqual({ status: 1, stdout: '', errors: [message] });
+    expect({ status, stdout, errors: errorsIn(stderr) }).toEqual({ status: code, stdout: '', errors: [message] });
   });
 });
 

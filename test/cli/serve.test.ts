@@ -98,24 +98,25 @@ test('a call whose server is killed goes on at another one of the same fingerpri
 describe('refuses', () => {
   const serve = (argv: readonly string[], env = {}) => runNode(['src/cli/roseinfer.js', 'serve', ...argv], { env });
 
-  test.each([
+  test.each<[argv: string[], message: RegExp, code?: number]>([
     [
       ['--host', '0.0.0.0'],
       /^--host is "0\.0\.0\.0", which others reach, without a key, expected a key by ROSEINFER_API_KEY/,
+      1,
     ],
     [['--api-key-file', 'nowhere.txt'], /^--api-key-file can't be read \(ENOENT\)/],
     [['--port', '70000'], /^--port is 70000, expected an integer from 0 to 65535/],
     [['--max-queue', '-1'], /^--max-queue is -1/],
     [['--request-timeout', '1e9'], /^--request-timeout is "1e9", expected a number > 0, at most 604800/],
     [['--drain-timeout', '1e9'], /^--drain-timeout is "1e9", expected a number from 0 to 604800/],
-    [['--host', '192.0.2.1', '--insecure'], /^--host is "192\.0\.2\.1", at which this machine can't listen/],
+    [['--host', '192.0.2.1', '--insecure'], /^--host is "192\.0\.2\.1", at which this machine can't listen/, 1],
     [['--cors', 'chat.example'], /^origin 1 of cors is "chat\.example", expected scheme and host/],
     [['--allowed-hosts', 'a:80'], /^allowed host 1 is "a:80", expected a name or an address without port/],
     [['--api-key', 'secret'], /^unknown flag "--api-key"/],
-    [['nowhere'], /^nowhere: model directory is missing/],
-  ])('%j with one line and 1', (argv, message) => {
+    [['nowhere'], /^nowhere: model directory is missing/, 1],
+  ])('%j with one line, and 2 unless something is missing', (argv, message, code = 2) => {
     const { status, stdout, stderr } = serve(argv, { ROSEINFER_API_KEY: '' });
-    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect({ status, stdout }).toEqual({ status: code, stdout: '' });
     expect(errorsIn(stderr)).toEqual([expect.stringMatching(message)]);
   });
 

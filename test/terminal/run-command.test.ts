@@ -48,6 +48,15 @@ describe('runCommand', () => {
     });
   });
 
+  test('exits with 2 for a call that is wrong: its grammar, or a value', () => {
+    const usage =
+      "const { UsageError } = await import('./src/terminal/flag-words.ts'); throw new UsageError('unknown flag')";
+    expect(run(usage)).toEqual({ status: 2, stdout: '', stderr: 'error: unknown flag\n' });
+    const value =
+      "const { RangeValueError } = await import('./src/util/errors.ts'); throw new RangeValueError('a', 1, 'b')";
+    expect(run(value)).toEqual({ status: 2, stdout: '', stderr: 'error: a is 1, expected b\n' });
+  });
+
   test('prints the error of a command and the one of its clean-up', () => {
     const body = "using file = { [Symbol.dispose]() { throw new Error('disk full') } }; throw new Error('refused')";
     expect(run(body)).toEqual({ status: 1, stdout: '', stderr: 'error: Error: disk full\nerror: Error: refused\n' });

@@ -77,7 +77,7 @@ test('an unknown GPU is refused with the names of those that are known', () => {
   const { status, stderr } = bench('--estimate', 'voodoo-2');
   const names = [...GPU_NAMES, 'list'].join(', ');
   expect({ status, errors: errorsIn(stderr) }).toEqual({
-    status: 1,
+    status: 2,
     errors: [`--estimate is "voodoo-2", expected one of ${names}`],
   });
 });

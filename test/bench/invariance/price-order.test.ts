@@ -74,5 +74,5 @@ test('keeps what it had timed when a signal ended it, marked as partial', async 
 test('refuses a filter that selects nothing', () => {
   const { status, stderr } = runNode([...FLAGS, '--filter', 'abacus']);
   const message = expect.stringMatching(/^--filter is "abacus", expected part of "matmul qkv/);
-  expect({ status, errors: errorsIn(stderr) }).toEqual({ status: 1, errors: [message] });
+  expect({ status, errors: errorsIn(stderr) }).toEqual({ status: 2, errors: [message] });
 });

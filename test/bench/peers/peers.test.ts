@@ -105,15 +105,15 @@ describe('node bench/peers.ts', () => {
     ]);
   });
 
-  test.each([
-    [['--repeat', '0'], '--repeat is 0, expected an integer from 1 to 2147483647'],
+  test.each<[flags: string[], message: unknown, code?: number]>([
+    [['--repeat', '0'], '--repeat is 0, expected an integer from 1 to 2147483647', 2],
     [['--json', 'nowhere/out.json'], '--json is "nowhere/out.json" (ENOENT), expected a file that can be written'],
-    [['--json', 'weights/tales/config.json'], expect.stringContaining('expected another file than --model names')],
+    [['--json', 'weights/tales/config.json'], expect.stringContaining('expected another file than --model names'), 2],
     [['--model', 'nowhere'], expect.stringMatching(/^nowhere: model directory is missing/)],
     [['--adapter', 'abacus'], expect.stringMatching(/^no adapter named like "abacus"; there are: \w/)],
-  ])('refuses %j with one line and 1', (flags, message) => {
+  ])('refuses %j with one line, and 2 where a value is wrong', (flags, message, code = 1) => {
     const { status, stdout, stderr } = runNode(['bench/peers.ts', ...flags], { env: offline() });
-    expect({ status, stdout, errors: errorsIn(stderr) }).toEqual({ status: 1, stdout: '', errors: [message] });
+    expect({ status, stdout, errors: errorsIn(stderr) }).toEqual({ status: code, stdout: '', errors: [message] });
   });
 });
 
