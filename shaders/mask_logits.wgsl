@@ -12,7 +12,7 @@
 
 override LANES: u32 = 64;
 
-// Ids that a lane masks: a GPU has lanes for all of them.
+// Ids that a lane masks: a multiple of 4, so that a workgroup of 8 lanes or more takes whole words.
 const IDS = u32(constants::IDS);
 
 const NO_MASK = 0xffffffffu;
@@ -26,16 +26,21 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let start = workgroup.y * params.V;
   let mask = rows[workgroup.y];
   let first_word = mask * ((params.V + WORD_BITS - 1u) / WORD_BITS);
-  for (var i = 0u; i < IDS; i++) {
-    let id = (workgroup.x * IDS + i) * LANES + lane;
-    if (id >= params.V) { return; }
-    let logit = logits[start + id];
-    var is_masked = false;
-    if (mask != NO_MASK) { is_masked = ((masks[first_word + id / WORD_BITS] >> (id % WORD_BITS)) & 1u) == 0u; }
-    if (is_masked && (bitcast<u32>(logit) & EXPONENT) != EXPONENT) {
-      out[start + id] = -LIMIT;
-    } else if (params.copies != 0u) {
-      out[start + id] = logit;
+  // Ids of a word that a lane takes, LANES apart; where there are more lanes than bits, a lane takes one.
+  let step = max(LANES, WORD_BITS);
+  for (var i = 0u; i < IDS * LANES; i += step) {
+    let first = workgroup.x * IDS * LANES + i + lane;
+    if (first >= params.V) { return; }
+    var bits = 0xffffffffu;
+    if (mask != NO_MASK) { bits = masks[first_word + first / WORD_BITS] >> (first % WORD_BITS); }
+    for (var j = 0u; j < step; j += LANES) {
+      let id = first + j;
+      if (id < params.V) {
+        let logit = logits[start + id];
+        let is_masked = (bits & 1u) == 0u && (bitcast<u32>(logit) & EXPONENT) != EXPONENT;
+        if (is_masked || params.copies != 0u) { out[start + id] = select(logit, -LIMIT, is_masked); }
+      }
+      bits >>= LANES % WORD_BITS;
     }
   }
 }

@@ -210,7 +210,9 @@ describe('doctor', () => {
       fault: 'a mask with its bits from the highest down',
       kernel: 'mask_logits',
       planted: () => ({
-        maskLogits: mutant(untuned(modelKernels.maskLogits), [['>> (id % WORD_BITS)', '>> (31u - id % WORD_BITS)']]),
+        maskLogits: mutant(untuned(modelKernels.maskLogits), [
+          ['>> (first % WORD_BITS)', '>> (31u - first % WORD_BITS)'],
+        ]),
       }),
     },
     {

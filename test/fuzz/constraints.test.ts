@@ -50,7 +50,7 @@ test('a mask that reaches a free row shows in a difference', async () => {
 
 test('a free row whose logits are not copied beside a mask shows in a difference', async () => {
   const maskLogits = mutant(modelKernels.maskLogits, [
-    ['} else if (params.copies != 0u) {', '} else if (params.copies != 0u && mask != NO_MASK) {'],
+    ['is_masked || params.copies != 0u', 'is_masked || (params.copies != 0u && mask != NO_MASK)'],
   ]);
   await using session = await FuzzSession.open(device, model!, { ...modelKernels, maskLogits });
   expect((await runMix(session, 1, 12)).differences).not.toEqual([]);

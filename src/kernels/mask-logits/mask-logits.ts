@@ -23,7 +23,7 @@ export const maskLogits = defineKernel({
     out: write('R', 'V'),
   },
   params: { V: 'u32', copies: 'u32' },
-  constants: ({ isSoftware }) => ({ IDS: isSoftware ? 256 : 1 }),
+  constants: ({ isSoftware }) => ({ IDS: isSoftware ? 1024 : 4 }),
   overrides: ({ isSoftware }) => ({ LANES: isSoftware ? 8 : 256 }),
   tunables: { LANES: [8, 32, 64, 256] },
   workgroups: ({ R, V }, { constants: { IDS }, overrides: { LANES } }) => [ceilDiv(V, LANES * IDS), R, 1],
