@@ -53,6 +53,20 @@ export const SMALL_KERNELS: SurvivorTable = {
       [/constant perturbed: series = fma\(z2, series, 1\.0 \/ 7\.0\)|→ series = \(1\.0 \/ 7\.0\)/, SERIES],
     ],
     kv_write: [[/: .*qkv\[source \+ min\(d/, MASKED_READ]],
+    mask_logits: [
+      [
+        /: for \(var i = 0u; .* → .*(i <= IDS \* LANES|\(IDS \* LANES [+-] 1\));/,
+        'steps are of whole words, and an id that is masked twice is masked alike',
+      ],
+      [
+        /: if \(first >= params\.V\).* → if \((first > params\.V|first >= \(params\.V \+ 1\)|false)\)/,
+        'ids from V on are left out again where they are stored',
+      ],
+      [
+        /: let step = max\(.* → let step = (LANES|min\(LANES, WORD_BITS\));/,
+        'a word is read again for each id, or an id masked twice',
+      ],
+    ],
     layernorm: [[/operands swapped: let d = /, 'd is only squared']],
     layernorm_naive: [
       [
