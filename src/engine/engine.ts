@@ -1,8 +1,7 @@
 // The engine: one loop of steps that all callers share. Requests come in by the intake, end in the list of live requests,
 // and are never the concern of the step loop one by one.
-import { type Clock, systemClock } from '../core/clock.ts';
+import { systemClock } from '../core/clock.ts';
 import type { Runner } from '../core/runner.ts';
-import type { SchedulerRow } from '../core/scheduler-output.ts';
 import { createScheduler } from '../scheduler/create-scheduler.ts';
 import type { Scheduler, SchedulerStats } from '../scheduler/scheduler.ts';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
@@ -10,30 +9,18 @@ import { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { messageOf } from '../util/message-of.ts';
 import { checkOptions } from '../util/option-checks.ts';
 import { type ChatFormat, type ChatReply, type ChatRequest, type ChatStream, chatRequest, replyOf } from './chat.ts';
-import { deliverStep } from './deliver.ts';
 import { type Embedding, type EmbeddingRequest, embeddingOf } from './embedding.ts';
 import { checkEngineOptions, type EngineOptions } from './engine-options.ts';
 import { UnknownRequestError } from './errors.ts';
 import { Intake } from './intake.ts';
 import { LiveRequests } from './live-requests.ts';
 import { Observers } from './observe/observers.ts';
-import { type ScheduledStep, StepLog } from './observe/step-log.ts';
 import type { FinishedRequest, GenerationRequest, RequestHandle } from './request.ts';
-import { runStep, type StepOutcome } from './run-step.ts';
 import { RunnerLease } from './runner-lease.ts';
 import { SteadyClock } from './steady-clock.ts';
 import { StepLoop } from './step-loop.ts';
-import { StepTarget } from './step-target.ts';
+import { StepsInFlight } from './steps-in-flight.ts';
 import { STREAM_OPTIONS, type StreamOptions, TextStream } from './text-stream.ts';
-import { UnreadSteps } from './unread-steps.ts';
-
-/** A submitted step. */
-interface Step {
-  readonly rows: readonly SchedulerRow[];
-  readonly description: ScheduledStep;
-  /** Never rejects. */
-  readonly outcome: Promise<StepOutcome>;
-}
 
 /**
  * Generates text: requests in, finished requests or streams out.
@@ -57,17 +44,9 @@ export class Engine {
   readonly #lease: RunnerLease;
   readonly #scheduler: Scheduler;
   readonly #chat: ChatFormat | undefined;
-  readonly #clock: Clock;
   readonly #intake: Intake;
-  readonly #log = new StepLog();
-  readonly #unread: UnreadSteps;
-  /** Null without `maxStepMs`. */
-  readonly #target: StepTarget | null;
-  readonly #observers: Observers;
-  readonly #timeKernels: boolean;
   readonly #live: LiveRequests;
-  /** Oldest first. */
-  readonly #inFlight: Step[] = [];
+  readonly #steps: StepsInFlight;
   readonly #loop = new StepLoop(this);
   /** The turn under way, for others to join. */
   #turn: Promise<boolean> | null = null;
@@ -87,37 +66,33 @@ export class Engine {
       clock = systemClock,
       overlap = true,
     } = options;
-    const { prefixCache = true, maxStepMs, observers = [], timeline, timeKernels = false } = options;
+    const { prefixCache = true, maxStepMs, observers: watchers = [], timeline, timeKernels = false } = options;
     this.#runner = runner;
     this.#chat = options.chat;
     this.#scheduler = createScheduler(scheduler, runner.limits, queuePolicy);
-    this.#clock = new SteadyClock(clock);
-    this.#unread = new UnreadSteps(overlap, runner);
-    this.#target = maxStepMs === undefined ? null : new StepTarget(maxStepMs);
-    this.#observers = new Observers(observers);
-    this.#timeKernels = timeKernels;
-    this.#live = new LiveRequests({
-      scheduler: this.#scheduler,
-      clock: this.#clock,
-      kind: clock,
-      observers: this.#observers,
-    });
-    this.#intake = new Intake({
+    const parts = {
       runner,
-      tokenizer,
       scheduler: this.#scheduler,
-      clock: this.#clock,
+      clock: new SteadyClock(clock),
+      observers: new Observers(watchers),
+    };
+    this.#live = new LiveRequests({ ...parts, kind: clock });
+    this.#intake = new Intake({
+      ...parts,
+      tokenizer,
       live: this.#live,
       bounds: options,
       sharesPrefixes: prefixCache,
       timeline,
     });
     this.#lease = new RunnerLease(runner);
+    const { lease, live } = { lease: this.#lease, live: this.#live };
+    this.#steps = new StepsInFlight({ ...parts, lease, live, overlap, maxStepMs, timeKernels });
   }
 
   /** True while a request has not ended or a step is in flight. */
   get hasUnfinished(): boolean {
-    return this.#live.size > 0 || this.#inFlight.length > 0;
+    return this.#live.size > 0 || this.#steps.length > 0;
   }
 
   /** Requests and blocks now, and counts of tokens since the start: for metrics, which ask when they are asked. */
@@ -304,17 +279,12 @@ export class Engine {
       this.#live.expire();
       this.#endIfRunnerFailed();
       const { numPreemptions } = this.#scheduler;
-      const rows = this.#submitStep();
+      const rows = this.#steps.submit();
       // Preemptions have made room for the next step.
-      const mayRun = this.#inFlight.length > 0 || this.#scheduler.numPreemptions > numPreemptions;
+      const mayRun = this.#steps.length > 0 || this.#scheduler.numPreemptions > numPreemptions;
       if (rows === null && !mayRun && this.#live.size > 0) await this.#live.change();
-      // Without a new step, one result may be all that the next one waits for, or the ids that a constraint allows.
-      const numLeft = rows === null ? this.#inFlight.length - 1 : this.#unread.numLeft(rows);
-      for (let due = this.#inFlight[0]; due !== undefined && this.#inFlight.length > numLeft; due = this.#inFlight[0]) {
-        const outcome = await due.outcome;
-        this.#inFlight.shift();
-        this.#apply(due, outcome);
-      }
+      const numLeft = this.#steps.numLeft(rows);
+      while (this.#steps.length > numLeft) if (!(await this.#steps.readNext())) this.#endIfRunnerFailed();
     } catch (fault) {
       // A caller that handles the fault may go on with a new turn.
       this.#turn = null;
@@ -331,34 +301,5 @@ export class Engine {
   #endIfRunnerFailed(): void {
     const { failure } = this.#runner;
     if (failure && this.#live.size > 0) this.#live.stopAll('error', messageOf(failure));
-  }
-
-  /** Schedules the next step and submits it. Null when there is nothing to run. */
-  #submitStep(): readonly SchedulerRow[] | null {
-    if (this.#live.size === 0) return null;
-    const output = this.#scheduler.schedule(this.#target?.tokens);
-    const { rows, preempted } = output;
-    for (const sequence of preempted) this.#live.of(sequence)?.preempt(this.#log.nextIndex);
-    if (rows.length === 0) {
-      this.#log.addWithoutStep(output);
-      return null;
-    }
-    const description = this.#log.describe(output, this.#clock.now(), this.#scheduler.numWaiting);
-    for (const { sequence } of rows) this.#live.of(sequence)?.start(description.submitted);
-    const timing = this.#timeKernels ? { timed: 'kernels' as const } : {};
-    const context = { runner: this.#runner, clock: this.#clock, lease: this.#lease };
-    this.#inFlight.push({ rows, description, outcome: runStep(context, rows, timing) });
-    return rows;
-  }
-
-  #apply({ rows, description }: Step, outcome: StepOutcome): void {
-    const { time, error } = outcome;
-    const record = this.#log.finish(description, time, error === null ? outcome.result.times : undefined);
-    this.#target?.observeStep(record);
-    this.#unread.observeStep(record);
-    for (const [index, { sequence }] of rows.entries()) this.#live.of(sequence)?.addStep(record, record.rows[index]!);
-    this.#observers.tellStep(record);
-    deliverStep({ live: this.#live, scheduler: this.#scheduler }, rows, outcome);
-    if (error !== null) this.#endIfRunnerFailed();
   }
 }

@@ -13,7 +13,7 @@ import { isEos, reasonToStop } from './ends.ts';
 import { GuardedPolicies, type SchedulingPolicies } from './guarded-policies.ts';
 import { positionsToScore, takeScores } from './prompt-scores.ts';
 import { insertByRank, WaitingQueue } from './queue/waiting-queue.ts';
-import { RequestTooLargeError } from './request-too-large-error.ts';
+import { checkFits } from './request-too-large-error.ts';
 import type { RowsWithResults, Scheduler, SchedulerStats, SequenceUpdate } from './scheduler.ts';
 
 /** An update that changes nothing. */
@@ -92,15 +92,7 @@ export class BatchScheduler implements Scheduler {
   }
 
   addRequest(sequence: Sequence): void {
-    const { requestId, promptIds, params } = sequence;
-    const { maxModelLen } = this.#limits;
-    const maxLength = promptIds.length + params.maxTokens;
-    if (maxLength > maxModelLen) throw new RequestTooLargeError(requestId, maxLength, maxModelLen, 'tokens');
-    const { numBlocks, blockSize } = this.#kv;
-    const maxBlocks = this.#kv.numBlocksFor(maxLength);
-    if (maxBlocks > numBlocks) {
-      throw new RequestTooLargeError(requestId, maxBlocks, numBlocks, `blocks of ${blockSize} tokens`);
-    }
+    checkFits(sequence, this.#limits, this.#kv);
     sequence.rank = this.#policies.rank(sequence);
     sequence.order = this.#numAdded++;
     this.#waiting.add(sequence);
