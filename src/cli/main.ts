@@ -5,6 +5,7 @@ import { drawFlagNames, type IdleFlags, tellOfIdleFlags } from '../terminal/idle
 import { createParser } from '../terminal/parser.ts';
 import { runCommand } from '../terminal/run-command.ts';
 import { packageVersion } from '../util/package-info.ts';
+import { batch, batchFlags } from './batch.ts';
 import { doctor, doctorFlags } from './doctor.ts';
 import { type GenerateArgs, generate, generateFlags } from './generate.ts';
 import { models, modelsFlags } from './models.ts';
@@ -13,9 +14,20 @@ import { serve } from './serve.ts';
 import { serveFlags } from './serve-flags.ts';
 
 /** Flags by command. */
-const flags = { generate: generateFlags, serve: serveFlags, pull: pullFlags, models: modelsFlags, doctor: doctorFlags };
-/** The flag that a first word without a dash is the value of: `serve MODEL` is `serve --model MODEL`. */
-const FIRST_WORD: Readonly<Record<string, string>> = { serve: '--model', pull: '--repo' };
+const flags = {
+  generate: generateFlags,
+  batch: batchFlags,
+  serve: serveFlags,
+  pull: pullFlags,
+  models: modelsFlags,
+  doctor: doctorFlags,
+};
+/** The flags of which words without a flag are the values, in order: `serve MODEL` is `serve --model MODEL`. */
+const POSITIONS: Readonly<Record<string, readonly string[]>> = {
+  batch: ['input', 'output'],
+  serve: ['model'],
+  pull: ['repo'],
+};
 const tables: Readonly<Record<string, FlagTable>> = flags;
 /** Flags that stand without a command. */
 const QUESTIONS = ['--help', '--version'];
@@ -30,6 +42,12 @@ const command =
   <F extends Record<string, Options>>(ofCommand: F, examples: readonly [call: string, meaning: string][] = []) =>
   (parser: Argv) =>
     parser.version(false).options(ofCommand).example(examples);
+
+const BATCH_EXAMPLES: readonly [call: string, meaning: string][] = [
+  ['roseinfer batch calls.jsonl results.jsonl', 'goes on where it was when the same command is given again'],
+  ['roseinfer batch calls.jsonl results.jsonl --ordered --seed 1', 'results in the order of the calls'],
+  ['roseinfer batch - - < calls.jsonl | jq .response.body', 'as a part of a pipe, from its beginning each time'],
+];
 
 const SERVE_EXAMPLES: readonly [call: string, meaning: string][] = [
   ['roseinfer serve weights/tales', 'the bundled model at http://127.0.0.1:8000/v1'],
@@ -47,10 +65,7 @@ const PULL_EXAMPLES: readonly [call: string, meaning: string][] = [
 function readWords([first = '--help', ...rest]: readonly string[]): string[] {
   if (QUESTIONS.includes(first)) return [first];
   checkCommand(first, Object.keys(flags));
-  const [word, ...others] = rest;
-  const flag = FIRST_WORD[first];
-  const words = flag !== undefined && word !== undefined && !word.startsWith('-') ? [flag, word, ...others] : rest;
-  return [first, ...joinFlagValues(words, tables[first] ?? {})];
+  return [first, ...joinFlagValues(rest, tables[first] ?? {}, POSITIONS[first])];
 }
 
 await runCommand(
@@ -64,6 +79,9 @@ await runCommand(
         tellOfIdleFlags(words, args, IDLE);
         return generate(args, signal);
       })
+      .command('batch', 'answer the calls of a file', command(flags.batch, BATCH_EXAMPLES), (args) =>
+        batch(args, signal),
+      )
       .command('serve', 'answer calls of OpenAI clients', command(flags.serve, SERVE_EXAMPLES), async (args) => {
         outcome = await serve(args, signal);
       })
@@ -77,5 +95,5 @@ await runCommand(
       .parseAsync();
     return outcome;
   },
-  { ...generateFlags, ...serveFlags, ...pullFlags, ...modelsFlags, ...doctorFlags },
+  { ...generateFlags, ...batchFlags, ...serveFlags, ...pullFlags, ...modelsFlags, ...doctorFlags },
 );

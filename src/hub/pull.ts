@@ -2,14 +2,14 @@
 // a part of a model.
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FileLock } from '../util/file-lock.ts';
+import { makeDirectory } from '../util/make-directory.ts';
 import { codeOf } from '../util/regular-file.ts';
 import { HubCacheError, HubError } from './hub-error.ts';
 import { HubRequests } from './hub-requests.ts';
 import type { HubSettings } from './hub-settings.ts';
 import { listRepo, type RepoFile } from './list-repo.ts';
-import { makeDirectory } from './make-directory.ts';
 import { partialPath } from './partial-file.ts';
-import { PullLock } from './pull-lock.ts';
 import { RepoCache, repoFolder } from './repo-cache.ts';
 import type { RepoName } from './repo-name.ts';
 import { fetchFile } from './transfer.ts';
@@ -69,7 +69,7 @@ export async function pull(name: RepoName, options: PullOptions): Promise<Pulled
   try {
     const lock = join(settings.cache, '.locks', repoFolder(name.repo), 'roseinfer-pull.lock');
     await makeDirectory(join(cache.path, 'blobs'));
-    await using _ = await PullLock.acquire(lock, signal, () => onWait(`another process pulls ${name.repo}: waiting`));
+    await using _ = await FileLock.acquire(lock, signal, () => onWait(`another process pulls ${name.repo}: waiting`));
     return await pullAlone(name, cache, options);
   } catch (error) {
     const code = codeOf(error);

@@ -3,8 +3,8 @@
 import { copyFile, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { writeAtomically } from '../util/atomic-write.ts';
+import { makeDirectory } from '../util/make-directory.ts';
 import type { RepoFile } from './list-repo.ts';
-import { makeDirectory } from './make-directory.ts';
 import { COMMIT, parseRepoName } from './repo-name.ts';
 
 const PREFIX = 'models--';

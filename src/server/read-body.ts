@@ -23,7 +23,16 @@ export async function readJson(
   if (!JSON_TYPE.test(type ?? '')) throw wrongType('content-type', type ?? 'missing', 'application/json in UTF-8');
   if (encoding.toLowerCase() !== 'identity') throw wrongType('content-encoding', encoding, 'none');
   const bytes = await readBytes(incoming, maxBytes);
-  const value = withoutNulls(parse(bytes), 0);
+  return bodyOf(parse(bytes));
+}
+
+/**
+ * Takes parsed JSON for the body of a call: an object, without nulls.
+ *
+ * @throws ApiError
+ */
+export function bodyOf(json: unknown): Readonly<Record<string, unknown>> {
+  const value = withoutNulls(json, 0);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ApiError(400, 'body is no object, expected a JSON object', { code: 'invalid_json' });
   }

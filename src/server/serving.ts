@@ -34,15 +34,27 @@ export interface CallVariables {
 /** A call. */
 export type Call = Context<{ Bindings: HttpBindings; Variables: Partial<CallVariables> }>;
 
-/** The parts of a server. */
-export interface Serving extends EndContext {
+/** Ground of every answer, with or without HTTP. */
+export interface Ground extends EndContext {
   readonly model: ServedModel;
   readonly engine: Engine;
   /** Way to write chats: the model's, or by roles. */
   readonly chat: ChatFormat;
+  readonly grammars: Grammars;
+}
+
+/** The one who makes a call. */
+export interface Caller {
+  readonly owner: Owner;
+  readonly asksForTimeline: boolean;
+  /** Takes the names that errors of the call give to parameters. */
+  readonly setNames: (names: ParameterNames) => void;
+}
+
+/** The parts of a server. */
+export interface Serving extends Ground {
   readonly options: ServerOptions;
   readonly generations: Generations;
-  readonly grammars: Grammars;
   readonly store: ResponseStore;
   readonly metrics: Metrics;
   readonly pace: QueuePace;
@@ -55,14 +67,14 @@ export interface Serving extends EndContext {
 const TIMELINE_HEADER = 'x-roseinfer-timeline';
 
 /** Refuses a call to a model that is not served. @throws ApiError */
-export function checkModel({ model }: Serving, name: string | undefined): void {
+export function checkModel({ model }: Ground, name: string | undefined): void {
   if (name === undefined || name === model.name) return;
   const message = `model is ${JSON.stringify(name.slice(0, 100))}, expected ${JSON.stringify(model.name)}`;
   throw new ApiError(404, message, { code: 'model_not_found', param: 'model' });
 }
 
 /** Refuses work of a server that ends, or whose device is gone. @throws ApiError */
-export function checkIsServing({ isStopping, model }: Serving): void {
+export function checkIsServing({ isStopping, model }: Ground): void {
   if (isStopping) throw shuttingDown();
   const { failure } = model.runner;
   if (failure) throw deviceFailed(failure);
@@ -83,15 +95,14 @@ export interface RequestFields {
  *
  * @throws ApiError for a call that resumes and has several choices, no seed, or ids of another fingerprint.
  */
-export function requestFields({ options, model }: Serving, call: Call, fields: RequestFields) {
+export function requestFields({ options, model }: Ground, caller: Caller, fields: RequestFields) {
   const { requestTimeout } = options;
   const { resume } = fields;
   if (resume !== undefined) checkResume(model, fields, resume.system_fingerprint);
-  const asksForTimeline = call.req.header(TIMELINE_HEADER) === 'true';
   return {
     priority: fields.priority,
-    cacheSalt: JSON.stringify([ownerOf(call), fields.cache_salt ?? '']),
-    timeline: fields.timeline ?? asksForTimeline,
+    cacheSalt: JSON.stringify([caller.owner, fields.cache_salt ?? '']),
+    timeline: fields.timeline ?? caller.asksForTimeline,
     resume: resume && { ids: resume.ids },
     deadlineMs: requestTimeout === null ? undefined : requestTimeout * 1000,
   } satisfies GenerationRequest;
@@ -103,6 +114,15 @@ function checkResume({ fingerprint }: ServedModel, { seed, n = 1 }: RequestField
   if (given === undefined || given === fingerprint) return;
   const message = `resume is of the fingerprint ${JSON.stringify(given.slice(0, 100))}, expected ${JSON.stringify(fingerprint)}`;
   throw new ApiError(409, message, { code: 'other_fingerprint', param: 'resume', headers: NO_RETRY });
+}
+
+/** Makes the caller of a call over HTTP. */
+export function callerOf(call: Call): Caller {
+  return {
+    owner: ownerOf(call),
+    asksForTimeline: call.req.header(TIMELINE_HEADER) === 'true',
+    setNames: (names) => call.set('names', names),
+  };
 }
 
 /** Owner of what a call leaves behind. */

@@ -18,26 +18,39 @@ const COMMON: FlagTable = { help: { takes: 'nothing' } };
 
 /** Shape of a flag: the whole word, not a text that contains one. */
 const FLAG = /^--([a-z][\w.-]*)(?:=(.*))?$/is;
+/** Shape of a word that was meant as a flag, where words without one have a place: no dash alone, no list's dash, and no number. */
+const LIKE_FLAG = /^-[^\s\d.]/;
+const DASHED = /^-./s;
+const END_OF_FLAGS = '--';
 const NEGATION = 'no-';
 
 /**
  * Writes every flag as one word with its value.
  *
  * A text is the next word, whatever it begins with; all other values are the next word unless it looks like a flag. A
- * flag that takes several goes on up to the next word that looks like a flag.
+ * flag that takes several goes on up to the next word that looks like a flag. Any other word is the value of the next of
+ * `positions`, names of flags; it may begin with a dash where it can't be a flag, and after `--`.
  *
  * @throws UsageError naming a flag that is unknown or missing, or has no value, or one that it does not take, or a word
  * that belongs to no flag.
  */
-export function joinFlagValues(argv: readonly string[], flags: FlagTable): string[] {
+export function joinFlagValues(argv: readonly string[], flags: FlagTable, positions: readonly string[] = []): string[] {
   const known: FlagTable = { ...COMMON, ...flags };
   const joined: string[] = [];
+  let [position, isOpen] = [0, true];
   for (let i = 0; i < argv.length; ) {
     const word = argv[i++]!;
-    const [, name, value] = FLAG.exec(word) ?? [];
+    if (word === END_OF_FLAGS && isOpen && positions.length > 0) {
+      isOpen = false;
+      continue;
+    }
+    const [, name, value] = (isOpen ? FLAG.exec(word) : null) ?? [];
     if (name === undefined) {
-      if (/^-./s.test(word)) throw unknownFlag(word, known);
-      throw new UsageError(`stray word ${quote(word)}, expected flags that --help lists`);
+      if (isOpen && (positions.length > 0 ? LIKE_FLAG : DASHED).test(word)) throw unknownFlag(word, known);
+      const flag = positions[position++];
+      if (flag === undefined) throw new UsageError(`stray word ${quote(word)}, expected flags that --help lists`);
+      joined.push(`--${flag}=${word}`);
+      continue;
     }
     const [flag, isOff] = lookUp(name, known);
     const take = (isValue: (next: string) => boolean) => (i < argv.length && isValue(argv[i]!) ? argv[i++] : undefined);

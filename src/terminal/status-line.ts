@@ -8,6 +8,9 @@ const CLEAR_LINE = '\r\u001B[K';
 /** Stream of the line: stderr, or a substitute in tests. */
 export type StatusStream = Pick<WriteStream, 'isTTY' | 'columns' | 'write'>;
 
+/** Stream of no terminal, for a command that should say nothing. */
+export const NO_TERMINAL: StatusStream = { isTTY: false, columns: 0, write: () => true };
+
 /** Line on a terminal that is rewritten while work goes on; shows nothing where there is no terminal. */
 export class StatusLine {
   readonly #stream: StatusStream;

@@ -37,9 +37,9 @@ describe('roseinfer', () => {
   });
 
   test.each<[argv: string[], message: unknown, code?: number]>([
-    [['dance'], 'command is "dance", expected generate, serve, pull, models or doctor'],
-    [['docter'], 'command is "docter", expected generate, serve, pull, models or doctor (did you mean doctor?)'],
-    [['--prompt', 'a'], 'command is missing, expected generate, serve, pull, models or doctor before flags'],
+    [['dance'], 'command is "dance", expected generate, batch, serve, pull, models or doctor'],
+    [['docter'], 'command is "docter", expected generate, batch, serve, pull, models or doctor (did you mean doctor?)'],
+    [['--prompt', 'a'], 'command is missing, expected generate, batch, serve, pull, models or doctor before flags'],
     [['generate', '--prompt', 'a', '--json', 'x'], expect.stringMatching(/^unknown flag "--json"/)],
     [['generate'], '--prompt is missing, expected a value'],
     [['generate', '--prompt', 'a', '--system', 'b'], '--system is without --chat, expected both'],

@@ -11,13 +11,31 @@ import { parseParameters } from '../parameters/parse.ts';
 import { samplingOptions } from '../parameters/sampling.ts';
 import { wantedOutput } from '../parameters/structured.ts';
 import { readJson } from '../read-body.ts';
-import { type Call, checkIsServing, checkModel, requestFields, type Serving, startGeneration } from '../serving.ts';
-import { answerStream, answerWhole, type ChoiceShape, checkAnswerSize } from './choices.ts';
+import {
+  type Call,
+  type Caller,
+  callerOf,
+  checkIsServing,
+  checkModel,
+  type Ground,
+  requestFields,
+  type Serving,
+} from '../serving.ts';
+import { type AnswerPlan, answerCall, type ChoiceShape } from './choices.ts';
 import { checkHasTokenizer, checkLength } from './encode-prompt.ts';
 
 /** Answers a call of `/v1/chat/completions`. */
 export async function chatCompletions(serving: Serving, call: Call): Promise<Response> {
   const body = await readJson(call.env.incoming, serving.options.maxBody);
+  return await answerCall(serving, call, await planChat(serving, callerOf(call), body));
+}
+
+/**
+ * Makes the plan of an answer to a chat from the body of a call.
+ *
+ * @throws ApiError and what the template throws.
+ */
+export async function planChat(ground: Ground, caller: Caller, body: unknown): Promise<AnswerPlan> {
   const parameters = parseParameters(chatParameters, body);
   const { model, n = 1, seed, stream = false, stream_options: wishes = {} } = parameters;
   const { logprobs: hasLogprobs = false, top_logprobs: numTop } = parameters;
@@ -25,15 +43,15 @@ export async function chatCompletions(serving: Serving, call: Call): Promise<Res
     throw invalidParameter('top_logprobs', `top_logprobs is ${numTop} without logprobs, expected both`);
   }
   const name = parameters.max_completion_tokens === undefined ? 'max_tokens' : 'max_completion_tokens';
-  call.set('names', { maxTokens: name, prompt: 'messages' });
-  checkModel(serving, model);
-  checkIsServing(serving);
+  caller.setNames({ maxTokens: name, prompt: 'messages' });
+  checkModel(ground, model);
+  checkIsServing(ground);
   const request = await answerOf(
-    serving,
+    ground,
     { messages: chatMessages(parameters.messages) },
     {
-      ...requestFields(serving, call, parameters),
-      constraint: await serving.grammars.compile(wantedOutput(parameters), parameters.resume?.ids),
+      ...requestFields(ground, caller, parameters),
+      constraint: await ground.grammars.compile(wantedOutput(parameters), parameters.resume?.ids),
       sampling: {
         ...samplingOptions(parameters),
         maxTokens: parameters[name],
@@ -41,16 +59,14 @@ export async function chatCompletions(serving: Serving, call: Call): Promise<Res
       },
     },
   );
-  if (!stream) checkAnswerSize([request], n);
-  const generation = startGeneration(serving, call, { kind: 'chatcmpl', prompts: [request], n, seed });
   const options = {
-    shape: shapeOf(serving, hasLogprobs),
+    shape: shapeOf(ground, hasLogprobs),
     includeUsage: wishes.include_usage ?? false,
     continuousUsage: wishes.continuous_usage_stats ?? false,
     returnIds: parameters.return_token_ids ?? false,
     hasLogprobs,
   };
-  return await (stream ? answerStream : answerWhole)(serving, call, generation, options);
+  return { kind: 'chatcmpl', prompts: [request], n, seed, stream, options };
 }
 
 /** A chat, and the name of the parameter that it came by. */
@@ -65,7 +81,7 @@ interface NamedChat {
  * @throws ApiError and what the template throws.
  */
 export async function answerOf(
-  { model, chat }: Serving,
+  { model, chat }: Pick<Ground, 'model' | 'chat'>,
   { messages, name = 'messages' }: NamedChat,
   { sampling, ...fields }: Omit<PromptRequest, 'promptIds'>,
 ): Promise<PromptRequest> {
@@ -77,7 +93,7 @@ export async function answerOf(
   return { ...request, sampling: { ...request.sampling, maxTokens: request.sampling?.maxTokens ?? room } };
 }
 
-function shapeOf({ model }: Serving, hasLogprobs: boolean): ChoiceShape {
+function shapeOf({ model }: Ground, hasLogprobs: boolean): ChoiceShape {
   const { tokenizer } = model;
   return {
     object: 'chat.completion',

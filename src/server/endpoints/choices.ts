@@ -5,10 +5,11 @@ import type { FinishedRequest } from '../../engine/request.ts';
 import { invalidParameter } from '../api-error.ts';
 import { answerOfError } from '../call-errors.ts';
 import { EventStream } from '../generation/event-stream.ts';
-import type { Choice, Generation, PromptRequest } from '../generation/generation.ts';
+import type { Choice, Generation, GenerationPlan, PromptRequest } from '../generation/generation.ts';
 import {
   type ApiFinishReason,
   finishReasonOf,
+  type Tokens,
   timelineField,
   tokensOf,
   tokensSoFar,
@@ -16,7 +17,7 @@ import {
 } from '../generation/outcome.ts';
 import { readPieces } from '../generation/read-pieces.ts';
 import { MAX_ANSWER_ENTRIES } from '../parameters/kinds.ts';
-import { type Call, noteTokens, type Serving } from '../serving.ts';
+import { type Call, type Ground, noteTokens, type Serving, startGeneration } from '../serving.ts';
 
 /** Part of a choice's text. */
 export interface TextPart {
@@ -56,6 +57,19 @@ export interface AnswerOptions {
   readonly hasLogprobs: boolean;
 }
 
+/** Completions that a call asks for, and the way in which it wants them. */
+export interface AnswerPlan extends Omit<GenerationPlan, 'owner'> {
+  readonly stream: boolean;
+  readonly options: AnswerOptions;
+}
+
+/** Starts the completions of a call and answers it. @throws what `startGeneration` throws; ApiError for an answer that is too large. */
+export async function answerCall(serving: Serving, call: Call, plan: AnswerPlan): Promise<Response> {
+  if (!plan.stream) checkAnswerSize(plan.prompts, plan.n);
+  const generation = startGeneration(serving, call, plan);
+  return await (plan.stream ? answerStream : answerWhole)(serving, call, generation, plan.options);
+}
+
 /**
  * Refuses a whole answer that would have more log-probabilities, or spans of timelines, than can be written at once.
  *
@@ -78,25 +92,35 @@ function entriesOf(name: 'logprobs' | 'timeline', { sampling = {}, timeline = fa
 }
 
 /** Waits for all choices and answers. @throws ApiError for one that ended by a fault. */
-export async function answerWhole(
+async function answerWhole(
   serving: Serving,
   call: Call,
   generation: Generation,
   options: AnswerOptions,
 ): Promise<Response> {
+  const { body, tokens } = await wholeBody(serving, generation, options);
+  noteTokens(call, tokens.prompt, tokens.completion);
+  return call.json(body);
+}
+
+/** Waits for all choices and makes the body of their answer. @throws ApiError for one that ended by a fault. */
+export async function wholeBody(
+  ground: Ground,
+  generation: Generation,
+  options: AnswerOptions,
+): Promise<{ readonly body: object; readonly tokens: Tokens }> {
   const offsets = generation.choices.map((): number[] => []);
   const finished = await Promise.all(generation.choices.map((choice, index) => readWhole(choice, offsets[index]!)));
   const tokens = tokensOf(generation, finished);
-  noteTokens(call, tokens.prompt, tokens.completion);
   const choices = generation.choices.map((choice, index) => {
     const end = finished[index]!;
     const { text, ids, logprobs, resumedTokens } = end;
-    const reason = finishReasonOf(end, serving);
+    const reason = finishReasonOf(end, ground);
     const part = { text, ids: ids.slice(resumedTokens), logprobs: logprobs ?? [], offsets: offsets[index]! };
     const fields = options.shape.whole(choice, part, finished[choice.firstIndex]!.promptLogprobs);
     return { index, ...fields, ...ending(choice, end, reason), ...idFields(choice, ids, options, true) };
   });
-  return call.json({ ...head(serving, generation, options.shape.object), choices, usage: usageOf(tokens) });
+  return { body: { ...head(ground, generation, options.shape.object), choices, usage: usageOf(tokens) }, tokens };
 }
 
 /** Reads a choice to its end, and where in its text each id begins. */
@@ -109,7 +133,7 @@ function readWhole(choice: Choice, offsets: number[]): Promise<FinishedRequest> 
 }
 
 /** Answers with events. A fault before the first of them is an answer of its own. */
-export async function answerStream(
+async function answerStream(
   serving: Serving,
   call: Call,
   generation: Generation,
@@ -198,7 +222,7 @@ class Chunks {
   }
 }
 
-function head({ model }: Serving, { id, created, seed }: Generation, object: string) {
+function head({ model }: Ground, { id, created, seed }: Generation, object: string) {
   return { id, object, created, model: model.name, system_fingerprint: model.fingerprint, seed };
 }
 

@@ -10,15 +10,17 @@ import { promptsOf } from '../parameters/prompts.ts';
 import { samplingOptions } from '../parameters/sampling.ts';
 import { wantedOutput } from '../parameters/structured.ts';
 import { readJson } from '../read-body.ts';
-import { type Call, checkIsServing, checkModel, requestFields, type Serving, startGeneration } from '../serving.ts';
 import {
-  answerStream,
-  answerWhole,
-  type ChoiceShape,
-  checkAnswerSize,
-  type PromptLogprobs,
-  type TextPart,
-} from './choices.ts';
+  type Call,
+  type Caller,
+  callerOf,
+  checkIsServing,
+  checkModel,
+  type Ground,
+  requestFields,
+  type Serving,
+} from '../serving.ts';
+import { type AnswerPlan, answerCall, type ChoiceShape, type PromptLogprobs, type TextPart } from './choices.ts';
 import { checkFits, encodePrompt } from './encode-prompt.ts';
 
 type Parameters = z.output<typeof completionParameters>;
@@ -26,13 +28,22 @@ type Parameters = z.output<typeof completionParameters>;
 /** Answers a call of `/v1/completions`. */
 export async function completions(serving: Serving, call: Call): Promise<Response> {
   const body = await readJson(call.env.incoming, serving.options.maxBody);
+  return await answerCall(serving, call, await planCompletions(serving, callerOf(call), body));
+}
+
+/**
+ * Makes the plan of completions from the body of a call.
+ *
+ * @throws ApiError
+ */
+export async function planCompletions(ground: Ground, caller: Caller, body: unknown): Promise<AnswerPlan> {
   const parameters = parseParameters(completionParameters, body);
   const { model, n = 1, seed, stream = false, stream_options: wishes = {}, logprobs, echo = false } = parameters;
-  checkModel(serving, model);
-  checkIsServing(serving);
+  checkModel(ground, model);
+  checkIsServing(ground);
   const shared = {
-    ...requestFields(serving, call, parameters),
-    constraint: await serving.grammars.compile(wantedOutput(parameters), parameters.resume?.ids),
+    ...requestFields(ground, caller, parameters),
+    constraint: await ground.grammars.compile(wantedOutput(parameters), parameters.resume?.ids),
     sampling: { ...samplingOptions(parameters), maxTokens: parameters.max_tokens, logprobs },
     promptLogprobs: echo ? logprobs : undefined,
   };
@@ -47,26 +58,24 @@ export async function completions(serving: Serving, call: Call): Promise<Respons
   const requests: PromptRequest[] = [];
   for (const prompt of prompts) {
     const promptIds =
-      typeof prompt === 'string' ? await encodePrompt(serving.model, prompt, { addSpecial, name: 'prompt' }) : prompt;
+      typeof prompt === 'string' ? await encodePrompt(ground.model, prompt, { addSpecial, name: 'prompt' }) : prompt;
     // Before the next prompt is encoded.
-    checkFits(serving.model, promptIds.length);
+    checkFits(ground.model, promptIds.length);
     requests.push({ ...shared, promptIds });
   }
   if (echo && logprobs !== undefined) checkEcho(requests, logprobs, n);
-  if (!stream) checkAnswerSize(requests, n);
-  const generation = startGeneration(serving, call, { kind: 'cmpl', prompts: requests, n, seed });
   const options = {
-    shape: shapeOf(serving, parameters, prompts),
+    shape: shapeOf(ground, parameters, prompts),
     includeUsage: wishes.include_usage ?? false,
     continuousUsage: wishes.continuous_usage_stats ?? false,
     returnIds: parameters.return_token_ids ?? false,
     hasLogprobs: logprobs !== undefined,
   };
-  return await (stream ? answerStream : answerWhole)(serving, call, generation, options);
+  return { kind: 'cmpl', prompts: requests, n, seed, stream, options };
 }
 
 function shapeOf(
-  { model }: Serving,
+  { model }: Ground,
   { echo = false, logprobs, n = 1 }: Parameters,
   prompts: readonly (string | readonly number[])[],
 ): ChoiceShape {

@@ -13,6 +13,7 @@ import { readJson } from '../read-body.ts';
 import {
   abortWhenLeft,
   type Call,
+  callerOf,
   checkIsServing,
   checkModel,
   noteTokens,
@@ -77,7 +78,7 @@ function checkSizes({ model }: Serving, { dimensions, input, encoding_format: fo
 /** Encodes the inputs of a call. @throws ApiError for more tokens than a call may have. */
 async function requestsOf(serving: Serving, call: Call, parameters: Parameters): Promise<EmbeddingRequest[]> {
   const { pooling, normalize = true, add_special_tokens: addSpecial = false } = parameters;
-  const { priority, cacheSalt, deadlineMs } = requestFields(serving, call, parameters);
+  const { priority, cacheSalt, deadlineMs } = requestFields(serving, callerOf(call), parameters);
   const requests: EmbeddingRequest[] = [];
   let numTokens = 0;
   for (const input of promptsOf(parameters.input)) {

@@ -8,7 +8,15 @@ import { readPieces } from '../generation/read-pieces.ts';
 import { GENERATE_DEFAULTS, generateParameters } from '../parameters/generate.ts';
 import { parseParameters } from '../parameters/parse.ts';
 import { readJson } from '../read-body.ts';
-import { type Call, checkIsServing, noteTokens, requestFields, type Serving, startGeneration } from '../serving.ts';
+import {
+  type Call,
+  callerOf,
+  checkIsServing,
+  noteTokens,
+  requestFields,
+  type Serving,
+  startGeneration,
+} from '../serving.ts';
 import { encodePrompt } from './encode-prompt.ts';
 
 const HEADERS = { 'content-type': 'text/plain; charset=utf-8', 'x-accel-buffering': 'no' };
@@ -29,7 +37,7 @@ export async function generate(serving: Serving, call: Call): Promise<Response> 
     topP: given.top_p,
     ignoreEos: !given.stop_on_eos,
   };
-  const request = { ...requestFields(serving, call, {}), promptIds, sampling };
+  const request = { ...requestFields(serving, callerOf(call), {}), promptIds, sampling };
   const generation = startGeneration(serving, call, { kind: 'gen', prompts: [request], n: 1, seed });
   const [choice] = generation.choices;
   const { outgoing } = call.env;

@@ -15,6 +15,7 @@ import { wantedFormat } from '../parameters/structured.ts';
 import { readJson } from '../read-body.ts';
 import {
   type Call,
+  callerOf,
   checkIsServing,
   checkModel,
   noteTokens,
@@ -53,7 +54,7 @@ export async function responses(serving: Serving, call: Call): Promise<Response>
     serving,
     { messages: all, name: 'input' },
     {
-      ...requestFields(serving, call, { priority, cache_salt, timeline }),
+      ...requestFields(serving, callerOf(call), { priority, cache_salt, timeline }),
       constraint: await serving.grammars.compile(wantedFormat(parameters.text?.format)),
       sampling: { ...samplingOptions(parameters), maxTokens: parameters.max_output_tokens },
     },

@@ -1,12 +1,12 @@
-// One pull of a model at a time: a file that only one process can make, touched while it is held. Node has no locks of the system,
+// One process at a time, such as at a pull of a model: a file that only one can make, touched while it is held. Node has no locks of the system,
 // so a lock whose process is gone, or that nobody has touched for long, is taken over.
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { codeOf } from '../util/regular-file.ts';
 import { makeDirectory } from './make-directory.ts';
+import { codeOf } from './regular-file.ts';
 
 /** Milliseconds between two looks at a lock that another holds. */
 const POLL_MS = 200;
@@ -14,8 +14,8 @@ const TOUCH_MS = 5000;
 /** Age of a lock that its holder would have touched many times. */
 const STALE_MS = 60_000;
 
-/** Lock that this process holds; made by `PullLock.acquire`. */
-export class PullLock implements AsyncDisposable {
+/** Lock that this process holds; made by `FileLock.acquire` and `tryAcquire`. */
+export class FileLock implements AsyncDisposable {
   readonly #path: string;
   readonly #text: string;
   readonly #timer: NodeJS.Timeout;
@@ -33,19 +33,30 @@ export class PullLock implements AsyncDisposable {
    * @param onWait is called once when it has to wait.
    * @throws what the file system throws, and the signal's reason.
    */
-  static async acquire(path: string, signal: AbortSignal, onWait: () => void): Promise<PullLock> {
+  static async acquire(path: string, signal: AbortSignal, onWait: () => void): Promise<FileLock> {
     await makeDirectory(dirname(path));
-    const text = JSON.stringify({ host: hostname(), pid: process.pid, id: randomUUID() });
     for (let isFirst = true; ; isFirst = false) {
       signal.throwIfAborted();
-      if (await make(path, text)) return new PullLock(path, text);
-      const held = await readFile(path, 'utf8').catch(() => null);
-      if (held !== null && (await isStale(path, held))) {
-        await takeAway(path, held);
-        continue;
-      }
+      const lock = await FileLock.tryAcquire(path);
+      if (lock !== null) return lock;
       if (isFirst) onWait();
       await setTimeout(POLL_MS, undefined, { signal });
+    }
+  }
+
+  /**
+   * Holds the lock; returns null while another process does.
+   *
+   * @throws what the file system throws.
+   */
+  static async tryAcquire(path: string): Promise<FileLock | null> {
+    const text = JSON.stringify({ host: hostname(), pid: process.pid, id: randomUUID() });
+    for (;;) {
+      if (await make(path, text)) return new FileLock(path, text);
+      const held = await readFile(path, 'utf8').catch(() => null);
+      if (held === null) continue;
+      if (!(await isStale(path, held))) return null;
+      await takeAway(path, held);
     }
   }
 

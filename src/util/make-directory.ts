@@ -1,7 +1,7 @@
 // Directories with those above them. Node's own way names no cause on a disk that is read-only, and never ends under /proc.
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf } from '../util/regular-file.ts';
+import { codeOf } from './regular-file.ts';
 
 /** Makes a directory and those above it that are missing. @throws what the file system throws. */
 export async function makeDirectory(path: string): Promise<void> {

@@ -1,0 +1,64 @@
+// The start of a run on an output that is there: it goes on where the same run was cut, begins anew if told to, and refuses all else.
+import { quote } from '../../util/quote.ts';
+import { drawSeed } from '../../util/rng.ts';
+import { LineSet } from './line-set.ts';
+import type { FoundResults, ResultFile } from './result-file.ts';
+import { checkSameRun, type NextRun, OtherRunError, type RunRecord, readRecord, writeRecord } from './run-record.ts';
+import type { InputScan } from './scan-input.ts';
+
+/** Output of a run, and where it stands. */
+export interface OutputState {
+  readonly path: string;
+  readonly file: ResultFile;
+  /** Record of the run that it has results of; null for one to begin. */
+  readonly record: RunRecord | null;
+}
+
+/** Results that are there, and the seed of the run. */
+export interface StartingPoint extends FoundResults {
+  readonly seed: number;
+}
+
+/** Makes the start of a run that has no results yet. */
+export function newStart(seed: number | undefined): StartingPoint {
+  return { done: new LineSet(), numErrors: 0, seed: seed ?? drawSeed() };
+}
+
+/**
+ * Looks at an output.
+ *
+ * @param scan null for an input that can't be read a second time.
+ * @throws OtherRunError for one that has something else than results of a run.
+ */
+export async function examineOutput(
+  path: string,
+  file: ResultFile,
+  { scan, overwrite }: { readonly scan: InputScan | null; readonly overwrite: boolean },
+): Promise<OutputState> {
+  if (overwrite || (await file.length()) === 0) return { path, file, record: null };
+  const record = scan === null ? null : await readRecord(path);
+  if (record !== null) return { path, file, record };
+  const found =
+    scan === null ? 'and a run goes on with a file as --input alone' : 'and has no record of a run beside it';
+  throw new OtherRunError(
+    `--output is ${quote(path)}, which is not empty ${found}; expected a new file, or --overwrite`,
+  );
+}
+
+/**
+ * Begins a run, or goes on with it.
+ *
+ * @param numLines lines of the input.
+ * @throws OtherRunError for the results of another; ResultFileError.
+ */
+export async function startOutput(state: OutputState, now: NextRun, numLines: number): Promise<StartingPoint> {
+  const { path, file, record } = state;
+  if (record !== null) {
+    checkSameRun(path, record, now);
+    return { ...(await file.recover(numLines)), seed: record.seed };
+  }
+  const start = newStart(now.seed);
+  await file.clear();
+  await writeRecord(path, { ...now, seed: start.seed });
+  return start;
+}
