@@ -13,12 +13,15 @@ export class UnsupportedSchemaError extends StructuredOutputError {
   readonly keyword: string | null;
   /** Limit that was passed, where there is one. */
   readonly limit: number | null;
+  /** What is wrong with it. */
+  readonly problem: string;
 
   constructor(path: string, keyword: string | null, problem: string, limit: number | null = null, cause?: unknown) {
     super(`schema at ${path}: ${keyword === null ? '' : `${keyword} `}${problem}`, { cause });
     this.path = path;
     this.keyword = keyword;
     this.limit = limit;
+    this.problem = problem;
   }
 }
 
@@ -26,21 +29,29 @@ export class UnsupportedSchemaError extends StructuredOutputError {
 export class GrammarSyntaxError extends StructuredOutputError {
   /** Characters before the place. */
   readonly position: number;
+  /** Name of the text: `regex`, `grammar`. */
+  readonly subject: string;
+  /** What is wrong with it. */
+  readonly problem: string;
 
-  /** @param subject names the text, e.g. `regex`. */
   constructor(subject: string, position: number, problem: string) {
     super(`${subject} at character ${position}: ${problem}`);
     this.position = position;
+    this.subject = subject;
+    this.problem = problem;
   }
 }
 
 /** A rule of a grammar that no text could follow to an end, or whose first part is the rule itself. */
 export class GrammarRuleError extends StructuredOutputError {
   readonly rule: string;
+  /** What is wrong with it. */
+  readonly problem: string;
 
   constructor(rule: string, problem: string) {
     super(`rule ${rule} ${problem}`);
     this.rule = rule;
+    this.problem = problem;
   }
 }
 
@@ -48,12 +59,14 @@ export class GrammarRuleError extends StructuredOutputError {
 export class GrammarLimitError extends StructuredOutputError {
   readonly value: number;
   readonly limit: number;
+  /** Name of the quantity: `characters of the regex`. */
+  readonly subject: string;
 
-  /** @param subject names the quantity, e.g. `characters of the regex`. */
   constructor(subject: string, value: number, limit: number) {
     super(`${subject}: ${value}, expected at most ${limit}`);
     this.value = value;
     this.limit = limit;
+    this.subject = subject;
   }
 }
 
@@ -64,5 +77,58 @@ export class GrammarFailedError extends StructuredOutputError {}
 export class GrammarClosedError extends RoseinferError {
   constructor() {
     super('the compiler of grammars is closed');
+  }
+}
+
+/** An error of a caller's structured output as data, which passes from thread to thread. */
+export type Refusal =
+  | { readonly kind: 'output'; readonly message: string }
+  | ({ readonly kind: 'schema'; readonly cause: Refusal | null } & Pick<
+      UnsupportedSchemaError,
+      'path' | 'keyword' | 'problem' | 'limit'
+    >)
+  | ({ readonly kind: 'syntax' } & Pick<GrammarSyntaxError, 'subject' | 'position' | 'problem'>)
+  | ({ readonly kind: 'rule' } & Pick<GrammarRuleError, 'rule' | 'problem'>)
+  | ({ readonly kind: 'limit' } & Pick<GrammarLimitError, 'subject' | 'value' | 'limit'>);
+
+/** Makes the data of an error; null for one that is about no structured output. */
+export function refusalOf(error: unknown): Refusal | null {
+  if (error instanceof UnsupportedSchemaError) {
+    const { path, keyword, problem, limit, cause } = error;
+    return { kind: 'schema', path, keyword, problem, limit, cause: refusalOf(cause) };
+  }
+  if (error instanceof GrammarSyntaxError) {
+    const { subject, position, problem } = error;
+    return { kind: 'syntax', subject, position, problem };
+  }
+  if (error instanceof GrammarRuleError) return { kind: 'rule', rule: error.rule, problem: error.problem };
+  if (error instanceof GrammarLimitError) {
+    const { subject, value, limit } = error;
+    return { kind: 'limit', subject, value, limit };
+  }
+  return error instanceof StructuredOutputError ? { kind: 'output', message: error.message } : null;
+}
+
+/** Makes an error of its data. */
+export function errorOfRefusal(refusal: Refusal): StructuredOutputError {
+  switch (refusal.kind) {
+    case 'schema': {
+      const { path, keyword, problem, limit, cause } = refusal;
+      return new UnsupportedSchemaError(
+        path,
+        keyword,
+        problem,
+        limit,
+        cause === null ? undefined : errorOfRefusal(cause),
+      );
+    }
+    case 'syntax':
+      return new GrammarSyntaxError(refusal.subject, refusal.position, refusal.problem);
+    case 'rule':
+      return new GrammarRuleError(refusal.rule, refusal.problem);
+    case 'limit':
+      return new GrammarLimitError(refusal.subject, refusal.value, refusal.limit);
+    case 'output':
+      return new StructuredOutputError(refusal.message);
   }
 }

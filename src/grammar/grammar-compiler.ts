@@ -4,11 +4,11 @@ import type { Constraint } from '../core/constraint.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { type Check, type Checks, checkOptions, count, positive } from '../util/option-checks.ts';
 import { Turns } from '../util/turns.ts';
-import { GrammarClosedError, GrammarFailedError, StructuredOutputError } from './errors.ts';
+import { errorOfRefusal, GrammarClosedError, GrammarFailedError, StructuredOutputError } from './errors.ts';
 import { writeGrammar } from './expression.ts';
 import { GrammarMatcher } from './grammar-matcher.ts';
 import { type FailedWork, GrammarThread, MAX_BYTES } from './grammar-thread.ts';
-import { grammarOf, type StructuredOutput } from './structured-output.ts';
+import { checkStructuredOutput, grammarOf, type StructuredOutput } from './structured-output.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
 import type { FromThread, Work } from './worker-messages.ts';
 
@@ -41,6 +41,12 @@ interface KeptGrammar {
   isCompiled: boolean;
 }
 
+/** An output whose grammar is not known yet. */
+interface Reading {
+  readonly work: Extract<Work, { kind: 'read' }>;
+  readonly text: PromiseWithResolvers<string>;
+}
+
 /** Grammars that are kept, and UTF-16 units of their texts, at most. */
 const [MAX_KEPT, MAX_KEPT_LENGTH] = [64, 4_000_000];
 const COMPILE_MS = 1000;
@@ -68,6 +74,7 @@ export class GrammarCompiler implements AsyncDisposable {
   readonly #maxCompileMs: number;
   readonly #grammars = new Map<string, KeptGrammar>();
   readonly #matchers = new Map<number, GrammarMatcher<KeptGrammar>>();
+  readonly #readings = new Map<number, Reading>();
   #vocabulary: Promise<Vocabulary> | null = null;
   #thread: GrammarThread | null = null;
   #numBytes = 0;
@@ -98,19 +105,20 @@ export class GrammarCompiler implements AsyncDisposable {
   }
 
   /**
-   * Compiles a structured output; the result serves any number of requests.
+   * Reads and compiles a structured output in the thread; the result serves any number of requests.
    *
    * @throws as `constraint`, and GrammarFailedError for a compilation of more than a second or 256 MiB, as rejections.
    */
   async compile(output: StructuredOutput): Promise<Constraint<unknown>> {
     if (this.#isClosed) throw new GrammarClosedError();
-    const text = textOf(output);
+    const text = await this.#read(output);
     await this.#compiled(this.#keep(text));
     return this.#constraintOf(text);
   }
 
   /**
-   * Makes the constraint of a structured output, which is compiled when the first request starts with it.
+   * Makes the constraint of a structured output, which is read here and compiled when the first request starts with it. Reading a large one
+   * takes time: `compile` has the thread do it.
    *
    * @throws RangeValueError for anything but an object with one of the keys of a structured output; UnsupportedSchemaError,
    * GrammarSyntaxError, GrammarRuleError or GrammarLimitError for what cannot be kept; GrammarClosedError after `close`.
@@ -144,6 +152,8 @@ export class GrammarCompiler implements AsyncDisposable {
     const error = new GrammarClosedError();
     for (const matcher of this.#matchers.values()) matcher.fail(error);
     for (const { compiled } of this.#grammars.values()) compiled?.reject(error);
+    for (const { text } of this.#readings.values()) text.reject(error);
+    this.#readings.clear();
     this.#matchers.clear();
     this.#grammars.clear();
     await Promise.all(this.#ended);
@@ -151,6 +161,26 @@ export class GrammarCompiler implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Has an output read: a large one takes seconds. */
+  #read(output: StructuredOutput): Promise<string> {
+    checkStructuredOutput(output);
+    const copy = cloneOf(output);
+    // Some value is none of JSON's, or stands too deep: the refusal of it comes at once.
+    if (copy === null) return Promise.resolve(textOf(output));
+    const text = Promise.withResolvers<string>();
+    const reading = ++this.#numMade;
+    const work = { kind: 'read', reading, output: copy } as const;
+    this.#readings.set(reading, { work, text });
+    this.#post(work, this.#maxCompileMs);
+    return text.promise;
+  }
+
+  #endReading(reading: number, end: (text: PromiseWithResolvers<string>) => void): void {
+    const found = this.#readings.get(reading);
+    this.#readings.delete(reading);
+    if (found !== undefined) end(found.text);
   }
 
   #start(text: string): GrammarMatcher<KeptGrammar> {
@@ -202,8 +232,14 @@ export class GrammarCompiler implements AsyncDisposable {
     this.#thread.post(work, limitMs);
   }
 
-  #done(work: Work, { numBytes, refusedId }: FromThread): void {
+  #done(work: Work, { numBytes, refusedId, text = '', refusal }: FromThread): void {
     this.#numBytes = numBytes;
+    if (work.kind === 'read') {
+      this.#endReading(work.reading, ({ resolve, reject }) => {
+        if (refusal === undefined) resolve(text);
+        else reject(errorOfRefusal(refusal));
+      });
+    }
     if (work.kind === 'compile') {
       const grammar = this.#byNumber(work.grammar);
       if (grammar !== undefined) grammar.isCompiled = true;
@@ -227,6 +263,10 @@ export class GrammarCompiler implements AsyncDisposable {
     for (const matcher of this.#matchers.values())
       if (work !== 'start' && work !== 'nothing' && 'matcher' in work && work.matcher === matcher.number)
         matcher.fail(error);
+    for (const reading of [...this.#readings.keys()]) {
+      if (isStart || (work !== 'nothing' && work.kind === 'read' && work.reading === reading))
+        this.#endReading(reading, ({ reject }) => reject(error));
+    }
     if (isStart) this.#dropThread();
     else this.#replaceThread();
   }
@@ -259,10 +299,20 @@ export class GrammarCompiler implements AsyncDisposable {
       else grammar.compiled = null;
     }
     for (const matcher of live) this.#postStart(matcher);
+    for (const { work } of this.#readings.values()) this.#post(work, this.#maxCompileMs);
   }
 
   #postCompile({ number, text }: KeptGrammar): void {
     this.#post({ kind: 'compile', grammar: number, text }, this.#maxCompileMs);
+  }
+}
+
+/** Copies a value for another thread; null for one that no thread takes. */
+function cloneOf(output: StructuredOutput): StructuredOutput | null {
+  try {
+    return structuredClone(output);
+  } catch {
+    return null;
   }
 }
 

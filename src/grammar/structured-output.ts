@@ -44,12 +44,11 @@ const STRUCTURED_OUTPUT: Checks<StructuredOutput> = {
 };
 
 /**
- * Makes the grammar of a structured output.
+ * Checks that a value is an object with one of the keys of a structured output, and leaves unread what it asks for.
  *
- * @throws RangeValueError for anything but an object with one of its keys; StructuredOutputError of the kind that fits for
- * what cannot be kept.
+ * @throws RangeValueError
  */
-export function grammarOf(output: StructuredOutput): Grammar {
+export function checkStructuredOutput(output: StructuredOutput): void {
   checkOptions('structuredOutput', output, STRUCTURED_OUTPUT);
   const { json, jsonObject, grammar, regex, choice: texts } = output;
   const given = [json, jsonObject, grammar, regex, texts].filter((value) => value !== undefined);
@@ -57,6 +56,17 @@ export function grammarOf(output: StructuredOutput): Grammar {
     const names = Object.keys(STRUCTURED_OUTPUT).join(', ');
     throw new RangeValueError('number of keys of structuredOutput', given.length, `1 of ${names}`);
   }
+}
+
+/**
+ * Makes the grammar of a structured output.
+ *
+ * @throws RangeValueError for anything but an object with one of its keys; StructuredOutputError of the kind that fits for
+ * what cannot be kept.
+ */
+export function grammarOf(output: StructuredOutput): Grammar {
+  checkStructuredOutput(output);
+  const { json, jsonObject, grammar, regex, choice: texts } = output;
   if (json !== undefined) return schemaGrammar(json);
   if (jsonObject) return withRoot(ANY_OBJECT, JSON_RULES);
   if (grammar !== undefined) return checkGrammar(parseEbnf(grammar), true);

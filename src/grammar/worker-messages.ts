@@ -1,4 +1,6 @@
 // Messages between a compiler of grammars and the thread in which xgrammar runs. Each is answered once, in order.
+import type { Refusal } from './errors.ts';
+import type { StructuredOutput } from './structured-output.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** What a thread starts with. */
@@ -12,6 +14,7 @@ export interface ThreadData {
 
 /** Work for the thread; `text` is that of a grammar. */
 export type Work =
+  | { readonly kind: 'read'; readonly reading: number; readonly output: StructuredOutput }
   | { readonly kind: 'compile'; readonly grammar: number; readonly text: string }
   | { readonly kind: 'drop'; readonly grammar: number }
   | {
@@ -39,4 +42,8 @@ export interface FromThread {
   readonly trap?: string;
   /** An id that the grammar does not allow. */
   readonly refusedId?: number;
+  /** Text of the grammar of an output that was read. */
+  readonly text?: string;
+  /** Why an output can't be kept. */
+  readonly refusal?: Refusal;
 }

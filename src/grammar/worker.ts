@@ -3,12 +3,17 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { CompiledGrammar, GrammarMatcher } from '@mlc-ai/web-xgrammar';
 import { lettersOfBytes } from '../tokenizer/byte-letters.ts';
-import { readGrammar } from './expression.ts';
+import { refusalOf } from './errors.ts';
+import { readGrammar, writeGrammar } from './expression.ts';
 import { printEbnf } from './print-ebnf.ts';
+import { grammarOf, type StructuredOutput } from './structured-output.ts';
 import type { FromThread, ThreadData, ToThread, Work } from './worker-messages.ts';
 import { loadXGrammar } from './xgrammar.ts';
 
 const { vocabulary, progress, maxBytes }: ThreadData = workerData;
+
+/** What comes of work. */
+type Result = Pick<FromThread, 'refusedId' | 'text' | 'refusal'>;
 
 /** Memory of WebAssembly, as far as it is used here: the types of Node know none. */
 interface Memory {
@@ -27,7 +32,7 @@ const compiler = openCompiler();
 const grammars = new Map<number, CompiledGrammar>();
 const matchers = new Map<number, { readonly matcher: GrammarMatcher; readonly mask: Int32Array<SharedArrayBuffer> }>();
 /** Ends with the last message that came. */
-let last: Promise<void> = answer(0, () => compiler.then(() => undefined));
+let last: Promise<void> = answer(0, () => compiler.then(() => ({})));
 
 parentPort?.on('message', ({ number, work }: ToThread) => {
   last = last.then(() => answer(number, () => run(work)));
@@ -40,26 +45,27 @@ async function openCompiler() {
   return library.GrammarCompiler.createGrammarCompiler(info, false);
 }
 
-/** Does some work, which may name an id that is not allowed, and answers. */
-async function answer(number: number, work: () => Promise<number | undefined>): Promise<void> {
-  const reply = await work().then(
-    (refusedId) => (refusedId === undefined ? {} : { refusedId }),
-    (error: unknown) => ({ trap: error instanceof Error ? error.message : String(error) }),
-  );
+/** Does some work and answers. */
+async function answer(number: number, work: () => Promise<Result>): Promise<void> {
+  const reply = await work().catch((error: unknown) => ({
+    trap: error instanceof Error ? error.message : String(error),
+  }));
   Atomics.store(progress, 0, number);
   const message: FromThread = { number, numBytes: memory?.buffer.byteLength ?? 0, ...reply };
   parentPort?.postMessage(message);
 }
 
-async function run(work: Work): Promise<number | undefined> {
+async function run(work: Work): Promise<Result> {
   switch (work.kind) {
+    case 'read':
+      return read(work.output);
     case 'compile':
       grammars.set(work.grammar, await (await compiler).compileGrammar(printEbnf(readGrammar(work.text))));
-      return undefined;
+      return {};
     case 'drop':
       grammars.get(work.grammar)?.dispose();
       grammars.delete(work.grammar);
-      return undefined;
+      return {};
     case 'start':
       return start(work);
     case 'accept':
@@ -67,7 +73,18 @@ async function run(work: Work): Promise<number | undefined> {
     case 'end':
       matchers.get(work.matcher)?.matcher.dispose();
       matchers.delete(work.matcher);
-      return undefined;
+      return {};
+  }
+}
+
+/** Reads an output: its grammar as a text, or why it can't be kept. */
+function read(output: StructuredOutput): Result {
+  try {
+    return { text: writeGrammar(grammarOf(output)) };
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === null) throw error;
+    return { refusal };
   }
 }
 
@@ -80,12 +97,12 @@ async function start({ grammar, matcher: number, ids, mask }: Extract<Work, { ki
 }
 
 /** Accepts ids and writes the mask behind them; gives the first that is not allowed. */
-async function accept(number: number, ids: readonly number[]): Promise<number | undefined> {
+async function accept(number: number, ids: readonly number[]): Promise<Result> {
   const found = matchers.get(number);
   if (found === undefined) throw new Error(`there is no matcher ${number}`);
-  for (const id of ids) if (!found.matcher.acceptToken(id)) return id;
+  for (const id of ids) if (!found.matcher.acceptToken(id)) return { refusedId: id };
   found.mask.set(await found.matcher.getNextTokenBitmask());
-  return undefined;
+  return {};
 }
 
 /** Makes memory of WebAssembly in this thread end at a size: the library aborts where it gets no more. */
