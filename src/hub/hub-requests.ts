@@ -131,11 +131,10 @@ function readRetryAfter(value: string | null): number | null {
   return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : null;
 }
 
-/** Names what cut a connection in a word: fetch itself says no more than that it failed. */
+/** Names what cut a connection in a word, by the innermost cause: fetch itself says no more than that it failed. */
 function reasonOf(error: unknown): string {
-  for (let each = error; each instanceof Error; each = each.cause) {
-    if ('code' in each && typeof each.code === 'string') return each.code;
-    if (each.name === 'TimeoutError') return 'no answer in time';
-  }
-  return error instanceof Error ? clip(error.message) : quote(error);
+  if (!(error instanceof Error)) return quote(error);
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  return error.cause instanceof Error ? reasonOf(error.cause) : clip(error.message);
 }

@@ -156,5 +156,7 @@ describe('an answer that may change', () => {
     const requests = new HubRequests({ repo: REPO, endpoint: url, token: null, signal, backoff: 1 });
     const message = await messageOf(() => requests.fetchApi(`${url}/api`));
     expect(message).toBe(`connection to ${new URL(url).host} failed (ECONNREFUSED), expected an answer`);
+    const port = await messageOf(() => requests.fetchApi('http://127.0.0.1:9/api')); // one that fetch never calls
+    expect(port).toBe('connection to 127.0.0.1:9 failed (bad port), expected an answer');
   });
 });
