@@ -8,6 +8,7 @@ import { formatBytes } from '../runtime/memory-plan.ts';
 import { UsageError } from '../terminal/flag-words.ts';
 import { nameFlag, switchFlag } from '../terminal/flags.ts';
 import { StatusLine } from '../terminal/status-line.ts';
+import { TransferProgress } from '../terminal/transfer-progress.ts';
 import { RangeValueError } from '../util/errors.ts';
 
 /** The flags of `roseinfer pull`. */
@@ -43,12 +44,10 @@ export async function pull(args: PullArgs, signal: AbortSignal): Promise<void> {
     status.clear();
     console.error(line);
   };
-  const begin = performance.now();
-  let first: number | null = null;
+  const progress = new TransferProgress();
   const onProgress = (done: number, total: number) => {
-    first ??= done;
-    const speed = (1000 * (done - first)) / (performance.now() - begin);
-    if (!args.quiet) status.show(`pulling ${name.repo}: ${describeProgress(done, total, speed)}`);
+    const line = args.quiet ? null : progress.describe(done, total);
+    if (line !== null) status.show(`pulling ${name.repo}: ${line}`);
   };
   const { path, commit, bytes, fetched } = await pullModel(name, {
     settings,
@@ -70,9 +69,4 @@ function readName({ repo, revision }: PullArgs): RepoName {
     if (error instanceof RangeValueError) throw new UsageError(`--${error.message}`, { cause: error });
     throw error;
   }
-}
-
-function describeProgress(done: number, total: number, bytesPerSecond: number): string {
-  const left = bytesPerSecond > 0 ? ` · ${Math.ceil((total - done) / bytesPerSecond)} s left` : '';
-  return `${formatBytes(done)} of ${formatBytes(total)} · ${formatBytes(Math.round(bytesPerSecond))}/s${left}`;
 }
