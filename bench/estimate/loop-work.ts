@@ -131,7 +131,10 @@ const KERNELS: Readonly<Record<string, KernelLoops>> = {
   embed: NO_LOOPS,
   embed_tokens: NO_LOOPS,
   gather_rows: NO_LOOPS,
-  mask_logits: NO_LOOPS,
+  mask_logits: {
+    // A word of the mask, and a logit.
+    forms: [[{ turns: (size) => ceilDiv(size('IDS') * size('LANES'), Math.max(size('LANES'), 32)), words: () => 2 }]],
+  },
   kv_write: NO_LOOPS,
   layernorm: {
     // Sum, squares, and the row with gamma and beta, of what lanes do not hold.
