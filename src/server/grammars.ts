@@ -17,6 +17,8 @@ import type { ServerOptions } from './server-options.ts';
 
 /** Most structured outputs that are compiled, or wait for it, at a time: each may take a second. */
 const MAX_PENDING = 16;
+/** Most characters of a structured output as JSON: the way of more of them to the thread would hold up others. */
+const MAX_LENGTH = 2 ** 18;
 
 /** Structured outputs of calls. */
 export class Grammars {
@@ -71,6 +73,9 @@ export class Grammars {
       maxCompileMs: this.#maxCompileMs,
     });
     const key = JSON.stringify(output);
+    if (key.length > MAX_LENGTH) {
+      throw invalidParameter(param, `${param} has ${key.length} characters as JSON, expected at most ${MAX_LENGTH}`);
+    }
     const pending = this.#pending.get(key);
     if (pending !== undefined) return await pending;
     if (this.#pending.size >= MAX_PENDING) throw tooManyPending();

@@ -1,6 +1,9 @@
 // The official client of OpenAI's API, as it comes: it sends what it likes and reads what it expects.
 import OpenAI from 'openai';
+import { zodResponseFormat, zodTextFormat } from 'openai/helpers/zod';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { FakeRunner } from '../support/engine/fake-runner.ts';
 import { HeldRunner } from '../support/engine/test-runners.ts';
 import { SERVER_LIMITS, startTestServer, type TestServer } from '../support/server/test-server.ts';
 
@@ -10,7 +13,8 @@ let server: TestServer;
 let client: OpenAI;
 
 beforeAll(async () => {
-  server = await startTestServer({ options: { keys: [KEY] } });
+  const runner = new FakeRunner({ ...SERVER_LIMITS, maxModelLen: 512, numBlocks: 1024 });
+  server = await startTestServer({ runner, options: { keys: [KEY] } });
   client = clientOf(server);
 });
 
@@ -75,6 +79,29 @@ test('responses: whole, in pieces, and after one that was stored', async () => {
   expect(stored.output_text).toBe(first.output_text);
   await client.responses.delete(first.id);
   await expect(client.responses.retrieve(first.id)).rejects.toThrow(OpenAI.NotFoundError);
+});
+
+test('objects of a schema: whole, in pieces, and as a response', async () => {
+  const guest = z.object({
+    kind: z.enum(['king', 'frog']),
+    age: z.int().min(0).max(120),
+    wise: z.boolean().nullable(),
+  });
+  const call = { model: 'tales', messages, max_completion_tokens: 200, seed: 4 };
+  const format = { response_format: zodResponseFormat(guest, 'guest') };
+  const whole = await client.chat.completions.parse({ ...call, ...format });
+  const parsed = whole.choices[0]?.message.parsed;
+  expect(guest.parse(parsed)).toEqual(parsed);
+  const stream = client.chat.completions.stream({ ...call, ...format });
+  expect((await stream.finalChatCompletion()).choices[0]?.message.parsed).toEqual(parsed);
+  const text = { format: zodTextFormat(guest, 'guest') };
+  const response = await client.responses.parse({ model: 'tales', input: 'Who came?', max_output_tokens: 200, text });
+  expect(guest.parse(response.output_parsed)).toEqual(response.output_parsed);
+  const refused = client.chat.completions.create({
+    ...call,
+    response_format: { type: 'json_schema', json_schema: { name: 'a', schema: { not: {} } } },
+  });
+  await expect(refused).rejects.toMatchObject({ status: 400, code: 'unsupported_schema' });
 });
 
 test('models', async () => {

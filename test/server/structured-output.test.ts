@@ -178,6 +178,7 @@ describe('refusals', () => {
       'more than 10000',
     ],
     [H, formatted(nested(65)), schema, unsupported, 'has more than 64 schemas within each other'],
+    [C, { guided_json: { enum: many(40_000) } }, 'guided_json', 'invalid_value', 'expected at most 262144'],
     [H, formatted({ type: 'string', maxLength: 10_001 }), schema, unsupported, 'schema at #: maxLength'],
     [H, { guided_regex: '(?=a)b' }, 'guided_regex', 'invalid_grammar', 'regex at character 0: lookahead'],
     [H, { guided_regex: '(a)\\1' }, 'guided_regex', 'invalid_grammar', 'backreference'],
