@@ -87,7 +87,7 @@ export type { StructuredOutput } from './grammar/structured-output.ts';
 export type { KVDType } from './kernels/kv-write/kv-write.ts';
 export type { QuantizedRows } from './kernels/weights/quantized-rows.ts';
 export type { OfferedDType, WeightDType } from './kernels/weights/weight-tiles.ts';
-export { LLM, type Prompt } from './llm.ts';
+export { LLM, type Prompt, type PromptRequest, type StructuredChatRequest } from './llm.ts';
 export { type LoadEngineOptions, type LoadOptions, load } from './load.ts';
 export { type LoadedModel, loadModel } from './load-model.ts';
 export { ConfigError, type ModelConfig } from './models/config.ts';

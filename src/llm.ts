@@ -1,5 +1,6 @@
 // A model and its engine as one object, for callers who want text and no parts. It decides nothing: prompts become
 // requests.
+import type { Constraint } from './core/constraint.ts';
 import type { SamplingOptions } from './core/sampling-params.ts';
 import { deriveSeed } from './core/sampling-params.ts';
 import type { ChatReply, ChatRequest } from './engine/chat.ts';
@@ -7,6 +8,8 @@ import { EMBEDDING_OPTIONS, type Embedding, type EmbeddingOptions, type Embeddin
 import type { Engine } from './engine/engine.ts';
 import type { FinishedRequest, GenerationRequest } from './engine/request.ts';
 import type { TextStream } from './engine/text-stream.ts';
+import { GrammarCompiler } from './grammar/grammar-compiler.ts';
+import type { StructuredOutput } from './grammar/structured-output.ts';
 import type { LoadedModel } from './load-model.ts';
 import type { ChatMessage } from './tokenizer/chat-template.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
@@ -14,8 +17,20 @@ import { RangeValueError } from './util/errors.ts';
 import { isRecord } from './util/keys.ts';
 import { checkOptions } from './util/option-checks.ts';
 
+/** A request that may ask for a form of its text. */
+export interface PromptRequest extends GenerationRequest {
+  /** Form that the text is held to, by a constraint made of it; by default any. */
+  readonly structuredOutput?: StructuredOutput | undefined;
+}
+
+/** A chat's request that may ask for a form of its answer. */
+export interface StructuredChatRequest extends ChatRequest {
+  /** Form that the answer is held to; by default any. */
+  readonly structuredOutput?: StructuredOutput | undefined;
+}
+
 /** Text to continue, or a whole request. */
-export type Prompt = string | GenerationRequest;
+export type Prompt = string | PromptRequest;
 
 /** A loaded model with an engine on it, made by `load`. It owns both. */
 export class LLM implements AsyncDisposable {
@@ -24,6 +39,7 @@ export class LLM implements AsyncDisposable {
   /** The engine, for handles, choices, turns by hand and aborts. */
   readonly engine: Engine;
   readonly #owned: AsyncDisposable;
+  #grammars: GrammarCompiler | null = null;
 
   /** @param owned Closes the engine and then the model; idempotent. */
   constructor(model: LoadedModel, engine: Engine, owned: AsyncDisposable) {
@@ -52,12 +68,15 @@ export class LLM implements AsyncDisposable {
     sampling: SamplingOptions = {},
   ): Promise<FinishedRequest | FinishedRequest[]> {
     checkSampling(sampling);
-    if (!isList(prompts)) return this.engine.generate(requestOf(prompts, sampling));
+    if (!isList(prompts)) return this.engine.generate(this.#requestOf(prompts, sampling));
     const { seed } = sampling;
     return this.engine.generateBatch(
       prompts.map((prompt, index) =>
         // A seed out of range is left for the request's own check.
-        requestOf(prompt, Number.isSafeInteger(seed) ? { ...sampling, seed: deriveSeed(seed ?? 0, index) } : sampling),
+        this.#requestOf(
+          prompt,
+          Number.isSafeInteger(seed) ? { ...sampling, seed: deriveSeed(seed ?? 0, index) } : sampling,
+        ),
       ),
     );
   }
@@ -70,7 +89,7 @@ export class LLM implements AsyncDisposable {
    */
   stream(prompt: Prompt, sampling: SamplingOptions = {}): TextStream {
     checkSampling(sampling);
-    return this.engine.stream(requestOf(prompt, sampling));
+    return this.engine.stream(this.#requestOf(prompt, sampling));
   }
 
   /**
@@ -98,25 +117,45 @@ export class LLM implements AsyncDisposable {
    *
    * @throws what `Engine.chat` throws.
    */
-  chat(messages: readonly ChatMessage[], request?: ChatRequest): Promise<ChatReply> {
-    return this.engine.chat(messages, request);
+  async chat(messages: readonly ChatMessage[], request?: StructuredChatRequest): Promise<ChatReply> {
+    if (request?.structuredOutput === undefined) return this.engine.chat(messages, request);
+    const { structuredOutput, ...rest } = request;
+    const constraint = this.#constraintOf(structuredOutput, request.constraint);
+    return this.engine.chat(messages, { ...rest, constraint });
   }
 
   /** Closes the engine, which aborts what is unfinished, and then the model. Idempotent. */
-  close(): Promise<void> {
-    return Promise.resolve(this.#owned[Symbol.asyncDispose]());
+  async close(): Promise<void> {
+    try {
+      await this.#owned[Symbol.asyncDispose]();
+    } finally {
+      await this.#grammars?.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
 
-function requestOf(prompt: Prompt, sampling: SamplingOptions): GenerationRequest {
-  if (typeof prompt === 'string') return { prompt, sampling };
-  const own = checkedRequest(prompt).sampling;
-  // Anything but an object is left for the request's own check.
-  return own === undefined || isRecord(own) ? { ...prompt, sampling: { ...sampling, ...own } } : prompt;
+  #requestOf(prompt: Prompt, sampling: SamplingOptions): GenerationRequest {
+    if (typeof prompt === 'string') return { prompt, sampling };
+    const own = checkedRequest(prompt).sampling;
+    const { structuredOutput, ...rest } = prompt;
+    const request =
+      structuredOutput === undefined
+        ? prompt
+        : { ...rest, constraint: this.#constraintOf(structuredOutput, prompt.constraint) };
+    // Anything but an object is left for the request's own check.
+    return own === undefined || isRecord(own) ? { ...request, sampling: { ...sampling, ...own } } : request;
+  }
+
+  /** Makes the constraint of the form that a request asks for. */
+  #constraintOf(output: StructuredOutput, constraint: Constraint | undefined): Constraint {
+    if (constraint !== undefined) throw new RangeValueError('constraint', constraint, 'none beside structuredOutput');
+    const { tokenizer, config, runner } = this.model;
+    this.#grammars ??= new GrammarCompiler({ tokenizer, vocabSize: config.vocabSize, eosIds: runner.eosIds });
+    return this.#grammars.constraint(output);
+  }
 }
 
 /** Returns a request that is an object: what is in it is the engine's to check. */

@@ -32,7 +32,10 @@ export function randomSchema(random: () => number, depth = 3): unknown {
   const low = below(300) - 150;
   switch (kind) {
     case 'string':
-      return { type: 'string', title: 'any text' };
+      return pick<unknown>([
+        { type: 'string', title: 'any text' },
+        { type: 'string', maxLength: 60 },
+      ]);
     case 'length':
       return { type: 'string', minLength: below(4), maxLength: 4 + below(20) };
     case 'pattern':
@@ -42,9 +45,9 @@ export function randomSchema(random: () => number, depth = 3): unknown {
           '^[a-z]{2,5}$',
           '^\\d{3}-\\d+$',
           '^(?:red|green|"blue")$',
-          '^[^\\s]+$',
-          'end$',
-          '^\\w+@[a-z]+\\.com$',
+          '^[^\\s]{1,12}$',
+          '^the end$',
+          '^\\w{1,9}@[a-z]{1,9}\\.com$',
         ]),
       };
     case 'format':
@@ -85,6 +88,7 @@ export function randomSchema(random: () => number, depth = 3): unknown {
         prefixItems: [inner(), inner()],
         items: pick<unknown>([false, { type: 'integer' }]),
         minItems: below(3),
+        maxItems: 5,
       };
     case 'anyOf':
       return { anyOf: [inner(), inner()] };
