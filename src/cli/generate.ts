@@ -1,8 +1,6 @@
-// `roseinfer generate`: one prompt in, its completion streamed to stdout; everything else goes to stderr.
-import { addAbortSignal } from 'node:stream';
-import { text } from 'node:stream/consumers';
+// `roseinfer generate`: one prompt in, its completions on stdout, as they come; everything else goes to stderr.
 import type { InferredOptionTypes } from 'yargs';
-import type { SamplingOptions } from '../core/sampling-params.ts';
+import { deriveSeed, type SamplingOptions } from '../core/sampling-params.ts';
 import { chatRequest } from '../engine/chat.ts';
 import { Engine } from '../engine/engine.ts';
 import type { EngineOptions } from '../engine/engine-options.ts';
@@ -14,6 +12,7 @@ import {
   integerFlag,
   modelFlags,
   modelOptions,
+  nameFlag,
   optionalFlags,
   penaltyFlags,
   samplingFlags,
@@ -29,10 +28,18 @@ import { StatusLine } from '../terminal/status-line.ts';
 import { TraceFile } from '../terminal/trace-file.ts';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { drawSeed } from '../util/rng.ts';
+import { type CompletionWriter, jsonWriter, logprobsWriter, plainWriter } from './generate/completion-writers.ts';
+import { readPrompt } from './generate/read-prompt.ts';
 
 /** The flags of `roseinfer generate`. */
 export const generateFlags = {
-  prompt: { ...textFlag('prompt'), demandOption: true as const, describe: 'text to continue; - reads it from stdin' },
+  prompt: {
+    ...textFlag('prompt'),
+    defaultDescription: 'stdin',
+    describe: 'text to continue, when no PROMPT is given; - reads it from stdin',
+  },
+  file: { ...nameFlag('file'), describe: 'file with the text to continue' },
   chat: { ...switchFlag('chat'), describe: 'answer the prompt, a message, by the chat template of the model' },
   system: { ...textFlag('system'), describe: 'message of the system before the prompt, in a chat' },
   'max-new-tokens': {
@@ -43,6 +50,12 @@ export const generateFlags = {
   ...optionalFlags(samplingFlags),
   ...optionalFlags(penaltyFlags),
   seed: { ...seedFlag('seed'), defaultDescription: 'drawn', describe: 'same seed, same text' },
+  n: { ...integerFlag('n', 1), defaultDescription: '1', describe: 'completions of the prompt, side by side; -n, too' },
+  json: { ...switchFlag('json'), describe: 'print each completion as a JSON object on a line of its own' },
+  'show-logprobs': {
+    ...switchFlag('show-logprobs'),
+    describe: 'show how likely each token was: by colours on a terminal, else in a table',
+  },
   ...modelFlags,
   ...tuneFlag,
   ...traceFlag,
@@ -53,6 +66,7 @@ export const generateFlags = {
 export type GenerateArgs = InferredOptionTypes<typeof generateFlags>;
 
 const DEFAULT_MAX_NEW_TOKENS = 100;
+const MAX_BATCH_SIZE = 8;
 
 /**
  * Streams the completion of a prompt to stdout.
@@ -62,14 +76,15 @@ const DEFAULT_MAX_NEW_TOKENS = 100;
 export async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> {
   if (args.system !== undefined && !args.chat) throw new UsageError('--system is without --chat, expected both');
   await checkOutputs({ '--trace': args.trace }, { '--model': await modelFiles(args.model) });
+  const { n = 1, json = false } = args;
+  const prompt = await readPrompt(args, signal);
   await using trace = args.trace === undefined ? null : new TraceFile(args.trace, signal);
-  const prompt = args.prompt === '-' ? withoutLineEnd(await text(addAbortSignal(signal, process.stdin))) : args.prompt;
   using status = new StatusLine(process.stderr);
   const log = args.verbose ? console.error : () => {};
   await using model = await openModel(args.model, {
     ...modelOptions(args),
     tune: args.tune,
-    maxBatchSize: 1,
+    maxBatchSize: Math.min(n, MAX_BATCH_SIZE),
     signal,
     status,
     log,
@@ -89,12 +104,19 @@ export async function generate(args: GenerateArgs, signal: AbortSignal): Promise
     stop: args.stop,
     seed: args.seed,
     ignoreEos: args['ignore-eos'],
+    logprobs: args['show-logprobs'] ? 0 : undefined,
   };
   const { runner, tokenizer, chat } = model;
   const engine = { runner, tokenizer, chat, ...trace?.watch('generate') };
-  const request = { prompt: args.chat ? messagesOf(prompt, args.system) : prompt, sampling, signal };
-  const response = await streamText(engine, request, (piece) => process.stdout.write(piece));
-  log(describeResponse(response));
+  const request = { prompt: args.chat ? messagesOf(prompt, args.system) : prompt, sampling, n, signal };
+  const print = (text: string) => void process.stdout.write(text);
+  const writer = json
+    ? jsonWriter(print)
+    : args['show-logprobs']
+      ? logprobsWriter(tokenizer, print)
+      : plainWriter(print);
+  const responses = await streamText(engine, request, writer);
+  if (args.verbose || process.stderr.isTTY) console.error(describeResponses(responses));
 }
 
 function messagesOf(prompt: string, system: string | undefined): ChatMessage[] {
@@ -107,19 +129,21 @@ export interface TextRequest {
   readonly prompt: string | readonly ChatMessage[];
   /** Without `maxTokens`: 100, or what the context has room for. */
   readonly sampling: SamplingOptions;
+  /** Completions; of several, each draws with `deriveSeed(seed, index)`. */
+  readonly n: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Writes a completion as it arrives, and a line end after it.
+ * Writes completions one after another, each as it arrives or has arrived.
  *
  * @throws what `Engine.stream` throws, and the signal's reason.
  */
 export async function streamText(
   options: EngineOptions & { readonly tokenizer: Tokenizer },
-  { prompt, sampling, signal }: TextRequest,
-  write: (text: string) => void,
-): Promise<FinishedRequest> {
+  { prompt, sampling, n, signal }: TextRequest,
+  writer: CompletionWriter,
+): Promise<FinishedRequest[]> {
   const { runner, tokenizer, chat } = options;
   await using engine = new Engine(options);
   const request =
@@ -128,28 +152,34 @@ export async function streamText(
       : await chatRequest(chat, prompt, { sampling });
   const room = runner.limits.maxModelLen - Math.max(request.promptIds.length, 1);
   const maxTokens = sampling.maxTokens ?? Math.max(1, Math.min(DEFAULT_MAX_NEW_TOKENS, room));
-  const stream = engine.stream({ ...request, sampling: { ...request.sampling, maxTokens }, signal });
-  try {
-    let next = await stream.next();
-    for (; !next.done; next = await stream.next()) write(next.value.text);
-    signal.throwIfAborted();
-    return next.value;
-  } finally {
-    write('\n');
+  const seed = sampling.seed ?? drawSeed();
+  const streams = Array.from({ length: n }, (_, index) => {
+    const ownSeed = n === 1 ? seed : deriveSeed(seed, index);
+    return engine.stream({ ...request, sampling: { ...request.sampling, maxTokens, seed: ownSeed }, signal });
+  });
+  const responses: FinishedRequest[] = [];
+  for (const [index, stream] of streams.entries()) {
+    let response: FinishedRequest | null = null;
+    try {
+      let next = await stream.next();
+      for (; !next.done; next = await stream.next()) writer.piece(next.value);
+      signal.throwIfAborted();
+      response = next.value;
+      responses.push(response);
+    } finally {
+      writer.end(index, response);
+    }
   }
+  return responses;
 }
 
-function describeResponse(response: FinishedRequest): string {
-  const { promptTokens, ids, seed, finishReason, stopReason, timings } = response;
-  const seconds = timings.e2e / 1000;
-  const speed = (ids.length / seconds).toFixed(2);
+function describeResponses(responses: readonly FinishedRequest[]): string {
+  const numTokens = responses.reduce((sum, { ids }) => sum + ids.length, 0);
+  const seconds = Math.max(...responses.map(({ timings }) => timings.e2e)) / 1000;
+  const [{ promptTokens, seed, finishReason, stopReason }] = [responses[0]!];
+  const end = ` · ended by ${finishReason}${stopReason === null ? '' : ` ${JSON.stringify(stopReason)}`}`;
   return (
-    `generated: ${ids.length} tokens after ${promptTokens} in ${seconds.toFixed(2)} s · ${speed} tokens/s · ` +
-    `seed ${seed} · ended by ${finishReason}${stopReason === null ? '' : ` ${JSON.stringify(stopReason)}`}`
+    `generated: ${numTokens} tokens after ${promptTokens} in ${seconds.toFixed(2)} s · ${(numTokens / seconds).toFixed(2)} tokens/s` +
+    (responses.length === 1 ? ` · seed ${seed}${end}` : ` · ${responses.length} completions`)
   );
-}
-
-/** Removes the line end that `echo` adds to a prompt. */
-function withoutLineEnd(text: string): string {
-  return text.replace(/\r?\n$/, '');
 }

@@ -6,6 +6,7 @@ import { createParser } from '../terminal/parser.ts';
 import { runCommand } from '../terminal/run-command.ts';
 import { packageVersion } from '../util/package-info.ts';
 import { batch, batchFlags } from './batch.ts';
+import { completion, completionFlags } from './completion.ts';
 import { doctor, doctorFlags } from './doctor.ts';
 import { type GenerateArgs, generate, generateFlags } from './generate.ts';
 import { models, modelsFlags } from './models.ts';
@@ -21,12 +22,15 @@ const flags = {
   pull: pullFlags,
   models: modelsFlags,
   doctor: doctorFlags,
+  completion: completionFlags,
 };
 /** The flags of which words without a flag are the values, in order: `serve MODEL` is `serve --model MODEL`. */
 const POSITIONS: Readonly<Record<string, readonly string[]>> = {
+  generate: ['prompt'],
   batch: ['input', 'output'],
   serve: ['model'],
   pull: ['repo'],
+  completion: ['shell'],
 };
 const tables: Readonly<Record<string, FlagTable>> = flags;
 /** Flags that stand without a command. */
@@ -42,6 +46,13 @@ const command =
   <F extends Record<string, Options>>(ofCommand: F, examples: readonly [call: string, meaning: string][] = []) =>
   (parser: Argv) =>
     parser.version(false).options(ofCommand).example(examples);
+
+const GENERATE_EXAMPLES: readonly [call: string, meaning: string][] = [
+  ['roseinfer generate "Once upon a time" --seed 7', 'the same text each time'],
+  ['roseinfer generate --file story.txt --max-new-tokens 50 -n 3 --json', 'three ways to go on, each as JSON'],
+  ['roseinfer generate --temperature 0 < story.txt | head -1', 'from stdin, into a pipe'],
+  ['roseinfer generate -- "--- a prompt that begins with dashes"', 'after -- no word is a flag'],
+];
 
 const BATCH_EXAMPLES: readonly [call: string, meaning: string][] = [
   ['roseinfer batch calls.jsonl results.jsonl', 'goes on where it was when the same command is given again'],
@@ -61,6 +72,21 @@ const PULL_EXAMPLES: readonly [call: string, meaning: string][] = [
   ['roseinfer pull OWNER/NAME/FILE.gguf', 'one of the GGUF files of a repository'],
 ];
 
+const MODELS_EXAMPLES: readonly [call: string, meaning: string][] = [
+  ['roseinfer models', 'what is there, and whether it runs here'],
+  ['roseinfer models --json', 'the same for programs'],
+];
+
+const DOCTOR_EXAMPLES: readonly [call: string, meaning: string][] = [
+  ['roseinfer doctor', 'at the shapes of the bundled model'],
+  ['roseinfer doctor --model random:gpt2 --json', 'at those of another, for a bug report'],
+];
+
+const COMPLETION_EXAMPLES: readonly [call: string, meaning: string][] = [
+  ['source <(roseinfer completion bash)', 'in ~/.bashrc'],
+  ['source <(roseinfer completion zsh)', 'in ~/.zshrc'],
+];
+
 /** Reads the words of the command line; without any it asks for help. */
 function readWords([first = '--help', ...rest]: readonly string[]): string[] {
   if (QUESTIONS.includes(first)) return [first];
@@ -75,7 +101,7 @@ await runCommand(
     await createParser(words)
       .scriptName('roseinfer')
       .version(packageVersion())
-      .command('generate', 'continue a text', command(flags.generate), (args) => {
+      .command('generate', 'continue a text', command(flags.generate, GENERATE_EXAMPLES), (args) => {
         tellOfIdleFlags(words, args, IDLE);
         return generate(args, signal);
       })
@@ -88,12 +114,17 @@ await runCommand(
       .command('pull', 'bring a model of the Hugging Face hub', command(flags.pull, PULL_EXAMPLES), (args) =>
         pull(args, signal),
       )
-      .command('models', 'list the models that are here', command(flags.models), (args) => models(args, signal))
-      .command('doctor', 'check the adapter and every kernel on it', command(flags.doctor), (args) =>
+      .command('models', 'list the models that are here', command(flags.models, MODELS_EXAMPLES), (args) =>
+        models(args, signal),
+      )
+      .command('doctor', 'check the adapter and every kernel on it', command(flags.doctor, DOCTOR_EXAMPLES), (args) =>
         doctor(args, signal),
+      )
+      .command('completion', 'print a script for a shell', command(flags.completion, COMPLETION_EXAMPLES), (args) =>
+        completion(args, flags),
       )
       .parseAsync();
     return outcome;
   },
-  { ...generateFlags, ...batchFlags, ...serveFlags, ...pullFlags, ...modelsFlags, ...doctorFlags },
+  tables[process.argv[2] ?? ''],
 );

@@ -21,6 +21,7 @@ const FLAG = /^--([a-z][\w.-]*)(?:=(.*))?$/is;
 /** Shape of a word that was meant as a flag, where words without one have a place: no dash alone, no list's dash, and no number. */
 const LIKE_FLAG = /^-[^\s\d.]/;
 const DASHED = /^-./s;
+const SHORT = /^-([a-z])$/;
 const END_OF_FLAGS = '--';
 const NEGATION = 'no-';
 
@@ -29,7 +30,7 @@ const NEGATION = 'no-';
  *
  * A text is the next word, whatever it begins with; all other values are the next word unless it looks like a flag. A
  * flag that takes several goes on up to the next word that looks like a flag. Any other word is the value of the next of
- * `positions`, names of flags; it may begin with a dash where it can't be a flag, and after `--`.
+ * `positions`, names of flags; it may begin with a dash where it can't be a flag, and after `--`. A flag of one letter may have one dash.
  *
  * @throws UsageError naming a flag that is unknown or missing, or has no value, or one that it does not take, or a word
  * that belongs to no flag.
@@ -39,7 +40,9 @@ export function joinFlagValues(argv: readonly string[], flags: FlagTable, positi
   const joined: string[] = [];
   let [position, isOpen] = [0, true];
   for (let i = 0; i < argv.length; ) {
-    const word = argv[i++]!;
+    const [, letter] = SHORT.exec(argv[i]!) ?? [];
+    const word = isOpen && letter !== undefined && Object.hasOwn(flags, letter) ? `--${letter}` : argv[i]!;
+    i++;
     if (word === END_OF_FLAGS && isOpen && positions.length > 0) {
       isOpen = false;
       continue;

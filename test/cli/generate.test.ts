@@ -1,8 +1,9 @@
 // Streaming of one completion to the terminal, over the fake runner: the text that arrives in pieces is the text of the
 // ids that the runner gives, and every way to end leaves a whole line.
 import { beforeAll, describe, expect, test } from 'vitest';
+import { plainWriter } from '../../src/cli/generate/completion-writers.ts';
 import { streamText } from '../../src/cli/generate.ts';
-import type { SamplingOptions } from '../../src/core/sampling-params.ts';
+import { deriveSeed, type SamplingOptions } from '../../src/core/sampling-params.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { FakeRunner, fakeCompletion } from '../support/engine/fake-runner.ts';
 
@@ -19,13 +20,18 @@ interface Run {
   readonly sampling?: SamplingOptions;
   readonly signal?: AbortSignal;
   readonly text?: string;
+  readonly n?: number;
 }
 
-async function generate({ runner = new FakeRunner(limits), sampling = {}, signal, text = prompt }: Run = {}) {
+async function generate({ runner = new FakeRunner(limits), sampling = {}, signal, text = prompt, n = 1 }: Run = {}) {
   const pieces: string[] = [];
-  const request = { prompt: text, sampling, signal: signal ?? new AbortController().signal };
-  const response = streamText({ runner, tokenizer }, request, (piece) => pieces.push(piece));
-  const [outcome] = await Promise.allSettled([response]);
+  const request = { prompt: text, sampling, n, signal: signal ?? new AbortController().signal };
+  const response = streamText(
+    { runner, tokenizer },
+    request,
+    plainWriter((piece) => pieces.push(piece)),
+  );
+  const [outcome] = await Promise.allSettled([response.then(([first]) => first!)]);
   return { outcome, pieces, written: pieces.join('') };
 }
 
@@ -36,6 +42,17 @@ describe('streamText', () => {
     const ids = fakeCompletion({ promptIds, seed: 3, maxTokens: 20, eosIds: tokenizer.eosIds, vocabSize: 8192 });
     expect(written).toBe(`${tokenizer.decode(ids, { skipSpecialTokens: true })}\n`);
     expect(pieces).toHaveLength(21);
+  });
+
+  test('writes several completions in their order with an empty line between two, each with a seed from the one given', async () => {
+    const { written } = await generate({ sampling: { seed: 3, maxTokens: 5 }, n: 3 });
+    const promptIds = tokenizer.encode(prompt);
+    const texts = [0, 1, 2].map((index) => {
+      const seed = deriveSeed(3, index);
+      const ids = fakeCompletion({ promptIds, seed, maxTokens: 5, eosIds: tokenizer.eosIds, vocabSize: 8192 });
+      return `${tokenizer.decode(ids, { skipSpecialTokens: true })}\n`;
+    });
+    expect(written).toBe(texts.join('\n'));
   });
 
   test('generates 100 tokens, or what the context has room for', async () => {

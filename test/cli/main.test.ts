@@ -31,17 +31,23 @@ describe('roseinfer', () => {
     expect(roseinfer(['--help']).stdout).toContain('roseinfer generate  continue a text');
     const { status, stdout } = roseinfer(['generate', '--help']);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/--prompt .*\[required\]/);
+    expect(stdout).toMatch(/--prompt .*\[default: stdin\]/);
     expect(stdout).toMatch(/--verbose [^[]*\[default: false\]/);
     expect(stdout).not.toContain('--version');
   });
 
   test.each<[argv: string[], message: unknown, code?: number]>([
-    [['dance'], 'command is "dance", expected generate, batch, serve, pull, models or doctor'],
-    [['docter'], 'command is "docter", expected generate, batch, serve, pull, models or doctor (did you mean doctor?)'],
-    [['--prompt', 'a'], 'command is missing, expected generate, batch, serve, pull, models or doctor before flags'],
-    [['generate', '--prompt', 'a', '--json', 'x'], expect.stringMatching(/^unknown flag "--json"/)],
-    [['generate'], '--prompt is missing, expected a value'],
+    [['dance'], 'command is "dance", expected generate, batch, serve, pull, models, doctor or completion'],
+    [
+      ['docter'],
+      'command is "docter", expected generate, batch, serve, pull, models, doctor or completion (did you mean doctor?)',
+    ],
+    [
+      ['--prompt', 'a'],
+      'command is missing, expected generate, batch, serve, pull, models, doctor or completion before flags',
+    ],
+    [['generate', '--prompt', 'a', '--json', 'x'], '--prompt is ["a", "x"], expected one text'],
+    [['generate'], '--prompt is missing and stdin is empty, expected a prompt; "" is one'],
     [['generate', '--prompt', 'a', '--system', 'b'], '--system is without --chat, expected both'],
     [['generate', '--prompt', 'a', '--system', '', '--no-chat'], '--system is without --chat, expected both'],
     [

@@ -24,7 +24,7 @@ function readFlags(program: string, command: readonly string[]): ReadonlySet<str
     return new Set([...source.matchAll(/^ {4}(\w+): \{ type: /gm)].map(([, name]) => `--${name}`));
   }
   const { stdout } = runNode([program, ...command, '--help']);
-  return new Set([...stdout.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, name = '']) => name));
+  return new Set([...stdout.matchAll(/^ {2,6}(--[\w-]+)/gm)].map(([, name = '']) => name));
 }
 
 /** Describes the fault of a line of a shell block; null when it has none. */

@@ -39,9 +39,12 @@ async function traced(runner: FakeRunner, { pieces = Number.POSITIVE_INFINITY, c
   const request = { prompt: 'Once upon a time', sampling: { seed: 3, maxTokens: 20, ignoreEos: true } };
   await streamText(
     { runner, tokenizer, clock, ...trace.watch('generate') },
-    { ...request, signal: abort.signal },
-    () => {
-      if (++count === pieces) abort.abort(new Error('enough'));
+    { ...request, n: 1, signal: abort.signal },
+    {
+      piece: () => {
+        if (++count === pieces) abort.abort(new Error('enough'));
+      },
+      end: () => {},
     },
   );
 }

@@ -1,0 +1,42 @@
+// `roseinfer completion`: a script by which a shell completes commands and flags, made from the tables of flags.
+import type { InferredOptionTypes } from 'yargs';
+import { choiceFlag } from '../terminal/flags.ts';
+
+const SHELLS = ['bash', 'zsh'] as const;
+
+/** The flags of `roseinfer completion`. */
+export const completionFlags = {
+  shell: {
+    ...choiceFlag('shell', SHELLS),
+    demandOption: true as const,
+    describe: `the shell, when no SHELL is given: ${SHELLS.join(', ')}`,
+  },
+};
+
+/** Prints the script for a shell. @param tables flags by command. */
+export function completion(
+  { shell }: InferredOptionTypes<typeof completionFlags>,
+  tables: Readonly<Record<string, object>>,
+): void {
+  const commands = Object.keys(tables);
+  const cases = commands.map((command) => {
+    const flags = [...Object.keys(tables[command] ?? {}), 'help'].map((flag) => `--${flag}`);
+    return `    ${command}) flags="${flags.join(' ')}" ;;`;
+  });
+  // zsh reads scripts of bash with this.
+  const start = shell === 'zsh' ? 'autoload -U +X compinit bashcompinit && compinit && bashcompinit\n' : '';
+  console.log(`${start}_roseinfer() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" flags=""
+  case "\${COMP_WORDS[1]}" in
+${cases.join('\n')}
+  esac
+  COMPREPLY=()
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "${commands.join(' ')} --help --version" -- "$current"))
+  elif [ "\${current#-}" != "$current" ]; then
+    COMPREPLY=($(compgen -W "$flags" -- "$current"))
+  fi
+}
+# Files where neither a command nor a flag fits.
+complete -o default -F _roseinfer roseinfer`);
+}
