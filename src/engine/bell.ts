@@ -1,6 +1,6 @@
 // The bell of an engine: rung by all that may give a turn work, so that a turn without any waits and does not spin.
 
-/** Bell that one waits for at a time. A ring that nobody waits for is kept for the next who does. */
+/** Bell for a single waiter. A ring while none waits is kept for the next wait. */
 export class Bell {
   #isRung = false;
   #stopWaiting: (() => void) | null = null;
