@@ -65,6 +65,8 @@ class BatchErrorsError extends RoseinferError {}
 
 /** Most bytes of a line: those that the server takes of a call, which is all of one. */
 const MAX_LINE = SERVER_DEFAULTS.maxBody;
+/** Compilations of the lines' structured outputs wait for each other, and none is refused for others. */
+const GRAMMAR_BOUNDS = { compileTimeout: 10, maxPending: Number.POSITIVE_INFINITY };
 /** Lines under way for each place in the batch, so that none is ever free; in order, those that wait for an earlier one are among them. */
 const LINES_PER_PLACE = 2;
 const ORDERED_LINES_PER_PLACE = 16;
@@ -90,7 +92,7 @@ export async function batch(args: BatchArgs, signal: AbortSignal): Promise<void>
   const { runner, tokenizer, chat } = model;
   await using engine = new Engine({ runner, tokenizer, chat });
   await using grammars = new AsyncDisposableStack();
-  const compiler = grammars.adopt(new Grammars(model, SERVER_DEFAULTS), (opened) => opened.close());
+  const compiler = grammars.adopt(new Grammars(model, GRAMMAR_BOUNDS), (opened) => opened.close());
   const ground = await groundOf(args, model, { engine, grammars: compiler });
   const now = {
     input: scan?.sha256 ?? STANDARD,

@@ -20,19 +20,30 @@ const MAX_PENDING = 16;
 /** Most characters of a structured output as JSON: the way of more of them to the thread would hold up others. */
 const MAX_LENGTH = 2 ** 18;
 
+/** Bounds of compilations. */
+export interface GrammarBounds extends Pick<ServerOptions, 'compileTimeout'> {
+  /** Most that are under way, or wait, at a time; 16 where it is absent. */
+  readonly maxPending?: number | undefined;
+}
+
 /** Structured outputs of calls. */
 export class Grammars {
   readonly #model: Pick<ServedModel, 'runner' | 'tokenizer'>;
   readonly #maxCompileMs: number;
+  readonly #maxPending: number;
   readonly #eosIds: readonly number[];
   #compiler: GrammarCompiler | null = null;
   #isClosed = false;
   /** By what was asked for: calls that ask for the same share one compilation. */
   readonly #pending = new Map<string, Promise<Constraint>>();
 
-  constructor(model: Pick<ServedModel, 'runner' | 'tokenizer'>, options: Pick<ServerOptions, 'compileTimeout'>) {
+  constructor(
+    model: Pick<ServedModel, 'runner' | 'tokenizer'>,
+    { compileTimeout, maxPending = MAX_PENDING }: GrammarBounds,
+  ) {
     this.#model = model;
-    this.#maxCompileMs = options.compileTimeout * 1000;
+    this.#maxCompileMs = compileTimeout * 1000;
+    this.#maxPending = maxPending;
     this.#eosIds = uniteEosIds(model.runner, model.tokenizer);
   }
 
@@ -78,7 +89,7 @@ export class Grammars {
     }
     const pending = this.#pending.get(key);
     if (pending !== undefined) return await pending;
-    if (this.#pending.size >= MAX_PENDING) throw tooManyPending();
+    if (this.#pending.size >= this.#maxPending) throw tooManyPending(this.#maxPending);
     const compiled = this.#compiler.compile(output);
     this.#pending.set(key, compiled);
     try {
@@ -118,7 +129,7 @@ function codeOf(error: StructuredOutputError) {
   return error instanceof GrammarFailedError ? { code: 'grammar_failed' } : { code: 'invalid_grammar' };
 }
 
-function tooManyPending(): ApiError {
-  const message = `${MAX_PENDING} structured outputs are being compiled, expected fewer; try again in 1 s`;
+function tooManyPending(most: number): ApiError {
+  const message = `${most} structured outputs are being compiled, expected fewer; try again in 1 s`;
   return new ApiError(429, message, { code: 'queue_full', headers: { 'retry-after': '1' } });
 }

@@ -1,6 +1,7 @@
 // Structured output over HTTP: forms that are kept, whole and streamed, refusals that name the place, and others that go on meanwhile.
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Grammars } from '../../src/server/grammars.ts';
 import { FakeRunner } from '../support/engine/fake-runner.ts';
 import { HeldRunner } from '../support/engine/test-runners.ts';
 import { SERVER_LIMITS, startTestServer, type TestServer, talesTokenizer } from '../support/server/test-server.ts';
@@ -293,4 +294,14 @@ test('beyond a number of forms that are compiled at a time, callers are asked to
   const statuses = (await Promise.all(calls)).map(({ status }) => status);
   expect(new Set(statuses)).toEqual(new Set([200, 429]));
   expect((await Promise.all(same)).filter(({ status }) => status !== 200)).toEqual([]);
+});
+
+test('a batch of lines has any number of them compiled, one after the other', async () => {
+  const model = { runner: new FakeRunner(LIMITS), tokenizer: talesTokenizer };
+  const grammars = new Grammars(model, { compileTimeout: 20, maxPending: Number.POSITIVE_INFINITY });
+  const wanted = (index: number) => ({ param: 'guided_regex', output: { regex: `a{${index + 1}}` } });
+  const compiled = await Promise.all(Array.from({ length: 40 }, (_, index) => grammars.compile(wanted(index))));
+  expect(compiled.filter((each) => each === undefined)).toEqual([]);
+  await grammars.close();
+  await expect(grammars.compile(wanted(1))).rejects.toMatchObject({ status: 503, code: 'shutting_down' });
 });
