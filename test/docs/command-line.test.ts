@@ -11,7 +11,7 @@ const PAGE = 'docs/command-line.md';
 
 test('the commands that the page prints do what it says', () => {
   const directory = temporaryDirectory();
-  const calls = readDocument(PAGE).blocks.find(({ language }) => language === 'jsonl')?.code ?? '';
+  const calls = readDocument(PAGE).blocks.find(({ language }) => language === 'text')?.code ?? '';
   writeFileSync(join(directory, 'calls.jsonl'), calls);
   const lines = shellLines.filter(({ place }) => place.startsWith(PAGE));
   expect(lines.length).toBeGreaterThan(0);
