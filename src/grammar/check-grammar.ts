@@ -46,9 +46,12 @@ function satisfied(
   rules: ReadonlyMap<string, Expression>,
   holds: (expression: Expression, names: ReadonlySet<string>) => boolean,
 ): ReadonlySet<string> {
-  const users = new Map<string, string[]>();
+  const users = new Map<string, Set<string>>();
   for (const [name, expression] of rules)
-    for (const used of rulesIn(expression)) users.set(used, [...(users.get(used) ?? []), name]);
+    for (const used of rulesIn(expression)) {
+      const known = users.get(used) ?? new Set();
+      users.set(used, known.add(name));
+    }
   const names = new Set<string>();
   const waiting = [...rules.keys()];
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
