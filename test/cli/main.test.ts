@@ -31,7 +31,7 @@ describe('roseinfer', () => {
     expect(roseinfer(['--help']).stdout).toMatch(/roseinfer generate +continue a text/);
     const { status, stdout } = roseinfer(['generate', '--help']);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/--prompt .*\[default: stdin\]/);
+    expect(stdout).toMatch(/--prompt [^[]*\[default: stdin\]/);
     expect(stdout).toMatch(/--verbose [^[]*\[default: false\]/);
     expect(stdout).not.toContain('--version');
   });
