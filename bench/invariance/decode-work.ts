@@ -74,7 +74,7 @@ function contextsOf({ model }: TimedModel): readonly number[] {
   return [...new Set(CONTEXTS.map((context) => Math.min(context, model.config.numPositions)))];
 }
 
-/** Lists every dispatch of a step, those of each layer; norms and matmuls apart, as the controls compute them. */
+/** Lists every dispatch of a step that pools nothing, those of each layer; norms and matmuls apart, as the controls compute them. */
 function listAll(timed: TimedModel, step: StepTokens, tuning: Tuning): readonly ModelDispatch[] {
   const { parts, shape } = describeStep(timed, step);
   const dispatches: ModelDispatch[] = [];
@@ -85,7 +85,7 @@ function listAll(timed: TimedModel, step: StepTokens, tuning: Tuning): readonly 
     },
   };
   const apart = { choose: tuning.choose.bind(tuning), fuses: () => false };
-  forward(sink, { ...parts, tuning: apart }, shape);
+  forward(sink, { ...parts, tuning: apart }, { ...shape, numPooledRows: 0 });
   return dispatches;
 }
 

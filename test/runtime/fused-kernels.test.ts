@@ -7,11 +7,14 @@ import type { Kernel } from '../../src/gpu/kernel.ts';
 import type { KernelSpec } from '../../src/gpu/kernel-spec.ts';
 import { overlay } from '../../src/gpu/overlay.ts';
 import { labelOf } from '../../src/gpu/variant-label.ts';
+import { ModelWork } from '../../src/kernels/examination.ts';
 import { examineNormMatmul, examineNormMatmulKVWrite } from '../../src/kernels/matmul/examination.ts';
+import type { ModelDefinition } from '../../src/models/architecture.ts';
 import { type ModelKernels, modelKernels } from '../../src/models/kernels.ts';
 import { parseModel } from '../../src/models/registry.ts';
 import type { StepSink } from '../../src/models/step.ts';
 import { forward } from '../../src/runtime/forward.ts';
+import { listDispatches } from '../../src/runtime/list-dispatches.ts';
 import { modelWork, untunedParts } from '../../src/runtime/model-work.ts';
 import { resolveSizes } from '../../src/runtime/runtime-sizes.ts';
 import { stepShapes } from '../../src/runtime/step-shape.ts';
@@ -36,9 +39,18 @@ const model = parseModel(
 );
 const sizesOn = (on: Device) => resolveSizes(model.config, { maxBatchSize: 2, maxBatchTokens: 16 }, 'f32', on);
 
+/** Shapes of the steps that generate and pool nothing: a sum of hidden states takes all tokens, normed apart. */
+const shapesOn = (on: Device) => stepShapes(sizesOn(on)).map((shape) => ({ ...shape, numPooledRows: 0 }));
+
+/** Work of the steps that generate. */
+const workOf = (on: Device, of: ModelDefinition, kernels: ModelKernels = modelKernels) => {
+  const dispatches = listDispatches(on.traits, untunedParts(on, of, sizesOn(on), kernels), shapesOn(on));
+  return new ModelWork(Object.values(kernels), dispatches);
+};
+
 describe('a model', () => {
   const numDispatches = (on: Device, kernels: ModelKernels = modelKernels) => {
-    const work = modelWork(on, model, sizesOn(on), kernels);
+    const work = workOf(on, model, kernels);
     const dispatches = (name: keyof ModelKernels) => {
       const kernel: Kernel = kernels[name];
       return work.of(kernel).filter(({ dims }) => dims.M === 1).length;
@@ -57,7 +69,7 @@ describe('a model', () => {
     const vocabulary = { vocab_size: 97, max_position_embeddings: 64, intermediate_size: 70 };
     const llama = parseModel({ model_type: 'llama', ...sizes, ...vocabulary, rms_norm_eps: 1e-5 }, 'a small llama');
     const dispatches = (kernels: ModelKernels, ...names: readonly (keyof ModelKernels)[]) => {
-      const work = modelWork(device, llama, sizesOn(device), kernels);
+      const work = workOf(device, llama, kernels);
       return names.map((name) => work.of<KernelSpec>(kernels[name]).filter(({ dims }) => dims.M === 1).length);
     };
     // Queries with keys and values, gates, LM head.
@@ -103,7 +115,7 @@ describe('a model', () => {
       add: ({ name }) => added.push(name),
       probes: fakeProbes({ has: (point) => point === 'blocks.1.attn_in' || point === 'blocks.1.mlp_in' }),
     };
-    const [decode] = stepShapes(sizesOn(device));
+    const [decode] = shapesOn(device);
     forward(sink, untunedParts(device, model, sizesOn(device)), decode!);
     expect(added.filter((name) => name === 'layernorm')).toHaveLength(2);
     expect(added.filter((name) => name.startsWith('norm_'))).toHaveLength(2 * model.config.numLayers - 1);
