@@ -11,6 +11,7 @@ export const MATMUL: SurvivorTable = {
     matmul_epilogue: [
       [/→ .*(\(params\.H \* params\.D - 1\)|\(params\.N - 1\)\) \{)/, 'all three are multiples of four'],
       [/: var quad = /, WRITTEN],
+      [/limit dropped: .*min\(n \+ j, params\.N/, MASKED_READ],
     ],
     matmul_inputs: [
       [/(limit|term) dropped: .*min\((row|k|k \+ i), params\.[MK]/, MASKED_READ],
