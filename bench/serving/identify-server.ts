@@ -2,6 +2,7 @@
 import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
 import { quote } from '../../src/util/quote.ts';
 import type { HttpClient } from './http-client.ts';
+import { tryJsonObject } from './json-object.ts';
 import { refusalOf } from './read-completion.ts';
 import { ServerError } from './server-error.ts';
 
@@ -69,26 +70,17 @@ async function listModels(client: HttpClient, url: URL): Promise<JsonObject[]> {
     const { message } = refusalOf(answer.status, body);
     throw new ServerError(`${name(url)}, expected a server of OpenAI's API; at /v1/models ${message}`);
   }
-  const list = parse(body)?.data;
+  const list = tryJsonObject(body)?.data;
   if (!Array.isArray(list)) {
     throw new ServerError(`${name(url)}, whose /v1/models has no list, expected a server of OpenAI's API`);
   }
   return list.filter(isJsonObject);
 }
 
-/** Object that a path answers with; undefined where it does not. */
-async function ask(client: HttpClient, path: string): Promise<JsonObject | undefined> {
+/** Object that a path answers with; null where it does not. */
+async function ask(client: HttpClient, path: string): Promise<JsonObject | null> {
   const { status, body } = await client.get(path);
-  return status === 200 ? parse(body.toString('utf8')) : undefined;
-}
-
-function parse(body: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(body);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  return status === 200 ? tryJsonObject(body.toString('utf8')) : null;
 }
 
 function name(url: URL): string {

@@ -3,6 +3,7 @@ import type { TimelineSpan } from '../../src/engine/observe/timeline.ts';
 import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
 import { clip, quote } from '../../src/util/quote.ts';
 import type { StreamedAnswer } from './http-client.ts';
+import { tryJsonObject } from './json-object.ts';
 import { readEvents } from './read-events.ts';
 
 /** Tokens of a completion, as its server counts them. */
@@ -77,7 +78,7 @@ class StreamState {
   /** Takes the data of an event. */
   take(time: number, data: string): void {
     if (data === DONE || this.error !== null) return;
-    const chunk = parse(data);
+    const chunk = tryJsonObject(data);
     if (chunk === null) this.error = cut(`event ${quote(data)} is no JSON object`, 'no JSON');
     else if (isJsonObject(chunk.error) || chunk.object === 'error') {
       const { reason, message } = describeError(isJsonObject(chunk.error) ? chunk.error : chunk);
@@ -136,7 +137,7 @@ function spanOf(span: unknown): ServerSpan[] {
 
 /** Describes an answer that refuses or fails a call. */
 export function refusalOf(status: number, body: string): Pick<Fault, 'reason' | 'message'> {
-  const object = parse(body);
+  const object = tryJsonObject(body);
   const error = isJsonObject(object?.error) ? object.error : (object ?? {});
   const { reason, message } = describeError(error);
   return {
@@ -160,13 +161,4 @@ function oneLine(text: unknown): string {
 
 function cut(message: string, reason: string): Fault {
   return { reason, message, isRefusal: false };
-}
-
-function parse(text: string): JsonObject | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : null;
-  } catch {
-    return null;
-  }
 }
