@@ -1,6 +1,6 @@
 // The compiler of grammars as an owner of a thread: it gives up what overruns or fails, goes on with the rest, and ends when told to.
 import { spawnSync } from 'node:child_process';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Constraint } from '../../src/core/constraint.ts';
 import { GrammarClosedError, GrammarFailedError, StructuredOutputError } from '../../src/grammar/errors.ts';
 import { choice, type Expression, rule, sequence, text, writeGrammar } from '../../src/grammar/expression.ts';
@@ -10,6 +10,7 @@ import { readVocabulary } from '../../src/grammar/vocabulary.ts';
 import type { FromThread, Work } from '../../src/grammar/worker-messages.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { runWhole } from '../../src/util/turns.ts';
+import { compilersOfEachTest } from '../support/grammar/compilers-of-each-test.ts';
 import { allowedIds, randomNumbers, tales, walk } from '../support/grammar/walk.ts';
 
 const NUMBERS = { json: { type: 'array', items: { type: 'integer' } } };
@@ -18,16 +19,7 @@ const SLOW = { choice: manyTexts(3000, 60) };
 /** Longest compilation where one is to be given up: long enough for a busy machine to compile the others. */
 const MAX_COMPILE_MS = 3000;
 
-const opened: GrammarCompiler[] = [];
-afterEach(async () => {
-  for (const compiler of opened.splice(0)) await compiler.close();
-});
-
-function open(maxCompileMs = 20_000): GrammarCompiler {
-  const compiler = new GrammarCompiler({ tokenizer: tales, vocabSize: tales.vocabSize, maxCompileMs });
-  opened.push(compiler);
-  return compiler;
-}
+const open = compilersOfEachTest();
 
 function manyTexts(count: number, length: number): string[] {
   const random = randomNumbers(5);

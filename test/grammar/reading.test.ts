@@ -1,20 +1,10 @@
 // What is asked for is read in the thread: large ones hold up nobody, and their refusals are those of a reader here.
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { GrammarClosedError, GrammarFailedError } from '../../src/grammar/errors.ts';
-import { GrammarCompiler } from '../../src/grammar/grammar-compiler.ts';
 import { grammarOf, type StructuredOutput } from '../../src/grammar/structured-output.ts';
-import { tales } from '../support/grammar/walk.ts';
+import { compilersOfEachTest } from '../support/grammar/compilers-of-each-test.ts';
 
-const opened: GrammarCompiler[] = [];
-afterEach(async () => {
-  for (const compiler of opened.splice(0)) await compiler.close();
-});
-
-function open(maxCompileMs = 20_000): GrammarCompiler {
-  const compiler = new GrammarCompiler({ tokenizer: tales, vocabSize: tales.vocabSize, maxCompileMs });
-  opened.push(compiler);
-  return compiler;
-}
+const open = compilersOfEachTest();
 
 /** Gives the error with which an output is refused here. */
 function refusalHere(output: StructuredOutput): unknown {
