@@ -91,7 +91,7 @@ export class RoseinferLanguageModel implements LanguageModelV4 {
   }
 
   async #prepare(options: LanguageModelV4CallOptions): Promise<ReadyCall> {
-    // A call that nobody waits for loads no model.
+    // A call that no one waits for loads no model.
     options.abortSignal?.throwIfAborted();
     const timestamp = new Date();
     const { messages, output, request: given, warnings } = readCall(options);

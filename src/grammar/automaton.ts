@@ -5,7 +5,7 @@ import { GrammarLimitError } from './errors.ts';
 import type { Expression } from './expression.ts';
 import { BEYOND_ASCII, type ByteRange, byteSequences } from './utf8.ts';
 
-/** What a step reads: bytes, or the text of a rule. */
+/** Input of a step: bytes, or the text of a rule. */
 export type Label = { readonly bytes: readonly ByteRange[] } | { readonly rule: string };
 
 /** A state: how it goes on, and whether a text may end there. */
@@ -53,7 +53,7 @@ class Builder {
     return this.edges.push([]) - 1;
   }
 
-  /** Adds an expression's steps behind a state and gives the state behind them. */
+  /** Adds an expression's steps after a state and gives the state after them. */
   build(expression: Expression, from: number): number {
     const name = this.#nameOf(expression);
     if (name !== null) return this.#step(from, name);

@@ -13,7 +13,7 @@ export class UnsupportedSchemaError extends StructuredOutputError {
   readonly keyword: string | null;
   /** Limit that was passed, where there is one. */
   readonly limit: number | null;
-  /** What is wrong with it. */
+  /** Fault at that place, in words. */
   readonly problem: string;
 
   constructor(path: string, keyword: string | null, problem: string, limit: number | null = null, cause?: unknown) {
@@ -31,7 +31,7 @@ export class GrammarSyntaxError extends StructuredOutputError {
   readonly position: number;
   /** Name of the text: `regex`, `grammar`. */
   readonly subject: string;
-  /** What is wrong with it. */
+  /** Fault at that place, in words. */
   readonly problem: string;
 
   constructor(subject: string, position: number, problem: string) {
@@ -45,7 +45,7 @@ export class GrammarSyntaxError extends StructuredOutputError {
 /** A rule of a grammar that no text could follow to an end, or whose first part is the rule itself. */
 export class GrammarRuleError extends StructuredOutputError {
   readonly rule: string;
-  /** What is wrong with it. */
+  /** Fault at that place, in words. */
   readonly problem: string;
 
   constructor(rule: string, problem: string) {

@@ -12,7 +12,7 @@ import { checkStructuredOutput, grammarOf, type StructuredOutput } from './struc
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
 import type { FromThread, Work } from './worker-messages.ts';
 
-/** What a compiler of grammars needs of a model. */
+/** Parts of a model that a compiler of grammars needs. */
 export interface GrammarCompilerOptions {
   readonly tokenizer: Tokenizer;
   /** Number of ids of the model, V. */
@@ -23,7 +23,7 @@ export interface GrammarCompilerOptions {
   readonly maxCompileMs?: number | undefined;
 }
 
-/** What a compiler holds. */
+/** Counts of the things that a compiler holds. */
 export interface GrammarStats {
   /** Requests that are under way. */
   readonly matchers: number;
@@ -98,7 +98,7 @@ export class GrammarCompiler implements AsyncDisposable {
     this.#maxCompileMs = maxCompileMs;
   }
 
-  /** What is held at the moment. */
+  /** Counts of the things that are held at the moment. */
   get stats(): GrammarStats {
     const threads = this.#thread === null ? 0 : 1;
     return { matchers: this.#matchers.size, grammars: this.#grammars.size, threads };

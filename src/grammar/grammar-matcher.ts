@@ -1,5 +1,5 @@
 // The state of one request in its grammar: the ids that were generated, with which another thread can take over, and the mask
-// behind them.
+// after them.
 import { ceilDiv } from '../util/math.ts';
 import { GrammarFailedError } from './errors.ts';
 
@@ -11,7 +11,7 @@ export class GrammarMatcher<Grammar = unknown> {
   readonly grammar: Grammar;
   /** Ids that were generated. */
   readonly ids: number[] = [];
-  /** What the thread writes. */
+  /** Memory that the thread writes. */
   readonly shared: Int32Array<SharedArrayBuffer>;
   #waiting: PromiseWithResolvers<Uint32Array> | null = null;
   #isReady = false;
@@ -28,13 +28,13 @@ export class GrammarMatcher<Grammar = unknown> {
     return this.#failure !== null;
   }
 
-  /** Adds an id; the mask behind it is still to come. */
+  /** Adds an id; the mask after it is still to come. */
   add(id: number): void {
     this.ids.push(id);
     this.#isReady = false;
   }
 
-  /** Gives a copy of the mask behind the ids, or a promise of it. */
+  /** Gives a copy of the mask after the ids, or a promise of it. */
   allowed(): Uint32Array | Promise<Uint32Array> {
     if (this.#failure !== null) throw this.#failure;
     if (this.#isReady) return this.#mask();
@@ -42,7 +42,7 @@ export class GrammarMatcher<Grammar = unknown> {
     return this.#waiting.promise;
   }
 
-  /** Takes note that the mask behind all ids is there. */
+  /** Takes note that the mask after all ids is there. */
   ready(): void {
     this.#isReady = true;
     this.#waiting?.resolve(this.#mask());

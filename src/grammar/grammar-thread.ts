@@ -17,10 +17,10 @@ interface Pending {
   readonly limitMs: number;
 }
 
-/** What a thread ended over: work, its own start, or nothing. */
+/** Cause of a thread's end: work, its own start, or nothing. */
 export type FailedWork = Work | 'start' | 'nothing';
 
-/** What becomes of work. */
+/** Outcomes of work. */
 export interface ThreadEvents {
   /** It is done; an id may have been refused. */
   done(work: Work, reply: FromThread): void;
@@ -77,7 +77,7 @@ export class GrammarThread {
     const { url } = import.meta;
     const file = new URL(`./worker${extname(url)}`, url); // .ts here, .js in the package
     const workerData: ThreadData = { vocabulary, progress: this.#progress, maxBytes: this.#maxBytes };
-    // The library's own lines are read by nobody.
+    // No one reads the library's own lines.
     const worker = new Worker(file, { workerData, execArgv: [], stdout: true, stderr: true });
     this.#worker = worker;
     worker.on('message', (reply: FromThread) => this.#receive(reply));

@@ -26,7 +26,7 @@ const HEX = character(HEX_DIGITS);
 const CONTROLS = characterSet([0, 0x1f]);
 /** Characters that a string has as they are. */
 export const PLAIN: CharacterSet = subtractSet(subtractSet(ALL_CHARACTERS, CONTROLS), charactersOf('"\\'));
-/** Characters that a string has behind a backslash → the letter there. */
+/** Characters that a string has after a backslash → the letter there. */
 const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
   ...[['"', '"'] as const, ['\\', '\\'] as const, ['\b', 'b'] as const, ['\f', 'f'] as const],
   ...[['\n', 'n'] as const, ['\r', 'r'] as const, ['\t', 't'] as const],
@@ -41,9 +41,9 @@ export const STRING_CHARACTER: Expression = choice(character(PLAIN), sequence(te
 /** White space between two parts: none, a space, or a new line and its indentation. */
 export const SPACE: Expression = rule('space');
 
-/** What stands between a key and its value. */
+/** Text between a key and its value. */
 export const COLON: Expression = sequence(SPACE, text(':'), SPACE);
-/** What stands between two values. */
+/** Text between two values. */
 export const COMMA: Expression = sequence(SPACE, text(','), SPACE);
 
 /** Any string. */
@@ -113,7 +113,7 @@ export function bracketed(open: string, inside: Expression, close: string): Expr
   return sequence(text(open), SPACE, inside, text(close));
 }
 
-/** Makes the expression of any number of members, with the white space behind them. */
+/** Makes the expression of any number of members, with the white space after them. */
 function separated(member: Expression): Expression {
   return optional(sequence(member, repeat(sequence(COMMA, member), 0), SPACE));
 }

@@ -104,7 +104,7 @@ function digitsBetween(start: string, end: string, decimals: number): Expression
   return choice(...options);
 }
 
-/** One digit of a range, behind the point if it is the first decimal. */
+/** One digit of a range, after the point if it is the first decimal. */
 function digit(first: number, last: number, numBehind: number, decimals: number): Expression {
   const expression = character(characterSet([ZERO + first, ZERO + last]));
   return decimals > 0 && numBehind === decimals - 1 ? sequence(text('.'), expression) : expression;

@@ -10,10 +10,10 @@ const MAX_WRITTEN = 16;
 /** … of a few characters, which few tokens are made of. */
 const MAX_WRITTEN_FEW = 64;
 const FEW = 16;
-/** Any byte behind the first of a character. */
+/** Any byte after the first of a character. */
 const CONTINUATION: ByteRange = [0x80, 0xbf];
 
-/** Prints a byte behind the first. */
+/** Prints a byte after the first. */
 function continuation(range: ByteRange): string {
   return range.join() === CONTINUATION.join() ? 'continuation' : printClass([range]);
 }

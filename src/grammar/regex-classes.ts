@@ -16,10 +16,10 @@ const SPACES = uniteSets(
   characterSet([0x2000, 0x200a]),
 );
 
-/** What `.` reads: all but the ends of lines. */
+/** Characters that `.` reads: all but the ends of lines. */
 export const NO_LINE_END: CharacterSet = subtractSet(ALL_CHARACTERS, charactersOf('\n\r\u2028\u2029'));
 
-/** Letter behind a backslash → class. */
+/** Letter after a backslash → class. */
 const CLASSES: ReadonlyMap<string, CharacterSet> = new Map([
   ['d', DIGITS],
   ['w', WORD],
@@ -29,7 +29,7 @@ const CLASSES: ReadonlyMap<string, CharacterSet> = new Map([
   ['S', subtractSet(ALL_CHARACTERS, SPACES)],
 ]);
 
-/** Letter behind a backslash → control character. */
+/** Letter after a backslash → control character. */
 const CONTROLS: ReadonlyMap<string, number> = new Map([
   ['t', 0x09],
   ['n', 0x0a],
@@ -38,10 +38,10 @@ const CONTROLS: ReadonlyMap<string, number> = new Map([
   ['r', 0x0d],
 ]);
 
-/** What stands for itself behind a backslash; in a class, `-` too. */
+/** Characters that stand for themselves after a backslash; in a class, `-` too. */
 const SYNTAX = /^[\^$\\.*+?()[\]{}|/]$/;
 
-/** Reads `[…]` behind its bracket. */
+/** Reads `[…]` after its bracket. */
 export function readClass(reader: TextReader): CharacterSet {
   const start = reader.position - 1;
   const isNegated = reader.take('^');
@@ -64,7 +64,7 @@ export function readClass(reader: TextReader): CharacterSet {
   return isNegated ? subtractSet(ALL_CHARACTERS, set) : set;
 }
 
-/** Reads what is behind a backslash. */
+/** Reads an escape from the character after its backslash on. */
 export function readEscape(reader: TextReader, isInClass: boolean): CharacterSet {
   const place = reader.position - 1;
   const letter = reader.next();

@@ -1,5 +1,6 @@
-// What the keywords of one schema, or of several that hold at once, say about a value: bounds are the tighter ones, schemas of a
+// Facts about a value by the keywords of one schema, or of several that hold at once: bounds are the tighter ones, schemas of a
 // property or an item are those of all.
+import { isJsonObject } from '../util/json.ts';
 import { quote } from '../util/quote.ts';
 import { UnsupportedSchemaError } from './errors.ts';
 import type { Bound } from './number-ranges.ts';
@@ -20,7 +21,7 @@ export interface Stated<T> {
   readonly path: string;
 }
 
-/** What is known of a value. */
+/** Facts that are known of a value. */
 export interface Facts {
   /** Types that it may have. */
   readonly types: ReadonlySet<TypeName>;
@@ -37,7 +38,7 @@ export interface Facts {
   readonly pattern: Stated<string> | null;
   readonly format: Stated<string> | null;
   readonly prefix: readonly Conjunction[];
-  /** Schemas of the items behind the prefix; null where nothing was said. */
+  /** Schemas of the items after the prefix; null where nothing was said. */
   readonly rest: Conjunction | null;
   readonly minItems: number;
   readonly maxItems: number;
@@ -50,7 +51,7 @@ export interface Facts {
   readonly maxProperties: number;
 }
 
-/** What is known without a keyword. */
+/** Facts without a keyword. */
 export const NO_FACTS: Facts = {
   types: new Set(TYPES),
   isTyped: false,
@@ -123,9 +124,7 @@ export function includesType(types: ReadonlySet<TypeName>, type: TypeName): bool
 /** Gives the same text for values that are equal as JSON. */
 export function canonical(value: unknown): string {
   return JSON.stringify(value, (_, each: unknown) =>
-    typeof each === 'object' && each !== null && !Array.isArray(each)
-      ? Object.fromEntries(Object.entries(each).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : each,
+    isJsonObject(each) ? Object.fromEntries(Object.entries(each).toSorted(([a], [b]) => (a < b ? -1 : 1))) : each,
   );
 }
 

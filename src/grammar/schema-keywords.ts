@@ -1,7 +1,7 @@
 // The one table of JSON Schema's keywords: what is enforced, what says nothing about a value, and what is refused because no
 // mask could hold an output to it. A keyword that is not here is refused, too.
 
-/** What becomes of a keyword. */
+/** Treatment of a keyword. */
 export type Treatment = 'enforced' | 'ignored' | 'refused';
 
 /** Row of the table. */

@@ -64,7 +64,7 @@ class ObjectStates {
       throw tooMuch(path, 'maxProperties', 'properties times counted keys', MAX_STATES);
   }
 
-  /** Gives the expression of the members from one on, and the white space behind the last, after `count` keys. */
+  /** Gives the expression of the members from one on, and the white space after the last, after `count` keys. */
   from(index: number, count: number): Expression {
     // A chain of rules is built from its end: a call for each property would be as deep as there are properties.
     for (let start = this.#members.length; start > index; start--)
@@ -119,7 +119,7 @@ function otherKey(names: readonly string[], rules: SchemaRules): Expression {
     const known: CharacterSet = charactersOf([...branches.keys()].join(''));
     const isName = suffixes.some((suffix) => suffix.length === 0);
     const options = Array.from(branches, ([first, longer]) => {
-      // A character that needs an escape is never written here, so no name goes on behind it.
+      // A character that needs an escape is never written here, so no name goes on after it.
       if (intersectSets(charactersOf(first), PLAIN).length === 0) return NOTHING;
       return sequence(
         text(first),

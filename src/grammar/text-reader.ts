@@ -84,7 +84,7 @@ export class TextReader {
   }
 
   /**
-   * Reads `{n}`, `{n,}` or `{n,m}` behind its first brace.
+   * Reads `{n}`, `{n,}` or `{n,m}` after its first brace.
    *
    * @throws GrammarSyntaxError for a bound above the highest, one that is no number, and for two in the wrong order.
    */

@@ -25,7 +25,7 @@ export function byteSequences(set: CharacterSet): ByteRange[][] {
 /**
  * Splits a range so that in each part the bytes of a character are independent of one another.
  *
- * @param numBehind Bytes behind the first.
+ * @param numBehind Bytes after the first.
  */
 function split(from: number, to: number, numBehind: number, marker: number): ByteRange[][] {
   if (numBehind === 0) return [[[marker + from, marker + to]]];

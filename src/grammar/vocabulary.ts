@@ -9,7 +9,7 @@ export interface Vocabulary {
   readonly size: number;
   /** Tokens that end a text. */
   readonly eosIds: readonly number[];
-  /** Bytes of all tokens, one behind the other. */
+  /** Bytes of all tokens, one after the other. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   /** Where the bytes of each id end. */
   readonly ends: Uint32Array<SharedArrayBuffer>;

@@ -3,7 +3,7 @@ import type { Refusal } from './errors.ts';
 import type { StructuredOutput } from './structured-output.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
-/** What a thread starts with. */
+/** Data that a thread starts with. */
 export interface ThreadData {
   readonly vocabulary: Vocabulary;
   /** Number of the last message that was answered. */
@@ -38,7 +38,7 @@ export interface FromThread {
   readonly number: number;
   /** Bytes that xgrammar has taken. */
   readonly numBytes: number;
-  /** What the library threw: it can't be trusted any more. */
+  /** Message of an error that the library threw: it can't be trusted any more. */
   readonly trap?: string;
   /** An id that the grammar does not allow. */
   readonly refusedId?: number;

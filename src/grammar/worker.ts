@@ -12,7 +12,7 @@ import { loadXGrammar } from './xgrammar.ts';
 
 const { vocabulary, progress, maxBytes }: ThreadData = workerData;
 
-/** What comes of work. */
+/** Results of work. */
 type Result = Pick<FromThread, 'refusedId' | 'text' | 'refusal'>;
 
 /** Memory of WebAssembly, as far as it is used here: the types of Node know none. */
@@ -96,7 +96,7 @@ async function start({ grammar, matcher: number, ids, mask }: Extract<Work, { ki
   return accept(number, ids);
 }
 
-/** Accepts ids and writes the mask behind them; gives the first that is not allowed. */
+/** Accepts ids and writes the mask after them; gives the first that is not allowed. */
 async function accept(number: number, ids: readonly number[]): Promise<Result> {
   const found = matchers.get(number);
   if (found === undefined) throw new Error(`there is no matcher ${number}`);

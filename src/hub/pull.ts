@@ -23,7 +23,7 @@ const STALL_MS = 60_000;
 export interface FileAccess {
   /** Fetches a file and returns its path. */
   whole(file: RepoFile): Promise<string>;
-  /** Fetches at least so many bytes of its beginning, or all, and returns the path of what is there. */
+  /** Fetches its beginning, of at least this number of bytes, or all, and returns the path of what is there. */
   head(file: RepoFile, numBytes: number): Promise<string>;
 }
 
