@@ -70,7 +70,7 @@ test('goes on after Ctrl-C, which ends it with 130 and without a word', async ()
   stub.pause = 50;
   const { child, ended } = start(REPO, '--quiet');
   const watch = setInterval(() => {
-    if (stub.pathsAt('content').length > 0 && blobs().some((name) => name.endsWith('.incomplete')))
+    if (!child.killed && stub.pathsAt('content').length > 0 && blobs().some((name) => name.endsWith('.incomplete')))
       child.kill('SIGINT');
   }, 20);
   const { status, stdout, stderr } = await ended;
