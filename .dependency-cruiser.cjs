@@ -37,7 +37,7 @@ const BENCH_LAYERS = [
   ['closed-loop'],
   ['load', 'kernels'],
   ['estimate'],
-  ['report'],
+  ['report', 'charts'],
   ['common'],
 ];
 
