@@ -101,9 +101,9 @@ async function runClosedLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
     signal,
     watchRun: (name) => trace?.watch(name),
     onProgress: (label, numIds) => status.show(`${label}: ${numIds} tokens`),
-    onInterrupted: (run) => bench.reports.set(run.mode, reportMode(run)),
-    onMode: (run) => {
-      const report = reportMode(run);
+    onInterrupted: (run, rounds) => bench.reports.set(run.mode, reportMode(run, rounds)),
+    onMode: (run, rounds) => {
+      const report = reportMode(run, rounds);
       reports.set(run.mode, report);
       bench.reports.set(run.mode, report);
       status.clear();

@@ -7,11 +7,13 @@ import { type ModeOptions, type ModeRun, runMode } from './run-mode.ts';
 import { type WarmUpOptions, warmUp } from './warm-up.ts';
 
 /** Runner, modes and callbacks of a benchmark. */
-export interface BenchmarkOptions extends WarmUpOptions {
+export interface BenchmarkOptions extends Omit<WarmUpOptions, 'onInterrupted'> {
   /** Runs of each mode. */
   readonly repeat: number;
-  /** Receives the median run of a mode after its last one; `onInterrupted` receives the medians until then. */
-  readonly onMode: (run: ModeRun) => void;
+  /** Receives the median run of a mode, and all of them, after the last one. */
+  readonly onMode: (run: ModeRun, rounds: readonly ModeRun[]) => void;
+  /** Receives the same of each mode of which runs were made when the signal interrupted another. */
+  readonly onInterrupted?: ((run: ModeRun, rounds: readonly ModeRun[]) => void) | undefined;
   /** Makes what watches the engine of a run, by name; warm-ups are not watched. */
   readonly watchRun?: (name: string) => EngineWatch | undefined;
 }
@@ -30,8 +32,8 @@ export async function runBenchmark(
   const runs: ModeRun[] = [];
   const ofMode = (mode: SchedulerName) => runs.filter((other) => other.mode === mode);
   const reportRuns = (interrupted: ModeRun) => {
-    for (const mode of modes) if (ofMode(mode).length > 0) onInterrupted?.(medianRun(ofMode(mode)));
-    if (ofMode(interrupted.mode).length === 0) onInterrupted?.(interrupted);
+    for (const mode of modes) if (ofMode(mode).length > 0) onInterrupted?.(medianRun(ofMode(mode)), ofMode(mode));
+    if (ofMode(interrupted.mode).length === 0) onInterrupted?.(interrupted, [interrupted]);
   };
   for (let i = 1; i <= repeat; i++) {
     for (const mode of modes) {
@@ -39,7 +41,7 @@ export async function runBenchmark(
       const onIds = (numIds: number) => onProgress(label, numIds);
       const run = { ...options, watch: watchRun?.(label), onIds, onInterrupted: reportRuns };
       runs.push(await runMode(mode, requests, run));
-      if (i === repeat) onMode(medianRun(ofMode(mode)));
+      if (i === repeat) onMode(medianRun(ofMode(mode)), ofMode(mode));
     }
   }
   return runs;

@@ -8,10 +8,10 @@ import { gapsOf, type Summary, summarize } from '../common/statistics.ts';
 import type { ModeRun } from './run-mode.ts';
 
 /**
- * Numbers of a run, under their names in the JSON file. Tokens, rates and latencies are of completed requests; a metric
+ * Figures of a run, under their names in the JSON file. Tokens, rates and latencies are of completed requests; a metric
  * without samples is null.
  */
-export interface ModeReport {
+interface RunFigures {
   readonly requests: number;
   /** Requests that failed or were aborted. */
   readonly failed: number;
@@ -33,7 +33,13 @@ export interface ModeReport {
   readonly itl_ms: Summary | null;
   /** End of the request − start of the run, per request. */
   readonly e2e_ms: Summary | null;
-  /** Every request, failed ones too. */
+}
+
+/** Numbers of a mode: the figures of the run that is reported, and its requests. */
+export interface ModeReport extends RunFigures {
+  /** Every run of the mode, in their order, the reported one among them. */
+  readonly rounds: readonly RunFigures[];
+  /** Every request of the reported run, failed ones too. */
   readonly per_request: readonly RequestReport[];
 }
 
@@ -46,18 +52,29 @@ export interface RequestReport {
   /** Why the request is not complete; null when it is. */
   readonly error: string | null;
   readonly ttft_ms: number | null;
+  readonly tpot_ms: number | null;
+  /** Gaps between tokens. */
+  readonly itls_ms: readonly number[];
   readonly e2e_ms: number;
 }
 
-/** Evaluates a run. Its requests all arrived at its start, so times count from there, not from their encoding. */
-export function reportMode({ start, end, responses }: ModeRun): ModeReport {
+/**
+ * Evaluates a run. Its requests all arrived at its start, so times count from there, not from their encoding.
+ *
+ * @param rounds every run of the mode so far.
+ */
+export function reportMode(run: ModeRun, rounds: readonly ModeRun[] = [run]): ModeReport {
+  const per_request = run.responses.map((response) => reportRequest(response, run.start));
+  return { ...figuresOf(run), rounds: rounds.map(figuresOf), per_request };
+}
+
+function figuresOf({ start, end, responses }: ModeRun): RunFigures {
   const elapsed = (end - start) / 1000;
   const completed = responses.filter(isComplete);
   const promptTokens = sum(completed.map((response) => response.promptTokens));
   const completionTokens = sum(completed.map((response) => response.ids.length));
   const rate = (tokens: number) => (completed.length === 0 ? null : ratio(tokens, elapsed));
-  const rows = responses.map((response) => reportRequest(response, start));
-  const counted = rows.filter((row) => row.error === null);
+  const counted = completed.map((response) => reportRequest(response, start));
   return {
     requests: responses.length,
     failed: responses.length - completed.length,
@@ -68,16 +85,15 @@ export function reportMode({ start, end, responses }: ModeRun): ModeReport {
     throughput_total: rate(promptTokens + completionTokens),
     decode_tokens_per_s: decodeSpeed(completed.map(({ ids, timings }) => ({ ids, times: timings.tokenTimes }))),
     ttft_ms: summarize(present(counted.map((row) => row.ttft_ms))),
-    tpot_ms: summarize(present(completed.map((response) => response.timings.tpot))),
-    itl_ms: summarize(completed.flatMap((response) => gapsOf(response.timings.tokenTimes))),
+    tpot_ms: summarize(present(counted.map((row) => row.tpot_ms))),
+    itl_ms: summarize(counted.flatMap((row) => row.itls_ms)),
     e2e_ms: summarize(counted.map((row) => row.e2e_ms)),
-    per_request: rows,
   };
 }
 
 function reportRequest(response: FinishedRequest, start: number): RequestReport {
   const { promptTokens, ids, seed, finishReason, timings } = response;
-  const { arrival, firstToken, e2e } = timings;
+  const { arrival, firstToken, tpot, tokenTimes, e2e } = timings;
   return {
     prompt_tokens: promptTokens,
     ids,
@@ -85,6 +101,8 @@ function reportRequest(response: FinishedRequest, start: number): RequestReport 
     finish_reason: finishReason,
     error: faultOf(response),
     ttft_ms: firstToken === null ? null : firstToken - start,
+    tpot_ms: tpot,
+    itls_ms: gapsOf(tokenTimes),
     e2e_ms: arrival + e2e - start,
   };
 }

@@ -7,7 +7,7 @@ import { isRecord } from '../util/keys.ts';
 import { type Check, type Checks, checkOptions, checkValue, numberIn, oneOf, text } from '../util/option-checks.ts';
 import { median } from '../util/statistics.ts';
 import { type SpeedVerdict, type TimeComparison, verdictOf } from './compare.ts';
-import { CONFIDENCE, type Interval, medianInterval } from './median-interval.ts';
+import { type Interval, medianRatioInterval } from './median-interval.ts';
 import type { Timing } from './timing.ts';
 
 const SCHEMA = 'roseinfer-baseline-1';
@@ -110,18 +110,9 @@ function changeOf(before: BaselineTiming, now: BaselineTiming, tolerance: number
     throw new RangeValueError(`${key} of ${now.name} in the baseline`, before[key], `${now[key]}, as now`);
   }
   const [old, current] = [median(before.samples), median(now.samples)];
-  const interval = quotient(now.samples, before.samples);
+  const interval = medianRatioInterval(now.samples, before.samples);
   const verdict = interval && verdictOf({ low: interval.low / (1 + tolerance), high: interval.high * (1 + tolerance) });
   return { name: now.name, before: old, now: current, ratio: ratio(current, old), interval, verdict };
-}
-
-/** Divides medians: both intervals hold theirs at once with the probability that is left of either's. */
-function quotient(now: readonly number[], before: readonly number[]): Interval | null {
-  const confidence = 1 - (1 - CONFIDENCE) / 2;
-  const [top, bottom] = [medianInterval(now, confidence), medianInterval(before, confidence)];
-  if (top === null || bottom === null || !(bottom.low > 0)) return null;
-  const coverage = top.coverage + bottom.coverage - 1;
-  return { low: top.low / bottom.high, high: top.high / bottom.low, coverage };
 }
 
 function parse(json: string): unknown {

@@ -11,7 +11,7 @@ export interface Interval {
 }
 
 /** Probability that intervals are asked for. */
-export const CONFIDENCE = 0.95;
+const CONFIDENCE = 0.95;
 
 /**
  * Finds the narrowest interval [x₍ₖ₎, x₍ₙ₊₁₋ₖ₎] of ascending samples that holds the median of what they were drawn from with
@@ -37,4 +37,18 @@ export function medianInterval(samples: readonly number[], confidence: number = 
   if (chosen === 0) return null;
   const sorted = ascending(samples);
   return { low: sorted[chosen - 1]!, high: sorted[n - chosen]!, coverage };
+}
+
+/**
+ * Finds an interval that holds the ratio of the medians of two sets of independent samples with a probability of at least 0.95: both
+ * medians lie in intervals of theirs at once with what is left when either's risk, half of 0.05, is taken off (Bonferroni).
+ *
+ * @returns null for too few samples of either, which takes 7, and where the divisor may be 0.
+ */
+export function medianRatioInterval(dividends: readonly number[], divisors: readonly number[]): Interval | null {
+  const confidence = 1 - (1 - CONFIDENCE) / 2;
+  const [top, bottom] = [medianInterval(dividends, confidence), medianInterval(divisors, confidence)];
+  if (top === null || bottom === null || !(bottom.low > 0)) return null;
+  const coverage = top.coverage + bottom.coverage - 1;
+  return { low: top.low / bottom.high, high: top.high / bottom.low, coverage };
 }

@@ -1,6 +1,6 @@
 // The interval of a median, against binomial probabilities that are summed exactly, and against draws from skewed distributions.
 import { expect, test } from 'vitest';
-import { medianInterval } from '../../src/timing/median-interval.ts';
+import { medianInterval, medianRatioInterval } from '../../src/timing/median-interval.ts';
 import { uniform } from '../../src/util/rng.ts';
 
 /** P(B ≤ k) of n throws of a coin, from whole numbers. */
@@ -53,4 +53,15 @@ test('it holds the median of a skewed distribution with outliers as often as it 
   }
   // Coverage 0.9586; of 2,000 trials its standard deviation is 0.0045, and 4 of them are allowed.
   expect(Math.abs(held / trials - 0.9586)).toBeLessThan(0.018);
+});
+
+test('the interval of a ratio of medians is that of the widest quotient, and takes 7 samples of either', () => {
+  const samples = (n: number, times: number) => Array.from({ length: n }, (_, i) => times * (i + 10));
+  const { low, high, coverage } = medianRatioInterval(samples(7, 2), samples(8, 1))!;
+  // Of 7 and of 8 samples the order statistics 1 and n hold with 1 − 2⁻⁶ and 1 − 2⁻⁷.
+  expect([low, high]).toEqual([20 / 17, 32 / 10]);
+  expect(coverage).toBeCloseTo(1 - 2 ** -6 - 2 ** -7, 12);
+  expect(medianRatioInterval(samples(6, 1), samples(20, 1))).toBeNull();
+  expect(medianRatioInterval(samples(20, 1), samples(6, 1))).toBeNull();
+  expect(medianRatioInterval(samples(7, 1), samples(7, 0))).toBeNull();
 });

@@ -26,9 +26,10 @@ describe('reportMode', () => {
       testResponse({ arrival: 1020, tokenTimes: [1300, 1400] }),
     ];
     const report = reportMode(testRun(responses, { start: 1000, end: 1450 }));
+    const request = { prompt_tokens: 4, seed: 5, finish_reason: 'length', error: null };
     expect(report.per_request).toEqual([
-      { prompt_tokens: 4, ids: [1, 2, 3], seed: 5, finish_reason: 'length', error: null, ttft_ms: 100, e2e_ms: 450 },
-      { prompt_tokens: 4, ids: [1, 2], seed: 5, finish_reason: 'length', error: null, ttft_ms: 300, e2e_ms: 400 },
+      { ...request, ids: [1, 2, 3], ttft_ms: 100, tpot_ms: 150, itls_ms: [100, 200], e2e_ms: 450 },
+      { ...request, ids: [1, 2], ttft_ms: 300, tpot_ms: 100, itls_ms: [100], e2e_ms: 400 },
     ]);
     expect(report.ttft_ms).toEqual({ mean: 200, p50: 200, p99: 298 });
     expect(report.e2e_ms).toEqual({ mean: 425, p50: 425, p99: 449.5 });
@@ -77,21 +78,38 @@ describe('reportMode', () => {
       const completed = [testResponse({ tokenTimes: [100, 200, 400] }), testResponse({ tokenTimes: [100, 600] })];
       const failed = testResponse({ promptTokens: 90, finishReason, error, tokenTimes: [5, 900], end: 1000 });
       const within = { start: 0, end: 1000 };
-      const {
-        requests,
-        failed: numFailed,
-        per_request,
-        ...figures
-      } = reportMode(testRun([...completed, failed], within));
-      const { requests: _, failed: __, per_request: rows, ...want } = reportMode(testRun(completed, within));
-      expect(figures).toEqual(want);
-      expect({ requests, numFailed }).toEqual({ requests: 3, numFailed: 1 });
-      expect(per_request).toEqual([
+      const { per_request: all, ...report } = reportMode(testRun([...completed, failed], within));
+      const { per_request: rows, ...want } = reportMode(testRun(completed, within));
+      const counts = { requests: 3, failed: 1 };
+      expect(report).toEqual({ ...want, ...counts, rounds: [{ ...want.rounds[0], ...counts }] });
+      expect(all).toEqual([
         ...rows,
-        { prompt_tokens: 90, ids: [1, 2], seed: 5, finish_reason: finishReason, error: told, ttft_ms: 5, e2e_ms: 1000 },
+        {
+          prompt_tokens: 90,
+          ids: [1, 2],
+          seed: 5,
+          finish_reason: finishReason,
+          error: told,
+          ttft_ms: 5,
+          tpot_ms: 895,
+          itls_ms: [895],
+          e2e_ms: 1000,
+        },
       ]);
     },
   );
+
+  test('has the figures of every run of the mode beside those of the one that it reports', () => {
+    const runs = [[100], [200, 350], [300]].map((tokenTimes) => testRun([testResponse({ tokenTimes })]));
+    const { rounds, per_request, ...figures } = reportMode(runs[1]!, runs);
+    expect(rounds.map((round) => [round.ttft_ms?.mean, round.elapsed_s])).toEqual([
+      [100, 0.1],
+      [200, 0.35],
+      [300, 0.3],
+    ]);
+    expect(rounds[1]).toEqual(figures);
+    expect(per_request).toMatchObject([{ ttft_ms: 200, itls_ms: [150] }]);
+  });
 
   test('has no rate where no time passed', () => {
     const instant = reportMode(testRun([testResponse({ tokenTimes: [0, 0] })]));

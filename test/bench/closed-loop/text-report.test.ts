@@ -17,6 +17,7 @@ const report: ModeReport = {
   tpot_ms: { mean: 3, p50: 3, p99: 3 },
   itl_ms: null,
   e2e_ms: { mean: 1000, p50: 999.999, p99: 1708.23 },
+  rounds: [],
   per_request: [],
 };
 

@@ -67,6 +67,7 @@ describe('reportJson', () => {
           tpot_ms: null,
           itl_ms: null,
           e2e_ms: { mean: 100, p50: 100, p99: 100 },
+          rounds: [expect.objectContaining({ elapsed_s: 0.1, throughput_completion: 10 })],
           per_request: [
             {
               prompt_tokens: 4,
@@ -75,6 +76,8 @@ describe('reportJson', () => {
               finish_reason: 'length',
               error: null,
               ttft_ms: 100,
+              tpot_ms: null,
+              itls_ms: [],
               e2e_ms: 100,
             },
           ],
