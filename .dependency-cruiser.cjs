@@ -94,7 +94,7 @@ module.exports = {
       name: 'bench-reads-flags-in-one-place',
       severity: 'error',
       from: { path: '^bench/', pathNot: '^bench/common/script\\.ts$' },
-      to: { path: '^src/terminal/(parser|run-command)\\.ts$' },
+      to: { path: '^src/terminal/(parser|command-line|run-command)\\.ts$' },
     },
     {
       name: 'entry-point-imports-only-src',

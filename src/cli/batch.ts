@@ -21,9 +21,10 @@ import { ResultFile } from './batch/result-file.ts';
 import { examineOutput, newStart, startOutput } from './batch/resume.ts';
 import { runBatch } from './batch/run-batch.ts';
 import { StdoutResults } from './batch/stdout-results.ts';
+import { defineCommand } from './command.ts';
 
 /** The flags of `roseinfer batch`. */
-export const batchFlags = {
+const batchFlags = {
   input: {
     ...nameFlag('input'),
     demandOption: true as const,
@@ -58,7 +59,7 @@ export const batchFlags = {
 };
 
 /** Values of the flags of `roseinfer batch`. */
-export type BatchArgs = InferredOptionTypes<typeof batchFlags>;
+type BatchArgs = InferredOptionTypes<typeof batchFlags>;
 
 /** Error of a run that came to its end with lines that have errors. */
 class BatchErrorsError extends RoseinferError {}
@@ -76,7 +77,7 @@ const ORDERED_LINES_PER_PLACE = 16;
  *
  * @throws BatchErrorsError when lines have errors; OtherRunError for results of another run; BatchFileError; ResultFileError.
  */
-export async function batch(args: BatchArgs, signal: AbortSignal): Promise<void> {
+async function batch(args: BatchArgs, signal: AbortSignal): Promise<void> {
   const { input, output, ordered = false, overwrite = false } = args;
   await using files = new AsyncDisposableStack();
   const isFile = output !== STANDARD;
@@ -165,3 +166,15 @@ async function groundOf(
     options: { requestTimeout: null },
   };
 }
+
+/** The command `roseinfer batch`. */
+export const batchCommand = defineCommand({
+  flags: batchFlags,
+  positions: { IN: 'input', OUT: 'output' },
+  examples: [
+    ['roseinfer batch calls.jsonl results.jsonl', 'goes on where it was when the same command is given again'],
+    ['roseinfer batch calls.jsonl results.jsonl --ordered --seed 1', 'results in the order of the calls'],
+    ['roseinfer batch - - < calls.jsonl | jq .response.body', 'as a part of a pipe, from its beginning each time'],
+  ],
+  run: batch,
+});

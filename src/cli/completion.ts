@@ -1,11 +1,12 @@
 // `roseinfer completion`: a script by which a shell completes commands and flags, made from the tables of flags.
 import type { InferredOptionTypes } from 'yargs';
 import { choiceFlag } from '../terminal/flags.ts';
+import { type CommandTable, defineCommand } from './command.ts';
 
 const SHELLS = ['bash', 'zsh'] as const;
 
 /** The flags of `roseinfer completion`. */
-export const completionFlags = {
+const completionFlags = {
   shell: {
     ...choiceFlag('shell', SHELLS),
     demandOption: true as const,
@@ -13,15 +14,17 @@ export const completionFlags = {
   },
 };
 
-/** Prints the script for a shell. @param tables flags by command. */
-export function completion(
+/** Prints the script for a shell. */
+async function completion(
   { shell }: InferredOptionTypes<typeof completionFlags>,
-  tables: Readonly<Record<string, object>>,
-): void {
-  const commands = Object.keys(tables);
-  const cases = commands.map((command) => {
-    const flags = [...Object.keys(tables[command] ?? {}), 'help'].map((flag) => `--${flag}`);
-    return `    ${command}) flags="${flags.join(' ')}" ;;`;
+  _signal: AbortSignal,
+  table: CommandTable,
+): Promise<void> {
+  const commands = Object.keys(table);
+  const loaded = await Promise.all(Object.values(table).map(({ load }) => load()));
+  const cases = loaded.map(({ flags }, index) => {
+    const words = [...Object.keys(flags), 'help'].map((flag) => `--${flag}`);
+    return `    ${commands[index]}) flags="${words.join(' ')}" ;;`;
   });
   // zsh reads scripts of bash with this.
   const start = shell === 'zsh' ? 'autoload -U +X compinit bashcompinit && compinit && bashcompinit\n' : '';
@@ -40,3 +43,14 @@ ${cases.join('\n')}
 # Files where neither a command nor a flag fits.
 complete -o default -F _roseinfer roseinfer`);
 }
+
+/** The command `roseinfer completion`. */
+export const completionCommand = defineCommand({
+  flags: completionFlags,
+  positions: { SHELL: 'shell' },
+  examples: [
+    ['source <(roseinfer completion bash)', 'in ~/.bashrc'],
+    ['source <(roseinfer completion zsh)', 'in ~/.zshrc'],
+  ],
+  run: completion,
+});

@@ -15,15 +15,16 @@ import { readModelShape } from '../terminal/model-shape.ts';
 import { modelName } from '../terminal/open-model.ts';
 import { StatusLine } from '../terminal/status-line.ts';
 import { RoseinferError } from '../util/errors.ts';
+import { defineCommand } from './command.ts';
 
 /** The flags of `roseinfer doctor`. */
-export const doctorFlags = {
+const doctorFlags = {
   ...modelFlags,
   json: { ...switchFlag('json'), describe: 'print one JSON object instead of text' },
 };
 
 /** Values of the flags of `roseinfer doctor`. */
-export type DoctorArgs = InferredOptionTypes<typeof doctorFlags>;
+type DoctorArgs = InferredOptionTypes<typeof doctorFlags>;
 
 /** Error of kernels that give wrong results on this adapter. */
 class DiagnosisError extends RoseinferError {}
@@ -33,7 +34,7 @@ class DiagnosisError extends RoseinferError {}
  *
  * @throws AdapterError when none answers; DiagnosisError when a kernel's base variant, or one that the model takes, is wrong.
  */
-export async function doctor(args: DoctorArgs, signal: AbortSignal): Promise<void> {
+async function doctor(args: DoctorArgs, signal: AbortSignal): Promise<void> {
   using status = new StatusLine(process.stderr);
   const machine = await describeMachine(deviceOptions(args));
   const print = args.json
@@ -80,3 +81,13 @@ function reportJson(machine: Machine, model: ExaminedModel | null, kernels: read
   const avoid = kernels.flatMap(({ faults }) => faults.map(({ variant }) => variant));
   return { schema: 'roseinfer-doctor-1', date: new Date().toISOString(), machine, model, kernels, avoid };
 }
+
+/** The command `roseinfer doctor`. */
+export const doctorCommand = defineCommand({
+  flags: doctorFlags,
+  examples: [
+    ['roseinfer doctor', 'at the shapes of the bundled model'],
+    ['roseinfer doctor --model random:gpt2 --json', 'at those of another, for a bug report'],
+  ],
+  run: doctor,
+});

@@ -22,6 +22,7 @@ import {
   traceFlag,
   tuneFlag,
 } from '../terminal/flags.ts';
+import { drawFlagNames } from '../terminal/idle-flags.ts';
 import { modelName, openModel } from '../terminal/open-model.ts';
 import { checkOutputs } from '../terminal/output-file.ts';
 import { StatusLine } from '../terminal/status-line.ts';
@@ -29,11 +30,12 @@ import { TraceFile } from '../terminal/trace-file.ts';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { drawSeed } from '../util/rng.ts';
+import { defineCommand } from './command.ts';
 import { type CompletionWriter, jsonWriter, logprobsWriter, plainWriter } from './generate/completion-writers.ts';
 import { readPrompt } from './generate/read-prompt.ts';
 
 /** The flags of `roseinfer generate`. */
-export const generateFlags = {
+const generateFlags = {
   prompt: {
     ...textFlag('prompt'),
     defaultDescription: 'stdin',
@@ -63,7 +65,7 @@ export const generateFlags = {
 };
 
 /** Values of the flags of `roseinfer generate`. */
-export type GenerateArgs = InferredOptionTypes<typeof generateFlags>;
+type GenerateArgs = InferredOptionTypes<typeof generateFlags>;
 
 const DEFAULT_MAX_NEW_TOKENS = 100;
 const MAX_BATCH_SIZE = 8;
@@ -71,10 +73,9 @@ const MAX_BATCH_SIZE = 8;
 /**
  * Streams the completion of a prompt to stdout.
  *
- * @throws UsageError for a message of the system outside of a chat; NoChatTemplateError for a chat with a model that has no template.
+ * @throws NoChatTemplateError for a chat with a model that has no template.
  */
-export async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> {
-  if (args.system !== undefined && !args.chat) throw new UsageError('--system is without --chat, expected both');
+async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> {
   await checkOutputs({ '--trace': args.trace }, { '--model': await modelFiles(args.model) });
   const { n = 1, json = false } = args;
   const prompt = await readPrompt(args, signal);
@@ -183,3 +184,22 @@ function describeResponses(responses: readonly FinishedRequest[]): string {
     (responses.length === 1 ? ` · seed ${seed}${end}` : ` · ${responses.length} completions`)
   );
 }
+
+/** The command `roseinfer generate`. */
+export const generateCommand = defineCommand({
+  flags: generateFlags,
+  positions: { PROMPT: 'prompt' },
+  examples: [
+    ['roseinfer generate "Once upon a time" --seed 7', 'the same text each time'],
+    ['roseinfer generate --file story.txt --max-new-tokens 50 -n 3 --json', 'three ways to go on, each as JSON'],
+    ['roseinfer generate --temperature 0 < story.txt | head -1', 'from stdin, into a pipe'],
+    ['roseinfer generate -- "--- a prompt that begins with dashes"', 'after -- no word is a flag'],
+  ],
+  check: ({ system, chat }) => {
+    if (system !== undefined && !chat) throw new UsageError('--system is without --chat, expected both');
+  },
+  idle: [
+    { flags: [...drawFlagNames, 'seed'], isIdle: ({ temperature }) => temperature === 0, why: 'at --temperature 0' },
+  ],
+  run: generate,
+});

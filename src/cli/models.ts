@@ -14,15 +14,16 @@ import { type JudgedModel, judgeModel } from '../terminal/judge-model.ts';
 import { modelName } from '../terminal/open-model.ts';
 import { StatusLine } from '../terminal/status-line.ts';
 import { RoseinferError } from '../util/errors.ts';
+import { defineCommand } from './command.ts';
 
 /** The flags of `roseinfer models`. */
-export const modelsFlags = {
+const modelsFlags = {
   json: { ...switchFlag('json'), describe: 'print one JSON object instead of a table' },
   ...deviceFlags,
 };
 
 /** Values of the flags of `roseinfer models`. */
-export type ModelsArgs = InferredOptionTypes<typeof modelsFlags>;
+type ModelsArgs = InferredOptionTypes<typeof modelsFlags>;
 
 /** Model on this machine, by the name that other commands know it by. */
 interface PresentModel {
@@ -37,7 +38,7 @@ interface PresentModel {
  *
  * @throws HubCacheError for a cache that can't be read.
  */
-export async function models(args: ModelsArgs, signal: AbortSignal): Promise<void> {
+async function models(args: ModelsArgs, signal: AbortSignal): Promise<void> {
   const { cache } = await readHubSettings();
   const present = [await bundledModel(), ...(await listCache(cache)).flatMap(modelsOf)];
   using status = new StatusLine(process.stderr);
@@ -109,3 +110,13 @@ function formatShape({ numLayers, numHeads, numKVHeads, headDim, hiddenSize, voc
   const heads = numHeads === numKVHeads ? `H ${numHeads}` : `H ${numHeads}, G ${numKVHeads}`;
   return `L ${numLayers}, ${heads}, D ${headDim}, C ${hiddenSize}, V ${vocabSize}, context ${numPositions}`;
 }
+
+/** The command `roseinfer models`. */
+export const modelsCommand = defineCommand({
+  flags: modelsFlags,
+  examples: [
+    ['roseinfer models', 'what is there, and whether it runs here'],
+    ['roseinfer models --json', 'the same for programs'],
+  ],
+  run: models,
+});

@@ -10,9 +10,10 @@ import { nameFlag, switchFlag } from '../terminal/flags.ts';
 import { StatusLine } from '../terminal/status-line.ts';
 import { TransferProgress } from '../terminal/transfer-progress.ts';
 import { RangeValueError } from '../util/errors.ts';
+import { defineCommand } from './command.ts';
 
 /** The flags of `roseinfer pull`. */
-export const pullFlags = {
+const pullFlags = {
   repo: {
     ...nameFlag('repo'),
     demandOption: true as const,
@@ -28,14 +29,14 @@ export const pullFlags = {
 };
 
 /** Values of the flags of `roseinfer pull`. */
-export type PullArgs = InferredOptionTypes<typeof pullFlags>;
+type PullArgs = InferredOptionTypes<typeof pullFlags>;
 
 /**
  * Pulls a model and prints where its files are.
  *
  * @throws UsageError for a name that the hub can't have; HubError; ConfigError for a model that can't run.
  */
-export async function pull(args: PullArgs, signal: AbortSignal): Promise<void> {
+async function pull(args: PullArgs, signal: AbortSignal): Promise<void> {
   const name = readName(args);
   const settings = await readHubSettings();
   using status = new StatusLine(process.stderr);
@@ -70,3 +71,15 @@ function readName({ repo, revision }: PullArgs): RepoName {
     throw error;
   }
 }
+
+/** The command `roseinfer pull`. */
+export const pullCommand = defineCommand({
+  flags: pullFlags,
+  positions: { REPO: 'repo' },
+  examples: [
+    ['roseinfer pull openai-community/gpt2', 'GPT-2, from then on --model openai-community/gpt2'],
+    ['roseinfer pull OWNER/NAME --revision v1.0', 'a tag, from then on --model OWNER/NAME@v1.0'],
+    ['roseinfer pull OWNER/NAME/FILE.gguf', 'one of the GGUF files of a repository'],
+  ],
+  run: pull,
+});

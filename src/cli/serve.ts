@@ -9,14 +9,22 @@ import { checkAccess } from '../server/server-options.ts';
 import { modelName, openModel } from '../terminal/open-model.ts';
 import { STOPPED } from '../terminal/run-command.ts';
 import { StatusLine } from '../terminal/status-line.ts';
-import { readKeys, type ServeArgs, servedModelOptions, serverEngineOptions, serverOptions } from './serve-flags.ts';
+import { defineCommand } from './command.ts';
+import {
+  readKeys,
+  type ServeArgs,
+  servedModelOptions,
+  serveFlags,
+  serverEngineOptions,
+  serverOptions,
+} from './serve-flags.ts';
 
 /**
  * Serves a model. A signal lets the calls under way finish; a second one ends the process at once.
  *
  * @throws OpenServerError for an address that others reach, without a key; ListenError for one that is taken; what `loadModel` and `InferenceServer.start` throw.
  */
-export async function serve(args: ServeArgs, signal: AbortSignal): Promise<typeof STOPPED> {
+async function serve(args: ServeArgs, signal: AbortSignal): Promise<typeof STOPPED> {
   const options = serverOptions(args, await readKeys(args['api-key-file']));
   checkAccess(options);
   // Before the model is loaded.
@@ -50,3 +58,15 @@ export async function serve(args: ServeArgs, signal: AbortSignal): Promise<typeo
   await server.close();
   return STOPPED;
 }
+
+/** The command `roseinfer serve`. */
+export const serveCommand = defineCommand({
+  flags: serveFlags,
+  positions: { MODEL: 'model' },
+  examples: [
+    ['roseinfer serve weights/tales', 'the bundled model at http://127.0.0.1:8000/v1'],
+    ['roseinfer serve FILE.gguf --port 9000 --served-model-name smol', 'a GGUF file under a name of its own'],
+    ['roseinfer serve DIR --host 0.0.0.0 --api-key-file keys.txt', 'to others, who have to show a key'],
+  ],
+  run: serve,
+});

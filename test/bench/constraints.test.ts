@@ -1,8 +1,8 @@
 // Cost of constraints: kinds of requests in turns, the ratios of times that are known, and the script on a model.
 import { describe, expect, test } from 'vitest';
-import { parseScript } from '../../bench/common/script.ts';
 import { constraintScript } from '../../bench/experiments/constraint-args.ts';
 import { formatConstraintCosts, measureConstraints } from '../../bench/experiments/constraint-cost.ts';
+import { readCommandLine } from '../../src/terminal/command-line.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { FakeRunner } from '../support/engine/fake-runner.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
@@ -50,7 +50,9 @@ test('measuring ends with the fault of a request, and no figure', async () => {
 
 describe('node bench/constraints.ts', () => {
   test('refuses a batch of none', () => {
-    expect(() => parseScript(constraintScript, ['--batch', '0'])).toThrow('--batch is 0, expected an integer from 1');
+    expect(() => readCommandLine(constraintScript, ['--batch', '0'])).toThrow(
+      '--batch is 0, expected an integer from 1',
+    );
   });
 
   test('prints its figures for a model', () => {

@@ -1,8 +1,8 @@
 // Cost of context: the fit on points of a known line, and the table for a model.
 import { describe, expect, test } from 'vitest';
-import { parseScript } from '../../bench/common/script.ts';
 import { contextScript } from '../../bench/experiments/context-args.ts';
 import { contextLengths, fitLine, formatContextCosts, measureContexts } from '../../bench/experiments/context-cost.ts';
+import { readCommandLine } from '../../src/terminal/command-line.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { FakeRunner } from '../support/engine/fake-runner.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
@@ -73,7 +73,7 @@ describe('node bench/context.ts', () => {
     ['--rounds 0', '--rounds is 0, expected an integer from 1 to 2147483647'],
     ['stray', 'stray word "stray", expected flags that --help lists'],
   ])('refuses %s', (line, message) => {
-    expect(() => parseScript(contextScript, line.split(' '))).toThrow(message);
+    expect(() => readCommandLine(contextScript, line.split(' '))).toThrow(message);
   });
 
   test('prints a table for a model', () => {

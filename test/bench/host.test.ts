@@ -1,10 +1,10 @@
 // Cost of a step for the host: the counter of native calls on a device of its own, and the table for a model.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { NativeCalls } from '../../bench/common/native-calls.ts';
-import { parseScript } from '../../bench/common/script.ts';
 import { hostScript } from '../../bench/experiments/host-args.ts';
 import { blocksOfSteps, formatHostCosts, hostSteps } from '../../bench/experiments/host-cost.ts';
 import { openDevice } from '../../src/gpu/device.ts';
+import { readCommandLine } from '../../src/terminal/command-line.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 describe('native calls', () => {
@@ -68,7 +68,7 @@ test('a report has a row for each step, and a dash for a time that was not taken
 
 describe('node bench/host.ts', () => {
   test('refuses a number of rounds that is none', () => {
-    expect(() => parseScript(hostScript, ['--rounds', '0'])).toThrow('--rounds is 0, expected an integer from 1');
+    expect(() => readCommandLine(hostScript, ['--rounds', '0'])).toThrow('--rounds is 0, expected an integer from 1');
   });
 
   test('prints a table for a model', () => {

@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseScript } from '../../bench/common/script.ts';
 import { kernelScript } from '../../bench/kernels/args.ts';
 import type { kernelReportJson } from '../../bench/kernels/report.ts';
 import { Device } from '../../src/gpu/device.ts';
+import { readCommandLine } from '../../src/terminal/command-line.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 let directory: string;
@@ -26,13 +26,13 @@ afterAll(async () => {
 
 describe('the flags of bench/kernels.ts', () => {
   test('has ten runs, and no value for what the model or the adapter decides', () => {
-    expect(parseScript(kernelScript, [])).toEqual({ runs: 10 });
+    expect(readCommandLine(kernelScript, [])).toEqual({ runs: 10 });
   });
 
   test('reads every flag', () => {
     const line =
       '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --reduction gpu --invariance --filter qkv --runs 3 --estimate a100-sxm --json out.json';
-    expect(parseScript(kernelScript, line.split(' '))).toEqual({
+    expect(readCommandLine(kernelScript, line.split(' '))).toEqual({
       model: 'dir',
       dtype: 'f32',
       'kv-dtype': 'f16',
@@ -52,7 +52,7 @@ describe('the flags of bench/kernels.ts', () => {
     ['--filters a', 'unknown flag "--filters", expected one that --help lists (did you mean --filter?)'],
     ['--runs 1 stray', 'stray word "stray", expected flags that --help lists'],
   ])('refuses %s', (line, message) => {
-    expect(() => parseScript(kernelScript, line.split(' '))).toThrow(
+    expect(() => readCommandLine(kernelScript, line.split(' '))).toThrow(
       expect.objectContaining({ name: 'UsageError', message }),
     );
   });

@@ -1,8 +1,8 @@
 // Benchmark of research: its flags, its table, and a run on a small model.
 import { describe, expect, test } from 'vitest';
-import { parseScript } from '../../bench/common/script.ts';
 import { formatPatchingCost } from '../../bench/experiments/patching-cost.ts';
 import { researchScript } from '../../bench/experiments/research-args.ts';
+import { readCommandLine } from '../../src/terminal/command-line.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 test('a report has a row for each way to run a sweep, and a dash for a time that was not taken', () => {
@@ -15,7 +15,9 @@ test('a report has a row for each way to run a sweep, and a dash for a time that
 
 describe('node bench/research.ts', () => {
   test('refuses a text of one token', () => {
-    expect(() => parseScript(researchScript, ['--tokens', '1'])).toThrow('--tokens is 1, expected an integer from 2');
+    expect(() => readCommandLine(researchScript, ['--tokens', '1'])).toThrow(
+      '--tokens is 1, expected an integer from 2',
+    );
   });
 
   test('prints a table for a model', () => {

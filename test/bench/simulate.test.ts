@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseScript } from '../../bench/common/script.ts';
 import { simulateScript } from '../../bench/simulation/args.ts';
+import { readCommandLine } from '../../src/terminal/command-line.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
 let directory: string;
@@ -159,6 +159,8 @@ describe('the flags of bench/simulate.ts', () => {
     ['--replay a stray', 'stray word "stray", expected flags that --help lists'],
   ])('refuses %j', (line, message) => {
     const argv = line === '' ? [] : line.split(' ');
-    expect(() => parseScript(simulateScript, argv)).toThrow(expect.objectContaining({ name: 'UsageError', message }));
+    expect(() => readCommandLine(simulateScript, argv)).toThrow(
+      expect.objectContaining({ name: 'UsageError', message }),
+    );
   });
 });

@@ -1,66 +1,119 @@
-// The help of every command, and its refusal of wrong values, from the tables of flags.
-// @module-tag sweep
+// The help of every command, and its refusal of wrong values, from the tables of flags: a new command is covered as it is.
 import { spawnSync } from 'node:child_process';
-import { describe, expect, test } from 'vitest';
-import { batchFlags } from '../../src/cli/batch.ts';
-import { completionFlags } from '../../src/cli/completion.ts';
-import { doctorFlags } from '../../src/cli/doctor.ts';
-import { generateFlags } from '../../src/cli/generate.ts';
-import { modelsFlags } from '../../src/cli/models.ts';
-import { pullFlags } from '../../src/cli/pull.ts';
-import { serveFlags } from '../../src/cli/serve-flags.ts';
-import type { FlagTable } from '../../src/terminal/flag-words.ts';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Command } from '../../src/cli/command.ts';
+import { COMMANDS, listCommands, usageOf } from '../../src/cli/commands.ts';
+import { UsageError } from '../../src/terminal/flag-words.ts';
+import { RangeValueError } from '../../src/util/errors.ts';
+import { errorOf } from '../support/error-of.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
-const tables: Readonly<Record<string, FlagTable>> = {
-  generate: generateFlags,
-  batch: batchFlags,
-  serve: serveFlags,
-  pull: pullFlags,
-  models: modelsFlags,
-  doctor: doctorFlags,
-  completion: completionFlags,
-};
-const roseinfer = (...words: string[]) => runNode(['src/cli/roseinfer.js', ...words]);
+const names = Object.keys(COMMANDS);
+const commands = new Map<string, Command>();
+for (const name of names) commands.set(name, await COMMANDS[name]!.load());
 
-test('every command is in the help', () => {
-  const { stdout } = roseinfer('--help');
-  const listed = [...stdout.matchAll(/^ {2}roseinfer (\w+) /gm)].map(([, name]) => name);
-  expect(listed).toEqual(Object.keys(tables));
+afterEach(() => {
+  vi.restoreAllMocks();
 });
 
-describe.each(Object.keys(tables))('%s', (command) => {
-  const table = tables[command] ?? {};
+/** Reads words as a command does; returns the help that it prints. */
+function read(name: string, words: readonly string[]): string {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+  const command = commands.get(name)!;
+  const run = command.prepare(usageOf(name, command), words);
+  expect(run === null).toBe(log.mock.calls.length > 0);
+  return log.mock.calls.flat().join('\n');
+}
 
-  test('has every flag in its help, with a description, and examples', () => {
-    const { status, stdout } = roseinfer(command, '--help');
-    expect(status).toBe(0);
-    const listed = [...(stdout.split('Examples:')[0] ?? '').matchAll(/^ {2,6}--?([\w-]+) +\S/gm)].map(
-      ([, name]) => name,
-    );
-    expect(listed.toSorted()).toEqual([...Object.keys(table), 'help'].toSorted());
-    expect(stdout).toContain(`Examples:\n  `);
-    expect(stdout).toContain(`roseinfer ${command}`);
+/** A word that no flag of numbers or choices takes, and that a flag of names does. */
+const STRANGE = 'fish';
+
+/** Lists wrong values of a flag: those that its kind can't take, and none or two where it takes one. */
+function wrongWords({ flags }: Command, name: string): (readonly string[])[] {
+  const { takes, coerce } = flags[name]!;
+  const flag = `--${name}`;
+  const isStrange = takes === 'word' && refuses(coerce, STRANGE);
+  switch (takes) {
+    case 'nothing':
+      return [[`${flag}=perhaps`], [flag, flag], [`--no-${name}=true`]];
+    case 'word':
+      return [[`${flag}=`], [flag], [flag, 'a', flag, 'b'], ...(isStrange ? [[flag, STRANGE]] : [])];
+    case 'text':
+      return [[flag], [flag, 'a', flag, 'b']];
+    case 'words':
+    case 'texts':
+      return [[flag]];
+  }
+}
+
+function refuses(coerce: ((value: string) => unknown) | undefined, value: string): boolean {
+  try {
+    coerce?.(value);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** Flags that a call can't be without, but one, with a value each. */
+function demanded({ flags }: Command, but: string): string[] {
+  return Object.keys(flags).flatMap((name) => (flags[name]?.demandOption && name !== but ? [`--${name}=a`] : []));
+}
+
+test('every command is in the help with its purpose', () => {
+  for (const name of names) expect(listCommands()).toMatch(new RegExp(`^ {2}roseinfer ${name} +\\S`, 'm'));
+});
+
+describe.each(names)('%s', (name) => {
+  const command = commands.get(name)!;
+
+  test('has every flag in its help, with a description, and examples that it can read', () => {
+    const help = read(name, ['--help']);
+    const [ofFlags = '', examples = ''] = help.split('Examples:');
+    const listed = [...ofFlags.matchAll(/^ {2,6}--?([\w-]+) +\S/gm)].map(([, flag]) => flag);
+    expect(listed.toSorted()).toEqual([...Object.keys(command.flags), 'help'].toSorted());
+    expect(command.examples.length).toBeGreaterThan(0);
+    expect(examples).toContain(`roseinfer ${name}`);
+    for (const word of Object.keys(command.positions)) expect(help).toContain(`[${word}]`);
   });
 
-  test('names a flag with a wrong value, and exits with 2', () => {
-    const [flag, { takes } = { takes: 'nothing' }] =
-      Object.entries(table).find(([, each]) => each.takes === 'nothing') ?? Object.entries(table)[0]!;
-    const { status, stdout, stderr } = roseinfer(command, `--${flag}=${takes === 'nothing' ? 'perhaps' : 'fish'}`);
-    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
-    expect(errorsIn(stderr)).toEqual([expect.stringMatching(/^--[\w-]+ is /)]);
-  });
+  test.each(Object.keys(command.flags))(
+    'names --%s when its value is wrong, and takes the call for a wrong one',
+    async (flag) => {
+      for (const words of wrongWords(command, flag)) {
+        const error = await errorOf(() => read(name, [...demanded(command, flag), ...words]));
+        expect({ words, isUsage: error instanceof UsageError || error instanceof RangeValueError }).toEqual({
+          words,
+          isUsage: true,
+        });
+        expect(String(error)).toMatch(new RegExp(`--(no-)?${flag} (is|has)`));
+      }
+    },
+  );
+});
+
+test.each([
+  ['batch', 'a', 'b', '--seed=fish'],
+  ['doctor', '--json=perhaps'],
+])('%s %s: a wrong value is one line on stderr, and 2 is the exit code', (...words) => {
+  const { status, stdout, stderr } = runNode(['src/cli/roseinfer.js', ...words]);
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  expect(errorsIn(stderr)).toEqual([expect.stringMatching(/^--(seed|json) is /)]);
 });
 
 test('the script for bash completes commands, and the flags of each', () => {
-  const { stdout } = roseinfer('completion', 'bash');
+  const { stdout } = runNode(['src/cli/roseinfer.js', 'completion', 'bash']);
   const complete = (...words: string[]) => {
     const set = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}`;
     const script = `${stdout}\n${set}; _roseinfer; echo "\${COMPREPLY[@]}"`;
     return spawnSync('bash', ['-c', script], { encoding: 'utf8' }).stdout.trim().split(' ');
   };
-  expect(complete('roseinfer', '')).toEqual([...Object.keys(tables), '--help', '--version']);
+  expect(complete('roseinfer', '')).toEqual([...names, '--help', '--version']);
   expect(complete('roseinfer', 'ge')).toEqual(['generate']);
   expect(complete('roseinfer', 'batch', 'a', '--o')).toEqual(['--output', '--ordered', '--overwrite']);
   expect(complete('roseinfer', 'batch', 'a')).toEqual(['']);
+  for (const name of names) {
+    const flags = [...Object.keys(commands.get(name)!.flags), 'help'].map((flag) => `--${flag}`);
+    expect(complete('roseinfer', name, '--')).toEqual(flags);
+  }
 });

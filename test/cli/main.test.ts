@@ -2,6 +2,7 @@
 // @module-tag sweep
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
 
@@ -9,6 +10,10 @@ interface Golden {
   readonly greedy: readonly { readonly prompt: string; readonly completion_ids: readonly number[] }[];
 }
 
+/** The list of commands in a refusal. */
+const listed = Object.keys(COMMANDS)
+  .join(', ')
+  .replace(/, (\w+)$/, ' or $1');
 let tokenizer: Tokenizer;
 
 beforeAll(async () => {
@@ -37,15 +42,9 @@ describe('roseinfer', () => {
   });
 
   test.each<[argv: string[], message: unknown, code?: number]>([
-    [['dance'], 'command is "dance", expected generate, batch, serve, pull, models, doctor or completion'],
-    [
-      ['docter'],
-      'command is "docter", expected generate, batch, serve, pull, models, doctor or completion (did you mean doctor?)',
-    ],
-    [
-      ['--prompt', 'a'],
-      'command is missing, expected generate, batch, serve, pull, models, doctor or completion before flags',
-    ],
+    [['dance'], `command is "dance", expected ${listed}`],
+    [['docter'], `command is "docter", expected ${listed} (did you mean doctor?)`],
+    [['--prompt', 'a'], `command is missing, expected ${listed} before flags`],
     [['generate', '--prompt', 'a', '--json', 'x'], '--prompt is ["a", "x"], expected one text'],
     [['generate'], '--prompt is missing and stdin is empty, expected a prompt; "" is one'],
     [['generate', '--prompt', 'a', '--system', 'b'], '--system is without --chat, expected both'],

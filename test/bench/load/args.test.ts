@@ -1,7 +1,7 @@
 // Flags of bench/run.ts: values, defaults, refusals, and the hints about flags without effect.
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { parseScript } from '../../../bench/common/script.ts';
 import { benchScript, modeOf, modesOf } from '../../../bench/load/args.ts';
+import { readCommandLine } from '../../../src/terminal/command-line.ts';
 import { argsOf } from '../args-of.ts';
 
 afterEach(() => {
@@ -10,7 +10,7 @@ afterEach(() => {
 
 describe('the flags of bench/run.ts', () => {
   test("has the defaults of the seed's benchmark, and no value where the model or the adapter decides", () => {
-    expect(parseScript(benchScript, [])).toEqual({
+    expect(readCommandLine(benchScript, [])).toEqual({
       'num-requests': 16,
       'max-batch-size': 8,
       'max-new-tokens': 100,
@@ -29,7 +29,7 @@ describe('the flags of bench/run.ts', () => {
       '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --reduction gpu --mode online --prompt a --prompts b c --num-requests 2 ' +
       '--max-batch-size 3 --max-batch-tokens 10 --max-new-tokens 4 --do-sample --temperature 0.7 --top-k 5 --top-p 0.9 --min-p 0.1 ' +
       '--ignore-eos --seed 6 --warmup 0 --repeat 7 --num-blocks 8 --max-model-len 9 --json out.json --no-profile';
-    expect(parseScript(benchScript, line.split(' '))).toEqual({
+    expect(readCommandLine(benchScript, line.split(' '))).toEqual({
       model: 'dir',
       dtype: 'f32',
       'kv-dtype': 'f16',
@@ -59,7 +59,7 @@ describe('the flags of bench/run.ts', () => {
   });
 
   test('takes a trace file', () => {
-    expect(parseScript(benchScript, ['--trace', 't.json'])).toMatchObject({ trace: 't.json' });
+    expect(readCommandLine(benchScript, ['--trace', 't.json'])).toMatchObject({ trace: 't.json' });
   });
 
   test('reads the flags of an open loop and of the engine', () => {
@@ -67,7 +67,7 @@ describe('the flags of bench/run.ts', () => {
       '--request-rate 2.5 --burstiness 0.5 --input-len 10-20 --output-len lognormal:50:0.7 --shared-prefix 8 ' +
       '--max-concurrency 4 --goodput ttft:100 tpot:20 --record run.jsonl --prefix-cache --policy priority ' +
       '--max-step-ms 30 --max-queued-requests 0 --max-queued-tokens 900 --tune force';
-    expect(parseScript(benchScript, line.split(' '))).toMatchObject({
+    expect(readCommandLine(benchScript, line.split(' '))).toMatchObject({
       'request-rate': 2.5,
       burstiness: 0.5,
       'input-len': { kind: 'uniform', min: 10, max: 20 },
@@ -83,16 +83,16 @@ describe('the flags of bench/run.ts', () => {
       'max-queued-tokens': 900,
       tune: 'force',
     });
-    expect(parseScript(benchScript, ['--request-rate', 'inf'])).toMatchObject({ 'request-rate': 'inf' });
+    expect(readCommandLine(benchScript, ['--request-rate', 'inf'])).toMatchObject({ 'request-rate': 'inf' });
   });
 
   test('takes a value after an equals sign or as the next argument', () => {
-    expect(parseScript(benchScript, ['--top-k=3', '--prompt=-5', '--do-sample=true'])).toMatchObject({
+    expect(readCommandLine(benchScript, ['--top-k=3', '--prompt=-5', '--do-sample=true'])).toMatchObject({
       'top-k': 3,
       prompt: '-5',
       'do-sample': true,
     });
-    expect(parseScript(benchScript, ['--top-k', '3', '--prompt', '-', '--do-sample', 'false'])).toMatchObject({
+    expect(readCommandLine(benchScript, ['--top-k', '3', '--prompt', '-', '--do-sample', 'false'])).toMatchObject({
       'top-k': 3,
       prompt: '-',
       'do-sample': false,
@@ -100,12 +100,12 @@ describe('the flags of bench/run.ts', () => {
   });
 
   test('keeps the largest seed exact, an empty prompt empty and a prompt of digits a text', () => {
-    expect(parseScript(benchScript, ['--seed', '9007199254740991', '--prompt', ''])).toMatchObject({
+    expect(readCommandLine(benchScript, ['--seed', '9007199254740991', '--prompt', ''])).toMatchObject({
       seed: 2 ** 53 - 1,
       prompt: '',
     });
-    expect(parseScript(benchScript, ['--prompt', '007'])).toMatchObject({ prompt: '007' });
-    expect(parseScript(benchScript, ['--prompts', '1', '--prompts', '2'])).toMatchObject({ prompts: ['1', '2'] });
+    expect(readCommandLine(benchScript, ['--prompt', '007'])).toMatchObject({ prompt: '007' });
+    expect(readCommandLine(benchScript, ['--prompts', '1', '--prompts', '2'])).toMatchObject({ prompts: ['1', '2'] });
   });
 
   test.each([
@@ -181,7 +181,7 @@ describe('the flags of bench/run.ts', () => {
     ['--record a --request-rate 1 --mode all', '--record needs requests that arrive over time, and one --mode'],
     ['--request-rate 1 --repeat 2', '--repeat is 2, expected 1 when requests arrive over time'],
   ])('refuses %s', (line, message) => {
-    expect(() => parseScript(benchScript, line.split(' '))).toThrow(
+    expect(() => readCommandLine(benchScript, line.split(' '))).toThrow(
       expect.objectContaining({ name: 'UsageError', message }),
     );
   });
@@ -195,7 +195,7 @@ describe('the flags of bench/run.ts', () => {
     ['', []],
   ])('says that flags of %j have no effect without --do-sample: %j', (line, flags) => {
     const error = vi.spyOn(console, 'error').mockImplementation(() => {});
-    parseScript(benchScript, line === '' ? [] : line.split(' '));
+    readCommandLine(benchScript, line === '' ? [] : line.split(' '));
     expect(error.mock.calls).toEqual(flags.map((flag) => [`--${flag} has no effect without --do-sample`]));
   });
 
@@ -209,13 +209,13 @@ describe('the flags of bench/run.ts', () => {
     ['--request-rate inf --burstiness 2', '--burstiness has no effect at --request-rate inf'],
   ])('says of %j that %s', (line, message) => {
     const error = vi.spyOn(console, 'error').mockImplementation(() => {});
-    parseScript(benchScript, line.split(' '));
+    readCommandLine(benchScript, line.split(' '));
     expect(error.mock.calls).toEqual([[message]]);
   });
 
   test('prints defaults when asked for help', () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
-    expect(parseScript(benchScript, ['--help'])).toBeNull();
+    expect(readCommandLine(benchScript, ['--help'])).toBeNull();
     const help = String(log.mock.calls);
     expect(help).toMatch(/--num-requests .*\[default: 16\]/);
     for (const flag of ['do-sample', 'profile', 'prefix-cache', 'ignore-eos']) {

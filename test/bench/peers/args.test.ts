@@ -1,18 +1,18 @@
 // Flags of bench/peers.ts: values, defaults and refusals.
 import { describe, expect, test } from 'vitest';
-import { parseScript } from '../../../bench/common/script.ts';
 import { peerNames, peersOf, peersScript } from '../../../bench/peers/args.ts';
+import { readCommandLine } from '../../../src/terminal/command-line.ts';
 
 describe('the flags of bench/peers.ts', () => {
   test('compares with every peer once, and has no value where the model or the adapter decides', () => {
-    expect(parseScript(peersScript, [])).toEqual({ 'max-new-tokens': 64, repeat: 1, peer: 'all', timeout: 900 });
+    expect(readCommandLine(peersScript, [])).toEqual({ 'max-new-tokens': 64, repeat: 1, peer: 'all', timeout: 900 });
   });
 
   test('reads every flag', () => {
     const line =
       '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --reduction gpu --max-new-tokens 9 --repeat 3 --peer llama-cpu --threads 2 ' +
       '--timeout 60 --peers-dir peers --json out.json';
-    expect(parseScript(peersScript, line.split(' '))).toEqual({
+    expect(readCommandLine(peersScript, line.split(' '))).toEqual({
       model: 'dir',
       dtype: 'f32',
       'kv-dtype': 'f16',
@@ -40,7 +40,7 @@ describe('the flags of bench/peers.ts', () => {
     ['--peers all', expect.stringContaining('did you mean --peer?')],
     ['--repeat 1 stray', 'stray word "stray", expected flags that --help lists'],
   ])('refuses %s', (line, message) => {
-    expect(() => parseScript(peersScript, line.split(' '))).toThrow(
+    expect(() => readCommandLine(peersScript, line.split(' '))).toThrow(
       expect.objectContaining({ name: 'UsageError', message }),
     );
   });

@@ -1,7 +1,7 @@
 // Flags of bench/serve.ts.
 import { describe, expect, test } from 'vitest';
-import { parseScript } from '../../../bench/common/script.ts';
 import { servingScript } from '../../../bench/serving/args.ts';
+import { readCommandLine } from '../../../src/terminal/command-line.ts';
 import { argsOf } from '../args-of.ts';
 
 const parse = (line: string) => argsOf(servingScript, ...line.split(' ').filter(Boolean));
@@ -26,6 +26,6 @@ describe('the flags of bench/serve.ts', () => {
     ['--burstiness 2', '--burstiness has no effect without --request-rate'],
     ['--mode online', 'mode'],
   ])('refuse %s', (line, message) => {
-    expect(() => parseScript(servingScript, line.split(' '))).toThrow(message);
+    expect(() => readCommandLine(servingScript, line.split(' '))).toThrow(message);
   });
 });

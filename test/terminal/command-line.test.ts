@@ -1,23 +1,24 @@
 // Command lines of scripts: help from the declaration alone, and the order of its rules.
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { parseScript, type Script, type ScriptFlags } from '../../../bench/common/script.ts';
-import { contextScript } from '../../../bench/experiments/context-args.ts';
-import { kernelScript } from '../../../bench/kernels/args.ts';
-import { benchScript } from '../../../bench/load/args.ts';
-import { peersScript } from '../../../bench/peers/args.ts';
-import { simulateScript } from '../../../bench/simulation/args.ts';
-import { UsageError } from '../../../src/terminal/flag-words.ts';
-import { integerFlag, switchFlag } from '../../../src/terminal/flags.ts';
+
+import { contextScript } from '../../bench/experiments/context-args.ts';
+import { kernelScript } from '../../bench/kernels/args.ts';
+import { benchScript } from '../../bench/load/args.ts';
+import { peersScript } from '../../bench/peers/args.ts';
+import { simulateScript } from '../../bench/simulation/args.ts';
+import { type CommandLine, type Flags, readCommandLine } from '../../src/terminal/command-line.ts';
+import { UsageError } from '../../src/terminal/flag-words.ts';
+import { integerFlag, switchFlag } from '../../src/terminal/flags.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
 /** Call, flags and help of a script. */
-const describeScript = <Flags extends ScriptFlags>(script: Script<Flags>) => ({
+const describeScript = <F extends Flags>(script: CommandLine<F>) => ({
   call: script.usage.split(' [', 1)[0]?.split(' --', 1)[0],
   flags: Object.keys(script.flags),
-  askForHelp: () => parseScript(script, ['--help']),
+  askForHelp: () => readCommandLine(script, ['--help']),
 });
 
 test.each([
@@ -34,7 +35,7 @@ test.each([
   for (const flag of flags) expect(help).toContain(`--${flag} `);
 });
 
-describe('parseScript', () => {
+describe('readCommandLine', () => {
   const script = {
     usage: 'node count.ts [flags]',
     flags: { count: { ...integerFlag('count', 0), default: 3 }, quiet: switchFlag('quiet') },
@@ -45,18 +46,18 @@ describe('parseScript', () => {
   };
 
   test('has the values of flags, and defaults of the others', () => {
-    expect(parseScript(script, ['--quiet'])).toEqual({ count: 3, quiet: true });
+    expect(readCommandLine(script, ['--quiet'])).toEqual({ count: 3, quiet: true });
   });
 
   test('says which flags have no effect', () => {
     const error = vi.spyOn(console, 'error').mockImplementation(() => {});
-    expect(parseScript(script, ['--quiet', '--count', '0'])).toEqual({ count: 0, quiet: true });
+    expect(readCommandLine(script, ['--quiet', '--count', '0'])).toEqual({ count: 0, quiet: true });
     expect(error.mock.calls).toEqual([['--quiet has no effect at --count 0']]);
   });
 
   test('checks flags against each other, but not beside --help', () => {
-    expect(() => parseScript(script, ['--count', '10'])).toThrow('--count is large');
+    expect(() => readCommandLine(script, ['--count', '10'])).toThrow('--count is large');
     vi.spyOn(console, 'log').mockImplementation(() => {});
-    expect(parseScript(script, ['--count', '10', '--help'])).toBeNull();
+    expect(readCommandLine(script, ['--count', '10', '--help'])).toBeNull();
   });
 });

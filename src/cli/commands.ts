@@ -1,0 +1,38 @@
+// The commands of `roseinfer`: a new one is a line here.
+import type { Command, CommandTable } from './command.ts';
+
+/** All commands. */
+export const COMMANDS: CommandTable = {
+  generate: { purpose: 'continue a text', load: async () => (await import('./generate.ts')).generateCommand },
+  batch: { purpose: 'answer the calls of a file', load: async () => (await import('./batch.ts')).batchCommand },
+  serve: { purpose: 'answer calls of OpenAI clients', load: async () => (await import('./serve.ts')).serveCommand },
+  pull: { purpose: 'bring a model of the Hugging Face hub', load: async () => (await import('./pull.ts')).pullCommand },
+  models: { purpose: 'list the models that are here', load: async () => (await import('./models.ts')).modelsCommand },
+  doctor: {
+    purpose: 'check the adapter and every kernel on it',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+  completion: {
+    purpose: 'print a script for a shell',
+    load: async () => (await import('./completion.ts')).completionCommand,
+  },
+};
+
+/** Makes the first lines of the help of a command. */
+export function usageOf(name: string, { positions }: Pick<Command, 'positions'>): string {
+  const words = Object.keys(positions).map((word) => ` [${word}]`);
+  return `roseinfer ${name}${words.join('')} [flags]\n\n${COMMANDS[name]?.purpose}`;
+}
+
+/** Makes the help of all commands. */
+export function listCommands(): string {
+  const names = Object.keys(COMMANDS);
+  const width = Math.max(...names.map((name) => name.length));
+  const lines = names.map((name) => `  roseinfer ${name.padEnd(width)}  ${COMMANDS[name]?.purpose}`);
+  return [
+    'roseinfer COMMAND [flags]\n\nCommands:',
+    ...lines,
+    '\nOptions:\n  --help     Show help; that of a command with roseinfer COMMAND --help',
+    '  --version  Show version number',
+  ].join('\n');
+}
