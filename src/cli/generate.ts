@@ -1,11 +1,14 @@
 // `roseinfer generate`: one prompt in, its completions on stdout, as they come; everything else goes to stderr.
 import type { InferredOptionTypes } from 'yargs';
+import type { Constraint } from '../core/constraint.ts';
 import { deriveSeed, type SamplingOptions } from '../core/sampling-params.ts';
 import { chatRequest } from '../engine/chat.ts';
 import { Engine } from '../engine/engine.ts';
 import type { EngineOptions } from '../engine/engine-options.ts';
 import { NoChatTemplateError } from '../engine/errors.ts';
 import type { FinishedRequest } from '../engine/request.ts';
+import { GrammarCompiler } from '../grammar/grammar-compiler.ts';
+import type { LoadedModel } from '../load-model.ts';
 import { modelFiles } from '../models/model-files.ts';
 import { UsageError } from '../terminal/flag-words.ts';
 import {
@@ -29,10 +32,12 @@ import { StatusLine } from '../terminal/status-line.ts';
 import { TraceFile } from '../terminal/trace-file.ts';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { RoseinferError } from '../util/errors.ts';
 import { drawSeed } from '../util/rng.ts';
 import { defineCommand } from './command.ts';
 import { type CompletionWriter, jsonWriter, logprobsWriter, plainWriter } from './generate/completion-writers.ts';
 import { readPrompt } from './generate/read-prompt.ts';
+import { readSchema } from './generate/read-schema.ts';
 
 /** The flags of `roseinfer generate`. */
 const generateFlags = {
@@ -46,9 +51,10 @@ const generateFlags = {
   system: { ...textFlag('system'), describe: 'message of the system before the prompt, in a chat' },
   'max-new-tokens': {
     ...integerFlag('max-new-tokens', 1),
-    defaultDescription: '100, or what the context has room for',
+    defaultDescription: '100, or what the context has room for; that with --schema',
     describe: 'most tokens to generate',
   },
+  schema: { ...nameFlag('schema'), describe: 'file with a JSON Schema: the completion is JSON that fits it' },
   ...optionalFlags(samplingFlags),
   ...optionalFlags(penaltyFlags),
   seed: { ...seedFlag('seed'), defaultDescription: 'drawn', describe: 'same seed, same text' },
@@ -69,15 +75,19 @@ type GenerateArgs = InferredOptionTypes<typeof generateFlags>;
 
 const DEFAULT_MAX_NEW_TOKENS = 100;
 const MAX_BATCH_SIZE = 8;
+/** Longest compilation of a schema, in milliseconds: nobody else waits for it. */
+const MAX_COMPILE_MS = 30_000;
 
 /**
  * Streams the completion of a prompt to stdout.
  *
- * @throws NoChatTemplateError for a chat with a model that has no template.
+ * @throws UsageError for a schema that no text can be held to; NoChatTemplateError for a chat with a model that has no template;
+ * CutJsonError for JSON that was cut.
  */
 async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> {
-  await checkOutputs({ '--trace': args.trace }, { '--model': await modelFiles(args.model) });
+  await checkOutputs({ '--trace': args.trace }, { '--model': await modelFiles(args.model), '--schema': args.schema });
   const { n = 1, json = false } = args;
+  const schema = args.schema === undefined ? null : await readSchema(args.schema);
   const prompt = await readPrompt(args, signal);
   await using trace = args.trace === undefined ? null : new TraceFile(args.trace, signal);
   using status = new StatusLine(process.stderr);
@@ -109,7 +119,9 @@ async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> 
   };
   const { runner, tokenizer, chat } = model;
   const engine = { runner, tokenizer, chat, ...trace?.watch('generate') };
-  const request = { prompt: args.chat ? messagesOf(prompt, args.system) : prompt, sampling, n, signal };
+  await using grammars = schema === null ? null : compilerFor(model);
+  const constraint = schema === null ? undefined : await grammars?.compile(schema);
+  const request = { prompt: args.chat ? messagesOf(prompt, args.system) : prompt, sampling, constraint, n, signal };
   const print = (text: string) => void process.stdout.write(text);
   const writer = json
     ? jsonWriter(print)
@@ -118,6 +130,22 @@ async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> 
       : plainWriter(print);
   const responses = await streamText(engine, request, writer);
   if (args.verbose || process.stderr.isTTY) console.error(describeResponses(responses));
+  const cut = responses.find(({ finishReason }) => schema !== null && finishReason === 'length');
+  if (cut !== undefined) throw new CutJsonError(cut.ids.length);
+}
+
+/** Error of a completion that a schema was given for, and that has no end. */
+class CutJsonError extends RoseinferError {
+  constructor(numTokens: number) {
+    super(
+      `a completion was cut after ${numTokens} tokens, within its JSON: raise --max-new-tokens, or bound the schema's texts and lists`,
+    );
+  }
+}
+
+function compilerFor({ tokenizer, config, runner }: LoadedModel): GrammarCompiler {
+  const { vocabSize } = config;
+  return new GrammarCompiler({ tokenizer, vocabSize, eosIds: runner.eosIds, maxCompileMs: MAX_COMPILE_MS });
 }
 
 function messagesOf(prompt: string, system: string | undefined): ChatMessage[] {
@@ -128,8 +156,10 @@ function messagesOf(prompt: string, system: string | undefined): ChatMessage[] {
 /** A prompt or a chat, and how to continue it. */
 export interface TextRequest {
   readonly prompt: string | readonly ChatMessage[];
-  /** Without `maxTokens`: 100, or what the context has room for. */
+  /** Without `maxTokens`: 100, or what the context has room for; that with a constraint. */
   readonly sampling: SamplingOptions;
+  /** Rule for the ids, by default any. */
+  readonly constraint?: Constraint | undefined;
   /** Completions; of several, each draws with `deriveSeed(seed, index)`. */
   readonly n: number;
   readonly signal: AbortSignal;
@@ -142,17 +172,18 @@ export interface TextRequest {
  */
 export async function streamText(
   options: EngineOptions & { readonly tokenizer: Tokenizer },
-  { prompt, sampling, n, signal }: TextRequest,
+  { prompt, sampling, constraint, n, signal }: TextRequest,
   writer: CompletionWriter,
 ): Promise<FinishedRequest[]> {
   const { runner, tokenizer, chat } = options;
   await using engine = new Engine(options);
   const request =
     typeof prompt === 'string'
-      ? { promptIds: tokenizer.encode(prompt), sampling }
-      : await chatRequest(chat, prompt, { sampling });
+      ? { promptIds: tokenizer.encode(prompt), sampling, constraint }
+      : await chatRequest(chat, prompt, { sampling, constraint });
   const room = runner.limits.maxModelLen - Math.max(request.promptIds.length, 1);
-  const maxTokens = sampling.maxTokens ?? Math.max(1, Math.min(DEFAULT_MAX_NEW_TOKENS, room));
+  const usual = constraint === undefined ? DEFAULT_MAX_NEW_TOKENS : room;
+  const maxTokens = sampling.maxTokens ?? Math.max(1, Math.min(usual, room));
   const seed = sampling.seed ?? drawSeed();
   const streams = Array.from({ length: n }, (_, index) => {
     const ownSeed = n === 1 ? seed : deriveSeed(seed, index);
@@ -192,6 +223,7 @@ export const generateCommand = defineCommand({
   examples: [
     ['roseinfer generate "Once upon a time" --seed 7', 'the same text each time'],
     ['roseinfer generate --file story.txt --max-new-tokens 50 -n 3 --json', 'three ways to go on, each as JSON'],
+    ['roseinfer generate "A king who" --schema hero.json', 'JSON that fits the schema of a file'],
     ['roseinfer generate --temperature 0 < story.txt | head -1', 'from stdin, into a pipe'],
     ['roseinfer generate -- "--- a prompt that begins with dashes"', 'after -- no word is a flag'],
   ],

@@ -9,6 +9,12 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const GREEDY = '--temperature 0 --max-new-tokens 6';
 
+const SCHEMAS = {
+  'pets.json': { properties: { name: { not: { type: 'string' } } } },
+  'numbers.json': { type: 'array', items: { type: 'integer' }, minItems: 50 },
+  'cat.json': { const: { name: 'Tom' } },
+};
+
 interface Want {
   readonly status?: number;
   readonly stdout?: unknown;
@@ -53,6 +59,42 @@ test.each<[line: string, want: Want]>([
     { status: 2, stdout: '', errors: ['--prompt is beside --file, expected one of them'] },
   ],
   [
+    `npx roseinfer generate a --schema nowhere.json`,
+    { status: 2, stdout: '', errors: ['--schema is "nowhere.json": file is missing, expected a JSON file'] },
+  ],
+  [
+    `npx roseinfer generate a --schema story.txt`,
+    { status: 2, stdout: '', errors: ['--schema is "story.txt": file is not JSON, expected a JSON object'] },
+  ],
+  [
+    `npx roseinfer generate a --schema pets.json`,
+    {
+      status: 2,
+      stdout: '',
+      errors: [
+        expect.stringMatching(/^--schema is "pets.json": schema at #\/properties\/name: not is not supported: /),
+      ],
+    },
+  ],
+  [
+    `npx roseinfer generate a --schema numbers.json ${GREEDY}`,
+    {
+      status: 1,
+      stdout: expect.stringMatching(/^\[.*\n$/s),
+      errors: [expect.stringMatching(/^a completion was cut after 6 tokens, within its JSON: raise --max-new-tokens/)],
+    },
+  ],
+  [
+    `npx roseinfer generate a --schema cat.json --trace cat.json`,
+    {
+      status: 2,
+      stdout: '',
+      errors: ['--trace is "cat.json", expected another file than --schema names'],
+    },
+  ],
+  [`npx roseinfer generate a --schema cat.json`, { stdout: '{"name":"Tom"}\n' }],
+  [`npx roseinfer generate a --schema cat.json -n 2`, { stdout: '{"name":"Tom"}\n\n{"name":"Tom"}\n' }],
+  [
     `head -c 100000 /dev/zero | tr '\\0' a | npx roseinfer generate`,
     {
       status: 2,
@@ -63,6 +105,7 @@ test.each<[line: string, want: Want]>([
   const directory = temporaryDirectory();
   writeFileSync(join(directory, 'story.txt'), '\uFEFFOnce upon\r\n');
   writeFileSync(join(directory, 'latin.txt'), Buffer.from('caf\xe9', 'latin1'));
+  for (const [name, schema] of Object.entries(SCHEMAS)) writeFileSync(join(directory, name), JSON.stringify(schema));
   const result = runShell(line, directory);
   expect({ status: result.status, errors: errorsIn(result.stderr) }).toEqual({ status, errors });
   if (stdout !== undefined) expect(result.stdout).toEqual(stdout);

@@ -72,6 +72,25 @@ describe('streamText', () => {
     expect(await lengthWith(numPromptTokens)).toMatch(/^prompt length is \d+, expected at most \d+/);
   });
 
+  test('holds a prompt and a chat to a constraint, and lets them take what the context has room for', async () => {
+    const limit = 130;
+    const allEven = new Uint32Array(8192 / 32).fill(0x55555555);
+    const constraint = { start: () => 0, allowed: () => allEven, accept: (count: number) => count + 1 };
+    const chat = { template: { encode: async () => [1, 2, 3] } };
+    for (const text of [prompt, [{ role: 'user', content: 'Who came?' }] as const]) {
+      const runner = new FakeRunner({ ...limits, maxModelLen: limit });
+      const request = { prompt: text, sampling: { ignoreEos: true }, constraint, n: 1, signal: AbortSignal.any([]) };
+      const [response] = await streamText(
+        { runner, tokenizer, chat },
+        request,
+        plainWriter(() => {}),
+      );
+      expect(response?.ids).toHaveLength(limit - (response?.promptTokens ?? 0));
+      const masks = runner.plans.flatMap(({ samplingRows }) => samplingRows.map(({ mask }) => mask));
+      expect(new Set(masks.map((mask) => mask?.[0]))).toEqual(new Set([0x55555555]));
+    }
+  });
+
   test('refuses more tokens than the context has room for', async () => {
     const { outcome, written } = await generate({ sampling: { maxTokens: 256 } });
     expect(outcome).toMatchObject({

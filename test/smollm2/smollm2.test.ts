@@ -1,7 +1,8 @@
 // SmolLM2-135M-Instruct from its GGUF file, with 4-bit weights as they are stored, against transformers in float64 on the same weights:
 // tokenizer, chat template, logits, continuations, and conversations through engine and command line.
 // @module-tag smollm2
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { load } from '../../src/load.ts';
 import { openSource } from '../../src/models/resolve-model.ts';
@@ -11,6 +12,7 @@ import type { ChatMessage, ChatTemplate } from '../../src/tokenizer/chat-templat
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { readSafetensors } from '../support/models/read-safetensors.ts';
 import { runNode } from '../support/run-node.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { SMOLLM2_FILE } from './file.ts';
 
 /** Logits and their log-sum may err by this: 30 layers in f32 against float64. */
@@ -151,6 +153,15 @@ describe('roseinfer generate', () => {
   test('answers a question by the chat template as transformers does', () => {
     const [, question] = messagesOf(golden('chat').text);
     expect(generate(question!.content, '--chat')).toBe(`${golden('chat').completion_text}\n`);
+  });
+
+  test('answers a question in the form of a schema', () => {
+    const schema = { type: 'object', properties: { city: { type: 'string', maxLength: 30 } }, required: ['city'] };
+    const file = join(temporaryDirectory(), 'city.json');
+    writeFileSync(file, JSON.stringify(schema));
+    const question = 'Which city is the capital of France? Answer in JSON: {"city": NAME}';
+    const answer: unknown = JSON.parse(generate(question, '--chat', '--schema', file));
+    expect(answer).toEqual({ city: expect.stringContaining('Paris') });
   });
 });
 
