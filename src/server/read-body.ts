@@ -1,5 +1,6 @@
 // The body of a call: bounded while it arrives, JSON by its type and its content, and without nulls, which mean absent outside JSON Schemas.
 import type { IncomingMessage } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import { ApiError } from './api-error.ts';
 
 /** Far above the depth of any call. */
@@ -7,12 +8,17 @@ const MAX_DEPTH = 64;
 /** Keys of JSON Schemas: null is a value like any other in them, and 64 schemas within each other take about twice the levels. */
 const SCHEMA_KEYS = new Set(['schema', 'json', 'guided_json']);
 const MAX_SCHEMA_LEVELS = 256;
+/** Texts, keys among them, lists and objects of a body, at most: reading a million of them would hold up all other calls. */
+const MAX_PARTS = 25_000;
+const [QUOTE, BACKSLASH, OPEN_LIST, OPEN_OBJECT] = [0x22, 0x5c, 0x5b, 0x7b];
+/** Bytes of a body that is read in several turns of the event loop. */
+const LONG_BODY = 2 ** 16;
 const JSON_TYPE = /^application\/json *(?:; *charset="?utf-?8"? *)?$/i;
 
 /**
  * Reads the JSON object of a call.
  *
- * @throws ApiError for another content type or encoding, a body that is too long, no JSON, or no object.
+ * @throws ApiError for another content type or encoding, a body that is too long or has too many parts, no JSON, or no object.
  */
 export async function readJson(
   incoming: IncomingMessage,
@@ -23,7 +29,10 @@ export async function readJson(
   if (!JSON_TYPE.test(type ?? '')) throw wrongType('content-type', type ?? 'missing', 'application/json in UTF-8');
   if (encoding.toLowerCase() !== 'identity') throw wrongType('content-encoding', encoding, 'none');
   const bytes = await readBytes(incoming, maxBytes);
-  return bodyOf(parse(bytes));
+  checkParts(bytes);
+  const json = parse(bytes);
+  if (bytes.length > LONG_BODY) await setImmediate();
+  return bodyOf(json);
 }
 
 /**
@@ -55,6 +64,29 @@ async function readBytes(incoming: IncomingMessage, maxBytes: number): Promise<B
     throw new ApiError(400, 'body ended early', { code: 'incomplete_body', cause });
   }
   return Buffer.concat(chunks);
+}
+
+/** Counts what takes long to read, before it is read. */
+function checkParts(bytes: Buffer): void {
+  let numParts = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte !== QUOTE && byte !== OPEN_LIST && byte !== OPEN_OBJECT) continue;
+    if (byte === QUOTE) at = endOfText(bytes, at);
+    if (++numParts <= MAX_PARTS) continue;
+    const message = `body has more than ${MAX_PARTS} texts, lists and objects, keys included`;
+    throw new ApiError(400, message, { code: 'invalid_json' });
+  }
+}
+
+/** Finds the quotation mark at the end of a text. */
+function endOfText(bytes: Buffer, start: number): number {
+  for (let end = bytes.indexOf(QUOTE, start + 1); end !== -1; end = bytes.indexOf(QUOTE, end + 1)) {
+    let before = end - 1;
+    while (bytes[before] === BACKSLASH) before--;
+    if ((end - before) % 2 === 1) return end;
+  }
+  return bytes.length;
 }
 
 function parse(bytes: Uint8Array): unknown {

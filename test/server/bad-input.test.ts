@@ -274,6 +274,9 @@ describe('bodies, paths and methods', () => {
     ['a number', '1', 400, 'invalid_json'],
     ['nothing', '', 400, 'invalid_json'],
     ['deep nesting', `${'['.repeat(5000)}${']'.repeat(5000)}`, 400, 'invalid_json'],
+    ['many lists', `{"prompt":[${'[],'.repeat(25_000)}[]]}`, 400, 'invalid_json'],
+    ['many texts', `{"prompt":[${'"",'.repeat(25_000)}""]}`, 400, 'invalid_json'],
+    ['a text of brackets', JSON.stringify({ prompt: '[{"\\"'.repeat(12_600) }), 400, 'context_length_exceeded'],
     ['too many bytes', JSON.stringify({ prompt: 'a'.repeat(200_000) }), 413, 'body_too_large'],
   ])('refuses a body of %s', async (_, body, status, code) => {
     const answer = await call('/v1/completions', body);
