@@ -1,6 +1,5 @@
 // A model and its engine as one object, for callers who want text and no parts. It decides nothing: prompts become
 // requests.
-import type { Constraint } from './core/constraint.ts';
 import type { SamplingOptions } from './core/sampling-params.ts';
 import { deriveSeed } from './core/sampling-params.ts';
 import type { ChatReply, ChatRequest } from './engine/chat.ts';
@@ -59,7 +58,8 @@ export class LLM implements AsyncDisposable {
    *
    * @param sampling Parameters of all prompts. A request's own come first. Of a list, prompt i draws with
    * `deriveSeed(seed, i)`, so that a repeated prompt gives different texts.
-   * @throws what `Engine.addRequest` throws; if one prompt of a list is refused, none runs.
+   * @throws what `Engine.addRequest` throws, and what `GrammarCompiler.compile` does of a structured output; if one prompt of a list is
+   * refused, none runs.
    */
   generate(prompt: Prompt, sampling?: SamplingOptions): Promise<FinishedRequest>;
   generate(prompts: readonly Prompt[], sampling?: SamplingOptions): Promise<FinishedRequest[]>;
@@ -68,28 +68,33 @@ export class LLM implements AsyncDisposable {
     sampling: SamplingOptions = {},
   ): Promise<FinishedRequest | FinishedRequest[]> {
     checkSampling(sampling);
-    if (!isList(prompts)) return this.engine.generate(this.#requestOf(prompts, sampling));
+    if (!isList(prompts)) {
+      const request = requestOf(prompts, sampling);
+      return this.engine.generate(asksForForm(request) ? await this.#compiled(request) : request);
+    }
     const { seed } = sampling;
+    const requests = prompts.map((prompt, index) =>
+      // A seed out of range is left for the request's own check.
+      requestOf(prompt, Number.isSafeInteger(seed) ? { ...sampling, seed: deriveSeed(seed ?? 0, index) } : sampling),
+    );
+    const isAnyHeld = requests.some(asksForForm);
     return this.engine.generateBatch(
-      prompts.map((prompt, index) =>
-        // A seed out of range is left for the request's own check.
-        this.#requestOf(
-          prompt,
-          Number.isSafeInteger(seed) ? { ...sampling, seed: deriveSeed(seed ?? 0, index) } : sampling,
-        ),
-      ),
+      isAnyHeld ? await Promise.all(requests.map((request) => this.#compiled(request))) : requests,
     );
   }
 
   /**
-   * Continues a prompt and yields a piece of text per id as it arrives. Leaving the stream early aborts the request.
+   * Continues a prompt and yields a piece of text per id as it arrives. Leaving the stream early aborts the request. A structured output is
+   * read and compiled while the stream is open: one that cannot be kept ends it with `error`.
    *
    * @param sampling Parameters; a request's own come first.
    * @throws what `Engine.stream` throws.
    */
   stream(prompt: Prompt, sampling: SamplingOptions = {}): TextStream {
     checkSampling(sampling);
-    return this.engine.stream(this.#requestOf(prompt, sampling));
+    const { structuredOutput, ...request } = requestOf(prompt, sampling);
+    if (structuredOutput === undefined) return this.engine.stream(request);
+    return this.engine.stream({ ...request, constraint: this.#compiler.constraint(structuredOutput) });
   }
 
   /**
@@ -115,13 +120,13 @@ export class LLM implements AsyncDisposable {
   /**
    * Answers a chat by the model's template; see `Engine.chat`. `engine.streamChat` yields the answer as it arrives.
    *
-   * @throws what `Engine.chat` throws.
+   * @throws what `Engine.chat` throws, and what `GrammarCompiler.compile` does of a structured output.
    */
   async chat(messages: readonly ChatMessage[], request?: StructuredChatRequest): Promise<ChatReply> {
     if (request?.structuredOutput === undefined) return this.engine.chat(messages, request);
     const { structuredOutput, ...rest } = request;
-    const constraint = this.#constraintOf(structuredOutput, request.constraint);
-    return this.engine.chat(messages, { ...rest, constraint });
+    checkAlone(request);
+    return this.engine.chat(messages, { ...rest, constraint: await this.#compiler.compile(structuredOutput) });
   }
 
   /** Closes the engine, which aborts what is unfinished, and then the model. Idempotent. */
@@ -137,25 +142,36 @@ export class LLM implements AsyncDisposable {
     await this.close();
   }
 
-  #requestOf(prompt: Prompt, sampling: SamplingOptions): GenerationRequest {
-    if (typeof prompt === 'string') return { prompt, sampling };
-    const own = checkedRequest(prompt).sampling;
-    const { structuredOutput, ...rest } = prompt;
-    const request =
-      structuredOutput === undefined
-        ? prompt
-        : { ...rest, constraint: this.#constraintOf(structuredOutput, prompt.constraint) };
-    // Anything but an object is left for the request's own check.
-    return own === undefined || isRecord(own) ? { ...request, sampling: { ...sampling, ...own } } : request;
+  /** Compiles the form that a request asks for. */
+  async #compiled({ structuredOutput, ...request }: PromptRequest): Promise<GenerationRequest> {
+    if (structuredOutput === undefined) return request;
+    return { ...request, constraint: await this.#compiler.compile(structuredOutput) };
   }
 
-  /** Makes the constraint of the form that a request asks for. */
-  #constraintOf(output: StructuredOutput, constraint: Constraint | undefined): Constraint {
-    if (constraint !== undefined) throw new RangeValueError('constraint', constraint, 'none beside structuredOutput');
+  /** The compiler of the forms that requests ask for, opened with the first. */
+  get #compiler(): GrammarCompiler {
     const { tokenizer, config, runner } = this.model;
     this.#grammars ??= new GrammarCompiler({ tokenizer, vocabSize: config.vocabSize, eosIds: runner.eosIds });
-    return this.#grammars.constraint(output);
+    return this.#grammars;
   }
+}
+
+/** Makes a request of a prompt. */
+function requestOf(prompt: Prompt, sampling: SamplingOptions): PromptRequest {
+  if (typeof prompt === 'string') return { prompt, sampling };
+  const own = checkedRequest(prompt).sampling;
+  if (asksForForm(prompt)) checkAlone(prompt);
+  // Anything but an object is left for the request's own check.
+  return own === undefined || isRecord(own) ? { ...prompt, sampling: { ...sampling, ...own } } : prompt;
+}
+
+function asksForForm({ structuredOutput }: PromptRequest): boolean {
+  return structuredOutput !== undefined;
+}
+
+/** Refuses a constraint beside a structured output, of which one is made. */
+function checkAlone({ constraint }: Pick<GenerationRequest, 'constraint'>): void {
+  if (constraint !== undefined) throw new RangeValueError('constraint', constraint, 'none beside structuredOutput');
 }
 
 /** Returns a request that is an object: what is in it is the engine's to check. */

@@ -33,6 +33,17 @@ test('a response is what the schema asks for, by a request, a stream and beside 
   expect(text).toBe(held?.text);
 });
 
+test('a form is read beside the event loop, which turns before a large one is refused', async () => {
+  const properties = Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [`k${index}`, { type: 'null' }]));
+  const request = { prompt, structuredOutput: { json: { properties } } };
+  for (const start of [() => llm.generate(request), () => llm.stream(request).next()]) {
+    const order: string[] = [];
+    setImmediate(() => order.push('turn'));
+    await start().catch(() => order.push('refused'));
+    expect(order).toEqual(['turn', 'refused']);
+  }
+});
+
 test('a grammar that is complete ends a request, whatever minTokens and ignoreEos say', async () => {
   const structuredOutput = { choice: ['a bear', 'a bee'] };
   const sampling = { maxTokens: 40, minTokens: 20, ignoreEos: true, seed: 1 };
@@ -40,10 +51,15 @@ test('a grammar that is complete ends a request, whatever minTokens and ignoreEo
   expect([finishReason, structuredOutput.choice.includes(text)]).toEqual(['stop', true]);
 });
 
-test('what cannot be held is refused before anything runs, and one of two rules is', async () => {
+test('what cannot be held is refused before anything runs, or ends its stream, and one of two rules is', async () => {
   const request = { prompt, structuredOutput: { json: { not: {} } } };
   await expect(llm.generate(request)).rejects.toThrow(UnsupportedSchemaError);
-  expect(() => llm.stream(request)).toThrow('schema at #: not is not supported');
+  await expect(llm.generate([prompt, request])).rejects.toThrow(UnsupportedSchemaError);
+  const refused = llm.stream(request);
+  await expect(refused.next()).rejects.toThrow('schema at #: not is not supported');
+  expect(await refused.finished).toMatchObject({ finishReason: 'error', ids: [] });
+  // @ts-expect-error there is no such key
+  expect(() => llm.stream({ prompt, structuredOutput: { schema: {} } })).toThrow('key of structuredOutput is "schema"');
   const constraint = { start: () => 0, allowed: () => new Uint32Array(), accept: () => 0 };
   const both = { prompt, constraint, structuredOutput: { choice: ['a'] } };
   await expect(llm.generate(both)).rejects.toThrow('expected none beside structuredOutput');

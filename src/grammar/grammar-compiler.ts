@@ -8,6 +8,7 @@ import { errorOfRefusal, GrammarClosedError, GrammarFailedError, StructuredOutpu
 import { writeGrammar } from './expression.ts';
 import { GrammarMatcher } from './grammar-matcher.ts';
 import { type FailedWork, GrammarThread, MAX_BYTES } from './grammar-thread.ts';
+import { lateConstraint } from './late-constraint.ts';
 import { checkStructuredOutput, grammarOf, type StructuredOutput } from './structured-output.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
 import type { FromThread, Work } from './worker-messages.ts';
@@ -107,7 +108,9 @@ export class GrammarCompiler implements AsyncDisposable {
   /**
    * Reads and compiles a structured output in the thread; the result serves any number of requests.
    *
-   * @throws as `constraint`, and GrammarFailedError for a compilation of more than a second or 256 MiB, as rejections.
+   * @throws as rejections: RangeValueError for anything but an object with one of the keys of a structured output; UnsupportedSchemaError,
+   * GrammarSyntaxError, GrammarRuleError or GrammarLimitError for what cannot be kept; GrammarFailedError for a compilation of more than a
+   * second or 256 MiB; GrammarClosedError after `close`.
    */
   async compile(output: StructuredOutput): Promise<Constraint<unknown>> {
     if (this.#isClosed) throw new GrammarClosedError();
@@ -117,15 +120,15 @@ export class GrammarCompiler implements AsyncDisposable {
   }
 
   /**
-   * Makes the constraint of a structured output, which is read here and compiled when the first request starts with it. Reading a large one
-   * takes time: `compile` has the thread do it.
+   * Makes the constraint of a structured output at once: requests may start with it, and wait while the thread reads and compiles what is
+   * asked for. Where it cannot be kept they end with `error`; `compile` tells before anything runs.
    *
-   * @throws RangeValueError for anything but an object with one of the keys of a structured output; UnsupportedSchemaError,
-   * GrammarSyntaxError, GrammarRuleError or GrammarLimitError for what cannot be kept; GrammarClosedError after `close`.
+   * @throws RangeValueError for anything but an object with one of the keys of a structured output; GrammarClosedError after `close`.
    */
   constraint(output: StructuredOutput): Constraint<unknown> {
     if (this.#isClosed) throw new GrammarClosedError();
-    return this.#constraintOf(textOf(output));
+    checkStructuredOutput(output);
+    return lateConstraint(this.compile(output));
   }
 
   #constraintOf(text: string): Constraint<GrammarMatcher<KeptGrammar>> {
