@@ -1,4 +1,6 @@
 // Fields of the object of a JSON line, each checked as it is read, so that a value has the type of its method.
+
+import type { Figure } from '../../src/util/figures.ts';
 import { isJsonObject } from '../../src/util/json.ts';
 import { quote } from '../../src/util/quote.ts';
 import type { JsonObject, LineFault } from './json-lines.ts';
@@ -21,10 +23,20 @@ export class JsonFields {
     return this.#object[key] !== undefined;
   }
 
+  /** Tells whether the field is null, and not missing. */
+  isNull(key: string): boolean {
+    return this.#object[key] === null;
+  }
+
   number(key: string): number {
     const value = this.#object[key];
-    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    if (isFiniteNumber(value)) return value;
     throw this.#refuse(key, 'a number');
+  }
+
+  /** Reads a number; null where the file has none. */
+  figure(key: string): Figure {
+    return this.#object[key] === null ? null : this.number(key);
   }
 
   integer(key: string, least: number): number {
@@ -65,17 +77,42 @@ export class JsonFields {
     });
   }
 
+  /** Reads an object by its keys. */
+  entries(key: string): [name: string, JsonFields][] {
+    const value = this.#object[key];
+    if (!isJsonObject(value)) throw this.#refuse(key, 'an object');
+    const fields = this.object(key);
+    return Object.keys(value).map((name) => [name, fields.object(name)]);
+  }
+
+  numbers(key: string): number[] {
+    return this.#each(key, isFiniteNumber, 'a number');
+  }
+
+  /** Reads a list of numbers, any of which may be null. */
+  figures(key: string): Figure[] {
+    return this.#each(key, (value): value is Figure => value === null || isFiniteNumber(value), 'a number or null');
+  }
+
+  /** Reads a list of lists of numbers. */
+  numberLists(key: string): number[][] {
+    return this.#each(key, isNumberList, 'a list of numbers');
+  }
+
   integers(key: string, least: number): number[] {
-    return this.#list(key).map((value, index) => {
-      if (Number.isSafeInteger(value) && Number(value) >= least) return Number(value);
-      throw this.#fault(`${this.#nameOf(key)}[${index}] is ${quote(value)}, expected an integer ≥ ${least}`);
-    });
+    const isOne = (value: unknown): value is number =>
+      isFiniteNumber(value) && Number.isSafeInteger(value) && value >= least;
+    return this.#each(key, isOne, `an integer ≥ ${least}`);
   }
 
   texts(key: string): string[] {
+    return this.#each(key, (value) => typeof value === 'string', 'text');
+  }
+
+  #each<T>(key: string, accepts: (value: unknown) => value is T, expected: string): T[] {
     return this.#list(key).map((value, index) => {
-      if (typeof value === 'string') return value;
-      throw this.#fault(`${this.#nameOf(key)}[${index}] is ${quote(value)}, expected text`);
+      if (accepts(value)) return value;
+      throw this.#fault(`${this.#nameOf(key)}[${index}] is ${quote(value)}, expected ${expected}`);
     });
   }
 
@@ -95,4 +132,12 @@ export class JsonFields {
       `${this.#nameOf(key)} is ${value === undefined ? 'missing' : quote(value)}, expected ${expected}`,
     );
   }
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+function isNumberList(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every(isFiniteNumber);
 }

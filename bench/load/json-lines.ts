@@ -32,6 +32,8 @@ export class JsonLinesError extends RoseinferError {
 
 /** Bytes of the longest line: usual ones have hundreds, a prompt of a whole book has millions. */
 const MAX_LINE_BYTES = 2 ** 26;
+/** Bytes of the longest file that is read whole. */
+const MAX_FILE_BYTES = 2 ** 28;
 const NEWLINE = 0x0a;
 
 /**
@@ -56,6 +58,31 @@ export async function readJsonLines<Value>(
   }
   if (values.length === 0) throw new JsonLinesError(path, null, 'no lines, expected at least 1');
   return values;
+}
+
+/**
+ * Reads a file of one JSON object; `fault` makes errors about it.
+ *
+ * @throws JsonLinesError naming the file, and the signal's reason.
+ */
+export async function readJsonFile(
+  path: string,
+  signal: AbortSignal,
+): Promise<{ readonly object: JsonObject; readonly fault: LineFault }> {
+  const fault: LineFault = (problem, options) => new JsonLinesError(path, null, problem, options);
+  const chunks: Buffer[] = [];
+  let numBytes = 0;
+  for await (const chunk of chunksOf(path, signal)) {
+    chunks.push(chunk);
+    numBytes += chunk.length;
+    if (numBytes > MAX_FILE_BYTES) throw fault(`longer than ${MAX_FILE_BYTES} bytes`);
+  }
+  const object = parseJsonObject(
+    decode(Buffer.concat(chunks), fault),
+    'the file',
+    ({ subject, found, expected, cause }) => fault(`${subject} is ${found}, expected ${expected}`, { cause }),
+  );
+  return { object, fault };
 }
 
 /** Yields the lines of a file as bytes, without their ends. */

@@ -2,9 +2,9 @@
 import { uniform } from '../../src/util/rng.ts';
 
 /** Purpose of random numbers. */
-export type DrawPurpose = 'arrivals' | 'input lengths' | 'output lengths' | 'step times';
+export type DrawPurpose = 'arrivals' | 'input lengths' | 'output lengths' | 'step times' | 'resamples';
 
-const PURPOSES: readonly DrawPurpose[] = ['arrivals', 'input lengths', 'output lengths', 'step times'];
+const PURPOSES: readonly DrawPurpose[] = ['arrivals', 'input lengths', 'output lengths', 'step times', 'resamples'];
 
 /** Random numbers that depend on seed and purpose alone. */
 export class RandomStream {
