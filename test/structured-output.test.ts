@@ -4,8 +4,10 @@ import { UnsupportedSchemaError } from '../src/grammar/errors.ts';
 import { GrammarCompiler } from '../src/grammar/grammar-compiler.ts';
 import type { LLM } from '../src/llm.ts';
 import { load } from '../src/load.ts';
-import { judgeOf, randomSchema, withDefinitions } from './support/grammar/schemas.ts';
-import { randomNumbers } from './support/grammar/walk.ts';
+import { partOfCorpus } from './support/grammar/corpus.ts';
+import { judgeOutputs } from './support/grammar/judge-outputs.ts';
+import { judgeOf } from './support/grammar/schemas.ts';
+import type { OutputCase } from './support/grammar/texts.ts';
 
 const PERSON = {
   type: 'object',
@@ -65,22 +67,27 @@ test('what cannot be held is refused before anything runs, or ends its stream, a
   await expect(llm.generate(both)).rejects.toThrow('expected none beside structuredOutput');
 });
 
-test('outputs of 60 schemas that end fit them, and most end', async () => {
-  const random = randomNumbers(60);
-  const schemas = Array.from({ length: 60 }, () => withDefinitions(randomSchema(random, 2)));
+test('outputs of 60 schemas, grammars, regular expressions and choices that end fit them, most end, and the others can go on', async () => {
   // A busy machine may compile for longer than a second.
-  const { tokenizer, model } = llm;
+  const { tokenizer, model, engine } = llm;
   const options = { tokenizer, vocabSize: model.config.vocabSize, maxCompileMs: 20_000 };
   await using compiler = new GrammarCompiler(options);
-  const responses = await llm.generate(
-    schemas.map((json) => ({ prompt, constraint: compiler.constraint({ json }) })),
-    { maxTokens: 512, seed: 11 },
-  );
-  const ended = responses.filter(({ finishReason }) => finishReason === 'stop');
-  const wrong = responses.filter(
-    ({ finishReason, text }, index) => finishReason === 'stop' && !judgeOf(schemas[index])(text),
-  );
-  expect(wrong.map(({ text }) => text)).toEqual([]);
-  expect(responses.map(({ finishReason }) => finishReason)).not.toContain('error');
-  expect(ended.length).toBeGreaterThanOrEqual(0.9 * schemas.length);
+  const promptIds = () => tokenizer.encode(prompt);
+  const cases = partOfCorpus(60);
+  const { numEnded, cut, wrong } = await judgeOutputs(cases, { engine, compiler, promptIds, width: 8 }, 11);
+  expect(wrong).toEqual([]);
+  expect(numEnded).toBeGreaterThanOrEqual(0.9 * cases.length);
+  expect(numEnded + cut.length).toBe(60);
+});
+
+test('an output that does not fit is found, and a cut one that its grammar does not go on with', async () => {
+  const { tokenizer, model, engine } = llm;
+  const options = { tokenizer, vocabSize: model.config.vocabSize, maxCompileMs: 20_000 };
+  await using compiler = new GrammarCompiler(options);
+  const ask = (asked: GrammarCompiler, each: OutputCase) =>
+    judgeOutputs([each], { engine, compiler: asked, promptIds: () => tokenizer.encode(prompt), width: 1 }, 1);
+  const wrong = { name: 'no', output: { choice: ['yes'] }, fits: (text: string) => text === 'no' };
+  expect((await ask(compiler, wrong)).wrong).toEqual(['no: does not fit: yes']);
+  const endless = { name: 'endless', output: { regex: 'a{600,}' }, fits: () => true };
+  expect((await ask(compiler, endless)).cut).toEqual(['endless']);
 });

@@ -4,7 +4,11 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { FORMATS } from '../../../src/grammar/formats.ts';
 
-const JUDGE = { strict: true, strictTypes: false, strictTuples: false, strictRequired: false } as const;
+/** Strict mode, with its parts that only log left out. By default Ajv takes what objects inherit for properties: `constructor`. */
+const JUDGE = {
+  ...{ strict: true, strictTypes: false, strictTuples: false, strictRequired: false },
+  ownProperties: true,
+} as const;
 
 /** Makes the judge of a schema by Ajv: of draft 2020-12, or of draft 7 where lists of `items` are meant, of which some are older. */
 export function judgeOf(schema: unknown, isDraft7 = false): (text: string) => boolean {

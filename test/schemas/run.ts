@@ -1,0 +1,106 @@
+// Structured output at temperature 1: 300 schemas, regular expressions, grammars and lists of texts, asked of the bundled model and of
+// SmolLM2. Each output that ends has to fit, by Ajv in strict mode or by judges of our own; nine of ten have to end, and one that is
+// cut has to be one that its grammar goes on with. Where the file of SmolLM2 can't be had, it says so and passes.
+//   npm run test:schemas -- [--model tales|smollm2] [--count 300] [--width 16] [--seed 0]
+import { parseArgs } from 'node:util';
+import { Engine } from '../../src/engine/engine.ts';
+import { GrammarCompiler } from '../../src/grammar/grammar-compiler.ts';
+import type { LoadedModel } from '../../src/load-model.ts';
+import { choiceFlag, integerFlag } from '../../src/terminal/flags.ts';
+import { openModel } from '../../src/terminal/open-model.ts';
+import { StatusLine } from '../../src/terminal/status-line.ts';
+import { fetchSmolLM2 } from '../smollm2/file.ts';
+import { CORPUS_SIZE, DRAFT_2020_12, partOfCorpus, type SuiteCases } from '../support/grammar/corpus.ts';
+import { type Findings, judgeOutputs } from '../support/grammar/judge-outputs.ts';
+import type { OutputCase } from '../support/grammar/texts.ts';
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    count: { type: 'string', default: String(CORPUS_SIZE) },
+    width: { type: 'string', default: '16' },
+    seed: { type: 'string', default: '0' },
+  },
+});
+const number = (name: 'count' | 'width' | 'seed', min: number) => integerFlag(name, min).coerce(values[name]);
+const [count, width, seed] = [number('count', 1), number('width', 1), number('seed', 0)];
+const MODELS = ['tales', 'smollm2'] as const;
+const models = values.model === undefined ? MODELS : [choiceFlag('model', MODELS).coerce(values.model)];
+
+/** Share of the outputs that have to end. */
+const MIN_ENDED = 0.9;
+/** Longest compilation: a busy machine is no fault of a grammar. */
+const MAX_COMPILE_MS = 120_000;
+const MAX_MODEL_LEN = 1024;
+/** Characters of an output's description in a prompt. */
+const MAX_DESCRIBED = 800;
+
+/** Prompt of the model that only continues. */
+const STORY = 'Once upon a time there was a king who';
+
+tellSuite(DRAFT_2020_12);
+const cases = partOfCorpus(Math.min(count, CORPUS_SIZE));
+for (const name of models) {
+  const path = name === 'tales' ? undefined : await smolLM2();
+  if (path !== null) tell(name, await judge(path));
+}
+
+function tellSuite({ cases: enforced, refusals, unjudged }: SuiteCases): void {
+  const total = enforced.length + refusals.length + unjudged.length;
+  const counts = Array.from(
+    Map.groupBy(refusals, (keyword) => keyword),
+    ([keyword, { length }]) => `${keyword} ${length}`,
+  );
+  console.log(
+    `JSON Schema Test Suite, draft 2020-12: ${total} schemas, ${enforced.length} enforced, ${refusals.length} refused`,
+  );
+  console.log(`refused by keyword or place: ${counts.join(', ')}`);
+  console.log(`left out, for they have meta-schemas of their own: ${unjudged.length}`);
+}
+
+async function smolLM2(): Promise<string | null> {
+  return fetchSmolLM2().catch((error: unknown) => {
+    console.log(`smollm2: not run, for the file can't be had: ${String(error).split('\n')[0]}`);
+    return null;
+  });
+}
+
+async function judge(path: string | undefined): Promise<Findings & { readonly seconds: number }> {
+  using status = new StatusLine(process.stderr);
+  const { signal } = new AbortController();
+  // The thread that compiles would inherit the lowest priority, and starve on a busy machine.
+  const yieldToAdapter = false;
+  const sizes = { maxBatchSize: width, maxModelLen: MAX_MODEL_LEN };
+  const options = { ...sizes, yieldToAdapter, signal, status, log: console.error };
+  await using model = await openModel(path, options);
+  const { runner, tokenizer, config, chat } = model;
+  await using engine = new Engine({ runner, tokenizer, chat });
+  const { vocabSize } = config;
+  await using compiler = new GrammarCompiler({
+    tokenizer,
+    vocabSize,
+    eosIds: runner.eosIds,
+    maxCompileMs: MAX_COMPILE_MS,
+  });
+  const start = performance.now();
+  const onEnd = (numDone: number) => status.show(`${numDone} of ${cases.length} outputs`);
+  const promptIds = (each: OutputCase) => promptOf(each, model);
+  const findings = await judgeOutputs(cases, { engine, compiler, promptIds, width, onEnd }, seed);
+  return { ...findings, seconds: (performance.now() - start) / 1000 };
+}
+
+async function promptOf({ output }: OutputCase, { tokenizer, chat }: LoadedModel): Promise<readonly number[]> {
+  if (chat === undefined) return tokenizer.encode(STORY);
+  const described = JSON.stringify(output).slice(0, MAX_DESCRIBED);
+  const content = `Answer with a short text of this form, and nothing else: ${described}`;
+  return chat.template.encode([{ role: 'user', content }]);
+}
+
+function tell(name: string, { numEnded, numIds, cut, wrong, seconds }: Findings & { readonly seconds: number }): void {
+  console.log(
+    `${name}: ${cases.length} outputs, ${numEnded} ended and fit, ${cut.length} cut at 512 tokens and gone on with, ${wrong.length} wrong · ${numIds} tokens in ${seconds.toFixed(0)} s`,
+  );
+  for (const each of cut) console.log(`  cut: ${each.slice(0, 200)}`);
+  for (const each of wrong) console.log(`  wrong: ${each}`);
+  if (wrong.length > 0 || numEnded < MIN_ENDED * cases.length) process.exitCode = 1;
+}
