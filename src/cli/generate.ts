@@ -16,10 +16,6 @@ import {
   modelFlags,
   modelOptions,
   nameFlag,
-  optionalFlags,
-  penaltyFlags,
-  samplingFlags,
-  seedFlag,
   switchFlag,
   textFlag,
   traceFlag,
@@ -38,6 +34,7 @@ import { defineCommand } from './command.ts';
 import { type CompletionWriter, jsonWriter, logprobsWriter, plainWriter } from './generate/completion-writers.ts';
 import { readPrompt } from './generate/read-prompt.ts';
 import { readSchema } from './generate/read-schema.ts';
+import { generationFlags, samplingOf } from './generation-flags.ts';
 
 /** The flags of `roseinfer generate`. */
 const generateFlags = {
@@ -49,15 +46,12 @@ const generateFlags = {
   file: { ...nameFlag('file'), describe: 'file with the text to continue' },
   chat: { ...switchFlag('chat'), describe: 'answer the prompt, a message, by the chat template of the model' },
   system: { ...textFlag('system'), describe: 'message of the system before the prompt, in a chat' },
+  ...generationFlags,
   'max-new-tokens': {
-    ...integerFlag('max-new-tokens', 1),
+    ...generationFlags['max-new-tokens'],
     defaultDescription: '100, or what the context has room for; that with --schema',
-    describe: 'most tokens to generate',
   },
   schema: { ...nameFlag('schema'), describe: 'file with a JSON Schema: the completion is JSON that fits it' },
-  ...optionalFlags(samplingFlags),
-  ...optionalFlags(penaltyFlags),
-  seed: { ...seedFlag('seed'), defaultDescription: 'drawn', describe: 'same seed, same text' },
   n: { ...integerFlag('n', 1), defaultDescription: '1', describe: 'completions of the prompt, side by side; -n, too' },
   json: { ...switchFlag('json'), describe: 'print each completion as a JSON object on a line of its own' },
   'show-logprobs': {
@@ -102,21 +96,7 @@ async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> 
   });
   if (args.chat && model.chat === undefined) throw new NoChatTemplateError(modelName(args.model));
   trace?.describe(modelName(args.model), model);
-  const sampling = {
-    maxTokens: args['max-new-tokens'],
-    temperature: args.temperature,
-    topK: args['top-k'],
-    topP: args['top-p'],
-    minP: args['min-p'],
-    repetitionPenalty: args['repetition-penalty'],
-    presencePenalty: args['presence-penalty'],
-    frequencyPenalty: args['frequency-penalty'],
-    minTokens: args['min-tokens'],
-    stop: args.stop,
-    seed: args.seed,
-    ignoreEos: args['ignore-eos'],
-    logprobs: args['show-logprobs'] ? 0 : undefined,
-  };
+  const sampling = { ...samplingOf(args), logprobs: args['show-logprobs'] ? 0 : undefined };
   const { runner, tokenizer, chat } = model;
   const engine = { runner, tokenizer, chat, ...trace?.watch('generate') };
   await using grammars = schema === null ? null : compilerFor(model);
