@@ -4,6 +4,7 @@ import type { Command, CommandTable } from './command.ts';
 /** All commands. */
 export const COMMANDS: CommandTable = {
   generate: { purpose: 'continue a text', load: async () => (await import('./generate.ts')).generateCommand },
+  chat: { purpose: 'talk with a model', load: async () => (await import('./chat.ts')).chatCommand },
   batch: { purpose: 'answer the calls of a file', load: async () => (await import('./batch.ts')).batchCommand },
   serve: { purpose: 'answer calls of OpenAI clients', load: async () => (await import('./serve.ts')).serveCommand },
   pull: { purpose: 'bring a model of the Hugging Face hub', load: async () => (await import('./pull.ts')).pullCommand },

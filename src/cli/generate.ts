@@ -21,7 +21,6 @@ import {
   traceFlag,
   tuneFlag,
 } from '../terminal/flags.ts';
-import { drawFlagNames } from '../terminal/idle-flags.ts';
 import { modelName, openModel } from '../terminal/open-model.ts';
 import { checkOutputs } from '../terminal/output-file.ts';
 import { StatusLine } from '../terminal/status-line.ts';
@@ -34,7 +33,7 @@ import { defineCommand } from './command.ts';
 import { type CompletionWriter, jsonWriter, logprobsWriter, plainWriter } from './generate/completion-writers.ts';
 import { readPrompt } from './generate/read-prompt.ts';
 import { readSchema } from './generate/read-schema.ts';
-import { generationFlags, samplingOf } from './generation-flags.ts';
+import { generationFlags, idleGenerationFlags, samplingOf } from './generation-flags.ts';
 
 /** The flags of `roseinfer generate`. */
 const generateFlags = {
@@ -210,8 +209,6 @@ export const generateCommand = defineCommand({
   check: ({ system, chat }) => {
     if (system !== undefined && !chat) throw new UsageError('--system is without --chat, expected both');
   },
-  idle: [
-    { flags: [...drawFlagNames, 'seed'], isIdle: ({ temperature }) => temperature === 0, why: 'at --temperature 0' },
-  ],
+  idle: idleGenerationFlags,
   run: generate,
 });

@@ -2,6 +2,7 @@
 import type { InferredOptionTypes } from 'yargs';
 import type { SamplingOptions } from '../core/sampling-params.ts';
 import { integerFlag, optionalFlags, penaltyFlags, samplingFlags, seedFlag } from '../terminal/flags.ts';
+import { drawFlagNames, type IdleFlags } from '../terminal/idle-flags.ts';
 
 /** The flags by name, which are undefined where they are not given. Each command says how many tokens are then the most. */
 export const generationFlags = {
@@ -31,3 +32,8 @@ export function samplingOf(args: GenerationArgs): SamplingOptions {
     ignoreEos: args['ignore-eos'],
   };
 }
+
+/** Those that change nothing beside others. */
+export const idleGenerationFlags: readonly IdleFlags<GenerationArgs>[] = [
+  { flags: [...drawFlagNames, 'seed'], isIdle: ({ temperature }) => temperature === 0, why: 'at --temperature 0' },
+];
