@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a fresh machine ready: the npm packages, then a Vulkan driver in software where no WebGPU adapter answers.
+# Makes a fresh machine ready: the npm packages, tmux for one of the tests, then a Vulkan driver in software where no WebGPU adapter answers.
 # What is there already stays: a second run changes nothing.
 set -eu
 cd "$(dirname "$0")/.."
@@ -32,6 +32,7 @@ packages_work() { "$node" --eval 'import("webgpu")' >/dev/null 2>&1; }
 probe() { "$node" .setup/probe.mjs 2>/dev/null; }
 
 install_packages
+sh .setup/tmux.sh
 
 if adapter=$(probe); then
   say "$adapter"

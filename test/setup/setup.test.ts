@@ -19,6 +19,7 @@ beforeEach(() => {
   mkdirSync(at('etc/apt/sources.list.d'));
   program('id', 'echo 0');
   program('dpkg', '');
+  program('tmux', '');
   npm('exit 0');
 });
 
@@ -121,6 +122,31 @@ describe('the driver', () => {
     expect(setup()).toMatchObject({ status: 1, stderr: expect.stringContaining('the driver is installed, but') });
     apt('true', 'touch driver');
     expect(setup()).toMatchObject({ status: 0, log: ALL });
+  });
+});
+
+describe('tmux', () => {
+  beforeEach(() => {
+    program('tmux', '[ -e terminal ]');
+  });
+
+  test('is installed once', () => {
+    apt('true', 'case "$*" in *tmux*) touch terminal ;; esac');
+    expect(setup()).toMatchObject({ status: 0, log: ['npm ci', ...ALL] });
+    expect(sources()).toEqual([]);
+    expect(setup()).toMatchObject({ status: 0, log: [] });
+  });
+
+  test('is no reason for setup to fail, and is tried again', () => {
+    apt('exit 100', 'exit 100');
+    expect(setup()).toMatchObject({ status: 0, log: ['npm ci', ...ALL] });
+    expect(setup()).toMatchObject({ status: 0, log: ALL });
+  });
+
+  test('is left to the user who is not root', () => {
+    program('id', 'echo 1000');
+    apt('true', 'touch terminal');
+    expect(setup()).toMatchObject({ status: 0, log: ['npm ci'] });
   });
 });
 
