@@ -33,6 +33,7 @@ const LINES_ABOVE_ROOT_FILES = 3;
 /** The layers of bench/, over which stand its scripts. */
 const BENCH_LAYERS = [
   ['experiments', 'invariance', 'simulation', 'serving', 'peers', 'profile', 'page', 'compare'],
+  ['pictures'],
   ['open-loop'],
   ['closed-loop'],
   ['load', 'kernels'],

@@ -9,6 +9,7 @@ import { checkOutputs, replaceFile, tellNothingYet } from '../src/terminal/outpu
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { TraceFile } from '../src/terminal/trace-file.ts';
 import { packageRoot } from '../src/util/package-info.ts';
+import { checkReport, wantsReport, writeReport } from './charts/report-files.ts';
 import { runBenchmark } from './closed-loop/benchmark.ts';
 import { reportJson } from './closed-loop/json-report.ts';
 import { type ModeReport, reportMode } from './closed-loop/mode-report.ts';
@@ -24,12 +25,16 @@ import { benchmarkOpenLoop } from './open-loop/benchmark.ts';
 import { openLoopJson } from './open-loop/json-report.ts';
 import { reportOpenLoop } from './open-loop/report.ts';
 import { RunLog } from './open-loop/run-log.ts';
+import type { OpenLoopRun } from './open-loop/run-open-loop.ts';
 import { formatOpenLoop } from './open-loop/text-report.ts';
+import { asOpenLoop } from './pictures/pictured-run.ts';
+import { runPage } from './pictures/run-page.ts';
 import { profileModel } from './profile/profile-model.ts';
 import { writeJson } from './report/json-file.ts';
-import { readCommit } from './report/meta.ts';
+import { readCommit, reportMeta } from './report/meta.ts';
 
 const RECORD_FLAG = '--record';
+const REPORT_FLAG = '--report';
 
 /** Surroundings of a run. */
 interface Bench {
@@ -40,11 +45,19 @@ interface Bench {
   readonly status: StatusLine;
   /** Numbers of each mode, collected for the JSON file. */
   readonly reports: Map<string, unknown>;
+  /** Runs of each mode, collected for the page of --report. */
+  readonly runs: Map<string, OpenLoopRun>;
 }
 
 async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
-  const outputs = { '--json': args.json, [RECORD_FLAG]: args.record, '--trace': args.trace };
+  const outputs = {
+    '--json': args.json,
+    [RECORD_FLAG]: args.record,
+    '--trace': args.trace,
+    [REPORT_FLAG]: args.report,
+  };
   await checkOutputs(outputs, { '--dataset': args.dataset, '--model': await modelFiles(args.model) });
+  await checkReport(args);
   await using trace = args.trace === undefined ? null : new TraceFile(args.trace, signal);
   const dataset = args.dataset === undefined ? null : await readDataset(args.dataset, signal);
   using status = new StatusLine(process.stderr);
@@ -65,27 +78,42 @@ async function bench(args: BenchArgs, signal: AbortSignal): Promise<void> {
   }
   trace?.describe(modelName(args.model), model);
   const run = isOpenLoop(args) ? runOpenLoop : runClosedLoop;
-  const reports = new Map<string, unknown>();
+  const surroundings = { model, trace, dataset, signal, status, reports: new Map(), runs: new Map() };
   await using unsaved = new AsyncDisposableStack();
-  unsaved.defer(() => saveReports(args, model, reports, signal));
-  throwIfUnsound(await run(args, { model, trace, dataset, signal, status, reports }));
+  unsaved.defer(() => savePage(args, surroundings));
+  unsaved.defer(() => saveReports(args, surroundings));
+  throwIfUnsound(await run(args, surroundings));
 }
 
 /** Writes the numbers of all modes that ran to the file of --json, also when the run was interrupted or failed. */
-async function saveReports(
-  args: BenchArgs,
-  { adapter, dtype, fallbacks }: LoadedModel,
-  reports: ReadonlyMap<string, unknown>,
-  signal: AbortSignal,
-): Promise<void> {
+async function saveReports(args: BenchArgs, { model, reports, signal }: Bench): Promise<void> {
   const { json } = args;
   if (json === undefined) return;
   if (reports.size > 0) {
-    const commit = await readCommit(packageRoot);
     const isPartial = signal.aborted || reports.size < modesOf(args).length;
-    const origin = { args, adapter, model: modelName(args.model), dtype, fallbacks, commit, isPartial };
-    await writeJson(json, reportJson(reports, origin));
+    await writeJson(json, reportJson(reports, { ...(await originOf(args, model)), isPartial }));
   } else if (signal.aborted) tellNothingYet('--json', json);
+}
+
+/** Writes the page and the figures of all modes that ran, also when the run was interrupted or failed. */
+async function savePage(args: BenchArgs, { model, runs, signal }: Bench): Promise<void> {
+  if (!wantsReport(args)) return;
+  if (runs.size > 0) {
+    const remarks = [
+      ...(signal.aborted || runs.size < modesOf(args).length
+        ? ['The run was interrupted: this is what it had until then.']
+        : []),
+      ...(args.trace === undefined ? [] : ['Each kernel was timed for a trace, which slowed all steps down.']),
+    ];
+    const prompts = isOpenLoop(args) ? null : buildRequests(args).map(({ prompt }) => prompt);
+    const meta = reportMeta(await originOf(args, model));
+    const { limits } = model.runner;
+    await writeReport(args, runPage({ runs: [...runs.values()], limits, prompts, meta, remarks }));
+  } else if (signal.aborted) tellNothingYet(REPORT_FLAG, args.report ?? args['report-svg'] ?? '');
+}
+
+async function originOf(args: BenchArgs, { adapter, dtype, fallbacks }: LoadedModel) {
+  return { args, adapter, model: modelName(args.model), dtype, fallbacks, commit: await readCommit(packageRoot) };
 }
 
 async function runClosedLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
@@ -100,9 +128,14 @@ async function runClosedLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
     settings: engineSettings(args),
     signal,
     watchRun: (name) => trace?.watch(name),
+    recordsSteps: wantsReport(args),
     onProgress: (label, numIds) => status.show(`${label}: ${numIds} tokens`),
-    onInterrupted: (run, rounds) => bench.reports.set(run.mode, reportMode(run, rounds)),
+    onInterrupted: (run, rounds) => {
+      bench.reports.set(run.mode, reportMode(run, rounds));
+      bench.runs.set(run.mode, asOpenLoop(run));
+    },
     onMode: (run, rounds) => {
+      bench.runs.set(run.mode, asOpenLoop(run));
       const report = reportMode(run, rounds);
       reports.set(run.mode, report);
       bench.reports.set(run.mode, report);
@@ -138,9 +171,14 @@ async function runOpenLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
     settings,
     log,
     watchRun: (name) => trace?.watch(name),
+    recordsSteps: wantsReport(args),
     onProgress: (label, numEnded) => status.show(`${label}: ${numEnded} requests have ended`),
-    onInterrupted: (run) => reports.set(run.mode, openLoopJson(reportOpenLoop(run, args.goodput), args)),
+    onInterrupted: (run) => {
+      reports.set(run.mode, openLoopJson(reportOpenLoop(run, args.goodput), args));
+      bench.runs.set(run.mode, run);
+    },
     onRun: (run) => {
+      bench.runs.set(run.mode, run);
       const report = reportOpenLoop(run, args.goodput);
       reports.set(run.mode, openLoopJson(report, args));
       status.clear();

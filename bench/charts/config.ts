@@ -22,7 +22,9 @@ export const chartConfig: Config = {
     labelFontSize: 12,
     titleFontSize: 12,
     titlePadding: 8,
+    labelFlush: false,
   },
+  axisX: { tickCount: 10 },
   legend: {
     labelColor: COLORS.ink,
     titleColor: COLORS.ink,
@@ -31,6 +33,7 @@ export const chartConfig: Config = {
     titleFontWeight: 'normal',
     orient: 'top',
     symbolSize: 120,
+    symbolType: 'square',
     labelLimit: 0,
   },
   header: {

@@ -88,20 +88,26 @@ function renderChart({ name, title, caption }: Chart, drawings: Drawings): strin
 }
 
 function renderTable({ columns, rows, folded }: Table): string {
-  const head = columns === undefined ? '' : `<thead>${renderRow(columns.map((text) => cell('th', text)))}</thead>`;
-  const lines = rows.map((row) =>
-    renderRow(row.map((text, index) => (index === 0 && columns === undefined ? cell('th', text) : cell('td', text)))),
-  );
+  const width = Math.max(0, ...rows.map(({ length }) => length));
+  const isNumeric = Array.from({ length: width }, (_, column) => columns !== undefined && areNumbers(rows, column));
+  const cells = (tag: 'td' | 'th', row: readonly string[]) =>
+    row.map((text, column) => cell(column === 0 && columns === undefined ? 'th' : tag, text, isNumeric[column]));
+  const head = columns === undefined ? '' : `<thead>${renderRow(cells('th', columns))}</thead>`;
+  const lines = rows.map((row) => renderRow(cells('td', row)));
   const table = `<div class="wide"><table>${head}<tbody>\n${lines.join('\n')}\n</tbody></table></div>`;
   return folded === undefined ? table : `<details><summary>${escapeText(folded)}</summary>\n${table}\n</details>`;
 }
 
-/** Numbers stand to the right, under each other. */
-const NUMBER = /^[-+−]?[\d.,]+( ?[a-zµ%×/]+)?$/iu;
+/** Number with its unit; a dash stands for none. */
+const NUMBER = /^([-+−]?[\d.,]+( ?[a-zµ%×/]+)?|-)$/iu;
 
-function cell(tag: 'td' | 'th', text: string): string {
-  const kind = tag === 'td' && (NUMBER.test(text) || text === '-') ? ' class="number"' : '';
-  return `<${tag}${kind}>${escapeText(text)}</${tag}>`;
+/** Tells whether a column holds numbers alone: they stand to the right, under each other. */
+function areNumbers(rows: readonly (readonly string[])[], column: number): boolean {
+  return rows.every((row) => NUMBER.test(row[column] ?? '-'));
+}
+
+function cell(tag: 'td' | 'th', text: string, isNumber = false): string {
+  return `<${tag}${isNumber ? ' class="number"' : ''}>${escapeText(text)}</${tag}>`;
 }
 
 function renderRow(cells: readonly string[]): string {

@@ -16,6 +16,8 @@ export interface BenchmarkOptions extends Omit<WarmUpOptions, 'onInterrupted'> {
   readonly onInterrupted?: ((run: ModeRun, rounds: readonly ModeRun[]) => void) | undefined;
   /** Makes what watches the engine of a run, by name; warm-ups are not watched. */
   readonly watchRun?: (name: string) => EngineWatch | undefined;
+  /** Records steps and timelines of runs; default false. */
+  readonly recordsSteps?: boolean | undefined;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface BenchmarkOptions extends Omit<WarmUpOptions, 'onInterrupted'> {
  */
 export async function runBenchmark(
   requests: readonly BenchRequest[],
-  { modes, warmup, repeat, onProgress, onMode, onInterrupted, watchRun, ...options }: BenchmarkOptions,
+  { modes, warmup, repeat, onProgress, onMode, onInterrupted, watchRun, recordsSteps, ...options }: BenchmarkOptions,
 ): Promise<ModeRun[]> {
   await checkRequests(requests, options);
   await warmUp(requests, { modes, warmup, onProgress, ...options });
@@ -39,7 +41,7 @@ export async function runBenchmark(
     for (const mode of modes) {
       const label = `${mode} run ${i} of ${repeat}`;
       const onIds = (numIds: number) => onProgress(label, numIds);
-      const run = { ...options, watch: watchRun?.(label), onIds, onInterrupted: reportRuns };
+      const run = { ...options, watch: watchRun?.(label), recordsSteps, onIds, onInterrupted: reportRuns };
       runs.push(await runMode(mode, requests, run));
       if (i === repeat) onMode(medianRun(ofMode(mode)), ofMode(mode));
     }

@@ -6,6 +6,7 @@ import type { EngineWatch } from '../../src/engine/engine-options.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { type RecordedStep, recordSteps } from '../common/recorded-step.ts';
 import { withExecute } from '../common/with-execute.ts';
 import { DEFAULT_SETTINGS, type EngineSettings, engineOptions } from '../load/engine-settings.ts';
 import type { BenchRequest } from '../load/requests.ts';
@@ -21,6 +22,8 @@ export interface ModeOptions {
   readonly onIds?: (numIds: number) => void;
   /** Watches the engine. */
   readonly watch?: EngineWatch | undefined;
+  /** Records steps and timelines; default false. */
+  readonly recordsSteps?: boolean | undefined;
   /** Receives the partial run that the signal interrupted, before the signal's reason is thrown. */
   readonly onInterrupted?: ((run: ModeRun) => void) | undefined;
 }
@@ -34,6 +37,8 @@ export interface ModeRun {
   readonly end: number;
   /** In the order of the requests. */
   readonly responses: readonly FinishedRequest[];
+  /** Empty unless they were to be recorded. */
+  readonly steps: readonly RecordedStep[];
 }
 
 /**
@@ -46,15 +51,10 @@ export async function runMode(
   requests: readonly BenchRequest[],
   options: ModeOptions,
 ): Promise<ModeRun> {
-  const {
-    runner,
-    tokenizer,
-    signal,
-    watch,
-    clock = systemClock,
-    settings = DEFAULT_SETTINGS,
-    onIds = () => {},
-  } = options;
+  const { runner, tokenizer, signal, clock = systemClock, settings = DEFAULT_SETTINGS, onIds = () => {} } = options;
+  const { watch, steps } = options.recordsSteps
+    ? recordSteps(options.watch, () => engine.stats.numUsedBlocks)
+    : { watch: options.watch, steps: [] };
   const abortable = requests.map((request) => ({ ...request, signal }));
   await using engine = new Engine({
     ...watch,
@@ -66,7 +66,7 @@ export async function runMode(
   });
   const start = clock.now();
   const responses = await engine.generateBatch(abortable);
-  const run = { mode, start, end: clock.now(), responses };
+  const run = { mode, start, end: clock.now(), responses, steps };
   if (signal.aborted) options.onInterrupted?.(run);
   signal.throwIfAborted();
   return run;

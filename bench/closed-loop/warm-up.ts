@@ -8,7 +8,7 @@ import { type ModeOptions, runMode } from './run-mode.ts';
 const NUM_BATCHES = 2;
 
 /** Runner and modes of a warm-up. */
-export interface WarmUpOptions extends Omit<ModeOptions, 'onIds' | 'watch'> {
+export interface WarmUpOptions extends Omit<ModeOptions, 'onIds' | 'watch' | 'recordsSteps'> {
   readonly modes: readonly SchedulerName[];
   /** Warm-up runs of each mode. */
   readonly warmup: number;

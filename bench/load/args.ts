@@ -12,6 +12,7 @@ import {
   tuneFlag,
 } from '../../src/terminal/flags.ts';
 import type { IdleFlags } from '../../src/terminal/idle-flags.ts';
+import { IDLE_REPORT_FLAGS, reportFlags } from '../charts/report-files.ts';
 import type { Script } from '../common/script.ts';
 import { engineFlags } from './engine-settings.ts';
 import { checkClosedLoop, checkLoad, isOpenLoop, loadFlags } from './load-flags.ts';
@@ -54,6 +55,7 @@ const benchFlags = {
     describe: 'most tokens of one request, prompt and completion',
   },
   json: { ...nameFlag('json'), describe: 'file to write the results to' },
+  ...reportFlags,
   ...traceFlag,
   profile: {
     ...switchFlag('profile'),
@@ -73,6 +75,7 @@ export type BenchArgs = InferredOptionTypes<typeof benchFlags>;
 /** Flags that change nothing beside others. */
 const IDLE: readonly IdleFlags<BenchArgs>[] = [
   ...IDLE_REQUEST_FLAGS,
+  ...IDLE_REPORT_FLAGS,
   { flags: ['seed'], isIdle: (args) => !args['do-sample'] && !isOpenLoop(args), why: 'without --do-sample' },
 ];
 
@@ -83,7 +86,7 @@ export const benchScript: Script<typeof benchFlags> = {
   flags: benchFlags,
   check: (args) => {
     const unwritten = args.profile
-      ? (['trace', 'record'] as const).find((flag) => args[flag] !== undefined)
+      ? (['trace', 'record', 'report', 'report-svg'] as const).find((flag) => args[flag] !== undefined)
       : undefined;
     if (unwritten !== undefined) throw new UsageError(`--${unwritten} is given with --profile, expected one of them`);
     checkLoad(args);

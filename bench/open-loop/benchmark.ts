@@ -25,6 +25,8 @@ export interface OpenLoopBenchmarkOptions {
   readonly log?: RunLog | undefined;
   /** Makes what watches the engine of a run, by name; warm-ups are not watched. */
   readonly watchRun?: (name: string) => EngineWatch | undefined;
+  /** Records steps and timelines of runs; default false. */
+  readonly recordsSteps?: boolean | undefined;
   /** Called with the name of the run and the number of requests that have ended. */
   readonly onProgress: (label: string, numEnded: number) => void;
   readonly onRun: (run: OpenLoopRun) => void;

@@ -2,6 +2,7 @@
 import { Engine } from '../../src/engine/engine.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import type { ModeOptions } from '../closed-loop/run-mode.ts';
+import { type RecordedStep, recordSteps } from '../common/recorded-step.ts';
 import { DEFAULT_SETTINGS, engineOptions } from '../load/engine-settings.ts';
 import type { TimedRequest } from '../load/requests.ts';
 import { sendWhenDue } from '../load/send-when-due.ts';
@@ -30,6 +31,8 @@ export interface OpenLoopRun {
   readonly end: number;
   /** In the order of the requests. */
   readonly outcomes: readonly Outcome[];
+  /** Empty unless they were to be recorded. */
+  readonly steps: readonly RecordedStep[];
 }
 
 /**
@@ -44,7 +47,10 @@ export async function runOpenLoop(
   options: OpenLoopOptions,
 ): Promise<OpenLoopRun> {
   const { runner, tokenizer, clock, signal, maxConcurrency, log } = options;
-  const { settings = DEFAULT_SETTINGS, watch } = options;
+  const { settings = DEFAULT_SETTINGS } = options;
+  const { watch, steps } = options.recordsSteps
+    ? recordSteps(options.watch, () => engine.stats.numUsedBlocks)
+    : { watch: options.watch, steps: [] };
   const engine = new Engine({
     ...watch,
     ...engineOptions(settings),
@@ -59,7 +65,7 @@ export async function runOpenLoop(
   log?.begin(start);
   const send = (request: TimedRequest, from: number) => loop.send(request, from);
   const results = await sendWhenDue(requests, { start, clock, signal, maxConcurrency, send });
-  const run = { mode, start, end: clock.now(), outcomes: results };
+  const run = { mode, start, end: clock.now(), outcomes: results, steps };
   if (signal.aborted && results.length > 0) options.onInterrupted?.(run);
   signal.throwIfAborted();
   return run;

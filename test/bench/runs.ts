@@ -39,5 +39,5 @@ export function testResponse({ arrival = 0, tokenTimes = [], end, ...fields }: T
 /** Makes a run from 0 ms to its last response. */
 export function testRun(responses: readonly FinishedRequest[], fields: Partial<ModeRun> = {}): ModeRun {
   const end = Math.max(0, ...responses.map(({ timings }) => timings.arrival + timings.e2e));
-  return { mode: 'online', start: 0, end, responses, ...fields };
+  return { mode: 'online', start: 0, end, responses, steps: [], ...fields };
 }

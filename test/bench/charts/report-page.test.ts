@@ -114,12 +114,22 @@ describe('renderPage', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  test('puts numbers to the right and words to the left', async () => {
-    const html = await render({
-      sections: [{ heading: 'Table', tables: [{ rows: [['speed', '12.5 ms', 'fast', '-']] }] }],
-    });
+  test('puts columns of numbers to the right, with their headings, and words to the left', async () => {
+    const tables = [
+      {
+        columns: ['speed', 'note'],
+        rows: [
+          ['12.5 ms', '3'],
+          ['-', 'slow'],
+        ],
+      },
+      { rows: [['Node', '24.0.1']] },
+    ];
+    const html = await render({ sections: [{ heading: 'Tables', tables }] });
+    expect(html).toContain('<thead><tr><th class="number">speed</th><th>note</th></tr></thead>');
     expect(html).toContain(
-      '<tr><th>speed</th><td class="number">12.5 ms</td><td>fast</td><td class="number">-</td></tr>',
+      '<tr><td class="number">12.5 ms</td><td>3</td></tr>\n<tr><td class="number">-</td><td>slow</td></tr>',
     );
+    expect(html).toContain('<tr><th>Node</th><td>24.0.1</td></tr>');
   });
 });

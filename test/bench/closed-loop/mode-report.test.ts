@@ -125,6 +125,6 @@ describe('reportMode', () => {
 
   test('sums up as many requests as there are', () => {
     const responses = Array<FinishedRequest>(300_000).fill(testResponse({ tokenTimes: [500, 1000] }));
-    expect(reportMode({ mode: 'online', start: 0, end: 1000, responses }).decode_tokens_per_s).toBe(600_000);
+    expect(reportMode({ mode: 'online', start: 0, end: 1000, responses, steps: [] }).decode_tokens_per_s).toBe(600_000);
   });
 });

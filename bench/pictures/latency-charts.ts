@@ -1,0 +1,115 @@
+// Distributions of latencies under each scheduler: the share of samples that came within a time.
+import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
+import { ascending, median, percentile, present } from '../../src/util/statistics.ts';
+import type { Chart } from '../charts/chart.ts';
+import { CHART_WIDTH } from '../charts/config.ts';
+import type { OpenLoopReport } from '../open-loop/report.ts';
+import { schedulerScale } from './scheduler-words.ts';
+
+const HEIGHT = 190;
+/** Points of a curve, at most. */
+const MAX_POINTS = 250;
+
+type Reports = ReadonlyMap<SchedulerName, OpenLoopReport>;
+
+/** Makes the distributions of the time to the first token and of the time between tokens; one without samples is left out. */
+export function latencyCharts(reports: Reports): Chart[] {
+  const ttft = samplesOf(reports, ({ requests }) => present(completed(requests).map((request) => request.ttft)));
+  const itl = samplesOf(reports, ({ requests }) => completed(requests).flatMap(({ itls }) => itls));
+  return [
+    {
+      name: 'first-token',
+      title: 'Time to the first token (TTFT)',
+      caption:
+        'How long a reader waits until the answer begins: the curve says which share of the requests had their first token within a time. Further left is ' +
+        'better. It is mostly time in the queue: under naive the last request waits for all others, under offline for whole batches.',
+      samples: ttft,
+      unit: 's',
+    },
+    {
+      name: 'between-tokens',
+      title: 'Time between tokens of a request (ITL)',
+      caption:
+        'How fast an answer goes on once it has begun, on a logarithmic scale. A step for many requests takes longer than a step for one, so here ' +
+        'naive, where a request has the machine to itself, may be the fastest. Steps that also compute the prompt of a newcomer make the slow end.',
+      samples: itl,
+      unit: 'ms',
+    },
+  ].flatMap(({ samples, ...words }) => (samples.size === 0 ? [] : [distribution(samples, words)]));
+}
+
+function completed(requests: OpenLoopReport['requests']): OpenLoopReport['requests'] {
+  return requests.filter(({ status }) => status === 'completed');
+}
+
+type Samples = ReadonlyMap<SchedulerName, readonly number[]>;
+
+function samplesOf(reports: Reports, pick: (report: OpenLoopReport) => readonly number[]): Samples {
+  const samples = [...reports].map(([mode, report]) => [mode, pick(report)] as const);
+  return new Map(samples.filter(([, values]) => values.length > 0));
+}
+
+/** Part of the median below which times are no longer told apart: tokens of steps that were read together. */
+const SHORTEST = 1 / 5;
+
+/** Finds the left edge of a logarithmic scale. */
+function leastShown(times: readonly number[]): number {
+  return Math.max((median(times) ?? 0) * SHORTEST, Number.MIN_VALUE);
+}
+
+interface Words extends Pick<Chart, 'name' | 'title' | 'caption'> {
+  readonly unit: string;
+}
+
+function distribution(samples: Samples, { unit, ...words }: Words): Chart {
+  const modes = [...samples.keys()];
+  const isLog = unit === 'ms';
+  const divisor = isLog ? 1 : 1000;
+  const least = isLog ? leastShown([...samples.values()].flat()) : 0;
+  const values = [...samples].flatMap(([mode, times]) =>
+    curveOf(times).map(({ time, share }) => ({ mode, time: Math.max(time, least) / divisor, share })),
+  );
+  const x = isLog
+    ? { scale: { type: 'log' as const, nice: false }, axis: { format: '~g', labelOverlap: true } }
+    : { scale: { zero: true, nice: false }, axis: {} };
+  return {
+    ...words,
+    spec: {
+      width: CHART_WIDTH,
+      height: HEIGHT,
+      data: { values },
+      mark: { type: 'line', interpolate: 'step-after', strokeWidth: 2, aria: false },
+      encoding: {
+        x: { field: 'time', type: 'quantitative', title: isLog ? 'milliseconds' : 'seconds from arrival', ...x },
+        y: {
+          field: 'share',
+          type: 'quantitative',
+          title: 'share of them',
+          axis: { format: '.0%', tickCount: 4 },
+          scale: { domain: [0, 1] },
+        },
+        color: {
+          field: 'mode',
+          type: 'nominal',
+          title: null,
+          scale: schedulerScale(modes),
+          legend: { symbolType: 'stroke', symbolStrokeWidth: 3 },
+        },
+      },
+    },
+  };
+}
+
+/** Makes the points of a distribution: the share of samples that are at most a time. */
+export function curveOf(samples: readonly number[]): { readonly time: number; readonly share: number }[] {
+  const sorted = ascending(samples);
+  const count = sorted.length;
+  if (count <= MAX_POINTS) {
+    const points = Array.from(sorted, (time, index) => ({ time, share: (index + 1) / count }));
+    return [{ time: sorted[0] ?? 0, share: 0 }, ...points];
+  }
+  return Array.from({ length: MAX_POINTS + 1 }, (_, index) => {
+    const share = index / MAX_POINTS;
+    return { time: percentile(sorted, share), share };
+  });
+}

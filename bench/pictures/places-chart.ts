@@ -1,0 +1,103 @@
+// Size of the batch over time under each scheduler, and the places in it that stayed empty while a request waited.
+import type { Chart } from '../charts/chart.ts';
+import { CHART_WIDTH } from '../charts/config.ts';
+import { COLORS } from '../charts/palette.ts';
+import type { OpenLoopRun } from '../open-loop/run-open-loop.ts';
+import { averageUse, type PlaceUse, placeShares, placeStretches } from './place-time.ts';
+import { formatShare } from './words.ts';
+
+/** Pixels over which the picture averages. */
+const PART = 2;
+const HEIGHT = 110;
+const MS_PER_S = 1000;
+
+/** Uses of a place, from the bottom of the picture up. */
+const USES: readonly { readonly use: keyof PlaceUse; readonly label: string; readonly color: string }[] = [
+  { use: 'decode', label: 'generates', color: COLORS.blue },
+  { use: 'prefill', label: 'computes its prompt', color: COLORS.orange },
+  { use: 'missed', label: 'empty, though a request waits', color: COLORS.waste },
+];
+
+/** Makes the picture of places. @param numPlaces requests that a step has places for. */
+export function placesChart(runs: readonly OpenLoopRun[], numPlaces: number): Chart {
+  const total = Math.max(...runs.map(({ start, end }) => end - start));
+  const top = Math.min(numPlaces, Math.max(...runs.map(({ outcomes }) => outcomes.length)));
+  const width = (total * PART) / CHART_WIDTH;
+  const panelOf = (run: OpenLoopRun) =>
+    `${run.mode}: ${formatShare(placeShares(run, numPlaces)?.used ?? null)} of the places' time used, ` +
+    `${formatShare(placeShares(run, numPlaces)?.missed ?? null)} empty though a request waited`;
+  const values = runs.flatMap((run) => {
+    const parts = averageUse(placeStretches(run, numPlaces), width);
+    return parts.flatMap((part, index) => {
+      // The last part is drawn up to its end.
+      const times = index === parts.length - 1 ? [part.start, part.end] : [part.start];
+      return times.flatMap((time) =>
+        layersOf(part).map((layer) => ({ panel: panelOf(run), time: time / MS_PER_S, ...layer })),
+      );
+    });
+  });
+  return {
+    name: 'batch-size',
+    title: `Requests in each step, of ${numPlaces} places`,
+    caption:
+      `A step of the model computes the next token of every request in it, here of ${numPlaces} at most. Filled: places with a ` +
+      'request. Red: places that stayed empty although a request was waiting, which is the waste. ' +
+      'It is large under naive, which fills one place, and comes in stairs under offline, each time the short requests of a batch have ended and ' +
+      'its longest still runs. Under online an empty place is filled in the next step; it runs empty only when no request is left.',
+    spec: {
+      data: { values },
+      facet: {
+        row: {
+          field: 'panel',
+          title: null,
+          sort: runs.map(panelOf),
+          header: { labelOrient: 'top', labelAnchor: 'start', labelAngle: 0, labelPadding: 4 },
+        },
+      },
+      spacing: 14,
+      spec: {
+        width: CHART_WIDTH,
+        height: HEIGHT,
+        mark: { type: 'area', interpolate: 'step-after', aria: false },
+        encoding: {
+          x: {
+            field: 'time',
+            type: 'quantitative',
+            title: 'seconds from the start',
+            scale: { domain: [0, total / MS_PER_S], nice: false },
+          },
+          y: {
+            field: 'low',
+            type: 'quantitative',
+            title: 'requests',
+            scale: { domain: [0, top], nice: false },
+            axis: { tickMinStep: 1, tickCount: 4, format: 'd' },
+          },
+          y2: { field: 'high' },
+          color: {
+            field: 'label',
+            type: 'nominal',
+            title: null,
+            scale: { domain: USES.map(({ label }) => label), range: USES.map(({ color }) => color) },
+          },
+        },
+      },
+    },
+  };
+}
+
+/** Stacks the uses of a part of time. */
+function layersOf(use: PlaceUse): { readonly label: string; readonly low: number; readonly high: number }[] {
+  let low = 0;
+  return USES.map(({ use: name, label }) => {
+    const high = low + use[name];
+    const layer = { label, low: rounded(low), high: rounded(high) };
+    low = high;
+    return layer;
+  });
+}
+
+/** Keeps the file small: a hundredth of a place is no pixel. */
+function rounded(value: number): number {
+  return Math.round(value * 100) / 100;
+}
