@@ -43,7 +43,7 @@ export function placesChart(runs: readonly OpenLoopRun[], numPlaces: number): Ch
       `A step of the model computes the next token of every request in it, here of ${numPlaces} at most. Filled: places with a ` +
       'request. Red: places that stayed empty although a request was waiting, which is the waste. ' +
       'It is large under naive, which fills one place, and comes in stairs under offline, each time the short requests of a batch have ended and ' +
-      'its longest still runs. Under online an empty place is filled in the next step; it runs empty only when no request is left.',
+      'its longest still runs. Under online an empty place is filled within a step or two; it runs empty only when no request is left.',
     spec: {
       data: { values },
       facet: {

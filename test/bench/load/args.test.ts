@@ -146,6 +146,8 @@ describe('the flags of bench/run.ts', () => {
     ['--trace a --trace b', '--trace is ["a", "b"], expected one text that is not empty'],
     ['--topp 0.9', 'unknown flag "--topp", expected one that --help lists (did you mean --top-p?)'],
     ['--topK 3', expect.stringContaining('did you mean --top-k?')],
+    ['--profile --report a', '--report is given with --profile, expected one of them'],
+    ['--profile --report-svg a', '--report-svg is given with --profile, expected one of them'],
     ['--profile --record a', '--record is given with --profile, expected one of them'],
     ['--no-do-sampel', expect.stringContaining('did you mean --do-sample?')],
     ['--top-p 0.9 stray', 'stray word "stray", expected flags that --help lists'],
