@@ -1,4 +1,4 @@
-// The repository runs from src/ without a build; the package runs from dist/, for Node strips no types inside
+// The repository runs from src/ without a build; the package runs from dist/, which has what src/ imports of bench/, too, for Node strips no types inside
 // node_modules. npm packs package.json as it lies there, so its entry points are moved before that and back after it:
 //   node .setup/entry-points.mjs dist|src
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,8 +7,9 @@ const root = new URL('../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
 
 const moves = {
-  dist: (path) => path.replace(/^\.\/src\/(.*)\.[jt]s$/, './dist/$1.js'),
-  src: (path) => path.replace(/^\.\/dist\/(.*)\.js$/, (_, name) => `./src/${name}.${isTypeScript(name) ? 'ts' : 'js'}`),
+  dist: (path) => path.replace(/^\.\/src\/(.*)\.[jt]s$/, './dist/src/$1.js'),
+  src: (path) =>
+    path.replace(/^\.\/dist\/src\/(.*)\.js$/, (_, name) => `./src/${name}.${isTypeScript(name) ? 'ts' : 'js'}`),
 };
 
 function isTypeScript(name) {

@@ -9,6 +9,10 @@ export const COMMANDS: CommandTable = {
   serve: { purpose: 'answer calls of OpenAI clients', load: async () => (await import('./serve.ts')).serveCommand },
   pull: { purpose: 'bring a model of the Hugging Face hub', load: async () => (await import('./pull.ts')).pullCommand },
   models: { purpose: 'list the models that are here', load: async () => (await import('./models.ts')).modelsCommand },
+  bench: {
+    purpose: 'compare schedulers, or send requests over time',
+    load: async () => (await import('./bench.ts')).benchCommand,
+  },
   doctor: {
     purpose: 'check the adapter and every kernel on it',
     load: async () => (await import('./doctor.ts')).doctorCommand,

@@ -8,5 +8,5 @@ export const packageRoot = fileURLToPath(packageFile(''));
 
 /** Version of the package. */
 export function packageVersion(): string {
-  return String(createRequire(import.meta.url)('../../package.json').version);
+  return String(createRequire(packageFile(''))('./package.json').version);
 }

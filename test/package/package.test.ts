@@ -30,12 +30,13 @@ test('the package has nothing that publint or are-the-types-wrong would change',
 
 test("the package ships what was built, the shaders, the weights, and the licence of GPT-2's tokenizer, and no sources", () => {
   const files = run('tar', ['tzf', packed.tarball], user).stdout.split('\n');
-  for (const file of ['dist/kernels/index.d.ts', 'shaders/matmul.wgsl', 'weights/tales/model.safetensors']) {
+  for (const file of ['dist/src/kernels/index.d.ts', 'shaders/matmul.wgsl', 'weights/tales/model.safetensors']) {
     expect(files).toContain(`package/${file}`);
   }
   const licence = readFileSync(join(user, 'node_modules/roseinfer/weights/gpt2/LICENSE'), 'utf8');
   expect(licence).toMatch(/^Modified MIT License\n\nSoftware Copyright \(c\) 2019 OpenAI\n/);
   expect(files.filter((file) => /^package\/(src|test|bench|\.setup)/.test(file))).toEqual([]);
+  expect(files.filter((file) => /^package\/dist\/(?!src\/|bench\/)/.test(file))).toEqual([]);
 });
 
 test('what README links to is in the package', () => {
@@ -53,6 +54,16 @@ describe('in an empty folder', () => {
     expect(status, stderr).toBe(0);
     expect(stdout.trim()).not.toBe('');
     expect(stdout).toBe(run(process.execPath, ['src/cli/roseinfer.js', ...args], ROOT).stdout);
+  });
+
+  test('the benchmark runs', () => {
+    const flags = ['--num-requests', '2', '--max-new-tokens', '2', '--warmup', '0', '--json', 'bench.json'];
+    const { status, stdout, stderr } = run(process.execPath, ['node_modules/.bin/roseinfer', 'bench', ...flags], user);
+    expect(status, stderr).toBe(0);
+    expect(stdout).toMatch(/^=== naive ===\n.*=== online ===\n/s);
+    const { meta } = JSON.parse(readFileSync(join(user, 'bench.json'), 'utf8'));
+    // The user's own repository is not that of the package.
+    expect(meta).toMatchObject({ commit: null, model: 'weights/tales' });
   });
 
   test("the AI SDK's part alone needs a package of the SDK", () => {

@@ -24,7 +24,18 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const NODE_MODULES = join(ROOT, 'node_modules');
 /** Files and folders that npm packs from. */
 const SOURCES = [
-  ...['LICENSE', 'NOTICE', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'docs', 'shaders', 'src', 'weights'],
+  ...[
+    'LICENSE',
+    'NOTICE',
+    'README.md',
+    'CHANGELOG.md',
+    'CONTRIBUTING.md',
+    'bench',
+    'docs',
+    'shaders',
+    'src',
+    'weights',
+  ],
   ...['.setup', 'package.json', 'tsconfig.json', 'tsconfig.build.json'],
 ];
 const manifest = readFileSync(join(ROOT, 'package.json'), 'utf8');
