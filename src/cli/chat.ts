@@ -65,17 +65,19 @@ async function chat(args: ChatArgs, signal: AbortSignal): Promise<void> {
     : new PipedLines(process.stdin, signal);
   const isMeasured = args.verbose === true || process.stderr.isTTY === true;
   const print = (text: string) => void process.stdout.write(text);
-  let hasAnswered = false;
+  let before = '';
   const show: Chat['show'] = async (answer) => {
-    // Between two answers of a pipe, as between completions.
-    if (!isTerminal && hasAnswered) print('\n');
-    hasAnswered = true;
-    const printer = answerPrinter(print, isTerminal);
+    const printer = answerPrinter({ isTerminal, before, print });
     const shown = await lines
       .run((stop) => answer({ signal: stop, piece: printer.piece }))
-      .finally(() => !isTerminal || printer.end());
+      .catch((error: unknown) => {
+        printer.cut();
+        throw error;
+      });
     printer.end();
     signal.throwIfAborted();
+    // Between two answers of a pipe, as between completions.
+    if (!isTerminal) before = '\n';
     for (const line of describeAnswer(shown, contextOf(runner.limits), isMeasured)) say(line);
   };
   const numErrors = await converse(lines, { session, format, args, say, show }, { signal, runner });

@@ -17,10 +17,10 @@ const STATUS =
 /** End of a screen that waits for an entry. */
 const READY = /\n>$/;
 
-function start(...flags: readonly string[]) {
+function start(flags: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const directory = temporaryDirectory();
   const argv = [process.execPath, resolve('src/cli/roseinfer.js'), 'chat', chatModel(), ...flags];
-  const terminal = new TmuxTerminal(argv, directory);
+  const terminal = new TmuxTerminal(argv, directory, env);
   /** Enters a line and waits for the next prompt. */
   const enter = async (line: string) => {
     terminal.type(line);
@@ -39,10 +39,11 @@ function start(...flags: readonly string[]) {
 terminalTest(
   'two turns, a second answer, Ctrl-C in an answer, leaving: each line is whole and each in its place',
   async () => {
-    const { terminal, enter, answers } = start('--seed', '3', '--max-new-tokens', '12', '--ignore-eos');
+    const { terminal, enter, answers } = start(['--seed', '3', '--max-new-tokens', '12', '--ignore-eos']);
     await terminal.shows(READY);
     await enter('Who came?');
     await enter('And then?');
+    expect(terminal.isColoured()).toBe(true);
     await enter('/save one.json');
     await enter('/regenerate');
     await enter('/params max-new-tokens 900');
@@ -88,35 +89,42 @@ terminalTest(
   },
 );
 
-terminalTest('a text that is pasted is one message, and Ctrl-D leaves with 0', async () => {
-  const { terminal, enter, answers } = start(
-    '--seed',
-    '3',
-    '--max-new-tokens',
-    '4',
-    '--ignore-eos',
-    '--temperature',
-    '0',
-  );
+terminalTest(
+  'a text that is pasted is one message, NO_COLOR leaves colours out, and Ctrl-D leaves with 0',
+  async () => {
+    const flags = ['--seed', '3', '--max-new-tokens', '4', '--ignore-eos'];
+    const { terminal, enter, answers } = start(flags, { NO_COLOR: '1' });
+    await terminal.shows(READY);
+    terminal.paste('first line\n/exit\nlast line');
+    await terminal.shows(/\n> first line\n\/exit\nlast line$/);
+    terminal.press('Enter');
+    await terminal.shows(READY);
+    terminal.type('one\\');
+    terminal.press('Enter');
+    await terminal.shows(/\n> one\\\n…$/);
+    terminal.press('C-c');
+    await terminal.shows(/\n> one\\\n… ?\^C\n>$/);
+    terminal.press('Up', 'Up');
+    await terminal.shows(/\n> last line$/);
+    terminal.press('C-u');
+    terminal.type('/sav');
+    terminal.press('Tab');
+    await terminal.shows(/\n> \/save$/);
+    terminal.press('C-u');
+    await enter('/save chat.json');
+    expect(answers('chat.json')).toHaveLength(1);
+    expect(terminal.isColoured()).toBe(false);
+    terminal.press('C-d');
+    expect(await terminal.ends()).toBe(0);
+  },
+);
+
+terminalTest('Ctrl-C twice in an answer leaves at once with 130', async () => {
+  const { terminal } = start(['--seed', '3', '--max-new-tokens', '900', '--ignore-eos']);
   await terminal.shows(READY);
-  terminal.paste('first line\n/exit\nlast line');
-  await terminal.shows(/\n> first line\n\/exit\nlast line$/);
+  terminal.type('A long tale');
   terminal.press('Enter');
-  await terminal.shows(READY);
-  terminal.type('one\\');
-  terminal.press('Enter');
-  await terminal.shows(/\n> one\\\n…$/);
-  terminal.press('C-c');
-  await terminal.shows(/\n> one\\\n… ?\^C\n>$/);
-  terminal.press('Up', 'Up');
-  await terminal.shows(/\n> last line$/);
-  terminal.press('C-u');
-  terminal.type('/sav');
-  terminal.press('Tab');
-  await terminal.shows(/\n> \/save$/);
-  terminal.press('C-u');
-  await enter('/save chat.json');
-  expect(answers('chat.json')).toHaveLength(1);
-  terminal.press('C-d');
-  expect(await terminal.ends()).toBe(0);
+  await terminal.shows(/\n> A long tale\n.*\S/);
+  terminal.press('C-c', 'C-c');
+  expect(await terminal.ends()).toBe(130);
 });

@@ -46,6 +46,11 @@ export class TmuxTerminal {
     return this.#tmux('capture-pane', '-p', '-J', '-S', '-').replaceAll(/ +$/gm, '').trimEnd();
   }
 
+  /** Tells whether something that is shown has a colour, or is faint. */
+  isColoured(): boolean {
+    return this.#tmux('capture-pane', '-p', '-e', '-S', '-').includes('\u001B[');
+  }
+
   /** Waits until the text of the terminal fits. @throws Error with the text when it never does. */
   async shows(pattern: RegExp): Promise<string> {
     return await this.#until(() => {

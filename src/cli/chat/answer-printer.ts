@@ -3,28 +3,47 @@
 /** Control characters but tab and line feed: a terminal would obey them. */
 const CONTROL = /[\p{Cc}--[\n\t]]/gv;
 
+/** Place where answers are printed. */
+export interface AnswerPlace {
+  /** Shows control characters as U+FFFD. */
+  readonly isTerminal: boolean;
+  /** Text before the answer, once there is one. */
+  readonly before: string;
+  readonly print: (text: string) => void;
+}
+
 /** Printer of one answer. */
 export interface AnswerPrinter {
   piece(text: string): void;
-  /** Ends the line; idempotent. */
+  /** Ends an answer with a line, which is empty where the answer is. */
   end(): void;
+  /** Ends the line of an answer that failed, where it has begun one. */
+  cut(): void;
 }
 
-/** Makes a printer of an answer; on a terminal it shows control characters as U+FFFD. */
-export function answerPrinter(print: (text: string) => void, isTerminal: boolean): AnswerPrinter {
+/** Makes a printer of an answer. */
+export function answerPrinter({ isTerminal, before, print }: AnswerPlace): AnswerPrinter {
   let hasBegun = false;
   let isLine = false;
+  const begin = () => {
+    if (!hasBegun) print(before);
+    hasBegun = true;
+  };
+  const end = () => {
+    begin();
+    if (!isLine) print('\n');
+  };
   return {
     piece: (text) => {
       const visible = hasBegun ? text : text.trimStart();
       if (visible === '') return;
-      hasBegun = true;
+      begin();
       isLine = visible.endsWith('\n');
       print(isTerminal ? visible.replaceAll(CONTROL, '\uFFFD') : visible);
     },
-    end: () => {
-      if (!isLine) print('\n');
-      isLine = true;
+    end,
+    cut: () => {
+      if (hasBegun) end();
     },
   };
 }

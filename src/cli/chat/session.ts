@@ -60,7 +60,9 @@ export class ChatSession {
   /** Answers since the seed was set. */
   #numAnswers = 0;
 
+  /** @throws TokenizerError for a model without a tokenizer. */
   constructor(parts: SessionParts) {
+    parts.tokenizer.encode('');
     this.#parts = parts;
   }
 
@@ -155,11 +157,12 @@ export class ChatSession {
     const { maxTokens = DEFAULT_MAX_NEW_TOKENS, seed } = this.#sampling;
     const [context, longest] = [contextOf(limits), longestPrompt(tokenizer, limits)];
     const free = Math.min(maxTokens, Math.floor(context * FREE_PART));
+    const lengthOf = (messages: readonly ChatMessage[]) =>
+      messages.reduce((sum, { content }) => sum + content.length, 0);
     /** Null for turns that are not worth encoding, as they are longer than any that fit. */
     const ask = async (first: number) => {
       const messages = messagesOf(this.system, turns.slice(first));
-      if (messages.reduce((sum, { content }) => sum + content.length, 0) > longest) return null;
-      return await chatRequest(format, messages, { sampling: this.#sampling });
+      return lengthOf(messages) > longest ? null : await chatRequest(format, messages, { sampling: this.#sampling });
     };
     const fits = (asked: Asked | null): boolean => asked !== null && asked.promptIds.length + free <= context;
     type Asked = NonNullable<Awaited<ReturnType<typeof ask>>>;
@@ -180,19 +183,19 @@ export class ChatSession {
       }
       ({ first, asked } = best);
     }
-    const room = context - (asked?.promptIds.length ?? context);
-    if (asked === null || room < 1) throw tooLong(asked?.promptIds.length, context - 1, longest);
+    const least = 'length of the message, with that of the system';
+    if (asked === null)
+      throw new RangeValueError(
+        least,
+        lengthOf(messagesOf(this.system, turns.slice(-1))),
+        `at most ${longest} characters`,
+      );
+    const room = context - asked.promptIds.length;
+    if (room < 1) throw new RangeValueError(`${least}, in tokens`, asked.promptIds.length, `at most ${context - 1}`);
     const ownSeed = seed === undefined || this.#numAnswers === 0 ? seed : deriveSeed(seed, this.#numAnswers);
     const sampling = { ...asked.sampling, maxTokens: Math.min(maxTokens, room), seed: ownSeed };
     return { request: { ...asked, sampling }, numForgotten: first };
   }
-}
-
-function tooLong(numTokens: number | undefined, most: number, longest: number): RangeValueError {
-  const whole = 'the message and that of the system';
-  return numTokens === undefined
-    ? new RangeValueError(`length of ${whole}`, 'longer', `at most ${longest} characters`)
-    : new RangeValueError(`length of ${whole} in tokens`, numTokens, `at most ${most}`);
 }
 
 function messagesOf(system: string | undefined, turns: readonly Turn[]): ChatMessage[] {
