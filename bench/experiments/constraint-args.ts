@@ -8,7 +8,7 @@ const flags = {
   ...modelFlags,
   model: { ...modelFlags.model, defaultDescription: SHAPE_MODEL },
   batch: { ...integerFlag('batch', 1), default: 8, describe: 'sequences of a step' },
-  rounds: { ...integerFlag('rounds', 1), default: 12, describe: 'rounds of free and constrained requests in turns' },
+  rounds: { ...integerFlag('rounds', 1), default: 20, describe: 'rounds of free and constrained requests in turns' },
 };
 
 /** Values of the flags of the benchmark of constraints by name. */
@@ -17,6 +17,6 @@ export type ConstraintArgs = InferredOptionTypes<typeof flags>;
 /** Command line of bench/constraints.ts. */
 export const constraintScript: Script<typeof flags> = {
   usage:
-    'node bench/constraints.ts [flags]\n\nTimes decode steps of free and of constrained requests, with overlap of steps and without.',
+    'node bench/constraints.ts [flags]\n\nTimes decode steps of free and of constrained requests, with overlap of steps and without, and the masks by their parts.',
   flags,
 };
