@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { RoseinferError } from '../../src/util/errors.ts';
 import type { JsonObject } from '../../src/util/json.ts';
-import { quote } from '../../src/util/quote.ts';
+import { clip } from '../../src/util/quote.ts';
 import type { BenchArgs } from '../load/args.ts';
 import type { ModeResult, RunResult } from './result.ts';
 
@@ -12,7 +12,9 @@ class DisagreementError extends RoseinferError {
   readonly field: string;
 
   constructor(field: string, values: readonly [unknown, unknown], expected: string) {
-    super(`${field} is ${show(values[0])} in the first and ${show(values[1])} in the second, expected ${expected}`);
+    super(
+      `${field} is ${showValue(values[0])} in the first and ${showValue(values[1])} in the second, expected ${expected}`,
+    );
     this.field = field;
   }
 }
@@ -112,7 +114,7 @@ function differencesIn(first: JsonObject, second: JsonObject, fields: readonly s
 
 /** Formats a difference. */
 export function formatDifference({ field, first, second }: Difference): string {
-  return `${field} ${show(first)} → ${show(second)}`;
+  return `${field} ${showValue(first)} → ${showValue(second)}`;
 }
 
 function expectSame(field: string, values: readonly [unknown, unknown], expected: string): void {
@@ -120,9 +122,6 @@ function expectSame(field: string, values: readonly [unknown, unknown], expected
 }
 
 /** Shows a value of a JSON file; `not given` for a flag that is not there. */
-function show(value: unknown): string {
-  if (value === undefined) return 'not given';
-  return typeof value === 'object' && value !== null
-    ? quote(JSON.stringify(value)).slice(1, -1).replaceAll('\\"', '"')
-    : quote(value);
+export function showValue(value: unknown): string {
+  return value === undefined ? 'not given' : clip(JSON.stringify(value));
 }

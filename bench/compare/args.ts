@@ -1,6 +1,7 @@
 // Command line of bench/report.ts.
 import type { InferredOptionTypes } from 'yargs';
 import { nameFlag } from '../../src/terminal/flags.ts';
+import { IDLE_REPORT_FLAGS, reportFlags } from '../charts/report-files.ts';
 import type { Script } from '../common/script.ts';
 
 const flags = {
@@ -10,6 +11,7 @@ const flags = {
     describe: 'results of bench/run.ts --json, when no FIRST is given',
   },
   second: { ...nameFlag('second'), demandOption: true as const, describe: 'others, when no SECOND is given' },
+  ...reportFlags,
   json: { ...nameFlag('json'), describe: 'file to write the comparison to' },
 };
 
@@ -22,4 +24,5 @@ export const compareScript: Script<typeof flags> = {
     'node bench/report.ts FIRST.json SECOND.json [flags]\n\nCompares two runs of bench/run.ts: each figure of both, and their ratio with an interval.',
   flags,
   positions: ['first', 'second'],
+  idle: IDLE_REPORT_FLAGS,
 };

@@ -44,7 +44,7 @@ function formatMode(mode: string, comparison: ModeComparison): string[] {
 }
 
 /** Says of what the intervals of a mode are. */
-function describeIntervals({ by, rounds, paired, equal, metrics }: ModeComparison): string {
+export function describeIntervals({ by, rounds, paired, equal, metrics }: ModeComparison): string {
   const same = `same ids or lengths: ${paired === 0 ? NO_FIGURE : `${equal}/${paired}`}`;
   if (by === 'round') return `${same}; intervals by round, of ${rounds} or more each`;
   const isBare = metrics.every(({ interval }) => interval === null);
@@ -53,7 +53,7 @@ function describeIntervals({ by, rounds, paired, equal, metrics }: ModeCompariso
 }
 
 /** Names a figure, with its unit. */
-function metricName({ metric, statistic }: MetricComparison): string {
+export function metricName({ metric, statistic }: MetricComparison): string {
   return statistic === 'rate' ? (RATE_NAMES.get(metric) ?? metric) : `${metric.toUpperCase()} ${statistic} (ms)`;
 }
 
@@ -67,6 +67,6 @@ function formatMetric(row: MetricComparison): string {
 }
 
 /** Formats the bounds of a ratio. */
-function formatBounds(bounds: RatioBounds): string {
+export function formatBounds(bounds: RatioBounds): string {
   return bounds === null ? NO_FIGURE : `${formatFigure(bounds.low, 3)} to ${formatFigure(bounds.high, 3)}`;
 }

@@ -7,11 +7,11 @@ import { resultsOf, writeResults } from './compare/results.ts';
 
 const report = (...argv: string[]) => runNode(['bench/report.ts', ...argv]);
 
-test('prints a table, warns on stderr and writes the same numbers to the JSON file', async () => {
+test('prints a table, warns on stderr and writes the same numbers to the JSON file and a page, which it does not replace', async () => {
   const other = resultsOf({ change: (file) => void Object.assign(file.meta, { driver: 'driver 2' }) });
   const [first = '', second = ''] = await writeResults(resultsOf(), other);
-  const json = `${second}.out`;
-  const { status, stdout, stderr } = report(first, second, '--json', json);
+  const [json, page] = [`${second}.out`, `${second}.html`];
+  const { status, stdout, stderr } = report(first, second, '--json', json, '--report', page);
   expect({ status, stderr }).toEqual({
     status: 0,
     stderr: 'warning: the environment differs: driver "driver 1" → "driver 2"\n',
@@ -20,6 +20,13 @@ test('prints a table, warns on stderr and writes the same numbers to the JSON fi
   const written = JSON.parse(readFileSync(json, 'utf8'));
   expect(written).toMatchObject({ schema: 'roseinfer-run-comparison-1', first: { path: first }, differences: [] });
   expect(written.warnings).toHaveLength(1);
+  expect(readFileSync(page, 'utf8')).toContain('Beware: the environment differs: driver');
+  const again = report(first, second, '--report', page);
+  expect({ status: again.status, stdout: again.stdout, errors: errorsIn(again.stderr) }).toEqual({
+    status: 1,
+    stdout: '',
+    errors: [`--report is ${JSON.stringify(page)}, which exists; expected a new file, or --overwrite`],
+  });
   const [rate] = written.modes.online.metrics;
   expect(stdout).toMatch(
     new RegExp(`completion tokens/s +${rate.first.toFixed(2)} +${rate.second.toFixed(2)} +1\\.000 `),
