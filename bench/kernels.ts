@@ -10,6 +10,7 @@ import { readModelShape } from '../src/terminal/model-shape.ts';
 import { describeDevice } from '../src/terminal/open-model.ts';
 import { checkOutputs } from '../src/terminal/output-file.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
+import { checkReport } from './charts/report-files.ts';
 import { runScript } from './common/script.ts';
 import { SHAPE_MODEL } from './common/shape-model.ts';
 import { runEstimate } from './estimate/run-estimate.ts';
@@ -19,7 +20,8 @@ import { timeVariants } from './kernels/time-variants.ts';
 
 async function benchKernels(args: KernelArgs, signal: AbortSignal): Promise<void> {
   const { model: name = SHAPE_MODEL, json } = args;
-  await checkOutputs({ '--json': json }, { '--model': await modelFiles(name) });
+  await checkReport(args);
+  await checkOutputs({ '--json': json, '--report': args.report }, { '--model': await modelFiles(name) });
   const { notices, ...shape } = await readModelShape(name, { dtype: args.dtype, kvDtype: args['kv-dtype'] });
   for (const notice of notices) console.error(notice);
   using status = new StatusLine(process.stderr);

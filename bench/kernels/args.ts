@@ -2,6 +2,7 @@
 import type { InferredOptionTypes } from 'yargs';
 import { randomNames } from '../../src/models/registry.ts';
 import { choiceFlag, integerFlag, modelFlags, nameFlag, switchFlag } from '../../src/terminal/flags.ts';
+import { IDLE_REPORT_FLAGS, reportFlags } from '../charts/report-files.ts';
 import type { Script } from '../common/script.ts';
 import { SHAPE_MODEL } from '../common/shape-model.ts';
 import { ESTIMATE_CHOICES } from '../estimate/run-estimate.ts';
@@ -29,6 +30,7 @@ const flags = {
     describe: 'time nothing: print an estimate for a GPU from its published figures; list prints the GPUs',
   },
   json: { ...nameFlag('json'), describe: 'file to write the results to' },
+  ...reportFlags,
 };
 
 /** Checked flags of the kernel benchmark, under their names on the command line. */
@@ -40,6 +42,9 @@ export const kernelScript: Script<typeof flags> = {
     'node bench/kernels.ts [flags]\n\nTimes every kernel at the shapes of a model, beside what the adapter could do at best.',
   flags,
   idle: [
+    ...IDLE_REPORT_FLAGS,
+    { flags: ['report', 'report-svg'], isIdle: ({ estimate }) => estimate !== undefined, why: 'on an estimate' },
+    { flags: ['report', 'report-svg'], isIdle: ({ invariance = false }) => invariance, why: 'with --invariance' },
     {
       flags: ['invariance', 'filter', 'runs', 'adapter', 'reduction'],
       isIdle: ({ estimate }) => estimate !== undefined,

@@ -3,12 +3,14 @@ import { describeStorage } from '../../src/models/weight-storage.ts';
 import type { StatusLine } from '../../src/terminal/status-line.ts';
 import { bestRoofline, formatRoofline } from '../../src/timing/roofline.ts';
 import { packageRoot } from '../../src/util/package-info.ts';
+import { wantsReport, writeReport } from '../charts/report-files.ts';
 import { openProbe } from '../common/open-probe.ts';
 import { pollSlowly } from '../common/slow-polling.ts';
 import { writeAtEnd } from '../report/json-file.ts';
 import { readCommit } from '../report/meta.ts';
 import type { KernelArgs } from './args.ts';
 import type { TimedModel } from './case.ts';
+import { kernelPage } from './kernel-page.ts';
 import { formatResult, type KernelResult, kernelReportJson, TABLE_HEAD } from './report.ts';
 import { selectCandidates, timeCandidate } from './time-kernels.ts';
 
@@ -25,7 +27,7 @@ export interface KernelRun {
 
 /**
  * Times the variants that `--filter` selects, prints a line for each and writes all to the file of `--json`, those until then
- * where a signal ends the run.
+ * where a signal ends the run, and as a page to that of `--report`.
  *
  * @throws RangeValueError when the filter selects none; GpuError without timestamps; the signal's reason.
  */
@@ -47,6 +49,7 @@ export async function timeVariants(timed: TimedModel, { args, name, print, statu
     const isPartial = results.length < candidates.length;
     const report = () => kernelReportJson(best, results, { ...provenance, isPartial });
     await writeAtEnd(json, results.length > 0 ? report : null, signal);
+    if (wantsReport(args) && results.length > 0) await writeReport(args, kernelPage(report()));
   });
   for (const candidate of candidates) {
     signal.throwIfAborted();

@@ -31,7 +31,7 @@ describe('the flags of bench/kernels.ts', () => {
 
   test('reads every flag', () => {
     const line =
-      '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --reduction gpu --invariance --filter qkv --runs 3 --estimate a100-sxm --json out.json';
+      '--model dir --dtype f32 --kv-dtype f16 --adapter llvm --reduction gpu --invariance --filter qkv --runs 3 --estimate a100-sxm --json out.json --report a.html --report-svg b --overwrite';
     expect(readCommandLine(kernelScript, line.split(' '))).toEqual({
       model: 'dir',
       dtype: 'f32',
@@ -43,6 +43,9 @@ describe('the flags of bench/kernels.ts', () => {
       runs: 3,
       estimate: 'a100-sxm',
       json: 'out.json',
+      report: 'a.html',
+      'report-svg': 'b',
+      overwrite: true,
     });
   });
 
@@ -96,8 +99,9 @@ describe('node bench/kernels.ts', () => {
 
   test('measures the adapter, prints a line a variant and writes the same numbers to the JSON file', async (context) => {
     if (!device.traits.timestamps) context.skip('the adapter has no timestamp-query');
-    const path = join(directory, 'out.json');
-    const { status, stdout, stderr } = bench('--filter', 'kv_write tokens M=4', '--runs', '2', '--json', path);
+    const [path, page] = [join(directory, 'out.json'), join(directory, 'out.html')];
+    const flags = ['--filter', 'kv_write tokens M=4', '--runs', '2'];
+    const { status, stdout, stderr } = bench(...flags, '--json', path, '--report', page);
     expect({ status, errors: errorsIn(stderr) }).toEqual({ status: 0, errors: [] });
     const lines = stdout.trimEnd().split('\n');
     expect(lines[0]).toMatch(/^model: weights\/tales \(f16, KV f32\) · adapter .* · reduction \w+$/);
@@ -126,6 +130,7 @@ describe('node bench/kernels.ts', () => {
       expect(share).toBeCloseTo(gigabytes! / best.gigabytes!, 9);
       expect(gflops).toBe(0);
     }
+    expect(await readFile(page, 'utf8')).toContain(kernels[0]!.variant.slice('kv_write'.length));
     // The model writes keys and values in its projection.
     expect(kernels.filter(({ usedByModel }) => usedByModel)).toEqual([]);
   });
@@ -134,6 +139,7 @@ describe('node bench/kernels.ts', () => {
     [['--runs', '0'], '--runs is 0, expected an integer from 1 to 2147483647', 2],
     [['--json', 'nowhere/out.json'], '--json is "nowhere/out.json" (ENOENT), expected a file that can be written'],
     [['--json', 'weights/tales/config.json'], expect.stringContaining('expected another file than --model names'), 2],
+    [['--report', 'package.json'], '--report is "package.json", which exists; expected a new file, or --overwrite'],
     [['--filter', 'abacus'], expect.stringMatching(/^--filter is "abacus", expected part of /), 2],
     [['--adapter', 'abacus'], expect.stringMatching(/^no adapter named like "abacus"; there are: \w/)],
   ])('refuses %j with one line, and 2 where a value is wrong', (flags, message, code = 1) => {

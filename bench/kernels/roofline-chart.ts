@@ -1,0 +1,238 @@
+// Roofline of an adapter with every variant that was timed (Williams, Waterman and Patterson, "Roofline: An Insightful Visual
+// Performance Model for Multicore Architectures", CACM 52(4), 2009; the roof of a cache beside that of memory as in Ilic, Pratas and
+// Sousa, "Cache-aware Roofline model", IEEE CAL 13(1), 2014).
+import type { Roofline } from '../../src/timing/roofline.ts';
+import { type Figure, ratio } from '../../src/util/figures.ts';
+import { present } from '../../src/util/statistics.ts';
+import type { Chart } from '../charts/chart.ts';
+import { CHART_WIDTH } from '../charts/config.ts';
+import { COLORS, SERIES_COLORS } from '../charts/palette.ts';
+import type { KernelResult } from './report.ts';
+
+const HEIGHT = 420;
+const PANEL = { columns: 2, width: CHART_WIDTH / 2 - 40, height: 210 };
+/** Room beside the outermost points, as a factor. */
+const MARGIN = 2;
+/** Pixels from a roof to its name. */
+const NAME_OFFSET = 12;
+/** Bytes of a word, in which loads are counted. */
+const WORD_BYTES = 4;
+
+/** Place of a variant in the chart. */
+interface Point {
+  readonly kernel: string;
+  /** Operations by byte of memory. */
+  readonly intensity: number;
+  readonly gflops: number;
+  readonly rows: string;
+  readonly usedByModel: boolean;
+}
+
+/** Part of a roof, from one intensity to another. */
+interface Roof {
+  readonly roof: string;
+  readonly x: number;
+  readonly y: number;
+  readonly x2: number;
+  readonly y2: number;
+}
+
+/** Lists the places of the variants that compute and move something; the others have none on logarithmic scales. */
+export function pointsOf(results: readonly KernelResult[]): Point[] {
+  return results.flatMap(({ kernel, M, usedByModel, gflops, gigabytes }) => {
+    const intensity = ratio(gflops, gigabytes);
+    if (gflops === null || intensity === null || !(gflops > 0) || !(intensity > 0)) return [];
+    return [{ kernel, intensity, gflops, rows: rowsOf(M), usedByModel }];
+  });
+}
+
+/** Groups of rows, in which bounds change: one, as many as a batch has, those of a prompt. */
+const ROWS = ['1 row', '2 to 16 rows', 'more rows'] as const;
+
+function rowsOf(M: number): (typeof ROWS)[number] {
+  if (M === 1) return ROWS[0];
+  return M <= 16 ? ROWS[1] : ROWS[2];
+}
+
+const READ = 'read from memory';
+const LOAD = 'loaded from the nearest cache';
+const COMPUTE = 'multiply-adds';
+/** Place of each name along its roof: two slopes may lie close to each other. */
+const NAME_PLACES: Readonly<Record<string, number>> = { [READ]: 0, [LOAD]: 0.5, [COMPUTE]: 1 };
+
+/** Draws the roofs between two intensities; one that was not measured is missing. */
+export function roofsOf({ gigabytes, gigawords, gflops }: Roofline, [least, most]: readonly [number, number]): Roof[] {
+  const slope = (roof: string, bandwidth: number | null): Roof[] => {
+    if (bandwidth === null) return [];
+    const ridge = gflops === null ? most : Math.min(gflops / bandwidth, most);
+    return ridge <= least ? [] : [{ roof, x: least, y: least * bandwidth, x2: ridge, y2: ridge * bandwidth }];
+  };
+  const loaded = gigawords === null ? null : WORD_BYTES * gigawords;
+  const start = Math.max(least, (gflops ?? 0) / Math.max(gigabytes ?? 0, loaded ?? 0));
+  const flat = gflops === null || start >= most ? [] : [{ roof: COMPUTE, x: start, y: gflops, x2: most, y2: gflops }];
+  return [...slope(READ, gigabytes), ...slope(LOAD, loaded), ...flat];
+}
+
+/** Makes the charts: all kernels together, then each by itself; none where no variant has a place. */
+export function rooflineCharts(results: readonly KernelResult[], roofline: Roofline): Chart[] {
+  const points = pointsOf(results);
+  if (points.length === 0) return [];
+  const domain = domainOf(points, roofline);
+  const roofs = roofsOf(roofline, domain.intensity);
+  return [allKernels(points, roofs, domain), ...eachKernel(points, roofs, domain)];
+}
+
+/** Ranges of the axes. */
+interface Domain {
+  readonly intensity: readonly [number, number];
+  readonly gflops: readonly [number, number];
+}
+
+/** Finds ranges with all points and the ends of the slopes. */
+function domainOf(points: readonly Point[], { gflops, gigabytes, gigawords }: Roofline): Domain {
+  const range = (values: readonly Figure[]) => {
+    const known = present(values);
+    return [Math.min(...known) / MARGIN, Math.max(...known) * MARGIN] as const;
+  };
+  const ridges = [gigabytes, gigawords === null ? null : WORD_BYTES * gigawords].map((roof) => ratio(gflops, roof));
+  return {
+    intensity: range([...points.map(({ intensity }) => intensity), ...ridges]),
+    gflops: range([...points.map((point) => point.gflops), gflops]),
+  };
+}
+
+/** Splits a layer of points: filled where the model takes the variant, else hollow. */
+function pointLayers(encoding: object, size: number) {
+  return [false, true].map((filled) => ({
+    transform: [{ filter: `datum.usedByModel === ${filled}` }],
+    mark: { type: 'point' as const, filled, size, strokeWidth: 1.5, opacity: 0.9, aria: false },
+    encoding,
+  }));
+}
+
+function allKernels(points: readonly Point[], roofs: readonly Roof[], domain: Domain): Chart {
+  const kernels = [...new Set(points.map(({ kernel }) => kernel))];
+  const encoding = {
+    ...places(domain),
+    color: { field: 'kernel', type: 'nominal', title: null, scale: paletteOf(kernels), legend: { columns: 6 } },
+    shape: { field: 'kernel', type: 'nominal', title: null, scale: { domain: kernels, range: shapesOf(kernels) } },
+  };
+  return {
+    name: 'roofline',
+    title: 'Roofline of the adapter, with every variant',
+    caption:
+      'Each point is a variant of a kernel at one size: right of another it computes more with every byte that it reads or writes, above another it computes ' +
+      'faster. The lines are what the adapter did at best when it was measured: nothing that reads all its bytes from memory can be above that slope, nothing that loads each word from the ' +
+      'nearest cache once above the other, and nothing at all above the flat roof. On a software adapter both slopes are about the same. A point well below the lines has something else in its way; filled ones are those that the model takes.',
+    spec: {
+      width: CHART_WIDTH,
+      height: HEIGHT,
+      layer: [...roofLayers(roofs, domain), { data: { values: [...points] }, layer: pointLayers(encoding, 45) }],
+    },
+  };
+}
+
+function eachKernel(points: readonly Point[], roofs: readonly Roof[], domain: Domain): Chart[] {
+  const kernels = [...new Set(points.map(({ kernel }) => kernel))];
+  const ofKernel = kernels.flatMap((kernel) => roofs.map((roof) => ({ ...roof, kernel })));
+  const colors = { domain: [...ROWS], range: [COLORS.orange, COLORS.blue, COLORS.teal] };
+  return [
+    {
+      name: 'roofline-kernels',
+      title: 'The same, kernel by kernel',
+      caption:
+        'One row is a step of a single sequence, up to sixteen a step of a batch, more a prompt. More rows share the weights that are read, so their points lie further right.',
+      spec: {
+        columns: PANEL.columns,
+        spacing: 26,
+        data: { values: [...ofKernel, ...points] },
+        facet: { field: 'kernel', title: null, sort: kernels, header: { labelAnchor: 'start', labelPadding: 2 } },
+        spec: {
+          width: PANEL.width,
+          height: PANEL.height,
+          layer: [
+            {
+              transform: [{ filter: 'isValid(datum.roof)' }],
+              mark: { type: 'rule', color: COLORS.muted, strokeWidth: 1.5, aria: false },
+              encoding: roofPlaces(domain),
+            },
+            ...pointLayers(
+              { ...places(domain), color: { field: 'rows', type: 'nominal', title: null, scale: colors } },
+              40,
+            ),
+          ],
+        },
+      },
+    },
+  ];
+}
+
+function roofLayers(roofs: readonly Roof[], domain: Domain) {
+  const names = roofs.map(({ roof, x, y, x2, y2 }) => {
+    const along = NAME_PLACES[roof] ?? 0;
+    return { roof, at: x * (x2 / x) ** along, height: y * (y2 / y) ** along };
+  });
+  const label = (isFlat: boolean) => ({
+    data: { values: names.filter(({ roof }) => (roof === COMPUTE) === isFlat) },
+    mark: {
+      type: 'text' as const,
+      align: isFlat ? ('right' as const) : ('left' as const),
+      dx: isFlat ? -4 : 4,
+      dy: isFlat ? -NAME_OFFSET : NAME_OFFSET,
+      fontSize: 11,
+      color: COLORS.ink,
+      aria: false,
+    },
+    encoding: {
+      x: { field: 'at', type: 'quantitative' as const },
+      y: { field: 'height', type: 'quantitative' as const },
+      text: { field: 'roof', type: 'nominal' as const },
+    },
+  });
+  return [
+    {
+      data: { values: [...roofs] },
+      mark: { type: 'rule' as const, color: COLORS.ink, strokeWidth: 2, aria: false },
+      encoding: roofPlaces(domain),
+    },
+    label(true),
+    label(false),
+  ];
+}
+
+function places(domain: Domain) {
+  const log = { type: 'log' as const, nice: false };
+  const axis = { format: '~g', labelOverlap: true, gridOpacity: 0.5 };
+  return {
+    x: {
+      field: 'intensity',
+      type: 'quantitative' as const,
+      title: 'operations by byte',
+      scale: { ...log, domain: [...domain.intensity] },
+      axis,
+    },
+    y: {
+      field: 'gflops',
+      type: 'quantitative' as const,
+      title: 'GFLOP/s',
+      scale: { ...log, domain: [...domain.gflops] },
+      axis,
+    },
+  };
+}
+
+function roofPlaces(domain: Domain) {
+  const { x, y } = places(domain);
+  return { x: { ...x, field: 'x' }, y: { ...y, field: 'y' }, x2: { field: 'x2' }, y2: { field: 'y2' } };
+}
+
+function paletteOf(kernels: readonly string[]) {
+  return { domain: [...kernels], range: kernels.map((_, i) => SERIES_COLORS[i % SERIES_COLORS.length]!) };
+}
+
+/** Tells kernels apart that have a colour in common. */
+const SHAPES = ['circle', 'square', 'triangle-up', 'diamond', 'cross'];
+
+function shapesOf(kernels: readonly string[]): string[] {
+  return kernels.map((_, i) => SHAPES[Math.floor(i / SERIES_COLORS.length) % SHAPES.length]!);
+}
