@@ -3,6 +3,7 @@ import { BUNDLED_MODEL } from '../src/models/resolve-model.ts';
 import { checkOutputs } from '../src/terminal/output-file.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { Tokenizer } from '../src/tokenizer/tokenizer.ts';
+import { checkReport, wantsReport, writeReport } from './charts/report-files.ts';
 import { checkRequests } from './closed-loop/benchmark.ts';
 import { BenchmarkError } from './common/completion.ts';
 import { runScript } from './common/script.ts';
@@ -20,24 +21,37 @@ import type { OpenLoopRun } from './open-loop/run-open-loop.ts';
 import { formatOpenLoop } from './open-loop/text-report.ts';
 import { writeJson } from './report/json-file.ts';
 import { type SimulateArgs, simulateScript } from './simulation/args.ts';
-import { calibrate } from './simulation/calibration.ts';
+import { type Calibration, calibrate } from './simulation/calibration.ts';
 import { formatPrediction } from './simulation/prediction-text.ts';
 import { replay } from './simulation/replay.ts';
 import { repeatedRequests, simulatedRequests } from './simulation/requests.ts';
 import { simulate } from './simulation/simulate.ts';
+import { simulationPage } from './simulation/simulation-page.ts';
 import { VirtualClock } from './simulation/virtual-clock.ts';
+
+/** Run in virtual time, and what it was compared with. */
+interface Simulated {
+  readonly run: OpenLoopRun;
+  readonly measured: OpenLoopRun | null;
+  readonly calibration: Calibration;
+}
 
 async function main(args: SimulateArgs, signal: AbortSignal): Promise<void> {
   const { calibrate: calibrated, replay: replayed, compare, dataset } = args;
   const inputs = { '--calibrate': calibrated, '--replay': replayed, '--compare': compare, '--dataset': dataset };
-  await checkOutputs({ '--json': args.json }, inputs);
+  await checkReport(args);
+  await checkOutputs({ '--json': args.json, '--report': args.report }, inputs);
   // The texts are not used, so any tokenizer will do.
   const tokenizer = await Tokenizer.load(BUNDLED_MODEL);
-  const recorded = args.replay === undefined ? null : await readRun(args.replay, signal);
-  const run = recorded === null ? await simulateLoad(args, tokenizer, signal) : await replayRun(recorded);
+  const simulated = replayed === undefined ? await simulateLoad(args, tokenizer, signal) : null;
+  const run = simulated?.run ?? (await replayRun(await readRun(replayed ?? '', signal)));
   const report = reportOpenLoop(run, args.goodput);
   console.log(formatOpenLoop(report, { ...args, mode: run.mode }));
   if (args.json !== undefined) await writeJson(args.json, openLoopJson(report, args));
+  if (simulated === null || !wantsReport(args)) return;
+  const { measured, calibration } = simulated;
+  const compared = measured && reportOpenLoop(measured, args.goodput);
+  await writeReport(args, simulationPage({ args, simulated: report, measured: compared, ...calibration }));
 }
 
 /** Replays a recorded run. @throws BenchmarkError when a decision differs. */
@@ -48,7 +62,7 @@ async function replayRun(recorded: RecordedRun): Promise<OpenLoopRun> {
   return run;
 }
 
-async function simulateLoad(args: SimulateArgs, tokenizer: Tokenizer, signal: AbortSignal): Promise<OpenLoopRun> {
+async function simulateLoad(args: SimulateArgs, tokenizer: Tokenizer, signal: AbortSignal): Promise<Simulated> {
   const runs = await Promise.all((args.calibrate ?? []).map((path) => readRun(path, signal)));
   const [first] = runs;
   if (first === undefined) throw new Error('the parser lets no empty --calibrate pass');
@@ -70,11 +84,11 @@ async function simulateLoad(args: SimulateArgs, tokenizer: Tokenizer, signal: Ab
   const run = await simulate(requests, { ...options, onEnd });
   status.clear();
   console.log(`${requests.length} requests simulated in ${((performance.now() - before) / 1000).toFixed(1)} s\n`);
-  if (compared !== null) {
-    const measured = await replay(compared);
-    console.log(`${formatPrediction(reportOpenLoop(measured.run, undefined), reportOpenLoop(run, undefined))}\n`);
+  const measured = compared && (await replay(compared)).run;
+  if (measured !== null) {
+    console.log(`${formatPrediction(reportOpenLoop(measured, undefined), reportOpenLoop(run, undefined))}\n`);
   }
-  return run;
+  return { run, measured, calibration };
 }
 
 /** Number of requests between two reports of progress. */

@@ -2,6 +2,7 @@
 import type { InferredOptionTypes } from 'yargs';
 import { UsageError } from '../../src/terminal/flag-words.ts';
 import { nameFlag, nameListFlag, seedFlag } from '../../src/terminal/flags.ts';
+import { IDLE_REPORT_FLAGS, reportFlags } from '../charts/report-files.ts';
 import type { Script } from '../common/script.ts';
 import { engineFlags } from '../load/engine-settings.ts';
 import { checkLoad, loadFlags, numRequestsFlag, OPEN_LOOP } from '../load/load-flags.ts';
@@ -23,6 +24,7 @@ const simulateFlags = {
   'num-requests': { ...numRequestsFlag, default: 1000, describe: 'requests, without a --dataset' },
   seed: { ...seedFlag('seed'), default: 0, describe: 'of arrivals, lengths and the scatter of step times' },
   json: { ...nameFlag('json'), describe: 'file to write the results to' },
+  ...reportFlags,
   ...engineFlags,
   'prefix-cache': { ...engineFlags['prefix-cache'], defaultDescription: 'as recorded' },
   ...loadFlags,
@@ -33,6 +35,8 @@ export type SimulateArgs = InferredOptionTypes<typeof simulateFlags>;
 
 /** Flags that have no effect on a replay, which the recorded run decides. */
 const REPLAYED = [
+  'report',
+  'report-svg',
   'compare',
   'max-concurrency',
   ...OPEN_LOOP,
@@ -50,6 +54,7 @@ node bench/simulate.ts --replay RUN
 
 Runs the engine, its scheduler and its KV manager in virtual time: no GPU, no waiting.`,
   flags: simulateFlags,
+  idle: IDLE_REPORT_FLAGS,
   check: (args) => {
     if ((args.calibrate === undefined) === (args.replay === undefined)) {
       throw new UsageError('either --calibrate or --replay is needed');

@@ -8,6 +8,8 @@ import { CostModel, type MeasuredStep } from './cost-model.ts';
 export interface Calibration {
   /** Times of steps on the device. */
   readonly costs: CostModel;
+  /** Steps from which they come. */
+  readonly steps: readonly MeasuredStep[];
   /** Mean milliseconds of the host's work between the end of a step and the submission that follows it. */
   readonly pauseMs: number;
   /** Median milliseconds between the arrival of a request and its addition to the engine. */
@@ -18,8 +20,10 @@ export interface Calibration {
 export function calibrate(runs: readonly (readonly LogEntry[])[]): Calibration {
   const turns = runs.map(turnsIn);
   const requests = requestsIn(runs.flat());
+  const steps = turns.flatMap(measureSteps);
   return {
-    costs: CostModel.fit(turns.flatMap(measureSteps)),
+    costs: CostModel.fit(steps),
+    steps,
     pauseMs: summarize(turns.flatMap(measurePauses))?.mean ?? 0,
     lateMs: summarize(requests.map(({ start, added }) => added - start))?.p50 ?? 0,
   };

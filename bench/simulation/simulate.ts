@@ -13,7 +13,7 @@ import { VirtualClock } from './virtual-clock.ts';
 /** Settings, times and seed of a simulation. */
 export interface SimulationOptions {
   readonly header: Pick<RunHeader, 'mode' | 'limits' | 'settings'>;
-  readonly calibration: Calibration;
+  readonly calibration: Omit<Calibration, 'steps'>;
   /** Seed of the scatter of step times. */
   readonly seed: number;
   readonly tokenizer: Tokenizer;

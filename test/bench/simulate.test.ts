@@ -69,12 +69,17 @@ describe('node bench/simulate.ts', () => {
     expect(status).toBe(1);
   });
 
-  test('simulates drawn requests, and those of a dataset', async () => {
+  test('simulates drawn requests, those of a recorded run as a page, and those of a dataset', async () => {
     const drawn = ['--input-len', '10', '--output-len', '5', '--num-requests', '30', '--request-rate', '5'];
     const { status, stdout } = await simulate(recording(), '--calibrate', 'RUN', 'RUN', ...drawn);
     expect(stdout).toMatch(/^a step takes .* ms \/ .*\n30 requests simulated in \d+\.\d s\n\n=+ Serving/);
     expect(stdout).toMatch(/Total input tokens: +300 *\nTotal generated tokens: +150/);
     expect(status).toBe(0);
+
+    const page = join(directory, 'simulated.html');
+    const compared = await simulate(recording(), '--calibrate', 'RUN', '--compare', 'RUN', '--report', page);
+    expect(compared.status).toBe(0);
+    expect(await readFile(page, 'utf8')).toContain('The simulated medians are off by: TTFT ');
 
     const dataset = join(directory, 'dataset.jsonl');
     await writeFile(
@@ -154,6 +159,7 @@ describe('the flags of bench/simulate.ts', () => {
     ],
     ['--calibrate', '--calibrate has no value, expected one'],
     ['--replay a --compare b', '--compare has no effect without --calibrate'],
+    ['--replay a --report b', '--report has no effect without --calibrate'],
     ['--replay a --dataset b', '--dataset has no effect without --calibrate'],
     ['--replay a --burstiness 1', '--burstiness has no effect without --request-rate'],
     ['--replay a stray', 'stray word "stray", expected flags that --help lists'],
