@@ -30,8 +30,11 @@ test('goes on after it was killed and interrupted, with each result once and as 
   expect(readFileSync(output).subarray(0, numWhole)).toEqual(before.subarray(0, numWhole));
 
   const last = startBatch(...args);
-  while (!existsSync(`${output}.lock`)) await setTimeout(5);
+  while (last.child.exitCode === null && !existsSync(`${output}.lock`)) await setTimeout(5);
+  // It holds the lock for as long as the other takes to start.
+  last.child.kill('SIGSTOP');
   const refused = await startBatch(...args).ended;
+  last.child.kill('SIGCONT');
   expect(errorsIn(refused.stderr)).toEqual([
     expect.stringMatching(/out\.jsonl", to which another run writes; its lock/),
   ]);

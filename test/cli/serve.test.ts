@@ -24,10 +24,11 @@ test('serves the bundled model with keys, finishes a stream after SIGTERM, and e
   const response = await fetch(`${url}/v1/completions`, { method: 'POST', headers, body });
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = (await reader.read()).value ?? '';
+  const exit = once(child, 'exit');
   child.kill('SIGTERM');
   for (let next = await reader.read(); !next.done; next = await reader.read()) text += next.value;
   expect(text).toMatch(/"finish_reason":"length".*data: \[DONE\]\n\n$/s);
-  const [code] = await once(child, 'exit');
+  const [code] = await exit;
   expect(code).toBe(0);
 });
 
@@ -37,10 +38,11 @@ test('ends what is left after the time to drain with an error as the last event'
   const response = await fetch(`${url}/v1/completions`, { method: 'POST', headers, body });
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = (await reader.read()).value ?? '';
+  const exit = once(child, 'exit');
   child.kill('SIGINT');
   for (let next = await reader.read(); !next.done; next = await reader.read()) text += next.value;
   expect(text).toMatch(/data: \{"error":\{[^\n]*"code":"shutting_down"\}\}\n\ndata: \[DONE\]\n\n$/);
-  const [code] = await once(child, 'exit');
+  const [code] = await exit;
   expect(code).toBe(0);
 });
 

@@ -160,13 +160,11 @@ describe('overlap', () => {
     runner.settle();
     await second;
     const running = engine.run();
-    for (let n = 0; n < 20 && runner.numHeld > 0; n++) {
-      runner.settle();
-      await setTimeout(1);
-    }
+    const release = setInterval(() => runner.settle(), 1);
     expect((await finished).ids).toEqual(right(free(1, 3)));
     engine.abort(requestId);
     await running;
+    clearInterval(release);
   });
 });
 
@@ -177,8 +175,7 @@ describe('a mask that is pending', () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const request = constrained(5);
     const response = engine.generate({ ...request, constraint: delayed(request.constraint, () => promise) });
-    await setTimeout(5);
-    expect(runner.plans.map(({ numTokens }) => numTokens)).toEqual([request.promptIds.length - 1]);
+    await expect.poll(() => runner.plans.map(({ numTokens }) => numTokens)).toEqual([request.promptIds.length - 1]);
     resolve();
     expect((await response).ids).toEqual(right(request));
     expect(runner.plans[1]?.numTokens).toBe(1);

@@ -203,7 +203,7 @@ describe('a reader', () => {
 describe('an end', () => {
   test('by the deadline is 504 before the first byte and an event after it', async () => {
     const runner = new HeldRunner(SERVER_LIMITS);
-    await using server = await startTestServer({ runner, options: { requestTimeout: 0.2 } });
+    await using server = await startTestServer({ runner, options: { requestTimeout: 0.5 } });
     const early = await server.post('/v1/completions', { ...LONG, stream: true });
     expect(early.status).toBe(504);
     expect(early.headers.get('x-should-retry')).toBe('false');

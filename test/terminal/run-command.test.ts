@@ -30,8 +30,9 @@ async function start(body: string): Promise<ChildProcessByStdio<null, Readable, 
   return child;
 }
 
+/** Waits until a process has ended and all that it wrote is here. */
 async function exitOf(child: ChildProcess): Promise<unknown> {
-  const [code, signal] = await once(child, 'exit');
+  const [code, signal] = await once(child, 'close');
   return code ?? signal;
 }
 
