@@ -164,25 +164,12 @@ export class ChatSession {
       const messages = messagesOf(this.system, turns.slice(first));
       return lengthOf(messages) > longest ? null : await chatRequest(format, messages, { sampling: this.#sampling });
     };
-    const fits = (asked: Asked | null): boolean => asked !== null && asked.promptIds.length + free <= context;
-    type Asked = NonNullable<Awaited<ReturnType<typeof ask>>>;
-
-    let [first, last] = [this.#numForgotten, turns.length - 1];
-    let asked = await ask(first);
-    if (!fits(asked)) {
-      // The first turn that may stay lies in (first, last]; the last one stays in any case.
-      let best = { first: last, asked: await ask(last) };
-      for (first++; first < last; ) {
-        const middle = Math.floor((first + last) / 2);
-        asked = await ask(middle);
-        if (!fits(asked)) first = middle + 1;
-        else {
-          best = { first: middle, asked };
-          last = middle;
-        }
-      }
-      ({ first, asked } = best);
-    }
+    const { index: numForgotten, value: asked } = await firstFit(
+      this.#numForgotten,
+      turns.length - 1,
+      ask,
+      (request) => request !== null && request.promptIds.length + free <= context,
+    );
     const least = 'length of the message, with that of the system';
     if (asked === null)
       throw new RangeValueError(
@@ -194,8 +181,29 @@ export class ChatSession {
     if (room < 1) throw new RangeValueError(`${least}, in tokens`, asked.promptIds.length, `at most ${context - 1}`);
     const ownSeed = seed === undefined || this.#numAnswers === 0 ? seed : deriveSeed(seed, this.#numAnswers);
     const sampling = { ...asked.sampling, maxTokens: Math.min(maxTokens, room), seed: ownSeed };
-    return { request: { ...asked, sampling }, numForgotten: first };
+    return { request: { ...asked, sampling }, numForgotten };
   }
+}
+
+/** Finds the first index from `first` on whose value fits, as those after it do; `last` where none does. */
+async function firstFit<T>(
+  first: number,
+  last: number,
+  ask: (index: number) => Promise<T>,
+  fits: (value: T) => boolean,
+): Promise<{ readonly index: number; readonly value: T }> {
+  let best = { index: first, value: await ask(first) };
+  if (first === last || fits(best.value)) return best;
+  best = { index: last, value: await ask(last) };
+  for (let [low, high] = [first + 1, last]; low < high; ) {
+    const index = Math.floor((low + high) / 2);
+    const value = await ask(index);
+    if (fits(value)) {
+      best = { index, value };
+      high = index;
+    } else low = index + 1;
+  }
+  return best;
 }
 
 function messagesOf(system: string | undefined, turns: readonly Turn[]): ChatMessage[] {
