@@ -127,7 +127,7 @@ test('the fourth turn of a conversation takes its prompt from the prefix cache, 
   expect(shares[3]).toBeGreaterThanOrEqual(0.95);
 });
 
-describe('roseinfer generate', () => {
+describe('the command line', () => {
   const generate = (prompt: string, ...flags: string[]) => {
     const args = [
       'src/cli/roseinfer.js',
@@ -153,6 +153,19 @@ describe('roseinfer generate', () => {
   test('answers a question by the chat template as transformers does', () => {
     const [, question] = messagesOf(golden('chat').text);
     expect(generate(question!.content, '--chat')).toBe(`${golden('chat').completion_text}\n`);
+  });
+
+  test('goes on with a chat from the ids of its first answer, which is that of transformers', () => {
+    const [, question] = messagesOf(golden('chat').text);
+    const max = String(golden('chat').completion.length);
+    const flags = ['--model', path, '--temperature', '0', '--max-new-tokens', max, '--verbose'];
+    const input = `"""${question!.content}"""\nWhy?\n`;
+    const { stdout, status, stderr } = runNode(['src/cli/roseinfer.js', 'chat', ...flags], { input });
+    expect(status, stderr).toBe(0);
+    expect(stdout.startsWith(`${golden('chat').completion_text.trimStart()}\n\n`)).toBe(true);
+    const cached = [...stderr.matchAll(/ · (\d+) of (\d+) prompt tokens cached/g)].map(([, count]) => Number(count));
+    expect(cached).toHaveLength(2);
+    expect(cached[1]).toBeGreaterThan(0);
   });
 
   test('answers a question in the form of a schema', () => {
