@@ -84,6 +84,7 @@ export {
 } from './grammar/errors.ts';
 export { GrammarCompiler, type GrammarCompilerOptions, type GrammarStats } from './grammar/grammar-compiler.ts';
 export type { StructuredOutput } from './grammar/structured-output.ts';
+export type { CallableTool, CallSyntax, ToolCallForm } from './grammar/tool-calls.ts';
 export type { KVDType } from './kernels/kv-write/kv-write.ts';
 export type { QuantizedRows } from './kernels/weights/quantized-rows.ts';
 export type { OfferedDType, WeightDType } from './kernels/weights/weight-tiles.ts';
@@ -120,6 +121,7 @@ export { RequestTooLargeError } from './scheduler/request-too-large-error.ts';
 export type { SchedulerStats } from './scheduler/scheduler.ts';
 export type { ChatMessage } from './tokenizer/chat-template.ts';
 export { ChatTemplateError, ChatTemplateRefusal } from './tokenizer/chat-template-errors.ts';
+export type { ChatTool, ChatToolCall } from './tokenizer/chat-tools.ts';
 export type { GGUFMetadata } from './tokenizer/gguf-vocabulary.ts';
 export { type DecodeOptions, type EncodeOptions, Tokenizer, VocabSizeError } from './tokenizer/tokenizer.ts';
 export { TokenizerError } from './tokenizer/tokenizer-error.ts';

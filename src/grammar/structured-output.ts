@@ -9,6 +9,7 @@ import { ANY_OBJECT, JSON_RULES } from './json-texts.ts';
 import { parseEbnf } from './parse-ebnf.ts';
 import { parseRegex } from './parse-regex.ts';
 import { schemaGrammar } from './schema-grammar.ts';
+import { checkToolCallForm, type ToolCallForm, toolCallGrammar } from './tool-calls.ts';
 
 /** A form that a text is held to: one of these keys. */
 export interface StructuredOutput {
@@ -22,6 +23,8 @@ export interface StructuredOutput {
   readonly regex?: string | undefined;
   /** The text is one of these. */
   readonly choice?: readonly string[] | undefined;
+  /** The text calls tools, in the syntax of a model. */
+  readonly toolCalls?: ToolCallForm | undefined;
 }
 
 /** Texts of a `choice`, at most. */
@@ -41,6 +44,7 @@ const STRUCTURED_OUTPUT: Checks<StructuredOutput> = {
     accepts: (value) =>
       Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string' && each !== ''),
   },
+  toolCalls: { expected: 'an object with syntax and tools', accepts: isRecord },
 };
 
 /**
@@ -50,12 +54,13 @@ const STRUCTURED_OUTPUT: Checks<StructuredOutput> = {
  */
 export function checkStructuredOutput(output: StructuredOutput): void {
   checkOptions('structuredOutput', output, STRUCTURED_OUTPUT);
-  const { json, jsonObject, grammar, regex, choice: texts } = output;
-  const given = [json, jsonObject, grammar, regex, texts].filter((value) => value !== undefined);
+  const { json, jsonObject, grammar, regex, choice: texts, toolCalls } = output;
+  const given = [json, jsonObject, grammar, regex, texts, toolCalls].filter((value) => value !== undefined);
   if (given.length !== 1) {
     const names = Object.keys(STRUCTURED_OUTPUT).join(', ');
     throw new RangeValueError('number of keys of structuredOutput', given.length, `1 of ${names}`);
   }
+  if (toolCalls !== undefined) checkToolCallForm(toolCalls);
 }
 
 /**
@@ -66,7 +71,8 @@ export function checkStructuredOutput(output: StructuredOutput): void {
  */
 export function grammarOf(output: StructuredOutput): Grammar {
   checkStructuredOutput(output);
-  const { json, jsonObject, grammar, regex, choice: texts } = output;
+  const { json, jsonObject, grammar, regex, choice: texts, toolCalls } = output;
+  if (toolCalls !== undefined) return toolCallGrammar(toolCalls);
   if (json !== undefined) return schemaGrammar(json);
   if (jsonObject) return withRoot(ANY_OBJECT, JSON_RULES);
   if (grammar !== undefined) return checkGrammar(parseEbnf(grammar), true);
