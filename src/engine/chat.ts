@@ -2,6 +2,7 @@
 // of the chat so far, from which the next prompt goes on, so that the prefix cache has them whole.
 import type { SamplingOptions } from '../core/sampling-params.ts';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
+import type { ChatTool } from '../tokenizer/chat-tools.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { filterEntries } from '../util/filter-entries.ts';
 import { checkKeys, isRecord, type KeyTable } from '../util/keys.ts';
@@ -11,13 +12,20 @@ import type { TextStream } from './text-stream.ts';
 
 /** Way of a model to write chats: its template, such as a ChatTemplate, and the sampling that its authors advise. */
 export interface ChatFormat {
-  readonly template: { encode(messages: readonly ChatMessage[]): Promise<number[]> };
+  readonly template: {
+    /** Text of the template, which shows whether it knows tools, and how it writes calls of them; undefined where it is none. */
+    readonly source?: string | undefined;
+    encode(messages: readonly ChatMessage[], options?: { readonly tools?: readonly ChatTool[] }): Promise<number[]>;
+  };
   /** Parameters that a chat takes where its request sets none. */
   readonly sampling?: SamplingOptions | undefined;
 }
 
 /** How to answer a chat: all of a request but its prompt. */
-export type ChatRequest = Omit<GenerationRequest, 'prompt' | 'promptIds' | 'parseSpecial' | 'isWholeText'>;
+export interface ChatRequest extends Omit<GenerationRequest, 'prompt' | 'promptIds' | 'parseSpecial' | 'isWholeText'> {
+  /** Tools that the template tells the model of. What the model writes of calls is text. */
+  readonly tools?: readonly ChatTool[] | undefined;
+}
 
 /** An answer. */
 export interface ChatReply extends FinishedRequest {
@@ -44,6 +52,7 @@ const REQUEST_KEYS: KeyTable<ChatRequest> = {
   resume: true,
   timeline: true,
   signal: true,
+  tools: true,
 };
 
 /** Request whose prompt is a chat. */
@@ -62,16 +71,17 @@ export async function chatRequest(
 ): Promise<EncodedChat> {
   if (format === undefined) throw new NoChatTemplateError();
   checkKeys('request of a chat', request, REQUEST_KEYS);
-  const promptIds = await format.template.encode(messages);
+  const { tools, ...rest } = request;
+  const promptIds = await format.template.encode(messages, tools === undefined ? {} : { tools });
   // An empty prompt is the eos, after which the answer would have nothing to do with the messages.
   if (promptIds.length === 0) throw new RangeValueError('prompt of the chat', '', 'a text that the template writes');
-  const { sampling } = request;
+  const { sampling } = rest;
   // Anything but an object is left for the request's own check.
   const merged =
     sampling === undefined || isRecord(sampling)
       ? { ...format.sampling, ...filterEntries({ ...sampling }, (_, value) => value !== undefined) }
       : sampling;
-  return { ...request, promptIds, sampling: merged, isWholeText: true };
+  return { ...rest, promptIds, sampling: merged, isWholeText: true };
 }
 
 /** Makes the reply of a finished answer. */

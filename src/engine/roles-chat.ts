@@ -8,21 +8,28 @@ import type { ChatFormat } from './chat.ts';
 
 /** Makes the way of writing chats by roles. */
 export function rolesChat(tokenizer: Tokenizer): ChatFormat {
-  const encode = (messages: readonly ChatMessage[]) =>
-    tokenizer.encodeAsync(writeRoles(messages), { parseSpecial: false });
-  return { template: { encode } };
+  const template: ChatFormat['template'] = {
+    async encode(messages, { tools = [] } = {}) {
+      if (tools.length > 0) throw new RangeValueError('tools', tools, 'none, as the model has no chat template');
+      return await tokenizer.encodeAsync(writeRoles(messages), { parseSpecial: false });
+    },
+  };
+  return { template };
 }
 
 /**
  * Writes a chat by roles, up to where the answer begins.
  *
- * @throws RangeValueError for a message of a tool.
+ * @throws RangeValueError for a message of a tool, or with calls of tools.
  */
 function writeRoles(messages: readonly ChatMessage[]): string {
   return `${messages.map(writeMessage).join('')}Assistant:`;
 }
 
-function writeMessage({ role, content }: ChatMessage, index: number): string {
+function writeMessage({ role, content, toolCalls = [] }: ChatMessage, index: number): string {
+  if (toolCalls.length > 0) {
+    throw new RangeValueError(`messages[${index}].toolCalls`, toolCalls, 'none, as the model has no chat template');
+  }
   switch (role) {
     case 'system':
     case 'developer':

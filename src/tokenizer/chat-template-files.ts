@@ -27,13 +27,22 @@ const DEFAULT_NAME = 'default';
  */
 export async function readChatTemplate(dir: string): Promise<ChatTemplateText | null> {
   const file = join(dir, 'chat_template.jinja');
-  if (!(await isAbsent(file))) return checkTemplate(file, 'file', await readText(file));
+  if (!(await isAbsent(file))) return await readTemplateFile(file);
   const path = join(dir, 'tokenizer_config.json');
   if (await isAbsent(path)) return null;
   const config = await readJsonObject(path, (problem) => new ChatTemplateError(path, problem));
   const { chat_template: value = null } = config;
   if (value === null) return null;
   return checkTemplate(path, 'chat_template', Array.isArray(value) ? pickTemplate(path, value) : value);
+}
+
+/**
+ * Reads a template from a file of its own.
+ *
+ * @throws ChatTemplateError for a file that can't be read, and for a template that is no text or too long.
+ */
+export async function readTemplateFile(path: string): Promise<ChatTemplateText> {
+  return checkTemplate(path, 'file', await readText(path));
 }
 
 /**

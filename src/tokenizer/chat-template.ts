@@ -5,7 +5,8 @@ import { checkKeys } from '../util/keys.ts';
 import { type Check, type Checks, checkOptions, checkValue, flag, oneOf, text } from '../util/option-checks.ts';
 import { clip } from '../util/quote.ts';
 import { ChatTemplateError, ChatTemplateRefusal } from './chat-template-errors.ts';
-import { type ChatTemplateText, ggufChatTemplate, readChatTemplate } from './chat-template-files.ts';
+import { type ChatTemplateText, ggufChatTemplate, readChatTemplate, readTemplateFile } from './chat-template-files.ts';
+import { type ChatTool, type ChatToolCall, checkCalls, checkTools, partValues, toolValues } from './chat-tools.ts';
 import type { GGUFMetadata } from './gguf-vocabulary.ts';
 import { findStandIns, type StandIns } from './stand-ins.ts';
 import { TemplateRenderer } from './template-renderer.ts';
@@ -18,6 +19,10 @@ export interface ChatMessage {
   /** The template writes it as it is, so that only these are allowed. */
   readonly role: (typeof ROLES)[number];
   readonly content: string;
+  /** Calls of tools that an assistant's message ends with. */
+  readonly toolCalls?: readonly ChatToolCall[] | undefined;
+  /** Id of the call whose result a tool's message is. */
+  readonly toolCallId?: string | undefined;
   /**
    * Ids of the chat up to the end of this message, as a reply brings them: the ids of the chat begin with them where the template
    * still writes their text. Otherwise all of the text is encoded.
@@ -31,18 +36,30 @@ export interface ChatOptions {
   readonly addGenerationPrompt?: boolean | undefined;
   /** The present for templates that ask for it; default now. */
   readonly date?: Date | undefined;
+  /** Tools that the template tells the model of, where it knows any (default none). */
+  readonly tools?: readonly ChatTool[] | undefined;
 }
 
 const idsCheck: Check = {
   expected: 'a list of ids',
   accepts: (value) => value === undefined || (Array.isArray(value) && value.every((id) => Number.isSafeInteger(id))),
 };
-const MESSAGE_CHECKS: Checks<ChatMessage> = { role: oneOf(ROLES), content: text, ids: idsCheck };
+const MESSAGE_CHECKS: Checks<ChatMessage> = {
+  role: oneOf(ROLES),
+  content: text,
+  toolCalls: { expected: 'a list of calls', accepts: (value) => value === undefined || Array.isArray(value) },
+  toolCallId: { ...text, accepts: (value) => value === undefined || text.accepts(value) },
+  ids: idsCheck,
+};
 const dateCheck: Check = {
   expected: 'a valid date',
   accepts: (value) => value instanceof Date && !Number.isNaN(value.getTime()),
 };
-const CHAT_OPTIONS: Checks<ChatOptions> = { addGenerationPrompt: flag, date: dateCheck };
+const CHAT_OPTIONS: Checks<ChatOptions> = {
+  addGenerationPrompt: flag,
+  date: dateCheck,
+  tools: { expected: 'a list of tools', accepts: Array.isArray },
+};
 
 /** Longest rendered text in UTF-16 units: well above the longest context. */
 const MAX_TEXT_LENGTH = 1 << 24;
@@ -58,13 +75,14 @@ interface Rendered extends Pick<StandIns, 'reveal'> {
 export class ChatTemplate implements Disposable {
   /** The file that the template comes from. */
   readonly path: string;
-  readonly #template: string;
+  /** Text of the template. */
+  readonly source: string;
   readonly #tokenizer: Tokenizer;
   readonly #renderer = new TemplateRenderer();
 
   private constructor({ path, template }: ChatTemplateText, tokenizer: Tokenizer) {
     this.path = path;
-    this.#template = template;
+    this.source = template;
     this.#tokenizer = tokenizer;
   }
 
@@ -77,6 +95,15 @@ export class ChatTemplate implements Disposable {
   static async load(dir: string, tokenizer: Tokenizer): Promise<ChatTemplate | null> {
     const found = await readChatTemplate(dir);
     return found && new ChatTemplate(found, tokenizer);
+  }
+
+  /**
+   * Reads a template from a file of its own.
+   *
+   * @throws ChatTemplateError for a file that can't be read, and for a template that is no text or too long.
+   */
+  static async fromFile(path: string, tokenizer: Tokenizer): Promise<ChatTemplate> {
+    return new ChatTemplate(await readTemplateFile(path), tokenizer);
   }
 
   /**
@@ -143,25 +170,40 @@ export class ChatTemplate implements Disposable {
   async #render(messages: readonly ChatMessage[], options: ChatOptions): Promise<Rendered> {
     checkMessages(messages);
     checkOptions('options of a chat', options, CHAT_OPTIONS);
-    const { addGenerationPrompt = true, date = new Date() } = options;
+    const { addGenerationPrompt = true, date = new Date(), tools = [] } = options;
+    checkTools('tools', tools);
     const { bosToken, eosToken, specialTokens } = this.#tokenizer;
-    const texts = [this.#template, ...specialTokens, ...messages.map(({ content }) => content)];
+    const parts = messages.map(({ toolCalls, toolCallId }) => ({ toolCalls, toolCallId }));
+    const texts = [
+      this.source,
+      ...specialTokens,
+      ...messages.map(({ content }) => content),
+      JSON.stringify([tools, parts]),
+    ];
     const standIns = findStandIns(specialTokens, texts);
     if (standIns === undefined) {
       throw new RangeValueError('messages', messages, 'texts that leave some private-use characters');
     }
     const { hide, reveal } = standIns;
+    const hidden = (text: string) => hide(text.toWellFormed());
+    const names = new Map(
+      messages.flatMap(({ toolCalls = [] }) => toolCalls.map(({ id, name }) => [id, name] as const)),
+    );
     const variables = {
-      messages: messages.map(({ role, content }) => ({ role, content: hide(content.toWellFormed()) })),
+      messages: messages.map(({ role, content, ...rest }) => ({
+        role,
+        content: hidden(content),
+        ...partValues(rest, names, hidden),
+      })),
       add_generation_prompt: addGenerationPrompt,
-      tools: null,
+      tools: toolValues(tools, hidden),
       documents: null,
       ...(bosToken === null ? {} : { bos_token: bosToken }),
       ...(eosToken === null ? {} : { eos_token: eosToken }),
     };
     const limits = { maxLength: MAX_TEXT_LENGTH, timeoutMs: TIMEOUT_MS };
     const result = await this.#renderer.render({
-      template: this.#template,
+      template: this.source,
       variables,
       date: date.getTime(),
       ...limits,
@@ -183,5 +225,6 @@ function checkMessages(messages: unknown): void {
     for (const [name, check] of Object.entries(MESSAGE_CHECKS)) {
       checkValue(`${name} of messages[${index}]`, Reflect.get(Object(message), name), check);
     }
+    checkCalls(`messages[${index}].toolCalls`, Reflect.get(Object(message), 'toolCalls') ?? []);
   }
 }

@@ -178,6 +178,51 @@ describe('a template', () => {
     expect(ChatTemplate.fromGGUF(new Map(), 'model.gguf', byteLevel)).toBe(null);
   });
 
+  test('knows tools, calls and results of them, of which a part that is absent is not there', async () => {
+    using template = make(
+      '{{ tools | tojson }}{% for m in messages %}{{ "\\n" + m.role }} {{ m.content }}{% if m.tool_calls is defined %} {{ m.tool_calls | tojson }}{% endif %}' +
+        '{% if m.tool_call_id is defined %} {{ m.name }} {{ m.tool_call_id }}{% endif %}{% endfor %}',
+    );
+    const tools = [{ name: 'find', description: 'a </s>', parameters: { type: 'object' } }, { name: 'go' }];
+    const call = { id: '1', name: 'find', arguments: { age: 3, '</s>': ['ä\u2028', null] } };
+    const messages: ChatMessage[] = [
+      ...HELLO,
+      { role: 'assistant', content: '', toolCalls: [call] },
+      { role: 'tool', content: 'frog', toolCallId: '1' },
+      { role: 'tool', content: 'none', toolCallId: '2' },
+    ];
+    const text = await template.render(messages, { tools });
+    const [first = '', ...lines] = text.split('\n');
+    expect(JSON.parse(first)).toEqual(tools.map((tool) => ({ type: 'function', function: tool })));
+    const [user, assistant = '', ...results] = lines;
+    expect(user).toBe('user Hello');
+    const [, calls = ''] = /^assistant {2}(.*)$/s.exec(assistant) ?? [];
+    const { id, ...called } = call;
+    expect(JSON.parse(calls)).toEqual([{ id, type: 'function', function: called }]);
+    expect(results).toEqual(['tool frog find 1', 'tool none  2']);
+    const ids = await template.encode(messages, { tools });
+    expect(byteLevel.decode(ids, { skipSpecialTokens: false })).toBe(text);
+    expect(ids.filter((each) => byteLevel.isSpecial(each))).toEqual([]);
+  });
+
+  test.each([
+    [[{ ...HELLO[0], toolCalls: 1 }], {}, 'toolCalls of messages[0] is 1, expected a list of calls'],
+    [[{ ...HELLO[0], toolCalls: [{ id: '1', name: 'a' }] }], {}, 'messages[0].toolCalls[0].arguments is undefined'],
+    [
+      [{ ...HELLO[0], toolCalls: [{ id: '1', name: 'a', arguments: {}, x: 1 }] }],
+      {},
+      'key of messages[0].toolCalls[0]',
+    ],
+    [[{ ...HELLO[0], toolCallId: 1 }], {}, 'toolCallId of messages[0] is 1, expected a text'],
+    [HELLO, { tools: {} }, 'tools is an object, expected a list of tools'],
+    [HELLO, { tools: [1] }, 'tools[0] is 1'],
+    [HELLO, { tools: [{}] }, 'tools[0].name is undefined, expected a text'],
+    [HELLO, { tools: [{ name: 'a', schema: {} }] }, 'key of tools[0] is "schema"'],
+  ])('names what is wrong with tools: %#', async (messages, options, message) => {
+    using template = make('');
+    await expect(Reflect.apply(template.render, template, [messages, options])).rejects.toThrow(message);
+  });
+
   test('knows bos and eos, that there are no tools, and the date', async () => {
     const source =
       "{{ bos_token }}{{ eos_token }} {{ tools is none }} {{ strftime_now('%A %d %B %Y %H:%M:%S %y %a %b %m %%') }}";
