@@ -31,7 +31,8 @@ export class Grammars {
   readonly #model: Pick<ServedModel, 'runner' | 'tokenizer'>;
   readonly #maxCompileMs: number;
   readonly #maxPending: number;
-  readonly #eosIds: readonly number[];
+  /** Tokens that end a text. */
+  readonly eosIds: readonly number[];
   #compiler: GrammarCompiler | null = null;
   #isClosed = false;
   /** By what was asked for: calls that ask for the same share one compilation. */
@@ -44,7 +45,7 @@ export class Grammars {
     this.#model = model;
     this.#maxCompileMs = compileTimeout * 1000;
     this.#maxPending = maxPending;
-    this.#eosIds = uniteEosIds(model.runner, model.tokenizer);
+    this.eosIds = uniteEosIds(model.runner, model.tokenizer);
   }
 
   /**
@@ -64,6 +65,23 @@ export class Grammars {
     return constraint;
   }
 
+  /**
+   * Compiles the form of answers that call tools.
+   *
+   * @param path from a tool to the schema of its arguments, for refusals.
+   * @throws ApiError as `compile`.
+   */
+  async compileTools(wanted: WantedOutput, path: string): Promise<Constraint> {
+    return await this.#compile(wanted).catch((error: unknown) => {
+      if (!(error instanceof UnsupportedSchemaError)) throw refusalOf(wanted.param, error);
+      const [, index, inner] = /^#\/(\d+)\/parameters(.*)$/s.exec(error.path) ?? [];
+      if (index === undefined) throw refusalOf(wanted.param, error);
+      const { keyword, problem, limit } = error;
+      const own = new UnsupportedSchemaError(`#${inner}`, keyword, problem, limit, error);
+      throw refusalOf(`${wanted.param}[${index}].${path}`, own);
+    });
+  }
+
   /** Ends what is being compiled, and the thread. Idempotent. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -80,7 +98,7 @@ export class Grammars {
     this.#compiler ??= new GrammarCompiler({
       tokenizer,
       vocabSize: runner.limits.vocabSize,
-      eosIds: this.#eosIds,
+      eosIds: this.eosIds,
       maxCompileMs: this.#maxCompileMs,
     });
     const key = JSON.stringify(output);
@@ -103,7 +121,7 @@ export class Grammars {
   async #checkResumed(constraint: Constraint, ids: readonly number[]): Promise<void> {
     const { vocabSize } = this.#model.runner.limits;
     // The engine's own refusals name these.
-    if (ids.some((id) => id >= vocabSize || this.#eosIds.includes(id))) return;
+    if (ids.some((id) => id >= vocabSize || this.eosIds.includes(id))) return;
     let state = constraint.start();
     try {
       for (const id of ids) state = constraint.accept(state, id);

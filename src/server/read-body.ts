@@ -6,7 +6,7 @@ import { ApiError } from './api-error.ts';
 /** Far above the depth of any call. */
 const MAX_DEPTH = 64;
 /** Keys of JSON Schemas: null is a value like any other in them, and 64 schemas within each other take about twice the levels. */
-const SCHEMA_KEYS = new Set(['schema', 'json', 'guided_json']);
+const SCHEMA_KEYS = new Set(['schema', 'json', 'guided_json', 'parameters']);
 const MAX_SCHEMA_LEVELS = 256;
 /** Texts, keys among them, lists and objects of a body, at most: reading a million of them would hold up all other calls. */
 const MAX_PARTS = 25_000;

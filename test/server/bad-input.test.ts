@@ -141,7 +141,7 @@ describe('values', () => {
     ],
     [H, { messages: [MESSAGE, { role: 'user' }] }, 'messages[1].content', 'messages[1].content is missing'],
     [H, { messages: [{ ...MESSAGE, name: 'x' }] }, 'messages[0].name', 'is unknown'],
-    [H, { messages: [{ role: 'tool', content: 'a' }] }, 'messages[0].role', 'no chat template'],
+    [H, { messages: [{ role: 'tool', content: 'a' }] }, 'messages[0].tool_call_id', 'is missing'],
     [
       H,
       { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'http://a/b.png' } }] }] },

@@ -1,7 +1,7 @@
 // `/v1/chat/completions`: a chat is answered, by the model's template or by roles.
 
 import { contextOf } from '../../core/runner.ts';
-import { chatRequest } from '../../engine/chat.ts';
+import { type ChatRequest, chatRequest } from '../../engine/chat.ts';
 import type { ChatMessage } from '../../tokenizer/chat-template.ts';
 import { invalidParameter } from '../api-error.ts';
 import type { PromptRequest } from '../generation/generation.ts';
@@ -10,6 +10,7 @@ import { chatMessages, chatParameters } from '../parameters/chat.ts';
 import { parseParameters } from '../parameters/parse.ts';
 import { samplingOptions } from '../parameters/sampling.ts';
 import { wantedOutput } from '../parameters/structured.ts';
+import { wantedChatTools } from '../parameters/tools.ts';
 import { readJson } from '../read-body.ts';
 import {
   type Call,
@@ -21,8 +22,10 @@ import {
   requestFields,
   type Serving,
 } from '../serving.ts';
+import { checkedMessages, planTools } from '../tool-plan.ts';
 import { type AnswerPlan, answerCall, type ChoiceShape } from './choices.ts';
 import { checkHasTokenizer, checkLength } from './encode-prompt.ts';
+import { toolShape } from './tool-shape.ts';
 
 /** Answers a call of `/v1/chat/completions`. */
 export async function chatCompletions(serving: Serving, call: Call): Promise<Response> {
@@ -38,7 +41,7 @@ export async function chatCompletions(serving: Serving, call: Call): Promise<Res
 export async function planChat(ground: Ground, caller: Caller, body: unknown): Promise<AnswerPlan> {
   const parameters = parseParameters(chatParameters, body);
   const { model, n = 1, seed, stream = false, stream_options: wishes = {} } = parameters;
-  const { logprobs: hasLogprobs = false, top_logprobs: numTop } = parameters;
+  const { logprobs: hasLogprobs = false, top_logprobs: numTop, resume } = parameters;
   if (numTop !== undefined && numTop > 0 && !hasLogprobs) {
     throw invalidParameter('top_logprobs', `top_logprobs is ${numTop} without logprobs, expected both`);
   }
@@ -46,12 +49,17 @@ export async function planChat(ground: Ground, caller: Caller, body: unknown): P
   caller.setNames({ maxTokens: name, prompt: 'messages' });
   checkModel(ground, model);
   checkIsServing(ground);
+  const tools = wantedChatTools(parameters);
+  const output = wantedOutput(parameters);
+  const messages = chatMessages(parameters.messages);
+  const plan = tools && (await planTools(ground, tools, { output, others: { logprobs: hasLogprobs, resume } }));
   const request = await answerOf(
     ground,
-    { messages: chatMessages(parameters.messages) },
+    { messages: checkedMessages(ground, messages, (index) => placeOfTool(messages, index)) },
     {
       ...requestFields(ground, caller, parameters),
-      constraint: await ground.grammars.compile(wantedOutput(parameters), parameters.resume?.ids),
+      tools: tools?.tools,
+      constraint: plan?.constraint ?? (await ground.grammars.compile(output, resume?.ids)),
       sampling: {
         ...samplingOptions(parameters),
         maxTokens: parameters[name],
@@ -59,14 +67,21 @@ export async function planChat(ground: Ground, caller: Caller, body: unknown): P
       },
     },
   );
+  const shape = shapeOf(ground, hasLogprobs);
+  const returnIds = parameters.return_token_ids ?? false;
   const options = {
-    shape: shapeOf(ground, hasLogprobs),
+    shape: plan === null ? shape : toolShape(shape, plan.reading, returnIds),
     includeUsage: wishes.include_usage ?? false,
     continuousUsage: wishes.continuous_usage_stats ?? false,
-    returnIds: parameters.return_token_ids ?? false,
+    returnIds,
     hasLogprobs,
   };
   return { kind: 'chatcmpl', prompts: [request], n, seed, stream, options };
+}
+
+/** Writes the place of the part of a message that tools bring. */
+function placeOfTool(messages: readonly ChatMessage[], index: number): string {
+  return `messages[${index}].${messages[index]?.toolCallId === undefined ? 'tool_calls' : 'tool_call_id'}`;
 }
 
 /** A chat, and the name of the parameter that it came by. */
@@ -83,14 +98,21 @@ interface NamedChat {
 export async function answerOf(
   { model, chat }: Pick<Ground, 'model' | 'chat'>,
   { messages, name = 'messages' }: NamedChat,
-  { sampling, ...fields }: Omit<PromptRequest, 'promptIds'>,
+  { sampling, ...fields }: Omit<PromptRequest, 'promptIds'> & Pick<ChatRequest, 'tools'>,
 ): Promise<PromptRequest> {
   checkHasTokenizer(model, name);
-  const length = messages.reduce((sum, { content }) => sum + content.length, 0);
-  checkLength(model, length, name);
+  checkLength(model, lengthOf(messages), name);
   const request = await chatRequest(chat, messages, { ...fields, sampling });
   const room = Math.max(contextOf(model.runner.limits) - request.promptIds.length, 1);
   return { ...request, sampling: { ...request.sampling, maxTokens: request.sampling?.maxTokens ?? room } };
+}
+
+/** Counts the characters of messages, those of calls as JSON. */
+function lengthOf(messages: readonly ChatMessage[]): number {
+  return messages.reduce(
+    (sum, { content, toolCalls = [] }) => sum + content.length + JSON.stringify(toolCalls).length - '[]'.length,
+    0,
+  );
 }
 
 function shapeOf({ model }: Ground, hasLogprobs: boolean): ChoiceShape {
@@ -102,11 +124,13 @@ function shapeOf({ model }: Ground, hasLogprobs: boolean): ChoiceShape {
       message: { role: 'assistant', content: text, refusal: null },
       logprobs: hasLogprobs ? chatLogprobs(tokenizer, logprobs) : null,
     }),
-    delta: (_, { text, logprobs }) => ({
-      delta: { content: text },
-      logprobs: hasLogprobs && logprobs.length > 0 ? chatLogprobs(tokenizer, logprobs) : null,
-    }),
+    delta: (_, { text, logprobs }) => [
+      {
+        delta: { content: text },
+        logprobs: hasLogprobs && logprobs.length > 0 ? chatLogprobs(tokenizer, logprobs) : null,
+      },
+    ],
     opening: () => ({ delta: { role: 'assistant', content: '' }, logprobs: null }),
-    closing: { delta: {}, logprobs: null },
+    closing: () => [{ delta: {}, logprobs: null }],
   };
 }

@@ -39,12 +39,16 @@ export interface ChoiceShape {
   readonly chunkObject: string;
   /** Fields of a whole choice. */
   readonly whole: (choice: Choice, part: TextPart, prompt: PromptLogprobs) => object;
-  /** Fields of a choice in a chunk. */
-  readonly delta: (choice: Choice, part: TextPart) => object;
+  /** Fields of a choice in the chunks that a part of its text makes. */
+  readonly delta: (choice: Choice, part: TextPart) => readonly object[];
+  /** Takes parts without text, too. */
+  readonly readsAll?: boolean;
   /** Fields of a choice in the first chunk, before any piece; null where it has none. */
   readonly opening: ((choice: Choice, prompt: PromptLogprobs) => object) | null;
-  /** Fields of a choice in the last chunk. */
-  readonly closing: object;
+  /** Fields of a choice in the chunks at its end, of which the last says why it ended. */
+  readonly closing: (choice: Choice) => readonly object[];
+  /** Names the reason of an end where that is another word than the engine's. */
+  readonly reason?: (choice: Choice, reason: ApiFinishReason) => string;
 }
 
 /** Wishes of a caller. */
@@ -118,7 +122,8 @@ export async function wholeBody(
     const reason = finishReasonOf(end, ground);
     const part = { text, ids: ids.slice(resumedTokens), logprobs: logprobs ?? [], offsets: offsets[index]! };
     const fields = options.shape.whole(choice, part, finished[choice.firstIndex]!.promptLogprobs);
-    return { index, ...fields, ...ending(choice, end, reason), ...idFields(choice, ids, options, true) };
+    const named = options.shape.reason?.(choice, reason) ?? reason;
+    return { index, ...fields, ...ending(choice, end, named), ...idFields(choice, ids, options, true) };
   });
   return { body: { ...head(ground, generation, options.shape.object), choices, usage: usageOf(tokens) }, tokens };
 }
@@ -201,23 +206,28 @@ class Chunks {
       if (isOpen) return;
       isOpen = true;
       if (shape.opening === null && !returnIds) return;
-      const fields =
-        shape.opening?.(choice, prompt) ?? shape.delta(choice, { text: '', ids: [], logprobs: [], offsets: [] });
+      const none = { text: '', ids: [], logprobs: [], offsets: [] };
+      const fields = shape.opening?.(choice, prompt) ?? shape.delta(choice, none)[0];
       this.send([{ index, ...fields, finish_reason: null, ...idFields(choice, [], this.#options, true) }]);
     };
     const finished = await readPieces(choice, this.#events, ({ id, text, logprobs }) => {
       this.#numIds++;
       open();
-      if (text !== '' || hasLogprobs || returnIds) {
+      if (text !== '' || hasLogprobs || returnIds || shape.readsAll) {
         const part = { text, ids: [id], logprobs: logprobs === null ? [] : [logprobs], offsets: [offset] };
-        const ids = idFields(choice, part.ids, this.#options, false);
-        this.send([{ index, ...shape.delta(choice, part), finish_reason: null, ...ids }]);
+        for (const [place, fields] of shape.delta(choice, part).entries()) {
+          const ids = idFields(choice, place === 0 ? part.ids : [], this.#options, false);
+          this.send([{ index, ...fields, finish_reason: null, ...ids }]);
+        }
       }
       offset += text.length;
     });
     const reason = finishReasonOf(finished, this.#serving);
     open();
-    this.send([{ index, ...shape.closing, ...ending(choice, finished, reason) }]);
+    const closing = shape.closing(choice);
+    for (const fields of closing.slice(0, -1)) this.send([{ index, ...fields, finish_reason: null }]);
+    const named = shape.reason?.(choice, reason) ?? reason;
+    this.send([{ index, ...closing.at(-1), ...ending(choice, finished, named) }]);
     return finished;
   }
 }
@@ -226,7 +236,7 @@ function head({ model }: Ground, { id, created, seed }: Generation, object: stri
   return { id, object, created, model: model.name, system_fingerprint: model.fingerprint, seed };
 }
 
-function ending(choice: Choice, finished: FinishedRequest, reason: ApiFinishReason) {
+function ending(choice: Choice, finished: FinishedRequest, reason: string) {
   return { finish_reason: reason, stop_reason: finished.stopReason, ...timelineField(choice, finished) };
 }
 

@@ -94,9 +94,9 @@ function shapeOf(
     chunkObject: 'text_completion',
     whole: (choice, part, records) =>
       fields(echoOf(choice) + part.text, () => [...echoed(choice, records), ...tokensOf(choice, part)]),
-    delta: (choice, part) => fields(part.text, () => tokensOf(choice, part)),
+    delta: (choice, part) => [fields(part.text, () => tokensOf(choice, part))],
     opening: echo ? (choice, records) => fields(echoOf(choice), () => echoed(choice, records)) : null,
-    closing: { text: '', logprobs: null },
+    closing: () => [{ text: '', logprobs: null }],
   };
 }
 

@@ -23,6 +23,8 @@ import {
 import { ignored, neutral, refused, required, supported } from './row.ts';
 import { callShape, foreignShape, samplingShape } from './sampling.ts';
 import { structuredShape } from './structured.ts';
+import { argumentsValue, callIdExpected, callIdValue, MAX_CALLS } from './tool-messages.ts';
+import { chatToolShape } from './tools.ts';
 
 const contentExpected = `a text or a list of parts of type text, 1 to ${MAX_MESSAGES}`;
 const partValue = z.strictObject(
@@ -38,16 +40,36 @@ const roles = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
 const messageExpected = 'an object with role and content';
 const messagesExpected = `1 to ${MAX_MESSAGES} messages, each with role and content`;
 
-/** Schema of a message. */
-const messageValue = z.strictObject(
+const callsExpected = `a list of up to ${MAX_CALLS} calls of an assistant, each with id and function`;
+const callValue = z.strictObject(
   {
-    role: z.enum(roles, { error: `one of ${roles.join(', ')}` }),
-    content: contentValue,
-    tool_calls: neutral([[]], 'calls of tools'),
-    annotations: neutral([[]], 'annotations of an answer that comes back'),
+    id: callIdValue,
+    type: z.literal('function', { error: '"function"' }).optional(),
+    function: z.strictObject({ name: textValue, arguments: argumentsValue }, { error: objectError(callsExpected) }),
   },
-  { error: objectError(messageExpected) },
+  { error: objectError(callsExpected) },
 );
+
+/** Schema of a message. */
+const messageValue = z
+  .strictObject(
+    {
+      role: z.enum(roles, { error: `one of ${roles.join(', ')}` }),
+      content: contentValue.optional(),
+      tool_calls: z.array(callValue, { error: callsExpected }).max(MAX_CALLS, { error: callsExpected }).optional(),
+      tool_call_id: callIdValue.optional(),
+      annotations: neutral([[]], 'annotations of an answer that comes back'),
+      refusal: neutral([], 'refusals'),
+    },
+    { error: objectError(messageExpected) },
+  )
+  .superRefine(({ role, content, tool_calls: calls = [], tool_call_id: id }, { addIssue }) => {
+    const refuse = (path: string, message: string) => addIssue({ code: 'custom', path: [path], message });
+    if (content === undefined && calls.length === 0) refuse('content', contentExpected);
+    if (calls.length > 0 && role !== 'assistant') refuse('tool_calls', "none, as the message is no assistant's");
+    if (role === 'tool' && id === undefined) refuse('tool_call_id', callIdExpected);
+    if (role !== 'tool' && id !== undefined) refuse('tool_call_id', "none, as the message is no tool's");
+  });
 
 /** Schema of the messages of a chat. */
 export const messagesValue = boundedList(messageValue, MAX_MESSAGES, messagesExpected);
@@ -58,11 +80,8 @@ const maxTokens = {
   examples: [1, 5],
 };
 
-/** Parameters of tools and of the caller's own, shared with `/v1/responses`. */
-export const toolShape = {
-  tools: neutral([[]], 'tools'),
-  tool_choice: neutral(['none', 'auto'], 'tools'),
-  parallel_tool_calls: neutral([true, false], 'tools'),
+/** Parameters of the caller's own, shared with `/v1/responses`. */
+export const callerShape = {
   metadata: ignored(notesValue, {
     expected: notesExpected,
     meaning: 'notes of the caller',
@@ -114,7 +133,8 @@ export const chatParameters = z.strictObject({
   ...callShape,
   ...structuredShape,
   ...foreignShape,
-  ...toolShape,
+  ...chatToolShape,
+  ...callerShape,
   functions: neutral([[]], 'tools'),
   function_call: neutral(['none', 'auto'], 'tools'),
   store: neutral([true, false], 'nothing is kept of a chat'),
@@ -139,5 +159,10 @@ export const chatParameters = z.strictObject({
 
 /** Makes the messages of parameters as templates take them. */
 export function chatMessages(messages: z.output<typeof messagesValue>): ChatMessage[] {
-  return messages.map(({ role, content }) => ({ role, content: joinParts(content) }));
+  return messages.map(({ role, content = [], tool_calls: calls = [], tool_call_id: toolCallId }) => ({
+    role,
+    content: joinParts(content),
+    ...(calls.length > 0 && { toolCalls: calls.map(({ id, function: called }) => ({ id, ...called })) }),
+    ...(toolCallId !== undefined && { toolCallId }),
+  }));
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { SAMPLING_PARAMETERS as P } from '../../core/sampling-table.ts';
 import type { ChatMessage } from '../../tokenizer/chat-template.ts';
-import { toolShape } from './chat.ts';
+import { callerShape } from './chat.ts';
 import {
   boundedList,
   countExpected,
@@ -16,6 +16,7 @@ import {
 import { neutral, refused, required, supported } from './row.ts';
 import { callShape, samplingShape } from './sampling.ts';
 import { textFormatValue } from './structured.ts';
+import { responseToolShape } from './tools.ts';
 
 const roles = ['system', 'developer', 'user', 'assistant'] as const;
 const itemExpected = 'a message with role and content';
@@ -96,7 +97,8 @@ export const responseParameters = z.strictObject({
   }),
   ...samplingShape,
   ...callShape,
-  ...toolShape,
+  ...responseToolShape,
+  ...callerShape,
   truncation: neutral(['disabled'], 'a chat that is too long is refused'),
   reasoning: neutral([{}], 'reasoning'),
   include: neutral([[]], 'further parts of the answer'),

@@ -20,6 +20,8 @@ export class FakeRunner implements Runner {
   isBroken: (row: SamplingRow) => boolean = () => false;
   /** Ids that it samples where that is not the whole vocabulary; masks, biases and the repetition penalty decide among these, too. */
   alphabet: readonly number[] | null = null;
+  /** Ids that it samples one after the other, from the first, where the mask allows them. */
+  script: readonly number[] = [];
   closed = false;
   readonly #slots: Int32Array;
   readonly #nextTokens: Int32Array;
@@ -59,6 +61,8 @@ export class FakeRunner implements Runner {
       const context = Array.from({ length: numSeen }, (_, i) => this.#read(plan, sequence, length - numSeen + i));
       const words = [...context, ...this.#outputCounts(row)];
       const alphabet = row.mask === undefined ? this.alphabet : idsOf(row.mask);
+      const scripted = nextOf(this.script, context);
+      if (scripted !== undefined && (alphabet === null || alphabet.includes(scripted))) return scripted;
       return alphabet === null ? nextId(words, row.seed, this.limits.vocabSize) : this.#pick(alphabet, words, row);
     });
     plan.samplingRows.forEach((row, index) => {
@@ -157,6 +161,13 @@ export class FakeRunner implements Runner {
     const tokenSlots = new Set(samplingRows.map((row) => row.tokenSlot));
     if (tokenSlots.size !== samplingRows.length) throw new Error('two rows of a step share a token slot');
   }
+}
+
+/** The id of a script after the longest beginning of it that a context ends with; undefined after all of it. */
+function nextOf(script: readonly number[], context: readonly number[]): number | undefined {
+  let length = script.length;
+  while (length > 0 && !script.slice(0, length).every((id, i) => id === context[context.length - length + i])) length--;
+  return script[length];
 }
 
 /** Computes the hidden state that `FakeRunner` has after a context. */

@@ -1,0 +1,104 @@
+// The ways in which models write calls of tools. A model's template shows to its model how calls look, and so it shows which row is
+// meant; a new way is a row more.
+import { createHash } from 'node:crypto';
+import type { CallSyntax } from '../grammar/tool-calls.ts';
+import type { ChatMessage } from '../tokenizer/chat-template.ts';
+
+/** A way to write calls. */
+export interface CallFormat {
+  readonly name: string;
+  readonly syntax: CallSyntax;
+  /** Length of the ids of calls that the template takes; null where any will do. */
+  readonly idLength: number | null;
+}
+
+interface Row extends CallFormat {
+  /** Text of templates that write calls in this way. */
+  readonly pattern: RegExp;
+}
+
+const OBJECT = {
+  isAtStart: false,
+  beforeArguments: '", "arguments": ',
+} as const;
+/** Length of ids in the templates of Mistral, which refuse others. */
+const SHORT_ID = 9;
+
+/** The first row whose pattern a template has is its own. */
+const ROWS: readonly Row[] = [
+  {
+    name: 'SmolLM2: a list between tags',
+    pattern: /<tool_call>\s*\[/,
+    syntax: {
+      ...OBJECT,
+      opening: '<tool_call>',
+      start: '[{"name": "',
+      between: '}, {"name": "',
+      end: '}]</tool_call>',
+    },
+    idLength: null,
+  },
+  {
+    name: 'Hermes and Qwen: an object between tags',
+    pattern: /<tool_call>(?!\s*<function)/,
+    syntax: {
+      ...OBJECT,
+      opening: '<tool_call>',
+      start: '\n{"name": "',
+      between: '}\n</tool_call>\n<tool_call>\n{"name": "',
+      end: '}\n</tool_call>',
+    },
+    idLength: null,
+  },
+  {
+    name: 'Mistral: a list after a token and a space',
+    pattern: /\[TOOL_CALLS\] \[/,
+    syntax: { ...OBJECT, opening: '[TOOL_CALLS]', start: ' [{"name": "', between: '}, {"name": "', end: '}]' },
+    idLength: SHORT_ID,
+  },
+  {
+    name: 'Mistral: a list after a token',
+    pattern: /\[TOOL_CALLS\]\[/,
+    syntax: { ...OBJECT, opening: '[TOOL_CALLS]', start: '[{"name": "', between: '}, {"name": "', end: '}]' },
+    idLength: SHORT_ID,
+  },
+  {
+    name: 'Llama 3: an object that is the whole answer',
+    pattern: /\{"name": function name, "parameters"/,
+    syntax: {
+      opening: '{"name": "',
+      isAtStart: true,
+      start: '',
+      beforeArguments: '", "parameters": ',
+      between: null,
+      end: '}',
+    },
+    idLength: null,
+  },
+];
+
+/** Finds the way in which a template writes calls; null for one that knows no tools, or writes calls in a way that is not known here. */
+export function findCallFormat(source: string | undefined): CallFormat | null {
+  if (source === undefined || !knowsTools(source)) return null;
+  const row = ROWS.find(({ pattern }) => pattern.test(source));
+  return row === undefined ? null : { name: row.name, syntax: row.syntax, idLength: row.idLength };
+}
+
+/** Tells whether a template does something with tools. */
+export function knowsTools(source: string): boolean {
+  return /\{[{%][^}]*\btools\b/.test(source);
+}
+
+/** Gives calls and their results ids of the length that a template takes: the same for the same id. */
+export function withTemplateIds(messages: readonly ChatMessage[], { idLength }: CallFormat): readonly ChatMessage[] {
+  if (idLength === null) return messages;
+  const short = (id: string) =>
+    /^[a-zA-Z0-9]+$/.test(id) && id.length === idLength
+      ? id
+      : createHash('sha256').update(id).digest('hex').slice(0, idLength);
+  return messages.map(({ toolCalls, toolCallId, ...message }) => ({
+    ...message,
+    ...(toolCalls !== undefined && { toolCalls: toolCalls.map((call) => ({ ...call, id: short(call.id) })) }),
+    ...(toolCallId !== undefined && { toolCallId: short(toolCallId) }),
+  }));
+}
