@@ -93,7 +93,10 @@ export class ResponseStore {
 }
 
 function bytesOf({ response, messages }: StoredResponse): number {
-  const units = messages.reduce((sum, { content }) => sum + content.length, JSON.stringify(response).length);
+  const units = messages.reduce(
+    (sum, { content, toolCalls }) => sum + content.length + (toolCalls ? JSON.stringify(toolCalls).length : 0),
+    JSON.stringify(response).length,
+  );
   const numIds = messages.reduce((sum, { ids = [] }) => sum + ids.length, 0);
   return BYTES_PER_UNIT * units + BYTES_PER_ID * numIds;
 }

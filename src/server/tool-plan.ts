@@ -1,22 +1,12 @@
-// What a call with tools needs besides its prompt: the way in which the model writes calls, and the constraint that holds it to that.
-import type { Constraint } from '../core/constraint.ts';
-import type { CallSyntax, ToolCallForm } from '../grammar/tool-calls.ts';
+// Tools of a call, and what it tells of earlier ones, against the model's template: the plan of the answer, or a refusal with its place.
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
-import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { afterToken } from '../tools/after-token.ts';
 import { findCallFormat, knowsTools, withTemplateIds } from '../tools/call-formats.ts';
-import type { CallReading } from '../tools/call-reader.ts';
+import { type CallPlan, planCalls } from '../tools/plan-calls.ts';
 import { quote } from '../util/quote.ts';
 import { ApiError, invalidParameter } from './api-error.ts';
 import type { WantedOutput } from './parameters/structured.ts';
 import type { WantedTools } from './parameters/tools.ts';
 import type { Ground } from './serving.ts';
-
-/** Tools of a call, ready to be called. */
-export interface ToolPlan {
-  readonly constraint: Constraint;
-  readonly reading: CallReading;
-}
 
 /** Parameters that do not go with tools, and their values. */
 type Others = Readonly<Record<string, unknown>>;
@@ -29,27 +19,17 @@ type Others = Readonly<Record<string, unknown>>;
  */
 export async function planTools(
   ground: Pick<Ground, 'chat' | 'model' | 'grammars'>,
-  { tools, choice, isParallel, path }: WantedTools,
+  wanted: WantedTools,
   { output, others }: { readonly output: WantedOutput | null; readonly others: Others },
-): Promise<ToolPlan> {
+): Promise<CallPlan> {
   checkAlone(output, others);
-  const { syntax } = formatFor(ground, `tools is a list of ${tools.length}`, 'tools');
-  const { tokenizer, runner } = ground.model;
-  const openingId = specialId(tokenizer, syntax.opening);
-  const isRequired = choice !== 'auto';
-  const form: ToolCallForm = {
-    syntax: openingId === null ? syntax : { ...syntax, opening: '' },
-    tools: typeof choice === 'object' ? tools.filter(({ name }) => name === choice.name) : tools,
-    isRequired: isRequired || openingId !== null,
-    isParallel: isParallel && typeof choice !== 'object',
-  };
-  const wanted = { param: 'tools', output: { toolCalls: withoutDescriptions(form) } };
-  const constraint = await ground.grammars.compileTools(wanted, path);
-  if (openingId === null) return { constraint, reading: { syntax, openingId } };
+  const format = formatFor(ground, `tools is a list of ${wanted.tools.length}`, 'tools');
+  const { grammars, model } = ground;
+  const { tokenizer, runner } = model;
   const { vocabSize } = runner.limits;
-  const isBarred = (id: number) => tokenizer.isSpecial(id) && !ground.grammars.eosIds.includes(id);
-  const marked = afterToken(constraint, { id: openingId, isRequired, vocabSize, isBarred });
-  return { constraint: marked, reading: { syntax, openingId } };
+  return await planCalls(wanted, { tokenizer, vocabSize, eosIds: grammars.eosIds, format }, (form) =>
+    grammars.compileTools({ param: 'tools', output: form }, wanted.path),
+  );
 }
 
 /**
@@ -91,19 +71,8 @@ function formatFor({ chat, model }: Pick<Ground, 'chat' | 'model'>, found: strin
   throw new ApiError(400, message, { code: 'unsupported_tools', param });
 }
 
-/** Finds the id of a text that is a control token; null for a text. */
-function specialId(tokenizer: Tokenizer, text: CallSyntax['opening']): number | null {
-  if (!tokenizer.specialTokens.includes(text)) return null;
-  return tokenizer.encode(text).find((id) => tokenizer.isSpecial(id)) ?? null;
-}
-
 function checkAlone(output: WantedOutput | null, others: Others): void {
   const [name] = Object.entries(others).find(([, value]) => value !== undefined && value !== false) ?? [output?.param];
   if (name === undefined) return;
   throw invalidParameter(name, `${name} is given beside tools, expected one of them`);
-}
-
-/** Leaves what changes nothing in the grammar out of the form, by which it is found again. */
-function withoutDescriptions(form: ToolCallForm): ToolCallForm {
-  return { ...form, tools: form.tools.map(({ name, parameters }) => ({ name, parameters })) };
 }

@@ -34,6 +34,15 @@ type Phase = 'text' | 'freeText' | 'start' | 'name' | 'arguments' | 'after';
 /** Bytes of an id of a call that nobody guesses. */
 const ID_BYTES = 12;
 
+const NO_CALLS: CallSyntax = {
+  opening: '',
+  isAtStart: false,
+  start: '',
+  beforeArguments: '"',
+  between: null,
+  end: '',
+};
+
 /** Reader of one answer. */
 export class CallReader {
   readonly #syntax: CallSyntax;
@@ -51,6 +60,13 @@ export class CallReader {
   constructor({ syntax, openingId }: CallReading) {
     this.#syntax = syntax;
     this.#openingId = openingId;
+  }
+
+  /** Makes the reader of an answer that calls no tools. */
+  static ofText(): CallReader {
+    const reader = new CallReader({ syntax: NO_CALLS, openingId: null });
+    reader.#phase = 'freeText';
+    return reader;
   }
 
   /** Free text so far. */

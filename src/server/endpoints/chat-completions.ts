@@ -2,6 +2,7 @@
 
 import { contextOf } from '../../core/runner.ts';
 import { type ChatRequest, chatRequest } from '../../engine/chat.ts';
+import { chatLength } from '../../engine/longest-prompt.ts';
 import type { ChatMessage } from '../../tokenizer/chat-template.ts';
 import { invalidParameter } from '../api-error.ts';
 import type { PromptRequest } from '../generation/generation.ts';
@@ -101,18 +102,10 @@ export async function answerOf(
   { sampling, ...fields }: Omit<PromptRequest, 'promptIds'> & Pick<ChatRequest, 'tools'>,
 ): Promise<PromptRequest> {
   checkHasTokenizer(model, name);
-  checkLength(model, lengthOf(messages), name);
+  checkLength(model, chatLength(messages), name);
   const request = await chatRequest(chat, messages, { ...fields, sampling });
   const room = Math.max(contextOf(model.runner.limits) - request.promptIds.length, 1);
   return { ...request, sampling: { ...request.sampling, maxTokens: request.sampling?.maxTokens ?? room } };
-}
-
-/** Counts the characters of messages, those of calls as JSON. */
-function lengthOf(messages: readonly ChatMessage[]): number {
-  return messages.reduce(
-    (sum, { content, toolCalls = [] }) => sum + content.length + JSON.stringify(toolCalls).length - '[]'.length,
-    0,
-  );
 }
 
 function shapeOf({ model }: Ground, hasLogprobs: boolean): ChoiceShape {

@@ -1,4 +1,5 @@
 // A response in the shape of OpenAI's Responses API.
+import type { ToolCall } from '../../tools/call-reader.ts';
 import type { ApiFinishReason } from '../generation/outcome.ts';
 
 /** Fields of a response that are known when its call has been read. */
@@ -16,6 +17,10 @@ export interface ResponseFields {
   readonly store: boolean;
   /** Form of the text, as the call has it. */
   readonly format: unknown;
+  /** Tools and their choice, as the call has them. */
+  readonly tools: unknown;
+  readonly toolChoice: unknown;
+  readonly isParallel: boolean;
   readonly metadata: unknown;
   readonly user: unknown;
 }
@@ -23,6 +28,7 @@ export interface ResponseFields {
 /** The end of a response. */
 export interface ResponseEnd {
   readonly text: string;
+  readonly calls: readonly ToolCall[];
   readonly reason: ApiFinishReason;
   readonly usage: object;
 }
@@ -41,16 +47,16 @@ export function responseObject(fields: ResponseFields, end?: ResponseEnd) {
     instructions: fields.instructions,
     max_output_tokens: fields.maxTokens,
     model,
-    output: end === undefined ? [] : [outputItem(id, end)],
+    output: end === undefined ? [] : outputItems(id, end),
     output_text: end?.text ?? '',
-    parallel_tool_calls: true,
+    parallel_tool_calls: fields.isParallel,
     previous_response_id: fields.previousId,
     reasoning: { effort: null, summary: null },
     store,
     temperature,
     text: { format: fields.format },
-    tool_choice: 'auto',
-    tools: [],
+    tool_choice: fields.toolChoice,
+    tools: fields.tools,
     top_p: topP,
     truncation: 'disabled',
     usage: end?.usage ?? null,
@@ -61,11 +67,22 @@ export function responseObject(fields: ResponseFields, end?: ResponseEnd) {
   };
 }
 
+/** Makes the items of an answer: its message, unless it is calls alone, and its calls. */
+function outputItems(responseId: string, { text, calls, reason }: ResponseEnd): object[] {
+  const message = text === '' && calls.length > 0 ? [] : [messageItem(responseId, { text, reason })];
+  return [...message, ...calls.map((call) => callItem(call, call.isWhole ? 'completed' : 'incomplete'))];
+}
+
 /** Makes the message of an answer; without an end, as it begins. */
-export function outputItem(responseId: string, end?: Pick<ResponseEnd, 'text' | 'reason'>) {
+export function messageItem(responseId: string, end?: Pick<ResponseEnd, 'text' | 'reason'>) {
   const status = end === undefined ? 'in_progress' : end.reason === 'stop' ? 'completed' : 'incomplete';
   const content = end === undefined ? [] : [textPart(end.text)];
-  return { type: 'message', id: itemId(responseId), status, role: 'assistant', content };
+  return { type: 'message', id: messageId(responseId), status, role: 'assistant', content };
+}
+
+/** Makes a call of a tool. */
+export function callItem({ id, name, arguments: given }: Omit<ToolCall, 'isWhole'>, status: string) {
+  return { type: 'function_call', id: callItemId(id), call_id: id, name, arguments: given, status };
 }
 
 /** Makes the content of a message. */
@@ -74,8 +91,13 @@ export function textPart(text: string) {
 }
 
 /** Id of the message of a response. */
-export function itemId(responseId: string): string {
+export function messageId(responseId: string): string {
   return responseId.replace(/^resp/, 'msg');
+}
+
+/** Id of the item of a call. */
+export function callItemId(callId: string): string {
+  return callId.replace(/^call/, 'fc');
 }
 
 function incompleteReason(reason: ApiFinishReason): string {

@@ -2,6 +2,7 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { FinishedRequest } from '../../engine/request.ts';
 import type { ChatMessage } from '../../tokenizer/chat-template.ts';
+import { type AnswerPart, CallReader, type CallReading, type ToolCall } from '../../tools/call-reader.ts';
 import { ApiError, invalidParameter } from '../api-error.ts';
 import { answerOfError } from '../call-errors.ts';
 import { EventStream } from '../generation/event-stream.ts';
@@ -12,6 +13,7 @@ import { parseParameters } from '../parameters/parse.ts';
 import { inputMessages, responseParameters } from '../parameters/responses.ts';
 import { samplingOptions } from '../parameters/sampling.ts';
 import { wantedFormat } from '../parameters/structured.ts';
+import { wantedResponseTools } from '../parameters/tools.ts';
 import { readJson } from '../read-body.ts';
 import {
   type Call,
@@ -24,6 +26,7 @@ import {
   type Serving,
   startGeneration,
 } from '../serving.ts';
+import { checkedMessages, planTools } from '../tool-plan.ts';
 import { answerOf } from './chat-completions.ts';
 import { ResponseEvents } from './response-events.ts';
 import { type ResponseFields, responseObject } from './response-object.ts';
@@ -36,6 +39,8 @@ interface Answer {
   readonly returnIds: boolean;
   /** The chat up to the answer. */
   readonly messages: readonly ChatMessage[];
+  /** Null for an answer that calls no tools. */
+  readonly reading: CallReading | null;
 }
 
 /** Answers a call of `/v1/responses`. */
@@ -47,15 +52,25 @@ export async function responses(serving: Serving, call: Call): Promise<Response>
   const { priority, cache_salt, timeline } = parameters;
   checkModel(serving, parameters.model);
   checkIsServing(serving);
-  const messages = [...earlierMessages(serving, call, previousId), ...inputMessages(input)];
-  const all: ChatMessage[] =
-    instructions === undefined ? messages : [{ role: 'system', content: instructions }, ...messages];
+  const earlier = earlierMessages(serving, call, previousId).map((message) => ({
+    message,
+    place: 'previous_response_id',
+  }));
+  const placed = [...earlier, ...inputMessages(input)];
+  const messages = placed.map(({ message }) => message);
+  const ready = checkedMessages(serving, messages, (index) => placed[index]?.place ?? 'input');
+  const all: readonly ChatMessage[] =
+    instructions === undefined ? ready : [{ role: 'system', content: instructions }, ...ready];
+  const tools = wantedResponseTools(parameters);
+  const output = wantedFormat(parameters.text?.format);
+  const plan = tools && (await planTools(serving, tools, { output, others: {} }));
   const request = await answerOf(
     serving,
     { messages: all, name: 'input' },
     {
       ...requestFields(serving, callerOf(call), { priority, cache_salt, timeline }),
-      constraint: await serving.grammars.compile(wantedFormat(parameters.text?.format)),
+      tools: tools?.tools,
+      constraint: plan?.constraint ?? (await serving.grammars.compile(output)),
       sampling: { ...samplingOptions(parameters), maxTokens: parameters.max_output_tokens },
     },
   );
@@ -74,12 +89,15 @@ export async function responses(serving: Serving, call: Call): Promise<Response>
     topP,
     store: parameters.store ?? true,
     format: parameters.text?.format ?? { type: 'text' },
+    tools: parameters.tools ?? [],
+    toolChoice: parameters.tool_choice ?? 'auto',
+    isParallel: parameters.parallel_tool_calls ?? true,
     metadata: body.metadata ?? {},
     user: body.user ?? null,
   };
   const [choice] = generation.choices;
   const returnIds = parameters.return_token_ids ?? false;
-  const answer = { generation, choice: choice!, fields, messages, returnIds };
+  const answer = { generation, choice: choice!, fields, messages, returnIds, reading: plan?.reading ?? null };
   return await (stream ? answerStream : answerWhole)(serving, call, answer);
 }
 
@@ -98,8 +116,10 @@ export function deleteResponse(serving: Serving, call: Call): Response {
 }
 
 async function answerWhole(serving: Serving, call: Call, answer: Answer): Promise<Response> {
-  const [finished] = await answer.generation.finished;
-  return call.json(finish(serving, call, answer, finished!));
+  const reader = readerOf(answer);
+  const finished = await readPieces(answer.choice, { drained: null }, ({ id, text }) => reader.read(id, text));
+  reader.end();
+  return call.json(finish(serving, call, answer, { finished, reader }));
 }
 
 async function answerStream(serving: Serving, call: Call, answer: Answer): Promise<Response> {
@@ -107,11 +127,15 @@ async function answerStream(serving: Serving, call: Call, answer: Answer): Promi
   const times = { keepAliveMs: keepAlive * 1000, stallMs: stallTimeout * 1000 };
   const stream = new EventStream(call.env.outgoing, times);
   const events = new ResponseEvents(stream, answer.fields);
+  const reader = readerOf(answer);
+  const send = (parts: readonly AnswerPart[]) => {
+    for (const part of parts) events.part(part);
+  };
   try {
-    const finished = await readPieces(answer.choice, stream, ({ text }) => events.piece(text));
-    finishReasonOf(finished, serving);
-    events.close(finished.text);
-    events.end(finish(serving, call, answer, finished));
+    const finished = await readPieces(answer.choice, stream, ({ id, text }) => send(reader.read(id, text)));
+    const reason = finishReasonOf(finished, serving);
+    send(reader.end());
+    events.end(finish(serving, call, answer, { finished, reader }), reason);
   } catch (error) {
     answer.generation.abort();
     if (!stream.hasBegun) {
@@ -123,24 +147,43 @@ async function answerStream(serving: Serving, call: Call, answer: Answer): Promi
   return RESPONSE_ALREADY_SENT;
 }
 
+/** Makes the reader of an answer; without tools all of it is text. */
+function readerOf({ reading }: Answer): CallReader {
+  return reading === null ? CallReader.ofText() : new CallReader(reading);
+}
+
+/** An answer that has ended, and the text and calls that were read of it. */
+interface ReadAnswer {
+  readonly finished: FinishedRequest;
+  readonly reader: CallReader;
+}
+
 /** Makes the response of an answer that has ended, and keeps it where the call has not forbidden that. */
-function finish(serving: Serving, call: Call, answer: Answer, finished: FinishedRequest) {
+function finish(serving: Serving, call: Call, answer: Answer, { finished, reader }: ReadAnswer) {
   const { generation, choice, fields, messages } = answer;
+  const { text, calls } = reader;
   const reason = finishReasonOf(finished, serving);
   const tokens = tokensOf(generation, [finished]);
   noteTokens(call, tokens.prompt, tokens.completion);
   const response = {
-    ...responseObject(fields, { text: finished.text, reason, usage: usageOf(tokens) }),
+    ...responseObject(fields, { text, calls, reason, usage: usageOf(tokens) }),
     ...timelineField(choice, finished),
     ...(answer.returnIds && { prompt_token_ids: choice.prompt.promptIds, token_ids: finished.ids }),
   };
   if (fields.store) {
     const { owner } = generation;
     const ids = [...choice.prompt.promptIds, ...finished.ids];
-    const message: ChatMessage = { role: 'assistant', content: finished.text, ids };
+    const message: ChatMessage = { role: 'assistant', content: text, ...messageCalls(calls), ids };
     serving.store.add({ id: fields.id, owner, response, messages: [...messages, message] });
   }
   return response;
+}
+
+/** Makes the calls of a message that is kept: those whose arguments are whole. */
+function messageCalls(calls: readonly ToolCall[]): Pick<ChatMessage, 'toolCalls'> {
+  const whole = calls.filter(({ isWhole }) => isWhole);
+  if (whole.length === 0) return {};
+  return { toolCalls: whole.map(({ id, name, arguments: given }) => ({ id, name, arguments: JSON.parse(given) })) };
 }
 
 function earlierMessages(serving: Serving, call: Call, id: string | undefined): readonly ChatMessage[] {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { SAMPLING_PARAMETERS as P } from '../../core/sampling-table.ts';
 import type { ChatMessage } from '../../tokenizer/chat-template.ts';
+import { isRecord } from '../../util/keys.ts';
 import { callerShape } from './chat.ts';
 import {
   boundedList,
@@ -16,6 +17,7 @@ import {
 import { neutral, refused, required, supported } from './row.ts';
 import { callShape, samplingShape } from './sampling.ts';
 import { textFormatValue } from './structured.ts';
+import { argumentsValue, callIdValue } from './tool-messages.ts';
 import { responseToolShape } from './tools.ts';
 
 const roles = ['system', 'developer', 'user', 'assistant'] as const;
@@ -35,17 +37,38 @@ const contentValue = z.preprocess(
   (value) => (typeof value === 'string' ? [{ type: 'input_text', text: value }] : value),
   boundedList(partValue, MAX_MESSAGES, `a text or a list of parts of texts, 1 to ${MAX_MESSAGES}`),
 );
-const itemValue = z.strictObject(
+const statusFields = { id: textValue.optional(), status: textValue.optional() };
+const messageItem = z.strictObject(
   {
-    type: z.literal('message', { error: '"message"' }).optional(),
+    type: z.literal('message'),
     role: z.enum(roles, { error: `one of ${roles.join(', ')}` }),
     content: contentValue,
-    id: textValue.optional(),
-    status: textValue.optional(),
+    ...statusFields,
   },
   { error: objectError(itemExpected) },
 );
-const inputExpected = `a text, or 1 to ${MAX_MESSAGES} messages of texts`;
+const callItem = z.strictObject({
+  type: z.literal('function_call'),
+  call_id: callIdValue,
+  name: textValue,
+  arguments: argumentsValue,
+  ...statusFields,
+});
+const resultItem = z.strictObject({
+  type: z.literal('function_call_output'),
+  call_id: callIdValue,
+  output: contentValue,
+  ...statusFields,
+});
+/** An item without a type is a message. */
+const itemValue = z.preprocess(
+  (value) => (isRecord(value) && !('type' in value) ? { type: 'message', ...value } : value),
+  z.discriminatedUnion('type', [messageItem, callItem, resultItem], {
+    error: ({ code }) =>
+      code === 'invalid_union' ? '"message", "function_call" or "function_call_output"' : itemExpected,
+  }),
+);
+const inputExpected = `a text, or 1 to ${MAX_MESSAGES} messages of texts, calls and results of tools`;
 /** A text is a message of the user. */
 const inputValue = z.preprocess(
   (value) => (typeof value === 'string' ? [{ role: 'user', content: value }] : value),
@@ -111,7 +134,34 @@ export const responseParameters = z.strictObject({
   prompt: refused('prompts that the server keeps'),
 });
 
-/** Makes the messages of an input. */
-export function inputMessages(input: z.output<typeof inputValue>): ChatMessage[] {
-  return input.map(({ role, content }) => ({ role, content: joinParts(content) }));
+/** A message, and the place of its item's part that tools bring. */
+export interface PlacedMessage {
+  readonly message: ChatMessage;
+  readonly place: string;
+}
+
+/** Makes the messages of an input: calls belong to the assistant's message before them. */
+export function inputMessages(input: z.output<typeof inputValue>): PlacedMessage[] {
+  const placed: PlacedMessage[] = [];
+  for (const [index, item] of input.entries()) {
+    const place = `input[${index}].call_id`;
+    if (item.type === 'message') placed.push({ message: { role: item.role, content: joinParts(item.content) }, place });
+    else if (item.type === 'function_call_output') {
+      const { output, call_id: toolCallId } = item;
+      placed.push({ message: { role: 'tool', content: joinParts(output), toolCallId }, place });
+    } else {
+      const { call_id: id, name, arguments: given } = item;
+      const last = placed.at(-1)?.message;
+      const isOwn = last?.role === 'assistant';
+      const { content = '', toolCalls = [] } = isOwn ? last : {};
+      if (isOwn) placed.pop();
+      const message = {
+        role: 'assistant',
+        content,
+        toolCalls: [...toolCalls, { id, name, arguments: given }],
+      } as const;
+      placed.push({ message, place });
+    }
+  }
+  return placed;
 }

@@ -1,0 +1,68 @@
+// The way from tools that may be called to the constraint of an answer, and to the reader of it.
+import type { Constraint } from '../core/constraint.ts';
+import type { StructuredOutput } from '../grammar/structured-output.ts';
+import type { CallableTool, ToolCallForm } from '../grammar/tool-calls.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { afterToken } from './after-token.ts';
+import type { CallFormat } from './call-formats.ts';
+import type { CallReading } from './call-reader.ts';
+
+/** Calls that an answer may have, or has to. */
+export interface CallWish {
+  readonly tools: readonly CallableTool[];
+  /** As the model wants; at least one call; one call of the tool of a name. */
+  readonly choice: 'auto' | 'required' | { readonly name: string };
+  /** There may be several calls. */
+  readonly isParallel: boolean;
+}
+
+/** Parts of a model that decide how its calls are held. */
+export interface CallingModel {
+  readonly tokenizer: Tokenizer;
+  /** Number of ids of the model. */
+  readonly vocabSize: number;
+  /** Tokens that end an answer. */
+  readonly eosIds: readonly number[];
+  readonly format: CallFormat;
+}
+
+/** Calls of an answer, ready to be made and read. */
+export interface CallPlan {
+  readonly constraint: Constraint;
+  readonly reading: CallReading;
+}
+
+/**
+ * Plans the calls of an answer.
+ *
+ * @param compile makes the constraint of a form.
+ * @throws what `compile` throws.
+ */
+export async function planCalls(
+  { tools, choice, isParallel }: CallWish,
+  { tokenizer, vocabSize, eosIds, format }: CallingModel,
+  compile: (output: StructuredOutput) => Promise<Constraint>,
+): Promise<CallPlan> {
+  const { syntax } = format;
+  const openingId = specialId(tokenizer, syntax.opening);
+  const isRequired = choice !== 'auto';
+  const called = typeof choice === 'object' ? tools.filter(({ name }) => name === choice.name) : tools;
+  const toolCalls: ToolCallForm = {
+    syntax: openingId === null ? syntax : { ...syntax, opening: '' },
+    // A description changes nothing in the grammar, by which it is found again.
+    tools: called.map(({ name, parameters }) => ({ name, parameters })),
+    isRequired: isRequired || openingId !== null,
+    isParallel: isParallel && typeof choice !== 'object',
+  };
+  const constraint = await compile({ toolCalls });
+  const reading = { syntax, openingId };
+  if (openingId === null) return { constraint, reading };
+  const isBarred = (id: number) => tokenizer.isSpecial(id) && !eosIds.includes(id);
+  return { constraint: afterToken(constraint, { id: openingId, isRequired, vocabSize, isBarred }), reading };
+}
+
+/** Finds the id of a text that is a control token; null for a text. */
+function specialId(tokenizer: Tokenizer, text: string): number | null {
+  if (!tokenizer.specialTokens.includes(text)) return null;
+  return tokenizer.encode(text).find((id) => tokenizer.isSpecial(id)) ?? null;
+}
