@@ -5,10 +5,13 @@ import type { StructuredOutput } from '../grammar/structured-output.ts';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
 import { checkCallOptions } from './call-options.ts';
 import { chatMessages } from './prompt.ts';
+import { type WantedTools, wantedTools } from './tools.ts';
 
 /** A call. */
 export interface Call {
   readonly messages: readonly ChatMessage[];
+  /** Tools that the answer may call; null for none. */
+  readonly tools: WantedTools | null;
   /** Form that the text is held to; null where it may be any. */
   readonly output: StructuredOutput | null;
   /** Its `maxTokens` is undefined where the answer may take the room that the messages leave. */
@@ -19,7 +22,7 @@ export interface Call {
 /**
  * Reads a call.
  *
- * @throws UnsupportedFunctionalityError for a prompt that is not text alone; RangeValueError for options that are unknown.
+ * @throws UnsupportedFunctionalityError for parts of the prompt that a chat can't have, and tools beside a form of the text; RangeValueError for options that are unknown.
  */
 export function readCall(options: LanguageModelV4CallOptions): Call {
   const { maxOutputTokens: maxTokens, temperature, topP, topK, seed, stopSequences: stop } = options;
@@ -30,6 +33,7 @@ export function readCall(options: LanguageModelV4CallOptions): Call {
   const warnings = unsupportedSettings(options);
   return {
     messages: chatMessages(options.prompt, warnings),
+    tools: wantedTools(options, warnings),
     output: outputOf(options),
     request: {
       ...{ priority, deadlineMs, cacheSalt, signal },
@@ -47,11 +51,6 @@ function outputOf({ responseFormat }: LanguageModelV4CallOptions): StructuredOut
 
 /** Warns of settings that change nothing. */
 function unsupportedSettings(options: LanguageModelV4CallOptions): SharedV4Warning[] {
-  const { tools = [], toolChoice, reasoning = 'provider-default' } = options;
-  const isIgnored = {
-    tools: tools.length > 0,
-    toolChoice: toolChoice !== undefined && toolChoice.type !== 'auto' && toolChoice.type !== 'none',
-    reasoning: reasoning !== 'provider-default',
-  };
-  return Object.entries(isIgnored).flatMap(([feature, ignored]) => (ignored ? [{ type: 'unsupported', feature }] : []));
+  const { reasoning = 'provider-default' } = options;
+  return reasoning === 'provider-default' ? [] : [{ type: 'unsupported', feature: 'reasoning' }];
 }

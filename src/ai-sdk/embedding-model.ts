@@ -66,7 +66,7 @@ export class RoseinferEmbeddingModel implements EmbeddingModelV4 {
       };
     } catch (error) {
       if (error instanceof RequestAbortedError) signal?.throwIfAborted();
-      throw toSdkError(error, { modelId: this.modelId, prompt: values });
+      throw toSdkError(error, { modelId: this.modelId, prompt: values, hasTools: false });
     }
   }
 }

@@ -22,6 +22,8 @@ class DeadlinePassedError extends RoseinferError {}
 export interface FailedCall {
   readonly modelId: string;
   readonly prompt: unknown;
+  /** Its form is that of calls of tools. */
+  readonly hasTools: boolean;
 }
 
 /** The SDK's names of parameters that have others here. */
@@ -40,8 +42,9 @@ export function toSdkError(error: unknown, call: FailedCall): unknown {
     return new InvalidArgumentError({ argument, message, cause: error });
   }
   if (error instanceof StructuredOutputError) {
-    const message = `responseFormat can't be kept: ${error.message}`;
-    return new InvalidArgumentError({ argument: 'responseFormat', message, cause: error });
+    const argument = call.hasTools ? 'tools' : 'responseFormat';
+    const message = `${argument} can't be kept: ${error.message}`;
+    return new InvalidArgumentError({ argument, message, cause: error });
   }
   if (error instanceof ChatTemplateRefusal) {
     return new InvalidPromptError({ prompt: call.prompt, message: error.message, cause: error });

@@ -46,9 +46,10 @@ const UNIFIED = {
   abort: 'interrupted',
 } satisfies Record<FinishReason, LanguageModelV4FinishReason['unified']>;
 
-/** Writes the reason of an end. */
-export function finishReasonOf({ finishReason }: FinishedRequest): LanguageModelV4FinishReason {
-  return { unified: UNIFIED[finishReason], raw: finishReason };
+/** Writes the reason of an end. @param hasCalls true where the answer has calls of tools, each of them whole. */
+export function finishReasonOf({ finishReason }: FinishedRequest, hasCalls: boolean): LanguageModelV4FinishReason {
+  const isCall = finishReason === 'stop' && hasCalls;
+  return { unified: isCall ? 'tool-calls' : UNIFIED[finishReason], raw: finishReason };
 }
 
 /** Writes the usage of a call. */

@@ -1,12 +1,16 @@
-// Prompts of the AI SDK as chats: text alone. What would be lost is refused by name; reasoning of earlier answers is left out, as
-// templates do, and said.
+// Prompts of the AI SDK as chats: texts, and calls of tools with their results. What would be lost is refused by name; reasoning of
+// earlier answers is left out, as templates do, and said.
 import {
   type LanguageModelV4Message,
   type LanguageModelV4Prompt,
+  type LanguageModelV4ToolResultOutput,
   type SharedV4Warning,
   UnsupportedFunctionalityError,
 } from '@ai-sdk/provider';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
+import type { ChatToolCall } from '../tokenizer/chat-tools.ts';
+import { RangeValueError } from '../util/errors.ts';
+import { isRecord } from '../util/keys.ts';
 
 type Part = Exclude<LanguageModelV4Message['content'], string>[number];
 
@@ -14,7 +18,8 @@ type Part = Exclude<LanguageModelV4Message['content'], string>[number];
  * Makes the messages of a prompt.
  *
  * @param warnings receives one where reasoning is left out.
- * @throws UnsupportedFunctionalityError for files, tools and whatever else is no text.
+ * @throws UnsupportedFunctionalityError for files and whatever else is no text, no call and no result; RangeValueError for a call whose
+ * input is no object.
  */
 export function chatMessages(prompt: LanguageModelV4Prompt, warnings: SharedV4Warning[]): ChatMessage[] {
   const parts = prompt.flatMap(({ content }): readonly Part[] => (typeof content === 'string' ? [] : content));
@@ -25,19 +30,60 @@ export function chatMessages(prompt: LanguageModelV4Prompt, warnings: SharedV4Wa
       details: 'the model does not read earlier reasoning',
     });
   }
-  return prompt.map((message, index) => chatMessage(message, `prompt[${index}]`));
+  return prompt.flatMap((message, index) => messagesOf(message, `prompt[${index}]`));
 }
 
-function chatMessage(message: LanguageModelV4Message, place: string): ChatMessage {
-  if (message.role === 'system') return { role: message.role, content: message.content };
-  if (message.role === 'tool') throw new UnsupportedFunctionalityError({ functionality: `tool message ${place}` });
-  const content = message.content.map((part: Part, index) => textOf(part, `${place}.content[${index}]`)).join('');
-  return { role: message.role, content };
+/** Makes the messages of a message: one, or one for each result of a tool. */
+function messagesOf(message: LanguageModelV4Message, place: string): ChatMessage[] {
+  if (message.role === 'system') return [{ role: message.role, content: message.content }];
+  if (message.role === 'tool') {
+    return message.content.map((part, index) => {
+      const own = `${place}.content[${index}]`;
+      if (part.type !== 'tool-result') throw unsupported(part, own);
+      return { role: 'tool', content: resultText(part.output, own), toolCallId: part.toolCallId };
+    });
+  }
+  const { role, content } = message;
+  const toolCalls: ChatToolCall[] = [];
+  const texts = content.map((part: Part, index) => {
+    const own = `${place}.content[${index}]`;
+    if (part.type !== 'tool-call' || part.providerExecuted === true) return textOf(part, own);
+    if (!isRecord(part.input)) throw new RangeValueError(`${own}.input`, part.input, 'an object');
+    toolCalls.push({ id: part.toolCallId, name: part.toolName, arguments: part.input });
+    return '';
+  });
+  return [{ role, content: texts.join(''), ...(toolCalls.length > 0 && { toolCalls }) }];
 }
 
 function textOf(part: Part, place: string): string {
   if (part.type === 'text') return part.text;
   if (part.type === 'reasoning') return '';
-  const kind = part.type === 'file' ? `file part of type ${part.mediaType}` : `${part.type} part`;
-  throw new UnsupportedFunctionalityError({ functionality: `${kind} ${place}` });
+  throw unsupported(part, place);
+}
+
+/** Writes the result of a tool as the text that a template has of it. */
+function resultText(output: LanguageModelV4ToolResultOutput, place: string): string {
+  switch (output.type) {
+    case 'text':
+    case 'error-text':
+      return output.value;
+    case 'json':
+    case 'error-json':
+      return JSON.stringify(output.value);
+    case 'execution-denied':
+      return output.reason ?? 'execution denied';
+    case 'content':
+      return output.value
+        .map((part, index) => {
+          if (part.type === 'text') return part.text;
+          throw unsupported(part, `${place}.output.value[${index}]`);
+        })
+        .join('');
+  }
+}
+
+function unsupported(part: { readonly type: string }, place: string): UnsupportedFunctionalityError {
+  const mediaType: unknown = Reflect.get(part, 'mediaType');
+  const kind = part.type === 'file' ? `file part of type ${String(mediaType)}` : `${part.type} part`;
+  return new UnsupportedFunctionalityError({ functionality: `${kind} ${place}` });
 }

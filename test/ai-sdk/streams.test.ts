@@ -3,6 +3,7 @@ import type { LanguageModelV4CallOptions, LanguageModelV4StreamPart } from '@ai-
 import { streamText } from 'ai';
 import { expect, test } from 'vitest';
 import { partStream } from '../../src/ai-sdk/part-stream.ts';
+import { CallReader } from '../../src/tools/call-reader.ts';
 import { uniforms } from '../../src/util/random-values.ts';
 import { allOf, openTestProvider, type TestProvider } from '../support/ai-sdk-provider.ts';
 
@@ -88,7 +89,7 @@ test('a part is made when it is asked for', async () => {
       }
     },
   };
-  const frame = { opening: [], closing: () => [], signal: undefined, includesRaw: true };
+  const frame = { opening: [], closing: () => [], signal: undefined, includesRaw: true, reader: CallReader.ofText() };
   const reader = partStream(counted, frame).getReader();
   await pieces.finished;
   expect(taken).toBe(0);
