@@ -1,27 +1,26 @@
 // `roseinfer batch`: the calls of a file, answered one a line into another file. A run that was cut goes on where it was.
 import type { InferredOptionTypes } from 'yargs';
-import { Engine } from '../engine/engine.ts';
-import { rolesChat } from '../engine/roles-chat.ts';
-import type { LoadedModel } from '../load-model.ts';
-import { fingerprintOf, hashModel } from '../models/fingerprint.ts';
 import { modelFiles } from '../models/model-files.ts';
-import { shortName } from '../models/short-name.ts';
-import { answerBody } from '../server/answer-body.ts';
-import { Grammars } from '../server/grammars.ts';
 import { SERVER_DEFAULTS } from '../server/server-options.ts';
-import type { Ground } from '../server/serving.ts';
+import { UsageError } from '../terminal/flag-words.ts';
 import { integerFlag, modelFlags, modelOptions, nameFlag, seedFlag, switchFlag, tuneFlag } from '../terminal/flags.ts';
-import { modelName, openModel } from '../terminal/open-model.ts';
+import { openModel } from '../terminal/open-model.ts';
 import { checkOutputs } from '../terminal/output-file.ts';
 import { NO_TERMINAL, StatusLine } from '../terminal/status-line.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { lockOutput, openInput, STANDARD, scanFile } from './batch/batch-files.ts';
+import { EngineAnswers } from './batch/engine-answers.ts';
+import type { Answers } from './batch/line-answer.ts';
 import { Progress } from './batch/progress.ts';
 import { ResultFile } from './batch/result-file.ts';
 import { examineOutput, newStart, startOutput } from './batch/resume.ts';
 import { runBatch } from './batch/run-batch.ts';
 import { StdoutResults } from './batch/stdout-results.ts';
 import { defineCommand } from './command.ts';
+import { openQueue } from './queue/open-queue.ts';
+import { QueueAnswers } from './queue/queue-answers.ts';
+import { queueFlags } from './queue/queue-flags.ts';
+import { ANY } from './queue/subjects.ts';
 
 /** The flags of `roseinfer batch`. */
 const batchFlags = {
@@ -55,6 +54,12 @@ const batchFlags = {
   'num-blocks': { ...integerFlag('num-blocks', 1), describe: 'blocks of the KV cache' },
   ...modelFlags,
   ...tuneFlag,
+  ...queueFlags,
+  fingerprint: {
+    ...nameFlag('fingerprint'),
+    defaultDescription: ANY,
+    describe: 'with --queue: fingerprint of the workers that may answer, or any',
+  },
   quiet: { ...switchFlag('quiet'), describe: 'no progress and no summary on stderr' },
 };
 
@@ -66,11 +71,15 @@ class BatchErrorsError extends RoseinferError {}
 
 /** Most bytes of a line: those that the server takes of a call, which is all of one. */
 const MAX_LINE = SERVER_DEFAULTS.maxBody;
-/** Compilations of the lines' structured outputs wait for each other, and none is refused for others. */
-const GRAMMAR_BOUNDS = { compileTimeout: 10, maxPending: Number.POSITIVE_INFINITY };
-/** Lines under way for each place in the batch, so that none is ever free; in order, those that wait for an earlier one are among them. */
-const LINES_PER_PLACE = 2;
-const ORDERED_LINES_PER_PLACE = 16;
+/** Flags of the engine, which is that of the workers where there is a queue. */
+const ENGINE_FLAGS = [
+  'served-model-name',
+  'max-batch-size',
+  'max-model-len',
+  'num-blocks',
+  ...(Object.keys(modelFlags) as (keyof typeof modelFlags)[]),
+  'tune',
+] as const;
 
 /**
  * Answers every line that has no result yet.
@@ -89,35 +98,27 @@ async function batch(args: BatchArgs, signal: AbortSignal): Promise<void> {
   const file = isFile ? files.use(await ResultFile.open(output)) : null;
   const state = file && (await examineOutput(output, file, { scan, overwrite }));
   using status = new StatusLine(args.quiet ? NO_TERMINAL : process.stderr);
-  await using model = await openBatchModel(args, signal, status);
-  const { runner, tokenizer, chat } = model;
-  await using engine = new Engine({ runner, tokenizer, chat });
-  await using grammars = new AsyncDisposableStack();
-  const compiler = grammars.adopt(new Grammars(model, GRAMMAR_BOUNDS), (opened) => opened.close());
-  const ground = await groundOf(args, model, { engine, grammars: compiler });
-  const now = {
-    input: scan?.sha256 ?? STANDARD,
-    model: modelName(args.model),
-    fingerprint: ground.model.fingerprint,
-    seed: args.seed,
-    ordered,
-  };
-  const start = state === null ? newStart(args.seed) : await startOutput(state, now, scan?.lastLine ?? 0);
-  const progress = new Progress(scan?.numCalls ?? null, start, () => performance.now());
   const say = (line: string) => {
     status.clear();
     if (!args.quiet) console.error(line);
   };
+  await using parts = new AsyncDisposableStack();
+  const answers = await openAnswers(args, { parts, signal, status, say });
+  const now = { ...answers.source, input: scan?.sha256 ?? STANDARD, seed: args.seed, ordered };
+  const start = state === null ? newStart(args.seed, now.queue) : await startOutput(state, now, scan?.lastLine ?? 0);
+  const progress = new Progress(scan?.numCalls ?? null, start, () => performance.now());
   if (start.done.size > 0) say(`going on after ${start.done.size} results`);
+  answers.begin(start, signal);
+  let report: string | null = null;
   try {
     await runBatch({
       input: (abort) => openInput(input, scan, abort),
       maxLine: MAX_LINE,
-      answer: (call) => answerBody(ground, call),
+      answer: (call) => answers.answer(call),
       results: file ?? new StdoutResults(),
       done: start.done,
       seed: start.seed,
-      window: runner.limits.maxBatchSize * (ordered ? ORDERED_LINES_PER_PLACE : LINES_PER_PLACE),
+      window: answers.window,
       ordered,
       signal,
       onResult: (outcome) => {
@@ -126,8 +127,10 @@ async function batch(args: BatchArgs, signal: AbortSignal): Promise<void> {
         if (line !== null) status.show(line);
       },
     });
+    report = await answers.finish();
   } finally {
     say(`${progress.summary()} · seed ${start.seed}`);
+    if (report !== null) say(report);
   }
   const { numErrors } = progress;
   if (numErrors > 0) {
@@ -136,35 +139,41 @@ async function batch(args: BatchArgs, signal: AbortSignal): Promise<void> {
   }
 }
 
-function openBatchModel(args: BatchArgs, signal: AbortSignal, status: StatusLine): Promise<LoadedModel> {
-  return openModel(args.model, {
-    ...modelOptions(args),
-    tune: args.tune,
-    maxBatchSize: args['max-batch-size'],
-    maxModelLen: args['max-model-len'],
-    numBlocks: args['num-blocks'],
-    signal,
-    status,
-    log: () => {},
-  });
+/** Parts of a command that answers are opened with. */
+interface OpenParts {
+  /** Closes what is opened. */
+  readonly parts: AsyncDisposableStack;
+  readonly signal: AbortSignal;
+  readonly status: StatusLine;
+  readonly say: (line: string) => void;
 }
 
-async function groundOf(
-  args: BatchArgs,
-  model: LoadedModel,
-  parts: Pick<Ground, 'engine' | 'grammars'>,
-): Promise<Ground> {
-  const { runner, tokenizer, chat, config, dtype, kvDtype, adapter } = model;
-  const weights = await hashModel(args.model);
-  const name = args['served-model-name'] ?? shortName(modelName(args.model));
-  const fingerprint = fingerprintOf({ weights, dtype, kvDtype, adapter });
-  return {
-    model: { name, runner, tokenizer, chat, embeddingSize: config.hiddenSize, fingerprint },
-    ...parts,
-    chat: chat ?? rolesChat(tokenizer),
-    isStopping: false,
-    options: { requestTimeout: null },
-  };
+async function openAnswers(args: BatchArgs, { parts, signal, status, say }: OpenParts): Promise<Answers> {
+  const { queue: address, fingerprint, ordered } = args;
+  if (address !== undefined) {
+    const idle = ENGINE_FLAGS.find((flag) => args[flag] !== undefined);
+    if (idle !== undefined) throw new UsageError(`--${idle} is given with --queue, expected it of the workers`);
+    const access = { creds: args.creds, ca: args['queue-ca'] };
+    const queue = await openQueue(address, { ...access, onNotice: say });
+    return parts.use(new QueueAnswers(queue, fingerprint ?? ANY));
+  }
+  const idle = (['fingerprint', 'creds', 'queue-ca'] as const).find((flag) => args[flag] !== undefined);
+  if (idle !== undefined) throw new UsageError(`--${idle} is given without --queue, expected both`);
+  const model = parts.use(
+    await openModel(args.model, {
+      ...modelOptions(args),
+      tune: args.tune,
+      maxBatchSize: args['max-batch-size'],
+      maxModelLen: args['max-model-len'],
+      numBlocks: args['num-blocks'],
+      signal,
+      status,
+      log: () => {},
+    }),
+  );
+  return parts.use(
+    await EngineAnswers.open(model, { model: args.model, servedName: args['served-model-name'] }, ordered),
+  );
 }
 
 /** The command `roseinfer batch`. */
@@ -174,6 +183,7 @@ export const batchCommand = defineCommand({
   examples: [
     ['roseinfer batch calls.jsonl results.jsonl', 'goes on where it was when the same command is given again'],
     ['roseinfer batch calls.jsonl results.jsonl --ordered --seed 1', 'results in the order of the calls'],
+    ['roseinfer batch calls.jsonl results.jsonl --queue nats://queue:4222', 'answered by roseinfer worker elsewhere'],
     ['roseinfer batch - - < calls.jsonl | jq .response.body', 'as a part of a pipe, from its beginning each time'],
   ],
   run: batch,

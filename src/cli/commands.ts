@@ -6,6 +6,7 @@ export const COMMANDS: CommandTable = {
   generate: { purpose: 'continue a text', load: async () => (await import('./generate.ts')).generateCommand },
   chat: { purpose: 'talk with a model', load: async () => (await import('./chat.ts')).chatCommand },
   batch: { purpose: 'answer the calls of a file', load: async () => (await import('./batch.ts')).batchCommand },
+  worker: { purpose: 'answer the jobs of a queue', load: async () => (await import('./worker.ts')).workerCommand },
   serve: { purpose: 'answer calls of OpenAI clients', load: async () => (await import('./serve.ts')).serveCommand },
   pull: { purpose: 'bring a model of the Hugging Face hub', load: async () => (await import('./pull.ts')).pullCommand },
   models: { purpose: 'list the models that are here', load: async () => (await import('./models.ts')).modelsCommand },

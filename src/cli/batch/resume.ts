@@ -1,9 +1,18 @@
 // The start of a run on an output that is there: it goes on where the same run was cut, begins anew if told to, and refuses all else.
+import { randomBytes } from 'node:crypto';
 import { quote } from '../../util/quote.ts';
 import { drawSeed } from '../../util/rng.ts';
 import { LineSet } from './line-set.ts';
 import type { FoundResults, ResultFile } from './result-file.ts';
-import { checkSameRun, type NextRun, OtherRunError, type RunRecord, readRecord, writeRecord } from './run-record.ts';
+import {
+  checkSameRun,
+  type NextRun,
+  OtherRunError,
+  type QueuedRun,
+  type RunRecord,
+  readRecord,
+  writeRecord,
+} from './run-record.ts';
 import type { InputScan } from './scan-input.ts';
 
 /** Output of a run, and where it stands. */
@@ -17,11 +26,20 @@ export interface OutputState {
 /** Results that are there, and the seed of the run. */
 export interface StartingPoint extends FoundResults {
   readonly seed: number;
+  readonly queue: QueuedRun | null;
 }
 
-/** Makes the start of a run that has no results yet. */
-export function newStart(seed: number | undefined): StartingPoint {
-  return { done: new LineSet(), numErrors: 0, seed: seed ?? drawSeed() };
+/** Bytes of a run's name in a queue, which no two runs may share. */
+const RUN_BYTES = 8;
+
+/** Makes the start of a run that has no results yet. @param queue name of its queue. */
+export function newStart(seed: number | undefined, queue: string | null): StartingPoint {
+  return {
+    done: new LineSet(),
+    numErrors: 0,
+    seed: seed ?? drawSeed(),
+    queue: queue === null ? null : { name: queue, run: randomBytes(RUN_BYTES).toString('hex') },
+  };
 }
 
 /**
@@ -55,10 +73,10 @@ export async function startOutput(state: OutputState, now: NextRun, numLines: nu
   const { path, file, record } = state;
   if (record !== null) {
     checkSameRun(path, record, now);
-    return { ...(await file.recover(numLines)), seed: record.seed };
+    return { ...(await file.recover(numLines)), seed: record.seed, queue: record.queue };
   }
-  const start = newStart(now.seed);
+  const start = newStart(now.seed, now.queue);
   await file.clear();
-  await writeRecord(path, { ...now, seed: start.seed });
+  await writeRecord(path, { ...now, seed: start.seed, queue: start.queue });
   return start;
 }

@@ -1,11 +1,11 @@
 // The run of a batch: lines are answered side by side, as many as a window holds, so that memory does not depend on their number.
 import { deriveSeed } from '../../core/sampling-params.ts';
-import type { BodyAnswer, BodyCall } from '../../server/answer-body.ts';
-import { readBatchLine } from './batch-line.ts';
+import { type BatchCall, readBatchLine } from './batch-line.ts';
 import { IdTable } from './id-table.ts';
+import type { LineAnswer, LineCall } from './line-answer.ts';
 import type { LineSet } from './line-set.ts';
 import { type InputLine, isBlank, readLines } from './read-lines.ts';
-import { answerRecord, faultRecord } from './result.ts';
+import { faultRecord } from './result.ts';
 import type { Results } from './result-file.ts';
 import { Slots } from './slots.ts';
 
@@ -15,7 +15,7 @@ export interface BatchRun {
   readonly input: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
   /** Most bytes of a line. */
   readonly maxLine: number;
-  readonly answer: (call: BodyCall) => Promise<BodyAnswer>;
+  readonly answer: (call: LineCall) => Promise<LineAnswer>;
   readonly results: Results;
   /** Lines that have a result, and those of which this run appends one. */
   readonly done: LineSet;
@@ -30,19 +30,12 @@ export interface BatchRun {
 }
 
 /** Line that counts. */
-export interface LineOutcome {
-  readonly isError: boolean;
-  readonly tokens: number;
-}
-
-/** Status of a device that is gone, or an engine that was closed: no line can be answered any more. */
-const GONE = 503;
+export type LineOutcome = Omit<LineAnswer, 'record'>;
 
 /**
  * Answers the lines that have no result yet.
  *
- * @throws the signal's reason, after what had been answered was written; what `Results.append` rejects with; ApiError of a device that is
- * gone.
+ * @throws the signal's reason, after what had been answered was written; what `Results.append` and `answer` reject with.
  */
 export async function runBatch(run: BatchRun): Promise<void> {
   const halt = new AbortController();
@@ -80,7 +73,7 @@ export async function runBatch(run: BatchRun): Promise<void> {
 interface PreparedLine {
   readonly line: number;
   readonly customId: string | null;
-  readonly call: Pick<BodyCall, 'path' | 'body'> | null;
+  readonly call: BatchCall | null;
   readonly record: string | null;
 }
 
@@ -99,18 +92,14 @@ function prepare({ number: line, bytes }: InputLine, ids: IdTable, maxLine: numb
 /** Answers a line and writes its result after those before it. */
 async function finish(run: BatchRun, { line, customId, call, record }: PreparedLine, before: Promise<void> | null) {
   const { answer, results, done, seed, signal, onResult } = run;
-  let text = record;
-  let outcome: LineOutcome = { isError: true, tokens: 0 };
-  if (call !== null) {
-    const answered = await answer({ ...call, seed: deriveSeed(seed, line), signal });
-    if (answered.status === GONE) throw answered.error;
-    text = answerRecord({ line, customId }, answered);
-    outcome = { isError: answered.error !== null, tokens: answered.tokens.completion };
-  }
+  const { record: text, ...outcome } =
+    call === null
+      ? { record: record ?? '', isError: true, tokens: 0 }
+      : await answer({ ...call, line, customId, seed: deriveSeed(seed, line), signal });
   await before;
   // In order, a line that ended after one that was cut has no place yet.
   if (before !== null || call === null) signal.throwIfAborted();
-  await results.append(text ?? '');
+  await results.append(text);
   done.add(line);
   onResult(outcome);
 }

@@ -13,6 +13,15 @@ export interface RunRecord {
   readonly fingerprint: string;
   readonly seed: number;
   readonly ordered: boolean;
+  /** Queue of the workers that answered; null where an engine in the same process did. */
+  readonly queue: QueuedRun | null;
+}
+
+/** A run in a queue. */
+export interface QueuedRun {
+  readonly name: string;
+  /** Name of the run there, drawn when it began. */
+  readonly run: string;
 }
 
 /** A run that is another than the one that the results are of. */
@@ -38,7 +47,14 @@ export async function readRecord(output: string): Promise<RunRecord | null> {
   const { input, model, fingerprint, seed, ordered } = value;
   if (typeof input !== 'string' || typeof model !== 'string' || typeof fingerprint !== 'string') return null;
   if (typeof seed !== 'number' || typeof ordered !== 'boolean') return null;
-  return { input, model, fingerprint, seed, ordered };
+  const queue = value.queue === undefined ? null : readQueue(value.queue);
+  return queue === undefined ? null : { input, model, fingerprint, seed, ordered, queue };
+}
+
+function readQueue(value: unknown): QueuedRun | null | undefined {
+  if (value === null) return null;
+  if (!isJsonObject(value) || typeof value.name !== 'string' || typeof value.run !== 'string') return undefined;
+  return { name: value.name, run: value.run };
 }
 
 /** Writes a record. */
@@ -47,7 +63,11 @@ export async function writeRecord(output: string, record: RunRecord): Promise<vo
 }
 
 /** A run that goes on; without a seed it takes that of the record. */
-export type NextRun = Omit<RunRecord, 'seed'> & { readonly seed: number | undefined };
+export type NextRun = Omit<RunRecord, 'seed' | 'queue'> & {
+  readonly seed: number | undefined;
+  /** Name of the queue. */
+  readonly queue: string | null;
+};
 
 /**
  * Refuses to go on with another input or model, or in another way.
@@ -61,6 +81,12 @@ export function checkSameRun(output: string, found: RunRecord, now: NextRun): vo
     );
   };
   if (found.input !== now.input) throw of('another input', '', 'the file as it was');
+  const queue = found.queue?.name ?? null;
+  if (queue !== now.queue)
+    throw of(queue === null ? 'a run without --queue' : `the queue ${quote(queue)}`, '', 'the same');
+  if (now.queue !== null && found.fingerprint !== now.fingerprint) {
+    throw of(`--fingerprint ${found.fingerprint}`, '', 'the same');
+  }
   if (found.model !== now.model) throw of('another model', `, ${quote(found.model)}`, `--model ${found.model}`);
   if (found.fingerprint !== now.fingerprint) {
     throw of(`${quote(found.model)} with other files, storage, adapter or version`, '', 'all as it was');

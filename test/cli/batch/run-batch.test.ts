@@ -3,13 +3,13 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { answerLine } from '../../../src/cli/batch/engine-answers.ts';
 import { LineSet } from '../../../src/cli/batch/line-set.ts';
 import { ResultFile } from '../../../src/cli/batch/result-file.ts';
 import { type BatchRun, runBatch } from '../../../src/cli/batch/run-batch.ts';
 import { deriveSeed } from '../../../src/core/sampling-params.ts';
 import { Engine } from '../../../src/engine/engine.ts';
 import { rolesChat } from '../../../src/engine/roles-chat.ts';
-import { answerBody } from '../../../src/server/answer-body.ts';
 import { Grammars } from '../../../src/server/grammars.ts';
 import { SERVER_DEFAULTS } from '../../../src/server/server-options.ts';
 import type { Ground } from '../../../src/server/serving.ts';
@@ -54,7 +54,7 @@ async function run(input: string | Uint8Array, { runner = talesRunner(), chunk =
         for (let at = 0; at < bytes.length; at += chunk) yield bytes.subarray(at, at + chunk);
       },
       maxLine: MAX_LINE,
-      answer: (call) => answerBody(ground, call),
+      answer: (call) => answerLine(ground, call),
       results,
       done,
       seed: SEED,
@@ -207,7 +207,7 @@ test.each([true, false])('no more lines are read than the window holds (ordered:
     answer: (call) => {
       numAsked++;
       most = Math.max(most, numAsked - numDone);
-      return answerBody(ground, call);
+      return answerLine(ground, call);
     },
     results,
     done: new LineSet(),

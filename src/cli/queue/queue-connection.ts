@@ -1,0 +1,250 @@
+// A connection to a queue. A server that is gone or full is waited for with a notice; what waiting can't mend is an error.
+import { readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
+import {
+  AckPolicy,
+  DiscardPolicy,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamInfo,
+} from '@nats-io/jetstream';
+import { connect, credsAuthenticator, headers, type NatsConnection, nanos } from '@nats-io/transport-node';
+import { quote } from '../../util/quote.ts';
+import { codeOf } from '../../util/regular-file.ts';
+import { ACK_WAIT_MS } from './job.ts';
+import type { QueueAddress } from './queue-address.ts';
+import { AccessFileError, messageOf, QueueError } from './queue-error.ts';
+import { Subjects } from './subjects.ts';
+
+/** Ways in to a server, each a path. */
+export interface QueueAccess {
+  /** Credentials of NATS. */
+  readonly creds?: string | undefined;
+  /** Certificate authority of the server's certificate. */
+  readonly ca?: string | undefined;
+}
+
+/** Options of a connection. */
+export interface QueueOptions extends QueueAccess {
+  /** Receives a line about trouble that is waited for, and about its end. */
+  readonly onNotice: (line: string) => void;
+}
+
+/** Outcome of a publication: the message is stored now, or the subject had one already. */
+export type Published = 'stored' | 'there';
+
+/** Most jobs that are with workers at once: a queue gives no more to those that don't answer. */
+const MAX_ACK_PENDING = 1000;
+const ANSWER_MS = 5000;
+const RECONNECT_MS = 250;
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 2000;
+/** The server's code for a message that a stream's bounds don't take; the text tells of which. */
+const REFUSED = 10077;
+const PER_SUBJECT = /per subject/;
+/** Bytes of a message that are not its payload: subject and headers. */
+const OVERHEAD = 512;
+
+/** A queue. */
+export class QueueConnection implements AsyncDisposable {
+  readonly subjects: Subjects;
+  readonly address: QueueAddress;
+  readonly nats: NatsConnection;
+  readonly client: JetStreamClient;
+  readonly manager: JetStreamManager;
+  /** Aborted with the error that ended the connection for good. */
+  readonly lost: AbortSignal;
+  readonly #onNotice: (line: string) => void;
+  #trouble: string | null = null;
+  #isClosing = false;
+  #numReconnects = 0;
+
+  private constructor(address: QueueAddress, nats: NatsConnection, manager: JetStreamManager, options: QueueOptions) {
+    this.address = address;
+    this.subjects = new Subjects(address.name);
+    this.nats = nats;
+    this.client = jetstream(nats);
+    this.manager = manager;
+    this.#onNotice = options.onNotice;
+    const lost = new AbortController();
+    this.lost = lost.signal;
+    void nats.closed().then((error) => {
+      if (this.#isClosing) return;
+      lost.abort(
+        new QueueError(address, `which ended the connection (${messageOf(error ?? 'closed')})`, 'one that lets us in'),
+      );
+    });
+    void this.#watch();
+  }
+
+  /**
+   * Connects, and makes the streams where they are missing.
+   *
+   * @throws QueueError
+   */
+  static async open(address: QueueAddress, options: QueueOptions): Promise<QueueConnection> {
+    const nats = await connectTo(address, options);
+    try {
+      const manager = await jetstreamManager(nats, { timeout: ANSWER_MS });
+      const queue = new QueueConnection(address, nats, manager, options);
+      await queue.ensureStreams();
+      return queue;
+    } catch (cause) {
+      await nats.close();
+      if (cause instanceof QueueError) throw cause;
+      throw new QueueError(address, `which has no JetStream for us (${messageOf(cause)})`, 'nats-server --jetstream', {
+        cause,
+      });
+    }
+  }
+
+  /** How often the connection was made again: a consumer that the server had in memory may be gone since. */
+  get numReconnects(): number {
+    return this.#numReconnects;
+  }
+
+  /** Most bytes of a message's payload. */
+  get maxPayload(): number {
+    return (this.nats.info?.max_payload ?? 2 ** 20) - OVERHEAD;
+  }
+
+  /** Makes the streams where they are missing; returns when each was made, by which a queue that lost all of its messages is known. @throws QueueError */
+  async ensureStreams(): Promise<string> {
+    const { jobStream, jobs, resultStream, results } = this.subjects;
+    const ofJobs = await this.#ensureStream(jobStream, jobs, RetentionPolicy.Workqueue);
+    const ofResults = await this.#ensureStream(resultStream, results, RetentionPolicy.Limits);
+    return `${ofJobs} ${ofResults}`;
+  }
+
+  /** Makes the consumer of the jobs that want a fingerprint, which all of its workers share. */
+  async ensureConsumer(wanted: string): Promise<void> {
+    await this.manager.consumers.add(this.subjects.jobStream, {
+      durable_name: wanted,
+      filter_subject: this.subjects.jobsFor(wanted),
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: nanos(ACK_WAIT_MS),
+      max_ack_pending: MAX_ACK_PENDING,
+    });
+  }
+
+  /**
+   * Publishes a message on a subject that has none yet; goes on trying while the queue is gone or full.
+   *
+   * @param signal ends it.
+   * @throws the signal's reason.
+   */
+  async publish(subject: string, payload: Uint8Array, signal: AbortSignal, fingerprint?: string): Promise<Published> {
+    const fields = headers();
+    if (fingerprint !== undefined) fields.set('Fingerprint', fingerprint);
+    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(2 * wait, LAST_RETRY_MS)) {
+      signal.throwIfAborted();
+      try {
+        await this.client.publish(subject, payload, { timeout: ANSWER_MS, headers: fields });
+        this.clearTrouble();
+        return 'stored';
+      } catch (error) {
+        const isRefused = error instanceof JetStreamApiError && error.code === REFUSED;
+        if (isRefused && PER_SUBJECT.test(error.message)) return 'there';
+        this.tell(isRefused ? `is full (${messageOf(error)})` : `does not answer (${messageOf(error)})`);
+      }
+      await setTimeout(wait, undefined, { signal });
+    }
+  }
+
+  /** Tells of trouble that is waited for, once. */
+  tell(trouble: string): void {
+    if (this.#trouble === trouble || this.#isClosing) return;
+    this.#trouble = trouble;
+    this.#onNotice(`the queue ${quote(this.address.label)} ${trouble}: waiting for it`);
+  }
+
+  /** Tells of the end of trouble, if there was any. */
+  clearTrouble(): void {
+    if (this.#trouble === null) return;
+    this.#trouble = null;
+    this.#onNotice(`the queue ${quote(this.address.label)} goes on`);
+  }
+
+  async #ensureStream(name: string, subject: string, retention: RetentionPolicy): Promise<string> {
+    const wanted = { max_msgs_per_subject: 1, discard: DiscardPolicy.New, discard_new_per_subject: true };
+    const { config, created } = await this.#findOrAdd(name, {
+      name,
+      subjects: [subject],
+      retention,
+      storage: StorageType.File,
+      ...wanted,
+    });
+    const found = { ...config, retention: config.retention };
+    const wrong = Object.entries({ ...wanted, retention }).find(([key, value]) => Reflect.get(found, key) !== value);
+    if (wrong === undefined) return created;
+    const [key, value] = wrong;
+    throw new QueueError(
+      this.address,
+      `whose stream ${quote(name)} has ${key} ${quote(Reflect.get(found, key))}`,
+      `${quote(value)}: another NAME, or that stream away`,
+    );
+  }
+
+  async #findOrAdd(name: string, config: Parameters<JetStreamManager['streams']['add']>[0]): Promise<StreamInfo> {
+    try {
+      return await this.manager.streams.info(name);
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError && error.status === 404)) throw error;
+    }
+    return await this.manager.streams.add(config);
+  }
+
+  async #watch(): Promise<void> {
+    for await (const { type } of this.nats.status()) {
+      if (type === 'disconnect') this.tell('is gone');
+      if (type !== 'reconnect') continue;
+      this.#numReconnects++;
+      this.clearTrouble();
+    }
+  }
+
+  /** Sends what waits, and disconnects. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true;
+    if (this.nats.isClosed()) return;
+    await Promise.race([this.nats.drain().catch(() => {}), setTimeout(ANSWER_MS, undefined, { ref: false })]);
+    await this.nats.close();
+  }
+}
+
+async function connectTo(address: QueueAddress, { creds, ca }: QueueAccess): Promise<NatsConnection> {
+  const { servers, isSecure, user } = address;
+  const authenticator = creds === undefined ? undefined : credsAuthenticator(await readAccess('creds', creds));
+  const authority = ca === undefined ? undefined : new TextDecoder().decode(await readAccess('queue-ca', ca));
+  try {
+    return await connect({
+      servers: [...servers],
+      name: 'roseinfer',
+      timeout: ANSWER_MS,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: RECONNECT_MS,
+      ...(user !== null && { user: user.name, pass: user.password }),
+      ...(authenticator !== undefined && { authenticator }),
+      ...((isSecure || authority !== undefined) && { tls: { ...(authority !== undefined && { ca: authority }) } }),
+    });
+  } catch (cause) {
+    throw new QueueError(address, `which can't be reached (${messageOf(cause)})`, 'a NATS server that lets us in', {
+      cause,
+    });
+  }
+}
+
+async function readAccess(flag: string, path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new AccessFileError(`--${flag} is ${quote(path)} (${codeOf(cause)}), expected a file that can be read`, {
+      cause,
+    });
+  }
+}

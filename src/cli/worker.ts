@@ -1,0 +1,89 @@
+// `roseinfer worker`: answers the jobs that `roseinfer batch --queue` puts into a queue, until a signal ends it.
+import type { InferredOptionTypes } from 'yargs';
+import { integerFlag, modelFlags, modelOptions, nameFlag, switchFlag, tuneFlag } from '../terminal/flags.ts';
+import { openModel } from '../terminal/open-model.ts';
+import { STOPPED } from '../terminal/run-command.ts';
+import { NO_TERMINAL, StatusLine } from '../terminal/status-line.ts';
+import { EngineAnswers } from './batch/engine-answers.ts';
+import { defineCommand } from './command.ts';
+import { openQueue } from './queue/open-queue.ts';
+import { queueFlags } from './queue/queue-flags.ts';
+import { runWorker } from './queue/run-worker.ts';
+import { answerRoll } from './queue/worker-roll.ts';
+
+/** The flags of `roseinfer worker`. */
+const workerFlags = {
+  ...queueFlags,
+  queue: { ...queueFlags.queue, demandOption: true as const },
+  'served-model-name': {
+    ...nameFlag('served-model-name'),
+    describe: 'name of the model in calls; default its last part',
+  },
+  'max-batch-size': {
+    ...integerFlag('max-batch-size', 1),
+    defaultDescription: '8',
+    describe: 'most sequences in a step',
+  },
+  'max-model-len': { ...integerFlag('max-model-len', 1), describe: 'longest context, in tokens' },
+  'num-blocks': { ...integerFlag('num-blocks', 1), describe: 'blocks of the KV cache' },
+  ...modelFlags,
+  ...tuneFlag,
+  quiet: { ...switchFlag('quiet'), describe: 'no progress and no notices on stderr' },
+};
+
+/** Values of the flags of `roseinfer worker`. */
+type WorkerArgs = InferredOptionTypes<typeof workerFlags>;
+
+/**
+ * Answers jobs. A signal lets those under way finish; a second one ends the process at once, and others get them.
+ *
+ * @throws QueueError for a queue that can't be reached or used; what `loadModel` throws.
+ */
+async function worker(args: WorkerArgs, signal: AbortSignal): Promise<typeof STOPPED> {
+  using status = new StatusLine(args.quiet ? NO_TERMINAL : process.stderr);
+  const say = (line: string) => {
+    status.clear();
+    if (!args.quiet) console.error(line);
+  };
+  await using queue = await openQueue(args.queue, {
+    creds: args.creds,
+    ca: args['queue-ca'],
+    onNotice: say,
+  });
+  await using model = await openModel(args.model, {
+    ...modelOptions(args),
+    tune: args.tune,
+    maxBatchSize: args['max-batch-size'],
+    maxModelLen: args['max-model-len'],
+    numBlocks: args['num-blocks'],
+    signal,
+    status,
+    log: () => {},
+  });
+  await using answers = await EngineAnswers.open(model, {
+    model: args.model,
+    servedName: args['served-model-name'],
+  });
+  const { model: name, fingerprint } = answers.source;
+  const roll = answerRoll(queue, { fingerprint, model: name });
+  say(`working for ${args.queue.label} · ${name} · ${fingerprint}`);
+  const counts = { numLines: 0, numErrors: 0, numTokens: 0 };
+  const describe = () => `${counts.numLines} lines · ${counts.numErrors} with errors · ${counts.numTokens} tokens`;
+  try {
+    await runWorker({ queue, answers, signal, counts, onLine: () => status.show(describe()) });
+  } finally {
+    roll.unsubscribe();
+    say(describe());
+  }
+  return STOPPED;
+}
+
+/** The command `roseinfer worker`. */
+export const workerCommand = defineCommand({
+  flags: workerFlags,
+  examples: [
+    ['roseinfer worker --queue nats://queue:4222', 'answers what roseinfer batch --queue nats://queue:4222 asks'],
+    ['roseinfer worker --queue tls://queue/nightly --creds worker.creds --model DIR', 'a queue of its own, with a key'],
+  ],
+  run: worker,
+});
