@@ -1,6 +1,6 @@
 #!/bin/sh
-# Brings what `npm run test:runtimes` needs and nothing else does: Deno, Bun and a driver of browsers from npm, the clients of Jupyter and of
-# the Hugging Face hub from PyPI, of the versions in .ci/tools, and Chromium. What is there already stays.
+# Brings what `npm run test:runtimes` needs: Deno, Bun and a driver of browsers from npm, the clients of Jupyter and of the Hugging Face hub
+# from PyPI, of the versions in .ci/tools, and Chromium; and nats-server, without which tests of a queue are skipped. What is there already stays.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -31,14 +31,16 @@ if ! cmp -s .ci/tools/requirements.txt "$stamp"; then
 fi
 say "the clients of Jupyter and of the Hugging Face hub are in $python"
 
-if command -v chromium >/dev/null 2>&1; then
-  say 'chromium is installed'
-  exit
-fi
-if ! can_install; then
-  say 'install Chromium, with the command chromium; as root on Debian this does it' >&2
-  exit 1
-fi
-say 'installing chromium'
-apt-get update
-DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium
+for program in nats-server chromium; do
+  if command -v "$program" >/dev/null 2>&1; then
+    say "$program is installed"
+    continue
+  fi
+  if ! can_install; then
+    say "install the command $program; as root on Debian this does it" >&2
+    exit 1
+  fi
+  say "installing $program"
+  apt-get update
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$program"
+done

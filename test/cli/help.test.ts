@@ -55,9 +55,15 @@ function refuses(coerce: ((value: string) => unknown) | undefined, value: string
   }
 }
 
+/** Values of which each flag that a call can't be without takes one. */
+const VALUES = ['a', 'nats://a'];
+
 /** Flags that a call can't be without, but one, with a value each. */
 function demanded({ flags }: Command, but: string): string[] {
-  return Object.keys(flags).flatMap((name) => (flags[name]?.demandOption && name !== but ? [`--${name}=a`] : []));
+  return Object.entries(flags).flatMap(([name, { demandOption, coerce }]) => {
+    const value = VALUES.find((each) => !refuses(coerce, each));
+    return demandOption && name !== but ? [`--${name}=${value}`] : [];
+  });
 }
 
 test('every command is in the help with its purpose', () => {

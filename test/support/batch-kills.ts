@@ -1,5 +1,5 @@
 // A batch of `roseinfer batch` that is killed again and again: shared by the short test and the long one.
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { startNode } from './run-node.ts';
@@ -37,6 +37,11 @@ export function readResults(path: string) {
   });
 }
 
+/** Waits until an output has at least `numLines` results, or a process is gone. */
+export async function waitForLines(path: string, numLines: number, child: ChildProcess): Promise<void> {
+  while (child.exitCode === null && child.signalCode === null && countLines(path) < numLines) await setTimeout(5);
+}
+
 /** Sends a signal once the output has at least `numLines` results, and a moment later. */
 export async function stopAfter(
   path: string,
@@ -44,10 +49,7 @@ export async function stopAfter(
   { child, ended }: ReturnType<typeof startBatch>,
   { signal = 'SIGKILL', delayMs = 0 }: { readonly signal?: NodeJS.Signals; readonly delayMs?: number } = {},
 ) {
-  const gone = once(child, 'exit');
-  let isGone = false;
-  void gone.then(() => (isGone = true));
-  while (!isGone && countLines(path) < numLines) await setTimeout(5);
+  await waitForLines(path, numLines, child);
   await setTimeout(delayMs);
   child.kill(signal);
   return await ended;
