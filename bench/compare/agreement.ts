@@ -47,7 +47,18 @@ const WORKLOAD: readonly (keyof BenchArgs)[] = [
   'goodput',
 ];
 /** Flags that only say where files lie, or which modes ran. */
-const NO_SETTING: readonly string[] = ['model', 'mode', 'json', 'trace', 'record', 'dataset', ...WORKLOAD];
+const NO_SETTING: readonly string[] = [
+  'model',
+  'mode',
+  'dataset',
+  'json',
+  'trace',
+  'record',
+  'report',
+  'report-svg',
+  'overwrite',
+  ...WORKLOAD,
+];
 const ENVIRONMENT = ['adapter', 'driver', 'reduction', 'node', 'webgpu', 'fallbacks'];
 const ORIGIN = ['dtype', 'commit'];
 /** Seconds by which arrivals may differ: rounding of the clock's readings. */

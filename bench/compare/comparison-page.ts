@@ -1,7 +1,7 @@
 // Page of a comparison: ratios and distributions in pictures, then every number.
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { formatFigure, NO_FIGURE } from '../../src/util/figures.ts';
+import { formatFigure } from '../../src/util/figures.ts';
 import { clip } from '../../src/util/quote.ts';
 import type { Chart } from '../charts/chart.ts';
 import { distributionChart } from '../charts/distribution-chart.ts';
@@ -12,7 +12,7 @@ import type { MetricComparison, ModeComparison } from './compare-modes.ts';
 import type { RunComparison } from './compare-runs.ts';
 import { ratioChart } from './ratio-chart.ts';
 import { LATENCIES, type Latency, type ModeResult, type RunResult } from './result.ts';
-import { describeIntervals, formatBounds, metricName } from './text-report.ts';
+import { describeIntervals, formatBounds, judgmentOf, metricName } from './text-report.ts';
 
 const LATENCY_NAMES: Readonly<Record<Latency, string>> = {
   ttft: 'Time to the first token (TTFT)',
@@ -46,7 +46,7 @@ function outcomeOf(mode: string, { metrics, by }: ModeComparison): string {
     i === 0 || (statistic === 'p50' && (metric === 'ttft' || metric === 'itl'));
   const told = metrics.filter((metric, i) => isTold(metric, i) && metric.ratio !== null);
   const phrases = told.map((metric) => {
-    const judgment = metric.verdict === null ? '' : ` (${metric.verdict})`;
+    const judgment = metric.verdict === null ? '' : ` (${judgmentOf(metric.verdict)})`;
     return `${formatFigure(metric.ratio, 2)} × ${metricName(metric).replace(/ \(ms\)$/, '')}${judgment}`;
   });
   const doubt = by === 'round' ? '' : ' One run of each: whether another would say the same is not known.';
@@ -99,7 +99,7 @@ function metricTable({ metrics }: ModeComparison): Table {
       formatFigure(metric.second, 2),
       formatFigure(metric.ratio, 3),
       formatBounds(metric.interval),
-      metric.verdict ?? NO_FIGURE,
+      judgmentOf(metric.verdict),
     ]),
   };
 }
@@ -112,8 +112,8 @@ function originSection(first: RunResult, second: RunResult): Section {
   const rowsOf = (one: object, other: object) =>
     Object.keys({ ...one, ...other }).map((key) => [
       key,
-      showValue(Reflect.get(one, key)),
-      showValue(Reflect.get(other, key)),
+      showPlain(Reflect.get(one, key)),
+      showPlain(Reflect.get(other, key)),
     ]);
   const flags = rowsOf(first.args, second.args).map(([flag, ...values]) => [`--${flag}`, ...values]);
   const differing = flags.filter(([, one, other]) => !isDeepStrictEqual(one, other));
@@ -124,6 +124,11 @@ function originSection(first: RunResult, second: RunResult): Section {
       { columns, rows: flags, folded: 'All flags' },
     ],
   };
+}
+
+/** Shows a value; a text without quotes. */
+function showPlain(value: unknown): string {
+  return typeof value === 'string' ? clip(value) : showValue(value);
 }
 
 /** Characters of a file's name in a legend. */

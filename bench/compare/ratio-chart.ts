@@ -13,7 +13,7 @@ const WIDTH = CHART_WIDTH - 110;
 const JUDGMENTS = [
   { verdict: 'faster', label: 'the second is faster', color: COLORS.teal },
   { verdict: 'slower', label: 'the second is slower', color: COLORS.orange },
-  { verdict: 'same', label: 'the same', color: COLORS.slate },
+  { verdict: 'same', label: 'not told apart', color: COLORS.slate },
   { verdict: null, label: 'not judged', color: COLORS.blue },
 ] as const;
 
@@ -39,7 +39,7 @@ export function ratioChart(mode: string, { metrics, by, rounds, paired }: ModeCo
     type: 'quantitative' as const,
     title: 'second / first',
     scale,
-    axis: { format: '~g', labelOverlap: true, tickCount: 8 },
+    axis: { format: '~g', labelOverlap: 'greedy' as const, labelSeparation: 5, tickCount: 8 },
   };
   return {
     name: `ratios-${mode}`,

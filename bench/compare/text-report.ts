@@ -1,4 +1,5 @@
 // Text of a comparison of two runs: a table for each scheduler.
+import type { SpeedVerdict } from '../../src/timing/compare.ts';
 import { formatFigure, NO_FIGURE } from '../../src/util/figures.ts';
 import { formatRow } from '../report/table.ts';
 import { formatDifference } from './agreement.ts';
@@ -52,6 +53,17 @@ export function describeIntervals({ by, rounds, paired, equal, metrics }: ModeCo
   return `${same}; ${of}: how far other runs are off, rounds tell (--repeat ${MIN_ROUNDS})`;
 }
 
+const JUDGMENTS: Readonly<Record<SpeedVerdict, string>> = {
+  faster: 'faster',
+  slower: 'slower',
+  same: 'not told apart',
+};
+
+/** Puts a verdict in words: an interval with 1 in it says that nothing is known, not that the runs are alike. */
+export function judgmentOf(verdict: SpeedVerdict | null): string {
+  return verdict === null ? NO_FIGURE : JUDGMENTS[verdict];
+}
+
 /** Names a figure, with its unit. */
 export function metricName({ metric, statistic }: MetricComparison): string {
   return statistic === 'rate' ? (RATE_NAMES.get(metric) ?? metric) : `${metric.toUpperCase()} ${statistic} (ms)`;
@@ -61,7 +73,7 @@ function formatMetric(row: MetricComparison): string {
   const figures = [row.first, row.second].map((figure) => formatFigure(figure, 2));
   const interval = `  ${formatBounds(row.interval)}`;
   return formatRow(
-    [metricName(row), ...figures, formatFigure(row.ratio, 3), interval, row.verdict ?? NO_FIGURE],
+    [metricName(row), ...figures, formatFigure(row.ratio, 3), interval, judgmentOf(row.verdict)],
     WIDTHS,
   );
 }

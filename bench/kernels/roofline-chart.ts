@@ -13,8 +13,6 @@ const HEIGHT = 420;
 const PANEL = { columns: 2, width: CHART_WIDTH / 2 - 40, height: 210 };
 /** Room beside the outermost points, as a factor. */
 const MARGIN = 2;
-/** Pixels from a roof to its name. */
-const NAME_OFFSET = 12;
 /** Bytes of a word, in which loads are counted. */
 const WORD_BYTES = 4;
 
@@ -57,8 +55,15 @@ function rowsOf(M: number): (typeof ROWS)[number] {
 const READ = 'read from memory';
 const LOAD = 'loaded from the nearest cache';
 const COMPUTE = 'multiply-adds';
-/** Place of each name along its roof: two slopes may lie close to each other. */
-const NAME_PLACES: Readonly<Record<string, number>> = { [READ]: 0, [LOAD]: 0.5, [COMPUTE]: 1 };
+/** Lines of the roofs. */
+const DASHES = {
+  domain: [READ, LOAD, COMPUTE],
+  range: [
+    [6, 3],
+    [2, 2],
+    [1, 0],
+  ],
+};
 
 /** Draws the roofs between two intensities; one that was not measured is missing. */
 export function roofsOf({ gigabytes, gigawords, gflops }: Roofline, [least, most]: readonly [number, number]): Roof[] {
@@ -127,7 +132,17 @@ function allKernels(points: readonly Point[], roofs: readonly Roof[], domain: Do
     spec: {
       width: CHART_WIDTH,
       height: HEIGHT,
-      layer: [...roofLayers(roofs, domain), { data: { values: [...points] }, layer: pointLayers(encoding, 45) }],
+      layer: [
+        {
+          data: { values: [...roofs] },
+          mark: { type: 'rule', color: COLORS.ink, strokeWidth: 2, aria: false },
+          encoding: {
+            ...roofPlaces(domain),
+            strokeDash: { field: 'roof', type: 'nominal', title: null, scale: DASHES },
+          },
+        },
+        { data: { values: [...points] }, layer: pointLayers(encoding, 45) },
+      ],
     },
   };
 }
@@ -167,42 +182,9 @@ function eachKernel(points: readonly Point[], roofs: readonly Roof[], domain: Do
   ];
 }
 
-function roofLayers(roofs: readonly Roof[], domain: Domain) {
-  const names = roofs.map(({ roof, x, y, x2, y2 }) => {
-    const along = NAME_PLACES[roof] ?? 0;
-    return { roof, at: x * (x2 / x) ** along, height: y * (y2 / y) ** along };
-  });
-  const label = (isFlat: boolean) => ({
-    data: { values: names.filter(({ roof }) => (roof === COMPUTE) === isFlat) },
-    mark: {
-      type: 'text' as const,
-      align: isFlat ? ('right' as const) : ('left' as const),
-      dx: isFlat ? -4 : 4,
-      dy: isFlat ? -NAME_OFFSET : NAME_OFFSET,
-      fontSize: 11,
-      color: COLORS.ink,
-      aria: false,
-    },
-    encoding: {
-      x: { field: 'at', type: 'quantitative' as const },
-      y: { field: 'height', type: 'quantitative' as const },
-      text: { field: 'roof', type: 'nominal' as const },
-    },
-  });
-  return [
-    {
-      data: { values: [...roofs] },
-      mark: { type: 'rule' as const, color: COLORS.ink, strokeWidth: 2, aria: false },
-      encoding: roofPlaces(domain),
-    },
-    label(true),
-    label(false),
-  ];
-}
-
 function places(domain: Domain) {
   const log = { type: 'log' as const, nice: false };
-  const axis = { format: '~g', labelOverlap: true, gridOpacity: 0.5 };
+  const axis = { format: '~g', labelOverlap: 'greedy' as const, labelSeparation: 5, gridOpacity: 0.5 };
   return {
     x: {
       field: 'intensity',

@@ -28,7 +28,7 @@ export function stepChart(steps: readonly MeasuredStep[], costs: CostModel): Cha
   if (values.length === 0) return null;
   const times = values.flatMap(({ expected, measured }) => [expected, measured]);
   const domain = [Math.min(...values.map(({ expected }) => expected)) / MARGIN, Math.max(...times)];
-  const axis = { format: '~g', labelOverlap: true, gridOpacity: 0.5 };
+  const axis = { format: '~g', labelOverlap: 'greedy' as const, labelSeparation: 5, gridOpacity: 0.5 };
   const scale = { type: 'log' as const, domain, nice: false, clamp: true };
   return {
     name: 'steps',

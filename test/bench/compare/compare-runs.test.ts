@@ -160,7 +160,7 @@ test('settings are listed, surroundings and other ids are warned of, and modes o
   const { differences, warnings, modes, ...rest } = await compare(
     resultsOf(),
     resultsOf({
-      flags: ['--max-batch-size', '16'],
+      flags: ['--max-batch-size', '16', '--json', 'second.json', '--report', 'second.html', '--overwrite'],
       change: (file) => {
         Object.assign(file.meta, { adapter: 'other', node: '99.0.0', dtype: 'q8' });
         file.modes.online.per_request[1].ids[0] = 99;
