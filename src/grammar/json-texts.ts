@@ -1,5 +1,5 @@
-// Expressions of JSON's own parts: strings, numbers, white space, and any value of bounded depth. White space is bounded, and
-// a string has no escaped half of a surrogate pair, so that its length is that of its text.
+// Expressions of JSON's own parts: strings, numbers, and any value of bounded depth. White space is a space after a colon or a comma at most,
+// since a model's tokens are spent on it, and a string has no escaped half of a surrogate pair, so that its length is that of its text.
 import {
   ALL_CHARACTERS,
   type CharacterSet,
@@ -12,8 +12,6 @@ import {
 } from './character-set.ts';
 import { character, choice, type Expression, optional, repeat, rule, sequence, text } from './expression.ts';
 
-/** Spaces of an indented line, at most. */
-const MAX_INDENT = 20;
 /** Lists and objects within each other, at most, where a schema leaves a value open. */
 const MAX_OPEN_DEPTH = 6;
 /** Digits before the point, after it, and of the exponent, at most, where a schema leaves a number open. */
@@ -38,13 +36,10 @@ const OPEN = 'open';
 /** One character of a string, escaped or not. */
 export const STRING_CHARACTER: Expression = choice(character(PLAIN), sequence(text('\\'), rule('escape')));
 
-/** White space between two parts: none, a space, or a new line and its indentation. */
-export const SPACE: Expression = rule('space');
-
 /** Text between a key and its value. */
-export const COLON: Expression = sequence(SPACE, text(':'), SPACE);
+export const COLON: Expression = choice(text(':'), text(': '));
 /** Text between two values. */
-export const COMMA: Expression = sequence(SPACE, text(','), SPACE);
+export const COMMA: Expression = choice(text(','), text(', '));
 
 /** Any string. */
 export const STRING: Expression = rule('string');
@@ -74,7 +69,6 @@ export const JSON_RULES: ReadonlyMap<string, Expression> = new Map([
       sequence(character(charactersOf('dD')), character(characterSet([0x30, 0x37])), HEX, HEX),
     ),
   ],
-  ['space', choice(text(''), text(' '), sequence(text('\n'), repeat(text(' '), 0, MAX_INDENT)))],
   ['string', sequence(text('"'), repeat(STRING_CHARACTER, 0), text('"'))],
   ['whole', choice(text('0'), sequence(NO_ZERO, repeat(DIGIT, 0, MAX_WHOLE - 1)))],
   ['integer', choice(rule('whole'), sequence(text('-'), NO_ZERO, repeat(DIGIT, 0, MAX_WHOLE - 1)))],
@@ -110,12 +104,12 @@ function openRules(depth: number): (readonly [string, Expression])[] {
 
 /** Makes the expression of a list's or an object's text around its inside. */
 export function bracketed(open: string, inside: Expression, close: string): Expression {
-  return sequence(text(open), SPACE, inside, text(close));
+  return sequence(text(open), inside, text(close));
 }
 
-/** Makes the expression of any number of members, with the white space after them. */
+/** Makes the expression of any number of members. */
 function separated(member: Expression): Expression {
-  return optional(sequence(member, repeat(sequence(COMMA, member), 0), SPACE));
+  return optional(sequence(member, repeat(sequence(COMMA, member), 0)));
 }
 
 /** Makes the expression of a value as JSON.stringify writes it. */

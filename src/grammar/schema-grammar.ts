@@ -1,5 +1,5 @@
 // The grammar of a JSON Schema: a rule for each set of schemas that hold at one place, so that recursion ends by name. A rule's
-// texts are JSON with bounded white space, and every one of them fits the schema; not every value that fits has one.
+// texts are JSON with little white space, and every one of them fits the schema; not every value that fits has one.
 import { checkGrammar } from './check-grammar.ts';
 import { GrammarLimitError, GrammarRuleError, GrammarSyntaxError, UnsupportedSchemaError } from './errors.ts';
 import { choice, type Expression, type Grammar, NOTHING, repeat, rule, sequence, text } from './expression.ts';

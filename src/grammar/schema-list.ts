@@ -2,7 +2,7 @@
 
 import { UnsupportedSchemaError } from './errors.ts';
 import { choice, EMPTY, type Expression, NOTHING, optional, repeat, sequence, text } from './expression.ts';
-import { bracketed, COMMA, SPACE } from './json-texts.ts';
+import { bracketed, COMMA } from './json-texts.ts';
 import type { Facts } from './schema-facts.ts';
 import type { SchemaRules } from './schema-rules.ts';
 
@@ -27,8 +27,8 @@ export function listExpression(facts: Facts, path: string, rules: SchemaRules): 
   // From the last item to the first, so that each knows what may follow it.
   let tail = repeat(sequence(COMMA, item), Math.max(0, minItems - numPrefix), maxItems - numPrefix);
   if (numPrefix === 0) {
-    if (maxItems === 0) return sequence(text('['), SPACE, text(']'));
-    const some = sequence(item, repeat(sequence(COMMA, item), Math.max(0, minItems - 1), maxItems - 1), SPACE);
+    if (maxItems === 0) return text('[]');
+    const some = sequence(item, repeat(sequence(COMMA, item), Math.max(0, minItems - 1), maxItems - 1));
     return bracketed('[', minItems === 0 ? optional(some) : some, ']');
   }
   for (let index = numPrefix - 1; index >= 0; index--) {
@@ -36,5 +36,5 @@ export function listExpression(facts: Facts, path: string, rules: SchemaRules): 
     const whole = sequence(index === 0 ? EMPTY : COMMA, value, tail);
     tail = rules.add(index < minItems ? whole : choice(whole, EMPTY));
   }
-  return bracketed('[', sequence(tail, SPACE), ']');
+  return bracketed('[', tail, ']');
 }

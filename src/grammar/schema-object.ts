@@ -3,7 +3,7 @@
 import { type CharacterSet, charactersOf, intersectSets, subtractSet } from './character-set.ts';
 import { UnsupportedSchemaError } from './errors.ts';
 import { character, choice, EMPTY, type Expression, NOTHING, repeat, sequence, text } from './expression.ts';
-import { bracketed, COLON, COMMA, literal, PLAIN, SPACE, STRING_CHARACTER } from './json-texts.ts';
+import { bracketed, COLON, COMMA, literal, PLAIN, STRING_CHARACTER } from './json-texts.ts';
 import { tooMuch } from './schema-document.ts';
 import { type Facts, propertyOf } from './schema-facts.ts';
 import type { SchemaRules } from './schema-rules.ts';
@@ -64,11 +64,11 @@ class ObjectStates {
       throw tooMuch(path, 'maxProperties', 'properties times counted keys', MAX_STATES);
   }
 
-  /** Gives the expression of the members from one on, and the white space after the last, after `count` keys. */
+  /** Gives the expression of the members from one on, after `count` keys. */
   from(index: number, count: number): Expression {
     // A chain of rules is built from its end: a call for each property would be as deep as there are properties.
-    for (let start = this.#members.length; start > index; start--)
-      for (let keys = 0; keys <= this.#counted; keys++) this.#state(start, keys);
+    for (let start = this.#members.length; start >= index; start--)
+      for (let keys = this.#counted; keys >= 0; keys--) this.#state(start, keys);
     return this.#state(index, count);
   }
 
@@ -87,7 +87,7 @@ class ObjectStates {
     const isLast = member === undefined;
     const next = isLast ? this.#free : member.expression;
     const options: Expression[] = [];
-    if (isLast && count >= this.#least) options.push(count === 0 ? EMPTY : SPACE);
+    if (isLast && count >= this.#least) options.push(EMPTY);
     if (member !== undefined && !member.isRequired) options.push(this.#state(index + 1, count));
     if (next !== null && count < this.#most) {
       const following = this.#state(isLast ? index : index + 1, Math.min(count + 1, this.#counted));
