@@ -18,10 +18,11 @@ export interface State {
 export const UNICODE = 'unicode';
 
 /** States of a rule's automaton, at most. */
-const MAX_STATES = 200_000;
+const MAX_STATES = 2000;
 const ASCII: CharacterSet = [[0, 0x7f]];
 
-interface Edge {
+/** A step of an automaton in which several may read the same. */
+export interface Edge {
   /** Bytes, or the name of a rule; null is a step that reads nothing. */
   readonly on: ByteRange | string | null;
   readonly to: number;
@@ -30,22 +31,32 @@ interface Edge {
 /**
  * Makes the automaton of an expression; its first state is the start.
  *
- * @param nameOf gives the name of a rule that reads a repetition of many parts, or null where it is to be written out.
  * @throws GrammarLimitError for one of too many states.
  */
-export function automatonOf(expression: Expression, nameOf: (expression: Expression) => string | null): State[] {
-  const builder = new Builder(nameOf);
+export function automatonOf(expression: Expression): State[] {
+  const builder = new AutomatonBuilder({ unicode: UNICODE });
   const start = builder.state();
   const end = builder.build(expression, start);
   return determinize(builder.edges, start, end);
 }
 
+/** How expressions become steps. */
+interface Building {
+  /** Name of a rule that reads any character beyond ASCII; by default its bytes are written out. */
+  readonly unicode?: string;
+  /** Gives the name of what reads an expression, or null where its steps are to be written out. */
+  readonly nameOf?: (expression: Expression) => string | null;
+}
+
 /** Builder of an automaton in which several steps may read the same. */
-class Builder {
+export class AutomatonBuilder {
+  /** Steps from each state. */
   readonly edges: Edge[][] = [];
+  readonly #unicode: string | null;
   readonly #nameOf: (expression: Expression) => string | null;
 
-  constructor(nameOf: (expression: Expression) => string | null) {
+  constructor({ unicode, nameOf = () => null }: Building) {
+    this.#unicode = unicode ?? null;
     this.#nameOf = nameOf;
   }
 
@@ -68,11 +79,29 @@ class Builder {
         return expression.parts.reduce((at, part) => this.build(part, at), from);
       case 'choice': {
         const end = this.state();
-        for (const option of expression.options) this.#join(this.build(option, this.#step(from, null)), end);
+        const texts = expression.options.filter((option) => option.kind === 'text');
+        this.#texts(texts, this.#step(from, null), end);
+        for (const option of expression.options)
+          if (option.kind !== 'text') this.#join(this.build(option, this.#step(from, null)), end);
         return end;
       }
       case 'repeat':
         return this.#repeat(expression, from);
+    }
+  }
+
+  /** Adds texts as a tree: those that begin alike share their first states. */
+  #texts(texts: readonly { readonly text: string }[], from: number, end: number): void {
+    const steps = new Map<number, Map<number, number>>();
+    for (const { text } of texts) {
+      let at = from;
+      for (const byte of new TextEncoder().encode(text)) {
+        const known = steps.get(at) ?? new Map<number, number>();
+        const next = known.get(byte) ?? this.#step(at, [byte, byte]);
+        steps.set(at, known.set(byte, next));
+        at = next;
+      }
+      this.#join(at, end);
     }
   }
 
@@ -97,8 +126,9 @@ class Builder {
     const end = this.state();
     for (const range of intersectSets(set, ASCII)) this.edges[from]?.push({ on: range, to: end });
     const isWhole = sizeOfSet(intersectSets(set, BEYOND_ASCII)) === sizeOfSet(BEYOND_ASCII);
-    if (isWhole) this.edges[from]?.push({ on: UNICODE, to: end });
-    for (const ranges of isWhole ? [] : byteSequences(set)) {
+    const isNamed = isWhole && this.#unicode !== null;
+    if (isNamed) this.edges[from]?.push({ on: this.#unicode, to: end });
+    for (const ranges of isNamed ? [] : byteSequences(set)) {
       const last = ranges.reduce((at, range) => this.#step(at, range), from);
       this.#join(last, end);
     }

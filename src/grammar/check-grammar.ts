@@ -1,10 +1,10 @@
 // Checks of a grammar before anything compiles it: each rule that is left has an end and reads something before it comes to
 // itself again, and the whole is small enough. Options without an end are taken out, since a mask would lead into them.
 import { GrammarLimitError, GrammarRuleError } from './errors.ts';
-import { choice, type Expression, type Grammar, NOTHING, partsOf, repeat, sequence } from './expression.ts';
+import { choice, type Expression, type Grammar, NOTHING, partsOf, repeat, sequence, sizeOf } from './expression.ts';
 
-/** Most parts of a grammar, a repetition counted as often as it may be: beyond it, compiling takes a second. */
-const MAX_SIZE = 200_000;
+/** Most parts of a grammar, a repetition counted as often as it may be: beyond it, reading takes a second. */
+const MAX_SIZE = 1_000_000;
 
 /**
  * Checks a grammar and takes out what has no end.
@@ -31,14 +31,6 @@ export function checkGrammar({ rules, root }: Grammar, isStrict: boolean): Gramm
   }
   checkRecursion(pruned);
   return { rules: pruned, root };
-}
-
-function sizeOf(expression: Expression): number {
-  if (expression.kind === 'text') return Math.max(1, expression.text.length);
-  if (expression.kind === 'character') return expression.set.length;
-  const size = partsOf(expression).reduce((sum, part) => sum + sizeOf(part), 1);
-  if (expression.kind !== 'repeat') return size;
-  return size * Math.max(1, Number.isFinite(expression.most) ? expression.most : expression.least);
 }
 
 /** Finds the names whose expressions have a property, given those that are known to have it: the least such set. */

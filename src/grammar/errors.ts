@@ -70,7 +70,7 @@ export class GrammarLimitError extends StructuredOutputError {
   }
 }
 
-/** A grammar that was given up: it took too long or too much memory, or the library failed on it. */
+/** A grammar that was given up: it took too long or too much memory, reads texts in too many ways, or the library failed on it. */
 export class GrammarFailedError extends StructuredOutputError {}
 
 /** A compiler of grammars that was closed. */
@@ -82,7 +82,7 @@ export class GrammarClosedError extends RoseinferError {
 
 /** An error of a caller's structured output as data, which passes from thread to thread. */
 export type Refusal =
-  | { readonly kind: 'output'; readonly message: string }
+  | { readonly kind: 'output' | 'failed'; readonly message: string }
   | ({ readonly kind: 'schema'; readonly cause: Refusal | null } & Pick<
       UnsupportedSchemaError,
       'path' | 'keyword' | 'problem' | 'limit'
@@ -106,6 +106,7 @@ export function refusalOf(error: unknown): Refusal | null {
     const { subject, value, limit } = error;
     return { kind: 'limit', subject, value, limit };
   }
+  if (error instanceof GrammarFailedError) return { kind: 'failed', message: error.message };
   return error instanceof StructuredOutputError ? { kind: 'output', message: error.message } : null;
 }
 
@@ -128,6 +129,8 @@ export function errorOfRefusal(refusal: Refusal): StructuredOutputError {
       return new GrammarRuleError(refusal.rule, refusal.problem);
     case 'limit':
       return new GrammarLimitError(refusal.subject, refusal.value, refusal.limit);
+    case 'failed':
+      return new GrammarFailedError(refusal.message);
     case 'output':
       return new StructuredOutputError(refusal.message);
   }

@@ -1,6 +1,12 @@
 // Expressions of a grammar: schemas, regular expressions and EBNF all become these, so that limits are checked and text for
 // xgrammar is written in one place.
-import type { CharacterSet } from './character-set.ts';
+import { type CharacterSet, sizeOfSet } from './character-set.ts';
+
+/** Parts of a repetition that is written out, at most. */
+const MAX_WRITTEN = 16;
+/** … of a few characters, which few tokens are made of. */
+const MAX_WRITTEN_FEW = 64;
+const FEW = 16;
 
 /** A set of texts. */
 export type Expression =
@@ -73,6 +79,28 @@ export function partsOf(expression: Expression): readonly Expression[] {
     default:
       return [];
   }
+}
+
+/** Counts the parts of an expression, a repetition's as often as it may be. */
+export function sizeOf(expression: Expression): number {
+  if (expression.kind === 'text') return Math.max(1, expression.text.length);
+  if (expression.kind === 'character') return expression.set.length;
+  const size = partsOf(expression).reduce((sum, part) => sum + sizeOf(part), 1);
+  return expression.kind === 'repeat' ? size * Math.max(1, countOf(expression)) : size;
+}
+
+/** Gives the parts of a repetition that are told apart. */
+function countOf({ least, most }: Extract<Expression, { kind: 'repeat' }>): number {
+  return Number.isFinite(most) ? most : least;
+}
+
+/** Tells whether a repetition is counted, where a shorter one is written out. */
+export function isLongRepetition(expression: Expression): expression is Extract<Expression, { kind: 'repeat' }> {
+  if (expression.kind !== 'repeat') return false;
+  const { part } = expression;
+  const isFew = part.kind === 'character' && sizeOfSet(part.set) <= FEW;
+  const count = countOf(expression);
+  return count > 1 && count * sizeOf(part) > (isFew ? MAX_WRITTEN_FEW : MAX_WRITTEN);
 }
 
 /** Writes a grammar as a text, the same for the same grammar. */

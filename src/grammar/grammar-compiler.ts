@@ -4,7 +4,13 @@ import type { Constraint } from '../core/constraint.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { type Check, type Checks, checkOptions, count, positive } from '../util/option-checks.ts';
 import { Turns } from '../util/turns.ts';
-import { errorOfRefusal, GrammarClosedError, GrammarFailedError, StructuredOutputError } from './errors.ts';
+import {
+  errorOfRefusal,
+  GrammarClosedError,
+  GrammarFailedError,
+  type Refusal,
+  StructuredOutputError,
+} from './errors.ts';
 import { writeGrammar } from './expression.ts';
 import { GrammarMatcher } from './grammar-matcher.ts';
 import { type FailedWork, GrammarThread, MAX_BYTES } from './grammar-thread.ts';
@@ -243,16 +249,24 @@ export class GrammarCompiler implements AsyncDisposable {
         else reject(errorOfRefusal(refusal));
       });
     }
-    if (work.kind === 'compile') {
-      const grammar = this.#byNumber(work.grammar);
-      if (grammar !== undefined) grammar.isCompiled = true;
-      grammar?.compiled?.resolve();
-    }
+    if (work.kind === 'compile') this.#endCompilation(work.grammar, refusal);
     if (work.kind !== 'start' && work.kind !== 'accept') return;
     const matcher = this.#matchers.get(work.matcher);
     const numIds = work.kind === 'start' ? work.ids.length : work.numIds;
-    if (refusedId !== undefined) matcher?.refuse(refusedId);
+    if (refusal !== undefined) matcher?.fail(errorOfRefusal(refusal));
+    else if (refusedId !== undefined) matcher?.refuse(refusedId);
     else if (matcher?.ids.length === numIds) matcher.ready();
+  }
+
+  #endCompilation(number: number, refusal: Refusal | undefined): void {
+    const grammar = this.#grammars.values().find((each) => each.number === number);
+    if (grammar === undefined) return;
+    if (refusal !== undefined) {
+      this.#giveUp(grammar, errorOfRefusal(refusal));
+      return;
+    }
+    grammar.isCompiled = true;
+    grammar.compiled?.resolve();
   }
 
   /** Gives up what a thread has ended over, and lets a new one take over the rest. */
@@ -278,10 +292,6 @@ export class GrammarCompiler implements AsyncDisposable {
     grammar.compiled?.reject(error);
     this.#grammars.delete(grammar.text);
     for (const matcher of this.#matchers.values()) if (matcher.grammar === grammar) matcher.fail(error);
-  }
-
-  #byNumber(number: number): KeptGrammar | undefined {
-    return this.#grammars.values().find((grammar) => grammar.number === number);
   }
 
   #dropThread(): void {

@@ -7,6 +7,8 @@ import type { FromThread, ThreadData, ToThread, Work } from './worker-messages.t
 
 /** Bytes that the library may take: 256 MiB. */
 export const MAX_BYTES = 256 * 2 ** 20;
+/** Memory of the thread's own objects, in MiB. */
+const MAX_HEAP_MB = 512;
 /** Longest start, in milliseconds: reading the vocabulary is no fault of a grammar. */
 const START_MS = 60_000;
 
@@ -78,7 +80,8 @@ export class GrammarThread {
     const file = new URL(`./worker${extname(url)}`, url); // .ts here, .js in the package
     const workerData: ThreadData = { vocabulary, progress: this.#progress, maxBytes: this.#maxBytes };
     // No one reads the library's own lines.
-    const worker = new Worker(file, { workerData, execArgv: [], stdout: true, stderr: true });
+    const resourceLimits = { maxOldGenerationSizeMb: MAX_HEAP_MB };
+    const worker = new Worker(file, { workerData, execArgv: [], stdout: true, stderr: true, resourceLimits });
     this.#worker = worker;
     worker.on('message', (reply: FromThread) => this.#receive(reply));
     worker.on('error', (error) => this.#fail(error instanceof Error ? error.message : String(error)));

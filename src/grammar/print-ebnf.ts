@@ -1,15 +1,12 @@
 // The text of a grammar as xgrammar reads it: each state of each rule's automaton is a rule, whose options begin apart. Classes are
 // of bytes, for beyond ASCII its classes of characters read others, too.
 import { automatonOf, type Label, type State, UNICODE } from './automaton.ts';
-import { sizeOfSet } from './character-set.ts';
-import { type Expression, type Grammar, partsOf } from './expression.ts';
+import { GrammarLimitError } from './errors.ts';
+import { type Expression, type Grammar, isLongRepetition, partsOf, sizeOf } from './expression.ts';
 import { BEYOND_ASCII, type ByteRange, byteSequences } from './utf8.ts';
 
-/** Parts of a repetition that is written out, at most; a longer one is xgrammar's own, which compiles fast and masks slowly. */
-const MAX_WRITTEN = 16;
-/** … of a few characters, which few tokens are made of. */
-const MAX_WRITTEN_FEW = 64;
-const FEW = 16;
+/** Parts of a grammar that xgrammar compiles, at most. */
+const MAX_PARTS = 500;
 /** Any byte after the first of a character. */
 const CONTINUATION: ByteRange = [0x80, 0xbf];
 
@@ -26,40 +23,29 @@ const UNICODE_RULES: readonly string[] = [
   `continuation ::= ${printClass([CONTINUATION])}`,
 ];
 
-/** Prints a grammar; its rules get names of their own. */
-export function printEbnf({ rules, root }: Grammar): string {
+/**
+ * Prints a grammar; its rules get names of their own. Gives null where xgrammar would take long: it compiles a state in a millisecond, and
+ * makes masks of long repetitions in seconds.
+ */
+export function printEbnf({ rules, root }: Grammar): string | null {
+  const size = rules.values().reduce((sum, expression) => sum + sizeOf(expression), 0);
+  if (size > MAX_PARTS || rules.values().some(hasLongRepetition)) return null;
   const names = new Map(Array.from(rules.keys(), (name, index) => [name, name === root ? 'root' : `r${index}`]));
-  const lines: string[] = [];
-  /** Repetition → name of its rule. */
-  const repeated = new Map<string, string>();
-  const waiting: { readonly name: string; readonly expression: Expression }[] = [];
-  const nameOf = (expression: Expression): string | null => {
-    if (expression.kind !== 'repeat') return null;
-    const { part, least, most } = expression;
-    const count = Number.isFinite(most) ? most : least;
-    const isFew = part.kind === 'character' && sizeOfSet(part.set) <= FEW;
-    if (count * sizeOf(part) <= (isFew ? MAX_WRITTEN_FEW : MAX_WRITTEN)) return null;
-    const key = JSON.stringify([part, least, String(most)]);
-    const known = repeated.get(key);
-    if (known !== undefined) return known;
-    const name = `q${repeated.size}`;
-    repeated.set(key, name);
-    waiting.push({ name: `${name}p`, expression: part });
-    lines.push(`${name} ::= ${name}p${printCount(least, most)}`);
-    return name;
-  };
-  const printRule = (name: string, expression: Expression) =>
-    lines.push(...printStates(name, automatonOf(expression, nameOf), (rule) => names.get(rule) ?? rule));
-  for (const [name, expression] of rules) printRule(names.get(name) ?? name, expression);
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) printRule(next.name, next.expression);
-  return [...lines, ...UNICODE_RULES].join('\n');
+  try {
+    const lines = rules
+      .entries()
+      .flatMap(([name, expression]) =>
+        printStates(names.get(name) ?? name, automatonOf(expression), (rule) => names.get(rule) ?? rule),
+      );
+    return [...lines, ...UNICODE_RULES].join('\n');
+  } catch (error) {
+    if (error instanceof GrammarLimitError) return null;
+    throw error;
+  }
 }
 
-function sizeOf(expression: Expression): number {
-  if (expression.kind === 'text') return expression.text.length;
-  const size = partsOf(expression).reduce((sum, part) => sum + sizeOf(part), 1);
-  if (expression.kind !== 'repeat') return size;
-  return size * Math.max(1, Number.isFinite(expression.most) ? expression.most : expression.least);
+function hasLongRepetition(expression: Expression): boolean {
+  return isLongRepetition(expression) || partsOf(expression).some(hasLongRepetition);
 }
 
 /** Prints a rule for each state; one that has a single step and a single way to it is written where it is reached. */
@@ -113,10 +99,6 @@ function onlyLetter(label: Label): string | null {
 function printLabel(label: Label, nameOf: (rule: string) => string): string {
   if ('rule' in label) return nameOf(label.rule);
   return printClass(label.bytes);
-}
-
-function printCount(least: number, most: number): string {
-  return most === Number.POSITIVE_INFINITY ? `{${least},}` : `{${least},${most}}`;
 }
 
 /** Prints a class of bytes. A single byte is named twice, for else it would be read as a character. */

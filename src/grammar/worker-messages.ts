@@ -44,6 +44,6 @@ export interface FromThread {
   readonly refusedId?: number;
   /** Text of the grammar of an output that was read. */
   readonly text?: string;
-  /** Why an output can't be kept. */
+  /** Why an output can't be kept, or a grammar was given up. */
   readonly refusal?: Refusal;
 }

@@ -1,19 +1,21 @@
 // Program of the thread in which xgrammar runs: grammars, matchers and their masks. One thing is done at a time, and what cannot
 // be interrupted ends with the thread.
 import { parentPort, workerData } from 'node:worker_threads';
-import type { CompiledGrammar, GrammarMatcher } from '@mlc-ai/web-xgrammar';
 import { lettersOfBytes } from '../tokenizer/byte-letters.ts';
+import { type Compiled, libraryGrammar, type Matching, walkedGrammar } from './compiled-grammar.ts';
 import { refusalOf } from './errors.ts';
 import { readGrammar, writeGrammar } from './expression.ts';
 import { printEbnf } from './print-ebnf.ts';
-import { grammarOf, type StructuredOutput } from './structured-output.ts';
+import { Pushdown } from './pushdown.ts';
+import { grammarOf } from './structured-output.ts';
+import { TokenTree } from './token-tree.ts';
 import type { FromThread, ThreadData, ToThread, Work } from './worker-messages.ts';
 import { loadXGrammar } from './xgrammar.ts';
 
 const { vocabulary, progress, maxBytes }: ThreadData = workerData;
 
 /** Results of work. */
-type Result = Pick<FromThread, 'refusedId' | 'text' | 'refusal'>;
+type Result = Pick<FromThread, 'refusedId' | 'text'>;
 
 /** Memory of WebAssembly, as far as it is used here: the types of Node know none. */
 interface Memory {
@@ -29,8 +31,10 @@ limitMemory();
 
 const library = loadXGrammar();
 const compiler = openCompiler();
-const grammars = new Map<number, CompiledGrammar>();
-const matchers = new Map<number, { readonly matcher: GrammarMatcher; readonly mask: Int32Array<SharedArrayBuffer> }>();
+/** Tokens, for grammars that the library is not given. */
+let tree: TokenTree | null = null;
+const grammars = new Map<number, Compiled>();
+const matchers = new Map<number, { readonly matcher: Matching; readonly mask: Int32Array<SharedArrayBuffer> }>();
 /** Ends with the last message that came. */
 let last: Promise<void> = answer(0, () => compiler.then(() => ({})));
 
@@ -47,9 +51,10 @@ async function openCompiler() {
 
 /** Does some work and answers. */
 async function answer(number: number, work: () => Promise<Result>): Promise<void> {
-  const reply = await work().catch((error: unknown) => ({
-    trap: error instanceof Error ? error.message : String(error),
-  }));
+  const reply = await work().catch((error: unknown) => {
+    const refusal = refusalOf(error);
+    return refusal === null ? { trap: error instanceof Error ? error.message : String(error) } : { refusal };
+  });
   Atomics.store(progress, 0, number);
   const message: FromThread = { number, numBytes: memory?.buffer.byteLength ?? 0, ...reply };
   parentPort?.postMessage(message);
@@ -58,9 +63,9 @@ async function answer(number: number, work: () => Promise<Result>): Promise<void
 async function run(work: Work): Promise<Result> {
   switch (work.kind) {
     case 'read':
-      return read(work.output);
+      return { text: writeGrammar(grammarOf(work.output)) };
     case 'compile':
-      grammars.set(work.grammar, await (await compiler).compileGrammar(printEbnf(readGrammar(work.text))));
+      grammars.set(work.grammar, await compile(work.text));
       return {};
     case 'drop':
       grammars.get(work.grammar)?.dispose();
@@ -77,21 +82,18 @@ async function run(work: Work): Promise<Result> {
   }
 }
 
-/** Reads an output: its grammar as a text, or why it can't be kept. */
-function read(output: StructuredOutput): Result {
-  try {
-    return { text: writeGrammar(grammarOf(output)) };
-  } catch (error) {
-    const refusal = refusalOf(error);
-    if (refusal === null) throw error;
-    return { refusal };
-  }
+async function compile(text: string): Promise<Compiled> {
+  const grammar = readGrammar(text);
+  const printed = printEbnf(grammar);
+  if (printed !== null) return libraryGrammar(library, await (await compiler).compileGrammar(printed));
+  tree ??= new TokenTree(vocabulary);
+  return walkedGrammar(tree, new Pushdown(grammar));
 }
 
 async function start({ grammar, matcher: number, ids, mask }: Extract<Work, { kind: 'start' }>) {
   const compiled = grammars.get(grammar);
   if (compiled === undefined) throw new Error(`there is no grammar ${grammar}`);
-  const matcher = await library.GrammarMatcher.createGrammarMatcher(compiled);
+  const matcher = await compiled.match();
   matchers.set(number, { matcher, mask });
   return accept(number, ids);
 }
@@ -100,8 +102,8 @@ async function start({ grammar, matcher: number, ids, mask }: Extract<Work, { ki
 async function accept(number: number, ids: readonly number[]): Promise<Result> {
   const found = matchers.get(number);
   if (found === undefined) throw new Error(`there is no matcher ${number}`);
-  for (const id of ids) if (!found.matcher.acceptToken(id)) return { refusedId: id };
-  found.mask.set(await found.matcher.getNextTokenBitmask());
+  for (const id of ids) if (!found.matcher.accept(id)) return { refusedId: id };
+  found.mask.set(await found.matcher.mask());
   return {};
 }
 

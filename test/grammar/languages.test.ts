@@ -20,8 +20,7 @@ function reads(states: readonly State[], text: string): boolean {
   return states[at]?.isEnd === true;
 }
 
-const automaton = (regex: string) =>
-  automatonOf(parseRegex(regex, { subject: 'regex', isSearch: false, character }), () => null);
+const automaton = (regex: string) => automatonOf(parseRegex(regex, { subject: 'regex', isSearch: false, character }));
 
 /** Lists all texts of some letters up to a length. */
 function textsOf(letters: string, length: number): string[] {
@@ -62,7 +61,7 @@ test.each(['ab', '^a', 'b$', '^ab?$|ba', 'a|^b|a$', ''])(
       character: (set) => character(intersectSets(set, [[0x61, 0x62]])),
     });
     const texts = textsOf('ab', 5);
-    const states = automatonOf(found, () => null);
+    const states = automatonOf(found);
     expect(texts.filter((text) => reads(states, text))).toEqual(
       texts.filter((text) => new RegExp(pattern, 'u').test(text)),
     );
@@ -94,8 +93,8 @@ describe('a range of numbers', () => {
     const isWithin = (value: number) =>
       (low === null || (isExclusive ? value > low : value >= low)) &&
       (high === null || (isExclusive ? value < high : value <= high));
-    const integers = automatonOf(integersBetween(bound(low), bound(high)), () => null);
-    const numbers = automatonOf(numbersBetween(bound(low), bound(high)), () => null);
+    const integers = automatonOf(integersBetween(bound(low), bound(high)));
+    const numbers = automatonOf(numbersBetween(bound(low), bound(high)));
     for (let value = -1300; value <= 1300; value++) {
       expect([value, reads(integers, String(value))]).toEqual([value, isWithin(value)]);
       const decimal = (value / 20).toFixed(2);

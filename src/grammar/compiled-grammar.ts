@@ -1,0 +1,57 @@
+// Compiled grammars of both kinds: those of xgrammar, and those that are walked as texts go on.
+import type { CompiledGrammar } from '@mlc-ai/web-xgrammar';
+import type { Pushdown, Situation } from './pushdown.ts';
+import type { TokenTree } from './token-tree.ts';
+
+/** A grammar that texts can be matched with. */
+export interface Compiled {
+  match(): Promise<Matching>;
+  dispose(): void;
+}
+
+/** A text in a grammar. */
+export interface Matching {
+  /** Tells whether a token may follow, and goes on after it if so. */
+  accept(id: number): boolean;
+  /** Gives the mask of the tokens that may follow. */
+  mask(): Promise<Int32Array>;
+  dispose(): void;
+}
+
+/** Makes a grammar of xgrammar's. */
+export function libraryGrammar(
+  { GrammarMatcher }: Pick<typeof import('@mlc-ai/web-xgrammar'), 'GrammarMatcher'>,
+  grammar: CompiledGrammar,
+): Compiled {
+  return {
+    match: async () => {
+      const matcher = await GrammarMatcher.createGrammarMatcher(grammar);
+      return {
+        accept: (id) => matcher.acceptToken(id),
+        mask: () => matcher.getNextTokenBitmask(),
+        dispose: () => matcher.dispose(),
+      };
+    },
+    dispose: () => grammar.dispose(),
+  };
+}
+
+/** Makes a grammar that is walked, and its first mask, so that a compilation takes as long as a mask. */
+export function walkedGrammar(tree: TokenTree, grammar: Pushdown): Compiled {
+  tree.mask(grammar, grammar.start);
+  return {
+    match: async () => {
+      let at: Situation = grammar.start;
+      return {
+        accept: (id) => {
+          const next = tree.step(grammar, at, id);
+          at = next ?? at;
+          return next !== null;
+        },
+        mask: async () => tree.mask(grammar, at),
+        dispose: () => {},
+      };
+    },
+    dispose: () => {},
+  };
+}
