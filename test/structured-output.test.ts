@@ -72,7 +72,7 @@ test('outputs of 60 schemas, grammars, regular expressions and choices that end 
   const { tokenizer, model, engine } = llm;
   const options = { tokenizer, vocabSize: model.config.vocabSize, maxCompileMs: 20_000 };
   await using compiler = new GrammarCompiler(options);
-  const promptIds = () => tokenizer.encode(prompt);
+  const promptIds = tokenizer.encode(prompt);
   const cases = partOfCorpus(60);
   const { numEnded, cut, wrong } = await judgeOutputs(cases, { engine, compiler, promptIds, width: 8 }, 11);
   expect(wrong).toEqual([]);
@@ -85,7 +85,7 @@ test('an output that does not fit is found, and a cut one that its grammar does 
   const options = { tokenizer, vocabSize: model.config.vocabSize, maxCompileMs: 20_000 };
   await using compiler = new GrammarCompiler(options);
   const ask = (asked: GrammarCompiler, each: OutputCase) =>
-    judgeOutputs([each], { engine, compiler: asked, promptIds: () => tokenizer.encode(prompt), width: 1 }, 1);
+    judgeOutputs([each], { engine, compiler: asked, promptIds: tokenizer.encode(prompt), width: 1 }, 1);
   const wrong = { name: 'no', output: { choice: ['yes'] }, fits: (text: string) => text === 'no' };
   expect((await ask(compiler, wrong)).wrong).toEqual(['no: does not fit: yes']);
   const endless = { name: 'endless', output: { regex: 'a{600,}' }, fits: () => true };

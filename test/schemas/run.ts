@@ -12,7 +12,6 @@ import { StatusLine } from '../../src/terminal/status-line.ts';
 import { fetchSmolLM2 } from '../smollm2/file.ts';
 import { CORPUS_SIZE, DRAFT_2020_12, partOfCorpus, type SuiteCases } from '../support/grammar/corpus.ts';
 import { type Findings, judgeOutputs } from '../support/grammar/judge-outputs.ts';
-import type { OutputCase } from '../support/grammar/texts.ts';
 
 const { values } = parseArgs({
   options: {
@@ -32,11 +31,20 @@ const MIN_ENDED = 0.9;
 /** Longest compilation: a busy machine is no fault of a grammar. */
 const MAX_COMPILE_MS = 120_000;
 const MAX_MODEL_LEN = 1024;
-/** Characters of an output's description in a prompt. */
-const MAX_DESCRIBED = 800;
 
 /** Prompt of the model that only continues. */
 const STORY = 'Once upon a time there was a king who';
+/** Chat with the one that answers: short answers first, for a small model at temperature 1 rambles where a schema leaves a text or a key open. */
+const CHAT = [
+  { role: 'system', content: 'You answer as briefly as you can.' },
+  { role: 'user', content: 'A person?' },
+  { role: 'assistant', content: '{"name": "Ann", "age": 31}' },
+  { role: 'user', content: 'Three numbers?' },
+  { role: 'assistant', content: '[4, 8, 2]' },
+  { role: 'user', content: 'A greeting?' },
+  { role: 'assistant', content: '"Hello!"' },
+  { role: 'user', content: 'Something else?' },
+] as const;
 
 tellSuite(DRAFT_2020_12);
 const cases = partOfCorpus(Math.min(count, CORPUS_SIZE));
@@ -84,16 +92,13 @@ async function judge(path: string | undefined): Promise<Findings & { readonly se
   });
   const start = performance.now();
   const onEnd = (numDone: number) => status.show(`${numDone} of ${cases.length} outputs`);
-  const promptIds = (each: OutputCase) => promptOf(each, model);
+  const promptIds = await promptOf(model);
   const findings = await judgeOutputs(cases, { engine, compiler, promptIds, width, onEnd }, seed);
   return { ...findings, seconds: (performance.now() - start) / 1000 };
 }
 
-async function promptOf({ output }: OutputCase, { tokenizer, chat }: LoadedModel): Promise<readonly number[]> {
-  if (chat === undefined) return tokenizer.encode(STORY);
-  const described = JSON.stringify(output).slice(0, MAX_DESCRIBED);
-  const content = `Answer with a short text of this form, and nothing else: ${described}`;
-  return chat.template.encode([{ role: 'user', content }]);
+async function promptOf({ tokenizer, chat }: LoadedModel): Promise<readonly number[]> {
+  return chat === undefined ? tokenizer.encode(STORY) : chat.template.encode(CHAT);
 }
 
 function tell(name: string, { numEnded, numIds, cut, wrong, seconds }: Findings & { readonly seconds: number }): void {

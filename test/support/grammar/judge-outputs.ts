@@ -25,7 +25,7 @@ export interface Findings {
 export interface AskedModel {
   readonly engine: Engine;
   readonly compiler: GrammarCompiler;
-  readonly promptIds: (each: OutputCase) => Promise<readonly number[]> | readonly number[];
+  readonly promptIds: readonly number[];
   /** Requests at a time. */
   readonly width: number;
   readonly onEnd?: (numDone: number) => void;
@@ -42,7 +42,7 @@ export async function judgeOutputs(cases: readonly OutputCase[], model: AskedMod
         throw new Error(`${each.name} is not compiled`, { cause: error });
       });
       const sampling = { maxTokens: MAX_TOKENS, temperature: 1, seed: deriveSeed(seed, index) };
-      const finished = await model.engine.generate({ promptIds: await model.promptIds(each), constraint, sampling });
+      const finished = await model.engine.generate({ promptIds: model.promptIds, constraint, sampling });
       findings.numIds += finished.ids.length;
       const fault = await faultOf(finished, each, constraint);
       if (fault !== null) findings.wrong.push(`${each.name}: ${fault}: ${finished.text}`);
