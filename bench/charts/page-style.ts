@@ -12,7 +12,7 @@ h3{font-size:16px;margin:0 0 4px}
 p{margin:8px 0;max-width:72ch;overflow-wrap:anywhere}
 .lead{font-size:18px}
 figure{margin:20px 0 28px}
-figure svg{display:block;max-width:100%;height:auto}
+figure svg{display:block;max-width:100%;min-width:560px;height:auto}
 figcaption{color:var(--muted);max-width:80ch;margin-top:4px;font-size:15px}
 .wide{overflow-x:auto;margin:12px 0}
 table{border-collapse:collapse;font-size:14px}
@@ -20,6 +20,7 @@ th,td{text-align:left;vertical-align:top;padding:4px 16px 4px 0;border-bottom:1p
 thead th{color:var(--muted);font-weight:normal}
 tbody th{font-weight:normal;color:var(--muted);white-space:nowrap}
 td{overflow-wrap:anywhere}
+td:not(.number){min-width:18ch}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 summary{cursor:pointer;margin:12px 0;color:var(--blue)}
 `;

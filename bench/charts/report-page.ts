@@ -84,7 +84,7 @@ function renderSection({ heading, paragraphs = [], charts = [], tables = [] }: S
 
 function renderChart({ name, title, caption }: Chart, drawings: Drawings): string {
   const drawing = inlineDrawing(drawings.get(name) ?? '');
-  return `<figure id="${escapeText(name)}">\n<h3>${escapeText(title)}</h3>\n${drawing}\n<figcaption>${escapeText(caption)}</figcaption>\n</figure>`;
+  return `<figure id="${escapeText(name)}">\n<h3>${escapeText(title)}</h3>\n<div class="wide">${drawing}</div>\n<figcaption>${escapeText(caption)}</figcaption>\n</figure>`;
 }
 
 function renderTable({ columns, rows, folded }: Table): string {

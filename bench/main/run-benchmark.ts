@@ -109,10 +109,9 @@ async function savePage(args: BenchArgs, { model, runs, signal }: Bench): Promis
         : []),
       ...(args.trace === undefined ? [] : ['Each kernel was timed for a trace, which slowed all steps down.']),
     ];
-    const prompts = isOpenLoop(args) ? null : buildRequests(args).map(({ prompt }) => prompt);
     const meta = reportMeta(await originOf(args, model));
     const { limits } = model.runner;
-    await writeReport(args, runPage({ runs: [...runs.values()], limits, prompts, meta, remarks }));
+    await writeReport(args, runPage({ runs: [...runs.values()], limits, meta, remarks }));
   } else if (signal.aborted) tellNothingYet(REPORT_FLAG, args.report ?? args['report-svg'] ?? '');
 }
 
@@ -123,7 +122,8 @@ async function originOf(args: BenchArgs, { adapter, dtype, fallbacks }: LoadedMo
 async function runClosedLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
   const { model, trace, signal, status } = bench;
   const reports = new Map<string, ModeReport>();
-  const runs = await runBenchmark(buildRequests(args), {
+  const requests = buildRequests(args);
+  const runs = await runBenchmark(requests, {
     runner: model.runner,
     tokenizer: model.tokenizer,
     modes: modesOf(args),
@@ -136,10 +136,10 @@ async function runClosedLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
     onProgress: (label, numIds) => status.show(`${label}: ${numIds} tokens`),
     onInterrupted: (run, rounds) => {
       bench.reports.set(run.mode, reportMode(run, rounds));
-      bench.runs.set(run.mode, asOpenLoop(run));
+      bench.runs.set(run.mode, asOpenLoop(run, requests));
     },
     onMode: (run, rounds) => {
-      bench.runs.set(run.mode, asOpenLoop(run));
+      bench.runs.set(run.mode, asOpenLoop(run, requests));
       const report = reportMode(run, rounds);
       reports.set(run.mode, report);
       bench.reports.set(run.mode, report);

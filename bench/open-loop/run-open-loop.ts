@@ -4,7 +4,7 @@ import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import type { ModeOptions } from '../closed-loop/run-mode.ts';
 import { type RecordedStep, recordSteps } from '../common/recorded-step.ts';
 import { DEFAULT_SETTINGS, engineOptions } from '../load/engine-settings.ts';
-import type { TimedRequest } from '../load/requests.ts';
+import type { BenchRequest, TimedRequest } from '../load/requests.ts';
 import { sendWhenDue } from '../load/send-when-due.ts';
 import type { WaitingClock } from '../load/waiting-clock.ts';
 import { admit, type Outcome } from './admit.ts';
@@ -31,6 +31,8 @@ export interface OpenLoopRun {
   readonly end: number;
   /** In the order of the requests. */
   readonly outcomes: readonly Outcome[];
+  /** In the same order; those whose outcome is missing were not sent before an interruption. */
+  readonly requests: readonly BenchRequest[];
   /** Empty unless they were to be recorded. */
   readonly steps: readonly RecordedStep[];
 }
@@ -65,7 +67,7 @@ export async function runOpenLoop(
   log?.begin(start);
   const send = (request: TimedRequest, from: number) => loop.send(request, from);
   const results = await sendWhenDue(requests, { start, clock, signal, maxConcurrency, send });
-  const run = { mode, start, end: clock.now(), outcomes: results, steps };
+  const run = { mode, start, end: clock.now(), outcomes: results, requests, steps };
   if (signal.aborted && results.length > 0) options.onInterrupted?.(run);
   signal.throwIfAborted();
   return run;

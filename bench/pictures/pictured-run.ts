@@ -3,11 +3,12 @@ import type { StepRecordRow } from '../../src/engine/observe/step-record.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import type { ModeRun } from '../closed-loop/run-mode.ts';
 import type { RecordedStep } from '../common/recorded-step.ts';
+import type { BenchRequest } from '../load/requests.ts';
 import type { OpenLoopRun } from '../open-loop/run-open-loop.ts';
 
 /** Takes a closed loop as an open one, whose requests all arrived at its start. */
-export function asOpenLoop({ responses, ...run }: ModeRun): OpenLoopRun {
-  return { ...run, outcomes: responses.map((response) => ({ start: run.start, response })) };
+export function asOpenLoop({ responses, ...run }: ModeRun, requests: readonly BenchRequest[]): OpenLoopRun {
+  return { ...run, requests, outcomes: responses.map((response) => ({ start: run.start, response })) };
 }
 
 /** Lists the requests of a run that were not rejected. */

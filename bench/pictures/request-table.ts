@@ -11,10 +11,12 @@ const MAX_ROWS = 500;
 /** Characters of a text. */
 const MAX_TEXT = 90;
 
-/** Makes the table. @param prompts in the order of the requests; null where there are no texts. */
-export function requestTable(runs: readonly OpenLoopRun[], prompts: readonly string[] | null): Table {
+/** Makes the table; it has no column of prompts where none is a text. */
+export function requestTable(runs: readonly OpenLoopRun[]): Table {
   const [first] = runs;
   const outcomes = first?.outcomes ?? [];
+  const prompts = first?.requests.map(({ prompt }) => prompt) ?? [];
+  const hasPrompts = prompts.some((prompt) => prompt !== undefined);
   const shown = outcomes.slice(0, MAX_ROWS);
   const rest =
     outcomes.length > shown.length ? `the first ${shown.length} of ${outcomes.length}` : String(outcomes.length);
@@ -22,7 +24,7 @@ export function requestTable(runs: readonly OpenLoopRun[], prompts: readonly str
     folded: `The requests one by one (${rest})`,
     columns: [
       'request',
-      ...(prompts === null ? [] : ['prompt']),
+      ...(hasPrompts ? ['prompt'] : []),
       'prompt tokens',
       'generated',
       ...runs.flatMap(({ mode }) => [`${mode}: first token`, `${mode}: end`]),
@@ -30,7 +32,7 @@ export function requestTable(runs: readonly OpenLoopRun[], prompts: readonly str
     ],
     rows: shown.map((outcome, index) => [
       String(index),
-      ...(prompts === null ? [] : [clip(prompts[index] ?? '', MAX_TEXT)]),
+      ...(hasPrompts ? [clip(prompts[index] ?? '', MAX_TEXT)] : []),
       formatFigure(outcome.response?.promptTokens ?? null, 0),
       formatFigure(outcome.response?.ids.length ?? null, 0),
       ...runs.flatMap((run) => timesOf(run.outcomes[index])),

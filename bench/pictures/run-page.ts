@@ -24,8 +24,6 @@ export interface RunPage {
   /** One for each scheduler, with their steps and timelines. */
   readonly runs: readonly OpenLoopRun[];
   readonly limits: ModelLimits;
-  /** Prompts in the order of the requests; null where they were given as ids. */
-  readonly prompts: readonly string[] | null;
   /** `meta` of the JSON report. */
   readonly meta: PageMeta;
   /** Remarks about how it was measured. */
@@ -33,7 +31,7 @@ export interface RunPage {
 }
 
 /** Makes the page. */
-export function runPage({ runs, limits, prompts, meta, remarks }: RunPage): ReportPage {
+export function runPage({ runs, limits, meta, remarks }: RunPage): ReportPage {
   const reports = new Map(runs.map((run) => [run.mode, reportOpenLoop(run, undefined)]));
   const verdict = judgeRuns(
     runs.map(({ mode, outcomes }) => ({ mode, responses: outcomes.map(({ response }) => response) })),
@@ -52,7 +50,7 @@ export function runPage({ runs, limits, prompts, meta, remarks }: RunPage): Repo
       },
       ...latencySection(reports),
       ...kvSection(runs, limits),
-      { heading: 'Numbers', tables: [resultTable(runs, reports, limits), requestTable(runs, prompts)] },
+      { heading: 'Numbers', tables: [resultTable(runs, reports, limits), requestTable(runs)] },
       environmentSection(meta),
     ],
   };

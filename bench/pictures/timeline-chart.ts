@@ -103,7 +103,7 @@ function panelOf({ mode, start, end }: OpenLoopRun): string {
 const MODE_CAPTIONS = {
   naive: 'Under naive one bar is blue at a time: every other request waits for it.',
   offline:
-    'Under offline requests start together, in batches. Those that end early leave white space on their right until the longest of the ' +
+    'Under offline requests start together, in batches. Those that end early leave empty space on their right until the longest of the ' +
     'batch has ended: the grey bars below could have begun there.',
   online:
     'Under online a grey bar turns orange as soon as another bar ends, so no such gaps are left until the last requests.',

@@ -60,7 +60,14 @@ export async function replay({ header, entries }: RecordedRun): Promise<Replay> 
   const end = runner.now();
   // A run with the same decisions has nothing left to abort.
   await runner.settle(engine.close());
-  const run = { mode: header.mode, start: header.start, end, outcomes: await Promise.all(outcomes), steps: [] };
+  const run = {
+    mode: header.mode,
+    start: header.start,
+    end,
+    outcomes: await Promise.all(outcomes),
+    requests: [],
+    steps: [],
+  };
   return { run, numSteps: steps.length, difference: findDifference(recorded, steps) };
 }
 

@@ -22,7 +22,7 @@ const LATER = 1500;
 
 /** Runs the benchmark and sends a signal once stderr or stdout has a text, or some milliseconds later. */
 async function interrupt(line: string, signal: NodeJS.Signals, text: string, delay = 0) {
-  const files = ['--json', at('out.json'), '--trace', at('trace.json')];
+  const files = ['--json', at('out.json'), '--trace', at('trace.json'), '--report', at('out.html')];
   const child = spawn(process.execPath, ['bench/run.ts', ...line.split(' '), ...files]);
   let printed = '';
   let isSent = false;
@@ -43,7 +43,7 @@ const readJson = async (name: string) => JSON.parse(await readFile(at(name), 'ut
 test('SIGTERM in an open loop leaves results, trace and record of the requests until then', async () => {
   const line = `--request-rate inf --num-requests 8 --output-len 900 --warmup 0 --record ${at('run.jsonl')}`;
   const ended = await interrupt(line, 'SIGTERM', 'model:', LATER);
-  expect(ended).toMatchObject({ code: 143, files: ['out.json', 'run.jsonl', 'trace.json'] });
+  expect(ended).toMatchObject({ code: 143, files: ['out.html', 'out.json', 'run.jsonl', 'trace.json'] });
   const { partial, modes } = await readJson('out.json');
   expect(partial).toBe(true);
   expect(modes).toMatchObject({ online: { failed: 8, completed: 0 } });
@@ -55,7 +55,8 @@ test('SIGTERM in an open loop leaves results, trace and record of the requests u
 test('SIGTERM between two modes leaves the results of the first', async () => {
   const line = '--num-requests 2 --max-new-tokens 8 --warmup 0 --ignore-eos';
   const ended = await interrupt(line, 'SIGTERM', 'naive');
-  expect(ended).toMatchObject({ code: 143, files: ['out.json', 'trace.json'] });
+  expect(ended).toMatchObject({ code: 143, files: ['out.html', 'out.json', 'trace.json'] });
+  expect(await readFile(at('out.html'), 'utf8')).toContain('The run was interrupted: this is what it had until then.');
   const { partial, modes } = await readJson('out.json');
   expect(partial).toBe(true);
   expect(modes.naive.per_request.map(({ finish_reason }: { finish_reason: string }) => finish_reason)).toEqual([
@@ -69,5 +70,5 @@ test('SIGTERM in the warm-up says that nothing has run yet', async () => {
   const line = '--num-requests 8 --max-new-tokens 100 --warmup 1000 --ignore-eos --mode online';
   const { code, printed, files } = await interrupt(line, 'SIGTERM', 'model:');
   expect({ code, files }).toEqual({ code: 143, files: [] });
-  for (const flag of ['--json', '--trace']) expect(printed).toContain(`${flag}: nothing has run yet, so `);
+  for (const flag of ['--json', '--trace', '--report']) expect(printed).toContain(`${flag}: nothing has run yet, so `);
 });

@@ -2,7 +2,7 @@
 // @module-tag sweep
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -56,6 +56,50 @@ describe('node bench/run.ts', () => {
     }
   });
 
+  test('draws its runs as a page and as figures, replaces neither unless told to, and shows prompts as texts', async () => {
+    const [report, svg] = [join(directory, 'run.html'), join(directory, 'figures')];
+    const hostile = '</script><script>alert(1)</script><img src=x>';
+    const flags = ['--prompts', hostile, 'Once', '--max-new-tokens', '8', '--warmup', '0', '--ignore-eos'];
+    const files = ['--report', report, '--report-svg', svg];
+    const { status, stdout, stderr } = bench(...flags, ...files);
+    expect({ status, warnings: stderr.match(/WARN.*/g) }).toEqual({ status: 0, warnings: null });
+    const html = await readFile(report, 'utf8');
+    expect(html).not.toMatch(/<script|<img|:\/\//);
+    expect(html).toContain('&lt;/script&gt;&lt;script&gt;alert(1)');
+    const names = [...html.matchAll(/<figure id="([^"]+)">/g)].map(([, name]) => `${name}.svg`);
+    expect(names).toContain('timeline.svg');
+    expect((await readdir(svg)).sort()).toEqual(names.sort());
+    // The page has the throughput that was printed.
+    for (const [, speed] of stdout.matchAll(/^(?:naive|offline|online) +([\d.]+)/gm)) {
+      expect(html).toContain(`<td class="number">${speed}</td>`);
+    }
+
+    const again = bench(...flags, '--mode', 'online', '--report', report);
+    expect(again).toMatchObject({ status: 1, stdout: '' });
+    expect(errorsIn(again.stderr)).toEqual([
+      `--report is ${JSON.stringify(report)}, which exists; expected a new file, or --overwrite`,
+    ]);
+    expect(await readFile(report, 'utf8')).toBe(html);
+    expect(bench(...flags, '--mode', 'online', '--report', report, '--overwrite').status).toBe(0);
+    expect(await readFile(report, 'utf8')).toContain('This is a run of 2 requests under the scheduler online');
+  });
+
+  test('says before it loads a model that figures need vega, where that is not installed', () => {
+    const hook =
+      "import { registerHooks } from 'node:module'; registerHooks({ resolve(name, context, next) { " +
+      "if (name === 'vega') throw new Error('no vega'); return next(name, context); } });";
+    const missing = ['--import', `data:text/javascript,${encodeURIComponent(hook)}`];
+    const { status, stdout, stderr } = runNode([...missing, 'bench/run.ts', '--report', join(directory, 'none.html')]);
+    expect({ status, stdout, errors: errorsIn(stderr) }).toEqual({
+      status: 1,
+      stdout: '',
+      errors: [
+        'reports with figures need vega and vega-lite, expected both to be installed: npm install vega vega-lite',
+      ],
+    });
+    expect(stderr).not.toContain('model:');
+  });
+
   test('finds its model from any directory, and shows no comparison of one mode', () => {
     const cwd = ['--import', `data:text/javascript,process.chdir(${JSON.stringify(directory)})`];
     const flags = ['--num-requests', '1', '--max-new-tokens', '1', '--warmup', '0', '--mode', 'online'];
@@ -67,7 +111,10 @@ describe('node bench/run.ts', () => {
   test('lets requests arrive over time, and records a run that the simulator repeats and calibrates with', async () => {
     const [json, record] = [join(directory, 'out.json'), join(directory, 'run.jsonl')];
     const load = ['--request-rate', '40', '--num-requests', '6', '--input-len', '4-20', '--output-len', '3-5'];
-    const { status, stdout } = bench(...load, '--goodput', 'e2e:60000', '--json', json, '--record', record);
+    const report = join(directory, 'open.html');
+    const files = ['--json', json, '--record', record, '--report', report];
+    const { status, stdout } = bench(...load, '--goodput', 'e2e:60000', ...files);
+    expect(await readFile(report, 'utf8')).toContain('<figure id="timeline">');
     expect(stdout).toMatch(/^=+ Serving Benchmark Result =+\nScheduler: +online *\nSuccessful requests: +6 *\n/);
     expect(stdout).not.toContain('naive');
     expect(status).toBe(0);
@@ -132,6 +179,11 @@ describe('node bench/run.ts', () => {
     [
       ['--record', 'nowhere/run.jsonl', '--request-rate', '1'],
       '--record is "nowhere/run.jsonl" (ENOENT), expected a file that can be written',
+    ],
+    [['--report', 'nowhere/run.html'], '--report is "nowhere/run.html" (ENOENT), expected a file that can be written'],
+    [
+      ['--report-svg', 'package.json'],
+      '--report-svg is "package.json" (ENOTDIR), expected a directory that can be written',
     ],
     [['--dataset', 'nowhere'], 'nowhere: ENOENT, expected a file that can be read'],
     [['--num-requests', '0'], '--num-requests is 0, expected an integer from 1 to 1000000', 2],

@@ -12,6 +12,7 @@ import { runCommand } from '../../src/terminal/run-command.ts';
 import { runPage } from './chromium.ts';
 import { compareTables } from './compare-tables.ts';
 import { tryForeignPages } from './foreign-pages.ts';
+import { examineReport, plantFaults } from './report-page.ts';
 import { findPlaywright, findPython, findTool } from './tools.ts';
 
 const { values } = parseArgs({
@@ -40,6 +41,20 @@ const BENCH = [
   '--do-sample',
   '--seed',
   '1',
+  '--warmup',
+  '0',
+];
+/** Requests of unlike lengths in each mode, for pictures; their prompts would be scripts if they were no texts. */
+const REPORT = [
+  'bench/run.ts',
+  '--request-rate',
+  'inf',
+  '--mode',
+  'all',
+  '--prompts',
+  ...Array.from({ length: 12 }, (_, index) => `</script><script>alert(${index})</script><img src=x>`),
+  '--output-len',
+  '4-60',
   '--warmup',
   '0',
 ];
@@ -157,6 +172,14 @@ async function runAll(signal: AbortSignal): Promise<void> {
   await part('Chromium, foreign pages', missingOf(chromium) ?? missingOf(playwright), async () =>
     'missing' in playwright ? '' : await tryForeignPages(playwright, pathOf(chromium)),
   );
+  await part('Chromium, the report of a benchmark', missingOf(chromium) ?? missingOf(playwright), async () => {
+    if ('missing' in playwright) return '';
+    const page = join(directory, 'run.html');
+    await runProgram(process.execPath, [...REPORT, '--report', page, '--overwrite'], signal);
+    const found = await examineReport(playwright, pathOf(chromium), page);
+    await plantFaults(playwright, pathOf(chromium), page);
+    return found;
+  });
   await part("Notebooks in Deno's kernel", missingOf(deno) ?? missingOf(findPython()), async () => {
     await runProgram(process.execPath, ['test/runtimes/notebooks.ts'], signal);
     return 'print what they hold';

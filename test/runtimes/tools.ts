@@ -61,6 +61,8 @@ export interface Page {
   screenshot(options: { path: string; fullPage: boolean }): Promise<unknown>;
   textContent(selector: string): Promise<string | null>;
   on(event: 'pageerror', listener: (error: Error) => void): void;
+  on(event: 'console', listener: (message: { type(): string; text(): string }) => void): void;
+  on(event: 'request', listener: (request: { url(): string }) => void): void;
 }
 
 /** Loads playwright-core from among the tools. */

@@ -108,8 +108,12 @@ describe('renderPage', () => {
   test('has the drawing of every chart, under its name and before its caption', async () => {
     const charts = [testChart(), testChart({ name: 'again', caption: 'Once more.' })];
     const html = await render({ sections: [{ heading: 'Speed', charts }] });
-    expect(html).toMatch(/<figure id="bars">\n<h3>Bars<\/h3>\n<svg .*<\/svg>\n<figcaption>Two bars\.<\/figcaption>/);
-    expect(html).toMatch(/<figure id="again">\n<h3>Bars<\/h3>\n<svg .*<\/svg>\n<figcaption>Once more\.<\/figcaption>/);
+    expect(html).toMatch(
+      /<figure id="bars">\n<h3>Bars<\/h3>\n<div class="wide"><svg .*<\/svg><\/div>\n<figcaption>Two bars\.<\/figcaption>/,
+    );
+    expect(html).toMatch(
+      /<figure id="again">\n<h3>Bars<\/h3>\n<div class="wide"><svg .*<\/svg><\/div>\n<figcaption>Once more\.<\/figcaption>/,
+    );
     const ids = [...html.matchAll(/\bid="([^"]+)"/g)].map(([, id]) => id);
     expect(new Set(ids).size).toBe(ids.length);
   });

@@ -10,7 +10,7 @@ import { type TestResponse, testResponse } from '../runs.ts';
 const ended = (start: number, response: TestResponse): Outcome => ({ start, response: testResponse(response) });
 
 function run(requests: readonly Outcome[], end: number): OpenLoopRun {
-  return { mode: 'online', start: 1000, end, outcomes: requests, steps: [] };
+  return { mode: 'online', start: 1000, end, outcomes: requests, requests: [], steps: [] };
 }
 
 /** Run of 4 seconds: two complete requests, one that failed after a token, and one that was rejected. */

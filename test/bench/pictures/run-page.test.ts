@@ -1,5 +1,6 @@
 // The page of a benchmark: its figures, findings and tables, for whole runs and for what an interruption or a full queue left.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type Chart, drawChart } from '../../../bench/charts/chart.ts';
 import { drawCharts, renderPage } from '../../../bench/charts/report-page.ts';
 import type { OpenLoopRun } from '../../../bench/open-loop/run-open-loop.ts';
 import { requestTable } from '../../../bench/pictures/request-table.ts';
@@ -31,20 +32,22 @@ afterEach(() => {
 
 async function pageOf(options: VirtualRunOptions, fields: Partial<RunPage> = {}) {
   const runs = await virtualRuns(options);
-  const page = runPage({ runs, limits: virtualLimits, prompts: null, meta, remarks: [], ...fields });
-  const drawings = await drawCharts(page);
-  return { page, drawings, html: renderPage(page, drawings) };
+  const page = runPage({ runs, limits: virtualLimits, meta, remarks: [], ...fields });
+  const charts = page.sections.flatMap((section) => section.charts ?? []);
+  return { page, charts, html: renderPage(page, new Map()) };
 }
+
+const namesOf = (charts: readonly Chart[]) => charts.map(({ name }) => name);
 
 const LENGTHS = [2, 12, 2, 2, 12, 2];
 
 describe('runPage', () => {
   test('has every figure, and says why batches win and where offline wastes time, with the numbers', async () => {
-    const { page, drawings, html } = await pageOf({
+    const { page, charts, html } = await pageOf({
       lengths: LENGTHS,
       stepMs: ({ numSequences }) => 10 + numSequences,
     });
-    expect([...drawings.keys()]).toEqual([
+    expect(namesOf(charts)).toEqual([
       'throughput',
       'timeline',
       'batch-size',
@@ -53,7 +56,7 @@ describe('runPage', () => {
       'between-tokens',
       'kv-pool',
     ]);
-    for (const drawing of drawings.values()) expect(drawing).not.toMatch(/NaN|Infinity|undefined/);
+    for (const drawing of (await drawCharts(page)).values()) expect(drawing).not.toMatch(/NaN|Infinity|undefined/);
     expect(page.lead[0]).toMatch(/^The same 6 requests ran under 3 schedulers.* up to 2 requests at a time\.$/);
     expect(page.lead[1]).toContain('Every request got the same tokens from each of them.');
     const [, time] = page.sections;
@@ -73,7 +76,7 @@ describe('runPage', () => {
   });
 
   test('shows prompts as texts, whatever they hold', async () => {
-    const { html } = await pageOf({ modes: ['online'], lengths: [2] }, { prompts: [HOSTILE], remarks: [HOSTILE] });
+    const { html } = await pageOf({ modes: ['online'], lengths: [2], prompts: [HOSTILE] }, { remarks: [HOSTILE] });
     expect(html).not.toMatch(/<script|<img/);
     expect(html.match(/&lt;script&gt;alert\(1\)/g)).toHaveLength(2);
   });
@@ -84,8 +87,8 @@ describe('runPage', () => {
   });
 
   test('is whole for one request of one scheduler, which compares with nothing', async () => {
-    const { page, drawings } = await pageOf({ modes: ['naive'], lengths: [1] });
-    expect([...drawings.keys()]).toEqual(['throughput', 'timeline', 'batch-size', 'first-token', 'kv-pool']);
+    const { page, charts } = await pageOf({ modes: ['naive'], lengths: [1] });
+    expect(namesOf(charts)).toEqual(['throughput', 'timeline', 'batch-size', 'first-token', 'kv-pool']);
     expect(page.lead[0]).toMatch(/^This is a run of one request under the scheduler naive/);
     expect(page.sections[1]!.paragraphs).toEqual([]);
   });
@@ -101,7 +104,7 @@ describe('runPage', () => {
       const response = { ...first!.response!, ids: [7, 7, 7] };
       return { ...run, outcomes: [{ start: 0, response }, ...rest] };
     });
-    const page = runPage({ runs: others, limits: virtualLimits, prompts: null, meta, remarks: [] });
+    const page = runPage({ runs: others, limits: virtualLimits, meta, remarks: [] });
     expect(page.lead[1]).toMatch(
       /Only 1 of 2 requests got the same tokens from each of them, so the speeds do not compare\.$/,
     );
@@ -110,20 +113,21 @@ describe('runPage', () => {
   test('is drawn for a run that had no step yet', async () => {
     const [run] = await virtualRuns({ modes: ['online'], lengths: [3] });
     const empty = { ...run!, end: run!.start, steps: [], outcomes: [] };
-    const page = runPage({ runs: [empty], limits: virtualLimits, prompts: [], meta, remarks: [] });
+    const page = runPage({ runs: [empty], limits: virtualLimits, meta, remarks: [] });
     for (const drawing of (await drawCharts(page)).values()) expect(drawing).not.toMatch(/NaN|Infinity/);
   });
 
   test('shows preemptions where the pool is too small', async () => {
-    const { drawings, html } = await pageOf({ modes: ['online'], lengths: [30, 30], numBlocks: 10 });
-    expect(drawings.get('timeline')).toContain('preempted');
+    const { charts, html } = await pageOf({ modes: ['online'], lengths: [30, 30], numBlocks: 10 });
+    expect(charts.find(({ name }) => name === 'timeline')!.caption).toContain('it had to give its memory to others');
     expect(html).toMatch(/<td>Preemptions<\/td><td class="number">[1-9]\d*<\/td>/);
   });
 
   test('shows some of very many requests, and stays small', async () => {
-    const { drawings, html } = await pageOf({ modes: ['online'], lengths: Array(130).fill(1) });
+    const { charts, html } = await pageOf({ modes: ['online'], lengths: Array(130).fill(1) });
     expect(html).toContain('One of 3 requests is shown.');
-    expect(drawings.get('timeline')!.length).toBeLessThan(100_000);
+    const timeline = charts.find(({ name }) => name === 'timeline')!;
+    expect((await drawChart(timeline)).length).toBeLessThan(100_000);
   });
 });
 
@@ -131,7 +135,7 @@ describe('requestTable', () => {
   test('has the first requests of very many, and says so', async () => {
     const [run] = await virtualRuns({ modes: ['online'], lengths: [1] });
     const outcomes = Array(10_000).fill(run!.outcomes[0]);
-    const { rows, folded } = requestTable([{ ...run!, outcomes }], null);
+    const { rows, folded } = requestTable([{ ...run!, outcomes }]);
     expect(rows).toHaveLength(500);
     expect(folded).toBe('The requests one by one (the first 500 of 10000)');
   });

@@ -22,26 +22,30 @@ export interface VirtualRunOptions {
   readonly lengths: readonly number[];
   /** Milliseconds at which each arrives; 0. */
   readonly dues?: readonly number[];
+  /** Texts of their prompts; one token each by default. */
+  readonly prompts?: readonly string[];
   readonly stepMs?: (plan: BatchPlan) => number;
   readonly maxQueuedRequests?: number;
   readonly numBlocks?: number;
 }
 
-/** Runs requests of one prompt token each, at 10 ms a step. */
+/** Runs requests, at 10 ms a step. */
 export async function virtualRuns({
   modes = schedulerNames,
   lengths,
   dues = lengths.map(() => 0),
+  prompts = [],
   stepMs = () => 10,
   maxQueuedRequests,
   numBlocks = virtualLimits.numBlocks,
 }: VirtualRunOptions): Promise<OpenLoopRun[]> {
-  const tokenizer = Tokenizer.idsOnly(virtualLimits.vocabSize);
+  const tokenizer =
+    prompts.length === 0 ? Tokenizer.idsOnly(virtualLimits.vocabSize) : await Tokenizer.load('weights/tales');
   const { signal } = new AbortController();
   const requests: TimedRequest[] = lengths.map((maxTokens, index) => ({
     requestId: String(index),
     due: dues[index] ?? 0,
-    promptIds: [index],
+    ...(prompts[index] === undefined ? { promptIds: [index] } : { prompt: prompts[index] }),
     sampling: { maxTokens, seed: index, temperature: 0, ignoreEos: true },
   }));
   const runs: OpenLoopRun[] = [];
