@@ -6,7 +6,7 @@ import type { EngineWatch } from '../../src/engine/engine-options.ts';
 import type { FinishedRequest } from '../../src/engine/request.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { type RecordedStep, recordSteps } from '../common/recorded-step.ts';
+import { type RecordedStep, recordSteps, type StepRecording } from '../common/recorded-step.ts';
 import { withExecute } from '../common/with-execute.ts';
 import { DEFAULT_SETTINGS, type EngineSettings, engineOptions } from '../load/engine-settings.ts';
 import type { BenchRequest } from '../load/requests.ts';
@@ -52,12 +52,12 @@ export async function runMode(
   options: ModeOptions,
 ): Promise<ModeRun> {
   const { runner, tokenizer, signal, clock = systemClock, settings = DEFAULT_SETTINGS, onIds = () => {} } = options;
-  const { watch, steps } = options.recordsSteps
+  const recording: StepRecording = options.recordsSteps
     ? recordSteps(options.watch, () => engine.stats.numUsedBlocks)
     : { watch: options.watch, steps: [] };
   const abortable = requests.map((request) => ({ ...request, signal }));
   await using engine = new Engine({
-    ...watch,
+    ...recording.watch,
     ...engineOptions(settings),
     runner: countIds(runner, onIds),
     tokenizer,
@@ -66,7 +66,7 @@ export async function runMode(
   });
   const start = clock.now();
   const responses = await engine.generateBatch(abortable);
-  const run = { mode, start, end: clock.now(), responses, steps };
+  const run = { mode, start, end: clock.now(), responses, steps: recording.steps };
   if (signal.aborted) options.onInterrupted?.(run);
   signal.throwIfAborted();
   return run;

@@ -10,7 +10,7 @@ export interface RecordedStep extends StepRecord {
 /** Steps of a run in their order, which its engine adds while it goes on. */
 export interface StepRecording {
   /** Watches the engine: as it is watched otherwise, and for the record. */
-  readonly watch: EngineWatch;
+  readonly watch: EngineWatch | undefined;
   readonly steps: readonly RecordedStep[];
 }
 

@@ -2,7 +2,7 @@
 import { Engine } from '../../src/engine/engine.ts';
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import type { ModeOptions } from '../closed-loop/run-mode.ts';
-import { type RecordedStep, recordSteps } from '../common/recorded-step.ts';
+import { type RecordedStep, recordSteps, type StepRecording } from '../common/recorded-step.ts';
 import { DEFAULT_SETTINGS, engineOptions } from '../load/engine-settings.ts';
 import type { BenchRequest, TimedRequest } from '../load/requests.ts';
 import { sendWhenDue } from '../load/send-when-due.ts';
@@ -50,24 +50,27 @@ export async function runOpenLoop(
 ): Promise<OpenLoopRun> {
   const { runner, tokenizer, clock, signal, maxConcurrency, log } = options;
   const { settings = DEFAULT_SETTINGS } = options;
-  const { watch, steps } = options.recordsSteps
+  const recording: StepRecording = options.recordsSteps
     ? recordSteps(options.watch, () => engine.stats.numUsedBlocks)
     : { watch: options.watch, steps: [] };
   const engine = new Engine({
-    ...watch,
+    ...recording.watch,
     ...engineOptions(settings),
     runner: log?.watch(runner) ?? runner,
     tokenizer,
     scheduler: mode,
     clock,
-    observers: [...(watch?.observers ?? []), ...(log === undefined ? [] : [{ onStep: log.addStep.bind(log) }])],
+    observers: [
+      ...(recording.watch?.observers ?? []),
+      ...(log === undefined ? [] : [{ onStep: log.addStep.bind(log) }]),
+    ],
   });
   await using loop = new OpenLoop(engine, options);
   const start = clock.now();
   log?.begin(start);
   const send = (request: TimedRequest, from: number) => loop.send(request, from);
   const results = await sendWhenDue(requests, { start, clock, signal, maxConcurrency, send });
-  const run = { mode, start, end: clock.now(), outcomes: results, requests, steps };
+  const run = { mode, start, end: clock.now(), outcomes: results, requests, steps: recording.steps };
   if (signal.aborted && results.length > 0) options.onInterrupted?.(run);
   signal.throwIfAborted();
   return run;
