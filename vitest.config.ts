@@ -16,8 +16,12 @@ export default defineConfig({
     maxWorkers: 2,
     isolate: false,
     execArgv: ['--import', './test/support/slow-polling.ts'],
-    // Programs that tests start keep their compiled code: half of a command's start is stripping types.
-    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/node') },
+    env: {
+      // Programs that tests start keep their compiled code: half of a command's start is stripping types.
+      NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/node'),
+      // Mesa's software adapter compiles a shader in three quarters of the time where LLVM does not optimize it, and most run for a moment.
+      GALLIVM_PERF: 'nopt',
+    },
     // Against hangs only: a software adapter compiles for a while when it meets a kernel for the first time.
     testTimeout: 600_000,
     hookTimeout: 600_000,
