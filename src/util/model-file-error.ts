@@ -42,7 +42,7 @@ const MAX_ELEMENTS = 100;
  */
 export function quoteJson(value: unknown): string {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') return quote(value);
-  if (isTypedArray(value)) return quote(Array.from(value).slice(0, MAX_ELEMENTS));
+  if (isTypedArray(value)) return quote(Iterator.from(value).take(MAX_ELEMENTS).toArray());
   return clip(JSON.stringify(Array.isArray(value) ? value.slice(0, MAX_ELEMENTS) : value) ?? 'missing');
 }
 
