@@ -21,7 +21,8 @@ function residentBytes(pid: number | undefined): number | null {
 test('2,000 calls killed five times have 2,000 results, those of a run that was never killed, and memory is flat', async () => {
   const directory = temporaryDirectory();
   const [input, output] = [join(directory, 'in.jsonl'), join(directory, 'out.jsonl')];
-  writeCalls(input, NUM_CALLS, 16);
+  // Short ones: what is kept of a call, and where a kill meets it, is the same.
+  writeCalls(input, NUM_CALLS, 4, 'Of');
   for (let kill = 1; kill <= 5; kill++) {
     const numLines = 330 * kill - Math.floor(300 * Math.random());
     await stopAfter(output, numLines, startBatch(input, output, '--seed', '3'), { delayMs: 300 * Math.random() });

@@ -9,13 +9,18 @@ export function startBatch(...words: string[]) {
   return startNode(['src/cli/roseinfer.js', 'batch', ...words]);
 }
 
-/** Writes calls of different prompts and lengths. */
-export function writeCalls(path: string, num: number, maxTokens: number): void {
+/** Writes calls of different lengths after a beginning and a number. */
+export function writeCalls(
+  path: string,
+  num: number,
+  maxTokens: number,
+  beginning = 'Once upon a time there were',
+): void {
   const call = (i: number) => ({
     custom_id: `call ${i}`,
     method: 'POST',
     url: '/v1/completions',
-    body: { prompt: `Once upon a time there were ${i} kings`, max_tokens: 1 + (i % maxTokens), temperature: 0.9 },
+    body: { prompt: `${beginning} ${i} kings`, max_tokens: 1 + (i % maxTokens), temperature: 0.9 },
   });
   writeFileSync(path, Array.from({ length: num }, (_, i) => `${JSON.stringify(call(i))}\n`).join(''));
 }
