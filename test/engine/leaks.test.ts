@@ -66,7 +66,7 @@ function checkIdle({ scheduler, kv }: { scheduler: BatchScheduler; kv: KVCacheMa
   expect(kv.numCachedBlocks).toBeLessThanOrEqual(kv.numBlocks);
 }
 
-test('2,000 requests through a small pool on a GPU leave bytes, buffers and queues as they were', async () => {
+test('800 requests through a small pool on a GPU leave bytes, buffers and queues as they were', async () => {
   using device = await Device.open();
   const held = () => [device.liveBuffers, device.liveBytes];
   const atFirst = held();
@@ -82,11 +82,11 @@ test('2,000 requests through a small pool on a GPU leave bytes, buffers and queu
     const before = held();
     const parts = watch();
     await using engine = new Engine({ runner: small, tokenizer });
-    const ends = await serve(engine, 2000, limits.vocabSize);
+    const ends = await serve(engine, 800, limits.vocabSize);
     expect(engine.hasUnfinished).toBe(false);
-    expect(ends.abort).toBeGreaterThan(50);
-    expect(ends.preempted).toBeGreaterThan(50);
-    expect(ends.cached).toBeGreaterThan(500);
+    expect(ends.abort).toBeGreaterThan(20);
+    expect(ends.preempted).toBeGreaterThan(20);
+    expect(ends.cached).toBeGreaterThan(200);
     checkIdle(parts());
     expect(held()).toEqual(before);
   }
@@ -94,10 +94,10 @@ test('2,000 requests through a small pool on a GPU leave bytes, buffers and queu
 });
 
 // A request that is kept would keep its prompt, ids and text.
-test('10,000 more requests leave the heap as 10,000 have left it', async () => {
-  expect(await heapBytesPerRequest(10_000)).toBeLessThan(100);
+test('6,000 more requests leave the heap as 6,000 have left it', async () => {
+  expect(await heapBytesPerRequest(6000)).toBeLessThan(100);
   const kept: FinishedRequest[] = [];
-  expect(await heapBytesPerRequest(10_000, (response) => kept.push(response))).toBeGreaterThan(500);
+  expect(await heapBytesPerRequest(6000, (response) => kept.push(response))).toBeGreaterThan(500);
 });
 
 /** Growth of the heap per request of a round, after a round to warm up: the least of the rounds. */

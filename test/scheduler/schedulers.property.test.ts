@@ -158,9 +158,9 @@ test('whatever arrives, aborts, breaks or fails, once, in a row or for ever: one
           numSlid++;
       },
     ),
-    { seed: 7, numRuns: 10_000 },
+    { seed: 7, numRuns: 5000 },
   );
   // The property means little unless it met the hard case.
-  expect(numPreemptions).toBeGreaterThan(400);
-  expect(numSlid).toBeGreaterThan(400);
+  expect(numPreemptions).toBeGreaterThan(200);
+  expect(numSlid).toBeGreaterThan(200);
 });
