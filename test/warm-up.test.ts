@@ -42,9 +42,9 @@ async function runRequests(model: LoadedModel): Promise<number[][]> {
   return ids;
 }
 
-test.each(['auto', 'base'] as const)(
-  'with %s features, every kernel that a request runs has run before the model is there, and the ids are the same',
-  async (features) => {
+for (const features of ['auto', 'base'] as const) {
+  const title = `with ${features} features, every kernel that a request runs has run before the model is there, and the ids are the same`;
+  test(title, { tags: features === 'base' ? ['slow'] : [] }, async () => {
     const warmed = dispatchedLabels();
     await using model = await loadModel(BUNDLED_MODEL, { ...sizes, features });
     vi.restoreAllMocks();
@@ -58,8 +58,8 @@ test.each(['auto', 'base'] as const)(
     await using cold = await loadModel(BUNDLED_MODEL, { ...sizes, features, warmUp: false });
     expect(early.size).toBe(0);
     expect(await runRequests(cold)).toEqual(ids);
-  },
-);
+  });
+}
 
 test('the phases of loading are reported in order, each to its end', async () => {
   const told: LoadProgress[] = [];

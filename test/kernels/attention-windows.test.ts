@@ -99,11 +99,17 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
   );
 
   test('so they are of heads that share keys, in f16, and of several splits and groups', () =>
-    checkWindow({ G: 2, SHARE: 3, D: 20, P: 5, dtype: 'f16', sums, window: 1000 }, 129, [2, 4]));
+    checkWindow({ G: 2, SHARE: 3, D: 20, P: 5, dtype: 'f16', sums, window: 1000 }, 129, [4]));
 
   test.each([1, 2, 32])('a window of %i keys', (window) =>
-    checkWindow({ G: 1, SHARE: 7, D: 8, P: 16, dtype: 'f32', sums, window }, 64, [4]),
+    checkWindow({ G: 2, SHARE: 3, D: 20, P: 5, dtype: 'f16', sums, window }, 64, [4]),
   );
+
+  test('windows of heads whose workgroups are filled in part', { tags: ['slow'] }, async () => {
+    for (const window of [1, 2, 32]) {
+      await checkWindow({ G: 1, SHARE: 7, D: 8, P: 16, dtype: 'f32', sums, window }, 64, [2, 4]);
+    }
+  });
 
   test('a window that no context fills changes no bit', async () => {
     const shape = { G: 2, D: 12, P: 16, dtype: 'f32', sums } as const;

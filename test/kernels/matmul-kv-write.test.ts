@@ -11,22 +11,28 @@ const devices = new TestDevices();
 
 const SHAPE: ProjectionShape = { M: 5, K: 20, G: 3, D: 8, P: 5, numBlocks: 9, dtype: 'f16', weights: 'f16' };
 
+/** Heads that end inside a tile and inside a lane's tiles, and heads wider than a tile; and the keys with which npm test has them. */
+const SHAPES = [
+  { G: 3, D: 8, P: 5, weights: 'f16', ROWS: 8, quick: 'f16' },
+  { G: 1, D: 8, P: 16, weights: 'q8', ROWS: 2, quick: 'f32' },
+  { G: 2, D: 64, P: 16, weights: 'f32', ROWS: 1, quick: 'f16' },
+  { G: 5, D: 40, P: 1, weights: 'f16', ROWS: 4, quick: 'f32' },
+] as const;
+
 describe.each(['f32', 'f16'] as const)(
   'matmul_kv_write leaves the words that matmul and kv_write leave, keys of %s',
   (dtype) => {
-    test.each([
-      // Heads that end inside a tile and inside a lane's tiles, and heads wider than a tile.
-      { G: 3, D: 8, P: 5, weights: 'f16', ROWS: 8 },
-      { G: 1, D: 8, P: 16, weights: 'q8', ROWS: 2 },
-      { G: 2, D: 64, P: 16, weights: 'f32', ROWS: 1 },
-      { G: 5, D: 40, P: 1, weights: 'f16', ROWS: 4 },
-    ] as const)('G $G, D $D, P $P, weights of $weights, $ROWS rows a lane', async ({ ROWS, ...shape }) => {
-      for (const M of [1, 2, 9]) {
-        await checkMatmulKVWrite(devices.auto, { ...SHAPE, ...shape, dtype, M }, matmulKVWrite, {
-          constants: { ROWS },
-        });
-      }
-    });
+    for (const { ROWS, quick, ...shape } of SHAPES) {
+      const { G, D, P, weights } = shape;
+      const title = `G ${G}, D ${D}, P ${P}, weights of ${weights}, ${ROWS} rows a lane`;
+      test(title, { tags: dtype === quick ? [] : ['slow'] }, async () => {
+        for (const M of [1, 2, 9]) {
+          await checkMatmulKVWrite(devices.auto, { ...SHAPE, ...shape, dtype, M }, matmulKVWrite, {
+            constants: { ROWS },
+          });
+        }
+      });
+    }
 
     test('on a device without optional features', () =>
       checkMatmulKVWrite(devices.base, { ...SHAPE, dtype }, matmulKVWrite, { constants: { ROWS: 4 } }));

@@ -40,8 +40,9 @@ test.each([4, 132, 260, 1032])('rows of %i have the bits of the RMS norm, the ma
   checkNormMatmul(device, RMSNORM, { K, N: 42, dtype: 'f16', activation: 'SILU_MUL' }, TWO_ROWS),
 );
 
-test('so do narrow workgroups without gates, weights of q8', () =>
-  checkNormMatmul(device, RMSNORM, { K: 292, N: 33, dtype: 'q8' }, NARROW));
+test('so do narrow workgroups without gates, weights of q8', { tags: ['slow'] }, () =>
+  checkNormMatmul(device, RMSNORM, { K: 292, N: 33, dtype: 'q8' }, NARROW),
+);
 
 test('the comparison finds an RMS norm that scales by gamma first', () => {
   const kernel = mutant(rmsnormMatmul, [['return x * scale * gamma;', 'return x * gamma * scale;']]);

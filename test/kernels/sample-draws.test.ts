@@ -2,6 +2,7 @@
 // variant and batch.
 // @module-tag sweep
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { VariantChoice } from '../../src/gpu/kernel-spec.ts';
 import { drawRows, filtersOf } from '../../src/kernels/sample/operands.ts';
 import { sample, sampleProbs } from '../../src/kernels/sample/sample.ts';
 import { processLogits } from '../../src/reference/sampling.ts';
@@ -93,12 +94,16 @@ describe('a row has the same bits', () => {
     want = await bitsOf(devices.auto, rows);
   });
 
-  test('whatever the number of lanes', async () => {
-    for (const { overrides } of sampleProbs.neighbours(devices.auto.traits, {})) {
+  test('with the fewest lanes and the most', () => expectBitsOf((widths) => [widths[0]!, widths.at(-1)!]));
+
+  test('whatever the number of lanes', { tags: ['slow'] }, () => expectBitsOf((widths) => widths));
+
+  async function expectBitsOf(pick: (widths: readonly VariantChoice[]) => readonly VariantChoice[]): Promise<void> {
+    for (const { overrides } of pick(sampleProbs.neighbours(devices.auto.traits, {}))) {
       const got = await bitsOf(devices.auto, rows, overrides?.LANES);
       expectSameRows(got, want, JSON.stringify(overrides));
     }
-  });
+  }
 
   test('from the kernel that leaves no probabilities', async () => {
     expect((await draw(devices.auto, rows)).ids).toEqual(want.map(([id]) => id));

@@ -9,106 +9,112 @@ import { RangeValueError } from '../../src/util/errors.ts';
 import { uniform } from '../../src/util/rng.ts';
 import { bitsIn } from '../support/models/bits.ts';
 
-const cases = ['test/fixtures/models/plain', 'test/fixtures/models/odd', 'test/fixtures/models/qwen3'].flatMap((name) =>
-  (['software', 'gpu'] as const).map((reduction) => ({ name, reduction })),
+/** Models, and the class in which npm test has them; the slow tier has the other. */
+const CASES = [
+  { name: 'test/fixtures/models/plain', quick: 'software' },
+  { name: 'test/fixtures/models/odd', quick: 'software' },
+  { name: 'test/fixtures/models/qwen3', quick: 'gpu' },
+].flatMap(({ name, quick }) =>
+  (['software', 'gpu'] as const).map((reduction) => ({ name, reduction, tags: reduction === quick ? [] : ['slow'] })),
 );
 
-describe.each(cases)('$name in class $reduction', ({ name, reduction }) => {
-  let loaded: LoadedTextModel;
-  beforeAll(async () => {
-    const kvDtype = reduction === 'gpu' ? 'f16' : 'f32';
-    loaded = await loadTextModel(name, { reduction, kvDtype, onNotice: () => {} });
-  });
-  afterAll(() => loaded.close());
+for (const { name, reduction, tags } of CASES)
+  describe(`${name} in class ${reduction}`, { tags }, () => {
+    let loaded: LoadedTextModel;
+    beforeAll(async () => {
+      const kvDtype = reduction === 'gpu' ? 'f16' : 'f32';
+      loaded = await loadTextModel(name, { reduction, kvDtype, onNotice: () => {} });
+    });
+    afterAll(() => loaded.close());
 
-  const idsOf = (seed: number, length: number) =>
-    Array.from({ length }, (_, t) => Math.floor(uniform(seed, t, 0) * loaded.model.config.vocabSize));
+    const idsOf = (seed: number, length: number) =>
+      Array.from({ length }, (_, t) => Math.floor(uniform(seed, t, 0) * loaded.model.config.vocabSize));
 
-  /** Bits of the logits of a text, and of what goes on after a cached one. */
-  async function bitsAfter(ids: readonly number[], cache?: CachedText): Promise<Uint32Array> {
-    using result = await loaded.model.forward(ids, { cache });
-    return await bitsIn(result.logits);
-  }
-
-  test('a text goes on from its cached beginning, of any length, with the bits of the whole', async () => {
-    const { model, device } = loaded;
-    const V = model.config.vocabSize;
-    const ids = idsOf(1, 40);
-    const whole = await bitsAfter(ids);
-    const before = device.liveBuffers;
-    using cache = await model.prefill(ids.slice(0, 39));
-    expect([cache.length, cache.ids]).toEqual([39, ids.slice(0, 39)]);
-    for (const length of [1, 15, 16, 17, 32, 38, 39]) {
-      const rest = await bitsAfter(ids.slice(length), cache.prefix(length));
-      expect(rest, `after ${length}`).toEqual(whole.subarray(length * V));
+    /** Bits of the logits of a text, and of what goes on after a cached one. */
+    async function bitsAfter(ids: readonly number[], cache?: CachedText): Promise<Uint32Array> {
+      using result = await loaded.model.forward(ids, { cache });
+      return await bitsIn(result.logits);
     }
-    using longer = await model.prefill(ids.slice(20, 33), { cache: cache.prefix(20) });
-    expect(longer.ids).toEqual(ids.slice(0, 33));
-    expect(await bitsAfter(ids.slice(33), longer)).toEqual(whole.subarray(33 * V));
-    cache.prefix(3).close();
-    expect(await bitsAfter(ids.slice(39), cache)).toEqual(whole.subarray(39 * V));
-    expect(device.liveBuffers - before).toBe(2 * model.config.numLayers);
-  });
 
-  test('texts go on after one cached text at the same time, each with the bits that it has alone', async () => {
-    const { model } = loaded;
-    const V = model.config.vocabSize;
-    const start = idsOf(2, 18);
-    const ends = [idsOf(3, 9), idsOf(4, 1), idsOf(5, 20), idsOf(6, 1)];
-    using cache = await model.prefill(start);
-    const alone: Uint32Array[] = [];
-    for (const end of ends) alone.push((await bitsAfter([...start, ...end])).subarray(18 * V));
-    expect(await Promise.all(ends.map((end) => bitsAfter(end, cache)))).toEqual(alone);
-    const together: Uint32Array[] = [];
-    for (using result of await model.forward(ends, { cache })) together.push(await bitsIn(result.logits));
-    expect(together).toEqual(alone);
-  });
+    test('a text goes on from its cached beginning, of any length, with the bits of the whole', async () => {
+      const { model, device } = loaded;
+      const V = model.config.vocabSize;
+      const ids = idsOf(1, 40);
+      const whole = await bitsAfter(ids);
+      const before = device.liveBuffers;
+      using cache = await model.prefill(ids.slice(0, 39));
+      expect([cache.length, cache.ids]).toEqual([39, ids.slice(0, 39)]);
+      for (const length of [1, 15, 16, 17, 32, 38, 39]) {
+        const rest = await bitsAfter(ids.slice(length), cache.prefix(length));
+        expect(rest, `after ${length}`).toEqual(whole.subarray(length * V));
+      }
+      using longer = await model.prefill(ids.slice(20, 33), { cache: cache.prefix(20) });
+      expect(longer.ids).toEqual(ids.slice(0, 33));
+      expect(await bitsAfter(ids.slice(33), longer)).toEqual(whole.subarray(33 * V));
+      cache.prefix(3).close();
+      expect(await bitsAfter(ids.slice(39), cache)).toEqual(whole.subarray(39 * V));
+      expect(device.liveBuffers - before).toBe(2 * model.config.numLayers);
+    });
 
-  test('a batch has the bits of each text alone, in the order of the texts', async () => {
-    const { model, device } = loaded;
-    const texts = [70, 1, 33, 64, 1, 5, 2, 2, 2, 90, 1].map((length, i) =>
-      idsOf(10 + i, Math.min(length, model.maxModelLen)),
-    );
-    const alone: Uint32Array[] = [];
-    for (const ids of texts) alone.push(await bitsAfter(ids));
-    const before = device.liveBuffers;
-    const together: Uint32Array[] = [];
-    for (using result of await model.forward(texts)) together.push(await bitsIn(result.logits));
-    expect(together).toEqual(alone);
-    expect(device.liveBuffers).toBe(before);
-  });
+    test('texts go on after one cached text at the same time, each with the bits that it has alone', async () => {
+      const { model } = loaded;
+      const V = model.config.vocabSize;
+      const start = idsOf(2, 18);
+      const ends = [idsOf(3, 9), idsOf(4, 1), idsOf(5, 20), idsOf(6, 1)];
+      using cache = await model.prefill(start);
+      const alone: Uint32Array[] = [];
+      for (const end of ends) alone.push((await bitsAfter([...start, ...end])).subarray(18 * V));
+      expect(await Promise.all(ends.map((end) => bitsAfter(end, cache)))).toEqual(alone);
+      const together: Uint32Array[] = [];
+      for (using result of await model.forward(ends, { cache })) together.push(await bitsIn(result.logits));
+      expect(together).toEqual(alone);
+    });
 
-  test('the last residual stream unembeds to the logits of forward, and without the norm to those of normed rows', async () => {
-    const { model, device } = loaded;
-    const { numLayers } = model.config;
-    const [stream, normed] = [`blocks.${numLayers - 1}.resid_post`, 'final_norm'] as const;
-    const ids = idsOf(7, Math.min(70, model.maxModelLen));
-    const before = device.liveBuffers;
-    {
-      using result = await model.forward(ids, { taps: [stream, normed] });
-      const want = await bitsIn(result.logits);
-      const hidden = result.taps.get(stream)!;
-      using ofTensor = await model.unembed(hidden);
-      expect(await bitsIn(ofTensor)).toEqual(want);
-      using ofNumbers = await model.unembed(await hidden.readF32());
-      expect(await bitsIn(ofNumbers)).toEqual(want);
-      using plain = await model.unembed(result.taps.get(normed)!, { norm: false });
-      expect(await bitsIn(plain)).toEqual(want);
-      using other = await model.unembed(hidden, { norm: false });
-      expect(await bitsIn(other)).not.toEqual(want);
-    }
-    expect(device.liveBuffers).toBe(before);
-  });
+    test('a batch has the bits of each text alone, in the order of the texts', async () => {
+      const { model, device } = loaded;
+      const texts = [70, 1, 33, 64, 1, 5, 2, 2, 2, 90, 1].map((length, i) =>
+        idsOf(10 + i, Math.min(length, model.maxModelLen)),
+      );
+      const alone: Uint32Array[] = [];
+      for (const ids of texts) alone.push(await bitsAfter(ids));
+      const before = device.liveBuffers;
+      const together: Uint32Array[] = [];
+      for (using result of await model.forward(texts)) together.push(await bitsIn(result.logits));
+      expect(together).toEqual(alone);
+      expect(device.liveBuffers).toBe(before);
+    });
 
-  test('generate goes on after a cached text as after its ids', async () => {
-    const { model } = loaded;
-    const ids = idsOf(8, 20);
-    const choose = (logits: Float32Array) => logits.indexOf(Math.max(...logits));
-    using cache = await model.prefill(ids.slice(0, 17));
-    const want = await model.generate(ids, { maxTokens: 5, choose });
-    expect(await model.generate(ids.slice(17), { maxTokens: 5, choose, cache })).toEqual(want);
+    test('the last residual stream unembeds to the logits of forward, and without the norm to those of normed rows', async () => {
+      const { model, device } = loaded;
+      const { numLayers } = model.config;
+      const [stream, normed] = [`blocks.${numLayers - 1}.resid_post`, 'final_norm'] as const;
+      const ids = idsOf(7, Math.min(70, model.maxModelLen));
+      const before = device.liveBuffers;
+      {
+        using result = await model.forward(ids, { taps: [stream, normed] });
+        const want = await bitsIn(result.logits);
+        const hidden = result.taps.get(stream)!;
+        using ofTensor = await model.unembed(hidden);
+        expect(await bitsIn(ofTensor)).toEqual(want);
+        using ofNumbers = await model.unembed(await hidden.readF32());
+        expect(await bitsIn(ofNumbers)).toEqual(want);
+        using plain = await model.unembed(result.taps.get(normed)!, { norm: false });
+        expect(await bitsIn(plain)).toEqual(want);
+        using other = await model.unembed(hidden, { norm: false });
+        expect(await bitsIn(other)).not.toEqual(want);
+      }
+      expect(device.liveBuffers).toBe(before);
+    });
+
+    test('generate goes on after a cached text as after its ids', async () => {
+      const { model } = loaded;
+      const ids = idsOf(8, 20);
+      const choose = (logits: Float32Array) => logits.indexOf(Math.max(...logits));
+      using cache = await model.prefill(ids.slice(0, 17));
+      const want = await model.generate(ids, { maxTokens: 5, choose });
+      expect(await model.generate(ids.slice(17), { maxTokens: 5, choose, cache })).toEqual(want);
+    });
   });
-});
 
 describe('refused', () => {
   let loaded: LoadedTextModel;

@@ -247,7 +247,12 @@ describe.each([
 });
 
 describe.each(['software', 'gpu'] as const)('calls for next logits that are made at once, in class %s', (reduction) => {
-  test.each(['plain', 'qwen3'])('have the bits of each alone on %s, whatever is edited', async (name) => {
+  // Both classes compile for long, and share the host's part: npm test runs all of it in one, and a model in the other.
+  const tags = reduction === 'gpu' ? ['slow'] : [];
+  test('have the bits of each alone on plain, whatever is edited', { tags }, () => expectBitsOfEach('plain'));
+  test('have the bits of each alone on qwen3, whatever is edited', () => expectBitsOfEach('qwen3'));
+
+  async function expectBitsOfEach(name: string): Promise<void> {
     using loaded = await loadTextModel(`test/fixtures/models/${name}`, { reduction, onNotice: () => {} });
     const { model } = loaded;
     const { vocabSize: V } = model.config;
@@ -298,9 +303,9 @@ describe.each(['software', 'gpu'] as const)('calls for next logits that are made
     const rows: Float32Array[] = [];
     for (using result of await model.forward(texts, { edit })) rows.push((await result.logits.readF32()).slice(-V));
     for (const [i, text] of texts.entries()) expect(rows[i]).toEqual(await model.nextLogits(text, { edit }));
-  });
+  }
 
-  test('keep their order with other calls, and one that fails fails alone', async () => {
+  test('keep their order with other calls, and one that fails fails alone', { tags }, async () => {
     using loaded = await loadTextModel('test/fixtures/models/plain', { reduction });
     const { model } = loaded;
     const [want, other] = [await model.nextLogits([1, 2]), await model.nextLogits([3])];

@@ -20,63 +20,69 @@ const ids = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3];
 const load = (name: string, options: LoadTextModelOptions = {}) =>
   loadTextModel(name, { maxModelLen: 32, onNotice: () => {}, ...options });
 
+/** The slow tier has the second model of f32: the one of q8 is of its family, with biases, too. */
+const tagsOf = (name: string) => ({ tags: name.endsWith('llama-bias') ? ['slow'] : [] });
+
 async function logitBits(model: TextModel): Promise<Uint32Array> {
   using result = await model.forward(ids);
   return await bitsIn(result.logits);
 }
 
-describe.each([
+const CASES = [
   { name: `${MODELS}/odd`, dtype: 'f32', matrix: 'h.1.mlp.c_proj.weight' },
   { name: `${MODELS}/llama-bias`, dtype: 'f32', matrix: 'layers.1.mlp.up_proj.weight' },
   { name: `${MODELS}/untied`, dtype: 'f16', matrix: 'lm_head.weight' },
   { name: `${MODELS}/qwen2`, dtype: 'q8', matrix: 'layers.0.self_attn.k_proj.weight' },
-] as const)('the weights of $name in $dtype', ({ name, dtype, matrix }) => {
-  let loaded: LoadedTextModel;
-  beforeAll(async () => {
-    loaded = await load(name, { dtype });
-  });
-  afterAll(() => loaded.close());
+] as const;
 
-  test('are those of the files by their names, in their order, rounded to the storage', async () => {
-    const { weights } = loaded.model;
-    const files = loadModelTensors(name);
-    // Buffers, and a head that is the embedding.
-    const extra = [...files.keys()].filter((tensor) => !weights.names().includes(tensor));
-    expect(extra.filter((tensor) => !/attn\.(masked_)?bias$|lm_head/.test(tensor))).toEqual([]);
-    for (const tensor of weights.names()) {
-      const { shape, dtype: stored, read, ...rest } = weights.get(tensor);
-      expect(rest).toEqual({ name: tensor });
-      const want = Float32Array.from(files.get(tensor)!);
-      const [rows = 0, columns = 0] = shape;
-      const isMatrix = shape.length === 2 && tensor !== 'wpe.weight';
-      expect(stored, tensor).toBe(isMatrix ? dtype : 'f32');
-      const isTransposed = !/^h\.\d+\./.test(tensor);
-      const along = isTransposed ? 'rows' : 'columns';
-      expect(await read(), tensor).toEqual(isMatrix ? storedWeight(dtype, want, { rows, columns, along }) : want);
-    }
-  });
+for (const { name, dtype, matrix } of CASES)
+  describe(`the weights of ${name} in ${dtype}`, tagsOf(name), () => {
+    let loaded: LoadedTextModel;
+    beforeAll(async () => {
+      loaded = await load(name, { dtype });
+    });
+    afterAll(() => loaded.close());
 
-  test('can be replaced: a copy has the bits of a model that was loaded with them', async () => {
-    const { model, device } = loaded;
-    const halve: MapWeight = (tensor, values) => (tensor === matrix ? values.map((value) => value / 2) : null);
-    using changed = await load(name, { dtype, mapWeight: halve });
-    const files = loadModelTensors(name);
-    const before = await logitBits(model);
-    const buffers = device.liveBuffers;
-    using copy = await model.withWeights({ [matrix]: Float32Array.from(files.get(matrix)!, (value) => value / 2) });
-    const want = await logitBits(changed.model);
-    expect(await logitBits(copy)).toEqual(want);
-    expect(want).not.toEqual(before);
-    expect(await logitBits(model)).toEqual(before);
-    // Halves of what is stored: halving is exact in every storage.
-    using computed = await model.withWeights({ [matrix]: (values) => values.map((value) => value / 2) });
-    expect(await logitBits(computed)).toEqual(want);
-    expect(await computed.weights.get(matrix).read()).toEqual(await copy.weights.get(matrix).read());
-    copy.close();
-    computed.close();
-    expect(device.liveBuffers).toBe(buffers);
+    test('are those of the files by their names, in their order, rounded to the storage', async () => {
+      const { weights } = loaded.model;
+      const files = loadModelTensors(name);
+      // Buffers, and a head that is the embedding.
+      const extra = [...files.keys()].filter((tensor) => !weights.names().includes(tensor));
+      expect(extra.filter((tensor) => !/attn\.(masked_)?bias$|lm_head/.test(tensor))).toEqual([]);
+      for (const tensor of weights.names()) {
+        const { shape, dtype: stored, read, ...rest } = weights.get(tensor);
+        expect(rest).toEqual({ name: tensor });
+        const want = Float32Array.from(files.get(tensor)!);
+        const [rows = 0, columns = 0] = shape;
+        const isMatrix = shape.length === 2 && tensor !== 'wpe.weight';
+        expect(stored, tensor).toBe(isMatrix ? dtype : 'f32');
+        const isTransposed = !/^h\.\d+\./.test(tensor);
+        const along = isTransposed ? 'rows' : 'columns';
+        expect(await read(), tensor).toEqual(isMatrix ? storedWeight(dtype, want, { rows, columns, along }) : want);
+      }
+    });
+
+    test('can be replaced: a copy has the bits of a model that was loaded with them', async () => {
+      const { model, device } = loaded;
+      const halve: MapWeight = (tensor, values) => (tensor === matrix ? values.map((value) => value / 2) : null);
+      using changed = await load(name, { dtype, mapWeight: halve });
+      const files = loadModelTensors(name);
+      const before = await logitBits(model);
+      const buffers = device.liveBuffers;
+      using copy = await model.withWeights({ [matrix]: Float32Array.from(files.get(matrix)!, (value) => value / 2) });
+      const want = await logitBits(changed.model);
+      expect(await logitBits(copy)).toEqual(want);
+      expect(want).not.toEqual(before);
+      expect(await logitBits(model)).toEqual(before);
+      // Halves of what is stored: halving is exact in every storage.
+      using computed = await model.withWeights({ [matrix]: (values) => values.map((value) => value / 2) });
+      expect(await logitBits(computed)).toEqual(want);
+      expect(await computed.weights.get(matrix).read()).toEqual(await copy.weights.get(matrix).read());
+      copy.close();
+      computed.close();
+      expect(device.liveBuffers).toBe(buffers);
+    });
   });
-});
 
 test('vectors, tables and ranges of a vocabulary are replaced too, several at a time', async () => {
   using loaded = await load(`${MODELS}/plain`);

@@ -48,12 +48,26 @@ describe.each(['software', 'gpu'] as const)('in the reduction class %s', (reduct
   });
   afterAll(() => device.close());
 
-  test.each(FIXTURES)('$name has the values of the reference at every point', async (fixture) => {
+  /** Those of npm test: points are the same in either class, whose kernels of such models other tests have. */
+  const quick =
+    reduction === 'software' ? FIXTURES : FIXTURES.filter(({ name }) => name === 'plain' || name === 'qwen3');
+  const slow = { tags: ['slow'] };
+  const others = FIXTURES.filter((fixture) => !quick.includes(fixture));
+
+  const titleOfValues = '$name has the values of the reference at every point';
+  test.each(quick)(titleOfValues, expectValues);
+  test.each(others)(titleOfValues, slow, expectValues);
+
+  async function expectValues(fixture: PointFixture): Promise<void> {
     using model = await openText(device, fixture.directory);
     await expectPoints(model, fixture);
-  });
+  }
 
-  test.each(FIXTURES)('$name has the bits of the engine, whatever is read', async (fixture) => {
+  const titleOfBits = '$name has the bits of the engine, whatever is read';
+  test.each(quick)(titleOfBits, expectBits);
+  test.each(others)(titleOfBits, slow, expectBits);
+
+  async function expectBits(fixture: PointFixture): Promise<void> {
     const { ids, directory } = fixture;
     await using runner = await openRunner(device, directory, { maxBatchSize: 1, maxLogitsRows: ids.length });
     const want = bitsOf(await logitsOfAll(runner, ids));
@@ -66,9 +80,13 @@ describe.each(['software', 'gpu'] as const)('in the reduction class %s', (reduct
       expect(bitsOf(logits), point).toBe(want);
       expect(bitsOf(taps.get(point)!.values), point).toBe(bitsOf(all.taps.get(point)!.values));
     }
-  });
+  }
 
-  test.each(FIXTURES)('$name keeps its bits where an edit leaves all values as they are', async (fixture) => {
+  const titleOfEdits = '$name keeps its bits where an edit leaves all values as they are';
+  test.each(quick)(titleOfEdits, expectBitsEdited);
+  test.each(others)(titleOfEdits, slow, expectBitsEdited);
+
+  async function expectBitsEdited(fixture: PointFixture): Promise<void> {
     const { ids, directory } = fixture;
     using model = await openText(device, directory, { kvDtype: 'f16' });
     const want = bitsOf((await run(model, ids)).logits);
@@ -76,7 +94,7 @@ describe.each(['software', 'gpu'] as const)('in the reduction class %s', (reduct
     expect(bitsOf((await run(model, ids, { edit: once })).logits)).toBe(want);
     const read: PointEdit[] = model.points.slice(0, 18).map((at) => ({ at, position: [3, 9], run: () => {} }));
     expect(bitsOf((await run(model, ids, { edit: read })).logits)).toBe(want);
-  });
+  }
 
   test('probabilities over several splits of keys are those of the reference', async () => {
     const fixture = pointFixture('llama3', 270);

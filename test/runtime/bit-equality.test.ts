@@ -56,66 +56,70 @@ function open(options: RunnerOptions & Pick<ModelRunnerOptions, 'kernels'>): Pro
 
 const prompt = text.slice(300, 340);
 
-describe.each([
-  { dtype: 'f16', kvDtype: 'f32' },
-  { dtype: 'f32', kvDtype: 'f16' },
-  { dtype: 'q8', kvDtype: 'f32' },
-] as const)('tales with $dtype weights and $kvDtype keys and values', (storage) => {
-  // One for all tests: what an earlier one has left in the cache changes no bit either.
-  let runner: ModelRunner;
-  const long = text.slice(0, 290);
-  let whole: TestSequence;
-  beforeAll(async () => {
-    runner = await open(storage);
-    whole = await generate(runner, long, 4);
-  });
-  afterAll(() => runner.close());
+/** Storages: weights in f32 with keys and values in f16 are in the slow tier, for others have either in random schedules. */
+const STORAGES = [
+  { dtype: 'f16', kvDtype: 'f32', tags: [] },
+  { dtype: 'f32', kvDtype: 'f16', tags: ['slow'] },
+  { dtype: 'q8', kvDtype: 'f32', tags: [] },
+] as const;
 
-  test('the same request alone and in batches of 2, 5, 8 and 17, in other slots and blocks, has the same logits', async () => {
-    const alone = await generate(runner, prompt, 12);
-    for (const batch of [2, 5, 8, 17]) {
-      const batched = await generate(runner, prompt, 12, batch - 1);
-      expect(firstDifference(alone.logits, batched.logits), `batch of ${batch}`).toBe(-1);
-      expect(batched.ids).toEqual(alone.ids);
-    }
-  });
+for (const { tags, ...storage } of STORAGES)
+  describe(`tales with ${storage.dtype} weights and ${storage.kvDtype} keys and values`, { tags: [...tags] }, () => {
+    // One for all tests: what an earlier one has left in the cache changes no bit either.
+    let runner: ModelRunner;
+    const long = text.slice(0, 290);
+    let whole: TestSequence;
+    beforeAll(async () => {
+      runner = await open(storage);
+      whole = await generate(runner, long, 4);
+    });
+    afterAll(() => runner.close());
 
-  test('a preemption beyond 256 tokens leaves the logits as they were', async () => {
-    const prompt = text.slice(0, 250);
-    const alone = await generate(runner, prompt, 24);
-    const [place] = places(runner, 1, LONGEST, 3);
-    const preempted = new TestSequence(prompt, place!);
-    for (let n = 0; n < 24; n++) {
-      if (n === 5 || n === 13) preempted.preempt();
-      await step(runner, [preempted]);
-    }
-    expect(firstDifference(alone.logits, preempted.logits)).toBe(-1);
-    expect(preempted.ids).toEqual(alone.ids);
-  });
+    test('the same request alone and in batches of 2, 5, 8 and 17, in other slots and blocks, has the same logits', async () => {
+      const alone = await generate(runner, prompt, 12);
+      for (const batch of [2, 5, 8, 17]) {
+        const batched = await generate(runner, prompt, 12, batch - 1);
+        expect(firstDifference(alone.logits, batched.logits), `batch of ${batch}`).toBe(-1);
+        expect(batched.ids).toEqual(alone.ids);
+      }
+    });
 
-  // Chunks of one token begin where the second split of 256 keys is near: before it they are as decodes are.
-  test.each([
-    { chunk: 1, from: 240 },
-    { chunk: 7, from: 0 },
-    { chunk: 32, from: 0 },
-    { chunk: 100, from: 0 },
-  ])(
-    'a prompt of 290 tokens in chunks of $chunk from token $from on has the same logits as in one piece',
-    async ({ chunk, from }) => {
-      const [place, other] = places(runner, 2, LONGEST, 3);
-      const chunked = new TestSequence(long, place!);
-      const beside = new TestSequence(text.slice(40, 57), other!);
-      if (from > 0) await step(runner, [chunked], from);
-      while (chunked.ids.length < 4) await step(runner, [beside, chunked], chunk);
-      expect(firstDifference(whole.logits, chunked.logits)).toBe(-1);
-      expect(chunked.ids).toEqual(whole.ids);
-    },
-  );
+    test('a preemption beyond 256 tokens leaves the logits as they were', async () => {
+      const prompt = text.slice(0, 250);
+      const alone = await generate(runner, prompt, 24);
+      const [place] = places(runner, 1, LONGEST, 3);
+      const preempted = new TestSequence(prompt, place!);
+      for (let n = 0; n < 24; n++) {
+        if (n === 5 || n === 13) preempted.preempt();
+        await step(runner, [preempted]);
+      }
+      expect(firstDifference(alone.logits, preempted.logits)).toBe(-1);
+      expect(preempted.ids).toEqual(alone.ids);
+    });
 
-  test('a context over 520 tokens has the same logits decoded and prefilled', async () => {
-    expect(await decodedAgainstPrefilled(runner)).toBe(-1);
+    // Chunks of one token begin where the second split of 256 keys is near: before it they are as decodes are.
+    test.each([
+      { chunk: 1, from: 240 },
+      { chunk: 7, from: 0 },
+      { chunk: 32, from: 0 },
+      { chunk: 100, from: 0 },
+    ])(
+      'a prompt of 290 tokens in chunks of $chunk from token $from on has the same logits as in one piece',
+      async ({ chunk, from }) => {
+        const [place, other] = places(runner, 2, LONGEST, 3);
+        const chunked = new TestSequence(long, place!);
+        const beside = new TestSequence(text.slice(40, 57), other!);
+        if (from > 0) await step(runner, [chunked], from);
+        while (chunked.ids.length < 4) await step(runner, [beside, chunked], chunk);
+        expect(firstDifference(whole.logits, chunked.logits)).toBe(-1);
+        expect(chunked.ids).toEqual(whole.ids);
+      },
+    );
+
+    test('a context over 520 tokens has the same logits decoded and prefilled', async () => {
+      expect(await decodedAgainstPrefilled(runner)).toBe(-1);
+    });
   });
-});
 
 /** Decodes tokens 490 … 529 one by one and computes them all at once. */
 async function decodedAgainstPrefilled(runner: ModelRunner): Promise<number> {

@@ -28,7 +28,7 @@ afterAll(() => {
  */
 const SLOW = {
   base: ['odd', 'two', 'legacy', 'sharded', 'untied'],
-  rounded: ['two'],
+  rounded: ['two', 'legacy', 'sharded'],
 };
 
 describe.each(['plain', 'odd', 'two', 'untied', 'legacy', 'sharded'])('fixture model %s', (name) => {

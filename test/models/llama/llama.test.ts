@@ -17,8 +17,8 @@ afterAll(() => {
 
 const FIXTURES = ['llama-plain', 'llama3', 'mistral', 'qwen2', 'qwen3', 'smol', 'llama-bias', 'yarn'];
 
-/** Fixtures that npm test runs without optional features; the others' kernels there are theirs in all but sizes. */
-const BASE = ['mistral', 'qwen3'];
+/** Fixtures that npm test runs without optional features; the others' kernels there are theirs in all but sizes and windows. */
+const BASE = ['qwen3'];
 
 describe.each(FIXTURES)('fixture model %s', (name) => {
   const directory = `test/fixtures/models/${name}`;

@@ -113,6 +113,7 @@ const CASES: readonly Case[] = [
     keys: WINDOW_OF_9,
     config: { numHeads: 14, numKVHeads: 2, headDim: 6, window: 9 },
     numTokens: 70,
+    isSlowInGPU: true,
   },
 ];
 
@@ -177,7 +178,8 @@ describe.each(REDUCTION_CLASSES)('in class %s', (reduction) => {
     });
   }
 
-  test('a window of one key more shows in a difference', async () => {
+  // Where the model of this window runs.
+  test('a window of one key more shows in a difference', { tags: reduction === 'gpu' ? ['slow'] : [] }, async () => {
     const { reference, runner } = await open(device, WINDOW_OF_9, 70, kernelsOfTwoWindows);
     await using _closed = runner;
     await expect(expectLogits(runner, reference, 70)).rejects.toThrow('logits of the prompt: element');

@@ -103,9 +103,11 @@ describe('a runner of the toy', () => {
     expect(batched.ids).toEqual(alone.ids);
   });
 
-  test.each(['f16', 'q8'] as const)(
-    'with weights in %s has the logits of the reference whose matrices are stored so',
-    async (dtype) => {
+  for (const dtype of ['f16', 'q8'] as const) {
+    const tags = dtype === 'q8' ? ['slow'] : [];
+    test(`with weights in ${dtype} has the logits of the reference whose matrices are stored so`, {
+      tags,
+    }, async () => {
       await using runner = await openToy({ dtype, maxBatchSize: 1, maxLogitsRows: ids.length });
       const isStored = (name: string) => !/places|gain/.test(name);
       const stored = [...tensors].map(([name, { shape, data }]): [string, ToyTensor] => {
@@ -116,8 +118,8 @@ describe('a runner of the toy', () => {
       });
       const { logits } = toyReference(sizes, new Map(stored), ids);
       expect(await logitsOfAll(runner, ids)).toBeWithin(logits, tolerance(logits), { label: `logits in ${dtype}` });
-    },
-  );
+    });
+  }
 });
 
 describe('a checkpoint of the toy', () => {
