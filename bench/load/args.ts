@@ -7,6 +7,7 @@ import {
   integerFlag,
   modelFlags,
   nameFlag,
+  quietFlag,
   switchFlag,
   traceFlag,
   tuneFlag,
@@ -61,6 +62,7 @@ const benchFlags = {
     ...switchFlag('profile'),
     describe: 'instead of running requests, show where the time of a decode step and of a prefill step goes, by kernel',
   },
+  ...quietFlag,
   ...engineFlags,
   ...loadFlags,
   record: {

@@ -64,7 +64,7 @@ export async function runMainBenchmark(args: BenchArgs, signal: AbortSignal): Pr
   await checkReport(args);
   await using trace = args.trace === undefined ? null : new TraceFile(args.trace, signal);
   const dataset = args.dataset === undefined ? null : await readDataset(args.dataset, signal);
-  using status = new StatusLine(process.stderr);
+  using status = StatusLine.of(args);
   await using model = await openModel(args.model, {
     ...modelOptions(args),
     tune: args.tune,
@@ -74,7 +74,7 @@ export async function runMainBenchmark(args: BenchArgs, signal: AbortSignal): Pr
     numBlocks: args['num-blocks'],
     signal,
     status,
-    log: console.error,
+    log: (line) => status.say(line),
   });
   if (args.profile) {
     await profileModel(model, args, { signal, status });

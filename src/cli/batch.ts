@@ -3,10 +3,19 @@ import type { InferredOptionTypes } from 'yargs';
 import { modelFiles } from '../models/model-files.ts';
 import { SERVER_DEFAULTS } from '../server/server-options.ts';
 import { UsageError } from '../terminal/flag-words.ts';
-import { integerFlag, modelFlags, modelOptions, nameFlag, seedFlag, switchFlag, tuneFlag } from '../terminal/flags.ts';
+import {
+  integerFlag,
+  modelFlags,
+  modelOptions,
+  nameFlag,
+  quietFlag,
+  seedFlag,
+  switchFlag,
+  tuneFlag,
+} from '../terminal/flags.ts';
 import { openModel } from '../terminal/open-model.ts';
 import { checkOutputs } from '../terminal/output-file.ts';
-import { NO_TERMINAL, StatusLine } from '../terminal/status-line.ts';
+import { StatusLine } from '../terminal/status-line.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { lockOutput, openInput, STANDARD, scanFile } from './batch/batch-files.ts';
 import { EngineAnswers } from './batch/engine-answers.ts';
@@ -60,7 +69,7 @@ const batchFlags = {
     defaultDescription: ANY,
     describe: 'with --queue: fingerprint of the workers that may answer, or any',
   },
-  quiet: { ...switchFlag('quiet'), describe: 'no progress and no summary on stderr' },
+  ...quietFlag,
 };
 
 /** Values of the flags of `roseinfer batch`. */
@@ -97,11 +106,8 @@ async function batch(args: BatchArgs, signal: AbortSignal): Promise<void> {
   const scan = await scanFile(input, MAX_LINE, signal);
   const file = isFile ? files.use(await ResultFile.open(output)) : null;
   const state = file && (await examineOutput(output, file, { scan, overwrite }));
-  using status = new StatusLine(args.quiet ? NO_TERMINAL : process.stderr);
-  const say = (line: string) => {
-    status.clear();
-    if (!args.quiet) console.error(line);
-  };
+  using status = StatusLine.of(args);
+  const say = (line: string) => status.say(line);
   await using parts = new AsyncDisposableStack();
   const answers = await openAnswers(args, { parts, signal, status, say });
   const now = { ...answers.source, input: scan?.sha256 ?? STANDARD, seed: args.seed, ordered };
@@ -124,7 +130,7 @@ async function batch(args: BatchArgs, signal: AbortSignal): Promise<void> {
       onResult: (outcome) => {
         progress.add(outcome);
         const line = progress.line();
-        if (line !== null) status.show(line);
+        if (line !== null) status.show(line, progress.share);
       },
     });
     report = await answers.finish();

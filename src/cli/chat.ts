@@ -5,7 +5,7 @@ import { contextOf } from '../core/runner.ts';
 import { Engine } from '../engine/engine.ts';
 import type { LoadedModel } from '../load-model.ts';
 import { nameFlags } from '../terminal/flag-names.ts';
-import { integerFlag, modelFlags, modelOptions, switchFlag, textFlag, tuneFlag } from '../terminal/flags.ts';
+import { integerFlag, modelFlags, modelOptions, quietFlag, switchFlag, textFlag, tuneFlag } from '../terminal/flags.ts';
 import { modelName, openModel } from '../terminal/open-model.ts';
 import { describeError } from '../terminal/run-command.ts';
 import { StatusLine } from '../terminal/status-line.ts';
@@ -33,6 +33,7 @@ const chatFlags = {
     ...switchFlag('verbose'),
     describe: 'print memory, model and speed on stderr, where that is no terminal, too',
   },
+  ...quietFlag,
 };
 
 /** Values of the flags of `roseinfer chat`. */
@@ -50,7 +51,7 @@ async function chat(args: ChatArgs, signal: AbortSignal): Promise<void> {
   await using model = await openChatModel(args, signal);
   const { runner, tokenizer } = model;
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
-  const say = notices();
+  const say = args.quiet ? () => {} : notices();
   const format = model.chat ?? plainFormat(tokenizer);
   await using engine = new Engine({ runner, tokenizer, chat: format });
   const session = new ChatSession({ engine, format, tokenizer, limits: runner.limits });
@@ -106,7 +107,7 @@ async function converse(
 }
 
 async function openChatModel(args: ChatArgs, signal: AbortSignal): Promise<LoadedModel> {
-  using status = new StatusLine(process.stderr);
+  using status = StatusLine.of(args);
   return await openModel(args.model, {
     ...modelOptions(args),
     tune: args.tune,
@@ -114,7 +115,7 @@ async function openChatModel(args: ChatArgs, signal: AbortSignal): Promise<Loade
     maxModelLen: args['max-model-len'],
     signal,
     status,
-    log: args.verbose ? console.error : () => {},
+    log: (line) => args.verbose && status.say(line),
   });
 }
 

@@ -7,9 +7,11 @@ export const COMMANDS: CommandTable = {
   chat: { purpose: 'talk with a model', load: async () => (await import('./chat.ts')).chatCommand },
   batch: { purpose: 'answer the calls of a file', load: async () => (await import('./batch.ts')).batchCommand },
   worker: { purpose: 'answer the jobs of a queue', load: async () => (await import('./worker.ts')).workerCommand },
+  score: { purpose: 'tell how well a text is predicted', load: async () => (await import('./score.ts')).scoreCommand },
   serve: { purpose: 'answer calls of OpenAI clients', load: async () => (await import('./serve.ts')).serveCommand },
   pull: { purpose: 'bring a model of the Hugging Face hub', load: async () => (await import('./pull.ts')).pullCommand },
   models: { purpose: 'list the models that are here', load: async () => (await import('./models.ts')).modelsCommand },
+  tune: { purpose: 'measure fast variants of kernels', load: async () => (await import('./tune.ts')).tuneCommand },
   bench: {
     purpose: 'compare schedulers, or send requests over time',
     load: async () => (await import('./bench.ts')).benchCommand,

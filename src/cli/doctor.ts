@@ -10,7 +10,7 @@ import { Device } from '../gpu/device.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { modelKernels } from '../models/kernels.ts';
 import { describeStorage } from '../models/weight-storage.ts';
-import { deviceOptions, modelFlags, switchFlag } from '../terminal/flags.ts';
+import { deviceOptions, modelFlags, quietFlag, switchFlag } from '../terminal/flags.ts';
 import { readModelShape } from '../terminal/model-shape.ts';
 import { modelName } from '../terminal/open-model.ts';
 import { StatusLine } from '../terminal/status-line.ts';
@@ -21,6 +21,7 @@ import { defineCommand } from './command.ts';
 const doctorFlags = {
   ...modelFlags,
   json: { ...switchFlag('json'), describe: 'print one JSON object instead of text' },
+  ...quietFlag,
 };
 
 /** Values of the flags of `roseinfer doctor`. */
@@ -35,7 +36,7 @@ class DiagnosisError extends RoseinferError {}
  * @throws AdapterError when none answers; DiagnosisError when a kernel's base variant, or one that the model takes, is wrong.
  */
 async function doctor(args: DoctorArgs, signal: AbortSignal): Promise<void> {
-  using status = new StatusLine(process.stderr);
+  using status = StatusLine.of(args);
   const machine = await describeMachine(deviceOptions(args));
   const print = args.json
     ? () => {}
@@ -47,7 +48,7 @@ async function doctor(args: DoctorArgs, signal: AbortSignal): Promise<void> {
   if (args.json && machine.adapter === null) console.log(JSON.stringify(reportJson(machine, null, [])));
   using device = await Device.open(deviceOptions(args));
   const shape = await readModelShape(args.model, { dtype: args.dtype, kvDtype: args['kv-dtype'] });
-  for (const notice of shape.notices) console.error(notice);
+  for (const notice of shape.notices) status.say(notice);
   print(`${formatModel(modelName(args.model), shape)}\n\n${TABLE_HEAD}`);
   status.show('checking kernels');
   const reports: KernelReport[] = [];

@@ -16,6 +16,7 @@ import {
   modelFlags,
   modelOptions,
   nameFlag,
+  quietFlag,
   switchFlag,
   textFlag,
   traceFlag,
@@ -61,6 +62,7 @@ const generateFlags = {
   ...tuneFlag,
   ...traceFlag,
   verbose: { ...switchFlag('verbose'), describe: 'print memory, model, speed and seed on stderr' },
+  ...quietFlag,
 };
 
 /** Values of the flags of `roseinfer generate`. */
@@ -83,15 +85,14 @@ async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> 
   const schema = args.schema === undefined ? null : await readSchema(args.schema);
   const prompt = await readPrompt(args, signal);
   await using trace = args.trace === undefined ? null : new TraceFile(args.trace, signal);
-  using status = new StatusLine(process.stderr);
-  const log = args.verbose ? console.error : () => {};
+  using status = StatusLine.of(args);
   await using model = await openModel(args.model, {
     ...modelOptions(args),
     tune: args.tune,
     maxBatchSize: Math.min(n, MAX_BATCH_SIZE),
     signal,
     status,
-    log,
+    log: (line) => args.verbose && status.say(line),
   });
   if (args.chat && model.chat === undefined) throw new NoChatTemplateError(modelName(args.model));
   trace?.describe(modelName(args.model), model);
@@ -108,7 +109,7 @@ async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> 
       ? logprobsWriter(tokenizer, print)
       : plainWriter(print);
   const responses = await streamText(engine, request, writer);
-  if (args.verbose || process.stderr.isTTY) console.error(describeResponses(responses));
+  if (args.verbose || process.stderr.isTTY) status.say(describeResponses(responses));
   const cut = responses.find(({ finishReason }) => schema !== null && finishReason === 'length');
   if (cut !== undefined) throw new CutJsonError(cut.ids.length);
 }

@@ -9,7 +9,7 @@ import { DEFAULT_REVISION } from '../hub/repo-name.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { BUNDLED_MODEL } from '../models/resolve-model.ts';
 import { formatBytes } from '../runtime/memory-plan.ts';
-import { deviceFlags, deviceOptions, switchFlag } from '../terminal/flags.ts';
+import { deviceFlags, deviceOptions, quietFlag, switchFlag } from '../terminal/flags.ts';
 import { type JudgedModel, judgeModel } from '../terminal/judge-model.ts';
 import { modelName } from '../terminal/open-model.ts';
 import { StatusLine } from '../terminal/status-line.ts';
@@ -20,6 +20,7 @@ import { defineCommand } from './command.ts';
 const modelsFlags = {
   json: { ...switchFlag('json'), describe: 'print one JSON object instead of a table' },
   ...deviceFlags,
+  ...quietFlag,
 };
 
 /** Values of the flags of `roseinfer models`. */
@@ -41,14 +42,14 @@ interface PresentModel {
 async function models(args: ModelsArgs, signal: AbortSignal): Promise<void> {
   const { cache } = await readHubSettings();
   const present = [await bundledModel(), ...(await listCache(cache)).flatMap(modelsOf)];
-  using status = new StatusLine(process.stderr);
+  using status = StatusLine.of(args);
   status.show('looking for an adapter');
   const device = await openDevice(args);
   using _ = device instanceof RoseinferError ? null : device;
   const judged: (PresentModel & JudgedModel)[] = [];
   for (const model of present) {
     signal.throwIfAborted();
-    status.show(`reading ${model.name}`);
+    status.show(`reading ${model.name}`, judged.length / present.length);
     judged.push({ ...model, ...(await judgeModel(model.path, device)) });
   }
   status.clear();

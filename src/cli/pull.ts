@@ -6,7 +6,7 @@ import { DEFAULT_REVISION, type RepoName, readRepoName } from '../hub/repo-name.
 import { modelFileChooser } from '../models/pull-files.ts';
 import { formatBytes } from '../runtime/memory-plan.ts';
 import { UsageError } from '../terminal/flag-words.ts';
-import { nameFlag, switchFlag } from '../terminal/flags.ts';
+import { nameFlag, quietFlag, switchFlag } from '../terminal/flags.ts';
 import { StatusLine } from '../terminal/status-line.ts';
 import { TransferProgress } from '../terminal/transfer-progress.ts';
 import { RangeValueError } from '../util/errors.ts';
@@ -24,7 +24,7 @@ const pullFlags = {
     defaultDescription: DEFAULT_REVISION,
     describe: 'branch, tag or commit',
   },
-  quiet: { ...switchFlag('quiet'), describe: 'no progress and no notices on stderr' },
+  ...quietFlag,
   json: { ...switchFlag('json'), describe: 'print one JSON object instead of the path' },
 };
 
@@ -39,26 +39,21 @@ type PullArgs = InferredOptionTypes<typeof pullFlags>;
 async function pull(args: PullArgs, signal: AbortSignal): Promise<void> {
   const name = readName(args);
   const settings = await readHubSettings();
-  using status = new StatusLine(process.stderr);
-  const say = (line: string) => {
-    if (args.quiet) return;
-    status.clear();
-    console.error(line);
-  };
+  using status = StatusLine.of(args);
   const progress = new TransferProgress();
   const onProgress = (done: number, total: number) => {
-    const line = args.quiet ? null : progress.describe(done, total);
-    if (line !== null) status.show(`pulling ${name.repo}: ${line}`);
+    const line = progress.describe(done, total);
+    if (line !== null) status.show(`pulling ${name.repo}: ${line}`, done / total);
   };
   const { path, commit, bytes, fetched } = await pullModel(name, {
     settings,
     choose: modelFileChooser(name),
     signal,
     onProgress,
-    onWait: say,
+    onWait: (line) => status.say(line),
   });
   const size = bytes === null ? 'in the cache' : `${formatBytes(bytes)}, ${formatBytes(fetched)} of them fetched`;
-  say(`${name.repo} ${name.revision} (${commit.slice(0, 12)}): ${size}`);
+  status.say(`${name.repo} ${name.revision} (${commit.slice(0, 12)}): ${size}`);
   const { repo, revision } = name;
   console.log(args.json ? JSON.stringify({ repo, revision, commit, path, bytes, fetched }) : path);
 }

@@ -16,6 +16,7 @@ import {
   nameFlag,
   nameListFlag,
   numberFlag,
+  quietFlag,
   switchFlag,
   tuneFlag,
 } from '../terminal/flags.ts';
@@ -102,6 +103,7 @@ export const serveFlags = {
   },
   ...storageFlags,
   ...tuneFlag,
+  ...quietFlag,
   'log-level': {
     ...choiceFlag('log-level', LOG_LEVELS),
     default: 'info' as const,

@@ -29,12 +29,12 @@ async function serve(args: ServeArgs, signal: AbortSignal): Promise<typeof STOPP
   checkAccess(options);
   // Before the model is loaded.
   await checkCanListen(options);
-  using status = new StatusLine(process.stderr);
+  using status = StatusLine.of(args);
   await using model = await openModel(args.model, {
     ...servedModelOptions(args),
     signal,
     status,
-    log: console.error,
+    log: (line) => status.say(line),
   });
   const { runner, tokenizer, chat, config, dtype, kvDtype, adapter } = model;
   const weights = await hashModel(args.model);
@@ -49,12 +49,12 @@ async function serve(args: ServeArgs, signal: AbortSignal): Promise<typeof STOPP
   };
   const log = createLog(args['log-level']);
   await using server = await InferenceServer.start(served, { log, options, engine: serverEngineOptions(args) });
-  console.error(`serving ${served.name} at ${server.url} · ${served.fingerprint}`);
+  status.say(`serving ${served.name} at ${server.url} · ${served.fingerprint}`);
   await new Promise((resolve) => {
     if (signal.aborted) resolve(null);
     signal.addEventListener('abort', resolve, { once: true });
   });
-  if (server.numChoices > 0) console.error(`finishing ${server.numChoices} completions; a second signal ends at once`);
+  if (server.numChoices > 0) status.say(`finishing ${server.numChoices} completions; a second signal ends at once`);
   await server.close();
   return STOPPED;
 }

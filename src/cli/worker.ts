@@ -1,9 +1,9 @@
 // `roseinfer worker`: answers the jobs that `roseinfer batch --queue` puts into a queue, until a signal ends it.
 import type { InferredOptionTypes } from 'yargs';
-import { integerFlag, modelFlags, modelOptions, nameFlag, switchFlag, tuneFlag } from '../terminal/flags.ts';
+import { integerFlag, modelFlags, modelOptions, nameFlag, quietFlag, tuneFlag } from '../terminal/flags.ts';
 import { openModel } from '../terminal/open-model.ts';
 import { STOPPED } from '../terminal/run-command.ts';
-import { NO_TERMINAL, StatusLine } from '../terminal/status-line.ts';
+import { StatusLine } from '../terminal/status-line.ts';
 import { EngineAnswers } from './batch/engine-answers.ts';
 import { defineCommand } from './command.ts';
 import { openQueue } from './queue/open-queue.ts';
@@ -28,7 +28,7 @@ const workerFlags = {
   'num-blocks': { ...integerFlag('num-blocks', 1), describe: 'blocks of the KV cache' },
   ...modelFlags,
   ...tuneFlag,
-  quiet: { ...switchFlag('quiet'), describe: 'no progress and no notices on stderr' },
+  ...quietFlag,
 };
 
 /** Values of the flags of `roseinfer worker`. */
@@ -40,11 +40,8 @@ type WorkerArgs = InferredOptionTypes<typeof workerFlags>;
  * @throws QueueError for a queue that can't be reached or used; what `loadModel` throws.
  */
 async function worker(args: WorkerArgs, signal: AbortSignal): Promise<typeof STOPPED> {
-  using status = new StatusLine(args.quiet ? NO_TERMINAL : process.stderr);
-  const say = (line: string) => {
-    status.clear();
-    if (!args.quiet) console.error(line);
-  };
+  using status = StatusLine.of(args);
+  const say = (line: string) => status.say(line);
   await using queue = await openQueue(args.queue, {
     creds: args.creds,
     ca: args['queue-ca'],

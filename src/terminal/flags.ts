@@ -154,6 +154,11 @@ export const tuneFlag = {
   },
 };
 
+/** Flag of a command that says nothing but errors. */
+export const quietFlag = {
+  quiet: { ...switchFlag('quiet'), describe: 'no progress and no notices on stderr' },
+};
+
 /** Flag of the Perfetto trace. */
 export const traceFlag = {
   trace: {

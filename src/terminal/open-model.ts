@@ -25,14 +25,11 @@ export async function openModel(name: string | undefined, options: OpenModelOpti
   const { signal, status, log, ...rest } = options;
   const model = await loadModel(name, {
     ...rest,
-    onNotice: (notice) => {
-      status.clear();
-      console.error(notice);
-    },
+    onNotice: (notice) => status.say(notice),
     onPlan: (plan) => log(describeMemory(plan)),
     onProgress: (progress) => {
       signal.throwIfAborted();
-      status.show(describeProgress(progress));
+      status.show(describeProgress(progress), progress.done / progress.total);
     },
   });
   status.clear();

@@ -1,5 +1,5 @@
 // The status line: one line of a terminal, nothing elsewhere.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { StatusLine } from '../../src/terminal/status-line.ts';
 
 function terminal(isTTY: boolean, columns = 10) {
@@ -26,6 +26,33 @@ describe('StatusLine', () => {
       line.clear();
     }
     expect(stream.written).toEqual(['\r\u001B[Kshort', '\r\u001B[Klonger th', '\r\u001B[K']);
+  });
+
+  test('shows a share as a bar where the terminal has room for one', () => {
+    const wide = terminal(true, 60);
+    const line = new StatusLine(wide);
+    for (const share of [0, 0.5, 1, 7]) line.show('work', share);
+    const bars = ['-'.repeat(20), '#'.repeat(10) + '-'.repeat(10), '#'.repeat(20), '#'.repeat(20)];
+    expect(wide.written).toEqual(bars.map((bar) => `\r\u001B[K[${bar}] work`));
+    const narrow = terminal(true, 59);
+    new StatusLine(narrow).show('work', 0.5);
+    expect(narrow.written).toEqual(['\r\u001B[Kwork']);
+  });
+
+  test('writes a line that stays on a terminal and elsewhere, and none with --quiet', () => {
+    const [stream, pipe] = [terminal(true), terminal(false)];
+    const line = new StatusLine(stream);
+    line.show('half');
+    line.say('a notice');
+    new StatusLine(pipe).say('a notice');
+    expect(stream.written).toEqual(['\r\u001B[Khalf', '\r\u001B[K', 'a notice\n']);
+    expect(pipe.written).toEqual(['a notice\n']);
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    onTestFinished(() => write.mockRestore());
+    StatusLine.of({ quiet: true }).say('a notice');
+    expect(write).not.toHaveBeenCalled();
+    StatusLine.of({}).say('a notice');
+    expect(write).toHaveBeenCalledExactlyOnceWith('a notice\n');
   });
 
   test('takes a terminal that does not know its width for one of 80 columns', () => {

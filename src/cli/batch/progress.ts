@@ -40,6 +40,11 @@ export class Progress {
     if (isError) this.#numErrors++;
   }
 
+  /** Part of the lines that is done; null where their number is not known. */
+  get share(): number | null {
+    return this.#total === null ? null : (this.#numBefore + this.#numDone) / Math.max(this.#total, 1);
+  }
+
   /** Makes the line for a terminal; null when the last one is recent. */
   line(): string | null {
     if (this.#now() - this.#shown < SHOW_MS) return null;

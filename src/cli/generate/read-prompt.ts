@@ -1,10 +1,6 @@
-// The prompt of a command line: a word of it, a file, or stdin, in UTF-8 and without the line end that editors and `echo` add.
-import { readFile } from 'node:fs/promises';
-import { addAbortSignal } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
+// The prompt of a command line: a word of it, a file, or stdin, without the line end that editors and `echo` add.
 import { UsageError } from '../../terminal/flag-words.ts';
-import { quote } from '../../util/quote.ts';
-import { codeOf } from '../../util/regular-file.ts';
+import { readStdin, readTextFile } from '../../terminal/read-text.ts';
 
 /** Name of stdin. */
 const STDIN = '-';
@@ -24,26 +20,18 @@ export async function readPrompt({ prompt, file }: PromptFlags, signal: AbortSig
   if (prompt !== undefined && file !== undefined)
     throw new UsageError('--prompt is beside --file, expected one of them');
   if (file !== undefined && file !== STDIN) {
-    const bytes = await readFile(file, { signal }).catch((cause: unknown) => {
-      signal.throwIfAborted();
-      throw new UsageError(`--file is ${quote(file)} (${codeOf(cause)}), expected a file with a prompt`, { cause });
-    });
-    return decode(bytes, `--file is ${quote(file)}, which`);
+    return withoutLineEnd(await readTextFile('--file', file, 'a file with a prompt', signal));
   }
   if (prompt !== undefined && prompt !== STDIN) return prompt;
   const isAsked = (prompt ?? file) !== undefined;
   if (!isAsked && process.stdin.isTTY)
     throw new UsageError('--prompt is missing, expected it, --file or a text on stdin');
-  const text = decode(await buffer(addAbortSignal(signal, process.stdin)), 'stdin');
+  const text = withoutLineEnd(await readStdin(signal));
   if (!isAsked && text === '')
     throw new UsageError('--prompt is missing and stdin is empty, expected a prompt; "" is one');
   return text;
 }
 
-function decode(bytes: Uint8Array, subject: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '');
-  } catch (cause) {
-    throw new UsageError(`${subject} is no UTF-8, expected a text in UTF-8`, { cause });
-  }
+function withoutLineEnd(text: string): string {
+  return text.replace(/\r?\n$/, '');
 }
