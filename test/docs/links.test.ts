@@ -61,6 +61,19 @@ test('README.md is one page and leads to every other', () => {
   for (const { path } of pages) expect(readme.text).toContain(`(${path})`);
 });
 
+test('README.md names each page to one kind of readers', () => {
+  const [, list = ''] = readDocument('README.md').text.split('\n## Documents\n');
+  const entries = list.trim().split(/^- /m).slice(1);
+  expect(entries.map((entry) => /^\*\*(.*?)\*\*: /.exec(entry)?.[1])).toEqual([
+    'Begin',
+    'Run it for others',
+    'Study models and kernels',
+    'Change it',
+  ]);
+  for (const { path } of pages)
+    expect([path, entries.filter((entry) => entry.includes(`(${path})`)).length]).toEqual([path, 1]);
+});
+
 test('a broken link, a missing anchor and a missing file are found', () => {
   const prose =
     '# One `x.ts`\n[a](gone.md) [b](../README.md#no) [c](#one-xts) [d](https://example.org) `src/gone.ts` `src/`';
