@@ -63,7 +63,11 @@ export class TmuxTerminal {
   async ends(): Promise<number> {
     // The terminal is closed a moment before the code is known.
     const report = '#{pane_dead_status}/#{pane_dead_signal}';
-    const status = () => this.#tmux('display-message', '-p', report).trim().split('/');
+    const status = () => {
+      // tmux 3.3 at times misses the end of a program, and looks again when the next one ends.
+      this.#tmux('run-shell', 'true');
+      return this.#tmux('display-message', '-p', report).trim().split('/');
+    };
     return await this.#until(() => {
       const [code = '', signal = ''] = status();
       if (signal !== '') throw new Error(`the program was ended by signal ${signal}`);
