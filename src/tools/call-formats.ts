@@ -28,7 +28,7 @@ const SHORT_ID = 9;
 const ROWS: readonly Row[] = [
   {
     name: 'SmolLM2: a list between tags',
-    pattern: /<tool_call>\s*\[/,
+    pattern: /<tool_call>(?:\s|\\n)*\[/,
     syntax: {
       ...OBJECT,
       opening: '<tool_call>',
@@ -40,7 +40,7 @@ const ROWS: readonly Row[] = [
   },
   {
     name: 'Hermes and Qwen: an object between tags',
-    pattern: /<tool_call>(?!\s*<function)/,
+    pattern: /<tool_call>(?!(?:\s|\\n)*<function)/,
     syntax: {
       ...OBJECT,
       opening: '<tool_call>',
@@ -86,7 +86,8 @@ export function findCallFormat(source: string | undefined): CallFormat | null {
 
 /** Tells whether a template does something with tools. */
 export function knowsTools(source: string): boolean {
-  return /\{[{%][^}]*\btools\b/.test(source);
+  // One after the other: from each bracket to the end of a text would take long where none is closed.
+  return source.matchAll(/\{[{%][^}]*/g).some(([code]) => /\btools\b/.test(code));
 }
 
 /** Gives calls and their results ids of the length that a template takes: the same for the same id. */

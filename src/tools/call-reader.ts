@@ -115,11 +115,14 @@ export class CallReader {
         case 'freeText':
           yield* this.#freeText(this.#take(this.#rest.length));
           return;
-        case 'start':
-          if (this.#rest.length < start.length) return;
-          this.#take(start.length);
+        case 'start': {
+          // SentencePiece takes a space at the start of a text for its own.
+          const length = start.length - (start.startsWith(' ') && !this.#rest.startsWith(' ') ? 1 : 0);
+          if (this.#rest.length < length) return;
+          this.#take(length);
           this.#phase = 'name';
           break;
+        }
         case 'name': {
           const length = this.#rest.indexOf(beforeArguments);
           if (length < 0) return;

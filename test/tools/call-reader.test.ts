@@ -91,11 +91,21 @@ test('a control token opens calls, and its text does not', () => {
   ]);
 });
 
+test('a space before the first call may be missing, as SentencePiece takes one at the start of a text', () => {
+  const { syntax } = findCallFormat(TOOL_TEMPLATES.mistral)!;
+  const reader = new CallReader({ syntax, openingId: 7 });
+  reader.read(7, '');
+  reader.read(1, `${syntax.start.trimStart()}find${syntax.beforeArguments}{}${syntax.end}`);
+  expect(reader.calls).toMatchObject([{ name: 'find', arguments: '{}', isWhole: true }]);
+});
+
 describe('the way in which a template writes calls', () => {
   const tools = '{% if tools %}{{ tools }}{% endif %}';
   test.each([
     ['<tool_call>\\n{"name"', '\n{"name": "', null],
     ['<tool_call>[{"name"', '[{"name": "', null],
+    ["{{ '<tool_call>\\n[' }}", '[{"name": "', null],
+    ["{{ '<tool_call>\\n{' }}", '\n{"name": "', null],
     ['[TOOL_CALLS] [', ' [{"name": "', 9],
     ['[TOOL_CALLS][', '[{"name": "', 9],
     ['{"name": function name, "parameters": dictionary', '', null],
@@ -105,10 +115,13 @@ describe('the way in which a template writes calls', () => {
     expect(findCallFormat(text)).toBeNull();
   });
 
-  test.each(['', '<tool_call>\n<function=a>', '[TOOL_CALLS]name[ARGS]'])('… is not known: %j', (text) => {
-    expect(findCallFormat(`${tools}${text}`)).toBeNull();
-    expect(findCallFormat(undefined)).toBeNull();
-  });
+  test.each(['', '<tool_call>\n<function=a>', "{{ '<tool_call>\\n<function=' }}", '[TOOL_CALLS]name[ARGS]'])(
+    '… is not known: %j',
+    (text) => {
+      expect(findCallFormat(`${tools}${text}`)).toBeNull();
+      expect(findCallFormat(undefined)).toBeNull();
+    },
+  );
 });
 
 test('ids are shortened for a template that takes short ones, the same in calls and results', () => {
