@@ -46,7 +46,7 @@ export function wantedTools(options: LanguageModelV4CallOptions, warnings: Share
  * @throws UnsupportedFunctionalityError for tools, or calls of them, where the template knows none.
  */
 export async function prepareTools(
-  { chat, tokenizer, limits, eosIds }: OpenModel,
+  { chat, tokenizer, limits }: OpenModel,
   { messages, tools }: { readonly messages: readonly ChatMessage[]; readonly tools: WantedTools | null },
   compile: (output: StructuredOutput) => Promise<Constraint>,
 ): Promise<{ readonly messages: readonly ChatMessage[]; readonly plan: CallPlan | null }> {
@@ -54,7 +54,7 @@ export async function prepareTools(
   if (tools === null && !hasCalls) return { messages, plan: null };
   const format = formatOf(chat.template.source);
   const plan =
-    tools === null ? null : await planCalls(tools, { tokenizer, vocabSize: limits.vocabSize, eosIds, format }, compile);
+    tools === null ? null : await planCalls(tools, { tokenizer, vocabSize: limits.vocabSize, format }, compile);
   return { messages: withTemplateIds(messages, format), plan };
 }
 

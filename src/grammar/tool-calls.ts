@@ -1,34 +1,19 @@
-// The grammar of answers that call tools: fixed texts around each call, the name one of those that are known, and arguments that fit
-// the tool's schema. A free text comes before the first call, or is all, where calls are not required.
+// The grammar of calls of tools: fixed texts around each, the name one of those that are known, and arguments that fit the tool's schema.
 import { RangeValueError } from '../util/errors.ts';
 import { isJsonObject } from '../util/json.ts';
 import { isRecord } from '../util/keys.ts';
 import { type Check, type Checks, checkOptions, checkValue, flag, text as isText } from '../util/option-checks.ts';
 import { quote } from '../util/quote.ts';
-import { ALL_CHARACTERS, charactersOf, subtractSet } from './character-set.ts';
 import { checkGrammar } from './check-grammar.ts';
 import { UnsupportedSchemaError } from './errors.ts';
-import {
-  character,
-  choice,
-  EMPTY,
-  type Expression,
-  type Grammar,
-  partsOf,
-  repeat,
-  rule,
-  sequence,
-  text,
-} from './expression.ts';
+import { choice, type Expression, type Grammar, partsOf, repeat, rule, sequence, text } from './expression.ts';
 import { JSON_RULES } from './json-texts.ts';
 import { schemaGrammar } from './schema-grammar.ts';
 
 /** Texts around the names and arguments of calls, as a model was trained to write them. */
 export interface CallSyntax {
-  /** Text that begins the first call, and that no free text has; empty where nothing but calls is meant. */
+  /** Text that begins calls, and that no other text of an answer has. */
   readonly opening: string;
-  /** True where only the start of an answer may be the opening: further on it is free text. */
-  readonly isAtStart: boolean;
   /** Text from the opening to the first name. */
   readonly start: string;
   /** Text from a name to its arguments, which are a JSON object. It begins with a quotation mark. */
@@ -50,8 +35,6 @@ export interface CallableTool {
 export interface ToolCallForm {
   readonly syntax: CallSyntax;
   readonly tools: readonly CallableTool[];
-  /** The answer is calls and nothing else; otherwise a free text may come before them, or be all. */
-  readonly isRequired: boolean;
   /** Several calls may follow one another, where the syntax has them. */
   readonly isParallel: boolean;
 }
@@ -63,18 +46,14 @@ export const TOOL_NAME_EXPECTED = '1 to 64 of a-z, A-Z, 0-9, _ and -';
 
 const ROOT = 'root';
 const CALL = 'call';
-const CALLS = 'calls';
-const FREE = 'free';
 
 const FORM: Checks<ToolCallForm> = {
   syntax: { expected: 'an object', accepts: isRecord },
   tools: { expected: 'a list of one tool at least', accepts: (value) => Array.isArray(value) && value.length > 0 },
-  isRequired: flag,
   isParallel: flag,
 };
 const SYNTAX: Checks<CallSyntax> = {
   opening: isText,
-  isAtStart: flag,
   start: isText,
   beforeArguments: {
     expected: 'a text that begins with a quotation mark',
@@ -118,7 +97,7 @@ function checkWhole(name: string, value: unknown, checks: Readonly<Record<string
  * @throws UnsupportedSchemaError whose path begins with the index of the tool: `#/0/parameters/properties/city`; GrammarLimitError for
  * schemas that are too large together.
  */
-export function toolCallGrammar({ syntax, tools, isRequired, isParallel }: ToolCallForm): Grammar {
+export function toolCallGrammar({ syntax, tools, isParallel }: ToolCallForm): Grammar {
   const rules = new Map<string, Expression>(JSON_RULES);
   const calls = tools.map((tool, index) => {
     const { root, rules: own } = renamed(argumentsGrammar(tool, index), `tool${index}.`);
@@ -128,9 +107,7 @@ export function toolCallGrammar({ syntax, tools, isRequired, isParallel }: ToolC
   const { opening, start, between, end } = syntax;
   rules.set(CALL, choice(...calls));
   const others = isParallel && between !== null ? [repeat(sequence(text(between), rule(CALL)), 0)] : [];
-  rules.set(CALLS, sequence(text(start), rule(CALL), ...others, text(end)));
-  if (isRequired) rules.set(ROOT, sequence(text(opening), rule(CALLS)));
-  else addFreeText(rules, syntax);
+  rules.set(ROOT, sequence(text(`${opening}${start}`), rule(CALL), ...others, text(end)));
   return checkGrammar({ rules, root: ROOT }, false);
 }
 
@@ -168,41 +145,4 @@ function renamed({ root, rules }: Grammar, prefix: string): Grammar {
   };
   const own = rules.entries().filter(([name]) => !JSON_RULES.has(name));
   return { root: nameOf(root), rules: new Map(own.map(([name, each]) => [nameOf(name), copy(each)])) };
-}
-
-/**
- * Adds the rules of a text without the opening, after which calls may come. Rule `free3` reads what may follow the first three
- * characters of the opening: the next one leads on, and any other back to the longest beginning of the opening that ends with it.
- */
-function addFreeText(rules: Map<string, Expression>, { opening, isAtStart }: CallSyntax): void {
-  const letters = Array.from(opening);
-  const nameOf = (length: number) => (length === 0 ? ROOT : `${FREE}${length}`);
-  const anything = repeat(character(ALL_CHARACTERS), 0);
-  if (letters.length === 0) rules.set(ROOT, choice(rule(CALLS), EMPTY));
-  for (const [length, next] of letters.entries()) {
-    const matched = letters.slice(0, length);
-    const back = new Map(isAtStart ? [] : wayBack(letters, matched, next));
-    const known = subtractSet(ALL_CHARACTERS, charactersOf([next, ...back.keys()].join('')));
-    rules.set(
-      nameOf(length),
-      choice(
-        EMPTY,
-        sequence(text(next), rule(length + 1 === letters.length ? CALLS : nameOf(length + 1))),
-        ...Array.from(back, ([letter, to]) => sequence(text(letter), rule(nameOf(to)))),
-        sequence(character(known), isAtStart ? anything : rule(ROOT)),
-      ),
-    );
-  }
-}
-
-/** Lists the characters after a beginning of the opening that leave a shorter beginning, and the length of that. */
-function wayBack(letters: readonly string[], matched: readonly string[], next: string): [string, number][] {
-  return [...new Set(letters)].flatMap((letter): [string, number][] => {
-    if (letter === next) return [];
-    const read = [...matched, letter];
-    for (let length = matched.length; length > 0; length--) {
-      if (letters.slice(0, length).join('') === read.slice(-length).join('')) return [[letter, length]];
-    }
-    return [];
-  });
 }

@@ -31,8 +31,7 @@ export class Grammars {
   readonly #model: Pick<ServedModel, 'runner' | 'tokenizer'>;
   readonly #maxCompileMs: number;
   readonly #maxPending: number;
-  /** Tokens that end a text. */
-  readonly eosIds: readonly number[];
+  readonly #eosIds: readonly number[];
   #compiler: GrammarCompiler | null = null;
   #isClosed = false;
   /** By what was asked for: calls that ask for the same share one compilation. */
@@ -45,7 +44,7 @@ export class Grammars {
     this.#model = model;
     this.#maxCompileMs = compileTimeout * 1000;
     this.#maxPending = maxPending;
-    this.eosIds = uniteEosIds(model.runner, model.tokenizer);
+    this.#eosIds = uniteEosIds(model.runner, model.tokenizer);
   }
 
   /**
@@ -98,7 +97,7 @@ export class Grammars {
     this.#compiler ??= new GrammarCompiler({
       tokenizer,
       vocabSize: runner.limits.vocabSize,
-      eosIds: this.eosIds,
+      eosIds: this.#eosIds,
       maxCompileMs: this.#maxCompileMs,
     });
     const key = JSON.stringify(output);
@@ -121,7 +120,7 @@ export class Grammars {
   async #checkResumed(constraint: Constraint, ids: readonly number[]): Promise<void> {
     const { vocabSize } = this.#model.runner.limits;
     // The engine's own refusals name these.
-    if (ids.some((id) => id >= vocabSize || this.eosIds.includes(id))) return;
+    if (ids.some((id) => id >= vocabSize || this.#eosIds.includes(id))) return;
     let state = constraint.start();
     try {
       for (const id of ids) state = constraint.accept(state, id);

@@ -27,7 +27,7 @@ export async function planTools(
   const { grammars, model } = ground;
   const { tokenizer, runner } = model;
   const { vocabSize } = runner.limits;
-  return await planCalls(wanted, { tokenizer, vocabSize, eosIds: grammars.eosIds, format }, (form) =>
+  return await planCalls(wanted, { tokenizer, vocabSize, format }, (form) =>
     grammars.compileTools({ param: 'tools', output: form }, wanted.path),
   );
 }

@@ -8,6 +8,8 @@ import type { ChatMessage } from '../tokenizer/chat-template.ts';
 export interface CallFormat {
   readonly name: string;
   readonly syntax: CallSyntax;
+  /** Only the start of an answer may be the opening: further on it is text. */
+  readonly isAtStart: boolean;
   /** Length of the ids of calls that the template takes; null where any will do. */
   readonly idLength: number | null;
 }
@@ -17,10 +19,7 @@ interface Row extends CallFormat {
   readonly pattern: RegExp;
 }
 
-const OBJECT = {
-  isAtStart: false,
-  beforeArguments: '", "arguments": ',
-} as const;
+const OBJECT = { beforeArguments: '", "arguments": ' } as const;
 /** Length of ids in the templates of Mistral, which refuse others. */
 const SHORT_ID = 9;
 
@@ -36,6 +35,7 @@ const ROWS: readonly Row[] = [
       between: '}, {"name": "',
       end: '}]</tool_call>',
     },
+    isAtStart: false,
     idLength: null,
   },
   {
@@ -48,18 +48,21 @@ const ROWS: readonly Row[] = [
       between: '}\n</tool_call>\n<tool_call>\n{"name": "',
       end: '}\n</tool_call>',
     },
+    isAtStart: false,
     idLength: null,
   },
   {
     name: 'Mistral: a list after a token and a space',
     pattern: /\[TOOL_CALLS\] \[/,
     syntax: { ...OBJECT, opening: '[TOOL_CALLS]', start: ' [{"name": "', between: '}, {"name": "', end: '}]' },
+    isAtStart: false,
     idLength: SHORT_ID,
   },
   {
     name: 'Mistral: a list after a token',
     pattern: /\[TOOL_CALLS\]\[/,
     syntax: { ...OBJECT, opening: '[TOOL_CALLS]', start: '[{"name": "', between: '}, {"name": "', end: '}]' },
+    isAtStart: false,
     idLength: SHORT_ID,
   },
   {
@@ -67,12 +70,12 @@ const ROWS: readonly Row[] = [
     pattern: /\{"name": function name, "parameters"/,
     syntax: {
       opening: '{"name": "',
-      isAtStart: true,
       start: '',
       beforeArguments: '", "parameters": ',
       between: null,
       end: '}',
     },
+    isAtStart: true,
     idLength: null,
   },
 ];
@@ -81,7 +84,9 @@ const ROWS: readonly Row[] = [
 export function findCallFormat(source: string | undefined): CallFormat | null {
   if (source === undefined || !knowsTools(source)) return null;
   const row = ROWS.find(({ pattern }) => pattern.test(source));
-  return row === undefined ? null : { name: row.name, syntax: row.syntax, idLength: row.idLength };
+  if (row === undefined) return null;
+  const { pattern: _, ...format } = row;
+  return format;
 }
 
 /** Tells whether a template does something with tools. */

@@ -25,6 +25,8 @@ export type AnswerPart =
 /** How the answer is written. */
 export interface CallReading {
   readonly syntax: CallSyntax;
+  /** Only the start of an answer may be the opening. */
+  readonly isAtStart: boolean;
   /** Id of the opening where it is a token without text of its own; null where it is text. */
   readonly openingId: number | null;
 }
@@ -36,7 +38,6 @@ const ID_BYTES = 12;
 
 const NO_CALLS: CallSyntax = {
   opening: '',
-  isAtStart: false,
   start: '',
   beforeArguments: '"',
   between: null,
@@ -46,6 +47,7 @@ const NO_CALLS: CallSyntax = {
 /** Reader of one answer. */
 export class CallReader {
   readonly #syntax: CallSyntax;
+  readonly #isAtStart: boolean;
   readonly #openingId: number | null;
   #phase: Phase = 'text';
   /** Text that is not read yet. */
@@ -57,14 +59,15 @@ export class CallReader {
   #isInString = false;
   #isEscaped = false;
 
-  constructor({ syntax, openingId }: CallReading) {
+  constructor({ syntax, isAtStart, openingId }: CallReading) {
     this.#syntax = syntax;
+    this.#isAtStart = isAtStart;
     this.#openingId = openingId;
   }
 
   /** Makes the reader of an answer that calls no tools. */
   static ofText(): CallReader {
-    const reader = new CallReader({ syntax: NO_CALLS, openingId: null });
+    const reader = new CallReader({ syntax: NO_CALLS, isAtStart: false, openingId: null });
     reader.#phase = 'freeText';
     return reader;
   }
@@ -145,7 +148,8 @@ export class CallReader {
 
   /** Reads up to the opening; what may become one is held back. */
   #readText(): AnswerPart[] {
-    const { opening, isAtStart } = this.#syntax;
+    const { opening } = this.#syntax;
+    const isAtStart = this.#isAtStart;
     if (this.#openingId !== null) return this.#freeText(this.#take(this.#rest.length));
     const at = this.#rest.indexOf(opening);
     if (at >= 0 && (at === 0 || !isAtStart)) {

@@ -3,7 +3,7 @@ import type { Constraint } from '../core/constraint.ts';
 import type { StructuredOutput } from '../grammar/structured-output.ts';
 import type { CallableTool, ToolCallForm } from '../grammar/tool-calls.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { afterToken } from './after-token.ts';
+import { afterOpening } from './after-opening.ts';
 import type { CallFormat } from './call-formats.ts';
 import type { CallReading } from './call-reader.ts';
 
@@ -21,8 +21,6 @@ export interface CallingModel {
   readonly tokenizer: Tokenizer;
   /** Number of ids of the model. */
   readonly vocabSize: number;
-  /** Tokens that end an answer. */
-  readonly eosIds: readonly number[];
   readonly format: CallFormat;
 }
 
@@ -40,25 +38,26 @@ export interface CallPlan {
  */
 export async function planCalls(
   { tools, choice, isParallel }: CallWish,
-  { tokenizer, vocabSize, eosIds, format }: CallingModel,
+  { tokenizer, vocabSize, format }: CallingModel,
   compile: (output: StructuredOutput) => Promise<Constraint>,
 ): Promise<CallPlan> {
-  const { syntax } = format;
+  const { syntax, isAtStart } = format;
   const openingId = specialId(tokenizer, syntax.opening);
   const isRequired = choice !== 'auto';
+  // The grammar has the opening where nothing comes before it, and it is text.
+  const isWhole = isRequired && openingId === null;
   const called = typeof choice === 'object' ? tools.filter(({ name }) => name === choice.name) : tools;
   const toolCalls: ToolCallForm = {
-    syntax: openingId === null ? syntax : { ...syntax, opening: '' },
+    syntax: isWhole ? syntax : { ...syntax, opening: '' },
     // A description changes nothing in the grammar, by which it is found again.
     tools: called.map(({ name, parameters }) => ({ name, parameters })),
-    isRequired: isRequired || openingId !== null,
     isParallel: isParallel && typeof choice !== 'object',
   };
   const constraint = await compile({ toolCalls });
-  const reading = { syntax, openingId };
-  if (openingId === null) return { constraint, reading };
-  const isBarred = (id: number) => tokenizer.isSpecial(id) && !eosIds.includes(id);
-  return { constraint: afterToken(constraint, { id: openingId, isRequired, vocabSize, isBarred }), reading };
+  const reading = { syntax, isAtStart, openingId };
+  if (isWhole) return { constraint, reading };
+  const opening = { text: syntax.opening, id: openingId, isAtStart, isRequired };
+  return { constraint: await afterOpening(constraint, opening, { tokenizer, vocabSize }), reading };
 }
 
 /** Finds the id of a text that is a control token; null for a text. */

@@ -1,18 +1,15 @@
-// Answers that call tools, as a grammar: random walks are read back by a reader of their own, and a free text may be anything but the
-// beginning of calls.
+// Calls of tools as a grammar: random walks are read back by a reader of their own, and what is wrong is named.
 import { describe, expect, test } from 'vitest';
-import type { Constraint } from '../../src/core/constraint.ts';
 import { UnsupportedSchemaError } from '../../src/grammar/errors.ts';
 import type { ToolCallForm } from '../../src/grammar/tool-calls.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { compilersOfEachTest } from '../support/grammar/compilers-of-each-test.ts';
-import { allowedIds, tales, walk } from '../support/grammar/walk.ts';
+import { walk } from '../support/grammar/walk.ts';
 
 const openCompiler = compilersOfEachTest();
 const FORM: ToolCallForm = {
   syntax: {
     opening: '<<a<<b',
-    isAtStart: false,
     start: '[{"n": "',
     beforeArguments: '", "a": ',
     between: '}, {"n": "',
@@ -32,7 +29,6 @@ const FORM: ToolCallForm = {
       parameters: { type: 'object', properties: { kind: { enum: ['}]', '"'] } }, required: ['kind'] },
     },
   ],
-  isRequired: true,
   isParallel: true,
 };
 /** Calls of the form, as a list of JSON. */
@@ -48,22 +44,7 @@ function readCalls(text: string): { readonly n: string; readonly a: Record<strin
   return calls;
 }
 
-/** Tells whether a constraint lets a text through, from token to token, and whether it may end there. */
-async function reads(constraint: Constraint, text: string): Promise<'no' | 'begins' | 'may end'> {
-  let state = constraint.start();
-  try {
-    for (const id of tales.encode(text, { parseSpecial: false })) {
-      if (!allowedIds(await constraint.allowed(state)).includes(id)) return 'no';
-      state = constraint.accept(state, id);
-    }
-    const allowed = allowedIds(await constraint.allowed(state));
-    return allowed.includes(tales.eosIds[0]!) ? 'may end' : 'begins';
-  } finally {
-    constraint.end?.(state);
-  }
-}
-
-test('required calls are of known names, with arguments that fit, one or several', async () => {
+test('calls are of known names, with arguments that fit, one or several', async () => {
   const compiler = openCompiler();
   const all = await compiler.compile({ toolCalls: FORM });
   const one = await compiler.compile({ toolCalls: { ...FORM, isParallel: false } });
@@ -86,39 +67,6 @@ test('required calls are of known names, with arguments that fit, one or several
   expect(longest).toBeGreaterThan(1);
 });
 
-test('a free text is any text, and becomes calls where the opening is complete', async () => {
-  const constraint = await openCompiler().compile({ toolCalls: { ...FORM, isRequired: false } });
-  const calls = '[{"n": "find", "a": {"age": 3}}]';
-  const cases: readonly [string, string][] = [
-    ['', 'may end'],
-    ['Hä <a<b "\n\u0001 👑 <<a<<', 'may end'],
-    ['<<a<<a<<a<a<<<a<', 'may end'],
-    ['<<a<<b', 'begins'],
-    ['x <<<a<<a<<b', 'begins'],
-    [`<<<a<<b${calls}`, 'may end'],
-    [`<<a<<a<<b${calls}`, 'may end'],
-    [`text <<a<<b${calls.slice(0, -2)}`, 'begins'],
-    ['text <<a<<b ', 'no'],
-    ['<<a<<b[{"n": "findall', 'no'],
-    ['<<a<<b[{"n": "find", "a": {"kind"', 'no'],
-    [`<<a<<b${calls} `, 'no'],
-  ];
-  for (const [text, expected] of cases) expect([text, await reads(constraint, text)]).toEqual([text, expected]);
-});
-
-test('an opening that counts at the start only is text further on', async () => {
-  const syntax = { ...FORM.syntax, isAtStart: true };
-  const constraint = await openCompiler().compile({ toolCalls: { ...FORM, syntax, isRequired: false } });
-  const cases: readonly [string, string][] = [
-    ['', 'may end'],
-    ['<<a<', 'may end'],
-    ['<<<a<<b and so on', 'may end'],
-    ['<<a<<b', 'begins'],
-    ['<<a<<b and', 'no'],
-  ];
-  for (const [text, expected] of cases) expect([text, await reads(constraint, text)]).toEqual([text, expected]);
-});
-
 describe('what is wrong is named', () => {
   const changed = (fields: object) => ({ toolCalls: { ...FORM, ...fields } });
   test.each([
@@ -126,7 +74,7 @@ describe('what is wrong is named', () => {
     [{ tools: [{ name: 'a b', parameters: {} }] }, 'name is "a b", expected 1 to 64 of'],
     [{ tools: [{ name: 'a' }] }, 'toolCalls.tools[0].parameters is undefined'],
     [{ tools: [FORM.tools[0], FORM.tools[0]] }, 'toolCalls.tools[1].name is "find", expected a name of its own'],
-    [{ isRequired: undefined }, 'toolCalls.isRequired is undefined'],
+    [{ isParallel: undefined }, 'toolCalls.isParallel is undefined'],
     [{ syntax: { ...FORM.syntax, beforeArguments: 'a' } }, 'beforeArguments is "a", expected a text that begins with'],
     [{ syntax: { ...FORM.syntax, ending: '' } }, 'key of toolCalls.syntax is "ending"'],
   ])('%#', (fields, message) => {

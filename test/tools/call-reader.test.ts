@@ -21,8 +21,8 @@ function joined(parts: readonly AnswerPart[]): (string | number)[][] {
 }
 
 describe.each(Object.entries(TOOL_TEMPLATES))('in the way of %s', (_, source) => {
-  const { syntax } = findCallFormat(source)!;
-  const { opening, start, beforeArguments, between, end, isAtStart } = syntax;
+  const { syntax, isAtStart } = findCallFormat(source)!;
+  const { opening, start, beforeArguments, between, end } = syntax;
   const numCalls = between === null ? 1 : ARGUMENTS.length;
   const calls = ARGUMENTS.slice(-numCalls).map((given, index) => `tool_${index}${beforeArguments}${given}`);
   const text = isAtStart ? '' : `So ${opening.slice(0, 4)}, ${opening.slice(0, -1)} `;
@@ -39,7 +39,7 @@ describe.each(Object.entries(TOOL_TEMPLATES))('in the way of %s', (_, source) =>
     ];
     fc.assert(
       fc.property(fc.array(fc.nat(answer.length), { maxLength: 60 }), (cuts) => {
-        const reader = new CallReader({ syntax, openingId: null });
+        const reader = new CallReader({ syntax, isAtStart, openingId: null });
         const places = [0, ...cuts.sort((a, b) => a - b), answer.length];
         const pieces = places.slice(1).map((to, index) => answer.slice(places[index], to));
         const parts = [...pieces.flatMap((piece) => reader.read(0, piece)), ...reader.end()];
@@ -55,7 +55,7 @@ describe.each(Object.entries(TOOL_TEMPLATES))('in the way of %s', (_, source) =>
 
   test('every beginning of an answer gives the beginning of its text, and calls that are not whole', () => {
     for (let length = 0; length < answer.length; length++) {
-      const reader = new CallReader({ syntax, openingId: null });
+      const reader = new CallReader({ syntax, isAtStart, openingId: null });
       reader.read(0, answer.slice(0, length));
       reader.end();
       const isOpen = length >= text.length + opening.length;
@@ -68,14 +68,14 @@ describe.each(Object.entries(TOOL_TEMPLATES))('in the way of %s', (_, source) =>
 
   test('a text without calls is a text', () => {
     const plain = isAtStart ? ` ${opening}` : `${opening.slice(0, -1)}${opening.slice(0, -1)}`;
-    const reader = new CallReader({ syntax, openingId: null });
+    const reader = new CallReader({ syntax, isAtStart, openingId: null });
     expect(joined([...[...plain].flatMap((each) => reader.read(0, each)), ...reader.end()])).toEqual([['text', plain]]);
   });
 });
 
 test('a control token opens calls, and its text does not', () => {
   const { syntax } = findCallFormat(TOOL_TEMPLATES.mistral)!;
-  const reader = new CallReader({ syntax, openingId: 7 });
+  const reader = new CallReader({ syntax, isAtStart: false, openingId: 7 });
   const call = `${syntax.start}a${syntax.beforeArguments}{}${syntax.end}`;
   const parts = [
     ...reader.read(1, `[TOOL_CALLS]${call}`),
@@ -93,7 +93,7 @@ test('a control token opens calls, and its text does not', () => {
 
 test('a space before the first call may be missing, as SentencePiece takes one at the start of a text', () => {
   const { syntax } = findCallFormat(TOOL_TEMPLATES.mistral)!;
-  const reader = new CallReader({ syntax, openingId: 7 });
+  const reader = new CallReader({ syntax, isAtStart: false, openingId: 7 });
   reader.read(7, '');
   reader.read(1, `${syntax.start.trimStart()}find${syntax.beforeArguments}{}${syntax.end}`);
   expect(reader.calls).toMatchObject([{ name: 'find', arguments: '{}', isWhole: true }]);
