@@ -15,6 +15,7 @@ import { checkLoadModel, type LoadModelOptions } from './runtime/load-options.ts
 import { checkMemory, type MemoryPlan, planMemory } from './runtime/memory-plan.ts';
 import { ModelRunner } from './runtime/model-runner.ts';
 import { openModelDevice } from './runtime/open-model-device.ts';
+import { ChatTemplate } from './tokenizer/chat-template.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
 import { describeFallback, type Fallback } from './tuning/verify-tuning.ts';
 
@@ -55,10 +56,21 @@ export interface LoadedModel extends AsyncDisposable {
 export async function loadModel(name: string = BUNDLED_MODEL, options: LoadModelOptions = {}): Promise<LoadedModel> {
   checkLoadModel(name, options);
   await using opened = new AsyncDisposableStack();
-  const { model, source, tokenizer, chatTemplate, eosIds, sampling, notices } = await openSource(name, options.seed);
+  const {
+    model,
+    source,
+    tokenizer,
+    chatTemplate: own,
+    eosIds,
+    sampling,
+    notices,
+  } = await openSource(name, options.seed);
   const { config } = model;
   await using weights = mapSource(source, options.mapWeight);
-  const chat = chatTemplate === null ? undefined : { template: opened.use(chatTemplate), sampling };
+  opened.use(own);
+  const { chatTemplate: path } = options;
+  const template = path === undefined ? own : opened.use(await ChatTemplate.fromFile(path, tokenizer));
+  const chat = template === null ? undefined : { template, sampling };
   const device = opened.use(await openModelDevice(options));
   const maxBindingBytes = device.gpu.limits.maxStorageBufferBindingSize;
   const hostBytes = freeHostBytes(device);

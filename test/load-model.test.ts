@@ -1,4 +1,6 @@
 // The bundled model on a GPU: every scheduler gives a request the same ids, and closing leaves nothing on the device.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { deriveSeed } from '../src/core/sampling-params.ts';
 import { Engine } from '../src/engine/engine.ts';
@@ -7,6 +9,8 @@ import { type LoadedModel, loadModel } from '../src/load-model.ts';
 import { BUNDLED_MODEL } from '../src/models/resolve-model.ts';
 import type { LoadModelOptions } from '../src/runtime/load-options.ts';
 import { schedulerNames } from '../src/scheduler/create-scheduler.ts';
+import { ChatTemplateError } from '../src/tokenizer/chat-template-errors.ts';
+import { temporaryDirectory } from './support/temporary-directory.ts';
 
 let model: LoadedModel | undefined;
 afterEach(() => model?.close());
@@ -74,4 +78,19 @@ describe('the bundled model', () => {
 
 test('random:gpt2 is refused by its name when there is no such size', async () => {
   await expect(loadModel('random:gpt3')).rejects.toThrow('random model is "gpt3", expected one of gpt2, gpt2-medium');
+});
+
+test('a template of a file writes its chats in place of its own, and what is none is refused', async () => {
+  const quick = { maxModelLen: 64, maxBatchSize: 1, warmUp: false, tune: 'off' } as const;
+  const directory = temporaryDirectory();
+  const chatTemplate = join(directory, 'mine.jinja');
+  const source = '{{ messages[0].content }}{{ tools | length }}';
+  await writeFile(chatTemplate, source);
+  const { chat, tokenizer } = await load({ ...quick, chatTemplate });
+  expect(chat?.template.source).toBe(source);
+  const ids = await chat!.template.encode([{ role: 'user', content: 'Hello' }], { tools: [{ name: 'a' }] });
+  expect(tokenizer.decode(ids, { skipSpecialTokens: false })).toBe('Hello1');
+  const missing = loadModel(BUNDLED_MODEL, { ...quick, chatTemplate: join(directory, 'none.jinja') });
+  await expect(missing).rejects.toThrow(ChatTemplateError);
+  await expect(loadModel(BUNDLED_MODEL, { chatTemplate: '' })).rejects.toThrow('expected the path of a file');
 });

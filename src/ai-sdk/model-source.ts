@@ -113,7 +113,7 @@ async function openModel(engine: Engine, model: EngineModel, options: RoseinferO
 }
 
 /** Makes the fingerprint of a model; null for one that does not say all that it covers. */
-async function fingerprintOfModel({ name, dtype, kvDtype, adapter }: EngineModel): Promise<string | null> {
+async function fingerprintOfModel({ name, dtype, kvDtype, adapter, chat }: EngineModel): Promise<string | null> {
   if (name === undefined || dtype === undefined || kvDtype === undefined || adapter === undefined) return null;
-  return fingerprintOf({ weights: await hashModel(name), dtype, kvDtype, adapter });
+  return fingerprintOf({ weights: await hashModel(name), dtype, kvDtype, adapter, template: chat?.template.source });
 }

@@ -9,6 +9,7 @@ import type { ServerEngineOptions } from '../server/server.ts';
 import { SERVER_DEFAULTS, type ServerOptions } from '../server/server-options.ts';
 import { UsageError } from '../terminal/flag-words.ts';
 import {
+  chatTemplateFlag,
   choiceFlag,
   integerFlag,
   modelFlags,
@@ -102,6 +103,7 @@ export const serveFlags = {
     describe: 'cut prompts into chunks so that a step takes about this time',
   },
   ...storageFlags,
+  ...chatTemplateFlag,
   ...tuneFlag,
   ...quietFlag,
   'log-level': {
@@ -170,6 +172,7 @@ export function serverEngineOptions(args: ServeArgs) {
 export function servedModelOptions(args: ServeArgs) {
   return {
     ...modelOptions(args),
+    chatTemplate: args['chat-template'],
     tune: args.tune,
     maxBatchSize: args['max-batch-size'],
     maxBatchTokens: args['max-batch-tokens'],

@@ -44,7 +44,7 @@ async function serve(args: ServeArgs, signal: AbortSignal): Promise<typeof STOPP
     tokenizer,
     chat,
     embeddingSize: config.hiddenSize,
-    fingerprint: fingerprintOf({ weights, dtype, kvDtype, adapter }),
+    fingerprint: fingerprintOf({ weights, dtype, kvDtype, adapter, template: chat?.template.source }),
     facts: { dtype, kv_dtype: kvDtype, adapter: adapter.name, driver: adapter.driver, reduction: adapter.reduction },
   };
   const log = createLog(args['log-level']);

@@ -22,12 +22,14 @@ export interface FingerprintParts {
   readonly dtype: string;
   readonly kvDtype: string;
   readonly adapter: DeviceIdentity;
+  /** Text of the template that chats are written by, where there is one. */
+  readonly template: string | undefined;
 }
 
 /** Makes the fingerprint of a model on a device. */
-export function fingerprintOf({ weights, dtype, kvDtype, adapter }: FingerprintParts): string {
+export function fingerprintOf({ weights, dtype, kvDtype, adapter, template }: FingerprintParts): string {
   const { name, backend, driver, reduction, webgpu } = adapter;
-  const parts = [weights, dtype, kvDtype, name, backend, driver, reduction, webgpu, packageVersion()];
+  const parts = [weights, dtype, kvDtype, name, backend, driver, reduction, webgpu, packageVersion(), template];
   return `fp_${createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, DIGITS)}`;
 }
 

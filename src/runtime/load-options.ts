@@ -56,6 +56,8 @@ export interface LoadModelOptions
     Pick<ModelRunnerOptions, 'kernels' | 'tune' | 'returnLogits'> {
   /** Seed of the weights of a random model; 0. */
   readonly seed?: number | undefined;
+  /** File of a Jinja template by which chats are written, in place of the model's own. */
+  readonly chatTemplate?: string | undefined;
   /**
    * Receives what the model's files hold and the model does not use, and variants of kernels that are wrong on this adapter, a
    * line each; default: a warning of the process.
@@ -115,6 +117,7 @@ export const LOAD_MODEL: Checks<LoadModelOptions> = {
   blockSize: count,
   numBlocks: count,
   maxLogitsRows: count,
+  chatTemplate: { expected: 'the path of a file', accepts: (value) => typeof value === 'string' && value !== '' },
   tune: oneOf(TUNE_MODES),
   returnLogits: flag,
   warmUp: flag,

@@ -16,6 +16,7 @@ const NAMES: Readonly<Record<string, readonly [flag: string, words: string]>> = 
   maxBatchTokens: ['max-batch-tokens', 'the tokens of a step'],
   maxModelLen: ['max-model-len', 'the context'],
   numBlocks: ['num-blocks', 'the number of blocks'],
+  chatTemplate: ['chat-template', 'the template of chats'],
   kvDtype: ['kv-dtype', 'the storage of keys and values'],
   prefixCache: ['prefix-cache', 'the prefix cache'],
   maxStepMs: ['max-step-ms', 'the time of a step'],

@@ -143,6 +143,15 @@ export function modelOptions(args: Omit<InferredOptionTypes<typeof modelFlags>, 
   return { dtype: args.dtype, kvDtype: args['kv-dtype'], ...deviceOptions(args) } satisfies LoadModelOptions;
 }
 
+/** Flag of the template of chats. */
+export const chatTemplateFlag = {
+  'chat-template': {
+    ...nameFlag('chat-template'),
+    defaultDescription: "the model's own",
+    describe: 'file of a Jinja template by which chats are written, such as one that knows tools',
+  },
+};
+
 /** Flag of the choice of kernel variants. */
 export const tuneFlag = {
   tune: {

@@ -50,7 +50,7 @@ export class EngineAnswers implements Answers {
     const { runner, tokenizer, chat, config, dtype, kvDtype, adapter } = loaded;
     const weights = await hashModel(model);
     const name = modelName(model);
-    const fingerprint = fingerprintOf({ weights, dtype, kvDtype, adapter });
+    const fingerprint = fingerprintOf({ weights, dtype, kvDtype, adapter, template: chat?.template.source });
     await using parts = new AsyncDisposableStack();
     const engine = parts.use(new Engine({ runner, tokenizer, chat }));
     const grammars = parts.adopt(new Grammars(loaded, GRAMMAR_BOUNDS), (opened) => opened.close());
