@@ -4,6 +4,7 @@ import { checkGrammar } from './check-grammar.ts';
 import { GrammarLimitError, GrammarRuleError, GrammarSyntaxError, UnsupportedSchemaError } from './errors.ts';
 import { choice, type Expression, type Grammar, NOTHING, repeat, rule, sequence, text } from './expression.ts';
 import { FORMATS } from './formats.ts';
+import { intersection } from './intersection.ts';
 import {
   ANY,
   ANY_LIST,
@@ -139,7 +140,7 @@ class SchemaGrammarBuilder implements SchemaRules {
       case 'number':
         return facts.low === null && facts.high === null ? NUMBER : numbersBetween(facts.low, facts.high);
       case 'string':
-        return stringExpression(facts);
+        return stringExpression(facts, this);
       case 'array':
         return facts.spokenOf.has('array') ? listExpression(facts, path, this) : ANY_LIST;
       case 'object':
@@ -148,7 +149,7 @@ class SchemaGrammarBuilder implements SchemaRules {
   }
 }
 
-function stringExpression({ pattern, format, minLength, maxLength }: Facts): Expression {
+function stringExpression({ pattern, format, minLength, maxLength }: Facts, rules: SchemaRules): Expression {
   const isBounded = minLength > 0 || maxLength !== Number.POSITIVE_INFINITY;
   const stated = pattern ?? format;
   if (stated === null && !isBounded) return STRING;
@@ -159,11 +160,11 @@ function stringExpression({ pattern, format, minLength, maxLength }: Facts): Exp
   const keyword = pattern === null ? 'format' : 'pattern';
   if (isBounded)
     throw new UnsupportedSchemaError(stated.path, keyword, 'is beside minLength or maxLength: a mask can hold one');
-  if (pattern !== null && format !== null)
-    throw new UnsupportedSchemaError(stated.path, keyword, 'is beside format: a mask can hold one');
   try {
-    const source = pattern?.value ?? FORMATS.get(stated.value) ?? '';
-    return sequence(text('"'), parseRegex(source, inString(pattern !== null)), text('"'));
+    const formatted = format && parseRegex(FORMATS.get(format.value) ?? '', inString(false));
+    const found = pattern && parseRegex(pattern.value, inString(true));
+    const both = formatted && found ? intersection(formatted, found, rules) : (formatted ?? found ?? STRING);
+    return sequence(text('"'), both, text('"'));
   } catch (error) {
     if (!(error instanceof GrammarSyntaxError || error instanceof GrammarLimitError)) throw error;
     const limit = error instanceof GrammarLimitError ? error.limit : null;

@@ -35,8 +35,11 @@ export const SCHEMA_KEYWORDS: ReadonlyMap<string, KeywordRow> = new Map([
   ['uniqueItems', enforced('false, or true with at most one item')],
   ['minLength', enforced(`${AT_MOST}; in code points`)],
   ['maxLength', enforced(`${AT_MOST}; in code points`)],
-  ['pattern', enforced('as `regex`, found anywhere in the text; not with `format`, `minLength` or `maxLength`')],
-  ['format', enforced('the formats listed below; not with `minLength` or `maxLength`')],
+  ['pattern', enforced('as `regex`, found anywhere in the text; not with `minLength` or `maxLength`')],
+  [
+    'format',
+    enforced('the formats listed below, beside a `pattern` what fits both; not with `minLength` or `maxLength`'),
+  ],
   ['minimum', enforced('at most 6 decimals')],
   ['maximum', enforced('at most 6 decimals')],
   ['exclusiveMinimum', enforced('a number of at most 6 decimals')],
