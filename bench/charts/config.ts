@@ -24,7 +24,7 @@ export const chartConfig: Config = {
     titlePadding: 8,
     labelFlush: false,
   },
-  axisX: { tickCount: 10 },
+  axisX: { tickCount: 10, labelPadding: 6 },
   legend: {
     labelColor: COLORS.ink,
     titleColor: COLORS.ink,

@@ -36,7 +36,9 @@
     });
     if (marks.length === 0) say('has no mark');
 
-    const texts = [...svg.querySelectorAll('text')].filter((text) => text.textContent !== '');
+    // Labels of an axis that would overlap are there, but hidden.
+    const isShown = (text) => text.textContent !== '' && text.getAttribute('opacity') !== '0';
+    const texts = [...svg.querySelectorAll('text')].filter(isShown);
     const boxes = texts.map((text) => text.getBoundingClientRect());
     for (const [index, text] of texts.entries()) {
       const { left, right, top, bottom } = boxes[index];
