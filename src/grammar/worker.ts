@@ -4,10 +4,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { lettersOfBytes } from '../tokenizer/byte-letters.ts';
 import { type Compiled, libraryGrammar, type Matching, walkedGrammar } from './compiled-grammar.ts';
 import { refusalOf } from './errors.ts';
-import { readGrammar, writeGrammar } from './expression.ts';
+import { type Grammar, readGrammar, writeGrammar } from './expression.ts';
 import { printEbnf } from './print-ebnf.ts';
 import { Pushdown } from './pushdown.ts';
-import { grammarOf } from './structured-output.ts';
+import { grammarOf, type StructuredOutput } from './structured-output.ts';
 import { TokenTree } from './token-tree.ts';
 import type { FromThread, ThreadData, ToThread, Work } from './worker-messages.ts';
 import { loadXGrammar } from './xgrammar.ts';
@@ -31,6 +31,8 @@ limitMemory();
 
 const library = loadXGrammar();
 const compiler = openCompiler();
+/** The grammar that was read last, which is mostly compiled next. */
+let lastRead: { readonly text: string; readonly grammar: Grammar } | null = null;
 /** Tokens, for grammars that the library is not given. */
 let tree: TokenTree | null = null;
 const grammars = new Map<number, Compiled>();
@@ -63,7 +65,7 @@ async function answer(number: number, work: () => Promise<Result>): Promise<void
 async function run(work: Work): Promise<Result> {
   switch (work.kind) {
     case 'read':
-      return { text: writeGrammar(grammarOf(work.output)) };
+      return read(work.output);
     case 'compile':
       grammars.set(work.grammar, await compile(work.text));
       return {};
@@ -82,8 +84,14 @@ async function run(work: Work): Promise<Result> {
   }
 }
 
+function read(output: StructuredOutput): Result {
+  const grammar = grammarOf(output);
+  lastRead = { grammar, text: writeGrammar(grammar) };
+  return { text: lastRead.text };
+}
+
 async function compile(text: string): Promise<Compiled> {
-  const grammar = readGrammar(text);
+  const grammar = lastRead?.text === text ? lastRead.grammar : readGrammar(text);
   const printed = printEbnf(grammar);
   if (printed !== null) return libraryGrammar(library, await (await compiler).compileGrammar(printed));
   tree ??= new TokenTree(vocabulary);
