@@ -1,4 +1,4 @@
-// The package on other runtimes and another WebGPU: the engine under Bun and Deno, the kernels and a forward pass on Deno's own
+// The package on other runtimes and another WebGPU: the engine and structured output under Bun and Deno, the kernels and a forward pass on Deno's own
 // WebGPU, the page and the pages of other sites in Chromium, and the notebooks. What it finds is compared with Node and Dawn.
 //   node test/runtimes/run.ts [--out DIRECTORY]
 // A tool that is missing is told and left out; under CI it is a failure.
@@ -68,8 +68,8 @@ function say(what: string, outcome: string): void {
   console.log(`${((performance.now() - begin) / 1000).toFixed(0).padStart(4)} s  ${what}: ${outcome}`);
 }
 
-/** Runs a program to its end. @throws Error with its last lines when it fails. */
-async function runProgram(command: string, args: readonly string[], signal: AbortSignal): Promise<void> {
+/** Runs a program to its end and gives what it printed. @throws Error with its last lines when it fails. */
+async function runProgram(command: string, args: readonly string[], signal: AbortSignal): Promise<string> {
   const child = spawn(command, args, { signal, stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -79,7 +79,7 @@ async function runProgram(command: string, args: readonly string[], signal: Abor
     });
   }
   const status = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
-  if (status === 0) return;
+  if (status === 0) return text;
   const lines = text.trimEnd().split('\n').slice(-LAST_LINES);
   throw new Error(`${command} ended with ${status}:\n${lines.join('\n')}`);
 }
@@ -146,6 +146,18 @@ async function runAll(signal: AbortSignal): Promise<void> {
       await runProgram(pathOf(tool), [...args, ...BENCH, '--json', out], signal);
       if (idsIn(out) !== idsIn(file('node-ids'))) throw new Error("ids are not Node's");
       return "ids of all modes are Node's";
+    });
+  }
+  const forms = 'test/runtimes/structured-output.ts';
+  for (const [name, tool, args] of [
+    ['Bun', bun, []],
+    ['Deno', deno, ['run', '-A', '--quiet']],
+  ] as const) {
+    await part(`${name}, structured output`, missingOf(tool), async () => {
+      const expected = await runProgram(process.execPath, [forms], signal);
+      if ((await runProgram(pathOf(tool), [...args, forms], signal)) !== expected)
+        throw new Error("masks are not Node's");
+      return "masks and refusals are Node's";
     });
   }
   const script = 'test/runtimes/kernel-tables.ts';
