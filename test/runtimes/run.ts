@@ -58,6 +58,20 @@ const REPORT = [
   '--warmup',
   '0',
 ];
+/** Requests of a run that is recorded for the simulator. */
+const RECORD = [
+  'bench/run.ts',
+  '--request-rate',
+  '50',
+  '--num-requests',
+  '8',
+  '--input-len',
+  '4-20',
+  '--output-len',
+  '3-9',
+];
+/** Kernels that a report shows. */
+const KERNELS = ['bench/kernels.ts', '--model', 'weights/tales', '--filter', 'layernorm rows M=', '--runs', '2'];
 /** Lines of a failed program that are shown. */
 const LAST_LINES = 15;
 
@@ -191,6 +205,24 @@ async function runAll(signal: AbortSignal): Promise<void> {
     const found = await examineReport(playwright, pathOf(chromium), page);
     await plantFaults(playwright, pathOf(chromium), page);
     return found;
+  });
+  await part('Chromium, the reports of other benchmarks', missingOf(chromium) ?? missingOf(playwright), async () => {
+    if ('missing' in playwright) return '';
+    const [json, recorded] = [join(directory, 'run.json'), join(directory, 'run.jsonl')];
+    await runProgram(process.execPath, [...BENCH, '--json', json], signal);
+    await runProgram(process.execPath, [...RECORD, '--record', recorded], signal);
+    const pages = {
+      compared: ['bench/report.ts', json, json],
+      kernels: KERNELS,
+      simulated: ['bench/simulate.ts', '--calibrate', recorded, '--compare', recorded],
+    };
+    const found: string[] = [];
+    for (const [name, program] of Object.entries(pages)) {
+      const page = join(directory, `${name}.html`);
+      await runProgram(process.execPath, [...program, '--report', page, '--overwrite'], signal);
+      found.push(`${name}: ${await examineReport(playwright, pathOf(chromium), page)}`);
+    }
+    return found.join('; ');
   });
   await part("Notebooks in Deno's kernel", missingOf(deno) ?? missingOf(findPython()), async () => {
     await runProgram(process.execPath, ['test/runtimes/notebooks.ts'], signal);
