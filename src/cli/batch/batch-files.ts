@@ -43,9 +43,13 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 /**
  * Holds the lock of an output.
  *
- * @throws BatchFileError while another run does, and where it can't be made.
+ * @throws BatchFileError for a pipe or a device, while another run holds it, and where it can't be made.
  */
 export async function lockOutput(output: string): Promise<FileLock> {
+  const stats = await stat(output).catch(() => null);
+  if (stats !== null && !stats.isFile()) {
+    throw new BatchFileError(`--output is ${quote(output)}, which is no file, expected one, or - for stdout`);
+  }
   const path = `${output}.lock`;
   const lock = await FileLock.tryAcquire(path).catch((cause: unknown) => {
     const found = `whose lock ${quote(path)} can't be made (${codeOf(cause)})`;

@@ -40,13 +40,12 @@ export class ResultFile implements Results {
 
   /** Opens a file, or makes it. @throws ResultFileError */
   static async open(path: string): Promise<ResultFile> {
-    // Written at its end; made where it is missing.
-    const handle = await open(path, 'a+').catch((cause: unknown) => {
+    try {
+      // Written at its end; made where it is missing.
+      return new ResultFile(path, await open(path, 'a+'));
+    } catch (cause) {
       throw unwritable(path, cause);
-    });
-    if ((await handle.stat()).isFile()) return new ResultFile(path, handle);
-    await handle.close();
-    throw new ResultFileError(`--output is ${quote(path)}, which is no file, expected one, or - for stdout`);
+    }
   }
 
   /** Length in bytes. */
