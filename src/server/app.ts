@@ -18,12 +18,17 @@ import { generate } from './endpoints/generate.ts';
 import { deleteResponse, responses, storedResponse } from './endpoints/responses.ts';
 import * as status from './endpoints/status.ts';
 import { detokenize, tokenize } from './endpoints/tokenize.ts';
+import { live } from './page/live.ts';
+import { index, pageFile } from './page/page-files.ts';
 import type { Call, CallVariables, Serving } from './serving.ts';
 
 type Handler = (serving: Serving, call: Call) => Response | Promise<Response>;
 
 /** A handler for each method and path. */
 export const ROUTES: Readonly<Record<string, Handler>> = {
+  'GET /': index,
+  'GET /page/:file': pageFile,
+  'GET /live': live,
   'GET /health': status.health,
   'GET /version': status.version,
   'GET /metrics': status.metrics,
@@ -108,7 +113,8 @@ export function createApp(serving: Serving): Hono<Env> {
 
 /** Tells whether a path needs no key. */
 function isOpen(path: string, metricsOpen: boolean): boolean {
-  return path === '/health' || (metricsOpen && path === '/metrics');
+  const isPage = path === '/' || path.startsWith('/page/');
+  return path === '/health' || isPage || (metricsOpen && path === '/metrics');
 }
 
 /** Answers another method of a known path with those that it has. */

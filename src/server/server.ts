@@ -17,6 +17,7 @@ import { listen } from './listen.ts';
 import type { Logger } from './log.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { Metrics } from './metrics.ts';
+import { LiveView } from './page/live-view.ts';
 import { QueuePace } from './queue-pace.ts';
 import { ResponseStore } from './response-store.ts';
 import type { ServedModel } from './served-model.ts';
@@ -79,7 +80,8 @@ export class InferenceServer implements AsyncDisposable {
     });
     const { runner, tokenizer, chat } = model;
     const pace = new QueuePace(runner.limits.maxBatchSize);
-    const observers = [metrics, pace, ...(engine.observers ?? [])];
+    const live = new LiveView();
+    const observers = [metrics, pace, live, ...(engine.observers ?? [])];
     this.engine = new Engine({ ...engine, observers, runner, tokenizer, chat });
     const isStopping = () => this.#isStopping;
     const serving: Serving = {
@@ -91,6 +93,7 @@ export class InferenceServer implements AsyncDisposable {
       grammars: this.#grammars,
       store,
       metrics,
+      live,
       pace,
       log,
       startedAt: Date.now(),

@@ -14,6 +14,7 @@ import { type EndContext, isFirst } from './generation/outcome.ts';
 import type { Grammars } from './grammars.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import type { LiveView } from './page/live-view.ts';
 import type { QueuePace } from './queue-pace.ts';
 import type { ResponseStore } from './response-store.ts';
 import type { ServedModel } from './served-model.ts';
@@ -57,6 +58,7 @@ export interface Serving extends Ground {
   readonly generations: Generations;
   readonly store: ResponseStore;
   readonly metrics: Metrics;
+  readonly live: LiveView;
   readonly pace: QueuePace;
   readonly log: Logger;
   /** Milliseconds since 1970. */
