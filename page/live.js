@@ -40,7 +40,11 @@ const CHARTS = [
       { label: 'waiting', of: ({ waiting }) => waiting, idle: 0 },
     ],
   },
-  { title: 'Time to first token', unit: ' ms', lines: [{ label: 'mean', of: ({ ttft }) => ttft, idle: null }] },
+  {
+    title: 'Time to first token',
+    unit: ' ms',
+    lines: [{ label: 'mean of the requests that ended', of: ({ ttft }) => ttft, idle: null }],
+  },
   { title: 'Time between tokens', unit: ' ms', lines: [{ label: 'mean', of: ({ itl }) => itl, idle: null }] },
 ];
 
@@ -49,10 +53,13 @@ const scheme = matchMedia('(prefers-color-scheme: dark)');
 /** Asks and draws until the page is left. */
 export async function watch() {
   let charts = makeCharts();
+  /** @type {State | null} */
+  let state = null;
   const again = () => {
     for (const { plot } of charts) plot.destroy();
     element('charts').replaceChildren();
     charts = makeCharts();
+    if (state !== null) draw(state, charts);
   };
   scheme.addEventListener('change', again);
   addEventListener('resize', again);
@@ -61,7 +68,8 @@ export async function watch() {
       try {
         const response = await callServer('/live');
         if (!response.ok) throw new Error((await response.json()).error.message);
-        draw(await response.json(), charts);
+        state = await response.json();
+        if (state !== null) draw(state, charts);
         showTrouble('');
       } catch (error) {
         showTrouble(`The server does not answer: ${error instanceof Error ? error.message : error}`);
@@ -211,7 +219,7 @@ function drawBlocks({ requests, limits }) {
     context.fillRect((cell % perRow) * size, Math.floor(cell / perRow) * size, size - 1, size - 1);
   }
   const used = Math.min(colors.length, numCells);
-  const unit = perCell === 1 ? 'block' : `${perCell} blocks`;
+  const unit = perCell === 1 ? 'a block' : `${perCell} blocks`;
   element('blocks-text').textContent =
     `One cell is ${unit} of ${limits.block_size} tokens. ${used} of ${numCells} cells belong to ${requests.length} requests; ` +
     'blocks that requests share are drawn for each.';

@@ -33,7 +33,7 @@ describe.each(Object.keys(ENDPOINT_TABLES) as (keyof typeof ENDPOINT_TABLES)[])(
 test('every endpoint is listed', () => {
   for (const route of Object.keys(ROUTES)) {
     const [, path = ''] = route.split(' ');
-    expect(page).toContain(path.replace(/:id(\{.*\})?$/, '{id}'));
+    expect(page).toContain(path.replace(/:(\w+)(\{.*\})?$/, '{$1}'));
   }
 });
 

@@ -13,6 +13,7 @@ import { runPage } from './chromium.ts';
 import { compareTables } from './compare-tables.ts';
 import { tryForeignPages } from './foreign-pages.ts';
 import { examineReport, plantFaults } from './report-page.ts';
+import { useServerPage } from './server-page.ts';
 import { findPlaywright, findPython, findTool } from './tools.ts';
 
 const { values } = parseArgs({
@@ -197,6 +198,9 @@ async function runAll(signal: AbortSignal): Promise<void> {
   });
   await part('Chromium, foreign pages', missingOf(chromium) ?? missingOf(playwright), async () =>
     'missing' in playwright ? '' : await tryForeignPages(playwright, pathOf(chromium)),
+  );
+  await part('Chromium, the page of a server', missingOf(chromium) ?? missingOf(playwright), async () =>
+    'missing' in playwright ? '' : await useServerPage(playwright, pathOf(chromium), directory),
   );
   await part('Chromium, the report of a benchmark', missingOf(chromium) ?? missingOf(playwright), async () => {
     if ('missing' in playwright) return '';

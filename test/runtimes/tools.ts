@@ -55,6 +55,8 @@ export interface Page {
   evaluate(script: string): Promise<unknown>;
   close(): Promise<void>;
   click(selector: string): Promise<void>;
+  fill(selector: string, text: string): Promise<void>;
+  readonly keyboard: { press(keys: string): Promise<void> };
   waitForSelector(selector: string, options: { timeout: number }): Promise<unknown>;
   waitForEvent(event: 'download'): Promise<{ path(): Promise<string> }>;
   emulateMedia(options: { colorScheme: 'light' | 'dark' }): Promise<void>;

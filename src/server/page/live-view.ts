@@ -33,6 +33,8 @@ export interface LiveSecond {
 
 /** Seconds that are kept. */
 const HISTORY = 120;
+/** Ended requests that are known as such: more than the steps in flight can have rows of. */
+const MAX_ENDED = 1024;
 
 /** A request while it lives. */
 interface Entry {
@@ -59,6 +61,8 @@ interface Sums {
 /** Observer of an engine that keeps what its page shows. */
 export class LiveView implements EngineObserver {
   readonly #entries = new Map<string, Entry>();
+  /** Requests that ended of late, of which a step in flight may still have rows. */
+  readonly #ended = new Set<string>();
   readonly #begin: number;
   readonly #now: () => number;
   #seconds: Sums[] = [];
@@ -92,6 +96,7 @@ export class LiveView implements EngineObserver {
     sums.rows = Math.max(sums.rows, rows.length);
     sums.waiting = numWaiting;
     for (const { requestId, start, numTokens, samples } of rows) {
+      if (this.#ended.has(requestId)) continue;
       const entry = this.#entryOf(requestId);
       entry.numTokens = start + numTokens;
       entry.phase = entry.generated > 0 && numTokens === 1 ? 'decode' : 'prefill';
@@ -111,8 +116,10 @@ export class LiveView implements EngineObserver {
     }
   }
 
-  onFinish({ requestId, timings }: FinishedRequest): void {
+  onFinish({ requestId, timings }: Pick<FinishedRequest, 'requestId' | 'timings'>): void {
     this.#entries.delete(requestId);
+    this.#ended.add(requestId);
+    if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.values().next().value ?? '');
     if (timings.ttft !== null) add(this.#current().ttft, timings.ttft);
   }
 

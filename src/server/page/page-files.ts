@@ -15,6 +15,7 @@ const FILES: Readonly<Record<string, readonly [place: () => URL, type: string]>>
   'playground.js': [() => packageFile('page/playground.js'), JAVASCRIPT],
   'live.js': [() => packageFile('page/live.js'), JAVASCRIPT],
   'key.js': [() => packageFile('page/key.js'), JAVASCRIPT],
+  'icon.svg': [() => packageFile('page/icon.svg'), 'image/svg+xml'],
   'uplot.js': [() => new URL(import.meta.resolve('uplot/dist/uPlot.esm.js')), JAVASCRIPT],
   'uplot.css': [() => new URL(import.meta.resolve('uplot/dist/uPlot.min.css')), CSS],
 };
