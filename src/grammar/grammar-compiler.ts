@@ -51,7 +51,13 @@ interface KeptGrammar {
 /** An output whose grammar is not known yet. */
 interface Reading {
   readonly work: Extract<Work, { kind: 'read' }>;
-  readonly text: PromiseWithResolvers<string>;
+  readonly text: PromiseWithResolvers<ReadOutput>;
+}
+
+/** Text of an output's grammar, and the milliseconds that reading it took. */
+interface ReadOutput {
+  readonly text: string;
+  readonly readMs: number;
 }
 
 /** Grammars that are kept, and UTF-16 units of their texts, at most. */
@@ -120,8 +126,8 @@ export class GrammarCompiler implements AsyncDisposable {
    */
   async compile(output: StructuredOutput): Promise<Constraint<unknown>> {
     if (this.#isClosed) throw new GrammarClosedError();
-    const text = await this.#read(output);
-    await this.#compiled(this.#keep(text));
+    const { text, readMs } = await this.#read(output);
+    await this.#compiled(this.#keep(text), readMs);
     return this.#constraintOf(text);
   }
 
@@ -173,12 +179,12 @@ export class GrammarCompiler implements AsyncDisposable {
   }
 
   /** Has an output read: a large one takes seconds. */
-  #read(output: StructuredOutput): Promise<string> {
+  #read(output: StructuredOutput): Promise<ReadOutput> {
     checkStructuredOutput(output);
     const copy = cloneOf(output);
     // Some value is none of JSON's, or stands too deep: the refusal of it comes at once.
-    if (copy === null) return Promise.resolve(textOf(output));
-    const text = Promise.withResolvers<string>();
+    if (copy === null) return Promise.resolve({ text: textOf(output), readMs: 0 });
+    const text = Promise.withResolvers<ReadOutput>();
     const reading = ++this.#numMade;
     const work = { kind: 'read', reading, output: copy } as const;
     this.#readings.set(reading, { work, text });
@@ -186,7 +192,7 @@ export class GrammarCompiler implements AsyncDisposable {
     return text.promise;
   }
 
-  #endReading(reading: number, end: (text: PromiseWithResolvers<string>) => void): void {
+  #endReading(reading: number, end: (text: PromiseWithResolvers<ReadOutput>) => void): void {
     const found = this.#readings.get(reading);
     this.#readings.delete(reading);
     if (found !== undefined) end(found.text);
@@ -223,12 +229,12 @@ export class GrammarCompiler implements AsyncDisposable {
     return grammar;
   }
 
-  /** Has a grammar compiled unless it is. */
-  #compiled(grammar: KeptGrammar): Promise<void> {
+  /** Has a grammar compiled unless it is, in the time that reading it left. */
+  #compiled(grammar: KeptGrammar, readMs = 0): Promise<void> {
     if (grammar.compiled !== null) return grammar.compiled.promise;
     if (this.#numBytes > FULL_BYTES) this.#replaceThread();
     grammar.compiled = Promise.withResolvers();
-    this.#postCompile(grammar);
+    this.#postCompile(grammar, readMs);
     return grammar.compiled.promise;
   }
 
@@ -241,11 +247,11 @@ export class GrammarCompiler implements AsyncDisposable {
     this.#thread.post(work, limitMs);
   }
 
-  #done(work: Work, { numBytes, refusedId, text = '', refusal }: FromThread): void {
+  #done(work: Work, { numBytes, refusedId, text = '', readMs = 0, refusal }: FromThread): void {
     this.#numBytes = numBytes;
     if (work.kind === 'read') {
       this.#endReading(work.reading, ({ resolve, reject }) => {
-        if (refusal === undefined) resolve(text);
+        if (refusal === undefined) resolve({ text, readMs });
         else reject(errorOfRefusal(refusal));
       });
     }
@@ -315,8 +321,8 @@ export class GrammarCompiler implements AsyncDisposable {
     for (const { work } of this.#readings.values()) this.#post(work, this.#maxCompileMs);
   }
 
-  #postCompile({ number, text }: KeptGrammar): void {
-    this.#post({ kind: 'compile', grammar: number, text }, this.#maxCompileMs);
+  #postCompile({ number, text }: KeptGrammar, readMs = 0): void {
+    this.#post({ kind: 'compile', grammar: number, text }, Math.max(this.#maxCompileMs - readMs, 1));
   }
 }
 

@@ -44,6 +44,8 @@ export interface FromThread {
   readonly refusedId?: number;
   /** Text of the grammar of an output that was read. */
   readonly text?: string;
+  /** Milliseconds that reading took, of the time that a compilation has. */
+  readonly readMs?: number;
   /** Why an output can't be kept, or a grammar was given up. */
   readonly refusal?: Refusal;
 }

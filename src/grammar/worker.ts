@@ -15,7 +15,7 @@ import { loadXGrammar } from './xgrammar.ts';
 const { vocabulary, progress, maxBytes }: ThreadData = workerData;
 
 /** Results of work. */
-type Result = Pick<FromThread, 'refusedId' | 'text'>;
+type Result = Pick<FromThread, 'refusedId' | 'text' | 'readMs'>;
 
 /** Memory of WebAssembly, as far as it is used here: the types of Node know none. */
 interface Memory {
@@ -85,9 +85,10 @@ async function run(work: Work): Promise<Result> {
 }
 
 function read(output: StructuredOutput): Result {
+  const begin = performance.now();
   const grammar = grammarOf(output);
   lastRead = { grammar, text: writeGrammar(grammar) };
-  return { text: lastRead.text };
+  return { text: lastRead.text, readMs: performance.now() - begin };
 }
 
 async function compile(text: string): Promise<Compiled> {

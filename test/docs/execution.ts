@@ -37,6 +37,7 @@ export const EXECUTIONS: readonly Execution[] = [
   { command: /^npx node bench\/http\.ts/, by: ['test/bench/http.test.ts'] },
   { command: /^npx node bench\/context\.ts/, by: ['test/bench/context.test.ts'] },
   { command: /^npx node bench\/constraints\.ts/, by: ['test/bench/constraints.test.ts'] },
+  { command: /^npx node bench\/hostile\.ts/, by: ['test/bench/hostile.test.ts'] },
   { command: /^npx node bench\/host\.ts/, by: ['test/bench/host.test.ts'] },
   { command: /^npx node bench\/research\.ts/, by: ['test/bench/research.test.ts'] },
   { command: /^npm run bench:peers/, by: ['test/bench/peers/peers.test.ts'] },
