@@ -3,22 +3,13 @@ import type { InferredOptionTypes } from 'yargs';
 import { modelFiles } from '../models/model-files.ts';
 import { SERVER_DEFAULTS } from '../server/server-options.ts';
 import { UsageError } from '../terminal/flag-words.ts';
-import {
-  integerFlag,
-  modelFlags,
-  modelOptions,
-  nameFlag,
-  quietFlag,
-  seedFlag,
-  switchFlag,
-  tuneFlag,
-} from '../terminal/flags.ts';
-import { openModel } from '../terminal/open-model.ts';
+import { nameFlag, quietFlag, seedFlag, switchFlag } from '../terminal/flags.ts';
 import { checkOutputs } from '../terminal/output-file.ts';
 import { StatusLine } from '../terminal/status-line.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { lockOutput, openInput, STANDARD, scanFile } from './batch/batch-files.ts';
 import { EngineAnswers } from './batch/engine-answers.ts';
+import { engineFlags } from './batch/engine-flags.ts';
 import type { Answers } from './batch/line-answer.ts';
 import { Progress } from './batch/progress.ts';
 import { ResultFile } from './batch/result-file.ts';
@@ -50,19 +41,7 @@ const batchFlags = {
     defaultDescription: 'drawn',
     describe: 'seed of the run: a call without one takes its own from this and its line number',
   },
-  'served-model-name': {
-    ...nameFlag('served-model-name'),
-    describe: 'name of the model in calls; default its last part',
-  },
-  'max-batch-size': {
-    ...integerFlag('max-batch-size', 1),
-    defaultDescription: '8',
-    describe: 'most sequences in a step',
-  },
-  'max-model-len': { ...integerFlag('max-model-len', 1), describe: 'longest context, in tokens' },
-  'num-blocks': { ...integerFlag('num-blocks', 1), describe: 'blocks of the KV cache' },
-  ...modelFlags,
-  ...tuneFlag,
+  ...engineFlags,
   ...queueFlags,
   fingerprint: {
     ...nameFlag('fingerprint'),
@@ -80,15 +59,6 @@ class BatchErrorsError extends RoseinferError {}
 
 /** Most bytes of a line: those that the server takes of a call, which is all of one. */
 const MAX_LINE = SERVER_DEFAULTS.maxBody;
-/** Flags of the engine, which is that of the workers where there is a queue. */
-const ENGINE_FLAGS = [
-  'served-model-name',
-  'max-batch-size',
-  'max-model-len',
-  'num-blocks',
-  ...(Object.keys(modelFlags) as (keyof typeof modelFlags)[]),
-  'tune',
-] as const;
 
 /**
  * Answers every line that has no result yet.
@@ -157,7 +127,7 @@ interface OpenParts {
 async function openAnswers(args: BatchArgs, { parts, signal, status, say }: OpenParts): Promise<Answers> {
   const { queue: address, fingerprint, ordered } = args;
   if (address !== undefined) {
-    const idle = ENGINE_FLAGS.find((flag) => args[flag] !== undefined);
+    const idle = Object.keys(engineFlags).find((flag) => Reflect.get(args, flag) !== undefined);
     if (idle !== undefined) throw new UsageError(`--${idle} is given with --queue, expected it of the workers`);
     const access = { creds: args.creds, ca: args['queue-ca'] };
     const queue = await openQueue(address, { ...access, onNotice: say });
@@ -165,21 +135,7 @@ async function openAnswers(args: BatchArgs, { parts, signal, status, say }: Open
   }
   const idle = (['fingerprint', 'creds', 'queue-ca'] as const).find((flag) => args[flag] !== undefined);
   if (idle !== undefined) throw new UsageError(`--${idle} is given without --queue, expected both`);
-  const model = parts.use(
-    await openModel(args.model, {
-      ...modelOptions(args),
-      tune: args.tune,
-      maxBatchSize: args['max-batch-size'],
-      maxModelLen: args['max-model-len'],
-      numBlocks: args['num-blocks'],
-      signal,
-      status,
-      log: () => {},
-    }),
-  );
-  return parts.use(
-    await EngineAnswers.open(model, { model: args.model, servedName: args['served-model-name'] }, ordered),
-  );
+  return parts.use(await EngineAnswers.open(args, { signal, status, ordered }));
 }
 
 /** The command `roseinfer batch`. */

@@ -18,6 +18,7 @@ import {
   nameListFlag,
   numberFlag,
   quietFlag,
+  sizeFlags,
   switchFlag,
   tuneFlag,
 } from '../terminal/flags.ts';
@@ -75,14 +76,10 @@ export const serveFlags = {
     default: SERVER_DEFAULTS.drainTimeout,
     describe: 'seconds that calls under way are given when the server ends',
   },
-  'max-batch-size': {
-    ...integerFlag('max-batch-size', 1),
-    defaultDescription: '8',
-    describe: 'most sequences in a step',
-  },
+  'max-batch-size': sizeFlags['max-batch-size'],
   'max-batch-tokens': { ...integerFlag('max-batch-tokens', 1), describe: 'most tokens in a step' },
-  'max-model-len': { ...integerFlag('max-model-len', 1), describe: 'longest context, in tokens' },
-  'num-blocks': { ...integerFlag('num-blocks', 1), describe: 'blocks of the KV cache' },
+  'max-model-len': sizeFlags['max-model-len'],
+  'num-blocks': sizeFlags['num-blocks'],
   scheduler: {
     ...choiceFlag('scheduler', schedulerNames),
     default: 'online' as const,

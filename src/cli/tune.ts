@@ -8,7 +8,7 @@ import { modelKernels } from '../models/kernels.ts';
 import { describeStorage } from '../models/weight-storage.ts';
 import { modelWork } from '../runtime/model-work.ts';
 import { resolveSizes } from '../runtime/runtime-sizes.ts';
-import { deviceOptions, integerFlag, modelFlags, quietFlag, switchFlag } from '../terminal/flags.ts';
+import { deviceOptions, integerFlag, modelFlags, quietFlag, sizeFlags, switchFlag } from '../terminal/flags.ts';
 import { readModelShape } from '../terminal/model-shape.ts';
 import { describeDevice, modelName } from '../terminal/open-model.ts';
 import { StatusLine } from '../terminal/status-line.ts';
@@ -26,12 +26,11 @@ import { defineCommand } from './command.ts';
 const tuneFlags = {
   force: { ...switchFlag('force'), describe: 'measure again what was measured before' },
   'max-batch-size': {
-    ...integerFlag('max-batch-size', 1),
-    defaultDescription: '8',
+    ...sizeFlags['max-batch-size'],
     describe: 'most sequences in a step, as in the runs to come',
   },
   'max-batch-tokens': { ...integerFlag('max-batch-tokens', 1), describe: 'most tokens in a step' },
-  'max-model-len': { ...integerFlag('max-model-len', 1), describe: 'longest context, in tokens' },
+  'max-model-len': sizeFlags['max-model-len'],
   json: { ...switchFlag('json'), describe: 'print one JSON object instead of text' },
   ...modelFlags,
   ...quietFlag,

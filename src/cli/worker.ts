@@ -1,10 +1,10 @@
 // `roseinfer worker`: answers the jobs that `roseinfer batch --queue` puts into a queue, until a signal ends it.
 import type { InferredOptionTypes } from 'yargs';
-import { integerFlag, modelFlags, modelOptions, nameFlag, quietFlag, tuneFlag } from '../terminal/flags.ts';
-import { openModel } from '../terminal/open-model.ts';
+import { quietFlag } from '../terminal/flags.ts';
 import { STOPPED } from '../terminal/run-command.ts';
 import { StatusLine } from '../terminal/status-line.ts';
 import { EngineAnswers } from './batch/engine-answers.ts';
+import { engineFlags } from './batch/engine-flags.ts';
 import { defineCommand } from './command.ts';
 import { openQueue } from './queue/open-queue.ts';
 import { queueFlags } from './queue/queue-flags.ts';
@@ -15,19 +15,7 @@ import { answerRoll } from './queue/worker-roll.ts';
 const workerFlags = {
   ...queueFlags,
   queue: { ...queueFlags.queue, demandOption: true as const },
-  'served-model-name': {
-    ...nameFlag('served-model-name'),
-    describe: 'name of the model in calls; default its last part',
-  },
-  'max-batch-size': {
-    ...integerFlag('max-batch-size', 1),
-    defaultDescription: '8',
-    describe: 'most sequences in a step',
-  },
-  'max-model-len': { ...integerFlag('max-model-len', 1), describe: 'longest context, in tokens' },
-  'num-blocks': { ...integerFlag('num-blocks', 1), describe: 'blocks of the KV cache' },
-  ...modelFlags,
-  ...tuneFlag,
+  ...engineFlags,
   ...quietFlag,
 };
 
@@ -47,20 +35,7 @@ async function worker(args: WorkerArgs, signal: AbortSignal): Promise<typeof STO
     ca: args['queue-ca'],
     onNotice: say,
   });
-  await using model = await openModel(args.model, {
-    ...modelOptions(args),
-    tune: args.tune,
-    maxBatchSize: args['max-batch-size'],
-    maxModelLen: args['max-model-len'],
-    numBlocks: args['num-blocks'],
-    signal,
-    status,
-    log: () => {},
-  });
-  await using answers = await EngineAnswers.open(model, {
-    model: args.model,
-    servedName: args['served-model-name'],
-  });
+  await using answers = await EngineAnswers.open(args, { signal, status });
   const { model: name, fingerprint } = answers.source;
   const roll = answerRoll(queue, { fingerprint, model: name });
   say(`working for ${args.queue.label} · ${name} · ${fingerprint}`);

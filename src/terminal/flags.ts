@@ -152,6 +152,17 @@ export const chatTemplateFlag = {
   },
 };
 
+/** Flags of the sizes of a batch and its cache. */
+export const sizeFlags = {
+  'max-batch-size': {
+    ...integerFlag('max-batch-size', 1),
+    defaultDescription: '8',
+    describe: 'most sequences in a step',
+  },
+  'max-model-len': { ...integerFlag('max-model-len', 1), describe: 'longest context, in tokens' },
+  'num-blocks': { ...integerFlag('num-blocks', 1), describe: 'blocks of the KV cache' },
+};
+
 /** Flag of the choice of kernel variants. */
 export const tuneFlag = {
   tune: {

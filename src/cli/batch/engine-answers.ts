@@ -1,13 +1,15 @@
 // Answers of an engine in this process: for `roseinfer batch` without a queue, and for each worker of one.
 import { Engine } from '../../engine/engine.ts';
 import { rolesChat } from '../../engine/roles-chat.ts';
-import type { LoadedModel } from '../../load-model.ts';
 import { fingerprintOf, hashModel } from '../../models/fingerprint.ts';
 import { shortName } from '../../models/short-name.ts';
 import { answerBody } from '../../server/answer-body.ts';
 import { Grammars } from '../../server/grammars.ts';
 import type { Ground } from '../../server/serving.ts';
-import { modelName } from '../../terminal/open-model.ts';
+import { modelOptions } from '../../terminal/flags.ts';
+import { modelName, openModel } from '../../terminal/open-model.ts';
+import type { StatusLine } from '../../terminal/status-line.ts';
+import type { EngineArgs } from './engine-flags.ts';
 import type { AnswerSource, Answers, LineAnswer, LineCall } from './line-answer.ts';
 import { answerRecord } from './result.ts';
 
@@ -19,12 +21,13 @@ const GONE = 503;
 const LINES_PER_PLACE = 2;
 const ORDERED_LINES_PER_PLACE = 16;
 
-/** Names of a model for its answers. */
-export interface AnsweringModel {
-  /** As `--model` gave it. */
-  readonly model: string | undefined;
-  /** Its name in calls; the last part of `model` by default. */
-  readonly servedName: string | undefined;
+/** Surroundings in which an engine is opened. */
+interface EngineSetup {
+  readonly signal: AbortSignal;
+  /** Shows the progress of loading. */
+  readonly status: StatusLine;
+  /** As `--ordered`. */
+  readonly ordered?: boolean | undefined;
 }
 
 /** An engine that answers lines. */
@@ -41,22 +44,30 @@ export class EngineAnswers implements Answers {
     this.#parts = parts;
   }
 
-  /** Opens an engine for a model, which stays the caller's. @param ordered as `--ordered`. */
-  static async open(
-    loaded: LoadedModel,
-    { model, servedName }: AnsweringModel,
-    ordered = false,
-  ): Promise<EngineAnswers> {
-    const { runner, tokenizer, chat, config, dtype, kvDtype, adapter } = loaded;
-    const weights = await hashModel(model);
-    const name = modelName(model);
-    const fingerprint = fingerprintOf({ weights, dtype, kvDtype, adapter, template: chat?.template.source });
+  /** Opens an engine with its model. @throws what `loadModel` throws, and the signal's reason. */
+  static async open(args: EngineArgs, { signal, status, ordered = false }: EngineSetup): Promise<EngineAnswers> {
     await using parts = new AsyncDisposableStack();
+    const model = parts.use(
+      await openModel(args.model, {
+        ...modelOptions(args),
+        tune: args.tune,
+        maxBatchSize: args['max-batch-size'],
+        maxModelLen: args['max-model-len'],
+        numBlocks: args['num-blocks'],
+        signal,
+        status,
+        log: () => {},
+      }),
+    );
+    const { runner, tokenizer, chat, config, dtype, kvDtype, adapter } = model;
+    const weights = await hashModel(args.model);
+    const name = modelName(args.model);
+    const fingerprint = fingerprintOf({ weights, dtype, kvDtype, adapter, template: chat?.template.source });
     const engine = parts.use(new Engine({ runner, tokenizer, chat }));
-    const grammars = parts.adopt(new Grammars(loaded, GRAMMAR_BOUNDS), (opened) => opened.close());
+    const grammars = parts.adopt(new Grammars(model, GRAMMAR_BOUNDS), (opened) => opened.close());
     const ground = {
       model: {
-        name: servedName ?? shortName(name),
+        name: args['served-model-name'] ?? shortName(name),
         runner,
         tokenizer,
         chat,
