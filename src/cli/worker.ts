@@ -37,7 +37,7 @@ async function worker(args: WorkerArgs, signal: AbortSignal): Promise<typeof STO
   });
   await using answers = await EngineAnswers.open(args, { signal, status });
   const { model: name, fingerprint } = answers.source;
-  const roll = answerRoll(queue, { fingerprint, model: name });
+  const roll = answerRoll(queue, fingerprint);
   say(`working for ${args.queue.label} · ${name} · ${fingerprint}`);
   const counts = { numLines: 0, numErrors: 0, numTokens: 0 };
   const describe = () => `${counts.numLines} lines · ${counts.numErrors} with errors · ${counts.numTokens} tokens`;

@@ -1,12 +1,14 @@
 // The result of a line, in the shape of OpenAI's batches and with the number of its line: by that a run that was cut knows what is done.
 import type { BodyAnswer } from '../../server/answer-body.ts';
-import { isJsonObject } from '../../util/json.ts';
+import { isJsonObject, type JsonObject } from '../../util/json.ts';
 import type { LineFault } from './batch-line.ts';
 
-/** Facts of a result that a run that goes on needs. */
-export interface ResultFacts {
+/** Facts of a result that a run that goes on, or gets it from elsewhere, needs. */
+interface ResultFacts {
   readonly line: number;
   readonly isError: boolean;
+  /** Tokens that were generated; 0 where it does not say. */
+  readonly tokens: number;
 }
 
 /** Line of a batch, named. */
@@ -41,6 +43,12 @@ export function readResult(text: string): ResultFacts | null {
   if (!isJsonObject(value)) return null;
   const { line, response, error } = value;
   if (typeof line !== 'number' || !Number.isSafeInteger(line) || line < 1) return null;
-  const status = isJsonObject(response) ? response.status_code : null;
-  return { line, isError: (error ?? null) !== null || status !== 200 };
+  const { status_code: status, body } = objectOf(response);
+  const { completion_tokens: tokens } = objectOf(objectOf(body).usage);
+  const isError = (error ?? null) !== null || status !== 200;
+  return { line, isError, tokens: typeof tokens === 'number' ? tokens : 0 };
+}
+
+function objectOf(value: unknown): JsonObject {
+  return isJsonObject(value) ? value : {};
 }

@@ -5,7 +5,7 @@ import { RangeValueError } from '../../util/errors.ts';
 export interface QueueAddress {
   /** HOST:PORT of each server, any of which will do. */
   readonly servers: readonly string[];
-  /** Whether the connection must be by TLS. */
+  /** True where the connection must be by TLS. */
   readonly isSecure: boolean;
   /** User and password; null without. */
   readonly user: { readonly name: string; readonly password: string } | null;

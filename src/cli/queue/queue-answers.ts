@@ -1,9 +1,8 @@
-// Answers of workers behind a queue: each line is a job there, and its result comes back in whatever order. A line is asked for again
+// Answers of the workers of a queue: each line is a job there, and its result comes back in whatever order. A line is asked for again
 // only when the queue lost what it had.
 
 import { setTimeout } from 'node:timers/promises';
 import type { JsMsg } from '@nats-io/jetstream';
-import { isJsonObject } from '../../util/json.ts';
 import type { AnswerSource, Answers, LineAnswer, LineCall } from '../batch/line-answer.ts';
 import { LineSet } from '../batch/line-set.ts';
 import { faultRecord, readResult } from '../batch/result.ts';
@@ -86,17 +85,12 @@ export class QueueAnswers implements Answers {
 
   /** Takes the run out of the queue, and tells of several fingerprints. */
   async finish(): Promise<string | null> {
-    await this.#removeRun();
-    if (this.#numBy.size < 2) return null;
-    const parts = [...this.#numBy].map(([fingerprint, num]) => `${fingerprint} ${num}`);
-    return `results of ${parts.length} fingerprints, whose ids may differ: ${parts.join(', ')}`;
-  }
-
-  /** Takes away what a run has in the queue. */
-  async #removeRun(): Promise<void> {
     const { manager, subjects } = this.#queue;
     await manager.streams.purge(subjects.jobStream, { filter: subjects.jobsOf(this.#run) });
     await manager.streams.purge(subjects.resultStream, { filter: subjects.resultsOf(this.#run) });
+    if (this.#numBy.size < 2) return null;
+    const parts = [...this.#numBy].map(([fingerprint, num]) => `${fingerprint} ${num}`);
+    return `results of ${parts.length} fingerprints, whose ids may differ: ${parts.join(', ')}`;
   }
 
   #publish(line: number, asked: Asked): void {
@@ -171,10 +165,10 @@ export class QueueAnswers implements Answers {
   }
 
   async #tellOfWorkers(signal: AbortSignal): Promise<void> {
-    const workers = await askWorkers(this.#queue).catch(() => []);
+    const fingerprints = await askWorkers(this.#queue).catch((): string[] => []);
     if (signal.aborted) return;
     const wanted = this.source.fingerprint;
-    if (wanted === ANY ? workers.length === 0 : !workers.some(({ fingerprint }) => fingerprint === wanted)) {
+    if (wanted === ANY ? fingerprints.length === 0 : !fingerprints.includes(wanted)) {
       this.#queue.tell(wanted === ANY ? 'has no worker yet' : `has no worker of the fingerprint ${wanted} yet`);
     }
   }
@@ -200,9 +194,5 @@ async function pause(signal: AbortSignal): Promise<void> {
 function readAnswer(record: string, line: number): LineAnswer | null {
   const facts = readResult(record);
   if (facts === null || facts.line !== line || record.indexOf('\n') !== record.length - 1) return null;
-  const { response }: { response?: unknown } = JSON.parse(record);
-  const body = isJsonObject(response) ? response.body : null;
-  const usage = isJsonObject(body) ? body.usage : null;
-  const tokens = isJsonObject(usage) ? usage.completion_tokens : 0;
-  return { record, isError: facts.isError, tokens: typeof tokens === 'number' ? tokens : 0 };
+  return { record, isError: facts.isError, tokens: facts.tokens };
 }

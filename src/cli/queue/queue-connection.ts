@@ -179,13 +179,12 @@ export class QueueConnection implements AsyncDisposable {
       storage: StorageType.File,
       ...wanted,
     });
-    const found = { ...config, retention: config.retention };
-    const wrong = Object.entries({ ...wanted, retention }).find(([key, value]) => Reflect.get(found, key) !== value);
+    const wrong = Object.entries({ ...wanted, retention }).find(([key, value]) => Reflect.get(config, key) !== value);
     if (wrong === undefined) return created;
     const [key, value] = wrong;
     throw new QueueError(
       this.address,
-      `whose stream ${quote(name)} has ${key} ${quote(Reflect.get(found, key))}`,
+      `whose stream ${quote(name)} has ${key} ${quote(Reflect.get(config, key))}`,
       `${quote(value)}: another NAME, or that stream away`,
     );
   }

@@ -81,11 +81,14 @@ async function* take(queue: QueueConnection, wanted: string, stop: AbortSignal):
         const end = () => messages.stop();
         stop.addEventListener('abort', end, { once: true });
         if (stop.aborted) end();
-        for await (const message of messages) {
-          queue.clearTrouble();
-          yield message;
+        try {
+          for await (const message of messages) {
+            queue.clearTrouble();
+            yield message;
+          }
+        } finally {
+          stop.removeEventListener('abort', end);
         }
-        stop.removeEventListener('abort', end);
       }
     } catch (error) {
       if (stop.aborted) return;

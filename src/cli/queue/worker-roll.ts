@@ -3,18 +3,12 @@ import type { Subscription } from '@nats-io/transport-node';
 import { isJsonObject } from '../../util/json.ts';
 import type { QueueConnection } from './queue-connection.ts';
 
-/** A worker. */
-export interface Worker {
-  readonly fingerprint: string;
-  readonly model: string;
-}
-
 /** Time in which workers answer, in milliseconds. */
 const ROLL_MS = 1000;
 
 /** Answers for a worker until the subscription ends. */
-export function answerRoll({ nats, subjects }: QueueConnection, worker: Worker): Subscription {
-  const text = JSON.stringify(worker);
+export function answerRoll({ nats, subjects }: QueueConnection, fingerprint: string): Subscription {
+  const text = JSON.stringify({ fingerprint });
   return nats.subscribe(subjects.workers, {
     callback: (error, message) => {
       if (error === null) message.respond(text);
@@ -22,23 +16,21 @@ export function answerRoll({ nats, subjects }: QueueConnection, worker: Worker):
   });
 }
 
-/** Asks who is there. */
-export async function askWorkers({ nats, subjects }: QueueConnection): Promise<Worker[]> {
+/** Asks who is there; returns a fingerprint for each worker. */
+export async function askWorkers({ nats, subjects }: QueueConnection): Promise<string[]> {
   const answers = await nats.requestMany(subjects.workers, '', { strategy: 'timer', maxWait: ROLL_MS });
-  const workers: Worker[] = [];
+  const fingerprints: string[] = [];
   for await (const answer of answers) {
-    const worker = readWorker(answer.string());
-    if (worker !== null) workers.push(worker);
+    const fingerprint = readFingerprint(answer.string());
+    if (fingerprint !== null) fingerprints.push(fingerprint);
   }
-  return workers;
+  return fingerprints;
 }
 
-function readWorker(text: string): Worker | null {
+function readFingerprint(text: string): string | null {
   try {
     const value: unknown = JSON.parse(text);
-    if (!isJsonObject(value)) return null;
-    const { fingerprint, model } = value;
-    return typeof fingerprint === 'string' && typeof model === 'string' ? { fingerprint, model } : null;
+    return isJsonObject(value) && typeof value.fingerprint === 'string' ? value.fingerprint : null;
   } catch {
     return null;
   }

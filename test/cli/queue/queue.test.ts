@@ -46,7 +46,7 @@ class TestWorker {
         return answerOf(call, fingerprint);
       },
     };
-    answerRoll(queue, { fingerprint, model: 'tales' });
+    answerRoll(queue, fingerprint);
     const counts = { numLines: 0, numErrors: 0, numTokens: 0 };
     this.ended = runWorker({ queue, answers, signal: this.#stop.signal, counts, onLine: () => {} });
     this.ended.catch(() => {});
