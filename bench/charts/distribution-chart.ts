@@ -1,7 +1,7 @@
 // Distributions of several series beside each other, a panel for each quantity: the share of samples that are at most a value.
-import { ascending, percentile } from '../../src/util/statistics.ts';
 import type { Chart } from './chart.ts';
 import { CHART_WIDTH } from './config.ts';
+import { CURVE_MARK, curveOf, LINE_LEGEND, SHARE_AXIS } from './curve.ts';
 
 /** Points of a curve, at most. */
 const MAX_POINTS = 200;
@@ -28,7 +28,9 @@ export interface DistributionChart extends Omit<Chart, 'spec'> {
 /** Makes the curves; a panel without samples is left out. */
 export function distributionChart({ panels, colors, ...words }: DistributionChart): Chart {
   const values = panels.flatMap(({ title, samples }) =>
-    [...samples].flatMap(([series, own]) => curveOf(own).map((point) => ({ panel: title, series, ...point }))),
+    [...samples].flatMap(([series, own]) =>
+      curveOf(own, MAX_POINTS, SHOWN).map((point) => ({ panel: title, series, ...point })),
+    ),
   );
   return {
     ...words,
@@ -46,7 +48,7 @@ export function distributionChart({ panels, colors, ...words }: DistributionChar
       spec: {
         width: WIDTH,
         height: HEIGHT,
-        mark: { type: 'line', interpolate: 'step-after', strokeWidth: 2, aria: false },
+        mark: CURVE_MARK,
         encoding: {
           x: {
             field: 'time',
@@ -55,37 +57,16 @@ export function distributionChart({ panels, colors, ...words }: DistributionChar
             scale: { nice: false },
             axis: { tickCount: 5 },
           },
-          y: {
-            field: 'share',
-            type: 'quantitative',
-            title: 'share of them',
-            axis: { format: '.0%', tickCount: 4 },
-            scale: { domain: [0, 1] },
-          },
+          y: SHARE_AXIS,
           color: {
             field: 'series',
             type: 'nominal',
             title: null,
             scale: { domain: [...colors.keys()], range: [...colors.values()] },
-            legend: { symbolType: 'stroke', symbolStrokeWidth: 3 },
+            legend: LINE_LEGEND,
           },
         },
       },
     },
   };
-}
-
-/** Makes the points of a distribution; none of no samples. */
-function curveOf(samples: readonly number[]): { readonly time: number; readonly share: number }[] {
-  const sorted = ascending(samples);
-  const [least] = sorted;
-  if (least === undefined) return [];
-  if (sorted.length > MAX_POINTS) {
-    return Array.from({ length: MAX_POINTS + 1 }, (_, i) => {
-      const share = (SHOWN * i) / MAX_POINTS;
-      return { time: percentile(sorted, share), share };
-    });
-  }
-  const points = Array.from(sorted, (time, i) => ({ time, share: (i + 1) / sorted.length }));
-  return [{ time: least, share: 0 }, ...points];
 }

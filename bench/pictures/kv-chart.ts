@@ -2,7 +2,9 @@
 import { formatPercent } from '../../src/util/figures.ts';
 import type { Chart } from '../charts/chart.ts';
 import { CHART_WIDTH } from '../charts/config.ts';
+import { LINE_LEGEND } from '../charts/curve.ts';
 import type { OpenLoopRun } from '../open-loop/run-open-loop.ts';
+import { secondsAxis } from './run-panels.ts';
 import { schedulerScale } from './scheduler-words.ts';
 
 const HEIGHT = 160;
@@ -45,12 +47,7 @@ export function kvChart(runs: readonly OpenLoopRun[], { numBlocks, blockSize }: 
       data: { values },
       mark: { type: 'line', interpolate: 'step-after', strokeWidth: 1.5, aria: false },
       encoding: {
-        x: {
-          field: 'time',
-          type: 'quantitative',
-          title: 'seconds from the start',
-          scale: { domain: [0, total / MS_PER_S], nice: false },
-        },
+        x: secondsAxis('time', total),
         y: {
           field: 'blocks',
           type: 'quantitative',
@@ -62,7 +59,7 @@ export function kvChart(runs: readonly OpenLoopRun[], { numBlocks, blockSize }: 
           type: 'nominal',
           title: null,
           scale: schedulerScale(runs.map(({ mode }) => mode)),
-          legend: { symbolType: 'stroke', symbolStrokeWidth: 3 },
+          legend: LINE_LEGEND,
         },
       },
     },

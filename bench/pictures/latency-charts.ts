@@ -1,8 +1,9 @@
 // Distributions of latencies under each scheduler: the share of samples that came within a time.
 import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
-import { ascending, median, percentile, present } from '../../src/util/statistics.ts';
+import { median, present } from '../../src/util/statistics.ts';
 import type { Chart } from '../charts/chart.ts';
 import { CHART_WIDTH } from '../charts/config.ts';
+import { CURVE_MARK, curveOf, LINE_LEGEND, SHARE_AXIS } from '../charts/curve.ts';
 import type { OpenLoopReport } from '../open-loop/report.ts';
 import { schedulerScale } from './scheduler-words.ts';
 
@@ -67,7 +68,7 @@ function distribution(samples: Samples, { unit, ...words }: Words): Chart {
   const divisor = isLog ? 1 : 1000;
   const least = isLog ? leastShown([...samples.values()].flat()) : 0;
   const values = [...samples].flatMap(([mode, times]) =>
-    curveOf(times).map(({ time, share }) => ({ mode, time: Math.max(time, least) / divisor, share })),
+    curveOf(times, MAX_POINTS).map(({ time, share }) => ({ mode, time: Math.max(time, least) / divisor, share })),
   );
   const x = isLog
     ? { scale: { type: 'log' as const, nice: false }, axis: { format: '~g', labelOverlap: true } }
@@ -78,38 +79,18 @@ function distribution(samples: Samples, { unit, ...words }: Words): Chart {
       width: CHART_WIDTH,
       height: HEIGHT,
       data: { values },
-      mark: { type: 'line', interpolate: 'step-after', strokeWidth: 2, aria: false },
+      mark: CURVE_MARK,
       encoding: {
         x: { field: 'time', type: 'quantitative', title: isLog ? 'milliseconds' : 'seconds from arrival', ...x },
-        y: {
-          field: 'share',
-          type: 'quantitative',
-          title: 'share of them',
-          axis: { format: '.0%', tickCount: 4 },
-          scale: { domain: [0, 1] },
-        },
+        y: SHARE_AXIS,
         color: {
           field: 'mode',
           type: 'nominal',
           title: null,
           scale: schedulerScale(modes),
-          legend: { symbolType: 'stroke', symbolStrokeWidth: 3 },
+          legend: LINE_LEGEND,
         },
       },
     },
   };
-}
-
-/** Makes the points of a distribution: the share of samples that are at most a time. */
-export function curveOf(samples: readonly number[]): { readonly time: number; readonly share: number }[] {
-  const sorted = ascending(samples);
-  const count = sorted.length;
-  if (count <= MAX_POINTS) {
-    const points = Array.from(sorted, (time, index) => ({ time, share: (index + 1) / count }));
-    return [{ time: sorted[0] ?? 0, share: 0 }, ...points];
-  }
-  return Array.from({ length: MAX_POINTS + 1 }, (_, index) => {
-    const share = index / MAX_POINTS;
-    return { time: percentile(sorted, share), share };
-  });
 }

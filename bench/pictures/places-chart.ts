@@ -4,6 +4,7 @@ import { CHART_WIDTH } from '../charts/config.ts';
 import { COLORS } from '../charts/palette.ts';
 import type { OpenLoopRun } from '../open-loop/run-open-loop.ts';
 import { averageUse, type PlaceUse, placeShares, placeStretches } from './place-time.ts';
+import { PANEL_SPACING, panelRows, secondsAxis } from './run-panels.ts';
 import { formatShare } from './words.ts';
 
 /** Pixels over which the picture averages. */
@@ -46,26 +47,14 @@ export function placesChart(runs: readonly OpenLoopRun[], numPlaces: number): Ch
       'its longest still runs. Under online an empty place is filled within a step or two; it runs empty only when no request is left.',
     spec: {
       data: { values },
-      facet: {
-        row: {
-          field: 'panel',
-          title: null,
-          sort: runs.map(panelOf),
-          header: { labelOrient: 'top', labelAnchor: 'start', labelAngle: 0, labelPadding: 4 },
-        },
-      },
-      spacing: 14,
+      facet: panelRows(runs.map(panelOf)),
+      spacing: PANEL_SPACING,
       spec: {
         width: CHART_WIDTH,
         height: HEIGHT,
         mark: { type: 'area', interpolate: 'step-after', aria: false },
         encoding: {
-          x: {
-            field: 'time',
-            type: 'quantitative',
-            title: 'seconds from the start',
-            scale: { domain: [0, total / MS_PER_S], nice: false },
-          },
+          x: secondsAxis('time', total),
           y: {
             field: 'low',
             type: 'quantitative',

@@ -4,6 +4,7 @@ import { CHART_WIDTH } from '../charts/config.ts';
 import { COLORS } from '../charts/palette.ts';
 import type { OpenLoopRun } from '../open-loop/run-open-loop.ts';
 import { type BarKind, requestBars } from './request-bars.ts';
+import { PANEL_SPACING, panelRows, secondsAxis } from './run-panels.ts';
 import { SCHEDULER_WORDS } from './scheduler-words.ts';
 
 /** Most requests that are shown. */
@@ -24,8 +25,8 @@ const KINDS: readonly { readonly kind: BarKind; readonly color: string }[] = [
 
 /** Makes the timeline. @param runs of the same requests. */
 export function timelineChart(runs: readonly OpenLoopRun[]): Chart {
-  const total = Math.max(...runs.map(({ start, end }) => end - start)) / MS_PER_S;
-  const least = (total * MS_PER_S) / CHART_WIDTH;
+  const total = Math.max(...runs.map(({ start, end }) => end - start));
+  const least = total / CHART_WIDTH;
   const numRequests = Math.max(...runs.map(({ outcomes }) => outcomes.length));
   const stride = Math.ceil(numRequests / MAX_BARS);
   const numRows = Math.ceil(numRequests / stride);
@@ -55,26 +56,14 @@ export function timelineChart(runs: readonly OpenLoopRun[]): Chart {
     ),
     spec: {
       data: { values: bars },
-      facet: {
-        row: {
-          field: 'panel',
-          title: null,
-          sort: runs.map(panelOf),
-          header: { labelOrient: 'top', labelAnchor: 'start', labelAngle: 0, labelPadding: 4 },
-        },
-      },
-      spacing: 14,
+      facet: panelRows(runs.map(panelOf)),
+      spacing: PANEL_SPACING,
       spec: {
         width: CHART_WIDTH,
         height,
         mark: { type: 'rect', aria: false },
         encoding: {
-          x: {
-            field: 'from',
-            type: 'quantitative',
-            title: 'seconds from the start',
-            scale: { domain: [0, total], nice: false },
-          },
+          x: secondsAxis('from', total),
           x2: { field: 'to' },
           y: {
             field: 'top',
