@@ -5,9 +5,10 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readResults, startBatch, writeCalls } from '../support/batch-kills.ts';
 import { errorsIn, runNode } from '../support/run-node.ts';
+import { canMountDisk, mountDisk } from '../support/small-disk.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** Runs a command to its end: its exit code, stdout and errors. */
@@ -82,20 +83,12 @@ test('a stdout that is full is an error, and one that is closed none', () => {
   expect(errorsIn(closed)).toEqual([]);
 });
 
-describe.runIf(process.getuid?.() === 0 && process.platform === 'linux')('a disk', () => {
-  /** Mounts a small file system on an empty directory. */
-  function mount(options: string): string {
-    const directory = temporaryDirectory();
-    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory]);
-    onTestFinished(() => void execFileSync('umount', [directory]));
-    return directory;
-  }
-
+describe.runIf(canMountDisk)('a disk', () => {
   test('that fills up ends a batch, which goes on when there is room and has lost nothing', async () => {
     const directory = temporaryDirectory();
     const input = join(directory, 'in.jsonl');
     writeCalls(input, 60, 6);
-    const disk = mount('size=16k');
+    const disk = mountDisk('size=16k');
     const output = join(disk, 'out.jsonl');
     const run = () => startBatch(input, output, '--seed', '3').ended;
     const message = `--output is ${JSON.stringify(output)} (ENOSPC), expected room on its disk; with more of it the same command goes on`;
@@ -116,7 +109,7 @@ describe.runIf(process.getuid?.() === 0 && process.platform === 'linux')('a disk
   });
 
   test('that is read-only is told before a model is loaded', () => {
-    const disk = mount('size=16k,ro');
+    const disk = mountDisk('size=16k,ro');
     const output = join(disk, 'out');
     const input = join(temporaryDirectory(), 'in.jsonl');
     writeFileSync(input, call);

@@ -1,5 +1,4 @@
 // A pull from a stub of the hub: what stands in the cache afterwards, and which requests it took.
-import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   lstatSync,
@@ -15,6 +14,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { errorOf } from '../support/error-of.ts';
 import { commitNamed, gitHash, HubStub, repoOf, type StubFile, sha256 } from '../support/hub/hub-stub.ts';
 import { pullFrom } from '../support/hub/pull-from.ts';
+import { canMountDisk, mountDisk } from '../support/small-disk.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const text = (content: string): StubFile => ({ bytes: new TextEncoder().encode(content) });
@@ -244,18 +244,10 @@ describe('is refused:', () => {
   });
 });
 
-describe.runIf(process.getuid?.() === 0 && process.platform === 'linux')('a disk', () => {
-  /** Mounts a small file system on an empty directory. */
-  function mount(options: string): string {
-    const directory = temporaryDirectory();
-    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory]);
-    onTestFinished(() => void execFileSync('umount', [directory]));
-    return directory;
-  }
-
+describe.runIf(canMountDisk)('a disk', () => {
   test('without room is told before the transfer, and one that fills up keeps what came', async () => {
     const stub = await startStub();
-    const cache = mount('size=512k');
+    const cache = mountDisk('size=512k');
     writeFileSync(join(cache, 'other'), new Uint8Array(400_000));
     const refused = await errorOf(() => pullFrom(stub, cache, REPO));
     expect(refused).toMatchObject({
@@ -279,7 +271,7 @@ describe.runIf(process.getuid?.() === 0 && process.platform === 'linux')('a disk
   });
 
   test('that is read-only is told', async () => {
-    const error = await errorOf(async () => pullFrom(await startStub(), mount('size=512k,ro'), REPO));
+    const error = await errorOf(async () => pullFrom(await startStub(), mountDisk('size=512k,ro'), REPO));
     expect(error).toMatchObject({
       name: 'HubCacheError',
       message: expect.stringContaining('cache is unusable (EROFS), expected'),
