@@ -10,7 +10,7 @@ export interface Chart {
   /** Letters, digits and dashes: its address in the page, and the name of its file. */
   readonly name: string;
   readonly title: string;
-  /** What a reader sees in it, for one who knows neither the code nor the terms. */
+  /** Explanation for a reader who knows neither the code nor the terms. */
   readonly caption: string;
   /** Colours are those of the palette, so that they change with the reader's scheme. */
   readonly spec: TopLevelSpec;

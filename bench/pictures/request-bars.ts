@@ -1,4 +1,4 @@
-// What each request did when, as bars: the spans of its timeline, joined where they are the same or too short to be seen.
+// Bars of the states that each request was in: the spans of its timeline, joined where they are the same or too short to be seen.
 import type { TimelineKind, TimelineSpan } from '../../src/engine/observe/timeline.ts';
 
 /** State of a request that a bar shows. */

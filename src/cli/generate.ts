@@ -70,7 +70,7 @@ type GenerateArgs = InferredOptionTypes<typeof generateFlags>;
 
 const DEFAULT_MAX_NEW_TOKENS = 100;
 const MAX_BATCH_SIZE = 8;
-/** Longest compilation of a schema, in milliseconds: nobody else waits for it. */
+/** Longest compilation of a schema, in milliseconds: no other request waits for it. */
 const MAX_COMPILE_MS = 30_000;
 
 /**

@@ -33,7 +33,7 @@ export function samplingOf(args: GenerationArgs): SamplingOptions {
   };
 }
 
-/** Those that change nothing beside others. */
+/** Flags that change nothing beside others. */
 export const idleGenerationFlags: readonly IdleFlags<GenerationArgs>[] = [
   { flags: [...drawFlagNames, 'seed'], isIdle: ({ temperature }) => temperature === 0, why: 'at --temperature 0' },
 ];

@@ -167,7 +167,7 @@ export class InferenceServer implements AsyncDisposable {
   }
 
   async #close(hurry: AbortSignal | undefined): Promise<void> {
-    // It goes on to listen, so that whoever asks for its health learns of the end.
+    // It goes on to listen, so that a caller who asks for its health learns of the end.
     this.#isStopping = true;
     await Promise.race([this.#generations.whenIdle(), abortOf(hurry), timer(this.options.drainTimeout * 1000)]);
     this.#generations.abortAll();

@@ -6,7 +6,7 @@ import { ascending } from '../util/statistics.ts';
 export interface Interval {
   readonly low: number;
   readonly high: number;
-  /** That probability: at least the one asked for, since there are only so many order statistics. */
+  /** That probability: at least the one asked for, since there are finitely many order statistics. */
   readonly coverage: number;
 }
 

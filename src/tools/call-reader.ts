@@ -33,7 +33,7 @@ export interface CallReading {
 
 type Phase = 'text' | 'freeText' | 'start' | 'name' | 'arguments' | 'after';
 
-/** Bytes of an id of a call that nobody guesses. */
+/** Bytes of the id of a call, too many to guess. */
 const ID_BYTES = 12;
 
 const NO_CALLS: CallSyntax = {

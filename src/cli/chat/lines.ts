@@ -21,7 +21,7 @@ export interface Lines extends Disposable {
   run<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T>;
 }
 
-/** What the user said. */
+/** Entry of the user: a message or a command. */
 export type Entry =
   | { readonly kind: 'message'; readonly text: string }
   | { readonly kind: 'command'; readonly name: string; readonly argument: string };

@@ -20,7 +20,7 @@ const TURNS_WITH_IDS = 2;
 /** A chat that can't do what it was asked to. */
 class ChatError extends RoseinferError {}
 
-/** What a session needs to answer. */
+/** Parts of a session that answer. */
 export interface SessionParts {
   readonly engine: Engine;
   readonly format: ChatFormat;

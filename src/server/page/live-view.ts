@@ -3,7 +3,7 @@ import type { EngineObserver } from '../../engine/observe/observers.ts';
 import type { StepRecord } from '../../engine/observe/step-record.ts';
 import type { FinishedRequest } from '../../engine/request.ts';
 
-/** What a request did in its last step. */
+/** State of a request after its last step. */
 export type Phase = 'prefill' | 'decode' | 'preempted';
 
 /** A request that has been in a step and has not ended. */
@@ -148,9 +148,9 @@ export class LiveView implements EngineObserver {
   }
 }
 
-function add(mean: { sum: number; num: number }, value: number): void {
-  mean.sum += value;
-  mean.num++;
+function add(sums: { sum: number; num: number }, value: number): void {
+  sums.sum += value;
+  sums.num++;
 }
 
 function mean({ sum, num }: { readonly sum: number; readonly num: number }): number | null {
