@@ -15,6 +15,8 @@ let buffer: GPUBuffer;
 beforeEach(() => {
   device = devices.auto;
   buffer = device.gpu.createBuffer({ label: 'theirs', size: 1024, usage: USAGE });
+  // A new buffer may hold what an earlier one left.
+  device.gpu.queue.writeBuffer(buffer, 0, new Uint8Array(1024));
 });
 
 describe('a tensor over a buffer of the caller', () => {
