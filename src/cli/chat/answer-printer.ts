@@ -1,4 +1,4 @@
-// An answer as it is printed: from its first letter, and up to a whole line, however it ends.
+// An answer as it is printed: from its first letter to its last, and then the end of a line, however it ends.
 
 /** Control characters but tab and line feed: a terminal would obey them. */
 const CONTROL = /[\p{Cc}--[\n\t]]/gv;
@@ -24,21 +24,23 @@ export interface AnswerPrinter {
 /** Makes a printer of an answer. */
 export function answerPrinter({ isTerminal, before, print }: AnswerPlace): AnswerPrinter {
   let hasBegun = false;
-  let isLine = false;
+  /** White space that is printed once a letter follows. */
+  let held = '';
   const begin = () => {
     if (!hasBegun) print(before);
     hasBegun = true;
   };
   const end = () => {
     begin();
-    if (!isLine) print('\n');
+    print('\n');
   };
   return {
     piece: (text) => {
-      const visible = hasBegun ? text : text.trimStart();
+      const all = hasBegun ? held + text : text.trimStart();
+      const visible = all.trimEnd();
+      held = all.slice(visible.length);
       if (visible === '') return;
       begin();
-      isLine = visible.endsWith('\n');
       print(isTerminal ? visible.replaceAll(CONTROL, '\uFFFD') : visible);
     },
     end,

@@ -21,7 +21,8 @@ function printed(pieces: readonly string[], { isTerminal = false, isCut = false 
 
 test.each([
   [[' \n', ' A', ' king', '.'], '|A king.\n'],
-  [['A king.\n', '', '\n'], '|A king.\n\n'],
+  [['A king.\n', '', '\n'], '|A king.\n'],
+  [['A king.', '\n', ' \n', 'A duke. '], '|A king.\n \nA duke.\n'],
   [[], '|\n'],
   [[' '], '|\n'],
 ])('%j is %j', (pieces, text) => expect(printed(pieces)).toBe(text));
