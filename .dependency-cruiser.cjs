@@ -1,7 +1,7 @@
 // The layers of src/, top first: an import may only point to a lower line, never up and never to a neighbour.
 const LAYERS = [
   ['cli'],
-  ['server', 'ai-sdk'],
+  ['server', 'ai-sdk', 'client'],
   ['terminal', 'doctor'],
   ['research', 'engine'],
   ['scheduler', 'runtime', 'tools'],

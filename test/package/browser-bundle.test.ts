@@ -3,7 +3,13 @@ import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 
 /** Entry points whose graph has no name of Node. */
-const ENTRIES = ['src/kernels/index.ts', 'src/testing/index.ts', 'src/reference/index.ts', 'bench/page/page.ts'];
+const ENTRIES = [
+  'src/kernels/index.ts',
+  'src/testing/index.ts',
+  'src/reference/index.ts',
+  'src/client/index.ts',
+  'bench/page/page.ts',
+];
 
 /** Names that a browser does not have. */
 const NODE_NAMES =

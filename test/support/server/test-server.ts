@@ -16,6 +16,7 @@ export interface TestServerOptions {
   readonly chat?: ChatFormat;
   readonly tokenizer?: Tokenizer;
   readonly name?: string;
+  readonly fingerprint?: string;
 }
 
 export interface TestServer extends AsyncDisposable {
@@ -52,9 +53,10 @@ export async function startTestServer(setup: TestServerOptions = {}): Promise<Te
     chat,
     tokenizer = talesTokenizer,
     name = 'tales',
+    fingerprint = 'fp_test',
   } = setup;
   const lines: string[] = [];
-  const model = { name, runner, tokenizer, chat, embeddingSize: 2, fingerprint: 'fp_test', facts: { dtype: 'f16' } };
+  const model = { name, runner, tokenizer, chat, embeddingSize: 2, fingerprint, facts: { dtype: 'f16' } };
   const log = createLog('debug', { write: (line) => lines.push(line) });
   const server = await InferenceServer.start(model, {
     log,
