@@ -45,8 +45,10 @@ export function checkDocument(root: unknown): void {
       for (let index = 0; index < value.length; index++)
         visit(placeIn(place, index), depth + (HOLDERS.has(keyword ?? '') ? 0 : 1), null);
     } else if (isPlain(value)) {
-      const inner = depth + (HOLDERS.has(keyword ?? '') ? 0 : 1);
-      for (const key of Object.keys(value)) if (value[key] !== undefined) visit(placeIn(place, key), inner, key);
+      // Keys of a holder are names, and no keywords.
+      const isHolder = HOLDERS.has(keyword ?? '');
+      for (const key of Object.keys(value))
+        if (value[key] !== undefined) visit(placeIn(place, key), depth + (isHolder ? 0 : 1), isHolder ? null : key);
     } else if (!isScalar(value)) {
       throw new UnsupportedSchemaError(path, null, `is ${quote(value)}, expected a value of JSON`);
     }

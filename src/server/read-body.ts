@@ -29,7 +29,7 @@ export async function readJson(
   if (!JSON_TYPE.test(type ?? '')) throw wrongType('content-type', type ?? 'missing', 'application/json in UTF-8');
   if (encoding.toLowerCase() !== 'identity') throw wrongType('content-encoding', encoding, 'none');
   const bytes = await readBytes(incoming, maxBytes);
-  checkParts(bytes);
+  checkParts(bytes, 'body');
   const json = parse(bytes);
   if (bytes.length > LONG_BODY) await setImmediate();
   return bodyOf(json);
@@ -46,6 +46,19 @@ export function bodyOf(json: unknown): Readonly<Record<string, unknown>> {
     throw new ApiError(400, 'body is no object, expected a JSON object', { code: 'invalid_json' });
   }
   return { ...value };
+}
+
+/**
+ * Parses a JSON Schema that came as a text, within the bounds of one that is part of a body.
+ *
+ * @param name names the text in errors.
+ * @throws ApiError for a text that is nested too deep, or has too many parts; SyntaxError for no JSON.
+ */
+export function parseSchema(text: string, name: string): unknown {
+  checkParts(Buffer.from(text), name);
+  const schema: unknown = JSON.parse(text);
+  checkLevels(schema, name);
+  return schema;
 }
 
 async function readBytes(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
@@ -67,14 +80,14 @@ async function readBytes(incoming: IncomingMessage, maxBytes: number): Promise<B
 }
 
 /** Counts what takes long to read, before it is read. */
-function checkParts(bytes: Buffer): void {
+function checkParts(bytes: Buffer, name: string): void {
   let numParts = 0;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
     if (byte !== QUOTE && byte !== OPEN_LIST && byte !== OPEN_OBJECT) continue;
     if (byte === QUOTE) at = endOfText(bytes, at);
     if (++numParts <= MAX_PARTS) continue;
-    const message = `body has more than ${MAX_PARTS} texts, lists and objects, keys included`;
+    const message = `${name} has more than ${MAX_PARTS} texts, lists and objects, keys included`;
     throw new ApiError(400, message, { code: 'invalid_json' });
   }
 }
@@ -101,7 +114,7 @@ function parse(bytes: Uint8Array): unknown {
 /** Drops null values of objects at any depth, but not within JSON Schemas. */
 function withoutNulls(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (depth === MAX_DEPTH) throw tooDeep(MAX_DEPTH);
+  if (depth === MAX_DEPTH) throw tooDeep('body', MAX_DEPTH);
   if (Array.isArray(value)) {
     return value.some((each) => typeof each === 'object') ? value.map((each) => withoutNulls(each, depth + 1)) : value;
   }
@@ -109,20 +122,20 @@ function withoutNulls(value: unknown, depth: number): unknown {
   return Object.fromEntries(
     entries.map(([key, each]) => {
       if (!SCHEMA_KEYS.has(key)) return [key, withoutNulls(each, depth + 1)];
-      checkLevels(each, 0);
+      checkLevels(each, 'body');
       return [key, each];
     }),
   );
 }
 
-function checkLevels(value: unknown, level: number): void {
+function checkLevels(value: unknown, name: string, level = 0): void {
   if (typeof value !== 'object' || value === null) return;
-  if (level === MAX_SCHEMA_LEVELS) throw tooDeep(MAX_SCHEMA_LEVELS);
-  for (const each of Object.values(value)) checkLevels(each, level + 1);
+  if (level === MAX_SCHEMA_LEVELS) throw tooDeep(name, MAX_SCHEMA_LEVELS);
+  for (const each of Object.values(value)) checkLevels(each, name, level + 1);
 }
 
-function tooDeep(most: number): ApiError {
-  return new ApiError(400, `body is nested deeper than ${most} levels`, { code: 'invalid_json' });
+function tooDeep(name: string, most: number): ApiError {
+  return new ApiError(400, `${name} is nested deeper than ${most} levels`, { code: 'invalid_json' });
 }
 
 function wrongType(header: string, found: string, expected: string): ApiError {

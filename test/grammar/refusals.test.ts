@@ -73,6 +73,7 @@ describe('of a schema', () => {
     [{ enum: new Array(1_000_000).fill('a') }, '#', 'enum', 10_000],
     [nested(65, (items) => ({ items })), `#${'/items'.repeat(65)}`, null, 64],
     [nested(5_000, (items) => ({ items })), `#${'/items'.repeat(65)}`, null, 64],
+    [nested(5_000, ($defs) => ({ $defs })), `#${'/$defs'.repeat(129)}`, null, 64],
     [ring, `#${'/properties/a'.repeat(64)}/properties`, null, 64],
     [{ properties: { a: () => 1 } }, '#/properties/a', null],
     [{ minimum: 10n }, '#/minimum', null],

@@ -173,7 +173,29 @@ describe('refusals', () => {
     [C, formatted({ items: { minItem: 1 } }), schema, unsupported, 'schema at #/items: minItem is unknown'],
     [R, ofResponse({ contains: {} }), 'text.format.schema', unsupported, 'schema at #: contains is not supported'],
     [C, { guided_json: { $ref: 'http://a/b' } }, 'guided_json', unsupported, 'which is another document'],
-    [C, { guided_json: '{"type":' }, 'guided_json', 'invalid_value', 'expected a JSON Schema, or its JSON text'],
+    ...['{"type":', '3', 'null', '[]'].map(
+      (text) =>
+        [C, { guided_json: text }, 'guided_json', 'invalid_value', 'expected a JSON Schema, or its JSON text'] as [
+          ...[string, object, string, string, string],
+        ],
+    ),
+    [
+      C,
+      { guided_json: `${'{"properties":'.repeat(9000)}{}${'}'.repeat(9000)}` },
+      'guided_json',
+      'invalid_value',
+      'guided_json is nested deeper than 256 levels',
+    ],
+    [
+      C,
+      { structured_outputs: { json: `{"enum":[${'{},'.repeat(25_000)}0]}` } },
+      'structured_outputs.json',
+      'invalid_value',
+      'structured_outputs.json has more than 25000 texts, lists and objects',
+    ],
+    [C, { guided_json: false }, 'guided_json', unsupported, 'is one that no value fits'],
+    [C, { structured_outputs: { json: false } }, 'structured_outputs.json', unsupported, 'is one that no value fits'],
+    [C, { structured_outputs: { json: false, regex: 'a' } }, 'structured_outputs', 'invalid_value', 'exactly one of'],
     [
       C,
       { structured_outputs: { json: { enum: many(10_001) } } },

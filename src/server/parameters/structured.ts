@@ -3,7 +3,8 @@
 import { z } from 'zod';
 import type { StructuredOutput } from '../../grammar/structured-output.ts';
 import { isRecord } from '../../util/keys.ts';
-import { invalidParameter } from '../api-error.ts';
+import { ApiError, invalidParameter } from '../api-error.ts';
+import { parseSchema } from '../read-body.ts';
 import { flagValue, objectError, textValue } from './kinds.ts';
 import { neutral, refused, supported } from './row.ts';
 
@@ -76,7 +77,11 @@ const structuredValue = z
     },
     { error: objectError(structuredExpected) },
   )
-  .refine((value) => forms.filter((form) => isAsked(value[form])).length === 1, { error: structuredExpected });
+  // `false` for `json_object` asks for nothing; for `json` it is a schema.
+  .refine(({ json_object: isObject, ...value }) => {
+    const asked = { ...value, json_object: isObject || undefined };
+    return forms.filter((form) => asked[form] !== undefined).length === 1;
+  }, structuredExpected);
 
 /** Parameters of structured output of completions and chats. */
 export const structuredShape = {
@@ -162,7 +167,7 @@ export function wantedOutput(values: StructuredValues): WantedOutput | null {
     { param: 'guided_choice', output: { choice: values.guided_choice } },
     { param: 'guided_grammar', output: { grammar: values.guided_grammar } },
   ];
-  const [first, second] = all.filter(({ output }) => Object.values(output).some(isAsked));
+  const [first, second] = all.filter(({ output }) => Object.values(output).some((value) => value !== undefined));
   if (second !== undefined) {
     const message = `${second.param} is given beside ${first?.param}, expected one of them`;
     throw invalidParameter(second.param, message);
@@ -182,18 +187,15 @@ export function wantedFormat(format: z.output<typeof textFormatValue> | undefine
   }
 }
 
-/** Tells whether a form is asked for: `false` for `json_object` asks for none. */
-function isAsked(value: unknown): boolean {
-  return value !== undefined && value !== false;
-}
-
-/** Reads a schema that came as a text. @throws ApiError for one that is no JSON. */
+/** Reads a schema that came as a text. @throws ApiError for one that is no JSON, or the JSON of another value. */
 function withSchema({ param, output }: WantedOutput): WantedOutput {
   const { json } = output;
   if (typeof json !== 'string') return { param, output };
   try {
-    return { param, output: { json: JSON.parse(json) } };
-  } catch {
-    throw invalidParameter(param, `${param} is a text of ${json.length} characters, expected ${jsonExpected}`);
+    const schema = parseSchema(json, param);
+    if (typeof schema === 'boolean' || isRecord(schema)) return { param, output: { json: schema } };
+  } catch (error) {
+    if (error instanceof ApiError) throw invalidParameter(param, error.message);
   }
+  throw invalidParameter(param, `${param} is a text of ${json.length} characters, expected ${jsonExpected}`);
 }
