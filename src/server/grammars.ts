@@ -9,6 +9,7 @@ import {
   UnsupportedSchemaError,
 } from '../grammar/errors.ts';
 import { GrammarCompiler } from '../grammar/grammar-compiler.ts';
+import type { StructuredOutput } from '../grammar/structured-output.ts';
 import { ApiError, invalidParameter } from './api-error.ts';
 import { shuttingDown } from './engine-errors.ts';
 import type { WantedOutput } from './parameters/structured.ts';
@@ -19,6 +20,8 @@ import type { ServerOptions } from './server-options.ts';
 const MAX_PENDING = 16;
 /** Most characters of a structured output as JSON: the way of more of them to the thread would hold up others. */
 const MAX_LENGTH = 2 ** 18;
+/** Parameter of the tools of a call. */
+const TOOLS = 'tools';
 
 /** Bounds of compilations. */
 export interface GrammarBounds extends Pick<ServerOptions, 'compileTimeout'> {
@@ -67,18 +70,11 @@ export class Grammars {
   /**
    * Compiles the form of answers that call tools.
    *
-   * @param path from a tool to the schema of its arguments, for refusals.
-   * @throws ApiError as `compile`.
+   * @throws ApiError where too many others are being compiled; StructuredOutputError for one that can't be kept, of which
+   * `refusalOfTools` makes the answer.
    */
-  async compileTools(wanted: WantedOutput, path: string): Promise<Constraint> {
-    return await this.#compile(wanted).catch((error: unknown) => {
-      if (!(error instanceof UnsupportedSchemaError)) throw refusalOf(wanted.param, error);
-      const [, index, inner] = /^#\/(\d+)\/parameters(.*)$/s.exec(error.path) ?? [];
-      if (index === undefined) throw refusalOf(wanted.param, error);
-      const { keyword, problem, limit } = error;
-      const own = new UnsupportedSchemaError(`#${inner}`, keyword, problem, limit, error);
-      throw refusalOf(`${wanted.param}[${index}].${path}`, own);
-    });
+  async compileTools(output: StructuredOutput): Promise<Constraint> {
+    return await this.#compile({ param: TOOLS, output });
   }
 
   /** Ends what is being compiled, and the thread. Idempotent. */
@@ -133,6 +129,20 @@ export class Grammars {
       constraint.end?.(state);
     }
   }
+}
+
+/**
+ * Makes the answer to a form of calls that can't be kept.
+ *
+ * @param path from a tool to the schema of its arguments.
+ */
+export function refusalOfTools(path: string, error: unknown): unknown {
+  if (!(error instanceof UnsupportedSchemaError)) return refusalOf(TOOLS, error);
+  const [, index, inner] = /^#\/(\d+)\/parameters(.*)$/s.exec(error.path) ?? [];
+  if (index === undefined) return refusalOf(TOOLS, error);
+  const { keyword, problem, limit } = error;
+  const own = new UnsupportedSchemaError(`#${inner}`, keyword, problem, limit, error);
+  return refusalOf(`${TOOLS}[${index}].${path}`, own);
 }
 
 function refusalOf(param: string, error: unknown): unknown {

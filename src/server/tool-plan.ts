@@ -4,6 +4,7 @@ import { findCallFormat, knowsTools, withTemplateIds } from '../tools/call-forma
 import { type CallPlan, planCalls } from '../tools/plan-calls.ts';
 import { quote } from '../util/quote.ts';
 import { ApiError, invalidParameter } from './api-error.ts';
+import { refusalOfTools } from './grammars.ts';
 import type { WantedOutput } from './parameters/structured.ts';
 import type { WantedTools } from './parameters/tools.ts';
 import type { Ground } from './serving.ts';
@@ -27,9 +28,10 @@ export async function planTools(
   const { grammars, model } = ground;
   const { tokenizer, runner } = model;
   const { vocabSize } = runner.limits;
-  return await planCalls(wanted, { tokenizer, vocabSize, format }, (form) =>
-    grammars.compileTools({ param: 'tools', output: form }, wanted.path),
-  );
+  const calling = { tokenizer, vocabSize, format };
+  return await planCalls(wanted, calling, (form) => grammars.compileTools(form)).catch((error: unknown) => {
+    throw refusalOfTools(wanted.path, error);
+  });
 }
 
 /**

@@ -277,6 +277,14 @@ describe('a call is refused', () => {
       'tools[1].function.parameters',
       "tools[1].function.parameters can't be kept: schema at #/properties/a: not",
     ],
+    [
+      {
+        tools: [TOOLS[1], ...tool({ parameters: { type: 'object', properties: { a: { not: {} } } } })],
+        tool_choice: { type: 'function', function: { name: 'a' } },
+      },
+      'tools[1].function.parameters',
+      "tools[1].function.parameters can't be kept: schema at #/properties/a: not",
+    ],
     [{ tool_choice: 'all' }, 'tool_choice', 'tool_choice is "all", expected one of none, auto, required'],
     [{ tool_choice: { type: 'function' } }, 'tool_choice', 'expected one of none'],
     [
