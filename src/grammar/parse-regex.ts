@@ -30,6 +30,7 @@ export function parseRegex(pattern: string, { subject, isSearch, character }: Re
   do {
     const before = reader.take('^') ? [] : [anything];
     const parts = readParts(reader, character);
+    if (reader.sees('$') && !['', '|'].includes(reader.peek(1))) throw misplaced(reader);
     const after = reader.take('$') ? [] : [anything];
     if (!reader.isAtEnd && !reader.sees('|')) throw misplaced(reader);
     options.push(sequence(...before, ...parts, ...after));

@@ -89,9 +89,18 @@ function readCode(reader: TextReader, letter: string, place: number): number {
     if (digits === '' || digits.length > 8 || !reader.take('}')) throw reader.refuse('expected \\u{…}', place);
     return reader.checkCode(Number.parseInt(digits, 16), place);
   }
-  if (letter === 'u') return reader.takeCode(4);
+  if (letter === 'u') return readUnits(reader);
   if (letter === 'c' && /[A-Za-z]/.test(reader.peek())) return (reader.next().codePointAt(0) ?? 0) % 32;
   throw reader.refuse(letter === '' ? 'backslash at the end' : `unknown escape \\${letter}`, place);
+}
+
+/** Reads the digits of a UTF-16 unit, and those of the one after it where both are a surrogate pair. */
+function readUnits(reader: TextReader): number {
+  const start = reader.position;
+  const unit = reader.takeHex(4);
+  const isPair = unit >= 0xd800 && unit <= 0xdbff && reader.take('\\u');
+  const character = isPair ? String.fromCharCode(unit, reader.takeHex(4)) : String.fromCharCode(unit);
+  return reader.checkCode(character.codePointAt(0) ?? 0, start);
 }
 
 function readMember(reader: TextReader): CharacterSet {

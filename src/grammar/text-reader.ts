@@ -69,11 +69,16 @@ export class TextReader {
   /** Reads hexadecimal digits of a character's code. */
   takeCode(numDigits: number): number {
     const start = this.#position;
+    return this.checkCode(this.takeHex(numDigits), start);
+  }
+
+  /** Reads hexadecimal digits. */
+  takeHex(numDigits: number): number {
+    const start = this.#position;
     let digits = '';
     while (digits.length < numDigits && /[0-9A-Fa-f]/.test(this.peek())) digits += this.next();
-    const code = Number.parseInt(digits, 16);
     if (digits.length < numDigits) throw this.refuse(`expected ${numDigits} hexadecimal digits`, start);
-    return this.checkCode(code, start);
+    return Number.parseInt(digits, 16);
   }
 
   /** Refuses what is no character's code. */

@@ -52,6 +52,12 @@ test('random regular expressions read the texts that they do in JavaScript', () 
   }
 });
 
+test('a surrogate pair in escapes is one character', () => {
+  const states = automaton('[\\ud83d\\ude00-\\ud83d\\ude02]\\ud83d\\ude00');
+  const texts = ['\u{1f600}', '\u{1f602}', '\u{1f603}'].flatMap((first) => [first, `${first}\u{1f600}`]);
+  expect(texts.filter((text) => reads(states, text))).toEqual(['\u{1f600}\u{1f600}', '\u{1f602}\u{1f600}']);
+});
+
 test.each(['ab', '^a', 'b$', '^ab?$|ba', 'a|^b|a$', ''])(
   'a pattern that is searched finds what JavaScript does: %s',
   (pattern) => {
