@@ -1,5 +1,6 @@
 // Numbers between two bounds, as digits: a range is split at the first digit in which its ends differ. Numbers have as many
-// decimals as their bounds, two at least, and no more than 15 digits with them, so that a parser tells them apart.
+// decimals as their bounds, two at least and one more between two that are excluded, and no more than 15 digits with them, so that a
+// parser tells them apart.
 import { characterSet } from './character-set.ts';
 import { character, choice, EMPTY, type Expression, repeat, sequence, text } from './expression.ts';
 
@@ -11,6 +12,8 @@ export interface Bound {
 
 /** Digits of a number, at most. */
 const MAX_DIGITS = 15;
+/** Largest number. */
+export const MAX_WRITTEN = 10 ** MAX_DIGITS - 1;
 /** Decimals of a bound, at most. */
 export const MAX_BOUND_DECIMALS = 6;
 /** Decimals of a number between whole bounds, at most. */
@@ -40,7 +43,8 @@ export function integersBetween(low: Bound | null, high: Bound | null): Expressi
 export function numbersBetween(low: Bound | null, high: Bound | null): Expression {
   const given = [low, high].filter((bound) => bound !== null).map(({ value }) => value);
   const numWhole = Math.max(...given.map((value) => String(Math.floor(Math.abs(value))).length));
-  const wanted = Math.max(USUAL_DECIMALS, ...given.map(decimalsOf));
+  const isBetween = low?.isExclusive && high?.isExclusive;
+  const wanted = Math.max(USUAL_DECIMALS, ...given.map((value) => decimalsOf(value) + (isBetween ? 1 : 0)));
   const most = Math.max(0, Math.min(wanted, MAX_DIGITS - numWhole));
   const forms = Array.from({ length: most + 1 }, (_, decimals) =>
     scaledBetween(low, high, decimals, MAX_DIGITS - most),

@@ -5,9 +5,17 @@ import { expectedNames } from '../util/keys.ts';
 import { quote } from '../util/quote.ts';
 import { UnsupportedSchemaError } from './errors.ts';
 import { FORMATS } from './formats.ts';
-import { type Bound, decimalsOf, MAX_BOUND_DECIMALS } from './number-ranges.ts';
+import { type Bound, decimalsOf, MAX_BOUND_DECIMALS, MAX_WRITTEN } from './number-ranges.ts';
 import { type Place, placeIn, tooMuch } from './schema-document.ts';
-import { type Conjunction, type Facts, NO_FACTS, type Stated, TYPES, type TypeName } from './schema-facts.ts';
+import {
+  type Conjunction,
+  type Facts,
+  joinValues,
+  NO_FACTS,
+  type Stated,
+  TYPES,
+  type TypeName,
+} from './schema-facts.ts';
 import { SCHEMA_KEYWORDS } from './schema-keywords.ts';
 import { MAX_BOUND } from './text-reader.ts';
 
@@ -16,7 +24,7 @@ const KEYWORDS_OF: readonly (readonly [TypeName, readonly string[]])[] = [
   ['number', ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf']],
   ['string', ['minLength', 'maxLength', 'pattern', 'format']],
   ['array', ['items', 'prefixItems', 'additionalItems', 'minItems', 'maxItems', 'uniqueItems']],
-  ['object', ['properties', 'required', 'additionalProperties', 'minProperties', 'maxProperties']],
+  ['object', ['properties', 'required', 'additionalProperties', 'propertyNames', 'minProperties', 'maxProperties']],
 ];
 
 /**
@@ -49,7 +57,7 @@ function statedKeywords(schema: JsonObject): string[] {
  */
 export function readFacts(schema: JsonObject, place: Place): Facts {
   const reader = new KeywordReader(schema, place);
-  const isListed = Array.isArray(schema.items);
+  const isListed = reader.hasListedItems();
   const isInteger = reader.isOne('multipleOf');
   const named = reader.types();
   const types = isInteger && named === null ? TYPES.filter((type) => type !== 'number') : (named ?? TYPES);
@@ -70,6 +78,7 @@ export function readFacts(schema: JsonObject, place: Place): Facts {
     maxItems: reader.count('maxItems', Number.POSITIVE_INFINITY),
     isUnique: reader.flag('uniqueItems'),
     properties: reader.properties(),
+    isClosed: reader.has('properties'),
     additional: reader.schema('additionalProperties'),
     required: reader.names('required'),
     minProperties: reader.count('minProperties', 0),
@@ -104,24 +113,27 @@ class KeywordReader {
     const path = this.#place.path;
     const listed = this.#get('enum');
     if (listed !== undefined && !Array.isArray(listed)) throw this.#wrong('enum', 'a list of values');
-    if (!this.has('const')) return listed === undefined ? null : { value: listed, path };
-    const only = this.#get('const');
-    if (listed === undefined) return { value: [only], path };
-    throw this.#refuse('const', 'is beside enum: write one of them');
+    const only = this.has('const') ? { value: [this.#get('const')], path } : null;
+    return joinValues(listed === undefined ? null : { value: listed, path }, only);
   }
 
+  /** @param sign 1 for a lower bound, −1 for an upper one. */
   bound(inclusive: string, exclusive: string, sign: 1 | -1): Bound | null {
-    const at = this.#number(inclusive);
-    const beyond = this.#number(exclusive);
+    const at = this.#bound(inclusive, sign);
+    const beyond = this.#bound(exclusive, sign);
     if (at === null && beyond === null) return null;
     const isExclusive = at === null || (beyond !== null && sign * beyond >= sign * at);
     return { value: (isExclusive ? beyond : at) ?? 0, isExclusive };
   }
 
-  #number(keyword: string): number | null {
+  #bound(keyword: string, sign: 1 | -1): number | null {
     const value = this.#get(keyword);
     if (value === undefined) return null;
     if (typeof value !== 'number') throw this.#wrong(keyword, 'a number');
+    if (sign * value > MAX_WRITTEN) {
+      const problem = `is ${value}, beyond which no number is written, expected ${sign * MAX_WRITTEN} at the utmost`;
+      throw this.#refuse(keyword, problem, sign * MAX_WRITTEN);
+    }
     if (decimalsOf(value) > MAX_BOUND_DECIMALS)
       throw this.#refuse(keyword, `is ${value}, expected at most ${MAX_BOUND_DECIMALS} decimals`, MAX_BOUND_DECIMALS);
     return value;
@@ -141,6 +153,13 @@ class KeywordReader {
       throw this.#wrong(keyword, 'an integer ≥ 0');
     if (value > MAX_BOUND) throw this.#refuse(keyword, `is ${value}, expected at most ${MAX_BOUND}`, MAX_BOUND);
     return value;
+  }
+
+  /** Tells whether `items` is a list, as drafts before `prefixItems` have it. */
+  hasListedItems(): boolean {
+    const isListed = Array.isArray(this.#get('items'));
+    if (isListed && this.has('prefixItems')) throw this.#refuse('prefixItems', 'is beside a list of items: write one');
+    return isListed;
   }
 
   flag(keyword: string): boolean {

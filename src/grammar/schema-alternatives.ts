@@ -57,6 +57,7 @@ export class SchemaAlternatives {
     const within = new Set(open).add(schema);
     checkKeywords(schema, path);
     let facts = [readFacts(schema, place)];
+    if (schema.propertyNames !== undefined) facts = this.#join(facts, [this.#ofNames(place, within)], place);
     if (schema.$ref !== undefined) {
       const target = resolveReference(this.#root, schema.$ref, path);
       facts = this.#join(facts, this.#ofOne(target, within), place);
@@ -70,6 +71,22 @@ export class SchemaAlternatives {
       facts = options.flat();
     }
     return facts;
+  }
+
+  /** Reads `propertyNames`: all names, or some of which each is a property of any value. */
+  #ofNames(place: Place, open: ReadonlySet<unknown>): Facts {
+    const names = placeIn(place, 'propertyNames');
+    const ofTexts = this.#ofOne(names, open).filter(({ types }) => types.has('string'));
+    if (ofTexts.some(({ spokenOf }) => spokenOf.has('string')))
+      throw new UnsupportedSchemaError(
+        place.path,
+        'propertyNames',
+        'is supported for a list of names and for any text',
+      );
+    if (ofTexts.some(({ values }) => values === null)) return NO_FACTS;
+    const listed = ofTexts.flatMap(({ values }) => values?.value.filter((value) => typeof value === 'string') ?? []);
+    const properties = new Map(listed.map((name) => [name, []]));
+    return { ...NO_FACTS, properties, isClosed: true, additional: [{ ...names, schema: false }] };
   }
 
   #join(a: readonly Facts[], b: readonly Facts[], { path }: Place): Facts[] {

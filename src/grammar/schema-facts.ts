@@ -44,6 +44,8 @@ export interface Facts {
   readonly maxItems: number;
   readonly isUnique: boolean;
   readonly properties: ReadonlyMap<string, Conjunction>;
+  /** Properties were given, if only none: where `additional` is null, there are no others. */
+  readonly isClosed: boolean;
   /** Schemas of other properties; null where nothing was said. */
   readonly additional: Conjunction | null;
   readonly required: ReadonlySet<string>;
@@ -59,7 +61,7 @@ export const NO_FACTS: Facts = {
   values: null,
   ...{ low: null, high: null, minLength: 0, maxLength: Number.POSITIVE_INFINITY, pattern: null, format: null },
   ...{ prefix: [], rest: null, minItems: 0, maxItems: Number.POSITIVE_INFINITY, isUnique: false },
-  ...{ properties: new Map(), additional: null, required: new Set() },
+  ...{ properties: new Map(), isClosed: false, additional: null, required: new Set() },
   ...{ minProperties: 0, maxProperties: Number.POSITIVE_INFINITY },
 };
 
@@ -90,6 +92,7 @@ export function joinFacts(a: Facts, b: Facts): Facts {
     maxItems: Math.min(a.maxItems, b.maxItems),
     isUnique: a.isUnique || b.isUnique,
     properties: new Map(Array.from(names, (name) => [name, [...propertyOf(a, name), ...propertyOf(b, name)]])),
+    isClosed: a.isClosed || b.isClosed,
     additional: both(a.additional, b.additional),
     required: a.required.union(b.required),
     minProperties: Math.max(a.minProperties, b.minProperties),
@@ -132,7 +135,8 @@ function joinTypes(a: ReadonlySet<TypeName>, b: ReadonlySet<TypeName>): Readonly
   return new Set(TYPES.filter((type) => includesType(a, type) && includesType(b, type)));
 }
 
-function joinValues(a: Facts['values'], b: Facts['values']): Facts['values'] {
+/** Joins two lists of values: those that are in both. */
+export function joinValues(a: Facts['values'], b: Facts['values']): Facts['values'] {
   if (a === null || b === null) return a ?? b;
   const known = new Set(b.value.map(canonical));
   return { value: a.value.filter((value) => known.has(canonical(value))), path: b.path };

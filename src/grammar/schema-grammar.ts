@@ -45,7 +45,7 @@ export function schemaGrammar(schema: unknown): Grammar {
     if (error instanceof GrammarLimitError)
       throw new UnsupportedSchemaError('#', null, `is too large: ${error.message}`, error.limit, error);
     if (error instanceof GrammarRuleError)
-      throw new UnsupportedSchemaError('#', null, 'is one that no value fits', null, error);
+      throw new UnsupportedSchemaError('#', null, 'is one that no value fits, or none that is written', null, error);
     throw error;
   }
 }

@@ -37,6 +37,10 @@ export function objectExpression(facts: Facts, path: string, rules: SchemaRules)
     const problem = `is ${minProperties}: free keys may repeat; it needs as many required ones, or additionalProperties: false`;
     throw new UnsupportedSchemaError(path, 'minProperties', problem);
   }
+  if (free === null && facts.additional === null && minProperties > names.length) {
+    const problem = `is ${minProperties} beside ${names.length} properties: other keys need additionalProperties`;
+    throw new UnsupportedSchemaError(path, 'minProperties', problem);
+  }
   const states = new ObjectStates(facts, path, members, free, rules);
   return bracketed('{', states.from(0, 0), '}');
 }
@@ -99,8 +103,8 @@ class ObjectStates {
 
 /** Makes the expression of a key that no property has, and its value; null where there are no such keys. */
 function freeMember(facts: Facts, names: readonly string[], rules: SchemaRules): Expression | null {
-  const { additional, properties } = facts;
-  if (additional === null && properties.size > 0) return null;
+  const { additional, isClosed } = facts;
+  if (additional === null && isClosed) return null;
   const value = rules.valueOf(additional ?? []);
   if (value === NOTHING) return null;
   return rules.add(sequence(text('"'), otherKey(names, rules), COLON, value));

@@ -48,14 +48,14 @@ describe('the JSON Schema Test Suite', () => {
     );
   });
 
-  test('of the draft 2020-12 has 158 schemas that are enforced, 4 without a judge, and 238 whose refusal names the keyword', () => {
-    expect(DRAFT_2020_12.cases.length).toBe(158);
+  test('of the draft 2020-12 has 160 schemas that are enforced, 4 without a judge, and 236 whose refusal names the keyword', () => {
+    expect(DRAFT_2020_12.cases.length).toBe(160);
     expect(DRAFT_2020_12.unjudged.length).toBe(4);
     expect(countsOf(DRAFT_2020_12.refusals)).toEqual(
       [
-        ...['$ref 48', 'unevaluatedProperties 31', 'unevaluatedItems 20', 'if 17', 'contains 16', 'not 12'],
+        ...['$ref 48', 'unevaluatedProperties 32', 'unevaluatedItems 20', 'if 17', 'contains 16', 'not 12'],
         ...['patternProperties 15', 'format 10', 'oneOf 8', 'dependencies 7', 'dependentSchemas 7', 'multipleOf 7'],
-        ...['propertyNames 5', 'dependentRequired 4', '$dynamicAnchor 3', '$dynamicRef 3', 'contentMediaType 3'],
+        ...['propertyNames 2', 'dependentRequired 4', '$dynamicAnchor 3', '$dynamicRef 3', 'contentMediaType 3'],
         ...['then 3', 'uniqueItems 3', 'else 2', 'pattern 2', 'unknown-keyword 2', '$id 1', 'contentEncoding 1'],
         ...['maxContains 1', 'minContains 1'],
         // Schemas that no value fits.
