@@ -18,11 +18,6 @@ export function flagsOf(program: string, ...command: readonly string[]): Readonl
 }
 
 function readFlags(program: string, command: readonly string[]): ReadonlySet<string> {
-  // Programs of test/ are called with `--flag value` alone and have no help: their options stand in the file.
-  if (program.startsWith('test/')) {
-    const source = readFileSync(join(ROOT, program), 'utf8');
-    return new Set([...source.matchAll(/^ {4}(\w+): \{ type: /gm)].map(([, name]) => `--${name}`));
-  }
   const { stdout } = runNode([program, ...command, '--help']);
   return new Set([...stdout.matchAll(/^ {2,6}(--[\w-]+)/gm)].map(([, name = '']) => name));
 }

@@ -1,7 +1,8 @@
 // The kernels as real GPUs run them: compiles all shaders of GPT-2 124M and SmolLM2 135M for families of AMD's GPUs, without one, prints
 // registers, lanes and waits for memory, and fails where a figure is worse than its limit.
-//   node test/isa/run.ts [--family NAME]… [--update]
-import { parseArgs } from 'node:util';
+// `--help` lists the flags.
+import type { InferredOptionTypes } from 'yargs';
+import { runScript, type Script } from '../../bench/common/script.ts';
 import {
   compareMemory,
   MEMORY_FAMILY,
@@ -9,7 +10,7 @@ import {
   readMemory,
   writeMemory,
 } from '../../bench/estimate/memory-file.ts';
-import { runCommand } from '../../src/terminal/run-command.ts';
+import { nameListFlag, switchFlag } from '../../src/terminal/flags.ts';
 import { type DrmShim, FAMILIES, findShim, parseFamily } from './drm-shim.ts';
 import { figuresOf } from './figures.ts';
 import { compareLimits, type FamilyLimits, limitedFigures } from './limits.ts';
@@ -18,21 +19,28 @@ import { memoryOf } from './loops.ts';
 import { formatFamily } from './report.ts';
 import { type CompiledModel, runFamily } from './run-family.ts';
 
-const { values } = parseArgs({
-  options: {
-    /** Some of the families, by default all. */
-    family: { type: 'string', multiple: true, default: [...FAMILIES] },
-    /** Write the figures as the limits from now on, and the table of the shaders' use of memory. */
-    update: { type: 'boolean', default: false },
+const flags = {
+  family: { ...nameListFlag('family'), default: [...FAMILIES], describe: 'families of GPUs' },
+  update: {
+    ...switchFlag('update'),
+    describe: "write the figures as the limits from now on, and the table of the shaders' use of memory",
   },
-});
+};
+const script: Script<typeof flags> = {
+  usage:
+    'node test/isa/run.ts [flags]\n\nCompiles all shaders for families of GPUs, and compares registers, lanes and waits for memory with their limits.',
+  flags,
+};
 
-async function compileFamilies(shim: DrmShim, signal: AbortSignal): Promise<void> {
+/** Values of these flags by name. */
+type IsaArgs = InferredOptionTypes<typeof flags>;
+
+async function compileFamilies(args: IsaArgs, shim: DrmShim, signal: AbortSignal): Promise<void> {
   const limits = readLimits();
   const updated: Record<string, FamilyLimits> = { ...limits.families };
   const faults: string[] = [];
   let { driver } = limits;
-  for (const family of values.family.map(parseFamily)) {
+  for (const family of args.family.map(parseFamily)) {
     signal.throwIfAborted();
     const model = await runFamily(shim, family);
     const figures = figuresOf(model);
@@ -43,11 +51,11 @@ async function compileFamilies(shim: DrmShim, signal: AbortSignal): Promise<void
     driver = figures.driver;
     if (family !== MEMORY_FAMILY) continue;
     const table = memoryOfModel(model);
-    if (values.update) writeMemory(table);
+    if (args.update) writeMemory(table);
     else faults.push(...compareMemory(table, readMemory()));
   }
   if (driver !== limits.driver) console.log(`isa: the limits are figures of ${limits.driver}, not of ${driver}`);
-  if (values.update) {
+  if (args.update) {
     writeLimits({ driver, families: updated });
     console.log('isa: the figures are the limits from now on');
   } else if (faults.length > 0) {
@@ -62,8 +70,8 @@ function memoryOfModel({ driver, compiled }: CompiledModel): MemoryTable {
   return { driver, shaders: new Map([...compiled].map(([label, { blocks }]) => [label, memoryOf(blocks)])) };
 }
 
-await runCommand(async (signal) => {
+await runScript(script, async (args, signal) => {
   const shim = findShim();
-  if (typeof shim !== 'string') await compileFamilies(shim, signal);
+  if (typeof shim !== 'string') await compileFamilies(args, shim, signal);
   else console.log(`isa: skipped, for ${shim}; as root on Debian 12, sh .setup/isa.sh installs it`);
 });

@@ -1,30 +1,19 @@
 // The package on other runtimes and another WebGPU: the engine and structured output under Bun and Deno, the kernels and a forward pass on Deno's own
 // WebGPU, the page and the pages of other sites in Chromium, and the notebooks. What it finds is compared with Node and Dawn.
-//   node test/runtimes/run.ts [--out DIRECTORY]
 // A tool that is missing is told and left out; under CI it is a failure.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { runScript } from '../../bench/common/script.ts';
 import type { AdapterReport } from '../../bench/page/examine.ts';
-import { runCommand } from '../../src/terminal/run-command.ts';
+import { nameFlag } from '../../src/terminal/flags.ts';
 import { runPage } from './chromium.ts';
 import { compareTables } from './compare-tables.ts';
 import { tryForeignPages } from './foreign-pages.ts';
 import { examineReport, plantFaults } from './report-page.ts';
 import { useServerPage } from './server-page.ts';
 import { findPlaywright, findPython, findTool } from './tools.ts';
-
-const { values } = parseArgs({
-  options: {
-    /** Where reports and pictures are kept; a new directory by default. */
-    out: { type: 'string' },
-  },
-});
-
-const directory = values.out ?? mkdtempSync(join(tmpdir(), 'runtimes-'));
-mkdirSync(directory, { recursive: true });
 
 interface Tables {
   readonly report: AdapterReport;
@@ -137,7 +126,7 @@ function describe(report: AdapterReport, reference: AdapterReport): string {
   return `${cases} cases within their bounds on ${report.device.name}, ${equal} with Dawn's bits${others}`;
 }
 
-async function runAll(signal: AbortSignal): Promise<void> {
+async function runAll(directory: string, signal: AbortSignal): Promise<void> {
   const [deno, bun, chromium, playwright] = [
     findTool('deno'),
     findTool('bun'),
@@ -238,8 +227,20 @@ async function runAll(signal: AbortSignal): Promise<void> {
   });
 }
 
-await runCommand(async (signal) => {
-  await runAll(signal);
+const flags = {
+  out: {
+    ...nameFlag('out'),
+    defaultDescription: 'a new one',
+    describe: 'directory for the reports and pictures',
+  },
+};
+const usage =
+  'node test/runtimes/run.ts [flags]\n\nRuns the package on other runtimes and another WebGPU, and compares with Node and Dawn.';
+
+await runScript({ usage, flags }, async ({ out }, signal) => {
+  const directory = out ?? mkdtempSync(join(tmpdir(), 'runtimes-'));
+  mkdirSync(directory, { recursive: true });
+  await runAll(directory, signal);
   console.log(`runtimes: reports and pictures are in ${directory}`);
   if (faults.length === 0) return;
   console.error(`runtimes: FAILED: ${faults.join('; ')}`);

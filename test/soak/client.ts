@@ -59,9 +59,9 @@ export class SoakClient {
     this.#client = client;
   }
 
-  /** Calls until a time. */
-  async run(end: number, known: KnownCalls): Promise<void> {
-    while (performance.now() < end) {
+  /** Calls until it is over. */
+  async run(isOver: () => boolean, known: KnownCalls): Promise<void> {
+    while (!isOver()) {
       await this.#call(known).catch((error: unknown) => this.faults.push(String(error)));
     }
   }

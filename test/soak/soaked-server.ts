@@ -58,8 +58,8 @@ export class SoakedServer {
 
   /** Stops it by a signal; returns its exit code. */
   async stop(): Promise<number | null> {
-    const { exitCode } = this.#child;
-    if (exitCode !== null) return exitCode;
+    const { exitCode, signalCode } = this.#child;
+    if (exitCode !== null || signalCode !== null) return exitCode;
     this.#child.kill('SIGTERM');
     const [code] = await once(this.#child, 'exit');
     return code;
