@@ -9,10 +9,11 @@ import { integerFlag, modelFlags, modelOptions, quietFlag, switchFlag, textFlag,
 import { modelName, openModel } from '../terminal/open-model.ts';
 import { describeError } from '../terminal/run-command.ts';
 import { StatusLine } from '../terminal/status-line.ts';
+import { count } from '../util/count.ts';
 import { variable } from '../util/environment.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { answerPrinter } from './chat/answer-printer.ts';
-import { type Chat, completeCommand, count, LEAVE, runChatCommand } from './chat/commands.ts';
+import { type Chat, completeCommand, LEAVE, runChatCommand } from './chat/commands.ts';
 import { type Lines, readEntry } from './chat/lines.ts';
 import { answerFlags } from './chat/params.ts';
 import { PipedLines } from './chat/piped-lines.ts';

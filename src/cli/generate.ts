@@ -28,10 +28,11 @@ import { StatusLine } from '../terminal/status-line.ts';
 import { TraceFile } from '../terminal/trace-file.ts';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { RoseinferError } from '../util/errors.ts';
+import { count } from '../util/count.ts';
 import { drawSeed } from '../util/rng.ts';
 import { defineCommand } from './command.ts';
 import { type CompletionWriter, jsonWriter, logprobsWriter, plainWriter } from './generate/completion-writers.ts';
+import { CutJsonError, isCutJson } from './generate/cut-json.ts';
 import { readPrompt } from './generate/read-prompt.ts';
 import { readSchema } from './generate/read-schema.ts';
 import { generationFlags, idleGenerationFlags, samplingOf } from './generation-flags.ts';
@@ -110,17 +111,8 @@ async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> 
       : plainWriter(print);
   const responses = await streamText(engine, request, writer);
   if (args.verbose || process.stderr.isTTY) status.say(describeResponses(responses));
-  const cut = responses.find(({ finishReason }) => schema !== null && finishReason === 'length');
-  if (cut !== undefined) throw new CutJsonError(cut.ids.length);
-}
-
-/** Error of a completion that a schema was given for, and that has no end. */
-class CutJsonError extends RoseinferError {
-  constructor(numTokens: number) {
-    super(
-      `a completion was cut after ${numTokens} tokens, within its JSON: raise --max-new-tokens, or bound the schema's texts and lists`,
-    );
-  }
+  const cut = schema === null ? undefined : responses.find(isCutJson);
+  if (cut !== undefined) throw new CutJsonError(cut);
 }
 
 function compilerFor({ tokenizer, config, runner }: LoadedModel): GrammarCompiler {
@@ -191,7 +183,7 @@ function describeResponses(responses: readonly FinishedRequest[]): string {
   const [{ promptTokens, seed, finishReason, stopReason }] = [responses[0]!];
   const end = ` · ended by ${finishReason}${stopReason === null ? '' : ` ${JSON.stringify(stopReason)}`}`;
   return (
-    `generated: ${numTokens} tokens after ${promptTokens} in ${seconds.toFixed(2)} s · ${(numTokens / seconds).toFixed(2)} tokens/s` +
+    `generated: ${count(numTokens, 'token')} after ${promptTokens} in ${seconds.toFixed(2)} s · ${(numTokens / seconds).toFixed(2)} tokens/s` +
     (responses.length === 1 ? ` · seed ${seed}${end}` : ` · ${responses.length} completions`)
   );
 }

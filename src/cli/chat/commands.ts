@@ -1,6 +1,7 @@
 // Commands of a chat, in one table: help, completion and the document are made from it.
 import type { ChatFormat } from '../../engine/chat.ts';
 import { UsageError } from '../../terminal/flag-words.ts';
+import { count } from '../../util/count.ts';
 import { nearestName } from '../../util/keys.ts';
 import { quote } from '../../util/quote.ts';
 import { type GenerationArgs, samplingOf } from '../generation-flags.ts';
@@ -113,11 +114,6 @@ export async function runChatCommand(name: string, argument: string, chat: Chat)
 export function completeCommand(line: string): [matches: string[], line: string] {
   const names = Object.keys(CHAT_COMMANDS).map((name) => `/${name}`);
   return [line.startsWith('/') ? names.filter((name) => name.startsWith(line)) : [], line];
-}
-
-/** Writes a number with its noun. */
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 async function save(path: string, { session, say }: Chat, mayReplace: boolean): Promise<void> {
