@@ -1,8 +1,8 @@
 // Benchmark of quality: f16, q8 and q4 weights against f32, in the predictions of a text. `--help` lists its flags.
 import { deviceFlags, integerFlag, modelFlags, nameFlag } from '../src/terminal/flags.ts';
+import { readTextFile } from '../src/terminal/read-text.ts';
 import { formatFigure, formatPercent } from '../src/util/figures.ts';
 import { runScript } from './common/script.ts';
-import { readText } from './common/utf8.ts';
 import { measureWeightQuality } from './experiments/weight-quality.ts';
 import { formatRow } from './report/table.ts';
 
@@ -22,7 +22,7 @@ const script = {
 };
 
 await runScript(script, async (args, signal) => {
-  const text = await readText('--text', args.text, signal);
+  const text = await readTextFile({ flag: '--text', path: args.text, expected: 'a text file' }, signal);
   const rows = await measureWeightQuality({ ...args, text, signal });
   console.log(formatRow(['weights', 'tokens', 'perplexity', 'increase', 'KL'], WIDTHS));
   for (const { dtype, tokens, perplexity, perplexityIncrease, kl } of rows) {

@@ -1,10 +1,10 @@
 // Files of JSON objects, one a line. They are read as a stream of bytes: memory holds one line and the values of those
 // before it, and another encoding than UTF-8 is refused instead of guessed.
+import { openInput } from '../../src/terminal/input-file.ts';
+import { decodeUtf8, isUtf16 } from '../../src/terminal/read-text.ts';
 import { RoseinferError } from '../../src/util/errors.ts';
 import { parseJsonObject } from '../../src/util/json.ts';
 import { quote } from '../../src/util/quote.ts';
-import { openInput } from '../common/input-file.ts';
-import { decodeUtf8, isUtf16 } from '../common/utf8.ts';
 
 /** Object of a line, its values unchecked. */
 export type JsonObject = Readonly<Record<string, unknown>>;

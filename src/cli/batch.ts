@@ -7,7 +7,7 @@ import { nameFlag, quietFlag, seedFlag, switchFlag } from '../terminal/flags.ts'
 import { checkOutputs } from '../terminal/output-file.ts';
 import { StatusLine } from '../terminal/status-line.ts';
 import { RoseinferError } from '../util/errors.ts';
-import { lockOutput, openInput, STANDARD, scanFile } from './batch/batch-files.ts';
+import { lockOutput, openCalls, STANDARD, scanFile } from './batch/batch-files.ts';
 import { EngineAnswers } from './batch/engine-answers.ts';
 import { engineFlags } from './batch/engine-flags.ts';
 import type { Answers } from './batch/line-answer.ts';
@@ -63,14 +63,16 @@ const MAX_LINE = SERVER_DEFAULTS.maxBody;
 /**
  * Answers every line that has no result yet.
  *
- * @throws BatchErrorsError when lines have errors; OtherRunError for results of another run; BatchFileError; ResultFileError.
+ * @throws BatchErrorsError when lines have errors; OtherRunError for results of another run; InputFileError; BatchFileError; ResultFileError.
  */
 async function batch(args: BatchArgs, signal: AbortSignal): Promise<void> {
   const { input, output, ordered = false, overwrite = false } = args;
   await using files = new AsyncDisposableStack();
   const isFile = output !== STANDARD;
   if (isFile) {
-    await checkOutputs({ '--output': output }, { '--input': input, '--model': await modelFiles(args.model) });
+    const inputs = { '--input': input, '--chat-template': args['chat-template'], '--creds': args.creds };
+    const others = { '--queue-ca': args['queue-ca'], '--model': await modelFiles(args.model) };
+    await checkOutputs({ '--output': output }, { ...inputs, ...others });
     files.use(await lockOutput(output));
   }
   const scan = await scanFile(input, MAX_LINE, signal);
@@ -88,7 +90,7 @@ async function batch(args: BatchArgs, signal: AbortSignal): Promise<void> {
   let report: string | null = null;
   try {
     await runBatch({
-      input: (abort) => openInput(input, scan, abort),
+      input: (abort) => openCalls(input, scan, abort),
       maxLine: MAX_LINE,
       answer: (call) => answers.answer(call),
       results: file ?? new StdoutResults(),
@@ -130,7 +132,7 @@ async function openAnswers(args: BatchArgs, { parts, signal, status, say }: Open
     const idle = Object.keys(engineFlags).find((flag) => Reflect.get(args, flag) !== undefined);
     if (idle !== undefined) throw new UsageError(`--${idle} is given with --queue, expected it of the workers`);
     const access = { creds: args.creds, ca: args['queue-ca'] };
-    const queue = await openQueue(address, { ...access, onNotice: say });
+    const queue = await openQueue(address, { ...access, signal, onNotice: say });
     return parts.use(new QueueAnswers(queue, fingerprint ?? ANY));
   }
   const idle = (['fingerprint', 'creds', 'queue-ca'] as const).find((flag) => args[flag] !== undefined);

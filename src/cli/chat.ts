@@ -5,7 +5,16 @@ import { contextOf } from '../core/runner.ts';
 import { Engine } from '../engine/engine.ts';
 import type { LoadedModel } from '../load-model.ts';
 import { nameFlags } from '../terminal/flag-names.ts';
-import { integerFlag, modelFlags, modelOptions, quietFlag, switchFlag, textFlag, tuneFlag } from '../terminal/flags.ts';
+import {
+  chatTemplateFlag,
+  integerFlag,
+  modelFlags,
+  modelOptions,
+  quietFlag,
+  switchFlag,
+  textFlag,
+  tuneFlag,
+} from '../terminal/flags.ts';
 import { modelName, openModel } from '../terminal/open-model.ts';
 import { describeError } from '../terminal/run-command.ts';
 import { StatusLine } from '../terminal/status-line.ts';
@@ -29,6 +38,7 @@ const chatFlags = {
   ...answerFlags,
   'max-model-len': { ...integerFlag('max-model-len', 2), describe: 'longest context, in tokens' },
   ...modelFlags,
+  ...chatTemplateFlag,
   ...tuneFlag,
   verbose: {
     ...switchFlag('verbose'),
@@ -111,6 +121,7 @@ async function openChatModel(args: ChatArgs, signal: AbortSignal): Promise<Loade
   using status = StatusLine.of(args);
   return await openModel(args.model, {
     ...modelOptions(args),
+    chatTemplate: args['chat-template'],
     tune: args.tune,
     maxBatchSize: 1,
     maxModelLen: args['max-model-len'],

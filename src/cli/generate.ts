@@ -12,6 +12,7 @@ import type { LoadedModel } from '../load-model.ts';
 import { modelFiles } from '../models/model-files.ts';
 import { UsageError } from '../terminal/flag-words.ts';
 import {
+  chatTemplateFlag,
   integerFlag,
   modelFlags,
   modelOptions,
@@ -60,6 +61,7 @@ const generateFlags = {
     describe: 'show how likely each token was: by colours on a terminal, else in a table',
   },
   ...modelFlags,
+  ...chatTemplateFlag,
   ...tuneFlag,
   ...traceFlag,
   verbose: { ...switchFlag('verbose'), describe: 'print memory, model, speed and seed on stderr' },
@@ -81,14 +83,17 @@ const MAX_COMPILE_MS = 30_000;
  * CutJsonError for JSON that was cut.
  */
 async function generate(args: GenerateArgs, signal: AbortSignal): Promise<void> {
-  await checkOutputs({ '--trace': args.trace }, { '--model': await modelFiles(args.model), '--schema': args.schema });
+  const { file, schema: schemaFile, 'chat-template': template } = args;
+  const inputs = { '--file': file, '--schema': schemaFile, '--chat-template': template };
+  await checkOutputs({ '--trace': args.trace }, { '--model': await modelFiles(args.model), ...inputs });
   const { n = 1, json = false } = args;
-  const schema = args.schema === undefined ? null : await readSchema(args.schema);
+  const schema = schemaFile === undefined ? null : await readSchema(schemaFile, signal);
   const prompt = await readPrompt(args, signal);
   await using trace = args.trace === undefined ? null : new TraceFile(args.trace, signal);
   using status = StatusLine.of(args);
   await using model = await openModel(args.model, {
     ...modelOptions(args),
+    chatTemplate: args['chat-template'],
     tune: args.tune,
     maxBatchSize: Math.min(n, MAX_BATCH_SIZE),
     signal,
@@ -199,8 +204,10 @@ export const generateCommand = defineCommand({
     ['roseinfer generate --temperature 0 < story.txt | head -1', 'from stdin, into a pipe'],
     ['roseinfer generate -- "--- a prompt that begins with dashes"', 'after -- no word is a flag'],
   ],
-  check: ({ system, chat }) => {
-    if (system !== undefined && !chat) throw new UsageError('--system is without --chat, expected both');
+  check: ({ chat, ...args }) => {
+    if (chat) return;
+    const alone = (['system', 'chat-template'] as const).find((flag) => args[flag] !== undefined);
+    if (alone !== undefined) throw new UsageError(`--${alone} is without --chat, expected both`);
   },
   idle: idleGenerationFlags,
   run: generate,

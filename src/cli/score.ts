@@ -101,7 +101,8 @@ async function score(args: ScoreArgs, signal: AbortSignal): Promise<void> {
 }
 
 async function readInput(file: string | undefined, signal: AbortSignal): Promise<string> {
-  if (file !== undefined && file !== STDIN) return await readTextFile('--file', file, 'a text file', signal);
+  if (file !== undefined && file !== STDIN)
+    return await readTextFile({ flag: '--file', path: file, expected: 'a text file' }, signal);
   if (file === undefined && process.stdin.isTTY)
     throw new UsageError('--file is missing, expected a file or a text on stdin');
   return await readStdin(signal);

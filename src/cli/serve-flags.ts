@@ -1,13 +1,11 @@
 // The flags of `roseinfer serve`, and the options that they become.
-import { readFile } from 'node:fs/promises';
 import type { InferredOptionTypes } from 'yargs';
 import type { LoadModelOptions } from '../runtime/load-options.ts';
 import { queuePolicyNames, schedulerNames } from '../scheduler/create-scheduler.ts';
-import { keysOf } from '../server/access/keys.ts';
+import { Keys, keysOf } from '../server/access/keys.ts';
 import { LOG_LEVELS } from '../server/log.ts';
 import type { ServerEngineOptions } from '../server/server.ts';
 import { SERVER_DEFAULTS, type ServerOptions } from '../server/server-options.ts';
-import { UsageError } from '../terminal/flag-words.ts';
 import {
   chatTemplateFlag,
   choiceFlag,
@@ -22,7 +20,10 @@ import {
   switchFlag,
   tuneFlag,
 } from '../terminal/flags.ts';
+import { InputFileError } from '../terminal/input-file.ts';
+import { readTextFile } from '../terminal/read-text.ts';
 import { variable } from '../util/environment.ts';
+import { RangeValueError } from '../util/errors.ts';
 
 const MAX_PORT = 65_535;
 const MAX_QUEUE = 512;
@@ -121,19 +122,21 @@ export type ServeArgs = InferredOptionTypes<typeof serveFlags>;
 /**
  * Reads the keys of callers, from the environment and from a file.
  *
- * @throws UsageError for a file that can't be read or has none.
+ * @throws InputFileError for a file that can't be read, has no key, or one that no header can carry; the signal's reason.
  */
-export async function readKeys(file: string | undefined): Promise<string[]> {
+export async function readKeys(path: string | undefined, signal: AbortSignal): Promise<string[]> {
   const own = variable(KEY_VARIABLE);
   const keys = own === undefined ? [] : [own];
-  if (file === undefined) return keys;
-  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new UsageError(`--api-key-file can't be read (${cause.code ?? 'unknown'}), expected a file of keys`, {
-      cause,
-    });
-  });
-  const listed = keysOf(text);
-  if (listed.length === 0) throw new UsageError('--api-key-file has no key, expected one a line');
+  if (path === undefined) return keys;
+  const file = { flag: '--api-key-file', path, expected: 'a file of keys, one a line' };
+  const listed = keysOf(await readTextFile(file, signal));
+  if (listed.length === 0) throw new InputFileError(file, `, which has no key, expected ${file.expected}`);
+  try {
+    new Keys(listed);
+  } catch (error) {
+    if (!(error instanceof RangeValueError)) throw error;
+    throw InputFileError.ofValue(file, error);
+  }
   return [...keys, ...listed];
 }
 

@@ -25,7 +25,7 @@ import {
  * @throws OpenServerError for an address that others reach, without a key; ListenError for one that is taken; what `loadModel` and `InferenceServer.start` throw.
  */
 async function serve(args: ServeArgs, signal: AbortSignal): Promise<typeof STOPPED> {
-  const options = serverOptions(args, await readKeys(args['api-key-file']));
+  const options = serverOptions(args, await readKeys(args['api-key-file'], signal));
   checkAccess(options);
   // Before the model is loaded.
   await checkCanListen(options);

@@ -33,6 +33,7 @@ async function worker(args: WorkerArgs, signal: AbortSignal): Promise<typeof STO
   await using queue = await openQueue(args.queue, {
     creds: args.creds,
     ca: args['queue-ca'],
+    signal,
     onNotice: say,
   });
   await using answers = await EngineAnswers.open(args, { signal, status });

@@ -8,7 +8,9 @@ import { clip, quote } from '../util/quote.ts';
 export class NoChatTemplateError extends RoseinferError {
   /** @param model its name, where it is known. */
   constructor(model = 'the model') {
-    super(`${model} has no chat template, expected one in chat_template.jinja, tokenizer_config.json or its GGUF file`);
+    super(
+      `${model} has no chat template, expected one in chat_template.jinja, tokenizer_config.json, its GGUF file or chatTemplate`,
+    );
   }
 }
 

@@ -4,6 +4,8 @@ import { yieldToAdapter } from '../gpu/host-priority.ts';
 import { type LoadedModel, loadModel } from '../load-model.ts';
 import type { LoadModelOptions, LoadProgress } from '../runtime/load-options.ts';
 import { formatBytes, type MemoryPlan } from '../runtime/memory-plan.ts';
+import { ChatTemplateError } from '../tokenizer/chat-template-errors.ts';
+import { InputFileError } from './input-file.ts';
 import type { StatusLine } from './status-line.ts';
 
 /** Options of a model that a command opens. */
@@ -19,7 +21,7 @@ export interface OpenModelOptions extends Omit<LoadModelOptions, 'onNotice' | 'o
  * Loads a model for a command, the bundled one when `name` is undefined, and leaves the processor to a software adapter unless
  * `yieldToAdapter` is false.
  *
- * @throws what `loadModel` throws, and the signal's reason.
+ * @throws what `loadModel` throws, InputFileError for the file of `--chat-template`, and the signal's reason.
  */
 export async function openModel(name: string | undefined, options: OpenModelOptions): Promise<LoadedModel> {
   const { signal, status, log, ...rest } = options;
@@ -31,11 +33,19 @@ export async function openModel(name: string | undefined, options: OpenModelOpti
       signal.throwIfAborted();
       status.show(describeProgress(progress), progress.done / progress.total);
     },
+  }).catch((error: unknown) => {
+    throw ofTemplateFlag(error, rest.chatTemplate);
   });
   status.clear();
   if (rest.yieldToAdapter ?? true) yieldToAdapter(model.device.traits);
   log(describeModel(modelName(name), model));
   return model;
+}
+
+/** Names the flag in an error of the template's file, which the library knows by its path. */
+function ofTemplateFlag(error: unknown, path: string | undefined): unknown {
+  if (!(error instanceof ChatTemplateError) || error.path !== path) return error;
+  return InputFileError.of({ flag: '--chat-template', path }, error);
 }
 
 function describeProgress({ phase, done, total }: LoadProgress): string {

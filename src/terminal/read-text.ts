@@ -1,38 +1,65 @@
-// Texts of a command line: the file of a flag, or stdin, in UTF-8. A byte order mark is dropped.
-import { readFile } from 'node:fs/promises';
+// Texts of a command line: the file of a flag, or stdin, in UTF-8. Other bytes are refused: Node's own decoding would replace them by
+// U+FFFD without a word. A byte order mark is dropped.
 import { addAbortSignal } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { quote } from '../util/quote.ts';
-import { codeOf } from '../util/regular-file.ts';
-import { UsageError } from './flag-words.ts';
+import { RoseinferError } from '../util/errors.ts';
+import { type JsonObject, parseJsonObject } from '../util/json.ts';
+import { type InputFile, InputFileError, readInput } from './input-file.ts';
+
+/** Error of a stdin that has no text. */
+export class StdinError extends RoseinferError {}
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** Decodes bytes, skipping a byte order mark. @throws TypeError when they are not UTF-8. */
+export function decodeUtf8(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
+/** Tells whether a text starts as UTF-16 does: with its byte order mark, or a first character with a zero byte. */
+export function isUtf16(bytes: Uint8Array): boolean {
+  const [first, second] = bytes;
+  const isMarked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  return isMarked || first === 0 || second === 0;
+}
 
 /**
- * Reads the file of a flag.
+ * Reads the text of a file that a flag names.
  *
- * @param expected names the file, for the error.
- * @throws UsageError for a file that can't be read, or is no UTF-8; the signal's reason.
+ * @throws InputFileError when it can't be read or is not UTF-8; the signal's reason.
  */
-export async function readTextFile(flag: string, path: string, expected: string, signal: AbortSignal): Promise<string> {
-  const bytes = await readFile(path, { signal }).catch((cause: unknown) => {
-    signal.throwIfAborted();
-    throw new UsageError(`${flag} is ${quote(path)} (${codeOf(cause)}), expected ${expected}`, { cause });
+export async function readTextFile(file: InputFile, signal: AbortSignal): Promise<string> {
+  return decode(await readInput(file, signal), (found, cause) => {
+    return new InputFileError(file, `, which is ${found}, expected ${EXPECTED}`, { cause });
   });
-  return decode(bytes, `${flag} is ${quote(path)}, which`);
+}
+
+/**
+ * Reads the JSON object of a file that a flag names.
+ *
+ * @throws InputFileError when it can't be read or has none; the signal's reason.
+ */
+export async function readJsonFile(file: InputFile, signal: AbortSignal): Promise<JsonObject> {
+  return parseJsonObject(await readTextFile(file, signal), 'file', (problem) => InputFileError.of(file, problem));
 }
 
 /**
  * Reads stdin to its end.
  *
- * @throws UsageError for bytes that are no UTF-8; the signal's reason.
+ * @throws StdinError for bytes that are no UTF-8; the signal's reason.
  */
 export async function readStdin(signal: AbortSignal): Promise<string> {
-  return decode(await buffer(addAbortSignal(signal, process.stdin)), 'stdin');
+  const bytes = await buffer(addAbortSignal(signal, process.stdin));
+  return decode(bytes, (found, cause) => new StdinError(`stdin is ${found}, expected ${EXPECTED}`, { cause }));
 }
 
-function decode(bytes: Uint8Array, subject: string): string {
+const EXPECTED = 'a text in UTF-8';
+
+function decode(bytes: Uint8Array, toError: (found: string, cause?: unknown) => Error): string {
+  if (isUtf16(bytes)) throw toError('UTF-16');
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return decodeUtf8(bytes);
   } catch (cause) {
-    throw new UsageError(`${subject} is no UTF-8, expected a text in UTF-8`, { cause });
+    throw toError('no UTF-8', cause);
   }
 }

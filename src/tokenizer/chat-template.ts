@@ -98,12 +98,20 @@ export class ChatTemplate implements Disposable {
   }
 
   /**
-   * Reads a template from a file of its own.
+   * Reads a template from a file of its own, and renders a short chat with it, so that a malformed one is not found by the first caller.
    *
-   * @throws ChatTemplateError for a file that can't be read, and for a template that is no text or too long.
+   * @throws ChatTemplateError for a file that can't be read, and for a template that is no text, too long or malformed.
    */
   static async fromFile(path: string, tokenizer: Tokenizer): Promise<ChatTemplate> {
-    return new ChatTemplate(await readTemplateFile(path), tokenizer);
+    const template = new ChatTemplate(await readTemplateFile(path), tokenizer);
+    try {
+      await template.render([{ role: 'user', content: 'Hello' }]);
+    } catch (error) {
+      if (error instanceof ChatTemplateRefusal) return template;
+      template.close();
+      throw error;
+    }
+    return template;
   }
 
   /**

@@ -53,7 +53,7 @@ test('a line with an error is named, the others are done, and the exit code is 1
   expect({ status, errors }).toEqual({
     status: 1,
     errors: [
-      '/load "gone.json": file is missing, expected a JSON file',
+      '/load is "gone.json": file is missing, expected a JSON file',
       '/reset is before "all", expected nothing after it',
       'temperature is "hot", expected a finite number ≥ 0',
       '3 lines of stdin had errors',

@@ -1,6 +1,6 @@
 // Commands where files, disks and models are not as they should be: one line, the right exit code, and nothing lost. What is not here
-// stands in the test of the command: missing files, directories and other outputs in batch.test.ts, generate-process.test.ts,
-// score.test.ts and tune.test.ts, caches in pull.test.ts and models.test.ts, keys and ports in serve.test.ts.
+// stands in files.test.ts, or in the test of the command: other outputs in batch.test.ts, directories in tune.test.ts, caches in
+// pull.test.ts and models.test.ts, ports in serve.test.ts.
 // @module-tag sweep
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';

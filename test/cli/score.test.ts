@@ -85,14 +85,6 @@ test('prints the perplexity of a text, and how likely each token was', async () 
 });
 
 test.each<[args: readonly string[], input: string, message: string, status: number]>([
-  [['nowhere.txt'], '', '--file is "nowhere.txt" (ENOENT), expected a text file', 2],
-  [['src'], '', '--file is "src" (EISDIR), expected a text file', 2],
-  [
-    ['weights/tales/model.safetensors'],
-    '',
-    '--file is "weights/tales/model.safetensors", which is no UTF-8, expected a text in UTF-8',
-    2,
-  ],
   [[], '', 'text has no token, expected at least 2: the first is predicted by nothing', 1],
   [['-'], 'a', 'text has one token, expected at least 2: the first is predicted by nothing', 1],
   [['README.md', '--context', '4096'], '', "--context is 4096, expected at most 1024, the model's context here", 2],

@@ -15,6 +15,8 @@ test('the commands that the page prints do what it says', () => {
   const directory = temporaryDirectory();
   const calls = readDocument(PAGE).blocks.find(({ language }) => language === 'text')?.code ?? '';
   writeFileSync(join(directory, 'calls.jsonl'), calls);
+  const template = readDocument(PAGE).blocks.find(({ language }) => language === 'jinja')?.code ?? '';
+  writeFileSync(join(directory, 'roles.jinja'), template);
   writeFileSync(join(directory, 'questions.txt'), 'Who came?\n');
   const lines = shellLines.filter(({ place }) => place.startsWith(PAGE));
   expect(lines.length).toBeGreaterThan(0);

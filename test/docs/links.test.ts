@@ -49,7 +49,7 @@ test('every block is a program that is run, a command that is checked, or text',
   // Python stands in weights/gpt2/README.md alone, for a machine that has torch.
   // Configurations of nginx and Prometheus stand in docs/server.md, and are read by server-clients.test.ts; the JSON is the
   // schema of docs/structured-output.md, with which command-line.test.ts runs the commands after it.
-  expect([...new Set(languages)].toSorted()).toEqual(['json', 'nginx', 'python', 'sh', 'text', 'ts', 'yaml']);
+  expect([...new Set(languages)].toSorted()).toEqual(['jinja', 'json', 'nginx', 'python', 'sh', 'text', 'ts', 'yaml']);
 });
 
 test.each(pages)('$path opens with the question that it answers', ({ text }) => {

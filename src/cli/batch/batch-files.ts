@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
+import { InputFileError, openInput } from '../../terminal/input-file.ts';
 import { RoseinferError } from '../../util/errors.ts';
 import { FileLock } from '../../util/file-lock.ts';
 import { quote } from '../../util/quote.ts';
@@ -11,13 +12,13 @@ import { type InputScan, scanInput } from './scan-input.ts';
 /** Name of stdin as an input and of stdout as an output. */
 export const STANDARD = '-';
 
-/** Error of an input that can't be read, or an output that another run has. */
+/** Error of an output that another run has, or that is no file. */
 class BatchFileError extends RoseinferError {}
 
 /**
  * Reads an input to its end; returns null for stdin and pipes.
  *
- * @throws BatchFileError
+ * @throws InputFileError
  */
 export async function scanFile(input: string, maxLine: number, signal: AbortSignal): Promise<InputScan | null> {
   if (input === STANDARD) return null;
@@ -27,18 +28,30 @@ export async function scanFile(input: string, maxLine: number, signal: AbortSign
     return await scanInput(createReadStream(input, { signal }), maxLine);
   } catch (cause) {
     signal.throwIfAborted();
-    throw new BatchFileError(`--input is ${quote(input)} (${codeOf(cause)}), expected a file of JSON lines`, { cause });
+    throw unreadable(input, cause);
   }
 }
 
 /** Opens an input, up to the bytes that were read at first. */
-export function openInput(input: string, scan: InputScan | null, signal: AbortSignal): AsyncIterable<Uint8Array> {
+export function openCalls(input: string, scan: InputScan | null, signal: AbortSignal): AsyncIterable<Uint8Array> {
   if (input === STANDARD) return addAbortSignal(signal, process.stdin);
-  if (scan?.numBytes === 0) return nothing();
-  return createReadStream(input, { signal, ...(scan !== null && { end: scan.numBytes - 1 }) });
+  return readCalls(input, scan, signal);
 }
 
-async function* nothing(): AsyncGenerator<Uint8Array> {}
+/** @throws InputFileError; the signal's reason. */
+async function* readCalls(input: string, scan: InputScan | null, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  if (scan?.numBytes === 0) return;
+  try {
+    yield* scan === null ? await openInput(input, signal) : createReadStream(input, { signal, end: scan.numBytes - 1 });
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw unreadable(input, cause);
+  }
+}
+
+function unreadable(path: string, cause: unknown): InputFileError {
+  return InputFileError.unreadable({ flag: '--input', path, expected: 'a file of JSON lines' }, cause);
+}
 
 /**
  * Holds the lock of an output.

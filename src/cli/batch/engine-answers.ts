@@ -50,6 +50,7 @@ export class EngineAnswers implements Answers {
     const model = parts.use(
       await openModel(args.model, {
         ...modelOptions(args),
+        chatTemplate: args['chat-template'],
         tune: args.tune,
         maxBatchSize: args['max-batch-size'],
         maxModelLen: args['max-model-len'],

@@ -1,6 +1,6 @@
 // The flags of an engine that answers lines, which a batch has without a queue and a worker always.
 import type { InferredOptionTypes } from 'yargs';
-import { modelFlags, nameFlag, sizeFlags, tuneFlag } from '../../terminal/flags.ts';
+import { chatTemplateFlag, modelFlags, nameFlag, sizeFlags, tuneFlag } from '../../terminal/flags.ts';
 
 /** Flags of the engine and its model. */
 export const engineFlags = {
@@ -10,6 +10,7 @@ export const engineFlags = {
   },
   ...sizeFlags,
   ...modelFlags,
+  ...chatTemplateFlag,
   ...tuneFlag,
 };
 

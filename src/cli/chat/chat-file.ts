@@ -1,23 +1,14 @@
 // A chat as a file: the messages as OpenAI's calls have them, `{"messages": […]}`.
 import { UsageError } from '../../terminal/flag-words.ts';
-import { replaceFile } from '../../terminal/output-file.ts';
+import { InputFileError } from '../../terminal/input-file.ts';
+import { checkOutput, replaceFile } from '../../terminal/output-file.ts';
 import type { ChatMessage } from '../../tokenizer/chat-template.ts';
-import { RangeValueError, RoseinferError } from '../../util/errors.ts';
+import { RangeValueError } from '../../util/errors.ts';
+import type { JsonObject } from '../../util/json.ts';
 import { readJsonObject } from '../../util/json-file.ts';
 import { checkKeys, isRecord } from '../../util/keys.ts';
-import type { Problem } from '../../util/model-file-error.ts';
 import { quote } from '../../util/quote.ts';
 import { isAbsent } from '../../util/regular-file.ts';
-
-/** A file that holds no chat. */
-class ChatFileError extends RoseinferError {
-  readonly path: string;
-
-  constructor(path: string, { subject, found, expected, cause }: Problem) {
-    super(`/load ${quote(path)}: ${subject} is ${found}, expected ${expected}`, { cause });
-    this.path = path;
-  }
-}
 
 /**
  * Writes a chat, whole or not at all.
@@ -26,18 +17,34 @@ class ChatFileError extends RoseinferError {
  * @throws UsageError for a file that exists; OutputFileError.
  */
 export async function saveChat(path: string, messages: readonly ChatMessage[], mayReplace: boolean): Promise<void> {
+  await checkOutput('/save', path);
   if (!mayReplace && !(await isAbsent(path)))
     throw new UsageError(`/save is ${quote(path)}, which exists, expected a new file; /save! replaces it`);
   await replaceFile('/save', path, `${JSON.stringify({ messages }, null, 2)}\n`);
 }
 
 /**
- * Reads a chat.
+ * Reads a chat and has it taken up.
  *
- * @throws ChatFileError for a file that can't be read or is no JSON object; RangeValueError naming what is wrong in it.
+ * @param restore takes the messages, and throws RangeValueError for those that are no chat.
+ * @throws InputFileError for a file that can't be read or holds no chat.
  */
-export async function loadChat(path: string): Promise<ChatMessage[]> {
-  const chat = await readJsonObject(path, (problem) => new ChatFileError(path, problem));
+export async function loadChat(
+  path: string,
+  restore: (messages: readonly ChatMessage[]) => void,
+): Promise<ChatMessage[]> {
+  const file = { flag: '/load', path };
+  const chat = await readJsonObject(path, (problem) => InputFileError.of(file, problem));
+  try {
+    const messages = readMessages(chat);
+    restore(messages);
+    return messages;
+  } catch (error) {
+    throw error instanceof RangeValueError ? InputFileError.ofValue(file, error) : error;
+  }
+}
+
+function readMessages(chat: JsonObject): ChatMessage[] {
   checkKeys('the chat', chat, { messages: true });
   const { messages } = chat;
   if (!Array.isArray(messages) || messages.length === 0)

@@ -62,8 +62,7 @@ export const CHAT_COMMANDS: Readonly<Record<string, ChatCommand>> = {
     takes: 'FILE',
     meaning: 'goes on with the chat of a file',
     run: async (path, { session, say }) => {
-      const messages = await loadChat(path);
-      session.restore(messages);
+      const messages = await loadChat(path, (read) => session.restore(read));
       const isOpen = messages.at(-1)?.role === 'user';
       say(`read ${count(messages.length, 'message')}${isOpen ? '; /regenerate answers the last one' : ''}`);
     },

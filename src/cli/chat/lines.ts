@@ -1,5 +1,5 @@
 // Lines of the user, from wherever they come, and the entries that they make: a message of one line or several, or a command.
-import { UsageError } from '../../terminal/flag-words.ts';
+import { StdinError } from '../../terminal/read-text.ts';
 
 /** Result of a line that the user has given up. */
 export const CANCELLED = Symbol('cancelled');
@@ -33,7 +33,7 @@ const QUOTES = '"""';
  * Reads an entry, or null at the end. A line that ends with a backslash goes on in the next one; `"""` begins a message that the next
  * `"""` at the end of a line ends. What begins with a slash is a command; a message may begin with two for one.
  *
- * @throws UsageError for a message in `"""` that a file does not end; what `lines` throws.
+ * @throws StdinError for a message in `"""` that a file does not end; what `lines` throws.
  */
 export async function readEntry(lines: Lines): Promise<Entry | null> {
   for (;;) {
@@ -52,7 +52,7 @@ async function readQuoted(first: string, lines: Lines): Promise<Read> {
   let text = first.trimStart().slice(QUOTES.length);
   while (!text.trimEnd().endsWith(QUOTES)) {
     const next = await lines.next(true);
-    if (next === END && !lines.isTerminal) throw new UsageError('stdin ends in a message, expected """ after it');
+    if (next === END && !lines.isTerminal) throw new StdinError('stdin ends in a message, expected """ after it');
     if (typeof next !== 'string') return next;
     text += `\n${next}`;
   }

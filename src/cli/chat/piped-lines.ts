@@ -1,6 +1,6 @@
 // Lines of a file or a pipe, in UTF-8; Ctrl-C is then a signal, which ends the command.
 import { addAbortSignal, type Readable } from 'node:stream';
-import { UsageError } from '../../terminal/flag-words.ts';
+import { StdinError } from '../../terminal/read-text.ts';
 import { END, type Lines } from './lines.ts';
 
 /** The lines of a stream. */
@@ -14,7 +14,7 @@ export class PipedLines implements Lines {
     this.#signal = signal;
   }
 
-  /** @throws UsageError for bytes that are no UTF-8; the signal's reason. */
+  /** @throws StdinError for bytes that are no UTF-8; the signal's reason. */
   async next(): Promise<string | typeof END> {
     const { done, value } = await this.#lines.next().catch((error: unknown) => {
       this.#signal.throwIfAborted();
@@ -36,7 +36,7 @@ async function* readLines(stream: Readable): AsyncGenerator<string, void> {
     try {
       return decoder.decode(bytes, { stream: bytes !== undefined });
     } catch (cause) {
-      throw new UsageError('stdin is no UTF-8, expected a text in UTF-8', { cause });
+      throw new StdinError('stdin is no UTF-8, expected a text in UTF-8', { cause });
     }
   };
   let rest = '';

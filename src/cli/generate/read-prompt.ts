@@ -14,13 +14,14 @@ export interface PromptFlags {
 /**
  * Reads the prompt.
  *
- * @throws UsageError where there are two or none, for a file that can't be read, and for bytes that are no UTF-8.
+ * @throws UsageError where there are two or none; InputFileError or StdinError for a text that can't be read.
  */
 export async function readPrompt({ prompt, file }: PromptFlags, signal: AbortSignal): Promise<string> {
   if (prompt !== undefined && file !== undefined)
     throw new UsageError('--prompt is beside --file, expected one of them');
   if (file !== undefined && file !== STDIN) {
-    return withoutLineEnd(await readTextFile('--file', file, 'a file with a prompt', signal));
+    const text = await readTextFile({ flag: '--file', path: file, expected: 'a file with a prompt' }, signal);
+    return withoutLineEnd(text);
   }
   if (prompt !== undefined && prompt !== STDIN) return prompt;
   const isAsked = (prompt ?? file) !== undefined;

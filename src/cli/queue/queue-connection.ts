@@ -1,5 +1,4 @@
 // A connection to a queue. A server that is gone or full is waited for with a notice; what waiting can't mend is an error.
-import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import {
   AckPolicy,
@@ -13,24 +12,18 @@ import {
   StorageType,
   type StreamInfo,
 } from '@nats-io/jetstream';
-import { connect, credsAuthenticator, headers, type NatsConnection, nanos } from '@nats-io/transport-node';
+import { connect, headers, type NatsConnection, nanos } from '@nats-io/transport-node';
 import { quote } from '../../util/quote.ts';
-import { codeOf } from '../../util/regular-file.ts';
 import { ACK_WAIT_MS } from './job.ts';
+import type { QueueAccess } from './queue-access.ts';
 import type { QueueAddress } from './queue-address.ts';
-import { AccessFileError, messageOf, QueueError } from './queue-error.ts';
+import { messageOf, QueueError } from './queue-error.ts';
 import { Subjects } from './subjects.ts';
 
-/** Ways in to a server, each a path. */
-export interface QueueAccess {
-  /** Credentials of NATS. */
-  readonly creds?: string | undefined;
-  /** Certificate authority of the server's certificate. */
-  readonly ca?: string | undefined;
-}
-
 /** Options of a connection. */
-export interface QueueOptions extends QueueAccess {
+export interface QueueOptions {
+  /** Way in, where the server asks for one. */
+  readonly access?: QueueAccess;
   /** Receives a line about trouble that is waited for, and about its end. */
   readonly onNotice: (line: string) => void;
 }
@@ -88,7 +81,7 @@ export class QueueConnection implements AsyncDisposable {
    * @throws QueueError
    */
   static async open(address: QueueAddress, options: QueueOptions): Promise<QueueConnection> {
-    const nats = await connectTo(address, options);
+    const nats = await connectTo(address, options.access);
     try {
       const manager = await jetstreamManager(nats, { timeout: ANSWER_MS });
       const queue = new QueueConnection(address, nats, manager, options);
@@ -216,10 +209,8 @@ export class QueueConnection implements AsyncDisposable {
   }
 }
 
-async function connectTo(address: QueueAddress, { creds, ca }: QueueAccess): Promise<NatsConnection> {
+async function connectTo(address: QueueAddress, { authenticator, ca }: QueueAccess = {}): Promise<NatsConnection> {
   const { servers, isSecure, user } = address;
-  const authenticator = creds === undefined ? undefined : credsAuthenticator(await readAccess('creds', creds));
-  const authority = ca === undefined ? undefined : new TextDecoder().decode(await readAccess('queue-ca', ca));
   try {
     return await connect({
       servers: [...servers],
@@ -229,20 +220,10 @@ async function connectTo(address: QueueAddress, { creds, ca }: QueueAccess): Pro
       reconnectTimeWait: RECONNECT_MS,
       ...(user !== null && { user: user.name, pass: user.password }),
       ...(authenticator !== undefined && { authenticator }),
-      ...((isSecure || authority !== undefined) && { tls: { ...(authority !== undefined && { ca: authority }) } }),
+      ...((isSecure || ca !== undefined) && { tls: { ...(ca !== undefined && { ca }) } }),
     });
   } catch (cause) {
     throw new QueueError(address, `which can't be reached (${messageOf(cause)})`, 'a NATS server that lets us in', {
-      cause,
-    });
-  }
-}
-
-async function readAccess(flag: string, path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    throw new AccessFileError(`--${flag} is ${quote(path)} (${codeOf(cause)}), expected a file that can be read`, {
       cause,
     });
   }

@@ -10,9 +10,6 @@ export class QueueError extends RoseinferError {
   }
 }
 
-/** Error of a file that opens the way to a queue. */
-export class AccessFileError extends RoseinferError {}
-
 /** Gives the message of an error that a library threw, on one line. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);

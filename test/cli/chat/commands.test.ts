@@ -184,32 +184,41 @@ describe('/save and /load', () => {
     expect(await run(`/load ${path}`)).toBe('read 1 message; /regenerate answers the last one');
   });
 
-  test.each<[content: string | null, message: unknown]>([
-    [null, expect.stringMatching(/^\/load ".*": file is a directory, expected a JSON file$/)],
-    ['[]', expect.stringMatching(/^\/load ".*": file is \[\], expected a JSON object$/)],
-    ['{', expect.stringMatching(/: file is not JSON, expected a JSON object$/)],
-    ['{"messages": [], "messages": []}', expect.stringMatching(/: key "messages" is given twice, expected once$/)],
+  test('name a directory that /save can not write, whatever it does with files', async () => {
+    const { run, send } = open();
+    await send('Who came?');
+    const path = JSON.stringify(temporaryDirectory());
+    for (const command of ['/save', '/save!']) {
+      expect(await errorOf(() => run(`${command} ${JSON.parse(path)}`))).toMatchObject({
+        message: `/save is ${path} (EISDIR), expected a file that can be written`,
+      });
+    }
+  });
+
+  test.each<[content: string | null, fault: string]>([
+    [null, 'file is a directory, expected a JSON file'],
+    ['[]', 'file is [], expected a JSON object'],
+    ['{', 'file is not JSON, expected a JSON object'],
+    ['{"messages": [], "messages": []}', 'key "messages" is given twice, expected once'],
     ['{}', 'messages is undefined, expected a list of at least one message'],
     ['{"messages": []}', 'messages is [], expected a list of at least one message'],
-    ['{"messages": [], "model": "a"}', expect.stringMatching(/^key of the chat is "model", expected one of messages/)],
+    ['{"messages": [], "model": "a"}', 'key of the chat is "model", expected one of messages'],
     ['{"messages": ["a"]}', 'messages[0] is "a", expected an object'],
     [
       '{"messages": [{"role": "tool", "content": "a"}]}',
       'role of messages[0] is "tool", expected one of system, user, assistant',
     ],
     ['{"messages": [{"role": "user", "content": []}]}', 'content of messages[0] is [], expected a text'],
-    [
-      '{"messages": [{"role": "user", "name": "a"}]}',
-      expect.stringMatching(/^key of messages\[0\] is "name", expected one of/),
-    ],
+    ['{"messages": [{"role": "user", "name": "a"}]}', 'key of messages[0] is "name", expected one of role, content'],
     ['{"messages": [{"role": "assistant", "content": "a"}]}', 'role of messages[0] is "assistant", expected user'],
-  ])('refuse %j by name, and the chat is as it was', async (content, message) => {
+  ])('refuse %j by the name of its file, and the chat is as it was', async (content, fault) => {
     const { run, session, send } = open();
     const path = join(temporaryDirectory(), 'chat.json');
     if (content === null) mkdirSync(path);
     else writeFileSync(path, content);
     await send('Who came?');
     const before = session.messages;
+    const message = `/load is ${JSON.stringify(path)}: ${fault}`;
     expect(await errorOf(() => run(`/load ${path}`))).toMatchObject({ message });
     expect(session.messages).toEqual(before);
   });

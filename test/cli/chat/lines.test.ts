@@ -48,7 +48,7 @@ describe('lines of a pipe', () => {
     ['stdin is no UTF-8, expected a text in UTF-8', Uint8Array.of(0x61, 0xe9)],
     ['stdin ends in a message, expected """ after it', '"""one\ntwo\n'],
   ])('end with "%s"', async (text, bytes) => {
-    expect(await errorOf(() => entriesOf(piped([bytes])))).toMatchObject({ name: 'UsageError', message: text });
+    expect(await errorOf(() => entriesOf(piped([bytes])))).toMatchObject({ name: 'StdinError', message: text });
   });
 
   test('end with the reason of the signal', async () => {

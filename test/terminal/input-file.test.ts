@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openInput } from '../../../bench/common/input-file.ts';
-import { runNode } from '../../support/run-node.ts';
+import { openInput } from '../../src/terminal/input-file.ts';
+import { runNode } from '../support/run-node.ts';
 
 let directory: string;
 let pipe: string;
@@ -29,7 +29,7 @@ test('a named pipe is read to its end, whenever its writer comes', async () => {
 
 test('a signal ends the wait for a named pipe without a writer, and the process ends by itself', () => {
   const script = `import { text } from 'node:stream/consumers';
-    import { openInput } from './bench/common/input-file.ts';
+    import { openInput } from './src/terminal/input-file.ts';
     const stream = await openInput(${JSON.stringify(pipe)}, AbortSignal.timeout(10));
     await text(stream).catch(({ name }) => console.log(name));`;
   expect(runNode(['--input-type=module', '-e', script])).toEqual({ status: 0, stdout: 'AbortError\n', stderr: '' });
@@ -37,7 +37,7 @@ test('a signal ends the wait for a named pipe without a writer, and the process 
 
 test('a pipe without a name is read to its end, though its writer has gone', () => {
   const script = `import { text } from 'node:stream/consumers';
-    import { openInput } from './bench/common/input-file.ts';
+    import { openInput } from './src/terminal/input-file.ts';
     console.log(await text(await openInput('/dev/stdin', new AbortController().signal)));`;
   const line = 'printf "a tale" | { sleep 0.1; "$0" --input-type=module -e "$1"; }';
   const stdout = execFileSync('sh', ['-c', line, process.execPath, script], { encoding: 'utf8' });
