@@ -16,10 +16,20 @@ export async function locateModel(name: string): Promise<string> {
   if (parsed === null || cache === null || !(await isAbsent(name))) return name;
   const snapshot = await new RepoCache(cache, parsed.repo).findSnapshot(parsed.revision);
   if (snapshot === null) return name;
-  return parsed.file === null ? snapshot : join(snapshot, parsed.file);
+  if (parsed.file === null) return snapshot;
+  const file = join(snapshot, parsed.file);
+  return (await isAbsent(file)) ? name : file;
 }
 
-/** Says how to get a model of the hub that is not there, for the end of "expected …"; null for a name that is none. */
-export function pullAdvice(name: string): string | null {
-  return parseRepoName(name) === null ? null : `a model of the hub: roseinfer pull ${name} brings it`;
+/** End of a name that is rather a file's than a repository's. */
+const FILE_NAME = /\.(?:json|gguf|safetensors|bin|pth?|onnx|txt)$/;
+
+/**
+ * Says how to get a model of the hub, for the end of "expected …"; null for a path where something is, be it of another kind, and for
+ * a name that is not one of the hub's.
+ */
+export async function pullAdvice(name: string): Promise<string | null> {
+  const parsed = parseRepoName(name);
+  if (parsed === null || (parsed.file === null && FILE_NAME.test(name)) || !(await isAbsent(name))) return null;
+  return `a model of the hub: roseinfer pull ${name} brings it`;
 }

@@ -2,7 +2,7 @@
 // oldest have none.
 import { join } from 'node:path';
 import { findGGUF } from '../formats/gguf/find-gguf.ts';
-import { GGUFCutError } from '../formats/gguf/gguf-error.ts';
+import { GGUFCutError, GGUFError } from '../formats/gguf/gguf-error.ts';
 import type { GGUFHead } from '../formats/gguf/gguf-file.ts';
 import { type GGUFFiles, openGGUFFiles, openGGUFHead } from '../formats/gguf/gguf-files.ts';
 import type { Metadata } from '../formats/gguf/metadata.ts';
@@ -34,7 +34,8 @@ const ARCHITECTURES: readonly Architecture[] = [gpt2, llama];
  */
 export async function readModel(dir: string, architectures?: readonly Architecture[]): Promise<ModelDefinition> {
   const places = ['a directory with config.json and model.safetensors', 'a file that ends in .gguf'];
-  const expected = pullAdvice(dir) === null ? places.join(', or ') : [...places, `or ${pullAdvice(dir)}`].join(', ');
+  const advice = await pullAdvice(dir);
+  const expected = advice === null ? places.join(', or ') : [...places, `or ${advice}`].join(', ');
   await checkDirectory(dir, expected, ({ found, cause }) => {
     return new ConfigError(dir, { subject: 'model directory', found, expected, cause });
   });
@@ -92,6 +93,10 @@ export async function openGGUFModel(
   path: string,
   architectures: readonly Architecture[] = ARCHITECTURES,
 ): Promise<GGUFModel> {
+  const advice = await pullAdvice(path);
+  if (advice !== null) {
+    throw new GGUFError(path, { subject: 'file', found: 'missing', expected: `a GGUF file, or ${advice}` });
+  }
   await using opened = new AsyncDisposableStack();
   const model = await readGGUFModel(opened.use(await openGGUFFiles(path)), architectures);
   opened.move(); // from here on the source owns the files

@@ -35,7 +35,10 @@ test('a name of the hub leads to the snapshot of its branch, tag or commit', asy
   for (const name of ['someone/tales', 'someone/tales@main', `someone/tales@${commit}`]) {
     expect(await locateModel(name)).toBe(path);
   }
+  mkdirSync(join(path, 'q4'));
+  writeFileSync(join(path, 'q4/a.gguf'), '');
   expect(await locateModel('someone/tales/q4/a.gguf')).toBe(join(path, 'q4/a.gguf'));
+  expect(await locateModel('someone/tales/q4/b.gguf')).toBe('someone/tales/q4/b.gguf');
   for (const name of [
     'someone/tales@v1',
     'someone/other',
@@ -63,6 +66,28 @@ test('every reader of names takes it', async () => {
   expect((await findModel('someone/tales')).model.config).toEqual((await findModel('weights/tales')).model.config);
   expect((await readModelShape('someone/tales')).model.config.numLayers).toBeGreaterThan(0);
   expect(await modelFiles('someone/tales')).toContain(join(path, 'model.safetensors'));
+});
+
+test.each([
+  ['package.json', 'a file'],
+  ['docs/doctor.md', 'a file'],
+  ['src', 'missing'],
+  ['src/cli', 'missing'],
+  ['weights/gpt2', 'weights file is missing'],
+  ['nowhere.json', 'missing'],
+  ['nowhere.gguf', 'missing'],
+  ['weights/nowhere.safetensors', 'missing'],
+])('no pull is advised where something else is, or for the name of a file: %s', async (name, found) => {
+  const message = String(await openSource(name).catch((error: unknown) => error));
+  expect(message).toContain(found);
+  expect(message).not.toContain('roseinfer pull');
+});
+
+test('a GGUF file of a repository that is not there is told with the command that brings it', async () => {
+  const brings = 'missing, expected a GGUF file, or a model of the hub: roseinfer pull someone/tales/q8.gguf brings it';
+  await expect(openSource('someone/tales/q8.gguf')).rejects.toThrow(brings);
+  addModel('someone/tales');
+  await expect(openSource('someone/tales/q8.gguf')).rejects.toThrow(brings);
 });
 
 test('one that is not there is told with the command that brings it, and so are weights that are missing', async () => {
