@@ -51,7 +51,7 @@ export function joinFlagValues(argv: readonly string[], flags: FlagTable, positi
     if (name === undefined) {
       if (isOpen && (positions.length > 0 ? LIKE_FLAG : DASHED).test(word)) throw unknownFlag(word, known);
       const flag = positions[position++];
-      if (flag === undefined) throw new UsageError(`stray word ${quote(word)}, expected flags that --help lists`);
+      if (flag === undefined) throw strayWord(word, positions);
       joined.push(`--${flag}=${word}`);
       continue;
     }
@@ -110,6 +110,13 @@ function lookUp(name: string, flags: FlagTable): [flag: string, isOff: boolean] 
 function unknownFlag(word: string, flags: FlagTable): UsageError {
   const names = Object.keys(flags).map((name) => `--${name}`);
   return new UsageError(`unknown flag ${quote(word)}, expected one that --help lists${hint(word, names)}`);
+}
+
+function strayWord(word: string, positions: readonly string[]): UsageError {
+  const stray = `stray word ${quote(word)}`;
+  if (positions.length === 0) return new UsageError(`${stray}, expected flags that --help lists`);
+  const taken = positions.map((name) => `--${name}`).join(' and ');
+  return new UsageError(`${stray} after ${taken}, expected flags alone; several words are one value in quotes`);
 }
 
 function hint(name: string, known: readonly string[]): string {

@@ -83,6 +83,20 @@ describe.each(names)('%s', (name) => {
     for (const word of Object.keys(command.positions)) expect(help).toContain(`[${word}]`);
   });
 
+  test('names a word that no flag takes, and takes the call for a wrong one', async () => {
+    const given = Object.values(command.positions);
+    const demanded = Object.keys(command.flags).filter((flag) => command.flags[flag]?.demandOption);
+    const words = [
+      ...given.map(() => 'bash'),
+      ...demanded.filter((flag) => !given.includes(flag)).flatMap((flag) => [`--${flag}`, 'nats://a']),
+    ];
+    const error = await errorOf(() => read(name, [...words, 'stray']));
+    expect(error).toBeInstanceOf(UsageError);
+    expect(String(error)).toMatch(
+      /: stray word "stray"( after --.*; several words are one value in quotes|, expected flags that --help lists)$/,
+    );
+  });
+
   test.each(Object.keys(command.flags))(
     'names --%s when its value is wrong, and takes the call for a wrong one',
     async (flag) => {
