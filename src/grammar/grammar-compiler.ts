@@ -2,7 +2,7 @@
 // much memory, what it was doing is given up, and a new thread takes over all other requests from their ids.
 import type { Constraint } from '../core/constraint.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { type Check, type Checks, checkOptions, count, positive } from '../util/option-checks.ts';
+import { type Checks, checkOptions, checkValue, count, numberIn, tokenId } from '../util/option-checks.ts';
 import { Turns } from '../util/turns.ts';
 import {
   errorOfRefusal,
@@ -15,7 +15,7 @@ import { writeGrammar } from './expression.ts';
 import { GrammarMatcher } from './grammar-matcher.ts';
 import { type FailedWork, GrammarThread, MAX_BYTES } from './grammar-thread.ts';
 import { lateConstraint } from './late-constraint.ts';
-import { checkStructuredOutput, grammarOf, type StructuredOutput } from './structured-output.ts';
+import { checkedCopy, grammarOf, type StructuredOutput } from './structured-output.ts';
 import { readVocabulary, type Vocabulary } from './vocabulary.ts';
 import type { FromThread, Work } from './worker-messages.ts';
 
@@ -68,15 +68,17 @@ const MASK_MS = 10_000;
 /** Bytes of a thread beyond which a new one compiles the next grammar: memory is never given back. */
 const FULL_BYTES = MAX_BYTES / 2;
 
-const ids: Check = {
-  expected: 'a list of ids',
-  accepts: (value) => Array.isArray(value) && value.every(Number.isInteger),
-};
+/** Longest time of a timer, in milliseconds. */
+const MAX_MS = 2 ** 31 - 1;
+
 const OPTIONS: Checks<GrammarCompilerOptions> = {
-  tokenizer: { expected: 'a tokenizer', accepts: (value) => typeof value === 'object' && value !== null },
+  tokenizer: {
+    expected: 'a tokenizer',
+    accepts: (value) => typeof Reflect.get(Object(value), 'tokenBytes') === 'function',
+  },
   vocabSize: count,
-  eosIds: ids,
-  maxCompileMs: positive,
+  eosIds: { expected: 'a list of ids', accepts: Array.isArray },
+  maxCompileMs: numberIn(1, MAX_MS),
 };
 
 /** Compiler of structured outputs for one model. Close it, or declare it with `await using`, to end its thread. */
@@ -96,12 +98,17 @@ export class GrammarCompiler implements AsyncDisposable {
   #isClosed = false;
 
   /**
-   * @throws RangeValueError for an unknown option, or a value of another type.
+   * @throws RangeValueError for an unknown option, one that is missing, of another type or out of range.
    * @throws StructuredOutputError for a model whose ids have no text, or whose text has no end.
    */
   constructor(options: GrammarCompilerOptions) {
     checkOptions('options of GrammarCompiler', options, OPTIONS);
-    const { tokenizer, vocabSize, eosIds = tokenizer.eosIds, maxCompileMs = COMPILE_MS } = options;
+    const { tokenizer, vocabSize, maxCompileMs = COMPILE_MS } = options;
+    checkValue('tokenizer', tokenizer, OPTIONS.tokenizer);
+    checkValue('vocabSize', vocabSize, OPTIONS.vocabSize);
+    const isToken = tokenId(vocabSize);
+    const { eosIds = tokenizer.eosIds.filter(isToken.accepts) } = options;
+    for (const [index, id] of eosIds.entries()) checkValue(`eosIds[${index}]`, id, isToken);
     if (tokenizer.missingFile !== null)
       throw new StructuredOutputError(`structured output needs text: the model has no ${tokenizer.missingFile}`);
     if (eosIds.length === 0) throw new StructuredOutputError('structured output needs a token that ends a text');
@@ -125,8 +132,15 @@ export class GrammarCompiler implements AsyncDisposable {
    * second or 256 MiB; GrammarClosedError after `close`.
    */
   async compile(output: StructuredOutput): Promise<Constraint<unknown>> {
-    if (this.#isClosed) throw new GrammarClosedError();
-    const { text, readMs } = await this.#read(output);
+    return await this.#compile(output, checkedCopy(output));
+  }
+
+  /** @param copy What a thread reads; null where it takes none, for some value is none of JSON's, or stands too deep. */
+  async #compile(output: StructuredOutput, copy: StructuredOutput | null): Promise<Constraint<unknown>> {
+    this.#checkIsOpen();
+    // Without a copy the refusal comes at once.
+    const { text, readMs } = await (copy === null ? { text: textOf(output), readMs: 0 } : this.#read(copy));
+    this.#checkIsOpen();
     await this.#compiled(this.#keep(text), readMs);
     return this.#constraintOf(text);
   }
@@ -138,9 +152,12 @@ export class GrammarCompiler implements AsyncDisposable {
    * @throws RangeValueError for anything but an object with one of the keys of a structured output; GrammarClosedError after `close`.
    */
   constraint(output: StructuredOutput): Constraint<unknown> {
+    this.#checkIsOpen();
+    return lateConstraint(this.#compile(output, checkedCopy(output)));
+  }
+
+  #checkIsOpen(): void {
     if (this.#isClosed) throw new GrammarClosedError();
-    checkStructuredOutput(output);
-    return lateConstraint(this.compile(output));
   }
 
   #constraintOf(text: string): Constraint<GrammarMatcher<KeptGrammar>> {
@@ -180,13 +197,9 @@ export class GrammarCompiler implements AsyncDisposable {
 
   /** Has an output read: a large one takes seconds. */
   #read(output: StructuredOutput): Promise<ReadOutput> {
-    checkStructuredOutput(output);
-    const copy = cloneOf(output);
-    // Some value is none of JSON's, or stands too deep: the refusal of it comes at once.
-    if (copy === null) return Promise.resolve({ text: textOf(output), readMs: 0 });
     const text = Promise.withResolvers<ReadOutput>();
     const reading = ++this.#numMade;
-    const work = { kind: 'read', reading, output: copy } as const;
+    const work = { kind: 'read', reading, output } as const;
     this.#readings.set(reading, { work, text });
     this.#post(work, this.#maxCompileMs);
     return text.promise;
@@ -199,7 +212,7 @@ export class GrammarCompiler implements AsyncDisposable {
   }
 
   #start(text: string): GrammarMatcher<KeptGrammar> {
-    if (this.#isClosed) throw new GrammarClosedError();
+    this.#checkIsOpen();
     const grammar = this.#keep(text);
     const matcher = new GrammarMatcher(++this.#numMade, grammar, this.#vocabSize);
     this.#compiled(grammar).catch(() => {}); // its failure is the matcher's
@@ -323,15 +336,6 @@ export class GrammarCompiler implements AsyncDisposable {
 
   #postCompile({ number, text }: KeptGrammar, readMs = 0): void {
     this.#post({ kind: 'compile', grammar: number, text }, Math.max(this.#maxCompileMs - readMs, 1));
-  }
-}
-
-/** Copies a value for another thread; null for one that no thread takes. */
-function cloneOf(output: StructuredOutput): StructuredOutput | null {
-  try {
-    return structuredClone(output);
-  } catch {
-    return null;
   }
 }
 

@@ -42,7 +42,8 @@ const STRUCTURED_OUTPUT: Checks<StructuredOutput> = {
   choice: {
     expected: 'a list of texts, none empty',
     accepts: (value) =>
-      Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string' && each !== ''),
+      // A list may have holes, which its own methods pass over.
+      Array.isArray(value) && value.length > 0 && [...value].every((each) => typeof each === 'string' && each !== ''),
   },
   toolCalls: { expected: 'an object with syntax and tools', accepts: isRecord },
 };
@@ -52,7 +53,7 @@ const STRUCTURED_OUTPUT: Checks<StructuredOutput> = {
  *
  * @throws RangeValueError
  */
-export function checkStructuredOutput(output: StructuredOutput): void {
+function checkStructuredOutput(output: StructuredOutput): void {
   checkOptions('structuredOutput', output, STRUCTURED_OUTPUT);
   const { json, jsonObject, grammar, regex, choice: texts, toolCalls } = output;
   const given = [json, jsonObject, grammar, regex, texts, toolCalls].filter((value) => value !== undefined);
@@ -61,6 +62,13 @@ export function checkStructuredOutput(output: StructuredOutput): void {
     throw new RangeValueError('number of keys of structuredOutput', given.length, `1 of ${names}`);
   }
   if (toolCalls !== undefined) checkToolCallForm(toolCalls);
+}
+
+/** Checks what another thread sees of an output, and gives it; null where no thread takes it. @throws RangeValueError */
+export function checkedCopy(output: StructuredOutput): StructuredOutput | null {
+  const copy = cloneOf(output);
+  checkStructuredOutput(copy ?? output);
+  return copy;
 }
 
 /**
@@ -89,4 +97,12 @@ function choiceGrammar(texts: readonly string[]): Grammar {
 
 function withRoot(root: Expression, rules: Grammar['rules'] = new Map()): Grammar {
   return checkGrammar({ rules: new Map([...rules, [ROOT, root]]), root: ROOT }, true);
+}
+
+function cloneOf(output: StructuredOutput): StructuredOutput | null {
+  try {
+    return structuredClone(output);
+  } catch {
+    return null;
+  }
 }

@@ -124,6 +124,15 @@ test('closing ends requests that are under way, and nothing starts afterwards', 
   await expect(compiler.compile(NUMBERS)).rejects.toThrow(GrammarClosedError);
 });
 
+test('a thread is not opened again by what was being read when a compiler was closed', async () => {
+  const compiler = open();
+  // It can't be copied for a thread, so that it is read at once.
+  const reading = expect(compiler.compile({ json: new Proxy({}, {}) })).rejects.toThrow(GrammarClosedError);
+  await compiler.close();
+  await reading;
+  expect(compiler.stats).toEqual({ matchers: 0, grammars: 0, threads: 0 });
+});
+
 test('what a caller in JavaScript may get wrong is named', async () => {
   const tokenizer = tales;
   const vocabSize = tales.vocabSize;
@@ -131,6 +140,20 @@ test('what a caller in JavaScript may get wrong is named', async () => {
   expect(() => new GrammarCompiler({ tokenizer: Tokenizer.idsOnly(9), vocabSize: 9 })).toThrow(StructuredOutputError);
   // @ts-expect-error vocabSize is a number
   expect(() => new GrammarCompiler({ tokenizer, vocabSize: '9' })).toThrow('vocabSize is "9", expected an integer ≥ 1');
+  // @ts-expect-error both are needed
+  expect(() => new GrammarCompiler({})).toThrow('tokenizer is undefined, expected a tokenizer');
+  // @ts-expect-error vocabSize is needed
+  expect(() => new GrammarCompiler({ tokenizer })).toThrow('vocabSize is undefined, expected an integer ≥ 1');
+  // @ts-expect-error no tokenizer
+  expect(() => new GrammarCompiler({ tokenizer: {}, vocabSize })).toThrow(
+    'tokenizer is an object, expected a tokenizer',
+  );
+  expect(() => new GrammarCompiler({ tokenizer, vocabSize, eosIds: [1, 8192] })).toThrow(
+    'eosIds[1] is 8192, expected an integer in [0, 8192)',
+  );
+  expect(() => new GrammarCompiler({ tokenizer, vocabSize, maxCompileMs: 1e12 })).toThrow(
+    'maxCompileMs is 1000000000000, expected a number in [1, 2147483647]',
+  );
   // @ts-expect-error there is no such key
   expect(() => open().constraint({ schema: {} })).toThrow(
     /key of structuredOutput is "schema", expected one of json, /,
@@ -139,6 +162,9 @@ test('what a caller in JavaScript may get wrong is named', async () => {
     'number of keys of structuredOutput is 0, expected 1 of json, jsonObject',
   );
   expect(() => open().constraint({ choice: [] })).toThrow('choice is [], expected a list of texts, none empty');
+  expect(() => open().constraint({ choice: new Array(2) })).toThrow('expected a list of texts, none empty');
+  // Another thread sees no keys of a prototype.
+  expect(() => open().constraint(Object.create({ regex: 'a' }))).toThrow('number of keys of structuredOutput is 0');
   // @ts-expect-error only true
   expect(() => open().constraint({ jsonObject: false })).toThrow('jsonObject is false, expected true, or left out');
 });
