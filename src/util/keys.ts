@@ -31,8 +31,16 @@ export function expectedNames(name: string, known: readonly string[]): string {
   return `one of ${known.join(', ')}${hint}`;
 }
 
-/** The known name with the fewest edits from `name`, letter case aside; undefined when more than a third would change. */
+/**
+ * The known name that has all words of `name` in their order, as `max-new-tokens` has those of `max-tokens`; else the one with the
+ * fewest edits from it, letter case aside; undefined when more than a third would change.
+ */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const words = name.split(SEPARATOR);
+  if (words.length > 1) {
+    const longer = known.filter((each) => hasWords(each.split(SEPARATOR), words));
+    if (longer.length > 0) return longer.reduce((a, b) => (b.length < a.length ? b : a));
+  }
   let nearest: string | undefined;
   let fewest = Number.POSITIVE_INFINITY;
   for (const each of known) {
@@ -44,6 +52,15 @@ export function nearestName(name: string, known: readonly string[]): string | un
     if (edits <= most && edits < fewest) [nearest, fewest] = [each, edits];
   }
   return nearest;
+}
+
+const SEPARATOR = /[-_]+/;
+
+/** Tells whether these words are among others in the same order. */
+function hasWords(others: readonly string[], words: readonly string[]): boolean {
+  let found = 0;
+  for (const other of others) if (other === words[found]) found++;
+  return found === words.length;
 }
 
 /** `max_tokens`, `max-tokens` and `maxTokens` are one word. */

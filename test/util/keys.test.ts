@@ -45,3 +45,10 @@ test('the nearest name is the one with the fewest edits, if few', () => {
   expect(nearestName('stop', known)).toBeUndefined();
   expect(nearestName('x'.repeat(1e6), known)).toBeUndefined();
 });
+
+test('a name with all words of another comes before one with fewer edits', () => {
+  const known = ['--min-tokens', '--max-batch-tokens', '--max-new-tokens'];
+  expect(nearestName('--max-tokens', known)).toBe('--max-new-tokens');
+  expect(nearestName('--min-token', known)).toBe('--min-tokens');
+  expect(nearestName('--tokens-max', known)).toBeUndefined();
+});
