@@ -2,8 +2,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BUNDLED_MODEL } from '../src/models/bundled-model.ts';
 import { modelFiles } from '../src/models/model-files.ts';
-import { BUNDLED_MODEL, openSource } from '../src/models/resolve-model.ts';
+import { openSource } from '../src/models/resolve-model.ts';
 import { describeDevice, modelName } from '../src/terminal/open-model.ts';
 import { checkOutputs } from '../src/terminal/output-file.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';

@@ -1,5 +1,5 @@
 // Simulator: the engine, its scheduler and its KV manager in virtual time. `--help` lists its flags.
-import { BUNDLED_MODEL } from '../src/models/resolve-model.ts';
+import { BUNDLED_MODEL } from '../src/models/bundled-model.ts';
 import { checkOutputs } from '../src/terminal/output-file.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { Tokenizer } from '../src/tokenizer/tokenizer.ts';

@@ -91,10 +91,10 @@ export type { OfferedDType, WeightDType } from './kernels/weights/weight-tiles.t
 export { LLM, type Prompt, type PromptRequest, type StructuredChatRequest } from './llm.ts';
 export { type LoadEngineOptions, type LoadOptions, load } from './load.ts';
 export { type LoadedModel, loadModel } from './load-model.ts';
+export { BUNDLED_MODEL } from './models/bundled-model.ts';
 export { ConfigError, type ModelConfig } from './models/config.ts';
 export { type ModelKernels, modelKernels } from './models/kernels.ts';
 export type { MapWeight } from './models/mapped-source.ts';
-export { BUNDLED_MODEL } from './models/resolve-model.ts';
 export type { WeightSource } from './models/weight-source.ts';
 export type { WeightStorage } from './models/weight-storage.ts';
 export type {

@@ -4,7 +4,7 @@ import { Engine } from './engine/engine.ts';
 import { ENGINE_OPTIONS, type EngineOptions } from './engine/engine-options.ts';
 import { LLM } from './llm.ts';
 import { loadModel } from './load-model.ts';
-import { BUNDLED_MODEL } from './models/resolve-model.ts';
+import { BUNDLED_MODEL } from './models/bundled-model.ts';
 import { checkName, LOAD_MODEL, type LoadModelOptions } from './runtime/load-options.ts';
 import { type Checks, checkOptions } from './util/option-checks.ts';
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
 import { loadModel } from '../src/load-model.ts';
-import { BUNDLED_MODEL } from '../src/models/resolve-model.ts';
+import { BUNDLED_MODEL } from '../src/models/bundled-model.ts';
 
 test('a large KV pool is reserved, and only the part that requests fill is taken', async () => {
   const before = process.memoryUsage.rss();

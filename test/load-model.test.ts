@@ -6,7 +6,7 @@ import { deriveSeed } from '../src/core/sampling-params.ts';
 import { Engine } from '../src/engine/engine.ts';
 import type { GenerationRequest } from '../src/engine/request.ts';
 import { type LoadedModel, loadModel } from '../src/load-model.ts';
-import { BUNDLED_MODEL } from '../src/models/resolve-model.ts';
+import { BUNDLED_MODEL } from '../src/models/bundled-model.ts';
 import type { LoadModelOptions } from '../src/runtime/load-options.ts';
 import { schedulerNames } from '../src/scheduler/create-scheduler.ts';
 import { ChatTemplateError } from '../src/tokenizer/chat-template-errors.ts';

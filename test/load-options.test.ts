@@ -3,8 +3,8 @@
 import { expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
 import { loadModel } from '../src/load-model.ts';
+import { BUNDLED_MODEL } from '../src/models/bundled-model.ts';
 import { modelKernels } from '../src/models/kernels.ts';
-import { BUNDLED_MODEL } from '../src/models/resolve-model.ts';
 import { loadTextModel } from '../src/research/load-text-model.ts';
 import { RangeValueError } from '../src/util/errors.ts';
 

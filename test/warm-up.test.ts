@@ -6,7 +6,7 @@ import { Engine } from '../src/engine/engine.ts';
 import { Device } from '../src/gpu/device.ts';
 import { Program } from '../src/gpu/program.ts';
 import { type LoadedModel, loadModel } from '../src/load-model.ts';
-import { BUNDLED_MODEL } from '../src/models/resolve-model.ts';
+import { BUNDLED_MODEL } from '../src/models/bundled-model.ts';
 import type { LoadProgress } from '../src/runtime/load-options.ts';
 
 afterEach(() => vi.restoreAllMocks());

@@ -5,7 +5,7 @@ import { Engine } from '../engine/engine.ts';
 import { LLM } from '../llm.ts';
 import type { LoadOptions } from '../load.ts';
 import type { LoadedModel } from '../load-model.ts';
-import { BUNDLED_MODEL } from '../models/resolve-model.ts';
+import { BUNDLED_MODEL } from '../models/bundled-model.ts';
 import { shortName } from '../models/short-name.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { RangeValueError } from '../util/errors.ts';

@@ -6,9 +6,9 @@ import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { DeviceIdentity } from '../gpu/device-traits.ts';
 import { packageVersion } from '../util/package-info.ts';
+import { BUNDLED_MODEL } from './bundled-model.ts';
 import { locateModel } from './locate-model.ts';
 import { modelFiles } from './model-files.ts';
-import { BUNDLED_MODEL } from './resolve-model.ts';
 
 /** Hexadecimal digits of a fingerprint. */
 const DIGITS = 32;

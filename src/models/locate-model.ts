@@ -1,10 +1,11 @@
-// Where the files of a model's name are. A path is taken as it is; the name of a model of the hub leads to the cache, where
-// nothing is asked of the hub.
+// Where the files of a model's name are. A path is taken as it is; the name of the bundled model leads to the package, that of a
+// model of the hub to the cache, where nothing is asked of the hub.
 import { join } from 'node:path';
 import { hubCache } from '../hub/hub-settings.ts';
 import { RepoCache } from '../hub/repo-cache.ts';
 import { parseRepoName } from '../hub/repo-name.ts';
 import { isAbsent } from '../util/regular-file.ts';
+import { BUNDLED_MODEL, BUNDLED_NAME } from './bundled-model.ts';
 
 /**
  * Finds the path of a model's name. Returns a name that leads to no files, and `random:` with a shape, as it is: whoever opens it
@@ -12,8 +13,10 @@ import { isAbsent } from '../util/regular-file.ts';
  */
 export async function locateModel(name: string): Promise<string> {
   const parsed = parseRepoName(name);
+  if (parsed === null || !(await isAbsent(name))) return name;
+  if (name === BUNDLED_NAME) return BUNDLED_MODEL;
   const cache = hubCache();
-  if (parsed === null || cache === null || !(await isAbsent(name))) return name;
+  if (cache === null) return name;
   const snapshot = await new RepoCache(cache, parsed.repo).findSnapshot(parsed.revision);
   if (snapshot === null) return name;
   if (parsed.file === null) return snapshot;

@@ -1,9 +1,9 @@
 // The files of a model: inputs, which no output of a command may replace.
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { BUNDLED_MODEL } from './bundled-model.ts';
 import { isModelFile } from './file-names.ts';
 import { locateModel } from './locate-model.ts';
-import { BUNDLED_MODEL } from './resolve-model.ts';
 
 /**
  * Lists the paths of the files of a model, the bundled one when `name` is undefined; of a GGUF file those beside it, which may be

@@ -16,9 +16,6 @@ import { RandomCheckpoint } from './random-checkpoint.ts';
 import { configNotices, findModel, openGGUFModel, type RandomModel } from './registry.ts';
 import type { WeightSource } from './weight-source.ts';
 
-/** Directory of the bundled model. */
-export const BUNDLED_MODEL = fileURLToPath(packageFile('weights/tales'));
-
 /** Values of `tokenizer.ggml.model` in GGUF files without a tokenizer. */
 const NO_TOKENIZER: ReadonlySet<unknown> = new Set([undefined, 'none', 'no_vocab']);
 

@@ -1,8 +1,9 @@
 // Puts the layers together for research: a device, a model on it that takes ids, and the model's tokenizer.
 
 import type { Device } from '../gpu/device.ts';
+import { BUNDLED_MODEL } from '../models/bundled-model.ts';
 import { mapSource } from '../models/mapped-source.ts';
-import { BUNDLED_MODEL, openSource, warn } from '../models/resolve-model.ts';
+import { openSource, warn } from '../models/resolve-model.ts';
 import { checkLoadTextModel, type LoadTextModelOptions } from '../runtime/load-options.ts';
 import { openModelDevice } from '../runtime/open-model-device.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';

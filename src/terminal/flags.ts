@@ -6,6 +6,7 @@ import type { DeviceOptions } from '../gpu/device-options.ts';
 import { REDUCTION_CLASSES } from '../gpu/reduction.ts';
 import { KV_DTYPES } from '../kernels/kv-write/kv-write.ts';
 import { OFFERED_DTYPES } from '../kernels/weights/weight-tiles.ts';
+import { BUNDLED_NAME } from '../models/bundled-model.ts';
 import { randomNames } from '../models/registry.ts';
 import type { LoadModelOptions } from '../runtime/load-options.ts';
 import { DEFAULT_KV_DTYPE } from '../runtime/runtime-sizes.ts';
@@ -122,7 +123,7 @@ export function deviceOptions({ adapter, reduction }: InferredOptionTypes<typeof
 export const modelFlags = {
   model: {
     ...nameFlag('model'),
-    defaultDescription: 'weights/tales',
+    defaultDescription: BUNDLED_NAME,
     describe: `directory with config.json, model.safetensors and tokenizer.json, a GGUF file, OWNER/NAME of the hub that was pulled, or ${randomNames()}`,
   },
   dtype: {

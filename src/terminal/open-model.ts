@@ -2,6 +2,7 @@
 import type { DeviceIdentity } from '../gpu/device-traits.ts';
 import { yieldToAdapter } from '../gpu/host-priority.ts';
 import { type LoadedModel, loadModel } from '../load-model.ts';
+import { BUNDLED_NAME } from '../models/bundled-model.ts';
 import type { LoadModelOptions, LoadProgress } from '../runtime/load-options.ts';
 import { formatBytes, type MemoryPlan } from '../runtime/memory-plan.ts';
 import { ChatTemplateError } from '../tokenizer/chat-template-errors.ts';
@@ -63,7 +64,7 @@ function describeProgress({ phase, done, total }: LoadProgress): string {
 
 /** Names the model of `--model` in a report. */
 export function modelName(name: string | undefined): string {
-  return name ?? 'weights/tales';
+  return name ?? BUNDLED_NAME;
 }
 
 function describeMemory({ weights, kv, activations, total }: MemoryPlan): string {

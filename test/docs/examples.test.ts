@@ -1,6 +1,5 @@
-// Runs every program that a document or a comment prints, from a folder with the package installed and nothing else but
-// `weights`, since some examples name the bundled model by its path. Those of a page run one after another in one process, of
-// which its start and loading the package would be most of the time.
+// Runs every program that a document or a comment prints, from a folder with the package installed and nothing else. Those of a
+// page run one after another in one process, of which its start and loading the package would be most of the time.
 // @module-tag sweep
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +10,6 @@ import { examples, ROOT, sdkExamples, testExamples } from './documents.ts';
 let packed: PackedPackage;
 beforeAll(() => {
   packed = packPackage();
-  symlinkSync(join(ROOT, 'weights'), join(packed.user, 'weights'));
 });
 afterAll(() => packed[Symbol.dispose]());
 

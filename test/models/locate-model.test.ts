@@ -58,6 +58,16 @@ test('a path that exists comes before a model of the same name, and a note that 
   expect(await locateModel('a/b')).toBe('a/b');
 });
 
+test('the name of the bundled model leads to the package from any folder, and a path of that name comes first', async () => {
+  addModel('weights/tales');
+  const start = process.cwd();
+  using _ = { [Symbol.dispose]: () => process.chdir(start) };
+  process.chdir(temporaryDirectory());
+  expect(await locateModel('weights/tales')).toBe(join(start, 'weights/tales'));
+  mkdirSync('weights/tales', { recursive: true });
+  expect(await locateModel('weights/tales')).toBe('weights/tales');
+});
+
 test('every reader of names takes it', async () => {
   const path = addModel('someone/tales');
   const { source, tokenizer } = await openSource('someone/tales');
