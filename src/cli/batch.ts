@@ -35,7 +35,7 @@ const batchFlags = {
     describe: 'the results, when no OUT is given; - is stdout',
   },
   ordered: { ...switchFlag('ordered'), describe: 'write results in the order of the calls' },
-  overwrite: { ...switchFlag('overwrite'), describe: 'begin anew where the output has results' },
+  overwrite: { ...switchFlag('overwrite'), describe: 'start anew if the output has results' },
   seed: {
     ...seedFlag('seed'),
     defaultDescription: 'drawn',
@@ -145,7 +145,7 @@ export const batchCommand = defineCommand({
   flags: batchFlags,
   positions: { IN: 'input', OUT: 'output' },
   examples: [
-    ['roseinfer batch calls.jsonl results.jsonl', 'goes on where it was when the same command is given again'],
+    ['roseinfer batch calls.jsonl results.jsonl', 'resumes where it stopped when it is run again'],
     ['roseinfer batch calls.jsonl results.jsonl --ordered --seed 1', 'results in the order of the calls'],
     ['roseinfer batch calls.jsonl results.jsonl --queue nats://queue:4222', 'answered by roseinfer worker elsewhere'],
     ['roseinfer batch - - < calls.jsonl | jq .response.body', 'as a part of a pipe, from its beginning each time'],

@@ -34,7 +34,7 @@ import { idleGenerationFlags, samplingOf } from './generation-flags.ts';
 
 /** The flags of `roseinfer chat`. */
 const chatFlags = {
-  system: { ...textFlag('system'), describe: 'message of the system before the chat' },
+  system: { ...textFlag('system'), describe: 'system message of the chat' },
   ...answerFlags,
   'max-model-len': { ...integerFlag('max-model-len', 2), describe: 'longest context, in tokens' },
   ...modelFlags,
@@ -42,7 +42,7 @@ const chatFlags = {
   ...tuneFlag,
   verbose: {
     ...switchFlag('verbose'),
-    describe: 'print memory, model and speed on stderr, where that is no terminal, too',
+    describe: 'print memory, model and speed on stderr even if it is not a terminal',
   },
   ...quietFlag,
 };

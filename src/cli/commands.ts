@@ -4,14 +4,26 @@ import type { Command, CommandTable } from './command.ts';
 /** All commands. */
 export const COMMANDS: CommandTable = {
   generate: { purpose: 'continue a text', load: async () => (await import('./generate.ts')).generateCommand },
-  chat: { purpose: 'talk with a model', load: async () => (await import('./chat.ts')).chatCommand },
-  batch: { purpose: 'answer the calls of a file', load: async () => (await import('./batch.ts')).batchCommand },
-  worker: { purpose: 'answer the jobs of a queue', load: async () => (await import('./worker.ts')).workerCommand },
-  score: { purpose: 'tell how well a text is predicted', load: async () => (await import('./score.ts')).scoreCommand },
-  serve: { purpose: 'answer calls of OpenAI clients', load: async () => (await import('./serve.ts')).serveCommand },
-  pull: { purpose: 'bring a model of the Hugging Face hub', load: async () => (await import('./pull.ts')).pullCommand },
-  models: { purpose: 'list the models that are here', load: async () => (await import('./models.ts')).modelsCommand },
-  tune: { purpose: 'measure fast variants of kernels', load: async () => (await import('./tune.ts')).tuneCommand },
+  chat: { purpose: 'chat with a model', load: async () => (await import('./chat.ts')).chatCommand },
+  batch: { purpose: 'answer the calls in a file', load: async () => (await import('./batch.ts')).batchCommand },
+  worker: {
+    purpose: 'answer calls from a queue, for batch --queue',
+    load: async () => (await import('./worker.ts')).workerCommand,
+  },
+  score: {
+    purpose: 'measure how well a model predicts a text',
+    load: async () => (await import('./score.ts')).scoreCommand,
+  },
+  serve: { purpose: 'serve a model to OpenAI clients', load: async () => (await import('./serve.ts')).serveCommand },
+  pull: {
+    purpose: 'download a model from the Hugging Face hub',
+    load: async () => (await import('./pull.ts')).pullCommand,
+  },
+  models: { purpose: 'list the models on this machine', load: async () => (await import('./models.ts')).modelsCommand },
+  tune: {
+    purpose: 'measure which kernel variants are fastest here',
+    load: async () => (await import('./tune.ts')).tuneCommand,
+  },
   bench: {
     purpose: 'compare schedulers, or send requests over time',
     load: async () => (await import('./bench.ts')).benchCommand,
@@ -21,7 +33,7 @@ export const COMMANDS: CommandTable = {
     load: async () => (await import('./doctor.ts')).doctorCommand,
   },
   completion: {
-    purpose: 'print a script for a shell',
+    purpose: 'print a completion script for bash or zsh',
     load: async () => (await import('./completion.ts')).completionCommand,
   },
 };

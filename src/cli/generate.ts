@@ -47,14 +47,14 @@ const generateFlags = {
   },
   file: { ...nameFlag('file'), describe: 'file with the text to continue' },
   chat: { ...switchFlag('chat'), describe: 'answer the prompt, a message, by the chat template of the model' },
-  system: { ...textFlag('system'), describe: 'message of the system before the prompt, in a chat' },
+  system: { ...textFlag('system'), describe: 'system message before the prompt, with --chat' },
   ...generationFlags,
   'max-new-tokens': {
     ...generationFlags['max-new-tokens'],
     defaultDescription: '100, or what the context has room for; that with --schema',
   },
   schema: { ...nameFlag('schema'), describe: 'file with a JSON Schema: the completion is JSON that fits it' },
-  n: { ...integerFlag('n', 1), defaultDescription: '1', describe: 'completions of the prompt, side by side; -n, too' },
+  n: { ...integerFlag('n', 1), defaultDescription: '1', describe: 'completions of the prompt, in one batch' },
   json: { ...switchFlag('json'), describe: 'print each completion as a JSON object on a line of its own' },
   'show-logprobs': {
     ...switchFlag('show-logprobs'),
@@ -199,7 +199,7 @@ export const generateCommand = defineCommand({
   positions: { PROMPT: 'prompt' },
   examples: [
     ['roseinfer generate "Once upon a time" --seed 7', 'the same text each time'],
-    ['roseinfer generate --file story.txt --max-new-tokens 50 -n 3 --json', 'three ways to go on, each as JSON'],
+    ['roseinfer generate --file story.txt --max-new-tokens 50 -n 3 --json', 'three continuations, each as JSON'],
     ['roseinfer generate "A king who" --schema hero.json', 'JSON that fits the schema of a file'],
     ['roseinfer generate --temperature 0 < story.txt | head -1', 'from stdin, into a pipe'],
     ['roseinfer generate -- "--- a prompt that begins with dashes"', 'after -- no word is a flag'],

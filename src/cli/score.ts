@@ -28,7 +28,7 @@ const scoreFlags = {
     defaultDescription: 'the context: no overlap',
     describe: 'tokens from the start of a window to that of the next; fewer give each token more to be predicted from',
   },
-  'per-token': { ...switchFlag('per-token'), describe: 'print a row for each token, too' },
+  'per-token': { ...switchFlag('per-token'), describe: 'also print a row for each token' },
   json: { ...switchFlag('json'), describe: 'print one JSON object instead of text' },
   ...modelFlags,
   ...quietFlag,

@@ -38,7 +38,7 @@ export const serveFlags = {
   model: { ...modelFlag, describe: `the model, when no MODEL is given: ${modelFlag.describe}` },
   'served-model-name': {
     ...nameFlag('served-model-name'),
-    describe: 'name of the model for callers; default its last part',
+    describe: 'name of the model for callers; by default the last part of --model',
   },
   host: { ...nameFlag('host'), default: SERVER_DEFAULTS.host, describe: 'address to listen at' },
   port: {

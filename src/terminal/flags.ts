@@ -124,7 +124,7 @@ export const modelFlags = {
   model: {
     ...nameFlag('model'),
     defaultDescription: BUNDLED_NAME,
-    describe: `directory with config.json, model.safetensors and tokenizer.json, a GGUF file, OWNER/NAME of the hub that was pulled, or ${randomNames()}`,
+    describe: `directory with config.json, model.safetensors and tokenizer.json, a GGUF file, OWNER/NAME of a model that was pulled from the hub, or ${randomNames()}`,
   },
   dtype: {
     ...choiceFlag('dtype', OFFERED_DTYPES),

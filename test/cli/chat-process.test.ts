@@ -35,7 +35,7 @@ test('a chat in a pipe goes on after its turns, and is saved', () => {
   expect(stdout).not.toContain('>');
   const statuses = [...stderr.matchAll(/^6 tokens in .* tokens\/s · (\d+) of (\d+) prompt tokens cached · cut$/gm)];
   const cached = statuses.map(([, count]) => Number(count));
-  // The new message of the system changed all that the second had; the third has the prompt of the second.
+  // The new system message changed all that the second had; the third has the prompt of the second.
   expect(cached.map((count) => count > 0)).toEqual([false, false, true]);
 });
 

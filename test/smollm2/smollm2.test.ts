@@ -73,7 +73,7 @@ describe('the texts of SmolLM2', () => {
       expect(await owned.render(messages)).toBe(text);
       expect(await owned.encode(messages)).toEqual(ids);
     }
-    // The template adds its own message of the system where there is none.
+    // The template adds its own system message where there is none.
     const { text } = prompts.find(({ name }) => name === 'chat')!;
     expect(await owned.render(messagesOf(text).slice(1))).toBe(text);
   });

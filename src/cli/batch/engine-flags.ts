@@ -6,7 +6,7 @@ import { chatTemplateFlag, modelFlags, nameFlag, sizeFlags, tuneFlag } from '../
 export const engineFlags = {
   'served-model-name': {
     ...nameFlag('served-model-name'),
-    describe: 'name of the model in calls; default its last part',
+    describe: 'name of the model in calls; by default the last part of --model',
   },
   ...sizeFlags,
   ...modelFlags,

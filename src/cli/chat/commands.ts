@@ -37,16 +37,16 @@ export const CHAT_COMMANDS: Readonly<Record<string, ChatCommand>> = {
   help: { takes: '', meaning: 'lists these commands', run: (_, { say }) => say(describeCommands()) },
   system: {
     takes: '[TEXT]',
-    meaning: 'shows the message of the system, or sets it; `""` is an empty one',
+    meaning: 'shows the system message, or sets it; `""` is an empty one',
     run: (text, { session, say }) => {
       if (text !== '') session.system = text === '""' ? '' : text;
       const { system } = session;
-      say(system === undefined ? 'no message of the system' : `message of the system: ${quote(system)}`);
+      say(system === undefined ? 'no system message' : `system message: ${quote(system)}`);
     },
   },
   reset: {
     takes: '',
-    meaning: 'begins a new chat with the same message of the system and the same parameters',
+    meaning: 'starts a new chat with the same system message and parameters',
     run: (_, { session, say }) => {
       session.reset();
       say('the chat is empty');
@@ -55,12 +55,12 @@ export const CHAT_COMMANDS: Readonly<Record<string, ChatCommand>> = {
   save: { takes: 'FILE', meaning: 'writes the chat to a new file', run: (path, chat) => save(path, chat, false) },
   'save!': {
     takes: 'FILE',
-    meaning: 'writes the chat in place of a file',
+    meaning: 'writes the chat, replacing a file that exists',
     run: (path, chat) => save(path, chat, true),
   },
   load: {
     takes: 'FILE',
-    meaning: 'goes on with the chat of a file',
+    meaning: 'continues the chat of a file',
     run: async (path, { session, say }) => {
       const messages = await loadChat(path, (read) => session.restore(read));
       const isOpen = messages.at(-1)?.role === 'user';
@@ -69,7 +69,7 @@ export const CHAT_COMMANDS: Readonly<Record<string, ChatCommand>> = {
   },
   params: {
     takes: '[NAME [VALUE]]',
-    meaning: 'shows the sampling parameters, or sets one; the value `default` takes it back',
+    meaning: 'shows the sampling parameters, or sets one; the value `default` resets it',
     run: (words, chat) => {
       const [, name, value = ''] = /^(\S+?)(?:\s*[\s=]\s*(.*))?$/s.exec(words) ?? [];
       if (name !== undefined && value !== '') {
@@ -81,7 +81,7 @@ export const CHAT_COMMANDS: Readonly<Record<string, ChatCommand>> = {
   },
   regenerate: {
     takes: '',
-    meaning: 'answers the last message again, in place of the answer that it has',
+    meaning: 'answers the last message again, replacing its answer',
     run: (_, { session, show }) => show((listener) => session.regenerate(listener)),
   },
   exit: { takes: '', meaning: 'leaves the chat, as Ctrl-D does', run: () => LEAVE },

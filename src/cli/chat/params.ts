@@ -31,7 +31,7 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = answerFlags;
 /**
  * Sets a parameter.
  *
- * @param text its value as text, a JSON list for several texts; `default` takes it back.
+ * @param text its value as text, a JSON list for several texts; `default` resets it.
  * @throws RangeValueError for an unknown name and a value out of range.
  */
 export function setParameter(args: GenerationArgs, name: string, text: string): GenerationArgs {

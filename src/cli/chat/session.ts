@@ -86,7 +86,7 @@ export class ChatSession {
     return this.#turns.length;
   }
 
-  /** Forgets all turns; the message of the system and the parameters stay. */
+  /** Forgets all turns; the system message and the parameters stay. */
   reset(): void {
     this.#turns = [];
     this.#numForgotten = 0;
@@ -96,7 +96,7 @@ export class ChatSession {
   /**
    * Takes up another chat.
    *
-   * @throws RangeValueError for a message of the system that is not the first, an answer to none, and any other role.
+   * @throws RangeValueError for a system message that is not the first, an answer to none, and any other role.
    */
   restore(messages: readonly ChatMessage[]): void {
     let system: string | undefined;

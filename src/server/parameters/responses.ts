@@ -89,7 +89,7 @@ export const responseParameters = z.strictObject({
   }),
   instructions: supported(textValue, {
     expected: 'a text',
-    meaning: 'message of the system before all others; those of an earlier response do not count',
+    meaning: 'system message before all others; that of an earlier response is not kept',
     examples: ['a'],
   }),
   previous_response_id: supported(textValue, {

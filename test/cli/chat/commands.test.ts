@@ -73,13 +73,13 @@ describe('commands', () => {
     expect(await errorOf(() => open().run(line))).toMatchObject({ message });
   });
 
-  test('show and set the message of the system, which stays after a reset', async () => {
+  test('show and set the system message, which stays after a reset', async () => {
     const { run, session } = open();
-    expect(await run('/system')).toBe('no message of the system');
-    expect(await run('/system Be kind.')).toBe('message of the system: "Be kind."');
+    expect(await run('/system')).toBe('no system message');
+    expect(await run('/system Be kind.')).toBe('system message: "Be kind."');
     await run('/reset');
     expect(session.messages).toEqual([{ role: 'system', content: 'Be kind.' }]);
-    expect(await run('/system ""')).toBe('message of the system: ""');
+    expect(await run('/system ""')).toBe('system message: ""');
     expect(session.system).toBe('');
   });
 
@@ -114,7 +114,7 @@ describe('/params', () => {
     ['/params stop ["a b", "\\n"]', 'stop', ['a b', '\n']],
     ['/params ignore-eos false', 'ignoreEos', false],
     ['/params seed 5', 'seed', 5],
-  ])('%s sets a parameter, and default takes it back', async (line, key, value) => {
+  ])('%s sets a parameter, and default resets it', async (line, key, value) => {
     const { run, session, chat } = open();
     const name = /(\S+?)[= ]/.exec(line.slice('/params '.length))![1];
     expect(await run(line)).toMatch(new RegExp(`^${name} .*${JSON.stringify(value).replaceAll(/[[\]\\]/g, '\\$&')}`));
