@@ -19,7 +19,7 @@ import { StdoutResults } from './batch/stdout-results.ts';
 import { defineCommand } from './command.ts';
 import { openQueue } from './queue/open-queue.ts';
 import { QueueAnswers } from './queue/queue-answers.ts';
-import { queueFlags } from './queue/queue-flags.ts';
+import { fingerprintFlag, queueFlags } from './queue/queue-flags.ts';
 import { ANY } from './queue/subjects.ts';
 
 /** The flags of `roseinfer batch`. */
@@ -43,11 +43,7 @@ const batchFlags = {
   },
   ...engineFlags,
   ...queueFlags,
-  fingerprint: {
-    ...nameFlag('fingerprint'),
-    defaultDescription: ANY,
-    describe: 'with --queue: fingerprint of the workers that may answer, or any',
-  },
+  ...fingerprintFlag,
   ...quietFlag,
 };
 

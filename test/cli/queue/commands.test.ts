@@ -76,7 +76,8 @@ describe.skipIf(!hasNatsServer)('commands of a queue, for which this machine nee
 test.each([
   [['--queue', 'http://a'], '--queue is "http://a", expected nats://HOST[:PORT][,HOST…][/NAME]'],
   [['--queue', 'nats://a', '--dtype', 'f16'], '--dtype is given with --queue, expected it of the workers'],
-  [['--fingerprint', 'fp_1'], '--fingerprint is given without --queue, expected both'],
+  [['--fingerprint', 'any'], '--fingerprint is given without --queue, expected both'],
+  [['--fingerprint', 'a b'], '--fingerprint is "a b", expected fp_ with 32 hexadecimal digits'],
 ])('a batch with %j is called wrongly', async (words, message) => {
   const { status, stderr } = await startBatch('package.json', join(temporaryDirectory(), 'out.jsonl'), ...words).ended;
   expect([status, errorsIn(stderr)]).toEqual([2, [expect.stringContaining(message)]]);
