@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { quote } from '../../util/quote.ts';
 import { drawSeed } from '../../util/rng.ts';
+import { STANDARD } from './batch-files.ts';
 import { LineSet } from './line-set.ts';
 import type { FoundResults, ResultFile } from './result-file.ts';
 import {
@@ -21,12 +22,18 @@ export interface OutputState {
   readonly file: ResultFile;
   /** Record of the run that it has results of; null for one to begin. */
   readonly record: RunRecord | null;
+  /** Run whose results are overwritten. */
+  readonly former: QueuedRun | null;
 }
 
 /** Results that are there, and the seed of the run. */
 export interface StartingPoint extends FoundResults {
   readonly seed: number;
   readonly queue: QueuedRun | null;
+  /** Run that this one replaces, whose messages in the queue nobody reads any more. */
+  readonly former: QueuedRun | null;
+  /** True where the same command goes on after a cut. */
+  readonly canGoOn: boolean;
 }
 
 /** Bytes of a run's name in a queue, which no two runs may share. */
@@ -39,6 +46,8 @@ export function newStart(seed: number | undefined, queue: string | null): Starti
     numErrors: 0,
     seed: seed ?? drawSeed(),
     queue: queue === null ? null : { name: queue, run: randomBytes(RUN_BYTES).toString('hex') },
+    former: null,
+    canGoOn: false,
   };
 }
 
@@ -53,13 +62,16 @@ export async function examineOutput(
   file: ResultFile,
   { scan, overwrite }: { readonly scan: InputScan | null; readonly overwrite: boolean },
 ): Promise<OutputState> {
-  if (overwrite || (await file.length()) === 0) return { path, file, record: null };
-  const record = scan === null ? null : await readRecord(path);
-  if (record !== null) return { path, file, record };
-  const found =
+  const found = await readRecord(path);
+  if (overwrite || (await file.length()) === 0) {
+    return { path, file, record: null, former: found?.queue ?? null };
+  }
+  const record = scan === null ? null : found;
+  if (record !== null) return { path, file, record, former: null };
+  const fault =
     scan === null ? 'and a run goes on with a file as --input alone' : 'and has no record of a run beside it';
   throw new OtherRunError(
-    `--output is ${quote(path)}, which is not empty ${found}; expected a new file, or --overwrite`,
+    `--output is ${quote(path)}, which is not empty ${fault}; expected a new file, or --overwrite`,
   );
 }
 
@@ -70,12 +82,13 @@ export async function examineOutput(
  * @throws OtherRunError for the results of another; ResultFileError.
  */
 export async function startOutput(state: OutputState, now: NextRun, numLines: number): Promise<StartingPoint> {
-  const { path, file, record } = state;
+  const { path, file, record, former } = state;
   if (record !== null) {
     checkSameRun(path, record, now);
-    return { ...(await file.recover(numLines)), seed: record.seed, queue: record.queue };
+    const found = await file.recover(numLines);
+    return { ...found, seed: record.seed, queue: record.queue, former: null, canGoOn: true };
   }
-  const start = newStart(now.seed, now.queue);
+  const start = { ...newStart(now.seed, now.queue), former, canGoOn: now.input !== STANDARD };
   await file.clear();
   await writeRecord(path, { ...now, seed: start.seed, queue: start.queue });
   return start;

@@ -2,25 +2,29 @@
 // only when the queue lost what it had.
 
 import { setTimeout } from 'node:timers/promises';
-import type { JsMsg } from '@nats-io/jetstream';
 import type { AnswerSource, Answers, LineAnswer, LineCall } from '../batch/line-answer.ts';
 import { LineSet } from '../batch/line-set.ts';
-import { faultRecord, readResult } from '../batch/result.ts';
+import { faultRecord } from '../batch/result.ts';
 import type { StartingPoint } from '../batch/resume.ts';
 import { writeJob } from './job.ts';
 import type { QueueConnection } from './queue-connection.ts';
+import { messageOf, QueueError } from './queue-error.ts';
+import { ResultReader } from './result-reader.ts';
+import { RunMessages } from './run-messages.ts';
 import { ANY } from './subjects.ts';
 import { askWorkers } from './worker-roll.ts';
 
 /** Lines in the queue at once: enough for a hundred workers, and all that a queue has to hold of a run. */
 const WINDOW = 2048;
 const CHECK_MS = 2000;
-/** Time after which a reader without a word from the queue begins again, in milliseconds. */
-const SILENCE_MS = 8000;
+/** Checks without a result between them, after which workers and lost messages are looked for. */
+const IDLE_CHECKS = 3;
 
 /** A line that was asked for. */
 interface Asked {
   readonly job: Uint8Array;
+  /** True once the queue had its job or its result. */
+  isStored: boolean;
   readonly signal: AbortSignal;
   readonly resolve: (answer: LineAnswer) => void;
   readonly reject: (error: unknown) => void;
@@ -39,8 +43,13 @@ export class QueueAnswers implements Answers {
   readonly #close = new AbortController();
   #run = '';
   #done: LineSet = new LineSet();
+  /** True where what is in the queue is needed after a cut. */
+  #isKept = true;
+  #messages!: RunMessages;
+  #reader!: ResultReader;
+  /** Lines that had a result in the queue when the run began. */
+  #answered: Promise<ReadonlySet<number>> = Promise.resolve(new Set());
   #tasks: Promise<unknown>[] = [];
-  #stopReading: () => void = () => {};
 
   /** @param fingerprint wanted of workers, or `any`. The queue is closed with this. */
   constructor(queue: QueueConnection, fingerprint: string) {
@@ -48,16 +57,30 @@ export class QueueAnswers implements Answers {
     this.source = { model: queue.address.name, fingerprint, queue: queue.address.name };
   }
 
-  begin({ queue, done }: StartingPoint, signal: AbortSignal): void {
+  begin({ queue, done, former, canGoOn }: StartingPoint, signal: AbortSignal): void {
     this.#run = queue?.run ?? '';
     this.#done = done;
+    this.#messages = new RunMessages(this.#queue, this.#run);
+    this.#reader = new ResultReader(this.#queue, this.#messages, {
+      onResult: (line, answer, fingerprint) => this.#take(line, answer, fingerprint),
+      onRubbish: (line) => this.#askAgain([line]),
+      isSafe: (line) => done.has(line),
+    });
+    // One that is not known is answered once more.
+    this.#answered = this.#messages.linesWithResult().catch(() => new Set());
     const end = AbortSignal.any([signal, this.#close.signal, this.#queue.lost]);
     end.addEventListener('abort', () => this.#end(end.reason), { once: true });
-    this.#tasks = [this.#collect(end), this.#guard(end), this.#tellOfWorkers(end)];
+    this.#isKept = canGoOn;
+    this.#tasks = [this.#reader.run(end), this.#guard(end)];
+    if (former !== null && former.name === queue?.name) {
+      this.#tasks.push(new RunMessages(this.#queue, former.run).drop().catch(() => {}));
+    }
   }
 
   async answer(call: LineCall): Promise<LineAnswer> {
     const { line, customId, signal } = call;
+    const isStored = (await this.#answered).has(line);
+    signal.throwIfAborted();
     const early = this.#early.get(line);
     if (early !== undefined) {
       this.#early.delete(line);
@@ -70,11 +93,11 @@ export class QueueAnswers implements Answers {
       return { record: faultRecord({ line, customId }, { code: 'line_too_long', message }), isError: true, tokens: 0 };
     }
     const { promise, resolve, reject } = Promise.withResolvers<LineAnswer>();
-    const asked = { job, signal: AbortSignal.any([signal, lost]), resolve, reject };
+    const asked = { job, isStored, signal: AbortSignal.any([signal, lost]), resolve, reject };
     const abort = () => reject(asked.signal.reason);
     asked.signal.addEventListener('abort', abort, { once: true });
     this.#asked.set(line, asked);
-    this.#publish(line, asked);
+    if (!isStored) this.#askAgain([line]);
     try {
       return await promise;
     } finally {
@@ -85,114 +108,103 @@ export class QueueAnswers implements Answers {
 
   /** Takes the run out of the queue, and tells of several fingerprints. */
   async finish(): Promise<string | null> {
-    const { manager, subjects } = this.#queue;
-    await manager.streams.purge(subjects.jobStream, { filter: subjects.jobsOf(this.#run) });
-    await manager.streams.purge(subjects.resultStream, { filter: subjects.resultsOf(this.#run) });
+    await this.#messages.drop().catch((error: unknown) => {
+      const { troubles } = this.#queue;
+      troubles.tell(`may have messages of this run left (${messageOf(error)}), which the same command takes away`);
+    });
     if (this.#numBy.size < 2) return null;
     const parts = [...this.#numBy].map(([fingerprint, num]) => `${fingerprint} ${num}`);
     return `results of ${parts.length} fingerprints, whose ids may differ: ${parts.join(', ')}`;
   }
 
-  #publish(line: number, asked: Asked): void {
-    const subject = this.#queue.subjects.job(this.source.fingerprint, { run: this.#run, line });
-    this.#queue.publish(subject, asked.job, asked.signal).catch(asked.reject);
-  }
-
-  /** Reads the results of the run, again from the first one when the stream is another. */
-  async #collect(signal: AbortSignal): Promise<void> {
-    const { client, subjects } = this.#queue;
-    while (!signal.aborted) {
-      try {
-        const consumer = await client.consumers.get(subjects.resultStream, {
-          filter_subjects: subjects.resultsOf(this.#run),
-        });
-        const messages = await consumer.consume({ expires: SILENCE_MS / 2 });
-        this.#stopReading = () => messages.stop();
-        if (signal.aborted) messages.stop();
-        for await (const message of messages) this.#take(message);
-      } catch {
-        await pause(signal);
-      }
+  /** Publishes the jobs of lines that are asked for; one that is there is refused by the queue. */
+  #askAgain(lines: Iterable<number>): void {
+    for (const line of lines) {
+      const asked = this.#asked.get(line);
+      if (asked === undefined) continue;
+      const subject = this.#queue.subjects.job(this.source.fingerprint, { run: this.#run, line });
+      this.#queue.publish(subject, asked.job, asked.signal).then(() => {
+        asked.isStored = true;
+      }, asked.reject);
     }
   }
 
-  #take(message: JsMsg): void {
-    const place = this.#queue.subjects.placeOf(message.subject);
-    if (place === null) return;
-    const { line } = place;
-    if (this.#done.has(line) || this.#taken.has(line)) return;
-    const answer = readAnswer(message.string(), line);
-    if (answer === null) {
-      void this.#askAgain(message, line);
-      return;
-    }
-    this.#taken.add(line);
-    const fingerprint = message.headers?.get('Fingerprint') || 'unknown';
+  #take(line: number, answer: LineAnswer, fingerprint: string): void {
+    if (this.#done.has(line) || !this.#taken.add(line)) return;
     this.#numBy.set(fingerprint, (this.#numBy.get(fingerprint) ?? 0) + 1);
     const asked = this.#asked.get(line);
     if (asked === undefined) this.#early.set(line, answer);
     else asked.resolve(answer);
   }
 
-  /** Takes away a message among the results that is none, and asks for the line again. */
-  async #askAgain({ seq, subject }: JsMsg, line: number): Promise<void> {
-    this.#queue.tell(`has a message on ${subject} that is no result of line ${line}, which is asked for again`);
-    await this.#queue.manager.streams.deleteMessage(this.#queue.subjects.resultStream, seq).catch(() => {});
-    const asked = this.#asked.get(line);
-    if (asked !== undefined) this.#publish(line, asked);
-  }
-
-  /** Asks for every line again when the queue lost its messages: its streams are younger than they were. */
+  /** Looks after the queue until the run ends. */
   async #guard(signal: AbortSignal): Promise<void> {
     let made: string | null = null;
     let { numReconnects } = this.#queue;
+    let numTaken = 0;
+    let numIdle = IDLE_CHECKS - 1;
     while (!signal.aborted) {
       try {
         const now = await this.#queue.ensureStreams();
         if (made !== null && made !== now) {
-          this.#queue.tell('lost its messages, and is asked again');
-          this.#stopReading();
-          for (const [line, asked] of this.#asked) this.#publish(line, asked);
+          this.#queue.troubles.tell('lost its messages, and is asked again');
+          this.#reader.restart();
+          this.#askAgain(this.#asked.keys());
         }
         made = now;
-        if (numReconnects !== this.#queue.numReconnects) this.#stopReading();
+        if (numReconnects !== this.#queue.numReconnects) this.#reader.restart();
         ({ numReconnects } = this.#queue);
-      } catch {
-        // The connection tells of it.
+        numIdle = numTaken === this.#taken.size ? numIdle + 1 : 0;
+        numTaken = this.#taken.size;
+        if (numIdle === 0) this.#queue.troubles.end(this.#noWorker);
+        if (numIdle === IDLE_CHECKS) {
+          numIdle = 0;
+          await this.#lookForWorkers();
+          await this.#lookForLost();
+        }
+        await this.#reader.dropSafe();
+      } catch (error) {
+        // The connection tells of others.
+        if (error instanceof QueueError) this.#end(error);
       }
-      await pause(signal);
+      await setTimeout(CHECK_MS, undefined, { signal }).catch(() => {});
     }
   }
 
-  async #tellOfWorkers(signal: AbortSignal): Promise<void> {
+  get #noWorker(): string {
+    const { fingerprint } = this.source;
+    return fingerprint === ANY ? 'has no worker' : `has no worker of the fingerprint ${fingerprint}`;
+  }
+
+  async #lookForWorkers(): Promise<void> {
+    // None is an error for the client.
     const fingerprints = await askWorkers(this.#queue).catch((): string[] => []);
-    if (signal.aborted) return;
-    const wanted = this.source.fingerprint;
-    if (wanted === ANY ? fingerprints.length === 0 : !fingerprints.includes(wanted)) {
-      this.#queue.tell(wanted === ANY ? 'has no worker yet' : `has no worker of the fingerprint ${wanted} yet`);
-    }
+    const { fingerprint } = this.source;
+    const isThere = fingerprint === ANY ? fingerprints.length > 0 : fingerprints.includes(fingerprint);
+    if (isThere) this.#queue.troubles.end(this.#noWorker);
+    else this.#queue.troubles.begin(this.#noWorker);
+  }
+
+  /** Asks again for lines of which the queue has neither job nor result: others took them away, or a bound of theirs did. */
+  async #lookForLost(): Promise<void> {
+    const lines = [...this.#asked].filter(([, { isStored }]) => isStored).map(([line]) => line);
+    if (lines.length === 0) return;
+    const jobs = await this.#messages.linesWithJob();
+    const results = await this.#messages.linesWithResult();
+    const lost = lines.filter((line) => this.#asked.has(line) && !jobs.has(line) && !results.has(line));
+    if (lost.length === 0) return;
+    this.#queue.troubles.tell(`lost ${lost.length} of our messages, and is asked again`);
+    this.#askAgain(lost);
   }
 
   #end(reason: unknown): void {
-    this.#stopReading();
     for (const { reject } of this.#asked.values()) reject(reason);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close.abort();
     await Promise.all(this.#tasks);
+    if (!this.#isKept) await this.#messages.drop().catch(() => {});
     await this.#queue[Symbol.asyncDispose]();
   }
-}
-
-/** Waits until the next look at a queue, or the end. */
-async function pause(signal: AbortSignal): Promise<void> {
-  await setTimeout(CHECK_MS, undefined, { signal }).catch(() => {});
-}
-
-/** Reads a result; returns null for a text that is not that of the line. */
-function readAnswer(record: string, line: number): LineAnswer | null {
-  const facts = readResult(record);
-  if (facts === null || facts.line !== line || record.indexOf('\n') !== record.length - 1) return null;
-  return { record, isError: facts.isError, tokens: facts.tokens };
 }

@@ -18,6 +18,7 @@ import { ACK_WAIT_MS } from './job.ts';
 import type { QueueAccess } from './queue-access.ts';
 import type { QueueAddress } from './queue-address.ts';
 import { messageOf, QueueError } from './queue-error.ts';
+import { GONE, QueueTroubles } from './queue-troubles.ts';
 import { Subjects } from './subjects.ts';
 
 /** Options of a connection. */
@@ -40,8 +41,14 @@ const LAST_RETRY_MS = 2000;
 /** The server's code for a message that a stream's bounds don't take; the text tells of which. */
 const REFUSED = 10077;
 const PER_SUBJECT = /per subject/;
+/** Codes of a server, an account or a stream that has no more room. */
+const FULL_CODES: readonly number[] = [REFUSED, 10002, 10023, 10028, 10047];
+const IS_FULL = 'is full';
+const NO_ANSWER = 'does not answer';
 /** Bytes of a message that are not its payload: subject and headers. */
 const OVERHEAD = 512;
+/** Least bound of a message's bytes: an error record has its place in it. */
+const MIN_SIZE = 16_384;
 
 /** A queue. */
 export class QueueConnection implements AsyncDisposable {
@@ -52,10 +59,13 @@ export class QueueConnection implements AsyncDisposable {
   readonly manager: JetStreamManager;
   /** Aborted with the error that ended the connection for good. */
   readonly lost: AbortSignal;
-  readonly #onNotice: (line: string) => void;
-  #trouble: string | null = null;
+  readonly troubles: QueueTroubles;
+  /** Publications that wait for the queue. */
+  #numWaiting = 0;
   #isClosing = false;
   #numReconnects = 0;
+  /** Most bytes of a message by stream, where an administrator has set them. */
+  readonly #maxSizes = new Map<string, number>();
 
   private constructor(address: QueueAddress, nats: NatsConnection, manager: JetStreamManager, options: QueueOptions) {
     this.address = address;
@@ -63,7 +73,7 @@ export class QueueConnection implements AsyncDisposable {
     this.nats = nats;
     this.client = jetstream(nats);
     this.manager = manager;
-    this.#onNotice = options.onNotice;
+    this.troubles = new QueueTroubles(quote(address.label), options.onNotice);
     const lost = new AbortController();
     this.lost = lost.signal;
     void nats.closed().then((error) => {
@@ -86,7 +96,9 @@ export class QueueConnection implements AsyncDisposable {
       const manager = await jetstreamManager(nats, { timeout: ANSWER_MS });
       const queue = new QueueConnection(address, nats, manager, options);
       await queue.ensureStreams();
-      return queue;
+      const { max_payload: maxPayload = MIN_SIZE } = nats.info ?? {};
+      if (maxPayload >= MIN_SIZE) return queue;
+      throw new QueueError(address, `which has max_payload ${maxPayload}`, `at least ${MIN_SIZE}`);
     } catch (cause) {
       await nats.close();
       if (cause instanceof QueueError) throw cause;
@@ -101,9 +113,9 @@ export class QueueConnection implements AsyncDisposable {
     return this.#numReconnects;
   }
 
-  /** Most bytes of a message's payload. */
+  /** Most bytes of a message's payload, by the server and by both streams. */
   get maxPayload(): number {
-    return (this.nats.info?.max_payload ?? 2 ** 20) - OVERHEAD;
+    return Math.min(this.nats.info?.max_payload ?? 2 ** 20, ...this.#maxSizes.values()) - OVERHEAD;
   }
 
   /** Makes the streams where they are missing; returns when each was made, by which a queue that lost all of its messages is known. @throws QueueError */
@@ -134,33 +146,25 @@ export class QueueConnection implements AsyncDisposable {
   async publish(subject: string, payload: Uint8Array, signal: AbortSignal, fingerprint?: string): Promise<Published> {
     const fields = headers();
     if (fingerprint !== undefined) fields.set('Fingerprint', fingerprint);
-    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(2 * wait, LAST_RETRY_MS)) {
-      signal.throwIfAborted();
-      try {
-        await this.client.publish(subject, payload, { timeout: ANSWER_MS, headers: fields });
-        this.clearTrouble();
-        return 'stored';
-      } catch (error) {
-        const isRefused = error instanceof JetStreamApiError && error.code === REFUSED;
-        if (isRefused && PER_SUBJECT.test(error.message)) return 'there';
-        this.tell(isRefused ? `is full (${messageOf(error)})` : `does not answer (${messageOf(error)})`);
+    let isWaiting = false;
+    try {
+      for (let wait = FIRST_RETRY_MS; ; wait = Math.min(2 * wait, LAST_RETRY_MS)) {
+        signal.throwIfAborted();
+        try {
+          await this.client.publish(subject, payload, { timeout: ANSWER_MS, headers: fields });
+          return 'stored';
+        } catch (error) {
+          const code = error instanceof JetStreamApiError ? error.code : 0;
+          if (code === REFUSED && PER_SUBJECT.test(messageOf(error))) return 'there';
+          if (!isWaiting) this.#numWaiting++;
+          isWaiting = true;
+          this.troubles.begin(FULL_CODES.includes(code) ? IS_FULL : NO_ANSWER, messageOf(error));
+        }
+        await setTimeout(wait, undefined, { signal });
       }
-      await setTimeout(wait, undefined, { signal });
+    } finally {
+      if (isWaiting && --this.#numWaiting === 0) this.troubles.end(IS_FULL, NO_ANSWER);
     }
-  }
-
-  /** Tells of trouble that is waited for, once. */
-  tell(trouble: string): void {
-    if (this.#trouble === trouble || this.#isClosing) return;
-    this.#trouble = trouble;
-    this.#onNotice(`the queue ${quote(this.address.label)} ${trouble}: waiting for it`);
-  }
-
-  /** Tells of the end of trouble, if there was any. */
-  clearTrouble(): void {
-    if (this.#trouble === null) return;
-    this.#trouble = null;
-    this.#onNotice(`the queue ${quote(this.address.label)} goes on`);
   }
 
   async #ensureStream(name: string, subject: string, retention: RetentionPolicy): Promise<string> {
@@ -173,13 +177,16 @@ export class QueueConnection implements AsyncDisposable {
       ...wanted,
     });
     const wrong = Object.entries({ ...wanted, retention }).find(([key, value]) => Reflect.get(config, key) !== value);
-    if (wrong === undefined) return created;
-    const [key, value] = wrong;
-    throw new QueueError(
-      this.address,
-      `whose stream ${quote(name)} has ${key} ${quote(Reflect.get(config, key))}`,
-      `${quote(value)}: another NAME, or that stream away`,
-    );
+    if (wrong !== undefined) throw this.#badStream(config, wrong[0], quote(wrong[1]));
+    const { max_msg_size: maxSize } = config;
+    if (maxSize > 0 && maxSize < MIN_SIZE) throw this.#badStream(config, 'max_msg_size', `at least ${MIN_SIZE}`);
+    this.#maxSizes.set(name, maxSize > 0 ? maxSize : Number.POSITIVE_INFINITY);
+    return created;
+  }
+
+  #badStream(config: StreamInfo['config'], key: string, expected: string): QueueError {
+    const found = `whose stream ${quote(config.name)} has ${key} ${quote(Reflect.get(config, key))}`;
+    return new QueueError(this.address, found, `${expected}: another NAME, or that stream away`);
   }
 
   async #findOrAdd(name: string, config: Parameters<JetStreamManager['streams']['add']>[0]): Promise<StreamInfo> {
@@ -193,10 +200,10 @@ export class QueueConnection implements AsyncDisposable {
 
   async #watch(): Promise<void> {
     for await (const { type } of this.nats.status()) {
-      if (type === 'disconnect') this.tell('is gone');
+      if (type === 'disconnect' && !this.#isClosing) this.troubles.begin(GONE);
       if (type !== 'reconnect') continue;
       this.#numReconnects++;
-      this.clearTrouble();
+      this.troubles.end(GONE);
     }
   }
 

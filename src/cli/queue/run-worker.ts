@@ -35,6 +35,7 @@ const SIGNS_PER_WAIT = 3;
 const MAX_DELIVERIES = 10;
 const NEXT_MS = 5000;
 const RETRY_MS = 500;
+const NO_JOBS = 'gives no jobs';
 
 /**
  * Answers jobs until it is told to end.
@@ -54,8 +55,9 @@ export async function runWorker(parts: WorkerParts): Promise<void> {
       await slots.take();
       handle(work, message)
         .catch((error: unknown) => {
-          message.nak();
+          // First: a job that goes back may come to a worker that still asks for one.
           failure.abort(error);
+          message.nak();
         })
         .finally(() => {
           clearInterval(alive);
@@ -83,16 +85,17 @@ async function* take(queue: QueueConnection, wanted: string, stop: AbortSignal):
         if (stop.aborted) end();
         try {
           for await (const message of messages) {
-            queue.clearTrouble();
+            queue.troubles.end(NO_JOBS);
             yield message;
           }
         } finally {
           stop.removeEventListener('abort', end);
         }
+        queue.troubles.end(NO_JOBS);
       }
     } catch (error) {
       if (stop.aborted) return;
-      queue.tell(`gives no jobs (${messageOf(error)})`);
+      queue.troubles.begin(NO_JOBS, messageOf(error));
       await setTimeout(RETRY_MS, undefined, { signal: stop }).catch(() => {});
     }
   }

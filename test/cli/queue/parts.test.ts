@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Job, readJob, writeJob } from '../../../src/cli/queue/job.ts';
 import { readQueueAddress } from '../../../src/cli/queue/queue-address.ts';
+import { GONE, QueueTroubles } from '../../../src/cli/queue/queue-troubles.ts';
 import { Subjects } from '../../../src/cli/queue/subjects.ts';
 
 describe('an address', () => {
@@ -55,4 +56,22 @@ test('subjects hold the name of a run and a number of a line, and give both back
 test('a job that is written is read', () => {
   const job: Job = { customId: 'a.b > *', path: '/v1/completions', body: { prompt: 'x' }, seed: 2 ** 53 - 1 };
   expect(readJob(writeJob(job))).toEqual({ job });
+});
+
+test('troubles of a queue are told once, their end when the last is over, and none beside a connection that is gone', () => {
+  const told: string[] = [];
+  const troubles = new QueueTroubles('Q', (line) => told.push(line.replace(/^the queue Q /, '')));
+  troubles.begin('is full', 'no room');
+  troubles.begin('is full', 'still none');
+  troubles.begin('has no worker');
+  troubles.end('is full');
+  expect(told.splice(0)).toEqual(['is full (no room): waiting for it', 'has no worker: waiting for it']);
+  troubles.end('is full', 'has no worker');
+  troubles.end('is full');
+  expect(told.splice(0)).toEqual(['goes on']);
+  troubles.begin(GONE);
+  troubles.begin('does not answer', 'timeout');
+  troubles.end('does not answer');
+  troubles.end(GONE);
+  expect(told).toEqual(['is gone: waiting for it', 'goes on']);
 });
