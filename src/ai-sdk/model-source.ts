@@ -7,6 +7,7 @@ import type { Engine } from '../engine/engine.ts';
 import { uniteEosIds } from '../engine/eos-ids.ts';
 import type { GenerationRequest } from '../engine/request.ts';
 import { rolesChat } from '../engine/roles-chat.ts';
+import { GrammarClosedError } from '../grammar/errors.ts';
 import { GrammarCompiler } from '../grammar/grammar-compiler.ts';
 import type { StructuredOutput } from '../grammar/structured-output.ts';
 import type { LLM } from '../llm.ts';
@@ -65,13 +66,15 @@ export class ModelSource {
   /**
    * Compiles a structured output.
    *
-   * @throws ProviderClosedError after `close`; what a GrammarCompiler throws.
+   * @throws ProviderClosedError after `close`, or when that comes first; what else a GrammarCompiler throws.
    */
   async compile(output: StructuredOutput): Promise<Constraint> {
     const { tokenizer, limits, eosIds } = await this.open();
     const { vocabSize } = limits;
     this.#compiler ??= new GrammarCompiler({ tokenizer, vocabSize, eosIds, maxCompileMs: MAX_COMPILE_MS });
-    return await this.#compiler.compile(output);
+    return await this.#compiler.compile(output).catch((error: unknown) => {
+      throw error instanceof GrammarClosedError ? new ProviderClosedError() : error;
+    });
   }
 
   /** Keeps what a request needs until it ends; gives its end. */

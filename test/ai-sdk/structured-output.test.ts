@@ -86,3 +86,13 @@ test('closing the provider lets an object that is under way come to its end', as
     'provider is closed',
   );
 });
+
+test('closing the provider ends an object whose schema is being compiled, and says so', async () => {
+  await using other = openTestProvider();
+  const model = other.roseinfer('tales');
+  const waiting = expect(generateObject({ ...call, model, schema })).rejects.toThrow('provider is closed');
+  // The vocabulary is read in several turns, and the thread starts after that.
+  for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+  await other.roseinfer.close();
+  await waiting;
+});
