@@ -15,13 +15,14 @@ export interface Opening {
   readonly isRequired: boolean;
 }
 
-/** State: bytes of the opening that the text ends with, or null where no opening can come; the grammar's state after it. */
+/** State: place in the opening up to which the text has come, or null where no opening can come; the grammar's state after it. */
 interface State {
   matched: number | null;
   inner: { value: unknown } | null;
 }
 
 const BITS = 32;
+const SPACE = 0x20;
 const kept = new WeakMap<Tokenizer, Map<string, Promise<Uint32Array[]>>>();
 /** Tokens between two pauses. */
 const SLICE = 4096;
@@ -36,12 +37,14 @@ export async function afterOpening(
   { tokenizer, vocabSize }: { readonly tokenizer: Tokenizer; readonly vocabSize: number },
 ): Promise<Constraint<State>> {
   const bytes = new TextEncoder().encode(text);
-  const next = isAtStart ? (at: number, byte: number) => (byte === bytes[at] ? at + 1 : null) : matcherOf(bytes);
+  const numSpaces = isAtStart ? tokenizer.numLeadingSpaces : 0;
+  const next = isAtStart ? startOf(bytes, numSpaces) : matcherOf(bytes);
+  const end = numSpaces + bytes.length;
   const all = maskOf(vocabSize, () => true);
   const masks =
     id === null
       ? await keptMasks(tokenizer, JSON.stringify([text, isAtStart, vocabSize]), () =>
-          new Turns().run(openingMasks(tokenizer, vocabSize, { bytes, next })),
+          new Turns().run(openingMasks(tokenizer, vocabSize, { last: bytes.at(-1) ?? 0, end, next })),
         )
       : [isRequired ? maskOf(vocabSize, (each) => each === id) : all];
   /** Gives the state of the text after a token. */
@@ -63,7 +66,7 @@ export async function afterOpening(
         return state;
       }
       state.matched = follow(state.matched, token);
-      if (token === id || (id === null && state.matched === bytes.length)) state.inner = { value: constraint.start() };
+      if (token === id || (id === null && state.matched === end)) state.inner = { value: constraint.start() };
       return state;
     },
     end: ({ inner }) => {
@@ -73,6 +76,15 @@ export async function afterOpening(
 }
 
 type Next = (at: number, byte: number) => number | null;
+
+/** Makes the step along bytes that a text begins with, after spaces of which no text is made. */
+function startOf(bytes: Uint8Array, numSpaces: number): Next {
+  return (at, byte) => {
+    if (at < numSpaces && byte === SPACE) return at + 1;
+    const matched = Math.max(at, numSpaces);
+    return byte === bytes[matched - numSpaces] ? matched + 1 : null;
+  };
+}
 
 /** Makes the step of a search for bytes: the length of their longest beginning that the text ends with. */
 function matcherOf(bytes: Uint8Array): Next {
@@ -95,14 +107,13 @@ function keptMasks(tokenizer: Tokenizer, key: string, make: () => Promise<Uint32
   return masks;
 }
 
-/** Makes the mask of each length of a beginning: all tokens but those that go on after the end of the opening. */
+/** Makes the mask of each place in the opening: all tokens but those that go on after its end. */
 function* openingMasks(
   tokenizer: Tokenizer,
   vocabSize: number,
-  { bytes, next }: { readonly bytes: Uint8Array; readonly next: Next },
+  { last, end, next }: { readonly last: number; readonly end: number; readonly next: Next },
 ): Pausable<Uint32Array[]> {
-  const masks = Array.from(bytes, () => maskOf(vocabSize, () => true));
-  const last = bytes.at(-1) ?? 0;
+  const masks = Array.from({ length: end }, () => maskOf(vocabSize, () => true));
   for (let id = 0; id < vocabSize; id++) {
     if (id % SLICE === SLICE - 1) yield;
     const inside = tokenizer.isSpecial(id) ? new Uint8Array() : tokenizer.tokenBytes(id).subarray(0, -1);
@@ -111,9 +122,9 @@ function* openingMasks(
       let at: number | null = start;
       for (const byte of inside) {
         at = at === null ? null : next(at, byte);
-        if (at === bytes.length) break;
+        if (at === end) break;
       }
-      if (at === bytes.length) mask[id >>> 5] = (mask[id >>> 5] ?? 0) & ~(1 << (id & 31));
+      if (at === end) mask[id >>> 5] = (mask[id >>> 5] ?? 0) & ~(1 << (id & 31));
     }
   }
   return masks;

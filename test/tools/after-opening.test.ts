@@ -1,6 +1,7 @@
 // Free text up to the opening of calls: any tokens but those that go on after its end, and then another constraint.
 import { describe, expect, test } from 'vitest';
 import type { Constraint } from '../../src/core/constraint.ts';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { afterOpening, type Opening } from '../../src/tools/after-opening.ts';
 import { allowedIds, tales } from '../support/grammar/walk.ts';
 
@@ -19,9 +20,9 @@ function noted(): { readonly inner: Constraint<string[]>; readonly log: string[]
 }
 
 /** Follows a text from token to token; gives how much of it was free, and whether all its tokens were allowed. */
-async function follow(opening: Opening, ids: readonly number[]) {
+async function follow(opening: Opening, ids: readonly number[], tokenizer = tales) {
   const { inner, log } = noted();
-  const constraint = await afterOpening(inner, opening, { tokenizer: tales, vocabSize });
+  const constraint = await afterOpening(inner, opening, { tokenizer, vocabSize: tokenizer.vocabSize });
   let state = constraint.start();
   let [isAllowed, free] = [true, 0];
   for (const id of ids) {
@@ -65,6 +66,16 @@ describe('the opening is found', () => {
   ])('at the start alone, where only that counts, in %j: %s', async (text, isOpen) => {
     expect(await follow({ ...OPENING, isAtStart: true }, bytewise(text))).toMatchObject({ isOpen, isAllowed: true });
   });
+});
+
+test('a space that SentencePiece puts before a text is none of it, and a second one is', async () => {
+  const tokenizer = await Tokenizer.load('test/fixtures/tokenizers/sentencepiece');
+  const opening = { ...OPENING, text: '{"name": "', isAtStart: true };
+  const ids = tokenizer.encode(opening.text);
+  const [space = 0, ...rest] = ids;
+  expect(new TextDecoder().decode(tokenizer.tokenBytes(space))).toBe(' ');
+  for (const [given, isOpen] of [[ids, true] as const, [rest, true] as const, [[space, ...ids], false] as const])
+    expect(await follow(opening, given, tokenizer)).toMatchObject({ isOpen, isAllowed: true });
 });
 
 test('a token that goes on after the end of the opening is not allowed there, and anywhere else it is', async () => {
