@@ -20,8 +20,8 @@ const ids = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3];
 const load = (name: string, options: LoadTextModelOptions = {}) =>
   loadTextModel(name, { maxModelLen: 32, onNotice: () => {}, ...options });
 
-/** The slow tier has the second model of f32: the one of q8 is of its family, with biases, too. */
-const tagsOf = (name: string) => ({ tags: name.endsWith('llama-bias') ? ['slow'] : [] });
+/** The slow tier has more models of f32: the one of q8 is a Llama with biases, too. */
+const tagsOf = (name: string) => ({ tags: /odd$|llama-bias$/.test(name) ? ['slow'] : [] });
 
 async function logitBits(model: TextModel): Promise<Uint32Array> {
   using result = await model.forward(ids);
@@ -29,6 +29,7 @@ async function logitBits(model: TextModel): Promise<Uint32Array> {
 }
 
 const CASES = [
+  { name: `${MODELS}/plain`, dtype: 'f32', matrix: 'h.1.mlp.c_proj.weight' },
   { name: `${MODELS}/odd`, dtype: 'f32', matrix: 'h.1.mlp.c_proj.weight' },
   { name: `${MODELS}/llama-bias`, dtype: 'f32', matrix: 'layers.1.mlp.up_proj.weight' },
   { name: `${MODELS}/untied`, dtype: 'f16', matrix: 'lm_head.weight' },

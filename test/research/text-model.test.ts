@@ -126,11 +126,12 @@ describe('scoreTokens', () => {
   });
 
   test('scores texts that together are longer than the context', async () => {
-    const texts = [long.slice(0, 540), long.slice(50, 590), long.slice(0, 2)];
-    const together = await model.scoreTexts(texts);
-    expect(together.map(({ length }) => length)).toEqual([539, 539, 1]);
-    expect(together[2]).toEqual(await model.scoreTokens(texts[2]!));
-    expect(together[1]!.subarray(0, 9)).toEqual(await model.scoreTokens(long.slice(50, 60)));
+    using short = await loadTextModel('weights/tales', { maxModelLen: 64, onNotice: () => {} });
+    const texts = [long.slice(0, 40), long.slice(50, 90), long.slice(0, 2)];
+    const together = await short.model.scoreTexts(texts);
+    expect(together.map(({ length }) => length)).toEqual([39, 39, 1]);
+    expect(together[2]).toEqual(await short.model.scoreTokens(texts[2]!));
+    expect(together[1]!.subarray(0, 9)).toEqual(await short.model.scoreTokens(long.slice(50, 60)));
   });
 
   test.each<[string, unknown, string]>([
@@ -154,11 +155,11 @@ describe('perplexity', () => {
   const text = readFileSync('test/fixtures/tales-heldout-part.txt', 'utf8');
 
   test('of a held-out text equals that of the float64 reference, without and with overlap', async () => {
-    const ids = loaded.tokenizer.encode(text).slice(0, 150);
+    const ids = loaded.tokenizer.encode(text).slice(0, 48);
     const reference = loadReferenceModel('weights/tales');
     for (const [window, stride] of [
-      [64, 64],
-      [70, 33],
+      [20, 20],
+      [24, 11],
     ] as const) {
       let nats = 0;
       let counted = 0;
@@ -259,10 +260,10 @@ describe('a kernel of the model', () => {
   test('is replaced by one that computes the same, with the worst difference', async () => {
     const same = mutant(modelKernels.layernorm, [['let mean =', 'let  mean =']]);
     expect(await model.replaceKernel('layernorm', same)).toBe(0);
-    const near = mutant(modelKernels.matmul, [['[j] + bias_of_n', '[j] * 1.000001 + bias_of_n']]);
-    const worst = await model.replaceKernel('matmul', near);
+    const near = mutant(modelKernels.layernorm, [[' + params.eps', ' + 1.01 * params.eps']]);
+    const worst = await model.replaceKernel('layernorm', near);
     expect(worst).toBeGreaterThan(0);
-    expect(await model.replaceKernel('matmul', modelKernels.matmul)).toBe(worst);
+    expect(await model.replaceKernel('layernorm', modelKernels.layernorm)).toBe(worst);
   });
 
   test.each<[unknown[], RegExp]>([
