@@ -56,11 +56,11 @@ function open(options: RunnerOptions & Pick<ModelRunnerOptions, 'kernels'>): Pro
 
 const prompt = text.slice(300, 340);
 
-/** Storages: weights in f32 with keys and values in f16 are in the slow tier, for others have either in random schedules. */
+/** Storages: random schedules have others, of a small model, in npm test, too. */
 const STORAGES = [
   { dtype: 'f16', kvDtype: 'f32', tags: [] },
   { dtype: 'f32', kvDtype: 'f16', tags: ['slow'] },
-  { dtype: 'q8', kvDtype: 'f32', tags: [] },
+  { dtype: 'q8', kvDtype: 'f32', tags: ['slow'] },
 ] as const;
 
 for (const { tags, ...storage } of STORAGES)
@@ -76,9 +76,9 @@ for (const { tags, ...storage } of STORAGES)
     afterAll(() => runner.close());
 
     test('the same request alone and in batches of 2, 5, 8 and 17, in other slots and blocks, has the same logits', async () => {
-      const alone = await generate(runner, prompt, 12);
+      const alone = await generate(runner, prompt, 8);
       for (const batch of [2, 5, 8, 17]) {
-        const batched = await generate(runner, prompt, 12, batch - 1);
+        const batched = await generate(runner, prompt, 8, batch - 1);
         expect(firstDifference(alone.logits, batched.logits), `batch of ${batch}`).toBe(-1);
         expect(batched.ids).toEqual(alone.ids);
       }
@@ -86,10 +86,10 @@ for (const { tags, ...storage } of STORAGES)
 
     test('a preemption beyond 256 tokens leaves the logits as they were', async () => {
       const prompt = text.slice(0, 250);
-      const alone = await generate(runner, prompt, 24);
+      const alone = await generate(runner, prompt, 16);
       const [place] = places(runner, 1, LONGEST, 3);
       const preempted = new TestSequence(prompt, place!);
-      for (let n = 0; n < 24; n++) {
+      for (let n = 0; n < 16; n++) {
         if (n === 5 || n === 13) preempted.preempt();
         await step(runner, [preempted]);
       }
@@ -121,12 +121,12 @@ for (const { tags, ...storage } of STORAGES)
     });
   });
 
-/** Decodes tokens 490 … 529 one by one and computes them all at once. */
-async function decodedAgainstPrefilled(runner: ModelRunner): Promise<number> {
-  const decoded = await generate(runner, text.slice(0, 490), 40);
+/** Decodes 20 tokens after the first `count` one by one and computes them all at once. */
+async function decodedAgainstPrefilled(runner: ModelRunner, count = 503): Promise<number> {
+  const decoded = await generate(runner, text.slice(0, count), 20);
   const whole = await logitsOfAll(runner, [...decoded.promptIds, ...decoded.ids.slice(0, -1)]);
   const { vocabSize: V } = runner.limits;
-  const rows = decoded.logits.map((_, i) => whole.slice((489 + i) * V, (490 + i) * V));
+  const rows = decoded.logits.map((_, i) => whole.slice((count - 1 + i) * V, (count + i) * V));
   return firstDifference(decoded.logits, rows);
 }
 
@@ -147,7 +147,7 @@ describe('a fault of each kind makes these tests fail', () => {
       ],
     ]);
     await using runner = await open({ kernels: { ...modelKernels, attention: wide } });
-    expect(await decodedAgainstPrefilled(runner)).toBeGreaterThanOrEqual(0);
+    expect(await decodedAgainstPrefilled(runner, 90)).toBeGreaterThanOrEqual(0);
   });
 
   test('a merge by the global maximum', async () => {

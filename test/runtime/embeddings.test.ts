@@ -21,9 +21,10 @@ const text = (seed: number, length: number) => Array.from({ length }, (_, i) => 
 const LENGTHS = [271, 43, 1, 64];
 const POOLINGS = ['mean', 'last'] as const;
 
+/** The class gpu pools as the other does: it has the second model in the slow tier. */
 const MODELS = [
-  { name: 'test/fixtures/models/plain', maxModelLen: 128, reference: loadReferenceModel },
-  { name: 'test/fixtures/models/mistral', maxModelLen: 280, reference: loadReferenceLlama },
+  { name: 'test/fixtures/models/plain', maxModelLen: 128, reference: loadReferenceModel, slowIn: null },
+  { name: 'test/fixtures/models/mistral', maxModelLen: 280, reference: loadReferenceLlama, slowIn: 'gpu' },
 ];
 
 /** A runner with tighter limits. */
@@ -62,26 +63,29 @@ function pooled(hidden: Float64Array, C: number, pooling: Pooling): Float64Array
 
 const bitsOf = (embedding: Float32Array) => new Uint32Array(embedding.buffer, embedding.byteOffset, embedding.length);
 
-describe.each(['software', 'gpu'] as const)('in the class %s', (reduction) => {
-  let device: Device;
-  beforeAll(async () => {
-    device = await Device.open({ reduction });
-  });
-  afterAll(() => device.close());
+const CASES = (['software', 'gpu'] as const).flatMap((reduction) =>
+  MODELS.map((model) => ({ ...model, reduction, tags: model.slowIn === reduction ? ['slow'] : [] })),
+);
 
-  describe.each(MODELS)('embeddings of $name', ({ name, maxModelLen, reference }) => {
+for (const { name, maxModelLen, reference, reduction, tags } of CASES)
+  describe(`embeddings of ${name} in the class ${reduction}`, { tags }, () => {
     const prompts = LENGTHS.filter((length) => length <= maxModelLen).map((length, seed) => text(seed, length));
     const requests = prompts.flatMap((promptIds) => POOLINGS.map((pooling) => ({ promptIds, pooling })));
+    let device: Device;
     let runner: ModelRunner;
     /** Bits of each request alone, without a cache. */
     let alone: Uint32Array[];
     beforeAll(async () => {
+      device = await Device.open({ reduction });
       runner = await openRunner(device, name, { maxModelLen, maxBatchTokens: maxModelLen, maxBatchSize: 4 });
       await using engine = new Engine({ runner, prefixCache: false, scheduler: 'naive', overlap: false });
       alone = [];
       for (const request of requests) alone.push(bitsOf((await engine.embed(request)).embedding));
     });
-    afterAll(() => runner.close());
+    afterAll(async () => {
+      await runner.close();
+      device.close();
+    });
 
     test('are those of the float64 reference', async () => {
       const model = reference(name);
@@ -136,7 +140,6 @@ describe.each(['software', 'gpu'] as const)('in the class %s', (reduction) => {
       }
     });
   });
-});
 
 test.each(POOLINGS)('the %s has the same bits after a preemption, which computes its prompt again', async (pooling) => {
   using device = await Device.open();
@@ -196,7 +199,7 @@ describe('on the default device', () => {
   test('a sum that starts anew with each chunk shows in the bits of a prompt in chunks', async () => {
     const faulty = mutant(poolHidden, [['rows[row + IS_CONTINUED] != 0u', 'false']]);
     const kernels = { ...modelKernels, poolHidden: faulty };
-    await using runner = await openRunner(device, 'test/fixtures/models/two', {
+    await using runner = await openRunner(device, 'test/fixtures/models/plain', {
       maxBatchSize: 2,
       maxModelLen: 64,
       kernels,
@@ -229,7 +232,7 @@ describe('on the default device', () => {
 
   test('a device that is lost ends them', async () => {
     const own = await Device.open();
-    await using runner = await openRunner(own, 'test/fixtures/models/two', { maxBatchSize: 2, maxModelLen: 64 });
+    await using runner = await openRunner(own, 'test/fixtures/models/plain', { maxBatchSize: 2, maxModelLen: 64 });
     await using engine = new Engine({ runner });
     const embedding = engine.embed({ promptIds: text(1, 40), requestId: 'a' }).catch((error: unknown) => error);
     own.gpu.destroy();
