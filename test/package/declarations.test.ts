@@ -1,7 +1,7 @@
 // The package's declarations, read by every TypeScript in use with the settings that programs have: they are checked as
 // a program's own code is. Skipped are the language's own libraries alone: a conflict with one is an error here, too.
 // @module-tag sweep
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -70,6 +70,7 @@ let packed: PackedPackage;
 
 beforeAll(() => {
   packed = packPackage();
+  linkPackage('vitest', packed.user);
   writeFileSync(join(packed.user, 'program.ts'), PROGRAM);
   writeFileSync(join(packed.user, 'wrong.ts'), WRONG);
 });
@@ -102,11 +103,17 @@ describe.each(Object.keys(COMPILERS))('TypeScript %s', (version) => {
   const tags = version === '7.0' ? [] : ['slow'];
   const cases = Object.entries(RESOLUTIONS).flatMap(([moduleResolution, module], i) =>
     [['es2022'], ['es2022', 'dom'], ['esnext', 'dom']].flatMap((lib, j) =>
-      [[], ['node']].map((types, k) => ({ moduleResolution, module, lib, types, isQuick: (i + j + k) % 3 === 0 })),
+      [[], ['node']].map((types, k) => ({
+        moduleResolution,
+        module,
+        lib,
+        types,
+        isQuick: (i + j) % 3 === 0 && k === i % 2,
+      })),
     ),
   );
 
-  // Each resolution and each lib twice, with and without types: the other pairs are in the second tier.
+  // Each resolution and each lib once, with types and without: the other cases are in the second tier.
   for (const { isQuick, ...options } of cases) {
     const { moduleResolution, lib, types } = options;
     const title = `accepts a program with ${moduleResolution}, lib ${lib.join()} and types ${types.join() || 'none'}`;
@@ -121,33 +128,30 @@ describe.each(Object.keys(COMPILERS))('TypeScript %s', (version) => {
   });
 
   test('accepts the programs that documents print, and finds a wrong name in one', { tags }, () => {
-    const files = examples.map(({ file }) => file);
+    const files = [...examples.map(({ file }) => file), 'wrong.ts'];
     // One of them uses a GPUDevice of its own, whose types the libraries for pages have from 6.0 on.
     const types = version === '5.9' ? ['node', '@webgpu/types'] : ['node'];
     const options = { module: 'nodenext', target: 'esnext', lib: ['esnext', 'dom'], types };
-    expect(errorsOf(version, files, options)).toEqual([]);
     const found = expect.stringMatching(/^wrong\.ts.*'epsilon' does not exist in type/);
-    expect(errorsOf(version, ['wrong.ts'], options)).toEqual([found]);
+    expect(errorsOf(version, files, options)).toEqual([found]);
   });
 });
 
-test('TypeScript accepts the tests that documents print, whose matchers vitest does not have, and knows these', () => {
-  symlinkSync(join(NODE_MODULES, 'vitest'), join(packed.user, 'node_modules/vitest'));
+const titleOfTests = 'accepts the tests that documents print, whose matchers vitest does not have, and knows these';
+test(`TypeScript 7.0 ${titleOfTests}`, () => expectTestsAccepted('7.0'));
+test(`TypeScript 6.0 ${titleOfTests}`, { tags: ['slow'] }, () => expectTestsAccepted('6.0'));
+
+function expectTestsAccepted(version: string): void {
   for (const { file, code } of testExamples) writeFileSync(join(packed.user, file), code);
   const wrong = `import { expect } from 'vitest'; import 'roseinfer/testing/vitest';\nexpect([1]).toBeWithin([1]);`;
   writeFileSync(join(packed.user, 'wrong-matcher.ts'), wrong);
   // Declarations of vitest are its own affair.
   const options = { module: 'nodenext', target: 'esnext', lib: ['esnext'], types: ['node'], skipLibCheck: true };
-  expect(
-    errorsOf(
-      '6.0',
-      testExamples.map(({ file }) => file),
-      options,
-    ),
-  ).toEqual([]);
   const found = expect.stringMatching(/^wrong-matcher\.ts.*Expected 2-3 arguments, but got 1/);
-  expect(errorsOf('6.0', ['wrong-matcher.ts'], options)).toEqual([found]);
-});
+  const files = [...testExamples.map(({ file }) => file), 'wrong-matcher.ts'];
+  expect(testExamples.length).toBeGreaterThan(0);
+  expect(errorsOf(version, files, options)).toEqual([found]);
+}
 
 test('TypeScript accepts the programs for the AI SDK that documents print, and finds a wrong option in one', () => {
   for (const name of ['ai', '@ai-sdk/provider']) linkPackage(name, packed.user);
