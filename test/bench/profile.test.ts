@@ -99,32 +99,38 @@ test('a readback takes time and leaves nothing on the device', async () => {
   expect(device.liveBuffers).toBe(before);
 });
 
-test('--profile shows both steps, how they were measured, and writes the same numbers to the JSON file', async (context) => {
-  if (!device.traits.timestamps) context.skip('the adapter has no timestamp-query');
-  const directory = await mkdtemp(join(tmpdir(), 'roseinfer-profile-'));
-  const path = join(directory, 'profile.json');
-  const flags = ['--max-batch-size', '2', '--max-model-len', '40', '--kv-dtype', 'f16'];
-  const { status, stdout } = runNode(['bench/run.ts', '--profile', ...flags, '--json', path]);
-  const { schema, meta, method, steps } = JSON.parse(await readFile(path, 'utf8'));
-  await rm(directory, { recursive: true });
-  expect(status).toBe(0);
-  expect(schema).toBe('roseinfer-profile-1');
-  expect(meta).toMatchObject({ model: 'weights/tales', dtype: 'f16', args: { profile: true, 'max-batch-size': 2 } });
-  expect(stdout).toContain(`How: ${method}.`);
-  expect(method).toContain('steps without timestamps');
-  expect(stdout).toContain('=== decode step: 2 tokens, 2 sequences, context 40 ===');
-  expect(stdout).toContain('=== prefill step: 40 tokens, 1 sequence, context 40 ===');
-  const reports: StepReport[] = [steps.decode, steps.prefill];
-  for (const report of reports) {
-    const sum = (value: (row: StepReport['kernels'][number]) => number) =>
-      report.kernels.reduce((total, row) => total + value(row), 0);
-    expect(sum(({ ms }) => ms)).toBeCloseTo(report.kernel_ms, 9);
-    expect(sum(({ share }) => share!)).toBeCloseTo(1, 9);
-    expect(report.kernels_per_wall).toBeCloseTo(report.kernel_ms / report.wall_ms!, 9);
-    expect(stdout).toContain(`Sum of kernel times / wall: ${report.kernels_per_wall!.toFixed(3)}`);
-    expect(stdout).toContain(`this adapter at best: ${report.best.gigabytes!.toFixed(1)} GB/s read`);
-    // Two norms a layer and the last one.
-    const norms = report.kernels.filter(({ kernel }) => kernel === 'layernorm');
-    expect(norms.reduce((total, { dispatches }) => total + dispatches, 0)).toBe(2 * 6 + 1);
-  }
-});
+// It measures for seconds, by the clock.
+const slow = { tags: ['slow'] };
+test(
+  '--profile shows both steps, how they were measured, and writes the same numbers to the JSON file',
+  slow,
+  async (context) => {
+    if (!device.traits.timestamps) context.skip('the adapter has no timestamp-query');
+    const directory = await mkdtemp(join(tmpdir(), 'roseinfer-profile-'));
+    const path = join(directory, 'profile.json');
+    const flags = ['--max-batch-size', '2', '--max-model-len', '40', '--kv-dtype', 'f16'];
+    const { status, stdout } = runNode(['bench/run.ts', '--profile', ...flags, '--json', path]);
+    const { schema, meta, method, steps } = JSON.parse(await readFile(path, 'utf8'));
+    await rm(directory, { recursive: true });
+    expect(status).toBe(0);
+    expect(schema).toBe('roseinfer-profile-1');
+    expect(meta).toMatchObject({ model: 'weights/tales', dtype: 'f16', args: { profile: true, 'max-batch-size': 2 } });
+    expect(stdout).toContain(`How: ${method}.`);
+    expect(method).toContain('steps without timestamps');
+    expect(stdout).toContain('=== decode step: 2 tokens, 2 sequences, context 40 ===');
+    expect(stdout).toContain('=== prefill step: 40 tokens, 1 sequence, context 40 ===');
+    const reports: StepReport[] = [steps.decode, steps.prefill];
+    for (const report of reports) {
+      const sum = (value: (row: StepReport['kernels'][number]) => number) =>
+        report.kernels.reduce((total, row) => total + value(row), 0);
+      expect(sum(({ ms }) => ms)).toBeCloseTo(report.kernel_ms, 9);
+      expect(sum(({ share }) => share!)).toBeCloseTo(1, 9);
+      expect(report.kernels_per_wall).toBeCloseTo(report.kernel_ms / report.wall_ms!, 9);
+      expect(stdout).toContain(`Sum of kernel times / wall: ${report.kernels_per_wall!.toFixed(3)}`);
+      expect(stdout).toContain(`this adapter at best: ${report.best.gigabytes!.toFixed(1)} GB/s read`);
+      // Two norms a layer and the last one.
+      const norms = report.kernels.filter(({ kernel }) => kernel === 'layernorm');
+      expect(norms.reduce((total, { dispatches }) => total + dispatches, 0)).toBe(2 * 6 + 1);
+    }
+  },
+);
