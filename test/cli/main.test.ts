@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { errorsIn, runNode } from '../support/run-node.ts';
+import { errorsIn, runInTurn, runNode } from '../support/run-node.ts';
 
 interface Golden {
   readonly greedy: readonly { readonly prompt: string; readonly completion_ids: readonly number[] }[];
@@ -41,7 +41,7 @@ describe('roseinfer', () => {
     expect(stdout).not.toContain('--version');
   });
 
-  test.each<[argv: string[], message: unknown, code?: number]>([
+  const refusals: readonly (readonly [argv: string[], message: unknown, code?: number])[] = [
     [['dance'], `command is "dance", expected ${listed}`],
     [['docter'], `command is "docter", expected ${listed} (did you mean doctor?)`],
     [['--prompt', 'a'], `command is missing, expected ${listed} before flags`],
@@ -74,9 +74,16 @@ describe('roseinfer', () => {
       expect.stringMatching(/^nowhere: model directory is missing/),
       1,
     ],
-  ])('refuses %j with one line, and 2 unless something is missing', (argv, message, code = 2) => {
-    const { status, stdout, stderr } = roseinfer(argv);
-    expect({ status, stdout, errors: errorsIn(stderr) }).toEqual({ status: code, stdout: '', errors: [message] });
+  ];
+
+  test('refuses what it does not take with one line, and 2 unless something is missing', () => {
+    const outcomes = runInTurn(refusals.map(([argv]) => argv));
+    expect(
+      outcomes.map(({ stderr, ...rest }, i) => ({ argv: refusals[i]![0], ...rest, errors: errorsIn(stderr) })),
+    ).toEqual(refusals.map(([argv, message, status = 2]) => ({ argv, status, stdout: '', errors: [message] })));
+    // As in a process of its own.
+    const [argv] = refusals[0]!;
+    expect(roseinfer(argv)).toEqual(outcomes[0]);
   });
 });
 
@@ -98,25 +105,34 @@ describe('roseinfer generate', () => {
     const flags = ['generate', '--prompt', 'The king had', '--temperature', '0', '--max-new-tokens', '24'];
     const plain = roseinfer(flags).stdout;
     const stop = plain.slice(20, 24);
-    const stopped = roseinfer([...flags, '--stop', stop, 'no such text', '--verbose']);
-    expect(stopped.stdout).toBe(`${plain.slice(0, plain.indexOf(stop))}\n`);
-    expect(stopped.stderr).toContain(`ended by stop ${JSON.stringify(stop)}`);
-    expect(roseinfer([...flags, '--frequency-penalty', '2', '--repetition-penalty', '1.5']).stdout).not.toBe(plain);
+    const [stopped, penalized] = runInTurn([
+      [...flags, '--stop', stop, 'no such text', '--verbose'],
+      [...flags, '--frequency-penalty', '2', '--repetition-penalty', '1.5'],
+    ]);
+    expect(stopped?.stdout).toBe(`${plain.slice(0, plain.indexOf(stop))}\n`);
+    expect(stopped?.stderr).toContain(`ended by stop ${JSON.stringify(stop)}`);
+    expect(penalized).toMatchObject({ status: 0 });
+    expect(penalized?.stdout).not.toBe(plain);
   });
 
   test('says which flags have no effect, and takes a prompt that begins with a dash', () => {
     const flags = ['generate', '--prompt', '- a list', '--max-new-tokens', '2', '--temperature', '0'];
-    const { status, stdout, stderr } = roseinfer([...flags, '--top-k', '5', '--no-ignore-eos']);
-    expect(status).toBe(0);
-    expect(stderr).toContain('--top-k has no effect at --temperature 0\n');
-    expect(stderr).not.toContain('--top-p');
-    expect(stdout).toBe(roseinfer(flags).stdout);
+    const [outcome, plain] = runInTurn([[...flags, '--top-k', '5', '--no-ignore-eos'], flags]);
+    expect(outcome?.status).toBe(0);
+    expect(outcome?.stderr).toContain('--top-k has no effect at --temperature 0\n');
+    expect(outcome?.stderr).not.toContain('--top-p');
+    expect(outcome?.stdout).toBe(plain?.stdout);
   });
 
   test('draws the same text with the same seed', () => {
     const flags = ['generate', '--prompt', 'Once', '--max-new-tokens', '8', '--seed'];
-    const first = roseinfer([...flags, '1']).stdout;
-    expect(roseinfer([...flags, '1']).stdout).toBe(first);
-    expect(roseinfer([...flags, '2']).stdout).not.toBe(first);
+    const first = roseinfer([...flags, '1']);
+    const [again, other] = runInTurn([
+      [...flags, '1'],
+      [...flags, '2'],
+    ]);
+    expect([first.status, again?.stdout]).toEqual([0, first.stdout]);
+    expect(other).toMatchObject({ status: 0 });
+    expect(other?.stdout).not.toBe(first.stdout);
   });
 });

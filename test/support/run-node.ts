@@ -3,12 +3,26 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 
+/** Outcome of a program that has ended. */
+export interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Runs a script of the package to its end, without the caller's DEBUG. */
-export function runNode(args: readonly string[], { env = {}, input = '' } = {}) {
+export function runNode(args: readonly string[], { env = {}, input = '' } = {}): Outcome {
   const { DEBUG: _, ...inherited } = process.env;
   const options = { encoding: 'utf8', env: { ...inherited, ...env }, input } as const;
   const { status, stdout, stderr } = spawnSync(process.execPath, args, options);
   return { status, stdout, stderr };
+}
+
+/** Runs commands of `roseinfer` one after another in one process, with nothing on stdin: most only refuse their words. */
+export function runInTurn(commands: readonly (readonly string[])[]): readonly Outcome[] {
+  const { status, stdout, stderr } = runNode(['test/support/commands-in-turn.ts', JSON.stringify(commands)]);
+  if (status !== 0) throw new Error(`commands in turn ended with ${status}: ${stderr}`);
+  return JSON.parse(stdout);
 }
 
 /** Starts a script of the package, for tests that answer it meanwhile: the process, and its end. */
