@@ -27,8 +27,8 @@ const DTYPES: readonly KVDType[] = ['f32', 'f16'];
 /** Shapes of each class: rows of parts of a vector, of whole ones, and of more than the lanes of a tile hold at once. */
 const SHAPES: Readonly<Record<ReductionClass, readonly Omit<AttentionShape, 'sums'>[]>> = {
   software: [
-    ...[1, 7, 12, 64].map((D) => ({ G: 3, D, P: 16, dtype: 'f32' as const })),
-    ...[12, 64].map((D) => ({ G: 3, D, P: 16, dtype: 'f16' as const })),
+    ...[7, 64].map((D) => ({ G: 3, D, P: 16, dtype: 'f32' as const })),
+    { G: 3, D: 12, P: 16, dtype: 'f16' },
     { G: 2, D: 128, P: 16, dtype: 'f16' },
     { G: 3, D: 12, P: 5, dtype: 'f32' },
     { G: 3, D: 12, P: 1, dtype: 'f32' },
@@ -37,14 +37,19 @@ const SHAPES: Readonly<Record<ReductionClass, readonly Omit<AttentionShape, 'sum
     { G: 3, D: 1, P: 1, dtype: 'f32' },
     { G: 3, D: 64, P: 16, dtype: 'f32' },
     { G: 2, D: 25, P: 5, dtype: 'f16' },
-    { G: 1, D: 136, P: 16, dtype: 'f32' },
   ],
 };
 
-/** More of them: rows of a word or less in f16, whose loads npm test runs in f32. */
+/** More of them: npm test runs the like in the other storage or class, or in heads of 256. */
 const MORE_SHAPES: Readonly<Record<ReductionClass, readonly Omit<AttentionShape, 'sums'>[]>> = {
-  software: [1, 7].map((D) => ({ G: 3, D, P: 16, dtype: 'f16' as const })),
-  gpu: [{ G: 3, D: 7, P: 16, dtype: 'f16' }],
+  software: [
+    ...[1, 12].map((D) => ({ G: 3, D, P: 16, dtype: 'f32' as const })),
+    ...[1, 7, 64].map((D) => ({ G: 3, D, P: 16, dtype: 'f16' as const })),
+  ],
+  gpu: [
+    { G: 3, D: 7, P: 16, dtype: 'f16' },
+    { G: 1, D: 136, P: 16, dtype: 'f32' },
+  ],
 };
 
 describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
@@ -82,7 +87,8 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
   });
 
   describe.each([2, 4, 8])('%i rows a workgroup:', (ROWS) => {
-    const tags = ROWS === 2 ? ['slow'] : [];
+    // Bits of other rows are compared with those of one.
+    const tags = ROWS === 8 ? [] : ['slow'];
     test.each(DTYPES)('prefill, whole and in chunks, agrees with float64, cache of %s', { tags }, async (dtype) => {
       const prefill = AttentionStep.random({ G: 2, D: 12, P: 16, dtype, sums }, prefillSpans(sums));
       const { want, tolerance } = expectedAttention(prefill);
