@@ -80,8 +80,8 @@ function latencyChart(mode: string, results: readonly (readonly [RunResult, Mode
     name: `latencies-${mode}`,
     title: `Latencies of both runs: ${mode}`,
     caption:
-      'The height of a curve is the share of requests, or of gaps between tokens, that took at most the time below it. ' +
-      'The curve further left is faster; where the curves lie on each other, the runs were alike. Of more than 200 the slowest hundredth is left out.',
+      'To the right: milliseconds; upwards: the share of them, the requests or the gaps between tokens, that took no longer. ' +
+      `Grey: ${names[0]}. Blue: ${names[1]}. The curve further left is faster; where the curves lie on each other, the runs were alike. Of more than 200 the slowest hundredth is left out.`,
     panels,
     colors: new Map([
       [names[0]!, COLORS.slate],

@@ -44,7 +44,7 @@ export function ratioChart(mode: string, { metrics, by, rounds, paired }: ModeCo
   return {
     name: `ratios-${mode}`,
     title: `Each figure of the second run, as a multiple of the first: ${mode}`,
-    caption: `Of rates (tokens/s, requests/s) right of 1 is better, of times (ms) left. ${unit} A point without a bar has no interval.`,
+    caption: `A dot is second / first, on a logarithmic scale: at the line, 1, both are equal. Of rates (tokens/s, requests/s) right of 1 is better, of times (ms) left. ${unit} A point without a bar has no interval. Colours: ${used.map(({ label }) => label).join(', ')}.`,
     spec: {
       width: WIDTH,
       height: { step: ROW },

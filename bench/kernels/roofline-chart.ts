@@ -126,9 +126,9 @@ function allKernels(points: readonly Point[], roofs: readonly Roof[], domain: Do
     name: 'roofline',
     title: 'Roofline of the adapter, with every variant',
     caption:
-      'Each point is a variant of a kernel at one size: right of another it computes more with every byte that it reads or writes, above another it computes ' +
-      'faster. The lines are what the adapter did at best when it was measured: nothing that reads all its bytes from memory can be above that slope, nothing that loads each word from the ' +
-      'nearest cache once above the other, and nothing at all above the flat roof. On a software adapter both slopes are about the same. A point well below the lines has something else in its way; filled ones are those that the model takes.',
+      'Each point is a variant of a kernel at one size; its colour and shape name the kernel. To the right: operations by byte of memory that is read or written; ' +
+      'upwards: GFLOP/s, billions of operations in a second; both on logarithmic scales. Higher is faster. The lines are what the adapter did at best when it was measured: nothing that reads all its bytes from memory can be above that slope, nothing that loads each word from the ' +
+      'nearest cache once above the other, and nothing at all above the flat roof, which only multiply-adds reach. On a software adapter both slopes are about the same. A point well below the lines has something else in its way. Filled points are the variants that the model takes, hollow ones the others.',
     spec: {
       width: CHART_WIDTH,
       height: HEIGHT,
@@ -156,7 +156,8 @@ function eachKernel(points: readonly Point[], roofs: readonly Roof[], domain: Do
       name: 'roofline-kernels',
       title: 'The same, kernel by kernel',
       caption:
-        'One row is a step of a single sequence, up to sixteen a step of a batch, more a prompt. More rows share the weights that are read, so their points lie further right.',
+        'The axes are the same: to the right operations by byte, upwards GFLOP/s. Orange: 1 row, as in a step of a single sequence. Blue: 2 to 16 rows, a step of a ' +
+        'batch. Teal: more rows, a prompt. More rows share the weights that are read, so their points lie further right. Grey lines are the roofs, filled points the variants that the model takes.',
       spec: {
         columns: PANEL.columns,
         spacing: 26,

@@ -5,7 +5,7 @@ import { CHART_WIDTH } from '../charts/config.ts';
 import { LINE_LEGEND } from '../charts/curve.ts';
 import type { OpenLoopRun } from '../open-loop/run-open-loop.ts';
 import { secondsAxis } from './run-panels.ts';
-import { schedulerScale } from './scheduler-words.ts';
+import { describeSchedulers, schedulerScale } from './scheduler-words.ts';
 
 const HEIGHT = 160;
 /** Pixels of which one point stands for all. */
@@ -40,7 +40,8 @@ export function kvChart(runs: readonly OpenLoopRun[], { numBlocks, blockSize }: 
     title: 'Memory for keys and values in use',
     caption:
       `What the model keeps of the tokens it has seen, in blocks of ${blockSize} tokens; the pool has ${numBlocks}, of which ${peak} (${formatPercent(peak / numBlocks, 0)}) were in use at ` +
-      'the most. It rises while requests grow and falls when they end.',
+      'the most. To the right: seconds from the start; upwards: blocks in use. A line rises while requests grow and falls when they end. ' +
+      describeSchedulers(runs.map(({ mode }) => mode)),
     spec: {
       width: CHART_WIDTH,
       height: HEIGHT,

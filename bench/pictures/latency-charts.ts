@@ -5,7 +5,7 @@ import type { Chart } from '../charts/chart.ts';
 import { CHART_WIDTH } from '../charts/config.ts';
 import { CURVE_MARK, curveOf, LINE_LEGEND, SHARE_AXIS } from '../charts/curve.ts';
 import type { OpenLoopReport } from '../open-loop/report.ts';
-import { schedulerScale } from './scheduler-words.ts';
+import { describeSchedulers, schedulerScale } from './scheduler-words.ts';
 
 const HEIGHT = 190;
 /** Points of a curve, at most. */
@@ -22,8 +22,8 @@ export function latencyCharts(reports: Reports): Chart[] {
       name: 'first-token',
       title: 'Time to the first token (TTFT)',
       caption:
-        'How long a reader waits until the answer begins: the curve says which share of the requests had their first token within a time. Further left is ' +
-        'better. It is mostly time in the queue: under naive the last request waits for all others, under offline for whole batches.',
+        'How long a reader waits until the answer begins. To the right: seconds from arrival; upwards: the share of them, the requests, that had their first token ' +
+        'by then. Further left is better. It is mostly time in the queue.',
       samples: ttft,
       unit: 's',
     },
@@ -31,8 +31,9 @@ export function latencyCharts(reports: Reports): Chart[] {
       name: 'between-tokens',
       title: 'Time between tokens of a request (ITL)',
       caption:
-        'How fast an answer goes on once it has begun, on a logarithmic scale. A step for many requests takes longer than a step for one, so here ' +
-        'naive, where a request has the machine to itself, may be the fastest. Steps that also compute the prompt of a newcomer make the slow end.',
+        'How fast an answer goes on once it has begun. To the right: milliseconds, on a logarithmic scale; upwards: the share of them, the waits from one token ' +
+        'to the next, that were no longer. A step for many requests takes longer than a step for one, so a request that has the machine to itself is the ' +
+        'fastest here. Steps that also compute the prompt of a newcomer make the slow end.',
       samples: itl,
       unit: 'ms',
     },
@@ -75,6 +76,7 @@ function distribution(samples: Samples, { unit, ...words }: Words): Chart {
     : { scale: { zero: true, nice: false }, axis: {} };
   return {
     ...words,
+    caption: `${words.caption} ${describeSchedulers(modes)}`,
     spec: {
       width: CHART_WIDTH,
       height: HEIGHT,

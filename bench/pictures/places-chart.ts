@@ -1,4 +1,5 @@
 // Size of the batch over time under each scheduler, and the places in it that stayed empty while a request waited.
+import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import type { Chart } from '../charts/chart.ts';
 import { CHART_WIDTH } from '../charts/config.ts';
 import { COLORS } from '../charts/palette.ts';
@@ -18,6 +19,14 @@ const USES: readonly { readonly use: keyof PlaceUse; readonly label: string; rea
   { use: 'prefill', label: 'computes its prompt', color: COLORS.orange },
   { use: 'missed', label: 'empty, though a request waits', color: COLORS.waste },
 ];
+
+/** Place of the waste under each scheduler. */
+const WASTES: Readonly<Record<SchedulerName, string>> = {
+  naive: ' Naive fills one place, so its waste is all the others.',
+  offline:
+    ' Offline wastes places in stairs, each time short requests of a batch have ended and its longest still runs.',
+  online: ' Online fills an empty place within a step or two.',
+};
 
 /** Makes the picture of places. @param numPlaces requests that a step has places for. */
 export function placesChart(runs: readonly OpenLoopRun[], numPlaces: number): Chart {
@@ -41,10 +50,9 @@ export function placesChart(runs: readonly OpenLoopRun[], numPlaces: number): Ch
     name: 'batch-size',
     title: `Requests in each step, of ${numPlaces} places`,
     caption:
-      `A step of the model computes the next token of every request in it, here of ${numPlaces} at most. Filled: places with a ` +
-      'request. Red: places that stayed empty although a request was waiting, which is the waste. ' +
-      'It is large under naive, which fills one place, and comes in stairs under offline, each time the short requests of a batch have ended and ' +
-      'its longest still runs. Under online an empty place is filled within a step or two; it runs empty only when no request is left.',
+      `A panel is a scheduler. A step of the model computes the next token of every request in it, here of ${numPlaces} at most. Upwards: requests, each in a place; ` +
+      'to the right: seconds from the start. Blue: a request in its place generates. Orange: it computes its prompt. Red: the place is empty, ' +
+      `though a request waits, which is the waste. White: empty, and no request waits.${runs.map(({ mode }) => WASTES[mode]).join('')}`,
     spec: {
       data: { values },
       facet: panelRows(runs.map(panelOf)),

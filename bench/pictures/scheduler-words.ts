@@ -26,6 +26,14 @@ export const SCHEDULER_WORDS: Readonly<Record<SchedulerName, SchedulerWords>> = 
   },
 };
 
+/** Says in a sentence for the caption of a picture how these schedulers differ. */
+export function describeSchedulers(modes: readonly SchedulerName[]): string {
+  const rules = modes.map((mode) => `${mode}, ${SCHEDULER_WORDS[mode].motto}`);
+  return modes.length === 1
+    ? `The scheduler is ${rules.join('')}.`
+    : `Schedulers, each in its colour: ${rules.join('; ')}.`;
+}
+
 /** Makes the scale of the colours of these schedulers. */
 export function schedulerScale(modes: readonly SchedulerName[]) {
   return { domain: [...modes], range: modes.map((mode) => SCHEDULER_WORDS[mode].color) };

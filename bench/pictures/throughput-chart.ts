@@ -3,10 +3,21 @@ import type { SchedulerName } from '../../src/scheduler/create-scheduler.ts';
 import { formatFigure, ratio } from '../../src/util/figures.ts';
 import type { Chart } from '../charts/chart.ts';
 import type { OpenLoopReport } from '../open-loop/report.ts';
-import { schedulerScale } from './scheduler-words.ts';
+import { describeSchedulers, schedulerScale } from './scheduler-words.ts';
 
 const WIDTH = 620;
 const BAR_HEIGHT = 30;
+
+function captionOf(reports: ReadonlyMap<SchedulerName, OpenLoopReport>): string {
+  const [modes, speeds] = [[...reports.keys()], [...reports.values()].map(({ outputThroughput }) => outputThroughput)];
+  return [
+    'A bar is a scheduler, and its length the generated tokens per second, from the first arrival to the last token: longer is better.',
+    describeSchedulers(modes),
+    ...(modes.length > 1 ? ['All ran the same requests on the same machine.'] : []),
+    ...(modes.length > 1 && modes.includes('naive') ? ['“2 × naive” is twice the speed of naive.'] : []),
+    ...(speeds.some((speed) => speed === null || speed === 0) ? ['Without a bar: no request came to its end.'] : []),
+  ].join(' ');
+}
 
 /** Makes the bars. */
 export function throughputChart(reports: ReadonlyMap<SchedulerName, OpenLoopReport>): Chart {
@@ -28,7 +39,7 @@ export function throughputChart(reports: ReadonlyMap<SchedulerName, OpenLoopRepo
   return {
     name: 'throughput',
     title: 'Tokens generated in a second',
-    caption: 'Longer is better. All ran the same requests on the same machine.',
+    caption: captionOf(reports),
     spec: {
       width: WIDTH,
       height: { step: BAR_HEIGHT },

@@ -44,6 +44,8 @@ export function errorChart(
     name: 'errors',
     title: 'How far the simulated latencies are off',
     caption:
+      'To the right: percentile; upwards: simulated / measured − 1, so 0 % is right. A line is a latency: ' +
+      `${names.join(', ')}. ` +
       'Half of the requests (or gaps between tokens) took less than the time at 50, nearly all less than the one at 99. The curve says by how much the simulated time ' +
       'there is longer (above 0 %) or shorter than the measured one. A curve at the edge goes beyond it.',
     spec: {

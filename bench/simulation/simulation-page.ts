@@ -47,8 +47,8 @@ export function simulationPage({ args, simulated, measured, steps, costs }: Simu
     name: 'latencies',
     title: measured === null ? 'Simulated latencies' : 'Latencies, measured and simulated',
     caption:
-      'The height of a curve is the share of requests, or of gaps between tokens, that took at most the time below it. ' +
-      `${measured === null ? '' : 'Where both curves lie on each other, the simulation is right. '}Of more than 200 the slowest hundredth is left out.`,
+      'To the right: milliseconds; upwards: the share of them, the requests or the gaps between tokens, that took no longer. ' +
+      `${measured === null ? 'Blue: simulated. ' : 'Grey: measured. Blue: simulated. Where both curves lie on each other, the simulation is right. '}Of more than 200 the slowest hundredth is left out.`,
     panels: panels.filter(({ samples }) => [...samples.values()].some(({ length }) => length > 0)),
     colors,
   });

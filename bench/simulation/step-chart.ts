@@ -34,7 +34,7 @@ export function stepChart(steps: readonly MeasuredStep[], costs: CostModel): Cha
     name: 'steps',
     title: 'Time of each recorded step, expected and measured',
     caption:
-      'A point is a step of the recorded runs. On the line it took as long as the fitted costs expect of its rows; above it took longer. ' +
+      'A point is a step of the recorded runs. To the right: expected milliseconds; upwards: measured milliseconds; both on logarithmic scales. Blue: it generates only. Orange: it computes prompts, too. On the line it took as long as the fitted costs expect of its rows; above it took longer. ' +
       'The simulator draws the time of a step from the points around its own expected time, so their scatter is in the simulation, too. ' +
       'Points at the lower edge were measured shorter still.',
     spec: {

@@ -7,6 +7,7 @@ import { compareRuns } from '../../../bench/compare/compare-runs.ts';
 import { comparisonPage } from '../../../bench/compare/comparison-page.ts';
 import { readResult } from '../../../bench/compare/read-result.ts';
 import { formatRuns } from '../../../bench/compare/text-report.ts';
+import { unexplainedIn } from '../charts/unexplained.ts';
 import { type Results, resultsOf, writeResults } from './results.ts';
 
 const { signal } = new AbortController();
@@ -27,6 +28,7 @@ test('has the numbers of the table, a picture of ratios and one of latencies, an
   const page = comparisonPage(comparison);
   const [section] = page.sections;
   expect(section?.charts?.map(({ name }) => name)).toEqual(['ratios-online', 'latencies-online']);
+  expect(unexplainedIn(page)).toEqual([]);
   const table = formatRuns(comparison);
   for (const [name = '', first = '', second = '', ratio = '', interval = ''] of section?.tables?.[0]?.rows ?? []) {
     const line = table.split('\n').find((one) => one.startsWith(name));
@@ -51,6 +53,7 @@ test('says by rounds which run is faster, warns of other surroundings, and lists
     change: (file) => void Object.assign(file.meta, { adapter: 'other card' }),
   });
   const page = comparisonPage(await compare(resultsOf({ rounds }), other));
+  expect(unexplainedIn(page)).toEqual([]);
   const lead = page.lead.join('\n');
   expect(lead).toContain('Settings, first → second: --max-batch-size 8 → 3.');
   expect(lead).toContain('× completion tokens/s (slower), 1.');

@@ -7,6 +7,7 @@ import { type KernelResult, kernelReportJson } from '../../../bench/kernels/repo
 import { pointsOf, roofsOf } from '../../../bench/kernels/roofline-chart.ts';
 import { cardIdentity } from '../../support/gpu/adapter-identity.ts';
 import { argsOf } from '../args-of.ts';
+import { unexplainedIn } from '../charts/unexplained.ts';
 
 const roofline = { gigabytes: 10, gigawords: 5, gflops: 80, launch: 0.01 };
 
@@ -71,6 +72,8 @@ test('has the roofline, the shares of every kernel and each variant in a table; 
   const [chosen, all] = page.sections[2]?.tables ?? [];
   expect([chosen?.rows.length, all?.rows.length]).toEqual([3, 7]);
   expect(all?.rows[0]).toEqual(['matmul', 'qkv', '64', '[A]', '1.0000', '4.00', '2.00', '20.0 %']);
+  // Of kernels the legend has as many names as there are.
+  expect(unexplainedIn(page)).toEqual(['matmul', 'attention', hostile].map((kernel) => `roofline: ${kernel}`));
   const drawings = await drawCharts(page);
   expect(drawings.get('roofline')?.includes('>multiply-adds<')).toBe(true);
   for (const svg of drawings.values()) expect(/NaN|Infinity|undefined/.exec(svg)).toBeNull();

@@ -5,6 +5,7 @@ import { drawCharts, renderPage } from '../../../bench/charts/report-page.ts';
 import type { OpenLoopRun } from '../../../bench/open-loop/run-open-loop.ts';
 import { requestTable } from '../../../bench/pictures/request-table.ts';
 import { type RunPage, runPage } from '../../../bench/pictures/run-page.ts';
+import { unexplainedIn } from '../charts/unexplained.ts';
 import { type VirtualRunOptions, virtualLimits, virtualRuns } from './virtual-runs.ts';
 
 const HOSTILE = '</script><script>alert(1)</script><img src=x onerror=alert(2)>';
@@ -57,6 +58,7 @@ describe('runPage', () => {
       'kv-pool',
     ]);
     for (const drawing of (await drawCharts(page)).values()) expect(drawing).not.toMatch(/NaN|Infinity|undefined/);
+    expect(unexplainedIn(page)).toEqual([]);
     expect(page.lead[0]).toMatch(/^The same 6 requests ran under 3 schedulers.* up to 2 requests at a time\.$/);
     expect(page.lead[1]).toContain('Every request got the same tokens from each of them.');
     const [, time] = page.sections;
@@ -88,6 +90,8 @@ describe('runPage', () => {
 
   test('is whole for one request of one scheduler, which compares with nothing', async () => {
     const { page, charts } = await pageOf({ modes: ['naive'], lengths: [1] });
+    expect(unexplainedIn(page)).toEqual([]);
+    expect(charts.map(({ caption }) => caption).join()).not.toMatch(/offline|online/i);
     expect(namesOf(charts)).toEqual(['throughput', 'timeline', 'batch-size', 'first-token', 'kv-pool']);
     expect(page.lead[0]).toMatch(/^This is a run of one request under the scheduler naive/);
     expect(page.sections[1]!.paragraphs).toEqual([]);

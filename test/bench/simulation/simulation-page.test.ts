@@ -7,6 +7,7 @@ import { CostModel } from '../../../bench/simulation/cost-model.ts';
 import { errorsOf } from '../../../bench/simulation/error-chart.ts';
 import { simulationPage } from '../../../bench/simulation/simulation-page.ts';
 import { argsOf } from '../args-of.ts';
+import { unexplainedIn } from '../charts/unexplained.ts';
 
 test('an error is the share by which a percentile of the simulated times differs from the same of the measured ones', () => {
   const measured = Array.from({ length: 101 }, (_, i) => 100 + i);
@@ -47,6 +48,7 @@ test('shows the measured run beside the simulated one, by how much this is off, 
   const [latencies, times] = page.sections;
   expect(latencies?.tables?.[0]?.rows[1]).toEqual(['TTFT median (ms)', '19.50', '21.45', '+10.0 %']);
   expect(times?.paragraphs?.[0]).toMatch(/^A step takes .* ms \/ step \+ /);
+  expect(unexplainedIn(page)).toEqual([]);
   const drawings = await drawCharts(page);
   expect([...drawings.keys()]).toEqual(['latencies', 'errors', 'steps']);
   for (const svg of drawings.values()) expect(/NaN|Infinity|undefined/.exec(svg)).toBeNull();
@@ -57,6 +59,7 @@ test('shows the measured run beside the simulated one, by how much this is off, 
 
 test('shows the simulated run alone without a measured one', async () => {
   const page = simulationPage({ args, simulated: reportOf(1), measured: null, steps, costs });
+  expect(unexplainedIn(page)).toEqual([]);
   expect(page.title).toBe('A simulated load');
   expect(page.lead).toHaveLength(1);
   expect(page.sections[0]?.tables?.[0]?.columns).toEqual(['', 'simulated']);
