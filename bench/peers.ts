@@ -8,6 +8,7 @@ import { openSource } from '../src/models/resolve-model.ts';
 import { describeDevice, modelName } from '../src/terminal/open-model.ts';
 import { checkOutputs } from '../src/terminal/output-file.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
+import { count } from '../src/util/count.ts';
 import { packageRoot } from '../src/util/package-info.ts';
 import { runScript } from './common/script.ts';
 import { type PeersArgs, peersOf, peersScript } from './peers/args.ts';
@@ -62,7 +63,7 @@ async function benchPeers(args: PeersArgs, signal: AbortSignal): Promise<void> {
     if (args.repeat > 1) report.begin(`round ${round} of ${args.repeat}`);
     await comparison.runRound(peers);
   }
-  if (args.repeat > 1) print(`\nmedians of ${args.repeat} rounds\n${formatTables(comparison)}`);
+  if (args.repeat > 1) print(`\nmedians of ${count(args.repeat, 'round')}\n${formatTables(comparison)}`);
   const notes = formatNotes(comparison, peers);
   if (notes.length > 0) print(['', ...notes].join('\n'));
   if (args.json !== undefined) await writeJson(args.json, json(comparison, false));

@@ -2,6 +2,7 @@
 import { loadTextModel } from '../src/research/load-text-model.ts';
 import { modelOptions } from '../src/terminal/flags.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
+import { count } from '../src/util/count.ts';
 import { runScript } from './common/script.ts';
 import { formatPatchingCost, measurePatching } from './experiments/patching-cost.ts';
 import { type ResearchArgs, researchScript } from './experiments/research-args.ts';
@@ -16,7 +17,7 @@ async function benchResearch(
   const onRound = (round: number) => status.show(`round ${round} of ${rounds}`);
   const cost = await measurePatching(loaded, { tokens, rounds, signal, onRound });
   status.clear();
-  console.log(`${name ?? 'weights/tales'}, ${tokens} tokens, on ${loaded.device.identity.name}`);
+  console.log(`${name ?? 'weights/tales'}, ${count(tokens, 'token')}, on ${loaded.device.identity.name}`);
   console.log(formatPatchingCost(cost));
 }
 

@@ -3,6 +3,7 @@ import { BUNDLED_MODEL } from '../src/models/bundled-model.ts';
 import { checkOutputs } from '../src/terminal/output-file.ts';
 import { StatusLine } from '../src/terminal/status-line.ts';
 import { Tokenizer } from '../src/tokenizer/tokenizer.ts';
+import { count } from '../src/util/count.ts';
 import { checkReport, wantsReport, writeReport } from './charts/report-files.ts';
 import { checkRequests } from './closed-loop/benchmark.ts';
 import { BenchmarkError } from './common/completion.ts';
@@ -58,7 +59,7 @@ async function main(args: SimulateArgs, signal: AbortSignal): Promise<void> {
 async function replayRun(recorded: RecordedRun): Promise<OpenLoopRun> {
   const { run, numSteps, difference } = await replay(recorded);
   if (difference !== null) throw new BenchmarkError(`${recorded.path} went another way: ${difference}`);
-  console.log(`${numSteps} steps: the same rows, admissions and preemptions in each\n`);
+  console.log(`${count(numSteps, 'step')}: the same rows, admissions and preemptions in each\n`);
   return run;
 }
 
@@ -83,7 +84,9 @@ async function simulateLoad(args: SimulateArgs, tokenizer: Tokenizer, signal: Ab
   const options = { header, calibration, seed: args.seed, maxConcurrency: args['max-concurrency'], tokenizer, signal };
   const run = await simulate(requests, { ...options, onEnd });
   status.clear();
-  console.log(`${requests.length} requests simulated in ${((performance.now() - before) / 1000).toFixed(1)} s\n`);
+  console.log(
+    `${count(requests.length, 'request')} simulated in ${((performance.now() - before) / 1000).toFixed(1)} s\n`,
+  );
   const measured = compared && (await replay(compared)).run;
   if (measured !== null) {
     console.log(`${formatPrediction(reportOpenLoop(measured, undefined), reportOpenLoop(run, undefined))}\n`);

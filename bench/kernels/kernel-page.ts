@@ -1,4 +1,5 @@
 // Page of --report of bench/kernels.ts: the roofline, then every variant in numbers.
+import { count } from '../../src/util/count.ts';
 import { type Figure, formatFigure, formatPercent } from '../../src/util/figures.ts';
 import type { ReportPage, Table } from '../charts/report-page.ts';
 import type { KernelResult, kernelReportJson } from './report.ts';
@@ -19,7 +20,7 @@ export function kernelPage({ meta, partial, roofline, kernels }: ReturnType<type
   return {
     title: `Kernels of ${model} beside the adapter's best`,
     lead: [
-      `${kernels.length} variants of ${new Set(kernels.map(({ kernel }) => kernel)).size} kernels at the shapes of ${model} (${dtype}, keys and values in ${kvDtype}), timed on ${adapter}.`,
+      `${count(kernels.length, 'variant')} of ${count(new Set(kernels.map(({ kernel }) => kernel)).size, 'kernel')} at the shapes of ${model} (${dtype}, keys and values in ${kvDtype}), timed on ${adapter}.`,
       `At best this adapter ${figures.join(', ')}.`,
       ...(partial ? ['The run was ended before all variants were timed.'] : []),
     ],

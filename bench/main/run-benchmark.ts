@@ -8,6 +8,7 @@ import { modelName, openModel } from '../../src/terminal/open-model.ts';
 import { checkOutputs, replaceFile, tellNothingYet } from '../../src/terminal/output-file.ts';
 import { StatusLine } from '../../src/terminal/status-line.ts';
 import { TraceFile } from '../../src/terminal/trace-file.ts';
+import { count } from '../../src/util/count.ts';
 import { packageRoot } from '../../src/util/package-info.ts';
 import { checkReport, wantsReport, writeReport } from '../charts/report-files.ts';
 import { runBenchmark } from '../closed-loop/benchmark.ts';
@@ -133,7 +134,7 @@ async function runClosedLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
     signal,
     watchRun: (name) => trace?.watch(name),
     recordsSteps: wantsReport(args),
-    onProgress: (label, numIds) => status.show(`${label}: ${numIds} tokens`),
+    onProgress: (label, numIds) => status.show(`${label}: ${count(numIds, 'token')}`),
     onInterrupted: (run, rounds) => {
       bench.reports.set(run.mode, reportMode(run, rounds));
       bench.runs.set(run.mode, asOpenLoop(run, requests));
@@ -176,7 +177,7 @@ async function runOpenLoop(args: BenchArgs, bench: Bench): Promise<Verdict> {
     log,
     watchRun: (name) => trace?.watch(name),
     recordsSteps: wantsReport(args),
-    onProgress: (label, numEnded) => status.show(`${label}: ${numEnded} requests have ended`),
+    onProgress: (label, numEnded) => status.show(`${label}: ${count(numEnded, 'request has', 'requests have')} ended`),
     onInterrupted: (run) => {
       reports.set(run.mode, openLoopJson(reportOpenLoop(run, args.goodput), args));
       bench.runs.set(run.mode, run);

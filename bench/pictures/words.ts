@@ -14,8 +14,8 @@ export function formatShare(share: Figure): string {
 }
 
 /** Counts requests in words. */
-export function countRequests(count: number): string {
-  return count === 1 ? 'one request' : `${count} requests`;
+export function countRequests(number: number): string {
+  return number === 1 ? 'one request' : `${number} requests`;
 }
 
 /** Joins words as a sentence does. */

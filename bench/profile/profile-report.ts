@@ -2,6 +2,7 @@
 import type { StepTokens } from '../../src/kernels/step-tokens.ts';
 import { workloadsOf } from '../../src/kernels/workloads.ts';
 import { formatRoofline, type Roofline, shareOfRoofline } from '../../src/timing/roofline.ts';
+import { count } from '../../src/util/count.ts';
 import { type Figure, formatFigure, formatPercent, mapFigure, ratio } from '../../src/util/figures.ts';
 import { formatRow } from '../report/table.ts';
 import type { StepMeasurement } from './measure-step.ts';
@@ -104,7 +105,7 @@ export function formatStep({ kind }: Pick<ProfiledStep, 'kind'>, report: StepRep
   const dispatches = kernels.reduce((sum, row) => sum + row.dispatches, 0);
   const { wall_ms, gpu_ms, idle_ms, encode_ms, readback_ms, kernel_ms, kernels_per_wall, best } = report;
   return [
-    `=== ${kind} step: ${tokens} tokens, ${sequences} ${sequences === 1 ? 'sequence' : 'sequences'}, context ${context} ===`,
+    `=== ${kind} step: ${count(tokens, 'token')}, ${count(sequences, 'sequence')}, context ${context} ===`,
     formatRow(['kernel', 'dispatches', 'ms', 'share', 'roofline', 'variant and sizes'], WIDTHS),
     ...rows,
     formatRow(['sum', String(dispatches), kernel_ms.toFixed(3), '', '', ''], WIDTHS),

@@ -1,4 +1,5 @@
 // Benchmark of a server: who it is, requests that are new to it, calls to warm it up, and the run.
+import { count } from '../../src/util/count.ts';
 import { drawSeed } from '../../src/util/rng.ts';
 import type { DatasetEntry } from '../load/dataset.ts';
 import { buildPrompts, buildWarmup, type TimedRequest, timeRequests } from '../load/requests.ts';
@@ -36,7 +37,7 @@ export async function benchmarkServer(args: ServingArgs, options: ServingBenchma
   const { 'max-concurrency': maxConcurrency } = args;
   const target = { endpoint: args.endpoint, model: identity.model, timeline: args.timeline ?? false };
   const { requests, warmups } = prepareRequests(args, options);
-  onProgress(`${warmups.length} calls to warm the server up`);
+  onProgress(`${count(warmups.length, 'call')} to warm the server up`);
   await warmUpServer(warmups, { ...options, target, maxConcurrency });
   const onEnd = (numEnded: number) => onProgress(`${numEnded} of ${requests.length} requests have ended`);
   return await runServing(requests, { ...options, target, maxConcurrency, onEnd });

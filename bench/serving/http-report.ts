@@ -1,4 +1,5 @@
 // Report of what HTTP costs, as text and as JSON.
+import { count } from '../../src/util/count.ts';
 import { type Figure, formatFigure } from '../../src/util/figures.ts';
 import { formatRow } from '../report/table.ts';
 import type { HttpArgs } from './http-args.ts';
@@ -25,7 +26,7 @@ export function formatHttpCosts(
     row('TTFT of one request at a time, p50 (ms)', [ttft.engine, ttft.client, ttft.difference], [2, 2, 2]),
     row('processor time a token, no model (µs)', [processor.engine, processor.server, processor.difference], [1, 1, 1]),
     formatRow(['', 'engine', 'HTTP', 'ratio'], WIDTHS),
-    row(`tokens/s at ${streams} streams`, [throughput.engine, throughput.http, throughput.ratio], [1, 1, 3]),
+    row(`tokens/s at ${count(streams, 'stream')}`, [throughput.engine, throughput.http, throughput.ratio], [1, 1, 3]),
     `processor time of the client a token: ${formatFigure(processor.client, 1)} µs`,
   ].join('\n');
 }

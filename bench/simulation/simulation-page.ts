@@ -1,4 +1,5 @@
 // Page of --report of bench/simulate.ts: measured beside simulated.
+import { count } from '../../src/util/count.ts';
 import { formatFigure, formatPercent, mapFigure, ratio } from '../../src/util/figures.ts';
 import { present } from '../../src/util/statistics.ts';
 import { distributionChart } from '../charts/distribution-chart.ts';
@@ -57,7 +58,7 @@ export function simulationPage({ args, simulated, measured, steps, costs }: Simu
   return {
     title: subject,
     lead: [
-      `${simulated.requests.length} requests in virtual time: the engine's own scheduler and memory, with steps that take as long as those that were recorded in ${(args.calibrate ?? []).join(', ')}.`,
+      `${count(simulated.requests.length, 'request')} in virtual time: the engine's own scheduler and memory, with steps that take as long as those that were recorded in ${(args.calibrate ?? []).join(', ')}.`,
       ...(measured === null ? [] : [verdictOf(measured, simulated)]),
     ],
     sections: [

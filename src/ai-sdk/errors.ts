@@ -5,6 +5,7 @@ import type { FinishedRequest } from '../engine/request.ts';
 import { StructuredOutputError } from '../grammar/errors.ts';
 import { RequestTooLargeError } from '../scheduler/request-too-large-error.ts';
 import { ChatTemplateRefusal } from '../tokenizer/chat-template-errors.ts';
+import { count } from '../util/count.ts';
 import { RangeValueError, RoseinferError } from '../util/errors.ts';
 import { quote } from '../util/quote.ts';
 
@@ -38,7 +39,7 @@ export function toSdkError(error: unknown, call: FailedCall): unknown {
   }
   if (error instanceof RequestTooLargeError) {
     const argument = SDK_NAMES.maxTokens;
-    const message = `prompt and ${argument} need ${error.needed} blocks of the cache, expected at most ${error.available}`;
+    const message = `prompt and ${argument} need ${count(error.needed, 'block')} of the cache, expected at most ${error.available}`;
     return new InvalidArgumentError({ argument, message, cause: error });
   }
   if (error instanceof StructuredOutputError) {

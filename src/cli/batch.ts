@@ -6,6 +6,7 @@ import { UsageError } from '../terminal/flag-words.ts';
 import { nameFlag, quietFlag, seedFlag, switchFlag } from '../terminal/flags.ts';
 import { checkOutputs } from '../terminal/output-file.ts';
 import { StatusLine } from '../terminal/status-line.ts';
+import { count } from '../util/count.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { lockOutput, openCalls, STANDARD, scanFile } from './batch/batch-files.ts';
 import { EngineAnswers } from './batch/engine-answers.ts';
@@ -81,7 +82,7 @@ async function batch(args: BatchArgs, signal: AbortSignal): Promise<void> {
   const now = { ...answers.source, input: scan?.sha256 ?? STANDARD, seed: args.seed, ordered };
   const start = state === null ? newStart(args.seed, now.queue) : await startOutput(state, now, scan?.lastLine ?? 0);
   const progress = new Progress(scan?.numCalls ?? null, start, () => performance.now());
-  if (start.done.size > 0) say(`going on after ${start.done.size} results`);
+  if (start.done.size > 0) say(`going on after ${count(start.done.size, 'result')}`);
   answers.begin(start, signal);
   let report: string | null = null;
   try {
@@ -108,7 +109,7 @@ async function batch(args: BatchArgs, signal: AbortSignal): Promise<void> {
   }
   const { numErrors } = progress;
   if (numErrors > 0) {
-    const found = numErrors === 1 ? '1 line has an error' : `${numErrors} lines have errors`;
+    const found = count(numErrors, 'line has an error', 'lines have errors');
     throw new BatchErrorsError(`${found}: see "error" and "status_code" of the results`);
   }
 }

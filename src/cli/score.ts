@@ -7,6 +7,7 @@ import { modelName } from '../terminal/open-model.ts';
 import { readStdin, readTextFile } from '../terminal/read-text.ts';
 import { StatusLine } from '../terminal/status-line.ts';
 import { tokenText } from '../tokenizer/token-text.ts';
+import { count } from '../util/count.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { defineCommand } from './command.ts';
 import { cutWindows, type ScoredToken, scoreWindows, type WindowSizes } from './score/windows.ts';
@@ -69,7 +70,7 @@ async function score(args: ScoreArgs, signal: AbortSignal): Promise<void> {
   for await (const scored of scoreWindows(model, ids, windows)) {
     signal.throwIfAborted();
     tokens.push(...scored);
-    status.show(`scoring: ${tokens.length} of ${ids.length - 1} tokens`, tokens.length / (ids.length - 1));
+    status.show(`scoring: ${tokens.length} of ${count(ids.length - 1, 'token')}`, tokens.length / (ids.length - 1));
   }
   status.clear();
   const natsPerToken = -tokens.reduce((sum, { logprob }) => sum + logprob, 0) / tokens.length;
@@ -117,10 +118,10 @@ interface Figures {
 }
 
 function describe({ tokens, natsPerToken, perplexity, bitsPerByte }: Figures, sizes: WindowSizes, num: number): string {
-  const cut = num === 1 ? '' : ` · ${num} windows of ${sizes.context} tokens, ${sizes.stride} apart`;
+  const cut = num === 1 ? '' : ` · ${num} windows of ${count(sizes.context, 'token')}, ${sizes.stride} apart`;
   return (
     `perplexity ${perplexity.toFixed(4)} · ${natsPerToken.toFixed(4)} nats a token · ${bitsPerByte.toFixed(4)} bits a byte · ` +
-    `${tokens} tokens predicted${cut}`
+    `${count(tokens, 'token')} predicted${cut}`
   );
 }
 

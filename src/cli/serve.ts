@@ -9,6 +9,7 @@ import { checkAccess } from '../server/server-options.ts';
 import { modelName, openModel } from '../terminal/open-model.ts';
 import { STOPPED } from '../terminal/run-command.ts';
 import { StatusLine } from '../terminal/status-line.ts';
+import { count } from '../util/count.ts';
 import { defineCommand } from './command.ts';
 import {
   readKeys,
@@ -54,7 +55,8 @@ async function serve(args: ServeArgs, signal: AbortSignal): Promise<typeof STOPP
     if (signal.aborted) resolve(null);
     signal.addEventListener('abort', resolve, { once: true });
   });
-  if (server.numChoices > 0) status.say(`finishing ${server.numChoices} completions; a second signal ends at once`);
+  if (server.numChoices > 0)
+    status.say(`finishing ${count(server.numChoices, 'completion')}; a second signal ends at once`);
   await server.close();
   return STOPPED;
 }

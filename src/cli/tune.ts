@@ -16,6 +16,7 @@ import { loadTuning } from '../tuning/load-tuning.ts';
 import { listTunables } from '../tuning/tunables.ts';
 import { TuningFile } from '../tuning/tuning-file.ts';
 import { probeDraft } from '../util/atomic-write.ts';
+import { count } from '../util/count.ts';
 import { cacheDirectory } from '../util/environment.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { quote } from '../util/quote.ts';
@@ -74,7 +75,10 @@ async function tune(args: TuneArgs, signal: AbortSignal): Promise<void> {
     onProgress: (done, total) => {
       signal.throwIfAborted();
       measured = done;
-      status.show(`measuring which variants of kernels are fast here: ${done} of ${total} sizes`, done / total);
+      status.show(
+        `measuring which variants of kernels are fast here: ${done} of ${count(total, 'size')}`,
+        done / total,
+      );
     },
   });
   status.clear();
@@ -102,8 +106,11 @@ async function tune(args: TuneArgs, signal: AbortSignal): Promise<void> {
   }
   const total = kernels.reduce((sum, { sizes }) => sum + sizes, 0);
   console.log(`${name} (${describeStorage(model, storage)}) · ${describeDevice(device.identity)}`);
-  for (const { kernel, sizes, file } of kernels) if (sizes > 0) console.log(`${kernel}: ${sizes} sizes in ${file}`);
-  console.log(`${measured} of ${total} sizes measured now, the others before; --tune on of other commands takes them`);
+  for (const { kernel, sizes, file } of kernels)
+    if (sizes > 0) console.log(`${kernel}: ${count(sizes, 'size')} in ${file}`);
+  console.log(
+    `${measured} of ${count(total, 'size')} measured now, the others before; --tune on of other commands takes them`,
+  );
 }
 
 /** Finds out before the measuring whether its results can be kept. */

@@ -3,6 +3,7 @@ import type { InferredOptionTypes } from 'yargs';
 import { quietFlag } from '../terminal/flags.ts';
 import { STOPPED } from '../terminal/run-command.ts';
 import { StatusLine } from '../terminal/status-line.ts';
+import { count } from '../util/count.ts';
 import { EngineAnswers } from './batch/engine-answers.ts';
 import { engineFlags } from './batch/engine-flags.ts';
 import { defineCommand } from './command.ts';
@@ -41,7 +42,8 @@ async function worker(args: WorkerArgs, signal: AbortSignal): Promise<typeof STO
   const roll = answerRoll(queue, fingerprint);
   say(`working for ${args.queue.label} · ${name} · ${fingerprint}`);
   const counts = { numLines: 0, numErrors: 0, numTokens: 0 };
-  const describe = () => `${counts.numLines} lines · ${counts.numErrors} with errors · ${counts.numTokens} tokens`;
+  const describe = () =>
+    `${count(counts.numLines, 'line')} · ${counts.numErrors} with errors · ${count(counts.numTokens, 'token')}`;
   try {
     await runWorker({ queue, answers, signal, counts, onLine: () => status.show(describe()) });
   } finally {

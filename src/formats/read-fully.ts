@@ -1,4 +1,5 @@
 // Reads of whole ranges of an open file, where the system may return less at a time.
+import { count } from '../util/count.ts';
 import type { Problem } from '../util/model-file-error.ts';
 
 /** Open file as far as a reader knows it, named here so that declarations of the package need no types of Node. */
@@ -26,7 +27,7 @@ export async function readFully(
     const { bytesRead } = await handle.read(out, done, length, position + done);
     if (bytesRead === 0) {
       const expected = `at least ${position + out.length} bytes`;
-      throw toError({ subject: 'file', found: `cut at ${position + done} bytes`, expected });
+      throw toError({ subject: 'file', found: `cut at ${count(position + done, 'byte')}`, expected });
     }
     done += bytesRead;
   }

@@ -1,5 +1,6 @@
 // The header of a safetensors file: a JSON object of tensor entries and an optional `__metadata__`. Every claim it
 // makes is checked here, so that readers of the data need no checks of their own.
+import { count } from '../util/count.ts';
 import { decodeJson, isJsonObject, parseJsonObject } from '../util/json.ts';
 import { ModelFileError, type Problem, quoteJson } from '../util/model-file-error.ts';
 
@@ -109,6 +110,6 @@ function checkCoverage(tensors: ReadonlyMap<string, SafetensorsTensor>, dataLeng
     where = `where ${quoteJson(name)} ends`;
   }
   if (covered !== dataLength) {
-    throw fail({ subject: 'data', found: `${dataLength} bytes`, expected: `the ${covered} bytes of its tensors` });
+    throw fail({ subject: 'data', found: count(dataLength, 'byte'), expected: `the ${covered} bytes of its tensors` });
   }
 }

@@ -1,5 +1,6 @@
 // Reader of one safetensors file: u64 length of the header, header, data. Only the header is held in memory; tensors
 // are read in ranges, so weights can stream from file to GPU.
+import { count } from '../util/count.ts';
 import { RangeValueError } from '../util/errors.ts';
 import type { Problem } from '../util/model-file-error.ts';
 import { openRegularFile } from '../util/regular-file.ts';
@@ -83,7 +84,7 @@ async function readHeaderLength(
   const available = fileBytes - LENGTH_BYTES;
   if (available < 0) {
     const expected = `at least the ${LENGTH_BYTES} of the header length`;
-    throw toError({ subject: 'file', found: `${fileBytes} bytes long`, expected });
+    throw toError({ subject: 'file', found: `${count(fileBytes, 'byte')} long`, expected });
   }
   const bytes = new Uint8Array(LENGTH_BYTES);
   await readFully(handle, 0, bytes, toError);

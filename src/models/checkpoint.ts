@@ -7,6 +7,7 @@ import { decodeFloats, type FileDtype, isFileDtype } from '../formats/dtypes.ts'
 import type { SafetensorsFile } from '../formats/safetensors.ts';
 import type { SafetensorsTensor } from '../formats/safetensors-header.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
+import { count } from '../util/count.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { clip, quoteSome } from '../util/quote.ts';
 import type { FileRules, ModelDefinition } from './architecture.ts';
@@ -146,8 +147,8 @@ function concernsModel(name: string, { byteLength, dtype }: SafetensorsTensor, {
 
 /** Counts the tensors and names the first of them. */
 function unusedNotice(dir: string, names: readonly string[]): string {
-  const [count, use] = names.length === 1 ? ['1 tensor', 'is'] : [`${names.length} tensors`, 'are'];
-  return `${dir}: ${count} ${use} of no use to the model: ${quoteSome(names)}`;
+  const are = names.length === 1 ? 'is' : 'are';
+  return `${dir}: ${count(names.length, 'tensor')} ${are} of no use to the model: ${quoteSome(names)}`;
 }
 
 async function readStoredRows(tensor: StoredTensor, startRow: number, numRows: number, out: Float32Array) {

@@ -5,6 +5,7 @@ import type { GGUFFiles, StoredGGUFTensor } from '../formats/gguf/gguf-files.ts'
 import { isQuantized } from '../formats/gguf/tensor-types.ts';
 import type { QuantizedRows } from '../kernels/weights/quantized-rows.ts';
 import type { WeightDType } from '../kernels/weights/weight-tiles.ts';
+import { count } from '../util/count.ts';
 import { RangeValueError } from '../util/errors.ts';
 import type { GGUFLayout, ModelDefinition } from './architecture.ts';
 import { isWidened, quantizedRows, storageOfType } from './gguf-storage.ts';
@@ -125,6 +126,8 @@ function wideningNotices(path: string, tensors: readonly StoredGGUFTensor[]): st
   if (widened.length === 0) return [];
   const counts = Map.groupBy(widened, ({ type }) => type.name);
   const shown = [...counts].map(([name, { length }]) => `${length} of ${name}`).join(', ');
-  const [count, are] = widened.length === 1 ? ['1 tensor', 'is'] : [`${widened.length} tensors`, 'are'];
-  return [`${path}: ${count} (${shown}) ${are} stored as f32 to stay exact; dtype q8 or q4 stores all in fewer bytes`];
+  const are = widened.length === 1 ? 'is' : 'are';
+  return [
+    `${path}: ${count(widened.length, 'tensor')} (${shown}) ${are} stored as f32 to stay exact; dtype q8 or q4 stores all in fewer bytes`,
+  ];
 }

@@ -6,6 +6,7 @@ import { GGUFCutError, GGUFError } from '../formats/gguf/gguf-error.ts';
 import type { GGUFHead } from '../formats/gguf/gguf-file.ts';
 import { type GGUFFiles, openGGUFFiles, openGGUFHead } from '../formats/gguf/gguf-files.ts';
 import type { Metadata } from '../formats/gguf/metadata.ts';
+import { count } from '../util/count.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { readJsonObject } from '../util/json-file.ts';
 import { quoteJson } from '../util/model-file-error.ts';
@@ -50,8 +51,8 @@ export function configNotices(dir: string, model: ModelDefinition): string[] {
 
 function keyNotices(path: string, { config: { ignoredKeys } }: ModelDefinition): string[] {
   if (ignoredKeys.length === 0) return [];
-  const count = ignoredKeys.length === 1 ? '1 key is' : `${ignoredKeys.length} keys are`;
-  return [`${path}: ${count} not understood and ignored: ${quoteSome(ignoredKeys)}`];
+  const are = ignoredKeys.length === 1 ? 'is' : 'are';
+  return [`${path}: ${count(ignoredKeys.length, 'key')} ${are} not understood and ignored: ${quoteSome(ignoredKeys)}`];
 }
 
 /**

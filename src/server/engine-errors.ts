@@ -8,6 +8,7 @@ import {
 } from '../engine/errors.ts';
 import { RequestTooLargeError } from '../scheduler/request-too-large-error.ts';
 import { ChatTemplateError, ChatTemplateRefusal } from '../tokenizer/chat-template-errors.ts';
+import { count } from '../util/count.ts';
 import { RangeValueError } from '../util/errors.ts';
 import { clip } from '../util/quote.ts';
 import { ApiError, invalidParameter, NO_RETRY } from './api-error.ts';
@@ -22,7 +23,7 @@ export function toApiError(error: unknown, names: ParameterNames = {}): ApiError
   if (error instanceof RangeValueError) return ofRange(error, names);
   if (error instanceof RequestTooLargeError) {
     const { needed, available } = error;
-    const message = `prompt and ${names.maxTokens ?? 'max_tokens'} need ${needed} blocks of the cache, expected at most ${available}`;
+    const message = `prompt and ${names.maxTokens ?? 'max_tokens'} need ${count(needed, 'block')} of the cache, expected at most ${available}`;
     return invalidParameter(names.maxTokens ?? 'max_tokens', message, 'context_length_exceeded');
   }
   if (error instanceof ChatTemplateRefusal) {
@@ -81,7 +82,7 @@ function publicReason(reason: string): string {
 
 /** The answer to a request whose time is over: another attempt would take as long. */
 export function deadlinePassed(seconds: number): ApiError {
-  return new ApiError(504, `request took longer than ${seconds} seconds, the limit of this server`, {
+  return new ApiError(504, `request took longer than ${count(seconds, 'second')}, the limit of this server`, {
     code: 'deadline_exceeded',
     headers: NO_RETRY,
   });

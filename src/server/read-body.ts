@@ -1,6 +1,7 @@
 // The body of a call: bounded while it arrives, JSON by its type and its content, and without nulls, which mean absent outside JSON Schemas.
 import type { IncomingMessage } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
+import { count } from '../util/count.ts';
 import { ApiError } from './api-error.ts';
 
 /** Far above the depth of any call. */
@@ -145,6 +146,6 @@ function wrongType(header: string, found: string, expected: string): ApiError {
 }
 
 function tooLong(maxBytes: number): ApiError {
-  const message = `body is longer than ${maxBytes} bytes, the limit of this server`;
+  const message = `body is longer than ${count(maxBytes, 'byte')}, the limit of this server`;
   return new ApiError(413, message, { code: 'body_too_large', headers: { connection: 'close' } });
 }

@@ -6,6 +6,7 @@ import { BUNDLED_NAME } from '../models/bundled-model.ts';
 import type { LoadModelOptions, LoadProgress } from '../runtime/load-options.ts';
 import { formatBytes, type MemoryPlan } from '../runtime/memory-plan.ts';
 import { ChatTemplateError } from '../tokenizer/chat-template-errors.ts';
+import { count } from '../util/count.ts';
 import { InputFileError } from './input-file.ts';
 import type { StatusLine } from './status-line.ts';
 
@@ -58,7 +59,7 @@ function describeProgress({ phase, done, total }: LoadProgress): string {
     case 'verification':
       return `comparing variants of kernels bit by bit: ${done} of ${total}`;
     case 'tuning':
-      return `measuring which variants of kernels are fast here: ${done} of ${total} sizes`;
+      return `measuring which variants of kernels are fast here: ${done} of ${count(total, 'size')}`;
   }
 }
 
@@ -74,7 +75,7 @@ function describeMemory({ weights, kv, activations, total }: MemoryPlan): string
 
 function describeModel(name: string, { dtype, adapter, runner }: LoadedModel): string {
   const { numBlocks, blockSize } = runner.limits;
-  return `model: ${name} (${dtype}) · ${describeDevice(adapter)} · KV ${numBlocks} blocks × ${blockSize} tokens`;
+  return `model: ${name} (${dtype}) · ${describeDevice(adapter)} · KV ${count(numBlocks, 'block')} × ${count(blockSize, 'token')}`;
 }
 
 /** Names a device in a line of a report. */

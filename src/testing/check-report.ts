@@ -1,4 +1,5 @@
 // Report of a check: values for a program, and lines for a reader that name the variant, the element and the likely mistake.
+import { count } from '../util/count.ts';
 import { RoseinferError } from '../util/errors.ts';
 
 /** Kind of a fault. */
@@ -92,10 +93,10 @@ export class CheckReport {
   /** Lines for a reader. */
   toString(): string {
     const { kernel, variants, numRuns, faults, warnings, worst, skipped } = this;
-    const counted = `${variants.length} variant${variants.length === 1 ? '' : 's'}, ${numRuns} runs`;
+    const counted = `${count(variants.length, 'variant')}, ${count(numRuns, 'run')}`;
     const head = `${kernel}: ${faults.length === 0 ? 'right' : 'wrong'} (${counted})`;
     const lines = faults.slice(0, MAX_LINES).map(({ message }) => `  ${message}`);
-    if (faults.length > MAX_LINES) lines.push(`  … and ${faults.length - MAX_LINES} more faults`);
+    if (faults.length > MAX_LINES) lines.push(`  … and ${count(faults.length - MAX_LINES, 'more fault')}`);
     for (const { message } of warnings.slice(0, MAX_LINES)) lines.push(`  warning: ${message}`);
     if (worst !== null && faults.length === 0) {
       const { ratio, output, index } = worst;

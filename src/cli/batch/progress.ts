@@ -1,5 +1,5 @@
 // The pace of a run, in words: how far it is, how fast, and how long the rest takes at that pace.
-
+import { count } from '../../util/count.ts';
 import type { FoundResults } from './result-file.ts';
 
 /** Interval between two lines on the terminal, in milliseconds. */
@@ -64,9 +64,9 @@ export class Progress {
 
   #counts(): string {
     const done = this.#numBefore + this.#numDone;
-    const of = this.#total === null ? '' : ` of ${this.#total}`;
+    const lines = this.#total === null ? count(done, 'line') : `${done} of ${count(this.#total, 'line')}`;
     const errors = this.#numErrors === 0 ? '' : ` · ${this.#numErrors} with errors`;
-    return `${done}${of} lines${errors} · ${(this.#tokens / this.#seconds).toFixed(1)} tokens/s`;
+    return `${lines}${errors} · ${(this.#tokens / this.#seconds).toFixed(1)} tokens/s`;
   }
 
   #secondsLeft(): number | null {

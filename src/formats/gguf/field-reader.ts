@@ -1,6 +1,7 @@
 // Reader of the fields of a GGUF header, one after another, through a window of the file: a header says nowhere how long it is.
 // Lengths and counts are u64 of a foreign hand: each is held to the bytes that are left before anything is allocated.
 import { Buffer, isUtf8 } from 'node:buffer';
+import { count } from '../../util/count.ts';
 import { quoteJson } from '../../util/model-file-error.ts';
 import type { FailGGUF } from './gguf-error.ts';
 
@@ -54,7 +55,7 @@ export class FieldReader {
     if (numBytes > this.remaining) {
       const limit = this.#end < this.#source.numBytes ? `a header of ${MAX_HEADER_BYTES}` : 'the file';
       const expected = `at most the ${this.remaining} that are left of ${limit}`;
-      throw this.fail({ subject, found: `${numBytes} bytes long`, expected });
+      throw this.fail({ subject, found: `${count(numBytes, 'byte')} long`, expected });
     }
     if (this.#at + Number(numBytes) <= this.#window.byteLength) return;
     const start = this.position;
@@ -93,7 +94,8 @@ export class FieldReader {
   async text(subject: string, most: number = MAX_HEADER_BYTES): Promise<string> {
     await this.need(8, subject);
     const length = this.u64();
-    if (length > most) throw this.fail({ subject, found: `${length} bytes long`, expected: `at most ${most}` });
+    if (length > most)
+      throw this.fail({ subject, found: `${count(length, 'byte')} long`, expected: `at most ${most}` });
     await this.need(length, subject);
     const bytes = Buffer.from(this.#window.buffer, this.#take(Number(length)), Number(length));
     const text = bytes.toString('utf8');

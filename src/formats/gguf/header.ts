@@ -1,5 +1,6 @@
 // The header of a GGUF file: metadata and the tensors' types, shapes and places. As with safetensors, every claim that it makes is
 // checked here, so that readers of the data need no checks of their own.
+import { count } from '../../util/count.ts';
 import { roundUp } from '../../util/math.ts';
 import { quoteJson } from '../../util/model-file-error.ts';
 import type { FieldReader } from './field-reader.ts';
@@ -65,7 +66,7 @@ export async function readHeader(fields: FieldReader, fileBytes: number): Promis
 async function checkPrefix(fields: FieldReader, fileBytes: number): Promise<void> {
   if (fileBytes < PREFIX_BYTES) {
     const expected = `at least the ${PREFIX_BYTES} of magic, version and counts`;
-    throw fields.fail({ subject: 'file', found: `${fileBytes} bytes long`, expected });
+    throw fields.fail({ subject: 'file', found: `${count(fileBytes, 'byte')} long`, expected });
   }
   await fields.need(PREFIX_BYTES, 'file');
   const magic = String.fromCharCode(...fields.bytes(MAGIC.length));
@@ -154,6 +155,6 @@ function checkCoverage(
     }
   }
   if (dataLength > roundUp(end, alignment)) {
-    throw fail({ subject: 'data', found: `${dataLength} bytes`, expected: `the ${end} bytes of its tensors` });
+    throw fail({ subject: 'data', found: count(dataLength, 'byte'), expected: `the ${end} bytes of its tensors` });
   }
 }

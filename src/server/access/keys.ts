@@ -1,5 +1,6 @@
 // The keys that callers show. They are compared by their hashes, all of them each time, so that the time tells nothing of a key.
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { count } from '../../util/count.ts';
 import { RangeValueError } from '../../util/errors.ts';
 
 /** Longest key, in characters. */
@@ -20,7 +21,7 @@ export class Keys {
     for (const [index, key] of keys.entries()) {
       if (KEY.test(key) && key.length <= MAX_KEY_LENGTH) continue;
       const expected = `1 to ${MAX_KEY_LENGTH} visible ASCII characters without spaces`;
-      throw new RangeValueError(`key ${index + 1}`, `${key.length} characters`, expected);
+      throw new RangeValueError(`key ${index + 1}`, count(key.length, 'character'), expected);
     }
     this.#hashes = keys.map(hashOf);
   }

@@ -2,6 +2,7 @@
 // one of them at most.
 import { z } from 'zod';
 import type { StructuredOutput } from '../../grammar/structured-output.ts';
+import { count } from '../../util/count.ts';
 import { isRecord } from '../../util/keys.ts';
 import { ApiError, invalidParameter } from '../api-error.ts';
 import { parseSchema } from '../read-body.ts';
@@ -197,5 +198,5 @@ function withSchema({ param, output }: WantedOutput): WantedOutput {
   } catch (error) {
     if (error instanceof ApiError) throw invalidParameter(param, error.message);
   }
-  throw invalidParameter(param, `${param} is a text of ${json.length} characters, expected ${jsonExpected}`);
+  throw invalidParameter(param, `${param} is a text of ${count(json.length, 'character')}, expected ${jsonExpected}`);
 }
