@@ -1,5 +1,6 @@
 // Errors of requests and of the engine, each with its numbers as fields.
 import type { Runner } from '../core/runner.ts';
+import { count } from '../util/count.ts';
 import { RoseinferError } from '../util/errors.ts';
 import { messageOf } from '../util/message-of.ts';
 import { clip, quote } from '../util/quote.ts';
@@ -96,7 +97,8 @@ export class QueueFullError extends RoseinferError {
   readonly unit: 'requests' | 'prompt tokens';
 
   constructor(requestId: string, queued: number, max: number, unit: 'requests' | 'prompt tokens') {
-    super(`request ${idText(requestId)} would make ${queued} ${unit} wait, expected at most ${max}`);
+    const some = count(queued, unit.slice(0, -1));
+    super(`request ${idText(requestId)} would make ${some} wait, expected at most ${max}`);
     this.requestId = requestId;
     this.queued = queued;
     this.max = max;

@@ -90,8 +90,11 @@ async function readHeaderLength(
   await readFully(handle, 0, bytes, toError);
   const length = new DataView(bytes.buffer).getBigUint64(0, true);
   if (length > MAX_HEADER_BYTES || length > available) {
-    const limit = length > MAX_HEADER_BYTES ? `at most ${MAX_HEADER_BYTES}` : `at most the remaining ${available}`;
-    throw toError({ subject: 'header length', found: length, expected: `${limit} bytes` });
+    const expected =
+      length > MAX_HEADER_BYTES
+        ? `at most ${MAX_HEADER_BYTES} bytes`
+        : `at most the remaining ${count(available, 'byte')}`;
+    throw toError({ subject: 'header length', found: length, expected });
   }
   return Number(length);
 }

@@ -181,7 +181,7 @@ describe('errors', () => {
     await expect(generateText({ ...call, model })).rejects.toMatchObject({
       name: 'AI_APICallError',
       isRetryable: true,
-      message: expect.stringContaining('would make 1 requests wait'),
+      message: expect.stringContaining('would make 1 request wait'),
     });
     await opened.engine.run();
     await generateText({ ...call, model });

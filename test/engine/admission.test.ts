@@ -6,6 +6,7 @@ import type { StepRecord } from '../../src/engine/observe/step-record.ts';
 import type { GenerationRequest } from '../../src/engine/request.ts';
 import { Detokenizer } from '../../src/tokenizer/detokenizer.ts';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { count } from '../../src/util/count.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { completion, type Prompt, TimedRunner, talesRunner } from '../support/engine/test-runners.ts';
 
@@ -31,7 +32,9 @@ describe('a bound of waiting requests', () => {
       const error = caught(() => engine.addRequest({ ...ofLength(3, 9), requestId: 'late' }));
       expect(error).toBeInstanceOf(QueueFullError);
       expect(error).toMatchObject({ requestId: 'late', queued: max + 1, max });
-      expect(String(error)).toContain(`request late would make ${max + 1} requests wait, expected at most ${max}`);
+      expect(String(error)).toContain(
+        `request late would make ${count(max + 1, 'request')} wait, expected at most ${max}`,
+      );
 
       await engine.run();
       const responses = await Promise.all(added.map(({ finished }) => finished));

@@ -105,7 +105,7 @@ describe('the file is refused', () => {
 
   test('when the header length is beyond the file', async () => {
     const bytes = safetensorsBytes('{}').slice(0, 9);
-    expect(await refusal(bytes)).toBe('header length is 2, expected at most the remaining 1 bytes');
+    expect(await refusal(bytes)).toBe('header length is 2, expected at most the remaining 1 byte');
   });
 
   test.each([100_000_001n, 2n ** 53n + 1n, 2n ** 64n - 1n])('when the header length is %d', async (length) => {

@@ -89,7 +89,7 @@ describe('values', () => {
   test.each([
     [C, { prompt: [] }, 'prompt', 'empty'],
     [C, { prompt: [[]] }, 'prompt[0]', 'expected a text, a list of ids, or'],
-    [C, { prompt: [1, 'a'] }, 'prompt[1]', 'prompt[1] is a text of 1 characters, expected a text, a list of ids, or'],
+    [C, { prompt: [1, 'a'] }, 'prompt[1]', 'prompt[1] is a text of 1 character, expected a text, a list of ids, or'],
     [C, { prompt: ['a', [1]] }, 'prompt[1]', 'prompt[1] is a list of 1'],
     [C, { prompt: [[1], [1.5]] }, 'prompt[1]', 'prompt[1] is a list of 1'],
     [C, { prompt: [[[1]]] }, 'prompt[0]', 'prompt[0] is a list of 1'],
@@ -125,7 +125,7 @@ describe('values', () => {
     [E, { input: ['a', ''] }, 'input[1]', 'input[1] is empty'],
     [E, { input: [] }, 'input', 'input is empty'],
     [E, { input: [[1], []] }, 'input[1]', 'input[1] is empty'],
-    [E, { input: [1, 'a'] }, 'input[1]', 'input[1] is a text of 1 characters'],
+    [E, { input: [1, 'a'] }, 'input[1]', 'input[1] is a text of 1 character'],
     [E, { input: Array(2049).fill('a') }, 'input', 'a list of 2049'],
     [E, { input: [1, 9000] }, 'input', 'prompt id 1 is 9000, expected an integer in [0, 8192)'],
     [E, { input: Array(257).fill(1) }, 'input', 'prompt length is 257, expected at most max_model_len, 256'],
