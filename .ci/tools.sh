@@ -1,6 +1,7 @@
 #!/bin/sh
 # Brings what `npm run test:runtimes` needs: Deno, Bun and a driver of browsers from npm, the clients of Jupyter and of the Hugging Face hub
-# from PyPI, of the versions in .ci/tools, and Chromium; and nats-server, without which tests of a queue are skipped. What is there already stays.
+# from PyPI, of the versions in .ci/tools, and Chromium; nats-server and nginx, without which tests of a queue and of replicas behind nginx are skipped. What is
+# there already stays. Not sglang-router, which is 146 MB: where `smg` is on the PATH, its tests run.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -31,7 +32,7 @@ if ! cmp -s .ci/tools/requirements.txt "$stamp"; then
 fi
 say "the clients of Jupyter and of the Hugging Face hub are in $python"
 
-for program in nats-server chromium; do
+for program in nats-server nginx chromium; do
   if command -v "$program" >/dev/null 2>&1; then
     say "$program is installed"
     continue

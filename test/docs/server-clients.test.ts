@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { linkPackage } from '../package/packed-package.ts';
 import { parsePrometheus } from '../support/server/prometheus-text.ts';
 import { startProcess } from '../support/server/serve-process.ts';
 import { clientExamples, ROOT, readDocument, SERVER_URL, shellLines } from './documents.ts';
@@ -17,7 +18,8 @@ let open: Awaited<ReturnType<typeof startProcess>>;
 let closed: Awaited<ReturnType<typeof startProcess>>;
 
 beforeAll(async () => {
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  for (const name of ['openai', 'ai', '@ai-sdk/openai-compatible', 'zod']) linkPackage(name, folder);
+  symlinkSync(ROOT, join(folder, 'node_modules/roseinfer'));
   [open, closed] = await Promise.all([
     startProcess([]),
     startProcess(['--allowed-hosts', 'llm.example'], { ROSEINFER_API_KEY: KEY }),

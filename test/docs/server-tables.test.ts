@@ -37,7 +37,7 @@ test('every endpoint is listed', () => {
   }
 });
 
-test('every metric is listed, and no other', async () => {
+test('every metric is listed, and no other, and those that a gateway reads are among them', async () => {
   using loopDelay = new LoopDelay();
   const none = () => 0;
   const runner = new FakeRunner(SERVER_LIMITS);
@@ -55,6 +55,10 @@ test('every metric is listed, and no other', async () => {
   const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
   const listed = [...page.matchAll(/`((?:vllm:|roseinfer:|process_)\w+)`/g)].map(([, name = '']) => name);
   expect(listed.toSorted()).toEqual(names.toSorted());
+  const [, gateway = ''] = readFileSync(join(ROOT, 'docs/scaling.md'), 'utf8').split('\n| signal | metric |\n');
+  const read = [...gateway.matchAll(/`(vllm:\w+)`/g)].map(([, name = '']) => name);
+  expect(read.length).toBeGreaterThan(3);
+  expect(names).toEqual(expect.arrayContaining(read));
 });
 
 test('every code of an error is listed, and no other', () => {
