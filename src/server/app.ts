@@ -2,7 +2,7 @@
 // framework, whose own take several times as long a piece.
 
 import { randomBytes } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
@@ -81,7 +81,7 @@ export function createApp(serving: Serving): Hono<Env> {
       const message = 'host is not one of this server, expected its address, loopback or one of --allowed-hosts';
       throw new ApiError(403, message, { code: 'host_not_allowed' });
     }
-    if (!origins.accepts(incoming.headers)) {
+    if (!origins.accepts(incoming.headers) && !isLinkToPage(incoming)) {
       throw new ApiError(403, 'page is of another origin, expected one of --cors', { code: 'origin_not_allowed' });
     }
     if (incoming.method === 'OPTIONS') return call.body(null, 204, origins.preflightHeaders(incoming.headers));
@@ -109,6 +109,12 @@ export function createApp(serving: Serving): Hono<Env> {
     });
   });
   return app;
+}
+
+/** Tells whether a browser follows a link to the page: unlike a call, that does nothing and shows the other site nothing. */
+function isLinkToPage({ method, url, headers }: IncomingMessage): boolean {
+  const isLink = headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
+  return isLink && headers.origin === undefined && method === 'GET' && url === '/';
 }
 
 /** Tells whether a path needs no key. */

@@ -1,4 +1,6 @@
 // The server's page: what is served, under which policy and to whom.
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
 import { startTestServer } from '../../support/server/test-server.ts';
 
@@ -41,4 +43,23 @@ test('the live view needs a key where the server has one, and tells nothing of t
   expect({ model, requests, limits }).toMatchObject({ model: 'tales', requests: [], limits: { num_blocks: 512 } });
   const generated = seconds.reduce((sum: number, each: { generated: number }) => sum + each.generated, 0);
   expect(generated).toBe(4);
+});
+
+test('a link of another site opens the page, and nothing else of the server', async () => {
+  await using server = await startTestServer();
+  const open = async (path: string, headers = {}) => {
+    const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+    const [response]: IncomingMessage[] = await once(
+      get(`${server.url}${path}`, { headers: { ...link, ...headers } }),
+      'response',
+    );
+    response?.resume();
+    return response?.statusCode;
+  };
+  expect(await open('/')).toBe(200);
+  expect(await Promise.all(['/live', '/v1/models', '/page/page.js'].map((path) => open(path)))).toEqual([
+    403, 403, 403,
+  ]);
+  expect(await open('/', { 'sec-fetch-dest': 'iframe' })).toBe(403);
+  expect(await open('/', { origin: 'https://evil.example' })).toBe(403);
 });
