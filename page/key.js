@@ -37,11 +37,20 @@ export function showTrouble(text) {
   if (trouble.textContent !== text) trouble.textContent = text;
 }
 
+/** Waits for a key; tells why. */
+export async function nextKey() {
+  const isFirst = sessionStorage.getItem(NAME) === null;
+  showTrouble(isFirst ? 'The server asks for a key.' : 'The server does not take this key.');
+  await new Promise((resolve) => element('key-form').addEventListener('submit', resolve, { once: true }));
+}
+
 /** Takes the key that is typed. */
 export function listenForKey() {
   element('key-form').addEventListener('submit', (event) => {
     event.preventDefault();
     const input = element('key');
-    if (input instanceof HTMLInputElement) sessionStorage.setItem(NAME, input.value.trim());
+    if (!(input instanceof HTMLInputElement)) return;
+    sessionStorage.setItem(NAME, input.value.trim());
+    input.value = '';
   });
 }

@@ -1,5 +1,5 @@
 // The live view: asks the server twice a second how it is, and draws the answer.
-import { callServer, element, showTrouble } from './key.js';
+import { callServer, element, nextKey, showTrouble } from './key.js';
 import uPlot from './uplot.js';
 
 /**
@@ -67,6 +67,10 @@ export async function watch() {
     if (!document.hidden) {
       try {
         const response = await callServer('/live');
+        if (response.status === 401) {
+          await nextKey();
+          continue;
+        }
         if (!response.ok) throw new Error((await response.json()).error.message);
         state = await response.json();
         if (state !== null) draw(state, charts);

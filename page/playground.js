@@ -1,5 +1,5 @@
 // The playground: sends a prompt or a chat and shows the tokens as they come, several side by side where that is asked for.
-import { callServer, element, showTrouble } from './key.js';
+import { callServer, element } from './key.js';
 
 /** @typedef {{ role: string, content: string }} Message */
 /** @typedef {{ text: string, tokens: number, reason: string | null }} Answer */
@@ -20,6 +20,7 @@ export function startPlayground() {
 
   const isChat = () => new FormData(form).get('mode') === 'chat';
   const forget = () => {
+    running?.abort();
     history = [];
     element('answers').replaceChildren();
   };
@@ -28,7 +29,6 @@ export function startPlayground() {
     reset.hidden = !isChat();
   });
   reset.addEventListener('click', () => {
-    running?.abort();
     forget();
     prompt.focus();
   });
@@ -46,11 +46,14 @@ export function startPlayground() {
     const text = prompt.value;
     try {
       if (isChat()) {
-        history.push({ role: 'user', content: text });
         addAnswer('user').textContent = text;
         prompt.value = '';
-        const { text: reply } = await show('/v1/chat/completions', { ...parameters(form), messages: history }, signal);
-        history.push({ role: 'assistant', content: reply });
+        const before = history;
+        const messages = [...before, { role: 'user', content: text }];
+        const { text: reply, reason } = await show('/v1/chat/completions', { ...parameters(form), messages }, signal);
+        // A turn that failed is no part of the chat; nor is one that a new chat has ended.
+        if (reply === '' && reason === null) prompt.value ||= text;
+        else if (history === before) history = [...messages, { role: 'assistant', content: reply }];
       } else {
         element('answers').replaceChildren();
         const { seed, ...fields } = parameters(form);
@@ -157,10 +160,7 @@ async function* events(stream) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
     const { value, done } = await reader.read();
-    if (done) {
-      showTrouble('The stream ended before its answer did.');
-      return;
-    }
+    if (done) throw new Error('The stream ended before its answer did.');
     const parts = (rest + value).split(EVENT_END);
     rest = parts.pop() ?? '';
     for (const part of parts) {

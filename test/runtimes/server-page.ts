@@ -71,12 +71,35 @@ export async function useServerPage(
       `/^12 tokens, .* ended by length$/.test(document.querySelector('.answer .hint')?.textContent)`,
     );
     await page.screenshot({ path: join(directory, 'server-chat.png'), fullPage: false });
+    await leaveChat(page);
   } finally {
     await browser.close();
     child.kill('SIGKILL');
   }
   if (faults.length > 0) throw new Error(faults.join('\n'));
   return 'tokens arrive, a stop stops, charts move, by keyboard; no request to another host and no word on the console';
+}
+
+/** Begins a new chat while an answer comes: the next call has nothing of the one before. @throws Error with what it has. */
+async function leaveChat(page: Page): Promise<void> {
+  const calls: (string | null)[] = [];
+  page.on('request', (request) => {
+    if (request.url().endsWith('/v1/chat/completions')) calls.push(request.postData());
+  });
+  await page.fill('#prompt', 'Tell me all');
+  await page.fill('[name=max_tokens]', '900');
+  await page.click('#send');
+  await until(page, 'a long reply', `[...document.querySelectorAll('.answer .text')].at(-1)?.textContent.length > 40`);
+  await page.click('#reset');
+  await until(page, 'a chat to begin', `!document.querySelector('#send').disabled`);
+  await page.fill('#prompt', 'Hello');
+  await page.click('#send');
+  await until(page, 'the call of a new chat', `document.querySelectorAll('.answer').length === 2`);
+  const messages: unknown = JSON.parse(calls.at(-1) ?? '{}').messages;
+  const expected = [{ role: 'user', content: 'Hello' }];
+  if (JSON.stringify(messages) !== JSON.stringify(expected)) {
+    throw new Error(`a new chat has ${JSON.stringify(messages)}, expected ${JSON.stringify(expected)}`);
+  }
 }
 
 /** Pictures of the charts, as texts. */

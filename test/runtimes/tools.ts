@@ -64,7 +64,7 @@ export interface Page {
   textContent(selector: string): Promise<string | null>;
   on(event: 'pageerror', listener: (error: Error) => void): void;
   on(event: 'console', listener: (message: { type(): string; text(): string }) => void): void;
-  on(event: 'request', listener: (request: { url(): string }) => void): void;
+  on(event: 'request', listener: (request: { url(): string; postData(): string | null }) => void): void;
 }
 
 /** Loads playwright-core from among the tools. */
