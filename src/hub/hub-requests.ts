@@ -1,5 +1,6 @@
 // Requests to the hub. Redirects are followed here and not by fetch, since the token goes to the hub's own origin and to no
 // other, and a transfer that is encrypted never goes on in the clear.
+import { variable } from '../util/environment.ts';
 import { clip, quote } from '../util/quote.ts';
 import { HubConnectionError, HubError, HubResponseError } from './hub-error.ts';
 import type { HubSettings } from './hub-settings.ts';
@@ -74,15 +75,17 @@ export class HubRequests {
     try {
       return await fetch(url, { headers: { ...headers, ...own }, redirect: 'manual', signal });
     } catch (cause) {
-      throw this.cut(url, 'failed', cause);
+      throw this.cut(url, 'failed', cause, unusedProxy(url));
     }
   }
 
-  /** Makes the error of a connection, unless the caller's own signal ended it: then its reason is thrown. */
-  cut(address: string | URL, found: string, cause: unknown): HubConnectionError {
+  /** Makes the error of a connection, with `advice` at its end, unless the caller's own signal ended it: then its reason is thrown. */
+  cut(address: string | URL, found: string, cause: unknown, advice = ''): HubConnectionError {
     this.options.signal.throwIfAborted();
     const reason = reasonOf(cause);
-    return new HubConnectionError(new URL(address).host, `${found} (${reason}), expected an answer`, { cause });
+    return new HubConnectionError(new URL(address).host, `${found} (${reason}), expected an answer${advice}`, {
+      cause,
+    });
   }
 
   #target({ status, headers }: Response, from: URL): URL {
@@ -129,6 +132,13 @@ function readRetryAfter(value: string | null): number | null {
   if (value === null) return null;
   const milliseconds = /^\d+$/.test(value) ? 1000 * Number(value) : Date.parse(value) - Date.now();
   return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : null;
+}
+
+/** Says that Node ignores the proxy of the environment, for the end of an error; empty where it does not, or there is none. */
+function unusedProxy({ protocol }: URL): string {
+  const name = ['HTTPS_PROXY', 'https_proxy'].find((each) => variable(each) !== undefined);
+  if (protocol !== 'https:' || name === undefined || variable('NODE_USE_ENV_PROXY') !== undefined) return '';
+  return `: set NODE_USE_ENV_PROXY=1 for Node to use the proxy of ${name}`;
 }
 
 /** Names what cut a connection in a word, by the innermost cause: fetch itself says no more than that it failed. */

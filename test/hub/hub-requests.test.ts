@@ -1,6 +1,6 @@
 // Requests to the hub: who sees the token, how far redirects are followed, which answers are asked for again, and what a refusal says.
 import { createServer, type Server } from 'node:http';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { HubRequests } from '../../src/hub/hub-requests.ts';
 import { errorOf } from '../support/error-of.ts';
 import { HubStub, repoOf, type StubHook } from '../support/hub/hub-stub.ts';
@@ -158,5 +158,20 @@ describe('an answer that may change', () => {
     expect(message).toBe(`connection to ${new URL(url).host} failed (ECONNREFUSED), expected an answer`);
     const port = await messageOf(() => requests.fetchApi('http://127.0.0.1:9/api')); // one that fetch never calls
     expect(port).toBe('connection to 127.0.0.1:9 failed (bad port), expected an answer');
+  });
+
+  test('is none behind a proxy that Node is not told to use, which is said', async () => {
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const endpoint = 'https://127.0.0.1:9'; // a port that fetch never calls
+    const { signal } = new AbortController();
+    const requests = new HubRequests({ repo: REPO, endpoint, token: null, signal, backoff: 1 });
+    const messageWith = async (proxy: string, isUsed: string) => {
+      vi.stubEnv('HTTPS_PROXY', proxy).stubEnv('NODE_USE_ENV_PROXY', isUsed);
+      return await messageOf(() => requests.fetchApi(`${endpoint}/api`));
+    };
+    const advice = ': set NODE_USE_ENV_PROXY=1 for Node to use the proxy of HTTPS_PROXY';
+    const failed = 'connection to 127.0.0.1:9 failed (bad port), expected an answer';
+    expect(await messageWith('http://proxy', '')).toBe(failed + advice);
+    expect(await messageWith('http://proxy', '1')).toBe(failed);
   });
 });
