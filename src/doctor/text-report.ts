@@ -39,7 +39,7 @@ export const TABLE_HEAD = formatRow('kernel', 'variants', 'runs', 'result');
 /** Formats a kernel's line of the table, and a line for each variant that is wrong. */
 export function formatKernel({ kernel, numVariants, numRuns, worst, faults, verdict }: KernelReport): string {
   const ok = worst === null ? 'ok, exact' : `ok, ${formatWorst(worst)}`;
-  const result = numRuns === 0 ? 'not run: such a model does without it' : verdict === 'ok' ? ok : verdict;
+  const result = numRuns === 0 ? 'not run: the model does not use it' : verdict === 'ok' ? ok : verdict;
   return [
     formatRow(kernel, String(numVariants), String(numRuns), result),
     ...faults.map(({ variant, isBase, usedByModel, message }) => {

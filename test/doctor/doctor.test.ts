@@ -78,7 +78,7 @@ describe('doctor', () => {
       cases: [],
       verdict: 'ok',
     } as const;
-    expect(formatKernel(report)).toMatch(/^matmul_kv_write +0 +0 {2}not run: such a model does without it$/);
+    expect(formatKernel(report)).toMatch(/^matmul_kv_write +0 +0 {2}not run: the model does not use it$/);
   });
 
   test('says that all is well where it is', async () => {
