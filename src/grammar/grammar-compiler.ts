@@ -335,7 +335,7 @@ export class GrammarCompiler implements AsyncDisposable {
   }
 
   #postCompile({ number, text }: KeptGrammar, readMs = 0): void {
-    this.#post({ kind: 'compile', grammar: number, text }, Math.max(this.#maxCompileMs - readMs, 1));
+    this.#post({ kind: 'compile', grammar: number, text }, Math.max(Math.ceil(this.#maxCompileMs - readMs), 1));
   }
 }
 

@@ -109,9 +109,9 @@ function digitsBetween(start: string, end: string, decimals: number): Expression
 }
 
 /** One digit of a range, after the point if it is the first decimal. */
-function digit(first: number, last: number, numBehind: number, decimals: number): Expression {
+function digit(first: number, last: number, numAfter: number, decimals: number): Expression {
   const expression = character(characterSet([ZERO + first, ZERO + last]));
-  return decimals > 0 && numBehind === decimals - 1 ? sequence(text('.'), expression) : expression;
+  return decimals > 0 && numAfter === decimals - 1 ? sequence(text('.'), expression) : expression;
 }
 
 /** Any digits, with the point if it is among them. */

@@ -32,7 +32,7 @@ export function parseEbnf(source: string): Grammar {
     const name = readName(reader);
     if (name === '') throw reader.refuse('expected the name of a rule', place);
     skip(reader);
-    if (!reader.take('::=')) throw reader.refuse(`expected ::= behind the name ${name}`);
+    if (!reader.take('::=')) throw reader.refuse(`expected ::= after the name ${name}`);
     if (rules.has(name)) throw reader.refuse(`rule ${name} is given twice`, place);
     skip(reader);
     rules.set(name, readOptions(reader, uses));

@@ -25,21 +25,21 @@ export function byteSequences(set: CharacterSet): ByteRange[][] {
 /**
  * Splits a range so that in each part the bytes of a character are independent of one another.
  *
- * @param numBehind Bytes after the first.
+ * @param numAfter Bytes after the first.
  */
-function split(from: number, to: number, numBehind: number, marker: number): ByteRange[][] {
-  if (numBehind === 0) return [[[marker + from, marker + to]]];
-  const unit = 1 << (BITS * numBehind);
+function split(from: number, to: number, numAfter: number, marker: number): ByteRange[][] {
+  if (numAfter === 0) return [[[marker + from, marker + to]]];
+  const unit = 1 << (BITS * numAfter);
   const [firstFrom, firstTo] = [Math.floor(from / unit), Math.floor(to / unit)];
-  const behind = (low: number, high: number) => split(low, high, numBehind - 1, 0x80);
+  const tails = (low: number, high: number) => split(low, high, numAfter - 1, 0x80);
   const prefixed = (first: number, last: number, rests: ByteRange[][]) =>
     rests.map((rest): ByteRange[] => [[marker + first, marker + last], ...rest]);
   const [low, high] = [from % unit, to % unit];
-  if (firstFrom === firstTo) return prefixed(firstFrom, firstFrom, behind(low, high));
+  if (firstFrom === firstTo) return prefixed(firstFrom, firstFrom, tails(low, high));
   const parts: ByteRange[][] = [];
   const [start, end] = [low === 0 ? firstFrom : firstFrom + 1, high === unit - 1 ? firstTo : firstTo - 1];
-  if (start > firstFrom) parts.push(...prefixed(firstFrom, firstFrom, behind(low, unit - 1)));
-  if (start <= end) parts.push(...prefixed(start, end, behind(0, unit - 1)));
-  if (end < firstTo) parts.push(...prefixed(firstTo, firstTo, behind(0, high)));
+  if (start > firstFrom) parts.push(...prefixed(firstFrom, firstFrom, tails(low, unit - 1)));
+  if (start <= end) parts.push(...prefixed(start, end, tails(0, unit - 1)));
+  if (end < firstTo) parts.push(...prefixed(firstTo, firstTo, tails(0, high)));
   return parts;
 }

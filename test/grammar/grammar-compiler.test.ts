@@ -33,8 +33,8 @@ function manyTokens(size: number, length: number): Vocabulary {
   return { size, eosIds: [0], bytes, ends };
 }
 
-/** Follows a text through a constraint and gives the ids that are allowed behind it. */
-async function behind(constraint: Constraint, text: string) {
+/** Follows a text through a constraint and gives the ids that are allowed after it. */
+async function allowedAfter(constraint: Constraint, text: string) {
   let state = constraint.start();
   for (const id of tales.encode(text)) state = constraint.accept(state, id);
   const ids = allowedIds(await constraint.allowed(state));
@@ -43,21 +43,21 @@ async function behind(constraint: Constraint, text: string) {
 
 test('a mask allows the tokens that go on with a text, and the end where the text may end', async () => {
   const constraint = await open().compile({ choice: ['Once', 'One'] });
-  const start = await behind(constraint, '');
+  const start = await allowedAfter(constraint, '');
   expect(start.ids.map((id) => tales.decode([id], { skipSpecialTokens: false })).sort()).toEqual(
     expect.arrayContaining(['O', 'On']),
   );
   expect(start.ids).not.toContain(tales.eosIds[0]);
-  const end = await behind(constraint, 'Once');
+  const end = await allowedAfter(constraint, 'Once');
   expect(end.ids).toEqual([...tales.eosIds]);
   for (const { state } of [start, end]) constraint.end?.(state);
 });
 
-test('a mask ends a number where its range does: xgrammar alone reads more digits behind a sign', async () => {
+test('a mask ends a number where its range does: xgrammar alone reads more digits after a sign', async () => {
   const range = { type: 'integer', exclusiveMinimum: -1000, exclusiveMaximum: 1001 };
   const constraint = await open().compile({ json: range });
   for (const number of ['-167', '167', '1000']) {
-    const { state, ids } = await behind(constraint, number);
+    const { state, ids } = await allowedAfter(constraint, number);
     expect([number, ids]).toEqual([number, [...tales.eosIds]]);
     constraint.end?.(state);
   }
@@ -81,18 +81,18 @@ test('what is held is counted, and nothing is after it ended and was closed', as
 test('a grammar that takes too long is given up, and requests that are under way go on where they were', async () => {
   const compiler = open(MAX_COMPILE_MS);
   const constraint = compiler.constraint(NUMBERS);
-  const { state, ids } = await behind(constraint, '[1');
+  const { state, ids } = await allowedAfter(constraint, '[1');
   const failure = await compiler.compile(SLOW).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(GrammarFailedError);
   expect(String(failure)).toMatch('the grammar was given up: took longer than 3000 ms');
   const [digit = 0] = tales.encode('2');
   const after = await constraint.allowed(constraint.accept(state, digit));
-  expect(allowedIds(after)).toEqual((await behind(constraint, '[12')).ids);
+  expect(allowedIds(after)).toEqual((await allowedAfter(constraint, '[12')).ids);
   expect(ids).toContain(digit);
   expect((await walk(constraint, 7)).hasEnded).toBe(true);
 });
 
-test('requests that wait for a grammar that is given up end with its error, and those behind it are served', async () => {
+test('requests that wait for a grammar that is given up end with its error, and those after it are served', async () => {
   const compiler = open(MAX_COMPILE_MS);
   const [bad, good] = [compiler.constraint(SLOW), compiler.constraint({ choice: ['Once'] })];
   const [lost, kept] = [bad.start(), good.start()];
@@ -110,7 +110,7 @@ test('an id that the grammar does not allow ends its request, and no other', asy
   const wrong = constraint.accept(constraint.start(), tales.encode('x')[0] ?? 0);
   await expect(constraint.allowed(wrong)).rejects.toThrow(/id \d+ is none that the grammar allows after 0 ids/);
   expect(() => constraint.allowed(wrong)).toThrow(GrammarFailedError);
-  expect((await behind(constraint, '[')).ids.length).toBeGreaterThan(0);
+  expect((await allowedAfter(constraint, '[')).ids.length).toBeGreaterThan(0);
 });
 
 test('closing ends requests that are under way, and nothing starts afterwards', async () => {

@@ -162,7 +162,7 @@ describe('of a grammar', () => {
     ['root ::= a', 9, 'there is no rule a'],
     ['a ::= "b"', 0, 'there is no rule root'],
     ['root ::= "a"\nroot ::= "b"', 13, 'rule root is given twice'],
-    ['root = "a"', 5, 'expected ::= behind the name root'],
+    ['root = "a"', 5, 'expected ::= after the name root'],
     ['root ::= "a" (= "b")', 13, 'lookahead is not supported'],
     ['root ::= "a', 9, 'text without its end'],
     ['root ::= ', 9, 'nothing is here: write "" for the empty text'],
