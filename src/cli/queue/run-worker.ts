@@ -120,6 +120,7 @@ async function handle(work: Work, message: JsMsg): Promise<void> {
     return;
   }
   const answer = await answerJob(work, message, place);
+  if (!(await hasJob(queue, message))) return;
   const bytes = new TextEncoder().encode(shortened(answer, place, queue.maxPayload));
   await queue.publish(subjects.result(place), bytes, halt, answers.source.fingerprint);
   // Without a reason, which servers before 2.10.4 don't know.
@@ -155,6 +156,12 @@ function shortened({ record }: LineAnswer, { line }: JobPlace, maxPayload: numbe
   const { custom_id: customId }: { custom_id: string | null } = JSON.parse(record);
   const message = `result is ${size} bytes, expected at most ${maxPayload}, those that the queue takes`;
   return faultRecord({ line, customId }, { code: 'result_too_long', message });
+}
+
+/** Tells whether a job still waits for its result: not that of a run that has ended, nor one that another worker has answered. */
+async function hasJob({ manager, subjects }: QueueConnection, { seq }: JsMsg): Promise<boolean> {
+  const found = await manager.streams.getMessage(subjects.jobStream, { seq }).catch(() => 'unknown');
+  return found !== null;
 }
 
 async function hasResult({ manager, subjects }: QueueConnection, place: JobPlace): Promise<boolean> {

@@ -63,6 +63,21 @@ describe.skipIf(!hasNatsServer)('a queue, for which this machine needs nats-serv
     );
   });
 
+  test('gets no result of a job that is gone when its worker has the answer', async () => {
+    const { answers, begin, worker, admin } = await setUp();
+    const { manager } = await admin();
+    const cut = new AbortController();
+    begin(new LineSet(), cut.signal);
+    const helper = await worker({ delay: 500 });
+    const results = Promise.allSettled(lines(3).map((line) => answers.answer(call(line))));
+    while (helper.asked.length < 3) await setTimeout(5);
+    await manager.streams.purge('roseinfer_jobs');
+    cut.abort(new Error('cut'));
+    await results;
+    await helper.stop();
+    expect((await manager.streams.info('roseinfer_results')).state.messages).toBe(0);
+  });
+
   test('loses the messages of a run that is overwritten, or cut where nothing can go on with it', async () => {
     const { answers, admin } = await setUp();
     const { nats, manager } = await admin();
