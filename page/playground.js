@@ -139,7 +139,9 @@ async function show(path, body, signal) {
       answer.text += choice?.text ?? choice?.delta?.content ?? '';
       answer.reason = choice?.finish_reason ?? answer.reason;
       answer.tokens = chunk.usage?.completion_tokens ?? answer.tokens;
+      const isAtEnd = line.scrollHeight - line.scrollTop - line.clientHeight < 1;
       line.textContent = answer.text;
+      if (isAtEnd) line.scrollTop = line.scrollHeight;
     }
     const seconds = (performance.now() - began) / 1000;
     note.textContent = `${answer.tokens} tokens, ${(answer.tokens / seconds).toFixed(1)} tokens/s, ended by ${answer.reason}`;

@@ -52,6 +52,11 @@ export async function useServerPage(
       await setTimeout(1000);
       await page.screenshot({ path: join(directory, `server-${colorScheme}.png`), fullPage: false });
     }
+    await until(
+      page,
+      'the end of a long answer in view',
+      `[...document.querySelectorAll('.answer .text')].some(({ scrollTop, scrollHeight, clientHeight }) => scrollTop > 0 && scrollHeight - scrollTop - clientHeight < 2)`,
+    );
     if (JSON.stringify(await charts(page)) === JSON.stringify(before)) throw new Error('no chart has moved');
     await page.keyboard.press('Escape');
     // One may have ended by itself before.
