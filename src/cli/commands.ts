@@ -52,7 +52,7 @@ export function listCommands(): string {
   return [
     'roseinfer COMMAND [flags]\n\nCommands:',
     ...lines,
-    '\nOptions:\n  --help     Show help; that of a command with roseinfer COMMAND --help',
-    '  --version  Show version number',
+    '\nOptions:\n  -h, --help     Show help; that of a command with roseinfer help COMMAND',
+    '  -v, --version  Show version number',
   ].join('\n');
 }

@@ -22,6 +22,8 @@ const FLAG = /^--([a-z][\w.-]*)(?:=(.*))?$/is;
 const LIKE_FLAG = /^-[^\s\d.]/;
 const DASHED = /^-./s;
 const SHORT = /^-([a-z])$/;
+/** Flags of every command by their letters. */
+const LETTERS: Readonly<Record<string, string>> = { h: 'help' };
 const END_OF_FLAGS = '--';
 const NEGATION = 'no-';
 
@@ -41,7 +43,8 @@ export function joinFlagValues(argv: readonly string[], flags: FlagTable, positi
   let [position, isOpen] = [0, true];
   for (let i = 0; i < argv.length; ) {
     const [, letter] = SHORT.exec(argv[i]!) ?? [];
-    const word = isOpen && letter !== undefined && Object.hasOwn(flags, letter) ? `--${letter}` : argv[i]!;
+    const long = letter === undefined || Object.hasOwn(flags, letter) ? letter : LETTERS[letter];
+    const word = isOpen && long !== undefined ? `--${long}` : argv[i]!;
     i++;
     if (word === END_OF_FLAGS && isOpen && positions.length > 0) {
       isOpen = false;
@@ -85,6 +88,15 @@ export function joinFlagValues(argv: readonly string[], flags: FlagTable, positi
 /** Collects the names of the flags among joined words. */
 export function flagsAmong(words: readonly string[]): Set<string> {
   return new Set(words.flatMap((word) => FLAG.exec(word)?.[1] ?? []));
+}
+
+/**
+ * Refuses words where none is expected.
+ *
+ * @throws UsageError naming the first.
+ */
+export function refuseWords([word]: readonly string[]): void {
+  if (word !== undefined) throw new UsageError(`stray word ${quote(word)}, expected none`);
 }
 
 /**

@@ -75,6 +75,8 @@ describe.each(names)('%s', (name) => {
 
   test('has every flag in its help, with a description, and examples that it can read', () => {
     const help = read(name, ['--help']);
+    vi.restoreAllMocks();
+    expect(read(name, ['-h'])).toBe(help);
     const [ofFlags = '', examples = ''] = help.split('Examples:');
     const listed = [...ofFlags.matchAll(/^ {2,6}--?([\w-]+) +\S/gm)].map(([, flag]) => flag);
     expect(listed.toSorted()).toEqual([...Object.keys(command.flags), 'help'].toSorted());

@@ -28,6 +28,18 @@ describe('roseinfer', () => {
     expect(roseinfer(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
   });
 
+  test('takes the words that people ask for help and version with', () => {
+    const help = roseinfer(['completion', '--help']);
+    expect(roseinfer(['help', 'completion'])).toEqual(help);
+    expect(roseinfer(['-v'])).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+    const refused = roseinfer(['--version', 'now']);
+    expect({ ...refused, stderr: errorsIn(refused.stderr) }).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: ['stray word "now", expected none'],
+    });
+  });
+
   test('prints its help when nothing is asked of it', () => {
     expect(roseinfer([])).toEqual({ ...roseinfer(['--help']), status: 0, stderr: '' });
   });
