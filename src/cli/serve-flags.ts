@@ -122,22 +122,27 @@ export type ServeArgs = InferredOptionTypes<typeof serveFlags>;
 /**
  * Reads the keys of callers, from the environment and from a file.
  *
- * @throws InputFileError for a file that can't be read, has no key, or one that no header can carry; the signal's reason.
+ * @throws InputFileError for a file that can't be read, has no key, or one that no header can carry; RangeValueError for such a key in
+ * the environment; the signal's reason.
  */
 export async function readKeys(path: string | undefined, signal: AbortSignal): Promise<string[]> {
   const own = variable(KEY_VARIABLE);
   const keys = own === undefined ? [] : [own];
+  checkKeys(keys, ({ value, expected }) => new RangeValueError(KEY_VARIABLE, value, expected));
   if (path === undefined) return keys;
   const file = { flag: '--api-key-file', path, expected: 'a file of keys, one a line' };
   const listed = keysOf(await readTextFile(file, signal));
   if (listed.length === 0) throw new InputFileError(file, `, which has no key, expected ${file.expected}`);
-  try {
-    new Keys(listed);
-  } catch (error) {
-    if (!(error instanceof RangeValueError)) throw error;
-    throw InputFileError.ofValue(file, error);
-  }
+  checkKeys(listed, (error) => InputFileError.ofValue(file, error));
   return [...keys, ...listed];
+}
+
+function checkKeys(keys: readonly string[], toError: (error: RangeValueError) => Error): void {
+  try {
+    new Keys(keys);
+  } catch (error) {
+    throw error instanceof RangeValueError ? toError(error) : error;
+  }
 }
 
 /** Makes the options of the server. */

@@ -3,7 +3,7 @@
 // @module-tag sweep
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { COMMANDS, usageOf } from '../../src/cli/commands.ts';
 import { UsageError } from '../../src/terminal/flag-words.ts';
 import { RangeValueError, RoseinferError } from '../../src/util/errors.ts';
@@ -97,6 +97,15 @@ test.each([
   writeFileSync(path, text);
   const error = await failureOf('serve', ['--api-key-file', path]);
   expectFailure(error, `--api-key-file is ${JSON.stringify(path)}${fault}`);
+});
+
+test('serve names the variable of a key that is none, and does not show the key', async () => {
+  vi.stubEnv('ROSEINFER_API_KEY', 'a secret');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const error = await failureOf('serve', []);
+  expect(String(error)).toBe(
+    'RangeValueError: ROSEINFER_API_KEY is "8 characters", expected 1 to 512 visible ASCII characters without spaces',
+  );
 });
 
 test.each(['chat', 'generate', 'serve'])(
