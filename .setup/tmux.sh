@@ -5,7 +5,7 @@ set -eu
 say() { printf 'setup: %s\n' "$*"; }
 
 if tmux -V >/dev/null 2>&1; then
-  say 'tmux is installed'
+  say 'tmux is installed, for a test of roseinfer chat'
 elif [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
   say 'there is no tmux: the test of roseinfer chat in a terminal is left out until you install it'
 else

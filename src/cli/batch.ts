@@ -82,7 +82,7 @@ async function batch(args: BatchArgs, signal: AbortSignal): Promise<void> {
   const now = { ...answers.source, input: scan?.sha256 ?? STANDARD, seed: args.seed, ordered };
   const start = state === null ? newStart(args.seed, now.queue) : await startOutput(state, now, scan?.lastLine ?? 0);
   const progress = new Progress(scan?.numCalls ?? null, start, () => performance.now());
-  if (start.done.size > 0) say(`going on after ${count(start.done.size, 'result')}`);
+  if (start.done.size > 0) say(`resuming after ${count(start.done.size, 'result')}`);
   answers.begin(start, signal);
   let report: string | null = null;
   try {

@@ -24,7 +24,7 @@ test('goes on after it was killed and interrupted, with each result once and as 
   const interrupted = startBatch(...args);
   const { status, stderr } = await stopAfter(output, 25, interrupted, { signal: 'SIGINT' });
   expect([status, errorsIn(stderr)]).toEqual([130, []]);
-  expect(stderr).toMatch(/^going on after \d+ results$/m);
+  expect(stderr).toMatch(/^resuming after \d+ results$/m);
   // What counted stays as it is, and the rest comes after it.
   const numWhole = before.lastIndexOf(0x0a) + 1;
   expect(readFileSync(output).subarray(0, numWhole)).toEqual(before.subarray(0, numWhole));

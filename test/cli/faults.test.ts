@@ -101,7 +101,7 @@ describe.runIf(canMountDisk)('a disk', () => {
     execFileSync('mount', ['-o', 'remount,size=1m', disk]);
     const end = await run();
     expect([end.status, errorsIn(end.stderr)]).toEqual([0, []]);
-    expect(end.stderr).toContain(`going on after ${numBefore} results\n`);
+    expect(end.stderr).toContain(`resuming after ${numBefore} results\n`);
     const whole = join(directory, 'whole.jsonl');
     expect((await startBatch(input, whole, '--seed', '3').ended).status).toBe(0);
     expect(readResults(output)).toHaveLength(60);
