@@ -6,8 +6,8 @@ import { withoutDirectives } from './directives.ts';
 import { GpuError, KernelError } from './errors.ts';
 import { ShaderStage } from './flags.ts';
 import type { BindingSpec, KernelSpec, Variant } from './kernel-spec.ts';
-import { checkBindings } from './shader-check.ts';
-import { type LinkedShader, linkShader } from './shader-linker.ts';
+import type { LinkedShaders } from './linked-shaders.ts';
+import type { LinkedShader } from './shader-linker.ts';
 import { labelOf } from './variant-label.ts';
 
 /** A variant of a kernel, compiled for one device. */
@@ -22,14 +22,18 @@ export interface BuiltKernel {
 /**
  * Compiles a variant.
  *
+ * @param shaders those of the kernel.
  * @throws KernelError when the device lacks a feature, or shader and declaration differ; ShaderError when it does not link or compile; GpuError when the
  * driver refuses it otherwise.
  */
-export async function compileKernel(device: Device, spec: KernelSpec, variant: Variant): Promise<BuiltKernel> {
+export async function compileKernel(
+  device: Device,
+  spec: KernelSpec,
+  variant: Variant,
+  shaders: LinkedShaders,
+): Promise<BuiltKernel> {
   checkFeatures(spec, device.gpu.features);
-  const linked = await linkShader(spec, variant);
-  checkBindings(spec, linked.wgsl);
-  return await compileLinked(device, spec, variant, linked);
+  return await compileLinked(device, spec, variant, await shaders.get(variant));
 }
 
 /** Parts of a declaration that a pipeline depends on. */

@@ -25,6 +25,7 @@ import type {
   Variant,
   VariantChoice,
 } from './kernel-spec.ts';
+import { LinkedShaders } from './linked-shaders.ts';
 import {
   bindOperands,
   type Operands,
@@ -61,6 +62,7 @@ export interface SolvedDispatch {
 /** A kernel: its declaration, and the variants of it that each device has compiled. */
 export class Kernel<S extends KernelSpec = KernelSpec> {
   readonly spec: S;
+  readonly #shaders: LinkedShaders;
   readonly #built = new WeakMap<Device, Map<string, BuiltKernel | Promise<BuiltKernel>>>();
   /** The kernel that prints; null until it is asked to. */
   #printing: Kernel | null = null;
@@ -69,6 +71,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
   constructor(spec: S) {
     checkSpec(spec);
     this.spec = spec;
+    this.#shaders = new LinkedShaders(spec);
   }
 
   get name(): string {
@@ -152,7 +155,7 @@ export class Kernel<S extends KernelSpec = KernelSpec> {
     const variants = this.#variants(device);
     const known = variants.get(label);
     if (known) return known;
-    const building = compileKernel(device, this.spec, variant);
+    const building = compileKernel(device, this.spec, variant, this.#shaders);
     variants.set(label, building);
     try {
       const built = await building;

@@ -6,9 +6,8 @@ import type { DeviceOptions } from '../gpu/device-options.ts';
 import type { DeviceTraits } from '../gpu/device-traits.ts';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Variant } from '../gpu/kernel-spec.ts';
-import { checkBindings } from '../gpu/shader-check.ts';
-import { type LinkedShader, linkShader } from '../gpu/shader-linker.ts';
-import { labelOf } from '../gpu/variant-label.ts';
+import { LinkedShaders } from '../gpu/linked-shaders.ts';
+import type { LinkedShader } from '../gpu/shader-linker.ts';
 import { DeviceRunner } from './device-runner.ts';
 import type { JobRunner } from './job.ts';
 
@@ -32,7 +31,7 @@ export class TestBench {
   readonly own: TestPlace;
   readonly #device: Device;
   readonly #others = new Map<string, Promise<TestPlace | string>>();
-  readonly #linked = new WeakMap<Kernel, Map<string, Promise<LinkedShader>>>();
+  readonly #linked = new WeakMap<Kernel, LinkedShaders>();
 
   constructor(device: Device) {
     this.#device = device;
@@ -42,18 +41,9 @@ export class TestBench {
 
   /** Links a variant once, and compares it with the declaration. */
   linked(kernel: Kernel, variant: Variant): Promise<LinkedShader> {
-    const variants = this.#linked.get(kernel) ?? new Map<string, Promise<LinkedShader>>();
-    this.#linked.set(kernel, variants);
-    const label = labelOf(kernel.name, variant);
-    let linking = variants.get(label);
-    if (!linking) {
-      linking = linkShader(kernel.spec, variant).then((linked) => {
-        checkBindings(kernel.spec, linked.wgsl);
-        return linked;
-      });
-      variants.set(label, linking);
-    }
-    return linking;
+    const shaders = this.#linked.get(kernel) ?? new LinkedShaders(kernel.spec);
+    this.#linked.set(kernel, shaders);
+    return shaders.get(variant);
   }
 
   /** The subgroup sizes that the adapter has besides its own; for each that can't be had, the reason. */
