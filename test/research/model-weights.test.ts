@@ -2,13 +2,14 @@
 // model that was loaded with them, and shares the rest.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Engine } from '../../src/engine/engine.ts';
-import { openDevice } from '../../src/gpu/device.ts';
+import { type Device, openDevice } from '../../src/gpu/device.ts';
 import { loadModel } from '../../src/load-model.ts';
 import { type MapWeight, mapSource } from '../../src/models/mapped-source.ts';
 import { openGGUFModel } from '../../src/models/registry.ts';
-import { type LoadedTextModel, loadTextModel } from '../../src/research/load-text-model.ts';
+import { openSource } from '../../src/models/resolve-model.ts';
+import { loadTextModel } from '../../src/research/load-text-model.ts';
 import { TextModel } from '../../src/research/text-model.ts';
-import type { LoadTextModelOptions } from '../../src/runtime/load-options.ts';
+import type { StorageOptions } from '../../src/runtime/load-options.ts';
 import { MemoryError } from '../../src/runtime/memory-plan.ts';
 import { RangeValueError } from '../../src/util/errors.ts';
 import { storedWeight } from '../support/kernels/stored-weight.ts';
@@ -17,8 +18,21 @@ import { loadModelTensors } from '../support/models/read-safetensors.ts';
 
 const MODELS = 'test/fixtures/models';
 const ids = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3];
-const load = (name: string, options: LoadTextModelOptions = {}) =>
-  loadTextModel(name, { maxModelLen: 32, onNotice: () => {}, ...options });
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice();
+});
+afterAll(() => device.close());
+
+/** Opens a model as `loadTextModel` does, on the device of all tests here, for which its programs are compiled once. */
+async function load(name: string, { mapWeight, dtype }: StorageOptions = {}) {
+  const { model: definition, source } = await openSource(name);
+  await using weights = mapSource(source, mapWeight);
+  const model = await TextModel.open(device, definition, weights, { maxModelLen: 32, dtype });
+  const close = () => model.close();
+  return { model, close, [Symbol.dispose]: close };
+}
+type Loaded = Awaited<ReturnType<typeof load>>;
 
 /** The slow tier has more models of f32: the one of q8 is a Llama with biases, too. */
 const tagsOf = (name: string) => ({ tags: /odd$|llama-bias$/.test(name) ? ['slow'] : [] });
@@ -38,7 +52,7 @@ const CASES = [
 
 for (const { name, dtype, matrix } of CASES)
   describe(`the weights of ${name} in ${dtype}`, tagsOf(name), () => {
-    let loaded: LoadedTextModel;
+    let loaded: Loaded;
     beforeAll(async () => {
       loaded = await load(name, { dtype });
     });
@@ -64,7 +78,7 @@ for (const { name, dtype, matrix } of CASES)
     });
 
     test('can be replaced: a copy has the bits of a model that was loaded with them', async () => {
-      const { model, device } = loaded;
+      const { model } = loaded;
       const halve: MapWeight = (tensor, values) => (tensor === matrix ? values.map((value) => value / 2) : null);
       using changed = await load(name, { dtype, mapWeight: halve });
       const files = loadModelTensors(name);
@@ -99,7 +113,7 @@ test('vectors, tables and ranges of a vocabulary are replaced too, several at a 
 test('a copy shares the weights that are not replaced, and either may be closed first', async () => {
   for (const first of ['model', 'copy'] as const) {
     using loaded = await load(`${MODELS}/plain`);
-    const { model, device } = loaded;
+    const { model } = loaded;
     const own = device.liveBytes;
     const total = await Promise.all(
       model.weights.names().map(async (name) => (await model.weights.get(name).read()).byteLength),
@@ -128,7 +142,6 @@ test('of a quantized file, the parts of a matrix that are not replaced keep thei
   const file = 'test/fixtures/gguf/smol-q4_k.gguf';
   const name = 'layers.1.self_attn.k_proj.weight';
   const others = ['layers.1.self_attn.q_proj.weight', 'layers.1.self_attn.v_proj.weight'];
-  using device = await openDevice();
   const open = async (mapWeight?: MapWeight) => {
     const { model, source } = await openGGUFModel(file);
     await using weights = mapSource(source, mapWeight);
@@ -168,7 +181,7 @@ test('an engine runs weights that a function changes while they are loaded', asy
   };
   const options = { mapWeight, maxModelLen: 32, warmUp: false, onNotice: () => {} };
   await using changed = await loadModel(name, options);
-  using text = await load(name, { mapWeight });
+  using text = await loadTextModel(name, { mapWeight, maxModelLen: 32, onNotice: () => {} });
   expect(Object.fromEntries(seen)).toEqual(
     Object.fromEntries(text.model.weights.names().map((tensor) => [tensor, text.model.weights.get(tensor).shape])),
   );
@@ -182,7 +195,7 @@ test('an engine runs weights that a function changes while they are loaded', asy
 });
 
 describe('refused', () => {
-  let loaded: LoadedTextModel;
+  let loaded: Loaded;
   beforeAll(async () => {
     loaded = await load(`${MODELS}/plain`, { dtype: 'f16' });
   });
@@ -226,7 +239,7 @@ describe('refused', () => {
     ['no weights', undefined, /^weights is undefined, expected an object: numbers, or a function of numbers, by name$/],
     ['a Map', new Map(), /^weights is an object of class Map, expected an object/],
   ])('by withWeights is %s', async (_, weights, message) => {
-    const { model, device } = loaded;
+    const { model } = loaded;
     const before = device.liveBuffers;
     const refused = Reflect.apply(model.withWeights, model, [weights]);
     await expect(refused).rejects.toThrow(RangeValueError);
@@ -242,7 +255,7 @@ describe('refused', () => {
   });
 
   test('is a copy for which memory lacks, with the numbers; nothing is left of it', async () => {
-    const { model, device } = loaded;
+    const { model } = loaded;
     const before = device.liveBuffers;
     const free = vi.spyOn(process, 'availableMemory').mockReturnValue(1000);
     const error = await model.withWeights({}).catch((thrown: unknown) => thrown);
