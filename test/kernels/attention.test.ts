@@ -205,7 +205,8 @@ describe.each(REDUCTION_CLASSES)('reduction class %s:', (reduction) => {
     });
   });
 
-  describe('the checks above find', () => {
+  // The lines of these faults are those of both classes.
+  describe('the checks above find', { tags: reduction === 'gpu' ? ['slow'] : [] }, () => {
     const shape: AttentionShape = { G: 2, D: 12, P: 16, dtype: 'f32', sums };
 
     test.each<{ fault: string; changes: Changes }>([

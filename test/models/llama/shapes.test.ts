@@ -2,7 +2,7 @@
 // piece, and tokens decoded after them.
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Device } from '../../../src/gpu/device.ts';
-import { REDUCTION_CLASSES } from '../../../src/gpu/reduction.ts';
+import { REDUCTION_CLASSES, type ReductionClass } from '../../../src/gpu/reduction.ts';
 import { vocabularyRanges } from '../../../src/kernels/weights/vocabulary-ranges.ts';
 import { modelTensors } from '../../../src/models/architecture.ts';
 import { parseLlamaConfig } from '../../../src/models/llama/config.ts';
@@ -41,8 +41,8 @@ interface Case {
   /** What they mean. */
   readonly config: Keys;
   readonly numTokens: number;
-  /** True where shaders of class gpu compile for long: npm test leaves that class to the slow tier. */
-  readonly isSlowInGPU?: boolean;
+  /** Classes that npm test leaves to the slow tier: their shaders compile for long, or another case has such heads. */
+  readonly slowIn?: readonly ReductionClass[];
 }
 
 const WINDOW_OF_9: Keys = {
@@ -60,7 +60,7 @@ const CASES: readonly Case[] = [
     keys: { head_dim: 256 },
     config: { headDim: 256, numKVHeads: 2 },
     numTokens: 70,
-    isSlowInGPU: true,
+    slowIn: REDUCTION_CLASSES,
   },
   {
     title: 'heads of 256 with norms, in a window',
@@ -74,13 +74,14 @@ const CASES: readonly Case[] = [
     },
     config: { headDim: 256, numKVHeads: 1, qkNorm: true, window: 33 },
     numTokens: 70,
-    isSlowInGPU: true,
+    slowIn: ['gpu'],
   },
   {
     title: 'a window by use_sliding_window',
     keys: { model_type: 'qwen2', use_sliding_window: true, sliding_window: 24, max_window_layers: 0 },
     config: { window: 24, attentionBias: { qkv: true, output: false } },
     numTokens: 100,
+    slowIn: ['gpu'],
   },
   {
     title: 'a window by layer_types, of one split and a key',
@@ -106,14 +107,14 @@ const CASES: readonly Case[] = [
     },
     config: { numHeads: 7, numKVHeads: 1, headDim: 26, hiddenSize: 45, tieWordEmbeddings: false },
     numTokens: 70,
-    isSlowInGPU: true,
+    slowIn: ['gpu'],
   },
   {
     title: 'fourteen heads over two in a window, and odd sizes',
     keys: WINDOW_OF_9,
     config: { numHeads: 14, numKVHeads: 2, headDim: 6, window: 9 },
     numTokens: 70,
-    isSlowInGPU: true,
+    slowIn: ['gpu'],
   },
 ];
 
@@ -168,8 +169,10 @@ describe.each(REDUCTION_CLASSES)('in class %s', (reduction) => {
   });
   afterAll(() => device.close());
 
-  for (const { title, keys, config, numTokens, isSlowInGPU = false } of CASES) {
-    const tags = isSlowInGPU && reduction === 'gpu' ? ['slow'] : [];
+  const slowInGPU = { tags: reduction === 'gpu' ? ['slow'] : [] };
+
+  for (const { title, keys, config, numTokens, slowIn = [] } of CASES) {
+    const tags = slowIn.includes(reduction) ? ['slow'] : [];
     test(`the logits are those of the float64 reference: ${title}`, { tags }, async () => {
       const { reference, runner } = await open(device, keys, numTokens);
       await using _closed = runner;
@@ -179,13 +182,13 @@ describe.each(REDUCTION_CLASSES)('in class %s', (reduction) => {
   }
 
   // Where the model of this window runs.
-  test('a window of one key more shows in a difference', { tags: reduction === 'gpu' ? ['slow'] : [] }, async () => {
+  test('a window of one key more shows in a difference', slowInGPU, async () => {
     const { reference, runner } = await open(device, WINDOW_OF_9, 70, kernelsOfTwoWindows);
     await using _closed = runner;
     await expect(expectLogits(runner, reference, 70)).rejects.toThrow('logits of the prompt: element');
   });
 
-  test('a vocabulary in three ranges of the LM head has the logits of the float64 reference', async () => {
+  test('a vocabulary in three ranges of the LM head has the logits of the float64 reference', slowInGPU, async () => {
     const keys = { hidden_size: 64, vocab_size: 2500 };
     const maxBytes = 2 ** 18;
     const { limits } = device.gpu;
