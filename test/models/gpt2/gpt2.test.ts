@@ -23,12 +23,13 @@ afterAll(() => {
 });
 
 /**
- * Fixtures that npm test leaves in part to the slow tier: their kernels without optional features and with rounded weights are
- * others' in all but sizes, which the tables of the kernels have.
+ * Fixtures that npm test leaves in part to the slow tier: their kernels without optional features, in class gpu and with rounded
+ * weights are others' in all but sizes, which the tables of the kernels have.
  */
 const SLOW = {
   base: ['odd', 'two', 'legacy', 'sharded', 'untied'],
-  rounded: ['two', 'legacy', 'sharded'],
+  gpu: ['two', 'legacy', 'sharded'],
+  rounded: ['odd', 'two', 'legacy', 'sharded'],
 };
 
 describe.each(['plain', 'odd', 'two', 'untied', 'legacy', 'sharded'])('fixture model %s', (name) => {
@@ -38,8 +39,10 @@ describe.each(['plain', 'odd', 'two', 'untied', 'legacy', 'sharded'])('fixture m
 
   describe.each(GOLDEN_DEVICES.map((options, i) => ({ ...options, i })))(
     'with $features features in class $reduction',
-    ({ features, i: place }) => {
-      const tags = features === 'base' && SLOW.base.includes(name) ? ['slow'] : [];
+    ({ features, reduction, i: place }) => {
+      const isSlow =
+        (features === 'base' && SLOW.base.includes(name)) || (reduction === 'gpu' && SLOW.gpu.includes(name));
+      const tags = isSlow ? ['slow'] : [];
       test('has the golden logits at every position', { tags }, () =>
         expectGoldenLogits(devices[place]!, directory, golden),
       );
@@ -94,11 +97,15 @@ describe('tales', () => {
     }
   });
 
-  test.each([0, 1, 2, 3, 4])('continues prompt %d greedily for 96 tokens as the golden does', async (i) => {
+  const titleOfGreedy = 'continues prompt %d greedily for 96 tokens as the golden does';
+  test.each([0, 1])(titleOfGreedy, expectContinuation);
+  test.each([2, 3, 4])(titleOfGreedy, { tags: ['slow'] }, expectContinuation);
+
+  async function expectContinuation(i: number): Promise<void> {
     const { prompt_ids: prompt, completion_ids: completion, gap, logprob } = greedy[i];
     expect(completion.length).toBe(96);
     await expectGreedy(runner, { prompt, completion, gap, logprob }, `tales greedy ${i}`);
-  });
+  }
 
   test('has the golden logprobs and logits of a text of 700 tokens', async () => {
     const logits = await logitsOfAll(runner, long);

@@ -19,6 +19,8 @@ const FIXTURES = ['llama-plain', 'llama3', 'mistral', 'qwen2', 'qwen3', 'smol', 
 
 /** Fixtures that npm test runs without optional features; the others' kernels there are theirs in all but sizes and windows. */
 const BASE = ['qwen3'];
+/** Fixtures that it runs in class gpu; the others differ from these in their configuration, and in no kernel. */
+const IN_GPU = ['llama-plain', 'mistral', 'qwen3'];
 
 describe.each(FIXTURES)('fixture model %s', (name) => {
   const directory = `test/fixtures/models/${name}`;
@@ -27,8 +29,9 @@ describe.each(FIXTURES)('fixture model %s', (name) => {
 
   describe.each(GOLDEN_DEVICES.map((options, i) => ({ ...options, i })))(
     'with $features features in class $reduction',
-    ({ features, i: place }) => {
-      const tags = features === 'base' && !BASE.includes(name) ? ['slow'] : [];
+    ({ features, reduction, i: place }) => {
+      const isQuick = (features !== 'base' || BASE.includes(name)) && (reduction !== 'gpu' || IN_GPU.includes(name));
+      const tags = isQuick ? [] : ['slow'];
       test('has the golden logits at every position', { tags }, () =>
         expectGoldenLogits(devices[place]!, directory, golden),
       );
