@@ -41,11 +41,11 @@ const CHARTS = [
     ],
   },
   {
-    title: 'Time to first token',
+    title: 'Time to first token, ms',
     unit: ' ms',
     lines: [{ label: 'mean of the requests that ended', of: ({ ttft }) => ttft, idle: null }],
   },
-  { title: 'Time between tokens', unit: ' ms', lines: [{ label: 'mean', of: ({ itl }) => itl, idle: null }] },
+  { title: 'Time between tokens, ms', unit: ' ms', lines: [{ label: 'mean', of: ({ itl }) => itl, idle: null }] },
 ];
 
 const scheme = matchMedia('(prefers-color-scheme: dark)');
