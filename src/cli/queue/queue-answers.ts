@@ -159,7 +159,7 @@ export class QueueAnswers implements Answers {
         if (numIdle === 0) this.#queue.troubles.end(this.#noWorker);
         if (numIdle === IDLE_CHECKS) {
           numIdle = 0;
-          await this.#lookForWorkers();
+          await this.#lookForWorkers(signal);
           await this.#lookForLost();
         }
         await this.#reader.dropSafe();
@@ -176,9 +176,10 @@ export class QueueAnswers implements Answers {
     return fingerprint === ANY ? 'has no worker' : `has no worker of the fingerprint ${fingerprint}`;
   }
 
-  async #lookForWorkers(): Promise<void> {
+  async #lookForWorkers(signal: AbortSignal): Promise<void> {
     // None is an error for the client.
     const fingerprints = await askWorkers(this.#queue).catch((): string[] => []);
+    if (signal.aborted) return;
     const { fingerprint } = this.source;
     const isThere = fingerprint === ANY ? fingerprints.length > 0 : fingerprints.includes(fingerprint);
     if (isThere) this.#queue.troubles.end(this.#noWorker);

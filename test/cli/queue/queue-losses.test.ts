@@ -27,6 +27,13 @@ describe.skipIf(!hasNatsServer)('a queue, for which this machine needs nats-serv
     await helper.stop();
   });
 
+  test('is not said to have no worker once a run has ended', async () => {
+    const { answers, begin, notices } = await setUp();
+    begin();
+    await answers[Symbol.asyncDispose]();
+    expect(notices).toEqual([]);
+  });
+
   test('with room for few results gives those of a long run', async () => {
     const { answers, begin, worker, notices, admin } = await setUp();
     const { manager } = await admin();
