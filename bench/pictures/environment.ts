@@ -7,6 +7,8 @@ export interface PageMeta {
   readonly adapter: string;
   readonly driver: string;
   readonly reduction: string;
+  readonly cpu: string;
+  readonly os: string;
   readonly node: string;
   readonly webgpu: string;
   readonly commit: string | null;
@@ -21,7 +23,9 @@ const LABELS = {
   dtype: 'Storage of weights',
   adapter: 'Adapter',
   driver: 'Driver',
-  reduction: 'Reduction class',
+  reduction: 'Order of sums (reduction class)',
+  cpu: 'Processor',
+  os: 'System',
   webgpu: 'WebGPU',
   node: 'Node',
   commit: 'Commit',
@@ -48,6 +52,8 @@ function labelledRows(meta: PageMeta): string[][] {
     'adapter',
     'driver',
     'reduction',
+    'cpu',
+    'os',
     'webgpu',
     'node',
     'commit',

@@ -23,7 +23,7 @@ export function latencyCharts(reports: Reports): Chart[] {
       title: 'Time to the first token (TTFT)',
       caption:
         'How long a reader waits until the answer begins. To the right: seconds from arrival; upwards: the share of them, the requests, that had their first token ' +
-        'by then. Further left is better. It is mostly time in the queue.',
+        'by then. Further left is better. It is the time in the queue and that of the prompt.',
       samples: ttft,
       unit: 's',
     },
@@ -32,7 +32,7 @@ export function latencyCharts(reports: Reports): Chart[] {
       title: 'Time between tokens of a request (ITL)',
       caption:
         'How fast an answer goes on once it has begun. To the right: milliseconds, on a logarithmic scale; upwards: the share of them, the waits from one token ' +
-        'to the next, that were no longer. A step for many requests takes longer than a step for one, so a request that has the machine to itself is the ' +
+        'to the next, that were no longer. Further left is better; the left edge stands for all shorter waits, too. A step for many requests takes longer than a step for one, so a request that has the machine to itself is the ' +
         'fastest here. Steps that also compute the prompt of a newcomer make the slow end.',
       samples: itl,
       unit: 'ms',

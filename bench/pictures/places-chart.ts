@@ -52,7 +52,8 @@ export function placesChart(runs: readonly OpenLoopRun[], numPlaces: number): Ch
     caption:
       `A panel is a scheduler. A step of the model computes the next token of every request in it, here of ${numPlaces} at most. Upwards: requests, each in a place; ` +
       'to the right: seconds from the start. Blue: a request in its place generates. Orange: it computes its prompt. Red: the place is empty, ' +
-      `though a request waits, which is the waste. Unfilled: the place is empty, and no request waits.${runs.map(({ mode }) => WASTES[mode]).join('')}`,
+      `though a request waits, which is the waste. Unfilled: the place is empty and no request waits, as at the end of a run, or no step runs, as the machine is busy ` +
+      `with something else.${runs.map(({ mode }) => WASTES[mode]).join('')}`,
     spec: {
       data: { values },
       facet: panelRows(runs.map(panelOf)),

@@ -22,7 +22,7 @@ export const SCHEDULER_WORDS: Readonly<Record<SchedulerName, SchedulerWords>> = 
   online: {
     color: COLORS.teal,
     rule: 'a waiting request starts as soon as any request has ended',
-    motto: 'a place that gets free is filled at once',
+    motto: 'a place that becomes free is filled at once',
   },
 };
 

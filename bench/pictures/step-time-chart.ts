@@ -47,7 +47,8 @@ export function stepTimeChart(times: readonly StepTime[]): Chart | null {
     caption:
       `A step for ${countRequests(first.requests)} took ${formatMs(first.ms)}, one for ${last.requests} took ${formatMs(last.ms)} (medians): ` +
       `${formatFigure(more, more % 1 === 0 ? 0 : 1)} times the tokens in ${formatFigure(last.ms / first.ms, 1)} times the time. ` +
-      'To the right: requests in the step; upwards: milliseconds. A dot is the median of the steps of one size. ' +
+      'To the right: requests in the step; upwards: milliseconds. A dot is the median of the steps of one size under all ' +
+      'schedulers, without those that compute a prompt; where they were few, it says little. ' +
       'A step reads all weights of the model however few requests share it, so a full batch is the cheap way to generate. The dashed line would be the ' +
       'time if each request cost as much as alone.',
     spec: {

@@ -27,11 +27,21 @@ export function leadOf({ runs, reports, numPlaces, verdict }: Story): string[] {
     ({ mode }) => `${formatFigure(reports.get(mode)?.outputThroughput ?? null, 0)} under ${mode}`,
   );
   const places = `A step of the model takes up to ${numPlaces} requests at a time.`;
+  const arrivals = arrivalsOf(runs);
   const what =
     runs.length === 1
-      ? `This is a run of ${countRequests(numRequests)} under the scheduler ${listWords(rules)}. ${places}`
-      : `The same ${countRequests(numRequests)} ran under ${runs.length} schedulers, which decide when a waiting request starts: ${listWords(rules)}. ${places}`;
+      ? `This is a run of ${countRequests(numRequests)} under the scheduler ${listWords(rules)}. ${arrivals} ${places}`
+      : `The same ${countRequests(numRequests)} ran under ${runs.length} schedulers, which decide when a waiting request starts: ${listWords(rules)}. ${arrivals} ${places}`;
   return [what, `Generated tokens per second: ${listWords(speeds)}.${gainsOf(reports)}${equalityOf(runs, verdict)}`];
+}
+
+/** Share of a run within which arrivals are all at its start. */
+const AT_ONCE = 0.01;
+
+function arrivalsOf(runs: readonly OpenLoopRun[]): string {
+  const last = Math.max(...runs.flatMap(({ start, outcomes }) => outcomes.map((outcome) => outcome.start - start)));
+  const shortest = Math.min(...runs.map(({ start, end }) => end - start));
+  return last <= shortest * AT_ONCE ? 'All were there at the start.' : `They arrived within ${formatMs(last)}.`;
 }
 
 function gainsOf(reports: Story['reports']): string {
@@ -70,7 +80,7 @@ function naiveReason({ runs, numPlaces, times }: Story): string | null {
       : ` On this machine a step for ${countRequests(last.requests)} took ${formatFigure(last.ms / first.ms, 1)} times as long as one for ` +
         `${countRequests(first.requests)} (${formatMs(last.ms)} to ${formatMs(first.ms)}).`;
   return (
-    `Why batches beat naive: a step gives every request in it a token, and takes little longer for several requests than for one. Naive has one request in ` +
+    `Why batches beat naive: a step gives every request in it a token, and takes less time than as many steps for one request each. Naive has one request in ` +
     `each step while all others wait, so it needed ${naive.steps.length} steps, ${listWords(steps)}.${prices}`
   );
 }

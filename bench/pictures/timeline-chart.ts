@@ -101,7 +101,7 @@ const MODE_CAPTIONS = {
 function captionOf(runs: readonly OpenLoopRun[], stride: number, hasPreemptions: boolean): string {
   return [
     'A panel is a scheduler, with the time that it took for all. A line is a request, from the first on top to the last, numbered from 0 on the left; to the right: ' +
-      'seconds from the start, on the same scale in every panel. Grey: the request waits. Orange: the model computes its prompt. Blue: it generates one token ' +
+      'seconds from the start, on the same scale in every panel. Grey: the request waits, and after its first step for the next one. Orange: the model computes its prompt. Blue: it generates one token ' +
       'after another. Empty: the request has not arrived, or has ended; a line that is empty throughout was refused.',
     ...(hasPreemptions ? ['Pink: preempted, it had to give its memory to others and waits to go on.'] : []),
     ...runs.map(({ mode }) => MODE_CAPTIONS[mode]),

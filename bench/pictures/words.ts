@@ -8,9 +8,12 @@ export function formatMs(ms: Figure): string {
     : formatFigure(ms, ms !== null && ms < 100 ? 1 : 0, ' ms');
 }
 
+/** Least share that is a whole percent when it is rounded. */
+const LEAST_SHARE = 0.005;
+
 /** Formats a share of 1 in whole percent. */
 export function formatShare(share: Figure): string {
-  return formatPercent(share, 0);
+  return share !== null && share > 0 && share < LEAST_SHARE ? 'under 1 %' : formatPercent(share, 0);
 }
 
 /** Counts requests in words. */

@@ -1,6 +1,7 @@
 // Meta data of a report: when, where and on which commit it was made. Every report takes it from here, so that a reader
 // of one finds the same keys in all.
 import { execFile } from 'node:child_process';
+import { arch, cpus, platform, release } from 'node:os';
 import { promisify } from 'node:util';
 import type { DeviceIdentity } from '../../src/gpu/device-traits.ts';
 import type { Fallback } from '../../src/tuning/verify-tuning.ts';
@@ -37,6 +38,8 @@ export function reportMeta<Args extends object>(
     adapter: name,
     driver,
     reduction,
+    cpu: describeProcessor(),
+    os: `${platform()} ${release()}, ${arch()}`,
     node: process.versions.node,
     webgpu,
     ...versions,
@@ -47,6 +50,12 @@ export function reportMeta<Args extends object>(
     dtype,
     ...(fallbacks && { fallbacks }),
   };
+}
+
+/** Names the processor and the number of its cores, on which a software adapter runs. */
+function describeProcessor(): string {
+  const cores = cpus();
+  return `${cores.length} × ${cores[0]?.model.trim() ?? 'unknown'}`;
 }
 
 /** Reads the commit checked out in `root`; null where that is not the top of a git checkout. */

@@ -14,6 +14,8 @@ const meta = {
   adapter: 'an adapter',
   driver: 'a driver',
   reduction: 'software',
+  cpu: '2 × a processor',
+  os: 'a system',
   node: '24.0.0',
   webgpu: '0.6.2',
   commit: null,
@@ -59,7 +61,9 @@ describe('runPage', () => {
     ]);
     for (const drawing of (await drawCharts(page)).values()) expect(drawing).not.toMatch(/NaN|Infinity|undefined/);
     expect(unexplainedIn(page)).toEqual([]);
-    expect(page.lead[0]).toMatch(/^The same 6 requests ran under 3 schedulers.* up to 2 requests at a time\.$/);
+    expect(page.lead[0]).toMatch(
+      /^The same 6 requests ran under 3 schedulers.* All were there at the start\. A step of the model takes up to 2 requests at a time\.$/,
+    );
     expect(page.lead[1]).toContain('Every request got the same tokens from each of them.');
     const [, time] = page.sections;
     expect(time!.paragraphs![0]).toMatch(
@@ -75,6 +79,11 @@ describe('runPage', () => {
     expect(html).toContain('<tr><th>Commit</th><td>not in a checkout</td></tr>');
     expect(html).toContain('<tr><th>--num-requests</th><td>4</td></tr>');
     expect(html).not.toContain('--json');
+  });
+
+  test('says how long requests kept arriving', async () => {
+    const { page } = await pageOf({ lengths: [2, 2], dues: [0, 500] });
+    expect(page.lead[0]).toContain('They arrived within 500 ms.');
   });
 
   test('shows prompts as texts, whatever they hold', async () => {

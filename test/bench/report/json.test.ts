@@ -44,6 +44,8 @@ describe('reportJson', () => {
         adapter: 'card',
         driver: 'driver 1',
         reduction: 'gpu',
+        cpu: expect.any(String),
+        os: expect.any(String),
         node: process.versions.node,
         webgpu: '0.6.2',
         commit: null,
