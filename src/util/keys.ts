@@ -36,9 +36,9 @@ export function expectedNames(name: string, known: readonly string[]): string {
  * fewest edits from it, letter case aside; undefined when more than a third would change.
  */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
-  const words = name.split(SEPARATOR);
+  const words = wordsOf(name);
   if (words.length > 1) {
-    const longer = known.filter((each) => hasWords(each.split(SEPARATOR), words));
+    const longer = known.filter((each) => hasWords(wordsOf(each), words));
     if (longer.length > 0) return longer.reduce((a, b) => (b.length < a.length ? b : a));
   }
   let nearest: string | undefined;
@@ -54,7 +54,10 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return nearest;
 }
 
-const SEPARATOR = /[-_]+/;
+/** Splits a name, which may begin with the dashes of a flag. */
+function wordsOf(name: string): string[] {
+  return name.split(/[-_]+/).filter((word) => word !== '');
+}
 
 /** Tells whether these words are among others in the same order. */
 function hasWords(others: readonly string[], words: readonly string[]): boolean {
