@@ -62,10 +62,6 @@ describe.skipIf(!hasNatsServer)('commands of a queue, for which this machine nee
         ),
       ],
     });
-    expect(await run('--queue', server.url, '--creds', join(directory, 'none'))).toEqual({
-      status: 1,
-      errors: [expect.stringMatching(/^--creds is ".*none" \(ENOENT\), expected a file that can be read$/)],
-    });
     expect(await run('--queue', `nats://me:secret@127.0.0.1:${port}`)).toEqual({
       status: 1,
       errors: ['1 line has an error: see "error" and "status_code" of the results'],
