@@ -1,4 +1,4 @@
-// A structured output as callers ask for it, and its grammar: whatever is asked for, the same checks and the same library keep it.
+// A structured output as callers ask for it, and its grammar: every kind becomes expressions, which are checked and kept alike.
 import { RangeValueError } from '../util/errors.ts';
 import { isRecord } from '../util/keys.ts';
 import { type Checks, checkOptions, text as isText } from '../util/option-checks.ts';
