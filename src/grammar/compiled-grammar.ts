@@ -6,6 +6,9 @@ import type { TokenTree } from './token-tree.ts';
 /** A grammar that texts can be matched with. */
 export interface Compiled {
   match(): Promise<Matching>;
+  /** Words of memory of what was remembered while texts were matched. */
+  readonly numHeld: number;
+  forget(): void;
   dispose(): void;
 }
 
@@ -32,6 +35,8 @@ export function libraryGrammar(
         dispose: () => matcher.dispose(),
       };
     },
+    numHeld: 0,
+    forget: () => {},
     dispose: () => grammar.dispose(),
   };
 }
@@ -52,6 +57,10 @@ export function walkedGrammar(tree: TokenTree, grammar: Pushdown): Compiled {
         dispose: () => {},
       };
     },
+    get numHeld() {
+      return grammar.numHeld;
+    },
+    forget: () => grammar.forget(),
     dispose: () => {},
   };
 }

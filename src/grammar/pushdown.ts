@@ -7,8 +7,10 @@ import type { ByteRange } from './utf8.ts';
 
 /** Frames that are followed for one mask, at most: a second's work. Alternatives that read the same have frames of their own. */
 const MAX_FRAMES = 2_000_000;
-/** Frames and next situations of those that are remembered, at most: 64 MiB. */
+/** Words of memory of what is remembered, at most: 64 MiB. */
 const MAX_HELD = 2 ** 23;
+/** Words of a frame. */
+const FRAME_WORDS = 16;
 const NUM_BYTES = 256;
 
 /** A place in a grammar, and those that are returned to after it: a stack, which others share. */
@@ -19,8 +21,8 @@ interface Frame {
   /** Parts of the repetition that the state stands for, so far. */
   readonly count: number;
   readonly parent: Frame | null;
-  /** Frames above this one, by state and count. */
-  readonly above: Map<number, Frame>;
+  /** Frames above this one, by state and count; null while there are none, as above most. */
+  above: Map<number, Frame> | null;
 }
 
 /** All places that a text may have come to. */
@@ -53,7 +55,7 @@ export class Pushdown {
   readonly #counterOf = new Map<string, number>();
   /** Last states of rules and of parts of repetitions. */
   readonly #ends = new Set<number>();
-  readonly #bottom: Frame = { number: 0, state: -1, count: 0, parent: null, above: new Map() };
+  readonly #bottom: Frame = { number: 0, state: -1, count: 0, parent: null, above: null };
   readonly #situations = new Map<string, Situation>();
   /** Situation before a text. */
   readonly start: Situation;
@@ -62,7 +64,7 @@ export class Pushdown {
   #numFollowed = 0;
   #numHeld = 0;
 
-  /** @param maxHeld Frames and next situations of those that are remembered. */
+  /** @param maxHeld Words of memory of what is remembered. */
   constructor({ rules, root }: Grammar, maxHeld: number = MAX_HELD) {
     this.#maxHeld = maxHeld;
     const waiting: (readonly [name: string, expression: Extract<Expression, { kind: 'repeat' }>])[] = [];
@@ -91,6 +93,22 @@ export class Pushdown {
     const first = this.#situation([this.#frame(this.#starts.get(root) ?? 0, 0, this.#bottom)]);
     if (first === null) throw new Error(`no text has the rule ${root}`);
     this.start = first;
+  }
+
+  /** Words of memory of what is remembered. */
+  get numHeld(): number {
+    return this.#numHeld;
+  }
+
+  /** Forgets what was made so far; texts that are under way go on with what they have. */
+  forget(): void {
+    this.#numHeld = 0;
+    this.#situations.clear();
+    // None before the first situation is there.
+    const start: Situation | undefined = this.start;
+    start?.next.fill(undefined);
+    for (const frame of [this.#bottom, ...(start?.frames ?? [])])
+      for (let at: Frame | null = frame; at !== null; at = at.parent) at.above = null;
   }
 
   /** Begins the count of what is followed. */
@@ -126,7 +144,7 @@ export class Pushdown {
     const known = this.#situations.get(key);
     if (known !== undefined) return known;
     this.#numHeld += frames.length + NUM_BYTES;
-    if (this.#numHeld > this.#maxHeld) this.#forget();
+    if (this.#numHeld > this.#maxHeld) this.forget();
     const situation = { frames, isEnd, next: new Array<undefined>(NUM_BYTES), mask: null };
     this.#situations.set(key, situation);
     return situation;
@@ -165,18 +183,13 @@ export class Pushdown {
 
   #frame(state: number, count: number, parent: Frame): Frame {
     const key = state + count * this.#edges.length;
+    parent.above ??= new Map();
     const known = parent.above.get(key);
     if (known !== undefined) return known;
-    const frame = { number: this.#numFrames++, state, count, parent, above: new Map() };
+    const frame: Frame = { number: this.#numFrames++, state, count, parent, above: null };
     parent.above.set(key, frame);
+    this.#numHeld += FRAME_WORDS;
     return frame;
-  }
-
-  /** Forgets what was made so far; texts that are under way go on with what they have. */
-  #forget(): void {
-    this.#numHeld = 0;
-    this.#situations.clear();
-    this.#bottom.above.clear();
   }
 }
 

@@ -25,6 +25,8 @@ interface Memory {
 
 /** Memory of the library. */
 let memory: Memory | null = null;
+/** Words of memory of what all grammars remember, at most: 256 MiB, half of the thread's. */
+const MAX_HELD = 2 ** 25;
 /** Bytes of a page of WebAssembly. */
 const PAGE = 65_536;
 limitMemory();
@@ -57,9 +59,16 @@ async function answer(number: number, work: () => Promise<Result>): Promise<void
     const refusal = refusalOf(error);
     return refusal === null ? { trap: error instanceof Error ? error.message : String(error) } : { refusal };
   });
+  forgetBeyond(MAX_HELD);
   Atomics.store(progress, 0, number);
   const message: FromThread = { number, numBytes: memory?.buffer.byteLength ?? 0, ...reply };
   parentPort?.postMessage(message);
+}
+
+/** Lets all grammars forget what was remembered while texts were matched, where that is more than some words of memory. */
+function forgetBeyond(most: number): void {
+  const held = grammars.values().reduce((sum, { numHeld }) => sum + numHeld, 0);
+  if (held > most) for (const grammar of grammars.values()) grammar.forget();
 }
 
 async function run(work: Work): Promise<Result> {

@@ -166,6 +166,30 @@ test('what was made may be forgotten at any time, and masks stay as they were', 
   expect(drawn.length).toBeGreaterThan(3);
 });
 
+test('what is remembered counts the places of a text too, of which an ambiguous grammar makes thousands, and can be forgotten', () => {
+  const bound = 10_000;
+  const output = { regex: '[^q]*[a-f].{20,90}[b-m].{0,60}z' };
+  const [ambiguous, unbounded] = [new Pushdown(grammarOf(output), bound), walked(output)];
+  const text = 'abcdefghijklm '.repeat(12);
+  let [most, words] = [0, 0];
+  let at: Situation | null = ambiguous.start;
+  for (const byte of new TextEncoder().encode(text)) {
+    const before: number = ambiguous.numHeld;
+    at = at === null ? null : ambiguous.step(at, byte);
+    most = Math.max(most, ambiguous.numHeld);
+    words += Math.max(0, ambiguous.numHeld - before);
+  }
+  expect(words).toBeGreaterThan(2 * bound);
+  expect(most).toBeLessThan(2 * bound);
+  const expected = follow(unbounded, text);
+  const next = (grammar: Pushdown, from: Situation | null) => from && grammar.step(from, 'z'.charCodeAt(0));
+  expect(next(ambiguous, at)?.isEnd).toBe(true);
+  expect(next(unbounded, expected)?.isEnd).toBe(true);
+  unbounded.forget();
+  expect(unbounded.numHeld).toBe(0);
+  expect(follow(unbounded, text)).not.toBe(expected);
+});
+
 test('a grammar that reads a text in too many ways at a time is given up', () => {
   const grammar = walked({ regex: '(?:(?:a|b){1,50}){1,100}' });
   expect(() => follow(grammar, 'a'.repeat(2000))).toThrow(GrammarFailedError);
