@@ -23,6 +23,7 @@ import { layernorm, openDevice, Tensor, type Device, type TensorData } from 'ros
 import { layerNorm } from 'roseinfer/reference';
 import { adversarial, checkKernel, compareWithin, mutants, type Comparison } from 'roseinfer/testing';
 import { loadTextModel } from 'roseinfer/research';
+import { NoReplicaError, streamWithResume, type ResumableCall } from 'roseinfer/client';
 
 export async function generate(request: GenerationRequest): Promise<string> {
   await using model = await loadModel('weights/tales');
@@ -46,6 +47,17 @@ export async function bite(device: Device, want: Float64Array): Promise<Comparis
   const judge = (kernel: typeof layernorm) => checkKernel(device, kernel, operands, { eps: 1e-5 }, { expect: { out: want } });
   await mutants(layernorm, { judge, count: 1 });
   return compareWithin(data, layerNorm(want, want, want, { M: 1, C: 4, epsilon: 0 }), { abs: 1 });
+}
+
+export async function follow(call: ResumableCall, signal: AbortSignal): Promise<readonly number[]> {
+  const ids: number[] = [];
+  try {
+    for await (const { choices } of streamWithResume({ ...call, signal })) ids.push(...(choices[0]?.token_ids ?? []));
+    return ids;
+  } catch (error) {
+    if (error instanceof NoReplicaError) return error.ids;
+    throw error;
+  }
 }
 
 export async function score(ids: readonly number[]): Promise<Float32Array> {

@@ -1,4 +1,4 @@
-// The package on other runtimes and another WebGPU: the engine and structured output under Bun and Deno, the kernels and a forward pass on Deno's own
+// The package on other runtimes and another WebGPU: the engine, structured output and a stream that breaks under Bun and Deno, the kernels and a forward pass on Deno's own
 // WebGPU, the page and the pages of other sites in Chromium, and the notebooks. What it finds is compared with Node and Dawn.
 // A tool that is missing is told and left out; under CI it is a failure.
 import { spawn } from 'node:child_process';
@@ -10,6 +10,7 @@ import type { AdapterReport } from '../../bench/page/examine.ts';
 import { nameFlag } from '../../src/terminal/flags.ts';
 import { runPage } from './chromium.ts';
 import { compareTables } from './compare-tables.ts';
+import { runBeforeCut } from './cut-replica.ts';
 import { tryForeignPages } from './foreign-pages.ts';
 import { examineReport, plantFaults } from './report-page.ts';
 import { useServerPage } from './server-page.ts';
@@ -162,6 +163,18 @@ async function runAll(directory: string, signal: AbortSignal): Promise<void> {
       if ((await runProgram(pathOf(tool), [...args, forms], signal)) !== expected)
         throw new Error("masks are not Node's");
       return "masks and refusals are Node's";
+    });
+  }
+  const stream = 'test/runtimes/resumed-stream.ts';
+  for (const [name, tool, args] of [
+    ['Bun', bun, []],
+    ['Deno', deno, ['run', '-A', '--quiet']],
+  ] as const) {
+    await part(`${name}, a stream that breaks`, missingOf(tool), async () => {
+      const expected = await runBeforeCut((urls) => runProgram(process.execPath, [stream, ...urls], signal));
+      const found = await runBeforeCut((urls) => runProgram(pathOf(tool), [...args, stream, ...urls], signal));
+      if (found !== expected) throw new Error("chunks are not Node's");
+      return "it goes on with Node's chunks";
     });
   }
   const script = 'test/runtimes/kernel-tables.ts';
