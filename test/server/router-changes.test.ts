@@ -1,13 +1,12 @@
 // The table of docs/scaling.md that says what routers change of a call, row by row, before real ones.
 // @module-tag slow
-import type { ServerResponse } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { NoTokenIdsError, streamWithResume } from '../../src/client/index.ts';
 import { readDocument } from '../docs/documents.ts';
 import { errorOf } from '../support/error-of.ts';
 import { NGINX_CONFIGURATION, SMG_FLAGS } from '../support/server/router-settings.ts';
-import { hasRouter, startNginx, startSmg } from '../support/server/routers.ts';
+import { hasRouter, REPLICA_FACTS, startNginx, startSmg } from '../support/server/routers.ts';
 import { SlowRunner } from '../support/server/slow-runner.ts';
 import { type StubCall, type StubHandler, sendEvents, sendJson, startStub } from '../support/server/stub-server.ts';
 import { SERVER_LIMITS, startTestServer } from '../support/server/test-server.ts';
@@ -16,14 +15,6 @@ const COMPLETION = { model: 'tales', prompt: 'Once upon a time', max_tokens: 3, 
 const CHAT = { model: 'tales', messages: [{ role: 'user', content: 'Who came?' }], max_tokens: 3, seed: 7 };
 const [COMPLETIONS, CHATS, EMBEDDINGS] = ['/v1/completions', '/v1/chat/completions', '/v1/embeddings'] as const;
 const TIMELINE = { 'x-roseinfer-timeline': 'true' };
-/** Answers by which a router knows a replica. */
-const REPLICA_FACTS: Readonly<Record<string, StubHandler>> = Object.fromEntries(
-  ['/health', '/server_info', '/model_info'].map((path) => [
-    path,
-    (_: unknown, response: ServerResponse) => sendJson(response, { served_model_name: 'tales', model_path: 'tales' }),
-  ]),
-);
-
 /** Parameters of chats that sglang's router does not know, one by one. */
 const UNKNOWN = {
   return_token_ids: true,

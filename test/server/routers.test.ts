@@ -5,7 +5,16 @@ import { describe, expect, test } from 'vitest';
 import { type ResumableCall, type StreamChunk, streamWithResume } from '../../src/client/index.ts';
 import { uniform } from '../../src/util/rng.ts';
 import { NGINX_CONFIGURATION, SMG_FLAGS } from '../support/server/router-settings.ts';
-import { hasRouter, type ServerProcess, startNginx, startReplica, startSmg } from '../support/server/routers.ts';
+import {
+  hasRouter,
+  REPLICA_FACTS,
+  type ServerProcess,
+  startNginx,
+  startReplica,
+  startSmg,
+} from '../support/server/routers.ts';
+import { sendJson, startStub } from '../support/server/stub-server.ts';
+import { startTestServer } from '../support/server/test-server.ts';
 
 const NUM_REPLICAS = 3;
 const NUM_GROUPS = 12;
@@ -121,6 +130,19 @@ describe.each(ROUTERS)('behind %s, for which this machine needs it', (name, isTh
     await busiest.kill();
     expect(await Promise.all(streams)).toEqual(expected);
     expect([...(await answers).values()].flat()).toHaveLength(200);
+  });
+
+  test.skipIf(!isThere)('a replica ends, and answers 503: its calls are given to others', async () => {
+    await using replica = await startTestServer();
+    const error = { code: 'shutting_down', message: 'server is shutting down' };
+    const path = '/v1/completions';
+    await using ending = await startStub({
+      ...REPLICA_FACTS,
+      [path]: (_, response) => sendJson(response, { error }, 503),
+    });
+    await using router = await start([ending.url, replica.url]);
+    await callGroups(router.url, 2 * NUM_GROUPS);
+    expect(ending.calls.filter((each) => each.path === path).length).toBeGreaterThan(0);
   });
 });
 

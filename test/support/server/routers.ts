@@ -7,12 +7,21 @@ import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { freePort } from '../free-port.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
+import { type StubHandler, sendJson } from './stub-server.ts';
 
 /** Whether a router can be started here; where it is not, tests say so and are skipped. */
 export const hasRouter = {
   smg: spawnSync('smg', ['--help']).status === 0,
   nginx: spawnSync('nginx', ['-v']).status === 0,
 } as const;
+
+/** Answers of a stub by which a router knows a replica. */
+export const REPLICA_FACTS: Readonly<Record<string, StubHandler>> = Object.fromEntries(
+  ['/health', '/server_info', '/model_info'].map((path): [string, StubHandler] => [
+    path,
+    (_, response) => sendJson(response, { served_model_name: 'tales', model_path: 'tales' }),
+  ]),
+);
 
 /** A server in a process of its own. */
 export class ServerProcess implements AsyncDisposable {
