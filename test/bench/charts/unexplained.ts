@@ -13,7 +13,7 @@ export function unexplainedIn({ sections }: ReportPage): string[] {
 }
 
 /** Lists the words of a chart that are not in its caption. */
-export function unexplained({ name, caption, spec }: Chart): string[] {
+function unexplained({ name, caption, spec }: Chart): string[] {
   const text = caption.toLowerCase();
   return [...new Set(wordsOf(spec))]
     .filter((word) => !text.includes(word.toLowerCase()))

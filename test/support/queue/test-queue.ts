@@ -32,7 +32,7 @@ export function answerOf({ line, customId, body, seed }: LineCall, fingerprint =
 }
 
 /** A worker that answers within a few milliseconds. */
-export class TestWorker {
+class TestWorker {
   readonly asked: number[] = [];
   readonly queue: QueueConnection;
   readonly ended: Promise<void>;
