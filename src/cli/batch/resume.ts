@@ -30,7 +30,7 @@ export interface OutputState {
 export interface StartingPoint extends FoundResults {
   readonly seed: number;
   readonly queue: QueuedRun | null;
-  /** Run that this one replaces, whose messages in the queue nobody reads any more. */
+  /** Run that this one replaces, whose messages in the queue have no reader. */
   readonly former: QueuedRun | null;
   /** True where the same command goes on after a cut. */
   readonly canGoOn: boolean;

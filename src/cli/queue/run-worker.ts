@@ -48,7 +48,7 @@ export async function runWorker(parts: WorkerParts): Promise<void> {
   const halt = AbortSignal.any([failure.signal, queue.lost]);
   const stop = AbortSignal.any([signal, halt]);
   const slots = new Slots(answers.window);
-  const work = { ...parts, halt, slots };
+  const work = { ...parts, halt };
   const takers = [ANY, answers.source.fingerprint].map(async (wanted) => {
     for await (const message of take(queue, wanted, stop)) {
       const alive = signsOfLife(message);
