@@ -3,6 +3,9 @@ import type { CompiledGrammar } from '@mlc-ai/web-xgrammar';
 import type { Pushdown, Situation } from './pushdown.ts';
 import type { TokenTree } from './token-tree.ts';
 
+/** Longest mask of xgrammar, in milliseconds, before a grammar is walked: most take less than one. */
+const SLOW_MS = 100;
+
 /** A grammar that texts can be matched with. */
 export interface Compiled {
   match(): Promise<Matching>;
@@ -37,6 +40,47 @@ export function libraryGrammar(
     },
     numHeld: 0,
     forget: () => {},
+    dispose: () => grammar.dispose(),
+  };
+}
+
+/**
+ * Makes a grammar of xgrammar's that is walked from its first slow mask on: of an ambiguous grammar each mask takes longer than the one
+ * before it, up to seconds. Masks of both are the same.
+ *
+ * @param walk Makes the grammar that is walked.
+ * @param slowMs Longest mask of xgrammar, in milliseconds.
+ */
+export function watchedGrammar(grammar: Compiled, walk: () => Compiled, slowMs: number = SLOW_MS): Compiled {
+  let walked: Compiled | null = null;
+  return {
+    match: async () => {
+      const ids: number[] = [];
+      let isWalked = walked !== null;
+      let matching = await (walked ?? grammar).match();
+      return {
+        accept: (id) => {
+          ids.push(id);
+          return matching.accept(id);
+        },
+        mask: async () => {
+          const start = performance.now();
+          const mask = await matching.mask();
+          if (performance.now() - start > slowMs) walked ??= walk();
+          if (walked === null || isWalked) return mask;
+          isWalked = true;
+          matching.dispose();
+          matching = await walked.match();
+          for (const id of ids) matching.accept(id);
+          return mask;
+        },
+        dispose: () => matching.dispose(),
+      };
+    },
+    get numHeld() {
+      return walked?.numHeld ?? 0;
+    },
+    forget: () => walked?.forget(),
     dispose: () => grammar.dispose(),
   };
 }

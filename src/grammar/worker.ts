@@ -2,7 +2,7 @@
 // be interrupted ends with the thread.
 import { parentPort, workerData } from 'node:worker_threads';
 import { lettersOfBytes } from '../tokenizer/byte-letters.ts';
-import { type Compiled, libraryGrammar, type Matching, walkedGrammar } from './compiled-grammar.ts';
+import { type Compiled, libraryGrammar, type Matching, walkedGrammar, watchedGrammar } from './compiled-grammar.ts';
 import { refusalOf } from './errors.ts';
 import { type Grammar, readGrammar, writeGrammar } from './expression.ts';
 import { printEbnf } from './print-ebnf.ts';
@@ -103,7 +103,12 @@ function read(output: StructuredOutput): Result {
 async function compile(text: string): Promise<Compiled> {
   const grammar = lastRead?.text === text ? lastRead.grammar : readGrammar(text);
   const printed = printEbnf(grammar);
-  if (printed !== null) return libraryGrammar(library, await (await compiler).compileGrammar(printed));
+  if (printed === null) return walk(grammar);
+  const compiled = libraryGrammar(library, await (await compiler).compileGrammar(printed));
+  return watchedGrammar(compiled, () => walk(grammar));
+}
+
+function walk(grammar: Grammar): Compiled {
   tree ??= new TokenTree(vocabulary);
   return walkedGrammar(tree, new Pushdown(grammar));
 }

@@ -1,5 +1,6 @@
 // Grammars that are walked: texts that they read, by JavaScript's own expressions; masks, by xgrammar and by each token alone; and counts.
 import { describe, expect, test } from 'vitest';
+import { type Compiled, walkedGrammar, watchedGrammar } from '../../src/grammar/compiled-grammar.ts';
 import { GrammarFailedError } from '../../src/grammar/errors.ts';
 import { printEbnf } from '../../src/grammar/print-ebnf.ts';
 import { Pushdown, type Situation } from '../../src/grammar/pushdown.ts';
@@ -188,6 +189,42 @@ test('what is remembered counts the places of a text too, of which an ambiguous 
   unbounded.forget();
   expect(unbounded.numHeld).toBe(0);
   expect(follow(unbounded, text)).not.toBe(expected);
+});
+
+test('a grammar of xgrammar is walked from its first slow mask on, with the same masks', async () => {
+  const output = {
+    grammar: 'root ::= a | c\na ::= (b [^\\n"] | "")* | [a-z]\nb ::= c c c*\nc ::= [^\\n"] | [^a]* | "a"',
+  };
+  const compiled = (): Compiled => walkedGrammar(tree, walked(output));
+  const log: string[] = [];
+  const noted = (name: string): Compiled => ({
+    ...compiled(),
+    match: async () => {
+      const matching = await compiled().match();
+      const accept = (id: number) => {
+        log.push(`${name} ${id}`);
+        return matching.accept(id);
+      };
+      return { accept, mask: () => matching.mask(), dispose: () => void log.push(`${name} ended`) };
+    },
+  });
+  // Every mask takes more than no time.
+  const watched = watchedGrammar(noted('slow'), () => noted('walked'), -1);
+  const [begun, fresh, alone] = [await watched.match(), await watched.match(), await compiled().match()];
+  const [one = 0, two = 0] = tales.encode('a king', { parseSpecial: false });
+  expect(begun.accept(one)).toBe(true);
+  expect(await fresh.mask()).toEqual(await alone.mask());
+  alone.accept(one);
+  for (const text of [begun, fresh]) {
+    if (text === fresh) expect(text.accept(one)).toBe(true);
+    expect(await text.mask()).toEqual(await alone.mask());
+  }
+  alone.accept(two);
+  expect(begun.accept(two)).toBe(true);
+  expect(await begun.mask()).toEqual(await alone.mask());
+  begun.dispose();
+  const replayed = [`slow ${one}`, 'slow ended', 'slow ended', `walked ${one}`, `walked ${one}`];
+  expect(log).toEqual([...replayed, `walked ${two}`, 'walked ended']);
 });
 
 test('a grammar that reads a text in too many ways at a time is given up', () => {
