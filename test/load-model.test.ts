@@ -84,7 +84,7 @@ test('a template of a file writes its chats in place of its own, and what is non
   const quick = { maxModelLen: 64, maxBatchSize: 1, warmUp: false, tune: 'off' } as const;
   const directory = temporaryDirectory();
   const chatTemplate = join(directory, 'mine.jinja');
-  const source = '{{ messages[0].content }}{{ tools | length }}';
+  const source = '{{ messages[0].content }}{% if tools %}{{ tools | length }}{% endif %}';
   await writeFile(chatTemplate, source);
   const { chat, tokenizer } = await load({ ...quick, chatTemplate });
   expect(chat?.template.source).toBe(source);

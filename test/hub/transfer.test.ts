@@ -1,5 +1,5 @@
 // The transfer of a file over a connection with faults: it ends with the bytes of the repository or with an error that says why.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -64,6 +64,7 @@ describe('a transfer', () => {
   test('gives up after five cuts without a byte, and leaves what came', async () => {
     const { stub, blob, fetch, ranges } = await setUp();
     stub.cuts = [50_000, 0, 0, 0, 0, 0];
+    stub.isRead = () => (statSync(partialPath(blob), { throwIfNoEntry: false })?.size ?? 0) >= 40_000;
     expect(await errorOf(fetch)).toMatchObject({ name: 'HubConnectionError' });
     expect(ranges()).toHaveLength(5);
     expect(readFileSync(partialPath(blob)).length).toBeGreaterThanOrEqual(40_000);

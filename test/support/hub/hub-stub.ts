@@ -60,6 +60,8 @@ export class HubStub implements AsyncDisposable {
   hook: StubHook = () => false;
   /** Bytes after which the content host cuts the connection, one for each of its next answers. */
   cuts: number[] = [];
+  /** Tells whether the client has read what was written, as a cut loses the rest; true for a test that counts no bytes. */
+  isRead: () => boolean = () => true;
   /** Milliseconds between the pieces of a large file. */
   pause = 0;
   /** Entries of a page of a listing. */
@@ -215,7 +217,9 @@ export class HubStub implements AsyncDisposable {
     }
     if (end === bytes.length) response.end();
     else {
-      await setTimeout(20); // what was written arrives first
+      do
+        await setTimeout(20); // what was written arrives first
+      while (!this.isRead());
       response.destroy();
     }
   }
