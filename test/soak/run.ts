@@ -160,6 +160,7 @@ async function soakServer(args: InferredOptionTypes<typeof flags>, signal: Abort
       busyMsPerTurn: reports.map(({ busyMsPerTurn }) => rounded(busyMsPerTurn)),
       growth: rounded(growthOf(samplesOf(parts))),
       liveBytesPerCall: bytesPerCall(parts).map(Math.round),
+      liveMebibytes: Math.round((reports.at(-1)?.liveBytes ?? 0) / 2 ** 20),
       mebibytes: Math.round((reports.at(-1)?.residentBytes ?? 0) / 2 ** 20),
     });
   } finally {
