@@ -1,4 +1,5 @@
-// Server-sent events out of bytes that may be cut anywhere; comments and fields other than `data` are skipped.
+// Server-sent events of a body, one by one.
+import { EventReader } from '../util/event-reader.ts';
 
 /** Reads the data of each event. `wake` is called for all bytes that come, those of comments included. */
 export async function* readEvents(
@@ -6,22 +7,13 @@ export async function* readEvents(
   wake: () => void,
 ): AsyncGenerator<string, void, undefined> {
   const reader = body.getReader();
-  const decoder = new TextDecoder();
-  let [rest, data]: [string, string[]] = ['', []];
+  const events = new EventReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
       wake();
-      const lines = (rest + decoder.decode(value, { stream: true })).split('\n');
-      rest = lines.pop() ?? '';
-      for (const ended of lines) {
-        const line = ended.endsWith('\r') ? ended.slice(0, -1) : ended;
-        if (line.startsWith('data:')) data.push(line.slice(line.startsWith('data: ') ? 6 : 5));
-        if (line !== '' || data.length === 0) continue;
-        yield data.join('\n');
-        data = [];
-      }
+      yield* events.take(value);
     }
   } finally {
     reader.releaseLock();
