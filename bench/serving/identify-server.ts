@@ -1,8 +1,7 @@
 // Who answers: engine, version and model, from what servers of OpenAI's API tell about themselves. None of it is guessed.
-import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
+import { isJsonObject, type JsonObject, tryJsonObject } from '../../src/util/json.ts';
 import { quote } from '../../src/util/quote.ts';
 import type { HttpClient } from './http-client.ts';
-import { tryJsonObject } from './json-object.ts';
 import { refusalOf } from './read-completion.ts';
 import { ServerError } from './server-error.ts';
 

@@ -1,9 +1,8 @@
 // A streamed completion or chat, as any server of OpenAI's API answers it. Tokens are those of its usage; texts are never encoded again.
 import type { TimelineSpan } from '../../src/engine/observe/timeline.ts';
-import { isJsonObject, type JsonObject } from '../../src/util/json.ts';
+import { isJsonObject, type JsonObject, tryJsonObject } from '../../src/util/json.ts';
 import { clip, quote } from '../../src/util/quote.ts';
 import type { StreamedAnswer } from './http-client.ts';
-import { tryJsonObject } from './json-object.ts';
 import { readEvents } from './read-events.ts';
 
 /** Tokens of a completion, as its server counts them. */

@@ -30,16 +30,6 @@ export interface StreamChunk {
   readonly usage?: unknown;
 }
 
-/** Parses the data of an event; null for anything but a JSON object. */
-export function parseData(data: string): JsonObject | null {
-  try {
-    const value: unknown = JSON.parse(data);
-    return isJsonObject(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
 /** Tells whether an object has the fields of a chunk. */
 export function isChunk(value: object): value is StreamChunk {
   const { id, created, system_fingerprint: fingerprint, choices }: JsonObject = { ...value };

@@ -1,6 +1,6 @@
 // One call of one replica. A failure that another replica may not have is a ReplicaError; any other is a refusal.
-import { isJsonObject, type JsonObject } from '../util/json.ts';
-import { isChunk, parseData, type StreamChunk } from './chunk.ts';
+import { isJsonObject, type JsonObject, tryJsonObject } from '../util/json.ts';
+import { isChunk, type StreamChunk } from './chunk.ts';
 import { CallRefusedError, ReplicaError } from './errors.ts';
 import { readEvents } from './read-events.ts';
 
@@ -64,7 +64,7 @@ export async function* streamReplica(call: ReplicaCall): AsyncGenerator<StreamCh
     throw failed(cause, 'unreachable');
   });
   const { body, headers, status } = response;
-  if (!response.ok) throw errorOf(call, response, parseData(await response.text().catch(() => '')));
+  if (!response.ok) throw errorOf(call, response, tryJsonObject(await response.text().catch(() => '')));
   if (body === null || !headers.get('content-type')?.startsWith('text/event-stream')) {
     throw new ReplicaError(replica, 'failed', { detail: `it answers ${status} without a stream` });
   }
@@ -75,7 +75,7 @@ export async function* streamReplica(call: ReplicaCall): AsyncGenerator<StreamCh
     });
     if (done) throw failed(undefined, 'cut');
     if (data === DONE) return;
-    const value = parseData(data);
+    const value = tryJsonObject(data);
     if (isJsonObject(value?.error)) throw errorOfStream(replica, value.error);
     if (value === null || !isChunk(value)) throw new ReplicaError(replica, 'failed', { detail: `it sent ${data}` });
     yield value;

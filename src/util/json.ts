@@ -78,3 +78,13 @@ function isFollowedByColon(text: string, index: number): boolean {
   COLON.lastIndex = index;
   return COLON.test(text);
 }
+
+/** Parses a text that may be a JSON object; null where it is none. */
+export function tryJsonObject(text: string): JsonObject | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
